@@ -1,0 +1,64 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"noom/signal"
+)
+
+// Reason says why somebody left; see the constants.
+type Reason = signal.Reason
+
+// Why somebody left.
+const (
+	ReasonLeft     = signal.ReasonLeft
+	ReasonKicked   = signal.ReasonKicked
+	ReasonClosed   = signal.ReasonClosed
+	ReasonReplaced = signal.ReasonReplaced
+	ReasonLost     = signal.ReasonLost
+)
+
+// Errors to compare with errors.Is. A hub's refusal is a [*signal.Error] inside.
+var (
+	// ErrClosed: the room, peer or sender is closed. It matches net.ErrClosed.
+	ErrClosed error = closedError{}
+	// ErrCodec: the track's codec is none of ours, or not the sender's.
+	ErrCodec = errors.New("noom: codec does not fit; publish the track anew")
+	// ErrKicked, ErrRoomClosed, ErrReplaced: why Room.Err is not nil.
+	ErrKicked     = errors.New("noom: kicked out of the room")
+	ErrRoomClosed = errors.New("noom: the room was closed")
+	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
+	// ErrNotConnected: the peer has no connection now.
+	ErrNotConnected = errors.New("noom: peer is not connected")
+	// ErrTooBig: a message above its bound.
+	ErrTooBig = errors.New("noom: message too big")
+)
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "noom: closed" }
+func (closedError) Is(target error) bool { return target == net.ErrClosed }
+
+// JoinError is what Join returns when the room could not be entered.
+type JoinError struct {
+	Room string
+	Err  error // a *signal.Error when the hub refused; else why it was not reached
+}
+
+func (e *JoinError) Error() string { return fmt.Sprintf("noom: join %q: %v", e.Room, e.Err) }
+
+// Unwrap returns the cause.
+func (e *JoinError) Unwrap() error { return e.Err }
+
+// PeerError is an error that concerns one peer.
+type PeerError struct {
+	Peer Peer
+	Err  error
+}
+
+func (e *PeerError) Error() string { return fmt.Sprintf("noom: peer %s: %v", e.Peer.ID(), e.Err) }
+
+// Unwrap returns the cause.
+func (e *PeerError) Unwrap() error { return e.Err }

@@ -1,0 +1,60 @@
+package noom
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+
+	"noom/signal"
+)
+
+// Identity is an Ed25519 key pair (RFC 8032). A member's id follows from its
+// public half. The zero Identity is none; make one with [NewIdentity].
+type Identity struct{ key ed25519.PrivateKey }
+
+// NewIdentity draws a key pair.
+func NewIdentity() Identity {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err) // crypto/rand never fails
+	}
+	return Identity{key}
+}
+
+// IdentityFromSeed returns the identity whose [Identity.Seed] gave seed, which
+// must be 32 bytes. Keep it as secret as a password.
+func IdentityFromSeed(seed []byte) (Identity, error) {
+	if len(seed) != ed25519.SeedSize {
+		return Identity{}, fmt.Errorf("noom: a seed has %d bytes, not %d", ed25519.SeedSize, len(seed))
+	}
+	return Identity{ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// Seed returns the 32 secret bytes from which the identity can be made again,
+// nil for the zero Identity.
+func (i Identity) Seed() []byte {
+	if i.key == nil {
+		return nil
+	}
+	return i.key.Seed()
+}
+
+// ID returns the member id, empty for the zero Identity.
+func (i Identity) ID() string {
+	if i.key == nil {
+		return ""
+	}
+	return signal.MemberID(i.publicKey())
+}
+
+// String returns the id, so that a printed Identity shows no secret.
+func (i Identity) String() string { return i.ID() }
+
+// GoString is String, for %#v.
+func (i Identity) GoString() string { return "noom.Identity(" + i.ID() + ")" }
+
+func (i Identity) publicKey() signal.PublicKey {
+	return signal.PublicKey(i.key.Public().(ed25519.PublicKey))
+}
+
+func (i Identity) sign(text []byte) signal.Bytes { return ed25519.Sign(i.key, text) }

@@ -1,0 +1,210 @@
+package signal
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MarshalJSONTo writes [number, by].
+func (e Epoch) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return json.MarshalEncode(enc, [2]any{e.Number, e.By})
+}
+
+// UnmarshalJSONFrom reads [number, by].
+func (e *Epoch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	var parts []jsontext.Value
+	if err := json.UnmarshalDecode(dec, &parts); err != nil {
+		return err
+	}
+	if len(parts) != 2 {
+		return fmt.Errorf("an epoch is [number, id]")
+	}
+	if err := json.Unmarshal(parts[0], &e.Number); err != nil {
+		return err
+	}
+	return json.Unmarshal(parts[1], &e.By)
+}
+
+// Encode returns the frame: the envelope and, if there is one, a newline and
+// the body. It is made once and kept; change no field of m afterwards but
+// through [Message.Stamp].
+func (m *Message) Encode() ([]byte, error) {
+	if m.encoded != nil {
+		return m.encoded, nil
+	}
+	envelope, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("noom: encode %s: %w", m.Type, err)
+	}
+	if m.Body != nil {
+		envelope = append(append(envelope, '\n'), m.Body...)
+	}
+	if len(envelope) > MaxFrame {
+		return nil, Errorf(CodeTooBig, m.Type, "a frame of %d bytes, at most %d", len(envelope), MaxFrame)
+	}
+	m.encoded = envelope
+	return envelope, nil
+}
+
+// Decode reads one frame and checks every rule that needs no knowledge of the
+// room: syntax, sizes, alphabets, which fields a type must have. It keeps
+// frame, and Body points into it. Its errors are [*Error]. A frame of an
+// unknown type is returned with its Type alone, to be ignored.
+func Decode(frame []byte) (Message, error) {
+	if len(frame) > MaxFrame {
+		return Message{}, Errorf(CodeTooBig, "", "a frame of %d bytes, at most %d", len(frame), MaxFrame)
+	}
+	if !utf8.Valid(frame) {
+		return Message{}, Errorf(CodeMalformed, "", "a frame must be UTF-8")
+	}
+	envelope, body, found := bytes.Cut(frame, []byte{'\n'})
+	var m Message
+	if err := json.Unmarshal(envelope, &m); err != nil {
+		return Message{}, Errorf(CodeMalformed, "", "envelope: %v", err)
+	}
+	if found {
+		m.Body = body
+	}
+	if e := m.check(); e != nil {
+		return Message{}, e
+	}
+	m.encoded = frame
+	return m, nil
+}
+
+// DecodeBody reads the body of a pair frame into one of [*Description],
+// [*TableBody] and [*Candidates] and checks its bounds.
+func DecodeBody(body []byte, into interface{ Check() error }) error {
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	return into.Check()
+}
+
+// EncodeBody is the inverse of [DecodeBody].
+func EncodeBody(v interface{ Check() error }) ([]byte, error) {
+	if err := v.Check(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v, json.Deterministic(true))
+}
+
+// check applies the field rules of m's type.
+func (m *Message) check() *Error {
+	bad := func(code Code, format string, args ...any) *Error {
+		return Errorf(code, m.Type, format, args...)
+	}
+	if m.Type == "" {
+		return bad(CodeMalformed, "a frame needs a type")
+	}
+	if m.Body != nil && !m.Type.Pair() {
+		return bad(CodeMalformed, "only pair frames have a body")
+	}
+	if m.From != "" && !validID(m.From) {
+		return bad(CodeMalformed, "from: bad id")
+	}
+	switch m.Type {
+	case TypeJoin:
+		if len(m.Key) != ed25519.PublicKeySize {
+			return bad(CodeMalformed, "key: want 32 bytes, got %d", len(m.Key))
+		}
+		if !validSession(m.Session) {
+			return bad(CodeMalformed, "session: want 22 characters of base64url")
+		}
+		if len(m.Token) > MaxToken {
+			return bad(CodeMalformed, "token: %d bytes, at most %d", len(m.Token), MaxToken)
+		}
+		if err := CheckRoom(m.Room); err != nil {
+			return bad(CodeBadRoom, "%v", err)
+		}
+		if err := CheckName(m.Name); err != nil {
+			return bad(CodeBadName, "%v", err)
+		}
+	case TypeRename, TypeRenamed:
+		if err := CheckName(m.Name); err != nil {
+			return bad(CodeBadName, "%v", err)
+		}
+	case TypeProof:
+		if len(m.Signature) != ed25519.SignatureSize {
+			return bad(CodeMalformed, "signature: want 64 bytes, got %d", len(m.Signature))
+		}
+	case TypeChallenge:
+		if len(m.Nonce) != 32 {
+			return bad(CodeMalformed, "nonce: want 32 bytes, got %d", len(m.Nonce))
+		}
+	case TypeChat:
+		if !validLabel(m.ID) {
+			return bad(CodeBadChat, "chat id: want 1 to %d characters of base64url", MaxLabel)
+		}
+		if m.Text == "" || len(m.Text) > MaxChat {
+			return bad(CodeBadChat, "chat text of %d bytes, want 1 to %d", len(m.Text), MaxChat)
+		}
+	case TypeJoined:
+		if m.Self == nil || m.Limits == nil || m.Heartbeat < 1 || m.Heartbeat > 3_600_000 {
+			return bad(CodeMalformed, "joined needs self, limits and a heartbeat of 1 ms to an hour")
+		}
+		if err := m.Self.Verify(); err != nil {
+			return bad(CodeMalformed, "self: %v", err)
+		}
+	case TypeWelcome:
+		if m.Member == nil {
+			return bad(CodeMalformed, "welcome needs a member")
+		}
+	case TypeBye, TypeError, TypePing, TypePong:
+	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale:
+		return m.checkPair(bad)
+	default:
+		*m = Message{Type: m.Type}
+	}
+	return nil
+}
+
+func (m *Message) checkPair(bad func(Code, string, ...any) *Error) *Error {
+	sequenced := m.Type != TypeAck && m.Type != TypeStale
+	switch {
+	case !validID(m.To):
+		return bad(CodeMalformed, "to: bad id")
+	case !validSession(m.Sessions[0]) || !validSession(m.Sessions[1]):
+		return bad(CodeMalformed, "sessions: want two of 22 characters of base64url")
+	case len(m.Signature) != ed25519.SignatureSize:
+		return bad(CodeMalformed, "signature: want 64 bytes, got %d", len(m.Signature))
+	case m.Seq < 0 || m.Seq > MaxNumber || (m.Seq > 0) != sequenced:
+		return bad(CodeMalformed, "seq %d out of bounds", m.Seq)
+	case m.Ack < 0 || m.Ack > MaxNumber:
+		return bad(CodeMalformed, "ack %d out of bounds", m.Ack)
+	case m.Type == TypeStale && m.Epoch != Epoch{}:
+		return bad(CodeMalformed, "a stale has no epoch")
+	case m.Type != TypeStale && (m.Epoch.Number < 1 || m.Epoch.Number > MaxNumber || !validID(m.Epoch.By)):
+		return bad(CodeMalformed, "epoch out of bounds")
+	}
+	return nil
+}
+
+func validID(s string) bool {
+	if len(s) != idLength {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
+func validSession(s string) bool { return len(s) == 22 && validLabel(s) }
+
+func validLabel(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= MaxLabel
+}

@@ -1,0 +1,52 @@
+package signal
+
+import "fmt"
+
+// Code says why a frame, a join or a connection was refused.
+type Code string
+
+// The codes of PROTOCOL.md section 2.
+const (
+	CodeMalformed     Code = "malformed"
+	CodeTooBig        Code = "too_big"
+	CodeTooLate       Code = "too_late"
+	CodeTooSlow       Code = "too_slow"
+	CodeJoinFirst     Code = "join_first"
+	CodeBadRoom       Code = "bad_room"
+	CodeBadProof      Code = "bad_proof"
+	CodeRefused       Code = "refused"
+	CodeRoomFull      Code = "room_full"
+	CodeHubFull       Code = "hub_full"
+	CodeShuttingDown  Code = "shutting_down"
+	CodeAlreadyJoined Code = "already_joined"
+	CodeBadName       Code = "bad_name"
+	CodeBadChat       Code = "bad_chat"
+	CodeNoSuchMember  Code = "no_such_member"
+)
+
+// Error is a refusal with its code: what a hub sends in an error frame, and
+// what the codec returns for bytes that are no frame. Two of them match under
+// [errors.Is] when their codes are equal.
+type Error struct {
+	Code    Code
+	Message string // English, for a log
+	About   Type   // the type of frame refused, if known
+}
+
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return string(e.Code)
+	}
+	return e.Message + " (" + string(e.Code) + ")"
+}
+
+// Is reports whether target is an *Error with the same code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// Errorf makes an Error.
+func Errorf(code Code, about Type, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), About: about}
+}

@@ -1,0 +1,144 @@
+package signal
+
+// Type names a kind of frame.
+type Type string
+
+// Frames between a member and the hub.
+const (
+	TypeJoin      Type = "join"
+	TypeProof     Type = "proof"
+	TypeRename    Type = "rename"
+	TypeChallenge Type = "challenge"
+	TypeJoined    Type = "joined"
+	TypeWelcome   Type = "welcome"
+	TypeRenamed   Type = "renamed"
+	TypeChat      Type = "chat"
+	TypeBye       Type = "bye"
+	TypeError     Type = "error"
+	TypePing      Type = "ping"
+	TypePong      Type = "pong"
+)
+
+// Pair frames: from member to member, relayed by the hub.
+const (
+	TypeOffer      Type = "offer"
+	TypeAnswer     Type = "answer"
+	TypeCandidates Type = "candidates"
+	TypeAsk        Type = "ask"
+	TypeGrant      Type = "grant"
+	TypeTable      Type = "table"
+	TypeAck        Type = "ack"
+	TypeStale      Type = "stale"
+)
+
+// Pair reports whether frames of type t go from member to member.
+func (t Type) Pair() bool {
+	switch t {
+	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale:
+		return true
+	}
+	return false
+}
+
+// Reason says why somebody is gone.
+type Reason string
+
+// The reasons of a bye.
+const (
+	ReasonLeft     Reason = "left"     // said goodbye
+	ReasonKicked   Reason = "kicked"   // removed by the hub's owner
+	ReasonClosed   Reason = "closed"   // the room or the hub was closed
+	ReasonReplaced Reason = "replaced" // joined again elsewhere, with the same key
+	ReasonLost     Reason = "lost"     // its connection to the hub broke
+)
+
+// Member is who somebody is: what the hub tells the others of a member.
+type Member struct {
+	ID        string    `json:"id"`   // 26 characters, follows from PublicKey
+	Name      string    `json:"name"` // nickname, up to 128 bytes; may be empty
+	PublicKey PublicKey `json:"key"`
+	Session   string    `json:"session"` // this run of the member: one Join
+}
+
+// ICEServer is a STUN or TURN server as in webrtc-pc's RTCIceServer.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitzero"`
+	Credential string   `json:"credential,omitzero"`
+}
+
+// Limits are the hub's bounds, told in joined.
+type Limits struct {
+	Frame   int `json:"frame"`   // bytes in a frame
+	Name    int `json:"name"`    // bytes in a name
+	Chat    int `json:"chat"`    // bytes in a chat text
+	Members int `json:"members"` // members in a room
+	Rate    int `json:"rate"`    // frames a second from one member
+}
+
+// Epoch names one connection of a link: the Number-th try, begun by By.
+type Epoch struct {
+	Number int64
+	By     string
+}
+
+// Message is one frame. Which fields count depends on Type; PROTOCOL.md says
+// which. [Decode] has checked those that do.
+type Message struct {
+	Type Type `json:"type"`
+
+	From string `json:"from,omitzero"` // bye, renamed, chat, pair frames
+	To   string `json:"to,omitzero"`   // pair frames
+
+	Room    string    `json:"room,omitzero"`    // join
+	Name    string    `json:"name,omitzero"`    // join, rename, renamed
+	Key     PublicKey `json:"key,omitzero"`     // join
+	Session string    `json:"session,omitzero"` // join, bye
+	Token   string    `json:"token,omitzero"`   // join
+
+	Nonce     Bytes `json:"nonce,omitzero"`     // challenge
+	Signature Bytes `json:"signature,omitzero"` // proof, pair frames
+
+	Self       *Member     `json:"self,omitzero"`       // joined
+	Members    []Member    `json:"members,omitzero"`    // joined
+	ICEServers []ICEServer `json:"iceServers,omitzero"` // joined
+	Heartbeat  int64       `json:"heartbeat,omitzero"`  // joined; milliseconds
+	Limits     *Limits     `json:"limits,omitzero"`     // joined
+	Member     *Member     `json:"member,omitzero"`     // welcome
+	Reason     Reason      `json:"reason,omitzero"`     // bye
+
+	ID   string `json:"id,omitzero"`   // chat
+	Text string `json:"text,omitzero"` // chat
+	At   int64  `json:"at,omitzero"`   // chat; milliseconds since 1970
+
+	Code  Code   `json:"code,omitzero"`    // error
+	Error string `json:"message,omitzero"` // error
+	About Type   `json:"about,omitzero"`   // error
+
+	Sessions [2]string `json:"sessions,omitzero"` // pair frames: sender's, receiver's
+	Epoch    Epoch     `json:"epoch,omitzero"`    // pair frames
+	Seq      int64     `json:"seq,omitzero"`      // pair frames
+	Ack      int64     `json:"ack,omitzero"`      // pair frames
+
+	Body []byte `json:"-"` // pair frames: what follows the envelope; nil if nothing does
+
+	encoded []byte // the whole frame, once known; fields and it agree
+}
+
+// ErrorMessage is the frame that tells of e.
+func ErrorMessage(e *Error) Message {
+	return Message{Type: TypeError, Code: e.Code, Error: e.Message, About: e.About}
+}
+
+// Err returns what an error frame tells, nil for any other frame.
+func (m *Message) Err() *Error {
+	if m.Type != TypeError {
+		return nil
+	}
+	return &Error{Code: m.Code, Message: m.Error, About: m.About}
+}
+
+// Stamp sets From and forgets the encoded bytes.
+func (m *Message) Stamp(from string) {
+	m.From, m.encoded = from, nil
+}

@@ -1,0 +1,102 @@
+package signal
+
+import (
+	"fmt"
+)
+
+// Description is the body of an offer or an answer.
+type Description struct {
+	ID    int64  `json:"id"` // an answer's is its offer's
+	SDP   string `json:"sdp"`
+	Table Table  `json:"table"`
+}
+
+// Table says what its sender sends on each mid, the whole of it.
+type Table struct {
+	Version int64               `json:"version"`
+	Tracks  map[string]TrackRow `json:"tracks"`
+}
+
+// TrackRow is a track in a [Table].
+type TrackRow struct {
+	ID    string `json:"id"`   // 1 to 64 characters of base64url, unique on the link
+	Name  string `json:"name"` // such as camera
+	Kind  string `json:"kind"` // audio or video
+	Muted bool   `json:"muted"`
+}
+
+// TableBody is the body of a table frame.
+type TableBody struct {
+	Table Table `json:"table"`
+}
+
+// Candidates is the body of a candidates frame.
+type Candidates struct {
+	Ufrag      string      `json:"ufrag"` // of the description they belong to
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is a trickled candidate; an empty one says that no more come.
+type Candidate struct {
+	Candidate     string `json:"candidate"`
+	SDPMid        string `json:"sdpMid"`
+	SDPMLineIndex uint16 `json:"sdpMLineIndex"`
+}
+
+// Check says which bound d breaks.
+func (d *Description) Check() error {
+	switch {
+	case d.ID < 1 || d.ID > MaxNumber:
+		return fmt.Errorf("description id %d out of bounds", d.ID)
+	case d.SDP == "" || len(d.SDP) > MaxSDP:
+		return fmt.Errorf("SDP of %d bytes, want 1 to %d", len(d.SDP), MaxSDP)
+	}
+	return d.Table.Check()
+}
+
+// Check says which bound t breaks.
+func (t *Table) Check() error {
+	if t.Version < 0 || t.Version > MaxNumber {
+		return fmt.Errorf("table version %d out of bounds", t.Version)
+	}
+	if len(t.Tracks) > MaxTracks {
+		return fmt.Errorf("table of %d tracks, at most %d", len(t.Tracks), MaxTracks)
+	}
+	seen := make(map[string]bool, len(t.Tracks))
+	for mid, row := range t.Tracks {
+		switch {
+		case len(mid) == 0 || len(mid) > MaxLabel:
+			return fmt.Errorf("table: bad mid %q", mid)
+		case !validLabel(row.ID):
+			return fmt.Errorf("table: bad track id %q", row.ID)
+		case seen[row.ID]:
+			return fmt.Errorf("table: track %q twice", row.ID)
+		case row.Kind != "audio" && row.Kind != "video":
+			return fmt.Errorf("table: bad kind %q", row.Kind)
+		}
+		if err := CheckName(row.Name); err != nil {
+			return fmt.Errorf("table: track %q: %w", row.ID, err)
+		}
+		seen[row.ID] = true
+	}
+	return nil
+}
+
+// Check says which bound c breaks.
+func (c *Candidates) Check() error {
+	if n := len(c.Candidates); n < 1 || n > MaxCandidates {
+		return fmt.Errorf("%d candidates, want 1 to %d", n, MaxCandidates)
+	}
+	if len(c.Ufrag) == 0 || len(c.Ufrag) > 256 {
+		return fmt.Errorf("ufrag of %d bytes", len(c.Ufrag))
+	}
+	for _, x := range c.Candidates {
+		if len(x.Candidate) > MaxCandidate || len(x.SDPMid) > MaxLabel {
+			return fmt.Errorf("candidate of %d bytes, at most %d", len(x.Candidate), MaxCandidate)
+		}
+	}
+	return nil
+}
+
+// Check says which bound t breaks.
+func (t *TableBody) Check() error { return t.Table.Check() }

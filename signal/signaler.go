@@ -1,0 +1,53 @@
+package signal
+
+import "context"
+
+// A Signaler carries whole frames between a member and a hub, in order while
+// it lasts. Both ends of a connection hold one.
+//
+// Send and Receive may be called at the same time as each other and as Close,
+// but neither twice at once. After an error from either the Signaler is spent;
+// only Close is still of use.
+type Signaler interface {
+	// Send writes one frame. It returns when the frame is on its way or ctx
+	// ended, and may block for as long as the other end does not read.
+	Send(ctx context.Context, m Message) error
+	// Receive returns the next frame. Its encoded bytes, and a Body within
+	// them, are valid until the next call. An error that wraps [*Error] says
+	// that the other end closed for that reason, or sent what is no frame.
+	Receive(ctx context.Context) (Message, error)
+	// Close ends the connection and every pending call. It may be called twice.
+	Close() error
+}
+
+// A Dialer opens connections to one hub. A Room dials again through it
+// whenever it has lost its connection.
+type Dialer interface {
+	Dial(ctx context.Context) (Signaler, error)
+}
+
+// DialerFunc makes a function a [Dialer].
+type DialerFunc func(ctx context.Context) (Signaler, error)
+
+// Dial calls f.
+func (f DialerFunc) Dial(ctx context.Context) (Signaler, error) { return f(ctx) }
+
+// Endpoint returns what s calls the hub's address as the member dialled it:
+// the host of its URL, in lower case, with the port unless it is the scheme's
+// default. A Signaler tells it through a method Endpoint() string; without
+// one it is empty. Proofs are bound to it (PROTOCOL.md section 3).
+func Endpoint(s Signaler) string {
+	if e, ok := s.(interface{ Endpoint() string }); ok {
+		return e.Endpoint()
+	}
+	return ""
+}
+
+// CloseWith closes s and tells the other end why, where the transport can: one
+// that does has a method CloseWith(*Error) error.
+func CloseWith(s Signaler, why *Error) error {
+	if c, ok := s.(interface{ CloseWith(why *Error) error }); ok && why != nil {
+		return c.CloseWith(why)
+	}
+	return s.Close()
+}
