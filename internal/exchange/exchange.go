@@ -1,0 +1,206 @@
+package exchange
+
+import "slices"
+
+// Window is how many messages may be unacknowledged in one direction.
+const Window = 32
+
+// MaxNumber bounds epochs and sequence numbers.
+const MaxNumber = 1<<31 - 1
+
+// Back-off of an unacknowledged message, in ticks: it is sent again after
+// firstWait, then after twice as many each time, up to lastWait.
+const (
+	firstWait = 2
+	lastWait  = 16
+)
+
+// Epoch names one connection between two members: the Number-th, begun by By.
+type Epoch struct {
+	Number int64
+	By     string
+}
+
+// Less reports whether e loses against o.
+func (e Epoch) Less(o Epoch) bool {
+	if e.Number != o.Number {
+		return e.Number < o.Number
+	}
+	return e.By < o.By
+}
+
+// Message is what one end tells the other.
+type Message struct {
+	Type    string
+	Body    []byte
+	HubOnly bool // must not travel over the connection it is about
+}
+
+// Frame is a message on its way, or a bare acknowledgement: Seq is 0 then,
+// and there is no message.
+type Frame struct {
+	Message
+	Epoch Epoch
+	Seq   int64 // 1, 2, 3, … within an epoch and direction
+	Ack   int64 // everything up to here has arrived
+	Again bool  // was sent before: worth a second path
+}
+
+// Exchange is one end. The zero value is not ready; use [New].
+type Exchange struct {
+	self  string // member id
+	epoch Epoch
+
+	// Sending: queue[0] has number acked+1; the first sent of them are in flight.
+	acked int64
+	sent  int
+	queue []outgoing
+
+	// Receiving.
+	got     int64             // all up to here was delivered
+	early   map[int64]Message // what came ahead of it
+	owesAck bool
+}
+
+type outgoing struct {
+	Message
+	due   bool // to be sent by the next Flush
+	tries int
+	wait  int // ticks until it is due again
+}
+
+// New returns the end of the member with id self, in no epoch yet.
+func New(self string) *Exchange { return &Exchange{self: self} }
+
+// Epoch returns the current epoch; its Number is 0 before the first.
+func (x *Exchange) Epoch() Epoch { return x.epoch }
+
+// Begin starts the next epoch as our own and forgets all of the last one. It
+// returns false, and changes nothing, when the numbers are used up.
+func (x *Exchange) Begin() bool {
+	if x.epoch.Number >= MaxNumber {
+		return false
+	}
+	x.reset(Epoch{x.epoch.Number + 1, x.self})
+	return true
+}
+
+func (x *Exchange) reset(e Epoch) { *x = Exchange{self: x.self, epoch: e} }
+
+// Send queues m for the other end.
+func (x *Exchange) Send(m Message) { x.queue = append(x.queue, outgoing{Message: m}) }
+
+// Room reports whether a message given to Send now would leave with the next
+// Flush.
+func (x *Exchange) Room() bool { return len(x.queue) < Window }
+
+// Pending reports whether anything waits for an acknowledgement, and so
+// whether Tick matters.
+func (x *Exchange) Pending() bool { return len(x.queue) > 0 }
+
+// Acked returns how many messages of this epoch the other end has; Queued, how
+// many were given to Send. So a message is acknowledged once Acked has reached what Queued was
+// right after its Send.
+func (x *Exchange) Acked() int64 { return x.acked }
+
+// Queued is explained at [Exchange.Acked].
+func (x *Exchange) Queued() int64 { return x.acked + int64(len(x.queue)) }
+
+// Ahead reports whether a frame of epoch e would make Receive throw the
+// current epoch away.
+func (x *Exchange) Ahead(e Epoch) bool { return x.epoch.Less(e) }
+
+// Receive takes a frame from the other end. renewed says that it began a new
+// epoch: everything of the old one is over, and messages belong to the new.
+// The messages are to be acted on in their order. ok is false for a frame
+// that was dropped whole: of a lower epoch, or out of bounds.
+func (x *Exchange) Receive(f Frame) (messages []Message, renewed, ok bool) {
+	if f.Epoch.Less(x.epoch) || f.Epoch.Number < 1 || f.Epoch.Number > MaxNumber {
+		return nil, false, false
+	}
+	if x.epoch.Less(f.Epoch) {
+		if f.Ack != 0 || f.Seq < 0 || f.Seq > Window {
+			return nil, false, false
+		}
+		x.reset(f.Epoch)
+		renewed = true
+	}
+	if f.Ack < 0 || f.Ack > x.acked+int64(x.sent) || f.Seq < 0 || f.Seq > x.got+Window {
+		return nil, renewed, renewed
+	}
+	x.acknowledge(f.Ack)
+	if f.Seq == 0 {
+		return nil, renewed, true
+	}
+	x.owesAck = true
+	if f.Seq <= x.got {
+		return nil, renewed, true
+	}
+	if x.early == nil {
+		x.early = make(map[int64]Message)
+	}
+	x.early[f.Seq] = f.Message
+	for {
+		m, here := x.early[x.got+1]
+		if !here {
+			return messages, renewed, true
+		}
+		delete(x.early, x.got+1)
+		x.got++
+		messages = append(messages, m)
+	}
+}
+
+func (x *Exchange) acknowledge(ack int64) {
+	n := int(ack - x.acked)
+	if n <= 0 {
+		return
+	}
+	x.queue = slices.Delete(x.queue, 0, n)
+	x.acked = ack
+	x.sent -= n
+}
+
+// Tick tells that one tick has passed.
+func (x *Exchange) Tick() {
+	for i := range x.queue[:x.sent] {
+		o := &x.queue[i]
+		if o.wait--; o.wait <= 0 {
+			o.due = true
+		}
+	}
+}
+
+// Resend makes everything unacknowledged due, as after a path came back.
+func (x *Exchange) Resend() {
+	for i := range x.queue[:x.sent] {
+		o := &x.queue[i]
+		o.due, o.tries = true, min(o.tries, 1)
+	}
+}
+
+// Flush returns the frames to send now, acknowledgements included.
+func (x *Exchange) Flush() []Frame {
+	var frames []Frame
+	for x.sent < min(len(x.queue), Window) {
+		x.queue[x.sent].due = true
+		x.sent++
+	}
+	for i := range x.queue[:x.sent] {
+		o := &x.queue[i]
+		if !o.due {
+			continue
+		}
+		frames = append(frames, Frame{
+			Message: o.Message, Epoch: x.epoch, Seq: x.acked + 1 + int64(i), Ack: x.got, Again: o.tries > 0,
+		})
+		o.due = false
+		o.wait = min(firstWait<<min(o.tries, 8), lastWait)
+		o.tries++
+	}
+	if x.owesAck && len(frames) == 0 {
+		frames = append(frames, Frame{Epoch: x.epoch, Ack: x.got})
+	}
+	x.owesAck = false
+	return frames
+}

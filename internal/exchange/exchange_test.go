@@ -1,0 +1,111 @@
+package exchange
+
+import (
+	"fmt"
+	"testing"
+)
+
+func begun(t *testing.T) (a, b *Exchange) {
+	t.Helper()
+	a, b = New("a"), New("b")
+	if !a.Begin() {
+		t.Fatal("Begin refused")
+	}
+	return a, b
+}
+
+func TestWindow(t *testing.T) {
+	a, b := begun(t)
+	for i := range 3 * Window {
+		if a.Room() != (i < Window) {
+			t.Fatalf("Room() = %t with %d messages queued", a.Room(), i)
+		}
+		a.Send(Message{Type: fmt.Sprint(i)})
+	}
+	got := 0
+	for round := 0; a.Pending(); round++ {
+		frames := a.Flush()
+		if len(frames) > Window {
+			t.Fatalf("%d frames in flight", len(frames))
+		}
+		for _, f := range frames {
+			messages, _, ok := b.Receive(f)
+			if !ok {
+				t.Fatalf("frame %d dropped", f.Seq)
+			}
+			for _, m := range messages {
+				if m.Type != fmt.Sprint(got) {
+					t.Fatalf("message %s, want %d", m.Type, got)
+				}
+				got++
+			}
+		}
+		for _, f := range b.Flush() {
+			a.Receive(f)
+		}
+		if round > 10 {
+			t.Fatal("never done")
+		}
+	}
+	if got != 3*Window || a.Acked() != 3*Window || a.Queued() != a.Acked() {
+		t.Fatalf("delivered %d, acknowledged %d of %d", got, a.Acked(), a.Queued())
+	}
+}
+
+func TestBackOff(t *testing.T) {
+	a, _ := begun(t)
+	a.Send(Message{Type: "x"})
+	if f := a.Flush(); len(f) != 1 || f[0].Again {
+		t.Fatalf("first sending: %+v", f)
+	}
+	var at []int
+	for tick := 1; tick <= 62; tick++ {
+		a.Tick()
+		for _, f := range a.Flush() {
+			if !f.Again {
+				t.Fatal("a repeated frame is not marked so")
+			}
+			at = append(at, tick)
+		}
+	}
+	if want := "[2 6 14 30 46 62]"; fmt.Sprint(at) != want {
+		t.Fatalf("sent again at ticks %v, want %s", at, want)
+	}
+	a.Resend()
+	if len(a.Flush()) != 1 {
+		t.Fatal("Resend did not make it due")
+	}
+}
+
+func TestHostileFrames(t *testing.T) {
+	for name, f := range map[string]Frame{
+		"acknowledges what was never sent": {Epoch: Epoch{1, "a"}, Ack: 1},
+		"negative ack":                     {Epoch: Epoch{1, "a"}, Ack: -1},
+		"negative seq":                     {Epoch: Epoch{1, "a"}, Seq: -1},
+		"far ahead":                        {Epoch: Epoch{1, "a"}, Seq: Window + 1},
+		"no epoch":                         {Seq: 1},
+		"endless epoch":                    {Epoch: Epoch{MaxNumber + 1, "b"}, Seq: 1},
+		"lower epoch":                      {Epoch: Epoch{1, "A"}, Seq: 1},
+		"new epoch with an old ack":        {Epoch: Epoch{2, "b"}, Seq: 1, Ack: 3},
+	} {
+		a, _ := begun(t)
+		before := fmt.Sprint(*a)
+		messages, renewed, ok := a.Receive(f)
+		if ok || renewed || messages != nil {
+			t.Errorf("%s: not dropped", name)
+		}
+		if after := fmt.Sprint(*a); after != before {
+			t.Errorf("%s: changed the state from %s to %s", name, before, after)
+		}
+	}
+}
+
+func TestEpochsRunOut(t *testing.T) {
+	a := New("a")
+	if _, renewed, _ := a.Receive(Frame{Epoch: Epoch{MaxNumber, "b"}, Seq: 1}); !renewed {
+		t.Fatal("the last epoch was refused")
+	}
+	if a.Begin() {
+		t.Fatal("began an epoch beyond the last")
+	}
+}
