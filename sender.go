@@ -1,6 +1,18 @@
 package noom
 
-import "github.com/pion/webrtc/v4"
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
 
 // Sender is one published track. One source is bound once and its packets go
 // to every peer, so an encoder behind it runs once.
@@ -21,4 +33,310 @@ type Sender interface {
 	Muted() bool
 	// Close unpublishes. It may be called twice.
 	Close() error
+}
+
+// senderHooks is what a sender tells the room. Both are called with nothing
+// held, from whichever goroutine made the change; nil ones are not.
+type senderHooks struct {
+	onChange func() // Muted changed
+	onClose  func() // closed; once
+}
+
+// sender implements Sender: the tracks it is given are bound one after the
+// other, and what they write goes to the legs, one per peer.
+//
+//	newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, error)
+//	id, name string, kind webrtc.RTPCodecType, codec webrtc.RTPCodecParameters   immutable
+//	requestKeyframe()
+type sender struct {
+	// Immutable once newSender has returned.
+	id            string
+	name          string
+	kind          webrtc.RTPCodecType
+	codec         webrtc.RTPCodecParameters
+	keyframeStart func(payload []byte) bool
+	hooks         senderHooks
+
+	// No call leaves the sender while mu is held.
+	mu      sync.Mutex
+	current *source // whose packets are sent; nil: paused
+	next    *source // takes over with its first key frame; nil: no swap is under way
+	run     *run    // what is being sent; nil: waits for a key frame
+	runs    uint64  // how many there were
+	legs    []*leg  // replaced whole, never changed in place
+	muted   bool
+	closed  bool
+}
+
+var _ Sender = (*sender)(nil)
+
+// newSender binds t. Without a name it is called by its kind.
+func newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, error) {
+	if t == nil {
+		return nil, errors.New("noom: publish: there is no track")
+	}
+	kind := t.Kind()
+	if name == "" {
+		name = defaultName(kind)
+	}
+	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks}
+	src, codec, err := bind(s, t, codecsFor(kind))
+	if err != nil {
+		return nil, fmt.Errorf("noom: publish %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.codec = codec
+	s.keyframeStart = keyframeStart(codec.MimeType)
+	s.current = src
+	return s, nil
+}
+
+func defaultName(kind webrtc.RTPCodecType) string {
+	if kind == webrtc.RTPCodecTypeAudio {
+		return "microphone"
+	}
+	return "camera"
+}
+
+// randomID returns 16 random bytes in base64url.
+func randomID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (s *sender) Name() string              { return s.name }
+func (s *sender) Kind() webrtc.RTPCodecType { return s.kind }
+
+func (s *sender) Track() webrtc.TrackLocal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.next != nil:
+		return s.next.track
+	case s.current != nil:
+		return s.current.track
+	}
+	return nil
+}
+
+func (s *sender) Muted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.muted
+}
+
+// ReplaceTrack: of several calls at once the last to return counts.
+func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
+	if t == nil {
+		return s.pause()
+	}
+	if kept, err := s.keep(t); kept || err != nil {
+		return err
+	}
+	if kind := t.Kind(); kind != s.kind {
+		return fmt.Errorf("noom: replace track of %s: %w: it is %s", s.name, ErrCodec, kind)
+	}
+	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
+	if err != nil {
+		return fmt.Errorf("noom: replace track of %s: %w", s.name, err)
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		src.unbind()
+		return ErrClosed
+	}
+	dropped := s.next
+	s.next = src
+	s.mu.Unlock()
+	if dropped != nil {
+		dropped.unbind()
+	}
+	src.requestKeyframe()
+	return nil
+}
+
+// keep reports whether t is what is sent, or about to be, already. A swap to
+// something else is called off.
+func (s *sender) keep(t webrtc.TrackLocal) (bool, error) {
+	s.mu.Lock()
+	var dropped *source
+	kept := false
+	switch {
+	case s.closed:
+		s.mu.Unlock()
+		return false, ErrClosed
+	case s.next != nil && sameTrack(s.next.track, t):
+		kept = true
+	case s.current != nil && sameTrack(s.current.track, t):
+		kept, dropped, s.next = true, s.next, nil
+	}
+	s.mu.Unlock()
+	if dropped != nil {
+		dropped.unbind()
+	}
+	return kept, nil
+}
+
+// sameTrack compares two tracks; one of a type that has no == is like no other.
+func sameTrack(a, b webrtc.TrackLocal) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+}
+
+func (s *sender) pause() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	current, next := s.takeSources()
+	s.mu.Unlock()
+	unbindAll(current, next)
+	return nil
+}
+
+// takeSources leaves the sender without any. It needs s.mu.
+func (s *sender) takeSources() (current, next *source) {
+	current, next = s.current, s.next
+	s.current, s.next, s.run = nil, nil, nil
+	return current, next
+}
+
+func unbindAll(sources ...*source) {
+	for _, src := range sources {
+		if src != nil {
+			src.unbind()
+		}
+	}
+}
+
+func (s *sender) SetMuted(muted bool) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	changed := s.muted != muted
+	s.muted, s.run = muted, nil
+	s.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	if !muted {
+		s.requestKeyframe()
+	}
+	s.hooks.onChange()
+	return nil
+}
+
+// Close may wait until the source has let go.
+func (s *sender) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	current, next := s.takeSources()
+	legs := s.legs
+	s.legs = nil
+	s.mu.Unlock()
+	for _, l := range legs {
+		l.release(s)
+	}
+	unbindAll(current, next)
+	s.hooks.onClose()
+	return nil
+}
+
+// addLeg and removeLeg are for leg.attach and leg.detach.
+func (s *sender) addLeg(l *leg) {
+	s.mu.Lock()
+	closed := s.closed
+	if !closed {
+		s.legs = append(slices.Clip(s.legs), l)
+	}
+	s.mu.Unlock()
+	if closed {
+		l.release(s)
+		return
+	}
+	s.requestKeyframe()
+}
+
+func (s *sender) removeLeg(l *leg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.legs = slices.DeleteFunc(slices.Clone(s.legs), func(other *leg) bool { return other == l })
+}
+
+// requestKeyframe asks what is being sent, and what is to replace it, for a key
+// frame. It may be called as often as one likes.
+func (s *sender) requestKeyframe() {
+	s.mu.Lock()
+	current, next, idle := s.current, s.next, s.muted || s.kind != webrtc.RTPCodecTypeVideo
+	s.mu.Unlock()
+	if idle {
+		return
+	}
+	for _, src := range []*source{current, next} {
+		if src != nil {
+			src.requestKeyframe()
+		}
+	}
+}
+
+// deliver takes a packet that from's track has written and fans it out.
+func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
+	s.mu.Lock()
+	if from != s.current && from != s.next { // still binding, or unbound already
+		s.mu.Unlock()
+		return
+	}
+	keyframe := s.keyframeStart(payload)
+	replaced := s.swap(from, keyframe)
+	r := s.runOf(from, header, keyframe)
+	legs := s.legs
+	s.mu.Unlock()
+
+	if replaced != nil {
+		// Not here: its track may be busy writing, or wait for ours.
+		go replaced.unbind()
+	}
+	if keyframe {
+		from.keyframeSent()
+	}
+	if r == nil {
+		return
+	}
+	now := time.Now()
+	for _, l := range legs {
+		l.write(s, r, keyframe, header, payload, now)
+	}
+}
+
+// swap lets from take over if it is the next source and has a key frame, and
+// returns the source it replaces. It needs s.mu.
+func (s *sender) swap(from *source, keyframe bool) (replaced *source) {
+	if from != s.next || !keyframe {
+		return nil
+	}
+	replaced, s.current, s.next, s.run = s.current, from, nil, nil
+	return replaced
+}
+
+// runOf returns the run a packet of from belongs to, a new one where none goes
+// on, or nil if the packet must not be sent. It needs s.mu.
+func (s *sender) runOf(from *source, header *rtp.Header, keyframe bool) *run {
+	if from != s.current || s.muted || s.run == nil && !keyframe {
+		return nil
+	}
+	if s.run == nil || !s.run.advance(header.SequenceNumber) {
+		s.runs++
+		seq := header.SequenceNumber
+		s.run = &run{number: s.runs, seq: seq, timestamp: header.Timestamp, last: seq}
+	}
+	return s.run
 }

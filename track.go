@@ -1,7 +1,9 @@
 package noom
 
 import (
+	"io"
 	"iter"
+	"sync"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -31,4 +33,158 @@ type RemoteTrack interface {
 	// Track returns pion's track, to inspect and never to read; nil while
 	// there is no connection.
 	Track() *webrtc.TrackRemote
+}
+
+// trackRing is how many packets wait for a reader.
+const trackRing = 512
+
+// remoteTrack implements RemoteTrack. It outlives connections: an inbound
+// feeds it, then, after a rebuild, another.
+//
+//	newRemoteTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *remoteTrack
+//	setMuted(muted bool) (changed bool)
+//	close()                          readers get what is in the ring, then io.EOF
+//
+// Which inbound feeds it is set by inbound.assign.
+type remoteTrack struct {
+	// Immutable.
+	id, name string
+	kind     webrtc.RTPCodecType
+
+	// No call leaves the track while mu is held.
+	mu      sync.Mutex
+	arrived sync.Cond // a packet, or the end; on mu
+	ring    [trackRing]*rtp.Packet
+	head    int // of the oldest packet
+	count   int
+	codec   *webrtc.RTPCodecParameters // of the latest packet; nil before the first
+	in      *inbound                   // nil: not connected
+	muted   bool
+	closed  bool
+}
+
+var _ RemoteTrack = (*remoteTrack)(nil)
+
+func newRemoteTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *remoteTrack {
+	t := &remoteTrack{id: id, name: name, kind: kind, muted: muted}
+	t.arrived.L = &t.mu
+	return t
+}
+
+func (t *remoteTrack) ID() string                { return t.id }
+func (t *remoteTrack) Name() string              { return t.name }
+func (t *remoteTrack) Kind() webrtc.RTPCodecType { return t.kind }
+
+func (t *remoteTrack) Codec() webrtc.RTPCodecParameters {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.codec == nil {
+		return webrtc.RTPCodecParameters{}
+	}
+	return *t.codec
+}
+
+func (t *remoteTrack) Muted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.muted
+}
+
+// setMuted reports whether that is news.
+func (t *remoteTrack) setMuted(muted bool) (changed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	changed = t.muted != muted
+	t.muted = muted
+	return changed
+}
+
+func (t *remoteTrack) ReadRTP() (*rtp.Packet, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.count == 0 {
+		if t.closed {
+			return nil, io.EOF
+		}
+		t.arrived.Wait()
+	}
+	packet := t.ring[t.head]
+	t.ring[t.head] = nil
+	t.head = (t.head + 1) % trackRing
+	t.count--
+	return packet, nil
+}
+
+func (t *remoteTrack) Packets() iter.Seq[*rtp.Packet] {
+	return func(yield func(*rtp.Packet) bool) {
+		for {
+			packet, err := t.ReadRTP()
+			if err != nil || !yield(packet) {
+				return
+			}
+		}
+	}
+}
+
+func (t *remoteTrack) RequestKeyframe() error {
+	t.mu.Lock()
+	in, closed := t.in, t.closed
+	t.mu.Unlock()
+	switch {
+	case closed:
+		return ErrClosed
+	case in == nil:
+		return ErrNotConnected
+	}
+	return in.requestKeyframe()
+}
+
+func (t *remoteTrack) Track() *webrtc.TrackRemote {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.in == nil {
+		return nil
+	}
+	return t.in.tr
+}
+
+// push puts a packet in the ring, in place of the oldest if it is full. Only
+// the inbound that feeds the track now may; another one's packets are late.
+func (t *remoteTrack) push(from *inbound, packet *rtp.Packet, codec *webrtc.RTPCodecParameters) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.in != from || t.closed {
+		return
+	}
+	t.codec = codec
+	if t.count == trackRing {
+		t.head = (t.head + 1) % trackRing
+		t.count--
+	}
+	t.ring[(t.head+t.count)%trackRing] = packet
+	t.count++
+	t.arrived.Signal()
+}
+
+// attach and detach are for inbound.assign.
+func (t *remoteTrack) attach(in *inbound) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.in = in
+}
+
+func (t *remoteTrack) detach(in *inbound) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.in == in {
+		t.in = nil
+	}
+}
+
+// close ends the track for its readers.
+func (t *remoteTrack) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed, t.in = true, nil
+	t.arrived.Broadcast()
 }

@@ -1,0 +1,188 @@
+package noom
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// nackHistory is how many sent packets of a video track are kept for
+// retransmission: about a second of a 4 Mbit/s picture. A power of two.
+const nackHistory = 512
+
+// rtxOffset is from a codec's payload type to that of its retransmissions.
+const rtxOffset = 1
+
+var videoFeedback = []webrtc.RTCPFeedback{
+	{Type: webrtc.TypeRTCPFBGoogREMB},
+	{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+	{Type: webrtc.TypeRTCPFBNACK},
+	{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+	{Type: webrtc.TypeRTCPFBTransportCC},
+}
+
+var audioFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}}
+
+// codecsFor returns the codecs of noom of that kind, best first and without
+// retransmission: what a source may choose from. The slice is the caller's.
+func codecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
+	codec := func(pt webrtc.PayloadType, mime string, rate uint32, channels uint16, fmtp string) webrtc.RTPCodecParameters {
+		feedback := videoFeedback
+		if kind == webrtc.RTPCodecTypeAudio {
+			feedback = audioFeedback
+		}
+		return webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: mime, ClockRate: rate, Channels: channels, SDPFmtpLine: fmtp, RTCPFeedback: feedback,
+			},
+			PayloadType: pt,
+		}
+	}
+	const h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id="
+	switch kind {
+	case webrtc.RTPCodecTypeAudio:
+		return []webrtc.RTPCodecParameters{
+			codec(111, webrtc.MimeTypeOpus, 48000, 2, "minptime=10;useinbandfec=1"),
+			codec(9, webrtc.MimeTypeG722, 8000, 0, ""),
+			codec(0, webrtc.MimeTypePCMU, 8000, 0, ""),
+			codec(8, webrtc.MimeTypePCMA, 8000, 0, ""),
+		}
+	case webrtc.RTPCodecTypeVideo:
+		return []webrtc.RTPCodecParameters{
+			codec(96, webrtc.MimeTypeVP8, 90000, 0, ""),
+			codec(102, webrtc.MimeTypeH264, 90000, 0, h264+"42e01f"),
+			codec(104, webrtc.MimeTypeH264, 90000, 0, h264+"42001f"),
+			codec(112, webrtc.MimeTypeH264, 90000, 0, h264+"64001f"),
+			codec(98, webrtc.MimeTypeVP9, 90000, 0, "profile-id=0"),
+			codec(45, webrtc.MimeTypeAV1, 90000, 0, ""),
+		}
+	case webrtc.RTPCodecTypeUnknown:
+	}
+	return nil
+}
+
+// registerCodecs registers noom's codecs and header extensions with m.
+//
+// The extensions are the same for audio and video and never pion's defaults:
+// when pion first offers a second kind it numbers that kind's own extensions
+// without regard to those a browser has offered meanwhile, and the browser
+// then refuses its next offer for good.
+func registerCodecs(m *webrtc.MediaEngine) error {
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		for _, codec := range codecsFor(kind) {
+			if err := m.RegisterCodec(codec, kind); err != nil {
+				return err
+			}
+			if kind == webrtc.RTPCodecTypeAudio {
+				continue
+			}
+			if err := m.RegisterCodec(retransmission(codec), kind); err != nil {
+				return err
+			}
+		}
+		for _, uri := range []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI} {
+			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, kind); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// retransmission returns the RTX format (RFC 4588) that goes with codec.
+func retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType:    webrtc.MimeTypeRTX,
+			ClockRate:   codec.ClockRate,
+			SDPFmtpLine: "apt=" + strconv.Itoa(int(codec.PayloadType)),
+		},
+		PayloadType: codec.PayloadType + rtxOffset,
+	}
+}
+
+// registerInterceptors adds to r what calls cannot do without: retransmission
+// both ways, sender and receiver reports, and the transport-wide feedback
+// without which a browser keeps its bitrate at the minimum. Header extensions
+// are registerCodecs' business alone.
+func registerInterceptors(_ *webrtc.MediaEngine, r *interceptor.Registry) error {
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory))
+	if err != nil {
+		return err
+	}
+	generator, err := nack.NewGeneratorInterceptor()
+	if err != nil {
+		return err
+	}
+	receiverReports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return err
+	}
+	senderReports, err := report.NewSenderInterceptor()
+	if err != nil {
+		return err
+	}
+	feedback, err := twcc.NewSenderInterceptor()
+	if err != nil {
+		return err
+	}
+	for _, f := range []interceptor.Factory{responder, generator, receiverReports, senderReports, feedback} {
+		r.Add(f)
+	}
+	return nil
+}
+
+// carries reports whether whoever takes format can decode what a source of
+// codec sends. A source that leaves a parameter out is given the benefit of
+// the doubt.
+func carries(format, codec webrtc.RTPCodecCapability) bool {
+	switch {
+	case !strings.EqualFold(format.MimeType, codec.MimeType),
+		codec.ClockRate != 0 && codec.ClockRate != format.ClockRate,
+		codec.Channels != 0 && codec.Channels != max(1, format.Channels):
+		return false
+	case codec.SDPFmtpLine == "":
+		return true
+	}
+	same := func(key, missing string) bool {
+		return fmtpParameter(format.SDPFmtpLine, key, missing) == fmtpParameter(codec.SDPFmtpLine, key, missing)
+	}
+	switch strings.ToLower(codec.MimeType) {
+	case "video/h264":
+		return carriesH264(format.SDPFmtpLine, codec.SDPFmtpLine)
+	case "video/vp9":
+		return same("profile-id", "0")
+	case "video/av1":
+		return same("profile", "0")
+	}
+	return true
+}
+
+// carriesH264 compares what RFC 6184 section 8.1 calls packetization-mode and
+// profile_idc. Mode 1 includes mode 0, and of the profiles in use here the one
+// with the higher number includes the lower: baseline 42, main 4d, high 64.
+func carriesH264(format, codec string) bool {
+	mode := func(fmtp string) string { return fmtpParameter(fmtp, "packetization-mode", "0") }
+	profile := func(fmtp string) string {
+		return strings.ToLower(fmtpParameter(fmtp, "profile-level-id", "420010")[:2])
+	}
+	return mode(codec) <= mode(format) && profile(codec) <= profile(format)
+}
+
+// fmtpParameter returns the value of key in an SDP format line, or missing. It
+// is never shorter than missing.
+func fmtpParameter(line, key, missing string) string {
+	for parameter := range strings.SplitSeq(line, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if strings.EqualFold(name, key) && len(value) >= len(missing) {
+			return value
+		}
+	}
+	return missing
+}

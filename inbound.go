@@ -1,0 +1,89 @@
+package noom
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// receiveMTU bounds the packets read from the network, in bytes; larger ones
+// are dropped. No path in use carries more in one datagram.
+const receiveMTU = 1500
+
+// inbound is one receiving media section. It reads for as long as the section
+// lives, whether anybody wants the packets or not, and hands them to the track
+// that the section carries at the moment.
+//
+//	newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound
+//	run() error                  blocks until the section ends and says why; run it in a goroutine
+//	assign(t *remoteTrack)       packets go to t from now on, and no longer where t got them before; nil: dropped
+//	drainRTCP(r *webrtc.RTPReceiver)  blocks until r is stopped; run it in a goroutine
+type inbound struct {
+	// Immutable.
+	tr        *webrtc.TrackRemote
+	writeRTCP func([]rtcp.Packet) error
+
+	track atomic.Pointer[remoteTrack]
+}
+
+func newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound {
+	return &inbound{tr: tr, writeRTCP: writeRTCP}
+}
+
+func (in *inbound) assign(t *remoteTrack) {
+	// First the track, so that no packet meets one that does not expect it.
+	if t != nil {
+		t.attach(in)
+	}
+	if old := in.track.Swap(t); old != nil && old != t {
+		old.detach(in)
+	}
+}
+
+func (in *inbound) run() error {
+	defer in.assign(nil)
+	buf := make([]byte, receiveMTU)
+	var codec *webrtc.RTPCodecParameters
+	for {
+		n, _, err := in.tr.Read(buf)
+		switch {
+		case errors.Is(err, webrtc.ErrCodecNotFound), errors.Is(err, io.ErrShortBuffer):
+			continue // one packet that nobody can use; it came from the network
+		case err != nil:
+			return err
+		}
+		t := in.track.Load()
+		if t == nil {
+			continue
+		}
+		packet := new(rtp.Packet)
+		if packet.Unmarshal(bytes.Clone(buf[:n])) != nil {
+			continue
+		}
+		if codec == nil || codec.PayloadType != webrtc.PayloadType(packet.PayloadType) {
+			now := in.tr.Codec()
+			codec = &now
+		}
+		t.push(in, packet, codec)
+	}
+}
+
+// requestKeyframe sends a PLI (RFC 4585 section 6.3.1).
+func (in *inbound) requestKeyframe() error {
+	return in.writeRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(in.tr.SSRC())}})
+}
+
+// drainRTCP reads, for r's interceptors work only while somebody does.
+func drainRTCP(r *webrtc.RTPReceiver) {
+	buf := make([]byte, receiveMTU)
+	for {
+		if _, _, err := r.Read(buf); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package noom
+
+import "strings"
+
+// keyframeStart returns the test by which the first packet of a key frame of
+// that codec is known from its RTP payload. For audio, and for codecs it does
+// not know, every packet passes: a stream may start anywhere.
+func keyframeStart(mimeType string) func(payload []byte) bool {
+	switch strings.ToLower(mimeType) {
+	case "video/vp8":
+		return startsVP8Keyframe
+	case "video/vp9":
+		return startsVP9Keyframe
+	case "video/h264":
+		return startsH264Keyframe
+	case "video/av1":
+		return startsAV1Keyframe
+	}
+	return func([]byte) bool { return true }
+}
+
+// startsVP8Keyframe: RFC 7741, the payload descriptor of section 4.2 (S set,
+// partition 0), then the P bit of the payload header of section 4.3.
+func startsVP8Keyframe(p []byte) bool {
+	if len(p) < 1 || p[0]&0x10 == 0 || p[0]&0x07 != 0 {
+		return false
+	}
+	header := 1
+	if p[0]&0x80 != 0 { // X: one byte says which fields follow
+		if len(p) < 2 {
+			return false
+		}
+		fields := p[1]
+		header++
+		if fields&0x80 != 0 { // I: a picture id of 7 or 15 bits
+			if len(p) <= header {
+				return false
+			}
+			header += 1 + int(p[header]>>7)
+		}
+		if fields&0x40 != 0 { // L: TL0PICIDX
+			header++
+		}
+		if fields&0x30 != 0 { // T or K: they share a byte
+			header++
+		}
+	}
+	return len(p) > header && p[header]&0x01 == 0
+}
+
+// startsVP9Keyframe: RFC 9628 section 4.2: B set, P clear, and the lowest
+// spatial layer, for the higher ones predict from it.
+func startsVP9Keyframe(p []byte) bool {
+	const (
+		pictureID, predicted, layers, begin = 0x80, 0x40, 0x20, 0x08
+	)
+	if len(p) < 2 || p[0]&begin == 0 || p[0]&predicted != 0 {
+		return false
+	}
+	if p[0]&layers == 0 {
+		return true
+	}
+	at := 1
+	if p[0]&pictureID != 0 {
+		at += 1 + int(p[1]>>7)
+	}
+	return len(p) > at && p[at]>>1&0x07 == 0
+}
+
+// NAL unit types of RFC 6184, table 1 and section 5.2.
+const (
+	nalIDR  = 5
+	nalSPS  = 7
+	nalSTAP = 24
+	nalFUA  = 28
+)
+
+// startsH264Keyframe: a sequence parameter set, or the first slice of an IDR
+// picture, alone, aggregated (STAP-A) or fragmented (FU-A, S bit set).
+func startsH264Keyframe(p []byte) bool {
+	if len(p) < 2 {
+		return false
+	}
+	switch p[0] & 0x1f {
+	case nalSTAP:
+		for rest := p[1:]; len(rest) > 3; {
+			size := int(rest[0])<<8 | int(rest[1])
+			rest = rest[2:]
+			if size == 0 || size > len(rest) {
+				return false
+			}
+			if startsNAL(rest[0], rest[1:size]) {
+				return true
+			}
+			rest = rest[size:]
+		}
+		return false
+	case nalFUA:
+		return p[1]&0x80 != 0 && startsNAL(p[1], p[2:])
+	}
+	return startsNAL(p[0], p[1:])
+}
+
+// startsNAL judges one NAL unit by its type and by first_mb_in_slice, the
+// first field of a slice: a leading 1 bit is the number 0 in Exp-Golomb.
+func startsNAL(header byte, body []byte) bool {
+	switch header & 0x1f {
+	case nalSPS:
+		return true
+	case nalIDR:
+		return len(body) > 0 && body[0]&0x80 != 0
+	}
+	return false
+}
+
+// startsAV1Keyframe: the aggregation header's N bit, which marks the first
+// packet of a coded video sequence (RTP payload format for AV1, section 4.4).
+// N may only be set where Z, a continued fragment, is not.
+func startsAV1Keyframe(p []byte) bool {
+	return len(p) > 1 && p[0]&0x88 == 0x08
+}

@@ -1,0 +1,264 @@
+package noom
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// leg is our end of one sendonly transceiver: the webrtc.TrackLocal given to
+// pion once, by AddTransceiverFromTrack, and never replaced there. Senders of
+// its codec come and go; what arrives is one continuous RTP stream.
+//
+//	newLeg(codec webrtc.RTPCodecCapability, streamID string) *leg
+//	fits(s *sender) bool             may s take over this leg?
+//	attach(s *sender)                from now on s flows through it, video from a key frame on
+//	detach()                         silence
+//	connected()                      media can flow now: asks for the first key frame
+//	refused() bool                   after Bind: the peer does not know the codec
+//	readRTCP(rs *webrtc.RTPSender)   blocks until rs is stopped; run it in a goroutine
+type leg struct {
+	// Immutable.
+	codec        webrtc.RTPCodecCapability
+	id, streamID string
+
+	// No call leaves the leg while mu is held.
+	mu          sync.Mutex
+	bound       string                  // the id of the binding that counts
+	stream      webrtc.TrackLocalWriter // nil: not bound, or refused
+	ssrc        uint32
+	payloadType uint8
+	refusal     bool
+
+	sender *sender // nil: idle
+	run    *run    // what flows; nil: waits for a key frame
+	stitch stitch
+}
+
+func newLeg(codec webrtc.RTPCodecCapability, streamID string) *leg {
+	return &leg{codec: codec, id: randomID(), streamID: streamID, stitch: stitch{clockRate: codec.ClockRate}}
+}
+
+// fits reports whether s, too, can be sent over this leg.
+func (l *leg) fits(s *sender) bool {
+	return carries(l.codec, s.codec.RTPCodecCapability) && carries(s.codec.RTPCodecCapability, l.codec)
+}
+
+// attach makes s flow through the leg from its next key frame on, which it asks for.
+func (l *leg) attach(s *sender) {
+	l.detach()
+	l.mu.Lock()
+	l.sender = s
+	l.mu.Unlock()
+	s.addLeg(l)
+}
+
+// detach makes the leg silent.
+func (l *leg) detach() {
+	l.mu.Lock()
+	s := l.sender
+	l.sender, l.run = nil, nil
+	l.mu.Unlock()
+	if s != nil {
+		s.removeLeg(l)
+	}
+}
+
+// release is detach, asked for by a sender that ends.
+func (l *leg) release(s *sender) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sender == s {
+		l.sender, l.run = nil, nil
+	}
+}
+
+// connected asks for a key frame if none has got through yet. pion silently
+// drops what is written before DTLS is up.
+func (l *leg) connected() {
+	l.mu.Lock()
+	s, flows := l.sender, l.run != nil
+	l.mu.Unlock()
+	if s != nil && !flows {
+		s.requestKeyframe()
+	}
+}
+
+// refused reports whether the peer's answer had no place for the codec.
+func (l *leg) refused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusal
+}
+
+// write sends one packet of s, of run r, unless it may not flow: the leg has
+// another sender, is not bound, or still waits for a key frame. It keeps
+// neither header nor payload, and changes neither.
+func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, payload []byte, now time.Time) {
+	l.mu.Lock()
+	if l.sender != s || l.stream == nil || !l.follow(r, keyframe, header, now) {
+		l.mu.Unlock()
+		return
+	}
+	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
+	stream, ssrc, payloadType := l.stream, l.ssrc, l.payloadType
+	l.mu.Unlock()
+	if !ok {
+		return
+	}
+
+	out := headers.Get().(*rtp.Header)
+	*out = rtp.Header{
+		Version:        2,
+		Marker:         header.Marker,
+		PayloadType:    payloadType,
+		SequenceNumber: seq,
+		Timestamp:      timestamp,
+		SSRC:           ssrc,
+		CSRC:           header.CSRC,
+		// Only both together mean something; pion trips over one alone.
+		Padding: header.Padding && header.PaddingSize > 0,
+	}
+	if out.Padding {
+		out.PaddingSize = header.PaddingSize
+	}
+	// An error says that this connection is closed, which others look after.
+	n, err := stream.WriteRTP(out, payload)
+	headers.Put(out)
+	if n == 0 && err == nil {
+		l.stall(r)
+	}
+}
+
+// headers are those handed to pion, which copies what it keeps.
+var headers = sync.Pool{New: func() any { return new(rtp.Header) }}
+
+// follow makes r the run that flows and reports whether the packet may pass.
+// It needs l.mu.
+func (l *leg) follow(r *run, keyframe bool, header *rtp.Header, now time.Time) bool {
+	switch {
+	case l.run == r:
+	case l.run == nil && !keyframe:
+		return false
+	case l.run == nil:
+		l.stitch.begin(header.SequenceNumber, header.Timestamp, now)
+	case r.number < l.run.number: // overtaken on its way here
+		return false
+	default:
+		l.stitch.begin(r.seq, r.timestamp, now)
+	}
+	l.run = r
+	return true
+}
+
+// stall notes that pion took a packet of r and threw it away: the connection is
+// not up yet, and what gets through first must be a key frame again.
+func (l *leg) stall(r *run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.run == r {
+		l.run = nil
+	}
+}
+
+// readRTCP turns the peer's PLI and FIR into key-frame requests until rs stops.
+func (l *leg) readRTCP(rs *webrtc.RTPSender) {
+	buf := make([]byte, receiveMTU)
+	for {
+		n, _, err := rs.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue // from the network: it may be anything
+		}
+		for _, packet := range packets {
+			switch packet.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				l.requestKeyframe()
+			}
+		}
+	}
+}
+
+func (l *leg) requestKeyframe() {
+	l.mu.Lock()
+	s := l.sender
+	l.mu.Unlock()
+	if s != nil {
+		s.requestKeyframe()
+	}
+}
+
+// Bind implements webrtc.TrackLocal. It never fails, for pion would then fail
+// in the middle of applying an answer; a leg whose codec the peer does not know
+// stays silent and says so by refused. The codecs in ctx are all that was
+// negotiated now, and one alone once Bind has returned.
+func (l *leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	negotiated := ctx.CodecParameters()
+	format, ok := l.formatAmong(negotiated)
+	l.mu.Lock()
+	l.refusal = !ok
+	l.bound = ctx.ID()
+	if ok {
+		l.stream = ctx.WriteStream()
+		l.ssrc = uint32(ctx.SSRC())
+		l.payloadType = uint8(format.PayloadType)
+	}
+	l.mu.Unlock()
+	if ok {
+		return format, nil
+	}
+	for _, other := range negotiated {
+		if !strings.EqualFold(other.MimeType, webrtc.MimeTypeRTX) {
+			return other, nil
+		}
+	}
+	return webrtc.RTPCodecParameters{}, nil
+}
+
+// formatAmong returns the negotiated format to send in: rather the same
+// profile than a higher one that includes it.
+func (l *leg) formatAmong(negotiated []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+	for _, format := range negotiated {
+		if carries(format.RTPCodecCapability, l.codec) && carries(l.codec, format.RTPCodecCapability) {
+			return format, true
+		}
+	}
+	for _, format := range negotiated {
+		if carries(format.RTPCodecCapability, l.codec) {
+			return format, true
+		}
+	}
+	return webrtc.RTPCodecParameters{}, false
+}
+
+// Unbind implements webrtc.TrackLocal.
+func (l *leg) Unbind(ctx webrtc.TrackLocalContext) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bound == ctx.ID() {
+		l.stream, l.run = nil, nil
+	}
+	return nil
+}
+
+// ID implements webrtc.TrackLocal: the track's part of a=msid.
+func (l *leg) ID() string { return l.id }
+
+// StreamID implements webrtc.TrackLocal: the stream's part of a=msid.
+func (l *leg) StreamID() string { return l.streamID }
+
+// RID implements webrtc.TrackLocal: no simulcast.
+func (l *leg) RID() string { return "" }
+
+// Kind implements webrtc.TrackLocal.
+func (l *leg) Kind() webrtc.RTPCodecType {
+	kind, _, _ := strings.Cut(l.codec.MimeType, "/")
+	return webrtc.NewRTPCodecType(kind)
+}

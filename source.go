@@ -1,0 +1,189 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// keyframeInterval is the least time between two key-frame requests that
+// reach a source.
+const keyframeInterval = 500 * time.Millisecond
+
+// source is one binding of a sender to a TrackLocal: what the track takes for
+// its peer connection. It is the webrtc.TrackLocalContext, the writer and the
+// RTCP reader of that binding in one.
+type source struct {
+	// Immutable.
+	track   webrtc.TrackLocal
+	sender  *sender
+	id      string
+	ssrc    webrtc.SSRC
+	offered []webrtc.RTPCodecParameters
+
+	requests chan struct{} // holds a key-frame request until the track reads it
+	done     chan struct{} // closed by unbind
+	once     sync.Once
+
+	mu       sync.Mutex
+	asked    time.Time   // when the last request went out
+	trailing *time.Timer // sends the next one; nil: none waits
+}
+
+// bind binds t for s and returns the format of offered that carries it.
+// Packets may come before it returns.
+func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
+	src := &source{
+		track:    t,
+		sender:   s,
+		id:       randomID(),
+		ssrc:     webrtc.SSRC(rand.Uint32()),
+		offered:  offered,
+		requests: make(chan struct{}, 1),
+		done:     make(chan struct{}),
+	}
+	chosen, err := t.Bind(src)
+	if err != nil {
+		close(src.done)
+		return nil, chosen, fmt.Errorf("%w: %w", ErrCodec, err)
+	}
+	format, ok := formatFor(t, chosen, offered)
+	if !ok {
+		src.unbind()
+		return nil, chosen, fmt.Errorf("%w: the track sends %s %s", ErrCodec, chosen.MimeType, chosen.SDPFmtpLine)
+	}
+	return src, format, nil
+}
+
+// formatFor finds the format among offered for a track that has chosen one.
+// pion's static tracks choose by MIME type alone if they find nothing better,
+// so where a track tells its codec that counts more.
+func formatFor(t webrtc.TrackLocal, chosen webrtc.RTPCodecParameters, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+	codec := chosen.RTPCodecCapability
+	if static, ok := t.(interface {
+		Codec() webrtc.RTPCodecCapability
+	}); ok {
+		codec = static.Codec()
+	}
+	for _, format := range offered {
+		if format.PayloadType == chosen.PayloadType && carries(format.RTPCodecCapability, codec) {
+			return format, true
+		}
+	}
+	for _, format := range offered {
+		if carries(format.RTPCodecCapability, codec) {
+			return format, true
+		}
+	}
+	return webrtc.RTPCodecParameters{}, false
+}
+
+// unbind takes the source from its track, for good. It may wait for the track
+// and may be called twice.
+func (s *source) unbind() {
+	s.once.Do(func() {
+		close(s.done)
+		s.keyframeSent()
+		// The track is let go whatever it says to it.
+		_ = s.track.Unbind(s)
+	})
+}
+
+// requestKeyframe asks the track for a key frame: at once, or, if that was done
+// within the last keyframeInterval, at its end.
+func (s *source) requestKeyframe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trailing != nil {
+		return
+	}
+	if wait := keyframeInterval - time.Since(s.asked); wait > 0 {
+		s.trailing = time.AfterFunc(wait, s.requestLate)
+		return
+	}
+	s.request()
+}
+
+// requestLate sends the request that had to wait, unless a key frame was faster.
+func (s *source) requestLate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trailing != nil {
+		s.trailing = nil
+		s.request()
+	}
+}
+
+// request needs s.mu.
+func (s *source) request() {
+	s.asked = time.Now()
+	select {
+	case s.requests <- struct{}{}:
+	default: // one is still unread
+	}
+}
+
+// keyframeSent tells that a key frame has begun: requests that wait are met.
+func (s *source) keyframeSent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trailing != nil {
+		s.trailing.Stop()
+		s.trailing = nil
+	}
+}
+
+// readRTCP gives the track its key-frame requests, and io.EOF, which ends the
+// readers of every known TrackLocal, once it is unbound.
+func (s *source) readRTCP(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+	select {
+	case <-s.done:
+		return 0, a, io.EOF
+	case <-s.requests:
+	}
+	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: uint32(s.ssrc)}).Marshal()
+	if err != nil {
+		return 0, a, err
+	}
+	if len(b) < len(pli) {
+		return 0, a, io.ErrShortBuffer
+	}
+	return copy(b, pli), a, nil
+}
+
+// WriteRTP passes a packet on to the sender. It never fails: some tracks die
+// of the first error, and what becomes of a packet is not their concern.
+func (s *source) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
+	s.sender.deliver(s, header, payload)
+	return header.MarshalSize() + len(payload), nil
+}
+
+// Write is WriteRTP for a packet in wire form.
+func (s *source) Write(b []byte) (int, error) {
+	var packet rtp.Packet
+	if err := packet.Unmarshal(b); err != nil {
+		return 0, errors.Join(errors.New("noom: not an RTP packet"), err)
+	}
+	return s.WriteRTP(&packet.Header, packet.Payload)
+}
+
+// The rest of webrtc.TrackLocalContext.
+
+func (s *source) CodecParameters() []webrtc.RTPCodecParameters { return s.offered }
+func (s *source) SSRC() webrtc.SSRC                            { return s.ssrc }
+func (s *source) SSRCRetransmission() webrtc.SSRC              { return 0 }
+func (s *source) SSRCForwardErrorCorrection() webrtc.SSRC      { return 0 }
+func (s *source) WriteStream() webrtc.TrackLocalWriter         { return s }
+func (s *source) ID() string                                   { return s.id }
+func (s *source) RTCPReader() interceptor.RTCPReader           { return interceptor.RTCPReaderFunc(s.readRTCP) }
+
+// HeaderExtensions returns none: each leg has extensions of its own.
+func (s *source) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return nil }

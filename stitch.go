@@ -1,0 +1,103 @@
+package noom
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// run is a stretch of packets of one source that needs no seam. Swapping,
+// pausing and muting end one, and the next begins with a key frame.
+//
+// Immutable, but for last, which the sender owns.
+type run struct {
+	number    uint64 // counts up over the life of a sender
+	seq       uint16 // of its first packet
+	timestamp uint32
+
+	last uint16 // the highest sequence number so far
+}
+
+// A jump in a source's sequence numbers beyond maxJump is a restart of
+// whatever feeds it rather than loss, and is stitched like a swap. RFC 3550
+// appendix A.1 has the idea.
+const maxJump = 1000
+
+// advance notes a packet's sequence number and reports false if it does not
+// belong to this run.
+func (r *run) advance(seq uint16) bool {
+	step := int16(seq - r.last)
+	if step > maxJump || step < -maxJump {
+		return false
+	}
+	if step > 0 {
+		r.last = seq
+	}
+	return true
+}
+
+// maxPause caps by how much timestamps advance over a silence. A step of 2^31
+// ticks, 6.6 hours of video, would look like a step back.
+const maxPause = time.Hour
+
+// stitch sews runs of packets, whatever their numbering, into one RTP stream
+// whose sequence numbers have no gap and whose timestamps follow the clock. A
+// receiver's replay protection would drop anything else. It is a pure value
+// and belongs to one leg.
+type stitch struct {
+	clockRate uint32 // Immutable.
+
+	started   bool
+	seq       uint16    // the highest one sent
+	timestamp uint32    // the highest one sent
+	at        time.Time // when timestamp was first sent
+
+	// The current run: what turns its numbers into ours, and how far it is.
+	// Positions are counted from the packet the run began with.
+	seqOffset       uint16
+	timestampOffset uint32
+	last            uint16 // the run's own number at position
+	position        int64
+}
+
+// begin makes the next packets belong to a run whose first one, as far as this
+// stream is concerned, has the given numbers.
+func (s *stitch) begin(seq uint16, timestamp uint32, now time.Time) {
+	if s.started {
+		pause := min(now.Sub(s.at), maxPause)
+		step := max(1, ticks(pause, s.clockRate)) // two frames never share a timestamp
+		s.seqOffset = s.seq + 1 - seq
+		s.timestampOffset = s.timestamp + step - timestamp
+	} else {
+		// A random start is asked for by RFC 3550 section 5.1, in the lower
+		// half by RFC 3711 section 3.3.1: no wrap before the first packet arrives.
+		s.started = true
+		s.seq = uint16(rand.N(1 << 15))
+		s.timestamp = rand.Uint32()
+		s.at = now
+		s.seqOffset = s.seq + 1 - seq
+		s.timestampOffset = s.timestamp - timestamp
+	}
+	s.last, s.position = seq-1, -1
+}
+
+// next returns a packet's numbers in the stream, or false if it is from before
+// the run's first packet and its place is taken.
+func (s *stitch) next(seq uint16, timestamp uint32, now time.Time) (uint16, uint32, bool) {
+	position := s.position + int64(int16(seq-s.last))
+	if position < 0 {
+		return 0, 0, false
+	}
+	seqOut, timestampOut := seq+s.seqOffset, timestamp+s.timestampOffset
+	if position > s.position {
+		s.position, s.last, s.seq = position, seq, seqOut
+	}
+	if int32(timestampOut-s.timestamp) > 0 {
+		s.timestamp, s.at = timestampOut, now
+	}
+	return seqOut, timestampOut, true
+}
+
+// ticks converts d, up to maxPause, to units of an RTP clock.
+func ticks(d time.Duration, clockRate uint32) uint32 {
+	return uint32(max(0, d) * time.Duration(clockRate) / time.Second)
+}
