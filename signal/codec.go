@@ -31,8 +31,8 @@ func (e *Epoch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // Encode returns the frame: the envelope and, if there is one, a newline and
-// the body. It is made once and kept; change no field of m afterwards but
-// through [Message.Stamp].
+// the body, into which Body points from then on. It is made once and kept;
+// change no field of m afterwards but through [Message.Stamp].
 func (m *Message) Encode() ([]byte, error) {
 	if m.encoded != nil {
 		return m.encoded, nil
@@ -46,6 +46,9 @@ func (m *Message) Encode() ([]byte, error) {
 	}
 	if len(envelope) > MaxFrame {
 		return nil, Errorf(CodeTooBig, m.Type, "a frame of %d bytes, at most %d", len(envelope), MaxFrame)
+	}
+	if m.Body != nil {
+		m.Body = envelope[len(envelope)-len(m.Body):]
 	}
 	m.encoded = envelope
 	return envelope, nil

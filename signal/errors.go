@@ -1,6 +1,9 @@
 package signal
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Code says why a frame, a join or a connection was refused.
 type Code string
@@ -46,7 +49,14 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// Errorf makes an Error.
+// Errorf makes an Error. Its message is cut to 512 bytes, for it may quote what
+// a stranger sent.
 func Errorf(code Code, about Type, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), About: about}
+	text := fmt.Sprintf(format, args...)
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText] + "…"
+	}
+	return &Error{Code: code, Message: strings.ToValidUTF8(text, "�"), About: about}
 }
+
+const maxErrorText = 512

@@ -1,5 +1,7 @@
 package signal
 
+import "slices"
+
 // Type names a kind of frame.
 type Type string
 
@@ -33,11 +35,11 @@ const (
 
 // Pair reports whether frames of type t go from member to member.
 func (t Type) Pair() bool {
-	switch t {
-	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale:
-		return true
-	}
-	return false
+	return slices.Contains(pairTypes[:], t)
+}
+
+var pairTypes = [...]Type{
+	TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale,
 }
 
 // Reason says why somebody is gone.

@@ -1,0 +1,119 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"noom/signal"
+)
+
+// Config says how a hub behaves. The zero Config works, and so does a nil one.
+type Config struct {
+	// ICEServers says which STUN and TURN servers a member is told when it
+	// joins. It is asked at each join, so that credentials may be short-lived
+	// and made for that member; ctx ends with the connection. Nil: none. At
+	// most 8 KiB of JSON; what is beyond is left out and logged. For a fixed
+	// list there is [FixedICEServers].
+	ICEServers func(ctx context.Context, m signal.Member) []signal.ICEServer
+
+	// Authorize decides who may join. It is asked once the member has proven
+	// that it holds its key, from that connection's own goroutine, and nobody
+	// else waits for it; ctx ends after JoinTimeout or with the connection. An
+	// error refuses the member, who is told its text. Nil: everybody may.
+	Authorize func(ctx context.Context, r Request) (Grant, error)
+
+	// Endpoint is the host, with the port unless it is the scheme's default,
+	// under which members dial the hub, and to which they bind their proofs.
+	// Set it behind a proxy that rewrites the Host header. Empty: what the
+	// transport says.
+	Endpoint string
+
+	// Limits are told to members and enforced. A zero field is the protocol's
+	// default, which no field but Members and Rate can exceed. Members: 0 is
+	// 64, most 128. Rate, in frames a second and member: 0 is 50; there is a
+	// burst on top of one second's worth and 16 frames per possible member.
+	Limits signal.Limits
+
+	// Heartbeat is after how long a silence a member is sent a ping; after
+	// twice as long it is lost. 0: 10 s. Least: 100 ms, most: 1 hour.
+	Heartbeat time.Duration
+	// JoinTimeout is how long a connection may take to send its join, and
+	// again to prove its key when challenged. 0: 5 s.
+	JoinTimeout time.Duration
+
+	// MaxRooms bounds the rooms that are open at once. 0: 10,000.
+	MaxRooms int
+	// MaxMembers bounds the connections, those about to join included.
+	// 0: 10,000.
+	MaxMembers int
+
+	// QueueFrames and QueueBytes bound what waits for one member that reads
+	// slowly; whoever exceeds either is cut as too slow. 0: 256 frames and
+	// 256 KiB, and for each possible member of a room 32 frames and 32 KiB
+	// more, so that a newcomer to a full room can take everyone's offers.
+	QueueFrames int
+	QueueBytes  int
+
+	// Logger gets the hub's log: who comes and goes at Debug, refusals at
+	// Info, what its operator should mend at Warn. Nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Request is what [Config.Authorize] decides about.
+type Request struct {
+	Room   string
+	Member signal.Member // proven to hold its key
+	Token  string        // as the member sent it, up to 4096 bytes
+}
+
+// Grant is what an authorised member gets.
+type Grant struct {
+	Name string // the nickname it must use; empty: the one it asked for
+}
+
+// FixedICEServers makes a [Config.ICEServers] that tells everyone the same.
+func FixedICEServers(servers ...signal.ICEServer) func(context.Context, signal.Member) []signal.ICEServer {
+	return func(context.Context, signal.Member) []signal.ICEServer { return servers }
+}
+
+const (
+	mostMembers   = 128  // as many fit into one joined frame
+	mostICEServer = 8192 // bytes of JSON, beside as many members
+)
+
+// withDefaults returns c with every zero filled in.
+func (c *Config) withDefaults() Config {
+	var d Config
+	if c != nil {
+		d = *c
+	}
+	l := &d.Limits
+	l.Frame = atMost(l.Frame, signal.MaxFrame, signal.MaxFrame)
+	l.Name = atMost(l.Name, signal.MaxName, signal.MaxName)
+	l.Chat = atMost(l.Chat, signal.MaxChat, signal.MaxChat)
+	l.Members = atMost(l.Members, signal.MaxMembers, mostMembers)
+	l.Rate = orDefault(l.Rate, 50)
+	d.Heartbeat = min(max(orDefault(d.Heartbeat, 10*time.Second), 100*time.Millisecond), time.Hour)
+	d.JoinTimeout = orDefault(d.JoinTimeout, 5*time.Second)
+	d.MaxRooms = orDefault(d.MaxRooms, 10_000)
+	d.MaxMembers = orDefault(d.MaxMembers, 10_000)
+	d.QueueFrames = orDefault(d.QueueFrames, 256+32*l.Members)
+	d.QueueBytes = orDefault(d.QueueBytes, 256<<10+32<<10*l.Members)
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+// burst is how many frames a member may send at once.
+func (c *Config) burst() int { return c.Limits.Rate + 16*c.Limits.Members }
+
+func orDefault[T int | time.Duration](v, standard T) T {
+	if v <= 0 {
+		return standard
+	}
+	return v
+}
+
+func atMost(v, standard, most int) int { return min(orDefault(v, standard), most) }

@@ -1,0 +1,276 @@
+package hub
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"noom/signal"
+)
+
+// linger is how long a connection that is to end may take to be written what
+// still waits for it.
+const linger = 5 * time.Second
+
+// A conn is one connection to the hub. Two goroutines live as long as it does:
+// the reader, which steps the room with each frame it brings, and the writer,
+// which empties the outbox and minds the pulse.
+type conn struct {
+	hub    *Hub
+	link   signal.Signaler
+	outbox *outbox
+	pulse  pulse
+	cancel context.CancelFunc // ends both at once
+
+	// Owned by the reader.
+	rate      *rate.Limiter
+	join      *signal.Message // once asked for
+	challenge signal.Bytes    // the nonce that awaits its proof; nil: none does
+	home      *home           // the room, once joined
+	left      bool            // said bye
+}
+
+func (h *Hub) newConn(s signal.Signaler, cancel context.CancelFunc) *conn {
+	c := &conn{
+		hub:    h,
+		link:   s,
+		outbox: newOutbox(h.config.QueueFrames, h.config.QueueBytes),
+		pulse:  pulse{heartbeat: h.config.Heartbeat},
+		cancel: cancel,
+		rate:   rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
+	}
+	c.pulse.expect(time.Now().Add(h.config.JoinTimeout))
+	return c
+}
+
+// read acts on frames until the connection ends or is to end. A frame above
+// the rate waits, and those behind it wait in the transport.
+func (c *conn) read(ctx context.Context) {
+	for {
+		m, err := c.link.Receive(ctx)
+		if err != nil {
+			c.broken(err)
+			return
+		}
+		c.pulse.beat(time.Now())
+		if err := c.rate.Wait(ctx); err != nil {
+			c.broken(err)
+			return
+		}
+		if !c.handle(ctx, &m) {
+			return
+		}
+	}
+}
+
+// broken notes that nothing more can be read.
+func (c *conn) broken(err error) {
+	if refusal, ok := errors.AsType[*signal.Error](err); ok {
+		c.refuse(refusal) // bytes that were no frame: the other end may still listen
+		return
+	}
+	c.outbox.abandon(nil, fmt.Errorf("hub: connection lost: %w", err))
+}
+
+// handle acts on one frame. It reports whether there may be a next.
+func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
+	if e := c.hub.exceeds(m); e != nil {
+		if e.Code == signal.CodeTooBig || e.Code == signal.CodeBadName && m.Type == signal.TypeJoin {
+			c.refuse(e)
+			return false
+		}
+		c.send(errorFrame(e))
+		return true
+	}
+	switch {
+	case m.Type == signal.TypeBye:
+		c.left = true
+		c.outbox.abandon(nil, nil)
+		return false
+	case m.Type == signal.TypeJoin && c.join == nil:
+		return c.askedToJoin(ctx, m)
+	case m.Type == signal.TypeJoin:
+		c.send(errorFrame(signal.Errorf(signal.CodeAlreadyJoined, m.Type, "this connection has asked to join %q already", c.join.Room)))
+		return true
+	case m.Type == signal.TypePing && c.join != nil:
+		c.send(&signal.Message{Type: signal.TypePong})
+		return true
+	case c.home != nil:
+		return c.inRoom(m)
+	case c.challenge != nil && m.Type == signal.TypeProof:
+		return c.proven(ctx, m)
+	case c.challenge != nil:
+		c.refuse(signal.Errorf(signal.CodeJoinFirst, m.Type, "a proof must answer the challenge before anything else"))
+	default:
+		c.refuse(signal.Errorf(signal.CodeJoinFirst, m.Type, "the first frame must be a join, not %q", m.Type))
+	}
+	return false
+}
+
+// inRoom acts on a frame of somebody who has joined. What a member has no
+// business sending is ignored, as unknown types are.
+func (c *conn) inRoom(m *signal.Message) bool {
+	var e *signal.Error
+	switch {
+	case m.Type.Pair():
+		e = c.home.relay(c, m)
+	case m.Type == signal.TypeChat:
+		e = c.home.chat(c, m, time.Now().UnixMilli())
+	case m.Type == signal.TypeRename:
+		e = c.home.rename(c, m.Name)
+	}
+	if e != nil {
+		c.refuse(e)
+	}
+	return e == nil
+}
+
+func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
+	c.join = &signal.Message{
+		Type: m.Type, Room: m.Room, Name: m.Name, Key: m.Key, Session: m.Session, Token: m.Token,
+	}
+	if c.hub.config.Authorize != nil {
+		c.demandProof()
+		return true
+	}
+	return c.enter(ctx, false)
+}
+
+// proven checks a proof and goes on with the join.
+func (c *conn) proven(ctx context.Context, m *signal.Message) bool {
+	text := signal.ProofText(c.hub.endpoint(c.link), c.join.Room, c.join.Session, c.challenge)
+	c.challenge = nil
+	c.pulse.expect(time.Time{})
+	if !ed25519.Verify(ed25519.PublicKey(c.join.Key), text, m.Signature) {
+		c.refuse(signal.Errorf(signal.CodeBadProof, m.Type, "the signature does not fit the challenge"))
+		return false
+	}
+	if e := c.authorize(ctx); e != nil {
+		c.refuse(e)
+		return false
+	}
+	return c.enter(ctx, true)
+}
+
+func (c *conn) authorize(ctx context.Context) *signal.Error {
+	if c.hub.config.Authorize == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.hub.config.JoinTimeout)
+	defer cancel()
+	grant, err := c.hub.config.Authorize(ctx, Request{Room: c.join.Room, Member: c.member(), Token: c.join.Token})
+	if err != nil {
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "%v", err)
+	}
+	if grant.Name == "" {
+		return nil
+	}
+	if err := signal.CheckName(grant.Name); err != nil {
+		c.hub.config.Logger.Warn("authorisation granted a bad name", "room", c.join.Room, "err", err)
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted a bad name")
+	}
+	c.join.Name = grant.Name
+	return nil
+}
+
+// enter steps into the room, or sends a challenge when the id is contested.
+func (c *conn) enter(ctx context.Context, proven bool) bool {
+	member := c.member()
+	answer := request{member: member, proven: proven, joined: c.hub.joined(ctx, member)}
+	place, v, refusal := c.hub.enter(c, c.join.Room, answer)
+	switch {
+	case refusal != nil:
+		c.refuse(refusal)
+		return false
+	case v == contested:
+		c.demandProof()
+		return true
+	}
+	c.home = place
+	c.pulse.begin(time.Now())
+	c.hub.config.Logger.Debug("joined", "room", c.join.Room, "member", member.ID, "name", member.Name)
+	return true
+}
+
+func (c *conn) demandProof() {
+	c.challenge = make(signal.Bytes, 32)
+	rand.Read(c.challenge)
+	c.pulse.expect(time.Now().Add(c.hub.config.JoinTimeout))
+	c.send(&signal.Message{Type: signal.TypeChallenge, Nonce: c.challenge})
+}
+
+// reason is what the others are told when the reader has ended.
+func (c *conn) reason() signal.Reason {
+	if c.left {
+		return signal.ReasonLeft
+	}
+	return signal.ReasonLost
+}
+
+func (c *conn) member() signal.Member {
+	return signal.Member{
+		ID: signal.MemberID(c.join.Key), Name: c.join.Name, PublicKey: c.join.Key, Session: c.join.Session,
+	}
+}
+
+// send queues a frame of the hub's own.
+func (c *conn) send(m *signal.Message) {
+	frame, err := m.Encode()
+	if err != nil {
+		panic(err) // none of them is near the limit
+	}
+	if !c.outbox.push(m, len(frame)) {
+		c.tooSlow()
+	}
+}
+
+// refuse ends the connection with an error frame and its code.
+func (c *conn) refuse(e *signal.Error) {
+	c.finish(errorFrame(e), e)
+}
+
+// finish ends the connection with a last frame. What waits and that frame may
+// take linger to be written.
+func (c *conn) finish(m *signal.Message, why error) {
+	frame, err := m.Encode()
+	if err != nil {
+		c.outbox.abandon(nil, why)
+		return
+	}
+	if c.outbox.finish(m, len(frame), why) {
+		time.AfterFunc(linger, c.cancel)
+	}
+}
+
+// tooSlow cuts a connection whose outbox is full. The writer may hang in a
+// write, so another goroutine closes; it ends within the transport's bound
+// for closing.
+func (c *conn) tooSlow() {
+	e := signal.Errorf(signal.CodeTooSlow, "", "does not read what it is sent")
+	if c.outbox.abandon(e, e) {
+		go func() {
+			_ = signal.CloseWith(c.link, e) // nothing is left to be done about a failure
+			c.cancel()
+		}()
+	}
+}
+
+// log tells of the connection's end.
+func (c *conn) log(why error) {
+	level := slog.LevelDebug
+	if _, refused := errors.AsType[*signal.Error](why); refused {
+		level = slog.LevelInfo
+	}
+	if c.join == nil {
+		c.hub.config.Logger.Log(context.Background(), level, "left before joining", "why", why)
+		return
+	}
+	c.hub.config.Logger.Log(context.Background(), level, "left",
+		"room", c.join.Room, "member", signal.MemberID(c.join.Key), "why", why)
+}

@@ -1,0 +1,12 @@
+// Package hub is the server side of noom's rooms: it knows who is in which
+// room, carries frames between members, and reads none of what they agree on.
+//
+//	h := hub.New(nil)
+//	http.Handle("/ws", ws.Handler(h, nil)) // noom/transport/ws
+//	http.Handle("/rooms", h.RoomsHandler())
+//	log.Fatal(http.ListenAndServe(":8080", nil))
+//
+// Nothing that one member sends or fails to read disturbs another: each has a
+// bounded queue of its own, and whoever lets it overflow is cut. The protocol
+// is in noom/signal/PROTOCOL.md.
+package hub

@@ -1,0 +1,137 @@
+package hub
+
+import (
+	"sync"
+
+	"noom/signal"
+)
+
+// A home is where a room lives: the pure machine, the lock behind which it is
+// stepped, and the way from its deliveries to the outboxes. A frame reaches
+// them on the goroutine that read it, without a hop through another.
+type home struct {
+	hub *Hub
+
+	mu   sync.Mutex
+	room room[*conn]
+	gone bool // the last member left and the hub has forgotten this home
+
+	count int // members; owned by the hub, behind its lock
+}
+
+func newHome(h *Hub, name string) *home {
+	return &home{hub: h, room: room[*conn]{name: name, limit: h.config.Limits.Members}}
+}
+
+// enter asks for c to be let in. open is false when the home is gone and
+// another must be opened.
+func (p *home) enter(c *conn, q request) (_ verdict, refusal *signal.Error, open bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone {
+		return 0, nil, false
+	}
+	deliveries, v := p.room.enter(c, q)
+	if v == full {
+		return v, signal.Errorf(signal.CodeRoomFull, signal.TypeJoin, "the room has %d members, its most", p.room.limit), true
+	}
+	refusal = p.deliver(deliveries)
+	if refusal != nil {
+		p.drop(c)
+	}
+	p.settle()
+	return v, refusal, true
+}
+
+// relay, chat and rename step the room with a frame that c brought. What they
+// return ends c.
+
+func (p *home) relay(c *conn, m *signal.Message) *signal.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deliver(p.room.relay(c, m))
+}
+
+func (p *home) chat(c *conn, m *signal.Message, at int64) *signal.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deliver(p.room.chat(c, m, at))
+}
+
+func (p *home) rename(c *conn, name string) *signal.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deliver(p.room.rename(c, name))
+}
+
+// leave removes c, if it is still there.
+func (p *home) leave(c *conn, why signal.Reason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.deliver(p.room.leave(c, why)) // a bye always fits
+	p.settle()
+}
+
+func (p *home) kick(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	deliveries := p.room.kick(id)
+	_ = p.deliver(deliveries) // a bye always fits
+	p.settle()
+	return deliveries != nil
+}
+
+func (p *home) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.deliver(p.room.close()) // a bye always fits
+	p.settle()
+}
+
+func (p *home) members() []signal.Member {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.room.members()
+}
+
+// deliver puts each frame, encoded once, into the outboxes it is for. A member
+// whose outbox is full is cut and leaves the room in the same step. The error
+// says that a frame grew above the limit and went nowhere.
+func (p *home) deliver(deliveries []delivery[*conn]) (tooBig *signal.Error) {
+	var slow []*conn
+	for _, d := range deliveries {
+		frame, err := d.message.Encode()
+		if err != nil {
+			tooBig = signal.Errorf(signal.CodeTooBig, d.message.Type, "with what the hub adds: %v", err)
+			continue
+		}
+		for _, c := range d.to {
+			if d.last {
+				c.finish(d.message, endedBy(d.message))
+			} else if !c.outbox.push(d.message, len(frame)) {
+				slow = append(slow, c)
+			}
+		}
+	}
+	for _, c := range slow {
+		c.tooSlow()
+		p.drop(c)
+	}
+	return tooBig
+}
+
+// drop removes c as lost.
+func (p *home) drop(c *conn) { _ = p.deliver(p.room.leave(c, signal.ReasonLost)) } // a bye always fits
+
+// settle tells the hub how many are here, and forgets the home when nobody is.
+func (p *home) settle() {
+	p.gone = p.hub.counted(p, len(p.room.seats))
+}
+
+// endedBy says why a member whose last frame is m is out.
+func endedBy(m *signal.Message) error {
+	if e := m.Err(); e != nil {
+		return e
+	}
+	return &ByeError{m.Reason}
+}

@@ -1,0 +1,250 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"noom/signal"
+)
+
+// Hub is the server side of rooms. Its methods may be called from anywhere at
+// any time. Make one with [New].
+type Hub struct {
+	config Config
+
+	// A home's lock is taken before mu, never after; mu is held for the few
+	// lines that touch what stands below it.
+	mu      sync.Mutex
+	homes   map[string]*home
+	conns   map[*conn]struct{}
+	closing bool
+	idle    chan struct{} // closed when closing and no conn is left
+	list    []RoomInfo    // the open rooms; nil: to be made anew
+	changed chan struct{} // closed at the next change of the list; nil: nobody waits
+}
+
+// New makes a hub. A nil Config works.
+func New(config *Config) *Hub {
+	return &Hub{
+		config: config.withDefaults(),
+		homes:  make(map[string]*home),
+		conns:  make(map[*conn]struct{}),
+		idle:   make(chan struct{}),
+	}
+}
+
+// ByeError is what [Hub.Serve] returns for a member that was told to go.
+type ByeError struct{ Reason signal.Reason } // kicked, closed or replaced
+
+func (e *ByeError) Error() string { return "hub: the member was told bye: " + string(e.Reason) }
+
+// Serve speaks with one member from its join to its end and closes s. It
+// returns why that came: nil when the member said bye, a [*ByeError] when it
+// was told so, a [*signal.Error] when the hub refused it or cut it off, and
+// otherwise an error that says how the connection was lost: [ErrSilent], ctx's
+// or the transport's.
+func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := h.newConn(s, cancel)
+	refusal := h.register(c)
+	defer h.unregister(c)
+
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		c.write(ctx)
+		cancel()
+	})
+	if refusal != nil {
+		c.refuse(refusal)
+	} else {
+		c.read(ctx)
+	}
+	if c.home != nil {
+		c.home.leave(c, c.reason())
+	}
+	writer.Wait()
+	_, why := c.outbox.end()
+	c.log(why)
+	return why
+}
+
+// Members returns who is in a room, in join order; nil if there is no such room.
+func (h *Hub) Members(room string) []signal.Member {
+	if place := h.home(room); place != nil {
+		return place.members()
+	}
+	return nil
+}
+
+// Kick removes a member from a room. It cannot keep it from coming back: for
+// that there is [Config.Authorize]. An error, always a [*signal.Error] with
+// code no_such_member, says that there was nobody to remove.
+func (h *Hub) Kick(room, id string) error {
+	place := h.home(room)
+	if place == nil || !place.kick(id) {
+		return signal.Errorf(signal.CodeNoSuchMember, "", "nobody in room %q is %q", room, id)
+	}
+	return nil
+}
+
+// CloseRoom tells everyone in a room bye and ends their connections. The next
+// to join opens it anew. A room that does not exist is closed already.
+func (h *Hub) CloseRoom(room string) {
+	if place := h.home(room); place != nil {
+		place.close()
+	}
+}
+
+// Shutdown tells everyone bye, lets nobody in any more, and waits for all
+// connections to end. When ctx ends first, it cuts those that are left and
+// returns ctx's error.
+func (h *Hub) Shutdown(ctx context.Context) error {
+	h.mu.Lock()
+	if !h.closing {
+		h.closing = true
+		h.announce()
+		if len(h.conns) == 0 {
+			close(h.idle)
+		}
+	}
+	var homes []*home
+	for _, place := range h.homes {
+		homes = append(homes, place)
+	}
+	conns := make([]*conn, 0, len(h.conns))
+	for c := range h.conns {
+		conns = append(conns, c)
+	}
+	h.mu.Unlock()
+
+	for _, place := range homes {
+		place.close()
+	}
+	for _, c := range conns {
+		c.finish(errorFrame(errShuttingDown), errShuttingDown) // those that have not joined
+	}
+	select {
+	case <-h.idle:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range conns {
+		c.cancel()
+	}
+	return fmt.Errorf("hub: shutdown: %w", ctx.Err())
+}
+
+var errShuttingDown = signal.Errorf(signal.CodeShuttingDown, "", "the hub is shutting down")
+
+// register counts a connection in, or says why it may not stay.
+func (h *Hub) register(c *conn) *signal.Error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	full := len(h.conns) >= h.config.MaxMembers
+	switch {
+	case h.closing:
+		return errShuttingDown
+	case full:
+		return signal.Errorf(signal.CodeHubFull, "", "the hub has %d connections, its most", h.config.MaxMembers)
+	}
+	h.conns[c] = struct{}{}
+	return nil
+}
+
+func (h *Hub) unregister(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, in := h.conns[c]; !in {
+		return
+	}
+	delete(h.conns, c)
+	if h.closing && len(h.conns) == 0 {
+		close(h.idle)
+	}
+}
+
+// home returns an open room, nil if there is none.
+func (h *Hub) home(room string) *home {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.homes[room]
+}
+
+// openHome returns an open room and opens it first if need be.
+func (h *Hub) openHome(room string) (*home, *signal.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closing {
+		return nil, errShuttingDown
+	}
+	if place := h.homes[room]; place != nil {
+		return place, nil
+	}
+	if len(h.homes) >= h.config.MaxRooms {
+		return nil, signal.Errorf(signal.CodeHubFull, signal.TypeJoin, "the hub has %d rooms, its most", h.config.MaxRooms)
+	}
+	place := newHome(h, room)
+	h.homes[room] = place
+	return place, nil
+}
+
+// enter asks for c to be let into a room.
+func (h *Hub) enter(c *conn, room string, q request) (*home, verdict, *signal.Error) {
+	for {
+		place, refusal := h.openHome(room)
+		if refusal != nil {
+			return nil, 0, refusal
+		}
+		v, refusal, open := place.enter(c, q)
+		if open {
+			return place, v, refusal
+		}
+	}
+}
+
+// joined makes the answer to a join, but for who is there.
+func (h *Hub) joined(ctx context.Context, m signal.Member) *signal.Message {
+	limits := h.config.Limits
+	answer := &signal.Message{
+		Type:      signal.TypeJoined,
+		Heartbeat: h.config.Heartbeat.Milliseconds(),
+		Limits:    &limits,
+	}
+	if h.config.ICEServers == nil {
+		return answer
+	}
+	size := 0
+	for _, server := range h.config.ICEServers(ctx, m) {
+		text, err := json.Marshal(server)
+		if size += len(text); err != nil || size > mostICEServer {
+			h.config.Logger.Warn("ICE servers left out", "bytes", size, "most", mostICEServer, "err", err)
+			break
+		}
+		answer.ICEServers = append(answer.ICEServers, server)
+	}
+	return answer
+}
+
+// exceeds says which of the hub's own limits m breaks; the codec has checked
+// the protocol's.
+func (h *Hub) exceeds(m *signal.Message) *signal.Error {
+	limits := &h.config.Limits
+	frame, _ := m.Encode() // what was decoded is encoded
+	switch {
+	case len(frame) > limits.Frame:
+		return signal.Errorf(signal.CodeTooBig, m.Type, "a frame of %d bytes, at most %d", len(frame), limits.Frame)
+	case len(m.Name) > limits.Name && (m.Type == signal.TypeJoin || m.Type == signal.TypeRename):
+		return signal.Errorf(signal.CodeBadName, m.Type, "a name of %d bytes, at most %d", len(m.Name), limits.Name)
+	case len(m.Text) > limits.Chat && m.Type == signal.TypeChat:
+		return signal.Errorf(signal.CodeBadChat, m.Type, "a text of %d bytes, at most %d", len(m.Text), limits.Chat)
+	}
+	return nil
+}
+
+func (h *Hub) endpoint(s signal.Signaler) string {
+	return cmp.Or(h.config.Endpoint, signal.Endpoint(s))
+}

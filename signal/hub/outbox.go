@@ -1,0 +1,125 @@
+package hub
+
+import (
+	"sync"
+
+	"noom/signal"
+)
+
+// An outbox holds what waits to be written to one connection. Everyone who has
+// something for that member pushes; the connection's writer alone pops. It
+// never blocks: what does not fit is refused.
+type outbox struct {
+	maxFrames, maxBytes int
+	ready               chan struct{} // holds a token while there may be something to do
+
+	mu      sync.Mutex
+	queue   []outgoing // from head on
+	head    int
+	bytes   int
+	closed  bool          // nothing is taken any more
+	refusal *signal.Error // told to the other end in closing; may be nil
+	why     error         // why it was closed; nil: by the member's own wish
+}
+
+// keptCapacity is for how many frames an empty queue keeps its memory.
+const keptCapacity = 64
+
+// An outgoing frame and its size in bytes.
+type outgoing struct {
+	message *signal.Message
+	size    int
+}
+
+func newOutbox(frames, bytes int) *outbox {
+	return &outbox{maxFrames: frames, maxBytes: bytes, ready: make(chan struct{}, 1)}
+}
+
+// push adds an encoded frame. It reports false when the bound is reached; a
+// closed outbox takes anything and drops it.
+func (o *outbox) push(m *signal.Message, size int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return true
+	}
+	if len(o.queue)-o.head >= o.maxFrames || o.bytes+size > o.maxBytes {
+		return false
+	}
+	o.put(m, size)
+	return true
+}
+
+// finish adds a last frame, whatever the bound; what waits is still written.
+// It reports false if the outbox was closed before.
+func (o *outbox) finish(m *signal.Message, size int, why error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return false
+	}
+	o.closed, o.refusal, o.why = true, m.Err(), why
+	o.put(m, size)
+	return true
+}
+
+// abandon closes the outbox and drops what waits. It reports false if the
+// outbox was closed before; what waits is dropped even so.
+func (o *outbox) abandon(refusal *signal.Error, why error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.queue)
+	o.queue, o.head, o.bytes = nil, 0, 0
+	o.wake()
+	if o.closed {
+		return false
+	}
+	o.closed, o.refusal, o.why = true, refusal, why
+	return true
+}
+
+// pop takes the next frame, nil if none waits. open is false once nothing will
+// ever come again.
+func (o *outbox) pop() (m *signal.Message, open bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.head == len(o.queue) {
+		return nil, !o.closed
+	}
+	next := o.queue[o.head]
+	o.queue[o.head] = outgoing{}
+	o.head++
+	o.bytes -= next.size
+	if o.head == len(o.queue) {
+		o.queue, o.head = o.queue[:0], 0
+		if cap(o.queue) > keptCapacity {
+			o.queue = nil
+		}
+	}
+	return next.message, true
+}
+
+// end says how the outbox was closed.
+func (o *outbox) end() (refusal *signal.Error, why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.refusal, o.why
+}
+
+func (o *outbox) put(m *signal.Message, size int) {
+	if len(o.queue) == cap(o.queue) && o.head > len(o.queue)/2 {
+		n := copy(o.queue, o.queue[o.head:])
+		clear(o.queue[n:])
+		o.queue, o.head = o.queue[:n], 0
+	}
+	o.queue = append(o.queue, outgoing{m, size})
+	o.bytes += size
+	o.wake()
+}
+
+func (o *outbox) wake() {
+	select {
+	case o.ready <- struct{}{}:
+	default:
+	}
+}

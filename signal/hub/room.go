@@ -1,0 +1,228 @@
+package hub
+
+import (
+	"slices"
+
+	"noom/signal"
+)
+
+// A room is one room's members and the rules by which frames reach them. It is
+// a pure machine: each method is an event, and what it returns is to be
+// delivered, in that order, before the next event. It knows no goroutine,
+// clock, lock or socket; C is what the driver calls a connection, and its zero
+// value is none.
+//
+// Events of a connection that is not a member (any more) do nothing, so that
+// a late end of a replaced connection removes nobody.
+type room[C comparable] struct {
+	name  string
+	limit int       // members
+	seats []seat[C] // in join order
+
+	out []delivery[C] // reused between events
+	all []C           // reused between events
+}
+
+// A seat is a member and the connection it is reached by.
+type seat[C comparable] struct {
+	conn   C
+	member signal.Member
+}
+
+// A delivery is one frame for some connections, valid until the next event.
+type delivery[C comparable] struct {
+	to      []C
+	message *signal.Message
+	last    bool // the connections end after it
+}
+
+// A request to enter a room.
+type request struct {
+	member signal.Member
+	proven bool            // the member has shown that it holds its key
+	joined *signal.Message // the answer, but for Self and Members
+}
+
+// What becomes of a request.
+type verdict int
+
+const (
+	admitted  verdict = iota // a member now
+	contested                // the id is here on another connection: to be proven first
+	full                     // the room has its most
+)
+
+// enter lets a connection in: joined to itself, welcome to the others. If its
+// id is in the room already it must be proven, and then takes the place of the
+// old connection.
+func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
+	r.begin()
+	at := r.find(q.member.ID)
+	switch {
+	case at >= 0 && !q.proven:
+		return nil, contested
+	case at >= 0:
+		old := &r.seats[at]
+		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
+		*old = seat[C]{c, q.member}
+	case len(r.seats) >= r.limit:
+		return nil, full
+	default:
+		r.seats = append(r.seats, seat[C]{c, q.member})
+	}
+
+	joined := *q.joined
+	joined.Self = &q.member
+	joined.Members = make([]signal.Member, 0, len(r.seats)-1)
+	for i := range r.seats {
+		if r.seats[i].conn != c {
+			joined.Members = append(joined.Members, r.seats[i].member)
+		}
+	}
+	r.tell(c, &joined)
+	r.tellOthers(c, &signal.Message{Type: signal.TypeWelcome, Member: &q.member})
+	return r.out, admitted
+}
+
+// leave removes a connection's member and tells the others why.
+func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
+	r.begin()
+	at := r.seated(c)
+	if at < 0 {
+		return nil
+	}
+	bye := goodbye(&r.seats[at].member, why)
+	r.seats = slices.Delete(r.seats, at, at+1)
+	r.tellAll(bye)
+	return r.out
+}
+
+// relay carries a pair frame to the member it names, stamped with its sender.
+// Fields that pair frames do not have are left behind.
+func (r *room[C]) relay(c C, m *signal.Message) []delivery[C] {
+	r.begin()
+	from := r.seated(c)
+	if from < 0 {
+		return nil
+	}
+	to := r.find(m.To)
+	if to < 0 {
+		r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, m.Type, "nobody in this room is %s", m.To)))
+		return r.out
+	}
+	r.tell(r.seats[to].conn, &signal.Message{
+		Type: m.Type, From: r.seats[from].member.ID, To: m.To,
+		Sessions: m.Sessions, Epoch: m.Epoch, Seq: m.Seq, Ack: m.Ack,
+		Signature: m.Signature, Body: m.Body,
+	})
+	return r.out
+}
+
+// chat says something to everyone, the sender included; at is the hub's clock
+// in milliseconds since 1970.
+func (r *room[C]) chat(c C, m *signal.Message, at int64) []delivery[C] {
+	r.begin()
+	from := r.seated(c)
+	if from < 0 {
+		return nil
+	}
+	r.tellAll(&signal.Message{Type: signal.TypeChat, From: r.seats[from].member.ID, ID: m.ID, Text: m.Text, At: at})
+	return r.out
+}
+
+// rename changes a nickname and tells everyone, its bearer included.
+func (r *room[C]) rename(c C, name string) []delivery[C] {
+	r.begin()
+	at := r.seated(c)
+	if at < 0 {
+		return nil
+	}
+	member := &r.seats[at].member
+	member.Name = name
+	r.tellAll(&signal.Message{Type: signal.TypeRenamed, From: member.ID, Name: name})
+	return r.out
+}
+
+// kick removes a member by its id and tells everyone, it included.
+func (r *room[C]) kick(id string) []delivery[C] {
+	r.begin()
+	at := r.find(id)
+	if at < 0 {
+		return nil
+	}
+	victim := r.seats[at]
+	bye := goodbye(&victim.member, signal.ReasonKicked)
+	r.seats = slices.Delete(r.seats, at, at+1)
+	r.end(victim.conn, bye)
+	r.tellAll(bye)
+	return r.out
+}
+
+// close removes everyone and tells each that it is out. Nobody is told about
+// the others: the room is over for all.
+func (r *room[C]) close() []delivery[C] {
+	r.begin()
+	for i := range r.seats {
+		r.end(r.seats[i].conn, goodbye(&r.seats[i].member, signal.ReasonClosed))
+	}
+	r.seats = nil
+	return r.out
+}
+
+// members returns everyone in join order.
+func (r *room[C]) members() []signal.Member {
+	list := make([]signal.Member, len(r.seats))
+	for i := range r.seats {
+		list[i] = r.seats[i].member
+	}
+	return list
+}
+
+func (r *room[C]) find(id string) int {
+	return slices.IndexFunc(r.seats, func(s seat[C]) bool { return s.member.ID == id })
+}
+
+func (r *room[C]) seated(c C) int {
+	return slices.IndexFunc(r.seats, func(s seat[C]) bool { return s.conn == c })
+}
+
+// begin forgets the deliveries of the event before.
+func (r *room[C]) begin() {
+	clear(r.out)
+	r.out, r.all = r.out[:0], r.all[:0]
+}
+
+func (r *room[C]) tell(c C, m *signal.Message) { r.post(m, false, append(r.all, c)) }
+func (r *room[C]) end(c C, m *signal.Message)  { r.post(m, true, append(r.all, c)) }
+
+func (r *room[C]) tellAll(m *signal.Message) {
+	var nobody C
+	r.tellOthers(nobody, m)
+}
+
+func (r *room[C]) tellOthers(c C, m *signal.Message) {
+	all := r.all
+	for i := range r.seats {
+		if r.seats[i].conn != c {
+			all = append(all, r.seats[i].conn)
+		}
+	}
+	r.post(m, false, all)
+}
+
+// post adds a delivery to those connections that all has beyond r.all.
+func (r *room[C]) post(m *signal.Message, last bool, all []C) {
+	if to := all[len(r.all):len(all):len(all)]; len(to) > 0 {
+		r.out = append(r.out, delivery[C]{to, m, last})
+	}
+	r.all = all
+}
+
+func goodbye(m *signal.Member, why signal.Reason) *signal.Message {
+	return &signal.Message{Type: signal.TypeBye, From: m.ID, Session: m.Session, Reason: why}
+}
+
+func errorFrame(e *signal.Error) *signal.Message {
+	m := signal.ErrorMessage(e)
+	return &m
+}
