@@ -18,7 +18,7 @@ import (
 //	fits(s *sender) bool             may s take over this leg?
 //	attach(s *sender)                from now on s flows through it, video from a key frame on
 //	detach()                         silence
-//	connected()                      media can flow now: asks for the first key frame
+//	connected()                      to be called whenever the connection comes up: asks for a key frame
 //	refused() bool                   after Bind: the peer does not know the codec
 //	readRTCP(rs *webrtc.RTPSender)   blocks until rs is stopped; run it in a goroutine
 type leg struct {
@@ -77,16 +77,9 @@ func (l *leg) release(s *sender) {
 	}
 }
 
-// connected asks for a key frame if none has got through yet. pion silently
-// drops what is written before DTLS is up.
-func (l *leg) connected() {
-	l.mu.Lock()
-	s, flows := l.sender, l.run != nil
-	l.mu.Unlock()
-	if s != nil && !flows {
-		s.requestKeyframe()
-	}
-}
+// connected asks for a key frame: the connection came up, for the first time or
+// again. pion drops without a word what is written before DTLS is up.
+func (l *leg) connected() { l.requestKeyframe() }
 
 // refused reports whether the peer's answer had no place for the codec.
 func (l *leg) refused() bool {

@@ -1,0 +1,366 @@
+package noom
+
+import (
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// show plays frames from number on, the first one a key frame if asked to.
+func show(t *testing.T, c camera, number *uint32, frames int, keyframe bool) (shown []uint32) {
+	t.Helper()
+	for i := range frames {
+		*number++
+		c.frame(t, *number, keyframe && i == 0)
+		shown = append(shown, *number)
+		time.Sleep(frameTime)
+	}
+	return shown
+}
+
+func TestOneSourceReachesEveryPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		source := newDeviceCamera()
+		s := publish(t, source)
+		var peers []*receiver
+		for range 3 {
+			peers = append(peers, network.receive(t, []*leg{legOf(s)}))
+		}
+		var number uint32
+		want := show(t, source, &number, 50, true)
+		for i, peer := range peers {
+			if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+				t.Errorf("peer %d: frames %v, want %v", i, got, want)
+			}
+			codec := peer.tapes[0].track.Codec()
+			if codec.MimeType != webrtc.MimeTypeVP8 || codec.PayloadType != 96 {
+				t.Errorf("peer %d: codec %v", i, codec)
+			}
+		}
+		if _, binds, _ := source.asked(); binds != 1 {
+			t.Errorf("bound %d times", binds)
+		}
+	})
+}
+
+func TestReplaceTrackIsSeamless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		var now camera = newSampleCamera(t)
+		s := publish(t, now)
+		peer := network.receive(t, []*leg{legOf(s)})
+		var number uint32
+		want := show(t, now, &number, 5, true)
+		for i := range 30 {
+			next := []func() camera{
+				func() camera { return newRTPCamera(t) },
+				func() camera { return newDeviceCamera() },
+				func() camera { return newSampleCamera(t) },
+			}[i%3]()
+			must(t, s.ReplaceTrack(next))
+			if s.Track() != next {
+				t.Fatal("Track is not the new one")
+			}
+			// The new one has no key frame yet, so the old one stays on.
+			for range 2 {
+				want = append(want, show(t, now, &number, 1, false)...)
+				show(t, next, &number, 1, false)
+			}
+			want = append(want, show(t, next, &number, 4, true)...)
+			show(t, now, &number, 1, true)
+			if device, ok := now.(*deviceCamera); ok {
+				if _, _, bound := device.asked(); bound != 0 {
+					t.Fatal("the old source is still bound")
+				}
+			}
+			now = next
+		}
+		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+			t.Errorf("got frames  %v\nwant %v", got, want)
+		}
+	})
+}
+
+func TestTimestampsFollowTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		first, second := newSampleCamera(t), newRTPCamera(t)
+		s := publish(t, first)
+		peer := network.receive(t, []*leg{legOf(s)})
+		var number uint32
+		want := show(t, first, &number, 3, true)
+		must(t, s.ReplaceTrack(nil))
+		if s.Track() != nil {
+			t.Error("Track is not nil while paused")
+		}
+		show(t, first, &number, 3, true)
+		time.Sleep(time.Minute)
+		must(t, s.ReplaceTrack(second))
+		want = append(want, show(t, second, &number, 3, true)...)
+		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+			t.Errorf("got frames %v, want %v", got, want)
+		}
+		packets := peer.tapes[0].all(t)
+		last, resumed := packets[8], packets[9]
+		pause := time.Minute + 4*frameTime
+		if step := resumed.Timestamp - last.Timestamp; step != uint32(pause.Milliseconds()*90) {
+			t.Errorf("timestamps move by %d in %v", step, pause)
+		}
+	})
+}
+
+func TestMute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		source := newDeviceCamera()
+		changes := 0
+		s, err := newSender(source, "", senderHooks{onChange: func() { changes++ }, onClose: func() {}})
+		must(t, err)
+		defer s.Close()
+		if s.Name() != "camera" {
+			t.Errorf("name %q", s.Name())
+		}
+		peer := network.receive(t, []*leg{legOf(s)})
+		var number uint32
+		want := show(t, source, &number, 3, true)
+		must(t, s.SetMuted(true))
+		must(t, s.SetMuted(true))
+		show(t, source, &number, 20, true)
+		before, _, _ := source.asked()
+		must(t, s.SetMuted(false))
+		if after, _, _ := source.asked(); after != before+1 {
+			t.Errorf("asked %d times for a key frame", after-before)
+		}
+		show(t, source, &number, 3, false)
+		want = append(want, show(t, source, &number, 3, true)...)
+		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+			t.Errorf("got frames %v, want %v", got, want)
+		}
+		if changes != 2 {
+			t.Errorf("told of %d changes, want 2", changes)
+		}
+	})
+}
+
+func TestSwapWhileMuted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := newDeviceCamera(), newDeviceCamera()
+		s := publish(t, first)
+		l, wire := boundLeg(t, s)
+		var number uint32
+		must(t, s.SetMuted(true))
+		must(t, s.ReplaceTrack(second))
+		show(t, second, &number, 2, true)
+		if _, _, bound := first.asked(); bound != 0 {
+			t.Error("the old source is still bound")
+		}
+		must(t, s.SetMuted(false))
+		show(t, second, &number, 2, false)
+		if n := len(wire.headers()); n != 0 {
+			t.Errorf("%d packets before the key frame", n)
+		}
+		show(t, second, &number, 1, true)
+		if n := len(wire.headers()); n != 3 {
+			t.Errorf("%d packets, want 3", n)
+		}
+		l.detach()
+	})
+}
+
+func TestOtherCodecChangesNothing(t *testing.T) {
+	static := func(codec webrtc.RTPCodecCapability) webrtc.TrackLocal {
+		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")
+		must(t, err)
+		return track
+	}
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		source := newDeviceCamera()
+		s := publish(t, source)
+		peer := network.receive(t, []*leg{legOf(s)})
+		var number uint32
+		want := show(t, source, &number, 3, true)
+		for _, codec := range []webrtc.RTPCodecCapability{
+			opus,
+			{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000},
+			{MimeType: webrtc.MimeTypeVP8, ClockRate: 8000},
+			{MimeType: "video/none", ClockRate: 90000},
+		} {
+			if err := s.ReplaceTrack(static(codec)); !errors.Is(err, ErrCodec) {
+				t.Errorf("%s: %v, want ErrCodec", codec.MimeType, err)
+			}
+			if s.Track() != webrtc.TrackLocal(source) {
+				t.Errorf("%s: the track has changed", codec.MimeType)
+			}
+			want = append(want, show(t, source, &number, 2, false)...)
+		}
+		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+			t.Errorf("got frames %v, want %v", got, want)
+		}
+	})
+}
+
+func TestPublishRefusesUnknownCodecs(t *testing.T) {
+	for _, codec := range []webrtc.RTPCodecCapability{
+		{MimeType: "video/none", ClockRate: 90000},
+		{MimeType: "text/plain"},
+		{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000, SDPFmtpLine: "profile-id=2"},
+	} {
+		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")
+		must(t, err)
+		if _, err := newSender(track, "", senderHooks{}); !errors.Is(err, ErrCodec) {
+			t.Errorf("%s: %v, want ErrCodec", codec.MimeType, err)
+		}
+	}
+	if _, err := newSender(nil, "", senderHooks{}); err == nil {
+		t.Error("no track is no error")
+	}
+}
+
+func TestSwapCalledOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, third := newDeviceCamera(), newDeviceCamera(), newDeviceCamera()
+		s := publish(t, first)
+		must(t, s.ReplaceTrack(first))
+		must(t, s.ReplaceTrack(second))
+		must(t, s.ReplaceTrack(second))
+		must(t, s.ReplaceTrack(third))
+		if _, binds, bound := second.asked(); binds != 1 || bound != 0 {
+			t.Errorf("second: bound %d times, %d left", binds, bound)
+		}
+		must(t, s.ReplaceTrack(first))
+		if _, binds, bound := third.asked(); binds != 1 || bound != 0 {
+			t.Errorf("third: bound %d times, %d left", binds, bound)
+		}
+		if _, binds, bound := first.asked(); binds != 1 || bound != 1 {
+			t.Errorf("first: bound %d times, %d left", binds, bound)
+		}
+		if s.Track() != webrtc.TrackLocal(first) {
+			t.Error("Track is not the first one")
+		}
+	})
+}
+
+func TestKeyframeRequestsAreMerged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		source := newDeviceCamera()
+		s := publish(t, source)
+		var peers []*receiver
+		for range 3 {
+			peers = append(peers, network.receive(t, []*leg{legOf(s)}))
+		}
+		var number uint32
+		show(t, source, &number, 30, true)
+		before, _, _ := source.asked()
+		for range 100 { // a second of storms
+			for _, peer := range peers {
+				must(t, peer.tapes[0].track.RequestKeyframe())
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		// At 0, 500 and 1000 ms.
+		time.Sleep(time.Second)
+		after, _, _ := source.asked()
+		if after-before != 3 {
+			t.Errorf("asked %d times, want 3", after-before)
+		}
+		// A key frame on its way satisfies those who asked before it.
+		must(t, peers[0].tapes[0].track.RequestKeyframe())
+		time.Sleep(50 * time.Millisecond)
+		must(t, peers[1].tapes[0].track.RequestKeyframe())
+		time.Sleep(50 * time.Millisecond)
+		show(t, source, &number, 30, true)
+		if last, _, _ := source.asked(); last-after != 1 {
+			t.Errorf("asked %d times, want once", last-after)
+		}
+	})
+}
+
+func TestClosedSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newDeviceCamera()
+		closed := 0
+		s, err := newSender(source, "화면", senderHooks{onChange: func() {}, onClose: func() { closed++ }})
+		must(t, err)
+		l, wire := boundLeg(t, s)
+		pending := newDeviceCamera()
+		must(t, s.ReplaceTrack(pending))
+		must(t, s.Close())
+		must(t, s.Close())
+		if closed != 1 {
+			t.Errorf("told %d times", closed)
+		}
+		for _, c := range []*deviceCamera{source, pending} {
+			if _, _, bound := c.asked(); bound != 0 {
+				t.Error("a source is still bound")
+			}
+		}
+		for _, err := range []error{s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(newSampleCamera(t)), s.ReplaceTrack(source)} {
+			if !errors.Is(err, ErrClosed) || !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%v, want ErrClosed", err)
+			}
+		}
+		late := newLeg(s.codec.RTPCodecCapability, "방")
+		late.attach(s)
+		l.connected()
+		late.connected()
+		if len(wire.headers()) != 0 {
+			t.Error("packets of a closed sender")
+		}
+	})
+}
+
+func TestTrackBoundElsewhereToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newSampleCamera(t)
+		first, second := publish(t, source), publish(t, source)
+		_, one := boundLeg(t, first)
+		_, two := boundLeg(t, second)
+		var number uint32
+		show(t, source, &number, 3, true)
+		must(t, first.Close())
+		show(t, source, &number, 3, false)
+		if a, b := len(one.headers()), len(two.headers()); a != 9 || b != 18 {
+			t.Errorf("%d and %d packets, want 9 and 18", a, b)
+		}
+	})
+}
+
+func TestSourceEndsItsReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := publish(t, newSampleCamera(t))
+		src := s.current
+		got := make(chan error)
+		go func() {
+			_, _, err := src.RTCPReader().Read(make([]byte, 1500), nil)
+			got <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-got:
+			t.Fatalf("RTCP came from nowhere: %v", err)
+		default:
+		}
+		must(t, s.Close())
+		if err := <-got; err != io.EOF {
+			t.Errorf("%v, want io.EOF", err)
+		}
+		if _, err := src.Write([]byte{1, 2}); err == nil {
+			t.Error("two bytes are an RTP packet")
+		}
+		packet, err := (&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0x10, 0}}).Marshal()
+		must(t, err)
+		if _, err := src.Write(packet); err != nil {
+			t.Errorf("a late packet: %v", err)
+		}
+	})
+}

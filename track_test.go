@@ -1,0 +1,129 @@
+package noom
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+func numbered(n int) *rtp.Packet { return &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(n)}} }
+
+func TestSlowReaderGetsTheNewest(t *testing.T) {
+	in := &inbound{}
+	track := newRemoteTrack("a", "마이크", webrtc.RTPCodecTypeAudio, true)
+	in.assign(track)
+	for n := range 3*trackRing + 7 {
+		track.push(in, numbered(n), &webrtc.RTPCodecParameters{PayloadType: 8})
+	}
+	track.close()
+	track.push(in, numbered(9999), nil)
+	next := 2*trackRing + 7
+	for packet := range track.Packets() {
+		if packet.SequenceNumber != uint16(next) {
+			t.Fatalf("got %d, want %d", packet.SequenceNumber, next)
+		}
+		next++
+	}
+	if next != 3*trackRing+7 {
+		t.Errorf("ended at %d", next)
+	}
+	if _, err := track.ReadRTP(); err != io.EOF {
+		t.Errorf("%v, want io.EOF", err)
+	}
+	if track.Codec().PayloadType != 8 || !track.Muted() || !track.setMuted(false) || track.setMuted(false) || track.Muted() {
+		t.Error("codec or mute state")
+	}
+}
+
+func TestReadersWaitWithoutPolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := &inbound{}
+		track := newRemoteTrack("a", "camera", webrtc.RTPCodecTypeVideo, false)
+		in.assign(track)
+		got := make(chan error, 3)
+		for range 3 {
+			go func() {
+				_, err := track.ReadRTP()
+				got <- err
+			}()
+		}
+		began := time.Now()
+		time.Sleep(time.Hour) // returns at once, unless somebody polls
+		if time.Since(began) != time.Hour || len(got) != 0 {
+			t.Fatal("a reader did not wait")
+		}
+		track.push(in, numbered(1), nil)
+		track.push(in, numbered(2), nil)
+		synctest.Wait()
+		if len(got) != 2 {
+			t.Errorf("%d readers woke up, want 2", len(got))
+		}
+		track.close()
+		synctest.Wait()
+		errs := []error{<-got, <-got, <-got}
+		if errs[0] != nil || errs[1] != nil || errs[2] != io.EOF {
+			t.Errorf("readers got %v", errs)
+		}
+	})
+}
+
+// A section carries one track after the other, and a track moves from one
+// connection's section to the next one's.
+func TestTracksAndSectionsChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		source := newSampleCamera(t)
+		s := publish(t, source)
+		old, fresh := network.receive(t, []*leg{legOf(s)}), network.receive(t, []*leg{legOf(s)})
+		var number uint32
+		show(t, source, &number, 2, true)
+
+		track := newRemoteTrack("b", "화면", webrtc.RTPCodecTypeVideo, false)
+		if err := track.RequestKeyframe(); !errors.Is(err, ErrNotConnected) {
+			t.Errorf("%v, want ErrNotConnected", err)
+		}
+		if track.Track() != nil || track.Codec().MimeType != "" {
+			t.Error("a track without a connection has one")
+		}
+		first := old.tapes[0]
+		old.inbounds[0].assign(track)
+		tape := record(track)
+		if first.track.Track() != nil || track.Track() != old.inbounds[0].tr {
+			t.Error("the section's track has not changed")
+		}
+		want := show(t, source, &number, 2, true)
+		if got := tape.frames(t); len(got) != 2 || got[0] != want[0] {
+			t.Errorf("got frames %v, want %v", got, want)
+		}
+		if got := first.frames(t); len(got) != 2 {
+			t.Errorf("the section's former track got frames %v", got)
+		}
+
+		fresh.inbounds[0].assign(track) // the rebuild; both connections are still up
+		must(t, track.RequestKeyframe())
+		show(t, source, &number, 2, true)
+		packets := tape.all(t)
+		if len(packets) != 12 || packets[6].SSRC == packets[5].SSRC {
+			t.Errorf("%d packets, want 6 from each connection", len(packets))
+		}
+		must(t, old.in.GracefulClose())
+		synctest.Wait()
+		if track.Track() != fresh.inbounds[0].tr {
+			t.Error("the end of the old connection took the track along")
+		}
+		must(t, fresh.in.GracefulClose())
+		synctest.Wait()
+		if err := track.RequestKeyframe(); !errors.Is(err, ErrNotConnected) {
+			t.Errorf("%v, want ErrNotConnected", err)
+		}
+		track.close()
+		if err := track.RequestKeyframe(); !errors.Is(err, ErrClosed) {
+			t.Errorf("%v, want ErrClosed", err)
+		}
+	})
+}
