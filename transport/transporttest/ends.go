@@ -1,0 +1,211 @@
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"noom/signal"
+)
+
+func closeEndsOtherReceive(t *testing.T, from, to signal.Signaler) {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := to.Receive(t.Context())
+		ended <- err
+	}()
+	if err := within(t, "Close", from.Close); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	if err := within(t, "Receive at the other end", func() error { return <-ended }); err == nil {
+		t.Fatal("Receive gave a message after the other end closed")
+	}
+}
+
+func closeEndsOwnReceive(t *testing.T, from, to signal.Signaler) {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := from.Receive(t.Context())
+		ended <- err
+	}()
+	go func() { _, _ = to.Receive(t.Context()) }() // so that the other end can agree to close
+	if err := within(t, "Close", from.Close); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	if err := within(t, "Receive", func() error { return <-ended }); err == nil {
+		t.Fatal("Receive gave a message after Close")
+	}
+	if _, err := from.Receive(t.Context()); err == nil {
+		t.Fatal("a later Receive gave a message")
+	}
+}
+
+// closeDeliversWhatWasSent: a goodbye just before Close must arrive.
+func closeDeliversWhatWasSent(t *testing.T, from, to signal.Signaler) {
+	for n := range 10 {
+		send(t, from, numbered(n))
+	}
+	go func() { _ = from.Close() }() // may wait for the other end to read
+	for n := range 10 {
+		if m := receive(t, to); m.ID != fmt.Sprint(n) {
+			t.Fatalf("received %s, want %d", m.ID, n)
+		}
+	}
+	if _, err := to.Receive(t.Context()); err == nil {
+		t.Fatal("more was received than was sent")
+	}
+}
+
+func closeTwice(t *testing.T, from, to signal.Signaler) {
+	go func() { _, _ = to.Receive(t.Context()) }() // so that the other end can agree to close
+	for range 2 {
+		if err := within(t, "Close", from.Close); err != nil {
+			t.Fatalf("Close: %v", err)
+		}
+	}
+	if err := within(t, "Close at the other end", to.Close); err != nil {
+		t.Fatalf("Close at the other end: %v", err)
+	}
+}
+
+func sendAfterClose(t *testing.T, from, to signal.Signaler) {
+	go func() { _, _ = to.Receive(t.Context()) }() // so that the other end can agree to close
+	_ = within(t, "Close", from.Close)
+	if err := within(t, "Send", func() error { return from.Send(t.Context(), numbered(1)) }); err == nil {
+		t.Fatal("Send after Close gave no error")
+	}
+}
+
+// sendToClosed: an end that is gone is noticed by Send too, in the end.
+func sendToClosed(t *testing.T, from, to signal.Signaler) {
+	go func() { _, _ = from.Receive(t.Context()) }() // so that this end can agree to close
+	_ = within(t, "Close", to.Close)
+	err := within(t, "Send", func() error {
+		for {
+			if err := from.Send(t.Context(), numbered(1)); err != nil {
+				return err
+			}
+		}
+	})
+	if err == nil {
+		t.Fatal("Send to a closed end gave no error")
+	}
+}
+
+// mostBuffered is how many bytes a transport and what lies below may hold for
+// an end that does not read.
+const mostBuffered = 64 << 20
+
+// fill sends until Send blocks, and returns what that call ends with.
+func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error {
+	t.Helper()
+	sent := make(chan int)
+	ended := make(chan error, 1)
+	m := pairFrame(signal.MaxFrame)
+	go func() {
+		for {
+			if err := from.Send(ctx, m); err != nil {
+				ended <- err
+				return
+			}
+			sent <- signal.MaxFrame
+		}
+	}()
+	quiet := time.NewTimer(patience)
+	for total := 0; ; {
+		quiet.Reset(300 * time.Millisecond)
+		select {
+		case n := <-sent:
+			if total += n; total > mostBuffered {
+				t.Fatalf("Send took %d bytes that nobody read", total)
+			}
+		case err := <-ended:
+			t.Fatalf("Send: %v", err)
+		case <-quiet.C:
+			go func() {
+				for range sent { // the blocked Send may get through before it ends
+				}
+			}()
+			t.Cleanup(func() { close(sent) })
+			return ended
+		}
+	}
+}
+
+func backPressure(t *testing.T, from, to signal.Signaler) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := fill(ctx, t, from)
+	for range 8 {
+		if m := receive(t, to); m.Type != signal.TypeOffer {
+			t.Fatalf("received %s", m.Type)
+		}
+	}
+	cancel()
+	_ = within(t, "Send", func() error { return <-ended }) // any error will do
+}
+
+func closeEndsBlockedSend(t *testing.T, from, _ signal.Signaler) {
+	ended := fill(t.Context(), t, from)
+	_ = within(t, "Close", from.Close) // the other end reads nothing, so it may well fail
+	if err := within(t, "Send", func() error { return <-ended }); err == nil {
+		t.Fatal("Send gave no error")
+	}
+}
+
+func contextEndsReceive(t *testing.T, from, _ signal.Signaler) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := from.Receive(ctx)
+		ended <- err
+	}()
+	cancel()
+	if err := within(t, "Receive", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Receive: %v, want context.Canceled", err)
+	}
+}
+
+func contextEndsBlockedSend(t *testing.T, from, _ signal.Signaler) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := fill(ctx, t, from)
+	cancel()
+	if err := within(t, "Send", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Send: %v, want context.Canceled", err)
+	}
+}
+
+func endedContext(t *testing.T, from, to signal.Signaler) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := from.Send(ctx, numbered(1)); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Send: %v, want context.Canceled", err)
+	}
+	if _, err := to.Receive(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Receive: %v, want context.Canceled", err)
+	}
+}
+
+// laterEndOfContext: the context bounds its call and not the connection.
+func laterEndOfContext(t *testing.T, from, to signal.Signaler) {
+	for n := range 20 {
+		send(t, from, numbered(n)) // both cancel their context when they return
+		if m := receive(t, to); m.ID != fmt.Sprint(n) {
+			t.Fatalf("received %s, want %d", m.ID, n)
+		}
+	}
+}
+
+func closeWith(t *testing.T, from, to signal.Signaler) {
+	if _, can := from.(interface{ CloseWith(*signal.Error) error }); !can {
+		t.Skip("this transport cannot say why it closes")
+	}
+	why := &signal.Error{Code: signal.CodeTooSlow}
+	send(t, from, numbered(1))
+	go func() { _ = signal.CloseWith(from, why) }() // may wait for the other end to read
+	receive(t, to)
+	if _, err := to.Receive(t.Context()); !errors.Is(err, why) {
+		t.Fatalf("Receive after CloseWith(%s): %v", why, err)
+	}
+}

@@ -1,0 +1,164 @@
+// Package transporttest is the suite that every transport of noom's signaling
+// must pass. A transport's own test hands it a way to make connections:
+//
+//	func TestTransport(t *testing.T) {
+//		transporttest.Run(t, func(t *testing.T) transporttest.Pair {
+//			client, server := mytransport.Pipe()
+//			return transporttest.Pair{Client: client, Server: server}
+//		})
+//	}
+//
+// Run the tests with -race. A transport that dials a server can get the
+// server's end from [Accepted].
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"noom/signal"
+)
+
+// Pair are the two ends of one fresh connection. The suite closes both.
+type Pair struct {
+	Client, Server signal.Signaler
+}
+
+// patience is how long anything may take that must happen.
+const patience = 10 * time.Second
+
+// Run runs the suite, each test of it on a connection of its own from connect,
+// which fails the test if it cannot make one. Where an end has a method
+// CloseWith(*signal.Error) error, the other end must be told the code.
+func Run(t *testing.T, connect func(t *testing.T) Pair) {
+	t.Helper()
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, from, to signal.Signaler)
+	}{
+		{"Order", order},
+		{"WholeFrames", wholeFrames},
+		{"BodyBytes", bodyBytes},
+		{"TooBigToSend", tooBigToSend},
+		{"ValidUntilNextReceive", validUntilNextReceive},
+		{"BothWaysAtOnce", bothWaysAtOnce},
+		{"CloseEndsOtherReceive", closeEndsOtherReceive},
+		{"CloseEndsOwnReceive", closeEndsOwnReceive},
+		{"CloseDeliversWhatWasSent", closeDeliversWhatWasSent},
+		{"CloseTwice", closeTwice},
+		{"SendAfterClose", sendAfterClose},
+		{"SendToClosed", sendToClosed},
+		{"BackPressure", backPressure},
+		{"CloseEndsBlockedSend", closeEndsBlockedSend},
+		{"ContextEndsReceive", contextEndsReceive},
+		{"ContextEndsBlockedSend", contextEndsBlockedSend},
+		{"EndedContext", endedContext},
+		{"LaterEndOfContext", laterEndOfContext},
+		{"CloseWith", closeWith},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, way := range []string{"ToServer", "ToClient"} {
+				t.Run(way, func(t *testing.T) {
+					pair := connect(t)
+					t.Cleanup(func() {
+						_ = pair.Client.Close() // was tested, or will be
+						_ = pair.Server.Close()
+					})
+					if way == "ToServer" {
+						test.run(t, pair.Client, pair.Server)
+					} else {
+						test.run(t, pair.Server, pair.Client)
+					}
+				})
+			}
+		})
+	}
+}
+
+// Accepted is a hub that hands out the connections it is given, for transports
+// whose server serves one: it has a hub's Serve method. Make one with
+// [NewAccepted].
+type Accepted struct{ links chan held }
+
+type held struct {
+	link signal.Signaler
+	done chan struct{}
+}
+
+// NewAccepted makes an Accepted.
+func NewAccepted() *Accepted { return &Accepted{make(chan held)} }
+
+// Serve gives s to a call of [Accepted.Pair] and returns when that test ends.
+func (a *Accepted) Serve(ctx context.Context, s signal.Signaler) error {
+	h := held{s, make(chan struct{})}
+	select {
+	case a.links <- h:
+		<-h.done
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(patience):
+		return errors.New("transporttest: nobody wants this connection")
+	}
+}
+
+// Pair dials and returns both ends of the connection that comes of it.
+func (a *Accepted) Pair(t *testing.T, d signal.Dialer) Pair {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	client, err := d.Dial(ctx)
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	select {
+	case h := <-a.links:
+		t.Cleanup(func() { close(h.done) })
+		return Pair{Client: client, Server: h.link}
+	case <-ctx.Done():
+		t.Fatal("the server was not given the connection")
+	}
+	panic("unreachable")
+}
+
+// numbered is a small frame that carries a number.
+func numbered(n int) signal.Message {
+	return signal.Message{Type: signal.TypeChat, ID: fmt.Sprint(n), Text: "안녕 👋🏽 hello"}
+}
+
+func send(t *testing.T, s signal.Signaler, m signal.Message) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Send(ctx, m); err != nil {
+		t.Fatalf("Send: %v", err)
+	}
+}
+
+func receive(t *testing.T, s signal.Signaler) signal.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m, err := s.Receive(ctx)
+	if err != nil {
+		t.Fatalf("Receive: %v", err)
+	}
+	return m
+}
+
+// within runs f and fails the test if it takes too long.
+func within(t *testing.T, what string, f func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		t.Fatalf("%s does not return", what)
+		return nil
+	}
+}

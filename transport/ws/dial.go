@@ -1,0 +1,169 @@
+package ws
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/coder/websocket"
+	"golang.org/x/net/idna"
+
+	"noom/signal"
+)
+
+// Dialer dials a hub over WebSocket. It implements [signal.Dialer].
+type Dialer struct {
+	// URL is the hub's: ws://host:port/path, or wss:// for TLS; http and https
+	// mean the same. It must not redirect.
+	URL string
+	// HTTPClient makes the opening request. Nil: http.DefaultClient, which
+	// heeds the environment's proxies.
+	HTTPClient *http.Client
+	// Header goes with the opening request, cookies for instance.
+	Header http.Header
+}
+
+// ErrNotHub is inside Dial's error when something answered that is no hub.
+var ErrNotHub = errors.New("no noom hub answers there")
+
+// Dial opens a connection; ctx bounds that alone. Its errors say what to look
+// at, and wrap what went wrong: [ErrNotHub], or what net and crypto/tls said.
+func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
+	u, err := parseURL(d.URL)
+	if err != nil {
+		return nil, fmt.Errorf("ws: dial %q: %w", d.URL, err)
+	}
+	l, err := d.dial(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("ws: dial %s: %w", u.Redacted(), err)
+	}
+	return l, nil
+}
+
+func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
+	var raw net.Conn
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { raw = info.Conn },
+	})
+	//nolint:bodyclose // websocket.Dial says that this body never needs closing
+	conn, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+		HTTPClient:   withoutRedirects(d.HTTPClient),
+		HTTPHeader:   d.Header,
+		Subprotocols: []string{Subprotocol},
+	})
+	switch {
+	case err != nil:
+		return nil, explain(ctx, err, response)
+	case conn.Subprotocol() == "":
+		_ = conn.CloseNow() // of no use to us
+		return nil, fmt.Errorf("%w: it speaks WebSocket, but not %s", ErrNotHub, Subprotocol)
+	case raw == nil:
+		_ = conn.CloseNow() // of no use to us
+		return nil, errors.New("the HTTP client's RoundTripper does not tell its connection (httptrace.GotConn)")
+	}
+	return newLink(conn, raw, u.Host), nil
+}
+
+// parseURL checks a hub's URL and puts its host into the form that proofs are
+// bound to: ASCII, lower case, without the scheme's default port.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // the rest repeats the URL
+		}
+		return nil, fmt.Errorf("bad URL: %w; want ws://host:port/path", err)
+	}
+	port := ""
+	switch u.Scheme {
+	case "ws", "http":
+		port = ":80"
+	case "wss", "https":
+		port = ":443"
+	default:
+		return nil, fmt.Errorf("bad URL: its scheme must be ws or wss, as in ws://host:port/path, not %q", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("bad URL: it names no host; want ws://host:port/path")
+	}
+	host := u.Host
+	if !strings.HasPrefix(host, "[") { // not an IPv6 address
+		name, err := idna.Lookup.ToASCII(u.Hostname())
+		if err == nil {
+			host = strings.Replace(host, u.Hostname(), name, 1)
+		}
+	}
+	u.Host = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(host), port), ":")
+	u.Fragment = ""
+	return u, nil
+}
+
+// withoutRedirects copies a client so that it does not follow redirects, as a
+// browser's WebSocket does not: proofs are bound to the host that was dialled.
+func withoutRedirects(client *http.Client) *http.Client {
+	var c http.Client
+	if client != nil {
+		c = *client
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// explain says in one line why a dial failed and what to look at.
+func explain(ctx context.Context, err error, response *http.Response) error {
+	if response != nil {
+		return explainResponse(err, response)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer in time: %w", ctx.Err())
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // the rest repeats the URL
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("no such host %q; check the name: %w", dns.Name, err)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nothing listens there; is the hub running? %w", err)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || strings.Contains(err.Error(), "HTTP response to HTTPS client") {
+		return fmt.Errorf("it does not speak TLS; try ws:// instead of wss://: %w", err)
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("its certificate is not trusted: %w", err)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("its certificate is not trusted: %w", err)
+	}
+	return err
+}
+
+func explainResponse(err error, response *http.Response) error {
+	switch code := response.StatusCode; {
+	case code == http.StatusSwitchingProtocols:
+		return fmt.Errorf("%w: %w", ErrNotHub, err)
+	case code >= 300 && code < 400:
+		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
+	case code == http.StatusForbidden:
+		return fmt.Errorf("it forbids the connection (HTTP 403): %s", firstLine(response.Body))
+	default:
+		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, response.Status, firstLine(response.Body))
+	}
+}
+
+// firstLine returns what a person may want to read of an error page.
+func firstLine(body io.Reader) string {
+	lines := bufio.NewScanner(io.LimitReader(body, 200))
+	lines.Scan()
+	return strings.ToValidUTF8(strings.TrimSpace(lines.Text()), "")
+}

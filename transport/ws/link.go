@@ -1,0 +1,208 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"noom/signal"
+)
+
+// Subprotocol is what both ends must agree on (PROTOCOL.md section 1).
+const Subprotocol = "noom.v1"
+
+const (
+	writeTimeout = 10 * time.Second // for one frame
+	closeTimeout = 2 * time.Second  // for the closing handshake (RFC 6455 section 7.1)
+)
+
+// A link is one end of a WebSocket connection as a [signal.Signaler].
+type link struct {
+	ws       *websocket.Conn
+	raw      io.Closer // what lies below ws: closing it ends whatever hangs
+	endpoint string
+	watchdog *time.Timer // runs while a frame is written
+	closing  sync.Once
+	closed   atomic.Bool
+
+	// Owned by Receive.
+	buffer *[]byte // what the last message points into; nil: nothing
+}
+
+func newLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
+	conn.SetReadLimit(-1) // read bounds what it takes, and may still answer then
+	l := &link{ws: conn, raw: raw, endpoint: endpoint}
+	l.watchdog = time.AfterFunc(writeTimeout, l.kill)
+	l.watchdog.Stop()
+	return l
+}
+
+// Endpoint returns the address that proofs are bound to; see [signal.Endpoint].
+func (l *link) Endpoint() string { return l.endpoint }
+
+// Send implements [signal.Signaler]. A frame that takes more than 10 s to be
+// written ends the connection.
+func (l *link) Send(ctx context.Context, m signal.Message) error {
+	frame, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("ws: send: %w", ctx.Err())
+	}
+	// The websocket gets no context of ours: it would cost it one more
+	// registration for each frame, and the end of one closes it all the same.
+	stop := context.AfterFunc(ctx, l.kill)
+	l.watchdog.Reset(writeTimeout)
+	err = l.ws.Write(context.Background(), websocket.MessageText, frame)
+	late := !l.watchdog.Stop()
+	stop()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case late:
+		err = fmt.Errorf("not written within %v: %w", writeTimeout, err)
+	case l.closed.Load():
+		err = net.ErrClosed
+	}
+	return fmt.Errorf("ws: send: %w", err)
+}
+
+// Receive implements [signal.Signaler].
+func (l *link) Receive(ctx context.Context) (signal.Message, error) {
+	l.release()
+	if err := ctx.Err(); err != nil {
+		return signal.Message{}, fmt.Errorf("ws: receive: %w", err)
+	}
+	stop := context.AfterFunc(ctx, l.kill)
+	m, err := l.receive()
+	stop()
+	switch {
+	case err == nil:
+		return m, nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case l.closed.Load():
+		err = net.ErrClosed
+	}
+	return signal.Message{}, fmt.Errorf("ws: receive: %w", err)
+}
+
+func (l *link) receive() (signal.Message, error) {
+	kind, r, err := l.ws.Reader(context.Background())
+	if err != nil {
+		return signal.Message{}, whyClosed(err)
+	}
+	if kind != websocket.MessageText {
+		return signal.Message{}, signal.Errorf(signal.CodeMalformed, "", "a binary message; frames are text")
+	}
+	l.buffer = buffers.Get().(*[]byte)
+	*l.buffer, err = readFrame(r, *l.buffer)
+	if err != nil {
+		return signal.Message{}, whyClosed(err)
+	}
+	return signal.Decode(*l.buffer)
+}
+
+// buffers hold messages from their first byte to the next Receive. An idle
+// connection has none.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 4096)
+	return &b
+}}
+
+func (l *link) release() {
+	if l.buffer != nil {
+		buffers.Put(l.buffer)
+		l.buffer = nil
+	}
+}
+
+// readFrame reads a message of at most signal.MaxFrame bytes into buffer, which
+// it may replace by a larger one.
+func readFrame(r io.Reader, buffer []byte) ([]byte, error) {
+	buffer = buffer[:0]
+	for {
+		if len(buffer) == cap(buffer) {
+			buffer = append(buffer, 0)[:len(buffer)]
+		}
+		n, err := r.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		switch {
+		case len(buffer) > signal.MaxFrame:
+			return buffer, signal.Errorf(signal.CodeTooBig, "", "a frame of more than %d bytes", signal.MaxFrame)
+		case errors.Is(err, io.EOF):
+			return buffer, nil
+		case err != nil:
+			return buffer, err
+		}
+	}
+}
+
+// whyClosed turns a close frame into what it says: a *signal.Error for a code
+// of the protocol, io.EOF for an orderly end.
+func whyClosed(err error) error {
+	end, ok := errors.AsType[websocket.CloseError](err)
+	if !ok {
+		return err
+	}
+	switch code := end.Code; {
+	case code == websocket.StatusPolicyViolation && isCode(end.Reason):
+		return signal.Errorf(signal.Code(end.Reason), "", "the other end closed")
+	case code == websocket.StatusMessageTooBig:
+		return signal.Errorf(signal.CodeTooBig, "", "the other end closed")
+	case code == websocket.StatusNormalClosure, code == websocket.StatusGoingAway, code == websocket.StatusNoStatusRcvd:
+		return fmt.Errorf("the other end closed: %w", io.EOF)
+	}
+	return err
+}
+
+// isCode reports whether s looks like a code of PROTOCOL.md section 2, known to
+// this version or not.
+func isCode(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && c != '_' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Close implements [signal.Signaler].
+func (l *link) Close() error { return l.CloseWith(nil) }
+
+// CloseWith closes with status 1008, or 1009 for too_big, and why's code as
+// the reason; without why with status 1000. It waits at most 2 s for the other
+// end to agree, then cuts the connection.
+func (l *link) CloseWith(why *signal.Error) error {
+	l.closing.Do(func() {
+		l.closed.Store(true)
+		status, reason := websocket.StatusNormalClosure, ""
+		if why != nil {
+			status, reason = websocket.StatusPolicyViolation, string(why.Code)
+			if why.Code == signal.CodeTooBig {
+				status = websocket.StatusMessageTooBig
+			}
+		}
+		hurry := time.AfterFunc(closeTimeout, l.kill)
+		// Its error says only that the other end was not there to agree.
+		_ = l.ws.Close(status, reason)
+		hurry.Stop()
+		l.kill()
+	})
+	return nil
+}
+
+// kill ends the connection without a word, and every call that hangs in it.
+func (l *link) kill() {
+	_ = l.raw.Close() // it was closed already, or is now
+}
