@@ -1,0 +1,263 @@
+// One epoch of a link: an RTCPeerConnection, the turn machine that says when
+// it may offer, and the two data channels. The only caller of
+// set*Description. Everything that touches the connection is a step on one
+// promise chain, so that no two of them ever interleave; a step that fails
+// ends the connection, and the link begins the next epoch.
+
+import { decodeBody, MAX } from './codec.js';
+import { NoomError } from './errors.js';
+import { Machine } from './negotiate.js';
+import { Outgoing } from './outgoing.js';
+
+export class Connection {
+  #pc;
+  #machine;
+  #outgoing;
+  #incoming; // the link's, lives longer
+  #link;
+  #control;
+  #data;
+  #chain = Promise.resolve();
+  #closed = false;
+  #local = []; // candidates to send, oldest first
+  #remote = { ufrag: '', count: 0 }; // of the remote description
+
+  /**
+   * link is who is told: send(message) → how many were queued, table(rows),
+   * changed(), failed(error), control(frame), data(bytes), dataOpen(),
+   * refused(sender).
+   */
+  constructor({ iceServers, begun, senders, incoming, link }) {
+    this.#link = link;
+    this.#incoming = incoming;
+    this.#machine = new Machine({ begun });
+    this.#pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
+    this.#control = this.#channel('control', 0);
+    this.#data = this.#channel('data', 1);
+    this.#control.onmessage = ({ data }) => this.#closed || link.control(data);
+    this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
+    this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
+    this.#pc.onconnectionstatechange = () => this.#closed || link.changed();
+    this.#outgoing = new Outgoing(this.#pc);
+    for (const sender of senders) this.#outgoing.add(sender);
+  }
+
+  /** The RTCPeerConnection, to look at. */
+  get pc() { return this.#pc; }
+
+  /** Whether data and media can move: connected, and both channels open. */
+  get up() {
+    return this.#pc.connectionState === 'connected' && isOpen(this.#control) && isOpen(this.#data);
+  }
+
+  /** Sends a frame in-band; false if that is not possible now. */
+  sendControl(frame) {
+    return this.#pc.connectionState === 'connected' && isOpen(this.#control) && this.#put(this.#control, frame);
+  }
+
+  /** Sends bytes of the data stream; false if that is not possible now. */
+  sendData(bytes) {
+    return isOpen(this.#data) && this.#put(this.#data, bytes);
+  }
+
+  /** There may be something to offer; always: there is. */
+  need(always = false) {
+    this.#step(() => (always || this.#outgoing.needsOffer ? this.#run(this.#machine.need()) : undefined));
+  }
+
+  /** Look for a new path. */
+  restart() {
+    this.#step(() => this.#run(this.#machine.restart()));
+  }
+
+  /** Act on a message of the exchange. */
+  handle(message) {
+    this.#step(() => this.#act(message));
+  }
+
+  addSender(sender) {
+    this.#step(() => {
+      if (this.#outgoing.add(sender) === 'announce') this.#announce();
+      if (this.#outgoing.needsOffer) return this.#run(this.#machine.need());
+    });
+  }
+
+  removeSender(sender) {
+    this.#step(async () => {
+      if (await this.#outgoing.remove(sender)) this.#announce();
+    });
+  }
+
+  tableChanged() {
+    this.#step(() => this.#announce());
+  }
+
+  /** Resolves once the sender's current track is the one that is sent. */
+  trackReplaced(sender) {
+    return this.#step(() => this.#outgoing.replace(sender));
+  }
+
+  /** The other side has so many of our messages. */
+  acknowledged(count) {
+    this.#step(() => this.#outgoing.acknowledged(count));
+  }
+
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pc.close();
+  }
+
+  // ---- the chain
+
+  #step(step) {
+    this.#chain = this.#chain.then(() => (this.#closed ? undefined : step())).catch((error) => this.#fail(error));
+    return this.#chain;
+  }
+
+  #fail(error) {
+    if (this.#closed) return;
+    this.close();
+    this.#link.failed(error);
+  }
+
+  // A step may outlive its connection: what it would still send is nothing any more.
+  #send(message) {
+    return this.#closed ? Infinity : this.#link.send(message);
+  }
+
+  #announce() {
+    const table = this.#link.table(this.#outgoing.rows());
+    this.#outgoing.announced(this.#send({ type: 'table', body: JSON.stringify({ table }) }));
+  }
+
+  async #act({ type, body }) {
+    switch (type) {
+      case 'offer': {
+        const offer = decodeBody(type, body);
+        const restarts = this.#remote.ufrag !== '' && ufragOf(offer.sdp) !== this.#remote.ufrag;
+        return this.#run(this.#machine.offered(offer.id, restarts), offer, restarts);
+      }
+      case 'answer': {
+        const answer = decodeBody(type, body);
+        return this.#run(this.#machine.answered(answer.id), answer);
+      }
+      case 'ask': return this.#run(this.#machine.asked());
+      case 'grant': return this.#run(this.#machine.granted());
+      case 'table': return this.#incoming.apply(decodeBody(type, body).table, this.#pc);
+      case 'candidates': return this.#addCandidates(decodeBody(type, body));
+    }
+  }
+
+  // ---- descriptions
+
+  async #run(actions, received, restarts) {
+    for (const { kind, id, restart } of actions) {
+      if (this.#closed) return;
+      if (kind === 'offer') await this.#offer(id, restart);
+      else if (kind === 'answer') await this.#answer(id, received, restarts);
+      else if (kind === 'apply') await this.#apply(received);
+      else if (kind === 'rebuild') throw new NoomError('turn', 'an offer out of turn');
+      else this.#send({ type: kind });
+    }
+  }
+
+  async #offer(id, restart) {
+    const offer = await this.#pc.createOffer({ iceRestart: restart });
+    await this.#pc.setLocalDescription(offer);
+    this.#sendDescription('offer', id, offer.sdp, restart);
+  }
+
+  async #answer(id, received, restarts) {
+    await this.#pc.setRemoteDescription({ type: 'offer', sdp: received.sdp });
+    this.#received(received);
+    const answer = await this.#pc.createAnswer();
+    await this.#pc.setLocalDescription(answer);
+    // The sender of a restart may have no path left but the hub.
+    this.#sendDescription('answer', id, answer.sdp, restarts);
+    this.#incoming.attach(this.#pc);
+  }
+
+  async #apply(received) {
+    await this.#pc.setRemoteDescription({ type: 'answer', sdp: received.sdp });
+    this.#received(received);
+    const refused = this.#outgoing.takeRefused();
+    for (const sender of refused) this.#link.refused(sender);
+    if (refused.length > 0) this.#announce();
+  }
+
+  #sendDescription(type, id, sdp, hubOnly) {
+    const table = this.#link.table(this.#outgoing.rows());
+    this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp, table }) });
+  }
+
+  #received({ sdp, table }) {
+    const ufrag = ufragOf(sdp);
+    if (ufrag !== this.#remote.ufrag) this.#remote = { ufrag, count: 0 };
+    this.#incoming.apply(table, this.#pc);
+    this.#incoming.attach(this.#pc);
+  }
+
+  // ---- candidates
+
+  // What was gathered while the chain was busy goes out as one batch, behind
+  // the description it belongs to.
+  #gathered(candidate) {
+    if (this.#closed) return;
+    const ufrag = candidate?.usernameFragment ?? ufragOf(this.#pc.localDescription?.sdp ?? '');
+    const last = this.#local.at(-1);
+    if (!candidate?.candidate && last?.candidate === '' && last.ufrag === ufrag) return;
+    this.#local.push({
+      ufrag,
+      candidate: candidate?.candidate ?? '',
+      sdpMid: candidate?.sdpMid ?? '0',
+      sdpMLineIndex: candidate?.sdpMLineIndex ?? 0,
+    });
+    if (this.#local.length === 1) this.#step(() => this.#sendCandidates());
+  }
+
+  #sendCandidates() {
+    while (this.#local.length > 0) {
+      const { ufrag } = this.#local[0];
+      const other = this.#local.findIndex((c) => c.ufrag !== ufrag);
+      const count = Math.min(other < 0 ? this.#local.length : other, MAX.candidates);
+      const candidates = this.#local.splice(0, count).map(({ candidate, sdpMid, sdpMLineIndex }) => ({ candidate, sdpMid, sdpMLineIndex }));
+      this.#send({ type: 'candidates', body: JSON.stringify({ ufrag, candidates }) });
+    }
+  }
+
+  async #addCandidates({ ufrag, candidates }) {
+    if (ufrag !== this.#remote.ufrag) return;
+    for (const c of candidates) {
+      if (++this.#remote.count > MAX.generation) return;
+      // One that does not parse, or whose name does not resolve, is no harm: others may do.
+      await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});
+    }
+  }
+
+  // ---- channels
+
+  #channel(label, id) {
+    const channel = this.#pc.createDataChannel(label, { negotiated: true, id });
+    channel.binaryType = 'arraybuffer';
+    channel.onopen = () => {
+      if (this.#closed) return;
+      if (label === 'data') this.#link.dataOpen();
+      this.#link.changed();
+    };
+    channel.onclose = () => this.#fail(new NoomError('not_connected', `the ${label} channel closed`));
+    return channel;
+  }
+
+  #put(channel, data) {
+    try {
+      channel.send(data);
+      return true;
+    } catch {
+      return false; // closing, or its buffer is full: the hub, or the next epoch, brings it back
+    }
+  }
+}
+
+const isOpen = (channel) => channel.readyState === 'open';
+const ufragOf = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? '';

@@ -1,0 +1,88 @@
+// The application's messages on channel 1 (PROTOCOL.md section 4.5): numbered
+// over the life of the link, acknowledged when the application takes them, so
+// that credit bounds what is on its way and a rebuild loses nothing. Pure:
+// bytes go in and come out.
+
+import { MAX } from './codec.js';
+
+const MESSAGE = 1;
+const TAKEN = 2;
+
+export class DataStream {
+  #number = 0; // of the last message sent
+  #unacked = []; // {number, size, frame}
+  #unackedBytes = 0;
+
+  #got = 0; // number of the last message received
+  #taken = 0; // highest number the application took
+  #held = []; // {number, size}: received, not yet taken
+  #heldBytes = 0;
+
+  /** Whether a payload of that many bytes may be sent now. */
+  hasCredit(size) {
+    return this.#unackedBytes + size <= MAX.unacked;
+  }
+
+  /** Numbers a payload, up to MAX.data bytes, and returns its frame. */
+  send(payload) {
+    const number = ++this.#number;
+    const frame = header(MESSAGE, number, payload.length);
+    frame.set(payload, 5);
+    this.#unacked.push({ number, size: payload.length, frame });
+    this.#unackedBytes += payload.length;
+    return frame;
+  }
+
+  /** What a fresh channel must carry first: our mark, and all unacknowledged. */
+  reopen() {
+    const frames = this.#unacked.map((m) => m.frame);
+    if (this.#taken > 0) frames.unshift(header(TAKEN, this.#taken));
+    return frames;
+  }
+
+  /**
+   * Takes bytes from the channel. Returns {message, number} for a new message,
+   * {credit: true} when there is more room to send, {} for what changes
+   * nothing, and {violation} for what breaks the rules.
+   */
+  receive(bytes) {
+    if (bytes.length < 5) return { violation: 'a data frame of fewer than 5 bytes' };
+    const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
+    if (bytes[0] === TAKEN) return this.#acknowledged(number);
+    if (bytes[0] !== MESSAGE) return {}; // a later version's
+    if (number <= this.#got) return {};
+    const size = bytes.length - 5;
+    if (number !== this.#got + 1) return { violation: `data message ${number} after ${this.#got}` };
+    if (size > MAX.data) return { violation: `a data message of ${size} bytes` };
+    if (this.#heldBytes + size > MAX.unacked) return { violation: 'data beyond its credit' };
+    this.#got = number;
+    this.#held.push({ number, size });
+    this.#heldBytes += size;
+    return { message: bytes.slice(5), number };
+  }
+
+  #acknowledged(number) {
+    if (number > this.#number) return { violation: `data message ${number} taken, ${this.#number} sent` };
+    const before = this.#unacked.length;
+    while (this.#unacked.length > 0 && this.#unacked[0].number <= number) {
+      this.#unackedBytes -= this.#unacked.shift().size;
+    }
+    return this.#unacked.length < before ? { credit: true } : {};
+  }
+
+  /** The application took message number and all before; returns the frame that says so. */
+  take(number) {
+    while (this.#held.length > 0 && this.#held[0].number <= number) {
+      this.#heldBytes -= this.#held.shift().size;
+    }
+    this.#taken = Math.max(this.#taken, number);
+    return header(TAKEN, this.#taken);
+  }
+}
+
+function header(kind, number, size = 0) {
+  const frame = new Uint8Array(5 + size);
+  frame[0] = kind;
+  new DataView(frame.buffer).setUint32(1, number);
+  return frame;
+}

@@ -1,0 +1,26 @@
+// Every error noom.js makes is a NoomError. Its code is for programs, its
+// message for people who read a log.
+
+/**
+ * The codes beside those a hub sends (PROTOCOL.md section 2):
+ *   insecure_context  the page has no crypto.subtle: open it over https or on localhost
+ *   unsupported       the browser lacks Ed25519 or WebRTC
+ *   unreachable       no hub answered at the address
+ *   closed            the room, peer or sender is over
+ *   kicked, room_closed, replaced   why the room is over
+ *   not_connected     the peer has no connection now
+ *   kind              a track of another kind than the sender's
+ */
+export class NoomError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{cause?: unknown, about?: string}} [detail]
+   */
+  constructor(code, message, { cause, about = '' } = {}) {
+    super(`noom: ${message}`, cause === undefined ? undefined : { cause });
+    this.name = 'NoomError';
+    this.code = code;
+    this.about = about;
+  }
+}

@@ -1,0 +1,84 @@
+// Who a member is (PROTOCOL.md section 3): an Ed25519 key pair, drawn anew
+// with every load of the page and kept in memory alone, and the texts it signs.
+
+import { toBase64url, memberProblem } from './codec.js';
+import { NoomError } from './errors.js';
+
+const utf8 = new TextEncoder();
+
+/** What a member signs to answer a challenge. */
+export const proofText = (endpoint, room, session, nonce) =>
+  ['noom.v1 join', endpoint, room, session, toBase64url(nonce)].join('\n');
+
+/** What a member signs of a pair frame; from is the sender's id. */
+export const pairText = (m, room, from) =>
+  ['noom.v1 pair', m.type, room, from, m.to, ...m.sessions, m.epoch[0], m.epoch[1], m.seq, m.ack, m.body ?? ''].join('\n');
+
+/** Draws a session: 128 random bits as base64url. */
+export const newSession = () => toBase64url(crypto.getRandomValues(new Uint8Array(16)));
+
+/** Draws a track or chat id: 96 random bits as base64url. */
+export const newLabel = () => toBase64url(crypto.getRandomValues(new Uint8Array(12)));
+
+/** The id that follows from a public key. */
+export async function memberID(key) {
+  const sum = new Uint8Array(await subtle().digest('SHA-256', key));
+  return base32(sum).slice(0, 26);
+}
+
+/** Reports whether a Member keeps the rules and its id follows from its key. */
+export async function isGenuine(member) {
+  return memberProblem(member) === '' && (await memberID(member.key)) === member.id;
+}
+
+/** A key pair. sign gives the 64 bytes of a signature over a text. */
+export class Identity {
+  #privateKey;
+
+  constructor(id, key, privateKey) {
+    this.id = id;
+    this.key = key;
+    this.#privateKey = privateKey;
+  }
+
+  /** Draws a key pair. Throws insecure_context or unsupported. */
+  static async generate() {
+    try {
+      const pair = await subtle().generateKey('Ed25519', false, ['sign', 'verify']);
+      const key = new Uint8Array(await subtle().exportKey('raw', pair.publicKey));
+      return new Identity(await memberID(key), key, pair.privateKey);
+    } catch (cause) {
+      if (cause instanceof NoomError) throw cause;
+      throw new NoomError('unsupported', 'this browser has no Ed25519; use a current Chrome, Edge, Firefox or Safari', { cause });
+    }
+  }
+
+  async sign(text) {
+    return new Uint8Array(await subtle().sign('Ed25519', this.#privateKey, utf8.encode(text)));
+  }
+}
+
+/** Gives a function (text, signature) → Promise<boolean> for one public key. */
+export function verifier(key) {
+  const imported = subtle().importKey('raw', key, 'Ed25519', false, ['verify']);
+  imported.catch(() => {}); // told by the first verification
+  return async (text, signature) => {
+    try {
+      return await subtle().verify('Ed25519', await imported, signature, utf8.encode(text));
+    } catch {
+      return false; // 32 bytes that are no point of the curve
+    }
+  };
+}
+
+function subtle() {
+  if (!globalThis.crypto?.subtle) {
+    throw new NoomError('insecure_context', 'the browser gives no cryptography to pages over plain http; open this one over https or on localhost');
+  }
+  return crypto.subtle;
+}
+
+function base32(bytes) {
+  const bits = Array.from(bytes, (b) => b.toString(2).padStart(8, '0')).join('');
+  return bits.match(/.{5}/g).map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[parseInt(five, 2)]).join('');
+}

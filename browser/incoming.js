@@ -1,0 +1,93 @@
+// What a peer sends: its table of tracks (PROTOCOL.md section 4.4) and the
+// RemoteTracks that follow from it. They outlive connections: the same track
+// id under another mid in a later epoch is the same track.
+
+/** A track that a peer sends. */
+export class RemoteTrack {
+  constructor(peer, id, row) {
+    this.peer = peer;
+    this.id = id;
+    this.name = row.name;
+    this.kind = row.kind;
+    this.muted = row.muted;
+    /**
+     * A stream of this one track, the same for as long as the RemoteTrack
+     * lives: set it as srcObject once, rebuilds change what is in it.
+     */
+    this.stream = new MediaStream();
+  }
+
+  /** The MediaStreamTrack of the current connection, or null. */
+  get track() {
+    return this.stream.getTracks()[0] ?? null;
+  }
+}
+
+export class Incoming {
+  #peer;
+  #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track)}
+  #version = 0;
+  #rows = {};
+  #tracks = new Map(); // id → RemoteTrack
+
+  constructor(peer, report) {
+    this.#peer = peer;
+    this.#report = report;
+  }
+
+  get tracks() {
+    return [...this.#tracks.values()];
+  }
+
+  /** Takes a whole table, unless it is none newer than the last. */
+  apply(table, pc) {
+    if (table.version <= this.#version) return;
+    this.#version = table.version;
+    this.#rows = table.tracks;
+    const rows = Object.values(table.tracks);
+    const ids = new Set(rows.map((row) => row.id));
+    for (const track of this.tracks) {
+      if (!ids.has(track.id)) this.#remove(track);
+    }
+    const added = new Set();
+    for (const row of rows) {
+      const track = this.#tracks.get(row.id);
+      if (!track) {
+        const fresh = new RemoteTrack(this.#peer, row.id, row);
+        this.#tracks.set(row.id, fresh);
+        added.add(fresh);
+      } else if (track.muted !== row.muted) {
+        track.muted = row.muted;
+        this.#report.trackMuted(track);
+      }
+    }
+    this.attach(pc, added);
+    for (const track of added) this.#report.trackAdded(track);
+  }
+
+  /** Puts what each section receives into the stream of the track that flows there. */
+  attach(pc, unannounced = new Set()) {
+    const receivers = new Map(pc.getTransceivers().map((t) => [t.mid, t.receiver.track]));
+    for (const [mid, row] of Object.entries(this.#rows)) {
+      const track = this.#tracks.get(row.id);
+      const { stream } = track;
+      const media = receivers.get(mid);
+      if (!media || media.kind !== row.kind || stream.getTracks()[0] === media) continue;
+      for (const old of stream.getTracks()) stream.removeTrack(old);
+      stream.addTrack(media);
+      if (!unannounced.has(track)) this.#report.trackChanged(track);
+    }
+  }
+
+  /** Ends all tracks: the peer is gone. Should it come back, the table it told last counts again. */
+  close() {
+    this.#version = Math.max(0, this.#version - 1);
+    this.#rows = {};
+    for (const track of this.tracks) this.#remove(track);
+  }
+
+  #remove(track) {
+    this.#tracks.delete(track.id);
+    this.#report.trackRemoved(track);
+  }
+}

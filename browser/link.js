@@ -1,0 +1,385 @@
+// What two members hold between them (PROTOCOL.md section 4): the sessions,
+// the epoch and its Connection, the exchange, the signatures, the two paths a
+// frame can take, and everything that outlives a connection: the peer's
+// tracks, the versions of our table, the data stream. It decides when to
+// begin the next epoch.
+
+import { decode, encode, MAX } from './codec.js';
+import { Connection } from './connection.js';
+import { DataStream } from './data.js';
+import { NoomError } from './errors.js';
+import { Exchange } from './exchange.js';
+import { pairText, verifier } from './identity.js';
+import { Incoming } from './incoming.js';
+
+const TICK = 500; // ms
+const PATIENCE = 2_000; // ms without anything arriving before ICE is restarted
+const LOST_PATIENCE = 5_000; // the same, for a peer the hub has lost, before it is dropped
+const STEADY = 10_000; // ms connected before failures are forgotten
+const MAX_PAUSE = 30_000; // ms between two rebuilds
+const BURST = 8; // epochs of the other's making taken at once; then one per MAX_PAUSE / BURST
+
+export class Link {
+  member; // Member, whose session this link belongs to
+  present = true; // the hub has it in the room
+  state = 'connecting';
+
+  #self; // {identity, session, room}
+  #hub; // {send(frame), online}
+  #report; // {state(state, error), dead(), stale(session), data(bytes, taken), refused(sender), track*}
+  #options; // {iceServers(), senders(), connectTimeout}
+
+  #exchange;
+  #connection = null; // of the current epoch; null before the first, and from a failure to the next
+  #incoming;
+  #tableVersion = 0;
+  #tableRows = ''; // as JSON, of that version
+  #stream = new DataStream();
+  #waiting = []; // sends without credit: {payload, resolve, reject}
+
+  #verify;
+  #inbox = Promise.resolve(); // verification, in the order of arrival
+  #outbox = Promise.resolve(); // signing, in the order of sending
+
+  #closed = false;
+  #failures = 0; // in a row
+  #wasUp = false; // in this epoch or before
+  #allowance = BURST;
+  #allowedAt = 0; // when the allowance was counted, ms
+  #staleAt = -Infinity; // when the last stale was sent, ms
+  #ticking = 0; // interval
+  #deadline = 0; // timeout: the connection must be up, or the pause is over
+  #patience = 0; // timeout: since nothing arrives
+  #steady = 0; // timeout: since it is up
+
+  constructor({ member, peer, self, hub, report, options }) {
+    this.member = member;
+    this.#self = self;
+    this.#hub = hub;
+    this.#report = report;
+    this.#options = options;
+    this.#exchange = new Exchange(self.identity.id);
+    this.#incoming = new Incoming(peer, report);
+    this.#verify = verifier(member.key);
+  }
+
+  get tracks() { return this.#incoming.tracks; }
+
+  get pc() { return this.#connection?.pc ?? null; }
+
+  /** Whether a connection is there or on its way. */
+  get living() { return this.#connection !== null; }
+
+  // ---- from the room
+
+  /** Begins an epoch. */
+  begin() {
+    if (this.#closed) return;
+    if (!this.#exchange.begin()) {
+      this.#setState('failed', new NoomError('not_connected', 'no epochs are left'));
+      return;
+    }
+    this.#build(true);
+    this.#connection?.need(true);
+  }
+
+  /** Waits for the other side to begin, which a welcome makes it do, and begins when it does not. */
+  await(ms = this.#options.connectTimeout) {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#retry(), ms);
+  }
+
+  /** The member is in the room, and so are we. */
+  online() {
+    this.present = true;
+    if (this.#connection) {
+      this.#exchange.resend();
+      this.#flush();
+    } else {
+      this.await(this.#failures > 0 ? PATIENCE : undefined);
+    }
+  }
+
+  /** The hub has lost the member: it stays for as long as its connection lives. */
+  lost() {
+    this.present = false;
+    if (!this.#connection) this.#report.dead();
+    else this.#watch();
+  }
+
+  addSender(sender) { this.#connection?.addSender(sender); }
+
+  removeSender(sender) { this.#connection?.removeSender(sender); }
+
+  tableChanged() { this.#connection?.tableChanged(); }
+
+  async trackReplaced(sender) { await this.#connection?.trackReplaced(sender); }
+
+  restart() { this.#connection?.restart(); }
+
+  /** Sends data; resolves when it is on its way, within the credit. */
+  send(payload) {
+    if (payload.length > MAX.data) {
+      return Promise.reject(new NoomError('too_big', `data of ${payload.length} bytes, at most ${MAX.data}`));
+    }
+    if (this.#closed || !this.#wasUp || this.state === 'failed') {
+      return Promise.reject(new NoomError('not_connected', `${this.member.name || this.member.id} is not connected`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ payload: payload.slice(), resolve, reject });
+      this.#sendWaiting();
+    });
+  }
+
+  /**
+   * Lets go of the connection. The link can be used again should the same
+   * session come back: the numbers it counts must go on.
+   */
+  close() {
+    this.#closed = true;
+    this.#stop();
+    this.#drop();
+    this.#incoming.close();
+    this.state = 'closed';
+    for (const { reject } of this.#waiting.splice(0)) reject(new NoomError('closed', 'the peer is gone'));
+  }
+
+  /** Takes back what close ended. */
+  reopen() {
+    this.#closed = false;
+    this.#failures = 0;
+    this.state = 'connecting';
+  }
+
+  // ---- frames in
+
+  /** Takes a frame; inBand: it came over the control channel. */
+  receive(frame, inBand = false) {
+    this.#inbox = this.#inbox.then(async () => {
+      if (this.#closed || frame.to !== this.#self.identity.id) return;
+      if (!(await this.#verify(pairText(frame, this.#self.room, this.member.id), frame.signature))) return;
+      if (!this.#closed) this.#accept(frame, inBand);
+    });
+  }
+
+  #accept(frame, inBand) {
+    if (frame.sessions[1] !== this.#self.session) {
+      if (frame.type !== 'stale') this.#sendStale(frame.sessions[0]);
+      return;
+    }
+    if (frame.type === 'stale') {
+      this.#report.stale(frame.sessions[0]);
+      return;
+    }
+    if (frame.sessions[0] !== this.member.session) return;
+    if (this.#exchange.ahead(frame.epoch) && !this.#allow()) return;
+    const acked = this.#exchange.acked;
+    const { messages, renewed, ok } = this.#exchange.receive(frame);
+    if (!ok) return;
+    if (renewed) this.#build(false);
+    for (const m of messages) this.#connection?.handle(m);
+    if (renewed) this.#connection?.need();
+    if (this.#exchange.acked > acked) this.#connection?.acknowledged(this.#exchange.acked);
+    this.#flush(!inBand);
+  }
+
+  // Whether one more epoch of the other's making is within bounds.
+  #allow() {
+    const now = performance.now();
+    this.#allowance = Math.min(BURST, this.#allowance + ((now - this.#allowedAt) * BURST) / MAX_PAUSE);
+    this.#allowedAt = now;
+    if (this.#allowance < 1) return false;
+    this.#allowance--;
+    return true;
+  }
+
+  // ---- frames out
+
+  // byHubToo: what is answered came by the hub, so the channel may be dead.
+  #flush(byHubToo = false) {
+    for (const frame of this.#exchange.flush()) {
+      const type = frame.type || 'ack';
+      this.#transmit({ ...frame, type, again: frame.again || (byHubToo && type === 'ack') });
+    }
+    if (!this.#exchange.pending || this.#closed) {
+      this.#stopTicking();
+    } else if (!this.#ticking) {
+      this.#ticking = setInterval(() => {
+        this.#exchange.tick();
+        this.#flush();
+      }, TICK);
+    }
+  }
+
+  #sendStale(session) {
+    const now = performance.now();
+    if (now - this.#staleAt < 1000) return;
+    this.#staleAt = now;
+    this.#transmit({ type: 'stale', epoch: [0, ''], seq: 0, ack: 0, hubOnly: true, session });
+  }
+
+  #transmit({ type, epoch, seq, ack, body, hubOnly, again, session = this.member.session }) {
+    const message = { type, to: this.member.id, sessions: [this.#self.session, session], epoch, seq, ack, body };
+    this.#outbox = this.#outbox.then(async () => {
+      message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
+      if (this.#closed) return;
+      const frame = encode(message);
+      const inBand = !hubOnly && (this.#connection?.sendControl(frame) ?? false);
+      if (!inBand || again) this.#hub.send(frame);
+    }).catch((error) => this.#fail(error));
+  }
+
+  // ---- epochs
+
+  #build(begun) {
+    this.#drop();
+    this.#stop();
+    this.#tableRows = ''; // other mids: another version
+    this.#deadline = setTimeout(
+      () => this.#fail(new NoomError('not_connected', 'the connection did not come up in time')),
+      this.#options.connectTimeout,
+    );
+    try {
+      this.#connection = new Connection({
+        iceServers: this.#options.iceServers(),
+        begun,
+        senders: this.#options.senders(),
+        incoming: this.#incoming,
+        link: this.#forConnection(),
+      });
+    } catch (error) {
+      this.#fail(error); // the browser has no more connections to give
+    }
+  }
+
+  #forConnection() {
+    return {
+      send: (message) => {
+        this.#exchange.send(message);
+        const queued = this.#exchange.queued;
+        this.#flush();
+        return queued;
+      },
+      table: (rows) => this.#table(rows),
+      changed: () => this.#watch(),
+      failed: (error) => this.#fail(error),
+      refused: (sender) => this.#report.refused(sender),
+      control: (frame) => this.#control(frame),
+      data: (bytes) => this.#data(bytes),
+      dataOpen: () => this.#stream.reopen().forEach((bytes) => this.#connection.sendData(bytes)),
+    };
+  }
+
+  #control(text) {
+    let frame;
+    try {
+      frame = decode(text);
+    } catch {
+      return;
+    }
+    if (frame.sessions && !frame.from) this.receive(frame, true);
+  }
+
+  #table(rows) {
+    const json = JSON.stringify(rows);
+    if (json !== this.#tableRows) {
+      this.#tableRows = json;
+      this.#tableVersion++;
+    }
+    return { version: this.#tableVersion, tracks: rows };
+  }
+
+  // Follows the connection's state.
+  #watch() {
+    if (!this.#connection) return;
+    const { connectionState } = this.#connection.pc;
+    if (connectionState === 'failed' || connectionState === 'closed') {
+      this.#fail(new NoomError('not_connected', 'nothing arrives from the peer'));
+    } else if (this.#connection.up) {
+      this.#stop();
+      this.#wasUp = true;
+      this.#steady = setTimeout(() => { this.#failures = 0; }, STEADY);
+      this.#setState('connected');
+    } else if (connectionState === 'disconnected') {
+      this.#interrupted();
+    }
+  }
+
+  #interrupted() {
+    clearTimeout(this.#patience);
+    clearTimeout(this.#steady);
+    if (this.present) {
+      this.#patience = setTimeout(() => {
+        if (!this.#hub.online) return;
+        this.#connection?.restart();
+        clearTimeout(this.#deadline);
+        this.#deadline = setTimeout(() => this.#fail(new NoomError('not_connected', 'no path to the peer')), this.#options.connectTimeout);
+      }, PATIENCE);
+    } else {
+      this.#patience = setTimeout(() => this.#fail(new NoomError('not_connected', 'the peer is gone')), LOST_PATIENCE);
+    }
+    this.#setState('interrupted');
+  }
+
+  // Ends the connection; the next epoch begins after a pause that grows.
+  #fail(error) {
+    if (this.#closed) return;
+    this.#drop();
+    this.#stop();
+    this.#setState('failed', error);
+    if (!this.present) {
+      this.#report.dead();
+      return;
+    }
+    const pause = this.#failures === 0 ? 0 : Math.min(MAX_PAUSE, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+    this.#failures++;
+    this.#deadline = setTimeout(() => this.#retry(), pause);
+  }
+
+  // Without a hub there is nobody to tell; online comes back to it.
+  #retry() {
+    if (!this.#closed && !this.#connection && this.present && this.#hub.online) this.begin();
+  }
+
+  // Lets go of the connection; what its epoch would still repeat is of no use.
+  #drop() {
+    this.#connection?.close();
+    this.#connection = null;
+    this.#stopTicking();
+  }
+
+  #stop() {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#patience);
+    clearTimeout(this.#steady);
+  }
+
+  #stopTicking() {
+    clearInterval(this.#ticking);
+    this.#ticking = 0;
+  }
+
+  #setState(state, error = null) {
+    if (this.state === state || this.#closed) return;
+    this.state = state;
+    this.#report.state(state, error);
+  }
+
+  // ---- data
+
+  #data(bytes) {
+    const { message, number, credit, violation } = this.#stream.receive(bytes);
+    if (violation) this.#fail(new NoomError('malformed', violation));
+    if (credit) this.#sendWaiting();
+    if (!message) return;
+    this.#report.data(message, () => this.#connection?.sendData(this.#stream.take(number)));
+  }
+
+  #sendWaiting() {
+    while (this.#waiting.length > 0 && this.#stream.hasCredit(this.#waiting[0].payload.length)) {
+      const { payload, resolve } = this.#waiting.shift();
+      this.#connection?.sendData(this.#stream.send(payload));
+      resolve();
+    }
+  }
+}

@@ -1,0 +1,167 @@
+// noom in a web page. README.md tells how to use it.
+
+/** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
+export type ErrorCode =
+  | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced'
+  | 'not_connected' | 'kind' | 'turn'
+  | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
+  | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
+  | (string & {});
+
+export class NoomError extends Error {
+  readonly code: ErrorCode;
+  /** The type of frame the hub refused, if it said so. */
+  readonly about: string;
+}
+
+export interface Member {
+  /** 26 characters; follows from the key. */
+  readonly id: string;
+  /** Up to 128 bytes; may be empty. */
+  readonly name: string;
+  /** Ed25519 public key, 32 bytes. */
+  readonly key: Uint8Array;
+  /** This run of the member: one join. */
+  readonly session: string;
+}
+
+/** An Ed25519 key pair. */
+export class Identity {
+  private constructor();
+  static generate(): Promise<Identity>;
+  readonly id: string;
+  readonly key: Uint8Array;
+  sign(text: string): Promise<Uint8Array>;
+}
+
+export interface LocalTrack {
+  track: MediaStreamTrack;
+  /** What the others see it under; default: camera or microphone, by kind. */
+  name?: string;
+}
+
+export interface JoinOptions {
+  /** The nickname: any language, up to 128 bytes, may be empty. */
+  name?: string;
+  /** Handed to the hub's authorisation, up to 4096 bytes. */
+  token?: string;
+  /** Published from the very first offer on, which saves a round trip. */
+  tracks?: (MediaStreamTrack | LocalTrack)[];
+  /** Default: those the hub hands out. */
+  iceServers?: RTCIceServer[];
+  /** Default: a fresh one, for this load of the page. */
+  identity?: Identity;
+  /** false refuses a member: no connection, in no list. */
+  verify?: (member: Member) => boolean | Promise<boolean>;
+  /** How long a connection may take to come up before it is rebuilt, in ms. Default 15000. */
+  connectTimeout?: number;
+  /** Bounds one dial and join, in ms. Default 5000. */
+  dialTimeout?: number;
+  /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
+  redialMax?: number;
+}
+
+/** Joins a room. url: the hub's, ws(s) or http(s), or relative to the page. Rejects with a NoomError. */
+export function join(url: string | URL, room: string, options?: JoinOptions): Promise<Room>;
+
+export interface PublishOptions {
+  /** camera, microphone, screen, …; default: camera or microphone, by kind. */
+  name?: string;
+}
+
+export class Room extends EventTarget {
+  private constructor();
+  readonly name: string;
+  readonly self: Member;
+  readonly peers: Peer[];
+  readonly senders: Sender[];
+  /** Why the room is over: null while it is not, and after leave. */
+  readonly error: NoomError | null;
+  /** Resolves when the room is over, with error. */
+  readonly closed: Promise<NoomError | null>;
+  peer(id: string): Peer | undefined;
+  publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
+  /** 1 to 4096 bytes; resolves once the hub has passed it on. */
+  chat(text: string): Promise<void>;
+  /** Up to 61440 bytes, to every connected peer. */
+  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  rename(name: string): Promise<void>;
+  leave(): Promise<void>;
+  /** What happens from now on; from join on if called right behind it. */
+  events(): AsyncIterableIterator<AnyRoomEvent>;
+  addEventListener<K extends keyof RoomEventMap>(type: K, listener: (this: Room, event: RoomEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+}
+
+export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed' | 'closed';
+
+export class Peer {
+  private constructor();
+  readonly id: string;
+  readonly name: string;
+  readonly member: Member;
+  readonly state: PeerState;
+  readonly tracks: RemoteTrack[];
+  /** To look at, not to negotiate; null between two connections. */
+  readonly connection: RTCPeerConnection | null;
+  stats(): Promise<RTCStatsReport | Map<string, never>>;
+  publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
+  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  restartICE(): void;
+}
+
+export class Sender {
+  private constructor();
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'audio' | 'video';
+  readonly track: MediaStreamTrack | null;
+  readonly muted: boolean;
+  /** No negotiation, no freeze; null pauses. Rejects with code kind for a track of another kind. */
+  replaceTrack(track: MediaStreamTrack | null): Promise<void>;
+  setMuted(muted: boolean): void;
+  close(): void;
+}
+
+export class RemoteTrack {
+  private constructor();
+  readonly peer: Peer;
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'audio' | 'video';
+  readonly muted: boolean;
+  /** The same for as long as the track lives, over rebuilds too. */
+  readonly stream: MediaStream;
+  readonly track: MediaStreamTrack | null;
+}
+
+export class RoomEvent<T extends string = string> extends Event {
+  readonly type: T;
+}
+
+type Named<T extends string, Fields = {}> = RoomEvent<T> & Readonly<Fields>;
+
+export interface RoomEventMap {
+  peerjoined: Named<'peerjoined', { peer: Peer; existing: boolean }>;
+  peerleft: Named<'peerleft', { peer: Peer; member: Member; reason: 'left' | 'kicked' | 'closed' | 'lost' }>;
+  peerrenamed: Named<'peerrenamed', { peer: Peer; old: string }>;
+  peerstatechanged: Named<'peerstatechanged', { peer: Peer; state: PeerState; error: NoomError | null }>;
+  trackadded: Named<'trackadded', { peer: Peer; track: RemoteTrack }>;
+  trackremoved: Named<'trackremoved', { peer: Peer; track: RemoteTrack }>;
+  trackmuted: Named<'trackmuted', { peer: Peer; track: RemoteTrack; muted: boolean }>;
+  /** A rebuild put another MediaStreamTrack into the track's stream. */
+  trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
+  /** The peer knows no codec of what the sender sends. */
+  trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender }>;
+  chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;
+  /** Taking the event acknowledges the data to its sender. */
+  datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
+  signalinglost: Named<'signalinglost', { error: NoomError }>;
+  signalingrestored: Named<'signalingrestored'>;
+  /** So many chat messages were dropped, for nobody pulled. */
+  lagged: Named<'lagged', { dropped: number }>;
+  /** The last event. */
+  closed: Named<'closed', { error: NoomError | null }>;
+}
+
+export type AnyRoomEvent = RoomEventMap[keyof RoomEventMap];

@@ -1,0 +1,72 @@
+// Somebody else in the room: the face of a Link.
+
+import { NoomError } from './errors.js';
+import { Link } from './link.js';
+import { Sender } from './sender.js';
+
+const encoder = new TextEncoder();
+
+/** The bytes of a string, an ArrayBuffer or a view of one. */
+export function toBytes(data) {
+  if (typeof data === 'string') return encoder.encode(data);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw new TypeError('noom: data is a string, an ArrayBuffer or a view of one');
+}
+
+export class Peer {
+  #link;
+  #senders = []; // published to this peer alone
+
+  /** Made by the Room alone; attach is given the Link, which nobody else may have. */
+  constructor({ attach, senders, ...rest }) {
+    this.#link = new Link({ ...rest, peer: this, options: { ...rest.options, senders: () => [...senders(), ...this.#senders] } });
+    attach(this.#link);
+  }
+
+  /** The member id, which follows from its public key. */
+  get id() { return this.#link.member.id; }
+
+  /** The nickname, which may change and need not be unique. */
+  get name() { return this.#link.member.name; }
+
+  /** {id, name, key, session} */
+  get member() { return { ...this.#link.member }; }
+
+  /** connecting, connected, interrupted, failed or closed */
+  get state() { return this.#link.state; }
+
+  /** What the peer sends now: RemoteTracks. */
+  get tracks() { return this.#link.tracks; }
+
+  /** The current RTCPeerConnection, to look at and not to negotiate; null between two. */
+  get connection() { return this.#link.pc; }
+
+  /** The statistics of the current connection; an empty map if there is none. */
+  async stats() {
+    return (await this.#link.pc?.getStats()) ?? new Map();
+  }
+
+  /** Sends a MediaStreamTrack to this peer alone. */
+  publish(track, { name = track.kind === 'video' ? 'camera' : 'microphone' } = {}) {
+    if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
+    const sender = new Sender(track, name, () => [this.#link], (s) => {
+      this.#senders = this.#senders.filter((other) => other !== s);
+    });
+    this.#senders.push(sender);
+    this.#link.addSender(sender);
+    return sender;
+  }
+
+  /**
+   * Sends up to 61440 bytes, reliably and in order, over rebuilds of the
+   * connection too. Resolves when they are on their way; at most 1 MiB may be
+   * on its way to an application that does not take it.
+   */
+  async send(data) {
+    await this.#link.send(toBytes(data));
+  }
+
+  /** Looks for a new path. */
+  restartICE() { this.#link.restart(); }
+}

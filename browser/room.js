@@ -1,0 +1,415 @@
+// A room one has joined: the roster, the connection to the hub and the way
+// back to one after a loss. What concerns one peer alone is its Link's.
+
+import { byteLength, cleanName, encode, isPair, MAX, nameProblem, roomProblem } from './codec.js';
+import { NoomError } from './errors.js';
+import { RoomEvents } from './events.js';
+import { Identity, isGenuine, newLabel, newSession } from './identity.js';
+import { Peer, toBytes } from './peer.js';
+import { Sender } from './sender.js';
+import { hubURL, Signaling } from './signaling.js';
+
+const REDIAL_FIRST = 100; // ms
+const REMEMBERED = 256; // chat ids, so that what is resent is shown once
+const PARKED = 64; // links kept for members who may come back
+
+// A hub that says one of these will say it again.
+const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
+// A bye about oneself, and the code the Room ends with.
+const ENDED = { replaced: 'replaced', kicked: 'kicked', closed: 'room_closed' };
+
+/**
+ * Joins a room. Resolves once the hub has let us in; rejects with a NoomError.
+ * Events begin in the task after that, so listeners set right behind the
+ * `await` miss none. See noom.d.ts for the options.
+ */
+export async function join(url, room, options = {}) {
+  if (typeof RTCPeerConnection === 'undefined') throw new NoomError('unsupported', 'this browser has no WebRTC');
+  const identity = options.identity ?? (await Identity.generate());
+  const joining = new Room(hubURL(url), cleanName(room), identity, options, SECRET);
+  await joining[SECRET]();
+  return joining;
+}
+
+const SECRET = Symbol('only join makes rooms');
+
+export class Room extends RoomEvents {
+  #url;
+  #name;
+  #identity;
+  #session = newSession();
+  #options; // defaults filled in
+  #nickname; // what we want to be called; the hub may have forced another
+  #self = null; // Member, as the hub tells it
+  #iceServers = [];
+
+  #roster = new Map(); // id → {peer, link}, in join order
+  #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
+  #senders = [];
+
+  #signaling = null;
+  #inbox = Promise.resolve(); // frames of the hub, in order
+  #chats = new Map(); // id → {text, resolve, reject}: said, not yet confirmed
+  #renames = []; // {name, resolve, reject}
+  #shown = new Set(); // ids of chat that was delivered, oldest first
+  #over = false;
+  #error = null;
+  #ended; // resolves closed
+
+  constructor(url, name, identity, options, secret) {
+    if (secret !== SECRET) throw new TypeError('noom: use join');
+    super();
+    const nickname = cleanName(options.name ?? '');
+    check('bad_room', `room "${name}"`, roomProblem(name));
+    check('bad_name', `name "${nickname}"`, nameProblem(nickname));
+    this.#url = url;
+    this.#name = name;
+    this.#identity = identity;
+    this.#nickname = nickname;
+    this.#options = { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options };
+    /** Resolves when the room is over, with the error it ended for or null. */
+    this.closed = new Promise((resolve) => { this.#ended = resolve; });
+    for (const t of options.tracks ?? []) this.#addSender(t.track ?? t, t.track ? t.name : undefined);
+  }
+
+  async [SECRET]() {
+    const joined = await this.#dial();
+    addEventListener('pagehide', this.#leaveWithPage);
+    setTimeout(() => this.start());
+    await this.#enqueue(() => this.#joined(joined, true));
+  }
+
+  // ---- what the application uses
+
+  /** The room's name in normal form. */
+  get name() { return this.#name; }
+
+  /** This member as the others see it. */
+  get self() { return { ...this.#self }; }
+
+  /** Everyone else, in join order. */
+  get peers() { return [...this.#roster.values()].map((e) => e.peer); }
+
+  /** The peer with that id, or undefined. */
+  peer(id) { return this.#roster.get(id)?.peer; }
+
+  /** What publish and the option tracks made, without what was closed. */
+  get senders() { return [...this.#senders]; }
+
+  /** Why the room is over: null while it is not, and after leave. */
+  get error() { return this.#error; }
+
+  /** Sends a MediaStreamTrack to everyone, now and later. Returns its Sender at once. */
+  publish(track, { name } = {}) {
+    this.#checkOpen();
+    const sender = this.#addSender(track, name);
+    for (const link of this.#links()) link.addSender(sender);
+    return sender;
+  }
+
+  /** Says text, 1 to 4096 bytes, to everyone; resolves once the hub has passed it on. */
+  async chat(text) {
+    this.#checkOpen();
+    const size = byteLength(text);
+    if (size < 1 || size > MAX.chat) throw new NoomError('bad_chat', `a chat text has 1 to ${MAX.chat} bytes, not ${size}`);
+    const id = newLabel();
+    await new Promise((resolve, reject) => {
+      this.#chats.set(id, { text, resolve, reject });
+      this.#tell({ type: 'chat', id, text });
+    });
+  }
+
+  /**
+   * Sends data, up to 61440 bytes, to every connected peer. Rejects with an
+   * AggregateError that names those who got nothing.
+   */
+  async send(data) {
+    this.#checkOpen();
+    const bytes = toBytes(data);
+    const connected = [...this.#roster.values()].filter(({ link }) => link.state === 'connected');
+    const results = await Promise.allSettled(connected.map(({ link }) => link.send(bytes)));
+    const failed = results.flatMap((r, i) => (r.status === 'rejected' ? [Object.assign(r.reason, { peer: connected[i].peer })] : []));
+    if (failed.length > 0) throw new AggregateError(failed, `noom: ${failed.length} of ${connected.length} peers got nothing`);
+  }
+
+  /** Changes the nickname; resolves once the hub has taken it. */
+  async rename(name) {
+    this.#checkOpen();
+    const wanted = cleanName(name);
+    check('bad_name', `name "${wanted}"`, nameProblem(wanted));
+    await new Promise((resolve, reject) => {
+      this.#renames.push({ name: wanted, resolve, reject });
+      this.#nickname = wanted;
+      this.#tell({ type: 'rename', name: wanted });
+    });
+  }
+
+  /** Says goodbye and closes every connection. May be called twice. */
+  async leave() {
+    this.#tell({ type: 'bye' });
+    this.#end(null);
+  }
+
+  // ---- the hub
+
+  #tell(message) {
+    this.#signaling?.send(encode(message));
+  }
+
+  async #dial() {
+    const { token, dialTimeout } = this.#options;
+    const { signaling, joined } = await Signaling.open({
+      url: this.#url, identity: this.#identity, session: this.#session, room: this.#name, name: this.#nickname, token,
+      timeout: dialTimeout,
+      onFrame: (frame) => this.#enqueue(() => this.#handle(frame)),
+      onClose: (error) => this.#lostHub(error),
+    });
+    if (this.#over) signaling.close();
+    else this.#signaling = signaling;
+    return joined;
+  }
+
+  #enqueue(step) {
+    this.#inbox = this.#inbox.then(() => (this.#over ? undefined : step())).catch((error) => console.error(error));
+    return this.#inbox;
+  }
+
+  // Calls go on without a hub; redial until there is one again.
+  async #lostHub(error) {
+    this.#signaling = null;
+    if (this.#over) return;
+    this.emit('signalinglost', { error });
+    for (let pause = REDIAL_FIRST; ; pause = Math.min(2 * pause, this.#options.redialMax)) {
+      await new Promise((resolve) => { setTimeout(resolve, pause * (0.5 + Math.random() / 2)); });
+      if (this.#over) return;
+      try {
+        const joined = await this.#dial();
+        this.#enqueue(() => this.#joined(joined, false));
+        return;
+      } catch (refusal) {
+        if (FINAL.has(refusal.code)) {
+          this.#end(refusal);
+          return;
+        }
+      }
+    }
+  }
+
+  async #joined(joined, first) {
+    this.#self = joined.self;
+    this.#iceServers = joined.iceServers ?? [];
+    const here = new Set();
+    for (const member of joined.members ?? []) {
+      if (!(await this.#accepts(member))) continue;
+      here.add(member.id);
+      const known = this.#roster.get(member.id);
+      if (known?.link.member.session === member.session) {
+        this.#rename(known, member.name);
+        known.link.online();
+      } else {
+        this.#add(member, true).link.await();
+      }
+    }
+    for (const { link } of this.#roster.values()) {
+      if (!here.has(link.member.id)) link.lost();
+    }
+    if (first) return;
+    for (const [id, { text }] of this.#chats) this.#tell({ type: 'chat', id, text });
+    for (const { resolve } of this.#renames.splice(0)) resolve();
+    this.emit('signalingrestored');
+  }
+
+  async #accepts(member) {
+    return member.id !== this.#identity.id && (await isGenuine(member)) && (await this.#options.verify(member)) !== false;
+  }
+
+  // ---- frames
+
+  async #handle(frame) {
+    if (isPair(frame.type)) {
+      this.#roster.get(frame.from)?.link.receive(frame);
+      return;
+    }
+    switch (frame.type) {
+      case 'welcome': return this.#welcome(frame.member);
+      case 'bye': return this.#bye(frame);
+      case 'renamed': return this.#renamed(frame);
+      case 'chat': return this.#chatted(frame);
+      case 'error': return this.#refused(frame);
+    }
+  }
+
+  async #welcome(member) {
+    if (!(await this.#accepts(member))) return;
+    const known = this.#roster.get(member.id);
+    if (known?.link.member.session === member.session) {
+      this.#rename(known, member.name);
+      known.link.present = true;
+      if (known.link.living) known.link.online();
+      else known.link.begin();
+    } else {
+      this.#add(member, false).link.begin();
+    }
+  }
+
+  #bye({ from, session, reason }) {
+    if (from === this.#identity.id) {
+      const code = ENDED[reason];
+      if (code) this.#end(new NoomError(code, `out of the room: ${reason}`));
+      return;
+    }
+    const entry = this.#roster.get(from);
+    if (!entry || entry.link.member.session !== session) return;
+    if (reason === 'lost') entry.link.lost();
+    else this.#drop(entry, reason);
+  }
+
+  #renamed({ from, name = '' }) {
+    if (from === this.#identity.id) {
+      this.#self.name = name;
+      this.#renames.shift()?.resolve();
+    } else if (this.#roster.has(from)) {
+      this.#rename(this.#roster.get(from), name);
+    }
+  }
+
+  #chatted({ from, id, text, at }) {
+    if (from === this.#identity.id) {
+      this.#chats.get(id)?.resolve();
+      this.#chats.delete(id);
+      return;
+    }
+    const entry = this.#roster.get(from);
+    const key = `${from} ${id}`;
+    if (!entry || this.#shown.has(key)) return;
+    this.#shown.add(key);
+    if (this.#shown.size > REMEMBERED) this.#shown.delete(this.#shown.values().next().value);
+    this.emit('chatreceived', { from: { ...entry.link.member }, peer: entry.peer, text, at: new Date(at ?? 0) });
+  }
+
+  // The hub refused something we said; which, it says by type alone.
+  #refused({ code, message, about }) {
+    const error = new NoomError(code || 'refused', message || code || 'refused', { about });
+    if (about === 'chat') {
+      const [id, chat] = this.#chats.entries().next().value ?? [];
+      this.#chats.delete(id);
+      chat?.reject(error);
+    } else if (about === 'rename') {
+      this.#renames.shift()?.reject(error);
+      this.#nickname = this.#self.name;
+    }
+  }
+
+  // ---- the roster
+
+  #rename(entry, name) {
+    const old = entry.link.member.name;
+    if (old === name) return;
+    entry.link.member.name = name;
+    this.emit('peerrenamed', { peer: entry.peer, old });
+  }
+
+  // A member we do not know in this session: what belonged to another is over.
+  #add(member, existing) {
+    const known = this.#roster.get(member.id);
+    if (known) this.#drop(known, 'lost');
+    let entry = this.#parked.get(member.id);
+    this.#parked.delete(member.id);
+    if (entry?.link.member.session === member.session) {
+      entry.link.member = member;
+      entry.link.present = true;
+      entry.link.reopen();
+    } else {
+      entry = this.#newEntry(member);
+    }
+    this.#roster.set(member.id, entry);
+    this.emit('peerjoined', { peer: entry.peer, existing });
+    return entry;
+  }
+
+  #newEntry(member) {
+    const entry = { peer: null, link: null };
+    const about = (type, fields, taken) => this.emit(type, { peer: entry.peer, ...fields }, taken);
+    entry.peer = new Peer({
+      attach: (link) => { entry.link = link; },
+      member,
+      self: { identity: this.#identity, session: this.#session, room: this.#name },
+      hub: this.#hubForLinks(),
+      senders: () => this.#senders,
+      options: { iceServers: () => this.#options.iceServers ?? this.#iceServers, connectTimeout: this.#options.connectTimeout },
+      report: {
+        state: (state, error) => about('peerstatechanged', { state, error }),
+        dead: () => this.#drop(entry, 'lost'),
+        stale: (session) => this.#enqueue(() => this.#welcome({ ...entry.link.member, session })),
+        data: (data, taken) => about('datareceived', { data }, taken),
+        refused: (sender) => about('trackrefused', { sender }),
+        trackAdded: (track) => about('trackadded', { track }),
+        trackRemoved: (track) => about('trackremoved', { track }),
+        trackChanged: (track) => about('trackchanged', { track }),
+        trackMuted: (track) => about('trackmuted', { track, muted: track.muted }),
+      },
+    });
+    return entry;
+  }
+
+  #hubForLinks() {
+    const signaling = () => this.#signaling;
+    return {
+      send: (frame) => signaling()?.send(frame) ?? false,
+      get online() { return signaling()?.open ?? false; },
+    };
+  }
+
+  #drop(entry, reason) {
+    const { member } = entry.link;
+    if (this.#roster.get(member.id) !== entry) return;
+    this.#roster.delete(member.id);
+    entry.link.close();
+    if (reason === 'lost') {
+      this.#parked.set(member.id, entry);
+      if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
+    }
+    this.emit('peerleft', { peer: entry.peer, member: { ...member }, reason });
+  }
+
+  #links() {
+    return [...this.#roster.values()].map((e) => e.link);
+  }
+
+  // ---- senders and the end
+
+  #addSender(track, name = track.kind === 'video' ? 'camera' : 'microphone') {
+    const sender = new Sender(track, name, () => this.#links(), (s) => {
+      this.#senders = this.#senders.filter((other) => other !== s);
+    });
+    this.#senders.push(sender);
+    return sender;
+  }
+
+  #checkOpen() {
+    if (this.#over) throw new NoomError('closed', `the room "${this.#name}" is over`);
+  }
+
+  // A page that goes away, or into the back-forward cache, leaves.
+  #leaveWithPage = () => this.leave();
+
+  #end(error) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#error = error;
+    removeEventListener('pagehide', this.#leaveWithPage);
+    this.#signaling?.close();
+    this.#signaling = null;
+    for (const link of this.#links()) link.close();
+    this.#roster.clear();
+    const closed = new NoomError('closed', 'the room is over');
+    for (const { reject } of [...this.#chats.values(), ...this.#renames]) reject(closed);
+    this.emit('closed', { error });
+    this.end();
+    this.#ended(error);
+  }
+}
+
+function check(code, what, problem) {
+  if (problem) throw new NoomError(code, `${what}: ${problem}`);
+}

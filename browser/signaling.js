@@ -1,0 +1,123 @@
+// One WebSocket connection to a hub: the join with its challenge, the
+// heartbeat, and frames in both directions. It does not redial; the Room does.
+
+import { decode, encode, PROTOCOL } from './codec.js';
+import { NoomError } from './errors.js';
+import { proofText } from './identity.js';
+
+/** Makes ws: or wss: of whatever address a page uses, a relative one included. */
+export function hubURL(address) {
+  const url = new URL(address, globalThis.location?.href);
+  url.protocol = url.protocol.replace('http', 'ws');
+  url.hash = '';
+  return url;
+}
+
+export class Signaling {
+  #socket;
+  #heard = performance.now(); // when a frame came last, ms
+  #pulse = 0;
+  #closed = false;
+  #onFrame; // (frame) while open
+  #onClose; // (error) once, if it was not us
+
+  constructor(socket, onFrame, onClose) {
+    this.#socket = socket;
+    this.#onFrame = onFrame;
+    this.#onClose = onClose;
+  }
+
+  /**
+   * Dials and joins. Resolves with {signaling, joined}; rejects with the
+   * hub's code, or unreachable. onFrame gets every frame after joined.
+   */
+  static open({ url, identity, session, room, name, token, timeout, onFrame, onClose }) {
+    return new Promise((resolve, reject) => {
+      const socket = new WebSocket(url, PROTOCOL);
+      let done = false;
+      const fail = (error) => {
+        if (done) return;
+        done = true;
+        clearTimeout(timer);
+        socket.close();
+        reject(error);
+      };
+      const timer = setTimeout(() => fail(new NoomError('unreachable', `no answer from ${url.host}`)), timeout);
+      socket.onopen = () => socket.send(encode({ type: 'join', room, name, key: identity.key, session, token: token || undefined }));
+      socket.onerror = () => {}; // close follows and says more
+      socket.onclose = (event) => fail(closeError(event, url));
+      socket.onmessage = async ({ data }) => {
+        try {
+          const frame = decode(data);
+          if (frame.type === 'error') {
+            fail(new NoomError(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about }));
+          } else if (frame.type === 'challenge') {
+            const signature = await identity.sign(proofText(url.host, room, session, frame.nonce));
+            socket.send(encode({ type: 'proof', signature }));
+          } else if (frame.type === 'joined' && !done) {
+            done = true;
+            clearTimeout(timer);
+            const signaling = new Signaling(socket, onFrame, onClose);
+            signaling.#run(frame.heartbeat);
+            resolve({ signaling, joined: frame });
+          }
+        } catch (error) {
+          fail(error);
+        }
+      };
+    });
+  }
+
+  #run(heartbeat) {
+    const socket = this.#socket;
+    socket.onmessage = ({ data }) => {
+      this.#heard = performance.now();
+      let frame;
+      try {
+        frame = decode(data);
+      } catch (error) {
+        this.#end(error);
+        return;
+      }
+      if (frame.type === 'ping') this.send(encode({ type: 'pong' }));
+      else if (frame.type !== 'pong' && !this.#closed) this.#onFrame(frame);
+    };
+    socket.onclose = (event) => this.#end(closeError(event, new URL(socket.url)));
+    this.#pulse = setInterval(() => {
+      const silence = performance.now() - this.#heard;
+      if (silence >= 2 * heartbeat) this.#end(new NoomError('unreachable', 'the hub fell silent'));
+      else if (silence >= heartbeat) this.send(encode({ type: 'ping' }));
+    }, heartbeat / 2);
+  }
+
+  get open() {
+    return !this.#closed && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Sends an encoded frame; false if the connection is not open. */
+  send(frame) {
+    if (!this.open) return false;
+    this.#socket.send(frame);
+    return true;
+  }
+
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#pulse);
+    this.#socket.close(1000);
+  }
+
+  #end(error) {
+    if (this.#closed) return;
+    this.close();
+    this.#onClose(error);
+  }
+}
+
+// A hub that closes for a reason says its code: status 1008, the code as text.
+function closeError({ code, reason }, url) {
+  if (code === 1009) return new NoomError('too_big', 'a frame was too big for the hub');
+  if (code === 1008 && /^[a-z_]+$/.test(reason)) return new NoomError(reason, `the hub closed the connection: ${reason}`);
+  return new NoomError('unreachable', `no connection to a hub at ${url.host}`);
+}

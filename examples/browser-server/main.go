@@ -1,0 +1,118 @@
+// Command browser-server serves noom calls to web pages from one process: the
+// page, noom.js and the hub, with everything embedded.
+//
+//	go run ./examples/browser-server -addr :8080
+//
+// Then open http://localhost:8080 in two tabs. Over a network a page needs
+// https for its camera; put a proxy with a certificate in front.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"noom/signal/hub"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// goodbye is how long members have to take their bye.
+const goodbye = 3 * time.Second
+
+// run serves until ctx ends and returns the exit code: 0 after that, 1 when it
+// could not serve, 2 for bad arguments.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	addr, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "browser-server: %v (-help tells the flags)\n", err)
+		return 2
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		fmt.Fprintf(stderr, "browser-server: cannot listen on %s: %s\n", addr, reason(err))
+		return 1
+	}
+	fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), addr))
+	if err := serve(ctx, listener); err != nil {
+		fmt.Fprintf(stderr, "browser-server: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+const usage = `browser-server serves noom's page and its hub.
+
+  -addr HOST:PORT   where to listen (default :8080)
+`
+
+func parse(args []string) (addr string, err error) {
+	flags := flag.NewFlagSet("browser-server", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&addr, "addr", ":8080", "")
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return addr, nil
+}
+
+// reason says in a few words why listening failed.
+func reason(err error) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "another program uses that port; choose one with -addr :PORT"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	return err.Error()
+}
+
+// address is what to type into a browser. Pages get camera and cryptography
+// on localhost, and on no other name without https.
+func address(listening net.Addr, wanted string) string {
+	_, port, _ := net.SplitHostPort(listening.String()) // a listener's address has both
+	host, _, _ := net.SplitHostPort(wanted)             // it was good enough to listen on
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + strings.TrimSuffix(net.JoinHostPort(host, port), ":80")
+}
+
+// serve serves until ctx ends, then says goodbye to everyone.
+func serve(ctx context.Context, listener net.Listener) error {
+	h := hub.New(nil)
+	server := &http.Server{Handler: handler(h), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	// Whoever is too slow for a goodbye is cut; that is no failure of ours.
+	_ = h.Shutdown(leaving)
+	_ = server.Shutdown(leaving)
+	return server.Close()
+}

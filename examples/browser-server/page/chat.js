@@ -1,0 +1,74 @@
+// The chat beside the call, and in it who came and went. Only textContent
+// ever touches what somebody typed.
+
+const form = document.getElementById('chat');
+const messages = document.getElementById('messages');
+const unread = document.getElementById('unread');
+const toggle = document.getElementById('chat-toggle');
+const call = document.getElementById('call');
+const KEPT = 500; // messages
+
+let missed = 0;
+
+/** Calls say(text) for what is typed. */
+export function onSay(say) {
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const input = form.elements.text;
+    const text = input.value.trim();
+    if (text && (await say(text))) input.value = '';
+  };
+}
+
+/** Shows what somebody said; mine: we did. */
+export function said(who, text, mine = false) {
+  const item = document.createElement('li');
+  const name = document.createElement('b');
+  name.textContent = who;
+  item.append(name, text);
+  add(item);
+  if (!mine && isClosed()) mark(missed + 1);
+}
+
+/** Shows that something happened. */
+export function happened(text) {
+  const item = document.createElement('li');
+  item.className = 'system';
+  item.textContent = text;
+  add(item);
+}
+
+export function clear() {
+  messages.replaceChildren();
+  mark(0);
+  open(!matchMedia('(max-width: 60rem)').matches);
+}
+
+/** Puts the cursor where one types. */
+export function focus() {
+  open(true);
+  form.elements.text.focus();
+}
+
+function add(item) {
+  const atEnd = messages.scrollTop + messages.clientHeight >= messages.scrollHeight - 40;
+  messages.append(item);
+  if (messages.childElementCount > KEPT) messages.firstElementChild.remove();
+  if (atEnd) messages.scrollTop = messages.scrollHeight;
+}
+
+function mark(count) {
+  missed = count;
+  unread.hidden = count === 0;
+  unread.textContent = String(count);
+}
+
+function open(on) {
+  call.classList.toggle('chat-closed', !on);
+  toggle.setAttribute('aria-expanded', String(on));
+  if (on) mark(0);
+}
+
+const isClosed = () => call.classList.contains('chat-closed');
+
+toggle.onclick = () => open(isClosed());

@@ -1,0 +1,78 @@
+// Before the call: nickname and room, and the rooms that are open.
+
+import { t } from './strings.js';
+
+const lobby = document.getElementById('lobby');
+const form = document.getElementById('join');
+const rooms = document.getElementById('rooms');
+const noRooms = document.getElementById('no-rooms');
+const submit = form.querySelector('button');
+let feed = null; // the live list, while the lobby is shown
+
+/** Shows the lobby; enter({name, room}) is called when somebody wants in. */
+export function show(enter) {
+  lobby.hidden = false;
+  busy(false);
+  fromHash();
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    localStorage.setItem('name', form.elements.name.value);
+    enter({ name: form.elements.name.value, room: form.elements.room.value });
+  };
+  feed ??= new EventSource('rooms');
+  feed.onmessage = ({ data }) => list(JSON.parse(data));
+}
+
+export function hide() {
+  lobby.hidden = true;
+  feed?.close();
+  feed = null;
+}
+
+/** While a join is under way the form waits. */
+export function busy(on) {
+  submit.disabled = on;
+  submit.textContent = t(on ? 'joining' : 'join');
+}
+
+/** Fills in the form and sends it. */
+export function submitAs(name) {
+  form.elements.name.value = name;
+  form.requestSubmit();
+}
+
+function list(open) {
+  noRooms.hidden = open.length > 0;
+  rooms.replaceChildren(...open.map(({ name, members }) => {
+    const item = document.createElement('li');
+    const button = document.createElement('button');
+    const label = document.createElement('span');
+    const count = document.createElement('span');
+    button.type = 'button';
+    button.dataset.room = name;
+    label.textContent = name;
+    count.textContent = t('people', members);
+    count.className = 'quiet';
+    button.append(label, count);
+    button.onclick = () => {
+      form.elements.room.value = name;
+      if (form.elements.name.value) form.requestSubmit();
+      else form.elements.name.focus();
+    };
+    item.append(button);
+    return item;
+  }));
+}
+
+// #/ROOM fills in the room.
+function fromHash() {
+  try {
+    const room = decodeURIComponent(location.hash.replace(/^#\/?/, ''));
+    if (room) form.elements.room.value = room;
+  } catch {
+    // a hash that is no link of ours
+  }
+}
+
+addEventListener('hashchange', fromHash);
+form.elements.name.value = localStorage.getItem('name') ?? '';

@@ -1,0 +1,326 @@
+// The page: a call in a room, drawn from what noom.js tells.
+
+import { join } from './noom/noom.js';
+import * as chat from './chat.js';
+import * as devices from './devices.js';
+import * as lobby from './lobby.js';
+import { errorText, t, translate } from './strings.js';
+import { Tile } from './tiles.js';
+
+const $ = (id) => document.getElementById(id);
+const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without it
+
+/** One call, from join to leave. */
+class Call {
+  #room;
+  #members = new Map(); // id → Tile
+  #screens = new Map(); // RemoteTrack id → Tile
+  #mine; // our own Tile
+  #senders = { audio: null, video: null }; // microphone and camera
+  #shared = []; // Senders of our screen
+  #myScreen = null; // its Tile
+
+  constructor(room) {
+    this.#room = room;
+    this.#mine = new Tile({ self: '' });
+    this.#mine.name = t('you', room.self.name);
+    for (const sender of room.senders) this.#senders[sender.kind] = sender;
+    this.#show();
+    this.#wire();
+    this.#follow();
+  }
+
+  /** Publishes what the camera and microphone gave after the join. */
+  addTracks(tracks) {
+    for (const track of tracks) this.#senders[track.kind] ??= this.#room.publish(track);
+    this.#devicesChanged();
+  }
+
+  // ---- what noom.js tells
+
+  async #follow() {
+    for await (const event of this.#room.events()) {
+      // An event that cannot be drawn must not end the call.
+      try {
+        this.#on[event.type]?.(event);
+      } catch (error) {
+        console.error(error);
+      }
+    }
+  }
+
+  #on = {
+    peerjoined: ({ peer, existing }) => {
+      const tile = new Tile({ member: peer.id });
+      this.#members.set(peer.id, tile);
+      this.#draw(peer);
+      if (!existing) chat.happened(t('came', nameOf(peer)));
+      this.#count();
+    },
+    peerleft: ({ peer }) => {
+      this.#members.get(peer.id)?.remove();
+      this.#members.delete(peer.id);
+      chat.happened(t('went', nameOf(peer)));
+      this.#count();
+    },
+    peerrenamed: ({ peer, old }) => {
+      this.#draw(peer);
+      chat.happened(t('renamed', old || t('unnamed'), nameOf(peer)));
+    },
+    peerstatechanged: ({ peer }) => this.#draw(peer),
+    trackadded: ({ peer }) => this.#draw(peer),
+    trackchanged: ({ peer }) => this.#draw(peer),
+    trackmuted: ({ peer }) => this.#draw(peer),
+    trackremoved: ({ peer, track }) => {
+      this.#screens.get(track.id)?.remove();
+      this.#screens.delete(track.id);
+      this.#draw(peer);
+    },
+    chatreceived: ({ from, text }) => chat.said(from.name || t('unnamed'), text),
+    signalinglost: () => notice(t('hubLost')),
+    signalingrestored: () => notice(''),
+    closed: ({ error }) => this.#closed(error),
+  };
+
+  #draw(peer) {
+    const tile = this.#members.get(peer.id);
+    if (!tile) return;
+    const screens = peer.tracks.filter((track) => track.name.startsWith('screen'));
+    const others = peer.tracks.filter((track) => !screens.includes(track));
+    const camera = others.find((track) => track.kind === 'video');
+    const microphones = others.filter((track) => track.kind === 'audio');
+    tile.name = nameOf(peer);
+    tile.state = peer.state;
+    tile.camera = Boolean(camera && !camera.muted);
+    tile.muted = microphones.every((track) => track.muted);
+    tile.show([camera, ...microphones, ...screens.filter((track) => track.kind === 'audio')].map((track) => track?.track));
+    for (const track of screens.filter((s) => s.kind === 'video')) {
+      if (!this.#screens.has(track.id)) this.#screens.set(track.id, new Tile({ screen: peer.id }));
+      const screen = this.#screens.get(track.id);
+      screen.name = t('screenOf', nameOf(peer));
+      screen.camera = true;
+      screen.show([track.track]);
+    }
+  }
+
+  #count() {
+    $('count').textContent = t('people', this.#members.size + 1);
+  }
+
+  // ---- our own media
+
+  #devicesChanged = () => {
+    const { audio, video } = this.#senders;
+    this.#mine.show([video?.track]);
+    this.#mine.camera = Boolean(video?.track && !video.muted);
+    this.#mine.muted = !audio?.track || audio.muted;
+    button('mute', audio?.muted ?? true, t(audio?.muted ?? true ? 'unmute' : 'mute'));
+    button('camera', video?.muted ?? true, t(video?.muted ?? true ? 'cameraOn' : 'cameraOff'));
+    button('screen', this.#shared.length > 0, t(this.#shared.length > 0 ? 'unshare' : 'share'));
+    for (const sender of [audio, video]) {
+      if (sender?.track) sender.track.onended = () => this.#unplugged(sender);
+    }
+    devices.list($('microphones'), 'audio', audio?.track, t('noMicrophone'));
+    devices.list($('cameras'), 'video', video?.track, t('noCamera'));
+  };
+
+  // Mutes or unmutes; without a device yet, asks for one.
+  async #toggle(kind) {
+    const sender = this.#senders[kind];
+    if (sender?.track) {
+      sender.setMuted(!sender.muted);
+      this.#devicesChanged();
+    } else {
+      await this.#switch(kind);
+    }
+  }
+
+  async #switch(kind, deviceId) {
+    const sender = this.#senders[kind];
+    const old = sender?.track;
+    try {
+      let track;
+      try {
+        track = await devices.open(kind, deviceId);
+      } catch (error) {
+        if (!old || error.name !== 'NotReadableError') throw error;
+        old.stop(); // a device, or browser, that can only have one open
+        track = await devices.open(kind, deviceId);
+      }
+      if (sender) {
+        await sender.replaceTrack(track);
+        if (!old) sender.setMuted(false);
+      } else {
+        this.#senders[kind] = this.#room.publish(track);
+      }
+      if (old) {
+        old.onended = null;
+        old.stop();
+      }
+      notice('');
+    } catch (error) {
+      notice(error.code ? errorText(error) : devices.mediaProblem(error));
+    }
+    this.#devicesChanged();
+  }
+
+  async #unplugged(sender) {
+    await sender.replaceTrack(null);
+    sender.setMuted(true);
+    notice(t('mediaEnded'));
+    this.#devicesChanged();
+  }
+
+  async #share() {
+    if (this.#shared.length > 0) {
+      this.#unshare();
+      return;
+    }
+    try {
+      const tracks = await devices.openScreen();
+      this.#shared = tracks.map((track) => this.#room.publish(track, { name: track.kind === 'video' ? 'screen' : 'screen audio' }));
+      for (const track of tracks) track.onended = () => this.#unshare();
+      this.#myScreen = new Tile({ screen: this.#room.self.id, self: '' });
+      this.#myScreen.name = t('screenOf', t('you', this.#room.self.name));
+      this.#myScreen.camera = true;
+      this.#myScreen.show(tracks.filter((track) => track.kind === 'video'));
+    } catch {
+      notice(t('screenRefused'));
+    }
+    this.#devicesChanged();
+  }
+
+  #unshare() {
+    for (const sender of this.#shared.splice(0)) {
+      sender.track?.stop();
+      sender.close();
+    }
+    this.#myScreen?.remove();
+    this.#myScreen = null;
+    this.#devicesChanged();
+  }
+
+  // ---- the controls
+
+  #show() {
+    lobby.hide();
+    chat.clear();
+    $('call').hidden = false;
+    $('room-name').textContent = this.#room.name;
+    $('rename').elements.name.value = this.#room.self.name;
+    document.title = `${this.#room.name} · noom`;
+    history.replaceState(null, '', `#/${encodeURIComponent(this.#room.name)}`);
+    this.#count();
+    this.#devicesChanged();
+  }
+
+  #wire() {
+    $('mute').onclick = () => this.#toggle('audio');
+    $('camera').onclick = () => this.#toggle('video');
+    $('screen').onclick = () => this.#share();
+    $('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
+    $('cameras').onchange = () => this.#switch('video', $('cameras').value);
+    $('microphones').onchange = () => this.#switch('audio', $('microphones').value);
+    $('leave').onclick = () => this.#room.leave();
+    $('copy').onclick = () => this.#copy();
+    $('rename').onsubmit = (event) => {
+      event.preventDefault();
+      this.#rename($('rename').elements.name.value);
+    };
+    chat.onSay((text) => this.#say(text));
+    navigator.mediaDevices?.addEventListener('devicechange', this.#devicesChanged);
+    document.onkeydown = (event) => this.#key(event);
+  }
+
+  #key(event) {
+    if (event.target.matches('input, select, textarea') || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = { m: () => this.#toggle('audio'), v: () => this.#toggle('video'), enter: () => chat.focus() }[event.key.toLowerCase()];
+    if (!act || (event.key === 'Enter' && event.target.matches('button'))) return;
+    event.preventDefault();
+    act();
+  }
+
+  async #say(text) {
+    try {
+      await this.#room.chat(text);
+      chat.said(t('you', this.#room.self.name), text, true);
+      return true;
+    } catch (error) {
+      notice(errorText(error));
+      return false;
+    }
+  }
+
+  async #rename(name) {
+    try {
+      await this.#room.rename(name);
+      this.#mine.name = t('you', this.#room.self.name);
+      localStorage.setItem('name', this.#room.self.name);
+      notice('');
+    } catch (error) {
+      notice(errorText(error));
+    }
+    $('rename').elements.name.value = this.#room.self.name;
+  }
+
+  async #copy() {
+    await navigator.clipboard?.writeText(location.href);
+    $('copy').textContent = t('copied');
+    setTimeout(() => { $('copy').textContent = t('copyLink'); }, 2000);
+  }
+
+  #closed(error) {
+    this.#unshare();
+    for (const sender of Object.values(this.#senders)) {
+      if (!sender?.track) continue;
+      sender.track.onended = null;
+      sender.track.stop();
+    }
+    for (const tile of [this.#mine, ...this.#members.values(), ...this.#screens.values()]) tile.remove();
+    navigator.mediaDevices?.removeEventListener('devicechange', this.#devicesChanged);
+    document.onkeydown = null;
+    document.title = 'noom';
+    $('call').hidden = true;
+    notice(error ? errorText(error) : '');
+    lobby.show(enter);
+  }
+}
+
+const nameOf = (peer) => peer.name || t('unnamed');
+
+function button(id, pressed, words) {
+  $(id).setAttribute('aria-pressed', String(pressed));
+  $(id).querySelector('span').textContent = words;
+  $(id).title = words;
+}
+
+function notice(text) {
+  $('notice').textContent = text;
+  $('notice').hidden = text === '';
+}
+
+async function enter({ name, room }) {
+  lobby.busy(true);
+  notice('');
+  const media = devices.openBoth();
+  const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
+  try {
+    const call = new Call(await join('ws', room, { name, tracks: early?.tracks ?? [] }));
+    const { tracks, problem } = await media;
+    if (!early) call.addTracks(tracks);
+    if (problem) notice(problem);
+  } catch (error) {
+    lobby.busy(false);
+    notice(errorText(error));
+    for (const track of (await media).tracks) track.stop();
+  }
+}
+
+translate(document.body);
+lobby.show(enter);
+if (!globalThis.crypto?.subtle) {
+  notice(t('insecure'));
+} else {
+  const query = new URLSearchParams(location.search);
+  if (query.get('autojoin') === '1') lobby.submitAs(query.get('name') ?? '');
+}

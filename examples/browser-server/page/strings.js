@@ -1,0 +1,85 @@
+// Every word the page says, in the languages it knows.
+
+const STRINGS = {
+  en: {
+    tagline: 'Calls in the browser: pick a room, tell a friend.',
+    nickname: 'Nickname', room: 'Room', join: 'Join', joining: 'Joining…',
+    openRooms: 'Open rooms', noRooms: 'Nobody is here yet. Open a room of your own.',
+    people: (n) => (n === 1 ? '1 person' : `${n} people`),
+    yourName: 'Your name', rename: 'Rename', copyLink: 'Copy link', copied: 'Copied',
+    you: (name) => `${name || 'No name'} (you)`, unnamed: 'No name', screenOf: (name) => `${name}: screen`,
+    mute: 'Mute', unmute: 'Unmute', cameraOff: 'Camera off', cameraOn: 'Camera on',
+    share: 'Share screen', unshare: 'Stop sharing',
+    cameras: 'Camera', microphones: 'Microphone', noCamera: 'No camera', noMicrophone: 'No microphone',
+    chat: 'Chat', message: 'Message', send: 'Send', leave: 'Leave',
+    mutedMark: 'muted', unlock: 'Tap to start the sound',
+    came: (name) => `${name} came in`, went: (name) => `${name} left`, renamed: (old, name) => `${old} is now ${name}`,
+    connecting: 'Connecting…', interrupted: 'Reconnecting…', failed: 'Trying again…', connected: '',
+    hubLost: 'The server is out of reach. The call goes on; reconnecting…',
+    insecure: 'Calls need a secure page: open this one over https, or on localhost.',
+    unsupported: 'This browser cannot take part in calls. Use a current Chrome, Edge, Firefox or Safari.',
+    unreachable: 'The server does not answer. Try again.',
+    kicked: 'You were removed from the room.', room_closed: 'The room was closed.', replaced: 'You joined this room from elsewhere.',
+    room_full: 'The room is full.', hub_full: 'The server is full.', refused: 'The server did not let you in.',
+    bad_room: 'That room name cannot be used: too long, or with characters nobody can see.',
+    bad_name: 'That nickname cannot be used: too long, or with characters nobody can see.',
+    bad_chat: 'That message is too long.',
+    shutting_down: 'The server is restarting. Try again in a moment.',
+    otherError: (code) => `That did not work (${code}).`,
+    mediaRefused: 'The browser may not use the camera or microphone, so others cannot see or hear you. You can allow it in the address bar.',
+    mediaMissing: 'No camera or microphone was found. You can see and hear the others.',
+    mediaBusy: 'The camera or microphone is used by another program.',
+    mediaEnded: 'The camera or microphone was unplugged.',
+    screenRefused: 'The screen was not shared.',
+  },
+  ko: {
+    tagline: '브라우저로 하는 화상 통화. 방을 고르고 친구에게 알려 주세요.',
+    nickname: '별명', room: '방', join: '들어가기', joining: '들어가는 중…',
+    openRooms: '열린 방', noRooms: '아직 아무도 없습니다. 방을 하나 열어 보세요.',
+    people: (n) => `${n}명`,
+    yourName: '내 이름', rename: '이름 바꾸기', copyLink: '링크 복사', copied: '복사했습니다',
+    you: (name) => `${name || '이름 없음'} (나)`, unnamed: '이름 없음', screenOf: (name) => `${name}: 화면`,
+    mute: '음소거', unmute: '음소거 해제', cameraOff: '카메라 끄기', cameraOn: '카메라 켜기',
+    share: '화면 공유', unshare: '공유 중지',
+    cameras: '카메라', microphones: '마이크', noCamera: '카메라 없음', noMicrophone: '마이크 없음',
+    chat: '채팅', message: '메시지', send: '보내기', leave: '나가기',
+    mutedMark: '음소거됨', unlock: '눌러서 소리 켜기',
+    came: (name) => `${name} 님이 들어왔습니다`, went: (name) => `${name} 님이 나갔습니다`, renamed: (old, name) => `${old} 님이 ${name}(으)로 이름을 바꿨습니다`,
+    connecting: '연결하는 중…', interrupted: '다시 연결하는 중…', failed: '다시 시도하는 중…', connected: '',
+    hubLost: '서버에 닿지 않습니다. 통화는 계속되며 다시 연결하고 있습니다…',
+    insecure: '통화에는 보안 페이지가 필요합니다. https 또는 localhost로 열어 주세요.',
+    unsupported: '이 브라우저로는 통화할 수 없습니다. 최신 Chrome, Edge, Firefox, Safari를 쓰세요.',
+    unreachable: '서버가 응답하지 않습니다. 다시 시도해 주세요.',
+    kicked: '방에서 내보내졌습니다.', room_closed: '방이 닫혔습니다.', replaced: '다른 곳에서 이 방에 들어왔습니다.',
+    room_full: '방이 가득 찼습니다.', hub_full: '서버가 가득 찼습니다.', refused: '서버가 입장을 거절했습니다.',
+    bad_room: '쓸 수 없는 방 이름입니다. 너무 길거나 보이지 않는 글자가 있습니다.',
+    bad_name: '쓸 수 없는 별명입니다. 너무 길거나 보이지 않는 글자가 있습니다.',
+    bad_chat: '메시지가 너무 깁니다.',
+    shutting_down: '서버가 다시 시작하고 있습니다. 잠시 뒤 다시 시도해 주세요.',
+    otherError: (code) => `문제가 생겼습니다 (${code}).`,
+    mediaRefused: '브라우저가 카메라나 마이크를 쓸 수 없어 다른 사람이 나를 보거나 들을 수 없습니다. 주소창에서 허용할 수 있습니다.',
+    mediaMissing: '카메라나 마이크를 찾지 못했습니다. 다른 사람을 보고 들을 수는 있습니다.',
+    mediaBusy: '다른 프로그램이 카메라나 마이크를 쓰고 있습니다.',
+    mediaEnded: '카메라나 마이크가 뽑혔습니다.',
+    screenRefused: '화면이 공유되지 않았습니다.',
+  },
+};
+
+export const language = navigator.languages.map((l) => l.slice(0, 2)).find((l) => l in STRINGS) ?? 'en';
+
+/** The words for a key, in the language of the browser. */
+export function t(key, ...values) {
+  const words = STRINGS[language][key];
+  return typeof words === 'function' ? words(...values) : words;
+}
+
+/** What to say about an error of noom.js. */
+export const errorText = (error) => (error.code === 'insecure_context' ? t('insecure') : t(error.code) ?? t('otherError', error.code ?? error.name));
+
+/** Fills in the words of every element that names them. */
+export function translate(root) {
+  document.documentElement.lang = language;
+  for (const e of root.querySelectorAll('[data-t]')) e.textContent = t(e.dataset.t);
+  for (const e of root.querySelectorAll('[data-t-label]')) e.setAttribute('aria-label', t(e.dataset.tLabel));
+  for (const e of root.querySelectorAll('[data-t-placeholder]')) e.placeholder = t(e.dataset.tPlaceholder);
+}

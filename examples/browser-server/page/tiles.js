@@ -1,0 +1,103 @@
+// The pictures: one tile per member, one per shared screen, our own among
+// them, in a grid that fills the window.
+
+import { t } from './strings.js';
+
+const grid = document.getElementById('tiles');
+const template = document.getElementById('tile');
+const unlock = document.getElementById('unlock');
+const SHAPE = 16 / 9;
+const GAP = 8; // px, as in style.css
+
+export class Tile {
+  #stream = new MediaStream();
+  #root;
+  #video;
+
+  /** dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}. */
+  constructor(dataset) {
+    this.#root = template.content.firstElementChild.cloneNode(true);
+    Object.assign(this.#root.dataset, dataset);
+    this.#video = this.#root.querySelector('video');
+    this.#video.srcObject = this.#stream;
+    this.#video.muted = 'self' in dataset;
+    this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
+    this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
+    this.camera = false;
+    grid.append(this.#root);
+    layOut();
+  }
+
+  set name(name) {
+    this.#root.querySelector('[data-name]').textContent = name;
+    this.#root.querySelector('.avatar').dataset.initial = [...name][0] ?? '·';
+  }
+
+  set state(state) {
+    this.#root.dataset.state = state;
+    this.#root.querySelector('.state').textContent = t(state) ?? '';
+  }
+
+  /** Whether the microphone is muted, or missing. */
+  set muted(muted) {
+    this.#root.toggleAttribute('data-muted', muted);
+  }
+
+  /** Whether there is a picture to show. */
+  set camera(on) {
+    this.#root.dataset.camera = on ? 'on' : 'off';
+  }
+
+  /** Shows, or plays, these MediaStreamTracks and no others. */
+  show(tracks) {
+    const wanted = tracks.filter(Boolean);
+    for (const track of this.#stream.getTracks()) {
+      if (!wanted.includes(track)) this.#stream.removeTrack(track);
+    }
+    for (const track of wanted) this.#stream.addTrack(track);
+    if (wanted.length > 0) this.play();
+  }
+
+  play() {
+    this.#video.play().catch((error) => {
+      // The browser wants a touch first. Anything else is a newer call of play.
+      if (error.name === 'NotAllowedError') unlock.hidden = false;
+    });
+  }
+
+  remove() {
+    this.#video.srcObject = null;
+    this.#root.remove();
+    layOut();
+  }
+}
+
+unlock.addEventListener('click', () => {
+  unlock.hidden = true;
+  for (const video of grid.querySelectorAll('video')) video.play().catch(() => {});
+});
+
+// Tries every number of columns and takes the one with the largest tiles.
+function layOut() {
+  const { clientWidth: width, clientHeight: height } = grid;
+  const count = grid.childElementCount;
+  let best = { area: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = (width - GAP * (columns - 1)) / columns;
+    const cellHeight = (height - GAP * (rows - 1)) / rows;
+    // A tile may be cropped from 16:9 to anything between 4:3 upright and 2:1.
+    const w = Math.min(cellWidth, cellHeight * 2);
+    const h = Math.min(cellHeight, cellWidth / 0.75);
+    const shown = Math.min(w, h * SHAPE) * Math.min(h, w / SHAPE); // of a 16:9 picture, uncropped
+    if (w * h + shown > best.area) best = { area: w * h + shown, w, h };
+  }
+  grid.style.setProperty('--tile-width', `${Math.floor(best.w ?? width)}px`);
+  grid.style.setProperty('--tile-height', `${Math.floor(best.h ?? height)}px`);
+}
+
+new ResizeObserver(layOut).observe(grid);
+
+function hue(id) {
+  return String([...id].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 360, 220));
+}
