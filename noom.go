@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -54,13 +55,57 @@ type Config struct {
 	// ConnectTimeout is how long a connection may take to come up before it
 	// is rebuilt. 0: 15 s. Least: 1 s.
 	ConnectTimeout time.Duration
-	// DialTimeout bounds one dial and join after the first. 0: 5 s.
+	// DialTimeout bounds one dial and join after the first. 0: 5 s. Least: 100 ms.
 	DialTimeout time.Duration
 	// RedialMax caps the pause between two dials after the connection to the
-	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s.
+	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s. Least: 100 ms.
 	RedialMax time.Duration
 
 	// Settings, if not nil, may change pion's settings after noom has set its
 	// own. It is called once, by Join.
 	Settings func(*webrtc.SettingEngine)
+}
+
+// withDefaults returns a checked copy with every zero filled in.
+func (c *Config) withDefaults() (Config, error) {
+	var d Config
+	if c != nil {
+		d = *c
+	}
+	d.Name = signal.CleanName(d.Name)
+	if err := signal.CheckName(d.Name); err != nil {
+		return d, signal.Errorf(signal.CodeBadName, signal.TypeJoin, "%v", err)
+	}
+	if len(d.Token) > signal.MaxToken {
+		return d, fmt.Errorf("Config.Token has %d bytes, at most %d are allowed", len(d.Token), signal.MaxToken)
+	}
+	if d.Identity.key == nil {
+		d.Identity = NewIdentity()
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.EventBuffer == 0 {
+		d.EventBuffer = 1024
+	}
+	for _, t := range []struct {
+		name        string
+		value       *time.Duration
+		zero, least time.Duration
+	}{
+		{"ConnectTimeout", &d.ConnectTimeout, 15 * time.Second, time.Second},
+		{"DialTimeout", &d.DialTimeout, 5 * time.Second, 100 * time.Millisecond},
+		{"RedialMax", &d.RedialMax, 2 * time.Second, firstRedial},
+	} {
+		if *t.value == 0 {
+			*t.value = t.zero
+		}
+		if *t.value < t.least {
+			return d, fmt.Errorf("Config.%s is %v, it must be at least %v", t.name, *t.value, t.least)
+		}
+	}
+	if d.EventBuffer < 64 {
+		return d, fmt.Errorf("Config.EventBuffer is %d, it must be at least 64", d.EventBuffer)
+	}
+	return d, nil
 }

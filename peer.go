@@ -2,8 +2,11 @@ package noom
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
 )
 
 // PeerState is how a connection to a peer does.
@@ -29,7 +32,7 @@ type Peer interface {
 	Member() Member
 	// State returns the state of the connection.
 	State() PeerState
-	// Tracks returns what the peer sends now, by track id.
+	// Tracks returns what the peer sends now, by name.
 	Tracks() []RemoteTrack
 	// Publish sends t to this peer alone; else as [Room.Publish].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
@@ -61,4 +64,117 @@ func (s PeerState) String() string {
 		return "closed"
 	}
 	return "unknown"
+}
+
+// A link is the Peer that users see.
+var _ Peer = (*link)(nil)
+
+func (l *link) ID() string { return l.member.ID }
+
+func (l *link) Name() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.name
+}
+
+func (l *link) setName(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.name = name
+}
+
+func (l *link) Member() Member {
+	m := l.member
+	m.Name = l.Name()
+	return m
+}
+
+func (l *link) State() PeerState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+func (l *link) Tracks() []RemoteTrack {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tracks := make([]RemoteTrack, len(l.tracks))
+	for i, t := range l.tracks {
+		tracks[i] = t
+	}
+	return tracks
+}
+
+func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
+	if o == nil {
+		o = &PublishOptions{}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if l.State() == PeerClosed {
+		return nil, ErrClosed
+	}
+	name := signal.CleanName(o.Name)
+	if err := signal.CheckName(name); err != nil {
+		return nil, err
+	}
+	var s *sender
+	s, err := newSender(t, name, senderHooks{onChange: l.retable, onClose: func() { l.unpublish(s) }})
+	if err != nil {
+		return nil, err
+	}
+	l.publishAlone(s)
+	return s, nil
+}
+
+func (l *link) Send(ctx context.Context, data []byte) error {
+	err := l.out.send(ctx, data)
+	if err == nil {
+		l.mail.post(func() {}) // the loop sends what is new
+	}
+	return err
+}
+
+func (l *link) RestartICE(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	posted := l.mail.post(func() {
+		if l.conn == nil || l.broken {
+			done <- ErrNotConnected
+			return
+		}
+		err := l.act(l.turn.Restart())
+		l.try(err)
+		done <- err
+	})
+	if !posted {
+		return ErrClosed
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *link) Stats() webrtc.StatsReport {
+	if pc := l.Connection(); pc != nil {
+		return pc.GetStats()
+	}
+	return webrtc.StatsReport{}
+}
+
+func (l *link) Connection() *webrtc.PeerConnection {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pc
+}
+
+// byNameAndID is the order of Peer.Tracks.
+func byNameAndID(a, b *remoteTrack) int {
+	return strings.Compare(a.name+"\n"+a.id, b.name+"\n"+b.id)
 }

@@ -1,0 +1,124 @@
+package noom
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+)
+
+func TestCarries(t *testing.T) {
+	video := func(mime, fmtp string) webrtc.RTPCodecCapability {
+		return webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000, SDPFmtpLine: fmtp}
+	}
+	format := func(pt webrtc.PayloadType) webrtc.RTPCodecCapability {
+		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+			for _, codec := range codecsFor(kind) {
+				if codec.PayloadType == pt {
+					return codec.RTPCodecCapability
+				}
+			}
+		}
+		t.Fatalf("no format %d", pt)
+		return webrtc.RTPCodecCapability{}
+	}
+	for _, test := range []struct {
+		format webrtc.PayloadType
+		codec  webrtc.RTPCodecCapability
+		want   bool
+	}{
+		{111, opus, true},
+		{111, webrtc.RTPCodecCapability{MimeType: "audio/OPUS"}, true},
+		{111, webrtc.RTPCodecCapability{MimeType: "audio/opus", ClockRate: 48000, Channels: 1}, false},
+		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 8000, Channels: 1}, true},
+		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 16000}, false},
+		{96, video("video/vp8", ""), true},
+		{96, video("video/vp9", ""), false},
+		{98, video("video/vp9", "profile-id=0"), true},
+		{98, video("video/vp9", "profile-id=2"), false},
+		{45, video("video/AV1", "level-idx=5;profile=0;tier=0"), true},
+		{45, video("video/AV1", "profile=1"), false},
+		{102, video("video/H264", ""), true},
+		{102, video("video/H264", "packetization-mode=1;profile-level-id=42001f"), true},
+		{102, video("video/H264", "packetization-mode=0;profile-level-id=42e01f"), true},
+		{102, video("video/H264", "packetization-mode=2;profile-level-id=42e01f"), false},
+		{102, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), false},
+		{112, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), true},
+		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // nonsense: as if absent
+	} {
+		if got := carries(format(test.format), test.codec); got != test.want {
+			t.Errorf("%d, %s %s: %v, want %v", test.format, test.codec.MimeType, test.codec.SDPFmtpLine, got, test.want)
+		}
+	}
+}
+
+// The profile a static track was made with counts, though pion's Bind finds
+// some format by its MIME type alone.
+func TestPublishFindsTheFormat(t *testing.T) {
+	for fmtp, want := range map[string]webrtc.PayloadType{
+		"": 102,
+		"packetization-mode=1;profile-level-id=42e01f": 102,
+		"packetization-mode=1;profile-level-id=42001f": 104,
+		"packetization-mode=1;profile-level-id=4d0028": 112,
+		"packetization-mode=1;profile-level-id=640028": 112,
+	} {
+		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, SDPFmtpLine: fmtp}, "x", "y")
+		must(t, err)
+		if s := publish(t, track); s.codec.PayloadType != want {
+			t.Errorf("%q: format %d, want %d", fmtp, s.codec.PayloadType, want)
+		}
+	}
+}
+
+// Audio and video offer the same extensions under the same numbers, and
+// nothing but what was asked for.
+func TestOfferedExtensions(t *testing.T) {
+	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	must(t, registerCodecs(m))
+	must(t, registerInterceptors(m, registry))
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
+	must(t, err)
+	defer pc.Close()
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		_, err = pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		must(t, err)
+	}
+	offer, err := pc.CreateOffer(nil)
+	must(t, err)
+	sections := strings.Split(offer.SDP, "\nm=")[1:]
+	if len(sections) != 2 {
+		t.Fatalf("%d sections", len(sections))
+	}
+	var extensions []map[string]string
+	for _, section := range sections {
+		of := map[string]string{}
+		for line := range strings.Lines(section) {
+			if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "a=extmap:"); ok {
+				number, uri, _ := strings.Cut(rest, " ")
+				of[uri] = number
+			}
+		}
+		extensions = append(extensions, of)
+	}
+	want := []string{
+		"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+		"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+		"urn:ietf:params:rtp-hdrext:sdes:mid",
+	}
+	if got := slices.Sorted(maps.Keys(extensions[0])); !slices.Equal(got, want) || !maps.Equal(extensions[0], extensions[1]) {
+		t.Errorf("audio %v, video %v", extensions[0], extensions[1])
+	}
+	for _, line := range []string{"a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 transport-cc"} {
+		if !strings.Contains(sections[0], line) {
+			t.Errorf("audio lacks %s", line)
+		}
+	}
+	for _, line := range []string{"a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:45 ccm fir", "a=fmtp:97 apt=96"} {
+		if !strings.Contains(sections[1], line) {
+			t.Errorf("video lacks %s", line)
+		}
+	}
+}

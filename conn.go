@@ -1,0 +1,137 @@
+package noom
+
+import (
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// conn is the connection of one epoch. The link's loop owns it; pion's
+// callbacks post to that loop and do nothing else.
+type conn struct {
+	pc      *webrtc.PeerConnection
+	control *webrtc.DataChannel // pair frames, in-band
+	data    *webrtc.DataChannel
+
+	local       description // the last ones in force
+	remote      description
+	generation  int // remote candidates since the last ufrag
+	path        webrtc.ICEConnectionState
+	controlOpen bool
+	dataOpen    bool
+	written     uint32 // number of the last data message written
+
+	sections []*section          // what we send, in the order added
+	inbounds map[string]*inbound // by mid: what we receive
+}
+
+// section is one of our media sections: a sendonly transceiver for good, and
+// the senders that use it one after the other.
+type section struct {
+	leg         *leg
+	transceiver *webrtc.RTPTransceiver
+	sender      *sender // nil: idle
+	flowing     bool    // sender is attached
+	announced   int64   // the exchange must have acknowledged so many before media flows
+	refused     bool    // the peer does not take this codec
+}
+
+// mid returns the section's mid, empty before its first offer.
+func (s *section) mid() string { return s.transceiver.Mid() }
+
+// up reports whether frames given to the control channel can be hoped to arrive.
+func (c *conn) up() bool {
+	return c.controlOpen && (c.path == webrtc.ICEConnectionStateConnected || c.path == webrtc.ICEConnectionStateCompleted)
+}
+
+// open makes a connection for the link's current epoch.
+func (l *link) open() (*conn, error) {
+	pc, err := l.room.api.NewPeerConnection(webrtc.Configuration{
+		ICEServers:           l.room.iceServers(),
+		ICECandidatePoolSize: 1, // gathering begins now, not with the description
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{pc: pc, path: webrtc.ICEConnectionStateNew, inbounds: make(map[string]*inbound)}
+	// Both ends make both channels, so that none has to be announced, and
+	// before the first description, so that it has a section for them.
+	if c.control, err = pc.CreateDataChannel("control", negotiated(0)); err == nil {
+		c.data, err = pc.CreateDataChannel("data", negotiated(1))
+	}
+	if err != nil {
+		l.room.background(func() { _ = pc.GracefulClose() })
+		return nil, err
+	}
+	l.listen(c)
+	return c, nil
+}
+
+func negotiated(id uint16) *webrtc.DataChannelInit {
+	yes := true
+	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
+}
+
+// listen posts what pion says of c to the link's loop, which drops it if c is
+// no longer the link's connection by then.
+func (l *link) listen(c *conn) {
+	post := func(f func()) {
+		l.mail.post(func() {
+			if l.conn == c {
+				f()
+			}
+		})
+	}
+	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
+		post(func() { l.gathered(candidate) })
+	})
+	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
+		post(func() { l.pathChanged(s) })
+	})
+	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateFailed {
+			post(func() { l.fail(errConnection) })
+		}
+	})
+	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		in := newInbound(tr, c.pc.WriteRTCP)
+		l.room.background(func() { _ = in.run() })
+		l.room.background(func() { drainRTCP(receiver) })
+		mid := receiver.RTPTransceiver().Mid()
+		post(func() { l.receiving(mid, in) })
+	})
+	// A channel that the peer opens unasked is not ours to use.
+	c.pc.OnDataChannel(func(d *webrtc.DataChannel) { d.OnOpen(func() { _ = d.Close() }) })
+	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
+	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
+		l.postFrame(func() { l.inBand(c, m) })
+	})
+	c.data.OnOpen(func() { post(func() { c.dataOpen = true; l.channelsChanged() }) })
+	c.data.OnMessage(func(m webrtc.DataChannelMessage) { post(func() { l.dataFrame(m) }) })
+	c.control.OnClose(func() { post(func() { l.fail(errConnection) }) })
+	c.data.OnClose(func() { post(func() { l.fail(errConnection) }) })
+}
+
+// table is what c's sections say to the peer.
+func (c *conn) table(version int64) signal.Table {
+	t := signal.Table{Version: version, Tracks: make(map[string]signal.TrackRow)}
+	for _, s := range c.sections {
+		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
+			t.Tracks[mid] = signal.TrackRow{
+				ID: s.sender.id, Name: s.sender.name, Kind: s.sender.kind.String(), Muted: s.sender.Muted(),
+			}
+		}
+	}
+	return t
+}
+
+// discard ends a connection without waiting for it.
+func (l *link) discard(c *conn) {
+	for _, s := range c.sections {
+		s.leg.detach()
+	}
+	for _, in := range c.inbounds {
+		in.assign(nil)
+	}
+	l.room.background(func() { _ = c.pc.GracefulClose() })
+}

@@ -1,0 +1,85 @@
+package noom
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+// How fast a dead path is noticed. A path is interrupted after iceQuiet
+// without an answer and failed iceGiveUp later.
+const (
+	iceQuiet     = 4 * time.Second
+	iceGiveUp    = 8 * time.Second
+	iceKeepalive = time.Second
+)
+
+// newAPI sets pion up for all connections of a Room: what makes joining fast
+// and staying connected sure.
+func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine)) (*webrtc.API, error) {
+	media := &webrtc.MediaEngine{}
+	if err := registerCodecs(media); err != nil {
+		return nil, fmt.Errorf("noom: register codecs: %w", err)
+	}
+	registry := &interceptor.Registry{}
+	if err := registerInterceptors(media, registry); err != nil {
+		return nil, fmt.Errorf("noom: register interceptors: %w", err)
+	}
+	var s webrtc.SettingEngine
+	s.LoggerFactory = pionLog{log}
+	s.SetICETimeouts(iceQuiet, iceGiveUp, iceKeepalive)
+	// Nobody waits for a better candidate pair: the first that works is used,
+	// and ICE moves on when a better one answers.
+	s.SetSrflxAcceptanceMinWait(0)
+	s.SetPrflxAcceptanceMinWait(0)
+	// ICE has proven the return path already, so DTLS need not (RFC 6347
+	// section 4.2.1 asks for it against spoofed addresses).
+	s.SetDTLSInsecureSkipHelloVerify(true)
+	// SCTP's handshake rides in the descriptions where both ends know how.
+	s.EnableSctpSnap(true)
+	// After an outage data flows again within this bound, not within a minute.
+	s.SetSCTPRTOMax(2 * time.Second)
+	// Goodbye is a message; a close_notify must not end a connection that is
+	// just being renegotiated.
+	s.DisableCloseByDTLS(true)
+	// Tracks are known by what was negotiated and by the track table, so that
+	// one that is paused from the start exists too.
+	s.SetFireOnTrackBeforeFirstRTP(true)
+	if hook != nil {
+		hook(&s)
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry),
+		webrtc.WithSettingEngine(s)), nil
+}
+
+// pionLog sends pion's log to ours. pion calls errors what an application
+// sees every day (a lost candidate, a closed socket), so all of it is Debug.
+type pionLog struct{ log *slog.Logger }
+
+func (p pionLog) NewLogger(scope string) logging.LeveledLogger {
+	return pionScope{p.log.With("pion", scope)}
+}
+
+type pionScope struct{ log *slog.Logger }
+
+func (p pionScope) say(format string, args []any) {
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.log.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+func (p pionScope) Trace(string)                 {}
+func (p pionScope) Tracef(string, ...any)        {}
+func (p pionScope) Debug(string)                 {}
+func (p pionScope) Debugf(string, ...any)        {}
+func (p pionScope) Info(msg string)              { p.say("%s", []any{msg}) }
+func (p pionScope) Infof(f string, args ...any)  { p.say(f, args) }
+func (p pionScope) Warn(msg string)              { p.say("%s", []any{msg}) }
+func (p pionScope) Warnf(f string, args ...any)  { p.say(f, args) }
+func (p pionScope) Error(msg string)             { p.say("%s", []any{msg}) }
+func (p pionScope) Errorf(f string, args ...any) { p.say(f, args) }

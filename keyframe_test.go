@@ -1,0 +1,116 @@
+package noom
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+)
+
+func TestKeyframeStart(t *testing.T) {
+	for _, test := range []struct {
+		name, mime, payload string
+		want                bool
+	}{
+		{"plain descriptor, key frame", "video/VP8", "10 10 02 00", true},
+		{"plain descriptor, other frame", "video/VP8", "10 11 02 00", false},
+		{"not the first packet", "video/VP8", "00 10 02 00", false},
+		{"not the first partition", "video/VP8", "11 10 02 00", false},
+		{"7-bit picture id", "video/VP8", "90 80 05 10", true},
+		{"15-bit picture id", "video/VP8", "90 80 85 11 10", true},
+		{"15-bit picture id, other frame", "video/VP8", "90 80 85 10 11", false},
+		{"all fields", "video/VP8", "90 f0 85 11 01 60 10", true},
+		{"all fields, other frame", "video/VP8", "90 f0 85 11 01 60 11", false},
+		{"key index without layers", "video/VP8", "90 10 01 10", true},
+		{"only a descriptor", "video/VP8", "90 f0 85 11 01 60", false},
+		{"cut in the descriptor", "video/VP8", "90 80", false},
+		{"nothing", "video/VP8", "", false},
+
+		{"key frame", "video/VP9", "88 05 a0", true},
+		{"flexible mode", "video/VP9", "98 85 01 a0", true},
+		{"no picture id", "video/VP9", "08 a0", true},
+		{"predicted", "video/VP9", "c8 05 a0", false},
+		{"not the first packet", "video/VP9", "80 05 a0", false},
+		{"lowest layer", "video/VP9", "a8 05 00 00 a0", true},
+		{"higher layer", "video/VP9", "a8 05 02 00 a0", false},
+		{"higher layer, 15-bit picture id", "video/VP9", "a8 85 00 02 00 a0", false},
+		{"cut in the descriptor", "video/VP9", "a8 85 01", false},
+		{"nothing", "video/VP9", "", false},
+
+		{"parameter set", "video/H264", "67 42 e0 1f", true},
+		{"picture parameter set", "video/H264", "68 ce", false},
+		{"first IDR slice", "video/H264", "65 88 84", true},
+		{"second IDR slice", "video/H264", "65 40 84", false},
+		{"other slice", "video/H264", "61 88 84", false},
+		{"STAP-A with a parameter set", "video/H264", "78 00 02 67 42 00 02 68 ce", true},
+		{"STAP-A, parameter set second", "video/H264", "78 00 02 09 10 00 02 67 42", true},
+		{"STAP-A without", "video/H264", "78 00 02 09 10 00 02 61 88", false},
+		{"STAP-A that lies", "video/H264", "78 00 ff 09 10 00 02 67 42", false},
+		{"STAP-A with nothing", "video/H264", "78 00 00 67 42", false},
+		{"FU-A, start of IDR", "video/H264", "7c 85 88", true},
+		{"FU-A, middle of IDR", "video/H264", "7c 05 88", false},
+		{"FU-A, start of another", "video/H264", "7c 81 88", false},
+		{"FU-A, cut", "video/H264", "7c 85", false},
+		{"nothing", "video/H264", "", false},
+
+		{"new sequence", "video/AV1", "18 0a 0b", true},
+		{"same sequence", "video/AV1", "10 32 0b", false},
+		{"fragment", "video/AV1", "98 32 0b", false},
+		{"only a header", "video/AV1", "18", false},
+		{"nothing", "video/AV1", "", false},
+
+		{"any packet", "audio/opus", "f8 ff fe", true},
+		{"any packet", "video/unheard-of", "", true},
+	} {
+		payload, err := hex.DecodeString(strings.ReplaceAll(test.payload, " ", ""))
+		must(t, err)
+		if got := keyframeStart(test.mime)(payload); got != test.want {
+			t.Errorf("%s, %s: %v, want %v", test.mime, test.name, got, test.want)
+		}
+	}
+}
+
+// What pion's own packetizers make of frames must be recognised.
+func TestKeyframeStartOfPackets(t *testing.T) {
+	slice := func(first byte) []byte { return append([]byte{0, 0, 0, 1, first, 0x88}, make([]byte, 3000)...) }
+	sequence := []byte{0x0a, 0x0a, 0, 0, 0, 0x42, 0xab, 0xbf, 0xc3, 0x70, 0x0b, 0xe0}
+	frame := append([]byte{0x32, 0xb8, 0x17}, make([]byte, 3000)...)
+	h264 := append([]byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c}, slice(0x65)...)
+	for _, test := range []struct {
+		mime      string
+		payloader rtp.Payloader
+		key, not  []byte
+	}{
+		{webrtc.MimeTypeVP8, &codecs.VP8Payloader{EnablePictureID: true}, vp8Frame(1, true), vp8Frame(2, false)},
+		{webrtc.MimeTypeH264, &codecs.H264Payloader{}, h264, slice(0x61)},
+		{webrtc.MimeTypeAV1, &codecs.AV1Payloader{}, append(sequence, frame...), frame},
+	} {
+		starts := keyframeStart(test.mime)
+		for i, payload := range test.payloader.Payload(1200, test.key) {
+			if got := starts(payload); got != (i == 0) {
+				t.Errorf("%s: packet %d of a key frame: %v (%x…)", test.mime, i, got, payload[:4])
+			}
+		}
+		for i, payload := range test.payloader.Payload(1200, test.not) {
+			if starts(payload) {
+				t.Errorf("%s: packet %d of another frame", test.mime, i)
+			}
+		}
+	}
+}
+
+func FuzzKeyframeStart(f *testing.F) {
+	f.Add([]byte{0x90, 0xf0, 0x85, 0x11, 0x01, 0x60, 0x10})
+	f.Add([]byte{0x78, 0, 2, 0x67, 0x42})
+	f.Add([]byte{0xa8, 0x85, 0, 0})
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		for _, mime := range []string{"video/VP8", "video/VP9", "video/H264", "video/AV1"} {
+			if keyframeStart(mime)(payload) && len(payload) < 2 {
+				t.Errorf("%s: a key frame in %x", mime, payload)
+			}
+		}
+	})
+}

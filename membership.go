@@ -1,0 +1,380 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// room implements Room: what users call. roster.go is its loop, signaling.go
+// its way to the hub.
+type room struct {
+	// Immutable after Join.
+	name   string
+	self   Member // but for the Name, which is nickname
+	cfg    Config
+	log    *slog.Logger
+	api    *webrtc.API
+	dialer Dialer
+	events *eventQueue // guards itself
+	mail   *mailbox    // guards itself
+	frames chan signal.Message
+	ctx    context.Context // ends with the room
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	outbox  atomic.Pointer[outbox] // nil while there is no hub
+	leaving atomic.Bool
+	ending  sync.Once
+	hubGone chan struct{} // closed when no connection to a hub will be any more
+	done    chan struct{}
+
+	// For readers; written by the loop alone.
+	mu       sync.Mutex
+	nickname string
+	links    map[string]*link
+	order    []*link // in join order; replaced, never changed in place
+	senders  []*sender
+	hubICE   []webrtc.ICEServer
+	err      error // written once, before done is closed
+
+	// Owned by the loop.
+	asleep   map[string]*link
+	pending  []*request
+	heard    []string // keys of chat messages
+	rejoined bool     // there was a joined before
+}
+
+// Join enters a room, making it if need be, and returns once the hub has let
+// us in. ctx bounds Join alone; [Room.Leave] ends the Room. A nil cfg works.
+// Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
+func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
+	r, err := newRoom(d, signal.CleanName(name), cfg)
+	if err != nil {
+		return nil, &JoinError{Room: name, Err: err}
+	}
+	s, joined, err := r.enter(ctx)
+	if err != nil {
+		r.cancel()
+		closeAll(r.senders)
+		return nil, &JoinError{Room: name, Err: err}
+	}
+	r.background(r.run)
+	r.background(func() { r.stayConnected(s, joined) })
+	return r, nil
+}
+
+func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
+	if d == nil {
+		return nil, errors.New("there is no Dialer; pass a ws.Dialer or mem.Dialer")
+	}
+	if err := signal.CheckRoom(name); err != nil {
+		return nil, signal.Errorf(signal.CodeBadRoom, signal.TypeJoin, "%v", err)
+	}
+	c, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &room{
+		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
+		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
+		hubGone: make(chan struct{}), done: make(chan struct{}),
+		links: make(map[string]*link), asleep: make(map[string]*link),
+	}
+	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
+	if r.api, err = newAPI(r.log, c.Settings); err != nil {
+		return nil, err
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	for _, t := range c.Tracks {
+		s, err := r.newSender(t.Track, t.Name)
+		if err != nil {
+			r.cancel()
+			closeAll(r.senders)
+			return nil, err
+		}
+		r.senders = append(r.senders, s)
+	}
+	return r, nil
+}
+
+func closeAll(senders []*sender) {
+	for _, s := range senders {
+		_ = s.Close()
+	}
+}
+
+// background runs f and makes the end of the room wait for it.
+func (r *room) background(f func()) { r.tasks.Go(f) }
+
+func (r *room) online() bool { return r.outbox.Load() != nil }
+
+// send puts m on its way to the hub, if there is one.
+func (r *room) send(m signal.Message) {
+	if out := r.outbox.Load(); out != nil {
+		out.put(m)
+	}
+}
+
+func (r *room) iceServers() []webrtc.ICEServer {
+	if r.cfg.ICEServers != nil {
+		return r.cfg.ICEServers
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hubICE
+}
+
+func (r *room) Name() string { return r.name }
+
+func (r *room) Self() Member {
+	m := r.self
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.Name = r.nickname
+	return m
+}
+
+func (r *room) peers() []*link {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.order
+}
+
+func (r *room) Peers() []Peer {
+	links := r.peers()
+	peers := make([]Peer, len(links))
+	for i, l := range links {
+		peers[i] = l
+	}
+	return peers
+}
+
+func (r *room) Peer(id string) (Peer, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l, ok := r.links[id]
+	return l, ok
+}
+
+func (r *room) Next(ctx context.Context) (Event, error) { return r.events.next(ctx) }
+
+func (r *room) Events(ctx context.Context) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for {
+			e, err := r.Next(ctx)
+			if err != nil || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Publishing.
+
+// newSender binds t for everyone.
+func (r *room) newSender(t webrtc.TrackLocal, name string) (*sender, error) {
+	if err := signal.CheckName(name); err != nil {
+		return nil, fmt.Errorf("noom: publish: %w", err)
+	}
+	var s *sender
+	var err error
+	each := func(f func(*link)) {
+		r.mail.post(func() {
+			for _, links := range []map[string]*link{r.links, r.asleep} {
+				for _, l := range links {
+					f(l)
+				}
+			}
+		})
+	}
+	s, err = newSender(t, name, senderHooks{
+		onChange: func() { each((*link).retable) },
+		onClose: func() {
+			r.mail.post(func() {
+				r.mu.Lock()
+				r.senders = slices.DeleteFunc(slices.Clone(r.senders), func(o *sender) bool { return o == s })
+				r.mu.Unlock()
+			})
+			each(func(l *link) { l.unpublish(s) })
+		},
+	})
+	return s, err
+}
+
+func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
+	if o == nil {
+		o = &PublishOptions{}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := r.newSender(t, signal.CleanName(o.Name))
+	if err != nil {
+		return nil, err
+	}
+	posted := r.mail.post(func() {
+		r.mu.Lock()
+		r.senders = append(slices.Clip(r.senders), s)
+		r.mu.Unlock()
+		for _, links := range []map[string]*link{r.links, r.asleep} {
+			for _, l := range links {
+				l.publish(s)
+			}
+		}
+	})
+	if !posted {
+		_ = s.Close()
+		return nil, ErrClosed
+	}
+	return s, nil
+}
+
+func (r *room) Senders() []Sender {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	senders := make([]Sender, len(r.senders))
+	for i, s := range r.senders {
+		senders[i] = s
+	}
+	return senders
+}
+
+// Messages.
+
+func (r *room) Chat(ctx context.Context, text string) error {
+	if text == "" || len(text) > signal.MaxChat || !utf8.ValidString(text) {
+		return signal.Errorf(signal.CodeBadChat, signal.TypeChat,
+			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))
+	}
+	return r.ask(ctx, signal.Message{Type: signal.TypeChat, ID: randomID(), Text: text})
+}
+
+func (r *room) Rename(ctx context.Context, name string) error {
+	name = signal.CleanName(name)
+	if err := signal.CheckName(name); err != nil {
+		return signal.Errorf(signal.CodeBadName, signal.TypeRename, "noom: rename: %v", err)
+	}
+	return r.ask(ctx, signal.Message{Type: signal.TypeRename, Name: name})
+}
+
+// ask sends a request to the hub and waits for its answer.
+func (r *room) ask(ctx context.Context, m signal.Message) error {
+	p := &request{message: m, done: make(chan error, 1)}
+	posted := r.mail.post(func() {
+		r.pending = append(r.pending, p)
+		r.send(m)
+	})
+	if !posted {
+		return ErrClosed
+	}
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		r.mail.post(func() {
+			r.pending = slices.DeleteFunc(r.pending, func(o *request) bool { return o == p })
+		})
+		return ctx.Err()
+	case <-r.ctx.Done():
+		return ErrClosed
+	}
+}
+
+func (r *room) Send(ctx context.Context, data []byte) error {
+	if r.ctx.Err() != nil {
+		return ErrClosed
+	}
+	var mu sync.Mutex
+	var failed []error
+	var blocked sync.WaitGroup
+	for _, l := range r.peers() {
+		if s := l.State(); s != PeerConnected && s != PeerInterrupted {
+			continue
+		}
+		report := func(err error) {
+			if err != nil {
+				mu.Lock()
+				failed = append(failed, &PeerError{Peer: l, Err: err})
+				mu.Unlock()
+			}
+		}
+		wait, err := l.out.offer(data)
+		if wait == nil {
+			report(err)
+			l.mail.post(func() {})
+			continue
+		}
+		blocked.Go(func() { report(l.Send(ctx, data)) })
+	}
+	blocked.Wait()
+	return errors.Join(failed...)
+}
+
+// The end.
+
+func (r *room) dismissed(reason Reason) {
+	err := ErrRoomClosed
+	switch reason {
+	case ReasonKicked:
+		err = ErrKicked
+	case ReasonReplaced:
+		err = ErrReplaced
+	case ReasonLeft, ReasonLost, ReasonClosed:
+	}
+	r.finish(context.Background(), err)
+}
+
+func (r *room) Leave(ctx context.Context) error {
+	r.finish(ctx, nil)
+	<-r.done
+	return nil
+}
+
+func (r *room) Done() <-chan struct{} { return r.done }
+
+func (r *room) Err() error {
+	select {
+	case <-r.done:
+		return r.err
+	default:
+		return nil
+	}
+}
+
+// finish ends the room once, without making its caller wait. ctx bounds the goodbye.
+func (r *room) finish(ctx context.Context, err error) {
+	r.ending.Do(func() {
+		r.leaving.Store(true)
+		go func() {
+			if err == nil && r.online() {
+				r.send(signal.Message{Type: signal.TypeBye})
+				select { // the hub closes the connection when it has heard it
+				case <-r.hubGone:
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+			}
+			r.cancel()
+			r.tasks.Wait()
+			r.mu.Lock()
+			senders := r.senders
+			r.mu.Unlock()
+			closeAll(senders)
+			r.err = err
+			r.events.add(Closed{Err: err})
+			close(r.done)
+		}()
+	})
+}

@@ -1,0 +1,290 @@
+package noom
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// This file is the room's loop: it owns who is there, and takes the hub's
+// frames one by one.
+
+const (
+	maxMembers = 1024 // whatever a hub says; it may be lying
+	maxAsleep  = 64   // lost members remembered in case they come back
+	maxHeard   = 256  // chat ids remembered, so that one resent is shown once
+)
+
+func (r *room) run() {
+	for {
+		select {
+		case <-r.mail.ready:
+			for _, f := range r.mail.take() {
+				f()
+			}
+		case m := <-r.frames:
+			r.handle(m)
+		case <-r.ctx.Done():
+			r.mail.close()
+			for _, l := range r.links {
+				l.close()
+			}
+			for _, l := range r.asleep {
+				l.close()
+			}
+			return
+		}
+	}
+}
+
+func (r *room) handle(m signal.Message) {
+	if m.Type.Pair() {
+		if l := r.links[m.From]; l != nil {
+			l.hubFrame(m)
+		}
+		return
+	}
+	switch m.Type {
+	case signal.TypeJoined:
+		r.joined(m)
+	case signal.TypeWelcome:
+		if l := r.member(*m.Member, false); l != nil {
+			l.welcome()
+		}
+	case signal.TypeBye:
+		r.bye(m)
+	case signal.TypeRenamed:
+		r.renamed(m)
+	case signal.TypeChat:
+		r.chatted(m)
+	case signal.TypePing:
+		r.send(signal.Message{Type: signal.TypePong})
+	case signal.TypeError:
+		r.refused(m.Err())
+	}
+}
+
+// joined takes the roster, at first and after each return to a hub.
+func (r *room) joined(m signal.Message) {
+	r.mu.Lock()
+	r.nickname = m.Self.Name
+	r.hubICE = nil
+	for _, s := range m.ICEServers {
+		r.hubICE = append(r.hubICE, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
+	r.mu.Unlock()
+	there := make(map[string]bool)
+	for _, member := range m.Members {
+		if l := r.member(member, true); l != nil {
+			there[member.ID] = true
+			l.expect()
+		}
+	}
+	for id, l := range r.links {
+		if !there[id] {
+			l.hubLost()
+		}
+	}
+	if r.rejoined {
+		r.events.add(SignalingRestored{})
+	}
+	r.rejoined = true
+	for _, p := range r.pending {
+		r.send(p.message)
+	}
+}
+
+// member makes sure that m is in the roster and returns its link, nil if it
+// must not be.
+func (r *room) member(m Member, existing bool) *link {
+	if m.ID == r.self.ID {
+		return nil
+	}
+	if err := m.Verify(); err != nil {
+		r.log.Warn("member ignored", "error", err)
+		return nil
+	}
+	l := r.links[m.ID]
+	if l != nil && l.member.Session == m.Session {
+		r.rename(l, m.Name)
+		return l
+	}
+	if l != nil {
+		r.forget(l, ReasonLost)
+	}
+	if len(r.links) >= maxMembers {
+		r.log.Warn("member ignored: too many", "member", m.ID)
+		return nil
+	}
+	if r.cfg.Verify != nil {
+		if err := r.cfg.Verify(m); err != nil {
+			r.log.Info("member refused", "member", m.ID, "error", err)
+			return nil
+		}
+	}
+	l = r.asleep[m.ID]
+	delete(r.asleep, m.ID)
+	if l != nil && l.member.Session != m.Session {
+		l.close()
+		l = nil
+	}
+	if l == nil {
+		l = r.newPeer(m)
+	} else {
+		r.rename(l, m.Name)
+		l.wake()
+	}
+	r.mu.Lock()
+	r.links[m.ID] = l
+	r.order = append(slices.Clip(r.order), l)
+	r.mu.Unlock()
+	r.events.add(PeerJoined{Peer: l, Existing: existing})
+	return l
+}
+
+func (r *room) newPeer(m Member) *link {
+	l := newLink(r, m)
+	for _, s := range r.senders {
+		l.publish(s)
+	}
+	r.background(l.run)
+	return l
+}
+
+// remove takes l out of the roster.
+func (r *room) remove(l *link, reason Reason) {
+	r.mu.Lock()
+	delete(r.links, l.member.ID)
+	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *link) bool { return o == l })
+	r.mu.Unlock()
+	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
+}
+
+// forget ends l for good.
+func (r *room) forget(l *link, reason Reason) {
+	l.close()
+	r.remove(l, reason)
+}
+
+// drop is asked for by a link: the hub has lost the member, and its
+// connection is dead.
+func (r *room) drop(l *link) {
+	r.mail.post(func() {
+		if r.links[l.member.ID] != l {
+			return
+		}
+		l.sleep()
+		r.remove(l, ReasonLost)
+		for id, other := range r.asleep {
+			if len(r.asleep) < maxAsleep {
+				break
+			}
+			other.close()
+			delete(r.asleep, id)
+		}
+		r.asleep[l.member.ID] = l
+	})
+}
+
+// reborn is asked for by a link: the member itself says that it runs a new
+// session.
+func (r *room) reborn(l *link, session string) {
+	r.mail.post(func() {
+		if r.links[l.member.ID] != l {
+			return
+		}
+		m := l.Member()
+		m.Session = session
+		if l := r.member(m, false); l != nil {
+			l.welcome()
+		}
+	})
+}
+
+func (r *room) bye(m signal.Message) {
+	if m.From == r.self.ID {
+		r.dismissed(m.Reason)
+		return
+	}
+	if l := r.asleep[m.From]; l != nil && m.Reason != ReasonLost {
+		delete(r.asleep, m.From)
+		l.close()
+	}
+	l := r.links[m.From]
+	if l == nil || m.Session != "" && m.Session != l.member.Session {
+		return
+	}
+	if m.Reason == ReasonLost {
+		l.hubLost()
+		return
+	}
+	r.forget(l, m.Reason)
+}
+
+func (r *room) rename(l *link, name string) {
+	old := l.Name()
+	if old == name {
+		return
+	}
+	l.setName(name)
+	r.events.add(PeerRenamed{Peer: l, Old: old})
+}
+
+func (r *room) renamed(m signal.Message) {
+	if l := r.links[m.From]; l != nil {
+		r.rename(l, m.Name)
+	}
+	if m.From != r.self.ID {
+		return
+	}
+	r.mu.Lock()
+	r.nickname = m.Name
+	r.mu.Unlock()
+	r.settle(nil, func(p *request) bool { return p.message.Type == signal.TypeRename && p.message.Name == m.Name })
+}
+
+func (r *room) chatted(m signal.Message) {
+	if m.From == r.self.ID {
+		r.settle(nil, func(p *request) bool { return p.message.ID == m.ID })
+		return
+	}
+	l := r.links[m.From]
+	if l == nil {
+		return
+	}
+	key := m.From + m.ID
+	if slices.Contains(r.heard, key) {
+		return
+	}
+	if r.heard = append(r.heard, key); len(r.heard) > maxHeard {
+		r.heard = r.heard[1:]
+	}
+	r.events.add(ChatReceived{From: l.Member(), Text: m.Text, At: time.UnixMilli(m.At)})
+}
+
+// refused takes an error frame. Those that end the connection are followed by
+// its end.
+func (r *room) refused(err *signal.Error) {
+	r.log.Warn("hub refused", "about", err.About, "error", err)
+	if err.About == signal.TypeChat || err.About == signal.TypeRename {
+		r.settle(err, func(p *request) bool { return p.message.Type == err.About })
+	}
+}
+
+// request is something asked of the hub that waits for its confirmation. It
+// is asked again after a redial.
+type request struct {
+	message signal.Message
+	done    chan error // has room for the answer
+}
+
+// settle answers the oldest request that is asked for.
+func (r *room) settle(err error, is func(*request) bool) {
+	if i := slices.IndexFunc(r.pending, is); i >= 0 {
+		r.pending[i].done <- err
+		r.pending = slices.Delete(r.pending, i, i+1)
+	}
+}

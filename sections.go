@@ -1,0 +1,196 @@
+package noom
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// This file is the part of a link that says what flows where: our sections
+// and table, the peer's table and the tracks that follow from it.
+
+// publish adds a sender. Called from anywhere.
+func (l *link) publish(s *sender) {
+	l.mail.post(func() {
+		l.senders = append(l.senders, s)
+		if l.conn == nil || l.broken {
+			return // the next connection carries it from the start
+		}
+		for _, sec := range l.conn.sections {
+			if sec.sender == nil && !sec.refused && sec.leg.fits(s) {
+				sec.sender, sec.flowing, sec.announced = s, false, 0
+				l.tableDirty = true
+				return
+			}
+		}
+		l.waiting = append(l.waiting, s)
+		// Before the first description of an epoch that the peer began, its
+		// offer is on the way, and ours goes right behind the answer.
+		if l.conn.local.ufrag != "" {
+			l.try(l.act(l.turn.Need()))
+		}
+	})
+}
+
+// publishAlone adds a sender for this peer only, which ends with the peer.
+func (l *link) publishAlone(s *sender) {
+	if !l.mail.post(func() { l.own = append(l.own, s) }) {
+		_ = s.Close()
+		return
+	}
+	l.publish(s)
+}
+
+// unpublish removes a sender, whose section stays for the next one.
+func (l *link) unpublish(s *sender) {
+	l.mail.post(func() {
+		is := func(o *sender) bool { return o == s }
+		l.senders = slices.DeleteFunc(l.senders, is)
+		l.waiting = slices.DeleteFunc(l.waiting, is)
+		l.own = slices.DeleteFunc(l.own, is)
+		if l.conn == nil {
+			return
+		}
+		for _, sec := range l.conn.sections {
+			if sec.sender == s {
+				sec.leg.detach()
+				sec.sender, sec.flowing = nil, false
+				l.tableDirty = true
+			}
+		}
+	})
+}
+
+// retable says that a sender's row has changed.
+func (l *link) retable() { l.mail.post(func() { l.tableDirty = true }) }
+
+func (l *link) try(err error) {
+	if err != nil {
+		l.fail(err)
+	}
+}
+
+// addSection gives s a transceiver of its own.
+func (l *link) addSection(s *sender) error {
+	leg := newLeg(s.codec.RTPCodecCapability, l.room.self.ID)
+	transceiver, err := l.conn.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionSendonly,
+	})
+	if err != nil {
+		return fmt.Errorf("add transceiver: %w", err)
+	}
+	l.conn.sections = append(l.conn.sections, &section{leg: leg, transceiver: transceiver, sender: s, flowing: true})
+	leg.attach(s)
+	rtp := transceiver.Sender()
+	l.room.background(func() { leg.readRTCP(rtp) })
+	return nil
+}
+
+// refuse tells that the peer cannot take what a section carries.
+func (l *link) refuse(sec *section) {
+	s := sec.sender
+	if s == nil {
+		return
+	}
+	sec.leg.detach()
+	sec.sender, sec.flowing = nil, false
+	l.tableDirty = true
+	l.room.events.add(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType})
+}
+
+// sendTable tells of a change that no description has told of.
+func (l *link) sendTable() {
+	if !l.tableDirty || l.broken || l.conn.local.ufrag == "" || !l.ex.Room() {
+		return
+	}
+	l.tableVersion++
+	body, err := signal.EncodeBody(&signal.TableBody{Table: l.conn.table(l.tableVersion)})
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	l.queue(signal.TypeTable, body, false)
+	l.announced()
+}
+
+// announced notes that the table was just queued as it is now.
+func (l *link) announced() {
+	l.tableDirty = false
+	for _, sec := range l.conn.sections {
+		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
+			sec.announced = l.ex.Queued()
+		}
+	}
+}
+
+// startFlowing lets media into sections whose new row the peer has: earlier,
+// it would be taken for the track before.
+func (l *link) startFlowing() {
+	for _, sec := range l.conn.sections {
+		if sec.sender != nil && !sec.flowing && sec.announced > 0 && l.ex.Acked() >= sec.announced {
+			sec.flowing = true
+			sec.leg.attach(sec.sender)
+		}
+	}
+}
+
+// receiving takes a section of the peer's that pion has set up.
+func (l *link) receiving(mid string, in *inbound) {
+	l.conn.inbounds[mid] = in
+	in.assign(l.trackByID(l.rows[mid]))
+}
+
+func (l *link) trackByID(id string) *remoteTrack {
+	if i := slices.IndexFunc(l.tracks, func(t *remoteTrack) bool { return t.id == id }); i >= 0 {
+		return l.tracks[i]
+	}
+	return nil
+}
+
+// applyTable makes the peer's tracks what its table says, and tells the
+// difference.
+func (l *link) applyTable(t *signal.Table) {
+	if t.Version <= l.heardVersion {
+		return
+	}
+	l.heardVersion = t.Version
+	var tracks []*remoteTrack
+	var events []Event
+	clear(l.rows)
+	for mid, row := range t.Tracks {
+		l.rows[mid] = row.ID
+		track := l.trackByID(row.ID)
+		if track == nil {
+			track = newRemoteTrack(row.ID, row.Name, webrtc.NewRTPCodecType(row.Kind), row.Muted)
+			events = append(events, TrackAdded{Peer: l, Track: track})
+		} else if track.setMuted(row.Muted) {
+			events = append(events, TrackMuted{Peer: l, Track: track, Muted: row.Muted})
+		}
+		tracks = append(tracks, track)
+	}
+	l.setTracks(tracks)
+	for mid, in := range l.conn.inbounds {
+		in.assign(l.trackByID(l.rows[mid]))
+	}
+	for _, e := range events {
+		l.room.events.add(e)
+	}
+}
+
+// setTracks replaces the list and ends those that are no longer in it.
+func (l *link) setTracks(tracks []*remoteTrack) {
+	slices.SortFunc(tracks, byNameAndID)
+	old := l.tracks
+	l.mu.Lock()
+	l.tracks = tracks
+	l.mu.Unlock()
+	for _, t := range old {
+		if !slices.Contains(tracks, t) {
+			t.close()
+			l.room.events.add(TrackRemoved{Peer: l, Track: t})
+		}
+	}
+}

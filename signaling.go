@@ -1,0 +1,168 @@
+package noom
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"noom/signal"
+)
+
+// This file is the way to the hub and back to it: dial, join, read, redial.
+
+const firstRedial = 100 * time.Millisecond
+
+// enter dials the hub and joins. The joined frame is its own, not the
+// Signaler's.
+func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, err error) {
+	s, err = r.dialer.Dial(ctx)
+	if err != nil {
+		return nil, joined, err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	r.mu.Lock()
+	name := r.nickname
+	r.mu.Unlock()
+	err = s.Send(ctx, signal.Message{
+		Type: signal.TypeJoin, Room: r.name, Name: name,
+		Key: r.self.PublicKey, Session: r.self.Session, Token: r.cfg.Token,
+	})
+	if err != nil {
+		return nil, joined, err
+	}
+	for {
+		m, err := s.Receive(ctx)
+		if err != nil {
+			return nil, joined, err
+		}
+		switch m.Type {
+		case signal.TypeJoined:
+			if m.Self.ID != r.self.ID {
+				return nil, joined, fmt.Errorf("the hub took us for %s", m.Self.ID)
+			}
+			return s, m, nil
+		case signal.TypeChallenge:
+			text := signal.ProofText(signal.Endpoint(s), r.name, r.self.Session, m.Nonce)
+			proof := signal.Message{Type: signal.TypeProof, Signature: r.cfg.Identity.sign(text)}
+			if err := s.Send(ctx, proof); err != nil {
+				return nil, joined, err
+			}
+		case signal.TypeError:
+			return nil, joined, m.Err()
+		}
+	}
+}
+
+// final reports whether redialling is pointless: the hub would say the same again.
+func final(err error) bool {
+	var refusal *signal.Error
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	switch refusal.Code {
+	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed:
+		return true
+	case signal.CodeTooBig, signal.CodeTooLate, signal.CodeTooSlow, signal.CodeJoinFirst, signal.CodeRoomFull,
+		signal.CodeHubFull, signal.CodeShuttingDown, signal.CodeAlreadyJoined, signal.CodeBadChat, signal.CodeNoSuchMember:
+	}
+	return false
+}
+
+// stayConnected keeps the room at a hub until it ends, beginning with s.
+func (r *room) stayConnected(s Signaler, joined signal.Message) {
+	defer close(r.hubGone)
+	for {
+		err := r.converse(s, joined)
+		if r.ctx.Err() != nil || r.leaving.Load() {
+			return
+		}
+		r.log.Info("signaling lost", "error", err)
+		r.events.add(SignalingLost{Err: err})
+		if s, joined, err = r.redial(); err != nil {
+			if r.ctx.Err() == nil {
+				r.finish(context.Background(), &JoinError{Room: r.name, Err: err})
+			}
+			return
+		}
+	}
+}
+
+// redial tries until it is back, the room ends, or the hub says no for good.
+func (r *room) redial() (Signaler, signal.Message, error) {
+	for pause := firstRedial; ; pause = min(2*pause, r.cfg.RedialMax) {
+		jittered := pause/2 + rand.N(pause/2+1)
+		select {
+		case <-time.After(jittered):
+		case <-r.ctx.Done():
+			return nil, signal.Message{}, r.ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(r.ctx, r.cfg.DialTimeout)
+		s, joined, err := r.enter(ctx)
+		cancel()
+		if err == nil || r.ctx.Err() != nil || final(err) {
+			return s, joined, err
+		}
+		r.log.Debug("redial", "error", err)
+	}
+}
+
+// converse runs one connection until it breaks.
+func (r *room) converse(s Signaler, joined signal.Message) error {
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	out := newOutbox()
+	heartbeat := time.Duration(joined.Heartbeat) * time.Millisecond
+	var heard atomic.Bool
+	r.background(func() {
+		_ = out.drain(ctx, s)
+		_ = s.Close()
+	})
+	r.background(func() {
+		defer func() { _ = s.Close() }()
+		r.pulse(ctx, out, heartbeat, &heard)
+	})
+	r.outbox.Store(out)
+	defer r.outbox.CompareAndSwap(out, nil)
+	m, err := joined, error(nil)
+	for err == nil {
+		heard.Store(true)
+		m.Body = bytes.Clone(m.Body) // the Signaler's until the next Receive
+		select {
+		case r.frames <- m:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		m, err = s.Receive(ctx)
+	}
+	return err
+}
+
+// pulse keeps the heartbeat (PROTOCOL.md section 5); it returns when the hub is dead
+// or ctx ends.
+func (r *room) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, heard *atomic.Bool) {
+	silent := 0
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for silent < 2 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if silent++; heard.Swap(false) {
+			silent = 0
+		}
+		if silent == 1 {
+			out.put(signal.Message{Type: signal.TypePing})
+		}
+	}
+	r.log.Info("hub is silent", "for", 2*heartbeat)
+}

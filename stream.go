@@ -1,0 +1,172 @@
+package noom
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// Kinds of frames on the data channel (PROTOCOL.md section 4.5).
+const (
+	dataMessage = 1
+	dataTaken   = 2
+)
+
+// maxUnackedMessages bounds how many messages, however small, may wait for
+// the application at the other end.
+const maxUnackedMessages = 4096
+
+var errCredit = errors.New("peer sent more data than it had credit for, or left a gap")
+
+// outStream is what one peer has still to take: messages are kept until the
+// other application has taken them, so that a rebuilt connection can send
+// them again. Sending waits while too much is kept.
+type outStream struct {
+	mu      sync.Mutex
+	base    uint32   // number of the last message taken
+	kept    [][]byte // encoded, the first is number base+1
+	bytes   int      // payload bytes in kept
+	waiting []chan struct{}
+	closed  bool
+}
+
+// offer keeps data if there is credit. Otherwise it returns a channel that is
+// closed when it may be worth another try.
+func (s *outStream) offer(data []byte) (wait <-chan struct{}, err error) {
+	if len(data) > signal.MaxData {
+		return nil, ErrTooBig
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.bytes+len(data) > signal.MaxUnacked || len(s.kept) >= maxUnackedMessages {
+		c := make(chan struct{})
+		s.waiting = append(s.waiting, c)
+		return c, nil
+	}
+	frame := make([]byte, 5, 5+len(data))
+	frame[0] = dataMessage
+	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(len(s.kept))+1)
+	s.kept = append(s.kept, append(frame, data...))
+	s.bytes += len(data)
+	return nil, nil
+}
+
+// send keeps data, waiting for credit until ctx ends.
+func (s *outStream) send(ctx context.Context, data []byte) error {
+	for {
+		wait, err := s.offer(data)
+		if wait == nil {
+			return err
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// after returns the encoded messages above number n.
+func (s *outStream) after(n uint32) [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	skip := int(int32(n - s.base))
+	if skip < 0 {
+		skip = 0
+	}
+	if skip >= len(s.kept) {
+		return nil
+	}
+	return append([][]byte(nil), s.kept[skip:]...)
+}
+
+// taken forgets all up to number n. It reports false for a number never sent.
+func (s *outStream) taken(n uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := int(int32(n - s.base))
+	if count > len(s.kept) {
+		return false
+	}
+	if count <= 0 {
+		return true
+	}
+	for _, frame := range s.kept[:count] {
+		s.bytes -= len(frame) - 5
+	}
+	s.kept = append([][]byte(nil), s.kept[count:]...)
+	s.base = n
+	s.wake()
+	return true
+}
+
+func (s *outStream) wake() {
+	for _, c := range s.waiting {
+		close(c)
+	}
+	s.waiting = nil
+}
+
+// setClosed makes sends fail, or work again.
+func (s *outStream) setClosed(closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = closed
+	s.wake()
+}
+
+// inStream is what came from one peer and its application has not taken. The
+// link's loop owns it.
+type inStream struct {
+	received uint32
+	taken    uint32
+	bytes    int // of what is not taken
+}
+
+// receive takes one message. fresh is false for one that was received before.
+func (s *inStream) receive(n uint32, size int) (fresh bool, err error) {
+	switch {
+	case int32(n-s.received) <= 0:
+		return false, nil
+	case n != s.received+1,
+		s.bytes+size > signal.MaxUnacked,
+		s.received-s.taken >= maxUnackedMessages:
+		return false, errCredit
+	}
+	s.received = n
+	s.bytes += size
+	return true, nil
+}
+
+func (s *inStream) take(n uint32, size int) {
+	s.taken = n
+	s.bytes -= size
+}
+
+func takenFrame(n uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{dataTaken}, n)
+}
+
+// start returns the number of the last message taken: the next connection
+// sends again what comes after it.
+func (s *outStream) start() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base
+}
+
+// parseData splits a frame of the data channel.
+func parseData(m webrtc.DataChannelMessage) (kind byte, n uint32, payload []byte, ok bool) {
+	if m.IsString || len(m.Data) < 5 || len(m.Data) > 5+signal.MaxData {
+		return 0, 0, nil, false
+	}
+	return m.Data[0], binary.BigEndian.Uint32(m.Data[1:5]), m.Data[5:], true
+}
