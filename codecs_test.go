@@ -81,7 +81,7 @@ func TestOfferedExtensions(t *testing.T) {
 	must(t, registerInterceptors(m, registry))
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
-	defer pc.Close()
+	defer func() { _ = pc.Close() }()
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		_, err = pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		must(t, err)

@@ -53,10 +53,10 @@ func (b binding) WriteStream() webrtc.TrackLocalWriter         { return b.stream
 func (b binding) CodecParameters() []webrtc.RTPCodecParameters { return b.codecs }
 func (b binding) RTCPReader() interceptor.RTCPReader           { return nil }
 
-func bindTo(t testing.TB, l *leg, w webrtc.TrackLocalWriter) {
-	t.Helper()
+func bindTo(tb testing.TB, l *leg, w webrtc.TrackLocalWriter) {
+	tb.Helper()
 	if _, err := l.Bind(binding{stream: w, codecs: codecsFor(l.Kind())}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -124,6 +124,40 @@ func TestLateLegStartsAtAKeyframe(t *testing.T) {
 		}
 		if got := late.tapes[0].frames(t); !slices.Equal(got, want) {
 			t.Errorf("late: frames %v, want %v", got, want)
+		}
+	})
+}
+
+// An H.264 key frame begins with its parameter sets; who comes between them and
+// the picture waits, and is not taken for served.
+func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "x", "y")
+		must(t, err)
+		s := publish(t, track)
+		_, early := boundLeg(t, s)
+		var seq uint16
+		send := func(timestamp uint32, payload ...byte) {
+			seq++
+			must(t, track.WriteRTP(&rtp.Packet{
+				Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: timestamp}, Payload: payload,
+			}))
+		}
+		send(1, 0x67, 0x42, 0xe0)
+		_, late := boundLeg(t, s)
+		<-s.current.requests // of the first
+		send(1, 0x65, 0x88, 0x84)
+		if a, b := len(early.headers()), len(late.headers()); a != 2 || b != 0 {
+			t.Errorf("%d and %d packets, want 2 and 0", a, b)
+		}
+		time.Sleep(keyframeInterval)
+		synctest.Wait()
+		if len(s.current.requests) != 1 {
+			t.Error("nobody asked for another key frame")
+		}
+		send(2, 0x67, 0x42, 0xe0)
+		if n := len(late.headers()); n != 1 {
+			t.Errorf("%d packets, want 1", n)
 		}
 	})
 }

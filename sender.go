@@ -295,7 +295,7 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 		s.mu.Unlock()
 		return
 	}
-	keyframe := s.keyframeStart(payload)
+	keyframe := s.startsKeyframe(from, header, payload)
 	replaced := s.swap(from, keyframe)
 	r := s.runOf(from, header, keyframe)
 	legs := s.legs
@@ -315,6 +315,21 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	for _, l := range legs {
 		l.write(s, r, keyframe, header, payload, now)
 	}
+}
+
+// startsKeyframe reports whether a packet is the first of a key frame. An H.264
+// key frame has two packets that look like it, the parameter sets and the
+// picture, and who came between them needs the next one. It needs s.mu.
+func (s *sender) startsKeyframe(from *source, header *rtp.Header, payload []byte) bool {
+	if !s.keyframeStart(payload) {
+		return false
+	}
+	if s.kind != webrtc.RTPCodecTypeVideo {
+		return true
+	}
+	again := from.keyframes && from.keyframe == header.Timestamp
+	from.keyframes, from.keyframe = true, header.Timestamp
+	return !again
 }
 
 // swap lets from take over if it is the next source and has a key frame, and

@@ -124,7 +124,7 @@ func TestMute(t *testing.T) {
 		changes := 0
 		s, err := newSender(source, "", senderHooks{onChange: func() { changes++ }, onClose: func() {}})
 		must(t, err)
-		defer s.Close()
+		defer func() { _ = s.Close() }()
 		if s.Name() != "camera" {
 			t.Errorf("name %q", s.Name())
 		}
@@ -351,7 +351,7 @@ func TestSourceEndsItsReaders(t *testing.T) {
 		default:
 		}
 		must(t, s.Close())
-		if err := <-got; err != io.EOF {
+		if err := <-got; !errors.Is(err, io.EOF) {
 			t.Errorf("%v, want io.EOF", err)
 		}
 		if _, err := src.Write([]byte{1, 2}); err == nil {

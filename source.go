@@ -33,6 +33,10 @@ type source struct {
 	done     chan struct{} // closed by unbind
 	once     sync.Once
 
+	// The sender's, under its mu.
+	keyframes bool   // there was one
+	keyframe  uint32 // the timestamp of the latest
+
 	mu       sync.Mutex
 	asked    time.Time   // when the last request went out
 	trailing *time.Timer // sends the next one; nil: none waits

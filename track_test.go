@@ -32,7 +32,7 @@ func TestSlowReaderGetsTheNewest(t *testing.T) {
 	if next != 3*trackRing+7 {
 		t.Errorf("ended at %d", next)
 	}
-	if _, err := track.ReadRTP(); err != io.EOF {
+	if _, err := track.ReadRTP(); !errors.Is(err, io.EOF) {
 		t.Errorf("%v, want io.EOF", err)
 	}
 	if track.Codec().PayloadType != 8 || !track.Muted() || !track.setMuted(false) || track.setMuted(false) || track.Muted() {
@@ -66,7 +66,7 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 		track.close()
 		synctest.Wait()
 		errs := []error{<-got, <-got, <-got}
-		if errs[0] != nil || errs[1] != nil || errs[2] != io.EOF {
+		if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], io.EOF) {
 			t.Errorf("readers got %v", errs)
 		}
 	})

@@ -1,0 +1,320 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+
+	"noom/signal"
+)
+
+func TestTwoMembers(t *testing.T) {
+	inWorld(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		start := time.Now()
+		a := w.join("데모", "지우", nil)
+		b := w.join("데모", "bob", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		t.Logf("connected after %v of virtual time", time.Since(start))
+		if err := a.Send(t.Context(), []byte("안녕")); err != nil {
+			t.Fatal(err)
+		}
+		e := until[DataReceived](t, b, nil)
+		if string(e.Data) != "안녕" || e.Peer.Name() != "지우" || e.Peer.ID() != a.Self().ID {
+			t.Fatalf("got %q from %q", e.Data, e.Peer.Name())
+		}
+	})
+}
+
+// camera is a VP8 source whose frames are all key frames.
+func newTestCamera(t *testing.T) *webrtc.TrackLocalStaticSample {
+	t.Helper()
+	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "camera", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return track
+}
+
+// film writes frames to a camera until ctx ends.
+func film(ctx context.Context, track *webrtc.TrackLocalStaticSample) {
+	ticker := time.NewTicker(40 * time.Millisecond)
+	defer ticker.Stop()
+	frame := append([]byte{0x10, 0x00, 0x00, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, make([]byte, 100)...)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = track.WriteSample(media.Sample{Data: frame, Duration: 40 * time.Millisecond})
+		}
+	}
+}
+
+// receives waits until packets of the track that peer id sends arrive at r.
+func receives(t *testing.T, r Room, id, name string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		if p, ok := r.Peer(id); ok {
+			for _, track := range p.Tracks() {
+				if track.Name() == name {
+					if _, err := track.ReadRTP(); err != nil {
+						t.Fatalf("%s reads %s: %v", r.Self().Name, name, err)
+					}
+					return
+				}
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s never sees %s of %s", r.Self().Name, name, id)
+}
+
+func TestPublish(t *testing.T) {
+	for n := 2; n <= 8; n += 3 {
+		t.Run(fmt.Sprintf("%d members", n), func(t *testing.T) {
+			inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				var rooms []Room
+				for i := range n {
+					track := newTestCamera(t)
+					go film(ctx, track)
+					var cfg Config
+					if i%2 == 0 {
+						cfg.Tracks = []LocalTrack{{Name: "camera", Track: track}}
+					}
+					r := w.join("데모", fmt.Sprint("member ", i), &cfg)
+					if i%2 == 1 {
+						if _, err := r.Publish(ctx, track, nil); err != nil {
+							t.Fatal(err)
+						}
+					}
+					rooms = append(rooms, r)
+				}
+				for _, r := range rooms {
+					for _, o := range rooms {
+						if r != o {
+							receives(t, r, o.Self().ID, "camera")
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAllJoinAtOnce(t *testing.T) {
+	const n = 6
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		rooms := make([]Room, n)
+		errs := make(chan error, n)
+		for i := range n {
+			track := newTestCamera(t)
+			go film(ctx, track)
+			cfg := &Config{Name: fmt.Sprint(i), Tracks: []LocalTrack{{Track: track}}, Settings: w.host()}
+			go func() {
+				var err error
+				rooms[i], err = Join(ctx, w.dialer, "lobby", cfg)
+				errs <- err
+			}()
+		}
+		for range n {
+			if err := <-errs; err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.rooms = rooms
+		for _, r := range rooms {
+			for _, o := range rooms {
+				if r != o {
+					receives(t, r, o.Self().ID, "camera")
+				}
+			}
+		}
+	})
+}
+
+func TestUnpublishAndPublishAgain(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		track := newTestCamera(t)
+		go film(ctx, track)
+		var sections int
+		for i := range 5 {
+			s, err := a.Publish(ctx, track, &PublishOptions{Name: fmt.Sprint("take ", i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			added := until[TrackAdded](t, b, nil)
+			if added.Track.Name() != fmt.Sprint("take ", i) {
+				t.Fatalf("got track %q", added.Track.Name())
+			}
+			if _, err := added.Track.ReadRTP(); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.SetMuted(true); err != nil {
+				t.Fatal(err)
+			}
+			if e := until[TrackMuted](t, b, nil); e.Track != added.Track || !e.Muted || !e.Track.Muted() {
+				t.Fatalf("mute was told as %+v", e)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if e := until[TrackRemoved](t, b, nil); e.Track != added.Track {
+				t.Fatal("another track was removed")
+			}
+			for err == nil {
+				_, err = added.Track.ReadRTP()
+			}
+			if !errors.Is(err, io.EOF) {
+				t.Fatalf("a removed track reads %v", err)
+			}
+			p, _ := b.Peer(a.Self().ID)
+			n := strings.Count(p.Connection().RemoteDescription().SDP, "m=")
+			if i > 0 && n != sections {
+				t.Fatalf("publishing again made %d sections of %d", n, sections)
+			}
+			sections = n
+		}
+	})
+}
+
+func TestChatAndRename(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("데모", "지우", nil), w.join("데모", "bob", nil)
+		if err := a.Chat(t.Context(), "안녕, bob! <img onerror>"); err != nil {
+			t.Fatal(err)
+		}
+		e := until[ChatReceived](t, b, nil)
+		if e.Text != "안녕, bob! <img onerror>" || e.From.Name != "지우" || e.From.ID != a.Self().ID || e.At.IsZero() {
+			t.Fatalf("got %+v", e)
+		}
+		if err := a.Rename(t.Context(), "  민서 "); err != nil {
+			t.Fatal(err)
+		}
+		if r := until[PeerRenamed](t, b, nil); r.Old != "지우" || r.Peer.Name() != "민서" || a.Self().Name != "민서" {
+			t.Fatalf("renamed from %q to %q, self %q", r.Old, r.Peer.Name(), a.Self().Name)
+		}
+		for _, bad := range []string{strings.Repeat("가", 100), "a\u202eb", "a\nb"} {
+			if err := a.Rename(t.Context(), bad); !errors.Is(err, &signal.Error{Code: signal.CodeBadName}) {
+				t.Errorf("rename to %.20q: %v", bad, err)
+			}
+		}
+		for _, bad := range []string{"", strings.Repeat("x", 5000), "\xff"} {
+			if err := a.Chat(t.Context(), bad); !errors.Is(err, &signal.Error{Code: signal.CodeBadChat}) {
+				t.Errorf("chat of %d bytes: %v", len(bad), err)
+			}
+		}
+	})
+}
+
+func TestLeave(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		start := time.Now()
+		for range 2 {
+			if err := b.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(start); d > 100*time.Millisecond {
+			t.Errorf("leaving took %v", d)
+		}
+		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonLeft || e.Member.Name != "b" {
+			t.Fatalf("got %+v", e)
+		}
+		if len(a.Peers()) != 0 {
+			t.Fatal("a peer that left is still listed")
+		}
+		if e := until[Closed](t, b, nil); e.Err != nil || b.Err() != nil {
+			t.Fatalf("closed with %v", e.Err)
+		}
+		if _, err := b.Next(t.Context()); !errors.Is(err, io.EOF) {
+			t.Fatalf("Next after Closed: %v", err)
+		}
+		if err := b.Chat(t.Context(), "x"); !errors.Is(err, ErrClosed) {
+			t.Fatalf("Chat after Leave: %v", err)
+		}
+		if err := b.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+			t.Fatalf("Send after Leave: %v", err)
+		}
+		if _, err := b.Publish(t.Context(), newTestCamera(t), nil); !errors.Is(err, ErrClosed) {
+			t.Fatalf("Publish after Leave: %v", err)
+		}
+	})
+}
+
+func TestSendBlocksOnCredit(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		const messages = 200
+		payload := make([]byte, signal.MaxData)
+		sent := make(chan int, messages)
+		go func() {
+			for i := range messages {
+				payload[0] = byte(i)
+				if err := a.Send(t.Context(), payload); err != nil {
+					t.Error(err)
+				}
+				sent <- i
+			}
+		}()
+		time.Sleep(10 * time.Second)
+		if n := len(sent); n != signal.MaxUnacked/signal.MaxData {
+			t.Fatalf("%d messages sent while nobody takes them", n)
+		}
+		for i := range messages {
+			if e := until[DataReceived](t, b, nil); e.Data[0] != byte(i) || len(e.Data) != signal.MaxData {
+				t.Fatalf("message %d: got %d with %d bytes", i, e.Data[0], len(e.Data))
+			}
+		}
+		p, _ := a.Peer(b.Self().ID)
+		if err := p.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, ErrTooBig) {
+			t.Fatalf("too big: %v", err)
+		}
+	})
+}
+
+func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		// b dies: its hub connection ends and its host falls silent.
+		dead := b.(*room)
+		dead.leaving.Store(true)
+		p, _ := b.Peer(a.Self().ID)
+		pc := p.Connection()
+		dead.cancel()
+		_ = pc.Close()
+		start := time.Now()
+		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonLost {
+			t.Fatalf("got %+v", e)
+		}
+		t.Logf("dropped after %v", time.Since(start))
+		w.rooms = slices.DeleteFunc(w.rooms, func(r Room) bool { return r == b })
+		_ = b.Leave(t.Context())
+		synctest.Wait()
+	})
+}
