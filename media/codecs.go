@@ -1,0 +1,121 @@
+package media
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/rtp/codecs/av1/obu"
+	"github.com/pion/rtp/codecs/vp9"
+	"github.com/pion/webrtc/v4"
+)
+
+// format is how frames become packets.
+type format struct {
+	mime      string
+	profile   string // profile-id, if the codec has profiles
+	clock     int64  // RTP timestamp units in a second
+	channels  uint16
+	payloader func() rtp.Payloader
+	// check looks at the first frame of a file, which must be a key frame, and
+	// returns the profile.
+	check func(first []byte) (profile string, err error)
+}
+
+func payloadVP8() rtp.Payloader  { return &codecs.VP8Payloader{EnablePictureID: true} }
+func payloadVP9() rtp.Payloader  { return &codecs.VP9Payloader{} }
+func payloadAV1() rtp.Payloader  { return &codecs.AV1Payloader{} }
+func payloadOpus() rtp.Payloader { return &codecs.OpusPayloader{} }
+
+var opusFormat = format{mime: webrtc.MimeTypeOpus, clock: 48000, channels: 2, payloader: payloadOpus}
+
+func (f *format) kind() webrtc.RTPCodecType {
+	if strings.HasPrefix(f.mime, "audio/") {
+		return webrtc.RTPCodecTypeAudio
+	}
+	return webrtc.RTPCodecTypeVideo
+}
+
+func (f *format) capability() webrtc.RTPCodecCapability {
+	c := webrtc.RTPCodecCapability{MimeType: f.mime, ClockRate: uint32(f.clock), Channels: f.channels}
+	if f.profile != "" {
+		c.SDPFmtpLine = "profile-id=" + f.profile
+	}
+	return c
+}
+
+// choose returns the codec among those on offer that f can be sent as. A VP9
+// profile that is not on offer is not sent as another one: a decoder would
+// show nothing.
+func (f *format) choose(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+	for _, c := range offered {
+		if strings.EqualFold(c.MimeType, f.mime) && profileOf(c.SDPFmtpLine) == profileOf("profile-id="+f.profile) {
+			return c, true
+		}
+	}
+	return webrtc.RTPCodecParameters{}, false
+}
+
+// profileOf returns profile-id out of a format's parameters; "0" is the default.
+func profileOf(fmtp string) string {
+	for parameter := range strings.SplitSeq(fmtp, ";") {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(parameter), "profile-id="); ok && id != "" {
+			return id
+		}
+	}
+	return "0"
+}
+
+func notKey(codec string) error {
+	return fmt.Errorf("%w: the first frame is no %s key frame", ErrDamaged, codec)
+}
+
+// firstVP8 checks the frame tag and start code of RFC 6386 section 9.1.
+func firstVP8(b []byte) (string, error) {
+	if len(b) < 10 || b[0]&1 != 0 || !bytes.Equal(b[3:6], []byte{0x9d, 0x01, 0x2a}) {
+		return "", notKey("VP8")
+	}
+	return "", nil
+}
+
+func firstVP9(b []byte) (string, error) {
+	var h vp9.Header
+	if err := h.Unmarshal(b); err != nil || h.ShowExistingFrame || h.NonKeyFrame {
+		return "", notKey("VP9")
+	}
+	if h.Profile&1 != 0 {
+		return "", badProfile("VP9", h.Profile)
+	}
+	return fmt.Sprint(h.Profile), nil
+}
+
+// badProfile refuses what browsers do not decode.
+func badProfile(codec string, profile uint8) error {
+	return fmt.Errorf("%s profile %d %w, for its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
+}
+
+// firstAV1 looks for a sequence header, which a key frame's temporal unit has.
+func firstAV1(b []byte) (string, error) {
+	for len(b) > 0 {
+		h, err := obu.ParseOBUHeader(b)
+		if err != nil || !h.HasSizeField {
+			break
+		}
+		b = b[h.Size():]
+		size, n, err := obu.ReadLeb128(b)
+		if err != nil || uint(len(b)) < n+size {
+			break
+		}
+		body := b[n:][:size]
+		if h.Type == obu.OBUSequenceHeader && size > 0 {
+			if profile := body[0] >> 5; profile != 0 {
+				return "", badProfile("AV1", profile)
+			}
+			return "", nil
+		}
+		b = b[n+size:]
+	}
+	return "", notKey("AV1")
+}
