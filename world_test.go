@@ -27,7 +27,7 @@ type world struct {
 	rooms  []Room
 }
 
-// inWorld runs f in a bubble. Rooms it leaves open are left for it.
+// inWorld runs f in a bubble and then leaves the rooms that f has joined.
 func inWorld(t *testing.T, delay time.Duration, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,14 +42,16 @@ func inWorld(t *testing.T, delay time.Duration, f func(t *testing.T, w *world)) 
 		}
 		w := &world{t: t, router: router, hub: hub.New(nil)}
 		w.dialer = mem.Dialer(w.hub)
+		defer func() { // also when f fails: nothing may outlive the bubble
+			for _, r := range w.rooms {
+				_ = r.Leave(context.Background())
+			}
+			_ = w.hub.Shutdown(context.Background())
+			if err := router.Stop(); err != nil {
+				t.Error(err)
+			}
+		}()
 		f(t, w)
-		for _, r := range w.rooms {
-			_ = r.Leave(t.Context())
-		}
-		_ = w.hub.Shutdown(context.Background())
-		if err := router.Stop(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
