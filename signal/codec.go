@@ -68,7 +68,11 @@ func Decode(frame []byte) (Message, error) {
 	envelope, body, found := bytes.Cut(frame, []byte{'\n'})
 	var m Message
 	if err := json.Unmarshal(envelope, &m); err != nil {
-		return Message{}, Errorf(CodeMalformed, "", "envelope: %v", err)
+		if unknown, ok := decodeUnknown(envelope); ok {
+			unknown.encoded = frame
+			return unknown, nil
+		}
+		return Message{}, Errorf(CodeMalformed, m.Type, "envelope: %v", err)
 	}
 	if found {
 		m.Body = body
@@ -78,6 +82,16 @@ func Decode(frame []byte) (Message, error) {
 	}
 	m.encoded = frame
 	return m, nil
+}
+
+// decodeUnknown reads an envelope of a type that a later version may have
+// added, and whose fields may be of other types than ours.
+func decodeUnknown(envelope []byte) (Message, bool) {
+	var typed struct {
+		Type Type `json:"type"`
+	}
+	err := json.Unmarshal(envelope, &typed)
+	return Message{Type: typed.Type}, err == nil && typed.Type != "" && !typed.Type.known()
 }
 
 // DecodeBody reads the body of a pair frame into one of [*Description],

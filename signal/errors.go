@@ -49,12 +49,15 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// Errorf makes an Error. Its message is cut to 512 bytes, for it may quote what
-// a stranger sent.
+// Errorf makes an Error. Its message is cut to 512 bytes, and about dropped if
+// it is no type of ours, for both may quote what a stranger sent.
 func Errorf(code Code, about Type, format string, args ...any) *Error {
 	text := fmt.Sprintf(format, args...)
 	if len(text) > maxErrorText {
 		text = text[:maxErrorText] + "…"
+	}
+	if !about.known() {
+		about = ""
 	}
 	return &Error{Code: code, Message: strings.ToValidUTF8(text, "�"), About: about}
 }

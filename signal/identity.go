@@ -1,11 +1,13 @@
 package signal
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,8 +30,12 @@ func (b Bytes) MarshalText() ([]byte, error) {
 	return base64.RawURLEncoding.AppendEncode(nil, b), nil
 }
 
-// UnmarshalText decodes base64url, strictly: no padding, no stray bits.
+// UnmarshalText decodes base64url, strictly: no padding, no stray bits, no
+// line breaks.
 func (b *Bytes) UnmarshalText(text []byte) error {
+	if bytes.ContainsAny(text, "\r\n") { // which package base64 would skip
+		return errors.New("not base64url: holds a line break")
+	}
 	out, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
 	if err != nil {
 		return fmt.Errorf("not base64url: %w", err)

@@ -42,6 +42,14 @@ var pairTypes = [...]Type{
 	TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale,
 }
 
+var hubTypes = [...]Type{
+	TypeJoin, TypeProof, TypeRename, TypeChallenge, TypeJoined, TypeWelcome,
+	TypeRenamed, TypeChat, TypeBye, TypeError, TypePing, TypePong,
+}
+
+// known reports whether this version of the protocol has frames of type t.
+func (t Type) known() bool { return t.Pair() || slices.Contains(hubTypes[:], t) }
+
 // Reason says why somebody is gone.
 type Reason string
 

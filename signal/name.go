@@ -41,15 +41,19 @@ func CheckName(s string) error {
 		return fmt.Errorf("name %q: %w", s, ErrNameSpace)
 	}
 	for _, r := range s {
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) && r != zwj {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) && r != zwj && r != zwnj {
 			return fmt.Errorf("name %q: %w", s, ErrNameRune)
 		}
 	}
 	return nil
 }
 
-// zwj joins emoji such as families; it reorders nothing.
-const zwj = '\u200d'
+// Both reorder nothing: one joins emoji such as families, the other keeps
+// letters apart in Persian and other scripts.
+const (
+	zwj  = '\u200d'
+	zwnj = '\u200c'
+)
 
 // CheckRoom says what is wrong with a room's name: as [CheckName], and not empty.
 func CheckRoom(s string) error {

@@ -19,6 +19,7 @@ func TestPipe(t *testing.T) {
 func TestDialer(t *testing.T) {
 	hub := transporttest.NewAccepted()
 	transporttest.Run(t, func(t *testing.T) transporttest.Pair {
+		t.Helper()
 		return hub.Pair(t, mem.Dialer(hub))
 	})
 }

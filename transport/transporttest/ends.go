@@ -10,81 +10,81 @@ import (
 	"noom/signal"
 )
 
-func closeEndsOtherReceive(t *testing.T, from, to signal.Signaler) {
+func (t trial) closeEndsOtherReceive() {
 	ended := make(chan error, 1)
 	go func() {
-		_, err := to.Receive(t.Context())
+		_, err := t.to.Receive(t.Context())
 		ended <- err
 	}()
-	if err := within(t, "Close", from.Close); err != nil {
+	if err := within(t.T, "Close", t.from.Close); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
-	if err := within(t, "Receive at the other end", func() error { return <-ended }); err == nil {
+	if err := within(t.T, "Receive at the other end", func() error { return <-ended }); err == nil {
 		t.Fatal("Receive gave a message after the other end closed")
 	}
 }
 
-func closeEndsOwnReceive(t *testing.T, from, to signal.Signaler) {
+func (t trial) closeEndsOwnReceive() {
 	ended := make(chan error, 1)
 	go func() {
-		_, err := from.Receive(t.Context())
+		_, err := t.from.Receive(t.Context())
 		ended <- err
 	}()
-	go func() { _, _ = to.Receive(t.Context()) }() // so that the other end can agree to close
-	if err := within(t, "Close", from.Close); err != nil {
+	go func() { _, _ = t.to.Receive(t.Context()) }() // so that the other end can agree to close
+	if err := within(t.T, "Close", t.from.Close); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
-	if err := within(t, "Receive", func() error { return <-ended }); err == nil {
+	if err := within(t.T, "Receive", func() error { return <-ended }); err == nil {
 		t.Fatal("Receive gave a message after Close")
 	}
-	if _, err := from.Receive(t.Context()); err == nil {
+	if _, err := t.from.Receive(t.Context()); err == nil {
 		t.Fatal("a later Receive gave a message")
 	}
 }
 
 // closeDeliversWhatWasSent: a goodbye just before Close must arrive.
-func closeDeliversWhatWasSent(t *testing.T, from, to signal.Signaler) {
+func (t trial) closeDeliversWhatWasSent() {
 	for n := range 10 {
-		send(t, from, numbered(n))
+		send(t.T, t.from, numbered(n))
 	}
-	go func() { _ = from.Close() }() // may wait for the other end to read
+	go func() { _ = t.from.Close() }() // may wait for the other end to read
 	for n := range 10 {
-		if m := receive(t, to); m.ID != fmt.Sprint(n) {
+		if m := receive(t.T, t.to); m.ID != fmt.Sprint(n) {
 			t.Fatalf("received %s, want %d", m.ID, n)
 		}
 	}
-	if _, err := to.Receive(t.Context()); err == nil {
+	if _, err := t.to.Receive(t.Context()); err == nil {
 		t.Fatal("more was received than was sent")
 	}
 }
 
-func closeTwice(t *testing.T, from, to signal.Signaler) {
-	go func() { _, _ = to.Receive(t.Context()) }() // so that the other end can agree to close
+func (t trial) closeTwice() {
+	go func() { _, _ = t.to.Receive(t.Context()) }() // so that the other end can agree to close
 	for range 2 {
-		if err := within(t, "Close", from.Close); err != nil {
+		if err := within(t.T, "Close", t.from.Close); err != nil {
 			t.Fatalf("Close: %v", err)
 		}
 	}
-	if err := within(t, "Close at the other end", to.Close); err != nil {
+	if err := within(t.T, "Close at the other end", t.to.Close); err != nil {
 		t.Fatalf("Close at the other end: %v", err)
 	}
 }
 
-func sendAfterClose(t *testing.T, from, to signal.Signaler) {
-	go func() { _, _ = to.Receive(t.Context()) }() // so that the other end can agree to close
-	_ = within(t, "Close", from.Close)
-	if err := within(t, "Send", func() error { return from.Send(t.Context(), numbered(1)) }); err == nil {
+func (t trial) sendAfterClose() {
+	go func() { _, _ = t.to.Receive(t.Context()) }() // so that the other end can agree to close
+	_ = within(t.T, "Close", t.from.Close)
+	if err := within(t.T, "Send", func() error { return t.from.Send(t.Context(), numbered(1)) }); err == nil {
 		t.Fatal("Send after Close gave no error")
 	}
 }
 
 // sendToClosed: an end that is gone is noticed by Send too, in the end.
-func sendToClosed(t *testing.T, from, to signal.Signaler) {
-	go func() { _, _ = from.Receive(t.Context()) }() // so that this end can agree to close
-	_ = within(t, "Close", to.Close)
-	err := within(t, "Send", func() error {
+func (t trial) sendToClosed() {
+	go func() { _, _ = t.from.Receive(t.Context()) }() // so that this end can agree to close
+	_ = within(t.T, "Close", t.to.Close)
+	err := within(t.T, "Send", func() error {
 		for {
-			if err := from.Send(t.Context(), numbered(1)); err != nil {
+			if err := t.from.Send(t.Context(), numbered(1)); err != nil {
 				return err
 			}
 		}
@@ -134,78 +134,78 @@ func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error 
 	}
 }
 
-func backPressure(t *testing.T, from, to signal.Signaler) {
+func (t trial) backPressure() {
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := fill(ctx, t, from)
+	ended := fill(ctx, t.T, t.from)
 	for range 8 {
-		if m := receive(t, to); m.Type != signal.TypeOffer {
+		if m := receive(t.T, t.to); m.Type != signal.TypeOffer {
 			t.Fatalf("received %s", m.Type)
 		}
 	}
 	cancel()
-	_ = within(t, "Send", func() error { return <-ended }) // any error will do
+	_ = within(t.T, "Send", func() error { return <-ended }) // any error will do
 }
 
-func closeEndsBlockedSend(t *testing.T, from, _ signal.Signaler) {
-	ended := fill(t.Context(), t, from)
-	_ = within(t, "Close", from.Close) // the other end reads nothing, so it may well fail
-	if err := within(t, "Send", func() error { return <-ended }); err == nil {
+func (t trial) closeEndsBlockedSend() {
+	ended := fill(t.Context(), t.T, t.from)
+	_ = within(t.T, "Close", t.from.Close) // the other end reads nothing, so it may well fail
+	if err := within(t.T, "Send", func() error { return <-ended }); err == nil {
 		t.Fatal("Send gave no error")
 	}
 }
 
-func contextEndsReceive(t *testing.T, from, _ signal.Signaler) {
+func (t trial) contextEndsReceive() {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := from.Receive(ctx)
+		_, err := t.from.Receive(ctx)
 		ended <- err
 	}()
 	cancel()
-	if err := within(t, "Receive", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
+	if err := within(t.T, "Receive", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Receive: %v, want context.Canceled", err)
 	}
 }
 
-func contextEndsBlockedSend(t *testing.T, from, _ signal.Signaler) {
+func (t trial) contextEndsBlockedSend() {
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := fill(ctx, t, from)
+	ended := fill(ctx, t.T, t.from)
 	cancel()
-	if err := within(t, "Send", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
+	if err := within(t.T, "Send", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Send: %v, want context.Canceled", err)
 	}
 }
 
-func endedContext(t *testing.T, from, to signal.Signaler) {
+func (t trial) endedContext() {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := from.Send(ctx, numbered(1)); !errors.Is(err, context.Canceled) {
+	if err := t.from.Send(ctx, numbered(1)); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Send: %v, want context.Canceled", err)
 	}
-	if _, err := to.Receive(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := t.to.Receive(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Receive: %v, want context.Canceled", err)
 	}
 }
 
 // laterEndOfContext: the context bounds its call and not the connection.
-func laterEndOfContext(t *testing.T, from, to signal.Signaler) {
+func (t trial) laterEndOfContext() {
 	for n := range 20 {
-		send(t, from, numbered(n)) // both cancel their context when they return
-		if m := receive(t, to); m.ID != fmt.Sprint(n) {
+		send(t.T, t.from, numbered(n)) // both cancel their context when they return
+		if m := receive(t.T, t.to); m.ID != fmt.Sprint(n) {
 			t.Fatalf("received %s, want %d", m.ID, n)
 		}
 	}
 }
 
-func closeWith(t *testing.T, from, to signal.Signaler) {
-	if _, can := from.(interface{ CloseWith(*signal.Error) error }); !can {
+func (t trial) closeWith() {
+	if _, can := t.from.(interface{ CloseWith(*signal.Error) error }); !can {
 		t.Skip("this transport cannot say why it closes")
 	}
 	why := &signal.Error{Code: signal.CodeTooSlow}
-	send(t, from, numbered(1))
-	go func() { _ = signal.CloseWith(from, why) }() // may wait for the other end to read
-	receive(t, to)
-	if _, err := to.Receive(t.Context()); !errors.Is(err, why) {
+	send(t.T, t.from, numbered(1))
+	go func() { _ = signal.CloseWith(t.from, why) }() // may wait for the other end to read
+	receive(t.T, t.to)
+	if _, err := t.to.Receive(t.Context()); !errors.Is(err, why) {
 		t.Fatalf("Receive after CloseWith(%s): %v", why, err)
 	}
 }

@@ -7,25 +7,24 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 
 	"noom/signal"
 )
 
-func order(t *testing.T, from, to signal.Signaler) {
+func (t trial) order() {
 	const frames = 500
 	failed := make(chan error, 1)
 	go func() {
 		for n := range frames {
-			if err := from.Send(t.Context(), numbered(n)); err != nil {
-				failed <- fmt.Errorf("Send %d: %w", n, err)
+			if err := t.from.Send(t.Context(), numbered(n)); err != nil {
+				failed <- fmt.Errorf("send %d: %w", n, err)
 				return
 			}
 		}
 		failed <- nil
 	}()
 	for n := range frames {
-		if m := receive(t, to); m.ID != fmt.Sprint(n) {
+		if m := receive(t.T, t.to); m.ID != fmt.Sprint(n) {
 			t.Fatalf("received %s, want %d", m.ID, n)
 		}
 	}
@@ -35,7 +34,7 @@ func order(t *testing.T, from, to signal.Signaler) {
 }
 
 // wholeFrames sends frames of many sizes, up to the limit.
-func wholeFrames(t *testing.T, from, to signal.Signaler) {
+func (t trial) wholeFrames() {
 	for _, size := range []int{0, 1, 125, 126, 127, 4095, 4096, 4097, 32768, 65535, signal.MaxFrame} {
 		sent := pairFrame(size)
 		want, err := sent.Encode()
@@ -43,8 +42,8 @@ func wholeFrames(t *testing.T, from, to signal.Signaler) {
 			t.Fatal(err)
 		}
 		failed := make(chan error, 1)
-		go func() { failed <- from.Send(t.Context(), sent) }()
-		m := receive(t, to)
+		go func() { failed <- t.from.Send(t.Context(), sent) }()
+		m := receive(t.T, t.to)
 		got, err := m.Encode()
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("a frame of %d bytes came out as %d bytes (%v)", len(want), len(got), err)
@@ -56,55 +55,55 @@ func wholeFrames(t *testing.T, from, to signal.Signaler) {
 }
 
 // bodyBytes checks that a body is carried as it is, in any script.
-func bodyBytes(t *testing.T, from, to signal.Signaler) {
+func (t trial) bodyBytes() {
 	sent := pairFrame(0)
 	sent.Body = []byte("{ \"b\" : \"지우 👨‍👩‍👧 ünïcödé \u2028\",\t\"a\":1e0,\r\n \"\\u0000\":[ ] }\n\n")
-	send(t, from, sent)
-	if m := receive(t, to); !bytes.Equal(m.Body, sent.Body) {
+	send(t.T, t.from, sent)
+	if m := receive(t.T, t.to); !bytes.Equal(m.Body, sent.Body) {
 		t.Fatalf("body %q came out as %q", sent.Body, m.Body)
 	}
 }
 
-func tooBigToSend(t *testing.T, from, to signal.Signaler) {
-	err := from.Send(t.Context(), pairFrame(signal.MaxFrame+1))
+func (t trial) tooBigToSend() {
+	err := t.from.Send(t.Context(), pairFrame(signal.MaxFrame+1))
 	if !errors.Is(err, &signal.Error{Code: signal.CodeTooBig}) {
 		t.Fatalf("Send of a frame above the limit: %v, want %s", err, signal.CodeTooBig)
 	}
 	// Nothing was written, so the other end must not have noticed.
-	go func() { _ = from.Close() }() // was tested elsewhere
-	if _, err := to.Receive(t.Context()); errors.Is(err, &signal.Error{Code: signal.CodeTooBig}) {
+	go func() { _ = t.from.Close() }() // was tested elsewhere
+	if _, err := t.to.Receive(t.Context()); errors.Is(err, &signal.Error{Code: signal.CodeTooBig}) {
 		t.Fatal("a frame above the limit was written")
 	}
 }
 
-func validUntilNextReceive(t *testing.T, from, to signal.Signaler) {
+func (t trial) validUntilNextReceive() {
 	first := pairFrame(20_000)
 	want, err := first.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = from.Send(t.Context(), first) // Receive tells
-		_ = from.Send(t.Context(), numbered(2))
-		_ = from.Send(t.Context(), numbered(3))
+		_ = t.from.Send(t.Context(), first) // Receive tells
+		_ = t.from.Send(t.Context(), numbered(2))
+		_ = t.from.Send(t.Context(), numbered(3))
 	}()
-	m := receive(t, to)
+	m := receive(t.T, t.to)
 	frame, err := m.Encode()
 	if err != nil || !bytes.Equal(frame, want) {
 		t.Fatalf("received %.40q (%v)", frame, err)
 	}
-	receive(t, to)
-	if m := receive(t, to); m.ID != "3" {
+	receive(t.T, t.to)
+	if m := receive(t.T, t.to); m.ID != "3" {
 		t.Fatalf("received %s, want 3", m.ID)
 	}
 }
 
-func bothWaysAtOnce(t *testing.T, from, to signal.Signaler) {
+func (t trial) bothWaysAtOnce() {
 	const frames = 200
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var both sync.WaitGroup
-	for _, end := range []signal.Signaler{from, to} {
+	for _, end := range []signal.Signaler{t.from, t.to} {
 		both.Go(func() {
 			for n := range frames {
 				if err := end.Send(ctx, numbered(n)); err != nil {

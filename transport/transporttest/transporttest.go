@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,13 @@ import (
 // Pair are the two ends of one fresh connection. The suite closes both.
 type Pair struct {
 	Client, Server signal.Signaler
+}
+
+// A trial is one test on a connection, seen from the end that sends.
+type trial struct {
+	*testing.T
+
+	from, to signal.Signaler
 }
 
 // patience is how long anything may take that must happen.
@@ -37,45 +45,50 @@ func Run(t *testing.T, connect func(t *testing.T) Pair) {
 	t.Helper()
 	for _, test := range []struct {
 		name string
-		run  func(t *testing.T, from, to signal.Signaler)
+		run  func(trial)
 	}{
-		{"Order", order},
-		{"WholeFrames", wholeFrames},
-		{"BodyBytes", bodyBytes},
-		{"TooBigToSend", tooBigToSend},
-		{"ValidUntilNextReceive", validUntilNextReceive},
-		{"BothWaysAtOnce", bothWaysAtOnce},
-		{"CloseEndsOtherReceive", closeEndsOtherReceive},
-		{"CloseEndsOwnReceive", closeEndsOwnReceive},
-		{"CloseDeliversWhatWasSent", closeDeliversWhatWasSent},
-		{"CloseTwice", closeTwice},
-		{"SendAfterClose", sendAfterClose},
-		{"SendToClosed", sendToClosed},
-		{"BackPressure", backPressure},
-		{"CloseEndsBlockedSend", closeEndsBlockedSend},
-		{"ContextEndsReceive", contextEndsReceive},
-		{"ContextEndsBlockedSend", contextEndsBlockedSend},
-		{"EndedContext", endedContext},
-		{"LaterEndOfContext", laterEndOfContext},
-		{"CloseWith", closeWith},
+		{"Order", trial.order},
+		{"WholeFrames", trial.wholeFrames},
+		{"BodyBytes", trial.bodyBytes},
+		{"TooBigToSend", trial.tooBigToSend},
+		{"ValidUntilNextReceive", trial.validUntilNextReceive},
+		{"BothWaysAtOnce", trial.bothWaysAtOnce},
+		{"CloseEndsOtherReceive", trial.closeEndsOtherReceive},
+		{"CloseEndsOwnReceive", trial.closeEndsOwnReceive},
+		{"CloseDeliversWhatWasSent", trial.closeDeliversWhatWasSent},
+		{"CloseTwice", trial.closeTwice},
+		{"SendAfterClose", trial.sendAfterClose},
+		{"SendToClosed", trial.sendToClosed},
+		{"BackPressure", trial.backPressure},
+		{"CloseEndsBlockedSend", trial.closeEndsBlockedSend},
+		{"ContextEndsReceive", trial.contextEndsReceive},
+		{"ContextEndsBlockedSend", trial.contextEndsBlockedSend},
+		{"EndedContext", trial.endedContext},
+		{"LaterEndOfContext", trial.laterEndOfContext},
+		{"CloseWith", trial.closeWith},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, way := range []string{"ToServer", "ToClient"} {
 				t.Run(way, func(t *testing.T) {
 					pair := connect(t)
-					t.Cleanup(func() {
-						_ = pair.Client.Close() // was tested, or will be
-						_ = pair.Server.Close()
-					})
+					t.Cleanup(func() { closeBoth(pair) })
 					if way == "ToServer" {
-						test.run(t, pair.Client, pair.Server)
+						test.run(trial{t, pair.Client, pair.Server})
 					} else {
-						test.run(t, pair.Server, pair.Client)
+						test.run(trial{t, pair.Server, pair.Client})
 					}
 				})
 			}
 		})
 	}
+}
+
+// closeBoth closes at both ends at once, so that they can agree to.
+func closeBoth(pair Pair) {
+	var both sync.WaitGroup
+	both.Go(func() { _ = pair.Client.Close() }) // its error is for the tests of Close
+	both.Go(func() { _ = pair.Server.Close() })
+	both.Wait()
 }
 
 // Accepted is a hub that hands out the connections it is given, for transports

@@ -13,6 +13,7 @@ func TestTransport(t *testing.T) {
 	server := httptest.NewServer(ws.Handler(hub, nil))
 	t.Cleanup(server.Close)
 	transporttest.Run(t, func(t *testing.T) transporttest.Pair {
+		t.Helper()
 		return hub.Pair(t, ws.Dialer{URL: server.URL})
 	})
 }
