@@ -1,0 +1,66 @@
+package noom_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers says what each package may import beside the standard library. It is
+// the picture in ARCHITECTURE.md: imports point downwards only, and each big
+// dependency has its place. A name that ends in / stands for all below it.
+var layers = map[string][]string{
+	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "github.com/pion/", "golang.org/x/time/"},
+
+	"noom/internal/exchange":  {},
+	"noom/internal/negotiate": {},
+
+	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},
+	"noom/signal/hub": {"noom/signal", "golang.org/x/time/"},
+
+	"noom/transport/mem":           {"noom/signal"},
+	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "golang.org/x/net/idna"},
+	"noom/transport/transporttest": {"noom/signal"},
+
+	"noom/media":         {"github.com/pion/"},
+	"noom/media/capture": {"github.com/pion/", "noom/media"},
+
+	"noom/browser":              {},
+	"noom/internal/browsertest": {"github.com/chromedp/"},
+	"noom/examples/":            {"noom/", "github.com/pion/"},
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "capture", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg, imports := fields[0], fields[1:]
+		packages++
+		allowed, ok := layers[pkg]
+		if !ok && strings.HasPrefix(pkg, "noom/examples/") {
+			allowed, ok = layers["noom/examples/"], true
+		}
+		if !ok {
+			t.Errorf("%s is in no layer: add it to the table above and to ARCHITECTURE.md", pkg)
+		}
+		for _, path := range imports {
+			first, _, _ := strings.Cut(path, "/")
+			standard := first != "noom" && !strings.Contains(first, ".")
+			if !standard && path != "C" && !slices.ContainsFunc(allowed, func(a string) bool { return covers(a, path) }) {
+				t.Errorf("%s must not import %s", pkg, path)
+			}
+		}
+	}
+	if packages < len(layers)/2 {
+		t.Fatalf("go list found only %d packages", packages)
+	}
+}
+
+func covers(allowed, path string) bool {
+	return path == strings.TrimSuffix(allowed, "/") || strings.HasSuffix(allowed, "/") && strings.HasPrefix(path, allowed)
+}
