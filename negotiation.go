@@ -69,10 +69,14 @@ func (l *link) described(m exchange.Message) error {
 	} else {
 		actions = l.turn.Answered(in.ID)
 	}
-	return l.act(actions)
+	if err := l.act(actions); err != nil || len(l.waiting) == 0 {
+		return err
+	}
+	return l.act(l.turn.Need())
 }
 
-// act carries out what the turn machine decided.
+// act carries out what the turn machine decided. Until it has done so the
+// machine must be told nothing new: its messages would overtake these.
 func (l *link) act(actions []negotiate.Action) (err error) {
 	defer func() {
 		// pion parses what the network sent: a panic costs this link alone.
@@ -137,9 +141,6 @@ func (l *link) answer() error {
 		return err
 	}
 	l.applyTable(&in.Table)
-	if len(l.waiting) > 0 {
-		return l.act(l.turn.Need())
-	}
 	return nil
 }
 
