@@ -4,14 +4,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"io"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"noom/signal"
-	"noom/signal/hub"
-	"noom/transport/mem"
 )
 
 // A member of a hub under test.
@@ -52,7 +48,7 @@ func (m *member) send(f signal.Message) {
 }
 
 func (m *member) receive() (signal.Message, error) {
-	ctx, cancel := context.WithTimeout(m.tb.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(m.tb.Context(), time.Minute)
 	defer cancel()
 	return m.link.Receive(ctx)
 }
@@ -104,34 +100,46 @@ func join(tb testing.TB, d signal.Dialer, room, name string) *member {
 	return m
 }
 
-func TestTwoMembers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := mem.Dialer(hub.New(nil))
-		jiwoo := join(t, d, "데모", "지우")
-		bob := dial(t, d, "bob")
-		bob.askToJoin("데모", "bob")
+// prove answers a challenge as the member's key would.
+func (m *member) prove(endpoint, room string, challenge signal.Message) {
+	m.tb.Helper()
+	text := signal.ProofText(endpoint, room, m.session, challenge.Nonce)
+	m.send(signal.Message{Type: signal.TypeProof, Signature: ed25519.Sign(m.key, text)})
+}
 
-		joined := bob.expect(signal.TypeJoined)
-		if len(joined.Members) != 1 || joined.Members[0].Name != "지우" || joined.Self.ID != bob.id {
-			t.Fatalf("joined: %+v", joined)
-		}
-		welcome := jiwoo.expect(signal.TypeWelcome)
-		if welcome.Member.ID != bob.id || welcome.Member.Session != bob.session {
-			t.Fatalf("welcome: %+v", welcome.Member)
-		}
+// expectError receives an error frame with that code.
+func (m *member) expectError(code signal.Code, about signal.Type) {
+	m.tb.Helper()
+	if f := m.expect(signal.TypeError); f.Code != code || f.About != about {
+		m.tb.Fatalf("error %q about %q (%s), want %q about %q", f.Code, f.About, f.Error, code, about)
+	}
+}
 
-		bob.send(signal.Message{Type: signal.TypeChat, ID: "c1", Text: "안녕하세요"})
-		for _, m := range []*member{jiwoo, bob} {
-			if chat := m.expect(signal.TypeChat); chat.From != bob.id || chat.Text != "안녕하세요" || chat.ID != "c1" || chat.At == 0 {
-				t.Fatalf("chat: %+v", chat)
-			}
+// expectCut receives an error frame with that code, and then the end for that
+// reason.
+func (m *member) expectCut(code signal.Code, about signal.Type) {
+	m.tb.Helper()
+	m.expectError(code, about)
+	if err := m.expectEnd(); !errors.Is(err, &signal.Error{Code: code}) {
+		m.tb.Fatalf("the end: %v, want %s", err, code)
+	}
+}
+
+func (m *member) expectBye(from *member, reason signal.Reason) {
+	m.tb.Helper()
+	f := m.expect(signal.TypeBye)
+	if f.From != from.id || f.Session != from.session || f.Reason != reason {
+		m.tb.Fatalf("bye %+v, want %s of %s", f, reason, from.id)
+	}
+}
+
+// chat says something and checks that everyone hears it, the speaker too.
+func chat(id string, from *member, to ...*member) {
+	from.tb.Helper()
+	from.send(signal.Message{Type: signal.TypeChat, ID: id, Text: "안녕 " + id})
+	for _, m := range append(to, from) {
+		if f := m.expect(signal.TypeChat); f.From != from.id || f.ID != id || f.Text != "안녕 "+id || f.At == 0 {
+			from.tb.Fatalf("chat %+v", f)
 		}
-		bob.send(signal.Message{Type: signal.TypeBye})
-		if err := bob.expectEnd(); !errors.Is(err, io.EOF) {
-			t.Fatalf("end after bye: %v", err)
-		}
-		if bye := jiwoo.expect(signal.TypeBye); bye.From != bob.id || bye.Session != bob.session || bye.Reason != signal.ReasonLeft {
-			t.Fatalf("bye: %+v", bye)
-		}
-	})
+	}
 }

@@ -38,17 +38,15 @@ func (h *Hub) Rooms() []RoomInfo {
 // ends with ctx and when the hub is shut down.
 func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 	return func(yield func([]RoomInfo) bool) {
-		pace := time.NewTimer(0)
-		defer pace.Stop()
 		var last []RoomInfo // nil before the first
+		var given time.Time // when last was
 		for {
 			list, changed := h.rooms(true)
 			if last == nil || !slices.Equal(list, last) {
 				if !yield(slices.Clone(list)) {
 					return
 				}
-				last = list
-				pace.Reset(watchPace)
+				last, given = list, time.Now()
 			}
 			if changed == nil {
 				return
@@ -59,7 +57,7 @@ func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 				return
 			}
 			select {
-			case <-pace.C: // at once if the last list is old
+			case <-time.After(time.Until(given.Add(watchPace))): // at once if last is old
 			case <-ctx.Done():
 				return
 			}

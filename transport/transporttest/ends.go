@@ -115,7 +115,7 @@ func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error 
 	}()
 	quiet := time.NewTimer(patience)
 	for total := 0; ; {
-		quiet.Reset(300 * time.Millisecond)
+		quiet.Reset(150 * time.Millisecond)
 		select {
 		case n := <-sent:
 			if total += n; total > mostBuffered {
