@@ -18,7 +18,7 @@ import (
 //	fits(s *sender) bool             may s take over this leg?
 //	attach(s *sender)                from now on s flows through it, video from a key frame on
 //	detach()                         silence
-//	connected()                      to be called whenever the connection comes up: asks for a key frame
+//	connected()                      to be called whenever DTLS or, later, ICE comes up: asks for a key frame
 //	refused() bool                   after Bind: the peer does not know the codec
 //	readRTCP(rs *webrtc.RTPSender)   blocks until rs is stopped; run it in a goroutine
 type leg struct {
@@ -34,6 +34,7 @@ type leg struct {
 	payloadType uint8
 	refusal     bool
 
+	open   bool    // the connection has been up
 	sender *sender // nil: idle
 	run    *run    // what flows; nil: waits for a key frame
 	stitch stitch
@@ -48,13 +49,19 @@ func (l *leg) fits(s *sender) bool {
 	return carries(l.codec, s.codec.RTPCodecCapability) && carries(s.codec.RTPCodecCapability, l.codec)
 }
 
-// attach makes s flow through the leg from its next key frame on, which it asks for.
+// attach makes s flow through the leg from its next key frame on. It asks for
+// that one, unless nothing can flow yet: the request would only delay the one
+// that counts.
 func (l *leg) attach(s *sender) {
 	l.detach()
 	l.mu.Lock()
 	l.sender = s
+	open := l.open
 	l.mu.Unlock()
 	s.addLeg(l)
+	if open {
+		s.requestKeyframe()
+	}
 }
 
 // detach makes the leg silent.
@@ -78,8 +85,14 @@ func (l *leg) release(s *sender) {
 }
 
 // connected asks for a key frame: the connection came up, for the first time or
-// again. pion drops without a word what is written before DTLS is up.
-func (l *leg) connected() { l.requestKeyframe() }
+// again. It must not come before DTLS is up, until when pion drops without a
+// word what is written: the next request would have to wait.
+func (l *leg) connected() {
+	l.mu.Lock()
+	l.open = true
+	l.mu.Unlock()
+	l.requestKeyframe()
+}
 
 // refused reports whether the peer's answer had no place for the codec.
 func (l *leg) refused() bool {

@@ -135,7 +135,7 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "x", "y")
 		must(t, err)
 		s := publish(t, track)
-		_, early := boundLeg(t, s)
+		first, early := boundLeg(t, s)
 		var seq uint16
 		send := func(timestamp uint32, payload ...byte) {
 			seq++
@@ -143,9 +143,11 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 				Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: timestamp}, Payload: payload,
 			}))
 		}
+		first.connected()
+		<-s.current.requests
 		send(1, 0x67, 0x42, 0xe0)
-		_, late := boundLeg(t, s)
-		<-s.current.requests // of the first
+		second, late := boundLeg(t, s)
+		second.connected()
 		send(1, 0x65, 0x88, 0x84)
 		if a, b := len(early.headers()), len(late.headers()); a != 2 || b != 0 {
 			t.Errorf("%d and %d packets, want 2 and 0", a, b)
@@ -278,6 +280,19 @@ func TestLegRewritesHeaders(t *testing.T) {
 	}
 	if !packet.Extension || len(packet.CSRC) != len(before.CSRC) || packet.SSRC != 99 {
 		t.Error("the source's packet was changed")
+	}
+}
+
+// A packet of the run before, overtaken by a swap, must not turn the stream back.
+func TestLegDropsWhatWasOvertaken(t *testing.T) {
+	s := publish(t, newSampleCamera(t))
+	l, wire := boundLeg(t, s)
+	before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
+	for i, r := range []*run{before, after, before, after} {
+		l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, []byte{0x10, 0}, time.Now())
+	}
+	if n := len(wire.headers()); n != 3 {
+		t.Errorf("%d packets, want 3", n)
 	}
 }
 

@@ -261,9 +261,7 @@ func (s *sender) addLeg(l *leg) {
 	s.mu.Unlock()
 	if closed {
 		l.release(s)
-		return
 	}
-	s.requestKeyframe()
 }
 
 func (s *sender) removeLeg(l *leg) {

@@ -117,6 +117,39 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 	})
 }
 
+// A track that forwards what comes from elsewhere may jump when that starts
+// anew. It must not show.
+func TestSourceThatStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		track, err := webrtc.NewTrackLocalStaticRTP(opus, "x", "y")
+		must(t, err)
+		s := publish(t, track)
+		_, wire := boundLeg(t, s)
+		for _, start := range []struct {
+			seq       uint16
+			timestamp uint32
+		}{{40000, 7}, {3, 1 << 31}, {65000, 0}} {
+			for i := range uint16(10) {
+				must(t, track.WriteRTP(&rtp.Packet{
+					Header:  rtp.Header{Version: 2, SequenceNumber: start.seq + i, Timestamp: start.timestamp + 960*uint32(i)},
+					Payload: []byte{0xf8, 0xff, 0xfe},
+				}))
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+		headers := wire.headers()
+		if len(headers) != 30 {
+			t.Fatalf("%d packets, want 30", len(headers))
+		}
+		for i, h := range headers[1:] {
+			if h.SequenceNumber-headers[i].SequenceNumber != 1 || h.Timestamp-headers[i].Timestamp != 960 {
+				t.Errorf("packet %d: sequence number moves by %d, timestamp by %d", i+1,
+					h.SequenceNumber-headers[i].SequenceNumber, h.Timestamp-headers[i].Timestamp)
+			}
+		}
+	})
+}
+
 func TestMute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newMediaNet(t)
@@ -233,6 +266,9 @@ func TestSwapCalledOff(t *testing.T) {
 		must(t, s.ReplaceTrack(second))
 		must(t, s.ReplaceTrack(second))
 		must(t, s.ReplaceTrack(third))
+		if requests, _, _ := third.asked(); requests != 1 {
+			t.Errorf("the new source was asked %d times for a key frame", requests)
+		}
 		if _, binds, bound := second.asked(); binds != 1 || bound != 0 {
 			t.Errorf("second: bound %d times, %d left", binds, bound)
 		}
@@ -298,6 +334,9 @@ func TestClosedSender(t *testing.T) {
 		must(t, s.Close())
 		if closed != 1 {
 			t.Errorf("told %d times", closed)
+		}
+		if l.sender != nil {
+			t.Error("the leg still has its sender")
 		}
 		for _, c := range []*deviceCamera{source, pending} {
 			if _, _, bound := c.asked(); bound != 0 {

@@ -17,16 +17,19 @@ type run struct {
 	last uint16 // the highest sequence number so far
 }
 
-// A jump in a source's sequence numbers beyond maxJump is a restart of
-// whatever feeds it rather than loss, and is stitched like a swap. RFC 3550
-// appendix A.1 has the idea.
-const maxJump = 1000
+// A jump in a source's sequence numbers beyond these is a restart of whatever
+// feeds it rather than loss or disorder, and is stitched like a swap. The
+// numbers are those of RFC 3550 appendix A.1.
+const (
+	maxDropout  = 3000
+	maxMisorder = 100
+)
 
 // advance notes a packet's sequence number and reports false if it does not
 // belong to this run.
 func (r *run) advance(seq uint16) bool {
 	step := int16(seq - r.last)
-	if step > maxJump || step < -maxJump {
+	if step > maxDropout || step < -maxMisorder {
 		return false
 	}
 	if step > 0 {

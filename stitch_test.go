@@ -92,7 +92,15 @@ func TestRunEndsWithAJump(t *testing.T) {
 	for _, test := range []struct {
 		seq uint16
 		ok  bool
-	}{{65531, true}, {2, true}, {65531, true}, {maxJump, true}, {2*maxJump + 1, false}, {65535, false}, {maxJump + 1, true}} {
+	}{
+		{65531, true},
+		{2, true},
+		{65531, true},
+		{2 + maxDropout, true},
+		{3 + 2*maxDropout, false},
+		{1 + maxDropout - maxMisorder, false},
+		{2 + maxDropout - maxMisorder, true},
+	} {
 		if got := r.advance(test.seq); got != test.ok {
 			t.Errorf("%d: %v, want %v", test.seq, got, test.ok)
 		}

@@ -45,8 +45,8 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 		in := &inbound{}
 		track := newRemoteTrack("a", "camera", webrtc.RTPCodecTypeVideo, false)
 		in.assign(track)
-		got := make(chan error, 3)
-		for range 3 {
+		got := make(chan error, 4)
+		for range 4 {
 			go func() {
 				_, err := track.ReadRTP()
 				got <- err
@@ -65,8 +65,8 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 		}
 		track.close()
 		synctest.Wait()
-		errs := []error{<-got, <-got, <-got}
-		if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], io.EOF) {
+		errs := []error{<-got, <-got, <-got, <-got}
+		if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], io.EOF) || !errors.Is(errs[3], io.EOF) {
 			t.Errorf("readers got %v", errs)
 		}
 	})
