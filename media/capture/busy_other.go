@@ -1,0 +1,5 @@
+//go:build capture && cgo && !unix
+
+package capture
+
+func busyErrno(error) bool { return false }

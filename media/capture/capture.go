@@ -1,0 +1,143 @@
+// Package capture opens cameras and microphones as tracks, through
+// github.com/pion/mediadevices:
+//
+//	camera, err := capture.OpenCamera("", nil)
+//	if err != nil {
+//		return err // says which device, and what to do
+//	}
+//	defer camera.Close()
+//	_, err = room.Publish(ctx, camera, nil)
+//
+// # Building
+//
+// Devices need cgo. Without it, or without the build tag, everything here
+// compiles and returns [ErrNotBuilt]:
+//
+//	CGO_ENABLED=1 go build -tags capture        # gcc and g++; video as H264
+//	CGO_ENABLED=1 go build -tags capture,vpx    # libvpx-dev and pkg-config too; video as VP8
+//
+// Opus and H264 encoders come with mediadevices. Only programs that import
+// this package look for devices, and they do so when they start.
+//
+// # Devices
+//
+// [Devices] lists them. A label stays the same from run to run; a name is what
+// people call the device and need not be unique. A device can be open once at
+// a time, in one process. A microphone without a channel, such as the "null"
+// device of a machine without sound card, is none.
+package capture
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// Kind is camera or microphone.
+type Kind string
+
+// The kinds of device.
+const (
+	Camera     Kind = "camera"
+	Microphone Kind = "microphone"
+)
+
+// Device is one that can be opened.
+type Device struct {
+	Kind  Kind   `json:"kind"`
+	Label string `json:"label"` // the same from run to run
+	Name  string `json:"name"`  // for people; may be empty
+}
+
+// What can be wrong, to compare with errors.Is. ErrNotBuilt arrives as it is,
+// the others inside a [*DeviceError].
+var (
+	// ErrNotBuilt: the program has no device support in it.
+	ErrNotBuilt = errors.New("built without camera and microphone; build with CGO_ENABLED=1 and -tags capture (needs gcc and g++)")
+	// ErrNotFound: there is no such device, or none at all.
+	ErrNotFound = errors.New("not there")
+	// ErrBusy: the device is open already, here or in another program.
+	ErrBusy = errors.New("busy; close whatever else uses it")
+	// ErrForbidden: the operating system does not let this user have it.
+	ErrForbidden = errors.New("forbidden; on Linux the user must be in the group video or audio")
+	// ErrNoDriver: the device is there, but no driver gets anything out of it
+	// that can be encoded.
+	ErrNoDriver = errors.New("no driver for what it delivers")
+)
+
+// DeviceError says which device could not be used, and why.
+type DeviceError struct {
+	Kind  Kind
+	Label string // as asked for; empty: any
+	Err   error  // wraps ErrNotFound, ErrBusy, ErrForbidden or ErrNoDriver, or is the driver's own
+}
+
+func (e *DeviceError) Error() string {
+	if e.Label == "" {
+		return fmt.Sprintf("%s: %v", e.Kind, e.Err)
+	}
+	return fmt.Sprintf("%s %q: %v", e.Kind, e.Label, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *DeviceError) Unwrap() error { return e.Err }
+
+// CameraOptions says what is wanted of a camera; nil works. The mode of the
+// camera that comes nearest is used.
+type CameraOptions struct {
+	Width, Height int // pixels; 0: 640 and 480
+	FPS           int // frames a second; 0: 30
+	BitRate       int // bits a second, 50,000 to 20,000,000; 0: 1,000,000
+}
+
+// Devices lists what can be opened, sorted by kind and label. Where there is
+// nothing it returns nothing and no error.
+func Devices() ([]Device, error) { return devices() }
+
+// OpenCamera opens the camera with that label, or else that name; empty: the
+// first one. The picture is encoded as VP8 or H264, anew for each Bind.
+func OpenCamera(label string, o *CameraOptions) (*Track, error) {
+	want := CameraOptions{}
+	if o != nil {
+		want = *o
+	}
+	fill(&want.Width, 640)
+	fill(&want.Height, 480)
+	fill(&want.FPS, 30)
+	fill(&want.BitRate, 1_000_000)
+	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
+	return openCamera(label, want)
+}
+
+func fill(v *int, otherwise int) {
+	if *v <= 0 {
+		*v = otherwise
+	}
+}
+
+// OpenMicrophone opens the microphone with that label, or else that name;
+// empty: the default one. The sound is encoded as Opus.
+func OpenMicrophone(label string) (*Track, error) { return openMicrophone(label) }
+
+// Track is an open device. It is a [webrtc.TrackLocal], and its methods may be
+// called from anywhere at any time.
+type Track struct {
+	webrtc.TrackLocal
+	label string
+	close func() error
+	ended *ending
+}
+
+// Label returns the device's label.
+func (t *Track) Label() string { return t.label }
+
+// Close lets go of the device. It may be called twice.
+func (t *Track) Close() error { return t.close() }
+
+// Done is closed when the track is over: after Close, or because the device is
+// gone.
+func (t *Track) Done() <-chan struct{} { return t.ended.done }
+
+// Err says why the device ended by itself; nil while it has not, and after Close.
+func (t *Track) Err() error { return t.ended.reason() }

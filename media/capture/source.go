@@ -1,0 +1,55 @@
+//go:build capture && cgo
+
+package capture
+
+import (
+	"fmt"
+	"image"
+
+	"github.com/pion/mediadevices/pkg/driver"
+	"github.com/pion/mediadevices/pkg/io/audio"
+	"github.com/pion/mediadevices/pkg/io/video"
+	"github.com/pion/mediadevices/pkg/wave"
+)
+
+// driverSource closes a driver under the lock.
+type driverSource struct{ driver.Driver }
+
+func (s driverSource) Close() error {
+	drivers.Lock()
+	defer drivers.Unlock()
+	return s.Driver.Close()
+}
+
+type videoSource struct {
+	video.Reader
+	driverSource
+}
+
+type audioSource struct {
+	audio.Reader
+	driverSource
+}
+
+// Drivers panic on what they did not expect: a frame that is too short, a
+// device without a channel. That must cost the track and not the process.
+
+func safeVideo(r video.Reader) video.Reader {
+	return video.ReaderFunc(func() (picture image.Image, release func(), err error) {
+		defer recovered(&err, &release)
+		return r.Read()
+	})
+}
+
+func safeAudio(r audio.Reader) audio.Reader {
+	return audio.ReaderFunc(func() (chunk wave.Audio, release func(), err error) {
+		defer recovered(&err, &release)
+		return r.Read()
+	})
+}
+
+func recovered(err *error, release *func()) {
+	if p := recover(); p != nil {
+		*err, *release = fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p), func() {}
+	}
+}

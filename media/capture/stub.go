@@ -1,0 +1,9 @@
+//go:build !capture || !cgo
+
+package capture
+
+func devices() ([]Device, error) { return nil, ErrNotBuilt }
+
+func openCamera(string, CameraOptions) (*Track, error) { return nil, ErrNotBuilt }
+
+func openMicrophone(string) (*Track, error) { return nil, ErrNotBuilt }
