@@ -146,7 +146,7 @@ func TestSlowReaderInBytes(t *testing.T) {
 		for i := range offer.Body {
 			offer.Body[i] = 'x'
 		}
-		for range 16 + 1 + 9 { // the pipe's, the writer's and the queue's
+		for range 15 + 1 + 9 { // the pipe's beside a welcome, the writer's, and the queue's
 			a.send(offer)
 			synctest.Wait()
 		}
