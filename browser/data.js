@@ -20,7 +20,7 @@ export class DataStream {
 
   /** Whether a payload of that many bytes may be sent now. */
   hasCredit(size) {
-    return this.#unackedBytes + size <= MAX.unacked;
+    return this.#unackedBytes + size <= MAX.unacked && this.#unacked.length < MAX.unackedMessages;
   }
 
   /** Numbers a payload, up to MAX.data bytes, and returns its frame. */
@@ -54,7 +54,7 @@ export class DataStream {
     const size = bytes.length - 5;
     if (number !== this.#got + 1) return { violation: `data message ${number} after ${this.#got}` };
     if (size > MAX.data) return { violation: `a data message of ${size} bytes` };
-    if (this.#heldBytes + size > MAX.unacked) return { violation: 'data beyond its credit' };
+    if (this.#heldBytes + size > MAX.unacked || this.#held.length >= MAX.unackedMessages) return { violation: 'data beyond its credit' };
     this.#got = number;
     this.#held.push({ number, size });
     this.#heldBytes += size;

@@ -55,6 +55,7 @@ export class Signaling {
             const signature = await identity.sign(proofText(url.host, room, session, frame.nonce));
             socket.send(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
+            if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for somebody else');
             done = true;
             clearTimeout(timer);
             const signaling = new Signaling(socket, onFrame, onClose);

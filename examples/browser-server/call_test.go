@@ -52,16 +52,30 @@ const exposeRoom = `
 		}
 		return sum;
 	};
-	// The average colour of a video's picture.
-	window.colour = (video) => {
+	// The colour in the middle of a video's picture.
+	window.centre = (video) => {
 		const canvas = document.createElement('canvas');
-		canvas.width = canvas.height = 8;
+		canvas.width = video.videoWidth;
+		canvas.height = video.videoHeight;
 		const context = canvas.getContext('2d', { willReadFrequently: true });
-		context.drawImage(video, 0, 0, 8, 8);
-		const d = context.getImageData(0, 0, 8, 8).data;
-		const sum = [0, 0, 0];
-		for (let i = 0; i < d.length; i += 4) for (let c = 0; c < 3; c++) sum[c] += d[i + c];
-		return sum.map((v) => Math.round(v / 64));
+		context.drawImage(video, 0, 0);
+		return [...context.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data].slice(0, 3);
+	};
+	// Chromium's fake cameras are all green. This makes the one chosen with a
+	// device id a red one, so that a switch can be seen.
+	const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+	navigator.mediaDevices.getUserMedia = async (constraints) => {
+		const stream = await open(constraints);
+		if (!constraints.video?.deviceId) return stream;
+		stream.getTracks().forEach((track) => track.stop());
+		const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+		const context = canvas.getContext('2d');
+		let hue = 0;
+		setInterval(() => {
+			context.fillStyle = 'rgb(200 ' + (hue = (hue + 1) % 30) + ' 0)';
+			context.fillRect(0, 0, 640, 360);
+		}, 50);
+		return canvas.captureStream(20);
 	};
 	window.tiles = () => [...document.querySelectorAll('[data-member]')];
 	window.named = (name) => window.tiles().find((t) => t.querySelector('[data-name]').textContent === name);
@@ -90,7 +104,6 @@ func seesAndHears(t *testing.T, tab *browsertest.Tab, others int) {
 }
 
 func TestTwoTabs(t *testing.T) {
-	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")
@@ -100,4 +113,102 @@ func TestTwoTabs(t *testing.T) {
 	bob.Wait("the Korean name", `named('지우')`)
 	jiwoo.Wait("the English name", `named('bob')`)
 	jiwoo.Screenshot("two")
+
+	chats(bob, jiwoo)
+	renames(bob, jiwoo)
+	mutes(bob, jiwoo)
+	switchesCamera(t, bob, jiwoo)
+	leavesAndReturns(t, bob, jiwoo)
+	reloads(t, bob, jiwoo)
+}
+
+func chats(bob, jiwoo *browsertest.Tab) {
+	for _, text := range []string{"안녕하세요, 밥!", `<img src=x onerror="document.title='broken'">`, "\u202eabc\u202c <b>bold</b>"} {
+		bob.Fill("form#chat [name=text]", text)
+		bob.Click("form#chat button")
+		jiwoo.Wait("the message as text", fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent === 'bob' + %q`, text))
+		bob.Wait("one's own message", fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent === 'bob (you)' + %q`, text))
+	}
+	jiwoo.Wait("no markup came of it", `!document.querySelector('#messages img, #messages li b b')`)
+}
+
+func renames(bob, jiwoo *browsertest.Tab) {
+	bob.Fill("#rename [name=name]", "민준")
+	bob.Click("#rename button")
+	jiwoo.Wait("the new name", `named('민준') && !named('bob')`)
+}
+
+func mutes(bob, jiwoo *browsertest.Tab) {
+	const energy = `stat('inbound-rtp', 'audio', 'totalAudioEnergy')`
+	const rising = `(async () => {
+		const before = await ` + energy + `;
+		await new Promise((resolve) => setTimeout(resolve, 1500));
+		return (await ` + energy + `) - before;
+	})()`
+	bob.Click("#mute")
+	jiwoo.Wait("the mark", `'muted' in tiles()[0].dataset`)
+	jiwoo.Wait("silence", rising+`.then((d) => d < 1e-6)`)
+	bob.Click("#mute")
+	jiwoo.Wait("no mark", `!('muted' in tiles()[0].dataset)`)
+	jiwoo.Wait("sound", rising+`.then((d) => d > 1e-6)`)
+	bob.Click("#camera")
+	jiwoo.Wait("camera off", `tiles()[0].dataset.camera === 'off'`)
+	bob.Click("#camera")
+	jiwoo.Wait("camera on", `tiles()[0].dataset.camera === 'on'`)
+}
+
+func switchesCamera(t *testing.T, bob, jiwoo *browsertest.Tab) {
+	t.Helper()
+	jiwoo.Wait("a green picture", `(([r, g]) => g > 100 && r < 120)(centre(tiles()[0].querySelector('video')))`)
+	connections := browsertest.Eval[int](jiwoo, `connections.length`)
+	bob.Do(`{
+		const select = document.getElementById('cameras');
+		select.selectedIndex = 2;
+		select.dispatchEvent(new Event('change'));
+	}`)
+	jiwoo.Wait("a red picture", `(([r, g]) => r > 150 && g < 60)(centre(tiles()[0].querySelector('video')))`)
+	if now := browsertest.Eval[int](jiwoo, `connections.length`); now != connections {
+		t.Errorf("switching the camera took %d new connections", now-connections)
+	}
+}
+
+func leavesAndReturns(t *testing.T, bob, jiwoo *browsertest.Tab) {
+	t.Helper()
+	bob.Click("#leave")
+	jiwoo.Wait("an empty room", `tiles().length === 0`)
+	bob.Wait("the lobby, with the room in its list", `!document.getElementById('lobby').hidden && document.querySelector('#rooms [data-room="데모"]')`)
+	bob.Click(`#rooms [data-room="데모"]`) // the name is filled in
+	seesAndHears(t, bob, 1)
+	seesAndHears(t, jiwoo, 1)
+}
+
+func reloads(t *testing.T, bob, jiwoo *browsertest.Tab) {
+	t.Helper()
+	bob.Do(`location.reload()`)
+	bob.Wait("in the call again", `!document.getElementById('call').hidden && tiles().length === 1`)
+	seesAndHears(t, jiwoo, 1)
+}
+
+// A page that dies says no goodbye: its tile stays until its connection is dead.
+func TestCrashedTab(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t)
+	jiwoo := enter(t, b, server, "데모", "지우")
+	bob := enter(t, b, server, "데모", "bob")
+	seesAndHears(t, jiwoo, 1)
+	bob.Crash()
+	jiwoo.Wait("nobody", `tiles().length === 0`)
+}
+
+// A refused camera is no obstacle to a call.
+func TestReceiveOnly(t *testing.T) {
+	server := serveHere(t)
+	refusing := browsertest.Start(t, browsertest.Flag{Name: "use-fake-ui-for-media-stream"}, browsertest.Flag{Name: "deny-permission-prompts", Value: true}, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	giving := browsertest.Start(t)
+	viewer := enter(t, refusing, server, "데모", "민준")
+	viewer.Wait("what is the matter, in Korean", `document.getElementById('notice').textContent.includes('카메라')`)
+	bob := enter(t, giving, server, "데모", "bob")
+	seesAndHears(t, viewer, 1)
+	bob.Wait("a tile without a picture", `named('민준')?.dataset.camera === 'off' && named('민준').dataset.state === 'connected' && 'muted' in named('민준').dataset`)
+	viewer.Screenshot("receive-only")
 }

@@ -58,7 +58,7 @@ func Path(tb testing.TB) string {
 func Start(tb testing.TB, flags ...Flag) *Browser {
 	tb.Helper()
 	set := map[string]any{
-		"use-fake-device-for-media-stream": "device-count=4,fps=30",
+		"use-fake-device-for-media-stream": "device-count=4,fps=10",
 		"use-fake-ui-for-media-stream":     true,
 		"autoplay-policy":                  "no-user-gesture-required",
 		"lang":                             "en-US",
@@ -222,10 +222,10 @@ func (t *Tab) Click(selector string) {
 	t.act("click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// Type types into the element a CSS selector finds.
-func (t *Tab) Type(selector, text string) {
+// Fill puts text into the input a CSS selector finds, in place of what was there.
+func (t *Tab) Fill(selector, text string) {
 	t.tb.Helper()
-	t.act("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+	t.Do(fmt.Sprintf(`document.querySelector(%q).value = %q`, selector, text))
 }
 
 func (t *Tab) act(what string, action chromedp.Action[chromedp.Void]) {

@@ -86,9 +86,9 @@ function layOut() {
     const rows = Math.ceil(count / columns);
     const cellWidth = (width - GAP * (columns - 1)) / columns;
     const cellHeight = (height - GAP * (rows - 1)) / rows;
-    // A tile may be cropped from 16:9 to anything between 4:3 upright and 2:1.
+    // A picture may be cropped to anything between a square, or 3:4 where the window stands upright, and 2:1.
     const w = Math.min(cellWidth, cellHeight * 2);
-    const h = Math.min(cellHeight, cellWidth / 0.75);
+    const h = Math.min(cellHeight, width < height ? cellWidth / 0.75 : cellWidth);
     const shown = Math.min(w, h * SHAPE) * Math.min(h, w / SHAPE); // of a 16:9 picture, uncropped
     if (w * h + shown > best.area) best = { area: w * h + shown, w, h };
   }
