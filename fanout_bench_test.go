@@ -1,19 +1,25 @@
 package noom
 
 import (
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
-// devNull is a connection that costs nothing.
-type devNull struct{}
+// counter is a connection that costs nothing.
+type counter struct{ atomic.Int64 }
 
-func (devNull) WriteRTP(_ *rtp.Header, payload []byte) (int, error) { return 12 + len(payload), nil }
-func (devNull) Write(b []byte) (int, error)                         { return len(b), nil }
+func (c *counter) WriteRTP(_ *rtp.Header, payload []byte) (int, error) {
+	c.Add(1)
+	return 12 + len(payload), nil
+}
 
-// BenchmarkFanOut is one packet on its way to eight peers, without pion.
+func (c *counter) Write(b []byte) (int, error) { return len(b), nil }
+
+// BenchmarkFanOut is one packet on its way to eight peers, up to and without pion.
 func BenchmarkFanOut(b *testing.B) {
 	track, err := webrtc.NewTrackLocalStaticRTP(vp8, "x", "y")
 	if err != nil {
@@ -23,15 +29,23 @@ func BenchmarkFanOut(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for range 8 {
-		bindTo(b, legOf(s), devNull{})
+	const legs = 8
+	var arrived counter
+	for range legs {
+		bindTo(b, legOf(s), &arrived)
 	}
 	header := &rtp.Header{Version: 2}
 	payload := append([]byte{0x10, 0}, make([]byte, 1100)...)
+	var sent int64
 	b.ReportAllocs()
 	for b.Loop() {
 		header.SequenceNumber++
 		header.Timestamp += 3000
 		_, _ = s.current.WriteRTP(header, payload)
+		if sent++; sent%(videoQueue/2) == 0 { // no queue overflows
+			for arrived.Load() < legs*sent {
+				runtime.Gosched()
+			}
+		}
 	}
 }

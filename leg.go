@@ -3,6 +3,7 @@ package noom
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -28,8 +29,8 @@ type leg struct {
 
 	// No call leaves the leg while mu is held.
 	mu          sync.Mutex
-	bound       string                  // the id of the binding that counts
-	stream      webrtc.TrackLocalWriter // nil: not bound, or refused
+	bound       string        // the id of the binding that counts
+	queue       chan outgoing // what its pump writes; nil: not bound, or refused
 	ssrc        uint32
 	payloadType uint8
 	refusal     bool
@@ -38,6 +39,8 @@ type leg struct {
 	sender *sender // nil: idle
 	run    *run    // what flows; nil: waits for a key frame
 	stitch stitch
+
+	behind atomic.Bool // packets were left out because the queue was full
 }
 
 func newLeg(codec webrtc.RTPCodecCapability, streamID string) *leg {
@@ -101,47 +104,31 @@ func (l *leg) refused() bool {
 	return l.refusal
 }
 
-// write sends one packet of s, of run r, unless it may not flow: the leg has
-// another sender, is not bound, or still waits for a key frame. It keeps
-// neither header nor payload, and changes neither.
-func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, payload []byte, now time.Time) {
+// write queues one packet of s, of run r, unless it may not flow: the leg has
+// another sender, is not bound, or still waits for a key frame. It never waits.
+// If the queue is full the packet and all up to a key frame are left out.
+func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, p *parcel, now time.Time) {
 	l.mu.Lock()
-	if l.sender != s || l.stream == nil || !l.follow(r, keyframe, header, now) {
-		l.mu.Unlock()
+	defer l.mu.Unlock()
+	if l.sender != s || l.queue == nil {
+		return
+	}
+	if len(l.queue) == cap(l.queue) {
+		l.run = nil
+		l.behind.Store(true)
+		return
+	}
+	if !l.follow(r, keyframe, header, now) {
 		return
 	}
 	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
-	stream, ssrc, payloadType := l.stream, l.ssrc, l.payloadType
-	l.mu.Unlock()
 	if !ok {
 		return
 	}
-
-	out := headers.Get().(*rtp.Header)
-	*out = rtp.Header{
-		Version:        2,
-		Marker:         header.Marker,
-		PayloadType:    payloadType,
-		SequenceNumber: seq,
-		Timestamp:      timestamp,
-		SSRC:           ssrc,
-		CSRC:           header.CSRC,
-		// Only both together mean something; pion trips over one alone.
-		Padding: header.Padding && header.PaddingSize > 0,
-	}
-	if out.Padding {
-		out.PaddingSize = header.PaddingSize
-	}
-	// An error says that this connection is closed, which others look after.
-	n, err := stream.WriteRTP(out, payload)
-	headers.Put(out)
-	if n == 0 && err == nil {
-		l.stall(r)
-	}
+	p.hold()
+	// There is room, for only write sends here.
+	l.queue <- outgoing{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
 }
-
-// headers are those handed to pion, which copies what it keeps.
-var headers = sync.Pool{New: func() any { return new(rtp.Header) }}
 
 // follow makes r the run that flows and reports whether the packet may pass.
 // It needs l.mu.
@@ -159,16 +146,6 @@ func (l *leg) follow(r *run, keyframe bool, header *rtp.Header, now time.Time) b
 	}
 	l.run = r
 	return true
-}
-
-// stall notes that pion took a packet of r and threw it away: the connection is
-// not up yet, and what gets through first must be a key frame again.
-func (l *leg) stall(r *run) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.run == r {
-		l.run = nil
-	}
 }
 
 // readRTCP turns the peer's PLI and FIR into key-frame requests until rs stops.
@@ -211,8 +188,14 @@ func (l *leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	l.mu.Lock()
 	l.refusal = !ok
 	l.bound = ctx.ID()
+	l.closeQueue()
 	if ok {
-		l.stream = ctx.WriteStream()
+		size := videoQueue
+		if l.Kind() == webrtc.RTPCodecTypeAudio {
+			size = audioQueue
+		}
+		l.queue = make(chan outgoing, size)
+		go l.pump(ctx.WriteStream(), l.queue)
 		l.ssrc = uint32(ctx.SSRC())
 		l.payloadType = uint8(format.PayloadType)
 	}
@@ -249,9 +232,17 @@ func (l *leg) Unbind(ctx webrtc.TrackLocalContext) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.bound == ctx.ID() {
-		l.stream, l.run = nil, nil
+		l.closeQueue()
 	}
 	return nil
+}
+
+// closeQueue ends the pump. It needs l.mu.
+func (l *leg) closeQueue() {
+	if l.queue != nil {
+		close(l.queue)
+	}
+	l.queue, l.run = nil, nil
 }
 
 // ID implements webrtc.TrackLocal: the track's part of a=msid.

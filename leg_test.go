@@ -20,9 +20,14 @@ type wireTap struct {
 	got  []rtp.Header
 	err  error // to return
 	down bool  // DTLS is not up: pion takes packets and drops them
+
+	slow chan struct{} // if not nil, each packet waits for an element
 }
 
 func (w *wireTap) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
+	if w.slow != nil {
+		<-w.slow
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil || w.down {
@@ -34,7 +39,9 @@ func (w *wireTap) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 
 func (w *wireTap) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
+// headers needs a bubble, to wait for what is queued.
 func (w *wireTap) headers() []rtp.Header {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.got)
@@ -55,6 +62,7 @@ func (b binding) RTCPReader() interceptor.RTCPReader           { return nil }
 
 func bindTo(tb testing.TB, l *leg, w webrtc.TrackLocalWriter) {
 	tb.Helper()
+	tb.Cleanup(func() { _ = l.Unbind(binding{}) })
 	if _, err := l.Bind(binding{stream: w, codecs: codecsFor(l.Kind())}); err != nil {
 		tb.Fatal(err)
 	}
@@ -245,55 +253,97 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 	})
 }
 
-func TestLegRewritesHeaders(t *testing.T) {
-	track, err := webrtc.NewTrackLocalStaticRTP(vp8, "x", "y")
-	must(t, err)
-	s := publish(t, track)
-	_, wire := boundLeg(t, s)
-	packet := &rtp.Packet{
-		Header: rtp.Header{
-			Version: 2, Marker: true, PayloadType: 77, SequenceNumber: 65535, Timestamp: 1<<32 - 1, SSRC: 99,
-			CSRC: []uint32{5}, Padding: true, PaddingSize: 7,
-		},
-		Payload: []byte{0x10, 0, 0},
-	}
-	must(t, packet.SetExtension(3, []byte{1}))
-	before := packet.Clone()
-	must(t, track.WriteRTP(packet))
-	packet.SequenceNumber, packet.Timestamp = 0, 0
-	packet.Header.PaddingSize = 0 // a padding bit without padding
-	must(t, track.WriteRTP(packet))
+// A connection that takes nothing for a while costs its own peer some frames,
+// and nobody else any.
+func TestSlowLegStopsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newDeviceCamera()
+		s := publish(t, source)
+		_, good := boundLeg(t, s)
+		l, slow := boundLeg(t, s)
+		slow.slow = make(chan struct{})
+		l.connected()
+		var number uint32
+		show(t, source, &number, videoQueue/3+50, true)
+		if n := len(good.headers()); n != videoQueue/3*3+150 {
+			t.Errorf("the good leg got %d packets", n)
+		}
+		before, _, _ := source.asked()
+		close(slow.slow)
+		if after, _, _ := source.asked(); after != before+1 {
+			t.Errorf("asked %d times for a key frame", after-before)
+		}
+		show(t, source, &number, 2, false)
+		headers := slow.headers()
+		if n := len(headers); n != videoQueue+1 {
+			t.Errorf("the slow leg got %d packets, want %d", n, videoQueue+1)
+		}
+		show(t, source, &number, 2, true)
+		headers = slow.headers()
+		if n := len(headers); n != videoQueue+7 {
+			t.Errorf("the slow leg got %d packets, want %d", n, videoQueue+7)
+		}
+		for i, h := range headers[1:] {
+			if h.SequenceNumber != headers[i].SequenceNumber+1 {
+				t.Errorf("packet %d: sequence number moves by %d", i+1, h.SequenceNumber-headers[i].SequenceNumber)
+			}
+		}
+	})
+}
 
-	got := wire.headers()
-	if len(got) != 2 {
-		t.Fatalf("%d packets, want 2", len(got))
-	}
-	if h := got[0]; h.PayloadType != 96 || h.SSRC != 4711 || h.Extension || len(h.Extensions) != 0 ||
-		!h.Marker || !h.Padding || h.PaddingSize != 7 || !slices.Equal(h.CSRC, []uint32{5}) {
-		t.Errorf("header %+v", h)
-	}
-	if h := got[1]; h.Padding || h.PaddingSize != 0 {
-		t.Errorf("padding without size: %+v", h)
-	}
-	if got[1].SequenceNumber-got[0].SequenceNumber != 1 || got[1].Timestamp-got[0].Timestamp != 1 {
-		t.Error("the seam at the wrap shows")
-	}
-	if !packet.Extension || len(packet.CSRC) != len(before.CSRC) || packet.SSRC != 99 {
-		t.Error("the source's packet was changed")
-	}
+func TestLegRewritesHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		track, err := webrtc.NewTrackLocalStaticRTP(vp8, "x", "y")
+		must(t, err)
+		s := publish(t, track)
+		_, wire := boundLeg(t, s)
+		packet := &rtp.Packet{
+			Header: rtp.Header{
+				Version: 2, Marker: true, PayloadType: 77, SequenceNumber: 65535, Timestamp: 1<<32 - 1, SSRC: 99,
+				CSRC: []uint32{5}, Padding: true, PaddingSize: 7,
+			},
+			Payload: []byte{0x10, 0, 0},
+		}
+		must(t, packet.SetExtension(3, []byte{1}))
+		before := packet.Clone()
+		must(t, track.WriteRTP(packet))
+		packet.SequenceNumber, packet.Timestamp = 0, 0
+		packet.Header.PaddingSize = 0 // a padding bit without padding
+		must(t, track.WriteRTP(packet))
+
+		got := wire.headers()
+		if len(got) != 2 {
+			t.Fatalf("%d packets, want 2", len(got))
+		}
+		if h := got[0]; h.PayloadType != 96 || h.SSRC != 4711 || h.Extension || len(h.Extensions) != 0 ||
+			!h.Marker || !h.Padding || h.PaddingSize != 7 || !slices.Equal(h.CSRC, []uint32{5}) {
+			t.Errorf("header %+v", h)
+		}
+		if h := got[1]; h.Padding || h.PaddingSize != 0 {
+			t.Errorf("padding without size: %+v", h)
+		}
+		if got[1].SequenceNumber-got[0].SequenceNumber != 1 || got[1].Timestamp-got[0].Timestamp != 1 {
+			t.Error("the seam at the wrap shows")
+		}
+		if !packet.Extension || len(packet.CSRC) != len(before.CSRC) || packet.SSRC != 99 {
+			t.Error("the source's packet was changed")
+		}
+	})
 }
 
 // A packet of the run before, overtaken by a swap, must not turn the stream back.
 func TestLegDropsWhatWasOvertaken(t *testing.T) {
-	s := publish(t, newSampleCamera(t))
-	l, wire := boundLeg(t, s)
-	before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
-	for i, r := range []*run{before, after, before, after} {
-		l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, []byte{0x10, 0}, time.Now())
-	}
-	if n := len(wire.headers()); n != 3 {
-		t.Errorf("%d packets, want 3", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := publish(t, newSampleCamera(t))
+		l, wire := boundLeg(t, s)
+		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
+		for i, r := range []*run{before, after, before, after} {
+			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, wrap([]byte{0x10, 0}), time.Now())
+		}
+		if n := len(wire.headers()); n != 3 {
+			t.Errorf("%d packets, want 3", n)
+		}
+	})
 }
 
 func TestLegChoosesItsFormat(t *testing.T) {
@@ -324,46 +374,49 @@ func TestLegChoosesItsFormat(t *testing.T) {
 		if err != nil || got.PayloadType != test.want || l.refused() != test.refused {
 			t.Errorf("%s: payload type %d, refused %v, %v", name, got.PayloadType, l.refused(), err)
 		}
+		must(t, l.Unbind(binding{}))
 	}
 }
 
 // Many goroutines write while legs come and go and the source is swapped; what
 // a leg gets must be one stream all the same. It is for the race detector.
 func TestWritersLegsAndSwapsAtOnce(t *testing.T) {
-	first, second := newRTPCamera(t), newRTPCamera(t)
-	s := publish(t, first)
-	_, wire := boundLeg(t, s)
-	var wg sync.WaitGroup
-	for i, c := range []rtpCamera{first, second, first, second} {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := newRTPCamera(t), newRTPCamera(t)
+		s := publish(t, first)
+		_, wire := boundLeg(t, s)
+		var wg sync.WaitGroup
+		for i, c := range []rtpCamera{first, second, first, second} {
+			wg.Go(func() {
+				for n := range uint16(500) {
+					_ = c.WriteRTP(&rtp.Packet{
+						Header:  rtp.Header{Version: 2, SequenceNumber: 1000*uint16(i) + n, Timestamp: uint32(n)},
+						Payload: []byte{0x10, 0, 0},
+					})
+				}
+			})
+		}
 		wg.Go(func() {
-			for n := range uint16(500) {
-				_ = c.WriteRTP(&rtp.Packet{
-					Header:  rtp.Header{Version: 2, SequenceNumber: 1000*uint16(i) + n, Timestamp: uint32(n)},
-					Payload: []byte{0x10, 0, 0},
-				})
+			for i := range 50 {
+				_ = s.ReplaceTrack([]webrtc.TrackLocal{second, first, nil}[i%3])
+				_ = s.SetMuted(i%7 == 0)
+				s.requestKeyframe()
 			}
 		})
-	}
-	wg.Go(func() {
-		for i := range 50 {
-			_ = s.ReplaceTrack([]webrtc.TrackLocal{second, first, nil}[i%3])
-			_ = s.SetMuted(i%7 == 0)
-			s.requestKeyframe()
+		wg.Go(func() {
+			for range 50 {
+				l, _ := boundLeg(t, s)
+				l.connected()
+				l.detach()
+			}
+		})
+		wg.Wait()
+		seen := map[uint16]bool{}
+		for _, h := range wire.headers() {
+			if seen[h.SequenceNumber] {
+				t.Fatalf("sequence number %d was sent twice", h.SequenceNumber)
+			}
+			seen[h.SequenceNumber] = true
 		}
 	})
-	wg.Go(func() {
-		for range 50 {
-			l, _ := boundLeg(t, s)
-			l.connected()
-			l.detach()
-		}
-	})
-	wg.Wait()
-	seen := map[uint16]bool{}
-	for _, h := range wire.headers() {
-		if seen[h.SequenceNumber] {
-			t.Fatalf("sequence number %d was sent twice", h.SequenceNumber)
-		}
-		seen[h.SequenceNumber] = true
-	}
 }

@@ -306,13 +306,14 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	if keyframe {
 		from.keyframeSent()
 	}
-	if r == nil {
+	if r == nil || len(legs) == 0 {
 		return
 	}
-	now := time.Now()
+	now, p := time.Now(), wrap(payload)
 	for _, l := range legs {
-		l.write(s, r, keyframe, header, payload, now)
+		l.write(s, r, keyframe, header, p, now)
 	}
+	p.release()
 }
 
 // startsKeyframe reports whether a packet is the first of a key frame. An H.264
