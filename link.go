@@ -213,11 +213,12 @@ func (l *link) expect() {
 	})
 }
 
-// hubLost tells that the hub has lost the member. Its connection may live.
+// hubLost tells that the hub has lost the member. Its connection may live, or
+// come to life yet; if it does neither, fail drops the peer.
 func (l *link) hubLost() {
 	l.mail.post(func() {
 		l.lost = true
-		if l.conn == nil || !l.wasUp || l.broken {
+		if l.conn == nil || l.broken {
 			l.room.drop(l)
 		}
 	})

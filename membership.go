@@ -61,18 +61,26 @@ type room struct {
 // Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
 func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
 	r, err := newRoom(d, signal.CleanName(name), cfg)
+	if err == nil {
+		err = r.start(ctx)
+	}
 	if err != nil {
 		return nil, &JoinError{Room: name, Err: err}
 	}
+	return r, nil
+}
+
+// start enters the room and sets its goroutines going.
+func (r *room) start(ctx context.Context) error {
 	s, joined, err := r.enter(ctx)
 	if err != nil {
 		r.cancel()
 		closeAll(r.senders)
-		return nil, &JoinError{Room: name, Err: err}
+		return err
 	}
 	r.background(r.run)
 	r.background(func() { r.stayConnected(s, joined) })
-	return r, nil
+	return nil
 }
 
 func newRoom(d Dialer, name string, cfg *Config) (*room, error) {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
@@ -301,20 +301,25 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
 		until(t, a, connected)
 		until(t, b, connected)
-		// b dies: its hub connection ends and its host falls silent.
+		// b dies: its host falls silent, then the hub misses it.
+		p, _ := a.Peer(b.Self().ID)
+		cut := time.Now()
+		w.router.AddChunkFilter(func(vnet.Chunk) bool { return false })
+		time.Sleep(time.Second)
 		dead := b.(*room)
 		dead.leaving.Store(true)
-		p, _ := b.Peer(a.Self().ID)
-		pc := p.Connection()
 		dead.cancel()
-		_ = pc.Close()
-		start := time.Now()
-		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonLost {
+		time.Sleep(time.Second)
+		if p.State() != PeerConnected {
+			t.Fatalf("%s as soon as the hub lost it", p.State())
+		}
+		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonLost || len(a.Peers()) != 0 {
 			t.Fatalf("got %+v", e)
 		}
-		t.Logf("dropped after %v", time.Since(start))
+		if d := time.Since(cut); d > 20*time.Second {
+			t.Errorf("dropped after %v", d)
+		}
 		w.rooms = slices.DeleteFunc(w.rooms, func(r Room) bool { return r == b })
 		_ = b.Leave(t.Context())
-		synctest.Wait()
 	})
 }

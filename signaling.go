@@ -23,11 +23,11 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 	if err != nil {
 		return nil, joined, err
 	}
-	defer func() {
+	defer func(dialled Signaler) {
 		if err != nil {
-			_ = s.Close()
+			_ = dialled.Close()
 		}
-	}()
+	}(s)
 	r.mu.Lock()
 	name := r.nickname
 	r.mu.Unlock()
@@ -79,14 +79,19 @@ func final(err error) bool {
 // stayConnected keeps the room at a hub until it ends, beginning with s.
 func (r *room) stayConnected(s Signaler, joined signal.Message) {
 	defer close(r.hubGone)
+	pause := firstRedial
 	for {
+		since := time.Now()
 		err := r.converse(s, joined)
 		if r.ctx.Err() != nil || r.leaving.Load() {
 			return
 		}
 		r.log.Info("signaling lost", "error", err)
 		r.events.add(SignalingLost{Err: err})
-		if s, joined, err = r.redial(); err != nil {
+		if time.Since(since) > calmAfter {
+			pause = firstRedial
+		}
+		if s, joined, err = r.redial(&pause); err != nil {
 			if r.ctx.Err() == nil {
 				r.finish(context.Background(), &JoinError{Room: r.name, Err: err})
 			}
@@ -96,9 +101,11 @@ func (r *room) stayConnected(s Signaler, joined signal.Message) {
 }
 
 // redial tries until it is back, the room ends, or the hub says no for good.
-func (r *room) redial() (Signaler, signal.Message, error) {
-	for pause := firstRedial; ; pause = min(2*pause, r.cfg.RedialMax) {
-		jittered := pause/2 + rand.N(pause/2+1)
+// pause grows with each try, and over connections that break at once.
+func (r *room) redial(pause *time.Duration) (Signaler, signal.Message, error) {
+	for {
+		jittered := *pause/2 + rand.N(*pause/2+1)
+		*pause = min(2**pause, r.cfg.RedialMax)
 		select {
 		case <-time.After(jittered):
 		case <-r.ctx.Done():

@@ -1,0 +1,133 @@
+package noom
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"noom/signal"
+)
+
+// mallory is a member that speaks the protocol by hand and signs what it says.
+type mallory struct {
+	t       *testing.T
+	id      Identity
+	session string
+	line    Signaler
+	victim  Member
+	epoch   signal.Epoch
+	seq     int64
+}
+
+func newMallory(t *testing.T, w *world, room, victim string) *mallory {
+	t.Helper()
+	m := &mallory{t: t, id: NewIdentity(), session: signal.NewSession()}
+	var err error
+	if m.line, err = w.dialer.Dial(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	join := signal.Message{Type: signal.TypeJoin, Room: room, Name: "mallory", Key: m.id.publicKey(), Session: m.session}
+	if err := m.line.Send(t.Context(), join); err != nil {
+		t.Fatal(err)
+	}
+	joined, err := m.line.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range joined.Members {
+		if o.Name == victim {
+			m.victim = o
+		}
+	}
+	m.epoch = signal.Epoch{Number: 2, By: m.id.ID()}
+	go func() { // reads and forgets
+		for err == nil {
+			_, err = m.line.Receive(context.Background())
+		}
+	}()
+	return m
+}
+
+// say sends a frame that is signed and in sequence.
+func (m *mallory) say(room string, typ signal.Type, body string) {
+	m.t.Helper()
+	m.seq++
+	f := signal.Message{
+		Type: typ, To: m.victim.ID, Sessions: [2]string{m.session, m.victim.Session}, Epoch: m.epoch, Seq: m.seq,
+	}
+	if body != "" {
+		f.Body = []byte(body)
+	}
+	f.Signature = m.id.sign(signal.PairText(&f, room, m.id.ID()))
+	if err := m.line.Send(m.t.Context(), f); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// TestHostileMember: whatever one member sends, properly signed, costs its own
+// link alone.
+func TestHostileMember(t *testing.T) {
+	const head = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+	offer := func(sdp string) string {
+		b, err := signal.EncodeBody(&signal.Description{ID: 1, SDP: sdp})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for name, attack := range map[string]func(m *mallory){
+		"offer without sections": func(m *mallory) { m.say("r", signal.TypeOffer, offer(head)) },
+		"offer that is no SDP":   func(m *mallory) { m.say("r", signal.TypeOffer, offer("hello")) },
+		"offer without ICE": func(m *mallory) {
+			m.say("r", signal.TypeOffer, offer(head+"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"))
+		},
+		"offer with a thousand":  func(m *mallory) { m.say("r", signal.TypeOffer, offer(head+strings.Repeat("m=audio 9 X 0\r\n", 1000))) },
+		"offer that is no JSON":  func(m *mallory) { m.say("r", signal.TypeOffer, "{") },
+		"offer with a key twice": func(m *mallory) { m.say("r", signal.TypeOffer, `{"id":1,"id":2,"sdp":"x","table":{}}`) },
+		"answer to nothing":      func(m *mallory) { m.say("r", signal.TypeAnswer, offer(head)) },
+		"grant of nothing":       func(m *mallory) { m.say("r", signal.TypeGrant, "") },
+		"candidates before all":  func(m *mallory) { m.say("r", signal.TypeCandidates, `{"ufrag":"x","candidates":[{"candidate":"x"}]}`) },
+		"table with a bad kind": func(m *mallory) {
+			m.say("r", signal.TypeTable, `{"table":{"version":1,"tracks":{"0":{"id":"a","name":"","kind":"smell"}}}}`)
+		},
+		"table of tracks on no section": func(m *mallory) {
+			m.say("r", signal.TypeTable, `{"table":{"version":1,"tracks":{"7":{"id":"a","name":"유령","kind":"video"}}}}`)
+		},
+		"an epoch for each frame": func(m *mallory) {
+			for n := range int64(40) {
+				m.epoch.Number, m.seq = n+2, 0
+				m.say("r", signal.TypeAsk, "")
+			}
+		},
+		"asks without end": func(m *mallory) {
+			for range 40 {
+				m.say("r", signal.TypeAsk, "")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+				a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+				until(t, a, connected)
+				until(t, b, connected)
+				p, _ := a.Peer(b.Self().ID)
+				before := p.Connection()
+				m := newMallory(t, w, "r", "a")
+				defer m.line.Close()
+				attack(m)
+				time.Sleep(5 * time.Second)
+				if err := p.Send(t.Context(), []byte("hello")); err != nil {
+					t.Fatal(err)
+				}
+				until[DataReceived](t, b, nil)
+				if p.Connection() != before || p.State() != PeerConnected {
+					t.Fatal("the call next to it was disturbed")
+				}
+				if l, ok := a.Peer(m.id.ID()); !ok || l.State() == PeerConnected {
+					t.Fatal("mallory is connected, or lost")
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,394 @@
+package noom
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+	"noom/transport/mem"
+)
+
+func TestJoinRefusesBadInput(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		for name, try := range map[string]struct {
+			room string
+			cfg  *Config
+			code signal.Code
+		}{
+			"no room name":     {"", nil, signal.CodeBadRoom},
+			"room of 10 kB":    {strings.Repeat("방", 3400), nil, signal.CodeBadRoom},
+			"name of 10 kB":    {"r", &Config{Name: strings.Repeat("x", 10_000)}, signal.CodeBadName},
+			"bidi in a name":   {"r", &Config{Name: "a\u202eb"}, signal.CodeBadName},
+			"invalid UTF-8":    {"r", &Config{Name: "\xff"}, signal.CodeBadName},
+			"huge token":       {"r", &Config{Token: strings.Repeat("x", 5000)}, ""},
+			"tiny event queue": {"r", &Config{EventBuffer: 1}, ""},
+			"short timeout":    {"r", &Config{ConnectTimeout: time.Millisecond}, ""},
+			"no track":         {"r", &Config{Tracks: []LocalTrack{{Name: "x"}}}, ""},
+		} {
+			_, err := Join(t.Context(), w.dialer, try.room, try.cfg)
+			var join *JoinError
+			if !errors.As(err, &join) || try.code != "" && !errors.Is(err, &signal.Error{Code: try.code}) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := Join(t.Context(), nil, "r", nil); err == nil {
+			t.Error("joined without a Dialer")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Join(ctx, w.dialer, "r", nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("with a context that has ended: %v", err)
+		}
+		silent := signal.DialerFunc(func(context.Context) (signal.Signaler, error) {
+			client, _ := mem.Pipe()
+			return client, nil
+		})
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := Join(ctx, silent, "r", nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("at a silent hub: %v", err)
+		}
+	})
+}
+
+// TestNames: what a person types in decomposed form is the same room and name.
+func TestNames(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		const decomposed = "\u1103\u1166\u1106\u1169" // 데모
+		a, b := w.join("데모", " 지우 ", nil), w.join(decomposed, "bob", nil)
+		e := until[PeerJoined](t, b, nil)
+		if !e.Existing || e.Peer.ID() != a.Self().ID || e.Peer.Name() != "지우" || b.Name() != "데모" {
+			t.Fatalf("got %+v in %q", e, b.Name())
+		}
+		if e := until[PeerJoined](t, a, nil); e.Existing || e.Peer.Member().ID != b.Self().ID {
+			t.Fatalf("got %+v", e)
+		}
+	})
+}
+
+func TestSameIdentityReplaces(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		id := NewIdentity()
+		old := w.join("r", "old", &Config{Identity: id})
+		other := w.join("r", "other", nil)
+		until(t, other, connected)
+		again := w.join("r", "new", &Config{Identity: id})
+		if e := until[Closed](t, old, nil); !errors.Is(e.Err, ErrReplaced) || !errors.Is(old.Err(), ErrReplaced) {
+			t.Fatalf("the old one closed with %v", e.Err)
+		}
+		until(t, again, connected)
+		until[PeerLeft](t, other, nil)
+		until(t, other, connected)
+		if peers := other.Peers(); len(peers) != 1 || peers[0].ID() != id.ID() || peers[0].Name() != "new" {
+			t.Fatalf("other sees %v", peers)
+		}
+	})
+}
+
+func TestKickAndClose(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, c := w.join("r", "a", nil), w.join("r", "b", nil), w.join("r", "c", nil)
+		until(t, a, connected)
+		if err := w.hub.Kick("r", b.Self().ID); err != nil {
+			t.Fatal(err)
+		}
+		if e := until[Closed](t, b, nil); !errors.Is(e.Err, ErrKicked) {
+			t.Fatalf("closed with %v", e.Err)
+		}
+		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonKicked {
+			t.Fatalf("got %+v", e)
+		}
+		w.hub.CloseRoom("r")
+		for _, r := range []Room{a, c} {
+			if e := until[Closed](t, r, nil); !errors.Is(e.Err, ErrRoomClosed) {
+				t.Fatalf("closed with %v", e.Err)
+			}
+		}
+		if err := a.Chat(t.Context(), "x"); !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("chat in a closed room: %v", err)
+		}
+	})
+}
+
+// wire is a Dialer whose connections a test can cut and look into.
+type wire struct {
+	Dialer
+	up   func(m signal.Message) []signal.Message // what becomes of a frame to the hub; nil: itself
+	mu   sync.Mutex
+	open []Signaler
+	down bool
+}
+
+func (w *wire) Dial(ctx context.Context) (Signaler, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.down {
+		return nil, errors.New("the hub is down")
+	}
+	s, err := w.Dialer.Dial(ctx)
+	if err == nil {
+		w.open = append(w.open, s)
+	}
+	return wired{s, w}, err
+}
+
+// cut ends all connections; down says whether new ones can be made.
+func (w *wire) cut(down bool) {
+	w.mu.Lock()
+	open := w.open
+	w.open, w.down = nil, down
+	w.mu.Unlock()
+	for _, s := range open {
+		_ = s.Close()
+	}
+}
+
+type wired struct {
+	Signaler
+	wire *wire
+}
+
+func (s wired) Send(ctx context.Context, m signal.Message) error {
+	frames := []signal.Message{m}
+	if s.wire.up != nil {
+		frames = s.wire.up(m)
+	}
+	for _, f := range frames {
+		if err := s.Signaler.Send(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestSignalingLostAndRestored(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		line := &wire{Dialer: w.dialer}
+		b := w.join("r", "b", nil)
+		w.dialer = line
+		a := w.join("r", "a", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		pa, _ := a.Peer(b.Self().ID)
+		before := pa.Connection()
+
+		line.cut(true)
+		until[SignalingLost](t, a, nil)
+		said := make(chan error, 1)
+		go func() { said <- a.Chat(t.Context(), "말했어") }()
+		if err := a.Send(t.Context(), []byte("in-band")); err != nil {
+			t.Fatal(err)
+		}
+		if e := until[DataReceived](t, b, nil); string(e.Data) != "in-band" {
+			t.Fatalf("got %q", e.Data)
+		}
+		if _, err := a.Publish(t.Context(), newTestCamera(t), nil); err != nil {
+			t.Fatal(err)
+		}
+		until[TrackAdded](t, b, nil) // negotiated without a hub
+		line.cut(false)
+		until[SignalingRestored](t, a, nil)
+		if err := <-said; err != nil {
+			t.Fatal(err)
+		}
+		if e := until[ChatReceived](t, b, nil); e.Text != "말했어" {
+			t.Fatalf("got %q", e.Text)
+		}
+		if pb, ok := b.Peer(a.Self().ID); !ok || pb.State() != PeerConnected || pa.Connection() != before {
+			t.Fatal("the call did not go on as it was")
+		}
+	})
+}
+
+func TestVerify(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		friend := NewIdentity()
+		a := w.join("r", "a", &Config{Verify: func(m Member) error {
+			if m.ID != friend.ID() {
+				return errors.New("a stranger")
+			}
+			return nil
+		}})
+		stranger := w.join("r", "a friend, honestly", nil)
+		w.join("r", "x", &Config{Identity: friend})
+		if e := until[PeerJoined](t, a, nil); e.Peer.ID() != friend.ID() {
+			t.Fatal("a stranger was let in")
+		}
+		until(t, a, connected)
+		if p, _ := stranger.Peer(a.Self().ID); p.State() == PeerConnected || len(a.Peers()) != 1 {
+			t.Fatal("a stranger is connected")
+		}
+	})
+}
+
+// TestMeddlingHub: frames that were tampered with, repeated, held back or made
+// up on the way are ignored, and what was lost with them comes again.
+func TestMeddlingHub(t *testing.T) {
+	seen := make(map[signal.Type]int)
+	var held []signal.Message
+	remake := func(m signal.Message, change func(*signal.Message)) signal.Message {
+		m.Stamp("") // forget the encoded bytes
+		m.Body = bytes.Clone(m.Body)
+		change(&m)
+		return m
+	}
+	for name, meddle := range map[string]func(m signal.Message) []signal.Message{
+		"flips a bit of each first signature": func(m signal.Message) []signal.Message {
+			if seen[m.Type]++; seen[m.Type] > 1 {
+				return []signal.Message{m}
+			}
+			return []signal.Message{remake(m, func(m *signal.Message) {
+				m.Signature = bytes.Clone(m.Signature)
+				m.Signature[7] ^= 1
+			})}
+		},
+		"swaps the fingerprint of each first description": func(m signal.Message) []signal.Message {
+			if seen[m.Type]++; seen[m.Type] > 1 {
+				return []signal.Message{m}
+			}
+			return []signal.Message{remake(m, func(m *signal.Message) {
+				m.Body = bytes.Replace(m.Body, []byte("sha-256 "), []byte("sha-256 00:"), 1)
+			})}
+		},
+		"says everything twice": func(m signal.Message) []signal.Message { return []signal.Message{m, m} },
+		"swaps neighbours": func(m signal.Message) []signal.Message {
+			if held = append(held, m); len(held) < 2 {
+				return nil
+			}
+			out := []signal.Message{held[1], held[0]}
+			held = nil
+			return out
+		},
+		"moves frames to another epoch": func(m signal.Message) []signal.Message {
+			return []signal.Message{remake(m, func(m *signal.Message) { m.Epoch.Number += 5 }), m}
+		},
+		"puts another type in front": func(m signal.Message) []signal.Message {
+			if m.Seq == 0 {
+				return []signal.Message{m}
+			}
+			return []signal.Message{remake(m, func(m *signal.Message) { m.Type = signal.TypeGrant; m.Body = nil }), m}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clear(seen)
+			held = nil
+			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+				a := w.join("r", "a", nil)
+				w.dialer = &wire{Dialer: w.dialer, up: func(m signal.Message) []signal.Message {
+					if !m.Type.Pair() {
+						return []signal.Message{m}
+					}
+					return meddle(m)
+				}}
+				b := w.join("r", "b", nil)
+				if _, err := b.Publish(t.Context(), newTestCamera(t), nil); err != nil {
+					t.Fatal(err)
+				}
+				until[TrackAdded](t, a, nil)
+				p, _ := a.Peer(b.Self().ID)
+				for p.State() != PeerConnected {
+					until[PeerStateChanged](t, a, nil)
+				}
+			})
+		})
+	}
+}
+
+// TestCodecNobodyShares: one peer cannot take a codec, the other can.
+func TestCodecNobodyShares(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		poor, err := newRoom(w.dialer, "r", &Config{Name: "poor", Settings: w.host()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		media := &webrtc.MediaEngine{}
+		vp8 := codecsFor(webrtc.RTPCodecTypeVideo)
+		for _, c := range vp8 {
+			if c.MimeType == webrtc.MimeTypeVP8 {
+				if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var settings webrtc.SettingEngine
+		poor.cfg.Settings(&settings)
+		poor.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
+		if err := poor.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.rooms = append(w.rooms, poor)
+		rich := w.join("r", "rich", nil)
+		a := w.join("r", "a", nil)
+		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "v", "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := a.Publish(t.Context(), track, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := until[TrackRefused](t, a, nil)
+		if e.Peer.ID() != poor.Self().ID || e.Sender != s || e.Codec != webrtc.MimeTypeAV1 {
+			t.Fatalf("refused: %+v", e)
+		}
+		until[TrackAdded](t, rich, nil)
+		p, _ := a.Peer(poor.Self().ID)
+		for p.State() != PeerConnected {
+			until[PeerStateChanged](t, a, nil)
+		}
+		if err := p.Send(t.Context(), []byte("still friends")); err != nil {
+			t.Fatal(err)
+		}
+		until[DataReceived](t, poor, nil)
+	})
+}
+
+func TestPeerPublish(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, c := w.join("r", "a", nil), w.join("r", "b", nil), w.join("r", "c", nil)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		until(t, b, connected)
+		until(t, b, connected)
+		p, _ := a.Peer(b.Self().ID)
+		track := newTestCamera(t)
+		go film(ctx, track)
+		if _, err := p.Publish(t.Context(), track, &PublishOptions{Name: "너만"}); err != nil {
+			t.Fatal(err)
+		}
+		receives(t, b, a.Self().ID, "너만")
+		if pc, _ := c.Peer(a.Self().ID); len(pc.Tracks()) != 0 {
+			t.Fatal("c got it too")
+		}
+		_ = b.Leave(t.Context())
+		until[PeerLeft](t, a, nil)
+		if _, err := p.Publish(t.Context(), track, nil); !errors.Is(err, ErrClosed) {
+			t.Fatalf("publish to who is gone: %v", err)
+		}
+		if err := p.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+			t.Fatalf("send to who is gone: %v", err)
+		}
+	})
+}
+
+func TestIdentity(t *testing.T) {
+	id := NewIdentity()
+	same, err := IdentityFromSeed(id.Seed())
+	if err != nil || same.ID() != id.ID() || len(id.ID()) != 26 {
+		t.Fatalf("%v %v %v", same, id, err)
+	}
+	if _, err := IdentityFromSeed([]byte("short")); err == nil {
+		t.Fatal("a short seed was taken")
+	}
+	if (Identity{}).ID() != "" || (Identity{}).Seed() != nil {
+		t.Fatal("the zero Identity has an id")
+	}
+}

@@ -1,0 +1,108 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+)
+
+func drainQueue(t *testing.T, q *eventQueue) (events []Event) {
+	t.Helper()
+	for {
+		e, err := q.next(t.Context())
+		if errors.Is(err, io.EOF) {
+			return events
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	const bound = 64
+	q := newEventQueue(bound)
+	stays := &link{member: Member{ID: "stays"}}
+	q.add(PeerJoined{Peer: stays})
+	for i := range 100_000 {
+		guest := &link{member: Member{ID: fmt.Sprint("guest ", i)}}
+		track := newRemoteTrack("t", "camera", 0, false)
+		q.add(PeerJoined{Peer: guest})
+		q.add(TrackAdded{Peer: guest, Track: track})
+		q.add(PeerStateChanged{Peer: stays, State: PeerState(i % 2)})
+		q.add(ChatReceived{Text: fmt.Sprint(i)})
+		q.add(TrackRemoved{Peer: guest, Track: track})
+		q.add(PeerLeft{Member: guest.member})
+		if len(q.items) > 2*bound+1 {
+			t.Fatalf("%d events wait", len(q.items))
+		}
+	}
+	q.add(PeerLeft{Member: Member{ID: "seen before"}})
+	q.add(Closed{})
+	q.add(ChatReceived{Text: "too late"})
+	var dropped, chats, joined, left, states int
+	var last Event
+	for _, e := range drainQueue(t, q) {
+		switch e := e.(type) {
+		case Lagged:
+			dropped += e.Dropped
+		case ChatReceived:
+			chats++
+		case PeerJoined:
+			joined++
+		case PeerLeft:
+			left++
+		case PeerStateChanged:
+			states++
+		}
+		last = e
+	}
+	if dropped+chats != 100_000 {
+		t.Errorf("%d chats delivered and %d told as dropped, of 100000", chats, dropped)
+	}
+	if left != joined || states == 0 {
+		t.Errorf("%d joined, %d left, %d states", joined, left, states)
+	}
+	if _, ok := last.(Closed); !ok {
+		t.Errorf("the last event is %T", last)
+	}
+}
+
+func TestQueueKeepsDataAndAcknowledgesIt(t *testing.T) {
+	q := newEventQueue(64)
+	taken := 0
+	for i := range 1000 {
+		q.addTaken(DataReceived{Data: []byte{byte(i)}}, func() { taken++ })
+	}
+	q.add(Closed{})
+	if taken != 0 {
+		t.Fatal("acknowledged before it was taken")
+	}
+	if n := len(drainQueue(t, q)); n != 1001 || taken != 1000 {
+		t.Fatalf("%d events, %d acknowledged", n, taken)
+	}
+}
+
+func TestQueueWakesEveryReader(t *testing.T) {
+	q := newEventQueue(64)
+	ended := make(chan error)
+	for range 3 {
+		go func() {
+			for {
+				if _, err := q.next(t.Context()); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+	}
+	q.add(SignalingRestored{})
+	q.add(Closed{})
+	for range 3 {
+		if err := <-ended; !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+	}
+}
