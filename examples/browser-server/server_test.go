@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"noom"
+	"noom/transport/ws"
+)
+
+func get(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }() // all is read
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func TestFiles(t *testing.T) {
+	server := serveHere(t)
+	for path, want := range map[string]string{
+		"/":               "text/html; charset=utf-8",
+		"/page.js":        "text/javascript; charset=utf-8",
+		"/style.css":      "text/css; charset=utf-8",
+		"/icon.svg":       "image/svg+xml",
+		"/noom/noom.js":   "text/javascript; charset=utf-8",
+		"/noom/link.js":   "text/javascript; charset=utf-8",
+		"/index.html":     "",
+		"/page/":          "",
+		"/noom/":          "",
+		"/noom":           "",
+		"/main.go":        "",
+		"/noom/test/":     "",
+		"/noom/README.md": "",
+		"/noom/../go.mod": "",
+		"/%2e%2e/go.mod":  "",
+		"/.git/config":    "",
+	} {
+		response, body := get(t, server+path)
+		if want == "" {
+			if response.StatusCode == http.StatusOK {
+				t.Errorf("%s is served", path)
+			}
+			continue
+		}
+		if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != want || body == "" {
+			t.Errorf("%s: %s, %s, %d bytes", path, response.Status, response.Header.Get("Content-Type"), len(body))
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	server := serveHere(t)
+	for _, path := range []string{"/", "/noom/noom.js", "/nothing"} {
+		response, _ := get(t, server+path)
+		policy := response.Header.Get("Content-Security-Policy")
+		if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: Content-Security-Policy: %s", path, policy)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff",
+			"Referrer-Policy":        "no-referrer",
+			"Permissions-Policy":     "camera=(self), microphone=(self), display-capture=(self)",
+		} {
+			if got := response.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+	}
+}
+
+// The end of the program is a goodbye to everyone, also with a list of rooms
+// being watched.
+func TestGoodbye(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- serve(ctx, listener) }()
+	server := "127.0.0.1:" + strings.TrimPrefix(listener.Addr().String(), "127.0.0.1:")
+
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: "ws://" + server + "/ws"}, "데모", &noom.Config{Name: "지우"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch, err := net.Dial("tcp", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = watch.Close() }() // the server has
+	if _, err := io.WriteString(watch, "GET /rooms HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	list := make([]byte, 4096)
+	for got := ""; !strings.Contains(got, `[{"name":"데모","members":1}]`); {
+		n, err := watch.Read(list)
+		if err != nil {
+			t.Fatalf("%v after %q", err, got)
+		}
+		got += string(list[:n])
+	}
+	cancel()
+	select {
+	case err := <-served:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(2 * goodbye):
+		t.Fatal("it does not end")
+	}
+	<-room.Done()
+	if err := room.Err(); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("the member was told %v, want that the room was closed", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = busy.Close() }() // nothing to lose
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"-addr", busy.Addr().String()}, 1, "another program uses that port"},
+		{[]string{"-addr", "nonsense"}, 1, "cannot listen on nonsense: address nonsense: missing port"},
+		{[]string{"-port", "80"}, 2, "flag provided but not defined: -port"},
+		{[]string{"demo"}, 2, `unexpected argument "demo"`},
+	} {
+		var stdout, stderr strings.Builder
+		if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {
+			t.Errorf("%v: exit code %d, want %d", test.args, code, test.code)
+		}
+		line := stderr.String()
+		if !strings.Contains(line, test.says) || strings.Count(line, "\n") != 1 || stdout.Len() > 0 {
+			t.Errorf("%v: said %q and %q, want one line with %q", test.args, line, stdout.String(), test.says)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr strings.Builder
+	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), "-addr") || stderr.Len() > 0 {
+		t.Errorf("exit code %d, said %q and %q", code, stdout.String(), stderr.String())
+	}
+}
+
+func TestAddress(t *testing.T) {
+	for wanted, want := range map[string]string{
+		":8080":          "http://localhost:8080",
+		"0.0.0.0:8080":   "http://localhost:8080",
+		"[::]:8080":      "http://localhost:8080",
+		"localhost:8080": "http://localhost:8080",
+		"127.0.0.1:0":    "http://127.0.0.1:8080",
+	} {
+		if got := address(&net.TCPAddr{Port: 8080}, wanted); got != want {
+			t.Errorf("%s: %s, want %s", wanted, got, want)
+		}
+	}
+	if got := address(&net.TCPAddr{Port: 80}, ":80"); got != "http://localhost" {
+		t.Errorf(":80: %s", got)
+	}
+}
