@@ -73,7 +73,7 @@ func (v *view) see(m *signal.Message) {
 		v.joined, v.self = true, m.Self.ID
 		v.roster = append(slices.Clone(m.Members), *m.Self)
 	case m.Type == signal.TypeWelcome:
-		if at := slices.IndexFunc(v.roster, func(x signal.Member) bool { return x.ID == m.Member.ID }); at >= 0 {
+		if at = slices.IndexFunc(v.roster, func(x signal.Member) bool { return x.ID == m.Member.ID }); at >= 0 {
 			v.roster[at] = *m.Member
 		} else {
 			v.roster = append(v.roster, *m.Member)

@@ -1,0 +1,312 @@
+package ws_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"noom/signal"
+	"noom/signal/hub"
+	"noom/transport/ws"
+)
+
+const patience = 10 * time.Second
+
+// A client speaks WebSocket by hand, so that it can send what no frame is.
+type client struct {
+	t       *testing.T
+	conn    *websocket.Conn
+	key     ed25519.PrivateKey
+	session string
+}
+
+func dialRaw(t *testing.T, url string) *client {
+	t.Helper()
+	conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: []string{ws.Subprotocol}}) //nolint:bodyclose // needs none, says Dial
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() }) // whatever became of it
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &client{t, conn, key, signal.NewSession()}
+}
+
+func (c *client) write(kind websocket.MessageType, frame []byte) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	if err := c.conn.Write(ctx, kind, frame); err != nil {
+		c.t.Fatalf("write: %v", err)
+	}
+}
+
+func (c *client) send(m signal.Message) {
+	c.t.Helper()
+	frame, err := m.Encode()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.write(websocket.MessageText, frame)
+}
+
+func (c *client) read() (signal.Message, error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	_, frame, err := c.conn.Read(ctx)
+	if err != nil {
+		return signal.Message{}, err
+	}
+	return signal.Decode(frame)
+}
+
+func (c *client) expect(want signal.Type) signal.Message {
+	c.t.Helper()
+	m, err := c.read()
+	if err != nil || m.Type != want {
+		c.t.Fatalf("received %+v, %v, want %s", m, err, want)
+	}
+	return m
+}
+
+// expectCut reads an error frame and then a close frame that both hold code.
+func (c *client) expectCut(code signal.Code) {
+	c.t.Helper()
+	if m := c.expect(signal.TypeError); m.Code != code {
+		c.t.Fatalf("error %s (%s), want %s", m.Code, m.Error, code)
+	}
+	_, err := c.read()
+	end, ok := errors.AsType[websocket.CloseError](err)
+	status := websocket.StatusPolicyViolation
+	if code == signal.CodeTooBig {
+		status = websocket.StatusMessageTooBig
+	}
+	if !ok || end.Code != status || end.Reason != string(code) {
+		c.t.Fatalf("the end: %v, want %v with reason %q", err, status, code)
+	}
+}
+
+func (c *client) public() signal.PublicKey {
+	return signal.PublicKey(c.key.Public().(ed25519.PublicKey))
+}
+
+func (c *client) join(room, name string) {
+	c.t.Helper()
+	c.send(signal.Message{Type: signal.TypeJoin, Room: room, Name: name, Key: c.public(), Session: c.session})
+}
+
+// A call of two that must notice nothing.
+type call struct {
+	a, b *client
+	said int
+}
+
+func newCall(t *testing.T, url string) *call {
+	t.Helper()
+	c := &call{a: dialRaw(t, url), b: dialRaw(t, url)}
+	c.a.join("데모", "지우")
+	c.a.expect(signal.TypeJoined)
+	c.b.join("데모", "bob")
+	c.b.expect(signal.TypeJoined)
+	c.a.expect(signal.TypeWelcome)
+	return c
+}
+
+// undisturbed checks that both hear each other, and nothing else in between.
+func (c *call) undisturbed() {
+	c.a.t.Helper()
+	c.said++
+	id := fmt.Sprint(c.said)
+	c.a.send(signal.Message{Type: signal.TypeChat, ID: id, Text: "들려요?"})
+	for _, m := range []*client{c.a, c.b} {
+		if f := m.expect(signal.TypeChat); f.ID != id {
+			c.a.t.Fatalf("chat %s, want %s", f.ID, id)
+		}
+	}
+}
+
+func serve(t *testing.T, config *hub.Config) (*hub.Hub, string) {
+	t.Helper()
+	h := hub.New(config)
+	server := httptest.NewServer(ws.Handler(h, nil))
+	t.Cleanup(func() {
+		_ = h.Shutdown(t.Context()) // cuts whoever is left, for the context is over
+		server.Close()
+	})
+	return h, server.URL
+}
+
+// Every golden frame that is none, before and after a join: an error frame and
+// a close frame with its code, and everyone else is undisturbed.
+func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
+	_, url := serve(t, nil)
+	others := newCall(t, url)
+	files, err := filepath.Glob("../../signal/testdata/invalid/*.frame")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden frames: %v", err)
+	}
+	for _, file := range files {
+		frame, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = signal.Decode(frame)
+		refusal, ok := errors.AsType[*signal.Error](err)
+		if !ok {
+			t.Fatalf("%s: %v", file, err)
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".frame"), func(t *testing.T) {
+			bad := dialRaw(t, url)
+			bad.write(websocket.MessageText, frame)
+			bad.expectCut(refusal.Code)
+
+			bad = dialRaw(t, url)
+			bad.join("다른 방", "mallory")
+			bad.expect(signal.TypeJoined)
+			bad.write(websocket.MessageText, frame)
+			bad.expectCut(refusal.Code)
+		})
+		others.undisturbed()
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	h, url := serve(t, nil)
+	others := newCall(t, url)
+	target := signal.MemberID(others.a.public())
+	pair := func(c *client, to string) signal.Message {
+		id := signal.MemberID(c.public())
+		return signal.Message{
+			Type: signal.TypeOffer, To: to, Sessions: [2]string{c.session, others.a.session},
+			Epoch: signal.Epoch{Number: 1, By: id}, Seq: 1, Signature: make(signal.Bytes, 64), Body: []byte("{}"),
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		first bool // before a join
+		do    func(c *client)
+	}{
+		{"BinaryMessage", true, func(c *client) {
+			c.write(websocket.MessageBinary, []byte(`{"type":"ping"}`))
+			c.expectCut(signal.CodeMalformed)
+		}},
+		{"TenMegabytes", true, func(c *client) {
+			go func() { _ = c.conn.Write(c.t.Context(), websocket.MessageText, make([]byte, 10<<20)) }() // cut off, or not
+			c.expectCut(signal.CodeTooBig)
+		}},
+		{"PingFirst", true, func(c *client) {
+			c.send(signal.Message{Type: signal.TypePing})
+			c.expectCut(signal.CodeJoinFirst)
+		}},
+		{"UnknownTypeFirst", true, func(c *client) {
+			c.write(websocket.MessageText, []byte(`{"type":"`+strings.Repeat("x", 60_000)+`"}`))
+			c.expectCut(signal.CodeJoinFirst)
+		}},
+		{"OfferFirst", true, func(c *client) {
+			c.send(pair(c, target))
+			c.expectCut(signal.CodeJoinFirst)
+		}},
+		{"ProofFirst", true, func(c *client) {
+			c.send(signal.Message{Type: signal.TypeProof, Signature: make(signal.Bytes, 64)})
+			c.expectCut(signal.CodeJoinFirst)
+		}},
+		{"GoesWithoutJoining", true, func(c *client) { _ = c.conn.CloseNow() }},
+		{"SecondJoin", false, func(c *client) {
+			c.join("데모", "again")
+			if m := c.expect(signal.TypeError); m.Code != signal.CodeAlreadyJoined {
+				c.t.Fatalf("error %s", m.Code)
+			}
+			c.send(signal.Message{Type: signal.TypePing})
+			c.expect(signal.TypePong) // it stays
+		}},
+		{"MemberOfAnotherRoom", false, func(c *client) {
+			c.send(pair(c, target))
+			if m := c.expect(signal.TypeError); m.Code != signal.CodeNoSuchMember {
+				c.t.Fatalf("error %s", m.Code)
+			}
+			c.send(signal.Message{Type: signal.TypePing})
+			c.expect(signal.TypePong)
+		}},
+		{"ForgedSender", false, func(c *client) {
+			m := pair(c, signal.MemberID(c.public())) // to itself, in another's name
+			m.From = target
+			c.send(m)
+			if m := c.expect(signal.TypeOffer); m.From != signal.MemberID(c.public()) {
+				c.t.Fatalf("from %s", m.From)
+			}
+		}},
+		{"FrameThatGrowsAboveTheLimit", false, func(c *client) {
+			m := pair(c, signal.MemberID(c.public()))
+			frame, err := m.Encode()
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			m.Body = make([]byte, len(m.Body)+signal.MaxFrame-len(frame))
+			m.Stamp("")
+			frame, err = m.Encode()
+			if err != nil || len(frame) != signal.MaxFrame {
+				c.t.Fatal(len(frame), err)
+			}
+			c.send(m)
+			c.expectCut(signal.CodeTooBig)
+		}},
+		{"FramesOfTheHub", false, func(c *client) {
+			for _, name := range []string{"challenge", "joined", "welcome", "renamed", "error", "pong", "unknown-type"} {
+				frame, err := os.ReadFile("../../signal/testdata/valid/" + name + ".frame")
+				if err != nil {
+					c.t.Fatal(err)
+				}
+				c.write(websocket.MessageText, frame)
+			}
+			c.send(signal.Message{Type: signal.TypePing})
+			c.expect(signal.TypePong) // they were ignored
+		}},
+		{"VanishesInARoom", false, func(c *client) { _ = c.conn.CloseNow() }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := dialRaw(t, url)
+			if !test.first {
+				c.join("다른 방", "mallory")
+				c.expect(signal.TypeJoined)
+			}
+			test.do(c)
+			others.undisturbed()
+		})
+	}
+	if got := h.Members("데모"); len(got) != 2 {
+		t.Errorf("members: %v", got)
+	}
+}
+
+func TestNobodyElseCanTakeAnID(t *testing.T) {
+	_, url := serve(t, nil)
+	others := newCall(t, url)
+	thief := dialRaw(t, url)
+	thief.send(signal.Message{Type: signal.TypeJoin, Room: "데모", Key: others.a.public(), Session: thief.session})
+	nonce := thief.expect(signal.TypeChallenge).Nonce
+	text := signal.ProofText(strings.TrimPrefix(url, "http://"), "데모", thief.session, nonce)
+	thief.send(signal.Message{Type: signal.TypeProof, Signature: ed25519.Sign(thief.key, text)})
+	thief.expectCut(signal.CodeBadProof)
+	others.undisturbed()
+
+	back := dialRaw(t, url)
+	back.send(signal.Message{Type: signal.TypeJoin, Room: "데모", Key: others.a.public(), Session: back.session})
+	nonce = back.expect(signal.TypeChallenge).Nonce
+	text = signal.ProofText(strings.TrimPrefix(url, "http://"), "데모", back.session, nonce)
+	back.send(signal.Message{Type: signal.TypeProof, Signature: ed25519.Sign(others.a.key, text)})
+	back.expect(signal.TypeJoined)
+	if m := others.a.expect(signal.TypeBye); m.Reason != signal.ReasonReplaced {
+		t.Fatalf("bye: %+v", m)
+	}
+}
