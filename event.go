@@ -6,68 +6,68 @@ import "time"
 type Event interface{ event() }
 
 type (
-	// PeerJoined: somebody is in the room; Existing: was there before us.
+	// PeerJoined says that somebody is in the room; Existing: was there before us.
 	PeerJoined struct {
 		Peer     Peer
 		Existing bool
 	}
-	// PeerLeft: somebody is gone, and its Peer is closed.
+	// PeerLeft says that somebody is gone, and its Peer closed.
 	PeerLeft struct {
 		Member Member
 		Reason Reason
 	}
-	// PeerRenamed: Peer.Name was Old before.
+	// PeerRenamed says that Peer.Name was Old before.
 	PeerRenamed struct {
 		Peer Peer
 		Old  string
 	}
-	// PeerStateChanged: the connection's state; Err says why it is not connected.
+	// PeerStateChanged tells the connection's state; Err why it is not connected.
 	PeerStateChanged struct {
 		Peer  Peer
 		State PeerState
 		Err   error
 	}
-	// TrackAdded: the peer sends a further track.
+	// TrackAdded says that the peer sends a further track.
 	TrackAdded struct {
 		Peer  Peer
 		Track RemoteTrack
 	}
-	// TrackRemoved: the peer sends it no longer; its ReadRTP gives io.EOF.
+	// TrackRemoved says that the peer sends it no longer; its ReadRTP gives io.EOF.
 	TrackRemoved struct {
 		Peer  Peer
 		Track RemoteTrack
 	}
-	// TrackMuted: the peer muted or unmuted it.
+	// TrackMuted says that the peer muted or unmuted it.
 	TrackMuted struct {
 		Peer  Peer
 		Track RemoteTrack
 		Muted bool
 	}
-	// TrackRefused: this peer cannot take what Sender sends, for it does not
+	// TrackRefused says that this peer cannot take what Sender sends: it does not
 	// know the codec. The others are not disturbed.
 	TrackRefused struct {
 		Peer   Peer
 		Sender Sender
 		Codec  string // MIME type, such as video/AV1
 	}
-	// ChatReceived: somebody else said Text; At is the hub's clock.
+	// ChatReceived is what somebody else said; At is the hub's clock.
 	ChatReceived struct {
 		From Member
 		Text string
 		At   time.Time
 	}
-	// DataReceived: what a peer sent with Send. Taking the event acknowledges it.
+	// DataReceived is what a peer sent with Send. Taking the event acknowledges it.
 	DataReceived struct {
 		Peer Peer
 		Data []byte
 	}
-	// SignalingLost: no hub; calls go on, and noom redials.
+	// SignalingLost says that there is no hub; calls go on, and noom redials.
 	SignalingLost struct{ Err error }
-	// SignalingRestored: back at a hub.
+	// SignalingRestored says that we are back at a hub.
 	SignalingRestored struct{}
-	// Lagged: so many chat messages were dropped because Next was not called.
+	// Lagged says how many chat messages were dropped because Next was not called.
 	Lagged struct{ Dropped int }
-	// Closed: the room is over, and this is the last event; Err as Room.Err.
+	// Closed says that the room is over, and is the last event; Err as Room.Err.
 	Closed struct{ Err error }
 )
 

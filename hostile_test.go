@@ -9,7 +9,8 @@ import (
 	"noom/signal"
 )
 
-// mallory is a member that speaks the protocol by hand and signs what it says.
+// mallory is a member of room r that speaks the protocol by hand, to member a,
+// and signs what it says.
 type mallory struct {
 	t       *testing.T
 	id      Identity
@@ -20,15 +21,15 @@ type mallory struct {
 	seq     int64
 }
 
-func newMallory(t *testing.T, w *world, room, victim string) *mallory {
+func newMallory(t *testing.T, w *world) *mallory {
 	t.Helper()
 	m := &mallory{t: t, id: NewIdentity(), session: signal.NewSession()}
 	var err error
 	if m.line, err = w.dialer.Dial(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	join := signal.Message{Type: signal.TypeJoin, Room: room, Name: "mallory", Key: m.id.publicKey(), Session: m.session}
-	if err := m.line.Send(t.Context(), join); err != nil {
+	join := signal.Message{Type: signal.TypeJoin, Room: "r", Name: "mallory", Key: m.id.publicKey(), Session: m.session}
+	if err = m.line.Send(t.Context(), join); err != nil {
 		t.Fatal(err)
 	}
 	joined, err := m.line.Receive(t.Context())
@@ -36,7 +37,7 @@ func newMallory(t *testing.T, w *world, room, victim string) *mallory {
 		t.Fatal(err)
 	}
 	for _, o := range joined.Members {
-		if o.Name == victim {
+		if o.Name == "a" {
 			m.victim = o
 		}
 	}
@@ -50,7 +51,7 @@ func newMallory(t *testing.T, w *world, room, victim string) *mallory {
 }
 
 // say sends a frame that is signed and in sequence.
-func (m *mallory) say(room string, typ signal.Type, body string) {
+func (m *mallory) say(typ signal.Type, body string) {
 	m.t.Helper()
 	m.seq++
 	f := signal.Message{
@@ -59,7 +60,7 @@ func (m *mallory) say(room string, typ signal.Type, body string) {
 	if body != "" {
 		f.Body = []byte(body)
 	}
-	f.Signature = m.id.sign(signal.PairText(&f, room, m.id.ID()))
+	f.Signature = m.id.sign(signal.PairText(&f, "r", m.id.ID()))
 	if err := m.line.Send(m.t.Context(), f); err != nil {
 		m.t.Fatal(err)
 	}
@@ -77,32 +78,32 @@ func TestHostileMember(t *testing.T) {
 		return string(b)
 	}
 	for name, attack := range map[string]func(m *mallory){
-		"offer without sections": func(m *mallory) { m.say("r", signal.TypeOffer, offer(head)) },
-		"offer that is no SDP":   func(m *mallory) { m.say("r", signal.TypeOffer, offer("hello")) },
+		"offer without sections": func(m *mallory) { m.say(signal.TypeOffer, offer(head)) },
+		"offer that is no SDP":   func(m *mallory) { m.say(signal.TypeOffer, offer("hello")) },
 		"offer without ICE": func(m *mallory) {
-			m.say("r", signal.TypeOffer, offer(head+"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"))
+			m.say(signal.TypeOffer, offer(head+"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"))
 		},
-		"offer with a thousand":  func(m *mallory) { m.say("r", signal.TypeOffer, offer(head+strings.Repeat("m=audio 9 X 0\r\n", 1000))) },
-		"offer that is no JSON":  func(m *mallory) { m.say("r", signal.TypeOffer, "{") },
-		"offer with a key twice": func(m *mallory) { m.say("r", signal.TypeOffer, `{"id":1,"id":2,"sdp":"x","table":{}}`) },
-		"answer to nothing":      func(m *mallory) { m.say("r", signal.TypeAnswer, offer(head)) },
-		"grant of nothing":       func(m *mallory) { m.say("r", signal.TypeGrant, "") },
-		"candidates before all":  func(m *mallory) { m.say("r", signal.TypeCandidates, `{"ufrag":"x","candidates":[{"candidate":"x"}]}`) },
+		"offer with a thousand":  func(m *mallory) { m.say(signal.TypeOffer, offer(head+strings.Repeat("m=audio 9 X 0\r\n", 1000))) },
+		"offer that is no JSON":  func(m *mallory) { m.say(signal.TypeOffer, "{") },
+		"offer with a key twice": func(m *mallory) { m.say(signal.TypeOffer, `{"id":1,"id":2,"sdp":"x","table":{}}`) },
+		"answer to nothing":      func(m *mallory) { m.say(signal.TypeAnswer, offer(head)) },
+		"grant of nothing":       func(m *mallory) { m.say(signal.TypeGrant, "") },
+		"candidates before all":  func(m *mallory) { m.say(signal.TypeCandidates, `{"ufrag":"x","candidates":[{"candidate":"x"}]}`) },
 		"table with a bad kind": func(m *mallory) {
-			m.say("r", signal.TypeTable, `{"table":{"version":1,"tracks":{"0":{"id":"a","name":"","kind":"smell"}}}}`)
+			m.say(signal.TypeTable, `{"table":{"version":1,"tracks":{"0":{"id":"a","name":"","kind":"smell"}}}}`)
 		},
 		"table of tracks on no section": func(m *mallory) {
-			m.say("r", signal.TypeTable, `{"table":{"version":1,"tracks":{"7":{"id":"a","name":"유령","kind":"video"}}}}`)
+			m.say(signal.TypeTable, `{"table":{"version":1,"tracks":{"7":{"id":"a","name":"유령","kind":"video"}}}}`)
 		},
 		"an epoch for each frame": func(m *mallory) {
 			for n := range int64(40) {
 				m.epoch.Number, m.seq = n+2, 0
-				m.say("r", signal.TypeAsk, "")
+				m.say(signal.TypeAsk, "")
 			}
 		},
 		"asks without end": func(m *mallory) {
 			for range 40 {
-				m.say("r", signal.TypeAsk, "")
+				m.say(signal.TypeAsk, "")
 			}
 		},
 	} {
@@ -113,8 +114,8 @@ func TestHostileMember(t *testing.T) {
 				until(t, b, connected)
 				p, _ := a.Peer(b.Self().ID)
 				before := p.Connection()
-				m := newMallory(t, w, "r", "a")
-				defer m.line.Close()
+				m := newMallory(t, w)
+				defer func() { _ = m.line.Close() }()
 				attack(m)
 				time.Sleep(5 * time.Second)
 				if err := p.Send(t.Context(), []byte("hello")); err != nil {

@@ -429,6 +429,7 @@ func (l *link) pathChanged(s webrtc.ICEConnectionState) {
 	case webrtc.ICEConnectionStateFailed:
 		l.fail(errConnection)
 		return
+	default:
 	}
 	l.work() // a description may have waited for ICE to start
 	l.channelsChanged()

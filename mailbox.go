@@ -40,10 +40,9 @@ func (m *mailbox) take() []func() {
 	return items
 }
 
-// close makes post refuse from now on and returns what was not taken.
-func (m *mailbox) close() []func() {
+// close makes post refuse from now on; what was not taken is forgotten.
+func (m *mailbox) close() {
 	m.mu.Lock()
-	m.closed = true
-	m.mu.Unlock()
-	return m.take()
+	defer m.mu.Unlock()
+	m.closed, m.items = true, nil
 }

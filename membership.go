@@ -339,7 +339,7 @@ func (r *room) dismissed(reason Reason) {
 		err = ErrKicked
 	case ReasonReplaced:
 		err = ErrReplaced
-	case ReasonLeft, ReasonLost, ReasonClosed:
+	default:
 	}
 	r.finish(context.Background(), err)
 }

@@ -313,7 +313,7 @@ func TestCodecNobodyShares(t *testing.T) {
 		vp8 := codecsFor(webrtc.RTPCodecTypeVideo)
 		for _, c := range vp8 {
 			if c.MimeType == webrtc.MimeTypeVP8 {
-				if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+				if err = media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -321,7 +321,7 @@ func TestCodecNobodyShares(t *testing.T) {
 		var settings webrtc.SettingEngine
 		poor.cfg.Settings(&settings)
 		poor.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
-		if err := poor.start(t.Context()); err != nil {
+		if err = poor.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		w.rooms = append(w.rooms, poor)

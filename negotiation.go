@@ -47,6 +47,7 @@ func (l *link) handle(m exchange.Message) error {
 			return fmt.Errorf("%w: %w", errRules, err)
 		}
 		l.applyTable(&b.Table)
+	default: // the exchange carries nothing else that is known today
 	}
 	return nil
 }

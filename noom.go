@@ -77,7 +77,7 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, signal.Errorf(signal.CodeBadName, signal.TypeJoin, "%v", err)
 	}
 	if len(d.Token) > signal.MaxToken {
-		return d, fmt.Errorf("Config.Token has %d bytes, at most %d are allowed", len(d.Token), signal.MaxToken)
+		return d, fmt.Errorf("field Token of Config has %d bytes, at most %d are allowed", len(d.Token), signal.MaxToken)
 	}
 	if d.Identity.key == nil {
 		d.Identity = NewIdentity()
@@ -101,11 +101,11 @@ func (c *Config) withDefaults() (Config, error) {
 			*t.value = t.zero
 		}
 		if *t.value < t.least {
-			return d, fmt.Errorf("Config.%s is %v, it must be at least %v", t.name, *t.value, t.least)
+			return d, fmt.Errorf("field %s of Config is %v, it must be at least %v", t.name, *t.value, t.least)
 		}
 	}
 	if d.EventBuffer < 64 {
-		return d, fmt.Errorf("Config.EventBuffer is %d, it must be at least 64", d.EventBuffer)
+		return d, fmt.Errorf("field EventBuffer of Config is %d, it must be at least 64", d.EventBuffer)
 	}
 	return d, nil
 }

@@ -165,16 +165,16 @@ func TestUnpublishAndPublishAgain(t *testing.T) {
 			if added.Track.Name() != fmt.Sprint("take ", i) {
 				t.Fatalf("got track %q", added.Track.Name())
 			}
-			if _, err := added.Track.ReadRTP(); err != nil {
+			if _, err = added.Track.ReadRTP(); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.SetMuted(true); err != nil {
+			if err = s.SetMuted(true); err != nil {
 				t.Fatal(err)
 			}
 			if e := until[TrackMuted](t, b, nil); e.Track != added.Track || !e.Muted || !e.Track.Muted() {
 				t.Fatalf("mute was told as %+v", e)
 			}
-			if err := s.Close(); err != nil {
+			if err = s.Close(); err != nil {
 				t.Fatal(err)
 			}
 			if e := until[TrackRemoved](t, b, nil); e.Track != added.Track {

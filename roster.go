@@ -64,6 +64,7 @@ func (r *room) handle(m signal.Message) {
 		r.send(signal.Message{Type: signal.TypePong})
 	case signal.TypeError:
 		r.refused(m.Err())
+	default: // unknown, or not for us
 	}
 }
 

@@ -80,7 +80,7 @@ func runSchedule(t *testing.T, w *world, seed uint64) {
 	}
 	for range 30 {
 		i := rng.IntN(len(actors))
-		what := actors[i].doSomething(t, ctx, rng)
+		what := actors[i].doSomething(ctx, t, rng)
 		log = append(log, fmt.Sprintf("member %d: %s", i, what))
 		time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond)
 	}
@@ -89,7 +89,7 @@ func runSchedule(t *testing.T, w *world, seed uint64) {
 	}
 }
 
-func (a *actor) doSomething(t *testing.T, ctx context.Context, rng *rand.Rand) string {
+func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) string {
 	r := a.room.(*room)
 	links := r.peers()
 	pick := func() *link { return links[rng.IntN(len(links))] }

@@ -57,6 +57,7 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 			}
 		case signal.TypeError:
 			return nil, joined, m.Err()
+		default: // unknown, or not for us yet
 		}
 	}
 }
@@ -70,10 +71,9 @@ func final(err error) bool {
 	switch refusal.Code {
 	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed:
 		return true
-	case signal.CodeTooBig, signal.CodeTooLate, signal.CodeTooSlow, signal.CodeJoinFirst, signal.CodeRoomFull,
-		signal.CodeHubFull, signal.CodeShuttingDown, signal.CodeAlreadyJoined, signal.CodeBadChat, signal.CodeNoSuchMember:
+	default:
+		return false
 	}
-	return false
 }
 
 // stayConnected keeps the room at a hub until it ends, beginning with s.

@@ -78,10 +78,7 @@ func (s *outStream) send(ctx context.Context, data []byte) error {
 func (s *outStream) after(n uint32) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	skip := int(int32(n - s.base))
-	if skip < 0 {
-		skip = 0
-	}
+	skip := max(0, int(int32(n-s.base)))
 	if skip >= len(s.kept) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package negotiate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -292,8 +293,8 @@ func transcript(seen map[state]step, s state) string {
 		s = st.from
 	}
 	var b strings.Builder
-	for i := len(lines) - 1; i >= 0; i-- {
-		b.WriteString(lines[i])
+	for _, line := range slices.Backward(lines) {
+		b.WriteString(line)
 	}
 	return b.String()
 }
