@@ -126,7 +126,8 @@ type Track struct {
 	webrtc.TrackLocal
 	label string
 	close func() error
-	ended *ending
+	done  <-chan struct{}
+	err   func() error
 }
 
 // Label returns the device's label.
@@ -137,7 +138,7 @@ func (t *Track) Close() error { return t.close() }
 
 // Done is closed when the track is over: after Close, or because the device is
 // gone.
-func (t *Track) Done() <-chan struct{} { return t.ended.done }
+func (t *Track) Done() <-chan struct{} { return t.done }
 
 // Err says why the device ended by itself; nil while it has not, and after Close.
-func (t *Track) Err() error { return t.ended.reason() }
+func (t *Track) Err() error { return t.err() }

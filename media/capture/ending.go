@@ -1,3 +1,5 @@
+//go:build capture && cgo
+
 package capture
 
 import "sync"

@@ -46,7 +46,7 @@ func newTrack(d driver.Driver, from mediadevices.Track, codecs []string) *Track 
 	end := &ending{done: make(chan struct{})}
 	t := &track{Track: from, codecs: codecs, streamID: rand.Text(), ended: end, bindings: map[string]*binding{}}
 	from.OnEnded(end.reach)
-	return &Track{TrackLocal: t, label: d.Info().Label, close: t.shut, ended: end}
+	return &Track{TrackLocal: t, label: d.Info().Label, close: t.shut, done: end.done, err: end.reason}
 }
 
 // StreamID is the same at every call; mediadevices makes up a new one.

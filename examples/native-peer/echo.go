@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"noom"
+)
+
+// echo sends one track of a peer back to that peer and to nobody else. It is
+// used by one goroutine.
+type echo struct {
+	peer  noom.Peer
+	track noom.RemoteTrack
+
+	payloadType uint8
+	back        *mirror
+	sender      noom.Sender // nil until the first packet tells the codec
+}
+
+// publishing bounds how long publishing may take.
+const publishing = 5 * time.Second
+
+// send sends a packet back. A codec that changes needs a new sender.
+func (e *echo) send(p *rtp.Packet) error {
+	if e.sender == nil || p.PayloadType != e.payloadType {
+		if err := e.publish(p.PayloadType); err != nil {
+			return err
+		}
+	}
+	return e.back.WriteRTP(p)
+}
+
+func (e *echo) publish(payloadType uint8) error {
+	codec := e.track.Codec().RTPCodecCapability
+	if e.sender != nil && e.back.Codec().MimeType == codec.MimeType {
+		e.payloadType = payloadType
+		return nil
+	}
+	e.close()
+	static, err := webrtc.NewTrackLocalStaticRTP(codec, e.track.Kind().String(), "echo-"+e.track.ID())
+	if err != nil {
+		return err
+	}
+	e.back = &mirror{static, e.track}
+	ctx, cancel := context.WithTimeout(context.Background(), publishing)
+	defer cancel()
+	e.sender, err = e.peer.Publish(ctx, e.back, &noom.PublishOptions{Name: e.track.Name()})
+	e.payloadType = payloadType
+	return err
+}
+
+func (e *echo) close() {
+	if e.sender != nil {
+		_ = e.sender.Close() // the peer may be gone already
+		e.sender = nil
+	}
+}
+
+// mirror is a track that passes requests for a key frame on to where its
+// packets come from.
+type mirror struct {
+	*webrtc.TrackLocalStaticRTP
+	from noom.RemoteTrack
+}
+
+// Bind also reads the RTCP of that binding until it ends.
+func (m *mirror) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codec, err := m.TrackLocalStaticRTP.Bind(ctx)
+	if err == nil && m.Kind() == webrtc.RTPCodecTypeVideo {
+		go m.heed(ctx.RTCPReader())
+	}
+	return codec, err
+}
+
+func (m *mirror) heed(reader interceptor.RTCPReader) {
+	buffer := make([]byte, 1500)
+	for {
+		n, _, err := reader.Read(buffer, interceptor.Attributes{})
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buffer[:n])
+		if err != nil {
+			continue // whoever sent it may send better
+		}
+		for _, p := range packets {
+			switch p.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				if err := m.from.RequestKeyframe(); errors.Is(err, noom.ErrClosed) {
+					return
+				}
+			}
+		}
+	}
+}
