@@ -63,8 +63,8 @@ func (e usageError) Error() string { return e.text + " (-help tells the flags)" 
 
 func wrong(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-func parse(args []string) (*options, error) {
-	o := &options{}
+// flags returns the flags, which set o.
+func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("native-peer", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.url, "url", "ws://localhost:8080/ws", "")
@@ -80,6 +80,12 @@ func parse(args []string) (*options, error) {
 	flags.Func("ice", "", o.addICE)
 	flags.DurationVar(&o.duration, "duration", 0, "")
 	flags.BoolVar(&o.json, "json", false, "")
+	return flags
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{}
+	flags := o.flags()
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil, err
 	} else if err != nil {

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -40,10 +39,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
+		say(stdout, "%s", usage)
 		return 0
 	}
-	fmt.Fprintf(stderr, "native-peer: %s\n", plain(err.Error()))
+	say(stderr, "native-peer: %s\n", plain(err.Error()))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}

@@ -66,7 +66,7 @@ func (o *output) print(l line, format string, args ...any) {
 	defer o.mu.Unlock()
 	if !o.json {
 		if format != "" {
-			fmt.Fprintln(o.stdout, plain(fmt.Sprintf(format, args...)))
+			say(o.stdout, "%s\n", plain(fmt.Sprintf(format, args...)))
 		}
 		return
 	}
@@ -88,7 +88,7 @@ func (o *output) problem(format string, args ...any) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	fmt.Fprintf(o.stderr, "native-peer: %s\n", text)
+	say(o.stderr, "native-peer: %s\n", text)
 }
 
 func (o *output) joined(room noom.Room) {
@@ -133,6 +133,9 @@ func (o *output) event(event noom.Event) {
 	case noom.PeerRenamed:
 		o.print(line{Event: "peer-renamed", Peer: of(e.Peer), Old: &e.Old}, "%s was %s", named(e.Peer), display(e.Old, e.Peer.ID()))
 	case noom.PeerStateChanged:
+		if e.State == noom.PeerClosed && !o.json {
+			return // somebody who is gone
+		}
 		l := line{Event: "state", Peer: of(e.Peer), State: e.State.String(), Error: text(e.Err)}
 		o.print(l, "%s: %s%s", named(e.Peer), l.State, because(e.Err))
 	case noom.TrackAdded:
@@ -188,6 +191,9 @@ func display(name, id string) string {
 	}
 	return name
 }
+
+// say prints. Whoever does not read what we print misses it; the call goes on.
+func say(to io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(to, format, args...) }
 
 // plain puts text on one line and takes out what a terminal would obey: much
 // of it was written by others.

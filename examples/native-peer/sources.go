@@ -105,7 +105,7 @@ func listDevices(out io.Writer, asJSON bool) error {
 	}
 	for _, d := range list {
 		if !asJSON {
-			fmt.Fprintf(out, "-%s %q  %s\n", d.Kind, d.Label, plain(d.Name))
+			say(out, "-%s %q  %s\n", d.Kind, d.Label, plain(d.Name))
 			continue
 		}
 		if err := json.NewEncoder(out).Encode(d); err != nil {
@@ -113,7 +113,7 @@ func listDevices(out io.Writer, asJSON bool) error {
 		}
 	}
 	if len(list) == 0 && !asJSON {
-		fmt.Fprintln(out, "no camera and no microphone on this machine")
+		say(out, "no camera and no microphone on this machine\n")
 	}
 	return nil
 }
