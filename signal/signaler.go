@@ -6,8 +6,10 @@ import "context"
 // it lasts. Both ends of a connection hold one.
 //
 // Send and Receive may be called at the same time as each other and as Close,
-// but neither twice at once. After an error from either the Signaler is spent;
-// only Close is still of use.
+// but neither twice at once. After an error from either the Signaler is spent,
+// and only Close is still of use, with two exceptions: a message that cannot be
+// encoded is refused by Send and nothing else happens; and when Receive was
+// sent what is no frame, Send may still tell so before the end.
 type Signaler interface {
 	// Send writes one frame. It returns when the frame is on its way or ctx
 	// ended, and may block for as long as the other end does not read.

@@ -80,19 +80,28 @@ func TestNoJoinInTime(t *testing.T) {
 	})
 }
 
+// reluctant is a connection that takes its time to close.
+type reluctant struct{ signal.Signaler }
+
+func (r reluctant) CloseWith(why *signal.Error) error {
+	time.Sleep(5 * time.Second)
+	return signal.CloseWith(r.Signaler, why)
+}
+
 // Who does not read is cut; nobody else waits for it for a moment.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{QueueFrames: 32})
 		served := make(chan error, 1)
 		client, server := mem.Pipe()
-		go func() { served <- h.Serve(context.Background(), server) }()
+		go func() { served <- h.Serve(context.Background(), reluctant{server}) }()
 		slow := join(t, signal.DialerFunc(func(context.Context) (signal.Signaler, error) { return client, nil }), "방", "slow")
 		d := mem.Dialer(h)
 		a, b := join(t, d, "방", "a"), join(t, d, "방", "b")
 		a.expect(signal.TypeWelcome)
 
 		start := time.Now()
+		told := 0
 		for n := range 100 {
 			a.send(signal.Message{Type: signal.TypeChat, ID: fmt.Sprint(n), Text: "안녕"})
 			for _, m := range []*member{a, b} {
@@ -101,6 +110,7 @@ func TestSlowReader(t *testing.T) {
 					if f.From != slow.id || f.Reason != signal.ReasonLost {
 						t.Fatalf("bye: %+v", f)
 					}
+					told++
 					f, err = m.receive()
 				}
 				if err != nil || f.ID != fmt.Sprint(n) {
@@ -108,8 +118,8 @@ func TestSlowReader(t *testing.T) {
 				}
 			}
 		}
-		if waited := time.Since(start); waited != 0 {
-			t.Errorf("the others waited for %v", waited)
+		if waited := time.Since(start); waited != 0 || told != 2 {
+			t.Errorf("the others waited for %v; %d of 2 were told", waited, told)
 		}
 		if err := <-served; !errors.Is(err, &signal.Error{Code: signal.CodeTooSlow}) {
 			t.Errorf("Serve: %v, want too_slow", err)

@@ -205,6 +205,18 @@ func TestBadInput(t *testing.T) {
 			go func() { _ = c.conn.Write(c.t.Context(), websocket.MessageText, make([]byte, 10<<20)) }() // cut off, or not
 			c.expectCut(signal.CodeTooBig)
 		}},
+		{"EndlessMessage", true, func(c *client) {
+			w, err := c.conn.Writer(c.t.Context(), websocket.MessageText)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			for range 12 { // fragments of a message that has no end
+				if _, err := w.Write(make([]byte, 8192)); err != nil {
+					c.t.Fatal(err)
+				}
+			}
+			c.expectCut(signal.CodeTooBig)
+		}},
 		{"PingFirst", true, func(c *client) {
 			c.send(signal.Message{Type: signal.TypePing})
 			c.expectCut(signal.CodeJoinFirst)
