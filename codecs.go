@@ -111,7 +111,7 @@ func retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 // both ways, sender and receiver reports, and the transport-wide feedback
 // without which a browser keeps its bitrate at the minimum. Header extensions
 // are registerCodecs' business alone.
-func registerInterceptors(_ *webrtc.MediaEngine, r *interceptor.Registry) error {
+func registerInterceptors(r *interceptor.Registry) error {
 	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory))
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func TestPublishFindsTheFormat(t *testing.T) {
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, registerCodecs(m))
-	must(t, registerInterceptors(m, registry))
+	must(t, registerInterceptors(registry))
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	defer func() { _ = pc.Close() }()

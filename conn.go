@@ -89,8 +89,12 @@ func (l *link) listen(c *conn) {
 		post(func() { l.pathChanged(s) })
 	})
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateFailed {
+		switch s {
+		case webrtc.PeerConnectionStateConnected:
+			post(l.mediaCanFlow)
+		case webrtc.PeerConnectionStateFailed:
 			post(func() { l.fail(errConnection) })
+		default:
 		}
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {

@@ -27,7 +27,7 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine)) (*webrtc.API, er
 		return nil, fmt.Errorf("noom: register codecs: %w", err)
 	}
 	registry := &interceptor.Registry{}
-	if err := registerInterceptors(media, registry); err != nil {
+	if err := registerInterceptors(registry); err != nil {
 		return nil, fmt.Errorf("noom: register interceptors: %w", err)
 	}
 	var s webrtc.SettingEngine

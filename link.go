@@ -50,9 +50,11 @@ type link struct {
 	frames atomic.Int32 // posted and not yet taken
 	out    outStream    // guards itself
 
-	// For readers; written by the loop alone (name: by the room's).
+	// What readers see. The room's loop writes name and gone, the link's the
+	// rest; once gone, nothing but data is told of this peer any more.
 	mu     sync.Mutex
 	name   string
+	gone   bool // out of the roster
 	state  PeerState
 	pc     *webrtc.PeerConnection
 	tracks []*remoteTrack
@@ -169,18 +171,33 @@ func (l *link) later(t **time.Timer, d time.Duration, f func()) {
 
 // Membership, told by the room's loop.
 
+// depart makes the peer look gone at once, whatever its loop is at: its
+// tracks end, its methods fail.
+func (l *link) depart() {
+	l.out.setClosed(true)
+	l.setTracks(nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = true
+}
+
 // close ends the link for good.
 func (l *link) close() { l.mail.post(func() { l.over = true }) }
 
 // sleep ends the connection and keeps what a return needs.
 func (l *link) sleep() {
-	l.mail.post(func() { l.end(); l.asleep, l.wasUp = true, false })
+	l.mail.post(func() {
+		l.asleep, l.wasUp = true, false
+		l.end()
+	})
 }
 
-// wake makes a sleeping link a peer again; expect says that the other end
-// will begin.
+// wake makes a sleeping link a peer again.
 func (l *link) wake() {
 	l.mail.post(func() {
+		l.mu.Lock()
+		l.gone = false
+		l.mu.Unlock()
 		l.asleep, l.lost, l.failures = false, false, 0
 		l.heardVersion = 0
 		l.out.setClosed(false)
@@ -205,11 +222,15 @@ func (l *link) welcome() {
 func (l *link) expect() {
 	l.mail.post(func() {
 		l.lost = false
-		if l.conn != nil {
+		switch {
+		case l.conn == nil:
+			l.later(&l.patience, l.room.cfg.ConnectTimeout, func() { l.fail(errTimeout) })
+		case l.broken: // a pause was running while no hub could have helped
+			l.failures = 0
+			l.begin()
+		default:
 			l.ex.Resend()
-			return
 		}
-		l.later(&l.patience, l.room.cfg.ConnectTimeout, func() { l.fail(errTimeout) })
 	})
 }
 
@@ -421,18 +442,20 @@ func (l *link) fail(err error) {
 func (l *link) pathChanged(s webrtc.ICEConnectionState) {
 	l.conn.path = s
 	l.trace("path", "state", s.String())
-	switch s {
-	case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
-		for _, sec := range l.conn.sections {
-			sec.leg.connected()
-		}
-	case webrtc.ICEConnectionStateFailed:
+	if s == webrtc.ICEConnectionStateFailed {
 		l.fail(errConnection)
 		return
-	default:
 	}
 	l.work() // a description may have waited for ICE to start
 	l.channelsChanged()
+}
+
+// mediaCanFlow is told when DTLS is up, at first and again after a restart:
+// pion drops what is sent earlier.
+func (l *link) mediaCanFlow() {
+	for _, sec := range l.conn.sections {
+		sec.leg.connected()
+	}
 }
 
 // channelsChanged derives the Peer's state.
@@ -448,9 +471,6 @@ func (l *link) channelsChanged() {
 		if l.patience != nil {
 			l.patience.Stop()
 			l.patience = nil
-		}
-		for _, sec := range c.sections {
-			sec.leg.connected()
 		}
 		l.setState(PeerConnected, nil)
 		l.ex.Resend() // what hangs at a dead hub can go in-band now
@@ -475,7 +495,16 @@ func (l *link) setState(s PeerState, err error) {
 	l.mu.Unlock()
 	if changed {
 		l.log.Info("peer", "state", s.String())
-		l.room.events.add(PeerStateChanged{Peer: l, State: s, Err: err})
+		l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
+	}
+}
+
+// tell adds an event about this peer, unless it has left.
+func (l *link) tell(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.gone {
+		l.room.events.add(e)
 	}
 }
 

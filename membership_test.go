@@ -7,9 +7,11 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
 	"noom/signal"
@@ -391,4 +393,50 @@ func TestIdentity(t *testing.T) {
 	if (Identity{}).ID() != "" || (Identity{}).Seed() != nil {
 		t.Fatal("the zero Identity has an id")
 	}
+}
+
+// TestReturnOfTheLost: a member that was lost with hub and path, and dropped,
+// comes back with the same session; epochs and data go on where they were.
+func TestReturnOfTheLost(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		a := w.join("r", "a", nil)
+		line := &wire{Dialer: w.dialer}
+		w.dialer = line
+		b := w.join("r", "b", nil)
+		camera := newTestCamera(t)
+		go film(ctx, camera)
+		if _, err := b.Publish(t.Context(), camera, nil); err != nil {
+			t.Fatal(err)
+		}
+		until(t, a, connected)
+		until(t, b, connected)
+		lost, _ := b.Peer(a.Self().ID)
+		if err := lost.Send(t.Context(), []byte("1")); err != nil {
+			t.Fatal(err)
+		}
+		until[DataReceived](t, a, nil)
+
+		var down atomic.Bool
+		down.Store(true)
+		w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
+		line.cut(true)
+		if err := lost.Send(t.Context(), []byte("2")); err != nil {
+			t.Fatal(err)
+		}
+		until[PeerLeft](t, a, nil)
+		time.Sleep(time.Minute)
+		down.Store(false)
+		line.cut(false)
+		healed := time.Now()
+		if e := until[PeerJoined](t, a, nil); e.Peer.ID() != b.Self().ID {
+			t.Fatalf("got %+v", e)
+		}
+		if e := until[DataReceived](t, a, nil); string(e.Data) != "2" {
+			t.Fatalf("got %q", e.Data)
+		}
+		t.Logf("data again %v after the outage", time.Since(healed))
+		receives(t, a, b.Self().ID, "camera")
+	})
 }

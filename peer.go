@@ -92,6 +92,9 @@ func (l *link) Member() Member {
 func (l *link) State() PeerState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.gone {
+		return PeerClosed
+	}
 	return l.state
 }
 

@@ -71,7 +71,7 @@ func (n *mediaNet) connection(t *testing.T, known ...webrtc.RTPCodecParameters) 
 	for _, codec := range known {
 		must(t, m.RegisterCodec(codec, webrtc.RTPCodecTypeVideo))
 	}
-	must(t, registerInterceptors(m, registry))
+	must(t, registerInterceptors(registry))
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)

@@ -161,6 +161,7 @@ func (r *room) remove(l *link, reason Reason) {
 	delete(r.links, l.member.ID)
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *link) bool { return o == l })
 	r.mu.Unlock()
+	l.depart()
 	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
 }
 

@@ -98,7 +98,7 @@ func (l *link) refuse(sec *section) {
 	sec.leg.detach()
 	sec.sender, sec.flowing = nil, false
 	l.tableDirty = true
-	l.room.events.add(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType})
+	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType})
 }
 
 // sendTable tells of a change that no description has told of.
@@ -144,6 +144,8 @@ func (l *link) receiving(mid string, in *inbound) {
 }
 
 func (l *link) trackByID(id string) *remoteTrack {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if i := slices.IndexFunc(l.tracks, func(t *remoteTrack) bool { return t.id == id }); i >= 0 {
 		return l.tracks[i]
 	}
@@ -176,21 +178,24 @@ func (l *link) applyTable(t *signal.Table) {
 		in.assign(l.trackByID(l.rows[mid]))
 	}
 	for _, e := range events {
-		l.room.events.add(e)
+		l.tell(e)
 	}
 }
 
 // setTracks replaces the list and ends those that are no longer in it.
 func (l *link) setTracks(tracks []*remoteTrack) {
 	slices.SortFunc(tracks, byNameAndID)
-	old := l.tracks
 	l.mu.Lock()
+	if l.gone {
+		tracks = nil
+	}
+	old := l.tracks
 	l.tracks = tracks
 	l.mu.Unlock()
 	for _, t := range old {
 		if !slices.Contains(tracks, t) {
 			t.close()
-			l.room.events.add(TrackRemoved{Peer: l, Track: t})
+			l.tell(TrackRemoved{Peer: l, Track: t})
 		}
 	}
 }
