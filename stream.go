@@ -167,3 +167,46 @@ func parseData(m webrtc.DataChannelMessage) (kind byte, n uint32, payload []byte
 	}
 	return m.Data[0], binary.BigEndian.Uint32(m.Data[1:5]), m.Data[5:], true
 }
+
+// dataFrame takes a frame of the data channel.
+func (l *link) dataFrame(m webrtc.DataChannelMessage) {
+	kind, n, payload, ok := parseData(m)
+	switch {
+	case !ok:
+		l.fail(errRules)
+	case kind == dataTaken:
+		if !l.out.taken(n) {
+			l.fail(errCredit)
+		}
+	case kind == dataMessage:
+		fresh, err := l.in.receive(n, len(payload))
+		if err != nil {
+			l.fail(err)
+			return
+		}
+		if !fresh {
+			l.takenDue = true
+			return
+		}
+		l.room.events.addTaken(DataReceived{Peer: l, Data: payload}, func() {
+			l.mail.post(func() { l.in.take(n, len(payload)); l.takenDue = true })
+		})
+	}
+}
+
+func (l *link) sendData() {
+	c := l.conn
+	if !c.dataOpen {
+		return
+	}
+	if l.takenDue {
+		l.takenDue = false
+		_ = c.data.Send(takenFrame(l.in.taken)) // a failure shows as OnClose
+	}
+	for _, frame := range l.out.after(c.written) {
+		if c.data.Send(frame) != nil {
+			return
+		}
+		c.written++
+	}
+}

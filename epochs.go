@@ -1,0 +1,143 @@
+package noom
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/negotiate"
+)
+
+// This file is the part of a link that begins epochs, gives them up, and
+// derives the Peer's state from the connection's.
+
+// begin starts the next epoch as ours.
+func (l *link) begin() {
+	if l.over || l.asleep {
+		return
+	}
+	if !l.ex.Begin() {
+		l.setState(PeerFailed, fmt.Errorf("%w: epochs used up", errRules))
+		return
+	}
+	l.turn = negotiate.Begin()
+	if l.rebuild() {
+		l.try(l.act(l.turn.Need()))
+	}
+}
+
+// rebuild puts a fresh connection in the place of the old one.
+func (l *link) rebuild() bool {
+	l.dropConn()
+	l.inbox, l.incoming, l.pending = nil, nil, nil
+	l.broken, l.wasUp = false, false
+	c, err := l.open()
+	if err != nil {
+		l.fail(err)
+		return false
+	}
+	l.conn = c
+	l.waiting = append([]*sender(nil), l.senders...)
+	c.written = l.out.start()
+	l.takenDue = l.in.received > 0
+	l.mu.Lock()
+	l.pc = c.pc
+	l.mu.Unlock()
+	l.later(&l.patience, l.room.cfg.ConnectTimeout, func() { l.fail(errTimeout) })
+	return true
+}
+
+// fail gives this epoch up: the next begins after a pause that grows.
+func (l *link) fail(err error) {
+	if l.broken || l.over || l.asleep {
+		return
+	}
+	l.broken, l.inbox = true, nil
+	l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", err)
+	if l.lost {
+		l.room.drop(l)
+		return
+	}
+	if l.wasUp && time.Since(l.upSince) > calmAfter {
+		l.failures = 0
+	}
+	pause := time.Duration(0)
+	if l.failures > 0 {
+		pause = min(time.Second<<min(l.failures-1, 10), maxBackOff)
+	}
+	l.failures++
+	l.setState(PeerFailed, err)
+	l.later(&l.patience, pause, l.begin)
+}
+
+// The connection's state.
+
+func (l *link) pathChanged(s webrtc.ICEConnectionState) {
+	l.conn.path = s
+	l.trace("path", "state", s.String())
+	if s == webrtc.ICEConnectionStateFailed {
+		l.fail(errConnection)
+		return
+	}
+	l.work() // a description may have waited for ICE to start
+	l.channelsChanged()
+}
+
+// mediaCanFlow is told when DTLS is up, at first and again after a restart:
+// pion drops what is sent earlier.
+func (l *link) mediaCanFlow() {
+	for _, sec := range l.conn.sections {
+		sec.leg.connected()
+	}
+}
+
+// channelsChanged derives the Peer's state.
+func (l *link) channelsChanged() {
+	c := l.conn
+	if l.broken {
+		return
+	}
+	up := c.up() && c.dataOpen
+	switch {
+	case up && l.State() != PeerConnected:
+		l.wasUp, l.upSince = true, time.Now()
+		if l.patience != nil {
+			l.patience.Stop()
+			l.patience = nil
+		}
+		l.setState(PeerConnected, nil)
+		l.ex.Resend() // what hangs at a dead hub can go in-band now
+	case !up && l.wasUp && c.path == webrtc.ICEConnectionStateDisconnected && l.State() == PeerConnected:
+		l.setState(PeerInterrupted, nil)
+		l.later(&l.patience, restartAfter, l.restart)
+	}
+}
+
+// restart looks for a new path, which only the hub may carry: a restart takes the
+// path away that it would travel on (RFC 8445 section 9).
+func (l *link) restart() {
+	if l.conn != nil && !l.broken && l.room.online() {
+		l.try(l.act(l.turn.Restart()))
+	}
+}
+
+func (l *link) setState(s PeerState, err error) {
+	l.mu.Lock()
+	changed := l.state != s
+	l.state = s
+	l.mu.Unlock()
+	if changed {
+		l.log.Info("peer", "state", s.String())
+		l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
+	}
+}
+
+// tell adds an event about this peer, unless it has left.
+func (l *link) tell(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.gone {
+		l.room.events.add(e)
+	}
+}

@@ -1,0 +1,144 @@
+package noom
+
+import (
+	"crypto/ed25519"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/exchange"
+	"noom/internal/negotiate"
+	"noom/signal"
+)
+
+// This file is the part of a link that takes pair frames from both paths and
+// sends them: what PROTOCOL.md sections 4, 4.1 and 4.2 ask for.
+
+// postFrame posts f unless too many wait; the exchange brings back what is
+// dropped here.
+func (l *link) postFrame(f func()) {
+	if l.frames.Add(1) > maxFrames {
+		l.frames.Add(-1)
+		return
+	}
+	l.mail.post(func() { l.frames.Add(-1); f() })
+}
+
+// hubFrame takes a pair frame that came by hub. m must be the link's own.
+func (l *link) hubFrame(m signal.Message) {
+	l.postFrame(func() { l.byHub = true; l.receive(m) })
+}
+
+func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
+	m, err := signal.Decode(dm.Data)
+	if l.conn != c || !dm.IsString || err != nil || !m.Type.Pair() {
+		l.trace("in-band frame dropped", "error", err)
+		return
+	}
+	l.receive(m)
+}
+
+func (l *link) trace(msg string, args ...any) { l.log.Debug(msg, args...) }
+
+func (l *link) receive(m signal.Message) {
+	self := l.room.self
+	if m.To != self.ID || !ed25519.Verify(ed25519.PublicKey(l.member.PublicKey), signal.PairText(&m, l.room.name, l.member.ID), m.Signature) {
+		l.trace("frame dropped: bad signature", "type", m.Type)
+		return
+	}
+	switch {
+	case m.Sessions[1] != self.Session:
+		if m.Type != signal.TypeStale {
+			l.answerStale(m.Sessions[0])
+		}
+		return
+	case m.Type == signal.TypeStale:
+		if m.Sessions[0] != l.member.Session {
+			l.room.reborn(l, m.Sessions[0])
+		}
+		return
+	case m.Sessions[0] != l.member.Session, l.asleep:
+		l.trace("frame dropped: other session", "type", m.Type)
+		return
+	}
+	epoch := exchange.Epoch{Number: m.Epoch.Number, By: m.Epoch.By}
+	if epoch.By != self.ID && epoch.By != l.member.ID || l.ex.Ahead(epoch) && !l.renewals.Allow() {
+		l.trace("frame dropped: epoch", "number", epoch.Number)
+		return
+	}
+	f := exchange.Frame{Epoch: epoch, Seq: m.Seq, Ack: m.Ack}
+	f.Type, f.Body = string(m.Type), m.Body
+	messages, renewed, ok := l.ex.Receive(f)
+	if !ok {
+		l.trace("frame dropped: not of this epoch", "type", m.Type, "seq", m.Seq)
+	}
+	if renewed {
+		l.turn = negotiate.Machine{}
+		l.rebuild()
+	}
+	if l.broken || l.conn == nil {
+		return
+	}
+	l.inbox = append(l.inbox, messages...)
+	l.work()
+}
+
+// answerStale tells the peer our session, at most once a second.
+func (l *link) answerStale(theirs string) {
+	if now := time.Now(); now.Sub(l.staleSent) >= time.Second {
+		l.staleSent = now
+		m := signal.Message{Type: signal.TypeStale, Sessions: [2]string{l.room.self.Session, theirs}}
+		l.seal(&m)
+		l.room.send(m)
+	}
+}
+
+// seal addresses and signs m.
+func (l *link) seal(m *signal.Message) {
+	m.To = l.member.ID
+	m.Signature = l.room.cfg.Identity.sign(signal.PairText(m, l.room.name, l.room.self.ID))
+}
+
+// flush sends what has come to be due, at the end of each round of the loop.
+func (l *link) flush() {
+	if l.conn == nil {
+		return
+	}
+	l.sendTable()
+	for _, f := range l.ex.Flush() {
+		l.send(f)
+	}
+	l.byHub = false
+	l.startFlowing()
+	l.sendData()
+	if l.ex.Pending() && l.ticker == nil {
+		l.later(&l.ticker, tick, func() { l.ex.Tick() })
+	}
+}
+
+// send puts a frame on its way: over the connection once that is up, over the
+// hub until then, over both when it is not the first time.
+func (l *link) send(f exchange.Frame) {
+	m := signal.Message{
+		Type: signal.Type(f.Type), Sessions: [2]string{l.room.self.Session, l.member.Session},
+		Epoch: signal.Epoch{Number: f.Epoch.Number, By: f.Epoch.By}, Seq: f.Seq, Ack: f.Ack, Body: f.Body,
+	}
+	if f.Seq == 0 {
+		m.Type = signal.TypeAck
+	}
+	l.seal(&m)
+	c := l.conn
+	inBand := !f.HubOnly && c.up() && c.control.BufferedAmount() < maxControlRoom
+	if inBand {
+		text, err := m.Encode()
+		inBand = err == nil && c.control.SendText(string(text)) == nil
+	}
+	if !inBand || f.Again || f.Seq == 0 && l.byHub {
+		l.room.send(m)
+	}
+}
+
+// queue gives a message to the exchange.
+func (l *link) queue(t signal.Type, body []byte, hubOnly bool) {
+	l.ex.Send(exchange.Message{Type: string(t), Body: body, HubOnly: hubOnly})
+}
