@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,13 @@ func TestTwoPeersSeeAndHearEachOther(t *testing.T) {
 	}
 	bob.receives("지우", 15, "video/VP8", "audio/opus")
 	jiwoo.receives("bob", 15, "video/VP8", "audio/opus")
+	for i, l := range jiwoo.seen {
+		if l.Event == "connection" && i > 0 && slices.ContainsFunc(jiwoo.seen[:i], func(before line) bool {
+			return before.Event == "connection" && before.Connection.String() == l.Connection.String()
+		}) {
+			t.Errorf("the same path twice: %v", l.Connection)
+		}
+	}
 	bob.leave()
 	jiwoo.until("bob's goodbye", func(l line) bool { return l.Event == "peer-left" && l.Peer.Name == "bob" && l.Reason == "left" })
 }
