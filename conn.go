@@ -112,8 +112,8 @@ func (l *link) listen(c *conn) {
 	})
 	c.data.OnOpen(func() { post(func() { c.dataOpen = true; l.channelsChanged() }) })
 	c.data.OnMessage(func(m webrtc.DataChannelMessage) { post(func() { l.dataFrame(m) }) })
-	c.control.OnClose(func() { post(func() { l.fail(errConnection) }) })
-	c.data.OnClose(func() { post(func() { l.fail(errConnection) }) })
+	c.control.OnClose(func() { post(l.closedByPeer) })
+	c.data.OnClose(func() { post(l.closedByPeer) })
 }
 
 // table is what c's sections say to the peer.

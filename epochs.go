@@ -48,8 +48,14 @@ func (l *link) rebuild() bool {
 	return true
 }
 
+// closedByPeer is told when a channel closes that we did not close: most
+// likely the other end has begun the next epoch, and says so in a moment.
+func (l *link) closedByPeer() { l.failAfter(closedGrace, errConnection) }
+
 // fail gives this epoch up: the next begins after a pause that grows.
-func (l *link) fail(err error) {
+func (l *link) fail(err error) { l.failAfter(0, err) }
+
+func (l *link) failAfter(pause time.Duration, err error) {
 	if l.broken || l.over || l.asleep {
 		return
 	}
@@ -62,7 +68,6 @@ func (l *link) fail(err error) {
 	if l.wasUp && time.Since(l.upSince) > calmAfter {
 		l.failures = 0
 	}
-	pause := time.Duration(0)
 	if l.failures > 0 {
 		pause = min(time.Second<<min(l.failures-1, 10), maxBackOff)
 	}

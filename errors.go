@@ -32,6 +32,8 @@ var (
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
 	// ErrNotConnected: the peer has no connection now.
 	ErrNotConnected = errors.New("noom: peer is not connected")
+	// ErrNoHub: there is no connection to the hub now.
+	ErrNoHub = errors.New("noom: no connection to the hub")
 	// ErrTooBig: a message above its bound.
 	ErrTooBig = errors.New("noom: message too big")
 )

@@ -19,6 +19,7 @@ const (
 	tick           = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
 	batchWait      = 5 * time.Millisecond   // candidates gathered within it share a frame
 	restartAfter   = 2 * time.Second        // of a path being interrupted
+	closedGrace    = 500 * time.Millisecond // for a peer that closed the connection to begin the next epoch
 	maxBackOff     = 30 * time.Second       // between rebuilds
 	calmAfter      = 10 * time.Second       // connected so long, a rebuild starts without a pause again
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again

@@ -78,8 +78,11 @@ func (r *room) start(ctx context.Context) error {
 		closeAll(r.senders)
 		return err
 	}
+	r.outbox.Store(newOutbox())
+	r.joined(joined) // before the loop runs, so that Peers is complete when Join returns
+	heartbeat := joined.Heartbeat
 	r.background(r.run)
-	r.background(func() { r.stayConnected(s, joined) })
+	r.background(func() { r.stayConnected(s, heartbeat) })
 	return nil
 }
 
@@ -321,7 +324,7 @@ func (r *room) Send(ctx context.Context, data []byte) error {
 		wait, err := l.out.offer(data)
 		if wait == nil {
 			report(err)
-			l.mail.post(func() {})
+			l.kick()
 			continue
 		}
 		blocked.Go(func() { report(l.Send(ctx, data)) })

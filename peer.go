@@ -40,7 +40,9 @@ type Peer interface {
 	// of the connection too. At most 1 MiB may be on its way to an application
 	// that does not take it; beyond that Send blocks until ctx ends.
 	Send(ctx context.Context, data []byte) error
-	// RestartICE looks for a new path. It returns once the restart is under way.
+	// RestartICE looks for a new path. It returns once the restart is under
+	// way. Errors: [ErrNotConnected], and [ErrNoHub], for a restart cannot
+	// travel over the connection that it restarts.
 	RestartICE(ctx context.Context) error
 	// Stats returns pion's statistics of the current connection, empty if there is none.
 	Stats() webrtc.StatsReport
@@ -134,10 +136,13 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 func (l *link) Send(ctx context.Context, data []byte) error {
 	err := l.out.send(ctx, data)
 	if err == nil {
-		l.mail.post(func() {}) // the loop sends what is new
+		l.kick()
 	}
 	return err
 }
+
+// kick makes the loop look for data to send.
+func (l *link) kick() { l.mail.post(func() {}) }
 
 func (l *link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -147,6 +152,10 @@ func (l *link) RestartICE(ctx context.Context) error {
 	posted := l.mail.post(func() {
 		if l.conn == nil || l.broken {
 			done <- ErrNotConnected
+			return
+		}
+		if !l.room.online() { // it would take away the path it has to travel on
+			done <- ErrNoHub
 			return
 		}
 		err := l.act(l.turn.Restart())

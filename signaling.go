@@ -76,13 +76,14 @@ func final(err error) bool {
 	}
 }
 
-// stayConnected keeps the room at a hub until it ends, beginning with s.
-func (r *room) stayConnected(s Signaler, joined signal.Message) {
+// stayConnected keeps the room at a hub until it ends, beginning with s, where
+// the room has joined.
+func (r *room) stayConnected(s Signaler, heartbeat int64) {
 	defer close(r.hubGone)
 	pause := firstRedial
 	for {
 		since := time.Now()
-		err := r.converse(s, joined)
+		err := r.converse(s, time.Duration(heartbeat)*time.Millisecond)
 		if r.ctx.Err() != nil || r.leaving.Load() {
 			return
 		}
@@ -91,12 +92,30 @@ func (r *room) stayConnected(s Signaler, joined signal.Message) {
 		if time.Since(since) > calmAfter {
 			pause = firstRedial
 		}
+		var joined signal.Message
 		if s, joined, err = r.redial(&pause); err != nil {
 			if r.ctx.Err() == nil {
 				r.finish(context.Background(), &JoinError{Room: r.name, Err: err})
 			}
 			return
 		}
+		heartbeat = joined.Heartbeat
+		r.outbox.Store(newOutbox()) // joined makes the loop send
+		if !r.deliver(r.ctx, joined) {
+			_ = s.Close()
+			return
+		}
+	}
+}
+
+// deliver hands a frame to the room's loop.
+func (r *room) deliver(ctx context.Context, m signal.Message) bool {
+	m.Body = bytes.Clone(m.Body) // the Signaler's until the next Receive
+	select {
+	case r.frames <- m:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -121,12 +140,11 @@ func (r *room) redial(pause *time.Duration) (Signaler, signal.Message, error) {
 	}
 }
 
-// converse runs one connection until it breaks.
-func (r *room) converse(s Signaler, joined signal.Message) error {
+// converse runs one connection, with the outbox that is there for it, until it breaks.
+func (r *room) converse(s Signaler, heartbeat time.Duration) error {
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
-	out := newOutbox()
-	heartbeat := time.Duration(joined.Heartbeat) * time.Millisecond
+	out := r.outbox.Load()
 	var heard atomic.Bool
 	r.background(func() {
 		_ = out.drain(ctx, s)
@@ -136,20 +154,17 @@ func (r *room) converse(s Signaler, joined signal.Message) error {
 		defer func() { _ = s.Close() }()
 		r.pulse(ctx, out, heartbeat, &heard)
 	})
-	r.outbox.Store(out)
-	defer r.outbox.CompareAndSwap(out, nil)
-	m, err := joined, error(nil)
-	for err == nil {
+	defer r.outbox.Store(nil)
+	for {
+		m, err := s.Receive(ctx)
+		if err != nil {
+			return err
+		}
 		heard.Store(true)
-		m.Body = bytes.Clone(m.Body) // the Signaler's until the next Receive
-		select {
-		case r.frames <- m:
-		case <-ctx.Done():
+		if !r.deliver(ctx, m) {
 			return ctx.Err()
 		}
-		m, err = s.Receive(ctx)
 	}
-	return err
 }
 
 // pulse keeps the heartbeat (PROTOCOL.md section 5); it returns when the hub is dead
