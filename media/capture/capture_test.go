@@ -127,6 +127,12 @@ func TestCamera(t *testing.T) {
 			t.Errorf("unbound twice: %v", err)
 		}
 		p.leave()
+		again := newPlace("again", offer(webrtc.MimeTypeH264, 102))
+		if _, err := camera.Bind(again); err != nil {
+			t.Fatalf("bound again: %v", err)
+		}
+		<-again.packets
+		again.leave()
 		finish(t, camera)
 	}
 }

@@ -12,6 +12,8 @@ type ending struct {
 	err error
 }
 
+func newEnding() *ending { return &ending{done: make(chan struct{})} }
+
 // reach ends the track, if it has not ended. Err may be nil.
 func (e *ending) reach(err error) {
 	e.mu.Lock()

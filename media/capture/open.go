@@ -149,8 +149,9 @@ func openCamera(label string, o CameraOptions) (*Track, error) {
 		return nil, &DeviceError{Camera, label, refusal(d, err)}
 	}
 	selector := mediadevices.NewCodecSelector(mediadevices.WithVideoEncoders(encoders...))
-	source := videoSource{safeVideo(reader), driverSource{d}}
-	return newTrack(d, mediadevices.NewVideoTrack(source, selector), codecsOf(encoders)), nil
+	end := newEnding()
+	source := videoSource{watchVideo(reader, end), driverSource{d}}
+	return newTrack(d, mediadevices.NewVideoTrack(source, selector), codecsOf(encoders), end), nil
 }
 
 // cameraScore is how far a camera's mode is from what is wanted; infinite if
@@ -192,6 +193,7 @@ func openMicrophone(label string) (*Track, error) {
 		return nil, &DeviceError{Microphone, label, refusal(d, err)}
 	}
 	selector := mediadevices.NewCodecSelector(mediadevices.WithAudioEncoders(&encoder))
-	source := audioSource{safeAudio(reader), driverSource{d}}
-	return newTrack(d, mediadevices.NewAudioTrack(source, selector), []string{encoder.RTPCodec().MimeType}), nil
+	end := newEnding()
+	source := audioSource{watchAudio(reader, end), driverSource{d}}
+	return newTrack(d, mediadevices.NewAudioTrack(source, selector), []string{encoder.RTPCodec().MimeType}, end), nil
 }

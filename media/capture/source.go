@@ -31,25 +31,31 @@ type audioSource struct {
 	driverSource
 }
 
+// watchVideo and watchAudio tell end of a device that fails. mediadevices tells
+// of an encoder that was merely closed in the same way.
+
+func watchVideo(r video.Reader, end *ending) video.Reader {
+	return video.ReaderFunc(func() (picture image.Image, release func(), err error) {
+		defer end.watch(&err, &release)
+		return r.Read()
+	})
+}
+
+func watchAudio(r audio.Reader, end *ending) audio.Reader {
+	return audio.ReaderFunc(func() (chunk wave.Audio, release func(), err error) {
+		defer end.watch(&err, &release)
+		return r.Read()
+	})
+}
+
+// watch, deferred by what reads a device, ends the track with its error.
 // Drivers panic on what they did not expect: a frame that is too short, a
 // device without a channel. That must cost the track and not the process.
-
-func safeVideo(r video.Reader) video.Reader {
-	return video.ReaderFunc(func() (picture image.Image, release func(), err error) {
-		defer recovered(&err, &release)
-		return r.Read()
-	})
-}
-
-func safeAudio(r audio.Reader) audio.Reader {
-	return audio.ReaderFunc(func() (chunk wave.Audio, release func(), err error) {
-		defer recovered(&err, &release)
-		return r.Read()
-	})
-}
-
-func recovered(err *error, release *func()) {
+func (e *ending) watch(err *error, release *func()) {
 	if p := recover(); p != nil {
 		*err, *release = fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p), func() {}
+	}
+	if *err != nil {
+		e.reach(*err)
 	}
 }

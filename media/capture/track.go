@@ -42,10 +42,8 @@ type binding struct {
 	stopped chan struct{} // closed when its goroutine has gone
 }
 
-func newTrack(d driver.Driver, from mediadevices.Track, codecs []string) *Track {
-	end := &ending{done: make(chan struct{})}
+func newTrack(d driver.Driver, from mediadevices.Track, codecs []string, end *ending) *Track {
 	t := &track{Track: from, codecs: codecs, streamID: rand.Text(), ended: end, bindings: map[string]*binding{}}
-	from.OnEnded(end.reach)
 	return &Track{TrackLocal: t, label: d.Info().Label, close: t.shut, done: end.done, err: end.reason}
 }
 

@@ -1,0 +1,5 @@
+//go:build capture && cgo && !vpx
+
+package main
+
+const cameraCodec = "video/H264"
