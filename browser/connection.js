@@ -23,7 +23,7 @@ export class Connection {
   #remote = { ufrag: '', count: 0 }; // of the remote description
 
   /**
-   * link is who is told: send(message) → how many were queued, table(rows),
+   * link is who is told: send(message) → how many were queued, table(rows, settled),
    * changed(), failed(error), control(frame), data(bytes), dataOpen(),
    * refused(sender).
    */
@@ -38,8 +38,7 @@ export class Connection {
     this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
     this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
     this.#pc.onconnectionstatechange = () => this.#closed || link.changed();
-    this.#outgoing = new Outgoing(this.#pc);
-    for (const sender of senders) this.#outgoing.add(sender);
+    this.#outgoing = new Outgoing(this.#pc, senders);
   }
 
   /** The RTCPeerConnection, to look at. */
@@ -127,7 +126,7 @@ export class Connection {
   }
 
   #announce() {
-    const table = this.#link.table(this.#outgoing.rows());
+    const table = this.#table();
     this.#outgoing.announced(this.#send({ type: 'table', body: JSON.stringify({ table }) }));
   }
 
@@ -187,8 +186,11 @@ export class Connection {
   }
 
   #sendDescription(type, id, sdp, hubOnly) {
-    const table = this.#link.table(this.#outgoing.rows());
-    this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp, table }) });
+    this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp, table: this.#table() }) });
+  }
+
+  #table() {
+    return this.#link.table(this.#outgoing.rows(), this.#outgoing.settled);
   }
 
   #received({ sdp, table }) {

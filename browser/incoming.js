@@ -73,8 +73,9 @@ export class Incoming {
       const { stream } = track;
       const media = receivers.get(mid);
       if (!media || media.kind !== row.kind || stream.getTracks()[0] === media) continue;
-      for (const old of stream.getTracks()) stream.removeTrack(old);
-      stream.addTrack(media);
+      const old = stream.getTracks();
+      stream.addTrack(media); // first, lest elements see a stream without a track
+      for (const o of old) stream.removeTrack(o);
       if (!unannounced.has(track)) this.#report.trackChanged(track);
     }
   }

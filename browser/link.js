@@ -260,7 +260,7 @@ export class Link {
         this.#flush();
         return queued;
       },
-      table: (rows) => this.#table(rows),
+      table: (rows, settled) => this.#table(rows, settled),
       changed: () => this.#watch(),
       failed: (error) => this.#fail(error),
       refused: (sender) => this.#report.refused(sender),
@@ -280,7 +280,9 @@ export class Link {
     if (frame.sessions && !frame.from) this.receive(frame, true);
   }
 
-  #table(rows) {
+  // A table that is not settled goes out as version 0, which everyone ignores.
+  #table(rows, settled) {
+    if (!settled) return { version: 0, tracks: {} };
     const json = JSON.stringify(rows);
     if (json !== this.#tableRows) {
       this.#tableRows = json;

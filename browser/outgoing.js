@@ -6,10 +6,14 @@
 export class Outgoing {
   #pc;
   #stream = new MediaStream(); // its id ties sound and picture together, for lip sync
+  #first; // sections of the senders there were from the start
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow}
 
-  constructor(pc) {
+  /** senders: those there are from the start. */
+  constructor(pc, senders) {
     this.#pc = pc;
+    for (const sender of senders) this.add(sender);
+    this.#first = [...this.#sections];
   }
 
   /**
@@ -64,6 +68,14 @@ export class Outgoing {
   /** Whether some section has not been offered yet. */
   get needsOffer() {
     return this.#sections.some((s) => s.sender && s.transceiver.mid === null);
+  }
+
+  /**
+   * Whether rows tells the whole truth. While we answer the other's first offer
+   * our own tracks have no sections yet; that does not mean they are gone.
+   */
+  get settled() {
+    return this.#first.every((s) => !s.sender || s.transceiver.mid !== null);
   }
 
   /** Returns the senders whose section the other side refused, knowing no codec of theirs, and lets go of them. */

@@ -38,21 +38,21 @@ const goodbye = 3 * time.Second
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	addr, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
+		_, _ = fmt.Fprint(stdout, usage)
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "browser-server: %v (-help tells the flags)\n", err)
+		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help tells the flags)\n", err)
 		return 2
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		fmt.Fprintf(stderr, "browser-server: cannot listen on %s: %s\n", addr, reason(err))
+		_, _ = fmt.Fprintf(stderr, "browser-server: cannot listen on %s: %s\n", addr, reason(err))
 		return 1
 	}
-	fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), addr))
+	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), addr))
 	if err := serve(ctx, listener); err != nil {
-		fmt.Fprintf(stderr, "browser-server: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 		return 1
 	}
 	return 0

@@ -1,0 +1,100 @@
+package browser_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"noom"
+	"noom/internal/browsertest"
+	"noom/transport/ws"
+)
+
+// Data of more than the credit, over a rebuild: all of it, once,
+// in order.
+func TestData(t *testing.T) {
+	one, two := newLab(t).pair(t)
+	two.Do(`window.got = []; room.addEventListener('datareceived', (e) => got.push(new DataView(e.data.buffer).getUint32(0)))`)
+	one.Do(`(async () => {
+		window.sent = 0;
+		for (let i = 0; i < 300; i++) {
+			const data = new Uint8Array(20000);
+			new DataView(data.buffer).setUint32(0, i);
+			for (;;) {
+				try {
+					await other().send(data);
+					break;
+				} catch (e) { // while the connection is being rebuilt
+					if (e.code !== 'not_connected') throw e;
+					await new Promise((resolve) => setTimeout(resolve, 20));
+				}
+			}
+			sent++;
+			if (i === 100) other().connection.close();
+		}
+	})()`)
+	two.Wait("all of it", `got.length === 300`)
+	two.Wait("once and in order", `got.every((n, i) => n === i)`)
+	one.Wait("a rebuild", `happened('peerstatechanged', (e) => e.state === 'failed') > 0`)
+}
+
+// Nobody takes: the sender waits when its credit is used up.
+func TestDataCredit(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	one, two := l.open(b, ""), l.open(b, "")
+	one.Do(`enter('하나')`)
+	two.Do(`(async () => { window.room = await noom.join('/ws', '데모', { name: 'two' }); })()`)
+	connected(one)
+	one.Do(`window.sent = 0; for (let i = 0; i < 20; i++) other().send(new Uint8Array(61440)).then(() => sent++); undefined`)
+	one.Wait("the credit used up", `sent === 17`)
+	two.Do(`window.got = 0; room.addEventListener('datareceived', (e) => got += e.data.length)`)
+	two.Wait("all of it", `got === 20 * 61440`)
+	one.Wait("the rest sent", `sent === 20`)
+	if code := browsertest.Eval[string](one, `other().send(new Uint8Array(61441)).catch((e) => e.code)`); code != "too_big" {
+		t.Errorf("a message above the bound: %q, want too_big", code)
+	}
+}
+
+// Data between a page and Go, more than the credit in both directions.
+func TestDataWithGo(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`enter('지우')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(t.Context()) }() // the test is over
+	connected(tab)
+	const count, size = 100, 50_000
+	tab.Do(fmt.Sprintf(`(async () => {
+		for (let i = 0; i < %d; i++) {
+			const data = new Uint8Array(%d);
+			new DataView(data.buffer).setUint32(0, i);
+			await room.send(data);
+		}
+	})(), undefined`, count, size))
+	got := 0
+	for got < count {
+		event, err := room.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := event.(noom.DataReceived); ok {
+			if n := binary.BigEndian.Uint32(e.Data); int(n) != got || len(e.Data) != size {
+				t.Fatalf("message %d of %d bytes, want %d of %d", n, len(e.Data), got, size)
+			}
+			got++
+		}
+	}
+	for i := range uint32(count) {
+		if err := room.Send(t.Context(), binary.BigEndian.AppendUint32(make([]byte, 0, size), i)[:size]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tab.Wait("all of it, in order", fmt.Sprintf(`(() => {
+		const data = log.filter((e) => e.type === 'datareceived').map((e) => e.data);
+		return data.length === %d && data.every((d, i) => d.length === %d && new DataView(d.buffer).getUint32(0) === i);
+	})()`, count, size))
+}

@@ -1,0 +1,159 @@
+package browser_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"noom/browser"
+	"noom/internal/browsertest"
+	"noom/signal/hub"
+	"noom/transport/ws"
+)
+
+// lab is a hub and a blank page with noom.js in it. Its hub can be cut off and
+// replaced.
+type lab struct {
+	*httptest.Server
+
+	mu    sync.Mutex
+	hub   *hub.Hub
+	conns map[net.Conn]bool // WebSocket connections, by their first sighting
+}
+
+// labPage makes tracks without a camera and remembers events.
+const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link rel="icon" href="data:,">
+<script type="module">
+	import * as noom from './noom.js';
+	window.noom = noom;
+	window.log = [];
+	// A picture of one colour that is drawn anew all the time.
+	window.picture = (colour) => {
+		const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
+		const context = canvas.getContext('2d');
+		let n = 0;
+		setInterval(() => {
+			context.fillStyle = colour;
+			context.fillRect(0, 0, 160, 120);
+			context.fillStyle = n++ % 2 ? 'white' : 'black';
+			context.fillRect(0, 0, 10, 10);
+		}, 60);
+		return canvas.captureStream(15).getVideoTracks()[0];
+	};
+	window.tone = () => {
+		const context = new AudioContext();
+		const out = context.createMediaStreamDestination();
+		const oscillator = context.createOscillator();
+		oscillator.connect(out);
+		oscillator.start();
+		return out.stream.getAudioTracks()[0];
+	};
+	window.enter = async (name, options = {}) => {
+		window.room = await noom.join('/ws', '데모', { name, ...options });
+		(async () => { for await (const e of room.events()) log.push(e); })();
+	};
+	window.happened = (type, fits = () => true) => log.filter((e) => e.type === type && fits(e)).length;
+	// The one other member, and whether its tracks of a kind move.
+	window.other = () => room.peers[0];
+	window.frames = async () => {
+		let n = 0;
+		for (const s of (await other().stats()).values()) if (s.type === 'inbound-rtp') n += s.packetsReceived;
+		return n;
+	};
+	window.moving = async () => {
+		const before = await frames();
+		await new Promise((resolve) => setTimeout(resolve, 300));
+		return (await frames()) > before;
+	};
+	window.shows = async (track, want) => {
+		const video = track.video ??= Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: track.stream });
+		if (!video.videoWidth) return false;
+		const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
+		const context = canvas.getContext('2d', { willReadFrequently: true });
+		context.drawImage(video, 0, 0, 8, 8);
+		const got = context.getImageData(5, 5, 1, 1).data;
+		return want.every((v, i) => Math.abs(v - got[i]) < 30);
+	};
+	window.ready = true;
+</script>`
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	l := &lab{hub: hub.New(nil), conns: make(map[net.Conn]bool)}
+	mux := http.NewServeMux()
+	files := http.FileServerFS(browser.FS)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			_, _ = fmt.Fprint(w, labPage) // a page that went away
+			return
+		}
+		files.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
+		l.mu.Lock()
+		h := l.hub
+		l.mu.Unlock()
+		ws.Handler(h, nil).ServeHTTP(w, r)
+	})
+	l.Server = httptest.NewUnstartedServer(mux)
+	l.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateHijacked {
+			l.mu.Lock()
+			l.conns[c] = true
+			l.mu.Unlock()
+		}
+	}
+	l.Start()
+	t.Cleanup(func() {
+		l.cut()
+		l.Close()
+	})
+	return l
+}
+
+// cut breaks every connection to the hub, without a word.
+func (l *lab) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		_ = c.Close() // the other end may have
+	}
+	clear(l.conns)
+}
+
+// replaceHub puts an empty hub in the place of the one there is.
+func (l *lab) replaceHub() {
+	l.mu.Lock()
+	l.hub = hub.New(nil)
+	l.mu.Unlock()
+	l.cut()
+}
+
+func (l *lab) url() string { return "ws" + l.URL[len("http"):] + "/ws" }
+
+// open opens the page; prepare is run before it.
+func (l *lab) open(b *browsertest.Browser, prepare string) *browsertest.Tab {
+	tab := b.Open(l.URL, prepare)
+	tab.Wait("noom.js", `window.ready`)
+	return tab
+}
+
+// pair is two tabs in the room; what they publish is for the test.
+func (l *lab) pair(t *testing.T) (one, two *browsertest.Tab) {
+	t.Helper()
+	b := browsertest.Start(t)
+	one, two = l.open(b, ""), l.open(b, "")
+	one.Do(`enter('하나')`)
+	two.Do(`enter('two')`)
+	connected(one, two)
+	return one, two
+}
+
+func connected(tabs ...*browsertest.Tab) {
+	for _, tab := range tabs {
+		tab.Wait("a connection", `other()?.state === 'connected'`)
+	}
+}

@@ -1,0 +1,153 @@
+package browser_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"noom/internal/browsertest"
+)
+
+// The pure parts, under Node.
+func TestNode(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		const message = "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later"
+		if os.Getenv("NOOM_BROWSER") == "required" {
+			t.Fatal(message)
+		}
+		fmt.Fprintln(os.Stderr, message)
+		t.Skip(message)
+	}
+	if out, err := exec.CommandContext(t.Context(), node, "--test", "test/").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// Tracks come, go and take over each other's sections.
+func TestPublish(t *testing.T) {
+	one, two := newLab(t).pair(t)
+	one.Do(`window.a = room.publish(picture('rgb(200, 0, 0)')); window.m = room.publish(tone())`)
+	two.Wait("a red picture", `shows(other().tracks.find((t) => t.name === 'camera'), [200, 0, 0])`)
+	two.Wait("the microphone", `other().tracks.some((t) => t.name === 'microphone' && t.kind === 'audio')`)
+	two.Do(`window.back = room.publish(picture('rgb(0, 0, 200)'), { name: '칠판' })`)
+	one.Wait("a blue picture", `shows(other().tracks.find((t) => t.name === '칠판'), [0, 0, 200])`)
+
+	one.Do(`window.gone = a.id; a.close(); window.a = room.publish(picture('rgb(200, 200, 0)'), { name: 'screen' })`)
+	two.Wait("a yellow picture", `shows(other().tracks.find((t) => t.name === 'screen'), [200, 200, 0])`)
+	two.Wait("no camera", `happened('trackremoved', (e) => e.track.name === 'camera') === 1 && other().tracks.length === 2`)
+	if n := browsertest.Eval[int](one, `other().connection.getTransceivers().length`); n != 3 {
+		t.Errorf("%d sections, want 3: the idle one must be taken over", n)
+	}
+
+	one.Do(`a.replaceTrack(picture('rgb(0, 200, 200)'))`)
+	two.Wait("another picture", `shows(other().tracks.find((t) => t.name === 'screen'), [0, 200, 200])`)
+	if code := browsertest.Eval[string](one, `a.replaceTrack(tone()).catch((e) => e.code)`); code != "kind" {
+		t.Errorf("an audio track in a video sender: %q, want kind", code)
+	}
+	one.Do(`m.setMuted(true)`)
+	two.Wait("mute", `other().tracks.find((t) => t.name === 'microphone').muted && happened('trackmuted') === 1`)
+}
+
+// A description that cannot be applied costs one connection, and no track.
+func TestRebuild(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	one, two := l.open(b, ""), l.open(b, `
+		const apply = RTCPeerConnection.prototype.setRemoteDescription;
+		RTCPeerConnection.prototype.setRemoteDescription = function (d) {
+			if (window.failing-- > 0) return Promise.reject(new DOMException('made to fail', 'OperationError'));
+			return apply.call(this, d);
+		};`)
+	one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
+	two.Do(`enter('two')`)
+	connected(one, two)
+	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
+	two.Do(`window.track = other().tracks[0]; window.failing = 1`)
+	one.Do(`room.publish(tone())`)
+	two.Wait("a rebuild", `happened('peerstatechanged', (e) => e.state === 'failed') === 1`)
+	connected(one, two)
+	two.Wait("both tracks", `other().tracks.length === 2 && moving()`)
+	two.Wait("the same picture", `other().tracks.includes(track) && shows(track, [200, 0, 0])`)
+	if n := browsertest.Eval[int](two, `happened('trackremoved')`); n != 0 {
+		t.Errorf("%d tracks were removed", n)
+	}
+}
+
+// Calls go on without a hub, and a hub that knows nothing is found again.
+func TestHubLost(t *testing.T) {
+	l := newLab(t)
+	one, two := l.pair(t)
+	one.Do(`room.publish(picture('rgb(200, 0, 0)')); window.pc = other().connection`)
+	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
+	l.replaceHub()
+	for _, tab := range []*browsertest.Tab{one, two} {
+		tab.Wait("the loss and the way back", `happened('signalinglost') === 1 && happened('signalingrestored') === 1`)
+	}
+	two.Wait("moving pictures", `moving()`)
+	one.Wait("the same connection", `other().connection === pc && happened('peerleft') === 0`)
+	one.Do(`room.chat('다시 만났네')`)
+	two.Wait("chat through the new hub", `happened('chatreceived', (e) => e.text === '다시 만났네' && e.from.name === '하나') === 1`)
+	one.Do(`room.publish(tone())`)
+	two.Wait("a new track", `other().tracks.length === 2`)
+}
+
+// Both sides add and take away at once, over and over, with rebuilds between.
+func TestBursts(t *testing.T) {
+	one, two := newLab(t).pair(t)
+	for round := range 10 {
+		for _, tab := range []*browsertest.Tab{one, two} {
+			tab.Do(fmt.Sprintf(`{
+				let n = %d;
+				const random = (k) => (n = (n * 48271) %% 2147483647) %% k;
+				window.mine ??= [];
+				for (let i = 0; i < 4; i++) {
+					if (mine.length > 0 && random(3) === 0) mine.splice(random(mine.length), 1)[0].close();
+					else if (mine.length < 6) mine.push(room.publish(random(2) ? picture('rgb(0, 200, 0)') : tone(), { name: 't' + random(1000) }));
+				}
+				window.names = mine.map((s) => s.id).sort().join();
+			}`, 7919*(round+1)))
+		}
+		mine := []string{browsertest.Eval[string](one, `names`), browsertest.Eval[string](two, `names`)}
+		one.Wait("what two publishes", fmt.Sprintf(`other().tracks.map((t) => t.id).sort().join() === %q`, mine[1]))
+		two.Wait("what one publishes", fmt.Sprintf(`other().tracks.map((t) => t.id).sort().join() === %q`, mine[0]))
+	}
+	for _, tab := range []*browsertest.Tab{one, two} {
+		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 {
+			t.Errorf("%d failures", n)
+		}
+	}
+}
+
+// The same identity twice: the hub asks for proof, and the first one is out.
+func TestReplaced(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`(async () => {
+		const identity = await noom.Identity.generate();
+		window.first = await noom.join('/ws', '데모', { name: 'first', identity });
+		window.second = await noom.join('/ws', '데모', { name: 'second', identity });
+	})()`)
+	if code := browsertest.Eval[string](tab, `first.closed.then((e) => e.code)`); code != "replaced" {
+		t.Errorf("the first one ended with %q, want replaced", code)
+	}
+	tab.Do(`second.chat('still here')`)
+}
+
+// What join refuses, it names.
+func TestJoinErrors(t *testing.T) {
+	tab := newLab(t).open(browsertest.Start(t), "")
+	tab.Allow("WebSocket connection", "404")
+	for js, want := range map[string]string{
+		`noom.join('/ws', '')`:                             "bad_room",
+		`noom.join('/ws', 'a\u202eb')`:                     "bad_room",
+		`noom.join('/ws', 'r', { name: 'x'.repeat(129) })`: "bad_name",
+		`noom.join('/nothing', 'r')`:                       "unreachable",
+		`noom.join('ws://127.0.0.1:9/ws', 'r')`:            "unreachable",
+	} {
+		if got := browsertest.Eval[string](tab, js+`.then(() => 'joined', (e) => e.code)`); got != want {
+			t.Errorf("%s: %s, want %s", js, got, want)
+		}
+	}
+}
