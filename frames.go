@@ -26,7 +26,7 @@ func (l *link) postFrame(f func()) {
 
 // hubFrame takes a pair frame that came by hub. m must be the link's own.
 func (l *link) hubFrame(m signal.Message) {
-	l.postFrame(func() { l.byHub = true; l.receive(m) })
+	l.postFrame(func() { l.byHub = true; l.receive(m, false) })
 }
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
@@ -35,17 +35,21 @@ func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 		l.trace("in-band frame dropped", "error", err)
 		return
 	}
-	l.receive(m)
+	l.receive(m, true)
 }
 
-func (l *link) trace(msg string, args ...any) { l.log.Debug(msg, args...) }
+func (l *link) trace(msg string, args ...any) {
+	l.log.Debug(msg, args...)
+	l.room.traceNote(l.member, msg, args...)
+}
 
-func (l *link) receive(m signal.Message) {
+func (l *link) receive(m signal.Message, inBand bool) {
 	self := l.room.self
 	if m.To != self.ID || !ed25519.Verify(ed25519.PublicKey(l.member.PublicKey), signal.PairText(&m, l.room.name, l.member.ID), m.Signature) {
 		l.trace("frame dropped: bad signature", "type", m.Type)
 		return
 	}
+	l.room.traceFrame(TraceReceived, l.member, inBand, m)
 	switch {
 	case m.Sessions[1] != self.Session:
 		if m.Type != signal.TypeStale {
@@ -73,6 +77,7 @@ func (l *link) receive(m signal.Message) {
 		l.trace("frame dropped: not of this epoch", "type", m.Type, "seq", m.Seq)
 	}
 	if renewed {
+		l.trace("epoch begun by the peer", "number", epoch.Number)
 		l.turn = negotiate.Machine{}
 		l.rebuild()
 	}
@@ -89,7 +94,7 @@ func (l *link) answerStale(theirs string) {
 		l.staleSent = now
 		m := signal.Message{Type: signal.TypeStale, Sessions: [2]string{l.room.self.Session, theirs}}
 		l.seal(&m)
-		l.room.send(m)
+		l.room.sendTo(l.member, m)
 	}
 }
 
@@ -133,8 +138,11 @@ func (l *link) send(f exchange.Frame) {
 		text, err := m.Encode()
 		inBand = err == nil && c.control.SendText(string(text)) == nil
 	}
+	if inBand {
+		l.room.traceFrame(TraceSent, l.member, true, m)
+	}
 	if !inBand || f.Again || f.Seq == 0 && l.byHub {
-		l.room.send(m)
+		l.room.sendTo(l.member, m)
 	}
 }
 

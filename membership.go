@@ -132,8 +132,12 @@ func (r *room) background(f func()) { r.tasks.Go(f) }
 func (r *room) online() bool { return r.outbox.Load() != nil }
 
 // send puts m on its way to the hub, if there is one.
-func (r *room) send(m signal.Message) {
+func (r *room) send(m signal.Message) { r.sendTo(Member{}, m) }
+
+// sendTo is send for a frame that the hub relays to peer.
+func (r *room) sendTo(peer Member, m signal.Message) {
 	if out := r.outbox.Load(); out != nil {
+		r.traceFrame(TraceSent, peer, false, m)
 		out.put(m)
 	}
 }

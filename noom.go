@@ -61,6 +61,15 @@ type Config struct {
 	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s. Least: 100 ms.
 	RedialMax time.Duration
 
+	// Trace, if not nil, is told of each frame sent and received and of each
+	// decision, so that what happened can be drawn later. It is called
+	// synchronously, from several goroutines at once; it must be quick and must
+	// not call the Room.
+	Trace func(Trace)
+	// TraceBodies lets Trace see what descriptions and candidates say, network
+	// addresses included.
+	TraceBodies bool
+
 	// Settings, if not nil, may change pion's settings after noom has set its
 	// own. It is called once, by Join.
 	Settings func(*webrtc.SettingEngine)

@@ -47,6 +47,7 @@ func (r *room) handle(m signal.Message) {
 		}
 		return
 	}
+	r.traceFrame(TraceReceived, Member{}, false, m)
 	switch m.Type {
 	case signal.TypeJoined:
 		r.joined(m)

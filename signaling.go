@@ -31,11 +31,12 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 	r.mu.Lock()
 	name := r.nickname
 	r.mu.Unlock()
-	err = s.Send(ctx, signal.Message{
+	join := signal.Message{
 		Type: signal.TypeJoin, Room: r.name, Name: name,
 		Key: r.self.PublicKey, Session: r.self.Session, Token: r.cfg.Token,
-	})
-	if err != nil {
+	}
+	r.traceFrame(TraceSent, Member{}, false, join)
+	if err = s.Send(ctx, join); err != nil {
 		return nil, joined, err
 	}
 	for {
@@ -52,10 +53,13 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 		case signal.TypeChallenge:
 			text := signal.ProofText(signal.Endpoint(s), r.name, r.self.Session, m.Nonce)
 			proof := signal.Message{Type: signal.TypeProof, Signature: r.cfg.Identity.sign(text)}
+			r.traceFrame(TraceReceived, Member{}, false, m)
+			r.traceFrame(TraceSent, Member{}, false, proof)
 			if err := s.Send(ctx, proof); err != nil {
 				return nil, joined, err
 			}
 		case signal.TypeError:
+			r.traceFrame(TraceReceived, Member{}, false, m)
 			return nil, joined, m.Err()
 		default: // unknown, or not for us yet
 		}
@@ -88,6 +92,7 @@ func (r *room) stayConnected(s Signaler, heartbeat int64) {
 			return
 		}
 		r.log.Info("signaling lost", "error", err)
+		r.traceNote(Member{}, "signaling lost", "error", err)
 		r.events.add(SignalingLost{Err: err})
 		if time.Since(since) > calmAfter {
 			pause = firstRedial

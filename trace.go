@@ -1,0 +1,74 @@
+package noom
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"noom/signal"
+)
+
+// TraceKind says what a [Trace] tells of.
+type TraceKind string
+
+// The kinds of [Trace].
+const (
+	TraceSent     TraceKind = "sent"     // Message was put on its way
+	TraceReceived TraceKind = "received" // Message has arrived, its signature holds
+	TraceNote     TraceKind = "note"     // Note says what was decided or observed
+)
+
+// Trace is one thing that a Room did or saw; see [Config].Trace. Package
+// noom/noomtest/transcript turns a sequence of them into text and diagrams.
+type Trace struct {
+	At     time.Time
+	Room   string
+	Self   Member
+	Peer   Member // zero: it is about the hub
+	Kind   TraceKind
+	InBand bool // the frame travels over the connection between the two, not by hub
+
+	// Message is a copy without secrets: no token, no credentials of ICE
+	// servers. Its Body is nil unless [Config].TraceBodies is set. Nil in a note.
+	Message *signal.Message
+	// Note is English, for people: such as "epoch given up number=1 error=…".
+	Note string
+}
+
+// traceFrame tells of a frame to or from peer, the zero Member for the hub.
+func (r *room) traceFrame(kind TraceKind, peer Member, inBand bool, m signal.Message) {
+	if r.cfg.Trace == nil {
+		return
+	}
+	told := m
+	told.Token = ""
+	told.ICEServers = slices.Clone(m.ICEServers)
+	for i := range told.ICEServers {
+		told.ICEServers[i].Credential = ""
+	}
+	told.Stamp(m.From) // the encoded bytes have it all
+	told.Body = nil
+	if r.cfg.TraceBodies {
+		told.Body = slices.Clone(m.Body)
+	}
+	r.cfg.Trace(Trace{
+		At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: kind, InBand: inBand, Message: &told,
+	})
+}
+
+// traceNote tells of a decision about peer, the zero Member for the hub. args
+// are as in slog; descriptions among them are left out.
+func (r *room) traceNote(peer Member, msg string, args ...any) {
+	if r.cfg.Trace == nil {
+		return
+	}
+	var note strings.Builder
+	note.WriteString(msg)
+	for i := 0; i+1 < len(args); i += 2 {
+		if args[i] != "sdp" && args[i+1] != nil {
+			fmt.Fprintf(&note, " %v=%v", args[i], args[i+1])
+		}
+	}
+	r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: TraceNote, Note: note.String()})
+}
