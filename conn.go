@@ -93,7 +93,11 @@ func (l *link) listen(c *conn) {
 		case webrtc.PeerConnectionStateConnected:
 			post(l.mediaCanFlow)
 		case webrtc.PeerConnectionStateFailed:
-			post(func() { l.fail(errConnection) })
+			post(func() {
+				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
+					l.fail(errDTLS)
+				}
+			})
 		default:
 		}
 	})

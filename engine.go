@@ -33,6 +33,9 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine)) (*webrtc.API, er
 	var s webrtc.SettingEngine
 	s.LoggerFactory = pionLog{log}
 	s.SetICETimeouts(iceQuiet, iceGiveUp, iceKeepalive)
+	// A pair is checked for as long as ICE tries at all: a path that is mended
+	// half-way through is found.
+	s.SetICEMaxBindingRequests(1000)
 	// Nobody waits for a better candidate pair: the first that works is used,
 	// and ICE moves on when a better one answers.
 	s.SetSrflxAcceptanceMinWait(0)

@@ -4,13 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"noom/internal/negotiate"
 )
 
-// This file is the part of a link that begins epochs, gives them up, and
-// derives the Peer's state from the connection's.
+// This file is the part of a link that begins epochs and gives them up.
 
 // begin starts the next epoch as ours.
 func (l *link) begin() {
@@ -21,6 +18,7 @@ func (l *link) begin() {
 		l.setState(PeerFailed, fmt.Errorf("%w: epochs used up", errRules))
 		return
 	}
+	l.trace("epoch begun", "number", l.ex.Epoch().Number)
 	l.turn = negotiate.Begin()
 	if l.rebuild() {
 		l.try(l.act(l.turn.Need()))
@@ -31,7 +29,7 @@ func (l *link) begin() {
 func (l *link) rebuild() bool {
 	l.dropConn()
 	l.inbox, l.incoming, l.pending = nil, nil, nil
-	l.broken, l.wasUp = false, false
+	l.broken, l.wasUp, l.restarts = false, false, 0
 	c, err := l.open()
 	if err != nil {
 		l.fail(err)
@@ -66,7 +64,7 @@ func (l *link) failAfter(pause time.Duration, err error) {
 		return
 	}
 	if l.wasUp && time.Since(l.upSince) > calmAfter {
-		l.failures = 0
+		l.failures, l.patienceFor = 0, firstRestarts
 	}
 	if l.failures > 0 {
 		pause = min(time.Second<<min(l.failures-1, 10), maxBackOff)
@@ -76,57 +74,6 @@ func (l *link) failAfter(pause time.Duration, err error) {
 	l.later(&l.patience, pause, l.begin)
 }
 
-// The connection's state.
-
-func (l *link) pathChanged(s webrtc.ICEConnectionState) {
-	l.conn.path = s
-	l.trace("path", "state", s.String())
-	if s == webrtc.ICEConnectionStateFailed {
-		l.fail(errConnection)
-		return
-	}
-	l.work() // a description may have waited for ICE to start
-	l.channelsChanged()
-}
-
-// mediaCanFlow is told when DTLS is up, at first and again after a restart:
-// pion drops what is sent earlier.
-func (l *link) mediaCanFlow() {
-	for _, sec := range l.conn.sections {
-		sec.leg.connected()
-	}
-}
-
-// channelsChanged derives the Peer's state.
-func (l *link) channelsChanged() {
-	c := l.conn
-	if l.broken {
-		return
-	}
-	up := c.up() && c.dataOpen
-	switch {
-	case up && l.State() != PeerConnected:
-		l.wasUp, l.upSince = true, time.Now()
-		if l.patience != nil {
-			l.patience.Stop()
-			l.patience = nil
-		}
-		l.setState(PeerConnected, nil)
-		l.ex.Resend() // what hangs at a dead hub can go in-band now
-	case !up && l.wasUp && c.path == webrtc.ICEConnectionStateDisconnected && l.State() == PeerConnected:
-		l.setState(PeerInterrupted, nil)
-		l.later(&l.patience, restartAfter, l.restart)
-	}
-}
-
-// restart looks for a new path, which only the hub may carry: a restart takes the
-// path away that it would travel on (RFC 8445 section 9).
-func (l *link) restart() {
-	if l.conn != nil && !l.broken && l.room.online() {
-		l.try(l.act(l.turn.Restart()))
-	}
-}
-
 func (l *link) setState(s PeerState, err error) {
 	l.mu.Lock()
 	changed := l.state != s
@@ -134,6 +81,7 @@ func (l *link) setState(s PeerState, err error) {
 	l.mu.Unlock()
 	if changed {
 		l.log.Info("peer", "state", s.String())
+		l.room.traceNote(l.member, s.String(), "error", err)
 		l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
 	}
 }

@@ -18,7 +18,6 @@ import (
 const (
 	tick           = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
 	batchWait      = 5 * time.Millisecond   // candidates gathered within it share a frame
-	restartAfter   = 2 * time.Second        // of a path being interrupted
 	closedGrace    = 500 * time.Millisecond // for a peer that closed the connection to begin the next epoch
 	maxBackOff     = 30 * time.Second       // between rebuilds
 	calmAfter      = 10 * time.Second       // connected so long, a rebuild starts without a pause again
@@ -28,6 +27,7 @@ const (
 
 var (
 	errConnection = errors.New("connection failed")
+	errDTLS       = errors.New("DTLS failed")
 	errTimeout    = errors.New("connection did not come up in time")
 	errRules      = errors.New("peer broke the protocol")
 )
@@ -78,17 +78,20 @@ type link struct {
 	takenDue     bool              // the peer is owed an acknowledgement of data
 	byHub        bool              // a frame came by hub since the last flush
 
-	over      bool
-	asleep    bool
-	lost      bool // the hub has lost the member
-	broken    bool // this epoch is beyond repair; the next is due
-	wasUp     bool // in this epoch
-	upSince   time.Time
-	failures  int
-	ticker    *time.Timer
-	batch     *time.Timer
-	patience  *time.Timer // connect timeout, restart or the pause before a rebuild
-	staleSent time.Time
+	over        bool
+	asleep      bool
+	lost        bool // the hub has lost the member
+	broken      bool // this epoch is beyond repair; the next is due
+	wasUp       bool // in this epoch
+	upSince     time.Time
+	failures    int  // epochs given up in a row
+	restarts    int  // in a row
+	patienceFor int  // so many restarts, before a rebuild
+	pathAsked   bool // for a restart, by the user
+	ticker      *time.Timer
+	batch       *time.Timer
+	patience    *time.Timer // connect timeout, restart or the pause before a rebuild
+	staleSent   time.Time
 }
 
 type incoming struct {
@@ -99,11 +102,12 @@ type incoming struct {
 func newLink(r *room, m Member) *link {
 	l := &link{
 		room: r, member: m, name: m.Name,
-		log:      r.log.With("peer", m.ID),
-		mail:     newMailbox(),
-		ex:       exchange.New(r.self.ID),
-		renewals: rate.NewLimiter(rate.Every(3*time.Second), 6),
-		rows:     make(map[string]string),
+		log:         r.log.With("peer", m.ID),
+		mail:        newMailbox(),
+		ex:          exchange.New(r.self.ID),
+		patienceFor: firstRestarts,
+		renewals:    rate.NewLimiter(rate.Every(3*time.Second), 6),
+		rows:        make(map[string]string),
 	}
 	return l
 }
@@ -210,7 +214,7 @@ func (l *link) welcome() {
 	l.mail.post(func() {
 		l.lost = false
 		if l.conn != nil && !l.broken {
-			l.ex.Resend()
+			l.hubBack()
 			return
 		}
 		l.begin()
@@ -228,7 +232,7 @@ func (l *link) expect() {
 			l.failures = 0
 			l.begin()
 		default:
-			l.ex.Resend()
+			l.hubBack()
 		}
 	})
 }

@@ -118,7 +118,11 @@ func (l *link) offer(id int64, restart bool) error {
 		}
 	}
 	l.waiting = nil
+	if restart && l.conn.up() && !l.pathAsked {
+		restart = false // the path came back while the turn was on its way
+	}
 	if restart {
+		l.pathAsked = false
 		l.pending = nil // they belong to the generation that ends
 	}
 	offer, err := c.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})

@@ -158,6 +158,7 @@ func (l *link) RestartICE(ctx context.Context) error {
 			done <- ErrNoHub
 			return
 		}
+		l.pathAsked = true
 		err := l.act(l.turn.Restart())
 		l.try(err)
 		done <- err

@@ -1,0 +1,109 @@
+package noom
+
+import (
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// This file is the part of a link that keeps its connection on a living path:
+// it derives the Peer's state, restarts ICE, and gives up when that is no help.
+//
+//	connected -- nothing arrives for 4 s --> interrupted -- 2 s --> restart
+//	restart -- answered --> connected
+//	restart -- no pair for 12 s --> failed, restart; after a few of them, rebuild
+//
+// Restarts cost a frame or two, a new connection costs one of the few hundred a
+// browser tab may ever make. So between two rebuilds there are more and more
+// restarts, and at no time is nothing being tried while the hub can be reached.
+
+const (
+	restartAfter  = 2 * time.Second // of a path being interrupted
+	firstRestarts = 2               // before the first rebuild
+	maxRestarts   = 64
+)
+
+func (l *link) pathChanged(s webrtc.ICEConnectionState) {
+	l.conn.path = s
+	l.trace("path", "state", s.String())
+	l.work() // a description may have waited for ICE to start
+	switch {
+	case l.broken || l.conn == nil:
+	case s == webrtc.ICEConnectionStateFailed:
+		l.pathFailed()
+	case s == webrtc.ICEConnectionStateDisconnected && l.State() == PeerConnected:
+		l.setState(PeerInterrupted, nil)
+		l.later(&l.patience, restartAfter, l.restart)
+	default:
+		l.channelsChanged()
+	}
+}
+
+// channelsChanged makes the Peer connected once everything is.
+func (l *link) channelsChanged() {
+	if l.broken || !l.conn.up() || !l.conn.dataOpen || l.State() == PeerConnected {
+		return
+	}
+	l.wasUp, l.upSince, l.restarts = true, time.Now(), 0
+	if l.patience != nil {
+		l.patience.Stop()
+		l.patience = nil
+	}
+	l.setState(PeerConnected, nil)
+	l.ex.Resend() // what hangs at a dead hub can go in-band now
+}
+
+// mediaCanFlow is told when DTLS is up, at first and again after a restart:
+// pion drops what is sent earlier.
+func (l *link) mediaCanFlow() {
+	for _, sec := range l.conn.sections {
+		sec.leg.connected()
+	}
+}
+
+// pathFailed is told when ICE has given up. That is no reason to give up the
+// connection: a restart may find a path.
+func (l *link) pathFailed() {
+	if l.lost {
+		l.fail(errConnection) // which drops the peer
+		return
+	}
+	l.setState(PeerFailed, errConnection)
+	l.retry()
+}
+
+// retry restarts again or, when that has not helped so often, rebuilds.
+func (l *link) retry() {
+	if l.restarts++; l.restarts > l.patienceFor {
+		l.patienceFor = min(2*l.patienceFor, maxRestarts)
+		l.fail(errConnection)
+		return
+	}
+	l.restart()
+}
+
+// restart looks for a new path, which only the hub may carry: a restart takes
+// the path away that it would travel on (RFC 8445 section 9). Without a hub
+// nothing is done; its return calls here again.
+func (l *link) restart() {
+	if l.conn == nil || l.broken || l.conn.up() || !l.room.online() {
+		return
+	}
+	l.later(&l.patience, l.room.cfg.ConnectTimeout, l.retry)
+	l.try(l.act(l.turn.Restart()))
+}
+
+// hubBack is told when the hub can be reached again, or has met the peer
+// again. After a path has failed, a new connection is the faster way: over the
+// old one SCTP would wait for its timer, up to two seconds.
+func (l *link) hubBack() {
+	l.ex.Resend()
+	switch {
+	case !l.wasUp || l.conn.up():
+	case l.State() == PeerFailed:
+		l.failures = 0
+		l.begin()
+	default:
+		l.restart()
+	}
+}
