@@ -76,6 +76,7 @@ func (r *room) start(ctx context.Context) error {
 	if err != nil {
 		r.cancel()
 		closeAll(r.senders)
+		r.traceOver(err)
 		return err
 	}
 	r.outbox.Store(newOutbox())
@@ -388,6 +389,7 @@ func (r *room) finish(ctx context.Context, err error) {
 			r.mu.Unlock()
 			closeAll(senders)
 			r.err = err
+			r.traceOver(err)
 			r.events.add(Closed{Err: err})
 			close(r.done)
 		}()

@@ -47,7 +47,9 @@ func (r *room) handle(m signal.Message) {
 		}
 		return
 	}
-	r.traceFrame(TraceReceived, Member{}, false, m)
+	if m.Type != signal.TypeJoined { // enter has told of that
+		r.traceFrame(TraceReceived, Member{}, false, m)
+	}
 	switch m.Type {
 	case signal.TypeJoined:
 		r.joined(m)

@@ -44,6 +44,7 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 		if err != nil {
 			return nil, joined, err
 		}
+		r.traceFrame(TraceReceived, Member{}, false, m)
 		switch m.Type {
 		case signal.TypeJoined:
 			if m.Self.ID != r.self.ID {
@@ -53,13 +54,11 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 		case signal.TypeChallenge:
 			text := signal.ProofText(signal.Endpoint(s), r.name, r.self.Session, m.Nonce)
 			proof := signal.Message{Type: signal.TypeProof, Signature: r.cfg.Identity.sign(text)}
-			r.traceFrame(TraceReceived, Member{}, false, m)
 			r.traceFrame(TraceSent, Member{}, false, proof)
 			if err := s.Send(ctx, proof); err != nil {
 				return nil, joined, err
 			}
 		case signal.TypeError:
-			r.traceFrame(TraceReceived, Member{}, false, m)
 			return nil, joined, m.Err()
 		default: // unknown, or not for us yet
 		}

@@ -16,7 +16,9 @@ type TraceKind string
 const (
 	TraceSent     TraceKind = "sent"     // Message was put on its way
 	TraceReceived TraceKind = "received" // Message has arrived, its signature holds
+	TraceState    TraceKind = "state"    // Peer has come to be in State
 	TraceNote     TraceKind = "note"     // Note says what was decided or observed
+	TraceOver     TraceKind = "over"     // the Room is over, or Join has failed; the last Trace
 )
 
 // Trace is one thing that a Room did or saw; see [Config].Trace. Package
@@ -32,6 +34,8 @@ type Trace struct {
 	// Message is a copy without secrets: no token, no credentials of ICE
 	// servers. Its Body is nil unless [Config].TraceBodies is set. Nil in a note.
 	Message *signal.Message
+	// State of Peer; of TraceState alone.
+	State PeerState
 	// Note is English, for people: such as "epoch given up number=1 error=…".
 	Note string
 }
@@ -71,4 +75,25 @@ func (r *room) traceNote(peer Member, msg string, args ...any) {
 		}
 	}
 	r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: TraceNote, Note: note.String()})
+}
+
+// traceState tells of a Peer's state, and of why it is not connected.
+func (r *room) traceState(peer Member, s PeerState, err error) {
+	if r.cfg.Trace != nil {
+		r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: TraceState, State: s, Note: reason(err)})
+	}
+}
+
+// traceOver tells of the end.
+func (r *room) traceOver(err error) {
+	if r.cfg.Trace != nil {
+		r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Kind: TraceOver, Note: reason(err)})
+	}
+}
+
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
