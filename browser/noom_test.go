@@ -151,3 +151,33 @@ func TestJoinErrors(t *testing.T) {
 		}
 	}
 }
+
+// A frame that was tampered with is dropped, and sent again.
+func TestForgedFrame(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	one := l.open(b, "")
+	two := l.open(b, `
+		// The first offer arrives with another SDP than was signed.
+		window.forged = 0;
+		const { set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage');
+		Object.defineProperty(WebSocket.prototype, 'onmessage', { set(listener) {
+			set.call(this, ({ data }) => {
+				const forge = forged === 0 && data.startsWith('{"type":"offer"');
+				if (forge) forged++;
+				listener({ data: forge ? data.replace('a=fingerprint:', 'a=nonsense:') : data });
+			});
+		} });`)
+	one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
+	two.Do(`enter('two')`)
+	connected(one, two)
+	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
+	for _, tab := range []*browsertest.Tab{one, two} {
+		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 {
+			t.Errorf("%d failures: the forged offer was acted on", n)
+		}
+	}
+	if n := browsertest.Eval[int](two, `forged`); n != 1 {
+		t.Errorf("%d frames were forged, want 1", n)
+	}
+}

@@ -118,6 +118,7 @@ func TestTwoTabs(t *testing.T) {
 	renames(bob, jiwoo)
 	mutes(bob, jiwoo)
 	switchesCamera(t, bob, jiwoo)
+	sharesScreen(bob, jiwoo)
 	leavesAndReturns(t, bob, jiwoo)
 	reloads(t, bob, jiwoo)
 }
@@ -170,6 +171,14 @@ func switchesCamera(t *testing.T, bob, jiwoo *browsertest.Tab) {
 	if now := browsertest.Eval[int](jiwoo, `connections.length`); now != connections {
 		t.Errorf("switching the camera took %d new connections", now-connections)
 	}
+}
+
+func sharesScreen(bob, jiwoo *browsertest.Tab) {
+	bob.Click("#screen")
+	jiwoo.Wait("a second picture", `document.querySelector('[data-screen] video')?.videoWidth > 0 && tiles().length === 1`)
+	bob.Screenshot("screen")
+	bob.Click("#screen")
+	jiwoo.Wait("the camera alone", `!document.querySelector('[data-screen]') && tiles()[0].dataset.camera === 'on'`)
 }
 
 func leavesAndReturns(t *testing.T, bob, jiwoo *browsertest.Tab) {
