@@ -1,6 +1,8 @@
 package noom
 
 import (
+	"slices"
+
 	"github.com/pion/webrtc/v4"
 
 	"noom/signal"
@@ -21,6 +23,7 @@ type conn struct {
 	dataOpen    bool
 	written     uint32 // number of the last data message written
 
+	channels []*channel          // the application's own
 	sections []*section          // what we send, in the order added
 	inbounds map[string]*inbound // by mid: what we receive
 }
@@ -108,8 +111,10 @@ func (l *link) listen(c *conn) {
 		mid := receiver.RTPTransceiver().Mid()
 		post(func() { l.receiving(mid, in) })
 	})
-	// A channel that the peer opens unasked is not ours to use.
-	c.pc.OnDataChannel(func(d *webrtc.DataChannel) { d.OnOpen(func() { _ = d.Close() }) })
+	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
+		ch := newChannel(d)
+		post(func() { l.channelOpened(ch) })
+	})
 	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		l.postFrame(func() { l.inBand(c, m) })
@@ -133,6 +138,11 @@ func (c *conn) table(version int64) signal.Table {
 	return t
 }
 
+// dropEnded forgets channels that are over.
+func (c *conn) dropEnded() {
+	c.channels = slices.DeleteFunc(c.channels, (*channel).over)
+}
+
 // discard ends a connection without waiting for it.
 func (l *link) discard(c *conn) {
 	for _, s := range c.sections {
@@ -140,6 +150,9 @@ func (l *link) discard(c *conn) {
 	}
 	for _, in := range c.inbounds {
 		in.assign(nil)
+	}
+	for _, ch := range c.channels {
+		ch.end(ErrChannelLost)
 	}
 	l.room.background(func() { _ = c.pc.GracefulClose() })
 }

@@ -30,6 +30,9 @@ func (l *link) rebuild() bool {
 	l.dropConn()
 	l.inbox, l.incoming, l.pending = nil, nil, nil
 	l.broken, l.wasUp, l.restarts = false, false, 0
+	if l.State() == PeerConnected { // the peer began this epoch
+		l.setState(PeerInterrupted, nil)
+	}
 	c, err := l.open()
 	if err != nil {
 		l.fail(err)

@@ -61,6 +61,11 @@ type (
 		Peer Peer
 		Data []byte
 	}
+	// ChannelOpened is a channel that the peer opened with OpenChannel.
+	ChannelOpened struct {
+		Peer    Peer
+		Channel Channel
+	}
 	// SignalingLost says that there is no hub; calls go on, and noom redials.
 	SignalingLost struct{ Err error }
 	// SignalingRestored says that we are back at a hub.
@@ -81,6 +86,7 @@ func (TrackMuted) event()        {}
 func (TrackRefused) event()      {}
 func (ChatReceived) event()      {}
 func (DataReceived) event()      {}
+func (ChannelOpened) event()     {}
 func (SignalingLost) event()     {}
 func (SignalingRestored) event() {}
 func (Lagged) event()            {}

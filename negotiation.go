@@ -188,8 +188,7 @@ func (l *link) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if c.local, err = inspect(text); err != nil {
 		return err
 	}
-	l.tableVersion++
-	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: c.table(l.tableVersion)})
+	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: l.table()})
 	if err != nil {
 		return fmt.Errorf("%s: %w", t, err)
 	}

@@ -40,6 +40,10 @@ type Peer interface {
 	// of the connection too. At most 1 MiB may be on its way to an application
 	// that does not take it; beyond that Send blocks until ctx ends.
 	Send(ctx context.Context, data []byte) error
+	// OpenChannel opens a data channel of your own and returns when it is open;
+	// the peer gets it as [ChannelOpened]. Labels are up to 128 bytes and need
+	// not be unique. Errors: [ErrNotConnected], [ErrClosed], ctx's.
+	OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error)
 	// RestartICE looks for a new path. It returns once the restart is under
 	// way. Errors: [ErrNotConnected], and [ErrNoHub], for a restart cannot
 	// travel over the connection that it restarts.

@@ -138,6 +138,8 @@ func about(e Event) (peer, track any) {
 		return e.Peer.ID(), e.Track
 	case TrackRefused:
 		return e.Peer.ID(), nil
+	case ChannelOpened:
+		return e.Peer.ID(), nil
 	}
 	return nil, nil
 }

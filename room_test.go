@@ -323,3 +323,52 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		_ = b.Leave(t.Context())
 	})
 }
+
+// TestRebuildKeepsTracks: a rebuild, whoever begins it, is a pause in the
+// packets and nothing else.
+func TestRebuildKeepsTracks(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var rooms [2]Room
+		for i := range rooms {
+			camera := newTestCamera(t)
+			go film(ctx, camera)
+			rooms[i] = w.join("r", fmt.Sprint(i), &Config{Tracks: []LocalTrack{{Track: camera}}})
+		}
+		var peers [2]Peer
+		var tracks [2]RemoteTrack
+		for i, r := range rooms {
+			tracks[i] = until[TrackAdded](t, r, nil).Track
+			peers[i] = r.Peers()[0]
+			until(t, r, connected)
+		}
+		for round := range 6 {
+			l := peers[round%2].(*link)
+			before := [2]*webrtc.PeerConnection{peers[0].Connection(), peers[1].Connection()}
+			l.mail.post(func() { l.fail(errors.New("asked to")) })
+			time.Sleep(20 * time.Second)
+			for i, r := range rooms {
+				if peers[i].Connection() == before[i] || peers[i].State() != PeerConnected {
+					t.Fatalf("round %d: no new connection, %s", round, peers[i].State())
+				}
+				if !flows(tracks[i].(*remoteTrack)) {
+					t.Fatalf("round %d: nothing flows to %d", round, i)
+				}
+				for q := r.(*room).events; ; {
+					e, _, err := q.pop()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if e == nil {
+						break
+					}
+					switch e.(type) {
+					case TrackAdded, TrackRemoved, PeerLeft, PeerJoined:
+						t.Fatalf("round %d: %T", round, e)
+					}
+				}
+			}
+		}
+	})
+}

@@ -103,17 +103,31 @@ func (l *link) refuse(sec *section) {
 
 // sendTable tells of a change that no description has told of.
 func (l *link) sendTable() {
-	if !l.tableDirty || l.broken || l.conn.local.ufrag == "" || !l.ex.Room() {
+	if !l.tableDirty || l.broken || l.conn.local.ufrag == "" || !l.ex.Room() || !l.placed() {
 		return
 	}
-	l.tableVersion++
-	body, err := signal.EncodeBody(&signal.TableBody{Table: l.conn.table(l.tableVersion)})
+	body, err := signal.EncodeBody(&signal.TableBody{Table: l.table()})
 	if err != nil {
 		l.fail(err)
 		return
 	}
 	l.queue(signal.TypeTable, body, false)
 	l.announced()
+}
+
+// placed reports whether the table is worth telling: in an epoch that the peer
+// began, our senders have no section before our first offer, and an empty
+// table would end tracks that only move to another connection.
+func (l *link) placed() bool { return len(l.conn.sections) > 0 || len(l.waiting) == 0 }
+
+// table is the table for the next frame. One that is not worth telling has
+// version 0, which nobody heeds.
+func (l *link) table() signal.Table {
+	if !l.placed() {
+		return signal.Table{}
+	}
+	l.tableVersion++
+	return l.conn.table(l.tableVersion)
 }
 
 // announced notes that the table was just queued as it is now.

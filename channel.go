@@ -1,0 +1,277 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// Channel is a data channel of the application's own (webrtc-pc section 6),
+// beside the stream of [Peer.Send]. It belongs to one connection: an ICE restart leaves
+// it alone, a rebuild of the connection ends it with [ErrChannelLost], and
+// what was under way in it is lost. What must not be lost goes by Peer.Send.
+//
+// Messages are pulled, so none is lost before somebody listens. At most 1 MiB
+// and 1024 of them wait for Receive; a channel that is left unread beyond that
+// is closed, with [ErrUnread] at this end.
+type Channel interface {
+	// Label returns the name given to OpenChannel, by whichever end.
+	Label() string
+	// Send sends one message, up to 61440 bytes. It blocks while more than
+	// 1 MiB waits to be sent, until ctx ends.
+	Send(ctx context.Context, data []byte) error
+	// Receive returns the next message and waits for one. After the last:
+	// io.EOF when either end closed the channel, else ErrChannelLost or ErrUnread.
+	Receive(ctx context.Context) ([]byte, error)
+	// Close closes the channel for both ends. It may be called twice.
+	Close() error
+}
+
+// ChannelOptions says how a channel delivers; nil: all, in order.
+type ChannelOptions struct {
+	// Unordered lets a message overtake another.
+	Unordered bool
+	// MaxRetransmits, if not nil, gives a message up after so many tries more.
+	MaxRetransmits *uint16
+	// MaxLifetime, if not zero, gives it up after so long; whole milliseconds,
+	// up to 65 s. Not together with MaxRetransmits.
+	MaxLifetime time.Duration
+}
+
+// Errors of channels.
+var (
+	ErrChannelLost = errors.New("noom: the channel ended with its connection; open it again")
+	ErrUnread      = errors.New("noom: the channel was closed, for too much waited to be received")
+)
+
+const (
+	maxChannels    = 64      // that a peer may have opened at a time
+	maxUnreadBytes = 1 << 20 // in a channel
+	maxUnread      = 1024    // messages in a channel
+	channelHigh    = 1 << 20 // bytes waiting to be sent, above which Send waits
+	channelLow     = 1 << 18 // below which it goes on
+)
+
+type channel struct {
+	dc     *webrtc.DataChannel
+	opened chan struct{} // closed when it can be used
+	ended  chan struct{} // closed when it is over
+	ready  chan struct{} // holds a token while there may be something to receive
+	drain  chan struct{} // holds a token when less waits to be sent
+
+	mu     sync.Mutex
+	unread [][]byte
+	bytes  int
+	err    error // why it is over
+}
+
+// newChannel wraps dc before its first message can come.
+func newChannel(dc *webrtc.DataChannel) *channel {
+	c := &channel{
+		dc: dc, opened: make(chan struct{}), ended: make(chan struct{}),
+		ready: make(chan struct{}, 1), drain: make(chan struct{}, 1),
+	}
+	dc.SetBufferedAmountLowThreshold(channelLow)
+	dc.OnBufferedAmountLow(func() { token(c.drain) })
+	dc.OnOpen(sync.OnceFunc(func() { close(c.opened) }))
+	dc.OnClose(func() { c.end(io.EOF) })
+	dc.OnMessage(func(m webrtc.DataChannelMessage) {
+		if !c.push(m.Data) {
+			c.end(ErrUnread)
+			go func() { _ = dc.Close() }() // from a callback of its own it would wait for itself
+		}
+	})
+	return c
+}
+
+func token(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (c *channel) push(data []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return true
+	}
+	if len(c.unread) >= maxUnread || c.bytes+len(data) > maxUnreadBytes {
+		return false
+	}
+	c.unread = append(c.unread, data)
+	c.bytes += len(data)
+	token(c.ready)
+	return true
+}
+
+// end ends c once, for the reason err.
+func (c *channel) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+		close(c.ended)
+	}
+}
+
+func (c *channel) Label() string { return c.dc.Label() }
+
+func (c *channel) Send(ctx context.Context, data []byte) error {
+	if len(data) > signal.MaxData {
+		return ErrTooBig
+	}
+	for c.dc.BufferedAmount() > channelHigh {
+		select {
+		case <-c.drain:
+		case <-c.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if c.over() {
+			break
+		}
+	}
+	if c.over() {
+		return c.cause()
+	}
+	if err := c.dc.Send(data); err != nil {
+		return ErrChannelLost
+	}
+	return nil
+}
+
+func (c *channel) over() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// cause is why c is over, for a sender.
+func (c *channel) cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(c.err, io.EOF) {
+		return ErrClosed
+	}
+	return c.err
+}
+
+func (c *channel) Receive(ctx context.Context) ([]byte, error) {
+	for {
+		c.mu.Lock()
+		if len(c.unread) > 0 {
+			data := c.unread[0]
+			c.unread[0] = nil
+			c.unread = c.unread[1:]
+			c.bytes -= len(data)
+			if len(c.unread) > 0 {
+				token(c.ready)
+			}
+			c.mu.Unlock()
+			return data, nil
+		}
+		err := c.err
+		c.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-c.ready:
+		case <-c.ended:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (c *channel) Close() error {
+	c.end(io.EOF)
+	return c.dc.Close()
+}
+
+func (o *ChannelOptions) init() (*webrtc.DataChannelInit, error) {
+	if o == nil {
+		return nil, nil
+	}
+	ordered := !o.Unordered
+	init := &webrtc.DataChannelInit{Ordered: &ordered, MaxRetransmits: o.MaxRetransmits}
+	if o.MaxLifetime != 0 {
+		ms := o.MaxLifetime.Milliseconds()
+		if ms < 1 || ms > 65535 || o.MaxRetransmits != nil {
+			return nil, errors.New("noom: open channel: MaxLifetime is 1 ms to 65 s, and not together with MaxRetransmits")
+		}
+		life := uint16(ms)
+		init.MaxPacketLifeTime = &life
+	}
+	return init, nil
+}
+
+// OpenChannel is Peer.OpenChannel.
+func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error) {
+	label = signal.CleanName(label)
+	if err := signal.CheckName(label); err != nil {
+		return nil, err
+	}
+	init, err := o.init()
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		c   *channel
+		err error
+	}
+	made := make(chan result, 1)
+	posted := l.mail.post(func() {
+		if l.conn == nil || l.broken || !l.conn.dataOpen {
+			made <- result{nil, ErrNotConnected}
+			return
+		}
+		dc, err := l.conn.pc.CreateDataChannel(label, init)
+		if err != nil {
+			made <- result{nil, err}
+			return
+		}
+		c := newChannel(dc)
+		l.conn.channels = append(l.conn.channels, c)
+		made <- result{c, nil}
+	})
+	if !posted {
+		return nil, ErrClosed
+	}
+	r := <-made
+	if r.err != nil {
+		return nil, r.err
+	}
+	select {
+	case <-r.c.opened:
+		return r.c, nil
+	case <-r.c.ended:
+		return nil, r.c.cause()
+	case <-ctx.Done():
+		_ = r.c.Close()
+		return nil, ctx.Err()
+	}
+}
+
+// channelOpened takes a channel that the peer has opened.
+func (l *link) channelOpened(c *channel) {
+	l.conn.dropEnded()
+	if len(l.conn.channels) >= maxChannels {
+		l.trace("channel refused: too many", "label", c.Label())
+		l.room.background(func() { _ = c.Close() })
+		return
+	}
+	l.conn.channels = append(l.conn.channels, c)
+	l.tell(ChannelOpened{Peer: l, Channel: c})
+}

@@ -1,0 +1,150 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"noom/signal"
+)
+
+func TestChannel(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		p, _ := b.Peer(a.Self().ID)
+		if _, err := p.OpenChannel(t.Context(), "too early", nil); !errors.Is(err, ErrNotConnected) {
+			t.Fatalf("open before there is a connection: %v", err)
+		}
+		until(t, a, connected)
+		until(t, b, connected)
+		ours, err := p.OpenChannel(t.Context(), "파일", &ChannelOptions{Unordered: true, MaxLifetime: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 { // before anybody listens
+			if err = ours.Send(t.Context(), fmt.Append(nil, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		opened := until[ChannelOpened](t, a, nil)
+		theirs := opened.Channel
+		if theirs.Label() != "파일" || opened.Peer.ID() != b.Self().ID {
+			t.Fatalf("got %q", theirs.Label())
+		}
+		for range 100 {
+			if _, err = theirs.Receive(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err = theirs.Send(t.Context(), []byte("받았다")); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := ours.Receive(t.Context()); err != nil || string(data) != "받았다" {
+			t.Fatalf("got %q, %v", data, err)
+		}
+		if err = ours.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, ErrTooBig) {
+			t.Fatalf("too big: %v", err)
+		}
+
+		// A restart leaves it alone, a rebuild ends it.
+		if err = p.RestartICE(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if err = ours.Send(t.Context(), []byte("after a restart")); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := theirs.Receive(t.Context()); err != nil || string(data) != "after a restart" {
+			t.Fatalf("got %q, %v", data, err)
+		}
+		l := p.(*link)
+		l.mail.post(func() { l.fail(errors.New("asked to")) })
+		if _, err = ours.Receive(t.Context()); !errors.Is(err, ErrChannelLost) {
+			t.Fatalf("received after a rebuild: %v", err)
+		}
+		if err = ours.Send(t.Context(), nil); !errors.Is(err, ErrChannelLost) {
+			t.Fatalf("sent after a rebuild: %v", err)
+		}
+		if _, err = theirs.Receive(t.Context()); err == nil {
+			t.Fatal("received after a rebuild")
+		}
+	})
+}
+
+func TestChannelEnds(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		p, _ := b.Peer(a.Self().ID)
+		ours, err := p.OpenChannel(t.Context(), "x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := until[ChannelOpened](t, a, nil).Channel
+		if err = ours.Send(t.Context(), []byte("last words")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		for range 2 {
+			if err = ours.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if data, err := theirs.Receive(t.Context()); err != nil || string(data) != "last words" {
+			t.Fatalf("got %q, %v", data, err)
+		}
+		if _, err = theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
+			t.Fatalf("after the end: %v", err)
+		}
+		if err = theirs.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+			t.Fatalf("sent after the end: %v", err)
+		}
+
+		// Left unread, it is closed, and the rest goes on.
+		if ours, err = p.OpenChannel(t.Context(), "y", nil); err != nil {
+			t.Fatal(err)
+		}
+		theirs = until[ChannelOpened](t, a, nil).Channel
+		for err == nil {
+			err = ours.Send(t.Context(), make([]byte, signal.MaxData))
+		}
+		for err = nil; err == nil; {
+			_, err = theirs.Receive(t.Context())
+		}
+		if !errors.Is(err, ErrUnread) {
+			t.Fatalf("the unread end: %v", err)
+		}
+		if err = p.Send(t.Context(), []byte("still here")); err != nil {
+			t.Fatal(err)
+		}
+		until[DataReceived](t, a, nil)
+	})
+}
+
+func TestManyChannels(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		p, _ := b.Peer(a.Self().ID)
+		for i := range maxChannels {
+			if _, err := p.OpenChannel(t.Context(), fmt.Sprint(i), nil); err != nil {
+				t.Fatal(err)
+			}
+			until[ChannelOpened](t, a, nil)
+		}
+		extra, err := p.OpenChannel(t.Context(), "one too many", nil)
+		if err == nil {
+			_, err = extra.Receive(t.Context())
+		}
+		if err == nil {
+			t.Fatal("the extra channel was taken")
+		}
+		if p.State() != PeerConnected {
+			t.Fatal(p.State())
+		}
+	})
+}
