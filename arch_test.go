@@ -26,6 +26,9 @@ var layers = map[string][]string{
 	"noom/media":         {"github.com/pion/"},
 	"noom/media/capture": {"github.com/pion/", "noom/media"},
 
+	"noom/noomtest":            {"noom", "noom/signal", "noom/signal/hub", "noom/transport/mem", "noom/noomtest/transcript", "github.com/pion/"},
+	"noom/noomtest/transcript": {"noom", "noom/signal"},
+
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"github.com/chromedp/"},
 	"noom/examples/":            {"noom/", "github.com/pion/"},

@@ -1,0 +1,2 @@
+// Package noomtest is a test kit.
+package noomtest

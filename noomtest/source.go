@@ -1,0 +1,5 @@
+package noomtest
+
+type Source struct{}
+
+func (s *Source) stop() {}

@@ -1,0 +1,75 @@
+package noomtest
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/pion/turn/v5"
+
+	"noom/signal"
+)
+
+// TURNName is the host that the STUN and TURN server runs on, for [World.Cut].
+const TURNName = "turn"
+
+const (
+	turnUser     = "noomtest"
+	turnPassword = "noomtest"
+	turnRealm    = "noomtest"
+	turnPort     = 3478
+)
+
+// turnServer answers STUN, and relays if the world has TURN.
+type turnServer struct {
+	server *turn.Server
+	relay  bool
+}
+
+func (w *World) newTurnServer() (*turnServer, error) {
+	card, err := newCard(turnIP)
+	if err != nil {
+		return nil, err
+	}
+	if err = w.net.router.AddNet(card); err != nil {
+		return nil, err
+	}
+	h := &host{Net: card, world: w, name: TURNName, card: card, public: turnIP}
+	w.net.mu.Lock()
+	w.net.owners[turnIP] = TURNName
+	w.net.mu.Unlock()
+	socket, err := h.ListenPacket("udp4", fmt.Sprintf("%s:%d", turnIP, turnPort))
+	if err != nil {
+		return nil, err
+	}
+	key := turn.GenerateAuthKey(turnUser, turnRealm, turnPassword)
+	server, err := turn.NewServer(turn.ServerConfig{
+		Realm: turnRealm, LoggerFactory: quiet{},
+		AuthHandler: func(a *turn.RequestAttributes) (string, []byte, bool) {
+			return a.Username, key, w.options.turn && a.Username == turnUser
+		},
+		PacketConnConfigs: []turn.PacketConnConfig{{
+			PacketConn: socket,
+			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
+				RelayAddress: net.ParseIP(turnIP), Address: turnIP, Net: h,
+			},
+		}},
+		AllocationLifetime: 10 * time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &turnServer{server: server, relay: w.options.turn}, nil
+}
+
+// told is what members are told.
+func (s *turnServer) told() []signal.ICEServer {
+	address := fmt.Sprintf("%s:%d", turnIP, turnPort)
+	list := []signal.ICEServer{{URLs: []string{"stun:" + address}}}
+	if s.relay {
+		list = append(list, signal.ICEServer{
+			URLs: []string{"turn:" + address + "?transport=udp"}, Username: turnUser, Credential: turnPassword,
+		})
+	}
+	return list
+}
