@@ -21,15 +21,13 @@ type host struct {
 	name          string
 	nat           NAT
 
-	mu       sync.Mutex
-	card     *vnet.Net
-	public   string
-	taken    bool // a Room was set up to use this host
-	offline  bool // signaling is cut
-	silent   bool // … without anybody being told
-	lines    []*line
-	homeHub  *Hub
-	lastLine *line
+	mu      sync.Mutex
+	card    *vnet.Net
+	public  string
+	taken   bool // a Room was set up to use this host
+	offline bool // signaling is cut
+	silent  bool // … without anybody being told
+	lines   []*line
 }
 
 // attach gives the host an address, a new one if it had one.

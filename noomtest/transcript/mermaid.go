@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -17,11 +16,11 @@ import (
 // what is told with a frame anyway, are left out.
 func (t *Transcript) WriteMermaid(w io.Writer) error {
 	lines := t.Lines()
-	b := bufio.NewWriter(w)
+	var b strings.Builder
 	b.WriteString("sequenceDiagram\n")
 	ids := participants(lines)
 	for i, name := range ids.names {
-		fmt.Fprintf(b, "    participant p%d as %s\n", i, escape(name))
+		fmt.Fprintf(&b, "    participant p%d as %s\n", i, escape(name))
 	}
 	arrivals := arrivalsOf(lines)
 	for i := range lines {
@@ -29,7 +28,7 @@ func (t *Transcript) WriteMermaid(w io.Writer) error {
 		switch {
 		case l.Self == "":
 			if len(ids.names) > 0 {
-				fmt.Fprintf(b, "    Note over p0,p%d: %s %s\n", len(ids.names)-1, seconds(l.At), escape(l.Text))
+				fmt.Fprintf(&b, "    Note over p0,p%d: %s %s\n", len(ids.names)-1, seconds(l.At), escape(l.Text))
 			}
 		case l.Kind == Sent && !background(l.Type):
 			at, arrived := arrivals[i]
@@ -45,18 +44,19 @@ func (t *Transcript) WriteMermaid(w io.Writer) error {
 			default:
 				when += " to " + seconds(at)
 			}
-			fmt.Fprintf(b, "    p%d%sp%d: %s, %s\n", ids.of[l.Self], arrow, ids.of[l.Peer], escape(l.what()), when)
+			fmt.Fprintf(&b, "    p%d%sp%d: %s, %s\n", ids.of[l.Self], arrow, ids.of[l.Peer], escape(l.what()), when)
 		case l.Kind == Received && l.Peer == Hub && !background(l.Type):
-			fmt.Fprintf(b, "    p%d->>p%d: %s, %s\n", ids.of[Hub], ids.of[l.Self], escape(l.what()), seconds(l.At))
+			fmt.Fprintf(&b, "    p%d->>p%d: %s, %s\n", ids.of[Hub], ids.of[l.Self], escape(l.what()), seconds(l.At))
 		case l.Kind == State, l.Kind == Note && decisive(l.Text):
 			about := ""
 			if l.Peer != Hub {
 				about = l.Peer + " "
 			}
-			fmt.Fprintf(b, "    Note over p%d: %s %s\n", ids.of[l.Self], seconds(l.At), escape(about+l.Text))
+			fmt.Fprintf(&b, "    Note over p%d: %s %s\n", ids.of[l.Self], seconds(l.At), escape(about+l.Text))
 		}
 	}
-	return b.Flush()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // Mermaid returns what WriteMermaid writes.

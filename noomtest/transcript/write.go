@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode"
 )
 
 // WriteText writes one line of text for each entry:
@@ -24,20 +24,21 @@ func (t *Transcript) WriteText(w io.Writer) error {
 	t.mu.Lock()
 	dropped := t.dropped
 	t.mu.Unlock()
-	b := bufio.NewWriter(w)
+	var b strings.Builder
 	if dropped > 0 {
-		fmt.Fprintf(b, "(%d earlier lines are not kept)\n", dropped)
+		fmt.Fprintf(&b, "(%d earlier lines are not kept)\n", dropped)
 	}
 	lines := t.Lines()
 	width := 0
 	for _, l := range lines {
-		width = max(width, utf8.RuneCountInString(l.Self), utf8.RuneCountInString(l.Peer))
+		width = max(width, columns(l.Self), columns(l.Peer))
 	}
 	for _, l := range lines {
 		b.WriteString(l.text(width))
 		b.WriteByte('\n')
 	}
-	return b.Flush()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // String returns what WriteText writes.
@@ -57,7 +58,24 @@ func (l *Line) text(width int) string {
 	if l.By != "" {
 		what = fmt.Sprintf("%-24s [epoch %d %s, seq %d, ack %d]", what, l.Number, l.By, l.Seq, l.Ack)
 	}
-	return fmt.Sprintf("%9s  %-*s %s %-*s  %s", at, width, l.Self, l.arrow(), width, l.Peer, what)
+	return fmt.Sprintf("%9s  %s %s %s  %s", at, pad(l.Self, width), l.arrow(), pad(l.Peer, width), strings.TrimSpace(what))
+}
+
+func pad(name string, width int) string {
+	return name + strings.Repeat(" ", max(0, width-columns(name)))
+}
+
+// columns is how wide a terminal shows text: Korean, Chinese and Japanese
+// characters take two columns.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		n++
+		if unicode.In(r, unicode.Hangul, unicode.Han, unicode.Hiragana, unicode.Katakana) {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *Line) arrow() string {
