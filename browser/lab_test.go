@@ -30,17 +30,24 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 	import * as noom from './noom.js';
 	window.noom = noom;
 	window.log = [];
+	window.connections = 0; // made so far
+	window.RTCPeerConnection = class extends RTCPeerConnection {
+		constructor(...args) { super(...args); window.connections++; }
+	};
+	const sources = []; // what picture and tone started
+	window.hush = () => { for (const stop of sources.splice(0)) stop(); };
 	// A picture of one colour that is drawn anew all the time.
 	window.picture = (colour) => {
 		const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
 		const context = canvas.getContext('2d');
 		let n = 0;
-		setInterval(() => {
+		const drawing = setInterval(() => {
 			context.fillStyle = colour;
 			context.fillRect(0, 0, 160, 120);
 			context.fillStyle = n++ % 2 ? 'white' : 'black';
 			context.fillRect(0, 0, 10, 10);
 		}, 60);
+		sources.push(() => clearInterval(drawing));
 		return canvas.captureStream(15).getVideoTracks()[0];
 	};
 	window.tone = () => {
@@ -49,6 +56,7 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 		const oscillator = context.createOscillator();
 		oscillator.connect(out);
 		oscillator.start();
+		sources.push(() => context.close());
 		return out.stream.getAudioTracks()[0];
 	};
 	window.enter = async (name, options = {}) => {

@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"testing"
@@ -93,11 +94,23 @@ func TestHubLost(t *testing.T) {
 	two.Wait("a new track", `other().tracks.length === 2`)
 }
 
-// Both sides add and take away at once, over and over, with rebuilds between.
+// Both sides add and take away at once, over and over; in some rounds one of
+// them, or both, lose the connection in the middle of it.
 func TestBursts(t *testing.T) {
 	one, two := newLab(t).pair(t)
-	for round := range 10 {
+	rounds := 10
+	if *long {
+		rounds = 50
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	rebuilds := 0
+	for round := range rounds {
 		for _, tab := range []*browsertest.Tab{one, two} {
+			breaks := -1
+			if random.IntN(5) == 0 {
+				breaks = random.IntN(4)
+				rebuilds++
+			}
 			tab.Do(fmt.Sprintf(`{
 				let n = %d;
 				const random = (k) => (n = (n * 48271) %% 2147483647) %% k;
@@ -105,19 +118,29 @@ func TestBursts(t *testing.T) {
 				for (let i = 0; i < 4; i++) {
 					if (mine.length > 0 && random(3) === 0) mine.splice(random(mine.length), 1)[0].close();
 					else if (mine.length < 6) mine.push(room.publish(random(2) ? picture('rgb(0, 200, 0)') : tone(), { name: 't' + random(1000) }));
+					if (i === %d) other().connection?.close();
 				}
 				window.names = mine.map((s) => s.id).sort().join();
-			}`, 7919*(round+1)))
+			}`, 7919*(round+1), breaks))
 		}
 		mine := []string{browsertest.Eval[string](one, `names`), browsertest.Eval[string](two, `names`)}
 		one.Wait("what two publishes", fmt.Sprintf(`other().tracks.map((t) => t.id).sort().join() === %q`, mine[1]))
 		two.Wait("what one publishes", fmt.Sprintf(`other().tracks.map((t) => t.id).sort().join() === %q`, mine[0]))
 	}
+	connected(one, two)
 	for _, tab := range []*browsertest.Tab{one, two} {
-		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 {
-			t.Errorf("%d failures", n)
+		tab.Wait("media on every track", `(async () => {
+			const wanted = other().tracks.filter((t) => t.track);
+			return wanted.length === other().tracks.length && (wanted.length === 0 || await moving());
+		})()`)
+		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n > rebuilds {
+			t.Errorf("%d failures for %d lost connections", n, rebuilds)
+		}
+		if n := browsertest.Eval[int](tab, `happened('peerleft')`); n != 0 {
+			t.Errorf("the peer left %d times", n)
 		}
 	}
+	t.Logf("%d rounds, %d connections lost, %d made", rounds, rebuilds, browsertest.Eval[int](one, `connections`))
 }
 
 // The same identity twice: the hub asks for proof, and the first one is out.
