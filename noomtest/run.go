@@ -38,35 +38,26 @@ func Run(t *testing.T, f func(t *testing.T, w *World), opts ...Option) {
 
 // bubble is what the goroutine outside knows of the one inside.
 type bubble struct {
-	t     *testing.T // outside
+	t     *testing.T // outside; once the test is over, failing panics with the line
 	world atomic.Pointer[World]
 	ticks atomic.Int64 // seconds of virtual time
 	id    atomic.Pointer[string]
 
 	mu    sync.Mutex
-	ended bool // t must not be used any more
-	lines []string
+	lines []string // said
 }
 
 // fail is t.Errorf from any goroutine, in or out of the bubble, once for each line.
 func (b *bubble) fail(format string, args ...any) {
+	b.t.Helper()
 	line := fmt.Sprintf(format, args...)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if slices.Contains(b.lines, line) {
 		return
 	}
-	if b.ended {
-		panic(line) // the test is over, so it can no longer fail
-	}
 	b.lines = append(b.lines, line)
 	b.t.Error(line)
-}
-
-func (b *bubble) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ended = true
 }
 
 func run(t *testing.T, o *options, f func(t *testing.T, w *World)) {
@@ -85,7 +76,6 @@ func run(t *testing.T, o *options, f func(t *testing.T, w *World)) {
 	if t.Failed() {
 		b.report()
 	}
-	b.end()
 	if t.Failed() {
 		t.FailNow()
 	}

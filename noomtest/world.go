@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -163,12 +162,13 @@ func (w *World) alive(what string) {
 	w.mu.Unlock()
 	if ended {
 		w.bubble.fail("noomtest: %s after the end of the world: wait for your goroutines before the test function returns", what)
-		runtime.Goexit()
+		w.bubble.t.FailNow()
 	}
 }
 
 // fail fails the test and goes on.
 func (w *World) fail(format string, args ...any) {
+	w.bubble.t.Helper()
 	w.bubble.fail("noomtest: "+format, args...)
 }
 
