@@ -34,8 +34,14 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 	window.RTCPeerConnection = class extends RTCPeerConnection {
 		constructor(...args) { super(...args); window.connections++; }
 	};
-	const sources = []; // what picture and tone started
-	window.hush = () => { for (const stop of sources.splice(0)) stop(); };
+	const sources = new Map(); // track that picture or tone made → what stops it
+	window.hush = (...tracks) => {
+		for (const track of tracks.length > 0 ? tracks : [...sources.keys()]) {
+			track.stop();
+			sources.get(track)();
+			sources.delete(track);
+		}
+	};
 	// A picture of one colour that is drawn anew all the time.
 	window.picture = (colour) => {
 		const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
@@ -47,8 +53,9 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 			context.fillStyle = n++ % 2 ? 'white' : 'black';
 			context.fillRect(0, 0, 10, 10);
 		}, 60);
-		sources.push(() => clearInterval(drawing));
-		return canvas.captureStream(15).getVideoTracks()[0];
+		const [track] = canvas.captureStream(15).getVideoTracks();
+		sources.set(track, () => clearInterval(drawing));
+		return track;
 	};
 	window.tone = () => {
 		const context = new AudioContext();
@@ -56,8 +63,9 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 		const oscillator = context.createOscillator();
 		oscillator.connect(out);
 		oscillator.start();
-		sources.push(() => context.close());
-		return out.stream.getAudioTracks()[0];
+		const [track] = out.stream.getAudioTracks();
+		sources.set(track, () => context.close());
+		return track;
 	};
 	window.enter = async (name, options = {}) => {
 		window.room = await noom.join('/ws', '데모', { name, ...options });

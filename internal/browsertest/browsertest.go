@@ -246,6 +246,17 @@ func (t *Tab) Resize(width, height int64) {
 	}
 }
 
+// Media sets a media feature, such as prefers-color-scheme, to a value.
+func (t *Tab) Media(feature, value string) {
+	t.tb.Helper()
+	_, err := chromedp.Call(t.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
+	})
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+}
+
 // Screenshot writes a PNG of what the page shows into the folder that
 // NOOM_SCREENSHOTS names; without it nothing happens.
 func (t *Tab) Screenshot(name string) {

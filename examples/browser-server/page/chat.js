@@ -1,12 +1,16 @@
 // The chat beside the call, and in it who came and went. Only textContent
 // ever touches what somebody typed.
 
+import { t } from './strings.js';
+
 const form = document.getElementById('chat');
 const messages = document.getElementById('messages');
 const unread = document.getElementById('unread');
 const toggle = document.getElementById('chat-toggle');
 const call = document.getElementById('call');
 const KEPT = 500; // messages
+
+const narrow = matchMedia('(max-width: 60rem)'); // no room for it beside the pictures
 
 let missed = 0;
 
@@ -41,7 +45,7 @@ export function happened(text) {
 export function clear() {
   messages.replaceChildren();
   mark(0);
-  open(!matchMedia('(max-width: 60rem)').matches);
+  open(!narrow.matches);
 }
 
 /** Puts the cursor where one types. */
@@ -61,6 +65,7 @@ function mark(count) {
   missed = count;
   unread.hidden = count === 0;
   unread.textContent = String(count);
+  unread.title = t('unread', count);
 }
 
 function open(on) {
@@ -72,3 +77,4 @@ function open(on) {
 const isClosed = () => call.classList.contains('chat-closed');
 
 toggle.onclick = () => open(isClosed());
+narrow.onchange = () => open(!narrow.matches);

@@ -46,7 +46,7 @@ export async function openScreen() {
 export async function list(select, kind, current, none) {
   const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
   const devices = all.filter((d) => d.kind === `${kind}input` && d.deviceId !== '');
-  const options = devices.map((d, i) => new Option(d.label || `${i + 1}`, d.deviceId));
+  const options = devices.map((d, i) => new Option(d.label || t('deviceNumber', i + 1), d.deviceId));
   select.replaceChildren(...(options.length > 0 ? options : [new Option(none, '')]));
   select.disabled = options.length === 0;
   select.value = current?.getSettings().deviceId ?? '';

@@ -19,6 +19,7 @@ class Call {
   #senders = { audio: null, video: null }; // microphone and camera
   #shared = []; // Senders of our screen
   #myScreen = null; // its Tile
+  #asked = null; // name that is being asked for
 
   constructor(room) {
     this.#room = room;
@@ -114,9 +115,10 @@ class Call {
     this.#mine.show([video?.track]);
     this.#mine.camera = Boolean(video?.track && !video.muted);
     this.#mine.muted = !audio?.track || audio.muted;
-    button('mute', audio?.muted ?? true, t(audio?.muted ?? true ? 'unmute' : 'mute'));
-    button('camera', video?.muted ?? true, t(video?.muted ?? true ? 'cameraOn' : 'cameraOff'));
-    button('screen', this.#shared.length > 0, t(this.#shared.length > 0 ? 'unshare' : 'share'));
+    const [silent, dark, sharing] = [audio?.muted ?? true, video?.muted ?? true, this.#shared.length > 0];
+    button('mute', silent, ['mute', 'unmute'], silent ? 'muted' : 'microphone');
+    button('camera', dark, ['cameraOff', 'cameraOn'], dark ? 'camera-off' : 'camera');
+    button('screen', sharing, ['share', 'unshare'], 'screen');
     for (const sender of [audio, video]) {
       if (sender?.track) sender.track.onended = () => this.#unplugged(sender);
     }
@@ -205,6 +207,7 @@ class Call {
   #show() {
     lobby.hide();
     chat.clear();
+    if (this.#room.peers.length === 0) chat.happened(t('alone'));
     $('call').hidden = false;
     $('room-name').textContent = this.#room.name;
     $('rename').elements.name.value = this.#room.self.name;
@@ -223,9 +226,15 @@ class Call {
     $('microphones').onchange = () => this.#switch('audio', $('microphones').value);
     $('leave').onclick = () => this.#room.leave();
     $('copy').onclick = () => this.#copy();
+    $('settings').onclick = () => {
+      const open = $('devices').classList.toggle('open');
+      $('settings').setAttribute('aria-expanded', String(open));
+    };
+    const name = $('rename').elements.name;
+    name.onchange = () => this.#rename(name.value);
     $('rename').onsubmit = (event) => {
       event.preventDefault();
-      this.#rename($('rename').elements.name.value);
+      this.#rename(name.value);
     };
     chat.onSay((text) => this.#say(text));
     navigator.mediaDevices?.addEventListener('devicechange', this.#devicesChanged);
@@ -252,6 +261,8 @@ class Call {
   }
 
   async #rename(name) {
+    if (name === this.#asked) return; // a changed field is sent when left, and again when submitted
+    this.#asked = name;
     try {
       await this.#room.rename(name);
       this.#mine.name = t('you', this.#room.self.name);
@@ -260,13 +271,15 @@ class Call {
     } catch (error) {
       notice(errorText(error));
     }
+    this.#asked = null;
     $('rename').elements.name.value = this.#room.self.name;
   }
 
   async #copy() {
     await navigator.clipboard?.writeText(location.href);
-    $('copy').textContent = t('copied');
-    setTimeout(() => { $('copy').textContent = t('copyLink'); }, 2000);
+    const words = $('copy').querySelector('span');
+    words.textContent = t('copied');
+    setTimeout(() => { words.textContent = t('copyLink'); }, 2000);
   }
 
   #closed(error) {
@@ -288,10 +301,15 @@ class Call {
 
 const nameOf = (peer) => peer.name || t('unnamed');
 
-function button(id, pressed, words) {
-  $(id).setAttribute('aria-pressed', String(pressed));
-  $(id).querySelector('span').textContent = words;
-  $(id).title = words;
+// What a button would do, it says; to a screen reader it is a switch with one
+// name that is on or off.
+function button(id, pressed, words, icon) {
+  const element = $(id);
+  element.setAttribute('aria-pressed', String(pressed));
+  element.setAttribute('aria-label', t(words[0]));
+  element.title = t(words[Number(pressed)]);
+  element.querySelector('span').textContent = t(words[Number(pressed)]);
+  element.querySelector('use').setAttribute('href', `icons.svg#${icon}`);
 }
 
 function notice(text) {
