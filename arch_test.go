@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "golang.org/x/net/idna"},
 	"noom/transport/transporttest": {"noom/signal"},
 
-	"noom/media":         {"github.com/pion/"},
+	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
 	"noom/media/capture": {"github.com/pion/", "noom/media"},
 
 	"noom/noomtest":            {"noom", "noom/signal", "noom/signal/hub", "noom/transport/mem", "noom/noomtest/transcript", "github.com/pion/"},

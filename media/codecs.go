@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // format is how frames become packets.
 type format struct {
 	mime      string
-	profile   string // profile-id, if the codec has profiles
+	profile   string // VP9's profile-id, H.264's profile-level-id; empty: the codec has none
 	clock     int64  // RTP timestamp units in a second
 	channels  uint16
 	payloader func() rtp.Payloader
@@ -40,7 +41,10 @@ func (f *format) kind() webrtc.RTPCodecType {
 
 func (f *format) capability() webrtc.RTPCodecCapability {
 	c := webrtc.RTPCodecCapability{MimeType: f.mime, ClockRate: uint32(f.clock), Channels: f.channels}
-	if f.profile != "" {
+	switch {
+	case f.mime == webrtc.MimeTypeH264:
+		c.SDPFmtpLine = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + f.profile
+	case f.profile != "":
 		c.SDPFmtpLine = "profile-id=" + f.profile
 	}
 	return c
@@ -48,24 +52,34 @@ func (f *format) capability() webrtc.RTPCodecCapability {
 
 // choose returns the codec among those on offer that f can be sent as. A VP9
 // profile that is not on offer is not sent as another one: a decoder would
-// show nothing.
+// show nothing. An H.264 profile includes those with lower numbers.
 func (f *format) choose(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
 	for _, c := range offered {
-		if strings.EqualFold(c.MimeType, f.mime) && profileOf(c.SDPFmtpLine) == profileOf("profile-id="+f.profile) {
+		if strings.EqualFold(c.MimeType, f.mime) && f.fits(c.SDPFmtpLine) {
 			return c, true
 		}
 	}
 	return webrtc.RTPCodecParameters{}, false
 }
 
-// profileOf returns profile-id out of a format's parameters; "0" is the default.
-func profileOf(fmtp string) string {
+func (f *format) fits(fmtp string) bool {
+	if f.mime == webrtc.MimeTypeH264 {
+		return parameterOf(fmtp, "packetization-mode", "0") == "1" &&
+			strings.ToLower(parameterOf(fmtp, "profile-level-id", "420010"))[:2] >= f.profile[:2]
+	}
+	return parameterOf(fmtp, "profile-id", "0") == cmp.Or(f.profile, "0")
+}
+
+// parameterOf returns a parameter of a format, or missing. It is never shorter
+// than that.
+func parameterOf(fmtp, key, missing string) string {
 	for parameter := range strings.SplitSeq(fmtp, ";") {
-		if id, ok := strings.CutPrefix(strings.TrimSpace(parameter), "profile-id="); ok && id != "" {
-			return id
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if strings.EqualFold(name, key) && len(value) >= len(missing) {
+			return value
 		}
 	}
-	return "0"
+	return missing
 }
 
 func notKey(codec string) error {

@@ -1,6 +1,6 @@
-// Package media makes tracks that play by themselves: a file, a test pattern,
-// a tone. Each is a [*Source], which is a [webrtc.TrackLocal] and goes wherever
-// one is taken, such as noom's Room.Publish:
+// Package media makes tracks that play by themselves, out of a file, a test
+// pattern or a tone, and records tracks into files. What plays is a [*Source], which is a [webrtc.TrackLocal] and goes wherever one
+// is taken, such as noom's Room.Publish:
 //
 //	video, err := media.OpenIVF("clip.ivf", nil)
 //	if err != nil {
@@ -15,12 +15,15 @@
 // # What there is
 //
 //   - [OpenIVF] plays VP8, VP9 or AV1 from an IVF file, [OpenOgg] Opus from an
-//     Ogg file. [NewIVF] and [NewOgg] do the same from memory or an embed.FS.
+//     Ogg file, [OpenH264] H.264 from a byte stream. [NewIVF], [NewOgg] and
+//     [NewH264] do the same from memory or an embed.FS.
 //   - [TestPattern] draws a moving picture in pure Go. Its colour can follow
 //     from a member's id ([ColorOf]) and its frames are numbered
 //     ([PatternFrame]), so that whoever receives it can tell whose picture it
 //     is and whether it stands still.
 //   - [Tone] is a steady, plainly audible tone.
+//   - [Record] writes tracks into one WebM or Matroska file, [RecordIVF] and
+//     [RecordOgg] one track into an IVF or Ogg file.
 //
 // # Playing
 //
@@ -45,6 +48,34 @@
 //	ffmpeg -i film.mp4 -vn -c:a libopus -b:a 32k film.ogg
 //
 // Each frame of the test pattern is a key frame.
+//
+// # Recording
+//
+// A [Recording] takes tracks that come and go, and puts them into one file as
+// they arrive, without decoding them:
+//
+//	recording := media.Record(ctx, file)
+//	defer recording.Close() // completes the file
+//	for event := range room.Events(ctx) {
+//		if e, ok := event.(noom.TrackAdded); ok {
+//			recording.Add(e.Peer, e.Track)
+//		}
+//	}
+//
+// It takes VP8, VP9, AV1, H.264 and Opus. What one peer sends is put in sync by
+// the clock of that peer, as far as its tracks tell it ([SenderClock]), and by
+// when it arrived until then. Packets that are late or in disorder are waited
+// for, up to 400 ms. Behind a loss the picture goes on with its next key frame,
+// which is asked for, so that whatever is in the file can be decoded. Mutes,
+// changes of size and swapped sources need nothing; a change of codec begins a
+// further track.
+//
+// A recording holds at most what lies between two key frames' clusters (two
+// seconds, or 1 MiB), frames that wait for those of other tracks (half a second
+// of time or 16 MiB), and the latest key frame of each VP8 track for
+// [Recording.Still]. A disk that is too slow shows as loss; one that is full
+// ends the recording, and [Recording.Done] and [Recording.Err] tell. A program
+// that is killed leaves a file that plays up to the last few seconds.
 //
 // # Files that are not what they should be
 //

@@ -21,6 +21,9 @@ type FileOptions struct {
 	// Once plays the file to its end and then ends the Source. The default is
 	// to play it over and over.
 	Once bool
+	// FPS is how many pictures a second an H.264 byte stream has, 1 to 120. 0:
+	// 30. Other files know it themselves.
+	FPS int
 }
 
 // Source is a track that plays by itself while it is bound somewhere. It is a
@@ -174,7 +177,7 @@ func (s *Source) RID() string { return "" }
 // Kind returns audio or video.
 func (s *Source) Kind() webrtc.RTPCodecType { return s.format.kind() }
 
-// Codec returns what is sent: video/VP8, video/VP9, video/AV1 or audio/opus.
+// Codec returns what is sent: video/VP8, video/VP9, video/H264, video/AV1 or audio/opus.
 func (s *Source) Codec() webrtc.RTPCodecCapability { return s.format.capability() }
 
 // note keeps the first thing found wrong.

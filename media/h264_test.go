@@ -1,0 +1,104 @@
+package media
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// clip makes an H.264 file of two seconds.
+func clip(t *testing.T, name, size string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	ffmpeg(t, "-f", "lavfi", "-i", "testsrc=size="+size+":rate=15", "-t", "2", "-pix_fmt", "yuv420p",
+		"-c:v", "libx264", "-bf", "0", "-g", "15", "-f", "h264", path)
+	return path
+}
+
+// It is sent as it is, recorded, and decodes to as many pictures; the second
+// clip on the same track is bigger.
+func TestH264PlaysAndIsRecorded(t *testing.T) {
+	small, big := clip(t, "작은.h264", "160x120"), clip(t, "큰.h264", "320x200")
+	f := create(t, "h264.mkv")
+	synctest.Test(t, func(t *testing.T) {
+		r := Record(t.Context(), f)
+		w := (*wire)(nil)
+		for _, path := range []string{small, big} {
+			s, err := OpenH264(path, &FileOptions{Once: true, FPS: 15})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w == nil {
+				w = newWire(t, "camera", s)
+				w.codecs[0].SDPFmtpLine = "packetization-mode=1;profile-level-id=64001f"
+				r.Add(who("지우"), w)
+			}
+			if _, err := s.Bind(w); err != nil {
+				t.Fatal(err)
+			}
+			<-s.Done()
+			time.Sleep(time.Second)
+			if err := s.Err(); err != nil {
+				t.Error(err)
+			}
+		}
+		close(w.packets)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	plays(t, f.Name(), "h264")
+	if frames := count(t, f.Name()); frames != 60 {
+		t.Errorf("%d pictures, want 60", frames)
+	}
+}
+
+func TestH264FilesThatCannotBePlayed(t *testing.T) {
+	for _, c := range []struct {
+		data string
+		want error
+	}{
+		{"", ErrEmpty},
+		{"DKIF", ErrForeign},
+		{"\x00\x00\x00", ErrForeign},
+		{"\x00\x00\x01", ErrEmpty},
+		{"\x00\x00\x01\x65\x88\x00\x00", ErrDamaged},
+		{"\x00\x00\x01\x67\x42\x00\x1f\x00\x00\x01\x68\x01\x02\x03\x00\x00\x01\x65\x88\x01\x02", ErrDamaged},
+		{"\x00\x00\x01" + string(bytes.Repeat([]byte{1}, maxFrame+1)), ErrDamaged},
+	} {
+		_, err := NewH264(bytes.NewReader([]byte(c.data)), nil)
+		if _, ok := errors.AsType[*FileError](err); !ok || !errors.Is(err, c.want) {
+			t.Errorf("%.20q: %v, want %v", c.data, err, c.want)
+		}
+	}
+}
+
+func TestH264ProfileIsKept(t *testing.T) {
+	f := format{mime: webrtc.MimeTypeH264, profile: "4d001f"}
+	offer := newPlace("p", webrtc.MimeTypeH264, webrtc.MimeTypeH264, webrtc.MimeTypeH264).codecs
+	offer[1].SDPFmtpLine = "packetization-mode=1;profile-level-id=42e01f"
+	if c, ok := f.choose(offer); ok {
+		t.Errorf("main was sent as %q", c.SDPFmtpLine)
+	}
+	offer[2].SDPFmtpLine = "packetization-mode=1;profile-level-id=64001F"
+	if c, ok := f.choose(offer); !ok || c.PayloadType != 98 {
+		t.Errorf("main was not sent as high: %v", c)
+	}
+}
+
+func FuzzH264(f *testing.F) {
+	f.Add([]byte("\x00\x00\x01\x67\x42\xe0\x1f\xda\x05\x07\xc4\x00\x00\x01\x68\xce\x06\xe2\x00\x00\x01\x65\x88\x84\x00\x00\x01\x41\x9a\x24"))
+	f.Add([]byte("\x00\x00\x00\x01\x09\xf0"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if from, how, err := readH264(nil)(input{bytes.NewReader(b), nil}); err == nil {
+			playAll(t, from, how, maxFrame+1)
+		}
+		_, _, _ = sizeH264(b)
+		_, _, _, _ = sizeAV1(b)
+	})
+}

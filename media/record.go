@@ -1,0 +1,309 @@
+package media
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// Track is what can be recorded; every noom.RemoteTrack is one. Whoever else
+// reads its packets takes them from the recording.
+type Track interface {
+	// ID is unique among the tracks of one Origin.
+	ID() string
+	Name() string
+	Kind() webrtc.RTPCodecType
+	// Codec is that of the latest packet.
+	Codec() webrtc.RTPCodecParameters
+	// ReadRTP waits for the next packet; an error ends the track.
+	ReadRTP() (*rtp.Packet, error)
+	RequestKeyframe() error
+}
+
+// Origin is whose track it is; every noom.Peer is one. The tracks of one ID
+// are played in sync by the sender's clock, if they tell it.
+type Origin interface {
+	ID() string
+	Name() string
+}
+
+// SenderClock is what a [Track] may have besides, so that it is recorded in
+// sync with the others of its Origin: a moment of the sender's clock and the
+// RTP timestamp that belongs to it, out of the latest RTCP sender report
+// (RFC 3550 section 6.4.1) of the stream with that SSRC; false before the first.
+type SenderClock interface {
+	SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool)
+}
+
+// Recording writes tracks into one file until it is closed. Its methods may be
+// called from anywhere at any time.
+type Recording struct {
+	// Immutable.
+	now    func() time.Duration // since the recording began
+	frames chan picture
+	quit   chan struct{} // closed by the first Close
+	done   chan struct{} // closed when the file is complete
+	once   sync.Once
+	forget func() bool
+
+	mux muxer // of the goroutine in run
+
+	mu      sync.Mutex // held over no call
+	origins map[string]*origin
+	stills  map[Track][]byte
+	err     error
+}
+
+// picture is a frame on its way into the file: a picture or a piece of sound.
+type picture struct {
+	stream *stream
+	at     time.Duration // since the recording began
+	key    bool
+	data   []byte
+}
+
+// stream is what one track sends in one codec.
+type stream struct {
+	name   string
+	format recordFormat
+	number int // in the file; 0 before the first frame. Of the goroutine in run
+	last   time.Duration
+	failed bool
+}
+
+// muxer writes a kind of file. It knows no clock and belongs to one goroutine.
+type muxer interface {
+	// add makes room for a stream that begins with first, and numbers it.
+	add(s *stream, first []byte) error
+	// write writes a frame; those of one stream rise by at least a millisecond.
+	write(p picture) error
+	// close completes the file. It does not close what is written to.
+	close() error
+}
+
+// What can be wrong with a recording, to compare with errors.Is.
+var (
+	// ErrLate: w cannot seek, so its table of tracks was written once, and this
+	// track came after it.
+	ErrLate = errors.New("media: the track came too late for a file that cannot be rewritten")
+	// ErrCodec: this kind of file does not hold what the track sends.
+	ErrCodec = errors.New("cannot be recorded here")
+	// ErrFull: the file takes no further track.
+	ErrFull = errors.New("media: no room for a further track in this file")
+)
+
+// Record begins a Matroska file, which is WebM unless there is H.264 in it. It
+// ends with ctx or [Recording.Close], whichever comes first.
+//
+// If w can seek, as a file can, tracks may come and go at any time, and the
+// file is playable up to the last few seconds however the program ends. If w
+// cannot, as a pipe can not, the tracks in the file are those that have sent
+// something within two seconds after the first; the others are left out with
+// [ErrLate].
+func Record(ctx context.Context, w io.Writer) *Recording {
+	return newRecording(ctx, newMatroska(w))
+}
+
+// RecordIVF begins an IVF file, which holds one video track in VP8, VP9 or AV1.
+func RecordIVF(ctx context.Context, w io.Writer) *Recording {
+	return newRecording(ctx, &ivfWriter{w: w})
+}
+
+// RecordOgg begins an Ogg file, which holds one Opus track. Where nothing came,
+// it holds silence.
+func RecordOgg(ctx context.Context, w io.Writer) *Recording {
+	return newRecording(ctx, &oggWriter{w: w})
+}
+
+func newRecording(ctx context.Context, mux muxer) *Recording {
+	start := sync.OnceValue(time.Now) // at the first packet
+	r := &Recording{
+		now:    func() time.Duration { return time.Since(start()) },
+		frames: make(chan picture, 64),
+		quit:   make(chan struct{}),
+		done:   make(chan struct{}),
+		mux:    mux, origins: make(map[string]*origin), stills: make(map[Track][]byte),
+	}
+	r.forget = context.AfterFunc(ctx, r.stop)
+	go r.run()
+	return r
+}
+
+// Add records a track from now to its end. Video begins with a key frame, which
+// is asked for. What cannot be recorded is left out, and [Recording.Err] tells;
+// the rest goes on.
+func (r *Recording) Add(from Origin, t Track) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.origins[from.ID()]
+	if o == nil {
+		o = &origin{}
+		r.origins[from.ID()] = o
+	}
+	go r.read(o, cmp.Or(from.Name(), from.ID()), t)
+}
+
+// Close completes the file and returns what [Recording.Err] does. It does not
+// close what was written to. A goroutine per track is left until that sends its
+// next packet or ends. It may be called twice.
+func (r *Recording) Close() error {
+	r.stop()
+	<-r.done
+	return r.Err()
+}
+
+func (r *Recording) stop() { r.once.Do(func() { close(r.quit) }) }
+
+// Done is closed when nothing more will be written: after Close, after the end
+// of Record's ctx, and when writing failed.
+func (r *Recording) Done() <-chan struct{} { return r.done }
+
+// Err returns the first thing that went wrong: an error of the writer, which
+// ends the recording, or what kept a track out of it.
+func (r *Recording) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func (r *Recording) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// Still returns the latest key frame of a VP8 track that is being recorded.
+func (r *Recording) Still(t Track) (image.Image, error) {
+	r.mu.Lock()
+	data := r.stills[t]
+	r.mu.Unlock()
+	if data == nil {
+		return nil, fmt.Errorf("media: still of %s: no VP8 key frame yet", t.Name())
+	}
+	return decodeVP8(data)
+}
+
+// read takes a track's packets to its end or the recording's.
+func (r *Recording) read(from *origin, who string, t Track) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.stills, t)
+	}()
+	clock := &trackClock{from: from}
+	clock.sender, _ = t.(SenderClock)
+	var a *assembler
+	for {
+		packet, err := t.ReadRTP()
+		if err != nil {
+			return
+		}
+		now := r.now()
+		if a == nil || a.payloadType != packet.PayloadType || a.ssrc != packet.SSRC {
+			codec := t.Codec()
+			if uint8(codec.PayloadType) != packet.PayloadType {
+				continue // older than the change of codec that Codec tells of
+			}
+			format, ok := recordFormats[codecName(codec.MimeType)]
+			if !ok {
+				r.note(fmt.Errorf("media: record %s of %s: %s %w", t.Name(), who, codec.MimeType, ErrCodec))
+				continue
+			}
+			a = a.successor(packet, who+": "+t.Name(), format)
+			clock.restart(int64(codec.ClockRate), packet.SSRC)
+		}
+		for _, unit := range a.push(packet, now) {
+			p := picture{a.stream, clock.at(unit.timestamp, now), unit.key, unit.data}
+			if unit.key && a.stream.format.codec == "vp8" {
+				r.keep(t, unit.data)
+			}
+			select {
+			case r.frames <- p:
+			case <-r.quit:
+				return
+			}
+		}
+		if a.needsKey(now) {
+			_ = t.RequestKeyframe() // asked again before long
+		}
+		select {
+		case <-r.quit:
+			return
+		default:
+		}
+	}
+}
+
+func (r *Recording) keep(t Track, data []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stills[t] = data
+}
+
+const (
+	// settle is how long a frame waits for earlier ones of other tracks.
+	settle = 500 * time.Millisecond
+	// maxSettling bounds what waits, in bytes.
+	maxSettling = 16 << 20
+)
+
+// run puts frames in order and into the file.
+func (r *Recording) run() {
+	defer close(r.done)
+	defer r.forget()
+	defer r.stop()
+	var waiting queue
+	for {
+		select {
+		case p := <-r.frames:
+			waiting.insert(p)
+			for waiting.bytes > maxSettling || waiting.settled() {
+				if err := r.write(waiting.take()); err != nil {
+					r.note(err)
+					return
+				}
+			}
+			continue
+		case <-r.quit:
+		}
+		for len(waiting.frames) > 0 {
+			if err := r.write(waiting.take()); err != nil {
+				r.note(err)
+				return
+			}
+		}
+		if err := r.mux.close(); err != nil {
+			r.note(err)
+		}
+		return
+	}
+}
+
+// write returns errors of the writer alone.
+func (r *Recording) write(p picture) error {
+	s := p.stream
+	if s.failed {
+		return nil
+	}
+	if s.number == 0 {
+		if err := r.mux.add(s, p.data); err != nil {
+			s.failed = true
+			r.note(fmt.Errorf("media: record %s: %w", s.name, err))
+			return nil
+		}
+	} else {
+		p.at = max(p.at, s.last+time.Millisecond)
+	}
+	s.last = p.at
+	return r.mux.write(p)
+}

@@ -1,0 +1,150 @@
+package media
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"io"
+	"time"
+
+	"golang.org/x/image/vp8"
+)
+
+// ivfWriter writes an IVF file; its unit of time is the millisecond.
+type ivfWriter struct {
+	w     io.Writer
+	owner *stream
+}
+
+var ivfNames = map[string]string{"vp8": "VP80", "vp9": "VP90", "av1": "AV01"}
+
+func (v *ivfWriter) add(s *stream, first []byte) error {
+	name, ok := ivfNames[s.format.codec]
+	if !ok {
+		return fmt.Errorf("%s %w: IVF takes VP8, VP9 or AV1", s.format.codec, ErrCodec)
+	}
+	if v.owner != nil {
+		return ErrFull
+	}
+	width, height, err := sizeOf(s.format.codec, first)
+	if err != nil {
+		return err
+	}
+	v.owner, s.number = s, 1
+	h := make([]byte, ivfHeader)
+	copy(h, "DKIF\x00\x00\x20\x00"+name)
+	binary.LittleEndian.PutUint16(h[12:], uint16(width))
+	binary.LittleEndian.PutUint16(h[14:], uint16(height))
+	binary.LittleEndian.PutUint32(h[16:], 1000)
+	binary.LittleEndian.PutUint32(h[20:], 1)
+	_, err = v.w.Write(h)
+	return err
+}
+
+func (v *ivfWriter) write(p picture) error {
+	data := p.data
+	if p.stream.format.codec == "av1" {
+		data = append([]byte{0x12, 0}, data...) // the temporal delimiter, which RTP leaves out
+	}
+	h := binary.LittleEndian.AppendUint32(make([]byte, 0, ivfFrameHeader+len(data)), uint32(len(data)))
+	h = binary.LittleEndian.AppendUint64(h, uint64(p.at.Milliseconds()))
+	_, err := v.w.Write(append(h, data...))
+	return err
+}
+
+func (v *ivfWriter) close() error { return nil }
+
+// oggWriter writes an Ogg file with Opus in it (RFC 7845), a page per packet,
+// so that what is written can be played at once.
+type oggWriter struct {
+	w        io.Writer
+	owner    *stream
+	sequence uint32
+	lasts    time.Duration // what has been written
+	began    time.Duration // when the first packet was due
+	held     []byte        // the latest packet: the last page is marked as such
+}
+
+const oggSerial = 1
+
+func (o *oggWriter) add(s *stream, _ []byte) error {
+	if s.format.codec != "opus" {
+		return fmt.Errorf("%s %w: Ogg takes Opus", s.format.codec, ErrCodec)
+	}
+	if o.owner != nil {
+		return ErrFull
+	}
+	o.owner, s.number = s, 1
+	if err := o.page(2, opusHeader()); err != nil {
+		return err
+	}
+	return o.page(0, []byte("OpusTags\x04\x00\x00\x00noom\x00\x00\x00\x00"))
+}
+
+// silence is 20 ms of it, in stereo.
+var silence = []byte{0xfc, 0xff, 0xfe}
+
+func (o *oggWriter) write(p picture) error {
+	if _, ok := opusDuration(p.data); !ok {
+		return nil // not Opus
+	}
+	if o.held == nil {
+		o.began, o.held = p.at, p.data
+		return nil
+	}
+	if err := o.packet(0, o.held); err != nil {
+		return err
+	}
+	// Packets of up to 60 ms are late by as much at most.
+	for p.at-o.began-o.lasts > 100*time.Millisecond {
+		if err := o.packet(0, silence); err != nil {
+			return err
+		}
+	}
+	o.held = p.data
+	return nil
+}
+
+func (o *oggWriter) packet(flags byte, data []byte) error {
+	lasts, _ := opusDuration(data)
+	o.lasts += lasts
+	return o.page(flags, data)
+}
+
+func (o *oggWriter) page(flags byte, data []byte) error {
+	h := make([]byte, 27, 27+len(data)/255+1+len(data))
+	copy(h, "OggS")
+	h[5] = flags
+	binary.LittleEndian.PutUint64(h[6:], uint64(o.lasts*48/time.Millisecond))
+	binary.LittleEndian.PutUint32(h[14:], oggSerial)
+	binary.LittleEndian.PutUint32(h[18:], o.sequence)
+	h[26] = byte(len(data)/255 + 1)
+	h = append(h, bytes.Repeat([]byte{255}, len(data)/255)...)
+	h = append(append(h, byte(len(data)%255)), data...)
+	binary.LittleEndian.PutUint32(h[22:], oggSum(h))
+	o.sequence++
+	_, err := o.w.Write(h)
+	return err
+}
+
+func (o *oggWriter) close() error {
+	if o.held == nil {
+		return nil
+	}
+	return o.packet(4, o.held)
+}
+
+// maxStill bounds a still, in pixels: 8K.
+const maxStill = 7680 * 4320
+
+func decodeVP8(frame []byte) (image.Image, error) {
+	decoder := vp8.NewDecoder()
+	decoder.Init(bytes.NewReader(frame), len(frame))
+	if h, err := decoder.DecodeFrameHeader(); err != nil {
+		return nil, err
+	} else if h.Width*h.Height > maxStill {
+		return nil, fmt.Errorf("media: a still of %d×%d pixels is too big", h.Width, h.Height)
+	}
+	return decoder.DecodeFrame()
+}
