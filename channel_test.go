@@ -41,8 +41,8 @@ func TestChannel(t *testing.T) {
 		if err = theirs.Send(t.Context(), []byte("받았다")); err != nil {
 			t.Fatal(err)
 		}
-		if data, err := ours.Receive(t.Context()); err != nil || string(data) != "받았다" {
-			t.Fatalf("got %q, %v", data, err)
+		if data, failed := ours.Receive(t.Context()); failed != nil || string(data) != "받았다" {
+			t.Fatalf("got %q, %v", data, failed)
 		}
 		if err = ours.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, ErrTooBig) {
 			t.Fatalf("too big: %v", err)
@@ -56,8 +56,8 @@ func TestChannel(t *testing.T) {
 		if err = ours.Send(t.Context(), []byte("after a restart")); err != nil {
 			t.Fatal(err)
 		}
-		if data, err := theirs.Receive(t.Context()); err != nil || string(data) != "after a restart" {
-			t.Fatalf("got %q, %v", data, err)
+		if data, failed := theirs.Receive(t.Context()); failed != nil || string(data) != "after a restart" {
+			t.Fatalf("got %q, %v", data, failed)
 		}
 		l := p.(*link)
 		l.mail.post(func() { l.fail(errors.New("asked to")) })
@@ -93,8 +93,8 @@ func TestChannelEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if data, err := theirs.Receive(t.Context()); err != nil || string(data) != "last words" {
-			t.Fatalf("got %q, %v", data, err)
+		if data, failed := theirs.Receive(t.Context()); failed != nil || string(data) != "last words" {
+			t.Fatalf("got %q, %v", data, failed)
 		}
 		if _, err = theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the end: %v", err)

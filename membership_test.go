@@ -123,10 +123,11 @@ func TestKickAndClose(t *testing.T) {
 // wire is a Dialer whose connections a test can cut and look into.
 type wire struct {
 	Dialer
-	up   func(m signal.Message) []signal.Message // what becomes of a frame to the hub; nil: itself
-	mu   sync.Mutex
-	open []Signaler
-	down bool
+	up    func(m signal.Message) []signal.Message // what becomes of a frame to the hub; nil: itself
+	count func()                                  // called for each frame, in either direction; may be nil
+	mu    sync.Mutex
+	open  []Signaler
+	down  bool
 }
 
 func (w *wire) Dial(ctx context.Context) (Signaler, error) {
@@ -158,7 +159,18 @@ type wired struct {
 	wire *wire
 }
 
+func (s wired) Receive(ctx context.Context) (signal.Message, error) {
+	m, err := s.Signaler.Receive(ctx)
+	if err == nil && s.wire.count != nil {
+		s.wire.count()
+	}
+	return m, err
+}
+
 func (s wired) Send(ctx context.Context, m signal.Message) error {
+	if s.wire.count != nil {
+		s.wire.count()
+	}
 	frames := []signal.Message{m}
 	if s.wire.up != nil {
 		frames = s.wire.up(m)

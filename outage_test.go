@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -63,4 +64,57 @@ func reach(t *testing.T, from, to Room) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	until(t, to, func(e DataReceived) bool { return string(e.Data) == from.Self().ID })
+}
+
+// TestCutAtEachFrame cuts a joining member's connection to the hub at its k-th
+// frame, in either direction, for every k there is: all recover.
+func TestCutAtEachFrame(t *testing.T) {
+	cuts := 0
+	for k := 1; ; k++ {
+		reached := false
+		inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			camera := func() *Config {
+				track := newTestCamera(t)
+				go film(ctx, track)
+				return &Config{Tracks: []LocalTrack{{Track: track}}}
+			}
+			a := w.join("r", "a", camera())
+			line := &wire{Dialer: w.dialer}
+			var frames atomic.Int32
+			line.count = func() {
+				if frames.Add(1) == int32(k) {
+					reached = true
+					line.cut(false)
+				}
+			}
+			cfg := camera()
+			cfg.Name, cfg.Settings = "b", w.host()
+			b, err := Join(t.Context(), line, "r", cfg)
+			if err != nil { // cut before it was in: Join says so, and is called again
+				track := camera()
+				track.Name, track.Settings, track.Identity = "b", cfg.Settings, cfg.Identity
+				if b, err = Join(t.Context(), line, "r", track); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.rooms = append(w.rooms, b)
+			receives(t, a, b.Self().ID, "camera")
+			receives(t, b, a.Self().ID, "camera")
+			for _, r := range []Room{a, b} {
+				if len(r.Peers()) != 1 {
+					t.Fatalf("cut at frame %d: %s has %d peers", k, r.Self().Name, len(r.Peers()))
+				}
+			}
+		})
+		if t.Failed() || !reached {
+			break
+		}
+		cuts++
+	}
+	t.Logf("cut at each of %d frames", cuts)
+	if cuts < 8 {
+		t.Errorf("a join has only %d frames", cuts)
+	}
 }

@@ -3,6 +3,7 @@ package noom
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 type world struct {
 	t      *testing.T
 	router *vnet.Router
+	mu     sync.Mutex
 	hub    *hub.Hub
 	dialer Dialer
 	hosts  int
@@ -58,7 +60,7 @@ func inWorld(t *testing.T, delay time.Duration, f func(t *testing.T, w *world)) 
 // host returns settings that put a member on a virtual host of its own.
 func (w *world) host() func(*webrtc.SettingEngine) {
 	w.hosts++
-	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.%d.%d", w.hosts/200, w.hosts%200+1)}})
+	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{hostIP(w.hosts)}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -71,6 +73,9 @@ func (w *world) host() func(*webrtc.SettingEngine) {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	}
 }
+
+// hostIP is the address of the n-th host, counted from 1.
+func hostIP(n int) string { return fmt.Sprintf("10.0.%d.%d", n/200, n%200+1) }
 
 // join enters a room as name from a host of its own; cfg may be nil.
 func (w *world) join(room, name string, cfg *Config) Room {

@@ -1,0 +1,162 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/transport/v5/vnet"
+)
+
+// TestEveryStateTakesEverything does each thing a user can do in each state a
+// connection can be in, as the web platform tests do for one connection:
+// whatever it was, the pair ends up with all it asked for.
+func TestEveryStateTakesEverything(t *testing.T) {
+	type pair struct {
+		a, b Room
+		down *atomic.Bool // the path
+	}
+	fail := func(r Room) {
+		for _, l := range r.(*room).peers() {
+			l.mail.post(func() { l.fail(errors.New("asked to")) })
+		}
+	}
+	states := map[string]func(t *testing.T, p pair){
+		"first offer on its way": func(*testing.T, pair) { time.Sleep(time.Millisecond) },
+		"checking":               func(*testing.T, pair) { time.Sleep(35 * time.Millisecond) },
+		"stable":                 func(*testing.T, pair) { time.Sleep(5 * time.Second) },
+		"offer outstanding": func(t *testing.T, p pair) {
+			time.Sleep(5 * time.Second)
+			if _, err := p.a.Publish(t.Context(), newTestCamera(t), nil); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		},
+		"offers wanted by both": func(t *testing.T, p pair) {
+			time.Sleep(5 * time.Second)
+			for _, r := range []Room{p.a, p.b} {
+				if _, err := r.Publish(t.Context(), newTestCamera(t), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"restarting": func(t *testing.T, p pair) {
+			time.Sleep(5 * time.Second)
+			for _, r := range []Room{p.a, p.b} {
+				if err := r.Peers()[0].RestartICE(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"interrupted": func(_ *testing.T, p pair) {
+			time.Sleep(5 * time.Second)
+			p.down.Store(true)
+			time.Sleep(5 * time.Second)
+		},
+		"failed": func(_ *testing.T, p pair) {
+			time.Sleep(5 * time.Second)
+			p.down.Store(true)
+			time.Sleep(25 * time.Second)
+		},
+		"given up by one": func(_ *testing.T, p pair) { time.Sleep(5 * time.Second); fail(p.a) },
+		"given up by both": func(_ *testing.T, p pair) {
+			time.Sleep(5 * time.Second)
+			fail(p.a)
+			fail(p.b)
+			time.Sleep(20 * time.Millisecond)
+		},
+	}
+	actions := map[string]func(t *testing.T, p pair) (check func()){
+		"publish": func(t *testing.T, p pair) func() {
+			ctx, stop := context.WithCancel(t.Context())
+			for range 3 {
+				camera := newTestCamera(t)
+				go film(ctx, camera)
+				if _, err := p.b.Publish(ctx, camera, &PublishOptions{Name: "late"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return func() { receives(t, p.a, p.b.Self().ID, "late"); stop() }
+		},
+		"publish and close": func(t *testing.T, p pair) func() {
+			s, err := p.b.Publish(t.Context(), newTestCamera(t), nil)
+			if err != nil || s.Close() != nil {
+				t.Fatal(err)
+			}
+			return func() {}
+		},
+		"restart": func(t *testing.T, p pair) func() {
+			err := p.b.Peers()[0].RestartICE(t.Context())
+			if err != nil && !errors.Is(err, ErrNotConnected) {
+				t.Fatal(err)
+			}
+			return func() {}
+		},
+		"send": func(t *testing.T, p pair) func() {
+			if err := p.b.Peers()[0].Send(t.Context(), []byte("보냄")); err != nil {
+				t.Fatal(err)
+			}
+			return func() { until(t, p.a, func(e DataReceived) bool { return string(e.Data) == "보냄" }) }
+		},
+		"open a channel": func(t *testing.T, p pair) func() {
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			c, err := p.b.Peers()[0].OpenChannel(ctx, "x", nil)
+			if err == nil {
+				_ = c.Close()
+			} else if !errors.Is(err, ErrNotConnected) && !errors.Is(err, ErrChannelLost) && !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return func() {}
+		},
+	}
+	for state, reach := range states {
+		for action, do := range actions {
+			t.Run(action+" when "+state, func(t *testing.T) {
+				inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+					p := pair{down: new(atomic.Bool)}
+					w.router.AddChunkFilter(func(vnet.Chunk) bool { return !p.down.Load() })
+					p.a, p.b = w.join("r", "a", nil), w.join("r", "b", nil)
+					reach(t, p)
+					check := do(t, p)
+					time.Sleep(time.Millisecond)
+					p.down.Store(false)
+					check()
+					time.Sleep(20 * time.Second)
+					reached(t, p.a, p.b)
+				})
+			})
+		}
+		t.Run("leave when "+state, func(t *testing.T) {
+			inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+				p := pair{down: new(atomic.Bool)}
+				w.router.AddChunkFilter(func(vnet.Chunk) bool { return !p.down.Load() })
+				p.a, p.b = w.join("r", "a", nil), w.join("r", "b", nil)
+				reach(t, p)
+				start := time.Now()
+				if err := p.b.Leave(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("leaving took %v", took)
+				}
+				if e := until[PeerLeft](t, p.a, nil); e.Reason != ReasonLeft {
+					t.Fatalf("got %+v", e)
+				}
+			})
+		})
+	}
+}
+
+// reached checks that both are connected and that data goes both ways.
+func reached(t *testing.T, a, b Room) {
+	t.Helper()
+	for _, dir := range [][2]Room{{a, b}, {b, a}} {
+		if s := dir[0].Peers()[0].State(); s != PeerConnected {
+			t.Fatalf("%s: %s", dir[0].Self().Name, s)
+		}
+		reach(t, dir[0], dir[1])
+	}
+}
