@@ -1,6 +1,8 @@
 package noomtest_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,20 +12,80 @@ import (
 
 func TestSettle(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
-		alice := w.Join("데모", &noom.Config{Name: "지우"})
-		bob := w.Join("데모", &noom.Config{Name: "bob"})
+		alice, bob := pair(w)
 		w.Settle()
-		t.Log(w.Elapsed())
 		for _, r := range []noom.Room{alice, bob} {
-			for _, p := range r.Peers() {
-				if p.State() != noom.PeerConnected {
-					t.Errorf("%s sees %s %s", r.Self().Name, p.Name(), p.State())
-				}
-			}
-			if len(r.Peers()) != 1 {
-				t.Errorf("%s sees %d peers", r.Self().Name, len(r.Peers()))
+			if len(r.Peers()) != 1 || r.Peers()[0].State() != noom.PeerConnected {
+				t.Errorf("%s sees %v", r.Self().Name, r.Peers())
 			}
 		}
-		t.Logf("\n%s\n%s", w.Transcript(), w.Transcript().Mermaid())
+		if d := w.Elapsed(); d > time.Second {
+			t.Errorf("took %v", d)
+		}
+		text := w.Transcript().String()
+		for _, want := range []string{`alice → hub    join "데모"`, "밥    ← alice  offer 1", "alice · 밥     connected"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing in\n%s", want, text)
+			}
+		}
+		before := w.Elapsed()
+		w.Settle()
+		if d := w.Elapsed() - before; d > 200*time.Millisecond {
+			t.Errorf("a world at rest took %v to settle", d)
+		}
 	}, noomtest.WithLatency(20*time.Millisecond))
+}
+
+// TestSettleWaitsForNegotiation: when Settle returns, all that was published
+// before is there.
+func TestSettleWaitsForNegotiation(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		rooms := make([]noom.Room, 4)
+		for i := range rooms {
+			rooms[i] = w.Join("데모", &noom.Config{Name: fmt.Sprint("member ", i)})
+		}
+		for round := 1; round <= 3; round++ {
+			for _, r := range rooms {
+				if _, err := r.Publish(t.Context(), w.Camera(), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Settle()
+			for _, r := range rooms {
+				for _, p := range r.Peers() {
+					if n := len(p.Tracks()); n != round {
+						t.Errorf("%s sees %d tracks of %s, not %d", r.Self().Name, n, p.Name(), round)
+					}
+				}
+			}
+		}
+	}, noomtest.WithLatency(100*time.Millisecond), noomtest.WithLoss(0.1))
+}
+
+// TestHosts: members of one name get hosts of their own, and one that comes
+// back has the host it had.
+func TestHosts(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		first := w.Join("r", &noom.Config{Name: "bob"})
+		w.Join("r", &noom.Config{Name: "bob"})
+		w.Join("r", nil)
+		_ = first.Leave(t.Context())
+		w.Join("r", &noom.Config{Name: "bob"})
+		w.Settle()
+		w.Cut("bob", "bob 2") // fails the test if they are not called so
+		w.Heal("bob", "bob 2", "host 3")
+	})
+}
+
+// TestInParallel: worlds know nothing of each other.
+func TestInParallel(t *testing.T) {
+	for i := range 3 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			noomtest.Run(t, func(_ *testing.T, w *noomtest.World) {
+				pair(w)
+				w.Settle()
+			}, noomtest.WithNAT(noomtest.FullConeNAT))
+		})
+	}
 }

@@ -28,7 +28,7 @@ func (t *Transcript) WriteMermaid(w io.Writer) error {
 		switch {
 		case l.Self == "":
 			if len(ids.names) > 0 {
-				fmt.Fprintf(&b, "    Note over p0,p%d: %s %s\n", len(ids.names)-1, seconds(l.At), escape(l.Text))
+				fmt.Fprintf(&b, "    Note over p0,p%d: %s %s\n", len(ids.names)-1, seconds(l.At), escape(l.what()))
 			}
 		case l.Kind == Sent && !background(l.Type):
 			at, arrived := arrivals[i]

@@ -50,15 +50,14 @@ func (t *Transcript) String() string {
 
 // text is l as a line; names are padded to width.
 func (l *Line) text(width int) string {
-	at := seconds(l.At)
+	at, what := seconds(l.At), l.what()
 	if l.Self == "" {
-		return fmt.Sprintf("%9s  -- %s", at, l.Text)
+		return fmt.Sprintf("%9s  -- %s", at, what)
 	}
-	what := l.what()
 	if l.By != "" {
-		what = fmt.Sprintf("%-24s [epoch %d %s, seq %d, ack %d]", what, l.Number, l.By, l.Seq, l.Ack)
+		what = fmt.Sprintf("%s [epoch %d %s, seq %d, ack %d]", pad(what, 24), l.Number, l.By, l.Seq, l.Ack)
 	}
-	return fmt.Sprintf("%9s  %s %s %s  %s", at, pad(l.Self, width), l.arrow(), pad(l.Peer, width), strings.TrimSpace(what))
+	return fmt.Sprintf("%9s  %s %s %s  %s", at, pad(l.Self, width), l.arrow(), pad(l.Peer, width), what)
 }
 
 func pad(name string, width int) string {
@@ -92,8 +91,9 @@ func (l *Line) arrow() string {
 	return "·"
 }
 
+// what is what a line says, on one line.
 func (l *Line) what() string {
-	return strings.TrimSpace(string(l.Type) + " " + l.Text)
+	return strings.TrimSpace(string(l.Type) + " " + strings.ReplaceAll(l.Text, "\n", " "))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
