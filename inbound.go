@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -78,12 +80,43 @@ func (in *inbound) requestKeyframe() error {
 	return in.writeRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(in.tr.SSRC())}})
 }
 
-// drainRTCP reads, for r's interceptors work only while somebody does.
+// senderReport is what the latest sender report of a stream said (RFC 3550
+// section 6.4.1): the sender's clock, and the RTP timestamp that belongs to it.
+type senderReport struct {
+	ssrc      uint32
+	at        time.Time
+	timestamp uint32
+}
+
+// reports holds the latest sender report by *webrtc.TrackRemote, for as long as
+// somebody drains the receiver's RTCP: that one knows the receiver, and who
+// wants the report knows its track.
+var reports sync.Map
+
+// drainRTCP reads, for r's interceptors work only while somebody does, and
+// keeps the latest sender report.
 func drainRTCP(r *webrtc.RTPReceiver) {
 	buf := make([]byte, receiveMTU)
 	for {
-		if _, _, err := r.Read(buf); err != nil {
+		n, _, err := r.Read(buf)
+		if err != nil {
+			reports.Delete(r.Track())
 			return
 		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue // it came from the network
+		}
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok {
+				reports.Store(r.Track(), &senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})
+			}
+		}
 	}
+}
+
+// fromNTP converts seconds since 1900, with 32 bits behind the point.
+func fromNTP(t uint64) time.Time {
+	const until1970 = 2_208_988_800
+	return time.Unix(int64(t>>32)-until1970, int64((t&(1<<32-1))*uint64(time.Second)>>32))
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -30,6 +31,11 @@ type RemoteTrack interface {
 	Packets() iter.Seq[*rtp.Packet]
 	// RequestKeyframe asks the sender for a key frame (PLI, RFC 4585 section 6.3.1).
 	RequestKeyframe() error
+	// SenderTime returns what the peer's clock showed when it sent something of
+	// that RTP timestamp: the latest RTCP sender report of packets with that
+	// SSRC (RFC 3550 section 6.4.1); false before the first, about a second
+	// after the first packet. All tracks of one peer go by one clock.
+	SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool)
 	// Track returns pion's track, to inspect and never to read; nil while
 	// there is no connection.
 	Track() *webrtc.TrackRemote
@@ -137,6 +143,14 @@ func (t *remoteTrack) RequestKeyframe() error {
 		return ErrNotConnected
 	}
 	return in.requestKeyframe()
+}
+
+func (t *remoteTrack) SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool) {
+	report, ok := reports.Load(t.Track())
+	if !ok || report.(*senderReport).ssrc != ssrc {
+		return time.Time{}, 0, false
+	}
+	return report.(*senderReport).at, report.(*senderReport).timestamp, true
 }
 
 func (t *remoteTrack) Track() *webrtc.TrackRemote {

@@ -127,3 +127,32 @@ func TestTracksAndSectionsChange(t *testing.T) {
 		}
 	})
 }
+
+// What the sender reports say of a packet is when it was sent.
+func TestSenderTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		camera := newSampleCamera(t)
+		s := publish(t, camera)
+		peer := network.receive(t, []*leg{legOf(s)})
+		track := peer.tapes[0].track
+		if _, _, ok := track.SenderTime(0); ok {
+			t.Error("the sender's time was known before it had sent anything")
+		}
+		var number uint32
+		began := time.Now()
+		show(t, camera, &number, 60, true)
+		packets := peer.tapes[0].all(t)
+		at, timestamp, ok := track.SenderTime(packets[0].SSRC)
+		if !ok {
+			t.Fatal("no sender report in 2.4 s")
+		}
+		since := time.Duration(int32(timestamp-packets[0].Timestamp)) * time.Second / 90000
+		if d := at.Add(-since).Sub(began); d < -time.Millisecond || d > time.Millisecond {
+			t.Errorf("the first packet was sent at %v, which is off by %v", began, d)
+		}
+		if _, _, ok := track.SenderTime(packets[0].SSRC + 1); ok {
+			t.Error("of another stream the time is known too")
+		}
+	})
+}
