@@ -15,6 +15,7 @@ var layers = map[string][]string{
 
 	"noom/internal/exchange":  {},
 	"noom/internal/negotiate": {},
+	"noom/internal/pairtest":  {"noom/internal/exchange", "noom/internal/negotiate"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/signal", "golang.org/x/time/"},

@@ -54,19 +54,12 @@ type Exchange struct {
 	// Sending: queue[0] has number acked+1; the first sent of them are in flight.
 	acked int64
 	sent  int
-	queue []outgoing
+	queue []Outgoing
 
 	// Receiving.
 	got     int64             // all up to here was delivered
 	early   map[int64]Message // what came ahead of it
 	owesAck bool
-}
-
-type outgoing struct {
-	Message
-	due   bool // to be sent by the next Flush
-	tries int
-	wait  int // ticks until it is due again
 }
 
 // New returns the end of the member with id self, in no epoch yet.
@@ -88,7 +81,7 @@ func (x *Exchange) Begin() bool {
 func (x *Exchange) reset(e Epoch) { *x = Exchange{self: x.self, epoch: e} }
 
 // Send queues m for the other end.
-func (x *Exchange) Send(m Message) { x.queue = append(x.queue, outgoing{Message: m}) }
+func (x *Exchange) Send(m Message) { x.queue = append(x.queue, Outgoing{Message: m}) }
 
 // Room reports whether a message given to Send now would leave with the next
 // Flush.
@@ -105,6 +98,9 @@ func (x *Exchange) Acked() int64 { return x.acked }
 
 // Queued is explained at [Exchange.Acked].
 func (x *Exchange) Queued() int64 { return x.acked + int64(len(x.queue)) }
+
+// Got returns how many messages of this epoch were delivered here.
+func (x *Exchange) Got() int64 { return x.got }
 
 // Ahead reports whether a frame of epoch e would make Receive throw the
 // current epoch away.
@@ -165,8 +161,8 @@ func (x *Exchange) acknowledge(ack int64) {
 func (x *Exchange) Tick() {
 	for i := range x.queue[:x.sent] {
 		o := &x.queue[i]
-		if o.wait--; o.wait <= 0 {
-			o.due = true
+		if o.Wait--; o.Wait <= 0 {
+			o.Due = true
 		}
 	}
 }
@@ -175,7 +171,7 @@ func (x *Exchange) Tick() {
 func (x *Exchange) Resend() {
 	for i := range x.queue[:x.sent] {
 		o := &x.queue[i]
-		o.due, o.tries = true, min(o.tries, 1)
+		o.Due, o.Tries = true, min(o.Tries, 1)
 	}
 }
 
@@ -183,20 +179,20 @@ func (x *Exchange) Resend() {
 func (x *Exchange) Flush() []Frame {
 	var frames []Frame
 	for x.sent < min(len(x.queue), Window) {
-		x.queue[x.sent].due = true
+		x.queue[x.sent].Due = true
 		x.sent++
 	}
 	for i := range x.queue[:x.sent] {
 		o := &x.queue[i]
-		if !o.due {
+		if !o.Due {
 			continue
 		}
 		frames = append(frames, Frame{
-			Message: o.Message, Epoch: x.epoch, Seq: x.acked + 1 + int64(i), Ack: x.got, Again: o.tries > 0,
+			Message: o.Message, Epoch: x.epoch, Seq: x.acked + 1 + int64(i), Ack: x.got, Again: o.Tries > 0,
 		})
-		o.due = false
-		o.wait = min(firstWait<<min(o.tries, 8), lastWait)
-		o.tries++
+		o.Due = false
+		o.Wait = min(firstWait<<min(o.Tries, 8), lastWait)
+		o.Tries++
 	}
 	if x.owesAck && len(frames) == 0 {
 		frames = append(frames, Frame{Epoch: x.epoch, Ack: x.got})

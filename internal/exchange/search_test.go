@@ -48,7 +48,7 @@ func (w *world) key() string {
 		x := w.ends[i].x
 		fmt.Fprintf(&b, "%v %d %d %d %v %v|", x.epoch, x.acked, x.sent, x.got, x.owesAck, w.ends[i].delivered)
 		for _, o := range x.queue {
-			fmt.Fprintf(&b, "%s%v%d,", o.Type, o.due, min(o.tries, 1))
+			fmt.Fprintf(&b, "%s%v%d,", o.Type, o.Due, min(o.Tries, 1))
 		}
 		fmt.Fprintf(&b, "|%v|", x.early)
 		for _, f := range w.toward[i] {

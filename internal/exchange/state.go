@@ -1,0 +1,60 @@
+package exchange
+
+import (
+	"maps"
+	"slices"
+)
+
+// State is everything an [Exchange] knows, as plain data: for tables of
+// transitions that other implementations are tested against, and for searches
+// over states.
+type State struct {
+	Self    string
+	Epoch   Epoch
+	Acked   int64      // messages that the other end has
+	Sent    int        // so many of Queue are in flight
+	Queue   []Outgoing // given to Send and not acknowledged
+	Got     int64      // messages that were delivered here
+	Early   []Early    // what came ahead of Got+1, by Seq
+	OwesAck bool
+}
+
+// Outgoing is a message that waits for its acknowledgement.
+type Outgoing struct {
+	Message
+	Due   bool // to be sent by the next Flush
+	Tries int
+	Wait  int // ticks until it is due again
+}
+
+// Early is a message that came ahead of its turn.
+type Early struct {
+	Message
+	Seq int64
+}
+
+// State returns what x knows. It shares nothing with x but the bytes of bodies.
+func (x *Exchange) State() State {
+	s := State{
+		Self: x.self, Epoch: x.epoch, Acked: x.acked, Sent: x.sent, Got: x.got, OwesAck: x.owesAck,
+		Queue: slices.Clone(x.queue),
+	}
+	for _, seq := range slices.Sorted(maps.Keys(x.early)) {
+		s.Early = append(s.Early, Early{x.early[seq], seq})
+	}
+	return s
+}
+
+// Restore returns an Exchange that knows s, which is its own from then on.
+func Restore(s State) *Exchange {
+	x := &Exchange{
+		self: s.Self, epoch: s.Epoch, acked: s.Acked, sent: s.Sent, got: s.Got, owesAck: s.OwesAck, queue: s.Queue,
+	}
+	for _, e := range s.Early {
+		if x.early == nil {
+			x.early = make(map[int64]Message)
+		}
+		x.early[e.Seq] = e.Message
+	}
+	return x
+}

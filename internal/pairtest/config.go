@@ -1,0 +1,95 @@
+package pairtest
+
+// Kind is what happens.
+type Kind uint8
+
+// What may happen. Each up to Rogue happens as often, to each end, as the
+// bounds allow; the others whenever they can.
+const (
+	Wish       Kind = iota // the end publishes a track
+	Restart                // it restarts ICE
+	Mute                   // it mutes or unmutes: its table changes
+	Fail                   // something fatal: the epoch is given up
+	Leave                  // it leaves for good
+	Reborn                 // its process dies and comes back, with the same id
+	LoseHub                // its connection to the hub breaks
+	HubRestart             // the hub forgets everything (counted at A)
+	Cut                    // the path between the two breaks (counted at A)
+	Gather                 // ICE finds a candidate
+	Lose                   // a frame toward it is lost
+	Repeat                 // a frame toward it arrives and will arrive again
+	Rogue                  // it breaks the rules: says an answer or candidates once more, as new
+
+	Join           // it enters the hub, again or for the first time
+	Hear           // the hub's next notice of who is there arrives
+	Receive        // a frame arrives by the hub
+	ReceiveInBand  // a frame arrives by the data channel
+	LoseInBand     // the data channel dies with its frames
+	Resend         // what is unacknowledged is sent again
+	Begin          // the pause after a failure is over
+	SendCandidates // the batch is full
+	StartICE       // ICE leaves the state new
+	Connect        // ICE and the control channel are up
+	Interrupted    // the end sees that the path is dead
+	HubNotices     // the hub sees that the end is gone
+	Heal           // the path works again
+
+	kinds
+
+	bounded = Join
+)
+
+var kindNames = [kinds]string{
+	"publishes", "restarts ICE", "mutes", "fails", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
+	"gathers", "loses", "receives, not for the last time,", "repeats itself",
+	"joins", "hears", "receives", "receives in-band", "loses in-band", "sends again", "begins", "sends candidates", "starts ICE",
+	"connects", "is interrupted", "is missed by the hub", "path heals",
+}
+
+// Bounds says how often each bounded Kind may happen to each end.
+type Bounds [bounded]int8
+
+// Config is one model: what may happen, and which rule is broken.
+type Config struct {
+	Name    string
+	Bounds  Bounds
+	Most    int8 // of bounded events in all; 0 is no limit
+	Alone   bool // bounded events happen to A only
+	Wild    bool // the hub loses and repeats without bound
+	Reorder int  // how many frames a frame may overtake at the hub; above 0, notices too
+	Cap     int  // frames in flight in one direction of a path; what comes on top is lost
+	Lazy    bool // timers to send again are longer than any delay, and bare acks take no time
+	SlowICE bool // ICE starts some time after it could, not at once
+	Channel bool // frames go in-band once connected
+	Calls   bool // begin with an established call of one track each way, not before the first join
+	Tracks  int8 // published by each end from the start
+	Broken  Rule // the rule that nobody keeps
+}
+
+// Rule names what a Config may break, to see that the invariants need it.
+type Rule uint8
+
+// The rules.
+const (
+	None          Rule = iota
+	Ask                // who needs the turn asks for it
+	HandOver           // an offer gives the turn to whoever answers
+	GrantTurn          // an idle holder that is asked grants
+	EpochCheck         // a frame of a lower epoch is dropped
+	SessionCheck       // a frame of another session is dropped
+	Suppression        // a frame that arrived before is not acted on
+	Order              // frames are acted on in their order
+	AnswerID           // an answer whose id is not the outstanding offer's is dropped
+	CandidateTag       // candidates of another ICE generation are dropped
+	Patience           // a description waits until ICE has started on the last
+	Retransmit         // what is unacknowledged is sent again
+	RestartClears      // candidates of the generation that ends are forgotten
+)
+
+// Event is one thing that happens to the end At; Frame says which of the
+// frames toward it.
+type Event struct {
+	Kind  Kind
+	At    uint8
+	Frame uint8
+}

@@ -1,0 +1,39 @@
+// Package pairtest is a model of a whole link, for tests: two members with
+// both machines (packages exchange and negotiate), a hub, a data channel, and
+// everything that may happen to them. Nothing but tests imports it.
+//
+// The machines are the real ones. What stands around them here is what the
+// root package puts around them (link.go, epochs.go, frames.go,
+// negotiation.go and roster.go), without a goroutine, clock or WebRTC: where
+// pion would be called, the model asks a table of pion's own transitions
+// (oracle.go, which a test holds against pion) whether it may be.
+//
+// A [World] is one state. [World.Events] are the things that may happen next
+// and [World.Do] lets one of them happen. On that rest
+//
+//   - [Search]: every state that can be reached within a [Config]'s bounds, breadth first;
+//   - [Walk]: long random ways through bounds too large to search;
+//   - [Run]: scripts a person can read, for testdata/*.txt.
+//
+// # Invariants
+//
+// After every event:
+//
+//   - no call that pion would refuse, or answer with new sockets;
+//   - a description is applied in its own session and epoch, an answer only to the offer it
+//     answers, candidates only to their ICE generation;
+//   - no two holders of one epoch's turn; nobody finds the other breaking the rules;
+//   - queues stay within their bounds.
+//
+// From every state, once the hub and the paths work again and nothing new
+// happens, the two come to rest, and then both connections are stable, of one
+// epoch, and up; both know all tracks and the last table of the other; nothing waits; exactly
+// one holds the turn. If one is gone, the other has closed its connection.
+//
+// # What is left out
+//
+// Time is only order: a timer may fire as soon as what it waits for is
+// possible. Signatures, the limiter of rebuilds (it drops frames, as the hub
+// here may) and application data have no part in negotiation. Idle sections
+// that a new track takes over need none.
+package pairtest

@@ -1,0 +1,478 @@
+package pairtest
+
+import (
+	"noom/internal/exchange"
+	"noom/internal/negotiate"
+)
+
+// This file does for an end what the link's loop does in the root package;
+// functions have the names they have there.
+
+const (
+	offer      = "offer"
+	answer     = "answer"
+	candidates = "candidates"
+	ask        = "ask"
+	grant      = "grant"
+	table      = "table"
+)
+
+// Epochs.
+
+func (w *World) begin(i int) {
+	l := &w.ends[i].link
+	if l.asleep {
+		return
+	}
+	if !w.exchange(i).Begin() {
+		w.fail("%s has no epochs left", letter(i))
+		return
+	}
+	l.turn = negotiate.Begin()
+	w.tell("  %s begins epoch %v", letter(i), w.epochName(i))
+	w.rebuild(i)
+	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "need"}, (*negotiate.Machine).Need), nil))
+}
+
+func (w *World) rebuild(i int) {
+	e := &w.ends[i]
+	w.dropConn(i)
+	e.link.inbox, e.link.said = nil, [2][]byte{}
+	e.link.broken, e.link.wasUp = false, false
+	e.link.conn = conn{open: true}
+	e.link.waiting = e.tracks
+}
+
+func (w *World) dropConn(i int) {
+	if c := &w.ends[i].link.conn; c.stuck {
+		w.reach(Abandoned)
+	}
+	w.ends[i].link.conn = conn{}
+}
+
+// giveUp is fail of the root package: the next epoch is due.
+func (w *World) giveUp(i int) {
+	l := &w.ends[i].link
+	if l.broken || !l.known || l.asleep {
+		return
+	}
+	l.broken, l.inbox = true, nil
+	w.tell("  %s gives epoch %v up", letter(i), w.epochName(i))
+	if l.lost {
+		w.drop(i)
+	}
+}
+
+func (w *World) try(i int, ok bool) {
+	if !ok {
+		w.giveUp(i)
+	}
+}
+
+// Frames.
+
+func (w *World) receive(i int, f frame) {
+	e := &w.ends[i]
+	l := &e.link
+	checked := !w.breaks(SessionCheck)
+	switch {
+	case !l.known:
+		return
+	case f.to != e.session && checked:
+		if !f.stale {
+			w.tell("  %s answers stale", letter(i))
+			w.reach(Staled)
+			w.toHub(i, frame{stale: true, from: e.session, to: f.from})
+		}
+		return
+	case f.stale:
+		if f.from != l.session {
+			w.tell("  %s learns that %s is another run now", letter(i), letter(1-i))
+			w.reach(Corrected)
+			w.member(i, f.from)
+			w.welcome(i)
+		}
+		return
+	case f.from != l.session && checked:
+		w.tell("  %s drops it: of another session", letter(i))
+		return
+	}
+	x := w.exchange(i)
+	if w.breaks(EpochCheck) && f.Epoch.Less(x.Epoch()) {
+		f.Epoch = x.Epoch()
+	}
+	seen, old := x.Got(), x.Epoch()
+	messages, renewed, ok := x.Receive(f.Frame)
+	if !ok {
+		w.tell("  %s drops it: not of epoch %v", letter(i), w.epochName(i))
+	}
+	if f.Seq > 0 && (w.breaks(Suppression) && ok && f.Seq <= seen || w.breaks(Order) && f.Seq > seen+1) {
+		messages = append(messages, f.Message)
+	}
+	switch {
+	case f.Epoch == old && f.Seq > seen+1:
+		w.reach(CameEarly)
+	case f.Epoch == old && f.Seq > 0 && f.Seq <= seen:
+		w.reach(CameAgain)
+	}
+	if renewed {
+		w.reach(TakenOver)
+		if old.Number == f.Epoch.Number {
+			w.reach(Crossed)
+		}
+		w.tell("  %s takes epoch %v over", letter(i), w.epochName(i))
+		l.turn = negotiate.Machine{}
+		w.rebuild(i)
+	}
+	if l.broken || !l.conn.open {
+		return
+	}
+	for _, m := range messages {
+		l.inbox = with(l.inbox, m)
+	}
+	w.work(i)
+}
+
+func (w *World) flush(i int) {
+	l := &w.ends[i].link
+	if !l.conn.open {
+		return
+	}
+	w.sendTable(i)
+	for _, f := range w.exchange(i).Flush() {
+		w.send(i, f)
+	}
+	w.byHub = false
+}
+
+func (w *World) send(i int, f exchange.Frame) {
+	e := &w.ends[i]
+	g := frame{Frame: f, from: e.session, to: e.link.session}
+	inBand := w.cfg.Channel && e.link.conn.up && !f.HubOnly
+	if inBand {
+		w.tell("  %s ~> %s: %v", letter(i), letter(1-i), &g)
+		if !w.cut || f.Seq > 0 {
+			w.put(i, &w.inBand[1-i], g)
+		}
+	}
+	if !inBand || f.Again || f.Seq == 0 && w.byHub {
+		if f.HubOnly && !e.online {
+			w.reach(Stuck)
+			e.link.conn.stuck = true
+		}
+		if inBand {
+			w.reach(BothPaths)
+		}
+		w.toHub(i, g)
+	}
+}
+
+// put adds end i's frame to those on their way, unless the very same is there.
+func (w *World) put(i int, to *[]frame, f frame) {
+	if w.cfg.Lazy && f.Seq == 0 && !f.stale {
+		w.receive(1-i, f)
+		return
+	}
+	for k := range *to {
+		if g := &(*to)[k]; f.same(g) || w.cfg.Lazy && f.Seq == g.Seq && f.Epoch == g.Epoch && f.from == g.from && f.to == g.to {
+			return
+		}
+	}
+	if len(*to) < w.cfg.Cap {
+		*to = with(*to, f)
+	}
+}
+
+func (w *World) queue(i int, kind string, b *body, hubOnly bool) {
+	m := exchange.Message{Type: kind, HubOnly: hubOnly}
+	if b != nil {
+		m.Body = b.encode()
+	}
+	x := w.exchange(i)
+	x.Send(m)
+	if n := x.Queued() - x.Acked(); n > exchange.Window+maxUnbounded {
+		w.fail("%s has %d messages queued", letter(i), n)
+	}
+}
+
+// maxUnbounded is how many messages may be queued that do not ask for room
+// first: the turn allows no more of them.
+const maxUnbounded = 4
+
+// Negotiation.
+
+func (w *World) work(i int) {
+	l := &w.ends[i].link
+	for len(l.inbox) > 0 && !l.broken && !w.mustWait(i) {
+		m := l.inbox[0]
+		l.inbox = without(l.inbox, 0)
+		w.try(i, w.handle(i, m))
+	}
+}
+
+func (w *World) mustWait(i int) bool {
+	l := &w.ends[i].link
+	description := l.inbox[0].Type == offer || l.inbox[0].Type == answer
+	if !description || l.conn.remote == (name{}) || l.conn.started {
+		return false
+	}
+	w.reach(Waited)
+	return !w.breaks(Patience)
+}
+
+func (w *World) handle(i int, m exchange.Message) bool {
+	l := &w.ends[i].link
+	w.tell("  %s acts on %v", letter(i), &frame{Frame: exchange.Frame{Message: m}})
+	switch m.Type {
+	case offer, answer:
+		return w.described(i, m)
+	case ask:
+		if !l.turn.Turn() {
+			w.reach(AskedMoot)
+		}
+		return w.act(i, w.turn(i, TurnInput{Call: "asked"}, (*negotiate.Machine).Asked), nil)
+	case grant:
+		return w.act(i, w.turn(i, TurnInput{Call: "granted"}, (*negotiate.Machine).Granted), nil)
+	case candidates:
+		w.addCandidates(i, decode(m.Body))
+	case table:
+		b := decode(m.Body)
+		l.applyTable(&b)
+	}
+	return true
+}
+
+func (w *World) described(i int, m exchange.Message) bool {
+	l := &w.ends[i].link
+	in := decode(m.Body)
+	var actions []negotiate.Action
+	if m.Type == offer {
+		restarts := l.conn.remote != (name{}) && l.conn.remote != in.ufrag
+		actions = w.turn(i, TurnInput{"offered", in.id, restarts}, func(m *negotiate.Machine) []negotiate.Action {
+			return m.Offered(in.id, restarts)
+		})
+	} else {
+		id := in.id
+		if w.breaks(AnswerID) {
+			id = l.turn.State().Local
+		}
+		actions = w.turn(i, TurnInput{Call: "answered", ID: id}, func(m *negotiate.Machine) []negotiate.Action { return m.Answered(id) })
+	}
+	if !w.act(i, actions, &in) {
+		return false
+	}
+	if l.waiting == 0 {
+		return true
+	}
+	return w.act(i, w.turn(i, TurnInput{Call: "need"}, (*negotiate.Machine).Need), nil)
+}
+
+// turn asks the end's turn machine.
+func (w *World) turn(i int, in TurnInput, call func(*negotiate.Machine) []negotiate.Action) []negotiate.Action {
+	m := &w.ends[i].link.turn
+	before := m.State()
+	actions := call(m)
+	if w.watch != nil {
+		w.watch.Turn(before, in, actions, m.State())
+	}
+	if w.breaks(HandOver) {
+		s := m.State()
+		for _, a := range actions {
+			switch a.Kind {
+			case negotiate.Offer:
+				s.Turn = true
+			case negotiate.Answer:
+				s.Turn = before.Turn
+			default:
+			}
+		}
+		*m = negotiate.Restore(s)
+	}
+	return actions
+}
+
+func (w *World) act(i int, actions []negotiate.Action, in *body) bool {
+	for _, a := range actions {
+		switch a.Kind {
+		case negotiate.Offer:
+			w.offer(i, a.ID, a.Restart)
+		case negotiate.Answer:
+			w.answer(i, in)
+		case negotiate.Apply:
+			w.apply(i, in)
+		case negotiate.Ask:
+			if !w.breaks(Ask) {
+				w.queue(i, ask, nil, false)
+			}
+		case negotiate.Grant:
+			if !w.breaks(GrantTurn) {
+				w.queue(i, grant, nil, false)
+			}
+		case negotiate.Rebuild:
+			if w.cfg.Bounds[Rogue] == 0 {
+				w.fail("%s finds that %s broke the rules", letter(i), letter(1-i))
+			}
+			return false
+		}
+		if w.err != nil {
+			return true
+		}
+	}
+	return true
+}
+
+// pc calls the connection of end i.
+func (w *World) pc(i int, op Operation) {
+	c := &w.ends[i].link.conn
+	next, ok := After(c.signaling, op)
+	if !ok {
+		w.fail("%s calls %v in %v", letter(i), op, c.signaling)
+		return
+	}
+	if next != c.signaling {
+		w.tell("  %s %v: %v", letter(i), op, next)
+	}
+	c.signaling = next
+}
+
+func (w *World) offer(i int, id int64, restart bool) {
+	e := &w.ends[i]
+	c := &e.link.conn
+	c.offered, e.link.waiting = e.tracks, 0
+	if restart && !w.breaks(RestartClears) {
+		c.pending = nil // they belong to the generation that ends
+	}
+	w.pc(i, CreateOffer)
+	if restart || c.local == (name{}) {
+		w.newGeneration(i)
+	}
+	w.pc(i, SetLocalOffer)
+	c.outstanding = w.named(i, int8(id))
+	w.describe(i, offer, id, c.outstanding, restart)
+}
+
+// rogueTypes are the messages that a rogue says again, long after.
+var rogueTypes = [2]string{answer, candidates}
+
+func (w *World) remember(i, what int, b *body) {
+	if w.cfg.Bounds[Rogue] > 0 {
+		w.ends[i].link.said[what] = b.encode()
+	}
+}
+
+// newGeneration gives the connection new ICE credentials. The pair in use is
+// gone with the old ones, which the end need not notice at once.
+func (w *World) newGeneration(i int) {
+	c := &w.ends[i].link.conn
+	c.generation++
+	c.local = w.named(i, c.generation)
+}
+
+func (w *World) answer(i int, in *body) {
+	l := &w.ends[i].link
+	c := &l.conn
+	if c.local == (name{}) || c.remote != in.ufrag {
+		w.newGeneration(i)
+		if !w.breaks(RestartClears) {
+			c.pending = nil
+		}
+	}
+	w.setRemote(i, SetRemoteOffer, in)
+	w.pc(i, CreateAnswer)
+	w.pc(i, SetLocalAnswer)
+	w.describe(i, answer, in.id, in.offer, false)
+	l.applyTable(in)
+	w.startICE(i)
+}
+
+func (w *World) apply(i int, in *body) {
+	l := &w.ends[i].link
+	if in.offer != l.conn.outstanding {
+		w.fail("%s applies the answer to offer %v to its offer %v", letter(i), in.offer, l.conn.outstanding)
+	}
+	w.setRemote(i, SetRemoteAnswer, in)
+	l.conn.agreed, l.conn.outstanding = l.conn.offered, name{}
+	l.applyTable(in)
+	w.startICE(i)
+}
+
+func (w *World) setRemote(i int, op Operation, in *body) {
+	l := &w.ends[i].link
+	c := &l.conn
+	if here := w.named(i, 0); in.ufrag.session != l.session || in.ufrag.epoch != here.epoch || in.ufrag.by != here.by {
+		w.fail("%s applies a description of session %d, epoch %v in session %d, epoch %v",
+			letter(i), in.ufrag.session, in.ufrag, l.session, w.epochName(i))
+	}
+	if c.remote != (name{}) && !c.started {
+		w.fail("%s applies a description before ICE has started on the last", letter(i))
+	}
+	if op == SetRemoteOffer {
+		c.received = in.tracks
+	}
+	c.remote = in.ufrag
+	w.pc(i, op)
+}
+
+// startICE lets ICE begin, now or later.
+func (w *World) startICE(i int) {
+	if !w.cfg.SlowICE {
+		w.ends[i].link.conn.started = true
+	}
+}
+
+func (w *World) describe(i int, kind string, id int64, of name, hubOnly bool) {
+	e := &w.ends[i]
+	e.link.tableVersion++
+	e.link.tableDirty = false
+	b := &body{
+		id: id, offer: of, ufrag: e.link.conn.local,
+		version: e.link.tableVersion, mutes: e.mutes, tracks: e.link.conn.offered,
+	}
+	w.queue(i, kind, b, hubOnly)
+	if kind == answer {
+		w.remember(i, 0, b)
+	}
+}
+
+func (w *World) sendTable(i int) {
+	e := &w.ends[i]
+	l := &e.link
+	if !l.tableDirty || l.broken || l.conn.local == (name{}) || !w.x[i].Room() {
+		return
+	}
+	l.tableVersion++
+	l.tableDirty = false
+	w.queue(i, table, &body{version: l.tableVersion, mutes: e.mutes, tracks: l.conn.offered}, false)
+}
+
+func (l *link) applyTable(b *body) {
+	if b.version > l.heardVersion {
+		l.heardVersion, l.heardMutes, l.heardTracks = b.version, b.mutes, b.tracks
+	}
+}
+
+// Candidates.
+
+func (w *World) sendCandidates(i int) {
+	c := &w.ends[i].link.conn
+	for len(c.pending) > 0 && w.x[i].Room() {
+		b := &body{ufrag: c.local, found: c.pending[0]}
+		w.queue(i, candidates, b, false)
+		w.remember(i, 1, b)
+		c.pending = without(c.pending, 0)
+	}
+}
+
+func (w *World) addCandidates(i int, b body) {
+	c := &w.ends[i].link.conn
+	if b.ufrag != c.remote && !w.breaks(CandidateTag) {
+		w.tell("  %s drops candidates of %v", letter(i), b.ufrag)
+		return
+	}
+	if c.remote == (name{}) {
+		w.fail("%s adds a candidate before there is a remote description", letter(i))
+	}
+	if b.found != c.remote {
+		w.fail("%s adds a candidate of generation %v to %v", letter(i), b.found, c.remote)
+	}
+}

@@ -1,0 +1,352 @@
+package pairtest
+
+import (
+	"fmt"
+
+	"noom/internal/exchange"
+	"noom/internal/negotiate"
+)
+
+// Events appends all that may happen next.
+func (w *World) Events(to []Event) []Event {
+	for i := range w.ends {
+		to = w.wishes(to, i)
+		to = w.deliveries(to, i)
+		to = w.timers(to, i)
+	}
+	if w.may(0, HubRestart) && w.sees != [2]int8{} {
+		to = append(to, Event{Kind: HubRestart})
+	}
+	if w.may(0, Cut) && !w.cut {
+		to = append(to, Event{Kind: Cut})
+	}
+	if w.cut {
+		to = append(to, Event{Kind: Heal})
+	}
+	return to
+}
+
+func (w *World) may(i int, k Kind) bool {
+	return w.ends[i].used[k] < w.cfg.Bounds[k] && (w.cfg.Most == 0 || w.spent < w.cfg.Most) && (i == 0 || !w.cfg.Alone)
+}
+
+// wishes are what users, networks and other accidents do to end i.
+func (w *World) wishes(to []Event, i int) []Event {
+	e := &w.ends[i]
+	l := &e.link
+	alive := l.conn.open && !l.broken
+	for k := range bounded {
+		if !w.may(i, k) || !e.here {
+			continue
+		}
+		var can bool
+		switch k {
+		case Wish, Leave:
+			can = true
+		case Mute:
+			can = l.known
+		case Restart:
+			can = alive && e.online
+		case Fail:
+			can = l.known && !l.broken
+		case Reborn, LoseHub:
+			can = e.online
+		case Gather:
+			can = alive && l.conn.local != name{}
+		case Rogue:
+			for said := range l.said {
+				if alive && l.said[said] != nil {
+					to = append(to, Event{k, uint8(i), uint8(said)})
+				}
+			}
+		default:
+		}
+		if can {
+			to = append(to, Event{Kind: k, At: uint8(i)})
+		}
+	}
+	return to
+}
+
+// deliveries are what the paths may do to end i.
+func (w *World) deliveries(to []Event, i int) []Event {
+	e := &w.ends[i]
+	at := uint8(i)
+	first := len(w.hub[i]) // of the frames that a notice is ahead of
+	if len(e.notices) > 0 {
+		first = int(e.notices[0].behind)
+		if first == 0 || w.cfg.Reorder > 0 {
+			to = append(to, Event{Kind: Hear, At: at})
+		}
+	}
+	for k := range w.hub[i] {
+		if w.cfg.Wild || w.may(i, Lose) {
+			to = append(to, Event{Lose, at, uint8(k)})
+		}
+		if k > w.cfg.Reorder || w.cfg.Reorder == 0 && k >= first {
+			continue
+		}
+		to = append(to, Event{Receive, at, uint8(k)})
+		if w.cfg.Wild || w.may(i, Repeat) {
+			to = append(to, Event{Repeat, at, uint8(k)})
+		}
+	}
+	if len(w.inBand[i]) > 0 {
+		f := &w.inBand[i][0]
+		if w.carries(i, f.to, f.from, f.Epoch) && w.path() {
+			to = append(to, Event{Kind: ReceiveInBand, At: at})
+		}
+		if !w.carries(1-i, f.from, f.to, f.Epoch) {
+			to = append(to, Event{Kind: LoseInBand, At: at})
+		}
+	}
+	return to
+}
+
+// carries reports whether end i still has the connection that a frame of its
+// and the other's session went by.
+func (w *World) carries(i int, ours, theirs int8, e exchange.Epoch) bool {
+	end := &w.ends[i]
+	return end.link.conn.open && end.session == ours && end.link.session == theirs && w.epoch(i) == e
+}
+
+// timers are what end i does by itself, sooner or later.
+func (w *World) timers(to []Event, i int) []Event {
+	e := &w.ends[i]
+	l := &e.link
+	c := &l.conn
+	at := uint8(i)
+	if e.here && !e.online {
+		to = append(to, Event{Kind: Join, At: at})
+	}
+	if w.sees[i] != 0 && (!e.online || w.sees[i] != e.session) {
+		to = append(to, Event{Kind: HubNotices, At: at})
+	}
+	if l.known && l.broken {
+		to = append(to, Event{Kind: Begin, At: at})
+	}
+	if !c.open || l.broken {
+		return to
+	}
+	if w.x[i].Pending() && (!w.cfg.Lazy || !w.moving()) {
+		to = append(to, Event{Kind: Resend, At: at})
+	}
+	if len(c.pending) > 0 && c.local != (name{}) && w.x[i].Room() {
+		to = append(to, Event{Kind: SendCandidates, At: at})
+	}
+	if !c.started && c.local != (name{}) && c.remote != (name{}) {
+		to = append(to, Event{Kind: StartICE, At: at})
+	}
+	if !c.up && w.path() {
+		to = append(to, Event{Kind: Connect, At: at})
+	}
+	if c.up && !w.path() {
+		to = append(to, Event{Kind: Interrupted, At: at})
+	}
+	return to
+}
+
+// moving reports whether anything is on its way.
+func (w *World) moving() bool {
+	for i := range w.ends {
+		if len(w.hub[i]) > 0 || len(w.inBand[i]) > 0 && w.path() {
+			return true
+		}
+	}
+	return false
+}
+
+// paired reports whether the two connections are of one epoch.
+func (w *World) paired() bool {
+	a, b := &w.ends[0], &w.ends[1]
+	return a.link.conn.open && b.link.conn.open && w.epoch(0) == w.epoch(1) &&
+		a.link.session == b.session && b.link.session == a.session
+}
+
+// path reports whether ICE can find, or has, a way between the two: each knows
+// the other's credentials.
+func (w *World) path() bool {
+	a, b := &w.ends[0].link.conn, &w.ends[1].link.conn
+	return !w.cut && w.paired() && a.started && b.started && a.remote == b.local && b.remote == a.local
+}
+
+// Do lets one event happen, with all that the end makes of it at once.
+func (w *World) Do(ev Event) {
+	i := int(ev.At)
+	e := &w.ends[i]
+	l := &e.link
+	w.tell("%s", w.text(ev))
+	if ev.Kind < bounded && (!w.cfg.Wild || ev.Kind != Lose && ev.Kind != Repeat) {
+		e.used[ev.Kind]++
+		w.spent++
+	}
+	switch ev.Kind {
+	case Join:
+		w.join(i)
+	case Hear:
+		w.hear(i)
+	case Receive, Repeat:
+		f := w.hub[i][ev.Frame]
+		if ev.Kind == Receive {
+			w.take(i, int(ev.Frame))
+		}
+		w.byHub = true
+		w.receive(i, f)
+	case Lose:
+		w.take(i, int(ev.Frame))
+	case ReceiveInBand:
+		f := w.inBand[i][0]
+		w.inBand[i] = without(w.inBand[i], 0)
+		w.receive(i, f)
+	case LoseInBand:
+		w.inBand[i] = without(w.inBand[i], 0)
+	case Wish:
+		w.publish(i)
+	case Restart:
+		w.restartICE(i)
+	case Mute:
+		e.mutes++
+		l.tableDirty = true
+	case Fail:
+		w.giveUp(i)
+	case Begin:
+		w.begin(i)
+	case Resend:
+		w.resend(i)
+	case Gather:
+		l.conn.pending = with(l.conn.pending, l.conn.local)
+	case SendCandidates:
+		w.sendCandidates(i)
+	case StartICE:
+		l.conn.started = true
+		w.work(i)
+	case Connect:
+		l.conn.up, l.wasUp = true, true
+		w.resend(i)
+	case Interrupted:
+		l.conn.up = false
+	case Rogue:
+		w.exchange(i).Send(exchange.Message{Type: rogueTypes[ev.Frame], Body: l.said[ev.Frame]})
+	case Cut:
+		w.cut = true
+	case Heal:
+		w.cut = false
+	case HubNotices:
+		w.miss(i, byeLost)
+	default:
+		w.depart(i, ev.Kind)
+	}
+	if w.x[i] != nil {
+		w.flush(i)
+	}
+	w.byHub = false
+	w.purge()
+	w.check()
+}
+
+// depart is how an end, or the hub, goes.
+func (w *World) depart(i int, k Kind) {
+	e := &w.ends[i]
+	switch k {
+	case LoseHub:
+		w.disconnect(i)
+	case HubRestart:
+		w.disconnect(0)
+		w.disconnect(1)
+		w.sees = [2]int8{}
+	case Leave:
+		if e.online {
+			w.miss(i, byeLeft)
+		}
+		w.disconnect(i)
+		e.here = false
+		w.forget(i)
+	case Reborn:
+		w.disconnect(i)
+		w.forget(i)
+		e.session++
+		e.lives = 0
+		e.tracks, e.mutes = w.cfg.Tracks, 0
+	default:
+	}
+}
+
+// publish adds a track.
+func (w *World) publish(i int) {
+	e := &w.ends[i]
+	e.tracks++
+	l := &e.link
+	if !l.conn.open || l.broken {
+		return
+	}
+	l.waiting++
+	if l.conn.local != (name{}) {
+		w.try(i, w.act(i, w.turn(i, TurnInput{Call: "need"}, (*negotiate.Machine).Need), nil))
+	}
+}
+
+func (w *World) restartICE(i int) {
+	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
+}
+
+// purge forgets frames that nobody can see any more.
+func (w *World) purge() {
+	for i := range w.ends {
+		e := &w.ends[i]
+		for len(w.inBand[i]) > 0 && !w.carries(i, e.session, w.inBand[i][0].from, w.inBand[i][0].Epoch) {
+			w.inBand[i] = without(w.inBand[i], 0)
+		}
+		if w.script != nil {
+			continue // a reader wants to see them dropped
+		}
+		x := w.x[i]
+		mute := func(f frame) bool {
+			return f.to == e.session && f.from == e.link.session && !f.stale && x != nil &&
+				(f.Epoch.Less(x.Epoch()) || f.Epoch == x.Epoch() && f.Seq == 0 && f.Ack <= x.Acked())
+		}
+		for k := 0; w.cfg.Broken == None && k < len(w.hub[i]); k++ {
+			if mute(w.hub[i][k]) {
+				w.take(i, k)
+				k--
+			}
+		}
+	}
+}
+
+// check holds the invariants that are not about a call to the connection.
+func (w *World) check() {
+	for i := range w.ends {
+		if l := &w.ends[i].link; len(l.inbox) > exchange.Window+maxUnbounded {
+			w.fail("%s has %d messages to act on", letter(i), len(l.inbox))
+		}
+	}
+	a, b := &w.ends[0].link, &w.ends[1].link
+	if w.paired() && a.turn.Turn() && b.turn.Turn() {
+		w.fail("both hold the turn of epoch %v", w.epochName(0))
+	}
+}
+
+// text is an event as transcripts have it.
+func (w *World) text(ev Event) string {
+	s := ev.String()
+	switch ev.Kind {
+	case Receive, Repeat, Lose:
+		return fmt.Sprintf("%s (%v)", s, &w.hub[ev.At][ev.Frame])
+	case ReceiveInBand, LoseInBand:
+		return fmt.Sprintf("%s (%v)", s, &w.inBand[ev.At][0])
+	default:
+		return s
+	}
+}
+
+// String is the event as scripts have it.
+func (ev Event) String() string {
+	if ev.Kind == HubRestart || ev.Kind == Cut || ev.Kind == Heal {
+		return kindNames[ev.Kind]
+	}
+	s := letter(int(ev.At)) + " " + kindNames[ev.Kind]
+	if ev.Frame > 0 {
+		s += fmt.Sprintf(" #%d", ev.Frame)
+	}
+	return s
+}

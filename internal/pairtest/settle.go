@@ -1,0 +1,136 @@
+package pairtest
+
+import (
+	"fmt"
+	"slices"
+)
+
+// urgency is the order in which a fair world does what can be done.
+var urgency = []Kind{
+	Heal, Join, HubNotices, Hear, Receive, ReceiveInBand, LoseInBand,
+	SendCandidates, Begin, StartICE, Connect, Resend, Interrupted,
+}
+
+// maxSettle is how many events a fair world may need to come to rest.
+const maxSettle = 400
+
+// Settle lets the world go on without any new accident or wish until it is at
+// rest, and returns what is wrong then.
+func (w *World) Settle() error { return w.settle(func() bool { return false }) }
+
+// settle is Settle, which known can end when it recognises the state.
+func (w *World) settle(known func() bool) error {
+	s := settling{World: w}
+	for range maxSettle {
+		if w.err != nil {
+			return w.err
+		}
+		ev, ok := s.next()
+		if !ok {
+			return w.resting()
+		}
+		w.Do(ev)
+		s.done(ev)
+		if known() {
+			return nil
+		}
+	}
+	return fmt.Errorf("no rest after %d events; last: %w", maxSettle, w.resting())
+}
+
+// settling is a World on its way to rest.
+type settling struct {
+	*World
+	resent  [2]bool // and nothing was acknowledged since
+	acked   [2]int64
+	events  []Event
+	reverse bool // B before A
+}
+
+// next chooses what happens next; ok is false at rest and when nothing can.
+func (s *settling) next() (ev Event, ok bool) {
+	s.events = s.Events(s.events[:0])
+	if s.reverse {
+		slices.Reverse(s.events)
+	}
+	for _, k := range urgency {
+		for _, ev := range s.events {
+			if ev.Kind == k && ev.Frame == 0 && (k != Resend || !s.resent[ev.At]) {
+				return ev, true
+			}
+		}
+	}
+	// What nobody does anything about, the connect timeout ends.
+	for i := range s.ends {
+		l := &s.ends[i].link
+		if l.known && !l.broken && !l.conn.up && s.resting() != nil {
+			return Event{Kind: Fail, At: uint8(i)}, true
+		}
+	}
+	return ev, false
+}
+
+func (s *settling) done(ev Event) {
+	for i, x := range s.x {
+		if x == nil || ev.Kind == Begin || ev.Kind == Join || x.Acked() != s.acked[i] {
+			s.resent[i] = false
+		}
+		if x != nil {
+			s.acked[i] = x.Acked()
+		}
+	}
+	if ev.Kind == Resend {
+		s.resent[ev.At] = true
+	}
+}
+
+// resting says what is wrong with w as a state of rest.
+func (w *World) resting() error {
+	if w.err != nil {
+		return w.err
+	}
+	for i := range w.ends {
+		e := &w.ends[i]
+		if l := &e.link; (!w.ends[1-i].here || !e.here) && (l.known || l.conn.open) {
+			return fmt.Errorf("at rest %s keeps a link to %s, who is gone", letter(i), letter(1-i))
+		}
+	}
+	if !w.ends[0].here || !w.ends[1].here {
+		return nil
+	}
+	if !w.paired() {
+		return fmt.Errorf("at rest in epochs %v and %v", w.epochName(0), w.epochName(1))
+	}
+	for i := range w.ends {
+		if err := w.restingEnd(i); err != nil {
+			return fmt.Errorf("at rest %s %w", letter(i), err)
+		}
+	}
+	if a, b := w.ends[0].link.turn, w.ends[1].link.turn; a.Turn() == b.Turn() {
+		return fmt.Errorf("at rest the turn is at A: %t, at B: %t", a.Turn(), b.Turn())
+	}
+	return nil
+}
+
+func (w *World) restingEnd(i int) error {
+	e, other := &w.ends[i], &w.ends[1-i]
+	l := &e.link
+	switch {
+	case l.broken:
+		return fmt.Errorf("has given up")
+	case l.conn.signaling != Stable:
+		return fmt.Errorf("is in %v", l.conn.signaling)
+	case !l.turn.Rest() || l.waiting > 0:
+		return fmt.Errorf("has a wish unmet: %+v, %d tracks waiting", l.turn.State(), l.waiting)
+	case !l.conn.up || !w.path():
+		return fmt.Errorf("is not connected")
+	case w.x[i].Pending() || len(l.inbox) > 0:
+		return fmt.Errorf("has something to send or to act on")
+	case other.link.conn.received != e.tracks || other.link.heardTracks != e.tracks:
+		return fmt.Errorf("publishes %d tracks, %s received %d and heard of %d",
+			e.tracks, letter(1-i), other.link.conn.received, other.link.heardTracks)
+	case other.link.heardMutes != e.mutes:
+		return fmt.Errorf("has muted %d times, %s heard %d", e.mutes, letter(1-i), other.link.heardMutes)
+	}
+	return nil
+}
