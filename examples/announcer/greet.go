@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"noom"
+	"noom/media"
+)
+
+// greet welcomes a peer in words and begins to play them a sound.
+func greet(ctx context.Context, peer noom.Peer, sound string) error {
+	if err := peer.Send(ctx, []byte("welcome, "+peer.Name())); err != nil {
+		return err
+	}
+	source, lasts := media.Tone(), 2*time.Second
+	if sound != "" {
+		file, err := media.OpenOgg(sound, &media.FileOptions{Once: true})
+		if err != nil {
+			return err
+		}
+		source, lasts = file, 24*time.Hour // to its end
+	}
+	sender, err := peer.Publish(ctx, source, &noom.PublishOptions{Name: "announcement"})
+	if err != nil {
+		_ = source.Close() // it played to nobody
+		return err
+	}
+	go func() {
+		select {
+		case <-source.Done():
+		case <-time.After(lasts):
+		case <-ctx.Done():
+		}
+		_ = sender.Close() // the peer may be gone already
+		_ = source.Close()
+	}()
+	return nil
+}

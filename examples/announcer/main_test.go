@@ -1,0 +1,35 @@
+package main
+
+import (
+	"testing"
+
+	"noom"
+	"noom/examples/internal/bot/bottest"
+)
+
+func TestNewcomersAreGreeted(t *testing.T) {
+	for _, sound := range []string{"", "../../media/testdata/opus.ogg"} {
+		stage := bottest.New(t)
+		stage.Start(run, "-sound", sound)
+		for _, name := range []string{"지우", "bob"} {
+			room := stage.Join(name)
+			heard, told := false, false
+			var track noom.RemoteTrack
+			bottest.Await(t, room, func(event noom.Event) bool {
+				switch e := event.(type) {
+				case noom.DataReceived:
+					told = told || string(e.Data) == "welcome, "+name
+				case noom.TrackAdded:
+					if e.Track.Name() == "announcement" {
+						track = e.Track
+						_, err := track.ReadRTP()
+						heard = err == nil
+					}
+				}
+				return heard && told
+			})
+			for range track.Packets() { // it ends
+			}
+		}
+	}
+}

@@ -1,0 +1,37 @@
+// Command echo sends everyone back what they send: data, chat and media.
+//
+//	go run ./examples/echo -room demo
+package main
+
+import (
+	"context"
+	"io"
+
+	"noom"
+	"noom/examples/internal/bot"
+)
+
+func main() { bot.Main(run) }
+
+func run(ctx context.Context, args []string, _ io.Writer) error {
+	flags, call := bot.Flags("echo")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	room, err := call.Join(ctx)
+	if err != nil {
+		return err
+	}
+	defer room.Leave(context.Background())
+	for event := range room.Events(ctx) {
+		switch e := event.(type) { // who has left in between gets nothing
+		case noom.ChatReceived:
+			_ = room.Chat(ctx, e.From.Name+": "+e.Text)
+		case noom.DataReceived:
+			_ = e.Peer.Send(ctx, e.Data)
+		case noom.TrackAdded:
+			go reflect(ctx, e.Peer, e.Track)
+		}
+	}
+	return room.Err()
+}

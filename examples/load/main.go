@@ -1,0 +1,40 @@
+// Command load fills a room: it joins as many peers as one likes, each sending
+// a test pattern and a tone to all others, and prints what arrives.
+//
+//	go run ./examples/load -room demo -peers 8
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"noom/examples/internal/bot"
+)
+
+func main() { bot.Main(run) }
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags, call := bot.Flags("load")
+	peers := flags.Int("peers", 4, "how many peers join")
+	every := flags.Duration("every", time.Second, "how often statistics are printed")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	crowd := &crowd{}
+	defer crowd.leave()
+	for i := range *peers {
+		if err := crowd.join(ctx, *call, i+1); err != nil {
+			return err
+		}
+	}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(*every):
+			_, _ = fmt.Fprintln(out, crowd.statistics())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+// Command player is a channel: it plays a file, or all files of a folder one
+// after the other, over and over. film.ivf and film.ogg are played together.
+//
+//	go run ./examples/player -room demo -play films
+package main
+
+import (
+	"context"
+	"io"
+
+	"noom/examples/internal/bot"
+)
+
+func main() { bot.Main(run) }
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags, call := bot.Flags("player")
+	path := flags.String("play", ".", "an .ivf, .ogg or .h264 file, or a folder of them")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	films, err := listFilms(*path)
+	if err != nil {
+		return err
+	}
+	room, err := call.Join(ctx)
+	if err != nil {
+		return err
+	}
+	defer room.Leave(context.Background())
+	channel := &channel{room: room, out: out}
+	for i := 0; ctx.Err() == nil && room.Err() == nil; i++ {
+		if err := channel.play(ctx, films[i%len(films)]); err != nil {
+			return err
+		}
+	}
+	return room.Err()
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"noom"
+	"noom/examples/internal/bot/bottest"
+)
+
+const clips = "../../media/testdata/"
+
+func copyTo(t *testing.T, folder string, names map[string]string) {
+	t.Helper()
+	for name, from := range names {
+		b, err := os.ReadFile(clips + from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Two films of different codecs, the first with sound, over and over.
+func TestFolderIsAChannel(t *testing.T) {
+	folder := t.TempDir()
+	copyTo(t, folder, map[string]string{"1 소리.ivf": "vp8.ivf", "1 소리.ogg": "opus.ogg", "2.ivf": "vp9.ivf", "notes.txt": "README.md"})
+	stage := bottest.New(t)
+	room := stage.Join("지우")
+	out, _ := stage.Start(run, "-play", folder)
+	wanted := map[string]int{"video/VP8": 2, "video/VP9": 1, "audio/opus": 1} // VP8 comes again
+	bottest.Await(t, room, func(e noom.TrackAdded) bool {
+		if _, err := e.Track.ReadRTP(); err != nil {
+			t.Fatal(err)
+		}
+		wanted[e.Track.Codec().MimeType]--
+		return wanted["video/VP8"] <= 0 && wanted["video/VP9"] <= 0 && wanted["audio/opus"] <= 0
+	})
+	if !strings.Contains(out.String(), "1 소리.ivf and ") || strings.Contains(out.String(), "notes") {
+		t.Error(out)
+	}
+}
+
+func TestNothingToPlay(t *testing.T) {
+	empty := t.TempDir()
+	for path, says := range map[string]string{empty: "no .ivf", "없음": "no such file", clips + "README.md": "want an .ivf"} {
+		if err := run(t.Context(), []string{"-play", path}, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", path, err, says)
+		}
+	}
+}

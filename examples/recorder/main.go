@@ -1,0 +1,39 @@
+// Command recorder records calls, each into one file: from the first track in
+// the room until nobody is there any more.
+//
+//	go run ./examples/recorder -room demo -folder recordings
+package main
+
+import (
+	"context"
+	"io"
+
+	"noom"
+	"noom/examples/internal/bot"
+)
+
+func main() { bot.Main(run) }
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags, call := bot.Flags("recorder")
+	folder := flags.String("folder", ".", "where the files go")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	room, err := call.Join(ctx)
+	if err != nil {
+		return err
+	}
+	defer room.Leave(context.Background())
+	tape := &tape{folder: *folder, out: out}
+	defer tape.stop()
+	for event := range room.Events(ctx) {
+		switch e := event.(type) {
+		case noom.TrackAdded:
+			tape.record(e.Peer, e.Track)
+		case noom.PeerLeft:
+			tape.stopWithout(room.Peers())
+		}
+	}
+	return room.Err()
+}

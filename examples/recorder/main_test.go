@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"noom"
+	"noom/examples/internal/bot/bottest"
+	"noom/media"
+)
+
+// talk is a call of a while with the recorder, and nobody else.
+func talk(t *testing.T, stage *bottest.Stage, out *bottest.Output, calls int) {
+	t.Helper()
+	pattern, tone := media.TestPattern(nil), media.Tone()
+	defer pattern.Close()
+	defer tone.Close()
+	room := stage.Join("지우", noom.LocalTrack{Track: pattern}, noom.LocalTrack{Track: tone})
+	bottest.Await(t, room, func(e noom.PeerStateChanged) bool { return e.State == noom.PeerConnected })
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	<-ctx.Done()
+	room.Leave(context.Background())
+	bottest.Until(t, func() bool { return strings.Count(out.String(), "\nrecorded ") == calls })
+}
+
+func TestOneFilePerCall(t *testing.T) {
+	stage, folder := bottest.New(t), t.TempDir()
+	out, stop := stage.Start(run, "-folder", folder)
+	talk(t, stage, out, 1)
+	talk(t, stage, out, 2)
+	stop()
+	files, err := filepath.Glob(filepath.Join(folder, "*.webm"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%q, %v; want two files\n%s", files, err, out)
+	}
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		t.Skip("SKIPPED: there is no ffmpeg here to check the files with")
+	}
+	for _, f := range files {
+		complaints, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-nostdin", "-i", f, "-map", "0:v", "-map", "0:a", "-f", "null", "-").CombinedOutput()
+		if err != nil || len(complaints) > 0 {
+			t.Errorf("%s: %v\n%s", f, err, complaints)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"noom"
+	"noom/media"
+)
+
+// tape is the file that is being recorded, if there is one.
+type tape struct {
+	folder string
+	out    io.Writer
+
+	file      *os.File
+	recording *media.Recording
+}
+
+// record adds a track, and begins a file if there is none.
+func (t *tape) record(from noom.Peer, track noom.RemoteTrack) {
+	if t.recording == nil {
+		name := time.Now().Format("2006-01-02 15.04.05.000") + ".webm"
+		file, err := os.OpenFile(filepath.Join(t.folder, name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if err != nil {
+			t.say("not recorded: %v", err)
+			return
+		}
+		t.file, t.recording = file, media.Record(context.Background(), file)
+		t.say("recording into %s", file.Name())
+	}
+	t.recording.Add(from, track)
+}
+
+// stopWithout completes the file if nobody is there.
+func (t *tape) stopWithout(peers []noom.Peer) {
+	if len(peers) == 0 {
+		t.stop()
+	}
+}
+
+// stop completes the file.
+func (t *tape) stop() {
+	if t.recording == nil {
+		return
+	}
+	if err := t.recording.Close(); err != nil {
+		t.say("%v", err)
+	}
+	if err := t.file.Close(); err != nil {
+		t.say("%v", err)
+	}
+	t.say("recorded %s", t.file.Name())
+	t.file, t.recording = nil, nil
+}
+
+func (t *tape) say(format string, args ...any) { _, _ = fmt.Fprintf(t.out, format+"\n", args...) }
