@@ -2,6 +2,7 @@ package noom
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -149,4 +150,7 @@ func (l *link) send(f exchange.Frame) {
 // queue gives a message to the exchange.
 func (l *link) queue(t signal.Type, body []byte, hubOnly bool) {
 	l.ex.Send(exchange.Message{Type: string(t), Body: body, HubOnly: hubOnly})
+	if l.ex.Queued()-l.ex.Acked() > maxQueued {
+		l.fail(fmt.Errorf("%w: it acknowledges nothing", errRules))
+	}
 }

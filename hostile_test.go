@@ -132,3 +132,28 @@ func TestHostileMember(t *testing.T) {
 		})
 	}
 }
+
+// TestPeerThatAcknowledgesNothing makes a link queue without end.
+func TestPeerThatAcknowledgesNothing(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a := w.join("r", "a", &Config{ConnectTimeout: time.Hour}) // which would end it sooner
+		m := newMallory(t, w)
+		defer func() { _ = m.line.Close() }()
+		for range 30 {
+			time.Sleep(time.Second)
+			for range 20 {
+				m.say(signal.TypeGrant, "")
+				m.say(signal.TypeAsk, "")
+			}
+		}
+		l, ok := a.Peer(m.id.ID())
+		if !ok {
+			t.Fatal("mallory is gone")
+		}
+		queued := make(chan int64)
+		l.(*link).mail.post(func() { ex := l.(*link).ex; queued <- ex.Queued() - ex.Acked() })
+		if n := <-queued; n > maxQueued {
+			t.Fatalf("%d messages wait for mallory", n)
+		}
+	})
+}

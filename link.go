@@ -22,6 +22,7 @@ const (
 	maxBackOff     = 30 * time.Second       // between rebuilds
 	calmAfter      = 10 * time.Second       // connected so long, a rebuild starts without a pause again
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
+	maxQueued      = 256                    // messages waiting for a peer that acknowledges none
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
 )
 
@@ -48,6 +49,9 @@ type link struct {
 	mail   *mailbox
 	frames atomic.Int32 // posted and not yet taken
 	out    outStream    // guards itself
+
+	// Owned by the room's loop.
+	missing bool // the hub has lost the member
 
 	// What readers see. The room's loop writes name and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
@@ -80,7 +84,7 @@ type link struct {
 
 	over        bool
 	asleep      bool
-	lost        bool // the hub has lost the member
+	lost        bool // as missing, when the loop was told last
 	broken      bool // this epoch is beyond repair; the next is due
 	wasUp       bool // in this epoch
 	upSince     time.Time

@@ -89,6 +89,7 @@ func (r *room) joined(m signal.Message) {
 	}
 	for id, l := range r.links {
 		if !there[id] {
+			l.missing = true
 			l.hubLost()
 		}
 	}
@@ -113,6 +114,7 @@ func (r *room) member(m Member, existing bool) *link {
 	}
 	l := r.links[m.ID]
 	if l != nil && l.member.Session == m.Session {
+		l.missing = false
 		r.rename(l, m.Name)
 		return l
 	}
@@ -139,6 +141,7 @@ func (r *room) member(m Member, existing bool) *link {
 		l = r.newPeer(m)
 	} else {
 		r.rename(l, m.Name)
+		l.missing = false
 		l.wake()
 	}
 	r.mu.Lock()
@@ -179,6 +182,10 @@ func (r *room) forget(l *link, reason Reason) {
 func (r *room) drop(l *link) {
 	r.mail.post(func() {
 		if r.links[l.member.ID] != l {
+			return
+		}
+		if !l.missing { // it came back while this was on its way
+			l.welcome()
 			return
 		}
 		l.sleep()
@@ -223,6 +230,7 @@ func (r *room) bye(m signal.Message) {
 		return
 	}
 	if m.Reason == ReasonLost {
+		l.missing = true
 		l.hubLost()
 		return
 	}
