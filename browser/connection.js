@@ -4,10 +4,13 @@
 // promise chain, so that no two of them ever interleave; a step that fails
 // ends the connection, and the link begins the next epoch.
 
-import { decodeBody, MAX } from './codec.js';
+import { Channel, channelInit } from './channel.js';
+import { byteLength, decodeBody, MAX } from './codec.js';
 import { NoomError } from './errors.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
+
+const MAX_CHANNELS = 64; // of the application's, at a time
 
 export class Connection {
   #pc;
@@ -17,6 +20,7 @@ export class Connection {
   #link;
   #control;
   #data;
+  #channels = []; // the application's own
   #chain = Promise.resolve();
   #closed = false;
   #local = []; // candidates to send, oldest first
@@ -25,7 +29,7 @@ export class Connection {
   /**
    * link is who is told: send(message) → how many were queued, table(rows, settled),
    * changed(), failed(error), control(frame), data(bytes), dataOpen(),
-   * refused(sender).
+   * channelOpened(channel), refused(sender).
    */
   constructor({ iceServers, begun, senders, incoming, link }) {
     this.#link = link;
@@ -36,6 +40,7 @@ export class Connection {
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = ({ data }) => this.#closed || link.control(data);
     this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
+    this.#pc.ondatachannel = ({ channel }) => this.#opened(channel);
     this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
     this.#pc.onconnectionstatechange = () => this.#closed || link.changed();
     this.#outgoing = new Outgoing(this.#pc, senders);
@@ -57,6 +62,13 @@ export class Connection {
   /** Sends bytes of the data stream; false if that is not possible now. */
   sendData(bytes) {
     return isOpen(this.#data) && this.#put(this.#data, bytes);
+  }
+
+  /** Opens a channel of the application's own. */
+  openChannel(label, options) {
+    const channel = new Channel(this.#pc.createDataChannel(label, channelInit(options)));
+    this.#channels.push(channel);
+    return channel;
   }
 
   /** There may be something to offer; always: there is. */
@@ -104,6 +116,7 @@ export class Connection {
   close() {
     if (this.#closed) return;
     this.#closed = true;
+    for (const channel of this.#channels) channel.lose();
     this.#pc.close();
   }
 
@@ -249,6 +262,18 @@ export class Connection {
     };
     channel.onclose = () => this.#fail(new NoomError('not_connected', `the ${label} channel closed`));
     return channel;
+  }
+
+  // The other end opened a channel of the application's own.
+  #opened(dc) {
+    this.#channels = this.#channels.filter((channel) => !channel.over);
+    if (this.#closed || this.#channels.length >= MAX_CHANNELS || byteLength(dc.label) > MAX.name) {
+      dc.close();
+      return;
+    }
+    const channel = new Channel(dc);
+    this.#channels.push(channel);
+    this.#link.channelOpened(channel);
   }
 
   #put(channel, data) {

@@ -8,6 +8,16 @@ import { MAX } from './codec.js';
 const MESSAGE = 1;
 const TAKEN = 2;
 
+const encoder = new TextEncoder();
+
+/** The bytes of a string, an ArrayBuffer or a view of one. */
+export function toBytes(data) {
+  if (typeof data === 'string') return encoder.encode(data);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw new TypeError('noom: data is a string, an ArrayBuffer or a view of one');
+}
+
 export class DataStream {
   #number = 0; // of the last message sent
   #unacked = []; // {number, size, frame}

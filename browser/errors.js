@@ -9,6 +9,8 @@
  *   closed            the room, peer or sender is over
  *   kicked, room_closed, replaced   why the room is over
  *   not_connected     the peer has no connection now
+ *   channel_lost      the channel ended with its connection
+ *   unread            a channel was closed, for too much waited to be received
  *   kind              a track of another kind than the sender's
  */
 export class NoomError extends Error {

@@ -4,7 +4,7 @@
 // tracks, the versions of our table, the data stream. It decides when to
 // begin the next epoch.
 
-import { decode, encode, MAX } from './codec.js';
+import { cleanName, decode, encode, MAX, nameProblem } from './codec.js';
 import { Connection } from './connection.js';
 import { DataStream } from './data.js';
 import { NoomError } from './errors.js';
@@ -26,7 +26,7 @@ export class Link {
 
   #self; // {identity, session, room}
   #hub; // {send(frame), online}
-  #report; // {state(state, error), dead(), stale(session), data(bytes, taken), refused(sender), track*}
+  #report; // {state(state, error), dead(), stale(session), data(bytes, taken), channelOpened(channel), refused(sender), track*}
   #options; // {iceServers(), senders(), connectTimeout}
 
   #exchange;
@@ -123,12 +123,23 @@ export class Link {
       return Promise.reject(new NoomError('too_big', `data of ${payload.length} bytes, at most ${MAX.data}`));
     }
     if (this.#closed || !this.#wasUp || this.state === 'failed') {
-      return Promise.reject(new NoomError('not_connected', `${this.member.name || this.member.id} is not connected`));
+      return Promise.reject(this.#notConnected());
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ payload: payload.slice(), resolve, reject });
       this.#sendWaiting();
     });
+  }
+
+  /** Opens a channel of the application's own on the connection there is. */
+  async openChannel(label, options) {
+    const name = cleanName(label);
+    const problem = nameProblem(name);
+    if (problem) throw new NoomError('bad_name', `channel label: ${problem}`);
+    if (!this.#connection?.up) throw this.#notConnected();
+    const channel = this.#connection.openChannel(name, options);
+    await channel.opened();
+    return channel;
   }
 
   /**
@@ -149,6 +160,10 @@ export class Link {
     this.#closed = false;
     this.#failures = 0;
     this.state = 'connecting';
+  }
+
+  #notConnected() {
+    return new NoomError('not_connected', `${this.member.name || this.member.id} is not connected`);
   }
 
   // ---- frames in
@@ -264,6 +279,7 @@ export class Link {
       changed: () => this.#watch(),
       failed: (error) => this.#fail(error),
       refused: (sender) => this.#report.refused(sender),
+      channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (frame) => this.#control(frame),
       data: (bytes) => this.#data(bytes),
       dataOpen: () => this.#stream.reopen().forEach((bytes) => this.#connection.sendData(bytes)),

@@ -3,7 +3,7 @@
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
   | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced'
-  | 'not_connected' | 'kind' | 'turn'
+  | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
   | (string & {});
@@ -107,7 +107,37 @@ export class Peer {
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  /** Resolves when the channel is usable; the peer gets channelopened. label: 1 to 128 bytes, need not be unique. */
+  openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   restartICE(): void;
+}
+
+/** How a channel delivers; default: all, in order. */
+export interface ChannelOptions {
+  /** A message may overtake another. */
+  unordered?: boolean;
+  /** A message is given up after so many tries more. */
+  maxRetransmits?: number;
+  /** A message is given up after so long, 1 to 65535 ms. Not together with maxRetransmits. */
+  maxLifetime?: number;
+}
+
+/**
+ * A data channel of the application's own. An ICE restart leaves it alone, a
+ * rebuilt connection ends it. At most 1 MiB and 1024 messages wait for
+ * receive; beyond that it is closed.
+ */
+export class Channel implements AsyncIterable<Uint8Array> {
+  private constructor();
+  readonly label: string;
+  /** Whether it has ended; what came before that can still be received. */
+  readonly over: boolean;
+  /** Up to 61440 bytes; waits while more than 1 MiB has yet to leave. */
+  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  /** null after the last message when either end closed it; rejects with code channel_lost or unread. */
+  receive(): Promise<Uint8Array | null>;
+  close(): void;
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
 }
 
 export class Sender {
@@ -156,6 +186,7 @@ export interface RoomEventMap {
   chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;
   /** Taking the event acknowledges the data to its sender. */
   datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
+  channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
   signalinglost: Named<'signalinglost', { error: NoomError }>;
   signalingrestored: Named<'signalingrestored'>;
   /** So many chat messages were dropped, for nobody pulled. */

@@ -12,6 +12,7 @@
 
 export { join, Room } from './room.js';
 export { Peer } from './peer.js';
+export { Channel } from './channel.js';
 export { Sender } from './sender.js';
 export { RemoteTrack } from './incoming.js';
 export { RoomEvent } from './events.js';

@@ -1,18 +1,9 @@
 // Somebody else in the room: the face of a Link.
 
+import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 import { Link } from './link.js';
 import { Sender } from './sender.js';
-
-const encoder = new TextEncoder();
-
-/** The bytes of a string, an ArrayBuffer or a view of one. */
-export function toBytes(data) {
-  if (typeof data === 'string') return encoder.encode(data);
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  throw new TypeError('noom: data is a string, an ArrayBuffer or a view of one');
-}
 
 export class Peer {
   #link;
@@ -66,6 +57,13 @@ export class Peer {
   async send(data) {
     await this.#link.send(toBytes(data));
   }
+
+  /**
+   * Opens a data channel of your own and resolves with the Channel when it is
+   * usable; the peer gets it as channelopened. Labels have 1 to 128 bytes and
+   * need not be unique.
+   */
+  openChannel(label, options) { return this.#link.openChannel(label, options); }
 
   /** Looks for a new path. */
   restartICE() { this.#link.restart(); }

@@ -2,10 +2,11 @@
 // back to one after a loss. What concerns one peer alone is its Link's.
 
 import { byteLength, cleanName, encode, isPair, MAX, nameProblem, roomProblem } from './codec.js';
+import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 import { RoomEvents } from './events.js';
 import { Identity, isGenuine, newLabel, newSession } from './identity.js';
-import { Peer, toBytes } from './peer.js';
+import { Peer } from './peer.js';
 import { Sender } from './sender.js';
 import { hubURL, Signaling } from './signaling.js';
 
@@ -342,6 +343,7 @@ export class Room extends RoomEvents {
         dead: () => this.#drop(entry, 'lost'),
         stale: (session) => this.#enqueue(() => this.#welcome({ ...entry.link.member, session })),
         data: (data, taken) => about('datareceived', { data }, taken),
+        channelOpened: (channel) => about('channelopened', { channel }),
         refused: (sender) => about('trackrefused', { sender }),
         trackAdded: (track) => about('trackadded', { track }),
         trackRemoved: (track) => about('trackremoved', { track }),

@@ -1,0 +1,132 @@
+// A data channel of the application's own, beside the stream of peer.send
+// (PROTOCOL.md section 4.5). It belongs to one connection: an ICE restart
+// leaves it alone, a rebuild ends it, and what was under way in it is lost.
+//
+// Messages are pulled, so none is lost before somebody listens. What waits is
+// bounded: a channel left unread beyond that is closed.
+
+import { MAX } from './codec.js';
+import { toBytes } from './data.js';
+import { NoomError } from './errors.js';
+
+const MAX_UNREAD = 1024; // messages
+const MAX_UNREAD_BYTES = 1 << 20;
+const HIGH = 1 << 20; // bytes waiting to be sent, above which send waits
+const LOW = 1 << 18; // below which it goes on
+
+/** Turns openChannel's options into an RTCDataChannelInit. */
+export function channelInit({ unordered = false, maxRetransmits, maxLifetime } = {}) {
+  if (maxLifetime !== undefined && (maxRetransmits !== undefined || !(maxLifetime >= 1 && maxLifetime <= 65535))) {
+    throw new RangeError('noom: maxLifetime is 1 to 65535 ms, and not together with maxRetransmits');
+  }
+  const init = { ordered: !unordered };
+  if (maxRetransmits !== undefined) init.maxRetransmits = maxRetransmits;
+  if (maxLifetime !== undefined) init.maxPacketLifeTime = maxLifetime;
+  return init;
+}
+
+export class Channel {
+  #dc;
+  #unread = []; // Uint8Arrays
+  #bytes = 0; // in them
+  #over = false;
+  #error = null; // why it is over; null: somebody closed it
+  #waiting = []; // resolvers of those who should look again when something happens
+
+  /** dc must not have opened to messages yet. Made by the connection alone. */
+  constructor(dc) {
+    this.#dc = dc;
+    dc.binaryType = 'arraybuffer';
+    dc.bufferedAmountLowThreshold = LOW;
+    dc.onopen = dc.onbufferedamountlow = () => this.#wake();
+    dc.onmessage = ({ data }) => this.#push(toBytes(data));
+    dc.onclose = () => this.#end(null); // when all channels close, the control channel does first, and calls lose
+  }
+
+  /** The name given to openChannel, by whichever end. */
+  get label() { return this.#dc.label; }
+
+  /** Whether it has ended; what came before that can still be received. */
+  get over() { return this.#over; }
+
+  /** Resolves when the channel can be used. */
+  async opened() {
+    while (!this.#over && this.#dc.readyState === 'connecting') await this.#news();
+    this.#check();
+  }
+
+  /** Sends up to 61440 bytes; waits while more than 1 MiB has yet to leave. */
+  async send(data) {
+    const payload = toBytes(data).slice();
+    if (payload.length > MAX.data) throw new NoomError('too_big', `a message of ${payload.length} bytes, at most ${MAX.data}`);
+    // One that is closing will say why when it has closed.
+    while (!this.#over && (this.#dc.readyState !== 'open' || this.#dc.bufferedAmount > HIGH)) await this.#news();
+    this.#check();
+    this.#dc.send(payload);
+  }
+
+  /**
+   * Resolves with the next message, and with null after the last when either
+   * end closed the channel. Rejects with code channel_lost when the connection
+   * was lost, unread when too much waited here.
+   */
+  async receive() {
+    while (this.#unread.length === 0 && !this.#over) await this.#news();
+    const data = this.#unread.shift();
+    if (data) {
+      this.#bytes -= data.length;
+      return data;
+    }
+    if (this.#error) throw this.#error;
+    return null;
+  }
+
+  /** Every message until the channel is closed. */
+  async* [Symbol.asyncIterator]() {
+    for (let data; (data = await this.receive()) !== null;) yield data;
+  }
+
+  /** Closes the channel for both ends. May be called twice. */
+  close() {
+    this.#end(null);
+    this.#dc.close();
+  }
+
+  /** The connection is over, and so is the channel. */
+  lose() {
+    this.#end(lost());
+  }
+
+  #push(data) {
+    if (this.#over) return;
+    if (this.#unread.length >= MAX_UNREAD || this.#bytes + data.length > MAX_UNREAD_BYTES) {
+      this.#end(new NoomError('unread', 'the channel was closed, for too much waited to be received'));
+      this.#dc.close();
+      return;
+    }
+    this.#unread.push(data);
+    this.#bytes += data.length;
+    this.#wake();
+  }
+
+  #end(error) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#error = error;
+    this.#wake();
+  }
+
+  #check() {
+    if (this.#over) throw this.#error ?? new NoomError('closed', `the channel "${this.label}" is closed`);
+  }
+
+  #news() {
+    return new Promise((resolve) => { this.#waiting.push(resolve); });
+  }
+
+  #wake() {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const lost = () => new NoomError('channel_lost', 'the channel ended with its connection; open it again');

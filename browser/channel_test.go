@@ -1,0 +1,138 @@
+package browser_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"noom"
+	"noom/internal/browsertest"
+	"noom/transport/ws"
+)
+
+// A channel of the application's own between two pages: bounds, and the ways it ends.
+func TestChannel(t *testing.T) {
+	l := newLab(t)
+	one, two := l.pair(t)
+	got := func(tab *browsertest.Tab, js, want string) {
+		t.Helper()
+		if s := browsertest.Eval[string](tab, js); s != want {
+			t.Errorf("%s: %q, want %q", js, s, want)
+		}
+	}
+	two.Do(`window.opened = []; room.addEventListener('channelopened', (e) => opened.push(e.channel));
+		window.text = (bytes) => new TextDecoder().decode(bytes)`)
+	one.Do(`(async () => {
+		window.channel = await other().openChannel('파일', { unordered: true, maxLifetime: 1000 });
+		for (let i = 0; i < 100; i++) await channel.send(String(i)); // before anybody listens
+	})()`)
+	two.Wait("the channel", `opened.length === 1 && opened[0].label === '파일' && log.find((e) => e.type === 'channelopened').peer === other()`)
+	got(two, `(async () => { const all = new Set(); while (all.size < 100) all.add(text(await opened[0].receive())); return String(all.size); })()`, "100")
+	two.Do(`opened[0].send(new Uint8Array([1, 2, 3]))`)
+	got(one, `channel.receive().then((b) => b.join())`, "1,2,3")
+	got(one, `channel.send(new Uint8Array(61441)).catch((e) => e.code)`, "too_big")
+	got(one, `other().openChannel('x'.repeat(129)).catch((e) => e.code)`, "bad_name")
+	got(one, `other().openChannel('x', { maxLifetime: 0 }).catch((e) => e.name)`, "RangeError")
+
+	// An end for both; what came before it is still there.
+	one.Do(`channel.send('last words').then(() => new Promise((r) => setTimeout(r, 300))).then(() => { channel.close(); channel.close(); })`)
+	got(two, `(async () => { const all = []; for await (const b of opened[0]) all.push(text(b)); return all.join(); })()`, "last words")
+	got(two, `opened[0].send('x').catch((e) => e.code)`, "closed")
+	got(one, `channel.receive().then(String)`, "null")
+
+	// Left unread, it is closed, and the rest goes on.
+	one.Do(`(async () => {
+		window.channel = await other().openChannel('unread');
+		try { for (;;) await channel.send(new Uint8Array(61440)); } catch (e) { window.ended = e.code; }
+	})(), undefined`)
+	one.Wait("its end", `ended === 'closed'`)
+	got(two, `(async () => { try { while (await opened[1].receive()); return 'null'; } catch (e) { return e.code; } })()`, "unread")
+
+	// One restart leaves it alone; a rebuild ends it, at both ends.
+	one.Do(`other().openChannel('third').then((c) => { window.channel = c; })`)
+	two.Wait("another", `opened.length === 3`)
+	one.Do(`window.pc = other().connection; other().restartICE()`)
+	two.Do(`opened[2].send('after a restart')`)
+	got(one, `channel.receive().then((b) => new TextDecoder().decode(b))`, "after a restart")
+	one.Do(`other().connection.close()`)
+	got(one, `channel.receive().catch((e) => e.code)`, "channel_lost")
+	got(two, `opened[2].receive().catch((e) => e.code)`, "channel_lost")
+	got(one, `channel.send('x').catch((e) => e.code)`, "channel_lost")
+	connected(one, two)
+
+	// The 65th of one end is closed again.
+	one.Do(`(async () => { window.many = []; for (let i = 0; i < 65; i++) many.push(await other().openChannel('c' + i)); })()`)
+	got(one, `many[64].receive().then(String)`, "null")
+	got(one, `String(many.filter((c) => c.over).length)`, "1")
+	one.Do(`room.leave()`)
+	got(two, `opened[3].receive().catch((e) => e.code)`, "channel_lost")
+	got(one, `room.peers.length === 0 && many[0].send('x').catch((e) => e.code)`, "channel_lost")
+}
+
+// The same between a page and Go, opened from either end.
+func TestChannelWithGo(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`enter('지우')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(t.Context()) }() // the test is over
+	connected(tab)
+	tab.Do(`(async () => {
+		window.ours = await other().openChannel('from the page', { maxRetransmits: 3 });
+		for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(10_000).fill(i));
+	})(), undefined`)
+	theirs := opened(t, room)
+	if theirs.Label() != "from the page" {
+		t.Errorf("the label is %q", theirs.Label())
+	}
+	for i := range 200 {
+		data, err := theirs.Receive(t.Context())
+		if err != nil || len(data) != 10_000 || data[9_999] != byte(i) {
+			t.Fatalf("message %d: %d bytes, %v", i, len(data), err)
+		}
+	}
+	if err := theirs.Send(t.Context(), []byte("받았다")); err != nil {
+		t.Fatal(err)
+	}
+	tab.Wait("the answer", `ours.receive().then((b) => new TextDecoder().decode(b) === '받았다')`)
+	tab.Do(`ours.close()`)
+	if _, err := theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("the page closed: %v, want io.EOF", err)
+	}
+
+	mine, err := room.Peers()[0].OpenChannel(t.Context(), "고에서", &noom.ChannelOptions{Unordered: true, MaxLifetime: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.Wait("Go's channel", `(window.go = log.find((e) => e.type === 'channelopened')?.channel)?.label === '고에서'`)
+	for i := range 50 {
+		if err := mine.Send(t.Context(), fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tab.Wait("all of it", `(async () => { window.n ??= 0; while (n < 50) { await go.receive(); n++; } return true; })()`)
+	tab.Do(`go.send('')`)
+	if data, err := mine.Receive(t.Context()); err != nil || len(data) != 0 {
+		t.Errorf("an empty message: %q, %v", data, err)
+	}
+	if err := mine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tab.Wait("its end", `go.receive().then((b) => b === null)`)
+}
+
+func opened(t *testing.T, room noom.Room) noom.Channel {
+	t.Helper()
+	for event := range room.Events(t.Context()) {
+		if e, ok := event.(noom.ChannelOpened); ok {
+			return e.Channel
+		}
+	}
+	t.Fatal("the room is over")
+	return nil
+}
