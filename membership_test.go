@@ -452,3 +452,18 @@ func TestReturnOfTheLost(t *testing.T) {
 		receives(t, a, b.Self().ID, "camera")
 	})
 }
+
+// TestDropComesTooLate: the hub has met the member again while its link was
+// asking for it to be dropped.
+func TestDropComesTooLate(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		p, _ := a.Peer(b.Self().ID)
+		p.(*link).room.drop(p.(*link))
+		time.Sleep(time.Second)
+		if q, ok := a.Peer(b.Self().ID); !ok || q != p || p.State() != PeerConnected {
+			t.Fatal("a member that is at the hub was dropped")
+		}
+	})
+}
