@@ -22,6 +22,11 @@ const (
 	maxQueued = 250 * time.Millisecond // a link's buffer, at its bandwidth
 )
 
+// leastLatency keeps the end of a connection from arriving at the instant at
+// which the other end closes it too: pion would wait for a timer while it holds
+// a mutex that another goroutine waits for, and virtual time would stand still.
+const leastLatency = time.Microsecond
+
 // path is how packets travel from one host to another.
 type path struct {
 	latency, jitter time.Duration
@@ -149,7 +154,7 @@ func (n *network) pass(from string, size int, to net.Addr, deliver func()) {
 			n.busy[link] = due
 		}
 	}
-	due = due.Add(p.latency)
+	due = due.Add(max(p.latency, leastLatency))
 	if p.jitter > 0 {
 		due = due.Add(time.Duration(n.rng.Int64N(int64(p.jitter) + 1)))
 	}
@@ -316,7 +321,7 @@ func newRouter(c *vnet.RouterConfig) (*vnet.Router, error) {
 func (n *network) signalingDelay() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	d := n.normal.latency
+	d := max(n.normal.latency, leastLatency)
 	if n.normal.jitter > 0 {
 		d += time.Duration(n.rng.Int64N(int64(n.normal.jitter) + 1))
 	}

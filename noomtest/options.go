@@ -34,7 +34,8 @@ func newOptions(list []Option) *options {
 }
 
 // WithLatency sets how long a packet takes from one host to another, and a
-// signaling frame from a host to a hub or back. The default is 10 ms.
+// signaling frame from a host to a hub or back. The default is 10 ms, the
+// least 1 µs.
 func WithLatency(d time.Duration) Option { return func(o *options) { o.latency = d } }
 
 // WithJitter adds to the latency of each packet a random time of up to d, so
