@@ -16,7 +16,11 @@ var seeds = flag.Int("seeds", 8, "seeds of TestAnything")
 // TestAnything lets two to four members go through everything that the kit can
 // do to them, and all see each other's camera in the end.
 func TestAnything(t *testing.T) {
-	noomtest.Explore(t, *seeds, func(t *testing.T, w *noomtest.World) {
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 2)
+	}
+	noomtest.Explore(t, n, func(t *testing.T, w *noomtest.World) {
 		var rooms []noom.Room
 		var names []string
 		for i := range 2 + w.Rand().IntN(3) {

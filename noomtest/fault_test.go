@@ -8,6 +8,7 @@ import (
 
 	"noom"
 	"noom/noomtest"
+	"noom/noomtest/transcript"
 	"noom/signal"
 )
 
@@ -41,6 +42,37 @@ func TestSignalingFaults(t *testing.T) {
 	}
 }
 
+// arrivals tells when frames of a type arrived, each after it was sent.
+func arrivals(w *noomtest.World, kind signal.Type) (after []time.Duration) {
+	sent := make(map[string]time.Duration)
+	for _, l := range w.Transcript().Lines() {
+		if l.Type != kind || l.InBand {
+			continue
+		}
+		if l.Kind == transcript.Sent {
+			sent[fmt.Sprint(l.Self, l.Number, l.Seq)] = l.At
+		} else if l.Kind == transcript.Received {
+			after = append(after, l.At-sent[fmt.Sprint(l.Peer, l.Number, l.Seq)])
+		}
+	}
+	return after
+}
+
+func TestDelayAndRepeat(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		w.Delay(noomtest.Frames{Type: signal.TypeOffer, Nth: 1}, 300*time.Millisecond)
+		w.Repeat(noomtest.Frames{Type: signal.TypeAnswer, Nth: 1}, 2)
+		pair(w)
+		w.Settle()
+		if got := arrivals(w, signal.TypeOffer); len(got) != 1 || got[0] != 320*time.Millisecond {
+			t.Errorf("the offer arrived after %v", got)
+		}
+		if got := arrivals(w, signal.TypeAnswer); len(got) != 3 {
+			t.Errorf("the answer arrived after %v", got)
+		}
+	})
+}
+
 func TestHold(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		held := w.Hold(noomtest.Frames{From: "밥", Type: signal.TypeAnswer})
@@ -54,6 +86,10 @@ func TestHold(t *testing.T) {
 			t.Fatalf("%s without an answer", s)
 		}
 		held.Release()
+		time.Sleep(50 * time.Millisecond) // less than until it would be said again
+		if got := arrivals(w, signal.TypeAnswer); len(got) == 0 {
+			t.Fatal("what was held has not arrived")
+		}
 		w.Settle()
 	})
 }
@@ -78,6 +114,9 @@ func TestCutAndHeal(t *testing.T) {
 				w.Heal()
 				w.Loss(0)
 				w.Settle()
+				if s := p.State(); s != noom.PeerConnected {
+					t.Fatalf("%s, though settled", s)
+				}
 			})
 		})
 	}

@@ -113,7 +113,6 @@ func (l *line) Receive(ctx context.Context) (signal.Message, error) {
 
 // Close implements [signal.Signaler]. What was sent still arrives.
 func (l *line) Close() error {
-	l.up.end(nil)
 	l.finish(net.ErrClosed)
 	return nil
 }
@@ -177,7 +176,7 @@ func (a *lane) put(m signal.Message, extra time.Duration) {
 	a.add(cargo{message: m}, extra)
 }
 
-// end lets the lane run dry and closes what is behind it: the hub's end, or the member's.
+// end lets the lane run dry and then ends the member's end.
 func (a *lane) end(why error) { a.add(cargo{end: true, why: why}, 0) }
 
 func (a *lane) add(c cargo, extra time.Duration) {
@@ -250,9 +249,7 @@ func (a *lane) run(deliver func(signal.Message) error) {
 			continue
 		}
 		if c.end {
-			if a == a.line.down {
-				a.line.finish(c.why)
-			}
+			a.line.finish(c.why)
 			return
 		}
 		if !a.line.host.isSilent() && deliver(c.message) != nil {

@@ -14,6 +14,9 @@ import (
 // as it is here, and returns the folder.
 func module(t *testing.T, files map[string]string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds a module of its own: left out of a short run")
+	}
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

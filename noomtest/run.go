@@ -137,11 +137,19 @@ func (b *bubble) watch(over <-chan any) string {
 					continue
 				}
 				return fmt.Sprintf("noomtest: virtual time has stood still for %v of real time: a goroutine computes without end, or waits in a way "+
-					"that a bubble cannot see: for a mutex, a file, the real network or a channel made outside Run\n%s",
-					*patience, stacks(*id, true))
+					"that a bubble cannot see: for a mutex, a file, the real network or a channel made outside Run%s\n%s",
+					*patience, blame(stacks(*id, true)), stacks(*id, true))
 			}
 		}
 	}
+}
+
+// blame says so if it was none of the test's doing.
+func blame(stacks string) string {
+	if strings.Contains(stacks, "webrtc.(*SCTPTransport).onClose") {
+		return " (here pion does: two ends of a connection were closed at one instant; let a millisecond pass between the two)"
+	}
+	return ""
 }
 
 // report prints what happened.

@@ -62,6 +62,25 @@ func TestSettleWaitsForNegotiation(t *testing.T) {
 	}, noomtest.WithLatency(100*time.Millisecond), noomtest.WithLoss(0.1))
 }
 
+// TestSettleWaitsForAcknowledgement: a frame that is lost in a connection that
+// seems to be up is still under way.
+func TestSettleWaitsForAcknowledgement(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		alice, bob := pair(w)
+		w.Settle()
+		w.Cut("alice", "밥")
+		w.CutSignaling("밥")
+		if _, err := alice.Publish(t.Context(), w.Camera(), nil); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(1500*time.Millisecond, func() { w.Heal() })
+		w.Settle()
+		if n := len(bob.Peers()[0].Tracks()); n != 1 {
+			t.Errorf("settled with %d tracks", n)
+		}
+	})
+}
+
 // TestHosts: members of one name get hosts of their own, and one that comes
 // back has the host it had.
 func TestHosts(t *testing.T) {
