@@ -63,8 +63,8 @@ const exposeRoom = `
 	};
 	// Chromium's fake cameras are all green. This makes the one chosen with a
 	// device id a red one, so that a switch can be seen.
-	const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-	navigator.mediaDevices.getUserMedia = async (constraints) => {
+	const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+	if (open) navigator.mediaDevices.getUserMedia = async (constraints) => {
 		const stream = await open(constraints);
 		if (!constraints.video?.deviceId) return stream;
 		stream.getTracks().forEach((track) => track.stop());

@@ -228,6 +228,36 @@ func (t *Tab) Fill(selector, text string) {
 	t.Do(fmt.Sprintf(`document.querySelector(%q).value = %q`, selector, text))
 }
 
+// Keys types into whatever has the focus, "\r" and "\t" included.
+func (t *Tab) Keys(keys string) {
+	t.tb.Helper()
+	t.act("keys", chromedp.KeyEvent(keys))
+}
+
+// Navigate goes to another address.
+func (t *Tab) Navigate(url string) {
+	t.tb.Helper()
+	t.act("navigate to "+url, chromedp.Navigate(url))
+}
+
+// Back goes back in the tab's history.
+func (t *Tab) Back() {
+	t.tb.Helper()
+	t.act("back", chromedp.NavigateBack())
+}
+
+// Forward goes forward in the tab's history.
+func (t *Tab) Forward() {
+	t.tb.Helper()
+	t.act("forward", chromedp.NavigateForward())
+}
+
+// Reload reloads the page.
+func (t *Tab) Reload() {
+	t.tb.Helper()
+	t.act("reload", chromedp.Reload())
+}
+
 func (t *Tab) act(what string, action chromedp.Action[chromedp.Void]) {
 	t.tb.Helper()
 	ctx, cancel := context.WithTimeout(t.ctx, patience)

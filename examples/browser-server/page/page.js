@@ -140,6 +140,8 @@ class Call {
   async #switch(kind, deviceId) {
     const sender = this.#senders[kind];
     const old = sender?.track;
+    // Where only one may be open, as on iOS, opening another ends it.
+    if (old) old.onended = null;
     try {
       let track;
       try {
@@ -155,12 +157,10 @@ class Call {
       } else {
         this.#senders[kind] = this.#room.publish(track);
       }
-      if (old) {
-        old.onended = null;
-        old.stop();
-      }
+      old?.stop();
       notice('');
     } catch (error) {
+      if (old?.readyState === 'ended') await this.#unplugged(sender);
       notice(error.code ? errorText(error) : devices.mediaProblem(error));
     }
     this.#devicesChanged();
@@ -276,7 +276,13 @@ class Call {
   }
 
   async #copy() {
-    await navigator.clipboard?.writeText(location.href);
+    const link = `${location.origin}${location.pathname}${location.hash}`; // to the room, and not under our name
+    try {
+      await navigator.clipboard.writeText(link);
+    } catch {
+      notice(link); // to be copied by hand
+      return;
+    }
     const words = $('copy').querySelector('span');
     words.textContent = t('copied');
     setTimeout(() => { words.textContent = t('copyLink'); }, 2000);
@@ -333,6 +339,10 @@ async function enter({ name, room }) {
     for (const track of (await media).tracks) track.stop();
   }
 }
+
+// A call ends when its page is left; a page that comes back from the
+// back-forward cache begins like any other.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 
 translate(document.body);
 lobby.show(enter);

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"noom/internal/browsertest"
+	"noom/signal/hub"
+)
+
+// What one does with the keyboard alone, and what a screen reader is told.
+func TestKeyboard(t *testing.T) {
+	server := serveHere(t)
+	tab := enter(t, browsertest.Start(t), server, "데모", "지우")
+	for _, pressed := range []string{"true", "false"} {
+		tab.Keys("m")
+		tab.Wait("M", fmt.Sprintf(`document.getElementById('mute').ariaPressed === %q`, pressed))
+		tab.Keys("v")
+		tab.Wait("V", fmt.Sprintf(`document.getElementById('camera').ariaPressed === %q`, pressed))
+	}
+	tab.Keys("\r")
+	tab.Wait("Enter goes to the chat", `document.activeElement.name === 'text'`)
+	tab.Keys("mv 한\r")
+	tab.Wait("letters are letters there", `document.getElementById('messages').lastElementChild.textContent === '지우 (you)mv 한' && document.getElementById('mute').ariaPressed === 'false'`)
+
+	// Round with Tab: every control, with a name, and a ring around it.
+	tab.Do(`document.activeElement.blur(); window.reached = new Map()`)
+	for range 20 {
+		tab.Keys("\t")
+		tab.Do(`{
+			const e = document.activeElement;
+			const name = e.ariaLabel || e.labels?.[0]?.textContent || e.textContent.trim();
+			if (e !== document.body) reached.set(e.id || e.name || e.type, name && getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px');
+		}`)
+	}
+	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat-toggle", "leave", "copy", "name", "text"} {
+		if !browsertest.Eval[bool](tab, fmt.Sprintf(`reached.get(%q) === true`, id)) {
+			t.Errorf("Tab does not reach %s, or it has no name or no ring: %s", id, browsertest.Eval[string](tab, `JSON.stringify([...reached])`))
+		}
+	}
+	tab.Do(`document.getElementById('leave').focus()`)
+	tab.Keys("\r")
+	tab.Wait("Enter on a button presses it", `!document.getElementById('lobby').hidden`)
+	tab.Do(`document.querySelector('#join [name=name]').focus()`)
+	tab.Keys("\r")
+	tab.Wait("Enter joins", `!document.getElementById('call').hidden`)
+}
+
+// The rest of the controls: the unread mark, the microphone, the link, another
+// member's page told apart though both share one profile.
+func TestControls(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t)
+	jiwoo := enter(t, b, server, "데모 1", "지우")
+	bob := enter(t, b, server, "데모 1", "bob")
+	seesAndHears(t, bob, 1)
+	if browsertest.Eval[string](jiwoo, `tiles()[0].dataset.member`) == browsertest.Eval[string](bob, `tiles()[0].dataset.member`) {
+		t.Error("two tabs of one profile are the same member")
+	}
+	jiwoo.Click("#chat-toggle")
+	for n := range 2 {
+		bob.Fill("form#chat [name=text]", "안녕")
+		bob.Click("form#chat button")
+		jiwoo.Wait("the mark", fmt.Sprintf(`document.getElementById('unread').textContent === '%d' && !document.getElementById('unread').hidden`, n+1))
+	}
+	jiwoo.Click("#chat-toggle")
+	jiwoo.Wait("no mark", `document.getElementById('unread').hidden`)
+
+	bob.Do(`{
+		const select = document.getElementById('microphones');
+		window.before = select.value;
+		select.selectedIndex = select.options.length - 1;
+		select.dispatchEvent(new Event('change'));
+	}`)
+	bob.Wait("another microphone", `document.getElementById('microphones').value !== before && document.getElementById('notice').hidden`)
+	seesAndHears(t, jiwoo, 1)
+
+	bob.Do(`navigator.clipboard.writeText = async (text) => { window.copied = text; }; document.getElementById('copy').click()`)
+	bob.Wait("the link to the room", fmt.Sprintf(`copied === %q`, server+"/#/%EB%8D%B0%EB%AA%A8%201"))
+	bob.Do(`navigator.clipboard.writeText = async () => { throw new DOMException('no', 'NotAllowedError'); }; document.getElementById('copy').click()`)
+	bob.Wait("the link to copy by hand", `document.getElementById('notice').textContent === copied`)
+
+	bob.Media("prefers-color-scheme", "dark")
+	bob.Wait("a dark page", `getComputedStyle(document.body).backgroundColor === 'rgb(18, 20, 24)'`)
+	bob.Media("prefers-color-scheme", "light")
+	bob.Wait("a light page", `getComputedStyle(document.body).backgroundColor === 'rgb(244, 245, 248)'`)
+	const moves = `[...document.querySelectorAll('*')].some((e) => getComputedStyle(e).transitionDuration !== '0s')`
+	bob.Media("prefers-reduced-motion", "no-preference")
+	bob.Wait("motion", moves)
+	bob.Media("prefers-reduced-motion", "reduce")
+	bob.Wait("no motion", `!(`+moves+`)`)
+}
+
+// A camera that is pulled out in mid-call: the others see that it is off, the
+// person reads what happened, and one button brings it back.
+func TestUnplugged(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t)
+	jiwoo := enter(t, b, server, "데모", "지우")
+	bob := enter(t, b, server, "데모", "bob")
+	seesAndHears(t, jiwoo, 1)
+	bob.Do(`{
+		const [track] = document.querySelector('[data-self] video').srcObject.getVideoTracks();
+		track.stop();
+		track.dispatchEvent(new Event('ended'));
+	}`)
+	bob.Wait("what happened", `document.getElementById('notice').textContent.includes('unplugged') && document.getElementById('camera').ariaPressed === 'true'`)
+	jiwoo.Wait("camera off", `tiles()[0].dataset.camera === 'off' && !('muted' in tiles()[0].dataset)`)
+	seesAndHears(t, bob, 1)
+	bob.Click("#camera")
+	bob.Wait("no notice", `document.getElementById('notice').hidden`)
+	seesAndHears(t, jiwoo, 1)
+
+	// A device that another program holds: in words, and nothing changes.
+	bob.Do(`navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('busy', 'OverconstrainedError'); }`)
+	bob.Do(`document.getElementById('cameras').dispatchEvent(new Event('change'))`)
+	bob.Wait("why not", `!document.getElementById('notice').hidden`)
+	seesAndHears(t, jiwoo, 1)
+	bob.Do(`navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('busy', 'NotReadableError'); }`)
+	bob.Do(`document.getElementById('cameras').dispatchEvent(new Event('change'))`)
+	bob.Wait("who has it", `document.getElementById('notice').textContent.includes('another program')`)
+	jiwoo.Wait("camera off", `tiles()[0].dataset.camera === 'off'`)
+}
+
+// No camera, no microphone: the call takes place all the same.
+func TestNoDevices(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
+	tab := enter(t, b, server, "데모", "지우")
+	tab.Wait("what is missing", `document.getElementById('notice').textContent.includes('No camera or microphone')`)
+	enterGo(t, server, "데모", "고퍼")
+	seesAndHears(t, tab, 1)
+	tab.Wait("selects that say so", `document.getElementById('cameras').disabled && document.getElementById('microphones').textContent === 'No microphone'`)
+	tab.Click("#mute") // asks again, and tells again
+	tab.Wait("still missing", `!document.getElementById('notice').hidden`)
+}
+
+// Sound that the browser will not start by itself is started by one tap.
+func TestAutoplay(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t, browsertest.Flag{Name: "autoplay-policy", Value: "document-user-activation-required"}, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
+	tab := enter(t, b, server, "데모", "지우") // without a camera, which would allow sound
+	enterGo(t, server, "데모", "고퍼")
+	tab.Wait("the button", `!document.getElementById('unlock').hidden && tiles()[0].querySelector('video').paused`)
+	tab.Click("#unlock")
+	tab.Wait("sound", `document.getElementById('unlock').hidden && !tiles()[0].querySelector('video').paused`)
+}
+
+// Back, forward and reload: the others see somebody go at once and come again.
+func TestHistory(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t)
+	jiwoo := enter(t, b, server, "데모", "지우")
+	bob := enter(t, b, server, "데모", "bob")
+	seesAndHears(t, jiwoo, 1)
+	id := browsertest.Eval[string](jiwoo, `tiles()[0].dataset.member`)
+	for _, turn := range []struct{ away, back func() }{
+		{func() { bob.Navigate(server + "/?elsewhere") }, bob.Back},
+		{bob.Back, bob.Forward},
+		{bob.Reload, func() {}},
+	} {
+		turn.away()
+		jiwoo.Wait("gone", fmt.Sprintf(`!document.querySelector('[data-member=%q]')`, id))
+		turn.back()
+		bob.Wait("in the call again", `!document.getElementById('call').hidden && tiles().length === 1`)
+		seesAndHears(t, jiwoo, 1)
+		next := browsertest.Eval[string](jiwoo, `tiles()[0].dataset.member`)
+		if next == id {
+			t.Error("the same member: its page was never left")
+		}
+		id = next
+	}
+	jiwoo.Wait("nobody twice", `tiles().length === 1`)
+}
+
+// Names and texts that would be markup, or turn the page's writing round.
+func TestHostileText(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t)
+	jiwoo := enter(t, b, server, "데모", "지우")
+	const markup = `<img src=x onerror="document.title='broken'">`
+	mallory := enter(t, b, server, "데모", markup)
+	jiwoo.Wait("the name as text", fmt.Sprintf(`named(%q) && document.getElementById('messages').textContent.includes(%q)`, markup, markup))
+	for name, refused := range map[string]bool{
+		strings.Repeat("가", 3413): true, // 10 kB
+		"a\u202eb":                true, // turns round what follows
+		"שלום عليكم":              false,
+		"<b>x</b>&amp;":           false,
+		"a\u2028b":                true,
+	} {
+		mallory.Do(fmt.Sprintf(`{
+			const { name } = document.getElementById('rename').elements;
+			document.getElementById('notice').hidden = true;
+			name.maxLength = 1e6;
+			name.value = %q;
+			document.getElementById('rename').requestSubmit();
+		}`, name))
+		if refused {
+			mallory.Wait(fmt.Sprintf("%.20q is refused", name), `document.getElementById('notice').textContent.includes('nickname cannot be used') && !document.getElementById('notice').hidden`)
+		} else {
+			jiwoo.Wait(fmt.Sprintf("%q as text", name), fmt.Sprintf(`named(%q)`, name))
+		}
+	}
+	mallory.Do(`{
+		const { text } = document.getElementById('chat').elements;
+		text.maxLength = 1e6;
+		text.value = 'x'.repeat(10000);
+		document.getElementById('chat').requestSubmit();
+	}`)
+	mallory.Wait("10 kB is too long", `document.getElementById('notice').textContent.includes('too long') && document.querySelector('#chat [name=text]').value.length === 10000`)
+	mallory.Fill("form#chat [name=text]", "\u202e"+strings.Repeat("W", 1500))
+	mallory.Click("form#chat button")
+	jiwoo.Wait("a long line is broken, and turns round nothing else", `(() => {
+		const last = document.getElementById('messages').lastElementChild;
+		return last.textContent.includes('WWW') && last.scrollWidth <= last.clientWidth && getComputedStyle(last).unicodeBidi === 'isolate';
+	})()`)
+	jiwoo.Wait("no markup came of any of it", `!document.querySelector('#call img, #call b b') && document.title === '데모 · noom'`)
+}
+
+// In a Korean browser every word is Korean.
+func TestKorean(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	tab := enter(t, b, server, "room", "name")
+	tab.Screenshot("korean")
+	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
+	if words[0] != "ko" || len(words) < 20 {
+		t.Errorf("the page says %q", words)
+	}
+	for _, w := range words[1:] {
+		if w != "" && !regexp.MustCompile(`\p{Hangul}`).MatchString(w) {
+			t.Errorf("%q is not Korean", w)
+		}
+	}
+}
+
+// Over plain http, from another machine, there is neither camera nor
+// cryptography: one line says what to do.
+func TestInsecure(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t, browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})
+	tab := b.Open(strings.Replace(server, "127.0.0.1", "noom.lan", 1)+"/?autojoin=1&name=x#/데모", "")
+	tab.Allow("Cross-Origin-Opener-Policy") // Chromium says that it ignores it here
+	tab.Wait("the line", `!window.isSecureContext && document.getElementById('notice').textContent.includes('https')`)
+	tab.Fill("#join [name=name]", "x")
+	tab.Click("#join button")
+	tab.Wait("the same line, and the lobby", `document.getElementById('notice').textContent.includes('https') && !document.getElementById('lobby').hidden && !document.querySelector('#join button').disabled`)
+}
+
+// A page whose timers stand still for a minute, as they may in the background:
+// it stays a member, its call goes on, and then it works as before. The hub's
+// clock runs twenty times as fast, so that the minute takes three seconds.
+func TestBackground(t *testing.T) {
+	h := hub.New(&hub.Config{Heartbeat: 500 * time.Millisecond})
+	server := httptest.NewServer(handler(h))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = h.Shutdown(ctx) // the tabs are gone or about to be
+		server.Close()
+	})
+	b := browsertest.Start(t)
+	g := enterGo(t, server.URL, "데모", "고퍼")
+	tab := b.Open(server.URL+"/?autojoin=1&name=지우#/데모", exposeRoom+`
+		window.held = null; // callbacks, while timers stand still
+		window.realTimeout = setTimeout;
+		for (const name of ['setTimeout', 'setInterval']) {
+			const real = window[name];
+			window[name] = (f, ...rest) => real((...args) => (held ? held.push(() => f(...args)) : f(...args)), ...rest);
+		}`)
+	tab.Wait("in the call", `!document.getElementById('call').hidden`)
+	seesAndHears(t, tab, 1)
+	before := browsertest.Eval[int](tab, `connections.length`)
+	tab.Do(`window.held = [], new Promise((resolve) => realTimeout(resolve, 3500))`)
+	if n := browsertest.Eval[int](tab, `held.length`); n == 0 {
+		t.Error("no timer was held back")
+	}
+	tab.Do(`for (const f of held.splice(0)) f(); window.held = null`)
+	tab.Wait("nothing was lost", `document.getElementById('notice').hidden && tiles().length === 1`)
+	seesAndHears(t, tab, 1)
+	if n := browsertest.Eval[int](tab, `connections.length`); n != before {
+		t.Errorf("%d new connections", n-before)
+	}
+	if err := g.Chat(t.Context(), "아직 거기 있어?"); err != nil {
+		t.Fatal(err)
+	}
+	tab.Wait("chat", `document.getElementById('messages').textContent.includes('아직 거기 있어?')`)
+}
