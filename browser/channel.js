@@ -33,9 +33,14 @@ export class Channel {
   #error = null; // why it is over; null: somebody closed it
   #waiting = []; // resolvers of those who should look again when something happens
 
-  /** dc must not have opened to messages yet. Made by the connection alone. */
-  constructor(dc) {
+  /**
+   * Made by the connection alone, before dc can have messages. attach is given
+   * what nobody else may have: opened(), which resolves when the channel can
+   * be used, and lose(), which says that its connection is over.
+   */
+  constructor(dc, attach) {
     this.#dc = dc;
+    attach({ opened: () => this.#opened(), lose: () => this.#end(lost()) });
     dc.binaryType = 'arraybuffer';
     dc.bufferedAmountLowThreshold = LOW;
     dc.onopen = dc.onbufferedamountlow = () => this.#wake();
@@ -48,12 +53,6 @@ export class Channel {
 
   /** Whether it has ended; what came before that can still be received. */
   get over() { return this.#over; }
-
-  /** Resolves when the channel can be used. */
-  async opened() {
-    while (!this.#over && this.#dc.readyState === 'connecting') await this.#news();
-    this.#check();
-  }
 
   /** Sends up to 61440 bytes; waits while more than 1 MiB has yet to leave. */
   async send(data) {
@@ -92,9 +91,9 @@ export class Channel {
     this.#dc.close();
   }
 
-  /** The connection is over, and so is the channel. */
-  lose() {
-    this.#end(lost());
+  async #opened() {
+    while (!this.#over && this.#dc.readyState === 'connecting') await this.#news();
+    this.#check();
   }
 
   #push(data) {

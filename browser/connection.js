@@ -20,7 +20,7 @@ export class Connection {
   #link;
   #control;
   #data;
-  #channels = []; // the application's own
+  #channels = []; // the application's own: {channel, opened, lose}
   #chain = Promise.resolve();
   #closed = false;
   #local = []; // candidates to send, oldest first
@@ -64,11 +64,11 @@ export class Connection {
     return isOpen(this.#data) && this.#put(this.#data, bytes);
   }
 
-  /** Opens a channel of the application's own. */
-  openChannel(label, options) {
-    const channel = new Channel(this.#pc.createDataChannel(label, channelInit(options)));
-    this.#channels.push(channel);
-    return channel;
+  /** Opens a channel of the application's own; resolves when it can be used. */
+  async openChannel(label, options) {
+    const entry = this.#addChannel(this.#pc.createDataChannel(label, channelInit(options)));
+    await entry.opened();
+    return entry.channel;
   }
 
   /** There may be something to offer; always: there is. */
@@ -116,7 +116,7 @@ export class Connection {
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    for (const channel of this.#channels) channel.lose();
+    for (const { lose } of this.#channels) lose();
     this.#pc.close();
   }
 
@@ -266,14 +266,19 @@ export class Connection {
 
   // The other end opened a channel of the application's own.
   #opened(dc) {
-    this.#channels = this.#channels.filter((channel) => !channel.over);
+    this.#channels = this.#channels.filter(({ channel }) => !channel.over);
     if (this.#closed || this.#channels.length >= MAX_CHANNELS || byteLength(dc.label) > MAX.name) {
       dc.close();
       return;
     }
-    const channel = new Channel(dc);
-    this.#channels.push(channel);
-    this.#link.channelOpened(channel);
+    this.#link.channelOpened(this.#addChannel(dc).channel);
+  }
+
+  #addChannel(dc) {
+    const entry = {};
+    entry.channel = new Channel(dc, (hooks) => Object.assign(entry, hooks));
+    this.#channels.push(entry);
+    return entry;
   }
 
   #put(channel, data) {

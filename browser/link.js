@@ -137,9 +137,7 @@ export class Link {
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `channel label: ${problem}`);
     if (!this.#connection?.up) throw this.#notConnected();
-    const channel = this.#connection.openChannel(name, options);
-    await channel.opened();
-    return channel;
+    return this.#connection.openChannel(name, options);
   }
 
   /**

@@ -3,7 +3,6 @@ package browser_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"testing"
 
@@ -14,12 +13,7 @@ import (
 func TestNode(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		const message = "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later"
-		if os.Getenv("NOOM_BROWSER") == "required" {
-			t.Fatal(message)
-		}
-		fmt.Fprintln(os.Stderr, message)
-		t.Skip(message)
+		without(t, "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later")
 	}
 	if out, err := exec.CommandContext(t.Context(), node, "--test", "test/").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

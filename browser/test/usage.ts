@@ -1,0 +1,64 @@
+// What README.md and noom.d.ts promise, used as an application would: checked
+// by tsc, never run.
+
+import { Channel, Identity, join, NoomError, type AnyRoomEvent, type Member, type PeerState, type RemoteTrack, type Sender } from '../noom.js';
+
+export async function use(media: MediaStream): Promise<string> {
+  const identity = await Identity.generate();
+  const room = await join('/ws', '로비', {
+    name: 'gopher',
+    identity,
+    tracks: [...media.getTracks(), { track: media.getTracks()[0]!, name: 'second' }],
+    verify: (member: Member) => member.id.length === 26,
+  });
+  room.addEventListener('trackadded', ({ peer, track }) => show(track, peer.name));
+  room.addEventListener('closed', (event) => event.error?.code satisfies string | undefined);
+  const sender: Sender = room.publish(media.getVideoTracks()[0]!, { name: 'screen' });
+  await sender.replaceTrack(null);
+  sender.setMuted(true);
+  for await (const event of room.events()) told(event);
+  const peer = room.peers[0];
+  if (peer) {
+    const channel: Channel = await peer.openChannel('x', { unordered: true, maxRetransmits: 0 });
+    await channel.send('text');
+    const data: Uint8Array | null = await channel.receive();
+    for await (const bytes of channel) bytes satisfies Uint8Array;
+    await peer.send(data ?? new ArrayBuffer(1));
+    peer.connection?.getSenders();
+    peer.state satisfies PeerState;
+  }
+  const why: NoomError | null = await room.closed;
+  return why?.code ?? 'left';
+}
+
+// Every event, and no other: a type that is missed makes `rest` something.
+function told(event: AnyRoomEvent): string {
+  switch (event.type) {
+    case 'peerjoined': return String(event.existing);
+    case 'peerleft': return event.reason;
+    case 'peerrenamed': return event.old;
+    case 'peerstatechanged': return event.state;
+    case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;
+    case 'trackmuted': return String(event.muted);
+    case 'trackrefused': return event.sender.name;
+    case 'chatreceived': return event.text + event.at.toISOString();
+    case 'datareceived': return String(event.data.length);
+    case 'channelopened': return event.channel.label;
+    case 'signalinglost': return event.error.message;
+    case 'signalingrestored': return event.type;
+    case 'lagged': return String(event.dropped);
+    case 'closed': return event.error?.code ?? '';
+    default: {
+      const rest: never = event;
+      return rest;
+    }
+  }
+}
+
+function show(track: RemoteTrack, name: string): void {
+  const video = document.createElement('video');
+  video.srcObject = track.stream;
+  video.title = name;
+  // @ts-expect-error a name cannot be set
+  track.name = '';
+}

@@ -1,0 +1,43 @@
+package browser_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// typescript is the compiler that noom.d.ts is held to.
+const typescript = "typescript@5.9.3"
+
+// The types, as strict as they can be, over code that uses all of them.
+func TestTypes(t *testing.T) {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		without(t, "NO NPM: noom.d.ts is not checked; install Node 20 or later with npm")
+	}
+	tsc := func(args ...string) ([]byte, error) {
+		args = append([]string{"exec", "--yes", "--prefer-offline", "--package=" + typescript, "--", "tsc"}, args...)
+		return exec.CommandContext(t.Context(), npm, args...).CombinedOutput()
+	}
+	if out, err := tsc("--version"); err != nil {
+		without(t, fmt.Sprintf("NO TYPESCRIPT: noom.d.ts is not checked; npm could not fetch %s: %v\n%s", typescript, err, out))
+	}
+	out, err := tsc("--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess",
+		"--target", "es2022", "--lib", "es2022,dom,dom.iterable,dom.asynciterable", "--module", "nodenext",
+		"noom.d.ts", "test/usage.ts")
+	if err != nil {
+		t.Errorf("%v\n%s", err, strings.TrimSpace(string(out)))
+	}
+}
+
+// without skips a test for want of a tool, loudly; with NOOM_BROWSER=required it fails.
+func without(t *testing.T, message string) {
+	t.Helper()
+	if os.Getenv("NOOM_BROWSER") == "required" {
+		t.Fatal(message)
+	}
+	fmt.Fprintln(os.Stderr, message)
+	t.Skip(message)
+}
