@@ -5,34 +5,54 @@ import (
 	"time"
 )
 
-// origin is the clock that the tracks of one sender share.
+// origin is what the tracks of one sender have in common: its clock.
 type origin struct {
-	mu   sync.Mutex
-	zero time.Time // what it showed when the recording began; zero: not known yet
+	mu sync.Mutex
+	// What that clock showed when the recording began, by what arrived on each
+	// track: the longer packets are on their way, the earlier.
+	zeros map[*trackClock]time.Time
 }
 
-// since returns when in the recording a moment of the sender's clock was. The
-// first to ask, with a frame it takes to be at guess, decides where zero is.
-func (o *origin) since(at time.Time, guess time.Duration) time.Duration {
+// lead takes what a track says and returns by how much it arrives earlier than
+// the latest of them.
+func (o *origin) lead(c *trackClock, zero time.Time) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.zero.IsZero() {
-		o.zero = at.Add(-guess)
+	o.zeros[c] = zero
+	earliest := zero
+	for _, other := range o.zeros {
+		if other.Before(earliest) {
+			earliest = other
+		}
 	}
-	return at.Sub(o.zero)
+	return zero.Sub(earliest)
+}
+
+func (o *origin) forget(c *trackClock) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.zeros, c)
 }
 
 const (
 	// absurd is how far a frame's time may be from its arrival.
 	absurd = 15 * time.Second
+	// maxLead is the most by which a track waits for another.
+	maxLead = 3 * time.Second
+	// unseen is a difference between picture and sound that nobody notices.
+	unseen = 15 * time.Millisecond
 	// pause is a silence behind which a track may be moved at once.
 	pause = 500 * time.Millisecond
+	// reportsWeighed is over how many sender reports is averaged.
+	reportsWeighed = 8
 )
 
 // trackClock turns a track's RTP timestamps into times since the recording
-// began. It starts from when packets arrive, and moves to where the sender's
-// clock puts them as soon as that is known: by at most a twentieth of the time
-// that goes by, so that neither picture nor sound is seen to jump.
+// began. It starts from when packets arrive. Once the sender's clock tells how
+// much earlier they do so than those of its slowest track, they are moved back
+// by that, in one step: a frame that stands a little longer is not seen, and a
+// rate that changes would be. They are moved forward in a pause alone, so that
+// no two frames fall together.
 type trackClock struct {
 	from   *origin
 	sender SenderClock // nil: has none
@@ -43,7 +63,11 @@ type trackClock struct {
 	base     time.Duration // of ticks 0
 	ticks    int64         // of the latest timestamp
 	latest   uint32
-	shift    time.Duration // what the sender's clock adds
+
+	zero     time.Time // as in origin
+	reports  int       // that zero is averaged over
+	reported time.Time // the last of them
+	shift    time.Duration
 	last     time.Duration // result before
 }
 
@@ -59,37 +83,45 @@ func (c *trackClock) at(timestamp uint32, now time.Duration) time.Duration {
 	}
 	c.latest = timestamp
 	arrival := c.base + c.duration(c.ticks)
-	if d := arrival + c.shift - now; !c.anchored || d > absurd || d < -absurd {
-		c.anchored, c.base, c.ticks, c.shift = true, now, 0, 0
+	if d := arrival - now; !c.anchored || d > absurd || d < -absurd {
+		c.anchored, c.base, c.ticks, c.reports = true, now, 0, 0
+		c.from.forget(c)
 		arrival = now
 	}
-	if want, ok := c.wanted(timestamp, arrival); ok {
-		step := want - arrival - c.shift
-		if went := arrival + c.shift - c.last; went < pause && c.last > 0 {
-			limit := max(went, 0) / 20
-			step = max(-limit, min(step, limit))
-		}
-		c.shift += step
-	}
+	c.shift += c.step(c.lead(), arrival+c.shift-c.last)
 	c.last = max(c.last, arrival+c.shift, 0)
 	return c.last
 }
 
-// wanted returns where the sender's clock puts a frame that seems to be at arrival.
-func (c *trackClock) wanted(timestamp uint32, arrival time.Duration) (time.Duration, bool) {
+// step returns how far to move a track that should be moved by lead in all,
+// and has gone on by went since its last frame.
+func (c *trackClock) step(lead, went time.Duration) time.Duration {
+	if step := lead - c.shift; went > pause || step > unseen {
+		return step
+	}
+	return 0
+}
+
+// lead asks the sender's clock by how much this track is early.
+func (c *trackClock) lead() time.Duration {
 	if c.sender == nil {
-		return 0, false
+		return c.shift
 	}
-	at, reported, ok := c.sender.SenderTime(c.ssrc)
-	if !ok {
-		return 0, false
+	if at, timestamp, ok := c.sender.SenderTime(c.ssrc); ok && !at.Equal(c.reported) {
+		c.reported = at
+		zero := at.Add(-c.base - c.duration(c.ticks+int64(int32(timestamp-c.latest))))
+		if c.reports++; c.reports == 1 {
+			c.zero = zero
+		}
+		c.zero = c.zero.Add(zero.Sub(c.zero) / time.Duration(min(c.reports, reportsWeighed)))
 	}
-	at = at.Add(c.duration(int64(int32(timestamp - reported))))
-	want := c.from.since(at, arrival+c.shift)
-	if d := want - arrival; d > absurd || d < -absurd {
-		return 0, false
+	if c.reports == 0 {
+		return c.shift
 	}
-	return want, true
+	if lead := c.from.lead(c, c.zero); lead < maxLead {
+		return lead
+	}
+	return c.shift // no clock shows that
 }
 
 func (c *trackClock) duration(ticks int64) time.Duration {

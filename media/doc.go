@@ -64,7 +64,7 @@
 //
 // It takes VP8, VP9, AV1, H.264 and Opus. What one peer sends is put in sync by
 // the clock of that peer, as far as its tracks tell it ([SenderClock]), and by
-// when it arrived until then. Packets that are late or in disorder are waited
+// when it arrived until then: what comes early waits for what comes late. Packets that are late or in disorder are waited
 // for, up to 400 ms. Behind a loss the picture goes on with its next key frame,
 // which is asked for, so that whatever is in the file can be decoded. Mutes,
 // changes of size and swapped sources need nothing; a change of codec begins a

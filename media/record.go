@@ -145,7 +145,7 @@ func (r *Recording) Add(from Origin, t Track) {
 	defer r.mu.Unlock()
 	o := r.origins[from.ID()]
 	if o == nil {
-		o = &origin{}
+		o = &origin{zeros: make(map[*trackClock]time.Time)}
 		r.origins[from.ID()] = o
 	}
 	go r.read(o, cmp.Or(from.Name(), from.ID()), t)
@@ -195,12 +195,13 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 
 // read takes a track's packets to its end or the recording's.
 func (r *Recording) read(from *origin, who string, t Track) {
+	clock := &trackClock{from: from}
 	defer func() {
+		from.forget(clock)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.stills, t)
 	}()
-	clock := &trackClock{from: from}
 	clock.sender, _ = t.(SenderClock)
 	var a *assembler
 	for {

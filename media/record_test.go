@@ -295,8 +295,8 @@ func TestRecordOverLoss(t *testing.T) {
 		r := Record(t.Context(), f)
 		picture, sound := open(t, "testdata/vp8.ivf"), open(t, "testdata/opus.ogg")
 		camera, microphone := newWire(t, "camera", picture), newWire(t, "microphone", sound)
-		chance := rand.New(rand.NewPCG(1, 2))
 		worse := func(w *wire) func(p *rtp.Packet) bool {
+			chance := rand.New(rand.NewPCG(1, 2))
 			return func(p *rtp.Packet) bool {
 				if n := chance.IntN(100); n < 5 { // late
 					time.AfterFunc(70*time.Millisecond, func() { w.packets <- sent{p, time.Now()} })

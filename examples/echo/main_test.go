@@ -12,7 +12,7 @@ func TestEverythingComesBack(t *testing.T) {
 	stage := bottest.New(t)
 	stage.Start(run, "-name", "메아리")
 	pattern := media.TestPattern(nil)
-	defer pattern.Close()
+	defer func() { _ = pattern.Close() }()
 	room := stage.Join("지우", noom.LocalTrack{Name: "camera", Track: pattern})
 	track := bottest.Await(t, room, func(e noom.TrackAdded) bool { return e.Peer.Name() == "메아리" && e.Track.Name() == "camera" }).Track
 	for range 20 {
