@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 )
@@ -81,6 +82,51 @@ func FuzzOgg(f *testing.F) {
 		}
 		if from, how, err := readOgg(input{bytes.NewReader(b), nil}); err == nil {
 			playAll(t, from, how, maxOpus)
+		}
+	})
+}
+
+// FuzzRecord gives a recording what a hostile peer may send: the first byte
+// chooses the codec; each packet that follows has its length, then its flags
+// (marker, a gap before it, a new timestamp), then its payload.
+func FuzzRecord(f *testing.F) {
+	names := []string{"opus", "vp8", "vp9", "av1", "h264"}
+	for i := range names {
+		f.Add([]byte{byte(i), 9, 1, 0x10, 0x10, 0, 0, 0x9d, 1, 0x2a, 9, 1, 0x67, 1})
+	}
+	f.Add([]byte("\x04\x0a\x00\x67\x42\xe0\x1f\xda\x05\x07\xc4\x00\x00\x05\x00\x68\xce\x06\xe2\x04\x01\x65\x88\x84\x00"))
+	f.Add([]byte("\x04\x02\x00\x67\x42\x03\x00\x68\xce\x06\x04\x01\x65\x88\x84\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		first := &rtp.Packet{}
+		a := (*assembler)(nil).successor(first, "지우: camera", recordFormats[names[int(b[0])%len(names)]])
+		mux := newMatroska(&bytes.Buffer{})
+		var now time.Duration
+		for b = b[1:]; len(b) > 2; {
+			size := min(int(b[0]), len(b)-2)
+			p := &rtp.Packet{Payload: b[2 : 2+size]}
+			p.Marker = b[1]&1 != 0
+			first.SequenceNumber += 1 + uint16(b[1]>>1&1)
+			first.Timestamp += 3000 * uint32(b[1]>>2&1)
+			p.SequenceNumber, p.Timestamp = first.SequenceNumber, first.Timestamp
+			b = b[2+size:]
+			now += 20 * time.Millisecond
+			for _, u := range a.push(p, now) {
+				if a.stream.number == 0 && mux.add(a.stream, u.data) != nil {
+					return
+				}
+				if err := mux.write(picture{a.stream, now, u.key, u.data}); err != nil {
+					t.Fatal(err)
+				}
+				if u.key && a.stream.format.codec == "vp8" {
+					_, _ = decodeVP8(u.data)
+				}
+			}
+		}
+		if err := mux.close(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -96,10 +96,6 @@ func (m *matroska) add(s *stream, first []byte) error {
 
 // mkvEntry describes a track.
 func mkvEntry(s *stream, first []byte, n int) ([]byte, error) {
-	id, private, err := mkvCodec(s.format.codec, first)
-	if err != nil {
-		return nil, err
-	}
 	kind, details := uint64(2), [][]byte{
 		number(mkvSeekPreRoll, uint64(80*time.Millisecond)),
 		element(mkvAudio, float(mkvFrequency, 48000), number(mkvChannels, 2)),
@@ -110,6 +106,10 @@ func mkvEntry(s *stream, first []byte, n int) ([]byte, error) {
 			return nil, err
 		}
 		kind, details = 1, [][]byte{element(mkvVideo, number(mkvWidth, uint64(width)), number(mkvHeight, uint64(height)))}
+	}
+	id, private, err := mkvCodec(s.format.codec, first) // whose size is right
+	if err != nil {
+		return nil, err
 	}
 	parts := [][]byte{
 		number(mkvTrackNumber, uint64(n)), number(mkvTrackUID, uint64(n)), number(mkvTrackType, kind), number(mkvLacing, 0),
