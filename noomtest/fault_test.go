@@ -49,10 +49,12 @@ func arrivals(w *noomtest.World, kind signal.Type) (after []time.Duration) {
 		if l.Type != kind || l.InBand {
 			continue
 		}
-		if l.Kind == transcript.Sent {
+		switch l.Kind {
+		case transcript.Sent:
 			sent[fmt.Sprint(l.Self, l.Number, l.Seq)] = l.At
-		} else if l.Kind == transcript.Received {
+		case transcript.Received:
 			after = append(after, l.At-sent[fmt.Sprint(l.Peer, l.Number, l.Seq)])
+		default:
 		}
 	}
 	return after
