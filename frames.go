@@ -110,9 +110,11 @@ func (l *link) flush() {
 	if l.conn == nil {
 		return
 	}
-	l.sendTable()
-	for _, f := range l.ex.Flush() {
-		l.send(f)
+	if !l.broken { // else the next epoch makes all of it pointless
+		l.sendTable()
+		for _, f := range l.ex.Flush() {
+			l.send(f)
+		}
 	}
 	l.byHub = false
 	l.startFlowing()
