@@ -72,10 +72,17 @@ export class Tile {
   }
 }
 
+function playAll() {
+  for (const video of grid.querySelectorAll('video')) video.play().catch(() => {});
+}
+
 unlock.addEventListener('click', () => {
   unlock.hidden = true;
-  for (const video of grid.querySelectorAll('video')) video.play().catch(() => {});
+  playAll();
 });
+
+// Safari pauses pictures in the background and does not always go on.
+document.addEventListener('visibilitychange', () => document.hidden || playAll());
 
 // Tries every number of columns and takes the one with the largest tiles.
 function layOut() {
