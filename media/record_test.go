@@ -418,23 +418,43 @@ func (d *disk) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestRecordToFullDisk(t *testing.T) {
+// A full disk and a reader that has gone end the recording, and it says so.
+func TestRecordToWhatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := Record(t.Context(), &disk{20000})
-		s := TestPattern(nil)
-		w := newWire(t, "camera", s)
-		r.Add(who("a"), w)
-		if _, err := s.Bind(w); err != nil {
+		gone, pipe := io.Pipe()
+		if err := gone.Close(); err != nil {
 			t.Fatal(err)
 		}
-		<-r.Done()
-		if err := r.Close(); !errors.Is(err, errFullDisk) {
-			t.Errorf("full disk: %v", err)
+		for w, want := range map[io.Writer]error{&disk{20000}: errFullDisk, pipe: io.ErrClosedPipe} {
+			r := Record(t.Context(), w)
+			s := TestPattern(nil)
+			camera := newWire(t, "camera", s)
+			r.Add(who("a"), camera)
+			if _, err := s.Bind(camera); err != nil {
+				t.Fatal(err)
+			}
+			<-r.Done()
+			if err := r.Close(); !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			close(camera.packets)
 		}
-		if err := s.Close(); err != nil {
+	})
+}
+
+// A file that cannot be rewritten takes nobody who comes later.
+func TestRecordLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := Record(t.Context(), &bytes.Buffer{})
+		early, late := TestPattern(nil), TestPattern(nil)
+		play(t, r, 5*time.Second, map[*wire]*Source{newWire(t, "camera", early): early})
+		play(t, r, 5*time.Second, map[*wire]*Source{newWire(t, "screen", late): late})
+		if err := r.Close(); !errors.Is(err, ErrLate) || !strings.Contains(err.Error(), "지우: screen") {
 			t.Error(err)
 		}
-		close(w.packets)
 	})
 }
 
