@@ -70,9 +70,10 @@
 // changes of size and swapped sources need nothing; a change of codec begins a
 // further track.
 //
-// A recording holds at most what lies between two key frames' clusters (two
-// seconds, or 1 MiB), frames that wait for those of other tracks (half a second
-// of time or 16 MiB), and the latest key frame of each VP8 track for
+// A recording holds no more than one cluster of the file (two seconds, or
+// 1 MiB), frames that wait for those of other tracks (half a second of time, or
+// 16 MiB), per track the frame and up to 512 packets that are being put
+// together, and the latest key frame of each VP8 track for
 // [Recording.Still]. A disk that is too slow shows as loss; one that is full
 // ends the recording, and [Recording.Done] and [Recording.Err] tell. A program
 // that is killed leaves a file that plays up to the last few seconds.

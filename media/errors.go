@@ -26,7 +26,7 @@ func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
 // FileError says which file cannot be played, or not to its end, and why.
 type FileError struct {
-	Path string // as given to OpenIVF or OpenOgg; empty for NewIVF and NewOgg
+	Path string // as it was given; empty where a reader was
 	Err  error  // an error of the operating system, or one that wraps ErrEmpty, ErrForeign, …
 }
 
