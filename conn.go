@@ -107,7 +107,7 @@ func (l *link) listen(c *conn) {
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		in := newInbound(tr, c.pc.WriteRTCP)
 		l.room.background(func() { _ = in.run() })
-		l.room.background(func() { drainRTCP(receiver) })
+		l.room.background(func() { in.drainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()
 		post(func() { l.receiving(mid, in) })
 	})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +29,8 @@ type inbound struct {
 	tr        *webrtc.TrackRemote
 	writeRTCP func([]rtcp.Packet) error
 
-	track atomic.Pointer[remoteTrack]
+	track  atomic.Pointer[remoteTrack]
+	report atomic.Pointer[senderReport] // the latest
 }
 
 func newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound {
@@ -88,19 +88,13 @@ type senderReport struct {
 	timestamp uint32
 }
 
-// reports holds the latest sender report by *webrtc.TrackRemote, for as long as
-// somebody drains the receiver's RTCP: that one knows the receiver, and who
-// wants the report knows its track.
-var reports sync.Map
-
 // drainRTCP reads, for r's interceptors work only while somebody does, and
 // keeps the latest sender report.
-func drainRTCP(r *webrtc.RTPReceiver) {
+func (in *inbound) drainRTCP(r *webrtc.RTPReceiver) {
 	buf := make([]byte, receiveMTU)
 	for {
 		n, _, err := r.Read(buf)
 		if err != nil {
-			reports.Delete(r.Track())
 			return
 		}
 		packets, err := rtcp.Unmarshal(buf[:n])
@@ -109,7 +103,7 @@ func drainRTCP(r *webrtc.RTPReceiver) {
 		}
 		for _, p := range packets {
 			if sr, ok := p.(*rtcp.SenderReport); ok {
-				reports.Store(r.Track(), &senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})
+				in.report.Store(&senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})
 			}
 		}
 	}

@@ -103,7 +103,7 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 		in := newInbound(tr, r.in.WriteRTCP)
 		track := newRemoteTrack(randomID(), "카메라", tr.Kind(), false)
 		in.assign(track)
-		go drainRTCP(receiver)
+		go in.drainRTCP(receiver)
 		go func() {
 			_ = in.run()
 			track.close()

@@ -146,11 +146,17 @@ func (t *remoteTrack) RequestKeyframe() error {
 }
 
 func (t *remoteTrack) SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool) {
-	report, ok := reports.Load(t.Track())
-	if !ok || report.(*senderReport).ssrc != ssrc {
+	t.mu.Lock()
+	in := t.in
+	t.mu.Unlock()
+	if in == nil {
 		return time.Time{}, 0, false
 	}
-	return report.(*senderReport).at, report.(*senderReport).timestamp, true
+	report := in.report.Load()
+	if report == nil || report.ssrc != ssrc {
+		return time.Time{}, 0, false
+	}
+	return report.at, report.timestamp, true
 }
 
 func (t *remoteTrack) Track() *webrtc.TrackRemote {
