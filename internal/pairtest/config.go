@@ -56,7 +56,8 @@ type Config struct {
 	Most    int8 // of bounded events in all; 0 is no limit
 	Alone   bool // bounded events happen to A only
 	Wild    bool // the hub loses and repeats without bound
-	Reorder int  // how many frames a frame may overtake at the hub; above 0, notices too
+	Reorder int  // how many frames a frame may overtake at the hub
+	Jumbled bool // the hub's notices and frames overtake each other, as no hub should let them
 	Cap     int  // frames in flight in one direction of a path; what comes on top is lost
 	Lazy    bool // timers to send again are longer than any delay, and bare acks take no time
 	SlowICE bool // ICE starts some time after it could, not at once

@@ -75,7 +75,7 @@ func (w *World) deliveries(to []Event, i int) []Event {
 	first := len(w.hub[i]) // of the frames that a notice is ahead of
 	if len(e.notices) > 0 {
 		first = int(e.notices[0].behind)
-		if first == 0 || w.cfg.Reorder > 0 {
+		if first == 0 || w.cfg.Jumbled {
 			to = append(to, Event{Kind: Hear, At: at})
 		}
 	}
@@ -83,7 +83,7 @@ func (w *World) deliveries(to []Event, i int) []Event {
 		if w.cfg.Wild || w.may(i, Lose) {
 			to = append(to, Event{Lose, at, uint8(k)})
 		}
-		if k > w.cfg.Reorder || w.cfg.Reorder == 0 && k >= first {
+		if k > w.cfg.Reorder || !w.cfg.Jumbled && k >= first {
 			continue
 		}
 		to = append(to, Event{Receive, at, uint8(k)})
@@ -296,8 +296,8 @@ func (w *World) purge() {
 		for len(w.inBand[i]) > 0 && !w.carries(i, e.session, w.inBand[i][0].from, w.inBand[i][0].Epoch) {
 			w.inBand[i] = without(w.inBand[i], 0)
 		}
-		if w.script != nil {
-			continue // a reader wants to see them dropped
+		if w.keep {
+			continue
 		}
 		x := w.x[i]
 		mute := func(f frame) bool {

@@ -16,7 +16,7 @@ var broken = []struct {
 	{HandOver, "the hand-over", Config{Lazy: true, Cap: 2, Bounds: Bounds{Wish: 1}}},
 	{GrantTurn, "the grant", Config{Lazy: true, Cap: 2, Bounds: Bounds{Wish: 1}}},
 	{EpochCheck, "the epoch check", Config{Lazy: true, Cap: 3, Bounds: Bounds{Fail: 1}}},
-	{SessionCheck, "the session check", Config{Lazy: true, Cap: 3, Reorder: 1, Bounds: Bounds{Reborn: 1}}},
+	{SessionCheck, "the session check", Config{Lazy: true, Cap: 3, Reorder: 1, Jumbled: true, Bounds: Bounds{Reborn: 1}}},
 	{Suppression, "the suppression of repeated frames", Config{Lazy: true, Cap: 2, Bounds: Bounds{Repeat: 1}}},
 	{Order, "the order of frames", Config{Lazy: true, Cap: 2, Reorder: 1, Tracks: 1}},
 	{AnswerID, "the answer's offer id", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Rogue: 1, Wish: 1}}},
@@ -58,7 +58,7 @@ func TestHubOrder(t *testing.T) {
 	if r := Search(&cfg, 10_000); r.Violation != nil {
 		t.Fatalf("by a hub that keeps the order: %v, after\n%s", r.Violation, r.Transcript)
 	}
-	cfg.Reorder = 1
+	cfg.Reorder, cfg.Jumbled = 1, true
 	r := Search(&cfg, 100_000)
 	if r.Violation == nil {
 		t.Fatalf("nothing found in %d states", r.States)

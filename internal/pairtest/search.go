@@ -95,7 +95,8 @@ func (s *search) fair(w *World) error {
 	}
 	way := []key{id}
 	c := w.clone()
-	err := c.settle(func() bool {
+	fair := settling{World: c}
+	_, err := fair.run(func() bool {
 		id := s.key(c)
 		if _, ok := s.rests[id]; ok {
 			return true
@@ -121,13 +122,13 @@ func (s *search) violated(r Result, err error, at int32, last *Event) Result {
 	if !settle {
 		events = append(events, *last)
 	}
-	r.Violation, r.Transcript = err, Transcript(s.cfg, events, settle)
+	r.Violation, r.Transcript = err, transcript(s.cfg, events, settle, false)
 	return r
 }
 
-// Transcript plays events and returns what a reader needs to follow them. With
+// transcript plays events and returns what a reader needs to follow them. With
 // settle, the world then comes to rest as well as it can.
-func Transcript(cfg *Config, events []Event, settle bool) string {
+func transcript(cfg *Config, events []Event, settle, reverse bool) string {
 	var b strings.Builder
 	room := math.MaxInt
 	w := New(cfg)
@@ -142,7 +143,8 @@ func Transcript(cfg *Config, events []Event, settle bool) string {
 	if settle {
 		w.tell("and then, with nothing new:")
 		room = maxLines
-		if err := w.Settle(); err != nil && w.err == nil {
+		s := settling{World: w, reverse: reverse}
+		if _, err := s.run(nil); err != nil && w.err == nil {
 			fmt.Fprintln(&b, "!!", err)
 		}
 	}

@@ -32,7 +32,7 @@ var models = []Config{
 	{Name: "rebuilds by both with wishes", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Fail: 1, Wish: 1}},
 	{Name: "a restart stuck at a dead hub", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Restart: 1, Fail: 1}},
 	{Name: "candidates over restarts by both", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Gather: 1, Restart: 1}},
-	{Name: "rebirths behind a hub that reorders", Tracks: 1, Cap: 2, Lazy: true, Reorder: 1, Bounds: Bounds{Reborn: 1}},
+	{Name: "rebirths behind a hub without order", Tracks: 1, Cap: 2, Lazy: true, Reorder: 1, Jumbled: true, Bounds: Bounds{Reborn: 1}},
 	{Name: "mute and publish", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Mute: 1}},
 	{Name: "slow ICE", Tracks: 1, Cap: 2, Lazy: true, SlowICE: true, Bounds: Bounds{Wish: 1}},
 	{Name: "an end that repeats itself", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Rogue: 1}},

@@ -16,35 +16,39 @@ const maxSettle = 400
 
 // Settle lets the world go on without any new accident or wish until it is at
 // rest, and returns what is wrong then.
-func (w *World) Settle() error { return w.settle(func() bool { return false }) }
-
-// settle is Settle, which known can end when it recognises the state.
-func (w *World) settle(known func() bool) error {
-	s := settling{World: w}
-	for range maxSettle {
-		if w.err != nil {
-			return w.err
-		}
-		ev, ok := s.next()
-		if !ok {
-			return w.resting()
-		}
-		w.Do(ev)
-		s.done(ev)
-		if known() {
-			return nil
-		}
-	}
-	return fmt.Errorf("no rest after %d events; last: %w", maxSettle, w.resting())
+func (w *World) Settle() error {
+	_, err := (&settling{World: w}).run(nil)
+	return err
 }
 
 // settling is a World on its way to rest.
 type settling struct {
 	*World
-	resent  [2]bool // and nothing was acknowledged since
-	acked   [2]int64
-	events  []Event
-	reverse bool // B before A
+	resent   [2]bool // and nothing was acknowledged since
+	acked    [2]int64
+	events   []Event
+	reverse  bool // B before A
+	timeouts int
+}
+
+// run goes on until rest or, if known is not nil, until that recognises the
+// state, and returns the number of events.
+func (s *settling) run(known func() bool) (n int, err error) {
+	for ; n < maxSettle; n++ {
+		if s.err != nil {
+			return n, s.err
+		}
+		ev, ok := s.next()
+		if !ok {
+			return n, s.resting()
+		}
+		s.Do(ev)
+		s.done(ev)
+		if known != nil && known() {
+			return n, nil
+		}
+	}
+	return n, fmt.Errorf("no rest after %d events; last: %w", maxSettle, s.resting())
 }
 
 // next chooses what happens next; ok is false at rest and when nothing can.
@@ -53,18 +57,28 @@ func (s *settling) next() (ev Event, ok bool) {
 	if s.reverse {
 		slices.Reverse(s.events)
 	}
-	for _, k := range urgency {
-		for _, ev := range s.events {
-			if ev.Kind == k && ev.Frame == 0 && (k != Resend || !s.resent[ev.At]) {
-				return ev, true
-			}
-		}
+	s.events = slices.DeleteFunc(s.events, func(ev Event) bool { return ev.Kind == Resend && s.resent[ev.At] })
+	if ev, ok = first(s.events, urgency); ok {
+		return ev, true
 	}
 	// What nobody does anything about, the connect timeout ends.
-	for i := range s.ends {
-		l := &s.ends[i].link
-		if l.known && !l.broken && !l.conn.up && s.resting() != nil {
+	for range s.ends {
+		s.timeouts++
+		i := s.timeouts % 2
+		if l := &s.ends[i].link; l.known && !l.broken && !l.conn.up && s.resting() != nil {
 			return Event{Kind: Fail, At: uint8(i)}, true
+		}
+	}
+	return ev, false
+}
+
+// first returns the first event of the first kind that there is one of.
+func first(events []Event, kinds []Kind) (ev Event, ok bool) {
+	for _, k := range kinds {
+		for _, ev := range events {
+			if ev.Kind == k && ev.Frame == 0 {
+				return ev, true
+			}
 		}
 	}
 	return ev, false

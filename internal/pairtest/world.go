@@ -149,6 +149,7 @@ type World struct {
 	err    error
 	marks  Mark
 	script func(string) // told what happens, if not nil
+	keep   bool         // frames that nobody will act on: a reader wants to see them dropped
 	watch  *Observer
 }
 
