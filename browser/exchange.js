@@ -39,6 +39,28 @@ export class Exchange {
     this.#self = self;
   }
 
+  /** All it knows, as plain data: what Go writes its tables of transitions with. */
+  get state() {
+    return {
+      epoch: this.#epoch, acked: this.#acked, sent: this.#sent, got: this.#got, owesAck: this.#owesAck,
+      queue: this.#queue.map(({ message, ...rest }) => ({ ...message, ...rest })),
+      early: [...this.#early].sort(([a], [b]) => a - b).map(([seq, message]) => ({ ...message, seq })),
+    };
+  }
+
+  /** The exchange that knows a state; what the state leaves out is false, 0 or empty. */
+  static restore(self, { epoch, acked = 0, sent = 0, queue = [], got = 0, early = [], owesAck = false }) {
+    const x = new Exchange(self);
+    x.#epoch = epoch;
+    x.#acked = acked;
+    x.#sent = sent;
+    x.#queue = queue.map(({ due = false, tries = 0, wait = 0, ...message }) => ({ message, due, tries, wait }));
+    x.#got = got;
+    x.#early = new Map(early.map(({ seq, ...message }) => [seq, message]));
+    x.#owesAck = owesAck;
+    return x;
+  }
+
   /** The current epoch; its number is 0 before the first. */
   get epoch() { return this.#epoch; }
 

@@ -30,6 +30,26 @@ export class Machine {
     this.#turn = begun;
   }
 
+  /** All it knows, as plain data: what Go writes its tables of transitions with. */
+  get state() {
+    return {
+      turn: this.#turn, asked: this.#asked, need: this.#need, restart: this.#restart,
+      local: this.#local, open: this.#open, remote: this.#remote,
+    };
+  }
+
+  /** The machine that knows a state; what the state leaves out is false or 0. */
+  static restore({ turn = false, asked = false, need = false, restart = false, local = 0, open = false, remote = 0 }) {
+    const m = new Machine({ begun: turn });
+    m.#asked = asked;
+    m.#need = need;
+    m.#restart = restart;
+    m.#local = local;
+    m.#open = open;
+    m.#remote = remote;
+    return m;
+  }
+
   /** Whether this end may offer. */
   get turn() { return this.#turn; }
 
