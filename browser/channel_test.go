@@ -90,18 +90,19 @@ func TestChannelWithGo(t *testing.T) {
 	if theirs.Label() != "from the page" {
 		t.Errorf("the label is %q", theirs.Label())
 	}
+	var data []byte
 	for i := range 200 {
-		data, err := theirs.Receive(t.Context())
+		data, err = theirs.Receive(t.Context())
 		if err != nil || len(data) != 10_000 || data[9_999] != byte(i) {
 			t.Fatalf("message %d: %d bytes, %v", i, len(data), err)
 		}
 	}
-	if err := theirs.Send(t.Context(), []byte("받았다")); err != nil {
+	if err = theirs.Send(t.Context(), []byte("받았다")); err != nil {
 		t.Fatal(err)
 	}
 	tab.Wait("the answer", `ours.receive().then((b) => new TextDecoder().decode(b) === '받았다')`)
 	tab.Do(`ours.close()`)
-	if _, err := theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
+	if _, err = theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("the page closed: %v, want io.EOF", err)
 	}
 
@@ -117,7 +118,7 @@ func TestChannelWithGo(t *testing.T) {
 	}
 	tab.Wait("all of it", `(async () => { window.n ??= 0; while (n < 50) { await go.receive(); n++; } return true; })()`)
 	tab.Do(`go.send('')`)
-	if data, err := mine.Receive(t.Context()); err != nil || len(data) != 0 {
+	if data, err = mine.Receive(t.Context()); err != nil || len(data) != 0 {
 		t.Errorf("an empty message: %q, %v", data, err)
 	}
 	if err := mine.Close(); err != nil {

@@ -112,6 +112,10 @@ func newLab(t *testing.T) *lab {
 		l.mu.Lock()
 		h := l.hub
 		l.mu.Unlock()
+		if h == nil {
+			http.Error(w, "no hub", http.StatusServiceUnavailable)
+			return
+		}
 		ws.Handler(h, nil).ServeHTTP(w, r)
 	})
 	l.Server = httptest.NewUnstartedServer(mux)
@@ -144,6 +148,14 @@ func (l *lab) cut() {
 func (l *lab) replaceHub() {
 	l.mu.Lock()
 	l.hub = hub.New(nil)
+	l.mu.Unlock()
+	l.cut()
+}
+
+// killHub leaves nothing in the place of the hub, until replaceHub.
+func (l *lab) killHub() {
+	l.mu.Lock()
+	l.hub = nil
 	l.mu.Unlock()
 	l.cut()
 }

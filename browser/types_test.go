@@ -21,10 +21,11 @@ func TestTypes(t *testing.T) {
 		args = append([]string{"exec", "--yes", "--prefer-offline", "--package=" + typescript, "--", "tsc"}, args...)
 		return exec.CommandContext(t.Context(), npm, args...).CombinedOutput()
 	}
-	if out, err := tsc("--version"); err != nil {
+	out, err := tsc("--version")
+	if err != nil {
 		without(t, fmt.Sprintf("NO TYPESCRIPT: noom.d.ts is not checked; npm could not fetch %s: %v\n%s", typescript, err, out))
 	}
-	out, err := tsc("--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess",
+	out, err = tsc("--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess",
 		"--target", "es2022", "--lib", "es2022,dom,dom.iterable,dom.asynciterable", "--module", "nodenext",
 		"noom.d.ts", "test/usage.ts")
 	if err != nil {

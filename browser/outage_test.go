@@ -1,0 +1,94 @@
+package browser_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"noom"
+	"noom/internal/browsertest"
+	"noom/media"
+	"noom/transport/ws"
+)
+
+// The hub dies under a call of two tabs and a Go member, is away for three
+// seconds and comes back empty: no picture stops, nobody leaves, and what is
+// said and published then arrives.
+func TestHubRestarted(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	tabs := []*browsertest.Tab{l.open(b, ""), l.open(b, "")}
+	for i, tab := range tabs {
+		tab.Allow("WebSocket connection") // that it is refused is the point
+		tab.Do([]string{`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`, `enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`}[i])
+	}
+	pattern := media.TestPattern(nil)
+	defer func() { _ = pattern.Close() }() // nothing to lose
+	g, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{
+		Name: "고퍼", Tracks: []noom.LocalTrack{{Name: "camera", Track: pattern}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = g.Leave(context.Background()) }() // the test is over
+	for _, tab := range tabs {
+		tab.Wait("both others", `room.peers.length === 2 && room.peers.every((p) => p.state === 'connected' && p.tracks[0]?.track)`)
+		tab.Do(`{
+			window.videos = room.peers.map((p) => Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: p.tracks[0].stream }));
+			document.body.append(...videos);
+		}`)
+		tab.Wait("moving pictures", `videos.every((v) => v.currentTime > 0.5)`)
+		tab.Do(`{
+			window.stall = 0; // the longest that one of them stood still, ms
+			const shown = (v) => v.currentTime > 0 && v.getVideoPlaybackQuality().totalVideoFrames;
+			const since = videos.map((v) => ({ at: shown(v), from: performance.now() }));
+			setInterval(() => videos.forEach((v, i) => {
+				const now = performance.now();
+				stall = Math.max(stall, now - since[i].from);
+				if (shown(v) !== since[i].at) since[i] = { at: shown(v), from: now };
+			}), 50);
+		}`)
+	}
+	l.killHub()
+	for _, tab := range tabs {
+		tab.Wait("the loss", `happened('signalinglost') === 1`)
+	}
+	<-time.After(3 * time.Second)
+	l.replaceHub()
+	for _, tab := range tabs {
+		tab.Wait("the way back", `happened('signalingrestored') === 1`)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	follow(ctx, t, g, func(e noom.Event) bool { _, ok := e.(noom.SignalingRestored); return ok })
+	tabs[0].Do(`room.chat('다시 만났네'); room.publish(tone())`)
+	tabs[1].Wait("what was said and published", `happened('chatreceived', (e) => e.text === '다시 만났네') === 1 && room.peers.some((p) => p.tracks.length === 2)`)
+	follow(ctx, t, g, func(e noom.Event) bool {
+		chat, ok := e.(noom.ChatReceived)
+		return ok && chat.Text == "다시 만났네"
+	})
+	for _, tab := range tabs {
+		if n := browsertest.Eval[int](tab, `happened('peerleft') + happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 {
+			t.Errorf("%d times somebody left or failed", n)
+		}
+		stall := browsertest.Eval[float64](tab, `stall`)
+		t.Logf("no picture stood still for longer than %.0f ms", stall)
+		if stall > 2000 {
+			t.Errorf("a picture stood still for %.0f ms", stall)
+		}
+	}
+}
+
+// follow takes events of room until one fits.
+func follow(ctx context.Context, t *testing.T, room noom.Room, fits func(noom.Event) bool) {
+	t.Helper()
+	for {
+		event, err := room.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fits(event) {
+			return
+		}
+	}
+}
