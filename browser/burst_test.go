@@ -16,7 +16,7 @@ import (
 	"noom/transport/ws"
 )
 
-var long = flag.Bool("long", false, "run the long forms of the burst tests: some ten minutes")
+var long = flag.Bool("long", false, "run the long forms of the burst tests: some five minutes")
 
 // A page and a Go member add kinds at the same time, in every order: pion and
 // Chromium number header extensions differently, and a clash would show as a

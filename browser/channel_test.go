@@ -112,7 +112,7 @@ func TestChannelWithGo(t *testing.T) {
 	}
 	tab.Wait("Go's channel", `(window.go = log.find((e) => e.type === 'channelopened')?.channel)?.label === '고에서'`)
 	for i := range 50 {
-		if err := mine.Send(t.Context(), fmt.Append(nil, i)); err != nil {
+		if err = mine.Send(t.Context(), fmt.Append(nil, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
