@@ -135,6 +135,9 @@ func (l *link) offer(id int64, restart bool) error {
 // answer applies the incoming offer and answers it.
 func (l *link) answer() error {
 	in := l.incoming
+	if known := l.conn.remote.ufrag; known != "" && known != in.parsed.ufrag {
+		l.pending = nil // the peer restarts ICE, and our generation ends with its
+	}
 	if err := l.setRemote(webrtc.SDPTypeOffer, in); err != nil {
 		return err
 	}

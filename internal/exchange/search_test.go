@@ -43,20 +43,39 @@ func (w *world) clone() *world {
 }
 
 func (w *world) key() string {
-	var b strings.Builder
-	for i := range 2 {
-		x := w.ends[i].x
-		fmt.Fprintf(&b, "%v %d %d %d %v %v|", x.epoch, x.acked, x.sent, x.got, x.owesAck, w.ends[i].delivered)
-		for _, o := range x.queue {
-			fmt.Fprintf(&b, "%s%v%d,", o.Type, o.Due, min(o.Tries, 1))
-		}
-		fmt.Fprintf(&b, "|%v|", x.early)
-		for _, f := range w.toward[i] {
-			fmt.Fprintf(&b, "%v%d.%d;", f.Epoch, f.Seq, f.Ack)
+	b := make([]byte, 0, 128)
+	message := func(m Message) { b = append(append(b, byte(len(m.Type))), m.Type...) }
+	flag := func(v bool) {
+		if v {
+			b = append(b, 1)
+		} else {
+			b = append(b, 0)
 		}
 	}
-	fmt.Fprint(&b, w.begun)
-	return b.String()
+	epoch := func(e Epoch) { b = append(append(b, byte(e.Number), byte(len(e.By))), e.By...) }
+	for i := range 2 {
+		x := w.ends[i].x
+		epoch(x.epoch)
+		b = append(b, byte(x.acked), byte(x.sent), byte(x.got), byte(len(w.ends[i].delivered)), byte(w.ends[i].sent), byte(len(x.queue)))
+		flag(x.owesAck)
+		for _, o := range x.queue {
+			message(o.Message)
+			flag(o.Due)
+			flag(o.Tries > 0)
+		}
+		b = append(b, byte(len(x.early)))
+		for _, seq := range slices.Sorted(maps.Keys(x.early)) {
+			b = append(b, byte(seq))
+			message(x.early[seq])
+		}
+		b = append(b, byte(len(w.toward[i])))
+		for _, f := range w.toward[i] {
+			epoch(f.Epoch)
+			b = append(b, byte(f.Seq), byte(f.Ack))
+			message(f.Message)
+		}
+	}
+	return string(append(b, byte(w.begun)))
 }
 
 func (w *world) flush(i int) {
@@ -106,10 +125,12 @@ func (w *world) receive(i int, f Frame) error {
 
 // fair lets everything through and checks that all arrives.
 func (w *world) fair() error {
-	for range 40 {
+	for quiet, rounds := false, 0; !quiet && rounds < 40; rounds++ {
+		quiet = !w.ends[0].x.Pending() && !w.ends[1].x.Pending()
 		for i := range 2 {
 			w.ends[i].x.Tick()
 			for _, f := range w.ends[i].x.Flush() {
+				quiet = false
 				if err := w.receive(1-i, f); err != nil {
 					return err
 				}
@@ -128,40 +149,56 @@ func (w *world) fair() error {
 	return nil
 }
 
-func (w *world) next(try func(what string, w *world, err error)) {
+// step is how a state was reached from another.
+type step struct {
+	from  string
+	at    int
+	what  string
+	frame Frame
+}
+
+func (s step) String() string {
+	text := fmt.Sprintf("%c %s", 'A'+s.at, s.what)
+	if s.frame.Epoch.Number > 0 {
+		text += fmt.Sprintf(" %s %v %d ack %d", s.frame.Type, s.frame.Epoch, s.frame.Seq, s.frame.Ack)
+	}
+	return text
+}
+
+// next calls try with every state one step away.
+func (w *world) next(try func(st step, w *world, err error)) {
 	for i := range 2 {
 		if e := w.ends[i]; e.x.Epoch().Number > 0 && e.sent < w.messages {
 			c := w.clone()
 			c.send(i)
 			c.flush(i)
-			try(fmt.Sprintf("%c sends", 'A'+i), c, nil)
+			try(step{at: i, what: "sends"}, c, nil)
 		}
 		if w.begun < w.begins {
 			c := w.clone()
 			c.begun++
 			c.begin(i)
 			c.flush(i)
-			try(fmt.Sprintf("%c begins an epoch", 'A'+i), c, nil)
+			try(step{at: i, what: "begins an epoch"}, c, nil)
 		}
 		if w.ends[i].x.Pending() {
 			c := w.clone()
 			c.ends[i].x.Resend()
 			c.flush(i)
-			try(fmt.Sprintf("%c sends again", 'A'+i), c, nil)
+			try(step{at: i, what: "sends again"}, c, nil)
 		}
 		for k, f := range w.toward[i] {
-			name := fmt.Sprintf("%s %v %d ack %d", f.Type, f.Epoch, f.Seq, f.Ack)
 			lost := w.clone()
 			lost.toward[i] = slices.Delete(lost.toward[i], k, k+1)
-			try("lost: "+name, lost, nil)
+			try(step{at: i, what: "never gets", frame: f}, lost, nil)
 			c := lost.clone()
 			err := c.receive(i, f)
 			c.flush(i)
-			try(fmt.Sprintf("%c gets %s", 'A'+i, name), c, err)
+			try(step{at: i, what: "gets", frame: f}, c, err)
 			c = w.clone() // and it stays, to come again
 			err = c.receive(i, f)
 			c.flush(i)
-			try(fmt.Sprintf("%c gets, not for the last time, %s", 'A'+i, name), c, err)
+			try(step{at: i, what: "gets, not for the last time,", frame: f}, c, err)
 		}
 	}
 }
@@ -177,12 +214,11 @@ func TestSearch(t *testing.T) {
 
 func search(t *testing.T, b bounds) {
 	start := &world{bounds: b, ends: [2]endState{{x: New("a")}, {x: New("b")}}}
-	type step struct{ from, what string }
 	seen := map[string]step{start.key(): {}}
 	transcript := func(k string) string {
 		var lines []string
 		for k != start.key() {
-			lines = append(lines, "  "+seen[k].what)
+			lines = append(lines, "  "+seen[k].String())
 			k = seen[k].from
 		}
 		slices.Reverse(lines)
@@ -196,13 +232,14 @@ func search(t *testing.T, b bounds) {
 		if err := w.clone().fair(); err != nil {
 			t.Fatalf("%v, after\n%s", err, transcript(key))
 		}
-		w.next(func(what string, n *world, err error) {
+		w.next(func(st step, n *world, err error) {
 			if err != nil {
-				t.Fatalf("%v, after\n%s\n  %s", err, transcript(key), what)
+				t.Fatalf("%v, after\n%s\n  %s", err, transcript(key), st)
 			}
 			k := n.key()
 			if _, ok := seen[k]; !ok {
-				seen[k] = step{key, what}
+				st.from = key
+				seen[k] = st
 				queue = append(queue, n)
 			}
 		})

@@ -17,13 +17,13 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew"
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
 type transition struct {
-	State   state    `json:"state"`
+	State   machine  `json:"state"`
 	Input   input    `json:"input"`
 	Actions []action `json:"actions"`
-	Next    state    `json:"next"`
+	Next    machine  `json:"next"`
 }
 
-type state struct {
+type machine struct {
 	Turn    bool  `json:"turn,omitempty"`
 	Asked   bool  `json:"asked,omitempty"`
 	Need    bool  `json:"need,omitempty"`
@@ -53,10 +53,10 @@ var kinds = map[negotiate.Kind]string{
 // maxCount is how far the table counts offers.
 const maxCount = 2
 
-func (s state) within() bool { return s.Local <= maxCount && s.Remote <= maxCount }
+func (s machine) within() bool { return s.Local <= maxCount && s.Remote <= maxCount }
 
-// row lets a machine in a state take an input.
-func row(s state, in input) transition {
+// row lets a machine that knows s take an input.
+func row(s machine, in input) transition {
 	m := negotiate.Restore(negotiate.State(s))
 	var actions []negotiate.Action
 	switch in.Call {
@@ -73,7 +73,7 @@ func row(s state, in input) transition {
 	case "granted":
 		actions = m.Granted()
 	}
-	return transition{s, in, actionsOf(actions), state(m.State())}
+	return transition{s, in, actionsOf(actions), machine(m.State())}
 }
 
 func actionsOf(actions []negotiate.Action) []action {
@@ -84,9 +84,9 @@ func actionsOf(actions []negotiate.Action) []action {
 	return out
 }
 
-// inputs are all that matter in a state, those of an end that breaks the rules
+// inputs are all that matter to a machine, those of an end that breaks the rules
 // included.
-func (s state) inputs() []input {
+func (s machine) inputs() []input {
 	return []input{
 		{Call: "need"},
 		{Call: "restart"},
@@ -106,8 +106,8 @@ func (s state) inputs() []input {
 func table() []transition {
 	var rows []transition
 	begun := negotiate.Begin()
-	queue := []state{{}, state(begun.State())}
-	seen := map[state]bool{queue[0]: true, queue[1]: true}
+	queue := []machine{{}, machine(begun.State())}
+	seen := map[machine]bool{queue[0]: true, queue[1]: true}
 	for len(queue) > 0 {
 		s := queue[0]
 		queue = queue[1:]
@@ -158,7 +158,7 @@ func TestTable(t *testing.T) {
 // machines do has a row.
 func TestTableIsWhole(t *testing.T) {
 	type key struct {
-		state
+		machine
 		input
 	}
 	rows := make(map[key]bool)
@@ -168,7 +168,7 @@ func TestTableIsWhole(t *testing.T) {
 	checked := make(map[key]bool)
 	watch := &pairtest.Observer{
 		Turn: func(before negotiate.State, in pairtest.TurnInput, _ []negotiate.Action, _ negotiate.State) {
-			k := key{state(before), input(in)}
+			k := key{machine(before), input(in)}
 			if k.within() && !checked[k] {
 				checked[k] = true
 				if !rows[k] {

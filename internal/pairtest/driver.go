@@ -232,6 +232,7 @@ func (w *World) handle(i int, m exchange.Message) bool {
 		}
 		return w.act(i, w.turn(i, TurnInput{Call: "asked"}, (*negotiate.Machine).Asked), nil)
 	case grant:
+		l.conn.asked = false
 		return w.act(i, w.turn(i, TurnInput{Call: "granted"}, (*negotiate.Machine).Granted), nil)
 	case candidates:
 		w.addCandidates(i, decode(m.Body))
@@ -301,6 +302,11 @@ func (w *World) act(i int, actions []negotiate.Action, in *body) bool {
 		case negotiate.Apply:
 			w.apply(i, in)
 		case negotiate.Ask:
+			c := &w.ends[i].link.conn
+			if c.asked {
+				w.fail("%s asks again", letter(i))
+			}
+			c.asked = true
 			if !w.breaks(Ask) {
 				w.queue(i, ask, nil, false)
 			}
@@ -377,6 +383,7 @@ func (w *World) answer(i int, in *body) {
 			c.pending = nil
 		}
 	}
+	c.asked = false
 	w.setRemote(i, SetRemoteOffer, in)
 	w.pc(i, CreateAnswer)
 	w.pc(i, SetLocalAnswer)

@@ -83,7 +83,7 @@ func (e *encoder) link(i int) {
 	t := l.turn.State()
 	e.bits(l.known, l.asleep, l.lost, l.broken, l.wasUp, l.tableDirty)
 	e.bits(t.Turn, t.Asked, t.Need, t.Restart, t.Open, c.open, c.started, c.up)
-	e.bits(c.stuck)
+	e.bits(c.asked, c.stuck)
 	own, other := e.bases[i], e.bases[1-i]
 	e.bytes(l.session, l.waiting, l.heardMutes, l.heardTracks,
 		int8(t.Local-own.offers), int8(t.Remote-other.offers),

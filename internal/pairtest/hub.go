@@ -115,6 +115,7 @@ func (w *World) drop(i int) {
 	l := &w.ends[i].link
 	w.dropConn(i)
 	l.asleep, l.known, l.wasUp = true, false, false
+	l.heardTracks, l.heardMutes = 0, 0
 	w.tell("  %s drops %s", letter(i), letter(1-i))
 	w.reach(Slept)
 }

@@ -140,6 +140,8 @@ func (w *World) restingEnd(i int) error {
 		return fmt.Errorf("is not connected")
 	case w.x[i].Pending() || len(l.inbox) > 0:
 		return fmt.Errorf("has something to send or to act on")
+	case len(w.x[i].State().Early) > 0:
+		return fmt.Errorf("keeps frames that it will never act on")
 	case other.link.conn.received != e.tracks || other.link.heardTracks != e.tracks:
 		return fmt.Errorf("publishes %d tracks, %s received %d and heard of %d",
 			e.tracks, letter(1-i), other.link.conn.received, other.link.heardTracks)

@@ -65,6 +65,7 @@ type conn struct {
 	agreed      int8 // and whose section was answered
 	received    int8 // of the other's
 	pending     []name
+	asked       bool // and the turn has not come since
 	stuck       bool // for marks: an offer for the hub only met no hub
 }
 
