@@ -47,7 +47,11 @@ func newTestCamera(t *testing.T) *webrtc.TrackLocalStaticSample {
 
 // film writes frames to a camera until ctx ends.
 func film(ctx context.Context, track *webrtc.TrackLocalStaticSample) {
-	ticker := time.NewTicker(40 * time.Millisecond)
+	filmEvery(ctx, track, 40*time.Millisecond)
+}
+
+func filmEvery(ctx context.Context, track *webrtc.TrackLocalStaticSample, pause time.Duration) {
+	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	frame := append([]byte{0x10, 0x00, 0x00, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, make([]byte, 100)...)
 	for {
@@ -55,7 +59,7 @@ func film(ctx context.Context, track *webrtc.TrackLocalStaticSample) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = track.WriteSample(media.Sample{Data: frame, Duration: 40 * time.Millisecond})
+			_ = track.WriteSample(media.Sample{Data: frame, Duration: pause})
 		}
 	}
 }
@@ -352,8 +356,8 @@ func TestRebuildKeepsTracks(t *testing.T) {
 				if peers[i].Connection() == before[i] || peers[i].State() != PeerConnected {
 					t.Fatalf("round %d: no new connection, %s", round, peers[i].State())
 				}
-				if !flows(tracks[i].(*remoteTrack)) {
-					t.Fatalf("round %d: nothing flows to %d", round, i)
+				if err := flow(tracks[i].(*remoteTrack)); err != nil {
+					t.Fatalf("round %d: to %d: %v", round, i, err)
 				}
 				for q := r.(*room).events; ; {
 					e, _, err := q.pop()
