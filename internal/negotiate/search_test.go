@@ -1,6 +1,7 @@
 package negotiate_test
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"noom/internal/pairtest"
 )
 
+var maxRebuilds = flag.Int("rebuilds", 3, "new epochs, in all, that the search lets begin; 4 takes four times as long")
+
 // This search is about the turn machine alone: it visits every state that two
 // of them, their connections and perfect FIFO links can reach, whatever the
 // order in which wishes, restarts, rebuilds and deliveries happen, within the
@@ -17,7 +20,6 @@ import (
 const (
 	maxNeeds    = 2 // for each end
 	maxRestarts = 1 // for each end
-	maxRebuilds = 4 // in all
 	maxLink     = 16
 )
 
@@ -198,7 +200,7 @@ func (s state) next(try func(what string, w world)) {
 			w.act(i, w.ends[i].machine.Restart())
 			try(fmt.Sprintf("%c needs a restart", 'A'+i), w)
 		}
-		if s.rebuilds < maxRebuilds {
+		if s.rebuilds < int8(*maxRebuilds) {
 			w := world{state: s}
 			w.rebuilds++
 			w.begin(i)

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	walks    = flag.Uint64("walk", 5_000, "random ways through the model of a link to go")
+	walks    = flag.Uint64("walk", 2_000, "random ways through the model of a link to go")
 	walkSeed = flag.Uint64("seed", 0, "go only the way with this seed")
 )
 
