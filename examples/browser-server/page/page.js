@@ -263,16 +263,19 @@ class Call {
   async #rename(name) {
     if (name === this.#asked) return; // a changed field is sent when left, and again when submitted
     this.#asked = name;
+    let said = '';
     try {
       await this.#room.rename(name);
       this.#mine.name = t('you', this.#room.self.name);
       localStorage.setItem('name', this.#room.self.name);
-      notice('');
     } catch (error) {
-      notice(errorText(error));
+      said = errorText(error);
     }
-    this.#asked = null;
-    $('rename').elements.name.value = this.#room.self.name;
+    if (this.#asked === name) { // else a newer one has the last word
+      this.#asked = null;
+      notice(said);
+    }
+    if (this.#asked === null) $('rename').elements.name.value = this.#room.self.name;
   }
 
   async #copy() {
