@@ -86,7 +86,9 @@ func (l *link) receive(m signal.Message, inBand bool) {
 		return
 	}
 	l.inbox = append(l.inbox, messages...)
-	l.work()
+	if l.work(); len(l.inbox) > maxInbox {
+		l.fail(fmt.Errorf("%w: too much behind a description that waits", errRules))
+	}
 }
 
 // answerStale tells the peer our session, at most once a second.

@@ -23,6 +23,7 @@ const (
 	calmAfter      = 10 * time.Second       // connected so long, a rebuild starts without a pause again
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
 	maxQueued      = 256                    // messages waiting for a peer that acknowledges none
+	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
 )
 
@@ -205,7 +206,7 @@ func (l *link) wake() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
-		l.asleep, l.lost, l.failures = false, false, 0
+		l.asleep, l.lost, l.broken, l.failures = false, false, false, 0
 		l.heardVersion = 0
 		l.out.setClosed(false)
 		l.setState(PeerConnecting, nil)
