@@ -88,7 +88,7 @@ const FIELDS = {
   room: string, name: string, key: fromBase64url, session: string, token: string,
   nonce: fromBase64url, signature: fromBase64url,
   self: member, members: listOf(member), iceServers: listOf(iceServer),
-  heartbeat: integer, limits: object, member, reason: string,
+  lifetime: integer, heartbeat: integer, limits: object, member, reason: string,
   id: string, text: string, at: integer,
   code: string, message: string, about: string,
   sessions, epoch, seq: integer, ack: integer,
@@ -181,7 +181,9 @@ const RULES = {
     }
     const problem = memberProblem(m.self);
     if (problem) throw malformed(`self: ${problem}`);
+    checkLifetime(m);
   },
+  servers: checkLifetime,
   welcome(m) {
     if (!m.member) throw malformed('welcome needs a member');
   },
@@ -193,6 +195,10 @@ const RULES = {
 function checkName(name = '') {
   const problem = nameProblem(name);
   if (problem) throw new NoomError('bad_name', `name: ${problem}`);
+}
+
+function checkLifetime({ lifetime = 0 }) {
+  if (lifetime < 0 || lifetime > MAX.number) throw malformed('lifetime out of bounds');
 }
 
 function checkPair(m) {

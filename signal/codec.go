@@ -168,6 +168,13 @@ func (m *Message) check() *Error {
 		if err := m.Self.Verify(); err != nil {
 			return bad(CodeMalformed, "self: %v", err)
 		}
+		if m.Lifetime < 0 || m.Lifetime > MaxNumber {
+			return bad(CodeMalformed, "lifetime %d out of bounds", m.Lifetime)
+		}
+	case TypeServers:
+		if m.Lifetime < 0 || m.Lifetime > MaxNumber {
+			return bad(CodeMalformed, "lifetime %d out of bounds", m.Lifetime)
+		}
 	case TypeWelcome:
 		if m.Member == nil {
 			return bad(CodeMalformed, "welcome needs a member")

@@ -62,7 +62,7 @@ func TestValidFrames(t *testing.T) {
 	}
 	for _, want := range []signal.Type{
 		signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge, signal.TypeJoined, signal.TypeWelcome,
-		signal.TypeRenamed, signal.TypeChat, signal.TypeBye, signal.TypeError, signal.TypePing, signal.TypePong, signal.TypeOffer,
+		signal.TypeRenamed, signal.TypeChat, signal.TypeBye, signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong, signal.TypeOffer,
 		signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant, signal.TypeTable, signal.TypeAck, signal.TypeStale,
 	} {
 		if !seen[want] {

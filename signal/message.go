@@ -16,6 +16,7 @@ const (
 	TypeRenamed   Type = "renamed"
 	TypeChat      Type = "chat"
 	TypeBye       Type = "bye"
+	TypeServers   Type = "servers"
 	TypeError     Type = "error"
 	TypePing      Type = "ping"
 	TypePong      Type = "pong"
@@ -44,7 +45,7 @@ var pairTypes = [...]Type{
 
 var hubTypes = [...]Type{
 	TypeJoin, TypeProof, TypeRename, TypeChallenge, TypeJoined, TypeWelcome,
-	TypeRenamed, TypeChat, TypeBye, TypeError, TypePing, TypePong,
+	TypeRenamed, TypeChat, TypeBye, TypeServers, TypeError, TypePing, TypePong,
 }
 
 // known reports whether this version of the protocol has frames of type t.
@@ -111,7 +112,8 @@ type Message struct {
 
 	Self       *Member     `json:"self,omitzero"`       // joined
 	Members    []Member    `json:"members,omitzero"`    // joined
-	ICEServers []ICEServer `json:"iceServers,omitzero"` // joined
+	ICEServers []ICEServer `json:"iceServers,omitzero"` // joined, servers
+	Lifetime   int64       `json:"lifetime,omitzero"`   // joined, servers: of ICEServers; milliseconds, 0: no end
 	Heartbeat  int64       `json:"heartbeat,omitzero"`  // joined; milliseconds
 	Limits     *Limits     `json:"limits,omitzero"`     // joined
 	Member     *Member     `json:"member,omitzero"`     // welcome

@@ -10,12 +10,18 @@ import (
 
 // Config says how a hub behaves. The zero Config works, and so does a nil one.
 type Config struct {
-	// ICEServers says which STUN and TURN servers a member is told when it
-	// joins. It is asked at each join, so that credentials may be short-lived
-	// and made for that member; ctx ends with the connection. Nil: none. At
-	// most 8 KiB of JSON; what is beyond is left out and logged. For a fixed
-	// list there is [FixedICEServers].
+	// ICEServers says which STUN and TURN servers a member is told. It is asked
+	// at each join and whenever a member asks again, so that credentials may
+	// be short-lived and made for that member. It is called from that member's
+	// own goroutine; ctx ends with the connection. Nil: none. At most 8 KiB of
+	// JSON; what is beyond is left out and logged. For a fixed list there is
+	// [FixedICEServers].
 	ICEServers func(ctx context.Context, m signal.Member) []signal.ICEServer
+
+	// ICELifetime is for how long what ICEServers returns can be used, which
+	// members are told, so that they ask again in time. 0: for ever. Most: 24
+	// days. Under a minute members spend their time asking.
+	ICELifetime time.Duration
 
 	// Authorize decides who may join. It is asked once the member has proven
 	// that it holds its key, from that connection's own goroutine, and nobody
@@ -95,6 +101,7 @@ func (c *Config) withDefaults() Config {
 	l.Members = atMost(l.Members, signal.MaxMembers, mostMembers)
 	l.Rate = orDefault(l.Rate, 50)
 	d.Heartbeat = min(max(orDefault(d.Heartbeat, 10*time.Second), 100*time.Millisecond), time.Hour)
+	d.ICELifetime = min(max(d.ICELifetime, 0), 24*24*time.Hour)
 	d.JoinTimeout = orDefault(d.JoinTimeout, 5*time.Second)
 	d.MaxRooms = orDefault(d.MaxRooms, 10_000)
 	d.MaxMembers = orDefault(d.MaxMembers, 10_000)

@@ -102,7 +102,7 @@ func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
 		c.send(&signal.Message{Type: signal.TypePong})
 		return true
 	case c.home != nil:
-		return c.inRoom(m)
+		return c.inRoom(ctx, m)
 	case c.challenge != nil && m.Type == signal.TypeProof:
 		return c.proven(ctx, m)
 	case c.challenge != nil:
@@ -115,7 +115,7 @@ func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
 
 // inRoom acts on a frame of somebody who has joined. What a member has no
 // business sending is ignored, as unknown types are.
-func (c *conn) inRoom(m *signal.Message) bool {
+func (c *conn) inRoom(ctx context.Context, m *signal.Message) bool {
 	var e *signal.Error
 	switch {
 	case m.Type.Pair():
@@ -124,6 +124,8 @@ func (c *conn) inRoom(m *signal.Message) bool {
 		e = c.home.chat(c, m, time.Now().UnixMilli())
 	case m.Type == signal.TypeRename:
 		e = c.home.rename(c, m.Name)
+	case m.Type == signal.TypeServers:
+		c.send(c.hub.servers(ctx, c.member()))
 	}
 	if e != nil {
 		c.refuse(e)

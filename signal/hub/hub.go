@@ -208,15 +208,19 @@ func (h *Hub) enter(c *conn, room string, q request) (*home, verdict, *signal.Er
 
 // joined makes the answer to a join, but for who is there.
 func (h *Hub) joined(ctx context.Context, m signal.Member) *signal.Message {
+	answer := h.servers(ctx, m)
 	limits := h.config.Limits
-	answer := &signal.Message{
-		Type:      signal.TypeJoined,
-		Heartbeat: h.config.Heartbeat.Milliseconds(),
-		Limits:    &limits,
-	}
+	answer.Type, answer.Heartbeat, answer.Limits = signal.TypeJoined, h.config.Heartbeat.Milliseconds(), &limits
+	return answer
+}
+
+// servers tells a member which ICE servers there are.
+func (h *Hub) servers(ctx context.Context, m signal.Member) *signal.Message {
+	answer := &signal.Message{Type: signal.TypeServers}
 	if h.config.ICEServers == nil {
 		return answer
 	}
+	answer.Lifetime = h.config.ICELifetime.Milliseconds()
 	size := 0
 	for _, server := range h.config.ICEServers(ctx, m) {
 		text, err := json.Marshal(server)

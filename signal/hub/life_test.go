@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -240,6 +241,45 @@ func TestJoined(t *testing.T) {
 		}
 		if len(f.ICEServers) != 1 || !slices.Equal(f.ICEServers[0].URLs, turn.URLs) || f.ICEServers[0].Credential != "c" {
 			t.Errorf("ICE servers %+v, want the one that fits", f.ICEServers)
+		}
+	})
+}
+
+// Short-lived credentials are made anew for whoever asks, and for it alone.
+func TestServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := 0
+		d := mem.Dialer(hub.New(&hub.Config{
+			ICEServers: func(_ context.Context, m signal.Member) []signal.ICEServer {
+				made++
+				return []signal.ICEServer{{URLs: []string{"turn:example.com"}, Username: fmt.Sprint(made, ":", m.ID), Credential: "c"}}
+			},
+			ICELifetime: 10 * time.Minute,
+		}))
+		early := dial(t, d, "a")
+		early.send(signal.Message{Type: signal.TypeServers})
+		early.expectCut(signal.CodeJoinFirst, signal.TypeServers)
+
+		m := dial(t, d, "지우")
+		m.askToJoin("데모", "지우")
+		f := m.expect(signal.TypeJoined)
+		other := join(t, d, "데모", "bob")
+		m.expect(signal.TypeWelcome)
+		if f.ICEServers[0].Username != "1:"+m.id || f.Lifetime != 600_000 {
+			t.Errorf("joined tells %+v for %d ms", f.ICEServers, f.Lifetime)
+		}
+		m.send(signal.Message{Type: signal.TypeServers})
+		f = m.expect(signal.TypeServers)
+		if len(f.ICEServers) != 1 || f.ICEServers[0].Username != "3:"+m.id || f.Lifetime != 600_000 {
+			t.Errorf("asked again: %+v for %d ms", f.ICEServers, f.Lifetime)
+		}
+		chat("c1", other, m) // which heard nothing of it
+	})
+	synctest.Test(t, func(t *testing.T) {
+		m := join(t, mem.Dialer(hub.New(nil)), "r", "a")
+		m.send(signal.Message{Type: signal.TypeServers})
+		if f := m.expect(signal.TypeServers); len(f.ICEServers) != 0 || f.Lifetime != 0 {
+			t.Errorf("a hub without servers tells %+v for %d ms", f.ICEServers, f.Lifetime)
 		}
 	})
 }
