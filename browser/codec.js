@@ -20,6 +20,8 @@ export const MAX = Object.freeze({
   tracks: 64, // rows of a table
   label: 64, // characters of a track or chat id
   number: 2 ** 31 - 1, // epochs, seqs, acks, versions
+  retry: 3_600_000, // ms after which to come back
+  rights: 16, // of a member
   data: 61440, // payload bytes of a data message
   unacked: 1048576, // payload bytes on their way on one link
   unackedMessages: 4096, // data messages on their way on one link
@@ -89,6 +91,7 @@ const FIELDS = {
   nonce: fromBase64url, signature: fromBase64url,
   self: member, members: listOf(member), iceServers: listOf(iceServer),
   lifetime: integer, heartbeat: integer, limits: object, member, reason: string,
+  locked: boolean, retry: integer,
   id: string, text: string, at: integer,
   code: string, message: string, about: string,
   sessions, epoch, seq: integer, ack: integer,
@@ -187,7 +190,14 @@ const RULES = {
   welcome(m) {
     if (!m.member) throw malformed('welcome needs a member');
   },
-  bye: nothing, error: nothing, ping: nothing, pong: nothing,
+  kick: checkTo,
+  mute(m) {
+    checkTo(m);
+    const problem = nameProblem(m.name ?? '');
+    if (problem) throw malformed(`the track's name: ${problem}`);
+  },
+  bye: checkRetry, error: checkRetry,
+  lock: nothing, unlock: nothing, locked: nothing, unlocked: nothing, close: nothing, ping: nothing, pong: nothing,
   offer: checkPair, answer: checkPair, candidates: checkPair, ask: checkPair,
   grant: checkPair, table: checkPair, ack: checkPair, stale: checkPair,
 };
@@ -199,6 +209,14 @@ function checkName(name = '') {
 
 function checkLifetime({ lifetime = 0 }) {
   if (lifetime < 0 || lifetime > MAX.number) throw malformed('lifetime out of bounds');
+}
+
+function checkTo({ to = '' }) {
+  if (!isID(to)) throw malformed('to: bad id');
+}
+
+function checkRetry({ retry = 0 }) {
+  if (retry < 0 || retry > MAX.retry) throw malformed('retry out of bounds');
 }
 
 function checkPair(m) {
@@ -227,6 +245,7 @@ export function memberProblem(m) {
   if (m.key?.length !== 32) return 'a key has 32 bytes';
   if (!isID(m.id ?? '')) return 'bad id';
   if (!isSession(m.session ?? '')) return 'bad session';
+  if (m.rights?.length > MAX.rights) return 'too many rights';
   return nameProblem(m.name ?? '');
 }
 
@@ -337,6 +356,11 @@ function integer(v, name = 'field') {
   return v;
 }
 
+function boolean(v, name = 'field') {
+  if (typeof v !== 'boolean') throw malformed(`${name}: want true or false`);
+  return v;
+}
+
 function object(v, name = 'field') {
   if (!isObject(v)) throw malformed(`${name}: want an object`);
   return v;
@@ -361,7 +385,9 @@ function epoch(v) {
 
 function member(v) {
   object(v, 'member');
-  return { id: string(v.id ?? ''), name: string(v.name ?? ''), key: fromBase64url(v.key ?? ''), session: string(v.session ?? '') };
+  const m = { id: string(v.id ?? ''), name: string(v.name ?? ''), key: fromBase64url(v.key ?? ''), session: string(v.session ?? '') };
+  if (v.rights != null) m.rights = listOf(string)(v.rights, 'rights');
+  return m;
 }
 
 function iceServer(v) {

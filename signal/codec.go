@@ -179,7 +179,22 @@ func (m *Message) check() *Error {
 		if m.Member == nil {
 			return bad(CodeMalformed, "welcome needs a member")
 		}
-	case TypeBye, TypeError, TypePing, TypePong:
+	case TypeKick:
+		if !validID(m.To) {
+			return bad(CodeMalformed, "to: bad id")
+		}
+	case TypeMute:
+		if !validID(m.To) {
+			return bad(CodeMalformed, "to: bad id")
+		}
+		if err := CheckName(m.Name); err != nil {
+			return bad(CodeMalformed, "the track's %v", err)
+		}
+	case TypeBye, TypeError:
+		if m.Retry < 0 || m.Retry > MaxRetry {
+			return bad(CodeMalformed, "retry %d out of bounds", m.Retry)
+		}
+	case TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeClose, TypePing, TypePong:
 	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale:
 		return m.checkPair(bad)
 	default:

@@ -3,6 +3,7 @@ package signal
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code says why a frame, a join or a connection was refused.
@@ -25,6 +26,11 @@ const (
 	CodeBadName       Code = "bad_name"
 	CodeBadChat       Code = "bad_chat"
 	CodeNoSuchMember  Code = "no_such_member"
+	CodeForbidden     Code = "forbidden"
+	CodeLocked        Code = "locked"
+	CodeKicked        Code = "kicked"
+	CodeTooMany       Code = "too_many"
+	CodeFailed        Code = "failed"
 )
 
 // Error is a refusal with its code: what a hub sends in an error frame, and
@@ -34,6 +40,9 @@ type Error struct {
 	Code    Code
 	Message string // English, for a log
 	About   Type   // the type of frame refused, if known
+
+	// RetryAfter is after how long trying again makes sense; 0: nothing is said.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {

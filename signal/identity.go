@@ -2,6 +2,7 @@ package signal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -73,7 +74,7 @@ func (m *Member) Verify() error {
 	case !validSession(m.Session):
 		return fmt.Errorf("member %q: bad session", m.ID)
 	}
-	if err := CheckName(m.Name); err != nil {
+	if err := cmp.Or(CheckName(m.Name), m.Rights.check()); err != nil {
 		return fmt.Errorf("member %q: %w", m.ID, err)
 	}
 	return nil

@@ -1,6 +1,9 @@
 package signal
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Type names a kind of frame.
 type Type string
@@ -15,6 +18,13 @@ const (
 	TypeWelcome   Type = "welcome"
 	TypeRenamed   Type = "renamed"
 	TypeChat      Type = "chat"
+	TypeKick      Type = "kick"
+	TypeLock      Type = "lock"
+	TypeUnlock    Type = "unlock"
+	TypeLocked    Type = "locked"
+	TypeUnlocked  Type = "unlocked"
+	TypeMute      Type = "mute"
+	TypeClose     Type = "close"
 	TypeBye       Type = "bye"
 	TypeServers   Type = "servers"
 	TypeError     Type = "error"
@@ -45,7 +55,7 @@ var pairTypes = [...]Type{
 
 var hubTypes = [...]Type{
 	TypeJoin, TypeProof, TypeRename, TypeChallenge, TypeJoined, TypeWelcome,
-	TypeRenamed, TypeChat, TypeBye, TypeServers, TypeError, TypePing, TypePong,
+	TypeRenamed, TypeChat, TypeKick, TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeMute, TypeClose, TypeBye, TypeServers, TypeError, TypePing, TypePong,
 }
 
 // known reports whether this version of the protocol has frames of type t.
@@ -57,8 +67,10 @@ type Reason string
 // The reasons of a bye.
 const (
 	ReasonLeft     Reason = "left"     // said goodbye
-	ReasonKicked   Reason = "kicked"   // removed by the hub's owner
-	ReasonClosed   Reason = "closed"   // the room or the hub was closed
+	ReasonKicked   Reason = "kicked"   // removed, by who may or by the hub's owner
+	ReasonClosed   Reason = "closed"   // the room was closed
+	ReasonExpired  Reason = "expired"  // its authorisation has ended
+	ReasonRestart  Reason = "restart"  // the hub goes down for a while; told to itself alone
 	ReasonReplaced Reason = "replaced" // joined again elsewhere, with the same key
 	ReasonLost     Reason = "lost"     // its connection to the hub broke
 )
@@ -69,6 +81,7 @@ type Member struct {
 	Name      string    `json:"name"` // nickname, up to 128 bytes; may be empty
 	PublicKey PublicKey `json:"key"`
 	Session   string    `json:"session"` // this run of the member: one Join
+	Rights    Rights    `json:"rights,omitzero"`
 }
 
 // ICEServer is a STUN or TURN server as in webrtc-pc's RTCIceServer.
@@ -98,11 +111,11 @@ type Epoch struct {
 type Message struct {
 	Type Type `json:"type"`
 
-	From string `json:"from,omitzero"` // bye, renamed, chat, pair frames
-	To   string `json:"to,omitzero"`   // pair frames
+	From string `json:"from,omitzero"` // bye, renamed, chat, locked, unlocked, mute, pair frames
+	To   string `json:"to,omitzero"`   // kick, mute, pair frames
 
 	Room    string    `json:"room,omitzero"`    // join
-	Name    string    `json:"name,omitzero"`    // join, rename, renamed
+	Name    string    `json:"name,omitzero"`    // join, rename, renamed, mute
 	Key     PublicKey `json:"key,omitzero"`     // join
 	Session string    `json:"session,omitzero"` // join, bye
 	Token   string    `json:"token,omitzero"`   // join
@@ -118,6 +131,8 @@ type Message struct {
 	Limits     *Limits     `json:"limits,omitzero"`     // joined
 	Member     *Member     `json:"member,omitzero"`     // welcome
 	Reason     Reason      `json:"reason,omitzero"`     // bye
+	Locked     bool        `json:"locked,omitzero"`     // joined
+	Retry      int64       `json:"retry,omitzero"`      // bye, error; milliseconds
 
 	ID   string `json:"id,omitzero"`   // chat
 	Text string `json:"text,omitzero"` // chat
@@ -139,7 +154,7 @@ type Message struct {
 
 // ErrorMessage is the frame that tells of e.
 func ErrorMessage(e *Error) Message {
-	return Message{Type: TypeError, Code: e.Code, Error: e.Message, About: e.About}
+	return Message{Type: TypeError, Code: e.Code, Error: e.Message, About: e.About, Retry: e.RetryAfter.Milliseconds()}
 }
 
 // Err returns what an error frame tells, nil for any other frame.
@@ -147,8 +162,12 @@ func (m *Message) Err() *Error {
 	if m.Type != TypeError {
 		return nil
 	}
-	return &Error{Code: m.Code, Message: m.Error, About: m.About}
+	return &Error{Code: m.Code, Message: m.Error, About: m.About, RetryAfter: m.RetryAfter()}
 }
+
+// RetryAfter is how long to wait, at least, before trying again, as a bye or
+// an error tells; 0 if it does not.
+func (m *Message) RetryAfter() time.Duration { return time.Duration(m.Retry) * time.Millisecond }
 
 // Stamp sets From and forgets the encoded bytes.
 func (m *Message) Stamp(from string) {

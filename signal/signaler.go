@@ -1,6 +1,9 @@
 package signal
 
-import "context"
+import (
+	"context"
+	"net/netip"
+)
 
 // A Signaler carries whole frames between a member and a hub, in order while
 // it lasts. Both ends of a connection hold one.
@@ -43,6 +46,16 @@ func Endpoint(s Signaler) string {
 		return e.Endpoint()
 	}
 	return ""
+}
+
+// Address returns the network address from which the other end of s connects,
+// which a hub counts connections by. A Signaler tells it through a method
+// Address() netip.Addr; without one it is invalid.
+func Address(s Signaler) netip.Addr {
+	if a, ok := s.(interface{ Address() netip.Addr }); ok {
+		return a.Address()
+	}
+	return netip.Addr{}
 }
 
 // CloseWith closes s and tells the other end why, where the transport can: one

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"noom/signal"
@@ -13,7 +14,7 @@ type Config struct {
 	// ICEServers says which STUN and TURN servers a member is told. It is asked
 	// at each join and whenever a member asks again, so that credentials may
 	// be short-lived and made for that member. It is called from that member's
-	// own goroutine; ctx ends with the connection. Nil: none. At most 8 KiB of
+	// own goroutine; ctx ends with the connection. Nil: none. At most 7 KiB of
 	// JSON; what is beyond is left out and logged. For a fixed list there is
 	// [FixedICEServers].
 	ICEServers func(ctx context.Context, m signal.Member) []signal.ICEServer
@@ -26,7 +27,13 @@ type Config struct {
 	// Authorize decides who may join. It is asked once the member has proven
 	// that it holds its key, from that connection's own goroutine, and nobody
 	// else waits for it; ctx ends after JoinTimeout or with the connection. An
-	// error refuses the member, who is told its text. Nil: everybody may.
+	// error refuses the member, who is told its text, and its code if it is a
+	// [*signal.Error]; a panic refuses it too. Ready-made: [RoomPasswords], and
+	// signed tokens in noom/signal/hub/token.
+	//
+	// Nil: everybody may join, publish and chat, and nobody may kick, lock or
+	// ask others to mute. Not even who came first: where ids are free, so is
+	// being first, after each restart of the hub anew.
 	Authorize func(ctx context.Context, r Request) (Grant, error)
 
 	// Endpoint is the host, with the port unless it is the scheme's default,
@@ -53,6 +60,14 @@ type Config struct {
 	// MaxMembers bounds the connections, those about to join included.
 	// 0: 10,000.
 	MaxMembers int
+	// MaxPerAddress bounds the connections from one IPv4 address or IPv6 /64,
+	// those about to join included. 0: 256; negative: no bound. Loopback is
+	// not counted, nor what comes over a transport without addresses.
+	MaxPerAddress int
+
+	// RetryAfter is when members are told to come back after a [Hub.Shutdown];
+	// they spread over as much time again. 0: 1 s. Most: 1 hour.
+	RetryAfter time.Duration
 
 	// QueueFrames and QueueBytes bound what waits for one member that reads
 	// slowly; whoever exceeds either is cut as too slow. 0: 256 frames and
@@ -71,11 +86,28 @@ type Request struct {
 	Room   string
 	Member signal.Member // proven to hold its key
 	Token  string        // as the member sent it, up to 4096 bytes
+
+	Address netip.Addr // where it connects from; invalid if the transport does not tell
 }
 
-// Grant is what an authorised member gets.
+// Grant is what an authorised member gets. The zero Grant lets it in as it
+// would be let in without any authorisation.
 type Grant struct {
-	Name string // the nickname it must use; empty: the one it asked for
+	// Identity is who the member is to whoever authorises it: an account, a
+	// subject. It goes to the log and to [Hub.Members], never to the others.
+	// One identity may be in a room several times; kicked, it is kept out.
+	Identity string
+	// Name is the nickname it must keep. Empty: the one it asks for, which it
+	// may change.
+	Name string
+	// Rights are what it may do. Nil: publish and chat; empty: nothing but be
+	// there. Everyone is told of them. What the hub passes on it enforces:
+	// chat, kick, lock, mute and close. Media never comes past it, and what
+	// offers say it does not read: that a member without RightPublish sends
+	// none is enforced by each receiver, which takes no track from it.
+	Rights signal.Rights
+	// Expires is when the member is sent away with reason expired. Zero: never.
+	Expires time.Time
 }
 
 // FixedICEServers makes a [Config.ICEServers] that tells everyone the same.
@@ -85,7 +117,7 @@ func FixedICEServers(servers ...signal.ICEServer) func(context.Context, signal.M
 
 const (
 	mostMembers   = 128  // as many fit into one joined frame
-	mostICEServer = 8192 // bytes of JSON, beside as many members
+	mostICEServer = 7168 // bytes of JSON, beside as many members
 )
 
 // withDefaults returns c with every zero filled in.
@@ -105,6 +137,10 @@ func (c *Config) withDefaults() Config {
 	d.JoinTimeout = orDefault(d.JoinTimeout, 5*time.Second)
 	d.MaxRooms = orDefault(d.MaxRooms, 10_000)
 	d.MaxMembers = orDefault(d.MaxMembers, 10_000)
+	if d.MaxPerAddress == 0 {
+		d.MaxPerAddress = 256
+	}
+	d.RetryAfter = min(orDefault(d.RetryAfter, time.Second), signal.MaxRetry*time.Millisecond)
 	d.QueueFrames = orDefault(d.QueueFrames, 256+32*l.Members)
 	d.QueueBytes = orDefault(d.QueueBytes, 256<<10+32<<10*l.Members)
 	if d.Logger == nil {

@@ -2,11 +2,10 @@ package hub
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -28,10 +27,14 @@ type conn struct {
 	pulse  pulse
 	cancel context.CancelFunc // ends both at once
 
+	address netip.Addr // of the other end; invalid if the transport has none
+
 	// Owned by the reader.
 	rate      *rate.Limiter
 	join      *signal.Message // once asked for
 	challenge signal.Bytes    // the nonce that awaits its proof; nil: none does
+	grant     Grant           // once authorised
+	since     time.Time       // when it entered; set before
 	home      *home           // the room, once joined
 	left      bool            // said bye
 }
@@ -42,8 +45,8 @@ func (h *Hub) newConn(s signal.Signaler, cancel context.CancelFunc) *conn {
 		link:   s,
 		outbox: newOutbox(h.config.QueueFrames, h.config.QueueBytes),
 		pulse:  pulse{heartbeat: h.config.Heartbeat},
-		cancel: cancel,
-		rate:   rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
+		cancel: cancel, address: signal.Address(s),
+		rate: rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
 	}
 	c.pulse.expect(time.Now().Add(h.config.JoinTimeout))
 	return c
@@ -124,6 +127,8 @@ func (c *conn) inRoom(ctx context.Context, m *signal.Message) bool {
 		e = c.home.chat(c, m, time.Now().UnixMilli())
 	case m.Type == signal.TypeRename:
 		e = c.home.rename(c, m.Name)
+	case needs[m.Type] != "":
+		e = c.home.moderate(c, m)
 	case m.Type == signal.TypeServers:
 		c.send(c.hub.servers(ctx, c.member()))
 	}
@@ -133,92 +138,12 @@ func (c *conn) inRoom(ctx context.Context, m *signal.Message) bool {
 	return e == nil
 }
 
-func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
-	c.join = &signal.Message{
-		Type: m.Type, Room: m.Room, Name: m.Name, Key: m.Key, Session: m.Session, Token: m.Token,
-	}
-	if c.hub.config.Authorize != nil {
-		c.demandProof()
-		return true
-	}
-	return c.enter(ctx, false)
-}
-
-// proven checks a proof and goes on with the join.
-func (c *conn) proven(ctx context.Context, m *signal.Message) bool {
-	text := signal.ProofText(c.hub.endpoint(c.link), c.join.Room, c.join.Session, c.challenge)
-	c.challenge = nil
-	c.pulse.expect(time.Time{})
-	if !ed25519.Verify(ed25519.PublicKey(c.join.Key), text, m.Signature) {
-		c.refuse(signal.Errorf(signal.CodeBadProof, m.Type, "the signature does not fit the challenge"))
-		return false
-	}
-	if e := c.authorize(ctx); e != nil {
-		c.refuse(e)
-		return false
-	}
-	return c.enter(ctx, true)
-}
-
-func (c *conn) authorize(ctx context.Context) *signal.Error {
-	if c.hub.config.Authorize == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.hub.config.JoinTimeout)
-	defer cancel()
-	grant, err := c.hub.config.Authorize(ctx, Request{Room: c.join.Room, Member: c.member(), Token: c.join.Token})
-	if err != nil {
-		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "%v", err)
-	}
-	if grant.Name == "" {
-		return nil
-	}
-	if err := signal.CheckName(grant.Name); err != nil {
-		c.hub.config.Logger.Warn("authorisation granted a bad name", "room", c.join.Room, "err", err)
-		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted a bad name")
-	}
-	c.join.Name = grant.Name
-	return nil
-}
-
-// enter steps into the room, or sends a challenge when the id is contested.
-func (c *conn) enter(ctx context.Context, proven bool) bool {
-	member := c.member()
-	answer := request{member: member, proven: proven, joined: c.hub.joined(ctx, member)}
-	place, v, refusal := c.hub.enter(c, c.join.Room, answer)
-	switch {
-	case refusal != nil:
-		c.refuse(refusal)
-		return false
-	case v == contested:
-		c.demandProof()
-		return true
-	}
-	c.home = place
-	c.pulse.begin(time.Now())
-	c.hub.config.Logger.Debug("joined", "room", c.join.Room, "member", member.ID, "name", member.Name)
-	return true
-}
-
-func (c *conn) demandProof() {
-	c.challenge = make(signal.Bytes, 32)
-	rand.Read(c.challenge)
-	c.pulse.expect(time.Now().Add(c.hub.config.JoinTimeout))
-	c.send(&signal.Message{Type: signal.TypeChallenge, Nonce: c.challenge})
-}
-
 // reason is what the others are told when the reader has ended.
 func (c *conn) reason() signal.Reason {
 	if c.left {
 		return signal.ReasonLeft
 	}
 	return signal.ReasonLost
-}
-
-func (c *conn) member() signal.Member {
-	return signal.Member{
-		ID: signal.MemberID(c.join.Key), Name: c.join.Name, PublicKey: c.join.Key, Session: c.join.Session,
-	}
 }
 
 // send queues a frame of the hub's own.
@@ -269,10 +194,5 @@ func (c *conn) log(why error) {
 	if _, refused := errors.AsType[*signal.Error](why); refused {
 		level = slog.LevelInfo
 	}
-	if c.join == nil {
-		c.hub.config.Logger.Log(context.Background(), level, "left before joining", "why", why)
-		return
-	}
-	c.hub.config.Logger.Log(context.Background(), level, "left",
-		"room", c.join.Room, "member", signal.MemberID(c.join.Key), "why", why)
+	c.hub.config.Logger.LogAttrs(context.Background(), level, "left", append(c.attrs(), slog.Any("why", why))...)
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"sync"
+	"time"
 
 	"noom/signal"
 )
@@ -32,8 +33,14 @@ func (p *home) enter(c *conn, q request) (_ verdict, refusal *signal.Error, open
 		return 0, nil, false
 	}
 	deliveries, v := p.room.enter(c, q)
-	if v == full {
+	switch v {
+	case full:
 		return v, signal.Errorf(signal.CodeRoomFull, signal.TypeJoin, "the room has %d members, its most", p.room.limit), true
+	case shut:
+		return v, signal.Errorf(signal.CodeLocked, signal.TypeJoin, "the room is locked"), true
+	case out:
+		return v, signal.Errorf(signal.CodeKicked, signal.TypeJoin, "this member was removed from the room"), true
+	case admitted, contested:
 	}
 	refusal = p.deliver(deliveries)
 	if refusal != nil {
@@ -43,8 +50,8 @@ func (p *home) enter(c *conn, q request) (_ verdict, refusal *signal.Error, open
 	return v, refusal, true
 }
 
-// relay, chat and rename step the room with a frame that c brought. What they
-// return ends c.
+// relay, chat, rename and moderate step the room with a frame that c brought.
+// What they return ends c.
 
 func (p *home) relay(c *conn, m *signal.Message) *signal.Error {
 	p.mu.Lock()
@@ -64,11 +71,34 @@ func (p *home) rename(c *conn, name string) *signal.Error {
 	return p.deliver(p.room.rename(c, name))
 }
 
+func (p *home) moderate(c *conn, m *signal.Message) *signal.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	refusal := p.deliver(p.room.moderate(c, m))
+	p.settle()
+	return refusal
+}
+
 // leave removes c, if it is still there.
 func (p *home) leave(c *conn, why signal.Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.deliver(p.room.leave(c, why)) // a bye always fits
+	p.settle()
+}
+
+// expire removes c, whose authorisation has ended, if it is still there.
+func (p *home) expire(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.deliver(p.room.expire(c)) // a bye always fits
+	p.settle()
+}
+
+func (p *home) lock(locked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.deliver(p.room.lock(locked)) // a notice always fits
 	p.settle()
 }
 
@@ -81,17 +111,22 @@ func (p *home) kick(id string) bool {
 	return deliveries != nil
 }
 
-func (p *home) close() {
+func (p *home) close(why signal.Reason, retry time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.deliver(p.room.close()) // a bye always fits
+	_ = p.deliver(p.room.close(why, retry.Milliseconds())) // a bye always fits
 	p.settle()
 }
 
-func (p *home) members() []signal.Member {
+// members returns who is here, in join order.
+func (p *home) members() []MemberInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.room.members()
+	list := make([]MemberInfo, len(p.room.seats))
+	for i, s := range p.room.seats {
+		list[i] = MemberInfo{Member: s.member, Identity: s.identity, Address: s.conn.address, Since: s.conn.since}
+	}
+	return list
 }
 
 // deliver puts each frame, encoded once, into the outboxes it is for. A member

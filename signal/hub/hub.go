@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"sync"
 
 	"noom/signal"
@@ -20,6 +21,7 @@ type Hub struct {
 	mu      sync.Mutex
 	homes   map[string]*home
 	conns   map[*conn]struct{}
+	near    crowd // how many of them come from where
 	closing bool
 	idle    chan struct{} // closed when closing and no conn is left
 	list    []RoomInfo    // the open rooms; nil: to be made anew
@@ -28,16 +30,18 @@ type Hub struct {
 
 // New makes a hub. A nil Config works.
 func New(config *Config) *Hub {
+	c := config.withDefaults()
 	return &Hub{
-		config: config.withDefaults(),
+		config: c,
 		homes:  make(map[string]*home),
 		conns:  make(map[*conn]struct{}),
+		near:   crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
 		idle:   make(chan struct{}),
 	}
 }
 
 // ByeError is what [Hub.Serve] returns for a member that was told to go.
-type ByeError struct{ Reason signal.Reason } // kicked, closed or replaced
+type ByeError struct{ Reason signal.Reason } // kicked, closed, replaced, expired or restart
 
 func (e *ByeError) Error() string { return "hub: the member was told bye: " + string(e.Reason) }
 
@@ -55,13 +59,13 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		c.write(ctx)
+		c.guard(func() { c.write(ctx) })
 		cancel()
 	})
 	if refusal != nil {
 		c.refuse(refusal)
 	} else {
-		c.read(ctx)
+		c.guard(func() { c.read(ctx) })
 	}
 	if c.home != nil {
 		c.home.leave(c, c.reason())
@@ -72,36 +76,13 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	return why
 }
 
-// Members returns who is in a room, in join order; nil if there is no such room.
-func (h *Hub) Members(room string) []signal.Member {
-	if place := h.home(room); place != nil {
-		return place.members()
-	}
-	return nil
-}
-
-// Kick removes a member from a room. It cannot keep it from coming back: for
-// that there is [Config.Authorize]. An error, always a [*signal.Error] with
-// code no_such_member, says that there was nobody to remove.
-func (h *Hub) Kick(room, id string) error {
-	place := h.home(room)
-	if place == nil || !place.kick(id) {
-		return signal.Errorf(signal.CodeNoSuchMember, "", "nobody in room %q is %q", room, id)
-	}
-	return nil
-}
-
-// CloseRoom tells everyone in a room bye and ends their connections. The next
-// to join opens it anew. A room that does not exist is closed already.
-func (h *Hub) CloseRoom(room string) {
-	if place := h.home(room); place != nil {
-		place.close()
-	}
-}
-
-// Shutdown tells everyone bye, lets nobody in any more, and waits for all
-// connections to end. When ctx ends first, it cuts those that are left and
-// returns ctx's error.
+// Shutdown ends the hub for a while: it tells everyone to come back after
+// Config.RetryAfter, to this address, wherever that leads by then; lets nobody
+// in any more, and waits for all connections to end. Calls go on meanwhile,
+// members come back by themselves. When ctx ends first, it cuts those that are
+// left and returns ctx's error.
+//
+// A room that is to end for good is closed before with [Hub.CloseRoom].
 func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	if !h.closing {
@@ -122,10 +103,10 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Unlock()
 
 	for _, place := range homes {
-		place.close()
+		place.close(signal.ReasonRestart, h.config.RetryAfter)
 	}
 	for _, c := range conns {
-		c.finish(errorFrame(errShuttingDown), errShuttingDown) // those that have not joined
+		c.refuse(h.shuttingDown()) // those that have not joined
 	}
 	select {
 	case <-h.idle:
@@ -138,7 +119,11 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("hub: shutdown: %w", ctx.Err())
 }
 
-var errShuttingDown = signal.Errorf(signal.CodeShuttingDown, "", "the hub is shutting down")
+func (h *Hub) shuttingDown() *signal.Error {
+	e := signal.Errorf(signal.CodeShuttingDown, "", "the hub goes down; come back later")
+	e.RetryAfter = h.config.RetryAfter
+	return e
+}
 
 // register counts a connection in, or says why it may not stay.
 func (h *Hub) register(c *conn) *signal.Error {
@@ -147,9 +132,13 @@ func (h *Hub) register(c *conn) *signal.Error {
 	full := len(h.conns) >= h.config.MaxMembers
 	switch {
 	case h.closing:
-		return errShuttingDown
+		return h.shuttingDown()
 	case full:
 		return signal.Errorf(signal.CodeHubFull, "", "the hub has %d connections, its most", h.config.MaxMembers)
+	case !h.near.add(c.address):
+		h.config.Logger.Warn("too many connections from one address; behind a proxy let the transport tell the client's",
+			"address", c.address, "most", h.config.MaxPerAddress)
+		return signal.Errorf(signal.CodeTooMany, "", "%d connections from this address, its most", h.config.MaxPerAddress)
 	}
 	h.conns[c] = struct{}{}
 	return nil
@@ -162,6 +151,7 @@ func (h *Hub) unregister(c *conn) {
 		return
 	}
 	delete(h.conns, c)
+	h.near.remove(c.address)
 	if h.closing && len(h.conns) == 0 {
 		close(h.idle)
 	}
@@ -179,7 +169,7 @@ func (h *Hub) openHome(room string) (*home, *signal.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closing {
-		return nil, errShuttingDown
+		return nil, h.shuttingDown()
 	}
 	if place := h.homes[room]; place != nil {
 		return place, nil

@@ -14,7 +14,8 @@ type pulse struct {
 	mu       sync.Mutex
 	joined   bool
 	deadline time.Time // before joined; zero: none for now
-	heard    time.Time // afterwards: of the last frame
+	until    time.Time // afterwards: when its time here ends; zero: it does not
+	heard    time.Time // of the last frame
 	pinged   bool      // since heard
 }
 
@@ -26,6 +27,7 @@ const (
 	duePing        // it is time for a ping
 	dueTooLate     // the join or proof did not come
 	dueLost        // the other end is dead
+	dueExpired     // its time here is over; told once
 )
 
 // expect sets the time by which the join or proof must have come; the zero
@@ -36,11 +38,12 @@ func (p *pulse) expect(deadline time.Time) {
 	p.deadline = deadline
 }
 
-// begin starts the heartbeat.
-func (p *pulse) begin(now time.Time) {
+// begin starts the heartbeat, and the time that ends at until unless that is
+// zero.
+func (p *pulse) begin(now, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.joined, p.heard, p.pinged = true, now, false
+	p.joined, p.until, p.heard, p.pinged = true, until, now, false
 }
 
 // beat notes that a frame came.
@@ -64,6 +67,20 @@ func (p *pulse) check(now time.Time) (due, time.Duration) {
 			return dueNothing, left
 		}
 	}
+	what, wait := p.silence(now)
+	switch left := p.until.Sub(now); {
+	case p.until.IsZero():
+	case left <= 0:
+		p.until = time.Time{}
+		return dueExpired, 0
+	default:
+		wait = min(wait, left)
+	}
+	return what, wait
+}
+
+// silence is the part of check that is about the heartbeat.
+func (p *pulse) silence(now time.Time) (due, time.Duration) {
 	silent := now.Sub(p.heard)
 	switch {
 	case silent >= 2*p.heartbeat:

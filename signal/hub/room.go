@@ -19,14 +19,20 @@ type room[C comparable] struct {
 	limit int       // members
 	seats []seat[C] // in join order
 
+	locked bool
+	away   []string // ids of those lost while it is locked, who may come back
+	barred []barred // oldest first
+
 	out []delivery[C] // reused between events
 	all []C           // reused between events
 }
 
 // A seat is a member and the connection it is reached by.
 type seat[C comparable] struct {
-	conn   C
-	member signal.Member
+	conn     C
+	member   signal.Member
+	identity string // what the authorisation knows it by; may be empty
+	named    bool   // by the authorisation: it cannot be renamed
 }
 
 // A delivery is one frame for some connections, valid until the next event.
@@ -38,9 +44,11 @@ type delivery[C comparable] struct {
 
 // A request to enter a room.
 type request struct {
-	member signal.Member
-	proven bool            // the member has shown that it holds its key
-	joined *signal.Message // the answer, but for Self and Members
+	member   signal.Member
+	proven   bool // the member has shown that it holds its key
+	identity string
+	named    bool
+	joined   *signal.Message // the answer, but for Self, Members and Locked
 }
 
 // What becomes of a request.
@@ -50,29 +58,38 @@ const (
 	admitted  verdict = iota // a member now
 	contested                // the id is here on another connection: to be proven first
 	full                     // the room has its most
+	shut                     // the room is locked
+	out                      // it was kicked
 )
 
 // enter lets a connection in: joined to itself, welcome to the others. If its
 // id is in the room already it must be proven, and then takes the place of the
-// old connection.
+// old connection; so must one that a locked room has lost and lets in again.
 func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.begin()
 	at := r.find(q.member.ID)
+	known := at >= 0 || r.remembered(q.member.ID)
+	fresh := seat[C]{c, q.member, q.identity, q.named}
 	switch {
-	case at >= 0 && !q.proven:
+	case r.bars(&q):
+		return nil, out
+	case known && !q.proven:
 		return nil, contested
 	case at >= 0:
 		old := &r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
-		*old = seat[C]{c, q.member}
+		*old = fresh
+	case r.locked && !known:
+		return nil, shut
 	case len(r.seats) >= r.limit:
 		return nil, full
 	default:
-		r.seats = append(r.seats, seat[C]{c, q.member})
+		r.seats = append(r.seats, fresh)
+		r.away = slices.DeleteFunc(r.away, func(id string) bool { return id == q.member.ID })
 	}
 
 	joined := *q.joined
-	joined.Self = &q.member
+	joined.Self, joined.Locked = &q.member, r.locked
 	joined.Members = make([]signal.Member, 0, len(r.seats)-1)
 	for i := range r.seats {
 		if r.seats[i].conn != c {
@@ -93,6 +110,9 @@ func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	}
 	bye := goodbye(&r.seats[at].member, why)
 	r.seats = slices.Delete(r.seats, at, at+1)
+	if r.locked && why == signal.ReasonLost {
+		r.away = append(r.away, bye.From)
+	}
 	r.tellAll(bye)
 	return r.out
 }
@@ -107,8 +127,7 @@ func (r *room[C]) relay(c C, m *signal.Message) []delivery[C] {
 	}
 	to := r.find(m.To)
 	if to < 0 {
-		r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, m.Type, "nobody in this room is %s", m.To)))
-		return r.out
+		return r.nobody(c, m.Type, m.To)
 	}
 	r.tell(r.seats[to].conn, &signal.Message{
 		Type: m.Type, From: r.seats[from].member.ID, To: m.To,
@@ -123,8 +142,11 @@ func (r *room[C]) relay(c C, m *signal.Message) []delivery[C] {
 func (r *room[C]) chat(c C, m *signal.Message, at int64) []delivery[C] {
 	r.begin()
 	from := r.seated(c)
-	if from < 0 {
+	switch {
+	case from < 0:
 		return nil
+	case !r.seats[from].member.May(signal.RightChat):
+		return r.forbid(c, m.Type)
 	}
 	r.tellAll(&signal.Message{Type: signal.TypeChat, From: r.seats[from].member.ID, ID: m.ID, Text: m.Text, At: at})
 	return r.out
@@ -134,8 +156,11 @@ func (r *room[C]) chat(c C, m *signal.Message, at int64) []delivery[C] {
 func (r *room[C]) rename(c C, name string) []delivery[C] {
 	r.begin()
 	at := r.seated(c)
-	if at < 0 {
+	switch {
+	case at < 0:
 		return nil
+	case r.seats[at].named:
+		return r.forbid(c, signal.TypeRename)
 	}
 	member := &r.seats[at].member
 	member.Name = name
@@ -143,39 +168,18 @@ func (r *room[C]) rename(c C, name string) []delivery[C] {
 	return r.out
 }
 
-// kick removes a member by its id and tells everyone, it included.
-func (r *room[C]) kick(id string) []delivery[C] {
-	r.begin()
-	at := r.find(id)
-	if at < 0 {
-		return nil
-	}
-	victim := r.seats[at]
-	bye := goodbye(&victim.member, signal.ReasonKicked)
-	r.seats = slices.Delete(r.seats, at, at+1)
-	r.end(victim.conn, bye)
-	r.tellAll(bye)
-	return r.out
-}
-
-// close removes everyone and tells each that it is out. Nobody is told about
-// the others: the room is over for all.
-func (r *room[C]) close() []delivery[C] {
+// close removes everyone and tells each that it is out, why, and after how many
+// milliseconds to come back. Nobody is told about the others: the room is over
+// for all.
+func (r *room[C]) close(why signal.Reason, retry int64) []delivery[C] {
 	r.begin()
 	for i := range r.seats {
-		r.end(r.seats[i].conn, goodbye(&r.seats[i].member, signal.ReasonClosed))
+		bye := goodbye(&r.seats[i].member, why)
+		bye.Retry = retry
+		r.end(r.seats[i].conn, bye)
 	}
 	r.seats = nil
 	return r.out
-}
-
-// members returns everyone in join order.
-func (r *room[C]) members() []signal.Member {
-	list := make([]signal.Member, len(r.seats))
-	for i := range r.seats {
-		list[i] = r.seats[i].member
-	}
-	return list
 }
 
 func (r *room[C]) find(id string) int {

@@ -16,6 +16,7 @@ type view struct {
 	joined bool
 	over   bool // nothing may come any more
 	self   string
+	locked bool
 	roster []signal.Member // itself among them, in join order
 	chats  []string
 }
@@ -27,17 +28,44 @@ type world struct {
 	home  map[int]*room[int] // where a connection asked to join
 	views map[int]*view
 	said  map[int][]string // the chats that a connection must have seen
-	last  int              // the highest connection
+	rules map[*room[int]]*rules
+	last  int // the highest connection
 	seed  uint64
 	steps []string
 }
 
+func (r *room[C]) members() []signal.Member {
+	list := make([]signal.Member, len(r.seats))
+	for i := range r.seats {
+		list[i] = r.seats[i].member
+	}
+	return list
+}
+
+// The rules that a room must keep, told by what was done to it.
+type rules struct {
+	locked bool
+	lost   map[string]bool // since it was locked
+	kicked map[string]bool
+}
+
+// A chooser says what happens next: a random source, or a fuzzer's bytes.
+type chooser interface{ IntN(n int) int }
+
 func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
-	return &world{
+	w := &world{
 		t: t, seed: seed, home: map[int]*room[int]{}, views: map[int]*view{}, said: map[int][]string{},
-		rooms: []*room[int]{{name: "데모", limit: 4}, {name: "demo", limit: 3}},
+		rooms: make([]*room[int], 2), rules: map[*room[int]]*rules{},
 	}
+	w.open(0, "데모", 4)
+	w.open(1, "demo", 3)
+	return w
+}
+
+func (w *world) open(i int, name string, limit int) {
+	w.rooms[i] = &room[int]{name: name, limit: limit}
+	w.rules[w.rooms[i]] = &rules{lost: map[string]bool{}, kicked: map[string]bool{}}
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -70,7 +98,7 @@ func (v *view) see(m *signal.Message) {
 	at := slices.IndexFunc(v.roster, func(x signal.Member) bool { return x.ID == m.From })
 	switch {
 	case m.Type == signal.TypeJoined:
-		v.joined, v.self = true, m.Self.ID
+		v.joined, v.self, v.locked = true, m.Self.ID, m.Locked
 		v.roster = append(slices.Clone(m.Members), *m.Self)
 	case m.Type == signal.TypeWelcome:
 		if at = slices.IndexFunc(v.roster, func(x signal.Member) bool { return x.ID == m.Member.ID }); at >= 0 {
@@ -78,6 +106,8 @@ func (v *view) see(m *signal.Message) {
 		} else {
 			v.roster = append(v.roster, *m.Member)
 		}
+	case m.Type == signal.TypeLocked || m.Type == signal.TypeUnlocked:
+		v.locked = m.Type == signal.TypeLocked
 	case m.Type == signal.TypeRenamed:
 		v.roster[at].Name = m.Name
 	case m.Type == signal.TypeBye && m.From != v.self && v.roster[at].Session == m.Session:
@@ -103,6 +133,9 @@ func (w *world) check() {
 			if got := sorted(v.roster); !slices.EqualFunc(got, truth, sameMember) {
 				w.fail("connection %d believes in\n%v, not\n%v", s.conn, got, truth)
 			}
+			if v.locked != w.rules[r].locked {
+				w.fail("connection %d believes that the room is locked: %v", s.conn, v.locked)
+			}
 			if !slices.Equal(v.chats, w.said[s.conn]) {
 				w.fail("connection %d has seen the chats %v, not %v", s.conn, v.chats, w.said[s.conn])
 			}
@@ -121,19 +154,29 @@ func sameMember(a, b signal.Member) bool {
 // enter lets a fresh connection ask to join, as one of a few identities.
 func (w *world) enter(r *room[int], id string, proven bool) verdict {
 	w.t.Helper()
+	return w.enterWith(r, id, proven, nil)
+}
+
+func (w *world) enterWith(r *room[int], id string, proven bool, rights signal.Rights) verdict {
+	w.t.Helper()
+	rules := w.rules[r]
 	w.last++
 	c := w.last
 	w.home[c], w.views[c] = r, &view{}
 	before := r.members()
 	deliveries, v := r.enter(c, request{
-		member: signal.Member{ID: id, Name: "이름" + id, Session: fmt.Sprint("session", c)},
+		member: signal.Member{ID: id, Name: "이름" + id, Session: fmt.Sprint("session", c), Rights: rights},
 		proven: proven, joined: &signal.Message{Type: signal.TypeJoined},
 	})
 	known := slices.ContainsFunc(before, func(m signal.Member) bool { return m.ID == id })
 	want := admitted
 	switch {
-	case known && !proven:
+	case rules.kicked[id]:
+		want = out
+	case (known || rules.lost[id]) && !proven:
 		want = contested
+	case !known && rules.locked && !rules.lost[id]:
+		want = shut
 	case !known && len(before) == r.limit:
 		want = full
 	}
@@ -145,6 +188,7 @@ func (w *world) enter(r *room[int], id string, proven bool) verdict {
 	}
 	w.take(r, deliveries)
 	if v == admitted {
+		delete(rules.lost, id)
 		others := slices.DeleteFunc(r.members(), func(m signal.Member) bool { return m.ID == id })
 		if told := w.views[c].roster; !slices.EqualFunc(told[:len(told)-1], others, sameMember) {
 			w.fail("joined told %v, not %v in join order", told, others)
@@ -153,21 +197,36 @@ func (w *world) enter(r *room[int], id string, proven bool) verdict {
 	return v
 }
 
-func (w *world) step(random *rand.Rand) {
+// step lets something happen, and forgets a room that it leaves empty, as the
+// hub does.
+func (w *world) step(random chooser) {
 	w.t.Helper()
-	r := w.rooms[random.IntN(len(w.rooms))]
+	i := random.IntN(len(w.rooms))
+	w.stepIn(w.rooms[i], random)
+	if old := w.rooms[i]; len(old.seats) == 0 {
+		w.open(i, old.name, old.limit)
+	}
+}
+
+func (w *world) stepIn(r *room[int], random chooser) {
+	w.t.Helper()
 	c := 1 + random.IntN(w.last+1) // any connection there ever was, in whichever room
 	id := string(rune('a' + random.IntN(6)))
 	at := r.seated(c)
 	note := func(format string, args ...any) { w.steps = append(w.steps, r.name+": "+fmt.Sprintf(format, args...)) }
-	switch random.IntN(10) {
+	switch random.IntN(13) {
 	case 0, 1, 2:
 		proven := random.IntN(2) == 0
-		note("%d enters as %s, proven %v", w.last+1, id, proven)
-		w.enter(r, id, proven)
+		rights := [...]signal.Rights{nil, {}, signal.AllRights()}[random.IntN(3)]
+		note("%d enters as %s, proven %v, with %v", w.last+1, id, proven, rights)
+		w.enterWith(r, id, proven, rights)
 	case 3:
-		note("%d leaves", c)
-		deliveries := r.leave(c, signal.ReasonLost)
+		why := [...]signal.Reason{signal.ReasonLost, signal.ReasonLeft}[random.IntN(2)]
+		note("%d is gone: %s", c, why)
+		if at >= 0 && why == signal.ReasonLost && r.locked {
+			w.rules[r].lost[r.seats[at].member.ID] = true
+		}
+		deliveries := r.leave(c, why)
 		w.take(r, deliveries)
 		if at >= 0 {
 			w.views[c].over = true
@@ -175,20 +234,26 @@ func (w *world) step(random *rand.Rand) {
 			w.fail("the end of a connection that was no member was heard of")
 		}
 	case 4:
-		note("%s is kicked", id)
-		w.take(r, r.kick(id))
+		if random.IntN(4) == 0 {
+			note("%s is kicked", id)
+			w.rules[r].kicked[id] = w.rules[r].kicked[id] || r.find(id) >= 0
+			w.take(r, r.kick(id))
+			return
+		}
+		note("%d has its time over", c)
+		w.take(r, r.expire(c))
 	case 5:
 		note("%d is renamed", c)
 		w.take(r, r.rename(c, fmt.Sprint("name", len(w.steps))))
 	case 6:
 		if random.IntN(8) == 0 {
 			note("is closed")
-			w.take(r, r.close())
+			w.take(r, r.close(signal.ReasonClosed, 0))
 		}
 	case 7, 8:
 		note("%d chats", c)
 		text := fmt.Sprint(len(w.steps))
-		if at >= 0 {
+		if at >= 0 && r.seats[at].member.May(signal.RightChat) {
 			for _, s := range r.seats {
 				w.said[s.conn] = append(w.said[s.conn], r.seats[at].member.ID+text)
 			}
@@ -197,6 +262,55 @@ func (w *world) step(random *rand.Rand) {
 	case 9:
 		note("%d sends to %s", c, id)
 		w.relay(r, c, id)
+	default:
+		w.moderate(r, c, id, random)
+	}
+}
+
+// moderate asks for something that takes a right: done with it, refused
+// without.
+func (w *world) moderate(r *room[int], c int, id string, random chooser) {
+	w.t.Helper()
+	all := []signal.Type{signal.TypeKick, signal.TypeLock, signal.TypeLock, signal.TypeUnlock, signal.TypeUnlock, signal.TypeMute, signal.TypeClose}
+	what := all[random.IntN(len(all))]
+	w.steps = append(w.steps, fmt.Sprintf("%s: %d asks for a %s of %s", r.name, c, what, id))
+	at, there, before := r.seated(c), r.find(id) >= 0, len(r.seats)
+	may := at >= 0 && r.seats[at].member.May(needs[what])
+	deliveries := r.moderate(c, &signal.Message{Type: what, To: id, Name: "카메라"})
+	w.take(r, deliveries)
+	rules := w.rules[r]
+	aimed := what == signal.TypeKick || what == signal.TypeMute
+	switch {
+	case at < 0:
+		if len(deliveries) > 0 {
+			w.fail("a request of somebody who is no member was answered")
+		}
+	case !may || aimed && !there:
+		code := signal.CodeForbidden
+		if may {
+			code = signal.CodeNoSuchMember
+		}
+		if len(deliveries) != 1 || !slices.Equal(deliveries[0].to, []int{c}) || deliveries[0].message.Code != code {
+			w.fail("a %s was answered %+v, want %s", what, deliveries, code)
+		}
+	case what == signal.TypeKick:
+		rules.kicked[id] = true
+		if len(r.seats) != before-1 {
+			w.fail("%d members after a kick, %d before", len(r.seats), before)
+		}
+	case what == signal.TypeClose:
+		if len(r.seats) > 0 {
+			w.fail("%d members after a close", len(r.seats))
+		}
+	case what == signal.TypeLock || what == signal.TypeUnlock:
+		if locks := what == signal.TypeLock; rules.locked != locks {
+			rules.locked = locks
+			clear(rules.lost)
+		}
+	case what == signal.TypeMute:
+		if got := deliveries[0].message; got.To != id || got.Name != "카메라" || !slices.Contains(deliveries[0].to, r.seats[r.find(id)].conn) {
+			w.fail("a mute was delivered as %+v", deliveries)
+		}
 	}
 }
 

@@ -205,17 +205,22 @@ func TestRate(t *testing.T) {
 
 func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hub.New(nil)
+		h := hub.New(&hub.Config{RetryAfter: 7 * time.Second})
 		d := mem.Dialer(h)
 		a, b, fresh := join(t, d, "데모", "a"), join(t, d, "demo", "b"), dial(t, d, "c")
 		synctest.Wait()
 		done := make(chan error, 1)
 		go func() { done <- h.Shutdown(t.Context()) }()
 		for _, m := range []*member{a, b} {
-			m.expectBye(m, signal.ReasonClosed)
+			if f := m.expect(signal.TypeBye); f.From != m.id || f.Reason != signal.ReasonRestart || f.RetryAfter() != 7*time.Second {
+				t.Errorf("bye %s to %s, retry after %v", f.Reason, f.From, f.RetryAfter())
+			}
 			_ = m.expectEnd()
 		}
-		fresh.expectCut(signal.CodeShuttingDown, "")
+		if f := fresh.expect(signal.TypeError); f.Code != signal.CodeShuttingDown || f.Err().RetryAfter != 7*time.Second {
+			t.Errorf("told %s, retry after %v", f.Code, f.Err().RetryAfter)
+		}
+		_ = fresh.expectEnd()
 		if err := <-done; err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}

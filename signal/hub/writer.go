@@ -61,6 +61,8 @@ func (c *conn) mind(now time.Time) time.Duration {
 	case dueTooLate:
 		c.pulse.expect(time.Time{})
 		c.refuse(signal.Errorf(signal.CodeTooLate, "", "no join or proof within %v", c.hub.config.JoinTimeout))
+	case dueExpired:
+		c.home.expire(c)
 	case dueLost:
 		c.outbox.abandon(nil, ErrSilent)
 	case dueNothing:

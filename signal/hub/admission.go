@@ -1,0 +1,141 @@
+package hub
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"noom/signal"
+)
+
+// This file is how a connection becomes a member: join, proof, authorisation,
+// and the step into the room. All of it happens on the reader.
+
+func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
+	c.join = &signal.Message{
+		Type: m.Type, Room: m.Room, Name: m.Name, Key: m.Key, Session: m.Session, Token: m.Token,
+	}
+	if c.hub.config.Authorize != nil {
+		c.demandProof()
+		return true
+	}
+	return c.enter(ctx, false)
+}
+
+func (c *conn) demandProof() {
+	c.challenge = make(signal.Bytes, 32)
+	rand.Read(c.challenge)
+	c.pulse.expect(time.Now().Add(c.hub.config.JoinTimeout))
+	c.send(&signal.Message{Type: signal.TypeChallenge, Nonce: c.challenge})
+}
+
+// proven checks a proof and goes on with the join.
+func (c *conn) proven(ctx context.Context, m *signal.Message) bool {
+	text := signal.ProofText(c.hub.endpoint(c.link), c.join.Room, c.join.Session, c.challenge)
+	c.challenge = nil
+	c.pulse.expect(time.Time{})
+	if !ed25519.Verify(ed25519.PublicKey(c.join.Key), text, m.Signature) {
+		c.refuse(signal.Errorf(signal.CodeBadProof, m.Type, "the signature does not fit the challenge"))
+		return false
+	}
+	if e := c.authorize(ctx); e != nil {
+		c.refuse(e)
+		return false
+	}
+	return c.enter(ctx, true)
+}
+
+// authorize asks whether c may enter and keeps what it is granted.
+func (c *conn) authorize(ctx context.Context) *signal.Error {
+	if c.hub.config.Authorize == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.hub.config.JoinTimeout)
+	defer cancel()
+	grant, err := c.hub.config.Authorize(ctx, Request{
+		Room: c.join.Room, Member: c.member(), Token: c.join.Token, Address: c.address,
+	})
+	c.join.Token = "" // a secret that is of no more use
+	if own, ok := errors.AsType[*signal.Error](err); ok {
+		return own
+	}
+	switch {
+	case err != nil:
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "%v", err)
+	case !grant.Expires.IsZero() && !time.Now().Before(grant.Expires):
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the authorisation has ended")
+	}
+	grant.Rights = slices.Clone(grant.Rights) // members see it for as long as they are there
+	if grant.Name != "" {
+		c.join.Name = grant.Name
+	}
+	c.grant = grant
+	member := c.member()
+	if err := member.Verify(); err != nil {
+		c.hub.config.Logger.Warn("authorisation granted what cannot be", "room", c.join.Room, "err", err)
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted what cannot be")
+	}
+	return nil
+}
+
+// enter steps into the room, or sends a challenge when the id is contested.
+func (c *conn) enter(ctx context.Context, proven bool) bool {
+	member := c.member()
+	c.since = time.Now()
+	place, v, refusal := c.hub.enter(c, c.join.Room, request{
+		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
+		joined: c.hub.joined(ctx, member),
+	})
+	switch {
+	case refusal != nil:
+		c.refuse(refusal)
+		return false
+	case v == contested:
+		c.demandProof()
+		return true
+	}
+	c.home = place
+	c.pulse.begin(c.since, c.grant.Expires)
+	c.outbox.wake() // the writer may have asked the pulse before
+	c.hub.config.Logger.LogAttrs(ctx, slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
+	return true
+}
+
+func (c *conn) member() signal.Member {
+	return signal.Member{
+		ID: signal.MemberID(c.join.Key), Name: c.join.Name, PublicKey: c.join.Key, Session: c.join.Session,
+		Rights: c.grant.Rights,
+	}
+}
+
+// attrs says in the log whom it is about.
+func (c *conn) attrs() []slog.Attr {
+	var list []slog.Attr
+	if c.join != nil {
+		list = append(list, slog.String("room", c.join.Room), slog.String("member", signal.MemberID(c.join.Key)))
+	}
+	if c.grant.Identity != "" {
+		list = append(list, slog.String("identity", c.grant.Identity))
+	}
+	if c.address.IsValid() {
+		list = append(list, slog.String("address", c.address.String()))
+	}
+	return list
+}
+
+// guard makes a panic, of a parser or of a function in Config, the end of this
+// one connection.
+func (c *conn) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.hub.config.Logger.Error("panic", "why", p, "stack", string(debug.Stack()))
+			c.refuse(signal.Errorf(signal.CodeFailed, "", "the hub failed on this connection"))
+		}
+	}()
+	f()
+}

@@ -1,0 +1,164 @@
+package hub
+
+import (
+	"slices"
+
+	"noom/signal"
+)
+
+// This file is the part of a room that knows who may do what to whom: like the
+// rest of it, a pure machine.
+
+// maxBarred is how many of those that were kicked a room remembers.
+const maxBarred = 256
+
+// A barred member was kicked and does not come back while the room is open.
+type barred struct {
+	id       string
+	identity string // what the authorisation knows it by; may be empty
+}
+
+// moderate acts on a kick, lock, unlock, mute or close that c brought.
+func (r *room[C]) moderate(c C, m *signal.Message) []delivery[C] {
+	r.begin()
+	at := r.seated(c)
+	if at < 0 {
+		return nil
+	}
+	by := r.seats[at].member
+	if !by.May(needs[m.Type]) {
+		return r.forbid(c, m.Type)
+	}
+	switch m.Type {
+	case signal.TypeKick:
+		return r.kickBy(c, m.To)
+	case signal.TypeLock, signal.TypeUnlock:
+		return r.lockBy(c, by.ID, m.Type == signal.TypeLock)
+	case signal.TypeMute:
+		return r.muteBy(c, by.ID, m)
+	case signal.TypeClose:
+		return r.close(signal.ReasonClosed, 0)
+	default:
+		return nil
+	}
+}
+
+// needs says which right a request takes.
+var needs = map[signal.Type]signal.Right{
+	signal.TypeKick:   signal.RightKick,
+	signal.TypeLock:   signal.RightLock,
+	signal.TypeUnlock: signal.RightLock,
+	signal.TypeMute:   signal.RightMute,
+	signal.TypeClose:  signal.RightClose,
+}
+
+// forbid tells c that it may not do that.
+func (r *room[C]) forbid(c C, about signal.Type) []delivery[C] {
+	r.tell(c, errorFrame(signal.Errorf(signal.CodeForbidden, about, "this member may not do that here")))
+	return r.out
+}
+
+func (r *room[C]) nobody(c C, about signal.Type, id string) []delivery[C] {
+	r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, about, "nobody in this room is %s", id)))
+	return r.out
+}
+
+func (r *room[C]) kickBy(c C, id string) []delivery[C] {
+	at := r.find(id)
+	if at < 0 {
+		return r.nobody(c, signal.TypeKick, id)
+	}
+	return r.expel(at, signal.ReasonKicked)
+}
+
+// lockBy tells everyone; where nothing changes, it only confirms.
+func (r *room[C]) lockBy(c C, by string, locked bool) []delivery[C] {
+	notice := lockNotice(by, locked)
+	if r.locked == locked {
+		r.tell(c, notice)
+		return r.out
+	}
+	r.setLock(locked)
+	r.tellAll(notice)
+	return r.out
+}
+
+// muteBy passes the wish on to the one it is for, and back as a confirmation.
+func (r *room[C]) muteBy(c C, by string, m *signal.Message) []delivery[C] {
+	at := r.find(m.To)
+	if at < 0 {
+		return r.nobody(c, signal.TypeMute, m.To)
+	}
+	wish := &signal.Message{Type: signal.TypeMute, From: by, To: m.To, Name: m.Name}
+	if r.seats[at].conn != c {
+		r.tell(r.seats[at].conn, wish)
+	}
+	r.tell(c, wish)
+	return r.out
+}
+
+// lock locks or unlocks the room in the name of the hub's owner.
+func (r *room[C]) lock(locked bool) []delivery[C] {
+	r.begin()
+	if r.locked == locked {
+		return nil
+	}
+	r.setLock(locked)
+	r.tellAll(lockNotice("", locked))
+	return r.out
+}
+
+func (r *room[C]) setLock(locked bool) { r.locked, r.away = locked, nil }
+
+func lockNotice(by string, locked bool) *signal.Message {
+	if locked {
+		return &signal.Message{Type: signal.TypeLocked, From: by}
+	}
+	return &signal.Message{Type: signal.TypeUnlocked, From: by}
+}
+
+// kick removes a member by its id and tells everyone, it included.
+func (r *room[C]) kick(id string) []delivery[C] {
+	r.begin()
+	at := r.find(id)
+	if at < 0 {
+		return nil
+	}
+	return r.expel(at, signal.ReasonKicked)
+}
+
+// expire removes a connection's member, whose authorisation has ended.
+func (r *room[C]) expire(c C) []delivery[C] {
+	r.begin()
+	at := r.seated(c)
+	if at < 0 {
+		return nil
+	}
+	return r.expel(at, signal.ReasonExpired)
+}
+
+// expel removes the member in a seat and tells everyone why, it included.
+func (r *room[C]) expel(at int, why signal.Reason) []delivery[C] {
+	out := r.seats[at]
+	bye := goodbye(&out.member, why)
+	r.seats = slices.Delete(r.seats, at, at+1)
+	if why == signal.ReasonKicked {
+		if len(r.barred) == maxBarred {
+			r.barred = slices.Delete(r.barred, 0, 1)
+		}
+		r.barred = append(r.barred, barred{out.member.ID, out.identity})
+	}
+	r.end(out.conn, bye)
+	r.tellAll(bye)
+	return r.out
+}
+
+// bars reports whether who asks to enter was kicked before.
+func (r *room[C]) bars(q *request) bool {
+	return slices.ContainsFunc(r.barred, func(b barred) bool {
+		return b.id == q.member.ID || b.identity != "" && b.identity == q.identity
+	})
+}
+
+// remembered reports whether a locked room awaits a member that it has lost.
+func (r *room[C]) remembered(id string) bool { return slices.Contains(r.away, id) }
