@@ -11,10 +11,11 @@ import (
 // the picture in ARCHITECTURE.md: imports point downwards only, and each big
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
-	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "github.com/pion/", "golang.org/x/time/"},
+	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
 
 	"noom/internal/exchange":  {},
 	"noom/internal/negotiate": {},
+	"noom/internal/speaker":   {},
 	"noom/internal/pairtest":  {"noom/internal/exchange", "noom/internal/negotiate"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},
@@ -32,7 +33,7 @@ var layers = map[string][]string{
 
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"github.com/chromedp/"},
-	"noom/examples/":            {"noom/", "github.com/pion/"},
+	"noom/examples/":            {"noom/", "github.com/pion/", "golang.org/x/time/"},
 }
 
 func TestImports(t *testing.T) {

@@ -14,16 +14,19 @@ import (
 )
 
 // serveHere runs the program on a free port until the test ends and returns
-// the URL it prints.
-func serveHere(t *testing.T) string {
+// the URL it prints; flags are further ones.
+func serveHere(t *testing.T, flags ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	read, write := io.Pipe()
 	exited := make(chan int, 1)
-	go func() { exited <- run(ctx, []string{"-addr", "127.0.0.1:0"}, write, os.Stderr) }()
-	line, err := bufio.NewReader(read).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	go func() { exited <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, flags...), write, os.Stderr) }()
+	var line string
+	for lines := bufio.NewReader(read); !strings.HasPrefix(line, "noom is at "); {
+		var err error
+		if line, err = lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		cancel()

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -36,7 +37,7 @@ const goodbye = 3 * time.Second
 // run serves until ctx ends and returns the exit code: 0 after that, 1 when it
 // could not serve, 2 for bad arguments.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	addr, err := parse(args)
+	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		_, _ = fmt.Fprint(stdout, usage)
 		return 0
@@ -45,13 +46,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help tells the flags)\n", err)
 		return 2
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "browser-server: cannot listen on %s: %s\n", addr, reason(err))
+		_, _ = fmt.Fprintf(stderr, "browser-server: cannot listen on %s: %s\n", o.addr, reason(err))
 		return 1
 	}
-	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), addr))
-	if err := serve(ctx, listener); err != nil {
+	config := new(hub.Config)
+	if o.turn.IsValid() {
+		relay, err := startTURN(ctx, o.turn, o.turnEverywhere, standardTURNLimits)
+		if err != nil {
+			_ = listener.Close() // nobody has come yet
+			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
+			return 1
+		}
+		defer func() { _ = relay.close() }() // the program ends
+		config.ICEServers, config.ICELifetime = relay.servers, turnLifetime
+		_, _ = fmt.Fprintf(stdout, "TURN is at %s, UDP and TCP\n", relay.at)
+	}
+	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), o.addr))
+	if err := serve(ctx, listener, config); err != nil {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 		return 1
 	}
@@ -61,25 +74,52 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 const usage = `browser-server serves noom's page and its hub.
 
   -addr HOST:PORT   where to listen (default :8080)
+  -turn IP:PORT     also relay media for members that have no other way to each
+                    other: a TURN server at this address of the machine, or of
+                    the NAT before it; needs UDP and TCP on that port, and UDP
+                    49152-65535 (default: none)
+  -turn-everywhere  let it relay to private, loopback and link-local addresses
+                    too: for tests, never on a public machine
 `
 
-func parse(args []string) (addr string, err error) {
+// options are what the flags say.
+type options struct {
+	addr           string
+	turn           netip.AddrPort // invalid: none
+	turnEverywhere bool
+}
+
+func parse(args []string) (*options, error) {
+	o := new(options)
+	var relay string
 	flags := flag.NewFlagSet("browser-server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&addr, "addr", ":8080", "")
+	flags.StringVar(&o.addr, "addr", ":8080", "")
+	flags.StringVar(&relay, "turn", "", "")
+	flags.BoolVar(&o.turnEverywhere, "turn-everywhere", false, "")
 	if err := flags.Parse(args); err != nil {
-		return "", err
+		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	return addr, nil
+	if o.turnEverywhere && relay == "" {
+		return nil, errors.New("-turn-everywhere is about -turn, which is not given")
+	}
+	if relay != "" {
+		at, err := turnAddress(relay)
+		if err != nil {
+			return nil, err
+		}
+		o.turn = at
+	}
+	return o, nil
 }
 
 // reason says in a few words why listening failed.
 func reason(err error) string {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return "another program uses that port; choose one with -addr :PORT"
+		return "another program uses that port; choose another"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
@@ -99,8 +139,8 @@ func address(listening net.Addr, wanted string) string {
 }
 
 // serve serves until ctx ends, then says goodbye to everyone.
-func serve(ctx context.Context, listener net.Listener) error {
-	h := hub.New(nil)
+func serve(ctx context.Context, listener net.Listener, config *hub.Config) error {
+	h := hub.New(config)
 	server := &http.Server{Handler: handler(h), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

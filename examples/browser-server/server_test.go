@@ -94,7 +94,7 @@ func TestGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- serve(ctx, listener) }()
+	go func() { served <- serve(ctx, listener, nil) }()
 	server := "127.0.0.1:" + strings.TrimPrefix(listener.Addr().String(), "127.0.0.1:")
 
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: "ws://" + server + "/ws"}, "데모", &noom.Config{Name: "지우"})
@@ -147,6 +147,14 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-addr", "nonsense"}, 1, "cannot listen on nonsense: address nonsense: missing port"},
 		{[]string{"-port", "80"}, 2, "flag provided but not defined: -port"},
 		{[]string{"demo"}, 2, `unexpected argument "demo"`},
+		{[]string{"-turn", "turn.example.com:3478"}, 2, "-turn turn.example.com:3478: want IP:PORT"},
+		{[]string{"-turn", "203.0.113.7"}, 2, "want IP:PORT"},
+		{[]string{"-turn", ":3478"}, 2, "want IP:PORT"},
+		{[]string{"-turn", "0.0.0.0:3478"}, 2, "members cannot reach that"},
+		{[]string{"-turn", "[::]:3478"}, 2, "members cannot reach that"},
+		{[]string{"-turn", "[fe80::1%eth0]:3478"}, 2, "an address with a zone"},
+		{[]string{"-turn-everywhere"}, 2, "-turn-everywhere is about -turn, which is not given"},
+		{[]string{"-addr", "127.0.0.1:0", "-turn", busy.Addr().String()}, 1, "-turn: cannot listen on " + busy.Addr().String() + "/tcp: another program uses that port"},
 	} {
 		var stdout, stderr strings.Builder
 		if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {

@@ -77,6 +77,9 @@ class Call {
       this.#screens.delete(track.id);
       this.#draw(peer);
     },
+    activespeaker: ({ peer }) => {
+      for (const [id, tile] of this.#members) tile.speaking = id === peer?.id;
+    },
     chatreceived: ({ from, text }) => chat.said(from.name || t('unnamed'), text),
     signalinglost: () => notice(t('hubLost')),
     signalingrestored: () => notice(''),

@@ -43,6 +43,11 @@ export class Tile {
     this.#root.toggleAttribute('data-muted', muted);
   }
 
+  /** Whether this is who speaks. */
+  set speaking(on) {
+    this.#root.toggleAttribute('data-speaking', on);
+  }
+
   /** Whether there is a picture to show. */
   set camera(on) {
     this.#root.dataset.camera = on ? 'on' : 'off';
