@@ -3,7 +3,6 @@ package media
 import (
 	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -24,9 +23,6 @@ func clip(t *testing.T, name, size string) string {
 // It is sent as it is, recorded, and decodes to as many pictures; the second
 // clip on the same track is bigger.
 func TestH264PlaysAndIsRecorded(t *testing.T) {
-	if os.Getenv("NOOM_UNSETTLED") == "" {
-		t.Skip("KNOWN BUG, NOT TESTED: about one run in six records only one of the two clips; NOOM_UNSETTLED=1 runs it")
-	}
 	small, big := clip(t, "작은.h264", "160x120"), clip(t, "큰.h264", "320x200")
 	f := create(t, "h264.mkv")
 	synctest.Test(t, func(t *testing.T) {

@@ -40,12 +40,20 @@ const (
 	patience = 400 * time.Millisecond
 	// maxReorder bounds how many packets wait for it.
 	maxReorder = 512
+	// maxJump is how far a sequence number may be from the newest and still
+	// mean disorder or loss; beyond it the stream begins anew.
+	maxJump = 2 * maxReorder
+	// maxAge is how far back a late packet's timestamp lies at most: half a
+	// minute of video. A late number with another one is no late packet but a
+	// stream that begins anew on numbers just behind.
+	maxAge = 30 * 90000
 )
 
 // reorder puts packets of one SSRC in the order of their sequence numbers.
 type reorder struct {
-	next    uint16
 	started bool
+	next    uint16 // whose turn it is
+	newest  rtp.Header
 	held    map[uint16]heldPacket
 }
 
@@ -58,16 +66,26 @@ type heldPacket struct {
 // each gap that will not be filled any more.
 func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []*rtp.Packet) {
 	if !r.started {
-		r.started, r.next, r.held = true, p.SequenceNumber, make(map[uint16]heldPacket)
+		r.started, r.next, r.newest, r.held = true, p.SequenceNumber, p.Header, make(map[uint16]heldPacket)
 	}
-	switch ahead := int16(p.SequenceNumber - r.next); {
-	case ahead > 2*maxReorder || ahead < -2*maxReorder: // a stream that begins anew
-		ready = append(r.flush(), nil)
-		r.next = p.SequenceNumber
-	case ahead < 0:
+	jump := int16(p.SequenceNumber - r.newest.SequenceNumber)
+	late := int16(p.SequenceNumber-r.next) < 0
+	old := r.newest.Timestamp-p.Timestamp < maxAge
+	switch {
+	case late && old && jump >= -maxJump:
 		return nil // twice, or given up already
+	case late, jump > maxJump, jump < -maxJump:
+		ready = append(r.flush(), nil)
+		r.next, r.newest = p.SequenceNumber, p.Header
+	case jump > 0:
+		r.newest = p.Header
 	}
 	r.held[p.SequenceNumber] = heldPacket{p, now}
+	return r.take(ready, now)
+}
+
+// take appends the packets whose turn it is.
+func (r *reorder) take(ready []*rtp.Packet, now time.Duration) []*rtp.Packet {
 	for len(r.held) > 0 {
 		if first, ok := r.held[r.next]; ok {
 			delete(r.held, r.next)

@@ -34,6 +34,7 @@ type Source struct {
 	path     string
 	streamID string
 	once     bool
+	level    int // dBov; 0: not known
 	done     chan struct{}
 
 	// Of the player: at most one goroutine in play, handed on through played.

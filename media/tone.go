@@ -16,6 +16,9 @@ import (
 //go:embed tone.ogg
 var toneOgg []byte
 
+// toneLevel is that tone's, in dBov: its peak of 0.45 times its mean swell of 0.7.
+const toneLevel = -13
+
 // Tone returns a steady tone of 440 Hz, about 13 dB below full scale, as
 // pre-encoded Opus: it takes no file, device or encoder.
 func Tone() *Source {
@@ -23,5 +26,11 @@ func Tone() *Source {
 	if err != nil {
 		panic(err) // the embedded file is part of the program
 	}
+	s.level = toneLevel
 	return s
 }
+
+// AudioLevel returns how loud the source is, in dBov (RFC 6464), for the others
+// in a call to know who speaks. Only [Tone] knows: what is in a file would have
+// to be decoded.
+func (s *Source) AudioLevel() (dBov int, ok bool) { return s.level, s.level != 0 }
