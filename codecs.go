@@ -69,10 +69,12 @@ func codecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 
 // registerCodecs registers noom's codecs and header extensions with m.
 //
-// The extensions are the same for audio and video and never pion's defaults:
-// when pion first offers a second kind it numbers that kind's own extensions
-// without regard to those a browser has offered meanwhile, and the browser
-// then refuses its next offer for good.
+// The extensions are the same for audio and video but for the audio level, and
+// never pion's defaults: when pion first offers a second kind it numbers that
+// kind's own extensions without regard to those a browser has offered
+// meanwhile, and the browser then refuses its next offer for good. In this
+// order pion gives each the number that Chromium would give it, 1 to 4, so that
+// the audio level's is free whoever offers which kind first.
 func registerCodecs(m *webrtc.MediaEngine) error {
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		for _, codec := range codecsFor(kind) {
@@ -86,7 +88,10 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 				return err
 			}
 		}
-		for _, uri := range []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI} {
+		for _, uri := range []string{sdp.AudioLevelURI, sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI} {
+			if uri == sdp.AudioLevelURI && kind != webrtc.RTPCodecTypeAudio {
+				continue
+			}
 			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, kind); err != nil {
 				return err
 			}

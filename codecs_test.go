@@ -2,7 +2,6 @@ package noom
 
 import (
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -73,8 +72,8 @@ func TestPublishFindsTheFormat(t *testing.T) {
 	}
 }
 
-// Audio and video offer the same extensions under the same numbers, and
-// nothing but what was asked for.
+// Audio and video offer the same extensions under the same numbers, the audio
+// level apart, and nothing but what was asked for.
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, registerCodecs(m))
@@ -103,13 +102,18 @@ func TestOfferedExtensions(t *testing.T) {
 		}
 		extensions = append(extensions, of)
 	}
-	want := []string{
-		"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
-		"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-		"urn:ietf:params:rtp-hdrext:sdes:mid",
+	// Chromium's own numbers, so that nothing it adds later can be in the way.
+	want := map[string]string{
+		"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time":                "2",
+		"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": "3",
+		"urn:ietf:params:rtp-hdrext:sdes:mid":                                       "4",
 	}
-	if got := slices.Sorted(maps.Keys(extensions[0])); !slices.Equal(got, want) || !maps.Equal(extensions[0], extensions[1]) {
-		t.Errorf("audio %v, video %v", extensions[0], extensions[1])
+	if !maps.Equal(extensions[1], want) {
+		t.Errorf("video %v, want %v", extensions[1], want)
+	}
+	want["urn:ietf:params:rtp-hdrext:ssrc-audio-level"] = "1"
+	if !maps.Equal(extensions[0], want) {
+		t.Errorf("audio %v, want %v", extensions[0], want)
 	}
 	for _, line := range []string{"a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 transport-cc"} {
 		if !strings.Contains(sections[0], line) {

@@ -106,6 +106,7 @@ func (l *link) listen(c *conn) {
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		in := newInbound(tr, c.pc.WriteRTCP)
+		in.hear(levelID(receiver.GetParameters().HeaderExtensions), l.room.speechHeard)
 		l.room.background(func() { _ = in.run() })
 		l.room.background(func() { in.drainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()

@@ -50,6 +50,11 @@ type (
 		Sender Sender
 		Codec  string // MIME type, such as video/AV1
 	}
+	// ActiveSpeaker says who of the others is speaking now; Peer is nil when
+	// nobody is. It follows from the audio levels that come with the sound (RFC
+	// 6464), so nothing is decoded: whoever sends none, or is muted, is silent.
+	// A cough, a pause and a short word of somebody else change nothing.
+	ActiveSpeaker struct{ Peer Peer }
 	// ChatReceived is what somebody else said; At is the hub's clock.
 	ChatReceived struct {
 		From Member
@@ -84,6 +89,7 @@ func (TrackAdded) event()        {}
 func (TrackRemoved) event()      {}
 func (TrackMuted) event()        {}
 func (TrackRefused) event()      {}
+func (ActiveSpeaker) event()     {}
 func (ChatReceived) event()      {}
 func (DataReceived) event()      {}
 func (ChannelOpened) event()     {}

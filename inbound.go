@@ -10,6 +10,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/speaker"
 )
 
 // receiveMTU bounds the packets read from the network, in bytes; larger ones
@@ -21,6 +23,7 @@ const receiveMTU = 1500
 // that the section carries at the moment.
 //
 //	newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound
+//	hear(levelID uint8, loud func())  before run: how to tell what is loud, and whom
 //	run() error                  blocks until the section ends and says why; run it in a goroutine
 //	assign(t *remoteTrack)       packets go to t from now on, and no longer where t got them before; nil: dropped
 //	drainRTCP(r *webrtc.RTPReceiver)  blocks until r is stopped; run it in a goroutine
@@ -29,6 +32,10 @@ type inbound struct {
 	tr        *webrtc.TrackRemote
 	writeRTCP func([]rtcp.Packet) error
 
+	// Immutable once run was called.
+	levelID uint8  // of the audio level's header extension; 0: not negotiated
+	loud    func() // called for each packet that may be speech
+
 	track  atomic.Pointer[remoteTrack]
 	report atomic.Pointer[senderReport] // the latest
 }
@@ -36,6 +43,8 @@ type inbound struct {
 func newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound {
 	return &inbound{tr: tr, writeRTCP: writeRTCP}
 }
+
+func (in *inbound) hear(levelID uint8, loud func()) { in.levelID, in.loud = levelID, loud }
 
 func (in *inbound) assign(t *remoteTrack) {
 	// First the track, so that no packet meets one that does not expect it.
@@ -70,6 +79,12 @@ func (in *inbound) run() error {
 		if codec == nil || codec.PayloadType != webrtc.PayloadType(packet.PayloadType) {
 			now := in.tr.Codec()
 			codec = &now
+		}
+		if dBov, ok := levelIn(&packet.Header, in.levelID); ok {
+			t.heard(dBov)
+			if dBov >= speaker.Loud {
+				in.loud()
+			}
 		}
 		t.push(in, packet, codec)
 	}

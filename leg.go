@@ -33,6 +33,7 @@ type leg struct {
 	queue       chan outgoing // what its pump writes; nil: not bound, or refused
 	ssrc        uint32
 	payloadType uint8
+	levelID     uint8 // of the audio level's header extension; 0: not negotiated
 	refusal     bool
 
 	open   bool    // the connection has been up
@@ -126,8 +127,11 @@ func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, p *par
 		return
 	}
 	p.hold()
-	// There is room, for only write sends here.
-	l.queue <- outgoing{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
+	out := outgoing{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
+	if l.levelID != 0 && p.level != nil {
+		_ = out.header.SetExtension(l.levelID, p.level) // fails on none that a header has already, and it has none
+	}
+	l.queue <- out // there is room, for only write sends here
 }
 
 // follow makes r the run that flows and reports whether the packet may pass.
@@ -198,6 +202,7 @@ func (l *leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		go l.pump(ctx.WriteStream(), l.queue)
 		l.ssrc = uint32(ctx.SSRC())
 		l.payloadType = uint8(format.PayloadType)
+		l.levelID = levelID(ctx.HeaderExtensions())
 	}
 	l.mu.Unlock()
 	if ok {

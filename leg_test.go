@@ -11,6 +11,7 @@ import (
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -58,7 +59,10 @@ func (b binding) ID() string                                   { return "a" }
 func (b binding) SSRC() webrtc.SSRC                            { return 4711 }
 func (b binding) WriteStream() webrtc.TrackLocalWriter         { return b.stream }
 func (b binding) CodecParameters() []webrtc.RTPCodecParameters { return b.codecs }
-func (b binding) RTCPReader() interceptor.RTCPReader           { return nil }
+func (b binding) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
+	return []webrtc.RTPHeaderExtensionParameter{{URI: sdp.SDESMidURI, ID: 4}, {URI: sdp.AudioLevelURI, ID: 9}}
+}
+func (b binding) RTCPReader() interceptor.RTCPReader { return nil }
 
 func bindTo(tb testing.TB, l *leg, w webrtc.TrackLocalWriter) {
 	tb.Helper()
@@ -338,7 +342,7 @@ func TestLegDropsWhatWasOvertaken(t *testing.T) {
 		l, wire := boundLeg(t, s)
 		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
 		for i, r := range []*run{before, after, before, after} {
-			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, wrap([]byte{0x10, 0}), time.Now())
+			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, wrap([]byte{0x10, 0}, nil), time.Now())
 		}
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)

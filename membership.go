@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/speaker"
 	"noom/signal"
 )
 
@@ -36,6 +37,7 @@ type room struct {
 
 	outbox  atomic.Pointer[outbox] // nil while there is no hub
 	leaving atomic.Bool
+	speech  atomic.Bool // the loop listens for who speaks
 	ending  sync.Once
 	hubGone chan struct{} // closed when no connection to a hub will be any more
 	done    chan struct{}
@@ -53,7 +55,8 @@ type room struct {
 	asleep   map[string]*link
 	pending  []*request
 	heard    []string // keys of chat messages
-	rejoined bool     // there was a joined before
+	speaker  speaker.Detector
+	rejoined bool // there was a joined before
 }
 
 // Join enters a room, making it if need be, and returns once the hub has let

@@ -21,15 +21,16 @@ const (
 type parcel struct {
 	holders atomic.Int32
 	payload []byte
+	level   []byte // its audio level, as in the header extension; nil: not known
 }
 
 var parcels = sync.Pool{New: func() any { return new(parcel) }}
 
-// wrap copies payload into a parcel with one holder.
-func wrap(payload []byte) *parcel {
+// wrap copies payload into a parcel with one holder, and keeps level.
+func wrap(payload, level []byte) *parcel {
 	p := parcels.Get().(*parcel)
 	p.holders.Store(1)
-	p.payload = append(p.payload[:0], payload...)
+	p.payload, p.level = append(p.payload[:0], payload...), level
 	return p
 }
 

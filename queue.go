@@ -80,6 +80,8 @@ func (q *eventQueue) compact() {
 			supersede(drop, last, "name of "+e.Peer.ID(), i)
 		case SignalingLost, SignalingRestored:
 			supersede(drop, last, "signaling", i)
+		case ActiveSpeaker:
+			supersede(drop, last, "speaker", i)
 		}
 	}
 	length := 0
@@ -140,6 +142,10 @@ func about(e Event) (peer, track any) {
 		return e.Peer.ID(), nil
 	case ChannelOpened:
 		return e.Peer.ID(), nil
+	case ActiveSpeaker:
+		if e.Peer != nil {
+			return e.Peer.ID(), nil
+		}
 	}
 	return nil, nil
 }

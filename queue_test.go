@@ -31,9 +31,11 @@ func TestQueueIsBounded(t *testing.T) {
 		track := newRemoteTrack("t", "camera", 0, false)
 		q.add(PeerJoined{Peer: guest})
 		q.add(TrackAdded{Peer: guest, Track: track})
+		q.add(ActiveSpeaker{Peer: guest})
 		q.add(PeerStateChanged{Peer: stays, State: PeerState(i % 2)})
 		q.add(ChatReceived{Text: fmt.Sprint(i)})
 		q.add(TrackRemoved{Peer: guest, Track: track})
+		q.add(ActiveSpeaker{})
 		q.add(PeerLeft{Member: guest.member})
 		if len(q.items) > 2*bound+1 {
 			t.Fatalf("%d events wait", len(q.items))
@@ -42,7 +44,8 @@ func TestQueueIsBounded(t *testing.T) {
 	q.add(PeerLeft{Member: Member{ID: "seen before"}})
 	q.add(Closed{})
 	q.add(ChatReceived{Text: "too late"})
-	var dropped, chats, joined, left, states int
+	var dropped, chats, joined, left, states, speaking int
+	silent := false
 	var last Event
 	for _, e := range drainQueue(t, q) {
 		switch e := e.(type) {
@@ -56,14 +59,17 @@ func TestQueueIsBounded(t *testing.T) {
 			left++
 		case PeerStateChanged:
 			states++
+		case ActiveSpeaker:
+			speaking++
+			silent = e.Peer == nil
 		}
 		last = e
 	}
 	if dropped+chats != 100_000 {
 		t.Errorf("%d chats delivered and %d told as dropped, of 100000", chats, dropped)
 	}
-	if left != joined || states == 0 {
-		t.Errorf("%d joined, %d left, %d states", joined, left, states)
+	if left != joined || states == 0 || speaking == 0 || !silent {
+		t.Errorf("%d joined, %d left, %d states, %d times a speaker, silent at last: %v", joined, left, states, speaking, silent)
 	}
 	if _, ok := last.(Closed); !ok {
 		t.Errorf("the last event is %T", last)

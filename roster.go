@@ -168,6 +168,7 @@ func (r *room) remove(l *link, reason Reason) {
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *link) bool { return o == l })
 	r.mu.Unlock()
 	l.depart()
+	r.speakerGone(l)
 	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
 }
 

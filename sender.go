@@ -15,7 +15,8 @@ import (
 )
 
 // Sender is one published track. One source is bound once and its packets go
-// to every peer, so an encoder behind it runs once.
+// to every peer, so an encoder behind it runs once. A source that is an
+// [AudioLeveler] also tells them how loud it is.
 type Sender interface {
 	// Name returns the name chosen at Publish.
 	Name() string
@@ -309,7 +310,7 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	if r == nil || len(legs) == 0 {
 		return
 	}
-	now, p := time.Now(), wrap(payload)
+	now, p := time.Now(), wrap(payload, from.audioLevel())
 	for _, l := range legs {
 		l.write(s, r, keyframe, header, p, now)
 	}

@@ -28,6 +28,7 @@ type source struct {
 	id      string
 	ssrc    webrtc.SSRC
 	offered []webrtc.RTPCodecParameters
+	leveler AudioLeveler // nil: the track does not know how loud it is
 
 	requests chan struct{} // holds a key-frame request until the track reads it
 	done     chan struct{} // closed by unbind
@@ -53,6 +54,9 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		offered:  offered,
 		requests: make(chan struct{}, 1),
 		done:     make(chan struct{}),
+	}
+	if t.Kind() == webrtc.RTPCodecTypeAudio {
+		src.leveler, _ = t.(AudioLeveler)
 	}
 	chosen, err := t.Bind(src)
 	if err != nil {
@@ -189,5 +193,6 @@ func (s *source) WriteStream() webrtc.TrackLocalWriter         { return s }
 func (s *source) ID() string                                   { return s.id }
 func (s *source) RTCPReader() interceptor.RTCPReader           { return interceptor.RTCPReaderFunc(s.readRTCP) }
 
-// HeaderExtensions returns none: each leg has extensions of its own.
+// HeaderExtensions returns none: each leg has extensions of its own, and an
+// audio level is asked for, for what a packet brings along may be anything.
 func (s *source) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return nil }

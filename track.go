@@ -4,6 +4,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -29,6 +30,10 @@ type RemoteTrack interface {
 	ReadRTP() (*rtp.Packet, error)
 	// Packets is sugar over ReadRTP; it ends with the track.
 	Packets() iter.Seq[*rtp.Packet]
+	// AudioLevel returns how loud the latest packet was, as its sender tells
+	// (RFC 6464): from -127 dBov, silence, to 0, the loudest there is; false
+	// if it does not tell.
+	AudioLevel() (dBov int, ok bool)
 	// RequestKeyframe asks the sender for a key frame (PLI, RFC 4585 section 6.3.1).
 	RequestKeyframe() error
 	// SenderTime returns what the peer's clock showed when it sent something of
@@ -56,6 +61,9 @@ type remoteTrack struct {
 	// Immutable.
 	id, name string
 	kind     webrtc.RTPCodecType
+
+	level atomic.Int32 // of the latest packet, as loudness has it
+	peak  atomic.Int32 // since takePeak, as loudness has it
 
 	// No call leaves the track while mu is held.
 	mu      sync.Mutex

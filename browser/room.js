@@ -9,6 +9,7 @@ import { Identity, isGenuine, newLabel, newSession } from './identity.js';
 import { Peer } from './peer.js';
 import { Sender } from './sender.js';
 import { hubURL, Signaling } from './signaling.js';
+import { Ears } from './speaker.js';
 
 const REDIAL_FIRST = 100; // ms
 const REMEMBERED = 256; // chat ids, so that what is resent is shown once
@@ -47,6 +48,7 @@ export class Room extends RoomEvents {
   #roster = new Map(); // id → {peer, link}, in join order
   #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
   #senders = [];
+  #ears = new Ears(() => this.peers, (id) => this.emit('activespeaker', { peer: this.peer(id) ?? null }));
 
   #signaling = null;
   #inbox = Promise.resolve(); // frames of the hub, in order
@@ -345,7 +347,10 @@ export class Room extends RoomEvents {
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),
         refused: (sender) => about('trackrefused', { sender }),
-        trackAdded: (track) => about('trackadded', { track }),
+        trackAdded: (track) => {
+          if (track.kind === 'audio') this.#ears.open();
+          about('trackadded', { track });
+        },
         trackRemoved: (track) => about('trackremoved', { track }),
         trackChanged: (track) => about('trackchanged', { track }),
         trackMuted: (track) => about('trackmuted', { track, muted: track.muted }),
@@ -367,6 +372,7 @@ export class Room extends RoomEvents {
     if (this.#roster.get(member.id) !== entry) return;
     this.#roster.delete(member.id);
     entry.link.close();
+    this.#ears.forget(member.id);
     if (reason === 'lost') {
       this.#parked.set(member.id, entry);
       if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
@@ -402,6 +408,7 @@ export class Room extends RoomEvents {
     removeEventListener('pagehide', this.#leaveWithPage);
     this.#signaling?.close();
     this.#signaling = null;
+    this.#ears.close();
     for (const link of this.#links()) link.close();
     this.#roster.clear();
     const closed = new NoomError('closed', 'the room is over');

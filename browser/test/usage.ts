@@ -41,6 +41,7 @@ function told(event: AnyRoomEvent): string {
     case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;
     case 'trackmuted': return String(event.muted);
     case 'trackrefused': return event.sender.name;
+    case 'activespeaker': return event.peer?.name ?? '';
     case 'chatreceived': return event.text + event.at.toISOString();
     case 'datareceived': return String(event.data.length);
     case 'channelopened': return event.channel.label;

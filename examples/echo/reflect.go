@@ -40,6 +40,9 @@ type mirrored struct {
 	from noom.RemoteTrack
 }
 
+// AudioLevel is that of what is sent back.
+func (m *mirrored) AudioLevel() (dBov int, ok bool) { return m.from.AudioLevel() }
+
 // Bind also reads what is asked of the track, to the end of the binding.
 func (m *mirrored) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := m.TrackLocalStaticRTP.Bind(ctx)

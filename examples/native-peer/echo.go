@@ -70,6 +70,9 @@ type mirror struct {
 	from noom.RemoteTrack
 }
 
+// AudioLevel is that of what is sent back.
+func (m *mirror) AudioLevel() (dBov int, ok bool) { return m.from.AudioLevel() }
+
 // Bind also reads the RTCP of that binding until it ends.
 func (m *mirror) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := m.TrackLocalStaticRTP.Bind(ctx)

@@ -1,0 +1,144 @@
+package noom
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/speaker"
+)
+
+// AudioLeveler is a TrackLocal that knows how loud it is, such as a microphone
+// of package media/capture or a source of package media that tells. What it
+// publishes then carries audio levels (RFC 6464), by which the others know who
+// speaks; anything else is sent without, and is never the [ActiveSpeaker].
+type AudioLeveler interface {
+	// AudioLevel returns how loud the packet is that is just being written, in
+	// dBov: from -127, silence, to 0, the loudest there is; false: not known. It
+	// is called for each packet and must be quick.
+	AudioLevel() (dBov int, ok bool)
+}
+
+// The header extension of RFC 6464: one byte, of which the first bit says
+// whether it is voice. As browsers do, noom always says so, and heeds the level
+// alone.
+const levelVoice = 0x80
+
+// levelID finds the extension among those negotiated; 0: it was not.
+func levelID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
+	i := slices.IndexFunc(negotiated, func(e webrtc.RTPHeaderExtensionParameter) bool { return e.URI == sdp.AudioLevelURI })
+	if i < 0 {
+		return 0
+	}
+	return uint8(negotiated[i].ID)
+}
+
+// levelIn reads the extension.
+func levelIn(header *rtp.Header, id uint8) (dBov int, ok bool) {
+	if id == 0 {
+		return 0, false
+	}
+	payload := header.GetExtension(id)
+	if len(payload) == 0 {
+		return 0, false
+	}
+	return -int(payload[0] &^ levelVoice), true
+}
+
+// audioLevel is the extension for the packet that the source's track is
+// writing, nil if the track does not tell.
+func (s *source) audioLevel() []byte {
+	if s.leveler == nil {
+		return nil
+	}
+	dBov, ok := s.leveler.AudioLevel()
+	if !ok {
+		return nil
+	}
+	return []byte{levelVoice | byte(-min(max(dBov, speaker.Silence), 0))}
+}
+
+// loudness is a level as a remoteTrack keeps it: more is louder, and 0 is none.
+func loudness(dBov int) int32 { return int32(dBov - speaker.Silence + 1) }
+
+// heard notes the level of a packet. Only one goroutine calls it at a time.
+func (t *remoteTrack) heard(dBov int) {
+	v := loudness(dBov)
+	t.level.Store(v)
+	for {
+		peak := t.peak.Load()
+		if v <= peak || t.peak.CompareAndSwap(peak, v) {
+			return
+		}
+	}
+}
+
+func (t *remoteTrack) AudioLevel() (dBov int, ok bool) { return ofLoudness(t.level.Load()) }
+
+// takePeak returns the loudest since the last call.
+func (t *remoteTrack) takePeak() (dBov int, ok bool) { return ofLoudness(t.peak.Swap(0)) }
+
+func ofLoudness(v int32) (dBov int, ok bool) {
+	if v == 0 {
+		return 0, false
+	}
+	return int(v) - 1 + speaker.Silence, true
+}
+
+// takePeak returns the loudest of the peer's tracks since the last call.
+func (l *link) takePeak() (dBov int, ok bool) {
+	l.mu.Lock()
+	tracks := l.tracks
+	l.mu.Unlock()
+	for _, t := range tracks {
+		if v, heard := t.takePeak(); heard && (!ok || v > dBov) {
+			dBov, ok = v, true
+		}
+	}
+	return dBov, ok
+}
+
+// speechHeard wakes the room's loop to find out who speaks. It is called from
+// anywhere, for each packet that is loud enough, and mostly does nothing.
+func (r *room) speechHeard() {
+	if !r.speech.Load() && r.speech.CompareAndSwap(false, true) {
+		r.mail.post(r.listen)
+	}
+}
+
+// listen, in the room's loop, takes what was heard of everyone since the last
+// time, and comes again for as long as there is anything to decide.
+func (r *room) listen() {
+	var heard []speaker.Level
+	for _, l := range r.order {
+		if dBov, ok := l.takePeak(); ok {
+			heard = append(heard, speaker.Level{ID: l.member.ID, DBov: dBov})
+		}
+	}
+	if r.speaker.Step(time.Now(), heard) {
+		r.tellSpeaker()
+	}
+	if r.speaker.Idle() {
+		r.speech.Store(false)
+		return
+	}
+	time.AfterFunc(speaker.Period, func() { r.mail.post(r.listen) })
+}
+
+// speakerGone forgets a peer that has left the roster.
+func (r *room) speakerGone(l *link) {
+	if r.speaker.Remove(l.member.ID) {
+		r.tellSpeaker()
+	}
+}
+
+func (r *room) tellSpeaker() {
+	if l := r.links[r.speaker.Active()]; l != nil {
+		r.events.add(ActiveSpeaker{Peer: l})
+		return
+	}
+	r.events.add(ActiveSpeaker{})
+}
