@@ -1,0 +1,90 @@
+// Bench measures noom's hub beside other signaling servers, in one run and
+// interleaved, and prints a Markdown table. README.md says what is measured.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// The cores: servers run on one, the driver on the other.
+const (
+	serverCore = "0"
+	driverCore = "1"
+)
+
+func main() {
+	serve := flag.String("serve", "", "internal: be the server of that name")
+	quick := flag.Bool("quick", false, "one round instead of five, 2,000 members instead of 10,000: about a minute")
+	soak := flag.Bool("soak", false, "instead: hold 10,000 connections at 1,000 messages a second and look for lost and doubled ones")
+	soakTime := flag.Duration("soak-time", 5*time.Minute, "how long -soak holds, at most an hour")
+	only := flag.String("only", "", "comma-separated servers to measure: "+strings.Join(names(), ", ")+"; empty: all")
+	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency; empty: all")
+	profile := flag.String("profile", "", "write the CPU profile of noom's hub during the last measurement to this file")
+	flag.Parse()
+
+	err := run(*serve, *soak, plan{
+		quick: *quick, servers: *only, measurements: *which, soakTime: min(*soakTime, time.Hour), profile: *profile,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// A plan is what the flags ask for.
+type plan struct {
+	quick                 bool
+	servers, measurements string
+	soakTime              time.Duration
+	profile               string
+}
+
+func run(serve string, soak bool, p plan) error {
+	if serve != "" {
+		return beServer(serve)
+	}
+	if pinned, err := pinDriver(); pinned || err != nil {
+		return err
+	}
+	if soak {
+		return runSoak(p.soakTime)
+	}
+	servers, err := choose(p.servers)
+	if err != nil {
+		return err
+	}
+	return measureAll(servers, p)
+}
+
+// pinDriver runs this program once more, on the driver's core, unless that has
+// been done. It reports whether that run is over.
+func pinDriver() (bool, error) {
+	const mark = "NOOM_BENCH_PINNED"
+	if os.Getenv(mark) != "" {
+		return false, nil
+	}
+	if _, err := exec.LookPath("taskset"); err != nil {
+		return false, errors.New("it needs Linux with taskset (package util-linux)")
+	}
+	if runtime.NumCPU() < 2 {
+		return false, errors.New("it needs two cores: one for the servers, one for the driver")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return false, fmt.Errorf("find this program: %w", err)
+	}
+	driver := exec.Command("taskset", append([]string{"-c", driverCore, self}, os.Args[1:]...)...)
+	driver.Env = append(os.Environ(), mark+"=1", "GOMAXPROCS=1")
+	driver.Stdout, driver.Stderr = os.Stdout, os.Stderr
+	if err := driver.Run(); err != nil {
+		os.Exit(1) // it has said why
+	}
+	return true, nil
+}
