@@ -18,6 +18,21 @@ const (
 	ReasonClosed   = signal.ReasonClosed
 	ReasonReplaced = signal.ReasonReplaced
 	ReasonLost     = signal.ReasonLost
+	ReasonExpired  = signal.ReasonExpired
+)
+
+// Right is something that a member may do in a room; see [signal.Right].
+type Right = signal.Right
+
+// What a member may do; [Member.May] asks. Nothing else said, everyone may
+// publish and chat.
+const (
+	RightPublish = signal.RightPublish
+	RightChat    = signal.RightChat
+	RightKick    = signal.RightKick
+	RightLock    = signal.RightLock
+	RightMute    = signal.RightMute
+	RightClose   = signal.RightClose
 )
 
 // Errors to compare with errors.Is. A hub's refusal is a [*signal.Error] inside.
@@ -26,10 +41,15 @@ var (
 	ErrClosed error = closedError{}
 	// ErrCodec: the track's codec is none of ours, or not the sender's.
 	ErrCodec = errors.New("noom: codec does not fit; publish the track anew")
-	// ErrKicked, ErrRoomClosed, ErrReplaced: why Room.Err is not nil.
+	// ErrKicked, ErrRoomClosed, ErrReplaced, ErrExpired: why Room.Err is not nil.
 	ErrKicked     = errors.New("noom: kicked out of the room")
 	ErrRoomClosed = errors.New("noom: the room was closed")
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
+	ErrExpired    = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
+	// ErrForbidden: the hub does not let this member do that. ErrLocked: the
+	// room lets nobody in. Both match any [*signal.Error] with their code.
+	ErrForbidden error = &signal.Error{Code: signal.CodeForbidden, Message: "this member may not do that here"}
+	ErrLocked    error = &signal.Error{Code: signal.CodeLocked, Message: "the room is locked"}
 	// ErrNotConnected: the peer has no connection now.
 	ErrNotConnected = errors.New("noom: peer is not connected")
 	// ErrNoHub: there is no connection to the hub now.

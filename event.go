@@ -71,6 +71,18 @@ type (
 		Peer    Peer
 		Channel Channel
 	}
+	// MuteRequested says that By asks us to mute our track of that name, all of
+	// them if it is empty. What becomes of it is the application's to decide.
+	MuteRequested struct {
+		By    Member
+		Track string
+	}
+	// RoomLocked says that nobody can join any more, or can again; By is zero
+	// where it was the hub's owner, or happened while there was no hub.
+	RoomLocked struct {
+		Locked bool
+		By     Member
+	}
 	// SignalingLost says that there is no hub; calls go on, and noom redials.
 	SignalingLost struct{ Err error }
 	// SignalingRestored says that we are back at a hub.
@@ -93,6 +105,8 @@ func (ActiveSpeaker) event()     {}
 func (ChatReceived) event()      {}
 func (DataReceived) event()      {}
 func (ChannelOpened) event()     {}
+func (MuteRequested) event()     {}
+func (RoomLocked) event()        {}
 func (SignalingLost) event()     {}
 func (SignalingRestored) event() {}
 func (Lagged) event()            {}

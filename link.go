@@ -54,10 +54,11 @@ type link struct {
 	// Owned by the room's loop.
 	missing bool // the hub has lost the member
 
-	// What readers see. The room's loop writes name and gone, the link's the
+	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
 	mu     sync.Mutex
 	name   string
+	rights signal.Rights
 	gone   bool // out of the roster
 	state  PeerState
 	pc     *webrtc.PeerConnection
@@ -79,6 +80,7 @@ type link struct {
 	tableVersion int64 // of our table
 	tableDirty   bool
 	heardVersion int64             // of the peer's
+	heard        *signal.Table     // the peer's, of that version
 	rows         map[string]string // mid to track id, as the peer's table says
 	takenDue     bool              // the peer is owed an acknowledgement of data
 	byHub        bool              // a frame came by hub since the last flush
@@ -106,7 +108,7 @@ type incoming struct {
 
 func newLink(r *room, m Member) *link {
 	l := &link{
-		room: r, member: m, name: m.Name,
+		room: r, member: m, name: m.Name, rights: m.Rights,
 		log:         r.log.With("peer", m.ID),
 		mail:        newMailbox(),
 		ex:          exchange.New(r.self.ID),

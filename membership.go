@@ -49,6 +49,8 @@ type room struct {
 	order    []*link // in join order; replaced, never changed in place
 	senders  []*sender
 	hubICE   []webrtc.ICEServer
+	rights   signal.Rights // what the hub lets us do
+	locked   bool
 	err      error // written once, before done is closed
 
 	// Owned by the loop.
@@ -161,7 +163,7 @@ func (r *room) Self() Member {
 	m := r.self
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.Name = r.nickname
+	m.Name, m.Rights = r.nickname, r.rights
 	return m
 }
 
@@ -238,6 +240,9 @@ func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if !r.may(RightPublish) {
+		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
 	s, err := r.newSender(t, signal.CleanName(o.Name))
 	if err != nil {
@@ -350,6 +355,8 @@ func (r *room) dismissed(reason Reason) {
 		err = ErrKicked
 	case ReasonReplaced:
 		err = ErrReplaced
+	case ReasonExpired:
+		err = ErrExpired
 	default:
 	}
 	r.finish(context.Background(), err)

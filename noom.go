@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -33,8 +34,14 @@ type Config struct {
 	// Identity is the key pair that makes this member itself. Zero: a fresh
 	// one. Keep it ([NewIdentity]) to come back as the same member.
 	Identity Identity
-	// Token is handed to the hub's Authorize, up to 4096 bytes.
+	// Token is handed to the hub's Authorize, up to 4096 bytes: a signed token
+	// or a room's password, whichever the hub wants.
 	Token string
+	// TokenSource, if not nil, is asked before each join, the returns after a
+	// loss included, and takes the place of Token: for tokens that live shorter
+	// than calls. A member whose authorisation has ended comes back with a new
+	// one. An error of it counts as a failed dial; ctx bounds the join.
+	TokenSource func(ctx context.Context) (string, error)
 	// Tracks are published from the very first offer on, which saves a round
 	// trip against [Room.Publish].
 	Tracks []LocalTrack

@@ -2,6 +2,7 @@ package noom
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/pion/webrtc/v4"
@@ -44,6 +45,11 @@ type Peer interface {
 	// the peer gets it as [ChannelOpened]. Labels are up to 128 bytes and need
 	// not be unique. Errors: [ErrNotConnected], [ErrClosed], ctx's.
 	OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error)
+	// RequestMute asks the peer to mute its tracks of that name, all of them if
+	// it is empty; its application decides ([MuteRequested]). It takes
+	// [RightMute] and returns once the hub has passed it on. Errors:
+	// [ErrForbidden], and a [*signal.Error] with code no_such_member.
+	RequestMute(ctx context.Context, track string) error
 	// RestartICE looks for a new path. It returns once the restart is under
 	// way. Errors: [ErrNotConnected], and [ErrNoHub], for a restart cannot
 	// travel over the connection that it restarts.
@@ -91,7 +97,9 @@ func (l *link) setName(name string) {
 
 func (l *link) Member() Member {
 	m := l.member
-	m.Name = l.Name()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m.Name, m.Rights = l.name, l.rights
 	return m
 }
 
@@ -123,6 +131,9 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	}
 	if l.State() == PeerClosed {
 		return nil, ErrClosed
+	}
+	if !l.room.may(RightPublish) {
+		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
 	name := signal.CleanName(o.Name)
 	if err := signal.CheckName(name); err != nil {

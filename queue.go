@@ -80,6 +80,10 @@ func (q *eventQueue) compact() {
 			supersede(drop, last, "name of "+e.Peer.ID(), i)
 		case SignalingLost, SignalingRestored:
 			supersede(drop, last, "signaling", i)
+		case RoomLocked:
+			supersede(drop, last, "lock", i)
+		case MuteRequested:
+			supersede(drop, last, "mute of "+e.Track+" by "+e.By.ID, i)
 		case ActiveSpeaker:
 			supersede(drop, last, "speaker", i)
 		}

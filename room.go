@@ -25,7 +25,7 @@ type Room interface {
 	Events(ctx context.Context) iter.Seq[Event]
 	// Publish sends t to everyone, now and later. It waits for nobody: ctx
 	// bounds the binding of t alone. Errors: [ErrCodec] when t offers no codec
-	// that noom registers, [ErrClosed].
+	// that noom registers, [ErrForbidden] without [RightPublish], [ErrClosed].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
 	// Senders returns what Publish and Config.Tracks made, in that order,
 	// without those that were closed.
@@ -39,6 +39,21 @@ type Room interface {
 	Send(ctx context.Context, data []byte) error
 	// Rename changes the nickname and returns once the hub has taken it.
 	Rename(ctx context.Context, name string) error
+	// Kick removes a member from the room and keeps it out for as long as the
+	// room is open. It takes [RightKick]. Errors: [ErrForbidden], and a
+	// [*signal.Error] with code no_such_member.
+	Kick(ctx context.Context, id string) error
+	// Lock lets nobody in any more but who was there and lost its connection,
+	// until Unlock or until the room is empty. It takes [RightLock]. Everyone
+	// sees [RoomLocked]. Errors: [ErrForbidden].
+	Lock(ctx context.Context) error
+	// Unlock ends a Lock, whoever's it was, as Lock begins one.
+	Unlock(ctx context.Context) error
+	// Locked reports whether the room is locked.
+	Locked() bool
+	// CloseForAll ends the room for everyone; to leave it is Leave's. It takes
+	// [RightClose]. Errors: [ErrForbidden].
+	CloseForAll(ctx context.Context) error
 	// Leave says goodbye, closes every connection and returns when that is
 	// done; ctx bounds the goodbye. It may be called again, and gives nil.
 	Leave(ctx context.Context) error

@@ -63,6 +63,10 @@ func (r *room) handle(m signal.Message) {
 		r.renamed(m)
 	case signal.TypeChat:
 		r.chatted(m)
+	case signal.TypeLocked, signal.TypeUnlocked:
+		r.lockChanged(m)
+	case signal.TypeMute:
+		r.muteRequested(m)
 	case signal.TypePing:
 		r.send(signal.Message{Type: signal.TypePong})
 	case signal.TypeError:
@@ -80,6 +84,8 @@ func (r *room) joined(m signal.Message) {
 		r.hubICE = append(r.hubICE, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
 	}
 	r.mu.Unlock()
+	r.setRights(m.Self.Rights)
+	r.setLocked(m.Locked, Member{})
 	there := make(map[string]bool)
 	for _, member := range m.Members {
 		if l := r.member(member, true); l != nil {
@@ -116,6 +122,7 @@ func (r *room) member(m Member, existing bool) *link {
 	if l != nil && l.member.Session == m.Session {
 		l.missing = false
 		r.rename(l, m.Name)
+		l.setRights(m.Rights)
 		return l
 	}
 	if l != nil {
@@ -141,6 +148,7 @@ func (r *room) member(m Member, existing bool) *link {
 		l = r.newPeer(m)
 	} else {
 		r.rename(l, m.Name)
+		l.setRights(m.Rights)
 		l.missing = false
 		l.wake()
 	}
@@ -154,8 +162,10 @@ func (r *room) member(m Member, existing bool) *link {
 
 func (r *room) newPeer(m Member) *link {
 	l := newLink(r, m)
-	for _, s := range r.senders {
-		l.publish(s)
+	if r.may(RightPublish) {
+		for _, s := range r.senders {
+			l.publish(s)
+		}
 	}
 	r.background(l.run)
 	return l
@@ -222,6 +232,9 @@ func (r *room) bye(m signal.Message) {
 		r.dismissed(m.Reason)
 		return
 	}
+	if m.Reason == ReasonKicked {
+		r.settle(nil, func(p *request) bool { return p.message.Type == signal.TypeKick && p.message.To == m.From })
+	}
 	if l := r.asleep[m.From]; l != nil && m.Reason != ReasonLost {
 		delete(r.asleep, m.From)
 		l.close()
@@ -283,9 +296,7 @@ func (r *room) chatted(m signal.Message) {
 // its end.
 func (r *room) refused(err *signal.Error) {
 	r.log.Warn("hub refused", "about", err.About, "error", err)
-	if err.About == signal.TypeChat || err.About == signal.TypeRename {
-		r.settle(err, func(p *request) bool { return p.message.Type == err.About })
-	}
+	r.settle(err, func(p *request) bool { return p.message.Type == err.About })
 }
 
 // request is something asked of the hub that waits for its confirmation. It

@@ -172,11 +172,22 @@ func (l *link) applyTable(t *signal.Table) {
 	if t.Version <= l.heardVersion {
 		return
 	}
-	l.heardVersion = t.Version
+	l.heardVersion, l.heard = t.Version, t
+	l.takeTable()
+}
+
+// takeTable makes tracks of the table heard last: of none of its rows if the peer
+// has no right to publish, which nobody but the receivers can enforce.
+func (l *link) takeTable() {
+	rows := l.heard.Tracks
+	if len(rows) > 0 && !l.may(RightPublish) {
+		l.log.Info("tracks not taken: the peer may not publish", "tracks", len(rows))
+		rows = nil
+	}
 	var tracks []*remoteTrack
 	var events []Event
 	clear(l.rows)
-	for mid, row := range t.Tracks {
+	for mid, row := range rows {
 		l.rows[mid] = row.ID
 		track := l.trackByID(row.ID)
 		if track == nil {

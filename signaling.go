@@ -31,9 +31,13 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 	r.mu.Lock()
 	name := r.nickname
 	r.mu.Unlock()
+	token, err := r.token(ctx)
+	if err != nil {
+		return nil, joined, err
+	}
 	join := signal.Message{
 		Type: signal.TypeJoin, Room: r.name, Name: name,
-		Key: r.self.PublicKey, Session: r.self.Session, Token: r.cfg.Token,
+		Key: r.self.PublicKey, Session: r.self.Session, Token: token,
 	}
 	r.traceFrame(TraceSent, Member{}, false, join)
 	if err = s.Send(ctx, join); err != nil {
@@ -65,6 +69,46 @@ func (r *room) enter(ctx context.Context) (s Signaler, joined signal.Message, er
 	}
 }
 
+// token is what the hub's authorisation gets.
+func (r *room) token(ctx context.Context) (string, error) {
+	if r.cfg.TokenSource == nil {
+		return r.cfg.Token, nil
+	}
+	token, err := r.cfg.TokenSource(ctx)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("no token: %w", err)
+	case len(token) > signal.MaxToken:
+		return "", fmt.Errorf("the token has %d bytes, at most %d are allowed", len(token), signal.MaxToken)
+	}
+	return token, nil
+}
+
+// invited makes an error of a bye after which we are to come back: the hub
+// restarts, or our time is over and there are more tokens where that one came
+// from.
+func (r *room) invited(m *signal.Message) error {
+	switch {
+	case m.Type != signal.TypeBye || m.From != r.self.ID:
+		return nil
+	case m.Reason == signal.ReasonRestart:
+		return &signal.Error{Code: signal.CodeShuttingDown, Message: "the hub restarts", RetryAfter: m.RetryAfter()}
+	case m.Reason == signal.ReasonExpired && r.cfg.TokenSource != nil:
+		return ErrExpired
+	}
+	return nil
+}
+
+// retryAfter is when a hub said that one should come back, spread over as much
+// time again so that not everyone does at once; 0 if it said nothing.
+func retryAfter(err error) time.Duration {
+	refusal, ok := errors.AsType[*signal.Error](err)
+	if !ok || refusal.RetryAfter <= 0 {
+		return 0
+	}
+	return refusal.RetryAfter + rand.N(refusal.RetryAfter)
+}
+
 // final reports whether redialling is pointless: the hub would say the same again.
 func final(err error) bool {
 	var refusal *signal.Error
@@ -72,7 +116,8 @@ func final(err error) bool {
 		return false
 	}
 	switch refusal.Code {
-	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed:
+	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed,
+		signal.CodeKicked:
 		return true
 	default:
 		return false
@@ -97,7 +142,7 @@ func (r *room) stayConnected(s Signaler, heartbeat int64) {
 			pause = firstRedial
 		}
 		var joined signal.Message
-		if s, joined, err = r.redial(&pause); err != nil {
+		if s, joined, err = r.redial(&pause, retryAfter(err)); err != nil {
 			if r.ctx.Err() == nil {
 				r.finish(context.Background(), &JoinError{Room: r.name, Err: err})
 			}
@@ -124,13 +169,14 @@ func (r *room) deliver(ctx context.Context, m signal.Message) bool {
 }
 
 // redial tries until it is back, the room ends, or the hub says no for good.
-// pause grows with each try, and over connections that break at once.
-func (r *room) redial(pause *time.Duration) (Signaler, signal.Message, error) {
+// pause grows with each try, and over connections that break at once; wait is
+// what the hub has asked for beside it.
+func (r *room) redial(pause *time.Duration, wait time.Duration) (Signaler, signal.Message, error) {
 	for {
 		jittered := *pause/2 + rand.N(*pause/2+1)
 		*pause = min(2**pause, r.cfg.RedialMax)
 		select {
-		case <-time.After(jittered):
+		case <-time.After(max(jittered, wait)):
 		case <-r.ctx.Done():
 			return nil, signal.Message{}, r.ctx.Err()
 		}
@@ -141,6 +187,7 @@ func (r *room) redial(pause *time.Duration) (Signaler, signal.Message, error) {
 			return s, joined, err
 		}
 		r.log.Debug("redial", "error", err)
+		wait = retryAfter(err)
 	}
 }
 
@@ -165,6 +212,10 @@ func (r *room) converse(s Signaler, heartbeat time.Duration) error {
 			return err
 		}
 		heard.Store(true)
+		if err := r.invited(&m); err != nil {
+			r.traceFrame(TraceReceived, Member{}, false, m)
+			return err
+		}
 		if !r.deliver(ctx, m) {
 			return ctx.Err()
 		}
