@@ -21,7 +21,9 @@ const (
 
 // newAPI sets pion up for all connections of a Room: what makes joining fast
 // and staying connected sure.
-func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine)) (*webrtc.API, error) {
+//
+// refused is told of each refusal of a TURN server.
+func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*turnRefusal)) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	if err := registerCodecs(media); err != nil {
 		return nil, fmt.Errorf("noom: register codecs: %w", err)
@@ -55,6 +57,9 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine)) (*webrtc.API, er
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	if hook != nil {
 		hook(&s)
+	}
+	if s.LoggerFactory != nil {
+		s.LoggerFactory = watchTURN(s.LoggerFactory, refused)
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)), nil

@@ -14,6 +14,8 @@ type description struct {
 	ufrag    string          // of ICE, RFC 8839 section 5.4
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
+
+	candidates candidateKinds // and those trickled later
 }
 
 var errSDP = errors.New("description refused")
@@ -36,7 +38,7 @@ func inspect(text string) (d description, err error) {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", errSDP, n, signal.MaxSections)
 	}
 	d.ufrag, _ = s.Attribute("ice-ufrag")
-	d.rejected = make(map[string]bool)
+	d.rejected, d.candidates = make(map[string]bool), make(candidateKinds)
 	seen := make(map[string]bool, n)
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
@@ -46,6 +48,11 @@ func inspect(text string) (d description, err error) {
 		seen[mid] = true
 		d.sections = append(d.sections, mid)
 		d.rejected[mid] = m.MediaName.Port.Value == 0
+		for _, a := range m.Attributes {
+			if a.Key == "candidate" {
+				d.candidates[typeOf(a.Value)] = true
+			}
+		}
 		if u, ok := m.Attribute("ice-ufrag"); ok && d.ufrag == "" {
 			d.ufrag = u
 		}

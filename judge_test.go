@@ -1,0 +1,125 @@
+package noom
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/webrtc/v4"
+)
+
+// A path that carries STUN and no DTLS.
+func TestDiagnoseDTLS(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		var down atomic.Bool
+		down.Store(true)
+		w.router.AddChunkFilter(func(c vnet.Chunk) bool {
+			data := c.UserData() // RFC 7983 section 7: 20 to 63 is DTLS
+			return !down.Load() || len(data) == 0 || data[0] < 20 || data[0] > 63
+		})
+		logs := &warnings{}
+		a, b := w.join("r", "a", &Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "b", nil)
+		diagnosed(t, a, b, VerdictDTLS)
+		time.Sleep(50 * time.Second)
+		if d := diagnosed(t, a, b, VerdictDTLS); d.Attempts < 2 {
+			t.Errorf("%d attempts after 50 s", d.Attempts)
+		}
+		if n := logs.count(string(VerdictDTLS)); n != 1 {
+			t.Errorf("logged %d times, want once", n)
+		}
+		down.Store(false)
+		diagnosed(t, a, b, VerdictConnected)
+	})
+}
+
+// diagnosed asks a about b until the verdict is want, for at most a minute.
+func diagnosed(t *testing.T, a, b Room, want Verdict) (d Diagnosis) {
+	t.Helper()
+	for range 600 {
+		peer, ok := a.Peer(b.Self().ID)
+		if !ok {
+			t.Fatal("there is no such peer")
+		}
+		var err error
+		if d, err = peer.Diagnose(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d.Verdict == want {
+			return d
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("want %q, is %v", want, d)
+	return d
+}
+
+// warnings is a log of which warnings are counted.
+type warnings struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *warnings) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *warnings) count(words string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for line := range strings.Lines(w.text.String()) {
+		if strings.Contains(line, "level=WARN") && strings.Contains(line, words) {
+			n++
+		}
+	}
+	return n
+}
+
+// What takes a moment is no failure yet, and what is wrong first is named first.
+func TestJudge(t *testing.T) {
+	checking, up, failed := webrtc.ICEConnectionStateChecking, webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateFailed
+	public := candidateKinds{"host": true, "srflx": true}
+	relayed := candidateKinds{"host": true, "relay": true}
+	const long, short = 10 * time.Second, time.Second
+	for name, c := range map[string]struct {
+		e    evidence
+		want Verdict
+	}{
+		"nothing yet":                        {evidence{online: true}, VerdictConnecting},
+		"no offer came":                      {evidence{online: true, err: errTimeout}, VerdictNoAnswer},
+		"just offered":                       {evidence{online: true, opened: short, open: true, pending: true}, VerdictConnecting},
+		"offered long ago":                   {evidence{online: true, opened: long, moved: long, open: true, pending: true}, VerdictUndelivered},
+		"acknowledged long ago":              {evidence{online: true, opened: long, moved: long, open: true, acked: true}, VerdictNoAnswer},
+		"offline":                            {evidence{opened: long, open: true, pending: true}, VerdictHubUnreachable},
+		"offline with a path coming up":      {evidence{opened: short, path: up, moved: short, remote: true}, VerdictConnecting},
+		"the peer is lost":                   {evidence{online: true, lost: true, opened: long, remote: true, path: failed}, VerdictUndelivered},
+		"checking":                           {evidence{online: true, opened: long, remote: true, path: checking, moved: short}, VerdictConnecting},
+		"checking for long":                  {evidence{online: true, opened: long, remote: true, path: checking, moved: long}, VerdictNoPair},
+		"public at both ends":                {evidence{online: true, opened: long, remote: true, path: failed, ours: public, theirs: public}, VerdictRelayNeeded},
+		"public here alone":                  {evidence{online: true, opened: long, remote: true, path: failed, ours: public}, VerdictNoPair},
+		"a relay was tried":                  {evidence{online: true, opened: long, remote: true, path: failed, ours: public, theirs: relayed, turn: true}, VerdictNoPair},
+		"no relay came":                      {evidence{online: true, opened: long, remote: true, path: failed, ours: public, turn: true}, VerdictTURNUnreachable},
+		"refused":                            {evidence{online: true, opened: long, remote: true, path: failed, turn: true, refusal: &turnRefusal{}}, VerdictTURNRefused},
+		"refused, but another server relays": {evidence{online: true, opened: long, remote: true, path: failed, ours: relayed, turn: true, refusal: &turnRefusal{}}, VerdictNoPair},
+		"DTLS under way":                     {evidence{online: true, opened: long, remote: true, path: up, moved: short}, VerdictConnecting},
+		"DTLS takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long}, VerdictDTLS},
+		"SCTP takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long, secured: true}, VerdictDTLS},
+		"given up for DTLS":                  {evidence{opened: short, remote: true, path: up, err: errDTLS}, VerdictDTLS},
+		"bad description":                    {evidence{online: true, opened: short, err: errSDP}, VerdictProtocol},
+		"too much data":                      {evidence{online: true, connected: false, err: errCredit}, VerdictProtocol},
+		"closed by the peer":                 {evidence{online: true, wasUp: true, opened: long, remote: true, path: up, secured: true, err: errConnection}, VerdictConnecting},
+		"a restart that nobody hears":        {evidence{online: true, wasUp: true, acked: true, opened: long, moved: long, remote: true, open: true, pending: true, path: failed}, VerdictUndelivered},
+		"up":                                 {evidence{connected: true}, VerdictConnected},
+		"up, something refused":              {evidence{connected: true, codecs: []string{"video/AV1"}}, VerdictCodec},
+	} {
+		if d := c.e.judge(); d.Verdict != c.want || d.Words == "" {
+			t.Errorf("%s: %v, want %q", name, d, c.want)
+		}
+	}
+}
