@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"noom"
@@ -100,9 +101,41 @@ func burst(t *testing.T, l *lab, tab *browsertest.Tab, page, inGo []string, step
 	if state := room.Peers()[0].Connection().SignalingState(); state != webrtc.SignalingStateStable {
 		t.Errorf("signaling is %s: %s", state, what)
 	}
+	numbersAgree(t, what, room.Peers()[0].Connection())
 	tab.Do(`room.leave(); hush()`)
 	if err := room.Leave(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// numbersAgree checks that no header extension has two numbers in a connection
+// and no number two extensions, whoever offered what (RFC 8285 section 6), and
+// that sound comes with its level.
+func numbersAgree(t *testing.T, what string, pc *webrtc.PeerConnection) {
+	t.Helper()
+	numbers, uris := map[string]string{}, map[string]string{}
+	for _, description := range []*webrtc.SessionDescription{pc.LocalDescription(), pc.RemoteDescription()} {
+		for section := range strings.SplitSeq(description.SDP, "\nm=") {
+			levels := false
+			for line := range strings.Lines(section) {
+				rest, ok := strings.CutPrefix(line, "a=extmap:")
+				if !ok {
+					continue
+				}
+				number, uri, _ := strings.Cut(strings.TrimSpace(rest), " ")
+				levels = levels || uri == sdp.AudioLevelURI
+				if was, ok := uris[number]; ok && was != uri {
+					t.Errorf("%s is number %s and so is %s: %s", uri, number, was, what)
+				}
+				if was, ok := numbers[uri]; ok && was != number {
+					t.Errorf("%s has the numbers %s and %s: %s", uri, was, number, what)
+				}
+				uris[number], numbers[uri] = uri, number
+			}
+			if strings.HasPrefix(section, "audio") && !levels {
+				t.Errorf("sound without levels: %s", what)
+			}
+		}
 	}
 }
 

@@ -183,7 +183,7 @@ export interface RoomEventMap {
   trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
   /** The peer knows no codec of what the sender sends. */
   trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender }>;
-  /** Who of the others speaks now, by the audio levels that come with their sound; null: nobody. */
+  /** Who of the others speaks now, by the audio levels that come with their sound, where an element plays it; null: nobody. */
   activespeaker: Named<'activespeaker', { peer: Peer | null }>;
   chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;
   /** Taking the event acknowledges the data to its sender. */

@@ -167,10 +167,13 @@ func meets(t *testing.T, tab *browsertest.Tab, g *gopher) {
 		chat, ok := e.(noom.ChatReceived)
 		return ok && chat.Text == "반가워요" && chat.From.Name == "지우"
 	})
+	tab.Wait("a ring around the Go member who speaks", `'speaking' in named('고퍼').dataset`)
+	tab.Screenshot("speaking")
 	if err := g.audio.SetMuted(true); err != nil {
 		t.Fatal(err)
 	}
 	tab.Wait("the mark of a muted Go member", `'muted' in named('고퍼').dataset`)
+	tab.Wait("no ring", `!('speaking' in named('고퍼').dataset)`)
 	if err := g.Rename(t.Context(), "gopher"); err != nil {
 		t.Fatal(err)
 	}
