@@ -204,7 +204,7 @@ func TestOggWithEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := r.rewind(); err != nil {
+		if err := r.seek(0); err != nil {
 			t.Fatal(err)
 		}
 		for i, want := range [][]byte{{0xfc, 1, 2}, long, {0x08, 3}} {

@@ -10,21 +10,59 @@ import (
 
 // frame is what goes out under one RTP timestamp: a picture or an Opus packet.
 type frame struct {
-	at   time.Duration // since the first frame; rises
-	data []byte        // good until the next frame is asked for
+	track int           // 0, or 1 for the sound of a file with both
+	at    time.Duration // since the first frame; rises within a track
+	key   bool          // playing can begin here
+	data  []byte        // good until the next frame is asked for
 }
 
-// frames is where a Source gets its frames from. It knows no clock and belongs
+// frames is where a reel gets its frames from. It knows no clock and belongs
 // to the one goroutine that plays it.
 type frames interface {
 	// next returns the next frame, io.EOF behind the last, or what is wrong
 	// with the file, and then the file ends there.
 	next() (frame, error)
-	// end returns when the last frame returned is over.
+	// end returns when the frames returned so far are over.
 	end() time.Duration
-	// rewind makes the first frame the next one.
-	rewind() error
+	// seek makes the latest key frame at or before at the next one, or the
+	// first. After next has failed it works all the same.
+	seek(at time.Duration) error
 	Close() error
+}
+
+// plain is a file without an index.
+type plain interface {
+	next() (frame, error)
+	rewind() error // makes the first frame the next one
+}
+
+// seekByReading seeks in a file without an index: it is read up to there,
+// twice. Damage on the way is left to be found when playing comes to it.
+func seekByReading(p plain, at time.Duration) error {
+	before := 0 // how many frames lie before the key frame
+	if at > 0 {
+		if err := p.rewind(); err != nil {
+			return err
+		}
+		for i := 0; ; i++ {
+			f, err := p.next()
+			if err != nil || f.at > at {
+				break
+			}
+			if f.key {
+				before = i
+			}
+		}
+	}
+	if err := p.rewind(); err != nil {
+		return err
+	}
+	for range before {
+		if _, err := p.next(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxFrame bounds a picture: a key frame of 4K video at a high rate has 1 MiB.

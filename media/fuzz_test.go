@@ -13,7 +13,7 @@ import (
 func playAll(t *testing.T, from frames, f format, most int) {
 	t.Helper()
 	for range 2 {
-		if err := from.rewind(); err != nil {
+		if err := from.seek(0); err != nil {
 			t.Fatalf("rewind of a file that could be opened: %v", err)
 		}
 		payloader, last := f.payloader(), frame{at: -1}

@@ -95,7 +95,7 @@ func (r *annexB) next() (frame, error) {
 			return frame{}, err
 		}
 		if over || picture && beginsPicture(r.nal) {
-			f := frame{r.end(), r.data}
+			f := frame{at: r.end(), key: annexBUnit(r.data, nalIDR) != nil && annexBUnit(r.data, nalSPS) != nil, data: r.data}
 			r.number++
 			return f, nil
 		}
@@ -167,6 +167,8 @@ func annexBUnit(data []byte, kind byte) []byte {
 func (r *annexB) end() time.Duration {
 	return time.Duration(r.number) * time.Second / time.Duration(r.fps)
 }
+
+func (r *annexB) seek(at time.Duration) error { return seekByReading(r, at) }
 
 func (r *annexB) rewind() error {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

@@ -45,6 +45,7 @@ type ivf struct {
 	buf    *bufio.Reader
 	frame  []byte
 	number int
+	check  func(first []byte) (profile string, err error) // of a key frame
 
 	tickNum, tickDen uint64 // a tick lasts tickNum/tickDen seconds
 	first            uint64 // the first frame's timestamp, in ticks
@@ -59,6 +60,7 @@ func readIVF(in input) (frames, format, error) {
 		return nil, format{}, err
 	}
 	f, ok := ivfFormats[fourCC]
+	r.check = f.check
 	if !ok {
 		return nil, format{}, fmt.Errorf("codec %q in IVF %w, only VP8, VP9 and AV1 can", fourCC, ErrUnsupported)
 	}
@@ -127,7 +129,8 @@ func (r *ivf) next() (frame, error) {
 		return frame{}, cut(err, "frame %d", r.number)
 	}
 	r.number++
-	return frame{r.at, r.frame}, nil
+	_, notKey := r.check(r.frame)
+	return frame{at: r.at, key: notKey == nil, data: r.frame}, nil
 }
 
 // read fills r.frame with the next size bytes. It grows with what is really
@@ -176,6 +179,8 @@ func duration(ticks, num, den uint64) (time.Duration, bool) {
 }
 
 func (r *ivf) end() time.Duration { return r.at + r.gap }
+
+func (r *ivf) seek(at time.Duration) error { return seekByReading(r, at) }
 
 func (r *ivf) rewind() error {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

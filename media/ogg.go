@@ -131,7 +131,7 @@ func (r *ogg) next() (frame, error) {
 	if !ok {
 		return frame{}, fmt.Errorf("%w: an Opus packet without a length, %v from the start", ErrDamaged, r.at)
 	}
-	f := frame{r.at, r.packet}
+	f := frame{at: r.at, key: true, data: r.packet}
 	r.at += lasts
 	return f, nil
 }
@@ -180,6 +180,8 @@ func (r *ogg) nextPage() error {
 }
 
 func (r *ogg) end() time.Duration { return r.at }
+
+func (r *ogg) seek(at time.Duration) error { return seekByReading(r, at) }
 
 func (r *ogg) rewind() error {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

@@ -46,7 +46,9 @@ func TestPattern(o *PatternOptions) *Source {
 		fps = min(max(o.FPS, 1), 60)
 	}
 	f := format{mime: webrtc.MimeTypeVP8, clock: 90000, payloader: payloadVP8}
-	return newSource(f, &pattern{fill: studio(fill), fps: fps})
+	r := newReel("", nil, &pattern{fill: studio(fill), fps: fps}, f)
+	r.asks = nil // each frame is a key frame
+	return r.tracks[0]
 }
 
 // pattern draws frame after frame, without end.
@@ -58,7 +60,7 @@ type pattern struct {
 }
 
 func (p *pattern) next() (frame, error) {
-	f := frame{p.end(), encodeVP8(drawPattern(p.fill, p.number), patternColumns, patternRows)}
+	f := frame{at: p.end(), key: true, data: encodeVP8(drawPattern(p.fill, p.number), patternColumns, patternRows)}
 	p.number++
 	p.played++
 	return f, nil
@@ -68,8 +70,12 @@ func (p *pattern) end() time.Duration {
 	return time.Duration(p.played) * time.Second / time.Duration(p.fps)
 }
 
-func (p *pattern) rewind() error { p.played = 0; return nil }
-func (p *pattern) Close() error  { return nil }
+func (p *pattern) seek(at time.Duration) error {
+	p.played = int(at.Seconds() * float64(p.fps))
+	return nil
+}
+
+func (p *pattern) Close() error { return nil }
 
 var black, white = yuv{16, 128, 128}, yuv{235, 128, 128}
 

@@ -14,79 +14,149 @@ const (
 	payloadSize = 1188
 	// catchUp is how late a frame may be and still be sent as if it were not.
 	catchUp = 500 * time.Millisecond
+	// seam is how long the last frame before a jump stands at least: two
+	// frames never share a timestamp.
+	seam = 5 * time.Millisecond
 )
 
-// run plays once the player before it is gone, and ends the Source if nothing
+// run plays once the player before it is gone, and ends the tracks if nothing
 // more will come.
-func (s *Source) run(ctx context.Context, before <-chan struct{}, played chan<- struct{}) {
+func (r *reel) run(ctx context.Context, before <-chan struct{}, played chan<- struct{}) {
 	if before != nil {
 		<-before
 	}
-	err := s.play(ctx)
+	err := r.play(ctx)
 	close(played)
 	if ctx.Err() == nil {
-		s.note(err)
-		_ = s.Close() // of a file that was only read
+		r.note(err)
+		_ = r.close(r.tracks...) // of a file that was only read
 	}
 }
 
 // play sends frame after frame until ctx ends or the file does.
-func (s *Source) play(ctx context.Context) error {
-	if err := s.frames.rewind(); err != nil {
-		return err
+func (r *reel) play(ctx context.Context) error {
+	var to time.Duration
+	select {
+	case to = <-r.seeks:
+	default:
 	}
-	start := time.Now() // when the first frame of this round is due
-	if s.origin.IsZero() {
-		s.origin = start
+	f, err := r.jump(to)
+	start := time.Now().Add(-f.at) // when the beginning of this round is due
+	if r.origin.IsZero() {
+		r.origin = start
 	}
-	for fresh := true; ; fresh = false {
-		f, err := s.frames.next()
-		if err != nil {
-			if s.once || fresh {
-				return err
-			}
-			s.note(err)
-			start = start.Add(s.frames.end())
-			if err = s.frames.rewind(); err != nil {
-				return err
-			}
-			if f, err = s.frames.next(); err != nil {
-				return err
-			}
-		}
-		if !wait(ctx, start.Add(f.at)) {
+	var last time.Time // when the latest frame was due
+	for err == nil {
+		to, what := r.wait(ctx, start.Add(f.at))
+		switch what {
+		case stopped:
 			return nil
+		case sought:
+			f, err = r.jump(to)
+			start = time.Now().Add(max(0, time.Until(last.Add(seam))) - f.at)
+			continue
 		}
 		if late := time.Since(start.Add(f.at)); late > catchUp {
 			start = start.Add(late)
 		}
-		s.send(f.data, start.Add(f.at))
+		last = start.Add(f.at)
+		r.keys.passed(f)
+		r.tracks[f.track].send(f.data, last.Sub(r.origin))
+		if f, err = r.frames.next(); err != nil && !r.once {
+			r.note(err)
+			start = start.Add(r.frames.end())
+			f, err = r.jump(0)
+		}
 	}
+	return err
 }
 
-// wait waits for due, or returns false when ctx ends first.
-func wait(ctx context.Context, due time.Time) bool {
-	ahead := time.Until(due)
-	if ahead <= 0 {
-		return ctx.Err() == nil
+// jump returns the key frame to go on with.
+func (r *reel) jump(to time.Duration) (frame, error) {
+	if err := r.frames.seek(to); err != nil {
+		return frame{}, err
 	}
-	timer := time.NewTimer(ahead)
+	return r.frames.next()
+}
+
+// What ends a wait.
+const (
+	due = iota
+	sought
+	stopped
+)
+
+// wait waits until a frame is due, unless a jump is wanted before.
+func (r *reel) wait(ctx context.Context, until time.Time) (to time.Duration, what int) {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+	for {
+		select {
+		case <-ctx.Done():
+			return 0, stopped
+		case to := <-r.seeks:
+			return to, sought
+		case <-r.asks:
+			if to, ok := r.keys.back(time.Now()); ok {
+				return to, sought
+			}
+		case <-timer.C:
+			if ctx.Err() != nil {
+				return 0, stopped
+			}
+			return 0, due
+		}
 	}
 }
 
-// send packetises one frame and writes it to every binding. A write that fails
-// is the binding's affair: its connection is closing, and Unbind will follow.
-func (s *Source) send(data []byte, due time.Time) {
-	s.mu.Lock()
+const (
+	// keySoon is how long a key frame that was asked for is waited for.
+	keySoon = time.Second
+	// backAgain is how long playing goes on before the same key frame is gone
+	// back to once more, and twice as long each time: whoever asks and asks
+	// does not keep the others from going on.
+	backAgain = 10 * time.Second
+)
+
+// keys knows where key frames were, and decides when to go back to one.
+type keys struct {
+	any    bool
+	latest time.Duration // where the latest is
+	apart  time.Duration // how far two were apart at most; 0: there was one
+	went   time.Time     // when latest was gone back to
+	times  int           // how often
+}
+
+// passed takes what is sent.
+func (k *keys) passed(f frame) {
+	if !f.key || k.any && f.at == k.latest {
+		return
+	}
+	if k.any && f.at > k.latest {
+		k.apart = max(k.apart, f.at-k.latest)
+	}
+	k.any, k.latest, k.times = true, f.at, 0
+}
+
+// back returns where to go for a key frame; false: the next one will do.
+func (k *keys) back(now time.Time) (time.Duration, bool) {
+	soon := k.apart > 0 && k.apart <= keySoon
+	if !k.any || soon || k.times > 0 && now.Sub(k.went) < backAgain<<min(k.times-1, 20) {
+		return 0, false
+	}
+	k.went = now
+	k.times++
+	return k.latest, true
+}
+
+// send packetises one frame and writes it to every binding; since is how long
+// after the reel's origin it is due. A write that fails is the binding's
+// affair: its connection is closing, and Unbind will follow.
+func (s *Source) send(data []byte, since time.Duration) {
+	s.reel.mu.Lock()
 	bindings := s.bindings
-	s.mu.Unlock()
-	timestamp := s.timestamp + s.ticks(due.Sub(s.origin))
+	s.reel.mu.Unlock()
+	timestamp := s.timestamp + s.ticks(since)
 	payloads := s.payloader.Payload(payloadSize, data)
 	picture := s.format.kind() == webrtc.RTPCodecTypeVideo
 	for i, payload := range payloads {

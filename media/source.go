@@ -1,15 +1,12 @@
 package media
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
@@ -31,25 +28,19 @@ type FileOptions struct {
 type Source struct {
 	// Immutable.
 	format   format
-	path     string
+	reel     *reel
 	streamID string
-	once     bool
 	level    int // dBov; 0: not known
 	done     chan struct{}
 
-	// Of the player: at most one goroutine in play, handed on through played.
-	frames    frames
+	// Of the player.
 	payloader rtp.Payloader
 	sequence  uint16
-	timestamp uint32    // at origin
-	origin    time.Time // when the first frame ever was due
+	timestamp uint32 // at the reel's origin
 
-	mu       sync.Mutex // guards what follows, and is held over no call
-	bindings []binding  // never changed in place: the player keeps a copy
-	stop     context.CancelFunc
-	played   chan struct{} // closed when the latest player has gone; nil before the first
+	// Guarded by the reel's mu.
+	bindings []binding // never changed in place: the player keeps a copy
 	closed   bool
-	err      error
 }
 
 // binding is one place to send to.
@@ -60,11 +51,11 @@ type binding struct {
 	to          webrtc.TrackLocalWriter
 }
 
-func newSource(f format, from frames) *Source {
+func newSource(f format, r *reel) *Source {
 	var random [6]byte
 	rand.Read(random[:])
 	return &Source{
-		format: f, frames: from, payloader: f.payloader(), streamID: rand.Text(), done: make(chan struct{}),
+		format: f, reel: r, payloader: f.payloader(), streamID: r.id, done: make(chan struct{}),
 		sequence: binary.LittleEndian.Uint16(random[:]), timestamp: binary.LittleEndian.Uint32(random[2:]),
 	}
 }
@@ -76,9 +67,7 @@ func newFile(path string, in input, o *FileOptions, read func(input) (frames, fo
 		_ = in.Close()
 		return nil, openError(path, err)
 	}
-	s := newSource(f, from)
-	s.path, s.once = path, o != nil && o.Once
-	return s, nil
+	return newReel(path, o, from, f).tracks[0], nil
 }
 
 // openError adds the path, once.
@@ -98,61 +87,42 @@ func (s *Source) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 		return webrtc.RTPCodecParameters{}, fmt.Errorf("media: %s: %w", s.format.mime, webrtc.ErrUnsupportedCodec)
 	}
 	b := binding{ctx.ID(), uint32(ctx.SSRC()), uint8(codec.PayloadType), ctx.WriteStream()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	r := s.reel
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if s.closed {
 		return webrtc.RTPCodecParameters{}, ErrClosed
 	}
 	s.bindings = append(slices.Clone(s.bindings), b)
-	if s.stop == nil {
-		playing, stop := context.WithCancel(context.Background())
-		before, played := s.played, make(chan struct{})
-		s.stop, s.played = stop, played
-		go s.run(playing, before, played)
+	r.begin()
+	if requests := ctx.RTCPReader(); requests != nil && r.asks != nil && s.Kind() == webrtc.RTPCodecTypeVideo {
+		go r.listen(requests)
 	}
 	return codec, nil
 }
 
 // Unbind stops sending there. A packet that is under way may still arrive.
 func (s *Source) Unbind(ctx webrtc.TrackLocalContext) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.reel.mu.Lock()
+	defer s.reel.mu.Unlock()
 	left := slices.DeleteFunc(slices.Clone(s.bindings), func(b binding) bool { return b.id == ctx.ID() })
 	if len(left) == len(s.bindings) {
 		return webrtc.ErrUnbindFailed
 	}
 	s.bindings = left
-	if len(left) == 0 {
-		s.halt()
-	}
+	s.reel.pause()
 	return nil
 }
 
-// Close stops playing for good and lets go of the file. It may be called twice.
-func (s *Source) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closed, s.bindings = true, nil
-	s.halt()
-	played := s.played
-	close(s.done)
-	s.mu.Unlock()
-	if played != nil {
-		<-played
-	}
-	return s.frames.Close()
-}
+// Seek makes playing go on at the latest key frame that is due at or before
+// at, counted from the beginning of the file, with all tracks of a [Film]
+// together; beyond the end that is the last one. A Source that is bound nowhere
+// will begin there. Seek does not wait.
+func (s *Source) Seek(at time.Duration) { s.reel.seek(at) }
 
-// halt stops the player, if there is one. It is called with mu held.
-func (s *Source) halt() {
-	if s.stop != nil {
-		s.stop()
-		s.stop = nil
-	}
-}
+// Close ends the Source for good and lets go of the file, with the last track
+// of it where there are two. It may be called twice.
+func (s *Source) Close() error { return s.reel.close(s) }
 
 // Done is closed when the Source will send no more: after Close, and at the
 // end of a file that is played once.
@@ -160,16 +130,12 @@ func (s *Source) Done() <-chan struct{} { return s.done }
 
 // Err returns a [*FileError] if the file turned out to be damaged or cut off
 // somewhere behind its beginning, else nil. What comes before is played.
-func (s *Source) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
+func (s *Source) Err() error { return s.reel.failure() }
 
 // ID returns "video" or "audio".
 func (s *Source) ID() string { return s.format.kind().String() }
 
-// StreamID returns a random name, different for each Source.
+// StreamID returns a random name, the same for the tracks of one [Film] alone.
 func (s *Source) StreamID() string { return s.streamID }
 
 // RID returns "": a Source is not simulcast.
@@ -180,15 +146,3 @@ func (s *Source) Kind() webrtc.RTPCodecType { return s.format.kind() }
 
 // Codec returns what is sent: video/VP8, video/VP9, video/H264, video/AV1 or audio/opus.
 func (s *Source) Codec() webrtc.RTPCodecCapability { return s.format.capability() }
-
-// note keeps the first thing found wrong.
-func (s *Source) note(err error) {
-	if err == nil || errors.Is(err, io.EOF) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		s.err = openError(s.path, err)
-	}
-}
