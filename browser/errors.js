@@ -7,7 +7,7 @@
  *   unsupported       the browser lacks Ed25519 or WebRTC
  *   unreachable       no hub answered at the address
  *   closed            the room, peer or sender is over
- *   kicked, room_closed, replaced   why the room is over
+ *   kicked, room_closed, replaced, expired   why the room is over
  *   not_connected     the peer has no connection now
  *   channel_lost      the channel ended with its connection
  *   unread            a channel was closed, for too much waited to be received
@@ -17,12 +17,14 @@ export class NoomError extends Error {
   /**
    * @param {string} code
    * @param {string} message
-   * @param {{cause?: unknown, about?: string}} [detail]
+   * @param {{cause?: unknown, about?: string, retry?: number}} [detail]
    */
-  constructor(code, message, { cause, about = '' } = {}) {
+  constructor(code, message, { cause, about = '', retry = 0 } = {}) {
     super(`noom: ${message}`, cause === undefined ? undefined : { cause });
     this.name = 'NoomError';
     this.code = code;
     this.about = about;
+    /** After how many ms the hub would have us try again; 0: it does not say. */
+    this.retry = retry;
   }
 }

@@ -27,12 +27,15 @@ export class Incoming {
   #peer;
   #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track)}
   #version = 0;
-  #rows = {};
+  #allowed; // () => whether the peer may publish
+  #told = {}; // rows of that version
+  #rows = {}; // those of them that count
   #tracks = new Map(); // id → RemoteTrack
 
-  constructor(peer, report) {
+  constructor(peer, report, allowed) {
     this.#peer = peer;
     this.#report = report;
+    this.#allowed = allowed;
   }
 
   get tracks() {
@@ -43,8 +46,17 @@ export class Incoming {
   apply(table, pc) {
     if (table.version <= this.#version) return;
     this.#version = table.version;
-    this.#rows = table.tracks;
-    const rows = Object.values(table.tracks);
+    this.#told = table.tracks;
+    this.retake(pc);
+  }
+
+  /**
+   * Makes tracks of the table told last: of none of its rows if the peer has no
+   * right to publish, which nobody but the receivers can enforce.
+   */
+  retake(pc) {
+    this.#rows = this.#allowed() ? this.#told : {};
+    const rows = Object.values(this.#rows);
     const ids = new Set(rows.map((row) => row.id));
     for (const track of this.tracks) {
       if (!ids.has(track.id)) this.#remove(track);
@@ -83,6 +95,7 @@ export class Incoming {
   /** Ends all tracks: the peer is gone. Should it come back, the table it told last counts again. */
   close() {
     this.#version = Math.max(0, this.#version - 1);
+    this.#told = {};
     this.#rows = {};
     for (const track of this.tracks) this.#remove(track);
   }

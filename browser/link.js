@@ -11,6 +11,7 @@ import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
 import { pairText, verifier } from './identity.js';
 import { Incoming } from './incoming.js';
+import { may } from './rights.js';
 
 const TICK = 500; // ms
 const PATIENCE = 2_000; // ms without anything arriving before ICE is restarted
@@ -59,7 +60,7 @@ export class Link {
     this.#report = report;
     this.#options = options;
     this.#exchange = new Exchange(self.identity.id);
-    this.#incoming = new Incoming(peer, report);
+    this.#incoming = new Incoming(peer, report, () => may(this.member, 'publish'));
     this.#verify = verifier(member.key);
   }
 
@@ -105,6 +106,12 @@ export class Link {
     this.present = false;
     if (!this.#connection) this.#report.dead();
     else this.#watch();
+  }
+
+  /** What the hub says the member may do now. */
+  setRights(rights) {
+    this.member.rights = rights;
+    if (this.#connection) this.#incoming.retake(this.#connection.pc);
   }
 
   addSender(sender) { this.#connection?.addSender(sender); }

@@ -2,16 +2,19 @@
 
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
-  | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced'
+  | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced' | 'expired'
   | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
+  | 'forbidden' | 'locked' | 'too_many' | 'failed'
   | (string & {});
 
 export class NoomError extends Error {
   readonly code: ErrorCode;
   /** The type of frame the hub refused, if it said so. */
   readonly about: string;
+  /** After how many ms the hub would have one try again; 0: it does not say. */
+  readonly retry: number;
 }
 
 export interface Member {
@@ -23,7 +26,12 @@ export interface Member {
   readonly key: Uint8Array;
   /** This run of the member: one join. */
   readonly session: string;
+  /** What it may do; absent: publish and chat. */
+  readonly rights?: readonly Right[];
 }
+
+/** What a member may do in a room; hubs may know further ones. */
+export type Right = 'publish' | 'chat' | 'kick' | 'lock' | 'mute' | 'close' | (string & {});
 
 /** An Ed25519 key pair. */
 export class Identity {
@@ -43,8 +51,11 @@ export interface LocalTrack {
 export interface JoinOptions {
   /** The nickname: any language, up to 128 bytes, may be empty. */
   name?: string;
-  /** Handed to the hub's authorisation, up to 4096 bytes. */
-  token?: string;
+  /**
+   * Handed to the hub's authorisation, up to 4096 bytes. A function is asked
+   * before each join, the returns after a loss included.
+   */
+  token?: string | (() => string | Promise<string>);
   /** Published from the very first offer on, which saves a round trip. */
   tracks?: (MediaStreamTrack | LocalTrack)[];
   /** Default: those the hub hands out. */
@@ -86,6 +97,17 @@ export class Room extends EventTarget {
   /** Up to 61440 bytes, to every connected peer. */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   rename(name: string): Promise<void>;
+  /** Whether nobody can join now. */
+  readonly locked: boolean;
+  /** Whether we have a right; what lacks one rejects with code forbidden. */
+  may(right: Right): boolean;
+  /** Removes a member and keeps it out while the room is open. Takes the right kick. */
+  kick(id: string): Promise<void>;
+  /** Lets nobody in any more but who was there and lost its connection. Takes the right lock. */
+  lock(): Promise<void>;
+  unlock(): Promise<void>;
+  /** Ends the room for everyone. Takes the right close. */
+  closeForAll(): Promise<void>;
   leave(): Promise<void>;
   /** What happens from now on; from join on if called right behind it. */
   events(): AsyncIterableIterator<AnyRoomEvent>;
@@ -109,6 +131,10 @@ export class Peer {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** Resolves when the channel is usable; the peer gets channelopened. label: 1 to 128 bytes, need not be unique. */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
+  /** Whether the peer has a right. */
+  may(right: Right): boolean;
+  /** Asks the peer to mute its tracks of that name, all without one; its application decides. Takes the right mute. */
+  requestMute(track?: string): Promise<void>;
   restartICE(): void;
 }
 
@@ -173,7 +199,7 @@ type Named<T extends string, Fields = {}> = RoomEvent<T> & Readonly<Fields>;
 
 export interface RoomEventMap {
   peerjoined: Named<'peerjoined', { peer: Peer; existing: boolean }>;
-  peerleft: Named<'peerleft', { peer: Peer; member: Member; reason: 'left' | 'kicked' | 'closed' | 'lost' }>;
+  peerleft: Named<'peerleft', { peer: Peer; member: Member; reason: 'left' | 'kicked' | 'closed' | 'expired' | 'lost' }>;
   peerrenamed: Named<'peerrenamed', { peer: Peer; old: string }>;
   peerstatechanged: Named<'peerstatechanged', { peer: Peer; state: PeerState; error: NoomError | null }>;
   trackadded: Named<'trackadded', { peer: Peer; track: RemoteTrack }>;
@@ -189,6 +215,10 @@ export interface RoomEventMap {
   /** Taking the event acknowledges the data to its sender. */
   datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
   channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
+  /** Somebody who may asks us to mute our track of that name, all of them if it is empty. */
+  muterequested: Named<'muterequested', { by: Member; track: string }>;
+  /** Nobody can join any more, or can again; by is null where it was the hub's owner. */
+  roomlocked: Named<'roomlocked', { locked: boolean; by: Member | null }>;
   signalinglost: Named<'signalinglost', { error: NoomError }>;
   signalingrestored: Named<'signalingrestored'>;
   /** So many chat messages were dropped, for nobody pulled. */

@@ -1,16 +1,22 @@
 // Somebody else in the room: the face of a Link.
 
+import { cleanName } from './codec.js';
 import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 import { Link } from './link.js';
+import { may } from './rights.js';
 import { Sender } from './sender.js';
 
 export class Peer {
   #link;
+  #ask; // (request) of the hub
+  #checkRight; // (right) throws if we have it not
   #senders = []; // published to this peer alone
 
   /** Made by the Room alone; attach is given the Link, which nobody else may have. */
-  constructor({ attach, senders, ...rest }) {
+  constructor({ attach, senders, ask, checkRight, ...rest }) {
+    this.#ask = ask;
+    this.#checkRight = checkRight;
     this.#link = new Link({ ...rest, peer: this, options: { ...rest.options, senders: () => [...senders(), ...this.#senders] } });
     attach(this.#link);
   }
@@ -21,7 +27,7 @@ export class Peer {
   /** The nickname, which may change and need not be unique. */
   get name() { return this.#link.member.name; }
 
-  /** {id, name, key, session} */
+  /** {id, name, key, session, rights} */
   get member() { return { ...this.#link.member }; }
 
   /** connecting, connected, interrupted, failed or closed */
@@ -41,6 +47,7 @@ export class Peer {
   /** Sends a MediaStreamTrack to this peer alone. */
   publish(track, { name = track.kind === 'video' ? 'camera' : 'microphone' } = {}) {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
+    this.#checkRight('publish');
     const sender = new Sender(track, name, () => [this.#link], (s) => {
       this.#senders = this.#senders.filter((other) => other !== s);
     });
@@ -64,6 +71,16 @@ export class Peer {
    * need not be unique.
    */
   openChannel(label, options) { return this.#link.openChannel(label, options); }
+
+  /** Whether the peer may publish, chat, kick, lock, mute or close. */
+  may(right) { return may(this.#link.member, right); }
+
+  /**
+   * Asks the peer to mute its tracks of that name, all of them without one; its
+   * application decides (muterequested). Takes the right mute. Resolves once
+   * the hub has passed it on.
+   */
+  requestMute(track = '') { return this.#ask({ type: 'mute', to: this.id, name: cleanName(track) }); }
 
   /** Looks for a new path. */
   restartICE() { this.#link.restart(); }

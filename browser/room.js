@@ -7,6 +7,7 @@ import { NoomError } from './errors.js';
 import { RoomEvents } from './events.js';
 import { Identity, isGenuine, newLabel, newSession } from './identity.js';
 import { Peer } from './peer.js';
+import { may, Requests } from './rights.js';
 import { Sender } from './sender.js';
 import { hubURL, Signaling } from './signaling.js';
 import { Ears } from './speaker.js';
@@ -18,7 +19,7 @@ const PARKED = 64; // links kept for members who may come back
 // A hub that says one of these will say it again.
 const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
 // A bye about oneself, and the code the Room ends with.
-const ENDED = { replaced: 'replaced', kicked: 'kicked', closed: 'room_closed' };
+const ENDED = { replaced: 'replaced', kicked: 'kicked', closed: 'room_closed', expired: 'expired' };
 
 /**
  * Joins a room. Resolves once the hub has let us in; rejects with a NoomError.
@@ -54,6 +55,8 @@ export class Room extends RoomEvents {
   #inbox = Promise.resolve(); // frames of the hub, in order
   #chats = new Map(); // id → {text, resolve, reject}: said, not yet confirmed
   #renames = []; // {name, resolve, reject}
+  #requests = new Requests((message) => this.#tell(message));
+  #locked = false;
   #shown = new Set(); // ids of chat that was delivered, oldest first
   #over = false;
   #error = null;
@@ -99,12 +102,16 @@ export class Room extends RoomEvents {
   /** What publish and the option tracks made, without what was closed. */
   get senders() { return [...this.#senders]; }
 
+  /** Whether nobody can join now. */
+  get locked() { return this.#locked; }
+
   /** Why the room is over: null while it is not, and after leave. */
   get error() { return this.#error; }
 
   /** Sends a MediaStreamTrack to everyone, now and later. Returns its Sender at once. */
   publish(track, { name } = {}) {
     this.#checkOpen();
+    this.#checkRight('publish');
     const sender = this.#addSender(track, name);
     for (const link of this.#links()) link.addSender(sender);
     return sender;
@@ -147,6 +154,21 @@ export class Room extends RoomEvents {
     });
   }
 
+  /** Whether we may publish, chat, kick, lock, mute or close. */
+  may(right) { return may(this.#self, right); }
+
+  /** Removes a member and keeps it out while the room is open. Takes the right kick. */
+  kick(id) { return this.#ask({ type: 'kick', to: id }); }
+
+  /** Lets nobody in any more but who was there and lost its connection. Takes the right lock. */
+  lock() { return this.#ask({ type: 'lock' }); }
+
+  /** Ends a lock, whoever's it was. Takes the right lock. */
+  unlock() { return this.#ask({ type: 'unlock' }); }
+
+  /** Ends the room for everyone. Takes the right close. */
+  closeForAll() { return this.#ask({ type: 'close' }); }
+
   /** Says goodbye and closes every connection. May be called twice. */
   async leave() {
     this.#tell({ type: 'bye' });
@@ -159,17 +181,32 @@ export class Room extends RoomEvents {
     this.#signaling?.send(encode(message));
   }
 
+  async #ask(request) {
+    this.#checkOpen();
+    await this.#requests.ask(request);
+  }
+
   async #dial() {
-    const { token, dialTimeout } = this.#options;
+    const { token: source, dialTimeout } = this.#options;
+    const token = typeof source === 'function' ? await source() : source;
     const { signaling, joined } = await Signaling.open({
       url: this.#url, identity: this.#identity, session: this.#session, room: this.#name, name: this.#nickname, token,
       timeout: dialTimeout,
       onFrame: (frame) => this.#enqueue(() => this.#handle(frame)),
       onClose: (error) => this.#lostHub(error),
+      invited: (frame) => this.#invited(frame),
     });
     if (this.#over) signaling.close();
     else this.#signaling = signaling;
     return joined;
+  }
+
+  // The error to lose the hub with, if a frame tells us to go and come back.
+  #invited({ type, from, reason, retry }) {
+    if (type !== 'bye' || from !== this.#identity.id) return null;
+    if (reason === 'restart') return new NoomError('shutting_down', 'the hub restarts', { retry });
+    if (reason === 'expired' && typeof this.#options.token === 'function') return new NoomError('expired', 'a new token is due');
+    return null;
   }
 
   #enqueue(step) {
@@ -182,8 +219,9 @@ export class Room extends RoomEvents {
     this.#signaling = null;
     if (this.#over) return;
     this.emit('signalinglost', { error });
+    let { retry = 0 } = error;
     for (let pause = REDIAL_FIRST; ; pause = Math.min(2 * pause, this.#options.redialMax)) {
-      await new Promise((resolve) => { setTimeout(resolve, pause * (0.5 + Math.random() / 2)); });
+      await new Promise((resolve) => { setTimeout(resolve, Math.max(pause * (0.5 + Math.random() / 2), retry * (1 + Math.random()))); });
       if (this.#over) return;
       try {
         const joined = await this.#dial();
@@ -194,12 +232,14 @@ export class Room extends RoomEvents {
           this.#end(refusal);
           return;
         }
+        retry = refusal.retry ?? 0;
       }
     }
   }
 
   async #joined(joined, first) {
-    this.#self = joined.self;
+    this.#take(joined.self);
+    this.#lock(joined.locked ?? false, null);
     this.#iceServers = joined.iceServers ?? [];
     const here = new Set();
     for (const member of joined.members ?? []) {
@@ -208,6 +248,7 @@ export class Room extends RoomEvents {
       const known = this.#roster.get(member.id);
       if (known?.link.member.session === member.session) {
         this.#rename(known, member.name);
+        known.link.setRights(member.rights);
         known.link.online();
       } else {
         this.#add(member, true).link.await();
@@ -219,6 +260,7 @@ export class Room extends RoomEvents {
     if (first) return;
     for (const [id, { text }] of this.#chats) this.#tell({ type: 'chat', id, text });
     for (const { resolve } of this.#renames.splice(0)) resolve();
+    this.#requests.repeat();
     this.emit('signalingrestored');
   }
 
@@ -238,6 +280,8 @@ export class Room extends RoomEvents {
       case 'bye': return this.#bye(frame);
       case 'renamed': return this.#renamed(frame);
       case 'chat': return this.#chatted(frame);
+      case 'locked': case 'unlocked': return this.#lockChanged(frame);
+      case 'mute': return this.#muteRequested(frame);
       case 'error': return this.#refused(frame);
     }
   }
@@ -247,6 +291,7 @@ export class Room extends RoomEvents {
     const known = this.#roster.get(member.id);
     if (known?.link.member.session === member.session) {
       this.#rename(known, member.name);
+      known.link.setRights(member.rights);
       known.link.present = true;
       if (known.link.living) known.link.online();
       else known.link.begin();
@@ -261,10 +306,47 @@ export class Room extends RoomEvents {
       if (code) this.#end(new NoomError(code, `out of the room: ${reason}`));
       return;
     }
+    if (reason === 'kicked') this.#requests.confirm((r) => r.type === 'kick' && r.to === from);
     const entry = this.#roster.get(from);
     if (!entry || entry.link.member.session !== session) return;
     if (reason === 'lost') entry.link.lost();
     else this.#drop(entry, reason);
+  }
+
+  #lockChanged({ type, from }) {
+    if (from === this.#identity.id) this.#requests.confirm((r) => r.type === (type === 'locked' ? 'lock' : 'unlock'));
+    this.#lock(type === 'locked', this.#member(from));
+  }
+
+  #lock(locked, by) {
+    if (this.#locked === locked) return;
+    this.#locked = locked;
+    this.emit('roomlocked', { locked, by });
+  }
+
+  #muteRequested({ from, to, name = '' }) {
+    if (from === this.#identity.id) this.#requests.confirm((r) => r.type === 'mute' && r.to === to && r.name === name);
+    const by = this.#member(from);
+    if (to === this.#identity.id && by) this.emit('muterequested', { by, track: name });
+  }
+
+  #member(id) {
+    return id === this.#identity.id ? this.self : this.#roster.get(id)?.peer.member ?? null;
+  }
+
+  // Takes what the hub says of us. Rights change only when we come back with
+  // another token.
+  #take(self) {
+    const could = this.#self === null || this.may('publish');
+    this.#self = self;
+    const can = this.may('publish');
+    if (could === can) return;
+    for (const link of this.#links()) {
+      for (const sender of this.#senders) {
+        if (can) link.addSender(sender);
+        else link.removeSender(sender);
+      }
+    }
   }
 
   #renamed({ from, name = '' }) {
@@ -300,6 +382,8 @@ export class Room extends RoomEvents {
     } else if (about === 'rename') {
       this.#renames.shift()?.reject(error);
       this.#nickname = this.#self.name;
+    } else {
+      this.#requests.refuse(about, error);
     }
   }
 
@@ -338,7 +422,9 @@ export class Room extends RoomEvents {
       member,
       self: { identity: this.#identity, session: this.#session, room: this.#name },
       hub: this.#hubForLinks(),
-      senders: () => this.#senders,
+      senders: () => (this.may('publish') ? this.#senders : []),
+      ask: (request) => this.#ask(request),
+      checkRight: (right) => this.#checkRight(right),
       options: { iceServers: () => this.#options.iceServers ?? this.#iceServers, connectTimeout: this.#options.connectTimeout },
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
@@ -394,6 +480,10 @@ export class Room extends RoomEvents {
     return sender;
   }
 
+  #checkRight(right) {
+    if (!this.may(right)) throw new NoomError('forbidden', `the hub does not let this member ${right}`);
+  }
+
   #checkOpen() {
     if (this.#over) throw new NoomError('closed', `the room "${this.#name}" is over`);
   }
@@ -413,6 +503,7 @@ export class Room extends RoomEvents {
     this.#roster.clear();
     const closed = new NoomError('closed', 'the room is over');
     for (const { reject } of [...this.#chats.values(), ...this.#renames]) reject(closed);
+    this.#requests.end(closed, error?.code === 'room_closed');
     this.emit('closed', { error });
     this.end();
     this.#ended(error);

@@ -20,18 +20,21 @@ export class Signaling {
   #closed = false;
   #onFrame; // (frame) while open
   #onClose; // (error) once, if it was not us
+  #invited; // (frame): the error to end with if it is a bye after which one comes back
 
-  constructor(socket, onFrame, onClose) {
+  constructor(socket, onFrame, onClose, invited) {
     this.#socket = socket;
     this.#onFrame = onFrame;
     this.#onClose = onClose;
+    this.#invited = invited;
   }
 
   /**
    * Dials and joins. Resolves with {signaling, joined}; rejects with the
    * hub's code, or unreachable. onFrame gets every frame after joined.
+   * invited(frame) gives an error to end with if we are to come back after it.
    */
-  static open({ url, identity, session, room, name, token, timeout, onFrame, onClose }) {
+  static open({ url, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, PROTOCOL);
       let done = false;
@@ -50,7 +53,7 @@ export class Signaling {
         try {
           const frame = decode(data);
           if (frame.type === 'error') {
-            fail(new NoomError(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about }));
+            fail(new NoomError(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
           } else if (frame.type === 'challenge') {
             const signature = await identity.sign(proofText(url.host, room, session, frame.nonce));
             socket.send(encode({ type: 'proof', signature }));
@@ -58,7 +61,7 @@ export class Signaling {
             if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for somebody else');
             done = true;
             clearTimeout(timer);
-            const signaling = new Signaling(socket, onFrame, onClose);
+            const signaling = new Signaling(socket, onFrame, onClose, invited);
             signaling.#run(frame.heartbeat);
             resolve({ signaling, joined: frame });
           }
@@ -80,7 +83,9 @@ export class Signaling {
         this.#end(error);
         return;
       }
-      if (frame.type === 'ping') this.send(encode({ type: 'pong' }));
+      const invitation = this.#invited(frame);
+      if (invitation) this.#end(invitation);
+      else if (frame.type === 'ping') this.send(encode({ type: 'pong' }));
       else if (frame.type !== 'pong' && !this.#closed) this.#onFrame(frame);
     };
     socket.onclose = (event) => this.#end(closeError(event, new URL(socket.url)));

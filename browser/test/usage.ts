@@ -25,6 +25,9 @@ export async function use(media: MediaStream): Promise<string> {
     for await (const bytes of channel) bytes satisfies Uint8Array;
     await peer.send(data ?? new ArrayBuffer(1));
     peer.connection?.getSenders();
+    if (room.may('mute') && peer.may('publish')) await peer.requestMute('microphone');
+    if (!room.locked) await room.lock();
+    await room.kick(peer.id);
     peer.state satisfies PeerState;
   }
   const why: NoomError | null = await room.closed;
@@ -45,6 +48,8 @@ function told(event: AnyRoomEvent): string {
     case 'chatreceived': return event.text + event.at.toISOString();
     case 'datareceived': return String(event.data.length);
     case 'channelopened': return event.channel.label;
+    case 'muterequested': return event.track + event.by.name;
+    case 'roomlocked': return event.locked ? event.by?.name ?? '' : '';
     case 'signalinglost': return event.error.message;
     case 'signalingrestored': return event.type;
     case 'lagged': return String(event.dropped);
