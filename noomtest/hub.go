@@ -82,7 +82,7 @@ func (h *Hub) Restart() {
 	h.Start()
 }
 
-// Shutdown ends the hub in order: everyone is told that the room is closed.
+// Shutdown ends the hub in order: everyone is told to come back a second later.
 func (h *Hub) Shutdown() {
 	h.world.alive("Shutdown")
 	h.mu.Lock()
