@@ -16,6 +16,7 @@ var layers = map[string][]string{
 	"noom/internal/exchange":  {},
 	"noom/internal/negotiate": {},
 	"noom/internal/speaker":   {},
+	"noom/internal/lyinghub":  {"noom/signal"},
 	"noom/internal/pairtest":  {"noom/internal/exchange", "noom/internal/negotiate"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},

@@ -47,7 +47,7 @@ func (l *link) trace(msg string, args ...any) {
 func (l *link) receive(m signal.Message, inBand bool) {
 	self := l.room.self
 	if m.To != self.ID || !ed25519.Verify(ed25519.PublicKey(l.member.PublicKey), signal.PairText(&m, l.room.name, l.member.ID), m.Signature) {
-		l.trace("frame dropped: bad signature", "type", m.Type)
+		l.forged(m.Type)
 		return
 	}
 	l.room.traceFrame(TraceReceived, l.member, inBand, m)
@@ -89,6 +89,17 @@ func (l *link) receive(m signal.Message, inBand bool) {
 	if l.work(); len(l.inbox) > maxInbox {
 		l.fail(fmt.Errorf("%w: too much behind a description that waits", errRules))
 	}
+}
+
+// forged tells of a frame that the peer did not sign: aloud once, for whoever
+// makes one up can make many.
+func (l *link) forged(t signal.Type) {
+	const what = "frame dropped: not signed by the peer; the hub may be lying"
+	if !l.warned {
+		l.warned = true
+		l.log.Warn(what, "type", t)
+	}
+	l.trace(what, "type", t)
 }
 
 // answerStale tells the peer our session, at most once a second.

@@ -99,6 +99,7 @@ type link struct {
 	batch       *time.Timer
 	patience    *time.Timer // connect timeout, restart or the pause before a rebuild
 	staleSent   time.Time
+	warned      bool // of a forged frame
 }
 
 type incoming struct {

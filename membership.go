@@ -58,7 +58,8 @@ type room struct {
 	pending  []*request
 	heard    []string // keys of chat messages
 	speaker  speaker.Detector
-	rejoined bool // there was a joined before
+	rejoined bool     // there was a joined before
+	lies     []string // of the hub, each logged once
 }
 
 // Join enters a room, making it if need be, and returns once the hub has let

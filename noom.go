@@ -19,7 +19,15 @@ type (
 	Dialer = signal.Dialer
 	// Member is who somebody is: ID, Name, PublicKey, Session.
 	Member = signal.Member
+	// SafetyNumber is what two members compare to know that no hub stands
+	// between them: Digits with 199 bits, Emoji with 144.
+	SafetyNumber = signal.SafetyNumber
 )
+
+// SafetyNumberOf returns the safety number of two members, in either order. It
+// follows from their ids alone, so it is the same in every room and changes
+// only with an identity.
+func SafetyNumberOf(a, b Member) SafetyNumber { return signal.SafetyNumberOf(a.ID, b.ID) }
 
 // LocalTrack is a track to publish, and the name the others see it under.
 type LocalTrack struct {

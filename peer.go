@@ -31,6 +31,9 @@ type Peer interface {
 	Name() string
 	// Member returns who it is.
 	Member() Member
+	// SafetyNumber returns what both ends compare over another way, to know
+	// that they are each other's peer: see [SafetyNumberOf].
+	SafetyNumber() SafetyNumber
 	// State returns the state of the connection.
 	State() PeerState
 	// Tracks returns what the peer sends now, by name.
@@ -102,6 +105,8 @@ func (l *link) Member() Member {
 	m.Name, m.Rights = l.name, l.rights
 	return m
 }
+
+func (l *link) SafetyNumber() SafetyNumber { return SafetyNumberOf(l.room.self, l.member) }
 
 func (l *link) State() PeerState {
 	l.mu.Lock()

@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +18,8 @@ const (
 	maxAsleep  = 64   // lost members remembered in case they come back
 	maxHeard   = 256  // chat ids remembered, so that one resent is shown once
 )
+
+var errTooMany = fmt.Errorf("more than %d members", maxMembers)
 
 func (r *room) run() {
 	for {
@@ -115,7 +118,7 @@ func (r *room) member(m Member, existing bool) *link {
 		return nil
 	}
 	if err := m.Verify(); err != nil {
-		r.log.Warn("member ignored", "error", err)
+		r.lied("false member ignored", err)
 		return nil
 	}
 	l := r.links[m.ID]
@@ -129,7 +132,7 @@ func (r *room) member(m Member, existing bool) *link {
 		r.forget(l, ReasonLost)
 	}
 	if len(r.links) >= maxMembers {
-		r.log.Warn("member ignored: too many", "member", m.ID)
+		r.lied("member beyond the bound ignored", errTooMany)
 		return nil
 	}
 	if r.cfg.Verify != nil {
@@ -158,6 +161,16 @@ func (r *room) member(m Member, existing bool) *link {
 	r.mu.Unlock()
 	r.events.add(PeerJoined{Peer: l, Existing: existing})
 	return l
+}
+
+// lied tells of what an honest hub never says: aloud once for each kind, for
+// it may go on.
+func (r *room) lied(what string, err error) {
+	if !slices.Contains(r.lies, what) {
+		r.lies = append(r.lies, what)
+		r.log.Warn(what+"; the hub may be lying", "error", err)
+	}
+	r.traceNote(Member{}, what, "error", err)
 }
 
 func (r *room) newPeer(m Member) *link {
@@ -295,7 +308,7 @@ func (r *room) chatted(m signal.Message) {
 // refused takes an error frame. Those that end the connection are followed by
 // its end.
 func (r *room) refused(err *signal.Error) {
-	r.log.Warn("hub refused", "about", err.About, "error", err)
+	r.log.Debug("hub refused", "about", err.About, "error", err)
 	r.settle(err, func(p *request) bool { return p.message.Type == err.About })
 }
 

@@ -212,6 +212,9 @@ func (r *room) converse(s Signaler, heartbeat time.Duration) error {
 			return err
 		}
 		heard.Store(true)
+		if m.Type == signal.TypeJoined {
+			continue // enter has had the one of this connection; another would pass for a return
+		}
 		if err := r.invited(&m); err != nil {
 			r.traceFrame(TraceReceived, Member{}, false, m)
 			return err
