@@ -1,9 +1,7 @@
 package ws
 
 import (
-	"bufio"
 	"context"
-	"net"
 	"net/http"
 	"strings"
 
@@ -46,7 +44,7 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 		if err != nil {
 			return // Accept has answered
 		}
-		l := newLink(conn, tap.conn, endpoint(r))
+		l := newServerLink(conn, tap.stream, endpoint(r))
 		ctx := context.WithoutCancel(r.Context())
 		// On a goroutine of its own the connection does without the stack and
 		// the buffers that net/http has grown for the request.
@@ -76,18 +74,4 @@ func endpoint(r *http.Request) string {
 		port = ":443"
 	}
 	return strings.TrimSuffix(strings.ToLower(r.Host), port)
-}
-
-// A hijackTap remembers the connection that is taken over through it.
-type hijackTap struct {
-	http.ResponseWriter
-
-	conn net.Conn
-}
-
-// Hijack implements [http.Hijacker].
-func (t *hijackTap) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(t.ResponseWriter).Hijack()
-	t.conn = conn
-	return conn, rw, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +27,11 @@ const (
 // A link is one end of a WebSocket connection as a [signal.Signaler].
 type link struct {
 	ws       *websocket.Conn
-	raw      io.Closer // what lies below ws: closing it ends whatever hangs
+	raw      io.Closer   // what lies below ws: closing it ends whatever hangs
+	stream   *stream     // at a server's end the same, to write frames to
+	watchdog *time.Timer // at a client's end: runs while frames are written
 	endpoint string
-	watchdog *time.Timer // runs while a frame is written
+	watch    atomic.Pointer[watch]
 	closing  sync.Once
 	closed   atomic.Bool
 
@@ -36,12 +39,17 @@ type link struct {
 	buffer *[]byte // what the last message points into; nil: nothing
 }
 
-func newLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
+func newClientLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
 	conn.SetReadLimit(-1) // read bounds what it takes, and may still answer then
 	l := &link{ws: conn, raw: raw, endpoint: endpoint}
 	l.watchdog = time.AfterFunc(writeTimeout, l.kill)
 	l.watchdog.Stop()
 	return l
+}
+
+func newServerLink(conn *websocket.Conn, below *stream, endpoint string) *link {
+	conn.SetReadLimit(-1) // as above
+	return &link{ws: conn, raw: below, stream: below, endpoint: endpoint}
 }
 
 // Endpoint returns the address that proofs are bound to; see [signal.Endpoint].
@@ -50,26 +58,30 @@ func (l *link) Endpoint() string { return l.endpoint }
 // Send implements [signal.Signaler]. A frame that takes more than 10 s to be
 // written ends the connection.
 func (l *link) Send(ctx context.Context, m signal.Message) error {
-	frame, err := m.Encode()
+	return l.SendAll(ctx, []*signal.Message{&m})
+}
+
+// SendAll sends several frames; at a server's end with one system call. They
+// may take 10 s together.
+func (l *link) SendAll(ctx context.Context, batch []*signal.Message) error {
+	for _, m := range batch {
+		if _, err := m.Encode(); err != nil {
+			return err // nothing has happened
+		}
+	}
+	w, err := l.watched(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("ws: send: %w", err)
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("ws: send: %w", ctx.Err())
-	}
-	// The websocket gets no context of ours: it would cost it one more
-	// registration for each frame, and the end of one closes it all the same.
-	stop := context.AfterFunc(ctx, l.kill)
-	l.watchdog.Reset(writeTimeout)
-	err = l.ws.Write(context.Background(), websocket.MessageText, frame)
-	late := !l.watchdog.Stop()
-	stop()
-	switch {
-	case err == nil:
+	if err = l.send(batch); err == nil {
+		l.unwatched(w)
 		return nil
+	}
+	l.unwatched(w)
+	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case late:
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = fmt.Errorf("not written within %v: %w", writeTimeout, err)
 	case l.closed.Load():
 		err = net.ErrClosed
@@ -77,15 +89,41 @@ func (l *link) Send(ctx context.Context, m signal.Message) error {
 	return fmt.Errorf("ws: send: %w", err)
 }
 
+func (l *link) send(batch []*signal.Message) error {
+	if l.stream != nil {
+		if l.closed.Load() { // no data behind a close frame (RFC 6455 section 5.5.1)
+			return net.ErrClosed
+		}
+		return l.stream.send(batch)
+	}
+	l.watchdog.Reset(writeTimeout)
+	for _, m := range batch {
+		frame, err := m.Encode()
+		if err == nil {
+			// It gets no context of ours: that would cost it one more
+			// registration for each frame.
+			err = l.ws.Write(context.Background(), websocket.MessageText, frame)
+		}
+		if err != nil {
+			if !l.watchdog.Stop() {
+				err = errors.Join(err, os.ErrDeadlineExceeded)
+			}
+			return err
+		}
+	}
+	l.watchdog.Stop()
+	return nil
+}
+
 // Receive implements [signal.Signaler].
 func (l *link) Receive(ctx context.Context) (signal.Message, error) {
 	l.release()
-	if err := ctx.Err(); err != nil {
+	w, err := l.watched(ctx)
+	if err != nil {
 		return signal.Message{}, fmt.Errorf("ws: receive: %w", err)
 	}
-	stop := context.AfterFunc(ctx, l.kill)
 	m, err := l.receive()
-	stop()
+	l.unwatched(w)
 	switch {
 	case err == nil:
 		return m, nil
@@ -198,6 +236,9 @@ func (l *link) CloseWith(why *signal.Error) error {
 		_ = l.ws.Close(status, reason)
 		hurry.Stop()
 		l.kill()
+		if w := l.watch.Load(); w != nil {
+			w.stop()
+		}
 	})
 	return nil
 }
