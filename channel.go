@@ -233,17 +233,18 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	}
 	made := make(chan result, 1)
 	posted := l.mail.post(func() {
-		if l.conn == nil || l.broken || !l.conn.dataOpen {
+		conn := l.live()
+		if conn == nil || conn == l.conn && l.broken || !conn.dataOpen {
 			made <- result{nil, ErrNotConnected}
 			return
 		}
-		dc, err := l.conn.pc.CreateDataChannel(label, init)
+		dc, err := conn.pc.CreateDataChannel(label, init)
 		if err != nil {
 			made <- result{nil, err}
 			return
 		}
 		c := newChannel(dc)
-		l.conn.channels = append(l.conn.channels, c)
+		conn.channels = append(conn.channels, c)
 		made <- result{c, nil}
 	})
 	if !posted {
@@ -264,14 +265,14 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	}
 }
 
-// channelOpened takes a channel that the peer has opened.
-func (l *link) channelOpened(c *channel) {
-	l.conn.dropEnded()
-	if len(l.conn.channels) >= maxChannels {
+// channelOpened takes a channel that the peer has opened over conn.
+func (l *link) channelOpened(conn *conn, c *channel) {
+	conn.dropEnded()
+	if len(conn.channels) >= maxChannels {
 		l.trace("channel refused: too many", "label", c.Label())
 		l.room.background(func() { _ = c.Close() })
 		return
 	}
-	l.conn.channels = append(l.conn.channels, c)
+	conn.channels = append(conn.channels, c)
 	l.tell(ChannelOpened{Peer: l, Channel: c})
 }

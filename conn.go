@@ -1,12 +1,21 @@
 package noom
 
 import (
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom/signal"
 )
+
+// maxDiscardPause bounds the random pause before a connection is closed. If the
+// other end's ABORT arrives at the very instant, pion's SCTPTransport.Stop holds
+// a mutex over a timer, which nobody notices but testing/synctest: a goroutine that
+// waits for a mutex stops its time for good. In virtual time coincidences
+// are the rule; this makes them rare.
+const maxDiscardPause = time.Millisecond
 
 // conn is the connection of one epoch. The link's loop owns it; pion's
 // callbacks post to that loop and do nothing else.
@@ -42,9 +51,10 @@ type section struct {
 // mid returns the section's mid, empty before its first offer.
 func (s *section) mid() string { return s.transceiver.Mid() }
 
-// up reports whether frames given to the control channel can be hoped to arrive.
+// up reports whether frames given to the control channel can be hoped to
+// arrive. A nil conn is not up.
 func (c *conn) up() bool {
-	return c.controlOpen && (c.path == webrtc.ICEConnectionStateConnected || c.path == webrtc.ICEConnectionStateCompleted)
+	return c != nil && c.controlOpen && (c.path == webrtc.ICEConnectionStateConnected || c.path == webrtc.ICEConnectionStateCompleted)
 }
 
 // open makes a connection for the link's current epoch.
@@ -76,20 +86,25 @@ func negotiated(id uint16) *webrtc.DataChannelInit {
 }
 
 // listen posts what pion says of c to the link's loop, which drops it if c is
-// no longer the link's connection by then.
+// no longer the link's connection by then; old is what remains to be said of one that
+// only serves until the next is up.
 func (l *link) listen(c *conn) {
-	post := func(f func()) {
+	postEither := func(current, old func()) {
 		l.mail.post(func() {
-			if l.conn == c {
-				f()
+			switch c {
+			case l.conn:
+				current()
+			case l.old:
+				old()
 			}
 		})
 	}
+	post := func(f func()) { postEither(f, func() {}) }
 	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		post(func() { l.gathered(candidate) })
 	})
 	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
-		post(func() { l.pathChanged(s) })
+		postEither(func() { l.pathChanged(s) }, func() { l.oldPathChanged(s) })
 	})
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
@@ -114,16 +129,20 @@ func (l *link) listen(c *conn) {
 	})
 	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
 		ch := newChannel(d)
-		post(func() { l.channelOpened(ch) })
+		opened := func() { l.channelOpened(c, ch) }
+		postEither(opened, opened)
 	})
 	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		l.postFrame(func() { l.inBand(c, m) })
 	})
-	c.data.OnOpen(func() { post(func() { c.dataOpen = true; l.channelsChanged() }) })
-	c.data.OnMessage(func(m webrtc.DataChannelMessage) { post(func() { l.dataFrame(m) }) })
-	c.control.OnClose(func() { post(l.closedByPeer) })
-	c.data.OnClose(func() { post(l.closedByPeer) })
+	c.data.OnOpen(func() { post(func() { c.dataOpen, c.written = true, l.out.start(); l.channelsChanged() }) })
+	c.data.OnMessage(func(m webrtc.DataChannelMessage) {
+		frame := func() { l.dataFrame(m) }
+		postEither(frame, frame)
+	})
+	c.control.OnClose(func() { postEither(l.closedByPeer, l.oldLost) })
+	c.data.OnClose(func() { postEither(l.closedByPeer, l.oldLost) })
 }
 
 // table is what c's sections say to the peer.
@@ -155,5 +174,8 @@ func (l *link) discard(c *conn) {
 	for _, ch := range c.channels {
 		ch.end(ErrChannelLost)
 	}
-	l.room.background(func() { _ = c.pc.GracefulClose() })
+	l.room.background(func() {
+		time.Sleep(rand.N(maxDiscardPause))
+		_ = c.pc.GracefulClose()
+	})
 }

@@ -14,6 +14,9 @@ func (l *link) begin() {
 	if l.over || l.asleep {
 		return
 	}
+	if !l.hubReaches() {
+		l.keep() // the next epoch has no other way
+	}
 	if !l.ex.Begin() {
 		l.setState(PeerFailed, fmt.Errorf("%w: epochs used up", errRules))
 		return
@@ -25,12 +28,15 @@ func (l *link) begin() {
 	}
 }
 
-// rebuild puts a fresh connection in the place of the old one.
+// rebuild puts a fresh connection in the place of the one there was.
 func (l *link) rebuild() bool {
 	l.dropConn()
 	l.inbox, l.incoming, l.pending = nil, nil, nil
 	l.broken, l.wasUp, l.restarts = false, false, 0
-	if l.State() == PeerConnected { // the peer began this epoch
+	switch up := l.old.up(); {
+	case up:
+		l.setState(PeerConnected, nil)
+	case l.State() == PeerConnected: // the peer began this epoch
 		l.setState(PeerInterrupted, nil)
 	}
 	c, err := l.open()
@@ -40,7 +46,6 @@ func (l *link) rebuild() bool {
 	}
 	l.conn = c
 	l.waiting = append([]*sender(nil), l.senders...)
-	c.written = l.out.start()
 	l.takenDue = l.in.received > 0
 	l.mu.Lock()
 	l.pc = c.pc
@@ -51,18 +56,25 @@ func (l *link) rebuild() bool {
 
 // closedByPeer is told when a channel closes that we did not close: most
 // likely the other end has begun the next epoch, and says so in a moment.
-func (l *link) closedByPeer() { l.failAfter(closedGrace, errConnection) }
+func (l *link) closedByPeer() {
+	l.partAll() // or it has heard a goodbye
+	l.failAfter(closedGrace, errConnection)
+}
 
 // fail gives this epoch up: the next begins after a pause that grows.
 func (l *link) fail(err error) { l.failAfter(0, err) }
 
 func (l *link) failAfter(pause time.Duration, err error) {
+	if l.left {
+		l.over = true
+	}
 	if l.broken || l.over || l.asleep {
 		return
 	}
 	l.broken, l.inbox = true, nil
 	l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", err)
-	if l.lost {
+	serving := l.old.up()
+	if l.lost && !serving {
 		l.room.drop(l)
 		return
 	}
@@ -73,7 +85,9 @@ func (l *link) failAfter(pause time.Duration, err error) {
 		pause = min(time.Second<<min(l.failures-1, 10), maxBackOff)
 	}
 	l.failures++
-	l.setState(PeerFailed, err)
+	if !serving {
+		l.setState(PeerFailed, err)
+	}
 	l.later(&l.patience, pause, l.begin)
 }
 

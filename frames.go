@@ -27,16 +27,16 @@ func (l *link) postFrame(f func()) {
 
 // hubFrame takes a pair frame that came by hub. m must be the link's own.
 func (l *link) hubFrame(m signal.Message) {
-	l.postFrame(func() { l.byHub = true; l.receive(m, false) })
+	l.postFrame(func() { l.byHub = true; l.receive(m, nil) })
 }
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 	m, err := signal.Decode(dm.Data)
-	if l.conn != c || !dm.IsString || err != nil || !m.Type.Pair() {
+	if l.conn != c && l.old != c || !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
 	}
-	l.receive(m, true)
+	l.receive(m, c)
 }
 
 func (l *link) trace(msg string, args ...any) {
@@ -44,13 +44,14 @@ func (l *link) trace(msg string, args ...any) {
 	l.room.traceNote(l.member, msg, args...)
 }
 
-func (l *link) receive(m signal.Message, inBand bool) {
+// receive takes a frame that came by a connection, or by hub if via is nil.
+func (l *link) receive(m signal.Message, via *conn) {
 	self := l.room.self
 	if m.To != self.ID || !ed25519.Verify(ed25519.PublicKey(l.member.PublicKey), signal.PairText(&m, l.room.name, l.member.ID), m.Signature) {
 		l.forged(m.Type)
 		return
 	}
-	l.room.traceFrame(TraceReceived, l.member, inBand, m)
+	l.room.traceFrame(TraceReceived, l.member, via != nil, m)
 	switch {
 	case m.Sessions[1] != self.Session:
 		if m.Type != signal.TypeStale {
@@ -80,6 +81,9 @@ func (l *link) receive(m signal.Message, inBand bool) {
 	if renewed {
 		l.trace("epoch begun by the peer", "number", epoch.Number)
 		l.turn = negotiate.Machine{}
+		if via != nil && via == l.conn {
+			l.keep() // as the peer does, or this would not have come
+		}
 		l.rebuild()
 	}
 	if l.broken || l.conn == nil {
@@ -130,6 +134,7 @@ func (l *link) flush() {
 		}
 	}
 	l.byHub = false
+	l.part(l.ex.Acked())
 	l.startFlowing()
 	l.sendData()
 	if l.ex.Pending() && l.ticker == nil {
@@ -148,7 +153,7 @@ func (l *link) send(f exchange.Frame) {
 		m.Type = signal.TypeAck
 	}
 	l.seal(&m)
-	c := l.conn
+	c := l.live()
 	inBand := !f.HubOnly && c.up() && c.control.BufferedAmount() < maxControlRoom
 	if inBand {
 		text, err := m.Encode()

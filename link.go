@@ -68,6 +68,7 @@ type link struct {
 	ex       *exchange.Exchange
 	turn     negotiate.Machine
 	conn     *conn // nil before the first epoch and while asleep
+	old      *conn // of an epoch before: it serves until conn is up; see handover.go
 	in       inStream
 	inbox    []exchange.Message // delivered, not yet acted on
 	incoming *incoming          // the description being acted on
@@ -86,6 +87,7 @@ type link struct {
 	byHub        bool              // a frame came by hub since the last flush
 
 	over        bool
+	left        bool // the peer has said goodbye
 	asleep      bool
 	lost        bool // as missing, when the loop was told last
 	broken      bool // this epoch is beyond repair; the next is due
@@ -98,8 +100,10 @@ type link struct {
 	ticker      *time.Timer
 	batch       *time.Timer
 	patience    *time.Timer // connect timeout, restart or the pause before a rebuild
+	linger      *time.Timer // for old, once conn is up
 	staleSent   time.Time
 	warned      bool // of a forged frame
+	partings    []parting
 }
 
 type incoming struct {
@@ -136,17 +140,19 @@ func (l *link) run() {
 
 // end stops everything that belongs to a connection.
 func (l *link) end() {
-	for _, t := range []*time.Timer{l.ticker, l.batch, l.patience} {
-		if t != nil {
-			t.Stop()
+	for _, t := range []**time.Timer{&l.ticker, &l.batch, &l.patience, &l.linger} {
+		if *t != nil {
+			(*t).Stop()
+			*t = nil
 		}
 	}
-	l.ticker, l.batch, l.patience = nil, nil, nil
 	l.dropConn()
+	l.dropOld()
 	if own := l.own; len(own) > 0 {
 		l.own = nil
 		l.room.background(func() { closeAll(own) })
 	}
+	l.partAll()
 	l.out.setClosed(true)
 	l.setTracks(nil)
 	clear(l.rows)
@@ -250,7 +256,7 @@ func (l *link) expect() {
 func (l *link) hubLost() {
 	l.mail.post(func() {
 		l.lost = true
-		if l.conn == nil || l.broken {
+		if (l.conn == nil || l.broken) && !l.old.up() {
 			l.room.drop(l)
 		}
 	})

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unicode/utf8"
 
 	"github.com/pion/webrtc/v4"
@@ -385,13 +384,8 @@ func (r *room) finish(ctx context.Context, err error) {
 	r.ending.Do(func() {
 		r.leaving.Store(true)
 		go func() {
-			if err == nil && r.online() {
-				r.send(signal.Message{Type: signal.TypeBye})
-				select { // the hub closes the connection when it has heard it
-				case <-r.hubGone:
-				case <-ctx.Done():
-				case <-time.After(time.Second):
-				}
+			if err == nil {
+				r.goodbye(ctx)
 			}
 			r.cancel()
 			r.tasks.Wait()

@@ -47,6 +47,8 @@ func (l *link) handle(m exchange.Message) error {
 			return fmt.Errorf("%w: %w", errRules, err)
 		}
 		l.applyTable(&b.Table)
+	case signal.TypeLeft:
+		l.leftByPeer()
 	default: // the exchange carries nothing else that is known today
 	}
 	return nil

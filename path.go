@@ -28,7 +28,7 @@ func (l *link) pathChanged(s webrtc.ICEConnectionState) {
 	l.trace("path", "state", s.String())
 	l.work() // a description may have waited for ICE to start
 	switch {
-	case l.broken || l.conn == nil:
+	case l.broken || l.left || l.conn == nil:
 	case s == webrtc.ICEConnectionStateFailed:
 		l.pathFailed()
 	case s == webrtc.ICEConnectionStateDisconnected && l.State() == PeerConnected:
@@ -41,8 +41,11 @@ func (l *link) pathChanged(s webrtc.ICEConnectionState) {
 
 // channelsChanged makes the Peer connected once everything is.
 func (l *link) channelsChanged() {
-	if l.broken || !l.conn.up() || !l.conn.dataOpen || l.State() == PeerConnected {
+	if l.broken || l.left || !l.conn.up() || !l.conn.dataOpen || l.wasUp && l.State() == PeerConnected {
 		return
+	}
+	if l.old != nil {
+		l.later(&l.linger, l.lingering(), l.dropOld)
 	}
 	l.wasUp, l.upSince, l.restarts = true, time.Now(), 0
 	if l.patience != nil {
@@ -64,8 +67,8 @@ func (l *link) mediaCanFlow() {
 // pathFailed is told when ICE has given up. That is no reason to give up the
 // connection: a restart may find a path.
 func (l *link) pathFailed() {
-	if l.lost {
-		l.fail(errConnection) // which drops the peer
+	if l.lost || l.old != nil {
+		l.fail(errConnection) // which drops the peer, or moves again
 		return
 	}
 	l.setState(PeerFailed, errConnection)

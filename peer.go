@@ -53,9 +53,11 @@ type Peer interface {
 	// [RightMute] and returns once the hub has passed it on. Errors:
 	// [ErrForbidden], and a [*signal.Error] with code no_such_member.
 	RequestMute(ctx context.Context, track string) error
-	// RestartICE looks for a new path. It returns once the restart is under
-	// way. Errors: [ErrNotConnected], and [ErrNoHub], for a restart cannot
-	// travel over the connection that it restarts.
+	// RestartICE looks for a new path, and returns once that is under way. A
+	// restart (RFC 8445 section 9) cannot travel over the connection that it
+	// restarts; where no hub reaches the peer, a new connection is made over the
+	// old one, which serves until the new one is up. Errors: [ErrNotConnected],
+	// and [ErrNoHub], with neither a hub nor a connection that works.
 	RestartICE(ctx context.Context) error
 	// Stats returns pion's statistics of the current connection, empty if there is none.
 	Stats() webrtc.StatsReport
@@ -174,8 +176,8 @@ func (l *link) RestartICE(ctx context.Context) error {
 			done <- ErrNotConnected
 			return
 		}
-		if !l.room.online() { // it would take away the path it has to travel on
-			done <- ErrNoHub
+		if !l.hubReaches() { // it would take away the path it has to travel on
+			done <- l.move()
 			return
 		}
 		l.pathAsked = true

@@ -225,6 +225,15 @@ func (r *room) drop(l *link) {
 	})
 }
 
+// left is told by a link, which ends by itself: the member has said goodbye.
+func (r *room) left(l *link) {
+	r.mail.post(func() {
+		if r.links[l.member.ID] == l {
+			r.remove(l, ReasonLeft)
+		}
+	})
+}
+
 // reborn is asked for by a link: the member itself says that it runs a new
 // session.
 func (r *room) reborn(l *link, session string) {

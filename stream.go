@@ -195,7 +195,7 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 }
 
 func (l *link) sendData() {
-	c := l.conn
+	c := l.live()
 	if !c.dataOpen {
 		return
 	}

@@ -73,6 +73,7 @@ type remoteTrack struct {
 	count   int
 	codec   *webrtc.RTPCodecParameters // of the latest packet; nil before the first
 	in      *inbound                   // nil: not connected
+	next    *inbound                   // feeds the track from its first packet on
 	muted   bool
 	closed  bool
 }
@@ -181,6 +182,9 @@ func (t *remoteTrack) Track() *webrtc.TrackRemote {
 func (t *remoteTrack) push(from *inbound, packet *rtp.Packet, codec *webrtc.RTPCodecParameters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.next == from {
+		t.in, t.next = from, nil
+	}
 	if t.in != from || t.closed {
 		return
 	}
@@ -194,18 +198,28 @@ func (t *remoteTrack) push(from *inbound, packet *rtp.Packet, codec *webrtc.RTPC
 	t.arrived.Signal()
 }
 
-// attach and detach are for inbound.assign.
+// attach and detach are for inbound.assign. While another inbound feeds the
+// track, of a connection that is being replaced, in has to show a packet first.
 func (t *remoteTrack) attach(in *inbound) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.in = in
+	switch t.in {
+	case nil:
+		t.in = in
+	case in:
+	default:
+		t.next = in
+	}
 }
 
 func (t *remoteTrack) detach(in *inbound) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.in == in {
-		t.in = nil
+	switch in {
+	case t.in:
+		t.in, t.next = t.next, nil
+	case t.next:
+		t.next = nil
 	}
 }
 
@@ -213,6 +227,6 @@ func (t *remoteTrack) detach(in *inbound) {
 func (t *remoteTrack) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed, t.in = true, nil
+	t.closed, t.in, t.next = true, nil, nil
 	t.arrived.Broadcast()
 }

@@ -155,7 +155,7 @@ var allTypes = []signal.Type{
 	signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge, signal.TypeJoined, signal.TypeWelcome,
 	signal.TypeRenamed, signal.TypeChat, signal.TypeBye, signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong,
 	signal.TypeOffer, signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant, signal.TypeTable,
-	signal.TypeAck, signal.TypeStale,
+	signal.TypeAck, signal.TypeStale, signal.TypeLeft,
 }
 
 // up takes a frame that l's host sends.

@@ -195,7 +195,7 @@ func (m *Message) check() *Error {
 			return bad(CodeMalformed, "retry %d out of bounds", m.Retry)
 		}
 	case TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeClose, TypePing, TypePong:
-	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale:
+	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale, TypeLeft:
 		return m.checkPair(bad)
 	default:
 		*m = Message{Type: m.Type}

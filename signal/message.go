@@ -42,6 +42,7 @@ const (
 	TypeTable      Type = "table"
 	TypeAck        Type = "ack"
 	TypeStale      Type = "stale"
+	TypeLeft       Type = "left"
 )
 
 // Pair reports whether frames of type t go from member to member.
@@ -50,7 +51,7 @@ func (t Type) Pair() bool {
 }
 
 var pairTypes = [...]Type{
-	TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale,
+	TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale, TypeLeft,
 }
 
 var hubTypes = [...]Type{

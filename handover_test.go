@@ -1,0 +1,195 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"noom/signal"
+)
+
+// inCall runs f for two members in a call, each filming for the other, whose
+// hub then goes away for good.
+func inCall(t *testing.T, f func(t *testing.T, w *world, a, b Room)) {
+	t.Helper()
+	inWorld(t, 25*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		line := &wire{Dialer: w.dialer}
+		w.dialer = line
+		var rooms []Room
+		for _, name := range []string{"지우", "민서"} {
+			camera := newTestCamera(t)
+			go film(ctx, camera)
+			rooms = append(rooms, w.join("데모", name, &Config{Tracks: []LocalTrack{{Name: "camera", Track: camera}}}))
+		}
+		a, b := rooms[0], rooms[1]
+		receives(t, a, b.Self().ID, "camera")
+		receives(t, b, a.Self().ID, "camera")
+		line.cut(true)
+		time.Sleep(time.Second)
+		f(t, w, a, b)
+	})
+}
+
+// TestNewPathWithoutHub: with the hub gone for good, a pair moves to a new
+// connection; no data is lost or doubled, no picture stops, and then it
+// negotiates on.
+func TestNewPathWithoutHub(t *testing.T) {
+	for _, who := range []string{"one", "both at once"} {
+		t.Run(who, func(t *testing.T) {
+			inCall(t, func(t *testing.T, w *world, a, b Room) {
+				p, q := peerOf(t, a, b), peerOf(t, b, a)
+				before := p.Connection()
+				longest := longestPause(p.Tracks()[0])
+				saw := watch(t, b)
+				moved := p.RestartICE(t.Context())
+				if who != "one" {
+					moved = errors.Join(moved, q.RestartICE(t.Context()))
+				}
+				if moved != nil {
+					t.Fatal(moved)
+				}
+				for i := range 100 {
+					if err := p.Send(t.Context(), fmt.Append(nil, i)); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(30 * time.Millisecond)
+				}
+				time.Sleep(time.Second)
+				if len(saw.data) != 100 {
+					t.Fatalf("%d messages arrived", len(saw.data))
+				}
+				for i, got := range saw.data {
+					if got != fmt.Sprint(i) {
+						t.Fatalf("message %d is %s", i, got)
+					}
+				}
+				if p.Connection() == before {
+					t.Error("no new connection was made")
+				}
+				if len(saw.states) > 0 {
+					t.Errorf("states went through %v", saw.states)
+				}
+				if pause := longest(); pause > 200*time.Millisecond {
+					t.Errorf("no packet for %v", pause)
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				camera := newTestCamera(t)
+				go film(ctx, camera)
+				if _, err := a.Publish(t.Context(), camera, &PublishOptions{Name: "화면"}); err != nil {
+					t.Fatal(err)
+				}
+				receives(t, b, a.Self().ID, "화면")
+			})
+		})
+	}
+}
+
+// TestMoveThatFails: the new connection does not come up, so the old one goes
+// on, and the next try succeeds.
+func TestMoveThatFails(t *testing.T) {
+	inCall(t, func(t *testing.T, w *world, a, b Room) {
+		p, q := peerOf(t, a, b).(*link), peerOf(t, b, a).(*link)
+		if err := p.RestartICE(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(60 * time.Millisecond) // the offer has arrived, the answer has not
+		spoiled := make(chan bool)
+		p.mail.post(func() { p.fail(errors.New("asked to")); spoiled <- p.old.up() })
+		if !<-spoiled {
+			t.Fatal("the old connection was given up with the new one")
+		}
+		if err := q.Send(t.Context(), []byte("still here")); err != nil {
+			t.Fatal(err)
+		}
+		until[DataReceived](t, a, nil)
+		time.Sleep(5 * time.Second)
+		reachable := make(chan bool)
+		p.mail.post(func() { reachable <- p.conn.up() && p.old == nil })
+		if !<-reachable {
+			t.Error("no new connection came up")
+		}
+	})
+}
+
+// TestGoodbyeWithoutHub: who leaves says so in-band.
+func TestGoodbyeWithoutHub(t *testing.T) {
+	inCall(t, func(t *testing.T, w *world, a, b Room) {
+		start := time.Now()
+		if err := b.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if e := until[PeerLeft](t, a, nil); e.Reason != signal.ReasonLeft {
+			t.Errorf("left as %q", e.Reason)
+		}
+		if took := time.Since(start); took >= patienceAtParting { // nobody heard it
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestRestartWithoutAnything: neither a hub nor a connection.
+func TestRestartWithoutAnything(t *testing.T) {
+	inCall(t, func(t *testing.T, w *world, a, b Room) {
+		p := peerOf(t, a, b).(*link)
+		gone := make(chan struct{})
+		p.mail.post(func() { p.conn.controlOpen = false; close(gone) })
+		<-gone
+		if err := p.RestartICE(t.Context()); !errors.Is(err, ErrNoHub) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func peerOf(t *testing.T, r, other Room) Peer {
+	t.Helper()
+	p, ok := r.Peer(other.Self().ID)
+	if !ok {
+		t.Fatalf("%s has no peer %s", r.Self().Name, other.Self().Name)
+	}
+	return p
+}
+
+// seen is what a room told. It may be read while time stands still.
+type seen struct {
+	states []PeerState
+	data   []string
+}
+
+// watch takes r's events from now on, without those that are there.
+func watch(t *testing.T, r Room) *seen {
+	s := &seen{}
+	drained, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	for range r.Events(drained) {
+	}
+	go func() {
+		for e := range r.Events(context.Background()) {
+			switch e := e.(type) {
+			case PeerStateChanged:
+				s.states = append(s.states, e.State)
+			case DataReceived:
+				s.data = append(s.data, string(e.Data))
+			}
+		}
+	}()
+	return s
+}
+
+// longestPause reads a track from now on and returns what tells the longest
+// time between two packets since.
+func longestPause(track RemoteTrack) func() time.Duration {
+	var longest time.Duration
+	last := time.Now()
+	go func() {
+		for range track.Packets() {
+			longest = max(longest, time.Since(last))
+			last = time.Now()
+		}
+	}()
+	return func() time.Duration { return max(longest, time.Since(last)) }
+}
