@@ -19,6 +19,31 @@ const nackHistory = 512
 // rtxOffset is from a codec's payload type to that of its retransmissions.
 const rtxOffset = 1
 
+// Header extensions, in the order in which pion numbers them.
+var (
+	audioExtensions = []string{sdp.AudioLevelURI, sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
+	videoExtensions = []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
+	// What else Chromium and Firefox offer, by default or when told to.
+	foreignExtensions = []string{
+		"urn:ietf:params:rtp-hdrext:toffset",
+		"urn:3gpp:video-orientation",
+		"http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-content-type",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-timing",
+		"http://www.webrtc.org/experiments/rtp-hdrext/color-space",
+		sdp.SDESRTPStreamIDURI,
+		sdp.SDESRepairRTPStreamIDURI,
+		"urn:ietf:params:rtp-hdrext:csrc-audio-level",
+		"http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+		"http://www.webrtc.org/experiments/rtp-hdrext/inband-cn",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00",
+		"http://www.webrtc.org/experiments/rtp-hdrext/generic-frame-descriptor-00",
+		"http://www.webrtc.org/experiments/rtp-hdrext/corruption-detection",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-frame-tracking-id",
+		"https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+	}
+)
+
 var videoFeedback = []webrtc.RTCPFeedback{
 	{Type: webrtc.TypeRTCPFBGoogREMB},
 	{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
@@ -69,12 +94,12 @@ func codecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 
 // registerCodecs registers noom's codecs and header extensions with m.
 //
-// The extensions are the same for audio and video but for the audio level, and
-// never pion's defaults: when pion first offers a second kind it numbers that
-// kind's own extensions without regard to those a browser has offered
-// meanwhile, and the browser then refuses its next offer for good. In this
-// order pion gives each the number that Chromium would give it, 1 to 4, so that
-// the audio level's is free whoever offers which kind first.
+// The extensions are never pion's defaults: when pion first offers a kind it
+// numbers that kind's own extensions without regard to what it does not know of
+// a browser's, and the browser then refuses its next offer for good. So those
+// of the audio level, which video has not, must not meet anything unknown, and
+// every extension of a browser is registered, most for no kind at all: their
+// numbers are kept free, and they are neither offered nor accepted.
 func registerCodecs(m *webrtc.MediaEngine) error {
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		for _, codec := range codecsFor(kind) {
@@ -88,11 +113,17 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 				return err
 			}
 		}
-		for _, uri := range []string{sdp.AudioLevelURI, sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI} {
-			if uri == sdp.AudioLevelURI && kind != webrtc.RTPCodecTypeAudio {
-				continue
-			}
-			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, kind); err != nil {
+	}
+	for _, e := range []struct {
+		kind webrtc.RTPCodecType
+		uris []string
+	}{
+		{webrtc.RTPCodecTypeAudio, audioExtensions},
+		{webrtc.RTPCodecTypeVideo, videoExtensions},
+		{webrtc.RTPCodecTypeUnknown, foreignExtensions},
+	} {
+		for _, uri := range e.uris {
+			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, e.kind); err != nil {
 				return err
 			}
 		}

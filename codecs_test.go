@@ -2,6 +2,7 @@ package noom
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,80 @@ func TestPublishFindsTheFormat(t *testing.T) {
 	}
 }
 
+// A browser that begins with video numbers its own extensions from 1. The audio
+// level, which comes later and from us, must not take one of these numbers, and
+// nothing that we do not know is accepted.
+func TestForeignExtensionsKeepTheirNumbers(t *testing.T) {
+	connection := func(register func(m *webrtc.MediaEngine)) *webrtc.PeerConnection {
+		m := &webrtc.MediaEngine{}
+		register(m)
+		// Without a registry pion would register extensions of its own.
+		pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(&interceptor.Registry{})).NewPeerConnection(webrtc.Configuration{})
+		must(t, err)
+		t.Cleanup(func() { _ = pc.Close() })
+		return pc
+	}
+	browser := connection(func(m *webrtc.MediaEngine) {
+		must(t, m.RegisterDefaultCodecs())
+		for _, uri := range slices.Concat(foreignExtensions[:8], videoExtensions) {
+			must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeVideo))
+		}
+	})
+	ours := connection(func(m *webrtc.MediaEngine) { must(t, registerCodecs(m)) })
+	add := func(pc *webrtc.PeerConnection, kind webrtc.RTPCodecType) {
+		_, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		must(t, err)
+	}
+	add(browser, webrtc.RTPCodecTypeVideo)
+	offer, err := browser.CreateOffer(nil)
+	must(t, err)
+	must(t, ours.SetRemoteDescription(offer))
+	answer, err := ours.CreateAnswer(nil)
+	must(t, err)
+	must(t, ours.SetLocalDescription(answer))
+	add(ours, webrtc.RTPCodecTypeAudio)
+	next, err := ours.CreateOffer(nil)
+	must(t, err)
+
+	theirs := extensionsOf(offer.SDP)[0]
+	if len(theirs) != 11 {
+		t.Fatalf("the browser offers %v", theirs)
+	}
+	taken := map[string]string{}
+	for uri, number := range theirs {
+		taken[number] = uri
+	}
+	accepted := slices.Sorted(maps.Keys(extensionsOf(answer.SDP)[0]))
+	if !slices.Equal(accepted, slices.Sorted(slices.Values(videoExtensions))) {
+		t.Errorf("accepted %v", accepted)
+	}
+	sections := extensionsOf(next.SDP)
+	audio := sections[len(sections)-1]
+	if len(audio) != len(audioExtensions) {
+		t.Errorf("audio offers %v", audio)
+	}
+	for uri, number := range audio {
+		if was, ok := taken[number]; ok && was != uri {
+			t.Errorf("%s takes number %s of %s", uri, number, was)
+		}
+	}
+}
+
+// extensionsOf returns the numbers of each section's header extensions.
+func extensionsOf(description string) (sections []map[string]string) {
+	for _, section := range strings.Split(description, "\nm=")[1:] {
+		of := map[string]string{}
+		for line := range strings.Lines(section) {
+			if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "a=extmap:"); ok {
+				number, uri, _ := strings.Cut(rest, " ")
+				of[uri] = number
+			}
+		}
+		sections = append(sections, of)
+	}
+	return sections
+}
+
 // Audio and video offer the same extensions under the same numbers, the audio
 // level apart, and nothing but what was asked for.
 func TestOfferedExtensions(t *testing.T) {
@@ -91,18 +166,7 @@ func TestOfferedExtensions(t *testing.T) {
 	if len(sections) != 2 {
 		t.Fatalf("%d sections", len(sections))
 	}
-	var extensions []map[string]string
-	for _, section := range sections {
-		of := map[string]string{}
-		for line := range strings.Lines(section) {
-			if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "a=extmap:"); ok {
-				number, uri, _ := strings.Cut(rest, " ")
-				of[uri] = number
-			}
-		}
-		extensions = append(extensions, of)
-	}
-	// Chromium's own numbers, so that nothing it adds later can be in the way.
+	extensions := extensionsOf(offer.SDP)
 	want := map[string]string{
 		"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time":                "2",
 		"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": "3",

@@ -148,6 +148,7 @@ type tape struct {
 
 	mu      sync.Mutex
 	packets []*rtp.Packet
+	times   []time.Time // when they came
 }
 
 func record(track *remoteTrack) *tape {
@@ -155,7 +156,7 @@ func record(track *remoteTrack) *tape {
 	go func() {
 		for packet := range track.Packets() {
 			r.mu.Lock()
-			r.packets = append(r.packets, packet)
+			r.packets, r.times = append(r.packets, packet), append(r.times, time.Now())
 			r.mu.Unlock()
 		}
 	}()

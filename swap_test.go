@@ -1,0 +1,239 @@
+package noom
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+	"github.com/pion/webrtc/v4/pkg/media/ivfreader"
+	xvp8 "golang.org/x/image/vp8"
+
+	noommedia "noom/media"
+)
+
+// maxFreeze is the longest that a picture may stand still over a swap.
+const maxFreeze = 500 * time.Millisecond
+
+// picture is a frame that arrived: which source it came from and which of that
+// source's frames it is.
+type picture struct {
+	at       time.Time
+	source   string
+	number   int
+	keyframe bool
+	width    int // of key frames
+}
+
+// follows reports whether a decoder that has shown before can show p.
+func (p picture) follows(before picture) bool {
+	return p.keyframe || p.source == before.source && p.number == before.number+1
+}
+
+// spool is a camera that writes by itself: frames that say which one they are,
+// and a key frame every so many, or when it is asked for one.
+type spool struct {
+	camera
+	name   string
+	every  int
+	wishes atomic.Int32
+}
+
+func (s *spool) run(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for n := 0; ctx.Err() == nil; n++ {
+		keyframe := n%s.every == 0 || s.wishes.Swap(0) > 0
+		switch c := s.camera.(type) {
+		case sampleCamera:
+			must(t, c.WriteSample(media.Sample{Data: s.frame(n, keyframe), Duration: frameTime}))
+		case rtpCamera:
+			for _, p := range c.packetizer.Packetize(s.frame(n, keyframe), uint32(frameTime.Milliseconds()*90)) {
+				must(t, c.WriteRTP(p))
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(frameTime):
+		}
+	}
+}
+
+const spoolMark = "spool "
+
+func (s *spool) frame(n int, keyframe bool) []byte {
+	b := append(vp8Frame(uint32(n), keyframe)[:5], spoolMark...)
+	b = append(b, s.name...)
+	return append(b, make([]byte, 2000)...)
+}
+
+// Bind also counts what is asked of the track.
+func (s *spool) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codec, err := s.camera.Bind(ctx)
+	if err == nil && s.every > 100 {
+		go func() {
+			b := make([]byte, 1500)
+			for {
+				if _, _, readErr := ctx.RTCPReader().Read(b, nil); readErr != nil {
+					return
+				}
+				s.wishes.Add(1)
+			}
+		}()
+	}
+	return codec, err
+}
+
+// screening tells whose frames they are.
+type screening struct {
+	files map[string]picture // of an IVF file, by its frames
+}
+
+func (s *screening) file(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	r, header, err := ivfreader.NewWith(bytes.NewReader(b))
+	must(t, err)
+	for n := 0; ; n++ {
+		frame, _, err := r.ParseNextFrame()
+		if err != nil {
+			return
+		}
+		s.files[string(frame)] = picture{source: path, number: n, keyframe: frame[0]&1 == 0, width: int(header.Width)}
+	}
+}
+
+func (s *screening) identify(t *testing.T, frame []byte) picture {
+	t.Helper()
+	if p, ok := s.files[string(frame)]; ok {
+		return p
+	}
+	keyframe := frame[0]&1 == 0
+	if rest, ok := bytes.CutPrefix(frame[5:], []byte(spoolMark)); ok {
+		return picture{source: string(rest[:1]), number: int(binary.BigEndian.Uint32(frame[1:])), keyframe: keyframe, width: 16}
+	}
+	d := xvp8.NewDecoder()
+	d.Init(bytes.NewReader(frame), len(frame))
+	header, err := d.DecodeFrameHeader()
+	must(t, err)
+	image, err := d.DecodeFrame()
+	must(t, err)
+	number, ok := noommedia.PatternFrame(image)
+	if !ok {
+		t.Fatal("a frame that nobody sent")
+	}
+	return picture{source: "pattern", number: number, keyframe: true, width: header.Width}
+}
+
+// pictures puts together what a tape got.
+func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
+	t.Helper()
+	packets := r.all(t)
+	var frame []byte
+	for i, packet := range packets {
+		if i > 0 && packet.SequenceNumber != packets[i-1].SequenceNumber+1 {
+			t.Fatalf("packet %d has sequence number %d after %d", i, packet.SequenceNumber, packets[i-1].SequenceNumber)
+		}
+		var p codecs.VP8Packet
+		body, err := p.Unmarshal(packet.Payload)
+		must(t, err)
+		if p.S == 1 {
+			if len(frame) > 0 {
+				t.Fatalf("packet %d begins a frame within a frame", i)
+			}
+		}
+		frame = append(frame, body...)
+		if packet.Marker {
+			shown := s.identify(t, frame)
+			shown.at = r.times[i]
+			pictures = append(pictures, shown)
+			frame = nil
+		}
+	}
+	return pictures
+}
+
+// Five hundred swaps among every kind of source of one codec, in any order and
+// at any pace, sometimes back before the new one had a key frame. Sizes change
+// with the sources. No peer's picture ever stands still, and no frame comes that a
+// decoder could not show.
+func TestSwapsOfEveryKindOfSource(t *testing.T) {
+	const swaps, file = 500, "media/testdata/vp8.ivf"
+	synctest.Test(t, func(t *testing.T) {
+		network := newMediaNet(t)
+		ctx, stop := context.WithCancel(t.Context())
+		var writers sync.WaitGroup
+		defer writers.Wait()
+		defer stop()
+		var tracks []webrtc.TrackLocal
+		for _, s := range []*spool{
+			{camera: newSampleCamera(t), name: "A", every: 25},  // an application's, with a key frame a second
+			{camera: newSampleCamera(t), name: "B", every: 1e9}, // one that is asked for key frames, as an encoder is
+			{camera: newRTPCamera(t), name: "C", every: 25},     // packets from elsewhere
+			{camera: newRTPCamera(t), name: "D", every: 1e9},    // the same, from a peer that can be asked
+		} {
+			writers.Go(func() { s.run(ctx, t) })
+			tracks = append(tracks, s)
+		}
+		ivf, err := noommedia.OpenIVF(file, nil)
+		must(t, err)
+		for _, s := range []*noommedia.Source{ivf, noommedia.TestPattern(nil), noommedia.TestPattern(&noommedia.PatternOptions{FPS: 30})} {
+			defer func() { _ = s.Close() }() // nothing to lose
+			tracks = append(tracks, s)
+		}
+
+		s := publish(t, tracks[0])
+		var peers []*receiver
+		for range 2 {
+			peers = append(peers, network.receive(t, []*leg{legOf(s)}))
+		}
+		random := rand.New(rand.NewPCG(1, 2))
+		for range swaps {
+			must(t, s.ReplaceTrack(tracks[random.IntN(len(tracks))]))
+			time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
+		}
+		screen := screening{files: map[string]picture{}}
+		screen.file(t, file)
+		for i, peer := range peers {
+			judgePictures(t, i, screen.pictures(t, peer.tapes[0]), swaps/3)
+		}
+	})
+}
+
+// judgePictures wants at least so many changes of source, and none that shows.
+func judgePictures(t *testing.T, peer int, pictures []picture, changes int) {
+	t.Helper()
+	sources, widths := map[string]int{}, map[int]bool{}
+	var longest time.Duration
+	changed := 0
+	for i, p := range pictures[1:] {
+		before := pictures[i]
+		if !p.follows(before) {
+			t.Fatalf("peer %d: frame %d of %s cannot be shown after %d of %s", peer, p.number, p.source, before.number, before.source)
+		}
+		if p.source != before.source {
+			changed++
+		}
+		sources[p.source]++
+		if p.keyframe {
+			widths[p.width] = true
+		}
+		longest = max(longest, p.at.Sub(before.at))
+	}
+	if longest > maxFreeze {
+		t.Errorf("peer %d: the picture stood still for %v", peer, longest)
+	}
+	if len(sources) != 6 || len(widths) != 3 || changed < changes {
+		t.Errorf("peer %d: %d changes between %v, widths %v", peer, changed, sources, widths)
+	}
+	t.Logf("peer %d: %d frames, %d changes of source, no more than %v between two frames", peer, len(pictures), changed, longest)
+}
