@@ -58,6 +58,14 @@ func Address(s Signaler) netip.Addr {
 	return netip.Addr{}
 }
 
+// A BatchSender is a Signaler that can send several messages with one write.
+type BatchSender interface {
+	Signaler
+	// SendAll sends messages in order. It may block as long as one Send, and
+	// ends the same ways.
+	SendAll(ctx context.Context, batch []*Message) error
+}
+
 // CloseWith closes s and tells the other end why, where the transport can: one
 // that does has a method CloseWith(*Error) error.
 func CloseWith(s Signaler, why *Error) error {

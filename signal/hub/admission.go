@@ -31,6 +31,7 @@ func (c *conn) demandProof() {
 	c.challenge = make(signal.Bytes, 32)
 	rand.Read(c.challenge)
 	c.pulse.expect(time.Now().Add(c.hub.config.JoinTimeout))
+	c.timer.Reset(c.hub.config.JoinTimeout)
 	c.send(&signal.Message{Type: signal.TypeChallenge, Nonce: c.challenge})
 }
 
@@ -100,8 +101,7 @@ func (c *conn) enter(ctx context.Context, proven bool) bool {
 		return true
 	}
 	c.home = place
-	c.pulse.begin(c.since, c.grant.Expires)
-	c.outbox.wake() // the writer may have asked the pulse before
+	c.timer.Reset(c.pulse.begin(c.since, c.grant.Expires))
 	c.hub.config.Logger.LogAttrs(ctx, slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -17,15 +18,18 @@ import (
 // still waits for it.
 const linger = 5 * time.Second
 
-// A conn is one connection to the hub. Two goroutines live as long as it does:
-// the reader, which steps the room with each frame it brings, and the writer,
-// which empties the outbox and minds the pulse.
+// A conn is one connection to the hub. One goroutine lives as long as it does:
+// the reader, which steps the room with each frame it brings. The writer comes
+// when the outbox has something, and the timer when the pulse is to be asked.
 type conn struct {
-	hub    *Hub
-	link   signal.Signaler
-	outbox *outbox
-	pulse  pulse
-	cancel context.CancelFunc // ends both at once
+	hub     *Hub
+	link    signal.Signaler
+	outbox  outbox
+	pulse   pulse
+	timer   *time.Timer // calls mind
+	ctx     context.Context
+	cancel  context.CancelFunc // ends ctx, and with it reader and writer at once
+	written sync.WaitGroup     // for the writer to have closed the connection
 
 	address netip.Addr // of the other end; invalid if the transport has none
 
@@ -39,17 +43,31 @@ type conn struct {
 	left      bool            // said bye
 }
 
-func (h *Hub) newConn(s signal.Signaler, cancel context.CancelFunc) *conn {
+func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 	c := &conn{
-		hub:    h,
-		link:   s,
-		outbox: newOutbox(h.config.QueueFrames, h.config.QueueBytes),
-		pulse:  pulse{heartbeat: h.config.Heartbeat},
-		cancel: cancel, address: signal.Address(s),
-		rate: rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
+		hub:     h,
+		link:    s,
+		outbox:  outbox{maxFrames: h.config.QueueFrames, maxBytes: h.config.QueueBytes},
+		pulse:   pulse{heartbeat: h.config.Heartbeat},
+		address: signal.Address(s),
+		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
 	}
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.outbox.write = c.write
+	c.written.Add(1)
 	c.pulse.expect(time.Now().Add(h.config.JoinTimeout))
+	c.timer = time.AfterFunc(time.Hour, c.mind)
+	c.timer.Reset(h.config.JoinTimeout) // not before c.timer is set
 	return c
+}
+
+// end waits until the connection is closed and returns why it was.
+func (c *conn) end() error {
+	c.written.Wait()
+	c.pulse.end()
+	c.timer.Stop()
+	_, why := c.outbox.end()
+	return why
 }
 
 // read acts on frames until the connection ends or is to end. A frame above
@@ -61,10 +79,13 @@ func (c *conn) read(ctx context.Context) {
 			c.broken(err)
 			return
 		}
-		c.pulse.beat(time.Now())
-		if err := c.rate.Wait(ctx); err != nil {
-			c.broken(err)
-			return
+		now := time.Now()
+		c.pulse.beat(now)
+		if !c.rate.AllowN(now, 1) { // Wait costs more
+			if err := c.rate.Wait(ctx); err != nil {
+				c.broken(err)
+				return
+			}
 		}
 		if !c.handle(ctx, &m) {
 			return
@@ -102,7 +123,7 @@ func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
 		c.send(errorFrame(signal.Errorf(signal.CodeAlreadyJoined, m.Type, "this connection has asked to join %q already", c.join.Room)))
 		return true
 	case m.Type == signal.TypePing && c.join != nil:
-		c.send(&signal.Message{Type: signal.TypePong})
+		c.send(pong)
 		return true
 	case c.home != nil:
 		return c.inRoom(ctx, m)

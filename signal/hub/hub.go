@@ -51,27 +51,20 @@ func (e *ByeError) Error() string { return "hub: the member was told bye: " + st
 // otherwise an error that says how the connection was lost: [ErrSilent], ctx's
 // or the transport's.
 func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	c := h.newConn(s, cancel)
+	c := h.newConn(ctx, s)
+	defer c.cancel()
 	refusal := h.register(c)
 	defer h.unregister(c)
 
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		c.guard(func() { c.write(ctx) })
-		cancel()
-	})
 	if refusal != nil {
 		c.refuse(refusal)
 	} else {
-		c.guard(func() { c.read(ctx) })
+		c.guard(func() { c.read(c.ctx) })
 	}
 	if c.home != nil {
 		c.home.leave(c, c.reason())
 	}
-	writer.Wait()
-	_, why := c.outbox.end()
+	why := c.end()
 	c.log(why)
 	return why
 }

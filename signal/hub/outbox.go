@@ -7,13 +7,17 @@ import (
 )
 
 // An outbox holds what waits to be written to one connection. Everyone who has
-// something for that member pushes; the connection's writer alone pops. It
+// something for that member pushes; the connection's writer alone takes. It
 // never blocks: what does not fit is refused.
+//
+// The writer is a goroutine that lives while there is something for it to do,
+// so an idle connection has none.
 type outbox struct {
 	maxFrames, maxBytes int
-	ready               chan struct{} // holds a token while there may be something to do
+	write               func() // is the writer
 
 	mu      sync.Mutex
+	writing bool       // there is a writer
 	queue   []outgoing // from head on
 	head    int
 	bytes   int
@@ -22,6 +26,13 @@ type outbox struct {
 	why     error         // why it was closed; nil: by the member's own wish
 }
 
+// A batch is written at once: at most this many frames, and no further one
+// when it has this many bytes.
+const (
+	batchFrames = 64
+	batchBytes  = 32 << 10
+)
+
 // keptCapacity is for how many frames an empty queue keeps its memory.
 const keptCapacity = 64
 
@@ -29,10 +40,6 @@ const keptCapacity = 64
 type outgoing struct {
 	message *signal.Message
 	size    int
-}
-
-func newOutbox(frames, bytes int) *outbox {
-	return &outbox{maxFrames: frames, maxBytes: bytes, ready: make(chan struct{}, 1)}
 }
 
 // push adds an encoded frame. It reports false when the bound is reached; a
@@ -78,25 +85,30 @@ func (o *outbox) abandon(refusal *signal.Error, why error) bool {
 	return true
 }
 
-// pop takes the next frame, nil if none waits. open is false once nothing will
-// ever come again.
-func (o *outbox) pop() (m *signal.Message, open bool) {
+// take appends the next frames, at most so many, to an empty batch. If none
+// waits, open tells whether any can ever come, and the writer is to end.
+func (o *outbox) take(batch []*signal.Message, most int) (_ []*signal.Message, open bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.head == len(o.queue) {
-		return nil, !o.closed
+	size := 0
+	for o.head < len(o.queue) && len(batch) < most && size < batchBytes {
+		next := &o.queue[o.head]
+		batch = append(batch, next.message)
+		size += next.size
+		*next = outgoing{}
+		o.head++
 	}
-	next := o.queue[o.head]
-	o.queue[o.head] = outgoing{}
-	o.head++
-	o.bytes -= next.size
+	o.bytes -= size
 	if o.head == len(o.queue) {
 		o.queue, o.head = o.queue[:0], 0
 		if cap(o.queue) > keptCapacity {
 			o.queue = nil
 		}
 	}
-	return next.message, true
+	if len(batch) == 0 {
+		o.writing = o.closed
+	}
+	return batch, !o.closed
 }
 
 // end says how the outbox was closed.
@@ -117,9 +129,11 @@ func (o *outbox) put(m *signal.Message, size int) {
 	o.wake()
 }
 
+// wake starts the writer unless there is one; the caller holds o.mu. After the
+// end of a closed outbox there is none any more, and none is wanted.
 func (o *outbox) wake() {
-	select {
-	case o.ready <- struct{}{}:
-	default:
+	if !o.writing {
+		o.writing = true
+		go o.write()
 	}
 }

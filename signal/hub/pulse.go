@@ -7,16 +7,19 @@ import (
 
 // A pulse tells when a connection has been silent for too long: before it has
 // joined, against a deadline; afterwards by the heartbeat (PROTOCOL.md section
-// 5). The reader writes it, the writer asks it. Time is passed in.
+// 5); and when a write hangs. Reader and writer tell it what happens, a timer
+// asks it. Time is passed in.
 type pulse struct {
 	heartbeat time.Duration
 
 	mu       sync.Mutex
 	joined   bool
+	pinged   bool      // since heard
+	ended    bool      // nothing is due any more
 	deadline time.Time // before joined; zero: none for now
 	until    time.Time // afterwards: when its time here ends; zero: it does not
 	heard    time.Time // of the last frame
-	pinged   bool      // since heard
+	wrote    time.Time // when the write began that has not ended; zero: there is none
 }
 
 // What is due on a connection.
@@ -27,8 +30,29 @@ const (
 	duePing        // it is time for a ping
 	dueTooLate     // the join or proof did not come
 	dueLost        // the other end is dead
+	dueStuck       // it takes nothing that is written to it
 	dueExpired     // its time here is over; told once
 )
+
+// end says that the connection is over.
+func (p *pulse) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+}
+
+// writing and written are said around each write.
+func (p *pulse) writing(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wrote = now
+}
+
+func (p *pulse) written() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wrote = time.Time{}
+}
 
 // expect sets the time by which the join or proof must have come; the zero
 // time says that none is awaited.
@@ -39,11 +63,15 @@ func (p *pulse) expect(deadline time.Time) {
 }
 
 // begin starts the heartbeat, and the time that ends at until unless that is
-// zero.
-func (p *pulse) begin(now, until time.Time) {
+// zero. It returns after how long to check.
+func (p *pulse) begin(now, until time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.joined, p.until, p.heard, p.pinged = true, until, now, false
+	if until.IsZero() {
+		return p.heartbeat
+	}
+	return min(p.heartbeat, until.Sub(now))
 }
 
 // beat notes that a frame came.
@@ -53,16 +81,37 @@ func (p *pulse) beat(now time.Time) {
 	p.heard, p.pinged = now, false
 }
 
-// check says what is due, and after how long at the latest to ask again.
+// check says what is due, and after how long at the latest to ask again; 0:
+// there is no need to.
 func (p *pulse) check(now time.Time) (due, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return dueNothing, 0
+	}
+	stuck := 2 * p.heartbeat // from now on
+	if !p.wrote.IsZero() {
+		stuck = p.wrote.Add(2 * p.heartbeat).Sub(now)
+	}
+	if stuck <= 0 {
+		return dueStuck, 0
+	}
+	what, wait := p.absence(now)
+	if what == dueLost && !p.wrote.IsZero() {
+		return dueStuck, 0
+	}
+	return what, min(wait, stuck)
+}
+
+// absence is the part of check that is about what has not come.
+func (p *pulse) absence(now time.Time) (due, time.Duration) {
 	if !p.joined {
 		switch left := p.deadline.Sub(now); {
 		case p.deadline.IsZero():
 			return dueNothing, p.heartbeat
 		case left <= 0:
-			return dueTooLate, 0
+			p.deadline = time.Time{}
+			return dueTooLate, p.heartbeat
 		default:
 			return dueNothing, left
 		}
@@ -72,7 +121,7 @@ func (p *pulse) check(now time.Time) (due, time.Duration) {
 	case p.until.IsZero():
 	case left <= 0:
 		p.until = time.Time{}
-		return dueExpired, 0
+		return dueExpired, p.heartbeat
 	default:
 		wait = min(wait, left)
 	}

@@ -1,9 +1,9 @@
 package hub
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"noom/signal"
@@ -13,59 +13,85 @@ import (
 // was heard of it for twice the heartbeat, or it took no frame for as long.
 var ErrSilent = errors.New("hub: the member has fallen silent")
 
-// write empties the outbox and minds the pulse until the outbox is closed and
-// empty; then it closes the connection.
-func (c *conn) write(ctx context.Context) {
-	patience := 2 * c.hub.config.Heartbeat
-	watchdog := time.AfterFunc(patience, func() {
-		c.outbox.abandon(nil, ErrSilent)
-		c.cancel()
-	})
-	watchdog.Stop()
-	timer := time.NewTimer(c.hub.config.JoinTimeout)
-	defer timer.Stop()
+// write empties the outbox. If that has been closed it closes the connection,
+// which happens once.
+func (c *conn) write() {
+	idle := false
+	c.guard(func() { idle = c.drain() })
+	if idle {
+		return
+	}
+	refusal, _ := c.outbox.end()
+	c.guard(func() { _ = signal.CloseWith(c.link, refusal) }) // a failure changes nothing: it is over
+	c.cancel()
+	c.written.Done()
+}
 
+// batches hold frames on their way from an outbox to a link.
+var batches = sync.Pool{New: func() any {
+	b := make([]*signal.Message, 0, batchFrames)
+	return &b
+}}
+
+// drain reports true when the outbox is empty, false when it is also closed.
+func (c *conn) drain() (idle bool) {
+	buffer := batches.Get().(*[]*signal.Message)
+	defer batches.Put(buffer)
+	many, can := c.link.(signal.BatchSender)
+	most := 1
+	if can {
+		most = batchFrames
+	}
 	for {
-		wait := c.mind(time.Now())
-		m, open := c.outbox.pop()
-		if m != nil {
-			watchdog.Reset(patience)
-			err := c.link.Send(ctx, *m)
-			watchdog.Stop()
-			if err != nil {
-				c.outbox.abandon(nil, fmt.Errorf("hub: connection lost: %w", err))
-			}
-			continue
+		batch, open := c.outbox.take(*buffer, most)
+		if len(batch) == 0 {
+			return open
 		}
-		if !open {
-			refusal, _ := c.outbox.end()
-			_ = signal.CloseWith(c.link, refusal) // a failure changes nothing: it is over
-			return
+		c.pulse.writing(time.Now())
+		var err error
+		if can {
+			err = many.SendAll(c.ctx, batch)
+		} else {
+			err = c.link.Send(c.ctx, *batch[0])
 		}
-		timer.Reset(wait)
-		select {
-		case <-c.outbox.ready:
-		case <-timer.C:
-		case <-ctx.Done():
-			c.outbox.abandon(nil, fmt.Errorf("hub: connection ended: %w", context.Cause(ctx)))
+		c.pulse.written()
+		clear(batch)
+		if err != nil {
+			c.outbox.abandon(nil, fmt.Errorf("hub: connection lost: %w", err))
 		}
 	}
 }
 
-// mind does what the pulse says is due and returns how long it may wait.
-func (c *conn) mind(now time.Time) time.Duration {
-	what, wait := c.pulse.check(now)
+// mind does what the pulse says is due, and sees to it that it is asked again.
+// The timer calls it.
+func (c *conn) mind() {
+	what, wait := c.pulse.check(time.Now())
 	switch what {
 	case duePing:
-		c.send(&signal.Message{Type: signal.TypePing})
+		c.send(ping)
 	case dueTooLate:
-		c.pulse.expect(time.Time{})
 		c.refuse(signal.Errorf(signal.CodeTooLate, "", "no join or proof within %v", c.hub.config.JoinTimeout))
 	case dueExpired:
-		c.home.expire(c)
+		c.guard(func() { c.home.expire(c) })
 	case dueLost:
 		c.outbox.abandon(nil, ErrSilent)
+	case dueStuck:
+		c.outbox.abandon(nil, ErrSilent)
+		c.cancel() // which ends the write
 	case dueNothing:
 	}
-	return wait
+	if wait > 0 {
+		c.timer.Reset(wait)
+	}
+}
+
+// What the hub says most often is encoded once.
+var ping, pong = encoded(signal.TypePing), encoded(signal.TypePong)
+
+func encoded(t signal.Type) *signal.Message {
+	m := &signal.Message{Type: t}
+	if _, err := m.Encode(); err != nil {
+		panic(err) // nothing is shorter
+	}
+	return m
 }

@@ -166,13 +166,14 @@ func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: %v", file, err)
 		}
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".frame"), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(file), ".frame")
+		t.Run(name, func(t *testing.T) {
 			bad := dialRaw(t, url)
 			bad.write(websocket.MessageText, frame)
 			bad.expectCut(refusal.Code)
 
 			bad = dialRaw(t, url)
-			bad.join("다른 방", "mallory")
+			bad.join("다른 방 "+name, "mallory") // the one before may not have left its own
 			bad.expect(signal.TypeJoined)
 			bad.write(websocket.MessageText, frame)
 			bad.expectCut(refusal.Code)

@@ -61,8 +61,8 @@ func (l *link) Send(ctx context.Context, m signal.Message) error {
 	return l.SendAll(ctx, []*signal.Message{&m})
 }
 
-// SendAll sends several frames; at a server's end with one system call. They
-// may take 10 s together.
+// SendAll implements [signal.BatchSender], at a server's end with one system
+// call.
 func (l *link) SendAll(ctx context.Context, batch []*signal.Message) error {
 	for _, m := range batch {
 		if _, err := m.Encode(); err != nil {
