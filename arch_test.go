@@ -34,6 +34,7 @@ var layers = map[string][]string{
 
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"github.com/chromedp/"},
+	"noom/internal/endurance":   {},
 	"noom/examples/":            {"noom/", "github.com/pion/", "golang.org/x/time/"},
 }
 

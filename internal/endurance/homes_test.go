@@ -1,0 +1,114 @@
+package endurance
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Two homes behind real NATs and, between them, a server as anybody would run
+// it: the call finds its way, by TURN where there is no other; outlives a
+// partition and a new address; and loses nothing of what was said.
+func TestHomes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for real timers, most of a minute")
+	}
+	program := filepath.Join(t.TempDir(), "browser-server")
+	if out, err := exec.Command("go", "build", "-o", program, "noom/examples/browser-server").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, test := range []struct {
+		name    string
+		a, b    nat
+		relayed bool
+	}{
+		{"both port restricted", portRestricted, portRestricted, false},
+		{"one symmetric", symmetric, portRestricted, true},
+		{"both symmetric", symmetric, symmetric, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // they wait more than they work
+			l := newLab(t)
+			l.addHome(1, "a", test.a)
+			l.addHome(2, "b", test.b)
+			serve(t, append(l.inside("inet"), program, "-addr", serverIP+":80", "-turn", serverIP+":3478"))
+			join := func(host, name string) *process {
+				return start(t, part{Role: "member", URL: "ws://" + serverIP + "/ws", Room: "데모", Name: name}, l.inside(host)...)
+			}
+			a, b := join("a", "지우"), join("b", "bob")
+			a.awaitConnected(1)
+			b.awaitConnected(1)
+			pairs, _ := a.report()
+			t.Logf("connected over %s", pairs["bob"].Path)
+			if relayed := strings.Contains(pairs["bob"].Path, "relay"); relayed != test.relayed {
+				t.Errorf("connected over %s", pairs["bob"].Path)
+			}
+
+			l.cut()
+			<-time.After(10 * time.Second)
+			l.mend()
+			t.Logf("after a partition of 10 s data moves both ways again in %v", moves(t, a, b))
+			l.move("a", 1, 77)
+			t.Logf("after a change of address in %v", moves(t, a, b))
+			t.Logf("%d messages, none lost, none twice", settle(t, []*process{a, b}))
+		})
+	}
+}
+
+// serve runs a server until it says that it serves, and kills it when the test
+// ends.
+func serve(t *testing.T, command []string) {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stderr = os.Stderr
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()         // it was killed: that is no news
+	})
+	for lines := bufio.NewReader(output); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%v ended", command)
+		}
+		if strings.HasPrefix(line, "noom is at ") {
+			return
+		}
+	}
+}
+
+// moves waits until data of after the call has come to both, and says how long
+// that took.
+func moves(t *testing.T, a, b *process) time.Duration {
+	t.Helper()
+	began := time.Now()
+	other := func(p *process) tally {
+		pairs, _ := p.report()
+		for _, only := range pairs {
+			return only
+		}
+		return tally{} // it is gone for a moment
+	}
+	atA, atB := other(a), other(b)
+	for {
+		nowA, nowB := other(a), other(b)
+		if nowA.Received > atB.Sent && nowB.Received > atA.Sent {
+			return time.Since(began)
+		}
+		if time.Since(began) > 2*within {
+			t.Fatalf("not within %v: %s has sent %d and received %d, %s %d and %d",
+				2*within, a.name, nowA.Sent, nowA.Received, b.name, nowB.Sent, nowB.Received)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}

@@ -1,0 +1,95 @@
+package endurance
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom"
+	"noom/signal/hub"
+	"noom/transport/mem"
+)
+
+// Somebody joins a room, is connected to who is there, and leaves; then the
+// next. Hub and resident hold no more after the last than after the first few,
+// neither goroutines nor memory. Every fourth leaves before it is connected.
+func TestJoinsAndLeaves(t *testing.T) {
+	h := hub.New(nil)
+	d := mem.Dialer(h)
+	resident := enter(t, d, "지우")
+	var drained sync.WaitGroup
+	drained.Go(func() {
+		for range resident.Events(context.Background()) { // of no interest, but they must be taken
+		}
+	})
+	defer drained.Wait()
+	defer func() { _ = resident.Leave(context.Background()) }() // the test is over
+
+	visit := func(n int) {
+		guest := enter(t, d, "손님")
+		defer func() { _ = guest.Leave(context.Background()) }() // which always works
+		if n%4 == 3 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		connectedPeer(ctx, t, guest)
+	}
+	// The first visits fill what is kept for later, such as 64 links asleep.
+	early := min(*joins/3, 300)
+	for n := range early {
+		visit(n)
+	}
+	goroutines, heap := settled(h)
+	began := time.Now()
+	for n := early; n < *joins; n++ {
+		visit(n)
+	}
+	took := time.Since(began)
+	goroutinesAfter, heapAfter := settled(h)
+	t.Logf("%d joins and leaves, one in %v: goroutines %d after %d of them, %d at the end; heap %d KiB, %d KiB",
+		*joins, (took / time.Duration(*joins-early)).Round(time.Millisecond), goroutines, early, goroutinesAfter, heap>>10, heapAfter>>10)
+	if goroutinesAfter > goroutines+4 {
+		t.Error("goroutines are left behind")
+	}
+	// A KiB a visit would be 10 MiB over the long form.
+	if most := heap + heap/4 + 1<<20; heapAfter > most {
+		t.Errorf("the heap grew beyond %d KiB", most>>10)
+	}
+}
+
+func enter(t *testing.T, d noom.Dialer, name string) noom.Room {
+	t.Helper()
+	r, err := noom.Join(t.Context(), d, "데모", &noom.Config{Name: name, Settings: func(s *webrtc.SettingEngine) {
+		s.SetIncludeLoopbackCandidate(true)
+		s.SetIPFilter(net.IP.IsLoopback)
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// settled waits until the hub has one member and the number of goroutines
+// falls no more, for as long as that may take, and returns it and the size of the heap.
+func settled(h *hub.Hub) (goroutines int, heap uint64) {
+	goroutines = runtime.NumGoroutine()
+	deadline := time.Now().Add(within)
+	for calm := 0; calm < 10 && time.Now().Before(deadline); calm++ {
+		<-time.After(100 * time.Millisecond)
+		if n := runtime.NumGoroutine(); n < goroutines || len(h.Members("데모")) != 1 {
+			goroutines, calm = n, 0
+		}
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what the first one's finalizers let go
+	runtime.ReadMemStats(&m)
+	return goroutines, m.HeapAlloc
+}
