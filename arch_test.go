@@ -22,6 +22,10 @@ var layers = map[string][]string{
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/signal", "golang.org/x/time/"},
 
+	"noom/signal/hub/token":   {"noom/signal", "noom/signal/hub", "github.com/golang-jwt/jwt/v5"},
+	"noom/signal/hub/metrics": {"noom/signal/hub", "github.com/prometheus/client_golang/"},
+	"noom/cmd/noom-token":     {"noom/signal", "noom/signal/hub/token"},
+
 	"noom/transport/mem":           {"noom/signal"},
 	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "golang.org/x/net/idna"},
 	"noom/transport/transporttest": {"noom/signal"},

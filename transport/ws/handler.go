@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/coder/websocket"
@@ -23,6 +24,12 @@ type AcceptOptions struct {
 	// page of the web. A client that is no browser sends no Origin and always
 	// passes; for authentication there is hub.Config's Authorize.
 	OriginPatterns []string
+
+	// ClientAddress says where a request comes from, for a hub behind a proxy
+	// that tells in a header of its own: a header that clients could set too would
+	// let them choose. The hub counts connections by it. Nil: the other end
+	// of the TCP connection.
+	ClientAddress func(*http.Request) netip.Addr
 }
 
 // Handler serves members over WebSocket. It answers 426 to what is no
@@ -45,6 +52,7 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 			return // Accept has answered
 		}
 		l := newServerLink(conn, tap.stream, endpoint(r))
+		l.address = clientAddress(r, o)
 		ctx := context.WithoutCancel(r.Context())
 		// On a goroutine of its own the connection does without the stack and
 		// the buffers that net/http has grown for the request.

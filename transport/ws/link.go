@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type link struct {
 	stream   *stream     // at a server's end the same, to write frames to
 	watchdog *time.Timer // at a client's end: runs while frames are written
 	endpoint string
+	address  netip.Addr // at a server's end
 	watch    atomic.Pointer[watch]
 	closing  sync.Once
 	closed   atomic.Bool
