@@ -1,0 +1,159 @@
+package browser_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	pionmedia "github.com/pion/webrtc/v4/pkg/media"
+	"github.com/pion/webrtc/v4/pkg/media/ivfreader"
+
+	"noom"
+	"noom/internal/browsertest"
+	"noom/media"
+	"noom/transport/ws"
+)
+
+const clip = "../media/testdata/vp8.ivf" // 160 by 120, 15 frames a second, a key frame every 15
+
+// projector writes the frames of clip over and over, the way an application does.
+func projector(ctx context.Context, t *testing.T, write func(frame []byte, lasts time.Duration) error) {
+	t.Helper()
+	file, err := os.ReadFile(clip)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	ticker := time.NewTicker(time.Second / 15)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		frames, _, err := ivfreader.NewWith(bytes.NewReader(file))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for {
+			frame, _, err := frames.ParseNextFrame()
+			if err != nil {
+				break // the clip is over
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := write(frame, time.Second/15); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// sources are one of every kind of VP8 source, of two sizes.
+func sources(ctx context.Context, t *testing.T, running *sync.WaitGroup) []webrtc.TrackLocal {
+	t.Helper()
+	vp8 := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}
+	samples, err := webrtc.NewTrackLocalStaticSample(vp8, "samples", "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running.Go(func() {
+		projector(ctx, t, func(frame []byte, lasts time.Duration) error {
+			return samples.WriteSample(pionmedia.Sample{Data: frame, Duration: lasts})
+		})
+	})
+	packets, err := webrtc.NewTrackLocalStaticRTP(vp8, "packets", "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packetizer := rtp.NewPacketizer(1200, 77, 1, &codecs.VP8Payloader{EnablePictureID: true}, rtp.NewRandomSequencer(), 90000)
+	running.Go(func() {
+		projector(ctx, t, func(frame []byte, lasts time.Duration) error {
+			for _, p := range packetizer.Packetize(frame, uint32(lasts.Milliseconds()*90)) {
+				if err := packets.WriteRTP(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	ivf, err := media.OpenIVF(clip, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []webrtc.TrackLocal{samples, packets}
+	for _, s := range []*media.Source{ivf, media.TestPattern(nil), media.TestPattern(&media.PatternOptions{FPS: 30})} {
+		t.Cleanup(func() { _ = s.Close() }) // nothing to lose
+		all = append(all, s)
+	}
+	return all
+}
+
+// A hundred swaps in Go among every kind of source of one codec, in any order,
+// with changes of size: the picture in Chromium never stands still. Frames are
+// judged by their RTP timestamps, which a busy machine does not stretch.
+func TestSwapsSeenByChromium(t *testing.T) {
+	const swaps = 100
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`enter('지우')`)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	tracks := sources(ctx, t, &running)
+	room, err := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", &noom.Config{Tracks: []noom.LocalTrack{{Track: tracks[0]}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(context.Background()) }() // the test is over
+	tab.Wait("the picture", `other().tracks.length === 1`)
+	tab.Do(`
+		window.seen = { frames: 0, sizes: new Set(), longest: 0, waited: 0 };
+		window.screen1 = Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: other().tracks[0].stream });
+		document.body.append(screen1);
+		let last;
+		const look = (now, frame) => {
+			seen.frames++;
+			seen.sizes.add(frame.width + 'x' + frame.height);
+			if (last) {
+				seen.longest = Math.max(seen.longest, ((frame.rtpTimestamp - last.rtpTimestamp) >>> 0) / 90);
+				seen.waited = Math.max(seen.waited, now - last.now);
+			}
+			last = { now, rtpTimestamp: frame.rtpTimestamp };
+			screen1.requestVideoFrameCallback(look);
+		};
+		screen1.requestVideoFrameCallback(look);`)
+	tab.Wait("the first frames", `seen.frames > 10`)
+	random := rand.New(rand.NewPCG(1, 2))
+	camera := room.Senders()[0]
+	for range swaps {
+		if err := camera.ReplaceTrack(tracks[random.IntN(len(tracks))]); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
+	}
+	before := browsertest.Eval[int](tab, `seen.frames`)
+	tab.Wait("frames behind the last swap", fmt.Sprintf(`seen.frames > %d`, before+10))
+	longest := browsertest.Eval[float64](tab, `seen.longest`)
+	t.Logf("%d frames of %s, no more than %.0f ms apart in the stream and %.0f ms on the screen", before,
+		browsertest.Eval[string](tab, `[...seen.sizes].join(' and ')`), longest, browsertest.Eval[float64](tab, `seen.waited`))
+	if longest > 500 {
+		t.Errorf("the picture stood still for %.0f ms", longest)
+	}
+	if n := browsertest.Eval[int](tab, `seen.sizes.size`); n != 2 {
+		t.Errorf("%d sizes were seen, want 2", n)
+	}
+	if n := browsertest.Eval[int](tab, `connections`); n != 1 {
+		t.Errorf("%d connections were made, want 1", n)
+	}
+	tab.Do(`room.leave()`)
+}
