@@ -28,7 +28,7 @@ export const MAX = Object.freeze({
   inFlight: 32, // unacknowledged pair frames on one link
 });
 
-const PAIR = new Set(['offer', 'answer', 'candidates', 'ask', 'grant', 'table', 'ack', 'stale']);
+const PAIR = new Set(['offer', 'answer', 'candidates', 'ask', 'grant', 'table', 'ack', 'stale', 'left']);
 
 /** Reports whether frames of this type go from member to member. */
 export const isPair = (type) => PAIR.has(type);
@@ -199,7 +199,7 @@ const RULES = {
   bye: checkRetry, error: checkRetry,
   lock: nothing, unlock: nothing, locked: nothing, unlocked: nothing, close: nothing, ping: nothing, pong: nothing,
   offer: checkPair, answer: checkPair, candidates: checkPair, ask: checkPair,
-  grant: checkPair, table: checkPair, ack: checkPair, stale: checkPair,
+  grant: checkPair, table: checkPair, ack: checkPair, stale: checkPair, left: checkPair,
 };
 
 function checkName(name = '') {

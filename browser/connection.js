@@ -27,9 +27,9 @@ export class Connection {
   #remote = { ufrag: '', count: 0 }; // of the remote description
 
   /**
-   * link is who is told: send(message) → how many were queued, table(rows, settled),
-   * changed(), failed(error), control(frame), data(bytes), dataOpen(),
-   * channelOpened(channel), refused(sender).
+   * link is who is told, c being this Connection: send(c, message) → how many were
+   * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
+   * data(bytes), dataOpen(c), channelOpened(channel), refused(sender).
    */
   constructor({ iceServers, begun, senders, incoming, link }) {
     this.#link = link;
@@ -38,11 +38,11 @@ export class Connection {
     this.#pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
-    this.#control.onmessage = ({ data }) => this.#closed || link.control(data);
+    this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
     this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
     this.#pc.ondatachannel = ({ channel }) => this.#opened(channel);
     this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
-    this.#pc.onconnectionstatechange = () => this.#closed || link.changed();
+    this.#pc.onconnectionstatechange = () => this.#closed || link.changed(this);
     this.#outgoing = new Outgoing(this.#pc, senders);
   }
 
@@ -130,12 +130,12 @@ export class Connection {
   #fail(error) {
     if (this.#closed) return;
     this.close();
-    this.#link.failed(error);
+    this.#link.failed(this, error);
   }
 
   // A step may outlive its connection: what it would still send is nothing any more.
   #send(message) {
-    return this.#closed ? Infinity : this.#link.send(message);
+    return this.#closed ? Infinity : this.#link.send(this, message);
   }
 
   #announce() {
@@ -257,8 +257,8 @@ export class Connection {
     channel.binaryType = 'arraybuffer';
     channel.onopen = () => {
       if (this.#closed) return;
-      if (label === 'data') this.#link.dataOpen();
-      this.#link.changed();
+      if (label === 'data') this.#link.dataOpen(this);
+      this.#link.changed(this);
     };
     channel.onclose = () => this.#fail(new NoomError('not_connected', `the ${label} channel closed`));
     return channel;

@@ -84,8 +84,13 @@ export class Incoming {
       const track = this.#tracks.get(row.id);
       const { stream } = track;
       const media = receivers.get(mid);
-      if (!media || media.kind !== row.kind || stream.getTracks()[0] === media) continue;
       const old = stream.getTracks();
+      if (!media || media.kind !== row.kind || old[0] === media) continue;
+      if (media.muted && old[0]?.readyState === 'live' && !old[0].muted) {
+        // The connection before this one still serves: until the first packet of this one.
+        media.onunmute = () => this.attach(pc);
+        continue;
+      }
       stream.addTrack(media); // first, lest elements see a stream without a track
       for (const o of old) stream.removeTrack(o);
       if (!unannounced.has(track)) this.#report.trackChanged(track);

@@ -17,6 +17,8 @@ const TICK = 500; // ms
 const PATIENCE = 2_000; // ms without anything arriving before ICE is restarted
 const LOST_PATIENCE = 5_000; // the same, for a peer the hub has lost, before it is dropped
 const STEADY = 10_000; // ms connected before failures are forgotten
+const LINGER = 1_000; // ms that a connection stays once its successor is up, at the end that began the epoch
+const FAREWELL = 1_000; // ms that a goodbye may take
 const MAX_PAUSE = 30_000; // ms between two rebuilds
 const BURST = 8; // epochs of the other's making taken at once; then one per MAX_PAUSE / BURST
 
@@ -27,11 +29,12 @@ export class Link {
 
   #self; // {identity, session, room}
   #hub; // {send(frame), online}
-  #report; // {state(state, error), dead(), stale(session), data(bytes, taken), channelOpened(channel), refused(sender), track*}
+  #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused(sender), track*}
   #options; // {iceServers(), senders(), connectTimeout}
 
   #exchange;
   #connection = null; // of the current epoch; null before the first, and from a failure to the next
+  #old = null; // a Connection of an epoch before: it serves until #connection is up
   #incoming;
   #tableVersion = 0;
   #tableRows = ''; // as JSON, of that version
@@ -42,7 +45,7 @@ export class Link {
   #inbox = Promise.resolve(); // verification, in the order of arrival
   #outbox = Promise.resolve(); // signing, in the order of sending
 
-  #closed = false;
+  #closed = false; // state is closed already while a goodbye is answered
   #failures = 0; // in a row
   #wasUp = false; // in this epoch or before
   #allowance = BURST;
@@ -52,6 +55,8 @@ export class Link {
   #deadline = 0; // timeout: the connection must be up, or the pause is over
   #patience = 0; // timeout: since nothing arrives
   #steady = 0; // timeout: since it is up
+  #linger = 0; // timeout: for #old, once #connection is up
+  #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   constructor({ member, peer, self, hub, report, options }) {
     this.member = member;
@@ -76,6 +81,7 @@ export class Link {
   /** Begins an epoch. */
   begin() {
     if (this.#closed) return;
+    if (!this.#hubReaches) this.#keep(); // the next epoch has no other way
     if (!this.#exchange.begin()) {
       this.#setState('failed', new NoomError('not_connected', 'no epochs are left'));
       return;
@@ -104,7 +110,7 @@ export class Link {
   /** The hub has lost the member: it stays for as long as its connection lives. */
   lost() {
     this.present = false;
-    if (!this.#connection) this.#report.dead();
+    if (!this.#connection && !this.#old) this.#report.dead();
     else this.#watch();
   }
 
@@ -116,13 +122,40 @@ export class Link {
 
   addSender(sender) { this.#connection?.addSender(sender); }
 
-  removeSender(sender) { this.#connection?.removeSender(sender); }
+  removeSender(sender) {
+    this.#connection?.removeSender(sender);
+    this.#old?.removeSender(sender);
+  }
 
   tableChanged() { this.#connection?.tableChanged(); }
 
-  async trackReplaced(sender) { await this.#connection?.trackReplaced(sender); }
+  async trackReplaced(sender) {
+    await Promise.all([this.#connection?.trackReplaced(sender), this.#old?.trackReplaced(sender)]);
+  }
 
-  restart() { this.#connection?.restart(); }
+  /** Looks for a new path: by ICE restart, or without a hub by a new connection over the old one. */
+  restart() {
+    if (this.#hubReaches || !this.#connection?.up) this.#connection?.restart();
+    else this.begin();
+  }
+
+  /** Says goodbye in-band; resolves when the other side has heard it, or cannot. */
+  farewell() {
+    if (!this.#connection?.up && !this.#old?.up) return Promise.resolve();
+    return new Promise((done) => {
+      this.#exchange.send({ type: 'left' });
+      this.#parting = { acked: this.#exchange.queued, done };
+      setTimeout(done, FAREWELL);
+      this.#flush();
+    });
+  }
+
+  /** The other side has said goodbye, and closes the connection: it must hear first that we have heard. */
+  fade() {
+    this.state = 'closed';
+    this.#incoming.close();
+    setTimeout(() => this.close(), FAREWELL / 2);
+  }
 
   /** Sends data; resolves when it is on its way, within the credit. */
   send(payload) {
@@ -143,8 +176,9 @@ export class Link {
     const name = cleanName(label);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `channel label: ${problem}`);
-    if (!this.#connection?.up) throw this.#notConnected();
-    return this.#connection.openChannel(name, options);
+    const connection = [this.#connection, this.#old].find((c) => c?.up);
+    if (!connection) throw this.#notConnected();
+    return connection.openChannel(name, options);
   }
 
   /**
@@ -155,6 +189,9 @@ export class Link {
     this.#closed = true;
     this.#stop();
     this.#drop();
+    this.#dropOld();
+    this.#parting?.done();
+    this.#parting = null;
     this.#incoming.close();
     this.state = 'closed';
     for (const { reject } of this.#waiting.splice(0)) reject(new NoomError('closed', 'the peer is gone'));
@@ -173,16 +210,16 @@ export class Link {
 
   // ---- frames in
 
-  /** Takes a frame; inBand: it came over the control channel. */
-  receive(frame, inBand = false) {
+  /** Takes a frame that came by a Connection's control channel, or by hub if via is null. */
+  receive(frame, via = null) {
     this.#inbox = this.#inbox.then(async () => {
       if (this.#closed || frame.to !== this.#self.identity.id) return;
       if (!(await this.#verify(pairText(frame, this.#self.room, this.member.id), frame.signature))) return;
-      if (!this.#closed) this.#accept(frame, inBand);
+      if (!this.#closed) this.#accept(frame, via);
     });
   }
 
-  #accept(frame, inBand) {
+  #accept(frame, via) {
     if (frame.sessions[1] !== this.#self.session) {
       if (frame.type !== 'stale') this.#sendStale(frame.sessions[0]);
       return;
@@ -196,11 +233,18 @@ export class Link {
     const acked = this.#exchange.acked;
     const { messages, renewed, ok } = this.#exchange.receive(frame);
     if (!ok) return;
-    if (renewed) this.#build(false);
-    for (const m of messages) this.#connection?.handle(m);
+    if (renewed) {
+      if (via !== null && via === this.#connection) this.#keep(); // as the other side does, or this would not have come
+      this.#build(false);
+    }
+    for (const m of messages) {
+      if (m.type === 'left') this.#report.left();
+      else this.#connection?.handle(m);
+    }
     if (renewed) this.#connection?.need();
     if (this.#exchange.acked > acked) this.#connection?.acknowledged(this.#exchange.acked);
-    this.#flush(!inBand);
+    if (this.#exchange.acked >= this.#parting?.acked) this.#parting.done();
+    this.#flush(via === null);
   }
 
   // Whether one more epoch of the other's making is within bounds.
@@ -244,7 +288,7 @@ export class Link {
       message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
       if (this.#closed) return;
       const frame = encode(message);
-      const inBand = !hubOnly && (this.#connection?.sendControl(frame) ?? false);
+      const inBand = !hubOnly && (this.#connection?.sendControl(frame) || this.#old?.sendControl(frame) || false);
       if (!inBand || again) this.#hub.send(frame);
     }).catch((error) => this.#fail(error));
   }
@@ -260,45 +304,48 @@ export class Link {
       this.#options.connectTimeout,
     );
     try {
-      this.#connection = new Connection({
+      const connection = new Connection({
         iceServers: this.#options.iceServers(),
         begun,
         senders: this.#options.senders(),
         incoming: this.#incoming,
-        link: this.#forConnection(),
+        link: this.#forConnection((c) => c === this.#connection),
       });
+      this.#connection = connection;
     } catch (error) {
       this.#fail(error); // the browser has no more connections to give
     }
   }
 
-  #forConnection() {
+  // What a Connection may do to us; one that only serves until its successor is up negotiates no more.
+  #forConnection(isCurrent) {
     return {
-      send: (message) => {
+      send: (c, message) => {
+        if (!isCurrent(c)) return Infinity;
         this.#exchange.send(message);
         const queued = this.#exchange.queued;
         this.#flush();
         return queued;
       },
       table: (rows, settled) => this.#table(rows, settled),
-      changed: () => this.#watch(),
-      failed: (error) => this.#fail(error),
+      changed: (c) => (isCurrent(c) ? this.#watch() : this.#watchOld()),
+      failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#oldLost()),
       refused: (sender) => this.#report.refused(sender),
       channelOpened: (channel) => this.#report.channelOpened(channel),
-      control: (frame) => this.#control(frame),
+      control: (c, frame) => this.#control(frame, c),
       data: (bytes) => this.#data(bytes),
-      dataOpen: () => this.#stream.reopen().forEach((bytes) => this.#connection.sendData(bytes)),
+      dataOpen: (c) => isCurrent(c) && this.#stream.reopen().forEach((bytes) => c.sendData(bytes)),
     };
   }
 
-  #control(text) {
+  #control(text, via) {
     let frame;
     try {
       frame = decode(text);
     } catch {
       return;
     }
-    if (frame.sessions && !frame.from) this.receive(frame, true);
+    if (frame.sessions && !frame.from) this.receive(frame, via);
   }
 
   // A table that is not settled goes out as version 0, which everyone ignores.
@@ -321,6 +368,10 @@ export class Link {
     } else if (this.#connection.up) {
       this.#stop();
       this.#wasUp = true;
+      if (this.#old) {
+        const ours = this.#exchange.epoch[1] === this.#self.identity.id;
+        this.#linger = setTimeout(() => this.#dropOld(), ours ? LINGER : 2 * LINGER);
+      }
       this.#steady = setTimeout(() => { this.#failures = 0; }, STEADY);
       this.#setState('connected');
     } else if (connectionState === 'disconnected') {
@@ -344,15 +395,52 @@ export class Link {
     this.#setState('interrupted');
   }
 
+  // ---- make before break: a new connection, made over the one there is (PROTOCOL.md section 4.2)
+
+  get #hubReaches() { return this.#hub.online && this.present; }
+
+  // Sets the connection aside, if it works, to serve until the next is up.
+  #keep() {
+    if (!this.#connection?.up) return;
+    this.#dropOld();
+    this.#old = this.#connection;
+    this.#connection = null;
+  }
+
+  // Until the new connection is up, the old one's state is the peer's.
+  #watchOld() {
+    const { connectionState } = this.#old.pc;
+    if (connectionState === 'failed' || connectionState === 'closed') this.#oldLost();
+    else if (!this.#connection?.up) this.#setState(this.#old.up ? 'connected' : 'interrupted');
+  }
+
+  #oldLost() {
+    this.#dropOld();
+    if (this.#connection?.up) return;
+    if (this.#connection) this.#setState('interrupted');
+    else if (!this.present) this.#report.dead();
+    else this.#setState('failed');
+  }
+
+  #dropOld() {
+    clearTimeout(this.#linger);
+    const old = this.#old;
+    this.#old = null;
+    old?.close();
+    if (old && this.#connection) this.#incoming.attach(this.#connection.pc);
+  }
+
   // Ends the connection; the next epoch begins after a pause that grows.
   #fail(error) {
-    if (this.#closed) return;
+    if (this.state === 'closed') return;
     this.#drop();
     this.#stop();
-    this.#setState('failed', error);
-    if (!this.present) {
-      this.#report.dead();
-      return;
+    if (!this.#old) {
+      this.#setState('failed', error);
+      if (!this.present) {
+        this.#report.dead();
+        return;
+      }
     }
     const pause = this.#failures === 0 ? 0 : Math.min(MAX_PAUSE, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
     this.#failures++;
@@ -361,7 +449,7 @@ export class Link {
 
   // Without a hub there is nobody to tell; online comes back to it.
   #retry() {
-    if (!this.#closed && !this.#connection && this.present && this.#hub.online) this.begin();
+    if (!this.#closed && !this.#connection && (this.#hubReaches || this.#old)) this.begin();
   }
 
   // Lets go of the connection; what its epoch would still repeat is of no use.
@@ -372,6 +460,7 @@ export class Link {
   }
 
   #stop() {
+    clearTimeout(this.#linger);
     clearTimeout(this.#deadline);
     clearTimeout(this.#patience);
     clearTimeout(this.#steady);
@@ -383,7 +472,7 @@ export class Link {
   }
 
   #setState(state, error = null) {
-    if (this.state === state || this.#closed) return;
+    if (this.state === state || this.state === 'closed') return;
     this.state = state;
     this.#report.state(state, error);
   }
@@ -395,13 +484,17 @@ export class Link {
     if (violation) this.#fail(new NoomError('malformed', violation));
     if (credit) this.#sendWaiting();
     if (!message) return;
-    this.#report.data(message, () => this.#connection?.sendData(this.#stream.take(number)));
+    this.#report.data(message, () => this.#sendData(this.#stream.take(number)));
+  }
+
+  #sendData(bytes) {
+    return this.#connection?.sendData(bytes) || this.#old?.sendData(bytes);
   }
 
   #sendWaiting() {
     while (this.#waiting.length > 0 && this.#stream.hasCredit(this.#waiting[0].payload.length)) {
       const { payload, resolve } = this.#waiting.shift();
-      this.#connection?.sendData(this.#stream.send(payload));
+      this.#sendData(this.#stream.send(payload));
       resolve();
     }
   }

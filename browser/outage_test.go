@@ -11,6 +11,22 @@ import (
 	"noom/transport/ws"
 )
 
+// watchPictures shows the first track of everyone and measures, as stall, the
+// longest that one of them stood still, in ms.
+const watchPictures = `(async () => {
+	window.videos = room.peers.map((p) => Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: p.tracks[0].stream }));
+	document.body.append(...videos);
+	while (!videos.every((v) => v.currentTime > 0.5)) await new Promise((resolve) => setTimeout(resolve, 50));
+	window.stall = 0;
+	const shown = (v) => v.getVideoPlaybackQuality().totalVideoFrames;
+	const since = videos.map((v) => ({ at: shown(v), from: performance.now() }));
+	setInterval(() => videos.forEach((v, i) => {
+		const now = performance.now();
+		stall = Math.max(stall, now - since[i].from);
+		if (shown(v) !== since[i].at) since[i] = { at: shown(v), from: now };
+	}), 50);
+})()`
+
 // The hub dies under a call of two tabs and a Go member, is away for three
 // seconds and comes back empty: no picture stops, nobody leaves, and what is
 // said and published then arrives.
@@ -33,21 +49,7 @@ func TestHubRestarted(t *testing.T) {
 	defer func() { _ = g.Leave(context.Background()) }() // the test is over
 	for _, tab := range tabs {
 		tab.Wait("both others", `room.peers.length === 2 && room.peers.every((p) => p.state === 'connected' && p.tracks[0]?.track)`)
-		tab.Do(`{
-			window.videos = room.peers.map((p) => Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: p.tracks[0].stream }));
-			document.body.append(...videos);
-		}`)
-		tab.Wait("moving pictures", `videos.every((v) => v.currentTime > 0.5)`)
-		tab.Do(`{
-			window.stall = 0; // the longest that one of them stood still, ms
-			const shown = (v) => v.currentTime > 0 && v.getVideoPlaybackQuality().totalVideoFrames;
-			const since = videos.map((v) => ({ at: shown(v), from: performance.now() }));
-			setInterval(() => videos.forEach((v, i) => {
-				const now = performance.now();
-				stall = Math.max(stall, now - since[i].from);
-				if (shown(v) !== since[i].at) since[i] = { at: shown(v), from: now };
-			}), 50);
-		}`)
+		tab.Do(watchPictures)
 	}
 	l.killHub()
 	for _, tab := range tabs {
@@ -91,4 +93,63 @@ func follow(ctx context.Context, t *testing.T, room noom.Room, fits func(noom.Ev
 			return
 		}
 	}
+}
+
+// The hub is gone for good. Go and a tab move to new connections over the old
+// ones, whoever of them asks; no picture stops, what is published then
+// arrives, and a goodbye is heard.
+func TestHubGoneForGood(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Allow("WebSocket connection")
+	tab.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
+	pattern := media.TestPattern(nil)
+	defer func() { _ = pattern.Close() }() // nothing to lose
+	g, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{
+		Name: "고퍼", Tracks: []noom.LocalTrack{{Name: "camera", Track: pattern}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = g.Leave(context.Background()) }() // the test is over
+	tab.Wait("the other", `room.peers.length === 1 && other().state === 'connected' && other().tracks[0]?.track`)
+	tab.Do(watchPictures)
+	l.killHub()
+	tab.Wait("the loss", `happened('signalinglost') === 1`)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	follow(ctx, t, g, func(e noom.Event) bool { _, ok := e.(noom.SignalingLost); return ok })
+
+	tab.Do(`window.early = 0; room.addEventListener('trackchanged', (e) => { if (e.track.track.muted) early++; })`)
+	p := g.Peers()[0]
+	if err := p.RestartICE(ctx); err != nil {
+		t.Fatal(err)
+	}
+	tab.Wait("Go's move", `connections === 2 && other().connection.connectionState === 'connected'`)
+	<-time.After(3 * time.Second) // the old connection has gone
+	tab.Do(`other().restartICE()`)
+	tab.Wait("the tab's move", `connections === 3 && other().connection.connectionState === 'connected'`)
+	<-time.After(3 * time.Second)
+	second := media.TestPattern(nil)
+	defer func() { _ = second.Close() }() // nothing to lose
+	if _, err := g.Publish(ctx, second, &noom.PublishOptions{Name: "화면"}); err != nil {
+		t.Fatal(err)
+	}
+	tab.Wait("what is published now", `other().tracks.length === 2 && moving()`)
+	stall := browsertest.Eval[float64](tab, `stall`)
+	t.Logf("the picture stood still for no longer than %.0f ms", stall)
+	if stall > 1000 {
+		t.Errorf("the picture stood still for %.0f ms", stall)
+	}
+	if n := browsertest.Eval[int](tab, `early`); n != 0 {
+		t.Errorf("%d times a picture was taken from a connection that had none yet", n)
+	}
+	if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state !== 'connected' && e.state !== 'connecting')`); n != 0 {
+		t.Errorf("the tab saw %d other states", n)
+	}
+	tab.Do(`room.leave()`)
+	follow(ctx, t, g, func(e noom.Event) bool {
+		left, ok := e.(noom.PeerLeft)
+		return ok && left.Reason == "left"
+	})
 }

@@ -172,6 +172,8 @@ export class Room extends RoomEvents {
   /** Says goodbye and closes every connection. May be called twice. */
   async leave() {
     this.#tell({ type: 'bye' });
+    const unreached = this.#links().filter((link) => !this.#signaling?.open || !link.present);
+    await Promise.all(unreached.map((link) => link.farewell())); // in-band: no hub tells them
     this.#end(null);
   }
 
@@ -429,6 +431,7 @@ export class Room extends RoomEvents {
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
         dead: () => this.#drop(entry, 'lost'),
+        left: () => this.#drop(entry, 'left', (link) => link.fade()),
         stale: (session) => this.#enqueue(() => this.#welcome({ ...entry.link.member, session })),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),
@@ -453,11 +456,11 @@ export class Room extends RoomEvents {
     };
   }
 
-  #drop(entry, reason) {
+  #drop(entry, reason, end = (link) => link.close()) {
     const { member } = entry.link;
     if (this.#roster.get(member.id) !== entry) return;
     this.#roster.delete(member.id);
-    entry.link.close();
+    end(entry.link);
     this.#ears.forget(member.id);
     if (reason === 'lost') {
       this.#parked.set(member.id, entry);
