@@ -39,6 +39,7 @@ const (
 	mkvCodecID      = 0x86
 	mkvCodecPrivate = 0x63a2
 	mkvSeekPreRoll  = 0x56bb
+	mkvEncodings    = 0x6d80
 	mkvVideo        = 0xe0
 	mkvWidth        = 0xb0
 	mkvHeight       = 0xba
@@ -49,6 +50,9 @@ const (
 	mkvCluster     = 0x1f43b675
 	mkvTimestamp   = 0xe7
 	mkvSimpleBlock = 0xa3
+	mkvBlockGroup  = 0xa0
+	mkvBlock       = 0xa1
+	mkvReference   = 0xfb
 
 	mkvCues       = 0x1c53bb6b
 	mkvCuePoint   = 0xbb

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -70,14 +69,11 @@ func readH264(o *FileOptions) func(input) (frames, format, error) {
 		if err != nil {
 			return nil, format{}, err
 		}
-		sps := annexBUnit(first.data, nalSPS)
-		if sps == nil || annexBUnit(first.data, nalPPS) == nil || annexBUnit(first.data, nalIDR) == nil {
-			return nil, format{}, notKey("H.264")
-		}
-		if _, _, err := sizeH264(sps); err != nil {
+		profile, err := firstH264(first.data)
+		if err != nil {
 			return nil, format{}, err
 		}
-		f := format{mime: webrtc.MimeTypeH264, clock: 90000, payloader: payloadH264, profile: hex.EncodeToString(sps[1:4])}
+		f := format{mime: webrtc.MimeTypeH264, clock: 90000, payloader: payloadH264, profile: profile}
 		return r, f, nil
 	}
 }

@@ -60,7 +60,9 @@ func (r *reel) play(ctx context.Context) error {
 			start = start.Add(late)
 		}
 		last = start.Add(f.at)
-		r.keys.passed(f)
+		if f.track == 0 {
+			r.keys.passed(f)
+		}
 		r.tracks[f.track].send(f.data, last.Sub(r.origin))
 		if f, err = r.frames.next(); err != nil && !r.once {
 			r.note(err)

@@ -22,6 +22,7 @@ type reel struct {
 	path   string
 	once   bool
 	tracks []*Source
+	done   chan struct{}
 
 	seeks chan time.Duration // holds the latest wish that is not fulfilled
 	asks  chan struct{}      // holds a request for a key frame
@@ -41,7 +42,7 @@ type reel struct {
 // newReel makes a reel of frames whose tracks have these formats.
 func newReel(path string, o *FileOptions, from frames, formats ...format) *reel {
 	r := &reel{
-		id: rand.Text(), path: path, once: o != nil && o.Once, frames: from,
+		id: rand.Text(), path: path, once: o != nil && o.Once, frames: from, done: make(chan struct{}),
 		seeks: make(chan time.Duration, 1), asks: make(chan struct{}, 1),
 	}
 	for _, f := range formats {
@@ -122,6 +123,7 @@ func (r *reel) close(tracks ...*Source) error {
 		return nil
 	}
 	r.closed = true
+	close(r.done)
 	played := r.played
 	r.mu.Unlock()
 	if played != nil {

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,13 +17,12 @@ import (
 	"noom/media"
 )
 
-// film is what is played together: files of one name.
+// film is what is played together: a WebM or Matroska file, or files of one name.
 type film []string
 
-// openers say how a file is opened, by the end of its name.
-var openers = map[string]func(string, *media.FileOptions) (*media.Source, error){
-	".ivf": media.OpenIVF, ".ogg": media.OpenOgg, ".h264": media.OpenH264,
-}
+// playable are the ends of names that are looked for in a folder; what a file
+// really is, its contents tell.
+var playable = []string{".webm", ".mkv", ".ivf", ".h264", ".ogg"}
 
 // listFilms returns the films at path in the order of their names.
 func listFilms(path string) ([]film, error) {
@@ -32,10 +31,11 @@ func listFilms(path string) ([]film, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		if openers[filepath.Ext(path)] == nil {
-			return nil, fmt.Errorf("%s: want an .ivf, .ogg or .h264 file", path)
+		one, err := media.OpenFilm(nil, path) // what cannot be played is told before joining
+		if err != nil {
+			return nil, err
 		}
-		return []film{{path}}, nil
+		return []film{{path}}, one.Close()
 	}
 	files, err := os.ReadDir(path)
 	if err != nil {
@@ -43,19 +43,21 @@ func listFilms(path string) ([]film, error) {
 	}
 	byName := map[string]film{}
 	for _, f := range files {
-		if ext := filepath.Ext(f.Name()); openers[ext] != nil {
-			name := strings.TrimSuffix(f.Name(), ext)
-			byName[name] = append(byName[name], filepath.Join(path, f.Name()))
+		ext := filepath.Ext(f.Name())
+		i := slices.Index(playable, ext)
+		if i < 0 {
+			continue
 		}
+		name := f.Name()
+		if i > 1 { // a picture or a sound, which may have the other
+			name = strings.TrimSuffix(name, ext)
+		}
+		byName[name] = append(byName[name], filepath.Join(path, f.Name()))
 	}
-	var films []film
-	for _, f := range byName {
-		films = append(films, f)
-	}
+	films := slices.SortedFunc(maps.Values(byName), slices.Compare)
 	if films == nil {
-		return nil, fmt.Errorf("%s: no .ivf, .ogg or .h264 file in it", path)
+		return nil, fmt.Errorf("%s: no file in it that ends in %s", path, strings.Join(playable, ", "))
 	}
-	slices.SortFunc(films, func(a, b film) int { return cmp.Compare(a[0], b[0]) })
 	return films, nil
 }
 
@@ -68,22 +70,14 @@ type channel struct {
 }
 
 // play plays a film to its end.
-func (c *channel) play(ctx context.Context, f film) error {
-	c.say("playing %s", strings.Join(f, " and "))
-	var playing []*media.Source
-	defer func() {
-		for _, s := range playing {
-			_ = s.Close() // nothing was written, so nothing is lost
-		}
-	}()
-	for _, path := range f {
-		source, err := openers[filepath.Ext(path)](path, &media.FileOptions{Once: true})
-		if err != nil {
-			return err
-		}
-		playing = append(playing, source)
+func (c *channel) play(ctx context.Context, paths film) error {
+	c.say("playing %s", strings.Join(paths, " and "))
+	playing, err := media.OpenFilm(&media.FileOptions{Once: true}, paths...)
+	if err != nil {
+		return err
 	}
-	for _, source := range playing {
+	defer func() { _ = playing.Close() }() // nothing was written, so nothing is lost
+	for _, source := range playing.Tracks() {
 		sender := &c.picture
 		if source.Kind() == webrtc.RTPCodecTypeAudio {
 			sender = &c.sound
@@ -92,15 +86,13 @@ func (c *channel) play(ctx context.Context, f film) error {
 			return err
 		}
 	}
-	for i, source := range playing {
-		select {
-		case <-source.Done():
-		case <-ctx.Done():
-		case <-c.room.Done():
-		}
-		if err := source.Err(); err != nil {
-			c.say("%s: %v", f[i], err)
-		}
+	select {
+	case <-playing.Done():
+	case <-ctx.Done():
+	case <-c.room.Done():
+	}
+	if err := playing.Err(); err != nil {
+		c.say("%v", err)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
 // Command player is a channel: it plays a file, or all files of a folder one
-// after the other, over and over. film.ivf and film.ogg are played together.
+// after the other, over and over. A WebM file has picture and sound; film.ivf
+// and film.ogg are played together.
 //
 //	go run ./examples/player -room demo -play films
 package main
@@ -15,7 +16,7 @@ func main() { bot.Main(run) }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags, call := bot.Flags("player")
-	path := flags.String("play", ".", "an .ivf, .ogg or .h264 file, or a folder of them")
+	path := flags.String("play", ".", "a .webm, .mkv, .ivf, .ogg or .h264 file, or a folder of them")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

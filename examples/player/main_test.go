@@ -26,10 +26,10 @@ func copyTo(t *testing.T, folder string, names map[string]string) {
 	}
 }
 
-// Two films of different codecs, the first with sound, over and over.
+// Three films, two codecs, two of them with sound, over and over.
 func TestFolderIsAChannel(t *testing.T) {
 	folder := t.TempDir()
-	copyTo(t, folder, map[string]string{"1 소리.ivf": "vp8.ivf", "1 소리.ogg": "opus.ogg", "2.ivf": "vp9.ivf", "notes.txt": "README.md"})
+	copyTo(t, folder, map[string]string{"1 소리.ivf": "vp8.ivf", "1 소리.ogg": "opus.ogg", "2.ivf": "vp9.ivf", "3 영화.webm": "film.webm", "notes.txt": "README.md"})
 	stage := bottest.New(t)
 	room := stage.Join("지우")
 	out, _ := stage.Start(run, "-play", folder)
@@ -41,14 +41,15 @@ func TestFolderIsAChannel(t *testing.T) {
 		wanted[e.Track.Codec().MimeType]--
 		return wanted["video/VP8"] <= 0 && wanted["video/VP9"] <= 0 && wanted["audio/opus"] <= 0
 	})
-	if !strings.Contains(out.String(), "1 소리.ivf and ") || strings.Contains(out.String(), "notes") {
+	bottest.Until(t, func() bool { return strings.Count(out.String(), "playing") > 3 })
+	if !strings.Contains(out.String(), "1 소리.ivf and ") || !strings.Contains(out.String(), "3 영화.webm\n") || strings.Contains(out.String(), "notes") {
 		t.Error(out)
 	}
 }
 
 func TestNothingToPlay(t *testing.T) {
 	empty := t.TempDir()
-	for path, says := range map[string]string{empty: "no .ivf", "없음": "no such file", clips + "README.md": "want an .ivf"} {
+	for path, says := range map[string]string{empty: "no file in it", "없음": "no such file", clips + "README.md": "another kind of file"} {
 		if err := run(t.Context(), []string{"-play", path}, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", path, err, says)
 		}
