@@ -26,8 +26,12 @@ type conn struct {
 
 	local       description // the last ones in force
 	remote      description
-	generation  int // remote candidates since the last ufrag
+	since       time.Time
+	servers     *iceServers // of the latest gathering
+	generation  int         // remote candidates since the last ufrag
 	path        webrtc.ICEConnectionState
+	pathSince   time.Time
+	secured     bool // DTLS has been up
 	controlOpen bool
 	dataOpen    bool
 	written     uint32 // number of the last data message written
@@ -59,14 +63,19 @@ func (c *conn) up() bool {
 
 // open makes a connection for the link's current epoch.
 func (l *link) open() (*conn, error) {
+	servers := l.room.servers()
 	pc, err := l.room.api.NewPeerConnection(webrtc.Configuration{
-		ICEServers:           l.room.iceServers(),
+		ICEServers:           servers.list,
 		ICECandidatePoolSize: 1, // gathering begins now, not with the description
 	})
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{pc: pc, path: webrtc.ICEConnectionStateNew, inbounds: make(map[string]*inbound)}
+	now := time.Now()
+	c := &conn{
+		pc: pc, since: now, servers: servers, inbounds: make(map[string]*inbound),
+		path: webrtc.ICEConnectionStateNew, pathSince: now,
+	}
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	if c.control, err = pc.CreateDataChannel("control", negotiated(0)); err == nil {

@@ -17,6 +17,7 @@ const (
 	iceQuiet     = 4 * time.Second
 	iceGiveUp    = 8 * time.Second
 	iceKeepalive = time.Second
+	relayWait    = 500 * time.Millisecond
 )
 
 // newAPI sets pion up for all connections of a Room: what makes joining fast
@@ -42,6 +43,9 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*tu
 	// and ICE moves on when a better one answers.
 	s.SetSrflxAcceptanceMinWait(0)
 	s.SetPrflxAcceptanceMinWait(0)
+	// But for a relay: that is paid for by the byte, and whoever gave a TURN
+	// server waits this long for a path without it. pion's 2 s are an eternity in a call.
+	s.SetRelayAcceptanceMinWait(relayWait)
 	// ICE has proven the return path already, so DTLS need not (RFC 6347
 	// section 4.2.1 asks for it against spoofed addresses).
 	s.SetDTLSInsecureSkipHelloVerify(true)

@@ -11,7 +11,7 @@ import (
 
 // begin starts the next epoch as ours.
 func (l *link) begin() {
-	if l.over || l.asleep {
+	if l.over || l.asleep || l.awaitServers(l.begin) {
 		return
 	}
 	if !l.hubReaches() {
@@ -32,7 +32,7 @@ func (l *link) begin() {
 func (l *link) rebuild() bool {
 	l.dropConn()
 	l.inbox, l.incoming, l.pending = nil, nil, nil
-	l.broken, l.wasUp, l.restarts = false, false, 0
+	l.broken, l.failedBy, l.wasUp, l.restarts = false, nil, false, 0
 	switch up := l.old.up(); {
 	case up:
 		l.setState(PeerConnected, nil)
@@ -45,6 +45,7 @@ func (l *link) rebuild() bool {
 		return false
 	}
 	l.conn = c
+	l.planRelay()
 	l.waiting = append([]*sender(nil), l.senders...)
 	l.takenDue = l.in.received > 0
 	l.mu.Lock()
@@ -71,7 +72,7 @@ func (l *link) failAfter(pause time.Duration, err error) {
 	if l.broken || l.over || l.asleep {
 		return
 	}
-	l.broken, l.inbox = true, nil
+	l.broken, l.failedBy, l.inbox = true, err, nil
 	l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", err)
 	serving := l.old.up()
 	if l.lost && !serving {
@@ -86,6 +87,7 @@ func (l *link) failAfter(pause time.Duration, err error) {
 	}
 	l.failures++
 	if !serving {
+		l.note(err)
 		l.setState(PeerFailed, err)
 	}
 	l.later(&l.patience, pause, l.begin)

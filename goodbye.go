@@ -74,7 +74,9 @@ func (l *link) sayGoodbye() <-chan struct{} {
 	done := make(chan struct{})
 	posted := l.mail.post(func() {
 		if l.broken || !l.live().up() {
-			close(done)
+			if !l.hubReaches() { // else it is the hub's to tell, which takes longer
+				close(done)
+			}
 			return
 		}
 		l.queue(signal.TypeLeft, nil, false)

@@ -48,8 +48,9 @@ type link struct {
 	log    *slog.Logger
 
 	mail   *mailbox
-	frames atomic.Int32 // posted and not yet taken
-	out    outStream    // guards itself
+	ended  chan struct{} // closed with the loop
+	frames atomic.Int32  // posted and not yet taken
+	out    outStream     // guards itself
 
 	// Owned by the room's loop.
 	missing bool // the hub has lost the member
@@ -86,24 +87,29 @@ type link struct {
 	takenDue     bool              // the peer is owed an acknowledgement of data
 	byHub        bool              // a frame came by hub since the last flush
 
-	over        bool
-	left        bool // the peer has said goodbye
-	asleep      bool
-	lost        bool // as missing, when the loop was told last
-	broken      bool // this epoch is beyond repair; the next is due
-	wasUp       bool // in this epoch
-	upSince     time.Time
-	failures    int  // epochs given up in a row
-	restarts    int  // in a row
-	patienceFor int  // so many restarts, before a rebuild
-	pathAsked   bool // for a restart, by the user
-	ticker      *time.Timer
-	batch       *time.Timer
-	patience    *time.Timer // connect timeout, restart or the pause before a rebuild
-	linger      *time.Timer // for old, once conn is up
-	staleSent   time.Time
-	warned      bool // of a forged frame
-	partings    []parting
+	failure      *Diagnosis // why it is not connected, nil while it is or was not yet to be
+	failedBy     error      // why this epoch was given up, nil if it was not
+	over         bool
+	left         bool // the peer has said goodbye
+	asleep       bool
+	lost         bool // as missing, when the loop was told last
+	broken       bool // this epoch is beyond repair; the next is due
+	wasUp        bool // in this epoch
+	upSince      time.Time
+	failures     int  // epochs given up in a row
+	restarts     int  // in a row
+	patienceFor  int  // so many restarts, before a rebuild
+	warned       bool // of a forged frame
+	pathAsked    bool // for a restart, by the user
+	ticker       *time.Timer
+	batch        *time.Timer
+	patience     *time.Timer // connect timeout, restart or the pause before a rebuild
+	serversTimer *time.Timer // patience, while it is that of awaitServers
+	serversNext  func()
+	relay        *time.Timer // until the relay's credentials are about to expire
+	linger       *time.Timer // for old, once conn is up
+	staleSent    time.Time
+	partings     []parting
 }
 
 type incoming struct {
@@ -116,6 +122,7 @@ func newLink(r *room, m Member) *link {
 		room: r, member: m, name: m.Name, rights: m.Rights,
 		log:         r.log.With("peer", m.ID),
 		mail:        newMailbox(),
+		ended:       make(chan struct{}),
 		ex:          exchange.New(r.self.ID),
 		patienceFor: firstRestarts,
 		renewals:    rate.NewLimiter(rate.Every(3*time.Second), 6),
@@ -132,6 +139,7 @@ func (l *link) run() {
 		if l.over {
 			l.end()
 			l.mail.close()
+			close(l.ended)
 			return
 		}
 		l.flush()
@@ -140,7 +148,7 @@ func (l *link) run() {
 
 // end stops everything that belongs to a connection.
 func (l *link) end() {
-	for _, t := range []**time.Timer{&l.ticker, &l.batch, &l.patience, &l.linger} {
+	for _, t := range []**time.Timer{&l.ticker, &l.batch, &l.patience, &l.linger, &l.relay} {
 		if *t != nil {
 			(*t).Stop()
 			*t = nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/pion/webrtc/v4"
@@ -34,7 +35,8 @@ type room struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	outbox  atomic.Pointer[outbox] // nil while there is no hub
+	outbox  atomic.Pointer[outbox]      // nil while there is no hub
+	refusal atomic.Pointer[turnRefusal] // the latest of a TURN server
 	leaving atomic.Bool
 	speech  atomic.Bool // the loop listens for who speaks
 	ending  sync.Once
@@ -47,13 +49,14 @@ type room struct {
 	links    map[string]*link
 	order    []*link // in join order; replaced, never changed in place
 	senders  []*sender
-	hubICE   []webrtc.ICEServer
+	hubICE   *iceServers   // replaced, never changed in place
 	rights   signal.Rights // what the hub lets us do
 	locked   bool
 	err      error // written once, before done is closed
 
 	// Owned by the loop.
 	asleep   map[string]*link
+	renewal  *time.Timer // until the hub is asked for ICE servers
 	pending  []*request
 	heard    []string // keys of chat messages
 	speaker  speaker.Detector
@@ -107,10 +110,10 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
 		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
-		links: make(map[string]*link), asleep: make(map[string]*link),
+		hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
-	if r.api, err = newAPI(r.log, c.Settings); err != nil {
+	if r.api, err = newAPI(r.log, c.Settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -146,15 +149,6 @@ func (r *room) sendTo(peer Member, m signal.Message) {
 		r.traceFrame(TraceSent, peer, false, m)
 		out.put(m)
 	}
-}
-
-func (r *room) iceServers() []webrtc.ICEServer {
-	if r.cfg.ICEServers != nil {
-		return r.cfg.ICEServers
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.hubICE
 }
 
 func (r *room) Name() string { return r.name }

@@ -358,6 +358,9 @@ func TestCodecNobodyShares(t *testing.T) {
 		for p.State() != PeerConnected {
 			until[PeerStateChanged](t, a, nil)
 		}
+		if d := diagnosed(t, a, poor, VerdictCodec); len(d.Codecs) != 1 || d.Codecs[0] != webrtc.MimeTypeAV1 || d.Path == nil {
+			t.Errorf("diagnosed as %+v", d)
+		}
 		if err := p.Send(t.Context(), []byte("still friends")); err != nil {
 			t.Fatal(err)
 		}

@@ -126,6 +126,7 @@ func (l *link) offer(id int64, restart bool) error {
 	if restart {
 		l.pathAsked = false
 		l.pending = nil // they belong to the generation that ends
+		l.regather()
 	}
 	offer, err := c.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
 	if err != nil {
@@ -139,6 +140,7 @@ func (l *link) answer() error {
 	in := l.incoming
 	if known := l.conn.remote.ufrag; known != "" && known != in.parsed.ufrag {
 		l.pending = nil // the peer restarts ICE, and our generation ends with its
+		l.regather()
 	}
 	if err := l.setRemote(webrtc.SDPTypeOffer, in); err != nil {
 		return err
@@ -213,6 +215,9 @@ func (l *link) gathered(candidate *webrtc.ICECandidate) {
 	var c signal.Candidate
 	if candidate != nil {
 		c.Candidate = candidate.ToJSON().Candidate
+		if known := l.conn.local.candidates; known != nil { // else describe finds it
+			known[candidate.Typ.String()] = true
+		}
 	}
 	if len(l.conn.local.sections) > 0 {
 		c.SDPMid = l.conn.local.sections[0] // all sections are bundled
@@ -266,7 +271,9 @@ func (l *link) addCandidates(body []byte) error {
 		}
 		if err := c.pc.AddICECandidate(init); err != nil {
 			l.trace("candidate dropped", "error", err)
+			continue
 		}
+		c.remote.candidates[typeOf(candidate.Candidate)] = true
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const (
 )
 
 func (l *link) pathChanged(s webrtc.ICEConnectionState) {
-	l.conn.path = s
+	l.conn.path, l.conn.pathSince = s, time.Now()
 	l.trace("path", "state", s.String())
 	l.work() // a description may have waited for ICE to start
 	switch {
@@ -48,6 +48,7 @@ func (l *link) channelsChanged() {
 		l.later(&l.linger, l.lingering(), l.dropOld)
 	}
 	l.wasUp, l.upSince, l.restarts = true, time.Now(), 0
+	l.failure = nil
 	if l.patience != nil {
 		l.patience.Stop()
 		l.patience = nil
@@ -59,6 +60,7 @@ func (l *link) channelsChanged() {
 // mediaCanFlow is told when DTLS is up, at first and again after a restart:
 // pion drops what is sent earlier.
 func (l *link) mediaCanFlow() {
+	l.conn.secured = true
 	for _, sec := range l.conn.sections {
 		sec.leg.connected()
 	}
@@ -71,6 +73,7 @@ func (l *link) pathFailed() {
 		l.fail(errConnection) // which drops the peer, or moves again
 		return
 	}
+	l.note(errConnection)
 	l.setState(PeerFailed, errConnection)
 	l.retry()
 }
@@ -90,6 +93,9 @@ func (l *link) retry() {
 // nothing is done; its return calls here again.
 func (l *link) restart() {
 	if l.conn == nil || l.broken || l.conn.up() || !l.room.online() {
+		return
+	}
+	if l.awaitServers(l.restart) {
 		return
 	}
 	l.later(&l.patience, l.room.cfg.ConnectTimeout, l.retry)

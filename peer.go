@@ -61,6 +61,10 @@ type Peer interface {
 	RestartICE(ctx context.Context) error
 	// Stats returns pion's statistics of the current connection, empty if there is none.
 	Stats() webrtc.StatsReport
+	// Diagnose says why the peer is connected or is not, in words and as a
+	// [Verdict]. It looks at what is known and waits for nothing on the network.
+	// Errors: [ErrClosed], ctx's.
+	Diagnose(ctx context.Context) (Diagnosis, error)
 	// Connection returns the current connection, nil between two. It is an
 	// escape hatch, to look and not to negotiate; a rebuild replaces it.
 	Connection() *webrtc.PeerConnection

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"noom/signal"
 )
 
@@ -56,6 +54,8 @@ func (r *room) handle(m signal.Message) {
 	switch m.Type {
 	case signal.TypeJoined:
 		r.joined(m)
+	case signal.TypeServers:
+		r.serversTold(&m)
 	case signal.TypeWelcome:
 		if l := r.member(*m.Member, false); l != nil {
 			l.welcome()
@@ -82,11 +82,8 @@ func (r *room) handle(m signal.Message) {
 func (r *room) joined(m signal.Message) {
 	r.mu.Lock()
 	r.nickname = m.Self.Name
-	r.hubICE = nil
-	for _, s := range m.ICEServers {
-		r.hubICE = append(r.hubICE, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
-	}
 	r.mu.Unlock()
+	r.serversTold(&m)
 	r.setRights(m.Self.Rights)
 	r.setLocked(m.Locked, Member{})
 	there := make(map[string]bool)

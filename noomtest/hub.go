@@ -69,7 +69,7 @@ func (h *Hub) start() {
 		config = *c
 	}
 	if config.ICEServers == nil {
-		config.ICEServers = h.world.iceServers()
+		config.ICEServers, config.ICELifetime = h.world.iceServers(), h.world.options.turnLifetime
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

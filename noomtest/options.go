@@ -16,6 +16,7 @@ type options struct {
 	nat             NAT
 	nats            map[string]NAT
 	turn            bool
+	turnLifetime    time.Duration
 	seed            uint64
 	hubs            int
 	hubConfig       func(int) *hub.Config
@@ -68,6 +69,13 @@ func WithNAT(k NAT, hosts ...string) Option {
 
 // WithTURN adds a TURN server, which the hubs tell members of.
 func WithTURN() Option { return func(o *options) { o.turn = true } }
+
+// WithTURNLifetime adds a TURN server whose credentials are good for d alone,
+// as its operator would set it up: hubs make new ones for whoever asks, and the server goes on with
+// no relay whose credentials have expired. d is whole seconds.
+func WithTURNLifetime(d time.Duration) Option {
+	return func(o *options) { o.turn, o.turnLifetime = true, d }
+}
 
 // WithSeed sets what the world's randomness is drawn from: [World.Rand], loss
 // and jitter. The default is 1. Scheduling of goroutines stays random: a seed repeats what

@@ -22,8 +22,9 @@ const (
 
 // turnServer answers STUN, and relays if the world has TURN.
 type turnServer struct {
-	server *turn.Server
-	relay  bool
+	server   *turn.Server
+	relay    bool
+	lifetime time.Duration // of credentials; 0: for ever
 }
 
 func (w *World) newTurnServer() (*turnServer, error) {
@@ -43,11 +44,15 @@ func (w *World) newTurnServer() (*turnServer, error) {
 		return nil, err
 	}
 	key := turn.GenerateAuthKey(turnUser, turnRealm, turnPassword)
+	auth := func(a *turn.RequestAttributes) (string, []byte, bool) {
+		return a.Username, key, w.options.turn && a.Username == turnUser
+	}
+	if w.options.turnLifetime > 0 {
+		auth = turn.LongTermTURNRESTAuthHandler(turnPassword, quiet{})
+	}
 	server, err := turn.NewServer(turn.ServerConfig{
 		Realm: turnRealm, LoggerFactory: quiet{},
-		AuthHandler: func(a *turn.RequestAttributes) (string, []byte, bool) {
-			return a.Username, key, w.options.turn && a.Username == turnUser
-		},
+		AuthHandler: auth,
 		PacketConnConfigs: []turn.PacketConnConfig{{
 			PacketConn: socket,
 			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
@@ -59,16 +64,20 @@ func (w *World) newTurnServer() (*turnServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &turnServer{server: server, relay: w.options.turn}, nil
+	return &turnServer{server: server, relay: w.options.turn, lifetime: w.options.turnLifetime}, nil
 }
 
-// told is what members are told.
-func (s *turnServer) told() []signal.ICEServer {
+// told is what a member is told now.
+func (s *turnServer) told(member string) []signal.ICEServer {
 	address := fmt.Sprintf("%s:%d", turnIP, turnPort)
 	list := []signal.ICEServer{{URLs: []string{"stun:" + address}}}
 	if s.relay {
+		user, password := turnUser, turnPassword
+		if s.lifetime > 0 { // HMAC of a text with a constant key: it cannot fail
+			user, password, _ = turn.GenerateLongTermTURNRESTCredentials(turnPassword, member, s.lifetime)
+		}
 		list = append(list, signal.ICEServer{
-			URLs: []string{"turn:" + address + "?transport=udp"}, Username: turnUser, Credential: turnPassword,
+			URLs: []string{"turn:" + address + "?transport=udp"}, Username: user, Credential: password,
 		})
 	}
 	return list

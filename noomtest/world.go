@@ -14,7 +14,6 @@ import (
 	"noom"
 	"noom/noomtest/transcript"
 	"noom/signal"
-	"noom/signal/hub"
 )
 
 // World is a virtual network with hubs on it, in virtual time. Its methods may be
@@ -321,5 +320,5 @@ func (w *World) iceServers() func(context.Context, signal.Member) []signal.ICESe
 	if w.turn == nil {
 		return nil
 	}
-	return hub.FixedICEServers(w.turn.told()...)
+	return func(_ context.Context, m signal.Member) []signal.ICEServer { return w.turn.told(m.ID) }
 }

@@ -1,0 +1,169 @@
+package noom
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// This file keeps ICE servers fresh: a hub hands out credentials that expire
+// (PROTOCOL.md section 2, servers). The room asks for new ones in time, and a
+// connection takes the newest whenever it gathers candidates. A TURN server may
+// refuse to go on with a relay whose credentials have expired, so a connection
+// over a relay moves to a new one before that.
+
+const (
+	serversWait  = time.Second     // for an answer, when those there are have expired
+	serversRetry = 5 * time.Second // at least, between two questions
+)
+
+// iceServers are STUN and TURN servers and when they were told.
+type iceServers struct {
+	list     []webrtc.ICEServer
+	told     time.Time     // by the wall clock, which goes on while a laptop sleeps
+	lifetime time.Duration // 0: for ever
+}
+
+// due returns how long it is until new ones should be there.
+func (s *iceServers) due() time.Duration {
+	return s.lifetime*4/5 - wallSince(s.told)
+}
+
+func (s *iceServers) expired() bool {
+	return s.lifetime > 0 && wallSince(s.told) >= s.lifetime*9/10
+}
+
+func (s *iceServers) turn() bool {
+	return slices.ContainsFunc(s.list, func(s webrtc.ICEServer) bool {
+		return slices.ContainsFunc(s.URLs, func(url string) bool { // RFC 7065
+			return strings.HasPrefix(url, "turn:") || strings.HasPrefix(url, "turns:")
+		})
+	})
+}
+
+// wallSince is time.Since by the wall clock.
+func wallSince(t time.Time) time.Duration { return time.Now().Round(0).Sub(t.Round(0)) }
+
+// The room's part; its loop calls what follows.
+
+// serversTold takes the servers out of a joined or servers frame.
+func (r *room) serversTold(m *signal.Message) {
+	told := iceServers{told: time.Now(), lifetime: time.Duration(m.Lifetime) * time.Millisecond}
+	for _, s := range m.ICEServers {
+		told.list = append(told.list, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
+	r.mu.Lock()
+	r.hubICE = &told
+	r.mu.Unlock()
+	if r.cfg.ICEServers != nil {
+		return
+	}
+	if r.renewal != nil {
+		r.renewal.Stop()
+		r.renewal = nil
+	}
+	if told.lifetime > 0 {
+		r.renewServers(max(told.due(), serversRetry))
+	}
+	for _, l := range r.links {
+		l.serversTold()
+	}
+}
+
+// renewServers asks the hub for servers after a pause, and again until it answers.
+func (r *room) renewServers(pause time.Duration) {
+	var own *time.Timer
+	own = time.AfterFunc(pause, func() {
+		r.mail.post(func() {
+			if r.renewal == own {
+				r.send(signal.Message{Type: signal.TypeServers})
+				r.renewServers(max(r.servers().lifetime/10, serversRetry))
+			}
+		})
+	})
+	r.renewal = own
+}
+
+// servers returns those to use now. Called from anywhere; not to be changed.
+func (r *room) servers() *iceServers {
+	if r.cfg.ICEServers != nil {
+		return &iceServers{list: r.cfg.ICEServers}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hubICE
+}
+
+// The links' part; their loops call what follows, but for serversTold.
+
+// serversTold tells that there are new ones.
+func (l *link) serversTold() {
+	l.mail.post(func() {
+		if l.patience != nil && l.patience == l.serversTimer {
+			l.later(&l.patience, 0, l.serversNext)
+		}
+		l.serversTimer = nil
+		l.planRelay()
+	})
+}
+
+// awaitServers makes what needs servers wait a moment for them, if those
+// there are have expired and the hub can be asked. If it returns true, next
+// is called later, unless something else comes first.
+func (l *link) awaitServers(next func()) bool {
+	waited := l.serversTimer != nil && l.patience == nil // what runs now is next
+	l.serversTimer = nil
+	if waited || !l.room.servers().expired() || !l.room.online() {
+		return false
+	}
+	l.trace("asking for ICE servers")
+	l.room.send(signal.Message{Type: signal.TypeServers})
+	l.later(&l.patience, serversWait, next)
+	l.serversTimer, l.serversNext = l.patience, next
+	return true
+}
+
+// regather is called right before ICE restarts, at either end: the newest
+// servers are used, and from now on frames go by hub, for the path they would take in-band is
+// given up (pion says so only later).
+func (l *link) regather() {
+	c := l.conn
+	c.path = webrtc.ICEConnectionStateChecking
+	if newest := l.room.servers(); newest != c.servers {
+		config := c.pc.GetConfiguration()
+		config.ICEServers = newest.list
+		if err := c.pc.SetConfiguration(config); err != nil {
+			l.trace("ICE servers not taken", "error", err)
+			return
+		}
+		c.servers = newest
+	}
+	l.planRelay()
+}
+
+// planRelay looks after the relay when its credentials are about to expire.
+func (l *link) planRelay() {
+	if l.conn != nil && l.conn.servers.lifetime > 0 {
+		l.later(&l.relay, max(l.conn.servers.due(), 0), l.renewRelay)
+	}
+}
+
+// renewRelay restarts ICE if the path goes by a relay of ours whose
+// credentials are about to expire, and there are new ones.
+func (l *link) renewRelay() {
+	c := l.conn
+	if c == nil || l.broken || !c.up() || !l.room.online() || l.room.servers().due() <= 0 {
+		return // whatever mends that takes the newest servers anyway, or calls here again
+	}
+	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local.Typ != webrtc.ICECandidateTypeRelay {
+		return
+	}
+	l.trace("restart, for the relay's credentials are about to expire")
+	l.pathAsked = true
+	l.try(l.act(l.turn.Restart()))
+}
