@@ -32,26 +32,30 @@ func (e *Epoch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // Encode returns the frame: the envelope and, if there is one, a newline and
 // the body, into which Body points from then on. It is made once and kept;
-// change no field of m afterwards but through [Message.Stamp].
+// change no field of m afterwards but through [Message.Stamp]. Of a pair frame
+// the fields that pair frames do not have are left out.
 func (m *Message) Encode() ([]byte, error) {
 	if m.encoded != nil {
 		return m.encoded, nil
 	}
-	envelope, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("noom: encode %s: %w", m.Type, err)
+	frame, plain := m.encodePlain()
+	if !plain {
+		var err error
+		if frame, err = json.Marshal(m); err != nil {
+			return nil, fmt.Errorf("noom: encode %s: %w", m.Type, err)
+		}
+		if m.Body != nil {
+			frame = append(append(frame, '\n'), m.Body...)
+		}
+	}
+	if len(frame) > MaxFrame {
+		return nil, Errorf(CodeTooBig, m.Type, "a frame of %d bytes, at most %d", len(frame), MaxFrame)
 	}
 	if m.Body != nil {
-		envelope = append(append(envelope, '\n'), m.Body...)
+		m.Body = frame[len(frame)-len(m.Body):]
 	}
-	if len(envelope) > MaxFrame {
-		return nil, Errorf(CodeTooBig, m.Type, "a frame of %d bytes, at most %d", len(envelope), MaxFrame)
-	}
-	if m.Body != nil {
-		m.Body = envelope[len(envelope)-len(m.Body):]
-	}
-	m.encoded = envelope
-	return envelope, nil
+	m.encoded = frame
+	return frame, nil
 }
 
 // Decode reads one frame and checks every rule that needs no knowledge of the
@@ -67,6 +71,18 @@ func Decode(frame []byte) (Message, error) {
 	}
 	envelope, body, found := bytes.Cut(frame, []byte{'\n'})
 	var m Message
+	if !m.scan(envelope) {
+		return decodeFully(frame, envelope, body, found)
+	}
+	if e := m.complete(frame, body, found); e != nil {
+		return Message{}, e
+	}
+	return m, nil
+}
+
+// decodeFully is Decode for every envelope that may come.
+func decodeFully(frame, envelope, body []byte, found bool) (Message, error) {
+	var m Message
 	if err := json.Unmarshal(envelope, &m); err != nil {
 		if unknown, ok := decodeUnknown(envelope); ok {
 			unknown.encoded = frame
@@ -74,14 +90,22 @@ func Decode(frame []byte) (Message, error) {
 		}
 		return Message{}, Errorf(CodeMalformed, m.Type, "envelope: %v", err)
 	}
+	if e := m.complete(frame, body, found); e != nil {
+		return Message{}, e
+	}
+	return m, nil
+}
+
+// complete adds the body to an envelope that could be read, and checks both.
+func (m *Message) complete(frame, body []byte, found bool) *Error {
 	if found {
 		m.Body = body
 	}
 	if e := m.check(); e != nil {
-		return Message{}, e
+		return e
 	}
 	m.encoded = frame
-	return m, nil
+	return nil
 }
 
 // decodeUnknown reads an envelope of a type that a later version may have

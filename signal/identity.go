@@ -20,6 +20,8 @@ type PublicKey []byte
 // Bytes are bytes that travel as base64url without padding.
 type Bytes []byte
 
+var strictBase64 = base64.RawURLEncoding.Strict()
+
 // MarshalText encodes k as base64url.
 func (k PublicKey) MarshalText() ([]byte, error) { return Bytes(k).MarshalText() }
 
@@ -37,7 +39,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	if bytes.ContainsAny(text, "\r\n") { // which package base64 would skip
 		return errors.New("not base64url: holds a line break")
 	}
-	out, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
+	out, err := strictBase64.AppendDecode(nil, text)
 	if err != nil {
 		return fmt.Errorf("not base64url: %w", err)
 	}

@@ -1,0 +1,173 @@
+package signal
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+)
+
+func plainOffer() Message {
+	return Message{
+		Type: TypeOffer, From: strings.Repeat("a", 26), To: strings.Repeat("b", 26),
+		Sessions: [2]string{strings.Repeat("S", 22), strings.Repeat("-", 22)},
+		Epoch:    Epoch{Number: 3, By: strings.Repeat("c", 26)}, Seq: 7, Ack: 2_147_483_647,
+		Signature: bytes.Repeat([]byte{0xfb}, 64), Body: []byte(`{"id":1,"sdp":"` + strings.Repeat("데모 ", 300) + `"}`),
+	}
+}
+
+// agree checks that scan either leaves an envelope to the library or reads
+// what the library reads; and the same of appendPlain with what was read.
+func agree(t *testing.T, envelope []byte) (plain bool) {
+	t.Helper()
+	var fast, full Message
+	plain = fast.scan(envelope)
+	err := json.Unmarshal(envelope, &full)
+	if plain && (err != nil || !reflect.DeepEqual(fast, full)) {
+		t.Fatalf("%q:\nscanned %+v\nlibrary %+v, %v", envelope, fast, full, err)
+	}
+	if err != nil {
+		return plain
+	}
+	written, ok := full.appendPlain(nil)
+	if !ok {
+		return plain
+	}
+	pair := Message{ // nothing else is in a pair frame
+		Type: full.Type, From: full.From, To: full.To, Signature: full.Signature,
+		Sessions: full.Sessions, Epoch: full.Epoch, Seq: full.Seq, Ack: full.Ack,
+	}
+	want, err := json.Marshal(&pair)
+	if err != nil || !bytes.Equal(written, want) {
+		t.Fatalf("written %s\nlibrary %s, %v", written, want, err)
+	}
+	return plain
+}
+
+func TestPlainEnvelopesAgreeWithTheLibrary(t *testing.T) {
+	offer := plainOffer()
+	offer.Body = nil
+	frame, err := json.Marshal(&offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, envelope := range []string{
+		string(frame), `{"type":"ping"}`, `{"type":"pong"}`, `{"type":"chat","id":"c1","text":"안녕하세요"}`,
+		`{"type":"ack","to":"b","sessions":["",""],"epoch":[0,""],"seq":0,"ack":10}`, `{"type":"later"}`,
+		`{"ack":1,"type":"grant","signature":""}`,
+	} {
+		if !agree(t, []byte(envelope)) {
+			t.Errorf("not taken for plain: %s", envelope)
+		}
+	}
+	for _, envelope := range []string{
+		``, `{`, `{}`, `{"type":"ping"} `, ` {"type":"ping"}`, `{"type":"ping",}`, `{"type":"ping","type":"ping"}`,
+		`{"type":"chat","id":"c","text":"a\nb"}`, "{\"type\":\"chat\",\"text\":\"a\x01b\"}", `{"type":"ping","later":1}`,
+		`{"seq":01,"type":"ack"}`, `{"seq":-1,"type":"ack"}`, `{"seq":1.0,"type":"ack"}`, `{"seq":1e3,"type":"ack"}`,
+		`{"seq":21474836470,"type":"ack"}`, `{"sessions":["a"],"type":"ack"}`, `{"sessions":["a","b","c"],"type":"ack"}`,
+		`{"epoch":["a",1],"type":"ack"}`, `{"epoch":[1],"type":"ack"}`, `{"signature":"a","type":"ack"}`,
+		`{"signature":"====","type":"ack"}`, `{"Type":"ping"}`, `{"type":null}`, `{"type":"ping"}{}`, `[]`,
+		`{"type":"chat","text":"` + strings.Repeat("x", maxPlain) + `"}`,
+	} {
+		if agree(t, []byte(envelope)) {
+			t.Errorf("taken for plain: %s", envelope)
+		}
+	}
+}
+
+// Each byte of a plain envelope is changed to each of those that mean
+// something in JSON: whatever comes out, the two readers agree.
+func TestDamagedEnvelopesAgreeWithTheLibrary(t *testing.T) {
+	offer := plainOffer()
+	frame, err := offer.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, _, _ := bytes.Cut(frame, []byte{'\n'})
+	for i := range envelope {
+		for _, c := range []byte("\"\\{}[]:,0-. \tatn\x00\x7f") {
+			damaged := bytes.Clone(envelope)
+			damaged[i] = c
+			agree(t, damaged)
+		}
+		agree(t, envelope[:i])
+	}
+}
+
+func TestEncodePlain(t *testing.T) {
+	fast, full := plainOffer(), plainOffer()
+	frame, err := fast.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := json.Marshal(&full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := string(envelope) + "\n" + string(full.Body); string(frame) != want {
+		t.Errorf("%s\nwant %s", frame, want)
+	}
+	if !bytes.Equal(fast.Body, full.Body) || &fast.Body[0] != &frame[len(frame)-len(fast.Body)] {
+		t.Error("Body does not point into the frame")
+	}
+	odd := plainOffer()
+	odd.To = "누구"
+	if frame, err := odd.Encode(); err != nil || !bytes.Contains(frame, []byte(`"to":"누구"`)) {
+		t.Errorf("an odd id: %s, %v", frame, err)
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	for _, kind := range []string{"valid", "invalid"} {
+		files, err := filepath.Glob("testdata/" + kind + "/*.frame")
+		if err != nil || len(files) == 0 {
+			f.Fatalf("no golden frames: %v", err)
+		}
+		for _, file := range files {
+			frame, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			envelope, _, _ := bytes.Cut(frame, []byte{'\n'})
+			f.Add(envelope)
+		}
+	}
+	f.Fuzz(func(t *testing.T, envelope []byte) {
+		if _, err := Decode(envelope); err == nil { // else it may not be UTF-8
+			agree(t, envelope)
+		}
+	})
+}
+
+// What a hub does with each pair frame: read it, stamp it, write it.
+func BenchmarkRelayedFrame(b *testing.B) {
+	offer := plainOffer()
+	frame, err := offer.Encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := Decode(frame)
+		if err != nil {
+			b.Fatal(err)
+		}
+		m.Stamp(offer.From)
+		if _, err := m.Encode(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecodePing(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode([]byte(`{"type":"ping"}`)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
