@@ -99,7 +99,7 @@ func readAny(in input, o *FileOptions) (frames, []format, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
 	}
-	if _, err := in.Seek(0, io.SeekStart); err != nil {
+	if _, err = in.Seek(0, io.SeekStart); err != nil {
 		return nil, nil, err
 	}
 	read := readH264(o)

@@ -143,7 +143,7 @@ func TestFilmInSync(t *testing.T) {
 
 func TestFilmSeeks(t *testing.T) {
 	indexed := read(t, "testdata/film.webm")
-	bare := bytes.Replace(indexed, []byte("\x1c\x53\xbb\x6b"), []byte("\x1c\x53\xbb\x6c"), -1) // no cues
+	bare := bytes.ReplaceAll(indexed, []byte("\x1c\x53\xbb\x6b"), []byte("\x1c\x53\xbb\x6c")) // no cues
 	for i, file := range [][]byte{indexed, bare} {
 		synctest.Test(t, func(t *testing.T) {
 			f, err := NewWebM(bytes.NewReader(file), &FileOptions{Once: true})
@@ -245,9 +245,7 @@ func TestWebMFilesThatCannotBePlayed(t *testing.T) {
 	} {
 		f, err := NewWebM(bytes.NewReader(c.data), nil)
 		if err == nil {
-			if err := f.Close(); err != nil {
-				t.Error(err)
-			}
+			closeLater(t, f)
 		}
 		if _, ok := errors.AsType[*FileError](err); ok != (c.want != nil) || !errors.Is(err, c.want) || c.want != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("file %d: %v, want %v with %q", i, err, c.want, c.says)
@@ -287,7 +285,7 @@ func TestOpenFilm(t *testing.T) {
 		"d.ivf": "another kind of file", "a.ivf b.ogg": "a second video track", "없음.ivf": "no such file", "": "no file",
 	} {
 		var paths []string
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			paths = append(paths, filepath.Join(dir, name))
 		}
 		f, err := OpenFilm(nil, paths...)
