@@ -10,6 +10,7 @@ import (
 
 	"noom/browser"
 	"noom/internal/browsertest"
+	"noom/internal/lyinghub"
 	"noom/signal/hub"
 	"noom/transport/ws"
 )
@@ -20,7 +21,7 @@ type lab struct {
 	*httptest.Server
 
 	mu    sync.Mutex
-	hub   *hub.Hub
+	hub   ws.Server         // nil: none
 	conns map[net.Conn]bool // WebSocket connections, by their first sighting
 }
 
@@ -150,6 +151,15 @@ func (l *lab) replaceHub() {
 	l.hub = hub.New(nil)
 	l.mu.Unlock()
 	l.cut()
+}
+
+// lies puts a hub that can lie in front of the one there is.
+func (l *lab) lies() *lyinghub.Hub {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	liar := lyinghub.New(l.hub)
+	l.hub = liar
+	return liar
 }
 
 // killHub leaves nothing in the place of the hub, until replaceHub.

@@ -66,7 +66,7 @@ export class Link {
     this.#options = options;
     this.#exchange = new Exchange(self.identity.id);
     this.#incoming = new Incoming(peer, report, () => may(this.member, 'publish'));
-    this.#verify = verifier(member.key);
+    this.#verify = verifier(member.key, () => console.warn(`noom: dropped what ${member.id} did not sign; the hub may be lying`));
   }
 
   get tracks() { return this.#incoming.tracks; }

@@ -42,6 +42,17 @@ export class Identity {
   sign(text: string): Promise<Uint8Array>;
 }
 
+/** What two members compare over another way, to know that no hub stands between them. */
+export interface SafetyNumber {
+  /** 12 groups of 5 digits, with spaces between: 199 bits. */
+  readonly digits: string;
+  /** 24 emoji, with spaces between: 144 bits. */
+  readonly emoji: string;
+}
+
+/** The safety number of two members, in either order; it follows from their ids alone. */
+export function safetyNumber(a: Pick<Member, 'id'>, b: Pick<Member, 'id'>): Promise<SafetyNumber>;
+
 export interface LocalTrack {
   track: MediaStreamTrack;
   /** What the others see it under; default: camera or microphone, by kind. */
@@ -122,6 +133,8 @@ export class Peer {
   readonly id: string;
   readonly name: string;
   readonly member: Member;
+  /** Of us two; it changes only with an identity. */
+  safetyNumber(): Promise<SafetyNumber>;
   readonly state: PeerState;
   readonly tracks: RemoteTrack[];
   /** To look at, not to negotiate; null between two connections. */

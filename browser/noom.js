@@ -18,3 +18,4 @@ export { RemoteTrack } from './incoming.js';
 export { RoomEvent } from './events.js';
 export { NoomError } from './errors.js';
 export { Identity } from './identity.js';
+export { safetyNumber } from './safety.js';

@@ -189,6 +189,7 @@ func TestForgedFrame(t *testing.T) {
 				listener({ data: forge ? data.replace('a=fingerprint:', 'a=nonsense:') : data });
 			});
 		} });`)
+	two.Allow("the hub may be lying")
 	one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
 	two.Do(`enter('two')`)
 	connected(one, two)

@@ -5,10 +5,12 @@ import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 import { Link } from './link.js';
 import { may } from './rights.js';
+import { safetyNumber } from './safety.js';
 import { Sender } from './sender.js';
 
 export class Peer {
   #link;
+  #self; // our own id
   #ask; // (request) of the hub
   #checkRight; // (right) throws if we have it not
   #senders = []; // published to this peer alone
@@ -17,6 +19,7 @@ export class Peer {
   constructor({ attach, senders, ask, checkRight, ...rest }) {
     this.#ask = ask;
     this.#checkRight = checkRight;
+    this.#self = rest.self.identity.id;
     this.#link = new Link({ ...rest, peer: this, options: { ...rest.options, senders: () => [...senders(), ...this.#senders] } });
     attach(this.#link);
   }
@@ -29,6 +32,9 @@ export class Peer {
 
   /** {id, name, key, session, rights} */
   get member() { return { ...this.#link.member }; }
+
+  /** What both ends compare over another way: {digits, emoji}; see safetyNumber. */
+  safetyNumber() { return safetyNumber({ id: this.#self }, { id: this.id }); }
 
   /** connecting, connected, interrupted, failed or closed */
   get state() { return this.#link.state; }

@@ -14,6 +14,7 @@ import { Ears } from './speaker.js';
 
 const REDIAL_FIRST = 100; // ms
 const REMEMBERED = 256; // chat ids, so that what is resent is shown once
+const MOST = 512; // members, whatever a hub says; a tab may make 500 connections in all
 const PARKED = 64; // links kept for members who may come back
 
 // A hub that says one of these will say it again.
@@ -58,6 +59,7 @@ export class Room extends RoomEvents {
   #requests = new Requests((message) => this.#tell(message));
   #locked = false;
   #shown = new Set(); // ids of chat that was delivered, oldest first
+  #lies = new Set(); // of the hub, each told once
   #over = false;
   #error = null;
   #ended; // resolves closed
@@ -267,7 +269,17 @@ export class Room extends RoomEvents {
   }
 
   async #accepts(member) {
-    return member.id !== this.#identity.id && (await isGenuine(member)) && (await this.#options.verify(member)) !== false;
+    if (member.id === this.#identity.id) return false;
+    if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
+    if (!this.#roster.has(member.id) && this.#roster.size >= MOST) return this.#lied('a member beyond the bound was ignored');
+    return (await this.#options.verify(member)) !== false;
+  }
+
+  // Tells, once for each kind, of what an honest hub never says.
+  #lied(what) {
+    if (!this.#lies.has(what)) console.warn(`noom: ${what}; the hub may be lying`);
+    this.#lies.add(what);
+    return false;
   }
 
   // ---- frames

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 import { decode, encode, fromBase64url, nameProblem, toBase64url } from '../codec.js';
 import { isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
+import { safetyNumber } from '../safety.js';
 
 const testdata = new URL('../../signal/testdata/', import.meta.url);
 const read = (name) => readFileSync(new URL(name, testdata));
@@ -58,5 +59,12 @@ test('ids, texts and signatures', async () => {
     assert.equal(pairText(frame, p.room, from), p.text, p.name);
     assert.equal(toBase64url(frame.signature), p.signature);
     assert.ok(await verifiers.get(p.signer)(p.text, frame.signature));
+  }
+});
+
+test('safety numbers', async () => {
+  for (const { a, b, digits, emoji } of readJSON('safety.json')) {
+    assert.deepEqual(await safetyNumber({ id: a }, { id: b }), { digits, emoji });
+    assert.deepEqual(await safetyNumber({ id: b }, { id: a }), { digits, emoji });
   }
 });
