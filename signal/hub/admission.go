@@ -87,6 +87,7 @@ func (c *conn) authorize(ctx context.Context) *signal.Error {
 // enter steps into the room, or sends a challenge when the id is contested.
 func (c *conn) enter(ctx context.Context, proven bool) bool {
 	member := c.member()
+	came := c.since
 	c.since = time.Now()
 	place, v, refusal := c.hub.enter(c, c.join.Room, request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
@@ -97,10 +98,12 @@ func (c *conn) enter(ctx context.Context, proven bool) bool {
 		c.refuse(refusal)
 		return false
 	case v == contested:
+		c.since = came
 		c.demandProof()
 		return true
 	}
 	c.home = place
+	c.hub.meter.joins.add(c.since.Sub(came))
 	c.timer.Reset(c.pulse.begin(c.since, c.grant.Expires))
 	c.hub.config.Logger.LogAttrs(ctx, slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
 	return true

@@ -38,7 +38,7 @@ type conn struct {
 	join      *signal.Message // once asked for
 	challenge signal.Bytes    // the nonce that awaits its proof; nil: none does
 	grant     Grant           // once authorised
-	since     time.Time       // when it entered; set before
+	since     time.Time       // when it entered, set before; until then: when it came
 	home      *home           // the room, once joined
 	left      bool            // said bye
 }
@@ -53,9 +53,10 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.since = time.Now()
 	c.outbox.write = c.write
 	c.written.Add(1)
-	c.pulse.expect(time.Now().Add(h.config.JoinTimeout))
+	c.pulse.expect(c.since.Add(h.config.JoinTimeout))
 	c.timer = time.AfterFunc(time.Hour, c.mind)
 	c.timer.Reset(h.config.JoinTimeout) // not before c.timer is set
 	return c
@@ -81,6 +82,7 @@ func (c *conn) read(ctx context.Context) {
 		}
 		now := time.Now()
 		c.pulse.beat(now)
+		c.hub.meter.take(&m)
 		if !c.rate.AllowN(now, 1) { // Wait costs more
 			if err := c.rate.Wait(ctx); err != nil {
 				c.broken(err)

@@ -15,6 +15,7 @@ import (
 // any time. Make one with [New].
 type Hub struct {
 	config Config
+	meter  *meter // guards itself
 
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.
@@ -33,6 +34,7 @@ func New(config *Config) *Hub {
 	c := config.withDefaults()
 	return &Hub{
 		config: c,
+		meter:  newMeter(),
 		homes:  make(map[string]*home),
 		conns:  make(map[*conn]struct{}),
 		near:   crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
@@ -65,6 +67,7 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 		c.home.leave(c, c.reason())
 	}
 	why := c.end()
+	h.meter.count(why)
 	c.log(why)
 	return why
 }

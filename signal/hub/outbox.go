@@ -111,6 +111,13 @@ func (o *outbox) take(batch []*signal.Message, most int) (_ []*signal.Message, o
 	return batch, !o.closed
 }
 
+// waiting says how much waits.
+func (o *outbox) waiting() (frames, bytes int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.queue) - o.head, o.bytes
+}
+
 // end says how the outbox was closed.
 func (o *outbox) end() (refusal *signal.Error, why error) {
 	o.mu.Lock()

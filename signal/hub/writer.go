@@ -47,6 +47,7 @@ func (c *conn) drain() (idle bool) {
 		if len(batch) == 0 {
 			return open
 		}
+		c.hub.meter.give(batch)
 		c.pulse.writing(time.Now())
 		var err error
 		if can {
