@@ -47,67 +47,6 @@ func TestBurstsWithGo(t *testing.T) {
 	t.Logf("%d runs", runs)
 }
 
-// Sound that comes behind pictures, from either end, while the other end has its
-// own yet to add: Chromium has numbered the extensions of video from 1 by then.
-func TestSoundBehindPictures(t *testing.T) {
-	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
-	for _, first := range []string{"page", "Go"} {
-		tab.Do(`log.length = 0; enter('지우')`)
-		room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		connected(tab)
-		got := make(chan string, 10)
-		go func() {
-			for event := range room.Events(t.Context()) {
-				if e, ok := event.(noom.TrackAdded); ok {
-					go firstPacket(e.Track, got)
-				}
-			}
-		}()
-		publish := func(kind string) {
-			track := media.Tone()
-			if kind == "video" {
-				track = media.TestPattern(nil)
-			}
-			t.Cleanup(func() { _ = track.Close() }) // nothing to lose
-			if _, err := room.Publish(t.Context(), track, nil); err != nil {
-				t.Fatal(err)
-			}
-			tab.Wait("Go's "+kind, fmt.Sprintf(`other().tracks.some((track) => track.kind === %q)`, kind))
-		}
-		show := func(kind, source string) {
-			tab.Do(fmt.Sprintf(`room.publish(%s), undefined`, source))
-			select {
-			case <-got:
-			case <-time.After(time.Minute):
-				t.Fatalf("%s first: the page's %s never came", first, kind)
-			}
-		}
-		if first == "page" {
-			show("video", `picture('rgb(200, 0, 0)')`)
-			publish("audio")
-			show("audio", `tone()`)
-			publish("video")
-		} else {
-			publish("video")
-			show("audio", `tone()`)
-			publish("audio")
-			show("video", `picture('rgb(200, 0, 0)')`)
-		}
-		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 {
-			t.Errorf("%s first: %d failures", first, n)
-		}
-		numbersAgree(t, first+" first", room.Peers()[0].Connection())
-		tab.Do(`room.leave(); hush()`)
-		if err := room.Leave(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // burst is one run in a room of its own. steps are the pauses between the
 // tracks of the page and of Go, in ms.
 func burst(t *testing.T, l *lab, tab *browsertest.Tab, page, inGo []string, steps [2]int) {

@@ -78,8 +78,8 @@ func sources(ctx context.Context, t *testing.T, running *sync.WaitGroup) []webrt
 	running.Go(func() {
 		projector(ctx, t, func(frame []byte, lasts time.Duration) error {
 			for _, p := range packetizer.Packetize(frame, uint32(lasts.Milliseconds()*90)) {
-				if err := packets.WriteRTP(p); err != nil {
-					return err
+				if failed := packets.WriteRTP(p); failed != nil {
+					return failed
 				}
 			}
 			return nil

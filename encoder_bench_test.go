@@ -1,0 +1,104 @@
+//go:build capture && cgo && unix
+
+package noom
+
+import (
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/pion/mediadevices/pkg/driver/videotest" // a camera that sees bars
+	"github.com/pion/rtp"
+
+	"noom/media/capture"
+)
+
+// BenchmarkOneEncoder measures what eight peers cost beside one, with a real
+// camera driver and the real H.264 encoder, up to and without pion: turn and
+// turn about, so that whatever else the machine does meets both. With an encoder
+// for each peer the ratio would be near 8; noom promises at most 1.05.
+//
+//	go test -tags capture -run - -bench OneEncoder -benchtime 3x .
+func BenchmarkOneEncoder(b *testing.B) {
+	const peers, turns = 8, 5
+	camera, err := capture.OpenCamera("VideoTest", &capture.CameraOptions{Width: 640, Height: 480, FPS: 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = camera.Close() }() // nothing to lose
+	s, err := newSender(camera, "", senderHooks{onClose: func() {}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }() // nothing to lose
+	var legs []*leg
+	var arrived [peers]frameCounter
+	for i := range peers {
+		l := newLeg(s.codec.RTPCodecCapability, "방")
+		bindTo(b, l, &arrived[i])
+		legs = append(legs, l)
+	}
+	legs[0].attach(s)
+	legs[0].connected()
+
+	var one, all cost
+	for b.Loop() {
+		for range turns {
+			one.measure(&arrived[0])
+			for _, l := range legs[1:] {
+				l.attach(s)
+			}
+			all.measure(&arrived[0])
+			for _, l := range legs[1:] {
+				l.detach()
+			}
+		}
+	}
+	b.ReportMetric(one.perFrame(), "cpu-µs/frame-to-1")
+	b.ReportMetric(all.perFrame(), "cpu-µs/frame-to-8")
+	b.ReportMetric(all.perFrame()/one.perFrame(), "ratio")
+	b.ReportMetric(0, "ns/op") // which the camera's pace decides
+	for i := range arrived {
+		if arrived[i].Load() == 0 {
+			b.Errorf("peer %d got nothing", i)
+		}
+	}
+}
+
+// cost is what frames have cost so far.
+type cost struct {
+	cpu    time.Duration
+	frames int64
+}
+
+// measure adds a second.
+func (c *cost) measure(f *frameCounter) {
+	frames, before := f.Load(), cpuTime()
+	<-time.After(time.Second)
+	c.frames += f.Load() - frames
+	c.cpu += cpuTime() - before
+}
+
+func (c *cost) perFrame() float64 { return float64(c.cpu.Microseconds()) / float64(max(1, c.frames)) }
+
+// cpuTime is what this process has used, the encoder's C code included.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// frameCounter is a connection that costs nothing and counts frames.
+type frameCounter struct{ atomic.Int64 }
+
+func (c *frameCounter) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
+	if header.Marker {
+		c.Add(1)
+	}
+	return 12 + len(payload), nil
+}
+
+func (c *frameCounter) Write(b []byte) (int, error) { return len(b), nil }
