@@ -63,8 +63,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		config.ICEServers, config.ICELifetime = relay.servers, turnLifetime
 		_, _ = fmt.Fprintf(stdout, "TURN is at %s, UDP and TCP\n", relay.at)
 	}
+	var gauges net.Listener
+	if o.metrics != "" {
+		if gauges, err = new(net.ListenConfig).Listen(ctx, "tcp", o.metrics); err != nil {
+			_ = listener.Close() // nobody has come yet
+			_, _ = fmt.Fprintf(stderr, "browser-server: cannot listen on %s for -metrics: %s\n", o.metrics, reason(err))
+			return 1
+		}
+		_, _ = fmt.Fprintf(stdout, "metrics are at http://%s/metrics\n", gauges.Addr())
+	}
 	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), o.addr))
-	if err := serve(ctx, listener, config); err != nil {
+	if err := serve(ctx, listener, gauges, config); err != nil {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 		return 1
 	}
@@ -74,6 +83,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 const usage = `browser-server serves noom's page and its hub.
 
   -addr HOST:PORT   where to listen (default :8080)
+  -metrics HOST:PORT
+                    tell Prometheus how the hub does, at /metrics there: choose an
+                    address that strangers cannot reach (default: nowhere)
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP
@@ -85,6 +97,7 @@ const usage = `browser-server serves noom's page and its hub.
 // options are what the flags say.
 type options struct {
 	addr           string
+	metrics        string         // empty: none
 	turn           netip.AddrPort // invalid: none
 	turnEverywhere bool
 }
@@ -95,6 +108,7 @@ func parse(args []string) (*options, error) {
 	flags := flag.NewFlagSet("browser-server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.addr, "addr", ":8080", "")
+	flags.StringVar(&o.metrics, "metrics", "", "")
 	flags.StringVar(&relay, "turn", "", "")
 	flags.BoolVar(&o.turnEverywhere, "turn-everywhere", false, "")
 	if err := flags.Parse(args); err != nil {
@@ -138,9 +152,14 @@ func address(listening net.Addr, wanted string) string {
 	return "http://" + strings.TrimSuffix(net.JoinHostPort(host, port), ":80")
 }
 
-// serve serves until ctx ends, then says goodbye to everyone.
-func serve(ctx context.Context, listener net.Listener, config *hub.Config) error {
+// serve serves until ctx ends, then says goodbye to everyone. gauges, if not
+// nil, is where the metrics are.
+func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Config) error {
 	h := hub.New(config)
+	if gauges != nil {
+		closing := serveMetrics(gauges, h)
+		defer func() { _ = closing() }() // nobody is owed a goodbye
+	}
 	server := &http.Server{Handler: handler(h), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -94,7 +94,11 @@ func TestGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- serve(ctx, listener, nil) }()
+	gauges, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { served <- serve(ctx, listener, gauges, nil) }()
 	server := "127.0.0.1:" + strings.TrimPrefix(listener.Addr().String(), "127.0.0.1:")
 
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: "ws://" + server + "/ws"}, "데모", &noom.Config{Name: "지우"})
@@ -116,6 +120,12 @@ func TestGoodbye(t *testing.T) {
 			t.Fatalf("%v after %q", err, got)
 		}
 		got += string(list[:n])
+	}
+	if status, _, body := get(t, "http://"+gauges.Addr().String()+"/metrics"); status != http.StatusOK || !strings.Contains(body, "\nnoom_hub_members 1\n") {
+		t.Errorf("metrics: %d\n%s", status, body)
+	}
+	if status, _, _ := get(t, "http://"+server+"/metrics"); status == http.StatusOK {
+		t.Error("the metrics are where everyone can read them")
 	}
 	cancel()
 	select {
