@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/browsertest"
 	"noom/signal/hub"
 )
@@ -220,6 +222,41 @@ func TestHostileText(t *testing.T) {
 		return last.textContent.includes('WWW') && last.scrollWidth <= last.clientWidth && getComputedStyle(last).unicodeBidi === 'isolate';
 	})()`)
 	jiwoo.Wait("no markup came of any of it", `!document.querySelector('#call img, #call b b') && document.title === '데모 · noom'`)
+}
+
+// The lock beside a name shows the safety number, the same to both and to Go.
+func TestSafetyNumber(t *testing.T) {
+	server := serveHere(t)
+	b := browsertest.Start(t, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	jiwoo, bob := enter(t, b, server, "데모", "지우"), enter(t, b, server, "데모", "bob")
+	g := enterGo(t, server, "데모", "고퍼")
+	seesAndHears(t, jiwoo, 2)
+	numbers := make(map[string]string)
+	for _, look := range []struct {
+		tab *browsertest.Tab
+		at  string
+	}{{jiwoo, "bob"}, {bob, "지우"}, {jiwoo, "고퍼"}} {
+		look.tab.Do(fmt.Sprintf(`named(%q).querySelector('.safety').click()`, look.at))
+		look.tab.Wait("the number", fmt.Sprintf(`document.getElementById('safety').open && document.getElementById('safety-title').textContent === '%s 님과의 안전 번호'`, look.at))
+		look.tab.Screenshot("safety-" + look.at)
+		numbers[look.at] = browsertest.Eval[string](look.tab, `[...document.querySelectorAll('#safety-digits span, #safety-emoji span')].map((e) => e.textContent).join(' ')`)
+		look.tab.Resize(320, 568)
+		look.tab.Wait("all of it on a small phone", `(({ left, right, top, bottom }) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight)(document.getElementById('safety').getBoundingClientRect()) && document.getElementById('safety').scrollWidth <= document.getElementById('safety').clientWidth`)
+		look.tab.Screenshot("safety-small-" + look.at)
+		look.tab.Resize(1280, 800)
+		look.tab.Keys("\r")
+		look.tab.Wait("no number any more", `!document.getElementById('safety').open`)
+	}
+	if numbers["bob"] != numbers["지우"] || len(strings.Fields(numbers["bob"])) != 36 {
+		t.Errorf("bob and 지우 see %q and %q", numbers["bob"], numbers["지우"])
+	}
+	i := slices.IndexFunc(g.Peers(), func(p noom.Peer) bool { return p.Name() == "지우" })
+	if n := g.Peers()[i].SafetyNumber(); numbers["고퍼"] != n.Emoji+" "+n.Digits {
+		t.Errorf("Go sees %v, the page %q", n, numbers["고퍼"])
+	}
+	if browsertest.Eval[bool](jiwoo, `[...document.querySelectorAll('[data-self] .safety')].some((e) => e.checkVisibility())`) {
+		t.Error("there is a lock on one's own tile")
+	}
 }
 
 // In a Korean browser every word is Korean.

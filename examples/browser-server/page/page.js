@@ -4,6 +4,7 @@ import { join } from './noom/noom.js';
 import * as chat from './chat.js';
 import * as devices from './devices.js';
 import * as lobby from './lobby.js';
+import * as safety from './safety.js';
 import { errorText, t, translate } from './strings.js';
 import { Tile } from './tiles.js';
 
@@ -52,7 +53,7 @@ class Call {
 
   #on = {
     peerjoined: ({ peer, existing }) => {
-      const tile = new Tile({ member: peer.id });
+      const tile = new Tile({ member: peer.id }, async () => safety.show(nameOf(peer), await peer.safetyNumber()));
       this.#members.set(peer.id, tile);
       this.#draw(peer);
       if (!existing) chat.happened(t('came', nameOf(peer)));
@@ -304,6 +305,7 @@ class Call {
     for (const tile of [this.#mine, ...this.#members.values(), ...this.#screens.values()]) tile.remove();
     navigator.mediaDevices?.removeEventListener('devicechange', this.#devicesChanged);
     document.onkeydown = null;
+    safety.hide();
     document.title = 'noom';
     $('call').hidden = true;
     notice(error ? errorText(error) : '');

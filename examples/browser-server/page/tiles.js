@@ -14,14 +14,22 @@ export class Tile {
   #root;
   #video;
 
-  /** dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}. */
-  constructor(dataset) {
+  /**
+   * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}.
+   * onSafety, if any, is what the lock beside the name does.
+   */
+  constructor(dataset, onSafety = null) {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
     this.#video.srcObject = this.#stream;
     this.#video.muted = 'self' in dataset;
     this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
+    const safety = this.#root.querySelector('.safety');
+    safety.setAttribute('aria-label', t('safetyNumber'));
+    safety.title = t('safetyNumber');
+    safety.hidden = !onSafety;
+    safety.onclick = onSafety;
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     grid.append(this.#root);
