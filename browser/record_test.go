@@ -1,0 +1,166 @@
+package browser_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"noom"
+	"noom/internal/browsertest"
+	"noom/media"
+	"noom/transport/ws"
+)
+
+// tape records the two tracks of a page that publishes them by js, and returns
+// the file.
+func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Duration) string {
+	t.Helper()
+	tab.Do(`enter('지우')`)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	room, err := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "recorder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(context.Background()) }() // the file is what counts
+	connected(tab)
+	path := filepath.Join(t.TempDir(), "call.webm")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recording := media.Record(ctx, file)
+	tab.Do(js)
+	for tracks := 0; tracks < 2; {
+		event, err := room.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := event.(noom.TrackAdded); ok {
+			recording.Add(e.Peer, e.Track)
+			tracks++
+		}
+	}
+	<-time.After(lasts)
+	if err := recording.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	tab.Do(`room.leave(); hush()`)
+	return path
+}
+
+// tool runs a part of FFmpeg, which must not complain, or skips the test loudly
+// where there is none.
+func tool(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("SKIPPED: there is no %s here to check the recording with", name)
+	}
+	var complaints bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), name, append([]string{"-v", "error"}, args...)...)
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil || complaints.Len() > 0 {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, complaints.String())
+	}
+	return out
+}
+
+// What a page sends of its camera and microphone can be recorded in Go: FFmpeg
+// decodes all of it, and it lasts as long as it did.
+func TestRecordChromium(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	path := tape(t, l, tab, `(async () => {
+		const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } });
+		for (const track of stream.getTracks()) room.publish(track);
+	})()`, 5*time.Second)
+	streams := strings.Fields(string(tool(t, "ffprobe", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path)))
+	slices.Sort(streams)
+	if !slices.Equal(streams, []string{"opus", "vp8"}) {
+		t.Errorf("streams %v", streams)
+	}
+	tool(t, "ffmpeg", "-i", path, "-map", "0", "-f", "null", "-")
+	lasts, err := time.ParseDuration(strings.TrimSpace(string(tool(t, "ffprobe", "-show_entries", "format=duration", "-of", "csv=p=0", path))) + "s")
+	if err != nil || lasts < 4*time.Second {
+		t.Errorf("it lasts %v, %v", lasts, err)
+	}
+	t.Logf("%v of %v", lasts, streams)
+}
+
+// A page that flashes and beeps together still does so in the recording, within
+// 40 ms. What counts is the median, for a busy machine makes the page itself late
+// with one or the other.
+func TestRecordChromiumInSync(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	path := tape(t, l, tab, `(() => {
+		const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
+		const context = canvas.getContext('2d');
+		const sound = new AudioContext();
+		const [oscillator, gain, out] = [sound.createOscillator(), sound.createGain(), sound.createMediaStreamDestination()];
+		oscillator.connect(gain).connect(out);
+		gain.gain.value = 0;
+		oscillator.start();
+		let n = 0;
+		const clock = setInterval(() => {
+			const on = n++ % 25 < 4; // every second, for 160 ms
+			context.fillStyle = on ? 'white' : 'black';
+			context.fillRect(0, 0, 160, 120);
+			context.fillStyle = n % 2 ? 'gray' : 'silver';
+			context.fillRect(0, 0, 8, 8);
+			gain.gain.value = on ? 1 : 0;
+		}, 40);
+		room.publish(canvas.captureStream().getVideoTracks()[0]);
+		room.publish(out.stream.getAudioTracks()[0]);
+		window.stopFlashing = () => { clearInterval(clock); sound.close(); };
+	})()`, 12*time.Second)
+	tab.Do(`stopFlashing()`)
+	tool(t, "ffmpeg", "-i", path, "-map", "0", "-f", "null", "-")
+	light := tool(t, "ffmpeg", "-i", path, "-map", "0:v", "-vf", "fps=100:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "-")
+	var flashes, beeps []time.Duration
+	for i := 1; i < len(light); i++ {
+		if light[i] > 128 && light[i-1] <= 128 {
+			flashes = append(flashes, time.Duration(i)*10*time.Millisecond)
+		}
+	}
+	sound := tool(t, "ffmpeg", "-i", path, "-map", "0:a", "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-")
+	silent := 0
+	for i := 0; i+1 < len(sound); i += 2 {
+		if v := int16(binary.LittleEndian.Uint16(sound[i:])); v > 4000 || v < -4000 {
+			if silent > 2000 {
+				beeps = append(beeps, time.Duration(i/2)*time.Second/8000)
+			}
+			silent = 0
+		}
+		silent++
+	}
+	t.Logf("flashes %v, beeps %v", flashes, beeps)
+	var offsets []time.Duration
+	for _, flash := range flashes {
+		for _, beep := range beeps {
+			if d := flash - beep; d.Abs() < 300*time.Millisecond {
+				offsets = append(offsets, d)
+			}
+		}
+	}
+	if len(offsets) < 6 {
+		t.Fatalf("only %d pairs", len(offsets))
+	}
+	slices.Sort(offsets)
+	median := offsets[len(offsets)/2]
+	t.Logf("picture behind sound by %v at the median, %v to %v", median, offsets[0], offsets[len(offsets)-1])
+	if median.Abs() > 40*time.Millisecond {
+		t.Errorf("picture and sound are %v apart", median)
+	}
+}
