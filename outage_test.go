@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/pion/transport/v5/vnet"
+
+	"noom/signal"
+	"noom/signal/hub"
+	"noom/transport/mem"
 )
 
 // TestOutages: whatever is cut for however long, data moves both ways again
@@ -69,7 +73,38 @@ func reach(t *testing.T, from, to Room) {
 // TestCutAtEachFrame cuts a joining member's connection to the hub at its k-th
 // frame, in either direction, for every k there is: all recover.
 func TestCutAtEachFrame(t *testing.T) {
-	cuts := 0
+	atEachFrame(t, func(w *world, resident, joiner *wire) { joiner.cut(false) })
+}
+
+// TestHubKilledAtEachFrame kills the hub at a joining member's k-th frame, for
+// every k there is. It comes back at once or after a second, and empty: all
+// recover.
+func TestHubKilledAtEachFrame(t *testing.T) {
+	for _, away := range []time.Duration{0, time.Second} {
+		t.Run(away.String(), func(t *testing.T) {
+			atEachFrame(t, func(w *world, resident, joiner *wire) {
+				down := away > 0
+				resident.cut(down)
+				joiner.cut(down)
+				w.mu.Lock()
+				w.hub = hub.New(nil)
+				w.mu.Unlock()
+				if down {
+					time.AfterFunc(away, func() {
+						resident.cut(false)
+						joiner.cut(false)
+					})
+				}
+			})
+		})
+	}
+}
+
+// atEachFrame lets one member join another and calls strike at its k-th frame,
+// for every k there is; then both must see each other's camera.
+func atEachFrame(t *testing.T, strike func(w *world, resident, joiner *wire)) {
+	t.Helper()
+	struck := 0
 	for k := 1; ; k++ {
 		reached := false
 		inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
@@ -80,41 +115,52 @@ func TestCutAtEachFrame(t *testing.T) {
 				go film(ctx, track)
 				return &Config{Tracks: []LocalTrack{{Track: track}}}
 			}
+			toHub := signal.DialerFunc(func(ctx context.Context) (Signaler, error) {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return mem.Dialer(w.hub).Dial(ctx)
+			})
+			resident, joiner := &wire{Dialer: toHub}, &wire{Dialer: toHub}
+			w.dialer = resident
 			a := w.join("r", "a", camera())
-			line := &wire{Dialer: w.dialer}
 			var frames atomic.Int32
-			line.count = func() {
+			joiner.count = func() {
 				if frames.Add(1) == int32(k) {
 					reached = true
-					line.cut(false)
+					strike(w, resident, joiner)
 				}
 			}
 			cfg := camera()
 			cfg.Name, cfg.Settings = "b", w.host()
-			b, err := Join(t.Context(), line, "r", cfg)
-			if err != nil { // cut before it was in: Join says so, and is called again
-				track := camera()
-				track.Name, track.Settings, track.Identity = "b", cfg.Settings, cfg.Identity
-				if b, err = Join(t.Context(), line, "r", track); err != nil {
-					t.Fatal(err)
+			b, err := Join(t.Context(), joiner, "r", cfg)
+			for range 20 { // struck before it was in: Join says so, and is called again
+				if err == nil {
+					break
 				}
+				time.Sleep(100 * time.Millisecond)
+				again := camera()
+				again.Name, again.Settings, again.Identity = "b", cfg.Settings, cfg.Identity
+				b, err = Join(t.Context(), joiner, "r", again)
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 			w.rooms = append(w.rooms, b)
 			receives(t, a, b.Self().ID, "camera")
 			receives(t, b, a.Self().ID, "camera")
 			for _, r := range []Room{a, b} {
 				if len(r.Peers()) != 1 {
-					t.Fatalf("cut at frame %d: %s has %d peers", k, r.Self().Name, len(r.Peers()))
+					t.Fatalf("struck at frame %d: %s has %d peers", k, r.Self().Name, len(r.Peers()))
 				}
 			}
 		})
 		if t.Failed() || !reached {
 			break
 		}
-		cuts++
+		struck++
 	}
-	t.Logf("cut at each of %d frames", cuts)
-	if cuts < 8 {
-		t.Errorf("a join has only %d frames", cuts)
+	t.Logf("at each of %d frames", struck)
+	if struck < 8 {
+		t.Errorf("a join has only %d frames", struck)
 	}
 }
