@@ -66,6 +66,16 @@ type BatchSender interface {
 	SendAll(ctx context.Context, batch []*Message) error
 }
 
+// A Waiter is a Signaler that can wait for the other end with less memory than
+// Receive takes.
+type Waiter interface {
+	Signaler
+	// Wait returns true when a Receive may have something to return, or ctx
+	// has ended; false, at once, if Receive alone can wait. It is called where
+	// Receive might be.
+	Wait(ctx context.Context) bool
+}
+
 // CloseWith closes s and tells the other end why, where the transport can: one
 // that does has a method CloseWith(*Error) error.
 func CloseWith(s Signaler, why *Error) error {

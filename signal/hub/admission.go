@@ -17,9 +17,7 @@ import (
 // and the step into the room. All of it happens on the reader.
 
 func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
-	c.join = &signal.Message{
-		Type: m.Type, Room: m.Room, Name: m.Name, Key: m.Key, Session: m.Session, Token: m.Token,
-	}
+	c.join = &application{Room: m.Room, Name: m.Name, Key: m.Key, Session: m.Session, Token: m.Token}
 	if c.hub.config.Authorize != nil {
 		c.demandProof()
 		return true

@@ -35,12 +35,18 @@ type conn struct {
 
 	// Owned by the reader.
 	rate      *rate.Limiter
-	join      *signal.Message // once asked for
-	challenge signal.Bytes    // the nonce that awaits its proof; nil: none does
-	grant     Grant           // once authorised
-	since     time.Time       // when it entered, set before; until then: when it came
-	home      *home           // the room, once joined
-	left      bool            // said bye
+	join      *application // once asked for
+	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
+	grant     Grant        // once authorised
+	since     time.Time    // when it entered, set before; until then: when it came
+	home      *home        // the room, once joined
+	left      bool         // said bye
+}
+
+// An application is what a join asks for.
+type application struct {
+	Room, Name, Session, Token string
+	Key                        signal.PublicKey
 }
 
 func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
@@ -50,7 +56,7 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 		outbox:  outbox{maxFrames: h.config.QueueFrames, maxBytes: h.config.QueueBytes},
 		pulse:   pulse{heartbeat: h.config.Heartbeat},
 		address: signal.Address(s),
-		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.burst()),
+		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.Limits.Burst),
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	c.since = time.Now()
@@ -71,28 +77,47 @@ func (c *conn) end() error {
 	return why
 }
 
-// read acts on frames until the connection ends or is to end. A frame above
-// the rate waits, and those behind it wait in the transport.
-func (c *conn) read(ctx context.Context) {
-	for {
-		m, err := c.link.Receive(ctx)
-		if err != nil {
-			c.broken(err)
-			return
-		}
+// quiet is after how long a silence a member counts as idle.
+const quiet = time.Second
+
+// read acts on frames until the connection ends or is to end. Nearly all
+// connections wait for a frame nearly all the time, so this goroutine's stack
+// is kept small: what comes after a silence, the join above all, is handled on
+// another one, whose stack goes when that is done.
+func (c *conn) read() {
+	waiter, _ := c.link.(signal.Waiter)
+	for last, more := (time.Time{}), true; more; {
+		waited := waiter != nil && waiter.Wait(c.ctx)
 		now := time.Now()
-		c.pulse.beat(now)
-		c.hub.meter.take(&m)
-		if !c.rate.AllowN(now, 1) { // Wait costs more
-			if err := c.rate.Wait(ctx); err != nil {
-				c.broken(err)
-				return
-			}
+		if !waited || now.Sub(last) < quiet {
+			more = c.step()
+		} else {
+			var aside sync.WaitGroup
+			aside.Go(func() { c.guard(func() { more = false; more = c.step() }) })
+			aside.Wait()
 		}
-		if !c.handle(ctx, &m) {
-			return
+		last = now
+	}
+}
+
+// step acts on the next frame. It reports whether there may be another. A
+// frame above the rate waits, and those behind it wait in the transport.
+func (c *conn) step() bool {
+	m, err := c.link.Receive(c.ctx)
+	if err != nil {
+		c.broken(err)
+		return false
+	}
+	now := time.Now()
+	c.pulse.beat(now)
+	c.hub.meter.take(&m)
+	if !c.rate.AllowN(now, 1) { // Wait costs more
+		if err := c.rate.Wait(c.ctx); err != nil {
+			c.broken(err)
+			return false
 		}
 	}
+	return c.handle(c.ctx, &m)
 }
 
 // broken notes that nothing more can be read.

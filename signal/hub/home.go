@@ -148,6 +148,7 @@ func (p *home) deliver(deliveries []delivery[*conn]) (tooBig *signal.Error) {
 			}
 		}
 	}
+	clear(deliveries) // their messages belong to the outboxes now
 	for _, c := range slow {
 		c.tooSlow()
 		p.drop(c)

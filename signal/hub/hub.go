@@ -61,7 +61,7 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	if refusal != nil {
 		c.refuse(refusal)
 	} else {
-		c.guard(func() { c.read(c.ctx) })
+		c.guard(c.read)
 	}
 	if c.home != nil {
 		c.home.leave(c, c.reason())

@@ -117,6 +117,19 @@ func (l *link) send(batch []*signal.Message) error {
 	return nil
 }
 
+// Wait implements [signal.Waiter].
+func (l *link) Wait(ctx context.Context) bool {
+	if l.stream == nil || l.stream.wait == nil {
+		return false
+	}
+	l.release()
+	if w, err := l.watched(ctx); err == nil {
+		l.stream.await()
+		l.unwatched(w)
+	}
+	return true
+}
+
 // Receive implements [signal.Signaler].
 func (l *link) Receive(ctx context.Context) (signal.Message, error) {
 	l.release()

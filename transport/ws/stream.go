@@ -25,6 +25,7 @@ type stream struct {
 	deadline atomic.Int64 // of writes, since epoch
 
 	// Owned by the reader.
+	above *bufio.Reader         // what the library reads s through
 	early []byte                // what had been read behind the request
 	wait  syscall.RawConn       // nil: it can only be read through a buffer that waits
 	try   func(fd uintptr) bool // reads what there is; made once
@@ -53,16 +54,20 @@ var epoch = time.Now()
 func newStream(conn net.Conn, early []byte) *stream {
 	s := &stream{Conn: conn, early: early}
 	s.waitBare()
+	size := waitingSize
+	if s.wait != nil {
+		size = 16 // for a frame's header: the stream has the rest
+	}
+	s.above = bufio.NewReaderSize(s, size)
 	return s
 }
 
-// buffers are those that the library reads and writes s through.
-func (s *stream) buffers() *bufio.ReadWriter {
-	size := waitingSize
-	if s.wait != nil {
-		size = 16 // of a frame's header: the stream has the rest
+// await returns when there is something to read, or never will be. It must not
+// be called where that takes a buffer.
+func (s *stream) await() {
+	if len(s.rest) == 0 && len(s.early) == 0 && s.above.Buffered() == 0 {
+		_ = s.wait.Read(s.try) // the next Read meets its error again
 	}
-	return bufio.NewReadWriter(bufio.NewReaderSize(s, size), bufio.NewWriterSize(s, controlSize))
 }
 
 // Read implements [net.Conn].
@@ -173,5 +178,5 @@ func (t *hijackTap) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early = append(early, b...)
 	}
 	t.stream = newStream(conn, early)
-	return t.stream, t.stream.buffers(), nil
+	return t.stream, bufio.NewReadWriter(t.stream.above, bufio.NewWriterSize(t.stream, controlSize)), nil
 }
