@@ -99,6 +99,14 @@ type Limits struct {
 	Chat    int `json:"chat"`    // bytes in a chat text
 	Members int `json:"members"` // members in a room
 	Rate    int `json:"rate"`    // frames a second from one member
+	Burst   int `json:"burst"`   // frames from one member at once, above the rate
+
+	// What a hub's owner sets elsewhere, in hub.Config.
+	Queue       int `json:"queue"`       // bytes that may wait for one member
+	Join        int `json:"join"`        // milliseconds from a connection to its join
+	Rooms       int `json:"rooms"`       // in the hub
+	Connections int `json:"connections"` // to the hub
+	Address     int `json:"address"`     // connections from one address; negative: no bound
 }
 
 // Epoch names one connection of a link: the Number-th try, begun by By.

@@ -44,8 +44,9 @@ type Config struct {
 
 	// Limits are told to members and enforced. A zero field is the protocol's
 	// default, which no field but Members and Rate can exceed. Members: 0 is
-	// 64, most 128. Rate, in frames a second and member: 0 is 50; there is a
-	// burst on top of one second's worth and 16 frames per possible member.
+	// 64, most 128. Rate, in frames a second and member: 0 is 50. Burst: 0 is
+	// one second's worth and 16 frames per possible member. The fields behind
+	// it are filled in from what follows here.
 	Limits signal.Limits
 
 	// Heartbeat is after how long a silence a member is sent a ping; after
@@ -140,17 +141,17 @@ func (c *Config) withDefaults() Config {
 	if d.MaxPerAddress == 0 {
 		d.MaxPerAddress = 256
 	}
+	l.Burst = orDefault(l.Burst, l.Rate+16*l.Members)
 	d.RetryAfter = min(orDefault(d.RetryAfter, time.Second), signal.MaxRetry*time.Millisecond)
 	d.QueueFrames = orDefault(d.QueueFrames, 256+32*l.Members)
 	d.QueueBytes = orDefault(d.QueueBytes, 256<<10+32<<10*l.Members)
+	l.Queue, l.Join = d.QueueBytes, int(d.JoinTimeout.Milliseconds())
+	l.Rooms, l.Connections, l.Address = d.MaxRooms, d.MaxMembers, d.MaxPerAddress
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	return d
 }
-
-// burst is how many frames a member may send at once.
-func (c *Config) burst() int { return c.Limits.Rate + 16*c.Limits.Members }
 
 func orDefault[T int | time.Duration](v, standard T) T {
 	if v <= 0 {

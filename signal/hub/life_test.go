@@ -235,7 +235,10 @@ func TestJoined(t *testing.T) {
 		m := dial(t, d, "a")
 		m.askToJoin("r", "a")
 		f := m.expect(signal.TypeJoined)
-		want := signal.Limits{Frame: 65536, Name: 128, Chat: 4096, Members: 128, Rate: 7}
+		want := signal.Limits{
+			Frame: 65536, Name: 128, Chat: 4096, Members: 128, Rate: 7, Burst: 7 + 16*128, Queue: (256 + 32*128) << 10,
+			Join: 5000, Rooms: 10_000, Connections: 10_000, Address: 256,
+		}
 		if *f.Limits != want || f.Heartbeat != 3000 {
 			t.Errorf("limits %+v, heartbeat %d", *f.Limits, f.Heartbeat)
 		}
@@ -341,6 +344,40 @@ func TestKickAndCloseRoom(t *testing.T) {
 		c.send(signal.Message{Type: signal.TypeBye})
 		if err := <-served; err != nil {
 			t.Errorf("Serve after bye: %v", err)
+		}
+	})
+}
+
+// The fullest room there can be is still told in one frame: 128 members with
+// the longest names and every right, beside as many ICE servers as there may be.
+func TestFullestJoinedFits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers := hub.FixedICEServers(signal.ICEServer{URLs: []string{"turn:" + strings.Repeat("x", 7168-len(`{"urls":["turn:"]}`))}})
+		h := hub.New(&hub.Config{
+			Limits: signal.Limits{Members: 128}, ICEServers: servers,
+			Authorize: func(context.Context, hub.Request) (hub.Grant, error) {
+				return hub.Grant{Rights: signal.AllRights()}, nil
+			},
+		})
+		d := mem.Dialer(h)
+		name := strings.Repeat(`"`, 128) // two bytes each in JSON
+		for i := range 128 {
+			m := dial(t, d, fmt.Sprint(i))
+			m.tryToJoin(strings.Repeat(`"`, 128), name, "")
+			f := m.expect(signal.TypeJoined)
+			if len(f.Members) != i || len(f.ICEServers) != 1 {
+				t.Fatalf("member %d is told of %d members and %d servers", i, len(f.Members), len(f.ICEServers))
+			}
+			if frame, _ := f.Encode(); i == 127 {
+				t.Logf("%d bytes", len(frame))
+			}
+			go func() {
+				for {
+					if _, err := m.link.Receive(context.Background()); err != nil {
+						return
+					}
+				}
+			}()
 		}
 	})
 }
