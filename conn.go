@@ -100,10 +100,10 @@ func negotiated(id uint16) *webrtc.DataChannelInit {
 func (l *link) listen(c *conn) {
 	postEither := func(current, old func()) {
 		l.mail.post(func() {
-			switch c {
-			case l.conn:
+			switch {
+			case l.conn == c:
 				current()
-			case l.old:
+			case slices.Contains(l.old, c):
 				old()
 			}
 		})
@@ -113,7 +113,7 @@ func (l *link) listen(c *conn) {
 		post(func() { l.gathered(candidate) })
 	})
 	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
-		postEither(func() { l.pathChanged(s) }, func() { l.oldPathChanged(s) })
+		postEither(func() { l.pathChanged(s) }, func() { l.oldPathChanged(c, s) })
 	})
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
@@ -150,8 +150,9 @@ func (l *link) listen(c *conn) {
 		frame := func() { l.dataFrame(m) }
 		postEither(frame, frame)
 	})
-	c.control.OnClose(func() { postEither(l.closedByPeer, l.oldLost) })
-	c.data.OnClose(func() { postEither(l.closedByPeer, l.oldLost) })
+	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }
+	c.control.OnClose(closed)
+	c.data.OnClose(closed)
 }
 
 // table is what c's sections say to the peer.

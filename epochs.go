@@ -14,8 +14,8 @@ func (l *link) begin() {
 	if l.over || l.asleep || l.awaitServers(l.begin) {
 		return
 	}
-	if !l.hubReaches() {
-		l.keep() // the next epoch has no other way
+	if !l.hubReaches() && l.conn.up() {
+		l.setAside() // the next epoch has no other way
 	}
 	if !l.ex.Begin() {
 		l.setState(PeerFailed, fmt.Errorf("%w: epochs used up", errRules))
@@ -33,8 +33,8 @@ func (l *link) rebuild() bool {
 	l.dropConn()
 	l.inbox, l.incoming, l.pending = nil, nil, nil
 	l.broken, l.failedBy, l.wasUp, l.restarts = false, nil, false, 0
-	switch up := l.old.up(); {
-	case up:
+	switch {
+	case l.serving():
 		l.setState(PeerConnected, nil)
 	case l.State() == PeerConnected: // the peer began this epoch
 		l.setState(PeerInterrupted, nil)
@@ -74,7 +74,7 @@ func (l *link) failAfter(pause time.Duration, err error) {
 	}
 	l.broken, l.failedBy, l.inbox = true, err, nil
 	l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", err)
-	serving := l.old.up()
+	serving := l.serving()
 	if l.lost && !serving {
 		l.room.drop(l)
 		return

@@ -3,6 +3,7 @@ package noom
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -32,7 +33,7 @@ func (l *link) hubFrame(m signal.Message) {
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 	m, err := signal.Decode(dm.Data)
-	if l.conn != c && l.old != c || !dm.IsString || err != nil || !m.Type.Pair() {
+	if l.conn != c && !slices.Contains(l.old, c) || !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
 	}
@@ -82,7 +83,7 @@ func (l *link) receive(m signal.Message, via *conn) {
 		l.trace("epoch begun by the peer", "number", epoch.Number)
 		l.turn = negotiate.Machine{}
 		if via != nil && via == l.conn {
-			l.keep() // as the peer does, or this would not have come
+			l.setAside() // as the peer does, or this would not have come
 		}
 		l.rebuild()
 	}
@@ -153,18 +154,30 @@ func (l *link) send(f exchange.Frame) {
 		m.Type = signal.TypeAck
 	}
 	l.seal(&m)
-	c := l.live()
-	inBand := !f.HubOnly && c.up() && c.control.BufferedAmount() < maxControlRoom
-	if inBand {
-		text, err := m.Encode()
-		inBand = err == nil && c.control.SendText(string(text)) == nil
-	}
-	if inBand {
-		l.room.traceFrame(TraceSent, l.member, true, m)
-	}
+	inBand := !f.HubOnly && l.sendInBand(m, f.Again)
 	if !inBand || f.Again || f.Seq == 0 && l.byHub {
 		l.room.sendTo(l.member, m)
 	}
+}
+
+// sendInBand sends a frame over the newest connection that works; over every
+// one, if again.
+func (l *link) sendInBand(m signal.Message, again bool) (sent bool) {
+	for _, c := range slices.Backward(append(l.old[:len(l.old):len(l.old)], l.conn)) {
+		if !c.up() || c.control.BufferedAmount() >= maxControlRoom {
+			continue
+		}
+		text, err := m.Encode()
+		if err != nil || c.control.SendText(string(text)) != nil {
+			continue
+		}
+		sent = true
+		l.room.traceFrame(TraceSent, l.member, true, m)
+		if !again {
+			break
+		}
+	}
+	return sent
 }
 
 // queue gives a message to the exchange.

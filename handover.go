@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -18,10 +19,15 @@ import (
 //	old serves      -- conn is up -----------------------------------------> both, for a second
 //	old serves      -- conn fails -----------------------------------------> old serves, next epoch after a pause
 //	old serves      -- old fails ------------------------------------------> as without old: the hub is waited for
+//
+// There may be two old ones: whoever moves again before the other end is up too cannot know
+// which of its connections the other still has.
 
-// lingering is how long the old connection stays once the new one is up: in
+const maxOld = 2
+
+// lingering is how long the old connections stay once the new one is up: in
 // the new one video begins with a key frame, which takes a moment. Who began the epoch
-// ends it, and the other end sees it end.
+// ends them, and the other end sees them end.
 func (l *link) lingering() time.Duration {
 	if l.ex.Epoch().By == l.room.self.ID {
 		return time.Second
@@ -32,21 +38,29 @@ func (l *link) lingering() time.Duration {
 // hubReaches reports whether frames can be hoped to reach the peer by hub.
 func (l *link) hubReaches() bool { return l.room.online() && !l.lost }
 
-// live returns the connection that frames in-band and data go by.
+// serving reports whether an old connection works.
+func (l *link) serving() bool { return slices.ContainsFunc(l.old, (*conn).up) }
+
+// live returns the connection that data goes by.
 func (l *link) live() *conn {
-	if !l.conn.up() && l.old.up() {
-		return l.old
+	if !l.conn.up() {
+		for _, c := range slices.Backward(l.old) {
+			if c.up() {
+				return c
+			}
+		}
 	}
 	return l.conn
 }
 
-// keep sets the connection aside, if it works, to serve until the next is up.
-func (l *link) keep() {
-	if l.conn.up() {
-		l.dropOld()
-		l.old, l.conn = l.conn, nil
-		l.trace("connection kept until the next is up")
+// setAside keeps the connection to serve, whenever it works, until the next is up.
+func (l *link) setAside() {
+	if len(l.old) == maxOld {
+		l.discard(l.old[0])
+		l.old = l.old[1:]
 	}
+	l.old, l.conn = append(slices.Clip(l.old), l.conn), nil
+	l.trace("connection kept until the next is up")
 }
 
 // move looks for a new path without a hub.
@@ -54,7 +68,7 @@ func (l *link) move() error {
 	switch {
 	case l.conn.up():
 		l.begin()
-	case l.old.up(): // it is being looked for
+	case l.serving(): // it is being looked for
 	default:
 		return ErrNoHub
 	}
@@ -66,33 +80,37 @@ func (l *link) dropOld() {
 		l.linger.Stop()
 		l.linger = nil
 	}
-	if c := l.old; c != nil {
-		l.old = nil
+	old := l.old
+	l.old = nil
+	for _, c := range old {
 		l.discard(c)
 	}
 }
 
-// oldPathChanged follows the path of the old connection, which is the peer's
-// state for as long as the new one is not up.
-func (l *link) oldPathChanged(s webrtc.ICEConnectionState) {
-	l.old.path = s
+// oldPathChanged follows the path of an old connection: with it goes the
+// peer's state for as long as the new one is not up.
+func (l *link) oldPathChanged(c *conn, s webrtc.ICEConnectionState) {
+	c.path = s
 	switch {
 	case s == webrtc.ICEConnectionStateFailed:
-		l.oldLost()
+		l.oldLost(c)
 	case l.conn.up():
-	case l.old.up():
+	case l.serving():
 		l.setState(PeerConnected, nil)
 	default:
 		l.setState(PeerInterrupted, nil)
 	}
 }
 
-// oldLost gives the old connection up.
-func (l *link) oldLost() {
-	l.partAll()
-	l.dropOld()
+// oldLost gives an old connection up.
+func (l *link) oldLost(c *conn) {
+	l.old = slices.DeleteFunc(slices.Clone(l.old), func(o *conn) bool { return o == c })
+	l.discard(c)
+	if !l.live().up() {
+		l.partAll()
+	}
 	switch {
-	case l.conn.up():
+	case l.conn.up() || l.serving():
 	case !l.broken:
 		l.setState(PeerInterrupted, nil)
 	case l.lost:

@@ -99,7 +99,7 @@ func TestMoveThatFails(t *testing.T) {
 		}
 		time.Sleep(60 * time.Millisecond) // the offer has arrived, the answer has not
 		spoiled := make(chan bool)
-		p.mail.post(func() { p.fail(errors.New("asked to")); spoiled <- p.old.up() })
+		p.mail.post(func() { p.fail(errors.New("asked to")); spoiled <- p.serving() })
 		if !<-spoiled {
 			t.Fatal("the old connection was given up with the new one")
 		}

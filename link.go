@@ -68,8 +68,8 @@ type link struct {
 	// Everything following is owned by the loop.
 	ex       *exchange.Exchange
 	turn     negotiate.Machine
-	conn     *conn // nil before the first epoch and while asleep
-	old      *conn // of an epoch before: it serves until conn is up; see handover.go
+	conn     *conn   // nil before the first epoch and while asleep
+	old      []*conn // of epochs before: they serve until conn is up; see handover.go
 	in       inStream
 	inbox    []exchange.Message // delivered, not yet acted on
 	incoming *incoming          // the description being acted on
@@ -264,7 +264,7 @@ func (l *link) expect() {
 func (l *link) hubLost() {
 	l.mail.post(func() {
 		l.lost = true
-		if (l.conn == nil || l.broken) && !l.old.up() {
+		if (l.conn == nil || l.broken) && !l.serving() {
 			l.room.drop(l)
 		}
 	})

@@ -44,7 +44,7 @@ func (l *link) channelsChanged() {
 	if l.broken || l.left || !l.conn.up() || !l.conn.dataOpen || l.wasUp && l.State() == PeerConnected {
 		return
 	}
-	if l.old != nil {
+	if len(l.old) > 0 {
 		l.later(&l.linger, l.lingering(), l.dropOld)
 	}
 	l.wasUp, l.upSince, l.restarts = true, time.Now(), 0
@@ -69,7 +69,7 @@ func (l *link) mediaCanFlow() {
 // pathFailed is told when ICE has given up. That is no reason to give up the
 // connection: a restart may find a path.
 func (l *link) pathFailed() {
-	if l.lost || l.old != nil {
+	if l.lost || len(l.old) > 0 {
 		l.fail(errConnection) // which drops the peer, or moves again
 		return
 	}

@@ -8,6 +8,7 @@ type Kind uint8
 const (
 	Wish       Kind = iota // the end publishes a track
 	Restart                // it restarts ICE
+	Move                   // it looks for a new path without a hub
 	Mute                   // it mutes or unmutes: its table changes
 	Fail                   // something fatal: the epoch is given up
 	Leave                  // it leaves for good
@@ -31,6 +32,7 @@ const (
 	StartICE       // ICE leaves the state new
 	Connect        // ICE and the control channel are up
 	Interrupted    // the end sees that the path is dead
+	LoseOld        // the connection of an epoch before ends, its time being over or its path dead
 	HubNotices     // the hub sees that the end is gone
 	Heal           // the path works again
 
@@ -40,10 +42,10 @@ const (
 )
 
 var kindNames = [kinds]string{
-	"publishes", "restarts ICE", "mutes", "fails", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
+	"publishes", "restarts ICE", "moves", "mutes", "fails", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
 	"gathers", "loses", "receives, not for the last time,", "repeats itself",
 	"joins", "hears", "receives", "receives in-band", "loses in-band", "sends again", "begins", "sends candidates", "starts ICE",
-	"connects", "is interrupted", "is missed by the hub", "path heals",
+	"connects", "is interrupted", "lets the old connection go", "is missed by the hub", "path heals",
 }
 
 // Bounds says how often each bounded Kind may happen to each end.
@@ -63,6 +65,7 @@ type Config struct {
 	SlowICE bool // ICE starts some time after it could, not at once
 	Channel bool // frames go in-band once connected
 	Calls   bool // begin with an established call of one track each way, not before the first join
+	Hubless bool // and then the hub goes for good
 	Tracks  int8 // published by each end from the start
 	Broken  Rule // the rule that nobody keeps
 }

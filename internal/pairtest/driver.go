@@ -24,6 +24,9 @@ func (w *World) begin(i int) {
 	if l.asleep {
 		return
 	}
+	if !w.hubReaches(i) && l.conn.up {
+		w.setAside(i, w.epoch(i))
+	}
 	if !w.exchange(i).Begin() {
 		w.fail("%s has no epochs left", letter(i))
 		return
@@ -32,6 +35,20 @@ func (w *World) begin(i int) {
 	w.tell("  %s begins epoch %v", letter(i), w.epochName(i))
 	w.rebuild(i)
 	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "need"}, (*negotiate.Machine).Need), nil))
+}
+
+func (w *World) hubReaches(i int) bool { return w.ends[i].online && !w.ends[i].link.lost }
+
+// maxOld is how many connections serve at most; so many epochs may begin before one is up.
+const maxOld = 2
+
+// setAside makes the connection, of epoch e, serve until the next is up.
+func (w *World) setAside(i int, e exchange.Epoch) {
+	l := &w.ends[i].link
+	if w.cfg.Channel && l.conn.open {
+		l.old, l.conn = with(l.old[max(0, len(l.old)-maxOld+1):], e), conn{}
+		w.tell("  %s keeps its connection of epoch %v", letter(i), epochName(e))
+	}
 }
 
 func (w *World) rebuild(i int) {
@@ -58,7 +75,7 @@ func (w *World) giveUp(i int) {
 	}
 	l.broken, l.inbox = true, nil
 	w.tell("  %s gives epoch %v up", letter(i), w.epochName(i))
-	if l.lost {
+	if l.lost && len(l.old) == 0 {
 		w.drop(i)
 	}
 }
@@ -119,6 +136,13 @@ func (w *World) receive(i int, f frame) {
 		w.reach(TakenOver)
 		if old.Number == f.Epoch.Number {
 			w.reach(Crossed)
+			if len(l.old) > 0 {
+				w.reach(MovedBoth)
+			}
+		}
+		if f.via != (exchange.Epoch{}) && f.via == old {
+			w.setAside(i, old)
+			w.reach(Moved)
 		}
 		w.tell("  %s takes epoch %v over", letter(i), w.epochName(i))
 		l.turn = negotiate.Machine{}
@@ -145,16 +169,36 @@ func (w *World) flush(i int) {
 	w.byHub = false
 }
 
+// carriers returns the epochs of the connections that a frame goes by: the
+// newest that works, all of them if it is not the first time.
+func (w *World) carriers(i int, again bool) []exchange.Epoch {
+	l := &w.ends[i].link
+	all := l.old
+	if w.cfg.Channel && l.conn.up {
+		all = with(all, w.epoch(i))
+	}
+	if !again && len(all) > 1 {
+		all = all[len(all)-1:]
+	}
+	return all
+}
+
 func (w *World) send(i int, f exchange.Frame) {
 	e := &w.ends[i]
 	g := frame{Frame: f, from: e.session, to: e.link.session}
-	inBand := w.cfg.Channel && e.link.conn.up && !f.HubOnly
-	if inBand {
+	inBand := false
+	for _, via := range w.carriers(i, f.Again) {
+		if f.HubOnly {
+			break
+		}
+		inBand = true
+		g.via = via
 		w.tell("  %s ~> %s: %v", letter(i), letter(1-i), &g)
 		if !w.cut || f.Seq > 0 {
 			w.put(i, &w.inBand[1-i], g)
 		}
 	}
+	g.via = exchange.Epoch{}
 	if !inBand || f.Again || f.Seq == 0 && w.byHub {
 		if f.HubOnly && !e.online {
 			w.reach(Stuck)

@@ -85,6 +85,10 @@ func (e *encoder) link(i int) {
 	e.bits(t.Turn, t.Asked, t.Need, t.Restart, t.Open, c.open, c.started, c.up)
 	e.bits(c.asked, c.stuck)
 	own, other := e.bases[i], e.bases[1-i]
+	e.bytes(int8(len(l.old)))
+	for _, old := range l.old {
+		e.epochOf(old)
+	}
 	e.bytes(l.session, l.waiting, l.heardMutes, l.heardTracks,
 		int8(t.Local-own.offers), int8(t.Remote-other.offers),
 		int8(c.signaling), c.generation-own.gen, c.offered, c.agreed, c.received,
@@ -166,6 +170,7 @@ func (e *encoder) frames(i int, frames []frame) {
 		f := &frames[k]
 		e.bytes(f.from, f.to)
 		e.epochOf(f.Epoch)
+		e.epochOf(f.via)
 		e.bits(f.stale)
 		if f.stale {
 			continue

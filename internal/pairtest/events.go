@@ -2,6 +2,7 @@ package pairtest
 
 import (
 	"fmt"
+	"slices"
 
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
@@ -47,6 +48,8 @@ func (w *World) wishes(to []Event, i int) []Event {
 			can = l.known
 		case Restart:
 			can = alive && e.online
+		case Move:
+			can = alive && l.conn.up && !w.hubReaches(i) && w.cfg.Channel
 		case Fail:
 			can = l.known && !l.broken
 		case Reborn, LoseHub:
@@ -93,10 +96,10 @@ func (w *World) deliveries(to []Event, i int) []Event {
 	}
 	if len(w.inBand[i]) > 0 {
 		f := &w.inBand[i][0]
-		if w.carries(i, f.to, f.from, f.Epoch) && w.path() {
+		if w.arrives(i, f) {
 			to = append(to, Event{Kind: ReceiveInBand, At: at})
 		}
-		if !w.carries(1-i, f.from, f.to, f.Epoch) {
+		if !w.carries(1-i, f.from, f.to, f.via) {
 			to = append(to, Event{Kind: LoseInBand, At: at})
 		}
 	}
@@ -105,9 +108,22 @@ func (w *World) deliveries(to []Event, i int) []Event {
 
 // carries reports whether end i still has the connection that a frame of its
 // and the other's session went by.
-func (w *World) carries(i int, ours, theirs int8, e exchange.Epoch) bool {
+func (w *World) carries(i int, ours, theirs int8, via exchange.Epoch) bool {
 	end := &w.ends[i]
-	return end.link.conn.open && end.session == ours && end.link.session == theirs && w.epoch(i) == e
+	l := &end.link
+	return end.session == ours && l.session == theirs &&
+		(l.conn.open && w.epoch(i) == via || slices.Contains(l.old, via))
+}
+
+// arrives reports whether a frame toward end i gets there by its connection.
+func (w *World) arrives(i int, f *frame) bool {
+	if !w.carries(i, f.to, f.from, f.via) {
+		return false
+	}
+	if w.paired() && w.epoch(i) == f.via {
+		return w.path()
+	}
+	return !w.cut && w.carries(1-i, f.from, f.to, f.via)
 }
 
 // timers are what end i does by itself, sooner or later.
@@ -116,7 +132,7 @@ func (w *World) timers(to []Event, i int) []Event {
 	l := &e.link
 	c := &l.conn
 	at := uint8(i)
-	if e.here && !e.online {
+	if e.here && !e.online && !w.cfg.Hubless {
 		to = append(to, Event{Kind: Join, At: at})
 	}
 	if w.sees[i] != 0 && (!e.online || w.sees[i] != e.session) {
@@ -124,6 +140,12 @@ func (w *World) timers(to []Event, i int) []Event {
 	}
 	if l.known && l.broken {
 		to = append(to, Event{Kind: Begin, At: at})
+	}
+	// Who has connected waits for the other to, at least so long.
+	for k, old := range l.old {
+		if w.cut || !w.carries(1-i, l.session, e.session, old) || c.up && w.ends[1-i].link.conn.up && w.paired() {
+			to = append(to, Event{LoseOld, at, uint8(k)})
+		}
 	}
 	if !c.open || l.broken {
 		return to
@@ -140,7 +162,7 @@ func (w *World) timers(to []Event, i int) []Event {
 	if !c.up && w.path() {
 		to = append(to, Event{Kind: Connect, At: at})
 	}
-	if c.up && !w.path() {
+	if c.up && !w.path() && (w.cut || w.paired() || !w.carries(1-i, l.session, e.session, w.epoch(i))) {
 		to = append(to, Event{Kind: Interrupted, At: at})
 	}
 	return to
@@ -149,7 +171,7 @@ func (w *World) timers(to []Event, i int) []Event {
 // moving reports whether anything is on its way.
 func (w *World) moving() bool {
 	for i := range w.ends {
-		if len(w.hub[i]) > 0 || len(w.inBand[i]) > 0 && w.path() {
+		if len(w.hub[i]) > 0 || len(w.inBand[i]) > 0 && w.arrives(i, &w.inBand[i][0]) {
 			return true
 		}
 	}
@@ -207,6 +229,10 @@ func (w *World) Do(ev Event) {
 	case Mute:
 		e.mutes++
 		l.tableDirty = true
+	case Move:
+		w.begin(i)
+	case LoseOld:
+		w.loseOld(i, int(ev.Frame))
 	case Fail:
 		w.giveUp(i)
 	case Begin:
@@ -289,11 +315,20 @@ func (w *World) restartICE(i int) {
 	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
 }
 
+// loseOld ends a connection of an epoch before.
+func (w *World) loseOld(i, k int) {
+	l := &w.ends[i].link
+	l.old = without(l.old, k)
+	if len(l.old) == 0 && l.broken && l.lost {
+		w.drop(i)
+	}
+}
+
 // purge forgets frames that nobody can see any more.
 func (w *World) purge() {
 	for i := range w.ends {
 		e := &w.ends[i]
-		for len(w.inBand[i]) > 0 && !w.carries(i, e.session, w.inBand[i][0].from, w.inBand[i][0].Epoch) {
+		for len(w.inBand[i]) > 0 && !w.carries(i, e.session, w.inBand[i][0].from, w.inBand[i][0].via) {
 			w.inBand[i] = without(w.inBand[i], 0)
 		}
 		if w.keep {

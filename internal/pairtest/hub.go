@@ -114,6 +114,7 @@ func (w *World) forget(i int) {
 func (w *World) drop(i int) {
 	l := &w.ends[i].link
 	w.dropConn(i)
+	l.old = nil
 	l.asleep, l.known, l.wasUp = true, false, false
 	l.heardTracks, l.heardMutes = 0, 0
 	w.tell("  %s drops %s", letter(i), letter(1-i))
@@ -152,7 +153,7 @@ func (w *World) hubBack(i int) {
 func (w *World) hubLost(i int) {
 	l := &w.ends[i].link
 	l.lost = true
-	if !l.conn.open || l.broken {
+	if (!l.conn.open || l.broken) && len(l.old) == 0 {
 		w.drop(i)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // urgency is the order in which a fair world does what can be done.
 var urgency = []Kind{
 	Heal, Join, HubNotices, Hear, Receive, ReceiveInBand, LoseInBand,
-	SendCandidates, Begin, StartICE, Connect, Resend, Interrupted,
+	SendCandidates, Begin, StartICE, Connect, LoseOld, Resend, Interrupted,
 }
 
 // maxSettle is how many events a fair world may need to come to rest.
@@ -132,6 +132,8 @@ func (w *World) restingEnd(i int) error {
 	switch {
 	case l.broken:
 		return fmt.Errorf("has given up")
+	case len(l.old) > 0:
+		return fmt.Errorf("keeps an old connection")
 	case l.conn.signaling != Stable:
 		return fmt.Errorf("is in %v", l.conn.signaling)
 	case !l.turn.Rest() || l.waiting > 0:

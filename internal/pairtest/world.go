@@ -79,6 +79,7 @@ type link struct {
 	wasUp   bool
 	turn    negotiate.Machine
 	conn    conn
+	old     []exchange.Epoch   // those of connections that serve until this epoch's is up
 	inbox   []exchange.Message // delivered, not acted on
 	waiting int8               // tracks without a section
 
@@ -126,10 +127,11 @@ type frame struct {
 	exchange.Frame
 	from, to int8 // sessions
 	stale    bool
+	via      exchange.Epoch // of the connection it goes by; zero: the hub
 }
 
 func (f *frame) same(g *frame) bool {
-	return f.Seq == g.Seq && f.Ack == g.Ack && f.Epoch == g.Epoch && f.from == g.from && f.to == g.to && f.stale == g.stale
+	return f.Seq == g.Seq && f.Ack == g.Ack && f.Epoch == g.Epoch && f.from == g.from && f.to == g.to && f.stale == g.stale && f.via == g.via
 }
 
 // World is one state of the model. Slices in it are never changed, only
@@ -174,7 +176,7 @@ func New(cfg *Config) *World {
 	}
 	if cfg.Calls {
 		calm := *cfg
-		calm.Tracks, calm.Broken, calm.Cap, calm.Wild = 1, None, 8, false
+		calm.Tracks, calm.Broken, calm.Cap, calm.Wild, calm.Hubless = 1, None, 8, false, false
 		w.cfg = &calm
 		for i := range w.ends {
 			w.ends[i].tracks = 1
@@ -183,6 +185,11 @@ func New(cfg *Config) *World {
 			w.err = err
 		}
 		w.cfg, w.marks = cfg, 0
+		if cfg.Hubless {
+			w.disconnect(0)
+			w.disconnect(1)
+			w.sees = [2]int8{}
+		}
 	}
 	return w
 }
@@ -282,6 +289,8 @@ const (
 	Waited                     // a description waited for ICE
 	AskedMoot                  // an ask met an end without the turn
 	BothPaths                  // the same frame went by both paths
+	Moved                      // a connection was made over the one before
+	MovedBoth                  // both began it
 	marksEnd
 )
 
@@ -290,7 +299,7 @@ const AllMarks = marksEnd - 1
 
 var markNames = [...]string{
 	"staled", "corrected", "slept", "woke", "taken over", "crossed", "came early", "came again", "stuck", "abandoned",
-	"waited", "asked in vain", "both paths",
+	"waited", "asked in vain", "both paths", "moved", "both moved",
 }
 
 // String lists the situations.
