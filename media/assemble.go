@@ -92,16 +92,22 @@ type assembler struct {
 	size      int    // of the payloads it came in
 }
 
-// successor returns the assembler for what begins with packet. It goes on with
+// newAssembler returns the assembler for what begins with packet.
+func newAssembler(packet *rtp.Packet, s *stream) *assembler {
+	return &assembler{stream: s, ssrc: packet.SSRC, payloadType: packet.PayloadType, waiting: s.format.starts != nil}
+}
+
+// goOn returns the assembler for what begins with packet, of the same track: in
 // the same stream if the codec stays. A nil assembler is the one before the first.
-func (a *assembler) successor(packet *rtp.Packet, name string, f recordFormat) *assembler {
-	next := &assembler{ssrc: packet.SSRC, payloadType: packet.PayloadType, waiting: f.starts != nil}
-	if a != nil && a.stream.format.codec == f.codec {
-		next.stream = a.stream
-	} else {
-		next.stream = &stream{name: name, format: f}
+func (a *assembler) goOn(packet *rtp.Packet, from *origin, f recordFormat, track, who string) *assembler {
+	switch {
+	case a == nil:
+	case a.stream.format.codec == f.codec:
+		return newAssembler(packet, a.stream)
+	default:
+		from.retire(track, a.stream)
 	}
-	return next
+	return newAssembler(packet, from.stream(track, who+": "+track, f))
 }
 
 // keyAgain is how often a key frame is asked for.

@@ -5,9 +5,11 @@ import (
 	"time"
 )
 
-// origin is what the tracks of one sender have in common: its clock.
+// origin is what the tracks of one sender have in common: its clock, and
+// streams of tracks that are over, for who comes back goes on where it was.
 type origin struct {
-	mu sync.Mutex
+	mu      sync.Mutex
+	retired map[streamKey]*stream
 	// What that clock showed when the recording began, by what arrived on each
 	// track: the longer packets are on their way, the earlier.
 	zeros map[*trackClock]time.Time
@@ -26,6 +28,27 @@ func (o *origin) lead(c *trackClock, zero time.Time) time.Duration {
 		}
 	}
 	return zero.Sub(earliest)
+}
+
+type streamKey struct{ track, codec string }
+
+// stream returns the stream in which a track of that name and codec is written.
+func (o *origin) stream(track, title string, f recordFormat) *stream {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := streamKey{track, f.codec}
+	s := o.retired[key]
+	if s == nil {
+		return &stream{name: title, format: f}
+	}
+	delete(o.retired, key)
+	return s
+}
+
+func (o *origin) retire(track string, s *stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.retired[streamKey{track, s.format.codec}] = s
 }
 
 func (o *origin) forget(c *trackClock) {

@@ -101,7 +101,7 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		first := &rtp.Packet{}
-		a := (*assembler)(nil).successor(first, "지우: camera", recordFormats[names[int(b[0])%len(names)]])
+		a := newAssembler(first, &stream{name: "지우: camera", format: recordFormats[names[int(b[0])%len(names)]]})
 		mux := newMatroska(&bytes.Buffer{})
 		var now time.Duration
 		for b = b[1:]; len(b) > 2; {

@@ -231,12 +231,10 @@ func (m *matroska) flush() error {
 	if err := m.rewrite(); err != nil || len(m.cluster) == 0 {
 		return err
 	}
-	cluster := m.cluster
+	// In one piece, so that a program that is killed leaves whole ones.
+	whole := append(appendSize(appendID(make([]byte, 0, len(m.cluster)+12), mkvCluster), len(m.cluster)), m.cluster...)
 	m.cluster = m.cluster[:0]
-	if err := m.put(appendSize(appendID(nil, mkvCluster), len(cluster))); err != nil {
-		return err
-	}
-	return m.put(cluster)
+	return m.put(whole)
 }
 
 func (m *matroska) put(b []byte) error {

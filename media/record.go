@@ -58,6 +58,7 @@ type Recording struct {
 
 	mu      sync.Mutex // held over no call
 	origins map[string]*origin
+	reading map[Track]struct{}
 	stills  map[Track][]byte
 	err     error
 }
@@ -100,6 +101,19 @@ var (
 	ErrFull = errors.New("media: no room for a further track in this file")
 )
 
+// WriteError says that a recording ended because what it was written to failed:
+// a full disk (errors.Is syscall.ENOSPC), a reader of a pipe that has gone
+// (io.ErrClosedPipe, syscall.EPIPE). What was written before is left as a
+// killed program leaves it.
+type WriteError struct{ Err error }
+
+func (e *WriteError) Error() string {
+	return "media: the recording ended, for it could not be written: " + e.Err.Error()
+}
+
+// Unwrap returns the writer's error.
+func (e *WriteError) Unwrap() error { return e.Err }
+
 // Record begins a Matroska file, which is WebM unless there is H.264 in it. It
 // ends with ctx or [Recording.Close], whichever comes first.
 //
@@ -130,7 +144,7 @@ func newRecording(ctx context.Context, mux muxer) *Recording {
 		frames: make(chan picture, 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
-		mux:    mux, origins: make(map[string]*origin), stills: make(map[Track][]byte),
+		mux:    mux, origins: make(map[string]*origin), reading: make(map[Track]struct{}), stills: make(map[Track][]byte),
 	}
 	r.forget = context.AfterFunc(ctx, r.stop)
 	go r.run()
@@ -139,13 +153,17 @@ func newRecording(ctx context.Context, mux muxer) *Recording {
 
 // Add records a track from now to its end. Video begins with a key frame, which
 // is asked for. What cannot be recorded is left out, and [Recording.Err] tells;
-// the rest goes on.
+// the rest goes on. A track that is being recorded already stays as it is.
 func (r *Recording) Add(from Origin, t Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, twice := r.reading[t]; twice {
+		return
+	}
+	r.reading[t] = struct{}{}
 	o := r.origins[from.ID()]
 	if o == nil {
-		o = &origin{zeros: make(map[*trackClock]time.Time)}
+		o = &origin{zeros: make(map[*trackClock]time.Time), retired: make(map[streamKey]*stream)}
 		r.origins[from.ID()] = o
 	}
 	go r.read(o, cmp.Or(from.Name(), from.ID()), t)
@@ -166,8 +184,8 @@ func (r *Recording) stop() { r.once.Do(func() { close(r.quit) }) }
 // of Record's ctx, and when writing failed.
 func (r *Recording) Done() <-chan struct{} { return r.done }
 
-// Err returns the first thing that went wrong: an error of the writer, which
-// ends the recording, or what kept a track out of it.
+// Err returns the first thing that went wrong: a [*WriteError], which ends the
+// recording, or what kept a track out of it.
 func (r *Recording) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -196,14 +214,18 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 // read takes a track's packets to its end or the recording's.
 func (r *Recording) read(from *origin, who string, t Track) {
 	clock := &trackClock{from: from}
+	var a *assembler
 	defer func() {
 		from.forget(clock)
+		if a != nil {
+			from.retire(t.Name(), a.stream)
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.stills, t)
+		delete(r.reading, t)
 	}()
 	clock.sender, _ = t.(SenderClock)
-	var a *assembler
 	for {
 		packet, err := t.ReadRTP()
 		if err != nil {
@@ -220,7 +242,7 @@ func (r *Recording) read(from *origin, who string, t Track) {
 				r.note(fmt.Errorf("media: record %s of %s: %s %w", t.Name(), who, codec.MimeType, ErrCodec))
 				continue
 			}
-			a = a.successor(packet, who+": "+t.Name(), format)
+			a = a.goOn(packet, from, format, t.Name(), who)
 			clock.restart(int64(codec.ClockRate), packet.SSRC)
 		}
 		for _, unit := range a.push(packet, now) {
@@ -270,7 +292,7 @@ func (r *Recording) run() {
 			waiting.insert(p)
 			for waiting.bytes > maxSettling || waiting.settled() {
 				if err := r.write(waiting.take()); err != nil {
-					r.note(err)
+					r.note(&WriteError{err})
 					return
 				}
 			}
@@ -279,12 +301,12 @@ func (r *Recording) run() {
 		}
 		for len(waiting.frames) > 0 {
 			if err := r.write(waiting.take()); err != nil {
-				r.note(err)
+				r.note(&WriteError{err})
 				return
 			}
 		}
 		if err := r.mux.close(); err != nil {
-			r.note(err)
+			r.note(&WriteError{err})
 		}
 		return
 	}

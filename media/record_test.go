@@ -42,6 +42,7 @@ type wire struct {
 	asked    int
 	sentAt   time.Time
 	sentTime uint32
+	sent     int
 }
 
 type sent struct {
@@ -76,11 +77,18 @@ func (w *wire) requests() int {
 	return w.asked
 }
 
+func (w *wire) sentSoFar() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sent
+}
+
 func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	p := &rtp.Packet{Header: *h, Payload: payload}
 	p.Timestamp += w.offset
 	w.mu.Lock()
 	w.sentAt, w.sentTime = time.Now().Add(w.clock), p.Timestamp
+	w.sent++
 	w.mu.Unlock()
 	if !w.lose(p) {
 		w.packets <- sent{p, time.Now()}

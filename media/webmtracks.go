@@ -197,10 +197,9 @@ func (c *webmCodec) byteStream(data []byte) (out []byte) {
 // unlace takes a block apart into its frames (RFC 9559 section 10). Flagged:
 // it is said to be a key frame by more than its own flag.
 func (w *webm) unlace(b []byte, flagged bool) ([]frame, error) {
-	damaged := fmt.Errorf("%w: the block at byte %d", ErrDamaged, w.at)
 	number, n, ok := vintIn(b, 8)
 	if !ok || len(b) < n+3 {
-		return nil, damaged
+		return nil, fmt.Errorf("%w: the block at byte %d", ErrDamaged, w.at)
 	}
 	track := -1
 	for i, t := range w.tracks {
@@ -215,7 +214,7 @@ func (w *webm) unlace(b []byte, flagged bool) ([]frame, error) {
 	at := w.cluster + time.Duration(int16(binary.BigEndian.Uint16(b[n:])))*time.Duration(w.scale)
 	parts, ok := lacedParts(b[n+2]>>1&3, b[n+3:])
 	if !ok {
-		return nil, damaged
+		return nil, fmt.Errorf("%w: the frames in the block at byte %d", ErrDamaged, w.at)
 	}
 	var list []frame
 	for _, part := range parts {

@@ -28,9 +28,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	tape := &tape{folder: *folder, out: out}
 	defer tape.stop()
 	for event := range room.Events(ctx) {
-		switch e := event.(type) {
+		switch event.(type) {
 		case noom.TrackAdded:
-			tape.record(e.Peer, e.Track)
+			tape.begin(room)
 		case noom.PeerLeft:
 			tape.stopWithout(room.Peers())
 		}

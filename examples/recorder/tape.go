@@ -21,19 +21,19 @@ type tape struct {
 	recording *media.Recording
 }
 
-// record adds a track, and begins a file if there is none.
-func (t *tape) record(from noom.Peer, track noom.RemoteTrack) {
-	if t.recording == nil {
-		name := time.Now().Format("2006-01-02 15.04.05.000") + ".webm"
-		file, err := os.OpenFile(filepath.Join(t.folder, name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-		if err != nil {
-			t.say("not recorded: %v", err)
-			return
-		}
-		t.file, t.recording = file, media.Record(context.Background(), file)
-		t.say("recording into %s", file.Name())
+// begin begins a file, unless there is one.
+func (t *tape) begin(room noom.Room) {
+	if t.recording != nil {
+		return
 	}
-	t.recording.Add(from, track)
+	name := time.Now().Format("2006-01-02 15.04.05.000") + ".webm"
+	file, err := os.OpenFile(filepath.Join(t.folder, name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		t.say("not recorded: %v", err)
+		return
+	}
+	t.file, t.recording = file, media.RecordRoom(context.Background(), file, room)
+	t.say("recording into %s", file.Name())
 }
 
 // stopWithout completes the file if nobody is there.

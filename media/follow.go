@@ -1,0 +1,78 @@
+package media
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+)
+
+// Peer is somebody whose tracks come and go; every noom.Peer is one.
+type Peer[T Track] interface {
+	Origin
+	Tracks() []T
+}
+
+// Room is where peers come and go; every noom.Room is one.
+type Room[P Peer[T], T Track] interface {
+	Peers() []P
+	Done() <-chan struct{}
+}
+
+// look is how often a room or peer is asked what there is. What a new track
+// has sent until then waits in its ring, so nothing is lost by it, and none of
+// the room's events are taken from its owner.
+const look = 100 * time.Millisecond
+
+// RecordRoom is [Record] of everybody in a room, now and later, until the room
+// is over, ctx ends or the Recording is closed. If ids are given only those
+// members are recorded, who may leave and come back.
+//
+//	recording := media.RecordRoom(ctx, file, room)
+//	defer recording.Close()
+//
+// Tracks may be added besides. A track's packets go to one reader: two
+// recordings of the same track share them.
+func RecordRoom[P Peer[T], T Track](ctx context.Context, w io.Writer, room Room[P, T], ids ...string) *Recording {
+	r := Record(ctx, w)
+	go r.follow(room.Done(), func() {
+		for _, p := range room.Peers() {
+			if len(ids) == 0 || slices.Contains(ids, p.ID()) {
+				addAll(r, p)
+			}
+		}
+	})
+	return r
+}
+
+// RecordPeer is [Record] of what one peer sends, now and later, until ctx ends
+// or the Recording is closed. Once the peer has left, nothing more comes.
+func RecordPeer[T Track](ctx context.Context, w io.Writer, peer Peer[T]) *Recording {
+	r := Record(ctx, w)
+	go r.follow(nil, func() { addAll(r, peer) })
+	return r
+}
+
+func addAll[T Track](r *Recording, p Peer[T]) {
+	for _, t := range p.Tracks() {
+		r.Add(p, t)
+	}
+}
+
+// follow looks again and again, to the end of the recording or of what is
+// looked at.
+func (r *Recording) follow(over <-chan struct{}, see func()) {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		see()
+		select {
+		case <-over:
+			r.stop()
+			return
+		case <-r.quit:
+			return
+		case <-tick.C:
+		}
+	}
+}
