@@ -2,6 +2,7 @@ package endurance
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,44 +11,42 @@ import (
 	"time"
 )
 
-// Two homes behind real NATs and, between them, a server as anybody would run
-// it: the call finds its way, by TURN where there is no other; outlives a
-// partition and a new address; and loses nothing of what was said.
-func TestHomes(t *testing.T) {
+// Two homes behind real NATs of each kind and, between them, a server as anybody would
+// run it: the call finds its way, by TURN where there is no other.
+func TestRealNATs(t *testing.T) {
+	program := buildServer(t)
+	kinds := []nat{fullCone, portRestricted, symmetric}
+	for _, transport := range []string{"udp", "tcp"} {
+		for _, a := range kinds {
+			for _, b := range kinds {
+				t.Run(fmt.Sprintf("%s to %s, TURN over %s", a.name, b.name, transport), func(t *testing.T) {
+					t.Parallel() // they wait more than they work
+					_, jiwoo, bob := newHomes(t, program, a, b, transport)
+					strict := a == symmetric && b != fullCone || b == symmetric && a != fullCone
+					pairs, _ := jiwoo.report()
+					over := pairs["bob"].Path
+					t.Logf("connected over %s", over)
+					if relayed := strings.Contains(over, "relay"); relayed != strict {
+						t.Errorf("connected over %s", over)
+					}
+					moves(t, jiwoo, bob)
+				})
+			}
+		}
+	}
+}
+
+// A call between such homes outlives a partition and a new address, and loses
+// nothing of what was said.
+func TestHomesAreCutOffAndMove(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for real timers, most of a minute")
 	}
-	program := filepath.Join(t.TempDir(), "browser-server")
-	if out, err := exec.Command("go", "build", "-o", program, "noom/examples/browser-server").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, test := range []struct {
-		name    string
-		a, b    nat
-		relayed bool
-	}{
-		{"both port restricted", portRestricted, portRestricted, false},
-		{"one symmetric", symmetric, portRestricted, true},
-		{"both symmetric", symmetric, symmetric, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	program := buildServer(t)
+	for _, kind := range []nat{portRestricted, symmetric} {
+		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel() // they wait more than they work
-			l := newLab(t)
-			l.addHome(1, "a", test.a)
-			l.addHome(2, "b", test.b)
-			serve(t, append(l.inside("inet"), program, "-addr", serverIP+":80", "-turn", serverIP+":3478"))
-			join := func(host, name string) *process {
-				return start(t, part{Role: "member", URL: "ws://" + serverIP + "/ws", Room: "데모", Name: name}, l.inside(host)...)
-			}
-			a, b := join("a", "지우"), join("b", "bob")
-			a.awaitConnected(1)
-			b.awaitConnected(1)
-			pairs, _ := a.report()
-			t.Logf("connected over %s", pairs["bob"].Path)
-			if relayed := strings.Contains(pairs["bob"].Path, "relay"); relayed != test.relayed {
-				t.Errorf("connected over %s", pairs["bob"].Path)
-			}
-
+			l, a, b := newHomes(t, program, kind, kind, "")
 			l.cut()
 			<-time.After(10 * time.Second)
 			l.mend()
@@ -57,6 +56,34 @@ func TestHomes(t *testing.T) {
 			t.Logf("%d messages, none lost, none twice", settle(t, []*process{a, b}))
 		})
 	}
+}
+
+// buildServer builds examples/browser-server and returns the program.
+func buildServer(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "browser-server")
+	if out, err := exec.Command("go", "build", "-o", program, "noom/examples/browser-server").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// newHomes makes a lab with two homes, a and b, in which 지우 and bob are
+// connected, by TURN over that transport if they must.
+func newHomes(t *testing.T, program string, kindA, kindB nat, transport string) (l *lab, a, b *process) {
+	t.Helper()
+	l = newLab(t)
+	l.addHome(1, "a", kindA)
+	l.addHome(2, "b", kindB)
+	serve(t, append(l.inside("inet"), program, "-addr", serverIP+":80", "-turn", serverIP+":3478"))
+	join := func(host, name string) *process {
+		p := part{Role: "member", URL: "ws://" + serverIP + "/ws", Room: "데모", Name: name, TURN: transport}
+		return start(t, p, l.inside(host)...)
+	}
+	a, b = join("a", "지우"), join("b", "bob")
+	a.awaitConnected(1)
+	b.awaitConnected(1)
+	return l, a, b
 }
 
 // serve runs a server until it says that it serves, and kills it when the test

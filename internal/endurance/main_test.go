@@ -29,7 +29,7 @@ type part struct {
 	Room     string
 	Name     string
 	Loopback bool   // the others are on this machine, found on the loopback interface
-	Only     string // if not "", the address from which alone the others may be heard: a relay's
+	TURN     string // if not "", the transport to TURN servers: udp or tcp
 }
 
 func TestMain(m *testing.M) {

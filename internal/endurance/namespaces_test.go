@@ -24,15 +24,20 @@ var labs atomic.Int32 // made so far by this process
 
 const serverIP = "20.0.0.1" // public, so that a TURN server may relay to its neighbours
 
-// nat is how a router translates addresses, as rules of iptables have it.
-type nat string
+// nat is how a router translates addresses.
+type nat struct {
+	name  string
+	ports string // how iptables chooses them
+	open  bool   // whatever comes in over UDP is for the host
+}
 
 // A Linux router keeps a port if it can, which makes it port restricted (RFC
 // 4787: endpoint-independent mapping, address and port-dependent filtering). With
-// random ports it is symmetric.
-const (
-	portRestricted nat = ""
-	symmetric      nat = "--random-fully"
+// random ports it is symmetric, and one that lets all in is a full cone.
+var (
+	fullCone       = nat{name: "full cone", open: true}
+	portRestricted = nat{name: "port restricted"}
+	symmetric      = nat{name: "symmetric", ports: "--random-fully"}
 )
 
 // newLab makes the Internet and its server's address, until the test ends.
@@ -68,8 +73,12 @@ func (l *lab) addHome(n int, name string, kind nat) {
 	l.in(router, fmt.Sprintf("ip route add default via 20.0.%d.1", n))
 	l.in(name, fmt.Sprintf("ip route add default via 192.168.%d.1", n))
 	l.in(router, "sysctl -qw net.ipv4.ip_forward=1")
-	l.in(router, "iptables -t nat -A POSTROUTING -o wan -p udp -j MASQUERADE "+string(kind))
+	l.in(router, "iptables -t nat -A POSTROUTING -o wan -p udp -j MASQUERADE "+kind.ports)
 	l.in(router, "iptables -t nat -A POSTROUTING -o wan -j MASQUERADE")
+	if kind.open {
+		l.in(router, fmt.Sprintf("iptables -t nat -A PREROUTING -i wan -p udp -j DNAT --to-destination 192.168.%d.2", n))
+		return
+	}
 	// Else a packet of the other's that is early takes the port that ours needs.
 	l.in(router, "iptables -A INPUT -i wan -m conntrack --ctstate NEW -j DROP")
 	l.in(router, "iptables -A FORWARD -i wan -m conntrack --ctstate NEW -j DROP")

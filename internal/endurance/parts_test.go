@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom"
+	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/ws"
 )
@@ -97,11 +100,12 @@ func playMember(ctx context.Context, p part) error {
 			s.SetIPFilter(net.IP.IsLoopback)
 			s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 		}
-		if p.Only != "" {
-			s.SetRemoteIPFilter(func(ip net.IP) bool { return ip.String() == p.Only })
-		}
 	}}
-	room, err := noom.Join(ctx, ws.Dialer{URL: p.URL}, p.Room, config)
+	dialer := signal.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
+		s, err := ws.Dialer{URL: p.URL}.Dial(ctx)
+		return oneTransport{s, p.TURN}, err
+	})
+	room, err := noom.Join(ctx, dialer, p.Room, config)
 	if err != nil {
 		return err
 	}
@@ -112,6 +116,23 @@ func playMember(ctx context.Context, p part) error {
 		m.handle(ctx, e)
 	}
 	return room.Err()
+}
+
+// oneTransport is a way to a hub on which TURN servers have one transport, or
+// all there are if it has no name.
+type oneTransport struct {
+	noom.Signaler
+	transport string
+}
+
+func (s oneTransport) Receive(ctx context.Context) (signal.Message, error) {
+	m, err := s.Signaler.Receive(ctx)
+	for i, server := range m.ICEServers {
+		m.ICEServers[i].URLs = slices.DeleteFunc(slices.Clone(server.URLs), func(url string) bool {
+			return strings.HasPrefix(url, "turn:") && !strings.HasSuffix(url, s.transport)
+		})
+	}
+	return m, err
 }
 
 func (m *member) obey(ctx context.Context) {
