@@ -76,6 +76,15 @@ type Waiter interface {
 	Wait(ctx context.Context) bool
 }
 
+// An Aborter is a Signaler that can be ended without a word. Who calls Abort
+// need not give its calls a context that ends, which costs more.
+type Aborter interface {
+	Signaler
+	// Abort ends the connection and every pending call at once. It may be
+	// called at any time and more than once; Close is still to be called.
+	Abort()
+}
+
 // CloseWith closes s and tells the other end why, where the transport can: one
 // that does has a method CloseWith(*Error) error.
 func CloseWith(s Signaler, why *Error) error {

@@ -26,8 +26,9 @@ type conn struct {
 	link    signal.Signaler
 	outbox  outbox
 	pulse   pulse
-	timer   *time.Timer // calls mind
-	ctx     context.Context
+	timer   *time.Timer        // calls mind
+	ctx     context.Context    // ends with the connection
+	calls   context.Context    // for calls of link: ctx, or if that can be aborted one that never ends
 	cancel  context.CancelFunc // ends ctx, and with it reader and writer at once
 	written sync.WaitGroup     // for the writer to have closed the connection
 
@@ -59,6 +60,10 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.Limits.Burst),
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.calls = c.ctx
+	if link, can := s.(signal.Aborter); can {
+		c.abortBy(ctx, link.Abort)
+	}
 	c.since = time.Now()
 	c.outbox.write = c.write
 	c.written.Add(1)
@@ -66,6 +71,21 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 	c.timer = time.AfterFunc(time.Hour, c.mind)
 	c.timer.Reset(h.config.JoinTimeout) // not before c.timer is set
 	return c
+}
+
+// abortBy lets cancel, and the end of the context that the host program gave,
+// abort the link, so that none of its calls need watch for them.
+func (c *conn) abortBy(ctx context.Context, abort func()) {
+	c.calls = context.Background()
+	cancel, forget := c.cancel, func() bool { return true }
+	if ctx.Done() != nil {
+		forget = context.AfterFunc(ctx, abort)
+	}
+	c.cancel = func() {
+		cancel()
+		forget()
+		abort()
+	}
 }
 
 // end waits until the connection is closed and returns why it was.
@@ -87,7 +107,7 @@ const quiet = time.Second
 func (c *conn) read() {
 	waiter, _ := c.link.(signal.Waiter)
 	for last, more := (time.Time{}), true; more; {
-		waited := waiter != nil && waiter.Wait(c.ctx)
+		waited := waiter != nil && waiter.Wait(c.calls)
 		now := time.Now()
 		if !waited || now.Sub(last) < quiet {
 			more = c.step()
@@ -103,7 +123,7 @@ func (c *conn) read() {
 // step acts on the next frame. It reports whether there may be another. A
 // frame above the rate waits, and those behind it wait in the transport.
 func (c *conn) step() bool {
-	m, err := c.link.Receive(c.ctx)
+	m, err := c.link.Receive(c.calls)
 	if err != nil {
 		c.broken(err)
 		return false
@@ -126,7 +146,16 @@ func (c *conn) broken(err error) {
 		c.refuse(refusal) // bytes that were no frame: the other end may still listen
 		return
 	}
-	c.outbox.abandon(nil, fmt.Errorf("hub: connection lost: %w", err))
+	c.outbox.abandon(nil, c.lost(err))
+}
+
+// lost says why the connection cannot be used any more: that it was to end, or
+// what a call of the link returned.
+func (c *conn) lost(err error) error {
+	if c.ctx.Err() != nil {
+		err = context.Cause(c.ctx)
+	}
+	return fmt.Errorf("hub: connection lost: %w", err)
 }
 
 // handle acts on one frame. It reports whether there may be a next.

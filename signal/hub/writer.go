@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -51,14 +50,14 @@ func (c *conn) drain() (idle bool) {
 		c.pulse.writing(time.Now())
 		var err error
 		if can {
-			err = many.SendAll(c.ctx, batch)
+			err = many.SendAll(c.calls, batch)
 		} else {
-			err = c.link.Send(c.ctx, *batch[0])
+			err = c.link.Send(c.calls, *batch[0])
 		}
 		c.pulse.written()
 		clear(batch)
 		if err != nil {
-			c.outbox.abandon(nil, fmt.Errorf("hub: connection lost: %w", err))
+			c.outbox.abandon(nil, c.lost(err))
 		}
 	}
 }

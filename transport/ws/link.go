@@ -44,7 +44,7 @@ type link struct {
 func newClientLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
 	conn.SetReadLimit(-1) // read bounds what it takes, and may still answer then
 	l := &link{ws: conn, raw: raw, endpoint: endpoint}
-	l.watchdog = time.AfterFunc(writeTimeout, l.kill)
+	l.watchdog = time.AfterFunc(writeTimeout, l.Abort)
 	l.watchdog.Stop()
 	return l
 }
@@ -246,11 +246,11 @@ func (l *link) CloseWith(why *signal.Error) error {
 				status = websocket.StatusMessageTooBig
 			}
 		}
-		hurry := time.AfterFunc(closeTimeout, l.kill)
+		hurry := time.AfterFunc(closeTimeout, l.Abort)
 		// Its error says only that the other end was not there to agree.
 		_ = l.ws.Close(status, reason)
 		hurry.Stop()
-		l.kill()
+		l.Abort()
 		if w := l.watch.Load(); w != nil {
 			w.stop()
 		}
@@ -258,7 +258,7 @@ func (l *link) CloseWith(why *signal.Error) error {
 	return nil
 }
 
-// kill ends the connection without a word, and every call that hangs in it.
-func (l *link) kill() {
+// Abort implements [signal.Aborter].
+func (l *link) Abort() {
 	_ = l.raw.Close() // it was closed already, or is now
 }

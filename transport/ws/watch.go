@@ -43,7 +43,7 @@ func (l *link) replaceWatch(ctx context.Context) *watch {
 	w := &watch{ctx: ctx}
 	w.stop = context.AfterFunc(ctx, func() {
 		if w.calls.Load() > 0 {
-			l.kill()
+			l.Abort()
 		}
 	})
 	if old := l.watch.Swap(w); old != nil && old.calls.Load() == 0 {
