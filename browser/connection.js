@@ -71,6 +71,16 @@ export class Connection {
     return entry.channel;
   }
 
+  /** These ICE servers are for whatever is gathered from now on. */
+  setServers(iceServers) {
+    if (this.#closed) return;
+    try {
+      this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
+    } catch (error) {
+      console.error(error); // the hub told nonsense: those of before stay
+    }
+  }
+
   /** There may be something to offer; always: there is. */
   need(always = false) {
     this.#step(() => (always || this.#outgoing.needsOffer ? this.#run(this.#machine.need()) : undefined));

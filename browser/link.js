@@ -9,6 +9,7 @@ import { Connection } from './connection.js';
 import { DataStream } from './data.js';
 import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
+import { Connections } from './handover.js';
 import { pairText, verifier } from './identity.js';
 import { Incoming } from './incoming.js';
 import { may } from './rights.js';
@@ -33,8 +34,7 @@ export class Link {
   #options; // {iceServers(), senders(), connectTimeout}
 
   #exchange;
-  #connection = null; // of the current epoch; null before the first, and from a failure to the next
-  #old = null; // a Connection of an epoch before: it serves until #connection is up
+  #connections = new Connections();
   #incoming;
   #tableVersion = 0;
   #tableRows = ''; // as JSON, of that version
@@ -55,7 +55,7 @@ export class Link {
   #deadline = 0; // timeout: the connection must be up, or the pause is over
   #patience = 0; // timeout: since nothing arrives
   #steady = 0; // timeout: since it is up
-  #linger = 0; // timeout: for #old, once #connection is up
+  #linger = 0; // timeout: for old connections, once the current one is up
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   constructor({ member, peer, self, hub, report, options }) {
@@ -81,7 +81,7 @@ export class Link {
   /** Begins an epoch. */
   begin() {
     if (this.#closed) return;
-    if (!this.#hubReaches) this.#keep(); // the next epoch has no other way
+    if (!this.#hubReaches && this.#connection?.up) this.#connections.setAside(); // the next epoch has no other way
     if (!this.#exchange.begin()) {
       this.#setState('failed', new NoomError('not_connected', 'no epochs are left'));
       return;
@@ -110,7 +110,7 @@ export class Link {
   /** The hub has lost the member: it stays for as long as its connection lives. */
   lost() {
     this.present = false;
-    if (!this.#connection && !this.#old) this.#report.dead();
+    if (!this.#connection && !this.#connections.moving) this.#report.dead();
     else this.#watch();
   }
 
@@ -120,17 +120,19 @@ export class Link {
     if (this.#connection) this.#incoming.retake(this.#connection.pc);
   }
 
+  /** The ICE servers are others now. */
+  serversChanged() { this.#connection?.setServers(this.#options.iceServers()); }
+
   addSender(sender) { this.#connection?.addSender(sender); }
 
   removeSender(sender) {
-    this.#connection?.removeSender(sender);
-    this.#old?.removeSender(sender);
+    for (const c of this.#connections.all) c.removeSender(sender);
   }
 
   tableChanged() { this.#connection?.tableChanged(); }
 
   async trackReplaced(sender) {
-    await Promise.all([this.#connection?.trackReplaced(sender), this.#old?.trackReplaced(sender)]);
+    await Promise.all(this.#connections.all.map((c) => c.trackReplaced(sender)));
   }
 
   /** Looks for a new path: by ICE restart, or without a hub by a new connection over the old one. */
@@ -141,7 +143,7 @@ export class Link {
 
   /** Says goodbye in-band; resolves when the other side has heard it, or cannot. */
   farewell() {
-    if (!this.#connection?.up && !this.#old?.up) return Promise.resolve();
+    if (!this.#connections.live) return Promise.resolve();
     return new Promise((done) => {
       this.#exchange.send({ type: 'left' });
       this.#parting = { acked: this.#exchange.queued, done };
@@ -176,9 +178,9 @@ export class Link {
     const name = cleanName(label);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `channel label: ${problem}`);
-    const connection = [this.#connection, this.#old].find((c) => c?.up);
-    if (!connection) throw this.#notConnected();
-    return connection.openChannel(name, options);
+    const { live } = this.#connections;
+    if (!live) throw this.#notConnected();
+    return live.openChannel(name, options);
   }
 
   /**
@@ -234,7 +236,7 @@ export class Link {
     const { messages, renewed, ok } = this.#exchange.receive(frame);
     if (!ok) return;
     if (renewed) {
-      if (via !== null && via === this.#connection) this.#keep(); // as the other side does, or this would not have come
+      if (via !== null && via === this.#connection) this.#connections.setAside(); // as the other side does, or this would not have come
       this.#build(false);
     }
     for (const m of messages) {
@@ -288,7 +290,7 @@ export class Link {
       message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
       if (this.#closed) return;
       const frame = encode(message);
-      const inBand = !hubOnly && (this.#connection?.sendControl(frame) || this.#old?.sendControl(frame) || false);
+      const inBand = !hubOnly && this.#connections.sendControl(frame, again);
       if (!inBand || again) this.#hub.send(frame);
     }).catch((error) => this.#fail(error));
   }
@@ -311,7 +313,7 @@ export class Link {
         incoming: this.#incoming,
         link: this.#forConnection((c) => c === this.#connection),
       });
-      this.#connection = connection;
+      this.#connections.current = connection;
     } catch (error) {
       this.#fail(error); // the browser has no more connections to give
     }
@@ -328,8 +330,8 @@ export class Link {
         return queued;
       },
       table: (rows, settled) => this.#table(rows, settled),
-      changed: (c) => (isCurrent(c) ? this.#watch() : this.#watchOld()),
-      failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#oldLost()),
+      changed: (c) => (isCurrent(c) ? this.#watch() : this.#watchOld(c)),
+      failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#oldLost(c)),
       refused: (sender) => this.#report.refused(sender),
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#control(frame, c),
@@ -368,7 +370,7 @@ export class Link {
     } else if (this.#connection.up) {
       this.#stop();
       this.#wasUp = true;
-      if (this.#old) {
+      if (this.#connections.moving) {
         const ours = this.#exchange.epoch[1] === this.#self.identity.id;
         this.#linger = setTimeout(() => this.#dropOld(), ours ? LINGER : 2 * LINGER);
       }
@@ -399,24 +401,17 @@ export class Link {
 
   get #hubReaches() { return this.#hub.online && this.present; }
 
-  // Sets the connection aside, if it works, to serve until the next is up.
-  #keep() {
-    if (!this.#connection?.up) return;
-    this.#dropOld();
-    this.#old = this.#connection;
-    this.#connection = null;
-  }
-
   // Until the new connection is up, the old one's state is the peer's.
-  #watchOld() {
-    const { connectionState } = this.#old.pc;
-    if (connectionState === 'failed' || connectionState === 'closed') this.#oldLost();
-    else if (!this.#connection?.up) this.#setState(this.#old.up ? 'connected' : 'interrupted');
+  #watchOld(c) {
+    const { connectionState } = c.pc;
+    if (connectionState === 'failed' || connectionState === 'closed') this.#oldLost(c);
+    else if (!this.#connection?.up) this.#setState(this.#connections.serving ? 'connected' : 'interrupted');
   }
 
-  #oldLost() {
-    this.#dropOld();
-    if (this.#connection?.up) return;
+  #oldLost(c) {
+    this.#connections.lose(c);
+    this.#reattach();
+    if (this.#connections.live) return;
     if (this.#connection) this.#setState('interrupted');
     else if (!this.present) this.#report.dead();
     else this.#setState('failed');
@@ -424,18 +419,23 @@ export class Link {
 
   #dropOld() {
     clearTimeout(this.#linger);
-    const old = this.#old;
-    this.#old = null;
-    old?.close();
-    if (old && this.#connection) this.#incoming.attach(this.#connection.pc);
+    this.#connections.loseOld();
+    this.#reattach();
   }
+
+  // What came by a connection that has gone comes by the current one.
+  #reattach() {
+    if (this.#connection) this.#incoming.attach(this.#connection.pc);
+  }
+
+  get #connection() { return this.#connections.current; }
 
   // Ends the connection; the next epoch begins after a pause that grows.
   #fail(error) {
     if (this.state === 'closed') return;
     this.#drop();
     this.#stop();
-    if (!this.#old) {
+    if (!this.#connections.serving) {
       this.#setState('failed', error);
       if (!this.present) {
         this.#report.dead();
@@ -449,13 +449,12 @@ export class Link {
 
   // Without a hub there is nobody to tell; online comes back to it.
   #retry() {
-    if (!this.#closed && !this.#connection && (this.#hubReaches || this.#old)) this.begin();
+    if (!this.#closed && !this.#connection && (this.#hubReaches || this.#connections.serving)) this.begin();
   }
 
   // Lets go of the connection; what its epoch would still repeat is of no use.
   #drop() {
-    this.#connection?.close();
-    this.#connection = null;
+    this.#connections.lose(this.#connection);
     this.#stopTicking();
   }
 
@@ -484,17 +483,13 @@ export class Link {
     if (violation) this.#fail(new NoomError('malformed', violation));
     if (credit) this.#sendWaiting();
     if (!message) return;
-    this.#report.data(message, () => this.#sendData(this.#stream.take(number)));
-  }
-
-  #sendData(bytes) {
-    return this.#connection?.sendData(bytes) || this.#old?.sendData(bytes);
+    this.#report.data(message, () => this.#connections.sendData(this.#stream.take(number)));
   }
 
   #sendWaiting() {
     while (this.#waiting.length > 0 && this.#stream.hasCredit(this.#waiting[0].payload.length)) {
       const { payload, resolve } = this.#waiting.shift();
-      this.#sendData(this.#stream.send(payload));
+      this.#connections.sendData(this.#stream.send(payload));
       resolve();
     }
   }

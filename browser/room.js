@@ -9,6 +9,7 @@ import { Identity, isGenuine, newLabel, newSession } from './identity.js';
 import { Peer } from './peer.js';
 import { may, Requests } from './rights.js';
 import { Sender } from './sender.js';
+import { Servers } from './servers.js';
 import { hubURL, Signaling } from './signaling.js';
 import { Ears } from './speaker.js';
 
@@ -45,7 +46,7 @@ export class Room extends RoomEvents {
   #options; // defaults filled in
   #nickname; // what we want to be called; the hub may have forced another
   #self = null; // Member, as the hub tells it
-  #iceServers = [];
+  #servers;
 
   #roster = new Map(); // id → {peer, link}, in join order
   #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
@@ -77,6 +78,11 @@ export class Room extends RoomEvents {
     this.#options = { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options };
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = new Promise((resolve) => { this.#ended = resolve; });
+    this.#servers = new Servers({
+      own: this.#options.iceServers,
+      ask: () => this.#tell({ type: 'servers' }),
+      changed: () => this.#links().forEach((link) => link.serversChanged()),
+    });
     for (const t of options.tracks ?? []) this.#addSender(t.track ?? t, t.track ? t.name : undefined);
   }
 
@@ -244,7 +250,7 @@ export class Room extends RoomEvents {
   async #joined(joined, first) {
     this.#take(joined.self);
     this.#lock(joined.locked ?? false, null);
-    this.#iceServers = joined.iceServers ?? [];
+    this.#servers.take(joined);
     const here = new Set();
     for (const member of joined.members ?? []) {
       if (!(await this.#accepts(member))) continue;
@@ -293,6 +299,7 @@ export class Room extends RoomEvents {
       case 'welcome': return this.#welcome(frame.member);
       case 'bye': return this.#bye(frame);
       case 'renamed': return this.#renamed(frame);
+      case 'servers': return this.#servers.take(frame);
       case 'chat': return this.#chatted(frame);
       case 'locked': case 'unlocked': return this.#lockChanged(frame);
       case 'mute': return this.#muteRequested(frame);
@@ -439,7 +446,7 @@ export class Room extends RoomEvents {
       senders: () => (this.may('publish') ? this.#senders : []),
       ask: (request) => this.#ask(request),
       checkRight: (right) => this.#checkRight(right),
-      options: { iceServers: () => this.#options.iceServers ?? this.#iceServers, connectTimeout: this.#options.connectTimeout },
+      options: { iceServers: () => this.#servers.list, connectTimeout: this.#options.connectTimeout },
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
         dead: () => this.#drop(entry, 'lost'),
@@ -514,6 +521,7 @@ export class Room extends RoomEvents {
     this.#signaling?.close();
     this.#signaling = null;
     this.#ears.close();
+    this.#servers.close();
     for (const link of this.#links()) link.close();
     this.#roster.clear();
     const closed = new NoomError('closed', 'the room is over');

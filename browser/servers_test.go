@@ -1,0 +1,39 @@
+package browser_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"noom/internal/browsertest"
+	"noom/signal"
+	"noom/signal/hub"
+)
+
+// A page asks for ICE servers before their credentials expire, and its
+// connections, those that run included, use the newest; those that the
+// application gave it keeps.
+func TestServersAreRenewed(t *testing.T) {
+	l := newLab(t)
+	var made atomic.Int32
+	l.hub = hub.New(&hub.Config{
+		ICEServers: func(context.Context, signal.Member) []signal.ICEServer {
+			name := fmt.Sprint(made.Add(1))
+			return []signal.ICEServer{{URLs: []string{"turn:127.0.0.1:9?transport=udp"}, Username: name, Credential: "c"}}
+		},
+		ICELifetime: 2 * time.Second,
+	})
+	b := browsertest.Start(t)
+	one, two := l.open(b, ""), l.open(b, "")
+	one.Do(`enter('하나')`)
+	two.Do(`enter('two', { iceServers: [{ urls: 'stun:127.0.0.1:9' }] })`)
+	one.Wait("the call", `room.peers[0]?.state === 'connected'`)
+	one.Do(`window.first = other().connection`)
+	one.Wait("the third credentials on the first connection",
+		`other().connection === first && Number(first.getConfiguration().iceServers[0].username) >= 4`)
+	two.Wait("its own servers", `other().connection.getConfiguration().iceServers[0].urls[0].startsWith('stun:')`)
+	one.Do(`room.leave()`)
+	two.Do(`room.leave()`)
+}
