@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -59,14 +60,19 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*tu
 	// Tracks are known by what was negotiated and by the track table, so that
 	// one that is paused from the start exists too.
 	s.SetFireOnTrackBeforeFirstRTP(true)
-	if hook != nil {
-		hook(&s)
-	}
+	hook(&s)
 	if s.LoggerFactory != nil {
 		s.LoggerFactory = watchTURN(s.LoggerFactory, refused)
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)), nil
+}
+
+// hasNet reports whether s has a network of its own, such as a virtual one,
+// which it does not tell in another way.
+func hasNet(s *webrtc.SettingEngine) bool {
+	field := reflect.ValueOf(s).Elem().FieldByName("net")
+	return field.IsValid() && !field.IsNil()
 }
 
 // pionLog sends pion's log to ours. pion calls errors what an application

@@ -155,7 +155,7 @@ func (l *link) send(f exchange.Frame) {
 	}
 	l.seal(&m)
 	inBand := !f.HubOnly && l.sendInBand(m, f.Again)
-	if !inBand || f.Again || f.Seq == 0 && l.byHub {
+	if !inBand || f.Again || l.byHub {
 		l.room.sendTo(l.member, m)
 	}
 }

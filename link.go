@@ -106,6 +106,7 @@ type link struct {
 	patience     *time.Timer // connect timeout, restart or the pause before a rebuild
 	serversTimer *time.Timer // patience, while it is that of awaitServers
 	serversNext  func()
+	doubtful     *time.Timer // until the path has to have shown life
 	relay        *time.Timer // until the relay's credentials are about to expire
 	linger       *time.Timer // for old, once conn is up
 	staleSent    time.Time
@@ -148,7 +149,7 @@ func (l *link) run() {
 
 // end stops everything that belongs to a connection.
 func (l *link) end() {
-	for _, t := range []**time.Timer{&l.ticker, &l.batch, &l.patience, &l.linger, &l.relay} {
+	for _, t := range []**time.Timer{&l.ticker, &l.batch, &l.patience, &l.linger, &l.relay, &l.doubtful} {
 		if *t != nil {
 			(*t).Stop()
 			*t = nil

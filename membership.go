@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,8 @@ type room struct {
 
 	outbox  atomic.Pointer[outbox]      // nil while there is no hub
 	refusal atomic.Pointer[turnRefusal] // the latest of a TURN server
+	nudge   chan struct{}               // holds a token while the hub is to be asked for a sign of life
+	doubts  atomic.Int32                // posted and not yet taken
 	leaving atomic.Bool
 	speech  atomic.Bool // the loop listens for who speaks
 	ending  sync.Once
@@ -55,13 +58,17 @@ type room struct {
 	err      error // written once, before done is closed
 
 	// Owned by the loop.
-	asleep   map[string]*link
-	renewal  *time.Timer // until the hub is asked for ICE servers
-	pending  []*request
-	heard    []string // keys of chat messages
-	speaker  speaker.Detector
-	rejoined bool     // there was a joined before
-	lies     []string // of the hub, each logged once
+	asleep         map[string]*link
+	inDoubt        bool                                     // the hub has been asked for a sign of life, and paths are looked at then
+	addresses      []netip.Addr                             // of this machine, nil if not known
+	watchAddresses func(func([]netip.Addr)) (func(), error) // nil: not, or already
+	readClock      func() clock
+	renewal        *time.Timer // until the hub is asked for ICE servers
+	pending        []*request
+	heard          []string // keys of chat messages
+	speaker        speaker.Detector
+	rejoined       bool     // there was a joined before
+	lies           []string // of the hub, each logged once
 }
 
 // Join enters a room, making it if need be, and returns once the hub has let
@@ -91,6 +98,7 @@ func (r *room) start(ctx context.Context) error {
 	r.joined(joined) // before the loop runs, so that Peers is complete when Join returns
 	heartbeat := joined.Heartbeat
 	r.background(r.run)
+	r.watchClock(r.readClock())
 	r.background(func() { r.stayConnected(s, heartbeat) })
 	return nil
 }
@@ -110,10 +118,21 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
 		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
-		hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
+		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
-	if r.api, err = newAPI(r.log, c.Settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
+	if !c.IgnoreNetwork {
+		r.watchAddresses = network.watch
+	}
+	settings := func(s *webrtc.SettingEngine) {
+		if c.Settings != nil {
+			c.Settings(s)
+		}
+		if hasNet(s) {
+			r.watchAddresses = nil // its addresses are not this machine's
+		}
+	}
+	if r.api, err = newAPI(r.log, settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())

@@ -76,6 +76,11 @@ type Config struct {
 	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s. Least: 100 ms.
 	RedialMax time.Duration
 
+	// IgnoreNetwork turns off watching the addresses of this machine. They are
+	// watched while there is a connection, once for all Rooms of the process,
+	// unless Settings sets a network of its own; see [Room].NetworkChanged.
+	IgnoreNetwork bool
+
 	// Trace, if not nil, is told of each frame sent and received and of each
 	// decision, so that what happened can be drawn later. It is called
 	// synchronously, from several goroutines at once; it must be quick and must

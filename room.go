@@ -54,6 +54,11 @@ type Room interface {
 	// CloseForAll ends the room for everyone; to leave it is Leave's. It takes
 	// [RightClose]. Errors: [ErrForbidden].
 	CloseForAll(ctx context.Context) error
+	// NetworkChanged says that the network may have changed: another address or
+	// route, or the machine was asleep. Hub and paths are looked at within 3 s,
+	// and what is dead is mended. noom notices new addresses and sleep by itself; this
+	// is for systems that tell applications and let them look at no interfaces.
+	NetworkChanged()
 	// Leave says goodbye, closes every connection and returns when that is
 	// done; ctx bounds the goodbye. It may be called again, and gives nil.
 	Leave(ctx context.Context) error

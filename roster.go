@@ -72,6 +72,8 @@ func (r *room) handle(m signal.Message) {
 		r.muteRequested(m)
 	case signal.TypePing:
 		r.send(signal.Message{Type: signal.TypePong})
+	case signal.TypePong:
+		r.hubAnswered()
 	case signal.TypeError:
 		r.refused(m.Err())
 	default: // unknown, or not for us
@@ -106,6 +108,7 @@ func (r *room) joined(m signal.Message) {
 	for _, p := range r.pending {
 		r.send(p.message)
 	}
+	r.hubAnswered()
 }
 
 // member makes sure that m is in the roster and returns its link, nil if it

@@ -175,8 +175,14 @@ func (r *room) redial(pause *time.Duration, wait time.Duration) (Signaler, signa
 	for {
 		jittered := *pause/2 + rand.N(*pause/2+1)
 		*pause = min(2**pause, r.cfg.RedialMax)
+		nudge := r.nudge
+		if wait > 0 {
+			nudge = nil
+		}
 		select {
 		case <-time.After(max(jittered, wait)):
+		case <-nudge: // a new network may be better
+			*pause = firstRedial
 		case <-r.ctx.Done():
 			return nil, signal.Message{}, r.ctx.Err()
 		}
@@ -231,9 +237,24 @@ func (r *room) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, 
 	silent := 0
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
+	var answers <-chan time.Time
 	for silent < 2 {
 		select {
 		case <-ticker.C:
+			if answers != nil {
+				continue
+			}
+		case <-r.nudge:
+			heard.Store(false)
+			out.put(signal.Message{Type: signal.TypePing})
+			answers = time.After(hubAnswers)
+			continue
+		case <-answers:
+			if answers = nil; !heard.Load() {
+				r.log.Info("hub does not answer", "for", hubAnswers)
+				return
+			}
+			continue
 		case <-ctx.Done():
 			return
 		}

@@ -1,0 +1,186 @@
+package noom
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// This file acts when the network may have changed under a call: an address
+// came or went, or the machine has slept. Without it the same is noticed by
+// silence, which takes some seconds more. The hub is asked for a sign of life first, for it has
+// to carry what mends the rest; each peer's path is watched for one meanwhile.
+
+const (
+	hubAnswers    = time.Second     // or its connection is given up
+	pathAnswers   = 2 * time.Second // or ICE is restarted: more than a keepalive and its answer take
+	clockEvery    = 2 * time.Second // between two looks at the clock
+	sleptAtLeast  = 5 * time.Second // or the clock was only set right
+	neverSettling = 8               // changes that may wait for the loop
+)
+
+// clock is one reading of both clocks.
+type clock struct {
+	wall time.Time     // goes on while the machine sleeps, and may be set
+	mono time.Duration // since some instant; stands still meanwhile on most systems
+}
+
+// processStart is where readClock's monotonic time begins.
+var processStart = time.Now()
+
+func readClock() clock {
+	now := time.Now()
+	return clock{wall: now.Round(0), mono: now.Sub(processStart)}
+}
+
+// slept returns for how long the machine has slept between two readings that
+// were to be every apart, 0 if it has not. Either the wall clock ran ahead of
+// the monotonic one, or, where that goes on too, the second reading came late.
+func slept(before, now clock, every time.Duration) time.Duration {
+	wall, mono := now.wall.Sub(before.wall), now.mono-before.mono
+	if d := max(wall-mono, mono-every); d >= sleptAtLeast {
+		return d
+	}
+	return 0
+}
+
+// The room's part; its loop calls what follows, but for NetworkChanged.
+
+// watchClock looks at the clock now and then, as long as the room lasts.
+func (r *room) watchClock(before clock) {
+	time.AfterFunc(clockEvery, func() {
+		r.mail.post(func() {
+			now := r.readClock()
+			if d := slept(before, now, clockEvery); d > 0 {
+				r.log.Info("the machine has slept", "for", d.Round(time.Second))
+				r.traceNote(Member{}, "the machine has slept", "for", d.Round(time.Second))
+				r.doubt(nil)
+			}
+			r.watchClock(now)
+		})
+	})
+}
+
+// watchNetwork begins to look after the addresses of this machine, once there
+// is a connection, unless they are not what connections use.
+func (r *room) watchNetwork() {
+	if r.watchAddresses == nil {
+		return
+	}
+	watch := r.watchAddresses
+	r.watchAddresses = nil
+	stop, err := watch(func(addresses []netip.Addr) {
+		if r.doubts.Add(1) > neverSettling {
+			r.doubts.Add(-1)
+			return
+		}
+		if !r.mail.post(func() { r.doubts.Add(-1); r.doubt(addresses) }) {
+			r.doubts.Add(-1)
+		}
+	})
+	if err != nil {
+		r.log.Info("changes of the network are not watched", "error", err)
+		return
+	}
+	r.background(func() {
+		<-r.ctx.Done()
+		stop()
+	})
+}
+
+// NetworkChanged is explained at [Room].
+func (r *room) NetworkChanged() { r.mail.post(func() { r.doubt(nil) }) }
+
+// doubt has everything looked at. addresses are those there are now, nil if
+// that is not known.
+func (r *room) doubt(addresses []netip.Addr) {
+	r.traceNote(Member{}, "the network may have changed")
+	r.inDoubt, r.addresses = true, addresses
+	for _, l := range r.links {
+		l.doubt()
+	}
+	select {
+	case r.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// hubAnswered is told when the hub has said something that we waited for.
+func (r *room) hubAnswered() {
+	if r.inDoubt {
+		r.inDoubt = false
+		for _, l := range r.links {
+			l.addressesAre(r.addresses)
+		}
+	}
+}
+
+// The links' part.
+
+// doubt has the path restarted if nothing comes by it within a moment.
+func (l *link) doubt() {
+	l.mail.post(func() {
+		c := l.conn
+		if l.broken || !c.up() {
+			return
+		}
+		ice := c.pc.SCTP().Transport().ICETransport()
+		before := received(ice)
+		l.later(&l.doubtful, pathAnswers, func() {
+			if l.conn == c && !l.broken && c.up() && received(ice) == before {
+				l.trace("nothing comes by the path any more")
+				l.giveUpPath()
+			}
+		})
+	})
+}
+
+// addressesAre has the path restarted at once if the address that it begins at is
+// gone, or if it was being mended anyway.
+func (l *link) addressesAre(addresses []netip.Addr) {
+	l.mail.post(func() {
+		c := l.conn
+		switch {
+		case c == nil || l.broken || !l.wasUp:
+			return
+		case !c.up():
+			l.restart()
+			return
+		}
+		pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+		if err == nil && pair != nil && addresses != nil && !begins(pair.Local, addresses) {
+			l.trace("the path's address is gone")
+			l.giveUpPath()
+		}
+	})
+}
+
+// giveUpPath restarts ICE before ICE itself notices; without a hub that is for
+// its return to do.
+func (l *link) giveUpPath() {
+	l.conn.path = webrtc.ICEConnectionStateDisconnected // nothing is said over it any more
+	l.setState(PeerInterrupted, nil)
+	l.restart()
+}
+
+// begins reports whether c is at one of these addresses, as far as that can
+// be told: candidates of other types than host name the address they were found from.
+func begins(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
+	at := c.Address
+	if c.Typ != webrtc.ICECandidateTypeHost && c.RelatedAddress != "" {
+		at = c.RelatedAddress
+	}
+	addr, err := netip.ParseAddr(at)
+	return err != nil || addr.IsUnspecified() || slices.Contains(addresses, addr.Unmap())
+}
+
+// received counts what has come by the path: packets, and answers to ICE's checks.
+func received(ice *webrtc.ICETransport) uint64 {
+	stats, ok := ice.GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return uint64(stats.PacketsReceived) + stats.ResponsesReceived
+}

@@ -1,0 +1,246 @@
+package noom
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+func TestSlept(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		wall, mono, want time.Duration
+	}{
+		"awake":                               {2 * time.Second, 2 * time.Second, 0},
+		"a busy machine":                      {4 * time.Second, 4 * time.Second, 0},
+		"asleep, the monotonic clock stood":   {time.Hour, 2 * time.Second, time.Hour - 2*time.Second},
+		"asleep, both clocks went on":         {time.Hour, time.Hour, time.Hour - 2*time.Second},
+		"a nap":                               {7 * time.Second, 2 * time.Second, 5 * time.Second},
+		"the clock was set right":             {5 * time.Second, 2 * time.Second, 0},
+		"the clock was set back":              {-time.Hour, 2 * time.Second, 0},
+		"asleep while the clock was set back": {-time.Hour, time.Minute, 58 * time.Second},
+	} {
+		before := clock{start, time.Hour}
+		now := clock{start.Add(c.wall), time.Hour + c.mono}
+		if got := slept(before, now, 2*time.Second); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestBegins(t *testing.T) {
+	here := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}
+	host, relay := webrtc.ICECandidateTypeHost, webrtc.ICECandidateTypeRelay
+	for _, c := range []struct {
+		candidate webrtc.ICECandidate
+		want      bool
+	}{
+		{webrtc.ICECandidate{Typ: host, Address: "10.0.0.1"}, true},
+		{webrtc.ICECandidate{Typ: host, Address: "::ffff:10.0.0.1"}, true},
+		{webrtc.ICECandidate{Typ: host, Address: "2001:db8::1"}, true},
+		{webrtc.ICECandidate{Typ: host, Address: "10.0.0.2"}, false},
+		{webrtc.ICECandidate{Typ: host, Address: "4a1b.local"}, true}, // cannot be told
+		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "10.0.0.1"}, true},
+		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "10.0.0.2"}, false},
+		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "0.0.0.0"}, true},
+	} {
+		if got := begins(&c.candidate, here); got != c.want {
+			t.Errorf("%v: %v", c.candidate, got)
+		}
+	}
+}
+
+// moving is a call of two whose path and hub can go dead under it, as if the
+// machine of the first had got another address, and tells it so.
+type moving struct {
+	a, b    *room
+	dead    sync.Map // addresses of sockets whose packets are lost
+	changed func([]netip.Addr)
+	silent  atomic.Bool // nothing gets through between the first and its hub as it is connected now
+}
+
+func inMotion(t *testing.T, f func(t *testing.T, m *moving)) {
+	t.Helper()
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		m := &moving{}
+		w.router.AddChunkFilter(func(c vnet.Chunk) bool {
+			_, from := m.dead.Load(c.SourceAddr().String())
+			_, to := m.dead.Load(c.DestinationAddr().String())
+			return !from && !to
+		})
+		line := &wire{Dialer: w.dialer}
+		line.up = func(s signal.Message) []signal.Message {
+			if m.silent.Load() && s.Type != signal.TypeJoin {
+				return nil
+			}
+			m.silent.Store(false) // a new connection is a good one
+			return []signal.Message{s}
+		}
+		var err error
+		if m.a, err = newRoom(line, "데모", &Config{Name: "지우", Settings: w.host()}); err != nil {
+			t.Fatal(err)
+		}
+		if m.a.watchAddresses != nil {
+			t.Error("the machine's addresses are watched for a virtual network")
+		}
+		stopped := make(chan struct{})
+		m.a.watchAddresses = func(changed func([]netip.Addr)) (func(), error) {
+			m.changed = changed
+			return func() { close(stopped) }, nil
+		}
+		if err = m.a.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.rooms = append(w.rooms, m.a)
+		m.b = w.join("데모", "bob", nil).(*room)
+		until(t, Room(m.a), connected)
+		until(t, Room(m.b), connected)
+		f(t, m)
+		_ = m.a.Leave(t.Context())
+		<-stopped
+	})
+}
+
+// breakPath makes the sockets that there are now useless.
+func (m *moving) breakPath(t *testing.T) {
+	t.Helper()
+	for _, r := range []*room{m.a, m.b} {
+		for _, p := range r.Peers() {
+			pair, err := p.Connection().SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.dead.Store(fmt.Sprintf("%s:%d", pair.Local.Address, pair.Local.Port), true)
+		}
+	}
+}
+
+// ufrag tells one generation of ICE from the next.
+func (m *moving) ufrag() string {
+	d, _ := inspect(m.a.Peers()[0].Connection().CurrentLocalDescription().SDP)
+	return d.ufrag
+}
+
+// restarted returns how long it is until ICE is restarted, a minute at most;
+// data moves again then.
+func (m *moving) restarted(t *testing.T, before string) (took time.Duration) {
+	t.Helper()
+	start := time.Now()
+	for took < time.Minute && m.ufrag() == before {
+		time.Sleep(10 * time.Millisecond)
+		took = time.Since(start)
+	}
+	reach(t, m.a, m.b)
+	reach(t, m.b, m.a)
+	return took
+}
+
+func TestNetworkChanges(t *testing.T) {
+	gone, here := []netip.Addr{netip.MustParseAddr("192.0.2.7")}, []netip.Addr{netip.MustParseAddr(hostIP(1))}
+	for name, c := range map[string]struct {
+		path, hub bool            // what breaks
+		tell      func(m *moving) // how it is noticed
+		least     time.Duration   // how long that takes, to know that it was this and nothing else
+		most      time.Duration
+	}{
+		"the address is gone":           {true, false, func(m *moving) { m.changed(gone) }, 0, 100 * time.Millisecond},
+		"the address and the hub":       {true, true, func(m *moving) { m.changed(gone) }, time.Second, 1500 * time.Millisecond},
+		"another route":                 {true, false, func(m *moving) { m.changed(here) }, 2 * time.Second, 2500 * time.Millisecond},
+		"the application tells":         {true, false, func(m *moving) { m.a.NetworkChanged() }, 2 * time.Second, 2500 * time.Millisecond},
+		"nobody tells, silence remains": {true, false, func(*moving) {}, 4 * time.Second, 8 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inMotion(t, func(t *testing.T, m *moving) {
+				before := m.ufrag()
+				m.breakPath(t)
+				m.silent.Store(c.hub)
+				c.tell(m)
+				if took := m.restarted(t, before); took < c.least || took > c.most {
+					t.Errorf("took %v, want %v to %v", took, c.least, c.most)
+				}
+			})
+		})
+	}
+}
+
+// A change that concerns no path restarts nothing, however often it comes.
+func TestChangesThatDoNotMatter(t *testing.T) {
+	inMotion(t, func(t *testing.T, m *moving) {
+		before := m.ufrag()
+		for range 1000 {
+			m.changed([]netip.Addr{netip.MustParseAddr(hostIP(1)), netip.MustParseAddr("192.0.2.7")})
+		}
+		time.Sleep(30 * time.Second)
+		if m.ufrag() != before {
+			t.Error("ICE was restarted")
+		}
+		if s := m.a.Peers()[0].State(); s != PeerConnected {
+			t.Errorf("the peer is %v", s)
+		}
+	})
+}
+
+// A machine that has slept finds hub and path dead within five seconds: the hub
+// alone would take twenty by silence.
+func TestSleepIsNoticed(t *testing.T) {
+	inMotion(t, func(t *testing.T, m *moving) {
+		var asleep atomic.Int64
+		m.a.mail.post(func() { // as if the monotonic clock had stood still
+			m.a.readClock = func() clock {
+				c := readClock()
+				c.wall = c.wall.Add(time.Duration(asleep.Load()))
+				return c
+			}
+		})
+		synctest.Wait()
+		before := m.ufrag()
+		m.breakPath(t)
+		m.silent.Store(true)
+		asleep.Store(int64(time.Hour))
+		woke := time.Now()
+		if took := m.restarted(t, before); took > 5*time.Second {
+			t.Errorf("the path was restarted after %v", took)
+		}
+		if m.silent.Load() {
+			t.Error("the hub was not dialled again")
+		}
+		if took := time.Since(woke); took > 8*time.Second {
+			t.Errorf("data moved after %v", took)
+		}
+	})
+}
+
+// The machine's own interfaces: what is shared by Rooms begins with the first
+// and ends with the last, which goleak sees.
+func TestNetWatch(t *testing.T) {
+	var w netWatch
+	var stops []func()
+	for range 3 {
+		stop, err := w.watch(func([]netip.Addr) {})
+		if err != nil {
+			t.Skipf("this system does not tell of its interfaces: %v", err)
+		}
+		stops = append(stops, stop)
+	}
+	for _, stop := range stops {
+		stop()
+		stop()
+	}
+	stop, err := w.watch(func([]netip.Addr) {})
+	if err != nil {
+		t.Fatal("cannot begin again: ", err)
+	}
+	stop()
+	if len(localAddresses()) == 0 {
+		t.Error("no addresses")
+	}
+}
