@@ -2,6 +2,7 @@ package main
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
@@ -16,14 +17,29 @@ import (
 var page embed.FS
 
 // handler serves the page at /, noom.js under /noom/, the hub at /ws and the
-// list of open rooms at /rooms.
-func handler(h *hub.Hub) http.Handler {
+// list of open rooms at /rooms. Pages of these origins may use the hub too, as
+// ws.AcceptOptions has it.
+func handler(h *hub.Hub, origins ...string) http.Handler {
 	mux := http.NewServeMux()
 	serveFiles(mux, "/", page, "page")
 	serveFiles(mux, "/noom/", browser.FS, ".")
-	mux.Handle("/ws", ws.Handler(h, nil))
+	mux.Handle("/ws", ws.Handler(h, &ws.AcceptOptions{OriginPatterns: origins}))
 	mux.Handle("/rooms", h.RoomsHandler())
 	return secure(mux)
+}
+
+// originPatterns reads the list that -origins gives.
+func originPatterns(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	patterns := strings.Split(list, ",")
+	for _, pattern := range patterns {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, " \t") {
+			return nil, fmt.Errorf("-origins %s: %q is no host or pattern of one", list, pattern)
+		}
+	}
+	return patterns, nil
 }
 
 // serveFiles gives every file in dir an address of its own below prefix.

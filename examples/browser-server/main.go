@@ -4,7 +4,7 @@
 //	go run ./examples/browser-server -addr :8080
 //
 // Then open http://localhost:8080 in two tabs. Over a network a page needs
-// https for its camera; put a proxy with a certificate in front.
+// https for its camera: see -tls-self-signed and -tls-cert.
 package main
 
 import (
@@ -53,10 +53,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	config := new(hub.Config)
 	if o.turn.IsValid() {
-		relay, err := startTURN(ctx, o.turn, o.turnEverywhere, standardTURNLimits)
-		if err != nil {
+		relay, failure := startTURN(ctx, o.turn, o.turnEverywhere, standardTURNLimits)
+		if failure != nil {
 			_ = listener.Close() // nobody has come yet
-			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
+			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", failure)
 			return 1
 		}
 		defer func() { _ = relay.close() }() // the program ends
@@ -72,8 +72,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		_, _ = fmt.Fprintf(stdout, "metrics are at http://%s/metrics\n", gauges.Addr())
 	}
-	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address(listener.Addr(), o.addr))
-	if err := serve(ctx, listener, gauges, config); err != nil {
+	if o.tls.wanted() {
+		secured, err := o.tls.secureListener(listener, o.addr, stdout)
+		if err != nil {
+			_ = listener.Close() // nobody has come yet
+			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
+			return 1
+		}
+		listener = secured
+	} else {
+		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address("http", listener.Addr(), o.addr))
+	}
+	if err := serve(ctx, listener, gauges, config, o.origins...); err != nil {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 		return 1
 	}
@@ -86,6 +96,13 @@ const usage = `browser-server serves noom's page and its hub.
   -metrics HOST:PORT
                     tell Prometheus how the hub does, at /metrics there: choose an
                     address that strangers cannot reach (default: nowhere)
+  -origins LIST     whose pages may use the hub beside our own: hosts, patterns such
+                    as *.example.com, or * for all, with commas (default: none)
+  -tls-self-signed  serve https with a certificate made for this machine, so that a
+                    phone beside it gets its camera; tells addresses, fingerprint
+                    and a QR code
+  -tls-cert FILE, -tls-key FILE
+                    serve https with this certificate and key, in PEM
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP
@@ -97,18 +114,24 @@ const usage = `browser-server serves noom's page and its hub.
 // options are what the flags say.
 type options struct {
 	addr           string
-	metrics        string         // empty: none
+	metrics        string   // empty: none
+	origins        []string // patterns of ws.AcceptOptions
+	tls            tlsOptions
 	turn           netip.AddrPort // invalid: none
 	turnEverywhere bool
 }
 
 func parse(args []string) (*options, error) {
 	o := new(options)
-	var relay string
+	var relay, origins string
 	flags := flag.NewFlagSet("browser-server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.addr, "addr", ":8080", "")
 	flags.StringVar(&o.metrics, "metrics", "", "")
+	flags.StringVar(&origins, "origins", "", "")
+	flags.BoolVar(&o.tls.selfSigned, "tls-self-signed", false, "")
+	flags.StringVar(&o.tls.cert, "tls-cert", "", "")
+	flags.StringVar(&o.tls.key, "tls-key", "", "")
 	flags.StringVar(&relay, "turn", "", "")
 	flags.BoolVar(&o.turnEverywhere, "turn-everywhere", false, "")
 	if err := flags.Parse(args); err != nil {
@@ -116,6 +139,13 @@ func parse(args []string) (*options, error) {
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := o.tls.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.origins, err = originPatterns(origins); err != nil {
+		return nil, err
 	}
 	if o.turnEverywhere && relay == "" {
 		return nil, errors.New("-turn-everywhere is about -turn, which is not given")
@@ -143,24 +173,25 @@ func reason(err error) string {
 
 // address is what to type into a browser. Pages get camera and cryptography
 // on localhost, and on no other name without https.
-func address(listening net.Addr, wanted string) string {
+func address(scheme string, listening net.Addr, wanted string) string {
 	_, port, _ := net.SplitHostPort(listening.String()) // a listener's address has both
 	host, _, _ := net.SplitHostPort(wanted)             // it was good enough to listen on
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + strings.TrimSuffix(net.JoinHostPort(host, port), ":80")
+	usual := map[string]string{"http": ":80", "https": ":443"}[scheme]
+	return scheme + "://" + strings.TrimSuffix(net.JoinHostPort(host, port), usual)
 }
 
 // serve serves until ctx ends, then says goodbye to everyone. gauges, if not
-// nil, is where the metrics are.
-func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Config) error {
+// nil, is where the metrics are; origins are whose pages may come beside ours.
+func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Config, origins ...string) error {
 	h := hub.New(config)
 	if gauges != nil {
 		closing := serveMetrics(gauges, h)
 		defer func() { _ = closing() }() // nobody is owed a goodbye
 	}
-	server := &http.Server{Handler: handler(h), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server := &http.Server{Handler: handler(h, origins...), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

@@ -168,6 +168,13 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-turn", "0.0.0.0:3478"}, 2, "members cannot reach that"},
 		{[]string{"-turn", "[::]:3478"}, 2, "members cannot reach that"},
 		{[]string{"-turn", "[fe80::1%eth0]:3478"}, 2, "an address with a zone"},
+		{[]string{"-tls-self-signed", "-tls-cert", "x"}, 2, "leave -tls-cert and -tls-key out"},
+		{[]string{"-tls-self-signed", "-tls-key", "x"}, 2, "leave -tls-cert and -tls-key out"},
+		{[]string{"-tls-cert", "x"}, 2, "-tls-cert needs the -tls-key"},
+		{[]string{"-tls-key", "x"}, 2, "-tls-key needs the -tls-cert"},
+		{[]string{"-addr", "127.0.0.1:0", "-tls-cert", "no.pem", "-tls-key", "no.key"}, 1, "-tls-cert no.pem, -tls-key no.key: open no.pem: no such file"},
+		{[]string{"-origins", "[", "-addr", "127.0.0.1:0"}, 2, "is no host or pattern of one"},
+		{[]string{"-origins", "a.example,,b.example"}, 2, "is no host or pattern of one"},
 		{[]string{"-turn-everywhere"}, 2, "-turn-everywhere is about -turn, which is not given"},
 		{[]string{"-addr", "127.0.0.1:0", "-turn", busy.Addr().String()}, 1, "-turn: cannot listen on " + busy.Addr().String() + "/tcp: another program uses that port"},
 	} {
@@ -197,11 +204,14 @@ func TestAddress(t *testing.T) {
 		"localhost:8080": "http://localhost:8080",
 		"127.0.0.1:0":    "http://127.0.0.1:8080",
 	} {
-		if got := address(&net.TCPAddr{Port: 8080}, wanted); got != want {
+		if got := address("http", &net.TCPAddr{Port: 8080}, wanted); got != want {
 			t.Errorf("%s: %s, want %s", wanted, got, want)
 		}
 	}
-	if got := address(&net.TCPAddr{Port: 80}, ":80"); got != "http://localhost" {
+	if got := address("http", &net.TCPAddr{Port: 80}, ":80"); got != "http://localhost" {
 		t.Errorf(":80: %s", got)
+	}
+	if got := address("https", &net.TCPAddr{Port: 443}, ":443"); got != "https://localhost" {
+		t.Errorf(":443: %s", got)
 	}
 }
