@@ -1,0 +1,57 @@
+// The Connections of a link: that of the current epoch and, while it comes up
+// where no hub reaches, those that it is made over (PROTOCOL.md section 4.2):
+// they carry frames, media and data until it is up.
+
+const MAX_OLD = 2; // who moves again before the other end is up too cannot know which of them it still has
+
+export class Connections {
+  current = null; // of the current epoch; null before the first, and from a failure to the next
+  #old = []; // of epochs before, oldest first
+
+  /** Every Connection there is, newest first. */
+  get all() {
+    return [this.current, ...this.#old.toReversed()].filter((c) => c !== null);
+  }
+
+  /** Whether old ones are kept. */
+  get moving() { return this.#old.length > 0; }
+
+  /** Whether an old one works. */
+  get serving() { return this.#old.some((c) => c.up); }
+
+  /** The newest that works, or null. */
+  get live() { return this.all.find((c) => c.up) ?? null; }
+
+  /** Keeps the current one to serve, whenever it works, until the next is up. */
+  setAside() {
+    if (this.#old.length === MAX_OLD) this.#old.shift().close();
+    this.#old.push(this.current);
+    this.current = null;
+  }
+
+  /** Sends a frame over the newest that works, over every one of them if again; false if there is none. */
+  sendControl(frame, again) {
+    let sent = false;
+    for (const c of this.all) {
+      if (sent && !again) break;
+      sent = c.sendControl(frame) || sent;
+    }
+    return sent;
+  }
+
+  /** Sends bytes of the data stream over the newest that works. */
+  sendData(bytes) {
+    return this.all.some((c) => c.sendData(bytes));
+  }
+
+  /** Ends one. */
+  lose(connection) {
+    this.#old = this.#old.filter((c) => c !== connection);
+    if (this.current === connection) this.current = null;
+    connection?.close();
+  }
+
+  loseOld() {
+    for (const c of this.#old) this.lose(c);
+  }
+}
