@@ -89,6 +89,9 @@ type oneTransport struct {
 	transport string
 }
 
+// Endpoint is what the member's proofs are bound to.
+func (s oneTransport) Endpoint() string { return signal.Endpoint(s.Signaler) }
+
 func (s oneTransport) Receive(ctx context.Context) (signal.Message, error) {
 	m, err := s.Signaler.Receive(ctx)
 	for i, server := range m.ICEServers {
