@@ -58,6 +58,10 @@ func (m *Message) Encode() ([]byte, error) {
 	return frame, nil
 }
 
+// Size is how many bytes the frame has that m was decoded from or encoded to;
+// 0 before either.
+func (m *Message) Size() int { return len(m.encoded) }
+
 // Decode reads one frame and checks every rule that needs no knowledge of the
 // room: syntax, sizes, alphabets, which fields a type must have. It keeps
 // frame, and Body points into it. Its errors are [*Error]. A frame of an

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Nearly every frame that a hub sees is a pair frame, a chat, a ping or a pong
-// as JSON.stringify and this package write them: an object without white
+// Nearly every frame that a hub sees is a pair frame, a chat, a join, a ping or
+// a pong as JSON.stringify and this package write them: an object without white
 // space, escapes or fields of a later version. This file reads and writes such
 // envelopes with a tenth of the work of a JSON library. Whatever else an
 // envelope may be, valid or not, is left to the library: scan and append say
@@ -20,6 +20,11 @@ const (
 	fieldTo
 	fieldID
 	fieldText
+	fieldRoom
+	fieldName
+	fieldSession
+	fieldToken
+	fieldKey
 	fieldSignature
 	fieldSessions
 	fieldEpoch
@@ -60,7 +65,7 @@ func (m *Message) scan(envelope []byte) bool {
 }
 
 // maxPlain is from how many bytes on an envelope is not plain: strings of a
-// message keep the whole of it in memory.
+// message keep the whole of it in memory. Who keeps one for long clones it.
 const maxPlain = 2 * MaxChat
 
 // field reads one value.
@@ -76,10 +81,18 @@ func (s *scanner) field(m *Message, key string) bool {
 		return s.word(fieldID, &m.ID)
 	case "text":
 		return s.word(fieldText, &m.Text)
+	case "room":
+		return s.word(fieldRoom, &m.Room)
+	case "name":
+		return s.word(fieldName, &m.Name)
+	case "session":
+		return s.word(fieldSession, &m.Session)
+	case "token":
+		return s.word(fieldToken, &m.Token)
+	case "key":
+		return s.bytes(fieldKey, (*Bytes)(&m.Key))
 	case "signature":
-		at := len(s.envelope) - len(s.rest) + len(`"`)
-		var text string
-		return s.word(fieldSignature, &text) && m.Signature.UnmarshalText(s.envelope[at:at+len(text)]) == nil
+		return s.bytes(fieldSignature, &m.Signature)
 	case "sessions":
 		return s.first(fieldSessions) && s.skip('[') && s.string(&m.Sessions[0]) &&
 			s.skip(',') && s.string(&m.Sessions[1]) && s.skip(']')
@@ -110,6 +123,13 @@ func (s *scanner) skip(c byte) bool {
 }
 
 func (s *scanner) word(field int, into *string) bool { return s.first(field) && s.string(into) }
+
+// bytes reads a string of base64url.
+func (s *scanner) bytes(field int, into *Bytes) bool {
+	at := len(s.envelope) - len(s.rest) + len(`"`)
+	var text string
+	return s.word(field, &text) && into.UnmarshalText(s.envelope[at:at+len(text)]) == nil
+}
 
 func (s *scanner) string(into *string) (ok bool) {
 	*into, ok = s.text()

@@ -59,6 +59,7 @@ func TestPlainEnvelopesAgreeWithTheLibrary(t *testing.T) {
 		string(frame), `{"type":"ping"}`, `{"type":"pong"}`, `{"type":"chat","id":"c1","text":"안녕하세요"}`,
 		`{"type":"ack","to":"b","sessions":["",""],"epoch":[0,""],"seq":0,"ack":10}`, `{"type":"later"}`,
 		`{"ack":1,"type":"grant","signature":""}`,
+		`{"type":"join","room":"데모","name":"지우","key":"` + strings.Repeat("A", 43) + `","session":"s","token":"t"}`,
 	} {
 		if !agree(t, []byte(envelope)) {
 			t.Errorf("not taken for plain: %s", envelope)
@@ -70,7 +71,7 @@ func TestPlainEnvelopesAgreeWithTheLibrary(t *testing.T) {
 		`{"seq":01,"type":"ack"}`, `{"seq":-1,"type":"ack"}`, `{"seq":1.0,"type":"ack"}`, `{"seq":1e3,"type":"ack"}`,
 		`{"seq":21474836470,"type":"ack"}`, `{"sessions":["a"],"type":"ack"}`, `{"sessions":["a","b","c"],"type":"ack"}`,
 		`{"epoch":["a",1],"type":"ack"}`, `{"epoch":[1],"type":"ack"}`, `{"signature":"a","type":"ack"}`,
-		`{"signature":"====","type":"ack"}`, `{"Type":"ping"}`, `{"type":null}`, `{"type":"ping"}{}`, `[]`,
+		`{"signature":"====","type":"ack"}`, `{"key":"a","type":"join"}`, `{"key":"","key":"","type":"join"}`, `{"Type":"ping"}`, `{"type":null}`, `{"type":"ping"}{}`, `[]`,
 		`{"type":"chat","text":"` + strings.Repeat("x", maxPlain) + `"}`,
 	} {
 		if agree(t, []byte(envelope)) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"noom/signal"
@@ -17,7 +18,10 @@ import (
 // and the step into the room. All of it happens on the reader.
 
 func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
-	c.join = &application{Room: m.Room, Name: m.Name, Key: m.Key, Session: m.Session, Token: m.Token}
+	c.join = &application{ // cloned, for m's strings are parts of its envelope
+		Room: strings.Clone(m.Room), Name: strings.Clone(m.Name), Session: strings.Clone(m.Session),
+		Token: strings.Clone(m.Token), Key: m.Key,
+	}
 	if c.hub.config.Authorize != nil {
 		c.demandProof()
 		return true
@@ -103,7 +107,9 @@ func (c *conn) enter(ctx context.Context, proven bool) bool {
 	c.home = place
 	c.hub.meter.joins.add(c.since.Sub(came))
 	c.timer.Reset(c.pulse.begin(c.since, c.grant.Expires))
-	c.hub.config.Logger.LogAttrs(ctx, slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
+	if log := c.hub.config.Logger; log.Enabled(ctx, slog.LevelDebug) {
+		log.LogAttrs(ctx, slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
+	}
 	return true
 }
 

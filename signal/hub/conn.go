@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -203,7 +204,7 @@ func (c *conn) inRoom(ctx context.Context, m *signal.Message) bool {
 	case m.Type == signal.TypeChat:
 		e = c.home.chat(c, m, time.Now().UnixMilli())
 	case m.Type == signal.TypeRename:
-		e = c.home.rename(c, m.Name)
+		e = c.home.rename(c, strings.Clone(m.Name)) // it is part of an envelope
 	case needs[m.Type] != "":
 		e = c.home.moderate(c, m)
 	case m.Type == signal.TypeServers:
@@ -271,5 +272,7 @@ func (c *conn) log(why error) {
 	if _, refused := errors.AsType[*signal.Error](why); refused {
 		level = slog.LevelInfo
 	}
-	c.hub.config.Logger.LogAttrs(context.Background(), level, "left", append(c.attrs(), slog.Any("why", why))...)
+	if log := c.hub.config.Logger; log.Enabled(context.Background(), level) {
+		log.LogAttrs(context.Background(), level, "left", append(c.attrs(), slog.Any("why", why))...)
+	}
 }

@@ -223,10 +223,9 @@ func (h *Hub) servers(ctx context.Context, m signal.Member) *signal.Message {
 // the protocol's.
 func (h *Hub) exceeds(m *signal.Message) *signal.Error {
 	limits := &h.config.Limits
-	frame, _ := m.Encode() // what was decoded is encoded
 	switch {
-	case len(frame) > limits.Frame:
-		return signal.Errorf(signal.CodeTooBig, m.Type, "a frame of %d bytes, at most %d", len(frame), limits.Frame)
+	case m.Size() > limits.Frame:
+		return signal.Errorf(signal.CodeTooBig, m.Type, "a frame of %d bytes, at most %d", m.Size(), limits.Frame)
 	case len(m.Name) > limits.Name && (m.Type == signal.TypeJoin || m.Type == signal.TypeRename):
 		return signal.Errorf(signal.CodeBadName, m.Type, "a name of %d bytes, at most %d", len(m.Name), limits.Name)
 	case len(m.Text) > limits.Chat && m.Type == signal.TypeChat:

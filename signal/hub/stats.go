@@ -134,17 +134,15 @@ func (m *meter) count(why error) {
 }
 
 func (m *meter) take(f *signal.Message) {
-	frame, _ := f.Encode() // what was decoded is encoded
 	m.received.add(f.Type)
-	m.bytesReceived.Add(uint64(len(frame)))
+	m.bytesReceived.Add(uint64(f.Size()))
 }
 
 // give notes a batch that is about to be written.
 func (m *meter) give(batch []*signal.Message) {
 	size := 0
 	for _, f := range batch {
-		frame, _ := f.Encode() // what is in an outbox is encoded
-		size += len(frame)
+		size += f.Size()
 		m.sent.add(f.Type)
 	}
 	m.bytesSent.Add(uint64(size))
