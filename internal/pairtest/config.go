@@ -88,6 +88,8 @@ const (
 	Patience           // a description waits until ICE has started on the last
 	Retransmit         // what is unacknowledged is sent again
 	RestartClears      // candidates of the generation that ends are forgotten
+	Keep               // without a hub, a connection that works serves until the next is up
+	KeepTwo            // and so does the one before it
 )
 
 // Event is one thing that happens to the end At; Frame says which of the

@@ -45,8 +45,12 @@ const maxOld = 2
 // setAside makes the connection, of epoch e, serve until the next is up.
 func (w *World) setAside(i int, e exchange.Epoch) {
 	l := &w.ends[i].link
-	if w.cfg.Channel && l.conn.open {
-		l.old, l.conn = with(l.old[max(0, len(l.old)-maxOld+1):], e), conn{}
+	if w.cfg.Channel && l.conn.open && !w.breaks(Keep) {
+		before := l.old[max(0, len(l.old)-maxOld+1):]
+		if w.breaks(KeepTwo) {
+			before = nil
+		}
+		l.old, l.conn = with(before, e), conn{}
 		w.tell("  %s keeps its connection of epoch %v", letter(i), epochName(e))
 	}
 }

@@ -23,6 +23,8 @@ var broken = []struct {
 	{CandidateTag, "the candidates' generation", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Gather: 1, Restart: 1, Rogue: 1}}},
 	{Patience, "the wait for ICE", Config{Lazy: true, Cap: 2, Tracks: 1, SlowICE: true}},
 	{Retransmit, "sending again", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Wish: 1, Lose: 1}}},
+	{Keep, "a connection that serves", Config{Calls: true, Channel: true, Hubless: true, Lazy: true, Cap: 2, Bounds: Bounds{Move: 1}}},
+	{KeepTwo, "two that serve", Config{Calls: true, Channel: true, Hubless: true, Lazy: true, Cap: 2, Bounds: Bounds{Move: 1, Fail: 1}}},
 	{RestartClears, "forgetting candidates at a restart", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Gather: 1, Restart: 1}}},
 }
 

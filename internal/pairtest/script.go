@@ -9,7 +9,7 @@ import (
 // between empty lines: commands, a line of four dashes, and what happened, which
 // Run replaces. Lines that begin with # are for the reader. The commands:
 //
-//	new [calls] [channel] [slow ICE] [tracks]   a new world: see Config
+//	new [calls] [channel] [hubless] [slow ICE] [tracks]   a new world: see Config
 //	A receives                                  that event, which must be possible
 //	deliver                                     all that is on its way arrives, in order
 //	settle                                      nothing new happens until rest
@@ -49,6 +49,7 @@ func newScripted(options string) *World {
 	cfg.Bounds[Rogue] = 0
 	cfg.Calls = strings.Contains(options, "calls")
 	cfg.Channel = strings.Contains(options, "channel")
+	cfg.Hubless = strings.Contains(options, "hubless")
 	cfg.SlowICE = strings.Contains(options, "slow ICE")
 	if strings.Contains(options, "tracks") {
 		cfg.Tracks = 1
