@@ -347,37 +347,3 @@ func TestKickAndCloseRoom(t *testing.T) {
 		}
 	})
 }
-
-// The fullest room there can be is still told in one frame: 128 members with
-// the longest names and every right, beside as many ICE servers as there may be.
-func TestFullestJoinedFits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		servers := hub.FixedICEServers(signal.ICEServer{URLs: []string{"turn:" + strings.Repeat("x", 7168-len(`{"urls":["turn:"]}`))}})
-		h := hub.New(&hub.Config{
-			Limits: signal.Limits{Members: 128}, ICEServers: servers,
-			Authorize: func(context.Context, hub.Request) (hub.Grant, error) {
-				return hub.Grant{Rights: signal.AllRights()}, nil
-			},
-		})
-		d := mem.Dialer(h)
-		name := strings.Repeat(`"`, 128) // two bytes each in JSON
-		for i := range 128 {
-			m := dial(t, d, fmt.Sprint(i))
-			m.tryToJoin(strings.Repeat(`"`, 128), name, "")
-			f := m.expect(signal.TypeJoined)
-			if len(f.Members) != i || len(f.ICEServers) != 1 {
-				t.Fatalf("member %d is told of %d members and %d servers", i, len(f.Members), len(f.ICEServers))
-			}
-			if frame, _ := f.Encode(); i == 127 {
-				t.Logf("%d bytes", len(frame))
-			}
-			go func() {
-				for {
-					if _, err := m.link.Receive(context.Background()); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	})
-}

@@ -321,8 +321,8 @@ func TestConnectionsPerAddress(t *testing.T) {
 			first := join(t, at(addresses[0]), name, "a")
 			join(t, at(addresses[1]), name, "b")
 			dial(t, at(addresses[2]), "c").expectError(signal.CodeTooMany, "")
-			first.send(signal.Message{Type: signal.TypeBye}) // makes room
 			first.expect(signal.TypeWelcome)
+			first.send(signal.Message{Type: signal.TypeBye}) // makes room
 			_ = first.expectEnd()
 			synctest.Wait()
 			join(t, at(addresses[2]), name, "c")

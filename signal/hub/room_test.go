@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -386,5 +387,32 @@ func TestRelayLeavesForeignFieldsBehind(t *testing.T) {
 	d := r.relay(1, &signal.Message{Type: signal.TypeAsk, To: "b", Name: "not checked", Reason: signal.ReasonKicked})
 	if m := d[0].message; m.Name != "" || m.Reason != "" {
 		t.Errorf("relayed %+v", m)
+	}
+}
+
+// The fullest room there can be is still told in one frame: the longest names
+// and every right, beside as many ICE servers as there may be.
+func TestFullestJoinedFits(t *testing.T) {
+	longest := strings.Repeat(`"`, signal.MaxName) // two bytes each in JSON
+	servers := []signal.ICEServer{{URLs: []string{"turn:" + strings.Repeat("x", mostICEServer-len(`{"urls":["turn:"]}`))}}}
+	config := (&Config{Limits: signal.Limits{Members: mostMembers, Rate: signal.MaxNumber, Burst: signal.MaxNumber}}).withDefaults()
+	r := room[int]{name: longest, limit: mostMembers}
+	for i := range mostMembers {
+		key := signal.PublicKey(make([]byte, ed25519.PublicKeySize))
+		key[0] = byte(i)
+		deliveries, _ := r.enter(i+1, request{
+			member: signal.Member{ID: signal.MemberID(key), Name: longest, PublicKey: key, Session: signal.NewSession(), Rights: signal.AllRights()},
+			joined: &signal.Message{
+				Type: signal.TypeJoined, ICEServers: servers, Lifetime: signal.MaxNumber, Heartbeat: 3_600_000, Limits: &config.Limits, Locked: true,
+			},
+		})
+		if i < mostMembers-1 {
+			continue
+		}
+		frame, err := deliveries[0].message.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d bytes", len(frame))
 	}
 }
