@@ -13,7 +13,8 @@ func TestNotBuilt(t *testing.T) {
 	_, list := Devices()
 	_, camera := OpenCamera("웹캠", nil)
 	_, microphone := OpenMicrophone("")
-	for _, err := range []error{list, camera, microphone} {
+	_, encoder := NewOpusEncoder(48000)
+	for _, err := range []error{list, camera, microphone, encoder} {
 		if !errors.Is(err, ErrNotBuilt) {
 			t.Fatal(err)
 		}
