@@ -1,0 +1,31 @@
+// Rights, and requests that wait for the hub's answer.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { may, Requests } from '../rights.js';
+
+test('rights', () => {
+  assert.ok(may({}, 'publish') && may({}, 'chat') && !may({}, 'kick'));
+  assert.ok(!may({ rights: [] }, 'publish'));
+  assert.ok(may({ rights: ['kick', 'fly'] }, 'kick') && !may({ rights: ['kick'] }, 'chat'));
+});
+
+test('requests', async () => {
+  const told = [];
+  const requests = new Requests((m) => told.push(m));
+  const outcome = (p) => p.then(() => 'done', (e) => e);
+  const one = outcome(requests.ask({ type: 'kick', to: 'a' }));
+  const two = outcome(requests.ask({ type: 'kick', to: 'b' }));
+  const lock = outcome(requests.ask({ type: 'lock' }));
+  const close = outcome(requests.ask({ type: 'close' }));
+  requests.confirm((m) => m.type === 'kick' && m.to === 'b');
+  requests.confirm((m) => m.to === 'nobody');
+  requests.refuse('kick', 'no');
+  requests.refuse('kick', 'nothing is left to refuse');
+  assert.deepEqual(told.map((m) => m.type), ['kick', 'kick', 'lock', 'close']);
+  told.length = 0;
+  requests.repeat();
+  assert.deepEqual(told.map((m) => m.type), ['lock', 'close']);
+  requests.end('over', true);
+  assert.deepEqual(await Promise.all([one, two, lock, close]), ['no', 'done', 'over', 'done']);
+});
