@@ -26,7 +26,8 @@ const usage = `native-peer joins a noom room, sends video and audio, and prints 
   -audio FILE.ogg    play Opus over and over; "tone": 440 Hz (the default); "none"
   -camera LABEL      send a camera instead; "": the first one
   -microphone LABEL  send a microphone instead; "": the default one
-  -list-devices      print cameras and microphones, and exit
+  -screen LABEL      send a screen too, beside the camera; "": the first one
+  -list-devices      print cameras, microphones and screens, and exit
   -echo              send everyone's media back to them, and nothing else
                      unless one of the flags above is given
 
@@ -42,6 +43,7 @@ type options struct {
 	url, room, name, token string
 	video, audio           string // a file, or one of the words below
 	camera, microphone     *string
+	screen                 *string
 	listDevices            bool
 	echo                   bool
 	iceServers             []webrtc.ICEServer // as noom.Config.ICEServers
@@ -75,6 +77,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.audio, "audio", "", "")
 	flags.Func("camera", "", func(label string) error { o.camera = &label; return nil })
 	flags.Func("microphone", "", func(label string) error { o.microphone = &label; return nil })
+	flags.Func("screen", "", func(label string) error { o.screen = &label; return nil })
 	flags.BoolVar(&o.listDevices, "list-devices", false, "")
 	flags.BoolVar(&o.echo, "echo", false, "")
 	flags.Func("ice", "", o.addICE)

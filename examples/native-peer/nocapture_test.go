@@ -6,7 +6,7 @@ import "testing"
 
 // Without the tag the flags say how to get it.
 func TestNoCapture(t *testing.T) {
-	for _, flag := range []string{"-camera", "-microphone", "-list-devices"} {
+	for _, flag := range []string{"-camera", "-microphone", "-screen", "-list-devices"} {
 		args := []string{flag, "웹캠"}
 		if flag == "-list-devices" {
 			args = args[:1]

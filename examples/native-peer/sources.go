@@ -24,7 +24,8 @@ type source interface {
 type origin struct {
 	source
 	flag string
-	told bool // what is wrong with it has been printed
+	name string // what the others see; empty: by kind
+	told bool   // what is wrong with it has been printed
 }
 
 type origins []*origin
@@ -32,21 +33,27 @@ type origins []*origin
 // openSources opens what the flags ask for. Its errors name the flag.
 func openSources(o *options, id string) (origins, error) {
 	var list origins
-	add := func(flag string, s source, err error) error {
+	add := func(flag, name string, s source, err error) error {
 		if err != nil {
 			list.close()
 			return fmt.Errorf("%s: %w", flag, err)
 		}
-		list = append(list, &origin{source: s, flag: flag})
+		list = append(list, &origin{source: s, flag: flag, name: name})
 		return nil
 	}
 	if flag, s, err := openVideo(o, id); flag != "" {
-		if err = add(flag, s, err); err != nil {
+		if err = add(flag, "", s, err); err != nil {
 			return nil, err
 		}
 	}
 	if flag, s, err := openAudio(o); flag != "" {
-		if err = add(flag, s, err); err != nil {
+		if err = add(flag, "", s, err); err != nil {
+			return nil, err
+		}
+	}
+	if o.screen != nil {
+		s, err := capture.OpenScreen(*o.screen, nil)
+		if err = add("-screen", "screen", s, err); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +93,7 @@ func openAudio(o *options) (flag string, s source, err error) {
 func (list origins) tracks() []noom.LocalTrack {
 	tracks := make([]noom.LocalTrack, len(list))
 	for i, o := range list {
-		tracks[i].Track = o.source
+		tracks[i] = noom.LocalTrack{Name: o.name, Track: o.source}
 	}
 	return tracks
 }
@@ -97,7 +104,7 @@ func (list origins) close() {
 	}
 }
 
-// listDevices prints cameras and microphones, one a line.
+// listDevices prints cameras, microphones and screens, one a line.
 func listDevices(out io.Writer, asJSON bool) error {
 	list, err := capture.Devices()
 	if err != nil {
@@ -113,7 +120,7 @@ func listDevices(out io.Writer, asJSON bool) error {
 		}
 	}
 	if len(list) == 0 && !asJSON {
-		say(out, "no camera and no microphone on this machine\n")
+		say(out, "no camera, no microphone and no screen on this machine\n")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package capture opens cameras and microphones as tracks, through
+// Package capture opens cameras, microphones and screens as tracks, through
 // github.com/pion/mediadevices:
 //
 //	camera, err := capture.OpenCamera("", nil)
@@ -15,8 +15,9 @@
 //
 //	CGO_ENABLED=1 go build -tags capture        # gcc and g++; video as H264
 //	CGO_ENABLED=1 go build -tags capture,vpx    # libvpx-dev and pkg-config too; video as VP8
+//	CGO_ENABLED=1 go build -tags capture,screen # libx11-dev, libxext-dev and pkg-config too; screens, on Linux
 //
-// Opus and H264 encoders come with mediadevices. Only programs that import
+// The last two go together. Opus and H264 encoders come with mediadevices. Only programs that import
 // this package look for devices, and they do so when they start.
 //
 // # Devices
@@ -24,7 +25,25 @@
 // [Devices] lists them. A label stays the same from run to run; a name is what
 // people call the device and need not be unique. A device can be open once at
 // a time, in one process. A microphone without a channel, such as the "null"
-// device of a machine without sound card, is none.
+// device of a machine without sound card, is none. Each names what it cannot
+// do in a [*DeviceError], and no panic of a driver leaves this package.
+//
+// A device that is unplugged ends its [Track], and a Room that publishes it
+// tells so as SourceEnded; the call goes on, and the Sender takes another Track by
+// ReplaceTrack, of any size. A microphone knows how loud it is
+// ([Track.AudioLevel]), so the others see who speaks.
+//
+// # Screens
+//
+// A screen is published beside the camera, as a track of its own:
+//
+//	screen, err := capture.OpenScreen("", nil)
+//	…
+//	_, err = room.Publish(ctx, screen, &noom.PublishOptions{Name: "screen"})
+//
+// Screens are those of the X server that DISPLAY named when the program
+// started. Under Wayland that is XWayland, which shows the windows of X programs
+// alone. If the X server ends, Xlib ends the program with it.
 package capture
 
 import (
@@ -34,13 +53,14 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Kind is camera or microphone.
+// Kind is camera, microphone or screen.
 type Kind string
 
 // The kinds of device.
 const (
 	Camera     Kind = "camera"
 	Microphone Kind = "microphone"
+	Screen     Kind = "screen"
 )
 
 // Device is one that can be opened.
@@ -55,6 +75,8 @@ type Device struct {
 var (
 	// ErrNotBuilt: the program has no device support in it.
 	ErrNotBuilt = errors.New("built without camera and microphone; build with CGO_ENABLED=1 and -tags capture (needs gcc and g++)")
+	// ErrScreenNotBuilt is an ErrNotBuilt: there are devices, but no screens.
+	ErrScreenNotBuilt error = screenNotBuilt{}
 	// ErrNotFound: there is no such device, or none at all.
 	ErrNotFound = errors.New("not there")
 	// ErrBusy: the device is open already, here or in another program.
@@ -65,6 +87,15 @@ var (
 	// that can be encoded.
 	ErrNoDriver = errors.New("no driver for what it delivers")
 )
+
+type screenNotBuilt struct{}
+
+func (screenNotBuilt) Error() string {
+	return "built without screens; build on Linux with -tags capture,screen (needs libx11-dev, libxext-dev and pkg-config)"
+}
+
+// Is makes it an ErrNotBuilt.
+func (screenNotBuilt) Is(target error) bool { return target == ErrNotBuilt }
 
 // DeviceError says which device could not be used, and why.
 type DeviceError struct {
@@ -120,6 +151,27 @@ func fill(v *int, otherwise int) {
 // empty: the default one. The sound is encoded as Opus.
 func OpenMicrophone(label string) (*Track, error) { return openMicrophone(label) }
 
+// ScreenOptions says how a screen is wanted; nil works.
+type ScreenOptions struct {
+	FPS     int // frames a second, up to 60; 0: 10
+	BitRate int // bits a second, 50,000 to 20,000,000; 0: 2,000,000
+}
+
+// OpenScreen opens the screen with that label; empty: the first one. The picture
+// has the screen's own size and is encoded as VP8 or H264, anew for each Bind.
+// A program without screens in it gets [ErrScreenNotBuilt] or [ErrNotBuilt].
+func OpenScreen(label string, o *ScreenOptions) (*Track, error) {
+	want := ScreenOptions{}
+	if o != nil {
+		want = *o
+	}
+	fill(&want.FPS, 10)
+	fill(&want.BitRate, 2_000_000)
+	want.FPS = min(want.FPS, 60)
+	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
+	return openScreen(label, want)
+}
+
 // Track is an open device. It is a [webrtc.TrackLocal], and its methods may be
 // called from anywhere at any time.
 type Track struct {
@@ -128,6 +180,16 @@ type Track struct {
 	close func() error
 	done  <-chan struct{}
 	err   func() error
+	level func() (dBov int, ok bool) // nil: it has none
+}
+
+// AudioLevel returns how loud a microphone was just now, in dBov (RFC 6464): from
+// -127, silence, to 0; false before its first sound, and for pictures.
+func (t *Track) AudioLevel() (dBov int, ok bool) {
+	if t.level == nil {
+		return 0, false
+	}
+	return t.level()
 }
 
 // Label returns the device's label.

@@ -198,6 +198,9 @@ func TestMicrophone(t *testing.T) {
 		}
 		last = packet
 	}
+	if dBov, ok := microphone.AudioLevel(); !ok || dBov < -40 || dBov > 0 {
+		t.Errorf("it hums at %d dBov, %v", dBov, ok)
+	}
 	p.leave()
 	finish(t, microphone)
 	if _, err := microphone.Bind(p); err == nil {
@@ -211,16 +214,27 @@ type strange struct {
 	available error
 	modes     []prop.Media
 	panics    any
+	early     bool // it panics when it is asked what it can do
 }
 
-func (s *strange) Open() error                { return s.open }
-func (s *strange) Close() error               { return nil }
-func (s *strange) Properties() []prop.Media   { return s.modes }
+func (s *strange) Open() error  { return s.open }
+func (s *strange) Close() error { return nil }
+func (s *strange) Properties() []prop.Media {
+	if s.early {
+		panic(s.panics)
+	}
+	return s.modes
+}
 func (s *strange) IsAvailable() (bool, error) { return s.available == nil, s.available }
 
 type strangeCamera struct{ strange }
 
-func (s *strangeCamera) VideoRecord(prop.Media) (video.Reader, error) { return nil, s.available }
+func (s *strangeCamera) VideoRecord(prop.Media) (video.Reader, error) {
+	if s.panics != nil {
+		panic(s.panics)
+	}
+	return nil, s.available
+}
 
 type strangeMicrophone struct{ strange }
 
@@ -247,8 +261,11 @@ func TestDevicesThatCannotBeUsed(t *testing.T) {
 	register(t, &strangeCamera{strange{modes: mode, available: availability.ErrBusy}}, driver.Camera, "busy late")
 	register(t, &strangeCamera{strange{open: errors.New("x"), available: availability.ErrNoDevice}}, driver.Camera, "unplugged")
 	register(t, &strangeCamera{}, driver.Camera, "blind")
+	register(t, &strangeCamera{strange{modes: mode, panics: "no such register"}}, driver.Camera, "panics")
+	register(t, &strangeCamera{strange{early: true, panics: "no such register"}}, driver.Camera, "panics early")
+	register(t, &strangeMicrophone{strange{early: true, panics: "no such register"}}, driver.Microphone, "panics in the list")
 	for label, want := range map[string]error{
-		"금지": ErrForbidden, "busy": ErrBusy, "busy late": ErrBusy, "unplugged": ErrNotFound, "blind": ErrNoDriver, "없음": ErrNotFound,
+		"panics": ErrNoDriver, "panics early": ErrNoDriver, "금지": ErrForbidden, "busy": ErrBusy, "busy late": ErrBusy, "unplugged": ErrNotFound, "blind": ErrNoDriver, "없음": ErrNotFound,
 	} {
 		_, err := OpenCamera(label, nil)
 		if e, ok := errors.AsType[*DeviceError](err); !ok || e.Kind != Camera || e.Label != label {

@@ -19,6 +19,8 @@ import (
 	_ "github.com/pion/mediadevices/pkg/driver/camera"     // registers cameras
 	_ "github.com/pion/mediadevices/pkg/driver/microphone" // registers microphones
 	"github.com/pion/mediadevices/pkg/frame"
+	"github.com/pion/mediadevices/pkg/io/audio"
+	"github.com/pion/mediadevices/pkg/io/video"
 	"github.com/pion/mediadevices/pkg/prop"
 )
 
@@ -30,7 +32,7 @@ func devices() ([]Device, error) {
 	drivers.Lock()
 	defer drivers.Unlock()
 	var list []Device
-	for _, kind := range []Kind{Camera, Microphone} {
+	for _, kind := range []Kind{Camera, Microphone, Screen} {
 		for _, d := range known(kind) {
 			list = append(list, Device{kind, d.Info().Label, d.Info().Name})
 		}
@@ -41,8 +43,13 @@ func devices() ([]Device, error) {
 // known returns the drivers of a kind, best first and then by label. It is
 // called with the lock held.
 func known(kind Kind) []driver.Driver {
-	filter := driver.FilterAnd(driver.FilterVideoRecorder(), driver.FilterDeviceType(driver.Camera))
-	if kind == Microphone {
+	var filter driver.FilterFn
+	switch kind {
+	case Camera:
+		filter = driver.FilterAnd(driver.FilterVideoRecorder(), driver.FilterDeviceType(driver.Camera))
+	case Screen:
+		filter = driver.FilterAnd(driver.FilterVideoRecorder(), driver.FilterDeviceType(driver.Screen))
+	case Microphone:
 		filter = driver.FilterAnd(driver.FilterAudioRecorder(), hears)
 	}
 	list := driver.GetManager().Query(filter)
@@ -58,11 +65,21 @@ func hears(d driver.Driver) bool {
 	if d.Status() != driver.StateClosed {
 		return true
 	}
-	if err := d.Open(); err != nil {
+	modes, err := modesOf(d)
+	if err != nil {
 		return false
 	}
 	defer func() { _ = d.Close() }() // nothing was recorded
-	return slices.ContainsFunc(d.Properties(), audible)
+	return slices.ContainsFunc(modes, audible)
+}
+
+// modesOf opens a driver and asks what it can do.
+func modesOf(d driver.Driver) (modes []prop.Media, err error) {
+	defer calm(&err)
+	if err := d.Open(); err != nil {
+		return nil, err
+	}
+	return d.Properties(), nil
 }
 
 func audible(p prop.Media) bool { return p.ChannelCount > 0 && p.SampleRate > 0 }
@@ -85,11 +102,12 @@ func open(kind Kind, label string, score func(prop.Media) float64) (driver.Drive
 	if d.Status() != driver.StateClosed {
 		return fail(ErrBusy)
 	}
-	if err := d.Open(); err != nil {
+	modes, err := modesOf(d)
+	if err != nil {
 		return fail(refusal(d, err))
 	}
 	best, least := prop.Media{}, math.Inf(1)
-	for _, p := range d.Properties() {
+	for _, p := range modes {
 		if s := score(p); s < least {
 			best, least = p, s
 		}
@@ -130,28 +148,50 @@ func refusal(d driver.Driver, err error) error {
 }
 
 func openCamera(label string, o CameraOptions) (*Track, error) {
+	return openVideo(Camera, label, o.FPS, o.BitRate, func(p prop.Media) float64 { return cameraScore(p, o) })
+}
+
+// openScreen: a screen has one mode, and no pace of its own.
+func openScreen(label string, o ScreenOptions) (*Track, error) {
+	if !screensBuilt {
+		return nil, ErrScreenNotBuilt
+	}
+	return openVideo(Screen, label, o.FPS, o.BitRate, func(prop.Media) float64 { return 0 })
+}
+
+func openVideo(kind Kind, label string, fps, bitRate int, score func(prop.Media) float64) (*Track, error) {
 	drivers.Lock()
 	defer drivers.Unlock()
-	d, mode, err := open(Camera, label, func(p prop.Media) float64 { return cameraScore(p, o) })
+	d, mode, err := open(kind, label, score)
 	if err != nil {
 		return nil, err
 	}
 	if mode.FrameRate == 0 {
-		mode.FrameRate = float32(o.FPS) // the camera does not tell
+		mode.FrameRate = float32(fps) // the device does not tell
 	}
-	encoders, err := videoEncoders(o.BitRate)
+	encoders, err := videoEncoders(bitRate)
 	if err != nil {
 		_ = d.Close() // nothing was recorded
-		return nil, &DeviceError{Camera, label, err}
+		return nil, &DeviceError{kind, label, err}
 	}
-	reader, err := d.(driver.VideoRecorder).VideoRecord(mode)
+	reader, err := recordVideo(d, mode)
 	if err != nil {
-		return nil, &DeviceError{Camera, label, refusal(d, err)}
+		return nil, &DeviceError{kind, label, refusal(d, err)}
 	}
 	selector := mediadevices.NewCodecSelector(mediadevices.WithVideoEncoders(encoders...))
 	end := newEnding()
 	source := videoSource{watchVideo(reader, end), driverSource{d}}
 	return newTrack(d, mediadevices.NewVideoTrack(source, selector), codecsOf(encoders), end), nil
+}
+
+func recordVideo(d driver.Driver, mode prop.Media) (r video.Reader, err error) {
+	defer calm(&err)
+	return d.(driver.VideoRecorder).VideoRecord(mode)
+}
+
+func recordAudio(d driver.Driver, mode prop.Media) (r audio.Reader, err error) {
+	defer calm(&err)
+	return d.(driver.AudioRecorder).AudioRecord(mode)
 }
 
 // cameraScore is how far a camera's mode is from what is wanted; infinite if
@@ -188,12 +228,14 @@ func openMicrophone(label string) (*Track, error) {
 		return nil, &DeviceError{Microphone, label, err}
 	}
 	encoder.BitRate = 32_000
-	reader, err := d.(driver.AudioRecorder).AudioRecord(mode)
+	reader, err := recordAudio(d, mode)
 	if err != nil {
 		return nil, &DeviceError{Microphone, label, refusal(d, err)}
 	}
 	selector := mediadevices.NewCodecSelector(mediadevices.WithAudioEncoders(&encoder))
-	end := newEnding()
-	source := audioSource{watchAudio(reader, end), driverSource{d}}
-	return newTrack(d, mediadevices.NewAudioTrack(source, selector), []string{encoder.RTPCodec().MimeType}, end), nil
+	end, loud := newEnding(), new(loudness)
+	source := audioSource{watchAudio(reader, end, loud), driverSource{d}}
+	track := newTrack(d, mediadevices.NewAudioTrack(source, selector), []string{encoder.RTPCodec().MimeType}, end)
+	track.level = loud.level
+	return track, nil
 }

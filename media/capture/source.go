@@ -41,10 +41,13 @@ func watchVideo(r video.Reader, end *ending) video.Reader {
 	})
 }
 
-func watchAudio(r audio.Reader, end *ending) audio.Reader {
+func watchAudio(r audio.Reader, end *ending, loud *loudness) audio.Reader {
 	return audio.ReaderFunc(func() (chunk wave.Audio, release func(), err error) {
 		defer end.watch(&err, &release)
-		return r.Read()
+		if chunk, release, err = r.Read(); err == nil {
+			loud.hear(chunk)
+		}
+		return chunk, release, err
 	})
 }
 
@@ -53,9 +56,18 @@ func watchAudio(r audio.Reader, end *ending) audio.Reader {
 // device without a channel. That must cost the track and not the process.
 func (e *ending) watch(err *error, release *func()) {
 	if p := recover(); p != nil {
-		*err, *release = fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p), func() {}
+		*err, *release = panicked(p), func() {}
 	}
 	if *err != nil {
 		e.reach(*err)
+	}
+}
+
+func panicked(p any) error { return fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p) }
+
+// calm, deferred by what calls a driver, makes its panic an error.
+func calm(err *error) {
+	if p := recover(); p != nil {
+		*err = panicked(p)
 	}
 }

@@ -14,7 +14,8 @@ func TestNotBuilt(t *testing.T) {
 	_, camera := OpenCamera("웹캠", nil)
 	_, microphone := OpenMicrophone("")
 	_, encoder := NewOpusEncoder(48000)
-	for _, err := range []error{list, camera, microphone, encoder} {
+	_, screen := OpenScreen("", nil)
+	for _, err := range []error{list, camera, microphone, encoder, screen} {
 		if !errors.Is(err, ErrNotBuilt) {
 			t.Fatal(err)
 		}

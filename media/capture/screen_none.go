@@ -1,0 +1,5 @@
+//go:build capture && cgo && !(screen && linux)
+
+package capture
+
+const screensBuilt = false
