@@ -31,13 +31,14 @@ type Room interface {
 	// without those that were closed.
 	Senders() []Sender
 	// Chat says text, 1 to 4096 bytes, to everyone through the hub. It returns
-	// once the hub has passed it on.
+	// once the hub has passed it on. Errors: [ErrForbidden] without [RightChat].
 	Chat(ctx context.Context, text string) error
 	// Send sends data, up to 61440 bytes, to every connected peer over data
 	// channels, each as [Peer.Send] does. The joined [*PeerError]s name those
 	// that got nothing.
 	Send(ctx context.Context, data []byte) error
-	// Rename changes the nickname and returns once the hub has taken it.
+	// Rename changes the nickname and returns once the hub has taken it. Errors:
+	// [ErrForbidden] where the hub has forced one.
 	Rename(ctx context.Context, name string) error
 	// Kick removes a member from the room and keeps it out for as long as the
 	// room is open. It takes [RightKick]. Errors: [ErrForbidden], and a

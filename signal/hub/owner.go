@@ -45,8 +45,8 @@ func (h *Hub) Kick(room, id string) error {
 }
 
 // Lock keeps everyone out of a room but those who are in it, or were when it
-// was locked and lost their connection since. It ends with [Hub.Unlock], and
-// when the room's last member has gone. Its members are told. An error, always
+// was locked and lost their connection since. It ends with [Hub.Unlock], when the
+// room's last member has gone, and with the hub. Its members are told. An error, always
 // [ErrNoRoom], says that nobody is there.
 func (h *Hub) Lock(room string) error { return h.setLock(room, true) }
 

@@ -1,9 +1,12 @@
 package hub_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,6 +334,32 @@ func TestConnectionsPerAddress(t *testing.T) {
 		join(t, at("2001:db8:0:2::1"), "neighbour", "b")
 		for _, name := range []string{"a", "b", "c", "d"} {
 			join(t, at("127.0.0.1"), "loopback", name)
+		}
+	})
+}
+
+// The log says who it is about.
+func TestLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		h := hub.New(&hub.Config{
+			Authorize: byToken,
+			Logger:    slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
+		client, server := mem.Pipe()
+		served := make(chan error, 1)
+		go func() { served <- h.Serve(t.Context(), from{server, netip.MustParseAddr("192.0.2.1")}) }()
+		m := joinWith(t, signal.DialerFunc(func(context.Context) (signal.Signaler, error) { return client, nil }), "교실", "지우", "host")
+		m.send(signal.Message{Type: signal.TypeBye})
+		<-served
+		who := `room=교실 member=` + m.id + ` identity=선생님 address=192.0.2.1`
+		for _, want := range []string{"msg=joined " + who + " name=지우", "msg=left " + who} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("no %q in:\n%s", want, log.String())
+			}
+		}
+		if strings.Contains(log.String(), "host") {
+			t.Errorf("the token is in the log:\n%s", log.String())
 		}
 	})
 }

@@ -68,7 +68,8 @@ func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 // RoomsHandler serves the list of rooms as server-sent events (PROTOCOL.md
 // section 7): for GET /rooms beside the WebSocket endpoint. Each event's data
 // is the whole list as JSON. A stream ends with its request and with
-// [Hub.Shutdown].
+// [Hub.Shutdown]. Everyone who reaches it may read it; where that is too much,
+// wrap it, in the Guard of noom/signal/hub/token for instance.
 func (h *Hub) RoomsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
