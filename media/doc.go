@@ -1,29 +1,56 @@
-// Package media makes tracks that play by themselves, out of a file, a test
-// pattern or a tone, and records tracks into files. What plays is a [*Source], which is a [webrtc.TrackLocal] and goes wherever one
-// is taken, such as noom's Room.Publish:
+// Package media makes tracks that play by themselves, out of files, a test
+// pattern, a tone or what a program says, and turns tracks into files, stills
+// and PCM. What plays is a [*Source], which is a [webrtc.TrackLocal] and goes
+// wherever one is taken, such as noom's Room.Publish:
 //
-//	video, err := media.OpenIVF("clip.ivf", nil)
+//	film, err := media.OpenWebM("clip.webm", nil)
 //	if err != nil {
 //		return err // names the file and what is wrong with it
 //	}
-//	defer video.Close()
-//	_, err = room.Publish(ctx, video, nil)
+//	defer film.Close()
+//	for _, track := range film.Tracks() {
+//		if _, err := room.Publish(ctx, track, nil); err != nil {
+//			return err
+//		}
+//	}
 //
-// There is no cgo here and no device; package capture, below this one, opens
-// cameras and microphones.
+// # What plays what
 //
-// # What there is
+//	WebM, Matroska   VP8, VP9, AV1, H.264, Opus; both in sync   OpenWebM, NewWebM
+//	IVF              VP8, VP9, AV1                              OpenIVF, NewIVF
+//	H.264 stream     H.264 without B-frames                     OpenH264, NewH264
+//	Ogg              Opus, one or two channels                  OpenOgg, NewOgg
+//	any of these     a picture and a sound, in sync             OpenFilm
+//	test pattern     VP8, drawn and encoded in Go               TestPattern
+//	tone             Opus                                       Tone
+//	PCM              Opus, through an encoder                   NewPCM
 //
-//   - [OpenIVF] plays VP8, VP9 or AV1 from an IVF file, [OpenOgg] Opus from an
-//     Ogg file, [OpenH264] H.264 from a byte stream. [NewIVF], [NewOgg] and
-//     [NewH264] do the same from memory or an embed.FS.
-//   - [TestPattern] draws a moving picture in pure Go. Its colour can follow
-//     from a member's id ([ColorOf]) and its frames are numbered
-//     ([PatternFrame]), so that whoever receives it can tell whose picture it
-//     is and whether it stands still.
-//   - [Tone] is a steady, plainly audible tone.
-//   - [Record] writes tracks into one WebM or Matroska file, [RecordIVF] and
-//     [RecordOgg] one track into an IVF or Ogg file.
+// The functions named New play from memory or an embed.FS. Pictures of the
+// test pattern are numbered ([PatternFrame]), and their colour can follow from
+// a member's id ([ColorOf]), so that whoever receives one can tell whose it is
+// and whether it stands still.
+//
+// # What becomes of tracks
+//
+//	one WebM or Matroska file of a room, a peer or tracks    RecordRoom, RecordPeer, Record
+//	an IVF or Ogg file of one track                          RecordIVF, RecordOgg
+//	an image of the latest VP8 key frame                     Recording.Still
+//	PCM of Opus, for speech recognition                      Listen
+//
+// # What needs cgo
+//
+// Nothing here does. Package capture, below this one, opens cameras and
+// microphones and has the Opus encoder that [NewPCM] takes; it needs cgo and
+// the build tag capture, and says so where it was built without.
+//
+// # What costs what
+//
+// Nothing is decoded or encoded that need not be: files are packetised as they
+// are, and packets become files as they come. To play a picture and a sound
+// and to record them takes about a thousandth of a core; the test pattern, a
+// few thousandths at 15 pictures a second; Listen, seven. A Source may be
+// bound in several places: it is read, encoded and packetised once, into
+// packets of at most 1200 bytes, and everyone gets the same ones.
 //
 // # Playing
 //
@@ -33,56 +60,69 @@
 // slow receiver adds up. After a stall of more than half a second (a suspended
 // laptop) playing goes on from where it was instead of catching up. A file is
 // played over and over unless [FileOptions] says once; RTP timestamps and
-// sequence numbers run on across the seam, and across Unbind and Bind.
+// sequence numbers run on across the seam, across jumps, and across Unbind and
+// Bind.
 //
-// A Source may be bound in several places. It is encoded and packetised once,
-// into packets of at most 1200 bytes, and everyone gets the same ones.
+// The tracks of a [Film] have one clock: what is bound later joins in where the
+// film is, and jumps take all of it along.
 //
-// # Key frames
+// # Jumps and key frames
 //
-// A Source does not read key-frame requests. Whoever asks for a key frame gets
-// the file's next one: jumping there would tear the picture for everyone else
-// and leave the sound behind. So let a file have one every second:
+// [Source.Seek] and [Film.Seek] go to the latest key frame at or before a time.
+// WebM files are sought by their cues; the others, which have no index, are
+// read up to that place, twice.
 //
-//	ffmpeg -i film.mp4 -an -c:v libvpx -b:v 1M -g 30 -auto-alt-ref 0 film.ivf
-//	ffmpeg -i film.mp4 -vn -c:a libopus -b:a 32k film.ogg
+// A Source reads the key-frame requests (PLI and FIR) of those it is bound to.
+// If the file has a key frame at least every second, the next one is the
+// answer. If not, playing goes back to the latest key frame, sound and picture
+// alike, for everybody; to the same one at most every ten seconds, then every
+// twenty and so on, so that who asks and asks does not hold up the others.
+// So let a file have one every second, and nobody is thrown back:
+//
+//	ffmpeg -i film.mp4 -c:v libvpx -b:v 1M -g 30 -auto-alt-ref 0 -c:a libopus -b:a 32k film.webm
 //
 // Each frame of the test pattern is a key frame.
 //
 // # Recording
 //
 // A [Recording] takes tracks that come and go, and puts them into one file as
-// they arrive, without decoding them:
+// they arrive, without decoding them. RecordRoom finds them by itself:
+//
+//	recording := media.RecordRoom(ctx, file, room)
+//	defer recording.Close() // completes the file
+//
+// It does so by looking, ten times a second, and takes none of the room's
+// events from its owner. Record begins without tracks and takes those that are
+// added:
 //
 //	recording := media.Record(ctx, file)
-//	defer recording.Close() // completes the file
-//	for event := range room.Events(ctx) {
-//		if e, ok := event.(noom.TrackAdded); ok {
-//			recording.Add(e.Peer, e.Track)
-//		}
-//	}
+//	defer recording.Close()
+//	recording.Add(peer, track)
 //
 // It takes VP8, VP9, AV1, H.264 and Opus. What one peer sends is put in sync by
 // the clock of that peer, as far as its tracks tell it ([SenderClock]), and by
-// when it arrived until then: what comes early waits for what comes late. Packets that are late or in disorder are waited
-// for, up to 400 ms. Behind a loss the picture goes on with its next key frame,
-// which is asked for, so that whatever is in the file can be decoded. Mutes,
-// changes of size and swapped sources need nothing; a change of codec begins a
-// further track.
+// when it arrived until then: what comes early waits for what comes late.
+// Packets that are late or in disorder are waited for, up to 400 ms. Behind a
+// loss the picture goes on with its next key frame, which is asked for, so that
+// whatever is in the file can be decoded. Mutes, changes of size and swapped
+// sources need nothing; a change of codec begins a further track. Who leaves
+// and comes back goes on in the same track.
 //
 // A recording holds no more than one cluster of the file (two seconds, or
 // 1 MiB), frames that wait for those of other tracks (half a second of time, or
 // 16 MiB), per track the frame and up to 512 packets that are being put
 // together, and the latest key frame of each VP8 track for
 // [Recording.Still]. A disk that is too slow shows as loss; one that is full
-// ends the recording, and [Recording.Done] and [Recording.Err] tell. A program
-// that is killed leaves a file that plays up to the last few seconds.
+// ends the recording with a [*WriteError], which [Recording.Done] and
+// [Recording.Err] tell, and the call goes on. A program that is killed leaves a
+// file that plays up to the last few seconds.
 //
 // # Files that are not what they should be
 //
-// Opening reads as far as the first frame, so a file that is empty, foreign,
-// cut off in its header or of a codec that cannot be sent is refused there
-// with a [*FileError]. Damage further on ends the file at that point, as if it
-// were shorter, and [Source.Err] tells. Nothing in a file decides how much
-// memory is used: a frame may have 4 MiB, an Opus packet 1400 bytes.
+// Opening reads as far as the first frame, of a film the first key frame, so a
+// file that is empty, foreign, cut off in its header or of a codec that cannot
+// be sent is refused there with a [*FileError]. Damage further on ends the file
+// at that point, as if it were shorter, and [Source.Err] tells. Nothing in a
+// file decides how much memory is used: a frame may have 4 MiB, an Opus packet
+// 1400 bytes, the head of a film 1 MiB.
 package media

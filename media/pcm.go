@@ -19,8 +19,7 @@ type OpusEncoder interface {
 	Close() error
 }
 
-// ErrNoEncoder: sound that is not encoded needs an encoder, which this program
-// was built without.
+// ErrNoEncoder is what [NewPCM] gives without an encoder.
 var ErrNoEncoder = errors.New("media: PCM needs an Opus encoder: capture.NewOpusEncoder, built with CGO_ENABLED=1 and -tags capture")
 
 // pcmFrame is what goes into one packet.

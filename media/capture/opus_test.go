@@ -29,9 +29,9 @@ func TestOpusEncoder(t *testing.T) {
 			for i := range pcm {
 				pcm[i] = int16(12000 * math.Sin(2*math.Pi*440*float64(n*len(pcm)+i)/float64(rate)))
 			}
-			packet, err := e.Encode(pcm)
-			if err != nil {
-				t.Fatal(err)
+			packet, failed := e.Encode(pcm)
+			if failed != nil {
+				t.Fatal(failed)
 			}
 			if count, err := d.DecodeToInt16(packet, out); err != nil || count != len(out) {
 				t.Fatalf("%d Hz: %d samples, %v", rate, count, err)
@@ -43,7 +43,7 @@ func TestOpusEncoder(t *testing.T) {
 		if level := math.Sqrt(loud); level < 6000 || level > 11000 { // a sine's: 8485
 			t.Errorf("%d Hz: what comes out has a level of %.0f, want some 8500", rate, level)
 		}
-		if _, err := e.Encode(pcm[1:]); err == nil {
+		if _, err = e.Encode(pcm[1:]); err == nil {
 			t.Error("less than 20 ms was taken")
 		}
 		s, err := media.NewPCM(bytes.NewReader(binary.LittleEndian.AppendUint16(nil, 1)), e)
