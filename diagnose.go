@@ -194,7 +194,7 @@ func (e evidence) judge() Diagnosis {
 			strings.Join(e.codecs, ", ")))
 	case e.connected:
 		return say(VerdictConnected, "data and media can move")
-	case errors.Is(e.err, errSDP), errors.Is(e.err, errRules), errors.Is(e.err, errCredit):
+	case errors.Is(e.err, ErrDescription), errors.Is(e.err, errRules), errors.Is(e.err, errCredit):
 		return say(VerdictProtocol, fmt.Sprintf("%v; run the same version of noom at both ends", e.err))
 	case pathUp && e.wasUp:
 		return say(VerdictConnecting, "the peer has closed the connection and is about to begin the next")

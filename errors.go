@@ -54,6 +54,9 @@ var (
 	ErrNotConnected = errors.New("noom: peer is not connected")
 	// ErrNoHub: there is no connection to the hub now.
 	ErrNoHub = errors.New("noom: no connection to the hub")
+	// ErrDescription: a peer's description, or another frame of its, could not
+	// be taken. It is inside PeerStateChanged.Err, and the connection is rebuilt.
+	ErrDescription = errors.New("noom: description refused")
 	// ErrTooBig: a message above its bound.
 	ErrTooBig = errors.New("noom: message too big")
 )

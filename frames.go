@@ -32,12 +32,17 @@ func (l *link) hubFrame(m signal.Message) {
 }
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
-	m, err := signal.Decode(dm.Data)
+	m, err := decodeInBand(dm.Data)
 	if l.conn != c && !slices.Contains(l.old, c) || !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
 	}
 	l.receive(m, c)
+}
+
+func decodeInBand(data []byte) (m signal.Message, err error) {
+	defer recovered(&err)
+	return signal.Decode(data)
 }
 
 func (l *link) trace(msg string, args ...any) {

@@ -109,7 +109,7 @@ func TestJudge(t *testing.T) {
 		"DTLS takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long}, VerdictDTLS},
 		"SCTP takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long, secured: true}, VerdictDTLS},
 		"given up for DTLS":                  {evidence{opened: short, remote: true, path: up, err: errDTLS}, VerdictDTLS},
-		"bad description":                    {evidence{online: true, opened: short, err: errSDP}, VerdictProtocol},
+		"bad description":                    {evidence{online: true, opened: short, err: ErrDescription}, VerdictProtocol},
 		"too much data":                      {evidence{online: true, connected: false, err: errCredit}, VerdictProtocol},
 		"closed by the peer":                 {evidence{online: true, wasUp: true, opened: long, remote: true, path: up, secured: true, err: errConnection}, VerdictConnecting},
 		"a restart that nobody hears":        {evidence{online: true, wasUp: true, acked: true, opened: long, moved: long, remote: true, open: true, pending: true, path: failed}, VerdictUndelivered},

@@ -31,7 +31,8 @@ func (l *link) mustWait(m exchange.Message) bool {
 	return description && l.conn.remote.ufrag != "" && l.conn.pc.ICEConnectionState() == webrtc.ICEConnectionStateNew
 }
 
-func (l *link) handle(m exchange.Message) error {
+func (l *link) handle(m exchange.Message) (err error) {
+	defer recovered(&err)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return l.described(m)
@@ -81,12 +82,7 @@ func (l *link) described(m exchange.Message) error {
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
 func (l *link) act(actions []negotiate.Action) (err error) {
-	defer func() {
-		// pion parses what the network sent: a panic costs this link alone.
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errSDP, r)
-		}
-	}()
+	defer recovered(&err)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
@@ -179,7 +175,7 @@ func (l *link) setRemote(t webrtc.SDPType, in *incoming) error {
 	c.remote = in.parsed
 	l.trace("remote description", "type", t.String(), "id", in.ID, "sdp", in.SDP)
 	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: in.SDP}); err != nil {
-		return fmt.Errorf("%w: %w", errSDP, err)
+		return fmt.Errorf("%w: %w", ErrDescription, err)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package noom
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/pion/sdp/v3"
@@ -18,24 +17,25 @@ type description struct {
 	candidates candidateKinds // and those trickled later
 }
 
-var errSDP = errors.New("description refused")
+// recovered, deferred, makes a panic the function's error. Where pion and the
+// JSON library parse what the network sent, that costs one link and not the process.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: panic: %v", ErrDescription, r)
+	}
+}
 
 // inspect parses a remote description and refuses what pion would choke on
 // half-way, for its SetRemoteDescription leaves a changed state behind an error.
 func inspect(text string) (d description, err error) {
-	defer func() {
-		// A parser that panics costs this link alone.
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errSDP, r)
-		}
-	}()
+	defer recovered(&err)
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
-		return d, fmt.Errorf("%w: %w", errSDP, err)
+		return d, fmt.Errorf("%w: %w", ErrDescription, err)
 	}
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
-		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", errSDP, n, signal.MaxSections)
+		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", ErrDescription, n, signal.MaxSections)
 	}
 	d.ufrag, _ = s.Attribute("ice-ufrag")
 	d.rejected, d.candidates = make(map[string]bool), make(candidateKinds)
@@ -43,7 +43,7 @@ func inspect(text string) (d description, err error) {
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
 		if !ok || seen[mid] {
-			return d, fmt.Errorf("%w: mid %q missing or twice", errSDP, mid)
+			return d, fmt.Errorf("%w: mid %q missing or twice", ErrDescription, mid)
 		}
 		seen[mid] = true
 		d.sections = append(d.sections, mid)
@@ -58,7 +58,7 @@ func inspect(text string) (d description, err error) {
 		}
 	}
 	if d.ufrag == "" {
-		return d, fmt.Errorf("%w: no ice-ufrag", errSDP)
+		return d, fmt.Errorf("%w: no ice-ufrag", ErrDescription)
 	}
 	return d, nil
 }

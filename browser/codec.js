@@ -16,6 +16,7 @@ export const MAX = Object.freeze({
   sdp: 49152, // bytes
   candidates: 32, // in a frame
   candidate: 1024, // bytes
+  sections: 64, // media sections in a description
   generation: 128, // candidates
   tracks: 64, // rows of a table
   label: 64, // characters of a track or chat id
@@ -265,6 +266,10 @@ function checkDescription(b) {
   if (!Number.isInteger(b.id) || b.id < 1 || b.id > MAX.number) throw malformed('description id out of bounds');
   const size = byteLength(string(b.sdp));
   if (size < 1 || size > MAX.sdp) throw malformed(`SDP of ${size} bytes`);
+  const sections = b.sdp.match(/(^|[\r\n])m=/g)?.length ?? 0;
+  if (sections < 1 || sections > MAX.sections) throw malformed(`SDP of ${sections} media sections`);
+  const candidates = b.sdp.split('a=candidate:').length - 1;
+  if (candidates > MAX.generation) throw malformed(`SDP of ${candidates} candidates`);
   checkTable(b.table);
 }
 

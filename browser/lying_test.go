@@ -95,7 +95,7 @@ func TestReplayed(t *testing.T) {
 	one, two := l.pair(t)
 	one.Do(`room.publish(picture('rgb(200, 0, 0)'))`)
 	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
-	two.Do(`other().connection.close()`) // on purpose: what follows is of two epochs
+	two.Do(`other().connection.close()`)      // on purpose: what follows is of two epochs
 	two.Wait("a rebuild", `connections >= 2`) // three, when both ends begin it
 	connected(one, two)
 	two.Wait("moving pictures", `moving()`)

@@ -2,6 +2,7 @@ package signal
 
 import (
 	"fmt"
+	"strings"
 )
 
 // Description is the body of an offer or an answer.
@@ -51,7 +52,23 @@ func (d *Description) Check() error {
 	case d.SDP == "" || len(d.SDP) > MaxSDP:
 		return fmt.Errorf("SDP of %d bytes, want 1 to %d", len(d.SDP), MaxSDP)
 	}
+	if n := countSections(d.SDP); n < 1 || n > MaxSections {
+		return fmt.Errorf("SDP of %d media sections, want 1 to %d", n, MaxSections)
+	}
+	if n := strings.Count(d.SDP, "a=candidate:"); n > MaxGeneration {
+		return fmt.Errorf("SDP of %d candidates, at most %d", n, MaxGeneration)
+	}
 	return d.Table.Check()
+}
+
+// countSections counts the lines that begin a media section (RFC 8866 section
+// 5.14), whatever ends a line, before anybody parses them.
+func countSections(sdp string) int {
+	n := strings.Count(sdp, "\nm=") + strings.Count(sdp, "\rm=")
+	if strings.HasPrefix(sdp, "m=") {
+		n++
+	}
+	return n
 }
 
 // Check says which bound t breaks.
