@@ -59,8 +59,8 @@
 //   - A wish made while an offer is outstanding is kept and needs a second
 //     offer. Several such wishes share it.
 //   - A wish for an ICE restart (RFC 9429 section 5.2.3.1) is met by the other
-//     end's restart too: an answer to new credentials has new ones (RFC 8839
-//     section 4.4.3), so both ends wishing for one costs one.
+//     end's restart too: an answer to new credentials has new ones (RFC 8445
+//     section 9), so both ends wishing for one costs one.
 //   - Candidates (RFC 8838) need no turn, follow their description in the same
 //     FIFO stream, and name its ufrag. Late ones are then told from those of the generation
 //     in force, as its section 15 wants; those of one that ends are forgotten
