@@ -60,6 +60,8 @@ func (in *inbound) run() error {
 	defer in.assign(nil)
 	buf := make([]byte, receiveMTU)
 	var codec *webrtc.RTPCodecParameters
+	var starts func([]byte) bool // of codec: a key frame
+	var video gaps
 	for {
 		n, _, err := in.tr.Read(buf)
 		switch {
@@ -78,7 +80,10 @@ func (in *inbound) run() error {
 		}
 		if codec == nil || codec.PayloadType != webrtc.PayloadType(packet.PayloadType) {
 			now := in.tr.Codec()
-			codec = &now
+			codec, starts = &now, keyframeStart(now.MimeType)
+		}
+		if in.tr.Kind() == webrtc.RTPCodecTypeVideo && video.took(packet.SequenceNumber, packet.Payload, starts, time.Now()) {
+			_ = in.requestKeyframe() // it comes again if it is lost
 		}
 		if dBov, ok := levelIn(&packet.Header, in.levelID); ok {
 			t.heard(dBov)
