@@ -38,6 +38,7 @@ func TestPCM(t *testing.T) {
 		p := newPlace("p", webrtc.MimeTypeOpus)
 		bind(t, s, p)
 		<-s.Done()
+		synctest.Wait() // until the encoder is closed, too
 		contiguous(t, p.got(), 48000)
 		if n := len(p.got()); n != 51 || e.frames != 51 || !e.closed || s.Err() != nil {
 			t.Errorf("%d packets of %d frames, closed: %v, %v", n, e.frames, e.closed, s.Err())

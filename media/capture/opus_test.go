@@ -29,12 +29,12 @@ func TestOpusEncoder(t *testing.T) {
 			for i := range pcm {
 				pcm[i] = int16(12000 * math.Sin(2*math.Pi*440*float64(n*len(pcm)+i)/float64(rate)))
 			}
-			packet, failed := e.Encode(pcm)
-			if failed != nil {
-				t.Fatal(failed)
+			packet, wrong := e.Encode(pcm)
+			if wrong != nil {
+				t.Fatal(wrong)
 			}
-			if count, err := d.DecodeToInt16(packet, out); err != nil || count != len(out) {
-				t.Fatalf("%d Hz: %d samples, %v", rate, count, err)
+			if count, failed := d.DecodeToInt16(packet, out); failed != nil || count != len(out) {
+				t.Fatalf("%d Hz: %d samples, %v", rate, count, failed)
 			}
 			for _, v := range out {
 				loud += float64(v) * float64(v) / float64(50*len(out))
