@@ -93,7 +93,7 @@ func start(c contestant, env ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := process.Start(); err != nil {
+	if err = process.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
 	late := time.AfterFunc(startTimeout, func() { _ = process.Process.Kill() })

@@ -152,9 +152,9 @@ func (peerDialect) pair(_, to member, size int) string {
 	return head + payload(size-len(head)-1) + `}`
 }
 
-func (peerDialect) chat(member) string   { return "" }
-func (peerDialect) chatCopies(n int) int { return 0 }
-func (peerDialect) pong([]byte) string   { return "" }
+func (peerDialect) chat(member) string { return "" }
+func (peerDialect) chatCopies(int) int { return 0 }
+func (peerDialect) pong([]byte) string { return "" }
 
 // The bare relays carry what they get to everyone else in the room.
 type bareDialect struct{}

@@ -36,8 +36,8 @@ func latency(s *server, perSecond int, warm, length time.Duration) (spread, erro
 	}
 	if err = pace(perSecond, warm+length, func(n int) error {
 		frame := stampers[n%pairs].set(int64(time.Since(began)))
-		_, err := c.wires[2*(n%pairs)].conn.Write(frame)
-		return err
+		_, failed := c.wires[2*(n%pairs)].conn.Write(frame)
+		return failed
 	}); err == nil {
 		time.Sleep(200 * time.Millisecond) // for what is on its way
 		err = c.err()

@@ -108,14 +108,14 @@ type rate struct {
 func (r rate) per100k() float64 { return r.cpu.Seconds() / float64(r.messages) * 100_000 }
 
 // during measures a server while delivered counts.
-func during(s *server, c *crowd, delivered *atomic.Int64, warm, time_ time.Duration) (rate, error) {
+func during(s *server, c *crowd, delivered *atomic.Int64, warm, length time.Duration) (rate, error) {
 	time.Sleep(warm)
 	cpu, err := s.cpu()
 	if err != nil {
 		return rate{}, err
 	}
 	began, count := time.Now(), delivered.Load()
-	time.Sleep(time_)
+	time.Sleep(length)
 	after, err := s.cpu()
 	r := rate{cpu: after - cpu, elapsed: time.Since(began), messages: delivered.Load() - count}
 	switch {

@@ -15,11 +15,12 @@ const (
 
 // A tally is what becomes of the messages of a soak, each known by its number.
 type tally struct {
-	began time.Time
-	sent  []atomic.Int64 // when, in nanoseconds since began
-	took  []atomic.Int64 // how long; 0: it has not arrived
-	twice atomic.Int64
-	stray atomic.Int64 // that reached somebody they were not for
+	began    time.Time
+	sent     []atomic.Int64 // when, in nanoseconds since began
+	took     []atomic.Int64 // how long; 0: it has not arrived
+	arrivals atomic.Int64   // the first of each
+	twice    atomic.Int64
+	stray    atomic.Int64 // that reached somebody they were not for
 }
 
 func (t *tally) arrived(n int64, pair int) {
@@ -30,7 +31,9 @@ func (t *tally) arrived(n int64, pair int) {
 	took := int64(time.Since(t.began)) - t.sent[n].Load()
 	if !t.took[n].CompareAndSwap(0, max(took, 1)) {
 		t.twice.Add(1)
+		return
 	}
+	t.arrivals.Add(1)
 }
 
 // runSoak holds noom's hub at 10,000 members for a while. It fails if a message
@@ -66,14 +69,13 @@ func runSoak(length time.Duration) error {
 		pair := n % len(stampers)
 		t.sent[n].Store(int64(time.Since(t.began)))
 		sent = n + 1
-		if _, err := c.wires[2*pair].conn.Write(stampers[pair].set(int64(n))); err != nil {
-			return err
+		if _, failed := c.wires[2*pair].conn.Write(stampers[pair].set(int64(n))); failed != nil {
+			return failed
 		}
 		return c.err()
 	})
 	if err == nil {
-		time.Sleep(2 * time.Second) // for what is on its way
-		err = c.err()
+		err = t.settle(sent, c)
 	}
 	after, cpuErr := s.cpu()
 	held, _ := s.resident() // 0 if the server is gone, and then cpuErr tells
@@ -83,6 +85,18 @@ func runSoak(length time.Duration) error {
 		return fmt.Errorf("after %d messages: %w", sent, errors.Join(err, cpuErr))
 	}
 	return t.report(sent, length, after-cpu, held)
+}
+
+// settle waits for what is on its way, at most 20 s.
+func (t *tally) settle(sent int, c *crowd) error {
+	for range 200 {
+		time.Sleep(100 * time.Millisecond)
+		if t.arrivals.Load() >= int64(sent) {
+			time.Sleep(time.Second) // for what comes twice
+			break
+		}
+	}
+	return c.err()
 }
 
 func (t *tally) report(sent int, length, cpu time.Duration, held int64) error {

@@ -46,7 +46,8 @@ func measurements(quick bool) []measurement {
 		{"relay", []string{"relay: CPU s / 100k", "server busy %"}, saturated(relay)},
 		{"fanout", []string{"fan-out: CPU s / 100k", "server busy %"}, saturated(fanOut)},
 		{
-			"idle", []string{"CPU µs / join", "KB / idle member", "KB before collection"},
+			"idle",
+			[]string{"CPU µs / join", "KB / idle member", "KB before collection"},
 			func(s *server) ([]float64, error) {
 				i, err := idle(s, members)
 				return []float64{float64(i.joinCPU.Microseconds()), i.collected, i.asIs}, err

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -57,7 +58,7 @@ func room(b *testing.B, n int, counts signal.Type) (ends []*end, ids []string) {
 	served := make(chan error)
 	for i := range n {
 		e, key := newEnd(counts), signal.PublicKey(fmt.Sprintf("%032d", i))
-		go func() { served <- h.Serve(b.Context(), e) }()
+		go func() { served <- h.Serve(context.Background(), e) }()
 		e.in <- frame(b, signal.Message{Type: signal.TypeJoin, Room: "데모", Key: key, Session: signal.NewSession()})
 		e.in <- []byte(`{"type":"ping"}`) // taken once it has joined
 		ends, ids = append(ends, e), append(ids, signal.MemberID(key))
@@ -67,7 +68,9 @@ func room(b *testing.B, n int, counts signal.Type) (ends []*end, ids []string) {
 			close(e.in)
 		}
 		for range ends {
-			<-served
+			if err := <-served; !errors.Is(err, io.EOF) {
+				b.Error(err)
+			}
 		}
 		for _, e := range ends {
 			close(e.got)
@@ -119,7 +122,7 @@ func BenchmarkFanOut(b *testing.B) {
 	ends, _ := room(b, 50, signal.TypeChat)
 	for _, e := range ends[1:] {
 		go func() {
-			for range e.got { //nolint:revive // only to be emptied
+			for range e.got {
 			}
 		}()
 	}
