@@ -55,6 +55,15 @@ type (
 	// 6464), so nothing is decoded: whoever sends none, or is muted, is silent.
 	// A cough, a pause and a short word of somebody else change nothing.
 	ActiveSpeaker struct{ Peer Peer }
+	// SourceEnded says that the track that a Sender of ours sends has ended by
+	// itself: a camera was unplugged, and Err says so, or a file is over and Err is
+	// nil. The call goes on; the Sender is silent until ReplaceTrack. It is told of
+	// tracks that have the methods Done() <-chan struct{} and Err() error, as those of
+	// the packages media and media/capture.
+	SourceEnded struct {
+		Sender Sender
+		Err    error
+	}
 	// ChatReceived is what somebody else said; At is the hub's clock.
 	ChatReceived struct {
 		From Member
@@ -102,6 +111,7 @@ func (TrackRemoved) event()      {}
 func (TrackMuted) event()        {}
 func (TrackRefused) event()      {}
 func (ActiveSpeaker) event()     {}
+func (SourceEnded) event()       {}
 func (ChatReceived) event()      {}
 func (DataReceived) event()      {}
 func (ChannelOpened) event()     {}

@@ -235,6 +235,7 @@ func (r *room) newSender(t webrtc.TrackLocal, name string) (*sender, error) {
 	}
 	s, err = newSender(t, name, senderHooks{
 		onChange: func() { each((*link).retable) },
+		onEnd:    r.sourceEnded,
 		onClose: func() {
 			r.mail.post(func() {
 				r.mu.Lock()
@@ -246,6 +247,8 @@ func (r *room) newSender(t webrtc.TrackLocal, name string) (*sender, error) {
 	})
 	return s, err
 }
+
+func (r *room) sourceEnded(s *sender, err error) { r.events.add(SourceEnded{Sender: s, Err: err}) }
 
 func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
 	if o == nil {

@@ -151,7 +151,9 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 		return nil, err
 	}
 	var s *sender
-	s, err := newSender(t, name, senderHooks{onChange: l.retable, onClose: func() { l.unpublish(s) }})
+	s, err := newSender(t, name, senderHooks{
+		onChange: l.retable, onEnd: l.room.sourceEnded, onClose: func() { l.unpublish(s) },
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -36,11 +36,12 @@ type Sender interface {
 	Close() error
 }
 
-// senderHooks is what a sender tells the room. Both are called with nothing
-// held, from whichever goroutine made the change; nil ones are not.
+// senderHooks is what a sender tells the room. They are called with nothing
+// held, from whichever goroutine made the change.
 type senderHooks struct {
-	onChange func() // Muted changed
-	onClose  func() // closed; once
+	onChange func()                     // Muted changed
+	onClose  func()                     // closed; once
+	onEnd    func(s *sender, err error) // its track ended by itself; may be nil
 }
 
 // sender implements Sender: the tracks it is given are bound one after the
@@ -90,6 +91,7 @@ func newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, er
 	s.codec = codec
 	s.keyframeStart = keyframeStart(codec.MimeType)
 	s.current = src
+	go src.watch()
 	return s, nil
 }
 
@@ -152,6 +154,7 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	dropped := s.next
 	s.next = src
 	s.mu.Unlock()
+	go src.watch()
 	if dropped != nil {
 		dropped.unbind()
 	}
@@ -184,6 +187,17 @@ func (s *sender) keep(t webrtc.TrackLocal) (bool, error) {
 // sameTrack compares two tracks; one of a type that has no == is like no other.
 func sameTrack(a, b webrtc.TrackLocal) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+}
+
+// ended is told by a source whose track is over. One that is about to be
+// replaced anyway is no news.
+func (s *sender) ended(src *source, err error) {
+	s.mu.Lock()
+	news := s.next == src || s.next == nil && s.current == src
+	s.mu.Unlock()
+	if news && s.hooks.onEnd != nil {
+		s.hooks.onEnd(s, err)
+	}
 }
 
 func (s *sender) pause() error {

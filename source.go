@@ -94,6 +94,22 @@ func formatFor(t webrtc.TrackLocal, chosen webrtc.RTPCodecParameters, offered []
 	return webrtc.RTPCodecParameters{}, false
 }
 
+// watch tells the sender if the track ends by itself while it is bound.
+func (s *source) watch() {
+	track, ok := s.track.(interface {
+		Done() <-chan struct{}
+		Err() error
+	})
+	if !ok {
+		return
+	}
+	select {
+	case <-s.done:
+	case <-track.Done():
+		s.sender.ended(s, track.Err())
+	}
+}
+
 // unbind takes the source from its track, for good. It may wait for the track
 // and may be called twice.
 func (s *source) unbind() {
