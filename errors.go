@@ -41,13 +41,15 @@ var (
 	ErrClosed error = closedError{}
 	// ErrCodec: the track's codec is none of ours, or not the sender's.
 	ErrCodec = errors.New("noom: codec does not fit; publish the track anew")
-	// ErrKicked, ErrRoomClosed, ErrReplaced, ErrExpired: why Room.Err is not nil.
-	ErrKicked     = errors.New("noom: kicked out of the room")
+	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: why Room.Err
+	// is not nil.
 	ErrRoomClosed = errors.New("noom: the room was closed")
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
 	ErrExpired    = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
-	// ErrForbidden: the hub does not let this member do that. ErrLocked: the
-	// room lets nobody in. Both match any [*signal.Error] with their code.
+	// ErrKicked: this member was removed from the room. ErrForbidden: the hub
+	// does not let it do that. ErrLocked: the room lets nobody in. They match any
+	// [*signal.Error] with their code, such as a [*JoinError] holds.
+	ErrKicked    error = &signal.Error{Code: signal.CodeKicked, Message: "removed from the room"}
 	ErrForbidden error = &signal.Error{Code: signal.CodeForbidden, Message: "this member may not do that here"}
 	ErrLocked    error = &signal.Error{Code: signal.CodeLocked, Message: "the room is locked"}
 	// ErrNotConnected: the peer has no connection now.

@@ -194,3 +194,26 @@ func TestHubRestart(t *testing.T) {
 		}
 	})
 }
+
+// A locked room takes back whom it lost.
+func TestLockedRoomTakesBack(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		w.authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}})
+		host := w.join("r", "host", &Config{Token: "host"})
+		direct := w.dialer
+		line := &wire{Dialer: direct}
+		w.dialer = line
+		b := w.join("r", "b", nil)
+		w.dialer = direct
+		until(t, b, connected)
+		if err := host.Lock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		until[RoomLocked](t, b, nil)
+		line.cut(false)
+		until[SignalingRestored](t, b, nil)
+		if !b.Locked() || len(b.Peers()) != 1 || b.Peers()[0].State() != PeerConnected {
+			t.Errorf("back in a room that is locked: %v, with %d peers", b.Locked(), len(b.Peers()))
+		}
+	})
+}

@@ -351,7 +351,9 @@ func TestLog(t *testing.T) {
 		go func() { served <- h.Serve(t.Context(), from{server, netip.MustParseAddr("192.0.2.1")}) }()
 		m := joinWith(t, signal.DialerFunc(func(context.Context) (signal.Signaler, error) { return client, nil }), "교실", "지우", "host")
 		m.send(signal.Message{Type: signal.TypeBye})
-		<-served
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
 		who := `room=교실 member=` + m.id + ` identity=선생님 address=192.0.2.1`
 		for _, want := range []string{"msg=joined " + who + " name=지우", "msg=left " + who} {
 			if !strings.Contains(log.String(), want) {
