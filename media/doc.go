@@ -74,9 +74,10 @@
 //
 // A Source reads the key-frame requests (PLI and FIR) of those it is bound to.
 // If the file has a key frame at least every second, the next one is the
-// answer. If not, playing goes back to the latest key frame, sound and picture
-// alike, for everybody; to the same one at most every ten seconds, then every
-// twenty and so on, so that who asks and asks does not hold up the others.
+// answer, as it is as long as that is not known. If it has not, playing goes
+// back to the latest key frame, sound and picture alike, for everybody; to the
+// same one at most every ten seconds, then every twenty and so on, so that who
+// asks and asks does not hold up the others.
 // So let a file have one every second, and nobody is thrown back:
 //
 //	ffmpeg -i film.mp4 -c:v libvpx -b:v 1M -g 30 -auto-alt-ref 0 -c:a libopus -b:a 32k film.webm

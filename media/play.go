@@ -47,7 +47,7 @@ func (r *reel) play(ctx context.Context) error {
 	}
 	var last time.Time // when the latest frame was due
 	for err == nil {
-		to, what := r.wait(ctx, start.Add(f.at))
+		to, what := r.wait(ctx, f.at, start.Add(f.at))
 		switch what {
 		case stopped:
 			return nil
@@ -88,8 +88,13 @@ const (
 	stopped
 )
 
-// wait waits until a frame is due, unless a jump is wanted before.
-func (r *reel) wait(ctx context.Context, until time.Time) (to time.Duration, what int) {
+// wait waits until the frame at that place is due, unless a jump is wanted before.
+func (r *reel) wait(ctx context.Context, at time.Duration, until time.Time) (to time.Duration, what int) {
+	if r.keys.asked && at-r.keys.latest > keySoon {
+		if to, ok := r.keys.back(at, time.Now()); ok {
+			return to, sought
+		}
+	}
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	for {
@@ -99,7 +104,7 @@ func (r *reel) wait(ctx context.Context, until time.Time) (to time.Duration, wha
 		case to := <-r.seeks:
 			return to, sought
 		case <-r.asks:
-			if to, ok := r.keys.back(time.Now()); ok {
+			if to, ok := r.keys.back(at, time.Now()); ok {
 				return to, sought
 			}
 		case <-timer.C:
@@ -127,6 +132,7 @@ type keys struct {
 	apart  time.Duration // how far two were apart at most; 0: there was one
 	went   time.Time     // when latest was gone back to
 	times  int           // how often
+	asked  bool          // for one that may still come soon
 }
 
 // passed takes what is sent.
@@ -137,13 +143,16 @@ func (k *keys) passed(f frame) {
 	if k.any && f.at > k.latest {
 		k.apart = max(k.apart, f.at-k.latest)
 	}
-	k.any, k.latest, k.times = true, f.at, 0
+	k.any, k.latest, k.times, k.asked = true, f.at, 0, false
 }
 
-// back returns where to go for a key frame; false: the next one will do.
-func (k *keys) back(now time.Time) (time.Duration, bool) {
+// back returns where to go for a key frame that is asked for while playing is
+// at; false: the next one will do, or may, as long as it is not known how far
+// they are apart.
+func (k *keys) back(at time.Duration, now time.Time) (time.Duration, bool) {
 	soon := k.apart > 0 && k.apart <= keySoon
-	if !k.any || soon || k.times > 0 && now.Sub(k.went) < backAgain<<min(k.times-1, 20) {
+	k.asked = k.any && k.apart == 0 && at-k.latest <= keySoon
+	if !k.any || soon || k.asked || k.times > 0 && now.Sub(k.went) < backAgain<<min(k.times-1, 20) {
 		return 0, false
 	}
 	k.went = now

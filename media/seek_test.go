@@ -96,6 +96,31 @@ func TestKeyFrameOnRequest(t *testing.T) {
 	})
 }
 
+// Who asks at the beginning, when nobody knows how far the next key frame is,
+// waits for it for a second.
+func TestKeyFrameThatDoesNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewIVF(bytes.NewReader(oneKeyFrame(t, 60*15)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newAsking(webrtc.MimeTypeVP8)
+		if _, err := s.Bind(p); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		p.asks <- &rtcp.PictureLossIndication{}
+		time.Sleep(5 * time.Second)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		close(p.asks)
+		if keys := keysAt(t, p.got()); len(keys) != 2 || keys[1] < keySoon || keys[1] > keySoon+100*time.Millisecond {
+			t.Errorf("key frames at %v, want 0s and some 1s", keys)
+		}
+	})
+}
+
 // Where key frames are frequent, nobody is disturbed.
 func TestKeyFrameThatComesAnyway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -104,8 +129,10 @@ func TestKeyFrameThatComesAnyway(t *testing.T) {
 		if _, err := s.Bind(p); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(1500 * time.Millisecond)
-		p.asks <- &rtcp.PictureLossIndication{}
+		for range 2 { // before it is known how far they are apart, and after
+			time.Sleep(750 * time.Millisecond)
+			p.asks <- &rtcp.PictureLossIndication{}
+		}
 		time.Sleep(time.Second)
 		if err := s.Close(); err != nil {
 			t.Error(err)
