@@ -50,7 +50,7 @@ func (l *link) rebuild() bool {
 	l.waiting = append([]*sender(nil), l.senders...)
 	l.takenDue = l.in.received > 0
 	l.mu.Lock()
-	l.pc = c.pc
+	l.pc, l.streams = c.pc, nil
 	l.mu.Unlock()
 	l.later(&l.patience, l.room.cfg.ConnectTimeout, func() { l.fail(errTimeout) })
 	return true

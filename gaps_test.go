@@ -88,7 +88,7 @@ func TestLossAsksForKeyframes(t *testing.T) {
 			return true
 		})
 		camera := newDeviceCamera()
-		w.join("r", "지우", &Config{Tracks: []LocalTrack{{Name: "camera", Track: camera}}})
+		a := w.join("r", "지우", &Config{Tracks: []LocalTrack{{Name: "camera", Track: camera}}})
 		b := w.join("r", "bob", nil)
 		track := until[TrackAdded](t, b, nil).Track
 		number := uint32(0)
@@ -113,6 +113,14 @@ func TestLossAsksForKeyframes(t *testing.T) {
 		if n := film(10 * time.Second); n < 5 || n > 21 {
 			t.Errorf("asked %d times in 10 s of loss", n)
 		}
+		in, out := streams(t, b.Peers()[0]), streams(t, a.Peers()[0])
+		sent, got, lost := out.outbound.PacketsSent, in.inbound.PacketsReceived, uint32(in.inbound.PacketsLost)
+		if lost == 0 || got == 0 || sent < got+lost || sent > got+lost+40 || lost > sent/20 {
+			t.Errorf("%d packets sent, %d received, %d lost", sent, got, lost)
+		}
+		if in.inbound.SSRC != out.outbound.SSRC || in.inbound.Kind != "video" || in.inbound.BytesReceived < uint64(got)*500 {
+			t.Errorf("sent %+v, received %+v", out.outbound, in.inbound)
+		}
 		lossy.Store(false)
 		film(5 * time.Second)
 		if n := film(5 * time.Second); n != 0 {
@@ -124,4 +132,21 @@ func TestLossAsksForKeyframes(t *testing.T) {
 			t.Errorf("asked %d times although all was repaired", n)
 		}
 	})
+}
+
+// streams are the RTP streams in a Peer's Stats.
+func streams(t *testing.T, p Peer) (s struct {
+	inbound  webrtc.InboundRTPStreamStats
+	outbound webrtc.OutboundRTPStreamStats
+}) {
+	t.Helper()
+	for _, entry := range p.Stats() {
+		switch e := entry.(type) {
+		case webrtc.InboundRTPStreamStats:
+			s.inbound = e
+		case webrtc.OutboundRTPStreamStats:
+			s.outbound = e
+		}
+	}
+	return s
 }

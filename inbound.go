@@ -36,6 +36,7 @@ type inbound struct {
 	levelID uint8  // of the audio level's header extension; 0: not negotiated
 	loud    func() // called for each packet that may be speech
 
+	count  tally // of run
 	track  atomic.Pointer[remoteTrack]
 	report atomic.Pointer[senderReport] // the latest
 }
@@ -78,6 +79,7 @@ func (in *inbound) run() error {
 		if packet.Unmarshal(bytes.Clone(buf[:n])) != nil {
 			continue
 		}
+		in.count.received(packet.SequenceNumber, len(packet.Payload))
 		if codec == nil || codec.PayloadType != webrtc.PayloadType(packet.PayloadType) {
 			now := in.tr.Codec()
 			codec, starts = &now, keyframeStart(now.MimeType)

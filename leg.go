@@ -41,6 +41,7 @@ type leg struct {
 	run    *run    // what flows; nil: waits for a key frame
 	stitch stitch
 
+	count  tally       // of the pump
 	behind atomic.Bool // packets were left out because the queue was full
 }
 

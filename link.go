@@ -57,13 +57,14 @@ type link struct {
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
-	mu     sync.Mutex
-	name   string
-	rights signal.Rights
-	gone   bool // out of the roster
-	state  PeerState
-	pc     *webrtc.PeerConnection
-	tracks []*remoteTrack
+	mu      sync.Mutex
+	name    string
+	rights  signal.Rights
+	gone    bool // out of the roster
+	state   PeerState
+	pc      *webrtc.PeerConnection
+	streams []stream // of pc; appended to, never changed in place
+	tracks  []*remoteTrack
 
 	// Everything following is owned by the loop.
 	ex       *exchange.Exchange
@@ -173,7 +174,7 @@ func (l *link) dropConn() {
 		l.conn = nil
 		l.discard(c)
 		l.mu.Lock()
-		l.pc = nil
+		l.pc, l.streams = nil, nil
 		l.mu.Unlock()
 	}
 }

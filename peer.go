@@ -59,7 +59,9 @@ type Peer interface {
 	// old one, which serves until the new one is up. Errors: [ErrNotConnected],
 	// and [ErrNoHub], with neither a hub nor a connection that works.
 	RestartICE(ctx context.Context) error
-	// Stats returns pion's statistics of the current connection, empty if there is none.
+	// Stats returns pion's statistics of the current connection, empty if there
+	// is none, with packets, bytes and loss of each RTP stream: those of webrtc-stats'
+	// InboundRTPStreamStats and OutboundRTPStreamStats that noom counts itself.
 	Stats() webrtc.StatsReport
 	// Diagnose says why the peer is connected or is not, in words and as a
 	// [Verdict]. It looks at what is known and waits for nothing on the network.
@@ -200,13 +202,6 @@ func (l *link) RestartICE(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func (l *link) Stats() webrtc.StatsReport {
-	if pc := l.Connection(); pc != nil {
-		return pc.GetStats()
-	}
-	return webrtc.StatsReport{}
 }
 
 func (l *link) Connection() *webrtc.PeerConnection {

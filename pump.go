@@ -75,6 +75,9 @@ func (l *leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 	for out := range queue {
 		header = out.header
 		n, err := stream.WriteRTP(&header, out.parcel.payload)
+		if err == nil && n > 0 {
+			l.count.add(len(out.parcel.payload))
+		}
 		out.parcel.release()
 		// An error says that this connection is closed, which others look after.
 		if n == 0 && err == nil {

@@ -82,7 +82,9 @@ func (l *link) addSection(s *sender) error {
 	if err != nil {
 		return fmt.Errorf("add transceiver: %w", err)
 	}
-	l.conn.sections = append(l.conn.sections, &section{leg: leg, transceiver: transceiver, sender: s, flowing: true})
+	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
+	l.conn.sections = append(l.conn.sections, sec)
+	l.counts(sec.stats)
 	leg.attach(s)
 	rtp := transceiver.Sender()
 	l.room.background(func() { leg.readRTCP(rtp) })
@@ -154,6 +156,7 @@ func (l *link) startFlowing() {
 // receiving takes a section of the peer's that pion has set up.
 func (l *link) receiving(mid string, in *inbound) {
 	l.conn.inbounds[mid] = in
+	l.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.stats(now, mid) })
 	in.assign(l.trackByID(l.rows[mid]))
 }
 
