@@ -147,9 +147,7 @@ func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
 		body, err := p.Unmarshal(packet.Payload)
 		must(t, err)
 		if p.S == 1 {
-			if len(frame) > 0 {
-				t.Fatalf("packet %d begins a frame within a frame", i)
-			}
+			frame = nil // a swap in the middle of a frame cuts it off
 		}
 		frame = append(frame, body...)
 		if packet.Marker {
@@ -167,7 +165,11 @@ func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
 // with the sources. No peer's picture ever stands still, and no frame comes that a
 // decoder could not show.
 func TestSwapsOfEveryKindOfSource(t *testing.T) {
-	const swaps, file = 500, "media/testdata/vp8.ivf"
+	const file = "media/testdata/vp8.ivf"
+	swaps := 500
+	if testing.Short() {
+		swaps = 60
+	}
 	synctest.Test(t, func(t *testing.T) {
 		network := newMediaNet(t)
 		ctx, stop := context.WithCancel(t.Context())
