@@ -77,7 +77,7 @@ func TestStamp(t *testing.T) {
 func TestBodies(t *testing.T) {
 	row := signal.TrackRow{ID: "a1", Name: "카메라", Kind: "video"}
 	table := signal.Table{Version: 1, Tracks: map[string]signal.TrackRow{"1": row}}
-	description := &signal.Description{ID: 1, SDP: "v=0\r\n", Table: table}
+	description := &signal.Description{ID: 1, SDP: "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", Table: table}
 	body, err := signal.EncodeBody(description)
 	if err != nil {
 		t.Fatal(err)
