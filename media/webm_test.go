@@ -173,6 +173,59 @@ func TestFilmSeeks(t *testing.T) {
 	}
 }
 
+// The picture stands after the first second of twenty: a jump goes by the sound
+// there, and brings nothing that is earlier. The first frame is hours in.
+func TestFilmSeeksWithoutPicture(t *testing.T) {
+	const begins = 10 * time.Hour
+	file, err := os.Create(filepath.Join(t.TempDir(), "멈춤.webm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, file)
+	mux := newMatroska(file)
+	camera, microphone := &stream{name: "camera", format: recordFormats["vp8"]}, &stream{name: "microphone", format: recordFormats["opus"]}
+	still := encodeVP8(drawPattern(white, 1), patternColumns, patternRows)
+	if err := errors.Join(mux.add(camera, still), mux.add(microphone, silence)); err != nil {
+		t.Fatal(err)
+	}
+	for at := time.Duration(0); at < 20*time.Second; at += 20 * time.Millisecond {
+		if at <= time.Second && at%(100*time.Millisecond) == 0 {
+			err = errors.Join(err, mux.write(picture{camera, begins + at, true, still}))
+		}
+		if heard := at - 40*time.Millisecond; heard >= 0 { // it lies behind the picture of its time
+			err = errors.Join(err, mux.write(picture{microphone, begins + heard, true, silence}))
+		}
+	}
+	if err = errors.Join(err, mux.close()); err != nil {
+		t.Fatal(err)
+	}
+	from, _, err := readWebM(input{file, nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range map[time.Duration]frame{
+		0:                       {track: 0, at: 0},
+		550 * time.Millisecond:  {track: 0, at: 500 * time.Millisecond},
+		2500 * time.Millisecond: {track: 0, at: time.Second},
+		15 * time.Second:        {track: 1, at: 15 * time.Second},
+		time.Hour:               {track: 1, at: 19940 * time.Millisecond},
+	} {
+		if err := from.seek(to); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			f, err := from.next()
+			if err == nil && f.track == want.track && f.at == want.at {
+				break
+			}
+			if err != nil || f.at < want.at {
+				t.Errorf("at %v: track %d at %v, %v; want track %d at %v", to, f.track, f.at, err, want.track, want.at)
+				break
+			}
+		}
+	}
+}
+
 // A recorder that was killed leaves what plays here too.
 func TestCutOffFilm(t *testing.T) {
 	file := read(t, "testdata/film.webm")

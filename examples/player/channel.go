@@ -31,9 +31,9 @@ func listFilms(path string) ([]film, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		one, err := media.OpenFilm(nil, path) // what cannot be played is told before joining
-		if err != nil {
-			return nil, err
+		one, refused := media.OpenFilm(nil, path) // what cannot be played is told before joining
+		if refused != nil {
+			return nil, refused
 		}
 		return []film{{path}}, one.Close()
 	}
