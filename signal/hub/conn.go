@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -114,11 +115,23 @@ func (c *conn) read() {
 			more = c.step()
 		} else {
 			var aside sync.WaitGroup
-			aside.Go(func() { c.guard(func() { more = false; more = c.step() }) })
+			aside.Go(func() {
+				growStack()
+				c.guard(func() { more = false; more = c.step() })
+			})
 			aside.Wait()
 		}
 		last = now
 	}
+}
+
+// growStack makes room on a fresh goroutine's stack at once. It would grow by
+// and by, and each time everything on it is copied.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	runtime.KeepAlive(&room)
 }
 
 // step acts on the next frame. It reports whether there may be another. A

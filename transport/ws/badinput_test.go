@@ -136,9 +136,9 @@ func (c *call) undisturbed() {
 	}
 }
 
-func serve(t *testing.T, config *hub.Config) (*hub.Hub, string) {
+func serve(t *testing.T) (*hub.Hub, string) {
 	t.Helper()
-	h := hub.New(config)
+	h := hub.New(nil)
 	server := httptest.NewServer(ws.Handler(h, nil))
 	t.Cleanup(func() {
 		_ = h.Shutdown(t.Context()) // cuts whoever is left, for the context is over
@@ -150,7 +150,7 @@ func serve(t *testing.T, config *hub.Config) (*hub.Hub, string) {
 // Every golden frame that is none, before and after a join: an error frame and
 // a close frame with its code, and everyone else is undisturbed.
 func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
-	_, url := serve(t, nil)
+	_, url := serve(t)
 	others := newCall(t, url)
 	files, err := filepath.Glob("../../signal/testdata/invalid/*.frame")
 	if err != nil || len(files) == 0 {
@@ -183,7 +183,7 @@ func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	h, url := serve(t, nil)
+	h, url := serve(t)
 	others := newCall(t, url)
 	target := signal.MemberID(others.a.public())
 	pair := func(c *client, to string) signal.Message {
@@ -290,7 +290,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := dialRaw(t, url)
 			if !test.first {
-				c.join("다른 방", "mallory")
+				c.join("다른 방 "+test.name, "mallory") // the one before may not have left its own
 				c.expect(signal.TypeJoined)
 			}
 			test.do(c)
@@ -303,7 +303,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestNobodyElseCanTakeAnID(t *testing.T) {
-	_, url := serve(t, nil)
+	_, url := serve(t)
 	others := newCall(t, url)
 	thief := dialRaw(t, url)
 	thief.send(signal.Message{Type: signal.TypeJoin, Room: "데모", Key: others.a.public(), Session: thief.session})

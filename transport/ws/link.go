@@ -36,6 +36,7 @@ type link struct {
 	watch    atomic.Pointer[watch]
 	closing  sync.Once
 	closed   atomic.Bool
+	gate     sync.Mutex // held while closed is set, and while Wait looks whether it is
 
 	// Owned by Receive.
 	buffer *[]byte // what the last message points into; nil: nothing
@@ -123,10 +124,18 @@ func (l *link) Wait(ctx context.Context) bool {
 		return false
 	}
 	l.release()
-	if w, err := l.watched(ctx); err == nil {
-		l.stream.await()
-		l.unwatched(w)
+	w, err := l.watched(ctx)
+	if err != nil {
+		return true
 	}
+	// From its close frame on, the library reads by itself what is pending.
+	l.gate.Lock()
+	ready := l.closed.Load() || l.stream.pending()
+	l.gate.Unlock()
+	if !ready {
+		l.stream.await()
+	}
+	l.unwatched(w)
 	return true
 }
 
@@ -238,7 +247,9 @@ func (l *link) Close() error { return l.CloseWith(nil) }
 // end to agree, then cuts the connection.
 func (l *link) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
+		l.gate.Lock()
 		l.closed.Store(true)
+		l.gate.Unlock()
 		status, reason := websocket.StatusNormalClosure, ""
 		if why != nil {
 			status, reason = websocket.StatusPolicyViolation, string(why.Code)

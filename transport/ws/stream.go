@@ -24,14 +24,17 @@ type stream struct {
 
 	deadline atomic.Int64 // of writes, since epoch
 
-	// Owned by the reader.
 	above *bufio.Reader         // what the library reads s through
-	early []byte                // what had been read behind the request
 	wait  syscall.RawConn       // nil: it can only be read through a buffer that waits
 	try   func(fd uintptr) bool // reads what there is; made once
-	in    *[]byte               // borrowed; nil: none
-	rest  []byte                // of it, still to be taken
-	err   error                 // of the last try
+
+	// Beside the reader, who closes the connection reads until the other end
+	// agrees. The lock is not held while either waits.
+	mu    sync.Mutex
+	early []byte  // what had been read behind the request
+	in    *[]byte // borrowed; nil: none
+	rest  []byte  // of it, still to be taken
+	err   error   // no more can be read
 }
 
 const (
@@ -62,16 +65,39 @@ func newStream(conn net.Conn, early []byte) *stream {
 	return s
 }
 
+// pending reports whether something has been read that was not taken.
+func (s *stream) pending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rest)+len(s.early)+s.above.Buffered() > 0
+}
+
 // await returns when there is something to read, or never will be. It must not
 // be called where that takes a buffer.
 func (s *stream) await() {
-	if len(s.rest) == 0 && len(s.early) == 0 && s.above.Buffered() == 0 {
-		_ = s.wait.Read(s.try) // the next Read meets its error again
-	}
+	_ = s.wait.Read(s.try) // the next Read meets its error again
 }
 
 // Read implements [net.Conn].
 func (s *stream) Read(p []byte) (int, error) {
+	for {
+		n, err := s.taken(p)
+		switch {
+		case n > 0 || err != nil || len(p) == 0:
+			return n, err
+		case s.wait == nil:
+			return s.Conn.Read(p)
+		}
+		if err := s.wait.Read(s.try); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// taken reads what has been read already.
+func (s *stream) taken(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
 		if s.early = s.early[n:]; len(s.early) == 0 {
@@ -79,16 +105,8 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
-	if s.wait == nil {
-		return s.Conn.Read(p)
-	}
 	if len(s.rest) == 0 {
-		if err := s.wait.Read(s.try); err != nil {
-			return 0, err
-		}
-		if s.err != nil {
-			return 0, s.err
-		}
+		return 0, s.err
 	}
 	n := copy(p, s.rest)
 	if s.rest = s.rest[n:]; len(s.rest) == 0 {

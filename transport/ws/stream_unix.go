@@ -25,25 +25,31 @@ func (s *stream) waitBare() {
 	s.try = s.tryRead
 }
 
-// tryRead reads what there is. It reports false if that is nothing yet.
+// tryRead reads what there is, unless somebody has. It reports false if that is
+// nothing yet.
 func (s *stream) tryRead(fd uintptr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.rest) > 0 {
+		return true
+	}
 	buffer := inputs.Get().(*[]byte)
-	n, err := syscall.Read(int(fd), *buffer)
+	n, err := syscall.Read(int(fd), *buffer) // which does not block
 	for errors.Is(err, syscall.EINTR) {
 		n, err = syscall.Read(int(fd), *buffer)
 	}
-	switch {
-	case n > 0:
-		s.in, s.rest, s.err = buffer, (*buffer)[:n], nil
+	if n > 0 {
+		s.in, s.rest = buffer, (*buffer)[:n]
 		return true
+	}
+	inputs.Put(buffer)
+	switch {
 	case errors.Is(err, syscall.EAGAIN):
-		inputs.Put(buffer)
 		return false
 	case err != nil:
 		s.err = &net.OpError{Op: "read", Net: s.LocalAddr().Network(), Addr: s.RemoteAddr(), Err: err}
 	default:
 		s.err = io.EOF
 	}
-	inputs.Put(buffer)
 	return true
 }
