@@ -100,7 +100,7 @@ func TestRecordChromium(t *testing.T) {
 
 // A page that flashes and beeps together still does so in the recording, within
 // 40 ms. What counts is the median, for a busy machine makes the page itself late
-// with one or the other.
+// with one or the other; where it stumbles, its sound is buffered, and nothing can be said.
 func TestRecordChromiumInSync(t *testing.T) {
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
@@ -113,6 +113,8 @@ func TestRecordChromiumInSync(t *testing.T) {
 		gain.gain.value = 0;
 		oscillator.start();
 		let n = 0;
+		let last = performance.now();
+		window.late = 0; // the most by which the page's own clock stumbled, ms
 		const clock = setInterval(() => {
 			const on = n++ % 25 < 4; // every second, for 160 ms
 			context.fillStyle = on ? 'white' : 'black';
@@ -120,12 +122,15 @@ func TestRecordChromiumInSync(t *testing.T) {
 			context.fillStyle = n % 2 ? 'gray' : 'silver';
 			context.fillRect(0, 0, 8, 8);
 			gain.gain.value = on ? 1 : 0;
+			late = Math.max(late, performance.now() - last - 40);
+			last = performance.now();
 		}, 40);
 		room.publish(canvas.captureStream().getVideoTracks()[0]);
 		room.publish(out.stream.getAudioTracks()[0]);
 		window.stopFlashing = () => { clearInterval(clock); sound.close(); };
 	})()`, 12*time.Second)
 	tab.Do(`stopFlashing()`)
+	late := browsertest.Eval[float64](tab, `late`)
 	tool(t, "ffmpeg", "-i", path, "-map", "0", "-f", "null", "-")
 	light := tool(t, "ffmpeg", "-i", path, "-map", "0:v", "-vf", "fps=100:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "-")
 	var flashes, beeps []time.Duration
@@ -160,7 +165,10 @@ func TestRecordChromiumInSync(t *testing.T) {
 	slices.Sort(offsets)
 	median := offsets[len(offsets)/2]
 	t.Logf("picture behind sound by %v at the median, %v to %v", median, offsets[0], offsets[len(offsets)-1])
-	if median.Abs() > 40*time.Millisecond {
+	switch {
+	case late > 40:
+		t.Skipf("SKIPPED: this machine is too busy to judge; the page itself was late by %.0f ms", late)
+	case median.Abs() > 40*time.Millisecond:
 		t.Errorf("picture and sound are %v apart", median)
 	}
 }
