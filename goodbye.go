@@ -20,14 +20,12 @@ func (r *room) goodbye(ctx context.Context) {
 	defer cancel()
 	online := r.online()
 	r.send(signal.Message{Type: signal.TypeBye})
-	var all, alone []<-chan struct{} // done when a peer has heard it; those without a hub
+	var untold []<-chan struct{} // done when a peer has heard it whom the hub does not tell
 	posted := make(chan struct{})
 	if !r.mail.post(func() {
 		for _, l := range r.links {
-			done := l.sayGoodbye()
-			all = append(all, done)
-			if !online || l.missing {
-				alone = append(alone, done)
+			if done := l.sayGoodbye(); !online || l.missing {
+				untold = append(untold, done)
 			}
 		}
 		close(posted)
@@ -39,20 +37,14 @@ func (r *room) goodbye(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		wait(ctx, all)
-	}()
-	select {
-	case <-r.hubGone: // it closes the connection when it has heard it
-		wait(ctx, alone)
-	case <-told:
+	if online {
+		wait(ctx, r.hubGone) // it closes the connection when it has heard it
 	}
+	wait(ctx, untold...)
 }
 
 // wait waits for all of done, until ctx ends.
-func wait(ctx context.Context, done []<-chan struct{}) {
+func wait(ctx context.Context, done ...<-chan struct{}) {
 	for _, d := range done {
 		select {
 		case <-d:
@@ -74,9 +66,7 @@ func (l *link) sayGoodbye() <-chan struct{} {
 	done := make(chan struct{})
 	posted := l.mail.post(func() {
 		if l.broken || !l.live().up() {
-			if !l.hubReaches() { // else it is the hub's to tell, which takes longer
-				close(done)
-			}
+			close(done)
 			return
 		}
 		l.queue(signal.TypeLeft, nil, false)

@@ -203,7 +203,7 @@ func (w *World) send(i int, f exchange.Frame) {
 		}
 	}
 	g.via = exchange.Epoch{}
-	if !inBand || f.Again || f.Seq == 0 && w.byHub {
+	if !inBand || f.Again || w.byHub {
 		if f.HubOnly && !e.online {
 			w.reach(Stuck)
 			e.link.conn.stuck = true
