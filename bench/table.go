@@ -129,9 +129,16 @@ func cell(column string, v, noom float64) string {
 	case column == "server busy %" || column == "delivered/s":
 		return fmt.Sprintf("%.0f", v)
 	case noom == 0 || v == noom:
-		return fmt.Sprintf("%.3g", v)
+		return threeDigits(v)
 	}
-	return fmt.Sprintf("%.3g (%.2f×)", v, v/noom)
+	return fmt.Sprintf("%s (%.2f×)", threeDigits(v), v/noom)
+}
+
+func threeDigits(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
 }
 
 // median is that of the i-th numbers; 0 if there are none.
