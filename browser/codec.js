@@ -260,7 +260,7 @@ export function decodeBody(type, body = '') {
   return value;
 }
 
-const BODIES = { offer: checkDescription, answer: checkDescription, candidates: checkCandidates, table: (b) => checkTable(b.table) };
+const BODIES = { offer: checkDescription, answer: checkDescription, candidates: checkCandidates, table: checkTableIn };
 
 function checkDescription(b) {
   if (!Number.isInteger(b.id) || b.id < 1 || b.id > MAX.number) throw malformed('description id out of bounds');
@@ -270,6 +270,11 @@ function checkDescription(b) {
   if (sections < 1 || sections > MAX.sections) throw malformed(`SDP of ${sections} media sections`);
   const candidates = b.sdp.split('a=candidate:').length - 1;
   if (candidates > MAX.generation) throw malformed(`SDP of ${candidates} candidates`);
+  checkTableIn(b);
+}
+
+function checkTableIn(b) {
+  b.table ??= {};
   checkTable(b.table);
 }
 

@@ -88,7 +88,7 @@ func Decode(frame []byte) (Message, error) {
 func decodeFully(frame, envelope, body []byte, found bool) (Message, error) {
 	var m Message
 	if err := json.Unmarshal(envelope, &m); err != nil {
-		if unknown, ok := decodeUnknown(envelope); ok {
+		if unknown, ok := decodeUnknown(envelope); ok && !found {
 			unknown.encoded = frame
 			return unknown, nil
 		}
@@ -150,7 +150,7 @@ func (m *Message) check() *Error {
 	if m.Body != nil && !m.Type.Pair() {
 		return bad(CodeMalformed, "only pair frames have a body")
 	}
-	if m.From != "" && !validID(m.From) {
+	if m.From != "" && !validID(m.From) && m.Type.known() {
 		return bad(CodeMalformed, "from: bad id")
 	}
 	switch m.Type {

@@ -27,7 +27,7 @@ func conversation(t *testing.T, r *transcript.Transcript) {
 			Self: self, Peer: peer, Kind: kind, Message: m, Note: note,
 		})
 	}
-	body, err := signal.EncodeBody(&signal.Description{ID: 1, SDP: "v=0 secret", Table: signal.Table{
+	body, err := signal.EncodeBody(&signal.Description{ID: 1, SDP: "m=secret", Table: signal.Table{
 		Version: 1, Tracks: map[string]signal.TrackRow{
 			"1": {ID: "a", Name: "camera", Kind: "video"}, "2": {ID: "b", Name: "마이크", Kind: "audio", Muted: true},
 		},
