@@ -168,7 +168,7 @@ func (l *link) send(f exchange.Frame) {
 // sendInBand sends a frame over the newest connection that works; over every
 // one, if again.
 func (l *link) sendInBand(m signal.Message, again bool) (sent bool) {
-	for _, c := range slices.Backward(append(l.old[:len(l.old):len(l.old)], l.conn)) {
+	for _, c := range slices.Backward(append(slices.Clip(l.old), l.conn)) {
 		if !c.up() || c.control.BufferedAmount() >= maxControlRoom {
 			continue
 		}

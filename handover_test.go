@@ -12,7 +12,7 @@ import (
 
 // inCall runs f for two members in a call, each filming for the other, whose
 // hub then goes away for good.
-func inCall(t *testing.T, f func(t *testing.T, w *world, a, b Room)) {
+func inCall(t *testing.T, f func(t *testing.T, a, b Room)) {
 	t.Helper()
 	inWorld(t, 25*time.Millisecond, func(t *testing.T, w *world) {
 		ctx, stop := context.WithCancel(t.Context())
@@ -30,7 +30,7 @@ func inCall(t *testing.T, f func(t *testing.T, w *world, a, b Room)) {
 		receives(t, b, a.Self().ID, "camera")
 		line.cut(true)
 		time.Sleep(time.Second)
-		f(t, w, a, b)
+		f(t, a, b)
 	})
 }
 
@@ -40,7 +40,7 @@ func inCall(t *testing.T, f func(t *testing.T, w *world, a, b Room)) {
 func TestNewPathWithoutHub(t *testing.T) {
 	for _, who := range []string{"one", "both at once"} {
 		t.Run(who, func(t *testing.T) {
-			inCall(t, func(t *testing.T, w *world, a, b Room) {
+			inCall(t, func(t *testing.T, a, b Room) {
 				p, q := peerOf(t, a, b), peerOf(t, b, a)
 				before := p.Connection()
 				longest := longestPause(p.Tracks()[0])
@@ -92,7 +92,7 @@ func TestNewPathWithoutHub(t *testing.T) {
 // TestMoveThatFails: the new connection does not come up, so the old one goes
 // on, and the next try succeeds.
 func TestMoveThatFails(t *testing.T) {
-	inCall(t, func(t *testing.T, w *world, a, b Room) {
+	inCall(t, func(t *testing.T, a, b Room) {
 		p, q := peerOf(t, a, b).(*link), peerOf(t, b, a).(*link)
 		if err := p.RestartICE(t.Context()); err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestMoveThatFails(t *testing.T) {
 
 // TestGoodbyeWithoutHub: who leaves says so in-band.
 func TestGoodbyeWithoutHub(t *testing.T) {
-	inCall(t, func(t *testing.T, w *world, a, b Room) {
+	inCall(t, func(t *testing.T, a, b Room) {
 		start := time.Now()
 		if err := b.Leave(t.Context()); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestGoodbyeWithoutHub(t *testing.T) {
 
 // TestRestartWithoutAnything: neither a hub nor a connection.
 func TestRestartWithoutAnything(t *testing.T) {
-	inCall(t, func(t *testing.T, w *world, a, b Room) {
+	inCall(t, func(t *testing.T, a, b Room) {
 		p := peerOf(t, a, b).(*link)
 		gone := make(chan struct{})
 		p.mail.post(func() { p.conn.controlOpen = false; close(gone) })
