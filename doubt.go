@@ -101,6 +101,12 @@ func (r *room) doubt(addresses []netip.Addr) {
 	for _, l := range r.links {
 		l.doubt()
 	}
+	r.askHub()
+}
+
+// askHub asks the hub for a sign of life, without which its connection is
+// given up; a pause before a redial is cut short. Called from anywhere.
+func (r *room) askHub() {
 	select {
 	case r.nudge <- struct{}{}:
 	default:

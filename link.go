@@ -99,6 +99,7 @@ type link struct {
 	upSince      time.Time
 	failures     int  // epochs given up in a row
 	restarts     int  // in a row
+	relayed      bool // the path that was interrupted went by a relay of ours
 	patienceFor  int  // so many restarts, before a rebuild
 	warned       bool // of a forged frame
 	pathAsked    bool // for a restart, by the user

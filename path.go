@@ -19,6 +19,7 @@ import (
 
 const (
 	restartAfter  = 2 * time.Second // of a path being interrupted
+	relayPatience = 2 * time.Second // for a relay to be gathered, where the path went by one
 	firstRestarts = 2               // before the first rebuild
 	maxRestarts   = 64
 )
@@ -33,6 +34,8 @@ func (l *link) pathChanged(s webrtc.ICEConnectionState) {
 		l.pathFailed()
 	case s == webrtc.ICEConnectionStateDisconnected && l.State() == PeerConnected:
 		l.setState(PeerInterrupted, nil)
+		l.relayed = l.byOwnRelay()
+		l.room.askHub() // which has to carry the restart, and may have gone the same way
 		l.later(&l.patience, restartAfter, l.restart)
 	default:
 		l.channelsChanged()
@@ -98,8 +101,28 @@ func (l *link) restart() {
 	if l.awaitServers(l.restart) {
 		return
 	}
-	l.later(&l.patience, l.room.cfg.ConnectTimeout, l.retry)
+	l.lookForPath(l.room.cfg.ConnectTimeout)
 	l.try(l.act(l.turn.Restart()))
+}
+
+// lookForPath waits for the path that a restart is to find. If the last went
+// by a relay of ours it restarts again while there is no new one: the
+// pauses between requests to a TURN server double (RFC 8489 section 6.2.1), and once the
+// server can be reached again, the next request may be seconds away.
+func (l *link) lookForPath(patience time.Duration) {
+	if !l.relayed || patience <= relayPatience {
+		l.later(&l.patience, patience, l.retry)
+		return
+	}
+	l.later(&l.patience, relayPatience, func() {
+		if l.conn == nil || l.broken || l.conn.up() || !l.room.online() {
+			return
+		}
+		l.lookForPath(patience - relayPatience)
+		if !l.conn.local.candidates.relayed() {
+			l.try(l.act(l.turn.Restart()))
+		}
+	})
 }
 
 // hubBack is told when the hub can be reached again, or has met the peer

@@ -43,17 +43,14 @@ func TestNATs(t *testing.T) {
 	}
 }
 
-// TestRelayedOutages: for a call over a TURN server nearly the same holds as for
-// a direct one: whatever is cut for however long, data moves both ways again
-// soon after the cut is mended. Where the path alone was cut, ICE has been
-// restarting all the time, and a relay comes with the next request to the TURN
-// server, whose pauses double up to 6.4 s (RFC 8489 section 6.2.1).
+// TestRelayedOutages: for a call over a TURN server the same holds as for a
+// direct one: whatever is cut for however long, data moves both ways again
+// within three seconds of the cut being mended.
 func TestRelayedOutages(t *testing.T) {
 	for _, cut := range []struct {
 		name      string
 		path, hub bool
-		bound     time.Duration
-	}{{"path", true, false, 8 * time.Second}, {"hub", false, true, 3 * time.Second}, {"path and hub", true, true, 3 * time.Second}} {
+	}{{"path", true, false}, {"hub", false, true}, {"path and hub", true, true}} {
 		for _, length := range []time.Duration{2, 3, 7, 20, 35, 130, 3600} {
 			length *= time.Second
 			t.Run(fmt.Sprintf("%s for %v", cut.name, length), func(t *testing.T) {
@@ -76,7 +73,7 @@ func TestRelayedOutages(t *testing.T) {
 					exchange(t, a, b)
 					took := time.Since(mended)
 					t.Logf("%v", took)
-					if took > cut.bound {
+					if took > 3*time.Second {
 						t.Errorf("took %v", took)
 					}
 				}, noomtest.WithNAT(noomtest.SymmetricNAT), noomtest.WithTURN(), noomtest.WithLatency(20*time.Millisecond))

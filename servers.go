@@ -152,6 +152,12 @@ func (l *link) planRelay() {
 	}
 }
 
+// byOwnRelay reports whether the path goes, or went last, by a relay of ours.
+func (l *link) byOwnRelay() bool {
+	pair, err := l.conn.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	return err == nil && pair != nil && pair.Local.Typ == webrtc.ICECandidateTypeRelay
+}
+
 // renewRelay restarts ICE if the path goes by a relay of ours whose
 // credentials are about to expire, and there are new ones.
 func (l *link) renewRelay() {
@@ -159,8 +165,7 @@ func (l *link) renewRelay() {
 	if c == nil || l.broken || !c.up() || !l.room.online() || l.room.servers().due() <= 0 {
 		return // whatever mends that takes the newest servers anyway, or calls here again
 	}
-	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-	if err != nil || pair == nil || pair.Local.Typ != webrtc.ICECandidateTypeRelay {
+	if !l.byOwnRelay() {
 		return
 	}
 	l.trace("restart, for the relay's credentials are about to expire")

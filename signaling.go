@@ -199,8 +199,8 @@ func (r *room) redial(pause *time.Duration, wait time.Duration) (Signaler, signa
 
 // converse runs one connection, with the outbox that is there for it, until it breaks.
 func (r *room) converse(s Signaler, heartbeat time.Duration) error {
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(nil)
 	out := r.outbox.Load()
 	var heard atomic.Bool
 	r.background(func() {
@@ -208,12 +208,17 @@ func (r *room) converse(s Signaler, heartbeat time.Duration) error {
 		_ = s.Close()
 	})
 	r.background(func() {
-		defer func() { _ = s.Close() }()
-		r.pulse(ctx, out, heartbeat, &heard)
+		if err := r.pulse(ctx, out, heartbeat, &heard); err != nil {
+			cancel(err) // at once, for Close may wait for a last word
+		}
+		_ = s.Close()
 	})
 	defer r.outbox.Store(nil)
 	for {
 		m, err := s.Receive(ctx)
+		if silence := context.Cause(ctx); silence != nil {
+			return silence
+		}
 		if err != nil {
 			return err
 		}
@@ -231,9 +236,9 @@ func (r *room) converse(s Signaler, heartbeat time.Duration) error {
 	}
 }
 
-// pulse keeps the heartbeat (PROTOCOL.md section 5); it returns when the hub is dead
-// or ctx ends.
-func (r *room) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, heard *atomic.Bool) {
+// pulse keeps the heartbeat (PROTOCOL.md section 5) until ctx ends, nil, or the
+// hub is dead.
+func (r *room) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, heard *atomic.Bool) error {
 	silent := 0
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
@@ -251,12 +256,11 @@ func (r *room) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, 
 			continue
 		case <-answers:
 			if answers = nil; !heard.Load() {
-				r.log.Info("hub does not answer", "for", hubAnswers)
-				return
+				return fmt.Errorf("the hub does not answer for %v", hubAnswers)
 			}
 			continue
 		case <-ctx.Done():
-			return
+			return nil
 		}
 		if silent++; heard.Swap(false) {
 			silent = 0
@@ -265,5 +269,5 @@ func (r *room) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, 
 			out.put(signal.Message{Type: signal.TypePing})
 		}
 	}
-	r.log.Info("hub is silent", "for", 2*heartbeat)
+	return fmt.Errorf("the hub is silent for %v", 2*heartbeat)
 }
