@@ -73,7 +73,7 @@ func reach(t *testing.T, from, to Room) {
 // TestCutAtEachFrame cuts a joining member's connection to the hub at its k-th
 // frame, in either direction, for every k there is: all recover.
 func TestCutAtEachFrame(t *testing.T) {
-	atEachFrame(t, func(_ *world, resident, joiner *wire) { joiner.cut(false) })
+	atEachFrame(t, func(_ *world, _, joiner *wire) { joiner.cut(false) })
 }
 
 // TestHubKilledAtEachFrame kills the hub at a joining member's k-th frame, for
