@@ -125,6 +125,7 @@ type wire struct {
 	Dialer
 	up    func(m signal.Message) []signal.Message // what becomes of a frame to the hub; nil: itself
 	count func()                                  // called for each frame, in either direction; may be nil
+	deaf  atomic.Bool                             // what the hub says is lost
 	mu    sync.Mutex
 	open  []Signaler
 	down  bool
@@ -161,6 +162,9 @@ type wired struct {
 
 func (s wired) Receive(ctx context.Context) (signal.Message, error) {
 	m, err := s.Signaler.Receive(ctx)
+	for err == nil && s.wire.deaf.Load() {
+		m, err = s.Signaler.Receive(ctx)
+	}
 	if err == nil && s.wire.count != nil {
 		s.wire.count()
 	}
@@ -467,6 +471,43 @@ func TestDropComesTooLate(t *testing.T) {
 		time.Sleep(time.Second)
 		if q, ok := a.Peer(b.Self().ID); !ok || q != p || p.State() != PeerConnected {
 			t.Fatal("a member that is at the hub was dropped")
+		}
+	})
+}
+
+// TestChatSaidAgain: the hub passed a text on, but its word of that was lost with
+// the connection. It is said again, and shown once.
+func TestChatSaidAgain(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		b := w.join("r", "bob", nil)
+		line := &wire{Dialer: w.dialer}
+		heard := 0
+		line.up = func(m signal.Message) []signal.Message {
+			if m.Type == signal.TypeChat {
+				heard++
+			}
+			if m.Type == signal.TypeChat && heard == 1 {
+				line.deaf.Store(true)
+				time.AfterFunc(time.Second, func() { line.deaf.Store(false); line.cut(false) })
+			}
+			return []signal.Message{m}
+		}
+		w.dialer = line
+		a := w.join("r", "지우", nil)
+		until(t, b, connected)
+		if err := a.Chat(t.Context(), "한 번만"); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Chat(t.Context(), "끝"); err != nil {
+			t.Fatal(err)
+		}
+		if heard != 3 {
+			t.Fatalf("the hub heard %d texts, so nothing was said again", heard)
+		}
+		for _, want := range []string{"한 번만", "끝"} {
+			if e := until[ChatReceived](t, b, nil); e.Text != want {
+				t.Errorf("got %q, want %q", e.Text, want)
+			}
 		}
 	})
 }
