@@ -41,7 +41,7 @@ func TestLeaveFromAnywhere(t *testing.T) {
 // TestJoinCancelled: Join returns when its context ends, at whatever frame it
 // waits for, and leaves nothing behind.
 func TestJoinCancelled(t *testing.T) {
-	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, _ *world) {
 		for _, silent := range []string{"the dial", "joined"} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			start := time.Now()
