@@ -139,7 +139,7 @@ func TestDecodersAgree(t *testing.T) {
 	for _, in := range all {
 		fmt.Fprintf(&lines, "%s %s\n", in.kind, base64.StdEncoding.EncodeToString(in.bytes))
 	}
-	command := exec.CommandContext(t.Context(), node, "test/decode.mjs")
+	command := exec.CommandContext(t.Context(), node, "testdata/decode.mjs")
 	command.Stdin, command.Stderr = &lines, os.Stderr
 	out, err := command.Output()
 	if err != nil {
