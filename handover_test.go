@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"noom/signal"
@@ -59,6 +60,7 @@ func TestNewPathWithoutHub(t *testing.T) {
 					time.Sleep(30 * time.Millisecond)
 				}
 				time.Sleep(time.Second)
+				synctest.Wait()
 				if len(saw.data) != 100 {
 					t.Fatalf("%d messages arrived", len(saw.data))
 				}
@@ -154,7 +156,7 @@ func peerOf(t *testing.T, r, other Room) Peer {
 	return p
 }
 
-// seen is what a room told. It may be read while time stands still.
+// seen is what a room told. It may be read after synctest.Wait.
 type seen struct {
 	states []PeerState
 	data   []string
@@ -191,5 +193,8 @@ func longestPause(track RemoteTrack) func() time.Duration {
 			last = time.Now()
 		}
 	}()
-	return func() time.Duration { return max(longest, time.Since(last)) }
+	return func() time.Duration {
+		synctest.Wait()
+		return max(longest, time.Since(last))
+	}
 }

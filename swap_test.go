@@ -138,6 +138,9 @@ func (s *screening) identify(t *testing.T, frame []byte) picture {
 func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
 	t.Helper()
 	packets := r.all(t)
+	r.mu.Lock()
+	times := r.times[:len(packets):len(packets)]
+	r.mu.Unlock()
 	var frame []byte
 	for i, packet := range packets {
 		if i > 0 && packet.SequenceNumber != packets[i-1].SequenceNumber+1 {
@@ -152,7 +155,7 @@ func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
 		frame = append(frame, body...)
 		if packet.Marker {
 			shown := s.identify(t, frame)
-			shown.at = r.times[i]
+			shown.at = times[i]
 			pictures = append(pictures, shown)
 			frame = nil
 		}
