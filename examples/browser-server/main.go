@@ -52,6 +52,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	config := new(hub.Config)
+	if o.tokenKey != "" {
+		if config.Authorize, err = authorizer(o.tokenKey); err != nil {
+			_ = listener.Close() // nobody has come yet
+			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
+			return 1
+		}
+	}
 	if o.turn.IsValid() {
 		relay, failure := startTURN(ctx, o.turn, o.turnEverywhere, standardTURNLimits)
 		if failure != nil {
@@ -103,6 +110,10 @@ const usage = `browser-server serves noom's page and its hub.
                     and a QR code
   -tls-cert FILE, -tls-key FILE
                     serve https with this certificate and key, in PEM
+  -token-key FILE   who comes with a token of noom-token that this key has signed has
+                    the rights in it, at #/ROOM?token=TOKEN behind the page's address;
+                    others may publish and chat (default: so may all). The public half
+                    of the key will do
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP
@@ -117,6 +128,7 @@ type options struct {
 	metrics        string   // empty: none
 	origins        []string // patterns of ws.AcceptOptions
 	tls            tlsOptions
+	tokenKey       string         // empty: nobody has rights of their own
 	turn           netip.AddrPort // invalid: none
 	turnEverywhere bool
 }
@@ -132,6 +144,7 @@ func parse(args []string) (*options, error) {
 	flags.BoolVar(&o.tls.selfSigned, "tls-self-signed", false, "")
 	flags.StringVar(&o.tls.cert, "tls-cert", "", "")
 	flags.StringVar(&o.tls.key, "tls-key", "", "")
+	flags.StringVar(&o.tokenKey, "token-key", "", "")
 	flags.StringVar(&relay, "turn", "", "")
 	flags.BoolVar(&o.turnEverywhere, "turn-everywhere", false, "")
 	if err := flags.Parse(args); err != nil {

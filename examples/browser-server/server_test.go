@@ -175,6 +175,8 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-addr", "127.0.0.1:0", "-tls-cert", "no.pem", "-tls-key", "no.key"}, 1, "-tls-cert no.pem, -tls-key no.key: open no.pem: no such file"},
 		{[]string{"-origins", "[", "-addr", "127.0.0.1:0"}, 2, "is no host or pattern of one"},
 		{[]string{"-origins", "a.example,,b.example"}, 2, "is no host or pattern of one"},
+		{[]string{"-addr", "127.0.0.1:0", "-token-key", "no.pem"}, 1, "-token-key: open no.pem: no such file"},
+		{[]string{"-addr", "127.0.0.1:0", "-token-key", "main.go"}, 1, "-token-key main.go: token: neither PEM nor base64"},
 		{[]string{"-turn-everywhere"}, 2, "-turn-everywhere is about -turn, which is not given"},
 		{[]string{"-addr", "127.0.0.1:0", "-turn", busy.Addr().String()}, 1, "-turn: cannot listen on " + busy.Addr().String() + "/tcp: another program uses that port"},
 	} {

@@ -1,5 +1,6 @@
 // Before the call: nickname and room, and the rooms that are open.
 
+import { roomInAddress } from './address.js';
 import { t } from './strings.js';
 
 const lobby = document.getElementById('lobby');
@@ -64,14 +65,9 @@ function list(open) {
   }));
 }
 
-// #/ROOM fills in the room.
 function fromHash() {
-  try {
-    const room = decodeURIComponent(location.hash.replace(/^#\/?/, ''));
-    if (room) form.elements.room.value = room;
-  } catch {
-    // a hash that is no link of ours
-  }
+  const room = roomInAddress();
+  if (room) form.elements.room.value = room;
 }
 
 addEventListener('hashchange', fromHash);

@@ -1,9 +1,13 @@
 // The page: a call in a room, drawn from what noom.js tells.
 
-import { join } from './noom/noom.js';
+import { Identity, join } from './noom/noom.js';
+import { tokenFor } from './address.js';
+import * as question from './ask.js';
 import * as chat from './chat.js';
+import { drawSwitch, notice } from './controls.js';
 import * as devices from './devices.js';
 import * as lobby from './lobby.js';
+import { Moderation } from './moderation.js';
 import * as safety from './safety.js';
 import { errorText, t, translate } from './strings.js';
 import { Tile } from './tiles.js';
@@ -20,13 +24,18 @@ class Call {
   #senders = { audio: null, video: null }; // microphone and camera
   #shared = []; // Senders of our screen
   #myScreen = null; // its Tile
+  #moderation;
   #asked = null; // name that is being asked for
 
   constructor(room) {
     this.#room = room;
     this.#mine = new Tile({ self: '' });
     this.#mine.name = t('you', room.self.name);
-    for (const sender of room.senders) this.#senders[sender.kind] = sender;
+    this.#moderation = new Moderation(room, (senders) => this.#quiet(senders));
+    for (const sender of room.senders) {
+      if (room.may('publish')) this.#senders[sender.kind] = sender;
+      else end(sender);
+    }
     this.#show();
     this.#wire();
     this.#follow();
@@ -34,7 +43,10 @@ class Call {
 
   /** Publishes what the camera and microphone gave after the join. */
   addTracks(tracks) {
-    for (const track of tracks) this.#senders[track.kind] ??= this.#room.publish(track);
+    for (const track of tracks) {
+      if (this.#room.may('publish')) this.#senders[track.kind] ??= this.#room.publish(track);
+      else track.stop();
+    }
     this.#devicesChanged();
   }
 
@@ -53,16 +65,19 @@ class Call {
 
   #on = {
     peerjoined: ({ peer, existing }) => {
-      const tile = new Tile({ member: peer.id }, async () => safety.show(nameOf(peer), await peer.safetyNumber()));
+      const tile = new Tile({ member: peer.id }, {
+        onSafety: async () => safety.show(nameOf(peer), await peer.safetyNumber()),
+        onManage: () => this.#moderation.manage(peer, nameOf(peer)),
+      });
       this.#members.set(peer.id, tile);
       this.#draw(peer);
       if (!existing) chat.happened(t('came', nameOf(peer)));
       this.#count();
     },
-    peerleft: ({ peer }) => {
+    peerleft: ({ peer, reason }) => {
       this.#members.get(peer.id)?.remove();
       this.#members.delete(peer.id);
-      chat.happened(t('went', nameOf(peer)));
+      chat.happened(t(reason === 'kicked' ? 'removed' : 'went', nameOf(peer)));
       this.#count();
     },
     peerrenamed: ({ peer, old }) => {
@@ -83,7 +98,12 @@ class Call {
     },
     chatreceived: ({ from, text }) => chat.said(from.name || t('unnamed'), text),
     signalinglost: () => notice(t('hubLost')),
-    signalingrestored: () => notice(''),
+    roomlocked: (event) => this.#moderation.lockChanged(event),
+    muterequested: (event) => this.#moderation.asked(event),
+    signalingrestored: () => {
+      notice('');
+      this.#showRights();
+    },
     closed: ({ error }) => this.#closed(error),
   };
 
@@ -96,6 +116,7 @@ class Call {
     const microphones = others.filter((track) => track.kind === 'audio');
     tile.name = nameOf(peer);
     tile.state = peer.state;
+    tile.manageable = this.#moderation.manages;
     tile.camera = Boolean(camera && !camera.muted);
     tile.muted = microphones.every((track) => track.muted);
     tile.show([camera, ...microphones, ...screens.filter((track) => track.kind === 'audio')].map((track) => track?.track));
@@ -120,15 +141,25 @@ class Call {
     this.#mine.camera = Boolean(video?.track && !video.muted);
     this.#mine.muted = !audio?.track || audio.muted;
     const [silent, dark, sharing] = [audio?.muted ?? true, video?.muted ?? true, this.#shared.length > 0];
-    button('mute', silent, ['mute', 'unmute'], silent ? 'muted' : 'microphone');
-    button('camera', dark, ['cameraOff', 'cameraOn'], dark ? 'camera-off' : 'camera');
-    button('screen', sharing, ['share', 'unshare'], 'screen');
+    drawSwitch($('mute'), silent, ['mute', 'unmute'], silent ? 'muted' : 'microphone');
+    drawSwitch($('camera'), dark, ['cameraOff', 'cameraOn'], dark ? 'camera-off' : 'camera');
+    drawSwitch($('screen'), sharing, ['share', 'unshare'], 'screen');
     for (const sender of [audio, video]) {
       if (sender?.track) sender.track.onended = () => this.#unplugged(sender);
     }
     devices.list($('microphones'), 'audio', audio?.track, t('noMicrophone'));
     devices.list($('cameras'), 'video', video?.track, t('noCamera'));
+    this.#moderation.draw();
   };
+
+  // Ends what is sent, as our own buttons do.
+  #quiet(senders) {
+    for (const sender of senders) {
+      if (!this.#shared.includes(sender)) sender.setMuted(true);
+    }
+    if (senders.some((sender) => this.#shared.includes(sender))) this.#unshare();
+    this.#devicesChanged();
+  }
 
   // Mutes or unmutes; without a device yet, asks for one.
   async #toggle(kind) {
@@ -197,10 +228,7 @@ class Call {
   }
 
   #unshare() {
-    for (const sender of this.#shared.splice(0)) {
-      sender.track?.stop();
-      sender.close();
-    }
+    for (const sender of this.#shared.splice(0)) end(sender);
     this.#myScreen?.remove();
     this.#myScreen = null;
     this.#devicesChanged();
@@ -219,13 +247,23 @@ class Call {
     history.replaceState(null, '', `#/${encodeURIComponent(this.#room.name)}`);
     this.#count();
     this.#devicesChanged();
+    this.#showRights();
+  }
+
+  // What we may not do has no buttons.
+  #showRights() {
+    const publishes = this.#room.may('publish');
+    for (const id of ['mute', 'camera', 'settings', 'devices']) $(id).hidden = !publishes;
+    $('screen').hidden = !publishes || !navigator.mediaDevices?.getDisplayMedia;
+    $('chat').hidden = !this.#room.may('chat');
+    this.#moderation.draw();
+    for (const peer of this.#room.peers) this.#draw(peer);
   }
 
   #wire() {
     $('mute').onclick = () => this.#toggle('audio');
     $('camera').onclick = () => this.#toggle('video');
     $('screen').onclick = () => this.#share();
-    $('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
     $('cameras').onchange = () => this.#switch('video', $('cameras').value);
     $('microphones').onchange = () => this.#switch('audio', $('microphones').value);
     $('leave').onclick = () => this.#room.leave();
@@ -247,8 +285,8 @@ class Call {
 
   #key(event) {
     if (event.target.matches('input, select, textarea') || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = { m: () => this.#toggle('audio'), v: () => this.#toggle('video'), enter: () => chat.focus() }[event.key.toLowerCase()];
-    if (!act || (event.key === 'Enter' && event.target.matches('button'))) return;
+    const [act, button] = { m: [() => this.#toggle('audio'), 'mute'], v: [() => this.#toggle('video'), 'camera'], enter: [chat.focus, 'chat'] }[event.key.toLowerCase()] ?? [];
+    if (!act || $(button).hidden || (event.key === 'Enter' && event.target.matches('button'))) return;
     event.preventDefault();
     act();
   }
@@ -306,6 +344,8 @@ class Call {
     navigator.mediaDevices?.removeEventListener('devicechange', this.#devicesChanged);
     document.onkeydown = null;
     safety.hide();
+    question.hide();
+    $('asked').hidden = true;
     document.title = 'noom';
     $('call').hidden = true;
     notice(error ? errorText(error) : '');
@@ -313,23 +353,14 @@ class Call {
   }
 }
 
+function end(sender) {
+  sender.track?.stop();
+  sender.close();
+}
+
 const nameOf = (peer) => peer.name || t('unnamed');
 
-// What a button would do, it says; to a screen reader it is a switch with one
-// name that is on or off.
-function button(id, pressed, words, icon) {
-  const element = $(id);
-  element.setAttribute('aria-pressed', String(pressed));
-  element.setAttribute('aria-label', t(words[0]));
-  element.title = t(words[Number(pressed)]);
-  element.querySelector('span').textContent = t(words[Number(pressed)]);
-  element.querySelector('use').setAttribute('href', `icons.svg#${icon}`);
-}
-
-function notice(text) {
-  $('notice').textContent = text;
-  $('notice').hidden = text === '';
-}
+let identity = null; // ours for as long as the page is loaded: who was removed stays so
 
 async function enter({ name, room }) {
   lobby.busy(true);
@@ -337,7 +368,8 @@ async function enter({ name, room }) {
   const media = devices.openBoth();
   const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
   try {
-    const call = new Call(await join('ws', room, { name, tracks: early?.tracks ?? [] }));
+    identity ??= await Identity.generate();
+    const call = new Call(await join('ws', room, { name, identity, token: tokenFor(room), tracks: early?.tracks ?? [] }));
     const { tracks, problem } = await media;
     if (!early) call.addTracks(tracks);
     if (problem) notice(problem);

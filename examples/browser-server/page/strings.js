@@ -16,6 +16,17 @@ const STRINGS = {
     alone: 'Nobody else is here yet. Copy the link and send it to somebody.',
     unread: (n) => (n === 1 ? '1 unread message' : `${n} unread messages`),
     came: (name) => `${name} came in`, went: (name) => `${name} left`, renamed: (old, name) => `${old} is now ${name}`,
+    removed: (name) => `${name} was removed`,
+    manage: 'More', manageWho: (name) => `What to do about ${name}`, cancel: 'Cancel', askMute: 'Ask to mute', askedThem: (name) => `You asked ${name} to mute`,
+    remove: 'Remove from the room', removeWho: (name) => `Remove ${name}?`,
+    removeHow: 'They are out at once. So that they cannot come back as somebody else, lock the room too.',
+    lockRoom: 'Lock room', unlockRoom: 'Unlock room', roomLocked: 'The room is locked',
+    lockedBy: (name) => `${name} locked the room`, unlockedBy: (name) => `${name} unlocked the room`,
+    lockedYou: 'You locked the room', unlockedYou: 'You unlocked the room', lockedNow: 'The room is locked', unlockedNow: 'The room is not locked any more',
+    closeRoom: 'Close room', closeWhich: (room) => `Close ${room} for everyone?`, closeHow: 'The call ends for all who are in it, you included.',
+    askedSound: (name) => `${name} asks you to mute your microphone.`, askedPicture: (name) => `${name} asks you to turn your camera off.`,
+    askedAll: (name) => `${name} asks you to mute your microphone and turn your camera off.`,
+    quietSound: 'Mute', quietPicture: 'Camera off', quietAll: 'Turn both off', notNow: 'Not now',
     connecting: 'Connecting…', interrupted: 'Reconnecting…', failed: 'Trying again…', connected: '',
     hubLost: 'The server is out of reach. The call goes on; reconnecting…',
     insecure: 'Calls need a secure page: open this one over https, or on localhost.',
@@ -24,6 +35,7 @@ const STRINGS = {
     safetyNumber: 'Safety number', safetyWith: (name) => `Safety number with ${name}`, close: 'Close',
     safetyHow: 'Compare it with theirs over another way: in person, or by phone. The same at both ends means that nobody stands between you, not even this server.',
     kicked: 'You were removed from the room.', room_closed: 'The room was closed.', replaced: 'You joined this room from elsewhere.',
+    no_such_member: 'They are not here any more.',
     room_full: 'The room is full.', hub_full: 'The server is full.', refused: 'The server did not let you in.',
     bad_room: 'That room name cannot be used: too long, or with characters nobody can see.',
     bad_name: 'That nickname cannot be used: too long, or with characters nobody can see.',
@@ -53,6 +65,17 @@ const STRINGS = {
     alone: '아직 아무도 없습니다. 링크를 복사해 보내 주세요.',
     unread: (n) => `읽지 않은 메시지 ${n}개`,
     came: (name) => `${name} 님이 들어왔습니다`, went: (name) => `${name} 님이 나갔습니다`, renamed: (old, name) => `${old} 님이 ${name}(으)로 이름을 바꿨습니다`,
+    removed: (name) => `${name} 님을 내보냈습니다`,
+    manage: '더 보기', manageWho: (name) => `${name} 님 관리`, cancel: '취소', askMute: '음소거 부탁하기', askedThem: (name) => `${name} 님에게 음소거를 부탁했습니다`,
+    remove: '방에서 내보내기', removeWho: (name) => `${name} 님을 내보낼까요?`,
+    removeHow: '바로 방에서 나가게 됩니다. 다른 이름으로 다시 들어오지 못하게 하려면 방도 잠그세요.',
+    lockRoom: '방 잠그기', unlockRoom: '방 잠금 풀기', roomLocked: '방이 잠겨 있음',
+    lockedBy: (name) => `${name} 님이 방을 잠갔습니다`, unlockedBy: (name) => `${name} 님이 방의 잠금을 풀었습니다`,
+    lockedYou: '방을 잠갔습니다', unlockedYou: '방의 잠금을 풀었습니다', lockedNow: '방이 잠겼습니다', unlockedNow: '방의 잠금이 풀렸습니다',
+    closeRoom: '방 닫기', closeWhich: (room) => `${room} 방을 닫을까요?`, closeHow: '나를 포함해 방에 있는 모두의 통화가 끝납니다.',
+    askedSound: (name) => `${name} 님이 마이크를 꺼 달라고 합니다.`, askedPicture: (name) => `${name} 님이 카메라를 꺼 달라고 합니다.`,
+    askedAll: (name) => `${name} 님이 마이크와 카메라를 꺼 달라고 합니다.`,
+    quietSound: '음소거', quietPicture: '카메라 끄기', quietAll: '둘 다 끄기', notNow: '나중에',
     connecting: '연결하는 중…', interrupted: '다시 연결하는 중…', failed: '다시 시도하는 중…', connected: '',
     hubLost: '서버에 닿지 않습니다. 통화는 계속되며 다시 연결하고 있습니다…',
     insecure: '통화에는 보안 페이지가 필요합니다. https 또는 localhost로 열어 주세요.',
@@ -61,6 +84,7 @@ const STRINGS = {
     safetyNumber: '안전 번호', safetyWith: (name) => `${name} 님과의 안전 번호`, close: '닫기',
     safetyHow: '직접 만나거나 전화로, 상대 화면의 번호와 견주어 보세요. 양쪽이 같으면 이 서버를 포함해 아무도 두 사람 사이에 끼어 있지 않습니다.',
     kicked: '방에서 내보내졌습니다.', room_closed: '방이 닫혔습니다.', replaced: '다른 곳에서 이 방에 들어왔습니다.',
+    no_such_member: '이미 나간 사람입니다.',
     room_full: '방이 가득 찼습니다.', hub_full: '서버가 가득 찼습니다.', refused: '서버가 입장을 거절했습니다.',
     bad_room: '쓸 수 없는 방 이름입니다. 너무 길거나 보이지 않는 글자가 있습니다.',
     bad_name: '쓸 수 없는 별명입니다. 너무 길거나 보이지 않는 글자가 있습니다.',
@@ -93,5 +117,6 @@ export function translate(root) {
   document.documentElement.lang = language;
   for (const e of root.querySelectorAll('[data-t]')) e.textContent = t(e.dataset.t);
   for (const e of root.querySelectorAll('[data-t-label]')) e.setAttribute('aria-label', t(e.dataset.tLabel));
+  for (const e of root.querySelectorAll('[data-t-title]')) e.title = t(e.dataset.tTitle);
   for (const e of root.querySelectorAll('[data-t-placeholder]')) e.placeholder = t(e.dataset.tPlaceholder);
 }

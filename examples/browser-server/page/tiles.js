@@ -16,9 +16,10 @@ export class Tile {
 
   /**
    * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}.
-   * onSafety, if any, is what the lock beside the name does.
+   * onSafety, if any, is what the lock beside the name does, onManage what the
+   * button in the corner does once manageable is set.
    */
-  constructor(dataset, onSafety = null) {
+  constructor(dataset, { onSafety = null, onManage = null } = {}) {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
@@ -30,6 +31,9 @@ export class Tile {
     safety.title = t('safetyNumber');
     safety.hidden = !onSafety;
     safety.onclick = onSafety;
+    const manage = this.#root.querySelector('.manage');
+    manage.title = t('manage');
+    manage.onclick = onManage;
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     grid.append(this.#root);
@@ -38,6 +42,7 @@ export class Tile {
 
   set name(name) {
     this.#root.querySelector('[data-name]').textContent = name;
+    this.#root.querySelector('.manage').setAttribute('aria-label', t('manageWho', name));
     this.#root.querySelector('.avatar').dataset.initial = [...name][0] ?? '·';
   }
 
@@ -49,6 +54,11 @@ export class Tile {
   /** Whether the microphone is muted, or missing. */
   set muted(muted) {
     this.#root.toggleAttribute('data-muted', muted);
+  }
+
+  /** Whether there is something that we may do to the member. */
+  set manageable(on) {
+    this.#root.querySelector('.manage').hidden = !on;
   }
 
   /** Whether this is who speaks. */

@@ -1,0 +1,24 @@
+// The address of the page: #/ROOM fills in the room, and #/ROOM?token=TOKEN
+// brings a token for it (noom-token makes them), which may give rights. What
+// stands behind the # never goes to the server, nor into its log. The token is
+// taken out of the address, for people copy that, and kept in this tab, so
+// that a reload has it too.
+
+const FORM = /^#\/?(.*?)(?:\?token=([\w.-]+))?$/s;
+const key = (room) => `token ${room.trim().normalize('NFC')}`;
+
+/** The room in the address; '' if there is none. */
+export function roomInAddress() {
+  const [, encoded, token] = FORM.exec(location.hash) ?? [];
+  if (token) history.replaceState(null, '', `#/${encoded}`);
+  try {
+    const room = decodeURIComponent(encoded ?? '');
+    if (token) sessionStorage.setItem(key(room), token);
+    return room;
+  } catch {
+    return ''; // no link of ours
+  }
+}
+
+/** The token there is for a room, or undefined. */
+export const tokenFor = (room) => sessionStorage.getItem(key(room)) ?? undefined;

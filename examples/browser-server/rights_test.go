@@ -1,0 +1,246 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"noom/internal/browsertest"
+	"noom/signal"
+	"noom/signal/hub/token"
+)
+
+// issue makes a key, and gives its public half as -token-key wants it, and
+// what signs tokens for the room 데모 with it.
+func issue(t *testing.T) (file string, sign func(signal.Rights) string) {
+	t.Helper()
+	private, public := token.NewKey()
+	file = filepath.Join(t.TempDir(), "hub.pub.pem")
+	if err := os.WriteFile(file, public, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := token.ParseKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, func(rights signal.Rights) string {
+		text, err := token.Sign(key, token.Claims{Room: "데모", Rights: rights, Expires: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+}
+
+// enterBy is enter, with a token.
+func enterBy(b *browsertest.Browser, server, room, name, token string) *browsertest.Tab {
+	return b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/%s?token=%s", server, url.QueryEscape(name), url.PathEscape(room), token), exposeRoom)
+}
+
+const inCall = `!document.getElementById('call').hidden`
+
+// shown is whether a person can see an element.
+func shown(id string) string {
+	return fmt.Sprintf(`document.getElementById(%q).checkVisibility()`, id)
+}
+
+// text is what an element says.
+func text(id string) string { return fmt.Sprintf(`document.getElementById(%q).textContent`, id) }
+
+// says waits for the last line of the chat panel, which tells what happened.
+func says(tab *browsertest.Tab, line string) {
+	tab.Wait(line, fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent === %q`, line))
+}
+
+// tileOf is the selector of a member's tile.
+func tileOf(tab *browsertest.Tab, name string) string {
+	tab.Wait(name+" is there", fmt.Sprintf(`named(%q)`, name))
+	return fmt.Sprintf(`[data-member=%q]`, browsertest.Eval[string](tab, fmt.Sprintf(`named(%q).dataset.member`, name)))
+}
+
+// manages presses the button on a member's tile and waits for the question.
+func manages(tab *browsertest.Tab, name string) {
+	tab.Click(tileOf(tab, name) + " .manage")
+	tab.Wait("what to do about "+name, fmt.Sprintf(`document.getElementById('ask').open && %s === %q`, text("ask-title"), name))
+}
+
+func chooses(tab *browsertest.Tab, key string) {
+	tab.Click(fmt.Sprintf(`#ask [data-choice=%q]`, key))
+}
+
+var korean = []browsertest.Flag{{Name: "lang", Value: "ko"}, {Name: "accept-lang", Value: "ko"}}
+
+// A host, whose page is Korean, presses every button that a right gives, and
+// two guests, in English, see what comes of it.
+func TestRights(t *testing.T) {
+	file, sign := issue(t)
+	server := serveHere(t, "-token-key", file)
+	b := browsertest.Start(t)
+	host := enterBy(browsertest.Start(t, korean...), server, "데모", "선생님", sign(signal.AllRights()))
+	host.Wait("in the call", inCall)
+	minjun, zoe := enter(t, b, server, "데모", "민준"), enter(t, b, server, "데모", "Zoë")
+	seesAndHears(t, host, 2)
+	seesAndHears(t, minjun, 2)
+
+	if browsertest.Eval[bool](host, `location.href.includes('token')`) {
+		t.Error("the token stands in the address, which people copy")
+	}
+	const buttons = `[...document.querySelectorAll('#lock-room, #close-room, .manage')].filter((e) => e.checkVisibility()).length`
+	if n := browsertest.Eval[int](minjun, buttons); n != 0 {
+		t.Errorf("a guest sees %d buttons for what it may not do", n)
+	}
+	host.Wait("the host's buttons", buttons+` === 4`)
+
+	asksToMute(t, host, minjun)
+	locks(t, b, server, host, minjun)
+	removes(host, minjun, zoe)
+	fits(host)
+	host.Reload()
+	host.Wait("in the call, with the same rights", inCall+" && "+shown("lock-room"))
+	seesAndHears(t, host, 1)
+	closes(host, zoe)
+}
+
+// asksToMute asks thrice: the guest agrees, declines, and mutes by itself.
+// Nothing is muted but by the guest.
+func asksToMute(t *testing.T, host, guest *browsertest.Tab) {
+	t.Helper()
+	tile := tileOf(host, "민준")
+	ask := func() {
+		manages(host, "민준")
+		host.Screenshot("rights-member")
+		chooses(host, "mute")
+		says(host, "민준 님에게 음소거를 부탁했습니다")
+		guest.Wait("the wish, and who has it", shown("asked")+` && `+text("asked-what")+` === '선생님 asks you to mute your microphone.'`)
+		if browsertest.Eval[string](guest, `document.getElementById('mute').ariaPressed`) != "false" {
+			t.Error("a guest was muted without being asked")
+		}
+	}
+	ask()
+	guest.Screenshot("rights-asked")
+	guest.Resize(390, 844)
+	guest.Screenshot("rights-asked-phone")
+	guest.Resize(1280, 800)
+	guest.Click("#asked-yes")
+	const muted, open = `document.getElementById('mute').ariaPressed === 'true'`, `document.getElementById('mute').ariaPressed === 'false'`
+	guest.Wait("muted", muted+` && !`+shown("asked"))
+	host.Wait("the mark", fmt.Sprintf(`'muted' in document.querySelector(%q).dataset`, tile))
+	manages(host, "민준")
+	host.Wait("nothing to ask", `document.querySelector('#ask [data-choice="mute"]').disabled`)
+	host.Keys("\r") // the cursor is on what does nothing
+	host.Wait("no question any more", `!document.getElementById('ask').open`)
+
+	guest.Click("#mute")
+	host.Wait("no mark", fmt.Sprintf(`!('muted' in document.querySelector(%q).dataset)`, tile))
+	ask()
+	guest.Click("#asked-no")
+	guest.Wait("as before", open+` && !`+shown("asked"))
+	ask()
+	guest.Click("#mute")
+	guest.Wait("the wish is met", muted+` && !`+shown("asked"))
+}
+
+// locks locks the room, so that somebody else stays outside, and unlocks it.
+func locks(t *testing.T, b *browsertest.Browser, server string, host, guest *browsertest.Tab) {
+	t.Helper()
+	host.Click("#lock-room")
+	host.Wait("a button that is pressed", `document.getElementById('lock-room').ariaPressed === 'true' && document.getElementById('lock-room').title === '방 잠금 풀기'`)
+	says(host, "방을 잠갔습니다")
+	says(guest, "선생님 locked the room")
+	guest.Wait("the mark of a locked room", shown("locked"))
+	guest.Screenshot("rights-locked")
+	late := b.Open(server+"/?autojoin=1&name=하은#/데모", exposeRoom)
+	late.Wait("a locked door", text("notice")+` === 'The room is locked.' && `+shown("lobby"))
+	host.Click("#lock-room")
+	says(host, "방의 잠금을 풀었습니다")
+	says(guest, "선생님 unlocked the room")
+	guest.Wait("no mark", `!`+shown("locked"))
+	late.Click("#join button")
+	late.Wait("in the call", inCall)
+	late.Close()
+	guest.Wait("gone again", `tiles().length === 2`)
+}
+
+// removes removes a guest, after it was asked for and taken back.
+func removes(host, guest, other *browsertest.Tab) {
+	for _, sure := range []bool{false, true} {
+		manages(host, "민준")
+		chooses(host, "remove")
+		host.Wait("whether that is meant", `document.getElementById('ask').open && `+text("ask-title")+` === '민준 님을 내보낼까요?'`)
+		host.Screenshot("rights-remove")
+		if !sure {
+			host.Click("#ask > button")
+			host.Wait("nothing happened", `!document.getElementById('ask').open && named('민준')?.dataset.state === 'connected'`)
+			continue
+		}
+		chooses(host, "yes")
+	}
+	says(host, "민준 님을 내보냈습니다")
+	says(other, "민준 was removed")
+	const out = `document.getElementById('notice').textContent === 'You were removed from the room.' && document.getElementById('lobby').checkVisibility()`
+	guest.Wait("out", out)
+	guest.Screenshot("rights-removed")
+	guest.Do(`document.getElementById('notice').textContent = ''`)
+	guest.Click("#join button")
+	guest.Wait("out, and out it stays", out)
+	for _, tab := range []*browsertest.Tab{host, other} {
+		tab.Wait("one tile less", `tiles().length === 1 && !named('민준')`)
+	}
+}
+
+// fits looks at the host's page in every size.
+func fits(host *browsertest.Tab) {
+	for _, size := range []struct {
+		name          string
+		width, height int64
+	}{{"desktop", 1280, 800}, {"phone", 390, 844}, {"across", 844, 390}, {"small", 320, 568}} {
+		host.Resize(size.width, size.height)
+		host.Wait("a layout of "+size.name, laidOut)
+		host.Screenshot("rights-host-" + size.name)
+		manages(host, "Zoë")
+		host.Wait("the question within the page", `(({ left, right, top, bottom }) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight)(document.getElementById('ask').getBoundingClientRect())`)
+		host.Screenshot("rights-member-" + size.name)
+		host.Keys("\x1b")
+		host.Wait("no question any more", `!document.getElementById('ask').open`)
+	}
+	host.Resize(1280, 800)
+}
+
+// closes closes the room for everyone, after it was asked for and taken back.
+func closes(host, guest *browsertest.Tab) {
+	host.Click("#close-room")
+	host.Wait("whether that is meant", text("ask-title")+` === '데모 방을 닫을까요?' && document.getElementById('ask').open`)
+	host.Screenshot("rights-close")
+	host.Keys("\x1b")
+	host.Wait("nothing happened", `!document.getElementById('ask').open && tiles()[0].dataset.state === 'connected'`)
+	host.Click("#close-room")
+	chooses(host, "yes")
+	host.Wait("the lobby", text("notice")+` === '방이 닫혔습니다.' && `+shown("lobby"))
+	guest.Wait("the lobby", text("notice")+` === 'The room was closed.' && `+shown("lobby"))
+}
+
+// A token may give less than others have, or be no good.
+func TestFewerRights(t *testing.T) {
+	file, sign := issue(t)
+	server := serveHere(t, "-token-key", file)
+	b := browsertest.Start(t, korean...)
+	jiwoo := enter(t, b, server, "데모", "지우")
+	viewer := enterBy(b, server, "데모", "관객", sign(signal.Rights{}))
+	viewer.Wait("moving pictures", inCall+` && tiles()[0].querySelector('video').videoWidth > 0`)
+	viewer.Screenshot("rights-viewer")
+	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat"} {
+		if browsertest.Eval[bool](viewer, shown(id)) {
+			t.Errorf("who may only watch sees %s", id)
+		}
+	}
+	viewer.Keys("mv\r") // and the keys do nothing either
+	viewer.Wait("nothing is sent", text("notice")+` === '' && document.querySelector('[data-self] video').srcObject.getTracks().length === 0`)
+	jiwoo.Wait("somebody without sound and picture", `named('관객').dataset.state === 'connected' && named('관객').dataset.camera === 'off' && 'muted' in named('관객').dataset`)
+	viewer.Wait("a peer that may publish", `tiles()[0].dataset.state === 'connected'`)
+
+	forged := enterBy(b, server, "데모", "누구", "e30.e30.AAAA")
+	forged.Wait("no entry", text("notice")+` === '서버가 입장을 거절했습니다.' && `+shown("lobby"))
+}
