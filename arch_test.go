@@ -27,7 +27,7 @@ var layers = map[string][]string{
 	"noom/cmd/noom-token":     {"noom/signal", "noom/signal/hub/token"},
 
 	"noom/transport/mem":           {"noom/signal"},
-	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "golang.org/x/net/idna"},
+	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/", "golang.org/x/net/idna"},
 	"noom/transport/transporttest": {"noom/signal"},
 
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},

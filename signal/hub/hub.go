@@ -53,9 +53,13 @@ func (e *ByeError) Error() string { return "hub: the member was told bye: " + st
 // otherwise an error that says how the connection was lost: [ErrSilent], ctx's
 // or the transport's.
 func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
-	c := h.newConn(ctx, s)
+	var c *conn
+	var refusal *signal.Error
+	aside(func() {
+		c = h.newConn(ctx, s)
+		refusal = h.register(c)
+	})
 	defer c.cancel()
-	refusal := h.register(c)
 	defer h.unregister(c)
 
 	if refusal != nil {

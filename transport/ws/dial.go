@@ -71,7 +71,7 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 		_ = conn.CloseNow() // of no use to us
 		return nil, errors.New("the HTTP client's RoundTripper does not tell its connection (httptrace.GotConn)")
 	}
-	return newClientLink(conn, raw, u.Host), nil
+	return newLink(conn, raw, u.Host), nil
 }
 
 // parseURL checks a hub's URL and puts its host into the form that proofs are

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -25,34 +24,26 @@ const (
 	closeTimeout = 2 * time.Second  // for the closing handshake (RFC 6455 section 7.1)
 )
 
-// A link is one end of a WebSocket connection as a [signal.Signaler].
+// A link is a member's end of a WebSocket connection as a [signal.Signaler].
 type link struct {
 	ws       *websocket.Conn
 	raw      io.Closer   // what lies below ws: closing it ends whatever hangs
-	stream   *stream     // at a server's end the same, to write frames to
-	watchdog *time.Timer // at a client's end: runs while frames are written
+	watchdog *time.Timer // runs while frames are written
 	endpoint string
-	address  netip.Addr // at a server's end
-	watch    atomic.Pointer[watch]
+	watches  watches
 	closing  sync.Once
 	closed   atomic.Bool
-	gate     sync.Mutex // held while closed is set, and while Wait looks whether it is
 
 	// Owned by Receive.
 	buffer *[]byte // what the last message points into; nil: nothing
 }
 
-func newClientLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
-	conn.SetReadLimit(-1) // read bounds what it takes, and may still answer then
+func newLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
+	conn.SetReadLimit(-1) // readFrame bounds what it takes, and may still answer then
 	l := &link{ws: conn, raw: raw, endpoint: endpoint}
 	l.watchdog = time.AfterFunc(writeTimeout, l.Abort)
 	l.watchdog.Stop()
 	return l
-}
-
-func newServerLink(conn *websocket.Conn, below *stream, endpoint string) *link {
-	conn.SetReadLimit(-1) // as above
-	return &link{ws: conn, raw: below, stream: below, endpoint: endpoint}
 }
 
 // Endpoint returns the address that proofs are bound to; see [signal.Endpoint].
@@ -64,41 +55,20 @@ func (l *link) Send(ctx context.Context, m signal.Message) error {
 	return l.SendAll(ctx, []*signal.Message{&m})
 }
 
-// SendAll implements [signal.BatchSender], at a server's end with one system
-// call.
+// SendAll implements [signal.BatchSender].
 func (l *link) SendAll(ctx context.Context, batch []*signal.Message) error {
-	for _, m := range batch {
-		if _, err := m.Encode(); err != nil {
-			return err // nothing has happened
-		}
+	if err := encode(batch); err != nil {
+		return err // nothing has happened
 	}
-	w, err := l.watched(ctx)
-	if err != nil {
-		return fmt.Errorf("ws: send: %w", err)
+	w, err := l.watches.begin(ctx, l)
+	if err == nil {
+		err = l.send(batch)
+		l.watches.end(w)
 	}
-	if err = l.send(batch); err == nil {
-		l.unwatched(w)
-		return nil
-	}
-	l.unwatched(w)
-	switch {
-	case ctx.Err() != nil:
-		err = ctx.Err()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = fmt.Errorf("not written within %v: %w", writeTimeout, err)
-	case l.closed.Load():
-		err = net.ErrClosed
-	}
-	return fmt.Errorf("ws: send: %w", err)
+	return sendError(ctx, err, l.closed.Load())
 }
 
 func (l *link) send(batch []*signal.Message) error {
-	if l.stream != nil {
-		if l.closed.Load() { // no data behind a close frame (RFC 6455 section 5.5.1)
-			return net.ErrClosed
-		}
-		return l.stream.send(batch)
-	}
 	l.watchdog.Reset(writeTimeout)
 	for _, m := range batch {
 		frame, err := m.Encode()
@@ -118,45 +88,53 @@ func (l *link) send(batch []*signal.Message) error {
 	return nil
 }
 
-// Wait implements [signal.Waiter].
-func (l *link) Wait(ctx context.Context) bool {
-	if l.stream == nil || l.stream.wait == nil {
-		return false
+// encode sees to it that all messages are encoded.
+func encode(batch []*signal.Message) error {
+	for _, m := range batch {
+		if _, err := m.Encode(); err != nil {
+			return err
+		}
 	}
-	l.release()
-	w, err := l.watched(ctx)
-	if err != nil {
-		return true
+	return nil
+}
+
+// sendError and receiveError say why a call of either end failed, if it did.
+func sendError(ctx context.Context, err error, closed bool) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("not written within %v: %w", writeTimeout, err)
+	case closed:
+		err = net.ErrClosed
 	}
-	// From its close frame on, the library reads by itself what is pending.
-	l.gate.Lock()
-	ready := l.closed.Load() || l.stream.pending()
-	l.gate.Unlock()
-	if !ready {
-		l.stream.await()
+	return fmt.Errorf("ws: send: %w", err)
+}
+
+func receiveError(ctx context.Context, err error, closed bool) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case closed:
+		err = net.ErrClosed
 	}
-	l.unwatched(w)
-	return true
+	return fmt.Errorf("ws: receive: %w", err)
 }
 
 // Receive implements [signal.Signaler].
 func (l *link) Receive(ctx context.Context) (signal.Message, error) {
 	l.release()
-	w, err := l.watched(ctx)
-	if err != nil {
-		return signal.Message{}, fmt.Errorf("ws: receive: %w", err)
+	w, err := l.watches.begin(ctx, l)
+	var m signal.Message
+	if err == nil {
+		m, err = l.receive()
+		l.watches.end(w)
 	}
-	m, err := l.receive()
-	l.unwatched(w)
-	switch {
-	case err == nil:
-		return m, nil
-	case ctx.Err() != nil:
-		err = ctx.Err()
-	case l.closed.Load():
-		err = net.ErrClosed
-	}
-	return signal.Message{}, fmt.Errorf("ws: receive: %w", err)
+	return m, receiveError(ctx, err, l.closed.Load())
 }
 
 func (l *link) receive() (signal.Message, error) {
@@ -175,12 +153,14 @@ func (l *link) receive() (signal.Message, error) {
 	return signal.Decode(*l.buffer)
 }
 
-// buffers hold messages from their first byte to the next Receive. An idle
-// connection has none.
+// buffers hold messages from their first byte to the next Receive.
 var buffers = sync.Pool{New: func() any {
-	b := make([]byte, 0, 4096)
+	b := make([]byte, 0, bufferSize)
 	return &b
 }}
+
+// bufferSize is how large they are at first.
+const bufferSize = 4 << 10
 
 func (l *link) release() {
 	if l.buffer != nil {
@@ -210,22 +190,39 @@ func readFrame(r io.Reader, buffer []byte) ([]byte, error) {
 	}
 }
 
-// whyClosed turns a close frame into what it says: a *signal.Error for a code
-// of the protocol, io.EOF for an orderly end.
+// whyClosed turns a close frame into what it says.
 func whyClosed(err error) error {
-	end, ok := errors.AsType[websocket.CloseError](err)
-	if !ok {
-		return err
-	}
-	switch code := end.Code; {
-	case code == websocket.StatusPolicyViolation && isCode(end.Reason):
-		return signal.Errorf(signal.Code(end.Reason), "", "the other end closed")
-	case code == websocket.StatusMessageTooBig:
-		return signal.Errorf(signal.CodeTooBig, "", "the other end closed")
-	case code == websocket.StatusNormalClosure, code == websocket.StatusGoingAway, code == websocket.StatusNoStatusRcvd:
-		return fmt.Errorf("the other end closed: %w", io.EOF)
+	if end, ok := errors.AsType[websocket.CloseError](err); ok {
+		return closedBy(int(end.Code), end.Reason)
 	}
 	return err
+}
+
+// closedBy is what a close frame says (RFC 6455 section 7.4.1): a *signal.Error
+// for a code of the protocol, io.EOF for an orderly end.
+func closedBy(code int, reason string) error {
+	switch status := websocket.StatusCode(code); {
+	case status == websocket.StatusPolicyViolation && isCode(reason):
+		return signal.Errorf(signal.Code(reason), "", "the other end closed")
+	case status == websocket.StatusMessageTooBig:
+		return signal.Errorf(signal.CodeTooBig, "", "the other end closed")
+	case status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, status == websocket.StatusNoStatusRcvd:
+		return fmt.Errorf("the other end closed: %w", io.EOF)
+	default:
+		return websocket.CloseError{Code: status, Reason: reason}
+	}
+}
+
+// closeStatus is what a close frame is to say.
+func closeStatus(why *signal.Error) (code websocket.StatusCode, reason string) {
+	switch {
+	case why == nil:
+		return websocket.StatusNormalClosure, ""
+	case why.Code == signal.CodeTooBig:
+		return websocket.StatusMessageTooBig, string(why.Code)
+	default:
+		return websocket.StatusPolicyViolation, string(why.Code)
+	}
 }
 
 // isCode reports whether s looks like a code of PROTOCOL.md section 2, known to
@@ -247,24 +244,13 @@ func (l *link) Close() error { return l.CloseWith(nil) }
 // end to agree, then cuts the connection.
 func (l *link) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
-		l.gate.Lock()
 		l.closed.Store(true)
-		l.gate.Unlock()
-		status, reason := websocket.StatusNormalClosure, ""
-		if why != nil {
-			status, reason = websocket.StatusPolicyViolation, string(why.Code)
-			if why.Code == signal.CodeTooBig {
-				status = websocket.StatusMessageTooBig
-			}
-		}
 		hurry := time.AfterFunc(closeTimeout, l.Abort)
 		// Its error says only that the other end was not there to agree.
-		_ = l.ws.Close(status, reason)
+		_ = l.ws.Close(closeStatus(why))
 		hurry.Stop()
 		l.Abort()
-		if w := l.watch.Load(); w != nil {
-			w.stop()
-		}
+		l.watches.stop()
 	})
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // system's own: one that wraps it may change the bytes.
 func (s *stream) waitBare() {
 	var err error
-	switch conn := s.Conn.(type) {
+	switch conn := s.conn.(type) {
 	case *net.TCPConn:
 		s.wait, err = conn.SyscallConn()
 	case *net.UnixConn:
@@ -25,14 +25,8 @@ func (s *stream) waitBare() {
 	s.try = s.tryRead
 }
 
-// tryRead reads what there is, unless somebody has. It reports false if that is
-// nothing yet.
+// tryRead reads what there is. It reports false if that is nothing yet.
 func (s *stream) tryRead(fd uintptr) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.rest) > 0 {
-		return true
-	}
 	buffer := inputs.Get().(*[]byte)
 	n, err := syscall.Read(int(fd), *buffer) // which does not block
 	for errors.Is(err, syscall.EINTR) {
@@ -47,7 +41,7 @@ func (s *stream) tryRead(fd uintptr) bool {
 	case errors.Is(err, syscall.EAGAIN):
 		return false
 	case err != nil:
-		s.err = &net.OpError{Op: "read", Net: s.LocalAddr().Network(), Addr: s.RemoteAddr(), Err: err}
+		s.err = &net.OpError{Op: "read", Net: s.conn.LocalAddr().Network(), Addr: s.conn.RemoteAddr(), Err: err}
 	default:
 		s.err = io.EOF
 	}

@@ -3,58 +3,69 @@ package ws
 import (
 	"context"
 	"sync/atomic"
+
+	"noom/signal"
 )
 
-// A watch ends a link when a context ends during a call that was given it. It
-// is kept from call to call, for most are given the same: to register with a
-// context anew costs more than to carry a frame.
+// watches end a connection when a context ends during a call that was given it.
+// The last one is kept from call to call, for most are given the same: to
+// register with a context anew costs more than to carry a frame.
+type watches struct{ last atomic.Pointer[watch] }
+
 type watch struct {
 	ctx   context.Context
 	calls atomic.Int32 // under way
 	stop  func() bool
 }
 
-// watched begins a call with ctx. Its error says that ctx has ended. The watch
+// begin begins a call of l with ctx. Its error says that ctx has ended. The watch
 // is nil if ctx never ends.
-func (l *link) watched(ctx context.Context) (*watch, error) {
+func (ws *watches) begin(ctx context.Context, l signal.Aborter) (*watch, error) {
 	done := ctx.Done()
 	if done == nil {
 		return nil, nil
 	}
 	for {
-		w := l.watch.Load()
+		w := ws.last.Load()
 		if w == nil || w.ctx.Done() != done {
-			w = l.replaceWatch(ctx)
+			w = ws.replace(ctx, l)
 		}
 		w.calls.Add(1)
-		if l.watch.Load() != w { // it was replaced meanwhile, and may be idle
-			l.unwatched(w)
+		if ws.last.Load() != w { // it was replaced meanwhile, and may be idle
+			ws.end(w)
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			l.unwatched(w)
+			ws.end(w)
 			return nil, err
 		}
 		return w, nil
 	}
 }
 
-func (l *link) replaceWatch(ctx context.Context) *watch {
+func (ws *watches) replace(ctx context.Context, l signal.Aborter) *watch {
 	w := &watch{ctx: ctx}
 	w.stop = context.AfterFunc(ctx, func() {
 		if w.calls.Load() > 0 {
 			l.Abort()
 		}
 	})
-	if old := l.watch.Swap(w); old != nil && old.calls.Load() == 0 {
+	if old := ws.last.Swap(w); old != nil && old.calls.Load() == 0 {
 		old.stop()
 	}
 	return w
 }
 
-// unwatched ends a call.
-func (l *link) unwatched(w *watch) {
-	if w != nil && w.calls.Add(-1) == 0 && l.watch.Load() != w {
+// end ends a call.
+func (ws *watches) end(w *watch) {
+	if w != nil && w.calls.Add(-1) == 0 && ws.last.Load() != w {
+		w.stop()
+	}
+}
+
+// stop says that no call will come any more.
+func (ws *watches) stop() {
+	if w := ws.last.Load(); w != nil {
 		w.stop()
 	}
 }
