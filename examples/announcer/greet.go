@@ -2,11 +2,24 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"noom"
 	"noom/media"
 )
+
+// playable says before anybody is greeted what is wrong with the sound.
+func playable(sound string) error {
+	if sound == "" {
+		return nil
+	}
+	file, err := media.OpenOgg(sound, nil)
+	if err != nil {
+		return fmt.Errorf("announcer: -sound: %w", err)
+	}
+	return file.Close()
+}
 
 // greet welcomes a peer in words and begins to play them a sound.
 func greet(ctx context.Context, peer noom.Peer, sound string) error {

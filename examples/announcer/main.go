@@ -15,10 +15,13 @@ import (
 
 func main() { bot.Main(run) }
 
-func run(ctx context.Context, args []string, _ io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	flags, call := bot.Flags("announcer")
 	sound := flags.String("sound", "", "an Ogg file with Opus; none: two seconds of a tone")
-	if err := flags.Parse(args); err != nil {
+	if err := bot.Parse(flags, args, out); err != nil {
+		return err
+	}
+	if err := playable(*sound); err != nil {
 		return err
 	}
 	room, err := call.Join(ctx)

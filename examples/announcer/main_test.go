@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"strings"
 	"testing"
 
 	"noom"
@@ -30,6 +32,15 @@ func TestNewcomersAreGreeted(t *testing.T) {
 			})
 			for range track.Packets() { // it ends
 			}
+		}
+	}
+}
+
+// Before the first guest is greeted by silence.
+func TestNoSound(t *testing.T) {
+	for sound, says := range map[string]string{"없음.ogg": "no such file", "main.go": "Ogg"} {
+		if err := run(t.Context(), []string{"-sound", sound}, io.Discard); err == nil || !strings.Contains(err.Error(), "-sound") || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", sound, err, says)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 func main() { bot.Main(run) }
 
-func run(ctx context.Context, args []string, _ io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	flags, call := bot.Flags("echo")
-	if err := flags.Parse(args); err != nil {
+	if err := bot.Parse(flags, args, out); err != nil {
 		return err
 	}
 	room, err := call.Join(ctx)

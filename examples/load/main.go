@@ -19,8 +19,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags, call := bot.Flags("load")
 	peers := flags.Int("peers", 4, "how many peers join")
 	every := flags.Duration("every", time.Second, "how often statistics are printed")
-	if err := flags.Parse(args); err != nil {
+	if err := bot.Parse(flags, args, out); err != nil {
 		return err
+	}
+	if *peers < 1 || *every <= 0 {
+		return &bot.UsageError{Bot: "load", Text: "-peers must be at least 1 and -every above 0"}
 	}
 	crowd := &crowd{}
 	defer crowd.leave()

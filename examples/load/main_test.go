@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"regexp"
 	"testing"
 
 	"noom"
+	"noom/examples/internal/bot"
 	"noom/examples/internal/bot/bottest"
 )
 
@@ -18,5 +21,14 @@ func TestEveryoneHearsEveryone(t *testing.T) {
 	stop()
 	for range 3 {
 		bottest.Await(t, room, func(e noom.PeerLeft) bool { return e.Reason == noom.ReasonLeft })
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	for _, args := range [][]string{{"-peers", "0"}, {"-peers", "-3"}, {"-every", "0"}, {"-every", "-1s"}, {"방"}} {
+		var usage *bot.UsageError
+		if err := run(t.Context(), args, io.Discard); !errors.As(err, &usage) {
+			t.Errorf("%q: %v", args, err)
+		}
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
 	"noom/signal"
@@ -19,7 +21,10 @@ const usage = `native-peer joins a noom room, sends video and audio, and prints 
   -url URL           the hub (default ws://localhost:8080/ws)
   -room NAME         the room, in any language (default demo)
   -name NAME         the nickname (default gopher)
-  -token TOKEN       what the hub's authorization wants
+  -token-env VAR     the token or password that the hub wants, from that variable
+                     of the environment
+  -token TOKEN       the same, where nobody else can read this machine's
+                     command lines
 
   -video FILE.ivf    play VP8, VP9 or AV1 over and over; "pattern": a moving
                      test picture in the colour of the own id (the default); "none"
@@ -40,15 +45,16 @@ const usage = `native-peer joins a noom room, sends video and audio, and prints 
 
 // options are the flags, checked as far as that goes without file or network.
 type options struct {
-	url, room, name, token string
-	video, audio           string // a file, or one of the words below
-	camera, microphone     *string
-	screen                 *string
-	listDevices            bool
-	echo                   bool
-	iceServers             []webrtc.ICEServer // as noom.Config.ICEServers
-	duration               time.Duration
-	json                   bool
+	url, room, name    string
+	token, tokenEnv    string // once checked, token has what the variable holds
+	video, audio       string // a file, or one of the words below
+	camera, microphone *string
+	screen             *string
+	listDevices        bool
+	echo               bool
+	iceServers         []webrtc.ICEServer // as noom.Config.ICEServers
+	duration           time.Duration
+	json               bool
 }
 
 // What -video and -audio may be besides a file.
@@ -73,6 +79,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.room, "room", "demo", "")
 	flags.StringVar(&o.name, "name", "gopher", "")
 	flags.StringVar(&o.token, "token", "", "")
+	flags.StringVar(&o.tokenEnv, "token-env", "", "")
 	flags.StringVar(&o.video, "video", "", "")
 	flags.StringVar(&o.audio, "audio", "", "")
 	flags.Func("camera", "", func(label string) error { o.camera = &label; return nil })
@@ -108,8 +115,8 @@ func (o *options) check() error {
 	if err := signal.CheckName(o.name); err != nil {
 		return wrong("-name: %v", err)
 	}
-	if len(o.token) > signal.MaxToken {
-		return wrong("-token: %d bytes, at most %d", len(o.token), signal.MaxToken)
+	if err := o.readToken(); err != nil {
+		return err
 	}
 	if err := checkURL(o.url); err != nil {
 		return wrong("-url %q: %v", o.url, err)
@@ -128,6 +135,25 @@ func (o *options) check() error {
 	}
 	if o.audio == "" {
 		o.audio = o.unlessEcho(audioTone)
+	}
+	return nil
+}
+
+// readToken takes the token from where the flags say it is.
+func (o *options) readToken() error {
+	where := "-token"
+	if o.tokenEnv != "" {
+		if o.token != "" {
+			return wrong("-token and -token-env: choose one")
+		}
+		where = "-token-env " + o.tokenEnv
+		var ok bool
+		if o.token, ok = os.LookupEnv(o.tokenEnv); !ok {
+			return wrong("%s: the environment has no such variable", where)
+		}
+	}
+	if len(o.token) > signal.MaxToken {
+		return wrong("%s: %d bytes, at most %d", where, len(o.token), signal.MaxToken)
 	}
 	return nil
 }
@@ -179,6 +205,13 @@ func (o *options) addICE(text string) error {
 		server = webrtc.ICEServer{URLs: []string{scheme + ":" + rest[at+1:]}, Username: name, Credential: secret}
 	default:
 		return errors.New("want stun:host:port or turn:user:password@host:port")
+	}
+	uri, err := stun.ParseURI(server.URLs[0])
+	if err == nil && uri.Port > 65535 {
+		err = stun.ErrPort
+	}
+	if err != nil {
+		return fmt.Errorf("%w; want stun:host:port or turn:user:password@host:port", err)
 	}
 	o.iceServers = append(o.iceServers, server)
 	return nil

@@ -42,6 +42,7 @@ func fails(t *testing.T, code int, says []string, args ...string) {
 }
 
 func TestBadFlags(t *testing.T) {
+	t.Setenv("NOOM_LONG", strings.Repeat("x", 5000))
 	for _, c := range []struct{ args, says []string }{
 		{[]string{"-nope"}, []string{"-nope", "-help"}},
 		{[]string{"-room"}, []string{"-room"}},
@@ -51,6 +52,9 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-room", "a\x1b[2Jb"}, []string{"-room", "control"}},
 		{[]string{"-name", "\u202eevil"}, []string{"-name", "bidi"}},
 		{[]string{"-token", strings.Repeat("x", 5000)}, []string{"-token", "4096"}},
+		{[]string{"-token", "x", "-token-env", "NOOM_LONG"}, []string{"-token and -token-env"}},
+		{[]string{"-token-env", "NOOM_LONG"}, []string{"-token-env NOOM_LONG", "4096"}},
+		{[]string{"-token-env", "NOOM_NOTHING"}, []string{"-token-env NOOM_NOTHING", "no such variable"}},
 		{[]string{"-url", "localhost:8080"}, []string{"-url", "ws://"}},
 		{[]string{"-url", "ws://"}, []string{"-url", "no host"}},
 		{[]string{"-url", "ws://a b/"}, []string{"-url"}},
@@ -61,6 +65,9 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-ice", "http://x"}, []string{"-ice", "stun:"}},
 		{[]string{"-ice", "turn:host:3478"}, []string{"-ice", "turn:user:password@"}},
 		{[]string{"-ice", "turn:%zz:p@host"}, []string{"-ice", "escape"}},
+		{[]string{"-ice", "turn:u:p@"}, []string{"-ice", "host"}},
+		{[]string{"-ice", "stun:"}, []string{"-ice", "host"}},
+		{[]string{"-ice", "stun:host:99999"}, []string{"-ice", "port"}},
 	} {
 		fails(t, 2, c.says, c.args...)
 	}
@@ -101,6 +108,17 @@ func TestHubsThatCannotBeJoined(t *testing.T) {
 		return hub.Grant{}, signal.Errorf(signal.CodeRefused, signal.TypeJoin, "초대가 필요합니다\n\x1b[2J")
 	}})
 	fails(t, 1, []string{"-token", "초대가 필요합니다"}, "-url", strict)
+}
+
+// A token on the command line shows to everyone who can list processes.
+func TestTokenFromTheEnvironment(t *testing.T) {
+	t.Setenv("NOOM_TOKEN", "비밀")
+	url := serve(t, &hub.Config{Authorize: hub.RoomPasswords(func(context.Context, string) (string, error) { return "비밀", nil })})
+	p := start(t, url, "지우", "-token-env", "NOOM_TOKEN")
+	p.until("joined", func(l line) bool { return l.Event == "joined" })
+	p.leave()
+	t.Setenv("NOOM_TOKEN", "틀림")
+	fails(t, 1, []string{"-token", "password"}, "-url", url, "-token-env", "NOOM_TOKEN")
 }
 
 func TestHelp(t *testing.T) {

@@ -17,7 +17,7 @@ func main() { bot.Main(run) }
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags, call := bot.Flags("player")
 	path := flags.String("play", ".", "a .webm, .mkv, .ivf, .ogg or .h264 file, or a folder of them")
-	if err := flags.Parse(args); err != nil {
+	if err := bot.Parse(flags, args, out); err != nil {
 		return err
 	}
 	films, err := listFilms(*path)

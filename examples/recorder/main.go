@@ -6,7 +6,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
 
 	"noom"
 	"noom/examples/internal/bot"
@@ -17,8 +19,13 @@ func main() { bot.Main(run) }
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags, call := bot.Flags("recorder")
 	folder := flags.String("folder", ".", "where the files go")
-	if err := flags.Parse(args); err != nil {
+	if err := bot.Parse(flags, args, out); err != nil {
 		return err
+	}
+	if info, err := os.Stat(*folder); err != nil {
+		return fmt.Errorf("recorder: -folder: %w", err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("recorder: -folder: %s is no folder", *folder)
 	}
 	room, err := call.Join(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,15 @@ func TestOneFilePerCall(t *testing.T) {
 		complaints, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-nostdin", "-i", f, "-map", "0:v", "-map", "0:a", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput()
 		if err != nil || len(complaints) > 0 {
 			t.Errorf("%s: %v\n%s", f, err, complaints)
+		}
+	}
+}
+
+// Before anybody is asked to a call that is not recorded.
+func TestNoFolder(t *testing.T) {
+	for folder, says := range map[string]string{"없음": "no such file", "main.go": "no folder"} {
+		if err := run(t.Context(), []string{"-folder", folder}, io.Discard); err == nil || !strings.Contains(err.Error(), "-folder") || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", folder, err, says)
 		}
 	}
 }
