@@ -2,13 +2,21 @@ package noom
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
 	"log/slog"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 )
@@ -79,13 +87,54 @@ func (w *warnings) count(words string) (n int) {
 	return n
 }
 
+var rewrite = flag.Bool("rewrite", false, "write testdata/diagnoses.json anew")
+
+// judged is a row of testdata/diagnoses.json, which noom.js is held to as well.
+type judged struct {
+	Name     string         `json:"name"`
+	Evidence map[string]any `json:"evidence"` // without what is false, 0 or empty; durations in ms
+	Verdict  Verdict        `json:"verdict"`
+	Words    string         `json:"words"`
+}
+
+// plain is e for testdata/diagnoses.json.
+func (e evidence) plain() map[string]any {
+	kinds := func(k candidateKinds) []string { return slices.Sorted(maps.Keys(k)) }
+	all := map[string]any{
+		"online": e.online, "lost": e.lost, "codecs": e.codecs, "connected": e.connected, "wasUp": e.wasUp,
+		"opened": e.opened.Milliseconds(), "moved": e.moved.Milliseconds(), "secured": e.secured,
+		"remote": e.remote, "open": e.open, "acked": e.acked, "pending": e.pending,
+		"ours": kinds(e.ours), "theirs": kinds(e.theirs), "turn": e.turn,
+	}
+	maps.DeleteFunc(all, func(_ string, v any) bool {
+		value := reflect.ValueOf(v)
+		return value.IsZero() || value.Kind() == reflect.Slice && value.Len() == 0
+	})
+	all["path"] = e.path.String()
+	if e.path == webrtc.ICEConnectionStateUnknown {
+		all["path"] = webrtc.ICEConnectionStateNew.String()
+	}
+	for name, err := range map[string]error{
+		"timeout": errTimeout, "connection": errConnection, "DTLS": errDTLS, "description": ErrDescription, "credit": errCredit,
+	} {
+		if errors.Is(e.err, err) {
+			all["error"] = name
+		}
+	}
+	if e.refusal != nil {
+		all["refusal"] = map[string]string{"server": e.refusal.server, "reason": e.refusal.err.Error()}
+	}
+	return all
+}
+
 // What takes a moment is no failure yet, and what is wrong first is named first.
 func TestJudge(t *testing.T) {
 	checking, up, failed := webrtc.ICEConnectionStateChecking, webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateFailed
 	public := candidateKinds{"host": true, "srflx": true}
 	relayed := candidateKinds{"host": true, "relay": true}
+	refusal := &turnRefusal{server: "turn.example.com:3478", err: &stun.TurnError{ErrorCodeAttr: stun.ErrorCodeAttribute{Code: stun.CodeUnauthorized, Reason: []byte("Unauthorized")}}}
 	const long, short = 10 * time.Second, time.Second
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		e    evidence
 		want Verdict
 	}{
@@ -103,8 +152,8 @@ func TestJudge(t *testing.T) {
 		"public here alone":                  {evidence{online: true, opened: long, remote: true, path: failed, ours: public}, VerdictNoPair},
 		"a relay was tried":                  {evidence{online: true, opened: long, remote: true, path: failed, ours: public, theirs: relayed, turn: true}, VerdictNoPair},
 		"no relay came":                      {evidence{online: true, opened: long, remote: true, path: failed, ours: public, turn: true}, VerdictTURNUnreachable},
-		"refused":                            {evidence{online: true, opened: long, remote: true, path: failed, turn: true, refusal: &turnRefusal{}}, VerdictTURNRefused},
-		"refused, but another server relays": {evidence{online: true, opened: long, remote: true, path: failed, ours: relayed, turn: true, refusal: &turnRefusal{}}, VerdictNoPair},
+		"refused":                            {evidence{online: true, opened: long, remote: true, path: failed, turn: true, refusal: refusal}, VerdictTURNRefused},
+		"refused, but another server relays": {evidence{online: true, opened: long, remote: true, path: failed, ours: relayed, turn: true, refusal: refusal}, VerdictNoPair},
 		"DTLS under way":                     {evidence{online: true, opened: long, remote: true, path: up, moved: short}, VerdictConnecting},
 		"DTLS takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long}, VerdictDTLS},
 		"SCTP takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long, secured: true}, VerdictDTLS},
@@ -115,9 +164,27 @@ func TestJudge(t *testing.T) {
 		"a restart that nobody hears":        {evidence{online: true, wasUp: true, acked: true, opened: long, moved: long, remote: true, open: true, pending: true, path: failed}, VerdictUndelivered},
 		"up":                                 {evidence{connected: true}, VerdictConnected},
 		"up, something refused":              {evidence{connected: true, codecs: []string{"video/AV1"}}, VerdictCodec},
-	} {
-		if d := c.e.judge(); d.Verdict != c.want || d.Words == "" {
+	}
+	var rows []judged
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		c := cases[name]
+		d := c.e.judge()
+		if d.Verdict != c.want || d.Words == "" {
 			t.Errorf("%s: %v, want %q", name, d, c.want)
 		}
+		rows = append(rows, judged{name, c.e.plain(), d.Verdict, d.Words})
+	}
+	text, err := json.MarshalIndent(rows, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "testdata/diagnoses.json"
+	if text = append(text, '\n'); *rewrite {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if was, err := os.ReadFile(file); err != nil || !bytes.Equal(was, text) {
+		t.Errorf("%s is not what is judged now (%v); if that is right, run this test with -rewrite", file, err)
 	}
 }

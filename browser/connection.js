@@ -6,6 +6,7 @@
 
 import { Channel, channelInit } from './channel.js';
 import { byteLength, decodeBody, MAX } from './codec.js';
+import { typeOf } from './diagnosis.js';
 import { NoomError } from './errors.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
@@ -24,12 +25,17 @@ export class Connection {
   #chain = Promise.resolve();
   #closed = false;
   #local = []; // candidates to send, oldest first
-  #remote = { ufrag: '', count: 0 }; // of the remote description
+  #remote = { ufrag: '', count: 0, kinds: new Set() }; // of the remote description
+  #made = performance.now();
+  #moved = this.#made; // when ICE went into the state it is in
+  #wasUp = false;
+  #gatheredKinds = new Set(); // types of our candidates
+  #refusal = null; // {server, reason}, of a TURN server
 
   /**
    * link is who is told, c being this Connection: send(c, message) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelOpened(channel), refused(sender).
+   * data(bytes), dataOpen(c), channelOpened(channel), refused(sender, codec).
    */
   constructor({ iceServers, begun, senders, incoming, link }) {
     this.#link = link;
@@ -42,7 +48,9 @@ export class Connection {
     this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
     this.#pc.ondatachannel = ({ channel }) => this.#opened(channel);
     this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
-    this.#pc.onconnectionstatechange = () => this.#closed || link.changed(this);
+    this.#pc.onicecandidateerror = (event) => this.#refused(event);
+    this.#pc.oniceconnectionstatechange = () => { this.#moved = performance.now(); };
+    this.#pc.onconnectionstatechange = () => this.#changed();
     this.#outgoing = new Outgoing(this.#pc, senders);
   }
 
@@ -52,6 +60,19 @@ export class Connection {
   /** Whether data and media can move: connected, and both channels open. */
   get up() {
     return this.#pc.connectionState === 'connected' && isOpen(this.#control) && isOpen(this.#data);
+  }
+
+  /** What judge wants to know of a connection. */
+  get evidence() {
+    const now = performance.now();
+    return {
+      opened: Math.max(1, now - this.#made), moved: now - this.#moved, path: this.#pc.iceConnectionState,
+      wasUp: this.#wasUp, secured: this.#pc.sctp?.transport.state === 'connected',
+      remote: this.#remote.ufrag !== '', open: this.#machine.state.open,
+      ours: [...this.#gatheredKinds], theirs: [...this.#remote.kinds],
+      turn: this.#pc.getConfiguration().iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url))),
+      refusal: this.#refusal, codecs: this.#outgoing.refusedCodecs,
+    };
   }
 
   /** Sends a frame in-band; false if that is not possible now. */
@@ -139,8 +160,14 @@ export class Connection {
 
   #fail(error) {
     if (this.#closed) return;
+    this.#link.failed(this, error); // which may still ask for the evidence
     this.close();
-    this.#link.failed(this, error);
+  }
+
+  #changed() {
+    if (this.#closed) return;
+    this.#wasUp ||= this.up;
+    this.#link.changed(this);
   }
 
   // A step may outlive its connection: what it would still send is nothing any more.
@@ -187,12 +214,12 @@ export class Connection {
   async #offer(id, restart) {
     const offer = await this.#pc.createOffer({ iceRestart: restart });
     await this.#pc.setLocalDescription(offer);
+    this.#outgoing.offered(offer.sdp);
     this.#sendDescription('offer', id, offer.sdp, restart);
   }
 
   async #answer(id, received, restarts) {
-    await this.#pc.setRemoteDescription({ type: 'offer', sdp: received.sdp });
-    this.#received(received);
+    await this.#take('offer', received);
     const answer = await this.#pc.createAnswer();
     await this.#pc.setLocalDescription(answer);
     // The sender of a restart may have no path left but the hub.
@@ -201,10 +228,9 @@ export class Connection {
   }
 
   async #apply(received) {
-    await this.#pc.setRemoteDescription({ type: 'answer', sdp: received.sdp });
-    this.#received(received);
+    await this.#take('answer', received);
     const refused = this.#outgoing.takeRefused();
-    for (const sender of refused) this.#link.refused(sender);
+    for (const { sender, codec } of refused) this.#link.refused(sender, codec);
     if (refused.length > 0) this.#announce();
   }
 
@@ -216,9 +242,15 @@ export class Connection {
     return this.#link.table(this.#outgoing.rows(), this.#outgoing.settled);
   }
 
-  #received({ sdp, table }) {
+  async #take(type, { sdp, table }) {
+    try {
+      await this.#pc.setRemoteDescription({ type, sdp });
+    } catch (cause) {
+      throw new NoomError('description', `the peer's ${type} could not be taken`, { cause });
+    }
     const ufrag = ufragOf(sdp);
-    if (ufrag !== this.#remote.ufrag) this.#remote = { ufrag, count: 0 };
+    if (ufrag !== this.#remote.ufrag) this.#remote = { ufrag, count: 0, kinds: new Set() };
+    for (const [line] of sdp.matchAll(/^a=candidate:.*/gm)) this.#remote.kinds.add(typeOf(line));
     this.#incoming.apply(table, this.#pc);
     this.#incoming.attach(this.#pc);
   }
@@ -229,6 +261,7 @@ export class Connection {
   // the description it belongs to.
   #gathered(candidate) {
     if (this.#closed) return;
+    if (candidate?.candidate) this.#gatheredKinds.add(typeOf(candidate.candidate));
     const ufrag = candidate?.usernameFragment ?? ufragOf(this.#pc.localDescription?.sdp ?? '');
     const last = this.#local.at(-1);
     if (!candidate?.candidate && last?.candidate === '' && last.ufrag === ufrag) return;
@@ -239,6 +272,12 @@ export class Connection {
       sdpMLineIndex: candidate?.sdpMLineIndex ?? 0,
     });
     if (this.#local.length === 1) this.#step(() => this.#sendCandidates());
+  }
+
+  // A TURN server that answers, and will not have us; 701 is one that does not answer.
+  #refused({ url = '', errorCode, errorText }) {
+    if (!/^turns?:/.test(url) || errorCode === 701) return;
+    this.#refusal = { server: url.replace(/^turns?:/, '').replace(/\?.*/, ''), reason: `${errorText} (error ${errorCode})` };
   }
 
   #sendCandidates() {
@@ -255,6 +294,7 @@ export class Connection {
     if (ufrag !== this.#remote.ufrag) return;
     for (const c of candidates) {
       if (++this.#remote.count > MAX.generation) return;
+      this.#remote.kinds.add(typeOf(c.candidate));
       // One that does not parse, or whose name does not resolve, is no harm: others may do.
       await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});
     }
@@ -268,7 +308,7 @@ export class Connection {
     channel.onopen = () => {
       if (this.#closed) return;
       if (label === 'data') this.#link.dataOpen(this);
-      this.#link.changed(this);
+      this.#changed();
     };
     channel.onclose = () => this.#fail(new NoomError('not_connected', `the ${label} channel closed`));
     return channel;

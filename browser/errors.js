@@ -11,6 +11,8 @@
  *   not_connected     the peer has no connection now
  *   channel_lost      the channel ended with its connection
  *   unread            a channel was closed, for too much waited to be received
+ *   description       a peer's description could not be taken; the connection is rebuilt
+ *   turn_refused      a TURN server would not relay for us
  *   kind              a track of another kind than the sender's
  */
 export class NoomError extends Error {

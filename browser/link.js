@@ -7,6 +7,7 @@
 import { cleanName, decode, encode, MAX, nameProblem } from './codec.js';
 import { Connection } from './connection.js';
 import { DataStream } from './data.js';
+import { judge, pathOf } from './diagnosis.js';
 import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
 import { Connections } from './handover.js';
@@ -30,7 +31,7 @@ export class Link {
 
   #self; // {identity, session, room}
   #hub; // {send(frame), online}
-  #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused(sender), track*}
+  #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused(sender, codec), track*}
   #options; // {iceServers(), senders(), connectTimeout}
 
   #exchange;
@@ -47,6 +48,9 @@ export class Link {
 
   #closed = false; // state is closed already while a goodbye is answered
   #failures = 0; // in a row
+  #failedBy = null; // why this epoch was given up, null if it was not
+  #found = {}; // evidence of the connection that has failed, until there is another
+  #failure = null; // the Diagnosis of the last failure, until the peer is connected
   #wasUp = false; // in this epoch or before
   #allowance = BURST;
   #allowedAt = 0; // when the allowance was counted, ms
@@ -93,7 +97,10 @@ export class Link {
   /** Waits for the other side to begin, which a welcome makes it do, and begins when it does not. */
   await(ms = this.#options.connectTimeout) {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#retry(), ms);
+    this.#deadline = setTimeout(() => {
+      if (!this.#connection) this.#failure = this.#judge(new NoomError('not_connected', 'no offer came in time'));
+      this.#retry();
+    }, ms);
   }
 
   /** The member is in the room, and so are we. */
@@ -206,6 +213,27 @@ export class Link {
     this.state = 'connecting';
   }
 
+  /** Why the peer is connected or is not: a Diagnosis. */
+  async diagnose() {
+    if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
+    let found = this.#judge(this.#failedBy);
+    // While an attempt shows nothing yet, what ended the one before is the answer.
+    if (found.verdict === 'connecting' && this.#failure) found = this.#failure;
+    const diagnosis = { ...found, attempts: this.#failures, path: null };
+    if (found.verdict !== 'connected' && found.verdict !== 'codec not shared') return diagnosis;
+    const path = pathOf((await this.#connections.live?.pc.getStats()) ?? new Map());
+    if (!path) return diagnosis;
+    return { ...diagnosis, path, words: `${found.words} (${path.local.type} to ${path.remote.type} over ${path.local.protocol})` };
+  }
+
+  #judge(error, connected = this.state === 'connected') {
+    return judge({
+      online: this.#hub.online, lost: !this.present, connected, error,
+      acked: this.#exchange.acked > 0, pending: this.#exchange.pending,
+      ...(this.#connection?.evidence ?? this.#found),
+    });
+  }
+
   #notConnected() {
     return new NoomError('not_connected', `${this.member.name || this.member.id} is not connected`);
   }
@@ -301,6 +329,8 @@ export class Link {
     this.#drop();
     this.#stop();
     this.#tableRows = ''; // other mids: another version
+    this.#failedBy = null;
+    this.#found = {};
     this.#deadline = setTimeout(
       () => this.#fail(new NoomError('not_connected', 'the connection did not come up in time')),
       this.#options.connectTimeout,
@@ -332,7 +362,7 @@ export class Link {
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => (isCurrent(c) ? this.#watch() : this.#watchOld(c)),
       failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#oldLost(c)),
-      refused: (sender) => this.#report.refused(sender),
+      refused: (sender, codec) => this.#report.refused(sender, codec),
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#control(frame, c),
       data: (bytes) => this.#data(bytes),
@@ -370,6 +400,7 @@ export class Link {
     } else if (this.#connection.up) {
       this.#stop();
       this.#wasUp = true;
+      this.#failure = null;
       if (this.#connections.moving) {
         const ours = this.#exchange.epoch[1] === this.#self.identity.id;
         this.#linger = setTimeout(() => this.#dropOld(), ours ? LINGER : 2 * LINGER);
@@ -431,11 +462,16 @@ export class Link {
   get #connection() { return this.#connections.current; }
 
   // Ends the connection; the next epoch begins after a pause that grows.
-  #fail(error) {
+  #fail(cause) {
     if (this.state === 'closed') return;
+    const error = cause instanceof NoomError ? cause : new NoomError('not_connected', cause.message, { cause });
+    this.#failedBy = error;
+    this.#found = this.#connection?.evidence ?? {};
+    const diagnosis = this.#judge(error, false);
     this.#drop();
     this.#stop();
     if (!this.#connections.serving) {
+      this.#failure = diagnosis;
       this.#setState('failed', error);
       if (!this.present) {
         this.#report.dead();

@@ -3,7 +3,7 @@
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
   | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced' | 'expired'
-  | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn'
+  | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn' | 'description' | 'turn_refused'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
   | 'forbidden' | 'locked' | 'too_many' | 'failed'
@@ -148,7 +148,70 @@ export class Peer {
   may(right: Right): boolean;
   /** Asks the peer to mute its tracks of that name, all without one; its application decides. Takes the right mute. */
   requestMute(track?: string): Promise<void>;
+  /** Says why the peer is connected or is not. It looks at what is known, changes nothing and waits for nothing on the network. Rejects with code closed when the peer is gone. */
+  diagnose(): Promise<Diagnosis>;
   restartICE(): void;
+}
+
+/** Why a peer is connected or is not, from the hub to the media: the first that is wrong. */
+export type Verdict =
+  /** Data and media can move; path says how. */
+  | 'connected'
+  /** Under way, and nothing has taken suspiciously long yet. */
+  | 'connecting'
+  /** Without a hub no connection can be made or mended. */
+  | 'hub unreachable'
+  /** What was sent by hub is not acknowledged by the peer. */
+  | 'frame undelivered'
+  /** The peer is there, but its offer or answer does not come. */
+  | 'no answer'
+  /** No path between any two candidates works, relays included if there were any. */
+  | 'no candidate pair'
+  /** Both ends have public addresses by STUN, no path works, and no TURN server was given. */
+  | 'relay needed'
+  /** A relay is needed, and the TURN server refuses us: error has the code turn_refused. */
+  | 'TURN refused'
+  /** A relay is needed, and no TURN server answers. */
+  | 'TURN unreachable'
+  /** There is a path, but the handshake of DTLS, or of SCTP over it, does not come to an end. */
+  | 'DTLS failed'
+  /** Connected, but the peer can take nothing of what this browser makes of a track; codecs says what. */
+  | 'codec not shared'
+  /** One end sent what the other cannot accept; see error. */
+  | 'protocol broken';
+
+export interface Diagnosis {
+  readonly verdict: Verdict;
+  /** One sentence: what was seen, and what to do; without addresses of members. */
+  readonly words: string;
+  /** The cause, if an error told it. */
+  readonly error: NoomError | null;
+  /** Connections given up since the last one that worked. */
+  readonly attempts: number;
+  /** How the two are connected; null if they are not. */
+  readonly path: Path | null;
+  /** MIME types that the peer has refused, such as video/AV1. */
+  readonly codecs: readonly string[];
+}
+
+/** The pair of candidates that a connection uses (RFC 8445). */
+export interface Path {
+  readonly local: PathEnd;
+  readonly remote: PathEnd;
+  /** Of the latest check, in ms; 0: not known yet. */
+  readonly rtt: number;
+  /** Whether a TURN server is on the path. */
+  readonly relayed: boolean;
+}
+
+export interface PathEnd {
+  /** host, srflx, prflx or relay. */
+  readonly type: string;
+  /** udp or tcp. */
+  readonly protocol: string;
+  /** null where the browser keeps it to itself. */
+  readonly address: string | null;
+  readonly port: number;
 }
 
 /** How a channel delivers; default: all, in order. */
@@ -220,8 +283,8 @@ export interface RoomEventMap {
   trackmuted: Named<'trackmuted', { peer: Peer; track: RemoteTrack; muted: boolean }>;
   /** A rebuild put another MediaStreamTrack into the track's stream. */
   trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
-  /** The peer knows no codec of what the sender sends. */
-  trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender }>;
+  /** The peer knows none of the codecs that the browser has for it; codec: the MIME type of the first of them, such as video/VP8. */
+  trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string }>;
   /** Who of the others speaks now, by the audio levels that come with their sound, where an element plays it; null: nobody. */
   activespeaker: Named<'activespeaker', { peer: Peer | null }>;
   chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;

@@ -7,7 +7,8 @@ export class Outgoing {
   #pc;
   #stream = new MediaStream(); // its id ties sound and picture together, for lip sync
   #first; // sections of the senders there were from the start
-  #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow}
+  #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
+  // codecs: offered, refused: the other side knows none of them}
 
   /** senders: those there are from the start. */
   constructor(pc, senders) {
@@ -29,7 +30,7 @@ export class Outgoing {
     }
     const streams = [this.#stream];
     const transceiver = this.#pc.addTransceiver(sender.track ?? sender.kind, { direction: 'sendonly', streams });
-    this.#sections.push({ transceiver, sender, startsAt: 0 });
+    this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false });
     return 'negotiate';
   }
 
@@ -78,14 +79,28 @@ export class Outgoing {
     return this.#first.every((s) => !s.sender || s.transceiver.mid !== null);
   }
 
-  /** Returns the senders whose section the other side refused, knowing no codec of theirs, and lets go of them. */
+  /** The offer that is out now: as what the sections would be sent. */
+  offered(sdp) {
+    for (const s of this.#sections) s.codecs = codecsOf(sdp, s.transceiver.mid);
+  }
+
+  /**
+   * Returns what the other side refused, knowing no codec of it, as {sender,
+   * codec}, the one it would have been sent in; and lets go of the senders.
+   */
   takeRefused() {
     const refused = this.#sections.filter((s) => s.sender && !isUsable(s.transceiver));
     return refused.map((s) => {
       const { sender } = s;
       s.sender = null;
-      return sender;
+      s.refused = true;
+      return { sender, codec: s.codecs[0] ?? '' };
     });
+  }
+
+  /** All that the other side knows none of. */
+  get refusedCodecs() {
+    return [...new Set(this.#sections.filter((s) => s.refused).flatMap((s) => s.codecs))];
   }
 
   /** The rows of the table: mid → {id, name, kind, muted}. */
@@ -101,6 +116,18 @@ export class Outgoing {
   #of(sender) {
     return this.#sections.find((s) => s.sender === sender);
   }
+}
+
+// What only accompanies a codec.
+const HELPERS = new Set(['rtx', 'red', 'ulpfec', 'flexfec-03', 'telephone-event', 'cn']);
+
+/** The MIME types of the codecs that a description has in a section, the preferred first. */
+export function codecsOf(sdp, mid) {
+  const section = sdp.split(/^(?=m=)/m).find((s) => s.split(/\r?\n/).includes(`a=mid:${mid}`));
+  const [, kind, formats] = /^m=(\w+) \S+ \S+ (.*)/.exec(section ?? '') ?? [];
+  const names = new Map([...(section ?? '').matchAll(/^a=rtpmap:(\d+) ([^/\s]+)/gm)].map(([, format, name]) => [format, name]));
+  const codecs = (formats ?? '').trim().split(' ').map((format) => names.get(format)).filter((name) => name && !HELPERS.has(name.toLowerCase()));
+  return [...new Set(codecs.map((name) => `${kind}/${name}`))];
 }
 
 // A refused section is stopped, or stays inactive, after the answer.

@@ -88,6 +88,13 @@ export class Peer {
    */
   requestMute(track = '') { return this.#ask({ type: 'mute', to: this.id, name: cleanName(track) }); }
 
+  /**
+   * Says why the peer is connected or is not: {verdict, words, error, attempts,
+   * path, codecs}. Ask when there is a reason to; it changes nothing. Rejects
+   * when the peer is gone.
+   */
+  diagnose() { return this.#link.diagnose(); }
+
   /** Looks for a new path. */
   restartICE() { this.#link.restart(); }
 }

@@ -454,7 +454,7 @@ export class Room extends RoomEvents {
         stale: (session) => this.#enqueue(() => this.#welcome({ ...entry.link.member, session })),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),
-        refused: (sender) => about('trackrefused', { sender }),
+        refused: (sender, codec) => about('trackrefused', { sender, codec }),
         trackAdded: (track) => {
           if (track.kind === 'audio') this.#ears.open();
           about('trackadded', { track });

@@ -1,7 +1,7 @@
 // What README.md and noom.d.ts promise, used as an application would: checked
 // by tsc, never run.
 
-import { Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Member, type PeerState, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
+import { Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type PeerState, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
 
 export async function use(media: MediaStream): Promise<string> {
   const identity = await Identity.generate();
@@ -27,6 +27,9 @@ export async function use(media: MediaStream): Promise<string> {
     const number: SafetyNumber = await peer.safetyNumber();
     if (number.digits !== (await safetyNumber(room.self, peer.member)).digits) number.emoji satisfies string;
     peer.connection?.getSenders();
+    const { verdict, words, error, path, attempts }: Diagnosis = await peer.diagnose();
+    if (verdict === 'TURN refused') error?.code satisfies string | undefined;
+    if (path?.relayed) `${words} ${attempts} ${path.local.address ?? path.rtt}` satisfies string;
     if (room.may('mute') && peer.may('publish')) await peer.requestMute('microphone');
     if (!room.locked) await room.lock();
     await room.kick(peer.id);
@@ -45,7 +48,7 @@ function told(event: AnyRoomEvent): string {
     case 'peerstatechanged': return event.state;
     case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;
     case 'trackmuted': return String(event.muted);
-    case 'trackrefused': return event.sender.name;
+    case 'trackrefused': return event.sender.name + event.codec;
     case 'activespeaker': return event.peer?.name ?? '';
     case 'chatreceived': return event.text + event.at.toISOString();
     case 'datareceived': return String(event.data.length);

@@ -1,0 +1,161 @@
+package browser_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/pion/turn/v5"
+
+	"noom/internal/browsertest"
+	"noom/signal"
+)
+
+// found waits until a tab's diagnosis of the other has that verdict, and
+// returns its words.
+func found(tab *browsertest.Tab, verdict string) string {
+	tab.Wait("the verdict "+verdict, fmt.Sprintf(`(async () => (window.diagnosis = await other().diagnose()).verdict === %q)()`, verdict))
+	return browsertest.Eval[string](tab, `diagnosis.words`)
+}
+
+// deaf, set in a page, makes it take no candidate of the other's: no path is found.
+const deaf = `
+	const add = RTCPeerConnection.prototype.addIceCandidate;
+	RTCPeerConnection.prototype.addIceCandidate = function (c) { return window.deaf ? Promise.resolve() : add.call(this, c); };
+	window.deaf = true;`
+
+// A call that works, and one that has lost its hub and then its path.
+func TestDiagnose(t *testing.T) {
+	l := newLab(t)
+	one, two := l.pair(t)
+	words := found(one, "connected")
+	path := browsertest.Eval[string](one, `JSON.stringify([diagnosis.path.local.type, diagnosis.path.remote.protocol, diagnosis.path.relayed, diagnosis.attempts, diagnosis.error])`)
+	if !strings.Contains(words, "host to ") || !strings.Contains(words, " over udp") || !strings.Contains(path, `"udp",false,0,null]`) {
+		t.Errorf("says %q of the path %s", words, path)
+	}
+	for _, tab := range []*browsertest.Tab{one, two} {
+		tab.Allow("WebSocket connection") // that it is refused is the point
+	}
+	l.killHub()
+	one.Wait("the loss", `happened('signalinglost') === 1`)
+	found(one, "connected") // the call goes on
+	one.Do(`other().connection.close()`)
+	found(one, "hub unreachable")
+	l.replaceHub()
+	found(one, "connected")
+	two.Do(`room.leave()`)
+	one.Wait("nobody there", `(window.gone ??= log.find((e) => e.type === 'peerleft')?.peer)`)
+	if code := browsertest.Eval[string](one, `gone.diagnose().then(() => 'told', (e) => e.code)`); code != "closed" {
+		t.Errorf("of a peer that has left: %s", code)
+	}
+}
+
+// Frames that the hub keeps to itself.
+func TestDiagnoseFrames(t *testing.T) {
+	l := newLab(t)
+	liar := l.lies()
+	quiet := func(kind signal.Type) {
+		liar.Lie(func(_ string, f signal.Message) []signal.Message {
+			if f.Type == kind || kind == "" && f.Type.Pair() {
+				return nil
+			}
+			return []signal.Message{f}
+		})
+	}
+	quiet("")
+	b := browsertest.Start(t)
+	one, two := l.open(b, ""), l.open(b, "")
+	one.Do(`enter('하나', { connectTimeout: 6000 })`)
+	two.Do(`enter('two', { connectTimeout: 6000 })`)
+	found(one, "frame undelivered") // it has offered
+	found(two, "no answer")         // it waits for the offer
+	quiet(signal.TypeAnswer)
+	found(one, "no answer")
+	if n := browsertest.Eval[int](one, `diagnosis.attempts`); n < 1 {
+		t.Errorf("%d attempts", n)
+	}
+	liar.Lie(nil)
+	found(one, "connected")
+	found(two, "connected")
+}
+
+// No path: without a relay, and with one that refuses or does not answer.
+func TestDiagnosePaths(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	refusing := refusingTURN(t)
+	for _, c := range []struct{ verdict, servers, says string }{
+		{"no candidate pair", ``, "candidates here: host; at the peer: "},
+		{"TURN refused", `{ urls: 'turn:` + refusing + `?transport=udp', username: '지우', credential: 'old' }`, "the TURN server " + refusing + " refuses: "},
+		{"TURN unreachable", `{ urls: 'turn:127.0.0.1:9?transport=udp', username: '지우', credential: 'c' }`, "no TURN server has answered"},
+	} {
+		one, two := l.open(b, deaf), l.open(b, deaf)
+		one.Do(`enter('하나', { iceServers: [` + c.servers + `] })`)
+		two.Do(`enter('two')`)
+		if words := found(one, c.verdict); !strings.Contains(words, c.says) {
+			t.Errorf("%s: says %q, want %q", c.verdict, words, c.says)
+		}
+		if code := browsertest.Eval[string](one, `diagnosis.error?.code ?? 'none'`); c.verdict == "TURN refused" && code != "turn_refused" {
+			t.Errorf("the error is %s", code)
+		}
+		for _, tab := range []*browsertest.Tab{one, two} {
+			tab.Do(`window.deaf = false; other().restartICE()`)
+		}
+		found(one, "connected")
+		one.Close()
+		two.Close()
+	}
+}
+
+// refusingTURN is where a TURN server is that lets nobody in.
+func refusingTURN(t *testing.T) string {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := turn.NewServer(turn.ServerConfig{
+		Realm:       "noom",
+		AuthHandler: func(*turn.RequestAttributes) (string, []byte, bool) { return "", nil, false },
+		PacketConnConfigs: []turn.PacketConnConfig{{
+			PacketConn: conn, RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() }) // nobody is in
+	return conn.LocalAddr().String()
+}
+
+// A handshake that fails, a description that cannot be taken, a codec that the
+// other does not know: each is named, in the diagnosis and in the event.
+func TestDiagnoseDescriptions(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	const meddle = `
+		const apply = RTCPeerConnection.prototype.setRemoteDescription;
+		RTCPeerConnection.prototype.setRemoteDescription = function (d) {
+			const sdp = (window.meddle ?? ((s) => s))(d.sdp);
+			return apply.call(this, { type: d.type, sdp });
+		};`
+	one, two := l.open(b, meddle), l.open(b, meddle)
+	two.Do(`window.meddle = (sdp) => sdp.replace(/(a=fingerprint:sha-256 )\S+/g, '$1' + Array(32).fill('AA').join(':'))`)
+	one.Do(`enter('하나')`)
+	two.Do(`enter('two')`)
+	found(two, "DTLS failed")
+	two.Do(`window.meddle = (sdp) => sdp + 'nonsense\r\n'`)
+	if words := found(two, "protocol broken"); !strings.Contains(words, "could not be taken; run the same version") {
+		t.Errorf("says %q", words)
+	}
+	two.Do(`window.meddle = undefined`)
+	found(two, "connected")
+
+	one.Do(`window.meddle = (sdp) => sdp.replace(/^m=video \d+/gm, 'm=video 0').replace(/^a=group:BUNDLE.*$/m, 'a=group:BUNDLE 0')`)
+	one.Do(`room.publish(picture('rgb(200, 0, 0)'))`)
+	one.Wait("what was refused", `happened('trackrefused', (e) => e.peer === other() && e.sender === room.senders[0] && e.codec === 'video/VP8') === 1`)
+	if words := found(one, "codec not shared"); !strings.Contains(words, "none of video/VP8, ") || !strings.Contains(words, "host to ") {
+		t.Errorf("says %q", words)
+	}
+}

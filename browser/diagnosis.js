@@ -1,0 +1,104 @@
+// Why a peer is connected or is not: a pure function that judges what a Link
+// knows, the twin of Go's, and how two candidates are read out of statistics.
+
+import { NoomError } from './errors.js';
+
+// How long each step of connecting may take before it is named: frames are
+// sent again after 1 s and after 3.
+const SUSPICIOUS = 4_000; // ms
+
+/**
+ * Makes of what is known the first thing that is wrong, in the order in which
+ * a connection comes up: {verdict, words, error, codecs}. What is known:
+ *
+ *   online lost connected     at a hub; the hub has lost the member; data and media can move
+ *   error                     why this epoch was given up, null if it was not
+ *   acked pending             the peer has acknowledged something; something is unacknowledged
+ *
+ * and of the current connection, if there is one:
+ *
+ *   opened moved              ms since it was made, and since ICE went into its state
+ *   path wasUp secured        that state; whether it was up; whether DTLS is
+ *   remote open               the peer's description was applied; our offer is unanswered
+ *   ours theirs               types of the candidates
+ *   turn refusal codecs       TURN servers were given; {server, reason} of one that refused; what the peer has refused
+ */
+export function judge(known) {
+  const { error, codecs, ...e } = { ...NOTHING, ...known };
+  const pathUp = e.path === 'connected' || e.path === 'completed';
+  const late = (since) => error !== null || since > SUSPICIOUS;
+  const say = (verdict, words, cause = error) => ({ verdict, words, error: cause, codecs });
+
+  if (e.connected && codecs.length > 0) {
+    return say('codec not shared', `connected, but the peer can decode none of ${codecs.join(', ')}; let it take VP8, H264 or Opus`);
+  }
+  if (e.connected) return say('connected', 'data and media can move');
+  if (BROKEN.has(error?.code)) return say('protocol broken', `${error.message}; run the same version of noom at both ends`);
+  if (pathUp && e.wasUp) return say('connecting', 'the peer has closed the connection and is about to begin the next');
+  if (pathUp && !e.secured && late(e.moved)) {
+    return say('DTLS failed', 'ICE has found a path, but the DTLS handshake does not end; something on the path drops or changes its packets');
+  }
+  if (pathUp && late(e.moved)) return say('DTLS failed', 'DTLS is up, but SCTP over it is not; something on the path may drop large packets');
+  if (pathUp) return say('connecting', 'a path was found, DTLS is under way');
+  if (!e.online) return say('hub unreachable', 'there is no connection to the hub; noom redials, so check the network and that the hub runs');
+  return signaling({ ...e, error }, late, say) ?? pairs(e, late, say);
+}
+
+// Whether descriptions go back and forth; undefined: they have.
+function signaling({ lost, error, opened, moved, remote, open, acked, pending, wasUp }, late, say) {
+  if (lost) return say('frame undelivered', 'the hub has lost the peer, and nothing reaches it until it is back');
+  if (opened === 0 && error === null) return say('connecting', "the offer is the peer's to make");
+  if (opened === 0) return say('no answer', "it is the peer's to make an offer, and none has come; it may be frozen, or refuse us by its option verify");
+  if (remote && !open) return undefined;
+  if (!late(opened) || (wasUp && !late(moved))) return say('connecting', 'descriptions are on their way');
+  if (pending && (!acked || wasUp)) {
+    return say('frame undelivered', 'the peer acknowledges nothing that was sent by hub; it may be frozen or cut off from the hub, or refuse us by its option verify');
+  }
+  return say('no answer', 'the peer acknowledges our frames but its description does not come; its connection may be stuck');
+}
+
+// Why ICE finds no path.
+function pairs({ path, moved, ours, theirs, turn, refusal }, late, say) {
+  const seen = `candidates here: ${kinds(ours)}; at the peer: ${kinds(theirs)}`;
+  if (path !== 'failed' && !late(moved)) return say('connecting', 'a path is being looked for');
+  if (ours.includes('relay') || theirs.includes('relay')) {
+    return say('no candidate pair', `no path works, and none over a relay either; check both ends' networks and the TURN server's reach (${seen})`);
+  }
+  if (turn && refusal) {
+    return say('TURN refused',
+      `no direct path works, and the TURN server ${refusal.server} refuses: ${refusal.reason}; check its credentials, and that they have not expired`,
+      new NoomError('turn_refused', `${refusal.server}: ${refusal.reason}`));
+  }
+  if (turn) return say('TURN unreachable', `no direct path works, and no TURN server has answered; check its address and port, and try TURN over TCP (${seen})`);
+  if (ours.includes('srflx') && theirs.includes('srflx')) {
+    return say('relay needed', `no direct path works, as between two strict NATs; give a TURN server, at the hub or in the option iceServers (${seen})`);
+  }
+  return say('no candidate pair', `no path works; check firewalls, and give a STUN and a TURN server if the two are in different networks (${seen})`);
+}
+
+const NOTHING = {
+  online: false, lost: false, connected: false, error: null, acked: false, pending: false,
+  opened: 0, moved: 0, path: 'new', wasUp: false, secured: false, remote: false, open: false,
+  ours: [], theirs: [], turn: false, refusal: null, codecs: [],
+};
+
+// The codes of what one end sent and the other cannot accept.
+const BROKEN = new Set(['description', 'malformed', 'turn']);
+
+const kinds = (types) => ['host', 'srflx', 'relay'].filter((type) => types.includes(type)).join(', ') || 'none';
+
+/** The type in a candidate attribute (RFC 8839 section 5.1); '' if it has none. */
+export const typeOf = (candidate) => / typ (\S+)/.exec(candidate)?.[1] ?? '';
+
+/** The path that a connection uses, out of its statistics; null if it has none. */
+export function pathOf(report) {
+  const all = [...report.values()];
+  const transport = all.find((s) => s.type === 'transport' && s.selectedCandidatePairId);
+  const pair = transport ? report.get(transport.selectedCandidatePairId) : all.find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
+  if (!pair) return null;
+  const [local, remote] = [pair.localCandidateId, pair.remoteCandidateId].map((id) => {
+    const { candidateType: type = '', protocol = '', address = null, port = 0 } = report.get(id) ?? {};
+    return { type, protocol, address, port };
+  });
+  return { local, remote, rtt: 1000 * (pair.currentRoundTripTime ?? 0), relayed: local.type === 'relay' || remote.type === 'relay' };
+}
