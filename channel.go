@@ -3,6 +3,7 @@ package noom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -126,7 +127,7 @@ func (c *channel) Label() string { return c.dc.Label() }
 
 func (c *channel) Send(ctx context.Context, data []byte) error {
 	if len(data) > signal.MaxData {
-		return ErrTooBig
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(data), signal.MaxData)
 	}
 	for c.dc.BufferedAmount() > channelHigh {
 		select {
@@ -221,7 +222,7 @@ func (o *ChannelOptions) init() (*webrtc.DataChannelInit, error) {
 func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error) {
 	label = signal.CleanName(label)
 	if err := signal.CheckName(label); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("noom: open channel: label: %w", err)
 	}
 	init, err := o.init()
 	if err != nil {

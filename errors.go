@@ -74,7 +74,13 @@ type JoinError struct {
 	Err  error // a *signal.Error when the hub refused; else why it was not reached
 }
 
-func (e *JoinError) Error() string { return fmt.Sprintf("noom: join %q: %v", e.Room, e.Err) }
+func (e *JoinError) Error() string {
+	room := e.Room
+	if len(room) > signal.MaxName {
+		room = room[:signal.MaxName] + "…"
+	}
+	return fmt.Sprintf("noom: join %q: %v", room, e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *JoinError) Unwrap() error { return e.Err }

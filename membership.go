@@ -135,6 +135,11 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	if r.api, err = newAPI(r.log, settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
 		return nil, err
 	}
+	for _, s := range c.ICEServers {
+		if err := checkServer(r.api, s); err != nil {
+			return nil, fmt.Errorf("field ICEServers of Config: %w", err)
+		}
+	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, t := range c.Tracks {
 		s, err := r.newSender(t.Track, t.Name)
@@ -321,6 +326,9 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 	}
 	select {
 	case err := <-p.done:
+		if err != nil && !errors.Is(err, ErrClosed) {
+			err = fmt.Errorf("noom: %s: %w", m.Type, err)
+		}
 		return err
 	case <-ctx.Done():
 		r.mail.post(func() {

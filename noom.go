@@ -2,9 +2,11 @@ package noom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pion/webrtc/v4"
 
@@ -54,7 +56,8 @@ type Config struct {
 	// trip against [Room.Publish].
 	Tracks []LocalTrack
 	// ICEServers are the STUN and TURN servers to use; nil: those the hub
-	// hands out; empty but not nil: none.
+	// hands out; empty but not nil: none. One that pion cannot use is an error of
+	// Join here, and left out of what the hub hands out.
 	ICEServers []webrtc.ICEServer
 	// Logger gets noom's log. Nil: nothing is logged. Descriptions appear at
 	// Debug only, secrets never.
@@ -107,6 +110,9 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if len(d.Token) > signal.MaxToken {
 		return d, fmt.Errorf("field Token of Config has %d bytes, at most %d are allowed", len(d.Token), signal.MaxToken)
+	}
+	if !utf8.ValidString(d.Token) {
+		return d, errors.New("field Token of Config is not valid UTF-8")
 	}
 	if d.Identity.key == nil {
 		d.Identity = NewIdentity()

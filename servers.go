@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func wallSince(t time.Time) time.Duration { return time.Now().Round(0).Sub(t.Rou
 func (r *room) serversTold(m *signal.Message) {
 	told := iceServers{told: time.Now(), lifetime: time.Duration(m.Lifetime) * time.Millisecond}
 	for _, s := range m.ICEServers {
-		told.list = append(told.list, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+		told.list = append(told.list, r.usable(webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})...)
 	}
 	r.mu.Lock()
 	r.hubICE = &told
@@ -72,6 +73,36 @@ func (r *room) serversTold(m *signal.Message) {
 	for _, l := range r.links {
 		l.serversTold()
 	}
+}
+
+// usable returns a server that the hub told with those of its URLs that can be
+// used. pion would refuse to make any connection with one that cannot.
+func (r *room) usable(s webrtc.ICEServer) []webrtc.ICEServer {
+	all := s.URLs
+	s.URLs = nil
+	for _, url := range all {
+		one := s
+		one.URLs = []string{url}
+		if err := checkServer(r.api, one); err != nil {
+			r.log.Warn("the hub told an ICE server that cannot be used; it is left out", "err", err)
+			continue
+		}
+		s.URLs = append(s.URLs, url)
+	}
+	if s.URLs == nil {
+		return nil
+	}
+	return []webrtc.ICEServer{s}
+}
+
+// checkServer says what is wrong with the URLs of a server, or with what it
+// needs beside them.
+func checkServer(api *webrtc.API, s webrtc.ICEServer) error {
+	// A gatherer that is never started holds nothing.
+	if _, err := api.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: []webrtc.ICEServer{s}}); err != nil {
+		return fmt.Errorf("ICE server %q: %w", s.URLs, err)
+	}
+	return nil
 }
 
 // renewServers asks the hub for servers after a pause, and again until it answers.

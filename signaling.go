@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"noom/signal"
 )
@@ -80,6 +81,8 @@ func (r *room) token(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("no token: %w", err)
 	case len(token) > signal.MaxToken:
 		return "", fmt.Errorf("the token has %d bytes, at most %d are allowed", len(token), signal.MaxToken)
+	case !utf8.ValidString(token):
+		return "", errors.New("the token is not valid UTF-8")
 	}
 	return token, nil
 }

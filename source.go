@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -61,6 +62,9 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 	chosen, err := t.Bind(src)
 	if err != nil {
 		close(src.done)
+		if errors.Is(err, net.ErrClosed) {
+			return nil, chosen, err // no codec would help
+		}
 		return nil, chosen, fmt.Errorf("%w: %w", ErrCodec, err)
 	}
 	format, ok := formatFor(t, chosen, offered)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/pion/webrtc/v4"
@@ -39,7 +40,7 @@ type outStream struct {
 // closed when it may be worth another try.
 func (s *outStream) offer(data []byte) (wait <-chan struct{}, err error) {
 	if len(data) > signal.MaxData {
-		return nil, ErrTooBig
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(data), signal.MaxData)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
