@@ -31,6 +31,10 @@ func (l *link) begin() {
 // rebuild puts a fresh connection in the place of the one there was.
 func (l *link) rebuild() bool {
 	l.dropConn()
+	if l.linger != nil { // the old ones stay until this one is up
+		l.linger.Stop()
+		l.linger = nil
+	}
 	l.inbox, l.incoming, l.pending = nil, nil, nil
 	l.broken, l.failedBy, l.wasUp, l.restarts = false, nil, false, 0
 	switch {

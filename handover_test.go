@@ -91,6 +91,45 @@ func TestNewPathWithoutHub(t *testing.T) {
 	}
 }
 
+// TestMovesInARow: whoever moves again while the old connection still lingers
+// keeps it until the newest is up, for there is no other way to signal that.
+func TestMovesInARow(t *testing.T) {
+	inCall(t, func(t *testing.T, a, b Room) {
+		p := peerOf(t, a, b).(*link)
+		if err := p.RestartICE(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for lingers := make(chan bool); ; time.Sleep(10 * time.Millisecond) {
+			p.mail.post(func() { lingers <- p.linger != nil })
+			if <-lingers {
+				break
+			}
+		}
+		time.Sleep(800 * time.Millisecond) // of the second that it lingers
+		saw, theirs := watch(t, a), watch(t, b)
+		before := p.Connection()
+		if err := p.RestartICE(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Send(t.Context(), []byte("still here")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if p.Connection() == before {
+			t.Error("no new connection was made")
+		}
+		if states := append(saw.states, theirs.states...); len(states) > 0 || len(theirs.data) != 1 {
+			t.Errorf("states went through %v, and %d messages arrived", states, len(theirs.data))
+		}
+		left := make(chan int)
+		p.mail.post(func() { left <- len(p.old) })
+		if n := <-left; n > 0 {
+			t.Errorf("%d old connections are still there", n)
+		}
+	})
+}
+
 // TestMoveThatFails: the new connection does not come up, so the old one goes
 // on, and the next try succeeds.
 func TestMoveThatFails(t *testing.T) {
