@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"noom/signal"
@@ -124,6 +125,47 @@ func TestLeaveEndsWhatIsPending(t *testing.T) {
 		}
 		if took := time.Since(start); took > 2*patienceAtParting {
 			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestCallsWhileEnding: what a loop has accepted is done, however close its end
+// is: who opens a channel hears what became of it, and what was published is let go.
+func TestCallsWhileEnding(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		p := peerOf(t, a, b).(*link)
+		gate := make(chan struct{})
+		p.mail.post(func() { p.over = true; <-gate })
+		synctest.Wait()
+		opened := make(chan error)
+		go func() {
+			_, err := p.OpenChannel(t.Context(), "late", nil)
+			opened <- err
+		}()
+		synctest.Wait()
+		close(gate)
+		select {
+		case <-opened:
+		case <-time.After(time.Minute):
+			t.Error("OpenChannel waits for ever")
+		}
+
+		for range 8 { // the loop may take either first
+			r := w.join("방", "c", nil).(*room)
+			gate, camera := make(chan struct{}), newDeviceCamera()
+			r.mail.post(func() { <-gate })
+			synctest.Wait()
+			go func() { _ = r.Leave(t.Context()) }()
+			<-r.ctx.Done()
+			_, err := r.Publish(t.Context(), camera, nil)
+			close(gate)
+			<-r.Done()
+			if _, _, bound := camera.asked(); bound > 0 {
+				t.Errorf("the camera is still bound; Publish said %v", err)
+			}
 		}
 	})
 }

@@ -140,8 +140,10 @@ func (l *link) run() {
 			f()
 		}
 		if l.over {
+			for _, f := range l.mail.close() {
+				f()
+			}
 			l.end()
-			l.mail.close()
 			close(l.ended)
 			return
 		}

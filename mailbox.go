@@ -40,9 +40,12 @@ func (m *mailbox) take() []func() {
 	return items
 }
 
-// close makes post refuse from now on; what was not taken is forgotten.
-func (m *mailbox) close() {
+// close makes post refuse from now on, and returns what was posted since the
+// last take: it was accepted, and somebody may wait for it.
+func (m *mailbox) close() []func() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	items := m.items
 	m.closed, m.items = true, nil
+	return items
 }

@@ -29,7 +29,9 @@ func (r *room) run() {
 		case m := <-r.frames:
 			r.handle(m)
 		case <-r.ctx.Done():
-			r.mail.close()
+			for _, f := range r.mail.close() {
+				f()
+			}
 			for _, l := range r.links {
 				l.close()
 			}
