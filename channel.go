@@ -132,6 +132,7 @@ func (c *channel) Send(ctx context.Context, data []byte) error {
 	for c.dc.BufferedAmount() > channelHigh {
 		select {
 		case <-c.drain:
+			defer token(c.drain) // for whoever else waits: pion says it once
 		case <-c.ended:
 		case <-ctx.Done():
 			return ctx.Err()

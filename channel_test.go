@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -121,6 +122,46 @@ func TestChannelEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		until[DataReceived](t, a, nil)
+	})
+}
+
+// TestManySendersWait: when a full channel has drained, everyone who waited goes on.
+func TestManySendersWait(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		ours, err := peerOf(t, b, a).OpenChannel(t.Context(), "파일", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := until[ChannelOpened](t, a, nil).Channel
+		go func() {
+			for err := error(nil); err == nil; {
+				_, err = theirs.Receive(context.Background())
+			}
+		}()
+		dc := ours.(*channel).dc
+		for dc.BufferedAmount() <= channelHigh {
+			if err = ours.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const senders = 3
+		sent := make(chan error, senders)
+		for range senders {
+			go func() { sent <- ours.Send(t.Context(), []byte("x")) }()
+		}
+		for i := range senders {
+			select {
+			case err = <-sent:
+				if err != nil {
+					t.Fatal(err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("only %d of %d went on; %d bytes wait", i, senders, dc.BufferedAmount())
+			}
+		}
 	})
 }
 
