@@ -61,6 +61,7 @@ const (
 
 type channel struct {
 	dc     *webrtc.DataChannel
+	theirs bool          // opened by the peer
 	opened chan struct{} // closed when it can be used
 	ended  chan struct{} // closed when it is over
 	ready  chan struct{} // holds a token while there may be something to receive
@@ -246,6 +247,7 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 			return
 		}
 		c := newChannel(dc)
+		conn.dropEnded()
 		conn.channels = append(conn.channels, c)
 		made <- result{c, nil}
 	})
@@ -270,7 +272,8 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 // channelOpened takes a channel that the peer has opened over conn.
 func (l *link) channelOpened(conn *conn, c *channel) {
 	conn.dropEnded()
-	if len(conn.channels) >= maxChannels {
+	c.theirs = true
+	if conn.opened() >= maxChannels {
 		l.trace("channel refused: too many", "label", c.Label())
 		l.room.background(func() { _ = c.Close() })
 		return

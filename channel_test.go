@@ -187,5 +187,29 @@ func TestManyChannels(t *testing.T) {
 		if p.State() != PeerConnected {
 			t.Fatal(p.State())
 		}
+		// The other end has opened none, and may.
+		back, err := peerOf(t, a, b).OpenChannel(t.Context(), "돌아가는 것", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := until[ChannelOpened](t, b, nil).Channel; got.Label() != back.Label() {
+			t.Fatalf("got %q", got.Label())
+		}
+		// What is over is forgotten.
+		for range 10 {
+			if err = back.Close(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if back, err = peerOf(t, a, b).OpenChannel(t.Context(), "다시", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		known := make(chan int)
+		l := peerOf(t, a, b).(*link)
+		l.mail.post(func() { known <- len(l.conn.channels) })
+		if n := <-known; n != maxChannels+1 {
+			t.Errorf("%d channels are remembered, %d are open", n, maxChannels+1)
+		}
 	})
 }

@@ -173,6 +173,16 @@ func (c *conn) dropEnded() {
 	c.channels = slices.DeleteFunc(c.channels, (*channel).over)
 }
 
+// opened counts the channels that the peer has opened.
+func (c *conn) opened() (n int) {
+	for _, ch := range c.channels {
+		if ch.theirs {
+			n++
+		}
+	}
+	return n
+}
+
 // discard ends a connection without waiting for it.
 func (l *link) discard(c *conn) {
 	for _, s := range c.sections {
