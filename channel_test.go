@@ -137,8 +137,9 @@ func TestManySendersWait(t *testing.T) {
 		}
 		theirs := until[ChannelOpened](t, a, nil).Channel
 		go func() {
-			for err := error(nil); err == nil; {
-				_, err = theirs.Receive(context.Background())
+			var ended error
+			for ended == nil {
+				_, ended = theirs.Receive(context.Background())
 			}
 		}()
 		dc := ours.(*channel).dc
