@@ -38,6 +38,9 @@
 // never lost from it; data is bounded by what senders may have under way; old
 // chat is dropped beyond [Config].EventBuffer, and [Lagged] says how much.
 //
+// Rooms, peers, tracks and senders print as their names, so an event can go to a
+// log as it is.
+//
 // # Concurrency
 //
 // Every method of every type here may be called from any goroutine at any

@@ -72,7 +72,8 @@ type room struct {
 }
 
 // Join enters a room, making it if need be, and returns once the hub has let
-// us in. ctx bounds Join alone; [Room.Leave] ends the Room. A nil cfg works.
+// us in. ctx bounds Join alone, for ever if it has no end and a hub takes the
+// connection and says nothing; [Room.Leave] ends the Room. A nil cfg works.
 // Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
 func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
 	r, err := newRoom(d, signal.CleanName(name), cfg)
@@ -175,7 +176,8 @@ func (r *room) sendTo(peer Member, m signal.Message) {
 	}
 }
 
-func (r *room) Name() string { return r.name }
+func (r *room) String() string { return r.name }
+func (r *room) Name() string   { return r.name }
 
 func (r *room) Self() Member {
 	m := r.self

@@ -92,6 +92,11 @@ func (s PeerState) String() string {
 // A link is the Peer that users see.
 var _ Peer = (*link)(nil)
 
+// String is for logs, as are those of room, sender and remoteTrack: printed
+// without them, events would show addresses, and a peer all its insides,
+// read without a lock.
+func (l *link) String() string { return l.Name() + " (" + l.member.ID[:min(6, len(l.member.ID))] + ")" }
+
 func (l *link) ID() string { return l.member.ID }
 
 func (l *link) Name() string {

@@ -86,6 +86,10 @@ func (q *eventQueue) compact() {
 			supersede(drop, last, "mute of "+e.Track+" by "+e.By.ID, i)
 		case ActiveSpeaker:
 			supersede(drop, last, "speaker", i)
+		case SourceEnded:
+			supersede(drop, last, e.Sender, i)
+		case TrackRefused:
+			supersede(drop, last, [2]any{e.Peer, e.Sender}, i)
 		}
 	}
 	length := 0

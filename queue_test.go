@@ -26,6 +26,7 @@ func TestQueueIsBounded(t *testing.T) {
 	q := newEventQueue(bound)
 	stays := &link{member: Member{ID: "stays"}}
 	q.add(PeerJoined{Peer: stays})
+	film := &sender{}
 	for i := range 100_000 {
 		guest := &link{member: Member{ID: fmt.Sprint("guest ", i)}}
 		track := newRemoteTrack("t", "camera", 0, false)
@@ -36,6 +37,8 @@ func TestQueueIsBounded(t *testing.T) {
 		q.add(ChatReceived{Text: fmt.Sprint(i)})
 		q.add(TrackRemoved{Peer: guest, Track: track})
 		q.add(ActiveSpeaker{})
+		q.add(SourceEnded{Sender: film})
+		q.add(TrackRefused{Peer: stays, Sender: film, Codec: "video/AV1"}) // by each connection anew
 		q.add(PeerLeft{Member: guest.member})
 		if len(q.items) > 2*bound+1 {
 			t.Fatalf("%d events wait", len(q.items))

@@ -109,6 +109,7 @@ func randomID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+func (s *sender) String() string            { return s.name + " (" + s.kind.String() + ")" }
 func (s *sender) Name() string              { return s.name }
 func (s *sender) Kind() webrtc.RTPCodecType { return s.kind }
 

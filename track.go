@@ -87,6 +87,7 @@ func newRemoteTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *remo
 }
 
 func (t *remoteTrack) ID() string                { return t.id }
+func (t *remoteTrack) String() string            { return t.name + " (" + t.kind.String() + ")" }
 func (t *remoteTrack) Name() string              { return t.name }
 func (t *remoteTrack) Kind() webrtc.RTPCodecType { return t.kind }
 

@@ -3,6 +3,7 @@ package noom_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -98,4 +99,21 @@ func TestHubTellsServersThatCannotBeUsed(t *testing.T) {
 			t.Errorf("the servers are %+v", list)
 		}
 	}, noomtest.WithHubConfig(func(int) *hub.Config { return &hub.Config{ICEServers: servers} }))
+}
+
+// What is printed with an event tells a person something, and no secret.
+func TestEventsPrint(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		camera := noom.LocalTrack{Name: "camera", Track: w.Camera()}
+		a := w.Join("데모", &noom.Config{Name: "지우", Tracks: []noom.LocalTrack{camera}})
+		b := w.Join("데모", &noom.Config{Name: "bob"})
+		added := noomtest.Await[noom.TrackAdded](w, b, nil)
+		want := fmt.Sprintf("{Peer:지우 (%s) Track:camera (video)}", a.Self().ID[:6])
+		if got := fmt.Sprintf("%+v", added); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if got := fmt.Sprint(a, " ", a.Senders()[0]); got != "데모 camera (video)" {
+			t.Error(got)
+		}
+	})
 }
