@@ -23,6 +23,7 @@ export class Connection {
   #data;
   #channels = []; // the application's own: {channel, opened, lose}
   #chain = Promise.resolve();
+  #byHub = false; // the step that runs acts on what came by hub, and so is its answer
   #closed = false;
   #local = []; // candidates to send, oldest first
   #remote = { ufrag: '', count: 0, kinds: new Set() }; // of the remote description
@@ -33,7 +34,7 @@ export class Connection {
   #refusal = null; // {server, reason}, of a TURN server
 
   /**
-   * link is who is told, c being this Connection: send(c, message) → how many were
+   * link is who is told, c being this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
    * data(bytes), dataOpen(c), channelOpened(channel), refused(sender, codec).
    */
@@ -112,9 +113,16 @@ export class Connection {
     this.#step(() => this.#run(this.#machine.restart()));
   }
 
-  /** Act on a message of the exchange. */
-  handle(message) {
-    this.#step(() => this.#act(message));
+  /** Act on a message of the exchange, which came by hub or in-band. */
+  handle(message, byHub) {
+    this.#step(async () => {
+      this.#byHub = byHub;
+      try {
+        await this.#act(message);
+      } finally {
+        this.#byHub = false;
+      }
+    });
   }
 
   addSender(sender) {
@@ -172,7 +180,7 @@ export class Connection {
 
   // A step may outlive its connection: what it would still send is nothing any more.
   #send(message) {
-    return this.#closed ? Infinity : this.#link.send(this, message);
+    return this.#closed ? Infinity : this.#link.send(this, message, this.#byHub);
   }
 
   #announce() {

@@ -269,7 +269,7 @@ export class Link {
     }
     for (const m of messages) {
       if (m.type === 'left') this.#report.left();
-      else this.#connection?.handle(m);
+      else this.#connection?.handle(m, via === null);
     }
     if (renewed) this.#connection?.need();
     if (this.#exchange.acked > acked) this.#connection?.acknowledged(this.#exchange.acked);
@@ -289,12 +289,10 @@ export class Link {
 
   // ---- frames out
 
-  // byHubToo: what is answered came by the hub, so the channel may be dead.
-  #flush(byHubToo = false) {
-    for (const frame of this.#exchange.flush()) {
-      const type = frame.type || 'ack';
-      this.#transmit({ ...frame, type, again: frame.again || (byHubToo && type === 'ack') });
-    }
+  // byHub: what is answered came by the hub, so the channel may be dead at the
+  // other end, and this one cannot know.
+  #flush(byHub = false) {
+    for (const frame of this.#exchange.flush()) this.#transmit({ ...frame, type: frame.type || 'ack', byHub });
     if (!this.#exchange.pending || this.#closed) {
       this.#stopTicking();
     } else if (!this.#ticking) {
@@ -312,14 +310,14 @@ export class Link {
     this.#transmit({ type: 'stale', epoch: [0, ''], seq: 0, ack: 0, hubOnly: true, session });
   }
 
-  #transmit({ type, epoch, seq, ack, body, hubOnly, again, session = this.member.session }) {
+  #transmit({ type, epoch, seq, ack, body, hubOnly, again, byHub, session = this.member.session }) {
     const message = { type, to: this.member.id, sessions: [this.#self.session, session], epoch, seq, ack, body };
     this.#outbox = this.#outbox.then(async () => {
       message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
       if (this.#closed) return;
       const frame = encode(message);
       const inBand = !hubOnly && this.#connections.sendControl(frame, again);
-      if (!inBand || again) this.#hub.send(frame);
+      if (!inBand || again || byHub) this.#hub.send(frame);
     }).catch((error) => this.#fail(error));
   }
 
@@ -352,11 +350,11 @@ export class Link {
   // What a Connection may do to us; one that only serves until its successor is up negotiates no more.
   #forConnection(isCurrent) {
     return {
-      send: (c, message) => {
+      send: (c, message, byHub) => {
         if (!isCurrent(c)) return Infinity;
         this.#exchange.send(message);
         const queued = this.#exchange.queued;
-        this.#flush();
+        this.#flush(byHub);
         return queued;
       },
       table: (rows, settled) => this.#table(rows, settled),

@@ -1,0 +1,61 @@
+package browser_test
+
+import (
+	"testing"
+
+	"noom/internal/browsertest"
+)
+
+// A frame by hub is answered by hub too, at once: the control channel may be
+// dead at the other end alone, and here nothing tells. Here one's end of it
+// cannot send and takes nothing.
+func TestAnswersByHub(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	one := l.open(b, `
+		window.dead = false;
+		const send = RTCDataChannel.prototype.send;
+		RTCDataChannel.prototype.send = function (data) {
+			if (dead && this.label === 'control') throw new DOMException('dead', 'OperationError');
+			send.call(this, data);
+		};
+		const { set } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, 'onmessage');
+		Object.defineProperty(RTCDataChannel.prototype, 'onmessage', { set(listener) {
+			set.call(this, (event) => dead && this.label === 'control' || listener(event));
+		} });`)
+	two := l.open(b, `
+		window.sent = []; // of the exchange, by this end: {way, type, seq}
+		for (const [way, from] of [['in-band', RTCDataChannel], ['hub', WebSocket]]) {
+			const { send } = from.prototype;
+			from.prototype.send = function (data) {
+				if (typeof data === 'string') {
+					const { type, seq = 0 } = JSON.parse(data.split('\n')[0]);
+					sent.push({ way, type, seq });
+				}
+				send.call(this, data);
+			};
+		}`)
+	one.Do(`enter('하나')`)
+	two.Do(`enter('two')`)
+	connected(one, two)
+	one.Do(`room.publish(tone())`)
+	two.Wait("the tone", `other().tracks.length === 1 && moving()`)
+	two.Do(`sent.length = 0`)
+	one.Do(`dead = true; room.publish(picture('rgb(200, 0, 0)'))`)
+	two.Wait("the picture", `other().tracks.length === 2 && shows(other().tracks.find((t) => t.kind === 'video'), [200, 0, 0])`)
+	// What is repeated goes both ways anyway: only what went in-band once before
+	// it went by hub, or never, was not.
+	two.Do(`window.late = sent.filter(({ way, seq }, i) => way === 'hub' && seq > 0
+		&& sent.slice(0, i).filter((f) => f.seq === seq && f.way === 'in-band').length > 1)`)
+	if late := browsertest.Eval[int](two, `late.length`); late > 0 {
+		t.Errorf("%d frames went by hub when they were repeated, and not before: %s", late, browsertest.Eval[string](two, `JSON.stringify(sent)`))
+	}
+	if !browsertest.Eval[bool](two, `sent.some(({ way, type }) => way === 'hub' && type === 'answer')`) {
+		t.Errorf("no answer went by hub: %s", browsertest.Eval[string](two, `JSON.stringify(sent)`))
+	}
+	for _, tab := range []*browsertest.Tab{one, two} {
+		if n := browsertest.Eval[int](tab, `connections`); n != 1 {
+			t.Errorf("%d connections were made, want 1", n)
+		}
+	}
+}
