@@ -32,8 +32,8 @@ func (e *Epoch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // Encode returns the frame: the envelope and, if there is one, a newline and
 // the body, into which Body points from then on. It is made once and kept;
-// change no field of m afterwards but through [Message.Stamp]. Of a pair frame
-// the fields that pair frames do not have are left out.
+// change no field of m afterwards but through [Message.Stamp]. Of a pair frame,
+// joined or welcome the fields that those do not have are left out.
 func (m *Message) Encode() ([]byte, error) {
 	if m.encoded != nil {
 		return m.encoded, nil

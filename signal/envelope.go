@@ -214,15 +214,18 @@ func appendNumber(b []byte, key string, n int64) []byte {
 	return strconv.AppendInt(append(b, key...), n, 10)
 }
 
-// plainSize is about how long an envelope of a pair frame is.
-const plainSize = 384
+// plainSize is about how long an envelope is: that of a pair frame, or of a
+// joined without anybody else. Each other member takes memberSize more.
+const plainSize, memberSize = 448, 160
 
-// encodePlain is the frame of a pair frame, made in one piece.
-func (m *Message) encodePlain() ([]byte, bool) {
-	if !m.Type.Pair() {
-		return nil, false
+// encodePlain is the frame of a pair frame, joined or welcome, made in one piece.
+func (m *Message) encodePlain() (frame []byte, ok bool) {
+	switch {
+	case m.Type.Pair():
+		frame, ok = m.appendPlain(slices.Grow([]byte(nil), plainSize+len(m.Body)))
+	case m.Type == TypeWelcome, m.Type == TypeJoined:
+		frame, ok = m.appendArrival(slices.Grow([]byte(nil), plainSize+memberSize*len(m.Members)))
 	}
-	frame, ok := m.appendPlain(slices.Grow([]byte(nil), plainSize+len(m.Body)))
 	if ok && m.Body != nil {
 		frame = append(append(frame, '\n'), m.Body...)
 	}

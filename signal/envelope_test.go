@@ -122,6 +122,53 @@ func TestEncodePlain(t *testing.T) {
 	}
 }
 
+// Whoever arrives is told of, and tells, by frames that are the library's, byte
+// for byte.
+func TestEncodeArrival(t *testing.T) {
+	key := PublicKey(bytes.Repeat([]byte{0xfb}, 32))
+	member := func(name string, rights ...Right) Member {
+		return Member{ID: MemberID(key), Name: name, PublicKey: key, Session: NewSession(), Rights: rights}
+	}
+	limits := &Limits{Frame: 1, Name: 2, Chat: 3, Members: 4, Rate: 5, Burst: 6, Queue: 7, Join: 8, Rooms: 9, Connections: 10, Address: -1}
+	odd := member("이상")
+	odd.Session = "누구"
+	odder := member("더 이상", "무엇")
+	for _, name := range []string{"지우", "", `"\`, "<b>&amp;\u2028", "\x01\t\n", "\U0001F600", "bob"} {
+		self, other := member(name), member(name+"2", AllRights()...)
+		nothing := member(name)
+		nothing.Rights = Rights{}
+		for _, m := range []Message{
+			{Type: TypeWelcome, Member: &self},
+			{Type: TypeWelcome, Member: &other},
+			{Type: TypeWelcome, Member: &nothing},
+			{Type: TypeWelcome, Member: &odd},
+			{Type: TypeWelcome, Member: &odder},
+			{Type: TypeWelcome},
+			{Type: TypeJoined, Self: &self, Limits: limits},
+			{Type: TypeJoined, Self: &other, Members: []Member{}, Limits: limits, Heartbeat: 10_000},
+			{Type: TypeJoined, Self: &self, Members: []Member{other, nothing, self}, Limits: limits, Locked: true},
+			{Type: TypeJoined, Self: &self, Members: []Member{other, odd}, Limits: limits},
+			{Type: TypeJoined, Self: &self, Limits: limits, ICEServers: []ICEServer{{URLs: []string{"stun:stun.example"}}}},
+			{Type: TypeJoined, Self: &self, Limits: limits, Lifetime: 1},
+			{Type: TypeJoined, Self: &self},
+			{Type: TypeJoined},
+		} {
+			want, err := json.Marshal(&m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if frame, err := m.Encode(); err != nil || !bytes.Equal(frame, want) {
+				t.Errorf("%s, %v\nwant %s", frame, err, want)
+			}
+		}
+	}
+	broken := member("\xff")
+	welcome := Message{Type: TypeWelcome, Member: &broken}
+	if frame, err := welcome.Encode(); err == nil {
+		t.Errorf("a name that is no UTF-8 was encoded: %q", frame)
+	}
+}
+
 func FuzzEnvelope(f *testing.F) {
 	for _, kind := range []string{"valid", "invalid"} {
 		files, err := filepath.Glob("testdata/" + kind + "/*.frame")

@@ -17,7 +17,7 @@ import (
 // This file is how a connection becomes a member: join, proof, authorisation,
 // and the step into the room. All of it happens on the reader.
 
-func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
+func (c *conn) askedToJoin(m *signal.Message) bool {
 	c.join = &application{ // cloned, for m's strings are parts of its envelope
 		Room: strings.Clone(m.Room), Name: strings.Clone(m.Name), Session: strings.Clone(m.Session),
 		Token: strings.Clone(m.Token), Key: m.Key,
@@ -26,7 +26,7 @@ func (c *conn) askedToJoin(ctx context.Context, m *signal.Message) bool {
 		c.demandProof()
 		return true
 	}
-	return c.enter(ctx, false)
+	return c.enter(false)
 }
 
 func (c *conn) demandProof() {
@@ -38,7 +38,7 @@ func (c *conn) demandProof() {
 }
 
 // proven checks a proof and goes on with the join.
-func (c *conn) proven(ctx context.Context, m *signal.Message) bool {
+func (c *conn) proven(m *signal.Message) bool {
 	text := signal.ProofText(c.hub.endpoint(c.link), c.join.Room, c.join.Session, c.challenge)
 	c.challenge = nil
 	c.pulse.expect(time.Time{})
@@ -46,22 +46,26 @@ func (c *conn) proven(ctx context.Context, m *signal.Message) bool {
 		c.refuse(signal.Errorf(signal.CodeBadProof, m.Type, "the signature does not fit the challenge"))
 		return false
 	}
-	if e := c.authorize(ctx); e != nil {
+	if e := c.authorize(); e != nil {
 		c.refuse(e)
 		return false
 	}
-	return c.enter(ctx, true)
+	return c.enter(true)
 }
 
 // authorize asks whether c may enter and keeps what it is granted.
-func (c *conn) authorize(ctx context.Context) *signal.Error {
+func (c *conn) authorize() *signal.Error {
 	if c.hub.config.Authorize == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.hub.config.JoinTimeout)
-	defer cancel()
-	grant, err := c.hub.config.Authorize(ctx, Request{
-		Room: c.join.Room, Member: c.member(), Token: c.join.Token, Address: c.address,
+	var grant Grant
+	err := context.Canceled
+	c.ask(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, c.hub.config.JoinTimeout)
+		defer cancel()
+		grant, err = c.hub.config.Authorize(ctx, Request{
+			Room: c.join.Room, Member: c.member(), Token: c.join.Token, Address: c.address,
+		})
 	})
 	c.join.Token = "" // a secret that is of no more use
 	if own, ok := errors.AsType[*signal.Error](err); ok {
@@ -87,13 +91,13 @@ func (c *conn) authorize(ctx context.Context) *signal.Error {
 }
 
 // enter steps into the room, or sends a challenge when the id is contested.
-func (c *conn) enter(ctx context.Context, proven bool) bool {
+func (c *conn) enter(proven bool) bool {
 	member := c.member()
 	came := c.since
 	c.since = time.Now()
 	place, v, refusal := c.hub.enter(c, c.join.Room, request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		joined: c.hub.joined(ctx, member),
+		joined: c.joined(member),
 	})
 	switch {
 	case refusal != nil:
@@ -105,12 +109,32 @@ func (c *conn) enter(ctx context.Context, proven bool) bool {
 		return true
 	}
 	c.home = place
+	if c.hub.config.ICEServers == nil {
+		c.given = context.Background() // nobody asks for what it knows any more
+	}
 	c.hub.meter.joins.add(c.since.Sub(came))
 	c.timer.Reset(c.pulse.begin(c.since, c.grant.Expires))
-	if log := c.hub.config.Logger; log.Enabled(ctx, slog.LevelDebug) {
-		log.LogAttrs(ctx, slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
+	if log := c.hub.config.Logger; log.Enabled(context.Background(), slog.LevelDebug) {
+		log.LogAttrs(context.Background(), slog.LevelDebug, "joined", append(c.attrs(), slog.String("name", member.Name))...)
 	}
 	return true
+}
+
+// joined is the answer to a join, but for who is there.
+func (c *conn) joined(m signal.Member) *signal.Message {
+	answer := c.servers(m)
+	config := &c.hub.config
+	answer.Type, answer.Heartbeat, answer.Limits = signal.TypeJoined, config.Heartbeat.Milliseconds(), &config.Limits
+	return answer
+}
+
+// servers tells a member which ICE servers there are.
+func (c *conn) servers(m signal.Member) *signal.Message {
+	answer := &signal.Message{Type: signal.TypeServers}
+	if c.hub.config.ICEServers != nil {
+		c.ask(func(ctx context.Context) { c.hub.listServers(ctx, answer, m) })
+	}
+	return answer
 }
 
 func (c *conn) member() signal.Member {

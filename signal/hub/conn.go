@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -28,15 +30,19 @@ type conn struct {
 	link    signal.Signaler
 	outbox  outbox
 	pulse   pulse
-	timer   *time.Timer        // calls mind
-	ctx     context.Context    // ends with the connection
-	calls   context.Context    // for calls of link: ctx, or if that can be aborted one that never ends
-	cancel  context.CancelFunc // ends ctx, and with it reader and writer at once
-	written sync.WaitGroup     // for the writer to have closed the connection
+	timer   *time.Timer    // calls mind
+	written sync.WaitGroup // for the writer to have closed the connection
+
+	calls  context.Context                    // for calls of link: ends when it is cut, or never if link can be aborted
+	stop   func()                             // ends them, and so reader and writer
+	forget func() bool                        // ends the watch over the context that Serve was given; nil: there is none
+	why    atomic.Pointer[error]              // it was cut; nil: it was not
+	asking atomic.Pointer[context.CancelFunc] // ends the call that is under way of a function in Config
 
 	address netip.Addr // of the other end; invalid if the transport has none
 
 	// Owned by the reader.
+	given     context.Context // for functions in Config; forgotten when they will not be called any more
 	rate      *rate.Limiter
 	join      *application // once asked for
 	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
@@ -61,10 +67,14 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 		address: signal.Address(s),
 		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.Limits.Burst),
 	}
-	c.ctx, c.cancel = context.WithCancel(ctx)
-	c.calls = c.ctx
+	c.calls, c.given = context.Background(), ctx
 	if link, can := s.(signal.Aborter); can {
-		c.abortBy(ctx, link.Abort)
+		c.stop = link.Abort
+	} else {
+		c.calls, c.stop = context.WithCancel(c.calls)
+	}
+	if ctx.Done() != nil {
+		c.forget = context.AfterFunc(ctx, func() { c.cutFor(context.Cause(ctx)) })
 	}
 	c.since = time.Now()
 	c.outbox.write = c.write
@@ -75,18 +85,29 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 	return c
 }
 
-// abortBy lets cancel, and the end of the context that the host program gave,
-// abort the link, so that none of its calls need watch for them.
-func (c *conn) abortBy(ctx context.Context, abort func()) {
-	c.calls = context.Background()
-	cancel, forget := c.cancel, func() bool { return true }
-	if ctx.Done() != nil {
-		forget = context.AfterFunc(ctx, abort)
+// cut ends the connection at once, with all that is done for it.
+func (c *conn) cut() { c.cutFor(context.Canceled) }
+
+func (c *conn) cutFor(why error) {
+	c.why.CompareAndSwap(nil, &why)
+	if cancel := c.asking.Load(); cancel != nil {
+		(*cancel)()
 	}
-	c.cancel = func() {
-		cancel()
-		forget()
-		abort()
+	if c.forget != nil {
+		c.forget()
+	}
+	c.stop()
+}
+
+// ask calls f with a context that ends with the connection. Most connections need
+// one for a moment, if ever.
+func (c *conn) ask(f func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(c.given)
+	defer cancel()
+	c.asking.Store(&cancel)
+	defer c.asking.Store(nil)
+	if c.why.Load() == nil { // else nobody may have seen asking
+		f(ctx)
 	}
 }
 
@@ -169,12 +190,14 @@ func (c *conn) step() bool {
 	c.pulse.beat(now)
 	c.hub.meter.take(&m)
 	if !c.rate.AllowN(now, 1) { // Wait costs more
-		if err := c.rate.Wait(c.ctx); err != nil {
+		err := net.ErrClosed
+		c.ask(func(ctx context.Context) { err = c.rate.Wait(ctx) })
+		if err != nil {
 			c.broken(err)
 			return false
 		}
 	}
-	return c.handle(c.ctx, &m)
+	return c.handle(&m)
 }
 
 // broken notes that nothing more can be read.
@@ -186,17 +209,17 @@ func (c *conn) broken(err error) {
 	c.outbox.abandon(nil, c.lost(err))
 }
 
-// lost says why the connection cannot be used any more: that it was to end, or
-// what a call of the link returned.
+// lost says why the connection cannot be used any more: that it was cut, or what
+// a call of the link returned.
 func (c *conn) lost(err error) error {
-	if c.ctx.Err() != nil {
-		err = context.Cause(c.ctx)
+	if why := c.why.Load(); why != nil {
+		err = *why
 	}
 	return fmt.Errorf("hub: connection lost: %w", err)
 }
 
 // handle acts on one frame. It reports whether there may be a next.
-func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
+func (c *conn) handle(m *signal.Message) bool {
 	if e := c.hub.exceeds(m); e != nil {
 		if e.Code == signal.CodeTooBig || e.Code == signal.CodeBadName && m.Type == signal.TypeJoin {
 			c.refuse(e)
@@ -211,7 +234,7 @@ func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
 		c.outbox.abandon(nil, nil)
 		return false
 	case m.Type == signal.TypeJoin && c.join == nil:
-		return c.askedToJoin(ctx, m)
+		return c.askedToJoin(m)
 	case m.Type == signal.TypeJoin:
 		c.send(errorFrame(signal.Errorf(signal.CodeAlreadyJoined, m.Type, "this connection has asked to join %q already", c.join.Room)))
 		return true
@@ -219,9 +242,9 @@ func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
 		c.send(pong)
 		return true
 	case c.home != nil:
-		return c.inRoom(ctx, m)
+		return c.inRoom(m)
 	case c.challenge != nil && m.Type == signal.TypeProof:
-		return c.proven(ctx, m)
+		return c.proven(m)
 	case c.challenge != nil:
 		c.refuse(signal.Errorf(signal.CodeJoinFirst, m.Type, "a proof must answer the challenge before anything else"))
 	default:
@@ -232,7 +255,7 @@ func (c *conn) handle(ctx context.Context, m *signal.Message) bool {
 
 // inRoom acts on a frame of somebody who has joined. What a member has no
 // business sending is ignored, as unknown types are.
-func (c *conn) inRoom(ctx context.Context, m *signal.Message) bool {
+func (c *conn) inRoom(m *signal.Message) bool {
 	var e *signal.Error
 	switch {
 	case m.Type.Pair():
@@ -244,7 +267,7 @@ func (c *conn) inRoom(ctx context.Context, m *signal.Message) bool {
 	case needs[m.Type] != "":
 		e = c.home.moderate(c, m)
 	case m.Type == signal.TypeServers:
-		c.send(c.hub.servers(ctx, c.member()))
+		c.send(c.servers(c.member()))
 	}
 	if e != nil {
 		c.refuse(e)
@@ -285,7 +308,7 @@ func (c *conn) finish(m *signal.Message, why error) {
 		return
 	}
 	if c.outbox.finish(m, len(frame), why) {
-		time.AfterFunc(linger, c.cancel)
+		time.AfterFunc(linger, c.cut)
 	}
 }
 
@@ -297,7 +320,7 @@ func (c *conn) tooSlow() {
 	if c.outbox.abandon(e, e) {
 		go func() {
 			_ = signal.CloseWith(c.link, e) // nothing is left to be done about a failure
-			c.cancel()
+			c.cut()
 		}()
 	}
 }

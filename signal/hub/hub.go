@@ -59,7 +59,7 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 		c = h.newConn(ctx, s)
 		refusal = h.register(c)
 	})
-	defer c.cancel()
+	defer c.cut()
 	defer h.unregister(c)
 
 	if refusal != nil {
@@ -114,7 +114,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, c := range conns {
-		c.cancel()
+		c.cut()
 	}
 	return fmt.Errorf("hub: shutdown: %w", ctx.Err())
 }
@@ -196,20 +196,8 @@ func (h *Hub) enter(c *conn, room string, q request) (*home, verdict, *signal.Er
 	}
 }
 
-// joined makes the answer to a join, but for who is there.
-func (h *Hub) joined(ctx context.Context, m signal.Member) *signal.Message {
-	answer := h.servers(ctx, m)
-	limits := h.config.Limits
-	answer.Type, answer.Heartbeat, answer.Limits = signal.TypeJoined, h.config.Heartbeat.Milliseconds(), &limits
-	return answer
-}
-
-// servers tells a member which ICE servers there are.
-func (h *Hub) servers(ctx context.Context, m signal.Member) *signal.Message {
-	answer := &signal.Message{Type: signal.TypeServers}
-	if h.config.ICEServers == nil {
-		return answer
-	}
+// listServers puts into a frame which ICE servers there are for a member.
+func (h *Hub) listServers(ctx context.Context, answer *signal.Message, m signal.Member) {
 	answer.Lifetime = h.config.ICELifetime.Milliseconds()
 	size := 0
 	for _, server := range h.config.ICEServers(ctx, m) {
@@ -220,7 +208,6 @@ func (h *Hub) servers(ctx context.Context, m signal.Member) *signal.Message {
 		}
 		answer.ICEServers = append(answer.ICEServers, server)
 	}
-	return answer
 }
 
 // exceeds says which of the hub's own limits m breaks; the codec has checked

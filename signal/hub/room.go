@@ -48,7 +48,7 @@ type request struct {
 	proven   bool // the member has shown that it holds its key
 	identity string
 	named    bool
-	joined   *signal.Message // the answer, but for Self, Members and Locked
+	joined   *signal.Message // the answer, to be completed by Self, Members and Locked
 }
 
 // What becomes of a request.
@@ -88,7 +88,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		r.away = slices.DeleteFunc(r.away, func(id string) bool { return id == q.member.ID })
 	}
 
-	joined := *q.joined
+	joined := q.joined
 	joined.Self, joined.Locked = &q.member, r.locked
 	joined.Members = make([]signal.Member, 0, len(r.seats)-1)
 	for i := range r.seats {
@@ -96,7 +96,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 			joined.Members = append(joined.Members, r.seats[i].member)
 		}
 	}
-	r.tell(c, &joined)
+	r.tell(c, joined)
 	r.tellOthers(c, &signal.Message{Type: signal.TypeWelcome, Member: &q.member})
 	return r.out, admitted
 }

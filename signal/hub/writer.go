@@ -22,7 +22,7 @@ func (c *conn) write() {
 	}
 	refusal, _ := c.outbox.end()
 	c.guard(func() { _ = signal.CloseWith(c.link, refusal) }) // a failure changes nothing: it is over
-	c.cancel()
+	c.cut()
 	c.written.Done()
 }
 
@@ -77,7 +77,7 @@ func (c *conn) mind() {
 		c.outbox.abandon(nil, ErrSilent)
 	case dueStuck:
 		c.outbox.abandon(nil, ErrSilent)
-		c.cancel() // which ends the write
+		c.cut() // which ends the write
 	case dueNothing:
 	}
 	if wait > 0 {

@@ -86,8 +86,10 @@ func refusal(r *http.Request, o *AcceptOptions) (why string, status int) {
 func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
 	upgrader := ws.HTTPUpgrader{
 		Timeout:  writeTimeout,
-		Header:   w.Header(),
 		Protocol: func(offered string) bool { return offered == Subprotocol },
+	}
+	if len(w.Header()) > 0 { // to write none of them takes long
+		upgrader.Header = w.Header()
 	}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
