@@ -59,6 +59,10 @@ var (
 	// ErrDescription: a peer's description, or another frame of its, could not
 	// be taken. It is inside PeerStateChanged.Err, and the connection is rebuilt.
 	ErrDescription = errors.New("noom: description refused")
+	// ErrTooMany: one more track has no room in a description. A member can send
+	// another 12 of video, or 28 of audio, and fewer if that one sends as many. A
+	// Sender that is closed leaves its room to the next of its codec.
+	ErrTooMany = errors.New("noom: too many tracks between two members; close a Sender first, then publish anew")
 	// ErrTooBig: a message above its bound.
 	ErrTooBig = errors.New("noom: message too big")
 )

@@ -43,12 +43,14 @@ type (
 		Track RemoteTrack
 		Muted bool
 	}
-	// TrackRefused says that this peer cannot take what Sender sends: it does not
-	// know the codec. The others are not disturbed.
+	// TrackRefused says that this peer does not get what Sender sends: it does
+	// not know the codec, or the two share too many tracks already. The other
+	// tracks and peers are not disturbed.
 	TrackRefused struct {
 		Peer   Peer
 		Sender Sender
 		Codec  string // MIME type, such as video/AV1
+		Err    error  // ErrCodec or ErrTooMany
 	}
 	// ActiveSpeaker says who of the others is speaking now; Peer is nil when
 	// nobody is. It follows from the audio levels that come with the sound (RFC

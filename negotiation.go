@@ -105,12 +105,17 @@ func (l *link) act(actions []negotiate.Action) (err error) {
 	return nil
 }
 
-// offer makes an offer with a section for every sender that has none.
+// offer makes an offer with a section for every sender that has none, as far
+// as they fit.
 func (l *link) offer(id int64, restart bool) error {
 	c := l.conn
 	// Transceivers are added here and not earlier, so that none is there for
 	// a remote offer to take over.
 	for _, s := range l.waiting {
+		if !c.fits(s) {
+			l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType, Err: ErrTooMany})
+			continue
+		}
 		if err := l.addSection(s); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 // description is what the link needs to know of an SDP before pion sees it.
 type description struct {
+	size     int             // bytes
 	ufrag    string          // of ICE, RFC 8839 section 5.4
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
@@ -37,6 +38,7 @@ func inspect(text string) (d description, err error) {
 	if n == 0 || n > signal.MaxSections {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", ErrDescription, n, signal.MaxSections)
 	}
+	d.size = len(text)
 	d.ufrag, _ = s.Attribute("ice-ufrag")
 	d.rejected, d.candidates = make(map[string]bool), make(candidateKinds)
 	seen := make(map[string]bool, n)

@@ -67,6 +67,34 @@ func (l *link) unpublish(s *sender) {
 // retable says that a sender's row has changed.
 func (l *link) retable() { l.mail.post(func() { l.tableDirty = true }) }
 
+// What a description has room for, in bytes.
+const (
+	firstSize = 4096                  // what is there beside media sections: ICE, with some twenty candidates, DTLS, channels
+	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
+)
+
+// sectionSize is more than a section of ours takes in a description, in bytes:
+// what it really is shows when it is too late to leave one out.
+func sectionSize(kind webrtc.RTPCodecType) int {
+	if kind == webrtc.RTPCodecTypeAudio {
+		return 1152
+	}
+	return 2560
+}
+
+// fits reports whether a description has room for a section for s
+// beside what is in the last one and what was made since.
+func (c *conn) fits(s *sender) bool {
+	ours, added := sectionSize(s.kind), sectionSize(s.kind)
+	for _, sec := range c.sections {
+		ours += sectionSize(sec.leg.Kind())
+		if sec.mid() == "" {
+			added += sectionSize(sec.leg.Kind())
+		}
+	}
+	return ours <= maxOurs && max(c.local.size, firstSize)+added <= signal.MaxSDP
+}
+
 func (l *link) try(err error) {
 	if err != nil {
 		l.fail(err)
@@ -100,7 +128,7 @@ func (l *link) refuse(sec *section) {
 	sec.leg.detach()
 	sec.sender, sec.flowing = nil, false
 	l.tableDirty = true
-	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType})
+	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType, Err: ErrCodec})
 }
 
 // sendTable tells of a change that no description has told of.

@@ -145,7 +145,7 @@ func (o *output) event(event noom.Event) {
 	case noom.TrackMuted:
 		o.track("track-muted", e.Peer, e.Track, map[bool]string{true: "mutes", false: "unmutes"}[e.Muted])
 	case noom.TrackRefused:
-		o.print(line{Event: "track-refused", Peer: of(e.Peer), Codec: e.Codec}, "%s cannot take %s", named(e.Peer), e.Codec)
+		o.print(line{Event: "track-refused", Peer: of(e.Peer), Codec: e.Codec, Error: text(e.Err)}, "%s does not get %s%s", named(e.Peer), e.Codec, because(e.Err))
 	case noom.ChatReceived:
 		o.print(line{Event: "chat", Time: e.At, Peer: &member{e.From.ID, e.From.Name}, Text: e.Text},
 			"%s says %q", display(e.From.Name, e.From.ID), e.Text)

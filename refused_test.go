@@ -1,0 +1,58 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// TestTooManyTracks: what a description has no room for is refused, one track
+// at a time; the call and its other tracks go on, and what is closed makes room.
+func TestTooManyTracks(t *testing.T) {
+	const many = 24
+	for name, late := range map[string]bool{"from the start": false, "one after the other": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+				cfg := &Config{}
+				if !late {
+					for i := range many {
+						cfg.Tracks = append(cfg.Tracks, LocalTrack{Name: fmt.Sprint("카메라 ", i), Track: newSampleCamera(t)})
+					}
+				}
+				a, b := w.join("방", "a", cfg), w.join("방", "b", nil)
+				until(t, b, connected)
+				for i := 0; late && i < many; i++ {
+					if _, err := a.Publish(t.Context(), newSampleCamera(t), &PublishOptions{Name: fmt.Sprint("카메라 ", i)}); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+				}
+				time.Sleep(5 * time.Second)
+				p, q := peerOf(t, a, b), peerOf(t, b, a)
+				taken := len(q.Tracks())
+				if taken != 12 || p.State() != PeerConnected {
+					t.Fatalf("%s with %d tracks", p.State(), taken)
+				}
+				if size := len(p.Connection().LocalDescription().SDP); size > firstSize+taken*sectionSize(webrtc.RTPCodecTypeVideo) {
+					t.Errorf("they take %d bytes", size)
+				}
+				for range many - taken {
+					if e := until[TrackRefused](t, a, nil); !errors.Is(e.Err, ErrTooMany) {
+						t.Fatalf("refused: %v", e.Err)
+					}
+				}
+				if err := a.Senders()[0].Close(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if _, err := a.Publish(t.Context(), newSampleCamera(t), &PublishOptions{Name: "화면"}); err != nil {
+					t.Fatal(err)
+				}
+				until(t, b, func(e TrackAdded) bool { return e.Track.Name() == "화면" })
+			})
+		})
+	}
+}
