@@ -73,7 +73,10 @@ export interface JoinOptions {
   iceServers?: RTCIceServer[];
   /** Default: a fresh one, for this load of the page. */
   identity?: Identity;
-  /** false refuses a member: no connection, in no list. */
+  /**
+   * false, or an error, refuses a member: no connection, in no list. Asked once
+   * for each run of a member. What the hub says waits meanwhile.
+   */
   verify?: (member: Member) => boolean | Promise<boolean>;
   /** How long a connection may take to come up before it is rebuilt, in ms. Default 15000. */
   connectTimeout?: number;

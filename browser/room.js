@@ -253,16 +253,10 @@ export class Room extends RoomEvents {
     this.#servers.take(joined);
     const here = new Set();
     for (const member of joined.members ?? []) {
-      if (!(await this.#accepts(member))) continue;
+      const entry = await this.#admit(member, true);
+      if (!entry) continue;
       here.add(member.id);
-      const known = this.#roster.get(member.id);
-      if (known?.link.member.session === member.session) {
-        this.#rename(known, member.name);
-        known.link.setRights(member.rights);
-        known.link.online();
-      } else {
-        this.#add(member, true).link.await();
-      }
+      entry.link.online();
     }
     for (const { link } of this.#roster.values()) {
       if (!here.has(link.member.id)) link.lost();
@@ -274,18 +268,36 @@ export class Room extends RoomEvents {
     this.emit('signalingrestored');
   }
 
-  async #accepts(member) {
-    if (member.id === this.#identity.id) return false;
+  // Makes sure that a member is in the roster and returns its entry; null if it must not be.
+  async #admit(member, existing) {
+    if (member.id === this.#identity.id) return null;
     if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
-    if (!this.#roster.has(member.id) && this.#roster.size >= MOST) return this.#lied('a member beyond the bound was ignored');
-    return (await this.#options.verify(member)) !== false;
+    const known = this.#roster.get(member.id);
+    if (known?.link.member.session === member.session) {
+      this.#rename(known, member.name);
+      known.link.setRights(member.rights);
+      return known;
+    }
+    if (known) this.#drop(known, 'lost'); // what belonged to another session is over
+    if (this.#roster.size >= MOST) return this.#lied('a member beyond the bound was ignored');
+    if (!(await this.#verified(member)) || this.#over) return null;
+    return this.#add(member, existing);
+  }
+
+  async #verified(member) {
+    try {
+      return (await this.#options.verify(member)) !== false;
+    } catch (error) {
+      console.info(`noom: member ${member.id} refused`, error);
+      return false;
+    }
   }
 
   // Tells, once for each kind, of what an honest hub never says.
   #lied(what) {
     if (!this.#lies.has(what)) console.warn(`noom: ${what}; the hub may be lying`);
     this.#lies.add(what);
-    return false;
+    return null;
   }
 
   // ---- frames
@@ -308,17 +320,11 @@ export class Room extends RoomEvents {
   }
 
   async #welcome(member) {
-    if (!(await this.#accepts(member))) return;
-    const known = this.#roster.get(member.id);
-    if (known?.link.member.session === member.session) {
-      this.#rename(known, member.name);
-      known.link.setRights(member.rights);
-      known.link.present = true;
-      if (known.link.living) known.link.online();
-      else known.link.begin();
-    } else {
-      this.#add(member, false).link.begin();
-    }
+    const entry = await this.#admit(member, false);
+    if (!entry) return;
+    entry.link.present = true;
+    if (entry.link.living) entry.link.online();
+    else entry.link.begin();
   }
 
   #bye({ from, session, reason }) {
@@ -417,10 +423,8 @@ export class Room extends RoomEvents {
     this.emit('peerrenamed', { peer: entry.peer, old });
   }
 
-  // A member we do not know in this session: what belonged to another is over.
+  // A member we do not know in this session.
   #add(member, existing) {
-    const known = this.#roster.get(member.id);
-    if (known) this.#drop(known, 'lost');
     let entry = this.#parked.get(member.id);
     this.#parked.delete(member.id);
     if (entry?.link.member.session === member.session) {

@@ -1,0 +1,37 @@
+package browser_test
+
+import (
+	"testing"
+
+	"noom/internal/browsertest"
+)
+
+// A member that verify refuses, by false or by an error, is in no list and
+// hides nobody else; each is asked about once, whatever becomes of the hub.
+func TestVerify(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	for _, name := range []string{"나쁜 손님", "거짓", "친구"} {
+		l.open(b, "").Do(`enter('` + name + `')`)
+	}
+	tab := l.open(b, "")
+	tab.Do(`
+		window.asked = [];
+		enter('지우', { verify: async (m) => {
+			asked.push(m.name);
+			if (m.name === '나쁜 손님') throw new Error('not that one');
+			return m.name !== '거짓';
+		} });`)
+	connected(tab)
+	tab.Wait("the friend, and no one else", `room.peers.map((p) => p.name).join() === '친구'`)
+	l.replaceHub()
+	tab.Wait("the way back", `happened('signalingrestored') === 1`)
+	l.open(b, "").Do(`enter('later')`)
+	tab.Wait("who comes later", `room.peers.map((p) => p.name).join() === '친구,later' && room.peers.every((p) => p.state === 'connected')`)
+	if n := browsertest.Eval[int](tab, `asked.filter((name) => name === '친구').length`); n != 1 {
+		t.Errorf("asked about the friend %d times", n)
+	}
+	if n := browsertest.Eval[int](tab, `happened('peerjoined')`); n != 2 {
+		t.Errorf("%d joined, want 2", n)
+	}
+}
