@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Code says why a frame, a join or a connection was refused.
@@ -45,11 +46,25 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
+// Error returns the message, then the code in brackets. What a terminal would
+// obey is taken out, for the other end wrote it and errors are printed.
 func (e *Error) Error() string {
-	if e.Message == "" {
-		return string(e.Code)
+	text := string(e.Code)
+	if e.Message != "" {
+		text = e.Message + " (" + text + ")"
 	}
-	return e.Message + " (" + string(e.Code) + ")"
+	return Printable(text)
+}
+
+// Printable puts text that somebody else wrote on one line: what is no printable
+// character becomes a space, above all what a terminal would obey.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
 }
 
 // Is reports whether target is an *Error with the same code.

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -256,7 +257,7 @@ func check(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	rights := "publish, chat"
 	if c.Rights != nil {
-		rights = strings.Trim(fmt.Sprint(c.Rights), "[]")
+		rights = cmp.Or(strings.Trim(fmt.Sprint(c.Rights), "[]"), "none")
 	}
 	_, err = fmt.Fprintf(stdout, "room %q\nsubject %q\nname %q\nrights %s\nid %q\nexpires %s\n",
 		c.Room, c.Subject, c.Name, rights, c.ID, c.Expires.Format(time.RFC3339))

@@ -48,6 +48,10 @@ func TestKeySignCheck(t *testing.T) {
 	if code, _, errs := noomToken("", "sign", "-key-env", "NOOM_KEY", "-room", "r"); code != 0 {
 		t.Errorf("a key from the environment: %s", errs)
 	}
+	_, watcher, _ := noomToken("", "sign", "-key-env", "NOOM_KEY", "-room", "r", "-rights", "none")
+	if _, out, errs := noomToken(watcher, "check", "-key-env", "NOOM_KEY"); !strings.Contains(out, "\nrights none\n") {
+		t.Errorf("check of a token without rights: %s%s", out, errs)
+	}
 	if err := os.Chmod(filepath.Join(dir, "hub.pem"), 0o644); err != nil {
 		t.Fatal(err)
 	}

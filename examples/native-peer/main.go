@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"noom"
+	wire "noom/signal"
 )
 
 func main() {
@@ -42,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		say(stdout, "%s", usage)
 		return 0
 	}
-	say(stderr, "native-peer: %s\n", plain(err.Error()))
+	say(stderr, "native-peer: %s\n", wire.Printable(err.Error()))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}

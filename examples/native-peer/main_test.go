@@ -194,12 +194,6 @@ func TestInterruptedWhileJoining(t *testing.T) {
 	}
 }
 
-func TestPlain(t *testing.T) {
-	if got := plain("a\x1b[2J\r\nb\u202ec\u2028지우"); got != "a [2J  b c 지우" {
-		t.Errorf("%q", got)
-	}
-}
-
 // serve serves a hub and returns its URL.
 func serve(t *testing.T, c *hub.Config) string {
 	t.Helper()

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"noom"
 	"noom/media"
+	"noom/signal"
 )
 
 // output prints events, as text for people or as JSON for programs.
@@ -66,7 +66,7 @@ func (o *output) print(l line, format string, args ...any) {
 	defer o.mu.Unlock()
 	if !o.json {
 		if format != "" {
-			say(o.stdout, "%s\n", plain(fmt.Sprintf(format, args...)))
+			say(o.stdout, "%s\n", signal.Printable(fmt.Sprintf(format, args...)))
 		}
 		return
 	}
@@ -81,7 +81,7 @@ func (o *output) print(l line, format string, args ...any) {
 
 // problem tells of something that goes wrong but ends nothing.
 func (o *output) problem(format string, args ...any) {
-	text := plain(fmt.Sprintf(format, args...))
+	text := signal.Printable(fmt.Sprintf(format, args...))
 	if o.json {
 		o.print(line{Event: "problem", Error: text}, "")
 		return
@@ -194,14 +194,3 @@ func display(name, id string) string {
 
 // say prints. Whoever does not read what we print misses it; the call goes on.
 func say(to io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(to, format, args...) }
-
-// plain puts text on one line and takes out what a terminal would obey: much
-// of it was written by others.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return ' '
-		}
-		return r
-	}, s)
-}

@@ -10,6 +10,7 @@ import (
 	"noom"
 	"noom/media"
 	"noom/media/capture"
+	"noom/signal"
 )
 
 // source is something to send: of package media or of package capture.
@@ -112,7 +113,7 @@ func listDevices(out io.Writer, asJSON bool) error {
 	}
 	for _, d := range list {
 		if !asJSON {
-			say(out, "-%s %q  %s\n", d.Kind, d.Label, plain(d.Name))
+			say(out, "-%s %q  %s\n", d.Kind, d.Label, signal.Printable(d.Name))
 			continue
 		}
 		if err := json.NewEncoder(out).Encode(d); err != nil {

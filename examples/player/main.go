@@ -30,10 +30,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer room.Leave(context.Background())
 	channel := &channel{room: room, out: out}
+	failed := 0 // in a row
 	for i := 0; ctx.Err() == nil && room.Err() == nil; i++ {
-		if err := channel.play(ctx, films[i%len(films)]); err != nil {
+		err := channel.play(ctx, films[i%len(films)])
+		if err == nil {
+			failed = 0
+			continue
+		}
+		if failed++; failed == len(films) { // none of them can be played
 			return err
 		}
+		channel.say("%v", err)
 	}
 	return room.Err()
 }

@@ -47,6 +47,24 @@ func TestFolderIsAChannel(t *testing.T) {
 	}
 }
 
+// One that is damaged is told, and the others play on.
+func TestDamagedFilmIsLeftOut(t *testing.T) {
+	folder := t.TempDir()
+	copyTo(t, folder, map[string]string{"1.ivf": "README.md", "2.ivf": "vp8.ivf"})
+	stage := bottest.New(t)
+	out, _ := stage.Start(run, "-play", folder)
+	bottest.Until(t, func() bool { return strings.Count(out.String(), "2.ivf") > 1 })
+	if !strings.Contains(out.String(), "1.ivf: ") {
+		t.Error(out)
+	}
+	if err := os.Remove(filepath.Join(folder, "2.ivf")); err != nil {
+		t.Fatal(err)
+	}
+	if err := stage.Run(run, "-play", folder); err == nil || !strings.Contains(err.Error(), "another kind of file") {
+		t.Errorf("with nothing that can be played it ended with %v", err)
+	}
+}
+
 func TestNothingToPlay(t *testing.T) {
 	empty := t.TempDir()
 	for path, says := range map[string]string{empty: "no file in it", "없음": "no such file", clips + "README.md": "another kind of file"} {

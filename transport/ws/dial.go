@@ -157,7 +157,7 @@ func explainResponse(err error, response *http.Response) error {
 	case code == http.StatusForbidden:
 		return fmt.Errorf("it forbids the connection (HTTP 403): %s", firstLine(response.Body))
 	default:
-		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, response.Status, firstLine(response.Body))
+		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), firstLine(response.Body))
 	}
 }
 
@@ -165,5 +165,5 @@ func explainResponse(err error, response *http.Response) error {
 func firstLine(body io.Reader) string {
 	lines := bufio.NewScanner(io.LimitReader(body, 200))
 	lines.Scan()
-	return strings.ToValidUTF8(strings.TrimSpace(lines.Text()), "")
+	return signal.Printable(strings.TrimSpace(strings.ToValidUTF8(lines.Text(), "")))
 }

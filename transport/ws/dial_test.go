@@ -37,6 +37,10 @@ func TestDialErrors(t *testing.T) {
 	t.Cleanup(foreign.Close)
 	moved := httptest.NewServer(http.RedirectHandler("https://elsewhere.example/ws", http.StatusMovedPermanently))
 	t.Cleanup(moved.Close)
+	coloured := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "\x1b[2J어디에도 없음", http.StatusNotFound)
+	}))
+	t.Cleanup(coloured.Close)
 	closed := httptest.NewServer(nil)
 	closed.Close()
 
@@ -52,6 +56,7 @@ func TestDialErrors(t *testing.T) {
 		{"ws://exa mple/", nil, "bad URL"},
 		{closed.URL, syscall.ECONNREFUSED, "is the hub running?"},
 		{page.URL, ws.ErrNotHub, "404"},
+		{coloured.URL, ws.ErrNotHub, "Found:  [2J어디에도 없음"},
 		{foreign.URL, ws.ErrNotHub, "noom.v1"},
 		{moved.URL, ws.ErrNotHub, "elsewhere.example"},
 		{secure.URL, nil, "certificate is not trusted"},

@@ -62,7 +62,7 @@ func (s *Stage) Start(run func(context.Context, []string, io.Writer) error, args
 	ctx, cancel := context.WithCancel(context.Background())
 	out = &Output{}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, append([]string{"-url", s.url, "-room", Room}, args...), out) }()
+	go func() { done <- run(ctx, s.args(args), out) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
@@ -71,6 +71,15 @@ func (s *Stage) Start(run func(context.Context, []string, io.Writer) error, args
 	})
 	s.t.Cleanup(stop)
 	return out, stop
+}
+
+// Run runs a bot that ends by itself and returns its error.
+func (s *Stage) Run(run func(context.Context, []string, io.Writer) error, args ...string) error {
+	return run(s.t.Context(), s.args(args), io.Discard)
+}
+
+func (s *Stage) args(more []string) []string {
+	return append([]string{"-url", s.url, "-room", Room}, more...)
 }
 
 // Join joins as somebody, who leaves when the test ends.
