@@ -112,7 +112,7 @@ func (w *World) keepTime() {
 
 // watch waits for the end of the bubble and returns what was wrong with it.
 func (b *bubble) watch(over <-chan any) string {
-	ticker := time.NewTicker(*patience / 20)
+	ticker := time.NewTicker(max(*patience/20, time.Millisecond))
 	defer ticker.Stop()
 	last, since := int64(-1), time.Now()
 	for {
@@ -239,7 +239,7 @@ func (w *World) endRooms() {
 	}
 	wait := func(d time.Duration) bool {
 		for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-			synctest.Wait()
+			w.pause()
 			if len(open()) == 0 {
 				return true
 			}

@@ -111,7 +111,7 @@ func (w *World) SettleWithin(bound time.Duration) {
 	begun := time.Now()
 	moved, quietSince := -1, begun
 	for {
-		synctest.Wait()
+		w.pause()
 		unsettled := w.unsettled()
 		now := w.count()
 		if len(unsettled) > 0 || now != moved {
@@ -128,6 +128,14 @@ func (w *World) SettleWithin(bound time.Duration) {
 		}
 		time.Sleep(step)
 	}
+}
+
+// pause is synctest.Wait, which may not be called twice at one time. Who waits
+// for its turn does so in a way that a bubble can see.
+func (w *World) pause() {
+	w.waiting <- struct{}{}
+	synctest.Wait()
+	<-w.waiting
 }
 
 func (w *World) count() int {

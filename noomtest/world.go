@@ -31,6 +31,7 @@ type World struct {
 
 	closing sync.Once
 	gone    chan struct{} // closed when all is over
+	waiting chan struct{} // holds a token while a goroutine is in pause
 
 	mu        sync.Mutex
 	rng       *rand.Rand
@@ -48,7 +49,7 @@ type World struct {
 func newWorld(t *testing.T, o *options, b *bubble) (*World, error) {
 	w := &World{
 		t: t, options: o, transcript: transcript.New(0), began: time.Now(), bubble: b,
-		gone: make(chan struct{}), rng: rand.New(rand.NewPCG(o.seed, 1)),
+		gone: make(chan struct{}), waiting: make(chan struct{}, 1), rng: rand.New(rand.NewPCG(o.seed, 1)),
 		owners: make(map[string]string), sessions: make(map[string]*session),
 	}
 	w.faults.world = w

@@ -3,12 +3,25 @@ package noomtest_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"noom"
 	"noom/noomtest"
 )
+
+// Goroutines of a test may wait at one instant, and so may the end of the world.
+func TestSettleTogether(t *testing.T) {
+	noomtest.Run(t, func(_ *testing.T, w *noomtest.World) {
+		pair(w)
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(w.Settle)
+		}
+		all.Wait()
+	})
+}
 
 func TestSettle(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
