@@ -71,10 +71,11 @@ func (s *stitch) begin(seq uint16, timestamp uint32, now time.Time) {
 		s.seqOffset = s.seq + 1 - seq
 		s.timestampOffset = s.timestamp + step - timestamp
 	} else {
-		// A random start is asked for by RFC 3550 section 5.1, in the lower
-		// half by RFC 3711 section 3.3.1: no wrap before the first packet arrives.
+		// A random start is asked for by RFC 3550 section 5.1. It is in the
+		// lower half: near the wrap a receiver that misses the first packets
+		// would guess the roll-over counter wrong (RFC 3711 section 3.3.1).
 		s.started = true
-		s.seq = uint16(rand.N(1 << 15))
+		s.seq = uint16(rand.N(1<<15)) - 1
 		s.timestamp = rand.Uint32()
 		s.at = now
 		s.seqOffset = s.seq + 1 - seq

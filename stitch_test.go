@@ -106,3 +106,14 @@ func TestRunEndsWithAJump(t *testing.T) {
 		}
 	}
 }
+
+// TestStitchStartsFarFromTheWrap: a start in the upper half, however rare, is too many.
+func TestStitchStartsFarFromTheWrap(t *testing.T) {
+	for range 1 << 18 {
+		s := stitch{clockRate: 90000}
+		s.begin(7, 0, time.Time{})
+		if seq, _, _ := s.next(7, 0, time.Time{}); seq >= 1<<15 {
+			t.Fatalf("starts at %d", seq)
+		}
+	}
+}
