@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -189,7 +190,24 @@ func (b bare) Close() error { return errClosedPlainly }
 
 var errClosedPlainly = errors.New("closed plainly")
 
+// located tells where it leads; wrapped is around it.
+type located struct{ signal.Signaler }
+
+func (located) Endpoint() string    { return "hub.example" }
+func (located) Address() netip.Addr { return netip.IPv6Loopback() }
+
+type wrapped struct{ signal.Signaler }
+
+func (w wrapped) Unwrap() signal.Signaler { return w.Signaler }
+
 func TestOptionalMethods(t *testing.T) {
+	around := wrapped{wrapped{located{}}}
+	if e, a := signal.Endpoint(around), signal.Address(around); e != "hub.example" || a != netip.IPv6Loopback() {
+		t.Errorf("a wrapped transport tells %q and %v", e, a)
+	}
+	if e, a := signal.Endpoint(wrapped{}), signal.Address(wrapped{bare{}}); e != "" || a.IsValid() {
+		t.Errorf("wrapped nothing tells %q and %v", e, a)
+	}
 	if got := signal.Endpoint(bare{}); got != "" {
 		t.Errorf("Endpoint of a transport without one: %q", got)
 	}

@@ -13,6 +13,13 @@ import (
 // and only Close is still of use, with two exceptions: a message that cannot be
 // encoded is refused by Send and nothing else happens; and when Receive was
 // sent what is no frame, Send may still tell so before the end.
+//
+// A Signaler may do more than that, and is asked by its methods: [Endpoint],
+// [Address], [BatchSender], [Waiter], [Aborter], [CloseWith]. Who wraps one
+// passes on what the wrapper leaves as it is, or it is lost without a word. What
+// is lost with Endpoint shows late: proofs do not hold, and the hub refuses the
+// member (bad_proof) once it asks for one. A method Unwrap() Signaler passes on
+// Endpoint and Address.
 type Signaler interface {
 	// Send writes one frame. It returns when the frame is on its way or ctx
 	// ended, and may block for as long as the other end does not read.
@@ -39,10 +46,10 @@ func (f DialerFunc) Dial(ctx context.Context) (Signaler, error) { return f(ctx) 
 
 // Endpoint returns what s calls the hub's address as the member dialled it:
 // the host of its URL, in lower case, with the port unless it is the scheme's
-// default. A Signaler tells it through a method Endpoint() string; without
-// one it is empty. Proofs are bound to it (PROTOCOL.md section 3).
+// default. A Signaler tells it through a method Endpoint() string, or wraps one
+// that does; else it is empty. Proofs are bound to it (PROTOCOL.md section 3).
 func Endpoint(s Signaler) string {
-	if e, ok := s.(interface{ Endpoint() string }); ok {
+	if e, ok := find[interface{ Endpoint() string }](s); ok {
 		return e.Endpoint()
 	}
 	return ""
@@ -50,12 +57,27 @@ func Endpoint(s Signaler) string {
 
 // Address returns the network address from which the other end of s connects,
 // which a hub counts connections by. A Signaler tells it through a method
-// Address() netip.Addr; without one it is invalid.
+// Address() netip.Addr, or wraps one that does; else it is invalid.
 func Address(s Signaler) netip.Addr {
-	if a, ok := s.(interface{ Address() netip.Addr }); ok {
+	if a, ok := find[interface{ Address() netip.Addr }](s); ok {
 		return a.Address()
 	}
 	return netip.Addr{}
+}
+
+// find returns the outermost of s and what it wraps that is a T.
+func find[T any](s Signaler) (t T, ok bool) {
+	for s != nil {
+		if t, ok = s.(T); ok {
+			return t, true
+		}
+		wrapper, wraps := s.(interface{ Unwrap() Signaler })
+		if !wraps {
+			break
+		}
+		s = wrapper.Unwrap()
+	}
+	return t, false
 }
 
 // A BatchSender is a Signaler that can send several messages with one write.

@@ -122,8 +122,8 @@ func (l *line) put(ctx context.Context, m signal.Message) error {
 	return l.Signaler.Send(ctx, m)
 }
 
-// Endpoint passes on what the transport tells of itself.
-func (l *line) Endpoint() string { return signal.Endpoint(l.Signaler) }
+// Unwrap passes on what the transport tells of itself.
+func (l *line) Unwrap() signal.Signaler { return l.Signaler }
 
 // CloseWith passes on why the connection ends.
 func (l *line) CloseWith(why *signal.Error) error { return signal.CloseWith(l.Signaler, why) }
