@@ -114,23 +114,32 @@ func (l *served) Receive(ctx context.Context) (signal.Message, error) {
 }
 
 func (l *served) receive() (signal.Message, error) {
+	text, err := l.message()
+	if err != nil {
+		return signal.Message{}, err
+	}
+	return signal.Decode(text)
+}
+
+// message reads the next text message, valid until release.
+func (l *served) message() ([]byte, error) {
 	for !l.closed.Load() {
 		h, err := ws.ReadHeaderBuffer(&l.stream, l.header[:])
 		if err != nil {
-			return signal.Message{}, err
+			return nil, err
 		}
 		if err = l.take(h); err != nil {
 			if broken, ok := errors.AsType[ws.ProtocolError](err); ok {
 				l.sayClose(ws.NewCloseFrameBody(ws.StatusProtocolError, string(broken)))
 			}
-			return signal.Message{}, err
+			return nil, err
 		}
 		if h.Fin && h.OpCode.IsData() {
 			l.spare = 0
-			return signal.Decode(*l.buffer)
+			return *l.buffer, nil
 		}
 	}
-	return signal.Message{}, net.ErrClosed
+	return nil, net.ErrClosed
 }
 
 // take acts on a frame (RFC 6455 section 5.4): it adds what is part of a message
