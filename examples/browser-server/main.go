@@ -110,10 +110,10 @@ const usage = `browser-server serves noom's page and its hub.
                     and a QR code
   -tls-cert FILE, -tls-key FILE
                     serve https with this certificate and key, in PEM
-  -token-key FILE   who comes with a token of noom-token that this key has signed has
-                    the rights in it, at #/ROOM?token=TOKEN behind the page's address;
-                    others may publish and chat (default: so may all). The public half
-                    of the key will do
+  -token-key FILE   whoever brings a token of noom-token that this key has signed, at
+                    #/ROOM?token=TOKEN behind the page's address, has the rights in
+                    it; others may publish and chat (default: so may all). The public
+                    half of the key is enough
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP

@@ -30,7 +30,7 @@ import (
 
 const (
 	// turnLifetime is for how long credentials make new allocations. Members
-	// ask for new ones when half of it has gone.
+	// ask for new ones when four fifths of it have gone.
 	turnLifetime = 10 * time.Minute
 	// longestCall is for how long after that an allocation may be kept up: a
 	// call outlives the credentials that it began with. Then its members
