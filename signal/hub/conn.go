@@ -86,15 +86,17 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 }
 
 // cut ends the connection at once, with all that is done for it.
-func (c *conn) cut() { c.cutFor(context.Canceled) }
+func (c *conn) cut() {
+	c.cutFor(context.Canceled)
+	if c.forget != nil {
+		c.forget()
+	}
+}
 
 func (c *conn) cutFor(why error) {
 	c.why.CompareAndSwap(nil, &why)
 	if cancel := c.asking.Load(); cancel != nil {
 		(*cancel)()
-	}
-	if c.forget != nil {
-		c.forget()
 	}
 	c.stop()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -268,16 +269,70 @@ func TestEndOfContextEndsServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(nil)
 		client, server := mem.Pipe()
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancelCause(t.Context())
 		served := make(chan error, 1)
 		go func() { served <- h.Serve(ctx, server) }()
 		join(t, signal.DialerFunc(func(context.Context) (signal.Signaler, error) { return client, nil }), "r", "a")
-		cancel()
-		if err := <-served; !errors.Is(err, context.Canceled) {
+		why := errors.New("the host program goes")
+		cancel(why)
+		if err := <-served; !errors.Is(err, why) {
 			t.Errorf("Serve: %v", err)
+		}
+		_, late := mem.Pipe()
+		if err := h.Serve(ctx, late); !errors.Is(err, why) {
+			t.Errorf("Serve with a context that has ended: %v", err)
 		}
 		if rooms := h.Rooms(); len(rooms) != 0 {
 			t.Errorf("rooms: %v", rooms)
+		}
+	})
+}
+
+// Functions of Config get what the context that Serve was given knows, as long as
+// the connection lasts, and it ends when they are no longer wanted.
+func TestContextsOfFunctions(t *testing.T) {
+	type account struct{}
+	synctest.Test(t, func(t *testing.T) {
+		asked := make(map[string]int)
+		ended := make(chan error, 1)
+		h := hub.New(&hub.Config{
+			JoinTimeout: time.Hour,
+			Authorize: func(ctx context.Context, r hub.Request) (hub.Grant, error) {
+				asked[fmt.Sprint("authorize ", ctx.Value(account{}))]++
+				if r.Room == "막힘" {
+					<-ctx.Done()
+					ended <- ctx.Err()
+				}
+				return hub.Grant{}, ctx.Err()
+			},
+			ICEServers: func(ctx context.Context, _ signal.Member) []signal.ICEServer {
+				asked[fmt.Sprint("servers ", ctx.Value(account{}))]++
+				return nil
+			},
+		})
+		enter := func(room, name string) *member {
+			client, server := mem.Pipe()
+			ctx := context.WithValue(t.Context(), account{}, name)
+			go func() { _ = h.Serve(ctx, server) }() // its end is not what this is about
+			m := dial(t, signal.DialerFunc(func(context.Context) (signal.Signaler, error) { return client, nil }), name)
+			m.askToJoin(room, name)
+			m.prove("", room, m.expect(signal.TypeChallenge))
+			return m
+		}
+		a := enter("방", "지우")
+		a.expect(signal.TypeJoined)
+		a.send(signal.Message{Type: signal.TypeServers})
+		a.expect(signal.TypeServers)
+		enter("막힘", "bob")
+		synctest.Wait()
+		if want := map[string]int{"authorize 지우": 1, "authorize bob": 1, "servers 지우": 2}; !maps.Equal(asked, want) {
+			t.Errorf("asked %v, want %v", asked, want)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = h.Shutdown(ctx) // cuts everyone
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Authorize was ended by %v", err)
 		}
 	})
 }
