@@ -5,7 +5,7 @@
 // Messages are pulled, so none is lost before somebody listens. What waits is
 // bounded: a channel left unread beyond that is closed.
 
-import { MAX } from './codec.js';
+import { MAX } from './limits.js';
 import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 

@@ -4,86 +4,21 @@
 // JSON.parse cannot tell 1 from 1.0.
 
 import { NoomError } from './errors.js';
+import { boolean, fromBase64url, integer, isObject, listOf, malformed, object, parse, string, toBase64url } from './json.js';
+import { MAX } from './limits.js';
+import { byteLength, isLabel, nameProblem, roomProblem } from './name.js';
 
 export const PROTOCOL = 'noom.v1';
-
-/** Bounds of the protocol, PROTOCOL.md section 6. */
-export const MAX = Object.freeze({
-  frame: 65536, // bytes
-  name: 128, // bytes
-  chat: 4096, // bytes
-  token: 4096, // bytes
-  sdp: 49152, // bytes
-  candidates: 32, // in a frame
-  candidate: 1024, // bytes
-  sections: 64, // media sections in a description
-  generation: 128, // candidates
-  tracks: 64, // rows of a table
-  label: 64, // characters of a track or chat id
-  number: 2 ** 31 - 1, // epochs, seqs, acks, versions
-  retry: 3_600_000, // ms after which to come back
-  rights: 16, // of a member
-  data: 61440, // payload bytes of a data message
-  unacked: 1048576, // payload bytes on their way on one link
-  unackedMessages: 4096, // data messages on their way on one link
-  inFlight: 32, // unacknowledged pair frames on one link
-});
 
 const PAIR = new Set(['offer', 'answer', 'candidates', 'ask', 'grant', 'table', 'ack', 'stale', 'left']);
 
 /** Reports whether frames of this type go from member to member. */
 export const isPair = (type) => PAIR.has(type);
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The number of bytes s takes in UTF-8. */
-export const byteLength = (s) => encoder.encode(s).length;
-
-// ---- base64url (RFC 4648 section 5, no padding)
-
-/** @param {Uint8Array} bytes */
-export function toBase64url(bytes) {
-  const binary = Array.from(bytes, (b) => String.fromCharCode(b)).join('');
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
-}
-
-/** Decodes strictly: no padding, no stray bits. Throws a NoomError. */
-export function fromBase64url(text) {
-  if (typeof text !== 'string' || !/^[\w-]*$/.test(text) || text.length % 4 === 1) {
-    throw malformed('not base64url');
-  }
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  const bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
-  if (toBase64url(bytes) !== text) throw malformed('not base64url: stray bits');
-  return bytes;
-}
-
-// ---- names
-
-const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/u;
-
-/** Puts a name as a person typed it into the protocol's form. */
-export const cleanName = (s) => s.trim().normalize('NFC');
-
-/** Says what is wrong with a nickname; '' if nothing is. The empty one is fine. */
-export function nameProblem(s) {
-  if (byteLength(s) > MAX.name) return `longer than ${MAX.name} bytes`;
-  if (s.normalize('NFC') !== s) return 'not in Unicode normal form C';
-  if (s.trim() !== s) return 'has space at an end';
-  // U+200D joins emoji, U+200C keeps letters apart in Persian; neither reorders.
-  if (FORBIDDEN.test(s.replace(/[\u200c\u200d]/g, ''))) return 'holds a control, bidi or line-breaking character';
-  return '';
-}
-
-/** As nameProblem, and a room's name may not be empty. */
-export const roomProblem = (s) => (s === '' ? 'empty' : nameProblem(s));
-
-const isLabel = (s) => /^[\w-]{1,64}$/.test(s);
 const isSession = (s) => /^[\w-]{22}$/.test(s);
 const isID = (s) => /^[a-z2-7]{26}$/.test(s);
-
-// ---- envelopes
 
 // How each field is read. A null counts as absent, as everywhere in the protocol.
 const FIELDS = {
@@ -248,139 +183,6 @@ export function memberProblem(m) {
   if (!isSession(m.session ?? '')) return 'bad session';
   if (m.rights?.length > MAX.rights) return 'too many rights';
   return nameProblem(m.name ?? '');
-}
-
-// ---- bodies (PROTOCOL.md sections 4.3 and 4.4)
-
-/** Decodes the body of an offer, answer, candidates or table. Throws a NoomError. */
-export function decodeBody(type, body = '') {
-  const value = parse(body);
-  if (!isObject(value)) throw malformed('a body is an object');
-  BODIES[type](value);
-  return value;
-}
-
-const BODIES = { offer: checkDescription, answer: checkDescription, candidates: checkCandidates, table: checkTableIn };
-
-function checkDescription(b) {
-  if (!Number.isInteger(b.id) || b.id < 1 || b.id > MAX.number) throw malformed('description id out of bounds');
-  const size = byteLength(string(b.sdp));
-  if (size < 1 || size > MAX.sdp) throw malformed(`SDP of ${size} bytes`);
-  const sections = b.sdp.match(/(^|[\r\n])m=/g)?.length ?? 0;
-  if (sections < 1 || sections > MAX.sections) throw malformed(`SDP of ${sections} media sections`);
-  const candidates = b.sdp.split('a=candidate:').length - 1;
-  if (candidates > MAX.generation) throw malformed(`SDP of ${candidates} candidates`);
-  checkTableIn(b);
-}
-
-function checkTableIn(b) {
-  b.table ??= {};
-  checkTable(b.table);
-}
-
-function checkTable(table) {
-  if (!isObject(table)) throw malformed('a table is an object');
-  table.version ??= 0;
-  table.tracks ??= {};
-  if (!Number.isInteger(table.version) || table.version < 0 || table.version > MAX.number) throw malformed('table version');
-  if (!isObject(table.tracks)) throw malformed('table tracks');
-  const rows = Object.entries(table.tracks);
-  if (rows.length > MAX.tracks) throw malformed(`a table of ${rows.length} tracks`);
-  if (new Set(rows.map(([, row]) => row?.id)).size !== rows.length) throw malformed('a track twice in a table');
-  for (const [mid, row] of rows) {
-    if (mid === '' || byteLength(mid) > MAX.label || !isObject(row)) throw malformed('table: bad mid');
-    row.name ??= '';
-    row.muted ??= false;
-    if (!isLabel(string(row.id))) throw malformed('table: bad track id');
-    if (row.kind !== 'audio' && row.kind !== 'video') throw malformed('table: bad kind');
-    if (typeof row.muted !== 'boolean') throw malformed('table: bad muted');
-    const problem = nameProblem(string(row.name));
-    if (problem) throw malformed(`table: name ${problem}`);
-  }
-}
-
-function checkCandidates(b) {
-  if (!Array.isArray(b.candidates) || b.candidates.length < 1 || b.candidates.length > MAX.candidates) {
-    throw malformed('candidates: want 1 to 32');
-  }
-  const ufrag = byteLength(string(b.ufrag));
-  if (ufrag < 1 || ufrag > 256) throw malformed('bad ufrag');
-  for (const c of b.candidates) {
-    if (!isObject(c)) throw malformed('a candidate is an object');
-    c.candidate ??= '';
-    c.sdpMid ??= '';
-    c.sdpMLineIndex ??= 0;
-    if (byteLength(string(c.candidate)) > MAX.candidate || byteLength(string(c.sdpMid)) > MAX.label) {
-      throw malformed('candidate too long');
-    }
-    if (!Number.isInteger(c.sdpMLineIndex) || c.sdpMLineIndex < 0 || c.sdpMLineIndex > 65535) throw malformed('bad sdpMLineIndex');
-  }
-}
-
-// ---- reading JSON
-
-const malformed = (message, cause) => new NoomError('malformed', message, { cause });
-const isObject = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);
-
-function parse(text) {
-  let value;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw malformed('not JSON', cause);
-  }
-  checkKeys(text);
-  return value;
-}
-
-// JSON.parse lets duplicate keys and lone surrogates pass. On text it has
-// accepted, one pass over strings and brackets finds both.
-function checkKeys(text) {
-  const open = []; // a Set of keys for an object, null for an array
-  let previous = '';
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g)) {
-    if (token === '{') open.push(new Set());
-    else if (token === '[') open.push(null);
-    else if (token === '}' || token === ']') open.pop();
-    else if (token[0] === '"') {
-      const value = token.includes('\\u') ? JSON.parse(token) : token.slice(1, -1);
-      if (/\p{Cs}/u.test(value)) throw malformed('a lone surrogate');
-      const keys = open.at(-1);
-      if (keys && (previous === '{' || previous === ',')) {
-        const key = token.includes('\\') ? JSON.parse(token) : value;
-        if (keys.has(key)) throw malformed(`duplicate key ${JSON.stringify(key)}`);
-        keys.add(key);
-      }
-    }
-    previous = token;
-  }
-}
-
-function string(v, name = 'field') {
-  if (typeof v !== 'string') throw malformed(`${name}: want a string`);
-  return v;
-}
-
-function integer(v, name = 'field') {
-  if (!Number.isSafeInteger(v)) throw malformed(`${name}: want a whole number`);
-  return v;
-}
-
-function boolean(v, name = 'field') {
-  if (typeof v !== 'boolean') throw malformed(`${name}: want true or false`);
-  return v;
-}
-
-function object(v, name = 'field') {
-  if (!isObject(v)) throw malformed(`${name}: want an object`);
-  return v;
-}
-
-function listOf(read) {
-  return (v, name) => {
-    if (!Array.isArray(v)) throw malformed(`${name}: want an array`);
-    return v.map((item) => read(item, name));
-  };
 }
 
 function sessions(v) {

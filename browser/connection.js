@@ -4,10 +4,12 @@
 // promise chain, so that no two of them ever interleave; a step that fails
 // ends the connection, and the link begins the next epoch.
 
+import { decodeBody } from './body.js';
 import { Channel, channelInit } from './channel.js';
-import { byteLength, decodeBody, MAX } from './codec.js';
 import { typeOf } from './diagnosis.js';
 import { NoomError } from './errors.js';
+import { MAX } from './limits.js';
+import { byteLength } from './name.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
 

@@ -3,7 +3,7 @@
 // that credit bounds what is on its way and a rebuild loses nothing. Pure:
 // bytes go in and come out.
 
-import { MAX } from './codec.js';
+import { MAX } from './limits.js';
 
 const MESSAGE = 1;
 const TAKEN = 2;

@@ -8,7 +8,7 @@
 // it must not travel over the connection it is about; again, that it was sent
 // before and is worth a second path.
 
-import { MAX } from './codec.js';
+import { MAX } from './limits.js';
 
 /** How many messages may be unacknowledged in one direction. */
 export const WINDOW = MAX.inFlight;

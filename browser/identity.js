@@ -1,8 +1,9 @@
 // Who a member is (PROTOCOL.md section 3): an Ed25519 key pair, drawn anew
 // with every load of the page and kept in memory alone, and the texts it signs.
 
-import { toBase64url, memberProblem } from './codec.js';
+import { memberProblem } from './codec.js';
 import { NoomError } from './errors.js';
+import { toBase64url } from './json.js';
 
 const utf8 = new TextEncoder();
 

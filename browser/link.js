@@ -4,7 +4,7 @@
 // tracks, the versions of our table, the data stream. It decides when to
 // begin the next epoch.
 
-import { cleanName, decode, encode, MAX, nameProblem } from './codec.js';
+import { decode, encode } from './codec.js';
 import { Connection } from './connection.js';
 import { DataStream } from './data.js';
 import { judge, pathOf } from './diagnosis.js';
@@ -13,6 +13,8 @@ import { Exchange } from './exchange.js';
 import { Connections } from './handover.js';
 import { pairText, verifier } from './identity.js';
 import { Incoming } from './incoming.js';
+import { MAX } from './limits.js';
+import { cleanName, nameProblem } from './name.js';
 import { may } from './rights.js';
 
 const TICK = 500; // ms

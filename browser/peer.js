@@ -1,9 +1,9 @@
 // Somebody else in the room: the face of a Link.
 
-import { cleanName } from './codec.js';
 import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 import { Link } from './link.js';
+import { cleanName } from './name.js';
 import { may } from './rights.js';
 import { safetyNumber } from './safety.js';
 import { Sender } from './sender.js';

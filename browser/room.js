@@ -1,11 +1,13 @@
 // A room one has joined: the roster, the connection to the hub and the way
 // back to one after a loss. What concerns one peer alone is its Link's.
 
-import { byteLength, cleanName, encode, isPair, MAX, nameProblem, roomProblem } from './codec.js';
+import { encode, isPair } from './codec.js';
 import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
 import { RoomEvents } from './events.js';
 import { Identity, isGenuine, newLabel, newSession } from './identity.js';
+import { MAX } from './limits.js';
+import { byteLength, cleanName, nameProblem, roomProblem } from './name.js';
 import { Peer } from './peer.js';
 import { may, Requests } from './rights.js';
 import { Sender } from './sender.js';

@@ -1,9 +1,9 @@
 // A published track: what the application holds of it. The connections that
 // carry it belong to the links; a Sender tells them through its carriers.
 
-import { nameProblem } from './codec.js';
 import { NoomError } from './errors.js';
 import { newLabel } from './identity.js';
+import { nameProblem } from './name.js';
 
 export class Sender {
   #name;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MAX } from '../codec.js';
+import { MAX } from '../limits.js';
 import { DataStream } from '../data.js';
 
 const bytes = (text) => new TextEncoder().encode(text);

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
-import { decode, encode, fromBase64url, nameProblem, toBase64url } from '../codec.js';
+import { decode, encode } from '../codec.js';
 import { isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
+import { fromBase64url, toBase64url } from '../json.js';
+import { nameProblem } from '../name.js';
 import { safetyNumber } from '../safety.js';
 
 const testdata = new URL('../../signal/testdata/', import.meta.url);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fromBase64url, toBase64url } from '../codec.js';
 import { Identity, isGenuine, memberID, newSession, pairText, verifier } from '../identity.js';
+import { fromBase64url, toBase64url } from '../json.js';
 
 test('what one signs the others can check, and nothing else passes', async () => {
   const identity = await Identity.generate();

@@ -3,7 +3,8 @@
 // that with what Go says of the same bytes.
 
 import { createInterface } from 'node:readline';
-import { decode, decodeBody } from '../codec.js';
+import { decodeBody } from '../body.js';
+import { decode } from '../codec.js';
 import { isGenuine } from '../identity.js';
 
 const verdicts = [];

@@ -1,0 +1,22 @@
+// What noom.v1 bounds, whatever a hub says (PROTOCOL.md section 6).
+
+export const MAX = Object.freeze({
+  frame: 65536, // bytes
+  name: 128, // bytes
+  chat: 4096, // bytes
+  token: 4096, // bytes
+  sdp: 49152, // bytes
+  candidates: 32, // in a frame
+  candidate: 1024, // bytes
+  sections: 64, // media sections in a description
+  generation: 128, // candidates
+  tracks: 64, // rows of a table
+  label: 64, // characters of a track or chat id
+  number: 2 ** 31 - 1, // epochs, seqs, acks, versions
+  retry: 3_600_000, // ms after which to come back
+  rights: 16, // of a member
+  data: 61440, // payload bytes of a data message
+  unacked: 1048576, // payload bytes on their way on one link
+  unackedMessages: 4096, // data messages on their way on one link
+  inFlight: 32, // unacknowledged pair frames on one link
+});
