@@ -9,7 +9,8 @@ import { Identity, isGenuine, newLabel, newSession } from './identity.js';
 import { MAX } from './limits.js';
 import { byteLength, cleanName, nameProblem, roomProblem } from './name.js';
 import { Peer } from './peer.js';
-import { may, Requests } from './rights.js';
+import { Requests } from './requests.js';
+import { may } from './rights.js';
 import { Sender } from './sender.js';
 import { Servers } from './servers.js';
 import { hubURL, Signaling } from './signaling.js';
@@ -57,8 +58,6 @@ export class Room extends RoomEvents {
 
   #signaling = null;
   #inbox = Promise.resolve(); // frames of the hub, in order
-  #chats = new Map(); // id → {text, resolve, reject}: said, not yet confirmed
-  #renames = []; // {name, resolve, reject}
   #requests = new Requests((message) => this.#tell(message));
   #locked = false;
   #shown = new Set(); // ids of chat that was delivered, oldest first
@@ -132,11 +131,7 @@ export class Room extends RoomEvents {
     this.#checkOpen();
     const size = byteLength(text);
     if (size < 1 || size > MAX.chat) throw new NoomError('bad_chat', `a chat text has 1 to ${MAX.chat} bytes, not ${size}`);
-    const id = newLabel();
-    await new Promise((resolve, reject) => {
-      this.#chats.set(id, { text, resolve, reject });
-      this.#tell({ type: 'chat', id, text });
-    });
+    await this.#requests.ask({ type: 'chat', id: newLabel(), text });
   }
 
   /**
@@ -157,11 +152,8 @@ export class Room extends RoomEvents {
     this.#checkOpen();
     const wanted = cleanName(name);
     check('bad_name', `name "${wanted}"`, nameProblem(wanted));
-    await new Promise((resolve, reject) => {
-      this.#renames.push({ name: wanted, resolve, reject });
-      this.#nickname = wanted;
-      this.#tell({ type: 'rename', name: wanted });
-    });
+    this.#nickname = wanted;
+    await this.#requests.ask({ type: 'rename', name: wanted });
   }
 
   /** Whether we may publish, chat, kick, lock, mute or close. */
@@ -264,8 +256,7 @@ export class Room extends RoomEvents {
       if (!here.has(link.member.id)) link.lost();
     }
     if (first) return;
-    for (const [id, { text }] of this.#chats) this.#tell({ type: 'chat', id, text });
-    for (const { resolve } of this.#renames.splice(0)) resolve();
+    while (this.#requests.confirm((r) => r.type === 'rename')); // which our join has told
     this.#requests.repeat();
     this.emit('signalingrestored');
   }
@@ -381,7 +372,7 @@ export class Room extends RoomEvents {
   #renamed({ from, name = '' }) {
     if (from === this.#identity.id) {
       this.#self.name = name;
-      this.#renames.shift()?.resolve();
+      this.#requests.confirm((r) => r.type === 'rename');
     } else if (this.#roster.has(from)) {
       this.#rename(this.#roster.get(from), name);
     }
@@ -389,8 +380,7 @@ export class Room extends RoomEvents {
 
   #chatted({ from, id, text, at }) {
     if (from === this.#identity.id) {
-      this.#chats.get(id)?.resolve();
-      this.#chats.delete(id);
+      this.#requests.confirm((r) => r.type === 'chat' && r.id === id);
       return;
     }
     const entry = this.#roster.get(from);
@@ -403,17 +393,8 @@ export class Room extends RoomEvents {
 
   // The hub refused something we said; which, it says by type alone.
   #refused({ code, message, about }) {
-    const error = new NoomError(code || 'refused', message || code || 'refused', { about });
-    if (about === 'chat') {
-      const [id, chat] = this.#chats.entries().next().value ?? [];
-      this.#chats.delete(id);
-      chat?.reject(error);
-    } else if (about === 'rename') {
-      this.#renames.shift()?.reject(error);
-      this.#nickname = this.#self.name;
-    } else {
-      this.#requests.refuse(about, error);
-    }
+    if (about === 'rename') this.#nickname = this.#self.name;
+    this.#requests.refuse(about, new NoomError(code || 'refused', message || code || 'refused', { about }));
   }
 
   // ---- the roster
@@ -530,9 +511,7 @@ export class Room extends RoomEvents {
     this.#servers.close();
     for (const link of this.#links()) link.close();
     this.#roster.clear();
-    const closed = new NoomError('closed', 'the room is over');
-    for (const { reject } of [...this.#chats.values(), ...this.#renames]) reject(closed);
-    this.#requests.end(closed, error?.code === 'room_closed');
+    this.#requests.end(new NoomError('closed', 'the room is over'), error?.code === 'room_closed');
     this.emit('closed', { error });
     this.end();
     this.#ended(error);

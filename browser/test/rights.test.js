@@ -1,8 +1,9 @@
-// Rights, and requests that wait for the hub's answer.
+// Rights, and what waits for the hub's answer.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { may, Requests } from '../rights.js';
+import { Requests } from '../requests.js';
+import { may } from '../rights.js';
 
 test('rights', () => {
   assert.ok(may({}, 'publish') && may({}, 'chat') && !may({}, 'kick'));
@@ -18,8 +19,8 @@ test('requests', async () => {
   const two = outcome(requests.ask({ type: 'kick', to: 'b' }));
   const lock = outcome(requests.ask({ type: 'lock' }));
   const close = outcome(requests.ask({ type: 'close' }));
-  requests.confirm((m) => m.type === 'kick' && m.to === 'b');
-  requests.confirm((m) => m.to === 'nobody');
+  assert.ok(requests.confirm((m) => m.type === 'kick' && m.to === 'b'));
+  assert.ok(!requests.confirm((m) => m.to === 'nobody'));
   requests.refuse('kick', 'no');
   requests.refuse('kick', 'nothing is left to refuse');
   assert.deepEqual(told.map((m) => m.type), ['kick', 'kick', 'lock', 'close']);
