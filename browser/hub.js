@@ -1,0 +1,96 @@
+// The way to the hub and back to it after a loss: dial, join, redial. What it
+// says is taken one frame after the other.
+
+import { encode } from './codec.js';
+import { NoomError } from './errors.js';
+import { Signaling } from './signaling.js';
+
+const REDIAL_FIRST = 100; // ms
+
+// A hub that says one of these will say it again.
+const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
+
+export class Hub {
+  #join; // {url, identity, session, room}
+  #name; // () → the nickname we want
+  #options; // {token, dialTimeout, redialMax}
+  #member; // {frame(frame), lost(error), back(joined), refused(error)}
+  #signaling = null;
+  #inbox = Promise.resolve(); // steps of the room, in order
+  #over = false;
+
+  constructor({ name, options, member, ...join }) {
+    this.#join = join;
+    this.#name = name;
+    this.#options = options;
+    this.#member = member;
+  }
+
+  /** Whether the hub can be reached. */
+  get online() { return this.#signaling?.open ?? false; }
+
+  /** Sends an encoded frame; false if there is no connection. */
+  send(frame) { return this.#signaling?.send(frame) ?? false; }
+
+  /** Sends a message, if there is a connection. */
+  tell(message) { this.#signaling?.send(encode(message)); }
+
+  /** Takes a step behind all that came before it, unless the room is over by then. */
+  enqueue(step) {
+    this.#inbox = this.#inbox.then(() => (this.#over ? undefined : step())).catch((error) => console.error(error));
+    return this.#inbox;
+  }
+
+  /** Dials and joins; resolves with the joined frame, rejects with the hub's code or unreachable. */
+  async dial() {
+    const { token: source, dialTimeout } = this.#options;
+    const token = typeof source === 'function' ? await source() : source;
+    const { signaling, joined } = await Signaling.open({
+      ...this.#join, name: this.#name(), token,
+      timeout: dialTimeout,
+      onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
+      onClose: (error) => this.#lost(error),
+      invited: (frame) => this.#invited(frame),
+    });
+    if (this.#over) signaling.close();
+    else this.#signaling = signaling;
+    return joined;
+  }
+
+  close() {
+    this.#over = true;
+    this.#signaling?.close();
+    this.#signaling = null;
+  }
+
+  // The error to lose the hub with, if a frame tells us to go and come back.
+  #invited({ type, from, reason, retry }) {
+    if (type !== 'bye' || from !== this.#join.identity.id) return null;
+    if (reason === 'restart') return new NoomError('shutting_down', 'the hub restarts', { retry });
+    if (reason === 'expired' && typeof this.#options.token === 'function') return new NoomError('expired', 'a new token is due');
+    return null;
+  }
+
+  // Calls go on without a hub; redial until there is one again.
+  async #lost(error) {
+    this.#signaling = null;
+    if (this.#over) return;
+    this.#member.lost(error);
+    let { retry = 0 } = error;
+    for (let pause = REDIAL_FIRST; ; pause = Math.min(2 * pause, this.#options.redialMax)) {
+      await new Promise((resolve) => { setTimeout(resolve, Math.max(pause * (0.5 + Math.random() / 2), retry * (1 + Math.random()))); });
+      if (this.#over) return;
+      try {
+        const joined = await this.dial();
+        this.enqueue(() => this.#member.back(joined));
+        return;
+      } catch (refusal) {
+        if (FINAL.has(refusal.code)) {
+          this.#member.refused(refusal);
+          return;
+        }
+        retry = refusal.retry ?? 0;
+      }
+    }
+  }
+}

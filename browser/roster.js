@@ -1,0 +1,175 @@
+// Who is in a room: a Peer and its Link for each member, from its welcome to
+// its bye, and those that were lost and may come back.
+
+import { isGenuine } from './identity.js';
+import { Peer } from './peer.js';
+
+const MOST = 512; // members, whatever a hub says; a tab may make 500 connections in all
+const PARKED = 64; // links kept for members who may come back
+
+export class Roster {
+  #id; // our own
+  #verify; // (member): the application's
+  #peer; // what every Peer is made with
+  #room; // {emit(type, fields, taken), reborn(member), over()}
+  #ears; // hear the peers
+  #entries = new Map(); // id → {peer, link}, in join order
+  #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
+  #lies = new Set(); // of the hub, each told once
+
+  constructor({ verify, ears, room, ...peer }) {
+    this.#id = peer.self.identity.id;
+    this.#verify = verify;
+    this.#ears = ears;
+    this.#room = room;
+    this.#peer = peer;
+  }
+
+  get entries() { return [...this.#entries.values()]; }
+
+  get peers() { return this.entries.map((e) => e.peer); }
+
+  get links() { return this.entries.map((e) => e.link); }
+
+  /** The {peer, link} of an id, or undefined. */
+  get(id) { return this.#entries.get(id); }
+
+  // ---- what the hub tells
+
+  /** Who is there, at first and after each return: the others it has lost. */
+  async joined(members) {
+    const here = new Set();
+    for (const member of members) {
+      const entry = await this.#admit(member, true);
+      if (!entry) continue;
+      here.add(member.id);
+      entry.link.online();
+    }
+    for (const link of this.links) {
+      if (!here.has(link.member.id)) link.lost();
+    }
+  }
+
+  async welcome(member) {
+    const entry = await this.#admit(member, false);
+    if (!entry) return;
+    entry.link.present = true;
+    if (entry.link.living) entry.link.online();
+    else entry.link.begin();
+  }
+
+  bye({ from, session, reason }) {
+    const entry = this.#entries.get(from);
+    if (!entry || entry.link.member.session !== session) return;
+    if (reason === 'lost') entry.link.lost();
+    else this.#drop(entry, reason);
+  }
+
+  renamed({ from, name = '' }) {
+    const entry = this.#entries.get(from);
+    if (entry) this.#rename(entry, name);
+  }
+
+  /** The room is over. */
+  close() {
+    for (const link of this.links) link.close();
+    this.#entries.clear();
+  }
+
+  // ---- in and out
+
+  // Makes sure that a member is in the roster and returns its entry; null if it must not be.
+  async #admit(member, existing) {
+    if (member.id === this.#id) return null;
+    if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
+    const known = this.#entries.get(member.id);
+    if (known?.link.member.session === member.session) {
+      this.#rename(known, member.name);
+      known.link.setRights(member.rights);
+      return known;
+    }
+    if (known) this.#drop(known, 'lost'); // what belonged to another session is over
+    if (this.#entries.size >= MOST) return this.#lied('a member beyond the bound was ignored');
+    if (!(await this.#verified(member)) || this.#room.over()) return null;
+    return this.#add(member, existing);
+  }
+
+  async #verified(member) {
+    try {
+      return (await this.#verify(member)) !== false;
+    } catch (error) {
+      console.info(`noom: member ${member.id} refused`, error);
+      return false;
+    }
+  }
+
+  // Tells, once for each kind, of what an honest hub never says.
+  #lied(what) {
+    if (!this.#lies.has(what)) console.warn(`noom: ${what}; the hub may be lying`);
+    this.#lies.add(what);
+    return null;
+  }
+
+  #rename(entry, name) {
+    const old = entry.link.member.name;
+    if (old === name) return;
+    entry.link.member.name = name;
+    this.#room.emit('peerrenamed', { peer: entry.peer, old });
+  }
+
+  // A member we do not know in this session.
+  #add(member, existing) {
+    let entry = this.#parked.get(member.id);
+    this.#parked.delete(member.id);
+    if (entry?.link.member.session === member.session) {
+      entry.link.member = member;
+      entry.link.present = true;
+      entry.link.reopen();
+    } else {
+      entry = this.#newEntry(member);
+    }
+    this.#entries.set(member.id, entry);
+    this.#room.emit('peerjoined', { peer: entry.peer, existing });
+    return entry;
+  }
+
+  #newEntry(member) {
+    const entry = { peer: null, link: null };
+    const about = (type, fields, taken) => this.#room.emit(type, { peer: entry.peer, ...fields }, taken);
+    entry.peer = new Peer({
+      ...this.#peer,
+      attach: (link) => { entry.link = link; },
+      member,
+      report: {
+        state: (state, error) => about('peerstatechanged', { state, error }),
+        dead: () => this.#drop(entry, 'lost'),
+        left: () => this.#drop(entry, 'left', (link) => link.fade()),
+        stale: (session) => this.#room.reborn({ ...entry.link.member, session }),
+        data: (data, taken) => about('datareceived', { data }, taken),
+        channelOpened: (channel) => about('channelopened', { channel }),
+        refused: (sender, codec) => about('trackrefused', { sender, codec }),
+        trackAdded: (track) => {
+          if (track.kind === 'audio') this.#ears.open();
+          about('trackadded', { track });
+        },
+        trackRemoved: (track) => about('trackremoved', { track }),
+        trackChanged: (track) => about('trackchanged', { track }),
+        trackMuted: (track) => about('trackmuted', { track, muted: track.muted }),
+      },
+    });
+    return entry;
+  }
+
+  #drop(entry, reason, end = (link) => link.close()) {
+    const { member } = entry.link;
+    if (this.#entries.get(member.id) !== entry) return;
+    this.#entries.delete(member.id);
+    end(entry.link);
+    this.#ears.forget(member.id);
+    if (reason === 'lost') {
+      this.#parked.set(member.id, entry);
+      if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
+    }
+    this.#room.emit('peerleft', { peer: entry.peer, member: { ...member }, reason });
+  }
+}
