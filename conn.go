@@ -35,6 +35,8 @@ type conn struct {
 	controlOpen bool
 	dataOpen    bool
 	written     uint32 // number of the last data message written
+	given       int64  // bytes, to the data channel
+	takens      pace
 
 	channels []*channel          // the application's own
 	sections []*section          // what we send, in the order added
@@ -150,6 +152,7 @@ func (l *link) listen(c *conn) {
 		frame := func() { l.dataFrame(m) }
 		postEither(frame, frame)
 	})
+	c.data.OnBufferedAmountLow(l.kick)
 	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }
 	c.control.OnClose(closed)
 	c.data.OnClose(closed)

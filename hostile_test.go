@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"noom/signal"
 )
 
@@ -157,4 +159,62 @@ func TestPeerThatAcknowledgesNothing(t *testing.T) {
 			t.Fatalf("%d messages wait for mallory", n)
 		}
 	})
+}
+
+// TestPeerThatReadsNothing: a peer that takes what it has not received, and sends what
+// it has sent before, while its SCTP lets nothing in, makes nothing pile up for it.
+func TestPeerThatReadsNothing(t *testing.T) {
+	for name, attack := range map[string]func(t *testing.T, a, b *link) (bound uint64){
+		"takes all": func(t *testing.T, a, b *link) uint64 {
+			for n := range uint32(300) {
+				if err := a.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
+					t.Fatal(err)
+				}
+				if err := b.conn.data.Send(takenFrame(n + 1)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			return maxDataRoom + signal.MaxData
+		},
+		"sends the same again": func(t *testing.T, a, b *link) uint64 {
+			for range 17 { // leaves its SCTP room for some thousand acknowledgements
+				if err := a.Send(t.Context(), make([]byte, signal.MaxData-1000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 5000 {
+				if err := b.conn.data.Send([]byte{dataMessage, 0, 0, 0, 0}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			return 2 * takenBatch * 5
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+				a := w.join("방", "a", nil)
+				settings := w.host()
+				b, err := Join(t.Context(), w.dialer, "방", &Config{Name: "b", Settings: func(s *webrtc.SettingEngine) {
+					settings(s)
+					s.DetachDataChannels() // and nobody reads them
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.rooms = append(w.rooms, b)
+				until(t, a, connected)
+				time.Sleep(time.Second)
+				l := peerOf(t, a, b).(*link)
+				bound := attack(t, l, peerOf(t, b, a).(*link))
+				time.Sleep(time.Second)
+				waits := make(chan uint64)
+				l.mail.post(func() { waits <- l.conn.data.BufferedAmount() })
+				if n := <-waits; n > bound || l.State() != PeerConnected {
+					t.Errorf("%s, and %d bytes wait", l.State(), n)
+				}
+			})
+		})
+	}
 }

@@ -22,6 +22,14 @@ const (
 // the application at the other end.
 const maxUnackedMessages = 4096
 
+// What may wait in the data channel, above what credit lets an honest peer
+// leave there: one that takes what it has not received, or whose SCTP lets
+// nothing in, would have more and more wait.
+const (
+	maxDataRoom = 2 * signal.MaxUnacked // bytes
+	takenBatch  = 64                    // acknowledgements; at most two batches wait
+)
+
 var errCredit = errors.New("peer sent more data than it had credit for, or left a gap")
 
 // outStream is what one peer has still to take: messages are kept until the
@@ -149,6 +157,9 @@ func (s *inStream) take(n uint32, size int) {
 	s.bytes -= size
 }
 
+// number returns the number in a frame of the data channel.
+func number(frame []byte) uint32 { return binary.BigEndian.Uint32(frame[1:5]) }
+
 func takenFrame(n uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{dataTaken}, n)
 }
@@ -166,7 +177,7 @@ func parseData(m webrtc.DataChannelMessage) (kind byte, n uint32, payload []byte
 	if m.IsString || len(m.Data) < 5 || len(m.Data) > 5+signal.MaxData {
 		return 0, 0, nil, false
 	}
-	return m.Data[0], binary.BigEndian.Uint32(m.Data[1:5]), m.Data[5:], true
+	return m.Data[0], number(m.Data), m.Data[5:], true
 }
 
 // dataFrame takes a frame of the data channel.
@@ -195,19 +206,50 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 	}
 }
 
+// pace holds acknowledgements back while those before them wait to be sent.
+// A later one says all that an earlier one does.
+type pace struct {
+	batch int   // of the latest batch, so many were given to the channel
+	begun int64 // the channel had been given so many bytes with the first of them
+}
+
+// step reports whether another one may go to a channel that was given so many
+// bytes and has sent so many of them.
+func (p *pace) step(given, sent int64) bool {
+	if p.batch == takenBatch && sent >= p.begun {
+		p.batch = 0
+	}
+	if p.batch == takenBatch {
+		return false
+	}
+	if p.batch == 0 {
+		p.begun = given + int64(len(takenFrame(0)))
+	}
+	p.batch++
+	return true
+}
+
+// sendData sends what is due. It is called again whenever the channel has
+// sent all that it was given.
 func (l *link) sendData() {
 	c := l.live()
 	if !c.dataOpen {
 		return
 	}
-	if l.takenDue {
+	if l.takenDue && c.takens.step(c.given, c.given-int64(c.data.BufferedAmount())) {
 		l.takenDue = false
-		_ = c.data.Send(takenFrame(l.in.taken)) // a failure shows as OnClose
+		_ = c.give(takenFrame(l.in.taken)) // a failure shows as OnClose
 	}
 	for _, frame := range l.out.after(c.written) {
-		if c.data.Send(frame) != nil {
+		if c.data.BufferedAmount() >= maxDataRoom || c.give(frame) != nil {
 			return
 		}
-		c.written++
+		c.written = number(frame)
 	}
+}
+
+// give hands a frame to the data channel.
+func (c *conn) give(frame []byte) error {
+	c.given += int64(len(frame))
+	return c.data.Send(frame)
 }
