@@ -44,7 +44,7 @@ export class Connection {
     this.#link = link;
     this.#incoming = incoming;
     this.#machine = new Machine({ begun });
-    this.#pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
+    this.#pc = newPeerConnection(iceServers);
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
@@ -97,12 +97,7 @@ export class Connection {
 
   /** These ICE servers are for whatever is gathered from now on. */
   setServers(iceServers) {
-    if (this.#closed) return;
-    try {
-      this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
-    } catch (error) {
-      console.error(error); // the hub told nonsense: those of before stay
-    }
+    if (!this.#closed) giveServers(this.#pc, iceServers);
   }
 
   /** There may be something to offer; always: there is. */
@@ -353,3 +348,34 @@ export class Connection {
 
 const isOpen = (channel) => channel.readyState === 'open';
 const ufragOf = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? '';
+
+// With one server that cannot be used, for a bad URL or TURN without
+// credentials, browsers make no connection at all. Such are left out.
+function newPeerConnection(iceServers) {
+  const config = { bundlePolicy: 'max-bundle' };
+  try {
+    return new RTCPeerConnection({ ...config, iceServers });
+  } catch {
+    const pc = new RTCPeerConnection(config);
+    giveServers(pc, iceServers);
+    return pc;
+  }
+}
+
+function giveServers(pc, iceServers) {
+  if (pc.signalingState === 'closed') return;
+  const give = (list) => pc.setConfiguration({ ...pc.getConfiguration(), iceServers: list });
+  try {
+    give(iceServers);
+  } catch {
+    give(iceServers.filter((server) => {
+      try {
+        give([server]);
+        return true;
+      } catch (error) {
+        console.warn(`noom: an ICE server that cannot be used is left out: ${error.message}`);
+        return false;
+      }
+    }));
+  }
+}

@@ -69,7 +69,7 @@ export interface JoinOptions {
   token?: string | (() => string | Promise<string>);
   /** Published from the very first offer on, which saves a round trip. */
   tracks?: (MediaStreamTrack | LocalTrack)[];
-  /** Default: those the hub hands out. */
+  /** Default: those the hub hands out. One that the browser refuses is left out, with a warning. */
   iceServers?: RTCIceServer[];
   /** Default: a fresh one, for this load of the page. */
   identity?: Identity;

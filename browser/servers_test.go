@@ -12,6 +12,28 @@ import (
 	"noom/signal/hub"
 )
 
+// Servers that cannot be used, told by a hub or given by the application, are
+// left out. They must not keep every connection from being made.
+func TestServersThatCannotBeUsed(t *testing.T) {
+	l := newLab(t)
+	l.hub = hub.New(&hub.Config{ICEServers: hub.FixedICEServers(
+		signal.ICEServer{URLs: []string{"nonsense"}},
+		signal.ICEServer{URLs: []string{"turn:127.0.0.1:9"}}, // without credentials
+		signal.ICEServer{URLs: []string{"stun:127.0.0.1:9"}},
+	)})
+	b := browsertest.Start(t)
+	one, two := l.open(b, ""), l.open(b, "")
+	for _, tab := range []*browsertest.Tab{one, two} {
+		tab.Allow("noom: an ICE server that cannot be used is left out")
+	}
+	one.Do(`enter('하나')`)
+	two.Do(`enter('two', { iceServers: [{ urls: 'nonsense' }] })`)
+	one.Wait("the call", `room.peers[0]?.state === 'connected'`)
+	one.Wait("the one that can be used", `(({ iceServers }) => iceServers.length === 1 && iceServers[0].urls[0] === 'stun:127.0.0.1:9')(other().connection.getConfiguration())`)
+	one.Do(`room.leave()`)
+	two.Do(`room.leave()`)
+}
+
 // A page asks for ICE servers before their credentials expire, and its
 // connections, those that run included, use the newest; those that the
 // application gave it keeps.
