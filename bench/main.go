@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +29,10 @@ func main() {
 	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency; empty: all")
 	profile := flag.String("profile", "", "write the CPU profile of noom's hub during the last measurement to this file")
 	flag.Parse()
+	if err := sensible(*which, *soakTime); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
 
 	err := run(*serve, *soak, plan{
 		quick: *quick, servers: *only, measurements: *which, soakTime: min(*soakTime, time.Hour), profile: *profile,
@@ -36,6 +41,28 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// sensible says what is wrong with the arguments before minutes are spent on them.
+func sensible(which string, soakTime time.Duration) error {
+	var known []string
+	for _, m := range measurements(false) {
+		known = append(known, m.name)
+	}
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q (-help tells the flags)", flag.Arg(0))
+	case soakTime <= 0:
+		return fmt.Errorf("-soak-time is %v, it must be above 0", soakTime)
+	case which == "":
+		return nil
+	}
+	for name := range strings.SplitSeq(which, ",") {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no measurement %q; there are %s", name, strings.Join(slices.Compact(known), ", "))
+		}
+	}
+	return nil
 }
 
 // A plan is what the flags ask for.
