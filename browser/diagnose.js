@@ -1,0 +1,51 @@
+// What a link has found out for peer.diagnose: about the connection there is,
+// or the one that has failed, and what ended the attempt before.
+
+import { judge, pathOf } from './diagnosis.js';
+
+export class Findings {
+  #connections;
+  #known; // () → what the link knows beside its connections, for judge
+  #failedBy = null; // why this epoch was given up, null if it was not
+  #found = {}; // evidence of the connection that has failed, until there is another
+  #failure = null; // of the last failure, until the peer is connected
+
+  constructor(connections, known) {
+    this.#connections = connections;
+    this.#known = known;
+  }
+
+  /** A connection is made. */
+  begun() {
+    this.#failedBy = null;
+    this.#found = {};
+  }
+
+  /** It works. */
+  up() { this.#failure = null; }
+
+  /** It is given up, but is there still. */
+  failed(error) {
+    this.#failedBy = error;
+    this.#found = this.#connections.current?.evidence ?? {};
+    if (!this.#connections.serving) this.note(error);
+  }
+
+  /** Keeps what an error is the end of, for as long as the next attempt shows nothing. */
+  note(error) { this.#failure = this.#judge(error, { connected: false }); }
+
+  /** A Diagnosis, after so many attempts. */
+  async diagnose(attempts) {
+    let found = this.#judge(this.#failedBy);
+    if (found.verdict === 'connecting' && this.#failure) found = this.#failure;
+    const diagnosis = { ...found, attempts, path: null };
+    if (found.verdict !== 'connected' && found.verdict !== 'codec not shared') return diagnosis;
+    const path = pathOf((await this.#connections.live?.pc.getStats()) ?? new Map());
+    if (!path) return diagnosis;
+    return { ...diagnosis, path, words: `${found.words} (${path.local.type} to ${path.remote.type} over ${path.local.protocol})` };
+  }
+
+  #judge(error, known) {
+    return judge({ ...this.#known(), ...(this.#connections.current?.evidence ?? this.#found), error, ...known });
+  }
+}
