@@ -76,8 +76,8 @@
 // If the file has a key frame at least every second, the next one is the
 // answer, as it is as long as that is not known. If it has not, playing goes
 // back to the latest key frame, sound and picture alike, for everybody; to the
-// same one at most every ten seconds, then every twenty and so on, so that who
-// asks and asks does not hold up the others.
+// same one at most every ten seconds, then every twenty and so on, so that whoever
+// keeps asking does not hold up the others.
 // So let a file have one every second, and nobody is thrown back:
 //
 //	ffmpeg -i film.mp4 -c:v libvpx -b:v 1M -g 30 -auto-alt-ref 0 -c:a libopus -b:a 32k film.webm
@@ -106,8 +106,8 @@
 // Packets that are late or in disorder are waited for, up to 400 ms. Behind a
 // loss the picture goes on with its next key frame, which is asked for, so that
 // whatever is in the file can be decoded. Mutes, changes of size and swapped
-// sources need nothing; a change of codec begins a further track. Who leaves
-// and comes back goes on in the same track.
+// sources need nothing; a change of codec begins a further track. A member
+// that leaves and comes back goes on in the same track.
 //
 // A recording holds no more than one cluster of the file (two seconds, or
 // 1 MiB), frames that wait for those of other tracks (half a second of time, or

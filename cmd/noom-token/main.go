@@ -39,7 +39,8 @@ const usage = `noom-token makes keys and tokens for noom's hub.
                      (default publish,chat)
     -expires TIME    how long it counts, such as 90m or 720h (default 1h)
     -starts TIME     after how long it begins to count (default at once)
-    -reusable        several members may use it (default: the first one's only)
+    -reusable        several members may use it, and a program that starts again is
+                     another one (default: the first member's only)
   noom-token check KEY                  reads a token and says what is in it
 
 KEY is -key FILE or -key-env VARIABLE.

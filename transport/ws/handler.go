@@ -24,7 +24,7 @@ type Server interface {
 type AcceptOptions struct {
 	// OriginPatterns are the hosts whose pages may connect beside the hub's
 	// own, as patterns of [path.Match]: "example.com", "*.example.com"; with a
-	// scheme, "https://example.com", also that must fit. "*" lets in every
+	// scheme, "https://example.com", the scheme must match too. "*" lets in every
 	// page of the web. A client that is no browser sends no Origin and always
 	// passes; for authentication there is hub.Config's Authorize.
 	OriginPatterns []string
