@@ -329,13 +329,13 @@ func sees(p Peer, senders []Sender) (flowing []*remoteTrack, err error) {
 func flow(tracks ...*remoteTrack) error {
 	for _, t := range tracks {
 		t.mu.Lock()
-		t.count = 0
+		t.ring.count = 0
 		t.mu.Unlock()
 	}
 	time.Sleep(3 * slowly)
 	for _, t := range tracks {
 		t.mu.Lock()
-		n := t.count
+		n := t.ring.count
 		t.mu.Unlock()
 		if n == 0 {
 			return fmt.Errorf("nothing comes of %s", t.name)

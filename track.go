@@ -1,7 +1,6 @@
 package noom
 
 import (
-	"io"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -30,6 +29,11 @@ type RemoteTrack interface {
 	ReadRTP() (*rtp.Packet, error)
 	// Packets is sugar over ReadRTP; it ends with the track.
 	Packets() iter.Seq[*rtp.Packet]
+	// Tap returns a reader beside ReadRTP and other taps, with a ring of its
+	// own: each gets all packets, a tap from those on that wait for ReadRTP
+	// when it is made. The packets are shared, so nobody may change one. A tap
+	// is to be closed; if it is not, it costs its ring until the track ends.
+	Tap() PacketReader
 	// AudioLevel returns how loud the latest packet was, as its sender tells
 	// (RFC 6464): from -127 dBov, silence, to 0, the loudest there is; false
 	// if it does not tell.
@@ -66,23 +70,20 @@ type remoteTrack struct {
 	peak  atomic.Int32 // since takePeak, as loudness has it
 
 	// No call leaves the track while mu is held.
-	mu      sync.Mutex
-	arrived sync.Cond // a packet, or the end; on mu
-	ring    [trackRing]*rtp.Packet
-	head    int // of the oldest packet
-	count   int
-	codec   *webrtc.RTPCodecParameters // of the latest packet; nil before the first
-	in      *inbound                   // nil: not connected
-	next    *inbound                   // feeds the track from its first packet on
-	muted   bool
-	closed  bool
+	mu    sync.Mutex
+	ring  packetRing // for ReadRTP; closed with the track
+	taps  []*tap
+	codec *webrtc.RTPCodecParameters // of the latest packet; nil before the first
+	in    *inbound                   // nil: not connected
+	next  *inbound                   // feeds the track from its first packet on
+	muted bool
 }
 
 var _ RemoteTrack = (*remoteTrack)(nil)
 
 func newRemoteTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *remoteTrack {
 	t := &remoteTrack{id: id, name: name, kind: kind, muted: muted}
-	t.arrived.L = &t.mu
+	t.ring.arrived = sync.NewCond(&t.mu)
 	return t
 }
 
@@ -118,17 +119,7 @@ func (t *remoteTrack) setMuted(muted bool) (changed bool) {
 func (t *remoteTrack) ReadRTP() (*rtp.Packet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.count == 0 {
-		if t.closed {
-			return nil, io.EOF
-		}
-		t.arrived.Wait()
-	}
-	packet := t.ring[t.head]
-	t.ring[t.head] = nil
-	t.head = (t.head + 1) % trackRing
-	t.count--
-	return packet, nil
+	return t.ring.take()
 }
 
 func (t *remoteTrack) Packets() iter.Seq[*rtp.Packet] {
@@ -144,7 +135,7 @@ func (t *remoteTrack) Packets() iter.Seq[*rtp.Packet] {
 
 func (t *remoteTrack) RequestKeyframe() error {
 	t.mu.Lock()
-	in, closed := t.in, t.closed
+	in, closed := t.in, t.ring.closed
 	t.mu.Unlock()
 	switch {
 	case closed:
@@ -178,25 +169,22 @@ func (t *remoteTrack) Track() *webrtc.TrackRemote {
 	return t.in.tr
 }
 
-// push puts a packet in the ring, in place of the oldest if it is full. Only
-// the inbound that feeds the track now may; another one's packets are late.
+// push gives a packet to all readers. Only the inbound that feeds the track now
+// may; another one's packets are late.
 func (t *remoteTrack) push(from *inbound, packet *rtp.Packet, codec *webrtc.RTPCodecParameters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.next == from {
 		t.in, t.next = from, nil
 	}
-	if t.in != from || t.closed {
+	if t.in != from || t.ring.closed {
 		return
 	}
 	t.codec = codec
-	if t.count == trackRing {
-		t.head = (t.head + 1) % trackRing
-		t.count--
+	t.ring.put(packet)
+	for _, p := range t.taps {
+		p.ring.put(packet)
 	}
-	t.ring[(t.head+t.count)%trackRing] = packet
-	t.count++
-	t.arrived.Signal()
 }
 
 // attach and detach are for inbound.assign. While another inbound feeds the
@@ -228,6 +216,10 @@ func (t *remoteTrack) detach(in *inbound) {
 func (t *remoteTrack) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed, t.in, t.next = true, nil, nil
-	t.arrived.Broadcast()
+	t.in, t.next = nil, nil
+	t.ring.end()
+	for _, p := range t.taps {
+		p.ring.end()
+	}
+	t.taps = nil
 }

@@ -158,3 +158,69 @@ func TestSenderTime(t *testing.T) {
 		}
 	})
 }
+
+// Readers beside each other: each gets every packet, begins with what waits for
+// ReadRTP, and ends with the track or when it is closed.
+func TestTaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := &inbound{}
+		track := newRemoteTrack("a", "마이크", webrtc.RTPCodecTypeAudio, false)
+		in.assign(track)
+		expect := func(what string, r interface{ ReadRTP() (*rtp.Packet, error) }, numbers ...uint16) {
+			t.Helper()
+			for _, n := range numbers {
+				if packet, err := r.ReadRTP(); err != nil || packet.SequenceNumber != n {
+					t.Fatalf("%s: %+v, %v, want %d", what, packet, err, n)
+				}
+			}
+		}
+		track.push(in, numbered(1), nil)
+		track.push(in, numbered(2), nil)
+		expect("ReadRTP", track, 1)
+		first := track.Tap()
+		track.push(in, numbered(3), nil)
+		second := track.Tap()
+		expect("ReadRTP", track, 2, 3)
+		late := track.Tap()
+		track.push(in, numbered(4), nil)
+		expect("the first tap", first, 2, 3, 4)
+		expect("the second tap", second, 2, 3, 4)
+		expect("the late tap", late, 4)
+
+		ended := make(chan error, 1)
+		go func() { _, err := second.ReadRTP(); ended <- err }()
+		synctest.Wait()
+		for range 2 {
+			if err := second.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := <-ended; !errors.Is(err, io.EOF) {
+			t.Errorf("a closed tap: %v, want io.EOF", err)
+		}
+		if len(track.taps) != 2 {
+			t.Errorf("%d taps are held, want 2", len(track.taps))
+		}
+		for n := range trackRing + 3 { // the slow lose the oldest, the others none
+			track.push(in, numbered(10+n), nil)
+			if n > 0 {
+				expect("the late tap", late, uint16(9+n))
+			}
+		}
+		expect("the first tap", first, 13)
+		track.close()
+		expect("the late tap", late, 10+trackRing+2)
+		for _, r := range []PacketReader{late, track.Tap()} {
+			for {
+				if _, err := r.ReadRTP(); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if track.taps != nil {
+			t.Error("taps of a track that is gone are held")
+		}
+	})
+}

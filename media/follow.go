@@ -31,8 +31,8 @@ const look = 100 * time.Millisecond
 //	recording := media.RecordRoom(ctx, file, room)
 //	defer recording.Close()
 //
-// Tracks may be added besides. A track's packets go to one reader: two
-// recordings of the same track share them.
+// Tracks may be added besides. Whoever else reads, records or listens to a track
+// misses nothing.
 func RecordRoom[P Peer[T], T Track](ctx context.Context, w io.Writer, room Room[P, T], ids ...string) *Recording {
 	r := Record(ctx, w)
 	go r.follow(room.Done(), func() {

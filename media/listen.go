@@ -17,9 +17,11 @@ type Sound struct {
 	PCM []int16
 }
 
-// Listener makes PCM of a track in Opus. It belongs to one goroutine.
+// Listener makes PCM of a track in Opus. All but Close
+// belongs to one goroutine.
 type Listener struct {
 	track   Track
+	in      packets
 	rate    int
 	decoder opus.Decoder
 	start   time.Time // of the first packet
@@ -44,13 +46,14 @@ const maxSilence = time.Second
 
 // Listen decodes a track in Opus, for speech recognition and the like; rate is
 // 8000, 12000, 16000 (which most recognisers want), 24000 or 48000 samples a
-// second. It takes no cgo, and some 7 ms of CPU for a second of sound. The
-// track's packets go to one reader, so what is listened to is not recorded.
+// second. It takes no cgo, and some 7 ms of CPU for a second of sound. What
+// is listened to can be recorded, too.
 //
 //	ear, err := media.Listen(track, 16000)
 //	if err != nil {
 //		return err
 //	}
+//	defer ear.Close()
 //	for {
 //		sound, err := ear.Next()
 //		if err != nil {
@@ -64,8 +67,13 @@ func Listen(t Track, rate int) (*Listener, error) {
 	if l.decoder, err = opus.NewDecoderWithOutput(rate, 1); err != nil {
 		return nil, fmt.Errorf("media: listen to %s at %d Hz, want 8000, 12000, 16000, 24000 or 48000: %w", t.Name(), rate, err)
 	}
+	l.in = tap(t)
 	return l, nil
 }
+
+// Close ends the Listener of a track that has a Tap: Next, also one that waits,
+// returns io.EOF. It may be called twice, from anywhere, and never fails.
+func (l *Listener) Close() error { return l.in.Close() }
 
 // Next waits for more and returns it. Sound that was lost, up to a second of
 // it, is silence; behind a longer pause At jumps. Errors: io.EOF at the track's
@@ -87,7 +95,7 @@ func (l *Listener) Next() (Sound, error) {
 
 // read waits for a packet.
 func (l *Listener) read() error {
-	p, err := l.track.ReadRTP()
+	p, err := l.in.ReadRTP()
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,8 +16,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Track is what can be recorded; every noom.RemoteTrack is one. Whoever else
-// reads its packets takes them from the recording.
+// Track is what can be recorded and listened to; every noom.RemoteTrack is one.
+// If it has a Tap, as that has, its packets are read through one, and nobody
+// else misses any; otherwise they go to one reader.
 type Track interface {
 	// ID is unique among the tracks of one Origin.
 	ID() string
@@ -56,9 +59,10 @@ type Recording struct {
 
 	mux muxer // of the goroutine in run
 
-	mu      sync.Mutex // held over no call
+	mu      sync.Mutex // held over no call but a Track's Tap
 	origins map[string]*origin
-	reading map[Track]struct{}
+	reading map[Track]packets
+	stopped bool // quit is closed
 	stills  map[Track][]byte
 	err     error
 }
@@ -144,7 +148,7 @@ func newRecording(ctx context.Context, mux muxer) *Recording {
 		frames: make(chan picture, 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
-		mux:    mux, origins: make(map[string]*origin), reading: make(map[Track]struct{}), stills: make(map[Track][]byte),
+		mux:    mux, origins: make(map[string]*origin), reading: make(map[Track]packets), stills: make(map[Track][]byte),
 	}
 	r.forget = context.AfterFunc(ctx, r.stop)
 	go r.run()
@@ -157,28 +161,39 @@ func newRecording(ctx context.Context, mux muxer) *Recording {
 func (r *Recording) Add(from Origin, t Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, twice := r.reading[t]; twice {
+	if _, twice := r.reading[t]; twice || r.stopped {
 		return
 	}
-	r.reading[t] = struct{}{}
+	in := tap(t)
+	r.reading[t] = in
 	o := r.origins[from.ID()]
 	if o == nil {
 		o = &origin{zeros: make(map[*trackClock]time.Time), retired: make(map[streamKey]*stream)}
 		r.origins[from.ID()] = o
 	}
-	go r.read(o, cmp.Or(from.Name(), from.ID()), t)
+	go r.read(o, cmp.Or(from.Name(), from.ID()), t, in)
 }
 
 // Close completes the file and returns what [Recording.Err] does. It does not
-// close what was written to. A goroutine per track is left until that sends its
-// next packet or ends. It may be called twice.
+// close what was written to. It may be called twice.
 func (r *Recording) Close() error {
 	r.stop()
 	<-r.done
 	return r.Err()
 }
 
-func (r *Recording) stop() { r.once.Do(func() { close(r.quit) }) }
+func (r *Recording) stop() {
+	r.once.Do(func() {
+		close(r.quit)
+		r.mu.Lock()
+		r.stopped = true
+		readers := slices.Collect(maps.Values(r.reading))
+		r.mu.Unlock()
+		for _, in := range readers {
+			_ = in.Close()
+		}
+	})
+}
 
 // Done is closed when nothing more will be written: after Close, after the end
 // of Record's ctx, and when writing failed.
@@ -212,10 +227,11 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 }
 
 // read takes a track's packets to its end or the recording's.
-func (r *Recording) read(from *origin, who string, t Track) {
+func (r *Recording) read(from *origin, who string, t Track, in packets) {
 	clock := &trackClock{from: from}
 	var a *assembler
 	defer func() {
+		_ = in.Close()
 		from.forget(clock)
 		if a != nil {
 			from.retire(t.Name(), a.stream)
@@ -227,7 +243,7 @@ func (r *Recording) read(from *origin, who string, t Track) {
 	}()
 	clock.sender, _ = t.(SenderClock)
 	for {
-		packet, err := t.ReadRTP()
+		packet, err := in.ReadRTP()
 		if err != nil {
 			return
 		}

@@ -1,0 +1,30 @@
+package media
+
+import "github.com/pion/rtp"
+
+// packets are a track's, for one reader.
+type packets interface {
+	ReadRTP() (*rtp.Packet, error)
+	Close() error // never fails
+}
+
+// tapped is a Track that has a reader for everyone; a noom.RemoteTrack is one.
+type tapped interface {
+	Tap() interface {
+		ReadRTP() (*rtp.Packet, error)
+		Close() error
+	}
+}
+
+// tap returns a reader of t that takes nothing from others, if t has such.
+func tap(t Track) packets {
+	if t, can := t.(tapped); can {
+		return t.Tap()
+	}
+	return shared{t}
+}
+
+// shared is a track whose packets go to whoever asks first. It cannot be closed.
+type shared struct{ Track }
+
+func (shared) Close() error { return nil }

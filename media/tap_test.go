@@ -1,0 +1,97 @@
+package media_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"noom"
+	"noom/media"
+	"noom/noomtest"
+)
+
+// In a real call one track is recorded with the room, recorded alone, listened to
+// and read by the program: nobody misses what another has had.
+func TestReadersOfOneTrack(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		bot := w.Join("회의", &noom.Config{Name: "서기"})
+		jiwoo := w.Join("회의", &noom.Config{Name: "지우"})
+		path := filepath.Join(t.TempDir(), "회의.webm")
+		file, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var alone bytes.Buffer
+		whole := media.RecordRoom(t.Context(), file, bot)
+		tone := media.Tone()
+		if _, err = jiwoo.Publish(t.Context(), tone, nil); err != nil {
+			t.Fatal(err)
+		}
+		added := noomtest.Await(w, bot, func(noom.TrackAdded) bool { return true })
+		ogg := media.RecordOgg(t.Context(), &alone)
+		ogg.Add(added.Peer, added.Track)
+		ear, err := media.Listen(added.Track, 16000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var heard, packets int
+		var readers sync.WaitGroup
+		readers.Go(func() {
+			for {
+				sound, end := ear.Next()
+				if errors.Is(end, io.EOF) {
+					return
+				}
+				heard += len(sound.PCM)
+			}
+		})
+		readers.Go(func() {
+			for range added.Track.Packets() {
+				packets++
+			}
+		})
+		time.Sleep(3 * time.Second)
+		if err = ear.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if err = errors.Join(tone.Close(), jiwoo.Leave(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		readers.Wait()
+		if err = errors.Join(whole.Close(), ogg.Close(), file.Close()); err != nil {
+			t.Error(err)
+		}
+		if heard < 16000*28/10 || heard > 16000*32/10 {
+			t.Errorf("heard %d samples in 3 s at 16 kHz", heard)
+		}
+		if packets < 190 || packets > 210 {
+			t.Errorf("read %d packets in 4 s", packets)
+		}
+		film, err := media.OpenWebM(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := bytes.LastIndex(alone.Bytes(), []byte("OggS"))
+		granule := binary.LittleEndian.Uint64(alone.Bytes()[page+6:]) // RFC 3533 section 6: samples at 48 kHz
+		for name, lasts := range map[string]time.Duration{
+			"of the room": film.Duration(), "alone": time.Duration(granule) * time.Second / 48000,
+		} {
+			if lasts < 3800*time.Millisecond || lasts > 4200*time.Millisecond {
+				t.Errorf("the recording %s lasts %v, want 4 s", name, lasts)
+			}
+		}
+		if err = film.Close(); err != nil {
+			t.Error(err)
+		}
+		if err = bot.Leave(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

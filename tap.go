@@ -1,0 +1,93 @@
+package noom
+
+import (
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/pion/rtp"
+)
+
+// PacketReader reads a track beside others who do; see [RemoteTrack].
+type PacketReader = interface {
+	// ReadRTP returns the next packet and waits for one; io.EOF once the track
+	// is gone or the reader closed.
+	ReadRTP() (*rtp.Packet, error)
+	// Close ends the reader and whoever waits in it. It may be called twice,
+	// and never fails.
+	Close() error
+}
+
+// A packetRing keeps the latest packets for a reader. Its track's mutex guards it.
+type packetRing struct {
+	arrived *sync.Cond // a packet, or the end; on the track's mutex
+	packets [trackRing]*rtp.Packet
+	head    int // of the oldest packet
+	count   int
+	closed  bool
+}
+
+// put takes a packet, in place of the oldest if there is no room.
+func (r *packetRing) put(packet *rtp.Packet) {
+	if r.count == trackRing {
+		r.head = (r.head + 1) % trackRing
+		r.count--
+	}
+	r.packets[(r.head+r.count)%trackRing] = packet
+	r.count++
+	r.arrived.Signal()
+}
+
+// take waits for a packet.
+func (r *packetRing) take() (*rtp.Packet, error) {
+	for r.count == 0 {
+		if r.closed {
+			return nil, io.EOF
+		}
+		r.arrived.Wait()
+	}
+	packet := r.packets[r.head]
+	r.packets[r.head] = nil
+	r.head = (r.head + 1) % trackRing
+	r.count--
+	return packet, nil
+}
+
+// end lets the readers have what is left, then io.EOF.
+func (r *packetRing) end() {
+	r.closed = true
+	r.arrived.Broadcast()
+}
+
+// A tap is a further reader of a track.
+type tap struct {
+	track *remoteTrack
+	ring  packetRing
+}
+
+func (t *remoteTrack) Tap() PacketReader {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := &tap{track: t, ring: t.ring} // with what waits there
+	p.ring.arrived = sync.NewCond(&t.mu)
+	if !t.ring.closed {
+		t.taps = append(t.taps, p)
+	}
+	return p
+}
+
+func (p *tap) ReadRTP() (*rtp.Packet, error) {
+	p.track.mu.Lock()
+	defer p.track.mu.Unlock()
+	return p.ring.take()
+}
+
+func (p *tap) Close() error {
+	p.track.mu.Lock()
+	defer p.track.mu.Unlock()
+	p.ring.count = 0
+	clear(p.ring.packets[:])
+	p.ring.end()
+	p.track.taps = slices.DeleteFunc(p.track.taps, func(other *tap) bool { return other == p })
+	return nil
+}
