@@ -3,6 +3,7 @@ package noom
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"net"
 
 	"noom/signal"
@@ -81,7 +82,7 @@ type JoinError struct {
 func (e *JoinError) Error() string {
 	room := e.Room
 	if len(room) > signal.MaxName {
-		room = room[:signal.MaxName] + "…"
+		room = strings.ToValidUTF8(room[:signal.MaxName], "") + "…"
 	}
 	return fmt.Sprintf("noom: join %q: %v", room, e.Err)
 }

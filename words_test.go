@@ -27,7 +27,7 @@ func TestJoinSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		{"", nil, "empty"},
-		{strings.Repeat("방", 100_000), nil, "longer than 128 bytes"},
+		{strings.Repeat("방", 100_000), nil, `방…": `},
 		{"데모", &noom.Config{Token: "\xff"}, "Token of Config is not valid UTF-8"},
 		{"데모", &noom.Config{TokenSource: func(context.Context) (string, error) { return "\xff", nil }}, "token is not valid UTF-8"},
 		{"데모", &noom.Config{ICEServers: []webrtc.ICEServer{{URLs: []string{"nonsense"}}}}, `ICEServers of Config: ICE server ["nonsense"]`},
