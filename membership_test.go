@@ -320,29 +320,29 @@ func TestMeddlingHub(t *testing.T) {
 	}
 }
 
+// joinPoor enters a room as "poor", who knows VP8 and nothing else.
+func (w *world) joinPoor(name string, d Dialer) *room {
+	w.t.Helper()
+	poor, err := newRoom(d, name, &Config{Name: "poor", Settings: w.host()})
+	must(w.t, err)
+	media := &webrtc.MediaEngine{}
+	for _, c := range codecsFor(webrtc.RTPCodecTypeVideo) {
+		if c.MimeType == webrtc.MimeTypeVP8 {
+			must(w.t, media.RegisterCodec(c, webrtc.RTPCodecTypeVideo))
+		}
+	}
+	var settings webrtc.SettingEngine
+	poor.cfg.Settings(&settings)
+	poor.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
+	must(w.t, poor.start(w.t.Context()))
+	w.rooms = append(w.rooms, poor)
+	return poor
+}
+
 // TestCodecNobodyShares: one peer cannot take a codec, the other can.
 func TestCodecNobodyShares(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		poor, err := newRoom(w.dialer, "r", &Config{Name: "poor", Settings: w.host()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		media := &webrtc.MediaEngine{}
-		vp8 := codecsFor(webrtc.RTPCodecTypeVideo)
-		for _, c := range vp8 {
-			if c.MimeType == webrtc.MimeTypeVP8 {
-				if err = media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		var settings webrtc.SettingEngine
-		poor.cfg.Settings(&settings)
-		poor.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
-		if err = poor.start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		w.rooms = append(w.rooms, poor)
+		poor := w.joinPoor("r", w.dialer)
 		rich := w.join("r", "rich", nil)
 		a := w.join("r", "a", nil)
 		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "v", "s")

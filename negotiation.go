@@ -62,6 +62,9 @@ func (l *link) described(m exchange.Message) error {
 		return fmt.Errorf("%w: %w", errRules, err)
 	}
 	var err error
+	if in.SDP, err = withMids(in.SDP, l.conn.local.sections); err != nil {
+		return err
+	}
 	if in.parsed, err = inspect(in.SDP); err != nil {
 		return err
 	}
@@ -191,8 +194,10 @@ func (l *link) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if err := c.pc.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
-	text := c.pc.LocalDescription().SDP // with what has been gathered so far
-	var err error
+	text, err := withMids(c.pc.LocalDescription().SDP, c.remote.sections) // with what has been gathered so far
+	if err != nil {
+		return err
+	}
 	if c.local, err = inspect(text); err != nil {
 		return err
 	}
@@ -220,9 +225,7 @@ func (l *link) gathered(candidate *webrtc.ICECandidate) {
 			known[candidate.Typ.String()] = true
 		}
 	}
-	if len(l.conn.local.sections) > 0 {
-		c.SDPMid = l.conn.local.sections[0] // all sections are bundled
-	}
+	c.SDPMid, c.SDPMLineIndex = l.conn.local.first() // all sections are bundled
 	l.pending = append(l.pending, c)
 	if l.batch == nil {
 		l.later(&l.batch, batchWait, l.sendCandidates)

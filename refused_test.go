@@ -1,12 +1,15 @@
 package noom
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
 )
 
 // TestTooManyTracks: what a description has no room for is refused, one track
@@ -55,4 +58,46 @@ func TestTooManyTracks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSectionRejected: of the very first section the other end knows no codec at
+// all. It is rejected; all else is negotiated beside it, from either end: where
+// pion can no longer offer, in the next epoch.
+func TestSectionRejected(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		sound, err := webrtc.NewTrackLocalStaticSample(opus, "a", "s")
+		must(t, err)
+		a := w.join("방", "a", &Config{Tracks: []LocalTrack{{Track: sound}}})
+		line := &wire{Dialer: w.dialer}
+		named := make(map[string]bool)
+		line.up = func(m signal.Message) []signal.Message {
+			var b signal.Candidates
+			if m.Type == signal.TypeCandidates && m.Epoch.Number == 1 && signal.DecodeBody(m.Body, &b) == nil {
+				for _, c := range b.Candidates {
+					named[c.SDPMid] = true
+				}
+			}
+			return []signal.Message{m}
+		}
+		poor := w.joinPoor("방", line)
+		if e := until[TrackRefused](t, a, nil); !errors.Is(e.Err, ErrCodec) || e.Codec != webrtc.MimeTypeOpus {
+			t.Fatalf("refused: %+v", e)
+		}
+		until(t, poor, connected)
+		for from, to := range map[Room]Room{a: poor, poor: a} {
+			camera := newTestCamera(t)
+			go film(ctx, camera)
+			_, err := from.Publish(t.Context(), camera, &PublishOptions{Name: "화면"})
+			must(t, err)
+			receives(t, to, from.Self().ID, "화면")
+		}
+		p := peerOf(t, a, poor)
+		must(t, p.Send(t.Context(), []byte("still friends")))
+		until[DataReceived](t, poor, nil)
+		if named["0"] || len(named) == 0 {
+			t.Errorf("candidates name the sections %v", named)
+		}
+	})
 }

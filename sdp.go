@@ -26,6 +26,39 @@ func recovered(err *error) {
 	}
 }
 
+// first returns the first section that is not rejected, by mid and by place: one
+// that is has no transport, and a browser takes no candidates for it.
+func (d *description) first() (mid string, index uint16) {
+	for i, mid := range d.sections {
+		if !d.rejected[mid] {
+			return mid, uint16(i)
+		}
+	}
+	return "", 0
+}
+
+// withMids returns text with the mids that it leaves out, which sections have by
+// their place. pion writes none where it rejects a section, in our descriptions
+// and perhaps in a peer's, and takes none in which one is missing.
+func withMids(text string, mids []string) (string, error) {
+	var s sdp.SessionDescription
+	if err := s.UnmarshalString(text); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrDescription, err)
+	}
+	complete := true
+	for i, m := range s.MediaDescriptions {
+		if _, ok := m.Attribute("mid"); !ok && i < len(mids) {
+			m.WithValueAttribute("mid", mids[i])
+			complete = false
+		}
+	}
+	if complete {
+		return text, nil
+	}
+	b, err := s.Marshal()
+	return string(b), err
+}
+
 // inspect parses a remote description and refuses what pion would choke on
 // half-way, for its SetRemoteDescription leaves a changed state behind an error.
 func inspect(text string) (d description, err error) {
