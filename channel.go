@@ -273,11 +273,15 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 func (l *link) channelOpened(conn *conn, c *channel) {
 	conn.dropEnded()
 	c.theirs = true
-	if conn.opened() >= maxChannels {
+	// Those that came and went unseen still hold what was sent in them.
+	if max(conn.opened(), l.unseen) >= maxChannels {
 		l.trace("channel refused: too many", "label", c.Label())
 		l.room.background(func() { _ = c.Close() })
 		return
 	}
 	conn.channels = append(conn.channels, c)
-	l.tell(ChannelOpened{Peer: l, Channel: c})
+	l.unseen++
+	l.tellTaken(ChannelOpened{Peer: l, Channel: c}, func() {
+		l.mail.post(func() { l.unseen = max(l.unseen-1, 0) }) // it may have been asleep meanwhile
+	})
 }

@@ -214,3 +214,38 @@ func TestManyChannels(t *testing.T) {
 		}
 	})
 }
+
+// Channels that come and go while nobody takes events, each with what was sent
+// in it, are as many as may be open. Once they have been seen there may be more.
+func TestUnseenChannelsAreBounded(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		p := peerOf(t, b, a)
+		for i := range maxChannels + 20 {
+			c, err := p.OpenChannel(t.Context(), fmt.Sprint("채널 ", i), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = c.Send(t.Context(), make([]byte, 1000)); err != nil && !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Millisecond)
+			if err = c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		for range maxChannels {
+			until[ChannelOpened](t, a, nil)
+		}
+		time.Sleep(50 * time.Millisecond)
+		if _, err := p.OpenChannel(t.Context(), "다시", nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := until[ChannelOpened](t, a, nil).Channel.Label(); got != "다시" {
+			t.Errorf("more than %d waited: %s", maxChannels, got)
+		}
+	})
+}

@@ -111,10 +111,13 @@ func (l *link) setState(s PeerState, err error) {
 }
 
 // tell adds an event about this peer, unless it has left.
-func (l *link) tell(e Event) {
+func (l *link) tell(e Event) { l.tellTaken(e, nil) }
+
+// tellTaken is tell; taken is called when the event is delivered.
+func (l *link) tellTaken(e Event, taken func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.gone {
-		l.room.events.add(e)
+		l.room.events.addTaken(e, taken)
 	}
 }

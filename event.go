@@ -77,7 +77,8 @@ type (
 		Peer Peer
 		Data []byte
 	}
-	// ChannelOpened is a channel that the peer opened with OpenChannel.
+	// ChannelOpened is a channel that the peer opened with OpenChannel. At most 64
+	// of its channels are open, or wait for Next, at a time.
 	ChannelOpened struct {
 		Peer    Peer
 		Channel Channel

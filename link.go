@@ -85,6 +85,7 @@ type link struct {
 	heardVersion int64             // of the peer's
 	heard        *signal.Table     // the peer's, of that version
 	rows         map[string]string // mid to track id, as the peer's table says
+	unseen       int               // channels that the peer opened and Next has not delivered
 	takenDue     bool              // the peer is owed an acknowledgement of data
 	byHub        bool              // a frame came by hub since the last flush
 
@@ -229,7 +230,7 @@ func (l *link) wake() {
 		l.gone = false
 		l.mu.Unlock()
 		l.asleep, l.lost, l.broken, l.failures = false, false, false, 0
-		l.heardVersion = 0
+		l.heardVersion, l.unseen = 0, 0
 		l.out.setClosed(false)
 		l.setState(PeerConnecting, nil)
 	})

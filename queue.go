@@ -3,6 +3,7 @@ package noom
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -21,6 +22,10 @@ type eventQueue struct {
 	ended     bool // Closed was added
 	drained   bool // Closed was delivered
 }
+
+// maxMutes is how many requests to mute are kept beyond the bound, each for another
+// track: whoever may ask chooses their names.
+const maxMutes = 64
 
 type queued struct {
 	event Event
@@ -90,6 +95,13 @@ func (q *eventQueue) compact() {
 			supersede(drop, last, e.Sender, i)
 		case TrackRefused:
 			supersede(drop, last, [2]any{e.Peer, e.Sender}, i)
+		}
+	}
+	mutes := 0
+	for i, it := range slices.Backward(q.items) {
+		if _, mute := it.event.(MuteRequested); mute && !drop[i] {
+			mutes++
+			drop[i] = mutes > maxMutes
 		}
 	}
 	length := 0

@@ -38,9 +38,10 @@ func TestQueueIsBounded(t *testing.T) {
 		q.add(TrackRemoved{Peer: guest, Track: track})
 		q.add(ActiveSpeaker{})
 		q.add(SourceEnded{Sender: film})
+		q.add(MuteRequested{By: stays.member, Track: fmt.Sprint(i)})
 		q.add(TrackRefused{Peer: stays, Sender: film, Codec: "video/AV1"}) // by each connection anew
 		q.add(PeerLeft{Member: guest.member})
-		if len(q.items) > 2*bound+1 {
+		if len(q.items) > 2*(bound+maxMutes)+1 {
 			t.Fatalf("%d events wait", len(q.items))
 		}
 	}
