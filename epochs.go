@@ -36,7 +36,7 @@ func (l *link) rebuild() bool {
 		l.linger = nil
 	}
 	l.inbox, l.incoming, l.pending = nil, nil, nil
-	l.broken, l.failedBy, l.wasUp, l.restarts = false, nil, false, 0
+	l.broken, l.failedBy, l.wasUp, l.restarts, l.pathAsked = false, nil, false, 0, false
 	switch {
 	case l.serving():
 		l.setState(PeerConnected, nil)

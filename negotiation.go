@@ -143,7 +143,7 @@ func (l *link) offer(id int64, restart bool) error {
 func (l *link) answer() error {
 	in := l.incoming
 	if known := l.conn.remote.ufrag; known != "" && known != in.parsed.ufrag {
-		l.pending = nil // the peer restarts ICE, and our generation ends with its
+		l.pending, l.pathAsked = nil, false // the peer restarts ICE, and our generation ends with its
 		l.regather()
 	}
 	if err := l.setRemote(webrtc.SDPTypeOffer, in); err != nil {

@@ -160,3 +160,25 @@ func reached(t *testing.T, a, b Room) {
 		reach(t, dir[0], dir[1])
 	}
 }
+
+// TestRestartAtBothEnds: a restart that the other end's has met is asked for no longer.
+func TestRestartAtBothEnds(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		time.Sleep(5 * time.Second)
+		ends := []*link{peerOf(t, a, b).(*link), peerOf(t, b, a).(*link)}
+		for _, l := range ends {
+			must(t, l.RestartICE(t.Context()))
+		}
+		time.Sleep(5 * time.Second)
+		for _, l := range ends {
+			asks := make(chan bool)
+			l.mail.post(func() { asks <- l.pathAsked })
+			if <-asks || l.State() != PeerConnected {
+				t.Errorf("%s, %s, still asks for a restart", l.room.nickname, l.State())
+			}
+		}
+	})
+}
