@@ -2,7 +2,6 @@ package pairtest
 
 import (
 	"fmt"
-	"slices"
 
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
@@ -104,15 +103,6 @@ func (w *World) deliveries(to []Event, i int) []Event {
 		}
 	}
 	return to
-}
-
-// carries reports whether end i still has the connection that a frame of its
-// and the other's session went by.
-func (w *World) carries(i int, ours, theirs int8, via exchange.Epoch) bool {
-	end := &w.ends[i]
-	l := &end.link
-	return end.session == ours && l.session == theirs &&
-		(l.conn.open && w.epoch(i) == via || slices.Contains(l.old, via))
 }
 
 // arrives reports whether a frame toward end i gets there by its connection.
@@ -313,15 +303,6 @@ func (w *World) publish(i int) {
 
 func (w *World) restartICE(i int) {
 	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
-}
-
-// loseOld ends a connection of an epoch before.
-func (w *World) loseOld(i, k int) {
-	l := &w.ends[i].link
-	l.old = without(l.old, k)
-	if len(l.old) == 0 && l.broken && l.lost {
-		w.drop(i)
-	}
 }
 
 // purge forgets frames that nobody can see any more.
