@@ -3,8 +3,8 @@ package noom
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"net"
+	"strings"
 
 	"noom/signal"
 )
