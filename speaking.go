@@ -12,9 +12,9 @@ import (
 )
 
 // AudioLeveler is a TrackLocal that knows how loud it is, such as a microphone
-// of package media/capture or a source of package media that tells. What it
-// publishes then carries audio levels (RFC 6464), by which the others know who
-// speaks; anything else is sent without, and is never the [ActiveSpeaker].
+// of package media/capture or a sound of package media. It is sent with audio
+// levels (RFC 6464), by which the others know who speaks; anything else goes
+// without, and is never the [ActiveSpeaker].
 type AudioLeveler interface {
 	// AudioLevel returns how loud the packet is that is just being written, in
 	// dBov: from -127, silence, to 0, the loudest there is; false: not known. It

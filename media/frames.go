@@ -14,6 +14,7 @@ type frame struct {
 	at    time.Duration // since the first frame; rises within a track
 	key   bool          // playing can begin here
 	data  []byte        // good until the next frame is asked for
+	level int           // dBov, of sound; 0: it is not known
 }
 
 // frames is where a reel gets its frames from. It knows no clock and belongs

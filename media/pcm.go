@@ -72,7 +72,7 @@ func (p *pcm) next() (frame, error) {
 	if err != nil {
 		return frame{}, fmt.Errorf("encode PCM: %w", err)
 	}
-	f := frame{at: p.end(), key: true, data: data}
+	f := frame{at: p.end(), key: true, data: data, level: dBov(p.samples)}
 	p.number++
 	return f, nil
 }

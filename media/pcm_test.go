@@ -43,6 +43,9 @@ func TestPCM(t *testing.T) {
 		if n := len(p.got()); n != 51 || e.frames != 51 || !e.closed || s.Err() != nil {
 			t.Errorf("%d packets of %d frames, closed: %v, %v", n, e.frames, e.closed, s.Err())
 		}
+		if level, ok := s.AudioLevel(); level != -20 || !ok { // the last frame is half silent
+			t.Errorf("%d dBov, %v, want -20", level, ok)
+		}
 		if len(e.last) != 320 || e.last[159] != 0x1234 || e.last[160] != 0 {
 			t.Errorf("the last frame is %x", e.last)
 		}

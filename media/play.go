@@ -63,7 +63,7 @@ func (r *reel) play(ctx context.Context) error {
 		if f.track == 0 {
 			r.keys.passed(f)
 		}
-		r.tracks[f.track].send(f.data, last.Sub(r.origin))
+		r.tracks[f.track].send(f, last.Sub(r.origin))
 		if f, err = r.frames.next(); err != nil && !r.once {
 			r.note(err)
 			start = start.Add(r.frames.end())
@@ -163,12 +163,13 @@ func (k *keys) back(at time.Duration, now time.Time) (time.Duration, bool) {
 // send packetises one frame and writes it to every binding; since is how long
 // after the reel's origin it is due. A write that fails is the binding's
 // affair: its connection is closing, and Unbind will follow.
-func (s *Source) send(data []byte, since time.Duration) {
+func (s *Source) send(f frame, since time.Duration) {
+	s.measure(f)
 	s.reel.mu.Lock()
 	bindings := s.bindings
 	s.reel.mu.Unlock()
 	timestamp := s.timestamp + s.ticks(since)
-	payloads := s.payloader.Payload(payloadSize, data)
+	payloads := s.payloader.Payload(payloadSize, f.data)
 	picture := s.format.kind() == webrtc.RTPCodecTypeVideo
 	for i, payload := range payloads {
 		for _, b := range bindings {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -30,13 +31,17 @@ type Source struct {
 	format   format
 	reel     *reel
 	streamID string
-	level    int // dBov; 0: not known
+	level    int // dBov, if it is always the same; else 0
 	done     chan struct{}
+
+	asked atomic.Bool  // for how loud it is
+	loud  atomic.Int32 // dBov of what is being sent; 0: not known
 
 	// Of the player.
 	payloader rtp.Payloader
 	sequence  uint16
 	timestamp uint32 // at the reel's origin
+	ear       ear
 
 	// Guarded by the reel's mu.
 	bindings []binding // never changed in place: the player keeps a copy

@@ -95,3 +95,26 @@ func TestReadersOfOneTrack(t *testing.T) {
 		}
 	})
 }
+
+// Whoever plays a file with sound in it is heard to speak.
+func TestAFileSpeaks(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		listener := w.Join("회의", &noom.Config{Name: "지우"})
+		player := w.Join("회의", &noom.Config{Name: "방송"})
+		file, err := media.OpenOgg("tone.ogg", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = player.Publish(t.Context(), file, nil); err != nil {
+			t.Fatal(err)
+		}
+		e := noomtest.Await(w, listener, func(e noom.ActiveSpeaker) bool { return e.Peer != nil })
+		if e.Peer.Name() != "방송" {
+			t.Errorf("%s speaks", e.Peer.Name())
+		}
+		if err = file.Close(); err != nil {
+			t.Error(err)
+		}
+		noomtest.Await(w, listener, func(e noom.ActiveSpeaker) bool { return e.Peer == nil })
+	})
+}

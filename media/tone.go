@@ -29,8 +29,3 @@ func Tone() *Source {
 	s.level = toneLevel
 	return s
 }
-
-// AudioLevel returns how loud the source is, in dBov (RFC 6464), for the others
-// in a call to know who speaks. Only [Tone] knows: what is in a file would have
-// to be decoded.
-func (s *Source) AudioLevel() (dBov int, ok bool) { return s.level, s.level != 0 }

@@ -226,7 +226,7 @@ func (w *webm) unlace(b []byte, flagged bool) ([]frame, error) {
 			}
 		}
 		if len(data) > 0 && len(data) <= maxFrame {
-			list = append(list, frame{track, at, key, data})
+			list = append(list, frame{track: track, at: at, key: key, data: data})
 		}
 		at += lasts
 	}
