@@ -1,0 +1,88 @@
+package noom
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// This file is the part of a room that publishes to everyone: a sender is told
+// to each link, which does the rest in sections.go.
+
+// newSender binds t for everyone.
+func (r *room) newSender(t webrtc.TrackLocal, name string) (*sender, error) {
+	if err := signal.CheckName(name); err != nil {
+		return nil, fmt.Errorf("noom: publish: %w", err)
+	}
+	var s *sender
+	var err error
+	each := func(f func(*link)) {
+		r.mail.post(func() {
+			for _, links := range []map[string]*link{r.links, r.asleep} {
+				for _, l := range links {
+					f(l)
+				}
+			}
+		})
+	}
+	s, err = newSender(t, name, senderHooks{
+		onChange: func() { each((*link).retable) },
+		onEnd:    r.sourceEnded,
+		onClose: func() {
+			r.mail.post(func() {
+				r.mu.Lock()
+				r.senders = slices.DeleteFunc(slices.Clone(r.senders), func(o *sender) bool { return o == s })
+				r.mu.Unlock()
+			})
+			each(func(l *link) { l.unpublish(s) })
+		},
+	})
+	return s, err
+}
+
+func (r *room) sourceEnded(s *sender, err error) { r.events.add(SourceEnded{Sender: s, Err: err}) }
+
+func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
+	if o == nil {
+		o = &PublishOptions{}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !r.may(RightPublish) {
+		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
+	}
+	s, err := r.newSender(t, signal.CleanName(o.Name))
+	if err != nil {
+		return nil, err
+	}
+	posted := r.mail.post(func() {
+		r.mu.Lock()
+		r.senders = append(slices.Clip(r.senders), s)
+		r.mu.Unlock()
+		for _, links := range []map[string]*link{r.links, r.asleep} {
+			for _, l := range links {
+				l.publish(s)
+			}
+		}
+	})
+	if !posted {
+		_ = s.Close()
+		return nil, ErrClosed
+	}
+	return s, nil
+}
+
+func (r *room) Senders() []Sender {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	senders := make([]Sender, len(r.senders))
+	for i, s := range r.senders {
+		senders[i] = s
+	}
+	return senders
+}
