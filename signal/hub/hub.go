@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"noom/signal"
 )
@@ -14,8 +15,9 @@ import (
 // Hub is the server side of rooms. Its methods may be called from anywhere at
 // any time. Make one with [New].
 type Hub struct {
-	config Config
-	meter  *meter // guards itself
+	config   Config
+	meter    *meter       // guards itself
+	watchers atomic.Int64 // streams of RoomsHandler
 
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +69,32 @@ func TestRoomsHandlerWhenQuiet(t *testing.T) {
 		hub.New(nil).RoomsHandler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil))
 		if got := strings.Count(w.Body.String(), ": still here\n\n"); got != 2 {
 			t.Errorf("%d comments in 31 s: %q", got, w.Body)
+		}
+	})
+}
+
+// There is an end to how many watch, and a place is free again when one goes.
+func TestRoomsHandlerWhenFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler := hub.New(&hub.Config{MaxMembers: 2}).RoomsHandler()
+		watch := func(lasts time.Duration) *httptest.ResponseRecorder {
+			ctx, cancel := context.WithTimeout(t.Context(), lasts)
+			defer cancel()
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil))
+			return w
+		}
+		var others sync.WaitGroup
+		for range 2 {
+			others.Go(func() { watch(time.Minute) })
+		}
+		synctest.Wait()
+		if w := watch(time.Second); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("one too many: status %d, %v", w.Code, w.Header())
+		}
+		others.Wait()
+		if w := watch(time.Second); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "data: []") {
+			t.Errorf("after the others have gone: status %d, %q", w.Code, w.Body)
 		}
 	})
 }

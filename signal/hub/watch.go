@@ -68,8 +68,10 @@ func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 // RoomsHandler serves the list of rooms as server-sent events (PROTOCOL.md
 // section 7): for GET /rooms beside the WebSocket endpoint. Each event's data
 // is the whole list as JSON. A stream ends with its request and with
-// [Hub.Shutdown]. Everyone who reaches it may read it; where that is too much,
-// wrap it, in the Guard of noom/signal/hub/token for instance.
+// [Hub.Shutdown]. There are at most as many streams as Config.MaxMembers allows
+// connections, beside those; another one is answered with 503. Everyone who
+// reaches it may read it; where that is too much, wrap it, in the Guard of
+// noom/signal/hub/token for instance.
 func (h *Hub) RoomsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -77,6 +79,13 @@ func (h *Hub) RoomsHandler() http.Handler {
 			http.Error(w, "the list of rooms is for GET", http.StatusMethodNotAllowed)
 			return
 		}
+		if h.watchers.Add(1) > int64(h.config.MaxMembers) {
+			h.watchers.Add(-1)
+			w.Header().Set("Retry-After", "10")
+			http.Error(w, "too many watch the list of rooms", http.StatusServiceUnavailable)
+			return
+		}
+		defer h.watchers.Add(-1)
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no") // else nginx holds events back
