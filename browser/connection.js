@@ -38,7 +38,7 @@ export class Connection {
   /**
    * link is who is told, c being this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelOpened(channel), refused(sender, codec).
+   * data(bytes), dataOpen(c), channelOpened(channel), refused({sender, codec, error}).
    */
   constructor({ iceServers, begun, senders, incoming, link }) {
     this.#link = link;
@@ -217,6 +217,7 @@ export class Connection {
   }
 
   async #offer(id, restart) {
+    for (const what of this.#outgoing.open()) this.#link.refused(what);
     const offer = await this.#pc.createOffer({ iceRestart: restart });
     await this.#pc.setLocalDescription(offer);
     this.#outgoing.offered(offer.sdp);
@@ -235,7 +236,7 @@ export class Connection {
   async #apply(received) {
     await this.#take('answer', received);
     const refused = this.#outgoing.takeRefused();
-    for (const { sender, codec } of refused) this.#link.refused(sender, codec);
+    for (const what of refused) this.#link.refused(what);
     if (refused.length > 0) this.#announce();
   }
 

@@ -13,6 +13,8 @@
  *   unread            a channel was closed, for too much waited to be received
  *   description       a peer's description could not be taken; the connection is rebuilt
  *   turn_refused      a TURN server would not relay for us
+ *   codec             the peer knows no codec of a track
+ *   too_many_tracks   there is no room for another track between two members
  *   kind              a track of another kind than the sender's
  */
 export class NoomError extends Error {

@@ -23,7 +23,7 @@ export class Link {
   state = 'connecting';
 
   #hub; // {send(frame), online}
-  #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused(sender, codec), track*}
+  #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout}
 
   #connections = new Connections();
@@ -246,7 +246,7 @@ export class Link {
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => this.#path.changed(c),
       failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#path.oldLost(c)),
-      refused: (sender, codec) => this.#report.refused(sender, codec),
+      refused: (what) => this.#report.refused(what),
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#frames.control(frame, c),
       data: (bytes) => this.#stream.receive(bytes),

@@ -3,7 +3,7 @@
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
   | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced' | 'expired'
-  | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn' | 'description' | 'turn_refused'
+  | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
   | 'forbidden' | 'locked' | 'too_many' | 'failed'
@@ -286,8 +286,12 @@ export interface RoomEventMap {
   trackmuted: Named<'trackmuted', { peer: Peer; track: RemoteTrack; muted: boolean }>;
   /** A rebuild put another MediaStreamTrack into the track's stream. */
   trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
-  /** The peer knows none of the codecs that the browser has for it; codec: the MIME type of the first of them, such as video/VP8. */
-  trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string }>;
+  /**
+   * The peer does not get what the sender sends; other tracks and peers are not disturbed. error has the code codec: it
+   * knows none of the codecs that the browser has for it; or too_many_tracks: some 6 of video, or 19 of audio, fit between two,
+   * fewer if the peer sends as many. codec: the MIME type it would have had, such as video/VP8.
+   */
+  trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string; error: NoomError }>;
   /** Who of the others speaks now, by the audio levels that come with their sound, where an element plays it; null: nobody. */
   activespeaker: Named<'activespeaker', { peer: Peer | null }>;
   chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;

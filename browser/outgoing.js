@@ -3,18 +3,28 @@
 // what flows where (4.4). Sections are never removed: one whose sender closed
 // lies idle until the next of its kind takes it over without negotiation.
 
+import { NoomError } from './errors.js';
+import { MAX } from './limits.js';
+
+// What a description has room for, in bytes.
+const FIRST = 4096; // what is there beside media sections
+const WHOLE = MAX.sdp - 2048; // candidates may be added
+const OURS = MAX.sdp / 2; // the rest is the other side's, whose sections a browser answers at greater length
+const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
+
 export class Outgoing {
   #pc;
   #stream = new MediaStream(); // its id ties sound and picture together, for lip sync
-  #first; // sections of the senders there were from the start
+  #first; // senders there were from the start, which our first table must tell of
+  #waiting; // senders that get a section with the next offer
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
   // codecs: offered, refused: the other side knows none of them}
 
   /** senders: those there are from the start. */
   constructor(pc, senders) {
     this.#pc = pc;
-    for (const sender of senders) this.add(sender);
-    this.#first = [...this.#sections];
+    this.#first = [...senders];
+    this.#waiting = [...senders];
   }
 
   /**
@@ -22,20 +32,48 @@ export class Outgoing {
    * 'announce' when it took over an idle one: it flows once start is called.
    */
   add(sender) {
-    const idle = this.#sections.find((s) => !s.sender && s.transceiver.receiver.track.kind === sender.kind && isUsable(s.transceiver));
+    const idle = this.#sections.find((s) => !s.sender && kindOf(s) === sender.kind && isUsable(s.transceiver));
     if (idle) {
       idle.sender = sender;
       idle.startsAt = Infinity;
       return 'announce';
     }
-    const streams = [this.#stream];
-    const transceiver = this.#pc.addTransceiver(sender.track ?? sender.kind, { direction: 'sendonly', streams });
-    this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false });
+    this.#waiting.push(sender);
     return 'negotiate';
+  }
+
+  /**
+   * An offer is about to be made: who waits gets a section, as far as they fit
+   * into a description. Returns the others, as {sender, codec, error}.
+   */
+  open() {
+    const left = [];
+    for (const sender of this.#waiting.splice(0)) {
+      if (this.#fits(sender.kind)) {
+        const transceiver = this.#pc.addTransceiver(sender.track ?? sender.kind, { direction: 'sendonly', streams: [this.#stream] });
+        this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false });
+      } else {
+        this.#first = this.#first.filter((s) => s !== sender);
+        const codec = RTCRtpSender.getCapabilities(sender.kind)?.codecs[0]?.mimeType ?? '';
+        left.push({ sender, codec, error: new NoomError('too_many_tracks', 'there is no room for another track between the two; close a Sender first') });
+      }
+    }
+    return left;
+  }
+
+  #fits(kind) {
+    let [ours, added] = [SECTION[kind], SECTION[kind]];
+    for (const s of this.#sections) {
+      ours += SECTION[kindOf(s)];
+      if (s.transceiver.mid === null) added += SECTION[kindOf(s)];
+    }
+    return ours <= OURS && Math.max(FIRST, this.#pc.localDescription?.sdp.length ?? 0) + added <= WHOLE;
   }
 
   /** Takes a sender's section from it; false if it had none. */
   async remove(sender) {
+    this.#first = this.#first.filter((s) => s !== sender);
+    this.#waiting = this.#waiting.filter((s) => s !== sender);
     const section = this.#of(sender);
     if (!section) return false;
     section.sender = null;
@@ -66,17 +104,15 @@ export class Outgoing {
     }
   }
 
-  /** Whether some section has not been offered yet. */
-  get needsOffer() {
-    return this.#sections.some((s) => s.sender && s.transceiver.mid === null);
-  }
+  /** Whether somebody waits for a section. */
+  get needsOffer() { return this.#waiting.length > 0; }
 
   /**
    * Whether rows tells the whole truth. While we answer the other's first offer
    * our own tracks have no sections yet; that does not mean they are gone.
    */
   get settled() {
-    return this.#first.every((s) => !s.sender || s.transceiver.mid !== null);
+    return this.#first.every((sender) => this.#of(sender)?.transceiver.mid);
   }
 
   /** The offer that is out now: as what the sections would be sent. */
@@ -86,15 +122,17 @@ export class Outgoing {
 
   /**
    * Returns what the other side refused, knowing no codec of it, as {sender,
-   * codec}, the one it would have been sent in; and lets go of the senders.
+   * codec, error}, codec being the one it would have been sent in; and lets go
+   * of the senders.
    */
   takeRefused() {
     const refused = this.#sections.filter((s) => s.sender && !isUsable(s.transceiver));
     return refused.map((s) => {
       const { sender } = s;
+      this.#first = this.#first.filter((other) => other !== sender);
       s.sender = null;
       s.refused = true;
-      return { sender, codec: s.codecs[0] ?? '' };
+      return { sender, codec: s.codecs[0] ?? '', error: new NoomError('codec', `the peer knows no codec of "${sender.name}"`) };
     });
   }
 
@@ -129,6 +167,8 @@ export function codecsOf(sdp, mid) {
   const codecs = (formats ?? '').trim().split(' ').map((format) => names.get(format)).filter((name) => name && !HELPERS.has(name.toLowerCase()));
   return [...new Set(codecs.map((name) => `${kind}/${name}`))];
 }
+
+const kindOf = (section) => section.transceiver.receiver.track.kind;
 
 // A refused section is stopped, or stays inactive, after the answer.
 function isUsable(transceiver) {

@@ -147,7 +147,7 @@ export class Roster {
         stale: (session) => this.#room.reborn({ ...entry.link.member, session }),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),
-        refused: (sender, codec) => about('trackrefused', { sender, codec }),
+        refused: (what) => about('trackrefused', what),
         trackAdded: (track) => {
           if (track.kind === 'audio') this.#ears.open();
           about('trackadded', { track });

@@ -48,7 +48,7 @@ function told(event: AnyRoomEvent): string {
     case 'peerstatechanged': return event.state;
     case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;
     case 'trackmuted': return String(event.muted);
-    case 'trackrefused': return event.sender.name + event.codec;
+    case 'trackrefused': return event.sender.name + event.codec + event.error.code;
     case 'activespeaker': return event.peer?.name ?? '';
     case 'chatreceived': return event.text + event.at.toISOString();
     case 'datareceived': return String(event.data.length);
