@@ -8,6 +8,8 @@ import (
 // origin is what the tracks of one sender have in common: its clock, and
 // streams of tracks that are over, for who comes back goes on where it was.
 type origin struct {
+	readers int // tracks that are being read; guarded by the Recording's mu
+
 	mu      sync.Mutex
 	retired map[streamKey]*stream
 	// What that clock showed when the recording began, by what arrived on each
@@ -48,7 +50,9 @@ func (o *origin) stream(track, title string, f recordFormat) *stream {
 func (o *origin) retire(track string, s *stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.retired[streamKey{track, s.format.codec}] = s
+	if len(o.retired) < maxGone {
+		o.retired[streamKey{track, s.format.codec}] = s
+	}
 }
 
 func (o *origin) forget(c *trackClock) {

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -223,4 +224,38 @@ func recordForEver(t *testing.T, path string) {
 		}
 	}
 	<-r.Done()
+}
+
+// Who comes under ever new names for as long as a recording lasts takes no more
+// and more memory.
+func TestStrangersAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := Record(t.Context(), &bytes.Buffer{})
+		visit := func(who who, track string, s *Source) {
+			w := newWire(t, track, s)
+			r.Add(who, w)
+			if _, err := s.Bind(w); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			close(w.packets)
+			synctest.Wait()
+		}
+		for n := range maxGone + 20 {
+			visit(who(fmt.Sprint("손님 ", n)), "microphone", Tone())
+			visit(who("지우"), fmt.Sprint("microphone ", n), Tone())
+		}
+		r.mu.Lock()
+		strangers, tracks := len(r.origins), len(r.origins["지우"].retired)
+		r.mu.Unlock()
+		if strangers > maxGone+1 || tracks > maxGone {
+			t.Errorf("%d who have gone are remembered, and %d tracks of one", strangers, tracks)
+		}
+		if err := r.Close(); err != nil && !errors.Is(err, ErrFull) && !errors.Is(err, ErrLate) {
+			t.Error(err)
+		}
+	})
 }

@@ -59,8 +59,8 @@ type Recording struct {
 
 	mux muxer // of the goroutine in run
 
-	mu      sync.Mutex // held over no call but a Track's Tap
-	origins map[string]*origin
+	mu      sync.Mutex         // held over no call but a Track's Tap
+	origins map[string]*origin // also of those who have gone, a number of them
 	reading map[Track]packets
 	stopped bool // quit is closed
 	stills  map[Track][]byte
@@ -171,8 +171,20 @@ func (r *Recording) Add(from Origin, t Track) {
 		o = &origin{zeros: make(map[*trackClock]time.Time), retired: make(map[streamKey]*stream)}
 		r.origins[from.ID()] = o
 	}
-	go r.read(o, cmp.Or(from.Name(), from.ID()), t, in)
+	o.readers++
+	go func() {
+		r.read(o, cmp.Or(from.Name(), from.ID()), t, in)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if o.readers--; o.readers == 0 && len(r.origins) > maxGone {
+			delete(r.origins, from.ID())
+		}
+	}()
 }
+
+// maxGone is for how many who have gone the place of their tracks in the file is
+// remembered; and how many tracks of one of them. There are fewer in any file.
+const maxGone = 256
 
 // Close completes the file and returns what [Recording.Err] does. It does not
 // close what was written to. It may be called twice.
