@@ -39,25 +39,28 @@ func TestLeaveFromAnywhere(t *testing.T) {
 	})
 }
 
-// TestJoinCancelled: Join returns when its context ends, at whatever frame it
-// waits for, and leaves nothing behind.
+// TestJoinCancelled: Join returns when its context ends, or in time if that has no
+// end, at whatever frame it waits for, and leaves nothing behind.
 func TestJoinCancelled(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, _ *world) {
 		for _, silent := range []string{"the dial", "joined"} {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			start := time.Now()
-			_, err := Join(ctx, signal.DialerFunc(func(ctx context.Context) (Signaler, error) {
+			dialer := signal.DialerFunc(func(ctx context.Context) (Signaler, error) {
 				if silent == "the dial" {
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
 				return mute{}, nil
-			}), "r", nil)
-			if _, ok := errors.AsType[*JoinError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("waiting for %s: %v", silent, err)
-			}
-			if took := time.Since(start); took != time.Second {
-				t.Errorf("waiting for %s: returned after %v", silent, took)
+			})
+			bounded, cancel := context.WithTimeout(t.Context(), time.Second)
+			for want, ctx := range map[time.Duration]context.Context{time.Second: bounded, 3 * time.Second: context.Background()} {
+				start := time.Now()
+				_, err := Join(ctx, dialer, "r", &Config{DialTimeout: 3 * time.Second})
+				if _, ok := errors.AsType[*JoinError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("waiting for %s: %v", silent, err)
+				}
+				if took := time.Since(start); took != want {
+					t.Errorf("waiting for %s: returned after %v, want %v", silent, took, want)
+				}
 			}
 			cancel()
 		}

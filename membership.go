@@ -72,8 +72,8 @@ type room struct {
 }
 
 // Join enters a room, making it if need be, and returns once the hub has let
-// us in. ctx bounds Join alone, for ever if it has no end and a hub takes the
-// connection and says nothing; [Room.Leave] ends the Room. A nil cfg works.
+// us in. ctx bounds Join alone, and [Config].DialTimeout does if it has no
+// deadline; [Room.Leave] ends the Room. A nil cfg works.
 // Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
 func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
 	r, err := newRoom(d, signal.CleanName(name), cfg)
@@ -88,6 +88,11 @@ func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error)
 
 // start enters the room and sets its goroutines going.
 func (r *room) start(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded { // a hub may say nothing
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.cfg.DialTimeout)
+		defer cancel()
+	}
 	s, joined, err := r.enter(ctx)
 	if err != nil {
 		r.cancel()

@@ -73,7 +73,8 @@ type Config struct {
 	// ConnectTimeout is how long a connection may take to come up before it
 	// is rebuilt. 0: 15 s. Least: 1 s.
 	ConnectTimeout time.Duration
-	// DialTimeout bounds one dial and join after the first. 0: 5 s. Least: 100 ms.
+	// DialTimeout bounds one dial and join, the first one too if the context
+	// given to [Join] has no deadline. 0: 5 s. Least: 100 ms.
 	DialTimeout time.Duration
 	// RedialMax caps the pause between two dials after the connection to the
 	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s. Least: 100 ms.
