@@ -1,11 +1,8 @@
 package browser_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +11,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/ffmpegtest"
 	"noom/media"
 	"noom/transport/ws"
 )
@@ -59,23 +57,6 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 	return path
 }
 
-// tool runs a part of FFmpeg, which must not complain, or skips the test loudly
-// where there is none.
-func tool(t *testing.T, name string, args ...string) []byte {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("SKIPPED: there is no %s here to check the recording with", name)
-	}
-	var complaints bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), name, append([]string{"-v", "error"}, args...)...)
-	cmd.Stderr = &complaints
-	out, err := cmd.Output()
-	if err != nil || complaints.Len() > 0 {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, complaints.String())
-	}
-	return out
-}
-
 // What a page sends of its camera and microphone can be recorded in Go: FFmpeg
 // decodes all of it, and it lasts as long as it did.
 func TestRecordChromium(t *testing.T) {
@@ -85,13 +66,13 @@ func TestRecordChromium(t *testing.T) {
 		const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } });
 		for (const track of stream.getTracks()) room.publish(track);
 	})()`, 5*time.Second)
-	streams := strings.Fields(string(tool(t, "ffprobe", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path)))
+	streams := strings.Fields(string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path)))
 	slices.Sort(streams)
 	if !slices.Equal(streams, []string{"opus", "vp8"}) {
 		t.Errorf("streams %v", streams)
 	}
-	tool(t, "ffmpeg", "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
-	lasts, err := time.ParseDuration(strings.TrimSpace(string(tool(t, "ffprobe", "-show_entries", "format=duration", "-of", "csv=p=0", path))) + "s")
+	ffmpegtest.Run(t, "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
+	lasts, err := time.ParseDuration(strings.TrimSpace(string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "format=duration", "-of", "csv=p=0", path))) + "s")
 	if err != nil || lasts < 4*time.Second {
 		t.Errorf("it lasts %v, %v", lasts, err)
 	}
@@ -131,25 +112,8 @@ func TestRecordChromiumInSync(t *testing.T) {
 	})()`, 12*time.Second)
 	tab.Do(`stopFlashing()`)
 	late := browsertest.Eval[float64](tab, `late`)
-	tool(t, "ffmpeg", "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
-	light := tool(t, "ffmpeg", "-i", path, "-map", "0:v", "-vf", "fps=100:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "-")
-	var flashes, beeps []time.Duration
-	for i := 1; i < len(light); i++ {
-		if light[i] > 128 && light[i-1] <= 128 {
-			flashes = append(flashes, time.Duration(i)*10*time.Millisecond)
-		}
-	}
-	sound := tool(t, "ffmpeg", "-i", path, "-map", "0:a", "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-")
-	silent := 0
-	for i := 0; i+1 < len(sound); i += 2 {
-		if v := int16(binary.LittleEndian.Uint16(sound[i:])); v > 4000 || v < -4000 {
-			if silent > 2000 {
-				beeps = append(beeps, time.Duration(i/2)*time.Second/8000)
-			}
-			silent = 0
-		}
-		silent++
-	}
+	ffmpegtest.Run(t, "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
+	flashes, beeps := ffmpegtest.Flashes(t, path), ffmpegtest.Beeps(t, path)
 	t.Logf("flashes %v, beeps %v", flashes, beeps)
 	var offsets []time.Duration
 	for _, flash := range flashes {

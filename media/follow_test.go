@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"noom/internal/ffmpegtest"
 )
 
 // house is a room.
@@ -101,12 +103,12 @@ func TestRecordRoom(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		titles := slices.Sorted(strings.Lines(string(tool(t, "ffprobe", "-v", "error", "-show_entries", "stream_tags=title", "-of", "csv=p=0", f.Name()))))
+		titles := slices.Sorted(strings.Lines(string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "stream_tags=title", "-of", "csv=p=0", f.Name()))))
 		if got := strings.ReplaceAll(strings.TrimSpace(strings.Join(titles, "")), "\n", ","); got != want {
 			t.Errorf("tracks %s, want %s", got, want)
 		}
-		ffmpeg(t, "-i", f.Name(), "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
-		camera := ffmpeg(t, "-i", f.Name(), "-map", "0:m:title:지우: camera", "-c", "copy", "-f", "framecrc", "-")
+		ffmpegtest.Run(t, "-i", f.Name(), "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
+		camera := ffmpegtest.Run(t, "-i", f.Name(), "-map", "0:m:title:지우: camera", "-c", "copy", "-f", "framecrc", "-")
 		if frames := bytes.Count(camera, []byte("\n0,")); frames < 60 || frames > 62 {
 			t.Errorf("%d pictures of the camera, want all 60", frames)
 		}

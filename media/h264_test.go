@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/ffmpegtest"
 )
 
 // clip makes an H.264 file of two seconds.
 func clip(t *testing.T, name, size string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	ffmpeg(t, "-f", "lavfi", "-i", "testsrc=size="+size+":rate=15", "-t", "2", "-pix_fmt", "yuv420p",
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "testsrc=size="+size+":rate=15", "-t", "2", "-pix_fmt", "yuv420p",
 		"-c:v", "libx264", "-bf", "0", "-g", "15", "-f", "h264", path)
 	return path
 }

@@ -3,12 +3,10 @@ package media
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +16,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/ffmpegtest"
 )
 
 // who is a member.
@@ -145,32 +145,11 @@ func open(t *testing.T, path string) *Source {
 	return s
 }
 
-// ffmpeg runs it, or skips the test loudly where there is none.
-func ffmpeg(t *testing.T, args ...string) []byte {
-	t.Helper()
-	return tool(t, "ffmpeg", append([]string{"-v", "error", "-nostdin"}, args...)...)
-}
-
-func tool(t *testing.T, name string, args ...string) []byte {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("SKIPPED: there is no %s here to check the files with", name)
-	}
-	var complaints bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Stderr = &complaints
-	out, err := cmd.Output()
-	if err != nil || complaints.Len() > 0 {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, complaints.String())
-	}
-	return out
-}
-
 // plays checks that a file decodes without a complaint, and what is in it.
 func plays(t *testing.T, path string, codecs ...string) {
 	t.Helper()
-	ffmpeg(t, "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
-	found := strings.Fields(string(tool(t, "ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path)))
+	ffmpegtest.Run(t, "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
+	found := strings.Fields(string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path)))
 	if len(found) != len(codecs) {
 		t.Fatalf("streams %q, want %q", found, codecs)
 	}
@@ -212,11 +191,11 @@ func TestRecordPlays(t *testing.T) {
 				t.Errorf("%s: %d frames in 7 s, want 105", codec, frames)
 			}
 			if seekable {
-				lasts := strings.TrimSpace(string(tool(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", f.Name())))
+				lasts := strings.TrimSpace(string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "format=duration", "-of", "csv=p=0", f.Name())))
 				if !strings.HasPrefix(lasts, "7.0") && !strings.HasPrefix(lasts, "6.9") {
 					t.Errorf("%s: lasts %s, want 7 s", codec, lasts)
 				}
-				ffmpeg(t, "-ss", "5", "-i", f.Name(), "-f", "null", "-") // seeks by the cues
+				ffmpegtest.Run(t, "-ss", "5", "-i", f.Name(), "-f", "null", "-") // seeks by the cues
 			}
 		}
 	}
@@ -225,7 +204,7 @@ func TestRecordPlays(t *testing.T) {
 // count decodes the picture and counts its frames.
 func count(t *testing.T, path string) int {
 	t.Helper()
-	return bytes.Count(ffmpeg(t, "-i", path, "-map", "0:v", "-f", "framecrc", "-"), []byte("\n0,"))
+	return bytes.Count(ffmpegtest.Run(t, "-i", path, "-map", "0:v", "-f", "framecrc", "-"), []byte("\n0,"))
 }
 
 // The clip flashes and beeps once a second, for a tenth of one. The picture
@@ -234,9 +213,9 @@ func count(t *testing.T, path string) int {
 func TestRecordInSync(t *testing.T) {
 	dir := t.TempDir()
 	video, audio := filepath.Join(dir, "flash.ivf"), filepath.Join(dir, "beep.ogg")
-	ffmpeg(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-t", "10", "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'",
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-t", "10", "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'",
 		"-c:v", "libvpx", "-b:v", "100k", "-g", "25", "-auto-alt-ref", "0", video)
-	ffmpeg(t, "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000", "-t", "10", "-c:a", "libopus", audio)
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000", "-t", "10", "-c:a", "libopus", audio)
 	f := create(t, "sync.webm")
 	synctest.Test(t, func(t *testing.T) {
 		r := Record(t.Context(), f)
@@ -250,7 +229,7 @@ func TestRecordInSync(t *testing.T) {
 		}
 	})
 	plays(t, f.Name(), "vp8", "opus")
-	inSync(t, flashes(t, f.Name()), beeps(t, f.Name()), 9)
+	inSync(t, ffmpegtest.Flashes(t, f.Name()), ffmpegtest.Beeps(t, f.Name()), 9)
 }
 
 // inSync checks that each flash has a beep within 40 ms, of at least so many.
@@ -270,35 +249,6 @@ func inSync(t *testing.T, flashes, beeps []time.Duration, least int) {
 			t.Errorf("the flash at %v is %v from the nearest beep", flash, nearest)
 		}
 	}
-}
-
-// flashes returns when the picture turns white, in hundredths.
-func flashes(t *testing.T, path string) (at []time.Duration) {
-	t.Helper()
-	light := ffmpeg(t, "-i", path, "-map", "0:v", "-vf", "fps=100:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "-")
-	for i := 1; i < len(light); i++ {
-		if light[i] > 128 && light[i-1] <= 128 {
-			at = append(at, time.Duration(i)*10*time.Millisecond)
-		}
-	}
-	return at
-}
-
-// beeps returns when the sound becomes loud after a silence.
-func beeps(t *testing.T, path string) (at []time.Duration) {
-	t.Helper()
-	sound := ffmpeg(t, "-i", path, "-map", "0:a", "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-")
-	silent := 8000
-	for i := 0; i+1 < len(sound); i += 2 {
-		if v := int16(binary.LittleEndian.Uint16(sound[i:])); v > 4000 || v < -4000 {
-			if silent > 2000 {
-				at = append(at, time.Duration(i/2)*time.Second/8000)
-			}
-			silent = 0
-		}
-		silent++
-	}
-	return at
 }
 
 // Packets are lost, doubled and come in disorder; what is written decodes.
@@ -343,7 +293,7 @@ func TestRecordCall(t *testing.T) {
 	f := create(t, "call.webm")
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big.ivf")
-	ffmpeg(t, "-f", "lavfi", "-i", "testsrc=size=320x240:rate=15", "-t", "2", "-c:v", "libvpx", "-b:v", "200k", "-g", "15", "-auto-alt-ref", "0", big)
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "testsrc=size=320x240:rate=15", "-t", "2", "-c:v", "libvpx", "-b:v", "200k", "-g", "15", "-auto-alt-ref", "0", big)
 	synctest.Test(t, func(t *testing.T) {
 		r := Record(t.Context(), f)
 		sound := open(t, "testdata/opus.ogg")
@@ -386,7 +336,7 @@ func TestRecordCall(t *testing.T) {
 		}
 	})
 	plays(t, f.Name(), "vp8", "opus")
-	if names := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "stream_tags=title", "-of", "csv=p=0", f.Name())); names != "지우: microphone\n민수: camera\n" {
+	if names := string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "stream_tags=title", "-of", "csv=p=0", f.Name())); names != "지우: microphone\n민수: camera\n" {
 		t.Errorf("names %q", names)
 	}
 	if frames := count(t, f.Name()); frames < 90 {

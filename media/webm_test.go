@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/ffmpegtest"
 )
 
 // film makes a file of two seconds, 15 pictures a second and sound in packets
@@ -21,7 +23,7 @@ func film(t *testing.T, name string, codec ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	args := []string{"-f", "lavfi", "-i", "testsrc=size=160x120:rate=15", "-f", "lavfi", "-i", "sine=440:r=48000", "-t", "2", "-pix_fmt", "yuv420p", "-g", "15"}
-	ffmpeg(t, append(append(args, codec...), path)...)
+	ffmpegtest.Run(t, append(append(args, codec...), path)...)
 	return path
 }
 
@@ -138,7 +140,7 @@ func TestFilmInSync(t *testing.T) {
 		}
 	})
 	plays(t, out.Name(), "vp8", "opus")
-	inSync(t, flashes(t, out.Name()), beeps(t, out.Name()), 8)
+	inSync(t, ffmpegtest.Flashes(t, out.Name()), ffmpegtest.Beeps(t, out.Name()), 8)
 }
 
 func TestFilmSeeks(t *testing.T) {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,27 +9,16 @@ import (
 
 	"noom"
 	"noom/examples/internal/bot/bottest"
+	"noom/internal/ffmpegtest"
 	"noom/media"
 )
-
-func ffmpeg(t *testing.T, args ...string) []byte {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", append([]string{"-v", "error", "-nostdin"}, args...)...).Output()
-	if err != nil {
-		t.Fatalf("ffmpeg %s: %v", strings.Join(args, " "), err)
-	}
-	return out
-}
 
 // A film that flashes and beeps once a second, sent through a real call and
 // recorded, still does both at once.
 func TestRecordedInSync(t *testing.T) {
-	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		t.Skip("SKIPPED: there is no ffmpeg here to make a film and to look at it")
-	}
 	folder := t.TempDir()
 	path := filepath.Join(t.TempDir(), "번쩍.webm")
-	ffmpeg(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
 		"-t", "4", "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'", "-c:v", "libvpx", "-b:v", "100k", "-g", "25", "-auto-alt-ref", "0", "-c:a", "libopus", path)
 	film, err := media.OpenWebM(path, nil)
 	if err != nil {
@@ -52,7 +39,7 @@ func TestRecordedInSync(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%q, %v", files, err)
 	}
-	flashes, beeps := flashes(t, files[0]), beeps(t, files[0])
+	flashes, beeps := ffmpegtest.Flashes(t, files[0]), ffmpegtest.Beeps(t, files[0])
 	if len(flashes) < 6 || len(beeps) < 6 {
 		t.Fatalf("flashes at %v, beeps at %v", flashes, beeps)
 	}
@@ -69,33 +56,4 @@ func TestRecordedInSync(t *testing.T) {
 			t.Errorf("the flash at %v is %v from the nearest beep", flash, nearest)
 		}
 	}
-}
-
-// flashes returns when the picture turns white, in hundredths.
-func flashes(t *testing.T, path string) (at []time.Duration) {
-	t.Helper()
-	light := ffmpeg(t, "-i", path, "-map", "0:v", "-vf", "fps=100:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "-")
-	for i := 1; i < len(light); i++ {
-		if light[i] > 128 && light[i-1] <= 128 {
-			at = append(at, time.Duration(i)*10*time.Millisecond)
-		}
-	}
-	return at
-}
-
-// beeps returns when the sound becomes loud after a silence.
-func beeps(t *testing.T, path string) (at []time.Duration) {
-	t.Helper()
-	sound := ffmpeg(t, "-i", path, "-map", "0:a", "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-")
-	silent := 8000
-	for i := 0; i+1 < len(sound); i += 2 {
-		if v := int16(binary.LittleEndian.Uint16(sound[i:])); v > 4000 || v < -4000 {
-			if silent > 2000 {
-				at = append(at, time.Duration(i/2)*time.Second/8000)
-			}
-			silent = 0
-		}
-		silent++
-	}
-	return at
 }
