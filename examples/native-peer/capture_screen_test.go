@@ -3,38 +3,16 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/pion/mediadevices/pkg/driver/screen"
+
+	"noom/internal/xvfbtest"
 )
 
 // A screen is a track of its own beside the camera.
 func TestScreenBesideCamera(t *testing.T) {
-	path, err := exec.LookPath("Xvfb")
-	if err != nil {
-		t.Skip("SKIPPED: there is no Xvfb here; screens are not tested")
-	}
-	server := exec.CommandContext(context.Background(), path, "-displayfd", "1", "-screen", "0", "640x480x24")
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { // behind whatever uses it: Xlib would end the process
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
-	number, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DISPLAY", ":"+strings.TrimSpace(number))
+	xvfbtest.Start(t)
 	screen.Initialize()
 
 	url := serve(t, nil)

@@ -3,50 +3,23 @@
 package capture
 
 import (
-	"bufio"
-	"context"
 	"errors"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pion/mediadevices/pkg/driver/screen"
 	"github.com/pion/webrtc/v4"
-)
 
-// display starts an X server without a screen of glass and makes it ours.
-func display(t *testing.T) {
-	t.Helper()
-	path, err := exec.LookPath("Xvfb")
-	if err != nil {
-		t.Skip("SKIPPED: there is no Xvfb here; screens are not tested")
-	}
-	server := exec.CommandContext(context.Background(), path, "-displayfd", "1", "-screen", "0", "640x480x24")
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { // behind whatever uses it: Xlib would end the process
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
-	number, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DISPLAY", ":"+strings.TrimSpace(number))
-	screen.Initialize()
-}
+	"noom/internal/xvfbtest"
+)
 
 func TestScreen(t *testing.T) {
 	if _, err := OpenScreen("", nil); !errors.Is(err, ErrNotFound) {
 		t.Skipf("SKIPPED: there is a screen already: %v", err)
 	}
-	display(t)
+	xvfbtest.Start(t)
+	screen.Initialize()
 	list, err := Devices()
 	if err != nil || !slices.Contains(list, Device{Screen, "X11Screen0", ""}) {
 		t.Fatalf("%v, %v", list, err)
