@@ -5,9 +5,10 @@
 // Messages are pulled, so none is lost before somebody listens. What waits is
 // bounded: a channel left unread beyond that is closed.
 
-import { MAX } from './limits.js';
 import { toBytes } from './data.js';
 import { NoomError } from './errors.js';
+import { MAX } from './limits.js';
+import { byteLength } from './name.js';
 
 const MAX_UNREAD = 1024; // messages
 const MAX_UNREAD_BYTES = 1 << 20;
@@ -125,6 +126,46 @@ export class Channel {
 
   #wake() {
     for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const MAX_THEIRS = 64; // channels that the other end has opened, at a time
+
+/** The application's channels on one connection. */
+export class Channels {
+  #pc;
+  #entries = []; // {channel, theirs, opened, lose}
+  #lost = false;
+
+  /** opened(channel) is told of those of the other end. */
+  constructor(pc, opened) {
+    this.#pc = pc;
+    pc.ondatachannel = ({ channel: dc }) => {
+      const theirs = this.#entries.filter((entry) => entry.theirs && !entry.channel.over).length;
+      if (this.#lost || theirs >= MAX_THEIRS || byteLength(dc.label) > MAX.name) dc.close();
+      else opened(this.#add(dc, true).channel);
+    };
+  }
+
+  /** Opens one; resolves when it can be used. */
+  async open(label, options) {
+    const entry = this.#add(this.#pc.createDataChannel(label, channelInit(options)), false);
+    await entry.opened();
+    return entry.channel;
+  }
+
+  /** The connection is over. */
+  lose() {
+    this.#lost = true;
+    for (const { lose } of this.#entries) lose();
+  }
+
+  #add(dc, theirs) {
+    this.#entries = this.#entries.filter(({ channel }) => !channel.over);
+    const entry = { theirs };
+    entry.channel = new Channel(dc, (hooks) => Object.assign(entry, hooks));
+    this.#entries.push(entry);
+    return entry;
   }
 }
 

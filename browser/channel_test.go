@@ -64,6 +64,8 @@ func TestChannel(t *testing.T) {
 
 	// The 65th of one end is closed again, before or after it opened.
 	one.Do(`(async () => { window.many = []; for (let i = 0; i < 64; i++) many.push(await other().openChannel('c' + i)); })()`)
+	got(two, `other().openChannel('of this end').then((c) => c.label)`, "of this end")
+	one.Wait("what the other opened", `happened('channelopened', (e) => e.channel.label === 'of this end') === 1`)
 	got(one, `other().openChannel('one too many').then((c) => c.receive()).then(() => 'closed', (e) => e.code)`, "closed")
 	got(one, `String(many.some((c) => c.over))`, "false")
 	one.Do(`room.leave()`)

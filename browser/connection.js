@@ -5,15 +5,11 @@
 // ends the connection, and the link begins the next epoch.
 
 import { decodeBody } from './body.js';
-import { Channel, channelInit } from './channel.js';
-import { typeOf } from './diagnosis.js';
+import { Candidates, ufragOf } from './candidates.js';
+import { Channels } from './channel.js';
 import { NoomError } from './errors.js';
-import { MAX } from './limits.js';
-import { byteLength } from './name.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
-
-const MAX_CHANNELS = 64; // of the application's, at a time
 
 export class Connection {
   #pc;
@@ -23,17 +19,14 @@ export class Connection {
   #link;
   #control;
   #data;
-  #channels = []; // the application's own: {channel, opened, lose}
+  #channels; // the application's own
+  #candidates;
   #chain = Promise.resolve();
   #byHub = false; // the step that runs acts on what came by hub, and so is its answer
   #closed = false;
-  #local = []; // candidates to send, oldest first
-  #remote = { ufrag: '', count: 0, kinds: new Set() }; // of the remote description
   #made = performance.now();
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
-  #gatheredKinds = new Set(); // types of our candidates
-  #refusal = null; // {server, reason}, of a TURN server
 
   /**
    * link is who is told, c being this Connection: send(c, message, byHub) → how many were
@@ -49,9 +42,10 @@ export class Connection {
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
     this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
-    this.#pc.ondatachannel = ({ channel }) => this.#opened(channel);
-    this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
-    this.#pc.onicecandidateerror = (event) => this.#refused(event);
+    this.#channels = new Channels(this.#pc, (channel) => link.channelOpened(channel));
+    this.#candidates = new Candidates(this.#pc, {
+      later: (step) => this.#step(step), send: (body) => this.#send({ type: 'candidates', body }),
+    });
     this.#pc.oniceconnectionstatechange = () => { this.#moved = performance.now(); };
     this.#pc.onconnectionstatechange = () => this.#changed();
     this.#outgoing = new Outgoing(this.#pc, senders);
@@ -71,10 +65,9 @@ export class Connection {
     return {
       opened: Math.max(1, now - this.#made), moved: now - this.#moved, path: this.#pc.iceConnectionState,
       wasUp: this.#wasUp, secured: this.#pc.sctp?.transport.state === 'connected',
-      remote: this.#remote.ufrag !== '', open: this.#machine.state.open,
-      ours: [...this.#gatheredKinds], theirs: [...this.#remote.kinds],
+      remote: this.#candidates.ufrag !== '', open: this.#machine.state.open, ...this.#candidates.evidence,
       turn: this.#pc.getConfiguration().iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url))),
-      refusal: this.#refusal, codecs: this.#outgoing.refusedCodecs,
+      codecs: this.#outgoing.refusedCodecs,
     };
   }
 
@@ -89,11 +82,7 @@ export class Connection {
   }
 
   /** Opens a channel of the application's own; resolves when it can be used. */
-  async openChannel(label, options) {
-    const entry = this.#addChannel(this.#pc.createDataChannel(label, channelInit(options)));
-    await entry.opened();
-    return entry.channel;
-  }
+  openChannel(label, options) { return this.#channels.open(label, options); }
 
   /** These ICE servers are for whatever is gathered from now on. */
   setServers(iceServers) {
@@ -152,7 +141,7 @@ export class Connection {
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { lose } of this.#channels) lose();
+    this.#channels.lose();
     this.#pc.close();
   }
 
@@ -189,7 +178,8 @@ export class Connection {
     switch (type) {
       case 'offer': {
         const offer = decodeBody(type, body);
-        const restarts = this.#remote.ufrag !== '' && ufragOf(offer.sdp) !== this.#remote.ufrag;
+        const { ufrag } = this.#candidates;
+        const restarts = ufrag !== '' && ufragOf(offer.sdp) !== ufrag;
         return this.#run(this.#machine.offered(offer.id, restarts), offer, restarts);
       }
       case 'answer': {
@@ -199,7 +189,7 @@ export class Connection {
       case 'ask': return this.#run(this.#machine.asked());
       case 'grant': return this.#run(this.#machine.granted());
       case 'table': return this.#incoming.apply(decodeBody(type, body).table, this.#pc);
-      case 'candidates': return this.#addCandidates(decodeBody(type, body));
+      case 'candidates': return this.#candidates.add(decodeBody(type, body));
     }
   }
 
@@ -254,56 +244,9 @@ export class Connection {
     } catch (cause) {
       throw new NoomError('description', `the peer's ${type} could not be taken`, { cause });
     }
-    const ufrag = ufragOf(sdp);
-    if (ufrag !== this.#remote.ufrag) this.#remote = { ufrag, count: 0, kinds: new Set() };
-    for (const [line] of sdp.matchAll(/^a=candidate:.*/gm)) this.#remote.kinds.add(typeOf(line));
+    this.#candidates.described(sdp);
     this.#incoming.apply(table, this.#pc);
     this.#incoming.attach(this.#pc);
-  }
-
-  // ---- candidates
-
-  // What was gathered while the chain was busy goes out as one batch, behind
-  // the description it belongs to.
-  #gathered(candidate) {
-    if (this.#closed) return;
-    if (candidate?.candidate) this.#gatheredKinds.add(typeOf(candidate.candidate));
-    const ufrag = candidate?.usernameFragment ?? ufragOf(this.#pc.localDescription?.sdp ?? '');
-    const last = this.#local.at(-1);
-    if (!candidate?.candidate && last?.candidate === '' && last.ufrag === ufrag) return;
-    this.#local.push({
-      ufrag,
-      candidate: candidate?.candidate ?? '',
-      sdpMid: candidate?.sdpMid ?? '0',
-      sdpMLineIndex: candidate?.sdpMLineIndex ?? 0,
-    });
-    if (this.#local.length === 1) this.#step(() => this.#sendCandidates());
-  }
-
-  // A TURN server that answers, and will not have us; 701 is one that does not answer.
-  #refused({ url = '', errorCode, errorText }) {
-    if (!/^turns?:/.test(url) || errorCode === 701) return;
-    this.#refusal = { server: url.replace(/^turns?:/, '').replace(/\?.*/, ''), reason: `${errorText} (error ${errorCode})` };
-  }
-
-  #sendCandidates() {
-    while (this.#local.length > 0) {
-      const { ufrag } = this.#local[0];
-      const other = this.#local.findIndex((c) => c.ufrag !== ufrag);
-      const count = Math.min(other < 0 ? this.#local.length : other, MAX.candidates);
-      const candidates = this.#local.splice(0, count).map(({ candidate, sdpMid, sdpMLineIndex }) => ({ candidate, sdpMid, sdpMLineIndex }));
-      this.#send({ type: 'candidates', body: JSON.stringify({ ufrag, candidates }) });
-    }
-  }
-
-  async #addCandidates({ ufrag, candidates }) {
-    if (ufrag !== this.#remote.ufrag) return;
-    for (const c of candidates) {
-      if (++this.#remote.count > MAX.generation) return;
-      this.#remote.kinds.add(typeOf(c.candidate));
-      // One that does not parse, or whose name does not resolve, is no harm: others may do.
-      await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});
-    }
   }
 
   // ---- channels
@@ -320,23 +263,6 @@ export class Connection {
     return channel;
   }
 
-  // The other end opened a channel of the application's own.
-  #opened(dc) {
-    this.#channels = this.#channels.filter(({ channel }) => !channel.over);
-    if (this.#closed || this.#channels.length >= MAX_CHANNELS || byteLength(dc.label) > MAX.name) {
-      dc.close();
-      return;
-    }
-    this.#link.channelOpened(this.#addChannel(dc).channel);
-  }
-
-  #addChannel(dc) {
-    const entry = {};
-    entry.channel = new Channel(dc, (hooks) => Object.assign(entry, hooks));
-    this.#channels.push(entry);
-    return entry;
-  }
-
   #put(channel, data) {
     try {
       channel.send(data);
@@ -348,7 +274,6 @@ export class Connection {
 }
 
 const isOpen = (channel) => channel.readyState === 'open';
-const ufragOf = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? '';
 
 // With one server that cannot be used, for a bad URL or TURN without
 // credentials, browsers make no connection at all. Such are left out.

@@ -1,0 +1,81 @@
+// The ICE candidates of one connection: ours go out in batches, behind the
+// description they belong to; the other end's are of the description in force
+// (PROTOCOL.md section 4.3).
+
+import { typeOf } from './diagnosis.js';
+import { MAX } from './limits.js';
+
+export class Candidates {
+  #pc;
+  #later; // (step) takes a step on the connection's chain
+  #send; // (body) to the other end
+  #waiting = []; // of ours, oldest first
+  #ours = { ufrag: '', kinds: new Set() }; // of the latest gathering
+  #theirs = { ufrag: '', count: 0, kinds: new Set() }; // of the remote description
+  #refusal = null; // {server, reason}, of a TURN server
+
+  constructor(pc, { later, send }) {
+    this.#pc = pc;
+    this.#later = later;
+    this.#send = send;
+    pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
+    pc.onicecandidateerror = (event) => this.#refused(event);
+  }
+
+  /** The username fragment of the remote description, '' before the first. */
+  get ufrag() { return this.#theirs.ufrag; }
+
+  /** What judge wants to know of them. */
+  get evidence() {
+    return { ours: [...this.#ours.kinds], theirs: [...this.#theirs.kinds], refusal: this.#refusal };
+  }
+
+  /** A remote description is in force. */
+  described(sdp) {
+    const ufrag = ufragOf(sdp);
+    if (ufrag !== this.#theirs.ufrag) this.#theirs = { ufrag, count: 0, kinds: new Set() };
+    for (const [line] of sdp.matchAll(/^a=candidate:.*/gm)) this.#theirs.kinds.add(typeOf(line));
+  }
+
+  /** Takes a batch of the other end's. */
+  async add({ ufrag, candidates }) {
+    if (ufrag !== this.#theirs.ufrag) return;
+    for (const c of candidates) {
+      if (++this.#theirs.count > MAX.generation) return;
+      this.#theirs.kinds.add(typeOf(c.candidate));
+      // One that does not parse, or whose name does not resolve, is no harm: others may do.
+      await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});
+    }
+  }
+
+  // What was gathered while the chain was busy goes out as one batch.
+  #gathered(found) {
+    const { candidate = '', sdpMid, sdpMLineIndex, usernameFragment } = found ?? {};
+    const ufrag = usernameFragment ?? ufragOf(this.#pc.localDescription?.sdp ?? '');
+    if (ufrag !== this.#ours.ufrag) this.#ours = { ufrag, kinds: new Set() };
+    if (candidate) this.#ours.kinds.add(typeOf(candidate));
+    const last = this.#waiting.at(-1);
+    if (!candidate && last?.candidate === '' && last.ufrag === ufrag) return;
+    this.#waiting.push({ ufrag, candidate, sdpMid: sdpMid ?? '0', sdpMLineIndex: sdpMLineIndex ?? 0 });
+    if (this.#waiting.length === 1) this.#later(() => this.#sendWaiting());
+  }
+
+  // A TURN server that answers, and will not have us; 701 is one that does not answer.
+  #refused({ url = '', errorCode, errorText }) {
+    if (!/^turns?:/.test(url) || errorCode === 701) return;
+    this.#refusal = { server: url.replace(/^turns?:/, '').replace(/\?.*/, ''), reason: `${errorText} (error ${errorCode})` };
+  }
+
+  #sendWaiting() {
+    while (this.#waiting.length > 0) {
+      const { ufrag } = this.#waiting[0];
+      const other = this.#waiting.findIndex((c) => c.ufrag !== ufrag);
+      const count = Math.min(other < 0 ? this.#waiting.length : other, MAX.candidates);
+      const candidates = this.#waiting.splice(0, count).map(({ candidate, sdpMid, sdpMLineIndex }) => ({ candidate, sdpMid, sdpMLineIndex }));
+      this.#send(JSON.stringify({ ufrag, candidates }));
+    }
+  }
+}
+
+/** The username fragment in a description, '' if it has none. */
+export const ufragOf = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? '';
