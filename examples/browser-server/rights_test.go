@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -8,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/browsertest"
 	"noom/signal"
 	"noom/signal/hub/token"
+	"noom/transport/ws"
 )
 
 // issue makes a key, and gives its public half as -token-key wants it, and
@@ -243,4 +246,48 @@ func TestFewerRights(t *testing.T) {
 
 	forged := enterBy(b, server, "데모", "누구", "e30.e30.AAAA")
 	forged.Wait("no entry", text("notice")+` === '서버가 입장을 거절했습니다.' && `+shown("lobby"))
+}
+
+// A Go member asks for more than the microphone: one button does what is asked,
+// the shared screen included, and names what it does.
+func TestAskedByGo(t *testing.T) {
+	file, sign := issue(t)
+	server := serveHere(t, "-token-key", file)
+	host, err := noom.Join(t.Context(), ws.Dialer{URL: server + "/ws"}, "데모", &noom.Config{Name: "고퍼", Token: sign(signal.Rights{signal.RightMute, signal.RightChat})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = host.Leave(context.Background()) }() // the test is over
+	tab := enter(t, browsertest.Start(t), server, "데모", "지우")
+	tab.Wait("the call", `named('고퍼')?.dataset.state === 'connected'`)
+	asks := func(track, words, does string) {
+		if err := host.Peers()[0].RequestMute(t.Context(), track); err != nil {
+			t.Fatal(err)
+		}
+		tab.Wait(words, shown("asked")+fmt.Sprintf(` && %s === %q && %s === %q`, text("asked-what"), words, text("asked-yes"), does))
+	}
+	const state = `['mute', 'camera', 'screen'].map((id) => document.getElementById(id).ariaPressed).join()`
+	asks("camera", "고퍼 asks you to turn your camera off.", "Camera off")
+	tab.Click("#asked-yes")
+	tab.Wait("the camera off, and nothing else", state+` === 'false,true,false' && !`+shown("asked"))
+	tab.Click("#camera")
+	tab.Click("#screen")
+	tab.Wait("a shared screen", state+` === 'false,false,true'`)
+	asks("", "고퍼 asks you to mute your microphone and turn your camera off.", "Turn both off")
+	tab.Click("#asked-yes")
+	tab.Wait("everything off", state+` === 'true,true,false' && !`+shown("asked"))
+
+	// What is off already is no wish, and neither is a track that there is not.
+	for _, track := range []string{"microphone", "없는 것"} {
+		if err := host.Peers()[0].RequestMute(t.Context(), track); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := host.Chat(t.Context(), "다 들었어요?"); err != nil { // behind them
+		t.Fatal(err)
+	}
+	says(tab, "고퍼다 들었어요?")
+	if browsertest.Eval[bool](tab, shown("asked")) {
+		t.Error("the page asks for what is done")
+	}
 }
