@@ -245,7 +245,10 @@ func TestFewerRights(t *testing.T) {
 	viewer.Wait("a peer that may publish", `tiles()[0].dataset.state === 'connected'`)
 
 	forged := enterBy(b, server, "데모", "누구", "e30.e30.AAAA")
-	forged.Wait("no entry", text("notice")+` === '서버가 입장을 거절했습니다.' && `+shown("lobby"))
+	forged.Wait("no entry, and why", text("notice")+`.includes('토큰을 여기서는 쓸 수 없거나') && `+shown("lobby"))
+	forged.Screenshot("rights-refused")
+	forged.Click("#join button") // and without it as everybody
+	forged.Wait("in the call", inCall+` && !`+shown("lock-room"))
 }
 
 // A Go member asks for more than the microphone: one button does what is asked,

@@ -22,3 +22,6 @@ export function roomInAddress() {
 
 /** The token there is for a room, or undefined. */
 export const tokenFor = (room) => sessionStorage.getItem(key(room)) ?? undefined;
+
+/** The token for a room counts no more: it must not keep out who may come without. */
+export const forgetToken = (room) => sessionStorage.removeItem(key(room));

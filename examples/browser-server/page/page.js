@@ -1,7 +1,7 @@
 // The page: a call in a room, drawn from what noom.js tells.
 
 import { Identity, join } from './noom/noom.js';
-import { tokenFor } from './address.js';
+import { forgetToken, tokenFor } from './address.js';
 import * as question from './ask.js';
 import * as chat from './chat.js';
 import { drawSwitch, notice } from './controls.js';
@@ -346,6 +346,7 @@ class Call {
     safety.hide();
     question.hide();
     $('asked').hidden = true;
+    if (error?.code === 'expired' || error?.code === 'refused') forgetToken(this.#room.name);
     document.title = 'noom';
     $('call').hidden = true;
     notice(error ? errorText(error) : '');
@@ -366,16 +367,18 @@ async function enter({ name, room }) {
   lobby.busy(true);
   notice('');
   const media = devices.openBoth();
+  const token = tokenFor(room);
   const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
   try {
     identity ??= await Identity.generate();
-    const call = new Call(await join('ws', room, { name, identity, token: tokenFor(room), tracks: early?.tracks ?? [] }));
+    const call = new Call(await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [] }));
     const { tracks, problem } = await media;
     if (!early) call.addTracks(tracks);
     if (problem) notice(problem);
   } catch (error) {
     lobby.busy(false);
-    notice(errorText(error));
+    if (token && error.code === 'refused') forgetToken(room);
+    notice(token && error.code === 'refused' ? t('tokenRefused') : errorText(error));
     for (const track of (await media).tracks) track.stop();
   }
 }
