@@ -145,7 +145,9 @@ func (l *link) diagnosis() Diagnosis {
 // note keeps why the connection has failed, and logs it: once, and again when
 // it turns out to be something else.
 func (l *link) note(err error) {
-	d := l.evidence(err).judge()
+	e := l.evidence(err)
+	e.connected = false // as it was a moment ago, perhaps
+	d := e.judge()
 	d.Attempts = l.failures
 	if l.failure == nil || l.failure.Verdict != d.Verdict {
 		l.log.Warn("peer not connected", "verdict", string(d.Verdict), "words", d.Words, "error", err)

@@ -45,6 +45,22 @@ func TestDiagnoseDTLS(t *testing.T) {
 	})
 }
 
+// A connection that fails while it is up is told of as failed, not as what it was.
+func TestFailureOfWhatWasConnected(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		logs := &warnings{}
+		a, b := w.join("r", "지우", &Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "bob", nil)
+		diagnosed(t, a, b, VerdictConnected)
+		l := peerOf(t, a, b).(*link)
+		l.mail.post(func() { l.fail(ErrDescription) })
+		time.Sleep(5 * time.Second)
+		diagnosed(t, a, b, VerdictConnected)
+		if connected, broken := logs.count("verdict=connected"), logs.count(string(VerdictProtocol)); connected != 0 || broken != 1 {
+			t.Errorf("logged %d times as connected, %d times as broken; want 0 and 1", connected, broken)
+		}
+	})
+}
+
 // diagnosed asks a about b until the verdict is want, for at most a minute.
 func diagnosed(t *testing.T, a, b Room, want Verdict) (d Diagnosis) {
 	t.Helper()
