@@ -66,7 +66,8 @@ func tileOf(tab *browsertest.Tab, name string) string {
 
 // manages presses the button on a member's tile and waits for the question.
 func manages(tab *browsertest.Tab, name string) {
-	tab.Click(tileOf(tab, name) + " .manage")
+	// Not with the mouse: a tile may move just then, as pictures come.
+	tab.Do(fmt.Sprintf(`document.querySelector('%s .manage').click()`, tileOf(tab, name)))
 	tab.Wait("what to do about "+name, fmt.Sprintf(`document.getElementById('ask').open && %s === %q`, text("ask-title"), name))
 }
 
