@@ -249,3 +249,37 @@ func TestUnseenChannelsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestConnectedFirst: PeerConnected comes before all that the peer sends the moment
+// it can, by Send or in a channel of its own.
+func TestConnectedFirst(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		first := func(r Room) {
+			until(t, r, func(e Event) bool {
+				switch e := e.(type) {
+				case DataReceived, ChannelOpened:
+					t.Errorf("%s: %T before PeerConnected", r.Self().Name, e)
+					return true
+				case PeerStateChanged:
+					return connected(e)
+				}
+				return false
+			})
+		}
+		for round := range 40 {
+			a, b := w.join("방", "지우", nil), w.join("방", "bob", nil)
+			p := until[PeerJoined](t, a, nil).Peer
+			if round%2 == 0 {
+				if err := p.Send(t.Context(), []byte("안녕")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			until(t, a, connected)
+			if _, err := p.OpenChannel(t.Context(), "파일", nil); err != nil {
+				t.Fatal(err)
+			}
+			first(b)
+			_, _ = a.Leave(t.Context()), b.Leave(t.Context())
+		}
+	})
+}

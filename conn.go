@@ -141,16 +141,16 @@ func (l *link) listen(c *conn) {
 	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
 		ch := newChannel(d)
 		opened := func() { l.channelOpened(c, ch) }
-		postEither(opened, opened)
+		postEither(func() { l.dataCanFlow(); opened() }, opened)
 	})
 	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		l.postFrame(func() { l.inBand(c, m) })
 	})
-	c.data.OnOpen(func() { post(func() { c.dataOpen, c.written = true, l.out.start(); l.channelsChanged() }) })
+	c.data.OnOpen(func() { post(l.dataCanFlow) })
 	c.data.OnMessage(func(m webrtc.DataChannelMessage) {
 		frame := func() { l.dataFrame(m) }
-		postEither(frame, frame)
+		postEither(func() { l.dataCanFlow(); frame() }, frame)
 	})
 	c.data.OnBufferedAmountLow(l.kick)
 	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }

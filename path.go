@@ -60,6 +60,17 @@ func (l *link) channelsChanged() {
 	l.ex.Resend() // what hangs at a dead hub can go in-band now
 }
 
+// dataCanFlow is told when the data channel is open, and when something has come
+// by a channel, which shows the same: pion calls OnOpen in a goroutine of its own,
+// and what the peer sends at once may overtake that. The application hears of
+// PeerConnected first. The control channel was made before, and opens no later.
+func (l *link) dataCanFlow() {
+	if c := l.conn; !c.dataOpen {
+		c.controlOpen, c.dataOpen, c.written = true, true, l.out.start()
+		l.channelsChanged()
+	}
+}
+
 // mediaCanFlow is told when DTLS is up, at first and again after a restart:
 // pion drops what is sent earlier.
 func (l *link) mediaCanFlow() {
