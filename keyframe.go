@@ -22,46 +22,21 @@ func keyframeStart(mimeType string) func(payload []byte) bool {
 // startsVP8Keyframe: RFC 7741, the payload descriptor of section 4.2 (S set,
 // partition 0), then the P bit of the payload header of section 4.3.
 func startsVP8Keyframe(p []byte) bool {
-	if len(p) < 1 || p[0]&0x10 == 0 || p[0]&0x07 != 0 {
-		return false
-	}
-	header := 1
-	if p[0]&0x80 != 0 { // X: one byte says which fields follow
-		if len(p) < 2 {
-			return false
-		}
-		fields := p[1]
-		header++
-		if fields&0x80 != 0 { // I: a picture id of 7 or 15 bits
-			if len(p) <= header {
-				return false
-			}
-			header += 1 + int(p[header]>>7)
-		}
-		if fields&0x40 != 0 { // L: TL0PICIDX
-			header++
-		}
-		if fields&0x30 != 0 { // T or K: they share a byte
-			header++
-		}
-	}
-	return len(p) > header && p[header]&0x01 == 0
+	size, ok := vp8Descriptor(p)
+	return ok && p[0]&(vp8Start|vp8Partition) == vp8Start && p[size]&0x01 == 0
 }
 
 // startsVP9Keyframe: RFC 9628 section 4.2: B set, P clear, and the lowest
 // spatial layer, for the higher ones predict from it.
 func startsVP9Keyframe(p []byte) bool {
-	const (
-		pictureID, predicted, layers, begin = 0x80, 0x40, 0x20, 0x08
-	)
-	if len(p) < 2 || p[0]&begin == 0 || p[0]&predicted != 0 {
+	if len(p) < 2 || p[0]&vp9Begin == 0 || p[0]&vp9Predicted != 0 {
 		return false
 	}
-	if p[0]&layers == 0 {
+	if p[0]&vp9Layers == 0 {
 		return true
 	}
 	at := 1
-	if p[0]&pictureID != 0 {
+	if p[0]&vp9PictureID != 0 {
 		at += 1 + int(p[1]>>7)
 	}
 	return len(p) > at && p[at]>>1&0x07 == 0

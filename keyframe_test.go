@@ -112,6 +112,10 @@ func FuzzKeyframeStart(f *testing.F) {
 			if keyframeStart(mime)(payload) && len(payload) < 2 {
 				t.Errorf("%s: a key frame in %x", mime, payload)
 			}
+			at, first := unnumbered(mime)(payload)
+			if sent := wrap(first, payload[at:], nil); keyframeStart(mime)(sent.payload) != keyframeStart(mime)(payload) {
+				t.Errorf("%s: %x is sent as %x", mime, payload, sent.payload)
+			}
 		}
 	})
 }

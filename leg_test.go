@@ -342,7 +342,7 @@ func TestLegDropsWhatWasOvertaken(t *testing.T) {
 		l, wire := boundLeg(t, s)
 		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
 		for i, r := range []*run{before, after, before, after} {
-			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, wrap([]byte{0x10, 0}, nil), time.Now())
+			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, wrap(0x10, []byte{0x10, 0}, nil), time.Now())
 		}
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)

@@ -26,11 +26,15 @@ type parcel struct {
 
 var parcels = sync.Pool{New: func() any { return new(parcel) }}
 
-// wrap copies payload into a parcel with one holder, and keeps level.
-func wrap(payload, level []byte) *parcel {
+// wrap copies payload, with another first byte, into a parcel with one holder, and
+// keeps level.
+func wrap(first byte, payload, level []byte) *parcel {
 	p := parcels.Get().(*parcel)
 	p.holders.Store(1)
 	p.payload, p.level = append(p.payload[:0], payload...), level
+	if len(payload) > 0 {
+		p.payload[0] = first
+	}
 	return p
 }
 

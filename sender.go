@@ -57,6 +57,7 @@ type sender struct {
 	kind          webrtc.RTPCodecType
 	codec         webrtc.RTPCodecParameters
 	keyframeStart func(payload []byte) bool
+	unnumbered    func(payload []byte) (from int, first byte)
 	hooks         senderHooks
 
 	// No call leaves the sender while mu is held.
@@ -89,7 +90,7 @@ func newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.codec = codec
-	s.keyframeStart = keyframeStart(codec.MimeType)
+	s.keyframeStart, s.unnumbered = keyframeStart(codec.MimeType), unnumbered(codec.MimeType)
 	s.current = src
 	go src.watch()
 	return s, nil
@@ -325,7 +326,8 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	if r == nil || len(legs) == 0 {
 		return
 	}
-	now, p := time.Now(), wrap(payload, from.audioLevel())
+	at, first := s.unnumbered(payload)
+	now, p := time.Now(), wrap(first, payload[at:], from.audioLevel())
 	for _, l := range legs {
 		l.write(s, r, keyframe, header, p, now)
 	}

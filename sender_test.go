@@ -86,6 +86,11 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
 			t.Errorf("got frames  %v\nwant %v", got, want)
 		}
+		for _, p := range peer.tapes[0].all(t) {
+			if p.Payload[0]&vp8Extended != 0 {
+				t.Fatalf("a packet has its source's picture id: %x…", p.Payload[:4])
+			}
+		}
 	})
 }
 
