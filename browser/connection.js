@@ -56,7 +56,15 @@ export class Connection {
 
   /** Whether data and media can move: connected, and both channels open. */
   get up() {
-    return this.#pc.connectionState === 'connected' && isOpen(this.#control) && isOpen(this.#data);
+    return this.#connected && isOpen(this.#control) && isOpen(this.#data);
+  }
+
+  // Chromium tells connectionState last: later than what it sums up, and now and
+  // then later than what the peer has sent at once.
+  get #connected() {
+    const { connectionState, iceConnectionState: path, sctp } = this.#pc;
+    return connectionState === 'connected'
+      || (connectionState === 'connecting' && (path === 'connected' || path === 'completed') && sctp?.transport.state === 'connected');
   }
 
   /** What judge wants to know of a connection. */
@@ -73,7 +81,7 @@ export class Connection {
 
   /** Sends a frame in-band; false if that is not possible now. */
   sendControl(frame) {
-    return this.#pc.connectionState === 'connected' && isOpen(this.#control) && this.#put(this.#control, frame);
+    return this.#connected && isOpen(this.#control) && this.#put(this.#control, frame);
   }
 
   /** Sends bytes of the data stream; false if that is not possible now. */

@@ -3,6 +3,8 @@ package browser_test
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"noom"
@@ -97,4 +99,43 @@ func TestDataWithGo(t *testing.T) {
 		const data = log.filter((e) => e.type === 'datareceived').map((e) => e.data);
 		return data.length === %d && data.every((d, i) => d.length === %d && new DataView(d.buffer).getUint32(0) === i);
 	})()`, count, size))
+}
+
+// A page hears that a peer is connected before what the peer sends the moment it
+// can, by send or in a channel of its own.
+func TestConnectedFirst(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var greeting sync.WaitGroup
+	greeting.Go(func() {
+		for event := range room.Events(t.Context()) {
+			switch e := event.(type) {
+			case noom.PeerJoined:
+				err = e.Peer.Send(t.Context(), []byte("안녕"))
+			case noom.PeerStateChanged:
+				if e.State == noom.PeerConnected {
+					_, err = e.Peer.OpenChannel(t.Context(), "파일", nil)
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 30 {
+		tab.Do(`log.length = 0; enter('지우')`)
+		tab.Wait("both", `happened('datareceived') && happened('channelopened')`)
+		if order := browsertest.Eval[string](tab, `log.map((e) => e.state ?? e.type).join(' ')`); !strings.HasPrefix(order, "peerjoined connected ") {
+			t.Error(order)
+		}
+		tab.Do(`room.leave()`)
+	}
+	if err := room.Leave(t.Context()); err != nil {
+		t.Error(err)
+	}
+	greeting.Wait()
 }
