@@ -236,6 +236,10 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	}
 	made := make(chan result, 1)
 	posted := l.mail.post(func() {
+		if l.asleep {
+			made <- result{nil, ErrClosed}
+			return
+		}
 		conn := l.live()
 		if conn == nil || conn == l.conn && l.broken || !conn.dataOpen {
 			made <- result{nil, ErrNotConnected}

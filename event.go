@@ -72,7 +72,8 @@ type (
 		Text string
 		At   time.Time
 	}
-	// DataReceived is what a peer sent with Send. Taking the event acknowledges it.
+	// DataReceived is what a peer sent with Send; its PeerConnected came before.
+	// Taking the event acknowledges it.
 	DataReceived struct {
 		Peer Peer
 		Data []byte

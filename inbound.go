@@ -131,8 +131,13 @@ func (in *inbound) drainRTCP(r *webrtc.RTPReceiver) {
 	}
 }
 
-// fromNTP converts seconds since 1900, with 32 bits behind the point.
+// fromNTP converts seconds since 1900, with 32 bits behind the point. They wrap in
+// 2036: the lower half is of the next era (RFC 5905 section 6).
 func fromNTP(t uint64) time.Time {
 	const until1970 = 2_208_988_800
-	return time.Unix(int64(t>>32)-until1970, int64((t&(1<<32-1))*uint64(time.Second)>>32))
+	seconds := int64(t >> 32)
+	if seconds < 1<<31 {
+		seconds += 1 << 32
+	}
+	return time.Unix(seconds-until1970, int64((t&(1<<32-1))*uint64(time.Second)>>32))
 }

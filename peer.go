@@ -57,7 +57,7 @@ type Peer interface {
 	// restart (RFC 8445 section 9) cannot travel over the connection that it
 	// restarts; where no hub reaches the peer, a new connection is made over the
 	// old one, which serves until the new one is up. Errors: [ErrNotConnected],
-	// and [ErrNoHub], with neither a hub nor a connection that works.
+	// [ErrNoHub], with neither a hub nor a connection that works, [ErrClosed], ctx's.
 	RestartICE(ctx context.Context) error
 	// Stats returns pion's statistics of the current connection, empty if there
 	// is none, with packets, bytes and loss of each RTP stream: those of webrtc-stats'
@@ -185,6 +185,10 @@ func (l *link) RestartICE(ctx context.Context) error {
 	}
 	done := make(chan error, 1)
 	posted := l.mail.post(func() {
+		if l.asleep {
+			done <- ErrClosed
+			return
+		}
 		if l.conn == nil || l.broken {
 			done <- ErrNotConnected
 			return

@@ -323,6 +323,12 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		if d := time.Since(cut); d > 20*time.Second {
 			t.Errorf("dropped after %v", d)
 		}
+		_, opened := p.OpenChannel(t.Context(), "c", nil)
+		for i, err := range []error{p.Send(t.Context(), nil), p.RestartICE(t.Context()), opened} {
+			if !errors.Is(err, ErrClosed) {
+				t.Errorf("call %d to a peer that was lost: %v", i, err)
+			}
+		}
 		w.rooms = slices.DeleteFunc(w.rooms, func(r Room) bool { return r == b })
 		_ = b.Leave(t.Context())
 	})
