@@ -58,6 +58,7 @@ function checkCandidates(b) {
   }
   const ufrag = byteLength(string(b.ufrag));
   if (ufrag < 1 || ufrag > 256) throw malformed('bad ufrag');
+  b.candidates = b.candidates.map((c) => c ?? {});
   for (const c of b.candidates) {
     if (!isObject(c)) throw malformed('a candidate is an object');
     c.candidate ??= '';

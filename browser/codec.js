@@ -1,7 +1,6 @@
 // The frames of noom.v1 (PROTOCOL.md sections 1, 2 and 4): one line of JSON,
 // and behind a newline the body of a pair frame. decode checks every rule that
-// needs no knowledge of the room, as strictly as Go's codec does, except that
-// JSON.parse cannot tell 1 from 1.0.
+// needs no knowledge of the room, as strictly as Go's codec does.
 
 import { NoomError } from './errors.js';
 import { boolean, fromBase64url, integer, isObject, listOf, malformed, object, parse, string, toBase64url } from './json.js';
@@ -25,8 +24,8 @@ const FIELDS = {
   type: string, from: string, to: string,
   room: string, name: string, key: fromBase64url, session: string, token: string,
   nonce: fromBase64url, signature: fromBase64url,
-  self: member, members: listOf(member), iceServers: listOf(iceServer),
-  lifetime: integer, heartbeat: integer, limits: object, member, reason: string,
+  self: member, members: listOf(member, {}), iceServers: listOf(iceServer, {}),
+  lifetime: integer, heartbeat: integer, limits, member, reason: string,
   locked: boolean, retry: integer,
   id: string, text: string, at: integer,
   code: string, message: string, about: string,
@@ -113,6 +112,7 @@ const RULES = {
     if (!isLabel(m.id ?? '')) throw new NoomError('bad_chat', 'bad chat id');
     const size = byteLength(m.text ?? '');
     if (size < 1 || size > MAX.chat) throw new NoomError('bad_chat', `chat text of ${size} bytes`);
+    if (m.at < 0 || m.at > MAX.time) throw malformed('at out of bounds');
   },
   joined(m) {
     if (!m.self || !m.limits || !(m.heartbeat >= 1 && m.heartbeat <= 3_600_000)) {
@@ -187,25 +187,34 @@ export function memberProblem(m) {
 
 function sessions(v) {
   if (!Array.isArray(v) || v.length !== 2) throw malformed('sessions: want two');
-  return v.map((s) => string(s, 'sessions'));
+  return v.map((s) => string(s ?? '', 'sessions'));
 }
 
 function epoch(v) {
   if (!Array.isArray(v) || v.length !== 2) throw malformed('an epoch is [number, id]');
-  return [integer(v[0], 'epoch'), string(v[1], 'epoch')];
+  return [integer(v[0] ?? 0, 'epoch'), string(v[1] ?? '', 'epoch')];
 }
 
 function member(v) {
   object(v, 'member');
   const m = { id: string(v.id ?? ''), name: string(v.name ?? ''), key: fromBase64url(v.key ?? ''), session: string(v.session ?? '') };
-  if (v.rights != null) m.rights = listOf(string)(v.rights, 'rights');
+  if (v.rights != null) m.rights = listOf(string, '')(v.rights, 'rights');
   return m;
 }
 
 function iceServer(v) {
   object(v, 'iceServers');
-  const server = { urls: listOf(string)(v.urls ?? [], 'urls') };
-  if (v.username) server.username = string(v.username, 'username');
-  if (v.credential) server.credential = string(v.credential, 'credential');
+  const server = { urls: listOf(string, '')(v.urls ?? [], 'urls') };
+  for (const name of ['username', 'credential']) {
+    const text = string(v[name] ?? '', name);
+    if (text !== '') server[name] = text;
+  }
   return server;
+}
+
+const LIMITS = ['frame', 'name', 'chat', 'members', 'rate', 'burst', 'queue', 'join', 'rooms', 'connections', 'address'];
+
+function limits(v) {
+  object(v, 'limits');
+  return Object.fromEntries(LIMITS.filter((name) => v[name] != null).map((name) => [name, integer(v[name], name)]));
 }

@@ -55,8 +55,11 @@ func (in input) goSays() string {
 func inputs(t *testing.T) []input {
 	t.Helper()
 	var all []input
-	for pattern, read := range map[string]func(text []byte){
-		"*valid/*.frame": func(text []byte) {
+	for _, kind := range []struct {
+		pattern string
+		read    func(text []byte)
+	}{
+		{"*valid/*.frame", func(text []byte) {
 			all = append(all, input{"frame", text})
 			if envelope, body, ok := bytes.Cut(text, []byte("\n")); ok {
 				for _, kind := range []string{"offer", "candidates", "table"} {
@@ -65,33 +68,33 @@ func inputs(t *testing.T) []input {
 					}
 				}
 			}
-		},
-		"sdp/*.sdp": func(text []byte) {
+		}},
+		{"sdp/*.sdp", func(text []byte) {
 			body, err := json.Marshal(&signal.Description{ID: 1, SDP: string(text)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			all = append(all, input{"offer", body})
-		},
-		"fuzz/FuzzDecode/*": func(text []byte) {
+		}},
+		{"fuzz/FuzzDecode/*", func(text []byte) {
 			_, literal, _ := strings.Cut(string(text), "[]byte(")
 			frame, err := strconv.Unquote(strings.TrimSuffix(strings.TrimSpace(literal), ")"))
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
 			all = append(all, input{"frame", []byte(frame)})
-		},
+		}},
 	} {
-		files, err := filepath.Glob("../signal/testdata/" + pattern)
+		files, err := filepath.Glob("../signal/testdata/" + kind.pattern)
 		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: nothing, %v", pattern, err)
+			t.Fatalf("%s: nothing, %v", kind.pattern, err)
 		}
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			read(text)
+			kind.read(text)
 		}
 	}
 	return all
@@ -100,7 +103,7 @@ func inputs(t *testing.T) []input {
 // mutate changes an input at a few places, mostly to what means something in JSON.
 func mutate(random *rand.Rand, in, other input) input {
 	b := bytes.Clone(in.bytes)
-	words := []string{`"`, `,`, `:`, `{`, `}`, `[`, `]`, `null`, `true`, `0`, `-1`, `1e3`, `1.0`, `2147483648`, `""`, "\n", ` `, `\`, `\u0000`, `\ud800`, "\xff", "한", `"type":"join",`, "m=", "\u202e"}
+	words := []string{`"`, `,`, `:`, `{`, `}`, `[`, `]`, `null`, `[null]`, `true`, `0`, `-1`, `1e3`, `1.0`, `2147483648`, `""`, "\n", ` `, `\`, `\u0000`, `\ud800`, "\xff", "한", `"type":"join",`, "m=", "\u202e"}
 	for range 1 + random.IntN(3) {
 		if len(b) == 0 {
 			break

@@ -1,5 +1,5 @@
 // Reads JSON as strictly as Go's codec does, and bytes within it: no duplicate
-// keys, no lone surrogates, no stray bits in base64url, each value of its type.
+// keys, no lone surrogates, no 1.0 for 1, no stray bits in base64url, each value of its type.
 
 import { NoomError } from './errors.js';
 
@@ -15,16 +15,23 @@ export function parse(text) {
   } catch (cause) {
     throw malformed('not JSON', cause);
   }
-  checkKeys(text);
-  return value;
+  if (!check(text)) return value;
+  return JSON.parse(text.replaceAll(TOKENS, (token) => (isFraction(token) ? '0.5' : token)));
 }
 
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[-+.\dEe]*|[{}[\],:]/g;
+
+// Whether a token is a number that no whole number is written as: 1.0 and 1e3 are
+// none to Go.
+const isFraction = (token) => /^-?\d/.test(token) && /[.Ee]/.test(token);
+
 // JSON.parse lets duplicate keys and lone surrogates pass. On text it has
-// accepted, one pass over strings and brackets finds both.
-function checkKeys(text) {
+// accepted, one pass over its tokens finds both, and says whether there are fractions.
+function check(text) {
   const open = []; // a Set of keys for an object, null for an array
   let previous = '';
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g)) {
+  let fractions = false;
+  for (const [token] of text.matchAll(TOKENS)) {
     if (token === '{') open.push(new Set());
     else if (token === '[') open.push(null);
     else if (token === '}' || token === ']') open.pop();
@@ -37,9 +44,10 @@ function checkKeys(text) {
         if (keys.has(key)) throw malformed(`duplicate key ${JSON.stringify(key)}`);
         keys.add(key);
       }
-    }
+    } else if (isFraction(token)) fractions = true;
     previous = token;
   }
+  return fractions;
 }
 
 // Each gives v back if it is one; name is for the error.
@@ -49,8 +57,9 @@ export function string(v, name = 'field') {
   return v;
 }
 
+// Of 64 bits, as Go reads it. What must be exact has a bound of its own, below 2^53.
 export function integer(v, name = 'field') {
-  if (!Number.isSafeInteger(v)) throw malformed(`${name}: want a whole number`);
+  if (!Number.isInteger(v) || Math.abs(v) >= 2 ** 63) throw malformed(`${name}: want a whole number`);
   return v;
 }
 
@@ -64,11 +73,11 @@ export function object(v, name = 'field') {
   return v;
 }
 
-/** A reader of arrays, each item of which read reads. */
-export function listOf(read) {
+/** A reader of arrays, each item of which read reads; zero is for those that are null. */
+export function listOf(read, zero) {
   return (v, name) => {
     if (!Array.isArray(v)) throw malformed(`${name}: want an array`);
-    return v.map((item) => read(item, name));
+    return v.map((item) => read(item ?? zero, name));
   };
 }
 

@@ -14,6 +14,7 @@ export const MAX = Object.freeze({
   label: 64, // characters of a track or chat id
   number: 2 ** 31 - 1, // epochs, seqs, acks, versions
   retry: 3_600_000, // ms after which to come back
+  time: 2 ** 53 - 1, // ms since 1970
   rights: 16, // of a member
   data: 61440, // payload bytes of a data message
   unacked: 1048576, // payload bytes on their way on one link

@@ -189,6 +189,9 @@ func (m *Message) check() *Error {
 		if m.Text == "" || len(m.Text) > MaxChat {
 			return bad(CodeBadChat, "chat text of %d bytes, want 1 to %d", len(m.Text), MaxChat)
 		}
+		if m.At < 0 || m.At > MaxTime {
+			return bad(CodeMalformed, "at %d out of bounds", m.At)
+		}
 	case TypeJoined:
 		if m.Self == nil || m.Limits == nil || m.Heartbeat < 1 || m.Heartbeat > 3_600_000 {
 			return bad(CodeMalformed, "joined needs self, limits and a heartbeat of 1 ms to an hour")

@@ -16,6 +16,7 @@ const (
 	MaxLabel      = 64        // characters in a track id or chat id
 	MaxNumber     = 1<<31 - 1 // epochs, seqs, acks, versions
 	MaxRetry      = 3_600_000 // milliseconds after which to come back
+	MaxTime       = 1<<53 - 1 // milliseconds since 1970: what every JSON reader takes exactly
 	MaxData       = 61440     // payload bytes in a data message
 	MaxUnacked    = 1048576   // unacknowledged payload bytes per link
 	MaxInFlight   = 32        // unacknowledged pair frames per link
