@@ -135,10 +135,14 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// cut breaks every connection to the hub, without a word.
+// cut breaks every connection to the hub, without a word: not even of those whose
+// connections broke first.
 func (l *lab) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for c := range l.conns {
+		_ = c.(*net.TCPConn).CloseWrite() // the other end may have closed it
+	}
 	for c := range l.conns {
 		_ = c.Close() // the other end may have
 	}
