@@ -198,14 +198,14 @@ func (e evidence) judge() Diagnosis {
 		return say(VerdictConnected, "data and media can move")
 	case errors.Is(e.err, ErrDescription), errors.Is(e.err, errRules), errors.Is(e.err, errCredit):
 		return say(VerdictProtocol, fmt.Sprintf("%v; run the same version of noom at both ends", e.err))
+	case !e.online && (e.wasUp || !pathUp) && !errors.Is(e.err, errDTLS):
+		return say(VerdictHubUnreachable, "there is no connection to the hub; noom redials, so check the network and that the hub runs")
 	case pathUp && e.wasUp:
 		return say(VerdictConnecting, "the peer has closed the connection and is about to begin the next")
 	case errors.Is(e.err, errDTLS), pathUp && !e.secured && late(e.moved):
 		return say(VerdictDTLS, "ICE has found a path, but the DTLS handshake does not end; something on the path drops or changes its packets")
 	case pathUp && late(e.moved):
 		return say(VerdictDTLS, "DTLS is up, but SCTP over it is not; something on the path may drop large packets")
-	case !e.online && !pathUp:
-		return say(VerdictHubUnreachable, "there is no connection to the hub; noom redials, so check the network and that the hub runs")
 	case pathUp:
 		return say(VerdictConnecting, "a path was found, DTLS is under way")
 	}

@@ -177,6 +177,7 @@ func TestJudge(t *testing.T) {
 		"bad description":                    {evidence{online: true, opened: short, err: ErrDescription}, VerdictProtocol},
 		"too much data":                      {evidence{online: true, connected: false, err: errCredit}, VerdictProtocol},
 		"closed by the peer":                 {evidence{online: true, wasUp: true, opened: long, remote: true, path: up, secured: true, err: errConnection}, VerdictConnecting},
+		"closed by the peer, offline":        {evidence{wasUp: true, opened: long, remote: true, path: up, secured: true, err: errConnection}, VerdictHubUnreachable},
 		"a restart that nobody hears":        {evidence{online: true, wasUp: true, acked: true, opened: long, moved: long, remote: true, open: true, pending: true, path: failed}, VerdictUndelivered},
 		"up":                                 {evidence{connected: true}, VerdictConnected},
 		"up, something refused":              {evidence{connected: true, codecs: []string{"video/AV1"}}, VerdictCodec},

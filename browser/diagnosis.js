@@ -34,13 +34,15 @@ export function judge(known) {
   }
   if (e.connected) return say('connected', 'data and media can move');
   if (BROKEN.has(error?.code)) return say('protocol broken', `${error.message}; run the same version of noom at both ends`);
+  if (!e.online && (e.wasUp || !pathUp)) {
+    return say('hub unreachable', 'there is no connection to the hub; noom redials, so check the network and that the hub runs');
+  }
   if (pathUp && e.wasUp) return say('connecting', 'the peer has closed the connection and is about to begin the next');
   if (pathUp && !e.secured && late(e.moved)) {
     return say('DTLS failed', 'ICE has found a path, but the DTLS handshake does not end; something on the path drops or changes its packets');
   }
   if (pathUp && late(e.moved)) return say('DTLS failed', 'DTLS is up, but SCTP over it is not; something on the path may drop large packets');
   if (pathUp) return say('connecting', 'a path was found, DTLS is under way');
-  if (!e.online) return say('hub unreachable', 'there is no connection to the hub; noom redials, so check the network and that the hub runs');
   return signaling({ ...e, error }, late, say) ?? pairs(e, late, say);
 }
 

@@ -172,6 +172,8 @@ export class Link {
   /** Why the peer is connected or is not: a Diagnosis. */
   async diagnose() {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
+    // A page that closes the connection itself is told by no event.
+    if (this.pc?.connectionState === 'closed') this.#path.look();
     return this.#findings.diagnose(this.#pace.failures);
   }
 
