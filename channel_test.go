@@ -267,7 +267,8 @@ func TestConnectedFirst(t *testing.T) {
 			})
 		}
 		for round := range 40 {
-			a, b := w.join("방", "지우", nil), w.join("방", "bob", nil)
+			name := fmt.Sprint("방 ", round) // in the same room a could meet the b of before
+			a, b := w.join(name, "지우", nil), w.join(name, "bob", nil)
 			p := until[PeerJoined](t, a, nil).Peer
 			if round%2 == 0 {
 				if err := p.Send(t.Context(), []byte("안녕")); err != nil {
