@@ -42,11 +42,10 @@ func (p *home) enter(c *conn, q request) (_ verdict, refusal *signal.Error, open
 		return v, signal.Errorf(signal.CodeKicked, signal.TypeJoin, "this member was removed from the room"), true
 	case admitted, contested:
 	}
-	refusal = p.deliver(deliveries)
+	refusal = p.settle(deliveries)
 	if refusal != nil {
 		p.drop(c)
 	}
-	p.settle()
 	return v, refusal, true
 }
 
@@ -74,48 +73,41 @@ func (p *home) rename(c *conn, name string) *signal.Error {
 func (p *home) moderate(c *conn, m *signal.Message) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	refusal := p.deliver(p.room.moderate(c, m))
-	p.settle()
-	return refusal
+	return p.settle(p.room.moderate(c, m))
 }
 
 // leave removes c, if it is still there.
 func (p *home) leave(c *conn, why signal.Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.deliver(p.room.leave(c, why)) // a bye always fits
-	p.settle()
+	_ = p.settle(p.room.leave(c, why)) // a bye always fits
 }
 
 // expire removes c, whose authorisation has ended, if it is still there.
 func (p *home) expire(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.deliver(p.room.expire(c)) // a bye always fits
-	p.settle()
+	_ = p.settle(p.room.expire(c)) // a bye always fits
 }
 
 func (p *home) lock(locked bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.deliver(p.room.lock(locked)) // a notice always fits
-	p.settle()
 }
 
 func (p *home) kick(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	deliveries := p.room.kick(id)
-	_ = p.deliver(deliveries) // a bye always fits
-	p.settle()
+	_ = p.settle(deliveries) // a bye always fits
 	return deliveries != nil
 }
 
 func (p *home) close(why signal.Reason, retry time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.deliver(p.room.close(why, retry.Milliseconds())) // a bye always fits
-	p.settle()
+	_ = p.settle(p.room.close(why, retry.Milliseconds())) // a bye always fits
 }
 
 // members returns who is here, in join order.
@@ -127,6 +119,13 @@ func (p *home) members() []MemberInfo {
 		list[i] = MemberInfo{Member: s.member, Identity: s.identity, Address: s.conn.address, Since: s.conn.since}
 	}
 	return list
+}
+
+// settle tells the hub how many are here now, which forgets the home when nobody
+// is, and only then delivers: whoever has read a bye finds [Hub.Rooms] without it.
+func (p *home) settle(deliveries []delivery[*conn]) (tooBig *signal.Error) {
+	p.gone = p.hub.counted(p, len(p.room.seats))
+	return p.deliver(deliveries)
 }
 
 // deliver puts each frame, encoded once, into the outboxes it is for. A member
@@ -157,12 +156,7 @@ func (p *home) deliver(deliveries []delivery[*conn]) (tooBig *signal.Error) {
 }
 
 // drop removes c as lost.
-func (p *home) drop(c *conn) { _ = p.deliver(p.room.leave(c, signal.ReasonLost)) } // a bye always fits
-
-// settle tells the hub how many are here, and forgets the home when nobody is.
-func (p *home) settle() {
-	p.gone = p.hub.counted(p, len(p.room.seats))
-}
+func (p *home) drop(c *conn) { _ = p.settle(p.room.leave(c, signal.ReasonLost)) } // a bye always fits
 
 // endedBy says why a member whose last frame is m is out.
 func endedBy(m *signal.Message) error {
