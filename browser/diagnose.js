@@ -5,6 +5,13 @@ import { judge, pathOf } from './diagnosis.js';
 
 const STATISTICS = 1000; // ms to wait for them
 
+/** The statistics of an RTCPeerConnection, undefined if it has none to give. */
+export function statistics(pc) {
+  if (!pc) return undefined;
+  // Chromium never answers for a connection that is closed meanwhile.
+  return Promise.race([pc.getStats(), new Promise((resolve) => { setTimeout(resolve, STATISTICS); })]);
+}
+
 export class Findings {
   #connections;
   #known; // () → what the link knows beside its connections, for judge
@@ -42,14 +49,9 @@ export class Findings {
     if (found.verdict === 'connecting' && this.#failure) found = this.#failure;
     const diagnosis = { ...found, attempts, path: null };
     if (found.verdict !== 'connected' && found.verdict !== 'codec not shared') return diagnosis;
-    const path = pathOf((await this.#statistics()) ?? new Map());
+    const path = pathOf((await statistics(this.#connections.live?.pc)) ?? new Map());
     if (!path) return diagnosis;
     return { ...diagnosis, path, words: `${found.words} (${path.local.type} to ${path.remote.type} over ${path.local.protocol})` };
-  }
-
-  // Chromium never answers for a connection that is closed meanwhile.
-  #statistics() {
-    return Promise.race([this.#connections.live?.pc.getStats(), new Promise((resolve) => { setTimeout(resolve, STATISTICS); })]);
   }
 
   #judge(error, known) {

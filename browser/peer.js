@@ -1,6 +1,7 @@
 // Somebody else in the room: the face of a Link.
 
 import { toBytes } from './data.js';
+import { statistics } from './diagnose.js';
 import { NoomError } from './errors.js';
 import { Link } from './link.js';
 import { cleanName } from './name.js';
@@ -45,9 +46,9 @@ export class Peer {
   /** The current RTCPeerConnection, to look at and not to negotiate; null between two. */
   get connection() { return this.#link.pc; }
 
-  /** The statistics of the current connection; an empty map if there is none. */
+  /** The statistics of the current connection; an empty map if there is none, or it ends meanwhile. */
   async stats() {
-    return (await this.#link.pc?.getStats()) ?? new Map();
+    return (await statistics(this.#link.pc)) ?? new Map();
   }
 
   /** Sends a MediaStreamTrack to this peer alone. */
