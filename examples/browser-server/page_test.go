@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"noom"
 	"noom/internal/browsertest"
 	"noom/signal/hub"
+	"noom/transport/ws"
 )
 
 // What one does with the keyboard alone, and what a screen reader is told.
@@ -140,6 +142,28 @@ func TestNoDevices(t *testing.T) {
 	tab.Wait("selects that say so", `document.getElementById('cameras').disabled && document.getElementById('microphones').textContent === 'No microphone'`)
 	tab.Click("#mute") // asks again, and tells again
 	tab.Wait("still missing", `!document.getElementById('notice').hidden`)
+}
+
+// Somebody without a codec of ours: the page says who does not see us, and the
+// sound goes on.
+func TestNotReceived(t *testing.T) {
+	server := serveHere(t)
+	const refuseVideo = `
+		const apply = RTCPeerConnection.prototype.setRemoteDescription;
+		RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+			if (type !== 'answer') return apply.call(this, { type, sdp });
+			const refused = new Set([...sdp.matchAll(/^m=video[^]*?^a=mid:(\S+)/gm)].map((m) => m[1]));
+			const bundle = (all, mids) => 'a=group:BUNDLE ' + mids.split(' ').filter((mid) => !refused.has(mid)).join(' ');
+			return apply.call(this, { type, sdp: sdp.replace(/^m=video \d+/gm, 'm=video 0').replace(/^a=group:BUNDLE (.*)$/m, bundle) });
+		};`
+	viewer, err := noom.Join(t.Context(), ws.Dialer{URL: server + "/ws"}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = viewer.Leave(context.Background()) }() // the test is over
+	tab := browsertest.Start(t).Open(server+"/?autojoin=1&name=bob#/"+url.PathEscape("데모"), exposeRoom+refuseVideo)
+	says(tab, "고퍼 cannot receive your picture")
+	tab.Wait("sound that is sent", `(async () => (await stat('outbound-rtp', 'audio', 'packetsSent')) > 20)()`)
 }
 
 // Sound that the browser will not start by itself is started by one tap.

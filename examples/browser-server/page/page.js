@@ -93,6 +93,7 @@ class Call {
       this.#screens.delete(track.id);
       this.#draw(peer);
     },
+    trackrefused: ({ peer, sender }) => chat.happened(t(sender.kind === 'video' ? 'unseen' : 'unheard', nameOf(peer))),
     activespeaker: ({ peer }) => {
       for (const [id, tile] of this.#members) tile.speaking = id === peer?.id;
     },
