@@ -5,10 +5,10 @@ import { judge, pathOf } from './diagnosis.js';
 
 const STATISTICS = 1000; // ms to wait for them
 
-/** The statistics of an RTCPeerConnection, undefined if it has none to give. */
+/** The statistics of an RTCPeerConnection; undefined without one, or if none come within 1 s. */
 export function statistics(pc) {
   if (!pc) return undefined;
-  // Chromium never answers for a connection that is closed meanwhile.
+  // Chromium may never answer for a connection that is closed meanwhile.
   return Promise.race([pc.getStats(), new Promise((resolve) => { setTimeout(resolve, STATISTICS); })]);
 }
 

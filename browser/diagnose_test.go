@@ -40,7 +40,7 @@ func TestDiagnose(t *testing.T) {
 	l.killHub()
 	one.Wait("the loss", `happened('signalinglost') === 1`)
 	found(one, "connected") // the call goes on
-	// Chromium may never answer for a connection that is closed while it counts.
+	// Chromium may never answer for a connection that is closed meanwhile.
 	one.Do(`other().connection.getStats = () => new Promise(() => {})`)
 	if n := browsertest.Eval[int](one, `(async () => (await other().stats()).size)()`); n != 0 {
 		t.Errorf("%d statistics out of nothing", n)

@@ -142,7 +142,7 @@ export class Peer {
   readonly tracks: RemoteTrack[];
   /** To look at, not to negotiate; null between two connections. */
   readonly connection: RTCPeerConnection | null;
-  /** Of the current connection; an empty map if there is none, or it ends meanwhile. */
+  /** Of the current connection; an empty map if there is none, or none come within 1 s. */
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;

@@ -46,7 +46,7 @@ export class Peer {
   /** The current RTCPeerConnection, to look at and not to negotiate; null between two. */
   get connection() { return this.#link.pc; }
 
-  /** The statistics of the current connection; an empty map if there is none, or it ends meanwhile. */
+  /** The statistics of the current connection; an empty map if there is none, or none come within 1 s. */
   async stats() {
     return (await statistics(this.#link.pc)) ?? new Map();
   }

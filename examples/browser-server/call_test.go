@@ -87,7 +87,12 @@ const exposeRoom = `
 // enter opens the page in a new tab and joins room as name.
 func enter(t *testing.T, b *browsertest.Browser, server, room, name string) *browsertest.Tab {
 	t.Helper()
-	tab := b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/%s", server, url.QueryEscape(name), url.PathEscape(room)), exposeRoom)
+	return enterAfter(b, "", server, room, name)
+}
+
+// enterAfter is enter, with JavaScript that runs before the page's own.
+func enterAfter(b *browsertest.Browser, prepare, server, room, name string) *browsertest.Tab {
+	tab := b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/%s", server, url.QueryEscape(name), url.PathEscape(room)), exposeRoom+prepare)
 	tab.Wait(name+" is in the call", `!document.getElementById('call').hidden`)
 	return tab
 }

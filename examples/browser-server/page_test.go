@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -161,9 +160,12 @@ func TestNotReceived(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = viewer.Leave(context.Background()) }() // the test is over
-	tab := browsertest.Start(t).Open(server+"/?autojoin=1&name=bob#/"+url.PathEscape("데모"), exposeRoom+refuseVideo)
+	tab := enterAfter(browsertest.Start(t), refuseVideo, server, "데모", "bob")
 	says(tab, "고퍼 cannot receive your picture")
 	tab.Wait("sound that is sent", `(async () => (await stat('outbound-rtp', 'audio', 'packetsSent')) > 20)()`)
+	tab.Click("#screen")
+	says(tab, "고퍼 cannot receive your screen")
+	tab.Screenshot("not-received")
 }
 
 // Sound that the browser will not start by itself is started by one tap.

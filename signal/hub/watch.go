@@ -27,7 +27,8 @@ const (
 	eventWrite = 10 * time.Second
 )
 
-// Rooms returns the rooms that have members, sorted by name.
+// Rooms returns the rooms that have members, sorted by name. A member that has been
+// told bye is not counted any more.
 func (h *Hub) Rooms() []RoomInfo {
 	list, _ := h.rooms(false)
 	return slices.Clone(list)

@@ -93,7 +93,10 @@ class Call {
       this.#screens.delete(track.id);
       this.#draw(peer);
     },
-    trackrefused: ({ peer, sender }) => chat.happened(t(sender.kind === 'video' ? 'unseen' : 'unheard', nameOf(peer))),
+    trackrefused: ({ peer, sender }) => {
+      const what = sender.kind === 'audio' ? 'unheard' : this.#shared.includes(sender) ? 'unshown' : 'unseen';
+      chat.happened(t(what, nameOf(peer)));
+    },
     activespeaker: ({ peer }) => {
       for (const [id, tile] of this.#members) tile.speaking = id === peer?.id;
     },
