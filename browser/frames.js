@@ -104,6 +104,7 @@ export class Frames {
       return;
     }
     if (frame.sessions[0] !== this.#member().session) return;
+    if (frame.epoch[1] !== this.#self.identity.id && frame.epoch[1] !== this.#member().id) return;
     if (this.#exchange.ahead(frame.epoch) && !this.#link.allow()) return;
     const before = this.#exchange.acked;
     const { messages, renewed, ok } = this.#exchange.receive(frame);

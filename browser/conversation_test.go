@@ -1,0 +1,130 @@
+package browser_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/browser"
+	"noom/internal/browsertest"
+	"noom/internal/conversation"
+	"noom/transport/ws"
+)
+
+// talkerPage does what a conversation asks for, and tells the server what it is told.
+const talkerPage = labPage + `<script type="module">
+	const tracks = [];
+	const make = (name) => ({ name, track: name === 'microphone' ? tone() : picture('blue') });
+	const tell = (what) => { window.telling = (window.telling ?? Promise.resolve()).then(() => fetch('/told', { method: 'POST', body: what })); };
+	const words = {
+		peerjoined: (e) => 'peer joined ' + e.peer.name,
+		peerleft: (e) => 'peer left ' + e.reason,
+		peerrenamed: (e) => 'peer renamed ' + e.peer.name,
+		peerstatechanged: (e) => e.state === 'connected' && 'connected',
+		trackadded: (e) => 'track added ' + e.track.name,
+		trackremoved: (e) => 'track removed ' + e.track.name,
+		trackmuted: (e) => (e.muted ? 'track muted ' : 'track unmuted ') + e.track.name,
+		datareceived: (e) => 'data ' + new TextDecoder().decode(e.data),
+		signalinglost: () => 'hub lost',
+		signalingrestored: () => 'hub back',
+		closed: () => 'closed',
+	};
+	const join = async () => {
+		try {
+			await enter('bob', { tracks });
+		} catch (error) {
+			tell('refused ' + error.code);
+			return;
+		}
+		for await (const e of room.events()) {
+			const what = words[e.type]?.(e);
+			if (what) tell(what);
+		}
+	};
+	const sender = (name) => room.senders.find((s) => s.name === name);
+	window.does = {
+		join: () => { join(); },
+		publish: (name) => {
+			const { track } = make(name);
+			if (window.room) room.publish(track, { name });
+			else tracks.push({ name, track });
+		},
+		mute: (name) => sender(name).setMuted(true),
+		close: (name) => sender(name).close(),
+		chat: (text) => { room.chat(text).catch(() => {}); },
+		send: (text) => { room.send(text); },
+	};
+</script>`
+
+// pageTalker is the application of the page that is tested in a conversation.
+type pageTalker struct {
+	conversation.Told
+
+	tab *browsertest.Tab
+}
+
+// Do implements [conversation.Client].
+func (a *pageTalker) Do(what string) error {
+	verb, about, _ := strings.Cut(what, " ")
+	a.tab.Do(fmt.Sprintf("does[%q](%q)", verb, about))
+	return nil
+}
+
+// The golden conversations, which Go is held to as well.
+func TestConversations(t *testing.T) {
+	files, err := filepath.Glob("../signal/testdata/conversations/*.txt")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d conversations, %v", len(files), err)
+	}
+	var player atomic.Pointer[conversation.Player]
+	var app atomic.Pointer[pageTalker]
+	mux := http.NewServeMux()
+	assets := http.FileServerFS(browser.FS)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			_, _ = io.WriteString(w, talkerPage) // a page that went away
+			return
+		}
+		assets.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { ws.Handler(player.Load(), nil).ServeHTTP(w, r) })
+	mux.HandleFunc("/told", func(w http.ResponseWriter, r *http.Request) {
+		what, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
+		if err == nil {
+			app.Load().Tell(string(what))
+		}
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	b := browsertest.Start(t)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := conversation.Parse(filepath.Base(file), string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tab := b.Open(server.URL, "")
+			tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
+			tab.Wait("noom.js", `window.ready && window.does`)
+			player.Store(conversation.New(c, func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }))
+			app.Store(&pageTalker{tab: tab})
+			if err := player.Load().Play(t.Context(), app.Load()); err != nil {
+				t.Error(err)
+			}
+			tab.Do(`window.room?.leave(), window.hush(), undefined`)
+			tab.Close()
+		})
+	}
+}

@@ -1,0 +1,170 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/conversation"
+	"noom/signal"
+	"noom/transport/mem"
+)
+
+// The golden conversations, which noom.js is held to as well.
+func TestConversations(t *testing.T) {
+	files, err := filepath.Glob("signal/testdata/conversations/*.txt")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d conversations, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := conversation.Parse(filepath.Base(file), string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+				player := conversation.New(c, w.host())
+				app := &talker{dialer: mem.Dialer(player), cfg: Config{Name: "bob", Settings: w.host()}}
+				ctx, cancel := context.WithCancel(t.Context())
+				err := player.Play(ctx, app)
+				cancel()
+				app.leave()
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// talker is the application of the one who is tested in a conversation.
+type talker struct {
+	conversation.Told
+
+	dialer Dialer
+	cfg    Config
+	tasks  sync.WaitGroup
+
+	mu   sync.Mutex
+	room Room
+}
+
+// Do implements [conversation.Client].
+func (a *talker) Do(what string) error {
+	verb, about, _ := strings.Cut(what, " ")
+	a.mu.Lock()
+	room := a.room
+	a.mu.Unlock()
+	if room == nil {
+		switch verb {
+		case "join":
+			a.tasks.Go(a.join)
+			return nil
+		case "publish":
+			a.cfg.Tracks = append(a.cfg.Tracks, LocalTrack{Name: about, Track: localTrack(about)})
+			return nil
+		}
+		return fmt.Errorf("cannot %q before joining", what)
+	}
+	switch verb {
+	case "publish":
+		_, err := room.Publish(context.Background(), localTrack(about), &PublishOptions{Name: about})
+		return err
+	case "mute", "close":
+		for _, s := range room.Senders() {
+			if s.Name() == about && verb == "mute" {
+				return s.SetMuted(true)
+			} else if s.Name() == about {
+				return s.Close()
+			}
+		}
+	case "chat":
+		a.tasks.Go(func() { _ = room.Chat(context.Background(), about) }) // the conversation tells whether it came
+		return nil
+	case "send":
+		return room.Send(context.Background(), []byte(about))
+	}
+	return fmt.Errorf("cannot %q", what)
+}
+
+func localTrack(name string) webrtc.TrackLocal {
+	codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}
+	if name == "microphone" {
+		codec = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2}
+	}
+	track, err := webrtc.NewTrackLocalStaticRTP(codec, name, "stream")
+	if err != nil {
+		panic(err) // the name is not empty
+	}
+	return track
+}
+
+func (a *talker) join() {
+	room, err := Join(context.Background(), a.dialer, "데모", &a.cfg)
+	if err != nil {
+		var refusal *signal.Error
+		if errors.As(err, &refusal) {
+			a.Tell(fmt.Sprintf("refused %s", refusal.Code))
+		}
+		return
+	}
+	a.mu.Lock()
+	a.room = room
+	a.mu.Unlock()
+	for e := range room.Events(context.Background()) {
+		switch e := e.(type) {
+		case PeerJoined:
+			a.Tell(fmt.Sprintf("peer joined %s", e.Peer.Name()))
+		case PeerLeft:
+			a.Tell(fmt.Sprintf("peer left %s", e.Reason))
+		case PeerRenamed:
+			a.Tell(fmt.Sprintf("peer renamed %s", e.Peer.Name()))
+		case PeerStateChanged:
+			if e.State == PeerConnected {
+				a.Tell("connected")
+			}
+		case TrackAdded:
+			a.Tell(fmt.Sprintf("track added %s", e.Track.Name()))
+		case TrackRemoved:
+			a.Tell(fmt.Sprintf("track removed %s", e.Track.Name()))
+		case TrackMuted:
+			if e.Muted {
+				a.Tell(fmt.Sprintf("track muted %s", e.Track.Name()))
+			} else {
+				a.Tell(fmt.Sprintf("track unmuted %s", e.Track.Name()))
+			}
+		case ChatReceived:
+			a.Tell(fmt.Sprintf("chat %s", e.Text))
+		case DataReceived:
+			a.Tell(fmt.Sprintf("data %s", e.Data))
+		case SignalingLost:
+			a.Tell("hub lost")
+		case SignalingRestored:
+			a.Tell("hub back")
+		case Closed:
+			a.Tell("closed")
+		}
+	}
+}
+
+func (a *talker) leave() {
+	a.mu.Lock()
+	room := a.room
+	a.mu.Unlock()
+	if room != nil {
+		_ = room.Leave(context.Background()) // the conversation is over
+	}
+	a.tasks.Wait()
+}

@@ -1,0 +1,92 @@
+package conversation
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// names are what stands for what: <bob>, <bob.session>, <sdp>, …
+type names map[string]string
+
+// fill returns a copy of v in which names stand for themselves no longer.
+func (n names) fill(v any) any {
+	switch v := v.(type) {
+	case string:
+		if s, ok := n[v]; ok {
+			return s
+		}
+		return v
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = n.fill(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = n.fill(value)
+		}
+		return out
+	}
+	return v
+}
+
+// match holds what was sent against what is written. An object may have more
+// fields than are written, but for tracks; a field that is absent has its type's zero; <any> stands for anything, and a key in
+// angle brackets for any key.
+func match(path string, written, sent any) error {
+	if written == "<any>" && sent != nil {
+		return nil
+	}
+	object, ok := written.(map[string]any)
+	if !ok {
+		if zero := sent == nil && (written == 0.0 || written == "" || written == false); !zero && !reflect.DeepEqual(written, sent) {
+			return fmt.Errorf("%s is %s, want %s", path, text(sent), text(written))
+		}
+		return nil
+	}
+	have, ok := sent.(map[string]any)
+	if !ok {
+		return fmt.Errorf("%s is %s, want an object", path, text(sent))
+	}
+	if strings.HasSuffix(path, ".tracks") && len(have) != len(object) {
+		return fmt.Errorf("%s has %d rows, want %d: %s", path, len(have), len(object), text(have))
+	}
+	for key, value := range object {
+		if strings.HasPrefix(key, "<") {
+			if err := matchAny(path, value, have); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := match(path+"."+key, value, have[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func matchAny(path string, written any, sent map[string]any) (err error) {
+	err = fmt.Errorf("%s is empty", path)
+	for key, value := range sent {
+		if err = match(path+"."+key, written, value); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// text is v as JSON, shortened.
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	if len(b) > 200 {
+		return string(b[:200]) + "…"
+	}
+	return string(b)
+}

@@ -1,0 +1,225 @@
+package conversation
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// peer is the other member's connection in one epoch.
+type peer struct {
+	pc            *webrtc.PeerConnection
+	control, data *opened
+	rows          map[string]*webrtc.RTPTransceiver // by track id
+	spoken        string                            // our last description
+}
+
+// opened is a data channel that knows whether it is open.
+type opened struct {
+	*webrtc.DataChannel
+
+	open chan struct{}
+}
+
+func (o *opened) ready() bool {
+	select {
+	case <-o.open:
+		return true
+	default:
+		return false
+	}
+}
+
+func newPeer(p *Player) (*peer, error) {
+	media := &webrtc.MediaEngine{}
+	for kind, codec := range map[webrtc.RTPCodecType]webrtc.RTPCodecParameters{
+		webrtc.RTPCodecTypeVideo: {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}, PayloadType: 96},
+		webrtc.RTPCodecTypeAudio: {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2}, PayloadType: 111},
+	} {
+		if err := media.RegisterCodec(codec, kind); err != nil {
+			return nil, err
+		}
+	}
+	var settings webrtc.SettingEngine
+	settings.DisableCloseByDTLS(true)
+	settings.SetFireOnTrackBeforeFirstRTP(true)
+	if p.settings != nil {
+		p.settings(&settings)
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, err
+	}
+	x := &peer{pc: pc, rows: make(map[string]*webrtc.RTPTransceiver)}
+	x.control, err = x.channel("control", 0)
+	if err == nil {
+		x.data, err = x.channel("data", 1)
+	}
+	if err != nil {
+		x.close()
+		return nil, err
+	}
+	post := func(a arrival) {
+		select {
+		case p.arrived <- a:
+		case <-p.over:
+		}
+	}
+	for _, o := range []*opened{x.control, x.data} {
+		o.OnOpen(func() {
+			close(o.open)
+			select {
+			case p.opens <- struct{}{}:
+			default: // it will look
+			}
+		})
+	}
+	x.control.OnMessage(func(m webrtc.DataChannelMessage) {
+		var a arrival
+		if a.message, a.err = signal.Decode(m.Data); a.err == nil {
+			a.read()
+		}
+		post(a)
+	})
+	x.data.OnMessage(func(m webrtc.DataChannelMessage) { post(dataArrival(m.Data)) })
+	return x, nil
+}
+
+func dataArrival(b []byte) arrival {
+	if len(b) < 5 {
+		return arrival{err: fmt.Errorf("%d bytes on the data channel", len(b))}
+	}
+	frame := map[string]any{"type": "data", "kind": float64(b[0]), "number": float64(binary.BigEndian.Uint32(b[1:5]))}
+	if len(b) > 5 {
+		frame["text"] = string(b[5:])
+	}
+	return arrival{frame: frame}
+}
+
+func (x *peer) channel(label string, id uint16) (*opened, error) {
+	negotiated := true
+	d, err := x.pc.CreateDataChannel(label, &webrtc.DataChannelInit{ID: &id, Negotiated: &negotiated})
+	if err != nil {
+		return nil, err
+	}
+	return &opened{d, make(chan struct{})}, nil
+}
+
+func (x *peer) close() { _ = x.pc.GracefulClose() } // nothing is to be saved
+
+// take acts on what the client says, in its order.
+func (x *peer) take(m *signal.Message) error {
+	switch m.Type {
+	case signal.TypeOffer, signal.TypeAnswer:
+		var d signal.Description
+		if err := signal.DecodeBody(m.Body, &d); err != nil {
+			return err
+		}
+		t := webrtc.SDPTypeOffer
+		if m.Type == signal.TypeAnswer {
+			t = webrtc.SDPTypeAnswer
+		}
+		return x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: d.SDP})
+	case signal.TypeCandidates:
+		var c signal.Candidates
+		if err := signal.DecodeBody(m.Body, &c); err != nil {
+			return err
+		}
+		for _, one := range c.Candidates {
+			if one.Candidate == "" || !strings.Contains(x.pc.RemoteDescription().SDP, "a=ice-ufrag:"+c.Ufrag) {
+				continue
+			}
+			if err := x.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: one.Candidate, SDPMid: &one.SDPMid}); err != nil {
+				return err
+			}
+		}
+	case signal.TypeTable:
+		return signal.DecodeBody(m.Body, new(signal.TableBody))
+	}
+	return nil
+}
+
+// describe puts the real thing in the places of <sdp>, <restart>, <old sdp> and mids.
+func (x *peer) describe(t any, body map[string]any) error {
+	table, _ := body["table"].(map[string]any)
+	tracks, _ := table["tracks"].(map[string]any)
+	var err error
+	switch body["sdp"] {
+	case "<sdp>", "<restart>":
+		if t == string(signal.TypeOffer) {
+			err = x.offer(tracks, body["sdp"] == "<restart>")
+		} else {
+			err = x.answer()
+		}
+		body["sdp"] = x.spoken
+	case "<old sdp>":
+		body["sdp"] = x.spoken
+	}
+	for mid, row := range tracks {
+		if transceiver := x.rows[trackID(row)]; transceiver != nil && strings.HasPrefix(mid, "<") {
+			delete(tracks, mid)
+			tracks[transceiver.Mid()] = row
+		}
+	}
+	return err
+}
+
+func trackID(row any) string {
+	object, _ := row.(map[string]any)
+	id, _ := object["id"].(string)
+	return id
+}
+
+// offer makes an offer with a section for each track that has none.
+func (x *peer) offer(tracks map[string]any, restart bool) error {
+	for _, row := range tracks {
+		id := trackID(row)
+		if x.rows[id] != nil {
+			continue
+		}
+		codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}
+		if object, _ := row.(map[string]any); object["kind"] == "audio" {
+			codec = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2}
+		}
+		track, err := webrtc.NewTrackLocalStaticRTP(codec, id, "stream")
+		if err != nil {
+			return err
+		}
+		if x.rows[id], err = x.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}); err != nil {
+			return err
+		}
+	}
+	offer, err := x.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
+	if err != nil {
+		return err
+	}
+	return x.speak(offer)
+}
+
+func (x *peer) answer() error {
+	answer, err := x.pc.CreateAnswer(nil)
+	if err != nil {
+		return err
+	}
+	return x.speak(answer)
+}
+
+// speak sets a description and waits for its candidates, which stand in it then.
+func (x *peer) speak(d webrtc.SessionDescription) error {
+	gathered := webrtc.GatheringCompletePromise(x.pc)
+	if err := x.pc.SetLocalDescription(d); err != nil {
+		return err
+	}
+	select {
+	case <-gathered:
+	case <-time.After(patience):
+		return fmt.Errorf("no candidates after %v", patience)
+	}
+	x.spoken = x.pc.LocalDescription().SDP
+	return nil
+}
