@@ -13,11 +13,12 @@ import (
 var layers = map[string][]string{
 	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
 
-	"noom/internal/exchange":  {},
-	"noom/internal/negotiate": {},
-	"noom/internal/speaker":   {},
-	"noom/internal/lyinghub":  {"noom/signal"},
-	"noom/internal/pairtest":  {"noom/internal/exchange", "noom/internal/negotiate"},
+	"noom/internal/exchange":     {},
+	"noom/internal/negotiate":    {},
+	"noom/internal/speaker":      {},
+	"noom/internal/lyinghub":     {"noom/signal"},
+	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
+	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/signal", "golang.org/x/time/"},

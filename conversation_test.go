@@ -114,8 +114,7 @@ func localTrack(name string) webrtc.TrackLocal {
 func (a *talker) join() {
 	room, err := Join(context.Background(), a.dialer, "데모", &a.cfg)
 	if err != nil {
-		var refusal *signal.Error
-		if errors.As(err, &refusal) {
+		if refusal, ok := errors.AsType[*signal.Error](err); ok {
 			a.Tell(fmt.Sprintf("refused %s", refusal.Code))
 		}
 		return

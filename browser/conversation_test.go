@@ -96,7 +96,7 @@ func TestConversations(t *testing.T) {
 		assets.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { ws.Handler(player.Load(), nil).ServeHTTP(w, r) })
-	mux.HandleFunc("/told", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/told", func(_ http.ResponseWriter, r *http.Request) {
 		what, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 		if err == nil {
 			app.Load().Tell(string(what))

@@ -225,6 +225,7 @@ export class Link {
 
   #build(begun) {
     this.#drop();
+    if (this.state === 'connected' && !this.#connections.serving) this.#setState('interrupted'); // the other side began this epoch
     this.#path.begun();
     this.#findings.begun();
     this.#tableRows = ''; // other mids: another version

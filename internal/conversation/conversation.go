@@ -36,6 +36,7 @@ type Step struct {
 	Text  string // what is done or seen
 	Pair  bool   // the frame is from or to the other member, not the hub
 	Band  bool   // in-band
+	Hub   bool   // by hub alone
 	Lost  bool   // the frame never arrives
 	Again bool   // the frame was sent before
 	Frame map[string]any
@@ -113,6 +114,8 @@ func (s *Step) head(words []string) error {
 	}
 	for _, w := range words[3:] {
 		switch w {
+		case "(by-hub)":
+			s.Hub = true
 		case "(lost)":
 			s.Lost = true
 		case "(again)":

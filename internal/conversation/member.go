@@ -110,6 +110,7 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 		return false, fmt.Errorf("the client acknowledges %d, and got %d", m.Ack, l.sent())
 	}
 	l.acked = max(l.acked, m.Ack)
+	p.answers++
 	if m.Seq == 0 {
 		return true, nil
 	}
@@ -174,6 +175,7 @@ func (p *Player) tell(ctx context.Context, s *Step, frame, body map[string]any) 
 	if s.Lost {
 		return nil
 	}
+	p.answers = 0
 	if err := p.post(ctx, m, s.Band, forged); err != nil {
 		return err
 	}

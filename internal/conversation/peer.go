@@ -140,6 +140,7 @@ func (x *peer) take(m *signal.Message) error {
 		}
 	case signal.TypeTable:
 		return signal.DecodeBody(m.Body, new(signal.TableBody))
+	default:
 	}
 	return nil
 }

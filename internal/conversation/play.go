@@ -41,6 +41,7 @@ type Player struct {
 	expects []*Step // what the client must say, in order
 	matched int     // so many of them it has said
 	last    map[string]any
+	answers int     // pair frames since the other member said something
 	taken   float64 // the last number that its application has taken
 	line    *line   // to the client; nil: none
 	names   names
@@ -180,15 +181,18 @@ func (p *Player) step(ctx context.Context, c Client, s *Step, at int) error {
 		p.line = nil
 		return nil
 	case Expect:
-		if ambient(s.Frame["type"]) {
-			return fmt.Errorf("a %v comes when it likes", s.Frame["type"])
+		if s.Frame["type"] == string(signal.TypeAck) {
+			ack, _ := s.Frame["ack"].(float64)
+			return p.until(ctx, text(s.Frame), func() bool { return p.answers > 0 && p.link.acked >= int64(ack) })
 		}
 		return p.until(ctx, text(s.Frame), func() bool { return p.matched >= at })
+	case Says:
+		if s.Frame["type"] == "data" {
+			return p.give(ctx, s)
+		}
+		return p.say(ctx, s)
 	}
-	if s.Frame["type"] == "data" {
-		return p.give(ctx, s)
-	}
-	return p.say(ctx, s)
+	return nil
 }
 
 // sees waits for what the application is told, and takes what comes meanwhile.
@@ -207,7 +211,7 @@ func (p *Player) sees(ctx context.Context, c Client, what string) error {
 		case a := <-p.arrived:
 			if err := p.take(ctx, a); err != nil {
 				cancel()
-				<-saw
+				_ = <-saw // which ends with ctx
 				return err
 			}
 		}
@@ -256,6 +260,7 @@ func (p *Player) take(ctx context.Context, a arrival) error {
 		return p.line.signaler.Send(ctx, signal.Message{Type: signal.TypePong})
 	case signal.TypePong, signal.TypeServers:
 		return nil
+	default:
 	}
 	if a.frame["type"] == "data" && a.frame["kind"] == 2.0 { // may be said again
 		number, _ := a.frame["number"].(float64)
@@ -282,6 +287,8 @@ func (p *Player) compare(s *Step, a *arrival) error {
 		return errors.New("it is for somebody else")
 	case s.Band && a.line != nil:
 		return errors.New("it came by hub")
+	case s.Hub && a.line == nil:
+		return errors.New("it came in-band")
 	}
 	if err := match("frame", p.names.fill(s.Frame), a.frame); err != nil {
 		return err
@@ -309,6 +316,7 @@ func (p *Player) learn(m *signal.Message) {
 		maps.Copy(p.names, names{"<bob>": p.bob.ID, "<bob.key>": string(key), "<bob.session>": m.Session})
 	case signal.TypeChat:
 		p.names["<chat>"] = m.ID
+	default:
 	}
 }
 
