@@ -36,6 +36,7 @@ func (m *member) keyText() string {
 type link struct {
 	epoch    signal.Epoch
 	known    map[int64]string          // what the client sent, by seq
+	ahead    map[int64]arrival         // what came before something with a lower seq
 	early    map[int64]*signal.Message // what was not lost, behind a gap
 	received int64                     // all up to here was got
 	given    map[int64]bool            // what we sent, by seq
@@ -71,7 +72,7 @@ func (p *Player) renew(e signal.Epoch) error {
 	if err != nil {
 		return err
 	}
-	next := &link{epoch: e, known: make(map[int64]string), early: make(map[int64]*signal.Message), given: make(map[int64]bool), peer: peer}
+	next := &link{epoch: e, known: make(map[int64]string), ahead: make(map[int64]arrival), early: make(map[int64]*signal.Message), given: make(map[int64]bool), peer: peer}
 	if p.link != nil {
 		next.version = p.link.version
 	}
@@ -124,8 +125,11 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 		}
 		return true, nil
 	}
-	if m.Seq != int64(len(l.known))+1 {
+	if ahead := m.Seq - int64(len(l.known)) - 1; ahead >= 32 {
 		return false, fmt.Errorf("the client sent number %d behind %d", m.Seq, len(l.known))
+	} else if ahead > 0 { // it overtook another on the other path
+		l.ahead[m.Seq] = *a
+		return true, nil
 	}
 	l.known[m.Seq] = said
 	if next != nil && next.Lost && m.Type != signal.TypeCandidates {

@@ -199,19 +199,23 @@ func (p *Player) step(ctx context.Context, c Client, s *Step, at int) error {
 func (p *Player) sees(ctx context.Context, c Client, what string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	saw := make(chan error, 1)
-	go func() { saw <- c.Saw(ctx, what) }()
+	var err error // once seen
+	seen := make(chan struct{})
+	go func() {
+		defer close(seen)
+		err = c.Saw(ctx, what)
+	}()
 	for {
 		select {
-		case <-p.opens: // channel looks
-		case err := <-saw:
+		case <-p.opens: // channel will look
+		case <-seen:
 			return err
 		case l := <-p.lines:
 			p.line = l
 		case a := <-p.arrived:
 			if err := p.take(ctx, a); err != nil {
 				cancel()
-				_ = <-saw // which ends with ctx
+				<-seen
 				return err
 			}
 		}
@@ -238,8 +242,23 @@ func (p *Player) until(ctx context.Context, what string, is func() bool) error {
 	return nil
 }
 
-// take holds a frame against the rules, and against what is written next.
+// take takes a frame, and what came before it and belongs behind it.
 func (p *Player) take(ctx context.Context, a arrival) error {
+	for {
+		if err := p.takeOne(ctx, a); err != nil || p.link == nil {
+			return err
+		}
+		next := int64(len(p.link.known)) + 1
+		var ok bool
+		if a, ok = p.link.ahead[next]; !ok {
+			return nil
+		}
+		delete(p.link.ahead, next)
+	}
+}
+
+// takeOne holds a frame against the rules, and against what is written next.
+func (p *Player) takeOne(ctx context.Context, a arrival) error {
 	if a.err != nil {
 		return fmt.Errorf("the client sent what is no frame: %w", a.err)
 	}
