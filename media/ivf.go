@@ -33,7 +33,6 @@ func NewIVF(r io.ReadSeeker, o *FileOptions) (*Source, error) {
 const (
 	ivfHeader      = 32
 	ivfFrameHeader = 12
-	ivfLongest     = 10 * time.Second // the longest a picture may stand
 	ivfShortest    = time.Millisecond // hidden frames share a timestamp with a shown one
 	ivfLonely      = time.Second / 30 // how long the only frame of a file lasts
 )
@@ -157,10 +156,10 @@ func (r *ivf) schedule(pts uint64) error {
 		return fmt.Errorf("%w: the timestamp of frame %d lies before the first one's", ErrDamaged, r.number)
 	}
 	at, ok := duration(pts-r.first, r.tickNum, r.tickDen)
-	if !ok || at-r.at > ivfLongest {
-		return fmt.Errorf("%w: frame %d comes more than %v after the one before it", ErrDamaged, r.number, ivfLongest)
+	if !ok || at-r.at > absurdPause {
+		return fmt.Errorf("%w: frame %d comes more than %v after the one before it", ErrDamaged, r.number, absurdPause)
 	}
-	if r.at-at > ivfLongest {
+	if r.at-at > absurdBack {
 		return fmt.Errorf("%w: the timestamp of frame %d goes back", ErrDamaged, r.number)
 	}
 	at = max(at, r.at+ivfShortest)
