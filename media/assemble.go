@@ -1,6 +1,7 @@
 package media
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 type recordFormat struct {
 	codec string
 	open  func() rtp.Depacketizer // for one frame
+	// bound refuses a frame that could not be played. Nil: all can.
+	bound func([]byte) error
 	// starts recognises the first packet of a key frame by its payload, and key
 	// a whole one. Nil for sound, where every packet is a frame.
 	starts, key func([]byte) bool
@@ -29,11 +32,11 @@ var recordFormats = map[string]recordFormat{
 	},
 	"av1": {
 		codec: "av1", open: func() rtp.Depacketizer { return &codecs.AV1Depacketizer{} },
-		starts: startsAV1, key: func(b []byte) bool { _, err := firstAV1(b); return err == nil },
+		starts: startsAV1, bound: boundAV1, key: func(b []byte) bool { _, err := firstAV1(b); return err == nil },
 	},
 	"h264": {
 		codec: "h264", open: func() rtp.Depacketizer { return &codecs.H264Packet{IsAVC: true} },
-		starts: startsH264, key: func(b []byte) bool {
+		starts: startsH264, bound: boundH264, key: func(b []byte) bool {
 			return nalOf(b, nalIDR) != nil && nalOf(b, nalSPS) != nil && nalOf(b, nalPPS) != nil
 		},
 	},
@@ -59,6 +62,27 @@ func startsVP9(payload []byte) bool {
 
 // startsAV1 looks for the N bit of the aggregation header.
 func startsAV1(payload []byte) bool { return len(payload) > 1 && payload[0]&0x88 == 0x08 }
+
+// maxRecorded bounds a recorded frame: one that can be played, with what
+// playing may put before it.
+const maxRecorded = maxFrame - 2*maxSets
+
+// boundH264 counts units that have their lengths before them.
+func boundH264(units []byte) error {
+	n, size := 0, 0
+	for nal := range unitsOf(units, 4) {
+		if n++; n > maxUnits {
+			return fmt.Errorf("%w: a picture of more than %d units", ErrDamaged, maxUnits)
+		}
+		if kind := nal[0] & 0x1f; kind == nalSPS || kind == nalPPS {
+			size += len(startCode) + len(nal)
+		}
+	}
+	if size > maxSets {
+		return fmt.Errorf("%w: parameter sets of more than %d bytes", ErrDamaged, maxSets)
+	}
+	return nil
+}
 
 // startsH264 looks for the sequence parameter set, with which key frames begin
 // that can be decoded by themselves.
@@ -140,7 +164,7 @@ func (a *assembler) push(p *rtp.Packet, now time.Duration) (units []unit) {
 
 // drop gives up the frame under way, and those that need it.
 func (a *assembler) drop() {
-	a.data, a.waiting = nil, a.stream.format.starts != nil
+	a.data, a.depay, a.waiting = nil, nil, a.stream.format.starts != nil
 }
 
 // picture takes a packet of a picture.
@@ -155,7 +179,7 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 		a.depay, a.timestamp, a.data, a.size = a.stream.format.open(), p.Timestamp, []byte{}, 0
 	}
 	part, err := a.depay.Unmarshal(p.Payload)
-	if a.size += len(p.Payload); err != nil || a.size > maxFrame {
+	if a.size += len(p.Payload); err != nil || max(a.size, len(a.data)+len(part)) > maxRecorded {
 		a.drop()
 		return units
 	}
@@ -169,7 +193,7 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 func (a *assembler) finish(units []unit) []unit {
 	u := unit{a.timestamp, a.stream.format.key(a.data), a.data}
 	a.data = nil
-	if len(u.data) == 0 || a.waiting && !u.key {
+	if len(u.data) == 0 || a.waiting && !u.key || a.stream.format.bound != nil && a.stream.format.bound(u.data) != nil {
 		a.drop()
 		return units
 	}

@@ -23,6 +23,8 @@ type format struct {
 	// check looks at the first frame of a file, which must be a key frame, and
 	// returns the profile.
 	check func(first []byte) (profile string, err error)
+	// bound refuses a frame that would become far more than it is. Nil: none does.
+	bound func(frame []byte) error
 }
 
 func payloadVP8() rtp.Payloader  { return &codecs.VP8Payloader{EnablePictureID: true} }
@@ -108,6 +110,33 @@ func firstVP9(b []byte) (string, error) {
 // badProfile refuses what browsers do not decode.
 func badProfile(codec string, profile uint8) error {
 	return fmt.Errorf("%s profile %d %w, for its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
+}
+
+// maxOBUs bounds the parts of a picture in AV1, each of which may become a
+// packet: encoders make fewer than ten.
+const maxOBUs = 256
+
+// boundAV1 counts the parts of a temporal unit.
+func boundAV1(b []byte) error {
+	for count := 0; len(b) > 0; {
+		h, err := obu.ParseOBUHeader(b)
+		if err != nil || !h.HasSizeField {
+			break // the rest is one
+		}
+		if h.Type != obu.OBUTemporalDelimiter { // which is not sent
+			count++
+		}
+		if count > maxOBUs {
+			return fmt.Errorf("%w: a picture of more than %d OBUs", ErrDamaged, maxOBUs)
+		}
+		b = b[h.Size():]
+		size, n, err := obu.ReadLeb128(b)
+		if err != nil || uint(len(b)) < n+size {
+			break
+		}
+		b = b[n+size:]
+	}
+	return nil
 }
 
 // firstAV1 looks for a sequence header, which a key frame's temporal unit has.

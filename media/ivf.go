@@ -44,7 +44,7 @@ type ivf struct {
 	buf    *bufio.Reader
 	frame  []byte
 	number int
-	check  func(first []byte) (profile string, err error) // of a key frame
+	format format
 
 	tickNum, tickDen uint64 // a tick lasts tickNum/tickDen seconds
 	first            uint64 // the first frame's timestamp, in ticks
@@ -59,7 +59,7 @@ func readIVF(in input) (frames, format, error) {
 		return nil, format{}, err
 	}
 	f, ok := ivfFormats[fourCC]
-	r.check = f.check
+	r.format = f
 	if !ok {
 		return nil, format{}, fmt.Errorf("codec %q in IVF %w, only VP8, VP9 and AV1 can", fourCC, ErrUnsupported)
 	}
@@ -79,7 +79,7 @@ func readIVF(in input) (frames, format, error) {
 var ivfFormats = map[string]format{
 	"VP80": {mime: webrtc.MimeTypeVP8, clock: 90000, payloader: payloadVP8, check: firstVP8},
 	"VP90": {mime: webrtc.MimeTypeVP9, clock: 90000, payloader: payloadVP9, check: firstVP9},
-	"AV01": {mime: webrtc.MimeTypeAV1, clock: 90000, payloader: payloadAV1, check: firstAV1},
+	"AV01": {mime: webrtc.MimeTypeAV1, clock: 90000, payloader: payloadAV1, check: firstAV1, bound: boundAV1},
 }
 
 // header reads the file's header and returns the codec's four letters.
@@ -127,8 +127,13 @@ func (r *ivf) next() (frame, error) {
 	if err := r.read(int(size)); err != nil {
 		return frame{}, cut(err, "frame %d", r.number)
 	}
+	if r.format.bound != nil {
+		if err := r.format.bound(r.frame); err != nil {
+			return frame{}, fmt.Errorf("%w (frame %d)", err, r.number)
+		}
+	}
 	r.number++
-	_, notKey := r.check(r.frame)
+	_, notKey := r.format.check(r.frame)
 	return frame{at: r.at, key: notKey == nil, data: r.frame}, nil
 }
 

@@ -147,6 +147,11 @@ func (c *webmCodec) open(data []byte, flagged bool) (out []byte, key bool, err e
 			data = c.whole
 		}
 	}
+	if c.format.bound != nil {
+		if err := c.format.bound(data); err != nil {
+			return nil, false, err
+		}
+	}
 	_, notKey := c.format.check(data)
 	return data, notKey == nil || errors.Is(notKey, ErrUnsupported), nil // which opening will find
 }
