@@ -132,8 +132,8 @@ func startCodes(units ...[]byte) (b []byte) {
 	return b
 }
 
-// h264Frames reads all frames of a file, and what ends it.
-func h264Frames(t *testing.T, from frames) (all []frame, err error) {
+// allFrames reads all frames of a file, and what ends it.
+func allFrames(t *testing.T, from frames) (all []frame, err error) {
 	t.Helper()
 	if err := from.seek(0); err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestParameterSetsBeforeEachIDR(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // once more from the beginning, without what was seen at the end
-		all, err := h264Frames(t, r)
+		all, err := allFrames(t, r)
 		if !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestH264InMatroska(t *testing.T) {
 			t.Errorf("%s: profile %s", name, formats[0].profile)
 		}
 		for range 2 {
-			all, err := h264Frames(t, r)
+			all, err := allFrames(t, r)
 			var got []string
 			for _, f := range all {
 				got = append(got, fmt.Sprint(kinds(f.data), f.key, f.at))
@@ -357,7 +357,7 @@ func TestBFrames(t *testing.T) {
 			n := 0
 			if err == nil {
 				var all []frame
-				all, err = h264Frames(t, r)
+				all, err = allFrames(t, r)
 				n = len(all)
 			}
 			if want := max(c.plays, 0); n != want || c.want == nil && !errors.Is(err, io.EOF) || c.want != nil && !errors.Is(err, c.want) {
@@ -380,7 +380,7 @@ func TestFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := h264Frames(t, r)
+	all, err := allFrames(t, r)
 	if len(all) != 4 || all[3].at != 60*time.Millisecond || r.end() != 80*time.Millisecond {
 		t.Errorf("%d fields, the last at %v, and over at %v: %v", len(all), all[len(all)-1].at, r.end(), err)
 	}
@@ -409,7 +409,7 @@ func TestH264ThatBeginsInTheMiddle(t *testing.T) {
 		r, _, err := readH264(nil)(input{bytes.NewReader(startCodes(f.units...)), nil})
 		if err == nil {
 			var all []frame
-			if all, err = h264Frames(t, r); len(all) != f.plays || all[0].at != 0 || !all[0].key {
+			if all, err = allFrames(t, r); len(all) != f.plays || all[0].at != 0 || !all[0].key {
 				t.Errorf("%s: %d pictures, the first at %v", name, len(all), all[0].at)
 			}
 		}
