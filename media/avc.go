@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"slices"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -46,7 +45,10 @@ type avc struct {
 	sequences [32]sequence // what sps says
 	of        [256]uint8   // which of them a pps belongs to
 	size      int          // of all sets
-	all       []byte       // all sets as a byte stream; nil: they have changed
+	all       []byte       // all sets as a byte stream
+	changed   bool         // they are no longer those
+	seen      bool         // there was an IDR picture
+	scratch   [64]byte
 	order     pictureOrder
 
 	// Of the picture that is being put together.
@@ -110,12 +112,23 @@ func (a *avc) finish() (data []byte, key bool, err error) {
 	return a.own, a.idr && a.known, nil
 }
 
+// noKey says why playing cannot begin with any of so many pictures.
+func (a *avc) noKey(pictures int) error {
+	if a.seen {
+		return fmt.Errorf("%w: no parameter sets belong to its IDR pictures", ErrDamaged)
+	}
+	return fmt.Errorf("H.264 with no IDR picture among the first %d %w, because a browser begins with no other; encode it with -g 30", pictures, ErrUnsupported)
+}
+
 // sets returns all parameter sets.
 func (a *avc) sets() []byte {
-	if a.all == nil {
-		for _, nal := range slices.Concat(a.sps[:], a.pps[:]) {
-			if nal != nil {
-				a.all = append(append(a.all, startCode...), nal...)
+	if a.changed {
+		a.changed, a.all = false, a.all[:0]
+		for _, sets := range [...][][]byte{a.sps[:], a.pps[:]} {
+			for _, nal := range sets {
+				if nal != nil {
+					a.all = append(append(a.all, startCode...), nal...)
+				}
 			}
 		}
 	}
@@ -124,7 +137,7 @@ func (a *avc) sets() []byte {
 
 // restore forgets all parameter sets but these.
 func (a *avc) restore(sets []byte) {
-	*a = avc{own: a.own, units: a.units, order: pictureOrder{highest: math.MinInt64}}
+	*a = avc{own: a.own, units: a.units, all: a.all[:0], order: pictureOrder{highest: math.MinInt64}}
 	for nal := range unitsIn(sets) {
 		a.remember(nal)
 	}
@@ -141,7 +154,7 @@ func (a *avc) remember(nal []byte) {
 		}
 		place, a.sequences[q.id] = &a.sps[q.id], q
 	} else {
-		r := bitReader{b: unescape(nal[1:min(len(nal), 32)])}
+		r := bitReader{b: unescape(a.scratch[:0], nal[1:min(len(nal), 32)])}
 		id, of := r.golomb(), r.golomb()
 		if r.over() || id >= uint32(len(a.pps)) || of >= uint32(len(a.sps)) {
 			return
@@ -154,7 +167,7 @@ func (a *avc) remember(nal []byte) {
 	if *place != nil {
 		a.size -= len(startCode) + len(*place)
 	}
-	a.all, *place = nil, nil
+	a.changed, *place = true, nil
 	if whole := len(startCode) + len(nal); a.size+whole <= maxSets {
 		a.size += whole
 		*place = bytes.Clone(nal)
@@ -164,11 +177,12 @@ func (a *avc) remember(nal []byte) {
 // slice reads the header of a slice (H.264 section 7.3.3) as far as it tells
 // what picture it is of and when that is shown.
 func (a *avc) slice(nal []byte) {
-	r := bitReader{b: unescape(nal[1:min(len(nal), 48)])}
+	r := bitReader{b: unescape(a.scratch[:0], nal[1:min(len(nal), 48)])}
 	begins := r.golomb() == 0 // with the first macroblock
 	b := r.golomb()%5 == 1
 	pps := r.golomb()
 	idr := nal[0]&0x1f == nalIDR
+	a.seen = a.seen || idr
 	if a.idr = a.idr || idr; begins {
 		a.pictures++
 	}

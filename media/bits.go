@@ -76,9 +76,9 @@ func nalOf(units []byte, kind byte) []byte {
 	return nil
 }
 
-// unescape takes out the emulation prevention bytes (H.264 section 7.4.1).
-func unescape(nal []byte) []byte {
-	out := make([]byte, 0, len(nal))
+// unescape appends a unit without its emulation prevention bytes (H.264
+// section 7.4.1).
+func unescape(out, nal []byte) []byte {
 	zeros := 0
 	for _, v := range nal {
 		if zeros >= 2 && v == 3 {
@@ -114,7 +114,7 @@ func parseSPS(sps []byte) (q sequence, err error) {
 	if len(sps) < 4 {
 		return q, fmt.Errorf("%w: a sequence parameter set of %d bytes", ErrDamaged, len(sps))
 	}
-	r := &bitReader{b: unescape(sps[1:min(len(sps), maxSequence)])}
+	r := &bitReader{b: unescape(nil, sps[1:min(len(sps), maxSequence)])}
 	profile := r.bits(8)
 	r.bits(16)
 	q.id = r.golomb()

@@ -42,7 +42,6 @@ type annexB struct {
 	number  int  // of pictures
 	halves  int  // of pictures, twice: a field is half of one
 	skipped int  // pictures before the first
-	idr     bool // one of those is an IDR picture
 }
 
 // leadIn is how many pictures may lie before the first that can be decoded by
@@ -93,13 +92,12 @@ func (r *annexB) next() (frame, error) {
 		data, key, err := r.picture()
 		switch {
 		case err != nil && errors.Is(err, io.EOF) && r.skipped > 0 && !r.begun:
-			return frame{}, r.noKey()
+			return frame{}, r.avc.noKey(r.skipped)
 		case err != nil:
 			return frame{}, err
 		case !r.begun && !key:
-			r.idr = r.idr || r.avc.idr
 			if r.skipped++; r.skipped == leadIn {
-				return frame{}, r.noKey()
+				return frame{}, r.avc.noKey(r.skipped)
 			}
 			continue
 		}
@@ -111,14 +109,6 @@ func (r *annexB) next() (frame, error) {
 		}
 		return f, nil
 	}
-}
-
-// noKey says why playing cannot begin.
-func (r *annexB) noKey() error {
-	if r.idr {
-		return fmt.Errorf("%w: no parameter sets belong to its IDR pictures", ErrDamaged)
-	}
-	return fmt.Errorf("H.264 with no IDR picture among the first %d %w, because a browser begins with no other; encode it with -g 30", r.skipped, ErrUnsupported)
 }
 
 // picture reads one picture.

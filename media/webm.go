@@ -38,6 +38,7 @@ type webm struct {
 	start   mark          // where the first frame is; before it is found, the first cluster
 	index   int64         // where the cues are; 0: nowhere known
 	cues    []webmCue     // nil: not read
+	skipped int           // pictures before the first key frame
 	zero    time.Duration // when the first frame is, if timed
 	timed   bool
 
@@ -202,6 +203,8 @@ func (w *webm) probe() error {
 	for found := false; ; {
 		f, err := w.next()
 		switch {
+		case errors.Is(err, io.EOF) && w.timed && w.tracks[0].avc != nil:
+			return w.tracks[0].avc.noKey(w.skipped)
 		case errors.Is(err, io.EOF) && w.timed:
 			return fmt.Errorf("%w: pictures without a key frame", ErrDamaged)
 		case errors.Is(err, io.EOF):
@@ -318,7 +321,11 @@ func (w *webm) schedule(f *frame) (bool, error) {
 		w.timed, w.zero = true, f.at
 	}
 	f.at = max(f.at-w.zero, 0)
-	if t.starting && !f.key || !t.picture() && f.at < w.from {
+	if t.starting && !f.key {
+		w.skipped++
+		return false, nil
+	}
+	if !t.picture() && f.at < w.from {
 		return false, nil
 	}
 	t.starting = false

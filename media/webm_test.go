@@ -409,7 +409,11 @@ func FuzzWebM(f *testing.F) {
 	cues := element(mkvCues, element(mkvCuePoint, number(mkvCueTime, 5), element(mkvCueTracks, number(mkvCueTrack, 1), number(mkvCueCluster, 1))))
 	f.Add(join(kind, piece(mkvSegment, 1<<56-1), cues, tracks, cluster))
 	f.Add(join(kind, tracks, cluster, cluster))
+	c := camera{}
+	f.Add(mkvH264(nil, startCodes(c.sps(0, 10), c.pps(0, 0), c.group(0, 1)[0]), startCodes(c.group(0, 2)[1])))
+	f.Add(mkvH264(avcRecord(c.sps(0, 10), c.pps(0, 0)), withLengths(4, c.group(0, 1)...)))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = costs(t, b, readWebM)
 		from, formats, err := readWebM(input{bytes.NewReader(b), nil})
 		if err != nil {
 			return

@@ -225,6 +225,9 @@ func lacedParts(lacing byte, b []byte) (parts [][]byte, ok bool) {
 		return nil, false
 	}
 	count := int(b[0])
+	if lacing == laceFixed && len(b) < count+2 { // frames of no byte, as many as anybody likes
+		return nil, false
+	}
 	sizes := make([]int, 0, count)
 	b = b[1:]
 	size := int64(0)
