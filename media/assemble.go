@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func startsAV1(payload []byte) bool { return len(payload) > 1 && payload[0]&0x88
 
 // maxRecorded bounds a recorded frame: one that can be played, with what
 // playing may put before it.
-const maxRecorded = maxFrame - 2*maxSets
+const maxRecorded = maxFrame - 3*maxSets
 
 // boundH264 counts units that have their lengths before them.
 func boundH264(units []byte) error {
@@ -103,6 +104,7 @@ type unit struct {
 // what it returns can be decoded.
 type assembler struct {
 	stream      *stream
+	sets        *avc // of H.264, as far as they were seen; else nil
 	ssrc        uint32
 	payloadType uint8
 
@@ -118,7 +120,11 @@ type assembler struct {
 
 // newAssembler returns the assembler for what begins with packet.
 func newAssembler(packet *rtp.Packet, s *stream) *assembler {
-	return &assembler{stream: s, ssrc: packet.SSRC, payloadType: packet.PayloadType, waiting: s.format.starts != nil}
+	a := &assembler{stream: s, ssrc: packet.SSRC, payloadType: packet.PayloadType, waiting: s.format.starts != nil}
+	if s.format.codec == "h264" {
+		a.sets = &avc{}
+	}
+	return a
 }
 
 // goOn returns the assembler for what begins with packet, of the same track: in
@@ -173,7 +179,7 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 		units = a.finish(units)
 	}
 	if a.data == nil {
-		if a.waiting && !a.stream.format.starts(p.Payload) {
+		if a.waiting && !a.starts(p.Payload) {
 			return units
 		}
 		a.depay, a.timestamp, a.data, a.size = a.stream.format.open(), p.Timestamp, []byte{}, 0
@@ -190,7 +196,52 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 	return units
 }
 
+// starts recognises the first packet of a key frame. Parameter sets may have
+// come long before it.
+func (a *assembler) starts(payload []byte) bool {
+	if a.stream.format.starts(payload) {
+		return true
+	}
+	if a.sets == nil {
+		return false
+	}
+	const fragment, begins = 28, 0x80
+	if len(payload) > 1 && payload[0]&0x1f == fragment {
+		return payload[1]&begins != 0 && payload[1]&0x1f == nalIDR && len(a.sets.sets()) > 0
+	}
+	units, err := (&codecs.H264Packet{IsAVC: true}).Unmarshal(payload)
+	if err != nil {
+		return false
+	}
+	a.remember(units)
+	return nalOf(units, nalIDR) != nil && len(a.sets.sets()) > 0
+}
+
+func (a *assembler) remember(units []byte) {
+	for nal := range unitsOf(units, 4) {
+		if kind := nal[0] & 0x1f; kind == nalSPS || kind == nalPPS {
+			a.sets.remember(nal)
+		}
+	}
+}
+
+// complete puts the parameter sets before an IDR picture that came without.
+func (a *assembler) complete(data []byte) []byte {
+	a.remember(data)
+	if nalOf(data, nalIDR) == nil || nalOf(data, nalSPS) != nil && nalOf(data, nalPPS) != nil {
+		return data
+	}
+	var whole []byte
+	for nal := range unitsIn(a.sets.sets()) {
+		whole = append(binary.BigEndian.AppendUint32(whole, uint32(len(nal))), nal...)
+	}
+	return append(whole, data...)
+}
+
 func (a *assembler) finish(units []unit) []unit {
+	if a.sets != nil {
+		a.data = a.complete(a.data)
+	}
 	u := unit{a.timestamp, a.stream.format.key(a.data), a.data}
 	a.data = nil
 	if len(u.data) == 0 || a.waiting && !u.key || a.stream.format.bound != nil && a.stream.format.bound(u.data) != nil {

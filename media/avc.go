@@ -17,7 +17,7 @@ import (
 const (
 	// maxSets bounds the parameter sets that are remembered, which go before
 	// each IDR picture: encoders make fewer than a hundred bytes of them.
-	maxSets = 8 << 10
+	maxSets = 4 << 10
 	// maxUnits bounds the NAL units of a picture, each of which becomes a packet.
 	maxUnits = 4096
 	// aheadPictures and aheadBytes are how far opening an H.264 file looks for

@@ -14,9 +14,9 @@ type queue struct {
 	bytes  int // with what each frame costs besides
 }
 
-// frameCost is what a frame in a queue takes besides its bytes: whoever sends
-// many of one byte shall not fill the memory.
-const frameCost = 128
+// frameCost is what a frame in a queue counts besides its bytes: whoever sends
+// many of one byte shall neither fill the memory nor make each insertion long.
+const frameCost = 1 << 10
 
 func (q *queue) insert(p picture) {
 	q.newest = max(q.newest, p.at)
