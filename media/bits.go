@@ -207,23 +207,39 @@ func checkSize(codec string, width, height int) (int, int, error) {
 	return width, height, nil
 }
 
+// av1OBU is an OBU of a temporal unit, whole and as its payload.
+type av1OBU struct {
+	kind           obu.Type
+	whole, payload []byte
+	rest           []byte // behind it
+}
+
+// obuIn returns the first OBU of a temporal unit; false: there is none that has
+// its size.
+func obuIn(unit []byte) (av1OBU, bool) {
+	if len(unit) == 0 {
+		return av1OBU{}, false
+	}
+	h, err := obu.ParseOBUHeader(unit)
+	if err != nil || !h.HasSizeField {
+		return av1OBU{}, false
+	}
+	size, n, err := obu.ReadLeb128(unit[h.Size():])
+	start := h.Size() + int(n)
+	if err != nil || uint64(size) > uint64(len(unit)-start) {
+		return av1OBU{}, false
+	}
+	end := start + int(size)
+	return av1OBU{h.Type, unit[:end], unit[start:end], unit[end:]}, true
+}
+
 // sequenceAV1 returns the sequence header OBU of a temporal unit, whole and as
 // its payload.
 func sequenceAV1(unit []byte) (whole, payload []byte) {
-	for len(unit) > 0 {
-		h, err := obu.ParseOBUHeader(unit)
-		if err != nil || !h.HasSizeField {
-			break
+	for o, ok := obuIn(unit); ok; o, ok = obuIn(o.rest) {
+		if o.kind == obu.OBUSequenceHeader {
+			return o.whole, o.payload
 		}
-		size, n, err := obu.ReadLeb128(unit[h.Size():])
-		start := h.Size() + int(n)
-		if err != nil || uint64(size) > uint64(len(unit)-start) {
-			break
-		}
-		if h.Type == obu.OBUSequenceHeader {
-			return unit[:start+int(size)], unit[start : start+int(size)]
-		}
-		unit = unit[start+int(size):]
 	}
 	return nil, nil
 }

@@ -117,48 +117,27 @@ func badProfile(codec string, profile uint8) error {
 const maxOBUs = 256
 
 // boundAV1 counts the parts of a temporal unit.
-func boundAV1(b []byte) error {
-	for count := 0; len(b) > 0; {
-		h, err := obu.ParseOBUHeader(b)
-		if err != nil || !h.HasSizeField {
-			break // the rest is one
-		}
-		if h.Type != obu.OBUTemporalDelimiter { // which is not sent
+func boundAV1(unit []byte) error {
+	count := 0
+	for o, ok := obuIn(unit); ok; o, ok = obuIn(o.rest) {
+		if o.kind != obu.OBUTemporalDelimiter { // which is not sent
 			count++
 		}
 		if count > maxOBUs {
 			return fmt.Errorf("%w: a picture of more than %d OBUs", ErrDamaged, maxOBUs)
 		}
-		b = b[h.Size():]
-		size, n, err := obu.ReadLeb128(b)
-		if err != nil || uint(len(b)) < n+size {
-			break
-		}
-		b = b[n+size:]
 	}
 	return nil
 }
 
 // firstAV1 looks for a sequence header, which a key frame's temporal unit has.
-func firstAV1(b []byte) (string, error) {
-	for len(b) > 0 {
-		h, err := obu.ParseOBUHeader(b)
-		if err != nil || !h.HasSizeField {
-			break
-		}
-		b = b[h.Size():]
-		size, n, err := obu.ReadLeb128(b)
-		if err != nil || uint(len(b)) < n+size {
-			break
-		}
-		body := b[n:][:size]
-		if h.Type == obu.OBUSequenceHeader && size > 0 {
-			if profile := body[0] >> 5; profile != 0 {
-				return "", badProfile("AV1", profile)
-			}
-			return "", nil
-		}
-		b = b[n+size:]
+func firstAV1(unit []byte) (string, error) {
+	_, sequence := sequenceAV1(unit)
+	switch {
+	case len(sequence) == 0:
+		return "", notKey("AV1")
+	case sequence[0]>>5 != 0:
+		return "", badProfile("AV1", sequence[0]>>5)
 	}
-	return "", notKey("AV1")
+	return "", nil
 }

@@ -114,22 +114,22 @@ func (r *annexB) next() (frame, error) {
 // picture reads one picture.
 func (r *annexB) picture() (data []byte, key bool, err error) {
 	r.avc.begin()
-	any := false // there is a slice
+	slices := false
 	for {
 		if len(r.nal) == 0 {
 			err := r.read()
-			if err != nil && (!errors.Is(err, io.EOF) || !any) { // parameter sets without a picture are none
+			if err != nil && (!errors.Is(err, io.EOF) || !slices) { // parameter sets without a picture are none
 				return nil, false, err
 			}
 		}
-		if any && (len(r.nal) == 0 || beginsPicture(r.nal)) {
+		if slices && (len(r.nal) == 0 || beginsPicture(r.nal)) {
 			data, key, err := r.avc.finish()
 			if err != nil {
 				err = fmt.Errorf("picture %d: %w", r.number, err)
 			}
 			return data, key, err
 		}
-		any = any || pictureUnit(r.nal)
+		slices = slices || pictureUnit(r.nal)
 		if err := r.avc.add(r.nal); err != nil {
 			return nil, false, fmt.Errorf("%w (picture %d)", err, r.number)
 		}

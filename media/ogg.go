@@ -160,7 +160,7 @@ func (r *ogg) next() (frame, error) {
 		}
 		switch err := r.read(); {
 		case errors.Is(err, errLink):
-			if err := r.tags(); err != nil {
+			if err = r.tags(); err != nil {
 				return frame{}, err
 			}
 			continue
