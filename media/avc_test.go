@@ -204,6 +204,25 @@ func TestParameterSetsBeforeEachIDR(t *testing.T) {
 	}
 }
 
+// What is absurdly much is sent as it is, and not kept.
+func TestParameterSetsWithoutEnd(t *testing.T) {
+	c := camera{}
+	a := &avc{}
+	a.restore(nil)
+	for range 2 {
+		for i := range uint32(256) {
+			a.remember(append(c.pps(i, 0), bytes.Repeat([]byte{byte(i)}, 20+int(i))...))
+		}
+		if n := len(a.sets()); n > maxSets || n < maxSets-300 {
+			t.Errorf("%d bytes of parameter sets are kept, at most %d", n, maxSets)
+		}
+	}
+	a.remember(append(c.pps(0, 0), make([]byte, maxSets)...))
+	if bytes.Contains(a.sets(), make([]byte, 100)) {
+		t.Error("a set that is longer than all may be is kept")
+	}
+}
+
 // Nobody is thrown back by somebody who joins, and a jump goes no further back
 // than it must.
 func TestNewcomerToParametersOnce(t *testing.T) {
@@ -326,6 +345,9 @@ func TestBFrames(t *testing.T) {
 		{"that are shown as they come", camera{}, func(c camera) [][]byte {
 			return append(c.group(0, 2), c.slice(0x41, sliceB, 0, 2, 4), c.slice(0x41, sliceB, 0, 3, 6))
 		}, nil, 4},
+		{"that are shown as they come, across a wrap", camera{}, func(c camera) [][]byte {
+			return append(c.group(0, 127), c.slice(0x41, sliceB, 0, 2, 254), c.slice(0x41, sliceB, 0, 3, 256), c.slice(0x01, sliceB, 0, 3, 258))
+		}, nil, 130},
 		{"late", camera{}, func(c camera) [][]byte {
 			return append(many, c.slice(0x41, sliceP, 0, 1, 2*aheadPictures+60), c.slice(0x01, sliceB, 0, 2, 2*aheadPictures+50))
 		}, ErrUnsupported, aheadPictures + 21},

@@ -31,10 +31,10 @@ func (m *meter) Seek(at int64, from int) (int64, error) {
 const (
 	// bombFixed is what a file may cost however short it is: buffers, and the
 	// largest frame that is put together out of pieces.
-	bombFixed = 512 << 10
+	bombFixed = 256 << 10
 	// bombMemory is what may be allocated for a byte of a file, all told, to open
 	// it and read it through.
-	bombMemory = 100
+	bombMemory = 16
 	// bombRounds is how often a file may be read to open it, and how often for
 	// each jump: up to a place and back, by an index that lies and then without.
 	bombRounds = 4
@@ -72,13 +72,19 @@ func costs(t *testing.T, b []byte, read func(input) (frames, []format, error)) e
 			t.Fatalf("a jump in a file that could be opened: %v", err)
 		}
 		n := 0
+		made := 0
 		for {
-			if _, err := from.next(); err != nil {
+			f, err := from.next()
+			if err != nil {
 				break
 			}
 			if n++; n > len(b) {
 				t.Fatalf("%d frames in %d bytes", n, len(b))
 			}
+			made += len(f.data)
+		}
+		if made > len(b)+2*maxSets*n {
+			t.Errorf("%d frames of %d bytes in all, of a file of %d", n, made, len(b))
 		}
 		rounds += bombRounds
 		spent("playing from "+at.String(), rounds)
@@ -163,7 +169,7 @@ func TestBombs(t *testing.T) {
 		"tracks":                                       join(kind, element(mkvTracks, repeat(many, entry(1, "V_MPEG4/ISO/AVC", 1, avcRecord(sps, pps)))), piece(mkvCluster, 1<<56-1), simple(withLengths(4, idr))),
 		"tracks that cannot be sent":                   join(kind, element(mkvTracks, repeat(many, entry(1, "V_THEORA", 1, nil)))),
 		"a CodecPrivate without end":                   join(kind, segment, element(mkvTracks, entry(1, "V_VP8", 1, nil)[:20], piece(mkvCodecPrivate, 1<<40))),
-		"frames of no byte":                            mkv("V_VP8", nil, repeat(many, element(mkvSimpleBlock, []byte("\x81\x00\x00\x86\xff")))),
+		"frames of no byte":                            mkv("V_VP8", nil, repeat(many, element(mkvSimpleBlock, []byte("\x81\x00\x00\x84\xff")))),
 		"laces of no byte":                             mkv("V_VP8", nil, repeat(many/40, element(mkvSimpleBlock, []byte("\x81\x00\x00\x82\xff"), make([]byte, 255)))),
 		"laces of a size":                              mkv("V_VP8", nil, repeat(many/40, element(mkvSimpleBlock, []byte("\x81\x00\x00\x86\xff\x80"), repeat(254, []byte{0xbf})))),
 		"empty blocks":                                 mkv("V_VP8", nil, simple([]byte(vp8)), repeat(many, element(mkvSimpleBlock, []byte("\x81\x00\x00\x80")))),
@@ -174,7 +180,8 @@ func TestBombs(t *testing.T) {
 		"H.264 sets that change with each picture":     mkv("V_MPEG4/ISO/AVC", all, repeat(many/4, simple(withLengths(4, sps, idr)), simple(withLengths(4, c.sps(0, 11), idr)))),
 		"H.264 units within a unit":                    mkv("V_MPEG4/ISO/AVC", avcRecord(sps, pps), simple(withLengths(4, idr)), simple(withLengths(4, repeat(many, []byte{0, 0, 1, 0x65})))),
 		"H.264 without an IDR picture":                 mkv("V_MPEG4/ISO/AVC", avcRecord(sps, pps), repeat(many, simple(withLengths(4, c.slice(0x41, sliceP, 0, 1, 2))))),
-		"an AV1 header before each of many pictures":   mkv("V_AV1", join([]byte{0x81, 0, 0, 0}, sequence[:2], make([]byte, 127), bytes.Repeat(sequence, 1000)), repeat(many, simple([]byte{0x32, 0}))),
+		"an AV1 header before each of many pictures":   mkv("V_AV1", join([]byte("\x81\x00\x00\x00\x0a\xa0\x1f"), make([]byte, 4000)), repeat(many, simple([]byte{0x32, 0}))),
+		"one of 100 KB":                                mkv("V_AV1", join([]byte("\x81\x00\x00\x00\x0a\xa0\x8d\x06"), make([]byte, 100_000)), repeat(many/8, simple([]byte{0x32, 0}))),
 		"cues that lead back":                          join(kind, segment, element(mkvCues, repeat(many, cue(0, 1))), element(mkvTracks, entry(1, "V_VP8", 1, nil)), piece(mkvCluster, 1<<56-1), simple([]byte(vp8))),
 		"an index that lies where the pictures are":    join(kind, segment, element(mkvSeekHead, element(mkvSeek, element(mkvSeekID, appendID(nil, mkvCues)), number(mkvSeekPosition, 0))), element(mkvTracks, entry(1, "V_VP8", 1, nil)), piece(mkvCluster, 1<<56-1), repeat(many, simple([]byte(vp8)))),
 		"elements that are almost as long as a buffer": mkv("V_VP8", nil, repeat(50, element(ebmlVoid, make([]byte, 32<<10))), simple([]byte(vp8))),

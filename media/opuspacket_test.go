@@ -100,6 +100,7 @@ func TestOpusTooLongForADatagram(t *testing.T) {
 		"two that do not halve":        opusPacket(1, 0, some(700), some(701)),
 		"a size beyond its end":        append([]byte{0xfa, 255, 255}, some(1200)...),
 		"padding beyond its end":       append([]byte{0xfb, 0x41}, bytes.Repeat([]byte{255}, 1300)...),
+		"padding beyond what is left":  join([]byte{0xfb, 0x41}, bytes.Repeat([]byte{255}, 6), make([]byte, 1290)),
 		"sizes beyond its end":         append([]byte{0xfb, 0x86}, bytes.Repeat([]byte{255}, 1300)...),
 		"no frame":                     append([]byte{0xfb, 0}, some(1300)...),
 		"more than 120 ms":             append([]byte{0xfb, 7}, some(1300)...),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,7 @@ func TestRecordingHoldsNoMoreThanAPicture(t *testing.T) {
 		if held := int64(heap()) - int64(before); held > 1<<20 {
 			t.Errorf("%s: %d KiB are left", name, held>>10)
 		}
+		runtime.KeepAlive(a)
 	}
 }
 

@@ -437,3 +437,30 @@ func FuzzWebM(f *testing.F) {
 		}
 	})
 }
+
+// What lies before the first frame is read to open a film, and not again in
+// each round.
+func TestRoundsBeginAtTheFirstFrame(t *testing.T) {
+	entry := element(mkvTrackEntry, number(mkvTrackNumber, 1), number(mkvTrackType, 1), text(mkvCodecID, "V_VP8"))
+	key := []byte("\x81\x00\x00\x80\x10\x00\x00\x9d\x01\x2a\x10\x00\x10\x00")
+	inter := []byte("\x81\x00\x00\x00\x11\x00\x00")
+	file := join(element(ebmlHeader, text(ebmlDocType, "webm")), element(mkvTracks, entry), piece(mkvCluster, 1<<56-1), number(mkvTimestamp, 5000),
+		bytes.Repeat(element(mkvSimpleBlock, inter), 30_000), element(mkvSimpleBlock, key))
+	m := &meter{ReadSeeker: bytes.NewReader(file)}
+	w, _, err := readWebM(input{m, nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.bytes = 0
+	for _, at := range []time.Duration{0, time.Second} {
+		if err := w.seek(at); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := w.next(); err != nil || !f.key || f.at != 0 {
+			t.Errorf("from %v: a frame at %v, %v", at, f.at, err)
+		}
+	}
+	if m.bytes > 64<<10 {
+		t.Errorf("%d bytes of %d were read for two rounds of one frame", m.bytes, len(file))
+	}
+}
