@@ -1,6 +1,8 @@
 package media
 
 import (
+	"encoding/binary"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,6 +14,8 @@ import (
 type recordFormat struct {
 	codec string
 	open  func() rtp.Depacketizer // for one frame
+	// bound refuses a frame that could not be played. Nil: all can.
+	bound func([]byte) error
 	// starts recognises the first packet of a key frame by its payload, and key
 	// a whole one. Nil for sound, where every packet is a frame.
 	starts, key func([]byte) bool
@@ -29,11 +33,11 @@ var recordFormats = map[string]recordFormat{
 	},
 	"av1": {
 		codec: "av1", open: func() rtp.Depacketizer { return &codecs.AV1Depacketizer{} },
-		starts: startsAV1, key: func(b []byte) bool { _, err := firstAV1(b); return err == nil },
+		starts: startsAV1, bound: boundAV1, key: func(b []byte) bool { _, err := firstAV1(b); return err == nil },
 	},
 	"h264": {
 		codec: "h264", open: func() rtp.Depacketizer { return &codecs.H264Packet{IsAVC: true} },
-		starts: startsH264, key: func(b []byte) bool {
+		starts: startsH264, bound: boundH264, key: func(b []byte) bool {
 			return nalOf(b, nalIDR) != nil && nalOf(b, nalSPS) != nil && nalOf(b, nalPPS) != nil
 		},
 	},
@@ -60,6 +64,27 @@ func startsVP9(payload []byte) bool {
 // startsAV1 looks for the N bit of the aggregation header.
 func startsAV1(payload []byte) bool { return len(payload) > 1 && payload[0]&0x88 == 0x08 }
 
+// maxRecorded bounds a recorded frame: one that can be played, with what
+// playing may put before it.
+const maxRecorded = maxFrame - 3*maxSets
+
+// boundH264 counts units that have their lengths before them.
+func boundH264(units []byte) error {
+	n, size := 0, 0
+	for nal := range unitsOf(units, 4) {
+		if n++; n > maxUnits {
+			return fmt.Errorf("%w: a picture of more than %d units", ErrDamaged, maxUnits)
+		}
+		if kind := nal[0] & 0x1f; kind == nalSPS || kind == nalPPS {
+			size += len(startCode) + len(nal)
+		}
+	}
+	if size > maxSets {
+		return fmt.Errorf("%w: parameter sets of more than %d bytes", ErrDamaged, maxSets)
+	}
+	return nil
+}
+
 // startsH264 looks for the sequence parameter set, with which key frames begin
 // that can be decoded by themselves.
 func startsH264(payload []byte) bool {
@@ -79,6 +104,7 @@ type unit struct {
 // what it returns can be decoded.
 type assembler struct {
 	stream      *stream
+	sets        *avc // of H.264, as far as they were seen; else nil
 	ssrc        uint32
 	payloadType uint8
 
@@ -94,7 +120,11 @@ type assembler struct {
 
 // newAssembler returns the assembler for what begins with packet.
 func newAssembler(packet *rtp.Packet, s *stream) *assembler {
-	return &assembler{stream: s, ssrc: packet.SSRC, payloadType: packet.PayloadType, waiting: s.format.starts != nil}
+	a := &assembler{stream: s, ssrc: packet.SSRC, payloadType: packet.PayloadType, waiting: s.format.starts != nil}
+	if s.format.codec == "h264" {
+		a.sets = &avc{}
+	}
+	return a
 }
 
 // goOn returns the assembler for what begins with packet, of the same track: in
@@ -140,7 +170,7 @@ func (a *assembler) push(p *rtp.Packet, now time.Duration) (units []unit) {
 
 // drop gives up the frame under way, and those that need it.
 func (a *assembler) drop() {
-	a.data, a.waiting = nil, a.stream.format.starts != nil
+	a.data, a.depay, a.waiting = nil, nil, a.stream.format.starts != nil
 }
 
 // picture takes a packet of a picture.
@@ -149,13 +179,13 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 		units = a.finish(units)
 	}
 	if a.data == nil {
-		if a.waiting && !a.stream.format.starts(p.Payload) {
+		if a.waiting && !a.starts(p.Payload) {
 			return units
 		}
 		a.depay, a.timestamp, a.data, a.size = a.stream.format.open(), p.Timestamp, []byte{}, 0
 	}
 	part, err := a.depay.Unmarshal(p.Payload)
-	if a.size += len(p.Payload); err != nil || a.size > maxFrame {
+	if a.size += len(p.Payload); err != nil || max(a.size, len(a.data)+len(part)) > maxRecorded {
 		a.drop()
 		return units
 	}
@@ -166,10 +196,55 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 	return units
 }
 
+// starts recognises the first packet of a key frame. Parameter sets may have
+// come long before it.
+func (a *assembler) starts(payload []byte) bool {
+	if a.stream.format.starts(payload) {
+		return true
+	}
+	if a.sets == nil {
+		return false
+	}
+	const fragment, begins = 28, 0x80
+	if len(payload) > 1 && payload[0]&0x1f == fragment {
+		return payload[1]&begins != 0 && payload[1]&0x1f == nalIDR && len(a.sets.sets()) > 0
+	}
+	units, err := (&codecs.H264Packet{IsAVC: true}).Unmarshal(payload)
+	if err != nil {
+		return false
+	}
+	a.remember(units)
+	return nalOf(units, nalIDR) != nil && len(a.sets.sets()) > 0
+}
+
+func (a *assembler) remember(units []byte) {
+	for nal := range unitsOf(units, 4) {
+		if kind := nal[0] & 0x1f; kind == nalSPS || kind == nalPPS {
+			a.sets.remember(nal)
+		}
+	}
+}
+
+// complete puts the parameter sets before an IDR picture that came without.
+func (a *assembler) complete(data []byte) []byte {
+	a.remember(data)
+	if nalOf(data, nalIDR) == nil || nalOf(data, nalSPS) != nil && nalOf(data, nalPPS) != nil {
+		return data
+	}
+	var whole []byte
+	for nal := range unitsIn(a.sets.sets()) {
+		whole = append(binary.BigEndian.AppendUint32(whole, uint32(len(nal))), nal...)
+	}
+	return append(whole, data...)
+}
+
 func (a *assembler) finish(units []unit) []unit {
+	if a.sets != nil {
+		a.data = a.complete(a.data)
+	}
 	u := unit{a.timestamp, a.stream.format.key(a.data), a.data}
 	a.data = nil
-	if len(u.data) == 0 || a.waiting && !u.key {
+	if len(u.data) == 0 || a.waiting && !u.key || a.stream.format.bound != nil && a.stream.format.bound(u.data) != nil {
 		a.drop()
 		return units
 	}

@@ -48,9 +48,15 @@ func (r *bitReader) over() bool { return r.at > 8*len(r.b) }
 
 // NAL unit types of H.264, table 7-1.
 const (
-	nalIDR = 5
-	nalSPS = 7
-	nalPPS = 8
+	nalSlice     = 1
+	nalSliceA    = 2
+	nalSliceB    = 3
+	nalSliceC    = 4
+	nalIDR       = 5
+	nalSEI       = 6
+	nalSPS       = 7
+	nalPPS       = 8
+	nalDelimiter = 9
 )
 
 // nalOf returns the first NAL unit of that type among units that have their
@@ -70,9 +76,9 @@ func nalOf(units []byte, kind byte) []byte {
 	return nil
 }
 
-// unescape takes out the emulation prevention bytes (H.264 section 7.4.1).
-func unescape(nal []byte) []byte {
-	out := make([]byte, 0, len(nal))
+// unescape appends a unit without its emulation prevention bytes (H.264
+// section 7.4.1).
+func unescape(out, nal []byte) []byte {
 	zeros := 0
 	for _, v := range nal {
 		if zeros >= 2 && v == 3 {
@@ -88,31 +94,47 @@ func unescape(nal []byte) []byte {
 	return out
 }
 
-// sizeH264 reads a sequence parameter set (H.264 section 7.3.2.1.1).
-func sizeH264(sps []byte) (width, height int, err error) {
+// sequence is what a sequence parameter set says (H.264 section 7.3.2.1.1).
+type sequence struct {
+	id            uint32
+	width, height int
+	chroma        uint32 // 1: 4:2:0
+	planes        bool   // whose pictures are three apart
+	deep          bool   // more than 8 bits
+	numberBits    int    // of a picture's number
+	orderType     uint32 // how it is told when pictures are shown
+	orderBits     int    // of that, for type 0
+	framesOnly    bool
+}
+
+// maxSequence is how much of a sequence parameter set is looked at.
+const maxSequence = 4 << 10
+
+func parseSPS(sps []byte) (q sequence, err error) {
 	if len(sps) < 4 {
-		return 0, 0, fmt.Errorf("%w: a sequence parameter set of %d bytes", ErrDamaged, len(sps))
+		return q, fmt.Errorf("%w: a sequence parameter set of %d bytes", ErrDamaged, len(sps))
 	}
-	r := &bitReader{b: unescape(sps[1:])}
+	r := &bitReader{b: unescape(nil, sps[1:min(len(sps), maxSequence)])}
 	profile := r.bits(8)
 	r.bits(16)
-	r.golomb()
-	cropX, cropY := 2, 2
+	q.id = r.golomb()
+	q.chroma = 1
 	switch profile {
 	case 100, 110, 122, 244, 44, 83, 86, 118, 128:
-		if chroma := r.golomb(); chroma != 1 {
-			return 0, 0, fmt.Errorf("H.264 whose colours are not 4:2:0 %w", ErrCodec)
+		if q.chroma = r.golomb(); q.chroma == 3 {
+			q.planes = r.flag()
 		}
-		r.skipGolomb(2)
+		luma, chroma := r.golomb(), r.golomb()
+		q.deep = luma > 0 || chroma > 0
 		r.bits(1)
 		if r.flag() {
-			r.scalingLists()
+			r.scalingLists(q.chroma)
 		}
 	}
-	r.golomb()
-	switch r.golomb() {
+	q.numberBits = int(min(r.golomb(), 12)) + 4
+	switch q.orderType = r.golomb(); q.orderType {
 	case 0:
-		r.golomb()
+		q.orderBits = int(min(r.golomb(), 12)) + 4
 	case 1:
 		r.bits(1)
 		r.skipGolomb(2)
@@ -120,24 +142,39 @@ func sizeH264(sps []byte) (width, height int, err error) {
 	}
 	r.golomb()
 	r.bits(1)
-	width, height = 16*int(r.golomb()+1), 16*int(r.golomb()+1)
-	if !r.flag() { // fields
-		height, cropY = 2*height, 4
+	q.width, q.height = 16*int(r.golomb()+1), 16*int(r.golomb()+1)
+	cropX, cropY := 2, 2
+	if q.framesOnly = r.flag(); !q.framesOnly {
+		q.height, cropY = 2*q.height, 4
 		r.bits(1)
 	}
 	r.bits(1)
 	if r.flag() {
-		width -= cropX * int(r.golomb()+r.golomb())
-		height -= cropY * int(r.golomb()+r.golomb())
+		q.width -= cropX * int(r.golomb()+r.golomb())
+		q.height -= cropY * int(r.golomb()+r.golomb())
 	}
 	if r.over() {
-		width = 0
+		q.width = 0
 	}
-	return checkSize("H.264", width, height)
+	_, _, err = checkSize("H.264", q.width, q.height)
+	return q, err
 }
 
-func (r *bitReader) scalingLists() {
-	for i := range 8 {
+// sizeH264 returns the size of the pictures of a sequence.
+func sizeH264(sps []byte) (width, height int, err error) {
+	q, err := parseSPS(sps)
+	if err == nil && q.chroma != 1 {
+		err = fmt.Errorf("H.264 whose colours are not 4:2:0 %w", ErrCodec)
+	}
+	return q.width, q.height, err
+}
+
+func (r *bitReader) scalingLists(chroma uint32) {
+	lists := 8
+	if chroma == 3 {
+		lists = 12
+	}
+	for i := range lists {
 		if !r.flag() {
 			continue
 		}
@@ -170,23 +207,39 @@ func checkSize(codec string, width, height int) (int, int, error) {
 	return width, height, nil
 }
 
+// av1OBU is an OBU of a temporal unit, whole and as its payload.
+type av1OBU struct {
+	kind           obu.Type
+	whole, payload []byte
+	rest           []byte // behind it
+}
+
+// obuIn returns the first OBU of a temporal unit; false: there is none that has
+// its size.
+func obuIn(unit []byte) (av1OBU, bool) {
+	if len(unit) == 0 {
+		return av1OBU{}, false
+	}
+	h, err := obu.ParseOBUHeader(unit)
+	if err != nil || !h.HasSizeField {
+		return av1OBU{}, false
+	}
+	size, n, err := obu.ReadLeb128(unit[h.Size():])
+	start := h.Size() + int(n)
+	if err != nil || uint64(size) > uint64(len(unit)-start) {
+		return av1OBU{}, false
+	}
+	end := start + int(size)
+	return av1OBU{h.Type, unit[:end], unit[start:end], unit[end:]}, true
+}
+
 // sequenceAV1 returns the sequence header OBU of a temporal unit, whole and as
 // its payload.
 func sequenceAV1(unit []byte) (whole, payload []byte) {
-	for len(unit) > 0 {
-		h, err := obu.ParseOBUHeader(unit)
-		if err != nil || !h.HasSizeField {
-			break
+	for o, ok := obuIn(unit); ok; o, ok = obuIn(o.rest) {
+		if o.kind == obu.OBUSequenceHeader {
+			return o.whole, o.payload
 		}
-		size, n, err := obu.ReadLeb128(unit[h.Size():])
-		start := h.Size() + int(n)
-		if err != nil || uint64(size) > uint64(len(unit)-start) {
-			break
-		}
-		if h.Type == obu.OBUSequenceHeader {
-			return unit[:start+int(size)], unit[start : start+int(size)]
-		}
-		unit = unit[start+int(size):]
 	}
 	return nil, nil
 }

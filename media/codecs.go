@@ -23,6 +23,8 @@ type format struct {
 	// check looks at the first frame of a file, which must be a key frame, and
 	// returns the profile.
 	check func(first []byte) (profile string, err error)
+	// bound refuses a frame that would become far more than it is. Nil: none does.
+	bound func(frame []byte) error
 }
 
 func payloadVP8() rtp.Payloader  { return &codecs.VP8Payloader{EnablePictureID: true} }
@@ -110,26 +112,32 @@ func badProfile(codec string, profile uint8) error {
 	return fmt.Errorf("%s profile %d %w, for its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
 }
 
-// firstAV1 looks for a sequence header, which a key frame's temporal unit has.
-func firstAV1(b []byte) (string, error) {
-	for len(b) > 0 {
-		h, err := obu.ParseOBUHeader(b)
-		if err != nil || !h.HasSizeField {
-			break
+// maxOBUs bounds the parts of a picture in AV1, each of which may become a
+// packet: encoders make fewer than ten.
+const maxOBUs = 256
+
+// boundAV1 counts the parts of a temporal unit.
+func boundAV1(unit []byte) error {
+	count := 0
+	for o, ok := obuIn(unit); ok; o, ok = obuIn(o.rest) {
+		if o.kind != obu.OBUTemporalDelimiter { // which is not sent
+			count++
 		}
-		b = b[h.Size():]
-		size, n, err := obu.ReadLeb128(b)
-		if err != nil || uint(len(b)) < n+size {
-			break
+		if count > maxOBUs {
+			return fmt.Errorf("%w: a picture of more than %d OBUs", ErrDamaged, maxOBUs)
 		}
-		body := b[n:][:size]
-		if h.Type == obu.OBUSequenceHeader && size > 0 {
-			if profile := body[0] >> 5; profile != 0 {
-				return "", badProfile("AV1", profile)
-			}
-			return "", nil
-		}
-		b = b[n+size:]
 	}
-	return "", notKey("AV1")
+	return nil
+}
+
+// firstAV1 looks for a sequence header, which a key frame's temporal unit has.
+func firstAV1(unit []byte) (string, error) {
+	_, sequence := sequenceAV1(unit)
+	switch {
+	case len(sequence) == 0:
+		return "", notKey("AV1")
+	case sequence[0]>>5 != 0:
+		return "", badProfile("AV1", sequence[0]>>5)
+	}
+	return "", nil
 }

@@ -19,7 +19,7 @@
 //	WebM, Matroska   VP8, VP9, AV1, H.264, Opus; both in sync   OpenWebM, NewWebM
 //	IVF              VP8, VP9, AV1                              OpenIVF, NewIVF
 //	H.264 stream     H.264 without B-frames                     OpenH264, NewH264
-//	Ogg              Opus, one or two channels                  OpenOgg, NewOgg
+//	Ogg              Opus, one or two channels; chains          OpenOgg, NewOgg
 //	any of these     a picture and a sound, in sync             OpenFilm
 //	test pattern     VP8, drawn and encoded in Go               TestPattern
 //	tone             Opus                                       Tone
@@ -84,6 +84,17 @@
 //
 // Each frame of the test pattern is a key frame.
 //
+// # H.264
+//
+// Parameter sets may stand once in a file, change on the way or be several:
+// those that were seen go before each IDR picture, so that playing can begin
+// there. A Matroska file may have them outside its pictures or within, and its
+// pictures with lengths or with start codes, as browsers record them. Recovery
+// points without an IDR picture are no key frames, because browsers begin with
+// no such; a file without any IDR picture is refused. So are B-frames, because
+// a call shows pictures in the order in which they come, and colours other than
+// 4:2:0 with 8 bits: [ErrUnsupported] says how to encode it.
+//
 // # Recording
 //
 // A [Recording] takes tracks that come and go, and puts them into one file as
@@ -107,11 +118,12 @@
 // loss the picture goes on with its next key frame, which is asked for, so that
 // whatever is in the file can be decoded. Mutes, changes of size and swapped
 // sources need nothing; a change of codec begins a further track. A member
-// that leaves and comes back goes on in the same track.
+// that leaves and comes back goes on in the same track. What was recorded can be
+// played here, all of it, unless nothing was sent for more than 30 days on end.
 //
 // A recording holds no more than one cluster of the file (two seconds, or
-// 1 MiB), frames that wait for those of other tracks (half a second of time, or
-// 16 MiB), per track the frame and up to 512 packets that are being put
+// 1 MiB), frames that wait for those of other tracks (half a second of time,
+// 16 MiB or 16,000 of them), per track the frame and up to 512 packets that are being put
 // together, and the latest key frame of each VP8 track for
 // [Recording.Still]. A disk that is too slow shows as loss; one that is full
 // ends the recording with a [*WriteError], which [Recording.Done] and
@@ -124,6 +136,10 @@
 // file that is empty, foreign, cut off in its header or of a codec that cannot
 // be sent is refused there with a [*FileError]. Damage further on ends the file
 // at that point, as if it were shorter, and [Source.Err] tells. Nothing in a
-// file decides how much memory is used: a frame may have 4 MiB, an Opus packet
-// 1400 bytes, the head of a film 1 MiB.
+// file decides how much memory is used or work is done beyond its own size: a
+// frame may have 4 MiB, in 4096 NAL units of H.264 or 256 OBUs of AV1, the
+// parameter sets of H.264 together 4 KiB, the head of a film 1 MiB. Opus packets
+// that are too long for a datagram are taken apart into their frames; one that
+// is none is left out. A time is damage if it lies more than 30 days behind the
+// one before it, or goes back by more than ten seconds.
 package media

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"math/bits"
 )
@@ -129,22 +130,24 @@ type ebmlElement struct {
 	data []byte
 }
 
-// elementsIn takes b apart. What does not fit into b ends it.
-func elementsIn(b []byte) (all []ebmlElement) {
-	for len(b) > 0 {
-		id, n, ok := vintIn(b, 4)
-		if !ok {
-			break
+// elementsIn takes b apart, one element at a time: an element may have two
+// bytes, and a list of them many times what it is made of. What does not fit
+// into b ends it.
+func elementsIn(b []byte) iter.Seq[ebmlElement] {
+	return func(yield func(ebmlElement) bool) {
+		for rest := b; len(rest) > 0; {
+			id, n, ok := vintIn(rest, 4)
+			if !ok {
+				return
+			}
+			size, m, ok := vintIn(rest[n:], 8)
+			size &= 1<<(7*m) - 1
+			if rest = rest[n+m:]; !ok || size > uint64(len(rest)) || !yield(ebmlElement{uint32(id), rest[:size]}) {
+				return
+			}
+			rest = rest[size:]
 		}
-		size, m, ok := vintIn(b[n:], 8)
-		size &= 1<<(7*m) - 1
-		if b = b[n+m:]; !ok || size > uint64(len(b)) {
-			break
-		}
-		all = append(all, ebmlElement{uint32(id), b[:size]})
-		b = b[size:]
 	}
-	return all
 }
 
 // vintIn reads a number of variable length, with its marker, off b.

@@ -66,6 +66,14 @@ func seekByReading(p plain, at time.Duration) error {
 	return nil
 }
 
+const (
+	// absurdPause is a pause that is damage to a time and no pause: a room may
+	// be recorded over a holiday in which nobody speaks.
+	absurdPause = 30 * 24 * time.Hour
+	// absurdBack is how far a frame may lie before one that comes earlier.
+	absurdBack = 10 * time.Second
+)
+
 // maxFrame bounds a picture: a key frame of 4K video at a high rate has 1 MiB.
 const maxFrame = 4 << 20
 

@@ -31,6 +31,14 @@ func playAll(t *testing.T, from frames, f format, most int) {
 	}
 }
 
+// one makes what reads a film of what reads one track.
+func one(read func(input) (frames, format, error)) func(input) (frames, []format, error) {
+	return func(in input) (frames, []format, error) {
+		from, f, err := read(in)
+		return from, []format{f}, err
+	}
+}
+
 func packetise(t *testing.T, payloader rtp.Payloader, data []byte) {
 	t.Helper()
 	for _, payload := range payloader.Payload(payloadSize, data) {
@@ -48,6 +56,7 @@ func FuzzIVF(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = costs(t, b, one(readIVF))
 		if from, how, err := readIVF(input{bytes.NewReader(b), nil}); err == nil {
 			playAll(t, from, how, maxFrame)
 		}
@@ -80,6 +89,7 @@ func FuzzOgg(f *testing.F) {
 			b[at+22], b[at+23], b[at+24], b[at+25] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
 			at = end
 		}
+		_ = costs(t, b, one(readOgg))
 		if from, how, err := readOgg(input{bytes.NewReader(b), nil}); err == nil {
 			playAll(t, from, how, maxOpus)
 		}

@@ -9,15 +9,13 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
-	"github.com/pion/webrtc/v4"
 )
 
 // OpenH264 opens an H.264 byte stream (Annex B, the format of .h264 files)
-// without B-frames and reads as far as its first picture, which must be an IDR
-// picture with its parameter sets. Such a file holds no times:
+// without B-frames. Playing begins with its first IDR picture; parameter sets
+// may stand anywhere before it, and go before each IDR picture that follows.
+// B-frames are refused with [ErrUnsupported], those behind the first 250
+// pictures or 4 MiB when playing comes to them. Such a file holds no times:
 // [FileOptions].FPS says how fast it is played. Errors are a [*FileError].
 func OpenH264(path string, o *FileOptions) (*Source, error) {
 	file, err := os.Open(path)
@@ -36,14 +34,19 @@ func NewH264(r io.ReadSeeker, o *FileOptions) (*Source, error) {
 // annexB reads pictures out of a byte stream.
 type annexB struct {
 	input
-	buf    *bufio.Reader
-	fps    int
-	nal    []byte // read, and not yet part of a picture; with its start code
-	data   []byte
-	number int
+	buf     *bufio.Reader
+	fps     int
+	nal     []byte // read, and not yet part of a picture
+	avc     avc
+	begun   bool // with a picture that can be decoded by itself
+	number  int  // of pictures
+	halves  int  // of pictures, twice: a field is half of one
+	skipped int  // pictures before the first
 }
 
-func payloadH264() rtp.Payloader { return &codecs.H264Payloader{} }
+// leadIn is how many pictures may lie before the first that can be decoded by
+// itself, as in what was cut out of a longer stream.
+const leadIn = 1000
 
 func readH264(o *FileOptions) func(input) (frames, format, error) {
 	fps := 30
@@ -58,7 +61,7 @@ func readH264(o *FileOptions) func(input) (frames, format, error) {
 			return nil, format{}, fmt.Errorf("empty file: %w", ErrEmpty)
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, format{}, err
-		case !bytes.HasPrefix(head, []byte{0, 0, 1}) && !bytes.HasPrefix(head, []byte{0, 0, 0, 1}):
+		case !bytes.HasPrefix(head, startCode) && !bytes.HasPrefix(head, []byte{0, 0, 0, 1}):
 			head, _ = r.buf.Peek(8)
 			return nil, format{}, foreign(head, "an H.264 byte stream")
 		}
@@ -73,95 +76,116 @@ func readH264(o *FileOptions) func(input) (frames, format, error) {
 		if err != nil {
 			return nil, format{}, err
 		}
-		f := format{mime: webrtc.MimeTypeH264, clock: 90000, payloader: payloadH264, profile: profile}
-		return r, f, nil
+		for seen := 0; seen < aheadBytes && r.number < aheadPictures && err == nil; {
+			var f frame
+			f, err = r.next()
+			seen += len(f.data)
+		}
+		return r, formatH264(profile), refused(err)
 	}
 }
 
 // next returns the NAL units up to where the next picture begins (H.264
 // section 7.4.1.2.3).
 func (r *annexB) next() (frame, error) {
-	r.data = append(r.data[:0], r.nal...)
-	picture := pictureUnit(r.nal)
-	r.nal = r.nal[:0]
 	for {
-		err := r.read()
-		over := errors.Is(err, io.EOF)
-		if err != nil && (!over || !picture) { // parameter sets without a picture are none
+		data, key, err := r.picture()
+		switch {
+		case err != nil && errors.Is(err, io.EOF) && r.skipped > 0 && !r.begun:
+			return frame{}, r.avc.noKey(r.skipped)
+		case err != nil:
 			return frame{}, err
+		case !r.begun && !key:
+			if r.skipped++; r.skipped == leadIn {
+				return frame{}, r.avc.noKey(r.skipped)
+			}
+			continue
 		}
-		if over || picture && beginsPicture(r.nal) {
-			f := frame{at: r.end(), key: annexBUnit(r.data, nalIDR) != nil && annexBUnit(r.data, nalSPS) != nil, data: r.data}
-			r.number++
-			return f, nil
+		f := frame{at: r.end(), key: key, data: data}
+		r.begun = true
+		r.number++
+		if r.halves++; !r.avc.field {
+			r.halves++
 		}
-		picture = picture || pictureUnit(r.nal)
-		r.data = append(r.data, r.nal...)
+		return f, nil
+	}
+}
+
+// picture reads one picture.
+func (r *annexB) picture() (data []byte, key bool, err error) {
+	r.avc.begin()
+	slices := false
+	for {
+		if len(r.nal) == 0 {
+			err := r.read()
+			if err != nil && (!errors.Is(err, io.EOF) || !slices) { // parameter sets without a picture are none
+				return nil, false, err
+			}
+		}
+		if slices && (len(r.nal) == 0 || beginsPicture(r.nal)) {
+			data, key, err := r.avc.finish()
+			if err != nil {
+				err = fmt.Errorf("picture %d: %w", r.number, err)
+			}
+			return data, key, err
+		}
+		slices = slices || pictureUnit(r.nal)
+		if err := r.avc.add(r.nal); err != nil {
+			return nil, false, fmt.Errorf("%w (picture %d)", err, r.number)
+		}
 		r.nal = r.nal[:0]
-		if len(r.data) > maxFrame {
-			return frame{}, fmt.Errorf("%w: picture %d has more than %d bytes", ErrDamaged, r.number, maxFrame)
-		}
 	}
 }
 
 // read reads the next NAL unit into r.nal; io.EOF behind the last.
 func (r *annexB) read() error {
-	r.nal = append(r.nal[:0], 0, 0, 1)
-	zeros := 0 // in a row, at the end of what was read
+	r.nal = r.nal[:0]
+	zeros := 0 // read, and not yet known to belong to the unit
 	for {
 		v, err := r.buf.ReadByte()
 		switch {
-		case errors.Is(err, io.EOF) && len(r.nal)-zeros > 3:
-			r.nal = r.nal[:len(r.nal)-zeros]
+		case errors.Is(err, io.EOF) && len(r.nal) > 0:
 			return nil
 		case err != nil:
 			r.nal = r.nal[:0]
 			return err
-		case v == 1 && zeros >= 2:
-			r.nal = r.nal[:len(r.nal)-zeros]
-			if len(r.nal) > 3 {
-				return nil
-			}
-			zeros = 0
-			continue
 		case v == 0:
 			zeros++
-		default:
-			zeros = 0
-		}
-		if r.nal = append(r.nal, v); len(r.nal) > maxFrame {
+			continue
+		case v == 1 && zeros >= 2:
+			if zeros = 0; len(r.nal) > 0 {
+				return nil
+			}
+			continue
+		case len(r.nal)+zeros >= maxFrame:
 			return fmt.Errorf("%w: a unit of picture %d has more than %d bytes", ErrDamaged, r.number, maxFrame)
 		}
+		for ; zeros > 0; zeros-- {
+			r.nal = append(r.nal, 0)
+		}
+		r.nal = append(r.nal, v)
 	}
 }
 
-// pictureUnit reports whether a unit, behind its start code, is of a picture.
+// pictureUnit reports whether a unit is of a picture.
 func pictureUnit(nal []byte) bool {
-	return len(nal) > 4 && nal[3]&0x1f >= 1 && nal[3]&0x1f <= nalIDR
+	kind := nal[0] & 0x1f
+	return len(nal) > 1 && kind >= nalSlice && kind <= nalIDR
 }
 
 // beginsPicture reports whether a unit behind a picture belongs to the next
 // one: a delimiter, parameters, or a slice that begins with the first macroblock.
 func beginsPicture(nal []byte) bool {
-	if pictureUnit(nal) {
-		return nal[4]&0x80 != 0
+	switch kind := nal[0] & 0x1f; kind {
+	case nalSlice, nalSliceA, nalIDR:
+		return len(nal) > 1 && nal[1]&0x80 != 0
+	default:
+		return kind >= nalSEI && kind <= nalDelimiter
 	}
-	kind := nal[3] & 0x1f
-	return kind >= 6 && kind <= 9
-}
-
-// annexBUnit returns the first NAL unit of that type.
-func annexBUnit(data []byte, kind byte) []byte {
-	for nal := range bytes.SplitSeq(data, []byte{0, 0, 1}) {
-		if len(nal) > 3 && nal[0]&0x1f == kind {
-			return nal
-		}
-	}
-	return nil
 }
 
 func (r *annexB) end() time.Duration {
-	return time.Duration(r.number) * time.Second / time.Duration(r.fps)
+	return time.Duration(r.halves) * time.Second / time.Duration(2*r.fps)
 }
 
 func (r *annexB) seek(at time.Duration) error { return seekByReading(r, at) }
@@ -171,6 +195,7 @@ func (r *annexB) rewind() error {
 		return err
 	}
 	r.buf.Reset(r.input)
-	r.nal, r.number = r.nal[:0], 0
+	r.avc.restore(nil)
+	r.nal, r.begun, r.number, r.halves, r.skipped = r.nal[:0], false, 0, 0, 0
 	return nil
 }

@@ -96,7 +96,11 @@ func TestH264ProfileIsKept(t *testing.T) {
 func FuzzH264(f *testing.F) {
 	f.Add([]byte("\x00\x00\x01\x67\x42\xe0\x1f\xda\x05\x07\xc4\x00\x00\x01\x68\xce\x06\xe2\x00\x00\x01\x65\x88\x84\x00\x00\x01\x41\x9a\x24"))
 	f.Add([]byte("\x00\x00\x00\x01\x09\xf0"))
+	c := camera{}
+	f.Add(startCodes(append([][]byte{c.sps(0, 10), c.pps(0, 0), c.pps(1, 0)}, c.group(1, 3)...)...))
+	f.Add(startCodes(append([][]byte{c.pps(0, 0), c.sps(0, 10)}, append(c.group(0, 2), c.slice(0x01, sliceB, 0, 2, 0))...)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = costs(t, b, one(readH264(nil)))
 		if from, how, err := readH264(nil)(input{bytes.NewReader(b), nil}); err == nil {
 			playAll(t, from, how, maxFrame+1)
 		}

@@ -33,7 +33,6 @@ func NewIVF(r io.ReadSeeker, o *FileOptions) (*Source, error) {
 const (
 	ivfHeader      = 32
 	ivfFrameHeader = 12
-	ivfLongest     = 10 * time.Second // the longest a picture may stand
 	ivfShortest    = time.Millisecond // hidden frames share a timestamp with a shown one
 	ivfLonely      = time.Second / 30 // how long the only frame of a file lasts
 )
@@ -45,7 +44,7 @@ type ivf struct {
 	buf    *bufio.Reader
 	frame  []byte
 	number int
-	check  func(first []byte) (profile string, err error) // of a key frame
+	format format
 
 	tickNum, tickDen uint64 // a tick lasts tickNum/tickDen seconds
 	first            uint64 // the first frame's timestamp, in ticks
@@ -60,7 +59,7 @@ func readIVF(in input) (frames, format, error) {
 		return nil, format{}, err
 	}
 	f, ok := ivfFormats[fourCC]
-	r.check = f.check
+	r.format = f
 	if !ok {
 		return nil, format{}, fmt.Errorf("codec %q in IVF %w, only VP8, VP9 and AV1 can", fourCC, ErrUnsupported)
 	}
@@ -80,7 +79,7 @@ func readIVF(in input) (frames, format, error) {
 var ivfFormats = map[string]format{
 	"VP80": {mime: webrtc.MimeTypeVP8, clock: 90000, payloader: payloadVP8, check: firstVP8},
 	"VP90": {mime: webrtc.MimeTypeVP9, clock: 90000, payloader: payloadVP9, check: firstVP9},
-	"AV01": {mime: webrtc.MimeTypeAV1, clock: 90000, payloader: payloadAV1, check: firstAV1},
+	"AV01": {mime: webrtc.MimeTypeAV1, clock: 90000, payloader: payloadAV1, check: firstAV1, bound: boundAV1},
 }
 
 // header reads the file's header and returns the codec's four letters.
@@ -128,8 +127,13 @@ func (r *ivf) next() (frame, error) {
 	if err := r.read(int(size)); err != nil {
 		return frame{}, cut(err, "frame %d", r.number)
 	}
+	if r.format.bound != nil {
+		if err := r.format.bound(r.frame); err != nil {
+			return frame{}, fmt.Errorf("%w (frame %d)", err, r.number)
+		}
+	}
 	r.number++
-	_, notKey := r.check(r.frame)
+	_, notKey := r.format.check(r.frame)
 	return frame{at: r.at, key: notKey == nil, data: r.frame}, nil
 }
 
@@ -157,10 +161,10 @@ func (r *ivf) schedule(pts uint64) error {
 		return fmt.Errorf("%w: the timestamp of frame %d lies before the first one's", ErrDamaged, r.number)
 	}
 	at, ok := duration(pts-r.first, r.tickNum, r.tickDen)
-	if !ok || at-r.at > ivfLongest {
-		return fmt.Errorf("%w: frame %d comes more than %v after the one before it", ErrDamaged, r.number, ivfLongest)
+	if !ok || at-r.at > absurdPause {
+		return fmt.Errorf("%w: frame %d comes more than %v after the one before it", ErrDamaged, r.number, absurdPause)
 	}
-	if r.at-at > ivfLongest {
+	if r.at-at > absurdBack {
 		return fmt.Errorf("%w: the timestamp of frame %d goes back", ErrDamaged, r.number)
 	}
 	at = max(at, r.at+ivfShortest)

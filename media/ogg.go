@@ -2,17 +2,20 @@ package media
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
 // OpenOgg opens an Ogg file with Opus in it (RFC 7845, one or two channels)
-// and reads as far as its first packet. Of several streams in the file the
-// first Opus stream is played. Nil options play it over and over. Errors are a
+// and reads as far as its first packet. Of several streams side by side the
+// first Opus stream is played, and so on with those that follow behind it. Nil
+// options play it over and over. Errors are a
 // [*FileError].
 func OpenOgg(path string, o *FileOptions) (*Source, error) {
 	file, err := os.Open(path)
@@ -28,18 +31,24 @@ func NewOgg(r io.ReadSeeker, o *FileOptions) (*Source, error) {
 	return newFile("", input{r, nil}, o, readOgg)
 }
 
-// maxOpus is the most that still fits into one datagram; Opus is never split
-// over several (RFC 7587 section 4.2).
-const maxOpus = 1400
-
-// ogg reads the Opus packets of an Ogg file.
+// ogg reads the Opus packets of an Ogg file: of its first Opus stream, and of
+// the first of each group of streams that follows behind the end of one, as in
+// a file that was made of several (RFC 3533 section 4: chained).
 type ogg struct {
 	input
 	pages  oggPages
 	serial uint32 // of the stream that is played
+	taken  bool   // from the group whose first pages were read last
+	over   bool   // the stream's last page was read
+	skip   time.Duration
 	packet []byte
+	ready  [][]byte      // packets that are due
+	any    bool          // there was one
 	at     time.Duration // when the next packet is due
 }
+
+// errLink says that another stream of a chain begins.
+var errLink = errors.New("another stream begins")
 
 // readOgg reads the two headers and the first packet.
 func readOgg(in input) (frames, format, error) {
@@ -57,8 +66,9 @@ func readOgg(in input) (frames, format, error) {
 
 // header finds the first Opus stream and reads its two header packets.
 func (r *ogg) header() error {
+	r.taken, r.any, r.at, r.ready = false, false, 0, nil
 	other := "" // what the streams before it hold
-	for {
+	for !r.taken {
 		err := r.pages.read()
 		switch {
 		case errors.Is(err, io.EOF) && r.pages.number == 0:
@@ -71,25 +81,39 @@ func (r *ogg) header() error {
 		case err != nil:
 			return err
 		}
-		head := r.pages.payload
-		if len(head) >= 8 && string(head[:8]) == "OpusHead" {
-			r.serial = r.pages.serial
-			if err := checkOpusHead(head); err != nil {
-				return err
-			}
-			break
+		other = oggCodec(r.pages.payload)
+		if err := r.take(); err != nil {
+			return err
 		}
-		other = oggCodec(head)
 	}
+	return r.tags()
+}
+
+// take takes the stream that begins with the page, if it is in Opus.
+func (r *ogg) take() error {
+	head := r.pages.payload
+	if len(head) < 8 || string(head[:8]) != "OpusHead" {
+		return nil
+	}
+	if err := checkOpusHead(head); err != nil {
+		return err
+	}
+	r.serial, r.taken, r.over = r.pages.serial, true, false
+	r.skip = time.Duration(binary.LittleEndian.Uint16(head[10:])) * time.Second / 48000
 	r.pages.skip()
-	if err := r.read(); err != nil { // OpusTags
-		return cut(err, "the Opus tags")
+	return nil
+}
+
+// tags reads the second header packet.
+func (r *ogg) tags() error {
+	err := r.read()
+	if err == nil && bytes.HasPrefix(r.packet, []byte("OpusTags")) {
+		return nil
 	}
-	if len(r.packet) < 8 || string(r.packet[:8]) != "OpusTags" {
+	if err == nil || errors.Is(err, errLink) {
 		return fmt.Errorf("%w: no Opus tags behind the Opus header", ErrDamaged)
 	}
-	r.at = 0
-	return nil
+	return cut(err, "the Opus tags")
 }
 
 // checkOpusHead checks the identification header of RFC 7845 section 5.1.
@@ -121,19 +145,39 @@ func oggCodec(head []byte) string {
 }
 
 func (r *ogg) next() (frame, error) {
-	if err := r.read(); err != nil {
-		return frame{}, err
+	for {
+		for len(r.ready) > 0 {
+			f := frame{at: r.at, key: true, data: r.ready[0]}
+			r.ready = r.ready[1:]
+			lasts, _ := opusDuration(f.data)
+			if r.skip >= lasts { // what the file says is not to be heard (RFC 7845 section 4.2)
+				r.skip -= lasts
+				continue
+			}
+			r.skip, r.any = 0, true
+			r.at += lasts
+			return f, nil
+		}
+		switch err := r.read(); {
+		case errors.Is(err, errLink):
+			if err = r.tags(); err != nil {
+				return frame{}, err
+			}
+			continue
+		case err != nil:
+			return frame{}, err
+		}
+		lasts, ok := opusDuration(r.packet)
+		if r.ready = sendableOpus(r.packet); r.ready != nil {
+			continue
+		}
+		if !r.any {
+			return frame{}, fmt.Errorf("%w: an Opus packet without a length", ErrDamaged)
+		}
+		if ok { // its sound is lost
+			r.at += lasts
+		}
 	}
-	if len(r.packet) > maxOpus {
-		return frame{}, fmt.Errorf("an Opus packet of more than %d bytes %w; encode it with -frame_duration 20 or fewer bits", maxOpus, ErrUnsupported)
-	}
-	lasts, ok := opusDuration(r.packet)
-	if !ok {
-		return frame{}, fmt.Errorf("%w: an Opus packet without a length, %v from the start", ErrDamaged, r.at)
-	}
-	f := frame{at: r.at, key: true, data: r.packet}
-	r.at += lasts
-	return f, nil
 }
 
 // read puts the next packet of the stream into r.packet, or its beginning if
@@ -156,25 +200,43 @@ func (r *ogg) read() error {
 			}
 			continue
 		}
-		r.packet = append(r.packet, segment[:min(len(segment), maxOpus+1-min(len(r.packet), maxOpus+1))]...)
+		r.packet = append(r.packet, segment[:min(len(segment), maxOpusPacket+1-len(r.packet))]...)
 		if started = more; !more {
 			return nil
 		}
 	}
 }
 
-// nextPage reads up to the next page of our stream that holds something; io.EOF
-// behind its last.
+// nextPage reads up to the next page of our stream that holds something; errLink
+// if another begins before, io.EOF behind the last.
 func (r *ogg) nextPage() error {
 	for {
-		if r.pages.serial == r.serial && r.pages.ends() {
-			return io.EOF
-		}
+		grouped := r.pages.begins()
 		if err := r.pages.read(); err != nil {
+			if r.over && errors.Is(err, errNoPage) { // something else lies behind it
+				return io.EOF
+			}
 			return err
 		}
-		if r.pages.serial == r.serial && len(r.pages.lacing) > 0 {
-			return nil
+		if r.pages.begins() {
+			if !grouped {
+				r.taken, r.over = false, true
+			}
+			if r.taken {
+				continue
+			}
+			if err := r.take(); err != nil {
+				return err
+			}
+			if r.taken {
+				return errLink
+			}
+			continue
+		}
+		if r.pages.serial == r.serial && !r.over {
+			if r.over = r.pages.ends(); len(r.pages.lacing) > 0 {
+				return nil
+			}
 		}
 	}
 }
@@ -191,33 +253,7 @@ func (r *ogg) rewind() error {
 	return r.header()
 }
 
-// opusDuration returns how long a packet lasts, from its first byte and count
-// (RFC 6716 section 3.1), false if it breaks the rules of section 3.4.
-func opusDuration(packet []byte) (time.Duration, bool) {
-	if len(packet) == 0 {
-		return 0, false
-	}
-	var one time.Duration
-	switch config := packet[0] >> 3; {
-	case config < 12: // SILK
-		one = [...]time.Duration{10, 20, 40, 60}[config&3] * time.Millisecond
-	case config < 16: // hybrid
-		one = [...]time.Duration{10, 20}[config&1] * time.Millisecond
-	default: // CELT
-		one = 2500 * time.Microsecond << (config & 3)
-	}
-	count := time.Duration(1)
-	switch packet[0] & 3 {
-	case 1, 2:
-		count = 2
-	case 3:
-		if len(packet) < 2 {
-			return 0, false
-		}
-		count = time.Duration(packet[1] & 63)
-	}
-	return one * count, count > 0 && one*count <= 120*time.Millisecond
-}
+var errNoPage = fmt.Errorf("%w: no Ogg page begins", ErrDamaged)
 
 // oggPages reads the pages of an Ogg file (RFC 3533 section 6).
 type oggPages struct {
@@ -249,11 +285,13 @@ func (p *oggPages) read() error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.EOF
-	case n >= 4 && string(p.page[:4]) != "OggS":
+	case n == 0 && err != nil:
+		return err
+	case !strings.HasPrefix("OggS", string(p.page[:min(n, 4)])):
 		if p.number == 0 {
 			return foreign(p.page[:min(n, 8)], "an Ogg file")
 		}
-		return fmt.Errorf("%w: no Ogg page begins behind page %d", ErrDamaged, p.number)
+		return fmt.Errorf("%w behind page %d", errNoPage, p.number)
 	case err != nil:
 		return cut(err, "the header of Ogg page %d", p.number+1)
 	case p.page[4] != 0:

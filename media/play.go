@@ -70,6 +70,14 @@ func (r *reel) play(ctx context.Context) error {
 			f, err = r.jump(0)
 		}
 	}
+	if !last.IsZero() { // the last picture is shown as long as the others
+		timer := time.NewTimer(time.Until(start.Add(r.frames.end())))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
 	return err
 }
 

@@ -11,12 +11,16 @@ import (
 type queue struct {
 	frames []picture
 	newest time.Duration
-	bytes  int
+	bytes  int // with what each frame costs besides
 }
+
+// frameCost is what a frame in a queue counts besides its bytes: whoever sends
+// many of one byte shall neither fill the memory nor make each insertion long.
+const frameCost = 1 << 10
 
 func (q *queue) insert(p picture) {
 	q.newest = max(q.newest, p.at)
-	q.bytes += len(p.data)
+	q.bytes += len(p.data) + frameCost
 	i := len(q.frames)
 	for i > 0 && q.frames[i-1].at > p.at {
 		i--
@@ -30,7 +34,7 @@ func (q *queue) take() picture {
 	p := q.frames[0]
 	q.frames[0] = picture{}
 	q.frames = q.frames[1:]
-	q.bytes -= len(p.data)
+	q.bytes -= len(p.data) + frameCost
 	return p
 }
 

@@ -138,13 +138,24 @@ func (o *oggWriter) close() error {
 // maxStill bounds a still, in pixels: 8K.
 const maxStill = 7680 * 4320
 
+// blocksPerByte bounds what is allocated for a still by what came: how each of
+// its blocks of 16×16 pixels is predicted takes more than two bits (RFC 6386
+// section 11.2).
+const blocksPerByte = 4
+
 func decodeVP8(frame []byte) (image.Image, error) {
 	decoder := vp8.NewDecoder()
 	decoder.Init(bytes.NewReader(frame), len(frame))
-	if h, err := decoder.DecodeFrameHeader(); err != nil {
+	h, err := decoder.DecodeFrameHeader()
+	if err != nil {
 		return nil, err
-	} else if h.Width*h.Height > maxStill {
-		return nil, fmt.Errorf("media: a still of %d×%d pixels is too big", h.Width, h.Height)
+	}
+	blocks := (h.Width + 15) / 16 * ((h.Height + 15) / 16)
+	switch {
+	case h.Width*h.Height > maxStill:
+		return nil, fmt.Errorf("media: a still of %d×%d pixels is too big, at most %d can be decoded", h.Width, h.Height, maxStill)
+	case blocks > blocksPerByte*len(frame):
+		return nil, fmt.Errorf("media: a still of %d×%d pixels in %d bytes: %w", h.Width, h.Height, len(frame), ErrTruncated)
 	}
 	return decoder.DecodeFrame()
 }

@@ -272,3 +272,19 @@ func TestPeerConnectionTakesSource(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The last picture of a film that is played once is shown as long as the others.
+func TestOnceLastsAsLongAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewIVF(bytes.NewReader(oneKeyFrame(t, 3)), &FileOptions{Once: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bind(t, s, newPlace("p", webrtc.MimeTypeVP8))
+		start := time.Now()
+		<-s.Done()
+		if lasted := time.Since(start).Round(time.Millisecond); lasted != 200*time.Millisecond {
+			t.Errorf("three pictures at 15 a second lasted %v", lasted)
+		}
+	})
+}

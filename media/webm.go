@@ -1,9 +1,11 @@
 package media
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"strings"
 	"time"
@@ -13,11 +15,6 @@ const (
 	// webmMaster bounds what is read whole of a file's head: an element with
 	// its tracks or its index.
 	webmMaster = 1 << 20
-	// webmLongest is the longest in which nothing happens: a recorded call in
-	// which everybody is mute.
-	webmLongest = 10 * time.Minute
-	// webmBack is how far a frame may lie before one that comes earlier.
-	webmBack = 10 * time.Second
 	// webmStill is for how long a picture may stand and still be the one that
 	// is wanted there.
 	webmStill = 2 * time.Second
@@ -38,15 +35,17 @@ type webm struct {
 	lasts   time.Duration // as the file tells; 0: it does not
 	tracks  []*webmTrack  // that are played, the picture first
 	segment int64         // where positions in the file are counted from
-	first   int64         // where the first cluster is
+	start   mark          // where the first frame is; before it is found, the first cluster
 	index   int64         // where the cues are; 0: nowhere known
 	cues    []webmCue     // nil: not read
+	skipped int           // pictures before the first key frame
 	zero    time.Duration // when the first frame is, if timed
 	timed   bool
 
 	cluster time.Duration // the time of the one being read
 	block   []byte
-	laced   []frame       // of the block, not yet taken
+	parts   []webmPart    // of the block
+	part    int           // how many of them were taken
 	at      int64         // where the block's element begins
 	from    time.Duration // sound before that is left out
 	over    time.Duration // when what was returned so far is
@@ -75,8 +74,13 @@ func readWebM(in input) (frames, []format, error) {
 	if err := w.head(); err != nil {
 		return nil, nil, err
 	}
-	w.reset(w.first, 0)
+	if err := w.reset(w.start); err != nil {
+		return nil, nil, err
+	}
 	if err := w.probe(); err != nil {
+		return nil, nil, err
+	}
+	if err := w.lookAhead(); err != nil {
 		return nil, nil, err
 	}
 	formats := make([]format, len(w.tracks))
@@ -109,7 +113,7 @@ func (w *webm) head() error {
 		case mkvSegment:
 			w.segment = w.r.pos
 		case mkvCluster:
-			w.first = at
+			w.start.pos = at
 			if len(w.tracks) == 0 {
 				return fmt.Errorf("%w: frames before any description of tracks", ErrDamaged)
 			}
@@ -137,7 +141,7 @@ func (w *webm) describe(id uint32, size int64) error {
 	all := elementsIn(b)
 	switch id {
 	case ebmlHeader:
-		for _, e := range all {
+		for e := range all {
 			kind := strings.TrimRight(string(e.data), "\x00")
 			if e.id == ebmlDocType && kind != "webm" && kind != "matroska" {
 				return fmt.Errorf("not a WebM or Matroska file: %w (EBML of type %.20q)", ErrForeign, kind)
@@ -149,9 +153,9 @@ func (w *webm) describe(id uint32, size int64) error {
 		w.tracks, err = webmTracks(all)
 		return err
 	case mkvSeekHead:
-		for _, seek := range all {
+		for seek := range all {
 			var what, where uint64
-			for _, e := range elementsIn(seek.data) {
+			for e := range elementsIn(seek.data) {
 				switch e.id {
 				case mkvSeekID:
 					what = e.number()
@@ -167,9 +171,9 @@ func (w *webm) describe(id uint32, size int64) error {
 	return nil
 }
 
-func (w *webm) info(all []ebmlElement) error {
+func (w *webm) info(all iter.Seq[ebmlElement]) error {
 	length := 0.0
-	for _, e := range all {
+	for e := range all {
 		switch e.id {
 		case mkvScale:
 			w.scale = e.number()
@@ -196,15 +200,20 @@ func (w *webm) time(units uint64) (time.Duration, error) {
 
 // probe finds out when the file begins and what its pictures are like.
 func (w *webm) probe() error {
-	for {
+	for found := false; ; {
 		f, err := w.next()
 		switch {
+		case errors.Is(err, io.EOF) && w.timed && w.tracks[0].avc != nil:
+			return w.tracks[0].avc.noKey(w.skipped)
 		case errors.Is(err, io.EOF) && w.timed:
 			return fmt.Errorf("%w: pictures without a key frame", ErrDamaged)
 		case errors.Is(err, io.EOF):
 			return fmt.Errorf("a WebM or Matroska file with a head and %w", ErrEmpty)
 		case err != nil:
 			return err
+		}
+		if !found { // whatever lies before it is not read again
+			found, w.start = true, mark{pos: w.at, cluster: w.cluster}
 		}
 		t := w.tracks[0]
 		if f.track != 0 {
@@ -213,20 +222,39 @@ func (w *webm) probe() error {
 		if t.format.check != nil {
 			t.format.profile, err = t.format.check(f.data)
 		}
+		if t.avc != nil {
+			t.sets = bytes.Clone(t.avc.sets())
+		}
 		return err
 	}
 }
 
+// lookAhead looks for B-frames.
+func (w *webm) lookAhead() error {
+	if w.tracks[0].avc == nil {
+		return nil
+	}
+	for until, n := w.r.pos+aheadBytes, 0; n < aheadPictures && w.r.pos < until; {
+		f, err := w.next()
+		if err != nil {
+			return refused(err)
+		}
+		if f.track == 0 {
+			n++
+		}
+	}
+	return nil
+}
+
 func (w *webm) next() (frame, error) {
 	for {
-		for len(w.laced) > 0 {
-			f := w.laced[0]
-			w.laced = w.laced[1:]
-			if ok, err := w.schedule(&f); ok || err != nil {
+		for w.part < len(w.parts) {
+			w.part++
+			if f, ok, err := w.open(w.parts[w.part-1]); ok || err != nil {
 				return f, err
 			}
 		}
-		w.laced = w.laced[:0]
+		w.parts, w.part = w.parts[:0], 0
 		w.at = w.r.pos
 		id, size, err := w.r.next()
 		if err != nil {
@@ -249,17 +277,31 @@ func (w *webm) next() (frame, error) {
 	}
 }
 
+// open makes a frame of a part; false: it is left out.
+func (w *webm) open(p webmPart) (frame, bool, error) {
+	data, key, err := w.tracks[p.track].open(p.data, p.flagged)
+	if err != nil {
+		return frame{}, false, fmt.Errorf("%w (in the block at byte %d)", err, w.at)
+	}
+	if len(data) == 0 || len(data) > maxFrame {
+		return frame{}, false, nil
+	}
+	f := frame{track: p.track, at: p.at, key: key, data: data}
+	ok, err := w.schedule(&f)
+	return f, ok, err
+}
+
 // take takes what was read into w.block.
 func (w *webm) take(id uint32) (err error) {
 	switch id {
 	case mkvTimestamp:
 		w.cluster, err = w.time(ebmlElement{data: w.block}.number())
 	case mkvSimpleBlock:
-		w.laced, err = w.unlace(w.block, false)
+		err = w.unlace(w.block, false)
 	case mkvBlockGroup:
 		var block []byte
 		refers := false
-		for _, e := range elementsIn(w.block) {
+		for e := range elementsIn(w.block) {
 			switch e.id {
 			case mkvBlock:
 				block = e.data
@@ -267,7 +309,7 @@ func (w *webm) take(id uint32) (err error) {
 				refers = true
 			}
 		}
-		w.laced, err = w.unlace(block, !refers)
+		err = w.unlace(block, !refers)
 	}
 	return err
 }
@@ -279,14 +321,18 @@ func (w *webm) schedule(f *frame) (bool, error) {
 		w.timed, w.zero = true, f.at
 	}
 	f.at = max(f.at-w.zero, 0)
-	if t.starting && !f.key || !t.picture() && f.at < w.from {
+	if t.starting && !f.key {
+		w.skipped++
+		return false, nil
+	}
+	if !t.picture() && f.at < w.from {
 		return false, nil
 	}
 	t.starting = false
 	switch {
-	case f.at-w.over > webmLongest:
+	case f.at-w.over > absurdPause:
 		return false, fmt.Errorf("%w: nothing for %v before byte %d", ErrDamaged, f.at-w.over, w.at)
-	case t.any && t.last-f.at > webmBack:
+	case t.any && t.last-f.at > absurdBack:
 		return false, fmt.Errorf("%w: time goes back by %v at byte %d", ErrDamaged, t.last-f.at, w.at)
 	case t.any:
 		f.at = max(f.at, t.last+ivfShortest)

@@ -316,11 +316,11 @@ func TestWebMFilesThatCannotBePlayed(t *testing.T) {
 	}
 }
 
-// A frame ten hours on ends the film there.
-func TestTenHoursOn(t *testing.T) {
+// A frame two months on ends the film there.
+func TestTwoMonthsOn(t *testing.T) {
 	whole := read(t, "testdata/film.webm")
 	at := bytes.LastIndex(whole, []byte("\x1f\x43\xb6\x75"))
-	far := join(whole[:at], piece(mkvCluster, 1<<56-1), number(mkvTimestamp, 36_000_000), element(mkvSimpleBlock, []byte("\x82\x00\x00\x80\xf8\xff\xfe")))
+	far := join(whole[:at], piece(mkvCluster, 1<<56-1), number(mkvTimestamp, 60*24*3600*1000), element(mkvSimpleBlock, []byte("\x82\x00\x00\x80\xf8\xff\xfe")))
 	synctest.Test(t, func(t *testing.T) {
 		f, err := NewWebM(bytes.NewReader(far), &FileOptions{Once: true})
 		if err != nil {
@@ -409,7 +409,11 @@ func FuzzWebM(f *testing.F) {
 	cues := element(mkvCues, element(mkvCuePoint, number(mkvCueTime, 5), element(mkvCueTracks, number(mkvCueTrack, 1), number(mkvCueCluster, 1))))
 	f.Add(join(kind, piece(mkvSegment, 1<<56-1), cues, tracks, cluster))
 	f.Add(join(kind, tracks, cluster, cluster))
+	c := camera{}
+	f.Add(mkvH264(nil, startCodes(c.sps(0, 10), c.pps(0, 0), c.group(0, 1)[0]), startCodes(c.group(0, 2)[1])))
+	f.Add(mkvH264(avcRecord(c.sps(0, 10), c.pps(0, 0)), withLengths(4, c.group(0, 1)...)))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = costs(t, b, readWebM)
 		from, formats, err := readWebM(input{bytes.NewReader(b), nil})
 		if err != nil {
 			return
@@ -432,4 +436,31 @@ func FuzzWebM(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What lies before the first frame is read to open a film, and not again in
+// each round.
+func TestRoundsBeginAtTheFirstFrame(t *testing.T) {
+	entry := element(mkvTrackEntry, number(mkvTrackNumber, 1), number(mkvTrackType, 1), text(mkvCodecID, "V_VP8"))
+	key := []byte("\x81\x00\x00\x80\x10\x00\x00\x9d\x01\x2a\x10\x00\x10\x00")
+	inter := []byte("\x81\x00\x00\x00\x11\x00\x00")
+	file := join(element(ebmlHeader, text(ebmlDocType, "webm")), element(mkvTracks, entry), piece(mkvCluster, 1<<56-1), number(mkvTimestamp, 5000),
+		bytes.Repeat(element(mkvSimpleBlock, inter), 30_000), element(mkvSimpleBlock, key))
+	m := &meter{ReadSeeker: bytes.NewReader(file)}
+	w, _, err := readWebM(input{m, nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.bytes = 0
+	for _, at := range []time.Duration{0, time.Second} {
+		if err := w.seek(at); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := w.next(); err != nil || !f.key || f.at != 0 {
+			t.Errorf("from %v: a frame at %v, %v", at, f.at, err)
+		}
+	}
+	if m.bytes > 64<<10 {
+		t.Errorf("%d bytes of %d were read for two rounds of one frame", m.bytes, len(file))
+	}
 }

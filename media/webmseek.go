@@ -1,18 +1,27 @@
 package media
 
 import (
+	"math"
 	"slices"
 	"time"
 )
 
-// reset makes the element at pos, in a cluster of that time, the next one.
-func (w *webm) reset(pos int64, cluster time.Duration) {
-	w.cluster, w.laced = cluster, nil
-	w.from, w.over = 0, 0
+// reset makes what follows m, in the file's order, come next.
+func (w *webm) reset(m mark) error {
+	w.cluster, w.parts, w.part = m.cluster, w.parts[:0], 0
+	w.from, w.over = m.at, m.at
 	for _, t := range w.tracks {
 		t.any, t.starting = false, t.picture()
+		switch {
+		case t.avc == nil:
+		case m == w.start:
+			t.avc.restore(t.sets)
+		default:
+			t.avc.order = pictureOrder{highest: math.MinInt64}
+		}
 	}
-	w.at = pos
+	w.at = m.pos
+	return w.r.goTo(m.pos)
 }
 
 // mark is a place to go on from.
@@ -23,32 +32,29 @@ type mark struct {
 
 // seek goes by the file's cues, as far as it has any, and reads on from there.
 func (w *webm) seek(at time.Duration) error {
-	found := mark{pos: w.first}
+	found := w.start
 	if at > 0 {
 		var ok bool
 		var err error
-		if cue := w.cue(at); cue > w.first {
-			found, ok, err = w.find(cue, at)
+		if cue := w.cue(at); cue > w.start.pos {
+			found, ok, err = w.find(mark{pos: cue}, at)
 		}
 		if !ok && err == nil {
-			if found, ok, err = w.find(w.first, at); !ok {
-				found = mark{pos: w.first}
+			if found, ok, err = w.find(w.start, at); !ok {
+				found = w.start
 			}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	w.reset(found.pos, found.cluster)
-	w.from, w.over = found.at, found.at
-	return w.r.goTo(found.pos)
+	return w.reset(found)
 }
 
-// find reads from pos, where a cluster begins, up to at, and returns the
-// latest key frame there: that of the picture, unless it stood then.
-func (w *webm) find(pos int64, at time.Duration) (mark, bool, error) {
-	w.reset(pos, 0)
-	if err := w.r.goTo(pos); err != nil {
+// find reads from a place up to at, and returns the latest key frame there:
+// that of the picture, unless it stood then.
+func (w *webm) find(from mark, at time.Duration) (mark, bool, error) {
+	if err := w.reset(from); err != nil {
 		return mark{}, false, err
 	}
 	w.over = at // wherever this is, it is not too far on
@@ -102,7 +108,7 @@ func (w *webm) readCues() {
 	if err != nil {
 		return
 	}
-	for _, point := range elementsIn(b) {
+	for point := range elementsIn(b) {
 		if c, ok := w.cuePoint(point.data); ok {
 			w.cues = append(w.cues, c)
 		}
@@ -112,7 +118,7 @@ func (w *webm) readCues() {
 
 // cuePoint reads a place in the index, if it is of the track that leads.
 func (w *webm) cuePoint(b []byte) (c webmCue, ok bool) {
-	for _, e := range elementsIn(b) {
+	for e := range elementsIn(b) {
 		switch e.id {
 		case mkvCueTime:
 			at, err := w.time(e.number())
@@ -122,7 +128,7 @@ func (w *webm) cuePoint(b []byte) (c webmCue, ok bool) {
 			c.at = at - w.zero
 		case mkvCueTracks:
 			var track, where uint64
-			for _, e := range elementsIn(e.data) {
+			for e := range elementsIn(e.data) {
 				switch e.id {
 				case mkvCueTrack:
 					track = e.number()

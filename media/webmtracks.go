@@ -3,9 +3,9 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"time"
 
@@ -15,10 +15,14 @@ import (
 // webmCodec is how frames of a Matroska track become what a payloader takes.
 type webmCodec struct {
 	format format
-	// H.264: how many bytes a unit's length has, and the parameter sets, which
-	// are outside the frames. AV1: the sequence header, which may be.
+	// H.264: how many bytes a unit's length has, and the parameter sets with
+	// which the file begins, as a byte stream.
 	lengths int
-	private []byte
+	avc     *avc // nil: something else
+	sets    []byte
+	// AV1: the sequence header, which may be outside the frames, and a key
+	// frame behind it.
+	private, whole []byte
 }
 
 func (c *webmCodec) picture() bool { return c.format.kind() == webrtc.RTPCodecTypeVideo }
@@ -30,17 +34,18 @@ const (
 )
 
 // webmTracks returns the first track of each kind, the picture first.
-func webmTracks(entries []ebmlElement) ([]*webmTrack, error) {
+func webmTracks(entries iter.Seq[ebmlElement]) ([]*webmTrack, error) {
 	var kinds [3]*webmTrack
 	var refused [3]error
-	for _, entry := range entries {
+	for entry := range entries {
 		if entry.id != mkvTrackEntry {
 			continue
 		}
-		kind, t, err := webmEntry(elementsIn(entry.data))
+		kind := webmKind(entry.data)
 		if kind != webmVideo && kind != webmAudio || kinds[kind] != nil {
 			continue
 		}
+		t, err := webmEntry(entry.data)
 		if err != nil {
 			refused[kind] = err
 			continue
@@ -62,16 +67,23 @@ func webmTracks(entries []ebmlElement) ([]*webmTrack, error) {
 	return tracks, nil
 }
 
-func webmEntry(elements []ebmlElement) (kind uint64, t *webmTrack, err error) {
+func webmKind(entry []byte) (kind uint64) {
+	for e := range elementsIn(entry) {
+		if e.id == mkvTrackType {
+			kind = e.number()
+		}
+	}
+	return kind
+}
+
+func webmEntry(entry []byte) (t *webmTrack, err error) {
 	t = &webmTrack{}
 	codec, packed := "", false
 	var private []byte
-	for _, e := range elements {
+	for e := range elementsIn(entry) {
 		switch e.id {
 		case mkvTrackNumber:
 			t.number = e.number()
-		case mkvTrackType:
-			kind = e.number()
 		case mkvCodecID:
 			codec = string(bytes.TrimRight(e.data, "\x00"))
 		case mkvCodecPrivate:
@@ -81,10 +93,10 @@ func webmEntry(elements []ebmlElement) (kind uint64, t *webmTrack, err error) {
 		}
 	}
 	if packed {
-		return kind, nil, fmt.Errorf("%s that is compressed or encrypted once more %w; ffmpeg -c copy writes it plain", codec, ErrUnsupported)
+		return nil, fmt.Errorf("%.40q that is compressed or encrypted once more %w; ffmpeg -c copy writes it plain", codec, ErrUnsupported)
 	}
 	t.webmCodec, err = openCodec(codec, private)
-	return kind, t, err
+	return t, err
 }
 
 // openCodec knows a codec by its name in Matroska.
@@ -97,7 +109,8 @@ func openCodec(name string, private []byte) (webmCodec, error) {
 	case "V_AV1":
 		c := webmCodec{format: ivfFormats["AV01"]}
 		if len(private) > 4 {
-			c.private = bytes.Clone(private[4:])
+			c.private, _ = sequenceAV1(private[4:min(len(private), maxSets)])
+			c.private = bytes.Clone(c.private)
 		}
 		return c, nil
 	case "V_MPEG4/ISO/AVC":
@@ -113,93 +126,50 @@ func openCodec(name string, private []byte) (webmCodec, error) {
 	return webmCodec{}, fmt.Errorf("codec %.40q %w, only VP8, VP9, AV1, H.264 and Opus can; ffmpeg -c:v libvpx -c:a libopus makes those", name, ErrUnsupported)
 }
 
-// openAVC reads an AVCDecoderConfigurationRecord (ISO 14496-15).
-func openAVC(record []byte) (webmCodec, error) {
-	damaged := fmt.Errorf("%w: no description of its H.264", ErrDamaged)
-	if len(record) < 7 {
-		return webmCodec{}, damaged
-	}
-	c := webmCodec{lengths: int(record[4]&3) + 1}
-	c.format = format{
-		mime: webrtc.MimeTypeH264, clock: 90000, payloader: payloadH264, check: firstH264,
-		profile: hex.EncodeToString(record[1:4]),
-	}
-	count, rest := int(record[5]&31), record[6:]
-	for range 2 { // the sets of a sequence, then those of pictures
-		for range count {
-			if len(rest) < 2 {
-				return webmCodec{}, damaged
-			}
-			size := int(binary.BigEndian.Uint16(rest))
-			if rest = rest[2:]; size == 0 || size > len(rest) {
-				return webmCodec{}, damaged
-			}
-			c.private = append(append(c.private, 0, 0, 0, 1), rest[:size]...)
-			rest = rest[size:]
-		}
-		if len(rest) == 0 {
-			break
-		}
-		count, rest = int(rest[0]), rest[1:]
-	}
-	return c, nil
-}
-
-// firstH264 checks a key frame as a byte stream and returns its profile.
-func firstH264(b []byte) (string, error) {
-	sps := annexBUnit(b, nalSPS)
-	if sps == nil || annexBUnit(b, nalPPS) == nil || annexBUnit(b, nalIDR) == nil {
-		return "", notKey("H.264")
-	}
-	if _, _, err := sizeH264(sps); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sps[1:4]), nil
-}
-
-// open makes of a frame in the file what a payloader takes, and tells whether
-// playing can begin with it. Flagged: the file says so.
-func (c *webmCodec) open(data []byte, flagged bool) (out []byte, key bool) {
+// open makes of a frame in the file what a payloader takes, good until the next
+// one is opened, and reports whether playing can begin with it. Flagged: the
+// file says so.
+func (c *webmCodec) open(data []byte, flagged bool) (out []byte, key bool, err error) {
 	switch {
-	case c.format.mime == webrtc.MimeTypeOpus:
-		return data, true
-	case c.lengths > 0:
-		data = c.byteStream(data)
-	case flagged && c.private != nil:
+	case !c.picture():
+		return data, true, nil
+	case c.avc != nil:
+		c.avc.begin()
+		for unit := range unitsOf(data, c.lengths) {
+			if err := c.avc.add(unit); err != nil {
+				return nil, false, err
+			}
+		}
+		return c.avc.finish()
+	case flagged && len(c.private) > 0:
 		if _, sequence := sequenceAV1(data); sequence == nil {
-			data = append(bytes.Clone(c.private), data...)
+			c.whole = append(append(c.whole[:0], c.private...), data...)
+			data = c.whole
 		}
 	}
-	_, err := c.format.check(data)
-	return data, err == nil || errors.Is(err, ErrUnsupported) // which opening will find
+	if c.format.bound != nil {
+		if err := c.format.bound(data); err != nil {
+			return nil, false, err
+		}
+	}
+	_, notKey := c.format.check(data)
+	return data, notKey == nil || errors.Is(notKey, ErrUnsupported), nil // which opening will find
 }
 
-// byteStream puts start codes in place of lengths, and the parameter sets
-// before a key frame that has none.
-func (c *webmCodec) byteStream(data []byte) (out []byte) {
-	for len(data) > c.lengths {
-		size := 0
-		for _, b := range data[:c.lengths] {
-			size = size<<8 | int(b)
-		}
-		if data = data[c.lengths:]; size > len(data) {
-			break
-		}
-		if size > 0 && data[0]&0x1f == nalIDR && annexBUnit(out, nalSPS) == nil {
-			out = append(out, c.private...)
-		}
-		out = append(append(out, 0, 0, 0, 1), data[:size]...)
-		data = data[size:]
-	}
-	return out
+// webmPart is a frame as it lies in a block.
+type webmPart struct {
+	track   int
+	at      time.Duration
+	flagged bool // as a key frame
+	data    []byte
 }
 
 // unlace takes a block apart into its frames (RFC 9559 section 10). Flagged:
 // it is said to be a key frame by more than its own flag.
-func (w *webm) unlace(b []byte, flagged bool) ([]frame, error) {
+func (w *webm) unlace(b []byte, flagged bool) error {
 	number, n, ok := vintIn(b, 8)
 	if !ok || len(b) < n+3 {
-		return nil, fmt.Errorf("%w: the block at byte %d", ErrDamaged, w.at)
+		return fmt.Errorf("%w: the block at byte %d", ErrDamaged, w.at)
 	}
 	track := -1
 	for i, t := range w.tracks {
@@ -208,29 +178,34 @@ func (w *webm) unlace(b []byte, flagged bool) ([]frame, error) {
 		}
 	}
 	if track < 0 {
-		return nil, nil
+		return nil
 	}
-	t := w.tracks[track]
-	at := w.cluster + time.Duration(int16(binary.BigEndian.Uint16(b[n:])))*time.Duration(w.scale)
+	picture := w.tracks[track].picture()
+	p := webmPart{track: track, flagged: flagged || b[n+2]&0x80 != 0}
+	p.at = w.cluster + time.Duration(int16(binary.BigEndian.Uint16(b[n:])))*time.Duration(w.scale)
 	parts, ok := lacedParts(b[n+2]>>1&3, b[n+3:])
 	if !ok {
-		return nil, fmt.Errorf("%w: the frames in the block at byte %d", ErrDamaged, w.at)
+		return fmt.Errorf("%w: the frames in the block at byte %d", ErrDamaged, w.at)
 	}
-	var list []frame
-	for _, part := range parts {
-		data, key := t.open(part, flagged || b[n+2]&0x80 != 0)
-		lasts := ivfShortest
-		if !t.picture() {
-			if lasts, ok = opusDuration(data); !ok || len(data) > maxOpus {
-				return nil, fmt.Errorf("%w: no Opus packet at byte %d", ErrDamaged, w.at)
+	for _, data := range parts {
+		if picture {
+			if p.data = data; len(data) > 0 && len(data) <= maxFrame {
+				w.parts = append(w.parts, p)
 			}
+			p.at += ivfShortest
+			continue
 		}
-		if len(data) > 0 && len(data) <= maxFrame {
-			list = append(list, frame{track: track, at: at, key: key, data: data})
+		if _, ok := opusDuration(data); !ok && !w.timed {
+			return fmt.Errorf("%w: no Opus packet at byte %d", ErrDamaged, w.at)
 		}
-		at += lasts
+		for _, packet := range sendableOpus(data) { // none, if it is no packet
+			lasts, _ := opusDuration(packet)
+			p.data = packet
+			w.parts = append(w.parts, p)
+			p.at += lasts
+		}
 	}
-	return list, nil
+	return nil
 }
 
 // Kinds of lacing.
@@ -250,6 +225,9 @@ func lacedParts(lacing byte, b []byte) (parts [][]byte, ok bool) {
 		return nil, false
 	}
 	count := int(b[0])
+	if lacing == laceFixed && len(b) < count+2 { // frames of no byte, as many as anybody likes
+		return nil, false
+	}
 	sizes := make([]int, 0, count)
 	b = b[1:]
 	size := int64(0)
