@@ -214,6 +214,9 @@ func (m *Message) check() *Error {
 		if !validID(m.To) {
 			return bad(CodeMalformed, "to: bad id")
 		}
+		if m.Session != "" && !validSession(m.Session) {
+			return bad(CodeMalformed, "session: want 22 characters of base64url")
+		}
 	case TypeMute:
 		if !validID(m.To) {
 			return bad(CodeMalformed, "to: bad id")

@@ -97,7 +97,7 @@ func (c *conn) enter(proven bool) bool {
 	c.since = time.Now()
 	place, v, refusal := c.hub.enter(c, c.join.Room, request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		joined: c.joined(member),
+		until: c.grant.Expires, joined: c.joined(member),
 	})
 	switch {
 	case refusal != nil:

@@ -17,6 +17,9 @@ type home struct {
 	room room[*conn]
 	gone bool // the last member left and the hub has forgotten this home
 
+	clock *time.Timer // calls expireAbsent; nil until it is needed
+	due   time.Time   // when it will; zero: it will not
+
 	count int // members; owned by the hub, behind its lock
 }
 
@@ -90,6 +93,33 @@ func (p *home) expire(c *conn) {
 	_ = p.settle(p.room.expire(c)) // a bye always fits
 }
 
+// expireAbsent removes those whose authorisation has ended after they had lost the hub.
+func (p *home) expireAbsent() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.due = time.Time{}
+	_ = p.settle(p.room.overdue(time.Now())) // a bye always fits
+}
+
+// setClock sees to it that expireAbsent is called in time.
+func (p *home) setClock() {
+	due := p.room.nextOverdue()
+	if p.gone {
+		due = time.Time{}
+	}
+	switch {
+	case due.Equal(p.due):
+		return
+	case due.IsZero():
+		p.clock.Stop()
+	case p.clock == nil:
+		p.clock = time.AfterFunc(time.Until(due), p.expireAbsent)
+	default:
+		p.clock.Reset(time.Until(due))
+	}
+	p.due = due
+}
+
 func (p *home) lock(locked bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,6 +155,7 @@ func (p *home) members() []MemberInfo {
 // is, and only then delivers: whoever has read a bye finds [Hub.Rooms] without it.
 func (p *home) settle(deliveries []delivery[*conn]) (tooBig *signal.Error) {
 	p.gone = p.hub.counted(p, len(p.room.seats))
+	p.setClock()
 	return p.deliver(deliveries)
 }
 

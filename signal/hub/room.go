@@ -2,6 +2,7 @@ package hub
 
 import (
 	"slices"
+	"time"
 
 	"noom/signal"
 )
@@ -20,8 +21,8 @@ type room[C comparable] struct {
 	seats []seat[C] // in join order
 
 	locked bool
-	away   []string // ids of those lost while it is locked, who may come back
-	barred []barred // oldest first
+	absent []absence // who is gone and may still matter, oldest first
+	barred []barred  // oldest first
 
 	out []delivery[C] // reused between events
 	all []C           // reused between events
@@ -31,8 +32,9 @@ type room[C comparable] struct {
 type seat[C comparable] struct {
 	conn     C
 	member   signal.Member
-	identity string // what the authorisation knows it by; may be empty
-	named    bool   // by the authorisation: it cannot be renamed
+	identity string    // what the authorisation knows it by; may be empty
+	named    bool      // by the authorisation: it cannot be renamed
+	until    time.Time // when its authorisation ends; zero: never
 }
 
 // A delivery is one frame for some connections, valid until the next event.
@@ -48,6 +50,7 @@ type request struct {
 	proven   bool // the member has shown that it holds its key
 	identity string
 	named    bool
+	until    time.Time
 	joined   *signal.Message // the answer, to be completed by Self, Members and Locked
 }
 
@@ -68,25 +71,27 @@ const (
 func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.begin()
 	at := r.find(q.member.ID)
-	known := at >= 0 || r.remembered(q.member.ID)
-	fresh := seat[C]{c, q.member, q.identity, q.named}
+	known := at >= 0 || r.awaits(q.member.ID)
 	switch {
 	case r.bars(&q):
 		return nil, out
 	case known && !q.proven:
 		return nil, contested
-	case at >= 0:
+	case r.locked && !known:
+		return nil, shut
+	case at < 0 && len(r.seats) >= r.limit:
+		return nil, full
+	}
+	r.nameApart(&q)
+	fresh := seat[C]{c, q.member, q.identity, q.named, q.until}
+	if at >= 0 {
 		old := &r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
 		*old = fresh
-	case r.locked && !known:
-		return nil, shut
-	case len(r.seats) >= r.limit:
-		return nil, full
-	default:
+	} else {
 		r.seats = append(r.seats, fresh)
-		r.away = slices.DeleteFunc(r.away, func(id string) bool { return id == q.member.ID })
 	}
+	r.absent = slices.DeleteFunc(r.absent, func(a absence) bool { return a.member.ID == q.member.ID })
 
 	joined := q.joined
 	joined.Self, joined.Locked = &q.member, r.locked
@@ -108,12 +113,10 @@ func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	if at < 0 {
 		return nil
 	}
-	bye := goodbye(&r.seats[at].member, why)
+	gone := r.seats[at]
 	r.seats = slices.Delete(r.seats, at, at+1)
-	if r.locked && why == signal.ReasonLost {
-		r.away = append(r.away, bye.From)
-	}
-	r.tellAll(bye)
+	r.remember(&gone, why)
+	r.tellAll(goodbye(&gone.member, why))
 	return r.out
 }
 
@@ -159,7 +162,7 @@ func (r *room[C]) rename(c C, name string) []delivery[C] {
 	switch {
 	case at < 0:
 		return nil
-	case r.seats[at].named:
+	case r.seats[at].named, r.ownedName(name, r.seats[at].member.ID):
 		return r.forbid(c, signal.TypeRename)
 	}
 	member := &r.seats[at].member
