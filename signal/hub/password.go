@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
 	"golang.org/x/time/rate"
 
 	"noom/signal"
@@ -18,8 +20,7 @@ import (
 // the join's token. lookup returns a room's, and an error, which the member is told,
 // if there is none; nobody gets into a room whose password is empty.
 //
-// Passwords are compared as names are, in normal form C without space at
-// either end, so that what two keyboards type is one password, and in a time
+// Passwords are compared in Unicode normal form C without space at either end, so that what two keyboards type is one password, and in a time
 // that does not tell how much of one was right.
 //
 // Guessing is slow: five wrong ones from an address into one room, then one
@@ -53,7 +54,8 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 
 // same compares what two people typed.
 func same(a, b string) bool {
-	x, y := sha256.Sum256([]byte(signal.CleanName(a))), sha256.Sum256([]byte(signal.CleanName(b)))
+	clean := func(s string) []byte { return norm.NFC.Bytes([]byte(strings.TrimSpace(s))) }
+	x, y := sha256.Sum256(clean(a)), sha256.Sum256(clean(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
