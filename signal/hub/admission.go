@@ -93,6 +93,7 @@ func (c *conn) authorize() *signal.Error {
 // enter steps into the room, or sends a challenge when the id is contested.
 func (c *conn) enter(proven bool) bool {
 	member := c.member()
+	c.outbox.own(member.ID)
 	came := c.since
 	c.since = time.Now()
 	place, v, refusal := c.hub.enter(c, c.join.Room, request{

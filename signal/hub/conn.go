@@ -304,12 +304,11 @@ func (c *conn) refuse(e *signal.Error) {
 // finish ends the connection with a last frame. What waits and that frame may
 // take linger to be written.
 func (c *conn) finish(m *signal.Message, why error) {
-	frame, err := m.Encode()
-	if err != nil {
+	if _, err := m.Encode(); err != nil {
 		c.outbox.abandon(nil, why)
 		return
 	}
-	if c.outbox.finish(m, len(frame), why) {
+	if c.outbox.finish(m, why) {
 		time.AfterFunc(linger, c.cut)
 	}
 }
