@@ -119,7 +119,7 @@ func TestGuessingAtEveryRoom(t *testing.T) {
 			t.Errorf("%d guesses at one room, want 5", n)
 		}
 		others := count(40_000, func(i int) bool { return wrong(fmt.Sprint("r", i), fmt.Sprintf("10.%d.%d.1", i>>8, i&255)) })
-		if n := count(10, target); n != 0 || others < 10_000 {
+		if n := count(10, target); n != 0 || others < 9_000 {
 			t.Errorf("%d more after %d of others", n, others)
 		}
 		time.Sleep(10 * time.Second)
