@@ -77,6 +77,12 @@ func (r *room[C]) awaits(id string) bool {
 	return at >= 0 && r.absent[at].awaited
 }
 
+// returns reports whether a member is the one that was lost, in the same session.
+func (r *room[C]) returns(m *signal.Member) bool {
+	at := r.missed(m.ID)
+	return at >= 0 && r.absent[at].lost && r.absent[at].member.Session == m.Session
+}
+
 // dismiss forgets an absence and tells everyone that it is for good.
 func (r *room[C]) dismiss(at int, why signal.Reason) {
 	bye := goodbye(&r.absent[at].member, why)

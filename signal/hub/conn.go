@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"runtime"
@@ -47,6 +48,9 @@ type conn struct {
 	join      *application // once asked for
 	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
 	grant     Grant        // once authorised
+	counted   bool         // by the gate
+	loudness  bucket       // deliveries of what it said to many
+	spread    int          // such deliveries since the last frame
 	since     time.Time    // when it entered, set before; until then: when it came
 	home      *home        // the room, once joined
 	left      bool         // said bye
@@ -199,7 +203,41 @@ func (c *conn) step() bool {
 			return false
 		}
 	}
-	return c.handle(&m)
+	more := c.handle(&m)
+	if c.spread == 0 || !more {
+		return more
+	}
+	wait, _ := c.loudness.take(c.hub.loudness, float64(c.spread), now, math.MaxInt64)
+	c.spread = 0
+	return wait <= 0 || c.pause(wait)
+}
+
+// said counts what a frame of c's was made into: what goes to many costs the hub and
+// everyone in the room as much as that many frames.
+func (c *conn) said(deliveries []delivery[*conn]) []delivery[*conn] {
+	for i := range deliveries {
+		if n := len(deliveries[i].to); n > 1 {
+			c.spread += n
+		}
+	}
+	return deliveries
+}
+
+// pause waits. It reports false if the connection has ended meanwhile.
+func (c *conn) pause(wait time.Duration) bool {
+	err := net.ErrClosed
+	c.ask(func(ctx context.Context) {
+		select {
+		case <-time.After(wait):
+			err = nil
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	})
+	if err != nil {
+		c.broken(err)
+	}
+	return err == nil
 }
 
 // broken notes that nothing more can be read.
@@ -328,11 +366,13 @@ func (c *conn) tooSlow() {
 
 // log tells of the connection's end.
 func (c *conn) log(why error) {
-	level := slog.LevelDebug
-	if _, refused := errors.AsType[*signal.Error](why); refused {
-		level = slog.LevelInfo
+	if log := c.hub.config.Logger; !log.Enabled(context.Background(), slog.LevelInfo) { // the usual case, and cheap
+		return
 	}
-	if log := c.hub.config.Logger; log.Enabled(context.Background(), level) {
-		log.LogAttrs(context.Background(), level, "left", append(c.attrs(), slog.Any("why", why))...)
+	attrs := append(c.attrs(), slog.Any("why", why))
+	if refusal, refused := errors.AsType[*signal.Error](why); refused {
+		c.hub.logbook.write(string(refusal.Code), slog.LevelInfo, "left", attrs...)
+	} else {
+		c.hub.config.Logger.LogAttrs(context.Background(), slog.LevelDebug, "left", attrs...)
 	}
 }

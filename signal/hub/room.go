@@ -63,6 +63,7 @@ const (
 	full                     // the room has its most
 	shut                     // the room is locked
 	out                      // it was kicked
+	early                    // it is to be asked again after a wait; the room itself never says so
 )
 
 // enter lets a connection in: joined to itself, welcome to the others. If its
@@ -70,18 +71,10 @@ const (
 // old connection; so must one that a locked room has lost and lets in again.
 func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.begin()
-	at := r.find(q.member.ID)
-	known := at >= 0 || r.awaits(q.member.ID)
-	switch {
-	case r.bars(&q):
-		return nil, out
-	case known && !q.proven:
-		return nil, contested
-	case r.locked && !known:
-		return nil, shut
-	case at < 0 && len(r.seats) >= r.limit:
-		return nil, full
+	if v := r.judge(&q); v != admitted {
+		return nil, v
 	}
+	at := r.find(q.member.ID)
 	r.nameApart(&q)
 	fresh := seat[C]{c, q.member, q.identity, q.named, q.until}
 	if at >= 0 {
@@ -104,6 +97,24 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.tell(c, joined)
 	r.tellOthers(c, &signal.Message{Type: signal.TypeWelcome, Member: &q.member})
 	return r.out, admitted
+}
+
+// judge says what would become of a request.
+func (r *room[C]) judge(q *request) verdict {
+	at := r.find(q.member.ID)
+	known := at >= 0 || r.awaits(q.member.ID)
+	switch {
+	case r.bars(q):
+		return out
+	case known && !q.proven:
+		return contested
+	case r.locked && !known:
+		return shut
+	case at < 0 && len(r.seats) >= r.limit:
+		return full
+	default:
+		return admitted
+	}
 }
 
 // leave removes a connection's member and tells the others why.

@@ -5,7 +5,8 @@ import "time"
 // This file is how fast somebody may do something: pure machines, to which time is
 // passed in.
 
-// A pace is so many at once, and one more after each pause.
+// A pace is so many at once, and one more after each pause; without a pause there is
+// no bound.
 type pace struct {
 	burst float64
 	pause time.Duration
@@ -20,6 +21,9 @@ type bucket struct {
 
 // owes is what b has spent and not got back by now.
 func (b *bucket) owes(p pace, now time.Time) float64 {
+	if p.pause <= 0 {
+		return 0
+	}
 	return max(0, b.spent-now.Sub(b.at).Seconds()/p.pause.Seconds())
 }
 
