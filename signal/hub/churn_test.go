@@ -64,8 +64,10 @@ func churn(t *testing.T, d signal.Dialer, room, name func(n int) string) (joins 
 	return joins
 }
 
-func always(s string) func(int) string       { return func(int) string { return s } }
-func numbered(prefix string) func(int) string { return func(n int) string { return fmt.Sprint(prefix, n) } }
+func always(s string) func(int) string { return func(int) string { return s } }
+func numbered(prefix string) func(int) string {
+	return func(n int) string { return fmt.Sprint(prefix, n) }
+}
 
 // Whoever joins and leaves without end is held back, because each join costs everyone in
 // the room: all together by room, each by its id and by its address.

@@ -49,6 +49,7 @@ type conn struct {
 	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
 	grant     Grant        // once authorised
 	counted   bool         // by the gate
+	pardoned  int          // bad requests in a row
 	loudness  bucket       // deliveries of what it said to many
 	spread    int          // such deliveries since the last frame
 	since     time.Time    // when it entered, set before; until then: when it came
@@ -188,13 +189,16 @@ func growStack() {
 // frame above the rate waits, and those behind it wait in the transport.
 func (c *conn) step() bool {
 	m, err := c.link.Receive(c.calls)
-	if err != nil {
+	bad := c.pardons(err)
+	if err != nil && bad == nil {
 		c.broken(err)
 		return false
 	}
 	now := time.Now()
 	c.pulse.beat(now)
-	c.hub.meter.take(&m)
+	if bad == nil {
+		c.hub.meter.take(&m)
+	}
 	if !c.rate.AllowN(now, 1) { // Wait costs more
 		err := net.ErrClosed
 		c.ask(func(ctx context.Context) { err = c.rate.Wait(ctx) })
@@ -203,6 +207,10 @@ func (c *conn) step() bool {
 			return false
 		}
 	}
+	if bad != nil {
+		c.send(errorFrame(bad))
+		return true
+	}
 	more := c.handle(&m)
 	if c.spread == 0 || !more {
 		return more
@@ -210,6 +218,24 @@ func (c *conn) step() bool {
 	wait, _ := c.loudness.take(c.hub.loudness, float64(c.spread), now, math.MaxInt64)
 	c.spread = 0
 	return wait <= 0 || c.pause(wait)
+}
+
+// maxPardons is how many bad requests in a row are answered before the connection ends.
+const maxPardons = 64
+
+// pardons is the refusal of a bad request that does not end the connection: of a member, of
+// a frame that was whole.
+func (c *conn) pardons(err error) *signal.Error {
+	if err == nil {
+		c.pardoned = 0
+		return nil
+	}
+	refusal, ok := errors.AsType[*signal.Error](err)
+	if !ok || c.home == nil || !refusal.About.Request() || refusal.Code == signal.CodeTooBig || c.pardoned == maxPardons {
+		return nil
+	}
+	c.pardoned++
+	return refusal
 }
 
 // said counts what a frame of c's was made into: what goes to many costs the hub and

@@ -16,7 +16,7 @@ type home struct {
 	mu    sync.Mutex
 	room  room[*conn]
 	joins bucket // by everybody
-	gone bool // the last member left and the hub has forgotten this home
+	gone  bool   // the last member left and the hub has forgotten this home
 
 	clock *time.Timer // calls expireAbsent; nil until it is needed
 	due   time.Time   // when it will; zero: it will not
