@@ -9,14 +9,14 @@ import (
 	"noom/transport/mem"
 )
 
-// on joins by a line of its own, that can be cut.
-func (w *world) on(room, name string, cfg *Config) (Room, *wire) {
+// onLine joins the room r by a line of its own, that can be cut.
+func (w *world) onLine(name string, cfg *Config) (Room, *wire) {
 	w.t.Helper()
 	direct := w.dialer
 	line := &wire{Dialer: direct}
 	w.dialer = line
 	defer func() { w.dialer = direct }()
-	return w.join(room, name, cfg), line
+	return w.join("r", name, cfg), line
 }
 
 // Who cuts its line to the hub and keeps its connections is kicked, and sent away when its
@@ -26,8 +26,8 @@ func TestEvaders(t *testing.T) {
 		w.authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}, "minute": {Expires: minuteAhead}})
 		host := w.join("r", "host", &Config{Token: "host"})
 		begun := time.Now()
-		evader, line := w.on("r", "evader", nil)
-		brief, other := w.on("r", "brief", &Config{Token: "minute"})
+		evader, line := w.onLine("evader", nil)
+		brief, other := w.onLine("brief", &Config{Token: "minute"})
 		for range 2 {
 			until(t, host, connected)
 		}
@@ -55,7 +55,7 @@ func TestKickAfterRestart(t *testing.T) {
 		grants := map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}}
 		w.authorised(grants)
 		host := w.join("r", "host", &Config{Token: "host"})
-		evader, line := w.on("r", "evader", nil)
+		evader, line := w.onLine("evader", nil)
 		b := w.join("r", "b", nil)
 		for _, r := range []Room{host, b, host, b} {
 			until(t, r, connected)
@@ -93,7 +93,7 @@ func TestGhosts(t *testing.T) {
 		var ghosts []Room
 		var lines []*wire
 		for _, name := range []string{"하나", "둘", "셋", "넷", "다섯", "여섯"} {
-			ghost, line := w.on("r", name, nil)
+			ghost, line := w.onLine(name, nil)
 			until(t, ghost, connected)
 			line.cut(true)
 			ghosts, lines = append(ghosts, ghost), append(lines, line)

@@ -232,8 +232,8 @@ func (w *world) stepIn(r *room[int], random chooser) {
 		why := [...]signal.Reason{signal.ReasonLost, signal.ReasonLeft}[random.IntN(2)]
 		note("%d is gone: %s", c, why)
 		if at >= 0 && why == signal.ReasonLost {
-			id := r.seats[at].member.ID
-			w.rules[r].absent[id], w.rules[r].lost[id] = true, r.locked
+			gone := r.seats[at].member.ID
+			w.rules[r].absent[gone], w.rules[r].lost[gone] = true, r.locked
 		}
 		deliveries := r.leave(c, why)
 		w.take(r, deliveries)
