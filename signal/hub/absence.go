@@ -21,6 +21,56 @@ type absence struct {
 	until    time.Time // when its authorisation ends; zero: never
 	lost     bool      // without a word: its connections to the others may live
 	awaited  bool      // lost since the room was locked: it is let in again
+	ended    int       // how many ends there had been by then
+}
+
+// An ending is that of a member in a session, and the how manieth it was. Who had lost the
+// hub then, and comes back, may still be connected to it.
+type ending struct {
+	bye *signal.Message
+	n   int
+}
+
+// note remembers an end: as many as absences, and those by force longest.
+func (r *room[C]) note(bye *signal.Message) {
+	if len(r.ends) >= 2*r.limit {
+		at := max(0, slices.IndexFunc(r.ends, func(e ending) bool { return e.bye.Reason == signal.ReasonLeft }))
+		r.ends = slices.Delete(r.ends, at, at+1)
+	}
+	r.ended++
+	r.ends = append(r.ends, ending{bye, r.ended})
+}
+
+// supersede notes that a session of a member is over because there is a newer one.
+func (r *room[C]) supersede(old, fresh *signal.Member) {
+	if old.Session != fresh.Session {
+		r.note(goodbye(old, signal.ReasonLeft))
+	}
+}
+
+// recall forgets the absence of who is back, and returns how many ends it has heard of; all,
+// if it has not been here before.
+func (r *room[C]) recall(m *signal.Member) (heard int) {
+	heard = r.ended
+	for at := r.missed(m.ID); at >= 0; at = r.missed(m.ID) {
+		if a := &r.absent[at]; a.lost {
+			heard = a.ended
+			r.supersede(&a.member, m)
+		}
+		r.absent = slices.Delete(r.absent, at, at+1)
+	}
+	return heard
+}
+
+// catchUp tells who is back of the ends of others that it has missed.
+func (r *room[C]) catchUp(c C, heard int) {
+	for _, e := range r.ends {
+		at := r.find(e.bye.From)
+		over := at < 0 || r.seats[at].member.Session != e.bye.Session && r.seats[at].conn != c
+		if over && e.n > heard {
+			r.tell(c, e.bye)
+		}
+	}
 }
 
 // remember notes who has gone. A room remembers twice as many as it has places,
@@ -33,7 +83,7 @@ func (r *room[C]) remember(s *seat[C], why signal.Reason) {
 	if len(r.absent) >= 2*r.limit {
 		r.forgetOne()
 	}
-	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, lost, lost && r.locked})
+	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, lost, lost && r.locked, r.ended})
 }
 
 // forgetOne makes room for another absence. Of who could not be sent away in time
@@ -87,6 +137,7 @@ func (r *room[C]) returns(m *signal.Member) bool {
 func (r *room[C]) dismiss(at int, why signal.Reason) {
 	bye := goodbye(&r.absent[at].member, why)
 	r.absent = slices.Delete(r.absent, at, at+1)
+	r.note(bye)
 	r.tellAll(bye)
 }
 

@@ -195,3 +195,50 @@ func TestLockAndKickOfWhoIsLost(t *testing.T) {
 	}
 	s.enter("b", request{})
 }
+
+// Who has lost the hub misses who is sent away meanwhile, and may still be connected to it. It is
+// told when it is back, once.
+func TestEndsMissed(t *testing.T) {
+	s := newScene(t, 8)
+	s.enter("host", moderator)
+	a := s.enter("a", request{})
+	s.leave(s.enter("before", request{}), signal.ReasonLeft)
+	kicked, left, reborn := s.enter("kicked", request{}), s.enter("left", request{}), s.enter("reborn", request{})
+	s.leave(s.enter("lost", request{until: time.Unix(5, 0)}), signal.ReasonLost)
+	s.leave(a, signal.ReasonLost)
+	s.see(s.room.kick("kicked"))
+	s.leave(left, signal.ReasonLeft)
+	s.see(s.room.overdue(time.Unix(5, 0)))
+	s.enter("reborn", request{})
+	_ = kicked
+	_ = reborn
+	s.enter("a", request{})
+	s.expect("9: joined", "1: welcome", "8: welcome",
+		"9: bye kicked/4 kicked", "9: bye left/5 left", "9: bye lost/7 expired", "9: bye reborn/6 left")
+	s.leave(9, signal.ReasonLost)
+	s.enter("a", request{})
+	s.expect("10: joined", "1: welcome", "8: welcome")
+	s.enter("stranger", request{})
+	s.expect("11: joined", "1: welcome", "8: welcome", "10: welcome")
+}
+
+// Ends are remembered as many as absences; that somebody left is forgotten first.
+func TestEndsAreBounded(t *testing.T) {
+	s := newScene(t, 4)
+	s.enter("host", moderator)
+	a := s.enter("a", request{})
+	m := s.enter("m", request{})
+	_ = m
+	s.leave(a, signal.ReasonLost)
+	s.see(s.room.kick("m"))
+	for i := range 100 {
+		s.leave(s.enter(fmt.Sprint("x", i), request{}), signal.ReasonLeft)
+	}
+	if len(s.room.ends) != 8 {
+		t.Errorf("%d are remembered", len(s.room.ends))
+	}
+	s.enter("a", request{})
+	if len(s.told) != 1+1+8 || s.told[2] != "104: bye m/3 kicked" {
+		t.Errorf("told %q", s.told)
+	}
+}

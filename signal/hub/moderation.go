@@ -72,7 +72,9 @@ func (r *room[C]) kickBy(c C, m *signal.Message) []delivery[C] {
 	case r.expelByID(m.To):
 	case m.Session != "":
 		r.bar(barred{id: m.To, unseen: true})
-		r.tellAll(goodbye(&signal.Member{ID: m.To, Session: m.Session}, signal.ReasonKicked))
+		bye := goodbye(&signal.Member{ID: m.To, Session: m.Session}, signal.ReasonKicked)
+		r.note(bye)
+		r.tellAll(bye)
 	default:
 		return r.nobody(c, signal.TypeKick, m.To)
 	}
@@ -178,6 +180,7 @@ func (r *room[C]) expel(at int, why signal.Reason) {
 	out := r.seats[at]
 	bye := goodbye(&out.member, why)
 	r.seats = slices.Delete(r.seats, at, at+1)
+	r.note(bye)
 	r.end(out.conn, bye)
 	r.tellAll(bye)
 }

@@ -22,6 +22,8 @@ type room[C comparable] struct {
 
 	locked bool
 	absent []absence // who is gone and may still matter, oldest first
+	ends   []ending  // of members, for those who were lost meanwhile, oldest first
+	ended  int       // ends so far
 	barred []barred  // oldest first
 
 	out []delivery[C] // reused between events
@@ -80,11 +82,12 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	if at >= 0 {
 		old := &r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
+		r.supersede(&old.member, &q.member)
 		*old = fresh
 	} else {
 		r.seats = append(r.seats, fresh)
 	}
-	r.absent = slices.DeleteFunc(r.absent, func(a absence) bool { return a.member.ID == q.member.ID })
+	back := r.recall(&q.member)
 
 	joined := q.joined
 	joined.Self, joined.Locked = &q.member, r.locked
@@ -96,6 +99,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	}
 	r.tell(c, joined)
 	r.tellOthers(c, &signal.Message{Type: signal.TypeWelcome, Member: &q.member})
+	r.catchUp(c, back)
 	return r.out, admitted
 }
 
@@ -127,7 +131,11 @@ func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	gone := r.seats[at]
 	r.seats = slices.Delete(r.seats, at, at+1)
 	r.remember(&gone, why)
-	r.tellAll(goodbye(&gone.member, why))
+	bye := goodbye(&gone.member, why)
+	if why != signal.ReasonLost {
+		r.note(bye)
+	}
+	r.tellAll(bye)
 	return r.out
 }
 
