@@ -54,6 +54,7 @@ type link struct {
 
 	// Owned by the room's loop.
 	missing bool // the hub has lost the member
+	loss    int  // the how manieth it was that the hub lost, if missing
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.

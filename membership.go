@@ -68,6 +68,8 @@ type room struct {
 	heard          []string // keys of chat messages
 	speaker        speaker.Detector
 	rejoined       bool     // there was a joined before
+	places         int      // that the room has, as the hub says; 0: it does not
+	losses         int      // members that the hub has lost
 	lies           []string // of the hub, each logged once
 }
 

@@ -12,7 +12,11 @@ import (
 // kick, lock, mute, close; and what follows from the rights of others.
 
 func (r *room) Kick(ctx context.Context, id string) error {
-	return r.ask(ctx, signal.Message{Type: signal.TypeKick, To: id})
+	kick := signal.Message{Type: signal.TypeKick, To: id}
+	if p, known := r.Peer(id); known { // the hub may not know it, as after a restart
+		kick.Session = p.Member().Session
+	}
+	return r.ask(ctx, kick)
 }
 
 func (r *room) Lock(ctx context.Context) error {

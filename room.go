@@ -41,7 +41,7 @@ type Room interface {
 	// [ErrForbidden] where the hub has forced one.
 	Rename(ctx context.Context, name string) error
 	// Kick removes a member from the room and keeps it out for as long as the
-	// room is open. It takes [RightKick]. Errors: [ErrForbidden], and a
+	// room is open, even if the hub has lost it and only connections between members are left. It takes [RightKick]. Errors: [ErrForbidden], and a
 	// [*signal.Error] with code no_such_member.
 	Kick(ctx context.Context, id string) error
 	// Lock lets nobody in any more but who was there and lost its connection,

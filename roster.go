@@ -62,6 +62,7 @@ func (r *room) handle(m signal.Message) {
 		if l := r.member(*m.Member, false); l != nil {
 			l.welcome()
 		}
+		r.dropGhosts()
 	case signal.TypeBye:
 		r.bye(m)
 	case signal.TypeRenamed:
@@ -97,12 +98,13 @@ func (r *room) joined(m signal.Message) {
 			l.expect()
 		}
 	}
-	for id, l := range r.links {
-		if !there[id] {
-			l.missing = true
-			l.hubLost()
+	for _, l := range r.order {
+		if !there[l.member.ID] {
+			r.lose(l)
 		}
 	}
+	r.places = m.Limits.Members
+	r.dropGhosts()
 	if r.rejoined {
 		r.events.add(SignalingRestored{})
 	}
@@ -214,17 +216,49 @@ func (r *room) drop(l *link) {
 			l.welcome()
 			return
 		}
-		l.sleep()
-		r.remove(l, ReasonLost)
-		for id, other := range r.asleep {
-			if len(r.asleep) < maxAsleep {
-				break
-			}
-			other.close()
-			delete(r.asleep, id)
-		}
-		r.asleep[l.member.ID] = l
+		r.park(l)
 	})
+}
+
+// park takes l out of the roster and keeps what its return needs.
+func (r *room) park(l *link) {
+	l.sleep()
+	r.remove(l, ReasonLost)
+	for id, other := range r.asleep {
+		if len(r.asleep) < maxAsleep {
+			break
+		}
+		other.close()
+		delete(r.asleep, id)
+	}
+	r.asleep[l.member.ID] = l
+}
+
+// lose notes that the hub has lost l, which stays for as long as its connection lives.
+func (r *room) lose(l *link) {
+	if !l.missing {
+		r.losses++
+		l.missing, l.loss = true, r.losses
+	}
+	l.hubLost()
+}
+
+// dropGhosts drops peers that the hub has lost, those lost first before others, while
+// there are more than the room has places: else whoever joins, cuts its line to the hub
+// and joins under another key could have any number of connections.
+func (r *room) dropGhosts() {
+	for r.places > 0 && len(r.links) >= r.places { // one place is our own
+		var ghost *link
+		for _, l := range r.links {
+			if l.missing && (ghost == nil || l.loss < ghost.loss) {
+				ghost = l
+			}
+		}
+		if ghost == nil {
+			return
+		}
+		r.park(ghost)
+	}
 }
 
 // left is told by a link, which ends by itself: the member has said goodbye.
@@ -268,8 +302,7 @@ func (r *room) bye(m signal.Message) {
 		return
 	}
 	if m.Reason == ReasonLost {
-		l.missing = true
-		l.hubLost()
+		r.lose(l)
 		return
 	}
 	r.forget(l, m.Reason)

@@ -126,7 +126,10 @@ const RULES = {
   welcome(m) {
     if (!m.member) throw malformed('welcome needs a member');
   },
-  kick: checkTo,
+  kick(m) {
+    checkTo(m);
+    if (m.session && !isSession(m.session)) throw malformed('bad session');
+  },
   mute(m) {
     checkTo(m);
     const problem = nameProblem(m.name ?? '');

@@ -103,7 +103,7 @@ func inputs(t *testing.T) []input {
 // mutate changes an input at a few places, mostly to what means something in JSON.
 func mutate(random *rand.Rand, in, other input) input {
 	b := bytes.Clone(in.bytes)
-	words := []string{`"`, `,`, `:`, `{`, `}`, `[`, `]`, `null`, `[null]`, `true`, `0`, `-1`, `1e3`, `1.0`, `2147483648`, `""`, "\n", ` `, `\`, `\u0000`, `\ud800`, "\xff", "한", `"type":"join",`, "m=", "\u202e"}
+	words := []string{`"`, `,`, `:`, `{`, `}`, `[`, `]`, `null`, `[null]`, `true`, `0`, `-1`, `1e3`, `1.0`, `2147483648`, `""`, "\n", ` `, `\`, `\u0000`, `\ud800`, "\xff", "한", `"type":"join",`, "m=", "\u202e", "\u200d", "👨", "र्", "\ufe0f", "\u0301", "\u3164", "\u00a0", "葛", "\U000e0100"}
 	for range 1 + random.IntN(3) {
 		if len(b) == 0 {
 			break

@@ -176,7 +176,10 @@ export class Room extends RoomEvents {
   may(right) { return may(this.#self, right); }
 
   /** Removes a member and keeps it out while the room is open. Takes the right kick. */
-  kick(id) { return this.#ask({ type: 'kick', to: id }); }
+  kick(id) {
+    const session = this.#roster.get(id)?.link.member.session; // the hub may not know it, as after a restart
+    return this.#ask({ type: 'kick', to: id, session });
+  }
 
   /** Lets nobody in any more but who was there and lost its connection. Takes the right lock. */
   lock() { return this.#ask({ type: 'lock' }); }
@@ -206,7 +209,7 @@ export class Room extends RoomEvents {
     this.#take(joined.self);
     this.#moderation.setLocked(joined.locked ?? false);
     this.#servers.take(joined);
-    await this.#roster.joined(joined.members ?? []);
+    await this.#roster.joined(joined.members ?? [], joined.limits.members);
   }
 
   async #returned(joined) {

@@ -13,9 +13,11 @@ export class Roster {
   #peer; // what every Peer is made with
   #room; // {emit(type, fields, taken), reborn(member), over()}
   #ears; // hear the peers
-  #entries = new Map(); // id → {peer, link}, in join order
+  #entries = new Map(); // id → {peer, link, loss}, in join order; loss says after which others the hub lost it
   #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
   #lies = new Set(); // of the hub, each told once
+  #places = Infinity; // members in the room, ourselves among them
+  #losses = 0; // members that the hub has lost
 
   constructor({ verify, ears, room, ...peer }) {
     this.#id = peer.self.identity.id;
@@ -36,8 +38,8 @@ export class Roster {
 
   // ---- what the hub tells
 
-  /** Who is there, at first and after each return: the others it has lost. */
-  async joined(members) {
+  /** Who is there, of at most so many, at first and after each return: the others it has lost. */
+  async joined(members, places) {
     const here = new Set();
     for (const member of members) {
       const entry = await this.#admit(member, true);
@@ -45,9 +47,11 @@ export class Roster {
       here.add(member.id);
       entry.link.online();
     }
-    for (const link of this.links) {
-      if (!here.has(link.member.id)) link.lost();
+    for (const entry of this.entries) {
+      if (!here.has(entry.link.member.id)) this.#lose(entry);
     }
+    this.#places = places > 0 ? places : Infinity;
+    this.#dropGhosts();
   }
 
   async welcome(member) {
@@ -56,12 +60,13 @@ export class Roster {
     entry.link.present = true;
     if (entry.link.living) entry.link.online();
     else entry.link.begin();
+    this.#dropGhosts();
   }
 
   bye({ from, session, reason }) {
     const entry = this.#entries.get(from);
     if (!entry || entry.link.member.session !== session) return;
-    if (reason === 'lost') entry.link.lost();
+    if (reason === 'lost') this.#lose(entry);
     else this.#drop(entry, reason);
   }
 
@@ -134,7 +139,7 @@ export class Roster {
   }
 
   #newEntry(member) {
-    const entry = { peer: null, link: null };
+    const entry = { peer: null, link: null, loss: 0 };
     const about = (type, fields, taken) => this.#room.emit(type, { peer: entry.peer, ...fields }, taken);
     entry.peer = new Peer({
       ...this.#peer,
@@ -158,6 +163,21 @@ export class Roster {
       },
     });
     return entry;
+  }
+
+  #lose(entry) {
+    if (entry.link.present) entry.loss = ++this.#losses;
+    entry.link.lost();
+  }
+
+  // Drops peers that the hub has lost, those lost first before others, while there are more than the room has places:
+  // else whoever joins, cuts its line to the hub and joins under another key could have any number of connections.
+  #dropGhosts() {
+    while (this.#entries.size >= this.#places) { // one place is our own
+      const ghosts = this.entries.filter((e) => !e.link.present);
+      if (ghosts.length === 0) return;
+      this.#drop(ghosts.reduce((a, b) => (b.loss < a.loss ? b : a)), 'lost');
+    }
   }
 
   #drop(entry, reason, end = (link) => link.close()) {

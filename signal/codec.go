@@ -92,12 +92,24 @@ func decodeFully(frame, envelope, body []byte, found bool) (Message, error) {
 			unknown.encoded = frame
 			return unknown, nil
 		}
-		return Message{}, Errorf(CodeMalformed, m.Type, "envelope: %v", err)
+		return Message{}, Errorf(CodeMalformed, typeOf(envelope), "envelope: %v", err)
 	}
 	if e := m.complete(frame, body, found); e != nil {
 		return Message{}, e
 	}
 	return m, nil
+}
+
+// typeOf is the type of an envelope that is whole, whatever its fields hold: a chat with
+// half an emoji is still known for a chat. It is empty of what is broken.
+func typeOf(envelope []byte) Type {
+	var typed struct {
+		Type Type `json:"type"`
+	}
+	if json.Unmarshal(envelope, &typed, jsontext.AllowInvalidUTF8(true)) != nil {
+		return ""
+	}
+	return typed.Type
 }
 
 // complete adds the body to an envelope that could be read, and checks both.
@@ -213,6 +225,9 @@ func (m *Message) check() *Error {
 	case TypeKick:
 		if !validID(m.To) {
 			return bad(CodeMalformed, "to: bad id")
+		}
+		if m.Session != "" && !validSession(m.Session) {
+			return bad(CodeMalformed, "session: want 22 characters of base64url")
 		}
 	case TypeMute:
 		if !validID(m.To) {

@@ -59,6 +59,12 @@ var hubTypes = [...]Type{
 	TypeRenamed, TypeChat, TypeKick, TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeMute, TypeClose, TypeBye, TypeServers, TypeError, TypePing, TypePong,
 }
 
+// Request reports whether a frame of type t asks the hub for something that is
+// answered, so that a bad one costs its sender an error and not the connection.
+func (t Type) Request() bool { return slices.Contains(requestTypes[:], t) }
+
+var requestTypes = [...]Type{TypeChat, TypeRename, TypeKick, TypeLock, TypeUnlock, TypeMute, TypeClose, TypeServers}
+
 // known reports whether this version of the protocol has frames of type t.
 func (t Type) known() bool { return t.Pair() || slices.Contains(hubTypes[:], t) }
 

@@ -15,20 +15,41 @@ var (
 	ErrNameTooLong = fmt.Errorf("longer than %d bytes", MaxName)
 	ErrNameUTF8    = errors.New("not valid UTF-8")
 	ErrNameForm    = errors.New("not in Unicode normal form C")
-	ErrNameRune    = errors.New("holds a control, bidi or line-breaking character")
-	ErrNameSpace   = errors.New("has space at an end")
+	ErrNameRune    = errors.New("holds a character that is not drawn, or that orders or breaks text")
+	ErrNameSpace   = errors.New("has space at an end, twice in a row, or another one than U+0020")
+	ErrNameMarks   = fmt.Errorf("begins with a combining mark, or has more than %d in a row", maxMarks)
 	ErrNameEmpty   = errors.New("empty")
 )
 
 // CleanName puts a nickname or room name as a person typed it into the
-// protocol's form: normal form C, without space at either end. What breaks
-// another rule is left for [CheckName] to refuse.
+// protocol's form: normal form C, without space at either end, and one plain space
+// wherever there was space of any kind inside. What breaks another rule is left for
+// [CheckName] to refuse.
 func CleanName(s string) string {
-	return norm.NFC.String(strings.TrimSpace(s))
+	s = norm.NFC.String(strings.TrimSpace(s))
+	if isPlain(s) && !strings.Contains(s, "  ") {
+		return s
+	}
+	var b strings.Builder
+	spaced := false
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if space := unicode.Is(unicode.Zs, r); !space {
+			b.WriteString(s[i : i+size]) // bytes that are no UTF-8 stay what they are
+			spaced = false
+		} else if !spaced {
+			b.WriteByte(' ')
+			spaced = true
+		}
+		i += size
+	}
+	return b.String()
 }
 
 // CheckName says what is wrong with a nickname, nil if nothing is. Names in
-// any script are fine; the empty one is too.
+// any script are fine; the empty one is too. What could not be seen in a name is
+// refused, so that two names that differ look different, but where a script or an emoji
+// needs it (PROTOCOL.md section 1).
 func CheckName(s string) error {
 	switch {
 	case len(s) > MaxName:
@@ -37,23 +58,26 @@ func CheckName(s string) error {
 		return fmt.Errorf("name: %w", ErrNameUTF8)
 	case !norm.NFC.IsNormalString(s):
 		return fmt.Errorf("name %q: %w", s, ErrNameForm)
-	case strings.TrimSpace(s) != s:
+	case CleanName(s) != s:
 		return fmt.Errorf("name %q: %w", s, ErrNameSpace)
+	case isPlain(s):
+		return nil
 	}
-	for _, r := range s {
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) && r != zwj && r != zwnj {
-			return fmt.Errorf("name %q: %w", s, ErrNameRune)
-		}
+	if err := checkRunes([]rune(s)); err != nil {
+		return fmt.Errorf("name %q: %w", s, err)
 	}
 	return nil
 }
 
-// Both reorder nothing: one joins emoji such as families, the other keeps
-// letters apart in Persian and other scripts.
-const (
-	zwj  = '\u200d'
-	zwnj = '\u200c'
-)
+// isPlain reports whether s is of printable ASCII characters alone.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
 
 // CheckRoom says what is wrong with a room's name: as [CheckName], and not empty.
 func CheckRoom(s string) error {

@@ -12,7 +12,9 @@ import (
 // but neither twice at once. After an error from either the Signaler is spent,
 // and only Close is still of use, with two exceptions: a message that cannot be
 // encoded is refused by Send and nothing else happens; and when Receive was
-// sent what is no frame, Send may still tell so before the end.
+// sent what is no frame, Send may still tell so before the end. Where a whole message came
+// that [Decode] refused, Receive may go on with the next: a hub that is asked for something
+// in a wrong way tries it.
 //
 // A Signaler may do more than that, and is asked by its methods: [Endpoint],
 // [Address], [BatchSender], [Waiter], [Aborter], [CloseWith]. Who wraps one

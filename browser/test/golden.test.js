@@ -6,7 +6,7 @@ import test from 'node:test';
 import { decode, encode } from '../codec.js';
 import { isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
 import { fromBase64url, toBase64url } from '../json.js';
-import { nameProblem } from '../name.js';
+import { cleanName, nameProblem } from '../name.js';
 import { safetyNumber } from '../safety.js';
 
 const testdata = new URL('../../signal/testdata/', import.meta.url);
@@ -42,6 +42,10 @@ test('names', () => {
   for (const { name, valid, why } of readJSON('names.json')) {
     assert.equal(nameProblem(name) === '', valid, `${JSON.stringify(name)}: ${why}`);
   }
+});
+
+test('names as they are typed', () => {
+  for (const { typed, clean } of readJSON('cleaned.json')) assert.equal(cleanName(typed), clean);
 });
 
 test('ids, texts and signatures', async () => {

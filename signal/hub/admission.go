@@ -84,7 +84,8 @@ func (c *conn) authorize() *signal.Error {
 	c.grant = grant
 	member := c.member()
 	if err := member.Verify(); err != nil {
-		c.hub.config.Logger.Warn("authorisation granted what cannot be", "room", c.join.Room, "err", err)
+		c.hub.logbook.write("grant", slog.LevelWarn, "authorisation granted what cannot be",
+			slog.String("room", c.join.Room), slog.Any("err", err))
 		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted what cannot be")
 	}
 	return nil
@@ -93,17 +94,27 @@ func (c *conn) authorize() *signal.Error {
 // enter steps into the room, or sends a challenge when the id is contested.
 func (c *conn) enter(proven bool) bool {
 	member := c.member()
+	c.outbox.own(member.ID)
 	came := c.since
 	c.since = time.Now()
-	place, v, refusal := c.hub.enter(c, c.join.Room, request{
+	q := request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		joined: c.joined(member),
-	})
+		until: c.grant.Expires, joined: c.joined(member),
+	}
+	place, a := c.hub.enter(c, c.join.Room, q)
+	for a.verdict == early {
+		c.pulse.expect(time.Time{}) // it is we who keep it waiting
+		if !c.pause(a.wait) {
+			return false
+		}
+		c.since = time.Now()
+		place, a = c.hub.enter(c, c.join.Room, q)
+	}
 	switch {
-	case refusal != nil:
-		c.refuse(refusal)
+	case a.refusal != nil:
+		c.refuse(a.refusal)
 		return false
-	case v == contested:
+	case a.verdict == contested:
 		c.since = came
 		c.demandProof()
 		return true
@@ -164,7 +175,7 @@ func (c *conn) attrs() []slog.Attr {
 func (c *conn) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.hub.config.Logger.Error("panic", "why", p, "stack", string(debug.Stack()))
+			c.hub.logbook.write("panic", slog.LevelError, "panic", slog.Any("why", p), slog.String("stack", string(debug.Stack())))
 			c.refuse(signal.Errorf(signal.CodeFailed, "", "the hub failed on this connection"))
 		}
 	}()

@@ -63,7 +63,9 @@ type Config struct {
 	MaxMembers int
 	// MaxPerAddress bounds the connections from one IPv4 address or IPv6 /64,
 	// those about to join included. 0: 256; negative: no bound. Loopback is
-	// not counted, nor what comes over a transport without addresses.
+	// not counted, nor what comes over a transport without addresses. It bounds joins too:
+	// so many at once, 64 at least, and then a 64th of that a second; whoever comes
+	// earlier waits, for JoinTimeout at most, or is refused (PROTOCOL.md section 6).
 	MaxPerAddress int
 
 	// RetryAfter is when members are told to come back after a [Hub.Shutdown];
@@ -78,7 +80,9 @@ type Config struct {
 	QueueBytes  int
 
 	// Logger gets the hub's log: who comes and goes at Debug, refusals at
-	// Info, what its operator should mend at Warn. Nil: nothing is logged.
+	// Info, what its operator should mend at Warn. Of each kind of refusal and
+	// warning 20 lines at once, and then one every 10 s that says how many were left out.
+	// Nil: nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -98,8 +102,9 @@ type Grant struct {
 	// subject. It goes to the log and to [Hub.Members], never to the others.
 	// One identity may be in a room several times; kicked, it is kept out.
 	Identity string
-	// Name is the nickname it must keep. Empty: the one it asks for, which it
-	// may change.
+	// Name is the nickname it must keep, and which nobody else in the room wears, nor
+	// one that looks like it, but by another Grant: they are given another. Empty: the one it asks
+	// for, which it may change.
 	Name string
 	// Rights are what it may do. Nil: publish and chat; empty: nothing but be
 	// there. Everyone is told of them. What the hub passes on it enforces:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"runtime"
@@ -47,6 +48,10 @@ type conn struct {
 	join      *application // once asked for
 	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
 	grant     Grant        // once authorised
+	counted   bool         // by the gate
+	pardoned  int          // bad requests in a row
+	loudness  bucket       // deliveries of what it said to many
+	spread    int          // such deliveries since the last frame
 	since     time.Time    // when it entered, set before; until then: when it came
 	home      *home        // the room, once joined
 	left      bool         // said bye
@@ -184,13 +189,16 @@ func growStack() {
 // frame above the rate waits, and those behind it wait in the transport.
 func (c *conn) step() bool {
 	m, err := c.link.Receive(c.calls)
-	if err != nil {
+	bad := c.pardons(err)
+	if err != nil && bad == nil {
 		c.broken(err)
 		return false
 	}
 	now := time.Now()
 	c.pulse.beat(now)
-	c.hub.meter.take(&m)
+	if bad == nil {
+		c.hub.meter.take(&m)
+	}
 	if !c.rate.AllowN(now, 1) { // Wait costs more
 		err := net.ErrClosed
 		c.ask(func(ctx context.Context) { err = c.rate.Wait(ctx) })
@@ -199,7 +207,63 @@ func (c *conn) step() bool {
 			return false
 		}
 	}
-	return c.handle(&m)
+	if bad != nil {
+		c.send(errorFrame(bad))
+		return true
+	}
+	more := c.handle(&m)
+	if c.spread == 0 || !more {
+		return more
+	}
+	wait, _ := c.loudness.take(c.hub.loudness, float64(c.spread), now, math.MaxInt64)
+	c.spread = 0
+	return wait <= 0 || c.pause(wait)
+}
+
+// maxPardons is how many bad requests in a row are answered before the connection ends.
+const maxPardons = 64
+
+// pardons is the refusal of a bad request that does not end the connection: of a member, of
+// a frame that was whole.
+func (c *conn) pardons(err error) *signal.Error {
+	if err == nil {
+		c.pardoned = 0
+		return nil
+	}
+	refusal, ok := errors.AsType[*signal.Error](err)
+	if !ok || c.home == nil || !refusal.About.Request() || refusal.Code == signal.CodeTooBig || c.pardoned == maxPardons {
+		return nil
+	}
+	c.pardoned++
+	return refusal
+}
+
+// said counts what a frame of c's was made into: what goes to many costs the hub and
+// everyone in the room as much as that many frames.
+func (c *conn) said(deliveries []delivery[*conn]) []delivery[*conn] {
+	for i := range deliveries {
+		if n := len(deliveries[i].to); n > 1 {
+			c.spread += n
+		}
+	}
+	return deliveries
+}
+
+// pause waits. It reports false if the connection has ended meanwhile.
+func (c *conn) pause(wait time.Duration) bool {
+	err := net.ErrClosed
+	c.ask(func(ctx context.Context) {
+		select {
+		case <-time.After(wait):
+			err = nil
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	})
+	if err != nil {
+		c.broken(err)
+	}
+	return err == nil
 }
 
 // broken notes that nothing more can be read.
@@ -304,12 +368,11 @@ func (c *conn) refuse(e *signal.Error) {
 // finish ends the connection with a last frame. What waits and that frame may
 // take linger to be written.
 func (c *conn) finish(m *signal.Message, why error) {
-	frame, err := m.Encode()
-	if err != nil {
+	if _, err := m.Encode(); err != nil {
 		c.outbox.abandon(nil, why)
 		return
 	}
-	if c.outbox.finish(m, len(frame), why) {
+	if c.outbox.finish(m, why) {
 		time.AfterFunc(linger, c.cut)
 	}
 }
@@ -329,11 +392,13 @@ func (c *conn) tooSlow() {
 
 // log tells of the connection's end.
 func (c *conn) log(why error) {
-	level := slog.LevelDebug
-	if _, refused := errors.AsType[*signal.Error](why); refused {
-		level = slog.LevelInfo
+	if log := c.hub.config.Logger; !log.Enabled(context.Background(), slog.LevelInfo) { // the usual case, and cheap
+		return
 	}
-	if log := c.hub.config.Logger; log.Enabled(context.Background(), level) {
-		log.LogAttrs(context.Background(), level, "left", append(c.attrs(), slog.Any("why", why))...)
+	attrs := append(c.attrs(), slog.Any("why", why))
+	if refusal, refused := errors.AsType[*signal.Error](why); refused {
+		c.hub.logbook.write(string(refusal.Code), slog.LevelInfo, "left", attrs...)
+	} else {
+		c.hub.config.Logger.LogAttrs(context.Background(), slog.LevelDebug, "left", attrs...)
 	}
 }

@@ -13,9 +13,13 @@ import (
 type home struct {
 	hub *Hub
 
-	mu   sync.Mutex
-	room room[*conn]
-	gone bool // the last member left and the hub has forgotten this home
+	mu    sync.Mutex
+	room  room[*conn]
+	joins bucket // by everybody
+	gone  bool   // the last member left and the hub has forgotten this home
+
+	clock *time.Timer // calls expireAbsent; nil until it is needed
+	due   time.Time   // when it will; zero: it will not
 
 	count int // members; owned by the hub, behind its lock
 }
@@ -24,29 +28,66 @@ func newHome(h *Hub, name string) *home {
 	return &home{hub: h, room: room[*conn]{name: name, limit: h.config.Limits.Members}}
 }
 
+// An answer is what becomes of a connection that asks to be let in.
+type answer struct {
+	verdict verdict
+	refusal *signal.Error
+	wait    time.Duration // before it asks again, if it is early
+}
+
 // enter asks for c to be let in. open is false when the home is gone and
 // another must be opened.
-func (p *home) enter(c *conn, q request) (_ verdict, refusal *signal.Error, open bool) {
+func (p *home) enter(c *conn, q request) (_ answer, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone {
-		return 0, nil, false
+		return answer{}, false
+	}
+	if p.room.judge(&q) == admitted {
+		if a := p.queue(c, &q); a.verdict != admitted || a.refusal != nil {
+			_ = p.settle(nil) // it may have been opened for c
+			return a, true
+		}
 	}
 	deliveries, v := p.room.enter(c, q)
+	var refusal *signal.Error
 	switch v {
 	case full:
-		return v, signal.Errorf(signal.CodeRoomFull, signal.TypeJoin, "the room has %d members, its most", p.room.limit), true
+		refusal = signal.Errorf(signal.CodeRoomFull, signal.TypeJoin, "the room has %d members, its most", p.room.limit)
 	case shut:
-		return v, signal.Errorf(signal.CodeLocked, signal.TypeJoin, "the room is locked"), true
+		refusal = signal.Errorf(signal.CodeLocked, signal.TypeJoin, "the room is locked")
 	case out:
-		return v, signal.Errorf(signal.CodeKicked, signal.TypeJoin, "this member was removed from the room"), true
-	case admitted, contested:
+		refusal = signal.Errorf(signal.CodeKicked, signal.TypeJoin, "this member was removed from the room")
+	case admitted, contested, early:
+		if refusal = p.settle(deliveries); refusal != nil {
+			p.drop(c)
+		}
 	}
-	refusal = p.settle(deliveries)
-	if refusal != nil {
-		p.drop(c)
+	return answer{verdict: v, refusal: refusal}, true
+}
+
+// queue counts a join once, and lets it wait if there were too many of late.
+func (p *home) queue(c *conn, q *request) answer {
+	if c.counted {
+		return answer{}
 	}
-	return v, refusal, true
+	now, most := time.Now(), p.hub.config.JoinTimeout
+	back := p.room.returns(&q.member)
+	wait, ok := p.hub.gate.take(membership{p.room.name, q.member.ID}, c.address, back, now, most)
+	if ok && !back {
+		var longer time.Duration
+		longer, ok = p.joins.take(joinsPerRoom(p.room.limit), 1, now, most)
+		wait = max(wait, longer)
+	}
+	switch {
+	case !ok:
+		return answer{refusal: tooEarly(wait)}
+	case wait > 0:
+		c.counted = true
+		return answer{verdict: early, wait: wait}
+	default:
+		return answer{}
+	}
 }
 
 // relay, chat, rename and moderate step the room with a frame that c brought.
@@ -61,19 +102,19 @@ func (p *home) relay(c *conn, m *signal.Message) *signal.Error {
 func (p *home) chat(c *conn, m *signal.Message, at int64) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.deliver(p.room.chat(c, m, at))
+	return p.deliver(c.said(p.room.chat(c, m, at)))
 }
 
 func (p *home) rename(c *conn, name string) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.deliver(p.room.rename(c, name))
+	return p.deliver(c.said(p.room.rename(c, name)))
 }
 
 func (p *home) moderate(c *conn, m *signal.Message) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.settle(p.room.moderate(c, m))
+	return p.settle(c.said(p.room.moderate(c, m)))
 }
 
 // leave removes c, if it is still there.
@@ -88,6 +129,33 @@ func (p *home) expire(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.settle(p.room.expire(c)) // a bye always fits
+}
+
+// expireAbsent removes those whose authorisation has ended after they had lost the hub.
+func (p *home) expireAbsent() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.due = time.Time{}
+	_ = p.settle(p.room.overdue(time.Now())) // a bye always fits
+}
+
+// setClock sees to it that expireAbsent is called in time.
+func (p *home) setClock() {
+	due := p.room.nextOverdue()
+	if p.gone {
+		due = time.Time{}
+	}
+	switch {
+	case due.Equal(p.due):
+		return
+	case due.IsZero():
+		p.clock.Stop()
+	case p.clock == nil:
+		p.clock = time.AfterFunc(time.Until(due), p.expireAbsent)
+	default:
+		p.clock.Reset(time.Until(due))
+	}
+	p.due = due
 }
 
 func (p *home) lock(locked bool) {
@@ -125,6 +193,7 @@ func (p *home) members() []MemberInfo {
 // is, and only then delivers: whoever has read a bye finds [Hub.Rooms] without it.
 func (p *home) settle(deliveries []delivery[*conn]) (tooBig *signal.Error) {
 	p.gone = p.hub.counted(p, len(p.room.seats))
+	p.setClock()
 	return p.deliver(deliveries)
 }
 

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"noom/signal"
 )
@@ -17,6 +19,9 @@ import (
 type Hub struct {
 	config   Config
 	meter    *meter       // guards itself
+	gate     *gate        // guards itself
+	logbook  *logbook     // guards itself
+	loudness pace         // how fast one member may have frames delivered to many
 	watchers atomic.Int64 // streams of RoomsHandler
 
 	// A home's lock is taken before mu, never after; mu is held for the few
@@ -35,12 +40,15 @@ type Hub struct {
 func New(config *Config) *Hub {
 	c := config.withDefaults()
 	return &Hub{
-		config: c,
-		meter:  newMeter(),
-		homes:  make(map[string]*home),
-		conns:  make(map[*conn]struct{}),
-		near:   crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
-		idle:   make(chan struct{}),
+		config:   c,
+		meter:    newMeter(),
+		gate:     newGate(c.MaxPerAddress),
+		logbook:  &logbook{log: c.Logger, kinds: make(map[string]*logKind)},
+		loudness: pace{float64(2 * c.Limits.Burst), time.Second / time.Duration(c.Limits.Rate*c.Limits.Members)},
+		homes:    make(map[string]*home),
+		conns:    make(map[*conn]struct{}),
+		near:     crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
+		idle:     make(chan struct{}),
 	}
 }
 
@@ -138,8 +146,8 @@ func (h *Hub) register(c *conn) *signal.Error {
 	case full:
 		return signal.Errorf(signal.CodeHubFull, "", "the hub has %d connections, its most", h.config.MaxMembers)
 	case !h.near.add(c.address):
-		h.config.Logger.Warn("too many connections from one address; behind a proxy let the transport tell the client's",
-			"address", c.address, "most", h.config.MaxPerAddress)
+		h.logbook.write("crowd", slog.LevelWarn, "too many connections from one address; behind a proxy let the transport tell the client's",
+			slog.Any("address", c.address), slog.Int("most", h.config.MaxPerAddress))
 		return signal.Errorf(signal.CodeTooMany, "", "%d connections from this address, its most", h.config.MaxPerAddress)
 	}
 	h.conns[c] = struct{}{}
@@ -185,15 +193,14 @@ func (h *Hub) openHome(room string) (*home, *signal.Error) {
 }
 
 // enter asks for c to be let into a room.
-func (h *Hub) enter(c *conn, room string, q request) (*home, verdict, *signal.Error) {
+func (h *Hub) enter(c *conn, room string, q request) (*home, answer) {
 	for {
 		place, refusal := h.openHome(room)
 		if refusal != nil {
-			return nil, 0, refusal
+			return nil, answer{refusal: refusal}
 		}
-		v, refusal, open := place.enter(c, q)
-		if open {
-			return place, v, refusal
+		if a, open := place.enter(c, q); open {
+			return place, a
 		}
 	}
 }
@@ -205,7 +212,8 @@ func (h *Hub) listServers(ctx context.Context, answer *signal.Message, m signal.
 	for _, server := range h.config.ICEServers(ctx, m) {
 		text, err := json.Marshal(server)
 		if size += len(text); err != nil || size > mostICEServer {
-			h.config.Logger.Warn("ICE servers left out", "bytes", size, "most", mostICEServer, "err", err)
+			h.logbook.write("servers", slog.LevelWarn, "ICE servers left out",
+				slog.Int("bytes", size), slog.Int("most", mostICEServer), slog.Any("err", err))
 			break
 		}
 		answer.ICEServers = append(answer.ICEServers, server)

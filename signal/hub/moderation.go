@@ -16,6 +16,7 @@ const maxBarred = 256
 type barred struct {
 	id       string
 	identity string // what the authorisation knows it by; may be empty
+	unseen   bool   // the hub never saw it; it is forgotten before those it did
 }
 
 // moderate acts on a kick, lock, unlock, mute or close that c brought.
@@ -31,7 +32,7 @@ func (r *room[C]) moderate(c C, m *signal.Message) []delivery[C] {
 	}
 	switch m.Type {
 	case signal.TypeKick:
-		return r.kickBy(c, m.To)
+		return r.kickBy(c, m)
 	case signal.TypeLock, signal.TypeUnlock:
 		return r.lockBy(c, by.ID, m.Type == signal.TypeLock)
 	case signal.TypeMute:
@@ -63,12 +64,21 @@ func (r *room[C]) nobody(c C, about signal.Type, id string) []delivery[C] {
 	return r.out
 }
 
-func (r *room[C]) kickBy(c C, id string) []delivery[C] {
-	at := r.find(id)
-	if at < 0 {
-		return r.nobody(c, signal.TypeKick, id)
+// kickBy removes who is here, who is lost, and who left just before; and whom
+// only the members still know, after a restart of the hub for example: that is
+// so when the request says in which session.
+func (r *room[C]) kickBy(c C, m *signal.Message) []delivery[C] {
+	switch {
+	case r.expelByID(m.To):
+	case m.Session != "":
+		r.bar(barred{id: m.To, unseen: true})
+		bye := goodbye(&signal.Member{ID: m.To, Session: m.Session}, signal.ReasonKicked)
+		r.note(bye)
+		r.tellAll(bye)
+	default:
+		return r.nobody(c, signal.TypeKick, m.To)
 	}
-	return r.expel(at, signal.ReasonKicked)
+	return r.out
 }
 
 // lockBy tells everyone; where nothing changes, it only confirms.
@@ -108,7 +118,12 @@ func (r *room[C]) lock(locked bool) []delivery[C] {
 	return r.out
 }
 
-func (r *room[C]) setLock(locked bool) { r.locked, r.away = locked, nil }
+func (r *room[C]) setLock(locked bool) {
+	r.locked = locked
+	for i := range r.absent {
+		r.absent[i].awaited = false
+	}
+}
 
 func lockNotice(by string, locked bool) *signal.Message {
 	if locked {
@@ -117,14 +132,14 @@ func lockNotice(by string, locked bool) *signal.Message {
 	return &signal.Message{Type: signal.TypeUnlocked, From: by}
 }
 
-// kick removes a member by its id and tells everyone, it included.
+// kick removes a member by its id and tells everyone, it included. It is nil if
+// the room knows nobody by it.
 func (r *room[C]) kick(id string) []delivery[C] {
 	r.begin()
-	at := r.find(id)
-	if at < 0 {
+	if !r.expelByID(id) {
 		return nil
 	}
-	return r.expel(at, signal.ReasonKicked)
+	return r.out
 }
 
 // expire removes a connection's member, whose authorisation has ended.
@@ -134,23 +149,49 @@ func (r *room[C]) expire(c C) []delivery[C] {
 	if at < 0 {
 		return nil
 	}
-	return r.expel(at, signal.ReasonExpired)
+	r.expel(at, signal.ReasonExpired)
+	return r.out
+}
+
+// expelByID kicks a member that is here, or is gone and remembered. With it go those
+// of its identity whose connection to the hub is lost: they could not come back.
+func (r *room[C]) expelByID(id string) bool {
+	b := barred{id: id}
+	if at := r.find(id); at >= 0 {
+		b.identity = r.seats[at].identity
+		r.expel(at, signal.ReasonKicked)
+	} else if at := r.missed(id); at >= 0 {
+		b.identity = r.absent[at].identity
+		r.dismiss(at, signal.ReasonKicked)
+	} else {
+		return false
+	}
+	r.bar(b)
+	for at := len(r.absent) - 1; at >= 0 && b.identity != ""; at-- {
+		if a := &r.absent[at]; a.identity == b.identity && a.lost {
+			r.dismiss(at, signal.ReasonKicked)
+		}
+	}
+	return true
 }
 
 // expel removes the member in a seat and tells everyone why, it included.
-func (r *room[C]) expel(at int, why signal.Reason) []delivery[C] {
+func (r *room[C]) expel(at int, why signal.Reason) {
 	out := r.seats[at]
 	bye := goodbye(&out.member, why)
 	r.seats = slices.Delete(r.seats, at, at+1)
-	if why == signal.ReasonKicked {
-		if len(r.barred) == maxBarred {
-			r.barred = slices.Delete(r.barred, 0, 1)
-		}
-		r.barred = append(r.barred, barred{out.member.ID, out.identity})
-	}
+	r.note(bye)
 	r.end(out.conn, bye)
 	r.tellAll(bye)
-	return r.out
+}
+
+// bar keeps somebody out.
+func (r *room[C]) bar(b barred) {
+	if len(r.barred) >= maxBarred {
+		at := max(0, slices.IndexFunc(r.barred, func(b barred) bool { return b.unseen }))
+		r.barred = slices.Delete(r.barred, at, at+1)
+	}
+	r.barred = append(r.barred, b)
 }
 
 // bars reports whether who asks to enter was kicked before.
@@ -159,6 +200,3 @@ func (r *room[C]) bars(q *request) bool {
 		return b.id == q.member.ID || b.identity != "" && b.identity == q.identity
 	})
 }
-
-// remembered reports whether a locked room awaits a member that it has lost.
-func (r *room[C]) remembered(id string) bool { return slices.Contains(r.away, id) }

@@ -17,13 +17,12 @@ type outbox struct {
 	write               func() // is the writer
 
 	mu      sync.Mutex
-	writing bool       // there is a writer
-	queue   []outgoing // from head on
-	head    int
-	bytes   int
-	closed  bool          // nothing is taken any more
-	refusal *signal.Error // told to the other end in closing; may be nil
-	why     error         // why it was closed; nil: by the member's own wish
+	writing bool // there is a writer
+	backlog backlog
+	last    *signal.Message // to be written when nothing waits any more; nil: none
+	closed  bool            // nothing is taken any more
+	refusal *signal.Error   // told to the other end in closing; may be nil
+	why     error           // why it was closed; nil: by the member's own wish
 }
 
 // A batch is written at once: at most this many frames, and no further one
@@ -33,15 +32,6 @@ const (
 	batchBytes  = 32 << 10
 )
 
-// keptCapacity is for how many frames an empty queue keeps its memory.
-const keptCapacity = 64
-
-// An outgoing frame and its size in bytes.
-type outgoing struct {
-	message *signal.Message
-	size    int
-}
-
 // push adds an encoded frame. It reports false when the bound is reached; a
 // closed outbox takes anything and drops it.
 func (o *outbox) push(m *signal.Message, size int) bool {
@@ -50,23 +40,31 @@ func (o *outbox) push(m *signal.Message, size int) bool {
 	if o.closed {
 		return true
 	}
-	if len(o.queue)-o.head >= o.maxFrames || o.bytes+size > o.maxBytes {
+	if o.backlog.frames >= o.maxFrames || o.backlog.bytes+size > o.maxBytes {
 		return false
 	}
-	o.put(m, size)
+	o.backlog.push(m, size)
+	o.wake()
 	return true
 }
 
-// finish adds a last frame, whatever the bound; what waits is still written.
-// It reports false if the outbox was closed before.
-func (o *outbox) finish(m *signal.Message, size int, why error) bool {
+// own says whose outbox it is.
+func (o *outbox) own(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.backlog.owner = id
+}
+
+// finish adds a last frame, whatever the bound; what waits is still written, before
+// it. It reports false if the outbox was closed before.
+func (o *outbox) finish(m *signal.Message, why error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return false
 	}
-	o.closed, o.refusal, o.why = true, m.Err(), why
-	o.put(m, size)
+	o.closed, o.refusal, o.why, o.last = true, m.Err(), why, m
+	o.wake()
 	return true
 }
 
@@ -75,8 +73,7 @@ func (o *outbox) finish(m *signal.Message, size int, why error) bool {
 func (o *outbox) abandon(refusal *signal.Error, why error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	clear(o.queue)
-	o.queue, o.head, o.bytes = nil, 0, 0
+	o.backlog, o.last = backlog{}, nil
 	o.wake()
 	if o.closed {
 		return false
@@ -91,19 +88,14 @@ func (o *outbox) take(batch []*signal.Message, most int) (_ []*signal.Message, o
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	size := 0
-	for o.head < len(o.queue) && len(batch) < most && size < batchBytes {
-		next := &o.queue[o.head]
-		batch = append(batch, next.message)
-		size += next.size
-		*next = outgoing{}
-		o.head++
+	for o.backlog.frames > 0 && len(batch) < most && size < batchBytes {
+		next, more := o.backlog.pop()
+		batch = append(batch, next)
+		size += more
 	}
-	o.bytes -= size
-	if o.head == len(o.queue) {
-		o.queue, o.head = o.queue[:0], 0
-		if cap(o.queue) > keptCapacity {
-			o.queue = nil
-		}
+	if o.backlog.frames == 0 && o.last != nil && len(batch) < most {
+		batch = append(batch, o.last)
+		o.last = nil
 	}
 	if len(batch) == 0 {
 		o.writing = o.closed
@@ -115,7 +107,7 @@ func (o *outbox) take(batch []*signal.Message, most int) (_ []*signal.Message, o
 func (o *outbox) waiting() (frames, bytes int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.queue) - o.head, o.bytes
+	return o.backlog.frames, o.backlog.bytes
 }
 
 // end says how the outbox was closed.
@@ -123,17 +115,6 @@ func (o *outbox) end() (refusal *signal.Error, why error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.refusal, o.why
-}
-
-func (o *outbox) put(m *signal.Message, size int) {
-	if len(o.queue) == cap(o.queue) && o.head > len(o.queue)/2 {
-		n := copy(o.queue, o.queue[o.head:])
-		clear(o.queue[n:])
-		o.queue, o.head = o.queue[:n], 0
-	}
-	o.queue = append(o.queue, outgoing{m, size})
-	o.bytes += size
-	o.wake()
 }
 
 // wake starts the writer unless there is one; the caller holds o.mu. After the

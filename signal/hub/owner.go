@@ -33,7 +33,8 @@ func (h *Hub) Members(room string) []MemberInfo {
 
 // Kick removes a member from a room and keeps it out for as long as the room
 // is open, with its id and with its identity, if the authorisation knows one
-// ([Grant]). Who may draw a new key and come back as somebody else is for
+// ([Grant]). It reaches who has lost its connection to the hub but not to the other members, too,
+// and who has just left. Who may draw a new key and come back as somebody else is for
 // [Config.Authorize] to say. An error, always a [*signal.Error] with code
 // no_such_member, says that there was nobody to remove.
 func (h *Hub) Kick(room, id string) error {

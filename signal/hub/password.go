@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"golang.org/x/text/unicode/norm"
 
 	"noom/signal"
 )
@@ -18,17 +19,20 @@ import (
 // the join's token. lookup returns a room's, and an error, which the member is told,
 // if there is none; nobody gets into a room whose password is empty.
 //
-// Passwords are compared as names are, in normal form C without space at
-// either end, so that what two keyboards type is one password, and in a time
+// Passwords are compared in Unicode normal form C without space at either end, so that what two keyboards type is one password, and in a time
 // that does not tell how much of one was right.
 //
 // Guessing is slow: five wrong ones from an address into one room, then one
-// every ten seconds; and fifty into one room from wherever, then one a second.
-// Above that even the right one is refused, with code too_many and when to try
-// again. So a room can be kept shut by guessing at it from many addresses:
-// where that matters, use noom/signal/hub/token.
+// every ten seconds; twenty from an address into all rooms together, then one every ten
+// seconds, so that nothing is gained where many rooms have the same password; a hundred
+// from one IPv6 /48, then one a second; and fifty into one room from wherever, then one
+// a second. An address is an IPv4 one or an IPv6 /64; loopback does not count. Above that
+// even the right one is refused, with code too_many and when to try again. So a room can
+// be kept shut by guessing at it from many addresses: where that matters, use
+// noom/signal/hub/token. What is remembered of whom is bounded, and nobody who guesses
+// is forgotten before the time is over, whatever others do meanwhile.
 func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)) func(context.Context, Request) (Grant, error) {
-	var g guesses
+	g := newGuesses()
 	return func(ctx context.Context, r Request) (Grant, error) {
 		password, err := lookup(ctx, r.Room)
 		if err != nil {
@@ -44,79 +48,93 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 		if password == "" || !same(password, r.Token) {
 			return Grant{}, signal.Errorf(signal.CodeRefused, signal.TypeJoin, "wrong password for this room")
 		}
-		for _, s := range spent { // it was no guess
-			s.CancelAt(now)
-		}
+		g.forgive(spent) // it was no guess
 		return Grant{}, nil
 	}
 }
 
 // same compares what two people typed.
 func same(a, b string) bool {
-	x, y := sha256.Sum256([]byte(signal.CleanName(a))), sha256.Sum256([]byte(signal.CleanName(b)))
+	clean := func(s string) []byte { return norm.NFC.Bytes([]byte(strings.TrimSpace(s))) }
+	x, y := sha256.Sum256(clean(a)), sha256.Sum256(clean(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-const (
-	guessesFromOne, guessPauseOfOne = 5, 10 * time.Second
-	guessesFromAll, guessPauseOfAll = 50, time.Second
-	// maxGuessers is how many pairs of room and address are remembered. Beyond it those
-	// who have not guessed lately are forgotten, and if there are none, all.
-	maxGuessers = 10_000
-)
-
-// guesses bounds how fast passwords are tried. The zero value is ready.
+// guesses bounds how fast passwords are tried.
 type guesses struct {
-	mu     sync.Mutex
-	bounds map[guesser]*rate.Limiter
+	mu       sync.Mutex
+	visitors throttle[netip.Prefix] // an address, at all rooms
+	sites    throttle[netip.Prefix] // an IPv6 /48, at all rooms
+	rooms    throttle[string]       // everybody, at one room
+	pairs    throttle[guesser]      // an address, at one room
 }
 
-// A guesser is who tries to get into a room: an address, or, with the zero
-// one, everybody together.
+// A guesser is an address that tries to get into a room.
 type guesser struct {
 	room string
 	from netip.Prefix
 }
 
+func newGuesses() *guesses {
+	return &guesses{
+		visitors: throttle[netip.Prefix]{pace: pace{20, 10 * time.Second}},
+		sites:    throttle[netip.Prefix]{pace: pace{100, time.Second}},
+		rooms:    throttle[string]{pace: pace{50, time.Second}},
+		pairs:    throttle[guesser]{pace: pace{5, 10 * time.Second}},
+	}
+}
+
 // take spends a guess before it is looked at, so that many at once cannot all
 // be the first. A wait above 0 says that there are none left; else what was spent
-// can be given back.
-func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []*rate.Reservation, wait time.Duration) {
+// can be given back. Who is held back by its address gets no further, and so cannot fill
+// what is remembered of rooms.
+func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []func(), wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	bounds := []*rate.Limiter{g.bound(guesser{room: room}, guessPauseOfAll, guessesFromAll, now)}
-	if near, ok := neighbourhood(from); ok {
-		bounds = append(bounds, g.bound(guesser{room, near}, guessPauseOfOne, guessesFromOne, now))
+	spend := func(giveBack func(), longer time.Duration, ok bool) {
+		if ok {
+			spent = append(spent, giveBack)
+		}
+		wait = max(wait, longer)
 	}
-	for _, b := range bounds {
-		r := b.ReserveN(now, 1)
-		spent = append(spent, r)
-		wait = max(wait, r.DelayFrom(now))
+	near, counts := neighbourhood(from)
+	if counts {
+		spend(g.visitors.take(near, now, 0))
+		if site, is := siteOf(from); is && wait == 0 {
+			spend(g.sites.take(site, now, 0))
+		}
+		if wait == 0 {
+			spend(g.pairs.take(guesser{room, near}, now, 0))
+		}
+	}
+	if wait == 0 {
+		spend(g.rooms.take(room, now, 0))
 	}
 	if wait > 0 {
-		for _, r := range spent {
-			r.CancelAt(now)
-		}
+		undo(spent)
 		return nil, wait
 	}
 	return spent, 0
 }
 
-func (g *guesses) bound(who guesser, pause time.Duration, burst int, now time.Time) *rate.Limiter {
-	if b := g.bounds[who]; b != nil {
-		return b
+// forgive gives back what was spent.
+func (g *guesses) forgive(spent []func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	undo(spent)
+}
+
+func undo(spent []func()) {
+	for _, giveBack := range spent {
+		giveBack()
 	}
-	if len(g.bounds) >= maxGuessers {
-		for other, b := range g.bounds {
-			if b.TokensAt(now) >= float64(b.Burst()) {
-				delete(g.bounds, other)
-			}
-		}
+}
+
+// siteOf is the IPv6 /48 that a customer of a network may have all of.
+func siteOf(a netip.Addr) (_ netip.Prefix, ok bool) {
+	if a = a.Unmap().WithZone(""); !a.Is6() {
+		return netip.Prefix{}, false
 	}
-	if g.bounds == nil || len(g.bounds) >= maxGuessers {
-		g.bounds = make(map[guesser]*rate.Limiter)
-	}
-	b := rate.NewLimiter(rate.Every(pause), burst)
-	g.bounds[who] = b
-	return b
+	p, err := a.Prefix(48)
+	return p, err == nil
 }

@@ -89,3 +89,42 @@ func TestGuessingIsSlow(t *testing.T) {
 		}
 	})
 }
+
+// One password for all rooms, as an invitation's: who may choose the room gains
+// nothing by it, nor by making the hub remember much.
+func TestGuessingAtEveryRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		authorize := hub.RoomPasswords(func(context.Context, string) (string, error) { return "열려라", nil })
+		wrong := func(room, from string) bool { // whether it was looked at
+			_, err := authorize(t.Context(), hub.Request{Room: room, Token: "닫혀라", Address: netip.MustParseAddr(from)})
+			return errors.Is(err, &signal.Error{Code: signal.CodeRefused})
+		}
+		count := func(n int, guess func(i int) bool) (looked int) {
+			for i := range n {
+				if guess(i) {
+					looked++
+				}
+			}
+			return looked
+		}
+		if n := count(15_000, func(i int) bool { return wrong(fmt.Sprint("방", i), "192.0.2.1") }); n != 20 {
+			t.Errorf("%d guesses of one address, want 20", n)
+		}
+		if n := count(15_000, func(i int) bool { return wrong(fmt.Sprint("방", i), fmt.Sprintf("2001:db8:7:%x::1", i)) }); n != 100 {
+			t.Errorf("%d guesses of one IPv6 /48, want 100", n)
+		}
+		// Many others guess at other rooms meanwhile, more than are remembered.
+		target := func(int) bool { return wrong("표적", "192.0.2.7") }
+		if n := count(10, target); n != 5 {
+			t.Errorf("%d guesses at one room, want 5", n)
+		}
+		others := count(40_000, func(i int) bool { return wrong(fmt.Sprint("r", i), fmt.Sprintf("10.%d.%d.1", i>>8, i&255)) })
+		if n := count(10, target); n != 0 || others < 9_000 {
+			t.Errorf("%d more after %d of others", n, others)
+		}
+		time.Sleep(10 * time.Second)
+		if n := count(10, target); n != 1 {
+			t.Errorf("%d after ten seconds, want 1", n)
+		}
+	})
+}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -219,6 +221,48 @@ func TestForcedName(t *testing.T) {
 	})
 }
 
+// A name that the authorisation gave is worn by nobody else, nor by who only looks
+// like it: who was there before and who comes after.
+func TestForcedNameIsNobodyElses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := mem.Dialer(hub.New(&hub.Config{Authorize: func(_ context.Context, r hub.Request) (hub.Grant, error) {
+			return hub.Grant{Name: r.Token}, nil
+		}}))
+		before := joinWith(t, d, "r", "ALICE", "")
+		alice := joinWith(t, d, "r", "x", "Alice")
+		if f := before.expect(signal.TypeRenamed); f.From != before.id || f.Name != "ALICE (2)" {
+			t.Errorf("renamed: %+v", f)
+		}
+		before.expect(signal.TypeWelcome)
+		for i, like := range []string{"Alice", "аlice", "\uff21lice", "A1ice"} { // the second with a Cyrillic а
+			m := dial(t, d, fmt.Sprint(i))
+			m.tryToJoin("r", like, "")
+			if f := m.expect(signal.TypeJoined); likeAlice(f.Self.Name) || f.Self.Name == "ALICE (2)" {
+				t.Errorf("%s is called %q", like, f.Self.Name)
+			}
+			m.send(signal.Message{Type: signal.TypeRename, Name: like})
+			m.expectError(signal.CodeForbidden, signal.TypeRename)
+			m.send(signal.Message{Type: signal.TypeRename, Name: "alicia"})
+			m.expect(signal.TypeRenamed)
+			m.send(signal.Message{Type: signal.TypeBye})
+			_ = m.expectEnd()
+		}
+		again := joinWith(t, d, "r", "", "Alice") // the same account, at another desk
+		_ = alice.link.Close()
+		_ = again.link.Close()
+		synctest.Wait()
+		last := dial(t, d, "last")
+		last.tryToJoin("r", "alice", "") // both have lost the hub, and may be in calls
+		if f := last.expect(signal.TypeJoined); f.Self.Name != "alice (2)" {
+			t.Errorf("called %q", f.Self.Name)
+		}
+	})
+}
+
+func likeAlice(name string) bool {
+	return slices.Contains([]string{"Alice", "аlice", "\uff21lice", "A1ice"}, name)
+}
+
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{Authorize: byToken, Heartbeat: time.Hour})
@@ -238,6 +282,54 @@ func TestExpiry(t *testing.T) {
 		over := dial(t, d, "c")
 		over.tryToJoin("r", "c", "over")
 		over.expectCut(signal.CodeRefused, signal.TypeJoin)
+	})
+}
+
+// Who cuts its line to the hub first is sent away at the same moment.
+func TestExpiryOfWhoHasCutItsLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(&hub.Config{Authorize: byToken, Heartbeat: time.Hour})
+		d := mem.Dialer(h)
+		other := joinWith(t, d, "r", "a", "")
+		m := joinWith(t, d, "r", "b", "half a minute")
+		start := time.Now()
+		other.expect(signal.TypeWelcome)
+		time.Sleep(10 * time.Second)
+		_ = m.link.Close()
+		other.expectBye(m, signal.ReasonLost)
+		other.expectBye(m, signal.ReasonExpired)
+		if after := time.Since(start); after != 30*time.Second {
+			t.Errorf("sent away after %v", after)
+		}
+		// Its room is gone before the time of another: nothing is left of it.
+		m = joinWith(t, d, "r", "b", "half a minute")
+		_ = m.link.Close()
+		other.expect(signal.TypeWelcome)
+		other.expectBye(m, signal.ReasonLost)
+		_ = other.link.Close()
+		time.Sleep(time.Minute)
+		if rooms := h.Rooms(); len(rooms) != 0 {
+			t.Errorf("rooms: %v", rooms)
+		}
+	})
+}
+
+// The owner's kick reaches who has cut its line, and keeps it out.
+func TestOwnersKickOfWhoIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(&hub.Config{Authorize: byToken})
+		d := mem.Dialer(h)
+		a, b := joinWith(t, d, "r", "a", "1"), joinWith(t, d, "r", "b", "2")
+		a.expect(signal.TypeWelcome)
+		_ = b.link.Close()
+		a.expectBye(b, signal.ReasonLost)
+		if err := h.Kick("r", b.id); err != nil {
+			t.Error(err)
+		}
+		a.expectBye(b, signal.ReasonKicked)
+		again := dial(t, d, "another key")
+		again.tryToJoin("r", "b", "2")
+		again.expectCut(signal.CodeKicked, signal.TypeJoin)
 	})
 }
 

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"slices"
+	"time"
 
 	"noom/signal"
 )
@@ -20,8 +21,10 @@ type room[C comparable] struct {
 	seats []seat[C] // in join order
 
 	locked bool
-	away   []string // ids of those lost while it is locked, who may come back
-	barred []barred // oldest first
+	absent []absence // who is gone and may still matter, oldest first
+	ends   []ending  // of members, for those who were lost meanwhile, oldest first
+	ended  int       // ends so far
+	barred []barred  // oldest first
 
 	out []delivery[C] // reused between events
 	all []C           // reused between events
@@ -31,8 +34,9 @@ type room[C comparable] struct {
 type seat[C comparable] struct {
 	conn     C
 	member   signal.Member
-	identity string // what the authorisation knows it by; may be empty
-	named    bool   // by the authorisation: it cannot be renamed
+	identity string    // what the authorisation knows it by; may be empty
+	named    bool      // by the authorisation: it cannot be renamed
+	until    time.Time // when its authorisation ends; zero: never
 }
 
 // A delivery is one frame for some connections, valid until the next event.
@@ -48,6 +52,7 @@ type request struct {
 	proven   bool // the member has shown that it holds its key
 	identity string
 	named    bool
+	until    time.Time
 	joined   *signal.Message // the answer, to be completed by Self, Members and Locked
 }
 
@@ -60,6 +65,7 @@ const (
 	full                     // the room has its most
 	shut                     // the room is locked
 	out                      // it was kicked
+	early                    // it is to be asked again after a wait; the room itself never says so
 )
 
 // enter lets a connection in: joined to itself, welcome to the others. If its
@@ -67,26 +73,21 @@ const (
 // old connection; so must one that a locked room has lost and lets in again.
 func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.begin()
+	if v := r.judge(&q); v != admitted {
+		return nil, v
+	}
 	at := r.find(q.member.ID)
-	known := at >= 0 || r.remembered(q.member.ID)
-	fresh := seat[C]{c, q.member, q.identity, q.named}
-	switch {
-	case r.bars(&q):
-		return nil, out
-	case known && !q.proven:
-		return nil, contested
-	case at >= 0:
+	r.nameApart(&q)
+	fresh := seat[C]{c, q.member, q.identity, q.named, q.until}
+	if at >= 0 {
 		old := &r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
+		r.supersede(&old.member, &q.member)
 		*old = fresh
-	case r.locked && !known:
-		return nil, shut
-	case len(r.seats) >= r.limit:
-		return nil, full
-	default:
+	} else {
 		r.seats = append(r.seats, fresh)
-		r.away = slices.DeleteFunc(r.away, func(id string) bool { return id == q.member.ID })
 	}
+	back := r.recall(&q.member)
 
 	joined := q.joined
 	joined.Self, joined.Locked = &q.member, r.locked
@@ -98,7 +99,26 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	}
 	r.tell(c, joined)
 	r.tellOthers(c, &signal.Message{Type: signal.TypeWelcome, Member: &q.member})
+	r.catchUp(c, back)
 	return r.out, admitted
+}
+
+// judge says what would become of a request.
+func (r *room[C]) judge(q *request) verdict {
+	at := r.find(q.member.ID)
+	known := at >= 0 || r.awaits(q.member.ID)
+	switch {
+	case r.bars(q):
+		return out
+	case known && !q.proven:
+		return contested
+	case r.locked && !known:
+		return shut
+	case at < 0 && len(r.seats) >= r.limit:
+		return full
+	default:
+		return admitted
+	}
 }
 
 // leave removes a connection's member and tells the others why.
@@ -108,10 +128,12 @@ func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	if at < 0 {
 		return nil
 	}
-	bye := goodbye(&r.seats[at].member, why)
+	gone := r.seats[at]
 	r.seats = slices.Delete(r.seats, at, at+1)
-	if r.locked && why == signal.ReasonLost {
-		r.away = append(r.away, bye.From)
+	r.remember(&gone, why)
+	bye := goodbye(&gone.member, why)
+	if why != signal.ReasonLost {
+		r.note(bye)
 	}
 	r.tellAll(bye)
 	return r.out
@@ -159,7 +181,7 @@ func (r *room[C]) rename(c C, name string) []delivery[C] {
 	switch {
 	case at < 0:
 		return nil
-	case r.seats[at].named:
+	case r.seats[at].named, r.ownedName(name, r.seats[at].member.ID):
 		return r.forbid(c, signal.TypeRename)
 	}
 	member := &r.seats[at].member

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"noom/signal"
 )
@@ -47,6 +48,7 @@ func (r *room[C]) members() []signal.Member {
 type rules struct {
 	locked bool
 	lost   map[string]bool // since it was locked
+	absent map[string]bool // lost at all
 	kicked map[string]bool
 }
 
@@ -66,7 +68,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) open(i int, name string, limit int) {
 	w.rooms[i] = &room[int]{name: name, limit: limit}
-	w.rules[w.rooms[i]] = &rules{lost: map[string]bool{}, kicked: map[string]bool{}}
+	w.rules[w.rooms[i]] = &rules{lost: map[string]bool{}, absent: map[string]bool{}, kicked: map[string]bool{}}
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -111,7 +113,7 @@ func (v *view) see(m *signal.Message) {
 		v.locked = m.Type == signal.TypeLocked
 	case m.Type == signal.TypeRenamed:
 		v.roster[at].Name = m.Name
-	case m.Type == signal.TypeBye && m.From != v.self && v.roster[at].Session == m.Session:
+	case m.Type == signal.TypeBye && m.From != v.self && at >= 0 && v.roster[at].Session == m.Session:
 		v.roster = slices.Delete(v.roster, at, at+1)
 	case m.Type == signal.TypeChat:
 		v.chats = append(v.chats, m.From+m.ID)
@@ -165,9 +167,13 @@ func (w *world) enterWith(r *room[int], id string, proven bool, rights signal.Ri
 	c := w.last
 	w.home[c], w.views[c] = r, &view{}
 	before := r.members()
+	var until time.Time
+	if w.temporary(id) {
+		until = w.hour(1)
+	}
 	deliveries, v := r.enter(c, request{
 		member: signal.Member{ID: id, Name: "이름" + id, Session: fmt.Sprint("session", c), Rights: rights},
-		proven: proven, joined: &signal.Message{Type: signal.TypeJoined},
+		proven: proven, joined: &signal.Message{Type: signal.TypeJoined}, until: until,
 	})
 	known := slices.ContainsFunc(before, func(m signal.Member) bool { return m.ID == id })
 	want := admitted
@@ -190,6 +196,7 @@ func (w *world) enterWith(r *room[int], id string, proven bool, rights signal.Ri
 	w.take(r, deliveries)
 	if v == admitted {
 		delete(rules.lost, id)
+		delete(rules.absent, id)
 		others := slices.DeleteFunc(r.members(), func(m signal.Member) bool { return m.ID == id })
 		if told := w.views[c].roster; !slices.EqualFunc(told[:len(told)-1], others, sameMember) {
 			w.fail("joined told %v, not %v in join order", told, others)
@@ -224,8 +231,9 @@ func (w *world) stepIn(r *room[int], random chooser) {
 	case 3:
 		why := [...]signal.Reason{signal.ReasonLost, signal.ReasonLeft}[random.IntN(2)]
 		note("%d is gone: %s", c, why)
-		if at >= 0 && why == signal.ReasonLost && r.locked {
-			w.rules[r].lost[r.seats[at].member.ID] = true
+		if at >= 0 && why == signal.ReasonLost {
+			gone := r.seats[at].member.ID
+			w.rules[r].absent[gone], w.rules[r].lost[gone] = true, r.locked
 		}
 		deliveries := r.leave(c, why)
 		w.take(r, deliveries)
@@ -237,12 +245,28 @@ func (w *world) stepIn(r *room[int], random chooser) {
 	case 4:
 		if random.IntN(4) == 0 {
 			note("%s is kicked", id)
-			w.rules[r].kicked[id] = w.rules[r].kicked[id] || r.find(id) >= 0
-			w.take(r, r.kick(id))
+			there := r.find(id) >= 0 || w.rules[r].absent[id]
+			w.rules[r].kicked[id] = w.rules[r].kicked[id] || there
+			deliveries := r.kick(id)
+			if (len(deliveries) > 0) != there {
+				w.fail("a kick was delivered as %+v", deliveries)
+			}
+			w.take(r, deliveries)
+			w.forget(r, id)
 			return
 		}
-		note("%d has its time over", c)
-		w.take(r, r.expire(c))
+		if random.IntN(2) == 0 {
+			note("%d has its time over", c)
+			w.take(r, r.expire(c))
+			return
+		}
+		note("the time of who is lost is over")
+		w.take(r, r.overdue(w.hour(1)))
+		for id := range w.rules[r].absent {
+			if w.temporary(id) {
+				w.forget(r, id)
+			}
+		}
 	case 5:
 		note("%d is renamed", c)
 		w.take(r, r.rename(c, fmt.Sprint("name", len(w.steps))))
@@ -268,6 +292,17 @@ func (w *world) stepIn(r *room[int], random chooser) {
 	}
 }
 
+// forget notes that a member is gone for good.
+func (w *world) forget(r *room[int], id string) {
+	delete(w.rules[r].absent, id)
+	delete(w.rules[r].lost, id)
+}
+
+// temporary says whose authorisation ends in hour 1.
+func (w *world) temporary(id string) bool { return id < "c" }
+
+func (w *world) hour(n int64) time.Time { return time.Unix(n*3600, 0) }
+
 // moderate asks for something that takes a right: done with it, refused
 // without.
 func (w *world) moderate(r *room[int], c int, id string, random chooser) {
@@ -281,6 +316,8 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	w.take(r, deliveries)
 	rules := w.rules[r]
 	aimed := what == signal.TypeKick || what == signal.TypeMute
+	seated := there
+	there = there || what == signal.TypeKick && rules.absent[id]
 	switch {
 	case at < 0:
 		if len(deliveries) > 0 {
@@ -296,8 +333,15 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 		}
 	case what == signal.TypeKick:
 		rules.kicked[id] = true
-		if len(r.seats) != before-1 {
-			w.fail("%d members after a kick, %d before", len(r.seats), before)
+		w.forget(r, id)
+		if seated {
+			before--
+		}
+		if len(r.seats) != before {
+			w.fail("%d members after a kick, want %d", len(r.seats), before)
+		}
+		if bye := deliveries[len(deliveries)-1]; bye.message.From != id || bye.message.Reason != signal.ReasonKicked || len(bye.to) != len(r.seats) && len(r.seats) > 0 {
+			w.fail("a kick was delivered as %+v", deliveries)
 		}
 	case what == signal.TypeClose:
 		if len(r.seats) > 0 {

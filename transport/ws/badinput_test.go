@@ -148,7 +148,8 @@ func serve(t *testing.T) (*hub.Hub, string) {
 }
 
 // Every golden frame that is none, before and after a join: an error frame and
-// a close frame with its code, and everyone else is undisturbed.
+// a close frame with its code, and everyone else is undisturbed. A member's request
+// that is only wrong in itself is answered, and nothing else happens.
 func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 	_, url := serve(t)
 	others := newCall(t, url)
@@ -176,10 +177,44 @@ func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 			bad.join("다른 방 "+name, "mallory") // the one before may not have left its own
 			bad.expect(signal.TypeJoined)
 			bad.write(websocket.MessageText, frame)
-			bad.expectCut(refusal.Code)
+			if !refusal.About.Request() || refusal.Code == signal.CodeTooBig {
+				bad.expectCut(refusal.Code)
+				return
+			}
+			if m := bad.expect(signal.TypeError); m.Code != refusal.Code || m.About != refusal.About {
+				bad.t.Fatalf("told %s about %s, want %s", m.Code, m.About, refusal.Code)
+			}
+			bad.send(signal.Message{Type: signal.TypePing})
+			bad.expect(signal.TypePong)
+			bad.send(signal.Message{Type: signal.TypeBye})
 		})
 		others.undisturbed()
 	}
+}
+
+// Of bad requests in a row there is an end, and a good frame begins a new row.
+func TestTooManyBadRequests(t *testing.T) {
+	_, url := serve(t)
+	c := dialRaw(t, url)
+	c.join("데모", "")
+	c.expect(signal.TypeJoined)
+	half := []byte(`{"type":"chat","id":"1","text":"\ud83d"}`)
+	for _, n := range []int{64, 64} {
+		for range n {
+			c.write(websocket.MessageText, half)
+			if m := c.expect(signal.TypeError); m.Code != signal.CodeMalformed || m.About != signal.TypeChat {
+				t.Fatalf("told %s about %q", m.Code, m.About)
+			}
+		}
+		c.send(signal.Message{Type: signal.TypePing})
+		c.expect(signal.TypePong)
+	}
+	for range 64 {
+		c.write(websocket.MessageText, half)
+		c.expect(signal.TypeError)
+	}
+	c.write(websocket.MessageText, half)
+	c.expectCut(signal.CodeMalformed)
 }
 
 func TestBadInput(t *testing.T) {

@@ -1,0 +1,122 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"noom/signal"
+)
+
+// A gate holds back who joins and leaves again and again, because each join makes
+// everyone in the room build a connection. It remembers by member and room and by
+// address, which outlive connections and rooms. It guards itself; a home may hold its own
+// lock meanwhile.
+type gate struct {
+	mu      sync.Mutex
+	ids     throttle[membership]
+	near    throttle[netip.Prefix]
+	bounded bool // by address
+}
+
+// A membership is a member in a room, whether it is there or not.
+type membership struct{ room, id string }
+
+// joinsPerID is how fast one member may join one room.
+var joinsPerID = pace{16, time.Second}
+
+// newGate lets from one address as many join at once as may be connected, 64 at least, and
+// then a 64th of that a second.
+func newGate(perAddress int) *gate {
+	return &gate{
+		ids:     throttle[membership]{pace: joinsPerID},
+		near:    throttle[netip.Prefix]{pace: pace{float64(max(perAddress, 64)), time.Second / time.Duration(max(perAddress/64, 1))}},
+		bounded: perAddress >= 0,
+	}
+}
+
+// joinsPerRoom is how fast a room of so many places can be joined, by whomever.
+func joinsPerRoom(places int) pace {
+	return pace{float64(64 + 2*places), time.Second / time.Duration(max(places/4, 1))}
+}
+
+// take counts a join, and says when it may happen; ok is false if that is later than most.
+// Who comes back to a place that it has just lost is counted by its id alone.
+func (g *gate) take(who membership, from netip.Addr, back bool, now time.Time, most time.Duration) (wait time.Duration, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	giveBack, wait, ok := g.ids.take(who, now, most)
+	near, counts := neighbourhood(from)
+	if !ok || back || !counts || !g.bounded {
+		return wait, ok
+	}
+	_, longer, ok := g.near.take(near, now, most)
+	if !ok {
+		giveBack()
+	}
+	return max(wait, longer), ok
+}
+
+// tooEarly refuses a join for some time.
+func tooEarly(wait time.Duration) *signal.Error {
+	e := signal.Errorf(signal.CodeTooMany, signal.TypeJoin, "too many join and leave; try again in %v", wait.Round(time.Second))
+	e.RetryAfter = max(wait, time.Second)
+	return e
+}
+
+// A logbook keeps what strangers can cause from filling a log: so many lines of a kind, and
+// then one after each pause, which says how many were left out.
+type logbook struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	kinds map[string]*logKind
+}
+
+type logKind struct {
+	bucket
+	left int // lines left out since the last one
+}
+
+var linesOfAKind = pace{20, 10 * time.Second}
+
+// maxLogKinds bounds the kinds; an application's codes may be some.
+const maxLogKinds = 64
+
+// write logs a line of a kind, or counts it.
+func (l *logbook) write(kind string, level slog.Level, text string, attrs ...slog.Attr) {
+	if !l.log.Enabled(context.Background(), level) {
+		return
+	}
+	left, ok := l.allow(kind, time.Now())
+	if !ok {
+		return
+	}
+	if left > 0 {
+		attrs = append(attrs, slog.Int("left_out", left))
+	}
+	l.log.LogAttrs(context.Background(), level, text, attrs...)
+}
+
+func (l *logbook) allow(kind string, now time.Time) (left int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.kinds[kind]
+	if k == nil {
+		if len(l.kinds) >= maxLogKinds {
+			kind = other
+		}
+		if k = l.kinds[kind]; k == nil {
+			k = new(logKind)
+			l.kinds[kind] = k
+		}
+	}
+	if _, ok = k.take(linesOfAKind, 1, now, 0); !ok {
+		k.left++
+		return 0, false
+	}
+	left, k.left = k.left, 0
+	return left, true
+}

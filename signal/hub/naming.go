@@ -1,0 +1,96 @@
+package hub
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"noom/signal"
+)
+
+// This file is the part of a room that keeps a name which the authorisation gave
+// from being worn by somebody else. Like the rest of a room it is a pure machine.
+
+// nameApart sees to it that who enters is not taken for a member that the
+// authorisation named, and nobody for who enters.
+func (r *room[C]) nameApart(q *request) {
+	if !q.named {
+		if r.ownedName(q.member.Name, q.member.ID) {
+			q.member.Name = r.numbered(q.member.Name, q.member.ID)
+		}
+		return
+	}
+	like := likeness(q.member.Name)
+	for i := range r.seats {
+		s := &r.seats[i]
+		if s.named || s.member.ID == q.member.ID || likeness(s.member.Name) != like {
+			continue
+		}
+		s.member.Name = r.numbered(s.member.Name, s.member.ID)
+		r.tellAll(&signal.Message{Type: signal.TypeRenamed, From: s.member.ID, Name: s.member.Name})
+	}
+}
+
+// ownedName reports whether name looks like one that the authorisation gave to
+// somebody else, who is here or has lost the hub alone.
+func (r *room[C]) ownedName(name, id string) bool {
+	var like string
+	same := func(named bool, m *signal.Member) bool {
+		if !named || m.ID == id {
+			return false
+		}
+		if like == "" {
+			like = likeness(name)
+		}
+		return likeness(m.Name) == like
+	}
+	return slices.ContainsFunc(r.seats, func(s seat[C]) bool { return same(s.named, &s.member) }) ||
+		slices.ContainsFunc(r.absent, func(a absence) bool { return same(a.named && a.lost, &a.member) })
+}
+
+// numbered is a name with the lowest number from 2 on with which nobody has it,
+// cut if it must be.
+func (r *room[C]) numbered(name, id string) string {
+	for n := 2; ; n++ {
+		numbered := withSuffix(name, fmt.Sprintf(" (%d)", n))
+		taken := slices.ContainsFunc(r.seats, func(s seat[C]) bool { return s.member.ID != id && s.member.Name == numbered })
+		if !taken && !r.ownedName(numbered, id) {
+			return numbered
+		}
+	}
+}
+
+func withSuffix(name, suffix string) string {
+	for runes := []rune(name); len(runes) > 0; runes = runes[:len(runes)-1] {
+		if s := strings.TrimSpace(string(runes)) + suffix; signal.CheckName(s) == nil {
+			return s
+		}
+	}
+	return "guest" + suffix
+}
+
+// likeness is the same for two names that a reader may take for one another:
+// compatibility forms, case, what is not drawn, and letters of other scripts that look
+// like Latin ones do not count.
+func likeness(name string) string {
+	drawn := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+			return -1
+		}
+		return r
+	}, name)
+	return alike.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(drawn))))
+}
+
+// alike has the letters, folded, that most fonts draw as another one. It is no table of
+// all that can be confused (UTS #39).
+var alike = strings.NewReplacer(
+	"а", "a", "в", "b", "с", "c", "ԁ", "d", "е", "e", "һ", "h", "і", "l", "ј", "j", "к", "k", "м", "m", "н", "h", "о", "o", "р", "p",
+	"ѕ", "s", "т", "t", "у", "y", "х", "x", "ԛ", "q", "ԝ", "w",
+	"α", "a", "β", "b", "ε", "e", "η", "n", "ι", "l", "κ", "k", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "u", "χ", "x", "ζ", "z",
+	"i", "l", "ı", "l", "1", "l", "|", "l", "0", "o",
+)
