@@ -36,10 +36,12 @@ type Config struct {
 	// being first, after each restart of the hub anew.
 	Authorize func(ctx context.Context, r Request) (Grant, error)
 
-	// Endpoint is the host, with the port unless it is the scheme's default,
-	// under which members dial the hub, and to which they bind their proofs.
-	// Set it behind a proxy that rewrites the Host header. Empty: what the
-	// transport says.
+	// Endpoint is the host under which members dial the hub, and to which they
+	// bind their proofs, with the port unless that is 80 or 443; see
+	// [signal.NormalHost]. Set it if there is one alone, and behind a proxy that
+	// rewrites the Host header. Empty: what the transport says, which should then
+	// know its names (Hosts in ws.AcceptOptions): a hub that believes in any name
+	// takes proofs that were made for another hub.
 	Endpoint string
 
 	// Limits are told to members and enforced. A zero field is the protocol's
@@ -133,6 +135,9 @@ func (c *Config) withDefaults() Config {
 	l.Chat = atMost(l.Chat, signal.MaxChat, signal.MaxChat)
 	l.Members = atMost(l.Members, signal.MaxMembers, mostMembers)
 	l.Rate = orDefault(l.Rate, 50)
+	if d.Endpoint != "" {
+		d.Endpoint = signal.NormalHost(d.Endpoint)
+	}
 	d.Heartbeat = min(max(orDefault(d.Heartbeat, 10*time.Second), 100*time.Millisecond), time.Hour)
 	d.ICELifetime = min(max(d.ICELifetime, 0), 24*24*time.Hour)
 	d.JoinTimeout = orDefault(d.JoinTimeout, 5*time.Second)

@@ -18,6 +18,7 @@ type Hub struct {
 	config   Config
 	meter    *meter       // guards itself
 	watchers atomic.Int64 // streams of RoomsHandler
+	warned   sync.Once    // that proofs are not bound to this hub
 
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.
@@ -225,6 +226,19 @@ func (h *Hub) exceeds(m *signal.Message) *signal.Error {
 		return signal.Errorf(signal.CodeBadChat, m.Type, "a text of %d bytes, at most %d", len(m.Text), limits.Chat)
 	}
 	return nil
+}
+
+// warnOfHearsay says once that whoever is authorised may be so by a proof that
+// was made for another hub.
+func (h *Hub) warnOfHearsay(s signal.Signaler) {
+	if h.config.Authorize == nil || h.config.Endpoint != "" || !signal.UncheckedEndpoint(s) {
+		return
+	}
+	h.warned.Do(func() {
+		h.config.Logger.Warn("members are authorised, but this hub takes proofs made for any host: "+
+			"another hub can pass on its members' proofs; set Hosts in ws.AcceptOptions, or Endpoint in hub.Config",
+			"host", signal.Endpoint(s))
+	})
 }
 
 func (h *Hub) endpoint(s signal.Signaler) string {
