@@ -86,7 +86,7 @@ func (c *conn) authorize() *signal.Error {
 	c.grant = grant
 	member := c.member()
 	if err := member.Verify(); err != nil {
-		c.hub.config.Logger.Warn("authorisation granted what cannot be", "room", c.join.Room, "err", err)
+		c.hub.warn("authorisation granted what cannot be", slog.String("room", c.join.Room), slog.Any("err", err))
 		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted what cannot be")
 	}
 	return nil
@@ -166,7 +166,7 @@ func (c *conn) attrs() []slog.Attr {
 func (c *conn) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.hub.config.Logger.Error("panic", "why", p, "stack", string(debug.Stack()))
+			c.hub.warnings.log(c.hub.config.Logger, slog.LevelError, "panic", slog.Any("why", p), slog.String("stack", string(debug.Stack())))
 			c.refuse(signal.Errorf(signal.CodeFailed, "", "the hub failed on this connection"))
 		}
 	}()

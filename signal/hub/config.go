@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -64,9 +65,15 @@ type Config struct {
 	// 0: 10,000.
 	MaxMembers int
 	// MaxPerAddress bounds the connections from one IPv4 address or IPv6 /64,
-	// those about to join included. 0: 256; negative: no bound. Loopback is
-	// not counted, nor what comes over a transport without addresses.
+	// those about to join included, and beside them as many streams of
+	// [Hub.RoomsHandler]. 0: 256; negative: no bound. Loopback is not counted, nor
+	// what comes over a transport without addresses.
 	MaxPerAddress int
+
+	// ClientAddress says where a request to [Hub.RoomsHandler] comes from, for a
+	// hub behind a proxy; it is what ws.AcceptOptions has by that name for members.
+	// Nil: the other end of the TCP connection.
+	ClientAddress func(*http.Request) netip.Addr
 
 	// RetryAfter is when members are told to come back after a [Hub.Shutdown];
 	// they spread over as much time again. 0: 1 s. Most: 1 hour.
@@ -80,7 +87,9 @@ type Config struct {
 	QueueBytes  int
 
 	// Logger gets the hub's log: who comes and goes at Debug, refusals at
-	// Info, what its operator should mend at Warn. Nil: nothing is logged.
+	// Info, what its operator should mend at Warn. What strangers cause is told once a
+	// second at most, warnings once in ten, after the first few; what is more goes to
+	// Debug. Nil: nothing is logged.
 	Logger *slog.Logger
 }
 

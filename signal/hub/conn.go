@@ -64,7 +64,7 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 		link:    s,
 		outbox:  outbox{maxFrames: h.config.QueueFrames, maxBytes: h.config.QueueBytes},
 		pulse:   pulse{heartbeat: h.config.Heartbeat},
-		address: signal.Address(s),
+		address: signal.Address(s).Unmap().WithZone(""), // the zone is a name of this machine's own
 		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.Limits.Burst),
 	}
 	c.calls, c.given = context.Background(), ctx
@@ -329,11 +329,12 @@ func (c *conn) tooSlow() {
 
 // log tells of the connection's end.
 func (c *conn) log(why error) {
-	level := slog.LevelDebug
+	log := c.hub.config.Logger
 	if _, refused := errors.AsType[*signal.Error](why); refused {
-		level = slog.LevelInfo
+		c.hub.refusals.log(log, slog.LevelInfo, "left", append(c.attrs(), slog.Any("why", why))...)
+		return
 	}
-	if log := c.hub.config.Logger; log.Enabled(context.Background(), level) {
-		log.LogAttrs(context.Background(), level, "left", append(c.attrs(), slog.Any("why", why))...)
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		log.LogAttrs(context.Background(), slog.LevelDebug, "left", append(c.attrs(), slog.Any("why", why))...)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -15,10 +16,13 @@ import (
 // Hub is the server side of rooms. Its methods may be called from anywhere at
 // any time. Make one with [New].
 type Hub struct {
-	config   Config
-	meter    *meter       // guards itself
-	watchers atomic.Int64 // streams of RoomsHandler
-	warned   sync.Once    // that proofs are not bound to this hub
+	config Config
+	meter  *meter    // guards itself
+	warned sync.Once // that proofs are not bound to this hub
+
+	refusals, warnings *damper // what goes to the log of what strangers do
+
+	spent atomic.Int64 // bytes of lists of rooms that streams were given, since the last was put up
 
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.
@@ -29,7 +33,8 @@ type Hub struct {
 	closing bool
 	idle    chan struct{} // closed when closing and no conn is left
 	list    []RoomInfo    // the open rooms; nil: to be made anew
-	changed chan struct{} // closed at the next change of the list; nil: nobody waits
+	changes int           // of that list
+	board   board
 }
 
 // New makes a hub. A nil Config works.
@@ -38,10 +43,15 @@ func New(config *Config) *Hub {
 	return &Hub{
 		config: c,
 		meter:  newMeter(),
-		homes:  make(map[string]*home),
-		conns:  make(map[*conn]struct{}),
-		near:   crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
-		idle:   make(chan struct{}),
+
+		refusals: newDamper(refusalPause, refusalBurst),
+		warnings: newDamper(warningPause, warningBurst),
+
+		homes: make(map[string]*home),
+		conns: make(map[*conn]struct{}),
+		near:  crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
+		idle:  make(chan struct{}),
+		board: board{near: crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)}},
 	}
 }
 
@@ -90,7 +100,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	if !h.closing {
 		h.closing = true
-		h.announce()
+		h.dismiss()
 		if len(h.conns) == 0 {
 			close(h.idle)
 		}
@@ -139,8 +149,8 @@ func (h *Hub) register(c *conn) *signal.Error {
 	case full:
 		return signal.Errorf(signal.CodeHubFull, "", "the hub has %d connections, its most", h.config.MaxMembers)
 	case !h.near.add(c.address):
-		h.config.Logger.Warn("too many connections from one address; behind a proxy let the transport tell the client's",
-			"address", c.address, "most", h.config.MaxPerAddress)
+		h.warn("too many connections from one address; behind a proxy let the transport tell the client's",
+			slog.String("address", c.address.String()), slog.Int("most", h.config.MaxPerAddress))
 		return signal.Errorf(signal.CodeTooMany, "", "%d connections from this address, its most", h.config.MaxPerAddress)
 	}
 	h.conns[c] = struct{}{}
@@ -206,7 +216,7 @@ func (h *Hub) listServers(ctx context.Context, answer *signal.Message, m signal.
 	for _, server := range h.config.ICEServers(ctx, m) {
 		text, err := json.Marshal(server)
 		if size += len(text); err != nil || size > mostICEServer {
-			h.config.Logger.Warn("ICE servers left out", "bytes", size, "most", mostICEServer, "err", err)
+			h.warn("ICE servers left out", slog.Int("bytes", size), slog.Int("most", mostICEServer), slog.Any("err", err))
 			break
 		}
 		answer.ICEServers = append(answer.ICEServers, server)

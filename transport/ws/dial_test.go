@@ -24,11 +24,13 @@ import (
 	"noom/transport/ws"
 )
 
+var quietLog = log.New(io.Discard, "", 0)
+
 func TestDialErrors(t *testing.T) {
 	page := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(page.Close)
 	secure := httptest.NewUnstartedServer(ws.Handler(hub.New(nil), nil))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it will complain of us
+	secure.Config.ErrorLog = quietLog // it will complain of us
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

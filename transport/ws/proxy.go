@@ -89,7 +89,7 @@ func (t *tunnel) dialProxy(ctx context.Context, network string) (net.Conn, error
 	if err != nil || t.proxy.Scheme != "https" {
 		return conn, err
 	}
-	config := new(tls.Config)
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.transport.TLSClientConfig != nil {
 		config = t.transport.TLSClientConfig.Clone()
 	}
@@ -135,10 +135,10 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) err
 		}
 	}
 	status := signal.Printable(response.Status)
-	switch response.StatusCode {
-	case http.StatusOK:
+	switch {
+	case response.StatusCode/100 == 2:
 		return nil
-	case http.StatusProxyAuthRequired:
+	case response.StatusCode == http.StatusProxyAuthRequired:
 		return fmt.Errorf("%w: %s wants to know who asks (HTTP %s); put the name and the password into its URL", ErrProxy, t.at(), status)
 	default:
 		return fmt.Errorf("%w: %s refuses one to %s (HTTP %s); many let through nothing but port 443 (wss://)", ErrProxy, t.at(), address, status)
