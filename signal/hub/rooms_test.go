@@ -183,7 +183,9 @@ func TestManyWatchers(t *testing.T) {
 				s.slow = 7 * time.Second
 			}
 			sinks = append(sinks, s)
-			all.Go(func() { h.RoomsHandler().ServeHTTP(s, httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil)) })
+			all.Go(func() {
+				h.RoomsHandler().ServeHTTP(s, httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil))
+			})
 		}
 		for i := range 200 { // rooms, ten a second
 			join(t, d, fmt.Sprint(i, strings.Repeat("<", 120)), "a")
