@@ -24,10 +24,14 @@ func (r *relays) mayHaveMore(user, _ string, from net.Addr) bool {
 	switch {
 	case refused:
 	case r.byAddress[near] >= r.limits.perAddress:
-		victim = r.poorest(near, user)
+		victim = r.spare(near, r.byUser[user]+1)
 		refused = victim == nil
 	case r.count >= r.limits.total:
-		victim = r.poorest(r.crowded(near), user)
+		at, least := r.crowded(near), 0
+		if at == near {
+			least = r.byUser[user] + 1
+		}
+		victim = r.spare(at, least)
 		refused = victim == nil
 	}
 	r.mu.Unlock()
@@ -49,28 +53,24 @@ func (r *relays) crowded(near netip.Prefix) netip.Prefix {
 	return most
 }
 
-// poorest is what can be taken for user from who has most at an address, if that is
-// more than user would have then: one that has relayed nothing, or else the oldest.
-// The caller holds r.mu.
-func (r *relays) poorest(at netip.Prefix, user string) *relay {
+// spare is what can be taken from who has most at an address, if that is more than
+// least: one that has relayed nothing, or else the oldest. The caller holds r.mu.
+func (r *relays) spare(at netip.Prefix, least int) *relay {
 	count := make(map[string]int)
 	for _, a := range r.live {
 		if a.from == at {
 			count[a.user]++
 		}
 	}
-	rich, most := "", r.byUser[user]+1
-	for u, n := range count {
-		if n > most && u != user {
-			rich, most = u, n
+	rich, most := "", least
+	for user, n := range count {
+		if n > most {
+			rich, most = user, n
 		}
-	}
-	if rich == "" {
-		return nil
 	}
 	var victim *relay
 	for _, a := range r.live {
-		if a.from == at && a.user == rich && (victim == nil || a.worseThan(victim)) {
+		if rich != "" && a.from == at && a.user == rich && (victim == nil || a.worseThan(victim)) {
 			victim = a
 		}
 	}
@@ -204,6 +204,7 @@ type requests struct {
 	perAddress, perAllocation rate.Limit // a second; four seconds' worth at once
 	strangers                 map[netip.Prefix]*rate.Limiter
 	rest                      *rate.Limiter // of all for whom there is no place in the map
+	swept                     time.Time     // when places were made last
 }
 
 const mostStrangers = 4096
@@ -218,7 +219,8 @@ func newRequests(perAddress, perAllocation int) *requests {
 // ofStranger reports whether an address may ask once more.
 func (q *requests) ofStranger(from netip.Prefix, now time.Time) bool {
 	l := q.strangers[from]
-	if l == nil && len(q.strangers) >= mostStrangers {
+	if l == nil && len(q.strangers) >= mostStrangers && now.Sub(q.swept) > time.Second {
+		q.swept = now // not for each packet of who lies about its address
 		for other, of := range q.strangers {
 			if of.TokensAt(now) >= float64(of.Burst()) {
 				delete(q.strangers, other) // has not asked for a while
