@@ -77,12 +77,12 @@ func (r *relays) spare(at netip.Prefix, least int) *relay {
 	return victim
 }
 
-// worseThan reports whether a is to be taken away before b.
-func (a *relay) worseThan(b *relay) bool {
-	if used := a.used.Load(); used != b.used.Load() {
+// worseThan reports whether r is to be taken away before b.
+func (r *relay) worseThan(b *relay) bool {
+	if used := r.used.Load(); used != b.used.Load() {
 		return !used
 	}
-	return a.since.Before(b.since)
+	return r.since.Before(b.since)
 }
 
 // created notes whose an allocation is: pion tells only now from where it was asked for.

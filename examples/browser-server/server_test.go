@@ -254,11 +254,13 @@ func TestOwnNames(t *testing.T) {
 		own, not []string // PORT is where it listens
 	}{
 		{
-			nil, []string{"127.0.0.1:PORT", "localhost:PORT", "LOCALHOST", name + ":PORT", name + ".local"},
+			nil,
+			[]string{"127.0.0.1:PORT", "localhost:PORT", "LOCALHOST", name + ":PORT", name + ".local"},
 			[]string{"evil.example:PORT", "127.0.0.2:PORT", "localhost:9", "192.0.2.7:PORT", "localhost.evil.example:PORT"},
 		},
 		{
-			[]string{"-hosts", "call.example,other.example:8443"}, []string{"call.example", "call.example:443", "call.example:PORT", "other.example:8443"},
+			[]string{"-hosts", "call.example,other.example:8443"},
+			[]string{"call.example", "call.example:443", "call.example:PORT", "other.example:8443"},
 			[]string{"localhost:PORT", "127.0.0.1:PORT", "other.example:PORT", "evil.example"},
 		},
 		{[]string{"-hosts", "*"}, []string{"evil.example:9"}, nil},

@@ -16,7 +16,7 @@ import (
 // whose own name was made to lead to this machine (DNS rebinding). So a server
 // must know its names.
 
-// OwnAddress, in a list of hosts, is the IP address, with the port, that a
+// OwnAddress stands in a list of hosts for the IP address, with the port, that a
 // connection has come in on.
 const OwnAddress = "own address"
 

@@ -124,7 +124,7 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) err
 	if err := request.Write(conn); err != nil {
 		return fmt.Errorf("%w: %w", ErrProxy, cmp.Or(ctx.Err(), err))
 	}
-	// It is as long as its header, for the tunnel comes behind: the member is the first to speak there.
+	//nolint:bodyclose // it has none: behind it the tunnel begins, where the member is the first to speak
 	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, mostHeader)), request)
 	if err != nil {
 		return fmt.Errorf("%w: no answer of HTTP from %s: %w", ErrProxy, t.at(), cmp.Or(ctx.Err(), err))

@@ -219,7 +219,7 @@ func TestProxyErrors(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(silent)}}
-	if _, err := (ws.Dialer{URL: server.URL, HTTPClient: client}).Dial(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err = (ws.Dialer{URL: server.URL, HTTPClient: client}).Dial(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a proxy that says nothing: %v", err)
 	}
 	untrusted := httptest.NewUnstartedServer(new(proxy))
