@@ -20,7 +20,7 @@ var layers = map[string][]string{
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},
 
-	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/text/"},
+	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/net/idna", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/signal", "golang.org/x/time/"},
 
 	"noom/signal/hub/token":   {"noom/signal", "noom/signal/hub", "github.com/golang-jwt/jwt/v5"},
@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"noom/cmd/noom-token":     {"noom/signal", "noom/signal/hub/token"},
 
 	"noom/transport/mem":           {"noom/signal"},
-	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/", "golang.org/x/net/idna"},
+	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
 
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},

@@ -13,6 +13,12 @@ export function hubURL(address) {
   return url;
 }
 
+/** The host of a hub's URL as proofs are bound to it (PROTOCOL.md section 3); URL has done the rest. */
+export function endpointOf(url) {
+  const name = url.hostname.replace(/\.$/, '');
+  return ['', '80', '443'].includes(url.port) ? name : `${name}:${url.port}`;
+}
+
 export class Signaling {
   #socket;
   #heard = performance.now(); // when a frame came last, ms
@@ -55,7 +61,7 @@ export class Signaling {
           if (frame.type === 'error') {
             fail(new NoomError(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
           } else if (frame.type === 'challenge') {
-            const signature = await identity.sign(proofText(url.host, room, session, frame.nonce));
+            const signature = await identity.sign(proofText(endpointOf(url), room, session, frame.nonce));
             socket.send(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
             if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for somebody else');
@@ -121,9 +127,14 @@ export class Signaling {
   }
 }
 
-// A hub that closes for a reason says its code: status 1008, the code as text.
-function closeError({ code, reason }, url) {
+// A hub that closes for a reason says its code as text, with a status that
+// fits (PROTOCOL.md section 2); what lies between it and us has none.
+export function closeError({ code, reason }, url) {
+  if ([1003, 1007, 1008, 1009].includes(code) && /^[a-z_]+$/.test(reason)) {
+    return new NoomError(reason, `the hub closed the connection: ${reason}`);
+  }
   if (code === 1009) return new NoomError('too_big', 'a frame was too big for the hub');
-  if (code === 1008 && /^[a-z_]+$/.test(reason)) return new NoomError(reason, `the hub closed the connection: ${reason}`);
-  return new NoomError('unreachable', `no connection to a hub at ${url.host}`);
+  if (code === 1007) return new NoomError('malformed', 'the hub was sent what is no UTF-8');
+  if (code === 1005 || code === 1006) return new NoomError('unreachable', `no connection to a hub at ${url.host}`);
+  return new NoomError('unreachable', `${url.host} closed the connection: ${reason ? `${reason} ` : ''}(WebSocket status ${code})`);
 }

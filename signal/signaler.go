@@ -17,11 +17,11 @@ import (
 // in a wrong way tries it.
 //
 // A Signaler may do more than that, and is asked by its methods: [Endpoint],
-// [Address], [BatchSender], [Waiter], [Aborter], [CloseWith]. Who wraps one
+// [UncheckedEndpoint], [Address], [BatchSender], [Waiter], [Aborter], [CloseWith]. Who wraps one
 // passes on what the wrapper leaves as it is, or it is lost without a word. What
 // is lost with Endpoint shows late: proofs do not hold, and the hub refuses the
 // member (bad_proof) once it asks for one. A method Unwrap() Signaler passes on
-// Endpoint and Address.
+// Endpoint, UncheckedEndpoint and Address.
 type Signaler interface {
 	// Send writes one frame. It returns when the frame is on its way or ctx
 	// ended, and may block for as long as the other end does not read.
@@ -47,14 +47,22 @@ type DialerFunc func(ctx context.Context) (Signaler, error)
 func (f DialerFunc) Dial(ctx context.Context) (Signaler, error) { return f(ctx) }
 
 // Endpoint returns what s calls the hub's address as the member dialled it:
-// the host of its URL, in lower case, with the port unless it is the scheme's
-// default. A Signaler tells it through a method Endpoint() string, or wraps one
-// that does; else it is empty. Proofs are bound to it (PROTOCOL.md section 3).
+// the host of its URL as [NormalHost] writes it. A Signaler tells it through a
+// method Endpoint() string, or wraps one that does; else it is empty. Proofs are bound to it (PROTOCOL.md section 3).
 func Endpoint(s Signaler) string {
 	if e, ok := find[interface{ Endpoint() string }](s); ok {
 		return e.Endpoint()
 	}
 	return ""
+}
+
+// UncheckedEndpoint reports whether a hub's end of a connection believes what
+// the member calls the hub, so that a proof made for another hub, and passed on by
+// it, would hold here. A Signaler tells it through a method
+// UncheckedEndpoint() bool, or wraps one that does.
+func UncheckedEndpoint(s Signaler) bool {
+	e, ok := find[interface{ UncheckedEndpoint() bool }](s)
+	return ok && e.UncheckedEndpoint()
 }
 
 // Address returns the network address from which the other end of s connects,

@@ -8,6 +8,7 @@ import { isGenuine, memberID, pairText, proofText, verifier } from '../identity.
 import { fromBase64url, toBase64url } from '../json.js';
 import { cleanName, nameProblem } from '../name.js';
 import { safetyNumber } from '../safety.js';
+import { endpointOf, hubURL } from '../signaling.js';
 
 const testdata = new URL('../../signal/testdata/', import.meta.url);
 const read = (name) => readFileSync(new URL(name, testdata));
@@ -37,6 +38,12 @@ for (const [name, bytes] of frames('invalid')) {
     assert.equal(code, codes[name]);
   });
 }
+
+test('endpoints', () => {
+  const rows = readJSON('endpoints.json');
+  assert.ok(rows.length > 20);
+  for (const { url, endpoint } of rows) assert.equal(endpointOf(hubURL(url)), endpoint, url);
+});
 
 test('names', () => {
   for (const { name, valid, why } of readJSON('names.json')) {

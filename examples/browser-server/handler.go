@@ -1,10 +1,13 @@
 package main
 
 import (
+	"crypto/x509"
 	"embed"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
+	"os"
 	"path"
 	"strings"
 
@@ -17,15 +20,49 @@ import (
 var page embed.FS
 
 // handler serves the page at /, noom.js under /noom/, the hub at /ws and the
-// list of open rooms at /rooms. Pages of these origins may use the hub too, as
-// ws.AcceptOptions has it.
-func handler(h *hub.Hub, origins ...string) http.Handler {
+// list of open rooms at /rooms, to whom the options accept; without any, to all who
+// come by whatever name.
+func handler(h *hub.Hub, accept ...ws.AcceptOptions) http.Handler {
+	var options ws.AcceptOptions
+	if len(accept) > 0 {
+		options = accept[0]
+	}
 	mux := http.NewServeMux()
 	serveFiles(mux, "/", page, "page")
 	serveFiles(mux, "/noom/", browser.FS, ".")
-	mux.Handle("/ws", ws.Handler(h, &ws.AcceptOptions{OriginPatterns: origins}))
+	mux.Handle("/ws", ws.Handler(h, &options))
 	mux.Handle("/rooms", h.RoomsHandler())
-	return secure(mux)
+	return secure(ws.OnlyHosts(mux, options.Hosts...))
+}
+
+// ownHosts are the names that a server which listens on addr has, for all that it
+// knows: this machine's, and those that its certificate is for, if it has one.
+func ownHosts(addr string, leaf *x509.Certificate) []string {
+	hosts := []string{"localhost", ws.OwnAddress}
+	if name, err := os.Hostname(); err == nil {
+		hosts = append(hosts, name, name+".local") // as the network around it knows it
+	}
+	if name, _, err := net.SplitHostPort(addr); err == nil && name != "" {
+		hosts = append(hosts, name)
+	}
+	if leaf != nil {
+		hosts = append(hosts, ws.CertificateHosts(leaf)...)
+	}
+	return hosts
+}
+
+// hostList reads the list that -hosts gives.
+func hostList(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	hosts := strings.Split(list, ",")
+	for _, host := range hosts {
+		if host == "" || strings.ContainsAny(host, " \t/") {
+			return nil, fmt.Errorf("-hosts %s: %q is no host; want names as they stand in URLs, such as call.example.com or call.example.com:8443", list, host)
+		}
+	}
+	return hosts, nil
 }
 
 // originPatterns reads the list that -origins gives.

@@ -9,12 +9,12 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"noom/signal/hub"
+	"noom/transport/ws"
 )
 
 func main() {
@@ -79,18 +80,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		_, _ = fmt.Fprintf(stdout, "metrics are at http://%s/metrics\n", gauges.Addr())
 	}
+	var leaf *x509.Certificate
+	listener = ws.LimitListener(listener, nil)
 	if o.tls.wanted() {
-		secured, err := o.tls.secureListener(listener, o.addr, stdout)
+		secured, of, err := o.tls.secureListener(listener, o.addr, stdout)
 		if err != nil {
 			_ = listener.Close() // nobody has come yet
 			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 			return 1
 		}
-		listener = secured
+		listener, leaf = secured, of
 	} else {
 		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address("http", listener.Addr(), o.addr))
 	}
-	if err := serve(ctx, listener, gauges, config, o.origins...); err != nil {
+	hosts := o.hosts
+	if hosts == nil {
+		hosts = ownHosts(o.addr, leaf)
+	}
+	if err := serve(ctx, listener, gauges, config, ws.AcceptOptions{Hosts: hosts, OriginPatterns: o.origins}); err != nil {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 		return 1
 	}
@@ -103,6 +110,12 @@ const usage = `browser-server serves noom's page and its hub.
   -metrics HOST:PORT
                     tell Prometheus how the hub does, at /metrics there: choose an
                     address that strangers cannot reach (default: nowhere)
+  -hosts LIST       the names by which members reach this server, as they stand in
+                    URLs, with commas: behind a proxy such as
+                    call.example.com. What is for others is refused; * believes
+                    in all, which lets other hubs use proofs that members made for
+                    them (default: localhost, this machine's name and addresses,
+                    and what the certificate is for)
   -origins LIST     whose pages may use the hub beside our own: hosts, patterns such
                     as *.example.com, or * for all, with commas (default: none)
   -tls-self-signed  serve https with a certificate made for this machine, so that a
@@ -126,6 +139,7 @@ const usage = `browser-server serves noom's page and its hub.
 type options struct {
 	addr           string
 	metrics        string   // empty: none
+	hosts          []string // of ws.AcceptOptions; nil: what the machine knows of itself
 	origins        []string // patterns of ws.AcceptOptions
 	tls            tlsOptions
 	tokenKey       string         // empty: nobody has rights of their own
@@ -135,11 +149,12 @@ type options struct {
 
 func parse(args []string) (*options, error) {
 	o := new(options)
-	var relay, origins string
+	var relay, hosts, origins string
 	flags := flag.NewFlagSet("browser-server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.addr, "addr", ":8080", "")
 	flags.StringVar(&o.metrics, "metrics", "", "")
+	flags.StringVar(&hosts, "hosts", "", "")
 	flags.StringVar(&origins, "origins", "", "")
 	flags.BoolVar(&o.tls.selfSigned, "tls-self-signed", false, "")
 	flags.StringVar(&o.tls.cert, "tls-cert", "", "")
@@ -157,6 +172,9 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	var err error
+	if o.hosts, err = hostList(hosts); err != nil {
+		return nil, err
+	}
 	if o.origins, err = originPatterns(origins); err != nil {
 		return nil, err
 	}
@@ -197,14 +215,14 @@ func address(scheme string, listening net.Addr, wanted string) string {
 }
 
 // serve serves until ctx ends, then says goodbye to everyone. gauges, if not
-// nil, is where the metrics are; origins are whose pages may come beside ours.
-func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Config, origins ...string) error {
+// nil, is where the metrics are; accept is as handler has it.
+func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Config, accept ...ws.AcceptOptions) error {
 	h := hub.New(config)
 	if gauges != nil {
 		closing := serveMetrics(gauges, h)
 		defer func() { _ = closing() }() // nobody is owed a goodbye
 	}
-	server := &http.Server{Handler: handler(h, origins...), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server := ws.HTTPServer(handler(h, accept...), nil)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

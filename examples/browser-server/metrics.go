@@ -3,7 +3,6 @@ package main
 import (
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -11,6 +10,7 @@ import (
 
 	"noom/signal/hub"
 	"noom/signal/hub/metrics"
+	"noom/transport/ws"
 )
 
 // serveMetrics serves /metrics on a listener of its own, so that it is seen
@@ -20,7 +20,7 @@ func serveMetrics(listener net.Listener, h *hub.Hub) (closing func() error) {
 	registry.MustRegister(metrics.Collector(h), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server := ws.HTTPServer(mux, nil)
 	go func() { _ = server.Serve(listener) }() // ends with close
 	return server.Close
 }

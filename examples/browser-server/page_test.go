@@ -305,7 +305,7 @@ func TestKorean(t *testing.T) {
 // Over plain http, from another machine, there is neither camera nor
 // cryptography: one line says what to do.
 func TestInsecure(t *testing.T) {
-	server := serveHere(t)
+	server := serveHere(t, "-hosts", "noom.lan")
 	b := browsertest.Start(t, browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})
 	tab := b.Open(strings.Replace(server, "127.0.0.1", "noom.lan", 1)+"/?autojoin=1&name=x#/데모", "")
 	tab.Allow("Cross-Origin-Opener-Policy") // Chromium says that it ignores it here

@@ -5,6 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +176,8 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-tls-cert", "x"}, 2, "-tls-cert needs the -tls-key"},
 		{[]string{"-tls-key", "x"}, 2, "-tls-key needs the -tls-cert"},
 		{[]string{"-addr", "127.0.0.1:0", "-tls-cert", "no.pem", "-tls-key", "no.key"}, 1, "-tls-cert no.pem, -tls-key no.key: open no.pem: no such file"},
+		{[]string{"-hosts", "call.example,,localhost"}, 2, "-hosts call.example,,localhost: \"\" is no host"},
+		{[]string{"-hosts", "https://call.example"}, 2, "want names as they stand in URLs"},
 		{[]string{"-origins", "[", "-addr", "127.0.0.1:0"}, 2, "is no host or pattern of one"},
 		{[]string{"-origins", "a.example,,b.example"}, 2, "is no host or pattern of one"},
 		{[]string{"-addr", "127.0.0.1:0", "-token-key", "no.pem"}, 1, "-token-key: open no.pem: no such file"},
@@ -215,5 +220,79 @@ func TestAddress(t *testing.T) {
 	}
 	if got := address("https", &net.TCPAddr{Port: 443}, ":443"); got != "https://localhost" {
 		t.Errorf(":443: %s", got)
+	}
+}
+
+// askFor gets a path by a name that need not lead here.
+func askFor(t *testing.T, server, host, path string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = host
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }() // all that counts is read
+	start := make([]byte, 300)
+	n, _ := io.ReadFull(response.Body, start)
+	return response.StatusCode, string(start[:n])
+}
+
+// Without a flag it goes by the names that the machine knows of itself, so that
+// neither a page whose name somebody made lead here reads anything, nor another hub
+// uses its members' proofs. With one it goes by those names alone.
+func TestOwnNames(t *testing.T) {
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		flags    []string
+		own, not []string // PORT is where it listens
+	}{
+		{
+			nil,
+			[]string{"127.0.0.1:PORT", "localhost:PORT", "LOCALHOST", name + ":PORT", name + ".local"},
+			[]string{"evil.example:PORT", "127.0.0.2:PORT", "localhost:9", "192.0.2.7:PORT", "localhost.evil.example:PORT"},
+		},
+		{
+			[]string{"-hosts", "call.example,other.example:8443"},
+			[]string{"call.example", "call.example:443", "call.example:PORT", "other.example:8443"},
+			[]string{"localhost:PORT", "127.0.0.1:PORT", "other.example:PORT", "evil.example"},
+		},
+		{[]string{"-hosts", "*"}, []string{"evil.example:9"}, nil},
+	} {
+		server := serveHere(t, test.flags...)
+		port := server[strings.LastIndexByte(server, ':')+1:]
+		for _, path := range []string{"/", "/noom/noom.js", "/ws"} {
+			for _, host := range test.own {
+				if status, body := askFor(t, server, strings.ReplaceAll(host, "PORT", port), path); status == http.StatusMisdirectedRequest {
+					t.Errorf("%v: %s of %s: %d %s", test.flags, path, host, status, body)
+				}
+			}
+			for _, host := range test.not {
+				status, body := askFor(t, server, strings.ReplaceAll(host, "PORT", port), path)
+				if status != http.StatusMisdirectedRequest || !strings.Contains(body, "-hosts") {
+					t.Errorf("%v: %s of %s: %d %s", test.flags, path, host, status, body)
+				}
+			}
+		}
+	}
+}
+
+func TestOwnHostsOfCertificate(t *testing.T) {
+	pair, err := selfSigned([]netip.Addr{netip.MustParseAddr("192.0.2.7")}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair.Leaf.DNSNames = append(pair.Leaf.DNSNames, "*.call.example")
+	hosts := ownHosts("noom.lan:8443", pair.Leaf)
+	for _, want := range []string{"localhost", ws.OwnAddress, "noom.lan", "192.0.2.7", "*.call.example"} {
+		if !slices.Contains(hosts, want) {
+			t.Errorf("no %s in %q", want, hosts)
+		}
 	}
 }

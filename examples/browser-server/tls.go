@@ -60,15 +60,16 @@ func (o *tlsOptions) certificate(lan []netip.Addr) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// secureListener puts TLS before a listener and tells the page's addresses.
-func (o *tlsOptions) secureListener(plain net.Listener, addr string, stdout io.Writer) (net.Listener, error) {
+// secureListener puts TLS before a listener and tells the page's addresses. It
+// returns the certificate too.
+func (o *tlsOptions) secureListener(plain net.Listener, addr string, stdout io.Writer) (net.Listener, *x509.Certificate, error) {
 	lan, err := lanAddresses(addr)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pair, err := o.certificate(lan)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	first := address("https", plain.Addr(), addr)
 	if !o.selfSigned {
@@ -77,7 +78,7 @@ func (o *tlsOptions) secureListener(plain net.Listener, addr string, stdout io.W
 		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", first)
 		o.introduce(stdout, pair.Leaf, plain.Addr(), lan)
 	}
-	return tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+	return tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), pair.Leaf, nil
 }
 
 // introduce tells what a phone beside this machine needs.

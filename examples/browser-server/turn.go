@@ -76,19 +76,27 @@ func startTURN(ctx context.Context, at netip.AddrPort, everywhere bool, limits t
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("-turn: cannot listen on %s/udp: %s", at, reason(err)), tcp.Close())
 	}
+	relays := newRelays(at.Addr(), inner, everywhere, limits)
 	s := &turnServer{
-		at: at, secret: rand.Text(), relays: newRelays(at.Addr(), inner, everywhere, limits),
-		tcp: boundConnections(tcp, limits.total),
+		at: at, secret: rand.Text(), relays: relays,
+		tcp: boundConnections(tcp, relays.limits),
 	}
+	relays.settled = s.tcp.settle
+	asked := newRequests(relays.limits.askRate, relays.limits.ownAskRate)
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.Writer = io.Discard // what strangers do wrong is no news
 	s.server, err = turn.NewServer(turn.ServerConfig{
-		Realm: turnRealm, AuthHandler: s.authenticate, QuotaHandler: s.relays.mayHaveMore, LoggerFactory: quiet,
+		Realm: turnRealm, AuthHandler: s.admit, QuotaHandler: relays.mayHaveMore, LoggerFactory: quiet,
+		PermissionTimeout: permissionLife,
+		EventHandler: turn.EventHandler{
+			OnAllocationCreated: relays.created, OnAllocationDeleted: relays.deleted,
+			OnChannelCreated: relays.channel(1), OnChannelDeleted: relays.channel(-1),
+		},
 		PacketConnConfigs: []turn.PacketConnConfig{{
-			PacketConn: udp, RelayAddressGenerator: s.relays, PermissionHandler: s.relays.permits,
+			PacketConn: &gate{udp, relays, asked}, RelayAddressGenerator: relays, PermissionHandler: relays.grants,
 		}},
 		ListenerConfigs: []turn.ListenerConfig{{
-			Listener: s.tcp, RelayAddressGenerator: s.relays, PermissionHandler: s.relays.permits,
+			Listener: s.tcp, RelayAddressGenerator: relays, PermissionHandler: relays.grants,
 		}},
 	})
 	if err != nil {
@@ -125,6 +133,15 @@ func (s *turnServer) servers(_ context.Context, m signal.Member) []signal.ICESer
 			Username: user, Credential: password,
 		},
 	}
+}
+
+// admit is authenticate at a pace: who asks more of its allocation over TCP waits,
+// and what it sends behind that waits in the socket.
+func (s *turnServer) admit(r *turn.RequestAttributes) (user string, key []byte, ok bool) {
+	if _, overTCP := r.SrcAddr.(*net.TCPAddr); overTCP {
+		time.Sleep(s.relays.pause(r.SrcAddr, time.Now()))
+	}
+	return s.authenticate(r)
 }
 
 // authenticate returns the key that a request must be signed with. Expired

@@ -30,6 +30,7 @@ func (c *conn) askedToJoin(m *signal.Message) bool {
 }
 
 func (c *conn) demandProof() {
+	c.hub.warnOfHearsay(c.link)
 	c.challenge = make(signal.Bytes, 32)
 	rand.Read(c.challenge)
 	c.pulse.expect(time.Now().Add(c.hub.config.JoinTimeout))
@@ -39,11 +40,12 @@ func (c *conn) demandProof() {
 
 // proven checks a proof and goes on with the join.
 func (c *conn) proven(m *signal.Message) bool {
-	text := signal.ProofText(c.hub.endpoint(c.link), c.join.Room, c.join.Session, c.challenge)
+	endpoint := c.hub.endpoint(c.link)
+	text := signal.ProofText(endpoint, c.join.Room, c.join.Session, c.challenge)
 	c.challenge = nil
 	c.pulse.expect(time.Time{})
 	if !ed25519.Verify(ed25519.PublicKey(c.join.Key), text, m.Signature) {
-		c.refuse(signal.Errorf(signal.CodeBadProof, m.Type, "the signature does not fit the challenge"))
+		c.refuse(signal.Errorf(signal.CodeBadProof, m.Type, "the signature does not fit the challenge, for a hub at %q", endpoint))
 		return false
 	}
 	if e := c.authorize(); e != nil {

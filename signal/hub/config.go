@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -36,10 +37,12 @@ type Config struct {
 	// being first, after each restart of the hub anew.
 	Authorize func(ctx context.Context, r Request) (Grant, error)
 
-	// Endpoint is the host, with the port unless it is the scheme's default,
-	// under which members dial the hub, and to which they bind their proofs.
-	// Set it behind a proxy that rewrites the Host header. Empty: what the
-	// transport says.
+	// Endpoint is the host under which members dial the hub, and to which they
+	// bind their proofs, with the port unless that is 80 or 443; see
+	// [signal.NormalHost]. Set it if there is one alone, and behind a proxy that
+	// rewrites the Host header. Empty: what the transport says, which should then
+	// know its names (Hosts in ws.AcceptOptions): a hub that believes in any name
+	// takes proofs that were made for another hub.
 	Endpoint string
 
 	// Limits are told to members and enforced. A zero field is the protocol's
@@ -62,11 +65,17 @@ type Config struct {
 	// 0: 10,000.
 	MaxMembers int
 	// MaxPerAddress bounds the connections from one IPv4 address or IPv6 /64,
-	// those about to join included. 0: 256; negative: no bound. Loopback is
-	// not counted, nor what comes over a transport without addresses. It bounds joins too:
+	// those about to join included, and beside them as many streams of
+	// [Hub.RoomsHandler]. 0: 256; negative: no bound. Loopback is not counted, nor
+	// what comes over a transport without addresses. It bounds joins too:
 	// so many at once, 64 at least, and then a 64th of that a second; whoever comes
 	// earlier waits, for JoinTimeout at most, or is refused (PROTOCOL.md section 6).
 	MaxPerAddress int
+
+	// ClientAddress says where a request to [Hub.RoomsHandler] comes from, for a
+	// hub behind a proxy; it is what ws.AcceptOptions has by that name for members.
+	// Nil: the other end of the TCP connection.
+	ClientAddress func(*http.Request) netip.Addr
 
 	// RetryAfter is when members are told to come back after a [Hub.Shutdown];
 	// they spread over as much time again. 0: 1 s. Most: 1 hour.
@@ -138,6 +147,9 @@ func (c *Config) withDefaults() Config {
 	l.Chat = atMost(l.Chat, signal.MaxChat, signal.MaxChat)
 	l.Members = atMost(l.Members, signal.MaxMembers, mostMembers)
 	l.Rate = orDefault(l.Rate, 50)
+	if d.Endpoint != "" {
+		d.Endpoint = signal.NormalHost(d.Endpoint)
+	}
 	d.Heartbeat = min(max(orDefault(d.Heartbeat, 10*time.Second), 100*time.Millisecond), time.Hour)
 	d.ICELifetime = min(max(d.ICELifetime, 0), 24*24*time.Hour)
 	d.JoinTimeout = orDefault(d.JoinTimeout, 5*time.Second)

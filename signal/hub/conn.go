@@ -69,7 +69,7 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 		link:    s,
 		outbox:  outbox{maxFrames: h.config.QueueFrames, maxBytes: h.config.QueueBytes},
 		pulse:   pulse{heartbeat: h.config.Heartbeat},
-		address: signal.Address(s),
+		address: signal.Address(s).Unmap().WithZone(""), // the zone is a name of this machine's own
 		rate:    rate.NewLimiter(rate.Limit(h.config.Limits.Rate), h.config.Limits.Burst),
 	}
 	c.calls, c.given = context.Background(), ctx

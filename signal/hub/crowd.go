@@ -1,6 +1,10 @@
 package hub
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"noom/signal"
+)
 
 // A crowd counts connections by where they come from, so that one address
 // cannot take all the places. The hub owns it, behind its lock.
@@ -9,20 +13,12 @@ type crowd struct {
 	count map[netip.Prefix]int
 }
 
-// neighbourhood is what counts as one address: an IPv4 address, or the /64 of
-// an IPv6 one, of which a single host can use all. ok is false for what is not
-// counted: no address, and loopback, where a proxy speaks for everyone.
+// neighbourhood is what counts as one address; see [signal.Neighbourhood]. ok is
+// false for what is not counted: no address, and loopback, where a proxy speaks for
+// everyone.
 func neighbourhood(a netip.Addr) (_ netip.Prefix, ok bool) {
-	a = a.Unmap().WithZone("")
-	if !a.IsValid() || a.IsLoopback() {
-		return netip.Prefix{}, false
-	}
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.Prefix(bits)
-	return p, err == nil
+	p := signal.Neighbourhood(a)
+	return p, p.IsValid() && !a.Unmap().IsLoopback()
 }
 
 // add counts one more from there, or reports false if there are too many.

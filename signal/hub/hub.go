@@ -18,11 +18,13 @@ import (
 // any time. Make one with [New].
 type Hub struct {
 	config   Config
-	meter    *meter       // guards itself
-	gate     *gate        // guards itself
-	logbook  *logbook     // guards itself
-	loudness pace         // how fast one member may have frames delivered to many
-	watchers atomic.Int64 // streams of RoomsHandler
+	meter    *meter    // guards itself
+	gate     *gate     // guards itself
+	logbook  *logbook  // guards itself
+	loudness pace      // how fast one member may have frames delivered to many
+	warned   sync.Once // that proofs are not bound to this hub
+
+	spent atomic.Int64 // bytes of lists of rooms that streams were given, since the last was put up
 
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.
@@ -33,7 +35,8 @@ type Hub struct {
 	closing bool
 	idle    chan struct{} // closed when closing and no conn is left
 	list    []RoomInfo    // the open rooms; nil: to be made anew
-	changed chan struct{} // closed at the next change of the list; nil: nobody waits
+	changes int           // of that list
+	board   board
 }
 
 // New makes a hub. A nil Config works.
@@ -49,6 +52,7 @@ func New(config *Config) *Hub {
 		conns:    make(map[*conn]struct{}),
 		near:     crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
 		idle:     make(chan struct{}),
+		board:    board{near: crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)}},
 	}
 }
 
@@ -97,7 +101,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	if !h.closing {
 		h.closing = true
-		h.announce()
+		h.dismiss()
 		if len(h.conns) == 0 {
 			close(h.idle)
 		}
@@ -233,6 +237,19 @@ func (h *Hub) exceeds(m *signal.Message) *signal.Error {
 		return signal.Errorf(signal.CodeBadChat, m.Type, "a text of %d bytes, at most %d", len(m.Text), limits.Chat)
 	}
 	return nil
+}
+
+// warnOfHearsay says once that whoever is authorised may be so by a proof that
+// was made for another hub.
+func (h *Hub) warnOfHearsay(s signal.Signaler) {
+	if h.config.Authorize == nil || h.config.Endpoint != "" || !signal.UncheckedEndpoint(s) {
+		return
+	}
+	h.warned.Do(func() {
+		h.config.Logger.Warn("members are authorised, but this hub takes proofs made for any host: "+
+			"another hub can pass on its members' proofs; set Hosts in ws.AcceptOptions, or Endpoint in hub.Config",
+			"host", signal.Endpoint(s))
+	})
 }
 
 func (h *Hub) endpoint(s signal.Signaler) string {

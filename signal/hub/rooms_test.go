@@ -2,9 +2,13 @@ package hub_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +99,124 @@ func TestRoomsHandlerWhenFull(t *testing.T) {
 		others.Wait()
 		if w := watch(time.Second); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "data: []") {
 			t.Errorf("after the others have gone: status %d, %q", w.Code, w.Body)
+		}
+	})
+}
+
+// As many watch from one address as may connect from it; others have places left.
+func TestWatchersPerAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(&hub.Config{MaxPerAddress: 2, ClientAddress: func(r *http.Request) netip.Addr {
+			a, _ := netip.ParseAddr(r.Header.Get("From-There")) // else the transport's
+			return a
+		}})
+		direct := hub.New(&hub.Config{MaxPerAddress: 2})
+		watch := func(h *hub.Hub, lasts time.Duration, address string) *httptest.ResponseRecorder {
+			ctx, cancel := context.WithTimeout(t.Context(), lasts)
+			defer cancel()
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil)
+			r.RemoteAddr = net.JoinHostPort(address, "4711")
+			r.Header.Set("From-There", address)
+			w := httptest.NewRecorder()
+			h.RoomsHandler().ServeHTTP(w, r)
+			return w
+		}
+		for _, h := range []*hub.Hub{h, direct} {
+			var others sync.WaitGroup
+			for _, address := range []string{"192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "2001:db8::2", "fe80::1%eth0", "fe80::2%eth1"} {
+				others.Go(func() { watch(h, time.Minute, address) })
+			}
+			synctest.Wait()
+			for address, want := range map[string]int{
+				"192.0.2.7": http.StatusTooManyRequests, "2001:db8::ffff": http.StatusTooManyRequests, "fe80::3": http.StatusTooManyRequests,
+				"192.0.2.8": http.StatusOK, "2001:db8:0:1::1": http.StatusOK, "127.0.0.1": http.StatusOK,
+			} {
+				if w := watch(h, time.Second, address); w.Code != want || want != http.StatusOK && w.Header().Get("Retry-After") == "" {
+					t.Errorf("one more from %s: status %d, want %d", address, w.Code, want)
+				}
+			}
+			others.Wait()
+			if w := watch(h, time.Second, "192.0.2.7"); w.Code != http.StatusOK {
+				t.Errorf("after the others have gone: status %d", w.Code)
+			}
+		}
+	})
+}
+
+// A watchedEvent is one write to a watcher.
+type watchedEvent struct {
+	at   time.Duration
+	text []byte
+}
+
+// A sink is a ResponseWriter that keeps what it is given, and takes it after a while.
+type sink struct {
+	began  time.Time
+	slow   time.Duration
+	events []watchedEvent
+	head   http.Header
+}
+
+func (s *sink) Header() http.Header { return s.head }
+func (s *sink) WriteHeader(int)     {}
+func (s *sink) Flush()              {}
+func (s *sink) Write(b []byte) (int, error) {
+	if bytes.HasPrefix(b, []byte("data: ")) {
+		s.events = append(s.events, watchedEvent{time.Since(s.began), b})
+		time.Sleep(s.slow)
+	}
+	return len(b), nil
+}
+
+// Whatever the number of watchers and of changes: the list is encoded once for
+// all, what it costs in a second is bounded, and who reads slowly holds up nobody.
+func TestManyWatchers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(&hub.Config{Heartbeat: time.Hour, MaxPerAddress: -1})
+		d := mem.Dialer(h)
+		ctx, cancel := context.WithCancel(t.Context())
+		var sinks []*sink
+		var all sync.WaitGroup
+		for i := range 2000 {
+			s := &sink{began: time.Now(), head: make(http.Header)}
+			if i%2 == 0 {
+				s.slow = 7 * time.Second
+			}
+			sinks = append(sinks, s)
+			all.Go(func() {
+				h.RoomsHandler().ServeHTTP(s, httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil))
+			})
+		}
+		for i := range 200 { // rooms, ten a second
+			join(t, d, fmt.Sprint(i, strings.Repeat("<", 120)), "a")
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(20 * time.Second)
+		cancel()
+		all.Wait()
+		last := sinks[0].events[len(sinks[0].events)-1]
+		if n := len(last.text); n < 200*120 || n > 200*160 {
+			t.Errorf("a list of %d bytes; it holds 200 names of 120", n)
+		}
+		perSecond := make(map[time.Duration]int)
+		for i, s := range sinks {
+			for j, e := range s.events {
+				perSecond[e.at.Truncate(time.Second)] += len(e.text)
+				if j > 0 && e.at-s.events[j-1].at < 250*time.Millisecond {
+					t.Fatalf("watcher %d: a list at %v and the next at %v", i, s.events[j-1].at, e.at)
+				}
+			}
+			if end := s.events[len(s.events)-1]; &end.text[0] != &last.text[0] {
+				t.Fatalf("watcher %d has a copy of its own, or another list", i)
+			}
+		}
+		for second, n := range perSecond {
+			if n > 72<<20 { // a list may come at the end of one second and at the beginning of the next
+				t.Errorf("%d MiB in second %v", n>>20, second)
+			}
+		}
+		if n, slow := len(sinks[1].events), len(sinks[0].events); n < 12 || slow > 7 {
+			t.Errorf("%d lists in 40 s, %d to those who read slowly", n, slow)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func (h *Hub) Stats() Stats {
 	for why, n := range h.meter.ended {
 		s.Ended[why] = n.Load()
 	}
-	rooms, _ := h.rooms(false)
+	rooms, _ := h.rooms()
 	s.Rooms = len(rooms)
 	for _, room := range rooms {
 		s.Members += room.Members

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,8 +20,11 @@ type RoomInfo struct {
 }
 
 const (
-	// watchPace is the least time between two lists to one watcher.
+	// watchPace is the least time between two lists.
 	watchPace = 250 * time.Millisecond
+	// watchBytes is how many bytes a second lists may cost, to all watchers
+	// together: where it is more the next list comes later.
+	watchBytes = 32 << 20
 	// eventComment is after how much silence RoomsHandler writes a comment, so
 	// that proxies keep the connection and a dead one is noticed.
 	eventComment = 15 * time.Second
@@ -30,7 +35,7 @@ const (
 // Rooms returns the rooms that have members, sorted by name. A member that has been
 // told bye is not counted any more.
 func (h *Hub) Rooms() []RoomInfo {
-	list, _ := h.rooms(false)
+	list, _ := h.rooms()
 	return slices.Clone(list)
 }
 
@@ -39,27 +44,11 @@ func (h *Hub) Rooms() []RoomInfo {
 // ends with ctx and when the hub is shut down.
 func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 	return func(yield func([]RoomInfo) bool) {
-		var last []RoomInfo // nil before the first
-		var given time.Time // when last was
+		w := h.watch()
+		defer h.unwatch()
 		for {
-			list, changed := h.rooms(true)
-			if last == nil || !slices.Equal(list, last) {
-				if !yield(slices.Clone(list)) {
-					return
-				}
-				last, given = list, time.Now()
-			}
-			if changed == nil {
-				return
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case <-time.After(time.Until(given.Add(watchPace))): // at once if last is old
-			case <-ctx.Done():
+			list, more := w.next(ctx, nil)
+			if !more || !yield(slices.Clone(list.rooms)) {
 				return
 			}
 		}
@@ -69,24 +58,27 @@ func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 // RoomsHandler serves the list of rooms as server-sent events (PROTOCOL.md
 // section 7): for GET /rooms beside the WebSocket endpoint. Each event's data
 // is the whole list as JSON. A stream ends with its request and with
-// [Hub.Shutdown]. There are at most as many streams as Config.MaxMembers allows
-// connections, beside those; another one is answered with 503. Everyone who
-// reaches it may read it; where that is too much, wrap it, in the Guard of
-// noom/signal/hub/token for instance.
+// [Hub.Shutdown]; it lifts the server's time limits for itself. Lists come at most
+// four a second, and more slowly where many watch many rooms. There are at most
+// as many streams as Config.MaxMembers allows connections, beside those, and as
+// many from one address as Config.MaxPerAddress; another one is answered with 503 or
+// 429. Everyone who reaches it may read it; where that is too much, wrap it, in the
+// Guard of noom/signal/hub/token for instance, and in ws.OnlyHosts so that a page
+// of a name that somebody made lead here does not.
 func (h *Hub) RoomsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			http.Error(w, "the list of rooms is for GET", http.StatusMethodNotAllowed)
+			refuse(w, r, "the list of rooms is for GET", http.StatusMethodNotAllowed)
 			return
 		}
-		if h.watchers.Add(1) > int64(h.config.MaxMembers) {
-			h.watchers.Add(-1)
+		from := h.watcherAddress(r)
+		if why, status := h.seat(from); status != 0 {
 			w.Header().Set("Retry-After", "10")
-			http.Error(w, "too many watch the list of rooms", http.StatusServiceUnavailable)
+			refuse(w, r, why, status)
 			return
 		}
-		defer h.watchers.Add(-1)
+		defer h.unseat(from)
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no") // else nginx holds events back
@@ -94,80 +86,233 @@ func (h *Hub) RoomsHandler() http.Handler {
 	})
 }
 
+// refuse answers with an error, and does not wait for a body that may never come.
+func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not every ResponseWriter can
+	}
+	http.Error(w, why, status)
+}
+
+// watcherAddress is where a watcher comes from, invalid if nobody knows.
+func (h *Hub) watcherAddress(r *http.Request) netip.Addr {
+	if h.config.ClientAddress != nil {
+		return h.config.ClientAddress(r)
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a server on something else than TCP
+	}
+	return from.Addr()
+}
+
+// seat counts a stream in, or says with what status it is refused.
+func (h *Hub) seat(from netip.Addr) (why string, status int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := &h.board
+	switch {
+	case b.streams >= h.config.MaxMembers:
+		return "too many watch the list of rooms", http.StatusServiceUnavailable
+	case !b.near.add(from):
+		return "too many watch the list of rooms from this address", http.StatusTooManyRequests
+	}
+	b.streams++
+	return "", 0
+}
+
+func (h *Hub) unseat(from netip.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.board.streams--
+	h.board.near.remove(from)
+}
+
 func (h *Hub) stream(ctx context.Context, w http.ResponseWriter) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	lists := make(chan []RoomInfo)
-	go func() {
-		defer close(lists)
-		for list := range h.Watch(ctx) {
-			select {
-			case lists <- list:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // not every ResponseWriter can
+	watch := h.watch()
+	defer h.unwatch()
 	comments := time.NewTicker(eventComment)
 	defer comments.Stop()
 	for {
-		event := ": still here\n\n"
-		select {
-		case list, more := <-lists:
-			if !more {
-				return
-			}
-			event = roomsEvent(list)
-		case <-comments.C:
+		list, more := watch.next(ctx, comments.C)
+		if !more {
+			return
+		}
+		event := comment
+		if list != nil {
+			event = list.event()
 		}
 		if !writeEvent(w, event) {
 			return
 		}
+		h.spent.Add(int64(len(event)))
 	}
 }
 
-func roomsEvent(list []RoomInfo) string {
-	var b bytes.Buffer
-	b.WriteString("data: ")
-	if list == nil {
-		list = []RoomInfo{}
-	}
-	if err := json.NewEncoder(&b).Encode(list); err != nil {
-		panic(err) // strings and numbers
-	}
-	b.WriteByte('\n')
-	return b.String()
-}
+var comment = []byte(": still here\n\n")
 
 // writeEvent writes with a deadline, where the server knows them.
-func writeEvent(w http.ResponseWriter, event string) bool {
+func writeEvent(w http.ResponseWriter, event []byte) bool {
 	out := http.NewResponseController(w)
 	_ = out.SetWriteDeadline(time.Now().Add(eventWrite)) // not every ResponseWriter can
-	if _, err := strings.NewReader(event).WriteTo(w); err != nil {
+	if _, err := w.Write(event); err != nil {
 		return false
 	}
 	return out.Flush() == nil
 }
 
-// rooms returns the list of open rooms, which the caller must not change, and
-// if asked to a channel that is closed at its next change, nil if there will
-// be none.
-func (h *Hub) rooms(watch bool) (list []RoomInfo, changed <-chan struct{}) {
+// A roomList is the list of open rooms as it was once. It never changes.
+type roomList struct {
+	rooms []RoomInfo
+	event func() []byte // the same as a server-sent event, encoded when it is first asked for
+}
+
+func newRoomList(rooms []RoomInfo) *roomList {
+	return &roomList{rooms, sync.OnceValue(func() []byte { return roomsEvent(rooms) })}
+}
+
+func roomsEvent(list []RoomInfo) []byte {
+	var b bytes.Buffer
+	b.WriteString("data: ")
+	out := json.NewEncoder(&b)
+	out.SetEscapeHTML(false) // it makes six bytes of one, and nobody reads this as HTML
+	if err := out.Encode(list); err != nil {
+		panic(err) // strings and numbers
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// A board is where the hub puts up the list of rooms for those who watch it: one
+// list for all of them, so that their number does not count when it changes.
+// The hub owns it, behind its lock.
+type board struct {
+	streams  int   // of RoomsHandler
+	near     crowd // how many of those come from where
+	watchers int   // streams, and calls of Watch
+	shown    *roomList
+	since    time.Time     // when shown was put up, or was found to hold still
+	as       int           // h.changes by then
+	due      bool          // putUp is on its way
+	replaced chan struct{} // closed when shown is replaced, and when the hub closes; nil: nobody watches
+}
+
+// A watcher reads the board.
+type watcher struct {
+	hub      *Hub
+	list     *roomList // as it was last read; nil: not yet
+	given    time.Time // when that was
+	replaced <-chan struct{}
+}
+
+// watch begins to watch, until unwatch.
+func (h *Hub) watch() *watcher {
+	h.mu.Lock()
+	b := &h.board
+	b.watchers++
+	if b.replaced == nil {
+		b.replaced = make(chan struct{})
+	}
+	old := b.shown == nil || b.as != h.changes && !b.due
+	h.mu.Unlock()
+	if old {
+		h.putUp()
+	}
+	return &watcher{hub: h}
+}
+
+func (h *Hub) unwatch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.list == nil {
-		h.list = make([]RoomInfo, 0, len(h.homes))
-		for _, p := range h.homes {
-			if p.count > 0 {
-				h.list = append(h.list, RoomInfo{p.room.name, p.count})
-			}
+	if b := &h.board; b.watchers > 1 {
+		b.watchers--
+	} else {
+		b.watchers, b.shown, b.replaced = 0, nil, nil
+	}
+}
+
+// next returns a list that w has not had, or nil at a tick. more is false when ctx
+// or the hub has ended.
+func (w *watcher) next(ctx context.Context, tick <-chan time.Time) (list *roomList, more bool) {
+	if w.list != nil {
+		select {
+		case <-w.replaced:
+		case <-tick:
+			return nil, true
+		case <-ctx.Done():
+			return nil, false
 		}
-		slices.SortFunc(h.list, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) })
+		select {
+		case <-time.After(time.Until(w.given.Add(watchPace))): // at once if that is long ago
+		case <-ctx.Done():
+			return nil, false
+		}
 	}
-	if watch && h.changed == nil && !h.closing {
-		h.changed = make(chan struct{})
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	if w.hub.closing || ctx.Err() != nil {
+		return nil, false
 	}
-	return h.list, h.changed
+	b := &w.hub.board
+	w.list, w.replaced, w.given = b.shown, b.replaced, time.Now()
+	return w.list, true
+}
+
+// putUp puts up the list as it is now.
+func (h *Hub) putUp() {
+	rooms, as := h.rooms()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := &h.board
+	b.due = false
+	if h.closing || b.watchers == 0 {
+		return
+	}
+	if as >= b.as || b.shown == nil { // else somebody was faster
+		cost := time.Duration(h.spent.Swap(0)) * time.Second / watchBytes
+		b.since, b.as = time.Now().Add(max(0, cost-watchPace)), as
+		if b.shown == nil || !slices.Equal(rooms, b.shown.rooms) {
+			b.shown = newRoomList(rooms)
+			close(b.replaced)
+			b.replaced = make(chan struct{})
+		}
+	}
+	h.keepBoard()
+}
+
+// keepBoard sees to it that what is shown will be what is so; the caller holds h.mu.
+func (h *Hub) keepBoard() {
+	b := &h.board
+	if b.watchers > 0 && b.shown != nil && b.as != h.changes && !b.due {
+		b.due = true
+		time.AfterFunc(time.Until(b.since.Add(watchPace)), h.putUp)
+	}
+}
+
+// rooms returns the list of open rooms, which the caller must not change, and
+// h.changes as of then.
+func (h *Hub) rooms() (list []RoomInfo, as int) {
+	h.mu.Lock()
+	if h.list != nil {
+		defer h.mu.Unlock()
+		return h.list, h.changes
+	}
+	list, as = make([]RoomInfo, 0, len(h.homes)), h.changes
+	for _, p := range h.homes {
+		if p.count > 0 {
+			list = append(list, RoomInfo{p.room.name, p.count})
+		}
+	}
+	h.mu.Unlock()
+	slices.SortFunc(list, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) }) // with ten thousand it takes a while
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if as == h.changes {
+		h.list = list
+	}
+	return list, as
 }
 
 // counted notes that p has n members now. It forgets p and reports true when
@@ -177,7 +322,9 @@ func (h *Hub) counted(p *home, n int) (gone bool) {
 	defer h.mu.Unlock()
 	if n != p.count {
 		p.count = n
-		h.announce()
+		h.list = nil
+		h.changes++
+		h.keepBoard()
 	}
 	if n == 0 && h.homes[p.room.name] == p {
 		delete(h.homes, p.room.name)
@@ -185,11 +332,9 @@ func (h *Hub) counted(p *home, n int) (gone bool) {
 	return n == 0
 }
 
-// announce lets watchers look again; the caller holds h.mu.
-func (h *Hub) announce() {
-	h.list = nil
-	if h.changed != nil {
-		close(h.changed)
-		h.changed = nil
+// dismiss ends all watching; the caller holds h.mu, and has set h.closing.
+func (h *Hub) dismiss() {
+	if h.board.replaced != nil {
+		close(h.board.replaced)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
@@ -83,15 +84,22 @@ func (c *client) expect(want signal.Type) signal.Message {
 // expectCut reads an error frame and then a close frame that both hold code.
 func (c *client) expectCut(code signal.Code) {
 	c.t.Helper()
+	status := websocket.StatusPolicyViolation
+	if code == signal.CodeTooBig {
+		status = websocket.StatusMessageTooBig
+	}
+	c.expectCutWith(code, status)
+}
+
+// expectCutWith is expectCut where what was sent has a status of its own (RFC
+// 6455 section 7.4.1).
+func (c *client) expectCutWith(code signal.Code, status websocket.StatusCode) {
+	c.t.Helper()
 	if m := c.expect(signal.TypeError); m.Code != code {
 		c.t.Fatalf("error %s (%s), want %s", m.Code, m.Error, code)
 	}
 	_, err := c.read()
 	end, ok := errors.AsType[websocket.CloseError](err)
-	status := websocket.StatusPolicyViolation
-	if code == signal.CodeTooBig {
-		status = websocket.StatusMessageTooBig
-	}
 	if !ok || end.Code != status || end.Reason != string(code) {
 		c.t.Fatalf("the end: %v, want %v with reason %q", err, status, code)
 	}
@@ -168,17 +176,24 @@ func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".frame")
+		status := websocket.StatusPolicyViolation
+		switch {
+		case !utf8.Valid(frame):
+			status = websocket.StatusInvalidFramePayloadData
+		case refusal.Code == signal.CodeTooBig:
+			status = websocket.StatusMessageTooBig
+		}
 		t.Run(name, func(t *testing.T) {
 			bad := dialRaw(t, url)
 			bad.write(websocket.MessageText, frame)
-			bad.expectCut(refusal.Code)
+			bad.expectCutWith(refusal.Code, status)
 
 			bad = dialRaw(t, url)
 			bad.join("다른 방 "+name, "mallory") // the one before may not have left its own
 			bad.expect(signal.TypeJoined)
 			bad.write(websocket.MessageText, frame)
 			if !refusal.About.Request() || refusal.Code == signal.CodeTooBig {
-				bad.expectCut(refusal.Code)
+				bad.expectCutWith(refusal.Code, status)
 				return
 			}
 			if m := bad.expect(signal.TypeError); m.Code != refusal.Code || m.About != refusal.About {
@@ -235,7 +250,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"BinaryMessage", true, func(c *client) {
 			c.write(websocket.MessageBinary, []byte(`{"type":"ping"}`))
-			c.expectCut(signal.CodeMalformed)
+			c.expectCutWith(signal.CodeMalformed, websocket.StatusUnsupportedData)
 		}},
 		{"TenMegabytes", true, func(c *client) {
 			go func() { _ = c.conn.Write(c.t.Context(), websocket.MessageText, make([]byte, 10<<20)) }() // cut off, or not

@@ -16,7 +16,6 @@ import (
 	"syscall"
 
 	"github.com/coder/websocket"
-	"golang.org/x/net/idna"
 
 	"noom/signal"
 )
@@ -27,7 +26,10 @@ type Dialer struct {
 	// mean the same. It must not redirect.
 	URL string
 	// HTTPClient makes the opening request. Nil: http.DefaultClient, which
-	// heeds the environment's proxies.
+	// heeds the environment's proxies: HTTP_PROXY for ws, HTTPS_PROXY for wss, but
+	// for the hosts in NO_PROXY, each the URL of an http, https or socks5 proxy,
+	// with name and password if it wants them. Through an http or https proxy, that
+	// of an [http.Transport], both ws and wss go by a tunnel (CONNECT).
 	HTTPClient *http.Client
 	// Header goes with the opening request, cookies for instance.
 	Header http.Header
@@ -37,7 +39,8 @@ type Dialer struct {
 var ErrNotHub = errors.New("no noom hub answers there")
 
 // Dial opens a connection; ctx bounds that alone. Its errors say what to look
-// at, and wrap what went wrong: [ErrNotHub], or what net and crypto/tls said.
+// at, and wrap what went wrong: [ErrNotHub], [ErrProxy], or what net and
+// crypto/tls said.
 func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 	u, err := parseURL(d.URL)
 	if err != nil {
@@ -55,9 +58,13 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { raw = info.Conn },
 	})
+	client, err := throughProxy(withoutRedirects(d.HTTPClient), u)
+	if err != nil {
+		return nil, err
+	}
 	//nolint:bodyclose // websocket.Dial says that this body never needs closing
 	conn, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
-		HTTPClient:   withoutRedirects(d.HTTPClient),
+		HTTPClient:   client,
 		HTTPHeader:   d.Header,
 		Subprotocols: []string{Subprotocol},
 	})
@@ -71,11 +78,12 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 		_ = conn.CloseNow() // of no use to us
 		return nil, errors.New("the HTTP client's RoundTripper does not tell its connection (httptrace.GotConn)")
 	}
-	return newLink(conn, raw, u.Host), nil
+	return newLink(conn, raw, signal.NormalHost(u.Host)), nil
 }
 
-// parseURL checks a hub's URL and puts its host into the form that proofs are
-// bound to: ASCII, lower case, without the scheme's default port.
+// parseURL checks a hub's URL and makes it one that can be dialled: its name in
+// ASCII. The zone of an IPv6 address stays, which says by which of our own
+// interfaces it is reached; a request's Host is without.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -84,26 +92,20 @@ func parseURL(text string) (*url.URL, error) {
 		}
 		return nil, fmt.Errorf("bad URL: %w; want ws://host:port/path", err)
 	}
-	port := ""
 	switch u.Scheme {
-	case "ws", "http":
-		port = ":80"
-	case "wss", "https":
-		port = ":443"
+	case "ws", "http", "wss", "https":
 	default:
 		return nil, fmt.Errorf("bad URL: its scheme must be ws or wss, as in ws://host:port/path, not %q", u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return nil, errors.New("bad URL: it names no host; want ws://host:port/path")
 	}
-	host := u.Host
-	if !strings.HasPrefix(host, "[") { // not an IPv6 address
-		name, err := idna.Lookup.ToASCII(u.Hostname())
-		if err == nil {
-			host = strings.Replace(host, u.Hostname(), name, 1)
+	if name, port := u.Hostname(), u.Port(); !strings.Contains(name, ":") { // else it is an IPv6 address
+		u.Host = signal.NormalHost(name)
+		if port != "" {
+			u.Host += ":" + port
 		}
 	}
-	u.Host = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(host), port), ":")
 	u.Fragment = ""
 	return u, nil
 }
@@ -130,6 +132,9 @@ func explain(ctx context.Context, err error, response *http.Response) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // the rest repeats the URL
 	}
+	if errors.Is(err, ErrProxy) {
+		return err // what is wrong is not at the hub
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Errorf("no such host %q; check the name: %w", dns.Name, err)
 	}
@@ -154,6 +159,8 @@ func explainResponse(err error, response *http.Response) error {
 		return fmt.Errorf("%w: %w", ErrNotHub, err)
 	case code >= 300 && code < 400:
 		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
+	case code == http.StatusMisdirectedRequest:
+		return fmt.Errorf("it does not go by that name (HTTP 421): %s", firstLine(response.Body))
 	case code == http.StatusForbidden:
 		return fmt.Errorf("it forbids the connection (HTTP 403): %s", firstLine(response.Body))
 	default:

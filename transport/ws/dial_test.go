@@ -3,6 +3,7 @@ package ws_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,11 +24,13 @@ import (
 	"noom/transport/ws"
 )
 
+var quietLog = log.New(io.Discard, "", 0)
+
 func TestDialErrors(t *testing.T) {
 	page := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(page.Close)
 	secure := httptest.NewUnstartedServer(ws.Handler(hub.New(nil), nil))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it will complain of us
+	secure.Config.ErrorLog = quietLog // it will complain of us
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,25 +101,23 @@ func TestEndpoint(t *testing.T) {
 		}
 		return &http.Client{Transport: transport}
 	}
-	for _, test := range []struct {
-		url, want string
-		server    *httptest.Server
-	}{
-		{"ws://Example.COM/ws", "example.com", plain},
-		{"ws://example.com:80/ws", "example.com", plain},
-		{"http://example.com:8080/ws?x=y#z", "example.com:8080", plain},
-		{"ws://example.com:443/", "example.com:443", plain},
-		{"wss://example.com:443/", "example.com", secure},
-		{"wss://example.com:80/", "example.com:80", secure},
-		{"https://example.com:8443/", "example.com:8443", secure},
-		{"ws://[::1]:8080/", "[::1]:8080", plain},
-		{"ws://[::1]/", "[::1]", plain},
-		{"ws://데모.example/", "xn--2n1by0l.example", plain},
-		{"ws://user:secret@example.com/", "example.com", plain},
-	} {
-		pair := accepted.Pair(t, ws.Dialer{URL: test.url, HTTPClient: to(test.server)})
-		if c, s := signal.Endpoint(pair.Client), signal.Endpoint(pair.Server); s != test.want || c != test.want {
-			t.Errorf("%s: endpoint %q at the client, %q at the server, want %q", test.url, c, s, test.want)
+	text, err := os.ReadFile("../../signal/testdata/endpoints.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct{ URL, Endpoint string }
+	if err := json.Unmarshal(text, &rows); err != nil || len(rows) == 0 {
+		t.Fatal(len(rows), err)
+	}
+	rows = append(rows, struct{ URL, Endpoint string }{"ws://[FE80::1%25Eth0]:8080/ws", "[fe80::1]:8080"})
+	for _, row := range rows {
+		server := plain
+		if strings.HasPrefix(row.URL, "wss") {
+			server = secure
+		}
+		pair := accepted.Pair(t, ws.Dialer{URL: row.URL, HTTPClient: to(server)})
+		if c, s := signal.Endpoint(pair.Client), signal.Endpoint(pair.Server); s != row.Endpoint || c != row.Endpoint {
+			t.Errorf("%s: endpoint %q at the client, %q at the server, want %q", row.URL, c, s, row.Endpoint)
 		}
 		go func() { _ = pair.Server.Close() }() // closed from both ends, for both to agree
 		_ = pair.Client.Close()

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -22,6 +24,20 @@ type Server interface {
 
 // AcceptOptions say whom a [Handler] accepts. Nil works.
 type AcceptOptions struct {
+	// Hosts are the names under which members reach this server, as they stand
+	// in URLs: "call.example", "*.call.example" for one label more, an IP address,
+	// [OwnAddress]. A name without a port goes with the ports 80 and 443 and with
+	// the one that the server listens on; give another, "call.example:8443", if a
+	// proxy in front listens there. What is addressed to others is refused, with
+	// status 421. Compared are normal forms, see [signal.NormalHost]. "*" is every
+	// name.
+	//
+	// Nil: nobody has said, and what the client says is believed. Members bind the
+	// proof of their key to the host that they dial, so then another hub can pass
+	// on here what it was given there: set Hosts, or hub.Config's Endpoint,
+	// wherever the hub authorises. It warns once if neither is set.
+	Hosts []string
+
 	// OriginPatterns are the hosts whose pages may connect beside the hub's
 	// own, as patterns of [path.Match]: "example.com", "*.example.com"; with a
 	// scheme, "https://example.com", the scheme must match too. "*" lets in every
@@ -37,9 +53,9 @@ type AcceptOptions struct {
 }
 
 // Handler serves members over WebSocket. It answers 426 to what is no
-// WebSocket request, 400 to one without the subprotocol [Subprotocol], and 403
-// to a page from elsewhere. Headers that were set before go with the answer. A
-// connection outlives its request: an [http.Server]'s Shutdown does not end it,
+// WebSocket request, 400 to one without the subprotocol [Subprotocol], 403 to a
+// page from elsewhere, and 421 to what is for another host. Headers that were set
+// before go with the answer. A connection outlives its request: an [http.Server]'s Shutdown does not end it,
 // the hub's does.
 func Handler(h Server, o *AcceptOptions) http.Handler {
 	if o == nil {
@@ -47,11 +63,7 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if why, status := refusal(r, o); why != "" {
-			if status == http.StatusUpgradeRequired {
-				w.Header().Set("Upgrade", "websocket") // RFC 9110 section 15.5.22
-				w.Header().Set("Connection", "Upgrade")
-			}
-			http.Error(w, why, status)
+			refuse(w, r, why, status)
 			return
 		}
 		l := upgrade(w, r, o)
@@ -71,14 +83,37 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 // refusal says why a request cannot become a connection of a member, if so.
 func refusal(r *http.Request, o *AcceptOptions) (why string, status int) {
 	switch {
-	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+	case !listed(r.Header, "Upgrade", "websocket"):
 		return "this is a noom hub; it speaks WebSocket", http.StatusUpgradeRequired
+	case signal.NormalHost(r.Host) == "": // proofs would be bound to nothing
+		return "this is a noom hub; say by which name you reach it, in the header Host", http.StatusBadRequest
+	case !addressed(r, o.Hosts):
+		return misdirected(r), http.StatusMisdirectedRequest
 	case !offers(r, Subprotocol):
 		return "this is a noom hub; offer the WebSocket subprotocol " + Subprotocol, http.StatusBadRequest
-	case !admits(r, o.OriginPatterns):
-		return "this is a noom hub; it does not speak with pages from " + r.Header.Get("Origin"), http.StatusForbidden
+	case len(r.Header.Values("Sec-Websocket-Key")) > 1: // RFC 6455 section 11.3.1
+		return "a request has one Sec-WebSocket-Key", http.StatusBadRequest
+	}
+	for _, origin := range r.Header.Values("Origin") {
+		if !admits(r.Host, origin, o.OriginPatterns) {
+			return "this is a noom hub; it does not speak with pages from " + signal.Printable(origin), http.StatusForbidden
+		}
 	}
 	return "", 0
+}
+
+// refuse answers a request that is not served. It does not wait for a body: a
+// server without a ReadTimeout would, for as long as that takes.
+func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
+	if status == http.StatusUpgradeRequired {
+		w.Header().Set("Upgrade", "websocket") // RFC 9110 section 15.5.22
+		w.Header().Set("Connection", "Upgrade")
+	}
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not every ResponseWriter can
+	}
+	http.Error(w, why, status)
 }
 
 // upgrade agrees to the opening handshake (RFC 6455 section 4.2), or answers why
@@ -91,7 +126,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
 	if len(w.Header()) > 0 { // to write none of them takes long
 		upgrader.Header = w.Header()
 	}
-	conn, rw, _, err := upgrader.Upgrade(r, w)
+	conn, rw, _, err := upgrader.Upgrade(plainest(r), w)
 	if err != nil {
 		if conn != nil {
 			_ = conn.Close() // it was told why
@@ -104,52 +139,100 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
 		early = make([]byte, n)
 		_, _ = io.ReadFull(rw.Reader, early) // it has them
 	}
-	return newServed(conn, early, endpoint(r), clientAddress(r, o))
+	l := newServed(conn, early, signal.NormalHost(r.Host), clientAddress(r, o))
+	l.hearsay = len(o.Hosts) == 0 || slices.Contains(o.Hosts, "*")
+	return l
+}
+
+// plainest is a request that says what r does as gobwas/ws reads it: it looks at
+// the first line of each header, and for nothing but websocket in Upgrade.
+func plainest(r *http.Request) *http.Request {
+	plain := &http.Request{Method: r.Method, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor, Host: r.Host, Header: http.Header{
+		"Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {Subprotocol}, // which refusal has seen
+	}}
+	if listed(r.Header, "Connection", "upgrade") {
+		plain.Header.Set("Connection", "Upgrade")
+	}
+	for _, name := range []string{"Sec-Websocket-Key", "Sec-Websocket-Version"} {
+		plain.Header[name] = r.Header.Values(name)
+	}
+	return plain
 }
 
 // offers reports whether a request offers a WebSocket subprotocol.
 func offers(r *http.Request, protocol string) bool {
-	for _, header := range r.Header.Values("Sec-Websocket-Protocol") {
-		for offered := range strings.SplitSeq(header, ",") {
-			if strings.TrimSpace(offered) == protocol {
-				return true
+	return slices.Contains(list(r.Header, "Sec-Websocket-Protocol"), protocol)
+}
+
+// listed reports whether a header that is a list has that token, in either case.
+func listed(h http.Header, name, token string) bool {
+	return slices.ContainsFunc(list(h, name), func(t string) bool { return strings.EqualFold(t, token) })
+}
+
+// list returns the elements of a header that is a list, which may be spread over
+// several lines (RFC 9110 sections 5.3 and 5.6.1).
+func list(h http.Header, name string) []string {
+	var all []string
+	for _, line := range h.Values(name) {
+		for element := range strings.SplitSeq(line, ",") {
+			if element = strings.Trim(element, " \t"); element != "" {
+				all = append(all, element)
 			}
 		}
 	}
-	return false
+	return all
 }
 
-// admits reports whether the page that a request comes from, if any, may connect
-// (RFC 6455 section 10.2): one of the host itself, or of one that a pattern fits.
-func admits(r *http.Request, patterns []string) bool {
-	header := r.Header.Get("Origin")
+// admits reports whether a page of that origin may connect to that host (RFC 6455
+// section 10.2): one of the host itself, or of one that a pattern fits.
+func admits(host, header string, patterns []string) bool {
 	if header == "" {
 		return true
 	}
-	origin, err := url.Parse(strings.ToLower(header))
+	origin, err := url.Parse(header)
 	if err != nil || origin.Host == "" { // "null", for a page without one
 		return slices.Contains(patterns, "*")
 	}
-	if origin.Host == strings.ToLower(r.Host) {
+	if ofHost(origin, host) {
 		return true
 	}
+	name, port := signal.NormalHost(origin.Hostname()), origin.Port()
+	if port != "" && port != defaultPorts[origin.Scheme] {
+		name += ":" + port
+	}
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		name := origin.Host
-		if strings.Contains(pattern, "://") {
-			name = origin.Scheme + "://" + name
+		scheme, of, has := strings.Cut(pattern, "://")
+		if !has {
+			of = pattern
+		} else if !strings.EqualFold(scheme, origin.Scheme) {
+			return false
 		}
-		fits, _ := path.Match(strings.ToLower(pattern), name) // a bad pattern fits nothing
+		fits, _ := path.Match(normalPattern(of), name) // a bad pattern fits nothing
 		return fits
 	})
 }
 
-// endpoint is the host that the client dialled.
-func endpoint(r *http.Request) string {
-	port := ":80"
-	if r.TLS != nil {
-		port = ":443"
+// normalPattern is a pattern for normal forms of hosts.
+func normalPattern(pattern string) string {
+	name, port := signal.SplitHost(pattern)
+	if name = signal.NormalHost(name); port == "" {
+		return name
 	}
-	return strings.TrimSuffix(strings.ToLower(r.Host), port)
+	return name + ":" + port
+}
+
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// ofHost reports whether an origin is that of a host as a request names it. Who
+// ends TLS before us may or may not write a port that is its scheme's default;
+// a request without one may have come either way.
+func ofHost(origin *url.URL, host string) bool {
+	name, port := signal.SplitHost(host)
+	from := cmp.Or(origin.Port(), defaultPorts[origin.Scheme])
+	if signal.NormalHost(name) != signal.NormalHost(origin.Hostname()) {
+		return false
+	}
+	return from != "" && (from == port || port == "" && (from == "80" || from == "443"))
 }
 
 // clientAddress is where a request comes from.
@@ -157,7 +240,7 @@ func clientAddress(r *http.Request, o *AcceptOptions) netip.Addr {
 	if o.ClientAddress != nil {
 		return o.ClientAddress(r)
 	}
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	from, err := netip.ParseAddrPort(r.RemoteAddr) // with the zone, if it has one
 	if err != nil {
 		return netip.Addr{} // a server on something else than TCP
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
@@ -36,6 +37,9 @@ type link struct {
 
 	// Owned by Receive.
 	buffer *[]byte // what the last message points into; nil: nothing
+
+	fault  atomic.Uint32                // the status for it; 0: the protocol alone finds fault with it
+	broken atomic.Pointer[signal.Error] // why what came last is no frame; nil: it is one
 }
 
 func newLink(conn *websocket.Conn, raw io.Closer, endpoint string) *link {
@@ -143,14 +147,43 @@ func (l *link) receive() (signal.Message, error) {
 		return signal.Message{}, whyClosed(err)
 	}
 	if kind != websocket.MessageText {
-		return signal.Message{}, signal.Errorf(signal.CodeMalformed, "", "a binary message; frames are text")
+		return signal.Message{}, l.refuse(errBinary(), websocket.StatusUnsupportedData)
 	}
 	l.buffer = buffers.Get().(*[]byte)
 	*l.buffer, err = readFrame(r, *l.buffer)
+	if tooBig, is := err.(*signal.Error); is { //nolint:errorlint // one that wraps it was not made here
+		return signal.Message{}, l.refuse(tooBig, 0)
+	}
 	if err != nil {
 		return signal.Message{}, whyClosed(err)
 	}
-	return signal.Decode(*l.buffer)
+	m, err := signal.Decode(*l.buffer)
+	if err != nil {
+		return m, l.refuse(err, faultOf(*l.buffer))
+	}
+	return m, nil
+}
+
+// refuse keeps what is wrong with what has come, for Close to tell.
+func (l *link) refuse(err error, fault websocket.StatusCode) error {
+	if why, ok := errors.AsType[*signal.Error](err); ok {
+		l.fault.Store(uint32(fault)) //nolint:gosec // three of four digits, or 0
+		l.broken.Store(why)
+	}
+	return err
+}
+
+func errBinary() error {
+	return signal.Errorf(signal.CodeMalformed, "", "a binary message; frames are text")
+}
+
+// faultOf is the status for a text that is no frame: one of its own if it is no
+// text either (RFC 6455 section 8.1).
+func faultOf(text []byte) websocket.StatusCode {
+	if !utf8.Valid(text) {
+		return websocket.StatusInvalidFramePayloadData
+	}
+	return 0
 }
 
 // buffers hold messages from their first byte to the next Receive.
@@ -201,25 +234,40 @@ func whyClosed(err error) error {
 // closedBy is what a close frame says (RFC 6455 section 7.4.1): a *signal.Error
 // for a code of the protocol, io.EOF for an orderly end.
 func closedBy(code int, reason string) error {
-	switch status := websocket.StatusCode(code); {
-	case status == websocket.StatusPolicyViolation && isCode(reason):
-		return signal.Errorf(signal.Code(reason), "", "the other end closed")
-	case status == websocket.StatusMessageTooBig:
-		return signal.Errorf(signal.CodeTooBig, "", "the other end closed")
-	case status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, status == websocket.StatusNoStatusRcvd:
+	switch status := websocket.StatusCode(code); status {
+	case websocket.StatusPolicyViolation, websocket.StatusInvalidFramePayloadData, websocket.StatusUnsupportedData, websocket.StatusMessageTooBig:
+		switch {
+		case isCode(reason):
+			return signal.Errorf(signal.Code(reason), "", "the other end closed")
+		case status == websocket.StatusMessageTooBig:
+			return signal.Errorf(signal.CodeTooBig, "", "the other end closed")
+		case status == websocket.StatusInvalidFramePayloadData:
+			return signal.Errorf(signal.CodeMalformed, "", "the other end closed: it was sent what is no UTF-8")
+		}
+		return closeError(status, reason)
+	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusRcvd:
 		return fmt.Errorf("the other end closed: %w", io.EOF)
 	default:
-		return websocket.CloseError{Code: status, Reason: reason}
+		return closeError(status, reason)
 	}
 }
 
-// closeStatus is what a close frame is to say.
-func closeStatus(why *signal.Error) (code websocket.StatusCode, reason string) {
+// closeError is a close frame that no code of ours is in. What the other end
+// wrote is made fit to be printed.
+func closeError(status websocket.StatusCode, reason string) error {
+	return fmt.Errorf("the other end closed: %w", websocket.CloseError{Code: status, Reason: signal.Printable(reason)})
+}
+
+// closeStatus is what a close frame is to say. fault is the status for what came
+// last, 0 if the protocol alone finds fault with it.
+func closeStatus(why *signal.Error, fault websocket.StatusCode) (code websocket.StatusCode, reason string) {
 	switch {
 	case why == nil:
 		return websocket.StatusNormalClosure, ""
 	case why.Code == signal.CodeTooBig:
 		return websocket.StatusMessageTooBig, string(why.Code)
+	case why.Code == signal.CodeMalformed && fault != 0:
+		return fault, string(why.Code)
 	default:
 		return websocket.StatusPolicyViolation, string(why.Code)
 	}
@@ -236,18 +284,20 @@ func isCode(s string) bool {
 	return s != ""
 }
 
-// Close implements [signal.Signaler].
-func (l *link) Close() error { return l.CloseWith(nil) }
+// Close implements [signal.Signaler]. After a Receive that was sent what is no frame
+// it tells so as CloseWith would.
+func (l *link) Close() error { return l.CloseWith(l.broken.Load()) }
 
-// CloseWith closes with status 1008, or 1009 for too_big, and why's code as
-// the reason; without why with status 1000. It waits at most 2 s for the other
-// end to agree, then cuts the connection.
+// CloseWith closes with why's code as the reason and status 1009 for too_big, for
+// malformed 1007 if that was no UTF-8 and 1003 if it was a binary message, and 1008
+// for all others; without why with status 1000. It waits at most 2 s for the
+// other end to agree, then cuts the connection.
 func (l *link) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
 		l.closed.Store(true)
 		hurry := time.AfterFunc(closeTimeout, l.Abort)
 		// Its error says only that the other end was not there to agree.
-		_ = l.ws.Close(closeStatus(why))
+		_ = l.ws.Close(closeStatus(why, websocket.StatusCode(l.fault.Load())))
 		hurry.Stop()
 		l.Abort()
 		l.watches.stop()

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/gobwas/ws"
 
 	"noom/signal"
@@ -22,10 +23,12 @@ import (
 type served struct {
 	stream   stream
 	endpoint string
+	hearsay  bool // endpoint is what the member says, unchecked
 	address  netip.Addr
 	watches  watches
 	closing  sync.Once
 	closed   atomic.Bool
+	fault    atomic.Uint32 // the status for what came last; 0: the protocol alone finds fault with it
 
 	// reading is held by who reads: Wait and Receive, and CloseWith once those
 	// have been told to stop.
@@ -57,6 +60,10 @@ func newServed(conn net.Conn, early []byte, endpoint string, address netip.Addr)
 
 // Endpoint returns the address that proofs are bound to; see [signal.Endpoint].
 func (l *served) Endpoint() string { return l.endpoint }
+
+// UncheckedEndpoint reports that the other end alone says what Endpoint is; see
+// [signal.UncheckedEndpoint].
+func (l *served) UncheckedEndpoint() bool { return l.hearsay }
 
 // Address returns where the other end connects from; see [signal.Address].
 func (l *served) Address() netip.Addr { return l.address }
@@ -118,7 +125,11 @@ func (l *served) receive() (signal.Message, error) {
 	if err != nil {
 		return signal.Message{}, err
 	}
-	return signal.Decode(text)
+	m, err := signal.Decode(text)
+	if err != nil {
+		l.fault.Store(uint32(faultOf(text)))
+	}
+	return m, err
 }
 
 // message reads the next text message, valid until release.
@@ -130,7 +141,11 @@ func (l *served) message() ([]byte, error) {
 		}
 		if err = l.take(h); err != nil {
 			if broken, ok := errors.AsType[ws.ProtocolError](err); ok {
-				l.sayClose(ws.NewCloseFrameBody(ws.StatusProtocolError, string(broken)))
+				status := ws.StatusProtocolError
+				if errors.Is(err, ws.ErrProtocolInvalidUTF8) {
+					status = ws.StatusInvalidFramePayloadData
+				}
+				l.sayClose(ws.NewCloseFrameBody(status, string(broken)))
 			}
 			return nil, err
 		}
@@ -155,7 +170,8 @@ func (l *served) take(h ws.Header) error {
 	case h.OpCode.IsControl():
 		return l.control(h)
 	case h.OpCode == ws.OpBinary:
-		return signal.Errorf(signal.CodeMalformed, "", "a binary message; frames are text")
+		l.fault.Store(uint32(ws.StatusUnsupportedData))
+		return errBinary()
 	case h.OpCode == ws.OpText:
 		l.buffer = buffers.Get().(*[]byte)
 		*l.buffer = (*l.buffer)[:0]
@@ -249,14 +265,15 @@ func (l *served) sayClose(body []byte) {
 // Close implements [signal.Signaler].
 func (l *served) Close() error { return l.CloseWith(nil) }
 
-// CloseWith closes with status 1008, or 1009 for too_big, and why's code as
-// the reason; without why with status 1000. It waits at most 2 s for the other
-// end to go, then cuts the connection.
+// CloseWith closes with why's code as the reason and status 1009 for too_big, for
+// malformed 1007 if that was no UTF-8 and 1003 if it was a binary message, and 1008
+// for all others; without why with status 1000. It waits at most 2 s for the
+// other end to go, then cuts the connection.
 func (l *served) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
 		l.closed.Store(true)
 		hurry := time.AfterFunc(closeTimeout, l.Abort)
-		status, reason := closeStatus(why)
+		status, reason := closeStatus(why, websocket.StatusCode(l.fault.Load()))
 		l.sayClose(ws.NewCloseFrameBody(ws.StatusCode(status), reason))
 		l.stream.interrupt()
 		l.reading.Lock()

@@ -127,7 +127,7 @@ func TestFraming(t *testing.T) {
 		{"a message within another", [][]byte{masked(text, false, join[:9]), masked(text, true, join)}, []answer{violation}},
 		{"a close code that may not be sent", [][]byte{masked(end, true, closing(1006, ""))}, []answer{violation}},
 		{"half a close code", [][]byte{masked(end, true, "\x03")}, []answer{violation}},
-		{"a reason that is no UTF-8", [][]byte{masked(end, true, closing(1000, "\xff"))}, []answer{violation}},
+		{"a reason that is no UTF-8", [][]byte{masked(end, true, closing(1000, "\xff"))}, []answer{{end, closing(gobwas.StatusInvalidFramePayloadData, "")}}},
 		{"a header that announces 2^62 bytes", [][]byte{huge}, []answer{{text, `{"type":"error","code":"too_big"`}, {end, closing(1009, "too_big")}}},
 		{"fragments without end", slicesOf(200, masked(text, false, ""), masked(more, false, "")), []answer{violation}},
 	} {

@@ -13,7 +13,11 @@ import (
 // system's own: one that wraps it may change the bytes.
 func (s *stream) waitBare() {
 	var err error
-	switch conn := s.conn.(type) {
+	inner := s.conn
+	if g, is := inner.(*guest); is { // which only counts
+		inner = g.Conn
+	}
+	switch conn := inner.(type) {
 	case *net.TCPConn:
 		s.wait, err = conn.SyscallConn()
 	case *net.UnixConn:
