@@ -30,7 +30,8 @@ type Channel interface {
 	// Receive returns the next message and waits for one. After the last:
 	// io.EOF when either end closed the channel, else ErrChannelLost or ErrUnread.
 	Receive(ctx context.Context) ([]byte, error)
-	// Close closes the channel for both ends. It may be called twice.
+	// Close closes the channel for both ends, and waits for nothing: what was sent
+	// before still arrives, as long as the connection lives. It may be called twice.
 	Close() error
 }
 
@@ -64,6 +65,7 @@ type channel struct {
 	theirs bool          // opened by the peer
 	opened chan struct{} // closed when it can be used
 	ended  chan struct{} // closed when it is over
+	shut   chan struct{} // closed when neither end can get anything out of it any more
 	ready  chan struct{} // holds a token while there may be something to receive
 	drain  chan struct{} // holds a token when less waits to be sent
 
@@ -71,18 +73,19 @@ type channel struct {
 	unread [][]byte
 	bytes  int
 	err    error // why it is over
+	lost   bool  // its connection ended before it was shut
 }
 
 // newChannel wraps dc before its first message can come.
 func newChannel(dc *webrtc.DataChannel) *channel {
 	c := &channel{
-		dc: dc, opened: make(chan struct{}), ended: make(chan struct{}),
+		dc: dc, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
 		ready: make(chan struct{}, 1), drain: make(chan struct{}, 1),
 	}
 	dc.SetBufferedAmountLowThreshold(channelLow)
 	dc.OnBufferedAmountLow(func() { token(c.drain) })
 	dc.OnOpen(sync.OnceFunc(func() { close(c.opened) }))
-	dc.OnClose(func() { c.end(io.EOF) })
+	dc.OnClose(func() { c.end(io.EOF); c.close(dc.BufferedAmount() > 0) })
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if !c.push(m.Data) {
 			c.end(ErrUnread)
@@ -123,6 +126,38 @@ func (c *channel) end(err error) {
 		close(c.ended)
 	}
 }
+
+// lose ends c with its connection.
+func (c *channel) lose() {
+	c.end(ErrChannelLost)
+	c.close(true)
+}
+
+func (c *channel) close(lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.shut:
+	default:
+		c.lost = lost
+		close(c.shut)
+	}
+}
+
+// emptied reports whether the other end has got all that was sent before Close.
+func (c *channel) emptied() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.shut:
+		return !c.lost
+	default:
+		return false
+	}
+}
+
+// String is for logs.
+func (c *channel) String() string { return c.dc.Label() }
 
 func (c *channel) Label() string { return c.dc.Label() }
 

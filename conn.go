@@ -37,6 +37,7 @@ type conn struct {
 	written     uint32 // number of the last data message written
 	given       int64  // bytes, to the data channel
 	takens      pace
+	asked       bool // whether all that was sent has arrived
 
 	channels []*channel          // the application's own
 	sections []*section          // what we send, in the order added
@@ -155,7 +156,7 @@ func (l *link) listen(c *conn) {
 	c.data.OnBufferedAmountLow(l.kick)
 	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }
 	c.control.OnClose(closed)
-	c.data.OnClose(closed)
+	c.data.OnClose(func() { closed(); postEither(l.dataEnded, func() {}) })
 }
 
 // table is what c's sections say to the peer.
@@ -195,7 +196,7 @@ func (l *link) discard(c *conn) {
 		in.assign(nil)
 	}
 	for _, ch := range c.channels {
-		ch.end(ErrChannelLost)
+		ch.lose()
 	}
 	l.room.background(func() {
 		time.Sleep(rand.N(maxDiscardPause))

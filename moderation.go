@@ -12,6 +12,9 @@ import (
 // kick, lock, mute, close; and what follows from the rights of others.
 
 func (r *room) Kick(ctx context.Context, id string) error {
+	if err := signal.CheckID(id); err != nil {
+		return signal.Errorf(signal.CodeNoSuchMember, signal.TypeKick, "noom: kick: %v", err)
+	}
 	return r.ask(ctx, signal.Message{Type: signal.TypeKick, To: id})
 }
 

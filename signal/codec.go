@@ -211,12 +211,12 @@ func (m *Message) check() *Error {
 			return bad(CodeMalformed, "welcome needs a member")
 		}
 	case TypeKick:
-		if !validID(m.To) {
-			return bad(CodeMalformed, "to: bad id")
+		if err := CheckID(m.To); err != nil {
+			return bad(CodeMalformed, "to: %v", err)
 		}
 	case TypeMute:
-		if !validID(m.To) {
-			return bad(CodeMalformed, "to: bad id")
+		if err := CheckID(m.To); err != nil {
+			return bad(CodeMalformed, "to: %v", err)
 		}
 		if err := CheckName(m.Name); err != nil {
 			return bad(CodeMalformed, "the track's %v", err)
