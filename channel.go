@@ -58,16 +58,18 @@ const (
 	maxUnread      = 1024    // messages in a channel
 	channelHigh    = 1 << 20 // bytes waiting to be sent, above which Send waits
 	channelLow     = 1 << 18 // below which it goes on
+	closingMoment  = 5 * time.Millisecond
 )
 
 type channel struct {
-	dc     *webrtc.DataChannel
-	theirs bool          // opened by the peer
-	opened chan struct{} // closed when it can be used
-	ended  chan struct{} // closed when it is over
-	shut   chan struct{} // closed when neither end can get anything out of it any more
-	ready  chan struct{} // holds a token while there may be something to receive
-	drain  chan struct{} // holds a token when less waits to be sent
+	dc      *webrtc.DataChannel
+	control *webrtc.DataChannel // of the same connection
+	theirs  bool                // opened by the peer
+	opened  chan struct{}       // closed when it can be used
+	ended   chan struct{}       // closed when it is over
+	shut    chan struct{}       // closed when neither end can get anything out of it any more
+	ready   chan struct{}       // holds a token while there may be something to receive
+	drain   chan struct{}       // holds a token when less waits to be sent
 
 	mu     sync.Mutex
 	unread [][]byte
@@ -77,15 +79,15 @@ type channel struct {
 }
 
 // newChannel wraps dc before its first message can come.
-func newChannel(dc *webrtc.DataChannel) *channel {
+func newChannel(dc, control *webrtc.DataChannel) *channel {
 	c := &channel{
-		dc: dc, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
+		dc: dc, control: control, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
 		ready: make(chan struct{}, 1), drain: make(chan struct{}, 1),
 	}
 	dc.SetBufferedAmountLowThreshold(channelLow)
 	dc.OnBufferedAmountLow(func() { token(c.drain) })
 	dc.OnOpen(sync.OnceFunc(func() { close(c.opened) }))
-	dc.OnClose(func() { c.end(io.EOF); c.close(dc.BufferedAmount() > 0) })
+	dc.OnClose(func() { c.end(io.EOF); c.close(false) })
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if !c.push(m.Data) {
 			c.end(ErrUnread)
@@ -136,24 +138,28 @@ func (c *channel) lose() {
 func (c *channel) close(lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	select {
-	case <-c.shut:
-	default:
+	if !c.isShut() {
 		c.lost = lost
 		close(c.shut)
 	}
 }
 
-// emptied reports whether the other end has got all that was sent before Close.
-func (c *channel) emptied() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *channel) isShut() bool {
 	select {
 	case <-c.shut:
-		return !c.lost
+		return true
 	default:
 		return false
 	}
+}
+
+// emptied reports whether the other end has got all that was sent before Close.
+// Its confirmation may overtake its acknowledgements; or it is the whole
+// connection that has ended, which control shows closingMoment after shut.
+func (c *channel) emptied() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isShut() && !c.lost && (c.dc.BufferedAmount() == 0 || c.control.ReadyState() == webrtc.DataChannelStateOpen)
 }
 
 // String is for logs.
@@ -285,7 +291,7 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 			made <- result{nil, err}
 			return
 		}
-		c := newChannel(dc)
+		c := newChannel(dc, conn.control)
 		conn.dropEnded()
 		conn.channels = append(conn.channels, c)
 		made <- result{c, nil}

@@ -140,7 +140,7 @@ func (l *link) listen(c *conn) {
 		post(func() { l.receiving(mid, in) })
 	})
 	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
-		ch := newChannel(d)
+		ch := newChannel(d, c.control)
 		opened := func() { l.channelOpened(c, ch) }
 		postEither(func() { l.dataCanFlow(); opened() }, opened)
 	})
@@ -172,9 +172,9 @@ func (c *conn) table(version int64) signal.Table {
 	return t
 }
 
-// dropEnded forgets channels that are over.
+// dropEnded forgets channels of which nothing is under way any more.
 func (c *conn) dropEnded() {
-	c.channels = slices.DeleteFunc(c.channels, (*channel).over)
+	c.channels = slices.DeleteFunc(c.channels, (*channel).isShut)
 }
 
 // opened counts the channels that the peer has opened.

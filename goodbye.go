@@ -76,11 +76,20 @@ func (r *room) deliver(ctx context.Context) error {
 		wait(ctx, answered)
 	}
 	var undelivered []error
+	closed := false
 	for _, d := range deliveries {
 		wait(ctx, d.arrived)
 		for _, c := range d.channels {
 			wait(ctx, c.shut)
+			closed = true
 		}
+	}
+	if closed {
+		moment, cancel := context.WithTimeout(ctx, closingMoment)
+		defer cancel()
+		<-moment.Done()
+	}
+	for _, d := range deliveries {
 		if err := d.missing(); err != nil {
 			undelivered = append(undelivered, &PeerError{Peer: d.link, Err: err})
 		}
@@ -116,7 +125,7 @@ func (l *link) beginDelivery() delivery {
 			if ch.dc.BufferedAmount() > 0 { // else the peer has it all
 				d.channels = append(d.channels, ch)
 			}
-			l.room.background(func() { _ = ch.Close() })
+			l.room.background(func() { _ = ch.Close() }) // it may be closed already
 		}
 	}
 	return d

@@ -412,7 +412,8 @@ func (r *room) dismissed(reason Reason) {
 		err = ErrExpired
 	default:
 	}
-	r.stopDelivering() // in case we are leaving: the others are told to drop us
+	r.stopDelivering() // in case we are leaving: the others have been told, and drop us
+	r.stopParting()
 	r.finish(err)
 }
 

@@ -67,7 +67,8 @@ func TestErrorsSayWhatWasAsked(t *testing.T) {
 			again string
 		}{
 			{a.Kick(t.Context(), b.Self().ID), noom.ErrForbidden, "noom: kick: ", ""},
-			{a.Kick(t.Context(), "?"), &signal.Error{Code: signal.CodeMalformed}, "noom: kick: ", "bad id"},
+			{a.Kick(t.Context(), "bob"), &signal.Error{Code: signal.CodeNoSuchMember}, "noom: kick: ", `"bob" is no member's id`},
+			{a.Kick(t.Context(), "\xff"), &signal.Error{Code: signal.CodeNoSuchMember}, "noom: kick: ", "26 characters"},
 			{a.Lock(t.Context()), noom.ErrForbidden, "noom: lock: ", ""},
 			{a.CloseForAll(t.Context()), noom.ErrForbidden, "noom: close: ", ""},
 			{peer.RequestMute(t.Context(), ""), noom.ErrForbidden, "noom: mute: ", ""},
