@@ -162,14 +162,20 @@ func (c *channel) emptied() bool {
 	return c.isShut() && !c.lost && (c.dc.BufferedAmount() == 0 || c.control.ReadyState() == webrtc.DataChannelStateOpen)
 }
 
-// String is for logs.
-func (c *channel) String() string { return c.dc.Label() }
+// String is for logs; the peer has chosen the label.
+func (c *channel) String() string { return signal.Printable(c.dc.Label()) }
 
 func (c *channel) Label() string { return c.dc.Label() }
 
 func (c *channel) Send(ctx context.Context, data []byte) error {
 	if len(data) > signal.MaxData {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(data), signal.MaxData)
+	}
+	select { // the peer's are told of a moment before they can be used
+	case <-c.opened:
+	case <-c.ended:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	for c.dc.BufferedAmount() > channelHigh {
 		select {

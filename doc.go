@@ -38,8 +38,9 @@
 // never lost from it; data is bounded by what senders may have under way; old
 // chat is dropped beyond [Config].EventBuffer, and [Lagged] says how much.
 //
-// Rooms, peers, tracks and senders print as their names, so an event can go to a
-// log as it is.
+// Rooms, members, peers, tracks, senders and channels print as their names, what others
+// wrote is quoted, and data is a number of bytes, so an event can go to a log as it
+// is, to package log or log/slog.
 //
 // # Concurrency
 //
