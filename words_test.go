@@ -5,13 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
+
+	"github.com/pion/logging"
 
 	"github.com/pion/webrtc/v4"
 
@@ -204,7 +208,10 @@ func TestNothingOnStderr(t *testing.T) {
 	before := os.Stderr
 	os.Stderr = file
 	defer func() { os.Stderr = before }()
-	for _, settings := range []func(*webrtc.SettingEngine){nil, func(s *webrtc.SettingEngine) { s.LoggerFactory = nil }} {
+	scopes := &scopes{names: make(map[string]bool)}
+	for _, settings := range []func(*webrtc.SettingEngine){
+		nil, func(s *webrtc.SettingEngine) { s.LoggerFactory = nil }, func(s *webrtc.SettingEngine) { s.LoggerFactory = scopes },
+	} {
 		noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 			camera := func() []noom.LocalTrack {
 				return []noom.LocalTrack{{Track: w.Camera()}, {Track: w.Microphone()}}
@@ -225,4 +232,27 @@ func TestNothingOnStderr(t *testing.T) {
 	if err != nil || len(text) > 0 {
 		t.Errorf("%v; written was %.2000s", err, text)
 	}
+	// Those that have something to say in calls that go wrong have another logger too.
+	for _, name := range []string{
+		"pc", "ice", "dtls", "sctp", "srtp", "twcc_sender_interceptor", "nack_generator", "nack_responder", "sender_interceptor", "receiver_interceptor",
+	} {
+		if !scopes.names[name] {
+			t.Errorf("%s does not log where it is told to", name)
+		}
+	}
+}
+
+// scopes is a logger factory that remembers who has asked it for a logger.
+type scopes struct {
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (s *scopes) NewLogger(scope string) logging.LeveledLogger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names[scope] = true
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.Writer = io.Discard
+	return quiet.NewLogger(scope)
 }
