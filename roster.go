@@ -345,8 +345,8 @@ type request struct {
 func (r *room) settle(err error, is func(*request) bool) {
 	if i := slices.IndexFunc(r.pending, is); i >= 0 {
 		p := r.pending[i]
+		r.forgetRequest(p) // first, so that who asks again at once has room
 		p.done <- err
-		r.forgetRequest(p)
 	}
 	r.tellAnswered()
 }

@@ -10,9 +10,11 @@ import (
 //
 // Send and Receive may be called at the same time as each other and as Close,
 // but neither twice at once. After an error from either the Signaler is spent,
-// and only Close is still of use, with two exceptions: a message that cannot be
-// encoded is refused by Send and nothing else happens; and when Receive was
-// sent what is no frame, Send may still tell so before the end.
+// and only Close is still of use, with three exceptions: a message that cannot be
+// encoded is refused by Send and nothing else happens; when Receive was
+// sent what is no frame, Send may still tell so before the end; and when the [*Error]
+// of [Decode] that Receive returns has an About, one whole frame was at fault, and what comes
+// behind it can be received.
 //
 // A Signaler may do more than that, and is asked by its methods: [Endpoint],
 // [Address], [BatchSender], [Waiter], [Aborter], [CloseWith]. Who wraps one

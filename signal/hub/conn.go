@@ -184,7 +184,8 @@ func growStack() {
 // frame above the rate waits, and those behind it wait in the transport.
 func (c *conn) step() bool {
 	m, err := c.link.Receive(c.calls)
-	if err != nil {
+	bad := c.badRequest(err)
+	if err != nil && bad == nil {
 		c.broken(err)
 		return false
 	}
@@ -199,7 +200,25 @@ func (c *conn) step() bool {
 			return false
 		}
 	}
+	if bad != nil {
+		c.send(errorFrame(bad))
+		return true
+	}
 	return c.handle(&m)
+}
+
+// badRequest returns what is wrong with a request of a member, if that is why
+// nothing was received: it is answered, for a slip in one must not cost the member
+// its connection. Nil: err is something else.
+func (c *conn) badRequest(err error) *signal.Error {
+	refusal, ok := errors.AsType[*signal.Error](err)
+	if !ok || c.home == nil || refusal.Code == signal.CodeTooBig {
+		return nil
+	}
+	if about := refusal.About; about == signal.TypeChat || about == signal.TypeRename || needs[about] != "" {
+		return refusal
+	}
+	return nil
 }
 
 // broken notes that nothing more can be read.

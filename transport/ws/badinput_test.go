@@ -148,7 +148,8 @@ func serve(t *testing.T) (*hub.Hub, string) {
 }
 
 // Every golden frame that is none, before and after a join: an error frame and
-// a close frame with its code, and everyone else is undisturbed.
+// a close frame with its code, and everyone else is undisturbed. What a member asks of
+// the hub in a wrong way is answered, and it stays.
 func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 	_, url := serve(t)
 	others := newCall(t, url)
@@ -176,7 +177,16 @@ func TestInvalidFramesCutTheirSenderAlone(t *testing.T) {
 			bad.join("다른 방 "+name, "mallory") // the one before may not have left its own
 			bad.expect(signal.TypeJoined)
 			bad.write(websocket.MessageText, frame)
-			bad.expectCut(refusal.Code)
+			switch refusal.About {
+			case signal.TypeChat, signal.TypeRename, signal.TypeKick, signal.TypeMute: // a request of a member
+				if f := bad.expect(signal.TypeError); f.Code != refusal.Code || f.About != refusal.About {
+					t.Errorf("answered with %+v, want %v", f.Err(), refusal)
+				}
+				bad.send(signal.Message{Type: signal.TypePing})
+				bad.expect(signal.TypePong)
+			default:
+				bad.expectCut(refusal.Code)
+			}
 		})
 		others.undisturbed()
 	}
