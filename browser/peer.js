@@ -52,7 +52,7 @@ export class Peer {
   }
 
   /** Sends a MediaStreamTrack to this peer alone. */
-  publish(track, { name = track.kind === 'video' ? 'camera' : 'microphone' } = {}) {
+  publish(track, { name = track?.kind === 'video' ? 'camera' : 'microphone' } = {}) {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     this.#checkRight('publish');
     const sender = new Sender(track, name, () => [this.#link], (s) => {

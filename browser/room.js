@@ -72,7 +72,7 @@ export class Room extends RoomEvents {
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = new Promise((resolve) => { this.#ended = resolve; });
     this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
-    for (const t of options.tracks ?? []) this.#addSender(t.track ?? t, t.track ? t.name : undefined);
+    for (const t of options.tracks ?? []) this.#addSender(t?.track ?? t, t?.track ? t.name : undefined);
   }
 
   #assemble(url, identity, options) {
@@ -346,7 +346,7 @@ export class Room extends RoomEvents {
 
   // ---- senders and the end
 
-  #addSender(track, name = track.kind === 'video' ? 'camera' : 'microphone') {
+  #addSender(track, name = track?.kind === 'video' ? 'camera' : 'microphone') {
     const sender = new Sender(track, name, () => this.#roster.links, (s) => {
       this.#senders = this.#senders.filter((other) => other !== s);
     });
