@@ -341,7 +341,7 @@ func TestLeaveLetsChannelsArrive(t *testing.T) {
 					must(t, theirs.Send(t.Context(), make([]byte, size)))
 				}
 				must(t, a.Leave(t.Context()))
-				if err := ours.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+				if err = ours.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
 					t.Errorf("sent after Leave: %v", err)
 				}
 				for _, c := range []Channel{until[ChannelOpened](t, b, nil).Channel, mine} {

@@ -221,8 +221,8 @@ func TestNothingOnStderr(t *testing.T) {
 			if !w.Sink(noomtest.Await[noom.TrackAdded](w, b, nil).Track).Wait(25) {
 				t.Fatal("no video")
 			}
-			if err := a.Send(t.Context(), []byte("안녕")); err != nil {
-				t.Fatal(err)
+			if failed := a.Send(t.Context(), []byte("안녕")); failed != nil {
+				t.Fatal(failed)
 			}
 			a.Leave(t.Context())
 			time.Sleep(10 * time.Second)
