@@ -14,8 +14,9 @@ import (
 // hub, which tells everybody, and in-band to each peer, whom no hub may reach.
 
 const (
-	patienceToDeliver = 5 * time.Second // for what was sent to arrive, if Leave's ctx has no deadline
-	patienceAtParting = time.Second     // bounds how long a goodbye may take
+	patienceToDeliver = 5 * time.Second        // for what was sent to arrive, if Leave's ctx has no deadline
+	patienceAtParting = time.Second            // bounds how long a goodbye may take
+	partingMoment     = 100 * time.Millisecond // for it to be written, even if there is no more time
 )
 
 // Leave is Room.Leave. Of several calls the one whose ctx ends first bounds them all.
@@ -147,6 +148,13 @@ func (l *link) endDeliveries() {
 
 // goodbye returns when the hub has heard it, and the peers that it cannot tell have too.
 func (r *room) goodbye(ctx context.Context) {
+	if out := r.outbox.Load(); out != nil { // a ctx that has ended is no reason to pass for lost
+		defer func() {
+			moment, cancel := context.WithTimeout(context.Background(), partingMoment)
+			defer cancel()
+			wait(moment, out.over)
+		}()
+	}
 	ctx, cancel := context.WithTimeout(ctx, patienceAtParting)
 	defer cancel()
 	online := r.online()

@@ -246,7 +246,9 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 					send(t, p, c.messages)
 				}
 				start := time.Now()
-				if err := a.Leave(t.Context()); err != nil {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := a.Leave(ctx); err != nil {
 					t.Error(err)
 				}
 				t.Logf("left after %v", time.Since(start))
@@ -461,6 +463,26 @@ func TestLeaveLetsChatArrive(t *testing.T) {
 		})
 		if n != 51 {
 			t.Errorf("%d of 51 chats were heard", n)
+		}
+	})
+}
+
+// TestLeaveAtOnceSaysGoodbye: a program that was interrupted, and passes on the context
+// that tells it so, has left and is not lost.
+func TestLeaveAtOnceSaysGoodbye(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		b := w.join("방", "b", nil)
+		for range 10 {
+			a := w.join("방", "a", nil)
+			until(t, a, connected)
+			ctx, interrupt := context.WithCancel(t.Context())
+			interrupt()
+			start := time.Now()
+			must(t, a.Leave(ctx))
+			if took := time.Since(start); took > 10*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+			arrivals(t, b)
 		}
 	})
 }

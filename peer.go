@@ -161,7 +161,7 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	}
 	name := signal.CleanName(o.Name)
 	if err := signal.CheckName(name); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
 	var s *sender
 	s, err := newSender(t, name, senderHooks{
