@@ -36,8 +36,8 @@ type conn struct {
 	dataOpen    bool
 	written     uint32 // number of the last data message written
 	given       int64  // bytes, to the data channel
-	takens      pace
-	asked       bool // whether all that was sent has arrived
+	answers     pace   // acknowledgements, of both kinds
+	asked       bool   // whether all that was sent has arrived
 
 	channels []*channel          // the application's own
 	sections []*section          // what we send, in the order added

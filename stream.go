@@ -313,14 +313,16 @@ func (l *link) sendData() {
 	if !c.dataOpen {
 		return
 	}
-	if l.takenDue && c.takens.step(c.given, c.given-int64(c.data.BufferedAmount())) {
+	mayAnswer := func() bool { return c.answers.step(c.given, c.given-int64(c.data.BufferedAmount())) }
+	if l.takenDue && mayAnswer() {
 		l.takenDue = false
 		_ = c.give(takenFrame(l.in.taken)) // a failure shows as OnClose
 	}
-	room := func() bool { return c.data.BufferedAmount() < maxDataRoom }
-	if l.arrivedDue && room() {
-		l.arrivedDue = c.give(numberFrame(dataArrived, l.in.received)) != nil
+	if l.arrivedDue && mayAnswer() {
+		l.arrivedDue = false
+		_ = c.give(numberFrame(dataArrived, l.in.received)) // likewise
 	}
+	room := func() bool { return c.data.BufferedAmount() < maxDataRoom }
 	for _, frame := range l.out.after(c.written) {
 		if !room() || c.give(frame) != nil {
 			return
