@@ -30,7 +30,8 @@ type Channel interface {
 	// Receive returns the next message and waits for one. After the last:
 	// io.EOF when either end closed the channel, else ErrChannelLost or ErrUnread.
 	Receive(ctx context.Context) ([]byte, error)
-	// Close closes the channel for both ends. It may be called twice.
+	// Close closes the channel for both ends, and waits for nothing: what was sent
+	// before still arrives, as long as the connection lives. It may be called twice.
 	Close() error
 }
 
@@ -57,32 +58,36 @@ const (
 	maxUnread      = 1024    // messages in a channel
 	channelHigh    = 1 << 20 // bytes waiting to be sent, above which Send waits
 	channelLow     = 1 << 18 // below which it goes on
+	closingMoment  = 5 * time.Millisecond
 )
 
 type channel struct {
-	dc     *webrtc.DataChannel
-	theirs bool          // opened by the peer
-	opened chan struct{} // closed when it can be used
-	ended  chan struct{} // closed when it is over
-	ready  chan struct{} // holds a token while there may be something to receive
-	drain  chan struct{} // holds a token when less waits to be sent
+	dc      *webrtc.DataChannel
+	control *webrtc.DataChannel // of the same connection
+	theirs  bool                // opened by the peer
+	opened  chan struct{}       // closed when it can be used
+	ended   chan struct{}       // closed when it is over
+	shut    chan struct{}       // closed when neither end can get anything out of it any more
+	ready   chan struct{}       // holds a token while there may be something to receive
+	drain   chan struct{}       // holds a token when less waits to be sent
 
 	mu     sync.Mutex
 	unread [][]byte
 	bytes  int
 	err    error // why it is over
+	lost   bool  // its connection ended before it was shut
 }
 
 // newChannel wraps dc before its first message can come.
-func newChannel(dc *webrtc.DataChannel) *channel {
+func newChannel(dc, control *webrtc.DataChannel) *channel {
 	c := &channel{
-		dc: dc, opened: make(chan struct{}), ended: make(chan struct{}),
+		dc: dc, control: control, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
 		ready: make(chan struct{}, 1), drain: make(chan struct{}, 1),
 	}
 	dc.SetBufferedAmountLowThreshold(channelLow)
 	dc.OnBufferedAmountLow(func() { token(c.drain) })
 	dc.OnOpen(sync.OnceFunc(func() { close(c.opened) }))
-	dc.OnClose(func() { c.end(io.EOF) })
+	dc.OnClose(func() { c.end(io.EOF); c.close(false) })
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if !c.push(m.Data) {
 			c.end(ErrUnread)
@@ -124,11 +129,53 @@ func (c *channel) end(err error) {
 	}
 }
 
+// lose ends c with its connection.
+func (c *channel) lose() {
+	c.end(ErrChannelLost)
+	c.close(true)
+}
+
+func (c *channel) close(lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.isShut() {
+		c.lost = lost
+		close(c.shut)
+	}
+}
+
+func (c *channel) isShut() bool {
+	select {
+	case <-c.shut:
+		return true
+	default:
+		return false
+	}
+}
+
+// emptied reports whether the other end has got all that was sent before Close.
+// Its confirmation may overtake its acknowledgements; or it is the whole
+// connection that has ended, which control shows closingMoment after shut.
+func (c *channel) emptied() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isShut() && !c.lost && (c.dc.BufferedAmount() == 0 || c.control.ReadyState() == webrtc.DataChannelStateOpen)
+}
+
+// String is for logs; the peer has chosen the label.
+func (c *channel) String() string { return signal.Printable(c.dc.Label()) }
+
 func (c *channel) Label() string { return c.dc.Label() }
 
 func (c *channel) Send(ctx context.Context, data []byte) error {
 	if len(data) > signal.MaxData {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(data), signal.MaxData)
+	}
+	select { // the peer's are told of a moment before they can be used
+	case <-c.opened:
+	case <-c.ended:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	for c.dc.BufferedAmount() > channelHigh {
 		select {
@@ -250,7 +297,7 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 			made <- result{nil, err}
 			return
 		}
-		c := newChannel(dc)
+		c := newChannel(dc, conn.control)
 		conn.dropEnded()
 		conn.channels = append(conn.channels, c)
 		made <- result{c, nil}

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
@@ -147,24 +148,24 @@ func retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 // both ways, sender and receiver reports, and the transport-wide feedback
 // without which a browser keeps its bitrate at the minimum. Header extensions
 // are registerCodecs' business alone.
-func registerInterceptors(r *interceptor.Registry) error {
-	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory))
+func registerInterceptors(r *interceptor.Registry, logs logging.LoggerFactory) error {
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory), nack.WithResponderLoggerFactory(logs))
 	if err != nil {
 		return err
 	}
-	generator, err := nack.NewGeneratorInterceptor()
+	generator, err := nack.NewGeneratorInterceptor(nack.WithGeneratorLoggerFactory(logs))
 	if err != nil {
 		return err
 	}
-	receiverReports, err := report.NewReceiverInterceptor()
+	receiverReports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(logs))
 	if err != nil {
 		return err
 	}
-	senderReports, err := report.NewSenderInterceptor()
+	senderReports, err := report.NewSenderInterceptor(report.WithSenderLoggerFactory(logs))
 	if err != nil {
 		return err
 	}
-	feedback, err := twcc.NewSenderInterceptor()
+	feedback, err := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(logs))
 	if err != nil {
 		return err
 	}

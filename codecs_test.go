@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -152,7 +153,7 @@ func extensionsOf(description string) (sections []map[string]string) {
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, registerCodecs(m))
-	must(t, registerInterceptors(registry))
+	must(t, registerInterceptors(registry, pionLog{slog.New(slog.DiscardHandler)}))
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	defer func() { _ = pc.Close() }()

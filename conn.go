@@ -36,7 +36,8 @@ type conn struct {
 	dataOpen    bool
 	written     uint32 // number of the last data message written
 	given       int64  // bytes, to the data channel
-	takens      pace
+	answers     pace   // acknowledgements, of both kinds
+	asked       bool   // whether all that was sent has arrived
 
 	channels []*channel          // the application's own
 	sections []*section          // what we send, in the order added
@@ -139,7 +140,7 @@ func (l *link) listen(c *conn) {
 		post(func() { l.receiving(mid, in) })
 	})
 	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
-		ch := newChannel(d)
+		ch := newChannel(d, c.control)
 		opened := func() { l.channelOpened(c, ch) }
 		postEither(func() { l.dataCanFlow(); opened() }, opened)
 	})
@@ -155,7 +156,7 @@ func (l *link) listen(c *conn) {
 	c.data.OnBufferedAmountLow(l.kick)
 	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }
 	c.control.OnClose(closed)
-	c.data.OnClose(closed)
+	c.data.OnClose(func() { closed(); postEither(l.dataEnded, func() {}) })
 }
 
 // table is what c's sections say to the peer.
@@ -171,9 +172,9 @@ func (c *conn) table(version int64) signal.Table {
 	return t
 }
 
-// dropEnded forgets channels that are over.
+// dropEnded forgets channels of which nothing is under way any more.
 func (c *conn) dropEnded() {
-	c.channels = slices.DeleteFunc(c.channels, (*channel).over)
+	c.channels = slices.DeleteFunc(c.channels, (*channel).isShut)
 }
 
 // opened counts the channels that the peer has opened.
@@ -195,7 +196,7 @@ func (l *link) discard(c *conn) {
 		in.assign(nil)
 	}
 	for _, ch := range c.channels {
-		ch.end(ErrChannelLost)
+		ch.lose()
 	}
 	l.room.background(func() {
 		time.Sleep(rand.N(maxDiscardPause))

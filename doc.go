@@ -11,7 +11,7 @@
 //	for event := range room.Events(ctx) {
 //		switch e := event.(type) {
 //		case noom.PeerJoined:
-//			room.Chat(ctx, "hello "+e.Peer.Name())
+//			room.TryChat("hello " + e.Peer.Name())
 //		case noom.TrackAdded:
 //			go record(e.Track) // e.Track.ReadRTP()
 //		}
@@ -38,8 +38,16 @@
 // never lost from it; data is bounded by what senders may have under way; old
 // chat is dropped beyond [Config].EventBuffer, and [Lagged] says how much.
 //
-// Rooms, peers, tracks and senders print as their names, so an event can go to a
-// log as it is.
+// Rooms, members, peers, tracks, senders and channels print as their names, what others
+// wrote is quoted, and data is a number of bytes, so an event can go to a log as it
+// is, to package log or log/slog.
+//
+// # Data
+//
+// [Peer].Send is reliable and ordered, over rebuilds of the connection too, and waits while
+// a peer's application takes nothing. A program that serves several from one loop uses
+// [Peer].TrySend and [Room].TryChat, which never wait. [Room].Leave lets what was accepted
+// arrive, and says what did not.
 //
 // # Concurrency
 //

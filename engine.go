@@ -30,10 +30,6 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*tu
 	if err := registerCodecs(media); err != nil {
 		return nil, fmt.Errorf("noom: register codecs: %w", err)
 	}
-	registry := &interceptor.Registry{}
-	if err := registerInterceptors(registry); err != nil {
-		return nil, fmt.Errorf("noom: register interceptors: %w", err)
-	}
 	var s webrtc.SettingEngine
 	s.LoggerFactory = pionLog{log}
 	s.SetICETimeouts(iceQuiet, iceGiveUp, iceKeepalive)
@@ -61,8 +57,13 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*tu
 	// one that is paused from the start exists too.
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	hook(&s)
-	if s.LoggerFactory != nil {
-		s.LoggerFactory = watchTURN(s.LoggerFactory, refused)
+	if s.LoggerFactory == nil { // pion's own would write to stderr
+		s.LoggerFactory = pionLog{log}
+	}
+	s.LoggerFactory = watchTURN(s.LoggerFactory, refused)
+	registry := &interceptor.Registry{}
+	if err := registerInterceptors(registry, s.LoggerFactory); err != nil {
+		return nil, fmt.Errorf("noom: register interceptors: %w", err)
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)), nil

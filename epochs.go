@@ -64,6 +64,9 @@ func (l *link) rebuild() bool {
 // likely the other end has begun the next epoch, and says so in a moment.
 func (l *link) closedByPeer() {
 	l.partAll() // or it has heard a goodbye
+	if l.left {
+		return // the data channel may have more; see dataEnded
+	}
 	l.failAfter(closedGrace, errConnection)
 }
 

@@ -66,6 +66,8 @@ var (
 	ErrTooMany = errors.New("noom: too many tracks between two members; close a Sender first, then publish anew")
 	// ErrTooBig: a message above its bound.
 	ErrTooBig = errors.New("noom: message too big")
+	// ErrWouldBlock: too much waits already, and the call is one that never waits.
+	ErrWouldBlock = errors.New("noom: too much waits already; try again later, or use the call that waits")
 )
 
 type closedError struct{}
@@ -89,6 +91,24 @@ func (e *JoinError) Error() string {
 
 // Unwrap returns the cause.
 func (e *JoinError) Unwrap() error { return e.Err }
+
+// UndeliveredError is what [Room].Leave returns, inside a [*PeerError], where
+// what was sent to a peer is not known to have arrived.
+type UndeliveredError struct {
+	Messages int // of Send
+	Channels int // that were closed with something under way in them
+}
+
+func (e *UndeliveredError) Error() string {
+	switch {
+	case e.Channels == 0:
+		return fmt.Sprintf("noom: messages not known to have arrived when we left: %d; give Leave more time", e.Messages)
+	case e.Messages == 0:
+		return fmt.Sprintf("noom: channels with something under way when we left: %d; give Leave more time", e.Channels)
+	}
+	return fmt.Sprintf("noom: messages not known to have arrived when we left: %d, channels with something under way: %d; "+
+		"give Leave more time", e.Messages, e.Channels)
+}
 
 // PeerError is an error that concerns one peer.
 type PeerError struct {

@@ -1,6 +1,11 @@
 package noom
 
-import "time"
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+	"time"
+)
 
 // Event is something that happened in a room: one of the structs below.
 type Event interface{ event() }
@@ -125,3 +130,90 @@ func (SignalingLost) event()     {}
 func (SignalingRestored) event() {}
 func (Lagged) event()            {}
 func (Closed) event()            {}
+
+// For logs: what strangers wrote is quoted, and data is a number of bytes.
+
+// String is for logs.
+func (e ChatReceived) String() string {
+	return fmt.Sprintf("{From:%v Text:%q At:%v}", e.From, e.Text, e.At)
+}
+
+// String is for logs.
+func (e DataReceived) String() string {
+	return fmt.Sprintf("{Peer:%v Data:%d bytes}", e.Peer, len(e.Data))
+}
+
+// logged is an event as a group of its fields, with its type.
+func logged(e Event) slog.Value {
+	v := reflect.ValueOf(e)
+	attrs := []slog.Attr{slog.String("type", v.Type().Name())}
+	for field, value := range v.Fields() {
+		switch x := value.Interface().(type) {
+		case nil:
+		case []byte:
+			attrs = append(attrs, slog.Int(field.Name, len(x)))
+		case time.Time, bool, int, string:
+			attrs = append(attrs, slog.Any(field.Name, x))
+		default: // errors, and what has a String
+			attrs = append(attrs, slog.String(field.Name, fmt.Sprint(x)))
+		}
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// LogValue implements [slog.LogValuer].
+func (e PeerJoined) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e PeerLeft) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e PeerRenamed) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e PeerStateChanged) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e TrackAdded) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e TrackRemoved) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e TrackMuted) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e TrackRefused) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e ActiveSpeaker) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e SourceEnded) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e ChatReceived) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e DataReceived) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e ChannelOpened) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e MuteRequested) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e RoomLocked) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e SignalingLost) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e SignalingRestored) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e Lagged) LogValue() slog.Value { return logged(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e Closed) LogValue() slog.Value { return logged(e) }

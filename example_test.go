@@ -56,11 +56,11 @@ func ExampleJoin() {
 	for event := range room.Events(ctx) {
 		switch e := event.(type) {
 		case noom.PeerJoined:
-			if err := room.Chat(ctx, "hello, "+e.Peer.Name()); err != nil {
+			if err := room.TryChat("hello, " + e.Peer.Name()); err != nil {
 				log.Print(err)
 			}
 		case noom.DataReceived:
-			if err := e.Peer.Send(ctx, e.Data); err != nil {
+			if err := e.Peer.TrySend(e.Data); err != nil { // so that one who reads nothing holds nobody up
 				log.Print(err)
 			}
 		case noom.PeerLeft:

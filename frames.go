@@ -130,6 +130,7 @@ func (l *link) seal(m *signal.Message) {
 
 // flush sends what has come to be due, at the end of each round of the loop.
 func (l *link) flush() {
+	l.delivered()
 	if l.conn == nil {
 		return
 	}

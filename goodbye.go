@@ -2,23 +2,163 @@ package noom
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"noom/signal"
 )
 
-// This file says goodbye: to the hub, which tells everybody, and in-band to
-// each peer, whom no hub may reach.
+// This file leaves: what was sent arrives first, then goodbye is said, to the
+// hub, which tells everybody, and in-band to each peer, whom no hub may reach.
 
-// patienceAtParting bounds how long a goodbye may take.
-const patienceAtParting = time.Second
+const (
+	patienceToDeliver = 5 * time.Second        // for what was sent to arrive, if Leave's ctx has no deadline
+	patienceAtParting = time.Second            // bounds how long a goodbye may take
+	partingMoment     = 100 * time.Millisecond // for it to be written, even if there is no more time
+)
+
+// Leave is Room.Leave. Of several calls the one whose ctx ends first bounds them all.
+func (r *room) Leave(ctx context.Context) error {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		deadline = time.Now().Add(patienceToDeliver + patienceAtParting)
+	}
+	// What does not arrive must not take the time of the goodbye.
+	rest := min(patienceAtParting, max(0, time.Until(deadline))/4)
+	for _, phase := range []struct {
+		until time.Time
+		end   context.CancelFunc
+	}{{deadline.Add(-rest), r.stopDelivering}, {deadline, r.stopParting}} {
+		phaseCtx, cancel := context.WithDeadline(ctx, phase.until)
+		stop := context.AfterFunc(phaseCtx, phase.end)
+		defer cancel()
+		defer stop() // first, for cancel would end the phase
+	}
+	r.finish(nil)
+	<-r.done
+	return r.undelivered
+}
+
+// seal makes sends fail from now on, at every peer there is and will be.
+func (r *room) seal() {
+	r.leaving.Store(true)
+	for _, l := range r.peers() {
+		l.out.seal()
+	}
+}
+
+// delivery is what one peer has yet to get when we leave.
+type delivery struct {
+	link     *link
+	arrived  chan struct{} // closed when all that was given to Send has arrived, or the link ends
+	channels []*channel    // that are being closed behind what was sent in them
+}
+
+// deliver waits for what was sent to arrive, as long as ctx lets it, and says
+// what had not.
+func (r *room) deliver(ctx context.Context) error {
+	var deliveries []delivery
+	for _, l := range r.peers() {
+		begun := make(chan delivery, 1)
+		if !l.mail.post(func() { begun <- l.beginDelivery() }) {
+			continue
+		}
+		select {
+		case d := <-begun:
+			deliveries = append(deliveries, d)
+		case <-ctx.Done(): // pion holds its loop up
+			deliveries = append(deliveries, delivery{link: l})
+		}
+	}
+	answered := make(chan struct{})
+	if r.mail.post(func() { r.onAnswered(func() { close(answered) }) }) {
+		wait(ctx, answered)
+	}
+	var undelivered []error
+	closed := false
+	for _, d := range deliveries {
+		wait(ctx, d.arrived)
+		for _, c := range d.channels {
+			wait(ctx, c.shut)
+			closed = true
+		}
+	}
+	if closed {
+		moment, cancel := context.WithTimeout(ctx, closingMoment)
+		defer cancel()
+		<-moment.Done()
+	}
+	for _, d := range deliveries {
+		if err := d.missing(); err != nil {
+			undelivered = append(undelivered, &PeerError{Peer: d.link, Err: err})
+		}
+	}
+	return errors.Join(undelivered...)
+}
+
+// missing says what is not known to have arrived, nil if all is.
+func (d *delivery) missing() error {
+	e := &UndeliveredError{Messages: d.link.out.missing()}
+	for _, c := range d.channels {
+		if !c.emptied() {
+			e.Channels++
+		}
+	}
+	if e.Messages == 0 && e.Channels == 0 {
+		return nil
+	}
+	return e
+}
+
+// beginDelivery asks the peer to say when it has all that was sent to it, and
+// closes the channels of the connection. What is closed arrives whole: a
+// channel's end travels behind what was sent in it.
+func (l *link) beginDelivery() delivery {
+	d := delivery{link: l, arrived: make(chan struct{})}
+	l.deliveries = append(l.deliveries, d.arrived)
+	for _, c := range append(slices.Clip(l.old), l.conn) {
+		if c == nil {
+			continue
+		}
+		for _, ch := range c.channels {
+			if ch.dc.BufferedAmount() > 0 { // else the peer has it all
+				d.channels = append(d.channels, ch)
+			}
+			l.room.background(func() { _ = ch.Close() }) // it may be closed already
+		}
+	}
+	return d
+}
+
+// delivered ends the deliveries once all has arrived.
+func (l *link) delivered() {
+	if len(l.deliveries) > 0 && l.out.missing() == 0 {
+		l.endDeliveries()
+	}
+}
+
+func (l *link) endDeliveries() {
+	for _, arrived := range l.deliveries {
+		close(arrived)
+	}
+	l.deliveries = nil
+}
 
 // goodbye returns when the hub has heard it, and the peers that it cannot tell have too.
 func (r *room) goodbye(ctx context.Context) {
+	if out := r.outbox.Load(); out != nil { // a ctx that has ended is no reason to pass for lost
+		defer func() {
+			moment, cancel := context.WithTimeout(context.Background(), partingMoment)
+			defer cancel()
+			wait(moment, out.over)
+		}()
+	}
 	ctx, cancel := context.WithTimeout(ctx, patienceAtParting)
 	defer cancel()
 	online := r.online()
+	r.byeSaid.Store(true)
 	r.send(signal.Message{Type: signal.TypeBye})
 	var untold []<-chan struct{} // done when a peer has heard it whom the hub does not tell
 	posted := make(chan struct{})
@@ -78,12 +218,24 @@ func (l *link) sayGoodbye() <-chan struct{} {
 	return done
 }
 
-// leftByPeer takes the peer's goodbye. The peer closes the connection, as soon
-// as it knows that it was heard: were both to do so at once, each would wait for the other.
+// leftByPeer takes the peer's goodbye, which may have overtaken what the peer
+// sent before: until the connection ends, or for closedGrace, it is still read.
+// The peer closes the connection, as soon as it knows that it was heard: were both
+// to do so at once, each would wait for the other.
 func (l *link) leftByPeer() {
 	l.left = true
-	l.room.left(l)
+	if l.broken || !l.live().up() {
+		l.over = true
+		return
+	}
 	l.later(&l.patience, closedGrace, func() { l.over = true })
+}
+
+// dataEnded is told when the data channel closes: nothing more can come by it.
+func (l *link) dataEnded() {
+	if l.left {
+		l.over = true
+	}
 }
 
 // partAll ends all partings: the peer is gone, and hears nothing any more.

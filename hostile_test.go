@@ -191,6 +191,20 @@ func TestPeerThatReadsNothing(t *testing.T) {
 			}
 			return 2 * takenBatch * 5
 		},
+		"asks without end": func(t *testing.T, a, b *link) uint64 {
+			for range 17 {
+				if err := a.Send(t.Context(), make([]byte, signal.MaxData-1000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 5000 {
+				if err := b.conn.data.Send(numberFrame(dataAsked, 0)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			return 2 * takenBatch * 5
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, time.Millisecond, func(t *testing.T, w *world) {

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/pion/transport/v5/vnet"
 
 	"noom/signal"
 )
@@ -173,6 +178,332 @@ func TestCallsWhileEnding(t *testing.T) {
 			if _, _, bound := camera.asked(); bound > 0 {
 				t.Errorf("the camera is still bound; Publish said %v", err)
 			}
+		}
+	})
+}
+
+// arrivals takes b's events until the peer has left and returns how many
+// messages, and of what size, came before.
+func arrivals(t *testing.T, r Room) (messages, bytes int) {
+	t.Helper()
+	for {
+		switch e := until[Event](t, r, nil).(type) {
+		case DataReceived:
+			messages++
+			bytes += len(e.Data)
+		case PeerLeft:
+			if e.Reason != ReasonLeft {
+				t.Errorf("the peer has gone: %s", e.Reason)
+			}
+			return messages, bytes
+		}
+	}
+}
+
+// TestLeaveLetsDataArrive: all that Send took comes before PeerLeft, whoever reads
+// it when, over a network that loses, in a connection that is rebuilt, and to a peer
+// that is not connected yet.
+func TestLeaveLetsDataArrive(t *testing.T) {
+	const size = 50_000
+	send := func(t *testing.T, to interface {
+		Send(ctx context.Context, data []byte) error
+	}, messages int,
+	) {
+		t.Helper()
+		for range messages {
+			if err := to.Send(t.Context(), make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		lost, messages int // one packet of so many
+		early          bool
+		before         func(p *link)
+		toAll          bool
+	}{
+		"all the credit":        {messages: 20},
+		"with loss":             {messages: 20, lost: 80},
+		"before the connection": {messages: 3, early: true},
+		"by Room.Send":          {messages: 12, early: true, toAll: true},
+		"in a rebuild":          {messages: 4, before: func(p *link) { p.mail.post(func() { p.fail(errors.New("asked to")) }) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
+				var packets atomic.Int32
+				w.router.AddChunkFilter(func(vnet.Chunk) bool { return c.lost == 0 || packets.Add(1)%int32(c.lost) != 0 })
+				a, b := w.join("방", "지우", nil), w.join("방", "bob", nil)
+				p := until[PeerJoined](t, a, nil).Peer
+				if !c.early {
+					until(t, a, connected)
+				}
+				if c.before != nil {
+					c.before(p.(*link))
+				}
+				if c.toAll {
+					send(t, a, c.messages)
+				} else {
+					send(t, p, c.messages)
+				}
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := a.Leave(ctx); err != nil {
+					t.Error(err)
+				}
+				t.Logf("left after %v", time.Since(start))
+				if messages, bytes := arrivals(t, b); messages != c.messages || bytes != messages*size {
+					t.Errorf("%d messages of %d have arrived, with %d bytes", messages, c.messages, bytes)
+				}
+			})
+		})
+	}
+}
+
+// TestLeaveIsBounded: a peer that nothing reaches holds Leave up for as long as its
+// ctx lets it, and no longer than it takes without a deadline; the error says how much it has
+// not got. The call that ends first bounds them all.
+func TestLeaveIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		times []time.Duration // of the Leaves' contexts; 0: no deadline
+		most  time.Duration
+	}{
+		{[]time.Duration{0}, patienceToDeliver + patienceAtParting},
+		{[]time.Duration{2 * time.Second}, 2 * time.Second},
+		{[]time.Duration{20 * time.Second}, 20 * time.Second},
+		{[]time.Duration{-1}, 100 * time.Millisecond},
+		{[]time.Duration{time.Hour, 3 * time.Second, 0}, 3 * time.Second},
+	} {
+		inWorld(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+			var down atomic.Bool
+			w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
+			a, b, far := w.join("방", "a", nil), w.join("방", "b", nil), w.join("방", "far", nil)
+			for range 2 {
+				until(t, a, connected)
+			}
+			must(t, peerOf(t, a, b).Send(t.Context(), []byte("before")))
+			until[DataReceived](t, b, nil)
+			time.Sleep(time.Second)
+			down.Store(true)
+			for range 3 {
+				if err := peerOf(t, a, far).Send(t.Context(), []byte("after")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := time.Now()
+			errs := make(chan error)
+			for _, d := range c.times {
+				ctx, cancel := context.Background(), func() {}
+				if d != 0 {
+					ctx, cancel = context.WithTimeout(ctx, d)
+				}
+				defer cancel()
+				go func() { errs <- a.Leave(ctx) }()
+			}
+			for range c.times {
+				err := <-errs
+				undelivered, ok := errors.AsType[*UndeliveredError](err)
+				named, _ := errors.AsType[*PeerError](err)
+				if !ok || undelivered.Messages < 3 || named == nil {
+					t.Errorf("Leave returned %v", err)
+				}
+				if !strings.Contains(fmt.Sprint(err), "3") || !strings.Contains(fmt.Sprint(err), far.Self().ID) {
+					t.Errorf("%v does not say that 3 messages to %s are missing", err, far.Self().ID)
+				}
+			}
+			if took := time.Since(start); took > c.most+50*time.Millisecond || took < c.most/2 && c.times[0] >= 0 {
+				t.Errorf("with %v it took %v", c.times, took)
+			}
+			if _, err := a.Next(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestLeaveLetsChannelsArrive: what was sent in channels of either end is received,
+// and then their end, not a loss.
+func TestLeaveLetsChannelsArrive(t *testing.T) {
+	const messages, size = 15, 60_000
+	for name, options := range map[string]*ChannelOptions{
+		"ordered": nil, "unordered": {Unordered: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
+				a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+				until(t, a, connected)
+				ours, err := peerOf(t, a, b).OpenChannel(t.Context(), "우리", options)
+				must(t, err)
+				until(t, b, connected)
+				mine, err := peerOf(t, b, a).OpenChannel(t.Context(), "너희", options)
+				must(t, err)
+				theirs := until[ChannelOpened](t, a, nil).Channel
+				for range messages {
+					must(t, ours.Send(t.Context(), make([]byte, size)))
+					must(t, theirs.Send(t.Context(), make([]byte, size)))
+				}
+				must(t, a.Leave(t.Context()))
+				if err = ours.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+					t.Errorf("sent after Leave: %v", err)
+				}
+				for _, c := range []Channel{until[ChannelOpened](t, b, nil).Channel, mine} {
+					n := 0
+					for err = nil; err == nil; n++ {
+						_, err = c.Receive(t.Context())
+					}
+					if !errors.Is(err, io.EOF) || n-1 != messages {
+						t.Errorf("%s: %d messages of %d, then %v", c.Label(), n-1, messages, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestChannelCloseLosesNothing: a channel's end travels behind what was sent in it.
+func TestChannelCloseLosesNothing(t *testing.T) {
+	const messages = 16
+	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		c, err := peerOf(t, a, b).OpenChannel(t.Context(), "파일", nil)
+		must(t, err)
+		for range messages {
+			must(t, c.Send(t.Context(), make([]byte, signal.MaxData)))
+		}
+		must(t, c.Close())
+		theirs := until[ChannelOpened](t, b, nil).Channel
+		for i := range messages {
+			if _, err := theirs.Receive(t.Context()); err != nil {
+				t.Fatalf("after %d messages: %v", i, err)
+			}
+		}
+		if _, err := theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestGoodbyeDoesNotOvertake: what was under way to us when the hub tells of a
+// goodbye is still received, and PeerLeft comes behind it.
+func TestGoodbyeDoesNotOvertake(t *testing.T) {
+	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		start := time.Now()
+		must(t, peerOf(t, a, b).Send(t.Context(), make([]byte, 800)))
+		a.(*room).send(signal.Message{Type: signal.TypeBye}) // as who does not wait for anything
+		if messages, _ := arrivals(t, b); messages != 1 {
+			t.Error("the data was overtaken by the goodbye")
+		}
+		if took := time.Since(start); took > closedGrace+10*time.Millisecond {
+			t.Errorf("PeerLeft after %v", took)
+		}
+		a.(*room).byeSaid.Store(true)
+		a.(*room).dismissed(ReasonClosed)
+	})
+}
+
+// TestBothLeaveAtOnce: nobody waits for somebody who has gone.
+func TestBothLeaveAtOnce(t *testing.T) {
+	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		must(t, peerOf(t, a, b).Send(t.Context(), make([]byte, 50_000)))
+		must(t, peerOf(t, b, a).Send(t.Context(), make([]byte, 500)))
+		start := time.Now()
+		var both sync.WaitGroup
+		for _, r := range []Room{a, b} {
+			both.Go(func() {
+				err := r.Leave(context.Background())
+				if _, ok := errors.AsType[*UndeliveredError](err); err != nil && !ok {
+					t.Error(err)
+				}
+				t.Logf("%s: %v", r.Self().Name, err)
+			})
+		}
+		both.Wait()
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestLeaveLetsChatArrive: what TryChat took, and a Chat that nobody waits for, are
+// said before goodbye is.
+func TestLeaveLetsChatArrive(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		line := &wire{Dialer: w.dialer}
+		b := w.join("방", "b", nil)
+		w.dialer = line
+		a := w.join("방", "a", nil)
+		until(t, a, connected)
+		said := make(chan error)
+		go func() { said <- a.Chat(t.Context(), "one") }()
+		synctest.Wait()
+		if err := <-said; err != nil {
+			t.Fatal(err)
+		}
+		for i := range 50 {
+			must(t, a.TryChat(fmt.Sprint(i)))
+		}
+		must(t, a.Leave(t.Context()))
+		if err := a.TryChat("x"); !errors.Is(err, ErrClosed) {
+			t.Errorf("TryChat after Leave: %v", err)
+		}
+		n := 0
+		until(t, b, func(e Event) bool {
+			if _, ok := e.(ChatReceived); ok {
+				n++
+			}
+			_, left := e.(PeerLeft)
+			return left
+		})
+		if n != 51 {
+			t.Errorf("%d of 51 chats were heard", n)
+		}
+	})
+}
+
+// TestLeaveAtOnceSaysGoodbye: a program that was interrupted, and passes on the context
+// that tells it so, has left and is not lost.
+func TestLeaveAtOnceSaysGoodbye(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		b := w.join("방", "b", nil)
+		for range 10 {
+			a := w.join("방", "a", nil)
+			until(t, a, connected)
+			ctx, interrupt := context.WithCancel(t.Context())
+			interrupt()
+			start := time.Now()
+			must(t, a.Leave(ctx))
+			if took := time.Since(start); took > 10*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+			arrivals(t, b)
+		}
+	})
+}
+
+// TestKickedWhileLeaving: who is thrown out waits for nothing any more.
+func TestKickedWhileLeaving(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		var down atomic.Bool
+		w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
+		a := w.join("방", "a", nil)
+		w.join("방", "b", nil)
+		until(t, a, connected)
+		down.Store(true)
+		must(t, a.Send(t.Context(), []byte("x")))
+		start := time.Now()
+		time.AfterFunc(time.Second, func() { _ = w.hub.Kick("방", a.Self().ID) }) // it is there
+		if err := a.Leave(t.Context()); err == nil {
+			t.Error("Leave says that it has arrived")
+		}
+		if took := time.Since(start); took > 1500*time.Millisecond {
+			t.Errorf("took %v", took)
 		}
 	})
 }

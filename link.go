@@ -55,6 +55,7 @@ type link struct {
 	// Owned by the room's loop.
 	missing bool // the hub has lost the member
 	loss    int  // the how manieth it was that the hub lost, if missing
+	parted  bool // the hub has passed on its goodbye; the link takes it
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
@@ -88,6 +89,7 @@ type link struct {
 	rows         map[string]string // mid to track id, as the peer's table says
 	unseen       int               // channels that the peer opened and Next has not delivered
 	takenDue     bool              // the peer is owed an acknowledgement of data
+	arrivedDue   bool              // the peer has asked whether its data has arrived, and it has
 	byHub        bool              // a frame came by hub since the last flush
 
 	failure      *Diagnosis // why it is not connected, nil while it is or was not yet to be
@@ -115,6 +117,7 @@ type link struct {
 	linger       *time.Timer // for old, once conn is up
 	staleSent    time.Time
 	partings     []parting
+	deliveries   []chan struct{} // each closed when all data has arrived
 }
 
 type incoming struct {
@@ -146,6 +149,9 @@ func (l *link) run() {
 				f()
 			}
 			l.end()
+			if l.left {
+				l.room.left(l)
+			}
 			close(l.ended)
 			return
 		}
@@ -168,6 +174,7 @@ func (l *link) end() {
 		l.room.background(func() { closeAll(own) })
 	}
 	l.partAll()
+	l.endDeliveries()
 	l.out.setClosed(true)
 	l.setTracks(nil)
 	clear(l.rows)

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +16,11 @@ import (
 
 	"noom/internal/speaker"
 	"noom/signal"
+)
+
+const (
+	patienceWithHub = 30 * time.Second // for the answer to a request, if its ctx has no deadline
+	maxPending      = 256              // requests that wait for the hub's answer
 )
 
 // room implements Room: what users call. roster.go is its loop, signaling.go
@@ -36,13 +40,20 @@ type room struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	outbox  atomic.Pointer[outbox]      // nil while there is no hub
-	refusal atomic.Pointer[turnRefusal] // the latest of a TURN server
-	nudge   chan struct{}               // holds a token while the hub is to be asked for a sign of life
-	doubts  atomic.Int32                // posted and not yet taken
-	leaving atomic.Bool
-	speech  atomic.Bool // the loop listens for who speaks
-	ending  sync.Once
+	outbox   atomic.Pointer[outbox]      // nil while there is no hub
+	refusal  atomic.Pointer[turnRefusal] // the latest of a TURN server
+	nudge    chan struct{}               // holds a token while the hub is to be asked for a sign of life
+	doubts   atomic.Int32                // posted and not yet taken
+	requests atomic.Int32                // that wait in pending or on the way there
+	leaving  atomic.Bool                 // nothing new is accepted
+	byeSaid  atomic.Bool                 // the hub is not dialled any more
+	speech   atomic.Bool                 // the loop listens for who speaks
+	ending   sync.Once
+
+	delivering, parting         context.Context // end when Leave has waited enough: for what was sent to arrive, for the goodbye
+	stopDelivering, stopParting context.CancelFunc
+	undelivered                 error // of Leave; written once, before done is closed
+
 	hubGone chan struct{} // closed when no connection to a hub will be any more
 	done    chan struct{}
 
@@ -65,6 +76,7 @@ type room struct {
 	readClock      func() clock
 	renewal        *time.Timer // until the hub is asked for ICE servers
 	pending        []*request
+	answered       []func() // called when none of them waits
 	heard          []string // keys of chat messages
 	speaker        speaker.Detector
 	rejoined       bool     // there was a joined before
@@ -149,6 +161,8 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		}
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.delivering, r.stopDelivering = context.WithCancel(r.ctx)
+	r.parting, r.stopParting = context.WithCancel(r.ctx)
 	for _, t := range c.Tracks {
 		s, err := r.newSender(t.Track, t.Name)
 		if err != nil {
@@ -175,8 +189,13 @@ func (r *room) online() bool { return r.outbox.Load() != nil }
 // send puts m on its way to the hub, if there is one.
 func (r *room) send(m signal.Message) { r.sendTo(Member{}, m) }
 
-// sendTo is send for a frame that the hub relays to peer.
+// sendTo is send for a frame that the hub relays to peer. One that cannot be
+// encoded is left out, for a Signaler that fails is given up.
 func (r *room) sendTo(peer Member, m signal.Message) {
+	if _, err := m.Encode(); err != nil {
+		r.log.Warn("frame left out", "type", m.Type, "error", err)
+		return
+	}
 	if out := r.outbox.Load(); out != nil {
 		r.traceFrame(TraceSent, peer, false, m)
 		out.put(m)
@@ -229,14 +248,40 @@ func (r *room) Events(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
+func (r *room) May(right Right) bool { return r.may(right) }
+
 // Messages.
 
 func (r *room) Chat(ctx context.Context, text string) error {
+	m, err := chat(text)
+	if err != nil {
+		return err
+	}
+	return r.ask(ctx, m)
+}
+
+func (r *room) TryChat(text string) error {
+	m, err := chat(text)
+	switch {
+	case err != nil:
+		return err
+	case r.leaving.Load():
+		return ErrClosed
+	case !r.may(RightChat):
+		return fmt.Errorf("noom: chat: %w", ErrForbidden)
+	case !r.online():
+		return ErrNoHub
+	}
+	_, err = r.request(m)
+	return err
+}
+
+func chat(text string) (signal.Message, error) {
 	if text == "" || len(text) > signal.MaxChat || !utf8.ValidString(text) {
-		return signal.Errorf(signal.CodeBadChat, signal.TypeChat,
+		return signal.Message{}, signal.Errorf(signal.CodeBadChat, signal.TypeChat,
 			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))
 	}
-	return r.ask(ctx, signal.Message{Type: signal.TypeChat, ID: randomID(), Text: text})
+	return signal.Message{Type: signal.TypeChat, ID: randomID(), Text: text}, nil
 }
 
 func (r *room) Rename(ctx context.Context, name string) error {
@@ -249,13 +294,22 @@ func (r *room) Rename(ctx context.Context, name string) error {
 
 // ask sends a request to the hub and waits for its answer.
 func (r *room) ask(ctx context.Context, m signal.Message) error {
-	p := &request{message: m, done: make(chan error, 1)}
-	posted := r.mail.post(func() {
-		r.pending = append(r.pending, p)
-		r.send(m)
-	})
-	if !posted {
-		return ErrClosed
+	noAnswer := ctx.Err
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		outer := ctx
+		ctx, cancel = context.WithTimeout(ctx, patienceWithHub)
+		defer cancel()
+		noAnswer = func() error {
+			if err := outer.Err(); err != nil {
+				return err
+			}
+			return fmt.Errorf("noom: %s: unanswered for %v: %w", m.Type, patienceWithHub, ErrNoHub)
+		}
+	}
+	p, err := r.request(m)
+	if err != nil {
+		return err
 	}
 	select {
 	case err := <-p.done:
@@ -265,25 +319,69 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 		return err
 	case <-ctx.Done():
 		r.mail.post(func() {
-			r.pending = slices.DeleteFunc(r.pending, func(o *request) bool { return o == p })
+			r.forgetRequest(p)
+			r.tellAnswered()
 		})
-		return ctx.Err()
+		return noAnswer()
 	case <-r.ctx.Done():
 		return ErrClosed
 	}
 }
 
+// request puts a request on its way to the hub: now, or when there is one again.
+func (r *room) request(m signal.Message) (*request, error) {
+	if r.leaving.Load() {
+		return nil, ErrClosed
+	}
+	// What a hub cannot take is refused here, for it would refuse us with it.
+	frame, err := m.Encode()
+	if err == nil {
+		_, err = signal.Decode(frame)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.requests.Add(1) > maxPending {
+		r.requests.Add(-1)
+		return nil, fmt.Errorf("noom: %s: %d requests wait for the hub: %w", m.Type, maxPending, ErrWouldBlock)
+	}
+	p := &request{message: m, done: make(chan error, 1)}
+	if !r.mail.post(func() {
+		r.pending = append(r.pending, p)
+		r.send(m)
+	}) {
+		return nil, ErrClosed
+	}
+	return p, nil
+}
+
 func (r *room) Send(ctx context.Context, data []byte) error {
-	if r.ctx.Err() != nil {
+	return r.sendAll(data, func(l *link) (wait func() error, err error) {
+		full, err := l.out.offer(data)
+		if full != nil {
+			return func() error { return l.Send(ctx, data) }, nil
+		}
+		return nil, err
+	})
+}
+
+func (r *room) TrySend(data []byte) error {
+	return r.sendAll(data, func(l *link) (func() error, error) { return nil, l.out.try(data) })
+}
+
+// sendAll gives data to the queue of every peer: to all that take it at once, and
+// then waits for the others together.
+func (r *room) sendAll(data []byte, offer func(*link) (wait func() error, err error)) error {
+	if err := checkData(data); err != nil {
+		return err // whoever is there
+	}
+	if r.leaving.Load() {
 		return ErrClosed
 	}
 	var mu sync.Mutex
 	var failed []error
 	var blocked sync.WaitGroup
 	for _, l := range r.peers() {
-		if s := l.State(); s != PeerConnected && s != PeerInterrupted {
-			continue
-		}
 		report := func(err error) {
 			if err != nil {
 				mu.Lock()
@@ -291,13 +389,13 @@ func (r *room) Send(ctx context.Context, data []byte) error {
 				mu.Unlock()
 			}
 		}
-		wait, err := l.out.offer(data)
+		wait, err := offer(l)
 		if wait == nil {
 			report(err)
 			l.kick()
 			continue
 		}
-		blocked.Go(func() { report(l.Send(ctx, data)) })
+		blocked.Go(func() { report(wait()) })
 	}
 	blocked.Wait()
 	return errors.Join(failed...)
@@ -316,13 +414,9 @@ func (r *room) dismissed(reason Reason) {
 		err = ErrExpired
 	default:
 	}
-	r.finish(context.Background(), err)
-}
-
-func (r *room) Leave(ctx context.Context) error {
-	r.finish(ctx, nil)
-	<-r.done
-	return nil
+	r.stopDelivering() // in case we are leaving: the others have been told, and drop us
+	r.stopParting()
+	r.finish(err)
 }
 
 func (r *room) Done() <-chan struct{} { return r.done }
@@ -336,14 +430,17 @@ func (r *room) Err() error {
 	}
 }
 
-// finish ends the room once, without making its caller wait. ctx bounds the goodbye.
-func (r *room) finish(ctx context.Context, err error) {
+// finish ends the room once, without making its caller wait. Without an err we
+// leave, and not without a goodbye.
+func (r *room) finish(err error) {
 	r.ending.Do(func() {
-		r.leaving.Store(true)
+		r.seal()
 		go func() {
 			if err == nil {
-				r.goodbye(ctx)
+				r.undelivered = r.deliver(r.delivering)
+				r.goodbye(r.parting)
 			}
+			r.byeSaid.Store(true)
 			r.cancel()
 			r.tasks.Wait()
 			r.mu.Lock()

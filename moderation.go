@@ -12,6 +12,9 @@ import (
 // kick, lock, mute, close; and what follows from the rights of others.
 
 func (r *room) Kick(ctx context.Context, id string) error {
+	if err := signal.CheckID(id); err != nil {
+		return signal.Errorf(signal.CodeNoSuchMember, signal.TypeKick, "noom: kick: %v", err)
+	}
 	kick := signal.Message{Type: signal.TypeKick, To: id}
 	if p, known := r.Peer(id); known { // the hub may not know it, as after a restart
 		kick.Session = p.Member().Session

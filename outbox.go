@@ -13,12 +13,15 @@ const maxOutbox = 1024
 // outbox holds the frames for one connection to the hub. Putting never blocks.
 type outbox struct {
 	ready chan struct{}
+	over  chan struct{} // closed when a goodbye was handed to the connection, or none can be any more
 
 	mu    sync.Mutex
 	items []signal.Message
 }
 
-func newOutbox() *outbox { return &outbox{ready: make(chan struct{}, 1)} }
+func newOutbox() *outbox {
+	return &outbox{ready: make(chan struct{}, 1), over: make(chan struct{})}
+}
 
 // put adds m. A full outbox drops it: pair frames come again, and a
 // connection that is stuck for so long is about to be given up.
@@ -36,6 +39,8 @@ func (o *outbox) put(m signal.Message) {
 
 // drain sends to s until ctx ends or s fails.
 func (o *outbox) drain(ctx context.Context, s Signaler) error {
+	over := sync.OnceFunc(func() { close(o.over) })
+	defer over()
 	for {
 		select {
 		case <-o.ready:
@@ -49,6 +54,9 @@ func (o *outbox) drain(ctx context.Context, s Signaler) error {
 		for _, m := range items {
 			if err := s.Send(ctx, m); err != nil {
 				return err
+			}
+			if m.Type == signal.TypeBye {
+				over()
 			}
 		}
 	}

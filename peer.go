@@ -41,9 +41,15 @@ type Peer interface {
 	// Publish sends t to this peer alone; else as [Room.Publish].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
 	// Send sends data, up to 61440 bytes, reliably and in order, over rebuilds
-	// of the connection too. At most 1 MiB may be on its way to an application
-	// that does not take it; beyond that Send blocks until ctx ends.
+	// of the connection too. What is sent before there is a connection, or while
+	// there is none, waits for one. At most 1 MiB and 4096 messages may be on their way
+	// to an application that does not take them; beyond that Send blocks until ctx
+	// ends. What it has accepted arrives, unless the peer goes, or [Room].Leave
+	// says that it did not. Errors: [ErrTooBig], [ErrClosed], ctx's.
 	Send(ctx context.Context, data []byte) error
+	// TrySend is Send that never waits: where Send would block it returns
+	// [ErrWouldBlock], and the peer does not get data.
+	TrySend(data []byte) error
 	// OpenChannel opens a data channel of your own and returns when it is open;
 	// the peer gets it as [ChannelOpened]. Labels are up to 128 bytes and need
 	// not be unique. Errors: [ErrNotConnected], [ErrClosed], ctx's.
@@ -95,7 +101,7 @@ var _ Peer = (*link)(nil)
 // String is for logs, as are those of room, sender and remoteTrack: printed
 // without them, events would show addresses, and a peer all its insides,
 // read without a lock.
-func (l *link) String() string { return l.Name() + " (" + l.member.ID[:min(6, len(l.member.ID))] + ")" }
+func (l *link) String() string { return l.Member().String() }
 
 func (l *link) ID() string { return l.member.ID }
 
@@ -155,7 +161,7 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	}
 	name := signal.CleanName(o.Name)
 	if err := signal.CheckName(name); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
 	var s *sender
 	s, err := newSender(t, name, senderHooks{
@@ -170,6 +176,14 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 
 func (l *link) Send(ctx context.Context, data []byte) error {
 	err := l.out.send(ctx, data)
+	if err == nil {
+		l.kick()
+	}
+	return err
+}
+
+func (l *link) TrySend(data []byte) error {
+	err := l.out.try(data)
 	if err == nil {
 		l.kick()
 	}

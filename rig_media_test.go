@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -71,7 +72,7 @@ func (n *mediaNet) connection(t *testing.T, known ...webrtc.RTPCodecParameters) 
 	for _, codec := range known {
 		must(t, m.RegisterCodec(codec, webrtc.RTPCodecTypeVideo))
 	}
-	must(t, registerInterceptors(registry))
+	must(t, registerInterceptors(registry, pionLog{slog.New(slog.DiscardHandler)}))
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)

@@ -311,7 +311,7 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		w.router.AddChunkFilter(func(vnet.Chunk) bool { return false })
 		time.Sleep(time.Second)
 		dead := b.(*room)
-		dead.leaving.Store(true)
+		dead.byeSaid.Store(true)
 		dead.cancel()
 		time.Sleep(time.Second)
 		if p.State() != PeerConnected {

@@ -133,7 +133,11 @@ func (r *room) member(m Member, existing bool) *link {
 		return l
 	}
 	if l != nil {
-		r.forget(l, ReasonLost)
+		reason := ReasonLost
+		if l.parted {
+			reason = ReasonLeft
+		}
+		r.forget(l, reason)
 	}
 	if len(r.links) >= maxMembers {
 		r.lied("member beyond the bound ignored", errTooMany)
@@ -163,6 +167,9 @@ func (r *room) member(m Member, existing bool) *link {
 	r.links[m.ID] = l
 	r.order = append(slices.Clip(r.order), l)
 	r.mu.Unlock()
+	if r.leaving.Load() {
+		l.out.seal()
+	}
 	r.events.add(PeerJoined{Peer: l, Existing: existing})
 	return l
 }
@@ -301,11 +308,15 @@ func (r *room) bye(m signal.Message) {
 	if l == nil || m.Session != "" && m.Session != l.member.Session {
 		return
 	}
-	if m.Reason == ReasonLost {
+	switch m.Reason {
+	case ReasonLost:
 		r.lose(l)
-		return
+	case ReasonLeft:
+		l.parted = true
+		l.mail.post(l.leftByPeer)
+	default:
+		r.forget(l, m.Reason)
 	}
-	r.forget(l, m.Reason)
 }
 
 func (r *room) rename(l *link, name string) {
@@ -366,7 +377,33 @@ type request struct {
 // settle answers the oldest request that is asked for.
 func (r *room) settle(err error, is func(*request) bool) {
 	if i := slices.IndexFunc(r.pending, is); i >= 0 {
-		r.pending[i].done <- err
-		r.pending = slices.Delete(r.pending, i, i+1)
+		p := r.pending[i]
+		r.forgetRequest(p) // first, so that who asks again at once has room
+		p.done <- err
 	}
+	r.tellAnswered()
+}
+
+// forgetRequest waits for the answer to p no longer.
+func (r *room) forgetRequest(p *request) {
+	before := len(r.pending)
+	r.pending = slices.DeleteFunc(r.pending, func(o *request) bool { return o == p })
+	r.requests.Add(int32(len(r.pending) - before))
+}
+
+// onAnswered calls f once nothing waits for the hub's answer, or nobody is there
+// to give it.
+func (r *room) onAnswered(f func()) {
+	r.answered = append(r.answered, f)
+	r.tellAnswered()
+}
+
+func (r *room) tellAnswered() {
+	if len(r.pending) > 0 && r.online() {
+		return
+	}
+	for _, f := range r.answered {
+		f()
+	}
+	r.answered = nil
 }

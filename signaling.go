@@ -135,7 +135,8 @@ func (r *room) stayConnected(s Signaler, heartbeat int64) {
 	for {
 		since := time.Now()
 		err := r.converse(s, time.Duration(heartbeat)*time.Millisecond)
-		if r.ctx.Err() != nil || r.leaving.Load() {
+		r.mail.post(r.tellAnswered)
+		if r.ctx.Err() != nil || r.byeSaid.Load() {
 			return
 		}
 		r.log.Info("signaling lost", "error", err)
@@ -147,21 +148,21 @@ func (r *room) stayConnected(s Signaler, heartbeat int64) {
 		var joined signal.Message
 		if s, joined, err = r.redial(&pause, retryAfter(err)); err != nil {
 			if r.ctx.Err() == nil {
-				r.finish(context.Background(), &JoinError{Room: r.name, Err: err})
+				r.finish(&JoinError{Room: r.name, Err: err})
 			}
 			return
 		}
 		heartbeat = joined.Heartbeat
 		r.outbox.Store(newOutbox()) // joined makes the loop send
-		if !r.deliver(r.ctx, joined) {
+		if !r.handOver(r.ctx, joined) {
 			_ = s.Close()
 			return
 		}
 	}
 }
 
-// deliver hands a frame to the room's loop.
-func (r *room) deliver(ctx context.Context, m signal.Message) bool {
+// handOver hands a frame to the room's loop.
+func (r *room) handOver(ctx context.Context, m signal.Message) bool {
 	m.Body = bytes.Clone(m.Body) // the Signaler's until the next Receive
 	select {
 	case r.frames <- m:
@@ -233,7 +234,7 @@ func (r *room) converse(s Signaler, heartbeat time.Duration) error {
 			r.traceFrame(TraceReceived, Member{}, false, m)
 			return err
 		}
-		if !r.deliver(ctx, m) {
+		if !r.handOver(ctx, m) {
 			return ctx.Err()
 		}
 	}

@@ -16,6 +16,8 @@ import (
 const (
 	dataMessage = 1
 	dataTaken   = 2
+	dataAsked   = 3 // has all up to the number arrived? a member that leaves wants to know
+	dataArrived = 4 // the answer
 )
 
 // maxUnackedMessages bounds how many messages, however small, may wait for
@@ -38,34 +40,62 @@ var errCredit = errors.New("peer sent more data than it had credit for, or left 
 type outStream struct {
 	mu      sync.Mutex
 	base    uint32   // number of the last message taken
+	arrived uint32   // number of the last message that the peer says it has, if above base
 	kept    [][]byte // encoded, the first is number base+1
 	bytes   int      // payload bytes in kept
 	waiting []chan struct{}
 	closed  bool
+	sealed  bool // we leave: nothing new is kept, what is kept goes on
 }
 
 // offer keeps data if there is credit. Otherwise it returns a channel that is
 // closed when it may be worth another try.
 func (s *outStream) offer(data []byte) (wait <-chan struct{}, err error) {
-	if len(data) > signal.MaxData {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(data), signal.MaxData)
+	if err := checkData(data); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
+	if err := s.keep(data); !errors.Is(err, ErrWouldBlock) {
+		return nil, err
+	}
+	c := make(chan struct{})
+	s.waiting = append(s.waiting, c)
+	return c, nil
+}
+
+// try keeps data if there is credit, else it returns ErrWouldBlock.
+func (s *outStream) try(data []byte) error {
+	if err := checkData(data); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keep(data)
+}
+
+// checkData says what is wrong with a message before anybody is asked to take it.
+func checkData(data []byte) error {
+	if len(data) > signal.MaxData {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(data), signal.MaxData)
+	}
+	return nil
+}
+
+// keep needs s.mu.
+func (s *outStream) keep(data []byte) error {
+	if s.closed || s.sealed {
+		return ErrClosed
 	}
 	if s.bytes+len(data) > signal.MaxUnacked || len(s.kept) >= maxUnackedMessages {
-		c := make(chan struct{})
-		s.waiting = append(s.waiting, c)
-		return c, nil
+		return ErrWouldBlock
 	}
 	frame := make([]byte, 5, 5+len(data))
 	frame[0] = dataMessage
 	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(len(s.kept))+1)
 	s.kept = append(s.kept, append(frame, data...))
 	s.bytes += len(data)
-	return nil, nil
+	return nil
 }
 
 // send keeps data, waiting for credit until ctx ends.
@@ -110,6 +140,9 @@ func (s *outStream) taken(n uint32) bool {
 	}
 	s.kept = append([][]byte(nil), s.kept[count:]...)
 	s.base = n
+	if int32(n-s.arrived) > 0 {
+		s.arrived = n
+	}
 	s.wake()
 	return true
 }
@@ -119,6 +152,42 @@ func (s *outStream) wake() {
 		close(c)
 	}
 	s.waiting = nil
+}
+
+// seal makes sends fail from now on, and those that wait. What was kept goes on.
+func (s *outStream) seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+	s.wake()
+}
+
+// last returns the number of the last message kept.
+func (s *outStream) last() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base + uint32(len(s.kept))
+}
+
+// hasArrived notes that the peer has all up to number n, whether its application
+// has taken them or not. It reports false for a number never sent.
+func (s *outStream) hasArrived(n uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int(int32(n-s.base)) > len(s.kept) {
+		return false
+	}
+	if int32(n-s.arrived) > 0 {
+		s.arrived = n
+	}
+	return true
+}
+
+// missing counts the messages of which it is not known that they have arrived.
+func (s *outStream) missing() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept) - max(0, int(int32(s.arrived-s.base)))
 }
 
 // setClosed makes sends fail, or work again.
@@ -160,8 +229,10 @@ func (s *inStream) take(n uint32, size int) {
 // number returns the number in a frame of the data channel.
 func number(frame []byte) uint32 { return binary.BigEndian.Uint32(frame[1:5]) }
 
-func takenFrame(n uint32) []byte {
-	return binary.BigEndian.AppendUint32([]byte{dataTaken}, n)
+func takenFrame(n uint32) []byte { return numberFrame(dataTaken, n) }
+
+func numberFrame(kind byte, n uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{kind}, n)
 }
 
 // start returns the number of the last message taken: the next connection
@@ -188,6 +259,12 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 		l.fail(errRules)
 	case kind == dataTaken:
 		if !l.out.taken(n) {
+			l.fail(errCredit)
+		}
+	case kind == dataAsked:
+		l.arrivedDue = int32(l.in.received-n) >= 0
+	case kind == dataArrived:
+		if !l.out.hasArrived(n) {
 			l.fail(errCredit)
 		}
 	case kind == dataMessage:
@@ -236,15 +313,24 @@ func (l *link) sendData() {
 	if !c.dataOpen {
 		return
 	}
-	if l.takenDue && c.takens.step(c.given, c.given-int64(c.data.BufferedAmount())) {
+	mayAnswer := func() bool { return c.answers.step(c.given, c.given-int64(c.data.BufferedAmount())) }
+	if l.takenDue && mayAnswer() {
 		l.takenDue = false
 		_ = c.give(takenFrame(l.in.taken)) // a failure shows as OnClose
 	}
+	if l.arrivedDue && mayAnswer() {
+		l.arrivedDue = false
+		_ = c.give(numberFrame(dataArrived, l.in.received)) // likewise
+	}
+	room := func() bool { return c.data.BufferedAmount() < maxDataRoom }
 	for _, frame := range l.out.after(c.written) {
-		if c.data.BufferedAmount() >= maxDataRoom || c.give(frame) != nil {
+		if !room() || c.give(frame) != nil {
 			return
 		}
 		c.written = number(frame)
+	}
+	if len(l.deliveries) > 0 && !c.asked && l.out.missing() > 0 && room() {
+		c.asked = c.give(numberFrame(dataAsked, l.out.last())) == nil
 	}
 }
 

@@ -1,11 +1,21 @@
 package noom_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+	"unicode"
+
+	"github.com/pion/logging"
 
 	"github.com/pion/webrtc/v4"
 
@@ -67,7 +77,8 @@ func TestErrorsSayWhatWasAsked(t *testing.T) {
 			again string
 		}{
 			{a.Kick(t.Context(), b.Self().ID), noom.ErrForbidden, "noom: kick: ", ""},
-			{a.Kick(t.Context(), "?"), &signal.Error{Code: signal.CodeMalformed}, "noom: kick: ", "bad id"},
+			{a.Kick(t.Context(), "bob"), &signal.Error{Code: signal.CodeNoSuchMember}, "noom: kick: ", `"bob" is no member's id`},
+			{a.Kick(t.Context(), "\xff"), &signal.Error{Code: signal.CodeNoSuchMember}, "noom: kick: ", "26 characters"},
 			{a.Lock(t.Context()), noom.ErrForbidden, "noom: lock: ", ""},
 			{a.CloseForAll(t.Context()), noom.ErrForbidden, "noom: close: ", ""},
 			{peer.RequestMute(t.Context(), ""), noom.ErrForbidden, "noom: mute: ", ""},
@@ -116,4 +127,132 @@ func TestEventsPrint(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// Every event can go to a log as it is: it shows no address of memory, no bytes of a
+// key or of data, and nothing that a terminal obeys.
+func TestEventsCanBeLogged(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		a := w.Join("데모", &noom.Config{Name: "지우", Tracks: []noom.LocalTrack{{Name: "camera", Track: w.Camera()}}})
+		b := w.Join("데모", &noom.Config{Name: "bob"})
+		track := noomtest.Await[noom.TrackAdded](w, b, nil).Track
+		w.Settle()
+		peer, _ := b.Peer(a.Self().ID)
+		channel, err := peer.OpenChannel(t.Context(), "파일", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		member, sender, oops := a.Self(), a.Senders()[0], errors.New("oops")
+		for _, e := range []noom.Event{
+			noom.PeerJoined{Peer: peer},
+			noom.PeerLeft{Member: member, Reason: noom.ReasonLost},
+			noom.PeerRenamed{Peer: peer, Old: "x"},
+			noom.PeerStateChanged{Peer: peer, State: noom.PeerFailed, Err: oops},
+			noom.TrackAdded{Peer: peer, Track: track},
+			noom.TrackRemoved{Peer: peer, Track: track},
+			noom.TrackMuted{Peer: peer, Track: track, Muted: true},
+			noom.TrackRefused{Peer: peer, Sender: sender, Codec: "video/AV1", Err: noom.ErrCodec},
+			noom.ActiveSpeaker{Peer: peer},
+			noom.ActiveSpeaker{},
+			noom.SourceEnded{Sender: sender, Err: oops},
+			noom.SourceEnded{Sender: sender},
+			noom.ChatReceived{From: member, Text: "one\n\x1b[2Jtwo", At: time.Now()},
+			noom.DataReceived{Peer: peer, Data: make([]byte, 4321)},
+			noom.ChannelOpened{Peer: peer, Channel: channel},
+			noom.MuteRequested{By: member, Track: "camera"},
+			noom.RoomLocked{Locked: true, By: member},
+			noom.RoomLocked{},
+			noom.SignalingLost{Err: oops},
+			noom.SignalingRestored{},
+			noom.Lagged{Dropped: 3},
+			noom.Closed{},
+			noom.Closed{Err: noom.ErrKicked},
+		} {
+			var text, structured bytes.Buffer
+			slog.New(slog.NewTextHandler(&text, nil)).Info("event", "event", e)
+			slog.New(slog.NewJSONHandler(&structured, nil)).Info("event", "event", e)
+			name := strings.TrimPrefix(fmt.Sprintf("%T", e), "noom.")
+			for how, line := range map[string]string{
+				"%v": fmt.Sprintf("%v", e), "%+v": fmt.Sprintf("%+v", e), "slog, text": text.String(), "slog, JSON": structured.String(),
+			} {
+				line = strings.TrimSuffix(line, "\n")
+				if strings.Contains(line, "0xc0") || strings.Contains(line, "{}}") && how == "slog, JSON" || len(line) > 300 ||
+					strings.ContainsFunc(line, unicode.IsControl) {
+					t.Errorf("%s with %s: %q", name, how, line)
+				}
+				if strings.HasPrefix(how, "slog") && !strings.Contains(line, name) {
+					t.Errorf("%s with %s does not say what it is: %s", name, how, line)
+				}
+				if strings.Contains(fmt.Sprintf("%#v", e), "oops") && !strings.Contains(line, "oops") {
+					t.Errorf("%s with %s hides the error: %s", name, how, line)
+				}
+			}
+		}
+		if got, want := fmt.Sprintf("%v", member), "지우 ("+member.ID[:6]+")"; got != want {
+			t.Errorf("a member prints as %q, want %q", got, want)
+		}
+		if !a.May(noom.RightChat) || a.May(noom.RightKick) || !a.Self().May(noom.RightPublish) || b.Peers()[0].Member().May(noom.RightLock) {
+			t.Error("who may do what is wrong")
+		}
+	})
+}
+
+// Without a Logger nothing is written, by pion's parts neither, whatever the
+// environment asks pion for.
+func TestNothingOnStderr(t *testing.T) {
+	t.Setenv("PION_LOG_TRACE", "all")
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = before }()
+	scopes := &scopes{names: make(map[string]bool)}
+	for _, settings := range []func(*webrtc.SettingEngine){
+		nil, func(s *webrtc.SettingEngine) { s.LoggerFactory = nil }, func(s *webrtc.SettingEngine) { s.LoggerFactory = scopes },
+	} {
+		noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+			camera := func() []noom.LocalTrack {
+				return []noom.LocalTrack{{Track: w.Camera()}, {Track: w.Microphone()}}
+			}
+			a := w.Join("데모", &noom.Config{Name: "지우", Tracks: camera(), Settings: settings})
+			b := w.Join("데모", &noom.Config{Name: "bob", Tracks: camera(), Settings: settings})
+			if !w.Sink(noomtest.Await[noom.TrackAdded](w, b, nil).Track).Wait(25) {
+				t.Fatal("no video")
+			}
+			if failed := a.Send(t.Context(), []byte("안녕")); failed != nil {
+				t.Fatal(failed)
+			}
+			a.Leave(t.Context())
+			time.Sleep(10 * time.Second)
+		})
+	}
+	text, err := os.ReadFile(file.Name())
+	if err != nil || len(text) > 0 {
+		t.Errorf("%v; written was %.2000s", err, text)
+	}
+	// Those that have something to say in calls that go wrong have another logger too.
+	for _, name := range []string{
+		"pc", "ice", "dtls", "sctp", "srtp", "twcc_sender_interceptor", "nack_generator", "nack_responder", "sender_interceptor", "receiver_interceptor",
+	} {
+		if !scopes.names[name] {
+			t.Errorf("%s does not log where it is told to", name)
+		}
+	}
+}
+
+// scopes is a logger factory that remembers who has asked it for a logger.
+type scopes struct {
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (s *scopes) NewLogger(scope string) logging.LeveledLogger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names[scope] = true
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.Writer = io.Discard
+	return quiet.NewLogger(scope)
 }

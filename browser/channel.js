@@ -14,6 +14,7 @@ const MAX_UNREAD = 1024; // messages
 const MAX_UNREAD_BYTES = 1 << 20;
 const HIGH = 1 << 20; // bytes waiting to be sent, above which send waits
 const LOW = 1 << 18; // below which it goes on
+const RECENT = 60_000; // ms, within which something that was sent may be under way
 
 /** Turns openChannel's options into an RTCDataChannelInit. */
 export function channelInit({ unordered = false, maxRetransmits, maxLifetime } = {}) {
@@ -32,21 +33,25 @@ export class Channel {
   #bytes = 0; // in them
   #over = false;
   #error = null; // why it is over; null: somebody closed it
+  #sentAt = -Infinity; // when something was sent last, ms
+  #shut = false; // closed at both ends, in order
+  #lost = false; // its connection ended first
   #waiting = []; // resolvers of those who should look again when something happens
 
   /**
    * Made by the connection alone, before dc can have messages. attach is given
    * what nobody else may have: opened(), which resolves when the channel can
-   * be used, and lose(), which says that its connection is over.
+   * be used; lose(), which says that its connection is over; and emptied(), which closes
+   * the channel and resolves with whether the other end has got all that was sent.
    */
   constructor(dc, attach) {
     this.#dc = dc;
-    attach({ opened: () => this.#opened(), lose: () => this.#end(lost()) });
+    attach({ opened: () => this.#opened(), lose: () => this.#lose(), emptied: () => this.#emptied() });
     dc.binaryType = 'arraybuffer';
     dc.bufferedAmountLowThreshold = LOW;
     dc.onopen = dc.onbufferedamountlow = () => this.#wake();
     dc.onmessage = ({ data }) => this.#push(toBytes(data));
-    dc.onclose = () => this.#end(null); // when all channels close, the control channel does first, and calls lose
+    dc.onclose = () => this.#closed(); // when all channels close, the control channel does first, and calls lose
   }
 
   /** The name given to openChannel, by whichever end. */
@@ -62,6 +67,7 @@ export class Channel {
     // One that is closing will say why when it has closed.
     while (!this.#over && (this.#dc.readyState !== 'open' || this.#dc.bufferedAmount > HIGH)) await this.#news();
     this.#check();
+    this.#sentAt = performance.now();
     this.#dc.send(payload);
   }
 
@@ -86,10 +92,42 @@ export class Channel {
     for (let data; (data = await this.receive()) !== null;) yield data;
   }
 
-  /** Closes the channel for both ends. May be called twice. */
+  /**
+   * Closes the channel for both ends, and waits for nothing: what was sent before
+   * still arrives, as long as the connection lives. May be called twice.
+   */
   close() {
     this.#end(null);
+    this.#closeBehind();
+  }
+
+  // Closes behind what has yet to leave, which some browsers would throw away.
+  async #closeBehind() {
+    this.#dc.bufferedAmountLowThreshold = 0;
+    while (!this.#lost && this.#dc.readyState === 'open' && this.#dc.bufferedAmount > 0) await this.#news();
     this.#dc.close();
+  }
+
+  // The end of a channel travels behind what was sent in it, and is confirmed. What
+  // was sent long ago has arrived, or the connection would be over.
+  async #emptied() {
+    const { readyState } = this.#dc;
+    const due = (readyState === 'open' || readyState === 'closing') && performance.now() - this.#sentAt < RECENT;
+    this.close();
+    while (due && !this.#lost && !this.#shut) await this.#news();
+    return !due || !this.#lost;
+  }
+
+  #lose() {
+    this.#lost ||= !this.#shut;
+    this.#end(lost());
+    this.#wake();
+  }
+
+  #closed() {
+    this.#shut = true;
+    this.#end(null);
+    this.#wake();
   }
 
   async #opened() {
@@ -134,7 +172,7 @@ const MAX_THEIRS = 64; // channels that the other end has opened, at a time
 /** The application's channels on one connection. */
 export class Channels {
   #pc;
-  #entries = []; // {channel, theirs, opened, lose}
+  #entries = []; // {channel, dc, theirs, filled, opened, lose, emptied}
   #lost = false;
 
   /** opened(channel) is told of those of the other end. */
@@ -154,6 +192,17 @@ export class Channels {
     return entry.channel;
   }
 
+  /** Closes all; resolves when the other end has got all that was sent in them, or the connection is lost. */
+  async empty() {
+    await Promise.all(this.#entries.map(async (entry) => {
+      entry.filled = true;
+      entry.filled = !(await entry.emptied());
+    }));
+  }
+
+  /** How many are not known to be empty. */
+  get filled() { return this.#entries.filter((entry) => entry.filled).length; }
+
   /** The connection is over. */
   lose() {
     this.#lost = true;
@@ -161,8 +210,8 @@ export class Channels {
   }
 
   #add(dc, theirs) {
-    this.#entries = this.#entries.filter(({ channel }) => !channel.over);
-    const entry = { theirs };
+    this.#entries = this.#entries.filter(({ dc: { readyState } }) => readyState !== 'closed'); // one that is over may have something under way
+    const entry = { theirs, dc, filled: false };
     entry.channel = new Channel(dc, (hooks) => Object.assign(entry, hooks));
     this.#entries.push(entry);
     return entry;

@@ -5,7 +5,7 @@
 import { NoomError } from './errors.js';
 import { boolean, fromBase64url, integer, isObject, listOf, malformed, object, parse, string, toBase64url } from './json.js';
 import { MAX } from './limits.js';
-import { byteLength, isLabel, nameProblem, roomProblem } from './name.js';
+import { byteLength, isID, isLabel, nameProblem, roomProblem } from './name.js';
 
 export const PROTOCOL = 'noom.v1';
 
@@ -17,7 +17,6 @@ export const isPair = (type) => PAIR.has(type);
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const isSession = (s) => /^[\w-]{22}$/.test(s);
-const isID = (s) => /^[a-z2-7]{26}$/.test(s);
 
 // How each field is read. A null counts as absent, as everywhere in the protocol.
 const FIELDS = {
@@ -39,6 +38,7 @@ const FIELDS = {
 export function encode({ body, ...envelope }) {
   const line = JSON.stringify(envelope, (_, value) => {
     if (value instanceof Uint8Array) return toBase64url(value);
+    if (typeof value === 'string' && !value.isWellFormed()) throw malformed('half a character, which is no UTF-8');
     return value;
   });
   const frame = body === undefined ? line : `${line}\n${body}`;
@@ -151,7 +151,7 @@ function checkLifetime({ lifetime = 0 }) {
 }
 
 function checkTo({ to = '' }) {
-  if (!isID(to)) throw malformed('to: bad id');
+  if (!isID(to)) throw malformed("to: want a member's id, 26 characters of a-z and 2-7");
 }
 
 function checkRetry({ retry = 0 }) {

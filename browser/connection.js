@@ -84,13 +84,19 @@ export class Connection {
     return this.#connected && isOpen(this.#control) && this.#put(this.#control, frame);
   }
 
-  /** Sends bytes of the data stream; false if that is not possible now. */
-  sendData(bytes) {
-    return isOpen(this.#data) && this.#put(this.#data, bytes);
+  /** Sends bytes of the data stream; false if that is not possible now, or more than most bytes wait. */
+  sendData(bytes, most = Infinity) {
+    return isOpen(this.#data) && this.#data.bufferedAmount <= most && this.#put(this.#data, bytes);
   }
 
   /** Opens a channel of the application's own; resolves when it can be used. */
   openChannel(label, options) { return this.#channels.open(label, options); }
+
+  /** Closes the application's channels; resolves when they are empty, or lost. */
+  emptyChannels() { return this.#channels.empty(); }
+
+  /** How many of them are not known to be empty. */
+  get filledChannels() { return this.#channels.filled; }
 
   /** These ICE servers are for whatever is gathered from now on. */
   setServers(iceServers) {

@@ -3,25 +3,32 @@
 // that credit bounds what is on its way and a rebuild loses nothing. Pure:
 // bytes go in and come out.
 
+import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
 const MESSAGE = 1;
 const TAKEN = 2;
+const ASKED = 3; // has all up to the number arrived? a member that leaves wants to know
+const ARRIVED = 4; // the answer
 
 const encoder = new TextEncoder();
 
 /** The bytes of a string, an ArrayBuffer or a view of one. */
 export function toBytes(data) {
-  if (typeof data === 'string') return encoder.encode(data);
+  if (typeof data === 'string') {
+    if (!data.isWellFormed()) throw new NoomError('bad_data', 'the text ends or begins within a character; cut it at whole characters, or call toWellFormed');
+    return encoder.encode(data);
+  }
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  throw new TypeError('noom: data is a string, an ArrayBuffer or a view of one');
+  throw new NoomError('bad_argument', 'data is a string, an ArrayBuffer or a view of one');
 }
 
 export class DataStream {
   #number = 0; // of the last message sent
   #unacked = []; // {number, size, frame}
   #unackedBytes = 0;
+  #arrived = 0; // number of the last message that the other end says it has
 
   #got = 0; // number of the last message received
   #taken = 0; // highest number the application took
@@ -43,6 +50,12 @@ export class DataStream {
     return frame;
   }
 
+  /** How many messages are not known to have arrived. */
+  get missing() { return this.#unacked.filter((m) => m.number > this.#arrived).length; }
+
+  /** The frame that asks the other end to say when all has arrived. */
+  ask() { return header(ASKED, this.#number); }
+
   /** What a fresh channel must carry first: our mark, and all unacknowledged. */
   reopen() {
     const frames = this.#unacked.map((m) => m.frame);
@@ -52,13 +65,16 @@ export class DataStream {
 
   /**
    * Takes bytes from the channel. Returns {message, number} for a new message,
-   * {credit: true} when there is more room to send, {} for what changes
+   * {credit: true} when there is more room to send, {answer} with a frame to send,
+   * {arrived: true} when more is known to have arrived, {} for what changes
    * nothing, and {violation} for what breaks the rules.
    */
   receive(bytes) {
     if (bytes.length < 5) return { violation: 'a data frame of fewer than 5 bytes' };
     const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
     if (bytes[0] === TAKEN) return this.#acknowledged(number);
+    if (bytes[0] === ASKED) return number <= this.#got ? { answer: header(ARRIVED, this.#got) } : {};
+    if (bytes[0] === ARRIVED) return this.#hasArrived(number);
     if (bytes[0] !== MESSAGE) return {}; // a later version's
     if (number <= this.#got) return {};
     const size = bytes.length - 5;
@@ -69,6 +85,12 @@ export class DataStream {
     this.#held.push({ number, size });
     this.#heldBytes += size;
     return { message: bytes.slice(5), number };
+  }
+
+  #hasArrived(number) {
+    if (number > this.#number) return { violation: `data message ${number} arrived, ${this.#number} sent` };
+    this.#arrived = Math.max(this.#arrived, number);
+    return { arrived: true };
   }
 
   #acknowledged(number) {

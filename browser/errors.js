@@ -9,6 +9,11 @@
  *   closed            the room, peer or sender is over
  *   kicked, room_closed, replaced, expired   why the room is over
  *   not_connected     the peer has no connection now
+ *   no_hub            there is no connection to the hub, or the hub does not answer
+ *   would_block       too much waits already
+ *   undelivered       what was sent is not known to have arrived when we left; peer, messages and channels say more
+ *   bad_data          what cannot be sent: half a character
+ *   bad_argument      an argument of another kind than the call takes
  *   channel_lost      the channel ended with its connection
  *   unread            a channel was closed, for too much waited to be received
  *   description       a peer's description could not be taken; the connection is rebuilt

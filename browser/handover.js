@@ -39,9 +39,9 @@ export class Connections {
     return sent;
   }
 
-  /** Sends bytes of the data stream over the newest that works. */
-  sendData(bytes) {
-    return this.all.some((c) => c.sendData(bytes));
+  /** Sends bytes of the data stream over the newest that works, if at most so many bytes wait there. */
+  sendData(bytes, most) {
+    return this.all.some((c) => c.sendData(bytes, most));
   }
 
   /** Ends one. */

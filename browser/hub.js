@@ -1,8 +1,10 @@
 // The way to the hub and back to it after a loss: dial, join, redial. What it
 // says is taken one frame after the other.
 
-import { encode } from './codec.js';
+import { decode, encode } from './codec.js';
 import { NoomError } from './errors.js';
+import { MAX } from './limits.js';
+import { textProblem } from './name.js';
 import { Signaling } from './signaling.js';
 
 const REDIAL_FIRST = 100; // ms
@@ -32,8 +34,12 @@ export class Hub {
   /** Sends an encoded frame; false if there is no connection. */
   send(frame) { return this.#signaling?.send(frame) ?? false; }
 
-  /** Sends a message, if there is a connection. */
-  tell(message) { this.#signaling?.send(encode(message)); }
+  /** Sends a message, if there is a connection. Throws for one that a hub would not take: it would refuse us with it. */
+  tell(message) {
+    const frame = encode(message);
+    decode(frame);
+    this.#signaling?.send(frame);
+  }
 
   /** Takes a step behind all that came before it, unless the room is over by then. */
   enqueue(step) {
@@ -45,6 +51,8 @@ export class Hub {
   async dial() {
     const { token: source, dialTimeout } = this.#options;
     const token = typeof source === 'function' ? await source() : source;
+    const problem = token === undefined || token === null ? '' : textProblem(token, MAX.token);
+    if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
     const { signaling, joined } = await Signaling.open({
       ...this.#join, name: this.#name(), token,
       timeout: dialTimeout,

@@ -19,5 +19,6 @@ export const MAX = Object.freeze({
   data: 61440, // payload bytes of a data message
   unacked: 1048576, // payload bytes on their way on one link
   unackedMessages: 4096, // data messages on their way on one link
+  requests: 256, // that wait for the hub's answer
   inFlight: 32, // unacknowledged pair frames on one link
 });

@@ -17,6 +17,11 @@ import { Stream } from './stream.js';
 const PATIENCE = 2_000; // ms for the other side to begin, when it has failed before
 const FAREWELL = 1_000; // ms that a goodbye may take
 
+/** Throws for a payload above the bound, whoever it is for. */
+export function checkSize(payload) {
+  if (payload.length > MAX.data) throw new NoomError('too_big', `data of ${payload.length} bytes, at most ${MAX.data}`);
+}
+
 export class Link {
   member; // Member, whose session this link belongs to
   present = true; // the hub has it in the room
@@ -33,11 +38,12 @@ export class Link {
   #stream;
   #incoming; // the peer's tracks
   #findings;
+  #emptied = []; // Connections whose channels are being emptied
   #tableVersion = 0; // of what we send
   #tableRows = ''; // as JSON, of that version
 
   #closed = false; // state is closed already while a goodbye is answered
-  #wasUp = false; // in this epoch or before
+  #parted = null; // what to do once nothing more comes: the other side has said goodbye
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   constructor({ member, peer, self, hub, report, options }) {
@@ -143,6 +149,34 @@ export class Link {
     });
   }
 
+  /**
+   * The other side has said goodbye, which may have overtaken what it sent before:
+   * until the connection ends, or for a moment, that is still taken. Then calls done.
+   */
+  part(done) {
+    if (this.#parted) return;
+    this.#parted = done;
+    if (this.#connections.live) setTimeout(done, FAREWELL / 2);
+    else done();
+  }
+
+  /** Whether the other side has said goodbye. */
+  get parting() { return this.#parted !== null; }
+
+  /** We leave: nothing new is taken. */
+  seal() { this.#stream.seal(); }
+
+  /** Resolves when all that was sent has arrived, or nothing more will. */
+  async deliver() {
+    this.#emptied = this.#connections.all;
+    await Promise.all([this.#stream.delivered(), ...this.#emptied.map((c) => c.emptyChannels())]);
+  }
+
+  /** What is not known to have arrived, after deliver: messages, and channels with something in them. */
+  get undelivered() {
+    return { messages: this.#stream.missing, channels: this.#emptied.reduce((sum, c) => sum + c.filledChannels, 0) };
+  }
+
   /** The other side has said goodbye, and closes the connection: it must hear first that we have heard. */
   fade() {
     this.state = 'closed';
@@ -150,13 +184,21 @@ export class Link {
     setTimeout(() => this.close(), FAREWELL / 2);
   }
 
-  /** Sends data; resolves when it is on its way, within the credit. */
-  send(payload) {
-    if (payload.length > MAX.data) {
-      return Promise.reject(new NoomError('too_big', `data of ${payload.length} bytes, at most ${MAX.data}`));
-    }
-    if (this.#closed || !this.#wasUp || this.state === 'failed') return Promise.reject(this.#notConnected());
-    return this.#stream.send(payload);
+  /** Sends data; resolves when it is on its way, or waits for a connection, within the credit. */
+  async send(payload) {
+    this.#checkSend(payload);
+    await this.#stream.send(payload);
+  }
+
+  /** Sends data if there is credit; false if not. */
+  trySend(payload) {
+    this.#checkSend(payload);
+    return this.#stream.trySend(payload);
+  }
+
+  #checkSend(payload) {
+    checkSize(payload);
+    if (this.#closed || this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
   }
 
   /** Opens a channel of the application's own on the connection there is. */
@@ -164,6 +206,7 @@ export class Link {
     const name = cleanName(label);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `channel label: ${problem}`);
+    if (this.#closed) throw new NoomError('closed', 'the peer is gone');
     const { live } = this.#connections;
     if (!live) throw this.#notConnected();
     return live.openChannel(name, options);
@@ -183,6 +226,7 @@ export class Link {
    */
   close() {
     this.#closed = true;
+    this.#parted = null;
     this.#frames.close();
     this.#path.stop();
     this.#connections.lose(this.#connection);
@@ -269,13 +313,16 @@ export class Link {
   }
 
   #up() {
-    this.#wasUp = true;
     this.#findings.up();
     this.#setState('connected');
   }
 
   // Ends the connection; the next epoch begins after a pause that grows.
   #fail(cause) {
+    if (this.#parted) {
+      this.#parted();
+      return;
+    }
     if (this.state === 'closed') return;
     const error = cause instanceof NoomError ? cause : new NoomError('not_connected', cause.message, { cause });
     this.#findings.failed(error);

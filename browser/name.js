@@ -24,10 +24,12 @@ const VIRAMAS = '\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca';
 const FLAGS = ['gbeng', 'gbsct', 'gbwls'].map((region) => [...region].map((c) => String.fromCodePoint(0xe0000 + c.charCodeAt(0))).join('') + '\u{e007f}');
 
 /** Puts a name as a person typed it into the protocol's form. */
-export const cleanName = (s) => s.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC').replace(/\p{Zs}+/gu, ' ');
+export const cleanName = (s) => (typeof s === 'string'
+  ? s.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC').replace(/\p{Zs}+/gu, ' ') : s);
 
 /** Says what is wrong with a nickname; '' if nothing is. The empty one is fine. */
 export function nameProblem(s) {
+  if (typeof s !== 'string') return `a string is wanted, not ${s === null ? 'null' : `a value of type ${typeof s}`}`;
   if (byteLength(s) > MAX.name) return `longer than ${MAX.name} bytes`;
   if (s.normalize('NFC') !== s) return 'not in Unicode normal form C';
   if (cleanName(s) !== s) return 'has space at an end, twice in a row, or another one than U+0020';
@@ -36,6 +38,17 @@ export function nameProblem(s) {
 
 /** As nameProblem, and a room's name may not be empty. */
 export const roomProblem = (s) => (s === '' ? 'empty' : nameProblem(s));
+
+/** Says what is wrong with a text to say, of up to max bytes; '' if nothing is. */
+export function textProblem(s, max) {
+  if (typeof s !== 'string') return nameProblem(s);
+  if (!s.isWellFormed()) return 'it ends or begins within a character, such as half an emoji; cut it at whole characters, or call toWellFormed';
+  const size = byteLength(s);
+  return size > max ? `it has ${size} bytes, at most ${max}` : '';
+}
+
+/** Reports whether s can be a member's id. */
+export const isID = (s) => /^[a-z2-7]{26}$/.test(s);
 
 /** Reports whether s can stand for a chat or a track. */
 export const isLabel = (s) => /^[\w-]{1,64}$/.test(s);

@@ -3,7 +3,7 @@
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
   | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced' | 'expired'
-  | 'not_connected' | 'channel_lost' | 'unread' | 'kind' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
+  | 'not_connected' | 'no_hub' | 'would_block' | 'undelivered' | 'bad_data' | 'bad_argument' | 'channel_lost' | 'unread' | 'kind' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
   | 'forbidden' | 'locked' | 'too_many' | 'failed'
@@ -15,6 +15,11 @@ export class NoomError extends Error {
   readonly about: string;
   /** After how many ms the hub would have one try again; 0: it does not say. */
   readonly retry: number;
+  /** Of what leave, or a send to all, is rejected with: whom it concerns. */
+  readonly peer?: Peer;
+  /** Of code undelivered: how many messages, and how many channels with something in them, are not known to have arrived. */
+  readonly messages?: number;
+  readonly channels?: number;
 }
 
 export interface Member {
@@ -106,10 +111,20 @@ export class Room extends EventTarget {
   readonly closed: Promise<NoomError | null>;
   peer(id: string): Peer | undefined;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
-  /** 1 to 4096 bytes; resolves once the hub has passed it on. */
+  /**
+   * 1 to 4096 bytes; resolves once the hub has passed it on. Without a hub it waits for one, as all that asks something of
+   * the hub does: 30 s, then it rejects with code no_hub; and 256 of them, then would_block.
+   */
   chat(text: string): Promise<void>;
-  /** Up to 61440 bytes, to every connected peer. */
+  /** chat that never waits: false if there is no hub now, or too much waits for it, and nothing is said. */
+  tryChat(text: string): boolean;
+  /**
+   * Up to 61440 bytes, to every peer, each as peer.send does; those that are being connected get it once they are. Rejects
+   * with an AggregateError of NoomErrors, whose peer did not take it.
+   */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  /** send that never waits; returns the peers that did not take it, for too much is on its way to them already. */
+  trySend(data: string | ArrayBuffer | ArrayBufferView): Peer[];
   rename(name: string): Promise<void>;
   /** Whether nobody can join now. */
   readonly locked: boolean;
@@ -122,11 +137,22 @@ export class Room extends EventTarget {
   unlock(): Promise<void>;
   /** Ends the room for everyone. Takes the right close. */
   closeForAll(): Promise<void>;
-  leave(): Promise<void>;
+  /**
+   * Lets what was sent and said arrive, for at most timeout ms, 5000 by default, says goodbye and closes every connection.
+   * Nothing new is taken from now on. Rejects with an AggregateError of NoomErrors of code undelivered, for each peer to
+   * whom not everything is known to have arrived. May be called again: the shortest time counts. A page that goes away leaves
+   * without waiting.
+   */
+  leave(options?: LeaveOptions): Promise<void>;
   /** What happens from now on; from join on if called right behind it. */
   events(): AsyncIterableIterator<AnyRoomEvent>;
   addEventListener<K extends keyof RoomEventMap>(type: K, listener: (this: Room, event: RoomEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+}
+
+export interface LeaveOptions {
+  /** For how long to wait for what was sent to arrive, in ms. Default 5000; 0: not at all. */
+  timeout?: number;
 }
 
 export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed' | 'closed';
@@ -145,7 +171,14 @@ export class Peer {
   /** Of the current connection; an empty map if there is none, or none come within 1 s. */
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
+  /**
+   * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none waits
+   * for one. Waits itself while 1 MiB is on its way to an application that does not take it. What it has taken arrives,
+   * unless the peer goes, or leave says that it did not.
+   */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  /** send that never waits: false if too much is on its way already, and the peer does not get data. */
+  trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
   /** Resolves when the channel is usable; the peer gets channelopened. label: 1 to 128 bytes, need not be unique. */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */
@@ -242,6 +275,7 @@ export class Channel implements AsyncIterable<Uint8Array> {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** null after the last message when either end closed it; rejects with code channel_lost or unread. */
   receive(): Promise<Uint8Array | null>;
+  /** Closes both ends, and waits for nothing: what was sent before still arrives, as long as the connection lives. */
   close(): void;
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
 }

@@ -4,7 +4,7 @@ import { toBytes } from './data.js';
 import { statistics } from './diagnose.js';
 import { NoomError } from './errors.js';
 import { Link } from './link.js';
-import { cleanName } from './name.js';
+import { cleanName, nameProblem } from './name.js';
 import { may } from './rights.js';
 import { safetyNumber } from './safety.js';
 import { Sender } from './sender.js';
@@ -52,7 +52,7 @@ export class Peer {
   }
 
   /** Sends a MediaStreamTrack to this peer alone. */
-  publish(track, { name = track.kind === 'video' ? 'camera' : 'microphone' } = {}) {
+  publish(track, { name = track?.kind === 'video' ? 'camera' : 'microphone' } = {}) {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     this.#checkRight('publish');
     const sender = new Sender(track, name, () => [this.#link], (s) => {
@@ -65,12 +65,15 @@ export class Peer {
 
   /**
    * Sends up to 61440 bytes, reliably and in order, over rebuilds of the
-   * connection too. Resolves when they are on their way; at most 1 MiB may be
-   * on its way to an application that does not take it.
+   * connection too. Resolves when they are on their way, or wait for a connection;
+   * at most 1 MiB may be on its way to an application that does not take it.
    */
   async send(data) {
     await this.#link.send(toBytes(data));
   }
+
+  /** send that never waits: false if too much is on its way already, and the peer does not get data. */
+  trySend(data) { return this.#link.trySend(toBytes(data)); }
 
   /**
    * Opens a data channel of your own and resolves with the Channel when it is
@@ -87,7 +90,12 @@ export class Peer {
    * application decides (muterequested). Takes the right mute. Resolves once
    * the hub has passed it on.
    */
-  requestMute(track = '') { return this.#ask({ type: 'mute', to: this.id, name: cleanName(track) }); }
+  async requestMute(track = '') {
+    const name = cleanName(track);
+    const problem = nameProblem(name);
+    if (problem) throw new NoomError('bad_name', `mute request: the track's name: ${problem}`);
+    await this.#ask({ type: 'mute', to: this.id, name });
+  }
 
   /**
    * Says why the peer is connected or is not: {verdict, words, error, attempts,

@@ -1,8 +1,14 @@
 // What was said to the hub and waits for its answer: chats, a new name, and
 // what takes a right. A refusal tells a type alone: the oldest of it is meant.
 
+import { NoomError } from './errors.js';
+import { MAX } from './limits.js';
+
+const PATIENCE = 30_000; // ms for the answer
+
 export class Requests {
   #waiting = []; // {message, resolve, reject}, oldest first
+  #idle = []; // resolvers of those who wait for nothing to wait
   #tell;
 
   /** tell(message) sends to the hub, if there is one. */
@@ -10,12 +16,38 @@ export class Requests {
     this.#tell = tell;
   }
 
-  /** Asks; resolves when confirmed, rejects when refused. */
+  /** Whether there is room for one more. */
+  get room() { return this.#waiting.length < MAX.requests; }
+
+  /** Asks; resolves when confirmed, rejects when refused, and when there is no answer for 30 s. */
   ask(message) {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ message, resolve, reject });
-      this.#tell(message);
+      if (!this.room) throw new NoomError('would_block', `${message.type}: ${MAX.requests} requests wait for the hub; try again later`);
+      this.#tell(message); // first, for it throws what cannot be sent
+      const timer = setTimeout(() => {
+        this.#take((m) => m === message);
+        reject(new NoomError('no_hub', `${message.type}: unanswered for ${PATIENCE / 1000} s; there is no hub, or it does not answer`));
+      }, PATIENCE);
+      const request = {
+        message,
+        resolve: () => { clearTimeout(timer); resolve(); },
+        reject: (error) => { clearTimeout(timer); reject(error); },
+      };
+      this.#waiting.push(request);
     });
+  }
+
+  /** Resolves once nothing waits for an answer, or release is called. */
+  idle() {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      if (this.#waiting.length === 0) this.release();
+    });
+  }
+
+  /** Nobody is there to answer. */
+  release() {
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Confirms the oldest request that fits; false if there is none. */
@@ -41,10 +73,14 @@ export class Requests {
       if (closed && message.type === 'close') resolve();
       else reject(error);
     }
+    this.release();
   }
 
   #take(fits) {
     const at = this.#waiting.findIndex(({ message }) => fits(message));
-    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
+    if (at < 0) return undefined;
+    const [request] = this.#waiting.splice(at, 1);
+    if (this.#waiting.length === 0) this.release();
+    return request;
   }
 }

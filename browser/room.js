@@ -8,8 +8,9 @@ import { RoomEvents } from './events.js';
 import { Hub } from './hub.js';
 import { Identity, newLabel, newSession } from './identity.js';
 import { MAX } from './limits.js';
+import { checkSize } from './link.js';
 import { Moderation } from './moderation.js';
-import { byteLength, cleanName, nameProblem, roomProblem } from './name.js';
+import { cleanName, isID, nameProblem, roomProblem, textProblem } from './name.js';
 import { Requests } from './requests.js';
 import { may } from './rights.js';
 import { Roster } from './roster.js';
@@ -19,6 +20,7 @@ import { hubURL } from './signaling.js';
 import { Ears } from './speaker.js';
 
 const REMEMBERED = 256; // chat ids, so that what is resent is shown once
+const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
 
 // A bye about oneself, and the code the Room ends with.
 const ENDED = { replaced: 'replaced', kicked: 'kicked', closed: 'room_closed', expired: 'expired' };
@@ -52,6 +54,8 @@ export class Room extends RoomEvents {
   #ears = new Ears(() => this.peers, (id) => this.emit('activespeaker', { peer: this.peer(id) ?? null }));
 
   #shown = new Set(); // ids of chat that was delivered, oldest first
+  #leaving = null; // the promise of leave, once it was called
+  #hurry = () => {}; // ends its wait for what was sent
   #over = false;
   #error = null;
   #ended; // resolves closed
@@ -62,12 +66,13 @@ export class Room extends RoomEvents {
     const nickname = cleanName(options.name ?? '');
     check('bad_room', `room "${name}"`, roomProblem(name));
     check('bad_name', `name "${nickname}"`, nameProblem(nickname));
+    checkOptions(options);
     this.#name = name;
     this.#nickname = nickname;
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = new Promise((resolve) => { this.#ended = resolve; });
     this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
-    for (const t of options.tracks ?? []) this.#addSender(t.track ?? t, t.track ? t.name : undefined);
+    for (const t of options.tracks ?? []) this.#addSender(t?.track ?? t, t?.track ? t.name : undefined);
   }
 
   #assemble(url, identity, options) {
@@ -77,7 +82,10 @@ export class Room extends RoomEvents {
       url, identity, session, room: this.#name, name: () => this.#nickname, options,
       member: {
         frame: (frame) => this.#handle(frame),
-        lost: (error) => this.emit('signalinglost', { error }),
+        lost: (error) => {
+          this.#requests.release();
+          this.emit('signalinglost', { error });
+        },
         back: (joined) => this.#returned(joined),
         refused: (error) => this.#end(error),
       },
@@ -93,7 +101,7 @@ export class Room extends RoomEvents {
     this.#roster = new Roster({
       verify: options.verify,
       ears: this.#ears,
-      room: { emit, over: () => this.#over, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)) },
+      room: { emit, over: () => this.#over, leaving: () => this.#leaving !== null, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)) },
       self: { identity, session, room: this.#name },
       hub: this.#hub,
       senders: () => (this.may('publish') ? this.#senders : []),
@@ -144,23 +152,41 @@ export class Room extends RoomEvents {
 
   /** Says text, 1 to 4096 bytes, to everyone; resolves once the hub has passed it on. */
   async chat(text) {
+    checkChat(text);
     this.#checkOpen();
-    const size = byteLength(text);
-    if (size < 1 || size > MAX.chat) throw new NoomError('bad_chat', `a chat text has 1 to ${MAX.chat} bytes, not ${size}`);
     await this.#requests.ask({ type: 'chat', id: newLabel(), text });
   }
 
+  /** chat that never waits: false if there is no hub now, or too much waits for it, and nothing is said. */
+  tryChat(text) {
+    checkChat(text);
+    this.#checkOpen();
+    this.#checkRight('chat');
+    if (!this.#hub.online || !this.#requests.room) return false;
+    this.#requests.ask({ type: 'chat', id: newLabel(), text }).catch(() => {}); // nobody waits for the answer
+    return true;
+  }
+
   /**
-   * Sends data, up to 61440 bytes, to every connected peer. Rejects with an
-   * AggregateError that names those who got nothing.
+   * Sends data, up to 61440 bytes, to every peer; those that are being connected
+   * get it once they are. Rejects with an AggregateError that names those that did not take it.
    */
   async send(data) {
-    this.#checkOpen();
     const bytes = toBytes(data);
-    const connected = this.#roster.entries.filter(({ link }) => link.state === 'connected');
-    const results = await Promise.allSettled(connected.map(({ link }) => link.send(bytes)));
-    const failed = results.flatMap((r, i) => (r.status === 'rejected' ? [Object.assign(r.reason, { peer: connected[i].peer })] : []));
-    if (failed.length > 0) throw new AggregateError(failed, `noom: ${failed.length} of ${connected.length} peers got nothing`);
+    checkSize(bytes);
+    this.#checkOpen();
+    const { entries } = this.#roster;
+    const results = await Promise.allSettled(entries.map(({ link }) => link.send(bytes)));
+    const failed = results.flatMap((r, i) => (r.status === 'rejected' ? [Object.assign(r.reason, { peer: entries[i].peer })] : []));
+    if (failed.length > 0) throw new AggregateError(failed, `noom: ${failed.length} of ${entries.length} peers did not take it`);
+  }
+
+  /** send that never waits; returns the peers that did not take it, for too much is on its way to them already. */
+  trySend(data) {
+    const bytes = toBytes(data);
+    checkSize(bytes);
+    this.#checkOpen();
+    return this.#roster.entries.filter(({ link }) => !link.trySend(bytes)).map(({ peer }) => peer);
   }
 
   /** Changes the nickname; resolves once the hub has taken it. */
@@ -176,9 +202,10 @@ export class Room extends RoomEvents {
   may(right) { return may(this.#self, right); }
 
   /** Removes a member and keeps it out while the room is open. Takes the right kick. */
-  kick(id) {
+  async kick(id) {
+    if (typeof id !== 'string' || !isID(id)) throw new NoomError('no_such_member', `kick: ${JSON.stringify(String(id)).slice(0, 64)} is no member's id; take peer.id, which is not a name`);
     const session = this.#roster.get(id)?.link.member.session; // the hub may not know it, as after a restart
-    return this.#ask({ type: 'kick', to: id, session });
+    await this.#ask({ type: 'kick', to: id, session });
   }
 
   /** Lets nobody in any more but who was there and lost its connection. Takes the right lock. */
@@ -190,12 +217,40 @@ export class Room extends RoomEvents {
   /** Ends the room for everyone. Takes the right close. */
   closeForAll() { return this.#ask({ type: 'close' }); }
 
-  /** Says goodbye and closes every connection. May be called twice. */
-  async leave() {
+  /**
+   * Lets what was sent and said arrive, for at most timeout ms, says goodbye and
+   * closes every connection. Nothing new is taken from now on. May be called
+   * again: the shortest time counts, and each call gives the same. Rejects with an AggregateError that
+   * names the peers to whom not everything is known to have arrived.
+   */
+  async leave({ timeout = PATIENCE } = {}) {
+    checkTime('timeout', timeout, 0);
+    if (this.#over) return this.#leaving;
+    this.#leaving ??= this.#depart();
+    const timer = setTimeout(() => this.#hurry(), timeout);
+    return this.#leaving.finally(() => clearTimeout(timer));
+  }
+
+  async #depart() {
+    const impatience = new Promise((resolve) => { this.#hurry = resolve; });
+    const { entries, links } = this.#roster;
+    for (const link of links) link.seal();
+    const answers = this.#hub.online ? [this.#requests.idle()] : [];
+    const arrived = Promise.all([...answers, ...links.map((link) => link.deliver())]);
+    await Promise.race([arrived, impatience, this.closed]);
+    const failed = entries.flatMap(({ peer, link }) => undelivered(peer, link.undelivered));
+    if (!this.#over) {
+      await this.#sayGoodbye();
+      this.#end(null);
+    }
+    if (failed.length > 0) throw new AggregateError(failed, `noom: left, and of ${entries.length} peers ${failed.length} may not have got everything`);
+  }
+
+  // Resolves when those have heard it that no hub tells.
+  #sayGoodbye() {
     this.#hub.tell({ type: 'bye' });
     const unreached = this.#roster.links.filter((link) => !this.#hub.online || !link.present);
-    await Promise.all(unreached.map((link) => link.farewell())); // in-band: no hub tells them
-    this.#end(null);
+    return Promise.all(unreached.map((link) => link.farewell()));
   }
 
   async #ask(request) {
@@ -292,7 +347,7 @@ export class Room extends RoomEvents {
 
   // ---- senders and the end
 
-  #addSender(track, name = track.kind === 'video' ? 'camera' : 'microphone') {
+  #addSender(track, name = track?.kind === 'video' ? 'camera' : 'microphone') {
     const sender = new Sender(track, name, () => this.#roster.links, (s) => {
       this.#senders = this.#senders.filter((other) => other !== s);
     });
@@ -305,11 +360,14 @@ export class Room extends RoomEvents {
   }
 
   #checkOpen() {
-    if (this.#over) throw new NoomError('closed', `the room "${this.#name}" is over`);
+    if (this.#over || this.#leaving) throw new NoomError('closed', `the room "${this.#name}" is over`);
   }
 
-  // A page that goes away, or into the back-forward cache, leaves.
-  #leaveWithPage = () => this.leave();
+  // A page that goes away, or into the back-forward cache, leaves, and can wait for nothing.
+  #leaveWithPage = async () => {
+    await this.#sayGoodbye();
+    this.#end(null);
+  };
 
   #end(error) {
     if (this.#over) return;
@@ -329,4 +387,27 @@ export class Room extends RoomEvents {
 
 function check(code, what, problem) {
   if (problem) throw new NoomError(code, `${what}: ${problem}`);
+}
+
+function checkChat(text) {
+  check('bad_chat', 'chat', text === '' ? 'it is empty' : textProblem(text, MAX.chat));
+}
+
+function checkTime(what, ms, least) {
+  if (!(Number.isFinite(ms) && ms >= least)) throw new NoomError('bad_argument', `${what} is a number of ms, at least ${least}`);
+}
+
+function checkOptions({ token, verify, connectTimeout, dialTimeout, redialMax }) {
+  if (token !== undefined && typeof token !== 'function') check('bad_argument', 'token', textProblem(token, MAX.token));
+  if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
+  for (const [what, ms, least] of [['connectTimeout', connectTimeout, 1000], ['dialTimeout', dialTimeout, 100], ['redialMax', redialMax, 100]]) {
+    if (ms !== undefined) checkTime(what, ms, least);
+  }
+}
+
+// The error of a peer to whom not everything is known to have arrived, if there is one.
+function undelivered(peer, { messages, channels }) {
+  if (messages === 0 && channels === 0) return [];
+  const error = new NoomError('undelivered', `not known to have arrived at ${peer.name || peer.id} when we left: ${messages} messages, and what is in ${channels} channels; give leave more time`);
+  return [Object.assign(error, { peer, messages, channels })];
 }

@@ -67,6 +67,7 @@ export class Roster {
     const entry = this.#entries.get(from);
     if (!entry || entry.link.member.session !== session) return;
     if (reason === 'lost') this.#lose(entry);
+    else if (reason === 'left') entry.link.part(() => this.#drop(entry, reason));
     else this.#drop(entry, reason);
   }
 
@@ -93,7 +94,7 @@ export class Roster {
       known.link.setRights(member.rights);
       return known;
     }
-    if (known) this.#drop(known, 'lost'); // what belonged to another session is over
+    if (known) this.#drop(known, known.link.parting ? 'left' : 'lost'); // what belonged to another session is over
     if (this.#entries.size >= MOST) return this.#lied('a member beyond the bound was ignored');
     if (!(await this.#verified(member)) || this.#room.over()) return null;
     return this.#add(member, existing);
@@ -134,6 +135,7 @@ export class Roster {
       entry = this.#newEntry(member);
     }
     this.#entries.set(member.id, entry);
+    if (this.#room.leaving()) entry.link.seal();
     this.#room.emit('peerjoined', { peer: entry.peer, existing });
     return entry;
   }
@@ -148,7 +150,7 @@ export class Roster {
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
         dead: () => this.#drop(entry, 'lost'),
-        left: () => this.#drop(entry, 'left', (link) => link.fade()),
+        left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#room.reborn({ ...entry.link.member, session }),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),

@@ -16,6 +16,7 @@ export class Sender {
 
   /** Made by publish alone. */
   constructor(track, name, carriers, ended) {
+    if (track?.kind !== 'audio' && track?.kind !== 'video') throw new NoomError('kind', 'a MediaStreamTrack is wanted');
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `track name: ${problem}`);
     this.#name = name;
@@ -57,6 +58,7 @@ export class Sender {
   /** Stops the media, or lets it flow again, and tells the others. */
   setMuted(muted) {
     this.#check();
+    if (typeof muted !== 'boolean') throw new NoomError('bad_argument', `setMuted takes true or false, not a value of type ${typeof muted}`);
     if (muted === this.#muted) return;
     this.#muted = muted;
     if (this.#track) this.#track.enabled = !muted;

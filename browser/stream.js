@@ -3,12 +3,20 @@
 
 import { DataStream } from './data.js';
 import { NoomError } from './errors.js';
+import { MAX } from './limits.js';
+
+// Bytes in a channel above which no answer is added: credit lets nobody honest wait with more.
+const MOST_WAITING = 2 * MAX.unacked;
+
+const gone = () => new NoomError('closed', 'the peer is gone, or we are leaving');
 
 export class Stream {
   #connections;
   #link; // {data(bytes, taken), failed(error)}
   #numbers = new DataStream();
   #waiting = []; // sends without credit: {payload, resolve, reject}
+  #sealed = false; // we leave: nothing new is taken
+  #deliveries = []; // resolvers of those who wait for all to arrive
 
   constructor(connections, link) {
     this.#connections = connections;
@@ -18,16 +26,44 @@ export class Stream {
   /** Sends up to 61440 bytes; resolves when they are on their way, within the credit. */
   send(payload) {
     return new Promise((resolve, reject) => {
+      if (this.#sealed) throw gone();
       this.#waiting.push({ payload: payload.slice(), resolve, reject });
       this.#sendWaiting();
     });
   }
 
+  /** Sends what can be on its way at once; false if it cannot. */
+  trySend(payload) {
+    if (this.#sealed) throw gone();
+    if (this.#waiting.length > 0 || !this.#numbers.hasCredit(payload.length)) return false;
+    this.#connections.sendData(this.#numbers.send(payload));
+    return true;
+  }
+
+  /** How many messages are not known to have arrived. */
+  get missing() { return this.#numbers.missing; }
+
+  /** Takes nothing new from now on; what waits to be taken is rejected. */
+  seal() {
+    this.#sealed = true;
+    this.#rejectWaiting();
+  }
+
+  /** Resolves when all has arrived, or nothing more will. */
+  delivered() {
+    return new Promise((resolve) => {
+      this.#deliveries.push(resolve);
+      this.#ask((frame) => this.#connections.sendData(frame));
+    });
+  }
+
   /** Takes bytes of a data channel. */
   receive(bytes) {
-    const { message, number, credit, violation } = this.#numbers.receive(bytes);
+    const { message, number, credit, answer, arrived, violation } = this.#numbers.receive(bytes);
     if (violation) this.#link.failed(new NoomError('malformed', violation));
     if (credit) this.#sendWaiting();
+    if (answer) this.#connections.sendData(answer, MOST_WAITING);
+    if (credit || arrived) this.#lookDelivered();
     if (!message) return;
     this.#link.data(message, () => this.#connections.sendData(this.#numbers.take(number)));
   }
@@ -35,10 +71,29 @@ export class Stream {
   /** A connection's data channel is open: it carries what is unacknowledged. */
   reopen(connection) {
     for (const bytes of this.#numbers.reopen()) connection.sendData(bytes);
+    if (this.#deliveries.length > 0) this.#ask((frame) => connection.sendData(frame));
   }
 
   close() {
-    for (const { reject } of this.#waiting.splice(0)) reject(new NoomError('closed', 'the peer is gone'));
+    this.#rejectWaiting();
+    this.#resolveDeliveries();
+  }
+
+  #rejectWaiting() {
+    for (const { reject } of this.#waiting.splice(0)) reject(gone());
+  }
+
+  #ask(send) {
+    if (this.missing > 0) send(this.#numbers.ask());
+    else this.#resolveDeliveries();
+  }
+
+  #lookDelivered() {
+    if (this.missing === 0) this.#resolveDeliveries();
+  }
+
+  #resolveDeliveries() {
+    for (const resolve of this.#deliveries.splice(0)) resolve();
   }
 
   #sendWaiting() {

@@ -2,6 +2,7 @@ package noomtest
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -65,7 +66,7 @@ func (c *checked) Receive(ctx context.Context) (signal.Message, error) {
 	c.begin("Receive", &c.receiving)
 	defer c.receiving.Store(false)
 	m, err := c.Signaler.Receive(ctx)
-	if err != nil {
+	if fault, ok := errors.AsType[*signal.Error](err); err != nil && (!ok || fault.About == "") {
 		c.spent.Store(true)
 	}
 	return m, err

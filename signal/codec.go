@@ -223,15 +223,15 @@ func (m *Message) check() *Error {
 			return bad(CodeMalformed, "welcome needs a member")
 		}
 	case TypeKick:
-		if !validID(m.To) {
-			return bad(CodeMalformed, "to: bad id")
+		if err := CheckID(m.To); err != nil {
+			return bad(CodeMalformed, "to: %v", err)
 		}
 		if m.Session != "" && !validSession(m.Session) {
 			return bad(CodeMalformed, "session: want 22 characters of base64url")
 		}
 	case TypeMute:
-		if !validID(m.To) {
-			return bad(CodeMalformed, "to: bad id")
+		if err := CheckID(m.To); err != nil {
+			return bad(CodeMalformed, "to: %v", err)
 		}
 		if err := CheckName(m.Name); err != nil {
 			return bad(CodeMalformed, "the track's %v", err)

@@ -51,6 +51,17 @@ var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadd
 
 const idLength = 26
 
+// CheckID says what is wrong with a member's id, nil if it can be one.
+func CheckID(id string) error {
+	if validID(id) {
+		return nil
+	}
+	if len(id) > MaxName {
+		id = strings.ToValidUTF8(id[:MaxName], "") + "…"
+	}
+	return fmt.Errorf("%q is no member's id, which has %d characters of a-z and 2-7 and is not a name", id, idLength)
+}
+
 // MemberID returns the id that follows from a public key: the first 26
 // characters of the lower-case base32 of its SHA-256.
 func MemberID(key PublicKey) string {

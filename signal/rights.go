@@ -49,4 +49,12 @@ func (rights Rights) check() error {
 }
 
 // May reports whether m has that right.
-func (m *Member) May(r Right) bool { return m.Rights.Has(r) }
+func (m Member) May(r Right) bool { return m.Rights.Has(r) }
+
+// String is the name and the beginning of the id, for logs.
+func (m Member) String() string {
+	if m.ID == "" {
+		return "nobody"
+	}
+	return Printable(m.Name) + " (" + m.ID[:min(6, len(m.ID))] + ")"
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { MAX } from '../limits.js';
-import { DataStream } from '../data.js';
+import { DataStream, toBytes } from '../data.js';
 
 const bytes = (text) => new TextEncoder().encode(text);
 const text = (b) => new TextDecoder().decode(b);
@@ -48,4 +48,31 @@ test('a gap, an excess and nonsense are violations', () => {
   assert.ok(b.receive(Uint8Array.of(1, 2)).violation);
   assert.ok(b.receive(Uint8Array.of(2, 0, 0, 0, 9)).violation);
   assert.deepEqual(b.receive(Uint8Array.of(9, 0, 0, 0, 9)), {});
+});
+
+test('who leaves is told what has arrived, taken or not', () => {
+  const a = new DataStream();
+  const b = new DataStream();
+  const frames = ['하나', 'two', 'three'].map((t) => a.send(bytes(t)));
+  assert.equal(a.missing, 3);
+  b.receive(frames[0]);
+  assert.deepEqual(b.receive(a.ask()), {}); // not yet: it is asked again over the next connection
+  b.receive(frames[1]);
+  b.receive(frames[2]);
+  const { answer } = b.receive(a.ask());
+  assert.deepEqual(a.receive(answer), { arrived: true });
+  assert.equal(a.missing, 0);
+  assert.ok(!a.hasCredit(MAX.unacked)); // nothing is taken
+  a.send(bytes('four'));
+  assert.equal(a.missing, 1);
+  assert.deepEqual(a.receive(b.take(1)), { credit: true });
+  assert.equal(a.missing, 1);
+  assert.match(a.receive(Uint8Array.of(4, 0, 0, 0, 9)).violation, /9 arrived, 4 sent/);
+});
+
+test('data of no kind that can be sent is refused', () => {
+  for (const [data, code] of [['\ud83d', 'bad_data'], ['x\udc22y', 'bad_data'], [7, 'bad_argument'], [null, 'bad_argument'], [['x'], 'bad_argument']]) {
+    assert.throws(() => toBytes(data), (e) => e.code === code);
+  }
+  assert.equal(text(toBytes('거북이 🐢')), '거북이 🐢');
 });

@@ -30,3 +30,25 @@ test('requests', async () => {
   requests.end('over', true);
   assert.deepEqual(await Promise.all([one, two, lock, close]), ['no', 'done', 'over', 'done']);
 });
+
+test('requests are bounded in number and time', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const requests = new Requests(() => {});
+  const code = (p) => p.then(() => 'done', (e) => e.code);
+  const asked = Array.from({ length: 256 }, () => code(requests.ask({ type: 'lock' })));
+  assert.equal(requests.room, false);
+  assert.equal(await code(requests.ask({ type: 'lock' })), 'would_block');
+  requests.confirm((m) => m.type === 'lock');
+  t.mock.timers.tick(29_999);
+  const late = code(requests.ask({ type: 'chat' }));
+  const idle = requests.idle().then(() => 'idle');
+  t.mock.timers.tick(1);
+  assert.deepEqual(new Set(await Promise.all(asked.slice(1))), new Set(['no_hub']));
+  assert.equal(await asked[0], 'done');
+  requests.confirm((m) => m.type === 'chat');
+  assert.equal(await late, 'done');
+  assert.equal(await idle, 'idle');
+  const refused = new Requests(() => { throw new Error('cannot be sent'); });
+  await assert.rejects(refused.ask({ type: 'chat' }), /cannot be sent/);
+  assert.equal(await refused.idle(), undefined); // it does not wait for an answer
+});

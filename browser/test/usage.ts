@@ -1,7 +1,7 @@
 // What README.md and noom.d.ts promise, used as an application would: checked
 // by tsc, never run.
 
-import { Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type PeerState, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
+import { Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
 
 export async function use(media: MediaStream): Promise<string> {
   const identity = await Identity.generate();
@@ -24,6 +24,7 @@ export async function use(media: MediaStream): Promise<string> {
     const data: Uint8Array | null = await channel.receive();
     for await (const bytes of channel) bytes satisfies Uint8Array;
     await peer.send(data ?? new ArrayBuffer(1));
+    if (!peer.trySend('x') || !room.tryChat('x')) room.trySend(new Uint8Array(1)) satisfies Peer[];
     const number: SafetyNumber = await peer.safetyNumber();
     if (number.digits !== (await safetyNumber(room.self, peer.member)).digits) number.emoji satisfies string;
     peer.connection?.getSenders();

@@ -23,7 +23,7 @@ func playable(sound string) error {
 
 // greet welcomes a peer in words and begins to play them a sound.
 func greet(ctx context.Context, peer noom.Peer, sound string) error {
-	if err := peer.Send(ctx, []byte("welcome, "+peer.Name())); err != nil {
+	if err := peer.TrySend([]byte("welcome, " + peer.Name())); err != nil {
 		return err
 	}
 	source, lasts := media.Tone(), 2*time.Second

@@ -24,11 +24,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer room.Leave(context.Background())
 	for event := range room.Events(ctx) {
-		switch e := event.(type) { // who has left in between gets nothing
+		switch e := event.(type) { // who has left in between, or takes nothing, gets nothing: nobody else waits for them
 		case noom.ChatReceived:
-			_ = room.Chat(ctx, e.From.Name+": "+e.Text)
+			_ = room.TryChat(e.From.Name + ": " + e.Text)
 		case noom.DataReceived:
-			_ = e.Peer.Send(ctx, e.Data)
+			_ = e.Peer.TrySend(e.Data)
 		case noom.TrackAdded:
 			go reflect(ctx, e.Peer, e.Track)
 		}

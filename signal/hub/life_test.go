@@ -97,6 +97,41 @@ func TestRename(t *testing.T) {
 	})
 }
 
+// A member that asks for something in a wrong way is told so, and stays; who has
+// not joined yet, or sends what is no request, is cut off.
+func TestBadRequestsAreAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := mem.Dialer(hub.New(nil))
+		a, b := join(t, d, "방", "지우"), join(t, d, "방", "b")
+		a.expect(signal.TypeWelcome)
+		for range 3 {
+			for _, c := range []struct {
+				m    signal.Message
+				code signal.Code
+			}{
+				{signal.Message{Type: signal.TypeKick, To: "b"}, signal.CodeMalformed},
+				{signal.Message{Type: signal.TypeMute, To: b.id, Name: "카메라\n"}, signal.CodeMalformed},
+				{signal.Message{Type: signal.TypeRename, Name: " "}, signal.CodeBadName},
+				{signal.Message{Type: signal.TypeChat, ID: "안", Text: "x"}, signal.CodeBadChat},
+				{signal.Message{Type: signal.TypeChat, ID: "x"}, signal.CodeBadChat},
+				{signal.Message{Type: signal.TypeLock, Body: []byte("{}")}, signal.CodeMalformed},
+			} {
+				a.send(c.m)
+				a.expectError(c.code, c.m.Type)
+			}
+		}
+		a.send(signal.Message{Type: signal.TypeChat, ID: "x", Text: "still here"})
+		a.expect(signal.TypeChat)
+		b.expect(signal.TypeChat)
+		a.send(signal.Message{Type: signal.TypeOffer, To: "b"})
+		a.expectCut(signal.CodeMalformed, signal.TypeOffer)
+		b.expectBye(a, signal.ReasonLost)
+		early := dial(t, d, "늦은")
+		early.send(signal.Message{Type: signal.TypeKick, To: "b"})
+		early.expectCut(signal.CodeMalformed, signal.TypeKick)
+	})
+}
+
 func TestContestedID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := mem.Dialer(hub.New(&hub.Config{Endpoint: "hub.example"}))
