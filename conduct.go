@@ -22,8 +22,11 @@ const (
 	excessBurst = 1000 // frames in-band above that, before the link fails
 	excessRate  = 100
 
-	nameBurst = 16 // candidates whose name has to be asked for, by multicast (RFC 8828)
-	nameEvery = 5 * time.Second
+	repeatBurst = 2 * maxUnackedMessages // data messages that say nothing new
+	repeatRate  = 200
+
+	nameBurst = 32 // candidates whose name has to be asked for, by multicast (RFC 8828)
+	nameRate  = 1
 
 	faultPause    = 10 * time.Second // before the next connection to who floods us; then twice as long each time
 	maxFaultPause = 10 * time.Minute
@@ -41,6 +44,7 @@ type conduct struct {
 	work    *rate.Limiter // frames in-band, descriptions and restarts
 	byHub   *rate.Limiter // frames by hub, which need not be the member's own
 	excess  *rate.Limiter
+	repeats *rate.Limiter
 	lookups *rate.Limiter
 	checks  *rate.Limiter // see checks.go
 
@@ -55,7 +59,8 @@ func newConduct() *conduct {
 		work:    rate.NewLimiter(workRate, workBurst),
 		byHub:   rate.NewLimiter(workRate, workBurst),
 		excess:  rate.NewLimiter(excessRate, excessBurst),
-		lookups: rate.NewLimiter(rate.Every(nameEvery), nameBurst),
+		repeats: rate.NewLimiter(repeatRate, repeatBurst),
+		lookups: rate.NewLimiter(nameRate, nameBurst),
 		checks:  rate.NewLimiter(checkRate, checkBurst),
 	}
 }
@@ -107,7 +112,7 @@ func (c *conduct) clean(now time.Time) bool {
 	faulty := c.faults > 0 && now.Sub(c.faulted) <= faultMemory
 	c.mu.Unlock()
 	full := func(l *rate.Limiter) bool { return l.TokensAt(now) >= float64(l.Burst()) }
-	return !faulty && full(c.builds) && full(c.work) && full(c.excess) && full(c.lookups) && full(c.checks)
+	return !faulty && full(c.builds) && full(c.work) && full(c.excess) && full(c.repeats) && full(c.lookups) && full(c.checks)
 }
 
 // frameVerdict is what becomes of a frame that came in-band.

@@ -36,6 +36,7 @@ var (
 	errRules      = errors.New("peer broke the protocol")
 	errFrames     = fmt.Errorf("%w: a flood of frames", errRules)
 	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", errRules)
+	errData       = fmt.Errorf("%w: a flood of data that says nothing new", errRules)
 	errWork       = fmt.Errorf("%w: a flood of descriptions", errRules)
 )
 

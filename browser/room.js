@@ -21,7 +21,7 @@ import { Ears } from './speaker.js';
 const REMEMBERED = 256; // chat ids, so that what is resent is shown once
 
 // A bye about oneself, and the code the Room ends with.
-const ENDED = { replaced: 'replaced', kicked: 'kicked', closed: 'room_closed', expired: 'expired' };
+const ENDED = new Map([['replaced', 'replaced'], ['kicked', 'kicked'], ['closed', 'room_closed'], ['expired', 'expired']]);
 
 /**
  * Joins a room. Resolves once the hub has let us in; rejects with a NoomError.
@@ -251,7 +251,7 @@ export class Room extends RoomEvents {
   #bye(frame) {
     const { from, reason } = frame;
     if (from === this.#self.id) {
-      const code = ENDED[reason];
+      const code = ENDED.get(reason);
       if (code) this.#end(new NoomError(code, `out of the room: ${reason}`));
       return;
     }

@@ -1,6 +1,8 @@
 // Who is in a room: a Peer and its Link for each member, from its welcome to
 // its bye, and those that were lost and may come back.
 
+import { Turns } from './admission.js';
+import { Conducts } from './conduct.js';
 import { isGenuine } from './identity.js';
 import { Peer } from './peer.js';
 
@@ -16,6 +18,8 @@ export class Roster {
   #entries = new Map(); // id → {peer, link}, in join order
   #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
   #lies = new Set(); // of the hub, each told once
+  #conducts = new Conducts(); // of all members, whatever becomes of their links
+  #turns = new Turns(); // of newcomers
 
   constructor({ verify, ears, room, ...peer }) {
     this.#id = peer.self.identity.id;
@@ -72,6 +76,7 @@ export class Roster {
 
   /** The room is over. */
   close() {
+    this.#turns.close();
     for (const link of this.links) link.close();
     this.#entries.clear();
   }
@@ -135,16 +140,20 @@ export class Roster {
 
   #newEntry(member) {
     const entry = { peer: null, link: null };
+    const now = performance.now();
+    const conduct = this.#conducts.of(member.id, (id) => this.#entries.has(id) || this.#parked.has(id), now);
     const about = (type, fields, taken) => this.#room.emit(type, { peer: entry.peer, ...fields }, taken);
     entry.peer = new Peer({
       ...this.#peer,
       attach: (link) => { entry.link = link; },
       member,
+      conduct,
+      turns: this.#turns,
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
         dead: () => this.#drop(entry, 'lost'),
         left: () => this.#drop(entry, 'left', (link) => link.fade()),
-        stale: (session) => this.#room.reborn({ ...entry.link.member, session }),
+        stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),
         refused: (what) => about('trackrefused', what),
@@ -158,6 +167,14 @@ export class Roster {
       },
     });
     return entry;
+  }
+
+  // The member itself says that it runs a new session: which costs a
+  // connection, and so is heeded as often as that may be built.
+  #reborn(entry, conduct, session) {
+    const { member } = entry.link;
+    if (this.#entries.get(member.id) !== entry || session === member.session || conduct.wait(performance.now()) > 0) return;
+    this.#room.reborn({ ...member, session });
   }
 
   #drop(entry, reason, end = (link) => link.close()) {

@@ -6,7 +6,7 @@ import { NoomError } from './errors.js';
 
 export class Stream {
   #connections;
-  #link; // {data(bytes, taken), failed(error)}
+  #link; // {data(bytes, taken), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds}
   #numbers = new DataStream();
   #waiting = []; // sends without credit: {payload, resolve, reject}
 
@@ -27,6 +27,7 @@ export class Stream {
   receive(bytes) {
     const { message, number, credit, violation } = this.#numbers.receive(bytes);
     if (violation) this.#link.failed(new NoomError('malformed', violation));
+    else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
     if (!message) return;
     this.#link.data(message, () => this.#connections.sendData(this.#numbers.take(number)));
