@@ -187,9 +187,14 @@ type sentCounter struct {
 
 func (c *sentCounter) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
-		c.guard.mu.Lock()
-		c.guard.resends = min(c.guard.resends+resendShare, maxResends)
-		c.guard.mu.Unlock()
+		c.guard.sent()
 		return w.Write(h, payload, a)
 	})
+}
+
+// sent counts one packet.
+func (g *guard) sent() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.resends = min(g.resends+resendShare, maxResends)
 }

@@ -6,7 +6,7 @@
 import { Bucket } from './conduct.js';
 
 const AT_ONCE = 8; // being built
-const PACE = [4, 24]; // a second, and in a moment: a tab may make 500 connections in all
+const PACE = [4, 16]; // a second, and in a moment: a tab may make 500 connections in all
 const PATIENT = 3_000; // ms: one that is not up by then holds nobody up
 
 export class Admission {
