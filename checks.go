@@ -148,6 +148,7 @@ func (p *checkPacer) in(now time.Time, from netip.AddrPort, packet []byte) {
 type strangers struct {
 	mu    sync.Mutex
 	known map[netip.Addr]*stranger
+	swept time.Time
 	rest  *rate.Limiter // of those that are not remembered, together
 }
 
@@ -189,25 +190,76 @@ func (s *strangers) of(now time.Time, ip netip.Addr) *stranger {
 	if o := s.known[ip]; o != nil {
 		return o
 	}
-	if len(s.known) >= maxStrangers {
+	if since := now.Sub(s.swept); len(s.known) >= maxStrangers && (since < 0 || since >= time.Second) {
+		s.swept = now
 		for other, o := range s.known {
 			if now.Sub(o.met) >= familiarFor && o.bucket.TokensAt(now) >= strangerBurst {
 				delete(s.known, other)
 			}
 		}
-		if len(s.known) >= maxStrangers {
-			return nil
-		}
+	}
+	if len(s.known) >= maxStrangers {
+		return nil
 	}
 	o := &stranger{bucket: rate.NewLimiter(strangerRate, strangerBurst)}
 	s.known[ip] = o
 	return o
 }
 
-// pacedNet is a network whose UDP sockets pace checks.
+// has reports whether an address has answered.
+func (p *checkPacer) has(from netip.AddrPort) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answered[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+}
+
+// pacedNet is a network whose UDP sockets pace checks, and show a guard what
+// comes from the peer.
 type pacedNet struct {
 	transport.Net
 	pacer *checkPacer
+	guard *guard
+}
+
+// arrived takes a packet from the network.
+func (n pacedNet) arrived(from netip.AddrPort, packet []byte) {
+	if len(packet) == 0 {
+		return
+	}
+	switch packet[0] >> 6 {
+	case 0: // STUN and DTLS
+		n.pacer.in(time.Now(), from, packet)
+	case 1: // what a relay passes on (RFC 8656 section 12.4)
+		if len(packet) > 4 {
+			n.guard.arrived(packet[4:])
+		}
+	case 2:
+		if packet[1%len(packet)] >= 192 && n.pacer.has(from) { // RTCP
+			n.guard.arrived(packet)
+		}
+	}
+}
+
+// ListenPacket makes the sockets to TURN servers.
+func (n pacedNet) ListenPacket(network, address string) (net.PacketConn, error) {
+	c, err := n.Net.ListenPacket(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &relaySocket{c, n}, nil
+}
+
+type relaySocket struct {
+	net.PacketConn
+	net pacedNet
+}
+
+func (c *relaySocket) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := c.PacketConn.ReadFrom(p)
+	if err == nil {
+		c.net.arrived(netip.AddrPort{}, p[:n])
+	}
+	return n, from, err
 }
 
 func (n pacedNet) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
@@ -216,19 +268,19 @@ func (n pacedNet) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn,
 		return nil, err
 	}
 	if plain, ok := c.(*net.UDPConn); ok {
-		return &pacedUDP{UDPConn: c, pacer: n.pacer, plain: plain}, nil
+		return &pacedUDP{UDPConn: c, net: n, plain: plain}, nil
 	}
-	return &pacedConn{UDPConn: c, pacer: n.pacer}, nil
+	return &pacedConn{UDPConn: c, net: n}, nil
 }
 
 // pacedConn is a socket of a virtual network.
 type pacedConn struct {
 	transport.UDPConn
-	pacer *checkPacer
+	net pacedNet
 }
 
 func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
-	if u, ok := to.(*net.UDPAddr); ok && !c.pacer.out(time.Now(), c, u.AddrPort(), p) {
+	if u, ok := to.(*net.UDPAddr); ok && !c.net.pacer.out(time.Now(), c, u.AddrPort(), p) {
 		return len(p), nil
 	}
 	return c.UDPConn.WriteTo(p, to)
@@ -237,7 +289,7 @@ func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
 func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
 	n, from, err := c.UDPConn.ReadFrom(p)
 	if u, ok := from.(*net.UDPAddr); ok && err == nil {
-		c.pacer.in(time.Now(), u.AddrPort(), p[:n])
+		c.net.arrived(u.AddrPort(), p[:n])
 	}
 	return n, from, err
 }
@@ -246,12 +298,12 @@ func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
 // writes by, without making an address for each packet.
 type pacedUDP struct {
 	transport.UDPConn
-	pacer *checkPacer
+	net   pacedNet
 	plain *net.UDPConn
 }
 
 func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
-	if !c.pacer.out(time.Now(), c, to, p) {
+	if !c.net.pacer.out(time.Now(), c, to, p) {
 		return len(p), nil
 	}
 	return c.plain.WriteToUDPAddrPort(p, to)
@@ -260,13 +312,13 @@ func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
 func (c *pacedUDP) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
 	n, from, err := c.plain.ReadFromUDPAddrPort(p)
 	if err == nil {
-		c.pacer.in(time.Now(), from, p[:n])
+		c.net.arrived(from, p[:n])
 	}
 	return n, from, err
 }
 
 func (c *pacedUDP) WriteTo(p []byte, to net.Addr) (int, error) {
-	if u, ok := to.(*net.UDPAddr); ok && !c.pacer.out(time.Now(), c, u.AddrPort(), p) {
+	if u, ok := to.(*net.UDPAddr); ok && !c.net.pacer.out(time.Now(), c, u.AddrPort(), p) {
 		return len(p), nil
 	}
 	return c.plain.WriteTo(p, to)
@@ -275,7 +327,7 @@ func (c *pacedUDP) WriteTo(p []byte, to net.Addr) (int, error) {
 func (c *pacedUDP) ReadFrom(p []byte) (int, net.Addr, error) {
 	n, from, err := c.plain.ReadFrom(p)
 	if u, ok := from.(*net.UDPAddr); ok && err == nil {
-		c.pacer.in(time.Now(), u.AddrPort(), p[:n])
+		c.net.arrived(u.AddrPort(), p[:n])
 	}
 	return n, from, err
 }

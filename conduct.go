@@ -18,6 +18,7 @@ const (
 	workRate        = 200
 	descriptionCost = 10  // of an offer or answer, in frames
 	restartCost     = 100 // of new ICE credentials, likewise
+	trackCost       = 10  // of a track that was not there
 
 	excessBurst = 1000 // frames in-band above that, before the link fails
 	excessRate  = 100
@@ -41,6 +42,7 @@ const maxConducts = 4096
 // passed in.
 type conduct struct {
 	builds  *rate.Limiter
+	births  *rate.Limiter // sessions that it says it has
 	work    *rate.Limiter // frames in-band, descriptions and restarts
 	byHub   *rate.Limiter // frames by hub, which need not be the member's own
 	excess  *rate.Limiter
@@ -56,6 +58,7 @@ type conduct struct {
 func newConduct() *conduct {
 	return &conduct{
 		builds:  rate.NewLimiter(rate.Every(buildEvery), buildBurst),
+		births:  rate.NewLimiter(rate.Every(buildEvery), buildBurst),
 		work:    rate.NewLimiter(workRate, workBurst),
 		byHub:   rate.NewLimiter(workRate, workBurst),
 		excess:  rate.NewLimiter(excessRate, excessBurst),
@@ -79,9 +82,10 @@ func (c *conduct) build(now time.Time) time.Duration {
 	return wait
 }
 
-// mayBuild is build without counting.
-func (c *conduct) mayBuild(now time.Time) bool {
-	return c.barred(now) <= 0 && c.builds.TokensAt(now) >= 1
+// reborn counts a session that the member says it has now, each of which asks
+// for a connection; false: it is not to be heeded.
+func (c *conduct) reborn(now time.Time) bool {
+	return c.barred(now) <= 0 && c.builds.TokensAt(now) >= 1 && c.births.AllowN(now, 1)
 }
 
 // barred returns for how long no connection is to be built, for the member has
@@ -112,7 +116,7 @@ func (c *conduct) clean(now time.Time) bool {
 	faulty := c.faults > 0 && now.Sub(c.faulted) <= faultMemory
 	c.mu.Unlock()
 	full := func(l *rate.Limiter) bool { return l.TokensAt(now) >= float64(l.Burst()) }
-	return !faulty && full(c.builds) && full(c.work) && full(c.excess) && full(c.repeats) && full(c.lookups) && full(c.checks)
+	return !faulty && full(c.builds) && full(c.births) && full(c.work) && full(c.excess) && full(c.repeats) && full(c.lookups) && full(c.checks)
 }
 
 // frameVerdict is what becomes of a frame that came in-band.

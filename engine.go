@@ -31,7 +31,8 @@ type engine struct {
 }
 
 // api makes what one connection is made by: the bounds on a peer are of that
-// connection, and pion's hooks do not say which one they are called for. Both may be nil.
+// connection, and pion's hooks do not say which one they are called for. Without a guard,
+// it is only to look at.
 func (e *engine) api(g *guard, p *checkPacer) (*webrtc.API, error) {
 	registry := &interceptor.Registry{}
 	if err := registerInterceptors(registry); err != nil {
@@ -50,7 +51,7 @@ func (e *engine) api(g *guard, p *checkPacer) (*webrtc.API, error) {
 				return nil, fmt.Errorf("noom: the network of this machine: %w", err)
 			}
 		}
-		s.SetNet(pacedNet{inner, p})
+		s.SetNet(pacedNet{inner, p, g})
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)), nil

@@ -55,6 +55,11 @@ func TestFloods(t *testing.T) {
 		"RTCP from ever new sources": func(t *testing.T, b *link) {
 			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: n, MediaSSRC: 1} })
 		},
+		"RTCP from ever new sources, about nobody": func(t *testing.T, b *link) {
+			for i := range uint32(3) {
+				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*maxSources + n} })
+			}
+		},
 		"channels": func(t *testing.T, b *link) {
 			for n := range 4 * maxChannels {
 				if _, err := b.conn.pc.CreateDataChannel(fmt.Sprint(n), nil); err != nil {
@@ -154,6 +159,38 @@ func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	}
 }
 
+// TestTablesOfTracks: tables that are all news, again and again, end the epoch.
+func TestTablesOfTracks(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		time.Sleep(time.Second)
+		l := peerOf(t, b, a).(*link)
+		for n := range int64(100) {
+			table := signal.TableBody{Table: signal.Table{Version: 1000 + n, Tracks: map[string]signal.TrackRow{}}}
+			for i := range int64(signal.MaxTracks) {
+				table.Table.Tracks[fmt.Sprint(i)] = signal.TrackRow{ID: fmt.Sprint(n*100 + i), Name: "camera", Kind: "video"}
+			}
+			body, err := signal.EncodeBody(&table)
+			must(t, err)
+			l.mail.post(func() { l.queue(signal.TypeTable, body, false) })
+			time.Sleep(20 * time.Millisecond)
+		}
+		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })
+		_ = a.Leave(t.Context())
+		added := 0
+		for e := range a.Events(t.Context()) {
+			if _, ok := e.(TrackAdded); ok {
+				added++
+			}
+		}
+		if most := (workBurst + 60*workRate) / trackCost; added > most {
+			t.Errorf("%d tracks were added, want up to %d", added, most)
+		}
+	})
+}
+
 // TestStaleStorm: a member that says ever new sessions of itself has us build no more
 // connections than one that begins epochs.
 func TestStaleStorm(t *testing.T) {
@@ -180,6 +217,20 @@ func TestStaleStorm(t *testing.T) {
 			t.Errorf("mallory came %d times, want up to %d", came, most)
 		}
 	})
+}
+
+// TestStaleStormInCrowd: the same holds while connections wait for their turn.
+func TestStaleStormInCrowd(t *testing.T) {
+	c := newConduct()
+	heeded := 0
+	for range 200 {
+		if c.reborn(epoch0) { // and nothing is built
+			heeded++
+		}
+	}
+	if heeded != buildBurst {
+		t.Errorf("%d sessions were heeded in a moment", heeded)
+	}
 }
 
 // TestCrowdOfStrangers: members that come and go, each under an id of its own, have few
@@ -221,6 +272,7 @@ func TestChecksAtSomebodyElse(t *testing.T) {
 			must(t, err)
 			must(t, w.router.AddNet(third))
 			var hits atomic.Int32
+			var ports [100]atomic.Bool
 			for i := range 100 {
 				c, err := third.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 0, 200, 1), Port: 4000 + i})
 				must(t, err)
@@ -230,6 +282,7 @@ func TestChecksAtSomebodyElse(t *testing.T) {
 						if _, _, err := c.ReadFrom(buf); err != nil {
 							return
 						}
+						ports[i].Store(true)
 					}
 				}()
 			}
@@ -242,6 +295,15 @@ func TestChecksAtSomebodyElse(t *testing.T) {
 				m.epoch.Number, m.seq = n+2, 0
 				m.nameThird(inDescription)
 				time.Sleep(4 * time.Second)
+			}
+			hit := 0
+			for i := range ports {
+				if ports[i].Load() {
+					hit++
+				}
+			}
+			if hit > maxOneIP {
+				t.Errorf("in the description %v: %d ports of one address", inDescription, hit)
 			}
 			n := hits.Load()
 			if most := int32(checkBurst + checkRate*4*epochs); n > most || n == 0 {

@@ -19,6 +19,7 @@ import (
 // each way, with their retransmissions.
 const (
 	maxSources     = 512     // of RTP, and again of RTCP: who is spoken of, and who speaks
+	maxSpeakers    = 4096    // who speaks RTCP, in clear and to nobody
 	maxSourceBytes = 1 << 20 // unread, of one source
 	maxRTPBytes    = 8 << 20 // of all
 	maxRTCPBytes   = 1 << 20
@@ -43,13 +44,14 @@ type guard struct {
 	sources [2]int              // buffers made, of RTP and RTCP
 	bytes   [2]int              // unread in them
 	senders map[uint32]struct{} // of RTCP
+	heard   map[uint32]struct{} // of RTCP, as seen on the socket
 	reports *rate.Limiter
 	resends int // that may be asked for
 }
 
 func newGuard(fault func(error)) *guard {
 	return &guard{
-		fault: fault, senders: make(map[uint32]struct{}),
+		fault: fault, senders: make(map[uint32]struct{}), heard: make(map[uint32]struct{}),
 		reports: rate.NewLimiter(reportRate, reportBurst), resends: maxResends,
 	}
 }
@@ -161,6 +163,26 @@ func (g *guard) takesReport(p []byte, now time.Time) bool {
 	}
 	g.resends -= asked
 	return true
+}
+
+// arrived takes a packet from the peer's address, before pion does. A report about nobody
+// reaches no buffer, but pion keeps its sender's replay window for good. SRTCP leaves the
+// sender in clear (RFC 3711 section 3.4), and RFC 5761 section 4 says which packets are RTCP.
+func (g *guard) arrived(p []byte) {
+	if len(p) < 8 || p[0]>>6 != 2 || p[1] < 192 || p[1] > 223 {
+		return
+	}
+	from := binary.BigEndian.Uint32(p[4:])
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, known := g.heard[from]; known {
+		return
+	}
+	if len(g.heard) >= maxSpeakers {
+		g.tell("RTCP of more than %d sources", maxSpeakers)
+		return
+	}
+	g.heard[from] = struct{}{}
 }
 
 // resendsAsked returns how many packets a generic NACK asks for (RFC 4585 section 6.2.1).

@@ -241,7 +241,7 @@ func (r *room) left(l *link) {
 // session.
 func (r *room) reborn(l *link, session string) {
 	r.mail.post(func() {
-		if r.links[l.member.ID] != l || !l.conduct.mayBuild(time.Now()) {
+		if r.links[l.member.ID] != l || session == l.member.Session || !l.conduct.reborn(time.Now()) {
 			return // a later one will do
 		}
 		m := l.Member()

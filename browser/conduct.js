@@ -7,6 +7,7 @@ const BUILDS = [1 / 2.5, 12]; // connections
 const WORK = [200, 4000]; // frames, taken by one way
 const DESCRIPTION = 10; // frames
 const RESTART = 100; // likewise: new ICE credentials
+const TRACK = 10; // likewise: a track that was not there
 const EXCESS = [100, 1000]; // frames in-band above that, before the link fails
 const REPEATS = [200, 8192]; // data messages that say nothing new
 const NAMES = [1, 32]; // candidates whose name has to be asked for, by multicast
@@ -51,6 +52,7 @@ export class Bucket {
 
 export class Conduct {
   #builds = new Bucket(BUILDS);
+  #births = new Bucket(BUILDS); // sessions that it says it has
   #work = new Bucket(WORK);
   #byHub = new Bucket(WORK); // frames, which need not be the member's own
   #excess = new Bucket(EXCESS);
@@ -72,6 +74,9 @@ export class Conduct {
     return Math.max(0, pause, this.#builds.wait(now));
   }
 
+  /** Counts a session that the member says it has now, each of which asks for a connection; false: it is not to be heeded. */
+  reborn(now) { return this.wait(now) === 0 && this.#births.take(now); }
+
   /** Counts a frame that came in-band: 'taken', 'dropped' (the exchange brings it back) or 'flood'. */
   frame(now) {
     if (this.#work.take(now)) return 'taken';
@@ -83,6 +88,9 @@ export class Conduct {
 
   /** Counts a description; false: it is too much. restarts: it has new ICE credentials. */
   described(now, restarts) { return this.#work.take(now, restarts ? RESTART : DESCRIPTION); }
+
+  /** Counts a table by its new tracks, and those muted or unmuted; false: it is too much. */
+  tabled(now, fresh, changed) { return this.#work.take(now, fresh * TRACK + changed); }
 
   /** Counts data that says nothing new. */
   repeated(now) { return this.#repeats.take(now); }
@@ -100,7 +108,7 @@ export class Conduct {
   /** Whether nothing is lost by forgetting the member. */
   clean(now) {
     return (this.#faults === 0 || now - this.#faulted > FAULT_MEMORY)
-      && [this.#builds, this.#work, this.#excess, this.#repeats, this.#names].every((bucket) => bucket.full(now));
+      && [this.#builds, this.#births, this.#work, this.#excess, this.#repeats, this.#names].every((bucket) => bucket.full(now));
   }
 }
 

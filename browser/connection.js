@@ -32,7 +32,7 @@ export class Connection {
    * link is who is told, c being this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
    * data(bytes), dataOpen(c), channelOpened(channel), refused({sender, codec, error}),
-   * flooded(c, error), described(restarts) and lookup() → whether one more is within bounds.
+   * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds.
    */
   constructor({ iceServers, begun, senders, incoming, link }) {
     this.#link = link;
@@ -203,13 +203,18 @@ export class Connection {
       }
       case 'ask': return this.#run(this.#machine.asked());
       case 'grant': return this.#run(this.#machine.granted());
-      case 'table': return this.#incoming.apply(decodeBody(type, body).table, this.#pc);
+      case 'table': return this.#takeTable(decodeBody(type, body).table);
       case 'candidates': return this.#candidates.add(decodeBody(type, body));
     }
   }
 
   #countDescription(restarts) {
     if (!this.#link.described(restarts)) throw new NoomError('description', 'the peer floods us with descriptions');
+  }
+
+  #takeTable(table) {
+    if (!this.#link.tabled(this.#incoming.weigh(table))) throw new NoomError('description', 'the peer floods us with tracks');
+    this.#incoming.apply(table, this.#pc);
   }
 
   // ---- descriptions
@@ -265,7 +270,7 @@ export class Connection {
       throw new NoomError('description', `the peer's ${type} could not be taken`, { cause });
     }
     this.#candidates.described(sdp);
-    this.#incoming.apply(table, this.#pc);
+    this.#takeTable(table);
     this.#incoming.attach(this.#pc);
   }
 

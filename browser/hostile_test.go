@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"fmt"
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/browsertest"
 	"noom/signal"
 	"noom/transport/ws"
@@ -40,7 +42,9 @@ func newStranger(t *testing.T, l *lab, name string) *stranger {
 	return s
 }
 
-func (s *stranger) pub() signal.PublicKey { return signal.PublicKey(s.key.Public().(ed25519.PublicKey)) }
+func (s *stranger) pub() signal.PublicKey {
+	return signal.PublicKey(s.key.Public().(ed25519.PublicKey))
+}
 
 // say signs a pair frame for the first of the others.
 func (s *stranger) say(f signal.Message) {
@@ -57,16 +61,75 @@ func must(t *testing.T, err error) {
 	}
 }
 
-const watchTasks = `window.longest = 0; new PerformanceObserver((l) => { for (const e of l.getEntries()) window.longest = Math.max(window.longest, e.duration); }).observe({ type: 'longtask' });`
+// quiet keeps the console free of what a page says of a flood.
+const quiet = `console.warn = () => {};`
 
-func TestCrowdThatComesAndGoes(t *testing.T) {
+// connections is how many the page has made so far.
+func connections(tab *browsertest.Tab) int { return browsertest.Eval[int](tab, `connections`) }
+
+// TestCrowdOfStrangersInPage: of those who come and go, each under an id of its
+// own, most cost a page no connection, and who stays is connected.
+func TestCrowdOfStrangersInPage(t *testing.T) {
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), watchTasks)
+	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('하나')`)
-	for range 400 {
+	const crowd = 120
+	began := time.Now()
+	for range crowd {
 		s := newStranger(t, l, "x")
-		_ = s.line.Close()
-		<-time.After(25 * time.Millisecond)
+		_ = s.line.Close() // the page has heard of it, and may be at its turn
 	}
-	t.Log(browsertest.Eval[float64](tab, `longest`), browsertest.Eval[int](tab, `connections`))
+	tab.Wait("all have come", fmt.Sprintf(`happened('peerjoined') === %d`, crowd))
+	if n, most := connections(tab), 16+4*int(time.Since(began)/time.Second+1); n > most {
+		t.Errorf("%d connections for %d strangers, want up to %d", n, crowd, most)
+	}
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "stays"})
+	must(t, err)
+	defer func() { _ = room.Leave(context.Background()) }()
+	tab.Wait("who stays is connected", `room.peers.some((p) => p.name === 'stays' && p.state === 'connected')`)
+}
+
+// TestStaleStormInPage: a member that says ever new sessions of itself has a page make
+// no more connections than any other.
+func TestStaleStormInPage(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`enter('하나')`)
+	s := newStranger(t, l, "x")
+	began := time.Now()
+	for range 150 {
+		s.say(signal.Message{Type: signal.TypeStale, Sessions: [2]string{signal.NewSession(), s.others[0].Session}})
+	}
+	must(t, s.line.Send(t.Context(), signal.Message{Type: signal.TypeChat, ID: "a", Text: "over"}))
+	tab.Wait("all of it", `happened('chatreceived') === 1`)
+	took := int(time.Since(began) / time.Second)
+	if came, most := browsertest.Eval[int](tab, `happened('peerjoined')`), 12+took+2; came > most || came < 2 {
+		t.Errorf("it came %d times, want up to %d", came, most)
+	}
+	if n, most := connections(tab), 13+took; n > most {
+		t.Errorf("%d connections, want up to %d", n, most)
+	}
+}
+
+// TestChannelsWithoutEndInPage: a member that opens more channels than are refused
+// loses its connection, and is kept waiting.
+func TestChannelsWithoutEndInPage(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), quiet)
+	tab.Do(`enter('하나')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", nil)
+	must(t, err)
+	defer func() { _ = room.Leave(context.Background()) }()
+	connected(tab)
+	pc := room.Peers()[0].Connection()
+	for n := range 400 {
+		if _, err := pc.CreateDataChannel(fmt.Sprint(n), nil); err != nil {
+			break // closed meanwhile
+		}
+		<-time.After(5 * time.Millisecond) // SCTP has a queue of 16 for new ones
+	}
+	tab.Wait("an end of it", `happened('peerstatechanged', (e) => e.state === 'failed' && e.error.message.includes('more channels')) === 1`)
+	if n := browsertest.Eval[int](tab, `happened('channelopened')`); n > 64 {
+		t.Errorf("%d channels were opened", n)
+	}
 }

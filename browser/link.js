@@ -294,6 +294,7 @@ export class Link {
       failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#path.oldLost(c)),
       flooded: (c, error) => this.#flooded(c, error),
       described: (restarts) => this.#conduct.described(performance.now(), restarts),
+      tabled: ({ fresh, changed }) => this.#conduct.tabled(performance.now(), fresh, changed),
       lookup: () => this.#conduct.lookup(performance.now()),
       refused: (what) => this.#report.refused(what),
       channelOpened: (channel) => this.#report.channelOpened(channel),

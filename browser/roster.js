@@ -173,7 +173,7 @@ export class Roster {
   // connection, and so is heeded as often as that may be built.
   #reborn(entry, conduct, session) {
     const { member } = entry.link;
-    if (this.#entries.get(member.id) !== entry || session === member.session || conduct.wait(performance.now()) > 0) return;
+    if (this.#entries.get(member.id) !== entry || session === member.session || !conduct.reborn(performance.now())) return;
     this.#room.reborn({ ...member, session });
   }
 
