@@ -234,7 +234,7 @@ func (n pacedNet) arrived(from netip.AddrPort, packet []byte) {
 			n.guard.arrived(packet[4:])
 		}
 	case 2:
-		if packet[1%len(packet)] >= 192 && n.pacer.has(from) { // RTCP
+		if isRTCP(packet) && n.pacer.has(from) {
 			n.guard.arrived(packet)
 		}
 	}

@@ -109,7 +109,7 @@ func netOf(s *webrtc.SettingEngine) transport.Net {
 	if !field.IsValid() || field.IsNil() {
 		return nil
 	}
-	n, _ := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Interface().(transport.Net)
+	n, _ := reflect.TypeAssert[transport.Net](reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem())
 	return n
 }
 

@@ -60,7 +60,7 @@ func TestFloods(t *testing.T) {
 				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*maxSources + n} })
 			}
 		},
-		"channels": func(t *testing.T, b *link) {
+		"channels": func(_ *testing.T, b *link) {
 			for n := range 4 * maxChannels {
 				if _, err := b.conn.pc.CreateDataChannel(fmt.Sprint(n), nil); err != nil {
 					return // closed meanwhile
@@ -68,7 +68,7 @@ func TestFloods(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		},
-		"frames": func(t *testing.T, b *link) {
+		"frames": func(_ *testing.T, b *link) {
 			for n := range 2 * (workBurst + excessBurst) {
 				if b.conn.control.SendText("{}") != nil {
 					return
@@ -78,7 +78,7 @@ func TestFloods(t *testing.T) {
 				}
 			}
 		},
-		"data that is known": func(t *testing.T, b *link) {
+		"data that is known": func(_ *testing.T, b *link) {
 			for n := range 3 * repeatBurst {
 				if b.conn.data.Send([]byte{dataMessage, 0, 0, 0, 0}) != nil {
 					return
@@ -109,7 +109,7 @@ func TestFloods(t *testing.T) {
 				}
 				_ = b.Leave(t.Context())
 				since := time.Now()
-				b = w.join("r", "b", &Config{Identity: id}) // another session
+				w.join("r", "b", &Config{Identity: id}) // another session
 				until(t, a, func(e PeerStateChanged) bool { return e.Peer.ID() == id.ID() && e.State == PeerConnected })
 				if waited := time.Since(since); waited < faultPause-3*time.Second {
 					t.Errorf("it is connected again after %v", waited)

@@ -167,9 +167,9 @@ func (g *guard) takesReport(p []byte, now time.Time) bool {
 
 // arrived takes a packet from the peer's address, before pion does. A report about nobody
 // reaches no buffer, but pion keeps its sender's replay window for good. SRTCP leaves the
-// sender in clear (RFC 3711 section 3.4), and RFC 5761 section 4 says which packets are RTCP.
+// sender in clear (RFC 3711 section 3.4).
 func (g *guard) arrived(p []byte) {
-	if len(p) < 8 || p[0]>>6 != 2 || p[1] < 192 || p[1] > 223 {
+	if !isRTCP(p) {
 		return
 	}
 	from := binary.BigEndian.Uint32(p[4:])
@@ -184,6 +184,9 @@ func (g *guard) arrived(p []byte) {
 	}
 	g.heard[from] = struct{}{}
 }
+
+// isRTCP tells RTCP from RTP (RFC 5761 section 4).
+func isRTCP(p []byte) bool { return len(p) >= 8 && p[0]>>6 == 2 && p[1] >= 192 && p[1] <= 223 }
 
 // resendsAsked returns how many packets a generic NACK asks for (RFC 4585 section 6.2.1).
 func resendsAsked(p []byte) (n int) {

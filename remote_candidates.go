@@ -118,7 +118,7 @@ func peerAddress(ip netip.Addr, loopback bool) bool {
 		return false
 	case ip.Is4():
 		b := ip.As4()
-		return b[0] != 0 && b[0] < 240 && !(b[0] == 169 && b[1] == 254) // 240/4 with the broadcast; link-local, where clouds keep secrets
+		return b[0] != 0 && b[0] < 240 && (b[0] != 169 || b[1] != 254) // 240/4 with the broadcast; link-local, where clouds keep secrets
 	}
 	return true
 }
