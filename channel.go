@@ -325,9 +325,8 @@ func (l *link) channelOpened(conn *conn, c *channel) {
 	conn.dropEnded()
 	c.theirs = true
 	// Those that came and went unseen still hold what was sent in them.
-	if max(conn.opened(), l.unseen) >= maxChannels {
-		l.trace("channel refused: too many", "label", c.Label())
-		l.room.background(func() { _ = c.Close() })
+	if max(conn.opened(), l.unseen) >= maxChannels || len(c.Label()) > signal.MaxName {
+		l.refuseChannel(conn, c)
 		return
 	}
 	conn.channels = append(conn.channels, c)
@@ -335,4 +334,15 @@ func (l *link) channelOpened(conn *conn, c *channel) {
 	l.tellTaken(ChannelOpened{Peer: l, Channel: c}, func() {
 		l.mail.post(func() { l.unseen = max(l.unseen-1, 0) }) // it may have been asleep meanwhile
 	})
+}
+
+// refuseChannel closes a channel of the peer's. It is for the peer to answer that: until
+// it does, pion keeps the channel.
+func (l *link) refuseChannel(conn *conn, c *channel) {
+	l.trace("channel refused", "label", c.Label())
+	if conn.refused++; conn.refused > maxChannels {
+		l.flooded(conn, errChannels)
+		return
+	}
+	l.room.background(func() { _ = c.Close() })
 }

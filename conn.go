@@ -3,6 +3,8 @@ package noom
 import (
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -28,7 +30,9 @@ type conn struct {
 	remote      description
 	since       time.Time
 	servers     *iceServers // of the latest gathering
-	generation  int         // remote candidates since the last ufrag
+	generation  int         // remote candidates since the last ufrag, trickled
+	candidates  remoteCandidates
+	own         remoteNet // for their judgement
 	path        webrtc.ICEConnectionState
 	pathSince   time.Time
 	secured     bool // DTLS has been up
@@ -40,6 +44,7 @@ type conn struct {
 	asked       bool   // whether all that was sent has arrived
 
 	channels []*channel          // the application's own
+	refused  int                 // of those that the peer opened
 	sections []*section          // what we send, in the order added
 	inbounds map[string]*inbound // by mid: what we receive
 }
@@ -67,7 +72,13 @@ func (c *conn) up() bool {
 // open makes a connection for the link's current epoch.
 func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
-	pc, err := l.room.api.NewPeerConnection(webrtc.Configuration{
+	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
+	bounds := newGuard(func(err error) { l.mail.post(func() { l.flooded(c, err) }) })
+	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{
 		ICEServers:           servers.list,
 		ICECandidatePoolSize: 1, // gathering begins now, not with the description
 	})
@@ -75,10 +86,7 @@ func (l *link) open() (*conn, error) {
 		return nil, err
 	}
 	now := time.Now()
-	c := &conn{
-		pc: pc, since: now, servers: servers, inbounds: make(map[string]*inbound),
-		path: webrtc.ICEConnectionStateNew, pathSince: now,
-	}
+	c.pc, c.since, c.path, c.pathSince = pc, now, webrtc.ICEConnectionStateNew, now
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	if c.control, err = pc.CreateDataChannel("control", negotiated(0)); err == nil {
@@ -112,6 +120,8 @@ func (l *link) listen(c *conn) {
 		})
 	}
 	post := func(f func()) { postEither(f, func() {}) }
+	var flooded sync.Once
+	flood := func(err error) { flooded.Do(func() { l.mail.post(func() { l.flooded(c, err) }) }) }
 	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		post(func() { l.gathered(candidate) })
 	})
@@ -146,11 +156,22 @@ func (l *link) listen(c *conn) {
 	})
 	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
-		l.postFrame(func() { l.inBand(c, m) })
+		switch l.conduct.frame(time.Now()) {
+		case frameTaken:
+			l.postFrame(func() { l.inBand(c, m) })
+		case frameDropped:
+		case frameFloods:
+			flood(errFrames)
+		}
 	})
 	c.data.OnOpen(func() { post(l.dataCanFlow) })
+	var untaken atomic.Int32
 	c.data.OnMessage(func(m webrtc.DataChannelMessage) {
-		frame := func() { l.dataFrame(m) }
+		if untaken.Add(1) > maxUntaken {
+			flood(errCredit)
+			return
+		}
+		frame := func() { untaken.Add(-1); l.dataFrame(m) }
 		postEither(func() { l.dataCanFlow(); frame() }, frame)
 	})
 	c.data.OnBufferedAmountLow(l.kick)

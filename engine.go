@@ -6,9 +6,12 @@ import (
 	"log/slog"
 	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v5"
+	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -21,11 +24,43 @@ const (
 	relayWait    = 500 * time.Millisecond
 )
 
-// newAPI sets pion up for all connections of a Room: what makes joining fast
-// and staying connected sure.
+// engine is how pion is set up for all connections of a Room.
+type engine struct {
+	media    *webrtc.MediaEngine
+	settings webrtc.SettingEngine
+}
+
+// api makes what one connection is made by: the bounds on a peer are of that
+// connection, and pion's hooks do not say which one they are called for. Without a guard,
+// it is only to look at.
+func (e *engine) api(g *guard, p *checkPacer) (*webrtc.API, error) {
+	registry := &interceptor.Registry{}
+	if err := registerInterceptors(registry, e.settings.LoggerFactory); err != nil {
+		return nil, fmt.Errorf("noom: register interceptors: %w", err)
+	}
+	s := e.settings
+	if g != nil {
+		registry.Add(g)
+		s.BufferFactory = g.buffer
+	}
+	if p != nil {
+		inner := netOf(&s)
+		if inner == nil {
+			var err error
+			if inner, err = stdnet.NewNet(); err != nil {
+				return nil, fmt.Errorf("noom: the network of this machine: %w", err)
+			}
+		}
+		s.SetNet(pacedNet{inner, p, g})
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry),
+		webrtc.WithSettingEngine(s)), nil
+}
+
+// newEngine sets pion up: what makes joining fast and staying connected sure.
 //
 // refused is told of each refusal of a TURN server.
-func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*turnRefusal)) (*webrtc.API, error) {
+func newEngine(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*turnRefusal)) (*engine, error) {
 	media := &webrtc.MediaEngine{}
 	if err := registerCodecs(media); err != nil {
 		return nil, fmt.Errorf("noom: register codecs: %w", err)
@@ -61,19 +96,41 @@ func newAPI(log *slog.Logger, hook func(*webrtc.SettingEngine), refused func(*tu
 		s.LoggerFactory = pionLog{log}
 	}
 	s.LoggerFactory = watchTURN(s.LoggerFactory, refused)
-	registry := &interceptor.Registry{}
-	if err := registerInterceptors(registry, s.LoggerFactory); err != nil {
-		return nil, fmt.Errorf("noom: register interceptors: %w", err)
-	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry),
-		webrtc.WithSettingEngine(s)), nil
+	return &engine{media, s}, nil
 }
 
 // hasNet reports whether s has a network of its own, such as a virtual one,
 // which it does not tell in another way.
-func hasNet(s *webrtc.SettingEngine) bool {
+func hasNet(s *webrtc.SettingEngine) bool { return netOf(s) != nil }
+
+// netOf returns the network of s, nil if it is this machine's. pion lets it be
+// set and not be read.
+func netOf(s *webrtc.SettingEngine) transport.Net {
 	field := reflect.ValueOf(s).Elem().FieldByName("net")
-	return field.IsValid() && !field.IsNil()
+	if !field.IsValid() || field.IsNil() {
+		return nil
+	}
+	n, _ := reflect.TypeAssert[transport.Net](reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem())
+	return n
+}
+
+// remoteNet returns what our settings say for the judgement of a peer's candidates.
+func (e *engine) remoteNet() remoteNet {
+	var own remoteNet
+	candidates := reflect.ValueOf(&e.settings).Elem().FieldByName("candidates")
+	if f := candidates.FieldByName("IncludeLoopbackCandidate"); f.IsValid() {
+		own.loopback = f.Bool()
+	}
+	if types := candidates.FieldByName("ICENetworkTypes"); types.IsValid() {
+		for i := range types.Len() {
+			t := webrtc.NetworkType(types.Index(i).Int())
+			own.tcp = own.tcp || t == webrtc.NetworkTypeTCP4 || t == webrtc.NetworkTypeTCP6
+		}
+	}
+	if !hasNet(&e.settings) {
+		own.broadcasts = broadcasts()
+	}
+	return own
 }
 
 // pionLog sends pion's log to ours. pion calls errors what an application

@@ -2,6 +2,7 @@ package noom
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"noom/internal/negotiate"
@@ -11,7 +12,7 @@ import (
 
 // begin starts the next epoch as ours.
 func (l *link) begin() {
-	if l.over || l.asleep || l.awaitServers(l.begin) {
+	if l.over || l.asleep || l.awaitServers(l.begin) || l.mustQueue(l.begin) {
 		return
 	}
 	if !l.hubReaches() && l.conn.up() {
@@ -81,6 +82,9 @@ func (l *link) failAfter(pause time.Duration, err error) {
 		return
 	}
 	l.broken, l.failedBy, l.inbox = true, err, nil
+	if !l.everUp {
+		l.admissionOver()
+	}
 	l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", err)
 	serving := l.serving()
 	if l.lost && !serving {
@@ -99,6 +103,22 @@ func (l *link) failAfter(pause time.Duration, err error) {
 		l.setState(PeerFailed, err)
 	}
 	l.later(&l.patience, pause, l.begin)
+}
+
+// flooded gives the epoch up because the peer floods us, and the connection
+// with it at once. The next is made after a pause that another session does not shorten.
+func (l *link) flooded(c *conn, err error) {
+	if l.over || l.conn != c && !slices.Contains(l.old, c) {
+		return
+	}
+	l.log.Warn("the peer floods us; its connection is ended", "error", err)
+	l.conduct.fault(time.Now())
+	if l.conn != c {
+		l.oldLost(c)
+		return
+	}
+	l.fail(err)
+	l.dropConn()
 }
 
 func (l *link) setState(s PeerState, err error) {

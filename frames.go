@@ -28,6 +28,9 @@ func (l *link) postFrame(f func()) {
 
 // hubFrame takes a pair frame that came by hub. m must be the link's own.
 func (l *link) hubFrame(m signal.Message) {
+	if !l.conduct.byHub.AllowN(time.Now(), 1) {
+		return
+	}
 	l.postFrame(func() { l.byHub = true; l.receive(m, nil) })
 }
 
@@ -58,6 +61,12 @@ func (l *link) receive(m signal.Message, via *conn) {
 		return
 	}
 	l.room.traceFrame(TraceReceived, l.member, via != nil, m)
+	l.accept(m, via)
+}
+
+// accept takes a frame that the peer has signed.
+func (l *link) accept(m signal.Message, via *conn) {
+	self := l.room.self
 	switch {
 	case m.Sessions[1] != self.Session:
 		if m.Type != signal.TypeStale {
@@ -74,8 +83,15 @@ func (l *link) receive(m signal.Message, via *conn) {
 		return
 	}
 	epoch := exchange.Epoch{Number: m.Epoch.Number, By: m.Epoch.By}
-	if epoch.By != self.ID && epoch.By != l.member.ID || l.ex.Ahead(epoch) && !l.renewals.Allow() {
+	switch ahead := l.ex.Ahead(epoch); {
+	case epoch.By != self.ID && epoch.By != l.member.ID:
 		l.trace("frame dropped: epoch", "number", epoch.Number)
+		return
+	case ahead && l.mustWaitForTurn():
+		l.hold(m, via)
+		return
+	case ahead && l.conduct.build(time.Now()) > 0:
+		l.trace("frame dropped: too many epochs", "number", epoch.Number)
 		return
 	}
 	f := exchange.Frame{Epoch: epoch, Seq: m.Seq, Ack: m.Ack}

@@ -2,13 +2,13 @@ package noom
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
-	"golang.org/x/time/rate"
 
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
@@ -25,6 +25,8 @@ const (
 	maxQueued      = 256                    // messages waiting for a peer that acknowledges none
 	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
+	maxHeld        = exchange.Window        // frames of a newcomer whose connection may not be built yet
+	maxUntaken     = 2 * maxUnackedMessages // frames of a data channel that wait for the loop
 )
 
 var (
@@ -32,6 +34,10 @@ var (
 	errDTLS       = errors.New("DTLS failed")
 	errTimeout    = errors.New("connection did not come up in time")
 	errRules      = errors.New("peer broke the protocol")
+	errFrames     = fmt.Errorf("%w: a flood of frames", errRules)
+	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", errRules)
+	errData       = fmt.Errorf("%w: a flood of data that says nothing new", errRules)
+	errWork       = fmt.Errorf("%w: a flood of descriptions", errRules)
 )
 
 // link is the machinery behind a Peer, and the Peer itself: one goroutine
@@ -46,6 +52,8 @@ type link struct {
 	room   *room
 	member Member // ID, PublicKey, Session; the name is below
 	log    *slog.Logger
+
+	conduct *conduct // of the member id; guards itself
 
 	mail   *mailbox
 	ended  chan struct{} // closed with the loop
@@ -80,7 +88,11 @@ type link struct {
 	own      []*sender          // those of them that only this peer gets
 	waiting  []*sender          // those without a section yet
 	pending  []signal.Candidate // for the next candidates frame
-	renewals *rate.Limiter
+
+	everUp     bool // a connection of this session was up
+	admitted   bool // else newcomers wait for their turn
+	onAdmitted func()
+	held       []heldFrame // came meanwhile
 
 	tableVersion int64 // of our table
 	tableDirty   bool
@@ -133,7 +145,7 @@ func newLink(r *room, m Member) *link {
 		ended:       make(chan struct{}),
 		ex:          exchange.New(r.self.ID),
 		patienceFor: firstRestarts,
-		renewals:    rate.NewLimiter(rate.Every(3*time.Second), 6),
+		conduct:     r.conducts.of(m.ID, r.present, time.Now()),
 		rows:        make(map[string]string),
 	}
 	return l
@@ -169,6 +181,7 @@ func (l *link) end() {
 	}
 	l.dropConn()
 	l.dropOld()
+	l.admissionOver()
 	if own := l.own; len(own) > 0 {
 		l.own = nil
 		l.room.background(func() { closeAll(own) })

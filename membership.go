@@ -31,7 +31,7 @@ type room struct {
 	self   Member // but for the Name, which is nickname
 	cfg    Config
 	log    *slog.Logger
-	api    *webrtc.API
+	engine *engine
 	dialer Dialer
 	events *eventQueue // guards itself
 	mail   *mailbox    // guards itself
@@ -70,6 +70,9 @@ type room struct {
 
 	// Owned by the loop.
 	asleep         map[string]*link
+	conducts       conducts // of all members, whatever becomes of their links
+	admission      *admission[*link]
+	admitTimer     *time.Timer                              // until admission is asked again
 	inDoubt        bool                                     // the hub has been asked for a sign of life, and paths are looked at then
 	addresses      []netip.Addr                             // of this machine, nil if not known
 	watchAddresses func(func([]netip.Addr)) (func(), error) // nil: not, or already
@@ -139,6 +142,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
 		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
+		conducts: make(conducts), admission: newAdmission[*link](),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
 	if !c.IgnoreNetwork {
@@ -152,11 +156,11 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 			r.watchAddresses = nil // its addresses are not this machine's
 		}
 	}
-	if r.api, err = newAPI(r.log, settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
+	if r.engine, err = newEngine(r.log, settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
 		return nil, err
 	}
 	for _, s := range c.ICEServers {
-		if err := checkServer(r.api, s); err != nil {
+		if err := r.engine.checkServer(s); err != nil {
 			return nil, fmt.Errorf("field ICEServers of Config: %w", err)
 		}
 	}

@@ -333,7 +333,7 @@ func (w *world) joinPoor(name string, d Dialer) *room {
 	}
 	var settings webrtc.SettingEngine
 	poor.cfg.Settings(&settings)
-	poor.api = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
+	poor.engine = &engine{media, settings}
 	must(w.t, poor.start(w.t.Context()))
 	w.rooms = append(w.rooms, poor)
 	return poor

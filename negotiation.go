@@ -2,6 +2,7 @@ package noom
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -68,11 +69,15 @@ func (l *link) described(m exchange.Message) error {
 	if in.parsed, err = inspect(in.SDP); err != nil {
 		return err
 	}
+	known := l.conn.remote.ufrag
+	restarts := known != "" && known != in.parsed.ufrag
+	if !l.conduct.described(time.Now(), restarts) {
+		return errWork
+	}
 	l.incoming = in
 	var actions []negotiate.Action
 	if m.Type == string(signal.TypeOffer) {
-		known := l.conn.remote.ufrag
-		actions = l.turn.Offered(in.ID, known != "" && known != in.parsed.ufrag)
+		actions = l.turn.Offered(in.ID, restarts)
 	} else {
 		actions = l.turn.Answered(in.ID)
 	}
@@ -178,7 +183,11 @@ func (l *link) apply() error {
 func (l *link) setRemote(t webrtc.SDPType, in *incoming) error {
 	c := l.conn
 	if in.parsed.ufrag != c.remote.ufrag {
-		c.generation = 0
+		c.generation, c.candidates = 0, remoteCandidates{}
+	}
+	var err error
+	if in.SDP, err = l.takeCandidates(in.SDP); err != nil {
+		return err
 	}
 	c.remote = in.parsed
 	l.trace("remote description", "type", t.String(), "id", in.ID, "sdp", in.SDP)
@@ -270,6 +279,10 @@ func (l *link) addCandidates(body []byte) error {
 		if candidate.Candidate == "" {
 			continue // pion has no use for the end of candidates
 		}
+		if err := l.takeCandidate(candidate.Candidate); err != nil {
+			l.trace("candidate dropped", "error", err)
+			continue
+		}
 		init := webrtc.ICECandidateInit{
 			Candidate: candidate.Candidate, SDPMid: &candidate.SDPMid, SDPMLineIndex: &candidate.SDPMLineIndex,
 		}
@@ -280,4 +293,19 @@ func (l *link) addCandidates(body []byte) error {
 		c.remote.candidates[typeOf(candidate.Candidate)] = true
 	}
 	return nil
+}
+
+// takeCandidate judges a candidate of the peer's.
+func (l *link) takeCandidate(text string) error {
+	c := l.conn
+	return c.candidates.take(text, c.own, func() bool { return l.conduct.lookups.AllowN(time.Now(), 1) })
+}
+
+// takeCandidates returns a description with those candidates alone that are taken.
+func (l *link) takeCandidates(text string) (string, error) {
+	text, left, err := withoutCandidates(text, l.takeCandidate)
+	if left > 0 {
+		l.trace("candidates of a description dropped", "count", left)
+	}
+	return text, err
 }

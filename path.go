@@ -51,6 +51,8 @@ func (l *link) channelsChanged() {
 		l.later(&l.linger, l.lingering(), l.dropOld)
 	}
 	l.wasUp, l.upSince, l.restarts = true, time.Now(), 0
+	l.everUp = true
+	l.admissionOver()
 	l.failure = nil
 	if l.patience != nil {
 		l.patience.Stop()

@@ -202,6 +202,7 @@ func (r *room) remove(l *link, reason Reason) {
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *link) bool { return o == l })
 	r.mu.Unlock()
 	l.depart()
+	r.admitted(func() { r.admission.done(l) })
 	r.speakerGone(l)
 	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
 }
@@ -281,8 +282,8 @@ func (r *room) left(l *link) {
 // session.
 func (r *room) reborn(l *link, session string) {
 	r.mail.post(func() {
-		if r.links[l.member.ID] != l {
-			return
+		if r.links[l.member.ID] != l || session == l.member.Session || !l.conduct.reborn(time.Now()) {
+			return // a later one will do
 		}
 		m := l.Member()
 		m.Session = session

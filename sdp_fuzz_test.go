@@ -78,7 +78,11 @@ func TestDescriptions(t *testing.T) {
 // giveToPion does with an offer what a link does.
 func giveToPion(t *testing.T, text string) (err error) {
 	t.Helper()
-	api, err := newAPI(slog.New(slog.DiscardHandler), func(*webrtc.SettingEngine) {}, func(*turnRefusal) {})
+	e, err := newEngine(slog.New(slog.DiscardHandler), func(*webrtc.SettingEngine) {}, func(*turnRefusal) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := e.api(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

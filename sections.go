@@ -3,6 +3,7 @@ package noom
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -203,8 +204,26 @@ func (l *link) applyTable(t *signal.Table) {
 	if t.Version <= l.heardVersion {
 		return
 	}
+	if !l.conduct.work.AllowN(time.Now(), l.tableCost(t)) {
+		l.fail(errWork)
+		return
+	}
 	l.heardVersion, l.heard = t.Version, t
 	l.takeTable()
+}
+
+// tableCost is what a table makes us, and the application, do: in frames.
+func (l *link) tableCost(t *signal.Table) (cost int) {
+	for _, row := range t.Tracks {
+		track := l.trackByID(row.ID)
+		switch {
+		case track == nil:
+			cost += trackCost
+		case track.Muted() != row.Muted:
+			cost++
+		}
+	}
+	return cost
 }
 
 // takeTable makes tracks of the table heard last: of none of its rows if the peer

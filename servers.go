@@ -83,7 +83,7 @@ func (r *room) usable(s webrtc.ICEServer) []webrtc.ICEServer {
 	for _, url := range all {
 		one := s
 		one.URLs = []string{url}
-		if err := checkServer(r.api, one); err != nil {
+		if err := r.engine.checkServer(one); err != nil {
 			r.log.Warn("the hub told an ICE server that cannot be used; it is left out", "err", err)
 			continue
 		}
@@ -97,7 +97,11 @@ func (r *room) usable(s webrtc.ICEServer) []webrtc.ICEServer {
 
 // checkServer says what is wrong with the URLs of a server, or with what it
 // needs beside them.
-func checkServer(api *webrtc.API, s webrtc.ICEServer) error {
+func (e *engine) checkServer(s webrtc.ICEServer) error {
+	api, err := e.api(nil, nil)
+	if err != nil {
+		return err
+	}
 	// A gatherer that is never started holds nothing.
 	if _, err := api.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: []webrtc.ICEServer{s}}); err != nil {
 		return fmt.Errorf("ICE server %q: %w", s.URLs, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -258,8 +259,11 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 	case !ok:
 		l.fail(errRules)
 	case kind == dataTaken:
+		before := l.out.start()
 		if !l.out.taken(n) {
 			l.fail(errCredit)
+		} else if l.out.start() == before {
+			l.repeated()
 		}
 	case kind == dataAsked:
 		l.arrivedDue = int32(l.in.received-n) >= 0
@@ -275,11 +279,20 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 		}
 		if !fresh {
 			l.takenDue = true
+			l.repeated()
 			return
 		}
 		l.room.events.addTaken(DataReceived{Peer: l, Data: payload}, func() {
 			l.mail.post(func() { l.in.take(n, len(payload)); l.takenDue = true })
 		})
+	}
+}
+
+// repeated counts data that says nothing new: after a rebuild, what was not
+// acknowledged comes again.
+func (l *link) repeated() {
+	if !l.conduct.repeats.AllowN(time.Now(), 1) {
+		l.flooded(l.conn, errData)
 	}
 }
 

@@ -4,6 +4,7 @@
 
 import { typeOf } from './diagnosis.js';
 import { MAX } from './limits.js';
+import { RemoteCandidates } from './remote_candidates.js';
 
 export class Candidates {
   #pc;
@@ -11,10 +12,13 @@ export class Candidates {
   #send; // (body) to the other end
   #waiting = []; // of ours, oldest first
   #ours = { ufrag: '', kinds: new Set() }; // of the latest gathering
-  #theirs = { ufrag: '', count: 0, kinds: new Set() }; // of the remote description
+  #theirs = { ufrag: '', count: 0, kinds: new Set(), judge: new RemoteCandidates() }; // of the remote description
+  #lookup; // () → whether one more name may be asked for
+  #next = null; // the judge of a generation whose description is about to be in force
   #refusal = null; // {server, reason}, of a TURN server
 
-  constructor(pc, { later, send }) {
+  constructor(pc, { later, send, lookup }) {
+    this.#lookup = lookup;
     this.#pc = pc;
     this.#later = later;
     this.#send = send;
@@ -30,10 +34,19 @@ export class Candidates {
     return { ours: [...this.#ours.kinds], theirs: [...this.#theirs.kinds], refusal: this.#refusal };
   }
 
+  /** A remote description with those candidates alone that are taken. */
+  taken(sdp) {
+    if (!sdp.includes('a=candidate:')) return sdp;
+    const judge = ufragOf(sdp) === this.#theirs.ufrag ? this.#theirs.judge : (this.#next = new RemoteCandidates());
+    const refused = (line) => line.startsWith('a=candidate:') && !judge.take(line, this.#lookup);
+    return sdp.split(/(?<=\n)/).filter((line) => !refused(line)).join('');
+  }
+
   /** A remote description is in force. */
   described(sdp) {
     const ufrag = ufragOf(sdp);
-    if (ufrag !== this.#theirs.ufrag) this.#theirs = { ufrag, count: 0, kinds: new Set() };
+    if (ufrag !== this.#theirs.ufrag) this.#theirs = { ufrag, count: 0, kinds: new Set(), judge: this.#next ?? new RemoteCandidates() };
+    this.#next = null;
     for (const [line] of sdp.matchAll(/^a=candidate:.*/gm)) this.#theirs.kinds.add(typeOf(line));
   }
 
@@ -42,6 +55,7 @@ export class Candidates {
     if (ufrag !== this.#theirs.ufrag) return;
     for (const c of candidates) {
       if (++this.#theirs.count > MAX.generation) return;
+      if (c.candidate !== '' && !this.#theirs.judge.take(c.candidate, this.#lookup)) continue;
       this.#theirs.kinds.add(typeOf(c.candidate));
       // One that does not parse, or whose name does not resolve, is no harm: others may do.
       await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});

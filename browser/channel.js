@@ -173,15 +173,21 @@ const MAX_THEIRS = 64; // channels that the other end has opened, at a time
 export class Channels {
   #pc;
   #entries = []; // {channel, dc, theirs, filled, opened, lose, emptied}
+  #refused = 0; // of the other end's
   #lost = false;
 
-  /** opened(channel) is told of those of the other end. */
-  constructor(pc, opened) {
+  /** opened(channel) is told of those of the other end; flooded(), when it has opened too many. */
+  constructor(pc, { opened, flooded }) {
     this.#pc = pc;
     pc.ondatachannel = ({ channel: dc }) => {
       const theirs = this.#entries.filter((entry) => entry.theirs && !entry.channel.over).length;
-      if (this.#lost || theirs >= MAX_THEIRS || byteLength(dc.label) > MAX.name) dc.close();
-      else opened(this.#add(dc, true).channel);
+      if (!this.#lost && theirs < MAX_THEIRS && byteLength(dc.label) <= MAX.name) {
+        opened(this.#add(dc, true).channel);
+        return;
+      }
+      // It is for the other end to answer that it is to be closed: until it does, the browser keeps it.
+      dc.close();
+      if (!this.#lost && ++this.#refused > MAX_THEIRS) flooded();
     };
   }
 

@@ -31,7 +31,8 @@ export class Connection {
   /**
    * link is who is told, c being this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelOpened(channel), refused({sender, codec, error}).
+   * data(bytes), dataOpen(c), channelOpened(channel), refused({sender, codec, error}),
+   * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds.
    */
   constructor({ iceServers, begun, senders, incoming, link }) {
     this.#link = link;
@@ -42,8 +43,12 @@ export class Connection {
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
     this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
-    this.#channels = new Channels(this.#pc, (channel) => link.channelOpened(channel));
+    this.#channels = new Channels(this.#pc, {
+      opened: (channel) => link.channelOpened(channel),
+      flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
+    });
     this.#candidates = new Candidates(this.#pc, {
+      lookup: () => link.lookup(),
       later: (step) => this.#step(step), send: (body) => this.#send({ type: 'candidates', body }),
     });
     this.#pc.oniceconnectionstatechange = () => { this.#moved = performance.now(); };
@@ -194,17 +199,28 @@ export class Connection {
         const offer = decodeBody(type, body);
         const { ufrag } = this.#candidates;
         const restarts = ufrag !== '' && ufragOf(offer.sdp) !== ufrag;
+        this.#countDescription(restarts);
         return this.#run(this.#machine.offered(offer.id, restarts), offer, restarts);
       }
       case 'answer': {
         const answer = decodeBody(type, body);
+        this.#countDescription(false);
         return this.#run(this.#machine.answered(answer.id), answer);
       }
       case 'ask': return this.#run(this.#machine.asked());
       case 'grant': return this.#run(this.#machine.granted());
-      case 'table': return this.#incoming.apply(decodeBody(type, body).table, this.#pc);
+      case 'table': return this.#takeTable(decodeBody(type, body).table);
       case 'candidates': return this.#candidates.add(decodeBody(type, body));
     }
+  }
+
+  #countDescription(restarts) {
+    if (!this.#link.described(restarts)) throw new NoomError('description', 'the peer floods us with descriptions');
+  }
+
+  #takeTable(table) {
+    if (!this.#link.tabled(this.#incoming.weigh(table))) throw new NoomError('description', 'the peer floods us with tracks');
+    this.#incoming.apply(table, this.#pc);
   }
 
   // ---- descriptions
@@ -252,14 +268,15 @@ export class Connection {
     return this.#link.table(this.#outgoing.rows(), this.#outgoing.settled);
   }
 
-  async #take(type, { sdp, table }) {
+  async #take(type, { sdp: told, table }) {
+    const sdp = this.#candidates.taken(told);
     try {
       await this.#pc.setRemoteDescription({ type, sdp });
     } catch (cause) {
       throw new NoomError('description', `the peer's ${type} could not be taken`, { cause });
     }
     this.#candidates.described(sdp);
-    this.#incoming.apply(table, this.#pc);
+    this.#takeTable(table);
     this.#incoming.attach(this.#pc);
   }
 

@@ -3,30 +3,37 @@
 // 4.1 and 4.2).
 
 import { decode, encode } from './codec.js';
+import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
 import { pairText, verifier } from './identity.js';
 
 const TICK = 500; // ms
+const MAX_WAITING = 256; // frames not yet verified; more are dropped, and the exchange brings them back
+const MAX_HELD = 32; // frames of a newcomer whose connection may not be built yet
 
 export class Frames {
   #self; // {identity, session, room}
   #member; // () → Member, the other
   #hub; // {send(frame)}
   #connections;
-  #link; // {allow() one more epoch, accepted({messages, renewed, acked, via}), stale(session), failed(error)}
+  #link; // {wait() for our turn to build, allow() one more epoch, accepted({messages, renewed, acked, via}), stale(session), failed(error), flooded(via, error)}
+  #conduct; // of the member
   #exchange;
   #verify;
   #inbox = Promise.resolve(); // verification, in the order of arrival
+  #waiting = 0; // in it
+  #held = []; // {frame, via}: verified, until it is our turn
   #outbox = Promise.resolve(); // signing, in the order of sending
   #closed = false;
   #staleAt = -Infinity; // when the last stale was sent, ms
   #ticking = 0; // interval
 
-  constructor({ self, member, hub, connections, link }) {
+  constructor({ self, member, hub, connections, conduct, link }) {
     this.#self = self;
     this.#member = member;
     this.#hub = hub;
     this.#connections = connections;
+    this.#conduct = conduct;
     this.#link = link;
     this.#exchange = new Exchange(self.identity.id);
     const { id, key } = member();
@@ -67,6 +74,7 @@ export class Frames {
 
   close() {
     this.#closed = true;
+    this.#held = [];
     this.rest();
   }
 
@@ -76,22 +84,43 @@ export class Frames {
 
   /** Takes what came by a Connection's control channel. */
   control(text, via) {
-    let frame;
-    try {
-      frame = decode(text);
-    } catch {
-      return;
-    }
-    if (frame.sessions && !frame.from) this.receive(frame, via);
+    const verdict = this.#conduct.frame(performance.now());
+    if (verdict === 'flood') this.#link.flooded(via, new NoomError('not_connected', 'the peer floods us with frames'));
+    if (verdict !== 'taken' || typeof text !== 'string') return;
+    this.#enqueue(() => {
+      const frame = decode(text);
+      return frame.sessions && !frame.from ? frame : null;
+    }, via);
   }
 
-  /** Takes a frame that came by a Connection, or by hub if via is null. */
-  receive(frame, via = null) {
+  /** Takes a frame that came by hub. */
+  receive(frame) {
+    if (this.#conduct.byHub(performance.now())) this.#enqueue(() => frame, null);
+  }
+
+  /** It is our turn to build: what was held is taken. */
+  release() {
+    for (const { frame, via } of this.#held.splice(0)) this.#accept(frame, via);
+  }
+
+  // One frame of each link at a time: between two of them the page, and the
+  // other links, have theirs.
+  #enqueue(read, via) {
+    if (this.#waiting >= MAX_WAITING) return;
+    this.#waiting++;
     this.#inbox = this.#inbox.then(async () => {
-      if (this.#closed || frame.to !== this.#self.identity.id) return;
+      this.#waiting--;
+      if (this.#closed) return;
+      let frame = null;
+      try {
+        frame = read();
+      } catch {
+        // it came from the network
+      }
+      if (frame?.to !== this.#self.identity.id) return;
       if (!(await this.#verify(pairText(frame, this.#self.room, this.#member().id), frame.signature))) return;
       if (!this.#closed) this.#accept(frame, via);
-    });
+    }).catch((error) => console.error(error));
   }
 
   #accept(frame, via) {
@@ -105,7 +134,13 @@ export class Frames {
     }
     if (frame.sessions[0] !== this.#member().session) return;
     if (frame.epoch[1] !== this.#self.identity.id && frame.epoch[1] !== this.#member().id) return;
-    if (this.#exchange.ahead(frame.epoch) && !this.#link.allow()) return;
+    if (this.#exchange.ahead(frame.epoch)) {
+      if (this.#link.wait()) {
+        if (this.#held.length < MAX_HELD) this.#held.push({ frame, via });
+        return;
+      }
+      if (!this.#link.allow()) return;
+    }
     const before = this.#exchange.acked;
     const { messages, renewed, ok } = this.#exchange.receive(frame);
     if (!ok) return;

@@ -42,6 +42,14 @@ export class Incoming {
     return [...this.#tracks.values()];
   }
 
+  /** What a table would change: {fresh, changed} tracks. */
+  weigh({ version, tracks }) {
+    if (version <= this.#version) return { fresh: 0, changed: 0 };
+    const rows = Object.values(tracks);
+    const known = rows.filter(({ id }) => this.#tracks.has(id));
+    return { fresh: rows.length - known.length, changed: known.filter(({ id, muted }) => this.#tracks.get(id).muted !== muted).length };
+  }
+
   /** Takes a whole table, unless it is none newer than the last. */
   apply(table, pc) {
     if (table.version <= this.#version) return;

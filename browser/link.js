@@ -30,6 +30,8 @@ export class Link {
   #hub; // {send(frame), online}
   #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout}
+  #conduct; // what the member may make us do, outlives the link
+  #turns; // {ask(link), done(link)}: newcomers build one after the other
 
   #connections = new Connections();
   #frames;
@@ -44,19 +46,29 @@ export class Link {
 
   #closed = false; // state is closed already while a goodbye is answered
   #parted = null; // what to do once nothing more comes: the other side has said goodbye
+  #wasUp = false; // in this epoch or before
+  #admitted = false; // it is our turn to build
+  #due = false; // an epoch of ours, when it is
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
-  constructor({ member, peer, self, hub, report, options }) {
+  constructor({ member, peer, self, hub, report, options, conduct, turns }) {
     this.member = member;
     this.#hub = hub;
     this.#report = report;
     this.#options = options;
+    this.#conduct = conduct;
+    this.#turns = turns;
     const failed = (error) => this.#fail(error);
     this.#incoming = new Incoming(peer, report, () => may(this.member, 'publish'));
-    this.#stream = new Stream(this.#connections, { data: report.data, failed });
+    this.#stream = new Stream(this.#connections, {
+      data: report.data, failed, flooded: (error) => this.#flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
+    });
     this.#frames = new Frames({
-      self, hub, member: () => this.member, connections: this.#connections,
-      link: { allow: () => this.#pace.allow(performance.now()), accepted: (what) => this.#accepted(what), stale: report.stale, failed },
+      self, hub, member: () => this.member, connections: this.#connections, conduct,
+      link: {
+        wait: () => this.#mustWait(), allow: () => conduct.build(performance.now()) === 0, accepted: (what) => this.#accepted(what),
+        stale: report.stale, failed, flooded: (c, error) => this.#flooded(c, error),
+      },
     });
     this.#path = new Path(this.#connections, options.connectTimeout, {
       present: () => this.present, online: () => hub.online, ours: () => this.#frames.ours,
@@ -81,6 +93,15 @@ export class Link {
   /** Begins an epoch. */
   begin() {
     if (this.#closed) return;
+    if (this.#mustWait()) {
+      this.#due = true;
+      return;
+    }
+    const wait = this.#conduct.build(performance.now());
+    if (wait > 0) {
+      this.#path.await(wait, () => this.begin());
+      return;
+    }
     if (!this.#hubReaches && this.#connection?.up) this.#connections.setAside(); // the next epoch has no other way
     if (!this.#frames.begin()) {
       this.#setState('failed', new NoomError('not_connected', 'no epochs are left'));
@@ -88,6 +109,29 @@ export class Link {
     }
     this.#build(true);
     this.#connection?.need(true);
+  }
+
+  /** It is our turn to build, of all newcomers. */
+  admit() {
+    if (this.#closed) return;
+    this.#admitted = true;
+    const due = this.#due;
+    this.#due = false;
+    this.#frames.release(); // the other side has begun, perhaps, which is as good
+    if (due && !this.#connection) this.begin();
+  }
+
+  // Whether the next connection is a newcomer's whose turn has not come. The other side's
+  // time to come up begins with its offer, and ours with our connection.
+  #mustWait() {
+    if (this.#wasUp || this.#admitted) return false;
+    this.#turns.ask(this);
+    return true;
+  }
+
+  #turnOver() {
+    this.#admitted = this.#due = false;
+    this.#turns.done(this);
   }
 
   /** The member is in the room, and so are we: a welcome makes the other side begin, and we do when it does not. */
@@ -227,6 +271,7 @@ export class Link {
   close() {
     this.#closed = true;
     this.#parted = null;
+    this.#turnOver();
     this.#frames.close();
     this.#path.stop();
     this.#connections.lose(this.#connection);
@@ -293,6 +338,10 @@ export class Link {
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => this.#path.changed(c),
       failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#path.oldLost(c)),
+      flooded: (c, error) => this.#flooded(c, error),
+      described: (restarts) => this.#conduct.described(performance.now(), restarts),
+      tabled: ({ fresh, changed }) => this.#conduct.tabled(performance.now(), fresh, changed),
+      lookup: () => this.#conduct.lookup(performance.now()),
       refused: (what) => this.#report.refused(what),
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#frames.control(frame, c),
@@ -313,6 +362,8 @@ export class Link {
   }
 
   #up() {
+    this.#wasUp = true;
+    this.#turnOver();
     this.#findings.up();
     this.#setState('connected');
   }
@@ -326,6 +377,7 @@ export class Link {
     if (this.state === 'closed') return;
     const error = cause instanceof NoomError ? cause : new NoomError('not_connected', cause.message, { cause });
     this.#findings.failed(error);
+    if (!this.#wasUp) this.#turnOver();
     this.#drop();
     this.#path.stop();
     if (!this.#connections.serving) {
@@ -336,6 +388,16 @@ export class Link {
       }
     }
     this.#path.await(this.#pace.failed(Math.random()), () => this.#retry());
+  }
+
+  // The other side floods us: the connection ends at once, and the next is made after a pause
+  // that another session does not shorten.
+  #flooded(c, error) {
+    if (this.#closed || !this.#connections.all.includes(c)) return;
+    console.warn(`noom: ${this.member.id} floods us; its connection is ended`, error);
+    this.#conduct.fault(performance.now());
+    if (c === this.#connection) this.#fail(error);
+    else this.#path.oldLost(c);
   }
 
   // Without a hub there is nobody to tell; online comes back to it.

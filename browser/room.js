@@ -23,7 +23,7 @@ const REMEMBERED = 256; // chat ids, so that what is resent is shown once
 const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
 
 // A bye about oneself, and the code the Room ends with.
-const ENDED = { replaced: 'replaced', kicked: 'kicked', closed: 'room_closed', expired: 'expired' };
+const ENDED = new Map([['replaced', 'replaced'], ['kicked', 'kicked'], ['closed', 'room_closed'], ['expired', 'expired']]);
 
 /**
  * Joins a room. Resolves once the hub has let us in; rejects with a NoomError.
@@ -309,7 +309,7 @@ export class Room extends RoomEvents {
   #bye(frame) {
     const { from, reason } = frame;
     if (from === this.#self.id) {
-      const code = ENDED[reason];
+      const code = ENDED.get(reason);
       if (code) this.#end(new NoomError(code, `out of the room: ${reason}`));
       return;
     }

@@ -1,6 +1,8 @@
 // Who is in a room: a Peer and its Link for each member, from its welcome to
 // its bye, and those that were lost and may come back.
 
+import { Turns } from './admission.js';
+import { Conducts } from './conduct.js';
 import { isGenuine } from './identity.js';
 import { Peer } from './peer.js';
 
@@ -18,6 +20,8 @@ export class Roster {
   #lies = new Set(); // of the hub, each told once
   #places = Infinity; // members in the room, ourselves among them
   #losses = 0; // members that the hub has lost
+  #conducts = new Conducts(); // of all members, whatever becomes of their links
+  #turns = new Turns(); // of newcomers
 
   constructor({ verify, ears, room, ...peer }) {
     this.#id = peer.self.identity.id;
@@ -78,6 +82,7 @@ export class Roster {
 
   /** The room is over. */
   close() {
+    this.#turns.close();
     for (const link of this.links) link.close();
     this.#entries.clear();
   }
@@ -142,16 +147,20 @@ export class Roster {
 
   #newEntry(member) {
     const entry = { peer: null, link: null, loss: 0 };
+    const now = performance.now();
+    const conduct = this.#conducts.of(member.id, (id) => this.#entries.has(id) || this.#parked.has(id), now);
     const about = (type, fields, taken) => this.#room.emit(type, { peer: entry.peer, ...fields }, taken);
     entry.peer = new Peer({
       ...this.#peer,
       attach: (link) => { entry.link = link; },
       member,
+      conduct,
+      turns: this.#turns,
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
         dead: () => this.#drop(entry, 'lost'),
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
-        stale: (session) => this.#room.reborn({ ...entry.link.member, session }),
+        stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel) => about('channelopened', { channel }),
         refused: (what) => about('trackrefused', what),
@@ -180,6 +189,14 @@ export class Roster {
       if (ghosts.length === 0) return;
       this.#drop(ghosts.reduce((a, b) => (b.loss < a.loss ? b : a)), 'lost');
     }
+  }
+
+  // The member itself says that it runs a new session: which costs a
+  // connection, and so is heeded as often as that may be built.
+  #reborn(entry, conduct, session) {
+    const { member } = entry.link;
+    if (this.#entries.get(member.id) !== entry || session === member.session || !conduct.reborn(performance.now())) return;
+    this.#room.reborn({ ...member, session });
   }
 
   #drop(entry, reason, end = (link) => link.close()) {

@@ -12,7 +12,7 @@ const gone = () => new NoomError('closed', 'the peer is gone, or we are leaving'
 
 export class Stream {
   #connections;
-  #link; // {data(bytes, taken), failed(error)}
+  #link; // {data(bytes, taken), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds}
   #numbers = new DataStream();
   #waiting = []; // sends without credit: {payload, resolve, reject}
   #sealed = false; // we leave: nothing new is taken
@@ -61,6 +61,7 @@ export class Stream {
   receive(bytes) {
     const { message, number, credit, answer, arrived, violation } = this.#numbers.receive(bytes);
     if (violation) this.#link.failed(new NoomError('malformed', violation));
+    else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
     if (answer) this.#connections.sendData(answer, MOST_WAITING);
     if (credit || arrived) this.#lookDelivered();

@@ -19,7 +19,7 @@ const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without
 class Call {
   #room;
   #members = new Map(); // id → Tile
-  #screens = new Map(); // RemoteTrack id → Tile
+  #screens = new Map(); // RemoteTrack → Tile: ids are the peer's choice, and another's may be the same
   #mine; // our own Tile
   #senders = { audio: null, video: null }; // microphone and camera
   #shared = []; // Senders of our screen
@@ -89,8 +89,8 @@ class Call {
     trackchanged: ({ peer }) => this.#draw(peer),
     trackmuted: ({ peer }) => this.#draw(peer),
     trackremoved: ({ peer, track }) => {
-      this.#screens.get(track.id)?.remove();
-      this.#screens.delete(track.id);
+      this.#screens.get(track)?.remove();
+      this.#screens.delete(track);
       this.#draw(peer);
     },
     trackrefused: ({ peer, sender }) => {
@@ -125,8 +125,8 @@ class Call {
     tile.muted = microphones.every((track) => track.muted);
     tile.show([camera, ...microphones, ...screens.filter((track) => track.kind === 'audio')].map((track) => track?.track));
     for (const track of screens.filter((s) => s.kind === 'video')) {
-      if (!this.#screens.has(track.id)) this.#screens.set(track.id, new Tile({ screen: peer.id }));
-      const screen = this.#screens.get(track.id);
+      if (!this.#screens.has(track)) this.#screens.set(track, new Tile({ screen: peer.id }));
+      const screen = this.#screens.get(track);
       screen.name = t('screenOf', nameOf(peer));
       screen.camera = true;
       screen.show([track.track]);

@@ -109,6 +109,7 @@ export const language = navigator.languages.map((l) => l.slice(0, 2)).find((l) =
 
 /** The words for a key, in the language of the browser. */
 export function t(key, ...values) {
+  if (!Object.hasOwn(STRINGS[language], key)) return undefined; // codes come from the hub
   const words = STRINGS[language][key];
   return typeof words === 'function' ? words(...values) : words;
 }

@@ -37,7 +37,7 @@ export class Tile {
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     grid.append(this.#root);
-    layOut();
+    layOutSoon();
   }
 
   set name(name) {
@@ -91,7 +91,7 @@ export class Tile {
   remove() {
     this.#video.srcObject = null;
     this.#root.remove();
-    layOut();
+    layOutSoon();
   }
 }
 
@@ -106,6 +106,15 @@ unlock.addEventListener('click', () => {
 
 // Safari pauses pictures in the background and does not always go on.
 document.addEventListener('visibilitychange', () => document.hidden || playAll());
+
+// Once for all that come and go in a moment: it makes the browser measure.
+let due = 0; // timeout
+function layOutSoon() {
+  due ||= setTimeout(() => {
+    due = 0;
+    layOut();
+  }, 10);
+}
 
 // Tries every number of columns and takes the one with the largest tiles.
 function layOut() {

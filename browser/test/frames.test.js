@@ -1,0 +1,67 @@
+// What a peer can make a link's frames do.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { encode } from '../codec.js';
+import { Conduct } from '../conduct.js';
+import { Frames } from '../frames.js';
+import { Identity, newSession, pairText } from '../identity.js';
+
+// A link between us and a peer that signs what it says; ready: it is our turn to build.
+async function linked({ ready = true } = {}) {
+  const [us, them] = [await Identity.generate(), await Identity.generate()];
+  const sessions = [newSession(), newSession()]; // theirs, ours
+  const seen = { accepted: [], stale: 0, floods: 0, asked: 0 };
+  const link = {
+    ready, wait: () => { seen.asked++; return !link.ready; }, allow: () => true,
+    accepted: ({ messages }) => seen.accepted.push(...messages.map((m) => m.type)), stale: () => seen.stale++,
+    failed: (error) => { throw error; }, flooded: () => seen.floods++,
+  };
+  const frames = new Frames({
+    self: { identity: us, session: sessions[1], room: 'r' }, member: () => ({ id: them.id, key: them.key, session: sessions[0] }),
+    hub: { send: () => true, online: true }, connections: { sendControl: () => true }, conduct: new Conduct(), link,
+  });
+  const say = async (type, seq) => {
+    const m = { type, to: us.id, sessions, epoch: [1, them.id], seq, ack: 0 };
+    return { ...m, signature: await them.sign(pairText(m, 'r', them.id)) };
+  };
+  return { frames, link, seen, say };
+}
+
+const settled = () => new Promise((resolve) => { setTimeout(resolve, 100); });
+
+test('a flood over the control channel is dropped, and then ends the connection', async () => {
+  const { frames, seen } = await linked();
+  for (let i = 0; i < 5_000; i++) frames.control('{"type":"ask"}', 'via');
+  assert.equal(seen.floods, 0);
+  for (let i = 0; i < 50; i++) frames.control('{"type":"ask"}', 'via');
+  assert.ok(seen.floods > 0);
+  await settled();
+  assert.deepEqual(seen.accepted, []);
+  frames.close();
+});
+
+test('frames wait to be verified, a bounded number of them, and go on behind it', async () => {
+  const { frames, seen, say } = await linked();
+  const ask = encode(await say('ask', 1));
+  for (let i = 0; i < 3_000; i++) frames.control(ask, 'via');
+  for (let i = 0; i < 20 && seen.accepted.length === 0; i++) await settled();
+  assert.deepEqual(seen.accepted, ['ask']);
+  for (let i = 0; i < 50 && seen.accepted.length < 2; i++) { // dropped while too many wait
+    frames.control(encode(await say('grant', 2)), 'via');
+    await settled();
+  }
+  assert.deepEqual(seen.accepted, ['ask', 'grant']);
+  frames.close();
+});
+
+test('what would have us build before our turn is held until then', async () => {
+  const { frames, link, seen, say } = await linked({ ready: false });
+  for (const seq of [1, 2, 3]) frames.receive(await say('ask', seq));
+  for (let seq = 4; seq < 90; seq++) frames.receive(await say('ask', seq)); // more than are held
+  await settled();
+  assert.deepEqual([seen.accepted.length, seen.asked > 0], [0, true]);
+  link.ready = true;
+  frames.release();
+  assert.deepEqual(seen.accepted, Array(32).fill('ask'));
+  frames.close();
+});

@@ -1,0 +1,333 @@
+package noom
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/transport/v5"
+	"golang.org/x/time/rate"
+)
+
+// This file paces connectivity checks (RFC 8445 section 14). pion sends one
+// on every pair five times a second, and whoever tells us candidates chooses where to: so
+// a member could turn a few frames into a flood at somebody else.
+//
+// Paced are the checks to addresses that have answered none. What one has answered with
+// the transaction id of a check of ours, which nobody else can know, is not.
+
+const (
+	checkRate  = 20 // a second to all addresses that a member names: Ta is 50 ms
+	checkBurst = 40
+	checkEvery = 180 * time.Millisecond // on one pair at most, if there are few; pion's interval is 200 ms
+
+	// Of all members of a process to one IP address that has answered nobody.
+	strangerRate  = 100
+	strangerBurst = 200
+	maxStrangers  = 4096
+	familiarFor   = 10 * time.Minute // since it has answered
+
+	maxCheckPairs  = 1024 // remembered on one connection
+	maxOutstanding = 256  // checks whose answer may come yet
+)
+
+// STUN of RFC 8489 section 5: the message types and where the transaction id is.
+const (
+	bindingRequest = 0x0001
+	bindingSuccess = 0x0101
+	stunHeader     = 20
+)
+
+type transaction [12]byte
+
+// stunType returns the type and the transaction of a STUN message; ok is false for
+// anything else.
+func stunType(p []byte) (kind uint16, id transaction, ok bool) {
+	if len(p) < stunHeader || p[0] > 3 || p[4] != 0x21 || p[5] != 0x12 || p[6] != 0xa4 || p[7] != 0x42 {
+		return 0, id, false
+	}
+	return uint16(p[0])<<8 | uint16(p[1]), transaction(p[8:stunHeader]), true
+}
+
+// checkPair is a socket of ours and an address.
+type checkPair struct {
+	socket any
+	to     netip.AddrPort
+}
+
+// checkPacer paces the checks of one connection. Pure but for its lock; time is passed in.
+type checkPacer struct {
+	bucket    *rate.Limiter // the member's
+	strangers *strangers    // the process's
+
+	mu          sync.Mutex
+	last        map[checkPair]time.Time // the latest check
+	answered    map[netip.AddrPort]bool
+	outstanding []outstandingCheck // a ring
+	next        int
+}
+
+type outstandingCheck struct {
+	id transaction
+	to netip.AddrPort
+}
+
+func newCheckPacer(bucket *rate.Limiter, s *strangers) *checkPacer {
+	return &checkPacer{
+		bucket: bucket, strangers: s,
+		last: make(map[checkPair]time.Time), answered: make(map[netip.AddrPort]bool),
+	}
+}
+
+// out reports whether a packet may be sent by socket. One that may not is as good as lost:
+// ICE sends the next check in its place.
+func (p *checkPacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte) bool {
+	if len(packet) == 0 || packet[0] != bindingRequest>>8 {
+		return true
+	}
+	kind, id, ok := stunType(packet)
+	if !ok || kind != bindingRequest {
+		return true
+	}
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.answered[to] {
+		return true
+	}
+	pair := checkPair{socket, to}
+	last, known := p.last[pair]
+	pause := max(checkEvery, time.Duration(len(p.last))*time.Second/checkRate) // so that each has its turn
+	switch {
+	case known && now.Sub(last) < pause, !known && len(p.last) >= maxCheckPairs:
+		return false
+	case !p.strangers.allow(now, to.Addr()), !p.bucket.AllowN(now, 1):
+		return false
+	}
+	p.last[pair] = now
+	if len(p.outstanding) < maxOutstanding {
+		p.outstanding = append(p.outstanding, outstandingCheck{})
+	}
+	p.outstanding[p.next] = outstandingCheck{id, to}
+	p.next = (p.next + 1) % maxOutstanding
+	return true
+}
+
+// in takes a packet that came from an address.
+func (p *checkPacer) in(now time.Time, from netip.AddrPort, packet []byte) {
+	if len(packet) == 0 || packet[0] != bindingSuccess>>8 {
+		return
+	}
+	kind, id, ok := stunType(packet)
+	if !ok || kind != bindingSuccess {
+		return
+	}
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.answered[from] || len(p.answered) >= maxCheckPairs {
+		return
+	}
+	for i := range p.outstanding {
+		if o := p.outstanding[i]; o.id == id && o.to == from {
+			p.answered[from] = true
+			p.strangers.met(now, from.Addr())
+			for pair := range p.last {
+				if pair.to == from {
+					delete(p.last, pair)
+				}
+			}
+			return
+		}
+	}
+}
+
+// strangers are the addresses to which checks go, of all connections of the
+// process: who has answered nobody gets few of them. Time is passed in.
+type strangers struct {
+	mu    sync.Mutex
+	known map[netip.Addr]*stranger
+	swept time.Time
+	rest  *rate.Limiter // of those that are not remembered, together
+}
+
+type stranger struct {
+	bucket *rate.Limiter
+	met    time.Time // it has answered; zero if not
+}
+
+var everybody = newStrangers()
+
+func newStrangers() *strangers {
+	return &strangers{known: make(map[netip.Addr]*stranger), rest: rate.NewLimiter(strangerRate, strangerBurst)}
+}
+
+// allow counts a check to ip.
+func (s *strangers) allow(now time.Time, ip netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.of(now, ip)
+	if o == nil {
+		return s.rest.AllowN(now, 1)
+	}
+	if since := now.Sub(o.met); !o.met.IsZero() && since >= 0 && since < familiarFor {
+		return true
+	}
+	return o.bucket.AllowN(now, 1)
+}
+
+// met says that ip has answered.
+func (s *strangers) met(now time.Time, ip netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.of(now, ip); o != nil {
+		o.met = now
+	}
+}
+
+func (s *strangers) of(now time.Time, ip netip.Addr) *stranger {
+	if o := s.known[ip]; o != nil {
+		return o
+	}
+	if since := now.Sub(s.swept); len(s.known) >= maxStrangers && (since < 0 || since >= time.Second) {
+		s.swept = now
+		for other, o := range s.known {
+			if now.Sub(o.met) >= familiarFor && o.bucket.TokensAt(now) >= strangerBurst {
+				delete(s.known, other)
+			}
+		}
+	}
+	if len(s.known) >= maxStrangers {
+		return nil
+	}
+	o := &stranger{bucket: rate.NewLimiter(strangerRate, strangerBurst)}
+	s.known[ip] = o
+	return o
+}
+
+// has reports whether an address has answered.
+func (p *checkPacer) has(from netip.AddrPort) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answered[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+}
+
+// pacedNet is a network whose UDP sockets pace checks, and show a guard what
+// comes from the peer.
+type pacedNet struct {
+	transport.Net
+	pacer *checkPacer
+	guard *guard
+}
+
+// arrived takes a packet from the network.
+func (n pacedNet) arrived(from netip.AddrPort, packet []byte) {
+	if len(packet) == 0 {
+		return
+	}
+	switch packet[0] >> 6 {
+	case 0: // STUN and DTLS
+		n.pacer.in(time.Now(), from, packet)
+	case 1: // what a relay passes on (RFC 8656 section 12.4)
+		if len(packet) > 4 {
+			n.guard.arrived(packet[4:])
+		}
+	case 2:
+		if isRTCP(packet) && n.pacer.has(from) {
+			n.guard.arrived(packet)
+		}
+	}
+}
+
+// ListenPacket makes the sockets to TURN servers.
+func (n pacedNet) ListenPacket(network, address string) (net.PacketConn, error) {
+	c, err := n.Net.ListenPacket(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &relaySocket{c, n}, nil
+}
+
+type relaySocket struct {
+	net.PacketConn
+	net pacedNet
+}
+
+func (c *relaySocket) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := c.PacketConn.ReadFrom(p)
+	if err == nil {
+		c.net.arrived(netip.AddrPort{}, p[:n])
+	}
+	return n, from, err
+}
+
+func (n pacedNet) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := n.Net.ListenUDP(network, at)
+	if err != nil {
+		return nil, err
+	}
+	if plain, ok := c.(*net.UDPConn); ok {
+		return &pacedUDP{UDPConn: c, net: n, plain: plain}, nil
+	}
+	return &pacedConn{UDPConn: c, net: n}, nil
+}
+
+// pacedConn is a socket of a virtual network.
+type pacedConn struct {
+	transport.UDPConn
+	net pacedNet
+}
+
+func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	if u, ok := to.(*net.UDPAddr); ok && !c.net.pacer.out(time.Now(), c, u.AddrPort(), p) {
+		return len(p), nil
+	}
+	return c.UDPConn.WriteTo(p, to)
+}
+
+func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := c.UDPConn.ReadFrom(p)
+	if u, ok := from.(*net.UDPAddr); ok && err == nil {
+		c.net.arrived(u.AddrPort(), p[:n])
+	}
+	return n, from, err
+}
+
+// pacedUDP is a socket of this machine. It has what pion's ICE reads and
+// writes by, without making an address for each packet.
+type pacedUDP struct {
+	transport.UDPConn
+	net   pacedNet
+	plain *net.UDPConn
+}
+
+func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
+	if !c.net.pacer.out(time.Now(), c, to, p) {
+		return len(p), nil
+	}
+	return c.plain.WriteToUDPAddrPort(p, to)
+}
+
+func (c *pacedUDP) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
+	n, from, err := c.plain.ReadFromUDPAddrPort(p)
+	if err == nil {
+		c.net.arrived(from, p[:n])
+	}
+	return n, from, err
+}
+
+func (c *pacedUDP) WriteTo(p []byte, to net.Addr) (int, error) {
+	if u, ok := to.(*net.UDPAddr); ok && !c.net.pacer.out(time.Now(), c, u.AddrPort(), p) {
+		return len(p), nil
+	}
+	return c.plain.WriteTo(p, to)
+}
+
+func (c *pacedUDP) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := c.plain.ReadFrom(p)
+	if u, ok := from.(*net.UDPAddr); ok && err == nil {
+		c.net.arrived(u.AddrPort(), p[:n])
+	}
+	return n, from, err
+}

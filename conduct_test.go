@@ -1,0 +1,425 @@
+package noom
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/transport/v5/packetio"
+	"golang.org/x/time/rate"
+)
+
+var epoch0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// TestConductBuilds: so many connections at once, then one each 2.5 s, and far
+// fewer for who floods us.
+func TestConductBuilds(t *testing.T) {
+	c := newConduct()
+	built := func(from, to time.Duration) (n int) {
+		for at := from; at < to; at += 10 * time.Millisecond {
+			if c.build(epoch0.Add(at)) == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	if n := built(0, 25*time.Second); n < buildBurst+9 || n > buildBurst+10 {
+		t.Errorf("%d connections in 25 s", n)
+	}
+	if c.clean(epoch0.Add(25 * time.Second)) {
+		t.Error("it would be forgotten in the middle of a storm")
+	}
+	hour := 2 * time.Hour
+	if !c.clean(epoch0.Add(hour)) {
+		t.Error("it is not forgotten when there is nothing to remember")
+	}
+	for i, want := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
+		at := epoch0.Add(hour + time.Duration(i)*15*time.Minute)
+		c.fault(at)
+		if got := c.build(at); got != want*time.Second {
+			t.Errorf("after fault %d: a pause of %v, want %d s", i+1, got, want)
+		}
+		if c.build(at.Add(want*time.Second)) != 0 {
+			t.Errorf("after fault %d: none after the pause", i+1)
+		}
+	}
+	if c.clean(epoch0.Add(hour + 106*time.Minute)) {
+		t.Error("faults are forgotten within the hour")
+	}
+	at := epoch0.Add(hour + 4*time.Hour)
+	if c.fault(at); c.build(at) != faultPause {
+		t.Error("old faults count for ever")
+	}
+}
+
+// TestConductFrames: a flood is dropped at first, and ends the link when it goes on.
+func TestConductFrames(t *testing.T) {
+	c := newConduct()
+	count := map[frameVerdict]int{}
+	for range workBurst + excessBurst + 10 {
+		count[c.frame(epoch0)]++
+	}
+	if count[frameTaken] != workBurst || count[frameDropped] != excessBurst || count[frameFloods] != 10 {
+		t.Errorf("%v", count)
+	}
+	if !c.byHub.AllowN(epoch0, 1) {
+		t.Error("what comes in-band is held against frames by hub")
+	}
+	later := epoch0.Add(time.Second)
+	if !c.described(later, false) || !c.described(later, true) {
+		t.Error("a second later a description and a restart are too much")
+	}
+	for range 2 {
+		c.described(later, true)
+	}
+	if c.described(later, true) {
+		t.Error("four restarts within a second")
+	}
+}
+
+// TestConductsAreBounded: who floods a room with ids neither fills its memory nor
+// has itself forgotten, as long as somebody can be forgotten without a loss.
+func TestConductsAreBounded(t *testing.T) {
+	cs := conducts{}
+	nobody := func(string) bool { return false }
+	bad := cs.of("bad", nobody, epoch0)
+	bad.fault(epoch0)
+	for i := range 3 * maxConducts {
+		cs.of(fmt.Sprint(i), nobody, epoch0)
+	}
+	if len(cs) > maxConducts {
+		t.Errorf("%d are remembered", len(cs))
+	}
+	if cs.of("bad", nobody, epoch0) != bad {
+		t.Error("who has flooded us is forgotten among those who have done nothing")
+	}
+	everybody := func(string) bool { return true }
+	here := cs.of("here", nobody, epoch0)
+	for i := range 2 * maxConducts {
+		c := cs.of(fmt.Sprint("x", i), func(id string) bool { return id == "here" }, epoch0)
+		c.fault(epoch0)
+	}
+	if cs.of("here", everybody, epoch0) != here || len(cs) > maxConducts {
+		t.Errorf("of %d, one that is present was forgotten", len(cs))
+	}
+}
+
+// TestAdmissionMesh: who enters a room of 16 waits for nobody.
+func TestAdmissionMesh(t *testing.T) {
+	a := newAdmission[int]()
+	for i := range 15 {
+		a.ask(i)
+	}
+	if turn, again := a.next(epoch0); len(turn) != 15 || again != 0 {
+		t.Errorf("%v at once, and again in %v", turn, again)
+	}
+}
+
+// TestAdmissionChurn: of thousands who come and go, few are built for, in the order
+// in which they came, and who stays has its turn.
+func TestAdmissionChurn(t *testing.T) {
+	a := newAdmission[int]()
+	built, now := 0, epoch0
+	for i := range 10_000 {
+		a.ask(i)
+		turn, _ := a.next(now)
+		built += len(turn)
+		a.done(i)
+		now = now.Add(time.Millisecond)
+	}
+	if built > admitBurst+10*admitRate+1 {
+		t.Errorf("%d connections for newcomers of 10 s", built)
+	}
+	for i := range 200 {
+		a.ask(i)
+		a.ask(i)
+	}
+	var order []int
+	for range 1000 {
+		turn, again := a.next(now)
+		order = append(order, turn...)
+		if len(a.open) > admitAtOnce {
+			t.Fatalf("%d at once", len(a.open))
+		}
+		if again == 0 {
+			break
+		}
+		now = now.Add(again)
+	}
+	if len(order) != 200 || !slices.IsSorted(order) {
+		t.Errorf("%d of 200 had their turn: %v", len(order), order)
+	}
+	if since := now.Sub(epoch0); since > 60*time.Second {
+		t.Errorf("where none comes up, 200 take %v", since)
+	}
+}
+
+func check(id byte) []byte {
+	p := make([]byte, stunHeader)
+	p[1] = bindingRequest
+	binary.BigEndian.PutUint32(p[4:], 0x2112a442)
+	p[stunHeader-1] = id
+	return p
+}
+
+func answer(id byte) []byte {
+	p := check(id)
+	p[0] = 1
+	return p
+}
+
+// TestChecksArePaced: pion checks every pair five times a second. What leaves is 20 a
+// second, each pair has its turn, and an address that answers is paced no longer.
+func TestChecksArePaced(t *testing.T) {
+	p := newCheckPacer(rate.NewLimiter(checkRate, checkBurst), newStrangers())
+	var targets []netip.AddrPort
+	for i := range 80 {
+		targets = append(targets, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 4000))
+	}
+	sent := map[netip.AddrPort]int{}
+	total := 0
+	tick := func(now time.Time) {
+		for i, to := range targets {
+			if p.out(now, "socket", to, check(byte(i))) {
+				sent[to]++
+				total++
+			}
+		}
+	}
+	const seconds = 16
+	now := epoch0
+	for range seconds * 5 {
+		tick(now)
+		now = now.Add(200 * time.Millisecond)
+	}
+	if most := checkBurst + checkRate*seconds; total > most || total < most/2 {
+		t.Errorf("%d checks in %d s, at most %d", total, seconds, most)
+	}
+	for _, to := range targets {
+		if sent[to] == 0 {
+			t.Errorf("none to %s", to)
+		}
+	}
+	if !p.out(now, "socket", targets[0], []byte{22, 1, 2}) || !p.out(now, "socket", targets[0], answer(0)) {
+		t.Error("what is no check is held back")
+	}
+	// An answer from elsewhere, or to another check, opens nothing.
+	p.in(now, targets[1], answer(0))
+	p.in(now, targets[2], answer(99))
+	before := total
+	for range 20 {
+		tick(now)
+	}
+	if total-before > checkBurst {
+		t.Errorf("%d checks in a moment, behind forged answers", total-before)
+	}
+	p.in(now, targets[3], answer(3))
+	for range 50 {
+		if !p.out(now, "socket", targets[3], check(200)) {
+			t.Fatal("an address that has answered is paced")
+		}
+	}
+}
+
+// TestStrangersAreSpared: many members of one process that name the same address send it no
+// more together than a few do; once somebody has answered there, each has its own bound.
+func TestStrangersAreSpared(t *testing.T) {
+	all := newStrangers()
+	victim := netip.MustParseAddr("2001:db8::7")
+	flood := func(now time.Time) (n int) {
+		for m := range 50 {
+			p := newCheckPacer(rate.NewLimiter(checkRate, checkBurst), all)
+			for port := range uint16(20) {
+				if p.out(now, m, netip.AddrPortFrom(victim, 5000+port), check(byte(port))) {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if n := flood(epoch0) + flood(epoch0.Add(time.Second)); n > strangerBurst+strangerRate {
+		t.Errorf("%d checks to one address within a second", n)
+	}
+	all.met(epoch0.Add(time.Second), victim)
+	if n := flood(epoch0.Add(time.Second)); n != 50*20 {
+		t.Errorf("%d checks to an address that peers have", n)
+	}
+	for i := range 2 * maxStrangers {
+		all.allow(epoch0, netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}))
+	}
+	if len(all.known) > maxStrangers {
+		t.Errorf("%d addresses are remembered", len(all.known))
+	}
+}
+
+// TestRemoteCandidates says which candidates of a peer are taken.
+func TestRemoteCandidates(t *testing.T) {
+	for text, taken := range map[string]bool{
+		"candidate:1 1 udp 2130706431 192.168.1.7 50000 typ host":                       true,
+		"a=candidate:1 1 UDP 1 203.0.113.4 1025 typ srflx raddr 0.0.0.0 rport 0":        true,
+		"candidate:1 1 udp 1 2001:db8::1 443 typ relay raddr :: rport 9":                true,
+		"candidate:1 1 udp 1 100.64.3.4 50000 typ host":                                 true,
+		"candidate:1 1 udp 1 4f6f6d2c-8e3e-4a2b-9d1a-3f5f00c0ffee.local 50000 typ host": true,
+		"candidate:1 1 tcp 1 192.168.1.7 9 typ host tcptype active":                     true,
+		"candidate:1 1 tcp 1 192.168.1.7 50000 typ host tcptype passive":                false,
+		"candidate:1 1 udp 1 127.0.0.1 50000 typ host":                                  false,
+		"candidate:1 1 udp 1 ::1 50000 typ host":                                        false,
+		"candidate:1 1 udp 1 ::ffff:127.0.0.1 50000 typ host":                           false,
+		"candidate:1 1 udp 1 0.0.0.0 50000 typ host":                                    false,
+		"candidate:1 1 udp 1 :: 50000 typ host":                                         false,
+		"candidate:1 1 udp 1 255.255.255.255 50000 typ host":                            false,
+		"candidate:1 1 udp 1 192.168.1.255 50000 typ host":                              false, // ours
+		"candidate:1 1 udp 1 224.0.0.251 50000 typ host":                                false,
+		"candidate:1 1 udp 1 ff02::1 50000 typ host":                                    false,
+		"candidate:1 1 udp 1 169.254.169.254 50000 typ host":                            false,
+		"candidate:1 1 udp 1 192.168.1.7 0 typ host":                                    false,
+		"candidate:1 1 udp 1 192.168.1.7 53 typ host":                                   false,
+		"candidate:1 1 udp 1 192.168.1.7 11211 typ host":                                false,
+		"candidate:1 1 udp 1 192.168.1.7 99999 typ host":                                false,
+		"candidate:1 1 udp 1 victim.example 50000 typ host":                             false,
+		"candidate:1 1 udp 1 a.b.local 50000 typ host":                                  false,
+		"candidate:1 1 sctp 1 192.168.1.7 50000 typ host":                               false,
+		"hello": false,
+	} {
+		var r remoteCandidates
+		own := remoteNet{broadcasts: []netip.Addr{netip.MustParseAddr("192.168.1.255")}}
+		if err := r.take(text, own, func() bool { return true }); (err == nil) != taken {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	var home remoteCandidates
+	own := remoteNet{loopback: true, tcp: true}
+	for _, text := range []string{
+		"candidate:1 1 udp 1 127.0.0.1 50000 typ host", "candidate:1 1 tcp 1 ::1 50000 typ host tcptype passive",
+	} {
+		if err := home.take(text, own, nil); err != nil {
+			t.Errorf("where we gather there too, %s: %v", text, err)
+		}
+	}
+}
+
+// TestRemoteCandidatesAreBounded: so many of a generation, of an address, and
+// with a name; those that are told again do not count.
+func TestRemoteCandidatesAreBounded(t *testing.T) {
+	count := func(form string) (n int) {
+		var r remoteCandidates
+		for range 2 {
+			n = 0
+			for i := range 128 {
+				if r.take(fmt.Sprintf(form, i), remoteNet{}, func() bool { return true }) == nil {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	for form, want := range map[string]int{
+		"candidate:1 1 udp 1 10.0.0.%d 50000 typ host":     maxTaken,
+		"candidate:1 1 udp 1 10.0.0.1 %d0000 typ host":     6, // 10000 to 60000
+		"candidate:1 1 udp 1 10.0.0.1 2%03d typ host":      maxOneIP,
+		"candidate:1 1 udp 1 host-%d.local 50000 typ host": maxNames,
+	} {
+		if n := count(form); n != want {
+			t.Errorf("%s: %d taken, want %d", form, n, want)
+		}
+	}
+	var r remoteCandidates
+	if r.take("candidate:1 1 udp 1 x.local 50000 typ host", remoteNet{}, func() bool { return false }) == nil {
+		t.Error("a name is taken that may not be asked for")
+	}
+}
+
+// TestCandidatesInDescriptions: what would be refused when trickled does not come in
+// by a description either, wherever it stands there.
+func TestCandidatesInDescriptions(t *testing.T) {
+	const text = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=candidate:1 1 udp 1 127.0.0.1 4000 typ host\r\n" +
+		"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 10.0.0.9 4000 typ host\r\na=candidate:2 1 udp 1 127.0.0.1 4001 typ host\r\n" +
+		"a=candidate:3 1 udp 1 example.com 4001 typ host\r\n"
+	for _, lines := range []string{"\r\n", "\n", "\r"} {
+		var r remoteCandidates
+		got, left, err := withoutCandidates(strings.ReplaceAll(text, "\r\n", lines), func(c string) error { return r.take(c, remoteNet{}, nil) })
+		if err != nil {
+			continue // pion does not read it either
+		}
+		if left != 3 || strings.Contains(got, "127.0.0.1") || strings.Contains(got, "example") || !strings.Contains(got, "10.0.0.9") {
+			t.Errorf("%q: %d left out of %q", lines, left, got)
+		}
+	}
+}
+
+// nackOf asks for n packets, from 0 on.
+func nackOf(from uint32, n int) []byte {
+	p := []byte{0x81, 205, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}
+	binary.BigEndian.PutUint32(p[4:], from)
+	for range n / 17 {
+		p = append(p, 0, 0, 0xff, 0xff)
+	}
+	return p
+}
+
+// TestGuardResends: who asks for packets again and again gets a multiple of what
+// is sent anyway, and no more.
+func TestGuardResends(t *testing.T) {
+	g := newGuard(func(err error) { t.Errorf("told: %v", err) })
+	b := g.buffer(packetio.RTCPBufferPacket, 7)
+	asked := func() (n int) {
+		for range 1000 {
+			if _, err := b.Write(nackOf(1, 170)); err == nil {
+				n += 170
+				if _, err := b.Read(make([]byte, 1500)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return n
+	}
+	if n := asked(); n > maxResends || n < maxResends-170 {
+		t.Errorf("%d packets again", n)
+	}
+	for range 100 {
+		g.sent()
+	}
+	if n := asked(); n > 100*resendShare+170 || n == 0 {
+		t.Errorf("%d packets again, of 100 sent", n)
+	}
+}
+
+// TestGuardBounds: sources, and what waits to be read of them, are bounded for RTP
+// and RTCP, and so are those who speak RTCP.
+func TestGuardBounds(t *testing.T) {
+	for _, kind := range []packetio.BufferPacketType{packetio.RTPBufferPacket, packetio.RTCPBufferPacket} {
+		told := 0
+		g := newGuard(func(error) { told++ })
+		waiting := 0
+		for i := range 3 * maxSources {
+			if i == maxSources && told != 0 {
+				t.Errorf("kind %d: told at %d sources", kind, i)
+			}
+			b := g.buffer(kind, uint32(i))
+			for range 100 {
+				if n, err := b.Write(append(nackOf(1, 0), make([]byte, 1000)...)); err == nil && i < maxSources {
+					waiting += n
+				}
+			}
+		}
+		if told != 1 {
+			t.Errorf("kind %d: told %d times", kind, told)
+		}
+		if waiting > maxRTPBytes {
+			t.Errorf("kind %d: %d bytes wait", kind, waiting)
+		}
+	}
+	told := 0
+	g := newGuard(func(error) { told++ })
+	b := g.buffer(packetio.RTCPBufferPacket, 1)
+	for i := range uint32(maxSources + 100) {
+		_, _ = b.Write(nackOf(i, 0)) // may be full
+	}
+	if told != 1 || len(g.senders) > maxSources {
+		t.Errorf("RTCP of %d: told %d times", len(g.senders), told)
+	}
+}

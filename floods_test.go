@@ -1,0 +1,343 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/transport/v5/vnet"
+
+	"noom/signal"
+)
+
+// These tests are about a member that is connected, or could be, and makes us
+// do as much as it can. It costs its own connection, and then its id waits.
+
+// TestFloods: each flood ends the connection it comes by, whose maker is kept
+// waiting even if it comes back with another session; the call next to it goes on.
+func TestFloods(t *testing.T) {
+	for name, flood := range map[string]func(t *testing.T, b *link){
+		"RTP of ever new sources": func(t *testing.T, b *link) {
+			camera := newRTPCamera(t)
+			s, err := b.room.Publish(t.Context(), camera, nil)
+			must(t, err)
+			camera.frame(t, 0, true)
+			time.Sleep(time.Second) // it has a section
+			leg := b.sectionOf(t, s.(*sender)).leg
+			for n := range uint32(4 * maxSources) {
+				leg.mu.Lock()
+				leg.ssrc = 10_000 + n
+				leg.mu.Unlock()
+				camera.frame(t, n, true)
+				if n%16 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		},
+		"RTCP about ever new sources": func(t *testing.T, b *link) {
+			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: n} })
+		},
+		"RTCP about many sources at once": func(t *testing.T, b *link) {
+			b.reports(t, func(n uint32) rtcp.Packet {
+				r := &rtcp.ReceiverReport{SSRC: 1}
+				for i := range uint32(31) {
+					r.Reports = append(r.Reports, rtcp.ReceptionReport{SSRC: 31*n + i})
+				}
+				return r
+			})
+		},
+		"RTCP from ever new sources": func(t *testing.T, b *link) {
+			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: n, MediaSSRC: 1} })
+		},
+		"RTCP from ever new sources, about nobody": func(t *testing.T, b *link) {
+			for i := range uint32(3) {
+				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*maxSources + n} })
+			}
+		},
+		"channels": func(_ *testing.T, b *link) {
+			for n := range 4 * maxChannels {
+				if _, err := b.conn.pc.CreateDataChannel(fmt.Sprint(n), nil); err != nil {
+					return // closed meanwhile
+				}
+				time.Sleep(time.Millisecond)
+			}
+		},
+		"frames": func(_ *testing.T, b *link) {
+			for n := range 2 * (workBurst + excessBurst) {
+				if b.conn.control.SendText("{}") != nil {
+					return
+				}
+				if n%16 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		},
+		"data that is known": func(_ *testing.T, b *link) {
+			for n := range 3 * repeatBurst {
+				if b.conn.data.Send([]byte{dataMessage, 0, 0, 0, 0}) != nil {
+					return
+				}
+				if n%64 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+				id := NewIdentity()
+				a, c := w.join("r", "a", nil), w.join("r", "c", nil)
+				b := w.join("r", "b", &Config{Identity: id})
+				for _, r := range []Room{b, b, c, c} {
+					until(t, r, connected)
+				}
+				time.Sleep(time.Second)
+				beside := peerOf(t, a, c).Connection()
+				before := runtime.NumGoroutine()
+				flood(t, peerOf(t, b, a).(*link))
+				until(t, a, func(e PeerStateChanged) bool {
+					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, errRules)
+				})
+				if more := runtime.NumGoroutine() - before; more > 100 {
+					t.Errorf("%d goroutines more", more)
+				}
+				_ = b.Leave(t.Context())
+				since := time.Now()
+				w.join("r", "b", &Config{Identity: id}) // another session
+				until(t, a, func(e PeerStateChanged) bool { return e.Peer.ID() == id.ID() && e.State == PeerConnected })
+				if waited := time.Since(since); waited < faultPause-3*time.Second {
+					t.Errorf("it is connected again after %v", waited)
+				}
+				must(t, peerOf(t, a, c).Send(t.Context(), []byte("still here")))
+				until[DataReceived](t, c, nil)
+				if peerOf(t, a, c).Connection() != beside {
+					t.Error("the call next to it was disturbed")
+				}
+			})
+		})
+	}
+}
+
+// sectionOf returns the section that s has at l.
+func (l *link) sectionOf(t *testing.T, s *sender) *section {
+	t.Helper()
+	found := make(chan *section, 1)
+	l.mail.post(func() {
+		for _, sec := range l.conn.sections {
+			if sec.sender == s {
+				found <- sec
+			}
+		}
+		close(found)
+	})
+	sec := <-found
+	if sec == nil {
+		t.Fatal("no section")
+	}
+	return sec
+}
+
+// reports sends RTCP, for which there has to be a media section.
+func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
+	t.Helper()
+	camera := newRTPCamera(t)
+	_, err := l.room.Publish(t.Context(), camera, nil)
+	must(t, err)
+	time.Sleep(time.Second)
+	pc := l.conn.pc
+	for n := range uint32(4 * maxSources) {
+		_ = pc.WriteRTCP([]rtcp.Packet{packet(n)}) // it may be closed meanwhile
+		if n%16 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// TestTablesOfTracks: tables that are all news, again and again, end the epoch.
+func TestTablesOfTracks(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		time.Sleep(time.Second)
+		l := peerOf(t, b, a).(*link)
+		for n := range int64(100) {
+			table := signal.TableBody{Table: signal.Table{Version: 1000 + n, Tracks: map[string]signal.TrackRow{}}}
+			for i := range int64(signal.MaxTracks) {
+				table.Table.Tracks[fmt.Sprint(i)] = signal.TrackRow{ID: fmt.Sprint(n*100 + i), Name: "camera", Kind: "video"}
+			}
+			body, err := signal.EncodeBody(&table)
+			must(t, err)
+			l.mail.post(func() { l.queue(signal.TypeTable, body, false) })
+			time.Sleep(20 * time.Millisecond)
+		}
+		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })
+		_ = a.Leave(t.Context())
+		added := 0
+		for e := range a.Events(t.Context()) {
+			if _, ok := e.(TrackAdded); ok {
+				added++
+			}
+		}
+		if most := (workBurst + 60*workRate) / trackCost; added > most {
+			t.Errorf("%d tracks were added, want up to %d", added, most)
+		}
+	})
+}
+
+// TestStaleStorm: a member that says ever new sessions of itself has us build no more
+// connections than one that begins epochs.
+func TestStaleStorm(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, b, connected)
+		m := newMallory(t, w)
+		defer func() { _ = m.line.Close() }()
+		const seconds = 10
+		for range seconds * 40 {
+			f := signal.Message{Type: signal.TypeStale, To: m.victim.ID, Sessions: [2]string{signal.NewSession(), m.victim.Session}}
+			f.Signature = m.id.sign(signal.PairText(&f, "r", m.id.ID()))
+			must(t, m.line.Send(t.Context(), f))
+			time.Sleep(25 * time.Millisecond)
+		}
+		_ = a.Leave(t.Context())
+		came := 0
+		for e := range a.Events(t.Context()) {
+			if e, ok := e.(PeerJoined); ok && e.Peer.ID() == m.id.ID() {
+				came++
+			}
+		}
+		if most := buildBurst + int(seconds*time.Second/buildEvery) + 2; came > most || came < buildBurst {
+			t.Errorf("mallory came %d times, want up to %d", came, most)
+		}
+	})
+}
+
+// TestStaleStormInCrowd: the same holds while connections wait for their turn.
+func TestStaleStormInCrowd(t *testing.T) {
+	c := newConduct()
+	heeded := 0
+	for range 200 {
+		if c.reborn(epoch0) { // and nothing is built
+			heeded++
+		}
+	}
+	if heeded != buildBurst {
+		t.Errorf("%d sessions were heeded in a moment", heeded)
+	}
+}
+
+// TestCrowdOfStrangers: members that come and go, each under an id of its own, have few
+// connections built for them, and who stays is connected soon.
+func TestCrowdOfStrangers(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		var begun atomic.Int32
+		a := w.join("r", "a", &Config{Trace: func(tr Trace) {
+			if tr.Kind == TraceNote && strings.HasPrefix(tr.Note, "epoch begun") {
+				begun.Add(1)
+			}
+		}})
+		const crowd = 400
+		for range crowd {
+			m := newMallory(t, w)
+			must(t, m.line.Send(t.Context(), signal.Message{Type: signal.TypeBye}))
+			_ = m.line.Close()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := begun.Load(); n > admitBurst+crowd/100*admitRate+2 {
+			t.Errorf("%d connections were begun with %d strangers", n, crowd)
+		}
+		since := time.Now()
+		b := w.join("r", "b", nil)
+		until(t, b, connected)
+		if took := time.Since(since); took > 2*time.Second {
+			t.Errorf("behind the crowd it takes %v", took)
+		}
+		_ = a
+	})
+}
+
+// TestChecksAtSomebodyElse: a member that names a third host's ports, in a
+// description or behind it, and ever again in new epochs, has few packets sent there.
+func TestChecksAtSomebodyElse(t *testing.T) {
+	for _, inDescription := range []bool{false, true} {
+		inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+			third, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{"10.0.200.1"}})
+			must(t, err)
+			must(t, w.router.AddNet(third))
+			var hits atomic.Int32
+			var ports [100]atomic.Bool
+			for i := range 100 {
+				c, err := third.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 0, 200, 1), Port: 4000 + i})
+				must(t, err)
+				defer func() { _ = c.Close() }()
+				go func() {
+					for buf := make([]byte, 1500); ; hits.Add(1) {
+						if _, _, err := c.ReadFrom(buf); err != nil {
+							return
+						}
+						ports[i].Store(true)
+					}
+				}()
+			}
+			w.join("r", "a", nil)
+			m := newMallory(t, w)
+			defer func() { _ = m.line.Close() }()
+			time.Sleep(time.Second)
+			const epochs = 5
+			for n := range int64(epochs) {
+				m.epoch.Number, m.seq = n+2, 0
+				m.nameThird(inDescription)
+				time.Sleep(4 * time.Second)
+			}
+			hit := 0
+			for i := range ports {
+				if ports[i].Load() {
+					hit++
+				}
+			}
+			if hit > maxOneIP {
+				t.Errorf("in the description %v: %d ports of one address", inDescription, hit)
+			}
+			n := hits.Load()
+			if most := int32(checkBurst + checkRate*4*epochs); n > most || n == 0 {
+				t.Errorf("in the description %v: %d packets to others in %d s, want up to %d", inDescription, n, 4*epochs, most)
+			}
+		})
+	}
+}
+
+// nameThird offers with candidates of a host that is not mallory's.
+func (m *mallory) nameThird(inDescription bool) {
+	m.t.Helper()
+	const sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=ice-ufrag:mall\r\na=ice-pwd:0123456789012345678901\r\n" +
+		"a=fingerprint:sha-256 0F:74:31:25:CB:A2:13:EC:28:6F:6D:2C:61:FF:5D:C2:BC:B9:DB:3D:98:14:8D:1A:BB:EA:33:0C:A4:60:A8:8E\r\n" +
+		"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\n"
+	var lines strings.Builder
+	var told []signal.Candidate
+	for i := range 100 {
+		c := fmt.Sprintf("candidate:%d 1 udp 2130706431 10.0.200.1 %d typ host", i, 4000+i)
+		fmt.Fprintf(&lines, "a=%s\r\n", c)
+		told = append(told, signal.Candidate{Candidate: c, SDPMid: "0"})
+	}
+	d := signal.Description{ID: 1, SDP: sdp}
+	if inDescription {
+		d.SDP += lines.String()
+	}
+	body, err := signal.EncodeBody(&d)
+	must(m.t, err)
+	m.say(signal.TypeOffer, string(body))
+	for !inDescription && len(told) > 0 {
+		n := min(len(told), signal.MaxCandidates)
+		body, err := signal.EncodeBody(&signal.Candidates{Ufrag: "mall", Candidates: told[:n]})
+		must(m.t, err)
+		told = told[n:]
+		m.say(signal.TypeCandidates, string(body))
+	}
+}

@@ -1,0 +1,170 @@
+package noom
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// Which candidates of a peer are taken: we send packets to where it says. An
+// honest one has some ten; with VPNs, containers and relays, a few more.
+const (
+	maxTaken = 40 // of one generation: other addresses or ports
+	maxOneIP = 12 // of them with one IP address
+	maxNames = 8  // of them with a name
+)
+
+var errCandidate = errors.New("candidate not taken")
+
+// remoteNet is what is known of our own network, for the judgement of candidates.
+type remoteNet struct {
+	loopback   bool // we gather candidates on it
+	tcp        bool // the user has asked for ICE over TCP
+	broadcasts []netip.Addr
+}
+
+// remoteCandidates are those of one generation. Pure.
+type remoteCandidates struct {
+	taken map[string]bool // transport, address and port
+	ips   map[netip.Addr]int
+	names int
+}
+
+// take judges one candidate attribute (RFC 8839 section 5.1), with or without
+// "candidate:" in front. lookup is asked before the first use of a name.
+func (r *remoteCandidates) take(text string, own remoteNet, lookup func() bool) error {
+	f := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(text, "a="), "candidate:"))
+	if len(f) < 8 || f[6] != "typ" {
+		return fmt.Errorf("%w: it is none", errCandidate)
+	}
+	protocol, address := strings.ToLower(f[2]), f[4]
+	port, err := strconv.ParseUint(f[5], 10, 16)
+	if err != nil {
+		return fmt.Errorf("%w: port %q", errCandidate, f[5])
+	}
+	active := protocol == "tcp" && !strings.Contains(text, "tcptype passive") && !strings.Contains(text, "tcptype so")
+	switch {
+	case protocol != "udp" && protocol != "tcp":
+		return fmt.Errorf("%w: over %q", errCandidate, protocol)
+	case active: // it dials, and we never do
+	case protocol == "tcp" && !own.tcp:
+		return fmt.Errorf("%w: over TCP", errCandidate)
+	case !peerPort(port):
+		return fmt.Errorf("%w: port %d is a service's", errCandidate, port)
+	}
+	ip, err := netip.ParseAddr(address)
+	ip = ip.Unmap()
+	named := err != nil
+	switch {
+	case named && !multicastName(address):
+		return fmt.Errorf("%w: its name would have to be looked up", errCandidate)
+	case !named && (!peerAddress(ip, own.loopback) || slices.Contains(own.broadcasts, ip)):
+		return fmt.Errorf("%w: no peer has the address", errCandidate)
+	}
+	key := protocol + " " + strings.ToLower(address) + " " + f[5]
+	if r.taken[key] {
+		return nil // it rides on each description
+	}
+	switch {
+	case len(r.taken) >= maxTaken, r.ips[ip] >= maxOneIP && !named:
+		return fmt.Errorf("%w: too many", errCandidate)
+	case named && (r.names >= maxNames || !lookup()):
+		return fmt.Errorf("%w: too many names", errCandidate)
+	}
+	if r.taken == nil {
+		r.taken, r.ips = make(map[string]bool), make(map[netip.Addr]int)
+	}
+	r.taken[key] = true
+	if named {
+		r.names++
+	} else {
+		r.ips[ip]++
+	}
+	return nil
+}
+
+// multicastName reports whether a name is asked for in the own network alone
+// (RFC 8828, draft-ietf-mmusic-mdns-ice-candidates): one label below .local.
+func multicastName(name string) bool {
+	label, ok := strings.CutSuffix(strings.ToLower(name), ".local")
+	return ok && label != "" && len(label) <= 63 && !strings.Contains(label, ".")
+}
+
+// peerPort reports whether a peer can have the port: those below 1024 are of
+// services, and of the others some answer with more than they were asked.
+func peerPort(port uint64) bool {
+	switch port {
+	case 80, 443: // where nothing else gets through
+		return true
+	case 1434, 1900, 3702, 5060, 5353, 5355, 11211: // SQL Server, SSDP, WS-Discovery, SIP, mDNS, LLMNR, memcached
+		return false
+	}
+	return port >= 1024
+}
+
+// peerAddress reports whether a peer can have the address. The loopback
+// interface is for whoever gathers there too, as tests do.
+func peerAddress(ip netip.Addr, loopback bool) bool {
+	switch {
+	case ip.IsLoopback():
+		return loopback
+	case ip.IsUnspecified(), ip.IsMulticast(), ip.IsInterfaceLocalMulticast():
+		return false
+	case ip.Is4():
+		b := ip.As4()
+		return b[0] != 0 && b[0] < 240 && (b[0] != 169 || b[1] != 254) // 240/4 with the broadcast; link-local, where clouds keep secrets
+	}
+	return true
+}
+
+// withoutCandidates returns a description without the candidates that take
+// refuses, and how many those were.
+func withoutCandidates(text string, take func(string) error) (string, int, error) {
+	if !strings.Contains(text, "candidate:") {
+		return text, 0, nil
+	}
+	var s sdp.SessionDescription // which is how pion reads it
+	if err := s.UnmarshalString(text); err != nil {
+		return "", 0, fmt.Errorf("%w: %w", ErrDescription, err)
+	}
+	left := 0
+	refused := func(a sdp.Attribute) bool {
+		if a.Key != sdp.AttrKeyCandidate || take(a.Value) == nil {
+			return false
+		}
+		left++
+		return true
+	}
+	s.Attributes = slices.DeleteFunc(s.Attributes, refused)
+	for _, m := range s.MediaDescriptions {
+		m.Attributes = slices.DeleteFunc(m.Attributes, refused)
+	}
+	if left == 0 {
+		return text, 0, nil
+	}
+	b, err := s.Marshal()
+	return string(b), left, err
+}
+
+// broadcasts returns the addresses by which everybody in a network of this machine
+// is reached: Go's sockets may send there.
+func broadcasts() (all []netip.Addr) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok {
+			if ip, mask := n.IP.To4(), n.Mask; ip != nil && len(mask) == 4 && mask[3] < 254 {
+				all = append(all, netip.AddrFrom4([4]byte{ip[0] | ^mask[0], ip[1] | ^mask[1], ip[2] | ^mask[2], ip[3] | ^mask[3]}))
+			}
+		}
+	}
+	return all
+}
