@@ -120,7 +120,7 @@ func (l *link) listen(c *conn) {
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			post(l.mediaCanFlow)
+			post(l.secured)
 		case webrtc.PeerConnectionStateFailed:
 			post(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {

@@ -23,18 +23,19 @@ import (
 // its way to the hub.
 type room struct {
 	// Immutable after Join.
-	name   string
-	self   Member // but for the Name, which is nickname
-	cfg    Config
-	log    *slog.Logger
-	api    *webrtc.API
-	dialer Dialer
-	events *eventQueue // guards itself
-	mail   *mailbox    // guards itself
-	frames chan signal.Message
-	ctx    context.Context // ends with the room
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	name    string
+	self    Member // but for the Name, which is nickname
+	cfg     Config
+	log     *slog.Logger
+	api     *webrtc.API
+	dialer  Dialer
+	events  *eventQueue     // guards itself
+	mail    *mailbox        // guards itself
+	budgets keyframeBudgets // guard themselves
+	frames  chan signal.Message
+	ctx     context.Context // ends with the room
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
 
 	outbox  atomic.Pointer[outbox]      // nil while there is no hub
 	refusal atomic.Pointer[turnRefusal] // the latest of a TURN server

@@ -171,6 +171,7 @@ func (l *link) apply() error {
 			l.refuse(s)
 		}
 	}
+	l.mediaCanFlow()
 	l.applyTable(&in.Table)
 	return nil
 }

@@ -104,6 +104,7 @@ func (l *link) try(err error) {
 // addSection gives s a transceiver of its own.
 func (l *link) addSection(s *sender) error {
 	leg := newLeg(s.codec.RTPCodecCapability, l.room.self.ID)
+	leg.budget = l.budget
 	transceiver, err := l.conn.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})

@@ -160,7 +160,9 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	if dropped != nil {
 		dropped.unbind()
 	}
-	src.requestKeyframe()
+	if s.kind == webrtc.RTPCodecTypeVideo {
+		src.requestKeyframe()
+	}
 	return nil
 }
 
@@ -301,6 +303,19 @@ func (s *sender) requestKeyframe() {
 			src.requestKeyframe()
 		}
 	}
+}
+
+// waitsFor reports whether a key frame of src would be sent to somebody who gets
+// nothing without it, or lets src take over.
+func (s *sender) waitsFor(src *source) bool {
+	s.mu.Lock()
+	next := s.next == src
+	idle, silent, legs := s.current != src || s.muted, s.run == nil, s.legs
+	s.mu.Unlock()
+	if next || idle {
+		return next
+	}
+	return slices.ContainsFunc(legs, func(l *leg) bool { return l.waitsFor(s, silent) })
 }
 
 // deliver takes a packet that from's track has written and fans it out.
