@@ -199,6 +199,9 @@ func (l *link) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if err != nil {
 		return err
 	}
+	if text, err = withStereo(text, c.sendsStereo(), c.remote.stereo); err != nil {
+		return err
+	}
 	if c.local, err = inspect(text); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,8 @@ var (
 type mediaNet struct {
 	router *vnet.Router
 	hosts  int
+
+	respell *strings.Replacer // changes the offers of legs; nil: none
 }
 
 func newMediaNet(t *testing.T) *mediaNet {
@@ -124,7 +127,11 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 	gathered := webrtc.GatheringCompletePromise(r.out)
 	must(t, r.out.SetLocalDescription(offer))
 	<-gathered
-	must(t, r.in.SetRemoteDescription(*r.out.LocalDescription()))
+	offer = *r.out.LocalDescription()
+	if n.respell != nil {
+		offer.SDP = n.respell.Replace(offer.SDP)
+	}
+	must(t, r.in.SetRemoteDescription(offer))
 	answer, err := r.in.CreateAnswer(nil)
 	must(t, err)
 	gathered = webrtc.GatheringCompletePromise(r.in)

@@ -25,8 +25,9 @@ type Sender interface {
 	// Track returns the current source, nil while paused.
 	Track() webrtc.TrackLocal
 	// ReplaceTrack swaps the source: nothing is negotiated, nothing freezes.
-	// The old source is sent until the new one has a key frame. Nil pauses. A
-	// track of another kind or codec gives [ErrCodec] and changes nothing.
+	// The old source is sent until the new one has a key frame. Nil pauses, which
+	// the others are told as muted. A track of another kind or codec gives [ErrCodec]
+	// and changes nothing.
 	ReplaceTrack(t webrtc.TrackLocal) error
 	// SetMuted stops media, or lets it flow again, and tells the others.
 	SetMuted(muted bool) error
@@ -39,7 +40,7 @@ type Sender interface {
 // senderHooks is what a sender tells the room. They are called with nothing
 // held, from whichever goroutine made the change.
 type senderHooks struct {
-	onChange func()                     // Muted changed
+	onChange func()                     // what its row in the table says may have changed, or whether it sends stereo
 	onClose  func()                     // closed; once
 	onEnd    func(s *sender, err error) // its track ended by itself; may be nil
 }
@@ -68,6 +69,7 @@ type sender struct {
 	runs    uint64  // how many there were
 	legs    []*leg  // replaced whole, never changed in place
 	muted   bool
+	over    bool // the track has ended by itself, and no other one took its place
 	closed  bool
 }
 
@@ -126,6 +128,13 @@ func (s *sender) Track() webrtc.TrackLocal {
 	return nil
 }
 
+// silent reports whether the others get nothing: what the table tells as muted.
+func (s *sender) silent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.muted || s.over || s.current == nil && s.next == nil
+}
+
 func (s *sender) Muted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,9 +150,12 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return err
 	}
 	if kind := t.Kind(); kind != s.kind {
-		return fmt.Errorf("noom: replace track of %s: %w: it is %s", s.name, ErrCodec, kind)
+		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it anew", s.name, ErrCodec, kind)
 	}
 	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
+	if errors.Is(err, ErrCodec) {
+		err = fmt.Errorf("%w; publish it anew", err)
+	}
 	if err != nil {
 		return fmt.Errorf("noom: replace track of %s: %w", s.name, err)
 	}
@@ -154,8 +166,13 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return ErrClosed
 	}
 	dropped := s.next
-	s.next = src
+	// The others are told if there was nothing before, and of stereo.
+	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
+	s.next, s.over = src, false
 	s.mu.Unlock()
+	if news {
+		s.hooks.onChange()
+	}
 	go src.watch()
 	if dropped != nil {
 		dropped.unbind()
@@ -184,6 +201,7 @@ func (s *sender) keep(t webrtc.TrackLocal) (bool, error) {
 	s.mu.Unlock()
 	if dropped != nil {
 		dropped.unbind()
+		s.hooks.onChange()
 	}
 	return kept, nil
 }
@@ -197,9 +215,14 @@ func sameTrack(a, b webrtc.TrackLocal) bool {
 // replaced anyway is no news.
 func (s *sender) ended(src *source, err error) {
 	s.mu.Lock()
-	news := s.next == src || s.next == nil && s.current == src
+	news := !s.closed && (s.next == src || s.next == nil && s.current == src)
+	s.over = s.over || news && (s.current == src || s.current == nil)
 	s.mu.Unlock()
-	if news && s.hooks.onEnd != nil {
+	if !news {
+		return
+	}
+	s.hooks.onChange()
+	if s.hooks.onEnd != nil {
 		s.hooks.onEnd(s, err)
 	}
 }
@@ -211,8 +234,12 @@ func (s *sender) pause() error {
 		return ErrClosed
 	}
 	current, next := s.takeSources()
+	s.over = false
 	s.mu.Unlock()
 	unbindAll(current, next)
+	if current != nil || next != nil {
+		s.hooks.onChange()
+	}
 	return nil
 }
 
@@ -287,6 +314,13 @@ func (s *sender) removeLeg(l *leg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.legs = slices.DeleteFunc(slices.Clone(s.legs), func(other *leg) bool { return other == l })
+}
+
+// sendsStereo reports whether what is sent, or about to be, may have two channels.
+func (s *sender) sendsStereo() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != nil && s.current.stereo || s.next != nil && s.next.stereo
 }
 
 // requestKeyframe asks what is being sent, and what is to replace it, for a key

@@ -33,6 +33,7 @@ type source struct {
 	id      string
 	ssrc    webrtc.SSRC
 	offered []webrtc.RTPCodecParameters
+	stereo  bool         // it may send two channels
 	leveler AudioLeveler // nil: the track does not know how loud it is
 
 	requests chan struct{} // holds a key-frame request until the track reads it
@@ -60,7 +61,7 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		sender:   s,
 		id:       randomID(),
 		ssrc:     webrtc.SSRC(rand.Uint32()),
-		offered:  offered,
+		offered:  alsoMono(offered),
 		requests: make(chan struct{}, 1),
 		done:     make(chan struct{}),
 		pause:    keyframeInterval,
@@ -69,31 +70,38 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		src.leveler, _ = t.(AudioLeveler)
 	}
 	chosen, err := t.Bind(src)
+	codec := codecOf(t, chosen.RTPCodecCapability)
 	if err != nil {
 		close(src.done)
 		if errors.Is(err, net.ErrClosed) {
 			return nil, chosen, err // no codec would help
 		}
-		return nil, chosen, fmt.Errorf("%w: %w", ErrCodec, err)
+		return nil, chosen, fmt.Errorf("%w: %w", wrongCodec(codec, offered), err)
 	}
-	format, ok := formatFor(t, chosen, offered)
+	format, ok := formatFor(chosen, codec, offered)
 	if !ok {
 		src.unbind()
-		return nil, chosen, fmt.Errorf("%w: the track sends %s %s", ErrCodec, chosen.MimeType, chosen.SDPFmtpLine)
+		return nil, chosen, wrongCodec(codec, offered)
 	}
+	src.stereo = sendsStereo(codec)
 	return src, format, nil
 }
 
-// formatFor finds the format among offered for a track that has chosen one.
-// pion's static tracks choose by MIME type alone if they find nothing better,
-// so where a track tells its codec that counts more.
-func formatFor(t webrtc.TrackLocal, chosen webrtc.RTPCodecParameters, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
-	codec := chosen.RTPCodecCapability
+// codecOf returns the codec of a track that has chosen one. pion's static tracks choose
+// by MIME type alone if they find nothing better, so where a track tells its codec that
+// counts more.
+func codecOf(t webrtc.TrackLocal, chosen webrtc.RTPCodecCapability) webrtc.RTPCodecCapability {
 	if static, ok := t.(interface {
 		Codec() webrtc.RTPCodecCapability
 	}); ok {
-		codec = static.Codec()
+		return static.Codec()
 	}
+	return chosen
+}
+
+// formatFor finds the format among offered for a track of that codec, rather the one
+// that it has chosen.
+func formatFor(chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
 	for _, format := range offered {
 		if format.PayloadType == chosen.PayloadType && carries(format.RTPCodecCapability, codec) {
 			return format, true
