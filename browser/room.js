@@ -53,6 +53,7 @@ export class Room extends RoomEvents {
 
   #shown = new Set(); // ids of chat that was delivered, oldest first
   #over = false;
+  #gone = new AbortController(); // aborted when it is over
   #error = null;
   #ended; // resolves closed
 
@@ -99,6 +100,7 @@ export class Room extends RoomEvents {
       senders: () => (this.may('publish') ? this.#senders : []),
       ask: (request) => this.#ask(request),
       checkRight: (right) => this.#checkRight(right),
+      over: this.#gone.signal,
       options: { iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout },
     });
   }
@@ -290,8 +292,9 @@ export class Room extends RoomEvents {
   // ---- senders and the end
 
   #addSender(track, name = track.kind === 'video' ? 'camera' : 'microphone') {
-    const sender = new Sender(track, name, () => this.#roster.links, (s) => {
-      this.#senders = this.#senders.filter((other) => other !== s);
+    const sender = new Sender(track, name, {
+      carriers: () => this.#roster.links, over: this.#gone.signal,
+      ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },
     });
     this.#senders.push(sender);
     return sender;
@@ -311,6 +314,7 @@ export class Room extends RoomEvents {
   #end(error) {
     if (this.#over) return;
     this.#over = true;
+    this.#gone.abort();
     this.#error = error;
     removeEventListener('pagehide', this.#leaveWithPage);
     this.#hub.close();
