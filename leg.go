@@ -128,9 +128,10 @@ func (l *leg) refused() bool {
 }
 
 // write queues one packet of s, of run r, unless it may not flow: the leg has
-// another sender, is not bound, or still waits for a key frame. It never waits.
-// If the queue is full the packet and all up to a key frame are left out.
-func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, p *parcel, now time.Time) {
+// another sender, is not bound, or still waits for a key frame. before, if not nil, goes
+// in front of it. It never waits. If the queue is full the packet and all up to a key
+// frame are left out.
+func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, before, p *parcel, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sender != s || l.queue == nil {
@@ -139,13 +140,19 @@ func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, p *par
 	if keyframe {
 		l.served()
 	}
-	if len(l.queue) == cap(l.queue) {
+	if len(l.queue) == cap(l.queue) || before != nil && len(l.queue)+1 == cap(l.queue) {
 		l.run = nil
 		l.behind.Store(true)
 		return
 	}
 	if !l.follow(r, keyframe, header, now) {
 		return
+	}
+	if before != nil {
+		if seq, timestamp, ok := l.stitch.insert(header.SequenceNumber, header.Timestamp); ok {
+			before.hold()
+			l.queue <- outgoing{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
+		}
 	}
 	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
 	if !ok {

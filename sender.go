@@ -68,10 +68,19 @@ type sender struct {
 	run     *run    // what is being sent; nil: waits for a key frame
 	runs    uint64  // how many there were
 	legs    []*leg  // replaced whole, never changed in place
+	former  []former
 	muted   bool
 	over    bool // the track has ended by itself, and no other one took its place
 	closed  bool
 }
+
+// former is what is known of a track that was sent before, should it come back.
+type former struct {
+	track webrtc.TrackLocal
+	sets  parameterSets
+}
+
+const maxFormer = 8
 
 var _ Sender = (*sender)(nil)
 
@@ -168,6 +177,8 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	dropped := s.next
 	// The others are told if there was nothing before, and of stereo.
 	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
+	s.retire(dropped)
+	s.recall(src)
 	s.next, s.over = src, false
 	s.mu.Unlock()
 	if news {
@@ -197,6 +208,7 @@ func (s *sender) keep(t webrtc.TrackLocal) (bool, error) {
 		kept = true
 	case s.current != nil && sameTrack(s.current.track, t):
 		kept, dropped, s.next = true, s.next, nil
+		s.retire(dropped)
 	}
 	s.mu.Unlock()
 	if dropped != nil {
@@ -246,6 +258,8 @@ func (s *sender) pause() error {
 // takeSources leaves the sender without any. It needs s.mu.
 func (s *sender) takeSources() (current, next *source) {
 	current, next = s.current, s.next
+	s.retire(current)
+	s.retire(next)
 	s.current, s.next, s.run = nil, nil, nil
 	return current, next
 }
@@ -355,6 +369,10 @@ func (s *sender) waitsFor(src *source) bool {
 // deliver takes a packet that from's track has written and fans it out.
 func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Lock()
+	h264 := s.codec.MimeType == webrtc.MimeTypeH264
+	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo { // not known yet while the first track binds
+		from.sets.note(payload, header.Timestamp)
+	}
 	if from != s.current && from != s.next { // still binding, or unbound already
 		s.mu.Unlock()
 		return
@@ -363,6 +381,10 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	replaced := s.swap(from, keyframe)
 	r := s.runOf(from, header, keyframe)
 	legs := s.legs
+	var sets []byte
+	if h264 && r != nil && len(legs) > 0 && startsH264IDR(payload) {
+		sets = from.sets.lacking(header.Timestamp)
+	}
 	s.mu.Unlock()
 
 	if replaced != nil {
@@ -377,8 +399,13 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	}
 	at, first := s.unnumbered(payload)
 	now, p := time.Now(), wrap(first, payload[at:], from.audioLevel())
+	var before *parcel
+	if sets != nil {
+		before = wrap(sets[0], sets, nil)
+		defer before.release()
+	}
 	for _, l := range legs {
-		l.write(s, r, keyframe, header, p, now)
+		l.write(s, r, keyframe, header, before, p, now)
 	}
 	p.release()
 }
@@ -405,7 +432,30 @@ func (s *sender) swap(from *source, keyframe bool) (replaced *source) {
 		return nil
 	}
 	replaced, s.current, s.next, s.run = s.current, from, nil, nil
+	s.retire(replaced)
 	return replaced
+}
+
+// retire remembers of a source what it may not say again when its track comes back. It
+// needs s.mu; src may be nil.
+func (s *sender) retire(src *source) {
+	if src == nil || len(src.sets.sets) == 0 {
+		return
+	}
+	s.former = slices.DeleteFunc(s.former, func(f former) bool { return sameTrack(f.track, src.track) })
+	s.former = append(s.former, former{src.track, src.sets})
+	if len(s.former) > maxFormer {
+		s.former = slices.Delete(s.former, 0, 1)
+	}
+}
+
+// recall tells src what retire remembered of its track. It needs s.mu.
+func (s *sender) recall(src *source) {
+	for _, f := range s.former {
+		if sameTrack(f.track, src.track) {
+			src.sets.recall(f.sets)
+		}
+	}
 }
 
 // runOf returns the run a packet of from belongs to, a new one where none goes

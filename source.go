@@ -41,8 +41,9 @@ type source struct {
 	once     sync.Once
 
 	// The sender's, under its mu.
-	keyframes bool   // there was one
-	keyframe  uint32 // the timestamp of the latest
+	keyframes bool          // there was one
+	keyframe  uint32        // the timestamp of the latest
+	sets      parameterSets // of H.264
 
 	mu     sync.Mutex
 	asked  time.Time     // when the last request went out
