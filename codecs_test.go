@@ -128,7 +128,7 @@ func TestUnknownCodecIsNamed(t *testing.T) {
 			{webrtc.RTPCodecCapability{MimeType: "audio/L16", ClockRate: 44100, Channels: 2}, "audio/L16/44100/2", "audio/opus, audio/G722, audio/PCMU, audio/PCMA"},
 			{webrtc.RTPCodecCapability{MimeType: "text/plain"}, "text/plain", "audio/PCMA, video/VP8"},
 		} {
-			_, err := newSender(track(test.codec), "", senderHooks{})
+			_, err := newSender(track(test.codec), PublishOptions{}, senderHooks{})
 			if !errors.Is(err, ErrCodec) || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), test.hint) {
 				t.Errorf("%v, want %q and %q", err, test.says, test.hint)
 			}

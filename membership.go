@@ -149,7 +149,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, t := range c.Tracks {
-		s, err := r.newSender(t.Track, t.Name)
+		s, err := r.newSender(t.Track, PublishOptions{Name: t.Name, Muted: t.Muted})
 		if err != nil {
 			r.cancel()
 			closeAll(r.senders)

@@ -377,7 +377,7 @@ func (c *deviceCamera) asked() (requests, binds, bound int) {
 // publish is newSender with hooks that nobody needs.
 func publish(t *testing.T, track webrtc.TrackLocal) *sender {
 	t.Helper()
-	s, err := newSender(track, "카메라", senderHooks{onChange: func() {}, onClose: func() {}})
+	s, err := newSender(track, PublishOptions{Name: "카메라"}, senderHooks{onChange: func() {}, onClose: func() {}})
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s

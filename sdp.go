@@ -81,10 +81,15 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 				opus = format
 			}
 		}
+		told := false
 		for i, a := range m.Attributes {
 			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
 				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
+				told = true
 			}
+		}
+		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !told && line != "" {
+			m.WithValueAttribute("fmtp", opus+" "+line)
 		}
 	}
 	b, err := s.Marshal()

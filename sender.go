@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -48,7 +49,7 @@ type senderHooks struct {
 // sender implements Sender: the tracks it is given are bound one after the
 // other, and what they write goes to the legs, one per peer.
 //
-//	newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, error)
+//	newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sender, error)
 //	id, name string, kind webrtc.RTPCodecType, codec webrtc.RTPCodecParameters   immutable
 //	requestKeyframe()
 type sender struct {
@@ -85,15 +86,13 @@ const maxFormer = 8
 var _ Sender = (*sender)(nil)
 
 // newSender binds t. Without a name it is called by its kind.
-func newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, error) {
+func newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sender, error) {
 	if t == nil {
 		return nil, errors.New("noom: publish: there is no track")
 	}
 	kind := t.Kind()
-	if name == "" {
-		name = defaultName(kind)
-	}
-	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks}
+	name := cmp.Or(o.Name, defaultName(kind))
+	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
 	src, codec, err := bind(s, t, codecsFor(kind))
 	if err != nil {
 		return nil, fmt.Errorf("noom: publish %s: %w", name, err)

@@ -104,6 +104,10 @@ func TestStereoIsToldBySection(t *testing.T) {
 }
 
 func TestStereoLine(t *testing.T) {
+	without := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
+	if text, err := withStereo(without, map[string]bool{"0": true}, nil); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
+		t.Errorf("%q, %v", text, err)
+	}
 	for _, test := range []struct {
 		line            string
 		sends, receives bool
@@ -119,6 +123,42 @@ func TestStereoLine(t *testing.T) {
 			t.Errorf("%q: %q, want %q", test.line, got, test.want)
 		}
 	}
+}
+
+// A track published muted is told as that and sends nothing, until it is unmuted.
+func TestPublishedMuted(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		first, second, third := newThrifty(), newThrifty(), newThrifty()
+		a := w.join("r", "a", &Config{Tracks: []LocalTrack{{Name: "first", Track: first, Muted: true}}})
+		b := w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		_, err := a.Publish(t.Context(), second, &PublishOptions{Name: "second", Muted: true})
+		must(t, err)
+		s, err := peerOf(t, a, b).Publish(t.Context(), third, &PublishOptions{Name: "third", Muted: true})
+		must(t, err)
+		time.Sleep(5 * time.Second)
+		tracks := peerOf(t, b, a).Tracks()
+		if len(tracks) != 3 {
+			t.Fatalf("%d tracks", len(tracks))
+		}
+		for i, c := range []*thrifty{first, second, third} {
+			requests, _ := c.counts()
+			if !tracks[i].Muted() || tracks[i].Codec().MimeType != "" || requests > 0 {
+				t.Errorf("%s: told as muted: %v, codec %s, %d requests", tracks[i].Name(), tracks[i].Muted(), tracks[i].Codec().MimeType, requests)
+			}
+		}
+		for _, s := range append(a.Senders(), s) {
+			must(t, s.SetMuted(false))
+			shown(t, b, a, s.Name())
+		}
+		for _, s := range append(a.Senders(), s) {
+			must(t, s.Close())
+		}
+		for _, c := range []*thrifty{first, second, third} {
+			c.running.Wait()
+		}
+	})
 }
 
 // What the others are told and what they get is one thing: a paused sender, and one whose

@@ -300,7 +300,7 @@ export interface RoomEventMap {
   /**
    * The peer does not get what the sender sends; other tracks and peers are not disturbed. error has the code codec: it
    * knows none of the codecs that the browser has for it; or too_many_tracks: some 6 of video, or 19 of audio, fit between two,
-   * fewer if the peer sends as many. codec: the MIME type it would have had, such as video/VP8.
+   * fewer if the peer sends as many. codec: the MIME type it would have had, as browsers write it: video/VP8.
    */
   trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string; error: NoomError }>;
   /** Who of the others speaks now, by the audio levels that come with their sound, where an element plays it; null: nobody. */

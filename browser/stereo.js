@@ -36,10 +36,11 @@ function eachOpus(sdp, edit) {
     const [, mid = ''] = /^a=mid:(\S+)/m.exec(section) ?? [];
     const [, format] = /^a=rtpmap:(\d+) opus\//im.exec(section) ?? [];
     if (!format) return section;
-    return section.replace(new RegExp(`^(a=fmtp:${format} )([^\\r\\n]*)`, 'm'), (line, start, text) => {
-      const parameters = text.split(';').map((p) => p.trim());
-      const edited = edit(mid, parameters);
-      return edited === parameters ? line : start + edited.join(';');
-    });
+    const [whole = '', text = ''] = new RegExp(`^a=fmtp:${format} ([^\\r\\n]*)`, 'm').exec(section) ?? [];
+    const parameters = text === '' ? [] : text.split(';').map((p) => p.trim());
+    const edited = edit(mid, parameters);
+    if (edited === parameters || edited.join() === parameters.join()) return section;
+    const line = `a=fmtp:${format} ${edited.join(';')}`;
+    return whole ? section.replace(whole, () => line) : `${section.trimEnd()}\r\n${line}\r\n`;
   }).join('');
 }
