@@ -177,7 +177,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				t.Errorf("shown after %v", took)
 			}
 		},
-		"while the connection comes up": func(t *testing.T, w *world, _, b Room, c *thrifty) {
+		"while the connection comes up": func(t *testing.T, w *world, _, b Room, _ *thrifty) {
 			d := w.join("r", "d", nil)
 			for i := range 8 {
 				time.Sleep(time.Duration(i) * 3 * time.Millisecond)
