@@ -1,6 +1,9 @@
 package noom
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -175,6 +178,69 @@ func registerInterceptors(r *interceptor.Registry, logs logging.LoggerFactory) e
 	return nil
 }
 
+// canonicalMIME returns pion's constant for a MIME type that peers and tracks may spell
+// in any case (RFC 6838 section 4.2), or mime as it is if it is none of noom's.
+func canonicalMIME(mime string) string {
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		for _, codec := range codecsFor(kind) {
+			if strings.EqualFold(codec.MimeType, mime) {
+				return codec.MimeType
+			}
+		}
+	}
+	return mime
+}
+
+// isOpus reports whether a MIME type is that of Opus.
+func isOpus(mime string) bool { return strings.EqualFold(mime, webrtc.MimeTypeOpus) }
+
+// alsoMono returns offered with a second entry for Opus, of one channel: SDP always has
+// two (RFC 7587 section 7), but a track may describe itself by what it has.
+func alsoMono(offered []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
+	for _, format := range offered {
+		if isOpus(format.MimeType) {
+			format.Channels = 1
+			return append(slices.Clip(offered), format)
+		}
+	}
+	return offered
+}
+
+// sendsStereo reports whether a track of that codec may send two channels: Opus that does
+// not say that it has one.
+func sendsStereo(codec webrtc.RTPCodecCapability) bool {
+	asked := fmtpParameter(codec.SDPFmtpLine, "stereo", "1")
+	return isOpus(codec.MimeType) && codec.Channels != 1 && fmtpParameter(codec.SDPFmtpLine, "sprop-stereo", asked) == "1"
+}
+
+// wrongCodec says that a track of that codec cannot be one of known.
+func wrongCodec(codec webrtc.RTPCodecCapability, known []webrtc.RTPCodecParameters) error {
+	if len(known) == 0 { // of another kind than sound or picture
+		known = slices.Concat(codecsFor(webrtc.RTPCodecTypeAudio), codecsFor(webrtc.RTPCodecTypeVideo))
+	}
+	var names []string
+	for _, format := range known {
+		name := format.MimeType
+		if len(known) == 1 && format.SDPFmtpLine != "" {
+			name += " (" + format.SDPFmtpLine + ")"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	what := cmp.Or(codec.MimeType, "what it does not tell")
+	if codec.ClockRate != 0 {
+		what += fmt.Sprintf("/%d", codec.ClockRate)
+	}
+	if codec.Channels > 1 {
+		what += fmt.Sprintf("/%d", codec.Channels)
+	}
+	if codec.SDPFmtpLine != "" {
+		what += " (" + codec.SDPFmtpLine + ")"
+	}
+	return fmt.Errorf("%w: the track sends %s; what can be sent is %s", ErrCodec, what, strings.Join(names, ", "))
+}
+
 // carries reports whether whoever takes format can decode what a source of
 // codec sends. A source that leaves a parameter out is given the benefit of
 // the doubt.
@@ -182,7 +248,8 @@ func carries(format, codec webrtc.RTPCodecCapability) bool {
 	switch {
 	case !strings.EqualFold(format.MimeType, codec.MimeType),
 		codec.ClockRate != 0 && codec.ClockRate != format.ClockRate,
-		codec.Channels != 0 && codec.Channels != max(1, format.Channels):
+		isOpus(codec.MimeType) && codec.Channels > 2,
+		!isOpus(codec.MimeType) && codec.Channels != 0 && codec.Channels != max(1, format.Channels):
 		return false
 	case codec.SDPFmtpLine == "":
 		return true

@@ -131,7 +131,7 @@ func (l *link) listen(c *conn) {
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			post(l.mediaCanFlow)
+			post(l.secured)
 		case webrtc.PeerConnectionStateFailed:
 			post(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
@@ -186,11 +186,22 @@ func (c *conn) table(version int64) signal.Table {
 	for _, s := range c.sections {
 		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
 			t.Tracks[mid] = signal.TrackRow{
-				ID: s.sender.id, Name: s.sender.name, Kind: s.sender.kind.String(), Muted: s.sender.Muted(),
+				ID: s.sender.id, Name: s.sender.name, Kind: s.sender.kind.String(), Muted: s.sender.silent(),
 			}
 		}
 	}
 	return t
+}
+
+// sendsStereo returns the sections in which we may send two channels, by mid.
+func (c *conn) sendsStereo() map[string]bool {
+	stereo := make(map[string]bool)
+	for _, s := range c.sections {
+		if s.sender != nil && s.sender.sendsStereo() {
+			stereo[s.mid()] = true
+		}
+	}
+	return stereo
 }
 
 // dropEnded forgets channels of which nothing is under way any more.

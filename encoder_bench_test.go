@@ -27,7 +27,7 @@ func BenchmarkOneEncoder(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = camera.Close() }() // nothing to lose
-	s, err := newSender(camera, "", senderHooks{onClose: func() {}})
+	s, err := newSender(camera, PublishOptions{}, senderHooks{onClose: func() {}})
 	if err != nil {
 		b.Fatal(err)
 	}

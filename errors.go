@@ -40,8 +40,9 @@ const (
 var (
 	// ErrClosed: the room, peer or sender is closed. It matches net.ErrClosed.
 	ErrClosed error = closedError{}
-	// ErrCodec: the track's codec is none of ours, or not the sender's.
-	ErrCodec = errors.New("noom: codec does not fit; publish the track anew")
+	// ErrCodec: the track's codec is none of ours, not the sender's, or none that the
+	// peer takes. What wraps it names the codec, and those that would do.
+	ErrCodec = errors.New("noom: codec does not fit")
 	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: why Room.Err
 	// is not nil.
 	ErrRoomClosed = errors.New("noom: the room was closed")

@@ -25,7 +25,7 @@ func BenchmarkFanOut(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := newSender(track, "", senderHooks{})
+	s, err := newSender(track, PublishOptions{}, senderHooks{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -82,6 +82,7 @@ func (in *inbound) run() error {
 		in.count.received(packet.SequenceNumber, len(packet.Payload))
 		if codec == nil || codec.PayloadType != webrtc.PayloadType(packet.PayloadType) {
 			now := in.tr.Codec()
+			now.MimeType = canonicalMIME(now.MimeType)
 			codec, starts = &now, keyframeStart(now.MimeType)
 		}
 		if in.tr.Kind() == webrtc.RTPCodecTypeVideo && video.took(packet.SequenceNumber, packet.Payload, starts, time.Now()) {

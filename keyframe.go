@@ -1,6 +1,9 @@
 package noom
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // keyframeStart returns the test by which the first packet of a key frame of
 // that codec is known from its RTP payload. For audio, and for codecs it does
@@ -46,46 +49,64 @@ func startsVP9Keyframe(p []byte) bool {
 const (
 	nalIDR  = 5
 	nalSPS  = 7
+	nalPPS  = 8
 	nalSTAP = 24
 	nalFUA  = 28
+
+	nalType          = 0x1f // of a unit's first byte
+	nalMostImportant = 0x60 // nal_ref_idc
 )
 
 // startsH264Keyframe: a sequence parameter set, or the first slice of an IDR
 // picture, alone, aggregated (STAP-A) or fragmented (FU-A, S bit set).
 func startsH264Keyframe(p []byte) bool {
-	if len(p) < 2 {
-		return false
-	}
-	switch p[0] & 0x1f {
-	case nalSTAP:
-		for rest := p[1:]; len(rest) > 3; {
-			size := int(rest[0])<<8 | int(rest[1])
-			rest = rest[2:]
-			if size == 0 || size > len(rest) {
-				return false
-			}
-			if startsNAL(rest[0], rest[1:size]) {
-				return true
-			}
-			rest = rest[size:]
-		}
-		return false
-	case nalFUA:
-		return p[1]&0x80 != 0 && startsNAL(p[1], p[2:])
-	}
-	return startsNAL(p[0], p[1:])
+	return beginsNAL(p, func(header byte, body []byte) bool {
+		return header&nalType == nalSPS || startsIDR(header, body)
+	})
 }
 
-// startsNAL judges one NAL unit by its type and by first_mb_in_slice, the
-// first field of a slice: a leading 1 bit is the number 0 in Exp-Golomb.
-func startsNAL(header byte, body []byte) bool {
-	switch header & 0x1f {
-	case nalSPS:
-		return true
-	case nalIDR:
-		return len(body) > 0 && body[0]&0x80 != 0
+// startsH264IDR: the same, but for the parameter set.
+func startsH264IDR(p []byte) bool { return beginsNAL(p, startsIDR) }
+
+// beginsNAL reports whether a unit begins in the payload that is as wanted by its first
+// byte and what follows it.
+func beginsNAL(p []byte, wanted func(header byte, body []byte) bool) bool {
+	if len(p) > 1 && p[0]&nalType == nalFUA {
+		return p[1]&0x80 != 0 && wanted(p[1], p[2:])
+	}
+	for nal := range wholeNALs(p) {
+		if wanted(nal[0], nal[1:]) {
+			return true
+		}
 	}
 	return false
+}
+
+// wholeNALs returns the units that are whole in a payload, none of which is empty: the
+// only one, or those of a STAP-A packet up to the first that lies about its size.
+func wholeNALs(p []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		switch {
+		case len(p) < 2 || p[0]&nalType > nalSTAP:
+		case p[0]&nalType < nalSTAP:
+			yield(p)
+		default:
+			for rest := p[1:]; len(rest) > 3; {
+				size := int(rest[0])<<8 | int(rest[1])
+				rest = rest[2:]
+				if size == 0 || size > len(rest) || !yield(rest[:size]) {
+					return
+				}
+				rest = rest[size:]
+			}
+		}
+	}
+}
+
+// startsIDR judges by first_mb_in_slice, the first field of a slice: a leading 1
+// bit is the number 0 in Exp-Golomb.
+func startsIDR(header byte, body []byte) bool {
+	return header&nalType == nalIDR && len(body) > 0 && body[0]&0x80 != 0
 }
 
 // startsAV1Keyframe: the aggregation header's N bit, which marks the first

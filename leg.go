@@ -19,13 +19,16 @@ import (
 //	fits(s *sender) bool             may s take over this leg?
 //	attach(s *sender)                from now on s flows through it, video from a key frame on
 //	detach()                         silence
-//	connected()                      to be called whenever DTLS or, later, ICE comes up: asks for a key frame
+//	connected()                      media can flow, for the first time or again: asks for a key frame
+//	opened() bool                    connected was called after Bind
 //	refused() bool                   after Bind: the peer does not know the codec
 //	readRTCP(rs *webrtc.RTPSender)   blocks until rs is stopped; run it in a goroutine
 type leg struct {
-	// Immutable.
+	// Immutable once it has a sender.
 	codec        webrtc.RTPCodecCapability
 	id, streamID string
+	video        bool
+	budget       *keyframeBudget // the peer's; nil: no bound
 
 	// No call leaves the leg while mu is held.
 	mu          sync.Mutex
@@ -36,17 +39,21 @@ type leg struct {
 	levelID     uint8 // of the audio level's header extension; 0: not negotiated
 	refusal     bool
 
-	open   bool    // the connection has been up
-	sender *sender // nil: idle
-	run    *run    // what flows; nil: waits for a key frame
-	stitch stitch
+	open    bool        // bound, and the connection has been up
+	sender  *sender     // nil: idle
+	run     *run        // what flows; nil: waits for a key frame
+	pending bool        // the sender was asked for a key frame, and none has begun since
+	late    *time.Timer // asks for one when the budget allows it; nil: none is wanted
+	stitch  stitch
 
 	count  tally       // of the pump
 	behind atomic.Bool // packets were left out because the queue was full
 }
 
 func newLeg(codec webrtc.RTPCodecCapability, streamID string) *leg {
-	return &leg{codec: codec, id: randomID(), streamID: streamID, stitch: stitch{clockRate: codec.ClockRate}}
+	l := &leg{codec: codec, id: randomID(), streamID: streamID, stitch: stitch{clockRate: codec.ClockRate}}
+	l.video = l.Kind() == webrtc.RTPCodecTypeVideo
+	return l
 }
 
 // fits reports whether s, too, can be sent over this leg.
@@ -56,11 +63,11 @@ func (l *leg) fits(s *sender) bool {
 
 // attach makes s flow through the leg from its next key frame on. It asks for
 // that one, unless nothing can flow yet: the request would only delay the one
-// that counts.
+// that counts. The peer's budget is not asked, because it is not the peer who attaches.
 func (l *leg) attach(s *sender) {
 	l.detach()
 	l.mu.Lock()
-	l.sender = s
+	l.sender, l.pending = s, l.open
 	open := l.open
 	l.mu.Unlock()
 	s.addLeg(l)
@@ -73,7 +80,7 @@ func (l *leg) attach(s *sender) {
 func (l *leg) detach() {
 	l.mu.Lock()
 	s := l.sender
-	l.sender, l.run = nil, nil
+	l.idle()
 	l.mu.Unlock()
 	if s != nil {
 		s.removeLeg(l)
@@ -85,18 +92,32 @@ func (l *leg) release(s *sender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sender == s {
-		l.sender, l.run = nil, nil
+		l.idle()
 	}
 }
 
-// connected asks for a key frame: the connection came up, for the first time or
-// again. It must not come before DTLS is up, until when pion drops without a
-// word what is written: the next request would have to wait.
+// idle leaves the leg without a sender. It needs l.mu.
+func (l *leg) idle() {
+	l.sender, l.run = nil, nil
+	l.served()
+}
+
+// connected asks for a key frame: media can flow, for the first time or again. It
+// must not come before DTLS is up, until when pion drops without a word what is
+// written: the next request would have to wait. Before Bind it does nothing, for the
+// same reason.
 func (l *leg) connected() {
 	l.mu.Lock()
-	l.open = true
+	l.open = l.queue != nil
 	l.mu.Unlock()
 	l.requestKeyframe()
+}
+
+// opened reports whether connected has been called since Bind.
+func (l *leg) opened() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
 }
 
 // refused reports whether the peer's answer had no place for the codec.
@@ -107,21 +128,31 @@ func (l *leg) refused() bool {
 }
 
 // write queues one packet of s, of run r, unless it may not flow: the leg has
-// another sender, is not bound, or still waits for a key frame. It never waits.
-// If the queue is full the packet and all up to a key frame are left out.
-func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, p *parcel, now time.Time) {
+// another sender, is not bound, or still waits for a key frame. before, if not nil, goes
+// in front of it. It never waits. If the queue is full the packet and all up to a key
+// frame are left out.
+func (l *leg) write(s *sender, r *run, keyframe bool, header *rtp.Header, before, p *parcel, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sender != s || l.queue == nil {
 		return
 	}
-	if len(l.queue) == cap(l.queue) {
+	if keyframe {
+		l.served()
+	}
+	if len(l.queue) == cap(l.queue) || before != nil && len(l.queue)+1 == cap(l.queue) {
 		l.run = nil
 		l.behind.Store(true)
 		return
 	}
 	if !l.follow(r, keyframe, header, now) {
 		return
+	}
+	if before != nil {
+		if seq, timestamp, ok := l.stitch.insert(header.SequenceNumber, header.Timestamp); ok {
+			before.hold()
+			l.queue <- outgoing{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
+		}
 	}
 	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
 	if !ok {
@@ -174,13 +205,56 @@ func (l *leg) readRTCP(rs *webrtc.RTPSender) {
 	}
 }
 
+// requestKeyframe asks the sender for a key frame on behalf of the peer, whose
+// budget it goes by: beyond that the request has to wait. What is asked while a key frame
+// is on its way costs nothing.
 func (l *leg) requestKeyframe() {
 	l.mu.Lock()
 	s := l.sender
-	l.mu.Unlock()
-	if s != nil {
-		s.requestKeyframe()
+	if s == nil || !l.open || !l.video {
+		l.mu.Unlock()
+		return
 	}
+	if !l.pending {
+		if wait := l.budget.take(s.name, time.Now()); wait > 0 {
+			if l.late == nil {
+				l.late = time.AfterFunc(wait, l.requestLate)
+			}
+			l.mu.Unlock()
+			return
+		}
+		l.pending = true
+	}
+	l.mu.Unlock()
+	s.requestKeyframe()
+}
+
+// requestLate makes the request that had to wait, unless a key frame was faster.
+func (l *leg) requestLate() {
+	l.mu.Lock()
+	wanted := l.late != nil
+	l.late = nil
+	l.mu.Unlock()
+	if wanted {
+		l.requestKeyframe()
+	}
+}
+
+// served notes that a key frame has begun: nothing more is wanted. It needs l.mu.
+func (l *leg) served() {
+	l.pending = false
+	if l.late != nil {
+		l.late.Stop()
+		l.late = nil
+	}
+}
+
+// waitsFor reports whether the leg has asked for a key frame of s and sends nothing
+// without it; silent: s itself sends nothing without it.
+func (l *leg) waitsFor(s *sender, silent bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sender == s && l.open && (silent || l.pending && l.run == nil)
 }
 
 // Bind implements webrtc.TrackLocal. It never fails, for pion would then fail
@@ -196,7 +270,7 @@ func (l *leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	l.closeQueue()
 	if ok {
 		size := videoQueue
-		if l.Kind() == webrtc.RTPCodecTypeAudio {
+		if !l.video {
 			size = audioQueue
 		}
 		l.queue = make(chan outgoing, size)
@@ -248,7 +322,7 @@ func (l *leg) closeQueue() {
 	if l.queue != nil {
 		close(l.queue)
 	}
-	l.queue, l.run = nil, nil
+	l.queue, l.run, l.open = nil, nil, false
 }
 
 // ID implements webrtc.TrackLocal: the track's part of a=msid.

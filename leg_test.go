@@ -19,8 +19,9 @@ import (
 type wireTap struct {
 	mu   sync.Mutex
 	got  []rtp.Header
-	err  error // to return
-	down bool  // DTLS is not up: pion takes packets and drops them
+	sent [][]byte // the payloads
+	err  error    // to return
+	down bool     // DTLS is not up: pion takes packets and drops them
 
 	slow chan struct{} // if not nil, each packet waits for an element
 }
@@ -35,6 +36,7 @@ func (w *wireTap) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 		return 0, w.err
 	}
 	w.got = append(w.got, header.Clone())
+	w.sent = append(w.sent, slices.Clone(payload))
 	return header.MarshalSize() + len(payload), nil
 }
 
@@ -342,7 +344,7 @@ func TestLegDropsWhatWasOvertaken(t *testing.T) {
 		l, wire := boundLeg(t, s)
 		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
 		for i, r := range []*run{before, after, before, after} {
-			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, wrap(0x10, []byte{0x10, 0}, nil), time.Now())
+			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, wrap(0x10, []byte{0x10, 0}, nil), time.Now())
 		}
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)

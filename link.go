@@ -59,6 +59,7 @@ type link struct {
 	ended  chan struct{} // closed with the loop
 	frames atomic.Int32  // posted and not yet taken
 	out    outStream     // guards itself
+	budget *keyframeBudget
 
 	// Owned by the room's loop.
 	missing bool // the hub has lost the member
@@ -144,6 +145,7 @@ func newLink(r *room, m Member) *link {
 		mail:        newMailbox(),
 		ended:       make(chan struct{}),
 		ex:          exchange.New(r.self.ID),
+		budget:      r.budgets.get(m.ID, time.Now()),
 		patienceFor: firstRestarts,
 		conduct:     r.conducts.of(m.ID, r.present, time.Now()),
 		rows:        make(map[string]string),

@@ -27,18 +27,19 @@ const (
 // its way to the hub.
 type room struct {
 	// Immutable after Join.
-	name   string
-	self   Member // but for the Name, which is nickname
-	cfg    Config
-	log    *slog.Logger
-	engine *engine
-	dialer Dialer
-	events *eventQueue // guards itself
-	mail   *mailbox    // guards itself
-	frames chan signal.Message
-	ctx    context.Context // ends with the room
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	name    string
+	self    Member // but for the Name, which is nickname
+	cfg     Config
+	log     *slog.Logger
+	engine  *engine
+	dialer  Dialer
+	events  *eventQueue     // guards itself
+	mail    *mailbox        // guards itself
+	budgets keyframeBudgets // guard themselves
+	frames  chan signal.Message
+	ctx     context.Context // ends with the room
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
 
 	outbox   atomic.Pointer[outbox]      // nil while there is no hub
 	refusal  atomic.Pointer[turnRefusal] // the latest of a TURN server
@@ -168,7 +169,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	r.delivering, r.stopDelivering = context.WithCancel(r.ctx)
 	r.parting, r.stopParting = context.WithCancel(r.ctx)
 	for _, t := range c.Tracks {
-		s, err := r.newSender(t.Track, t.Name)
+		s, err := r.newSender(t.Track, PublishOptions{Name: t.Name, Muted: t.Muted})
 		if err != nil {
 			r.cancel()
 			closeAll(r.senders)

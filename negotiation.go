@@ -176,6 +176,7 @@ func (l *link) apply() error {
 			l.refuse(s)
 		}
 	}
+	l.mediaCanFlow()
 	l.applyTable(&in.Table)
 	return nil
 }
@@ -205,6 +206,9 @@ func (l *link) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	}
 	text, err := withMids(c.pc.LocalDescription().SDP, c.remote.sections) // with what has been gathered so far
 	if err != nil {
+		return err
+	}
+	if text, err = withStereo(text, c.sendsStereo(), c.remote.stereo); err != nil {
 		return err
 	}
 	if c.local, err = inspect(text); err != nil {

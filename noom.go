@@ -35,6 +35,7 @@ func SafetyNumberOf(a, b Member) SafetyNumber { return signal.SafetyNumberOf(a.I
 type LocalTrack struct {
 	Name  string // "camera", "microphone", "screen", …; empty: by kind, camera or microphone
 	Track webrtc.TrackLocal
+	Muted bool // from the start, until Sender.SetMuted
 }
 
 // Config says how to join. The zero Config works, and so does a nil one.

@@ -73,12 +73,24 @@ func (l *link) dataCanFlow() {
 	}
 }
 
-// mediaCanFlow is told when DTLS is up, at first and again after a restart:
-// pion drops what is sent earlier.
-func (l *link) mediaCanFlow() {
+// secured is called when DTLS is up, at first and again after a restart.
+func (l *link) secured() {
 	l.conn.secured = true
 	for _, sec := range l.conn.sections {
 		sec.leg.connected()
+	}
+}
+
+// mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already:
+// pion drops what is sent earlier.
+func (l *link) mediaCanFlow() {
+	if !l.conn.secured {
+		return
+	}
+	for _, sec := range l.conn.sections {
+		if !sec.leg.opened() {
+			sec.leg.connected()
+		}
 	}
 }
 

@@ -164,7 +164,7 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
 	var s *sender
-	s, err := newSender(t, name, senderHooks{
+	s, err := newSender(t, PublishOptions{Name: name, Muted: o.Muted}, senderHooks{
 		onChange: l.retable, onEnd: l.room.sourceEnded, onClose: func() { l.unpublish(s) },
 	})
 	if err != nil {

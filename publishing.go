@@ -14,7 +14,8 @@ import (
 // to each link, which does the rest in sections.go.
 
 // newSender binds t for everyone.
-func (r *room) newSender(t webrtc.TrackLocal, name string) (*sender, error) {
+func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*sender, error) {
+	name := signal.CleanName(o.Name)
 	if err := signal.CheckName(name); err != nil {
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
@@ -29,7 +30,7 @@ func (r *room) newSender(t webrtc.TrackLocal, name string) (*sender, error) {
 			}
 		})
 	}
-	s, err = newSender(t, name, senderHooks{
+	s, err = newSender(t, PublishOptions{Name: name, Muted: o.Muted}, senderHooks{
 		onChange: func() { each((*link).retable) },
 		onEnd:    r.sourceEnded,
 		onClose: func() {
@@ -56,7 +57,7 @@ func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	if !r.may(RightPublish) {
 		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
-	s, err := r.newSender(t, signal.CleanName(o.Name))
+	s, err := r.newSender(t, *o)
 	if err != nil {
 		return nil, err
 	}

@@ -94,11 +94,16 @@ func (l *leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 }
 
 // stall notes that pion took a packet of r and threw it away: the connection is
-// not up yet, and what gets through first must be a key frame again.
+// not up yet, or was not at the last instant, and what gets through first must be a key
+// frame again.
 func (l *leg) stall(r *run) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.run == r {
+	stalled := l.run == r
+	if stalled {
 		l.run = nil
+	}
+	l.mu.Unlock()
+	if stalled {
+		l.requestKeyframe()
 	}
 }

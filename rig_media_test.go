@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -35,6 +36,8 @@ var (
 type mediaNet struct {
 	router *vnet.Router
 	hosts  int
+
+	respell *strings.Replacer // changes the offers of legs; nil: none
 }
 
 func newMediaNet(t *testing.T) *mediaNet {
@@ -125,7 +128,11 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 	gathered := webrtc.GatheringCompletePromise(r.out)
 	must(t, r.out.SetLocalDescription(offer))
 	<-gathered
-	must(t, r.in.SetRemoteDescription(*r.out.LocalDescription()))
+	offer = *r.out.LocalDescription()
+	if n.respell != nil {
+		offer.SDP = n.respell.Replace(offer.SDP)
+	}
+	must(t, r.in.SetRemoteDescription(offer))
 	answer, err := r.in.CreateAnswer(nil)
 	must(t, err)
 	gathered = webrtc.GatheringCompletePromise(r.in)
@@ -371,7 +378,7 @@ func (c *deviceCamera) asked() (requests, binds, bound int) {
 // publish is newSender with hooks that nobody needs.
 func publish(t *testing.T, track webrtc.TrackLocal) *sender {
 	t.Helper()
-	s, err := newSender(track, "카메라", senderHooks{onChange: func() {}, onClose: func() {}})
+	s, err := newSender(track, PublishOptions{Name: "카메라"}, senderHooks{onChange: func() {}, onClose: func() {}})
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s

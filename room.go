@@ -99,4 +99,6 @@ type PublishOptions struct {
 	// Name is what the others see: "camera", "microphone", "screen", … Up to
 	// 128 bytes. Empty: camera for video, microphone for audio.
 	Name string
+	// Muted publishes it muted: nothing is sent until [Sender.SetMuted].
+	Muted bool
 }

@@ -2,6 +2,7 @@ package noom
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pion/sdp/v3"
 
@@ -14,6 +15,7 @@ type description struct {
 	ufrag    string          // of ICE, RFC 8839 section 5.4
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
+	stereo   map[string]bool // mids of sections that say they carry stereo
 
 	candidates candidateKinds // and those trickled later
 }
@@ -59,6 +61,59 @@ func withMids(text string, mids []string) (string, error) {
 	return string(b), err
 }
 
+// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section
+// 6.1), which pion has the same in all of them: sprop-stereo=1 where we send stereo, and
+// stereo=1 there too and where the peer has said that it does, without which a browser
+// sends, and plays, mono.
+func withStereo(text string, sends, receives map[string]bool) (string, error) {
+	if !strings.Contains(text, "m=audio") {
+		return text, nil
+	}
+	var s sdp.SessionDescription
+	if err := s.UnmarshalString(text); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrDescription, err)
+	}
+	for _, m := range s.MediaDescriptions {
+		mid, _ := m.Attribute("mid")
+		opus := ""
+		for _, a := range m.Attributes {
+			if format, encoding, _ := strings.Cut(a.Value, " "); a.Key == "rtpmap" && strings.HasPrefix(strings.ToLower(encoding), "opus/") {
+				opus = format
+			}
+		}
+		told := false
+		for i, a := range m.Attributes {
+			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
+				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
+				told = true
+			}
+		}
+		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !told && line != "" {
+			m.WithValueAttribute("fmtp", opus+" "+line)
+		}
+	}
+	b, err := s.Marshal()
+	return string(b), err
+}
+
+// stereoLine is an fmtp line of Opus that says so much, and nothing else, of stereo.
+func stereoLine(line string, sends, receives bool) string {
+	var parameters []string
+	for parameter := range strings.SplitSeq(line, ";") {
+		name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(parameter)), "=")
+		if name != "" && name != "stereo" && name != "sprop-stereo" {
+			parameters = append(parameters, strings.TrimSpace(parameter))
+		}
+	}
+	if sends {
+		parameters = append(parameters, "sprop-stereo=1")
+	}
+	if sends || receives {
+		parameters = append(parameters, "stereo=1")
+	}
+	return strings.Join(parameters, ";")
+}
+
 // inspect parses a remote description and refuses what pion would choke on
 // half-way, for its SetRemoteDescription leaves a changed state behind an error.
 func inspect(text string) (d description, err error) {
@@ -73,7 +128,7 @@ func inspect(text string) (d description, err error) {
 	}
 	d.size = len(text)
 	d.ufrag, _ = s.Attribute("ice-ufrag")
-	d.rejected, d.candidates = make(map[string]bool), make(candidateKinds)
+	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(candidateKinds)
 	seen := make(map[string]bool, n)
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
@@ -84,8 +139,14 @@ func inspect(text string) (d description, err error) {
 		d.sections = append(d.sections, mid)
 		d.rejected[mid] = m.MediaName.Port.Value == 0
 		for _, a := range m.Attributes {
-			if a.Key == "candidate" {
+			switch a.Key {
+			case "candidate":
 				d.candidates[typeOf(a.Value)] = true
+			case "fmtp":
+				_, parameters, _ := strings.Cut(a.Value, " ")
+				if m.MediaName.Media == "audio" && fmtpParameter(parameters, "sprop-stereo", "0") == "1" {
+					d.stereo[mid] = true
+				}
 			}
 		}
 		if u, ok := m.Attribute("ice-ufrag"); ok && d.ufrag == "" {

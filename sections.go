@@ -24,6 +24,7 @@ func (l *link) publish(s *sender) {
 			if sec.sender == nil && !sec.refused && sec.leg.fits(s) {
 				sec.sender, sec.flowing, sec.announced = s, false, 0
 				l.tableDirty = true
+				l.tellStereo()
 				return
 			}
 		}
@@ -65,8 +66,26 @@ func (l *link) unpublish(s *sender) {
 	})
 }
 
-// retable says that a sender's row has changed.
-func (l *link) retable() { l.mail.post(func() { l.tableDirty = true }) }
+// retable says that a sender's row has changed, or whether it sends stereo.
+func (l *link) retable() {
+	l.mail.post(func() {
+		l.tableDirty = true
+		if l.conn != nil && !l.broken {
+			l.tellStereo()
+		}
+	})
+}
+
+// tellStereo makes an offer if a section has turned to stereo since its last one: a
+// browser plays mono where it was told of nothing else. Mono needs none.
+func (l *link) tellStereo() {
+	for mid := range l.conn.sendsStereo() {
+		if mid != "" && !l.conn.local.stereo[mid] && l.conn.local.ufrag != "" {
+			l.try(l.act(l.turn.Need()))
+			return
+		}
+	}
+}
 
 // What a description has room for, in bytes.
 const (
@@ -105,6 +124,7 @@ func (l *link) try(err error) {
 // addSection gives s a transceiver of its own.
 func (l *link) addSection(s *sender) error {
 	leg := newLeg(s.codec.RTPCodecCapability, l.room.self.ID)
+	leg.budget = l.budget
 	transceiver, err := l.conn.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
@@ -129,7 +149,7 @@ func (l *link) refuse(sec *section) {
 	sec.leg.detach()
 	sec.sender, sec.flowing = nil, false
 	l.tableDirty = true
-	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType, Err: ErrCodec})
+	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType, Err: fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.codec.MimeType)})
 }
 
 // sendTable tells of a change that no description has told of.

@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -25,8 +26,9 @@ type Sender interface {
 	// Track returns the current source, nil while paused.
 	Track() webrtc.TrackLocal
 	// ReplaceTrack swaps the source: nothing is negotiated, nothing freezes.
-	// The old source is sent until the new one has a key frame. Nil pauses. A
-	// track of another kind or codec gives [ErrCodec] and changes nothing.
+	// The old source is sent until the new one has a key frame. Nil pauses, which
+	// the others are told as muted. A track of another kind or codec gives [ErrCodec]
+	// and changes nothing.
 	ReplaceTrack(t webrtc.TrackLocal) error
 	// SetMuted stops media, or lets it flow again, and tells the others.
 	SetMuted(muted bool) error
@@ -39,7 +41,7 @@ type Sender interface {
 // senderHooks is what a sender tells the room. They are called with nothing
 // held, from whichever goroutine made the change.
 type senderHooks struct {
-	onChange func()                     // Muted changed
+	onChange func()                     // what its row in the table says may have changed, or whether it sends stereo
 	onClose  func()                     // closed; once
 	onEnd    func(s *sender, err error) // its track ended by itself; may be nil
 }
@@ -47,7 +49,7 @@ type senderHooks struct {
 // sender implements Sender: the tracks it is given are bound one after the
 // other, and what they write goes to the legs, one per peer.
 //
-//	newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, error)
+//	newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sender, error)
 //	id, name string, kind webrtc.RTPCodecType, codec webrtc.RTPCodecParameters   immutable
 //	requestKeyframe()
 type sender struct {
@@ -67,22 +69,30 @@ type sender struct {
 	run     *run    // what is being sent; nil: waits for a key frame
 	runs    uint64  // how many there were
 	legs    []*leg  // replaced whole, never changed in place
+	former  []former
 	muted   bool
+	over    bool // the track has ended by itself, and no other one took its place
 	closed  bool
 }
+
+// former is what is known of a track that was sent before, should it come back.
+type former struct {
+	track webrtc.TrackLocal
+	sets  parameterSets
+}
+
+const maxFormer = 8
 
 var _ Sender = (*sender)(nil)
 
 // newSender binds t. Without a name it is called by its kind.
-func newSender(t webrtc.TrackLocal, name string, hooks senderHooks) (*sender, error) {
+func newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sender, error) {
 	if t == nil {
 		return nil, errors.New("noom: publish: there is no track")
 	}
 	kind := t.Kind()
-	if name == "" {
-		name = defaultName(kind)
-	}
-	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks}
+	name := cmp.Or(o.Name, defaultName(kind))
+	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
 	src, codec, err := bind(s, t, codecsFor(kind))
 	if err != nil {
 		return nil, fmt.Errorf("noom: publish %s: %w", name, err)
@@ -126,6 +136,13 @@ func (s *sender) Track() webrtc.TrackLocal {
 	return nil
 }
 
+// silent reports whether the others get nothing: what the table tells as muted.
+func (s *sender) silent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.muted || s.over || s.current == nil && s.next == nil
+}
+
 func (s *sender) Muted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,9 +158,12 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return err
 	}
 	if kind := t.Kind(); kind != s.kind {
-		return fmt.Errorf("noom: replace track of %s: %w: it is %s", s.name, ErrCodec, kind)
+		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it anew", s.name, ErrCodec, kind)
 	}
 	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
+	if errors.Is(err, ErrCodec) {
+		err = fmt.Errorf("%w; publish it anew", err)
+	}
 	if err != nil {
 		return fmt.Errorf("noom: replace track of %s: %w", s.name, err)
 	}
@@ -154,13 +174,22 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return ErrClosed
 	}
 	dropped := s.next
-	s.next = src
+	// The others are told if there was nothing before, and of stereo.
+	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
+	s.retire(dropped)
+	s.recall(src)
+	s.next, s.over = src, false
 	s.mu.Unlock()
+	if news {
+		s.hooks.onChange()
+	}
 	go src.watch()
 	if dropped != nil {
 		dropped.unbind()
 	}
-	src.requestKeyframe()
+	if s.kind == webrtc.RTPCodecTypeVideo {
+		src.requestKeyframe()
+	}
 	return nil
 }
 
@@ -178,10 +207,12 @@ func (s *sender) keep(t webrtc.TrackLocal) (bool, error) {
 		kept = true
 	case s.current != nil && sameTrack(s.current.track, t):
 		kept, dropped, s.next = true, s.next, nil
+		s.retire(dropped)
 	}
 	s.mu.Unlock()
 	if dropped != nil {
 		dropped.unbind()
+		s.hooks.onChange()
 	}
 	return kept, nil
 }
@@ -195,9 +226,14 @@ func sameTrack(a, b webrtc.TrackLocal) bool {
 // replaced anyway is no news.
 func (s *sender) ended(src *source, err error) {
 	s.mu.Lock()
-	news := s.next == src || s.next == nil && s.current == src
+	news := !s.closed && (s.next == src || s.next == nil && s.current == src)
+	s.over = s.over || news && (s.current == src || s.current == nil)
 	s.mu.Unlock()
-	if news && s.hooks.onEnd != nil {
+	if !news {
+		return
+	}
+	s.hooks.onChange()
+	if s.hooks.onEnd != nil {
 		s.hooks.onEnd(s, err)
 	}
 }
@@ -209,14 +245,20 @@ func (s *sender) pause() error {
 		return ErrClosed
 	}
 	current, next := s.takeSources()
+	s.over = false
 	s.mu.Unlock()
 	unbindAll(current, next)
+	if current != nil || next != nil {
+		s.hooks.onChange()
+	}
 	return nil
 }
 
 // takeSources leaves the sender without any. It needs s.mu.
 func (s *sender) takeSources() (current, next *source) {
 	current, next = s.current, s.next
+	s.retire(current)
+	s.retire(next)
 	s.current, s.next, s.run = nil, nil, nil
 	return current, next
 }
@@ -287,6 +329,13 @@ func (s *sender) removeLeg(l *leg) {
 	s.legs = slices.DeleteFunc(slices.Clone(s.legs), func(other *leg) bool { return other == l })
 }
 
+// sendsStereo reports whether what is sent, or about to be, may have two channels.
+func (s *sender) sendsStereo() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != nil && s.current.stereo || s.next != nil && s.next.stereo
+}
+
 // requestKeyframe asks what is being sent, and what is to replace it, for a key
 // frame. It may be called as often as one likes.
 func (s *sender) requestKeyframe() {
@@ -303,9 +352,26 @@ func (s *sender) requestKeyframe() {
 	}
 }
 
+// waitsFor reports whether a key frame of src would be sent to somebody who gets
+// nothing without it, or lets src take over.
+func (s *sender) waitsFor(src *source) bool {
+	s.mu.Lock()
+	next := s.next == src
+	idle, silent, legs := s.current != src || s.muted, s.run == nil, s.legs
+	s.mu.Unlock()
+	if next || idle {
+		return next
+	}
+	return slices.ContainsFunc(legs, func(l *leg) bool { return l.waitsFor(s, silent) })
+}
+
 // deliver takes a packet that from's track has written and fans it out.
 func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Lock()
+	h264 := s.codec.MimeType == webrtc.MimeTypeH264
+	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo { // not known yet while the first track binds
+		from.sets.note(payload, header.Timestamp)
+	}
 	if from != s.current && from != s.next { // still binding, or unbound already
 		s.mu.Unlock()
 		return
@@ -314,6 +380,10 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	replaced := s.swap(from, keyframe)
 	r := s.runOf(from, header, keyframe)
 	legs := s.legs
+	var sets []byte
+	if h264 && r != nil && len(legs) > 0 && startsH264IDR(payload) {
+		sets = from.sets.lacking(header.Timestamp)
+	}
 	s.mu.Unlock()
 
 	if replaced != nil {
@@ -328,8 +398,13 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	}
 	at, first := s.unnumbered(payload)
 	now, p := time.Now(), wrap(first, payload[at:], from.audioLevel())
+	var before *parcel
+	if sets != nil {
+		before = wrap(sets[0], sets, nil)
+		defer before.release()
+	}
 	for _, l := range legs {
-		l.write(s, r, keyframe, header, p, now)
+		l.write(s, r, keyframe, header, before, p, now)
 	}
 	p.release()
 }
@@ -356,7 +431,30 @@ func (s *sender) swap(from *source, keyframe bool) (replaced *source) {
 		return nil
 	}
 	replaced, s.current, s.next, s.run = s.current, from, nil, nil
+	s.retire(replaced)
 	return replaced
+}
+
+// retire remembers of a source what it may not say again when its track comes back. It
+// needs s.mu; src may be nil.
+func (s *sender) retire(src *source) {
+	if src == nil || len(src.sets.sets) == 0 {
+		return
+	}
+	s.former = slices.DeleteFunc(s.former, func(f former) bool { return sameTrack(f.track, src.track) })
+	s.former = append(s.former, former{src.track, src.sets})
+	if len(s.former) > maxFormer {
+		s.former = slices.Delete(s.former, 0, 1)
+	}
+}
+
+// recall tells src what retire remembered of its track. It needs s.mu.
+func (s *sender) recall(src *source) {
+	for _, f := range s.former {
+		if sameTrack(f.track, src.track) {
+			src.sets.recall(f.sets)
+		}
+	}
 }
 
 // runOf returns the run a packet of from belongs to, a new one where none goes

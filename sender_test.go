@@ -160,7 +160,7 @@ func TestMute(t *testing.T) {
 		network := newMediaNet(t)
 		source := newDeviceCamera()
 		changes := 0
-		s, err := newSender(source, "", senderHooks{onChange: func() { changes++ }, onClose: func() {}})
+		s, err := newSender(source, PublishOptions{}, senderHooks{onChange: func() { changes++ }, onClose: func() {}})
 		must(t, err)
 		defer func() { _ = s.Close() }()
 		if s.Name() != "camera" {
@@ -254,11 +254,11 @@ func TestPublishRefusesUnknownCodecs(t *testing.T) {
 	} {
 		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")
 		must(t, err)
-		if _, err := newSender(track, "", senderHooks{}); !errors.Is(err, ErrCodec) {
+		if _, err := newSender(track, PublishOptions{}, senderHooks{}); !errors.Is(err, ErrCodec) {
 			t.Errorf("%s: %v, want ErrCodec", codec.MimeType, err)
 		}
 	}
-	if _, err := newSender(nil, "", senderHooks{}); err == nil {
+	if _, err := newSender(nil, PublishOptions{}, senderHooks{}); err == nil {
 		t.Error("no track is no error")
 	}
 }
@@ -330,7 +330,7 @@ func TestClosedSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newDeviceCamera()
 		closed := 0
-		s, err := newSender(source, "화면", senderHooks{onChange: func() {}, onClose: func() { closed++ }})
+		s, err := newSender(source, PublishOptions{Name: "화면"}, senderHooks{onChange: func() {}, onClose: func() { closed++ }})
 		must(t, err)
 		l, wire := boundLeg(t, s)
 		pending := newDeviceCamera()

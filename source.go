@@ -15,9 +15,13 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// keyframeInterval is the least time between two key-frame requests that
-// reach a source.
-const keyframeInterval = 500 * time.Millisecond
+// How often a source is asked for a key frame: at most once in keyframeInterval, and
+// while somebody waits and none comes again and again, after pauses that double up to
+// maxKeyframePause.
+const (
+	keyframeInterval = 500 * time.Millisecond
+	maxKeyframePause = 4 * time.Second
+)
 
 // source is one binding of a sender to a TrackLocal: what the track takes for
 // its peer connection. It is the webrtc.TrackLocalContext, the writer and the
@@ -29,6 +33,7 @@ type source struct {
 	id      string
 	ssrc    webrtc.SSRC
 	offered []webrtc.RTPCodecParameters
+	stereo  bool         // it may send two channels
 	leveler AudioLeveler // nil: the track does not know how loud it is
 
 	requests chan struct{} // holds a key-frame request until the track reads it
@@ -36,12 +41,17 @@ type source struct {
 	once     sync.Once
 
 	// The sender's, under its mu.
-	keyframes bool   // there was one
-	keyframe  uint32 // the timestamp of the latest
+	keyframes bool          // there was one
+	keyframe  uint32        // the timestamp of the latest
+	sets      parameterSets // of H.264
 
-	mu       sync.Mutex
-	asked    time.Time   // when the last request went out
-	trailing *time.Timer // sends the next one; nil: none waits
+	mu     sync.Mutex
+	asked  time.Time     // when the last request went out
+	wanted bool          // another one since, and no key frame since that
+	pause  time.Duration // after which to ask again if the next request brings nothing
+	again  *time.Timer   // looks whether to ask again; nil: there is no need to
+	due    time.Time     // of again
+	looks  int           // how many timers there were
 }
 
 // bind binds t for s and returns the format of offered that carries it.
@@ -52,39 +62,47 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		sender:   s,
 		id:       randomID(),
 		ssrc:     webrtc.SSRC(rand.Uint32()),
-		offered:  offered,
+		offered:  alsoMono(offered),
 		requests: make(chan struct{}, 1),
 		done:     make(chan struct{}),
+		pause:    keyframeInterval,
 	}
 	if t.Kind() == webrtc.RTPCodecTypeAudio {
 		src.leveler, _ = t.(AudioLeveler)
 	}
 	chosen, err := t.Bind(src)
+	codec := codecOf(t, chosen.RTPCodecCapability)
 	if err != nil {
 		close(src.done)
 		if errors.Is(err, net.ErrClosed) {
 			return nil, chosen, err // no codec would help
 		}
-		return nil, chosen, fmt.Errorf("%w: %w", ErrCodec, err)
+		return nil, chosen, fmt.Errorf("%w: %w", wrongCodec(codec, offered), err)
 	}
-	format, ok := formatFor(t, chosen, offered)
+	format, ok := formatFor(chosen, codec, offered)
 	if !ok {
 		src.unbind()
-		return nil, chosen, fmt.Errorf("%w: the track sends %s %s", ErrCodec, chosen.MimeType, chosen.SDPFmtpLine)
+		return nil, chosen, wrongCodec(codec, offered)
 	}
+	src.stereo = sendsStereo(codec)
 	return src, format, nil
 }
 
-// formatFor finds the format among offered for a track that has chosen one.
-// pion's static tracks choose by MIME type alone if they find nothing better,
-// so where a track tells its codec that counts more.
-func formatFor(t webrtc.TrackLocal, chosen webrtc.RTPCodecParameters, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
-	codec := chosen.RTPCodecCapability
+// codecOf returns the codec of a track that has chosen one. pion's static tracks choose
+// by MIME type alone if they find nothing better, so where a track tells its codec that
+// counts more.
+func codecOf(t webrtc.TrackLocal, chosen webrtc.RTPCodecCapability) webrtc.RTPCodecCapability {
 	if static, ok := t.(interface {
 		Codec() webrtc.RTPCodecCapability
 	}); ok {
-		codec = static.Codec()
+		return static.Codec()
 	}
+	return chosen
+}
+
+// formatFor finds the format among offered for a track of that codec, rather the one
+// that it has chosen.
+func formatFor(chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
 	for _, format := range offered {
 		if format.PayloadType == chosen.PayloadType && carries(format.RTPCodecCapability, codec) {
 			return format, true
@@ -119,7 +137,12 @@ func (s *source) watch() {
 func (s *source) unbind() {
 	s.once.Do(func() {
 		close(s.done)
-		s.keyframeSent()
+		s.mu.Lock()
+		if s.again != nil {
+			s.again.Stop()
+			s.again = nil
+		}
+		s.mu.Unlock()
 		// The track is let go whatever it says to it.
 		_ = s.track.Unbind(s)
 	})
@@ -130,43 +153,76 @@ func (s *source) unbind() {
 func (s *source) requestKeyframe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.trailing != nil {
+	s.wanted, s.pause = true, keyframeInterval
+	select {
+	case <-s.done:
 		return
+	default:
 	}
 	if wait := keyframeInterval - time.Since(s.asked); wait > 0 {
-		s.trailing = time.AfterFunc(wait, s.requestLate)
+		s.lookAgain(wait)
 		return
 	}
 	s.request()
 }
 
-// requestLate sends the request that had to wait, unless a key frame was faster.
-func (s *source) requestLate() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.trailing != nil {
-		s.trailing = nil
-		s.request()
-	}
-}
-
 // request needs s.mu.
 func (s *source) request() {
-	s.asked = time.Now()
+	s.asked, s.wanted = time.Now(), false
 	select {
 	case s.requests <- struct{}{}:
 	default: // one is still unread
 	}
+	s.lookAgain(s.pause)
+	s.pause = min(2*s.pause, maxKeyframePause)
 }
 
-// keyframeSent tells that a key frame has begun: requests that wait are met.
+// lookAgain makes the timer fire after wait, or earlier if it does so already. It
+// needs s.mu.
+func (s *source) lookAgain(wait time.Duration) {
+	due := time.Now().Add(wait)
+	if s.again != nil {
+		if !s.due.After(due) {
+			return
+		}
+		s.again.Stop()
+	}
+	s.looks++
+	look := s.looks
+	s.due, s.again = due, time.AfterFunc(wait, func() { s.repeat(look) })
+}
+
+// repeat asks again if somebody has asked since the last request, or if what that one
+// was for has not come: the track may not have heeded it, or who waits for the
+// key frame was not ready when it came.
+func (s *source) repeat(look int) {
+	s.mu.Lock()
+	if s.again == nil || s.looks != look {
+		s.mu.Unlock()
+		return
+	}
+	s.again = nil
+	wanted := s.wanted
+	s.mu.Unlock()
+	if !wanted && !s.sender.waitsFor(s) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.done:
+	default:
+		if s.again == nil { // nobody was faster
+			s.request()
+		}
+	}
+}
+
+// keyframeSent says that a key frame has begun: those who asked before it are served.
 func (s *source) keyframeSent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.trailing != nil {
-		s.trailing.Stop()
-		s.trailing = nil
-	}
+	s.wanted, s.pause = false, keyframeInterval
 }
 
 // readRTCP gives the track its key-frame requests, and io.EOF, which ends the

@@ -101,6 +101,19 @@ func (s *stitch) next(seq uint16, timestamp uint32, now time.Time) (uint16, uint
 	return seqOut, timestampOut, true
 }
 
+// insert returns numbers for a packet of ours in front of the one with these numbers,
+// which follows. It reports false if that one is late. What comes of the run from before
+// it from now on is dropped, for its numbers would be taken.
+func (s *stitch) insert(seq uint16, timestamp uint32) (uint16, uint32, bool) {
+	if int64(int16(seq-s.last)) <= 0 {
+		return 0, 0, false
+	}
+	s.seq = seq + s.seqOffset
+	s.seqOffset++
+	s.last, s.position = seq-1, -1
+	return s.seq, timestamp + s.timestampOffset, true
+}
+
 // ticks converts d, up to maxPause, to units of an RTP clock.
 func ticks(d time.Duration, clockRate uint32) uint32 {
 	return uint32(max(0, d) * time.Duration(clockRate) / time.Second)

@@ -21,7 +21,8 @@ type RemoteTrack interface {
 	// Codec returns the codec of the latest packet. It is empty until the
 	// first one and may change.
 	Codec() webrtc.RTPCodecParameters
-	// Muted reports whether the peer has muted it.
+	// Muted reports whether the peer sends nothing of it: it has muted or paused it,
+	// or its source has ended.
 	Muted() bool
 	// ReadRTP returns the next packet and waits for one; io.EOF once the track
 	// is gone. noom reads all the time into a ring of 512 packets that drops

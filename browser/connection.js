@@ -10,6 +10,7 @@ import { Channels } from './channel.js';
 import { NoomError } from './errors.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
+import { playStereo, stereoOf, tellStereo } from './stereo.js';
 
 export class Connection {
   #pc;
@@ -21,6 +22,7 @@ export class Connection {
   #data;
   #channels; // the application's own
   #candidates;
+  #stereo = new Set(); // mids of sections in which the other side sends stereo
   #chain = Promise.resolve();
   #byHub = false; // the step that runs acts on what came by hub, and so is its answer
   #closed = false;
@@ -147,9 +149,18 @@ export class Connection {
     this.#step(() => this.#announce());
   }
 
-  /** Resolves once the sender's current track is the one that is sent. */
-  trackReplaced(sender) {
-    return this.#step(() => this.#outgoing.replace(sender));
+  /**
+   * Resolves once the sender's current media is what is sent. It waits for no
+   * other step: whoever mutes must not be heard until a negotiation is over.
+   */
+  async trackReplaced(sender) {
+    if (this.#closed) return;
+    try {
+      await this.#outgoing.replace(sender);
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#outgoing.needsOffer) this.need(); // of stereo
   }
 
   /** The other side has so many of our messages. */
@@ -239,7 +250,7 @@ export class Connection {
   async #offer(id, restart) {
     for (const what of this.#outgoing.open()) this.#link.refused(what);
     const offer = await this.#pc.createOffer({ iceRestart: restart });
-    await this.#pc.setLocalDescription(offer);
+    await this.#setLocal(offer);
     this.#outgoing.offered(offer.sdp);
     this.#sendDescription('offer', id, offer.sdp, restart);
   }
@@ -247,7 +258,7 @@ export class Connection {
   async #answer(id, received, restarts) {
     await this.#take('offer', received);
     const answer = await this.#pc.createAnswer();
-    await this.#pc.setLocalDescription(answer);
+    await this.#setLocal(answer);
     // The sender of a restart may have no path left but the hub.
     this.#sendDescription('answer', id, answer.sdp, restarts);
     this.#incoming.attach(this.#pc);
@@ -260,8 +271,23 @@ export class Connection {
     if (refused.length > 0) this.#announce();
   }
 
+  // A browser plays in stereo what its own description says is so. One that does not take its description changed plays mono.
+  async #setLocal(description) {
+    const sdp = playStereo(description.sdp, this.#stereo);
+    if (sdp !== description.sdp) {
+      try {
+        await this.#pc.setLocalDescription({ type: description.type, sdp });
+        return;
+      } catch (error) {
+        console.warn(`noom: sound comes as mono: ${error.message}`);
+      }
+    }
+    await this.#pc.setLocalDescription(description);
+  }
+
   #sendDescription(type, id, sdp, hubOnly) {
-    this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp, table: this.#table() }) });
+    const text = tellStereo(sdp, this.#outgoing.stereo, this.#stereo);
+    this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp: text, table: this.#table() }) });
   }
 
   #table() {
@@ -275,6 +301,7 @@ export class Connection {
     } catch (cause) {
       throw new NoomError('description', `the peer's ${type} could not be taken`, { cause });
     }
+    this.#stereo = stereoOf(sdp);
     this.#candidates.described(sdp);
     this.#takeTable(table);
     this.#incoming.attach(this.#pc);

@@ -285,10 +285,20 @@ export class Sender {
   readonly id: string;
   readonly name: string;
   readonly kind: 'audio' | 'video';
+  /** Yours: noom neither changes nor stops it. null while paused. */
   readonly track: MediaStreamTrack | null;
+  /**
+   * Whether the others get nothing, and are told so: by setMuted, because you have disabled the track (which is
+   * noticed within 0.1 s, and counts from publish on), because its source is muted or has ended, or because there is none.
+   */
   readonly muted: boolean;
-  /** No negotiation, no freeze; null pauses. Rejects with code kind for a track of another kind. */
+  /** No negotiation, no freeze; null pauses. A muted sender stays muted. Rejects with code kind for a track of another kind. */
   replaceTrack(track: MediaStreamTrack | null): Promise<void>;
+  /**
+   * Stops the media, or lets it flow again, and tells the others. The track's enabled stays as it is: while the two differ,
+   * a clone is sent, which is stopped when it is no longer, and when the track, the sender or the room ends. setMuted(false) lets a disabled
+   * track be heard or seen, until you disable it anew.
+   */
   setMuted(muted: boolean): void;
   close(): void;
 }
@@ -324,7 +334,7 @@ export interface RoomEventMap {
   /**
    * The peer does not get what the sender sends; other tracks and peers are not disturbed. error has the code codec: it
    * knows none of the codecs that the browser has for it; or too_many_tracks: some 6 of video, or 19 of audio, fit between two,
-   * fewer if the peer sends as many. codec: the MIME type it would have had, such as video/VP8.
+   * fewer if the peer sends as many. codec: the MIME type it would have had, as browsers write it: video/VP8.
    */
   trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string; error: NoomError }>;
   /** Who of the others speaks now, by the audio levels that come with their sound, where an element plays it; null: nobody. */

@@ -5,6 +5,7 @@
 
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
+import { mediaOf, sendsStereo } from './sender.js';
 
 // What a description has room for, in bytes.
 const FIRST = 4096; // what is there beside media sections
@@ -18,7 +19,7 @@ export class Outgoing {
   #first; // senders there were from the start, which our first table must tell of
   #waiting; // senders that get a section with the next offer
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
-  // codecs: offered, refused: the other side knows none of them}
+  // codecs: offered, refused: the other side knows none of them, stereo: offered as that}
 
   /** senders: those there are from the start. */
   constructor(pc, senders) {
@@ -50,8 +51,8 @@ export class Outgoing {
     const left = [];
     for (const sender of this.#waiting.splice(0)) {
       if (this.#fits(sender.kind)) {
-        const transceiver = this.#pc.addTransceiver(sender.track ?? sender.kind, { direction: 'sendonly', streams: [this.#stream] });
-        this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false });
+        const transceiver = this.#pc.addTransceiver(mediaOf(sender) ?? sender.kind, { direction: 'sendonly', streams: [this.#stream] });
+        this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false, stereo: false });
       } else {
         this.#first = this.#first.filter((s) => s !== sender);
         const codec = RTCRtpSender.getCapabilities(sender.kind)?.codecs[0]?.mimeType ?? '';
@@ -84,7 +85,7 @@ export class Outgoing {
   /** Carries what the sender carries now, unless it must not flow yet. */
   async replace(sender) {
     const section = this.#of(sender);
-    if (section && section.startsAt === 0) await section.transceiver.sender.replaceTrack(sender.track);
+    if (section && section.startsAt === 0) await section.transceiver.sender.replaceTrack(mediaOf(sender));
   }
 
   /** The takeovers announced just now flow once that many messages are acknowledged. */
@@ -99,13 +100,20 @@ export class Outgoing {
     for (const s of this.#sections) {
       if (s.sender && s.startsAt > 0 && s.startsAt <= acked) {
         s.startsAt = 0;
-        await s.transceiver.sender.replaceTrack(s.sender.track);
+        await s.transceiver.sender.replaceTrack(mediaOf(s.sender));
       }
     }
   }
 
-  /** Whether somebody waits for a section. */
-  get needsOffer() { return this.#waiting.length > 0; }
+  /** Whether somebody waits for a section, or has turned to stereo since it was offered. */
+  get needsOffer() {
+    return this.#waiting.length > 0 || this.#sections.some((s) => s.sender && sendsStereo(s.sender) && !s.stereo && isUsable(s.transceiver));
+  }
+
+  /** The mids of the sections that carry stereo. */
+  get stereo() {
+    return new Set(this.#sections.filter((s) => s.sender && sendsStereo(s.sender)).map((s) => s.transceiver.mid));
+  }
 
   /**
    * Whether rows tells the whole truth. While we answer the other's first offer
@@ -117,7 +125,10 @@ export class Outgoing {
 
   /** The offer that is out now: as what the sections would be sent. */
   offered(sdp) {
-    for (const s of this.#sections) s.codecs = codecsOf(sdp, s.transceiver.mid);
+    for (const s of this.#sections) {
+      s.codecs = codecsOf(sdp, s.transceiver.mid);
+      s.stereo = s.sender !== null && sendsStereo(s.sender);
+    }
   }
 
   /**
@@ -156,6 +167,13 @@ export class Outgoing {
   }
 }
 
+// MIME types as browsers write them; in SDP they may be in any case.
+const KNOWN = ['audio/opus', 'audio/G722', 'audio/PCMU', 'audio/PCMA', 'video/VP8', 'video/VP9', 'video/H264', 'video/AV1', 'video/H265'];
+const mimeTypeOf = (kind, name) => {
+  const type = `${kind}/${name}`;
+  return KNOWN.find((known) => known.toLowerCase() === type.toLowerCase()) ?? type;
+};
+
 // What only accompanies a codec.
 const HELPERS = new Set(['rtx', 'red', 'ulpfec', 'flexfec-03', 'telephone-event', 'cn']);
 
@@ -165,7 +183,7 @@ export function codecsOf(sdp, mid) {
   const [, kind, formats] = /^m=(\w+) \S+ \S+ (.*)/.exec(section ?? '') ?? [];
   const names = new Map([...(section ?? '').matchAll(/^a=rtpmap:(\d+) ([^/\s]+)/gm)].map(([, format, name]) => [format, name]));
   const codecs = (formats ?? '').trim().split(' ').map((format) => names.get(format)).filter((name) => name && !HELPERS.has(name.toLowerCase()));
-  return [...new Set(codecs.map((name) => `${kind}/${name}`))];
+  return [...new Set(codecs.map((name) => mimeTypeOf(kind, name)))];
 }
 
 const kindOf = (section) => section.transceiver.receiver.track.kind;

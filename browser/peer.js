@@ -14,10 +14,12 @@ export class Peer {
   #self; // our own id
   #ask; // (request) of the hub
   #checkRight; // (right) throws if we have it not
+  #over; // AbortSignal: the room is over
   #senders = []; // published to this peer alone
 
   /** Made by the Room alone; attach is given the Link, which nobody else may have. */
-  constructor({ attach, senders, ask, checkRight, ...rest }) {
+  constructor({ attach, senders, ask, checkRight, over, ...rest }) {
+    this.#over = over;
     this.#ask = ask;
     this.#checkRight = checkRight;
     this.#self = rest.self.identity.id;
@@ -55,8 +57,9 @@ export class Peer {
   publish(track, { name = track?.kind === 'video' ? 'camera' : 'microphone' } = {}) {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     this.#checkRight('publish');
-    const sender = new Sender(track, name, () => [this.#link], (s) => {
-      this.#senders = this.#senders.filter((other) => other !== s);
+    const sender = new Sender(track, name, {
+      carriers: () => [this.#link], over: this.#over,
+      ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },
     });
     this.#senders.push(sender);
     this.#link.addSender(sender);

@@ -57,6 +57,7 @@ export class Room extends RoomEvents {
   #leaving = null; // the promise of leave, once it was called
   #hurry = () => {}; // ends its wait for what was sent
   #over = false;
+  #gone = new AbortController(); // aborted when it is over
   #error = null;
   #ended; // resolves closed
 
@@ -107,6 +108,7 @@ export class Room extends RoomEvents {
       senders: () => (this.may('publish') ? this.#senders : []),
       ask: (request) => this.#ask(request),
       checkRight: (right) => this.#checkRight(right),
+      over: this.#gone.signal,
       options: { iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout },
     });
   }
@@ -348,8 +350,9 @@ export class Room extends RoomEvents {
   // ---- senders and the end
 
   #addSender(track, name = track?.kind === 'video' ? 'camera' : 'microphone') {
-    const sender = new Sender(track, name, () => this.#roster.links, (s) => {
-      this.#senders = this.#senders.filter((other) => other !== s);
+    const sender = new Sender(track, name, {
+      carriers: () => this.#roster.links, over: this.#gone.signal,
+      ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },
     });
     this.#senders.push(sender);
     return sender;
@@ -372,6 +375,7 @@ export class Room extends RoomEvents {
   #end(error) {
     if (this.#over) return;
     this.#over = true;
+    this.#gone.abort();
     this.#error = error;
     removeEventListener('pagehide', this.#leaveWithPage);
     this.#hub.close();

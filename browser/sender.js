@@ -5,27 +5,53 @@ import { NoomError } from './errors.js';
 import { newLabel } from './identity.js';
 import { nameProblem } from './name.js';
 
+/** The MediaStreamTrack that connections send for a Sender; null: none. */
+export let mediaOf;
+
+/** Whether a Sender sends sound of two channels. */
+export let sendsStereo;
+
+const LOOK = 100; // ms between two looks at whether the page has changed or stopped its track, which no event tells
+
 export class Sender {
   #name;
   #kind;
-  #track;
-  #muted = false;
+  #track = null; // the page's, which is never changed
+  #clone = null; // of the track: enabled where that is not, or the other way round
+  #muteSet = false; // by setMuted
+  #disabled = false; // the page has disabled the track, and setMuted has not overruled it since
+  #enabled = true; // as the track was seen last
+  #sent = null; // as the carriers were told last
+  #told = false; // to the others, as muted
   #closed = false;
   #carriers; // () → the links that carry this sender now
   #ended; // told once, when closed
+  #over; // AbortSignal: the room is over
+  #changed = () => this.#update();
+  #dispose = () => this.#rest();
+
+  static {
+    mediaOf = (sender) => sender.#clone ?? sender.#track;
+    sendsStereo = ({ kind, track }) => kind === 'audio' && (track?.getSettings().channelCount ?? 1) > 1;
+  }
 
   /** Made by publish alone. */
-  constructor(track, name, carriers, ended) {
+  constructor(track, name, { carriers, ended, over }) {
     if (track?.kind !== 'audio' && track?.kind !== 'video') throw new NoomError('kind', 'a MediaStreamTrack is wanted');
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `track name: ${problem}`);
     this.#name = name;
     this.#kind = track.kind;
-    this.#track = track;
     this.#carriers = carriers;
     this.#ended = ended;
+    this.#over = over;
     /** The track's id on the wire; never used twice. */
     this.id = newLabel();
+    this.#take(track);
+    this.#sent = track;
+    this.#told = this.muted;
+    over.addEventListener('abort', this.#dispose);
+    watch(this.#changed);
   }
 
   /** The name chosen at publish: camera, microphone, screen, … */
@@ -34,35 +60,49 @@ export class Sender {
   /** audio or video */
   get kind() { return this.#kind; }
 
-  /** The current MediaStreamTrack, null while paused. */
+  /** The page's current MediaStreamTrack, null while paused. */
   get track() { return this.#track; }
 
-  /** What setMuted set last. */
-  get muted() { return this.#muted; }
+  /**
+   * Whether the others get nothing, and are told so: by setMuted, because the
+   * page has disabled the track, because its source is muted or has ended, or
+   * because there is none.
+   */
+  get muted() {
+    this.#heed();
+    return this.#quiet || !this.#track || this.#track.muted || this.#track.readyState === 'ended';
+  }
 
   /**
    * Swaps the track; nothing is negotiated and nothing freezes. null pauses.
-   * The old track is not stopped. A track of another kind is refused and
-   * changes nothing.
+   * The old track is not stopped. Whoever is muted stays so. A track of another
+   * kind is refused and changes nothing.
    */
   async replaceTrack(track) {
     this.#check();
     if (track && track.kind !== this.#kind) {
       throw new NoomError('kind', `an ${this.#kind} sender takes no ${track.kind} track; publish it anew`);
     }
-    if (track) track.enabled = !this.#muted;
-    this.#track = track;
-    await Promise.all(this.#carriers().map((link) => link.trackReplaced(this)));
+    this.#heed();
+    this.#muteSet = this.#quiet;
+    this.#let();
+    const clone = this.#clone;
+    this.#clone = null;
+    this.#take(track);
+    await this.#update(clone);
   }
 
-  /** Stops the media, or lets it flow again, and tells the others. */
+  /**
+   * Stops the media, or lets it flow again, and tells the others. The page's
+   * track stays as it is: it is a clone that is disabled, or enabled.
+   */
   setMuted(muted) {
     this.#check();
     if (typeof muted !== 'boolean') throw new NoomError('bad_argument', `setMuted takes true or false, not a value of type ${typeof muted}`);
-    if (muted === this.#muted) return;
-    this.#muted = muted;
-    if (this.#track) this.#track.enabled = !muted;
-    for (const link of this.#carriers()) link.tableChanged();
+    this.#heed();
+    this.#muteSet = muted;
+    if (!muted) this.#disabled = false;
+    this.#update();
   }
 
   /** Unpublishes. The track is not stopped. May be called twice. */
@@ -72,9 +112,87 @@ export class Sender {
     this.#closed = true;
     this.#ended(this);
     for (const link of links) link.removeSender(this);
+    this.#rest();
+  }
+
+  // ---- what is sent
+
+  get #quiet() { return this.#muteSet || this.#disabled; }
+
+  #take(track) {
+    this.#track = track;
+    this.#disabled = track ? !track.enabled : false;
+    this.#enabled = track?.enabled ?? true;
+    for (const type of ['mute', 'unmute', 'ended']) track?.addEventListener(type, this.#changed);
+  }
+
+  #let() {
+    for (const type of ['mute', 'unmute', 'ended']) this.#track?.removeEventListener(type, this.#changed);
+  }
+
+  // A page that disables its track wants silence; one that enables it takes that back, but not setMuted.
+  #heed() {
+    const enabled = this.#track?.enabled ?? true;
+    if (enabled === this.#enabled) return;
+    this.#enabled = enabled;
+    this.#disabled = !enabled;
+  }
+
+  // The page's own track wherever it fits: what the page does to it then counts at once, and no clone holds a device.
+  #needsClone() {
+    const track = this.#track;
+    return track !== null && track.enabled === this.#quiet && track.readyState === 'live' && !this.#over.aborted && !this.#closed;
+  }
+
+  // Sends and tells what has changed; resolves when it is sent. old: the clone of a track that was swapped.
+  async #update(old = null) {
+    this.#heed();
+    const before = this.#sent;
+    if (!this.#needsClone()) {
+      old ??= this.#clone;
+      this.#clone = null;
+    } else {
+      this.#clone ??= this.#track.clone();
+      this.#clone.enabled = !this.#quiet;
+    }
+    this.#sent = mediaOf(this);
+    const told = this.#told;
+    this.#told = this.muted;
+    const links = this.#carriers();
+    if (told !== this.#told) for (const link of links) link.tableChanged();
+    try {
+      if (before !== this.#sent) await Promise.all(links.map((link) => link.trackReplaced(this)));
+    } finally {
+      old?.stop();
+    }
+  }
+
+  // Nothing is sent any more.
+  #rest() {
+    unwatch(this.#changed);
+    this.#let();
+    this.#over.removeEventListener('abort', this.#dispose);
+    this.#clone?.stop();
+    this.#clone = null;
   }
 
   #check() {
     if (this.#closed) throw new NoomError('closed', `the sender "${this.#name}" is closed`);
   }
+}
+
+// What looks at a track, as long as there is anything to look at.
+const watched = new Set();
+let looking = 0;
+
+function watch(look) {
+  watched.add(look);
+  looking ||= setInterval(() => watched.forEach((each) => each()), LOOK);
+}
+
+function unwatch(look) {
+  watched.delete(look);
+  if (watched.size > 0) return;
+  clearInterval(looking);
+  looking = 0;
 }

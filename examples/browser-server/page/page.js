@@ -149,7 +149,9 @@ class Call {
     drawSwitch($('camera'), dark, ['cameraOff', 'cameraOn'], dark ? 'camera-off' : 'camera');
     drawSwitch($('screen'), sharing, ['share', 'unshare'], 'screen');
     for (const sender of [audio, video]) {
-      if (sender?.track) sender.track.onended = () => this.#unplugged(sender);
+      if (!sender?.track) continue;
+      sender.track.onended = () => this.#unplugged(sender);
+      sender.track.onmute = sender.track.onunmute = this.#devicesChanged; // by the system: the others are told too
     }
     devices.list($('microphones'), 'audio', audio?.track, t('noMicrophone'));
     devices.list($('cameras'), 'video', video?.track, t('noCamera'));

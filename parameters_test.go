@@ -1,0 +1,234 @@
+package noom
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// Parameter sets by id, and pictures, as short as they are told apart.
+var (
+	sps0     = []byte{0x67, 0x42, 0xe0, 0x1f, 0x80 | 0x11, 1} // ids: 1 is 0, 010 is 1, 011 is 2
+	sps0new  = []byte{0x67, 0x42, 0xe0, 0x1f, 0x80 | 0x22, 2}
+	sps1     = []byte{0x67, 0x42, 0xe0, 0x1f, 0x40, 3}
+	pps0     = []byte{0x68, 0xce, 1}
+	pps1     = []byte{0x68, 0x4e, 2}
+	idr      = []byte{0x65, 0x88, 0x84, 0}
+	idrMore  = []byte{0x65, 0x40, 0x84, 0} // a further slice
+	slice    = []byte{0x61, 0x88, 0x84, 0}
+	fragment = []byte{0x7c, 0x85, 0x88, 0} // FU-A, the start of an IDR picture
+)
+
+func stap(nals ...[]byte) []byte {
+	p := []byte{0x78}
+	for _, nal := range nals {
+		p = append(p, 0, byte(len(nal)))
+		p = append(p, nal...)
+	}
+	return p
+}
+
+// liveCamera sends H.264 in packets as it is told to.
+type liveCamera struct {
+	*webrtc.TrackLocalStaticRTP
+	seq       uint16
+	timestamp uint32
+}
+
+func newLiveCamera(t *testing.T) *liveCamera {
+	t.Helper()
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: "video/h264"}, "x", "live")
+	must(t, err)
+	return &liveCamera{track, 65530, 4_294_960_000} // soon to wrap
+}
+
+// picture sends packets of one timestamp.
+func (c *liveCamera) picture(t *testing.T, payloads ...[]byte) {
+	t.Helper()
+	c.timestamp += 3600
+	for i, payload := range payloads {
+		c.seq++
+		must(t, c.WriteRTP(&rtp.Packet{
+			Header:  rtp.Header{Version: 2, SequenceNumber: c.seq, Timestamp: c.timestamp, Marker: i == len(payloads)-1},
+			Payload: payload,
+		}))
+	}
+	time.Sleep(frameTime)
+	synctest.Wait()
+}
+
+// took returns what has come over a wire since the last time, and checks that it is one
+// stream: numbers without a gap, one timestamp for what belongs together, the marker at
+// its end alone.
+func (w *wireTap) took(t *testing.T) [][]byte {
+	t.Helper()
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, h := range w.got {
+		if i == 0 {
+			continue
+		}
+		last := w.got[i-1]
+		if h.SequenceNumber != last.SequenceNumber+1 || last.Marker == (h.Timestamp == last.Timestamp) {
+			t.Errorf("packet %d: number %d after %d, timestamp %d after %d, marker %v", i,
+				h.SequenceNumber, last.SequenceNumber, h.Timestamp, last.Timestamp, last.Marker)
+		}
+	}
+	sent := w.sent
+	w.got, w.sent = w.got[max(0, len(w.got)-1):], nil
+	return sent
+}
+
+func same(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
+
+// A camera that sends its parameter sets when it begins, and never again: everybody who
+// comes later gets them, before each IDR picture in whatever packets.
+func TestParameterSetsGoOutAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newLiveCamera(t)
+		s := publish(t, c)
+		c.picture(t, sps0, pps0, idr) // nobody is there
+		_, early := boundLeg(t, s)
+		for _, key := range [][][]byte{{idr}, {fragment, {0x7c, 0x45, 1}}, {stap([]byte{6, 1}, idr)}, {[]byte{9, 0x10}, idr, idrMore}, {idr, idrMore}} {
+			c.picture(t, slice)
+			_, late := boundLeg(t, s)
+			c.picture(t, slice)
+			early.took(t)
+			c.picture(t, key...)
+			want := slices.Clone(key)
+			if at := slices.IndexFunc(key, startsH264IDR); true {
+				want = slices.Insert(want, at, stap(sps0, pps0))
+			}
+			if got := early.took(t); !same(got, want) {
+				t.Errorf("%x is sent as %x, want %x", key, got, want)
+			}
+			if first := slices.IndexFunc(want, startsH264Keyframe); !same(late.took(t), want[first:]) {
+				t.Errorf("%x is not sent to a newcomer as %x", key, want[first:])
+			}
+			c.picture(t, slice)
+			if got := late.took(t); !same(got, [][]byte{slice}) {
+				t.Errorf("a slice is sent as %x", got)
+			}
+		}
+		// What comes with the picture is not sent twice; what lacks is.
+		c.picture(t, sps0new, pps0, idr)
+		if got := early.took(t)[1:]; !same(got, [][]byte{sps0new, pps0, idr}) {
+			t.Errorf("a whole picture is sent as %x", got)
+		}
+		c.picture(t, stap(sps0new, pps0, idr))
+		c.picture(t, sps0, idr)
+		if got := early.took(t); !same(got, [][]byte{stap(sps0new, pps0, idr), sps0, stap(pps0), idr}) {
+			t.Errorf("a picture with half its sets is sent as %x", got)
+		}
+		c.picture(t, sps1, pps1)
+		c.picture(t, idr)
+		if got := early.took(t); !same(got[2:], [][]byte{stap(sps0, sps1, pps0, pps1), idr}) {
+			t.Errorf("a picture of several sets is sent as %x", got)
+		}
+	})
+}
+
+// Swapped out and in again, muted, paused: a camera's sets are remembered, and those of
+// one are not taken for another's.
+func TestParameterSetsOverSwaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := newLiveCamera(t), newLiveCamera(t)
+		s := publish(t, first)
+		_, wire := boundLeg(t, s)
+		check := func(what string, want ...[]byte) {
+			t.Helper()
+			if got := wire.took(t); !same(got, want) {
+				t.Errorf("%s: sent as %x, want %x", what, got, want)
+			}
+		}
+		first.picture(t, sps0, pps0, idr)
+		check("the beginning", sps0, pps0, idr)
+		must(t, s.ReplaceTrack(second))
+		second.picture(t, sps1, pps1, slice) // which is taken for a key frame
+		second.picture(t, idr)
+		check("another one", sps1, pps1, slice, stap(sps1, pps1), idr)
+		must(t, s.ReplaceTrack(first))
+		first.picture(t, idr)
+		check("back again", stap(sps0, pps0), idr)
+		must(t, s.SetMuted(true))
+		first.picture(t, sps0new, pps0, idr)
+		must(t, s.SetMuted(false))
+		first.picture(t, idr)
+		check("behind mute", stap(sps0new, pps0), idr)
+		must(t, s.ReplaceTrack(nil))
+		must(t, s.ReplaceTrack(first))
+		first.picture(t, idr)
+		check("behind a pause", stap(sps0new, pps0), idr)
+	})
+}
+
+// A packet from before the place where sets were put is late: its number is taken.
+func TestParameterSetsAndDisorder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newLiveCamera(t)
+		s := publish(t, c)
+		_, wire := boundLeg(t, s)
+		c.picture(t, sps0, pps0, idr)
+		wire.took(t)
+		send := func(seq uint16, timestamp uint32, payload []byte) {
+			must(t, c.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: c.seq + seq, Timestamp: c.timestamp + timestamp}, Payload: payload}))
+		}
+		send(2, 7200, idr)
+		send(1, 3600, slice)
+		send(3, 7200, idrMore)
+		seen := map[uint16]bool{}
+		for _, h := range wire.headers() {
+			if seen[h.SequenceNumber] {
+				t.Errorf("number %d was sent twice", h.SequenceNumber)
+			}
+			seen[h.SequenceNumber] = true
+		}
+		if len(seen) != 4 { // and the last one from before
+			t.Errorf("%d numbers", len(seen))
+		}
+	})
+}
+
+// What is kept is bounded, whatever comes, and fits one packet.
+func TestParameterSetsAreBounded(t *testing.T) {
+	var p parameterSets
+	for i := range 1000 {
+		nal := append([]byte{0x68, 0, 0x80 | byte(i>>1), byte(i) << 7}, make([]byte, i%300)...)
+		p.note(nal, uint32(i))
+		p.note(append([]byte{0x67, 1, 1, 1, 0x08, byte(i)}, make([]byte, i)...), uint32(i))
+		if n := p.size(); n > maxParameterSets || len(p.lacking(1<<31+uint32(i))) > maxParameterSets {
+			t.Fatalf("%d bytes are kept", n)
+		}
+	}
+	if len(p.sets) == 0 {
+		t.Fatal("nothing is kept")
+	}
+}
+
+func FuzzParameterSets(f *testing.F) {
+	f.Add(stap(sps0, pps0, idr), sps1)
+	f.Add(fragment, []byte{0x67, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		var p, q parameterSets
+		for i, payload := range [][]byte{a, b, a} {
+			p.note(payload, uint32(i))
+		}
+		q.recall(p)
+		for _, sets := range []*parameterSets{&p, &q} {
+			payload := sets.lacking(7)
+			if len(payload) > maxParameterSets || sets.lacking(7) != nil {
+				t.Fatalf("%x", payload)
+			}
+			var again parameterSets
+			if again.note(payload, 8); len(again.sets) != len(sets.sets) {
+				t.Errorf("%d of %d sets can be read again", len(again.sets), len(sets.sets))
+			}
+		}
+	})
+}

@@ -1,0 +1,197 @@
+package noom
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// opusLines returns the parameters of Opus in each section of sound, by mid.
+func opusLines(description string) map[string]string {
+	lines := map[string]string{}
+	for _, section := range strings.Split(description, "\nm=")[1:] {
+		if !strings.HasPrefix(section, "audio") {
+			continue
+		}
+		var mid, fmtp string
+		for line := range strings.Lines(section) {
+			line = strings.TrimSpace(line)
+			if rest, ok := strings.CutPrefix(line, "a=mid:"); ok {
+				mid = rest
+			}
+			if rest, ok := strings.CutPrefix(line, "a=fmtp:111 "); ok {
+				fmtp = rest
+			}
+		}
+		lines[mid] = fmtp
+	}
+	return lines
+}
+
+func sound(t *testing.T, codec webrtc.RTPCodecCapability) *webrtc.TrackLocalStaticRTP {
+	t.Helper()
+	codec.MimeType, codec.ClockRate = webrtc.MimeTypeOpus, 48000
+	track, err := webrtc.NewTrackLocalStaticRTP(codec, "sound", "test")
+	must(t, err)
+	return track
+}
+
+// Each section of sound says whether it is stereo, for itself, and so does the answer:
+// of tracks there from the start, published, swapped in, and taking over a section.
+func TestStereoIsToldBySection(t *testing.T) {
+	const plain, sent, taken = "minptime=10;useinbandfec=1", "minptime=10;useinbandfec=1;sprop-stereo=1;stereo=1", "minptime=10;useinbandfec=1;stereo=1"
+	mono, stereo := webrtc.RTPCodecCapability{Channels: 1}, webrtc.RTPCodecCapability{Channels: 2}
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a := w.join("r", "a", &Config{Tracks: []LocalTrack{
+			{Name: "microphone", Track: sound(t, mono)},
+			{Name: "quiet", Track: sound(t, webrtc.RTPCodecCapability{Channels: 2, SDPFmtpLine: "useinbandfec=1;stereo=0"})},
+			{Name: "music", Track: sound(t, stereo)},
+		}})
+		b := w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		_, err := b.Publish(t.Context(), sound(t, stereo), &PublishOptions{Name: "answer"})
+		must(t, err)
+		check := func(when string, want map[string]bool) {
+			t.Helper()
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			for name, stereo := range want {
+				of, by := a, b
+				if name == "answer" {
+					of, by = b, a
+				}
+				var said, replied string // what each end was told by the other
+				l := peerOf(t, of, by).(*link)
+				done := make(chan bool)
+				l.mail.post(func() {
+					for _, sec := range l.conn.sections {
+						if sec.sender != nil && sec.sender.name == name {
+							said = opusLines(peerOf(t, by, of).Connection().RemoteDescription().SDP)[sec.mid()]
+							replied = opusLines(l.conn.pc.RemoteDescription().SDP)[sec.mid()]
+						}
+					}
+					close(done)
+				})
+				<-done
+				wantSaid, wantReplied := plain, plain
+				if stereo {
+					wantSaid, wantReplied = sent, taken
+				}
+				if said != wantSaid || replied != wantReplied {
+					t.Errorf("%s: %s is offered as %q and answered as %q", when, name, said, replied)
+				}
+			}
+		}
+		all := map[string]bool{"microphone": false, "quiet": false, "music": true, "answer": true}
+		check("from the start", all)
+		must(t, a.Senders()[0].ReplaceTrack(sound(t, stereo)))
+		all["microphone"] = true
+		check("swapped", all)
+		must(t, a.Senders()[1].Close())
+		delete(all, "quiet")
+		_, err = a.Publish(t.Context(), sound(t, stereo), &PublishOptions{Name: "film"})
+		must(t, err)
+		all["film"] = true
+		check("taken over", all)
+		if n := len(opusLines(peerOf(t, b, a).Connection().RemoteDescription().SDP)); n != 4 {
+			t.Errorf("there are %d sections of sound", n)
+		}
+	})
+}
+
+func TestStereoLine(t *testing.T) {
+	without := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
+	if text, err := withStereo(without, map[string]bool{"0": true}, nil); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, test := range []struct {
+		line            string
+		sends, receives bool
+		want            string
+	}{
+		{"minptime=10;useinbandfec=1", false, false, "minptime=10;useinbandfec=1"},
+		{"minptime=10; stereo=1; sprop-stereo=1", false, false, "minptime=10"},
+		{"STEREO=1", false, true, "stereo=1"},
+		{"sprop-stereo=0;x=1", true, false, "x=1;sprop-stereo=1;stereo=1"},
+		{"", false, false, ""},
+	} {
+		if got := stereoLine(test.line, test.sends, test.receives); got != test.want {
+			t.Errorf("%q: %q, want %q", test.line, got, test.want)
+		}
+	}
+}
+
+// A track published muted is told as that and sends nothing, until it is unmuted.
+func TestPublishedMuted(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		first, second, third := newThrifty(), newThrifty(), newThrifty()
+		a := w.join("r", "a", &Config{Tracks: []LocalTrack{{Name: "first", Track: first, Muted: true}}})
+		b := w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		_, err := a.Publish(t.Context(), second, &PublishOptions{Name: "second", Muted: true})
+		must(t, err)
+		s, err := peerOf(t, a, b).Publish(t.Context(), third, &PublishOptions{Name: "third", Muted: true})
+		must(t, err)
+		time.Sleep(5 * time.Second)
+		tracks := peerOf(t, b, a).Tracks()
+		if len(tracks) != 3 {
+			t.Fatalf("%d tracks", len(tracks))
+		}
+		for i, c := range []*thrifty{first, second, third} {
+			requests, _ := c.counts()
+			if !tracks[i].Muted() || tracks[i].Codec().MimeType != "" || requests > 0 {
+				t.Errorf("%s: told as muted: %v, codec %s, %d requests", tracks[i].Name(), tracks[i].Muted(), tracks[i].Codec().MimeType, requests)
+			}
+		}
+		for _, s := range append(a.Senders(), s) {
+			must(t, s.SetMuted(false))
+			shown(t, b, a, s.Name())
+		}
+		for _, s := range append(a.Senders(), s) {
+			must(t, s.Close())
+		}
+		for _, c := range []*thrifty{first, second, third} {
+			c.running.Wait()
+		}
+	})
+}
+
+// What the others are told and what they get is one thing: a paused sender, and one whose
+// track has ended, is as silent as a muted one.
+func TestSilenceIsTold(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		first, second := newDevice(t), newDevice(t)
+		a := w.join("r", "a", &Config{Tracks: []LocalTrack{{Name: "camera", Track: first}}})
+		b := w.join("r", "b", nil)
+		track := until[TrackAdded](t, b, nil).Track
+		until(t, b, connected)
+		camera := a.Senders()[0]
+		for _, step := range []struct {
+			what  string
+			do    func() error
+			muted bool
+		}{
+			{"paused", func() error { return camera.ReplaceTrack(nil) }, true},
+			{"resumed", func() error { return camera.ReplaceTrack(first) }, false},
+			{"muted", func() error { return camera.SetMuted(true) }, true},
+			{"unmuted", func() error { return camera.SetMuted(false) }, false},
+			{"ended", func() error { first.unplug(nil); return nil }, true},
+			{"swapped", func() error { return camera.ReplaceTrack(second) }, false},
+		} {
+			must(t, step.do())
+			if e := until[TrackMuted](t, b, nil); e.Muted != step.muted || track.Muted() != step.muted {
+				t.Errorf("%s: told as muted: %v", step.what, e.Muted)
+			}
+		}
+		late := w.join("r", "late", nil)
+		must(t, camera.ReplaceTrack(nil))
+		if e := until[TrackAdded](t, late, nil); !e.Track.Muted() {
+			until[TrackMuted](t, late, nil)
+		}
+	})
+}
