@@ -70,6 +70,7 @@ func startsH264(payload []byte) bool {
 // unit is a frame with its RTP timestamp.
 type unit struct {
 	timestamp uint32
+	came      time.Duration // the packet that completed it
 	key       bool
 	data      []byte
 }
@@ -81,6 +82,7 @@ type assembler struct {
 	stream      *stream
 	ssrc        uint32
 	payloadType uint8
+	rate        uint32 // of the timestamps, until the timeline was told; then 0
 
 	order     reorder
 	waiting   bool // for a key frame
@@ -126,11 +128,11 @@ func (a *assembler) needsKey(now time.Duration) bool {
 func (a *assembler) push(p *rtp.Packet, now time.Duration) (units []unit) {
 	for _, p := range a.order.push(p, now) {
 		switch {
-		case p == nil:
+		case p.Packet == nil:
 			a.drop()
 		case len(p.Payload) == 0: // padding, which has no place in a frame
 		case a.stream.format.starts == nil:
-			units = append(units, unit{p.Timestamp, true, p.Payload})
+			units = append(units, unit{p.Timestamp, p.came, true, p.Payload})
 		default:
 			units = a.picture(p, units)
 		}
@@ -144,9 +146,9 @@ func (a *assembler) drop() {
 }
 
 // picture takes a packet of a picture.
-func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
+func (a *assembler) picture(p heldPacket, units []unit) []unit {
 	if a.data != nil && p.Timestamp != a.timestamp { // no marker behind the last
-		units = a.finish(units)
+		units = a.finish(p.came, units)
 	}
 	if a.data == nil {
 		if a.waiting && !a.stream.format.starts(p.Payload) {
@@ -161,13 +163,13 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 	}
 	a.data = append(a.data, part...)
 	if p.Marker {
-		units = a.finish(units)
+		units = a.finish(p.came, units)
 	}
 	return units
 }
 
-func (a *assembler) finish(units []unit) []unit {
-	u := unit{a.timestamp, a.stream.format.key(a.data), a.data}
+func (a *assembler) finish(came time.Duration, units []unit) []unit {
+	u := unit{a.timestamp, came, a.stream.format.key(a.data), a.data}
 	a.data = nil
 	if len(u.data) == 0 || a.waiting && !u.key {
 		a.drop()

@@ -114,7 +114,7 @@ func (l *Listener) read() error {
 	}
 	l.ready = l.ready[:0]
 	for _, p := range l.order.push(p, time.Since(l.start)) {
-		if p != nil && len(p.Payload) > 0 {
+		if p.Packet != nil && len(p.Payload) > 0 {
 			l.ready = append(l.ready, listened{p.Timestamp, p.Payload})
 		}
 	}
