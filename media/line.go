@@ -15,10 +15,8 @@ const (
 	// stumble is the least by which one frame is later than the one before it, if
 	// its source has stood still.
 	stumble = 15 * time.Millisecond
-	// farLate is by how much a track may be late for long before it is believed
-	// to be another time, with no frame at which that began.
-	farLate = 500 * time.Millisecond
-	// fewFrames are too few to show more than farLate.
+	// excusable is by how much fewFrames may be late and show nothing.
+	excusable = 500 * time.Millisecond
 	fewFrames = 3
 	// absurd is by how much timestamps and arrival differ at most; beyond it
 	// other timestamps begin.
@@ -30,8 +28,10 @@ type pending struct {
 	picture
 	media   time.Duration // by the RTP timestamps, from the track's first frame on
 	arrival time.Duration
-	anew    bool // other timestamps begin here
-	apart   bool // how late the frames before it were says nothing of it
+	anew    bool          // other timestamps begin here
+	apart   bool          // how late the frames before it were says nothing of it
+	clock   time.Duration // what a report that came with it says, as in clockOf; used by the lane
+	told    bool          // it does
 }
 
 // late returns how late a frame is, by a zero of its own.
@@ -65,7 +65,7 @@ type line struct {
 	media   time.Duration
 	late    time.Duration
 	waiting []pending
-	lows    []low // of those that wait, first to last
+	lows    []low  // of those that wait, first to last
 	number  uint64 // of the first that waits
 	border  uint64 // number of the latest that is apart
 
@@ -76,15 +76,16 @@ type line struct {
 	recent    ebb
 	lastLate  time.Duration
 	draining  bool          // the network held up a lot, and it comes now
+	stood     bool          // timestamps stood still
 	confirmed time.Duration // when a sender report said last that timestamps go on as before
 	slipped   time.Duration // by how much timestamps and the sender's clock moved apart, to be taken by the owner
 
-	jump     bool // the first frame that waits does not follow the one before it
-	placed   bool
-	last     time.Duration // media of the one before
-	at       time.Duration // of the one before, in the recording
-	lasts    time.Duration // what the one before lasts; sound only
-	adrift   time.Duration // by how much at is later than it should be
+	jump   bool // the first frame that waits does not follow the one before it
+	placed bool
+	last   time.Duration // media of the one before
+	at     time.Duration // of the one before, in the recording
+	lasts  time.Duration // what the one before lasts; sound only
+	adrift time.Duration // by how much at is later than it should be
 }
 
 // restart says that other timestamps follow.
@@ -157,10 +158,11 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 		}
 		l.move(least)
 	case l.stuck():
+		l.stood = true
 		l.move(head.late())
 	case over < lateBy:
 		l.draining = false
-	case l.draining || over > farLate || head.late()-l.lastLate >= max(stumble, over/2):
+	case l.draining || head.late()-l.lastLate >= max(stumble, over/2):
 		if !finally && waited < doubt {
 			return false
 		}
@@ -172,6 +174,7 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 	l.recent.add(head.arrival, head.late())
 	l.level = min(l.recent.least(), least)
 	l.decided, l.lastLate = true, head.late()
+	l.stood = l.stood && l.jump
 	return true
 }
 
@@ -188,11 +191,11 @@ func (l *line) excused(over time.Duration) bool {
 	few := len(l.waiting) < fewFrames
 	switch told := l.confirmed > l.waiting[0].arrival; {
 	case few && told:
-		return over <= 2*farLate
+		return over <= 2*excusable
 	case few:
-		return over <= farLate
+		return over <= excusable
 	default:
-		return told && over <= farLate/2
+		return told && over <= excusable/2
 	}
 }
 
@@ -228,7 +231,10 @@ func (l *line) stuck() bool {
 		took := b.arrival - a.arrival
 		return took > lookAhead/4 && b.media-a.media < took/5
 	}
-	return n > 4 && stands(first, middle) && stands(middle, end)
+	if n <= 4 {
+		return l.stood && first.late()-l.lastLate > stumble
+	}
+	return stands(first, middle) && stands(middle, end)
 }
 
 // take takes the first frame that waits and puts it at its time, moved by shift,

@@ -71,7 +71,7 @@ type clockOf struct {
 	reports   int // that count, averaged over at most reportsWeighed
 	zero      time.Duration
 	seen      time.Duration // when the latest came
-	since     time.Duration // all of them since then go by one clock
+	since     time.Duration // when the clock stepped last
 	stepped   bool          // the latest say something else:
 	other     time.Duration
 	otherFrom time.Duration
@@ -174,6 +174,10 @@ func (l *lane) decideLane(now time.Duration, finally bool) bool {
 	}
 	l.clock.slip(l.slipped)
 	l.slipped = 0
+	if head := &l.waiting[0]; head.told {
+		l.clock.take(head.clock, head.arrival)
+		head.told = false
+	}
 	if lead, known = l.lead(); known {
 		l.shift, l.known = lead, true
 	}
@@ -207,6 +211,9 @@ func (l *lane) lead() (time.Duration, bool) {
 		return 0, false
 	}
 	lead := a.zero - l.basis() - (b.zero - leader.basis())
+	if lead.Abs() > maxRevision && min(a.reports, b.reports) < 2 {
+		return 0, false // one report says little
+	}
 	if lead.Abs() > maxLead || l.known && lead.Abs() > (l.shift-leader.shift-leader.adrift).Abs()+maxRevision {
 		return 0, false // no clock shows that
 	}
@@ -221,31 +228,41 @@ func (l *lane) basis() time.Duration {
 	return l.level
 }
 
-// report takes a sender report that has come by now.
+// report takes a sender report that has come by now, with the newest frame. One that
+// says something new waits with that frame: until it is its turn, it is known whether
+// the source has stood still before it.
 func (l *lane) report(r report, now time.Duration) {
 	if l.kin.epoch.IsZero() {
 		l.kin.epoch = r.at
 	}
-	if l.clock.take(r.at.Sub(l.kin.epoch)-l.media-l.ahead(r.timestamp), now) {
+	zero := r.at.Sub(l.kin.epoch) - l.media - l.ahead(r.timestamp)
+	switch {
+	case l.clock.reports == 0:
+		l.clock.take(zero, now)
+	case l.clock.same(zero):
+		l.clock.take(zero, now)
 		l.confirmed = now
+	case len(l.waiting) > 0:
+		newest := &l.waiting[len(l.waiting)-1]
+		newest.clock, newest.told = zero, true
 	}
 }
 
-// take takes what a report says the clock showed at media time 0, and reports
-// whether it is what was known. A clock that steps is believed once that lasts:
-// it is told for each track at another time, and until it was for all of them
-// they are not compared.
-func (c *clockOf) take(zero, now time.Duration) (same bool) {
-	c.seen = now
-	off := zero - c.zero
+// same reports whether that is what the clock showed at media time 0, as far as is known.
+func (c *clockOf) same(zero time.Duration) bool { return (zero - c.zero).Abs() <= clockStep }
+
+// take takes what a report says the clock showed at media time 0. A clock that steps
+// is believed once that lasts: it is told for each track at another time, and until
+// it was for all of them they are not compared.
+func (c *clockOf) take(zero, now time.Duration) {
+	c.seen = max(c.seen, now)
 	switch {
 	case c.reports == 0:
-		c.zero, c.reports, c.since = zero, 1, now
-	case off.Abs() <= clockStep:
+		c.zero, c.reports = zero, 1
+	case c.same(zero):
 		c.reports = min(c.reports+1, reportsWeighed)
-		c.zero += off / time.Duration(c.reports)
+		c.zero += (zero - c.zero) / time.Duration(c.reports)
 		c.stepped = false
-		return true
 	case c.stepped && (zero-c.other).Abs() <= clockStep:
 		if now-c.otherFrom >= stepProof {
 			c.zero, c.reports, c.since, c.stepped = zero, 1, c.otherFrom, false
@@ -253,7 +270,6 @@ func (c *clockOf) take(zero, now time.Duration) (same bool) {
 	default:
 		c.stepped, c.other, c.otherFrom = true, zero, now
 	}
-	return false
 }
 
 // slip says that the media's time has stood still for d, while the clock went on.
