@@ -1,6 +1,9 @@
 package media
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 const (
 	// lookAhead is how long a frame waits for those behind it, which show whether
@@ -15,6 +18,9 @@ const (
 	// stumble is the least by which one frame is later than the one before it, if
 	// its source has stood still.
 	stumble = 15 * time.Millisecond
+	// farLate is by how much a track may be late for long before it is believed
+	// to be another time, with no frame at which that began.
+	farLate = 3 * time.Second
 	// excusable is by how much fewFrames may be late and show nothing.
 	excusable = 500 * time.Millisecond
 	fewFrames = 3
@@ -162,7 +168,7 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 		l.move(head.late())
 	case over < lateBy:
 		l.draining = false
-	case l.draining || head.late()-l.lastLate >= max(stumble, over/2):
+	case l.draining || over > farLate || head.late()-l.lastLate >= max(stumble, over/2):
 		if !finally && waited < doubt {
 			return false
 		}
@@ -181,7 +187,7 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 // move goes over to another level at once.
 func (l *line) move(level time.Duration) {
 	l.anchored, l.jump, l.draining, l.level = true, true, false, level
-	l.recent = ebb{}
+	l.recent = ebb{span: l.recent.span}
 	l.recent.add(l.waiting[0].arrival, level)
 }
 
@@ -329,20 +335,20 @@ func (l *line) followPicture(step, target time.Duration) time.Duration {
 	return max(target, end)
 }
 
-// ebb keeps the least of the last 16 seconds.
+// ebb keeps the least of eight spans of time, of 2 s each if it is not said
+// otherwise.
 type ebb struct {
-	at    int64 // which two seconds the last of spans stands for
+	span  time.Duration // 0: 2 s
+	at    int64         // which span the latest is
 	used  bool
 	spans [8]time.Duration
 }
 
-const (
-	ebbSpan = 2 * time.Second
-	noEbb   = time.Duration(1<<63 - 1)
-)
+// noEbb is the least of nothing.
+const noEbb = time.Duration(1<<63 - 1)
 
 func (e *ebb) add(at, late time.Duration) {
-	span := int64(at / ebbSpan)
+	span := int64(at / cmp.Or(e.span, 2*time.Second))
 	if !e.used || span-e.at >= int64(len(e.spans)) {
 		for i := range e.spans {
 			e.spans[i] = noEbb
