@@ -2,6 +2,7 @@ package media
 
 import (
 	"cmp"
+	"sort"
 	"time"
 )
 
@@ -113,7 +114,7 @@ func (l *line) push(p picture, timestamp uint32, arrival time.Duration) {
 	}
 	l.began, l.anew, l.rtp, l.media, l.late = true, false, timestamp, d.media, d.late()
 	number := l.number + uint64(len(l.waiting))
-	if d.anew || l.impossible(d.late()) {
+	if d.anew && d.late() < l.level+3*lateBy || l.impossible(d.late()) { // in a burst they belong together
 		d.apart, l.border = true, number
 	}
 	for n := len(l.lows); n > 0 && l.lows[n-1].number >= l.border && l.lows[n-1].late >= d.late(); n-- {
@@ -179,8 +180,8 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 	}
 	l.recent.add(head.arrival, head.late())
 	l.level = min(l.recent.least(), least)
+	l.stood = l.stood && head.late()-l.lastLate > stumble
 	l.decided, l.lastLate = true, head.late()
-	l.stood = l.stood && l.jump
 	return true
 }
 
@@ -192,8 +193,14 @@ func (l *line) move(level time.Duration) {
 }
 
 // excused reports whether a track may be late by so much and nothing has stood
-// still: the sender's clock says so, or too little came to tell.
+// still: the sender's clock says so, or too little came to tell, or those behind
+// it are later still, so that it is they behind which something has.
 func (l *line) excused(over time.Duration) bool {
+	soon := l.waiting[0].arrival + lookAhead/2
+	after := sort.Search(len(l.lows), func(i int) bool { return l.waiting[l.lows[i].number-l.number].arrival >= soon })
+	if over < excusable/2 && after < len(l.lows) && l.lows[after].late-l.lows[0].late > stumble {
+		return true
+	}
 	few := len(l.waiting) < fewFrames
 	switch told := l.confirmed > l.waiting[0].arrival; {
 	case few && told:
@@ -237,10 +244,7 @@ func (l *line) stuck() bool {
 		took := b.arrival - a.arrival
 		return took > lookAhead/4 && b.media-a.media < took/5
 	}
-	if n <= 4 {
-		return l.stood && first.late()-l.lastLate > stumble
-	}
-	return stands(first, middle) && stands(middle, end)
+	return l.stood && first.late()-l.lastLate > stumble || n > 4 && stands(first, middle) && stands(middle, end)
 }
 
 // take takes the first frame that waits and puts it at its time, moved by shift,

@@ -217,7 +217,8 @@ func (l *lane) lead() (time.Duration, bool) {
 	if lead.Abs() > maxLead || l.known && lead.Abs() > (l.shift-leader.shift-leader.adrift).Abs()+maxRevision {
 		return 0, false // no clock shows that
 	}
-	return lead + leader.shift + leader.adrift, true
+	lead += leader.shift + leader.adrift
+	return lead, lead.Abs() <= absurd
 }
 
 // basis is the level, or what it is likely to be.
@@ -239,7 +240,7 @@ func (l *lane) report(r report, now time.Duration) {
 	switch {
 	case l.clock.reports == 0:
 		l.clock.take(zero, now)
-	case l.clock.same(zero):
+	case (zero - l.clock.zero).Abs() <= unseen:
 		l.clock.take(zero, now)
 		l.confirmed = now
 	case len(l.waiting) > 0:
@@ -247,9 +248,6 @@ func (l *lane) report(r report, now time.Duration) {
 		newest.clock, newest.told = zero, true
 	}
 }
-
-// same reports whether that is what the clock showed at media time 0, as far as is known.
-func (c *clockOf) same(zero time.Duration) bool { return (zero - c.zero).Abs() <= clockStep }
 
 // take takes what a report says the clock showed at media time 0. A clock that steps
 // is believed once that lasts: it is told for each track at another time, and until
@@ -259,7 +257,7 @@ func (c *clockOf) take(zero, now time.Duration) {
 	switch {
 	case c.reports == 0:
 		c.zero, c.reports = zero, 1
-	case c.same(zero):
+	case (zero - c.zero).Abs() <= clockStep:
 		c.reports = min(c.reports+1, reportsWeighed)
 		c.zero += (zero - c.zero) / time.Duration(c.reports)
 		c.stepped = false

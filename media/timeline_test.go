@@ -398,3 +398,69 @@ func TestTimeline(t *testing.T) {
 		})
 	}
 }
+
+// anyOf returns one of them.
+func anyOf[T any](chance *rand.Rand, some ...T) T { return some[chance.IntN(len(some))] }
+
+// stalls is silent now and then.
+func stalls(chance *rand.Rand, lasts time.Duration) func(time.Duration) bool {
+	var from, to []time.Duration
+	for at := time.Duration(0); at < lasts; {
+		at += time.Duration(chance.Int64N(int64(30*time.Second))) + 3*time.Second
+		from = append(from, at)
+		at += anyOf(chance, 70*time.Millisecond, 300*time.Millisecond, 2*time.Second, 12*time.Second, 40*time.Second)
+		to = append(to, at)
+	}
+	return func(t time.Duration) bool {
+		i, found := slices.BinarySearch(from, t)
+		return found || i > 0 && t < to[i-1]
+	}
+}
+
+// Any mixture of what can go wrong is taken as well.
+func TestTimelineOfAnything(t *testing.T) {
+	const lasts = 3 * time.Minute
+	for seed := range uint64(60) {
+		chance := rand.New(rand.NewPCG(seed, 99))
+		var tracks []*pretence
+		var story string
+		for _, member := range []string{"a", "b"} {
+			wall := always(time.Duration(chance.Int64N(int64(time.Hour))))
+			if chance.IntN(2) == 0 {
+				story += member + "'s clock steps; "
+				wall = both(wall, stepped(time.Duration(chance.Int64N(int64(lasts))), anyOf[time.Duration](chance, -3, -1, 1, 3)*time.Second-300*time.Millisecond))
+			}
+			out, isOut := always(0), chance.IntN(3) == 0
+			if isOut {
+				at := 5*time.Second + time.Duration(chance.Int64N(int64(lasts-30*time.Second)))
+				out = outage(at, at+time.Duration(chance.Int64N(int64(8*time.Second))))
+				story += fmt.Sprintf("%s is out at %v; ", member, at)
+			}
+			told := chance.IntN(3) > 0
+			for _, picture := range []bool{false, true} {
+				p := &pretence{member: member, picture: picture, wall: wall, phase: time.Duration(chance.Int64N(int64(time.Second)))}
+				p.delay = both(out, jitter(chance.Uint64(), anyOf[time.Duration](chance, 8, 20, 40)*time.Millisecond))
+				if told {
+					p.reports = anyOf(chance, time.Second, 5*time.Second)
+				}
+				switch {
+				case chance.IntN(2) == 0 && !isOut: // what stalls then is found by nobody
+					p.counts, p.silent = true, stalls(chance, lasts)
+					story += fmt.Sprintf("%d stalls; ", len(tracks))
+				case chance.IntN(2) == 0:
+					at := time.Duration(chance.Int64N(int64(lasts)))
+					p.jumps = func(t time.Duration) uint32 { return uint32(stepped(at, time.Duration(seed)*time.Second)(t)) }
+					story += fmt.Sprintf("%d jumps at %v; ", len(tracks), at)
+					fallthrough
+				default:
+					p.clock = ppm(float64(chance.IntN(1000) - 500))
+				}
+				tracks = append(tracks, p)
+			}
+		}
+		placed, _ := pretend(t, lasts, tracks...)
+		if most, where := apart(placed); most > 50*time.Millisecond {
+			t.Errorf("seed %d: %v apart: %s; %s", seed, most, where, story)
+		}
+	}
+}
