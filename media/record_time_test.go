@@ -136,6 +136,9 @@ func TestRecordKeepsTime(t *testing.T) {
 func beeping(t *testing.T, audio string, w *wire, lasts time.Duration, off float64) {
 	t.Helper()
 	r, _, err := readOgg(input{bytes.NewReader(read(t, audio)), nil})
+	if err == nil {
+		err = r.seek(0)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
