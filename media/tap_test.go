@@ -96,6 +96,43 @@ func TestReadersOfOneTrack(t *testing.T) {
 	})
 }
 
+// A recogniser that is busy for seconds is told all the same when what waits for it was
+// made.
+func TestListenWhoFallsBehind(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		bot := w.Join("회의", &noom.Config{Name: "서기"})
+		jiwoo := w.Join("회의", &noom.Config{Name: "지우"})
+		tone := media.Tone()
+		if _, err := jiwoo.Publish(t.Context(), tone, nil); err != nil {
+			t.Fatal(err)
+		}
+		added := noomtest.Await(w, bot, func(noom.TrackAdded) bool { return true })
+		ear, err := media.Listen(added.Track, 16000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first media.Sound
+		for i := range 400 {
+			sound, err := ear.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = sound
+			}
+			if off := sound.Made.Sub(first.Made) - (sound.At - first.At); off.Abs() > 50*time.Millisecond {
+				t.Fatalf("sound %d of %v is said to be made %v later", i, sound.At, off)
+			}
+			if i == 50 || i == 300 {
+				time.Sleep(3 * time.Second)
+			}
+		}
+		if err := errors.Join(ear.Close(), tone.Close(), jiwoo.Leave(t.Context()), bot.Leave(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Whoever plays a file with sound in it is heard to speak.
 func TestAFileSpeaks(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
