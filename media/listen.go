@@ -13,16 +13,15 @@ type Sound struct {
 	// sender's clock. A sender whose timestamps stand still while it says nothing
 	// leaves no gap in At, but in Made.
 	At time.Duration
-	// Made is when its first sample was made, on this machine's clock (with a
-	// monotonic reading), one line of time for all speakers: sort by it to put
-	// what several of them said in order. It is never earlier than the Made
-	// before. It is later than the truth by the shortest time that sound of this
-	// speaker takes to arrive, mostly 10 to 100 ms, so what two speakers said is
-	// put right if it is further apart than their ways are unlike; the clocks of
-	// senders do not matter, and neither do packets that the network holds up for
-	// a while. Behind a silence of the speaker that timestamps do not tell, and an
-	// outage of the network that is over, it may be later than that until the speaker's
-	// sound comes without delay again.
+	// Made is when its first sample was made, on this machine's clock with its
+	// monotonic reading: one line of time for all speakers. Sort by it to put what
+	// several said in order. It never goes back within a Listener. It is later than
+	// the truth by the shortest time that this speaker's sound takes to arrive, mostly
+	// 10 to 100 ms, so of two speakers it is right within the difference of
+	// these. The senders' clocks do not matter, nor do pauses of half a second and more
+	// that their timestamps do not tell; shorter ones are seen after two seconds.
+	// Sound that the network held up for longer than half a second has the time at
+	// which it arrived; what comes after it is right again.
 	Made time.Time
 	// PCM is mono, 16 bits, at the rate that Listen was asked for. It is good
 	// until the next call of Next.

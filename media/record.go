@@ -39,7 +39,7 @@ type Origin interface {
 }
 
 // SenderClock is what a [Track] may have besides, so that it is recorded in
-// sync with the others of its Origin: a moment of the sender's clock and the
+// sync with the others of its Origin, however long each is on its way: a moment of the sender's clock and the
 // RTP timestamp that belongs to it, out of the latest RTCP sender report
 // (RFC 3550 section 6.4.1) of the stream with that SSRC; false before the first.
 type SenderClock interface {
@@ -151,7 +151,8 @@ func RecordIVF(ctx context.Context, w io.Writer) *Recording {
 }
 
 // RecordOgg begins an Ogg file, which holds one Opus track. Where nothing came,
-// it holds silence.
+// it holds silence; a sender's clock that runs fast or slow is made up for by a
+// packet that is left out or there twice.
 func RecordOgg(ctx context.Context, w io.Writer) *Recording {
 	return newRecording(ctx, &oggWriter{w: w})
 }

@@ -130,14 +130,16 @@ func (t *timeline) next(finally bool) (picture, bool) {
 		d := l.line.take(l.shift, l.sound)
 		t.bytes -= len(d.data) + dueSize
 		t.prune(l)
-		if !t.begun {
+		if l.sound && d.at < l.from {
+			continue // of before the track was added
+		}
+		if d.at = max(d.at, l.from); !t.begun {
 			t.begun, t.zero = true, d.at
 		}
-		first := max(l.from, t.zero)
-		if l.sound && d.at < first-unbearable {
-			continue
+		if d.at -= t.zero; l.sound && d.at < -2*lateBy {
+			continue // or of before the recording
 		}
-		d.at = max(d.at, first) - t.zero
+		d.at = max(d.at, 0)
 		return d.picture, true
 	}
 }
@@ -165,9 +167,10 @@ func (t *timeline) back() (least time.Duration) {
 
 // decideLane is decide with the sender's clock.
 func (l *lane) decideLane(now time.Duration, finally bool) bool {
-	lead, known := l.lead()
-	if !l.anchored && !known && !finally && l.mayBeKnown() && now-l.waiting[0].arrival < hold {
-		return false
+	if !l.anchored && !finally && l.mayBeKnown() && now-l.waiting[0].arrival < hold {
+		if _, known := l.lead(); !known {
+			return false
+		}
 	}
 	if !l.decide(now, finally) {
 		return false
@@ -178,7 +181,7 @@ func (l *lane) decideLane(now time.Duration, finally bool) bool {
 		l.clock.take(head.clock, head.arrival)
 		head.told = false
 	}
-	if lead, known = l.lead(); known {
+	if lead, known := l.lead(); known {
 		l.shift, l.known = lead, true
 	}
 	return true

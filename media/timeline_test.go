@@ -264,15 +264,18 @@ func TestTimeline(t *testing.T) {
 		}},
 		"samples that count, with reports": {lasts: minute, tracks: []*pretence{
 			{member: "a", counts: true, silent: between(2*second, 9*second), reports: second},
-			{member: "a", picture: true, reports: second, phase: 700 * ms}, other,
+			{member: "a", picture: true, reports: second, phase: 700 * ms},
+			other,
 		}},
 		"samples that count, over a network": {lasts: 5 * minute, tracks: []*pretence{
 			{member: "a", counts: true, silent: func(t time.Duration) bool { return t%(17*second) > 10*second }, delay: jitter(1, 80*ms), reports: 5 * second},
-			{member: "a", picture: true, delay: jitter(2, 120*ms), reports: second}, {member: "b", delay: jitter(3, 80*ms)},
+			{member: "a", picture: true, delay: jitter(2, 120*ms), reports: second},
+			{member: "b", delay: jitter(3, 80*ms)},
 		}},
 		"many short stalls": {lasts: 5 * minute, tracks: []*pretence{
 			{member: "a", counts: true, silent: func(t time.Duration) bool { return t%(9*second) >= 9*second-120*ms }, reports: second},
-			{member: "a", picture: true, reports: second}, other,
+			{member: "a", picture: true, reports: second},
+			other,
 		}},
 		"very short stalls": {lasts: 2 * minute, tracks: []*pretence{
 			{member: "a", counts: true, silent: func(t time.Duration) bool { return t%(7*second) >= 7*second-20*ms }}, other,
@@ -309,7 +312,8 @@ func TestTimeline(t *testing.T) {
 			{member: "a", from: 10 * second, reports: second}, {member: "a", picture: true, delay: always(30 * ms), reports: second},
 		}},
 		"sound goes and comes": {lasts: minute, tracks: []*pretence{
-			{member: "a", to: 20 * second, delay: always(200 * ms), reports: second}, {member: "a", picture: true, reports: second},
+			{member: "a", to: 20 * second, delay: always(200 * ms), reports: second},
+			{member: "a", picture: true, reports: second},
 			{member: "a", from: 40 * second, delay: always(200 * ms), reports: second},
 		}},
 		"the clock steps on": {lasts: minute, tracks: []*pretence{
@@ -360,10 +364,12 @@ func TestTimeline(t *testing.T) {
 		}},
 		"timestamps begin elsewhere": {lasts: minute, tracks: []*pretence{
 			{member: "a", jumps: func(t time.Duration) uint32 { return uint32(t/(10*second)) * 0x2fedcba9 }, reports: second},
-			{member: "a", picture: true, jumps: func(t time.Duration) uint32 { return uint32(t/(7*second)) * 0x8fedcba9 }, reports: second}, other,
+			{member: "a", picture: true, jumps: func(t time.Duration) uint32 { return uint32(t/(7*second)) * 0x8fedcba9 }, reports: second},
+			other,
 		}},
 		"timestamps jump a little": {lasts: minute, tracks: []*pretence{
-			{member: "a", jumps: func(t time.Duration) uint32 { return uint32(t/(10*second)) * 48 * 700 }}, {member: "a", picture: true},
+			{member: "a", jumps: func(t time.Duration) uint32 { return uint32(t/(10*second)) * 48 * 700 }},
+			{member: "a", picture: true},
 			{member: "b", jumps: func(t time.Duration) uint32 { return -uint32(t/(10*second)) * 48 * 700 }},
 		}},
 		"timestamps of a picture stand still": {lasts: minute, tracks: []*pretence{
