@@ -255,7 +255,7 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 
 // read takes a track's packets to its end or the recording's.
 func (r *Recording) read(from *origin, who string, t Track, in packets) {
-	l := &lane{kin: &from.kin, sound: t.Kind() == webrtc.RTPCodecTypeAudio, from: time.Since(r.began) - lookAhead}
+	l := &lane{kin: &from.kin, from: time.Since(r.began) - lookAhead}
 	var clock reports
 	clock.sender, l.clocked = t.(SenderClock)
 	var a *assembler
@@ -286,6 +286,9 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 			if !ok {
 				r.note(fmt.Errorf("media: record %s of %s: %s %w", t.Name(), who, codec.MimeType, ErrCodec))
 				continue
+			}
+			if a == nil {
+				l.sound = format.starts == nil // before anybody else knows l
 			}
 			a = a.goOn(packet, from, format, t.Name(), who)
 			a.rate = max(codec.ClockRate, 1)

@@ -18,6 +18,8 @@ const (
 	// maxLead is the most by which tracks of one sender are moved against each
 	// other.
 	maxLead = 3 * time.Second
+	// maxGuess is the most by which they are moved for one report of each.
+	maxGuess = 800 * time.Millisecond
 	// maxRevision is by how much more they may be moved once it is known.
 	maxRevision = 500 * time.Millisecond
 	// staleReport is how much older than another a report is at most to be
@@ -214,7 +216,7 @@ func (l *lane) lead() (time.Duration, bool) {
 		return 0, false
 	}
 	lead := a.zero - l.basis() - (b.zero - leader.basis())
-	if lead.Abs() > maxRevision && min(a.reports, b.reports) < 2 {
+	if lead.Abs() > maxGuess && min(a.reports, b.reports) < 2 {
 		return 0, false // one report says little
 	}
 	if lead.Abs() > maxLead || l.known && lead.Abs() > (l.shift-leader.shift-leader.adrift).Abs()+maxRevision {
