@@ -177,7 +177,8 @@ func TestListenInOrder(t *testing.T) {
 }
 
 // A network that holds up sound for three seconds and lets all of it go then does not
-// make what follows later than it is.
+// make what follows later than it is; if it does so for less than half a second, not
+// even that sound.
 func TestListenBehindABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -185,11 +186,14 @@ func TestListenBehindABurst(t *testing.T) {
 		closeLater(t, source)
 		w := newWire(t, "microphone", source)
 		w.lose = func(p *rtp.Packet) bool {
-			since := time.Since(start)
-			if since < 2*time.Second || since >= 5*time.Second {
+			switch since := time.Since(start); {
+			case since >= 2*time.Second && since < 5*time.Second:
+				time.AfterFunc(5*time.Second-since, func() { w.packets <- sent{p, time.Now()} })
+			case since >= 6*time.Second && since < 6400*time.Millisecond:
+				time.AfterFunc(6400*time.Millisecond-since, func() { w.packets <- sent{p, time.Now()} })
+			default:
 				return false
 			}
-			time.AfterFunc(5*time.Second-since, func() { w.packets <- sent{p, time.Now()} })
 			return true
 		}
 		ear, err := Listen(w, 16000)

@@ -216,7 +216,17 @@ func outage(from, to time.Duration) func(time.Duration) time.Duration {
 	}
 }
 
-// queue lets a queue grow to most until full and empty until gone.
+// slowly lets nothing through for a while, and then half as much again as comes.
+func slowly(from, lasts time.Duration) func(time.Duration) time.Duration {
+	return func(t time.Duration) time.Duration {
+		if t < from {
+			return 0
+		}
+		return max(0, lasts-(t-from)/2)
+	}
+}
+
+// congestion lets a queue grow to most until full and empty until gone.
 func congestion(from, full, gone, most time.Duration) func(time.Duration) time.Duration {
 	return func(t time.Duration) time.Duration {
 		switch {
@@ -319,6 +329,9 @@ func TestTimeline(t *testing.T) {
 		"the clock steps on": {lasts: minute, tracks: []*pretence{
 			{member: "a", wall: stepped(20300*ms, 2600*ms), reports: 5 * second}, {member: "a", picture: true, wall: stepped(20300*ms, 2600*ms), reports: second, phase: 400 * ms},
 		}},
+		"the clock steps a little": {lasts: minute, tracks: []*pretence{
+			{member: "a", wall: stepped(20300*ms, 400*ms), reports: 5 * second}, {member: "a", picture: true, wall: stepped(20300*ms, 400*ms), reports: second},
+		}},
 		"the clock steps back": {lasts: minute, tracks: []*pretence{
 			{member: "a", wall: stepped(20300*ms, -time.Second), reports: second, phase: 500 * ms}, {member: "a", picture: true, wall: stepped(20300*ms, -time.Second), reports: second},
 		}},
@@ -346,12 +359,8 @@ func TestTimeline(t *testing.T) {
 			{member: "a", delay: outage(20*second, 27*second)}, {member: "a", picture: true, delay: outage(20*second, 27*second)}, other,
 		}},
 		"a slow way out of an outage": {lasts: minute, late: true, tracks: []*pretence{
-			{member: "a", delay: func(t time.Duration) time.Duration {
-				if t < 20*second {
-					return 0
-				}
-				return max(0, 6*second-(t-20*second)*2)
-			}}, other,
+			{member: "a", delay: both(slowly(20*second, 6*second), jitter(13, 40*ms))},
+			{member: "a", picture: true, delay: both(slowly(20*second, 6*second), jitter(14, 40*ms))}, other,
 		}},
 		"congestion": {lasts: 2 * minute, tracks: []*pretence{
 			{member: "a", delay: congestion(20*second, 25*second, 32*second, 800*ms)}, {member: "a", picture: true, delay: congestion(20*second, 25*second, 32*second, 800*ms)}, other,
