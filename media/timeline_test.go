@@ -310,7 +310,8 @@ func TestTimeline(t *testing.T) {
 			{member: "a", clock: ppm(500), reports: 5 * second}, {member: "a", picture: true, clock: ppm(-500), reports: second}, {member: "a", clock: ppm(-100), reports: 5 * second},
 		}},
 		"the picture is late": {lasts: minute, tracks: []*pretence{
-			{member: "a", reports: second}, {member: "a", picture: true, delay: both(always(300*ms), jitter(6, 60*ms)), reports: second},
+			{member: "a", reports: second, phase: second},
+			{member: "a", picture: true, delay: both(always(300*ms), jitter(6, 60*ms)), reports: second, phase: second},
 		}},
 		"the sound is late": {lasts: minute, tracks: []*pretence{
 			{member: "a", delay: always(400 * ms), reports: second}, {member: "a", picture: true, reports: second},
