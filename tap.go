@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pion/rtp"
 )
@@ -22,35 +23,37 @@ type PacketReader = interface {
 type packetRing struct {
 	arrived *sync.Cond // a packet, or the end; on the track's mutex
 	packets [trackRing]*rtp.Packet
-	head    int // of the oldest packet
+	came    [trackRing]time.Duration // when each arrived, since the track began
+	head    int                      // of the oldest packet
 	count   int
 	closed  bool
 }
 
 // put takes a packet, in place of the oldest if there is no room.
-func (r *packetRing) put(packet *rtp.Packet) {
+func (r *packetRing) put(packet *rtp.Packet, came time.Duration) {
 	if r.count == trackRing {
 		r.head = (r.head + 1) % trackRing
 		r.count--
 	}
-	r.packets[(r.head+r.count)%trackRing] = packet
+	at := (r.head + r.count) % trackRing
+	r.packets[at], r.came[at] = packet, came
 	r.count++
 	r.arrived.Signal()
 }
 
-// take waits for a packet.
-func (r *packetRing) take() (*rtp.Packet, error) {
+// take waits for a packet, and says when it arrived.
+func (r *packetRing) take() (*rtp.Packet, time.Duration, error) {
 	for r.count == 0 {
 		if r.closed {
-			return nil, io.EOF
+			return nil, 0, io.EOF
 		}
 		r.arrived.Wait()
 	}
-	packet := r.packets[r.head]
+	packet, came := r.packets[r.head], r.came[r.head]
 	r.packets[r.head] = nil
 	r.head = (r.head + 1) % trackRing
 	r.count--
-	return packet, nil
+	return packet, came, nil
 }
 
 // end lets the readers have what is left, then io.EOF.
@@ -63,6 +66,7 @@ func (r *packetRing) end() {
 type tap struct {
 	track *remoteTrack
 	ring  packetRing
+	came  time.Duration // of the packet that was read last
 }
 
 func (t *remoteTrack) Tap() PacketReader {
@@ -79,7 +83,20 @@ func (t *remoteTrack) Tap() PacketReader {
 func (p *tap) ReadRTP() (*rtp.Packet, error) {
 	p.track.mu.Lock()
 	defer p.track.mu.Unlock()
-	return p.ring.take()
+	packet, came, err := p.ring.take()
+	if err == nil {
+		p.came = came
+	}
+	return packet, err
+}
+
+// Arrived returns when the packet arrived that was read last, however long it
+// waited here. Package media asks for it: a recording or a recogniser that falls
+// behind still puts what it reads at the right time.
+func (p *tap) Arrived() time.Time {
+	p.track.mu.Lock()
+	defer p.track.mu.Unlock()
+	return p.track.began.Add(p.came)
 }
 
 func (p *tap) Close() error {

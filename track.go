@@ -66,6 +66,7 @@ type remoteTrack struct {
 	// Immutable.
 	id, name string
 	kind     webrtc.RTPCodecType
+	began    time.Time // when it was made
 
 	level atomic.Int32 // of the latest packet, as loudness has it
 	peak  atomic.Int32 // since takePeak, as loudness has it
@@ -83,7 +84,7 @@ type remoteTrack struct {
 var _ RemoteTrack = (*remoteTrack)(nil)
 
 func newRemoteTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *remoteTrack {
-	t := &remoteTrack{id: id, name: name, kind: kind, muted: muted}
+	t := &remoteTrack{id: id, name: name, kind: kind, muted: muted, began: time.Now()}
 	t.ring.arrived = sync.NewCond(&t.mu)
 	return t
 }
@@ -120,7 +121,8 @@ func (t *remoteTrack) setMuted(muted bool) (changed bool) {
 func (t *remoteTrack) ReadRTP() (*rtp.Packet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ring.take()
+	packet, _, err := t.ring.take()
+	return packet, err
 }
 
 func (t *remoteTrack) Packets() iter.Seq[*rtp.Packet] {
@@ -182,9 +184,10 @@ func (t *remoteTrack) push(from *inbound, packet *rtp.Packet, codec *webrtc.RTPC
 		return
 	}
 	t.codec = codec
-	t.ring.put(packet)
+	came := time.Since(t.began)
+	t.ring.put(packet, came)
 	for _, p := range t.taps {
-		p.ring.put(packet)
+		p.ring.put(packet, came)
 	}
 }
 

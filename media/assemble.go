@@ -95,6 +95,7 @@ func startsH264(payload []byte) bool {
 // unit is a frame with its RTP timestamp.
 type unit struct {
 	timestamp uint32
+	came      time.Duration // the packet that completed it
 	key       bool
 	data      []byte
 }
@@ -107,6 +108,7 @@ type assembler struct {
 	sets        *avc // of H.264, as far as they were seen; else nil
 	ssrc        uint32
 	payloadType uint8
+	rate        uint32 // of the timestamps, until the timeline was told; then 0
 
 	order     reorder
 	waiting   bool // for a key frame
@@ -156,11 +158,11 @@ func (a *assembler) needsKey(now time.Duration) bool {
 func (a *assembler) push(p *rtp.Packet, now time.Duration) (units []unit) {
 	for _, p := range a.order.push(p, now) {
 		switch {
-		case p == nil:
+		case p.Packet == nil:
 			a.drop()
 		case len(p.Payload) == 0: // padding, which has no place in a frame
 		case a.stream.format.starts == nil:
-			units = append(units, unit{p.Timestamp, true, p.Payload})
+			units = append(units, unit{p.Timestamp, p.came, true, p.Payload})
 		default:
 			units = a.picture(p, units)
 		}
@@ -174,9 +176,9 @@ func (a *assembler) drop() {
 }
 
 // picture takes a packet of a picture.
-func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
+func (a *assembler) picture(p heldPacket, units []unit) []unit {
 	if a.data != nil && p.Timestamp != a.timestamp { // no marker behind the last
-		units = a.finish(units)
+		units = a.finish(p.came, units)
 	}
 	if a.data == nil {
 		if a.waiting && !a.starts(p.Payload) {
@@ -191,7 +193,7 @@ func (a *assembler) picture(p *rtp.Packet, units []unit) []unit {
 	}
 	a.data = append(a.data, part...)
 	if p.Marker {
-		units = a.finish(units)
+		units = a.finish(p.came, units)
 	}
 	return units
 }
@@ -238,11 +240,11 @@ func (a *assembler) complete(data []byte) []byte {
 	return append(whole, data...)
 }
 
-func (a *assembler) finish(units []unit) []unit {
+func (a *assembler) finish(came time.Duration, units []unit) []unit {
 	if a.sets != nil {
 		a.data = a.complete(a.data)
 	}
-	u := unit{a.timestamp, a.stream.format.key(a.data), a.data}
+	u := unit{a.timestamp, came, a.stream.format.key(a.data), a.data}
 	a.data = nil
 	if len(u.data) == 0 || a.waiting && !u.key || a.stream.format.bound != nil && a.stream.format.bound(u.data) != nil {
 		a.drop()

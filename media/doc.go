@@ -111,9 +111,16 @@
 //	defer recording.Close()
 //	recording.Add(peer, track)
 //
-// It takes VP8, VP9, AV1, H.264 and Opus. What one peer sends is put in sync by
-// the clock of that peer, as far as its tracks tell it ([SenderClock]), and by
-// when it arrived until then: what comes early waits for what comes late.
+// It takes VP8, VP9, AV1, H.264 and Opus. Every frame is put where it was made, on one
+// line of time for all tracks, which follows arrival: a pause stays as long as it was,
+// also if the sender's timestamps stand still meanwhile, and clocks that run fast or
+// slow do not part members. Packets that the network holds up, for seconds too, do
+// not move it. The tracks of one peer are put in sync by the clock of that peer, as far
+// as they tell it ([SenderClock]), pictures by the sound; a clock that steps, or that is
+// none, moves nothing. Sound is moved in pauses or by a hundredth of its time, so that it
+// is not heard: Matroska and IVF files have the times, and an Ogg file, which has
+// none, has a packet twice or leaves one out.
+//
 // Packets that are late or in disorder are waited for, up to 400 ms. Behind a
 // loss the picture goes on with its next key frame, which is asked for, so that
 // whatever is in the file can be decoded. Mutes, changes of size and swapped
@@ -122,8 +129,9 @@
 // played here, all of it, unless nothing was sent for more than 30 days on end.
 //
 // A recording holds no more than one cluster of the file (two seconds, or
-// 1 MiB), frames that wait for those of other tracks (half a second of time,
-// 16 MiB or 16,000 of them), per track the frame and up to 512 packets that are being put
+// 1 MiB), frames that wait for those of other tracks, or until it is known where they
+// belong (half a second, where something stands still two, at the beginning three; 16
+// MiB or 16,000 frames at most), per track the frame and up to 512 packets that are being put
 // together, and the latest key frame of each VP8 track for
 // [Recording.Still]. A disk that is too slow shows as loss; one that is full
 // ends the recording with a [*WriteError], which [Recording.Done] and

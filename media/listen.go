@@ -10,8 +10,19 @@ import (
 // Sound is a stretch of a track as PCM.
 type Sound struct {
 	// At is when it was said, counted from the track's first packet by the
-	// sender's clock.
+	// sender's clock. A sender whose timestamps stand still while it says nothing
+	// leaves no gap in At, but in Made.
 	At time.Duration
+	// Made is when its first sample was made, on this machine's clock with its
+	// monotonic reading: one line of time for all speakers. Sort by it to put what
+	// several said in order. It never goes back within a Listener. It is later than
+	// the truth by the shortest time that this speaker's sound takes to arrive, mostly
+	// 10 to 100 ms, so of two speakers it is right within the difference of
+	// these. The senders' clocks do not matter, nor do pauses of half a second and more
+	// that their timestamps do not tell; shorter ones are seen after two seconds.
+	// Sound that the network held up for longer than half a second has the time at
+	// which it arrived; what comes after it is right again.
+	Made time.Time
 	// PCM is mono, 16 bits, at the rate that Listen was asked for. It is good
 	// until the next call of Next.
 	PCM []int16
@@ -24,14 +35,17 @@ type Listener struct {
 	in      packets
 	rate    int
 	decoder opus.Decoder
-	start   time.Time // of the first packet
+	start   time.Time // when the first packet arrived
 	order   reorder
+	line    line
 	ready   []listened
 
 	payloadType uint8 // that was found to be Opus; 0: none was yet
+	ssrc        uint32
 	ticks       int64 // of the latest timestamp, at 48 kHz
 	latest      uint32
 	end         time.Duration // of the latest sound
+	made        time.Time     // of the latest sound
 	pcm         []int16
 }
 
@@ -39,6 +53,7 @@ type Listener struct {
 type listened struct {
 	timestamp uint32
 	payload   []byte
+	made      time.Duration // since start
 }
 
 // maxSilence bounds the silence that stands for what was lost.
@@ -63,6 +78,7 @@ const maxSilence = time.Second
 //	}
 func Listen(t Track, rate int) (*Listener, error) {
 	l := &Listener{track: t, rate: rate}
+	l.line.recent.span = listenSpan
 	var err error
 	if l.decoder, err = opus.NewDecoderWithOutput(rate, 1); err != nil {
 		return nil, fmt.Errorf("media: listen to %s at %d Hz, want 8000, 12000, 16000, 24000 or 48000: %w", t.Name(), rate, err)
@@ -109,17 +125,32 @@ func (l *Listener) read() error {
 		}
 		l.payloadType = p.PayloadType
 	}
+	came := cameAt(l.in)
 	if l.start.IsZero() {
-		l.start, l.latest = time.Now(), p.Timestamp
+		l.start, l.latest = came, p.Timestamp
+	}
+	if !l.line.began || l.ssrc != p.SSRC {
+		l.line.restart(opusClock)
+		l.ssrc = p.SSRC
 	}
 	l.ready = l.ready[:0]
-	for _, p := range l.order.push(p, time.Since(l.start)) {
-		if p != nil && len(p.Payload) > 0 {
-			l.ready = append(l.ready, listened{p.Timestamp, p.Payload})
+	for _, p := range l.order.push(p, came.Sub(l.start)) {
+		if p.Packet != nil && len(p.Payload) > 0 {
+			l.line.push(picture{}, p.Timestamp, p.came)
+			l.line.decide(p.came, true) // nobody waits for what comes later
+			l.ready = append(l.ready, listened{p.Timestamp, p.Payload, l.line.target()})
+			l.line.drop()
 		}
 	}
 	return nil
 }
+
+const (
+	opusClock = 48000
+	// listenSpan makes the line forget within two seconds how quick packets were:
+	// it need not run evenly, and cannot look ahead.
+	listenSpan = 250 * time.Millisecond
+)
 
 // decode returns a packet's sound behind the silence before it. What cannot be
 // decoded is as if it were lost.
@@ -144,7 +175,14 @@ func (l *Listener) decode(p listened) (Sound, bool) {
 	if err != nil || n == 0 {
 		return Sound{}, false
 	}
-	s := Sound{at, l.pcm[:min(silence+n, whole)]}
+	s := Sound{
+		At: at, PCM: l.pcm[:min(silence+n, whole)],
+		Made: l.start.Add(p.made - time.Duration(silence)*time.Second/time.Duration(l.rate)),
+	}
+	if s.Made.Before(l.made) {
+		s.Made = l.made
+	}
+	l.made = s.Made
 	l.end = at + time.Duration(len(s.PCM))*time.Second/time.Duration(l.rate)
 	return s, true
 }
@@ -152,7 +190,7 @@ func (l *Listener) decode(p listened) (Sound, bool) {
 // at returns when something is due. A timestamp that goes back or an hour on
 // is of a stream that began anew.
 func (l *Listener) at(timestamp uint32) time.Duration {
-	const opusClock, hour = 48000, 48000 * 3600
+	const hour = opusClock * 3600
 	step := int64(int32(timestamp - l.latest))
 	l.latest = timestamp
 	if step < 0 || step > hour {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,6 +93,125 @@ func TestListenOverLoss(t *testing.T) {
 		for _, v := range pcm[16000:19200] {
 			if v != 0 {
 				t.Fatal("what was lost is not silent")
+			}
+		}
+	})
+}
+
+// speak sends 20 ms of sound again and again from one time to another, counted from
+// start, with timestamps that count what was sent.
+func (w *wire) speak(t *testing.T, start time.Time, header *rtp.Header, from, to time.Duration) {
+	t.Helper()
+	for at := from; at < to; at += 20 * time.Millisecond {
+		time.Sleep(time.Until(start.Add(at)))
+		if _, err := w.WriteRTP(header, []byte{0xf8, 0xff, 0xfe}); err != nil {
+			t.Error(err)
+		}
+		header.SequenceNumber++
+		header.Timestamp += 960
+	}
+}
+
+// What two speakers say is put in order by when it was made, though they begin at
+// different times, say nothing in between without telling so, and are on different ways.
+func TestListenInOrder(t *testing.T) {
+	const s = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		type spoken struct {
+			who  string
+			made time.Duration
+		}
+		var mu sync.Mutex
+		var all []spoken
+		var listeners sync.WaitGroup
+		for name, turns := range map[string][][2]time.Duration{"지우": {{0, 2 * s}, {5 * s, 6 * s}, {9 * s, 12 * s}}, "민수": {{3 * s, 4 * s}, {7 * s, 8 * s}, {13 * s, 14 * s}}} {
+			source := Tone()
+			closeLater(t, source)
+			w := newWire(t, "microphone", source)
+			if name == "민수" {
+				w.delay = 30 * time.Millisecond
+			}
+			ear, err := Listen(w, 16000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listeners.Go(func() {
+				var last time.Time
+				for i := 0; ; i++ {
+					sound, err := ear.Next()
+					if err != nil {
+						break
+					}
+					if sound.Made.Before(last) {
+						t.Errorf("%v after %v", sound.Made, last)
+					}
+					if sound.Made.Sub(last) > s/2 { // a turn begins
+						mu.Lock()
+						all = append(all, spoken{name, sound.Made.Sub(start)})
+						mu.Unlock()
+					}
+					last = sound.Made
+				}
+			})
+			listeners.Go(func() {
+				header := rtp.Header{Version: 2, PayloadType: uint8(w.codec.PayloadType), SSRC: 7, Timestamp: 1<<32 - 9600}
+				for _, turn := range turns {
+					w.speak(t, start, &header, turn[0], turn[1])
+				}
+				close(w.packets)
+			})
+		}
+		listeners.Wait()
+		slices.SortFunc(all, func(a, b spoken) int { return int(a.made - b.made) })
+		want := []spoken{{"지우", 0}, {"민수", 3 * s}, {"지우", 5 * s}, {"민수", 7 * s}, {"지우", 9 * s}, {"민수", 13 * s}}
+		if len(all) != len(want) {
+			t.Fatalf("turns at %v, want %v", all, want)
+		}
+		for i, turn := range all {
+			if off := turn.made - want[i].made; turn.who != want[i].who || off < 0 || off > 50*time.Millisecond {
+				t.Errorf("turn %d: %v, want %v", i, turn, want[i])
+			}
+		}
+	})
+}
+
+// A network that holds up sound for three seconds and lets all of it go then does not
+// make what follows later than it is; if it does so for less than half a second, not
+// even that sound.
+func TestListenBehindABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		source := Tone()
+		closeLater(t, source)
+		w := newWire(t, "microphone", source)
+		w.lose = func(p *rtp.Packet) bool {
+			switch since := time.Since(start); {
+			case since >= 2*time.Second && since < 5*time.Second:
+				time.AfterFunc(5*time.Second-since, func() { w.packets <- sent{p, time.Now()} })
+			case since >= 6*time.Second && since < 6400*time.Millisecond:
+				time.AfterFunc(6400*time.Millisecond-since, func() { w.packets <- sent{p, time.Now()} })
+			default:
+				return false
+			}
+			return true
+		}
+		ear, err := Listen(w, 16000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			header := rtp.Header{Version: 2, PayloadType: uint8(w.codec.PayloadType), SSRC: 7}
+			w.speak(t, start, &header, 0, 8*time.Second)
+			close(w.packets)
+		}()
+		for {
+			sound, err := ear.Next()
+			if err != nil {
+				break
+			}
+			if off := sound.Made.Sub(start) - sound.At; off.Abs() > 50*time.Millisecond && (sound.At < 2*time.Second || sound.At > 5*time.Second) {
+				t.Fatalf("sound of %v is said to be made %v later", sound.At, off)
 			}
 		}
 	})

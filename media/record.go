@@ -39,7 +39,7 @@ type Origin interface {
 }
 
 // SenderClock is what a [Track] may have besides, so that it is recorded in
-// sync with the others of its Origin: a moment of the sender's clock and the
+// sync with the others of its Origin, however long each is on its way: a moment of the sender's clock and the
 // RTP timestamp that belongs to it, out of the latest RTCP sender report
 // (RFC 3550 section 6.4.1) of the stream with that SSRC; false before the first.
 type SenderClock interface {
@@ -50,14 +50,16 @@ type SenderClock interface {
 // called from anywhere at any time.
 type Recording struct {
 	// Immutable.
-	now    func() time.Duration // since the recording began
-	frames chan picture
+	began  time.Time
+	frames chan arrived
 	quit   chan struct{} // closed by the first Close
 	done   chan struct{} // closed when the file is complete
 	once   sync.Once
 	forget func() bool
 
-	mux muxer // of the goroutine in run
+	// Of the goroutine in run.
+	mux      muxer
+	timeline timeline
 
 	mu      sync.Mutex         // held over no call but a Track's Tap
 	origins map[string]*origin // also of those who have gone, a number of them
@@ -65,6 +67,19 @@ type Recording struct {
 	stopped bool // quit is closed
 	stills  map[Track][]byte
 	err     error
+}
+
+// arrived is what a track's reader has for the timeline: a frame, or that there
+// will be no more.
+type arrived struct {
+	lane *lane
+	picture
+	timestamp uint32
+	rate      uint32        // of other timestamps, which begin here; 0: they go on
+	came      time.Duration // since Recording.began
+	now       time.Duration
+	report    report // its time is zero: there is no new one
+	over      bool
 }
 
 // picture is a frame on its way into the file: a picture or a piece of sound.
@@ -136,16 +151,16 @@ func RecordIVF(ctx context.Context, w io.Writer) *Recording {
 }
 
 // RecordOgg begins an Ogg file, which holds one Opus track. Where nothing came,
-// it holds silence.
+// it holds silence; a sender's clock that runs fast or slow is made up for by a
+// packet that is left out or there twice.
 func RecordOgg(ctx context.Context, w io.Writer) *Recording {
 	return newRecording(ctx, &oggWriter{w: w})
 }
 
 func newRecording(ctx context.Context, mux muxer) *Recording {
-	start := sync.OnceValue(time.Now) // at the first packet
 	r := &Recording{
-		now:    func() time.Duration { return time.Since(start()) },
-		frames: make(chan picture, 64),
+		began:  time.Now(),
+		frames: make(chan arrived, 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		mux:    mux, origins: make(map[string]*origin), reading: make(map[Track]packets), stills: make(map[Track][]byte),
@@ -168,7 +183,7 @@ func (r *Recording) Add(from Origin, t Track) {
 	r.reading[t] = in
 	o := r.origins[from.ID()]
 	if o == nil {
-		o = &origin{zeros: make(map[*trackClock]time.Time), retired: make(map[streamKey]*stream)}
+		o = &origin{retired: make(map[streamKey]*stream)}
 		r.origins[from.ID()] = o
 	}
 	o.readers++
@@ -240,26 +255,28 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 
 // read takes a track's packets to its end or the recording's.
 func (r *Recording) read(from *origin, who string, t Track, in packets) {
-	clock := &trackClock{from: from}
+	l := &lane{kin: &from.kin, from: time.Since(r.began) - lookAhead}
+	var clock reports
+	clock.sender, l.clocked = t.(SenderClock)
 	var a *assembler
 	defer func() {
 		_ = in.Close()
-		from.forget(clock)
 		if a != nil {
 			from.retire(t.Name(), a.stream)
 		}
+		r.pass(arrived{lane: l, over: true})
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.stills, t)
 		delete(r.reading, t)
 	}()
-	clock.sender, _ = t.(SenderClock)
 	for {
 		packet, err := in.ReadRTP()
 		if err != nil {
 			return
 		}
-		now := r.now()
+		now := time.Since(r.began)
+		came := min(now, cameAt(in).Sub(r.began))
 		if a == nil || a.payloadType != packet.PayloadType || a.ssrc != packet.SSRC {
 			codec := t.Codec()
 			if uint8(codec.PayloadType) != packet.PayloadType {
@@ -270,17 +287,22 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 				r.note(fmt.Errorf("media: record %s of %s: %s %w", t.Name(), who, codec.MimeType, ErrCodec))
 				continue
 			}
+			if a == nil {
+				l.sound = format.starts == nil // before anybody else knows l
+			}
 			a = a.goOn(packet, from, format, t.Name(), who)
-			clock.restart(int64(codec.ClockRate), packet.SSRC)
+			a.rate = max(codec.ClockRate, 1)
 		}
-		for _, unit := range a.push(packet, now) {
-			p := picture{a.stream, clock.at(unit.timestamp, now), unit.key, unit.data}
+		for _, unit := range a.push(packet, came) {
+			frame := arrived{
+				lane: l, picture: picture{stream: a.stream, key: unit.key, data: unit.data},
+				timestamp: unit.timestamp, rate: a.rate, came: unit.came, now: now, report: clock.next(a.ssrc),
+			}
+			a.rate = 0
 			if unit.key && a.stream.format.codec == "vp8" {
 				r.keep(t, unit.data)
 			}
-			select {
-			case r.frames <- p:
-			case <-r.quit:
+			if !r.pass(frame) {
 				return
 			}
 		}
@@ -295,48 +317,97 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 	}
 }
 
+// pass hands on what a reader has; false: the recording is over.
+func (r *Recording) pass(a arrived) bool {
+	select {
+	case r.frames <- a:
+		return true
+	case <-r.quit:
+		return false
+	}
+}
+
+// reports gives each of a track's sender reports once.
+type reports struct {
+	sender SenderClock // nil: it tells none
+	ssrc   uint32
+	latest report
+}
+
+// next returns the report that has come since, if one has.
+func (s *reports) next(ssrc uint32) report {
+	if s.sender == nil {
+		return report{}
+	}
+	at, timestamp, ok := s.sender.SenderTime(ssrc)
+	if r := (report{at, timestamp}); ok && (r != s.latest || ssrc != s.ssrc) {
+		s.latest, s.ssrc = r, ssrc
+		return r
+	}
+	return report{}
+}
+
 func (r *Recording) keep(t Track, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stills[t] = data
 }
 
-const (
-	// settle is how long a frame waits for earlier ones of other tracks.
-	settle = 500 * time.Millisecond
-	// maxSettling bounds what waits, in bytes.
-	maxSettling = 16 << 20
-)
-
 // run puts frames in order and into the file.
 func (r *Recording) run() {
 	defer close(r.done)
 	defer r.forget()
 	defer r.stop()
-	var waiting queue
 	for {
 		select {
-		case p := <-r.frames:
-			waiting.insert(p)
-			for waiting.bytes > maxSettling || waiting.settled() {
-				if err := r.write(waiting.take()); err != nil {
-					r.note(&WriteError{err})
-					return
-				}
+		case a := <-r.frames:
+			r.take(a)
+			if err := r.writeDue(false); err != nil {
+				r.note(&WriteError{err})
+				return
 			}
 			continue
 		case <-r.quit:
 		}
-		for len(waiting.frames) > 0 {
-			if err := r.write(waiting.take()); err != nil {
-				r.note(&WriteError{err})
-				return
-			}
+		for len(r.frames) > 0 { // it has no other reader
+			r.take(<-r.frames)
+		}
+		if err := r.writeDue(true); err != nil {
+			r.note(&WriteError{err})
+			return
 		}
 		if err := r.mux.close(); err != nil {
 			r.note(&WriteError{err})
 		}
 		return
+	}
+}
+
+// take gives the timeline what a reader has.
+func (r *Recording) take(a arrived) {
+	if a.over {
+		r.timeline.leave(a.lane)
+		return
+	}
+	if a.rate != 0 {
+		a.lane.restart(a.rate)
+	}
+	r.timeline.take(a.lane, a.picture, a.timestamp, a.came, a.now)
+	if !a.report.at.IsZero() {
+		a.lane.report(a.report, a.came)
+	}
+}
+
+// writeDue writes the frames whose turn has come, or all.
+func (r *Recording) writeDue(all bool) error {
+	for {
+		p, ok := r.timeline.next(all)
+		if !ok {
+			return nil
+		}
+		if err := r.write(p); err != nil {
+			return err
+		}
 	}
 }
 

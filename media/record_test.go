@@ -211,11 +211,7 @@ func count(t *testing.T, path string) int {
 // arrives 300 ms later than the sound; the sender's clock tells that they
 // belong together.
 func TestRecordInSync(t *testing.T) {
-	dir := t.TempDir()
-	video, audio := filepath.Join(dir, "flash.ivf"), filepath.Join(dir, "beep.ogg")
-	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-t", "10", "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'",
-		"-c:v", "libvpx", "-b:v", "100k", "-g", "25", "-auto-alt-ref", "0", video)
-	ffmpegtest.Run(t, "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000", "-t", "10", "-c:a", "libopus", audio)
+	video, audio := flashAndBeep(t, "10")
 	f := create(t, "sync.webm")
 	synctest.Test(t, func(t *testing.T) {
 		r := Record(t.Context(), f)
@@ -230,6 +226,18 @@ func TestRecordInSync(t *testing.T) {
 	})
 	plays(t, f.Name(), "vp8", "opus")
 	inSync(t, ffmpegtest.Flashes(t, f.Name()), ffmpegtest.Beeps(t, f.Name()), 9)
+}
+
+// flashAndBeep makes a picture of so many seconds that flashes once a second, for a
+// tenth of one, and a sound that beeps with it.
+func flashAndBeep(t *testing.T, seconds string) (video, audio string) {
+	t.Helper()
+	dir := t.TempDir()
+	video, audio = filepath.Join(dir, "flash.ivf"), filepath.Join(dir, "beep.ogg")
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-t", seconds, "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'",
+		"-c:v", "libvpx", "-b:v", "100k", "-g", "25", "-auto-alt-ref", "0", video)
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000", "-t", seconds, "-c:a", "libopus", audio)
+	return video, audio
 }
 
 // inSync checks that each flash has a beep within 40 ms, of at least so many.

@@ -10,7 +10,6 @@ import (
 // queue holds frames in the order of their times.
 type queue struct {
 	frames []picture
-	newest time.Duration
 	bytes  int // with what each frame costs besides
 }
 
@@ -19,7 +18,6 @@ type queue struct {
 const frameCost = 1 << 10
 
 func (q *queue) insert(p picture) {
-	q.newest = max(q.newest, p.at)
 	q.bytes += len(p.data) + frameCost
 	i := len(q.frames)
 	for i > 0 && q.frames[i-1].at > p.at {
@@ -27,8 +25,6 @@ func (q *queue) insert(p picture) {
 	}
 	q.frames = slices.Insert(q.frames, i, p)
 }
-
-func (q *queue) settled() bool { return len(q.frames) > 0 && q.frames[0].at <= q.newest-settle }
 
 func (q *queue) take() picture {
 	p := q.frames[0]
@@ -61,14 +57,15 @@ type reorder struct {
 	held    map[uint16]heldPacket
 }
 
+// heldPacket is a packet and when it came; a nil Packet stands for a gap.
 type heldPacket struct {
 	*rtp.Packet
 	came time.Duration
 }
 
-// push takes a packet and returns those whose turn it is, with nil in place of
-// each gap that will not be filled any more.
-func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []*rtp.Packet) {
+// push takes a packet that comes now and returns those whose turn it is, with a
+// gap in place of each that will not be filled any more.
+func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []heldPacket) {
 	if !r.started {
 		r.started, r.next, r.newest, r.held = true, p.SequenceNumber, p.Header, make(map[uint16]heldPacket)
 	}
@@ -79,7 +76,7 @@ func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []*rtp.Packet) {
 	case late && old && jump >= -maxJump:
 		return nil // twice, or given up already
 	case late, jump > maxJump, jump < -maxJump:
-		ready = append(r.flush(), nil)
+		ready = append(r.flush(), heldPacket{})
 		r.next, r.newest = p.SequenceNumber, p.Header
 	case jump > 0:
 		r.newest = p.Header
@@ -89,31 +86,31 @@ func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []*rtp.Packet) {
 }
 
 // take appends the packets whose turn it is.
-func (r *reorder) take(ready []*rtp.Packet, now time.Duration) []*rtp.Packet {
+func (r *reorder) take(ready []heldPacket, now time.Duration) []heldPacket {
 	for len(r.held) > 0 {
 		if first, ok := r.held[r.next]; ok {
 			delete(r.held, r.next)
 			r.next++
-			ready = append(ready, first.Packet)
+			ready = append(ready, first)
 			continue
 		}
 		if len(r.held) < maxReorder && now-r.oldest() < patience {
 			break
 		}
 		r.next = r.first()
-		ready = append(ready, nil)
+		ready = append(ready, heldPacket{})
 	}
 	return ready
 }
 
 // flush returns all that is held.
-func (r *reorder) flush() (ready []*rtp.Packet) {
+func (r *reorder) flush() (ready []heldPacket) {
 	for len(r.held) > 0 {
 		first := r.first()
 		if first != r.next {
-			ready = append(ready, nil)
+			ready = append(ready, heldPacket{})
 		}
-		ready = append(ready, r.held[first].Packet)
+		ready = append(ready, r.held[first])
 		delete(r.held, first)
 		r.next = first + 1
 	}

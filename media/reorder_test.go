@@ -19,7 +19,7 @@ func swapped(number uint16, timestamp uint32) (got []uint16, gaps int) {
 			header.Timestamp += timestamp
 		}
 		for _, p := range r.push(&rtp.Packet{Header: header}, time.Duration(i)*33*time.Millisecond) {
-			if p == nil {
+			if p.Packet == nil {
 				gaps++
 				continue
 			}

@@ -93,16 +93,34 @@ func (o *oggWriter) write(p picture) error {
 		o.began, o.held = p.at, p.data
 		return nil
 	}
+	each, _ := opusDuration(o.held)
+	hole := p.at - o.began - o.lasts - each
+	if hole <= -each*3/4 {
+		return nil // left out
+	}
 	if err := o.packet(0, o.held); err != nil {
 		return err
 	}
-	// Packets of up to 60 ms are late by as much at most.
-	for p.at-o.began-o.lasts > 100*time.Millisecond {
-		if err := o.packet(0, silence); err != nil {
+	if err := o.fill(hole, each); err != nil {
+		return err
+	}
+	o.held = p.data
+	return nil
+}
+
+// fill fills a hole behind held, which lasts each. A small one is a loss, or a clock
+// that runs slower than ours: what is there again is heard less than silence. Leaving
+// out a packet in 80 seconds, or having one twice, is not heard.
+func (o *oggWriter) fill(hole, each time.Duration) error {
+	with, lasts := o.held, each
+	if hole >= 3*each || each > pcmFrame {
+		with, lasts = silence, pcmFrame
+	}
+	for ; hole >= lasts*3/4; hole -= lasts {
+		if err := o.packet(0, with); err != nil {
 			return err
 		}
 	}
-	o.held = p.data
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package media
 
-import "github.com/pion/rtp"
+import (
+	"time"
+
+	"github.com/pion/rtp"
+)
 
 // packets are a track's, for one reader.
 type packets interface {
@@ -28,3 +32,12 @@ func tap(t Track) packets {
 type shared struct{ Track }
 
 func (shared) Close() error { return nil }
+
+// cameAt returns when the packet arrived that was read last, as far as in knows;
+// otherwise it is taken to be now.
+func cameAt(in packets) time.Time {
+	if in, knows := in.(interface{ Arrived() time.Time }); knows {
+		return in.Arrived()
+	}
+	return time.Now()
+}

@@ -96,6 +96,80 @@ func TestReadersOfOneTrack(t *testing.T) {
 	})
 }
 
+// A recording begins when a track is added, whatever waits for a reader by then.
+func TestRecordFromNow(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		bot := w.Join("회의", &noom.Config{Name: "서기"})
+		jiwoo := w.Join("회의", &noom.Config{Name: "지우"})
+		tone, pattern := media.Tone(), media.TestPattern(nil)
+		for _, s := range []*media.Source{tone, pattern} {
+			if _, err := jiwoo.Publish(t.Context(), s, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		noomtest.Await(w, bot, func(noom.TrackAdded) bool { return true })
+		added := noomtest.Await(w, bot, func(noom.TrackAdded) bool { return true })
+		time.Sleep(20 * time.Second)
+		path := filepath.Join(t.TempDir(), "회의.webm")
+		file, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := media.RecordPeer(t.Context(), file, added.Peer)
+		time.Sleep(5 * time.Second)
+		if err = errors.Join(r.Close(), file.Close(), tone.Close(), pattern.Close(), jiwoo.Leave(t.Context()), bot.Leave(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		film, err := media.OpenWebM(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lasts := film.Duration(); lasts < 4800*time.Millisecond || lasts > 6*time.Second {
+			t.Errorf("five seconds last %v", lasts)
+		}
+		if err = film.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A recogniser that is busy for seconds is told all the same when what waits for it was
+// made.
+func TestListenWhoFallsBehind(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		bot := w.Join("회의", &noom.Config{Name: "서기"})
+		jiwoo := w.Join("회의", &noom.Config{Name: "지우"})
+		tone := media.Tone()
+		if _, err := jiwoo.Publish(t.Context(), tone, nil); err != nil {
+			t.Fatal(err)
+		}
+		added := noomtest.Await(w, bot, func(noom.TrackAdded) bool { return true })
+		ear, err := media.Listen(added.Track, 16000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first media.Sound
+		for i := range 400 {
+			sound, err := ear.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = sound
+			}
+			if off := sound.Made.Sub(first.Made) - (sound.At - first.At); off.Abs() > 50*time.Millisecond {
+				t.Fatalf("sound %d of %v is said to be made %v later", i, sound.At, off)
+			}
+			if i == 50 || i == 300 {
+				time.Sleep(3 * time.Second)
+			}
+		}
+		if err := errors.Join(ear.Close(), tone.Close(), jiwoo.Leave(t.Context()), bot.Leave(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Whoever plays a file with sound in it is heard to speak.
 func TestAFileSpeaks(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
