@@ -17,6 +17,7 @@ import (
 // The whole of it, as programs: two tabs and a native peer that plays real
 // files, pictures moving and sound on all sides.
 func TestNativePeerPlaysFiles(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")

@@ -80,6 +80,7 @@ var korean = []browsertest.Flag{{Name: "lang", Value: "ko"}, {Name: "accept-lang
 // A host, whose page is Korean, presses every button that a right gives, and
 // two guests, in English, see what comes of it.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	b := browsertest.Start(t)
@@ -228,6 +229,7 @@ func closes(host, guest *browsertest.Tab) {
 
 // A token may give less than others have, or be no good.
 func TestFewerRights(t *testing.T) {
+	t.Parallel()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	b := browsertest.Start(t, korean...)
@@ -255,6 +257,7 @@ func TestFewerRights(t *testing.T) {
 // A Go member asks for more than the microphone: one button does what is asked,
 // the shared screen included, and names what it does.
 func TestAskedByGo(t *testing.T) {
+	t.Parallel()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	host, err := noom.Join(t.Context(), ws.Dialer{URL: server + "/ws"}, "데모", &noom.Config{Name: "고퍼", Token: sign(signal.Rights{signal.RightMute, signal.RightChat})})

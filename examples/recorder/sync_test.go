@@ -10,12 +10,14 @@ import (
 	"noom"
 	"noom/examples/internal/bot/bottest"
 	"noom/internal/ffmpegtest"
+	"noom/internal/longtest"
 	"noom/media"
 )
 
 // A film that flashes and beeps once a second, sent through a real call and
 // recorded, still does both at once.
 func TestRecordedInSync(t *testing.T) {
+	longtest.Only(t)
 	folder := t.TempDir()
 	path := filepath.Join(t.TempDir(), "번쩍.webm")
 	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
