@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"noom"
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 	"noom/signal/hub"
 	"noom/transport/ws"
 )
