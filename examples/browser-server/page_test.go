@@ -262,7 +262,7 @@ func TestHostileText(t *testing.T) {
 func TestSafetyNumber(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	b := browsertest.Start(t).In("ko")
 	jiwoo, bob := enter(t, b, server, "데모", "지우"), enter(t, b, server, "데모", "bob")
 	g := enterGo(t, server, "데모", "고퍼")
 	seesAndHears(t, jiwoo, 2)
@@ -298,7 +298,7 @@ func TestSafetyNumber(t *testing.T) {
 func TestKorean(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	b := browsertest.Start(t).In("ko")
 	tab := enter(t, b, server, "room", "name")
 	tab.Screenshot("korean")
 	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)

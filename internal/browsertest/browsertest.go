@@ -26,12 +26,13 @@ import (
 
 // patience bounds the wait for one thing to happen in a page. It is long, for
 // machines that are busy; nothing waits longer than it must.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // Browser is a profile of its own in a Chromium.
 type Browser struct {
-	tb  testing.TB
-	ctx context.Context
+	tb       testing.TB
+	ctx      context.Context
+	language string // of its person; "" for the one that Chromium was started with
 }
 
 // Flag changes how Chromium is started; nil as a value leaves a flag out.
@@ -96,14 +97,14 @@ func Start(tb testing.TB, flags ...Flag) *Browser {
 				tb.Logf("closing Chromium: %v", err)
 			}
 		})
-		return &Browser{tb, ctx}
+		return &Browser{tb: tb, ctx: ctx}
 	}
 	ctx, cancel := chromedp.NewContext(running(tb), chromedp.WithNewBrowserContext())
 	tb.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
 		tb.Fatalf("a profile in Chromium: %v", err)
 	}
-	return &Browser{tb, ctx}
+	return &Browser{tb: tb, ctx: ctx}
 }
 
 // running returns the shared Chromium, started if there is none, or none any longer.
@@ -129,7 +130,7 @@ func running(tb testing.TB) context.Context {
 func launch(tb testing.TB, flags []Flag) (ctx context.Context, stop func() error) {
 	tb.Helper()
 	set := map[string]any{
-		"use-fake-device-for-media-stream": "device-count=4,fps=10",
+		"use-fake-device-for-media-stream": "device-count=4,fps=5",
 		"use-fake-ui-for-media-stream":     true,
 		"autoplay-policy":                  "no-user-gesture-required",
 		"lang":                             "en-US",
@@ -163,6 +164,13 @@ func launch(tb testing.TB, flags []Flag) (ctx context.Context, stop func() error
 		tb.Fatalf("starting Chromium: %v", err)
 	}
 	return ctx, stop
+}
+
+// In makes the pages that are opened from now on those of somebody who reads that
+// language, such as "ko", and returns b.
+func (b *Browser) In(language string) *Browser {
+	b.language = language
+	return b
 }
 
 // Tab is one page in a window of its own, so that it is visible. What it
@@ -203,6 +211,12 @@ func (b *Browser) Open(url, prepare string) *Tab {
 		<-read
 		tab.judge()
 	})
+	if b.language != "" {
+		agent := Eval[string](tab, `navigator.userAgent`)
+		if _, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: b.language}); err != nil {
+			b.tb.Fatal(err)
+		}
+	}
 	if prepare != "" {
 		if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prepare}); err != nil {
 			b.tb.Fatal(err)
