@@ -62,6 +62,11 @@ func Path(tb testing.TB) string {
 // would take as long as what they do in it.
 var shared struct {
 	sync.Mutex
+	*chromium // nil: none was needed yet
+}
+
+// chromium is one that runs.
+type chromium struct {
 	ctx  context.Context
 	stop func() error
 }
@@ -73,12 +78,12 @@ var shared struct {
 func Run(m *testing.M) (code int) {
 	flag.Parse()
 	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
-		_ = n.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))) // a number
+		_ = n.Value.Set(strconv.Itoa(min(2*runtime.GOMAXPROCS(0), 8))) // a number
 	}
 	code = m.Run()
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.stop != nil {
+	if shared.chromium != nil {
 		if err := shared.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "closing Chromium:", err)
 		}
@@ -91,13 +96,13 @@ func Run(m *testing.M) (code int) {
 func Start(tb testing.TB, flags ...Flag) *Browser {
 	tb.Helper()
 	if len(flags) > 0 {
-		ctx, stop := launch(tb, flags)
+		own := launch(tb, flags)
 		tb.Cleanup(func() {
-			if err := stop(); err != nil {
+			if err := own.stop(); err != nil {
 				tb.Logf("closing Chromium: %v", err)
 			}
 		})
-		return &Browser{tb: tb, ctx: ctx}
+		return &Browser{tb: tb, ctx: own.ctx}
 	}
 	ctx, cancel := chromedp.NewContext(running(tb), chromedp.WithNewBrowserContext())
 	tb.Cleanup(cancel)
@@ -112,22 +117,21 @@ func running(tb testing.TB) context.Context {
 	tb.Helper()
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.ctx != nil {
+	if shared.chromium != nil {
 		select {
 		case <-chromedp.FromContext(shared.ctx).Browser.LostConnection:
 			tb.Log("the Chromium of the tests before is gone")
 			_ = shared.stop() // what is left of it
-			shared.ctx, shared.stop = nil, nil
 		default:
 			return shared.ctx
 		}
 	}
-	shared.ctx, shared.stop = launch(tb, nil)
+	shared.chromium = launch(tb, nil)
 	return shared.ctx
 }
 
 // launch starts a Chromium.
-func launch(tb testing.TB, flags []Flag) (ctx context.Context, stop func() error) {
+func launch(tb testing.TB, flags []Flag) *chromium {
 	tb.Helper()
 	set := map[string]any{
 		"use-fake-device-for-media-stream": "device-count=4,fps=5",
@@ -152,8 +156,8 @@ func launch(tb testing.TB, flags []Flag) (ctx context.Context, stop func() error
 		}
 	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ = chromedp.NewContext(allocator) // ended by Cancel, or with the allocator
-	stop = func() error {
+	ctx, _ := chromedp.NewContext(allocator) // ended by Cancel, or with the allocator
+	stop := func() error {
 		closing, done := context.WithTimeout(ctx, 10*time.Second)
 		defer done()
 		defer cancel()
@@ -163,7 +167,7 @@ func launch(tb testing.TB, flags []Flag) (ctx context.Context, stop func() error
 		cancel()
 		tb.Fatalf("starting Chromium: %v", err)
 	}
-	return ctx, stop
+	return &chromium{ctx, stop}
 }
 
 // In makes the pages that are opened from now on those of somebody who reads that
