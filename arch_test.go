@@ -40,6 +40,7 @@ var layers = map[string][]string{
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"github.com/chromedp/"},
 	"noom/internal/endurance":   {},
+	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},
 	"noom/internal/xvfbtest":    {},
 	"noom/examples/":            {"noom/", "github.com/mdp/qrterminal/v3", "github.com/pion/", "github.com/prometheus/client_golang/", "golang.org/x/time/"},

@@ -354,7 +354,8 @@ const (
 )
 
 // TestLiesWhileConnecting: as long as the hub meddles, nobody is connected to
-// anybody else but whom the member is; when it stops, the call comes up.
+// anybody else but whom the member is, and each end that is given a changed frame
+// says so once; when the hub stops, the call comes up.
 func TestLiesWhileConnecting(t *testing.T) {
 	for name, lie := range map[string]struct {
 		logged string
@@ -415,20 +416,39 @@ func TestLiesWhileConnecting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-				lying, log := lyinghub.New(w.hub), &accusations{}
+				lying, logs := lyinghub.New(w.hub), [2]accusations{}
 				line := &wire{Dialer: mem.Dialer(lying)}
 				w.dialer = line
-				lying.Lie(lie.tell())
-				a := w.join("r", "지우", &Config{Logger: slog.New(log)})
-				b := w.join("r", "bob", nil)
+				// Both ends begin epochs, often at one instant: it is open which of them
+				// ever gets to offer, and so whom there is something to tell.
+				var deceived sync.Map // ids of those who were given a changed frame
+				meddle := lie.tell()
+				lying.Lie(func(to string, m signal.Message) []signal.Message {
+					told := meddle(to, m)
+					for _, f := range told {
+						if lie.logged != "" && !bytes.Equal(f.Body, m.Body) {
+							deceived.Store(to, true)
+						}
+					}
+					return told
+				})
+				a := w.join("r", "지우", &Config{Logger: slog.New(&logs[0])})
+				b := w.join("r", "bob", &Config{Logger: slog.New(&logs[1])})
 				time.Sleep(time.Minute)
-				for _, end := range []struct{ room, other Room }{{a, b}, {b, a}} {
+				if _, ok := deceived.Load(b.Self().ID); !ok && lie.logged != "" {
+					t.Error("b was not lied to: a, who was there first, offers at once")
+				}
+				for i, end := range []struct{ room, other Room }{{a, b}, {b, a}} {
 					p, ok := end.room.Peer(end.other.Self().ID)
 					if is := ok && p.State() == PeerConnected; is && lie.comes == never || !is && lie.comes == always {
 						t.Errorf("%s connected: %v", end.room.Self().Name, is)
 					}
+					want := ""
+					if _, ok := deceived.Load(end.room.Self().ID); ok {
+						want = lie.logged
+					}
+					logs[i].once(t, want)
 				}
-				log.once(t, lie.logged)
 				lying.Lie(nil)
 				line.cut(false)
 				until(t, a, connected)

@@ -24,6 +24,7 @@ var long = flag.Bool("long", false, "run the long forms of the burst tests: some
 // description that cannot be applied. The long form runs every pair of orders
 // at many offsets in time.
 func TestBurstsWithGo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	orders := [][]string{{"audio", "video"}, {"video", "audio"}, {"video", "video", "audio"}}

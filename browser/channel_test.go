@@ -14,6 +14,7 @@ import (
 
 // A channel of the application's own between two pages: bounds, and the ways it ends.
 func TestChannel(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one, two := l.pair(t)
 	got := func(tab *browsertest.Tab, js, want string) {
@@ -75,6 +76,7 @@ func TestChannel(t *testing.T) {
 
 // The same between a page and Go, opened from either end.
 func TestChannelWithGo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('지우')`)

@@ -16,6 +16,7 @@ import (
 // Data of more than the credit, over a rebuild: all of it, once,
 // in order.
 func TestData(t *testing.T) {
+	t.Parallel()
 	one, two := newLab(t).pair(t)
 	two.Do(`window.got = []; room.addEventListener('datareceived', (e) => got.push(new DataView(e.data.buffer).getUint32(0)))`)
 	one.Do(`(async () => {
@@ -43,6 +44,7 @@ func TestData(t *testing.T) {
 
 // Nobody takes: the sender waits when its credit is used up.
 func TestDataCredit(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one, two := l.open(b, ""), l.open(b, "")
@@ -61,6 +63,7 @@ func TestDataCredit(t *testing.T) {
 
 // Data between a page and Go, more than the credit in both directions.
 func TestDataWithGo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('지우')`)
@@ -105,6 +108,7 @@ func TestDataWithGo(t *testing.T) {
 // A page hears that a peer is connected before what the peer sends the moment it
 // can, by send or in a channel of its own.
 func TestConnectedFirst(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})

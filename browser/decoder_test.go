@@ -128,6 +128,7 @@ func mutate(random *rand.Rand, in, other input) input {
 // TestDecodersAgree: noom.js takes and refuses the same as Go, with the same
 // codes: all of testdata, what fuzzing Go has found, and mutants of it all.
 func TestDecodersAgree(t *testing.T) {
+	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		without(t, "NO NODE: noom.js's decoder is not compared with Go's; install Node 20 or later")

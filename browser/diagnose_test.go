@@ -27,6 +27,7 @@ const deaf = `
 
 // A call that works, and one that has lost its hub and then its path.
 func TestDiagnose(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one, two := l.pair(t)
 	words := found(one, "connected")
@@ -58,6 +59,7 @@ func TestDiagnose(t *testing.T) {
 
 // Frames that the hub keeps to itself.
 func TestDiagnoseFrames(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	liar := l.lies()
 	quiet := func(kind signal.Type) {
@@ -87,29 +89,30 @@ func TestDiagnoseFrames(t *testing.T) {
 
 // No path: without a relay, and with one that refuses or does not answer.
 func TestDiagnosePaths(t *testing.T) {
-	l := newLab(t)
-	b := browsertest.Start(t)
+	t.Parallel()
 	refusing := refusingTURN(t)
 	for _, c := range []struct{ verdict, servers, says string }{
 		{"no candidate pair", ``, "candidates here: host; at the peer: "},
 		{"TURN refused", `{ urls: 'turn:` + refusing + `?transport=udp', username: '지우', credential: 'old' }`, "the TURN server " + refusing + " refuses: "},
 		{"TURN unreachable", `{ urls: 'turn:127.0.0.1:9?transport=udp', username: '지우', credential: 'c' }`, "no TURN server has answered"},
 	} {
-		one, two := l.open(b, deaf), l.open(b, deaf)
-		one.Do(`enter('하나', { iceServers: [` + c.servers + `] })`)
-		two.Do(`enter('two')`)
-		if words := found(one, c.verdict); !strings.Contains(words, c.says) {
-			t.Errorf("%s: says %q, want %q", c.verdict, words, c.says)
-		}
-		if code := browsertest.Eval[string](one, `diagnosis.error?.code ?? 'none'`); c.verdict == "TURN refused" && code != "turn_refused" {
-			t.Errorf("the error is %s", code)
-		}
-		for _, tab := range []*browsertest.Tab{one, two} {
-			tab.Do(`window.deaf = false; other().restartICE()`)
-		}
-		found(one, "connected")
-		one.Close()
-		two.Close()
+		t.Run(c.verdict, func(t *testing.T) {
+			t.Parallel()
+			l, b := newLab(t), browsertest.Start(t)
+			one, two := l.open(b, deaf), l.open(b, deaf)
+			one.Do(`enter('하나', { iceServers: [` + c.servers + `] })`)
+			two.Do(`enter('two')`)
+			if words := found(one, c.verdict); !strings.Contains(words, c.says) {
+				t.Errorf("says %q, want %q", words, c.says)
+			}
+			if code := browsertest.Eval[string](one, `diagnosis.error?.code ?? 'none'`); c.verdict == "TURN refused" && code != "turn_refused" {
+				t.Errorf("the error is %s", code)
+			}
+			for _, tab := range []*browsertest.Tab{one, two} {
+				tab.Do(`window.deaf = false; other().restartICE()`)
+			}
+			found(one, "connected")
+		})
 	}
 }
 
@@ -137,6 +140,7 @@ func refusingTURN(t *testing.T) string {
 // A handshake that fails, a description that cannot be taken, a codec that the
 // other does not know: each is named, in the diagnosis and in the event.
 func TestDiagnoseDescriptions(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	const meddle = `

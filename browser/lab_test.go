@@ -69,7 +69,7 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 		return track;
 	};
 	window.enter = async (name, options = {}) => {
-		window.room = await noom.join('/ws', '데모', { name, ...options });
+		window.room = await noom.join('/ws', '데모', { name, connectTimeout: 60_000, dialTimeout: 30_000, ...options }); // a busy machine may take long
 		(async () => { for await (const e of room.events()) log.push(e); })();
 	};
 	window.happened = (type, fits = () => true) => log.filter((e) => e.type === type && fits(e)).length;

@@ -53,6 +53,7 @@ func (m *meddler) lie(_ string, f signal.Message) []signal.Message {
 // As long as the hub swaps fingerprints no page takes a description; when it
 // stops, the call comes up by itself.
 func TestFingerprintSwapped(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	liar := l.lies()
 	m := &meddler{seen: make(chan struct{}, 100), change: func(f *signal.Message) {
@@ -89,6 +90,7 @@ func TestFingerprintSwapped(t *testing.T) {
 // Everything the two pages ever said to each other, again and in the wrong
 // order, of a connection that was replaced too.
 func TestReplayed(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	liar, m := l.lies(), &meddler{}
 	liar.Lie(m.lie)
@@ -125,6 +127,7 @@ func TestReplayed(t *testing.T) {
 // frame that the member did not sign and no Member that is none; it shows names
 // and strangers as they are told, and the safety number is that of Go.
 func TestHubMakesThingsUp(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	liar := l.lies()
 	g, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})

@@ -11,6 +11,7 @@ import (
 
 // The pure parts, under Node.
 func TestNode(t *testing.T) {
+	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		without(t, "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later")
@@ -22,6 +23,7 @@ func TestNode(t *testing.T) {
 
 // Tracks come, go and take over each other's sections.
 func TestPublish(t *testing.T) {
+	t.Parallel()
 	one, two := newLab(t).pair(t)
 	one.Do(`window.a = room.publish(picture('rgb(200, 0, 0)')); window.m = room.publish(tone())`)
 	two.Wait("a red picture", `shows(other().tracks.find((t) => t.name === 'camera'), [200, 0, 0])`)
@@ -47,6 +49,7 @@ func TestPublish(t *testing.T) {
 
 // A description that cannot be applied costs one connection, and no track.
 func TestRebuild(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one, two := l.open(b, ""), l.open(b, `
@@ -72,6 +75,7 @@ func TestRebuild(t *testing.T) {
 
 // Calls go on without a hub, and a hub that knows nothing is found again.
 func TestHubLost(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	one, two := l.pair(t)
 	one.Do(`room.publish(picture('rgb(200, 0, 0)')); window.pc = other().connection`)
@@ -91,6 +95,7 @@ func TestHubLost(t *testing.T) {
 // Both sides add and take away at once, over and over; in some rounds one of
 // them, or both, lose the connection in the middle of it.
 func TestBursts(t *testing.T) {
+	t.Parallel()
 	one, two := newLab(t).pair(t)
 	rounds := 10
 	if *long {
@@ -143,6 +148,7 @@ func TestBursts(t *testing.T) {
 
 // The same identity twice: the hub asks for proof, and the first one is out.
 func TestReplaced(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`(async () => {
@@ -158,6 +164,7 @@ func TestReplaced(t *testing.T) {
 
 // What join refuses, it names.
 func TestJoinErrors(t *testing.T) {
+	t.Parallel()
 	tab := newLab(t).open(browsertest.Start(t), "")
 	tab.Allow("WebSocket connection", "404")
 	for js, want := range map[string]string{
@@ -175,6 +182,7 @@ func TestJoinErrors(t *testing.T) {
 
 // A frame that was tampered with is dropped, and sent again.
 func TestForgedFrame(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one := l.open(b, "")

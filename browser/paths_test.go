@@ -10,6 +10,7 @@ import (
 // dead at the other end alone, and here nothing tells. Here one's end of it
 // cannot send and takes nothing.
 func TestAnswersByHub(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one := l.open(b, `

@@ -12,6 +12,7 @@ import (
 	"noom"
 	"noom/internal/browsertest"
 	"noom/internal/ffmpegtest"
+	"noom/internal/longtest"
 	"noom/media"
 	"noom/transport/ws"
 )
@@ -60,6 +61,7 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 // What a page sends of its camera and microphone can be recorded in Go: FFmpeg
 // decodes all of it, and it lasts as long as it did.
 func TestRecordChromium(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	path := tape(t, l, tab, `(async () => {
@@ -80,21 +82,28 @@ func TestRecordChromium(t *testing.T) {
 }
 
 // A page that flashes and beeps together still does so in the recording, within
-// 40 ms. What counts is the median, for a busy machine makes the page itself late
+// 40 ms. What counts is the median, because a busy machine makes the page itself late
 // with one or the other. Where the page or its sound stumbles that is buffered for good,
 // which only the page's half is seen of, and nothing can be said: so one of three will do.
 func TestRecordChromiumInSync(t *testing.T) {
-	var apart time.Duration
+	longtest.Only(t)
+	judged := false
 	for range 3 {
 		median, late := filmed(t)
-		switch apart = median.Abs(); {
+		switch apart := median.Abs(); {
 		case late > 40:
 			t.Logf("the page itself was late by %.0f ms", late)
 		case apart <= 40*time.Millisecond:
 			return
+		default:
+			judged = true
+			t.Logf("picture and sound are %v apart", apart)
 		}
 	}
-	t.Errorf("picture and sound are %v apart", apart)
+	if !judged {
+		t.Fatal("this machine has too much else to do to judge by its clock: run the test alone")
+	}
+	t.Error("picture and sound are apart")
 }
 
 // filmed records such a page, and says by how much its picture is behind its sound

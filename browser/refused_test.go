@@ -11,6 +11,7 @@ import (
 // start and later, in both directions at once: the call and its other tracks
 // go on, and what is closed makes room.
 func TestTooManyTracks(t *testing.T) {
+	t.Parallel()
 	const many = 14
 	l := newLab(t)
 	b := browsertest.Start(t)

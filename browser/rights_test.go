@@ -31,6 +31,7 @@ func (l *lab) authorised() *hub.Hub {
 }
 
 func TestRights(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.authorised()
 	b := browsertest.Start(t)
@@ -70,6 +71,7 @@ func TestRights(t *testing.T) {
 
 // A hub that is shut down in order is waited for; calls go on.
 func TestHubRestart(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	old := l.authorised()
 	one, two := l.pair(t)

@@ -15,6 +15,7 @@ import (
 // Servers that cannot be used, told by a hub or given by the application, are
 // left out. They must not keep every connection from being made.
 func TestServersThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.hub = hub.New(&hub.Config{ICEServers: hub.FixedICEServers(
 		signal.ICEServer{URLs: []string{"nonsense"}},
@@ -38,6 +39,7 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 // connections, those that run included, use the newest; those that the
 // application gave it keeps.
 func TestServersAreRenewed(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	var made atomic.Int32
 	l.hub = hub.New(&hub.Config{

@@ -13,6 +13,7 @@ import (
 // A page and a Go member hear from the levels alone that the other speaks, and
 // that it falls silent.
 func TestActiveSpeakerWithGo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('지우')`)

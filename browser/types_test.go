@@ -13,6 +13,7 @@ const typescript = "typescript@5.9.3"
 
 // The types, as strict as they can be, over code that uses all of them.
 func TestTypes(t *testing.T) {
+	t.Parallel()
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		without(t, "NO NPM: noom.d.ts is not checked; install Node 20 or later with npm")

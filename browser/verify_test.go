@@ -9,6 +9,7 @@ import (
 // A member that verify refuses, by false or by an error, is in no list and
 // hides nobody else; each is asked about once, whatever becomes of the hub.
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	for _, name := range []string{"나쁜 손님", "거짓", "친구"} {

@@ -10,7 +10,7 @@ import (
 	"log"
 
 	"noom"
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 )
 
 func main() { bot.Main(run) }

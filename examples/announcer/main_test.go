@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"noom"
-	"noom/examples/internal/bot/bottest"
+	"noom/examples/bot/bottest"
 )
 
 func TestNewcomersAreGreeted(t *testing.T) {

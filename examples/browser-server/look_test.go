@@ -12,6 +12,7 @@ import (
 // of the stage, and every control can be reached. With NOOM_SCREENSHOTS there
 // are pictures to look at.
 func TestLook(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	lobby := b.Open(server+"/#/데모", "")

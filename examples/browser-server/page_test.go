@@ -18,6 +18,7 @@ import (
 
 // What one does with the keyboard alone, and what a screen reader is told.
 func TestKeyboard(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	tab := enter(t, browsertest.Start(t), server, "데모", "지우")
 	for _, pressed := range []string{"true", "false"} {
@@ -57,6 +58,7 @@ func TestKeyboard(t *testing.T) {
 // The rest of the controls: the unread mark, the microphone, the link, another
 // member's page told apart though both share one profile.
 func TestControls(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모 1", "지우")
@@ -102,6 +104,7 @@ func TestControls(t *testing.T) {
 // A camera that is pulled out in mid-call: the others see that it is off, the
 // person reads what happened, and one button brings it back.
 func TestUnplugged(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")
@@ -132,6 +135,7 @@ func TestUnplugged(t *testing.T) {
 
 // No camera, no microphone: the call takes place all the same.
 func TestNoDevices(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
 	tab := enter(t, b, server, "데모", "지우")
@@ -146,6 +150,7 @@ func TestNoDevices(t *testing.T) {
 // Somebody without a codec of ours: the page says who does not see us, and the
 // sound goes on.
 func TestNotReceived(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	const refuseVideo = `
 		const apply = RTCPeerConnection.prototype.setRemoteDescription;
@@ -170,6 +175,7 @@ func TestNotReceived(t *testing.T) {
 
 // Sound that the browser will not start by itself is started by one tap.
 func TestAutoplay(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t, browsertest.Flag{Name: "autoplay-policy", Value: "document-user-activation-required"}, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
 	tab := enter(t, b, server, "데모", "지우") // without a camera, which would allow sound
@@ -181,6 +187,7 @@ func TestAutoplay(t *testing.T) {
 
 // Back, forward and reload: the others see somebody go at once and come again.
 func TestHistory(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")
@@ -208,6 +215,7 @@ func TestHistory(t *testing.T) {
 
 // Names and texts that would be markup, or turn the page's writing round.
 func TestHostileText(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
 	b := browsertest.Start(t)
 	jiwoo := enter(t, b, server, "데모", "지우")
@@ -252,8 +260,9 @@ func TestHostileText(t *testing.T) {
 
 // The lock beside a name shows the safety number, the same to both and to Go.
 func TestSafetyNumber(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	b := browsertest.Start(t).In("ko")
 	jiwoo, bob := enter(t, b, server, "데모", "지우"), enter(t, b, server, "데모", "bob")
 	g := enterGo(t, server, "데모", "고퍼")
 	seesAndHears(t, jiwoo, 2)
@@ -287,8 +296,9 @@ func TestSafetyNumber(t *testing.T) {
 
 // In a Korean browser every word is Korean.
 func TestKorean(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "lang", Value: "ko"}, browsertest.Flag{Name: "accept-lang", Value: "ko"})
+	b := browsertest.Start(t).In("ko")
 	tab := enter(t, b, server, "room", "name")
 	tab.Screenshot("korean")
 	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
@@ -305,6 +315,7 @@ func TestKorean(t *testing.T) {
 // Over plain http, from another machine, there is neither camera nor
 // cryptography: one line says what to do.
 func TestInsecure(t *testing.T) {
+	t.Parallel()
 	server := serveHere(t, "-hosts", "noom.lan")
 	b := browsertest.Start(t, browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})
 	tab := b.Open(strings.Replace(server, "127.0.0.1", "noom.lan", 1)+"/?autojoin=1&name=x#/데모", "")
@@ -319,6 +330,7 @@ func TestInsecure(t *testing.T) {
 // it stays a member, its call goes on, and then it works as before. The hub's
 // clock runs twenty times as fast, so that the minute takes three seconds.
 func TestBackground(t *testing.T) {
+	t.Parallel()
 	h := hub.New(&hub.Config{Heartbeat: 500 * time.Millisecond})
 	server := httptest.NewServer(handler(h))
 	t.Cleanup(func() {

@@ -75,15 +75,14 @@ func chooses(tab *browsertest.Tab, key string) {
 	tab.Click(fmt.Sprintf(`#ask [data-choice=%q]`, key))
 }
 
-var korean = []browsertest.Flag{{Name: "lang", Value: "ko"}, {Name: "accept-lang", Value: "ko"}}
-
 // A host, whose page is Korean, presses every button that a right gives, and
 // two guests, in English, see what comes of it.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	b := browsertest.Start(t)
-	host := enterBy(browsertest.Start(t, korean...), server, "데모", "선생님", sign(signal.AllRights()))
+	host := enterBy(browsertest.Start(t).In("ko"), server, "데모", "선생님", sign(signal.AllRights()))
 	host.Wait("in the call", inCall)
 	minjun, zoe := enter(t, b, server, "데모", "민준"), enter(t, b, server, "데모", "Zoë")
 	seesAndHears(t, host, 2)
@@ -228,9 +227,10 @@ func closes(host, guest *browsertest.Tab) {
 
 // A token may give less than others have, or be no good.
 func TestFewerRights(t *testing.T) {
+	t.Parallel()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
-	b := browsertest.Start(t, korean...)
+	b := browsertest.Start(t).In("ko")
 	jiwoo := enter(t, b, server, "데모", "지우")
 	viewer := enterBy(b, server, "데모", "관객", sign(signal.Rights{}))
 	viewer.Wait("moving pictures", inCall+` && tiles()[0].querySelector('video').videoWidth > 0`)
@@ -255,6 +255,7 @@ func TestFewerRights(t *testing.T) {
 // A Go member asks for more than the microphone: one button does what is asked,
 // the shared screen included, and names what it does.
 func TestAskedByGo(t *testing.T) {
+	t.Parallel()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	host, err := noom.Join(t.Context(), ws.Dialer{URL: server + "/ws"}, "데모", &noom.Config{Name: "고퍼", Token: sign(signal.Rights{signal.RightMute, signal.RightChat})})

@@ -136,7 +136,7 @@ func TestGoodbye(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(2 * goodbye):
+	case <-time.After(time.Minute): // which is a hang
 		t.Fatal("it does not end")
 	}
 	for e := range room.Events(t.Context()) {

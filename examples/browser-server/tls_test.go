@@ -121,6 +121,7 @@ func writePEM(t *testing.T, pair tls.Certificate) (cert, key string) {
 
 // A browser at the self-signed page has what it gives to secure pages alone.
 func TestSelfSignedPage(t *testing.T) {
+	t.Parallel()
 	url := secureServer(t, "-addr", "127.0.0.1:0", "-tls-self-signed", "-hosts", "noom.lan")
 	b := browsertest.Start(t, browsertest.Flag{Name: "ignore-certificate-errors", Value: true},
 		browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})

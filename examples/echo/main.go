@@ -8,7 +8,7 @@ import (
 	"io"
 
 	"noom"
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 )
 
 func main() { bot.Main(run) }

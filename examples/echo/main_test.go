@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"noom"
-	"noom/examples/internal/bot/bottest"
+	"noom/examples/bot/bottest"
 	"noom/media"
 )
 

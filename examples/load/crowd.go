@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"noom"
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 	"noom/media"
 )
 

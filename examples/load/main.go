@@ -10,7 +10,7 @@ import (
 	"io"
 	"time"
 
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 )
 
 func main() { bot.Main(run) }

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"noom"
-	"noom/examples/internal/bot"
-	"noom/examples/internal/bot/bottest"
+	"noom/examples/bot"
+	"noom/examples/bot/bottest"
 )
 
 func TestEveryoneHearsEveryone(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"context"
 	"io"
 
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 )
 
 func main() { bot.Main(run) }

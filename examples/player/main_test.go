@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"noom"
-	"noom/examples/internal/bot/bottest"
+	"noom/examples/bot/bottest"
 )
 
 const clips = "../../media/testdata/"

@@ -11,7 +11,7 @@ import (
 	"os"
 
 	"noom"
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 )
 
 func main() { bot.Main(run) }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"noom"
-	"noom/examples/internal/bot/bottest"
+	"noom/examples/bot/bottest"
 	"noom/media"
 )
 
@@ -38,6 +38,11 @@ func TestOneFilePerCall(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.webm"))
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%q, %v; want two files\n%s", files, err, out)
+	}
+	for _, f := range files {
+		if strings.ContainsAny(filepath.Base(f), " :") {
+			t.Errorf("%q has to be quoted in a shell, or cannot be a name on Windows", f)
+		}
 	}
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Skip("SKIPPED: there is no ffmpeg here to check the files with")

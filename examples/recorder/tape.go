@@ -26,7 +26,7 @@ func (t *tape) begin(room noom.Room) {
 	if t.recording != nil {
 		return
 	}
-	name := time.Now().Format("2006-01-02 15.04.05.000") + ".webm"
+	name := time.Now().Format("2006-01-02_15.04.05.000") + ".webm"
 	file, err := os.OpenFile(filepath.Join(t.folder, name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		t.say("not recorded: %v", err)

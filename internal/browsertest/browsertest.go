@@ -7,9 +7,12 @@ package browsertest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,12 +26,13 @@ import (
 
 // patience bounds the wait for one thing to happen in a page. It is long, for
 // machines that are busy; nothing waits longer than it must.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
-// Browser is one Chromium with a profile of its own.
+// Browser is a profile of its own in a Chromium.
 type Browser struct {
-	tb  testing.TB
-	ctx context.Context
+	tb       testing.TB
+	ctx      context.Context
+	language string // of its person; "" for the one that Chromium was started with
 }
 
 // Flag changes how Chromium is started; nil as a value leaves a flag out.
@@ -54,11 +58,83 @@ func Path(tb testing.TB) string {
 	return ""
 }
 
-// Start starts a Chromium that is stopped when the test ends.
+// shared is the Chromium of all tests that need no flags: to start one for each
+// would take as long as what they do in it.
+var shared struct {
+	sync.Mutex
+	*chromium // nil: none was needed yet
+}
+
+// chromium is one that runs.
+type chromium struct {
+	ctx  context.Context
+	stop func() error
+}
+
+// Run runs a package's tests, then stops the Chromium that they shared, and
+// returns the exit code. A package whose tests call [Start] has it in its TestMain.
+// Pages wait most of the time, so more tests run at once than there are processors,
+// unless -parallel says otherwise.
+func Run(m *testing.M) (code int) {
+	flag.Parse()
+	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
+		_ = n.Value.Set(strconv.Itoa(min(2*runtime.GOMAXPROCS(0), 8))) // a number
+	}
+	code = m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.chromium != nil {
+		if err := shared.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "closing Chromium:", err)
+		}
+	}
+	return code
+}
+
+// Start returns a profile of the test's own, which goes when the test ends, in a
+// Chromium that others use too; with flags, one that is the test's alone.
 func Start(tb testing.TB, flags ...Flag) *Browser {
 	tb.Helper()
+	if len(flags) > 0 {
+		own := launch(tb, flags)
+		tb.Cleanup(func() {
+			if err := own.stop(); err != nil {
+				tb.Logf("closing Chromium: %v", err)
+			}
+		})
+		return &Browser{tb: tb, ctx: own.ctx}
+	}
+	ctx, cancel := chromedp.NewContext(running(tb), chromedp.WithNewBrowserContext())
+	tb.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		tb.Fatalf("a profile in Chromium: %v", err)
+	}
+	return &Browser{tb: tb, ctx: ctx}
+}
+
+// running returns the shared Chromium, started if there is none, or none any longer.
+func running(tb testing.TB) context.Context {
+	tb.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.chromium != nil {
+		select {
+		case <-chromedp.FromContext(shared.ctx).Browser.LostConnection:
+			tb.Log("the Chromium of the tests before is gone")
+			_ = shared.stop() // what is left of it
+		default:
+			return shared.ctx
+		}
+	}
+	shared.chromium = launch(tb, nil)
+	return shared.ctx
+}
+
+// launch starts a Chromium.
+func launch(tb testing.TB, flags []Flag) *chromium {
+	tb.Helper()
 	set := map[string]any{
-		"use-fake-device-for-media-stream": "device-count=4,fps=10",
+		"use-fake-device-for-media-stream": "device-count=4,fps=5",
 		"use-fake-ui-for-media-stream":     true,
 		"autoplay-policy":                  "no-user-gesture-required",
 		"lang":                             "en-US",
@@ -69,7 +145,8 @@ func Start(tb testing.TB, flags ...Flag) *Browser {
 	for _, f := range flags {
 		set[f.Name] = f.Value
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(Path(tb)), chromedp.WindowSize(1280, 800))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(Path(tb)), chromedp.WindowSize(1280, 800),
+		chromedp.WSURLReadTimeout(patience))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -80,18 +157,24 @@ func Start(tb testing.TB, flags ...Flag) *Browser {
 	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator) // ended by Cancel, or with the allocator
-	tb.Cleanup(func() {
+	stop := func() error {
 		closing, done := context.WithTimeout(ctx, 10*time.Second)
 		defer done()
-		if err := chromedp.Cancel(closing); err != nil {
-			tb.Logf("closing Chromium: %v", err)
-		}
-		cancel()
-	})
+		defer cancel()
+		return chromedp.Cancel(closing)
+	}
 	if err := chromedp.Do(ctx); err != nil {
+		cancel()
 		tb.Fatalf("starting Chromium: %v", err)
 	}
-	return &Browser{tb, ctx}
+	return &chromium{ctx, stop}
+}
+
+// In makes the pages that are opened from now on those of somebody who reads that
+// language, such as "ko", and returns b.
+func (b *Browser) In(language string) *Browser {
+	b.language = language
+	return b
 }
 
 // Tab is one page in a window of its own, so that it is visible. What it
@@ -132,6 +215,12 @@ func (b *Browser) Open(url, prepare string) *Tab {
 		<-read
 		tab.judge()
 	})
+	if b.language != "" {
+		agent := Eval[string](tab, `navigator.userAgent`)
+		if _, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: b.language}); err != nil {
+			b.tb.Fatal(err)
+		}
+	}
 	if prepare != "" {
 		if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prepare}); err != nil {
 			b.tb.Fatal(err)

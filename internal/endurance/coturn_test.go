@@ -13,6 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom"
+	"noom/internal/longtest"
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/mem"
@@ -81,6 +82,7 @@ func coturnServer(t *testing.T, address, transport, user string) signal.ICEServe
 // Two pions that may use relays alone, without noom: whether they and coturn
 // understand each other.
 func TestCoturnWithPion(t *testing.T) {
+	longtest.Only(t)
 	address := coturnHere(t)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
@@ -144,6 +146,7 @@ func described(t *testing.T, pc *webrtc.PeerConnection, create func() (webrtc.Se
 // Two members with credentials from their hub, who can hear nothing but
 // coturn's relays.
 func TestCoturnWithNoom(t *testing.T) {
+	longtest.Only(t)
 	address := coturnHere(t)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {

@@ -2,11 +2,11 @@
 // than a moment: hubs that are killed under running calls, networks made of
 // real namespaces, TURN servers, ten thousand joins. It has no code of its own.
 //
-// Each test has a short form that always runs and, where it makes sense, a
-// long one behind a flag:
+// They run where the environment variable NOOM_ENDURANCE is set. Each has a short
+// form and, where it makes sense, a long one behind a flag:
 //
-//	go test ./internal/endurance -run Killed -kills 100
-//	go test ./internal/endurance -run JoinsAndLeaves -joins 10000
+//	NOOM_ENDURANCE=1 go test ./internal/endurance -run Killed -kills 100
+//	NOOM_ENDURANCE=1 go test ./internal/endurance -run JoinsAndLeaves -joins 10000
 //
 // Where a test needs something that a machine may lack, such as root for
 // namespaces or coturn, it is skipped and says so; NOOM_ENDURANCE=required

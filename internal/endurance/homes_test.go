@@ -9,11 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"noom/internal/longtest"
 )
 
 // Two homes behind real NATs of each kind and, between them, a server as anybody would
 // run it: the call finds its way, by TURN where there is no other.
 func TestRealNATs(t *testing.T) {
+	longtest.Only(t)
 	program := buildServer(t)
 	kinds := []nat{fullCone, portRestricted, symmetric}
 	for _, transport := range []string{"udp", "tcp"} {
@@ -39,6 +42,7 @@ func TestRealNATs(t *testing.T) {
 // A call between such homes outlives a partition and a new address, and loses
 // nothing of what was said.
 func TestHomesAreCutOffAndMove(t *testing.T) {
+	longtest.Only(t)
 	if testing.Short() {
 		t.Skip("it waits for real timers, most of a minute")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom"
+	"noom/internal/longtest"
 	"noom/signal/hub"
 	"noom/transport/mem"
 )
@@ -19,6 +20,7 @@ import (
 // next. Hub and resident hold no more after the last than after the first few,
 // neither goroutines nor memory. Every fourth leaves before it is connected.
 func TestJoinsAndLeaves(t *testing.T) {
+	longtest.Only(t)
 	h := hub.New(nil)
 	d := mem.Dialer(h)
 	resident := enter(t, d, "지우")

@@ -6,12 +6,15 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"noom/internal/longtest"
 )
 
 // A hub that is killed with -9 again and again, and comes back empty each
 // time: four processes that talk to each other through it notice nothing, find
 // back into their room each time, and a fifth reaches all of them.
 func TestHubKilled(t *testing.T) {
+	longtest.Only(t)
 	h := start(t, part{Role: "hub", Listen: "127.0.0.1:0"})
 	address := h.awaitEvent("listening").Text
 	join := func(name string) *process {

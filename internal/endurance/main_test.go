@@ -63,6 +63,6 @@ func unable(t *testing.T, format string, args ...any) {
 		t.Fatalf(format, args...)
 	}
 	why := fmt.Sprintf(format, args...)
-	fmt.Printf("\n*** %s IS NOT RUN: %s\n\n", t.Name(), why) // go test hides t.Skip without -v
+	fmt.Printf("\n*** %s IS NOT RUN: %s\n\n", t.Name(), why)
 	t.Skip(why)
 }

@@ -20,7 +20,7 @@ import (
 	"noom/transport/ws"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // A client speaks WebSocket by hand, so that it can send what no frame is.
 type client struct {

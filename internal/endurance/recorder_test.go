@@ -1,21 +1,41 @@
-package main
+package endurance
 
 import (
 	"context"
+	"io"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"noom"
-	"noom/examples/internal/bot/bottest"
+	"noom/examples/bot/bottest"
 	"noom/internal/ffmpegtest"
+	"noom/internal/longtest"
 	"noom/media"
 )
+
+// recorder runs the example as a program, which must be interrupted to end.
+func recorder(t *testing.T) func(ctx context.Context, args []string, out io.Writer) error {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "recorder")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "noom/examples/recorder").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return func(ctx context.Context, args []string, out io.Writer) error {
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Stdout, cmd.Stderr = out, os.Stderr
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		return cmd.Run()
+	}
+}
 
 // A film that flashes and beeps once a second, sent through a real call and
 // recorded, still does both at once.
 func TestRecordedInSync(t *testing.T) {
+	longtest.Only(t)
 	folder := t.TempDir()
 	path := filepath.Join(t.TempDir(), "번쩍.webm")
 	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
@@ -26,7 +46,7 @@ func TestRecordedInSync(t *testing.T) {
 	}
 	defer func() { _ = film.Close() }() // was only read
 	stage := bottest.New(t)
-	out, stop := stage.Start(run, "-folder", folder)
+	out, stop := stage.Start(recorder(t), "-folder", folder)
 	room := stage.Join("지우", noom.LocalTrack{Track: film.Video()}, noom.LocalTrack{Track: film.Audio()})
 	bottest.Await(t, room, func(e noom.PeerStateChanged) bool { return e.State == noom.PeerConnected })
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"noom"
-	"noom/examples/internal/bot"
+	"noom/examples/bot"
 	"noom/signal/hub"
 	"noom/transport/ws"
 )
@@ -95,7 +95,7 @@ func (s *Stage) Join(name string, tracks ...noom.LocalTrack) noom.Room {
 }
 
 // patience is how long anything may take that should come at once.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Await takes a room's events until one is an E that ok accepts.
 func Await[E noom.Event](t *testing.T, room noom.Room, ok func(E) bool) E {
