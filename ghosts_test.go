@@ -49,6 +49,33 @@ func TestEvaders(t *testing.T) {
 	})
 }
 
+// Who has lost the hub itself while somebody is kicked drops that member when it is back.
+func TestKickMissed(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		w.authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}})
+		host := w.join("r", "host", &Config{Token: "host"})
+		a, line := w.onLine("a", nil)
+		evader, other := w.onLine("evader", nil)
+		for _, r := range []Room{a, a, evader, evader} {
+			until(t, r, connected)
+		}
+		line.cut(true)
+		other.cut(true)
+		time.Sleep(time.Second)
+		if err := host.Kick(t.Context(), evader.Self().ID); err != nil {
+			t.Error(err)
+		}
+		reach(t, evader, a) // which has not heard of it
+		line.cut(false)
+		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonKicked || e.Member.ID != evader.Self().ID {
+			t.Errorf("%s is gone: %s", e.Member.Name, e.Reason)
+		}
+		if n := len(a.Peers()); n != 1 {
+			t.Errorf("%d peers are left", n)
+		}
+	})
+}
+
 // A hub that was started again knows nobody who has not come back. A kick reaches even those.
 func TestKickAfterRestart(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {

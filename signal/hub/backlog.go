@@ -47,9 +47,14 @@ type flow struct {
 	from   string
 	chain  chain
 	credit int
+	bytes  int
 }
 
 const (
+	// maxOfOne bounds what waits of one sender's pair frames, in bytes. What is beyond is
+	// dropped, because else one member could have another cut for being slow; whoever sent it
+	// sends it again (PROTOCOL.md section 4.1).
+	maxOfOne = 1 << 20
 	// turnBytes is how much a sender may say in each of its turns: the longest chat.
 	turnBytes = 4096
 	// keptFrames and keptFlows are for how many an empty backlog keeps its memory.
@@ -58,22 +63,26 @@ const (
 
 // push adds a frame.
 func (b *backlog) push(m *signal.Message, size int) {
-	n := b.put(m, size)
 	switch m.Type {
 	case signal.TypeOffer, signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant,
 		signal.TypeTable, signal.TypeAck, signal.TypeStale, signal.TypeLeft:
-		b.link(b.pairs.of(m.From), n)
+		f := b.pairs.of(m.From)
+		if f.bytes+size > maxOfOne {
+			return
+		}
+		f.bytes += size
+		b.link(&f.chain, b.put(m, size))
 	case signal.TypeChat:
 		if m.From == b.owner {
-			b.link(&b.said, n)
+			b.link(&b.said, b.put(m, size))
 		} else {
-			b.link(b.chats.of(m.From), n)
+			b.link(&b.chats.of(m.From).chain, b.put(m, size))
 		}
 	case signal.TypeBye:
 		b.promote(m.From)
-		b.link(&b.said, n)
+		b.link(&b.said, b.put(m, size))
 	default:
-		b.link(&b.said, n)
+		b.link(&b.said, b.put(m, size))
 	}
 }
 
@@ -122,21 +131,22 @@ func (b *backlog) turn(t *turns) (*signal.Message, int) {
 	}
 	f := &t.flows[t.next]
 	m, size := b.unlink(&f.chain)
+	f.bytes -= size
 	if f.chain.first == 0 {
 		t.remove(t.next)
 	}
 	return m, size
 }
 
-// of is where what a sender says is to be linked.
-func (t *turns) of(from string) *chain {
+// of is the flow of a sender, who is about to say something.
+func (t *turns) of(from string) *flow {
 	for i := range t.flows {
 		if t.flows[i].from == from {
-			return &t.flows[i].chain
+			return &t.flows[i]
 		}
 	}
 	t.flows = append(t.flows, flow{from: from, credit: turnBytes})
-	return &t.flows[len(t.flows)-1].chain
+	return &t.flows[len(t.flows)-1]
 }
 
 func (t *turns) remove(at int) {
