@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -81,6 +82,13 @@ const maxFrame = 4 << 20
 type input struct {
 	io.ReadSeeker
 	close func() error
+}
+
+// goTo makes the byte at pos the next one that buf gives.
+func (in input) goTo(buf *bufio.Reader, pos int64) error {
+	_, err := in.Seek(pos, io.SeekStart)
+	buf.Reset(in)
+	return err
 }
 
 func (in input) Close() error {

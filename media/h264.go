@@ -42,6 +42,18 @@ type annexB struct {
 	number  int  // of pictures
 	halves  int  // of pictures, twice: a field is half of one
 	skipped int  // pictures before the first
+	pos     int64
+	nalAt   int64 // where nal begins, with its start code
+	latest  h264Mark
+}
+
+// h264Mark is the latest key frame, with the parameter sets that it needs.
+type h264Mark struct {
+	due            time.Duration
+	known          bool
+	pos            int64
+	number, halves int
+	sets           []byte
 }
 
 // leadIn is how many pictures may lie before the first that can be decoded by
@@ -89,7 +101,7 @@ func readH264(o *FileOptions) func(input) (frames, format, error) {
 // section 7.4.1.2.3).
 func (r *annexB) next() (frame, error) {
 	for {
-		data, key, err := r.picture()
+		data, key, at, err := r.picture()
 		switch {
 		case err != nil && errors.Is(err, io.EOF) && r.skipped > 0 && !r.begun:
 			return frame{}, r.avc.noKey(r.skipped)
@@ -102,6 +114,9 @@ func (r *annexB) next() (frame, error) {
 			continue
 		}
 		f := frame{at: r.end(), key: key, data: data}
+		if key {
+			r.latest = h264Mark{f.at, true, at, r.number, r.halves, append(r.latest.sets[:0], r.avc.sets()...)}
+		}
 		r.begun = true
 		r.number++
 		if r.halves++; !r.avc.field {
@@ -111,27 +126,31 @@ func (r *annexB) next() (frame, error) {
 	}
 }
 
-// picture reads one picture.
-func (r *annexB) picture() (data []byte, key bool, err error) {
+// picture reads one picture; at is where it begins.
+func (r *annexB) picture() (data []byte, key bool, at int64, err error) {
 	r.avc.begin()
+	at = -1
 	slices := false
 	for {
 		if len(r.nal) == 0 {
 			err := r.read()
 			if err != nil && (!errors.Is(err, io.EOF) || !slices) { // parameter sets without a picture are none
-				return nil, false, err
+				return nil, false, 0, err
 			}
+		}
+		if at < 0 {
+			at = r.nalAt
 		}
 		if slices && (len(r.nal) == 0 || beginsPicture(r.nal)) {
 			data, key, err := r.avc.finish()
 			if err != nil {
 				err = fmt.Errorf("picture %d: %w", r.number, err)
 			}
-			return data, key, err
+			return data, key, at, err
 		}
 		slices = slices || pictureUnit(r.nal)
 		if err := r.avc.add(r.nal); err != nil {
-			return nil, false, fmt.Errorf("%w (picture %d)", err, r.number)
+			return nil, false, 0, fmt.Errorf("%w (picture %d)", err, r.number)
 		}
 		r.nal = r.nal[:0]
 	}
@@ -143,6 +162,7 @@ func (r *annexB) read() error {
 	zeros := 0 // read, and not yet known to belong to the unit
 	for {
 		v, err := r.buf.ReadByte()
+		r.pos++
 		switch {
 		case errors.Is(err, io.EOF) && len(r.nal) > 0:
 			return nil
@@ -154,11 +174,14 @@ func (r *annexB) read() error {
 			continue
 		case v == 1 && zeros >= 2:
 			if zeros = 0; len(r.nal) > 0 {
-				return nil
+				return nil // its start code is read: the next begins here
 			}
 			continue
 		case len(r.nal)+zeros >= maxFrame:
 			return fmt.Errorf("%w: a unit of picture %d has more than %d bytes", ErrDamaged, r.number, maxFrame)
+		}
+		if len(r.nal) == 0 {
+			r.nalAt = r.pos - int64(len(startCode)) - 1
 		}
 		for ; zeros > 0; zeros-- {
 			r.nal = append(r.nal, 0)
@@ -188,14 +211,17 @@ func (r *annexB) end() time.Duration {
 	return time.Duration(r.halves) * time.Second / time.Duration(2*r.fps)
 }
 
-func (r *annexB) seek(at time.Duration) error { return seekByReading(r, at) }
+func (r *annexB) seek(at time.Duration) error {
+	if k := r.latest; k.known && k.due == at { // whoever asks for a key frame does not have the file read anew
+		r.avc.restore(k.sets)
+		r.nal, r.begun, r.number, r.halves, r.pos = r.nal[:0], true, k.number, k.halves, k.pos
+		return r.goTo(r.buf, k.pos)
+	}
+	return seekByReading(r, at)
+}
 
 func (r *annexB) rewind() error {
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	r.buf.Reset(r.input)
 	r.avc.restore(nil)
-	r.nal, r.begun, r.number, r.halves, r.skipped = r.nal[:0], false, 0, 0, 0
-	return nil
+	r.nal, r.begun, r.number, r.halves, r.skipped, r.pos = r.nal[:0], false, 0, 0, 0, 0
+	return r.goTo(r.buf, 0)
 }

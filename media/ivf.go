@@ -49,6 +49,17 @@ type ivf struct {
 	tickNum, tickDen uint64 // a tick lasts tickNum/tickDen seconds
 	first            uint64 // the first frame's timestamp, in ticks
 	at, gap          time.Duration
+
+	pos int64 // of the next byte
+	key ivfMark
+}
+
+// ivfMark is the latest key frame, with what was known before it.
+type ivfMark struct {
+	due     time.Duration
+	pos     int64 // 0: there was none
+	number  int
+	at, gap time.Duration
 }
 
 // readIVF reads the header and the first frame, and rewinds.
@@ -107,10 +118,12 @@ func (r *ivf) header() (fourCC string, err error) {
 	if _, err := r.buf.Discard(int(length) - ivfHeader); err != nil {
 		return "", cut(err, "the IVF header")
 	}
+	r.pos = int64(length)
 	return string(h[8:12]), nil
 }
 
 func (r *ivf) next() (frame, error) {
+	before := ivfMark{pos: r.pos, number: r.number, at: r.at, gap: r.gap}
 	var h [ivfFrameHeader]byte
 	if _, err := io.ReadFull(r.buf, h[:]); errors.Is(err, io.EOF) {
 		return frame{}, io.EOF
@@ -133,7 +146,12 @@ func (r *ivf) next() (frame, error) {
 		}
 	}
 	r.number++
+	r.pos += ivfFrameHeader + int64(size)
 	_, notKey := r.format.check(r.frame)
+	if notKey == nil {
+		before.due = r.at
+		r.key = before
+	}
 	return frame{at: r.at, key: notKey == nil, data: r.frame}, nil
 }
 
@@ -184,13 +202,18 @@ func duration(ticks, num, den uint64) (time.Duration, bool) {
 
 func (r *ivf) end() time.Duration { return r.at + r.gap }
 
-func (r *ivf) seek(at time.Duration) error { return seekByReading(r, at) }
+func (r *ivf) seek(at time.Duration) error {
+	if k := r.key; k.pos > 0 && k.due == at { // whoever asks for a key frame does not have the file read anew
+		r.pos, r.number, r.at, r.gap = k.pos, k.number, k.at, k.gap
+		return r.goTo(r.buf, k.pos)
+	}
+	return seekByReading(r, at)
+}
 
 func (r *ivf) rewind() error {
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
+	if err := r.goTo(r.buf, 0); err != nil {
 		return err
 	}
-	r.buf.Reset(r.input)
 	r.number = 0
 	_, err := r.header()
 	return err

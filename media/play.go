@@ -17,6 +17,9 @@ const (
 	// seam is how long the last frame before a jump stands at least: two
 	// frames never share a timestamp.
 	seam = 5 * time.Millisecond
+	// shortestRound is how long a file lasts at least that is played over and
+	// over: one of a millisecond would be played a thousand times a second.
+	shortestRound = ivfLonely
 )
 
 // run plays once the player before it is gone, and ends the tracks if nothing
@@ -66,7 +69,7 @@ func (r *reel) play(ctx context.Context) error {
 		r.tracks[f.track].send(f, last.Sub(r.origin))
 		if f, err = r.frames.next(); err != nil && !r.once {
 			r.note(err)
-			start = start.Add(r.frames.end())
+			start = start.Add(max(r.frames.end(), shortestRound))
 			f, err = r.jump(0)
 		}
 	}

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -192,4 +193,77 @@ func frameAt(t *testing.T, path string, at time.Duration) []byte {
 			return bytes.Clone(f.data)
 		}
 	}
+}
+
+// A peer that asks for a key frame, again and again, does not have a large file
+// read from its beginning: the latest is known.
+func TestBackToTheLatestKeyFrame(t *testing.T) {
+	c := camera{}
+	big := func(frame []byte, i int) []byte { return join(frame, bytes.Repeat([]byte{byte(i) | 0x80}, 5000)) }
+	ivf := read(t, "testdata/vp8.ivf")[:32]
+	units, blocks := [][]byte{c.sps(0, 10), c.pps(0, 0)}, [][]byte(nil)
+	for i := range 100 {
+		frame, unit := big([]byte("\x11\x00\x00"), i), big(c.slice(0x41, sliceP, 0, uint32(i%30), uint32(2*(i%30))), i)
+		if i%30 == 0 {
+			frame, unit = big([]byte("\x10\x00\x00\x9d\x01\x2a\x10\x00\x10\x00"), i), big(c.slice(0x65, sliceI, 0, 0, 0), i)
+		}
+		ivf = join(ivf, []byte{byte(len(frame)), byte(len(frame) >> 8), 0, 0, byte(i), 0, 0, 0, 0, 0, 0, 0}, frame)
+		units = append(units, unit)
+		blocks = append(blocks, withLengths(4, unit))
+	}
+	blocks[0] = join(withLengths(4, units[:2]...), blocks[0])
+	for name, file := range map[string][]byte{"IVF": ivf, "H.264": startCodes(units...), "Matroska": mkvH264(nil, blocks...)} {
+		m := &meter{ReadSeeker: bytes.NewReader(file)}
+		from, _, err := readAny(input{m, nil}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := allFrames(t, from)
+		if len(all) != 100 || !errors.Is(err, io.EOF) {
+			t.Fatalf("%s: %d frames, %v", name, len(all), err)
+		}
+		for range 3 {
+			m.bytes = 0
+			if err := from.seek(all[90].at); err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range all[90:] {
+				f, err := from.next()
+				if err != nil || f.at != want.at || f.key != (i == 0) || !bytes.Equal(f.data, want.data) {
+					t.Fatalf("%s: frame %d behind the jump is at %v, want %v: %v", name, i, f.at, want.at, err)
+				}
+			}
+			if m.bytes > 150_000 {
+				t.Errorf("%s: %d bytes of %d were read again", name, m.bytes, len(file))
+			}
+		}
+		if err := from.seek(all[40].at); err != nil { // not that one
+			t.Fatal(err)
+		}
+		if f, err := from.next(); err != nil || f.at != all[30].at || !bytes.Equal(f.data, all[30].data) {
+			t.Errorf("%s: a jump further back goes to %v: %v", name, f.at, err)
+		}
+	}
+}
+
+// A file that lasts a millisecond is not sent a thousand times a second.
+func TestShortestRound(t *testing.T) {
+	file := oneKeyFrame(t, 2)
+	second := 32 + 12 + int(binary.LittleEndian.Uint32(file[32:]))
+	clear(file[second+4 : second+12]) // both at once
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewIVF(bytes.NewReader(file), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPlace("p", webrtc.MimeTypeVP8)
+		bind(t, s, p)
+		time.Sleep(10 * time.Second)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := frameCount(p.got()); n < 500 || n > 700 {
+			t.Errorf("%d frames in ten seconds", n)
+		}
+	})
 }

@@ -38,6 +38,7 @@ type webm struct {
 	start   mark          // where the first frame is; before it is found, the first cluster
 	index   int64         // where the cues are; 0: nowhere known
 	cues    []webmCue     // nil: not read
+	key     mark          // the latest key frame
 	skipped int           // pictures before the first key frame
 	zero    time.Duration // when the first frame is, if timed
 	timed   bool
@@ -342,6 +343,9 @@ func (w *webm) schedule(f *frame) (bool, error) {
 		lasts, _ = opusDuration(f.data)
 	}
 	t.any, t.last = true, f.at
+	if f.track == 0 && f.key {
+		w.key = mark{w.at, w.cluster, f.at}
+	}
 	w.over = max(w.over, f.at+lasts)
 	return true, nil
 }

@@ -33,6 +33,9 @@ type mark struct {
 // seek goes by the file's cues, as far as it has any, and reads on from there.
 func (w *webm) seek(at time.Duration) error {
 	found := w.start
+	if at > 0 && w.key.at == at { // whoever asks for a key frame does not have the file read anew
+		return w.reset(w.key)
+	}
 	if at > 0 {
 		var ok bool
 		var err error
