@@ -15,6 +15,8 @@ import (
 	"github.com/pion/transport/v5/vnet"
 
 	"noom/signal"
+	"noom/signal/hub"
+	"noom/transport/mem"
 )
 
 // TestLeaveFromAnywhere: inside the event loop, from many places at once, and
@@ -431,25 +433,31 @@ func TestBothLeaveAtOnce(t *testing.T) {
 	})
 }
 
-// TestLeaveLetsChatArrive: what TryChat took, and a Chat that nobody waits for, are
-// said before goodbye is.
+// TestLeaveLetsChatArrive: what TryChat took, and a Chat that has not returned yet, are
+// said before goodbye is, by a hub that takes its time.
 func TestLeaveLetsChatArrive(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-		line := &wire{Dialer: w.dialer}
-		b := w.join("방", "b", nil)
-		w.dialer = line
-		a := w.join("방", "a", nil)
+		w.hub = hub.New(&hub.Config{Limits: signal.Limits{Rate: 20, Burst: 20}})
+		w.dialer = mem.Dialer(w.hub)
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
 		until(t, a, connected)
-		said := make(chan error)
-		go func() { said <- a.Chat(t.Context(), "one") }()
-		synctest.Wait()
-		if err := <-said; err != nil {
-			t.Fatal(err)
-		}
-		for i := range 50 {
+		until(t, b, connected)
+		time.Sleep(5 * time.Second)
+		const tried, waiting = 70, 5
+		for i := range tried {
 			must(t, a.TryChat(fmt.Sprint(i)))
 		}
+		said := make(chan error, waiting)
+		for range waiting {
+			go func() { said <- a.Chat(t.Context(), "hello") }()
+		}
+		synctest.Wait()
 		must(t, a.Leave(t.Context()))
+		for range waiting {
+			if err := <-said; err != nil {
+				t.Errorf("Chat returned %v", err)
+			}
+		}
 		if err := a.TryChat("x"); !errors.Is(err, ErrClosed) {
 			t.Errorf("TryChat after Leave: %v", err)
 		}
@@ -461,8 +469,8 @@ func TestLeaveLetsChatArrive(t *testing.T) {
 			_, left := e.(PeerLeft)
 			return left
 		})
-		if n != 51 {
-			t.Errorf("%d of 51 chats were heard", n)
+		if n != tried+waiting {
+			t.Errorf("%d of %d chats were heard", n, tried+waiting)
 		}
 	})
 }
