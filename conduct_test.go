@@ -208,8 +208,8 @@ func TestChecksArePaced(t *testing.T) {
 		t.Error("what is no check is held back")
 	}
 	// An answer from elsewhere, or to another check, opens nothing.
-	p.in(now, targets[1], answer(0))
-	p.in(now, targets[2], answer(99))
+	p.in(now, "socket", targets[1], answer(0))
+	p.in(now, "socket", targets[2], answer(99))
 	before := total
 	for range 20 {
 		tick(now)
@@ -217,7 +217,16 @@ func TestChecksArePaced(t *testing.T) {
 	if total-before > checkBurst {
 		t.Errorf("%d checks in a moment, behind forged answers", total-before)
 	}
-	p.in(now, targets[3], answer(3))
+	// A check of the other end's is answered with one, and no more than one.
+	now = now.Add(time.Second)
+	if p.out(now, "socket", targets[4], check(4)) {
+		t.Error("its turn has come too early for this test")
+	}
+	p.in(now, "socket", targets[4], check(9))
+	if !p.out(now, "socket", targets[4], check(4)) || p.out(now, "socket", targets[4], check(4)) {
+		t.Error("a check of the other end's is not answered with one")
+	}
+	p.in(now, "socket", targets[3], answer(3))
 	for range 50 {
 		if !p.out(now, "socket", targets[3], check(200)) {
 			t.Fatal("an address that has answered is paced")
