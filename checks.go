@@ -114,19 +114,25 @@ func (p *checkPacer) out(now time.Time, socket any, to netip.AddrPort, packet []
 	return true
 }
 
-// in takes a packet that came from an address.
-func (p *checkPacer) in(now time.Time, from netip.AddrPort, packet []byte) {
-	if len(packet) == 0 || packet[0] != bindingSuccess>>8 {
+// in takes a packet that came to a socket from an address.
+func (p *checkPacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte) {
+	if len(packet) == 0 || packet[0] > bindingSuccess>>8 {
 		return
 	}
 	kind, id, ok := stunType(packet)
-	if !ok || kind != bindingSuccess {
+	if !ok || kind != bindingRequest && kind != bindingSuccess {
 		return
 	}
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.answered[from] || len(p.answered) >= maxCheckPairs {
+		return
+	}
+	if kind == bindingRequest { // ICE answers it with a check at once (RFC 8445 section 7.3.1.4)
+		if pair := (checkPair{socket, from}); !p.last[pair].IsZero() {
+			p.last[pair] = time.Time{}
+		}
 		return
 	}
 	for i := range p.outstanding {
@@ -222,13 +228,13 @@ type pacedNet struct {
 }
 
 // arrived takes a packet from the network.
-func (n pacedNet) arrived(from netip.AddrPort, packet []byte) {
+func (n pacedNet) arrived(socket any, from netip.AddrPort, packet []byte) {
 	if len(packet) == 0 {
 		return
 	}
 	switch packet[0] >> 6 {
 	case 0: // STUN and DTLS
-		n.pacer.in(time.Now(), from, packet)
+		n.pacer.in(time.Now(), socket, from, packet)
 	case 1: // what a relay passes on (RFC 8656 section 12.4)
 		if len(packet) > 4 {
 			n.guard.arrived(packet[4:])
@@ -257,7 +263,7 @@ type relaySocket struct {
 func (c *relaySocket) ReadFrom(p []byte) (int, net.Addr, error) {
 	n, from, err := c.PacketConn.ReadFrom(p)
 	if err == nil {
-		c.net.arrived(netip.AddrPort{}, p[:n])
+		c.net.arrived(c, netip.AddrPort{}, p[:n])
 	}
 	return n, from, err
 }
@@ -289,7 +295,7 @@ func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
 func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
 	n, from, err := c.UDPConn.ReadFrom(p)
 	if u, ok := from.(*net.UDPAddr); ok && err == nil {
-		c.net.arrived(u.AddrPort(), p[:n])
+		c.net.arrived(c, u.AddrPort(), p[:n])
 	}
 	return n, from, err
 }
@@ -312,7 +318,7 @@ func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
 func (c *pacedUDP) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
 	n, from, err := c.plain.ReadFromUDPAddrPort(p)
 	if err == nil {
-		c.net.arrived(from, p[:n])
+		c.net.arrived(c, from, p[:n])
 	}
 	return n, from, err
 }
@@ -327,7 +333,7 @@ func (c *pacedUDP) WriteTo(p []byte, to net.Addr) (int, error) {
 func (c *pacedUDP) ReadFrom(p []byte) (int, net.Addr, error) {
 	n, from, err := c.plain.ReadFrom(p)
 	if u, ok := from.(*net.UDPAddr); ok && err == nil {
-		c.net.arrived(u.AddrPort(), p[:n])
+		c.net.arrived(c, u.AddrPort(), p[:n])
 	}
 	return n, from, err
 }

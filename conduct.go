@@ -14,6 +14,9 @@ const (
 	buildBurst = 12 // connections
 	buildEvery = 2500 * time.Millisecond
 
+	buildsOfAll = 8 // a second, of all members of a room together
+	burstOfAll  = 128
+
 	workBurst       = 4000 // frames taken by one way, by hub or in-band
 	workRate        = 200
 	descriptionCost = 10  // of an offer or answer, in frames
@@ -42,6 +45,7 @@ const maxConducts = 4096
 // passed in.
 type conduct struct {
 	builds  *rate.Limiter
+	ofAll   *rate.Limiter // the room's
 	births  *rate.Limiter // sessions that it says it has
 	work    *rate.Limiter // frames in-band, descriptions and restarts
 	byHub   *rate.Limiter // frames by hub, which need not be the member's own
@@ -55,8 +59,9 @@ type conduct struct {
 	faulted time.Time // the last of them
 }
 
-func newConduct() *conduct {
+func newConduct(ofAll *rate.Limiter) *conduct {
 	return &conduct{
+		ofAll:   ofAll,
 		builds:  rate.NewLimiter(rate.Every(buildEvery), buildBurst),
 		births:  rate.NewLimiter(rate.Every(buildEvery), buildBurst),
 		work:    rate.NewLimiter(workRate, workBurst),
@@ -74,10 +79,15 @@ func (c *conduct) build(now time.Time) time.Duration {
 	if pause := c.barred(now); pause > 0 {
 		return pause
 	}
-	r := c.builds.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
+	var wait time.Duration
+	for _, bucket := range []*rate.Limiter{c.builds, c.ofAll} {
+		if missing := 1 - bucket.TokensAt(now); missing > 0 {
+			wait = max(wait, time.Duration(missing/float64(bucket.Limit())*float64(time.Second))+1)
+		}
+	}
+	if wait == 0 {
+		c.builds.AllowN(now, 1)
+		c.ofAll.AllowN(now, 1)
 	}
 	return wait
 }
@@ -149,34 +159,41 @@ func (c *conduct) described(now time.Time, restarts bool) bool {
 }
 
 // conducts are those of a room's members, by id. The room's loop owns them.
-type conducts map[string]*conduct
+type conducts struct {
+	known map[string]*conduct
+	ofAll *rate.Limiter
+}
+
+func newConducts() conducts {
+	return conducts{known: make(map[string]*conduct), ofAll: rate.NewLimiter(buildsOfAll, burstOfAll)}
+}
 
 // of returns a member's; present says who is in the room, and so must not be forgotten.
 func (cs conducts) of(id string, present func(string) bool, now time.Time) *conduct {
-	if c := cs[id]; c != nil {
+	if c := cs.known[id]; c != nil {
 		return c
 	}
-	if len(cs) >= maxConducts {
+	if len(cs.known) >= maxConducts {
 		cs.sweep(present, now)
 	}
-	c := newConduct()
-	cs[id] = c
+	c := newConduct(cs.ofAll)
+	cs.known[id] = c
 	return c
 }
 
 // sweep forgets the absent: all of whom nothing is lost, or else a quarter of them all.
 func (cs conducts) sweep(present func(string) bool, now time.Time) {
-	for id, c := range cs {
+	for id, c := range cs.known {
 		if !present(id) && c.clean(now) {
-			delete(cs, id)
+			delete(cs.known, id)
 		}
 	}
-	for id := range cs {
-		if len(cs) < maxConducts*3/4 {
+	for id := range cs.known {
+		if len(cs.known) < maxConducts*3/4 {
 			return
 		}
 		if !present(id) {
-			delete(cs, id)
+			delete(cs.known, id)
 		}
 	}
 }

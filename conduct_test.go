@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pion/transport/v5/packetio"
+	"github.com/pion/webrtc/v4"
 	"golang.org/x/time/rate"
 )
 
@@ -18,7 +19,7 @@ var epoch0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // TestConductBuilds: so many connections at once, then one each 2.5 s, and far
 // fewer for who floods us.
 func TestConductBuilds(t *testing.T) {
-	c := newConduct()
+	c := newConducts().of("m", nil, epoch0)
 	built := func(from, to time.Duration) (n int) {
 		for at := from; at < to; at += 10 * time.Millisecond {
 			if c.build(epoch0.Add(at)) == 0 {
@@ -56,9 +57,26 @@ func TestConductBuilds(t *testing.T) {
 	}
 }
 
+// TestConductsBuild: many members together have us build no more than a room full of
+// honest ones needs.
+func TestConductsBuild(t *testing.T) {
+	cs := newConducts()
+	built := 0
+	for at := time.Duration(0); at < 10*time.Second; at += 50 * time.Millisecond {
+		for m := range 60 {
+			if cs.of(fmt.Sprint(m), nil, epoch0).build(epoch0.Add(at)) == 0 {
+				built++
+			}
+		}
+	}
+	if most := burstOfAll + 10*buildsOfAll; built > most || built < most-2 {
+		t.Errorf("%d connections with 60 members in 10 s, want %d", built, most)
+	}
+}
+
 // TestConductFrames: a flood is dropped at first, and ends the link when it goes on.
 func TestConductFrames(t *testing.T) {
-	c := newConduct()
+	c := newConducts().of("m", nil, epoch0)
 	count := map[frameVerdict]int{}
 	for range workBurst + excessBurst + 10 {
 		count[c.frame(epoch0)]++
@@ -84,15 +102,15 @@ func TestConductFrames(t *testing.T) {
 // TestConductsAreBounded: who floods a room with ids neither fills its memory nor
 // has itself forgotten, as long as somebody can be forgotten without a loss.
 func TestConductsAreBounded(t *testing.T) {
-	cs := conducts{}
+	cs := newConducts()
 	nobody := func(string) bool { return false }
 	bad := cs.of("bad", nobody, epoch0)
 	bad.fault(epoch0)
 	for i := range 3 * maxConducts {
 		cs.of(fmt.Sprint(i), nobody, epoch0)
 	}
-	if len(cs) > maxConducts {
-		t.Errorf("%d are remembered", len(cs))
+	if len(cs.known) > maxConducts {
+		t.Errorf("%d are remembered", len(cs.known))
 	}
 	if cs.of("bad", nobody, epoch0) != bad {
 		t.Error("who has flooded us is forgotten among those who have done nothing")
@@ -103,8 +121,8 @@ func TestConductsAreBounded(t *testing.T) {
 		c := cs.of(fmt.Sprint("x", i), func(id string) bool { return id == "here" }, epoch0)
 		c.fault(epoch0)
 	}
-	if cs.of("here", everybody, epoch0) != here || len(cs) > maxConducts {
-		t.Errorf("of %d, one that is present was forgotten", len(cs))
+	if cs.of("here", everybody, epoch0) != here || len(cs.known) > maxConducts {
+		t.Errorf("of %d, one that is present was forgotten", len(cs.known))
 	}
 }
 
@@ -208,8 +226,8 @@ func TestChecksArePaced(t *testing.T) {
 		t.Error("what is no check is held back")
 	}
 	// An answer from elsewhere, or to another check, opens nothing.
-	p.in(now, targets[1], answer(0))
-	p.in(now, targets[2], answer(99))
+	p.in(now, "socket", targets[1], answer(0))
+	p.in(now, "socket", targets[2], answer(99))
 	before := total
 	for range 20 {
 		tick(now)
@@ -217,7 +235,16 @@ func TestChecksArePaced(t *testing.T) {
 	if total-before > checkBurst {
 		t.Errorf("%d checks in a moment, behind forged answers", total-before)
 	}
-	p.in(now, targets[3], answer(3))
+	// A check of the other end's is answered with one, and no more than one.
+	now = now.Add(time.Second)
+	if p.out(now, "socket", targets[4], check(4)) {
+		t.Error("its turn has come too early for this test")
+	}
+	p.in(now, "socket", targets[4], check(9))
+	if !p.out(now, "socket", targets[4], check(4)) || p.out(now, "socket", targets[4], check(4)) {
+		t.Error("a check of the other end's is not answered with one")
+	}
+	p.in(now, "socket", targets[3], answer(3))
 	for range 50 {
 		if !p.out(now, "socket", targets[3], check(200)) {
 			t.Fatal("an address that has answered is paced")
@@ -421,5 +448,18 @@ func TestGuardBounds(t *testing.T) {
 	}
 	if told != 1 || len(g.senders) > maxSources {
 		t.Errorf("RTCP of %d: told %d times", len(g.senders), told)
+	}
+}
+
+// TestServersOnLoopback: where our relays are on this machine, so are those of peers.
+func TestServersOnLoopback(t *testing.T) {
+	for url, want := range map[string]bool{
+		"turn:127.0.0.2:3478": true, "stun:localhost": true, "turns:[::1]:443?transport=tcp": true,
+		"turn:turn.example:3478": false, "stun:192.168.1.2": false, "turn:[2001:db8::1]": false,
+	} {
+		s := iceServers{list: []webrtc.ICEServer{{URLs: []string{"stun:stun.example", url}}}}
+		if s.onLoopback() != want {
+			t.Errorf("%s: %v", url, !want)
+		}
 	}
 }

@@ -73,6 +73,7 @@ func (c *conn) up() bool {
 func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
 	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
+	c.own.loopback = c.own.loopback || servers.onLoopback()
 	bounds := newGuard(func(err error) { l.mail.post(func() { l.flooded(c, err) }) })
 	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
 	if err != nil {

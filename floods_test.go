@@ -221,7 +221,7 @@ func TestStaleStorm(t *testing.T) {
 
 // TestStaleStormInCrowd: the same holds while connections wait for their turn.
 func TestStaleStormInCrowd(t *testing.T) {
-	c := newConduct()
+	c := newConducts().of("m", nil, epoch0)
 	heeded := 0
 	for range 200 {
 		if c.reborn(epoch0) { // and nothing is built

@@ -143,7 +143,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
 		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
-		conducts: make(conducts), admission: newAdmission[*link](),
+		conducts: newConducts(), admission: newAdmission[*link](),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
 	if !c.IgnoreNetwork {

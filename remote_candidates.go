@@ -24,7 +24,7 @@ var errCandidate = errors.New("candidate not taken")
 
 // remoteNet is what is known of our own network, for the judgement of candidates.
 type remoteNet struct {
-	loopback   bool // we gather candidates on it
+	loopback   bool // we gather candidates on it, or a server of ours is there
 	tcp        bool // the user has asked for ICE over TCP
 	broadcasts []netip.Addr
 }

@@ -46,6 +46,16 @@ func (s *iceServers) turn() bool {
 	})
 }
 
+// onLoopback reports whether one of the servers is on this machine, and so are its relays.
+func (s *iceServers) onLoopback() bool {
+	return slices.ContainsFunc(s.list, func(s webrtc.ICEServer) bool {
+		return slices.ContainsFunc(s.URLs, func(url string) bool {
+			_, host, _ := strings.Cut(url, ":")
+			return strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "localhost") || strings.HasPrefix(host, "[::1]")
+		})
+	})
+}
+
 // wallSince is time.Since by the wall clock.
 func wallSince(t time.Time) time.Duration { return time.Now().Round(0).Sub(t.Round(0)) }
 

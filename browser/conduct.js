@@ -4,6 +4,7 @@
 
 // So much at once, and so much a second from there on. An honest member stays far below.
 const BUILDS = [1 / 2.5, 12]; // connections
+const ALL_BUILDS = [4, 96]; // of all members of a room together
 const WORK = [200, 4000]; // frames, taken by one way
 const DESCRIPTION = 10; // frames
 const RESTART = 100; // likewise: new ICE credentials
@@ -52,6 +53,7 @@ export class Bucket {
 
 export class Conduct {
   #builds = new Bucket(BUILDS);
+  #ofAll; // the room's
   #births = new Bucket(BUILDS); // sessions that it says it has
   #work = new Bucket(WORK);
   #byHub = new Bucket(WORK); // frames, which need not be the member's own
@@ -61,17 +63,24 @@ export class Conduct {
   #faults = 0; // in a row
   #faulted = 0; // the last of them
 
+  constructor(ofAll = new Bucket(ALL_BUILDS)) {
+    this.#ofAll = ofAll;
+  }
+
   /** Asks for one more connection: 0 if it may be built now, which counts it, else how long to wait. */
   build(now) {
     const wait = this.wait(now);
-    if (wait === 0) this.#builds.take(now);
+    if (wait === 0) {
+      this.#builds.take(now);
+      this.#ofAll.take(now);
+    }
     return wait;
   }
 
   /** build without counting. */
   wait(now) {
     const pause = this.#faults === 0 ? 0 : this.#faulted + Math.min(FAULT_PAUSE * 2 ** (this.#faults - 1), MAX_FAULT_PAUSE) - now;
-    return Math.max(0, pause, this.#builds.wait(now));
+    return Math.max(0, pause, this.#builds.wait(now), this.#ofAll.wait(now));
   }
 
   /** Counts a session that the member says it has now, each of which asks for a connection; false: it is not to be heeded. */
@@ -115,6 +124,7 @@ export class Conduct {
 /** Those of all members of a room. */
 export class Conducts {
   #all = new Map(); // id → Conduct
+  #builds = new Bucket(ALL_BUILDS);
 
   get size() { return this.#all.size; }
 
@@ -123,7 +133,7 @@ export class Conducts {
     let conduct = this.#all.get(id);
     if (conduct) return conduct;
     if (this.#all.size >= MOST) this.#sweep(present, now);
-    conduct = new Conduct();
+    conduct = new Conduct(this.#builds);
     this.#all.set(id, conduct);
     return conduct;
   }

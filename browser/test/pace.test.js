@@ -37,6 +37,15 @@ test('connections that a member makes us build: twelve at once, then one in 2.5 
   assert.equal(built(40, 3_600_000), 12);
 });
 
+test('many members together have a page build no more than a full room needs', () => {
+  const conducts = new Conducts();
+  let built = 0;
+  for (let now = 0; now < 10_000; now += 100) {
+    for (let m = 0; m < 60; m++) if (conducts.of(`m${m}`, () => true, now).build(now) === 0) built++;
+  }
+  assert.ok(built >= 130 && built <= 136, `${built} in 10 s`);
+});
+
 test('who floods us waits longer each time, whatever it comes back as', () => {
   const conduct = new Conduct();
   for (const [i, want] of [10, 20, 40, 80, 160, 320, 600, 600].entries()) {
