@@ -130,7 +130,6 @@ func (h *Hub) unseat(from netip.Addr) {
 }
 
 func (h *Hub) stream(ctx context.Context, w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // not every ResponseWriter can
 	watch := h.watch()
 	defer h.unwatch()
 	comments := time.NewTicker(eventComment)

@@ -235,7 +235,7 @@ func TestLimitListener(t *testing.T) {
 	}
 
 	queue = make(knocks, 100)
-	l = ws.LimitListener(queue, &ws.Limits{PerAddress: 1})
+	l = ws.LimitListener(queue, &ws.Limits{Total: 1})
 	knockFrom("192.0.2.7")
 	first := accept()
 	for range 2 { // it may be closed twice, and makes room once

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,7 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"noom"
+	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/ws"
 )
@@ -171,6 +175,47 @@ func TestProofPassedOn(t *testing.T) {
 		if n := strings.Count(log.String(), "takes proofs made for any host"); n > 1 || (n == 1) != test.warns {
 			t.Errorf("%s: warned %d times: %s", name, n, log.String())
 		}
+	}
+}
+
+// A hub that sends what is no frame is told so, with the status that fits, by
+// whoever closes then.
+func TestHubToldOfItsFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind websocket.MessageType
+		text string
+		want websocket.CloseError
+	}{
+		"no UTF-8": {websocket.MessageText, "{\"type\":\"\xff\"}", websocket.CloseError{Code: 1007, Reason: "malformed"}},
+		"binary":   {websocket.MessageBinary, `{"type":"ping"}`, websocket.CloseError{Code: 1003, Reason: "malformed"}},
+		"no frame": {websocket.MessageText, "hello", websocket.CloseError{Code: 1008, Reason: "malformed"}},
+		"too big":  {websocket.MessageText, strings.Repeat("x", signal.MaxFrame+1), websocket.CloseError{Code: 1009, Reason: "too_big"}},
+		"a frame":  {websocket.MessageText, `{"type":"ping"}`, websocket.CloseError{Code: 1000}},
+	} {
+		ended := make(chan error, 1)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{ws.Subprotocol}})
+			if err == nil {
+				err = c.Write(r.Context(), test.kind, []byte(test.text))
+			}
+			if err == nil {
+				_, _, err = c.Read(r.Context())
+			}
+			ended <- err
+		}))
+		link, err := ws.Dialer{URL: server.URL}.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = link.Receive(t.Context())
+		if _, refused := errors.AsType[*signal.Error](err); refused != (test.want.Code != 1000) {
+			t.Errorf("%s: received %v", name, err)
+		}
+		_ = link.Close() // never fails
+		if end, ok := errors.AsType[websocket.CloseError](<-ended); !ok || end != test.want {
+			t.Errorf("%s: the hub reads %+v, want %+v", name, end, test.want)
+		}
+		server.Close()
 	}
 }
 
