@@ -20,8 +20,23 @@ export function show(enter) {
     localStorage.setItem('name', form.elements.name.value);
     enter({ name: form.elements.name.value, room: form.elements.room.value });
   };
-  feed ??= new EventSource('rooms');
-  feed.onmessage = ({ data }) => list(JSON.parse(data));
+  watch();
+}
+
+// The browser redials what breaks off, but not what the hub refuses: too many may watch just now.
+function watch() {
+  if (feed) return;
+  const source = new EventSource('rooms');
+  feed = source;
+  source.onmessage = ({ data }) => list(JSON.parse(data));
+  source.onerror = () => {
+    if (source.readyState !== EventSource.CLOSED || feed !== source) return;
+    setTimeout(() => {
+      if (feed !== source) return;
+      feed = null;
+      watch();
+    }, 10_000);
+  };
 }
 
 export function hide() {
