@@ -1,6 +1,8 @@
 package noom
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,7 +82,13 @@ func TestKickMissed(t *testing.T) {
 func TestKickAfterRestart(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		grants := map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}}
-		w.authorised(grants)
+		var now atomic.Pointer[hub.Hub]
+		open := func() {
+			w.authorised(grants)
+			now.Store(w.hub)
+		}
+		open()
+		w.dialer = signal.DialerFunc(func(ctx context.Context) (Signaler, error) { return mem.Dialer(now.Load()).Dial(ctx) })
 		host := w.join("r", "host", &Config{Token: "host"})
 		evader, line := w.onLine("evader", nil)
 		b := w.join("r", "b", nil)
@@ -91,7 +99,7 @@ func TestKickAfterRestart(t *testing.T) {
 		if err := w.hub.Shutdown(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.authorised(grants)
+		open()
 		for _, r := range []Room{host, b} {
 			until[SignalingRestored](t, r, nil)
 			if n := len(r.Peers()); n != 2 {

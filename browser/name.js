@@ -54,7 +54,7 @@ export const isID = (s) => /^[a-z2-7]{26}$/.test(s);
 export const isLabel = (s) => /^[\w-]{1,64}$/.test(s);
 
 function charactersProblem(name) {
-  const unseen = 'holds a character that is not drawn, or that orders or breaks text';
+  const unseen = 'holds a control, bidi, line-breaking or invisible character';
   let marks = 0;
   for (let i = 0; i < name.length; i++) {
     const c = name[i];

@@ -15,7 +15,7 @@ var (
 	ErrNameTooLong = fmt.Errorf("longer than %d bytes", MaxName)
 	ErrNameUTF8    = errors.New("not valid UTF-8")
 	ErrNameForm    = errors.New("not in Unicode normal form C")
-	ErrNameRune    = errors.New("holds a character that is not drawn, or that orders or breaks text")
+	ErrNameRune    = errors.New("holds a control, bidi, line-breaking or invisible character")
 	ErrNameSpace   = errors.New("has space at an end, twice in a row, or another one than U+0020")
 	ErrNameMarks   = fmt.Errorf("begins with a combining mark, or has more than %d in a row", maxMarks)
 	ErrNameEmpty   = errors.New("empty")

@@ -54,3 +54,24 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+func TestLikeness(t *testing.T) {
+	for _, same := range [][]string{
+		{"Alice", "ALICE", "аlice", "\uff21lice", "A1ice", "aIice", "al\u200cice"},
+		{"선생님", "\u1109\u1165\u11ab\u1109\u1162\u11bc\u1102\u1175\u11b7"},
+		{"Straße", "STRASSE"},
+		{"❤\ufe0f", "❤"},
+		{"葛\U000e0100", "葛"},
+	} {
+		for _, name := range same {
+			if got := signal.Likeness(name); got != signal.Likeness(same[0]) {
+				t.Errorf("%q looks like %q, and %q like %q", name, got, same[0], signal.Likeness(same[0]))
+			}
+		}
+	}
+	for _, other := range []string{"Alicia", "Alice (2)", "Al ice", "Alicé", "", "선생님"} {
+		if signal.Likeness(other) == signal.Likeness("Alice") {
+			t.Errorf("%q is taken for Alice", other)
+		}
+	}
+}

@@ -20,11 +20,12 @@ import (
 type backlog struct {
 	owner string // the member's id, whose own chat comes back to it in order with its errors
 
-	slots         []slot // all that waits, in chains; those that are free are one too
-	free          int32
-	said          chain // by the hub
-	pairs, chats  turns
-	frames, bytes int
+	slots        []slot // all that waits, in chains; those that are free are one too
+	pairs, chats turns
+	said         chain // by the hub
+	free         int32
+	frames       int32
+	bytes        int
 }
 
 // A slot holds a frame in a chain. Slots are named by numbers from 1 on; 0 is none.

@@ -163,7 +163,7 @@ func TestBacklogAtRandom(t *testing.T) {
 				t.Fatalf("%d bytes wait, want %d", b.bytes, bytes)
 			}
 		}
-		if n := len(slices.Concat(slices.Collect(maps.Values(waiting))...)); n != b.frames || strings.Count(b.order(), " ")+1 != max(n, 1) {
+		if n := len(slices.Concat(slices.Collect(maps.Values(waiting))...)); n != int(b.frames) || strings.Count(b.order(), " ")+1 != max(n, 1) {
 			t.Fatalf("%d frames wait, want %d", b.frames, n)
 		}
 	}

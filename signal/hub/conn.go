@@ -48,13 +48,13 @@ type conn struct {
 	join      *application // once asked for
 	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
 	grant     Grant        // once authorised
-	counted   bool         // by the gate
-	pardoned  int          // bad requests in a row
 	loudness  bucket       // deliveries of what it said to many
-	spread    int          // such deliveries since the last frame
+	spread    int32        // such deliveries since the last frame
+	pardoned  int8         // bad requests in a row
+	counted   bool         // by the gate
+	left      bool         // said bye
 	since     time.Time    // when it entered, set before; until then: when it came
 	home      *home        // the room, once joined
-	left      bool         // said bye
 }
 
 // An application is what a join asks for.
@@ -243,7 +243,7 @@ func (c *conn) pardons(err error) *signal.Error {
 func (c *conn) said(deliveries []delivery[*conn]) []delivery[*conn] {
 	for i := range deliveries {
 		if n := len(deliveries[i].to); n > 1 {
-			c.spread += n
+			c.spread += int32(n)
 		}
 	}
 	return deliveries

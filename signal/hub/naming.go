@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 
 	"noom/signal"
 )
@@ -24,10 +20,10 @@ func (r *room[C]) nameApart(q *request) {
 		}
 		return
 	}
-	like := likeness(q.member.Name)
+	like := signal.Likeness(q.member.Name)
 	for i := range r.seats {
 		s := &r.seats[i]
-		if s.named || s.member.ID == q.member.ID || likeness(s.member.Name) != like {
+		if s.named || s.member.ID == q.member.ID || signal.Likeness(s.member.Name) != like {
 			continue
 		}
 		s.member.Name = r.numbered(s.member.Name, s.member.ID)
@@ -44,9 +40,9 @@ func (r *room[C]) ownedName(name, id string) bool {
 			return false
 		}
 		if like == "" {
-			like = likeness(name)
+			like = signal.Likeness(name)
 		}
-		return likeness(m.Name) == like
+		return signal.Likeness(m.Name) == like
 	}
 	return slices.ContainsFunc(r.seats, func(s seat[C]) bool { return same(s.named, &s.member) }) ||
 		slices.ContainsFunc(r.absent, func(a absence) bool { return same(a.named && a.lost, &a.member) })
@@ -72,25 +68,3 @@ func withSuffix(name, suffix string) string {
 	}
 	return "guest" + suffix
 }
-
-// likeness is the same for two names that a reader may take for one another:
-// compatibility forms, case, what is not drawn, and letters of other scripts that look
-// like Latin ones do not count.
-func likeness(name string) string {
-	drawn := strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
-			return -1
-		}
-		return r
-	}, name)
-	return alike.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(drawn))))
-}
-
-// alike has the letters, folded, that most fonts draw as another one. It is no table of
-// all that can be confused (UTS #39).
-var alike = strings.NewReplacer(
-	"а", "a", "в", "b", "с", "c", "ԁ", "d", "е", "e", "һ", "h", "і", "l", "ј", "j", "к", "k", "м", "m", "н", "h", "о", "o", "р", "p",
-	"ѕ", "s", "т", "t", "у", "y", "х", "x", "ԛ", "q", "ԝ", "w",
-	"α", "a", "β", "b", "ε", "e", "η", "n", "ι", "l", "κ", "k", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "u", "χ", "x", "ζ", "z",
-	"i", "l", "ı", "l", "1", "l", "|", "l", "0", "o",
-)

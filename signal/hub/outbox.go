@@ -18,9 +18,9 @@ type outbox struct {
 
 	mu      sync.Mutex
 	writing bool // there is a writer
+	closed  bool // nothing is taken any more
 	backlog backlog
 	last    *signal.Message // to be written when nothing waits any more; nil: none
-	closed  bool            // nothing is taken any more
 	refusal *signal.Error   // told to the other end in closing; may be nil
 	why     error           // why it was closed; nil: by the member's own wish
 }
@@ -40,7 +40,7 @@ func (o *outbox) push(m *signal.Message, size int) bool {
 	if o.closed {
 		return true
 	}
-	if o.backlog.frames >= o.maxFrames || o.backlog.bytes+size > o.maxBytes {
+	if int(o.backlog.frames) >= o.maxFrames || o.backlog.bytes+size > o.maxBytes {
 		return false
 	}
 	o.backlog.push(m, size)
@@ -107,7 +107,7 @@ func (o *outbox) take(batch []*signal.Message, most int) (_ []*signal.Message, o
 func (o *outbox) waiting() (frames, bytes int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.backlog.frames, o.backlog.bytes
+	return int(o.backlog.frames), o.backlog.bytes
 }
 
 // end says how the outbox was closed.

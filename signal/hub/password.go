@@ -5,11 +5,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/text/unicode/norm"
 
 	"noom/signal"
 )
@@ -19,7 +16,7 @@ import (
 // the join's token. lookup returns a room's, and an error, which the member is told,
 // if there is none; nobody gets into a room whose password is empty.
 //
-// Passwords are compared in Unicode normal form C without space at either end, so that what two keyboards type is one password, and in a time
+// Passwords are compared as people type names, [signal.CleanName], so that what two keyboards type is one password, and in a time
 // that does not tell how much of one was right.
 //
 // Guessing is slow: five wrong ones from an address into one room, then one
@@ -55,8 +52,7 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 
 // same compares what two people typed.
 func same(a, b string) bool {
-	clean := func(s string) []byte { return norm.NFC.Bytes([]byte(strings.TrimSpace(s))) }
-	x, y := sha256.Sum256(clean(a)), sha256.Sum256(clean(b))
+	x, y := sha256.Sum256([]byte(signal.CleanName(a))), sha256.Sum256([]byte(signal.CleanName(b)))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 

@@ -13,10 +13,11 @@ type pace struct {
 }
 
 // A bucket is what one of those has spent that a pace holds back. The zero bucket has
-// spent nothing.
+// spent nothing. Every connection has one, so it is small; a clock that is set back costs it
+// no more than what it would have got back since it was last asked.
 type bucket struct {
-	spent float64 // at that time
-	at    time.Time
+	spent float64
+	at    int64 // in nanoseconds since 1970
 }
 
 // owes is what b has spent and not got back by now.
@@ -24,20 +25,20 @@ func (b *bucket) owes(p pace, now time.Time) float64 {
 	if p.pause <= 0 {
 		return 0
 	}
-	return max(0, b.spent-now.Sub(b.at).Seconds()/p.pause.Seconds())
+	return max(0, b.spent-float64(max(0, now.UnixNano()-b.at))/float64(p.pause))
 }
 
 // take spends n and says after which wait they may be used. A wait above most is
 // refused, and nothing is spent.
 func (b *bucket) take(p pace, n float64, now time.Time, most time.Duration) (wait time.Duration, ok bool) {
-	spent := b.owes(p, now) + n
-	if over := spent - p.burst; over > 0 {
+	b.spent, b.at = b.owes(p, now), now.UnixNano()
+	if over := b.spent + n - p.burst; over > 0 {
 		wait = time.Duration(over * float64(p.pause))
 	}
 	if wait > most {
 		return wait, false
 	}
-	b.spent, b.at = spent, now
+	b.spent += n
 	return wait, true
 }
 

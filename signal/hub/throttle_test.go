@@ -27,6 +27,13 @@ func TestBucket(t *testing.T) {
 	if owes := b.owes(p, now.Add(time.Hour)); owes != 0 {
 		t.Errorf("after an hour %v is owed", owes)
 	}
+	b.take(p, 3, now.Add(time.Hour), 0)
+	if wait, ok := b.take(p, 1, now, 10*time.Second); wait != 10*time.Second || !ok { // the clock was set back
+		t.Errorf("an hour before: %v, %v", wait, ok)
+	}
+	if wait, ok := b.take(p, 1, now.Add(20*time.Second), 0); wait != 0 || !ok {
+		t.Errorf("and twenty seconds later: %v, %v", wait, ok)
+	}
 	if wait, ok := b.take(p, 100, now.Add(2*time.Hour), 0); wait != 970*time.Second || ok {
 		t.Errorf("a hundred at once: %v, %v", wait, ok)
 	}
