@@ -56,7 +56,7 @@ type sender struct {
 
 func newSender(t *testing.T, random *rand.Rand, mime string, pauses ...time.Duration) *sender {
 	t.Helper()
-	s := &sender{random: random, pauses: pauses}
+	s := &sender{random: rand.New(rand.NewPCG(random.Uint64(), 7)), pauses: pauses}
 	s.pictures, s.format = picturesOf(t, mime)
 	s.wire = &wire{place: newPlace(mime, mime), name: "t" + fmt.Sprint(random.Uint32()), packets: make(chan sent, 1000)}
 	s.codecs[0].RTPCodecCapability = s.format.capability()
