@@ -361,7 +361,8 @@ func TestTimeline(t *testing.T) {
 		}},
 		"a slow way out of an outage": {lasts: minute, late: true, tracks: []*pretence{
 			{member: "a", delay: both(slowly(20*second, 6*second), jitter(13, 40*ms))},
-			{member: "a", picture: true, delay: both(slowly(20*second, 6*second), jitter(14, 40*ms))}, other,
+			{member: "a", picture: true, delay: both(slowly(20*second, 6*second), jitter(14, 40*ms))},
+			other,
 		}},
 		"congestion": {lasts: 2 * minute, tracks: []*pretence{
 			{member: "a", delay: congestion(20*second, 25*second, 32*second, 800*ms)}, {member: "a", picture: true, delay: congestion(20*second, 25*second, 32*second, 800*ms)}, other,
