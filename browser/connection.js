@@ -149,7 +149,6 @@ export class Connection {
     } catch (error) {
       this.#fail(error);
     }
-    if (this.#outgoing.needsOffer) this.need(); // of stereo
   }
 
   /** The other side has so many of our messages. */
