@@ -237,6 +237,29 @@ func TestLegWaitsForTheConnection(t *testing.T) {
 	})
 }
 
+// A key frame that pion has thrown away although the connection was up is asked for again.
+func TestKeyframeThrownAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newDeviceCamera()
+		s := publish(t, source)
+		l, wire := boundLeg(t, s)
+		l.connected()
+		wire.down = true
+		var number uint32
+		show(t, source, &number, 1, true)
+		wire.down = false
+		show(t, source, &number, 1, false)
+		time.Sleep(keyframeInterval)
+		if requests, _, _ := source.asked(); requests != 2 {
+			t.Errorf("asked %d times, want 2", requests)
+		}
+		show(t, source, &number, 1, true)
+		if n := len(wire.headers()); n != 3 {
+			t.Errorf("%d packets, want 3", n)
+		}
+	})
+}
+
 func TestBrokenLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newDeviceCamera()

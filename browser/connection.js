@@ -160,7 +160,6 @@ export class Connection {
     } catch (error) {
       this.#fail(error);
     }
-    if (this.#outgoing.needsOffer) this.need(); // of stereo
   }
 
   /** The other side has so many of our messages. */

@@ -175,6 +175,7 @@ export class Link {
   tableChanged() { this.#connection?.tableChanged(); }
 
   async trackReplaced(sender) {
+    this.#connection?.need(); // it may be stereo now
     await Promise.all(this.#connections.all.map((c) => c.trackReplaced(sender)));
   }
 

@@ -114,7 +114,13 @@ export class Room extends RoomEvents {
   }
 
   async [SECRET]() {
-    const joined = await this.#hub.dial();
+    let joined;
+    try {
+      joined = await this.#hub.dial();
+    } catch (error) {
+      this.#gone.abort(); // nobody looks at the tracks any more
+      throw error;
+    }
     addEventListener('pagehide', this.#leaveWithPage);
     setTimeout(() => this.start());
     await this.#hub.enqueue(() => this.#joined(joined));
