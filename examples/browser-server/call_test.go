@@ -65,18 +65,20 @@ const exposeRoom = `
 		return [...context.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data].slice(0, 3);
 	};
 	// Chromium's fake cameras are all green. This makes the one chosen with a
-	// device id a red one, so that a switch can be seen.
+	// device id a red one, so that a switch can be seen. None is large: each page
+	// would encode 1280 by 720 for every other member.
 	const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
 	if (open) navigator.mediaDevices.getUserMedia = async (constraints) => {
-		const stream = await open(constraints);
+		const video = constraints.video && { ...constraints.video, width: 320, height: 180 };
+		const stream = await open({ ...constraints, video });
 		if (!constraints.video?.deviceId) return stream;
 		stream.getTracks().forEach((track) => track.stop());
-		const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+		const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
 		const context = canvas.getContext('2d');
 		let hue = 0;
 		setInterval(() => {
 			context.fillStyle = 'rgb(200 ' + (hue = (hue + 1) % 30) + ' 0)';
-			context.fillRect(0, 0, 640, 360);
+			context.fillRect(0, 0, 320, 180);
 		}, 50);
 		return canvas.captureStream(20);
 	};

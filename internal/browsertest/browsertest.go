@@ -141,6 +141,8 @@ func launch(tb testing.TB, flags []Flag) *chromium {
 		"disable-quic":                     true,
 		"disable-component-update":         true,
 		"disable-background-networking":    true,
+		// Renderers in reserve, and for parts of a window that nobody sees.
+		"disable-features": "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,PreloadTopChromeWebUI",
 	}
 	for _, f := range flags {
 		set[f.Name] = f.Value
