@@ -403,7 +403,6 @@ func TestTURNConnectionsAreBounded(t *testing.T) {
 		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		return c
 	}
-	b := make([]byte, 1)
 	gone := func(what string, c net.Conn) {
 		t.Helper()
 		_, err := io.Copy(io.Discard, c)
@@ -419,16 +418,19 @@ func TestTURNConnectionsAreBounded(t *testing.T) {
 	}
 	silent := dial()
 	asking := dial()
-	if _, err := asking.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw); err != nil {
-		t.Fatal(err)
+	answered := func() {
+		t.Helper()
+		_, _ = asking.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw)
+		if _, err := io.ReadFull(asking, make([]byte, 40)); err != nil {
+			t.Fatalf("who has said something: %v", err)
+		}
 	}
-	if _, err := asking.Read(b); err != nil {
-		t.Fatal(err)
-	}
+	answered()
 	newest := dial()
 	gone("who says nothing", silent)
 	another := dial()
 	gone("who has said nothing yet, before who has", newest)
+	answered()
 	if _, err := relay.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 9}); err != nil {
 		t.Errorf("who has an allocation: %v", err)
 	}
