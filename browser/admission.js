@@ -1,21 +1,25 @@
 // Says whose first connection is built when: a few at a time, first come,
 // first served, one place for each. Whoever leaves the queue before its turn
-// has cost nothing. The twin of Go's admission.go. Pure; times are in ms and
-// passed in.
+// has cost nothing; in a crowd, the turn of the next comes when it has stayed
+// for a moment. Pure; times are in ms and passed in. Go's admission.go is
+// simpler, as connections are cheaper there.
 
 import { Bucket } from './conduct.js';
 
 const AT_ONCE = 8; // being built
 const PACE = [4, 16]; // a second, and in a moment: a tab may make 500 connections in all
+const CALM = [1, 8]; // newcomers a second, and in a moment, who need not have stayed for SETTLED
+const SETTLED = 500; // ms: whoever leaves before that was built for in vain, and a page has not many connections to give
 const PATIENT = 3_000; // ms: one that is not up by then holds nobody up
 
 export class Admission {
   #pace = new Bucket(PACE);
   #open = new Map(); // being built → since when
-  #queue = new Set();
+  #calm = new Bucket(CALM);
+  #queue = new Map(); // who waits → from when on it may have its turn
 
-  ask(who) {
-    if (!this.#open.has(who)) this.#queue.add(who);
+  ask(who, now) {
+    if (!this.#open.has(who) && !this.#queue.has(who)) this.#queue.set(who, this.#calm.take(now) ? now : now + SETTLED);
   }
 
   /** The connection is up, has failed, or is not wanted any longer. */
@@ -29,8 +33,9 @@ export class Admission {
     for (const [who, since] of this.#open) {
       if (now - since >= PATIENT) this.#open.delete(who);
     }
-    const [first] = this.#queue;
-    if (first === undefined) return { turn: null, again: 0 };
+    if (this.#queue.size === 0) return { turn: null, again: 0 };
+    const [first] = [...this.#queue].find(([, from]) => from <= now) ?? [null];
+    if (first === null) return { turn: null, again: Math.min(...this.#queue.values()) - now };
     if (this.#open.size >= AT_ONCE) return { turn: null, again: Math.min(...[...this.#open.values()].map((since) => since + PATIENT - now)) };
     if (!this.#pace.take(now)) return { turn: null, again: this.#pace.wait(now) };
     this.#queue.delete(first);
@@ -48,7 +53,7 @@ export class Turns {
 
   /** who.admit() is called when it is its turn. */
   ask(who) {
-    this.#admission.ask(who);
+    this.#admission.ask(who, performance.now());
     this.#look();
   }
 
