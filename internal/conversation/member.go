@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"noom/signal"
 )
@@ -92,6 +93,8 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 		return false, fmt.Errorf("the client did not sign its %s", m.Type)
 	case m.Type == signal.TypeStale:
 		return false, nil
+	case m.Sessions[0] == p.bob.Session && slices.Contains(p.past, m.Sessions[1]):
+		return true, nil // on its way when we were another
 	case m.Sessions != [2]string{p.bob.Session, p.self.session}:
 		return false, fmt.Errorf("the client sent %s with sessions %v", m.Type, m.Sessions)
 	}
@@ -192,6 +195,7 @@ func (p *Player) tell(ctx context.Context, s *Step, frame, body map[string]any) 
 // reborn makes the other member one that runs that session: all that belonged to another is over.
 func (p *Player) reborn(session string) {
 	if p.self.session != session {
+		p.past = append(p.past, p.self.session)
 		p.self.session, p.link = session, nil
 	}
 }

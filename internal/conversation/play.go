@@ -48,6 +48,7 @@ type Player struct {
 	room    string
 	bob     signal.Member // as it joined
 	self    *member
+	past    []string // sessions that it ran before
 	link    *link // nil before the first pair frame
 	links   []*link
 }
