@@ -49,7 +49,7 @@ type Player struct {
 	bob     signal.Member // as it joined
 	self    *member
 	past    []string // sessions that it ran before
-	link    *link // nil before the first pair frame
+	link    *link    // nil before the first pair frame
 	links   []*link
 }
 
