@@ -127,6 +127,8 @@
 // sources need nothing; a change of codec begins a further track. A member
 // that leaves and comes back goes on in the same track. What was recorded can be
 // played here, all of it, unless nothing was sent for more than 30 days on end.
+// Where nothing was sent there is a gap in the track: ffmpeg keeps it, but a page's
+// video element plays sound on over it, ahead of the picture until the next jump.
 //
 // A recording holds no more than one cluster of the file (two seconds, or
 // 1 MiB), frames that wait for those of other tracks, or until it is known where they
