@@ -174,7 +174,7 @@ func TestParameterSetsOverSwaps(t *testing.T) {
 func TestParameterSetsOverSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		s := publish(t, c)
+		first := publish(t, c)
 		c.picture(t, sps0, pps0, idr)
 		again := func(what string, want ...[]byte) *sender {
 			t.Helper()
@@ -187,13 +187,12 @@ func TestParameterSetsOverSenders(t *testing.T) {
 			return s
 		}
 		other := again("beside the first sender", stap(sps0, pps0), idr)
-		must(t, s.Close())
+		must(t, first.Close())
 		must(t, other.Close())
 		c.picture(t, sps1, pps1, idr) // nobody hears it
 		must(t, again("published anew", stap(sps0, pps0), idr).Close())
 		another := newLiveCamera(t)
-		s = publish(t, another)
-		_, wire := boundLeg(t, s)
+		_, wire := boundLeg(t, publish(t, another))
 		if another.picture(t, idr); !same(wire.took(t), [][]byte{idr}) {
 			t.Error("sets of one camera are sent with another's picture")
 		}
