@@ -81,7 +81,7 @@ func newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sende
 	if t == nil {
 		return nil, errors.New("noom: publish: there is no track")
 	}
-	kind := t.Kind()
+	kind := kindOf(t)
 	name := cmp.Or(o.Name, defaultName(kind))
 	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
 	src, codec, err := bind(s, t, codecsFor(kind))
@@ -152,7 +152,7 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	if kept, err := s.keep(t); kept || err != nil {
 		return err
 	}
-	if kind := t.Kind(); kind != s.kind {
+	if kind := kindOf(t); kind != s.kind {
 		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it anew", s.name, ErrCodec, kind)
 	}
 	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
