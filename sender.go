@@ -62,7 +62,7 @@ type sender struct {
 	unnumbered    func(payload []byte) (from int, first byte)
 	hooks         senderHooks
 
-	// No call leaves the sender while mu is held.
+	// No call leaves the sender while mu is held, but to sentSets.
 	mu      sync.Mutex
 	current *source // whose packets are sent; nil: paused
 	next    *source // takes over with its first key frame; nil: no swap is under way
