@@ -90,6 +90,8 @@ func TestNamesInAnyCase(t *testing.T) {
 			{MimeType: "audio/OPUS", ClockRate: 48000, Channels: 1},
 			{MimeType: "audio/Opus", Channels: 1, SDPFmtpLine: "stereo=0"},
 			{MimeType: "audio/oPuS", ClockRate: 48000, Channels: 2},
+			{MimeType: "Audio/OPUS", ClockRate: 48000, Channels: 1},
+			{MimeType: "VIDEO/VP8", ClockRate: 90000},
 			{MimeType: "video/vp8", ClockRate: 90000},
 		} {
 			track, err := webrtc.NewTrackLocalStaticRTP(codec, "x", "y")

@@ -2,7 +2,12 @@ package noom
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
+	"sync"
+	"weak"
+
+	"github.com/pion/webrtc/v4"
 )
 
 // This file keeps the parameter sets of H.264. A camera may send them once, when it
@@ -22,9 +27,9 @@ type parameterSet struct {
 	timestamp uint32 // of the picture that it was last sent with
 }
 
-// note keeps the parameter sets in a payload. Of such as come in fragments nothing is
-// kept: they are larger than any path takes.
-func (p *parameterSets) note(payload []byte, timestamp uint32) {
+// note keeps the parameter sets in a payload, and reports whether one is new. Of such as
+// come in fragments nothing is kept: they are larger than any path takes.
+func (p *parameterSets) note(payload []byte, timestamp uint32) (news bool) {
 	for nal := range wholeNALs(payload) {
 		id, ok := parameterSetID(nal)
 		if !ok {
@@ -42,13 +47,14 @@ func (p *parameterSets) note(payload []byte, timestamp uint32) {
 			continue
 		}
 		if !bytes.Equal(fresh.nal, nal) {
-			fresh.nal = bytes.Clone(nal)
+			fresh.nal, news = bytes.Clone(nal), true
 		}
 		p.sets = append(p.sets, fresh)
 		for p.size() > maxParameterSets {
 			p.sets = p.sets[1:]
 		}
 	}
+	return news
 }
 
 // size is that of a STAP-A packet with all of them, in bytes.
@@ -90,6 +96,63 @@ func (p *parameterSets) recall(before parameterSets) {
 			p.sets = append(p.sets, old)
 		}
 	}
+}
+
+// sentSets remembers the parameter sets of tracks, should one be bound again: swapped
+// back in, published anew, or in another room. It is the process's, as tracks are.
+var sentSets setsMemory
+
+// setsMemory guards itself; a sender may hold its own lock meanwhile.
+type setsMemory struct {
+	mu   sync.Mutex
+	sent []sentTrack // the latest last
+}
+
+type sentTrack struct {
+	key  any
+	sets parameterSets
+}
+
+// maxSentTracks is of how many tracks it knows, each with up to maxParameterSets bytes.
+const maxSentTracks = 64
+
+// remember keeps what src has said. The lock of src's sender is held.
+func (m *setsMemory) remember(src *source) {
+	key := trackKey(src.track)
+	if key == nil || len(src.sets.sets) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sent = slices.DeleteFunc(m.sent, func(t sentTrack) bool { return t.key == key })
+	m.sent = append(m.sent, sentTrack{key, parameterSets{slices.Clone(src.sets.sets)}})
+	if len(m.sent) > maxSentTracks {
+		m.sent = slices.Delete(m.sent, 0, 1)
+	}
+}
+
+// recall tells src what its track has said before. The lock of src's sender is held.
+func (m *setsMemory) recall(src *source) {
+	key := trackKey(src.track)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.sent {
+		if t.key == key {
+			src.sets.recall(t.sets)
+		}
+	}
+}
+
+// trackKey stands for a track: for one that is a pointer, as nearly all are, without
+// keeping it in memory. It is nil for a track of a type that has no ==.
+func trackKey(t webrtc.TrackLocal) any {
+	switch v := reflect.ValueOf(t); {
+	case v.Kind() == reflect.Pointer:
+		return weak.Make((*byte)(v.UnsafePointer()))
+	case v.Comparable():
+		return t
+	}
+	return nil
 }
 
 // parameterSetID returns the id of a parameter set (ITU-T H.264 sections

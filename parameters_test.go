@@ -2,10 +2,12 @@ package noom
 
 import (
 	"bytes"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -166,6 +168,69 @@ func TestParameterSetsOverSwaps(t *testing.T) {
 		first.picture(t, idr)
 		check("behind a pause", stap(sps0new, pps0), idr)
 	})
+}
+
+// Published anew, by the same room or another, a camera's sets are remembered.
+func TestParameterSetsOverSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newLiveCamera(t)
+		first := publish(t, c)
+		c.picture(t, sps0, pps0, idr)
+		again := func(what string, want ...[]byte) *sender {
+			t.Helper()
+			s := publish(t, c)
+			_, wire := boundLeg(t, s)
+			c.picture(t, idr)
+			if got := wire.took(t); !same(got, want) {
+				t.Errorf("%s: sent as %x, want %x", what, got, want)
+			}
+			return s
+		}
+		other := again("beside the first sender", stap(sps0, pps0), idr)
+		must(t, first.Close())
+		must(t, other.Close())
+		c.picture(t, sps1, pps1, idr) // nobody hears it
+		must(t, again("published anew", stap(sps0, pps0), idr).Close())
+		another := newLiveCamera(t)
+		_, wire := boundLeg(t, publish(t, another))
+		if another.picture(t, idr); !same(wire.took(t), [][]byte{idr}) {
+			t.Error("sets of one camera are sent with another's picture")
+		}
+	})
+}
+
+// What is remembered of tracks is bounded, and keeps none of them in memory.
+func TestSentSetsAreBounded(t *testing.T) {
+	var m setsMemory
+	sets := parameterSets{[]parameterSet{{nal: sps0}}}
+	var first any
+	for i := range 3 * maxSentTracks {
+		src := &source{track: new(webrtc.TrackLocalStaticRTP), sets: sets}
+		m.remember(src)
+		if i == 0 {
+			first = trackKey(src.track)
+		}
+		if again := (&source{track: src.track}); true {
+			if m.recall(again); len(again.sets.sets) != 1 || len(m.sent) > maxSentTracks {
+				t.Fatalf("%d sets of %d tracks", len(again.sets.sets), len(m.sent))
+			}
+		}
+	}
+	runtime.GC()
+	if p, is := first.(weak.Pointer[byte]); !is || p.Value() != nil {
+		t.Errorf("%T holds a track", first)
+	}
+	m.remember(&source{track: struct{ webrtc.TrackLocal }{&webrtc.TrackLocalStaticRTP{}}, sets: sets})
+	m.remember(&source{track: incomparable{}, sets: sets})
+	if len(m.sent) != maxSentTracks {
+		t.Errorf("%d tracks", len(m.sent))
+	}
+}
+
+// incomparable is a track of a type that has no ==.
+type incomparable struct {
+	webrtc.TrackLocal
+	_ []int
 }
 
 // A packet from before the place where sets were put is late: its number is taken.

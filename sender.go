@@ -62,26 +62,17 @@ type sender struct {
 	unnumbered    func(payload []byte) (from int, first byte)
 	hooks         senderHooks
 
-	// No call leaves the sender while mu is held.
+	// No call leaves the sender while mu is held, but to sentSets.
 	mu      sync.Mutex
 	current *source // whose packets are sent; nil: paused
 	next    *source // takes over with its first key frame; nil: no swap is under way
 	run     *run    // what is being sent; nil: waits for a key frame
 	runs    uint64  // how many there were
 	legs    []*leg  // replaced whole, never changed in place
-	former  []former
 	muted   bool
 	over    bool // the track has ended by itself, and no other one took its place
 	closed  bool
 }
-
-// former is what is known of a track that was sent before, should it come back.
-type former struct {
-	track webrtc.TrackLocal
-	sets  parameterSets
-}
-
-const maxFormer = 8
 
 var _ Sender = (*sender)(nil)
 
@@ -90,7 +81,7 @@ func newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sende
 	if t == nil {
 		return nil, errors.New("noom: publish: there is no track")
 	}
-	kind := t.Kind()
+	kind := kindOf(t)
 	name := cmp.Or(o.Name, defaultName(kind))
 	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
 	src, codec, err := bind(s, t, codecsFor(kind))
@@ -102,6 +93,10 @@ func newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sende
 	s.codec = codec
 	s.keyframeStart, s.unnumbered = keyframeStart(codec.MimeType), unnumbered(codec.MimeType)
 	s.current = src
+	if s.isH264() {
+		sentSets.recall(src)
+		sentSets.remember(src)
+	}
 	go src.watch()
 	return s, nil
 }
@@ -157,7 +152,7 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	if kept, err := s.keep(t); kept || err != nil {
 		return err
 	}
-	if kind := t.Kind(); kind != s.kind {
+	if kind := kindOf(t); kind != s.kind {
 		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it anew", s.name, ErrCodec, kind)
 	}
 	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
@@ -176,8 +171,9 @@ func (s *sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	dropped := s.next
 	// The others are told if there was nothing before, and of stereo.
 	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
-	s.retire(dropped)
-	s.recall(src)
+	if s.isH264() {
+		sentSets.recall(src)
+	}
 	s.next, s.over = src, false
 	s.mu.Unlock()
 	if news {
@@ -207,7 +203,6 @@ func (s *sender) keep(t webrtc.TrackLocal) (bool, error) {
 		kept = true
 	case s.current != nil && sameTrack(s.current.track, t):
 		kept, dropped, s.next = true, s.next, nil
-		s.retire(dropped)
 	}
 	s.mu.Unlock()
 	if dropped != nil {
@@ -257,8 +252,6 @@ func (s *sender) pause() error {
 // takeSources leaves the sender without any. It needs s.mu.
 func (s *sender) takeSources() (current, next *source) {
 	current, next = s.current, s.next
-	s.retire(current)
-	s.retire(next)
 	s.current, s.next, s.run = nil, nil, nil
 	return current, next
 }
@@ -365,12 +358,17 @@ func (s *sender) waitsFor(src *source) bool {
 	return slices.ContainsFunc(legs, func(l *leg) bool { return l.waitsFor(s, silent) })
 }
 
+// isH264 needs s.mu.
+func (s *sender) isH264() bool { return s.codec.MimeType == webrtc.MimeTypeH264 }
+
 // deliver takes a packet that from's track has written and fans it out.
 func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Lock()
-	h264 := s.codec.MimeType == webrtc.MimeTypeH264
+	h264 := s.isH264()
 	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo { // not known yet while the first track binds
-		from.sets.note(payload, header.Timestamp)
+		if news := from.sets.note(payload, header.Timestamp); news && h264 {
+			sentSets.remember(from)
+		}
 	}
 	if from != s.current && from != s.next { // still binding, or unbound already
 		s.mu.Unlock()
@@ -431,30 +429,7 @@ func (s *sender) swap(from *source, keyframe bool) (replaced *source) {
 		return nil
 	}
 	replaced, s.current, s.next, s.run = s.current, from, nil, nil
-	s.retire(replaced)
 	return replaced
-}
-
-// retire remembers of a source what it may not say again when its track comes back. It
-// needs s.mu; src may be nil.
-func (s *sender) retire(src *source) {
-	if src == nil || len(src.sets.sets) == 0 {
-		return
-	}
-	s.former = slices.DeleteFunc(s.former, func(f former) bool { return sameTrack(f.track, src.track) })
-	s.former = append(s.former, former{src.track, src.sets})
-	if len(s.former) > maxFormer {
-		s.former = slices.Delete(s.former, 0, 1)
-	}
-}
-
-// recall tells src what retire remembered of its track. It needs s.mu.
-func (s *sender) recall(src *source) {
-	for _, f := range s.former {
-		if sameTrack(f.track, src.track) {
-			src.sets.recall(f.sets)
-		}
-	}
 }
 
 // runOf returns the run a packet of from belongs to, a new one where none goes

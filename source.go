@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		done:     make(chan struct{}),
 		pause:    keyframeInterval,
 	}
-	if t.Kind() == webrtc.RTPCodecTypeAudio {
+	if kindOf(t) == webrtc.RTPCodecTypeAudio {
 		src.leveler, _ = t.(AudioLeveler)
 	}
 	chosen, err := t.Bind(src)
@@ -98,6 +99,16 @@ func codecOf(t webrtc.TrackLocal, chosen webrtc.RTPCodecCapability) webrtc.RTPCo
 		return static.Codec()
 	}
 	return chosen
+}
+
+// kindOf returns the kind of a track. pion's static tracks know theirs by its name in
+// lower case alone.
+func kindOf(t webrtc.TrackLocal) webrtc.RTPCodecType {
+	if kind := t.Kind(); kind != 0 {
+		return kind
+	}
+	name, _, _ := strings.Cut(codecOf(t, webrtc.RTPCodecCapability{}).MimeType, "/")
+	return webrtc.NewRTPCodecType(strings.ToLower(name))
 }
 
 // formatFor finds the format among offered for a track of that codec, rather the one

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -14,9 +15,9 @@ import (
 
 // OpenOgg opens an Ogg file with Opus in it (RFC 7845, one or two channels)
 // and reads as far as its first packet. Of several streams side by side the
-// first Opus stream is played, and so on with those that follow behind it. Nil
-// options play it over and over. Errors are a
-// [*FileError].
+// first Opus stream is played, and so on with those that follow behind it. A
+// pause for which a recorder has written nothing stays as long as it was. Nil
+// options play it over and over. Errors are a [*FileError].
 func OpenOgg(path string, o *FileOptions) (*Source, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -45,6 +46,10 @@ type ogg struct {
 	ready  [][]byte      // packets that are due
 	any    bool          // there was one
 	at     time.Duration // when the next packet is due
+
+	begun   bool  // first means something
+	first   int64 // where the stream began, in samples of 48 kHz as pages count them
+	samples int64 // how many of them lie before the next packet
 }
 
 // errLink says that another stream of a chain begins.
@@ -106,7 +111,9 @@ func (r *ogg) take() error {
 
 // tags reads the second header packet.
 func (r *ogg) tags() error {
+	r.begun, r.samples = false, 0
 	err := r.read()
+	r.begun = false // its page does not count
 	if err == nil && bytes.HasPrefix(r.packet, []byte("OpusTags")) {
 		return nil
 	}
@@ -168,6 +175,9 @@ func (r *ogg) next() (frame, error) {
 			return frame{}, err
 		}
 		lasts, ok := opusDuration(r.packet)
+		if ok {
+			r.samples += samplesIn(lasts)
+		}
 		if r.ready = sendableOpus(r.packet); r.ready != nil {
 			continue
 		}
@@ -235,11 +245,39 @@ func (r *ogg) nextPage() error {
 		}
 		if r.pages.serial == r.serial && !r.over {
 			if r.over = r.pages.ends(); len(r.pages.lacing) > 0 {
-				return nil
+				return r.pause()
 			}
 		}
 	}
 }
+
+// pause keeps a pause before the page that was just read: a recorder that gets nothing
+// for a while has no packets for it, and counts on. RFC 7845 section 4.1 wants packets
+// there; what is shorter than usual ones is no pause.
+func (r *ogg) pause() error {
+	end, ends := r.pages.granule()
+	if !ends {
+		return nil
+	}
+	begin := end - samplesIn(r.pages.lasts(r.packet))
+	if !r.begun {
+		r.begun, r.first = true, begin-r.samples
+	}
+	if begin < r.first { // a number that no honest file has
+		return nil
+	}
+	pause := begin - r.first - r.samples
+	switch {
+	case pause > samplesIn(absurdPause):
+		return fmt.Errorf("%w: Ogg page %d comes more than %v after the one before it", ErrDamaged, r.pages.number, absurdPause)
+	case pause >= samplesIn(pcmFrame):
+		r.samples += pause
+		r.at += time.Duration(pause) * time.Millisecond / 48
+	}
+	return nil
+}
+
+func samplesIn(d time.Duration) int64 { return int64(d * 48 / time.Millisecond) }
 
 func (r *ogg) end() time.Duration { return r.at }
 
@@ -317,6 +355,30 @@ func (p *oggPages) read() error {
 	p.flags, p.serial = p.page[5], binary.LittleEndian.Uint32(p.page[14:])
 	p.lacing, p.payload = p.page[27:body], p.page[body:end]
 	return nil
+}
+
+// granule is where the last packet that ends on the page ends; false: none does.
+func (p *oggPages) granule() (int64, bool) {
+	at := binary.LittleEndian.Uint64(p.page[6:])
+	return int64(at), at <= math.MaxInt64
+}
+
+// lasts is how long the Opus packets last that end on the page, of the first of which
+// before is what came on earlier ones.
+func (p *oggPages) lasts(before []byte) (all time.Duration) {
+	var head [2]byte // of a packet: all that its length follows from
+	n := copy(head[:], before)
+	rest := p.payload
+	for _, size := range p.lacing {
+		n += copy(head[n:], rest[:size])
+		if rest = rest[size:]; size < 255 {
+			if lasts, ok := opusDuration(head[:n]); ok {
+				all += lasts
+			}
+			n = 0
+		}
+	}
+	return all
 }
 
 // segment takes the next segment off the page. More: its packet goes on in the

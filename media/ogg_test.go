@@ -2,9 +2,11 @@ package media
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +86,63 @@ func TestOggChain(t *testing.T) {
 	}
 	if f, err := r.next(); err != nil || f.at != 100*time.Millisecond || string(f.data[1:]) != "b\x02" {
 		t.Errorf("a jump into the second goes to %v, %q, %v", f.at, f.data, err)
+	}
+}
+
+// pageAt is a page whose last packet ends after so many packets of 20 ms; -1: none ends.
+func pageAt(end int, flags byte, lacing, payload []byte) []byte {
+	b := page(flags, 1, lacing, payload)
+	at := int64(end) * 960
+	if end < 0 {
+		at = -1
+	}
+	binary.LittleEndian.PutUint64(b[6:], uint64(at))
+	binary.LittleEndian.PutUint32(b[22:], 0)
+	binary.LittleEndian.PutUint32(b[22:], oggSum(b))
+	return b
+}
+
+// A recorder that gets nothing for a while writes no packets, and counts on: the pause
+// is kept, whatever is wrong with the counting otherwise.
+func TestOggPauses(t *testing.T) {
+	one, two := []byte{2}, []byte{2, 2}
+	packet := []byte{0xf8, 1}
+	pair, long := join(packet, packet), join(packet, make([]byte, 253))
+	for name, c := range map[string]struct {
+		pages [][]byte
+		want  string // when packets come, in packets
+		err   error
+	}{
+		"none":                  {[][]byte{pageAt(2, 0, two, pair), pageAt(3, 0, one, packet), pageAt(5, 4, two, pair)}, "0 1 2 3 4", io.EOF},
+		"an hour":               {[][]byte{pageAt(2, 0, two, pair), pageAt(180_003, 0, one, packet), pageAt(180_004, 4, one, packet)}, "0 1 180002 180003", io.EOF},
+		"twenty days":           {[][]byte{pageAt(1, 0, one, packet), pageAt(86_400_000, 0, one, packet)}, "0 86399999", io.EOF},
+		"on the last page":      {[][]byte{pageAt(1, 0, one, packet), pageAt(103, 4, two, pair)}, "0 101 102", io.EOF},
+		"a packet is lost":      {[][]byte{pageAt(1, 0, one, packet), pageAt(3, 0, one, packet)}, "0 2", io.EOF},
+		"counted from anywhere": {[][]byte{pageAt(1000, 0, one, packet), pageAt(1001, 0, one, packet), pageAt(1012, 0, one, packet)}, "0 1 12", io.EOF},
+		"counted by beginnings": {[][]byte{pageAt(0, 0, one, packet), pageAt(1, 0, one, packet), pageAt(12, 0, one, packet)}, "0 1 12", io.EOF},
+		"not counted":           {[][]byte{pageAt(0, 0, two, pair), pageAt(0, 0, two, pair), pageAt(0, 0, one, packet)}, "0 1 2 3 4", io.EOF},
+		"counted back":          {[][]byte{pageAt(50, 0, one, packet), pageAt(20, 0, one, packet), pageAt(52, 0, one, packet)}, "0 1 2", io.EOF},
+		"the end is cut":        {[][]byte{pageAt(2, 0, two, pair), pageAt(3, 4, two, pair)}, "0 1 2 3", io.EOF},
+		"one page, cut":         {[][]byte{pageAt(1, 4, two, pair)}, "0 1", io.EOF},
+		"over a page's end":     {[][]byte{pageAt(1, 0, one, packet), pageAt(-1, 0, []byte{255}, long), pageAt(102, 1, []byte{1}, []byte{3})}, "0 101", io.EOF},
+		"a number of nothing":   {[][]byte{pageAt(math.MinInt64/960, 0, one, packet), pageAt(2, 0, one, packet), pageAt(13, 0, one, packet)}, "0 1 12", io.EOF},
+		"absurd":                {[][]byte{pageAt(1, 0, one, packet), pageAt(200_000_000, 0, one, packet)}, "0", ErrDamaged},
+	} {
+		file := join(append([][]byte{page(2, 1, []byte{19}, opusHead(1, 0)), page(0, 1, []byte{16}, opusTags)}, c.pages...)...)
+		r, _, err := readOgg(input{bytes.NewReader(file), nil})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for range 2 {
+			all, err := allFrames(t, r)
+			var at []string
+			for _, f := range all {
+				at = append(at, fmt.Sprint(int(f.at/(20*time.Millisecond))))
+			}
+			if got := strings.Join(at, " "); got != c.want || !errors.Is(err, c.err) {
+				t.Errorf("%s: packets at %s, then %v; want %s, then %v", name, got, err, c.want, c.err)
+			}
+		}
 	}
 }
 

@@ -138,6 +138,8 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) err
 	switch {
 	case response.StatusCode/100 == 2:
 		return nil
+	case response.StatusCode == http.StatusProxyAuthRequired && t.proxy.User != nil:
+		return fmt.Errorf("%w: %s does not take the name and the password in its URL (HTTP %s)", ErrProxy, t.at(), status)
 	case response.StatusCode == http.StatusProxyAuthRequired:
 		return fmt.Errorf("%w: %s wants to know who asks (HTTP %s); put the name and the password into its URL", ErrProxy, t.at(), status)
 	default:

@@ -194,7 +194,7 @@ func TestProxyErrors(t *testing.T) {
 	}{
 		{"it is not there", gone.URL, "it is not reached at " + strings.TrimPrefix(gone.URL, "http://")},
 		{"it wants to know who asks", wanting.URL, "put the name and the password into its URL"},
-		{"the wrong password", strings.Replace(wanting.URL, "://", "://a:hunter2@", 1), "put the name and the password into its URL"},
+		{"the wrong password", strings.Replace(wanting.URL, "://", "://a:hunter2@", 1), "does not take the name and the password in its URL"},
 		{"port 443 alone", answering("HTTP/1.1 403 Not \x1b[2Jhere\r\n\r\n"), "(HTTP 403 Not  [2Jhere); many let through nothing but port 443"},
 		{"it speaks no HTTP", answering("220 mail.example ESMTP\r\n"), "no answer of HTTP"},
 		{"a header without end", answering("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20)), "no answer of HTTP"},
