@@ -151,7 +151,7 @@ export class Room extends EventTarget {
 }
 
 export interface LeaveOptions {
-  /** For how long to wait for what was sent to arrive, in ms. Default 5000; 0: not at all. */
+  /** For how long to wait for what was sent to arrive, in ms, up to 2147483647. Default 5000; 0: not at all. */
   timeout?: number;
 }
 
@@ -179,7 +179,7 @@ export class Peer {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
-  /** Resolves when the channel is usable; the peer gets channelopened. label: 1 to 128 bytes, need not be unique. */
+  /** Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */
   may(right: Right): boolean;
@@ -255,7 +255,7 @@ export interface PathEnd {
 export interface ChannelOptions {
   /** A message may overtake another. */
   unordered?: boolean;
-  /** A message is given up after so many tries more. */
+  /** A message is given up after so many tries more, 0 to 65535. */
   maxRetransmits?: number;
   /** A message is given up after so long, 1 to 65535 ms. Not together with maxRetransmits. */
   maxLifetime?: number;
