@@ -1,6 +1,7 @@
 // The pictures: one tile per member, one per shared screen, our own among
 // them, in a grid that fills the window.
 
+import { soon } from './soon.js';
 import { t } from './strings.js';
 
 const grid = document.getElementById('tiles');
@@ -23,7 +24,6 @@ export class Tile {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
-    this.#video.srcObject = this.#stream;
     this.#video.muted = 'self' in dataset;
     this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
     const safety = this.#root.querySelector('.safety');
@@ -37,7 +37,7 @@ export class Tile {
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     grid.append(this.#root);
-    layOutSoon();
+    soon(grid, layOut);
   }
 
   set name(name) {
@@ -78,7 +78,9 @@ export class Tile {
       if (!wanted.includes(track)) this.#stream.removeTrack(track);
     }
     for (const track of wanted) this.#stream.addTrack(track);
-    if (wanted.length > 0) this.play();
+    if (wanted.length === 0) return;
+    this.#video.srcObject ??= this.#stream; // not before, as it makes the browser build a player
+    this.play();
   }
 
   play() {
@@ -89,9 +91,9 @@ export class Tile {
   }
 
   remove() {
-    this.#video.srcObject = null;
+    if (this.#video.srcObject) this.#video.srcObject = null;
     this.#root.remove();
-    layOutSoon();
+    soon(grid, layOut);
   }
 }
 
@@ -106,15 +108,6 @@ unlock.addEventListener('click', () => {
 
 // Safari pauses pictures in the background and does not always go on.
 document.addEventListener('visibilitychange', () => document.hidden || playAll());
-
-// Once for all that come and go in a moment: it makes the browser measure.
-let due = 0; // timeout
-function layOutSoon() {
-  due ||= setTimeout(() => {
-    due = 0;
-    layOut();
-  }, 10);
-}
 
 // Tries every number of columns and takes the one with the largest tiles.
 function layOut() {
