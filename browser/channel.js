@@ -41,6 +41,7 @@ export class Channel {
   #shut = false; // closed at both ends, in order
   #lost = false; // its connection ended first
   #waiting = []; // resolvers of those who should look again when something happens
+  #senders = []; // sends that wait for their turn, in order
 
   /**
    * Made by the connection alone, before dc can have messages. attach is given
@@ -68,11 +69,17 @@ export class Channel {
   async send(data) {
     const payload = toBytes(data).slice();
     if (payload.length > MAX.data) throw new NoomError('too_big', `a message of ${payload.length} bytes, at most ${MAX.data}`);
-    // One that is closing will say why when it has closed.
-    while (!this.#over && (this.#dc.readyState !== 'open' || this.#dc.bufferedAmount > HIGH)) await this.#news();
-    this.#check();
-    this.#sentAt = performance.now();
-    this.#dc.send(payload);
+    this.#senders.push(payload);
+    try {
+      // One that is closing will say why when it has closed. No send overtakes another.
+      while (!this.#over && (this.#senders[0] !== payload || this.#dc.readyState !== 'open' || this.#dc.bufferedAmount > HIGH)) await this.#news();
+      this.#check();
+      this.#sentAt = performance.now();
+      this.#dc.send(payload);
+    } finally {
+      this.#senders = this.#senders.filter((other) => other !== payload);
+      this.#wake();
+    }
   }
 
   /**

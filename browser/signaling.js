@@ -89,7 +89,8 @@ export class Signaling {
       try {
         frame = decode(data);
       } catch (error) {
-        this.#end(error);
+        // A name may be good to a hub with a later or earlier Unicode, and whoever chooses one must not cost us the hub.
+        if (error.code !== 'bad_name') this.#end(error);
         return;
       }
       const invitation = this.#invited(frame);
