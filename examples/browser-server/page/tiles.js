@@ -24,6 +24,7 @@ export class Tile {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
+    this.#video.srcObject = this.#stream;
     this.#video.muted = 'self' in dataset;
     this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
     const safety = this.#root.querySelector('.safety');
@@ -78,9 +79,7 @@ export class Tile {
       if (!wanted.includes(track)) this.#stream.removeTrack(track);
     }
     for (const track of wanted) this.#stream.addTrack(track);
-    if (wanted.length === 0) return;
-    this.#video.srcObject ??= this.#stream; // not before, as it makes the browser build a player
-    this.play();
+    if (wanted.length > 0) this.play();
   }
 
   play() {
@@ -91,7 +90,7 @@ export class Tile {
   }
 
   remove() {
-    if (this.#video.srcObject) this.#video.srcObject = null;
+    this.#video.srcObject = null;
     this.#root.remove();
     soon(grid, layOut);
   }
