@@ -69,7 +69,8 @@ export interface JoinOptions {
   name?: string;
   /**
    * Handed to the hub's authorisation, up to 4096 bytes. A function is asked
-   * before each join, the returns after a loss included.
+   * before each join, the returns after a loss included. If it fails, a first join rejects with code bad_argument and the
+   * failure as cause; a return is tried again.
    */
   token?: string | (() => string | Promise<string>);
   /** Published from the very first offer on, which saves a round trip. */
