@@ -21,7 +21,7 @@ import (
 // The golden conversations, which noom.js is held to as well.
 func TestConversations(t *testing.T) {
 	files, err := filepath.Glob("signal/testdata/conversations/*.txt")
-	if err != nil || len(files) < 20 {
+	if err != nil || len(files) < 22 {
 		t.Fatalf("%d conversations, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -95,6 +95,16 @@ func (a *talker) Do(what string) error {
 		return nil
 	case "send":
 		return room.Send(context.Background(), []byte(about))
+	case "kick":
+		for _, p := range room.Peers() {
+			if p.Name() == about {
+				a.tasks.Go(func() { a.refused(room.Kick(context.Background(), p.ID())) })
+				return nil
+			}
+		}
+	case "leave":
+		a.tasks.Go(func() { _ = room.Leave(context.Background()) }) // likewise
+		return nil
 	}
 	return fmt.Errorf("cannot %q", what)
 }
@@ -114,9 +124,7 @@ func localTrack(name string) webrtc.TrackLocal {
 func (a *talker) join() {
 	room, err := Join(context.Background(), a.dialer, "데모", &a.cfg)
 	if err != nil {
-		if refusal, ok := errors.AsType[*signal.Error](err); ok {
-			a.Tell(fmt.Sprintf("refused %s", refusal.Code))
-		}
+		a.refused(err)
 		return
 	}
 	a.mu.Lock()
@@ -155,6 +163,13 @@ func (a *talker) join() {
 		case Closed:
 			a.Tell("closed")
 		}
+	}
+}
+
+// refused tells of what the hub refused.
+func (a *talker) refused(err error) {
+	if refusal, ok := errors.AsType[*signal.Error](err); ok {
+		a.Tell(fmt.Sprintf("refused %s", refusal.Code))
 	}
 }
 

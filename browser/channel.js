@@ -6,7 +6,7 @@
 // bounded: a channel left unread beyond that is closed.
 
 import { toBytes } from './data.js';
-import { NoomError } from './errors.js';
+import { NoomError, optionsOf } from './errors.js';
 import { MAX } from './limits.js';
 import { byteLength } from './name.js';
 
@@ -17,9 +17,13 @@ const LOW = 1 << 18; // below which it goes on
 const RECENT = 60_000; // ms, within which something that was sent may be under way
 
 /** Turns openChannel's options into an RTCDataChannelInit. */
-export function channelInit({ unordered = false, maxRetransmits, maxLifetime } = {}) {
-  if (maxLifetime !== undefined && (maxRetransmits !== undefined || !(maxLifetime >= 1 && maxLifetime <= 65535))) {
-    throw new RangeError('noom: maxLifetime is 1 to 65535 ms, and not together with maxRetransmits');
+export function channelInit(options = {}) {
+  const { unordered = false, maxRetransmits, maxLifetime } = optionsOf(options);
+  const whole = (n, least) => Number.isInteger(n) && n >= least && n <= 65535;
+  if (typeof unordered !== 'boolean') throw new NoomError('bad_argument', 'unordered is true or false');
+  if (maxRetransmits !== undefined && !whole(maxRetransmits, 0)) throw new NoomError('bad_argument', 'maxRetransmits is 0 to 65535');
+  if (maxLifetime !== undefined && (maxRetransmits !== undefined || !whole(maxLifetime, 1))) {
+    throw new NoomError('bad_argument', 'maxLifetime is 1 to 65535 ms, and not together with maxRetransmits');
   }
   const init = { ordered: !unordered };
   if (maxRetransmits !== undefined) init.maxRetransmits = maxRetransmits;
@@ -37,6 +41,7 @@ export class Channel {
   #shut = false; // closed at both ends, in order
   #lost = false; // its connection ended first
   #waiting = []; // resolvers of those who should look again when something happens
+  #senders = []; // sends that wait for their turn, in order
 
   /**
    * Made by the connection alone, before dc can have messages. attach is given
@@ -64,11 +69,17 @@ export class Channel {
   async send(data) {
     const payload = toBytes(data).slice();
     if (payload.length > MAX.data) throw new NoomError('too_big', `a message of ${payload.length} bytes, at most ${MAX.data}`);
-    // One that is closing will say why when it has closed.
-    while (!this.#over && (this.#dc.readyState !== 'open' || this.#dc.bufferedAmount > HIGH)) await this.#news();
-    this.#check();
-    this.#sentAt = performance.now();
-    this.#dc.send(payload);
+    this.#senders.push(payload);
+    try {
+      // One that is closing will say why when it has closed. No send overtakes another.
+      while (!this.#over && (this.#senders[0] !== payload || this.#dc.readyState !== 'open' || this.#dc.bufferedAmount > HIGH)) await this.#news();
+      this.#check();
+      this.#sentAt = performance.now();
+      this.#dc.send(payload);
+    } finally {
+      this.#senders = this.#senders.filter((other) => other !== payload);
+      this.#wake();
+    }
   }
 
   /**
@@ -191,9 +202,9 @@ export class Channels {
     };
   }
 
-  /** Opens one; resolves when it can be used. */
+  /** Opens one, with an RTCDataChannelInit; resolves when it can be used. */
   async open(label, options) {
-    const entry = this.#add(this.#pc.createDataChannel(label, channelInit(options)), false);
+    const entry = this.#add(this.#pc.createDataChannel(label, options), false);
     await entry.opened();
     return entry.channel;
   }

@@ -96,8 +96,8 @@ export class Connection {
     return isOpen(this.#data) && this.#data.bufferedAmount <= most && this.#put(this.#data, bytes);
   }
 
-  /** Opens a channel of the application's own; resolves when it can be used. */
-  openChannel(label, options) { return this.#channels.open(label, options); }
+  /** Opens a channel of the application's own, with an RTCDataChannelInit; resolves when it can be used. */
+  openChannel(label, init) { return this.#channels.open(label, init); }
 
   /** Closes the application's channels; resolves when they are empty, or lost. */
   emptyChannels() { return this.#channels.empty(); }

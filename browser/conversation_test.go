@@ -61,6 +61,8 @@ const talkerPage = labPage + `<script type="module">
 		close: (name) => sender(name).close(),
 		chat: (text) => { room.chat(text).catch(() => {}); },
 		send: (text) => { room.send(text); },
+		kick: (name) => { room.kick(room.peers.find((p) => p.name === name).id).catch((error) => tell('refused ' + error.code)); },
+		leave: () => { room.leave(); },
 	};
 </script>`
 
@@ -81,7 +83,7 @@ func (a *pageTalker) Do(what string) error {
 // The golden conversations, which Go is held to as well.
 func TestConversations(t *testing.T) {
 	files, err := filepath.Glob("../signal/testdata/conversations/*.txt")
-	if err != nil || len(files) < 20 {
+	if err != nil || len(files) < 22 {
 		t.Fatalf("%d conversations, %v", len(files), err)
 	}
 	var player atomic.Pointer[conversation.Player]

@@ -19,8 +19,12 @@ export function toBytes(data) {
     if (!data.isWellFormed()) throw new NoomError('bad_data', 'the text ends or begins within a character; cut it at whole characters, or call toWellFormed');
     return encoder.encode(data);
   }
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  try {
+    if (data instanceof ArrayBuffer) return new Uint8Array(data);
+    if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  } catch (cause) {
+    throw new NoomError('bad_data', 'the bytes have been transferred away', { cause });
+  }
   throw new NoomError('bad_argument', 'data is a string, an ArrayBuffer or a view of one');
 }
 

@@ -37,3 +37,15 @@ export class NoomError extends Error {
     this.retry = retry;
   }
 }
+
+/** The options of a call, which must be an object. */
+export function optionsOf(options) {
+  if (typeof options === 'object' && options !== null) return options;
+  throw new NoomError('bad_argument', `options are an object, not ${options === null ? 'null' : `a value of type ${typeof options}`}`);
+}
+
+/** A string as an error quotes it: anything else only by its type, which is safe to tell. */
+export function quoted(s) {
+  if (typeof s !== 'string') return s === null ? 'null' : `a value of type ${typeof s}`;
+  return s.length > 128 ? `"${s.slice(0, 128)}…"` : `"${s}"`;
+}

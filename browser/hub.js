@@ -12,6 +12,16 @@ const REDIAL_FIRST = 100; // ms
 // A hub that says one of these will say it again.
 const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
 
+// Whatever the application's function fails with may pass.
+async function tokenOf(source) {
+  try {
+    return await source();
+  } catch (cause) {
+    if (cause instanceof NoomError) throw cause;
+    throw new NoomError('bad_argument', 'token: the function that gives it has failed; see cause', { cause });
+  }
+}
+
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → the nickname we want
@@ -50,7 +60,7 @@ export class Hub {
   /** Dials and joins; resolves with the joined frame, rejects with the hub's code or unreachable. */
   async dial() {
     const { token: source, dialTimeout } = this.#options;
-    const token = typeof source === 'function' ? await source() : source;
+    const token = typeof source === 'function' ? await tokenOf(source) : source;
     const problem = token === undefined || token === null ? '' : textProblem(token, MAX.token);
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
     const { signaling, joined } = await Signaling.open({

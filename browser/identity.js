@@ -55,6 +55,7 @@ export class Identity {
   }
 
   async sign(text) {
+    if (typeof text !== 'string') throw new NoomError('bad_argument', 'what is signed is a string');
     return new Uint8Array(await subtle().sign('Ed25519', this.#privateKey, utf8.encode(text)));
   }
 }

@@ -1,6 +1,7 @@
 // What two members hold between them, over all the connections they ever have:
 // it begins epochs and gives them up, and joins the parts that do the rest.
 
+import { channelInit } from './channel.js';
 import { Connection } from './connection.js';
 import { Findings } from './diagnose.js';
 import { NoomError } from './errors.js';
@@ -251,10 +252,11 @@ export class Link {
     const name = cleanName(label);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `channel label: ${problem}`);
+    const init = channelInit(options);
     if (this.#closed) throw new NoomError('closed', 'the peer is gone');
     const { live } = this.#connections;
     if (!live) throw this.#notConnected();
-    return live.openChannel(name, options);
+    return live.openChannel(name, init);
   }
 
   /** Why the peer is connected or is not: a Diagnosis. */

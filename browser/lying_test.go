@@ -189,3 +189,28 @@ func TestHubMakesThingsUp(t *testing.T) {
 		return real.digits !== stranger.digits && real.emoji !== stranger.emoji;
 	})()`)
 }
+
+// TestNameOfAnotherUnicode: a name that a hub takes and a page does not, as with another version
+// of Unicode, costs the page nothing but the name.
+func TestNameOfAnotherUnicode(t *testing.T) {
+	l := newLab(t)
+	b := browsertest.Start(t)
+	one := l.open(b, `window.WebSocket = class extends WebSocket { constructor(...args) { super(...args); window.socket = this; } };`)
+	two := l.open(b, "")
+	one.Do(`enter('하나')`)
+	two.Do(`enter('둘')`)
+	connected(one, two)
+	one.Do(`socket.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ type: 'renamed', from: other().id, name: '\u0301둘' }) })), undefined`)
+	one.Do(`(async () => {
+		const { id, key } = await noom.Identity.generate();
+		const base64url = btoa(String.fromCharCode(...key)).replaceAll('+', '-').replaceAll('/', '_').replace('=', '');
+		const member = { id, key: base64url, session: 'a'.repeat(22), name: '́셋' };
+		socket.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ type: 'welcome', member }) }));
+	})()`)
+	one.Wait("who has such a name, without it", `happened('peerjoined', (e) => e.peer.name === '' && e.peer.id !== other().id) === 1`)
+	two.Do(`room.rename('셋')`)
+	one.Wait("the next name", `other().name === '셋'`)
+	if n := browsertest.Eval[int](one, `happened('signalinglost')`); n > 0 {
+		t.Errorf("the hub was lost %d times", n)
+	}
+}

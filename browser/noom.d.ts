@@ -69,7 +69,8 @@ export interface JoinOptions {
   name?: string;
   /**
    * Handed to the hub's authorisation, up to 4096 bytes. A function is asked
-   * before each join, the returns after a loss included.
+   * before each join, the returns after a loss included. If it fails, a first join rejects with code bad_argument and the
+   * failure as cause; a return is tried again.
    */
   token?: string | (() => string | Promise<string>);
   /** Published from the very first offer on, which saves a round trip. */
@@ -151,7 +152,7 @@ export class Room extends EventTarget {
 }
 
 export interface LeaveOptions {
-  /** For how long to wait for what was sent to arrive, in ms. Default 5000; 0: not at all. */
+  /** For how long to wait for what was sent to arrive, in ms, up to 2147483647. Default 5000; 0: not at all. */
   timeout?: number;
 }
 
@@ -179,7 +180,7 @@ export class Peer {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
-  /** Resolves when the channel is usable; the peer gets channelopened. label: 1 to 128 bytes, need not be unique. */
+  /** Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */
   may(right: Right): boolean;
@@ -255,7 +256,7 @@ export interface PathEnd {
 export interface ChannelOptions {
   /** A message may overtake another. */
   unordered?: boolean;
-  /** A message is given up after so many tries more. */
+  /** A message is given up after so many tries more, 0 to 65535. */
   maxRetransmits?: number;
   /** A message is given up after so long, 1 to 65535 ms. Not together with maxRetransmits. */
   maxLifetime?: number;

@@ -2,7 +2,7 @@
 
 import { toBytes } from './data.js';
 import { statistics } from './diagnose.js';
-import { NoomError } from './errors.js';
+import { NoomError, optionsOf } from './errors.js';
 import { Link } from './link.js';
 import { cleanName, nameProblem } from './name.js';
 import { may } from './rights.js';
@@ -54,7 +54,8 @@ export class Peer {
   }
 
   /** Sends a MediaStreamTrack to this peer alone. */
-  publish(track, { name = track?.kind === 'video' ? 'camera' : 'microphone' } = {}) {
+  publish(track, options = {}) {
+    const { name = track?.kind === 'video' ? 'camera' : 'microphone' } = optionsOf(options);
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     this.#checkRight('publish');
     const sender = new Sender(track, name, {
@@ -80,7 +81,7 @@ export class Peer {
 
   /**
    * Opens a data channel of your own and resolves with the Channel when it is
-   * usable; the peer gets it as channelopened. Labels have 1 to 128 bytes and
+   * usable; the peer gets it as channelopened. Labels have up to 128 bytes and
    * need not be unique.
    */
   openChannel(label, options) { return this.#link.openChannel(label, options); }

@@ -3,7 +3,7 @@
 
 import { isPair } from './codec.js';
 import { toBytes } from './data.js';
-import { NoomError } from './errors.js';
+import { NoomError, optionsOf, quoted } from './errors.js';
 import { RoomEvents } from './events.js';
 import { Hub } from './hub.js';
 import { Identity, newLabel, newSession } from './identity.js';
@@ -32,8 +32,10 @@ const ENDED = new Map([['replaced', 'replaced'], ['kicked', 'kicked'], ['closed'
  */
 export async function join(url, room, options = {}) {
   if (typeof RTCPeerConnection === 'undefined') throw new NoomError('unsupported', 'this browser has no WebRTC');
+  checkOptions(optionsOf(options));
+  const address = hubURL(url);
   const identity = options.identity ?? (await Identity.generate());
-  const joining = new Room(hubURL(url), cleanName(room), identity, options, SECRET);
+  const joining = new Room(address, cleanName(room), identity, options, SECRET);
   await joining[SECRET]();
   return joining;
 }
@@ -65,15 +67,19 @@ export class Room extends RoomEvents {
     if (secret !== SECRET) throw new TypeError('noom: use join');
     super();
     const nickname = cleanName(options.name ?? '');
-    check('bad_room', `room "${name}"`, roomProblem(name));
-    check('bad_name', `name "${nickname}"`, nameProblem(nickname));
-    checkOptions(options);
+    check('bad_room', 'room', name, roomProblem(name));
+    check('bad_name', 'name', nickname, nameProblem(nickname));
     this.#name = name;
     this.#nickname = nickname;
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = new Promise((resolve) => { this.#ended = resolve; });
     this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
-    for (const t of options.tracks ?? []) this.#addSender(t?.track ?? t, t?.track ? t.name : undefined);
+    try {
+      for (const t of options.tracks ?? []) this.#addSender(t?.track ?? t, t?.track ? t.name : undefined);
+    } catch (error) {
+      this.#gone.abort(); // nobody looks at the other tracks any more
+      throw error;
+    }
   }
 
   #assemble(url, identity, options) {
@@ -150,7 +156,8 @@ export class Room extends RoomEvents {
   get error() { return this.#error; }
 
   /** Sends a MediaStreamTrack to everyone, now and later. Returns its Sender at once. */
-  publish(track, { name } = {}) {
+  publish(track, options = {}) {
+    const { name } = optionsOf(options);
     this.#checkOpen();
     this.#checkRight('publish');
     const sender = this.#addSender(track, name);
@@ -201,7 +208,7 @@ export class Room extends RoomEvents {
   async rename(name) {
     this.#checkOpen();
     const wanted = cleanName(name);
-    check('bad_name', `name "${wanted}"`, nameProblem(wanted));
+    check('bad_name', 'name', wanted, nameProblem(wanted));
     this.#nickname = wanted;
     await this.#requests.ask({ type: 'rename', name: wanted });
   }
@@ -211,7 +218,7 @@ export class Room extends RoomEvents {
 
   /** Removes a member and keeps it out while the room is open. Takes the right kick. */
   async kick(id) {
-    if (typeof id !== 'string' || !isID(id)) throw new NoomError('no_such_member', `kick: ${JSON.stringify(String(id)).slice(0, 64)} is no member's id; take peer.id, which is not a name`);
+    if (typeof id !== 'string' || !isID(id)) throw new NoomError('no_such_member', `kick: ${quoted(id)} is no member's id; take peer.id, which is not a name`);
     const session = this.#roster.get(id)?.link.member.session; // the hub may not know it, as after a restart
     await this.#ask({ type: 'kick', to: id, session });
   }
@@ -231,7 +238,8 @@ export class Room extends RoomEvents {
    * again: the shortest time counts, and each call gives the same. Rejects with an AggregateError that
    * names the peers to whom not everything is known to have arrived.
    */
-  async leave({ timeout = PATIENCE } = {}) {
+  async leave(options = {}) {
+    const { timeout = PATIENCE } = optionsOf(options);
     checkTime('timeout', timeout, 0);
     if (this.#over) return this.#leaving;
     this.#leaving ??= this.#depart();
@@ -395,25 +403,34 @@ export class Room extends RoomEvents {
   }
 }
 
-function check(code, what, problem) {
-  if (problem) throw new NoomError(code, `${what}: ${problem}`);
+function check(code, what, value, problem) {
+  if (problem) throw new NoomError(code, `${what} ${quoted(value)}: ${problem}`);
 }
 
 function checkChat(text) {
-  check('bad_chat', 'chat', text === '' ? 'it is empty' : textProblem(text, MAX.chat));
+  const problem = text === '' ? 'it is empty' : textProblem(text, MAX.chat);
+  if (problem) throw new NoomError('bad_chat', `chat: ${problem}`);
 }
 
 function checkTime(what, ms, least) {
-  if (!(Number.isFinite(ms) && ms >= least)) throw new NoomError('bad_argument', `${what} is a number of ms, at least ${least}`);
+  // A timer of more ms than a number of 31 bits fires at once.
+  if (!(Number.isFinite(ms) && ms >= least && ms <= MAX.number)) throw new NoomError('bad_argument', `${what} is a number of ms, ${least} to ${MAX.number}`);
 }
 
-function checkOptions({ token, verify, connectTimeout, dialTimeout, redialMax }) {
-  if (token !== undefined && typeof token !== 'function') check('bad_argument', 'token', textProblem(token, MAX.token));
+function checkOptions({ token, verify, identity, iceServers, tracks, connectTimeout, dialTimeout, redialMax }) {
+  const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
+  if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
   if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
+  if (identity != null && !isIdentity(identity)) throw new NoomError('bad_argument', 'identity is what Identity.generate gives');
+  for (const [what, list] of [['iceServers', iceServers], ['tracks', tracks]]) {
+    if (list != null && !Array.isArray(list)) throw new NoomError('bad_argument', `${what} is an array`);
+  }
   for (const [what, ms, least] of [['connectTimeout', connectTimeout, 1000], ['dialTimeout', dialTimeout, 100], ['redialMax', redialMax, 100]]) {
     if (ms !== undefined) checkTime(what, ms, least);
   }
 }
+
+const isIdentity = ({ id, key, sign }) => typeof id === 'string' && isID(id) && key instanceof Uint8Array && typeof sign === 'function';
 
 // The error of a peer to whom not everything is known to have arrived, if there is one.
 function undelivered(peer, { messages, channels }) {

@@ -4,6 +4,7 @@
 import { Turns } from './admission.js';
 import { Conducts } from './conduct.js';
 import { isGenuine } from './identity.js';
+import { nameProblem } from './name.js';
 import { Peer } from './peer.js';
 
 const MOST = 512; // members, whatever a hub says; a tab may make 500 connections in all
@@ -90,7 +91,9 @@ export class Roster {
   // ---- in and out
 
   // Makes sure that a member is in the roster and returns its entry; null if it must not be.
-  async #admit(member, existing) {
+  async #admit(told, existing) {
+    // A name of another version of Unicode must not hide who has it.
+    const member = nameProblem(told.name) === '' ? told : { ...told, name: '' };
     if (member.id === this.#id) return null;
     if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
     const known = this.#entries.get(member.id);

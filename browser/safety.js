@@ -1,7 +1,9 @@
 // What two members compare over another way, to know that no hub stands
 // between them (PROTOCOL.md section 3).
 
+import { NoomError } from './errors.js';
 import { subtle } from './identity.js';
+import { isID } from './name.js';
 
 const EMOJI = [
   ...'🐶🐱🐴🐷🐘🐰🐼🐔🐧🐢🐟🐙🐌🐝🐫🐸',
@@ -16,7 +18,9 @@ const EMOJI = [
  * would forge one may choose two keys, so half of that is its work.
  */
 export async function safetyNumber(a, b) {
-  const [first, second] = [a.id, b.id].sort();
+  const ids = [a?.id, b?.id];
+  if (!ids.every((id) => typeof id === 'string' && isID(id))) throw new NoomError('bad_argument', 'a safety number is of two members');
+  const [first, second] = ids.sort();
   const text = new TextEncoder().encode(`noom.v1 safety\n${first}\n${second}`);
   const sum = new Uint8Array(await subtle().digest('SHA-512', text));
   const groups = Array.from({ length: 12 }, (_, i) => {

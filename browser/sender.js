@@ -37,7 +37,7 @@ export class Sender {
 
   /** Made by publish alone. */
   constructor(track, name, { carriers, ended, over }) {
-    if (track?.kind !== 'audio' && track?.kind !== 'video') throw new NoomError('kind', 'a MediaStreamTrack is wanted');
+    checkTrack(track);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `track name: ${problem}`);
     this.#name = name;
@@ -80,6 +80,7 @@ export class Sender {
    */
   async replaceTrack(track) {
     this.#check();
+    if (track !== null) checkTrack(track);
     if (track && track.kind !== this.#kind) {
       throw new NoomError('kind', `an ${this.#kind} sender takes no ${track.kind} track; publish it anew`);
     }
@@ -178,6 +179,15 @@ export class Sender {
 
   #check() {
     if (this.#closed) throw new NoomError('closed', `the sender "${this.#name}" is closed`);
+  }
+}
+
+// A MediaStream takes nothing but tracks, those of other windows among them.
+function checkTrack(track) {
+  try {
+    new MediaStream([track]);
+  } catch (cause) {
+    throw new NoomError('kind', 'a MediaStreamTrack is wanted', { cause });
   }
 }
 

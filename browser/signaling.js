@@ -7,9 +7,12 @@ import { proofText } from './identity.js';
 
 /** Makes ws: or wss: of whatever address a page uses, a relative one included. */
 export function hubURL(address) {
-  const url = new URL(address, globalThis.location?.href);
+  const text = typeof address === 'string' ? address : address?.href; // a URL, or a page's location
+  if (typeof text !== 'string' || !URL.canParse(text, globalThis.location?.href)) throw new NoomError('bad_argument', 'the hub\'s address is no URL');
+  const url = new URL(text, globalThis.location?.href);
   url.protocol = url.protocol.replace('http', 'ws');
   url.hash = '';
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw new NoomError('bad_argument', 'the hub\'s address begins with ws, wss, http or https');
   return url;
 }
 
@@ -42,7 +45,7 @@ export class Signaling {
    */
   static open({ url, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, PROTOCOL);
+      const socket = newSocket(url);
       let done = false;
       const fail = (error) => {
         if (done) return;
@@ -86,7 +89,8 @@ export class Signaling {
       try {
         frame = decode(data);
       } catch (error) {
-        this.#end(error);
+        // A name may be good to a hub with a later or earlier Unicode, and whoever chooses one must not cost us the hub.
+        if (error.code !== 'bad_name') this.#end(error);
         return;
       }
       const invitation = this.#invited(frame);
@@ -124,6 +128,15 @@ export class Signaling {
     if (this.#closed) return;
     this.close();
     this.#onClose(error);
+  }
+}
+
+// A browser may refuse to dial at all, as from https to ws.
+function newSocket(url) {
+  try {
+    return new WebSocket(url, PROTOCOL);
+  } catch (cause) {
+    throw new NoomError('unreachable', `the browser does not dial ${url.host}: ${cause.message}`, { cause });
   }
 }
 

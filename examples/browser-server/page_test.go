@@ -366,3 +366,26 @@ func TestBackground(t *testing.T) {
 	}
 	tab.Wait("chat", `document.getElementById('messages').textContent.includes('아직 거기 있어?')`)
 }
+
+// TestDrawingInItsTurn: of a crowd that comes and goes in a moment nothing is drawn, and what
+// is drawn leaves the page its turn in between.
+func TestDrawingInItsTurn(t *testing.T) {
+	t.Parallel()
+	tab := browsertest.Start(t).Open(serveHere(t), "")
+	drawn := browsertest.Eval[[]string](tab, `import('./soon.js').then(({ soon, never }) => new Promise((done) => {
+		const log = [];
+		const busy = () => { for (const end = performance.now() + 20; performance.now() < end;); };
+		soon('one', () => log.push('no more'));
+		soon('one', () => { log.push('one'); busy(); setTimeout(() => log.push('a turn')); });
+		soon('gone', () => log.push('gone'));
+		soon('two', () => { log.push('two'); done(log); });
+		never('gone');
+		for (let i = 0; i < 100; i++) {
+			soon(i, () => log.push(String(i)));
+			never(i);
+		}
+	}))`)
+	if fmt.Sprint(drawn) != "[one a turn two]" {
+		t.Errorf("drawn: %q", drawn)
+	}
+}

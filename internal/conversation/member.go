@@ -138,7 +138,7 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 	if next != nil && next.Lost && m.Type != signal.TypeCandidates {
 		return false, nil
 	}
-	return m.Type == signal.TypeCandidates, p.got(ctx, a)
+	return m.Type == signal.TypeCandidates || m.Type == signal.TypeLeft, p.got(ctx, a)
 }
 
 func less(a, b signal.Epoch) bool {

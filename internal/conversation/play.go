@@ -90,7 +90,7 @@ func New(c *Conversation, settings func(*webrtc.SettingEngine)) *Player {
 // ambient reports whether frames of that type come whenever the client likes.
 func ambient(t any) bool {
 	switch t {
-	case string(signal.TypeAck), string(signal.TypeCandidates), string(signal.TypePing), string(signal.TypePong), string(signal.TypeServers):
+	case string(signal.TypeAck), string(signal.TypeCandidates), string(signal.TypeLeft), string(signal.TypePing), string(signal.TypePong), string(signal.TypeServers):
 		return true
 	}
 	return false

@@ -10,7 +10,8 @@ import (
 // It is a pure machine, which that member's outbox steps behind its lock.
 //
 // What the hub itself says goes first, and in order; it never is much. Then
-// come pair frames, because calls wait for them; then chat. Of both of these every sender has
+// come pair frames, because calls wait for them; then chat, and one behind so many bytes of pair
+// frames, because who sends those without end must not keep chat back for ever. Of both every sender has
 // its turn by bytes (deficit round robin), so that one who says much delays itself
 // alone. What one sender says stays in order, and so does what must not overtake:
 // who enters is told before its pair frames, because the hub's own frames go first,
@@ -25,6 +26,7 @@ type backlog struct {
 	said         chain // by the hub
 	free         int32
 	frames       int32
+	passed       int32 // bytes of pair frames that have gone while chat waited
 	bytes        int
 }
 
@@ -58,6 +60,8 @@ const (
 	maxOfOne = 1 << 20
 	// turnBytes is how much a sender may say in each of its turns: the longest chat.
 	turnBytes = 4096
+	// maxPassed is behind how many bytes of pair frames a chat has its turn.
+	maxPassed = 64 << 10
 	// keptFrames and keptFlows are for how many an empty backlog keeps its memory.
 	keptFrames, keptFlows = 64, 4
 )
@@ -108,10 +112,14 @@ func (b *backlog) pop() (m *signal.Message, size int) {
 	switch {
 	case b.said.first != 0:
 		m, size = b.unlink(&b.said)
-	case len(b.pairs.flows) > 0:
+	case len(b.pairs.flows) > 0 && (len(b.chats.flows) == 0 || b.passed < maxPassed):
 		m, size = b.turn(&b.pairs)
+		if len(b.chats.flows) > 0 {
+			b.passed += int32(size)
+		}
 	case len(b.chats.flows) > 0:
 		m, size = b.turn(&b.chats)
+		b.passed = 0
 	}
 	if b.frames == 0 {
 		b.reset()

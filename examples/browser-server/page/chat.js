@@ -1,6 +1,7 @@
 // The chat beside the call, and in it who came and went. Only textContent
 // ever touches what somebody typed.
 
+import { never, soon } from './soon.js';
 import { t } from './strings.js';
 
 const form = document.getElementById('chat');
@@ -13,6 +14,7 @@ const KEPT = 500; // messages
 const narrow = matchMedia('(max-width: 60rem)'); // no room for it beside the pictures
 
 let missed = 0;
+const fresh = []; // not yet shown
 
 /** Calls say(text) for what is typed. */
 export function onSay(say) {
@@ -43,6 +45,8 @@ export function happened(text) {
 }
 
 export function clear() {
+  never(messages);
+  fresh.length = 0;
   messages.replaceChildren();
   mark(0);
   open(!narrow.matches);
@@ -55,9 +59,15 @@ export function focus() {
 }
 
 function add(item) {
+  fresh.push(item);
+  if (fresh.length > KEPT) fresh.shift();
+  soon(messages, show);
+}
+
+function show() {
   const atEnd = messages.scrollTop + messages.clientHeight >= messages.scrollHeight - 40;
-  messages.append(item);
-  if (messages.childElementCount > KEPT) messages.firstElementChild.remove();
+  messages.append(...fresh.splice(0));
+  while (messages.childElementCount > KEPT) messages.firstElementChild.remove();
   if (atEnd) messages.scrollTop = messages.scrollHeight;
 }
 

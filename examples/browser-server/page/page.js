@@ -9,6 +9,7 @@ import * as devices from './devices.js';
 import * as lobby from './lobby.js';
 import { Moderation } from './moderation.js';
 import * as safety from './safety.js';
+import { never, soon } from './soon.js';
 import { errorText, t, translate } from './strings.js';
 import { Tile } from './tiles.js';
 
@@ -18,7 +19,7 @@ const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without
 /** One call, from join to leave. */
 class Call {
   #room;
-  #members = new Map(); // id → Tile
+  #members = new Map(); // id → Tile, null until it is drawn first
   #screens = new Map(); // RemoteTrack → Tile: ids are the peer's choice, and another's may be the same
   #mine; // our own Tile
   #senders = { audio: null, video: null }; // microphone and camera
@@ -65,16 +66,13 @@ class Call {
 
   #on = {
     peerjoined: ({ peer, existing }) => {
-      const tile = new Tile({ member: peer.id }, {
-        onSafety: async () => safety.show(nameOf(peer), await peer.safetyNumber()),
-        onManage: () => this.#moderation.manage(peer, nameOf(peer)),
-      });
-      this.#members.set(peer.id, tile);
+      this.#members.set(peer.id, null);
       this.#draw(peer);
       if (!existing) chat.happened(t('came', nameOf(peer)));
       this.#count();
     },
     peerleft: ({ peer, reason }) => {
+      never(peer);
       this.#members.get(peer.id)?.remove();
       this.#members.delete(peer.id);
       chat.happened(t(reason === 'kicked' ? 'removed' : 'went', nameOf(peer)));
@@ -98,7 +96,7 @@ class Call {
       chat.happened(t(what, nameOf(peer)));
     },
     activespeaker: ({ peer }) => {
-      for (const [id, tile] of this.#members) tile.speaking = id === peer?.id;
+      for (const [id, tile] of this.#members) if (tile) tile.speaking = id === peer?.id;
     },
     chatreceived: ({ from, text }) => chat.said(from.name || t('unnamed'), text),
     signalinglost: () => notice(t('hubLost')),
@@ -112,8 +110,20 @@ class Call {
   };
 
   #draw(peer) {
-    const tile = this.#members.get(peer.id);
-    if (!tile) return;
+    soon(peer, () => this.#members.has(peer.id) && this.#drawNow(peer));
+  }
+
+  #tile(peer) {
+    const tile = new Tile({ member: peer.id }, {
+      onSafety: async () => safety.show(nameOf(peer), await peer.safetyNumber()),
+      onManage: () => this.#moderation.manage(peer, nameOf(peer)),
+    });
+    this.#members.set(peer.id, tile);
+    return tile;
+  }
+
+  #drawNow(peer) {
+    const tile = this.#members.get(peer.id) ?? this.#tile(peer);
     const screens = peer.tracks.filter((track) => track.name.startsWith('screen'));
     const others = peer.tracks.filter((track) => !screens.includes(track));
     const camera = others.find((track) => track.kind === 'video');
@@ -134,7 +144,7 @@ class Call {
   }
 
   #count() {
-    $('count').textContent = t('people', this.#members.size + 1);
+    soon($('count'), () => { $('count').textContent = t('people', this.#members.size + 1); });
   }
 
   // ---- our own media
@@ -346,7 +356,8 @@ class Call {
       sender.track.onended = null;
       sender.track.stop();
     }
-    for (const tile of [this.#mine, ...this.#members.values(), ...this.#screens.values()]) tile.remove();
+    for (const tile of [this.#mine, ...this.#members.values(), ...this.#screens.values()]) tile?.remove();
+    this.#members.clear(); // what was to be drawn is not
     navigator.mediaDevices?.removeEventListener('devicechange', this.#devicesChanged);
     document.onkeydown = null;
     safety.hide();

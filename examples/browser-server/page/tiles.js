@@ -1,6 +1,7 @@
 // The pictures: one tile per member, one per shared screen, our own among
 // them, in a grid that fills the window.
 
+import { soon } from './soon.js';
 import { t } from './strings.js';
 
 const grid = document.getElementById('tiles');
@@ -37,7 +38,7 @@ export class Tile {
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     grid.append(this.#root);
-    layOutSoon();
+    soon(grid, layOut);
   }
 
   set name(name) {
@@ -91,7 +92,7 @@ export class Tile {
   remove() {
     this.#video.srcObject = null;
     this.#root.remove();
-    layOutSoon();
+    soon(grid, layOut);
   }
 }
 
@@ -106,15 +107,6 @@ unlock.addEventListener('click', () => {
 
 // Safari pauses pictures in the background and does not always go on.
 document.addEventListener('visibilitychange', () => document.hidden || playAll());
-
-// Once for all that come and go in a moment: it makes the browser measure.
-let due = 0; // timeout
-function layOutSoon() {
-  due ||= setTimeout(() => {
-    due = 0;
-    layOut();
-  }, 10);
-}
 
 // Tries every number of columns and takes the one with the largest tiles.
 function layOut() {

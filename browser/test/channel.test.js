@@ -1,0 +1,32 @@
+// The order of sends that wait, at a channel whose buffer the test fills.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Channel } from '../channel.js';
+
+const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+
+function full() {
+  const sent = [];
+  const dc = { label: 'x', readyState: 'open', bufferedAmount: 2 << 20, send: (bytes) => sent.push(new TextDecoder().decode(bytes)), close() {} };
+  return { sent, dc, channel: new Channel(dc, () => {}) };
+}
+
+test('no send overtakes one that waits', async () => {
+  const { sent, dc, channel } = full();
+  const first = channel.send('하나');
+  dc.bufferedAmount = 1 << 19; // there is room, which nobody was told yet
+  const second = channel.send('둘');
+  await turn();
+  dc.onbufferedamountlow();
+  await Promise.all([first, second]);
+  assert.deepEqual(sent, ['하나', '둘']);
+});
+
+test('sends that wait are refused when the channel is closed', async () => {
+  const { sent, channel } = full();
+  const waiting = ['하나', '둘'].map((text) => channel.send(text).catch((error) => error.code));
+  channel.close();
+  assert.deepEqual(await Promise.all(waiting), ['closed', 'closed']);
+  assert.deepEqual(sent, []);
+});
