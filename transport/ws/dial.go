@@ -58,7 +58,7 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { raw = info.Conn },
 	})
-	client, err := throughProxy(withoutRedirects(d.HTTPClient), u)
+	client, err := throughProxy(ctx, withoutRedirects(d.HTTPClient), u)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,9 @@ var ErrProxy = errors.New("the proxy makes no tunnel")
 
 // throughProxy returns the client that reaches u: itself, or one that tunnels
 // through the proxy that its transport names for u.
-func throughProxy(client *http.Client, u *url.URL) (*http.Client, error) {
+//
+// net/http goes on dialling for a request that was given up, so ctx is the tunnel's too.
+func throughProxy(ctx context.Context, client *http.Client, u *url.URL) (*http.Client, error) {
 	transport, is := cmp.Or(client.Transport, http.DefaultTransport).(*http.Transport)
 	if !is || transport.Proxy == nil {
 		return client, nil
@@ -42,7 +44,7 @@ func throughProxy(client *http.Client, u *url.URL) (*http.Client, error) {
 	case proxy == nil || proxy.Scheme != "http" && proxy.Scheme != "https":
 		return client, nil
 	}
-	t := &tunnel{transport: transport, proxy: proxy}
+	t := &tunnel{over: ctx, transport: transport, proxy: proxy}
 	tunnelled := transport.Clone()
 	tunnelled.Proxy, tunnelled.DialTLSContext, tunnelled.DialContext = nil, nil, t.dial
 	tunnelled.DialTLS, tunnelled.Dial = nil, nil //nolint:staticcheck // the old names of those
@@ -54,11 +56,15 @@ func throughProxy(client *http.Client, u *url.URL) (*http.Client, error) {
 
 // A tunnel is a way through a proxy to whatever is dialled.
 type tunnel struct {
+	over      context.Context // bounds the making of it
 	transport *http.Transport // its settings for proxies
 	proxy     *url.URL
 }
 
 func (t *tunnel) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.over, cancel)()
 	conn, err := t.dialProxy(ctx, network)
 	if err != nil {
 		return nil, fmt.Errorf("%w: it is not reached at %s: %w", ErrProxy, t.at(), err)

@@ -164,6 +164,7 @@ func TestPastTheProxy(t *testing.T) {
 func TestProxyErrors(t *testing.T) {
 	server := httptest.NewServer(ws.Handler(hub.New(nil), nil))
 	t.Cleanup(server.Close)
+	left := make(chan struct{}, 2) // by the member, whom a proxy said nothing
 	answering := func(text string) string {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
@@ -178,9 +179,11 @@ func TestProxyErrors(t *testing.T) {
 				}
 				_, _ = http.ReadRequest(bufio.NewReader(c))
 				_, _ = io.WriteString(c, text)
-				if text != "" {
-					_ = c.Close()
-				} // else it stays, and says nothing
+				if text == "" { // it stays until the member goes
+					_, _ = io.Copy(io.Discard, c)
+					left <- struct{}{}
+				}
+				_ = c.Close()
 			}
 		}()
 		return "http://" + l.Addr().String()
@@ -221,6 +224,11 @@ func TestProxyErrors(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(silent)}}
 	if _, err = (ws.Dialer{URL: server.URL, HTTPClient: client}).Dial(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a proxy that says nothing: %v", err)
+	}
+	select {
+	case <-left:
+	case <-time.After(time.Minute):
+		t.Error("the connection to a proxy that says nothing outlives the dial")
 	}
 	untrusted := httptest.NewUnstartedServer(new(proxy))
 	untrusted.Config.ErrorLog = quietLog
