@@ -133,3 +133,14 @@ func TestChannelsWithoutEndInPage(t *testing.T) {
 		t.Errorf("%d channels were opened", n)
 	}
 }
+
+// TestLostBeforeItCameUp: a page does not wait long for the connection of a member that the hub has lost.
+func TestLostBeforeItCameUp(t *testing.T) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`enter('하나', { connectTimeout: 2 ** 31 - 1 })`)
+	s := newStranger(t, l, "x")
+	tab.Wait("an offer to it", `other().connection?.signalingState === 'have-local-offer'`)
+	_ = s.line.Close()
+	tab.Wait("nobody", `room.peers.length === 0 && happened('peerleft', (e) => e.reason === 'lost') === 1`)
+}

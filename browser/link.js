@@ -151,8 +151,12 @@ export class Link {
   /** The hub has lost the member: it stays for as long as its connection lives. */
   lost() {
     this.present = false;
-    if (!this.#connection && !this.#connections.moving) this.#report.dead();
-    else this.#path.look();
+    if (!this.#connection && !this.#connections.moving) {
+      this.#report.dead();
+      return;
+    }
+    if (!this.#wasUp) this.#turns.done(this); // its connection comes up by itself or not at all, and holds nobody up
+    this.#path.lost();
   }
 
   /** Takes a pair frame that came by hub. */

@@ -5,7 +5,7 @@
 import { NoomError } from './errors.js';
 
 const PATIENCE = 2_000; // ms without anything arriving before ICE is restarted
-const LOST_PATIENCE = 5_000; // the same, for a peer the hub has lost, before it is dropped
+const LOST_PATIENCE = 5_000; // the same, for a peer the hub has lost, before it is dropped; and for its connection to come up
 const STEADY = 10_000; // ms connected before failures are forgotten
 const LINGER = 1_000; // ms that a connection stays once its successor is up, at the end that began the epoch
 
@@ -48,6 +48,13 @@ export class Path {
   changed(c) {
     if (c === this.#connections.current) this.look();
     else this.#lookAtOld(c);
+  }
+
+  /** The hub has lost the peer: a connection that does not come up soon never will. */
+  lost() {
+    const { current } = this.#connections;
+    if (current && !current.up) this.await(LOST_PATIENCE, () => this.#link.failed(new NoomError('not_connected', 'the peer is gone')));
+    this.look();
   }
 
   /** Follows the state of the current connection. */
