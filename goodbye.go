@@ -3,7 +3,6 @@ package noom
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -94,12 +93,6 @@ func (r *room) deliver(ctx context.Context) error {
 	for _, d := range deliveries {
 		if err := d.missing(); err != nil {
 			undelivered = append(undelivered, &PeerError{Peer: d.link, Err: err})
-		}
-	}
-	untold := make(chan int, 1)
-	if r.mail.post(func() { untold <- r.untold() }) {
-		if n := <-untold; n > 0 {
-			undelivered = append(undelivered, fmt.Errorf("noom: chats not known to have been said when we left: %d: %w", n, ErrNoHub))
 		}
 	}
 	return errors.Join(undelivered...)

@@ -277,7 +277,7 @@ func (r *room) TryChat(text string) error {
 	case !r.online():
 		return ErrNoHub
 	}
-	_, err = r.request(m, true)
+	_, err = r.request(m)
 	return err
 }
 
@@ -312,7 +312,7 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 			return fmt.Errorf("noom: %s: unanswered for %v: %w", m.Type, patienceWithHub, ErrNoHub)
 		}
 	}
-	p, err := r.request(m, false)
+	p, err := r.request(m)
 	if err != nil {
 		return err
 	}
@@ -334,8 +334,7 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 }
 
 // request puts a request on its way to the hub: now, or when there is one again.
-// untold: nobody waits for its answer.
-func (r *room) request(m signal.Message, untold bool) (*request, error) {
+func (r *room) request(m signal.Message) (*request, error) {
 	if r.leaving.Load() {
 		return nil, ErrClosed
 	}
@@ -351,7 +350,7 @@ func (r *room) request(m signal.Message, untold bool) (*request, error) {
 		r.requests.Add(-1)
 		return nil, fmt.Errorf("noom: %s: %d requests wait for the hub: %w", m.Type, maxPending, ErrWouldBlock)
 	}
-	p := &request{message: m, done: make(chan error, 1), untold: untold}
+	p := &request{message: m, done: make(chan error, 1)}
 	if !r.mail.post(func() {
 		r.pending = append(r.pending, p)
 		r.send(m)

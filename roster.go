@@ -373,7 +373,6 @@ func (r *room) refused(err *signal.Error) {
 type request struct {
 	message signal.Message
 	done    chan error // has room for the answer
-	untold  bool       // nobody waits for it: it was accepted by being sent
 }
 
 // settle answers the oldest request that is asked for.
@@ -393,19 +392,8 @@ func (r *room) forgetRequest(p *request) {
 	r.requests.Add(int32(len(r.pending) - before))
 }
 
-// untold counts the requests that were accepted, and of which only Leave can say that
-// they are not known to have been heard.
-func (r *room) untold() (n int) {
-	for _, p := range r.pending {
-		if p.untold {
-			n++
-		}
-	}
-	return n
-}
-
 // onAnswered calls f once nothing waits for the hub's answer, or nobody is there
-// to give it. For what is untold it may come back.
+// to give it.
 func (r *room) onAnswered(f func()) {
 	r.answered = append(r.answered, f)
 	r.tellAnswered()
@@ -414,13 +402,6 @@ func (r *room) onAnswered(f func()) {
 func (r *room) tellAnswered() {
 	if len(r.pending) > 0 && r.online() {
 		return
-	}
-	select {
-	case <-r.hubGone:
-	default:
-		if r.untold() > 0 {
-			return
-		}
 	}
 	for _, f := range r.answered {
 		f()
