@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,20 +18,12 @@ import (
 
 // The golden conversations, which noom.js is held to as well.
 func TestConversations(t *testing.T) {
-	files, err := filepath.Glob("signal/testdata/conversations/*.txt")
-	if err != nil || len(files) < 22 {
-		t.Fatalf("%d conversations, %v", len(files), err)
+	conversations, err := conversation.Load("signal/testdata/conversations")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := conversation.Parse(filepath.Base(file), string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, c := range conversations {
+		t.Run(c.Name, func(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 				player := conversation.New(c, w.host())
 				app := &talker{dialer: mem.Dialer(player), cfg: Config{Name: "bob", Settings: w.host()}}

@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -82,9 +80,9 @@ func (a *pageTalker) Do(what string) error {
 
 // The golden conversations, which Go is held to as well.
 func TestConversations(t *testing.T) {
-	files, err := filepath.Glob("../signal/testdata/conversations/*.txt")
-	if err != nil || len(files) < 22 {
-		t.Fatalf("%d conversations, %v", len(files), err)
+	conversations, err := conversation.Load("../signal/testdata/conversations")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var player atomic.Pointer[conversation.Player]
 	var app atomic.Pointer[pageTalker]
@@ -107,16 +105,8 @@ func TestConversations(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	b := browsertest.Start(t)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := conversation.Parse(filepath.Base(file), string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, c := range conversations {
+		t.Run(c.Name, func(t *testing.T) {
 			tab := b.Open(server.URL, "")
 			tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
 			tab.Wait("noom.js", `window.ready && window.does`)

@@ -8,6 +8,8 @@ package conversation
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -49,6 +51,30 @@ const (
 	byHub  = "→"
 	inBand = "⇒"
 )
+
+// Load reads all conversations of a folder, in their order.
+func Load(folder string) ([]*Conversation, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
+	if err != nil {
+		return nil, err
+	}
+	var all []*Conversation
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		c, err := Parse(strings.TrimSuffix(filepath.Base(file), ".txt"), string(text))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no conversations in %s", folder)
+	}
+	return all, nil
+}
 
 // Parse reads a conversation.
 func Parse(name, text string) (*Conversation, error) {
