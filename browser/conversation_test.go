@@ -80,6 +80,7 @@ func (a *pageTalker) Do(what string) error {
 
 // The golden conversations, which Go is held to as well.
 func TestConversations(t *testing.T) {
+	t.Parallel()
 	conversations, err := conversation.Load("../signal/testdata/conversations")
 	if err != nil {
 		t.Fatal(err)
