@@ -3,6 +3,7 @@ package noom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -94,6 +95,9 @@ func (r *room) deliver(ctx context.Context) error {
 		if err := d.missing(); err != nil {
 			undelivered = append(undelivered, &PeerError{Peer: d.link, Err: err})
 		}
+	}
+	if n := r.untold.Load(); n > 0 {
+		undelivered = append(undelivered, fmt.Errorf("noom: chats not known to have been said when we left: %d: %w", n, ErrNoHub))
 	}
 	return errors.Join(undelivered...)
 }

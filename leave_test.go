@@ -475,6 +475,41 @@ func TestLeaveLetsChatArrive(t *testing.T) {
 	})
 }
 
+// TestLeaveAfterLosingTheHub: what TryChat took just before the hub was lost is said when
+// that is back, or else Leave says that it may not have been.
+func TestLeaveAfterLosingTheHub(t *testing.T) {
+	for _, away := range []time.Duration{time.Second, time.Minute} {
+		inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+			line := &wire{Dialer: w.dialer}
+			b := w.join("방", "b", nil)
+			w.dialer = line
+			a := w.join("방", "a", nil)
+			until(t, a, connected)
+			until(t, b, connected)
+			must(t, a.TryChat("잘 자"))
+			line.cut(true)
+			back := time.AfterFunc(away, func() { line.cut(false) })
+			defer back.Stop()
+			synctest.Wait()
+			start := time.Now()
+			err := a.Leave(t.Context())
+			if took := time.Since(start); took > patienceToDeliver+patienceAtParting {
+				t.Errorf("took %v", took)
+			}
+			said := false
+			until(t, b, func(e Event) bool {
+				_, chat := e.(ChatReceived)
+				_, left := e.(PeerLeft)
+				said = said || chat
+				return left
+			})
+			if inTime := away == time.Second; said != inTime || errors.Is(err, ErrNoHub) == inTime {
+				t.Errorf("away for %v: said %v, then: %v", away, said, err)
+			}
+		})
+	}
+}
+
 // TestLeaveAtOnceSaysGoodbye: a program that was interrupted, and passes on the context
 // that tells it so, has left and is not lost.
 func TestLeaveAtOnceSaysGoodbye(t *testing.T) {

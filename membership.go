@@ -46,6 +46,7 @@ type room struct {
 	nudge    chan struct{}               // holds a token while the hub is to be asked for a sign of life
 	doubts   atomic.Int32                // posted and not yet taken
 	requests atomic.Int32                // that wait in pending or on the way there
+	untold   atomic.Int32                // those of them that nobody waits for
 	leaving  atomic.Bool                 // nothing new is accepted
 	byeSaid  atomic.Bool                 // the hub is not dialled any more
 	speech   atomic.Bool                 // the loop listens for who speaks
@@ -277,7 +278,7 @@ func (r *room) TryChat(text string) error {
 	case !r.online():
 		return ErrNoHub
 	}
-	_, err = r.request(m)
+	_, err = r.request(m, true)
 	return err
 }
 
@@ -312,7 +313,7 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 			return fmt.Errorf("noom: %s: unanswered for %v: %w", m.Type, patienceWithHub, ErrNoHub)
 		}
 	}
-	p, err := r.request(m)
+	p, err := r.request(m, false)
 	if err != nil {
 		return err
 	}
@@ -334,7 +335,8 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 }
 
 // request puts a request on its way to the hub: now, or when there is one again.
-func (r *room) request(m signal.Message) (*request, error) {
+// untold: nobody waits for its answer.
+func (r *room) request(m signal.Message, untold bool) (*request, error) {
 	if r.leaving.Load() {
 		return nil, ErrClosed
 	}
@@ -350,7 +352,10 @@ func (r *room) request(m signal.Message) (*request, error) {
 		r.requests.Add(-1)
 		return nil, fmt.Errorf("noom: %s: %d requests wait for the hub: %w", m.Type, maxPending, ErrWouldBlock)
 	}
-	p := &request{message: m, done: make(chan error, 1)}
+	p := &request{message: m, done: make(chan error, 1), untold: untold}
+	if untold {
+		r.untold.Add(1)
+	}
 	if !r.mail.post(func() {
 		r.pending = append(r.pending, p)
 		r.send(m)

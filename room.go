@@ -85,8 +85,9 @@ type Room interface {
 	// less; without a deadline, 6 s do. A ctx that has ended makes it leave at once. It
 	// may be called again, from several places too: the earliest end counts for
 	// all, and each gives the same. The joined [*PeerError]s name those to whom not
-	// everything is known to have arrived, each with an [*UndeliveredError]. It is
-	// nil where the Room was over before.
+	// everything is known to have arrived, each with an [*UndeliveredError]; with them
+	// is [ErrNoHub] if that is so of what TryChat has taken. It is nil where the Room
+	// was over before.
 	Leave(ctx context.Context) error
 	// Done is closed when the Room is over.
 	Done() <-chan struct{}

@@ -373,6 +373,7 @@ func (r *room) refused(err *signal.Error) {
 type request struct {
 	message signal.Message
 	done    chan error // has room for the answer
+	untold  bool       // nobody waits for it: it was accepted by being sent
 }
 
 // settle answers the oldest request that is asked for.
@@ -387,13 +388,19 @@ func (r *room) settle(err error, is func(*request) bool) {
 
 // forgetRequest waits for the answer to p no longer.
 func (r *room) forgetRequest(p *request) {
-	before := len(r.pending)
-	r.pending = slices.DeleteFunc(r.pending, func(o *request) bool { return o == p })
-	r.requests.Add(int32(len(r.pending) - before))
+	i := slices.Index(r.pending, p)
+	if i < 0 {
+		return
+	}
+	r.pending = slices.Delete(r.pending, i, i+1)
+	r.requests.Add(-1)
+	if p.untold {
+		r.untold.Add(-1)
+	}
 }
 
 // onAnswered calls f once nothing waits for the hub's answer, or nobody is there
-// to give it.
+// to give it. For what is untold it may come back.
 func (r *room) onAnswered(f func()) {
 	r.answered = append(r.answered, f)
 	r.tellAnswered()
@@ -402,6 +409,13 @@ func (r *room) onAnswered(f func()) {
 func (r *room) tellAnswered() {
 	if len(r.pending) > 0 && r.online() {
 		return
+	}
+	select {
+	case <-r.hubGone:
+	default:
+		if r.untold.Load() > 0 {
+			return
+		}
 	}
 	for _, f := range r.answered {
 		f()

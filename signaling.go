@@ -130,7 +130,10 @@ func final(err error) bool {
 // stayConnected keeps the room at a hub until it ends, beginning with s, where
 // the room has joined.
 func (r *room) stayConnected(s Signaler, heartbeat int64) {
-	defer close(r.hubGone)
+	defer func() {
+		close(r.hubGone)
+		r.mail.post(r.tellAnswered)
+	}()
 	pause := firstRedial
 	for {
 		since := time.Now()
