@@ -12,7 +12,7 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet",
+		"noom/signal", "noom/internal/exchange", "noom/internal/fault", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet",
 		"noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
 	},
 
@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"noom/internal/fault":        {},
 	"noom/internal/mailbox":      {},
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/inbound":      {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "noom/signal", "github.com/pion/"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},

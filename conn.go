@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/inbound"
+
 	"noom/internal/packet"
 
 	"github.com/pion/webrtc/v4"
@@ -45,10 +47,10 @@ type conn struct {
 	answers     pace   // acknowledgements, of both kinds
 	asked       bool   // whether all that was sent has arrived
 
-	channels []*channel          // the application's own
-	refused  int                 // of those that the peer opened
-	sections []*section          // what we send, in the order added
-	inbounds map[string]*inbound // by mid: what we receive
+	channels []*channel                  // the application's own
+	refused  int                         // of those that the peer opened
+	sections []*section                  // what we send, in the order added
+	inbounds map[string]*inbound.Inbound // by mid: what we receive
 }
 
 // section is one of our media sections: a sendonly transceiver for good, and
@@ -74,7 +76,7 @@ func (c *conn) up() bool {
 // open makes a connection for the link's current epoch.
 func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
-	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
+	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound.Inbound)}
 	c.own.loopback = c.own.loopback || servers.onLoopback()
 	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
 	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
@@ -145,10 +147,10 @@ func (l *link) listen(c *conn) {
 		}
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		in := newInbound(tr, c.pc.WriteRTCP)
-		in.hear(packet.LevelID(receiver.GetParameters().HeaderExtensions), l.room.speechHeard)
-		l.room.background(func() { _ = in.run() })
-		l.room.background(func() { in.drainRTCP(receiver) })
+		in := inbound.New(tr, c.pc.WriteRTCP)
+		in.Levels(packet.LevelID(receiver.GetParameters().HeaderExtensions), l.room.speechHeard)
+		l.room.background(func() { _ = in.Run() })
+		l.room.background(func() { in.DrainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()
 		post(func() { l.receiving(mid, in) })
 	})
@@ -228,7 +230,7 @@ func (l *link) discard(c *conn) {
 		s.leg.detach()
 	}
 	for _, in := range c.inbounds {
-		in.assign(nil)
+		in.Assign(nil)
 	}
 	for _, ch := range c.channels {
 		ch.lose()

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/inbound"
+
 	"noom/internal/mailbox"
 
 	"github.com/pion/webrtc/v4"
@@ -58,9 +60,10 @@ type link struct {
 	conduct *conduct // of the member id; guards itself
 
 	mail   *mailbox.Mailbox
-	ended  chan struct{} // closed with the loop
-	frames atomic.Int32  // posted and not yet taken
-	out    outStream     // guards itself
+	ended  chan struct{}  // closed with the loop
+	frames atomic.Int32   // posted and not yet taken
+	out    outStream      // guards itself
+	tracks inbound.Tracks // owned by the loop; guards what readers see itself
 	budget *keyframeBudget
 
 	// Owned by the room's loop.
@@ -77,7 +80,6 @@ type link struct {
 	state   PeerState
 	pc      *webrtc.PeerConnection
 	streams []stream // of pc; appended to, never changed in place
-	tracks  []*remoteTrack
 
 	// Everything following is owned by the loop.
 	ex       *exchange.Exchange
@@ -99,13 +101,10 @@ type link struct {
 
 	tableVersion int64 // of our table
 	tableDirty   bool
-	heardVersion int64             // of the peer's
-	heard        *signal.Table     // the peer's, of that version
-	rows         map[string]string // mid to track id, as the peer's table says
-	unseen       int               // channels that the peer opened and Next has not delivered
-	takenDue     bool              // the peer is owed an acknowledgement of data
-	arrivedDue   bool              // the peer has asked whether its data has arrived, and it has
-	byHub        bool              // a frame came by hub since the last flush
+	unseen       int  // channels that the peer opened and Next has not delivered
+	takenDue     bool // the peer is owed an acknowledgement of data
+	arrivedDue   bool // the peer has asked whether its data has arrived, and it has
+	byHub        bool // a frame came by hub since the last flush
 
 	failure      *Diagnosis // why it is not connected, nil while it is or was not yet to be
 	failedBy     error      // why this epoch was given up, nil if it was not
@@ -150,7 +149,6 @@ func newLink(r *room, m Member) *link {
 		budget:      r.budgets.get(m.ID, time.Now()),
 		patienceFor: firstRestarts,
 		conduct:     r.conducts.of(m.ID, r.present, time.Now()),
-		rows:        make(map[string]string),
 	}
 	return l
 }
@@ -193,8 +191,7 @@ func (l *link) end() {
 	l.partAll()
 	l.endDeliveries()
 	l.out.setClosed(true)
-	l.setTracks(nil)
-	clear(l.rows)
+	l.tracksChanged(l.tracks.End())
 	l.setState(PeerClosed, nil)
 }
 
@@ -231,7 +228,7 @@ func (l *link) later(t **time.Timer, d time.Duration, f func()) {
 // tracks end, its methods fail.
 func (l *link) depart() {
 	l.out.setClosed(true)
-	l.setTracks(nil)
+	l.tracksChanged(l.tracks.End())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true
@@ -255,7 +252,8 @@ func (l *link) wake() {
 		l.gone = false
 		l.mu.Unlock()
 		l.asleep, l.lost, l.broken, l.failures = false, false, false, 0
-		l.heardVersion, l.unseen = 0, 0
+		l.unseen = 0
+		l.tracks.Reopen()
 		l.out.setClosed(false)
 		l.setState(PeerConnecting, nil)
 	})

@@ -3,7 +3,6 @@ package noom
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/pion/webrtc/v4"
 
@@ -138,10 +137,9 @@ func (l *link) State() PeerState {
 }
 
 func (l *link) Tracks() []RemoteTrack {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	tracks := make([]RemoteTrack, len(l.tracks))
-	for i, t := range l.tracks {
+	list := l.tracks.List()
+	tracks := make([]RemoteTrack, len(list))
+	for i, t := range list {
 		tracks[i] = t
 	}
 	return tracks
@@ -225,9 +223,4 @@ func (l *link) Connection() *webrtc.PeerConnection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.pc
-}
-
-// byNameAndID is the order of Peer.Tracks.
-func byNameAndID(a, b *remoteTrack) int {
-	return strings.Compare(a.name+"\n"+a.id, b.name+"\n"+b.id)
 }

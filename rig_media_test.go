@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"noom/internal/inbound"
+
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
@@ -86,7 +88,7 @@ func (n *mediaNet) connection(t *testing.T, known ...webrtc.RTPCodecParameters) 
 // receiver is the far end of some legs: one remoteTrack for each, read all the time.
 type receiver struct {
 	out, in  *webrtc.PeerConnection
-	inbounds []*inbound
+	inbounds []*inbound.Inbound
 	tapes    []*tape
 }
 
@@ -104,13 +106,13 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 		})
 	}
 	r.in.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		in := newInbound(tr, r.in.WriteRTCP)
-		track := newRemoteTrack(randomID(), "카메라", tr.Kind(), false)
-		in.assign(track)
-		go in.drainRTCP(receiver)
+		in := inbound.New(tr, r.in.WriteRTCP)
+		track := inbound.NewTrack(randomID(), "카메라", tr.Kind(), false)
+		in.Assign(track)
+		go in.DrainRTCP(receiver)
 		go func() {
-			_ = in.run()
-			track.close()
+			_ = in.Run()
+			track.End()
 		}()
 		mu.Lock()
 		defer mu.Unlock()
@@ -152,14 +154,14 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 
 // tape is what a reader of a track got.
 type tape struct {
-	track *remoteTrack
+	track *inbound.Track
 
 	mu      sync.Mutex
 	packets []*rtp.Packet
 	times   []time.Time // when they came
 }
 
-func record(track *remoteTrack) *tape {
+func record(track *inbound.Track) *tape {
 	r := &tape{track: track}
 	go func() {
 		for packet := range track.Packets() {
