@@ -11,14 +11,15 @@ import (
 // the picture in ARCHITECTURE.md: imports point downwards only, and each big
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
-	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
+	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
 
 	"noom/internal/exchange":     {},
 	"noom/internal/negotiate":    {},
+	"noom/internal/recovery":     {},
 	"noom/internal/speaker":      {},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
-	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},
+	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/net/idna", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/signal", "golang.org/x/text/", "golang.org/x/time/"},

@@ -283,12 +283,12 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	}
 	made := make(chan result, 1)
 	posted := l.mail.post(func() {
-		if l.asleep {
+		if l.recovery.Asleep() {
 			made <- result{nil, ErrClosed}
 			return
 		}
 		conn := l.live()
-		if conn == nil || conn == l.conn && l.broken || !conn.dataOpen {
+		if conn == nil || conn == l.conn && l.recovery.Broken() || !conn.dataOpen {
 			made <- result{nil, ErrNotConnected}
 			return
 		}

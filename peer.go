@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -199,21 +200,20 @@ func (l *link) RestartICE(ctx context.Context) error {
 	}
 	done := make(chan error, 1)
 	posted := l.mail.post(func() {
-		if l.asleep {
-			done <- ErrClosed
-			return
+		var refused recovery.Refusal
+		err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+			actions, refused = m.Restart()
+			return actions
+		})
+		switch refused {
+		case recovery.IsClosed:
+			err = ErrClosed
+		case recovery.NotConnected:
+			err = ErrNotConnected
+		case recovery.NoHub:
+			err = ErrNoHub
+		case recovery.NotRefused:
 		}
-		if l.conn == nil || l.broken {
-			done <- ErrNotConnected
-			return
-		}
-		if !l.hubReaches() { // it would take away the path it has to travel on
-			done <- l.move()
-			return
-		}
-		l.pathAsked = true
-		err := l.act(l.turn.Restart())
-		l.try(err)
 		done <- err
 	})
 	if !posted {
