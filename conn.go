@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -24,26 +24,25 @@ const maxDiscardPause = time.Millisecond
 // conn is the connection of one epoch. The link's loop owns it; pion's
 // callbacks post to that loop and do nothing else.
 type conn struct {
+	number  recovery.Number // of those that the link has
 	pc      *webrtc.PeerConnection
 	control *webrtc.DataChannel // pair frames, in-band
 	data    *webrtc.DataChannel
 
-	local       description // the last ones in force
-	remote      description
-	since       time.Time
-	servers     *iceServers // of the latest gathering
-	generation  int         // remote candidates since the last ufrag, trickled
-	candidates  remoteCandidates
-	own         remoteNet // for their judgement
-	path        webrtc.ICEConnectionState
-	pathSince   time.Time
-	secured     bool // DTLS has been up
-	controlOpen bool
-	dataOpen    bool
-	written     uint32 // number of the last data message written
-	given       int64  // bytes, to the data channel
-	answers     pace   // acknowledgements, of both kinds
-	asked       bool   // whether all that was sent has arrived
+	local      description // the last ones in force
+	remote     description
+	since      time.Time
+	servers    *iceServers // of the latest gathering
+	generation int         // remote candidates since the last ufrag, trickled
+	candidates remoteCandidates
+	own        remoteNet // for their judgement
+	pathSince  time.Time
+	secured    bool // DTLS has been up
+	dataOpen   bool
+	written    uint32 // number of the last data message written
+	given      int64  // bytes, to the data channel
+	answers    pace   // acknowledgements, of both kinds
+	asked      bool   // whether all that was sent has arrived
 
 	channels []*channel          // the application's own
 	refused  int                 // of those that the peer opened
@@ -65,16 +64,10 @@ type section struct {
 // mid returns the section's mid, empty before its first offer.
 func (s *section) mid() string { return s.transceiver.Mid() }
 
-// up reports whether frames given to the control channel can be hoped to
-// arrive. A nil conn is not up.
-func (c *conn) up() bool {
-	return c != nil && c.controlOpen && (c.path == webrtc.ICEConnectionStateConnected || c.path == webrtc.ICEConnectionStateCompleted)
-}
-
 // open makes a connection for the link's current epoch.
-func (l *link) open() (*conn, error) {
+func (l *link) open(number recovery.Number) (*conn, error) {
 	servers := l.room.servers()
-	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
+	c := &conn{number: number, servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
 	c.own.loopback = c.own.loopback || servers.onLoopback()
 	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
 	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
@@ -89,7 +82,7 @@ func (l *link) open() (*conn, error) {
 		return nil, err
 	}
 	now := time.Now()
-	c.pc, c.since, c.path, c.pathSince = pc, now, webrtc.ICEConnectionStateNew, now
+	c.pc, c.since, c.pathSince = pc, now, now
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	if c.control, err = pc.CreateDataChannel("control", negotiated(0)); err == nil {
@@ -123,13 +116,14 @@ func (l *link) listen(c *conn) {
 		})
 	}
 	post := func(f func()) { postEither(f, func() {}) }
+	postAny := func(f func()) { postEither(f, f) }
 	var flooded sync.Once
 	flood := func(err error) { flooded.Do(func() { l.mail.Post(func() { l.flooded(c, err) }) }) }
 	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		post(func() { l.gathered(candidate) })
 	})
 	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
-		postEither(func() { l.pathChanged(s) }, func() { l.oldPathChanged(c, s) })
+		postAny(func() { l.pathChanged(c, s) })
 	})
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
@@ -157,7 +151,7 @@ func (l *link) listen(c *conn) {
 		opened := func() { l.channelOpened(c, ch) }
 		postEither(func() { l.dataCanFlow(); opened() }, opened)
 	})
-	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
+	c.control.OnOpen(func() { post(func() { l.controlOpened(c) }) })
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch l.conduct.frame(time.Now()) {
 		case frameTaken:
@@ -178,9 +172,8 @@ func (l *link) listen(c *conn) {
 		postEither(func() { l.dataCanFlow(); frame() }, frame)
 	})
 	c.data.OnBufferedAmountLow(l.kick)
-	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }
-	c.control.OnClose(closed)
-	c.data.OnClose(func() { closed(); postEither(l.dataEnded, func() {}) })
+	c.control.OnClose(func() { postAny(func() { l.channelClosed(c, false) }) })
+	c.data.OnClose(func() { postAny(func() { l.channelClosed(c, true) }) })
 }
 
 // table is what c's sections say to the peer.

@@ -134,7 +134,7 @@ func (l *link) diagnosis() Diagnosis {
 	if d.Verdict == VerdictConnecting && l.failure != nil {
 		d = *l.failure
 	}
-	d.Attempts = l.failures
+	d.Attempts = l.recovery.Failures()
 	return d
 }
 
@@ -144,7 +144,7 @@ func (l *link) note(err error) {
 	e := l.evidence(err)
 	e.connected = false // as it was a moment ago, perhaps
 	d := e.judge()
-	d.Attempts = l.failures
+	d.Attempts = l.recovery.Failures()
 	if l.failure == nil || l.failure.Verdict != d.Verdict {
 		l.log.Warn("peer not connected", "verdict", string(d.Verdict), "words", d.Words, "error", err)
 	}
@@ -154,8 +154,8 @@ func (l *link) note(err error) {
 // evidence collects what is known; err is why the epoch is given up, if it is.
 func (l *link) evidence(err error) evidence {
 	e := evidence{
-		online: l.room.online(), lost: l.lost, attempts: l.failures, err: err,
-		connected: l.State() == PeerConnected, wasUp: l.wasUp,
+		online: l.room.online(), lost: l.recovery.Lost(), attempts: l.recovery.Failures(), err: err,
+		connected: l.State() == PeerConnected, wasUp: l.recovery.WasUp(),
 		path: webrtc.ICEConnectionStateNew,
 	}
 	c := l.conn
@@ -163,7 +163,7 @@ func (l *link) evidence(err error) evidence {
 		return e
 	}
 	e.opened, e.moved = time.Since(c.since), time.Since(c.pathSince)
-	e.path, e.secured, e.turn = c.path, c.secured, c.servers.turn()
+	e.path, e.secured, e.turn = pionPath(l.recovery.Path()), c.secured, c.servers.turn()
 	e.remote, e.open = c.remote.ufrag != "", l.turn.State().Open
 	e.acked, e.pending = l.ex.Acked() > 0, l.ex.Pending()
 	e.ours, e.theirs = c.local.candidates, c.remote.candidates

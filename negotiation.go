@@ -16,7 +16,7 @@ import (
 
 // work acts on what the exchange delivered, in order.
 func (l *link) work() {
-	for len(l.inbox) > 0 && !l.broken && !l.mustWait(l.inbox[0]) {
+	for len(l.inbox) > 0 && !l.recovery.Broken() && !l.mustWait(l.inbox[0]) {
 		m := l.inbox[0]
 		l.inbox = l.inbox[1:]
 		if err := l.handle(m); err != nil {
@@ -129,11 +129,7 @@ func (l *link) offer(id int64, restart bool) error {
 		}
 	}
 	l.waiting = nil
-	if restart && l.conn.up() && !l.pathAsked {
-		restart = false // the path came back while the turn was on its way
-	}
-	if restart {
-		l.pathAsked = false
+	if restart = restart && l.recovery.MayRestart(); restart {
 		l.pending = nil // they belong to the generation that ends
 		l.regather()
 	}
@@ -148,7 +144,7 @@ func (l *link) offer(id int64, restart bool) error {
 func (l *link) answer() error {
 	in := l.incoming
 	if known := l.conn.remote.ufrag; known != "" && known != in.parsed.ufrag {
-		l.pending, l.pathAsked = nil, false // the peer restarts ICE, and our generation ends with its
+		l.pending = nil // the peer restarts ICE, and our generation ends with its
 		l.regather()
 	}
 	if err := l.setRemote(webrtc.SDPTypeOffer, in); err != nil {
@@ -246,7 +242,7 @@ func (l *link) gathered(candidate *webrtc.ICECandidate) {
 }
 
 func (l *link) sendCandidates() {
-	if l.conn == nil || l.broken || l.conn.local.ufrag == "" {
+	if !l.recovery.Alive() || l.conn.local.ufrag == "" {
 		return // describe sends them, behind the description
 	}
 	for len(l.pending) > 0 && l.ex.Room() {

@@ -17,7 +17,7 @@ import (
 func (l *link) publish(s *sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
-		if l.conn == nil || l.broken {
+		if !l.recovery.Alive() {
 			return // the next connection carries it from the start
 		}
 		for _, sec := range l.conn.sections {
@@ -70,7 +70,7 @@ func (l *link) unpublish(s *sender) {
 func (l *link) retable() {
 	l.mail.Post(func() {
 		l.tableDirty = true
-		if l.conn != nil && !l.broken {
+		if l.recovery.Alive() {
 			l.tellStereo()
 		}
 	})
@@ -154,7 +154,7 @@ func (l *link) refuse(sec *section) {
 
 // sendTable tells of a change that no description has told of.
 func (l *link) sendTable() {
-	if !l.tableDirty || l.broken || l.conn.local.ufrag == "" || !l.ex.Room() || !l.placed() {
+	if !l.tableDirty || l.recovery.Broken() || l.conn.local.ufrag == "" || !l.ex.Room() || !l.placed() {
 		return
 	}
 	body, err := signal.EncodeBody(&signal.TableBody{Table: l.table()})
