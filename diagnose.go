@@ -164,7 +164,7 @@ func (l *link) evidence(err error) evidence {
 	}
 	e.opened, e.moved = time.Since(c.since), time.Since(c.pathSince)
 	e.path, e.secured, e.turn = pionPath(l.recovery.Path()), c.secured, c.servers.turn()
-	e.remote, e.open = c.remote.ufrag != "", l.turn.State().Open
+	e.remote, e.open = c.remote.ufrag != "", c.turn.State().Open
 	e.acked, e.pending = l.ex.Acked() > 0, l.ex.Pending()
 	e.ours, e.theirs = c.local.candidates, c.remote.candidates
 	if r := l.room.refusal.Load(); r != nil && !r.at.Before(c.since) {

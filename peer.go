@@ -228,7 +228,10 @@ func (l *link) restart() error {
 func (l *link) Connection() *webrtc.PeerConnection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pc
+	if l.shown == nil {
+		return nil
+	}
+	return l.shown.pc
 }
 
 // byNameAndID is the order of Peer.Tracks.

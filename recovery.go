@@ -47,7 +47,10 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.Close:
 		l.closeConn(a.Conn)
 	case recovery.GiveUp:
-		l.inbox, l.failedBy = nil, l.cause(a.Cause)
+		l.failedBy = l.cause(a.Cause)
+		if l.conn != nil {
+			l.conn.giveUp()
+		}
 		l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", l.failedBy)
 	case recovery.Note:
 		l.note(l.cause(a.Cause))
@@ -55,9 +58,7 @@ func (l *link) carryOut(a recovery.Action) error {
 		l.failure = nil
 	case recovery.RestartICE:
 		if !a.UnlessRelayed || !l.conn.local.candidates.relayed() {
-			err := l.act(l.turn.Restart())
-			l.try(err)
-			return err
+			return l.conn.restart()
 		}
 	case recovery.Resend:
 		l.ex.Resend()

@@ -156,24 +156,6 @@ func (l *link) askServers() {
 	l.room.send(signal.Message{Type: signal.TypeServers})
 }
 
-// regather is called right before ICE restarts, at either end: the newest
-// servers are used, and from now on frames go by hub, for the path they would take in-band is
-// given up (pion says so only later).
-func (l *link) regather() {
-	c := l.conn
-	l.recovery.Restarted()
-	if newest := l.room.servers(); newest != c.servers {
-		config := c.pc.GetConfiguration()
-		config.ICEServers = newest.list
-		if err := c.pc.SetConfiguration(config); err != nil {
-			l.trace("ICE servers not taken", "error", err)
-			return
-		}
-		c.servers = newest
-	}
-	l.planRelay()
-}
-
 // planRelay says when the relay's credentials are about to expire.
 func (l *link) planRelay() {
 	if l.conn != nil && l.conn.servers.lifetime > 0 {
