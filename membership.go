@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/netwatch"
 	"noom/internal/speaker"
 	"noom/signal"
 )
@@ -78,7 +79,7 @@ type room struct {
 	inDoubt        bool                                     // the hub has been asked for a sign of life, and paths are looked at then
 	addresses      []netip.Addr                             // of this machine, nil if not known
 	watchAddresses func(func([]netip.Addr)) (func(), error) // nil: not, or already
-	readClock      func() clock
+	readClock      func() netwatch.Clock
 	renewal        *time.Timer // until the hub is asked for ICE servers
 	pending        []*request
 	answered       []func() // called when none of them waits
@@ -143,12 +144,12 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
 		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
-		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
+		nudge: make(chan struct{}, 1), readClock: netwatch.ReadClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
 		conducts: newConducts(), admission: newAdmission[*link](),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
 	if !c.IgnoreNetwork {
-		r.watchAddresses = network.watch
+		r.watchAddresses = netwatch.Watch
 	}
 	settings := func(s *webrtc.SettingEngine) {
 		if c.Settings != nil {
