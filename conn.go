@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/iceservers"
 	"noom/signal"
 )
 
@@ -29,8 +30,8 @@ type conn struct {
 	local       description // the last ones in force
 	remote      description
 	since       time.Time
-	servers     *iceServers // of the latest gathering
-	generation  int         // remote candidates since the last ufrag, trickled
+	servers     *iceservers.Set // of the latest gathering
+	generation  int             // remote candidates since the last ufrag, trickled
 	candidates  remoteCandidates
 	own         remoteNet // for their judgement
 	path        webrtc.ICEConnectionState
@@ -73,14 +74,14 @@ func (c *conn) up() bool {
 func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
 	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
-	c.own.loopback = c.own.loopback || servers.onLoopback()
+	c.own.loopback = c.own.loopback || servers.OnLoopback()
 	bounds := newGuard(func(err error) { l.mail.post(func() { l.flooded(c, err) }) })
 	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
 	if err != nil {
 		return nil, err
 	}
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		ICEServers:           servers.list,
+		ICEServers:           servers.List,
 		ICECandidatePoolSize: 1, // gathering begins now, not with the description
 	})
 	if err != nil {

@@ -167,7 +167,7 @@ func (l *link) evidence(err error) evidence {
 		return e
 	}
 	e.opened, e.moved = time.Since(c.since), time.Since(c.pathSince)
-	e.path, e.secured, e.turn = c.path, c.secured, c.servers.turn()
+	e.path, e.secured, e.turn = c.path, c.secured, c.servers.HasTURN()
 	e.remote, e.open = c.remote.ufrag != "", l.turn.State().Open
 	e.acked, e.pending = l.ex.Acked() > 0, l.ex.Pending()
 	e.ours, e.theirs = c.local.candidates, c.remote.candidates

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/iceservers"
 	"noom/internal/netwatch"
 	"noom/internal/speaker"
 	"noom/signal"
@@ -66,8 +67,8 @@ type room struct {
 	links    map[string]*link
 	order    []*link // in join order; replaced, never changed in place
 	senders  []*sender
-	hubICE   *iceServers   // replaced, never changed in place
-	rights   signal.Rights // what the hub lets us do
+	hubICE   *iceservers.Set // replaced, never changed in place
+	rights   signal.Rights   // what the hub lets us do
 	locked   bool
 	err      error // written once, before done is closed
 
@@ -144,7 +145,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
 		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
-		nudge: make(chan struct{}, 1), readClock: netwatch.ReadClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
+		nudge: make(chan struct{}, 1), readClock: netwatch.ReadClock, hubICE: &iceservers.Set{}, links: make(map[string]*link), asleep: make(map[string]*link),
 		conducts: newConducts(), admission: newAdmission[*link](),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
@@ -163,7 +164,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		return nil, err
 	}
 	for _, s := range c.ICEServers {
-		if err := r.engine.checkServer(s); err != nil {
+		if err := iceservers.Check(s); err != nil {
 			return nil, fmt.Errorf("field ICEServers of Config: %w", err)
 		}
 	}
