@@ -11,8 +11,9 @@ import (
 // the picture in ARCHITECTURE.md: imports point downwards only, and each big
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
-	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/iceservers", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
+	"noom": {"noom/signal", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/iceservers", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
 
+	"noom/internal/diagnose":     {},
 	"noom/internal/exchange":     {},
 	"noom/internal/iceservers":   {"github.com/pion/"},
 	"noom/internal/negotiate":    {},

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/diagnose"
 	"noom/signal"
 )
 
@@ -155,7 +156,7 @@ func FuzzCandidates(f *testing.F) {
 			if len(c.Candidate) > signal.MaxCandidate || len(c.SDPMid) > signal.MaxLabel {
 				t.Fatalf("a candidate of %d bytes", len(c.Candidate))
 			}
-			_ = typeOf(c.Candidate)
+			_ = diagnose.TypeOf(c.Candidate)
 			_, _ = ice.UnmarshalCandidate(c.Candidate) // what pion makes of it; it must not panic
 		}
 	})
