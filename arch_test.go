@@ -11,7 +11,11 @@ import (
 // the picture in ARCHITECTURE.md: imports point downwards only, and each big
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
-	"noom": {"noom/signal", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/iceservers", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
+	"noom": {
+		"noom/signal", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fault", "noom/internal/iceservers",
+		"noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet", "noom/internal/speaker",
+		"github.com/pion/", "golang.org/x/time/",
+	},
 
 	"noom/internal/diagnose":     {},
 	"noom/internal/exchange":     {},
@@ -19,6 +23,9 @@ var layers = map[string][]string{
 	"noom/internal/negotiate":    {},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/speaker":      {},
+	"noom/internal/fault":        {},
+	"noom/internal/mailbox":      {},
+	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"noom/internal/packet"
+
 	"github.com/pion/sdp/v3"
 
 	"noom/internal/diagnose"
@@ -145,7 +147,7 @@ func inspect(text string) (d description, err error) {
 				d.candidates[diagnose.TypeOf(a.Value)] = true
 			case "fmtp":
 				_, parameters, _ := strings.Cut(a.Value, " ")
-				if m.MediaName.Media == "audio" && fmtpParameter(parameters, "sprop-stereo", "0") == "1" {
+				if m.MediaName.Media == "audio" && packet.FormatParameter(parameters, "sprop-stereo", "0") == "1" {
 					d.stereo[mid] = true
 				}
 			}
