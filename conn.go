@@ -7,11 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/packet"
-
+	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/engine"
 	"noom/internal/iceservers"
+	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -75,10 +76,14 @@ func (c *conn) up() bool {
 // open makes a connection for the link's current epoch.
 func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
-	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
+	c := &conn{servers: servers, own: remoteNetOf(l.room.engine), inbounds: make(map[string]*inbound)}
 	c.own.loopback = c.own.loopback || servers.OnLoopback()
 	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
+	pacer := newCheckPacer(l.conduct.checks, everybody)
+	api, err := l.room.engine.API(engine.Bounds{
+		Interceptor: bounds, Buffer: bounds.buffer,
+		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
+	})
 	if err != nil {
 		return nil, err
 	}

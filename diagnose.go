@@ -107,8 +107,8 @@ func (l *link) evidence(err error) diagnose.Evidence {
 	e.Remote, e.Open = c.remote.ufrag != "", l.turn.State().Open
 	e.Acked, e.Pending = l.ex.Acked() > 0, l.ex.Pending()
 	e.Ours, e.Theirs = c.local.candidates, c.remote.candidates
-	if r := l.room.refusal.Load(); r != nil && !r.at.Before(c.since) {
-		e.Refusal = &diagnose.Refusal{Server: r.server, Err: r.err}
+	if r := l.room.refusal.Load(); r != nil && !r.At.Before(c.since) {
+		e.Refusal = &diagnose.Refusal{Server: r.Server, Err: r.Err}
 	}
 	for _, s := range c.sections {
 		if s.refused && !slices.Contains(e.Codecs, s.leg.codec.MimeType) {

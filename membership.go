@@ -12,11 +12,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"noom/internal/mailbox"
-
-	"github.com/pion/webrtc/v4"
-
+	"noom/internal/engine"
 	"noom/internal/iceservers"
+	"noom/internal/mailbox"
 	"noom/internal/netwatch"
 	"noom/internal/speaker"
 	"noom/signal"
@@ -35,7 +33,7 @@ type room struct {
 	self    Member // but for the Name, which is nickname
 	cfg     Config
 	log     *slog.Logger
-	engine  *engine
+	engine  *engine.Engine
 	dialer  Dialer
 	events  *eventQueue      // guards itself
 	mail    *mailbox.Mailbox // guards itself
@@ -45,15 +43,15 @@ type room struct {
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 
-	outbox   atomic.Pointer[outbox]      // nil while there is no hub
-	refusal  atomic.Pointer[turnRefusal] // the latest of a TURN server
-	nudge    chan struct{}               // holds a token while the hub is to be asked for a sign of life
-	doubts   atomic.Int32                // posted and not yet taken
-	requests atomic.Int32                // that wait in pending or on the way there
-	untold   atomic.Int32                // those of them that nobody waits for
-	leaving  atomic.Bool                 // nothing new is accepted
-	byeSaid  atomic.Bool                 // the hub is not dialled any more
-	speech   atomic.Bool                 // the loop listens for who speaks
+	outbox   atomic.Pointer[outbox]             // nil while there is no hub
+	refusal  atomic.Pointer[engine.TURNRefusal] // the latest of a TURN server
+	nudge    chan struct{}                      // holds a token while the hub is to be asked for a sign of life
+	doubts   atomic.Int32                       // posted and not yet taken
+	requests atomic.Int32                       // that wait in pending or on the way there
+	untold   atomic.Int32                       // those of them that nobody waits for
+	leaving  atomic.Bool                        // nothing new is accepted
+	byeSaid  atomic.Bool                        // the hub is not dialled any more
+	speech   atomic.Bool                        // the loop listens for who speaks
 	ending   sync.Once
 
 	delivering, parting         context.Context // end when Leave has waited enough: for what was sent to arrive, for the goodbye
@@ -154,16 +152,12 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	if !c.IgnoreNetwork {
 		r.watchAddresses = netwatch.Watch
 	}
-	settings := func(s *webrtc.SettingEngine) {
-		if c.Settings != nil {
-			c.Settings(s)
-		}
-		if hasNet(s) {
-			r.watchAddresses = nil // its addresses are not this machine's
-		}
-	}
-	if r.engine, err = newEngine(r.log, settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
+	refused := func(t *engine.TURNRefusal) { r.refusal.Store(t) }
+	if r.engine, err = engine.New(engine.Options{Log: r.log, Settings: c.Settings, Refused: refused}); err != nil {
 		return nil, err
+	}
+	if r.engine.OwnNet() {
+		r.watchAddresses = nil // its addresses are not this machine's
 	}
 	for _, s := range c.ICEServers {
 		if err := iceservers.Check(s); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/diagnose"
+	"noom/internal/engine"
 	"noom/signal"
 )
 
@@ -79,11 +80,11 @@ func TestDescriptions(t *testing.T) {
 // giveToPion does with an offer what a link does.
 func giveToPion(t *testing.T, text string) (err error) {
 	t.Helper()
-	e, err := newEngine(slog.New(slog.DiscardHandler), func(*webrtc.SettingEngine) {}, func(*turnRefusal) {})
+	e, err := engine.New(engine.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := e.api(nil, nil)
+	api, err := e.API(engine.Bounds{})
 	if err != nil {
 		t.Fatal(err)
 	}
