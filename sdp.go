@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"noom/internal/packet"
-
 	"github.com/pion/sdp/v3"
 
 	"noom/internal/diagnose"
+	"noom/internal/packet"
 	"noom/signal"
 )
 
