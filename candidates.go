@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/diagnose"
 	"noom/signal"
 )
 
@@ -16,7 +17,7 @@ func (c *conn) regather() {
 	c.pending = nil // they belong to the generation that ends
 	if newest := c.owner.Servers(); newest != c.servers {
 		config := c.pc.GetConfiguration()
-		config.ICEServers = newest.list
+		config.ICEServers = newest.List
 		if err := c.pc.SetConfiguration(config); err != nil {
 			c.owner.Trace("ICE servers not taken", "error", err)
 		} else {
@@ -95,7 +96,7 @@ func (c *conn) addCandidate(candidate signal.Candidate) error {
 	}); err != nil {
 		return err
 	}
-	c.remote.candidates[typeOf(candidate.Candidate)] = true
+	c.remote.candidates[diagnose.TypeOf(candidate.Candidate)] = true
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/internal/packet"
@@ -50,7 +51,7 @@ type connOwner interface {
 	Described(restarts bool) bool
 	Lookup() bool
 	// Servers returns the ICE servers to use now.
-	Servers() *iceServers
+	Servers() *iceservers.Set
 	// MayRestart reports whether ICE is to restart in the offer that is being made.
 	MayRestart() bool
 	// Restarting is called right before ICE restarts, at either end.
@@ -106,8 +107,8 @@ type conn struct {
 	batch      mailbox.Timer      // until they go out
 	generation int                // remote candidates since the last ufrag, trickled
 	candidates remoteCandidates
-	own        remoteNet   // for their judgement
-	servers    *iceServers // of the latest gathering
+	own        remoteNet       // for their judgement
+	servers    *iceservers.Set // of the latest gathering
 
 	// The path.
 	since     time.Time
@@ -155,7 +156,7 @@ type connConfig struct {
 	self    string
 	turn    negotiate.Machine
 	senders []*sender
-	servers *iceServers
+	servers *iceservers.Set
 	own     remoteNet
 	budget  *keyframeBudget
 }
@@ -168,7 +169,7 @@ func newConn(cfg connConfig) (*conn, error) {
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
 		since: now, pathSince: now, inbounds: make(map[string]*inbound),
 	}
-	c.own.loopback = c.own.loopback || cfg.servers.onLoopback()
+	c.own.loopback = c.own.loopback || cfg.servers.OnLoopback()
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	var err error

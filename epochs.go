@@ -3,8 +3,10 @@ package noom
 import (
 	"time"
 
+	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/engine"
 	"noom/internal/negotiate"
 	"noom/internal/recovery"
 )
@@ -52,12 +54,16 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 	servers := l.room.servers()
 	var c *conn
 	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
+	pacer := newCheckPacer(l.conduct.checks, everybody)
+	api, err := l.room.engine.API(engine.Bounds{
+		Interceptor: bounds, Buffer: bounds.buffer,
+		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
+	})
 	if err != nil {
 		return nil, err
 	}
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		ICEServers:           servers.list,
+		ICEServers:           servers.List,
 		ICECandidatePoolSize: 1, // gathering begins now, not with the description
 	})
 	if err != nil {
@@ -69,7 +75,7 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 	}
 	c, err = newConn(connConfig{
 		number: number, pc: pc, owner: connHost{l}, mail: l.mail, self: l.room.self.ID, turn: turn, senders: l.senders,
-		servers: servers, own: l.room.engine.remoteNet(), budget: l.budget,
+		servers: servers, own: remoteNetOf(l.room.engine), budget: l.budget,
 	})
 	return c, err
 }

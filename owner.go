@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/iceservers"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -33,7 +34,7 @@ func (h connHost) NextTable() int64 {
 
 func (h connHost) Described(restarts bool) bool { return h.conduct.described(time.Now(), restarts) }
 func (h connHost) Lookup() bool                 { return h.conduct.lookups.AllowN(time.Now(), 1) }
-func (h connHost) Servers() *iceServers         { return h.room.servers() }
+func (h connHost) Servers() *iceservers.Set     { return h.room.servers() }
 func (h connHost) MayRestart() bool             { return h.recovery.MayRestart() }
 
 func (h connHost) Restarting() {

@@ -16,7 +16,7 @@ import (
 func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.room.online(),
-		Expired: l.room.servers().expired(),
+		Expired: l.room.servers().Expired(),
 		Wait:    l.conduct.wait(time.Now()),
 	})
 	for _, a := range event(&l.recovery) {
@@ -57,7 +57,7 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.Forget:
 		l.failure = nil
 	case recovery.RestartICE:
-		if !a.UnlessRelayed || !l.conn.local.candidates.relayed() {
+		if !a.UnlessRelayed || !l.conn.local.candidates.Relayed() {
 			return l.conn.restart()
 		}
 	case recovery.Resend:
