@@ -150,7 +150,7 @@ func (l *link) listen(c *conn) {
 		opened := func() { l.channelOpened(c, ch) }
 		postEither(func() { l.dataCanFlow(); opened() }, opened)
 	})
-	c.control.OnOpen(func() { post(func() { l.controlOpened(c) }) })
+	c.control.OnOpen(func() { postAny(func() { l.controlOpened(c) }) })
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch l.conduct.frame(time.Now()) {
 		case frameTaken:
