@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/internal/recovery"
 	"noom/signal"
@@ -55,7 +56,7 @@ type link struct {
 
 	conduct *conduct // of the member id; guards itself
 
-	mail   *mailbox
+	mail   *mailbox.Mailbox
 	ended  chan struct{} // closed with the loop
 	frames atomic.Int32  // posted and not yet taken
 	out    outStream     // guards itself
@@ -124,7 +125,7 @@ func newLink(r *room, m Member) *link {
 	l := &link{
 		room: r, member: m, name: m.Name, rights: m.Rights,
 		log:      r.log.With("peer", m.ID),
-		mail:     newMailbox(),
+		mail:     mailbox.New(ErrClosed),
 		ended:    make(chan struct{}),
 		ex:       exchange.New(r.self.ID),
 		budget:   r.budgets.get(m.ID, time.Now()),
@@ -136,12 +137,12 @@ func newLink(r *room, m Member) *link {
 }
 
 func (l *link) run() {
-	for range l.mail.ready {
-		for _, f := range l.mail.take() {
+	for range l.mail.Ready() {
+		for _, f := range l.mail.Take() {
 			f()
 		}
 		if l.recovery.Over() {
-			for _, f := range l.mail.close() {
+			for _, f := range l.mail.Close() {
 				f()
 			}
 			l.on((*recovery.Machine).Ended)
@@ -193,7 +194,7 @@ func (l *link) later(t **time.Timer, d time.Duration, f func()) {
 	l.stop(t)
 	var own *time.Timer
 	own = time.AfterFunc(d, func() {
-		l.mail.post(func() {
+		l.mail.Post(func() {
 			if *t == own {
 				*t = nil
 				f()
@@ -224,7 +225,7 @@ func (l *link) depart() {
 }
 
 // close ends the link for good.
-func (l *link) close() { l.mail.post(l.recovery.Close) }
+func (l *link) close() { l.mail.Post(l.recovery.Close) }
 
 // leftByPeer passes the peer's goodbye on.
 func (l *link) leftByPeer() { l.on((*recovery.Machine).Goodbye) }
@@ -234,7 +235,7 @@ func (l *link) sleep() { l.postEvent((*recovery.Machine).Sleep) }
 
 // wake makes a sleeping link a peer again.
 func (l *link) wake() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()

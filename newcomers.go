@@ -24,7 +24,7 @@ func (r *room) admitted(change func()) {
 	change()
 	turn, again := r.admission.next(time.Now())
 	for _, l := range turn {
-		l.mail.post(l.admit)
+		l.mail.Post(l.admit)
 	}
 	if r.admitTimer != nil {
 		r.admitTimer.Stop()
@@ -32,14 +32,14 @@ func (r *room) admitted(change func()) {
 	}
 	if again > 0 {
 		r.admitTimer = time.AfterFunc(again, func() {
-			r.mail.post(func() { r.admitted(func() {}) })
+			r.mail.Post(func() { r.admitted(func() {}) })
 		})
 	}
 }
 
 // queueUp asks for the link's turn.
 func (l *link) queueUp() {
-	l.room.mail.post(func() {
+	l.room.mail.Post(func() {
 		if l.room.links[l.member.ID] == l {
 			l.room.admitted(func() { l.room.admission.ask(l) })
 		}
@@ -69,5 +69,5 @@ func (l *link) release() {
 // yield gives the link's place back.
 func (l *link) yield() {
 	l.held = nil
-	l.room.mail.post(func() { l.room.admitted(func() { l.room.admission.done(l) }) })
+	l.room.mail.Post(func() { l.room.admitted(func() { l.room.admission.done(l) }) })
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mailbox"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -192,38 +193,35 @@ func (l *link) TrySend(data []byte) error {
 }
 
 // kick makes the loop look for data to send.
-func (l *link) kick() { l.mail.post(func() {}) }
+func (l *link) kick() { l.mail.Post(func() {}) }
 
 func (l *link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	posted := l.mail.post(func() {
-		var refused recovery.Refusal
-		err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
-			actions, refused = m.Restart()
-			return actions
-		})
-		switch refused {
-		case recovery.IsClosed:
-			err = ErrClosed
-		case recovery.NotConnected:
-			err = ErrNotConnected
-		case recovery.NoHub:
-			err = ErrNoHub
-		case recovery.NotRefused:
-		}
-		done <- err
-	})
-	if !posted {
-		return ErrClosed
-	}
-	select {
-	case err := <-done:
+	begun, err := mailbox.Ask(ctx, l.mail, l.restartNow)
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	}
+	return begun
+}
+
+// restartNow begins the restart that the user asked for.
+func (l *link) restartNow() error {
+	var refused recovery.Refusal
+	err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+		actions, refused = m.Restart()
+		return actions
+	})
+	switch refused {
+	case recovery.IsClosed:
+		return ErrClosed
+	case recovery.NotConnected:
+		return ErrNotConnected
+	case recovery.NoHub:
+		return ErrNoHub
+	default:
+		return err
 	}
 }
 

@@ -32,7 +32,7 @@ func (l *link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happe
 
 // postEvent is on, at the loop's next turn.
 func (l *link) postEvent(event func(*recovery.Machine) []recovery.Action) {
-	l.mail.post(func() { l.on(event) })
+	l.mail.Post(func() { l.on(event) })
 }
 
 // carryOut does one action. A long switch, which only dispatches.
