@@ -255,7 +255,7 @@ func (c *conn) listen() {
 func (c *conn) listenToChannels() {
 	var flooded sync.Once
 	flood := func(err error) { flooded.Do(func() { c.post(func() { c.owner.Flooded(c, err) }) }) }
-	c.control.OnOpen(func() { c.postCurrent(func() { c.owner.ControlOpened(c) }) })
+	c.control.OnOpen(func() { c.post(func() { c.owner.ControlOpened(c) }) })
 	var frames atomic.Int32 // posted and not yet taken
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch c.owner.InBand() {
