@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/netwatch"
+	"noom/internal/recovery"
 )
 
 // This file acts when the network may have changed under a call: an address
@@ -15,45 +18,18 @@ import (
 
 const (
 	hubAnswers    = time.Second     // or its connection is given up
-	pathAnswers   = 2 * time.Second // or ICE is restarted: more than a keepalive and its answer take
 	clockEvery    = 2 * time.Second // between two looks at the clock
-	sleptAtLeast  = 5 * time.Second // or the clock was only set right
 	neverSettling = 8               // changes that may wait for the loop
 )
-
-// clock is one reading of both clocks.
-type clock struct {
-	wall time.Time     // goes on while the machine sleeps, and may be set
-	mono time.Duration // since some instant; stands still meanwhile on most systems
-}
-
-// processStart is where readClock's monotonic time begins.
-var processStart = time.Now()
-
-func readClock() clock {
-	now := time.Now()
-	return clock{wall: now.Round(0), mono: now.Sub(processStart)}
-}
-
-// slept returns for how long the machine has slept between two readings that
-// were to be every apart, 0 if it has not. Either the wall clock ran ahead of
-// the monotonic one, or, where that goes on too, the second reading came late.
-func slept(before, now clock, every time.Duration) time.Duration {
-	wall, mono := now.wall.Sub(before.wall), now.mono-before.mono
-	if d := max(wall-mono, mono-every); d >= sleptAtLeast {
-		return d
-	}
-	return 0
-}
 
 // The room's part; its loop calls what follows, but for NetworkChanged.
 
 // watchClock looks at the clock now and then, as long as the room lasts.
-func (r *room) watchClock(before clock) {
+func (r *room) watchClock(before netwatch.Clock) {
 	time.AfterFunc(clockEvery, func() {
 		r.mail.Post(func() {
 			now := r.readClock()
-			if d := slept(before, now, clockEvery); d > 0 {
+			if d := netwatch.Slept(before, now, clockEvery); d > 0 {
 				r.log.Info("the machine has slept", "for", d.Round(time.Second))
 				r.traceNote(Member{}, "the machine has slept", "for", d.Round(time.Second))
 				r.doubt(nil)
@@ -126,49 +102,28 @@ func (r *room) hubAnswered() {
 // The links' part.
 
 // doubt has the path restarted if nothing comes by it within a moment.
-func (l *link) doubt() {
-	l.mail.Post(func() {
-		c := l.conn
-		if l.broken || !c.up() {
-			return
-		}
-		ice := c.pc.SCTP().Transport().ICETransport()
-		before := received(ice)
-		l.later(&l.doubtful, pathAnswers, func() {
-			if l.conn == c && !l.broken && c.up() && received(ice) == before {
-				l.trace("nothing comes by the path any more")
-				l.giveUpPath()
-			}
-		})
-	})
+func (l *link) doubt() { l.postEvent((*recovery.Machine).Doubted) }
+
+func (l *link) comparePath() {
+	if received(l.conn.pc.SCTP().Transport().ICETransport()) == l.sample {
+		l.trace("nothing comes by the path any more")
+		l.on((*recovery.Machine).Silent)
+	}
 }
 
 // addressesAre has the path restarted at once if the address that it begins at is
 // gone, or if it was being mended anyway.
 func (l *link) addressesAre(addresses []netip.Addr) {
 	l.mail.Post(func() {
-		c := l.conn
-		switch {
-		case c == nil || l.broken || !l.wasUp:
-			return
-		case !c.up():
-			l.restart()
-			return
+		gone := false
+		if c := l.conn; !l.recovery.Broken() && l.up(c) && addresses != nil {
+			pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+			if gone = err == nil && pair != nil && !begins(pair.Local, addresses); gone {
+				l.trace("the path's address is gone")
+			}
 		}
-		pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-		if err == nil && pair != nil && addresses != nil && !begins(pair.Local, addresses) {
-			l.trace("the path's address is gone")
-			l.giveUpPath()
-		}
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.NetworkChanged(gone) })
 	})
-}
-
-// giveUpPath restarts ICE before ICE itself notices; without a hub that is for
-// its return to do.
-func (l *link) giveUpPath() {
-	l.conn.path = webrtc.ICEConnectionStateDisconnected // nothing is said over it any more
-	l.setState(PeerInterrupted, nil)
-	l.restart()
 }
 
 // begins reports whether c is at one of these addresses, as far as that can
