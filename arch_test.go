@@ -13,7 +13,7 @@ import (
 var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet",
-		"noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
+		"noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/exchange":     {},
@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"noom/internal/fault":        {},
 	"noom/internal/mailbox":      {},
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},

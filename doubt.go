@@ -14,7 +14,6 @@ import (
 // to carry what mends the rest; each peer's path is watched for one meanwhile.
 
 const (
-	hubAnswers    = time.Second     // or its connection is given up
 	pathAnswers   = 2 * time.Second // or ICE is restarted: more than a keepalive and its answer take
 	clockEvery    = 2 * time.Second // between two looks at the clock
 	sleptAtLeast  = 5 * time.Second // or the clock was only set right
@@ -107,10 +106,7 @@ func (r *room) doubt(addresses []netip.Addr) {
 // askHub asks the hub for a sign of life, without which its connection is
 // given up; a pause before a redial is cut short. Called from anywhere.
 func (r *room) askHub() {
-	select {
-	case r.nudge <- struct{}{}:
-	default:
-	}
+	r.hub.Nudge()
 }
 
 // hubAnswered is told when the hub has said something that we waited for.

@@ -149,18 +149,17 @@ func (l *link) endDeliveries() {
 
 // goodbye returns when the hub has heard it, and the peers that it cannot tell have too.
 func (r *room) goodbye(ctx context.Context) {
-	if out := r.outbox.Load(); out != nil { // a ctx that has ended is no reason to pass for lost
+	ctx, cancel := context.WithTimeout(ctx, patienceAtParting)
+	defer cancel()
+	handedOver := r.hub.Goodbye()
+	online := handedOver != nil
+	if online { // a ctx that has ended is no reason to pass for lost
 		defer func() {
 			moment, cancel := context.WithTimeout(context.Background(), partingMoment)
 			defer cancel()
-			wait(moment, out.over)
+			wait(moment, handedOver)
 		}()
 	}
-	ctx, cancel := context.WithTimeout(ctx, patienceAtParting)
-	defer cancel()
-	online := r.online()
-	r.byeSaid.Store(true)
-	r.send(signal.Message{Type: signal.TypeBye})
 	// Each is closed when a peer has the goodbye that the hub does not bring it.
 	untold, err := mailbox.Ask(ctx, r.mail, func() (untold []<-chan struct{}) {
 		for _, l := range r.links {
@@ -174,7 +173,7 @@ func (r *room) goodbye(ctx context.Context) {
 		return
 	}
 	if online {
-		wait(ctx, r.hubGone) // it closes the connection when it has heard it
+		wait(ctx, r.hub.Gone()) // it closes the connection when it has heard it
 	}
 	wait(ctx, untold...)
 }

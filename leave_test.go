@@ -402,7 +402,6 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 		if took := time.Since(start); took > closedGrace+10*time.Millisecond {
 			t.Errorf("PeerLeft after %v", took)
 		}
-		a.(*room).byeSaid.Store(true)
 		a.(*room).dismissed(ReasonClosed)
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/speaker"
+	"noom/internal/uplink"
 	"noom/signal"
 )
 
@@ -34,23 +35,19 @@ type room struct {
 	cfg     Config
 	log     *slog.Logger
 	engine  *engine
-	dialer  Dialer
+	hub     *uplink.Uplink   // guards itself
 	events  *eventQueue      // guards itself
 	mail    *mailbox.Mailbox // guards itself
 	budgets keyframeBudgets  // guard themselves
-	frames  chan signal.Message
-	ctx     context.Context // ends with the room
+	ctx     context.Context  // ends with the room
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 
-	outbox   atomic.Pointer[outbox]      // nil while there is no hub
 	refusal  atomic.Pointer[turnRefusal] // the latest of a TURN server
-	nudge    chan struct{}               // holds a token while the hub is to be asked for a sign of life
 	doubts   atomic.Int32                // posted and not yet taken
 	requests atomic.Int32                // that wait in pending or on the way there
 	untold   atomic.Int32                // those of them that nobody waits for
 	leaving  atomic.Bool                 // nothing new is accepted
-	byeSaid  atomic.Bool                 // the hub is not dialled any more
 	speech   atomic.Bool                 // the loop listens for who speaks
 	ending   sync.Once
 
@@ -58,8 +55,7 @@ type room struct {
 	stopDelivering, stopParting context.CancelFunc
 	undelivered                 error // of Leave; written once, before done is closed
 
-	hubGone chan struct{} // closed when no connection to a hub will be any more
-	done    chan struct{}
+	done chan struct{}
 
 	// For readers; written by the loop alone.
 	mu       sync.Mutex
@@ -114,20 +110,51 @@ func (r *room) start(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, r.cfg.DialTimeout)
 		defer cancel()
 	}
-	s, joined, err := r.enter(ctx)
+	joined, err := r.hub.Join(ctx)
 	if err != nil {
 		r.cancel()
 		closeAll(r.senders)
 		r.traceOver(err)
 		return err
 	}
-	r.outbox.Store(newOutbox())
 	r.joined(joined) // before the loop runs, so that Peers is complete when Join returns
-	heartbeat := joined.Heartbeat
 	r.background(r.run)
 	r.watchClock(r.readClock())
-	r.background(func() { r.stayConnected(s, heartbeat) })
+	r.background(r.stayConnected)
 	return nil
+}
+
+// stayConnected keeps the room at a hub until it ends.
+func (r *room) stayConnected() {
+	defer r.hub.Wait()
+	if err := r.hub.Run(r.ctx); err != nil {
+		r.finish(&JoinError{Room: r.name, Err: err})
+	}
+	r.mail.Post(r.tellAnswered)
+}
+
+// hubLost is called when the connection to the hub is lost and will be dialled again.
+func (r *room) hubLost(err error) {
+	r.mail.Post(r.tellAnswered)
+	r.log.Info("signaling lost", "error", err)
+	r.traceNote(Member{}, "signaling lost", "error", err)
+	r.events.add(SignalingLost{Err: err})
+}
+
+// newUplink returns the way to the hub of d.
+func (r *room) newUplink(d Dialer) *uplink.Uplink {
+	return uplink.New(uplink.Config{
+		Dialer: d, Room: r.name, Self: r.self, Name: func() string { return r.Self().Name },
+		Sign: r.cfg.Identity.sign, Token: r.cfg.Token, TokenSource: r.cfg.TokenSource,
+		DialTimeout: r.cfg.DialTimeout, RedialMax: r.cfg.RedialMax, Log: r.log, Lost: r.hubLost,
+		Trace: func(sent bool, m signal.Message) {
+			kind := TraceReceived
+			if sent {
+				kind = TraceSent
+			}
+			r.traceFrame(kind, Member{}, false, m)
+		},
+	})
 }
 
 func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
@@ -142,13 +169,13 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		return nil, err
 	}
 	r := &room{
-		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
-		events: newEventQueue(c.EventBuffer), mail: mailbox.New(ErrClosed), frames: make(chan signal.Message),
-		hubGone: make(chan struct{}), done: make(chan struct{}),
-		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
+		name: name, cfg: c, log: c.Logger.With("room", name), nickname: c.Name,
+		events: newEventQueue(c.EventBuffer), mail: mailbox.New(ErrClosed),
+		done: make(chan struct{}), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
 		conducts: newConducts(), admission: newAdmission[*link](),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
+	r.hub = r.newUplink(d)
 	if !c.IgnoreNetwork {
 		r.watchAddresses = network.watch
 	}
@@ -192,7 +219,7 @@ func closeAll(senders []*sender) {
 // background runs f and makes the end of the room wait for it.
 func (r *room) background(f func()) { r.tasks.Go(f) }
 
-func (r *room) online() bool { return r.outbox.Load() != nil }
+func (r *room) online() bool { return r.hub.Online() }
 
 // send puts m on its way to the hub, if there is one.
 func (r *room) send(m signal.Message) { r.sendTo(Member{}, m) }
@@ -204,9 +231,9 @@ func (r *room) sendTo(peer Member, m signal.Message) {
 		r.log.Warn("frame left out", "type", m.Type, "error", err)
 		return
 	}
-	if out := r.outbox.Load(); out != nil {
+	if r.online() {
 		r.traceFrame(TraceSent, peer, false, m)
-		out.put(m)
+		r.hub.Put(m)
 	}
 }
 
@@ -452,7 +479,6 @@ func (r *room) finish(err error) {
 				r.undelivered = r.deliver(r.delivering)
 				r.goodbye(r.parting)
 			}
-			r.byeSaid.Store(true)
 			r.cancel()
 			r.tasks.Wait()
 			r.mu.Lock()

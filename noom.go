@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/uplink"
 	"noom/signal"
 )
 
@@ -132,7 +133,7 @@ func (c *Config) withDefaults() (Config, error) {
 	}{
 		{"ConnectTimeout", &d.ConnectTimeout, 15 * time.Second, time.Second},
 		{"DialTimeout", &d.DialTimeout, 5 * time.Second, 100 * time.Millisecond},
-		{"RedialMax", &d.RedialMax, 2 * time.Second, firstRedial},
+		{"RedialMax", &d.RedialMax, 2 * time.Second, uplink.FirstRedial},
 	} {
 		if *t.value == 0 {
 			*t.value = t.zero

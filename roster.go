@@ -26,7 +26,7 @@ func (r *room) run() {
 			for _, f := range r.mail.Take() {
 				f()
 			}
-		case m := <-r.frames:
+		case m := <-r.hub.Frames():
 			r.handle(m)
 		case <-r.ctx.Done():
 			for _, f := range r.mail.Close() {
@@ -411,7 +411,7 @@ func (r *room) tellAnswered() {
 		return
 	}
 	select {
-	case <-r.hubGone:
+	case <-r.hub.Gone():
 	default:
 		if r.untold.Load() > 0 {
 			return
