@@ -9,11 +9,11 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"noom/internal/packet"
-
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // The profile a static track was made with counts, though pion's Bind finds

@@ -7,10 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/signal"
 )
 

@@ -7,12 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/internal/speaker"
 )
 

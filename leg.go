@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // leg is our end of one sendonly transceiver: the webrtc.TrackLocal given to

@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // wireTap takes the place of a connection: it keeps the headers written to it.

@@ -8,11 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/mailbox"
-
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/signal"
 )

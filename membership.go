@@ -12,10 +12,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"noom/internal/mailbox"
-
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mailbox"
 	"noom/internal/speaker"
 	"noom/internal/uplink"
 	"noom/signal"

@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/signal"
 	"noom/transport/mem"
 )

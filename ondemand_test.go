@@ -10,13 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // thrifty is a camera that makes no key frame but those it is asked for, the first one

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"weak"
 
-	"noom/internal/packet"
-
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // This file keeps the parameter sets of H.264. A camera may send them once, when it

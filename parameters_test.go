@@ -9,10 +9,10 @@ import (
 	"time"
 	"weak"
 
-	"noom/internal/packet"
-
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // Parameter sets by id, and pictures, as short as they are told apart.

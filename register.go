@@ -3,8 +3,6 @@ package noom
 import (
 	"strconv"
 
-	"noom/internal/packet"
-
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
@@ -12,6 +10,8 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // nackHistory is how many sent packets of a video track are kept for

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"noom/internal/packet"
-
 	"github.com/pion/sdp/v3"
 
+	"noom/internal/packet"
 	"noom/signal"
 )
 

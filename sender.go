@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // Sender is one published track. One source is bound once and its packets go

@@ -10,12 +10,12 @@ import (
 	"sync"
 	"time"
 
-	"noom/internal/packet"
-
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // How often a source is asked for a key frame: at most once in keyframeInterval, and

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"noom/internal/packet"
-
 	"noom/internal/speaker"
 )
 

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"noom/internal/fault"
-
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
 )
 
 var videoFeedback = []webrtc.RTCPFeedback{
