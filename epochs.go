@@ -128,7 +128,7 @@ func (l *link) setState(s PeerState, err error) {
 	l.mu.Unlock()
 	if changed {
 		l.log.Info("peer", "state", s.String())
-		l.room.traceState(l.Member(), s, err)
+		l.room.trace.state(l.Member(), s, err)
 		l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
 	}
 }

@@ -402,7 +402,7 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 		if took := time.Since(start); took > closedGrace+10*time.Millisecond {
 			t.Errorf("PeerLeft after %v", took)
 		}
-		a.(*room).dismissed(ReasonClosed)
+		a.(*room).farewell.dismissed(ReasonClosed)
 	})
 }
 

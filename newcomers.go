@@ -6,7 +6,7 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a room, and of a link, that lets the first
+// This file is the part of a link that lets the first
 // connections to newcomers be built a few at a time.
 
 // heldFrame is a frame that would have us build a connection before its turn.
@@ -15,38 +15,13 @@ type heldFrame struct {
 	via *conn
 }
 
-// present reports whether a member is in the room, or asleep.
-func (r *room) present(id string) bool { return r.links[id] != nil || r.asleep[id] != nil }
-
-// admitted changes who waits, and lets those build whose turn has come. The room's loop calls it.
-func (r *room) admitted(change func()) {
-	change()
-	turn, again := r.admission.next(time.Now())
-	for _, l := range turn {
-		l.mail.Post(l.admit)
-	}
-	if r.admitTimer != nil {
-		r.admitTimer.Stop()
-		r.admitTimer = nil
-	}
-	if again > 0 {
-		r.admitTimer = time.AfterFunc(again, func() {
-			r.mail.Post(func() { r.admitted(func() {}) })
-		})
-	}
-}
-
 // mustWaitForTurn reports whether the link's next connection is a newcomer's
 // whose turn has not come, and sees to it that it does.
 func (l *link) mustWaitForTurn() bool {
 	if l.everUp || l.admitted {
 		return false
 	}
-	l.room.mail.Post(func() {
-		if l.room.links[l.member.ID] == l {
-			l.room.admitted(func() { l.room.admission.ask(l) })
-		}
-	})
+	l.room.queueUp(l)
 	return true
 }
 
@@ -97,5 +72,5 @@ func (l *link) admit() {
 // wanted any longer.
 func (l *link) admissionOver() {
 	l.admitted, l.onAdmitted, l.held = false, nil, nil
-	l.room.mail.Post(func() { l.room.admitted(func() { l.room.admission.done(l) }) })
+	l.room.yield(l)
 }
