@@ -86,7 +86,7 @@ func (n *mediaNet) connection(t *testing.T, known ...webrtc.RTPCodecParameters) 
 	return pc
 }
 
-// receiver is the far end of some legs: one remoteTrack for each, read all the time.
+// receiver is the far end of some legs: one Track for each, read all the time.
 type receiver struct {
 	out, in  *webrtc.PeerConnection
 	inbounds []*inbound.Inbound
