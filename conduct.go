@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"noom/internal/data"
+
 	"golang.org/x/time/rate"
 )
 
@@ -26,7 +28,7 @@ const (
 	excessBurst = 1000 // frames in-band above that, before the link fails
 	excessRate  = 100
 
-	repeatBurst = 2 * maxUnackedMessages // data messages that say nothing new
+	repeatBurst = 2 * data.MaxUnacked // data messages that say nothing new
 	repeatRate  = 200
 
 	nameBurst = 32 // candidates whose name has to be asked for, by multicast (RFC 8828)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/data"
 	"noom/internal/diagnose"
 	"noom/internal/mailbox"
 )
@@ -121,7 +122,7 @@ func (l *link) evidence(err error) diagnose.Evidence {
 // causeOf returns what a verdict names of the reason for which an epoch was given up.
 func causeOf(err error) diagnose.Cause {
 	switch {
-	case errors.Is(err, ErrDescription), errors.Is(err, errRules), errors.Is(err, errCredit):
+	case errors.Is(err, ErrDescription), errors.Is(err, errRules), errors.Is(err, data.ErrCredit):
 		return diagnose.BrokenRules
 	case errors.Is(err, errDTLS):
 		return diagnose.FailedDTLS

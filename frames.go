@@ -144,7 +144,7 @@ func (l *link) seal(m *signal.Message) {
 
 // flush sends what has come to be due, at the end of each round of the loop.
 func (l *link) flush() {
-	l.delivered()
+	l.stream.Delivered()
 	if l.conn == nil {
 		return
 	}
@@ -157,7 +157,7 @@ func (l *link) flush() {
 	l.byHub = false
 	l.part(l.ex.Acked())
 	l.conn.startFlowing(l.ex.Acked())
-	l.sendData()
+	l.stream.Write(l.live().lane)
 	if l.ex.Pending() && l.ticker == nil {
 		l.later(&l.ticker, tick, func() { l.ex.Tick() })
 	}

@@ -8,7 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/data"
 	"noom/internal/exchange"
+	"noom/internal/fault"
 	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/recovery"
@@ -25,14 +27,13 @@ const (
 	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
 	maxHeld        = exchange.Window        // frames of a newcomer whose connection may not be built yet
-	maxUntaken     = 2 * maxUnackedMessages // frames of a data channel that wait for the loop
 )
 
 var (
 	errConnection = errors.New("connection failed")
 	errDTLS       = errors.New("DTLS failed")
 	errTimeout    = errors.New("connection did not come up in time")
-	errRules      = errors.New("peer broke the protocol")
+	errRules      = fault.Rules
 	errFrames     = fmt.Errorf("%w: a flood of frames", errRules)
 	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", errRules)
 	errData       = fmt.Errorf("%w: a flood of data that says nothing new", errRules)
@@ -57,7 +58,7 @@ type link struct {
 	mail   *mailbox.Mailbox
 	ended  chan struct{}  // closed with the loop
 	frames atomic.Int32   // posted and not yet taken
-	out    outStream      // guards itself
+	stream data.Stream    // owned by the loop; guards what senders use itself
 	tracks inbound.Tracks // owned by the loop; guards what readers see itself
 	budget *keyframeBudget
 
@@ -75,27 +76,22 @@ type link struct {
 	recovery recovery.Machine // of the link's connections, which are named by number
 	conn     *conn            // nil before the first epoch and while asleep
 	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
-	in       inStream
-	senders  []*sender // all that the peer shall get
-	own      []*sender // those of them that only this peer gets
+	senders  []*sender        // all that the peer shall get
+	own      []*sender        // those of them that only this peer gets
 
 	tableVersion int64 // of our table
-	unseen       int   // channels that the peer opened and Next has not delivered
-	takenDue     bool  // the peer is owed an acknowledgement of data
-	arrivedDue   bool  // the peer has asked whether its data has arrived, and it has
 	byHub        bool  // a frame came by hub since the last flush
 
-	held       []heldFrame // came before it was our turn to build
-	failure    *Diagnosis  // why it is not connected, nil while it is or was not yet to be
-	failedBy   error       // why this epoch was given up, nil if it was not
-	told       error       // why the machine was told that something failed
-	sample     uint64      // how much had come by the path when it was doubted
-	warned     bool        // of a forged frame
-	ticker     *time.Timer
-	timers     [recovery.Timers]*time.Timer // the machine's
-	staleSent  time.Time
-	partings   []parting
-	deliveries []chan struct{} // each closed when all data has arrived
+	held      []heldFrame // came before it was our turn to build
+	failure   *Diagnosis  // why it is not connected, nil while it is or was not yet to be
+	failedBy  error       // why this epoch was given up, nil if it was not
+	told      error       // why the machine was told that something failed
+	sample    uint64      // how much had come by the path when it was doubted
+	warned    bool        // of a forged frame
+	ticker    *time.Timer
+	timers    [recovery.Timers]*time.Timer // the machine's
+	staleSent time.Time
+	partings  []parting
 }
 
 func newLink(r *room, m Member) *link {
@@ -148,8 +144,8 @@ func (l *link) end() {
 		l.room.background(func() { closeAll(own) })
 	}
 	l.partAll()
-	l.endDeliveries()
-	l.out.setClosed(true)
+	l.stream.EndDeliveries()
+	l.stream.Close()
 	l.tracksChanged(l.tracks.End())
 }
 
@@ -196,7 +192,7 @@ func (l *link) stop(t **time.Timer) {
 // depart makes the peer look gone at once, whatever its loop is at: its
 // tracks end, its methods fail.
 func (l *link) depart() {
-	l.out.setClosed(true)
+	l.stream.Close()
 	l.tracksChanged(l.tracks.End())
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -218,9 +214,8 @@ func (l *link) wake() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
-		l.unseen = 0
 		l.tracks.Reopen()
-		l.out.setClosed(false)
+		l.stream.Reopen()
 		l.on((*recovery.Machine).Wake)
 	})
 }

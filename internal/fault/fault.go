@@ -22,6 +22,10 @@ var (
 	Expired            = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
 )
 
+// Rules is why a connection ends whose peer does not keep to the protocol. Package noom does not
+// export it.
+var Rules = errors.New("peer broke the protocol")
+
 // closedError matches net.ErrClosed, which io and net use for the same.
 type closedError struct{}
 
