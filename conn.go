@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/fault"
 	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
@@ -139,9 +140,9 @@ type stage uint8
 
 const (
 	negotiating stage = iota // it is that of the epoch there is
-	givenUp                     // likewise, and the next epoch is due
-	setAside                    // it serves until the next is up
-	discarded                   // it is being closed
+	givenUp                  // likewise, and the next epoch is due
+	setAside                 // it serves until the next is up
+	discarded                // it is being closed
 )
 
 // current reports whether the connection is that of the epoch there is.
@@ -228,7 +229,7 @@ func (c *conn) listen() {
 		case webrtc.PeerConnectionStateFailed:
 			c.postCurrent(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
-					c.owner.Failed(errDTLS)
+					c.owner.Failed(fault.DTLS)
 				}
 			})
 		default:
@@ -334,6 +335,15 @@ func (c *conn) discard() {
 		time.Sleep(rand.N(maxDiscardPause))
 		_ = c.pc.GracefulClose()
 	})
+}
+
+// sendFrame sends a pair frame in-band; false if that is not possible now.
+func (c *conn) sendFrame(m signal.Message) bool {
+	if c.control.BufferedAmount() >= maxControlRoom {
+		return false
+	}
+	text, err := m.Encode()
+	return err == nil && c.control.SendText(string(text)) == nil
 }
 
 // dropEnded forgets channels of which nothing is under way any more.

@@ -21,12 +21,12 @@ func (l *link) fail(err error) {
 }
 
 func (l *link) beginEpoch() {
-	if !l.ex.Begin() {
+	if !l.frames.Begin() {
 		l.on((*recovery.Machine).Exhausted)
 		return
 	}
 	l.conduct.build(time.Now()) // which the machine has waited for
-	l.trace("epoch begun", "number", l.ex.Epoch().Number)
+	l.trace("epoch begun", "number", l.frames.Epoch())
 	l.on((*recovery.Machine).Begun)
 }
 
