@@ -3,6 +3,7 @@ package noom
 import (
 	"crypto/ed25519"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ func (l *link) hubFrame(m signal.Message) {
 }
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
-	m, err := decodeInBand(dm.Data)
+	m, err := decodeInBand(dm.Data, l.log)
 	if l.conn != c && !slices.Contains(l.old, c) || !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
@@ -43,8 +44,8 @@ func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 	l.receive(m, c)
 }
 
-func decodeInBand(data []byte) (m signal.Message, err error) {
-	defer recovered(&err)
+func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
+	defer recovered(&err, log)
 	return signal.Decode(data)
 }
 

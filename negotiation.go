@@ -34,7 +34,7 @@ func (l *link) mustWait(m exchange.Message) bool {
 }
 
 func (l *link) handle(m exchange.Message) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, l.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return l.described(m)
@@ -91,7 +91,7 @@ func (l *link) described(m exchange.Message) error {
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
 func (l *link) act(actions []negotiate.Action) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, l.log)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
