@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -93,8 +94,9 @@ type conn struct {
 	data    *webrtc.DataChannel
 	owner   connOwner
 	mail    *mailbox.Mailbox // of the owner
-	self    string           // our id
-	budget  *keyframeBudget  // the peer's
+	log     *slog.Logger
+	self    string          // our id
+	budget  *keyframeBudget // the peer's
 
 	stage stage
 
@@ -154,6 +156,7 @@ type connConfig struct {
 	pc      *webrtc.PeerConnection
 	owner   connOwner
 	mail    *mailbox.Mailbox
+	log     *slog.Logger
 	self    string
 	turn    negotiate.Machine
 	senders []*sender
@@ -166,7 +169,7 @@ type connConfig struct {
 func newConn(cfg connConfig) (*conn, error) {
 	now := time.Now()
 	c := &conn{
-		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, self: cfg.self, budget: cfg.budget,
+		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, log: cfg.log, self: cfg.self, budget: cfg.budget,
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
 		since: now, pathSince: now, inbounds: make(map[string]*inbound),
 	}

@@ -74,7 +74,7 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 		turn = negotiate.Begin()
 	}
 	c, err = newConn(connConfig{
-		number: number, pc: pc, owner: connHost{l}, mail: l.mail, self: l.room.self.ID, turn: turn, senders: l.senders,
+		number: number, pc: pc, owner: connHost{l}, mail: l.mail, log: l.log, self: l.room.self.ID, turn: turn, senders: l.senders,
 		servers: servers, own: remoteNetOf(l.room.engine), budget: l.budget,
 	})
 	return c, err

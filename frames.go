@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -30,7 +31,7 @@ func (l *link) hubFrame(m signal.Message) {
 }
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
-	m, err := decodeInBand(dm.Data)
+	m, err := decodeInBand(dm.Data, l.log)
 	if !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
@@ -38,8 +39,8 @@ func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 	l.frames.Receive(m, frames.Via(c.number))
 }
 
-func decodeInBand(data []byte) (m signal.Message, err error) {
-	defer recovered(&err)
+func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
+	defer recovered(&err, log)
 	return signal.Decode(data)
 }
 

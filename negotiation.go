@@ -54,7 +54,7 @@ func (c *conn) mustWait(m exchange.Message) bool {
 }
 
 func (c *conn) handle(m exchange.Message) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, c.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return c.described(m)
@@ -125,7 +125,7 @@ func (c *conn) restart() error {
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
 func (c *conn) act(actions []negotiate.Action) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, c.log)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
