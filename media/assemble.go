@@ -108,7 +108,7 @@ type assembler struct {
 	sets        *avc // of H.264, as far as they were seen; else nil
 	ssrc        uint32
 	payloadType uint8
-	rate        uint32 // of the timestamps, until the timeline was told; then 0
+	rate        uint32 // of the timestamps, until the timeline knows it; then 0
 
 	order     reorder
 	waiting   bool // for a key frame

@@ -68,8 +68,8 @@ func (a *avc) begin() {
 	a.idr, a.known, a.field, a.back = false, false, false, false
 }
 
-// add takes a unit, without its start code. What no browser wants, delimiters,
-// padding and layers on top, is left out.
+// add takes a unit, without its start code. What browsers do not need, delimiters, padding and
+// layers on top, is left out.
 func (a *avc) add(nal []byte) error {
 	if len(nal) == 0 {
 		return nil
@@ -174,8 +174,8 @@ func (a *avc) remember(nal []byte) {
 	}
 }
 
-// slice reads the header of a slice (H.264 section 7.3.3) as far as it tells
-// what picture it is of and when that is shown.
+// slice reads the header of a slice (H.264 section 7.3.3) as far as it says which picture it
+// belongs to and when that is shown.
 func (a *avc) slice(nal []byte) {
 	r := bitReader{b: unescape(a.scratch[:0], nal[1:min(len(nal), 48)])}
 	begins := r.golomb() == 0 // with the first macroblock

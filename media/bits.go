@@ -102,7 +102,7 @@ type sequence struct {
 	planes        bool   // whose pictures are three apart
 	deep          bool   // more than 8 bits
 	numberBits    int    // of a picture's number
-	orderType     uint32 // how it is told when pictures are shown
+	orderType     uint32 // how the times of display are coded
 	orderBits     int    // of that, for type 0
 	framesOnly    bool
 }

@@ -109,7 +109,7 @@ func firstVP9(b []byte) (string, error) {
 
 // badProfile refuses what browsers do not decode.
 func badProfile(codec string, profile uint8) error {
-	return fmt.Errorf("%s profile %d %w, for its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
+	return fmt.Errorf("%s profile %d %w, because its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
 }
 
 // maxOBUs bounds the parts of a picture in AV1, each of which may become a

@@ -151,8 +151,8 @@ func (f *Film) track(kind webrtc.RTPCodecType) *Source {
 	return nil
 }
 
-// Duration returns how long the film is if its file tells, as a WebM file that
-// was completed does, else 0.
+// Duration returns how long the film is if its file says so, as a completed WebM file does,
+// otherwise 0.
 func (f *Film) Duration() time.Duration { return f.lasts }
 
 // Seek makes playing go on at the latest key frame that is due at or before

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Peer is somebody whose tracks come and go; every noom.Peer is one.
+// Peer is a member whose tracks come and go; every noom.Peer is one.
 type Peer[T Track] interface {
 	Origin
 	Tracks() []T
@@ -24,15 +24,14 @@ type Room[P Peer[T], T Track] interface {
 // the room's events are taken from its owner.
 const look = 100 * time.Millisecond
 
-// RecordRoom is [Record] of everybody in a room, now and later, until the room
-// is over, ctx ends or the Recording is closed. If ids are given only those
-// members are recorded, who may leave and come back.
+// RecordRoom is [Record] of everyone in a room, now and later, until the room is over, ctx ends or
+// the Recording is closed. If ids are given only those members are recorded; they may leave and
+// come back.
 //
 //	recording := media.RecordRoom(ctx, file, room)
 //	defer recording.Close()
 //
-// Tracks may be added besides. Whoever else reads, records or listens to a track
-// misses nothing.
+// Further tracks may be added. Other readers, recorders and listeners of a track miss nothing.
 func RecordRoom[P Peer[T], T Track](ctx context.Context, w io.Writer, room Room[P, T], ids ...string) *Recording {
 	r := Record(ctx, w)
 	go r.follow(room.Done(), func() {

@@ -68,8 +68,8 @@ func seekByReading(p plain, at time.Duration) error {
 }
 
 const (
-	// absurdPause is a pause that is damage to a time and no pause: a room may
-	// be recorded over a holiday in which nobody speaks.
+	// absurdPause is a pause that means a damaged time: a room may be recorded over a silent
+	// holiday.
 	absurdPause = 30 * 24 * time.Hour
 	// absurdBack is how far a frame may lie before one that comes earlier.
 	absurdBack = 10 * time.Second

@@ -212,7 +212,7 @@ func (r *annexB) end() time.Duration {
 }
 
 func (r *annexB) seek(at time.Duration) error {
-	if k := r.latest; k.known && k.due == at { // whoever asks for a key frame does not have the file read anew
+	if k := r.latest; k.known && k.due == at { // a request for a key frame does not make the file be read again
 		r.avc.restore(k.sets)
 		r.nal, r.begun, r.number, r.halves, r.pos = r.nal[:0], true, k.number, k.halves, k.pos
 		return r.goTo(r.buf, k.pos)

@@ -203,7 +203,7 @@ func duration(ticks, num, den uint64) (time.Duration, bool) {
 func (r *ivf) end() time.Duration { return r.at + r.gap }
 
 func (r *ivf) seek(at time.Duration) error {
-	if k := r.key; k.pos > 0 && k.due == at { // whoever asks for a key frame does not have the file read anew
+	if k := r.key; k.pos > 0 && k.due == at { // a request for a key frame does not make the file be read again
 		r.pos, r.number, r.at, r.gap = k.pos, k.number, k.at, k.gap
 		return r.goTo(r.buf, k.pos)
 	}

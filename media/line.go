@@ -146,8 +146,8 @@ func (l *line) target() time.Duration {
 	return l.waiting[0].media + level
 }
 
-// decide finds the level by which the first frame that waits is placed. False:
-// at now that cannot be told; unless it is to be told for good, finally.
+// decide finds the level by which the first frame that waits is placed. False: that is not known at
+// now; with finally it is decided anyway.
 func (l *line) decide(now time.Duration, finally bool) bool {
 	head := &l.waiting[0]
 	waited := now - head.arrival
@@ -192,9 +192,9 @@ func (l *line) move(level time.Duration) {
 	l.recent.add(l.waiting[0].arrival, level)
 }
 
-// excused reports whether a track may be late by so much and nothing has stood
-// still: the sender's clock says so, or too little came to tell, or those behind
-// it are later still, so that it is they behind which something has.
+// excused reports whether a track may be late by so much and nothing has stood still: the sender's
+// clock says so, or too little came to know, or the tracks behind it are later still, so that those
+// have stood still.
 func (l *line) excused(over time.Duration) bool {
 	soon := l.waiting[0].arrival + lookAhead/2
 	after := sort.Search(len(l.lows), func(i int) bool { return l.waiting[l.lows[i].number-l.number].arrival >= soon })
@@ -285,7 +285,7 @@ func (l *line) drop() {
 }
 
 const (
-	// unseen is a difference between picture and sound that nobody notices.
+	// unseen is an unnoticeable difference between picture and sound.
 	unseen = 15 * time.Millisecond
 	// easing is over how long small differences are made up for.
 	easing = 4 * time.Second
@@ -295,10 +295,9 @@ const (
 	unbearable = 250 * time.Millisecond
 )
 
-// followSound returns where sound goes that comes step after the one before it
-// and should be at target. In a pause, and where the source itself has jumped, it
-// goes there. In between its rate changes by a two-hundredth at most, which nobody
-// hears, by a hundredth if it is far off.
+// followSound returns where sound goes that comes step after the one before it and should be at
+// target. In a pause, and where the source itself has jumped, it goes there. In between its rate
+// changes by a two-hundredth at most, which is inaudible, by a hundredth if it is far off.
 func (l *line) followSound(step, target time.Duration) time.Duration {
 	expected := l.at + max(step, 0)
 	off := target - expected

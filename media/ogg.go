@@ -157,7 +157,7 @@ func (r *ogg) next() (frame, error) {
 			f := frame{at: r.at, key: true, data: r.ready[0]}
 			r.ready = r.ready[1:]
 			lasts, _ := opusDuration(f.data)
-			if r.skip >= lasts { // what the file says is not to be heard (RFC 7845 section 4.2)
+			if r.skip >= lasts { // what the file says not to play (RFC 7845 section 4.2)
 				r.skip -= lasts
 				continue
 			}
@@ -251,9 +251,9 @@ func (r *ogg) nextPage() error {
 	}
 }
 
-// pause keeps a pause before the page that was just read: a recorder that gets nothing
-// for a while has no packets for it, and counts on. RFC 7845 section 4.1 wants packets
-// there; what is shorter than usual ones is no pause.
+// pause keeps a pause before the page that was just read: a recorder that gets nothing for a while
+// has no packets for it, and counts on. RFC 7845 section 4.1 requires packets there; a time shorter
+// than usual packets is no pause.
 func (r *ogg) pause() error {
 	end, ends := r.pages.granule()
 	if !ends {

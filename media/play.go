@@ -130,9 +130,8 @@ func (r *reel) wait(ctx context.Context, at time.Duration, until time.Time) (to 
 const (
 	// keySoon is how long a key frame that was asked for is waited for.
 	keySoon = time.Second
-	// backAgain is how long playing goes on before the same key frame is gone
-	// back to once more, and twice as long each time: whoever asks and asks
-	// does not keep the others from going on.
+	// backAgain is how long playing goes on before the same key frame is gone back to once more,
+	// and twice as long each time: repeated requests do not keep the others from going on.
 	backAgain = 10 * time.Second
 )
 

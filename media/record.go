@@ -16,9 +16,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Track is what can be recorded and listened to; every noom.RemoteTrack is one.
-// If it has a Tap, as that has, its packets are read through one, and nobody
-// else misses any; otherwise they go to one reader.
+// Track is what can be recorded and listened to; every noom.RemoteTrack is one. If it has a Tap, as
+// that has, its packets are read through one, and other readers miss none; otherwise they go to one
+// reader.
 type Track interface {
 	// ID is unique among the tracks of one Origin.
 	ID() string
@@ -31,17 +31,17 @@ type Track interface {
 	RequestKeyframe() error
 }
 
-// Origin is whose track it is; every noom.Peer is one. The tracks of one ID
-// are played in sync by the sender's clock, if they tell it.
+// Origin is the sender of a track; every noom.Peer is one. The tracks of one ID are played in sync
+// by the sender's clock, if they report it.
 type Origin interface {
 	ID() string
 	Name() string
 }
 
-// SenderClock is what a [Track] may have besides, so that it is recorded in
-// sync with the others of its Origin, however long each is on its way: a moment of the sender's clock and the
-// RTP timestamp that belongs to it, out of the latest RTCP sender report
-// (RFC 3550 section 6.4.1) of the stream with that SSRC; false before the first.
+// SenderClock is what a [Track] may have in addition, so that it is recorded in sync with the
+// others of its Origin, however long each is on its way: a moment of the sender's clock and the RTP
+// timestamp that belongs to it, out of the latest RTCP sender report (RFC 3550 section 6.4.1) of
+// the stream with that SSRC; false before the first.
 type SenderClock interface {
 	SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool)
 }
@@ -62,7 +62,7 @@ type Recording struct {
 	timeline timeline
 
 	mu      sync.Mutex         // held over no call but a Track's Tap
-	origins map[string]*origin // also of those who have gone, a number of them
+	origins map[string]*origin // also of members that have gone, a number of them
 	reading map[Track]packets
 	stopped bool // quit is closed
 	stills  map[Track][]byte
@@ -127,7 +127,7 @@ var (
 type WriteError struct{ Err error }
 
 func (e *WriteError) Error() string {
-	return "media: the recording ended, for it could not be written: " + e.Err.Error()
+	return "media: the recording ended, because it could not be written: " + e.Err.Error()
 }
 
 // Unwrap returns the writer's error.
@@ -170,9 +170,9 @@ func newRecording(ctx context.Context, mux muxer) *Recording {
 	return r
 }
 
-// Add records a track from now to its end. Video begins with a key frame, which
-// is asked for. What cannot be recorded is left out, and [Recording.Err] tells;
-// the rest goes on. A track that is being recorded already stays as it is.
+// Add records a track from now to its end. Video begins with a key frame, which is asked for. What
+// cannot be recorded is left out, and [Recording.Err] reports it; the rest goes on. A track that is
+// being recorded already stays as it is.
 func (r *Recording) Add(from Origin, t Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -197,8 +197,8 @@ func (r *Recording) Add(from Origin, t Track) {
 	}()
 }
 
-// maxGone is for how many who have gone the place of their tracks in the file is
-// remembered; and how many tracks of one of them. There are fewer in any file.
+// maxGone is how many members that have gone keep the place of their tracks in the file; and how
+// many tracks of each. There are fewer in any file.
 const maxGone = 256
 
 // Close completes the file and returns what [Recording.Err] does. It does not
@@ -280,7 +280,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 		if a == nil || a.payloadType != packet.PayloadType || a.ssrc != packet.SSRC {
 			codec := t.Codec()
 			if uint8(codec.PayloadType) != packet.PayloadType {
-				continue // older than the change of codec that Codec tells of
+				continue // older than the change of codec that Codec reports
 			}
 			format, ok := recordFormats[codecName(codec.MimeType)]
 			if !ok {
@@ -329,7 +329,7 @@ func (r *Recording) pass(a arrived) bool {
 
 // reports gives each of a track's sender reports once.
 type reports struct {
-	sender SenderClock // nil: it tells none
+	sender SenderClock // nil: it has none
 	ssrc   uint32
 	latest report
 }
@@ -398,7 +398,7 @@ func (r *Recording) take(a arrived) {
 	}
 }
 
-// writeDue writes the frames whose turn has come, or all.
+// writeDue writes the frames that are due, or all.
 func (r *Recording) writeDue(all bool) error {
 	for {
 		p, ok := r.timeline.next(all)

@@ -28,7 +28,7 @@ func tap(t Track) packets {
 	return shared{t}
 }
 
-// shared is a track whose packets go to whoever asks first. It cannot be closed.
+// shared is a track whose packets go to the reader that asks first. It cannot be closed.
 type shared struct{ Track }
 
 func (shared) Close() error { return nil }

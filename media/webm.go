@@ -32,7 +32,7 @@ type webm struct {
 
 	// Of the head.
 	scale   uint64        // nanoseconds in a unit of time
-	lasts   time.Duration // as the file tells; 0: it does not
+	lasts   time.Duration // as the file says; 0: it does not
 	tracks  []*webmTrack  // that are played, the picture first
 	segment int64         // where positions in the file are counted from
 	start   mark          // where the first frame is; before it is found, the first cluster

@@ -10,8 +10,8 @@ import (
 
 // Likeness returns the same for two names that a reader may take for one another: compatibility
 // forms, case, what is not drawn, and letters of other scripts that look like Latin ones do not
-// count. It is nothing to show. Names are told apart by it where one of them is somebody's
-// own, as hub.Grant gives it.
+// count. It is not for display. It distinguishes names where one of them is reserved, as hub.Grant
+// gives it.
 func Likeness(name string) string {
 	drawn := strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {

@@ -16,8 +16,8 @@ const (
 	flag = '\U0001f3f4'
 )
 
-// hidden has what no category tells of: fillers, selectors and other characters that
-// are not drawn, blanks, and what is no character but at the ends of planes.
+// hidden has what no category covers: fillers, selectors and other characters that are not drawn,
+// blanks, and what is no character but at the ends of planes.
 var hidden = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x034f, 0x034f, 1},

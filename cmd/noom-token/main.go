@@ -47,7 +47,7 @@ KEY is -key FILE or -key-env VARIABLE.
 `
 
 // errUsage marks errors about the arguments: exit code 2.
-var errUsage = errors.New("noom-token -help tells the flags")
+var errUsage = errors.New("noom-token -help lists the flags")
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command := ""
@@ -112,7 +112,7 @@ func makeKey(args []string, stdout io.Writer) error {
 		return write(*out, []byte(token.NewSecret()+"\n"), 0o600, "the secret, for issuer and hub", stdout)
 	}
 	private, public := token.NewKey()
-	if err := write(*out, private, 0o600, "the private key, for who signs", stdout); err != nil {
+	if err := write(*out, private, 0o600, "the private key, for the issuer", stdout); err != nil {
 		return err
 	}
 	return write(strings.TrimSuffix(*out, ".pem")+".pub.pem", public, 0o644, "the public key, for the hub", stdout)

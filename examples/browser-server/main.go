@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help tells the flags)\n", err)
+		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help lists the flags)\n", err)
 		return 2
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
@@ -142,7 +142,7 @@ type options struct {
 	hosts          []string // of ws.AcceptOptions; nil: what the machine knows of itself
 	origins        []string // patterns of ws.AcceptOptions
 	tls            tlsOptions
-	tokenKey       string         // empty: nobody has rights of their own
+	tokenKey       string         // empty: no member has special rights
 	turn           netip.AddrPort // invalid: none
 	turnEverywhere bool
 }
@@ -220,7 +220,7 @@ func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Confi
 	h := hub.New(config)
 	if gauges != nil {
 		closing := serveMetrics(gauges, h)
-		defer func() { _ = closing() }() // nobody is owed a goodbye
+		defer func() { _ = closing() }() // without a goodbye
 	}
 	server := ws.HTTPServer(handler(h, accept...), nil)
 	served := make(chan error, 1)
@@ -232,7 +232,7 @@ func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Confi
 	}
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	// Whoever is too slow for a goodbye is cut; that is no failure of ours.
+	// A member that is too slow for a goodbye is cut; that is no failure.
 	_ = h.Shutdown(leaving)
 	_ = server.Shutdown(leaving)
 	return server.Close()

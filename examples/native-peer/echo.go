@@ -13,15 +13,14 @@ import (
 	"noom"
 )
 
-// echo sends one track of a peer back to that peer and to nobody else. It is
-// used by one goroutine.
+// echo sends one track of a peer back to that peer only. It is used by one goroutine.
 type echo struct {
 	peer  noom.Peer
 	track noom.RemoteTrack
 
 	payloadType uint8
 	back        *mirror
-	sender      noom.Sender // nil until the first packet tells the codec
+	sender      noom.Sender // nil until the first packet shows the codec
 }
 
 // publishing bounds how long publishing may take.

@@ -57,7 +57,7 @@ type options struct {
 	json               bool
 }
 
-// What -video and -audio may be besides a file.
+// What -video and -audio may be instead of a file.
 const (
 	videoPattern = "pattern"
 	audioTone    = "tone"
@@ -67,7 +67,7 @@ const (
 // usageError says which flag is wrong.
 type usageError struct{ text string }
 
-func (e usageError) Error() string { return e.text + " (-help tells the flags)" }
+func (e usageError) Error() string { return e.text + " (-help lists the flags)" }
 
 func wrong(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 

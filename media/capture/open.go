@@ -131,7 +131,7 @@ func notFound(kind Kind, list []driver.Driver) error {
 	return fmt.Errorf("%w; there is %s", ErrNotFound, strings.Join(labels, ", "))
 }
 
-// refusal finds out why a driver does not open or record, as far as it tells.
+// refusal finds out why a driver does not open or record, as far as it reports that.
 func refusal(d driver.Driver, err error) error {
 	_, available := driver.IsAvailable(d)
 	for _, e := range []error{err, available} {
@@ -167,7 +167,7 @@ func openVideo(kind Kind, label string, fps, bitRate int, score func(prop.Media)
 		return nil, err
 	}
 	if mode.FrameRate == 0 {
-		mode.FrameRate = float32(fps) // the device does not tell
+		mode.FrameRate = float32(fps) // the device does not report it
 	}
 	encoders, err := videoEncoders(bitRate)
 	if err != nil {

@@ -31,8 +31,8 @@ type audioSource struct {
 	driverSource
 }
 
-// watchVideo and watchAudio tell end of a device that fails. mediadevices tells
-// of an encoder that was merely closed in the same way.
+// watchVideo and watchAudio call end for a device that fails. mediadevices reports an encoder that
+// was merely closed in the same way.
 
 func watchVideo(r video.Reader, end *ending) video.Reader {
 	return video.ReaderFunc(func() (picture image.Image, release func(), err error) {

@@ -48,7 +48,7 @@ func ExampleConfig_authorize() {
 		rights signal.Rights
 	}
 	accounts := map[string]account{
-		"secret of 지우": {"지우", signal.Rights{signal.RightPublish, signal.RightChat, signal.RightKick}},
+		"secret of 지우":  {"지우", signal.Rights{signal.RightPublish, signal.RightChat, signal.RightKick}},
 		"secret of bob": {"bob", nil}, // nil: publish and chat
 	}
 	h := hub.New(&hub.Config{Authorize: func(_ context.Context, r hub.Request) (hub.Grant, error) {

@@ -6,8 +6,8 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a room that knows who may do what to whom: like the
-// rest of it, a pure machine.
+// This file is the part of a room that knows the members' rights over others: like the rest of it,
+// a pure machine.
 
 // maxBarred is how many of those that were kicked a room remembers.
 const maxBarred = 256
@@ -53,20 +53,19 @@ var needs = map[signal.Type]signal.Right{
 	signal.TypeClose:  signal.RightClose,
 }
 
-// forbid tells c that it may not do that.
+// forbid answers c that it may not do that.
 func (r *room[C]) forbid(c C, about signal.Type) []delivery[C] {
 	r.tell(c, errorFrame(signal.Errorf(signal.CodeForbidden, about, "this member may not do that here")))
 	return r.out
 }
 
 func (r *room[C]) nobody(c C, about signal.Type, id string) []delivery[C] {
-	r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, about, "nobody in this room is %s", id)))
+	r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, about, "no member of this room is %s", id)))
 	return r.out
 }
 
-// kickBy removes who is here, who is lost, and who left just before; and whom
-// only the members still know, after a restart of the hub for example: that is
-// so when the request says in which session.
+// kickBy removes a member that is here, is lost, or has just left; also one that only the members
+// still know, after a restart of the hub for example: the request then says in which session.
 func (r *room[C]) kickBy(c C, m *signal.Message) []delivery[C] {
 	switch {
 	case r.expelByID(m.To):
@@ -81,7 +80,7 @@ func (r *room[C]) kickBy(c C, m *signal.Message) []delivery[C] {
 	return r.out
 }
 
-// lockBy tells everyone; where nothing changes, it only confirms.
+// lockBy informs everyone; where nothing changes, it only confirms.
 func (r *room[C]) lockBy(c C, by string, locked bool) []delivery[C] {
 	notice := lockNotice(by, locked)
 	if r.locked == locked {
@@ -132,8 +131,8 @@ func lockNotice(by string, locked bool) *signal.Message {
 	return &signal.Message{Type: signal.TypeUnlocked, From: by}
 }
 
-// kick removes a member by its id and tells everyone, it included. It is nil if
-// the room knows nobody by it.
+// kick removes a member by its id and informs everyone, it included. It is nil if the room knows no
+// such member.
 func (r *room[C]) kick(id string) []delivery[C] {
 	r.begin()
 	if !r.expelByID(id) {
@@ -175,7 +174,7 @@ func (r *room[C]) expelByID(id string) bool {
 	return true
 }
 
-// expel removes the member in a seat and tells everyone why, it included.
+// expel removes the member in a seat and informs everyone why, it included.
 func (r *room[C]) expel(at int, why signal.Reason) {
 	out := r.seats[at]
 	bye := goodbye(&out.member, why)
@@ -185,7 +184,7 @@ func (r *room[C]) expel(at int, why signal.Reason) {
 	r.tellAll(bye)
 }
 
-// bar keeps somebody out.
+// bar keeps a member out.
 func (r *room[C]) bar(b barred) {
 	if len(r.barred) >= maxBarred {
 		at := max(0, slices.IndexFunc(r.barred, func(b barred) bool { return b.unseen }))
@@ -194,7 +193,7 @@ func (r *room[C]) bar(b barred) {
 	r.barred = append(r.barred, b)
 }
 
-// bars reports whether who asks to enter was kicked before.
+// bars reports whether a newcomer was kicked before.
 func (r *room[C]) bars(q *request) bool {
 	return slices.ContainsFunc(r.barred, func(b barred) bool {
 		return b.id == q.member.ID || b.identity != "" && b.identity == q.identity

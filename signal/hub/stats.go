@@ -24,10 +24,9 @@ type Stats struct {
 	// frames to any one of them.
 	QueuedFrames, QueuedBytes, LongestQueue int
 
-	// Ended counts connections that are over, by why: the reason of a bye
-	// (left, kicked, closed, replaced, expired, restart, lost), silent for
-	// members nothing was heard of, or the code of an error, which for a cut is
-	// too_slow; codes that this version does not know count as "other".
+	// Ended counts connections that are over, by why: the reason of a bye (left, kicked, closed,
+	// replaced, expired, restart, lost), silent for members that sent nothing, or the code of an
+	// error, which for a cut is too_slow; codes that this version does not know count as "other".
 	Ended map[string]uint64
 
 	// JoinTime is how long it takes from a connection to its joined frame,
@@ -35,7 +34,7 @@ type Stats struct {
 	JoinTime Histogram
 }
 
-// A Histogram tells how often something took how long.
+// A Histogram counts durations.
 type Histogram struct {
 	Bounds []time.Duration // upper ones, ascending
 	Counts []uint64        // what took at most that long, and longer than the bound before
@@ -80,7 +79,7 @@ func (h *Hub) connections() []*conn {
 	return conns
 }
 
-// A meter counts. It holds no lock, for frames pass it.
+// A meter counts. It holds no lock, because each frame is counted.
 type meter struct {
 	received, sent           frameCounts
 	bytesReceived, bytesSent atomic.Uint64

@@ -119,7 +119,7 @@ func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error 
 		select {
 		case n := <-sent:
 			if total += n; total > mostBuffered {
-				t.Fatalf("Send took %d bytes that nobody read", total)
+				t.Fatalf("Send took %d bytes that were never read", total)
 			}
 		case err := <-ended:
 			t.Fatalf("Send: %v", err)

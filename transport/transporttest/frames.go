@@ -83,7 +83,7 @@ func (t trial) validUntilNextReceive() {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = t.from.Send(t.Context(), first) // Receive tells
+		_ = t.from.Send(t.Context(), first) // Receive reports it
 		_ = t.from.Send(t.Context(), numbered(2))
 		_ = t.from.Send(t.Context(), numbered(3))
 	}()

@@ -38,9 +38,9 @@ type trial struct {
 // patience is how long anything may take that must happen.
 const patience = 10 * time.Second
 
-// Run runs the suite, each test of it on a connection of its own from connect,
-// which fails the test if it cannot make one. Where an end has a method
-// CloseWith(*signal.Error) error, the other end must be told the code.
+// Run runs the suite, each test of it on a connection of its own from connect, which fails the test
+// if it cannot make one. Where an end has a method CloseWith(*signal.Error) error, the other end
+// must get the code.
 func Run(t *testing.T, connect func(t *testing.T) Pair) {
 	t.Helper()
 	for _, test := range []struct {
@@ -114,7 +114,7 @@ func (a *Accepted) Serve(ctx context.Context, s signal.Signaler) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(patience):
-		return errors.New("transporttest: nobody wants this connection")
+		return errors.New("transporttest: this connection is not wanted")
 	}
 }
 

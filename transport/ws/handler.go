@@ -22,33 +22,30 @@ type Server interface {
 	Serve(ctx context.Context, s signal.Signaler) error
 }
 
-// AcceptOptions say whom a [Handler] accepts. Nil works.
+// AcceptOptions say which clients a [Handler] accepts. Nil works.
 type AcceptOptions struct {
-	// Hosts are the names under which members reach this server, as they stand
-	// in URLs: "call.example", "*.call.example" for one label more, an IP address,
-	// [OwnAddress]. A name without a port goes with the ports 80 and 443 and with
-	// the one that the server listens on; give another, "call.example:8443", if a
-	// proxy in front listens there. What is addressed to others is refused, with
-	// status 421. Compared are normal forms, see [signal.NormalHost]. "*" is every
-	// name.
+	// Hosts are the names under which members reach this server, as URLs have them: "call.example",
+	// "*.call.example" for one label more, an IP address, [OwnAddress]. A name without a port goes
+	// with the ports 80 and 443 and with the one that the server listens on; give another,
+	// "call.example:8443", if a proxy in front listens there. Requests for others are refused, with
+	// status 421. Normal forms are compared, see [signal.NormalHost]. "*" is every name.
 	//
-	// Nil: nobody has said, and what the client says is believed. Members bind the
-	// proof of their key to the host that they dial, so then another hub can pass
-	// on here what it was given there: set Hosts, or hub.Config's Endpoint,
-	// wherever the hub authorises. It warns once if neither is set.
+	// Nil: the names are not known, and the client is believed. Members bind the proof of their key
+	// to the host that they dial, so then another hub can pass on here the proofs that it gets: set
+	// Hosts, or hub.Config's Endpoint, wherever the hub authorises. It warns once if neither is
+	// set.
 	Hosts []string
 
-	// OriginPatterns are the hosts whose pages may connect beside the hub's
-	// own, as patterns of [path.Match]: "example.com", "*.example.com"; with a
-	// scheme, "https://example.com", the scheme must match too. "*" lets in every
-	// page of the web. A client that is no browser sends no Origin and always
-	// passes; for authentication there is hub.Config's Authorize.
+	// OriginPatterns are the hosts whose pages may connect in addition to the hub's own, as
+	// patterns of [path.Match]: "example.com", "*.example.com"; with a scheme,
+	// "https://example.com", the scheme must match too. "*" lets in every page of the web. A client
+	// that is not a browser sends no Origin and always passes; for authentication there is
+	// hub.Config's Authorize.
 	OriginPatterns []string
 
-	// ClientAddress says where a request comes from, for a hub behind a proxy
-	// that tells in a header of its own: a header that clients could set too would
-	// let them choose. The hub counts connections by it. Nil: the other end
-	// of the TCP connection.
+	// ClientAddress says where a request comes from, for a hub behind a proxy that says so in a
+	// header of its own: a header that clients could set too would let them choose. The hub counts
+	// connections by it. Nil: the other end of the TCP connection.
 	ClientAddress func(*http.Request) netip.Addr
 }
 
@@ -129,7 +126,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
 	conn, rw, _, err := upgrader.Upgrade(plainest(r), w)
 	if err != nil {
 		if conn != nil {
-			_ = conn.Close() // it was told why
+			_ = conn.Close() // it knows why
 		}
 		return nil
 	}
@@ -223,9 +220,9 @@ func normalPattern(pattern string) string {
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// ofHost reports whether an origin is that of a host as a request names it. Who
-// ends TLS before us may or may not write a port that is its scheme's default;
-// a request without one may have come either way.
+// ofHost reports whether an origin is that of a host as a request names it. A proxy that ends TLS
+// before us may or may not write a port that is its scheme's default; a request without one may
+// have come either way.
 func ofHost(origin *url.URL, host string) bool {
 	name, port := signal.SplitHost(host)
 	from := cmp.Or(origin.Port(), defaultPorts[origin.Scheme])

@@ -30,8 +30,7 @@ type served struct {
 	closed   atomic.Bool
 	fault    atomic.Uint32 // the status for what came last; 0: the protocol alone finds fault with it
 
-	// reading is held by who reads: Wait and Receive, and CloseWith once those
-	// have been told to stop.
+	// reading is held by the reader: Wait and Receive, and CloseWith once those have been stopped.
 	reading sync.Mutex
 	header  [ws.MaxHeaderSize - 2]byte // to read one through
 	state   ws.State                   // what may come next
@@ -39,7 +38,7 @@ type served struct {
 	buffer  *[]byte                    // holds the message that is read, or was last; nil: nothing
 	agreed  bool                       // the other end has sent its close frame
 
-	// writing is held by who writes.
+	// writing is held by the writer.
 	writing sync.Mutex
 	said    bool // the close frame is written: nothing goes behind it
 }
@@ -259,16 +258,15 @@ func (l *served) writeFrame(f ws.Frame) error {
 
 // sayClose writes the close frame, the first time.
 func (l *served) sayClose(body []byte) {
-	_ = l.writeFrame(ws.NewCloseFrame(body)) // who cannot be told will notice
+	_ = l.writeFrame(ws.NewCloseFrame(body)) // an end that does not get it will notice
 }
 
 // Close implements [signal.Signaler].
 func (l *served) Close() error { return l.CloseWith(nil) }
 
-// CloseWith closes with why's code as the reason and status 1009 for too_big, for
-// malformed 1007 if that was no UTF-8 and 1003 if it was a binary message, and 1008
-// for all others; without why with status 1000. It waits at most 2 s for the
-// other end to go, then cuts the connection.
+// CloseWith closes with why's code as the reason and status 1009 for too_big, for malformed 1007 if
+// it was not UTF-8 and 1003 if it was a binary message, and 1008 for all others; without why with
+// status 1000. It waits at most 2 s for the other end to go, then cuts the connection.
 func (l *served) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
 		l.closed.Store(true)

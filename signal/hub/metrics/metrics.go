@@ -1,4 +1,4 @@
-// Package metrics tells Prometheus how a hub does.
+// Package metrics exports a hub's numbers to Prometheus.
 //
 //	registry := prometheus.NewRegistry()
 //	registry.MustRegister(metrics.Collector(h))

@@ -40,5 +40,5 @@ func ExampleVerifier() {
 	fmt.Println(err)
 	// Output:
 	// gopher locks the room: <nil>
-	// noom: join "lobby": this hub wants a token (refused)
+	// noom: join "lobby": this hub requires a token (refused)
 }

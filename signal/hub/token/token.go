@@ -1,6 +1,5 @@
-// Package token lets members into a hub by signed tokens: JSON Web Tokens (RFC
-// 7519) that an application of yours issues and the hub checks without asking
-// anybody.
+// Package token admits members to a hub by signed tokens: JSON Web Tokens (RFC 7519) that an
+// application of yours issues and the hub checks by itself.
 //
 //	key, err := token.ParseKey(pem)          // the public half is enough for the hub
 //	verifier, err := token.NewVerifier(key)
@@ -40,15 +39,15 @@ import (
 
 // Claims is what a token says.
 type Claims struct {
-	Room    string // up to 128 bytes; empty: no room, for what only lists them
+	Room    string // up to 128 bytes; empty: no room, for programs that only list them
 	Subject string // up to 256 bytes
 	Name    string // up to 128 bytes; empty: free
 	Rights  signal.Rights
 	// NotBefore and Expires have whole seconds. NotBefore may be zero, Expires
 	// may not.
 	NotBefore, Expires time.Time
-	// ID makes the token good for a single member. Empty: whoever has the token
-	// may use it, several at once too. [NewID] draws one.
+	// ID makes the token good for a single member. Empty: any holder of the token may use it,
+	// several at once too. [NewID] draws one.
 	ID string
 }
 
@@ -73,7 +72,7 @@ func NewID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// check says what is wrong with c, whoever made it.
+// check says what is wrong with c.
 func (c *Claims) check() error {
 	var err error
 	if c.Room != "" {
@@ -95,9 +94,8 @@ func (c *Claims) check() error {
 	return nil
 }
 
-// Sign makes a token. Room and Name are put into normal form. It fails for a
-// key that cannot sign, for claims that no hub would take, and for a token of
-// more than 4096 bytes.
+// Sign makes a token. Room and Name are put into normal form. It fails for a key that cannot sign,
+// for claims that no hub accepts, and for a token of more than 4096 bytes.
 func Sign(k Key, c Claims) (string, error) {
 	c.Room, c.Name = signal.CleanName(c.Room), signal.CleanName(c.Name)
 	if !k.CanSign() {

@@ -114,7 +114,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, refused := range map[string]struct{ text, says string }{
-		"nothing":                    {"", "wants a token"},
+		"nothing":                    {"", "requires a token"},
 		"no token":                   {"a.b.c", "is no good"},
 		"two parts":                  {"eyJhbGciOiJFZERTQSJ9.e30", "is no good"},
 		"too long":                   {whole + strings.Repeat("x", 4096), "too long"},
