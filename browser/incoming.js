@@ -11,8 +11,8 @@ export class RemoteTrack {
     this.kind = row.kind;
     this.muted = row.muted;
     /**
-     * A stream of this one track, the same for as long as the RemoteTrack
-     * lives: set it as srcObject once, rebuilds change what is in it.
+     * A stream of this one track, the same for as long as the RemoteTrack lives: set it as srcObject once, rebuilds
+     * change what is in it.
      */
     this.stream = new MediaStream();
   }
@@ -59,8 +59,8 @@ export class Incoming {
   }
 
   /**
-   * Makes tracks of the table told last: of none of its rows if the peer has no
-   * right to publish, which nobody but the receivers can enforce.
+   * Makes tracks of the latest table: of none of its rows if the peer has no right to publish, which only the receivers
+   * can enforce.
    */
   retake(pc) {
     this.#rows = this.#allowed() ? this.#told : {};
@@ -105,7 +105,7 @@ export class Incoming {
     }
   }
 
-  /** Ends all tracks: the peer is gone. Should it come back, the table it told last counts again. */
+  /** Ends all tracks: the peer is gone. Should it come back, its latest table counts again. */
   close() {
     this.#version = Math.max(0, this.#version - 1);
     this.#told = {};
