@@ -142,7 +142,7 @@ func TestGoodbye(t *testing.T) {
 	for e := range room.Events(t.Context()) {
 		if lost, ok := e.(noom.SignalingLost); ok {
 			if !strings.Contains(lost.Err.Error(), "the hub restarts") {
-				t.Errorf("the member was told %v, want that it may come back", lost.Err)
+				t.Errorf("the member got %v, want that it may come back", lost.Err)
 			}
 			break
 		}
@@ -241,9 +241,9 @@ func askFor(t *testing.T, server, host, path string) (status int, body string) {
 	return response.StatusCode, string(start[:n])
 }
 
-// Without a flag it goes by the names that the machine knows of itself, so that
-// neither a page whose name somebody made lead here reads anything, nor another hub
-// uses its members' proofs. With one it goes by those names alone.
+// Without a flag it goes by the names that the machine knows of itself, so that neither a page
+// whose foreign name was pointed here reads anything, nor another hub uses its members' proofs.
+// With one it goes by those names alone.
 func TestOwnNames(t *testing.T) {
 	name, err := os.Hostname()
 	if err != nil {

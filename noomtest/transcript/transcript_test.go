@@ -141,7 +141,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestSameName: two members of one name can be told apart.
+// TestSameName: two members of one name can be distinguished.
 func TestSameName(t *testing.T) {
 	r := transcript.New(0)
 	other := bob

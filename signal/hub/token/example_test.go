@@ -12,8 +12,8 @@ import (
 	"noom/transport/mem"
 )
 
-// A hub that lets in who has a token for the room, and the room's host, who may
-// lock it. Errors are left out.
+// A hub that admits members with a token for the room, and the room's host, who may lock it. Errors
+// are left out.
 func ExampleVerifier() {
 	private, public := token.NewKey()
 	issuer, _ := token.ParseKey(private) // where your accounts are
