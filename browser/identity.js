@@ -1,4 +1,4 @@
-// Who a member is (PROTOCOL.md section 3): an Ed25519 key pair, made with every load of the page
+// The identity of a member (PROTOCOL.md section 3): an Ed25519 key pair, made with every load of the page
 // and kept only in memory, and the texts it signs.
 
 import { memberProblem } from './codec.js';

@@ -28,7 +28,7 @@ export class Incoming {
   #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track)}
   #version = 0;
   #allowed; // () => whether the peer may publish
-  #told = {}; // rows of that version
+  #latest = {}; // rows of that version
   #rows = {}; // those of them that count
   #tracks = new Map(); // id → RemoteTrack
 
@@ -54,7 +54,7 @@ export class Incoming {
   apply(table, pc) {
     if (table.version <= this.#version) return;
     this.#version = table.version;
-    this.#told = table.tracks;
+    this.#latest = table.tracks;
     this.retake(pc);
   }
 
@@ -63,7 +63,7 @@ export class Incoming {
    * can enforce.
    */
   retake(pc) {
-    this.#rows = this.#allowed() ? this.#told : {};
+    this.#rows = this.#allowed() ? this.#latest : {};
     const rows = Object.values(this.#rows);
     const ids = new Set(rows.map((row) => row.id));
     for (const track of this.tracks) {
@@ -108,7 +108,7 @@ export class Incoming {
   /** Ends all tracks: the peer is gone. Should it come back, its latest table counts again. */
   close() {
     this.#version = Math.max(0, this.#version - 1);
-    this.#told = {};
+    this.#latest = {};
     this.#rows = {};
     for (const track of this.tracks) this.#remove(track);
   }

@@ -130,7 +130,7 @@ export class Room extends EventTarget {
   /** send that never waits; returns the peers that did not take it, because too much is on its way to them already. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): Peer[];
   rename(name: string): Promise<void>;
-  /** Whether nobody can join now. */
+  /** Whether newcomers are kept out now. */
   readonly locked: boolean;
   /** Whether we have a right; a call without its right rejects with code forbidden. */
   may(right: Right): boolean;

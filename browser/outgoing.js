@@ -116,7 +116,7 @@ export class Outgoing {
   }
 
   /**
-   * Whether rows tells the whole truth. While we answer the other's first offer our own tracks have no sections yet;
+   * Whether rows is the whole truth. While we answer the other's first offer our own tracks have no sections yet;
    * that does not mean they are gone.
    */
   get settled() {

@@ -91,9 +91,9 @@ export class Roster {
   // ---- in and out
 
   // Makes sure that a member is in the roster and returns its entry; null if it must not be.
-  async #admit(told, existing) {
+  async #admit(listed, existing) {
     // A name of another version of Unicode must not hide its member.
-    const member = nameProblem(told.name) === '' ? told : { ...told, name: '' };
+    const member = nameProblem(listed.name) === '' ? listed : { ...listed, name: '' };
     if (member.id === this.#id) return null;
     if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
     const known = this.#entries.get(member.id);

@@ -22,7 +22,7 @@ export class Sender {
   #disabled = false; // the page has disabled the track, and setMuted has not overruled it since
   #enabled = true; // as the track was seen last
   #sent = null; // as the carriers know it
-  #told = false; // to the others, as muted
+  #announced = false; // to the others, as muted
   #closed = false;
   #carriers; // () → the links that carry this sender now
   #ended; // called once, when closed
@@ -49,7 +49,7 @@ export class Sender {
     this.id = newLabel();
     this.#take(track);
     this.#sent = track;
-    this.#told = this.muted;
+    this.#announced = this.muted;
     over.addEventListener('abort', this.#dispose);
     watch(this.#changed);
   }
@@ -156,10 +156,10 @@ export class Sender {
       this.#clone.enabled = !this.#quiet;
     }
     this.#sent = mediaOf(this);
-    const told = this.#told;
-    this.#told = this.muted;
+    const wasMuted = this.#announced;
+    this.#announced = this.muted;
     const links = this.#carriers();
-    if (told !== this.#told) for (const link of links) link.tableChanged();
+    if (wasMuted !== this.#announced) for (const link of links) link.tableChanged();
     try {
       if (before !== this.#sent) await Promise.all(links.map((link) => link.trackReplaced(this)));
     } finally {

@@ -24,7 +24,7 @@ export function endpointOf(url) {
 
 export class Signaling {
   #socket;
-  #heard = performance.now(); // when a frame came last, ms
+  #lastFrameAt = performance.now(); // when a frame came last, ms
   #pulse = 0;
   #closed = false;
   #onFrame; // (frame) while open
@@ -83,7 +83,7 @@ export class Signaling {
   #run(heartbeat) {
     const socket = this.#socket;
     socket.onmessage = ({ data }) => {
-      this.#heard = performance.now();
+      this.#lastFrameAt = performance.now();
       let frame;
       try {
         frame = decode(data);
@@ -100,7 +100,7 @@ export class Signaling {
     };
     socket.onclose = (event) => this.#end(closeError(event, new URL(socket.url)));
     this.#pulse = setInterval(() => {
-      const silence = performance.now() - this.#heard;
+      const silence = performance.now() - this.#lastFrameAt;
       if (silence >= 2 * heartbeat) this.#end(new NoomError('unreachable', 'the hub fell silent'));
       else if (silence >= heartbeat) this.send(encode({ type: 'ping' }));
     }, heartbeat / 2);

@@ -339,7 +339,7 @@ func openAVC(record []byte) (webmCodec, error) {
 func firstH264(b []byte) (string, error) {
 	sps := annexBUnit(b, nalSPS)
 	if sps == nil || annexBUnit(b, nalIDR) == nil {
-		return "", notKey("H.264")
+		return "", notKeyError("H.264")
 	}
 	q, err := parseSPS(sps)
 	switch {
@@ -361,9 +361,9 @@ func annexBUnit(data []byte, kind byte) []byte {
 	return nil
 }
 
-// refused keeps what makes a file one that cannot be sent; damage further on is
+// refusalOf keeps what makes a file one that cannot be sent; damage further on is
 // left to be found when playing comes to it.
-func refused(err error) error {
+func refusalOf(err error) error {
 	if errors.Is(err, ErrUnsupported) {
 		return err
 	}

@@ -19,10 +19,10 @@ type Room[P Peer[T], T Track] interface {
 	Done() <-chan struct{}
 }
 
-// look is how often a room or peer is asked what there is. What a new track
+// lookInterval is how often a room or peer is asked what there is. What a new track
 // has sent until then waits in its ring, so nothing is lost by it, and none of
 // the room's events are taken from its owner.
-const look = 100 * time.Millisecond
+const lookInterval = 100 * time.Millisecond
 
 // RecordRoom is [Record] of everyone in a room, now and later, until the room is over, ctx ends or
 // the Recording is closed. If ids are given only those members are recorded; they may leave and
@@ -61,7 +61,7 @@ func addAll[T Track](r *Recording, p Peer[T]) {
 // follow looks again and again, to the end of the recording or of what is
 // looked at.
 func (r *Recording) follow(over <-chan struct{}, see func()) {
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
 		see()

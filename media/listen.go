@@ -37,7 +37,7 @@ type Listener struct {
 	start   time.Time // when the first packet arrived
 	order   reorder
 	line    line
-	ready   []listened
+	ready   []duePacket
 
 	payloadType uint8 // that was found to be Opus; 0: none was yet
 	ssrc        uint32
@@ -48,8 +48,8 @@ type Listener struct {
 	pcm         []int16
 }
 
-// listened is the packet to decode next.
-type listened struct {
+// duePacket is the packet to decode next.
+type duePacket struct {
 	timestamp uint32
 	payload   []byte
 	made      time.Duration // since start
@@ -136,7 +136,7 @@ func (l *Listener) read() error {
 		if p.Packet != nil && len(p.Payload) > 0 {
 			l.line.push(picture{}, p.Timestamp, p.came)
 			l.line.decide(p.came, true) // later ones are not waited for
-			l.ready = append(l.ready, listened{p.Timestamp, p.Payload, l.line.target()})
+			l.ready = append(l.ready, duePacket{p.Timestamp, p.Payload, l.line.target()})
 			l.line.drop()
 		}
 	}
@@ -152,7 +152,7 @@ const (
 
 // decode returns a packet's sound behind the silence before it. What cannot be
 // decoded is as if it were lost.
-func (l *Listener) decode(p listened) (Sound, bool) {
+func (l *Listener) decode(p duePacket) (Sound, bool) {
 	lasts, ok := opusDuration(p.payload)
 	if !ok {
 		return Sound{}, false

@@ -51,7 +51,7 @@ type SenderClock interface {
 type Recording struct {
 	// Immutable.
 	began  time.Time
-	frames chan arrived
+	frames chan arrivedFrame
 	quit   chan struct{} // closed by the first Close
 	done   chan struct{} // closed when the file is complete
 	once   sync.Once
@@ -69,9 +69,9 @@ type Recording struct {
 	err     error
 }
 
-// arrived is what a track's reader has for the timeline: a frame, or that there
+// arrivedFrame is what a track's reader has for the timeline: a frame, or that there
 // will be no more.
-type arrived struct {
+type arrivedFrame struct {
 	lane *lane
 	picture
 	timestamp uint32
@@ -160,7 +160,7 @@ func RecordOgg(ctx context.Context, w io.Writer) *Recording {
 func newRecording(ctx context.Context, mux muxer) *Recording {
 	r := &Recording{
 		began:  time.Now(),
-		frames: make(chan arrived, 64),
+		frames: make(chan arrivedFrame, 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		mux:    mux, origins: make(map[string]*origin), reading: make(map[Track]packets), stills: make(map[Track][]byte),
@@ -255,7 +255,7 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 
 // read takes a track's packets to its end or the recording's.
 func (r *Recording) read(from *origin, who string, t Track, in packets) {
-	l := &lane{kin: &from.kin, from: time.Since(r.began) - lookAhead}
+	l := &lane{kin: &from.kin, from: time.Since(r.began) - lookAheadTime}
 	var clock reports
 	clock.sender, l.clocked = t.(SenderClock)
 	var a *assembler
@@ -264,7 +264,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 		if a != nil {
 			from.retire(t.Name(), a.stream)
 		}
-		r.pass(arrived{lane: l, over: true})
+		r.pass(arrivedFrame{lane: l, over: true})
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.stills, t)
@@ -294,7 +294,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 			a.rate = max(codec.ClockRate, 1)
 		}
 		for _, unit := range a.push(packet, came) {
-			frame := arrived{
+			frame := arrivedFrame{
 				lane: l, picture: picture{stream: a.stream, key: unit.key, data: unit.data},
 				timestamp: unit.timestamp, rate: a.rate, came: unit.came, now: now, report: clock.next(a.ssrc),
 			}
@@ -318,7 +318,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 }
 
 // pass hands on what a reader has; false: the recording is over.
-func (r *Recording) pass(a arrived) bool {
+func (r *Recording) pass(a arrivedFrame) bool {
 	select {
 	case r.frames <- a:
 		return true
@@ -384,7 +384,7 @@ func (r *Recording) run() {
 }
 
 // take gives the timeline what a reader has.
-func (r *Recording) take(a arrived) {
+func (r *Recording) take(a arrivedFrame) {
 	if a.over {
 		r.timeline.leave(a.lane)
 		return

@@ -116,7 +116,7 @@ func TestKeyFrameThatDoesNotCome(t *testing.T) {
 			t.Error(err)
 		}
 		close(p.asks)
-		if keys := keysAt(t, p.got()); len(keys) != 2 || keys[1] < keySoon || keys[1] > keySoon+100*time.Millisecond {
+		if keys := keysAt(t, p.got()); len(keys) != 2 || keys[1] < keyFrameWait || keys[1] > keyFrameWait+100*time.Millisecond {
 			t.Errorf("key frames at %v, want 0s and some 1s", keys)
 		}
 	})

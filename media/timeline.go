@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// settle is how long a frame waits for earlier ones of other tracks.
-	settle = 500 * time.Millisecond
+	// settleTime is how long a frame waits for earlier ones of other tracks.
+	settleTime = 500 * time.Millisecond
 	// maxSettling bounds what waits, in bytes.
 	maxSettling = 16 << 20
 	// dueSize is about what a frame that waits takes in addition to its bytes.
 	dueSize = 256
-	// hold is how long a track's first frame waits until the sender's clock shows how it belongs to
+	// holdTime is how long a track's first frame waits until the sender's clock shows how it belongs to
 	// the sound.
-	hold = 3 * time.Second
+	holdTime = 3 * time.Second
 	// maxLead is the most by which tracks of one sender are moved against each
 	// other.
 	maxLead = 3 * time.Second
@@ -124,7 +124,7 @@ func (t *timeline) next(finally bool) (picture, bool) {
 			}
 			continue // it may no longer be the first
 		}
-		if !force && at > t.now-settle+t.back() {
+		if !force && at > t.now-settleTime+t.back() {
 			return picture{}, false
 		}
 		d := l.line.take(l.shift, l.sound)
@@ -136,7 +136,7 @@ func (t *timeline) next(finally bool) (picture, bool) {
 		if d.at = max(d.at, l.from); !t.begun {
 			t.begun, t.zero = true, d.at
 		}
-		if d.at -= t.zero; l.sound && d.at < -2*lateBy {
+		if d.at -= t.zero; l.sound && d.at < -2*leastDelay {
 			continue // or of before the recording
 		}
 		d.at = max(d.at, 0)
@@ -167,7 +167,7 @@ func (t *timeline) back() (least time.Duration) {
 
 // decideLane is decide with the sender's clock.
 func (l *lane) decideLane(now time.Duration, finally bool) bool {
-	if !l.anchored && !finally && l.mayBeKnown() && now-l.waiting[0].arrival < hold {
+	if !l.anchored && !finally && l.mayBeKnown() && now-l.waiting[0].arrival < holdTime {
 		if _, known := l.lead(); !known {
 			return false
 		}
@@ -221,7 +221,7 @@ func (l *lane) lead() (time.Duration, bool) {
 		return 0, false // no clock shows that
 	}
 	lead += leader.shift + leader.adrift
-	return lead, lead.Abs() <= absurd
+	return lead, lead.Abs() <= absurdOffset
 }
 
 // basis is the level, or what it is likely to be.
@@ -243,7 +243,7 @@ func (l *lane) report(r report, now time.Duration) {
 	switch {
 	case l.clock.reports == 0:
 		l.clock.take(zero, now)
-	case (zero - l.clock.zero).Abs() <= unseen:
+	case (zero - l.clock.zero).Abs() <= unseenOffset:
 		l.clock.take(zero, now)
 		l.confirmed = now
 	case len(l.waiting) > 0:

@@ -320,5 +320,5 @@ func (w *World) iceServers() func(context.Context, signal.Member) []signal.ICESe
 	if w.turn == nil {
 		return nil
 	}
-	return func(_ context.Context, m signal.Member) []signal.ICEServer { return w.turn.told(m.ID) }
+	return func(_ context.Context, m signal.Member) []signal.ICEServer { return w.turn.servers(m.ID) }
 }

@@ -52,7 +52,7 @@ func normalName(name string) string {
 	bare := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
 	bare, _, _ = strings.Cut(bare, "%")
 	if ip, err := netip.ParseAddr(bare); err == nil && ip.Is6() {
-		return "[" + shortest(ip) + "]"
+		return "[" + shortestIPv6(ip) + "]"
 	}
 	ascii, err := hostNames.ToASCII(name)
 	if err != nil {
@@ -61,8 +61,8 @@ func normalName(name string) string {
 	return strings.TrimSuffix(ascii, ".")
 }
 
-// shortest is an IPv6 address as browsers write it, also one that maps IPv4.
-func shortest(ip netip.Addr) string {
+// shortestIPv6 is an IPv6 address as browsers write it, also one that maps IPv4.
+func shortestIPv6(ip netip.Addr) string {
 	if !ip.Is4In6() {
 		return ip.String()
 	}

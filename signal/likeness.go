@@ -19,12 +19,12 @@ func Likeness(name string) string {
 		}
 		return r
 	}, name)
-	return alike.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(drawn))))
+	return likeLetters.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(drawn))))
 }
 
-// alike has the letters, folded, that most fonts draw as another one. It is no table of
+// likeLetters has the letters, folded, that most fonts draw as another one. It is no table of
 // all that can be confused (UTS #39).
-var alike = strings.NewReplacer(
+var likeLetters = strings.NewReplacer(
 	"а", "a", "в", "b", "с", "c", "ԁ", "d", "е", "e", "һ", "h", "і", "l", "ј", "j", "к", "k", "м", "m", "н", "h", "о", "o", "р", "p",
 	"ѕ", "s", "т", "t", "у", "y", "х", "x", "ԛ", "q", "ԝ", "w",
 	"α", "a", "β", "b", "ε", "e", "η", "n", "ι", "l", "κ", "k", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "u", "χ", "x", "ζ", "z",

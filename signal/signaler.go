@@ -48,7 +48,7 @@ func (f DialerFunc) Dial(ctx context.Context) (Signaler, error) { return f(ctx) 
 // [NormalHost] writes it. A Signaler has a method Endpoint() string for it, or wraps one that does;
 // otherwise it is empty. Proofs are bound to it (PROTOCOL.md section 3).
 func Endpoint(s Signaler) string {
-	if e, ok := find[interface{ Endpoint() string }](s); ok {
+	if e, ok := findSignaler[interface{ Endpoint() string }](s); ok {
 		return e.Endpoint()
 	}
 	return ""
@@ -58,7 +58,7 @@ func Endpoint(s Signaler) string {
 // hub, so that a proof made for another hub, and passed on by it, would be valid here. A Signaler
 // has a method UncheckedEndpoint() bool for it, or wraps one that does.
 func UncheckedEndpoint(s Signaler) bool {
-	e, ok := find[interface{ UncheckedEndpoint() bool }](s)
+	e, ok := findSignaler[interface{ UncheckedEndpoint() bool }](s)
 	return ok && e.UncheckedEndpoint()
 }
 
@@ -66,14 +66,14 @@ func UncheckedEndpoint(s Signaler) bool {
 // connections by. A Signaler has a method Address() netip.Addr for it, or wraps one that does;
 // otherwise it is invalid.
 func Address(s Signaler) netip.Addr {
-	if a, ok := find[interface{ Address() netip.Addr }](s); ok {
+	if a, ok := findSignaler[interface{ Address() netip.Addr }](s); ok {
 		return a.Address()
 	}
 	return netip.Addr{}
 }
 
-// find returns the outermost of s and what it wraps that is a T.
-func find[T any](s Signaler) (t T, ok bool) {
+// findSignaler returns the outermost of s and what it wraps that is a T.
+func findSignaler[T any](s Signaler) (t T, ok bool) {
 	for s != nil {
 		if t, ok = s.(T); ok {
 			return t, true

@@ -257,7 +257,7 @@ func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // lets reports whether a packet is to be acted on (RFC 8656 section 12, RFC 8489
-// section 5: how to tell them apart).
+// section 5: how to distinguish them).
 func (g *gate) lets(packet []byte, from net.Addr, now time.Time) bool {
 	g.relays.mu.Lock()
 	a := g.relays.byClient[clientOf(from)]

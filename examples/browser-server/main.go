@@ -108,25 +108,25 @@ const usage = `browser-server serves noom's page and its hub.
 
   -addr HOST:PORT   where to listen (default :8080)
   -metrics HOST:PORT
-                    tell Prometheus how the hub does, at /metrics there: choose an
-                    address that strangers cannot reach (default: nowhere)
+                    export the hub's numbers to Prometheus, at /metrics there:
+                    choose an address that strangers cannot reach (default: none)
   -hosts LIST       the names by which members reach this server, as they stand in
                     URLs, with commas: behind a proxy such as
-                    call.example.com. What is for others is refused; * believes
-                    in all, which lets other hubs use proofs that members made for
+                    call.example.com. Requests for others are refused; * accepts
+                    all, which lets other hubs use proofs that members made for
                     them (default: localhost, this machine's name and addresses,
-                    and what the certificate is for)
-  -origins LIST     whose pages may use the hub beside our own: hosts, patterns such
+                    and the names in the certificate)
+  -origins LIST     other hosts whose pages may use the hub: names, patterns such
                     as *.example.com, or * for all, with commas (default: none)
   -tls-self-signed  serve https with a certificate made for this machine, so that a
-                    phone beside it gets its camera; tells addresses, fingerprint
+                    phone near it may use its camera; prints addresses, fingerprint
                     and a QR code
   -tls-cert FILE, -tls-key FILE
                     serve https with this certificate and key, in PEM
-  -token-key FILE   whoever brings a token of noom-token that this key has signed, at
+  -token-key FILE   a member with a token that this key has signed, at
                     #/ROOM?token=TOKEN behind the page's address, has the rights in
-                    it; others may publish and chat (default: so may all). The public
-                    half of the key is enough
+                    it (noom-token makes them); others may publish and chat
+                    (default: so may all). The public half of the key is enough
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP

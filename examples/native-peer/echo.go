@@ -90,7 +90,7 @@ func (m *mirror) heed(reader interceptor.RTCPReader) {
 		}
 		packets, err := rtcp.Unmarshal(buffer[:n])
 		if err != nil {
-			continue // whoever sent it may send better
+			continue // its sender may send better ones
 		}
 		for _, p := range packets {
 			switch p.(type) {

@@ -131,15 +131,15 @@ func OpenCamera(label string, o *CameraOptions) (*Track, error) {
 	if o != nil {
 		want = *o
 	}
-	fill(&want.Width, 640)
-	fill(&want.Height, 480)
-	fill(&want.FPS, 30)
-	fill(&want.BitRate, 1_000_000)
+	fillZero(&want.Width, 640)
+	fillZero(&want.Height, 480)
+	fillZero(&want.FPS, 30)
+	fillZero(&want.BitRate, 1_000_000)
 	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
 	return openCamera(label, want)
 }
 
-func fill(v *int, otherwise int) {
+func fillZero(v *int, otherwise int) {
 	if *v <= 0 {
 		*v = otherwise
 	}
@@ -163,8 +163,8 @@ func OpenScreen(label string, o *ScreenOptions) (*Track, error) {
 	if o != nil {
 		want = *o
 	}
-	fill(&want.FPS, 10)
-	fill(&want.BitRate, 2_000_000)
+	fillZero(&want.FPS, 10)
+	fillZero(&want.BitRate, 2_000_000)
 	want.FPS = min(want.FPS, 60)
 	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
 	return openScreen(label, want)

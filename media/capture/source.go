@@ -56,18 +56,18 @@ func watchAudio(r audio.Reader, end *ending, loud *loudness) audio.Reader {
 // device without a channel. That must cost the track and not the process.
 func (e *ending) watch(err *error, release *func()) {
 	if p := recover(); p != nil {
-		*err, *release = panicked(p), func() {}
+		*err, *release = panicError(p), func() {}
 	}
 	if *err != nil {
 		e.reach(*err)
 	}
 }
 
-func panicked(p any) error { return fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p) }
+func panicError(p any) error { return fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p) }
 
 // calm, deferred by what calls a driver, makes its panic an error.
-func calm(err *error) {
+func recoverPanic(err *error) {
 	if p := recover(); p != nil {
-		*err = panicked(p)
+		*err = panicError(p)
 	}
 }

@@ -17,7 +17,7 @@ var (
 	bob   = noom.Member{ID: "bobbobbobbobbobbobbobbobbo", Name: "bob", Session: "Yb0AAAAAAAAAAAAAAAAAAA"}
 )
 
-// conversation is what two rooms tell of a little of everything.
+// conversation is what two rooms report, a little of everything.
 func conversation(t *testing.T, r *transcript.Transcript) {
 	t.Helper()
 	start := time.Now()

@@ -49,24 +49,24 @@ func (r *room[C]) supersede(old, fresh *signal.Member) {
 
 // recall forgets the absence of a member that is back, and returns how many ends it knows of; all,
 // if it has not been here before.
-func (r *room[C]) recall(m *signal.Member) (heard int) {
-	heard = r.ended
+func (r *room[C]) recall(m *signal.Member) (known int) {
+	known = r.ended
 	for at := r.missed(m.ID); at >= 0; at = r.missed(m.ID) {
 		if a := &r.absent[at]; a.lost {
-			heard = a.ended
+			known = a.ended
 			r.supersede(&a.member, m)
 		}
 		r.absent = slices.Delete(r.absent, at, at+1)
 	}
-	return heard
+	return known
 }
 
 // catchUp sends a member that is back the ends of others that it has missed.
-func (r *room[C]) catchUp(c C, heard int) {
+func (r *room[C]) catchUp(c C, known int) {
 	for _, e := range r.ends {
 		at := r.find(e.bye.From)
 		over := at < 0 || r.seats[at].member.Session != e.bye.Session && r.seats[at].conn != c
-		if over && e.n > heard {
+		if over && e.n > known {
 			r.tell(c, e.bye)
 		}
 	}

@@ -19,9 +19,9 @@ import (
 	"noom/signal"
 )
 
-// linger is how long a connection that is to end may take to be written what
+// lingerTime is how long a connection that is to end may take to be written what
 // still waits for it.
-const linger = 5 * time.Second
+const lingerTime = 5 * time.Second
 
 // A conn is one connection to the hub. One goroutine lives as long as it does:
 // the reader, which steps the room with each frame it brings. The writer comes
@@ -127,8 +127,8 @@ func (c *conn) end() error {
 	return why
 }
 
-// quiet is after how long a silence a member counts as idle.
-const quiet = time.Second
+// quietTime is after how long a silence a member counts as idle.
+const quietTime = time.Second
 
 // read acts on frames until the connection ends or is to end. Nearly all connections wait for a
 // frame nearly all the time, so this goroutine only waits, on the smallest stack there is:
@@ -140,8 +140,8 @@ func (c *conn) read() {
 			more = c.step()
 			continue
 		}
-		busy := time.Since(last) < quiet
-		aside(func() {
+		busy := time.Since(last) < quietTime
+		runAside(func() {
 			growStack()
 			c.guard(func() { more = false; more = c.spell(waiter, busy) })
 		})
@@ -162,14 +162,14 @@ func (c *conn) spell(waiter signal.Waiter, busy bool) (more bool) {
 			return true
 		}
 		waiter.Wait(c.calls)
-		busy = time.Since(began) < quiet
+		busy = time.Since(began) < quietTime
 	}
 }
 
-// aside runs f on another goroutine, whose stack is freed when that is done, and waits for it.
+// runAside runs f on another goroutine, whose stack is freed when that is done, and waits for it.
 //
 //go:noinline
-func aside(f func()) {
+func runAside(f func()) {
 	var done sync.WaitGroup
 	done.Go(f)
 	done.Wait()
@@ -329,7 +329,7 @@ func (c *conn) inRoom(m *signal.Message) bool {
 		e = c.home.chat(c, m, time.Now().UnixMilli())
 	case m.Type == signal.TypeRename:
 		e = c.home.rename(c, strings.Clone(m.Name)) // it is part of an envelope
-	case needs[m.Type] != "":
+	case rightsNeeded[m.Type] != "":
 		e = c.home.moderate(c, m)
 	case m.Type == signal.TypeServers:
 		c.send(c.servers(c.member()))
@@ -372,7 +372,7 @@ func (c *conn) finish(m *signal.Message, why error) {
 		return
 	}
 	if c.outbox.finish(m, why) {
-		time.AfterFunc(linger, c.cut)
+		time.AfterFunc(lingerTime, c.cut)
 	}
 }
 

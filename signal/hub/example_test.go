@@ -40,8 +40,8 @@ func ExampleHub() {
 	// shutdown: <nil>
 }
 
-// Accounts decide who may enter and who may moderate. What Authorize returns as
-// an error, the refused member reads.
+// Accounts decide who may enter and who may moderate. A refused member gets the
+// error that Authorize returns.
 func ExampleConfig_authorize() {
 	type account struct {
 		name   string

@@ -178,7 +178,7 @@ func (p *home) close(why signal.Reason, retry time.Duration) {
 	_ = p.settle(p.room.close(why, retry.Milliseconds())) // a bye always fits
 }
 
-// members returns who is here, in join order.
+// members returns the members, in join order.
 func (p *home) members() []MemberInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()

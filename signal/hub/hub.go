@@ -68,7 +68,7 @@ func (e *ByeError) Error() string { return "hub: the member was sent bye: " + st
 func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	var c *conn
 	var refusal *signal.Error
-	aside(func() {
+	runAside(func() {
 		c = h.newConn(ctx, s)
 		refusal = h.register(c)
 	})

@@ -41,7 +41,7 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 			e.RetryAfter = wait
 			return Grant{}, e
 		}
-		if password == "" || !same(password, r.Token) {
+		if password == "" || !samePassword(password, r.Token) {
 			return Grant{}, signal.Errorf(signal.CodeRefused, signal.TypeJoin, "wrong password for this room")
 		}
 		g.forgive(spent) // it was no guess
@@ -49,8 +49,8 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 	}
 }
 
-// same compares what two people typed.
-func same(a, b string) bool {
+// samePassword compares what two people typed.
+func samePassword(a, b string) bool {
 	x, y := sha256.Sum256([]byte(signal.CleanName(a))), sha256.Sum256([]byte(signal.CleanName(b)))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
@@ -105,7 +105,7 @@ func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []fun
 		spend(g.rooms.take(room, now, 0))
 	}
 	if wait > 0 {
-		undo(spent)
+		undoGuesses(spent)
 		return nil, wait
 	}
 	return spent, 0
@@ -115,10 +115,10 @@ func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []fun
 func (g *guesses) forgive(spent []func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	undo(spent)
+	undoGuesses(spent)
 }
 
-func undo(spent []func()) {
+func undoGuesses(spent []func()) {
 	for _, giveBack := range spent {
 		giveBack()
 	}

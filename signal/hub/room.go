@@ -21,10 +21,10 @@ type room[C comparable] struct {
 	seats []seat[C] // in join order
 
 	locked bool
-	absent []absence // members that are gone and may still matter, oldest first
-	ends   []ending  // of members, for those who were lost meanwhile, oldest first
-	ended  int       // ends so far
-	barred []barred  // oldest first
+	absent []absence      // members that are gone and may still matter, oldest first
+	ends   []ending       // of members, for those who were lost meanwhile, oldest first
+	ended  int            // ends so far
+	barred []barredMember // oldest first
 
 	out []delivery[C] // reused between events
 	all []C           // reused between events
@@ -149,7 +149,7 @@ func (r *room[C]) relay(c C, m *signal.Message) []delivery[C] {
 	}
 	to := r.find(m.To)
 	if to < 0 {
-		return r.nobody(c, m.Type, m.To)
+		return r.noSuchMember(c, m.Type, m.To)
 	}
 	r.tell(r.seats[to].conn, &signal.Message{
 		Type: m.Type, From: r.seats[from].member.ID, To: m.To,

@@ -310,7 +310,7 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	what := all[random.IntN(len(all))]
 	w.steps = append(w.steps, fmt.Sprintf("%s: %d asks for a %s of %s", r.name, c, what, id))
 	at, there, before := r.seated(c), r.find(id) >= 0, len(r.seats)
-	may := at >= 0 && r.seats[at].member.May(needs[what])
+	may := at >= 0 && r.seats[at].member.May(rightsNeeded[what])
 	deliveries := r.moderate(c, &signal.Message{Type: what, To: id, Name: "카메라"})
 	w.take(r, deliveries)
 	rules := w.rules[r]

@@ -95,20 +95,20 @@ func newMeter() *meter {
 	return m
 }
 
-const other = "other"
+const otherLabel = "other"
 
 // endings are all that a connection can end with: what a stranger sends must
 // not become the name of a metric.
 var endings = []string{
 	string(signal.ReasonLeft), string(signal.ReasonLost), string(signal.ReasonKicked), string(signal.ReasonClosed),
-	string(signal.ReasonReplaced), string(signal.ReasonExpired), string(signal.ReasonRestart), silent, other,
+	string(signal.ReasonReplaced), string(signal.ReasonExpired), string(signal.ReasonRestart), silentLabel, otherLabel,
 	string(signal.CodeMalformed), string(signal.CodeTooBig), string(signal.CodeTooLate), string(signal.CodeTooSlow),
 	string(signal.CodeJoinFirst), string(signal.CodeBadRoom), string(signal.CodeBadName), string(signal.CodeBadProof),
 	string(signal.CodeRefused), string(signal.CodeRoomFull), string(signal.CodeHubFull), string(signal.CodeShuttingDown),
 	string(signal.CodeLocked), string(signal.CodeTooMany), string(signal.CodeFailed),
 }
 
-const silent = "silent"
+const silentLabel = "silent"
 
 // count notes the end of a connection.
 func (m *meter) count(why error) {
@@ -123,11 +123,11 @@ func (m *meter) count(why error) {
 	case isRefusal:
 		label = string(refusal.Code)
 	case errors.Is(why, ErrSilent):
-		label = silent
+		label = silentLabel
 	}
 	n := m.ended[label]
 	if n == nil {
-		n = m.ended[other]
+		n = m.ended[otherLabel]
 	}
 	n.Add(1)
 }
@@ -153,7 +153,7 @@ var frameTypes = [...]signal.Type{
 	signal.TypeAck, signal.TypeStale, signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge,
 	signal.TypeJoined, signal.TypeWelcome, signal.TypeRenamed, signal.TypeChat, signal.TypeKick, signal.TypeLock,
 	signal.TypeUnlock, signal.TypeLocked, signal.TypeUnlocked, signal.TypeMute, signal.TypeClose, signal.TypeBye,
-	signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong, other,
+	signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong, otherLabel,
 }
 
 var frameIndex = func() map[signal.Type]int {

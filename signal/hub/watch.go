@@ -67,13 +67,13 @@ func (h *Hub) RoomsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			refuse(w, r, "the list of rooms is for GET", http.StatusMethodNotAllowed)
+			refuseRequest(w, r, "the list of rooms is for GET", http.StatusMethodNotAllowed)
 			return
 		}
 		from := h.watcherAddress(r)
 		if why, status := h.seat(from); status != 0 {
 			w.Header().Set("Retry-After", "10")
-			refuse(w, r, why, status)
+			refuseRequest(w, r, why, status)
 			return
 		}
 		defer h.unseat(from)
@@ -84,8 +84,8 @@ func (h *Hub) RoomsHandler() http.Handler {
 	})
 }
 
-// refuse answers with an error, and does not wait for a body that may never come.
-func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
+// refuseRequest answers with an error, and does not wait for a body that may never come.
+func refuseRequest(w http.ResponseWriter, r *http.Request, why string, status int) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not every ResponseWriter can

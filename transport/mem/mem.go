@@ -16,9 +16,9 @@ import (
 	"noom/signal"
 )
 
-// buffered is how many frames may be on their way in each direction before
+// bufferedFrames is how many frames may be on their way in each direction before
 // Send blocks.
-const buffered = 16
+const bufferedFrames = 16
 
 // Server is what serves a hub's end of a connection: a *hub.Hub.
 type Server interface {
@@ -46,7 +46,7 @@ func Dialer(h Server) signal.Dialer {
 // then Receive returns io.EOF, or an error that wraps the [*signal.Error] of
 // CloseWith.
 func Pipe() (client, server signal.Signaler) {
-	up, down := make(chan []byte, buffered), make(chan []byte, buffered)
+	up, down := make(chan []byte, bufferedFrames), make(chan []byte, bufferedFrames)
 	a, b := newEnd(down, up), newEnd(up, down)
 	a.other, b.other = b, a
 	return a, b

@@ -69,7 +69,7 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, explain(ctx, err, response)
+		return nil, explainDial(ctx, err, response)
 	case conn.Subprotocol() == "":
 		_ = conn.CloseNow() // of no use to us
 		return nil, fmt.Errorf("%w: it speaks WebSocket, but not %s", ErrNotHub, Subprotocol)
@@ -120,8 +120,8 @@ func withoutRedirects(client *http.Client) *http.Client {
 	return &c
 }
 
-// explain says in one line why a dial failed and what to look at.
-func explain(ctx context.Context, err error, response *http.Response) error {
+// explainDial says in one line why a dial failed and what to look at.
+func explainDial(ctx context.Context, err error, response *http.Response) error {
 	if response != nil {
 		return explainResponse(err, response)
 	}

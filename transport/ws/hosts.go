@@ -22,8 +22,8 @@ const OwnAddress = "own address"
 // [AcceptOptions]. It is for the handlers next to a [Handler], such as the list of rooms.
 func OnlyHosts(next http.Handler, hosts ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !addressed(r, hosts) {
-			refuse(w, r, misdirected(r), http.StatusMisdirectedRequest)
+		if !isForHosts(r, hosts) {
+			refuseRequest(w, r, misdirected(r), http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -52,8 +52,8 @@ func misdirected(r *http.Request) string {
 		"; configure all its names: Hosts in ws.AcceptOptions, -hosts of browser-server"
 }
 
-// addressed reports whether a request is for one of hosts; without any it is.
-func addressed(r *http.Request, hosts []string) bool {
+// isForHosts reports whether a request is for one of hosts; without any it is.
+func isForHosts(r *http.Request, hosts []string) bool {
 	if len(hosts) == 0 {
 		return true
 	}

@@ -17,10 +17,10 @@
 // claims are:
 //
 //	room    the room it is for
-//	sub     who it is for: the member's identity for the hub's owner (optional)
+//	sub     the member's identity for the hub's owner (optional)
 //	name    the nickname it must keep (optional)
 //	rights  what it may do (optional; absent: publish and chat)
-//	exp     until when it counts: it lets nobody in after that, and whoever came in by it is sent away
+//	exp     until when it is valid: after that it admits no member, and one that it admitted is sent away
 //	nbf     from when on (optional)
 //	jti     its own name (optional): it is then good for one member, the first that comes with it
 package token
@@ -51,8 +51,8 @@ type Claims struct {
 	ID string
 }
 
-// wire is how claims are written.
-type wire struct {
+// wireClaims is how claims are written.
+type wireClaims struct {
 	jwt.RegisteredClaims
 
 	Room   string        `json:"room,omitzero"`
@@ -104,7 +104,7 @@ func Sign(k Key, c Claims) (string, error) {
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	w := wire{Room: c.Room, Name: c.Name, Rights: c.Rights}
+	w := wireClaims{Room: c.Room, Name: c.Name, Rights: c.Rights}
 	w.Subject, w.ID, w.ExpiresAt = c.Subject, c.ID, jwt.NewNumericDate(c.Expires)
 	if !c.NotBefore.IsZero() {
 		w.NotBefore = jwt.NewNumericDate(c.NotBefore)

@@ -63,10 +63,10 @@ func (v *Verifier) Verify(text string) (Claims, error) {
 	if len(text) > signal.MaxToken {
 		return Claims{}, errors.New("the token is too long")
 	}
-	var w wire
+	var w wireClaims
 	_, err := v.parser.ParseWithClaims(text, &w, v.keysFor)
 	if err != nil {
-		return Claims{}, explain(err, &w)
+		return Claims{}, explainError(err, &w)
 	}
 	c := Claims{Room: w.Room, Subject: w.Subject, Name: w.Name, Rights: w.Rights, ID: w.ID, Expires: w.ExpiresAt.Time}
 	if w.NotBefore != nil {
@@ -100,7 +100,7 @@ func (v *Verifier) keysFor(t *jwt.Token) (any, error) {
 	return set, nil
 }
 
-func explain(err error, w *wire) error {
+func explainError(err error, w *wireClaims) error {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired) && w.ExpiresAt != nil:
 		return fmt.Errorf("the token expired %v ago", time.Since(w.ExpiresAt.Time).Round(time.Second))
