@@ -11,11 +11,17 @@ import (
 // the picture in ARCHITECTURE.md: imports point downwards only, and each big
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
-	"noom": {"noom/signal", "noom/internal/exchange", "noom/internal/negotiate", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/"},
+	"noom": {
+		"noom/signal", "noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet",
+		"noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
+	},
 
 	"noom/internal/exchange":     {},
 	"noom/internal/negotiate":    {},
 	"noom/internal/speaker":      {},
+	"noom/internal/fault":        {},
+	"noom/internal/mailbox":      {},
+	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},

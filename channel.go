@@ -10,6 +10,8 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fault"
+	"noom/internal/mailbox"
 	"noom/signal"
 )
 
@@ -48,8 +50,8 @@ type ChannelOptions struct {
 
 // Errors of channels.
 var (
-	ErrChannelLost = errors.New("noom: the channel ended with its connection; open it again")
-	ErrUnread      = errors.New("noom: the channel was closed, for too much waited to be received")
+	ErrChannelLost = fault.ChannelLost
+	ErrUnread      = fault.Unread
 )
 
 const (
@@ -277,47 +279,50 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	if err != nil {
 		return nil, err
 	}
-	type result struct {
-		c   *channel
-		err error
-	}
-	made := make(chan result, 1)
-	posted := l.mail.post(func() {
-		if l.asleep {
-			made <- result{nil, ErrClosed}
-			return
-		}
-		conn := l.live()
-		if conn == nil || conn == l.conn && l.broken || !conn.dataOpen {
-			made <- result{nil, ErrNotConnected}
-			return
-		}
-		dc, err := conn.pc.CreateDataChannel(label, init)
-		if err != nil {
-			made <- result{nil, err}
-			return
-		}
-		c := newChannel(dc, conn.control)
-		conn.dropEnded()
-		conn.channels = append(conn.channels, c)
-		made <- result{c, nil}
+	var c *channel // the loop's, until Ask has returned
+	made, err := mailbox.Ask(ctx, l.mail, func() (err error) {
+		c, err = l.makeChannel(label, init)
+		return err
 	})
-	if !posted {
-		return nil, ErrClosed
-	}
-	r := <-made
-	if r.err != nil {
-		return nil, r.err
+	switch {
+	case err != nil: // the loop may make it later, for nobody
+		l.mail.Post(func() {
+			if c != nil {
+				l.room.background(func() { _ = c.Close() })
+			}
+		})
+		return nil, err
+	case made != nil:
+		return nil, made
 	}
 	select {
-	case <-r.c.opened:
-		return r.c, nil
-	case <-r.c.ended:
-		return nil, r.c.cause()
+	case <-c.opened:
+		return c, nil
+	case <-c.ended:
+		return nil, c.cause()
 	case <-ctx.Done():
-		_ = r.c.Close()
+		_ = c.Close()
 		return nil, ctx.Err()
 	}
+}
+
+// makeChannel makes a channel of the application's own.
+func (l *link) makeChannel(label string, init *webrtc.DataChannelInit) (*channel, error) {
+	if l.asleep {
+		return nil, ErrClosed
+	}
+	conn := l.live()
+	if conn == nil || conn == l.conn && l.broken || !conn.dataOpen {
+		return nil, ErrNotConnected
+	}
+	dc, err := conn.pc.CreateDataChannel(label, init)
+	if err != nil {
+		return nil, err
+	}
+	c := newChannel(dc, conn.control)
+	conn.dropEnded()
+	conn.channels = append(conn.channels, c)
+	return c, nil
 }
 
 // channelOpened takes a channel that the peer has opened over conn.
@@ -332,7 +337,7 @@ func (l *link) channelOpened(conn *conn, c *channel) {
 	conn.channels = append(conn.channels, c)
 	l.unseen++
 	l.tellTaken(ChannelOpened{Peer: l, Channel: c}, func() {
-		l.mail.post(func() { l.unseen = max(l.unseen-1, 0) }) // it may have been asleep meanwhile
+		l.mail.Post(func() { l.unseen = max(l.unseen-1, 0) }) // it may have been asleep meanwhile
 	})
 }
 

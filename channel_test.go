@@ -61,7 +61,7 @@ func TestChannel(t *testing.T) {
 			t.Fatalf("got %q, %v", data, failed)
 		}
 		l := p.(*link)
-		l.mail.post(func() { l.fail(errors.New("asked to")) })
+		l.mail.Post(func() { l.fail(errors.New("asked to")) })
 		if _, err = ours.Receive(t.Context()); !errors.Is(err, ErrChannelLost) {
 			t.Fatalf("received after a rebuild: %v", err)
 		}
@@ -208,7 +208,7 @@ func TestManyChannels(t *testing.T) {
 		}
 		known := make(chan int)
 		l := peerOf(t, a, b).(*link)
-		l.mail.post(func() { known <- len(l.conn.channels) })
+		l.mail.Post(func() { known <- len(l.conn.channels) })
 		if n := <-known; n != maxChannels+1 {
 			t.Errorf("%d channels are remembered, %d are open", n, maxChannels+1)
 		}

@@ -12,55 +12,9 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
-)
 
-func TestCarries(t *testing.T) {
-	video := func(mime, fmtp string) webrtc.RTPCodecCapability {
-		return webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000, SDPFmtpLine: fmtp}
-	}
-	format := func(pt webrtc.PayloadType) webrtc.RTPCodecCapability {
-		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-			for _, codec := range codecsFor(kind) {
-				if codec.PayloadType == pt {
-					return codec.RTPCodecCapability
-				}
-			}
-		}
-		t.Fatalf("no format %d", pt)
-		return webrtc.RTPCodecCapability{}
-	}
-	for _, test := range []struct {
-		format webrtc.PayloadType
-		codec  webrtc.RTPCodecCapability
-		want   bool
-	}{
-		{111, opus, true},
-		{111, webrtc.RTPCodecCapability{MimeType: "audio/OPUS"}, true},
-		{111, webrtc.RTPCodecCapability{MimeType: "audio/opus", ClockRate: 48000, Channels: 1}, true},
-		{111, webrtc.RTPCodecCapability{MimeType: "audio/opus", ClockRate: 48000, Channels: 6}, false},
-		{111, webrtc.RTPCodecCapability{MimeType: "audio/opus", ClockRate: 16000, Channels: 1}, false},
-		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 8000, Channels: 2}, false},
-		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 8000, Channels: 1}, true},
-		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 16000}, false},
-		{96, video("video/vp8", ""), true},
-		{96, video("video/vp9", ""), false},
-		{98, video("video/vp9", "profile-id=0"), true},
-		{98, video("video/vp9", "profile-id=2"), false},
-		{45, video("video/AV1", "level-idx=5;profile=0;tier=0"), true},
-		{45, video("video/AV1", "profile=1"), false},
-		{102, video("video/H264", ""), true},
-		{102, video("video/H264", "packetization-mode=1;profile-level-id=42001f"), true},
-		{102, video("video/H264", "packetization-mode=0;profile-level-id=42e01f"), true},
-		{102, video("video/H264", "packetization-mode=2;profile-level-id=42e01f"), false},
-		{102, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), false},
-		{112, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), true},
-		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // nonsense: as if absent
-	} {
-		if got := carries(format(test.format), test.codec); got != test.want {
-			t.Errorf("%d, %s %s: %v, want %v", test.format, test.codec.MimeType, test.codec.SDPFmtpLine, got, test.want)
-		}
-	}
-}
+	"noom/internal/packet"
+)
 
 // The profile a static track was made with counts, though pion's Bind finds
 // some format by its MIME type alone.
@@ -99,7 +53,7 @@ func TestNamesInAnyCase(t *testing.T) {
 			s := publish(t, track)
 			peer := network.receive(t, []*leg{legOf(s)})
 			must(t, track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 1}, Payload: []byte{0x10, 0, 0}}))
-			want := canonicalMIME(codec.MimeType)
+			want := packet.CanonicalMIME(codec.MimeType)
 			if want != webrtc.MimeTypeOpus && want != webrtc.MimeTypeVP8 {
 				t.Fatalf("%s is called %s", codec.MimeType, want)
 			}

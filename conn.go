@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -74,7 +75,7 @@ func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
 	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
 	c.own.loopback = c.own.loopback || servers.onLoopback()
-	bounds := newGuard(func(err error) { l.mail.post(func() { l.flooded(c, err) }) })
+	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
 	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func negotiated(id uint16) *webrtc.DataChannelInit {
 // only serves until the next is up.
 func (l *link) listen(c *conn) {
 	postEither := func(current, old func()) {
-		l.mail.post(func() {
+		l.mail.Post(func() {
 			switch {
 			case l.conn == c:
 				current()
@@ -122,7 +123,7 @@ func (l *link) listen(c *conn) {
 	}
 	post := func(f func()) { postEither(f, func() {}) }
 	var flooded sync.Once
-	flood := func(err error) { flooded.Do(func() { l.mail.post(func() { l.flooded(c, err) }) }) }
+	flood := func(err error) { flooded.Do(func() { l.mail.Post(func() { l.flooded(c, err) }) }) }
 	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		post(func() { l.gathered(candidate) })
 	})
@@ -144,7 +145,7 @@ func (l *link) listen(c *conn) {
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		in := newInbound(tr, c.pc.WriteRTCP)
-		in.hear(levelID(receiver.GetParameters().HeaderExtensions), l.room.speechHeard)
+		in.hear(packet.LevelID(receiver.GetParameters().HeaderExtensions), l.room.speechHeard)
 		l.room.background(func() { _ = in.run() })
 		l.room.background(func() { in.drainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/mailbox"
 )
 
 // This file is the part of a link that says why it is not connected. What the
@@ -82,24 +84,18 @@ func (l *link) Diagnose(ctx context.Context) (Diagnosis, error) {
 		d  Diagnosis
 		pc *webrtc.PeerConnection
 	}
-	answered := make(chan answer, 1)
-	posted := l.mail.post(func() {
+	a, err := mailbox.Ask(ctx, l.mail, func() answer {
 		a := answer{d: l.diagnosis()}
 		if c := l.live(); c != nil {
 			a.pc = c.pc
 		}
-		answered <- a
+		return a
 	})
-	if !posted || l.State() == PeerClosed {
+	switch {
+	case l.State() == PeerClosed:
 		return Diagnosis{}, ErrClosed
-	}
-	var a answer
-	select {
-	case a = <-answered:
-	case <-l.ended:
-		return Diagnosis{}, ErrClosed
-	case <-ctx.Done():
-		return Diagnosis{}, ctx.Err()
+	case err != nil:
+		return Diagnosis{}, err
 	}
 	if a.d.Verdict != VerdictConnected && a.d.Verdict != VerdictCodec {
 		return a.d, nil

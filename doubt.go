@@ -51,7 +51,7 @@ func slept(before, now clock, every time.Duration) time.Duration {
 // watchClock looks at the clock now and then, as long as the room lasts.
 func (r *room) watchClock(before clock) {
 	time.AfterFunc(clockEvery, func() {
-		r.mail.post(func() {
+		r.mail.Post(func() {
 			now := r.readClock()
 			if d := slept(before, now, clockEvery); d > 0 {
 				r.log.Info("the machine has slept", "for", d.Round(time.Second))
@@ -76,7 +76,7 @@ func (r *room) watchNetwork() {
 			r.doubts.Add(-1)
 			return
 		}
-		if !r.mail.post(func() { r.doubts.Add(-1); r.doubt(addresses) }) {
+		if !r.mail.Post(func() { r.doubts.Add(-1); r.doubt(addresses) }) {
 			r.doubts.Add(-1)
 		}
 	})
@@ -91,7 +91,7 @@ func (r *room) watchNetwork() {
 }
 
 // NetworkChanged is explained at [Room].
-func (r *room) NetworkChanged() { r.mail.post(func() { r.doubt(nil) }) }
+func (r *room) NetworkChanged() { r.mail.Post(func() { r.doubt(nil) }) }
 
 // doubt has everything looked at. addresses are those there are now, nil if
 // that is not known.
@@ -127,7 +127,7 @@ func (r *room) hubAnswered() {
 
 // doubt has the path restarted if nothing comes by it within a moment.
 func (l *link) doubt() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		c := l.conn
 		if l.broken || !c.up() {
 			return
@@ -146,7 +146,7 @@ func (l *link) doubt() {
 // addressesAre has the path restarted at once if the address that it begins at is
 // gone, or if it was being mended anyway.
 func (l *link) addressesAre(addresses []netip.Addr) {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		c := l.conn
 		switch {
 		case c == nil || l.broken || !l.wasUp:

@@ -194,7 +194,7 @@ func TestChangesThatDoNotMatter(t *testing.T) {
 func TestSleepIsNoticed(t *testing.T) {
 	inMotion(t, func(t *testing.T, m *moving) {
 		var asleep atomic.Int64
-		m.a.mail.post(func() { // as if the monotonic clock had stood still
+		m.a.mail.Post(func() { // as if the monotonic clock had stood still
 			m.a.readClock = func() clock {
 				c := readClock()
 				c.wall = c.wall.Add(time.Duration(asleep.Load()))

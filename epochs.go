@@ -51,7 +51,7 @@ func (l *link) rebuild() bool {
 	}
 	l.conn = c
 	l.planRelay()
-	l.room.mail.post(l.room.watchNetwork)
+	l.room.mail.Post(l.room.watchNetwork)
 	l.waiting = append([]*sender(nil), l.senders...)
 	l.takenDue = l.in.received > 0
 	l.mu.Lock()

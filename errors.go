@@ -3,9 +3,9 @@ package noom
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -39,10 +39,10 @@ const (
 // Errors to compare with errors.Is. A hub's refusal is a [*signal.Error] inside.
 var (
 	// ErrClosed: the room, peer or sender is closed. It matches net.ErrClosed.
-	ErrClosed error = closedError{}
+	ErrClosed = fault.Closed
 	// ErrCodec: the track's codec is none of ours, not the sender's, or none that the
 	// peer takes. What wraps it names the codec, and those that would do.
-	ErrCodec = errors.New("noom: codec does not fit")
+	ErrCodec = fault.Codec
 	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: why Room.Err
 	// is not nil.
 	ErrRoomClosed = errors.New("noom: the room was closed")
@@ -55,26 +55,21 @@ var (
 	ErrForbidden error = &signal.Error{Code: signal.CodeForbidden, Message: "this member may not do that here"}
 	ErrLocked    error = &signal.Error{Code: signal.CodeLocked, Message: "the room is locked"}
 	// ErrNotConnected: the peer has no connection now.
-	ErrNotConnected = errors.New("noom: peer is not connected")
+	ErrNotConnected = fault.NotConnected
 	// ErrNoHub: there is no connection to the hub now.
-	ErrNoHub = errors.New("noom: no connection to the hub")
+	ErrNoHub = fault.NoHub
 	// ErrDescription: a peer's description, or another frame of its, could not
 	// be taken. It is inside PeerStateChanged.Err, and the connection is rebuilt.
-	ErrDescription = errors.New("noom: description refused")
+	ErrDescription = fault.Description
 	// ErrTooMany: one more track has no room in a description. A member can send
 	// another 12 of video, or 28 of audio, and fewer if that one sends as many. A
 	// Sender that is closed leaves its room to the next of its codec.
-	ErrTooMany = errors.New("noom: too many tracks between two members; close a Sender first, then publish anew")
+	ErrTooMany = fault.TooMany
 	// ErrTooBig: a message above its bound.
-	ErrTooBig = errors.New("noom: message too big")
+	ErrTooBig = fault.TooBig
 	// ErrWouldBlock: too much waits already, and the call is one that never waits.
-	ErrWouldBlock = errors.New("noom: too much waits already; try again later, or use the call that waits")
+	ErrWouldBlock = fault.WouldBlock
 )
-
-type closedError struct{}
-
-func (closedError) Error() string        { return "noom: closed" }
-func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
 // JoinError is what Join returns when the room could not be entered.
 type JoinError struct {

@@ -128,7 +128,7 @@ func TestFloods(t *testing.T) {
 func (l *link) sectionOf(t *testing.T, s *sender) *section {
 	t.Helper()
 	found := make(chan *section, 1)
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		for _, sec := range l.conn.sections {
 			if sec.sender == s {
 				found <- sec
@@ -174,7 +174,7 @@ func TestTablesOfTracks(t *testing.T) {
 			}
 			body, err := signal.EncodeBody(&table)
 			must(t, err)
-			l.mail.post(func() { l.queue(signal.TypeTable, body, false) })
+			l.mail.Post(func() { l.queue(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })

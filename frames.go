@@ -23,7 +23,7 @@ func (l *link) postFrame(f func()) {
 		l.frames.Add(-1)
 		return
 	}
-	l.mail.post(func() { l.frames.Add(-1); f() })
+	l.mail.Post(func() { l.frames.Add(-1); f() })
 }
 
 // hubFrame takes a pair frame that came by hub. m must be the link's own.

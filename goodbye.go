@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"noom/internal/mailbox"
 	"noom/signal"
 )
 
@@ -62,19 +63,15 @@ type delivery struct {
 func (r *room) deliver(ctx context.Context) error {
 	var deliveries []delivery
 	for _, l := range r.peers() {
-		begun := make(chan delivery, 1)
-		if !l.mail.post(func() { begun <- l.beginDelivery() }) {
-			continue
-		}
-		select {
-		case d := <-begun:
+		switch d, err := mailbox.Ask(ctx, l.mail, l.beginDelivery); {
+		case err == nil:
 			deliveries = append(deliveries, d)
-		case <-ctx.Done(): // pion holds its loop up
+		case !errors.Is(err, ErrClosed): // pion holds its loop up
 			deliveries = append(deliveries, delivery{link: l})
 		}
 	}
 	answered := make(chan struct{})
-	if r.mail.post(func() { r.onAnswered(func() { close(answered) }) }) {
+	if r.mail.Post(func() { r.onAnswered(func() { close(answered) }) }) {
 		wait(ctx, answered)
 	}
 	var undelivered []error
@@ -164,21 +161,16 @@ func (r *room) goodbye(ctx context.Context) {
 	online := r.online()
 	r.byeSaid.Store(true)
 	r.send(signal.Message{Type: signal.TypeBye})
-	var untold []<-chan struct{} // done when a peer has heard it whom the hub does not tell
-	posted := make(chan struct{})
-	if !r.mail.post(func() {
+	// Each is closed when a peer has the goodbye that the hub does not bring it.
+	untold, err := mailbox.Ask(ctx, r.mail, func() (untold []<-chan struct{}) {
 		for _, l := range r.links {
 			if done := l.sayGoodbye(); !online || l.missing {
 				untold = append(untold, done)
 			}
 		}
-		close(posted)
-	}) {
-		return
-	}
-	select {
-	case <-posted:
-	case <-ctx.Done():
+		return untold
+	})
+	if err != nil {
 		return
 	}
 	if online {
@@ -208,7 +200,7 @@ type parting struct {
 // sayGoodbye tells the peer in-band that we leave for good, if it can be told.
 func (l *link) sayGoodbye() <-chan struct{} {
 	done := make(chan struct{})
-	posted := l.mail.post(func() {
+	posted := l.mail.Post(func() {
 		if l.broken || !l.live().up() {
 			close(done)
 			return

@@ -100,7 +100,7 @@ func TestMovesInARow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for lingers := make(chan bool); ; time.Sleep(10 * time.Millisecond) {
-			p.mail.post(func() { lingers <- p.linger != nil })
+			p.mail.Post(func() { lingers <- p.linger != nil })
 			if <-lingers {
 				break
 			}
@@ -123,7 +123,7 @@ func TestMovesInARow(t *testing.T) {
 			t.Errorf("states went through %v, and %d messages arrived", states, len(theirs.data))
 		}
 		left := make(chan int)
-		p.mail.post(func() { left <- len(p.old) })
+		p.mail.Post(func() { left <- len(p.old) })
 		if n := <-left; n > 0 {
 			t.Errorf("%d old connections are still there", n)
 		}
@@ -140,7 +140,7 @@ func TestMoveThatFails(t *testing.T) {
 		}
 		time.Sleep(60 * time.Millisecond) // the offer has arrived, the answer has not
 		spoiled := make(chan bool)
-		p.mail.post(func() { p.fail(errors.New("asked to")); spoiled <- p.serving() })
+		p.mail.Post(func() { p.fail(errors.New("asked to")); spoiled <- p.serving() })
 		if !<-spoiled {
 			t.Fatal("the old connection was given up with the new one")
 		}
@@ -150,7 +150,7 @@ func TestMoveThatFails(t *testing.T) {
 		until[DataReceived](t, a, nil)
 		time.Sleep(5 * time.Second)
 		reachable := make(chan bool)
-		p.mail.post(func() { reachable <- p.conn.up() && p.old == nil })
+		p.mail.Post(func() { reachable <- p.conn.up() && p.old == nil })
 		if !<-reachable {
 			t.Error("no new connection came up")
 		}
@@ -178,7 +178,7 @@ func TestRestartWithoutAnything(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b Room) {
 		p := peerOf(t, a, b).(*link)
 		gone := make(chan struct{})
-		p.mail.post(func() { p.conn.controlOpen = false; close(gone) })
+		p.mail.Post(func() { p.conn.controlOpen = false; close(gone) })
 		<-gone
 		if err := p.RestartICE(t.Context()); !errors.Is(err, ErrNoHub) {
 			t.Errorf("got %v", err)

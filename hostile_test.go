@@ -154,7 +154,7 @@ func TestPeerThatAcknowledgesNothing(t *testing.T) {
 			t.Fatal("mallory is gone")
 		}
 		queued := make(chan int64)
-		l.(*link).mail.post(func() { ex := l.(*link).ex; queued <- ex.Queued() - ex.Acked() })
+		l.(*link).mail.Post(func() { ex := l.(*link).ex; queued <- ex.Queued() - ex.Acked() })
 		if n := <-queued; n > maxQueued {
 			t.Fatalf("%d messages wait for mallory", n)
 		}
@@ -224,7 +224,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				bound := attack(t, l, peerOf(t, b, a).(*link))
 				time.Sleep(time.Second)
 				waits := make(chan uint64)
-				l.mail.post(func() { waits <- l.conn.data.BufferedAmount() })
+				l.mail.Post(func() { waits <- l.conn.data.BufferedAmount() })
 				if n := <-waits; n > bound || l.State() != PeerConnected {
 					t.Errorf("%s, and %d bytes wait", l.State(), n)
 				}

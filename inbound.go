@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/internal/speaker"
 )
 
@@ -36,7 +37,7 @@ type inbound struct {
 	levelID uint8  // of the audio level's header extension; 0: not negotiated
 	loud    func() // called for each packet that may be speech
 
-	count  tally // of run
+	count  packet.Tally // of run
 	track  atomic.Pointer[remoteTrack]
 	report atomic.Pointer[senderReport] // the latest
 }
@@ -75,26 +76,26 @@ func (in *inbound) run() error {
 		if t == nil {
 			continue
 		}
-		packet := new(rtp.Packet)
-		if packet.Unmarshal(bytes.Clone(buf[:n])) != nil {
+		p := new(rtp.Packet)
+		if p.Unmarshal(bytes.Clone(buf[:n])) != nil {
 			continue
 		}
-		in.count.received(packet.SequenceNumber, len(packet.Payload))
-		if codec == nil || codec.PayloadType != webrtc.PayloadType(packet.PayloadType) {
+		in.count.Received(p.SequenceNumber, len(p.Payload))
+		if codec == nil || codec.PayloadType != webrtc.PayloadType(p.PayloadType) {
 			now := in.tr.Codec()
-			now.MimeType = canonicalMIME(now.MimeType)
-			codec, starts = &now, keyframeStart(now.MimeType)
+			now.MimeType = packet.CanonicalMIME(now.MimeType)
+			codec, starts = &now, packet.KeyframeStart(now.MimeType)
 		}
-		if in.tr.Kind() == webrtc.RTPCodecTypeVideo && video.took(packet.SequenceNumber, packet.Payload, starts, time.Now()) {
+		if in.tr.Kind() == webrtc.RTPCodecTypeVideo && video.took(p.SequenceNumber, p.Payload, starts, time.Now()) {
 			_ = in.requestKeyframe() // it comes again if it is lost
 		}
-		if dBov, ok := levelIn(&packet.Header, in.levelID); ok {
+		if dBov, ok := packet.LevelIn(&p.Header, in.levelID); ok {
 			t.heard(dBov)
 			if dBov >= speaker.Loud {
 				in.loud()
 			}
 		}
-		t.push(in, packet, codec)
+		t.push(in, p, codec)
 	}
 }
 

@@ -52,7 +52,7 @@ func TestFailureOfWhatWasConnected(t *testing.T) {
 		a, b := w.join("r", "지우", &Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "bob", nil)
 		diagnosed(t, a, b, VerdictConnected)
 		l := peerOf(t, a, b).(*link)
-		l.mail.post(func() { l.fail(ErrDescription) })
+		l.mail.Post(func() { l.fail(ErrDescription) })
 		time.Sleep(5 * time.Second)
 		diagnosed(t, a, b, VerdictConnected)
 		if connected, broken := logs.count("verdict=connected"), logs.count(string(VerdictProtocol)); connected != 0 || broken != 1 {

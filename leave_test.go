@@ -151,7 +151,7 @@ func TestCallsWhileEnding(t *testing.T) {
 		until(t, b, connected)
 		p := peerOf(t, a, b).(*link)
 		gate := make(chan struct{})
-		p.mail.post(func() { p.over = true; <-gate })
+		p.mail.Post(func() { p.over = true; <-gate })
 		synctest.Wait()
 		opened := make(chan error)
 		go func() {
@@ -170,7 +170,7 @@ func TestCallsWhileEnding(t *testing.T) {
 		for range 8 { // the loop may take either first
 			r := w.join("방", "c", nil).(*room)
 			gate, camera := make(chan struct{}), newDeviceCamera()
-			r.mail.post(func() { <-gate })
+			r.mail.Post(func() { <-gate })
 			synctest.Wait()
 			go func() { _ = r.Leave(t.Context()) }()
 			<-r.ctx.Done()
@@ -228,7 +228,7 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 		"with loss":             {messages: 20, lost: 80},
 		"before the connection": {messages: 3, early: true},
 		"by Room.Send":          {messages: 12, early: true, toAll: true},
-		"in a rebuild":          {messages: 4, before: func(p *link) { p.mail.post(func() { p.fail(errors.New("asked to")) }) }},
+		"in a rebuild":          {messages: 4, before: func(p *link) { p.mail.Post(func() { p.fail(errors.New("asked to")) }) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {

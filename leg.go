@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // leg is our end of one sendonly transceiver: the webrtc.TrackLocal given to
@@ -46,8 +48,8 @@ type leg struct {
 	late    *time.Timer // asks for one when the budget allows it; nil: none is wanted
 	stitch  stitch
 
-	count  tally       // of the pump
-	behind atomic.Bool // packets were left out because the queue was full
+	count  packet.Tally // of the pump
+	behind atomic.Bool  // packets were left out because the queue was full
 }
 
 func newLeg(codec webrtc.RTPCodecCapability, streamID string) *leg {
@@ -58,7 +60,7 @@ func newLeg(codec webrtc.RTPCodecCapability, streamID string) *leg {
 
 // fits reports whether s, too, can be sent over this leg.
 func (l *leg) fits(s *sender) bool {
-	return carries(l.codec, s.codec.RTPCodecCapability) && carries(s.codec.RTPCodecCapability, l.codec)
+	return packet.Carries(l.codec, s.codec.RTPCodecCapability) && packet.Carries(s.codec.RTPCodecCapability, l.codec)
 }
 
 // attach makes s flow through the leg from its next key frame on. It asks for
@@ -277,7 +279,7 @@ func (l *leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		go l.pump(ctx.WriteStream(), l.queue)
 		l.ssrc = uint32(ctx.SSRC())
 		l.payloadType = uint8(format.PayloadType)
-		l.levelID = levelID(ctx.HeaderExtensions())
+		l.levelID = packet.LevelID(ctx.HeaderExtensions())
 	}
 	l.mu.Unlock()
 	if ok {
@@ -295,12 +297,12 @@ func (l *leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 // profile than a higher one that includes it.
 func (l *leg) formatAmong(negotiated []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
 	for _, format := range negotiated {
-		if carries(format.RTPCodecCapability, l.codec) && carries(l.codec, format.RTPCodecCapability) {
+		if packet.Carries(format.RTPCodecCapability, l.codec) && packet.Carries(l.codec, format.RTPCodecCapability) {
 			return format, true
 		}
 	}
 	for _, format := range negotiated {
-		if carries(format.RTPCodecCapability, l.codec) {
+		if packet.Carries(format.RTPCodecCapability, l.codec) {
 			return format, true
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // wireTap takes the place of a connection: it keeps the headers written to it.
@@ -69,7 +71,7 @@ func (b binding) RTCPReader() interceptor.RTCPReader { return nil }
 func bindTo(tb testing.TB, l *leg, w webrtc.TrackLocalWriter) {
 	tb.Helper()
 	tb.Cleanup(func() { _ = l.Unbind(binding{}) })
-	if _, err := l.Bind(binding{stream: w, codecs: codecsFor(l.Kind())}); err != nil {
+	if _, err := l.Bind(binding{stream: w, codecs: packet.CodecsFor(l.Kind())}); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -189,7 +191,7 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 		must(t, err)
 		unknown := publish(t, track)
 		ok, refused := legOf(s), legOf(unknown)
-		peer := network.receive(t, []*leg{ok, refused}, codecsFor(webrtc.RTPCodecTypeVideo)[0])
+		peer := network.receive(t, []*leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
 		if ok.refused() || !refused.refused() {
 			t.Errorf("refused: VP8 %v, AV1 %v", ok.refused(), refused.refused())
 		}
@@ -386,7 +388,7 @@ func TestLegChoosesItsFormat(t *testing.T) {
 	constrained := h264(41, "profile-level-id=42E01F;packetization-mode=1;level-asymmetry-allowed=1")
 	single := h264(42, "profile-level-id=42e01f")
 	vp8Only := webrtc.RTPCodecParameters{PayloadType: 43, RTPCodecCapability: vp8}
-	codec := codecsFor(webrtc.RTPCodecTypeVideo)[1].RTPCodecCapability
+	codec := packet.CodecsFor(webrtc.RTPCodecTypeVideo)[1].RTPCodecCapability
 	for name, test := range map[string]struct {
 		negotiated []webrtc.RTPCodecParameters
 		want       webrtc.PayloadType

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/signal"
 )
@@ -55,7 +56,7 @@ type link struct {
 
 	conduct *conduct // of the member id; guards itself
 
-	mail   *mailbox
+	mail   *mailbox.Mailbox
 	ended  chan struct{} // closed with the loop
 	frames atomic.Int32  // posted and not yet taken
 	out    outStream     // guards itself
@@ -142,7 +143,7 @@ func newLink(r *room, m Member) *link {
 	l := &link{
 		room: r, member: m, name: m.Name, rights: m.Rights,
 		log:         r.log.With("peer", m.ID),
-		mail:        newMailbox(),
+		mail:        mailbox.New(ErrClosed),
 		ended:       make(chan struct{}),
 		ex:          exchange.New(r.self.ID),
 		budget:      r.budgets.get(m.ID, time.Now()),
@@ -154,12 +155,12 @@ func newLink(r *room, m Member) *link {
 }
 
 func (l *link) run() {
-	for range l.mail.ready {
-		for _, f := range l.mail.take() {
+	for range l.mail.Ready() {
+		for _, f := range l.mail.Take() {
 			f()
 		}
 		if l.over {
-			for _, f := range l.mail.close() {
+			for _, f := range l.mail.Close() {
 				f()
 			}
 			l.end()
@@ -213,7 +214,7 @@ func (l *link) later(t **time.Timer, d time.Duration, f func()) {
 	}
 	var own *time.Timer
 	own = time.AfterFunc(d, func() {
-		l.mail.post(func() {
+		l.mail.Post(func() {
 			if *t == own {
 				*t = nil
 				f()
@@ -236,11 +237,11 @@ func (l *link) depart() {
 }
 
 // close ends the link for good.
-func (l *link) close() { l.mail.post(func() { l.over = true }) }
+func (l *link) close() { l.mail.Post(func() { l.over = true }) }
 
 // sleep ends the connection and keeps what a return needs.
 func (l *link) sleep() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.asleep, l.wasUp = true, false
 		l.end()
 	})
@@ -248,7 +249,7 @@ func (l *link) sleep() {
 
 // wake makes a sleeping link a peer again.
 func (l *link) wake() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
@@ -262,7 +263,7 @@ func (l *link) wake() {
 // welcome tells that the member has entered, or come back to, the hub while we were
 // there: without a living connection, we begin.
 func (l *link) welcome() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.lost = false
 		if l.conn != nil && !l.broken {
 			l.hubBack()
@@ -274,7 +275,7 @@ func (l *link) welcome() {
 
 // expect tells that the member is there and that we are the newcomer: it begins.
 func (l *link) expect() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.lost = false
 		switch {
 		case l.conn == nil:
@@ -291,7 +292,7 @@ func (l *link) expect() {
 // hubLost tells that the hub has lost the member. Its connection may live, or
 // come to life yet; if it does neither, fail drops the peer.
 func (l *link) hubLost() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.lost = true
 		if (l.conn == nil || l.broken) && !l.serving() {
 			l.room.drop(l)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mailbox"
 	"noom/internal/speaker"
 	"noom/signal"
 )
@@ -33,9 +34,9 @@ type room struct {
 	log     *slog.Logger
 	engine  *engine
 	dialer  Dialer
-	events  *eventQueue     // guards itself
-	mail    *mailbox        // guards itself
-	budgets keyframeBudgets // guard themselves
+	events  *eventQueue      // guards itself
+	mail    *mailbox.Mailbox // guards itself
+	budgets keyframeBudgets  // guard themselves
 	frames  chan signal.Message
 	ctx     context.Context // ends with the room
 	cancel  context.CancelFunc
@@ -141,7 +142,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	}
 	r := &room{
 		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
-		events: newEventQueue(c.EventBuffer), mail: newMailbox(), frames: make(chan signal.Message),
+		events: newEventQueue(c.EventBuffer), mail: mailbox.New(ErrClosed), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
 		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
 		conducts: newConducts(), admission: newAdmission[*link](),
@@ -324,7 +325,7 @@ func (r *room) ask(ctx context.Context, m signal.Message) error {
 		}
 		return err
 	case <-ctx.Done():
-		r.mail.post(func() {
+		r.mail.Post(func() {
 			r.forgetRequest(p)
 			r.tellAnswered()
 		})
@@ -356,7 +357,7 @@ func (r *room) request(m signal.Message, untold bool) (*request, error) {
 	if untold {
 		r.untold.Add(1)
 	}
-	if !r.mail.post(func() {
+	if !r.mail.Post(func() {
 		r.pending = append(r.pending, p)
 		r.send(m)
 	}) {

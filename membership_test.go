@@ -14,6 +14,7 @@ import (
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/signal"
 	"noom/transport/mem"
 )
@@ -326,7 +327,7 @@ func (w *world) joinPoor(name string, d Dialer) *room {
 	poor, err := newRoom(d, name, &Config{Name: "poor", Settings: w.host()})
 	must(w.t, err)
 	media := &webrtc.MediaEngine{}
-	for _, c := range codecsFor(webrtc.RTPCodecTypeVideo) {
+	for _, c := range packet.CodecsFor(webrtc.RTPCodecTypeVideo) {
 		if c.MimeType == webrtc.MimeTypeVP8 {
 			must(w.t, media.RegisterCodec(c, webrtc.RTPCodecTypeVideo))
 		}

@@ -147,7 +147,7 @@ func (l *link) setRights(rights signal.Rights) {
 	l.rights = rights
 	l.mu.Unlock()
 	if !same {
-		l.mail.post(func() {
+		l.mail.Post(func() {
 			if l.conn != nil && l.heard != nil {
 				l.takeTable()
 			}

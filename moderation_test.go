@@ -119,18 +119,18 @@ func TestPublishRight(t *testing.T) {
 
 		// A viewer that thinks it may: its member takes itself for a publisher.
 		rogue := viewer.(*room)
-		rogue.mail.post(func() { rogue.setRights(nil) })
+		rogue.mail.Post(func() { rogue.setRights(nil) })
 		time.Sleep(5 * time.Second)
 		v, _ := a.Peer(viewer.Self().ID)
 		if tracks := v.Tracks(); len(tracks) != 0 {
 			t.Fatalf("tracks taken from a viewer: %v", tracks)
 		}
 		// Once it may, what it sends is there without another word from it.
-		a.(*room).mail.post(func() { v.(*link).setRights(nil) })
+		a.(*room).mail.Post(func() { v.(*link).setRights(nil) })
 		if e := until[TrackAdded](t, a, nil); e.Peer != v {
 			t.Errorf("got %+v", e)
 		}
-		a.(*room).mail.post(func() { v.(*link).setRights(signal.Rights{}) })
+		a.(*room).mail.Post(func() { v.(*link).setRights(signal.Rights{}) })
 		until[TrackRemoved](t, a, nil)
 	})
 }

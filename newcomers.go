@@ -23,7 +23,7 @@ func (r *room) admitted(change func()) {
 	change()
 	turn, again := r.admission.next(time.Now())
 	for _, l := range turn {
-		l.mail.post(l.admit)
+		l.mail.Post(l.admit)
 	}
 	if r.admitTimer != nil {
 		r.admitTimer.Stop()
@@ -31,7 +31,7 @@ func (r *room) admitted(change func()) {
 	}
 	if again > 0 {
 		r.admitTimer = time.AfterFunc(again, func() {
-			r.mail.post(func() { r.admitted(func() {}) })
+			r.mail.Post(func() { r.admitted(func() {}) })
 		})
 	}
 }
@@ -42,7 +42,7 @@ func (l *link) mustWaitForTurn() bool {
 	if l.everUp || l.admitted {
 		return false
 	}
-	l.room.mail.post(func() {
+	l.room.mail.Post(func() {
 		if l.room.links[l.member.ID] == l {
 			l.room.admitted(func() { l.room.admission.ask(l) })
 		}
@@ -97,5 +97,5 @@ func (l *link) admit() {
 // wanted any longer.
 func (l *link) admissionOver() {
 	l.admitted, l.onAdmitted, l.held = false, nil, nil
-	l.room.mail.post(func() { l.room.admitted(func() { l.room.admission.done(l) }) })
+	l.room.mail.Post(func() { l.room.admitted(func() { l.room.admission.done(l) }) })
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // thrifty is a camera that makes no key frame but those it is asked for, the first one
@@ -142,11 +144,11 @@ func pictured(t *testing.T, r, from Room) func(within time.Duration) {
 	came := make(chan struct{}, 1000)
 	go func() {
 		for {
-			packet, err := tap.ReadRTP()
+			p, err := tap.ReadRTP()
 			if err != nil {
 				return
 			}
-			if startsVP8Keyframe(packet.Payload) {
+			if packet.KeyframeStart(webrtc.MimeTypeVP8)(p.Payload) {
 				came <- struct{}{}
 			}
 		}
@@ -228,7 +230,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 			for i, r := range []Room{a, b} {
 				l := peerOf(t, r, []Room{b, a}[i]).(*link)
 				next := pictured(t, b, a)
-				l.mail.post(func() { l.fail(errors.New("asked to")) })
+				l.mail.Post(func() { l.fail(errors.New("asked to")) })
 				next(5 * time.Second)
 			}
 		},
@@ -394,7 +396,7 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 		storm(b, 20*time.Second)
 		for range 3 {
 			l := peerOf(t, b, a).(*link)
-			l.mail.post(func() { l.fail(errors.New("asked to")) })
+			l.mail.Post(func() { l.fail(errors.New("asked to")) })
 			storm(b, 5*time.Second)
 		}
 		must(t, b.Leave(t.Context()))

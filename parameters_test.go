@@ -11,6 +11,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // Parameter sets by id, and pictures, as short as they are told apart.
@@ -104,13 +106,13 @@ func TestParameterSetsGoOutAgain(t *testing.T) {
 			early.took(t)
 			c.picture(t, key...)
 			want := slices.Clone(key)
-			if at := slices.IndexFunc(key, startsH264IDR); true {
+			if at := slices.IndexFunc(key, packet.StartsH264IDR); true {
 				want = slices.Insert(want, at, stap(sps0, pps0))
 			}
 			if got := early.took(t); !same(got, want) {
 				t.Errorf("%x is sent as %x, want %x", key, got, want)
 			}
-			if first := slices.IndexFunc(want, startsH264Keyframe); !same(late.took(t), want[first:]) {
+			if first := slices.IndexFunc(want, packet.KeyframeStart(webrtc.MimeTypeH264)); !same(late.took(t), want[first:]) {
 				t.Errorf("%x is not sent to a newcomer as %x", key, want[first:])
 			}
 			c.picture(t, slice)
@@ -202,7 +204,8 @@ func TestParameterSetsOverSenders(t *testing.T) {
 // What is remembered of tracks is bounded, and keeps none of them in memory.
 func TestSentSetsAreBounded(t *testing.T) {
 	var m setsMemory
-	sets := parameterSets{[]parameterSet{{nal: sps0}}}
+	var sets packet.ParameterSets
+	sets.Note(sps0, 0)
 	var first any
 	for i := range 3 * maxSentTracks {
 		src := &source{track: new(webrtc.TrackLocalStaticRTP), sets: sets}
@@ -211,8 +214,8 @@ func TestSentSetsAreBounded(t *testing.T) {
 			first = trackKey(src.track)
 		}
 		if again := (&source{track: src.track}); true {
-			if m.recall(again); len(again.sets.sets) != 1 || len(m.sent) > maxSentTracks {
-				t.Fatalf("%d sets of %d tracks", len(again.sets.sets), len(m.sent))
+			if m.recall(again); !again.sets.Known() || len(m.sent) > maxSentTracks {
+				t.Fatalf("sets known: %v, of %d tracks", again.sets.Known(), len(m.sent))
 			}
 		}
 	}
@@ -256,44 +259,6 @@ func TestParameterSetsAndDisorder(t *testing.T) {
 		}
 		if len(seen) != 4 { // and the last one from before
 			t.Errorf("%d numbers", len(seen))
-		}
-	})
-}
-
-// What is kept is bounded, whatever comes, and fits one packet.
-func TestParameterSetsAreBounded(t *testing.T) {
-	var p parameterSets
-	for i := range 1000 {
-		nal := append([]byte{0x68, 0, 0x80 | byte(i>>1), byte(i) << 7}, make([]byte, i%300)...)
-		p.note(nal, uint32(i))
-		p.note(append([]byte{0x67, 1, 1, 1, 0x08, byte(i)}, make([]byte, i)...), uint32(i))
-		if n := p.size(); n > maxParameterSets || len(p.lacking(1<<31+uint32(i))) > maxParameterSets {
-			t.Fatalf("%d bytes are kept", n)
-		}
-	}
-	if len(p.sets) == 0 {
-		t.Fatal("nothing is kept")
-	}
-}
-
-func FuzzParameterSets(f *testing.F) {
-	f.Add(stap(sps0, pps0, idr), sps1)
-	f.Add(fragment, []byte{0x67, 0, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		var p, q parameterSets
-		for i, payload := range [][]byte{a, b, a} {
-			p.note(payload, uint32(i))
-		}
-		q.recall(p)
-		for _, sets := range []*parameterSets{&p, &q} {
-			payload := sets.lacking(7)
-			if len(payload) > maxParameterSets || sets.lacking(7) != nil {
-				t.Fatalf("%x", payload)
-			}
-			var again parameterSets
-			if again.note(payload, 8); len(again.sets) != len(sets.sets) {
-				t.Errorf("%d of %d sets can be read again", len(again.sets), len(sets.sets))
-			}
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mailbox"
 	"noom/signal"
 )
 
@@ -191,40 +192,33 @@ func (l *link) TrySend(data []byte) error {
 }
 
 // kick makes the loop look for data to send.
-func (l *link) kick() { l.mail.post(func() {}) }
+func (l *link) kick() { l.mail.Post(func() {}) }
 
 func (l *link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	posted := l.mail.post(func() {
-		if l.asleep {
-			done <- ErrClosed
-			return
-		}
-		if l.conn == nil || l.broken {
-			done <- ErrNotConnected
-			return
-		}
-		if !l.hubReaches() { // it would take away the path it has to travel on
-			done <- l.move()
-			return
-		}
-		l.pathAsked = true
-		err := l.act(l.turn.Restart())
-		l.try(err)
-		done <- err
-	})
-	if !posted {
-		return ErrClosed
-	}
-	select {
-	case err := <-done:
+	begun, err := mailbox.Ask(ctx, l.mail, l.restartNow)
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return begun
+}
+
+// restartNow begins the restart that the user asked for.
+func (l *link) restartNow() error {
+	switch {
+	case l.asleep:
+		return ErrClosed
+	case l.conn == nil || l.broken:
+		return ErrNotConnected
+	case !l.hubReaches(): // it would take away the path it has to travel on
+		return l.move()
+	}
+	l.pathAsked = true
+	err := l.act(l.turn.Restart())
+	l.try(err)
+	return err
 }
 
 func (l *link) Connection() *webrtc.PeerConnection {

@@ -22,7 +22,7 @@ func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*sender, error)
 	var s *sender
 	var err error
 	each := func(f func(*link)) {
-		r.mail.post(func() {
+		r.mail.Post(func() {
 			for _, links := range []map[string]*link{r.links, r.asleep} {
 				for _, l := range links {
 					f(l)
@@ -34,7 +34,7 @@ func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*sender, error)
 		onChange: func() { each((*link).retable) },
 		onEnd:    r.sourceEnded,
 		onClose: func() {
-			r.mail.post(func() {
+			r.mail.Post(func() {
 				r.mu.Lock()
 				r.senders = slices.DeleteFunc(slices.Clone(r.senders), func(o *sender) bool { return o == s })
 				r.mu.Unlock()
@@ -61,7 +61,7 @@ func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	if err != nil {
 		return nil, err
 	}
-	posted := r.mail.post(func() {
+	posted := r.mail.Post(func() {
 		r.mu.Lock()
 		r.senders = append(slices.Clip(r.senders), s)
 		r.mu.Unlock()

@@ -80,7 +80,7 @@ func (l *leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 		header = out.header
 		n, err := stream.WriteRTP(&header, out.parcel.payload)
 		if err == nil && n > 0 {
-			l.count.add(len(out.parcel.payload))
+			l.count.Add(len(out.parcel.payload))
 		}
 		out.parcel.release()
 		// An error says that this connection is closed, which others look after.

@@ -356,7 +356,7 @@ func TestRebuildKeepsTracks(t *testing.T) {
 		for round := range 6 {
 			l := peers[round%2].(*link)
 			before := [2]*webrtc.PeerConnection{peers[0].Connection(), peers[1].Connection()}
-			l.mail.post(func() { l.fail(errors.New("asked to")) })
+			l.mail.Post(func() { l.fail(errors.New("asked to")) })
 			time.Sleep(20 * time.Second)
 			for i, r := range rooms {
 				if peers[i].Connection() == before[i] || peers[i].State() != PeerConnected {

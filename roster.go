@@ -22,14 +22,14 @@ var errTooMany = fmt.Errorf("more than %d members", maxMembers)
 func (r *room) run() {
 	for {
 		select {
-		case <-r.mail.ready:
-			for _, f := range r.mail.take() {
+		case <-r.mail.Ready():
+			for _, f := range r.mail.Take() {
 				f()
 			}
 		case m := <-r.frames:
 			r.handle(m)
 		case <-r.ctx.Done():
-			for _, f := range r.mail.close() {
+			for _, f := range r.mail.Close() {
 				f()
 			}
 			for _, l := range r.links {
@@ -216,7 +216,7 @@ func (r *room) forget(l *link, reason Reason) {
 // drop is asked for by a link: the hub has lost the member, and its
 // connection is dead.
 func (r *room) drop(l *link) {
-	r.mail.post(func() {
+	r.mail.Post(func() {
 		if r.links[l.member.ID] != l {
 			return
 		}
@@ -271,7 +271,7 @@ func (r *room) dropGhosts() {
 
 // left is told by a link, which ends by itself: the member has said goodbye.
 func (r *room) left(l *link) {
-	r.mail.post(func() {
+	r.mail.Post(func() {
 		if r.links[l.member.ID] == l {
 			r.remove(l, ReasonLeft)
 		}
@@ -281,7 +281,7 @@ func (r *room) left(l *link) {
 // reborn is asked for by a link: the member itself says that it runs a new
 // session.
 func (r *room) reborn(l *link, session string) {
-	r.mail.post(func() {
+	r.mail.Post(func() {
 		if r.links[l.member.ID] != l || session == l.member.Session || !l.conduct.reborn(time.Now()) {
 			return // a later one will do
 		}
@@ -314,7 +314,7 @@ func (r *room) bye(m signal.Message) {
 		r.lose(l)
 	case ReasonLeft:
 		l.parted = true
-		l.mail.post(l.leftByPeer)
+		l.mail.Post(l.leftByPeer)
 	default:
 		r.forget(l, m.Reason)
 	}

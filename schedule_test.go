@@ -228,7 +228,7 @@ func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) s
 		return "restart toward " + l.Name()
 	case n == 7 && len(links) > 0:
 		l := pick()
-		l.mail.post(func() { l.fail(errors.New("asked to")) })
+		l.mail.Post(func() { l.fail(errors.New("asked to")) })
 		return "rebuild toward " + l.Name()
 	case n == 8 && len(links) > 0:
 		l := pick()

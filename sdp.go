@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 
+	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -144,7 +145,7 @@ func inspect(text string) (d description, err error) {
 				d.candidates[typeOf(a.Value)] = true
 			case "fmtp":
 				_, parameters, _ := strings.Cut(a.Value, " ")
-				if m.MediaName.Media == "audio" && fmtpParameter(parameters, "sprop-stereo", "0") == "1" {
+				if m.MediaName.Media == "audio" && packet.FormatParameter(parameters, "sprop-stereo", "0") == "1" {
 					d.stereo[mid] = true
 				}
 			}

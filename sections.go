@@ -15,7 +15,7 @@ import (
 
 // publish adds a sender. Called from anywhere.
 func (l *link) publish(s *sender) {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
 		if l.conn == nil || l.broken {
 			return // the next connection carries it from the start
@@ -39,7 +39,7 @@ func (l *link) publish(s *sender) {
 
 // publishAlone adds a sender for this peer only, which ends with the peer.
 func (l *link) publishAlone(s *sender) {
-	if !l.mail.post(func() { l.own = append(l.own, s) }) {
+	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
 		_ = s.Close()
 		return
 	}
@@ -48,7 +48,7 @@ func (l *link) publishAlone(s *sender) {
 
 // unpublish removes a sender, whose section stays for the next one.
 func (l *link) unpublish(s *sender) {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		is := func(o *sender) bool { return o == s }
 		l.senders = slices.DeleteFunc(l.senders, is)
 		l.waiting = slices.DeleteFunc(l.waiting, is)
@@ -68,7 +68,7 @@ func (l *link) unpublish(s *sender) {
 
 // retable says that a sender's row has changed, or whether it sends stereo.
 func (l *link) retable() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		l.tableDirty = true
 		if l.conn != nil && !l.broken {
 			l.tellStereo()

@@ -13,6 +13,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // Sender is one published track. One source is bound once and its packets go
@@ -84,14 +86,14 @@ func newSender(t webrtc.TrackLocal, o PublishOptions, hooks senderHooks) (*sende
 	kind := kindOf(t)
 	name := cmp.Or(o.Name, defaultName(kind))
 	s := &sender{id: randomID(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
-	src, codec, err := bind(s, t, codecsFor(kind))
+	src, codec, err := bind(s, t, packet.CodecsFor(kind))
 	if err != nil {
 		return nil, fmt.Errorf("noom: publish %s: %w", name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.codec = codec
-	s.keyframeStart, s.unnumbered = keyframeStart(codec.MimeType), unnumbered(codec.MimeType)
+	s.keyframeStart, s.unnumbered = packet.KeyframeStart(codec.MimeType), packet.StripPictureID(codec.MimeType)
 	s.current = src
 	if s.isH264() {
 		sentSets.recall(src)
@@ -366,7 +368,7 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Lock()
 	h264 := s.isH264()
 	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo { // not known yet while the first track binds
-		if news := from.sets.note(payload, header.Timestamp); news && h264 {
+		if news := from.sets.Note(payload, header.Timestamp); news && h264 {
 			sentSets.remember(from)
 		}
 	}
@@ -379,8 +381,8 @@ func (s *sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	r := s.runOf(from, header, keyframe)
 	legs := s.legs
 	var sets []byte
-	if h264 && r != nil && len(legs) > 0 && startsH264IDR(payload) {
-		sets = from.sets.lacking(header.Timestamp)
+	if h264 && r != nil && len(legs) > 0 && packet.StartsH264IDR(payload) {
+		sets = from.sets.Lacking(header.Timestamp)
 	}
 	s.mu.Unlock()
 

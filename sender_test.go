@@ -87,7 +87,7 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 			t.Errorf("got frames  %v\nwant %v", got, want)
 		}
 		for _, p := range peer.tapes[0].all(t) {
-			if p.Payload[0]&vp8Extended != 0 {
+			if p.Payload[0]&0x80 != 0 {
 				t.Fatalf("a packet has its source's picture id: %x…", p.Payload[:4])
 			}
 		}

@@ -123,7 +123,7 @@ func (e *engine) checkServer(s webrtc.ICEServer) error {
 func (r *room) renewServers(pause time.Duration) {
 	var own *time.Timer
 	own = time.AfterFunc(pause, func() {
-		r.mail.post(func() {
+		r.mail.Post(func() {
 			if r.renewal == own {
 				r.send(signal.Message{Type: signal.TypeServers})
 				r.renewServers(max(r.servers().lifetime/10, serversRetry))
@@ -147,7 +147,7 @@ func (r *room) servers() *iceServers {
 
 // serversTold tells that there are new ones.
 func (l *link) serversTold() {
-	l.mail.post(func() {
+	l.mail.Post(func() {
 		if l.patience != nil && l.patience == l.serversTimer {
 			l.later(&l.patience, 0, l.serversNext)
 		}

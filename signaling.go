@@ -132,13 +132,13 @@ func final(err error) bool {
 func (r *room) stayConnected(s Signaler, heartbeat int64) {
 	defer func() {
 		close(r.hubGone)
-		r.mail.post(r.tellAnswered)
+		r.mail.Post(r.tellAnswered)
 	}()
 	pause := firstRedial
 	for {
 		since := time.Now()
 		err := r.converse(s, time.Duration(heartbeat)*time.Millisecond)
-		r.mail.post(r.tellAnswered)
+		r.mail.Post(r.tellAnswered)
 		if r.ctx.Err() != nil || r.byeSaid.Load() {
 			return
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 // How often a source is asked for a key frame: at most once in keyframeInterval, and
@@ -42,9 +44,9 @@ type source struct {
 	once     sync.Once
 
 	// The sender's, under its mu.
-	keyframes bool          // there was one
-	keyframe  uint32        // the timestamp of the latest
-	sets      parameterSets // of H.264
+	keyframes bool                 // there was one
+	keyframe  uint32               // the timestamp of the latest
+	sets      packet.ParameterSets // of H.264
 
 	mu     sync.Mutex
 	asked  time.Time     // when the last request went out
@@ -63,7 +65,7 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		sender:   s,
 		id:       randomID(),
 		ssrc:     webrtc.SSRC(rand.Uint32()),
-		offered:  alsoMono(offered),
+		offered:  packet.AlsoMono(offered),
 		requests: make(chan struct{}, 1),
 		done:     make(chan struct{}),
 		pause:    keyframeInterval,
@@ -78,14 +80,14 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 		if errors.Is(err, net.ErrClosed) {
 			return nil, chosen, err // no codec would help
 		}
-		return nil, chosen, fmt.Errorf("%w: %w", wrongCodec(codec, offered), err)
+		return nil, chosen, fmt.Errorf("%w: %w", packet.WrongCodec(codec, offered), err)
 	}
 	format, ok := formatFor(chosen, codec, offered)
 	if !ok {
 		src.unbind()
-		return nil, chosen, wrongCodec(codec, offered)
+		return nil, chosen, packet.WrongCodec(codec, offered)
 	}
-	src.stereo = sendsStereo(codec)
+	src.stereo = packet.SendsStereo(codec)
 	return src, format, nil
 }
 
@@ -115,12 +117,12 @@ func kindOf(t webrtc.TrackLocal) webrtc.RTPCodecType {
 // that it has chosen.
 func formatFor(chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
 	for _, format := range offered {
-		if format.PayloadType == chosen.PayloadType && carries(format.RTPCodecCapability, codec) {
+		if format.PayloadType == chosen.PayloadType && packet.Carries(format.RTPCodecCapability, codec) {
 			return format, true
 		}
 	}
 	for _, format := range offered {
-		if carries(format.RTPCodecCapability, codec) {
+		if packet.Carries(format.RTPCodecCapability, codec) {
 			return format, true
 		}
 	}

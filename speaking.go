@@ -1,13 +1,9 @@
 package noom
 
 import (
-	"slices"
 	"time"
 
-	"github.com/pion/rtp"
-	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
-
+	"noom/internal/packet"
 	"noom/internal/speaker"
 )
 
@@ -22,32 +18,6 @@ type AudioLeveler interface {
 	AudioLevel() (dBov int, ok bool)
 }
 
-// The header extension of RFC 6464: one byte, of which the first bit says
-// whether it is voice. As browsers do, noom always says so, and heeds the level
-// alone.
-const levelVoice = 0x80
-
-// levelID finds the extension among those negotiated; 0: it was not.
-func levelID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
-	i := slices.IndexFunc(negotiated, func(e webrtc.RTPHeaderExtensionParameter) bool { return e.URI == sdp.AudioLevelURI })
-	if i < 0 {
-		return 0
-	}
-	return uint8(negotiated[i].ID)
-}
-
-// levelIn reads the extension.
-func levelIn(header *rtp.Header, id uint8) (dBov int, ok bool) {
-	if id == 0 {
-		return 0, false
-	}
-	payload := header.GetExtension(id)
-	if len(payload) == 0 {
-		return 0, false
-	}
-	return -int(payload[0] &^ levelVoice), true
-}
-
 // audioLevel is the extension for the packet that the source's track is
 // writing, nil if the track does not tell.
 func (s *source) audioLevel() []byte {
@@ -58,15 +28,12 @@ func (s *source) audioLevel() []byte {
 	if !ok {
 		return nil
 	}
-	return []byte{levelVoice | byte(-min(max(dBov, speaker.Silence), 0))}
+	return []byte{packet.LevelVoice | byte(-min(max(dBov, speaker.Silence), 0))}
 }
-
-// loudness is a level as a remoteTrack keeps it: more is louder, and 0 is none.
-func loudness(dBov int) int32 { return int32(dBov - speaker.Silence + 1) }
 
 // heard notes the level of a packet. Only one goroutine calls it at a time.
 func (t *remoteTrack) heard(dBov int) {
-	v := loudness(dBov)
+	v := packet.Loudness(dBov)
 	t.level.Store(v)
 	for {
 		peak := t.peak.Load()
@@ -76,17 +43,10 @@ func (t *remoteTrack) heard(dBov int) {
 	}
 }
 
-func (t *remoteTrack) AudioLevel() (dBov int, ok bool) { return ofLoudness(t.level.Load()) }
+func (t *remoteTrack) AudioLevel() (dBov int, ok bool) { return packet.LevelOf(t.level.Load()) }
 
 // takePeak returns the loudest since the last call.
-func (t *remoteTrack) takePeak() (dBov int, ok bool) { return ofLoudness(t.peak.Swap(0)) }
-
-func ofLoudness(v int32) (dBov int, ok bool) {
-	if v == 0 {
-		return 0, false
-	}
-	return int(v) - 1 + speaker.Silence, true
-}
+func (t *remoteTrack) takePeak() (dBov int, ok bool) { return packet.LevelOf(t.peak.Swap(0)) }
 
 // takePeak returns the loudest of the peer's tracks since the last call.
 func (l *link) takePeak() (dBov int, ok bool) {
@@ -105,7 +65,7 @@ func (l *link) takePeak() (dBov int, ok bool) {
 // anywhere, for each packet that is loud enough, and mostly does nothing.
 func (r *room) speechHeard() {
 	if !r.speech.Load() && r.speech.CompareAndSwap(false, true) {
-		r.mail.post(r.listen)
+		r.mail.Post(r.listen)
 	}
 }
 
@@ -125,7 +85,7 @@ func (r *room) listen() {
 		r.speech.Store(false)
 		return
 	}
-	time.AfterFunc(speaker.Period, func() { r.mail.post(r.listen) })
+	time.AfterFunc(speaker.Period, func() { r.mail.Post(r.listen) })
 }
 
 // speakerGone forgets a peer that has left the roster.

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
@@ -170,25 +169,4 @@ func TestLegSendsAudioLevels(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Levels come from the network.
-func TestLevelIn(t *testing.T) {
-	for payload, want := range map[string]int{"\x80": 0, "\x94": -20, "\x14": -20, "\xff": -127, "\x85\x01\x02": -5} {
-		h := rtp.Header{}
-		must(t, h.SetExtension(3, []byte(payload)))
-		if got, ok := levelIn(&h, 3); got != want || !ok {
-			t.Errorf("%x: %d, %v; want %d", payload, got, ok, want)
-		}
-		for _, id := range []uint8{0, 4} {
-			if _, ok := levelIn(&h, id); ok {
-				t.Errorf("%x: a level under number %d", payload, id)
-			}
-		}
-	}
-	empty := rtp.Header{Extension: true, ExtensionProfile: rtp.ExtensionProfileTwoByte}
-	must(t, empty.SetExtension(3, nil))
-	if _, ok := levelIn(&empty, 3); ok {
-		t.Error("a level in nothing")
-	}
 }

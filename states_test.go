@@ -20,7 +20,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 	}
 	fail := func(r Room) {
 		for _, l := range r.(*room).peers() {
-			l.mail.post(func() { l.fail(errors.New("asked to")) })
+			l.mail.Post(func() { l.fail(errors.New("asked to")) })
 		}
 	}
 	states := map[string]func(t *testing.T, p pair){
@@ -175,7 +175,7 @@ func TestRestartAtBothEnds(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		for _, l := range ends {
 			asks := make(chan bool)
-			l.mail.post(func() { asks <- l.pathAsked })
+			l.mail.Post(func() { asks <- l.pathAsked })
 			if <-asks || l.State() != PeerConnected {
 				t.Errorf("%s, %s, still asks for a restart", l.room.nickname, l.State())
 			}

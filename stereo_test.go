@@ -67,7 +67,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 				var said, replied string // what each end was told by the other
 				l := peerOf(t, of, by).(*link)
 				done := make(chan bool)
-				l.mail.post(func() {
+				l.mail.Post(func() {
 					for _, sec := range l.conn.sections {
 						if sec.sender != nil && sec.sender.name == name {
 							said = opusLines(peerOf(t, by, of).Connection().RemoteDescription().SDP)[sec.mid()]

@@ -283,7 +283,7 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 			return
 		}
 		l.room.events.addTaken(DataReceived{Peer: l, Data: payload}, func() {
-			l.mail.post(func() { l.in.take(n, len(payload)); l.takenDue = true })
+			l.mail.Post(func() { l.in.take(n, len(payload)); l.takenDue = true })
 		})
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"unicode"
 
 	"github.com/pion/logging"
-
 	"github.com/pion/webrtc/v4"
 
 	"noom"

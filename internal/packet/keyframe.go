@@ -1,14 +1,14 @@
-package noom
+package packet
 
 import (
 	"iter"
 	"strings"
 )
 
-// keyframeStart returns the test by which the first packet of a key frame of
+// KeyframeStart returns the test by which the first packet of a key frame of
 // that codec is known from its RTP payload. For audio, and for codecs it does
 // not know, every packet passes: a stream may start anywhere.
-func keyframeStart(mimeType string) func(payload []byte) bool {
+func KeyframeStart(mimeType string) func(payload []byte) bool {
 	switch strings.ToLower(mimeType) {
 	case "video/vp8":
 		return startsVP8Keyframe
@@ -65,8 +65,8 @@ func startsH264Keyframe(p []byte) bool {
 	})
 }
 
-// startsH264IDR: the same, but for the parameter set.
-func startsH264IDR(p []byte) bool { return beginsNAL(p, startsIDR) }
+// StartsH264IDR: the same, but for the parameter set.
+func StartsH264IDR(p []byte) bool { return beginsNAL(p, startsIDR) }
 
 // beginsNAL reports whether a unit begins in the payload that is as wanted by its first
 // byte and what follows it.

@@ -1,6 +1,7 @@
-package noom
+package packet
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -66,8 +67,10 @@ func TestKeyframeStart(t *testing.T) {
 		{"any packet", "video/unheard-of", "", true},
 	} {
 		payload, err := hex.DecodeString(strings.ReplaceAll(test.payload, " ", ""))
-		must(t, err)
-		if got := keyframeStart(test.mime)(payload); got != test.want {
+		if err := err; err != nil {
+			t.Fatal(err)
+		}
+		if got := KeyframeStart(test.mime)(payload); got != test.want {
 			t.Errorf("%s, %s: %v, want %v", test.mime, test.name, got, test.want)
 		}
 	}
@@ -84,11 +87,11 @@ func TestKeyframeStartOfPackets(t *testing.T) {
 		payloader rtp.Payloader
 		key, not  []byte
 	}{
-		{webrtc.MimeTypeVP8, &codecs.VP8Payloader{EnablePictureID: true}, vp8Frame(1, true), vp8Frame(2, false)},
+		{webrtc.MimeTypeVP8, &codecs.VP8Payloader{EnablePictureID: true}, vp8Frame(true), vp8Frame(false)},
 		{webrtc.MimeTypeH264, &codecs.H264Payloader{}, h264, slice(0x61)},
 		{webrtc.MimeTypeAV1, &codecs.AV1Payloader{}, append(sequence, frame...), frame},
 	} {
-		starts := keyframeStart(test.mime)
+		starts := KeyframeStart(test.mime)
 		for i, payload := range test.payloader.Payload(1200, test.key) {
 			picture := i == 1 && test.mime == webrtc.MimeTypeH264 // behind its parameter sets
 			if got := starts(payload); got != (i == 0 || picture) {
@@ -109,13 +112,27 @@ func FuzzKeyframeStart(f *testing.F) {
 	f.Add([]byte{0xa8, 0x85, 0, 0})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		for _, mime := range []string{"video/VP8", "video/VP9", "video/H264", "video/AV1"} {
-			if keyframeStart(mime)(payload) && len(payload) < 2 {
+			if KeyframeStart(mime)(payload) && len(payload) < 2 {
 				t.Errorf("%s: a key frame in %x", mime, payload)
 			}
-			at, first := unnumbered(mime)(payload)
-			if sent := wrap(first, payload[at:], nil); keyframeStart(mime)(sent.payload) != keyframeStart(mime)(payload) {
-				t.Errorf("%s: %x is sent as %x", mime, payload, sent.payload)
+			at, first := StripPictureID(mime)(payload)
+			sent := bytes.Clone(payload[at:])
+			if len(sent) > 0 {
+				sent[0] = first
+			}
+			if KeyframeStart(mime)(sent) != KeyframeStart(mime)(payload) {
+				t.Errorf("%s: %x is sent as %x", mime, payload, sent)
 			}
 		}
 	})
+}
+
+// vp8Frame is a frame that takes several packets; all but its first byte is filler.
+func vp8Frame(keyframe bool) []byte {
+	b := bytes.Repeat([]byte{0xab}, 3000)
+	b[0] = 1
+	if keyframe {
+		b[0] = 0
+	}
+	return b
 }

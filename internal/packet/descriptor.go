@@ -1,4 +1,4 @@
-package noom
+package packet
 
 import "strings"
 
@@ -10,9 +10,9 @@ import "strings"
 // thrown away until its next key frame. Where there is none they go by sequence numbers,
 // which a stitch makes one row.
 
-// unnumbered returns the function that says how to send a payload of that codec
+// StripPictureID returns the function that says how to send a payload of that codec
 // without its picture's number: as first, and all that follows payload[from].
-func unnumbered(mimeType string) func(payload []byte) (from int, first byte) {
+func StripPictureID(mimeType string) func(payload []byte) (from int, first byte) {
 	switch strings.ToLower(mimeType) {
 	case "video/vp8":
 		return unnumberedVP8

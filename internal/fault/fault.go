@@ -1,0 +1,28 @@
+// Package fault holds the identities of noom's errors, which the rooms under internal
+// return and package noom exports, each under the name of the same words behind Err.
+package fault
+
+import (
+	"errors"
+	"net"
+)
+
+// The errors; package noom documents each.
+var (
+	Closed       error = closedError{}
+	Codec              = errors.New("noom: codec does not fit")
+	NotConnected       = errors.New("noom: peer is not connected")
+	NoHub              = errors.New("noom: no connection to the hub")
+	Description        = errors.New("noom: description refused")
+	TooMany            = errors.New("noom: too many tracks between two members; close a Sender first, then publish anew")
+	TooBig             = errors.New("noom: message too big")
+	WouldBlock         = errors.New("noom: too much waits already; try again later, or use the call that waits")
+	ChannelLost        = errors.New("noom: the channel ended with its connection; open it again")
+	Unread             = errors.New("noom: the channel was closed, for too much waited to be received")
+)
+
+// closedError matches net.ErrClosed, which io and net use for the same.
+type closedError struct{}
+
+func (closedError) Error() string        { return "noom: closed" }
+func (closedError) Is(target error) bool { return target == net.ErrClosed }

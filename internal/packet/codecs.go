@@ -1,0 +1,176 @@
+// Package packet says what the bytes of RTP packets mean: which codecs there are and
+// what goes into which, where key frames start, whose pictures have numbers, how loud
+// sound is. It is pure, and owns nothing.
+package packet
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+)
+
+var videoFeedback = []webrtc.RTCPFeedback{
+	{Type: webrtc.TypeRTCPFBGoogREMB},
+	{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+	{Type: webrtc.TypeRTCPFBNACK},
+	{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+	{Type: webrtc.TypeRTCPFBTransportCC},
+}
+
+var audioFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}}
+
+// CodecsFor returns the codecs of noom of that kind, best first and without
+// retransmission: what a source may choose from. The slice is the caller's.
+func CodecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
+	codec := func(pt webrtc.PayloadType, mime string, rate uint32, channels uint16, fmtp string) webrtc.RTPCodecParameters {
+		feedback := videoFeedback
+		if kind == webrtc.RTPCodecTypeAudio {
+			feedback = audioFeedback
+		}
+		return webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: mime, ClockRate: rate, Channels: channels, SDPFmtpLine: fmtp, RTCPFeedback: feedback,
+			},
+			PayloadType: pt,
+		}
+	}
+	const h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id="
+	switch kind {
+	case webrtc.RTPCodecTypeAudio:
+		return []webrtc.RTPCodecParameters{
+			codec(111, webrtc.MimeTypeOpus, 48000, 2, "minptime=10;useinbandfec=1"),
+			codec(9, webrtc.MimeTypeG722, 8000, 0, ""),
+			codec(0, webrtc.MimeTypePCMU, 8000, 0, ""),
+			codec(8, webrtc.MimeTypePCMA, 8000, 0, ""),
+		}
+	case webrtc.RTPCodecTypeVideo:
+		return []webrtc.RTPCodecParameters{
+			codec(96, webrtc.MimeTypeVP8, 90000, 0, ""),
+			codec(102, webrtc.MimeTypeH264, 90000, 0, h264+"42e01f"),
+			codec(104, webrtc.MimeTypeH264, 90000, 0, h264+"42001f"),
+			codec(112, webrtc.MimeTypeH264, 90000, 0, h264+"64001f"),
+			codec(98, webrtc.MimeTypeVP9, 90000, 0, "profile-id=0"),
+			codec(45, webrtc.MimeTypeAV1, 90000, 0, ""),
+		}
+	case webrtc.RTPCodecTypeUnknown:
+	}
+	return nil
+}
+
+// CanonicalMIME returns pion's constant for a MIME type that peers and tracks may spell
+// in any case (RFC 6838 section 4.2), or mime as it is if it is none of noom's.
+func CanonicalMIME(mime string) string {
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		for _, codec := range CodecsFor(kind) {
+			if strings.EqualFold(codec.MimeType, mime) {
+				return codec.MimeType
+			}
+		}
+	}
+	return mime
+}
+
+// IsOpus reports whether a MIME type is that of Opus.
+func IsOpus(mime string) bool { return strings.EqualFold(mime, webrtc.MimeTypeOpus) }
+
+// AlsoMono returns offered with a second entry for Opus, of one channel: SDP always has
+// two (RFC 7587 section 7), but a track may describe itself by what it has.
+func AlsoMono(offered []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
+	for _, format := range offered {
+		if IsOpus(format.MimeType) {
+			format.Channels = 1
+			return append(slices.Clip(offered), format)
+		}
+	}
+	return offered
+}
+
+// SendsStereo reports whether a track of that codec may send two channels: Opus that does
+// not say that it has one.
+func SendsStereo(codec webrtc.RTPCodecCapability) bool {
+	asked := FormatParameter(codec.SDPFmtpLine, "stereo", "1")
+	return IsOpus(codec.MimeType) && codec.Channels != 1 && FormatParameter(codec.SDPFmtpLine, "sprop-stereo", asked) == "1"
+}
+
+// WrongCodec says that a track of that codec cannot be one of known.
+func WrongCodec(codec webrtc.RTPCodecCapability, known []webrtc.RTPCodecParameters) error {
+	if len(known) == 0 { // of another kind than sound or picture
+		known = slices.Concat(CodecsFor(webrtc.RTPCodecTypeAudio), CodecsFor(webrtc.RTPCodecTypeVideo))
+	}
+	var names []string
+	for _, format := range known {
+		name := format.MimeType
+		if len(known) == 1 && format.SDPFmtpLine != "" {
+			name += " (" + format.SDPFmtpLine + ")"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	what := cmp.Or(codec.MimeType, "what it does not tell")
+	if codec.ClockRate != 0 {
+		what += fmt.Sprintf("/%d", codec.ClockRate)
+	}
+	if codec.Channels > 1 {
+		what += fmt.Sprintf("/%d", codec.Channels)
+	}
+	if codec.SDPFmtpLine != "" {
+		what += " (" + codec.SDPFmtpLine + ")"
+	}
+	return fmt.Errorf("%w: the track sends %s; what can be sent is %s", fault.Codec, what, strings.Join(names, ", "))
+}
+
+// Carries reports whether whoever takes format can decode what a source of
+// codec sends. A source that leaves a parameter out is given the benefit of
+// the doubt.
+func Carries(format, codec webrtc.RTPCodecCapability) bool {
+	switch {
+	case !strings.EqualFold(format.MimeType, codec.MimeType),
+		codec.ClockRate != 0 && codec.ClockRate != format.ClockRate,
+		IsOpus(codec.MimeType) && codec.Channels > 2,
+		!IsOpus(codec.MimeType) && codec.Channels != 0 && codec.Channels != max(1, format.Channels):
+		return false
+	case codec.SDPFmtpLine == "":
+		return true
+	}
+	same := func(key, missing string) bool {
+		return FormatParameter(format.SDPFmtpLine, key, missing) == FormatParameter(codec.SDPFmtpLine, key, missing)
+	}
+	switch strings.ToLower(codec.MimeType) {
+	case "video/h264":
+		return carriesH264(format.SDPFmtpLine, codec.SDPFmtpLine)
+	case "video/vp9":
+		return same("profile-id", "0")
+	case "video/av1":
+		return same("profile", "0")
+	}
+	return true
+}
+
+// carriesH264 compares what RFC 6184 section 8.1 calls packetization-mode and
+// profile_idc. Mode 1 includes mode 0, and of the profiles in use here the one
+// with the higher number includes the lower: baseline 42, main 4d, high 64.
+func carriesH264(format, codec string) bool {
+	mode := func(fmtp string) string { return FormatParameter(fmtp, "packetization-mode", "0") }
+	profile := func(fmtp string) string {
+		return strings.ToLower(FormatParameter(fmtp, "profile-level-id", "420010")[:2])
+	}
+	return mode(codec) <= mode(format) && profile(codec) <= profile(format)
+}
+
+// FormatParameter returns the value of key in an SDP format line, or missing. It
+// is never shorter than missing.
+func FormatParameter(line, key, missing string) string {
+	for parameter := range strings.SplitSeq(line, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if strings.EqualFold(name, key) && len(value) >= len(missing) {
+			return value
+		}
+	}
+	return missing
+}

@@ -1,0 +1,129 @@
+package noom
+
+import (
+	"strconv"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/logging"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
+)
+
+// nackHistory is how many sent packets of a video track are kept for
+// retransmission: about a second of a 4 Mbit/s picture. A power of two.
+const nackHistory = 512
+
+// rtxOffset is from a codec's payload type to that of its retransmissions.
+const rtxOffset = 1
+
+// Header extensions, in the order in which pion numbers them.
+var (
+	audioExtensions = []string{sdp.AudioLevelURI, sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
+	videoExtensions = []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
+	// What else Chromium and Firefox offer, by default or when told to.
+	foreignExtensions = []string{
+		"urn:ietf:params:rtp-hdrext:toffset",
+		"urn:3gpp:video-orientation",
+		"http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-content-type",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-timing",
+		"http://www.webrtc.org/experiments/rtp-hdrext/color-space",
+		sdp.SDESRTPStreamIDURI,
+		sdp.SDESRepairRTPStreamIDURI,
+		"urn:ietf:params:rtp-hdrext:csrc-audio-level",
+		"http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+		"http://www.webrtc.org/experiments/rtp-hdrext/inband-cn",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00",
+		"http://www.webrtc.org/experiments/rtp-hdrext/generic-frame-descriptor-00",
+		"http://www.webrtc.org/experiments/rtp-hdrext/corruption-detection",
+		"http://www.webrtc.org/experiments/rtp-hdrext/video-frame-tracking-id",
+		"https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+	}
+)
+
+// registerCodecs registers noom's codecs and header extensions with m.
+//
+// The extensions are never pion's defaults: when pion first offers a kind it
+// numbers that kind's own extensions without regard to what it does not know of
+// a browser's, and the browser then refuses its next offer for good. So those
+// of the audio level, which video has not, must not meet anything unknown, and
+// every extension of a browser is registered, most for no kind at all: their
+// numbers are kept free, and they are neither offered nor accepted.
+func registerCodecs(m *webrtc.MediaEngine) error {
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		for _, codec := range packet.CodecsFor(kind) {
+			if err := m.RegisterCodec(codec, kind); err != nil {
+				return err
+			}
+			if kind == webrtc.RTPCodecTypeAudio {
+				continue
+			}
+			if err := m.RegisterCodec(retransmission(codec), kind); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range []struct {
+		kind webrtc.RTPCodecType
+		uris []string
+	}{
+		{webrtc.RTPCodecTypeAudio, audioExtensions},
+		{webrtc.RTPCodecTypeVideo, videoExtensions},
+		{webrtc.RTPCodecTypeUnknown, foreignExtensions},
+	} {
+		for _, uri := range e.uris {
+			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, e.kind); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// retransmission returns the RTX format (RFC 4588) that goes with codec.
+func retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType:    webrtc.MimeTypeRTX,
+			ClockRate:   codec.ClockRate,
+			SDPFmtpLine: "apt=" + strconv.Itoa(int(codec.PayloadType)),
+		},
+		PayloadType: codec.PayloadType + rtxOffset,
+	}
+}
+
+// registerInterceptors adds to r what calls cannot do without: retransmission
+// both ways, sender and receiver reports, and the transport-wide feedback
+// without which a browser keeps its bitrate at the minimum. Header extensions
+// are registerCodecs' business alone.
+func registerInterceptors(r *interceptor.Registry, logs logging.LoggerFactory) error {
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory), nack.WithResponderLoggerFactory(logs))
+	if err != nil {
+		return err
+	}
+	generator, err := nack.NewGeneratorInterceptor(nack.WithGeneratorLoggerFactory(logs))
+	if err != nil {
+		return err
+	}
+	receiverReports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(logs))
+	if err != nil {
+		return err
+	}
+	senderReports, err := report.NewSenderInterceptor(report.WithSenderLoggerFactory(logs))
+	if err != nil {
+		return err
+	}
+	feedback, err := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(logs))
+	if err != nil {
+		return err
+	}
+	for _, f := range []interceptor.Factory{responder, generator, receiverReports, senderReports, feedback} {
+		r.Add(f)
+	}
+	return nil
+}
