@@ -68,7 +68,7 @@ export class Sender {
    * source is muted or has ended, or because there is none.
    */
   get muted() {
-    this.#heed();
+    this.#followPage();
     return this.#quiet || !this.#track || this.#track.muted || this.#track.readyState === 'ended';
   }
 
@@ -82,7 +82,7 @@ export class Sender {
     if (track && track.kind !== this.#kind) {
       throw new NoomError('kind', `an ${this.#kind} sender takes no ${track.kind} track; publish it instead`);
     }
-    this.#heed();
+    this.#followPage();
     this.#muteSet = this.#quiet;
     this.#let();
     const clone = this.#clone;
@@ -98,7 +98,7 @@ export class Sender {
   setMuted(muted) {
     this.#check();
     if (typeof muted !== 'boolean') throw new NoomError('bad_argument', `setMuted takes true or false, not a value of type ${typeof muted}`);
-    this.#heed();
+    this.#followPage();
     this.#muteSet = muted;
     if (!muted) this.#disabled = false;
     this.#update();
@@ -130,7 +130,7 @@ export class Sender {
   }
 
   // A page that disables its track wants silence; one that enables it takes that back, but not setMuted.
-  #heed() {
+  #followPage() {
     const enabled = this.#track?.enabled ?? true;
     if (enabled === this.#enabled) return;
     this.#enabled = enabled;
@@ -146,7 +146,7 @@ export class Sender {
   // Sends and announces what has changed; resolves when it is sent. old: the clone of a track that
   // was swapped.
   async #update(old = null) {
-    this.#heed();
+    this.#followPage();
     const before = this.#sent;
     if (!this.#needsClone()) {
       old ??= this.#clone;

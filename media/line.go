@@ -35,7 +35,7 @@ type pendingFrame struct {
 	picture
 	media   time.Duration // by the RTP timestamps, from the track's first frame on
 	arrival time.Duration
-	anew    bool          // other timestamps begin here
+	renewed bool          // other timestamps begin here
 	apart   bool          // how late the frames before it were says nothing of it
 	clock   time.Duration // what a report that came with it says, as in clockOf; used by the lane
 	told    bool          // it does
@@ -67,7 +67,7 @@ type line struct {
 
 	// Of what comes in.
 	began   bool
-	anew    bool   // other timestamps follow
+	renewed bool   // other timestamps follow
 	rtp     uint32 // of the newest frame
 	media   time.Duration
 	late    time.Duration
@@ -96,7 +96,7 @@ type line struct {
 }
 
 // restart says that other timestamps follow.
-func (l *line) restart(rate uint32) { l.rate, l.anew = max(int64(rate), 1), true }
+func (l *line) restart(rate uint32) { l.rate, l.renewed = max(int64(rate), 1), true }
 
 // ahead returns how far a timestamp is behind the newest frame's, on its clock.
 func (l *line) ahead(timestamp uint32) time.Duration {
@@ -108,13 +108,13 @@ func (l *line) push(p picture, timestamp uint32, arrival time.Duration) {
 	d := pendingFrame{picture: p, arrival: arrival}
 	if l.began {
 		d.media = l.media + l.ahead(timestamp)
-		if off := d.late() - l.late; l.anew || off > absurdOffset || off < -absurdOffset {
-			d.anew, d.media = true, arrival-l.late
+		if off := d.late() - l.late; l.renewed || off > absurdOffset || off < -absurdOffset {
+			d.renewed, d.media = true, arrival-l.late
 		}
 	}
-	l.began, l.anew, l.rtp, l.media, l.late = true, false, timestamp, d.media, d.late()
+	l.began, l.renewed, l.rtp, l.media, l.late = true, false, timestamp, d.media, d.late()
 	number := l.number + uint64(len(l.waiting))
-	if d.anew && d.late() < l.level+3*leastDelay || l.impossible(d.late()) { // in a burst they belong together
+	if d.renewed && d.late() < l.level+3*leastDelay || l.impossible(d.late()) { // in a burst they belong together
 		d.apart, l.border = true, number
 	}
 	for n := len(l.lows); n > 0 && l.lows[n-1].number >= l.border && l.lows[n-1].late >= d.late(); n-- {
@@ -140,7 +140,7 @@ func (l *line) impossible(late time.Duration) bool {
 // target is when the first frame that waits was made, as far as is known.
 func (l *line) target() time.Duration {
 	level := l.level
-	if !l.anchored || l.waiting[0].anew && !l.decided {
+	if !l.anchored || l.waiting[0].renewed && !l.decided {
 		level = l.lows[0].late
 	}
 	return l.waiting[0].media + level
@@ -157,7 +157,7 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 	least := l.lows[0].late
 	over := least - l.level
 	switch {
-	case !l.anchored || head.anew:
+	case !l.anchored || head.renewed:
 		l.move(least)
 	case head.late() < l.level-leastDelay:
 		if l.lastLate-l.level < leastStumble { // it was not late before: its timestamps jumped

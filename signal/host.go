@@ -17,7 +17,8 @@ import (
 //     without a dot at its end;
 //   - an IPv6 address in brackets, as short as RFC 5952 makes it, without a zone,
 //     which means something on one machine only;
-//   - the port in decimal, left out if it is 80 or 443: a proxy that ends TLS before a hub may or may not write it, and the hub cannot know which the scheme was.
+//   - the port in decimal, left out if it is 80 or 443: a proxy that ends TLS
+//     before a hub may or may not write it, and the hub cannot know the scheme.
 //
 // Text that is not a host is returned in lower case.
 func NormalHost(host string) string {

@@ -36,7 +36,7 @@ var hiddenRunes = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x16fe4, 0x16fe4, 1}, {0x1d159, 0x1d159, 1}, {0xe0000, 0xe0fff, 1}},
 }
 
-// isNoncharacter reports what ends a plane of Unicode; the others are in hidden.
+// isNoncharacter reports what ends a plane of Unicode; the others are in hiddenRunes.
 func isNoncharacter(r rune) bool { return r&0xfffe == 0xfffe }
 
 // emoji are the blocks that emoji are from, but for their modifiers and for the

@@ -58,7 +58,7 @@ func hostList(list string) ([]string, error) {
 	hosts := strings.Split(list, ",")
 	for _, host := range hosts {
 		if host == "" || strings.ContainsAny(host, " \t/") {
-			return nil, fmt.Errorf("-hosts %s: %q is no host; want names as they stand in URLs, such as call.example.com or call.example.com:8443", list, host)
+			return nil, fmt.Errorf("-hosts %s: %q is not a host; want names as they stand in URLs, such as call.example.com or call.example.com:8443", list, host)
 		}
 	}
 	return hosts, nil
@@ -72,7 +72,7 @@ func originPatterns(list string) ([]string, error) {
 	patterns := strings.Split(list, ",")
 	for _, pattern := range patterns {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, " \t") {
-			return nil, fmt.Errorf("-origins %s: %q is no host or pattern of one", list, pattern)
+			return nil, fmt.Errorf("-origins %s: %q is neither a host nor a pattern of one", list, pattern)
 		}
 	}
 	return patterns, nil

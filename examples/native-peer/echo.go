@@ -76,12 +76,12 @@ func (m *mirror) AudioLevel() (dBov int, ok bool) { return m.from.AudioLevel() }
 func (m *mirror) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := m.TrackLocalStaticRTP.Bind(ctx)
 	if err == nil && m.Kind() == webrtc.RTPCodecTypeVideo {
-		go m.heed(ctx.RTCPReader())
+		go m.passRequests(ctx.RTCPReader())
 	}
 	return codec, err
 }
 
-func (m *mirror) heed(reader interceptor.RTCPReader) {
+func (m *mirror) passRequests(reader interceptor.RTCPReader) {
 	buffer := make([]byte, 1500)
 	for {
 		n, _, err := reader.Read(buffer, interceptor.Attributes{})
