@@ -7,8 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/engine"
+	"noom/internal/iceservers"
 	"noom/internal/packet"
 	"noom/signal"
 )
@@ -30,8 +33,8 @@ type conn struct {
 	local       description // the last ones in force
 	remote      description
 	since       time.Time
-	servers     *iceServers // of the latest gathering
-	generation  int         // remote candidates since the last ufrag, trickled
+	servers     *iceservers.Set // of the latest gathering
+	generation  int             // remote candidates since the last ufrag, trickled
 	candidates  remoteCandidates
 	own         remoteNet // for their judgement
 	path        webrtc.ICEConnectionState
@@ -73,15 +76,19 @@ func (c *conn) up() bool {
 // open makes a connection for the link's current epoch.
 func (l *link) open() (*conn, error) {
 	servers := l.room.servers()
-	c := &conn{servers: servers, own: l.room.engine.remoteNet(), inbounds: make(map[string]*inbound)}
-	c.own.loopback = c.own.loopback || servers.onLoopback()
+	c := &conn{servers: servers, own: remoteNetOf(l.room.engine), inbounds: make(map[string]*inbound)}
+	c.own.loopback = c.own.loopback || servers.OnLoopback()
 	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	api, err := l.room.engine.api(bounds, newCheckPacer(l.conduct.checks, everybody))
+	pacer := newCheckPacer(l.conduct.checks, everybody)
+	api, err := l.room.engine.API(engine.Bounds{
+		Interceptor: bounds, Buffer: bounds.buffer,
+		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
+	})
 	if err != nil {
 		return nil, err
 	}
 	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		ICEServers:           servers.list,
+		ICEServers:           servers.List,
 		ICECandidatePoolSize: 1, // gathering begins now, not with the description
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/diagnose"
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
 	"noom/signal"
@@ -294,7 +295,7 @@ func (l *link) addCandidates(body []byte) error {
 			l.trace("candidate dropped", "error", err)
 			continue
 		}
-		c.remote.candidates[typeOf(candidate.Candidate)] = true
+		c.remote.candidates[diagnose.TypeOf(candidate.Candidate)] = true
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func (l *link) lookForPath(patience time.Duration) {
 			return
 		}
 		l.lookForPath(patience - relayPatience)
-		if !l.conn.local.candidates.relayed() {
+		if !l.conn.local.candidates.Relayed() {
 			l.try(l.act(l.turn.Restart()))
 		}
 	})
