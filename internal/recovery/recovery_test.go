@@ -198,6 +198,9 @@ func TestMoveThatFails(t *testing.T) {
 	d.elapse(recovery.Pause)
 	d.says("close 2", "build 2 ours")
 	d.is(recovery.Connected)
+	d.path(recovery.NoPath) // a restart has no way
+	d.says("giveUp pathLost", "arm pause 1s")
+	d.is(recovery.Connected)
 }
 
 // TestTwoOld: an end that moves again while the last move is under way keeps both.
@@ -401,6 +404,20 @@ func TestRestartAskedFor(t *testing.T) {
 	d.m.Restarted()
 	d.path(recovery.NoPath) // and it finds none
 	d.says("failed", "restartICE")
+}
+
+// TestRestartWhileTheHubFlaps: what was waited for is not when the path is there, though the
+// peer never looked disconnected. A connection that works is not given up.
+func TestRestartWhileTheHubFlaps(t *testing.T) {
+	d := inCall(t)
+	d.call("restart")
+	d.m.Restarted()
+	d.said = nil
+	d.findHub()
+	d.says("arm forPath 15s", "restartICE")
+	d.path(recovery.Found)
+	d.says("disarm forPath")
+	d.is(recovery.Connected)
 }
 
 func TestRestartRefused(t *testing.T) {
