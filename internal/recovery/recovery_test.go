@@ -265,6 +265,18 @@ func TestLost(t *testing.T) {
 	d.says("beginEpoch", "build 1 ours") // no newcomer: it does not wait for its turn
 }
 
+// TestLostWhileOldServes: with the last connection that works the peer goes.
+func TestLostWhileOldServes(t *testing.T) {
+	d := inCall(t)
+	d.call("hubLost")
+	d.call("restart") // which the hub cannot carry
+	d.call("fail")
+	d.says("setAside 1", "giveUp told", "arm pause 0s")
+	d.is(recovery.Connected)
+	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.says("close 1", "drop")
+}
+
 func TestLostWithoutAConnection(t *testing.T) {
 	d := newDesk(t)
 	d.call("expect")
