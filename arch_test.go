@@ -12,12 +12,17 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet",
+		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fault",
+		"noom/internal/iceservers", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
 		"noom/internal/recovery", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
 	},
 
+	"noom/internal/diagnose":     {},
+	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},
 	"noom/internal/exchange":     {},
+	"noom/internal/iceservers":   {"github.com/pion/"},
 	"noom/internal/negotiate":    {},
+	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/recovery":     {},
 	"noom/internal/speaker":      {},
 	"noom/internal/fault":        {},

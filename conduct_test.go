@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pion/transport/v5/packetio"
-	"github.com/pion/webrtc/v4"
 	"golang.org/x/time/rate"
 )
 
@@ -448,18 +447,5 @@ func TestGuardBounds(t *testing.T) {
 	}
 	if told != 1 || len(g.senders) > maxSources {
 		t.Errorf("RTCP of %d: told %d times", len(g.senders), told)
-	}
-}
-
-// TestServersOnLoopback: where our relays are on this machine, so are those of peers.
-func TestServersOnLoopback(t *testing.T) {
-	for url, want := range map[string]bool{
-		"turn:127.0.0.2:3478": true, "stun:localhost": true, "turns:[::1]:443?transport=tcp": true,
-		"turn:turn.example:3478": false, "stun:192.168.1.2": false, "turn:[2001:db8::1]": false,
-	} {
-		s := iceServers{list: []webrtc.ICEServer{{URLs: []string{"stun:stun.example", url}}}}
-		if s.onLoopback() != want {
-			t.Errorf("%s: %v", url, !want)
-		}
 	}
 }

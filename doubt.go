@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/netwatch"
 	"noom/internal/recovery"
 )
 
@@ -18,43 +19,17 @@ import (
 const (
 	hubAnswers    = time.Second     // or its connection is given up
 	clockEvery    = 2 * time.Second // between two looks at the clock
-	sleptAtLeast  = 5 * time.Second // or the clock was only set right
 	neverSettling = 8               // changes that may wait for the loop
 )
-
-// clock is one reading of both clocks.
-type clock struct {
-	wall time.Time     // goes on while the machine sleeps, and may be set
-	mono time.Duration // since some instant; stands still meanwhile on most systems
-}
-
-// processStart is where readClock's monotonic time begins.
-var processStart = time.Now()
-
-func readClock() clock {
-	now := time.Now()
-	return clock{wall: now.Round(0), mono: now.Sub(processStart)}
-}
-
-// slept returns for how long the machine has slept between two readings that
-// were to be every apart, 0 if it has not. Either the wall clock ran ahead of
-// the monotonic one, or, where that goes on too, the second reading came late.
-func slept(before, now clock, every time.Duration) time.Duration {
-	wall, mono := now.wall.Sub(before.wall), now.mono-before.mono
-	if d := max(wall-mono, mono-every); d >= sleptAtLeast {
-		return d
-	}
-	return 0
-}
 
 // The room's part; its loop calls what follows, but for NetworkChanged.
 
 // watchClock looks at the clock now and then, as long as the room lasts.
-func (r *room) watchClock(before clock) {
+func (r *room) watchClock(before netwatch.Clock) {
 	time.AfterFunc(clockEvery, func() {
 		r.mail.Post(func() {
 			now := r.readClock()
-			if d := slept(before, now, clockEvery); d > 0 {
+			if d := netwatch.Slept(before, now, clockEvery); d > 0 {
 				r.log.Info("the machine has slept", "for", d.Round(time.Second))
 				r.traceNote(Member{}, "the machine has slept", "for", d.Round(time.Second))
 				r.doubt(nil)

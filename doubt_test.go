@@ -12,30 +12,9 @@ import (
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/netwatch"
 	"noom/signal"
 )
-
-func TestSlept(t *testing.T) {
-	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for name, c := range map[string]struct {
-		wall, mono, want time.Duration
-	}{
-		"awake":                               {2 * time.Second, 2 * time.Second, 0},
-		"a busy machine":                      {4 * time.Second, 4 * time.Second, 0},
-		"asleep, the monotonic clock stood":   {time.Hour, 2 * time.Second, time.Hour - 2*time.Second},
-		"asleep, both clocks went on":         {time.Hour, time.Hour, time.Hour - 2*time.Second},
-		"a nap":                               {7 * time.Second, 2 * time.Second, 5 * time.Second},
-		"the clock was set right":             {5 * time.Second, 2 * time.Second, 0},
-		"the clock was set back":              {-time.Hour, 2 * time.Second, 0},
-		"asleep while the clock was set back": {-time.Hour, time.Minute, 58 * time.Second},
-	} {
-		before := clock{start, time.Hour}
-		now := clock{start.Add(c.wall), time.Hour + c.mono}
-		if got := slept(before, now, 2*time.Second); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
-	}
-}
 
 func TestBegins(t *testing.T) {
 	here := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}
@@ -195,9 +174,9 @@ func TestSleepIsNoticed(t *testing.T) {
 	inMotion(t, func(t *testing.T, m *moving) {
 		var asleep atomic.Int64
 		m.a.mail.Post(func() { // as if the monotonic clock had stood still
-			m.a.readClock = func() clock {
-				c := readClock()
-				c.wall = c.wall.Add(time.Duration(asleep.Load()))
+			m.a.readClock = func() netwatch.Clock {
+				c := netwatch.ReadClock()
+				c.Wall = c.Wall.Add(time.Duration(asleep.Load()))
 				return c
 			}
 		})
@@ -217,30 +196,4 @@ func TestSleepIsNoticed(t *testing.T) {
 			t.Errorf("data moved after %v", took)
 		}
 	})
-}
-
-// The machine's own interfaces: what is shared by Rooms begins with the first
-// and ends with the last, which goleak sees.
-func TestNetWatch(t *testing.T) {
-	var w netWatch
-	var stops []func()
-	for range 3 {
-		stop, err := w.watch(func([]netip.Addr) {})
-		if err != nil {
-			t.Skipf("this system does not tell of its interfaces: %v", err)
-		}
-		stops = append(stops, stop)
-	}
-	for _, stop := range stops {
-		stop()
-		stop()
-	}
-	stop, err := w.watch(func([]netip.Addr) {})
-	if err != nil {
-		t.Fatal("cannot begin again: ", err)
-	}
-	stop()
-	if len(localAddresses()) == 0 {
-		t.Error("no addresses")
-	}
 }

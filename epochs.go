@@ -3,6 +3,10 @@ package noom
 import (
 	"time"
 
+	"github.com/pion/transport/v5"
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/engine"
 	"noom/internal/negotiate"
 	"noom/internal/recovery"
 )
@@ -23,14 +27,13 @@ func (l *link) beginEpoch() {
 	}
 	l.conduct.build(time.Now()) // which the machine has waited for
 	l.trace("epoch begun", "number", l.ex.Epoch().Number)
-	l.turn = negotiate.Begin()
 	l.on((*recovery.Machine).Begun)
 }
 
 // build makes the connection of a new epoch.
 func (l *link) build(number recovery.Number, ours bool) {
-	l.inbox, l.incoming, l.pending, l.failedBy = nil, nil, nil, nil
-	c, err := l.open(number)
+	l.failedBy = nil
+	c, err := l.open(number, ours)
 	if err != nil {
 		l.told = err
 		l.on((*recovery.Machine).Unbuilt)
@@ -39,14 +42,42 @@ func (l *link) build(number recovery.Number, ours bool) {
 	l.conn = c
 	l.planRelay()
 	l.room.mail.Post(l.room.watchNetwork)
-	l.waiting = append([]*sender(nil), l.senders...)
 	l.takenDue = l.in.received > 0
-	l.mu.Lock()
-	l.pc, l.streams = c.pc, nil
-	l.mu.Unlock()
+	l.show(c)
 	if ours {
-		l.try(l.act(l.turn.Need()))
+		c.need()
 	}
+}
+
+// open makes a connection for the link's current epoch.
+func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
+	servers := l.room.servers()
+	var c *conn
+	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
+	pacer := newCheckPacer(l.conduct.checks, everybody)
+	api, err := l.room.engine.API(engine.Bounds{
+		Interceptor: bounds, Buffer: bounds.buffer,
+		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
+	})
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{
+		ICEServers:           servers.List,
+		ICECandidatePoolSize: 1, // gathering begins now, not with the description
+	})
+	if err != nil {
+		return nil, err
+	}
+	var turn negotiate.Machine
+	if ours {
+		turn = negotiate.Begin()
+	}
+	c, err = newConn(connConfig{
+		number: number, pc: pc, owner: connHost{l}, mail: l.mail, self: l.room.self.ID, turn: turn, senders: l.senders,
+		servers: servers, own: remoteNetOf(l.room.engine), budget: l.budget,
+	})
+	return c, err
 }
 
 // flooded ends the connection of a peer that floods us. The next is made

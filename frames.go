@@ -9,7 +9,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
-	"noom/internal/negotiate"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -37,7 +36,7 @@ func (l *link) hubFrame(m signal.Message) {
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 	m, err := decodeInBand(dm.Data)
-	if l.conn != c && !slices.Contains(l.old, c) || !dm.IsString || err != nil || !m.Type.Pair() {
+	if !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
 	}
@@ -104,7 +103,6 @@ func (l *link) accept(m signal.Message, via *conn) {
 	}
 	if renewed {
 		l.trace("epoch begun by the peer", "number", epoch.Number)
-		l.turn = negotiate.Machine{}
 		var number recovery.Number
 		if via != nil && via == l.conn {
 			number = via.number
@@ -114,10 +112,7 @@ func (l *link) accept(m signal.Message, via *conn) {
 	if !l.recovery.Alive() {
 		return
 	}
-	l.inbox = append(l.inbox, messages...)
-	if l.work(); len(l.inbox) > maxInbox {
-		l.fail(fmt.Errorf("%w: too much behind a description that waits", errRules))
-	}
+	l.conn.deliver(messages)
 }
 
 // forged tells of a frame that the peer did not sign: aloud once, for whoever
@@ -154,14 +149,14 @@ func (l *link) flush() {
 		return
 	}
 	if !l.recovery.Broken() { // else the next epoch makes all of it pointless
-		l.sendTable()
+		l.conn.sendTable()
 		for _, f := range l.ex.Flush() {
 			l.send(f)
 		}
 	}
 	l.byHub = false
 	l.part(l.ex.Acked())
-	l.startFlowing()
+	l.conn.startFlowing(l.ex.Acked())
 	l.sendData()
 	if l.ex.Pending() && l.ticker == nil {
 		l.later(&l.ticker, tick, func() { l.ex.Tick() })

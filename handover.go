@@ -28,6 +28,7 @@ func (l *link) up(c *conn) bool { return c != nil && l.recovery.Up(c.number) }
 func (l *link) live() *conn { return l.connection(l.recovery.Live()) }
 
 func (l *link) setAside() {
+	l.conn.setAside()
 	l.old, l.conn = append(slices.Clip(l.old), l.conn), nil
 	l.trace("connection kept until the next is up")
 }
@@ -40,7 +41,7 @@ func (l *link) closeConn(n recovery.Number) {
 		l.dropConn()
 	default:
 		l.old = slices.DeleteFunc(slices.Clone(l.old), func(o *conn) bool { return o == c })
-		l.discard(c)
+		c.discard()
 		if !l.recovery.Reachable() {
 			l.partAll()
 		}

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
+	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -16,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5/vnet"
-	"github.com/pion/webrtc/v4"
+
+	"noom/internal/diagnose"
 )
 
 // A path that carries STUN and no DTLS.
@@ -103,105 +101,44 @@ func (w *warnings) count(words string) (n int) {
 	return n
 }
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/diagnoses.json anew")
-
-// judged is a row of testdata/diagnoses.json, which noom.js is held to as well.
-type judged struct {
-	Name     string         `json:"name"`
-	Evidence map[string]any `json:"evidence"` // without what is false, 0 or empty; durations in ms
-	Verdict  Verdict        `json:"verdict"`
-	Words    string         `json:"words"`
-}
-
-// plain is e for testdata/diagnoses.json.
-func (e evidence) plain() map[string]any {
-	kinds := func(k candidateKinds) []string { return slices.Sorted(maps.Keys(k)) }
-	all := map[string]any{
-		"online": e.online, "lost": e.lost, "codecs": e.codecs, "connected": e.connected, "wasUp": e.wasUp,
-		"opened": e.opened.Milliseconds(), "moved": e.moved.Milliseconds(), "secured": e.secured,
-		"remote": e.remote, "open": e.open, "acked": e.acked, "pending": e.pending,
-		"ours": kinds(e.ours), "theirs": kinds(e.theirs), "turn": e.turn,
+// TestVerdicts: each finding reaches users as one of the verdicts they know.
+func TestVerdicts(t *testing.T) {
+	known := []Verdict{
+		VerdictConnected, VerdictConnecting, VerdictHubUnreachable, VerdictUndelivered, VerdictNoAnswer, VerdictNoPair,
+		VerdictRelayNeeded, VerdictTURNRefused, VerdictTURNUnreachable, VerdictDTLS, VerdictCodec, VerdictProtocol,
 	}
-	maps.DeleteFunc(all, func(_ string, v any) bool {
-		value := reflect.ValueOf(v)
-		return value.IsZero() || value.Kind() == reflect.Slice && value.Len() == 0
-	})
-	all["path"] = e.path.String()
-	if e.path == webrtc.ICEConnectionStateUnknown {
-		all["path"] = webrtc.ICEConnectionStateNew.String()
-	}
-	for name, err := range map[string]error{
-		"timeout": errTimeout, "connection": errConnection, "DTLS": errDTLS, "description": ErrDescription, "credit": errCredit,
-	} {
-		if errors.Is(e.err, err) {
-			all["error"] = name
-		}
-	}
-	if e.refusal != nil {
-		all["refusal"] = map[string]string{"server": e.refusal.server, "reason": e.refusal.err.Error()}
-	}
-	return all
-}
-
-// What takes a moment is no failure yet, and what is wrong first is named first.
-func TestJudge(t *testing.T) {
-	checking, up, failed := webrtc.ICEConnectionStateChecking, webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateFailed
-	public := candidateKinds{"host": true, "srflx": true}
-	relayed := candidateKinds{"host": true, "relay": true}
-	refusal := &turnRefusal{server: "turn.example.com:3478", err: &stun.TurnError{ErrorCodeAttr: stun.ErrorCodeAttribute{Code: stun.CodeUnauthorized, Reason: []byte("Unauthorized")}}}
-	const long, short = 10 * time.Second, time.Second
-	cases := map[string]struct {
-		e    evidence
-		want Verdict
-	}{
-		"nothing yet":                        {evidence{online: true}, VerdictConnecting},
-		"no offer came":                      {evidence{online: true, err: errTimeout}, VerdictNoAnswer},
-		"just offered":                       {evidence{online: true, opened: short, open: true, pending: true}, VerdictConnecting},
-		"offered long ago":                   {evidence{online: true, opened: long, moved: long, open: true, pending: true}, VerdictUndelivered},
-		"acknowledged long ago":              {evidence{online: true, opened: long, moved: long, open: true, acked: true}, VerdictNoAnswer},
-		"offline":                            {evidence{opened: long, open: true, pending: true}, VerdictHubUnreachable},
-		"offline with a path coming up":      {evidence{opened: short, path: up, moved: short, remote: true}, VerdictConnecting},
-		"the peer is lost":                   {evidence{online: true, lost: true, opened: long, remote: true, path: failed}, VerdictUndelivered},
-		"checking":                           {evidence{online: true, opened: long, remote: true, path: checking, moved: short}, VerdictConnecting},
-		"checking for long":                  {evidence{online: true, opened: long, remote: true, path: checking, moved: long}, VerdictNoPair},
-		"public at both ends":                {evidence{online: true, opened: long, remote: true, path: failed, ours: public, theirs: public}, VerdictRelayNeeded},
-		"public here alone":                  {evidence{online: true, opened: long, remote: true, path: failed, ours: public}, VerdictNoPair},
-		"a relay was tried":                  {evidence{online: true, opened: long, remote: true, path: failed, ours: public, theirs: relayed, turn: true}, VerdictNoPair},
-		"no relay came":                      {evidence{online: true, opened: long, remote: true, path: failed, ours: public, turn: true}, VerdictTURNUnreachable},
-		"refused":                            {evidence{online: true, opened: long, remote: true, path: failed, turn: true, refusal: refusal}, VerdictTURNRefused},
-		"refused, but another server relays": {evidence{online: true, opened: long, remote: true, path: failed, ours: relayed, turn: true, refusal: refusal}, VerdictNoPair},
-		"DTLS under way":                     {evidence{online: true, opened: long, remote: true, path: up, moved: short}, VerdictConnecting},
-		"DTLS takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long}, VerdictDTLS},
-		"SCTP takes long":                    {evidence{online: true, opened: long, remote: true, path: up, moved: long, secured: true}, VerdictDTLS},
-		"given up for DTLS":                  {evidence{opened: short, remote: true, path: up, err: errDTLS}, VerdictDTLS},
-		"bad description":                    {evidence{online: true, opened: short, err: ErrDescription}, VerdictProtocol},
-		"too much data":                      {evidence{online: true, connected: false, err: errCredit}, VerdictProtocol},
-		"closed by the peer":                 {evidence{online: true, wasUp: true, opened: long, remote: true, path: up, secured: true, err: errConnection}, VerdictConnecting},
-		"closed by the peer, offline":        {evidence{wasUp: true, opened: long, remote: true, path: up, secured: true, err: errConnection}, VerdictHubUnreachable},
-		"a restart that nobody hears":        {evidence{online: true, wasUp: true, acked: true, opened: long, moved: long, remote: true, open: true, pending: true, path: failed}, VerdictUndelivered},
-		"up":                                 {evidence{connected: true}, VerdictConnected},
-		"up, something refused":              {evidence{connected: true, codecs: []string{"video/AV1"}}, VerdictCodec},
-	}
-	var rows []judged
-	for _, name := range slices.Sorted(maps.Keys(cases)) {
-		c := cases[name]
-		d := c.e.judge()
-		if d.Verdict != c.want || d.Words == "" {
-			t.Errorf("%s: %v, want %q", name, d, c.want)
-		}
-		rows = append(rows, judged{name, c.e.plain(), d.Verdict, d.Words})
-	}
-	text, err := json.MarshalIndent(rows, "", "\t")
+	text, err := os.ReadFile("internal/diagnose/testdata/diagnoses.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = "testdata/diagnoses.json"
-	if text = append(text, '\n'); *rewrite {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
+	var rows []struct{ Verdict Verdict }
+	if err := json.Unmarshal(text, &rows); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[Verdict]bool)
+	for _, row := range rows {
+		seen[row.Verdict] = true
+		if !slices.Contains(known, row.Verdict) {
+			t.Errorf("%q is no verdict", row.Verdict)
 		}
 	}
-	if was, err := os.ReadFile(file); err != nil || !bytes.Equal(was, text) {
-		t.Errorf("%s is not what is judged now (%v); if that is right, run this test with -rewrite", file, err)
+	if len(seen) != len(known) {
+		t.Errorf("%d of %d verdicts are found", len(seen), len(known))
+	}
+}
+
+// TestCauseOf: what ends an epoch is told apart as far as a verdict names it.
+func TestCauseOf(t *testing.T) {
+	for err, want := range map[error]diagnose.Cause{
+		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
+		errDTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, errCredit: diagnose.BrokenRules, errRules: diagnose.BrokenRules,
+		errFrames: diagnose.BrokenRules,
+	} {
+		if err != nil {
+			err = fmt.Errorf("epoch 2: %w", err)
+		}
+		if got := causeOf(err); got != want {
+			t.Errorf("%v is %v, want %v", err, got, want)
+		}
 	}
 }

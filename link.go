@@ -8,11 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"noom/internal/exchange"
 	"noom/internal/mailbox"
-	"noom/internal/negotiate"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -69,31 +66,24 @@ type link struct {
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
-	mu      sync.Mutex
-	name    string
-	rights  signal.Rights
-	gone    bool // out of the roster
-	state   PeerState
-	pc      *webrtc.PeerConnection
-	streams []stream // of pc; appended to, never changed in place
-	tracks  []*remoteTrack
+	mu     sync.Mutex
+	name   string
+	rights signal.Rights
+	gone   bool // out of the roster
+	state  PeerState
+	shown  *conn // nil if there is none
+	tracks []*remoteTrack
 
 	// Everything following is owned by the loop.
 	ex       *exchange.Exchange
-	turn     negotiate.Machine
 	recovery recovery.Machine // of the link's connections, which are named by number
 	conn     *conn            // nil before the first epoch and while asleep
 	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
 	in       inStream
-	inbox    []exchange.Message // delivered, not yet acted on
-	incoming *incoming          // the description being acted on
-	senders  []*sender          // all that the peer shall get
-	own      []*sender          // those of them that only this peer gets
-	waiting  []*sender          // those without a section yet
-	pending  []signal.Candidate // for the next candidates frame
+	senders  []*sender // all that the peer shall get
+	own      []*sender // those of them that only this peer gets
 
-	tableVersion int64 // of our table
-	tableDirty   bool
+	tableVersion int64             // of our table
 	heardVersion int64             // of the peer's
 	heard        *signal.Table     // the peer's, of that version
 	rows         map[string]string // mid to track id, as the peer's table says
@@ -109,16 +99,10 @@ type link struct {
 	sample     uint64      // how much had come by the path when it was doubted
 	warned     bool        // of a forged frame
 	ticker     *time.Timer
-	batch      *time.Timer
 	timers     [recovery.Timers]*time.Timer // the machine's
 	staleSent  time.Time
 	partings   []parting
 	deliveries []chan struct{} // each closed when all data has arrived
-}
-
-type incoming struct {
-	signal.Description
-	parsed description
 }
 
 func newLink(r *room, m Member) *link {
@@ -159,13 +143,12 @@ func (l *link) run() {
 // end stops everything that belongs to a connection.
 func (l *link) end() {
 	l.stop(&l.ticker)
-	l.stop(&l.batch)
 	for t := range l.timers {
 		l.stop(&l.timers[t])
 	}
 	l.dropConn()
 	for _, c := range l.old {
-		l.discard(c)
+		c.discard()
 	}
 	l.old = nil
 	if own := l.own; len(own) > 0 {
@@ -182,11 +165,16 @@ func (l *link) end() {
 func (l *link) dropConn() {
 	if c := l.conn; c != nil {
 		l.conn = nil
-		l.discard(c)
-		l.mu.Lock()
-		l.pc, l.streams = nil, nil
-		l.mu.Unlock()
+		c.discard()
+		l.show(nil)
 	}
+}
+
+// show makes readers see c.
+func (l *link) show(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = c
 }
 
 // later posts f after d, in place of what was to come by that timer.

@@ -12,9 +12,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/pion/webrtc/v4"
-
+	"noom/internal/engine"
+	"noom/internal/iceservers"
 	"noom/internal/mailbox"
+	"noom/internal/netwatch"
 	"noom/internal/speaker"
 	"noom/signal"
 )
@@ -32,7 +33,7 @@ type room struct {
 	self    Member // but for the Name, which is nickname
 	cfg     Config
 	log     *slog.Logger
-	engine  *engine
+	engine  *engine.Engine
 	dialer  Dialer
 	events  *eventQueue      // guards itself
 	mail    *mailbox.Mailbox // guards itself
@@ -42,15 +43,15 @@ type room struct {
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
 
-	outbox   atomic.Pointer[outbox]      // nil while there is no hub
-	refusal  atomic.Pointer[turnRefusal] // the latest of a TURN server
-	nudge    chan struct{}               // holds a token while the hub is to be asked for a sign of life
-	doubts   atomic.Int32                // posted and not yet taken
-	requests atomic.Int32                // that wait in pending or on the way there
-	untold   atomic.Int32                // those of them that nobody waits for
-	leaving  atomic.Bool                 // nothing new is accepted
-	byeSaid  atomic.Bool                 // the hub is not dialled any more
-	speech   atomic.Bool                 // the loop listens for who speaks
+	outbox   atomic.Pointer[outbox]             // nil while there is no hub
+	refusal  atomic.Pointer[engine.TURNRefusal] // the latest of a TURN server
+	nudge    chan struct{}                      // holds a token while the hub is to be asked for a sign of life
+	doubts   atomic.Int32                       // posted and not yet taken
+	requests atomic.Int32                       // that wait in pending or on the way there
+	untold   atomic.Int32                       // those of them that nobody waits for
+	leaving  atomic.Bool                        // nothing new is accepted
+	byeSaid  atomic.Bool                        // the hub is not dialled any more
+	speech   atomic.Bool                        // the loop listens for who speaks
 	ending   sync.Once
 
 	delivering, parting         context.Context // end when Leave has waited enough: for what was sent to arrive, for the goodbye
@@ -66,8 +67,8 @@ type room struct {
 	links    map[string]*link
 	order    []*link // in join order; replaced, never changed in place
 	senders  []*sender
-	hubICE   *iceServers   // replaced, never changed in place
-	rights   signal.Rights // what the hub lets us do
+	hubICE   *iceservers.Set // replaced, never changed in place
+	rights   signal.Rights   // what the hub lets us do
 	locked   bool
 	err      error // written once, before done is closed
 
@@ -79,7 +80,7 @@ type room struct {
 	inDoubt        bool                                     // the hub has been asked for a sign of life, and paths are looked at then
 	addresses      []netip.Addr                             // of this machine, nil if not known
 	watchAddresses func(func([]netip.Addr)) (func(), error) // nil: not, or already
-	readClock      func() clock
+	readClock      func() netwatch.Clock
 	renewal        *time.Timer // until the hub is asked for ICE servers
 	pending        []*request
 	answered       []func() // called when none of them waits
@@ -144,26 +145,22 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		name: name, cfg: c, log: c.Logger.With("room", name), dialer: d, nickname: c.Name,
 		events: newEventQueue(c.EventBuffer), mail: mailbox.New(ErrClosed), frames: make(chan signal.Message),
 		hubGone: make(chan struct{}), done: make(chan struct{}),
-		nudge: make(chan struct{}, 1), readClock: readClock, hubICE: &iceServers{}, links: make(map[string]*link), asleep: make(map[string]*link),
+		nudge: make(chan struct{}, 1), readClock: netwatch.ReadClock, hubICE: &iceservers.Set{}, links: make(map[string]*link), asleep: make(map[string]*link),
 		conducts: newConducts(), admission: newAdmission[*link](),
 	}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
 	if !c.IgnoreNetwork {
-		r.watchAddresses = network.watch
+		r.watchAddresses = netwatch.Watch
 	}
-	settings := func(s *webrtc.SettingEngine) {
-		if c.Settings != nil {
-			c.Settings(s)
-		}
-		if hasNet(s) {
-			r.watchAddresses = nil // its addresses are not this machine's
-		}
-	}
-	if r.engine, err = newEngine(r.log, settings, func(t *turnRefusal) { r.refusal.Store(t) }); err != nil {
+	refused := func(t *engine.TURNRefusal) { r.refusal.Store(t) }
+	if r.engine, err = engine.New(engine.Options{Log: r.log, Settings: c.Settings, Refused: refused}); err != nil {
 		return nil, err
 	}
+	if r.engine.OwnNet() {
+		r.watchAddresses = nil // its addresses are not this machine's
+	}
 	for _, s := range c.ICEServers {
-		if err := r.engine.checkServer(s); err != nil {
+		if err := iceservers.Check(s); err != nil {
 			return nil, fmt.Errorf("field ICEServers of Config: %w", err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/engine"
 	"noom/internal/packet"
 	"noom/signal"
 	"noom/transport/mem"
@@ -332,9 +333,8 @@ func (w *world) joinPoor(name string, d Dialer) *room {
 			must(w.t, media.RegisterCodec(c, webrtc.RTPCodecTypeVideo))
 		}
 	}
-	var settings webrtc.SettingEngine
-	poor.cfg.Settings(&settings)
-	poor.engine = &engine{media, settings}
+	poor.engine, err = engine.New(engine.Options{Log: poor.log, Media: media, Settings: poor.cfg.Settings})
+	must(w.t, err)
 	must(w.t, poor.start(w.t.Context()))
 	w.rooms = append(w.rooms, poor)
 	return poor

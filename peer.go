@@ -199,15 +199,15 @@ func (l *link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	begun, err := mailbox.Ask(ctx, l.mail, l.restartNow)
+	begun, err := mailbox.Ask(ctx, l.mail, l.restart)
 	if err != nil {
 		return err
 	}
 	return begun
 }
 
-// restartNow begins the restart that the user asked for.
-func (l *link) restartNow() error {
+// restart begins the restart that the user asked for.
+func (l *link) restart() error {
 	var refused recovery.Refusal
 	err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
 		actions, refused = m.Restart()
@@ -220,15 +220,18 @@ func (l *link) restartNow() error {
 		return ErrNotConnected
 	case recovery.NoHub:
 		return ErrNoHub
-	default:
-		return err
+	case recovery.NotRefused:
 	}
+	return err
 }
 
 func (l *link) Connection() *webrtc.PeerConnection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pc
+	if l.shown == nil {
+		return nil
+	}
+	return l.shown.pc
 }
 
 // byNameAndID is the order of Peer.Tracks.

@@ -16,7 +16,7 @@ import (
 func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.room.online(),
-		Expired: l.room.servers().expired(),
+		Expired: l.room.servers().Expired(),
 		Wait:    l.conduct.wait(time.Now()),
 	})
 	for _, a := range event(&l.recovery) {
@@ -47,17 +47,18 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.Close:
 		l.closeConn(a.Conn)
 	case recovery.GiveUp:
-		l.inbox, l.failedBy = nil, l.cause(a.Cause)
+		l.failedBy = l.cause(a.Cause)
+		if l.conn != nil {
+			l.conn.giveUp()
+		}
 		l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", l.failedBy)
 	case recovery.Note:
 		l.note(l.cause(a.Cause))
 	case recovery.Forget:
 		l.failure = nil
 	case recovery.RestartICE:
-		if !a.UnlessRelayed || !l.conn.local.candidates.relayed() {
-			err := l.act(l.turn.Restart())
-			l.try(err)
-			return err
+		if !a.UnlessRelayed || !l.conn.local.candidates.Relayed() {
+			return l.conn.restart()
 		}
 	case recovery.Resend:
 		l.ex.Resend()

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"noom/internal/engine"
 )
 
 // Which candidates of a peer are taken: we send packets to where it says. An
@@ -27,6 +29,15 @@ type remoteNet struct {
 	loopback   bool // we gather candidates on it, or a server of ours is there
 	tcp        bool // the user has asked for ICE over TCP
 	broadcasts []netip.Addr
+}
+
+// remoteNetOf returns what our settings say for the judgement of a peer's candidates.
+func remoteNetOf(e *engine.Engine) remoteNet {
+	own := remoteNet{loopback: e.Loopback(), tcp: e.TCP()}
+	if !e.OwnNet() {
+		own.broadcasts = broadcasts()
+	}
+	return own
 }
 
 // remoteCandidates are those of one generation. Pure.

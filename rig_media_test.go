@@ -21,6 +21,8 @@ import (
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
+
+	"noom/internal/engine"
 )
 
 // frameTime is how far apart the frames of these tests are.
@@ -61,23 +63,22 @@ func (n *mediaNet) connection(t *testing.T, known ...webrtc.RTPCodecParameters) 
 	must(t, err)
 	must(t, n.router.AddNet(host))
 
-	var s webrtc.SettingEngine
-	s.SetNet(host)
-	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	s.DisableCloseByDTLS(true)
-	s.SetFireOnTrackBeforeFirstRTP(true)
-
-	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	if known == nil {
-		must(t, registerCodecs(m))
+	var media *webrtc.MediaEngine
+	if known != nil {
+		media = &webrtc.MediaEngine{}
 	}
 	for _, codec := range known {
-		must(t, m.RegisterCodec(codec, webrtc.RTPCodecTypeVideo))
+		must(t, media.RegisterCodec(codec, webrtc.RTPCodecTypeVideo))
 	}
-	must(t, registerInterceptors(registry, pionLog{slog.New(slog.DiscardHandler)}))
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry),
-		webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
+	e, err := engine.New(engine.Options{Log: slog.New(slog.DiscardHandler), Media: media, Settings: func(s *webrtc.SettingEngine) {
+		s.SetNet(host)
+		s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	}})
+	must(t, err)
+	api, err := e.API(engine.Bounds{})
+	must(t, err)
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	return pc

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 
+	"noom/internal/diagnose"
 	"noom/internal/packet"
 	"noom/signal"
 )
@@ -18,7 +19,7 @@ type description struct {
 	rejected map[string]bool // mids whose port is 0
 	stereo   map[string]bool // mids of sections that say they carry stereo
 
-	candidates candidateKinds // and those trickled later
+	candidates diagnose.Kinds // and those trickled later
 }
 
 // recovered, deferred, makes a panic the function's error. Where pion and the
@@ -129,7 +130,7 @@ func inspect(text string) (d description, err error) {
 	}
 	d.size = len(text)
 	d.ufrag, _ = s.Attribute("ice-ufrag")
-	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(candidateKinds)
+	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(diagnose.Kinds)
 	seen := make(map[string]bool, n)
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
@@ -142,7 +143,7 @@ func inspect(text string) (d description, err error) {
 		for _, a := range m.Attributes {
 			switch a.Key {
 			case "candidate":
-				d.candidates[typeOf(a.Value)] = true
+				d.candidates[diagnose.TypeOf(a.Value)] = true
 			case "fmtp":
 				_, parameters, _ := strings.Cut(a.Value, " ")
 				if m.MediaName.Media == "audio" && packet.FormatParameter(parameters, "sprop-stereo", "0") == "1" {

@@ -11,6 +11,8 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/diagnose"
+	"noom/internal/engine"
 	"noom/signal"
 )
 
@@ -78,11 +80,11 @@ func TestDescriptions(t *testing.T) {
 // giveToPion does with an offer what a link does.
 func giveToPion(t *testing.T, text string) (err error) {
 	t.Helper()
-	e, err := newEngine(slog.New(slog.DiscardHandler), func(*webrtc.SettingEngine) {}, func(*turnRefusal) {})
+	e, err := engine.New(engine.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := e.api(nil, nil)
+	api, err := e.API(engine.Bounds{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +157,7 @@ func FuzzCandidates(f *testing.F) {
 			if len(c.Candidate) > signal.MaxCandidate || len(c.SDPMid) > signal.MaxLabel {
 				t.Fatalf("a candidate of %d bytes", len(c.Candidate))
 			}
-			_ = typeOf(c.Candidate)
+			_ = diagnose.TypeOf(c.Candidate)
 			_, _ = ice.UnmarshalCandidate(c.Candidate) // what pion makes of it; it must not panic
 		}
 	})

@@ -1,13 +1,11 @@
 package noom
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/iceservers"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -20,53 +18,21 @@ import (
 
 const serversRetry = 5 * time.Second // at least, between two questions
 
-// iceServers are STUN and TURN servers and when they were told.
-type iceServers struct {
-	list     []webrtc.ICEServer
-	told     time.Time     // by the wall clock, which goes on while a laptop sleeps
-	lifetime time.Duration // 0: for ever
-}
-
-// due returns how long it is until new ones should be there.
-func (s *iceServers) due() time.Duration {
-	return s.lifetime*4/5 - wallSince(s.told)
-}
-
-func (s *iceServers) expired() bool {
-	return s.lifetime > 0 && wallSince(s.told) >= s.lifetime*9/10
-}
-
-func (s *iceServers) turn() bool {
-	return slices.ContainsFunc(s.list, func(s webrtc.ICEServer) bool {
-		return slices.ContainsFunc(s.URLs, func(url string) bool { // RFC 7065
-			return strings.HasPrefix(url, "turn:") || strings.HasPrefix(url, "turns:")
-		})
-	})
-}
-
-// onLoopback reports whether one of the servers is on this machine, and so are its relays.
-func (s *iceServers) onLoopback() bool {
-	return slices.ContainsFunc(s.list, func(s webrtc.ICEServer) bool {
-		return slices.ContainsFunc(s.URLs, func(url string) bool {
-			_, host, _ := strings.Cut(url, ":")
-			return strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "localhost") || strings.HasPrefix(host, "[::1]")
-		})
-	})
-}
-
-// wallSince is time.Since by the wall clock.
-func wallSince(t time.Time) time.Duration { return time.Now().Round(0).Sub(t.Round(0)) }
-
 // The room's part; its loop calls what follows.
 
 // serversTold takes the servers out of a joined or servers frame.
 func (r *room) serversTold(m *signal.Message) {
-	told := iceServers{told: time.Now(), lifetime: time.Duration(m.Lifetime) * time.Millisecond}
+	var list []webrtc.ICEServer
 	for _, s := range m.ICEServers {
-		told.list = append(told.list, r.usable(webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})...)
+		usable, skipped := iceservers.Usable(webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+		for _, err := range skipped {
+			r.log.Warn("the hub named an ICE server that cannot be used; it is skipped", "err", err)
+		}
+		list = append(list, usable...)
 	}
+	newest := iceservers.New(list, time.Duration(m.Lifetime)*time.Millisecond)
 	r.mu.Lock()
-	r.hubICE = &told
+	r.hubICE = newest
 	r.mu.Unlock()
 	if r.cfg.ICEServers != nil {
 		return
@@ -75,46 +41,12 @@ func (r *room) serversTold(m *signal.Message) {
 		r.renewal.Stop()
 		r.renewal = nil
 	}
-	if told.lifetime > 0 {
-		r.renewServers(max(told.due(), serversRetry))
+	if newest.Lifetime > 0 {
+		r.renewServers(max(newest.Due(), serversRetry))
 	}
 	for _, l := range r.links {
 		l.serversTold()
 	}
-}
-
-// usable returns a server that the hub told with those of its URLs that can be
-// used. pion would refuse to make any connection with one that cannot.
-func (r *room) usable(s webrtc.ICEServer) []webrtc.ICEServer {
-	all := s.URLs
-	s.URLs = nil
-	for _, url := range all {
-		one := s
-		one.URLs = []string{url}
-		if err := r.engine.checkServer(one); err != nil {
-			r.log.Warn("the hub told an ICE server that cannot be used; it is left out", "err", err)
-			continue
-		}
-		s.URLs = append(s.URLs, url)
-	}
-	if s.URLs == nil {
-		return nil
-	}
-	return []webrtc.ICEServer{s}
-}
-
-// checkServer says what is wrong with the URLs of a server, or with what it
-// needs beside them.
-func (e *engine) checkServer(s webrtc.ICEServer) error {
-	api, err := e.api(nil, nil)
-	if err != nil {
-		return err
-	}
-	// A gatherer that is never started holds nothing.
-	if _, err := api.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: []webrtc.ICEServer{s}}); err != nil {
-		return fmt.Errorf("ICE server %q: %w", s.URLs, err)
-	}
-	return nil
 }
 
 // renewServers asks the hub for servers after a pause, and again until it answers.
@@ -124,7 +56,7 @@ func (r *room) renewServers(pause time.Duration) {
 		r.mail.Post(func() {
 			if r.renewal == own {
 				r.send(signal.Message{Type: signal.TypeServers})
-				r.renewServers(max(r.servers().lifetime/10, serversRetry))
+				r.renewServers(max(r.servers().Lifetime/10, serversRetry))
 			}
 		})
 	})
@@ -132,9 +64,9 @@ func (r *room) renewServers(pause time.Duration) {
 }
 
 // servers returns those to use now. Called from anywhere; not to be changed.
-func (r *room) servers() *iceServers {
+func (r *room) servers() *iceservers.Set {
 	if r.cfg.ICEServers != nil {
-		return &iceServers{list: r.cfg.ICEServers}
+		return &iceservers.Set{List: r.cfg.ICEServers}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,28 +88,10 @@ func (l *link) askServers() {
 	l.room.send(signal.Message{Type: signal.TypeServers})
 }
 
-// regather is called right before ICE restarts, at either end: the newest
-// servers are used, and from now on frames go by hub, for the path they would take in-band is
-// given up (pion says so only later).
-func (l *link) regather() {
-	c := l.conn
-	l.recovery.Restarted()
-	if newest := l.room.servers(); newest != c.servers {
-		config := c.pc.GetConfiguration()
-		config.ICEServers = newest.list
-		if err := c.pc.SetConfiguration(config); err != nil {
-			l.trace("ICE servers not taken", "error", err)
-			return
-		}
-		c.servers = newest
-	}
-	l.planRelay()
-}
-
 // planRelay says when the relay's credentials are about to expire.
 func (l *link) planRelay() {
-	if l.conn != nil && l.conn.servers.lifetime > 0 {
-		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(l.conn.servers.due(), 0)) })
+	if l.conn != nil && l.conn.servers.Lifetime > 0 {
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(l.conn.servers.Due(), 0)) })
 	}
 }
 
@@ -190,7 +104,7 @@ func byOwnRelay(c *conn) bool {
 // checkRelay says that the path's relay is about to end, if it is one and there
 // are new credentials.
 func (l *link) checkRelay() {
-	if l.room.servers().due() > 0 && byOwnRelay(l.conn) {
+	if l.room.servers().Due() > 0 && byOwnRelay(l.conn) {
 		l.trace("restart, for the relay's credentials are about to expire")
 		l.on((*recovery.Machine).RelayEnds)
 	}

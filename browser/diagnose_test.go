@@ -93,7 +93,7 @@ func TestDiagnosePaths(t *testing.T) {
 	refusing := refusingTURN(t)
 	for _, c := range []struct{ verdict, servers, says string }{
 		{"no candidate pair", ``, "candidates here: host; at the peer: "},
-		{"TURN refused", `{ urls: 'turn:` + refusing + `?transport=udp', username: '지우', credential: 'old' }`, "the TURN server " + refusing + " refuses: "},
+		{"TURN refused", `{ urls: 'turn:` + refusing + `?transport=udp', username: '지우', credential: 'old' }`, "the TURN server " + refusing + " refuses us: "},
 		{"TURN unreachable", `{ urls: 'turn:127.0.0.1:9?transport=udp', username: '지우', credential: 'c' }`, "no TURN server has answered"},
 	} {
 		t.Run(c.verdict, func(t *testing.T) {

@@ -8,7 +8,7 @@ import { NoomError } from './errors.js';
 const SUSPICIOUS = 4_000; // ms
 
 /**
- * Makes of what is known the first thing that is wrong, in the order in which
+ * Returns the first thing that is wrong with what is known, in the order in which
  * a connection comes up: {verdict, words, error, codecs}. What is known:
  *
  *   online lost connected     at a hub; the hub has lost the member; data and media can move
@@ -21,7 +21,7 @@ const SUSPICIOUS = 4_000; // ms
  *   path wasUp secured        that state; whether it was up; whether DTLS is
  *   remote open               the peer's description was applied; our offer is unanswered
  *   ours theirs               types of the candidates
- *   turn refusal codecs       TURN servers were given; {server, reason} of one that refused; what the peer has refused
+ *   turn refusal codecs       TURN servers were configured; {server, reason} of one that refused; what the peer has refused
  */
 export function judge(known) {
   const { error, codecs, ...e } = { ...NOTHING, ...known };
@@ -35,47 +35,47 @@ export function judge(known) {
   if (e.connected) return say('connected', 'data and media can move');
   if (BROKEN.has(error?.code)) return say('protocol broken', `${error.message}; run the same version of noom at both ends`);
   if (!e.online && (e.wasUp || !pathUp)) {
-    return say('hub unreachable', 'there is no connection to the hub; noom redials, so check the network and that the hub runs');
+    return say('hub unreachable', 'there is no connection to the hub; noom keeps redialling, so check the network and that the hub is running');
   }
-  if (pathUp && e.wasUp) return say('connecting', 'the peer has closed the connection and is about to begin the next');
+  if (pathUp && e.wasUp) return say('connecting', 'the peer has closed the connection and is about to open the next one');
   if (pathUp && !e.secured && late(e.moved)) {
-    return say('DTLS failed', 'ICE has found a path, but the DTLS handshake does not end; something on the path drops or changes its packets');
+    return say('DTLS failed', 'ICE has found a path, but the DTLS handshake does not complete; something on the path drops or changes its packets');
   }
   if (pathUp && late(e.moved)) return say('DTLS failed', 'DTLS is up, but SCTP over it is not; something on the path may drop large packets');
-  if (pathUp) return say('connecting', 'a path was found, DTLS is under way');
+  if (pathUp) return say('connecting', 'a path was found; DTLS is under way');
   return signaling({ ...e, error }, late, say) ?? pairs(e, late, say);
 }
 
 // Whether descriptions go back and forth; undefined: they have.
 function signaling({ lost, error, opened, moved, remote, open, acked, pending, wasUp }, late, say) {
   if (lost) return say('frame undelivered', 'the hub has lost the peer, and nothing reaches it until it is back');
-  if (opened === 0 && error === null) return say('connecting', "the offer is the peer's to make");
-  if (opened === 0) return say('no answer', "it is the peer's to make an offer, and none has come; it may be frozen, or refuse us by its option verify");
+  if (opened === 0 && error === null) return say('connecting', "waiting for the peer's offer");
+  if (opened === 0) return say('no answer', "the peer's offer does not come; it may be frozen, or refuse us by its option verify");
   if (remote && !open) return undefined;
   if (!late(opened) || (wasUp && !late(moved))) return say('connecting', 'descriptions are on their way');
   if (pending && (!acked || wasUp)) {
-    return say('frame undelivered', 'the peer acknowledges nothing that was sent by hub; it may be frozen or cut off from the hub, or refuse us by its option verify');
+    return say('frame undelivered', 'the peer acknowledges nothing that was sent through the hub; it may be frozen or cut off from the hub, or refuse us by its option verify');
   }
-  return say('no answer', 'the peer acknowledges our frames but its description does not come; its connection may be stuck');
+  return say('no answer', 'the peer acknowledges our frames, but its description does not come; its connection may be stuck');
 }
 
 // Why ICE finds no path.
 function pairs({ path, moved, ours, theirs, turn, refusal }, late, say) {
   const seen = `candidates here: ${kinds(ours)}; at the peer: ${kinds(theirs)}`;
-  if (path !== 'failed' && !late(moved)) return say('connecting', 'a path is being looked for');
+  if (path !== 'failed' && !late(moved)) return say('connecting', 'looking for a path');
   if (ours.includes('relay') || theirs.includes('relay')) {
-    return say('no candidate pair', `no path works, and none over a relay either; check both ends' networks and the TURN server's reach (${seen})`);
+    return say('no candidate pair', `no path works, not even over a relay; check both ends' networks and the TURN server's reach (${seen})`);
   }
   if (turn && refusal) {
     return say('TURN refused',
-      `no direct path works, and the TURN server ${refusal.server} refuses: ${refusal.reason}; check its credentials, and that they have not expired`,
+      `no direct path works, and the TURN server ${refusal.server} refuses us: ${refusal.reason}; check the credentials, and that they have not expired`,
       new NoomError('turn_refused', `${refusal.server}: ${refusal.reason}`));
   }
   if (turn) return say('TURN unreachable', `no direct path works, and no TURN server has answered; check its address and port, and try TURN over TCP (${seen})`);
   if (ours.includes('srflx') && theirs.includes('srflx')) {
-    return say('relay needed', `no direct path works, as between two strict NATs; give a TURN server, at the hub or in the option iceServers (${seen})`);
+    return say('relay needed', `no direct path works, as between two strict NATs; configure a TURN server, at the hub or in the option iceServers (${seen})`);
   }
-  return say('no candidate pair', `no path works; check firewalls, and give a STUN and a TURN server if the two are in different networks (${seen})`);
+  return say('no candidate pair', `no path works; check firewalls, and configure a STUN and a TURN server if the two are in different networks (${seen})`);
 }
 
 const NOTHING = {

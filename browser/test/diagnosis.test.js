@@ -8,7 +8,7 @@ import { NoomError } from '../errors.js';
 const CODES = { timeout: 'not_connected', connection: 'not_connected', DTLS: 'not_connected', description: 'description', credit: 'malformed' };
 
 test('the findings of Go, in its words', () => {
-  const rows = JSON.parse(readFileSync(new URL('../../testdata/diagnoses.json', import.meta.url), 'utf8'));
+  const rows = JSON.parse(readFileSync(new URL('../../internal/diagnose/testdata/diagnoses.json', import.meta.url), 'utf8'));
   assert.ok(rows.length > 20);
   for (const { name, evidence: { error: cause, ...evidence }, verdict, words } of rows) {
     const error = cause ? new NoomError(CODES[cause], cause) : null;

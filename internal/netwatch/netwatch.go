@@ -1,4 +1,7 @@
-package noom
+// Package netwatch notices that the network of this machine may have changed:
+// an address came or went ([Watch]), or the machine has slept ([Slept]). It owns
+// the one watcher of interfaces in the process, which lasts while somebody watches.
+package netwatch
 
 import (
 	"context"
@@ -10,25 +13,27 @@ import (
 	"github.com/pion/transport/v5/netchange"
 )
 
-// addressesSettle is how long a change of interfaces is waited out: a network that
-// changes says so many times within a moment.
+// addressesSettle is how long a change of interfaces is waited out, because a
+// network that changes reports it many times within a moment.
 const addressesSettle = 250 * time.Millisecond
 
-// network watches the interfaces of this machine, once for all Rooms of the
-// process, and only while there is a connection to look after.
-var network netWatch
+// ofProcess watches the interfaces of this machine, once for all who ask.
+var ofProcess watcher
 
-// netWatch tells its watchers when the interfaces or addresses of this
-// machine have changed.
-type netWatch struct {
-	mu       sync.Mutex
+// Watch calls changed after each change of interfaces or addresses, with the
+// addresses that there are now, from a goroutine of its own, until stop is
+// called. The list is nil if the system does not say. changed must not block.
+func Watch(changed func([]netip.Addr)) (stop func(), err error) { return ofProcess.watch(changed) }
+
+// watcher calls its watchers when the interfaces or addresses of this machine
+// have changed.
+type watcher struct {
+	mu       sync.Mutex // held while a watcher is called, so that none is called after its stop
 	watchers map[*func([]netip.Addr)]struct{}
 	end      func() // ends the goroutine and waits for it
 }
 
-// watch makes changed be called after each change with the addresses that
-// there are now, from a goroutine of its own, until stop is called. changed must not block.
-func (w *netWatch) watch(changed func([]netip.Addr)) (stop func(), err error) {
+func (w *watcher) watch(changed func([]netip.Addr)) (stop func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.watchers) == 0 {
@@ -51,7 +56,7 @@ func (w *netWatch) watch(changed func([]netip.Addr)) (stop func(), err error) {
 }
 
 // begin needs w.mu.
-func (w *netWatch) begin() error {
+func (w *watcher) begin() error {
 	d, err := netchange.NewDetector()
 	if err != nil {
 		return err
@@ -71,8 +76,8 @@ func (w *netWatch) begin() error {
 	return nil
 }
 
-func (w *netWatch) run(ctx context.Context, d *netchange.Detector) {
-	if _, err := d.Check(ctx); err != nil { // the first tells what there is
+func (w *watcher) run(ctx context.Context, d *netchange.Detector) {
+	if _, err := d.Check(ctx); err != nil { // the first reports what there is
 		return
 	}
 	for {
@@ -93,7 +98,7 @@ func (w *netWatch) run(ctx context.Context, d *netchange.Detector) {
 	}
 }
 
-// localAddresses returns this machine's addresses, nil if it does not tell.
+// localAddresses returns this machine's addresses, nil if it does not say.
 func localAddresses() (list []netip.Addr) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

@@ -1,4 +1,4 @@
-package noom
+package engine
 
 import (
 	"strconv"

@@ -1,0 +1,91 @@
+// Package iceservers owns what is known of a set of STUN and TURN servers: which
+// they are, when they came and how long their credentials last. A set is never
+// changed; a newer one takes its place.
+package iceservers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+)
+
+// Set is a list of ICE servers and for how long it is good. The zero value has
+// no servers and lasts for ever.
+type Set struct {
+	List     []webrtc.ICEServer
+	Lifetime time.Duration // since it came; 0: for ever
+
+	came time.Time // by the wall clock, which goes on while a laptop sleeps
+}
+
+// New returns a set that has come just now.
+func New(list []webrtc.ICEServer, lifetime time.Duration) *Set {
+	return &Set{List: list, Lifetime: lifetime, came: time.Now()}
+}
+
+// Due returns how long it is until a newer set should be there. It means
+// nothing for one that lasts for ever.
+func (s *Set) Due() time.Duration { return s.Lifetime*4/5 - s.age() }
+
+// Expired reports whether the servers may refuse the credentials.
+func (s *Set) Expired() bool { return s.Lifetime > 0 && s.age() >= s.Lifetime*9/10 }
+
+// age is how old the set is by the wall clock.
+func (s *Set) age() time.Duration { return time.Now().Round(0).Sub(s.came.Round(0)) }
+
+// HasTURN reports whether one of the servers is a relay.
+func (s *Set) HasTURN() bool {
+	return s.any(func(url string) bool { // RFC 7065
+		return strings.HasPrefix(url, "turn:") || strings.HasPrefix(url, "turns:")
+	})
+}
+
+// OnLoopback reports whether one of the servers is on this machine, and so are its relays.
+func (s *Set) OnLoopback() bool {
+	return s.any(func(url string) bool {
+		_, host, _ := strings.Cut(url, ":")
+		return strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "localhost") || strings.HasPrefix(host, "[::1]")
+	})
+}
+
+func (s *Set) any(is func(url string) bool) bool {
+	return slices.ContainsFunc(s.List, func(server webrtc.ICEServer) bool {
+		return slices.ContainsFunc(server.URLs, is)
+	})
+}
+
+// Usable returns server with those of its URLs that can be used, nil if none
+// can, and why the others cannot. pion would refuse to make any connection with
+// one of those.
+func Usable(server webrtc.ICEServer) (usable []webrtc.ICEServer, skipped []error) {
+	all := server.URLs
+	server.URLs = nil
+	for _, url := range all {
+		one := server
+		one.URLs = []string{url}
+		if err := Check(one); err != nil {
+			skipped = append(skipped, err)
+			continue
+		}
+		server.URLs = append(server.URLs, url)
+	}
+	if server.URLs == nil {
+		return nil, skipped
+	}
+	return []webrtc.ICEServer{server}, skipped
+}
+
+// Check says what is wrong with the URLs of a server, or with what it needs
+// alongside them.
+func Check(server webrtc.ICEServer) error {
+	bare := webrtc.NewAPI(webrtc.WithMediaEngine(&webrtc.MediaEngine{}), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	// A gatherer that is never started holds nothing.
+	if _, err := bare.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: []webrtc.ICEServer{server}}); err != nil {
+		return fmt.Errorf("ICE server %q: %w", server.URLs, err)
+	}
+	return nil
+}
