@@ -94,7 +94,7 @@ func TestActiveSpeaker(t *testing.T) {
 		}
 		voices["말없이"].dBov.Store(unknownLevel)
 		expect("silence")
-		if listener.(*room).speech.Load() {
+		if listener.(*room).speech.awake.Load() {
 			t.Error("somebody listens to silence")
 		}
 		voices["듣는이"].dBov.Store(-10)
@@ -110,7 +110,7 @@ func TestActiveSpeaker(t *testing.T) {
 		expect("and unmuted", "bob")
 		must(t, rooms["bob"].Leave(t.Context()))
 		expect("and leaves", "-", "left")
-		if listener.(*room).speech.Load() {
+		if listener.(*room).speech.awake.Load() {
 			t.Error("somebody listens still")
 		}
 		jiwoo := listener.Peers()[0]
