@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/iceservers"
+	"noom/internal/inbound"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -72,7 +73,7 @@ func (h connHost) Data(m webrtc.DataChannelMessage)           { h.dataFrame(m) }
 func (h connHost) Channel(c *conn, ch *channel)               { h.channelOpened(c, ch) }
 func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) }
 func (h connHost) Left()                                      { h.leftByPeer() }
-func (h connHost) Receiving(mid string, in *inbound)          { h.receiving(mid, in) }
+func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }
 
 func (h connHost) Refused(s *sender, err error) {
 	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.codec.MimeType, Err: err})
