@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/diagnose"
 	"noom/internal/fault"
 	"noom/signal"
@@ -103,12 +104,12 @@ func (c *conn) addCandidate(candidate signal.Candidate) error {
 
 // takeCandidate judges a candidate of the peer's.
 func (c *conn) takeCandidate(text string) error {
-	return c.candidates.take(text, c.own, c.owner.Lookup)
+	return c.candidates.Take(text, c.own, c.owner.Lookup)
 }
 
 // takeCandidates returns a description with those candidates alone that are taken.
 func (c *conn) takeCandidates(text string) (string, error) {
-	text, left, err := withoutCandidates(text, c.takeCandidate)
+	text, left, err := conduct.FilterCandidates(text, c.takeCandidate)
 	if left > 0 {
 		c.owner.Trace("candidates of a description dropped", "count", left)
 	}

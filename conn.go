@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/exchange"
 	"noom/internal/fault"
 	"noom/internal/iceservers"
@@ -41,7 +42,7 @@ type connOwner interface {
 	// Loud is called for each packet that may be speech.
 	Loud()
 	// InBand counts a frame that came in-band, before it is looked at.
-	InBand() frameVerdict
+	InBand() conduct.FrameVerdict
 
 	// Send gives a message to the exchange and returns how many it was given so far.
 	Send(t signal.Type, body []byte, hubOnly bool) (queued int64)
@@ -110,9 +111,9 @@ type conn struct {
 	pending    []signal.Candidate // for the next candidates frame
 	batch      mailbox.Timer      // until they go out
 	generation int                // remote candidates since the last ufrag, trickled
-	candidates remoteCandidates
-	own        remoteNet       // for their judgement
-	servers    *iceservers.Set // of the latest gathering
+	candidates conduct.Candidates
+	own        conduct.Networks // for their judgement
+	servers    *iceservers.Set  // of the latest gathering
 
 	// The path.
 	since     time.Time
@@ -162,7 +163,7 @@ type connConfig struct {
 	turn    negotiate.Machine
 	senders []*sender
 	servers *iceservers.Set
-	own     remoteNet
+	own     conduct.Networks
 	budget  *keyframeBudget
 }
 
@@ -174,7 +175,7 @@ func newConn(cfg connConfig) (*conn, error) {
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
 		since: now, pathSince: now, inbounds: make(map[string]*inbound.Inbound),
 	}
-	c.own.loopback = c.own.loopback || cfg.servers.OnLoopback()
+	c.own.Loopback = c.own.Loopback || cfg.servers.OnLoopback()
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	var err error
@@ -264,7 +265,7 @@ func (c *conn) listenToChannels() {
 	var frames atomic.Int32 // posted and not yet taken
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch c.owner.InBand() {
-		case frameTaken:
+		case conduct.FrameTaken:
 			if frames.Add(1) > maxFrames { // the exchange brings back what is dropped here
 				frames.Add(-1)
 				return
@@ -275,8 +276,8 @@ func (c *conn) listenToChannels() {
 					c.owner.Frame(c, m)
 				}
 			})
-		case frameDropped:
-		case frameFloods:
+		case conduct.FrameDropped:
+		case conduct.FrameFloods:
 			flood(errFrames)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/transport/v5/vnet"
 
+	"noom/internal/conduct"
 	"noom/internal/fault"
 	"noom/signal"
 )
@@ -31,7 +32,7 @@ func TestFloods(t *testing.T) {
 			camera.frame(t, 0, true)
 			time.Sleep(time.Second) // it has a section
 			leg := b.sectionOf(t, s.(*sender)).leg
-			for n := range uint32(4 * maxSources) {
+			for n := range uint32(4 * conduct.MaxSources) {
 				leg.mu.Lock()
 				leg.ssrc = 10_000 + n
 				leg.mu.Unlock()
@@ -58,7 +59,7 @@ func TestFloods(t *testing.T) {
 		},
 		"RTCP from ever new sources, about nobody": func(t *testing.T, b *link) {
 			for i := range uint32(3) {
-				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*maxSources + n} })
+				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*conduct.MaxSources + n} })
 			}
 		},
 		"channels": func(_ *testing.T, b *link) {
@@ -70,7 +71,7 @@ func TestFloods(t *testing.T) {
 			}
 		},
 		"frames": func(_ *testing.T, b *link) {
-			for n := range 2 * (workBurst + excessBurst) {
+			for n := range 2 * (conduct.WorkBurst + conduct.ExcessBurst) {
 				if b.conn.control.SendText("{}") != nil {
 					return
 				}
@@ -80,7 +81,7 @@ func TestFloods(t *testing.T) {
 			}
 		},
 		"data that is known": func(_ *testing.T, b *link) {
-			for n := range 3 * repeatBurst {
+			for n := range 3 * conduct.RepeatBurst {
 				if b.conn.data.Send([]byte{dataMessage, 0, 0, 0, 0}) != nil {
 					return
 				}
@@ -112,7 +113,7 @@ func TestFloods(t *testing.T) {
 				since := time.Now()
 				w.join("r", "b", &Config{Identity: id}) // another session
 				until(t, a, func(e PeerStateChanged) bool { return e.Peer.ID() == id.ID() && e.State == PeerConnected })
-				if waited := time.Since(since); waited < faultPause-3*time.Second {
+				if waited := time.Since(since); waited < conduct.FaultPause-3*time.Second {
 					t.Errorf("it is connected again after %v", waited)
 				}
 				must(t, peerOf(t, a, c).Send(t.Context(), []byte("still here")))
@@ -152,7 +153,7 @@ func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	must(t, err)
 	time.Sleep(time.Second)
 	pc := l.conn.pc
-	for n := range uint32(4 * maxSources) {
+	for n := range uint32(4 * conduct.MaxSources) {
 		_ = pc.WriteRTCP([]rtcp.Packet{packet(n)}) // it may be closed meanwhile
 		if n%16 == 0 {
 			time.Sleep(time.Millisecond)
@@ -186,7 +187,7 @@ func TestTablesOfTracks(t *testing.T) {
 				added++
 			}
 		}
-		if most := (workBurst + 60*workRate) / trackCost; added > most {
+		if most := (conduct.WorkBurst + 60*conduct.WorkRate) / conduct.TrackCost; added > most {
 			t.Errorf("%d tracks were added, want up to %d", added, most)
 		}
 	})
@@ -214,7 +215,7 @@ func TestStaleStorm(t *testing.T) {
 				came++
 			}
 		}
-		if most := buildBurst + int(seconds*time.Second/buildEvery) + 2; came > most || came < buildBurst {
+		if most := conduct.BuildBurst + int(seconds*time.Second/conduct.BuildEvery) + 2; came > most || came < conduct.BuildBurst {
 			t.Errorf("mallory came %d times, want up to %d", came, most)
 		}
 	})
@@ -222,14 +223,14 @@ func TestStaleStorm(t *testing.T) {
 
 // TestStaleStormInCrowd: the same holds while connections wait for their turn.
 func TestStaleStormInCrowd(t *testing.T) {
-	c := newConducts().of("m", nil, epoch0)
+	c := conduct.NewConducts().Of("m", nil, epoch0)
 	heeded := 0
 	for range 200 {
-		if c.reborn(epoch0) { // and nothing is built
+		if c.Reborn(epoch0) { // and nothing is built
 			heeded++
 		}
 	}
-	if heeded != buildBurst {
+	if heeded != conduct.BuildBurst {
 		t.Errorf("%d sessions were heeded in a moment", heeded)
 	}
 }
@@ -305,11 +306,11 @@ func TestChecksAtSomebodyElse(t *testing.T) {
 					hit++
 				}
 			}
-			if hit > maxOneIP {
+			if hit > conduct.MaxOneIP {
 				t.Errorf("in the description %v: %d ports of one address", inDescription, hit)
 			}
 			n := hits.Load()
-			if most := int32(checkBurst + checkRate*4*epochs); n > most || n == 0 {
+			if most := int32(conduct.CheckBurst + conduct.CheckRate*4*epochs); n > most || n == 0 {
 				t.Errorf("in the description %v: %d packets to others in %d s, want up to %d", inDescription, n, 4*epochs, most)
 			}
 		})

@@ -17,7 +17,7 @@ import (
 
 // hubFrame takes a pair frame that came by hub. m must be the link's own.
 func (l *link) hubFrame(m signal.Message) {
-	if !l.conduct.byHub.AllowN(time.Now(), 1) {
+	if !l.conduct.ByHub.AllowN(time.Now(), 1) {
 		return
 	}
 	if l.byHub.Add(1) > maxFrames { // the exchange brings back what is dropped here
@@ -75,7 +75,7 @@ func (h frameHost) Ahead() frames.Verdict {
 	case h.recovery.MustWait():
 		h.on((*recovery.Machine).PeerBegins)
 		return frames.Hold
-	case h.conduct.build(time.Now()) > 0:
+	case h.conduct.Build(time.Now()) > 0:
 		return frames.Drop
 	}
 	return frames.Take

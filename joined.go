@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"noom/internal/conduct"
 	"noom/internal/engine"
 	"noom/internal/mailbox"
 	"noom/internal/uplink"
@@ -46,7 +47,7 @@ type room struct {
 	// Owned by the loop.
 	network   *network
 	newcomers *newcomers
-	conducts  conducts // of all members, whatever becomes of their links
+	conducts  conduct.Conducts // of all members, whatever becomes of their links
 	chats     chatLog
 	rejoined  bool // there was a joined before
 }

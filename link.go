@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/conduct"
 	"noom/internal/exchange"
 	"noom/internal/fault"
 	"noom/internal/frames"
@@ -50,7 +51,7 @@ type link struct {
 	member Member // ID, PublicKey, Session; the name is below
 	log    *slog.Logger
 
-	conduct *conduct // of the member id; guards itself
+	conduct *conduct.Conduct // of the member id; guards itself
 
 	mail   *mailbox.Mailbox
 	ended  chan struct{}  // closed with the loop
@@ -99,7 +100,7 @@ func newLink(r *room, m Member) *link {
 		ended:    make(chan struct{}),
 		budget:   r.budgets.get(m.ID, time.Now()),
 		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
-		conduct:  r.conducts.of(m.ID, r.roster.present, time.Now()),
+		conduct:  r.conducts.Of(m.ID, r.roster.present, time.Now()),
 	}
 	l.frames = frames.New(frames.Config{
 		Room: r.name, Self: r.self, Peer: m, Sign: r.cfg.Identity.sign, Mail: l.mail, Owner: frameHost{l},

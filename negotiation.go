@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/exchange"
 	"noom/internal/fault"
 	"noom/internal/negotiate"
@@ -202,7 +203,7 @@ func (c *conn) apply() error {
 
 func (c *conn) setRemote(t webrtc.SDPType, in *incoming) error {
 	if in.parsed.ufrag != c.remote.ufrag {
-		c.generation, c.candidates = 0, remoteCandidates{}
+		c.generation, c.candidates = 0, conduct.Candidates{}
 	}
 	var err error
 	if in.SDP, err = c.takeCandidates(in.SDP); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/recovery"
@@ -14,11 +15,11 @@ import (
 // connHost is what a link is to its connections.
 type connHost struct{ *link }
 
-func (h connHost) Post(f func()) bool   { return h.mail.Post(f) }
-func (h connHost) Spawn(f func())       { h.room.background(f) }
-func (h connHost) Kick()                { h.kick() }
-func (h connHost) Loud()                { h.room.speechHeard() }
-func (h connHost) InBand() frameVerdict { return h.conduct.frame(time.Now()) }
+func (h connHost) Post(f func()) bool           { return h.mail.Post(f) }
+func (h connHost) Spawn(f func())               { h.room.background(f) }
+func (h connHost) Kick()                        { h.kick() }
+func (h connHost) Loud()                        { h.room.speechHeard() }
+func (h connHost) InBand() conduct.FrameVerdict { return h.conduct.Frame(time.Now()) }
 
 // Send gives a message to the exchange.
 func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
@@ -32,8 +33,8 @@ func (h connHost) NextTable() int64 {
 	return h.tableVersion
 }
 
-func (h connHost) Described(restarts bool) bool { return h.conduct.described(time.Now(), restarts) }
-func (h connHost) Lookup() bool                 { return h.conduct.lookups.AllowN(time.Now(), 1) }
+func (h connHost) Described(restarts bool) bool { return h.conduct.Described(time.Now(), restarts) }
+func (h connHost) Lookup() bool                 { return h.conduct.Lookups.AllowN(time.Now(), 1) }
 func (h connHost) Servers() *iceservers.Set     { return h.room.servers() }
 func (h connHost) MayRestart() bool             { return h.recovery.MayRestart() }
 

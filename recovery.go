@@ -18,7 +18,7 @@ func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err erro
 	l.recovery.Now(recovery.Facts{
 		Online:  l.room.online(),
 		Expired: l.room.servers().Expired(),
-		Wait:    l.conduct.wait(time.Now()),
+		Wait:    l.conduct.Wait(time.Now()),
 	})
 	for _, a := range event(&l.recovery) {
 		if failed := l.carryOut(a); failed != nil {

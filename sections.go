@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"noom/internal/conduct"
 	"noom/internal/inbound"
 	"noom/signal"
 )
@@ -54,7 +55,7 @@ func (l *link) retable() {
 // applyTable makes the peer's tracks what its table says.
 func (l *link) applyTable(t *signal.Table) {
 	added, muted := l.tracks.News(t)
-	if !l.conduct.work.AllowN(time.Now(), added*trackCost+muted) {
+	if !l.conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {
 		l.fail(errWork)
 		return
 	}

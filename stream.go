@@ -292,7 +292,7 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 // repeated counts data that says nothing new: after a rebuild, what was not
 // acknowledged comes again.
 func (l *link) repeated() {
-	if !l.conduct.repeats.AllowN(time.Now(), 1) {
+	if !l.conduct.Repeats.AllowN(time.Now(), 1) {
 		l.flooded(l.conn, errData)
 	}
 }
