@@ -12,7 +12,7 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fault",
+		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault",
 		"noom/internal/iceservers", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
 		"noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
 	},
@@ -27,6 +27,8 @@ var layers = map[string][]string{
 	"noom/internal/fault":        {},
 	"noom/internal/mailbox":      {},
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/fanout":       {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/rate"},
+	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},

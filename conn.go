@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/engine"
+	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/internal/packet"
 	"noom/signal"
@@ -56,12 +57,12 @@ type conn struct {
 // section is one of our media sections: a sendonly transceiver for good, and
 // the senders that use it one after the other.
 type section struct {
-	leg         *leg
+	leg         *fanout.Leg
 	transceiver *webrtc.RTPTransceiver
-	sender      *sender // nil: idle
-	flowing     bool    // sender is attached
-	announced   int64   // the exchange must have acknowledged so many before media flows
-	refused     bool    // the peer does not take this codec
+	sender      *fanout.Sender // nil: idle
+	flowing     bool           // sender is attached
+	announced   int64          // the exchange must have acknowledged so many before media flows
+	refused     bool           // the peer does not take this codec
 }
 
 // mid returns the section's mid, empty before its first offer.
@@ -195,7 +196,7 @@ func (c *conn) table(version int64) signal.Table {
 	for _, s := range c.sections {
 		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
 			t.Tracks[mid] = signal.TrackRow{
-				ID: s.sender.id, Name: s.sender.name, Kind: s.sender.kind.String(), Muted: s.sender.silent(),
+				ID: s.sender.ID(), Name: s.sender.Name(), Kind: s.sender.Kind().String(), Muted: s.sender.Silent(),
 			}
 		}
 	}
@@ -206,7 +207,7 @@ func (c *conn) table(version int64) signal.Table {
 func (c *conn) sendsStereo() map[string]bool {
 	stereo := make(map[string]bool)
 	for _, s := range c.sections {
-		if s.sender != nil && s.sender.sendsStereo() {
+		if s.sender != nil && s.sender.SendsStereo() {
 			stereo[s.mid()] = true
 		}
 	}
@@ -231,7 +232,7 @@ func (c *conn) opened() (n int) {
 // discard ends a connection without waiting for it.
 func (l *link) discard(c *conn) {
 	for _, s := range c.sections {
-		s.leg.detach()
+		s.leg.Detach()
 	}
 	for _, in := range c.inbounds {
 		in.assign(nil)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"noom/internal/fanout"
 	"noom/internal/negotiate"
 )
 
@@ -52,7 +53,7 @@ func (l *link) rebuild() bool {
 	l.conn = c
 	l.planRelay()
 	l.room.mail.Post(l.room.watchNetwork)
-	l.waiting = append([]*sender(nil), l.senders...)
+	l.waiting = append([]*fanout.Sender(nil), l.senders...)
 	l.takenDue = l.in.received > 0
 	l.mu.Lock()
 	l.pc, l.streams = c.pc, nil

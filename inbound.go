@@ -15,10 +15,6 @@ import (
 	"noom/internal/speaker"
 )
 
-// receiveMTU bounds the packets read from the network, in bytes; larger ones
-// are dropped. No path in use carries more in one datagram.
-const receiveMTU = 1500
-
 // inbound is one receiving media section. It reads for as long as the section
 // lives, whether anybody wants the packets or not, and hands them to the track
 // that the section carries at the moment.
@@ -60,7 +56,7 @@ func (in *inbound) assign(t *remoteTrack) {
 
 func (in *inbound) run() error {
 	defer in.assign(nil)
-	buf := make([]byte, receiveMTU)
+	buf := make([]byte, packet.ReceiveMTU)
 	var codec *webrtc.RTPCodecParameters
 	var starts func([]byte) bool // of codec: a key frame
 	var video gaps
@@ -115,7 +111,7 @@ type senderReport struct {
 // drainRTCP reads, for r's interceptors work only while somebody does, and
 // keeps the latest sender report.
 func (in *inbound) drainRTCP(r *webrtc.RTPReceiver) {
-	buf := make([]byte, receiveMTU)
+	buf := make([]byte, packet.ReceiveMTU)
 	for {
 		n, _, err := r.Read(buf)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/fanout"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/signal"
@@ -60,7 +61,7 @@ type link struct {
 	ended  chan struct{} // closed with the loop
 	frames atomic.Int32  // posted and not yet taken
 	out    outStream     // guards itself
-	budget *keyframeBudget
+	budget *fanout.KeyframeBudget
 
 	// Owned by the room's loop.
 	missing bool // the hub has lost the member
@@ -86,9 +87,9 @@ type link struct {
 	in       inStream
 	inbox    []exchange.Message // delivered, not yet acted on
 	incoming *incoming          // the description being acted on
-	senders  []*sender          // all that the peer shall get
-	own      []*sender          // those of them that only this peer gets
-	waiting  []*sender          // those without a section yet
+	senders  []*fanout.Sender   // all that the peer shall get
+	own      []*fanout.Sender   // those of them that only this peer gets
+	waiting  []*fanout.Sender   // those without a section yet
 	pending  []signal.Candidate // for the next candidates frame
 
 	everUp     bool // a connection of this session was up
@@ -146,7 +147,7 @@ func newLink(r *room, m Member) *link {
 		mail:        mailbox.New(ErrClosed),
 		ended:       make(chan struct{}),
 		ex:          exchange.New(r.self.ID),
-		budget:      r.budgets.get(m.ID, time.Now()),
+		budget:      r.budgets.Of(m.ID, time.Now()),
 		patienceFor: firstRestarts,
 		conduct:     r.conducts.of(m.ID, r.present, time.Now()),
 		rows:        make(map[string]string),

@@ -2,6 +2,7 @@ package noom
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -13,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"noom/internal/engine"
+	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/netwatch"
@@ -35,9 +37,9 @@ type room struct {
 	log     *slog.Logger
 	engine  *engine.Engine
 	dialer  Dialer
-	events  *eventQueue      // guards itself
-	mail    *mailbox.Mailbox // guards itself
-	budgets keyframeBudgets  // guard themselves
+	events  *eventQueue            // guards itself
+	mail    *mailbox.Mailbox       // guards itself
+	budgets fanout.KeyframeBudgets // guard themselves
 	frames  chan signal.Message
 	ctx     context.Context // ends with the room
 	cancel  context.CancelFunc
@@ -66,7 +68,7 @@ type room struct {
 	nickname string
 	links    map[string]*link
 	order    []*link // in join order; replaced, never changed in place
-	senders  []*sender
+	senders  []*fanout.Sender
 	hubICE   *iceservers.Set // replaced, never changed in place
 	rights   signal.Rights   // what the hub lets us do
 	locked   bool
@@ -179,7 +181,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	return r, nil
 }
 
-func closeAll(senders []*sender) {
+func closeAll(senders []*fanout.Sender) {
 	for _, s := range senders {
 		_ = s.Close()
 	}
@@ -285,7 +287,7 @@ func chat(text string) (signal.Message, error) {
 		return signal.Message{}, signal.Errorf(signal.CodeBadChat, signal.TypeChat,
 			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))
 	}
-	return signal.Message{Type: signal.TypeChat, ID: randomID(), Text: text}, nil
+	return signal.Message{Type: signal.TypeChat, ID: rand.Text(), Text: text}, nil
 }
 
 func (r *room) Rename(ctx context.Context, name string) error {

@@ -122,7 +122,7 @@ func (l *link) offer(id int64, restart bool) error {
 	// a remote offer to take over.
 	for _, s := range l.waiting {
 		if !c.fits(s) {
-			l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType, Err: ErrTooMany})
+			l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.Codec().MimeType, Err: ErrTooMany})
 			continue
 		}
 		if err := l.addSection(s); err != nil {
@@ -173,7 +173,7 @@ func (l *link) apply() error {
 		return err
 	}
 	for _, s := range l.conn.sections {
-		if s.refused = in.parsed.rejected[s.mid()] || s.leg.refused(); s.refused {
+		if s.refused = in.parsed.rejected[s.mid()] || s.leg.Refused(); s.refused {
 			l.refuse(s)
 		}
 	}

@@ -77,7 +77,7 @@ func (l *link) dataCanFlow() {
 func (l *link) secured() {
 	l.conn.secured = true
 	for _, sec := range l.conn.sections {
-		sec.leg.connected()
+		sec.leg.Connected()
 	}
 }
 
@@ -88,8 +88,8 @@ func (l *link) mediaCanFlow() {
 		return
 	}
 	for _, sec := range l.conn.sections {
-		if !sec.leg.opened() {
-			sec.leg.connected()
+		if !sec.leg.Opened() {
+			sec.leg.Connected()
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fanout"
 	"noom/signal"
 )
 
@@ -14,12 +15,12 @@ import (
 // to each link, which does the rest in sections.go.
 
 // newSender binds t for everyone.
-func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*sender, error) {
+func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*fanout.Sender, error) {
 	name := signal.CleanName(o.Name)
 	if err := signal.CheckName(name); err != nil {
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
-	var s *sender
+	var s *fanout.Sender
 	var err error
 	each := func(f func(*link)) {
 		r.mail.Post(func() {
@@ -30,13 +31,13 @@ func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*sender, error)
 			}
 		})
 	}
-	s, err = newSender(t, PublishOptions{Name: name, Muted: o.Muted}, senderHooks{
-		onChange: func() { each((*link).retable) },
-		onEnd:    r.sourceEnded,
-		onClose: func() {
+	s, err = fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, fanout.Hooks{
+		OnChange: func() { each((*link).retable) },
+		OnEnd:    r.sourceEnded,
+		OnClose: func() {
 			r.mail.Post(func() {
 				r.mu.Lock()
-				r.senders = slices.DeleteFunc(slices.Clone(r.senders), func(o *sender) bool { return o == s })
+				r.senders = slices.DeleteFunc(slices.Clone(r.senders), func(o *fanout.Sender) bool { return o == s })
 				r.mu.Unlock()
 			})
 			each(func(l *link) { l.unpublish(s) })
@@ -45,7 +46,9 @@ func (r *room) newSender(t webrtc.TrackLocal, o PublishOptions) (*sender, error)
 	return s, err
 }
 
-func (r *room) sourceEnded(s *sender, err error) { r.events.add(SourceEnded{Sender: s, Err: err}) }
+func (r *room) sourceEnded(s *fanout.Sender, err error) {
+	r.events.add(SourceEnded{Sender: s, Err: err})
+}
 
 func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
 	if o == nil {

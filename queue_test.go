@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"testing"
+
+	"noom/internal/fanout"
 )
 
 func drainQueue(t *testing.T, q *eventQueue) (events []Event) {
@@ -26,7 +28,7 @@ func TestQueueIsBounded(t *testing.T) {
 	q := newEventQueue(bound)
 	stays := &link{member: Member{ID: "stays"}}
 	q.add(PeerJoined{Peer: stays})
-	film := &sender{}
+	film := &fanout.Sender{}
 	for i := range 100_000 {
 		guest := &link{member: Member{ID: fmt.Sprint("guest ", i)}}
 		track := newRemoteTrack("t", "camera", 0, false)

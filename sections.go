@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fanout"
 	"noom/signal"
 )
 
@@ -14,14 +15,14 @@ import (
 // and table, the peer's table and the tracks that follow from it.
 
 // publish adds a sender. Called from anywhere.
-func (l *link) publish(s *sender) {
+func (l *link) publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
 		if l.conn == nil || l.broken {
 			return // the next connection carries it from the start
 		}
 		for _, sec := range l.conn.sections {
-			if sec.sender == nil && !sec.refused && sec.leg.fits(s) {
+			if sec.sender == nil && !sec.refused && sec.leg.Fits(s) {
 				sec.sender, sec.flowing, sec.announced = s, false, 0
 				l.tableDirty = true
 				l.tellStereo()
@@ -38,7 +39,7 @@ func (l *link) publish(s *sender) {
 }
 
 // publishAlone adds a sender for this peer only, which ends with the peer.
-func (l *link) publishAlone(s *sender) {
+func (l *link) publishAlone(s *fanout.Sender) {
 	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
 		_ = s.Close()
 		return
@@ -47,9 +48,9 @@ func (l *link) publishAlone(s *sender) {
 }
 
 // unpublish removes a sender, whose section stays for the next one.
-func (l *link) unpublish(s *sender) {
+func (l *link) unpublish(s *fanout.Sender) {
 	l.mail.Post(func() {
-		is := func(o *sender) bool { return o == s }
+		is := func(o *fanout.Sender) bool { return o == s }
 		l.senders = slices.DeleteFunc(l.senders, is)
 		l.waiting = slices.DeleteFunc(l.waiting, is)
 		l.own = slices.DeleteFunc(l.own, is)
@@ -58,7 +59,7 @@ func (l *link) unpublish(s *sender) {
 		}
 		for _, sec := range l.conn.sections {
 			if sec.sender == s {
-				sec.leg.detach()
+				sec.leg.Detach()
 				sec.sender, sec.flowing = nil, false
 				l.tableDirty = true
 			}
@@ -104,8 +105,8 @@ func sectionSize(kind webrtc.RTPCodecType) int {
 
 // fits reports whether a description has room for a section for s
 // beside what is in the last one and what was made since.
-func (c *conn) fits(s *sender) bool {
-	ours, added := sectionSize(s.kind), sectionSize(s.kind)
+func (c *conn) fits(s *fanout.Sender) bool {
+	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
 	for _, sec := range c.sections {
 		ours += sectionSize(sec.leg.Kind())
 		if sec.mid() == "" {
@@ -122,9 +123,8 @@ func (l *link) try(err error) {
 }
 
 // addSection gives s a transceiver of its own.
-func (l *link) addSection(s *sender) error {
-	leg := newLeg(s.codec.RTPCodecCapability, l.room.self.ID)
-	leg.budget = l.budget
+func (l *link) addSection(s *fanout.Sender) error {
+	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, l.room.self.ID, l.budget)
 	transceiver, err := l.conn.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
@@ -134,9 +134,9 @@ func (l *link) addSection(s *sender) error {
 	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
 	l.conn.sections = append(l.conn.sections, sec)
 	l.counts(sec.stats)
-	leg.attach(s)
+	leg.Attach(s)
 	rtp := transceiver.Sender()
-	l.room.background(func() { leg.readRTCP(rtp) })
+	l.room.background(func() { leg.ReadRTCP(rtp) })
 	return nil
 }
 
@@ -146,10 +146,10 @@ func (l *link) refuse(sec *section) {
 	if s == nil {
 		return
 	}
-	sec.leg.detach()
+	sec.leg.Detach()
 	sec.sender, sec.flowing = nil, false
 	l.tableDirty = true
-	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.codec.MimeType, Err: fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.codec.MimeType)})
+	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.Codec().MimeType, Err: fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.Codec().MimeType)})
 }
 
 // sendTable tells of a change that no description has told of.
@@ -197,7 +197,7 @@ func (l *link) startFlowing() {
 	for _, sec := range l.conn.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced > 0 && l.ex.Acked() >= sec.announced {
 			sec.flowing = true
-			sec.leg.attach(sec.sender)
+			sec.leg.Attach(sec.sender)
 		}
 	}
 }

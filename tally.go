@@ -23,15 +23,7 @@ func (in *inbound) stats(now webrtc.StatsTimestamp, mid string) (string, webrtc.
 }
 
 func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
-	id := "outbound-rtp-" + s.mid()
-	s.leg.mu.Lock()
-	ssrc := s.leg.ssrc
-	s.leg.mu.Unlock()
-	return id, webrtc.OutboundRTPStreamStats{
-		Timestamp: now, Type: webrtc.StatsTypeOutboundRTP, ID: id, Mid: s.mid(),
-		SSRC: webrtc.SSRC(ssrc), Kind: s.leg.Kind().String(),
-		PacketsSent: uint32(s.leg.count.Packets()), BytesSent: s.leg.count.Bytes(),
-	}
+	return s.leg.Stats(now, s.mid())
 }
 
 // counts makes Stats tell of a stream of the current connection.
