@@ -14,7 +14,7 @@ var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault",
 		"noom/internal/iceservers", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
-		"noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
+		"noom/internal/recovery", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/diagnose":     {},
@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"noom/internal/iceservers":   {"github.com/pion/"},
 	"noom/internal/negotiate":    {},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
+	"noom/internal/recovery":     {},
 	"noom/internal/speaker":      {},
 	"noom/internal/fault":        {},
 	"noom/internal/mailbox":      {},
@@ -31,7 +32,7 @@ var layers = map[string][]string{
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
-	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate"},
+	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/net/idna", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/signal", "golang.org/x/text/", "golang.org/x/time/"},

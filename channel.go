@@ -308,11 +308,11 @@ func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 
 // makeChannel makes a channel of the application's own.
 func (l *link) makeChannel(label string, init *webrtc.DataChannelInit) (*channel, error) {
-	if l.asleep {
+	if l.recovery.Asleep() {
 		return nil, ErrClosed
 	}
 	conn := l.live()
-	if conn == nil || conn == l.conn && l.broken || !conn.dataOpen {
+	if conn == nil || conn == l.conn && l.recovery.Broken() || !conn.dataOpen {
 		return nil, ErrNotConnected
 	}
 	dc, err := conn.pc.CreateDataChannel(label, init)

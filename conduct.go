@@ -76,6 +76,16 @@ func newConduct(ofAll *rate.Limiter) *conduct {
 // build asks for one more connection with the member: 0 if it may be built
 // now, which counts it, else how long to wait.
 func (c *conduct) build(now time.Time) time.Duration {
+	wait := c.wait(now)
+	if wait == 0 {
+		c.builds.AllowN(now, 1)
+		c.ofAll.AllowN(now, 1)
+	}
+	return wait
+}
+
+// wait returns how long to wait before one more connection with the member, 0: not at all.
+func (c *conduct) wait(now time.Time) time.Duration {
 	if pause := c.barred(now); pause > 0 {
 		return pause
 	}
@@ -84,10 +94,6 @@ func (c *conduct) build(now time.Time) time.Duration {
 		if missing := 1 - bucket.TokensAt(now); missing > 0 {
 			wait = max(wait, time.Duration(missing/float64(bucket.Limit())*float64(time.Second))+1)
 		}
-	}
-	if wait == 0 {
-		c.builds.AllowN(now, 1)
-		c.ofAll.AllowN(now, 1)
 	}
 	return wait
 }

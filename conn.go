@@ -7,13 +7,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
-	"noom/internal/engine"
+	"noom/internal/exchange"
 	"noom/internal/fanout"
 	"noom/internal/iceservers"
+	"noom/internal/mailbox"
+	"noom/internal/negotiate"
 	"noom/internal/packet"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -24,89 +26,163 @@ import (
 // are the rule; this makes them rare.
 const maxDiscardPause = time.Millisecond
 
+// connOwner is the link of a connection, as far as the connection needs it. The link's
+// loop owns the connection, and calls it; of the methods here Post, Spawn, Kick, Loud
+// and InBand are called from anywhere, the others in that loop.
+type connOwner interface {
+	// Post has the link's loop run f.
+	Post(f func()) bool
+	// Spawn runs f in a goroutine that the room waits for.
+	Spawn(f func())
+	// Kick makes the loop look for something to send.
+	Kick()
+	// Loud is called for each packet that may be speech.
+	Loud()
+	// InBand counts a frame that came in-band, before it is looked at.
+	InBand() frameVerdict
+
+	// Send gives a message to the exchange and returns how many it was given so far.
+	Send(t signal.Type, body []byte, hubOnly bool) (queued int64)
+	// Window reports whether the exchange has room for one more message.
+	Window() bool
+	// NextTable returns the version of the next table.
+	NextTable() int64
+	// Described counts a description of the peer's, Lookup a candidate whose name has to be
+	// asked for: each reports whether that is within bounds.
+	Described(restarts bool) bool
+	Lookup() bool
+	// Servers returns the ICE servers to use now.
+	Servers() *iceservers.Set
+	// MayRestart reports whether ICE is to restart in the offer that is being made.
+	MayRestart() bool
+	// Restarting is called right before ICE restarts, at either end.
+	Restarting()
+	// Trace notes what happens, for those who look closely.
+	Trace(msg string, args ...any)
+
+	// PathChanged reports another state of ICE.
+	PathChanged(c *conn, s webrtc.ICEConnectionState)
+	// ControlOpened reports that the control channel has opened, DataOpened that both have.
+	ControlOpened(c *conn)
+	DataOpened(c *conn)
+	// ChannelClosed reports that one of the two has ended that we did not close; data: that
+	// of data, by which nothing more can come.
+	ChannelClosed(c *conn, data bool)
+	// Failed reports that the connection cannot go on, Flooded that the peer floods us.
+	Failed(err error)
+	Flooded(c *conn, err error)
+
+	// Frame takes a pair frame, Data a frame of the data stream, Channel a channel that the
+	// peer has opened, Table its table, Left its goodbye, Receiving a section of it.
+	Frame(c *conn, m webrtc.DataChannelMessage)
+	Data(m webrtc.DataChannelMessage)
+	Channel(c *conn, ch *channel)
+	Table(t *signal.Table)
+	Left()
+	Receiving(mid string, in *inbound)
+	// Refused reports a sender that the peer does not get.
+	Refused(s *fanout.Sender, err error)
+}
+
 // conn is the connection of one epoch. The link's loop owns it; pion's
 // callbacks post to that loop and do nothing else.
 type conn struct {
+	number  recovery.Number // by which the link's machine knows it
 	pc      *webrtc.PeerConnection
 	control *webrtc.DataChannel // pair frames, in-band
 	data    *webrtc.DataChannel
+	owner   connOwner
+	mail    *mailbox.Mailbox       // of the owner
+	self    string                 // our id
+	budget  *fanout.KeyframeBudget // the peer's
 
-	local       description // the last ones in force
-	remote      description
-	since       time.Time
-	servers     *iceservers.Set // of the latest gathering
-	generation  int             // remote candidates since the last ufrag, trickled
-	candidates  remoteCandidates
-	own         remoteNet // for their judgement
-	path        webrtc.ICEConnectionState
-	pathSince   time.Time
-	secured     bool // DTLS has been up
-	controlOpen bool
-	dataOpen    bool
-	written     uint32 // number of the last data message written
-	given       int64  // bytes, to the data channel
-	answers     pace   // acknowledgements, of both kinds
-	asked       bool   // whether all that was sent has arrived
+	standing standing
 
-	channels []*channel          // the application's own
-	refused  int                 // of those that the peer opened
-	sections []*section          // what we send, in the order added
-	inbounds map[string]*inbound // by mid: what we receive
+	// Negotiation.
+	turn       negotiate.Machine
+	inbox      []exchange.Message // delivered, not yet acted on
+	incoming   *incoming          // the description being acted on
+	local      description        // the last ones in force
+	remote     description
+	pending    []signal.Candidate // for the next candidates frame
+	batch      mailbox.Timer      // until they go out
+	generation int                // remote candidates since the last ufrag, trickled
+	candidates remoteCandidates
+	own        remoteNet       // for their judgement
+	servers    *iceservers.Set // of the latest gathering
+
+	// The path.
+	since     time.Time
+	pathSince time.Time
+	secured   bool // DTLS has been up
+	dataOpen  bool
+
+	// Data.
+	written  uint32     // number of the last data message written
+	given    int64      // bytes, to the data channel
+	answers  pace       // acknowledgements, of both kinds
+	asked    bool       // whether all that was sent has arrived
+	channels []*channel // the application's own
+	refused  int        // of those that the peer opened
+
+	// Media.
+	sections   []*section          // what we send, in the order added
+	waiting    []*fanout.Sender    // those without a section yet
+	tableDirty bool                // our table has changed since it was sent
+	inbounds   map[string]*inbound // by mid: what we receive
+
+	mu      sync.Mutex // a leaf lock
+	streams []stream   // for readers; appended to, never changed in place
 }
 
-// section is one of our media sections: a sendonly transceiver for good, and
-// the senders that use it one after the other.
-type section struct {
-	leg         *fanout.Leg
-	transceiver *webrtc.RTPTransceiver
-	sender      *fanout.Sender // nil: idle
-	flowing     bool           // sender is attached
-	announced   int64          // the exchange must have acknowledged so many before media flows
-	refused     bool           // the peer does not take this codec
+// standing is what a connection is to its link.
+type standing uint8
+
+const (
+	negotiating standing = iota // it is that of the epoch there is
+	givenUp                     // likewise, and the next epoch is due
+	setAside                    // it serves until the next is up
+	discarded                   // it is being closed
+)
+
+// current reports whether the connection is that of the epoch there is.
+func (c *conn) current() bool { return c != nil && c.standing <= givenUp }
+
+// connConfig is what a connection is made of.
+type connConfig struct {
+	number  recovery.Number
+	pc      *webrtc.PeerConnection
+	owner   connOwner
+	mail    *mailbox.Mailbox
+	self    string
+	turn    negotiate.Machine
+	senders []*fanout.Sender
+	servers *iceservers.Set
+	own     remoteNet
+	budget  *fanout.KeyframeBudget
 }
 
-// mid returns the section's mid, empty before its first offer.
-func (s *section) mid() string { return s.transceiver.Mid() }
-
-// up reports whether frames given to the control channel can be hoped to
-// arrive. A nil conn is not up.
-func (c *conn) up() bool {
-	return c != nil && c.controlOpen && (c.path == webrtc.ICEConnectionStateConnected || c.path == webrtc.ICEConnectionStateCompleted)
-}
-
-// open makes a connection for the link's current epoch.
-func (l *link) open() (*conn, error) {
-	servers := l.room.servers()
-	c := &conn{servers: servers, own: remoteNetOf(l.room.engine), inbounds: make(map[string]*inbound)}
-	c.own.loopback = c.own.loopback || servers.OnLoopback()
-	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	pacer := newCheckPacer(l.conduct.checks, everybody)
-	api, err := l.room.engine.API(engine.Bounds{
-		Interceptor: bounds, Buffer: bounds.buffer,
-		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
-	})
-	if err != nil {
-		return nil, err
-	}
-	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		ICEServers:           servers.List,
-		ICECandidatePoolSize: 1, // gathering begins now, not with the description
-	})
-	if err != nil {
-		return nil, err
-	}
+// newConn makes a connection of a fresh PeerConnection.
+func newConn(cfg connConfig) (*conn, error) {
 	now := time.Now()
-	c.pc, c.since, c.path, c.pathSince = pc, now, webrtc.ICEConnectionStateNew, now
+	c := &conn{
+		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, self: cfg.self, budget: cfg.budget,
+		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
+		since: now, pathSince: now, inbounds: make(map[string]*inbound),
+	}
+	c.own.loopback = c.own.loopback || cfg.servers.OnLoopback()
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
-	if c.control, err = pc.CreateDataChannel("control", negotiated(0)); err == nil {
-		c.data, err = pc.CreateDataChannel("data", negotiated(1))
+	var err error
+	if c.control, err = c.pc.CreateDataChannel("control", negotiated(0)); err == nil {
+		c.data, err = c.pc.CreateDataChannel("data", negotiated(1))
 	}
 	if err != nil {
-		l.room.background(func() { _ = pc.GracefulClose() })
+		c.owner.Spawn(func() { _ = c.pc.GracefulClose() })
 		return nil, err
 	}
-	l.listen(c)
+	c.listen()
+	c.listenToChannels()
 	return c, nil
 }
 
@@ -115,37 +191,45 @@ func negotiated(id uint16) *webrtc.DataChannelInit {
 	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
 }
 
-// listen posts what pion says of c to the link's loop, which drops it if c is
-// no longer the link's connection by then; old is what remains to be said of one that
-// only serves until the next is up.
-func (l *link) listen(c *conn) {
-	postEither := func(current, old func()) {
-		l.mail.Post(func() {
-			switch {
-			case l.conn == c:
-				current()
-			case slices.Contains(l.old, c):
-				old()
-			}
-		})
-	}
-	post := func(f func()) { postEither(f, func() {}) }
-	var flooded sync.Once
-	flood := func(err error) { flooded.Do(func() { l.mail.Post(func() { l.flooded(c, err) }) }) }
+// post has the link's loop run f, unless the connection is closed by then.
+func (c *conn) post(f func()) {
+	c.owner.Post(func() {
+		if c.standing != discarded {
+			f()
+		}
+	})
+}
+
+// postCurrent is post for what a connection that only serves has no use for.
+func (c *conn) postCurrent(f func()) {
+	c.post(func() {
+		if c.current() {
+			f()
+		}
+	})
+}
+
+// listen posts what pion says of the transports and the tracks.
+func (c *conn) listen() {
 	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) {
-		post(func() { l.gathered(candidate) })
+		c.postCurrent(func() { c.gathered(candidate) })
 	})
 	c.pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
-		postEither(func() { l.pathChanged(s) }, func() { l.oldPathChanged(c, s) })
+		c.post(func() {
+			c.pathSince = time.Now()
+			c.owner.Trace("path", "state", s.String())
+			c.work() // a description may have waited for ICE to start
+			c.owner.PathChanged(c, s)
+		})
 	})
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			post(l.secured)
+			c.postCurrent(c.secure)
 		case webrtc.PeerConnectionStateFailed:
-			post(func() {
+			c.postCurrent(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
-					l.fail(errDTLS)
+					c.owner.Failed(errDTLS)
 				}
 			})
 		default:
@@ -153,65 +237,104 @@ func (l *link) listen(c *conn) {
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		in := newInbound(tr, c.pc.WriteRTCP)
-		in.hear(packet.LevelID(receiver.GetParameters().HeaderExtensions), l.room.speechHeard)
-		l.room.background(func() { _ = in.run() })
-		l.room.background(func() { in.drainRTCP(receiver) })
+		in.hear(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
+		c.owner.Spawn(func() { _ = in.run() })
+		c.owner.Spawn(func() { in.drainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()
-		post(func() { l.receiving(mid, in) })
+		c.postCurrent(func() { c.receiving(mid, in) })
 	})
 	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
 		ch := newChannel(d, c.control)
-		opened := func() { l.channelOpened(c, ch) }
-		postEither(func() { l.dataCanFlow(); opened() }, opened)
+		c.post(func() {
+			c.flows()
+			c.owner.Channel(c, ch)
+		})
 	})
-	c.control.OnOpen(func() { post(func() { c.controlOpen = true; l.channelsChanged() }) })
+}
+
+// listenToChannels posts what pion says of the two channels.
+func (c *conn) listenToChannels() {
+	var flooded sync.Once
+	flood := func(err error) { flooded.Do(func() { c.post(func() { c.owner.Flooded(c, err) }) }) }
+	c.control.OnOpen(func() { c.post(func() { c.owner.ControlOpened(c) }) })
+	var frames atomic.Int32 // posted and not yet taken
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
-		switch l.conduct.frame(time.Now()) {
+		switch c.owner.InBand() {
 		case frameTaken:
-			l.postFrame(func() { l.inBand(c, m) })
+			if frames.Add(1) > maxFrames { // the exchange brings back what is dropped here
+				frames.Add(-1)
+				return
+			}
+			c.owner.Post(func() {
+				frames.Add(-1)
+				if c.standing != discarded {
+					c.owner.Frame(c, m)
+				}
+			})
 		case frameDropped:
 		case frameFloods:
 			flood(errFrames)
 		}
 	})
-	c.data.OnOpen(func() { post(l.dataCanFlow) })
+	c.data.OnOpen(func() { c.postCurrent(c.flows) })
 	var untaken atomic.Int32
 	c.data.OnMessage(func(m webrtc.DataChannelMessage) {
 		if untaken.Add(1) > maxUntaken {
 			flood(errCredit)
 			return
 		}
-		frame := func() { untaken.Add(-1); l.dataFrame(m) }
-		postEither(func() { l.dataCanFlow(); frame() }, frame)
+		c.post(func() {
+			untaken.Add(-1)
+			c.flows()
+			c.owner.Data(m)
+		})
 	})
-	c.data.OnBufferedAmountLow(l.kick)
-	closed := func() { postEither(l.closedByPeer, func() { l.oldLost(c) }) }
-	c.control.OnClose(closed)
-	c.data.OnClose(func() { closed(); postEither(l.dataEnded, func() {}) })
+	c.data.OnBufferedAmountLow(c.owner.Kick)
+	c.control.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, false) }) })
+	c.data.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, true) }) })
 }
 
-// table is what c's sections say to the peer.
-func (c *conn) table(version int64) signal.Table {
-	t := signal.Table{Version: version, Tracks: make(map[string]signal.TrackRow)}
-	for _, s := range c.sections {
-		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
-			t.Tracks[mid] = signal.TrackRow{
-				ID: s.sender.ID(), Name: s.sender.Name(), Kind: s.sender.Kind().String(), Muted: s.sender.Silent(),
-			}
-		}
+// flows is called when the data channel is open, and when something has come
+// by a channel, which shows the same: pion calls OnOpen in a goroutine of its own,
+// and what the peer sends at once may overtake that. The application learns of
+// PeerConnected first. The control channel was made before, and opens no later.
+func (c *conn) flows() {
+	if c.current() && !c.dataOpen {
+		c.dataOpen = true
+		c.owner.DataOpened(c)
 	}
-	return t
 }
 
-// sendsStereo returns the sections in which we may send two channels, by mid.
-func (c *conn) sendsStereo() map[string]bool {
-	stereo := make(map[string]bool)
-	for _, s := range c.sections {
-		if s.sender != nil && s.sender.SendsStereo() {
-			stereo[s.mid()] = true
-		}
+// giveUp ends all negotiation: the next epoch is due.
+func (c *conn) giveUp() {
+	if c.standing == negotiating {
+		c.standing, c.inbox = givenUp, nil
 	}
-	return stereo
+}
+
+// setAside makes the connection one that only serves until the next is up.
+func (c *conn) setAside() {
+	c.standing = setAside
+	c.batch.Stop()
+}
+
+// discard ends the connection without waiting for it.
+func (c *conn) discard() {
+	c.standing = discarded
+	c.batch.Stop()
+	for _, s := range c.sections {
+		s.leg.Detach()
+	}
+	for _, in := range c.inbounds {
+		in.assign(nil)
+	}
+	for _, ch := range c.channels {
+		ch.lose()
+	}
+	c.owner.Spawn(func() {
+		time.Sleep(rand.N(maxDiscardPause))
+		_ = c.pc.GracefulClose()
+	})
 }
 
 // dropEnded forgets channels of which nothing is under way any more.
@@ -227,21 +350,4 @@ func (c *conn) opened() (n int) {
 		}
 	}
 	return n
-}
-
-// discard ends a connection without waiting for it.
-func (l *link) discard(c *conn) {
-	for _, s := range c.sections {
-		s.leg.Detach()
-	}
-	for _, in := range c.inbounds {
-		in.assign(nil)
-	}
-	for _, ch := range c.channels {
-		ch.lose()
-	}
-	l.room.background(func() {
-		time.Sleep(rand.N(maxDiscardPause))
-		_ = c.pc.GracefulClose()
-	})
 }

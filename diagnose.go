@@ -72,10 +72,10 @@ func pathOf(pc *webrtc.PeerConnection) *Path {
 // diagnosis is why the link is not connected now. While an attempt shows
 // nothing yet, what ended the one before is the answer.
 func (l *link) diagnosis() Diagnosis {
-	d := diagnosisOf(l.evidence(l.failedBy), l.failures)
+	d := diagnosisOf(l.evidence(l.failedBy), l.recovery.Failures())
 	if d.Verdict == VerdictConnecting && l.failure != nil {
 		d = *l.failure
-		d.Attempts = l.failures
+		d.Attempts = l.recovery.Failures()
 	}
 	return d
 }
@@ -85,7 +85,7 @@ func (l *link) diagnosis() Diagnosis {
 func (l *link) note(err error) {
 	e := l.evidence(err)
 	e.Connected = false // as it was a moment ago, perhaps
-	d := diagnosisOf(e, l.failures)
+	d := diagnosisOf(e, l.recovery.Failures())
 	if l.failure == nil || l.failure.Verdict != d.Verdict {
 		l.log.Warn("peer not connected", "verdict", string(d.Verdict), "words", d.Words, "error", err)
 	}
@@ -95,16 +95,16 @@ func (l *link) note(err error) {
 // evidence collects what is known; err is why the epoch is given up, if it is.
 func (l *link) evidence(err error) diagnose.Evidence {
 	e := diagnose.Evidence{
-		Online: l.room.online(), Lost: l.lost, Err: err, Cause: causeOf(err),
-		Connected: l.State() == PeerConnected, WasUp: l.wasUp,
+		Online: l.room.online(), Lost: l.recovery.Lost(), Err: err, Cause: causeOf(err),
+		Connected: l.State() == PeerConnected, WasUp: l.recovery.WasUp(),
 	}
 	c := l.conn
 	if c == nil {
 		return e
 	}
 	e.Opened, e.Moved = time.Since(c.since), time.Since(c.pathSince)
-	e.Path, e.Secured, e.TURN = c.path.String(), c.secured, c.servers.HasTURN()
-	e.Remote, e.Open = c.remote.ufrag != "", l.turn.State().Open
+	e.Path, e.Secured, e.TURN = pionPath(l.recovery.Path()).String(), c.secured, c.servers.HasTURN()
+	e.Remote, e.Open = c.remote.ufrag != "", c.turn.State().Open
 	e.Acked, e.Pending = l.ex.Acked() > 0, l.ex.Pending()
 	e.Ours, e.Theirs = c.local.candidates, c.remote.candidates
 	if r := l.room.refusal.Load(); r != nil && !r.At.Before(c.since) {

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/netwatch"
+	"noom/internal/recovery"
 )
 
 // This file acts when the network may have changed under a call: an address
@@ -17,7 +18,6 @@ import (
 
 const (
 	hubAnswers    = time.Second     // or its connection is given up
-	pathAnswers   = 2 * time.Second // or ICE is restarted: more than a keepalive and its answer take
 	clockEvery    = 2 * time.Second // between two looks at the clock
 	neverSettling = 8               // changes that may wait for the loop
 )
@@ -102,49 +102,28 @@ func (r *room) hubAnswered() {
 // The links' part.
 
 // doubt has the path restarted if nothing comes by it within a moment.
-func (l *link) doubt() {
-	l.mail.Post(func() {
-		c := l.conn
-		if l.broken || !c.up() {
-			return
-		}
-		ice := c.pc.SCTP().Transport().ICETransport()
-		before := received(ice)
-		l.later(&l.doubtful, pathAnswers, func() {
-			if l.conn == c && !l.broken && c.up() && received(ice) == before {
-				l.trace("nothing comes by the path any more")
-				l.giveUpPath()
-			}
-		})
-	})
+func (l *link) doubt() { l.postEvent((*recovery.Machine).Doubted) }
+
+func (l *link) comparePath() {
+	if received(l.conn.pc.SCTP().Transport().ICETransport()) == l.sample {
+		l.trace("nothing comes by the path any more")
+		l.on((*recovery.Machine).Silent)
+	}
 }
 
 // addressesAre has the path restarted at once if the address that it begins at is
 // gone, or if it was being mended anyway.
 func (l *link) addressesAre(addresses []netip.Addr) {
 	l.mail.Post(func() {
-		c := l.conn
-		switch {
-		case c == nil || l.broken || !l.wasUp:
-			return
-		case !c.up():
-			l.restart()
-			return
+		gone := false
+		if c := l.conn; !l.recovery.Broken() && l.up(c) && addresses != nil {
+			pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+			if gone = err == nil && pair != nil && !begins(pair.Local, addresses); gone {
+				l.trace("the path's address is gone")
+			}
 		}
-		pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-		if err == nil && pair != nil && addresses != nil && !begins(pair.Local, addresses) {
-			l.trace("the path's address is gone")
-			l.giveUpPath()
-		}
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.NetworkChanged(gone) })
 	})
-}
-
-// giveUpPath restarts ICE before ICE itself notices; without a hub that is for
-// its return to do.
-func (l *link) giveUpPath() {
-	l.conn.path = webrtc.ICEConnectionStateDisconnected // nothing is said over it any more
-	l.setState(PeerInterrupted, nil)
-	l.restart()
 }
 
 // begins reports whether c is at one of these addresses, as far as that can

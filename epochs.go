@@ -1,137 +1,104 @@
 package noom
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
-	"noom/internal/fanout"
+	"github.com/pion/transport/v5"
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/engine"
 	"noom/internal/negotiate"
+	"noom/internal/recovery"
 )
 
-// This file is the part of a link that begins epochs and gives them up.
+// This file is the part of a link that begins epochs and gives them up, when
+// the machine says so.
 
-// begin starts the next epoch as ours.
-func (l *link) begin() {
-	if l.over || l.asleep || l.awaitServers(l.begin) || l.mustQueue(l.begin) {
-		return
-	}
-	if !l.hubReaches() && l.conn.up() {
-		l.setAside() // the next epoch has no other way
-	}
-	if !l.ex.Begin() {
-		l.setState(PeerFailed, fmt.Errorf("%w: epochs used up", errRules))
-		return
-	}
-	l.trace("epoch begun", "number", l.ex.Epoch().Number)
-	l.turn = negotiate.Begin()
-	if l.rebuild() {
-		l.try(l.act(l.turn.Need()))
-	}
+// fail gives this epoch up: the next begins after a pause that grows.
+func (l *link) fail(err error) {
+	l.told = err
+	l.on((*recovery.Machine).Fail)
 }
 
-// rebuild puts a fresh connection in the place of the one there was.
-func (l *link) rebuild() bool {
-	l.dropConn()
-	if l.linger != nil { // the old ones stay until this one is up
-		l.linger.Stop()
-		l.linger = nil
+func (l *link) beginEpoch() {
+	if !l.ex.Begin() {
+		l.on((*recovery.Machine).Exhausted)
+		return
 	}
-	l.inbox, l.incoming, l.pending = nil, nil, nil
-	l.broken, l.failedBy, l.wasUp, l.restarts, l.pathAsked = false, nil, false, 0, false
-	switch {
-	case l.serving():
-		l.setState(PeerConnected, nil)
-	case l.State() == PeerConnected: // the peer began this epoch
-		l.setState(PeerInterrupted, nil)
-	}
-	c, err := l.open()
+	l.conduct.build(time.Now()) // which the machine has waited for
+	l.trace("epoch begun", "number", l.ex.Epoch().Number)
+	l.on((*recovery.Machine).Begun)
+}
+
+// build makes the connection of a new epoch.
+func (l *link) build(number recovery.Number, ours bool) {
+	l.failedBy = nil
+	c, err := l.open(number, ours)
 	if err != nil {
-		l.fail(err)
-		return false
+		l.told = err
+		l.on((*recovery.Machine).Unbuilt)
+		return
 	}
 	l.conn = c
 	l.planRelay()
 	l.room.mail.Post(l.room.watchNetwork)
-	l.waiting = append([]*fanout.Sender(nil), l.senders...)
 	l.takenDue = l.in.received > 0
-	l.mu.Lock()
-	l.pc, l.streams = c.pc, nil
-	l.mu.Unlock()
-	l.later(&l.patience, l.room.cfg.ConnectTimeout, func() { l.fail(errTimeout) })
-	return true
+	l.show(c)
+	if ours {
+		c.need()
+	}
 }
 
-// closedByPeer is told when a channel closes that we did not close: most
-// likely the other end has begun the next epoch, and says so in a moment.
-func (l *link) closedByPeer() {
-	l.partAll() // or it has heard a goodbye
-	if l.left {
-		return // the data channel may have more; see dataEnded
+// open makes a connection for the link's current epoch.
+func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
+	servers := l.room.servers()
+	var c *conn
+	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
+	pacer := newCheckPacer(l.conduct.checks, everybody)
+	api, err := l.room.engine.API(engine.Bounds{
+		Interceptor: bounds, Buffer: bounds.buffer,
+		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
+	})
+	if err != nil {
+		return nil, err
 	}
-	l.failAfter(closedGrace, errConnection)
+	pc, err := api.NewPeerConnection(webrtc.Configuration{
+		ICEServers:           servers.List,
+		ICECandidatePoolSize: 1, // gathering begins now, not with the description
+	})
+	if err != nil {
+		return nil, err
+	}
+	var turn negotiate.Machine
+	if ours {
+		turn = negotiate.Begin()
+	}
+	c, err = newConn(connConfig{
+		number: number, pc: pc, owner: connHost{l}, mail: l.mail, self: l.room.self.ID, turn: turn, senders: l.senders,
+		servers: servers, own: remoteNetOf(l.room.engine), budget: l.budget,
+	})
+	return c, err
 }
 
-// fail gives this epoch up: the next begins after a pause that grows.
-func (l *link) fail(err error) { l.failAfter(0, err) }
-
-func (l *link) failAfter(pause time.Duration, err error) {
-	if l.left {
-		l.over = true
-	}
-	if l.broken || l.over || l.asleep {
-		return
-	}
-	l.broken, l.failedBy, l.inbox = true, err, nil
-	if !l.everUp {
-		l.admissionOver()
-	}
-	l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", err)
-	serving := l.serving()
-	if l.lost && !serving {
-		l.room.drop(l)
-		return
-	}
-	if l.wasUp && time.Since(l.upSince) > calmAfter {
-		l.failures, l.patienceFor = 0, firstRestarts
-	}
-	if l.failures > 0 {
-		pause = min(time.Second<<min(l.failures-1, 10), maxBackOff)
-	}
-	l.failures++
-	if !serving {
-		l.note(err)
-		l.setState(PeerFailed, err)
-	}
-	l.later(&l.patience, pause, l.begin)
-}
-
-// flooded gives the epoch up because the peer floods us, and the connection
-// with it at once. The next is made after a pause that another session does not shorten.
+// flooded ends the connection of a peer that floods us. The next is made
+// after a pause that another session does not shorten.
 func (l *link) flooded(c *conn, err error) {
-	if l.over || l.conn != c && !slices.Contains(l.old, c) {
+	if l.recovery.Over() || l.connection(c.number) != c {
 		return
 	}
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)
 	l.conduct.fault(time.Now())
-	if l.conn != c {
-		l.oldLost(c)
-		return
-	}
-	l.fail(err)
-	l.dropConn()
+	l.told = err
+	l.on(func(m *recovery.Machine) []recovery.Action { return m.Flooded(c.number) })
 }
 
 func (l *link) setState(s PeerState, err error) {
 	l.mu.Lock()
-	changed := l.state != s
 	l.state = s
 	l.mu.Unlock()
-	if changed {
-		l.log.Info("peer", "state", s.String())
-		l.room.traceState(l.Member(), s, err)
-		l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
-	}
+	l.log.Info("peer", "state", s.String())
+	l.room.traceState(l.Member(), s, err)
+	l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
 }
 
 // tell adds an event about this peer, unless it has left.

@@ -9,7 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
-	"noom/internal/negotiate"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -36,7 +36,7 @@ func (l *link) hubFrame(m signal.Message) {
 
 func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
 	m, err := decodeInBand(dm.Data)
-	if l.conn != c && !slices.Contains(l.old, c) || !dm.IsString || err != nil || !m.Type.Pair() {
+	if !dm.IsString || err != nil || !m.Type.Pair() {
 		l.trace("in-band frame dropped", "error", err)
 		return
 	}
@@ -78,7 +78,7 @@ func (l *link) accept(m signal.Message, via *conn) {
 			l.room.reborn(l, m.Sessions[0])
 		}
 		return
-	case m.Sessions[0] != l.member.Session, l.asleep:
+	case m.Sessions[0] != l.member.Session, l.recovery.Asleep():
 		l.trace("frame dropped: other session", "type", m.Type)
 		return
 	}
@@ -87,7 +87,8 @@ func (l *link) accept(m signal.Message, via *conn) {
 	case epoch.By != self.ID && epoch.By != l.member.ID:
 		l.trace("frame dropped: epoch", "number", epoch.Number)
 		return
-	case ahead && l.mustWaitForTurn():
+	case ahead && l.recovery.MustWait():
+		l.on((*recovery.Machine).PeerBegins)
 		l.hold(m, via)
 		return
 	case ahead && l.conduct.build(time.Now()) > 0:
@@ -102,19 +103,16 @@ func (l *link) accept(m signal.Message, via *conn) {
 	}
 	if renewed {
 		l.trace("epoch begun by the peer", "number", epoch.Number)
-		l.turn = negotiate.Machine{}
+		var number recovery.Number
 		if via != nil && via == l.conn {
-			l.setAside() // as the peer does, or this would not have come
+			number = via.number
 		}
-		l.rebuild()
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.Renewed(number) })
 	}
-	if l.broken || l.conn == nil {
+	if !l.recovery.Alive() {
 		return
 	}
-	l.inbox = append(l.inbox, messages...)
-	if l.work(); len(l.inbox) > maxInbox {
-		l.fail(fmt.Errorf("%w: too much behind a description that waits", errRules))
-	}
+	l.conn.deliver(messages)
 }
 
 // forged tells of a frame that the peer did not sign: aloud once, for whoever
@@ -150,15 +148,15 @@ func (l *link) flush() {
 	if l.conn == nil {
 		return
 	}
-	if !l.broken { // else the next epoch makes all of it pointless
-		l.sendTable()
+	if !l.recovery.Broken() { // else the next epoch makes all of it pointless
+		l.conn.sendTable()
 		for _, f := range l.ex.Flush() {
 			l.send(f)
 		}
 	}
 	l.byHub = false
 	l.part(l.ex.Acked())
-	l.startFlowing()
+	l.conn.startFlowing(l.ex.Acked())
 	l.sendData()
 	if l.ex.Pending() && l.ticker == nil {
 		l.later(&l.ticker, tick, func() { l.ex.Tick() })
@@ -186,7 +184,7 @@ func (l *link) send(f exchange.Frame) {
 // one, if again.
 func (l *link) sendInBand(m signal.Message, again bool) (sent bool) {
 	for _, c := range slices.Backward(append(slices.Clip(l.old), l.conn)) {
-		if !c.up() || c.control.BufferedAmount() >= maxControlRoom {
+		if !l.up(c) || c.control.BufferedAmount() >= maxControlRoom {
 			continue
 		}
 		text, err := m.Encode()

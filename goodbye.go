@@ -201,7 +201,7 @@ type parting struct {
 func (l *link) sayGoodbye() <-chan struct{} {
 	done := make(chan struct{})
 	posted := l.mail.Post(func() {
-		if l.broken || !l.live().up() {
+		if l.recovery.Broken() || !l.recovery.Reachable() {
 			close(done)
 			return
 		}
@@ -212,26 +212,6 @@ func (l *link) sayGoodbye() <-chan struct{} {
 		close(done)
 	}
 	return done
-}
-
-// leftByPeer takes the peer's goodbye, which may have overtaken what the peer
-// sent before: until the connection ends, or for closedGrace, it is still read.
-// The peer closes the connection, as soon as it knows that it was heard: were both
-// to do so at once, each would wait for the other.
-func (l *link) leftByPeer() {
-	l.left = true
-	if l.broken || !l.live().up() {
-		l.over = true
-		return
-	}
-	l.later(&l.patience, closedGrace, func() { l.over = true })
-}
-
-// dataEnded is told when the data channel closes: nothing more can come by it.
-func (l *link) dataEnded() {
-	if l.left {
-		l.over = true
-	}
 }
 
 // partAll ends all partings: the peer is gone, and hears nothing any more.

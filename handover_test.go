@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -100,7 +101,7 @@ func TestMovesInARow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for lingers := make(chan bool); ; time.Sleep(10 * time.Millisecond) {
-			p.mail.Post(func() { lingers <- p.linger != nil })
+			p.mail.Post(func() { lingers <- p.timers[recovery.Linger] != nil })
 			if <-lingers {
 				break
 			}
@@ -140,7 +141,7 @@ func TestMoveThatFails(t *testing.T) {
 		}
 		time.Sleep(60 * time.Millisecond) // the offer has arrived, the answer has not
 		spoiled := make(chan bool)
-		p.mail.Post(func() { p.fail(errors.New("asked to")); spoiled <- p.serving() })
+		p.mail.Post(func() { p.fail(errors.New("asked to")); spoiled <- p.recovery.Reachable() })
 		if !<-spoiled {
 			t.Fatal("the old connection was given up with the new one")
 		}
@@ -150,7 +151,7 @@ func TestMoveThatFails(t *testing.T) {
 		until[DataReceived](t, a, nil)
 		time.Sleep(5 * time.Second)
 		reachable := make(chan bool)
-		p.mail.Post(func() { reachable <- p.conn.up() && p.old == nil })
+		p.mail.Post(func() { reachable <- p.up(p.conn) && len(p.old) == 0 })
 		if !<-reachable {
 			t.Error("no new connection came up")
 		}
@@ -178,7 +179,7 @@ func TestRestartWithoutAnything(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b Room) {
 		p := peerOf(t, a, b).(*link)
 		gone := make(chan struct{})
-		p.mail.Post(func() { p.conn.controlOpen = false; close(gone) })
+		p.mail.Post(func() { p.recovery.Restarted(); close(gone) })
 		<-gone
 		if err := p.RestartICE(t.Context()); !errors.Is(err, ErrNoHub) {
 			t.Errorf("got %v", err)

@@ -8,21 +8,18 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"noom/internal/exchange"
 	"noom/internal/fanout"
 	"noom/internal/mailbox"
-	"noom/internal/negotiate"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
 const (
 	tick           = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
 	batchWait      = 5 * time.Millisecond   // candidates gathered within it share a frame
-	closedGrace    = 500 * time.Millisecond // for a peer that closed the connection to begin the next epoch
-	maxBackOff     = 30 * time.Second       // between rebuilds
-	calmAfter      = 10 * time.Second       // connected so long, a rebuild starts without a pause again
+	calmAfter      = 10 * time.Second       // at a hub so long, a redial starts without a pause again
+	firstRestarts  = 2                      // of ICE, before the first rebuild
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
 	maxQueued      = 256                    // messages waiting for a peer that acknowledges none
 	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
@@ -70,35 +67,24 @@ type link struct {
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
-	mu      sync.Mutex
-	name    string
-	rights  signal.Rights
-	gone    bool // out of the roster
-	state   PeerState
-	pc      *webrtc.PeerConnection
-	streams []stream // of pc; appended to, never changed in place
-	tracks  []*remoteTrack
+	mu     sync.Mutex
+	name   string
+	rights signal.Rights
+	gone   bool // out of the roster
+	state  PeerState
+	shown  *conn // nil if there is none
+	tracks []*remoteTrack
 
 	// Everything following is owned by the loop.
 	ex       *exchange.Exchange
-	turn     negotiate.Machine
-	conn     *conn   // nil before the first epoch and while asleep
-	old      []*conn // of epochs before: they serve until conn is up; see handover.go
+	recovery recovery.Machine // of the link's connections, which are named by number
+	conn     *conn            // nil before the first epoch and while asleep
+	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
 	in       inStream
-	inbox    []exchange.Message // delivered, not yet acted on
-	incoming *incoming          // the description being acted on
-	senders  []*fanout.Sender   // all that the peer shall get
-	own      []*fanout.Sender   // those of them that only this peer gets
-	waiting  []*fanout.Sender   // those without a section yet
-	pending  []signal.Candidate // for the next candidates frame
+	senders  []*fanout.Sender // all that the peer shall get
+	own      []*fanout.Sender // those of them that only this peer gets
 
-	everUp     bool // a connection of this session was up
-	admitted   bool // else newcomers wait for their turn
-	onAdmitted func()
-	held       []heldFrame // came meanwhile
-
-	tableVersion int64 // of our table
-	tableDirty   bool
+	tableVersion int64             // of our table
 	heardVersion int64             // of the peer's
 	heard        *signal.Table     // the peer's, of that version
 	rows         map[string]string // mid to track id, as the peer's table says
@@ -107,50 +93,30 @@ type link struct {
 	arrivedDue   bool              // the peer has asked whether its data has arrived, and it has
 	byHub        bool              // a frame came by hub since the last flush
 
-	failure      *Diagnosis // why it is not connected, nil while it is or was not yet to be
-	failedBy     error      // why this epoch was given up, nil if it was not
-	over         bool
-	left         bool // the peer has said goodbye
-	asleep       bool
-	lost         bool // as missing, when the loop was told last
-	broken       bool // this epoch is beyond repair; the next is due
-	wasUp        bool // in this epoch
-	upSince      time.Time
-	failures     int  // epochs given up in a row
-	restarts     int  // in a row
-	relayed      bool // the path that was interrupted went by a relay of ours
-	patienceFor  int  // so many restarts, before a rebuild
-	warned       bool // of a forged frame
-	pathAsked    bool // for a restart, by the user
-	ticker       *time.Timer
-	batch        *time.Timer
-	patience     *time.Timer // connect timeout, restart or the pause before a rebuild
-	serversTimer *time.Timer // patience, while it is that of awaitServers
-	serversNext  func()
-	doubtful     *time.Timer // until the path has to have shown life
-	relay        *time.Timer // until the relay's credentials are about to expire
-	linger       *time.Timer // for old, once conn is up
-	staleSent    time.Time
-	partings     []parting
-	deliveries   []chan struct{} // each closed when all data has arrived
-}
-
-type incoming struct {
-	signal.Description
-	parsed description
+	held       []heldFrame // came before it was our turn to build
+	failure    *Diagnosis  // why it is not connected, nil while it is or was not yet to be
+	failedBy   error       // why this epoch was given up, nil if it was not
+	told       error       // why the machine was told that something failed
+	sample     uint64      // how much had come by the path when it was doubted
+	warned     bool        // of a forged frame
+	ticker     *time.Timer
+	timers     [recovery.Timers]*time.Timer // the machine's
+	staleSent  time.Time
+	partings   []parting
+	deliveries []chan struct{} // each closed when all data has arrived
 }
 
 func newLink(r *room, m Member) *link {
 	l := &link{
 		room: r, member: m, name: m.Name, rights: m.Rights,
-		log:         r.log.With("peer", m.ID),
-		mail:        mailbox.New(ErrClosed),
-		ended:       make(chan struct{}),
-		ex:          exchange.New(r.self.ID),
-		budget:      r.budgets.Of(m.ID, time.Now()),
-		patienceFor: firstRestarts,
-		conduct:     r.conducts.of(m.ID, r.present, time.Now()),
-		rows:        make(map[string]string),
+		log:      r.log.With("peer", m.ID),
+		mail:     mailbox.New(ErrClosed),
+		ended:    make(chan struct{}),
+		ex:       exchange.New(r.self.ID),
+		budget:   r.budgets.Of(m.ID, time.Now()),
+		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
+		conduct:  r.conducts.of(m.ID, r.present, time.Now()),
+		rows:     make(map[string]string),
 	}
 	return l
 }
@@ -160,12 +126,12 @@ func (l *link) run() {
 		for _, f := range l.mail.Take() {
 			f()
 		}
-		if l.over {
+		if l.recovery.Over() {
 			for _, f := range l.mail.Close() {
 				f()
 			}
-			l.end()
-			if l.left {
+			l.on((*recovery.Machine).Ended)
+			if l.recovery.Left() {
 				l.room.left(l)
 			}
 			close(l.ended)
@@ -177,15 +143,15 @@ func (l *link) run() {
 
 // end stops everything that belongs to a connection.
 func (l *link) end() {
-	for _, t := range []**time.Timer{&l.ticker, &l.batch, &l.patience, &l.linger, &l.relay, &l.doubtful} {
-		if *t != nil {
-			(*t).Stop()
-			*t = nil
-		}
+	l.stop(&l.ticker)
+	for t := range l.timers {
+		l.stop(&l.timers[t])
 	}
 	l.dropConn()
-	l.dropOld()
-	l.admissionOver()
+	for _, c := range l.old {
+		c.discard()
+	}
+	l.old = nil
 	if own := l.own; len(own) > 0 {
 		l.own = nil
 		l.room.background(func() { closeAll(own) })
@@ -195,24 +161,26 @@ func (l *link) end() {
 	l.out.setClosed(true)
 	l.setTracks(nil)
 	clear(l.rows)
-	l.setState(PeerClosed, nil)
 }
 
 func (l *link) dropConn() {
 	if c := l.conn; c != nil {
 		l.conn = nil
-		l.discard(c)
-		l.mu.Lock()
-		l.pc, l.streams = nil, nil
-		l.mu.Unlock()
+		c.discard()
+		l.show(nil)
 	}
+}
+
+// show makes readers see c.
+func (l *link) show(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = c
 }
 
 // later posts f after d, in place of what was to come by that timer.
 func (l *link) later(t **time.Timer, d time.Duration, f func()) {
-	if *t != nil {
-		(*t).Stop()
-	}
+	l.stop(t)
 	var own *time.Timer
 	own = time.AfterFunc(d, func() {
 		l.mail.Post(func() {
@@ -223,6 +191,14 @@ func (l *link) later(t **time.Timer, d time.Duration, f func()) {
 		})
 	})
 	*t = own
+}
+
+// stop has what was to come by a timer not come.
+func (l *link) stop(t **time.Timer) {
+	if *t != nil {
+		(*t).Stop()
+		*t = nil
+	}
 }
 
 // Membership, told by the room's loop.
@@ -238,15 +214,13 @@ func (l *link) depart() {
 }
 
 // close ends the link for good.
-func (l *link) close() { l.mail.Post(func() { l.over = true }) }
+func (l *link) close() { l.mail.Post(l.recovery.Close) }
+
+// leftByPeer passes the peer's goodbye on.
+func (l *link) leftByPeer() { l.on((*recovery.Machine).Goodbye) }
 
 // sleep ends the connection and keeps what a return needs.
-func (l *link) sleep() {
-	l.mail.Post(func() {
-		l.asleep, l.wasUp = true, false
-		l.end()
-	})
-}
+func (l *link) sleep() { l.postEvent((*recovery.Machine).Sleep) }
 
 // wake makes a sleeping link a peer again.
 func (l *link) wake() {
@@ -254,49 +228,18 @@ func (l *link) wake() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
-		l.asleep, l.lost, l.broken, l.failures = false, false, false, 0
 		l.heardVersion, l.unseen = 0, 0
 		l.out.setClosed(false)
-		l.setState(PeerConnecting, nil)
+		l.on((*recovery.Machine).Wake)
 	})
 }
 
 // welcome tells that the member has entered, or come back to, the hub while we were
-// there: without a living connection, we begin.
-func (l *link) welcome() {
-	l.mail.Post(func() {
-		l.lost = false
-		if l.conn != nil && !l.broken {
-			l.hubBack()
-			return
-		}
-		l.begin()
-	})
-}
+// there.
+func (l *link) welcome() { l.postEvent((*recovery.Machine).Welcome) }
 
-// expect tells that the member is there and that we are the newcomer: it begins.
-func (l *link) expect() {
-	l.mail.Post(func() {
-		l.lost = false
-		switch {
-		case l.conn == nil:
-			l.later(&l.patience, l.room.cfg.ConnectTimeout, func() { l.fail(errTimeout) })
-		case l.broken: // a pause was running while no hub could have helped
-			l.failures = 0
-			l.begin()
-		default:
-			l.hubBack()
-		}
-	})
-}
+// expect tells that the member is there and that we are the newcomer.
+func (l *link) expect() { l.postEvent((*recovery.Machine).Expect) }
 
-// hubLost tells that the hub has lost the member. Its connection may live, or
-// come to life yet; if it does neither, fail drops the peer.
-func (l *link) hubLost() {
-	l.mail.Post(func() {
-		l.lost = true
-		if (l.conn == nil || l.broken) && !l.serving() {
-			l.room.drop(l)
-		}
-	})
-}
+// hubLost tells that the hub has lost the member.
+func (l *link) hubLost() { l.postEvent((*recovery.Machine).HubLost) }

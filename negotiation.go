@@ -2,108 +2,141 @@ package noom
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 
-	"noom/internal/diagnose"
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
 	"noom/signal"
 )
 
-// This file is the part of a link that speaks JSEP (RFC 9429): what the turn
+// This file is the part of a connection that speaks JSEP (RFC 9429): what the turn
 // machine decides is carried out here, and nowhere else is a description set.
 
+type incoming struct {
+	signal.Description
+	parsed description
+}
+
+// deliver takes messages of the exchange, in order. It fails if too many wait.
+func (c *conn) deliver(messages []exchange.Message) {
+	if c.standing != negotiating {
+		return
+	}
+	c.inbox = append(c.inbox, messages...)
+	if c.work(); len(c.inbox) > maxInbox {
+		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", errRules))
+	}
+}
+
 // work acts on what the exchange delivered, in order.
-func (l *link) work() {
-	for len(l.inbox) > 0 && !l.broken && !l.mustWait(l.inbox[0]) {
-		m := l.inbox[0]
-		l.inbox = l.inbox[1:]
-		if err := l.handle(m); err != nil {
-			l.fail(err)
-		}
+func (c *conn) work() {
+	for len(c.inbox) > 0 && c.standing == negotiating && !c.mustWait(c.inbox[0]) {
+		m := c.inbox[0]
+		c.inbox = c.inbox[1:]
+		c.try(c.handle(m))
+	}
+}
+
+// try fails the connection if there is an error.
+func (c *conn) try(err error) {
+	if err != nil {
+		c.owner.Failed(err)
 	}
 }
 
 // mustWait holds a description back until ICE has started on the one before:
 // pion would take it for an ICE restart and open new sockets.
-func (l *link) mustWait(m exchange.Message) bool {
+func (c *conn) mustWait(m exchange.Message) bool {
 	description := m.Type == string(signal.TypeOffer) || m.Type == string(signal.TypeAnswer)
-	return description && l.conn.remote.ufrag != "" && l.conn.pc.ICEConnectionState() == webrtc.ICEConnectionStateNew
+	return description && c.remote.ufrag != "" && c.pc.ICEConnectionState() == webrtc.ICEConnectionStateNew
 }
 
-func (l *link) handle(m exchange.Message) (err error) {
+func (c *conn) handle(m exchange.Message) (err error) {
 	defer recovered(&err)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
-		return l.described(m)
+		return c.described(m)
 	case signal.TypeAsk:
-		return l.act(l.turn.Asked())
+		return c.act(c.turn.Asked())
 	case signal.TypeGrant:
-		return l.act(l.turn.Granted())
+		return c.act(c.turn.Granted())
 	case signal.TypeCandidates:
-		return l.addCandidates(m.Body)
+		return c.addCandidates(m.Body)
 	case signal.TypeTable:
 		var b signal.TableBody
 		if err := signal.DecodeBody(m.Body, &b); err != nil {
 			return fmt.Errorf("%w: %w", errRules, err)
 		}
-		l.applyTable(&b.Table)
+		c.owner.Table(&b.Table)
 	case signal.TypeLeft:
-		l.leftByPeer()
+		c.owner.Left()
 	default: // the exchange carries nothing else that is known today
 	}
 	return nil
 }
 
 // described takes an offer or an answer.
-func (l *link) described(m exchange.Message) error {
+func (c *conn) described(m exchange.Message) error {
 	in := &incoming{}
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
 		return fmt.Errorf("%w: %w", errRules, err)
 	}
 	var err error
-	if in.SDP, err = withMids(in.SDP, l.conn.local.sections); err != nil {
+	if in.SDP, err = withMids(in.SDP, c.local.sections); err != nil {
 		return err
 	}
 	if in.parsed, err = inspect(in.SDP); err != nil {
 		return err
 	}
-	known := l.conn.remote.ufrag
-	restarts := known != "" && known != in.parsed.ufrag
-	if !l.conduct.described(time.Now(), restarts) {
+	restarts := c.restartedBy(in)
+	if !c.owner.Described(restarts) {
 		return errWork
 	}
-	l.incoming = in
+	c.incoming = in
 	var actions []negotiate.Action
 	if m.Type == string(signal.TypeOffer) {
-		actions = l.turn.Offered(in.ID, restarts)
+		actions = c.turn.Offered(in.ID, restarts)
 	} else {
-		actions = l.turn.Answered(in.ID)
+		actions = c.turn.Answered(in.ID)
 	}
-	if err := l.act(actions); err != nil || len(l.waiting) == 0 {
+	if err := c.act(actions); err != nil || len(c.waiting) == 0 {
 		return err
 	}
-	return l.act(l.turn.Need())
+	return c.act(c.turn.Need())
+}
+
+// restartedBy reports whether a description has other ICE credentials than the last.
+func (c *conn) restartedBy(in *incoming) bool {
+	return c.remote.ufrag != "" && c.remote.ufrag != in.parsed.ufrag
+}
+
+// need makes an offer as soon as it is our turn.
+func (c *conn) need() { c.try(c.act(c.turn.Need())) }
+
+// restart restarts ICE as soon as it is our turn.
+func (c *conn) restart() error {
+	err := c.act(c.turn.Restart())
+	c.try(err)
+	return err
 }
 
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
-func (l *link) act(actions []negotiate.Action) (err error) {
+func (c *conn) act(actions []negotiate.Action) (err error) {
 	defer recovered(&err)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
-			err = l.offer(a.ID, a.Restart)
+			err = c.offer(a.ID, a.Restart)
 		case negotiate.Answer:
-			err = l.answer()
+			err = c.answer()
 		case negotiate.Apply:
-			err = l.apply()
+			err = c.apply()
 		case negotiate.Ask:
-			l.queue(signal.TypeAsk, nil, false)
+			c.owner.Send(signal.TypeAsk, nil, false)
 		case negotiate.Grant:
-			l.queue(signal.TypeGrant, nil, false)
+			c.owner.Send(signal.TypeGrant, nil, false)
 		case negotiate.Rebuild:
 			err = fmt.Errorf("%w: an offer out of turn", errRules)
 		}
@@ -116,83 +149,66 @@ func (l *link) act(actions []negotiate.Action) (err error) {
 
 // offer makes an offer with a section for every sender that has none, as far
 // as they fit.
-func (l *link) offer(id int64, restart bool) error {
-	c := l.conn
-	// Transceivers are added here and not earlier, so that none is there for
-	// a remote offer to take over.
-	for _, s := range l.waiting {
-		if !c.fits(s) {
-			l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.Codec().MimeType, Err: ErrTooMany})
-			continue
-		}
-		if err := l.addSection(s); err != nil {
-			return err
-		}
+func (c *conn) offer(id int64, restart bool) error {
+	if err := c.addSections(); err != nil {
+		return err
 	}
-	l.waiting = nil
-	if restart && l.conn.up() && !l.pathAsked {
-		restart = false // the path came back while the turn was on its way
-	}
-	if restart {
-		l.pathAsked = false
-		l.pending = nil // they belong to the generation that ends
-		l.regather()
+	if restart = restart && c.owner.MayRestart(); restart {
+		c.regather()
 	}
 	offer, err := c.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
 	if err != nil {
 		return fmt.Errorf("create offer: %w", err)
 	}
-	return l.describe(signal.TypeOffer, id, offer, restart)
+	return c.describe(signal.TypeOffer, id, offer, restart)
 }
 
 // answer applies the incoming offer and answers it.
-func (l *link) answer() error {
-	in := l.incoming
-	if known := l.conn.remote.ufrag; known != "" && known != in.parsed.ufrag {
-		l.pending, l.pathAsked = nil, false // the peer restarts ICE, and our generation ends with its
-		l.regather()
+func (c *conn) answer() error {
+	in := c.incoming
+	if c.restartedBy(in) {
+		c.regather() // our generation ends with the peer's
 	}
-	if err := l.setRemote(webrtc.SDPTypeOffer, in); err != nil {
+	if err := c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
 		return err
 	}
-	answer, err := l.conn.pc.CreateAnswer(nil)
+	answer, err := c.pc.CreateAnswer(nil)
 	if err != nil {
 		return fmt.Errorf("create answer: %w", err)
 	}
-	if err := l.describe(signal.TypeAnswer, in.ID, answer, false); err != nil {
+	if err := c.describe(signal.TypeAnswer, in.ID, answer, false); err != nil {
 		return err
 	}
-	l.applyTable(&in.Table)
+	c.owner.Table(&in.Table)
 	return nil
 }
 
 // apply applies the incoming answer.
-func (l *link) apply() error {
-	in := l.incoming
-	if err := l.setRemote(webrtc.SDPTypeAnswer, in); err != nil {
+func (c *conn) apply() error {
+	in := c.incoming
+	if err := c.setRemote(webrtc.SDPTypeAnswer, in); err != nil {
 		return err
 	}
-	for _, s := range l.conn.sections {
+	for _, s := range c.sections {
 		if s.refused = in.parsed.rejected[s.mid()] || s.leg.Refused(); s.refused {
-			l.refuse(s)
+			c.refuse(s)
 		}
 	}
-	l.mediaCanFlow()
-	l.applyTable(&in.Table)
+	c.mediaCanFlow()
+	c.owner.Table(&in.Table)
 	return nil
 }
 
-func (l *link) setRemote(t webrtc.SDPType, in *incoming) error {
-	c := l.conn
+func (c *conn) setRemote(t webrtc.SDPType, in *incoming) error {
 	if in.parsed.ufrag != c.remote.ufrag {
 		c.generation, c.candidates = 0, remoteCandidates{}
 	}
 	var err error
-	if in.SDP, err = l.takeCandidates(in.SDP); err != nil {
+	if in.SDP, err = c.takeCandidates(in.SDP); err != nil {
 		return err
 	}
 	c.remote = in.parsed
-	l.trace("remote description", "type", t.String(), "id", in.ID, "sdp", in.SDP)
+	c.owner.Trace("remote description", "type", t.String(), "id", in.ID, "sdp", in.SDP)
 	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: in.SDP}); err != nil {
 		return fmt.Errorf("%w: %w", ErrDescription, err)
 	}
@@ -200,8 +216,7 @@ func (l *link) setRemote(t webrtc.SDPType, in *incoming) error {
 }
 
 // describe makes d the local description and sends it with the table.
-func (l *link) describe(t signal.Type, id int64, d webrtc.SessionDescription, hubOnly bool) error {
-	c := l.conn
+func (c *conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hubOnly bool) error {
 	if err := c.pc.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
@@ -215,102 +230,14 @@ func (l *link) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if c.local, err = inspect(text); err != nil {
 		return err
 	}
-	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: l.table()})
+	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: c.nextTable()})
 	if err != nil {
 		return fmt.Errorf("%s: %w", t, err)
 	}
-	l.trace("local description", "type", t, "id", id, "sdp", text)
-	l.queue(t, body, hubOnly)
-	l.announced()
-	if len(l.pending) > 0 {
-		l.later(&l.batch, batchWait, l.sendCandidates)
+	c.owner.Trace("local description", "type", t, "id", id, "sdp", text)
+	c.announced(c.owner.Send(t, body, hubOnly))
+	if len(c.pending) > 0 {
+		c.batch.Set(c.mail, batchWait, c.sendCandidates)
 	}
 	return nil
-}
-
-// Candidates (RFC 8838).
-
-// gathered takes a local candidate, nil after the last one.
-func (l *link) gathered(candidate *webrtc.ICECandidate) {
-	var c signal.Candidate
-	if candidate != nil {
-		c.Candidate = candidate.ToJSON().Candidate
-		if known := l.conn.local.candidates; known != nil { // else describe finds it
-			known[candidate.Typ.String()] = true
-		}
-	}
-	c.SDPMid, c.SDPMLineIndex = l.conn.local.first() // all sections are bundled
-	l.pending = append(l.pending, c)
-	if l.batch == nil {
-		l.later(&l.batch, batchWait, l.sendCandidates)
-	}
-}
-
-func (l *link) sendCandidates() {
-	if l.conn == nil || l.broken || l.conn.local.ufrag == "" {
-		return // describe sends them, behind the description
-	}
-	for len(l.pending) > 0 && l.ex.Room() {
-		n := min(len(l.pending), signal.MaxCandidates)
-		batch := signal.Candidates{Ufrag: l.conn.local.ufrag, Candidates: l.pending[:n]}
-		l.pending = l.pending[n:]
-		body, err := signal.EncodeBody(&batch)
-		if err != nil {
-			l.trace("candidates dropped", "error", err)
-			continue
-		}
-		l.queue(signal.TypeCandidates, body, false)
-	}
-	if len(l.pending) > 0 {
-		l.later(&l.batch, tick, l.sendCandidates)
-	}
-}
-
-func (l *link) addCandidates(body []byte) error {
-	var b signal.Candidates
-	if err := signal.DecodeBody(body, &b); err != nil {
-		return fmt.Errorf("%w: %w", errRules, err)
-	}
-	c := l.conn
-	if b.Ufrag != c.remote.ufrag {
-		l.trace("candidates dropped: of another generation")
-		return nil
-	}
-	for _, candidate := range b.Candidates {
-		if c.generation++; c.generation > signal.MaxGeneration {
-			l.trace("candidates dropped: too many")
-			return nil
-		}
-		if candidate.Candidate == "" {
-			continue // pion has no use for the end of candidates
-		}
-		if err := l.takeCandidate(candidate.Candidate); err != nil {
-			l.trace("candidate dropped", "error", err)
-			continue
-		}
-		init := webrtc.ICECandidateInit{
-			Candidate: candidate.Candidate, SDPMid: &candidate.SDPMid, SDPMLineIndex: &candidate.SDPMLineIndex,
-		}
-		if err := c.pc.AddICECandidate(init); err != nil {
-			l.trace("candidate dropped", "error", err)
-			continue
-		}
-		c.remote.candidates[diagnose.TypeOf(candidate.Candidate)] = true
-	}
-	return nil
-}
-
-// takeCandidate judges a candidate of the peer's.
-func (l *link) takeCandidate(text string) error {
-	c := l.conn
-	return c.candidates.take(text, c.own, func() bool { return l.conduct.lookups.AllowN(time.Now(), 1) })
-}
-
-// takeCandidates returns a description with those candidates alone that are taken.
-func (l *link) takeCandidates(text string) (string, error) {
-	text, left, err := withoutCandidates(text, l.takeCandidate)
-	if left > 0 {
-		l.trace("candidates of a description dropped", "count", left)
-	}
-	return text, err
 }

@@ -3,6 +3,7 @@ package noom
 import (
 	"time"
 
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -36,32 +37,13 @@ func (r *room) admitted(change func()) {
 	}
 }
 
-// mustWaitForTurn reports whether the link's next connection is a newcomer's
-// whose turn has not come, and sees to it that it does.
-func (l *link) mustWaitForTurn() bool {
-	if l.everUp || l.admitted {
-		return false
-	}
+// queueUp asks for the link's turn.
+func (l *link) queueUp() {
 	l.room.mail.Post(func() {
 		if l.room.links[l.member.ID] == l {
 			l.room.admitted(func() { l.room.admission.ask(l) })
 		}
 	})
-	return true
-}
-
-// mustQueue reports whether the next connection may not be built yet; then is
-// called when it may.
-func (l *link) mustQueue(then func()) bool {
-	if l.mustWaitForTurn() {
-		l.onAdmitted = then
-		return true
-	}
-	if wait := l.conduct.build(time.Now()); wait > 0 {
-		l.later(&l.patience, wait, then)
-		return true
-	}
-	return false
 }
 
 // hold keeps a frame until it is the link's turn.
@@ -72,30 +54,20 @@ func (l *link) hold(m signal.Message, via *conn) {
 }
 
 // admit is told when it is the link's turn.
-func (l *link) admit() {
-	if l.over || l.asleep {
-		l.admissionOver()
-		return
+func (l *link) admit() { l.on((*recovery.Machine).Admitted) }
+
+// release takes the frames that were held back.
+func (l *link) release() {
+	held := l.held
+	l.held = nil
+	for _, f := range held {
+		l.accept(f.m, f.via)
 	}
-	l.admitted = true
-	begin, held := l.onAdmitted, l.held
-	l.onAdmitted, l.held = nil, nil
-	if len(held) > 0 { // the peer has begun, which is as good
-		for _, f := range held {
-			l.accept(f.m, f.via)
-		}
-		if l.conn != nil && !l.broken {
-			return
-		}
-	}
-	if begin != nil {
-		begin()
-	}
+	l.on((*recovery.Machine).Released)
 }
 
-// admissionOver gives the place back: the connection is up, has failed, or is not
-// wanted any longer.
-func (l *link) admissionOver() {
-	l.admitted, l.onAdmitted, l.held = false, nil, nil
+// yield gives the link's place back.
+func (l *link) yield() {
+	l.held = nil
 	l.room.mail.Post(func() { l.room.admitted(func() { l.room.admission.done(l) }) })
 }

@@ -9,6 +9,7 @@ import (
 
 	"noom/internal/fanout"
 	"noom/internal/mailbox"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -199,33 +200,39 @@ func (l *link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	begun, err := mailbox.Ask(ctx, l.mail, l.restartNow)
+	begun, err := mailbox.Ask(ctx, l.mail, l.restart)
 	if err != nil {
 		return err
 	}
 	return begun
 }
 
-// restartNow begins the restart that the user asked for.
-func (l *link) restartNow() error {
-	switch {
-	case l.asleep:
+// restart begins the restart that the user asked for.
+func (l *link) restart() error {
+	var refused recovery.Refusal
+	err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+		actions, refused = m.Restart()
+		return actions
+	})
+	switch refused {
+	case recovery.IsClosed:
 		return ErrClosed
-	case l.conn == nil || l.broken:
+	case recovery.NotConnected:
 		return ErrNotConnected
-	case !l.hubReaches(): // it would take away the path it has to travel on
-		return l.move()
+	case recovery.NoHub:
+		return ErrNoHub
+	case recovery.NotRefused:
 	}
-	l.pathAsked = true
-	err := l.act(l.turn.Restart())
-	l.try(err)
 	return err
 }
 
 func (l *link) Connection() *webrtc.PeerConnection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pc
+	if l.shown == nil {
+		return nil
+	}
+	return l.shown.pc
 }
 
 // byNameAndID is the order of Peer.Tracks.

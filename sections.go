@@ -1,7 +1,6 @@
 package noom
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -18,22 +17,8 @@ import (
 func (l *link) publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
-		if l.conn == nil || l.broken {
-			return // the next connection carries it from the start
-		}
-		for _, sec := range l.conn.sections {
-			if sec.sender == nil && !sec.refused && sec.leg.Fits(s) {
-				sec.sender, sec.flowing, sec.announced = s, false, 0
-				l.tableDirty = true
-				l.tellStereo()
-				return
-			}
-		}
-		l.waiting = append(l.waiting, s)
-		// Before the first description of an epoch that the peer began, its
-		// offer is on the way, and ours goes right behind the answer.
-		if l.conn.local.ufrag != "" {
-			l.try(l.act(l.turn.Need()))
+		if l.conn != nil {
+			l.conn.publish(s)
 		}
 	})
 }
@@ -47,22 +32,14 @@ func (l *link) publishAlone(s *fanout.Sender) {
 	l.publish(s)
 }
 
-// unpublish removes a sender, whose section stays for the next one.
+// unpublish removes a sender.
 func (l *link) unpublish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		is := func(o *fanout.Sender) bool { return o == s }
 		l.senders = slices.DeleteFunc(l.senders, is)
-		l.waiting = slices.DeleteFunc(l.waiting, is)
 		l.own = slices.DeleteFunc(l.own, is)
-		if l.conn == nil {
-			return
-		}
-		for _, sec := range l.conn.sections {
-			if sec.sender == s {
-				sec.leg.Detach()
-				sec.sender, sec.flowing = nil, false
-				l.tableDirty = true
-			}
+		if l.conn != nil {
+			l.conn.unpublish(s)
 		}
 	})
 }
@@ -70,143 +47,10 @@ func (l *link) unpublish(s *fanout.Sender) {
 // retable says that a sender's row has changed, or whether it sends stereo.
 func (l *link) retable() {
 	l.mail.Post(func() {
-		l.tableDirty = true
-		if l.conn != nil && !l.broken {
-			l.tellStereo()
+		if l.conn != nil {
+			l.conn.retable()
 		}
 	})
-}
-
-// tellStereo makes an offer if a section has turned to stereo since its last one: a
-// browser plays mono where it was told of nothing else. Mono needs none.
-func (l *link) tellStereo() {
-	for mid := range l.conn.sendsStereo() {
-		if mid != "" && !l.conn.local.stereo[mid] && l.conn.local.ufrag != "" {
-			l.try(l.act(l.turn.Need()))
-			return
-		}
-	}
-}
-
-// What a description has room for, in bytes.
-const (
-	firstSize = 4096                  // what is there beside media sections: ICE, with some twenty candidates, DTLS, channels
-	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
-)
-
-// sectionSize is more than a section of ours takes in a description, in bytes:
-// what it really is shows when it is too late to leave one out.
-func sectionSize(kind webrtc.RTPCodecType) int {
-	if kind == webrtc.RTPCodecTypeAudio {
-		return 1152
-	}
-	return 2560
-}
-
-// fits reports whether a description has room for a section for s
-// beside what is in the last one and what was made since.
-func (c *conn) fits(s *fanout.Sender) bool {
-	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
-	for _, sec := range c.sections {
-		ours += sectionSize(sec.leg.Kind())
-		if sec.mid() == "" {
-			added += sectionSize(sec.leg.Kind())
-		}
-	}
-	return ours <= maxOurs && max(c.local.size, firstSize)+added <= signal.MaxSDP
-}
-
-func (l *link) try(err error) {
-	if err != nil {
-		l.fail(err)
-	}
-}
-
-// addSection gives s a transceiver of its own.
-func (l *link) addSection(s *fanout.Sender) error {
-	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, l.room.self.ID, l.budget)
-	transceiver, err := l.conn.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
-		Direction: webrtc.RTPTransceiverDirectionSendonly,
-	})
-	if err != nil {
-		return fmt.Errorf("add transceiver: %w", err)
-	}
-	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
-	l.conn.sections = append(l.conn.sections, sec)
-	l.counts(sec.stats)
-	leg.Attach(s)
-	rtp := transceiver.Sender()
-	l.room.background(func() { leg.ReadRTCP(rtp) })
-	return nil
-}
-
-// refuse tells that the peer cannot take what a section carries.
-func (l *link) refuse(sec *section) {
-	s := sec.sender
-	if s == nil {
-		return
-	}
-	sec.leg.Detach()
-	sec.sender, sec.flowing = nil, false
-	l.tableDirty = true
-	l.tell(TrackRefused{Peer: l, Sender: s, Codec: s.Codec().MimeType, Err: fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.Codec().MimeType)})
-}
-
-// sendTable tells of a change that no description has told of.
-func (l *link) sendTable() {
-	if !l.tableDirty || l.broken || l.conn.local.ufrag == "" || !l.ex.Room() || !l.placed() {
-		return
-	}
-	body, err := signal.EncodeBody(&signal.TableBody{Table: l.table()})
-	if err != nil {
-		l.fail(err)
-		return
-	}
-	l.queue(signal.TypeTable, body, false)
-	l.announced()
-}
-
-// placed reports whether the table is worth telling: in an epoch that the peer
-// began, our senders have no section before our first offer, and an empty
-// table would end tracks that only move to another connection.
-func (l *link) placed() bool { return len(l.conn.sections) > 0 || len(l.waiting) == 0 }
-
-// table is the table for the next frame. One that is not worth telling has
-// version 0, which nobody heeds.
-func (l *link) table() signal.Table {
-	if !l.placed() {
-		return signal.Table{}
-	}
-	l.tableVersion++
-	return l.conn.table(l.tableVersion)
-}
-
-// announced notes that the table was just queued as it is now.
-func (l *link) announced() {
-	l.tableDirty = false
-	for _, sec := range l.conn.sections {
-		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
-			sec.announced = l.ex.Queued()
-		}
-	}
-}
-
-// startFlowing lets media into sections whose new row the peer has: earlier,
-// it would be taken for the track before.
-func (l *link) startFlowing() {
-	for _, sec := range l.conn.sections {
-		if sec.sender != nil && !sec.flowing && sec.announced > 0 && l.ex.Acked() >= sec.announced {
-			sec.flowing = true
-			sec.leg.Attach(sec.sender)
-		}
-	}
-}
-
-// receiving takes a section of the peer's that pion has set up.
-func (l *link) receiving(mid string, in *inbound) {
-	l.conn.inbounds[mid] = in
-	l.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.stats(now, mid) })
-	in.assign(l.trackByID(l.rows[mid]))
 }
 
 func (l *link) trackByID(id string) *remoteTrack {
@@ -217,6 +61,9 @@ func (l *link) trackByID(id string) *remoteTrack {
 	}
 	return nil
 }
+
+// receiving takes a section of the peer's that pion has set up.
+func (l *link) receiving(mid string, in *inbound) { in.assign(l.trackByID(l.rows[mid])) }
 
 // applyTable makes the peer's tracks what its table says, and tells the
 // difference.

@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/iceservers"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
@@ -15,10 +16,7 @@ import (
 // refuse to go on with a relay whose credentials have expired, so a connection
 // over a relay moves to a new one before that.
 
-const (
-	serversWait  = time.Second     // for an answer, when those there are have expired
-	serversRetry = 5 * time.Second // at least, between two questions
-)
+const serversRetry = 5 * time.Second // at least, between two questions
 
 // The room's part; its loop calls what follows.
 
@@ -80,72 +78,34 @@ func (r *room) servers() *iceservers.Set {
 // serversTold tells that there are new ones.
 func (l *link) serversTold() {
 	l.mail.Post(func() {
-		if l.patience != nil && l.patience == l.serversTimer {
-			l.later(&l.patience, 0, l.serversNext)
-		}
-		l.serversTimer = nil
+		l.on((*recovery.Machine).ServersTold)
 		l.planRelay()
 	})
 }
 
-// awaitServers makes what needs servers wait a moment for them, if those
-// there are have expired and the hub can be asked. If it returns true, next
-// is called later, unless something else comes first.
-func (l *link) awaitServers(next func()) bool {
-	waited := l.serversTimer != nil && l.patience == nil // what runs now is next
-	l.serversTimer = nil
-	if waited || !l.room.servers().Expired() || !l.room.online() {
-		return false
-	}
+func (l *link) askServers() {
 	l.trace("asking for ICE servers")
 	l.room.send(signal.Message{Type: signal.TypeServers})
-	l.later(&l.patience, serversWait, next)
-	l.serversTimer, l.serversNext = l.patience, next
-	return true
 }
 
-// regather is called right before ICE restarts, at either end: the newest
-// servers are used, and from now on frames go by hub, for the path they would take in-band is
-// given up (pion says so only later).
-func (l *link) regather() {
-	c := l.conn
-	c.path = webrtc.ICEConnectionStateChecking
-	if newest := l.room.servers(); newest != c.servers {
-		config := c.pc.GetConfiguration()
-		config.ICEServers = newest.List
-		if err := c.pc.SetConfiguration(config); err != nil {
-			l.trace("ICE servers not taken", "error", err)
-			return
-		}
-		c.servers = newest
-	}
-	l.planRelay()
-}
-
-// planRelay looks after the relay when its credentials are about to expire.
+// planRelay says when the relay's credentials are about to expire.
 func (l *link) planRelay() {
 	if l.conn != nil && l.conn.servers.Lifetime > 0 {
-		l.later(&l.relay, max(l.conn.servers.Due(), 0), l.renewRelay)
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(l.conn.servers.Due(), 0)) })
 	}
 }
 
 // byOwnRelay reports whether the path goes, or went last, by a relay of ours.
-func (l *link) byOwnRelay() bool {
-	pair, err := l.conn.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+func byOwnRelay(c *conn) bool {
+	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
 	return err == nil && pair != nil && pair.Local.Typ == webrtc.ICECandidateTypeRelay
 }
 
-// renewRelay restarts ICE if the path goes by a relay of ours whose
-// credentials are about to expire, and there are new ones.
-func (l *link) renewRelay() {
-	c := l.conn
-	if c == nil || l.broken || !c.up() || !l.room.online() || l.room.servers().Due() <= 0 {
-		return // whatever mends that takes the newest servers anyway, or calls here again
+// checkRelay says that the path's relay is about to end, if it is one and there
+// are new credentials.
+func (l *link) checkRelay() {
+	if l.room.servers().Due() > 0 && byOwnRelay(l.conn) {
+		l.trace("restart, for the relay's credentials are about to expire")
+		l.on((*recovery.Machine).RelayEnds)
 	}
-	if !l.byOwnRelay() {
-		return
-	}
-	l.trace("restart, for the relay's credentials are about to expire")
-	l.pathAsked = true
-	l.try(l.act(l.turn.Restart()))
 }

@@ -175,7 +175,7 @@ func TestRestartAtBothEnds(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		for _, l := range ends {
 			asks := make(chan bool)
-			l.mail.Post(func() { asks <- l.pathAsked })
+			l.mail.Post(func() { asks <- l.recovery.State().Asked })
 			if <-asks || l.State() != PeerConnected {
 				t.Errorf("%s, %s, still asks for a restart", l.room.nickname, l.State())
 			}

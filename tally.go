@@ -26,22 +26,19 @@ func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
 	return s.leg.Stats(now, s.mid())
 }
 
-// counts makes Stats tell of a stream of the current connection.
-func (l *link) counts(s stream) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.streams = append(l.streams, s)
+// counts adds an entry to what stats returns.
+func (c *conn) counts(s stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.streams = append(c.streams, s)
 }
 
-// Stats is explained at [Peer].
-func (l *link) Stats() webrtc.StatsReport {
-	l.mu.Lock()
-	pc, streams := l.pc, l.streams
-	l.mu.Unlock()
-	if pc == nil {
-		return webrtc.StatsReport{}
-	}
-	report := pc.GetStats()
+// stats returns what pion counts, and what noom does. Called from anywhere.
+func (c *conn) stats() webrtc.StatsReport {
+	c.mu.Lock()
+	streams := c.streams
+	c.mu.Unlock()
+	report := c.pc.GetStats()
 	now := webrtc.StatsTimestamp(time.Now().UnixMilli())
 	for _, s := range streams {
 		id, entry := s(now)

@@ -21,6 +21,7 @@ func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
 	tab := enter(t, browsertest.Start(t), server, "데모", "지우")
+	tab.Wait("its devices are open", `document.getElementById('mute').ariaPressed === 'false' && document.getElementById('camera').ariaPressed === 'false'`)
 	for _, pressed := range []string{"true", "false"} {
 		tab.Keys("m")
 		tab.Wait("M", fmt.Sprintf(`document.getElementById('mute').ariaPressed === %q`, pressed))

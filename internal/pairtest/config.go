@@ -11,6 +11,8 @@ const (
 	Move                   // it looks for a new path without a hub
 	Mute                   // it mutes or unmutes: its table changes
 	Fail                   // something fatal: the epoch is given up
+	Timeout                // its patience with a connection, or with a restart, ends
+	NoPath                 // ICE gives up
 	Leave                  // it leaves for good
 	Reborn                 // its process dies and comes back, with the same id
 	LoseHub                // its connection to the hub breaks
@@ -32,7 +34,11 @@ const (
 	StartICE       // ICE leaves the state new
 	Connect        // ICE and the control channel are up
 	Interrupted    // the end sees that the path is dead
-	LoseOld        // the connection of an epoch before ends, its time being over or its path dead
+	Mend           // and that it has been so for a while
+	LoseOld        // the connection of an epoch before ends, its path being dead or the other end's closed
+	LetGo          // those of epochs before end, their time being over
+	ConnectOld     // the connection of an epoch before comes up, behind the next
+	Part           // the time of the other's last words is over
 	HubNotices     // the hub sees that the end is gone
 	Heal           // the path works again
 
@@ -42,10 +48,10 @@ const (
 )
 
 var kindNames = [kinds]string{
-	"publishes", "restarts ICE", "moves", "mutes", "fails", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
+	"publishes", "restarts ICE", "moves", "mutes", "fails", "loses patience", "finds no path", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
 	"gathers", "loses", "receives, not for the last time,", "repeats itself",
 	"joins", "hears", "receives", "receives in-band", "loses in-band", "sends again", "begins", "sends candidates", "starts ICE",
-	"connects", "is interrupted", "lets the old connection go", "is missed by the hub", "path heals",
+	"connects", "is interrupted", "mends the path", "loses the old connection", "lets the old connection go", "connects the old connection", "parts", "is missed by the hub", "path heals",
 }
 
 // Bounds says how often each bounded Kind may happen to each end.
@@ -61,7 +67,7 @@ type Config struct {
 	Reorder int  // how many frames a frame may overtake at the hub
 	Jumbled bool // the hub's notices and frames overtake each other, as no hub should let them
 	Cap     int  // frames in flight in one direction of a path; what comes on top is lost
-	Lazy    bool // timers to send again are longer than any delay, and bare acks take no time
+	Lazy    bool // timers to send again, or to mend, are longer than any delay, and bare acks take no time
 	SlowICE bool // ICE starts some time after it could, not at once
 	Channel bool // frames go in-band once connected
 	Calls   bool // begin with an established call of one track each way, not before the first join
@@ -90,6 +96,9 @@ const (
 	RestartClears      // candidates of the generation that ends are forgotten
 	Keep               // without a hub, a connection that works serves until the next is up
 	KeepTwo            // and so does the one before it
+	NextEpoch          // one epoch that fails is followed by another
+	InTime             // a connection that does not come up in time is given up
+	HubReturn          // the hub's return mends what it finds broken
 )
 
 // Event is one thing that happens to the end At; Frame says which of the

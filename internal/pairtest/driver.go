@@ -5,8 +5,8 @@ import (
 	"noom/internal/negotiate"
 )
 
-// This file, frames.go and handover.go do for an end what the link's loop does in the root package;
-// functions have the names they have there.
+// This file, frames.go and recovery.go do for an end what the link's loop does in the root package:
+// they carry out what the machines say. Functions have the names they have there.
 
 const (
 	offer      = "offer"
@@ -17,66 +17,11 @@ const (
 	table      = "table"
 )
 
-// Epochs.
-
-func (w *World) begin(i int) {
-	l := &w.ends[i].link
-	if l.asleep {
-		return
-	}
-	if !w.hubReaches(i) && l.conn.up {
-		w.setAside(i, w.epoch(i))
-	}
-	if !w.exchange(i).Begin() {
-		w.fail("%s has no epochs left", letter(i))
-		return
-	}
-	l.turn = negotiate.Begin()
-	w.tell("  %s begins epoch %v", letter(i), w.epochName(i))
-	w.rebuild(i)
-	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "need"}, (*negotiate.Machine).Need), nil))
-}
-
-func (w *World) rebuild(i int) {
-	e := &w.ends[i]
-	w.dropConn(i)
-	e.link.inbox, e.link.said = nil, [2][]byte{}
-	e.link.broken, e.link.wasUp = false, false
-	e.link.conn = conn{open: true}
-	e.link.waiting = e.tracks
-}
-
-func (w *World) dropConn(i int) {
-	if c := &w.ends[i].link.conn; c.stuck {
-		w.reach(Abandoned)
-	}
-	w.ends[i].link.conn = conn{}
-}
-
-// giveUp is fail of the root package: the next epoch is due.
-func (w *World) giveUp(i int) {
-	l := &w.ends[i].link
-	if l.broken || !l.known || l.asleep {
-		return
-	}
-	l.broken, l.inbox = true, nil
-	w.tell("  %s gives epoch %v up", letter(i), w.epochName(i))
-	if l.lost && len(l.old) == 0 {
-		w.drop(i)
-	}
-}
-
-func (w *World) try(i int, ok bool) {
-	if !ok {
-		w.giveUp(i)
-	}
-}
-
 // Negotiation.
 
 func (w *World) work(i int) {
 	l := &w.ends[i].link
-	for len(l.inbox) > 0 && !l.broken && !w.mustWait(i) {
+	for len(l.inbox) > 0 && !l.recovery.Broken() && !w.mustWait(i) {
 		m := l.inbox[0]
 		l.inbox = without(l.inbox, 0)
 		w.try(i, w.handle(i, m))
@@ -146,7 +91,7 @@ func (w *World) turn(i int, in TurnInput, call func(*negotiate.Machine) []negoti
 	m := &w.ends[i].link.turn
 	before := m.State()
 	actions := call(m)
-	if w.watch != nil {
+	if w.watch != nil && w.watch.Turn != nil {
 		w.watch.Turn(before, in, actions, m.State())
 	}
 	if w.breaks(HandOver) {
@@ -218,8 +163,8 @@ func (w *World) offer(i int, id int64, restart bool) {
 	e := &w.ends[i]
 	c := &e.link.conn
 	c.offered, e.link.waiting = e.tracks, 0
-	if restart && !w.breaks(RestartClears) {
-		c.pending = nil // they belong to the generation that ends
+	if restart = restart && e.link.recovery.MayRestart(); restart {
+		w.regather(i)
 	}
 	w.pc(i, CreateOffer)
 	if restart || c.local == (name{}) {
@@ -239,6 +184,16 @@ func (w *World) remember(i, what int, b *body) {
 	}
 }
 
+// regather is called before ICE restarts: what was gathered belongs to the
+// generation that ends.
+func (w *World) regather(i int) {
+	l := &w.ends[i].link
+	l.recovery.Restarted()
+	if !w.breaks(RestartClears) {
+		l.conn.pending = nil
+	}
+}
+
 // newGeneration gives the connection new ICE credentials. The pair in use is
 // gone with the old ones, which the end need not notice at once.
 func (w *World) newGeneration(i int) {
@@ -251,10 +206,10 @@ func (w *World) answer(i int, in *body) {
 	l := &w.ends[i].link
 	c := &l.conn
 	if c.local == (name{}) || c.remote != in.ufrag {
-		w.newGeneration(i)
-		if !w.breaks(RestartClears) {
-			c.pending = nil
+		if c.local != (name{}) {
+			w.regather(i)
 		}
+		w.newGeneration(i)
 	}
 	c.asked = false
 	w.setRemote(i, SetRemoteOffer, in)
@@ -317,7 +272,7 @@ func (w *World) describe(i int, kind string, id int64, of name, hubOnly bool) {
 func (w *World) sendTable(i int) {
 	e := &w.ends[i]
 	l := &e.link
-	if !l.tableDirty || l.broken || l.conn.local == (name{}) || !w.x[i].Room() {
+	if !l.tableDirty || l.recovery.Broken() || l.conn.local == (name{}) || !w.x[i].Room() {
 		return
 	}
 	l.tableVersion++

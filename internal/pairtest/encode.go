@@ -1,6 +1,9 @@
 package pairtest
 
-import "noom/internal/exchange"
+import (
+	"noom/internal/exchange"
+	"noom/internal/recovery"
+)
 
 // This file writes a state down as bytes, so that two states that go on alike
 // are written alike. Counters only ever matter by their differences: so each
@@ -81,13 +84,18 @@ func (e *encoder) link(i int) {
 	l := &e.w.ends[i].link
 	c := &l.conn
 	t := l.turn.State()
-	e.bits(l.known, l.asleep, l.lost, l.broken, l.wasUp, l.tableDirty)
-	e.bits(t.Turn, t.Asked, t.Need, t.Restart, t.Open, c.open, c.started, c.up)
-	e.bits(c.asked, c.stuck)
+	e.bits(l.known, l.tableDirty, c.open(), c.started, c.asked, c.stuck)
+	e.bits(t.Turn, t.Asked, t.Need, t.Restart, t.Open)
 	own, other := e.bases[i], e.bases[1-i]
+	e.recovery(&l.recovery)
 	e.bytes(int8(len(l.old)))
-	for _, old := range l.old {
-		e.epochOf(old)
+	for _, o := range l.old {
+		e.epochOf(o.epoch)
+		if !l.recovery.Up(o.number) {
+			e.bits(o.started)
+			e.name(o.local, own.gen)
+			e.name(o.remote, other.gen)
+		}
 	}
 	e.bytes(l.session, l.waiting, l.heardMutes, l.heardTracks,
 		int8(t.Local-own.offers), int8(t.Remote-other.offers),
@@ -107,6 +115,24 @@ func (e *encoder) link(i int) {
 	for _, said := range l.said {
 		e.to = append(append(e.to, byte(len(said))), said...)
 	}
+}
+
+// recovery writes what decides how the machine goes on. Numbers of connections only tell
+// them apart, and what only decides how long a pause is, or whose turn it is to build, nothing here looks at.
+func (e *encoder) recovery(m *recovery.Machine) {
+	s := m.State()
+	e.bits(s.Broken, s.WasUp, s.Lost, s.Left, s.Asleep, s.Over, s.Asked)
+	e.bytes(int8(s.Peer), int8(s.Restarts), int8(s.Allowed))
+	for _, c := range []recovery.Conn{s.Current, s.Old[0], s.Old[1]} {
+		e.bits(c.Number != 0, c.Control, c.Data)
+		e.bytes(int8(c.Path))
+	}
+	for t, armed := range s.Armed {
+		if armed && recovery.Timer(t) != recovery.Calm {
+			e.bytes(int8(t))
+		}
+	}
+	e.bytes(-1)
 }
 
 // name writes n, counted from where its counter stands in the common epoch.

@@ -5,6 +5,7 @@ import (
 
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
+	"noom/internal/recovery"
 )
 
 // Events appends all that may happen next.
@@ -34,7 +35,7 @@ func (w *World) may(i int, k Kind) bool {
 func (w *World) wishes(to []Event, i int) []Event {
 	e := &w.ends[i]
 	l := &e.link
-	alive := l.conn.open && !l.broken
+	alive := l.recovery.Alive()
 	for k := range bounded {
 		if !w.may(i, k) || !e.here {
 			continue
@@ -46,11 +47,15 @@ func (w *World) wishes(to []Event, i int) []Event {
 		case Mute:
 			can = l.known
 		case Restart:
-			can = alive && e.online
+			can = alive && w.hubReaches(i)
 		case Move:
-			can = alive && l.conn.up && !w.hubReaches(i) && w.cfg.Channel
+			can = alive && l.up() && !w.hubReaches(i) && w.cfg.Channel
 		case Fail:
-			can = l.known && !l.broken
+			can = l.known && !l.recovery.Broken()
+		case Timeout:
+			can = w.patient(i) && w.calm()
+		case NoPath:
+			can = w.pathless(i) && w.calm()
 		case Reborn, LoseHub:
 			can = e.online
 		case Gather:
@@ -128,19 +133,32 @@ func (w *World) timers(to []Event, i int) []Event {
 	if w.sees[i] != 0 && (!e.online || w.sees[i] != e.session) {
 		to = append(to, Event{Kind: HubNotices, At: at})
 	}
-	if l.known && l.broken {
+	armed := l.recovery.State().Armed
+	if armed[recovery.Pause] {
 		to = append(to, Event{Kind: Begin, At: at})
 	}
+	if armed[recovery.ToRestart] && w.calm() {
+		to = append(to, Event{Kind: Mend, At: at})
+	}
+	if armed[recovery.Farewell] {
+		to = append(to, Event{Kind: Part, At: at})
+	}
 	// Who has connected waits for the other to, at least so long.
-	for k, old := range l.old {
-		if w.cut || !w.carries(1-i, l.session, e.session, old) || c.up && w.ends[1-i].link.conn.up && w.paired() {
+	if armed[recovery.Linger] && w.ends[1-i].link.up() && w.paired() {
+		to = append(to, Event{Kind: LetGo, At: at})
+	}
+	for k, o := range l.old {
+		if w.cut || !w.carries(1-i, l.session, e.session, o.epoch) {
 			to = append(to, Event{LoseOld, at, uint8(k)})
 		}
+		if !l.recovery.Up(o.number) && w.pathOver(o.epoch) {
+			to = append(to, Event{ConnectOld, at, uint8(k)})
+		}
 	}
-	if !c.open || l.broken {
+	if !l.recovery.Alive() {
 		return to
 	}
-	if w.x[i].Pending() && (!w.cfg.Lazy || !w.moving()) {
+	if w.x[i].Pending() && w.calm() {
 		to = append(to, Event{Kind: Resend, At: at})
 	}
 	if len(c.pending) > 0 && c.local != (name{}) && w.x[i].Room() {
@@ -149,13 +167,29 @@ func (w *World) timers(to []Event, i int) []Event {
 	if !c.started && c.local != (name{}) && c.remote != (name{}) {
 		to = append(to, Event{Kind: StartICE, At: at})
 	}
-	if !c.up && w.path() {
+	if !l.up() && w.path() {
 		to = append(to, Event{Kind: Connect, At: at})
 	}
-	if c.up && !w.path() && (w.cut || w.paired() || !w.carries(1-i, l.session, e.session, w.epoch(i))) {
+	if l.up() && !w.path() && (w.cut || w.paired() || !w.carries(1-i, l.session, e.session, w.epoch(i))) {
 		to = append(to, Event{Kind: Interrupted, At: at})
 	}
 	return to
+}
+
+// hubReaches reports whether frames can be hoped to reach the other by hub.
+func (w *World) hubReaches(i int) bool { return w.ends[i].online && !w.ends[i].link.recovery.Lost() }
+
+// patient reports whether end i waits for a connection to come up, or a restart to help.
+func (w *World) patient(i int) bool {
+	armed := w.ends[i].link.recovery.State().Armed
+	return armed[recovery.ToConnect] || armed[recovery.ForPath]
+}
+
+// pathless reports whether ICE at end i may find that there is no path.
+func (w *World) pathless(i int) bool {
+	l := &w.ends[i].link
+	p := l.recovery.Path()
+	return l.recovery.Alive() && l.conn.started && !w.path() && (p == recovery.Checking || p == recovery.Disconnected)
 }
 
 // moving reports whether anything is on its way.
@@ -171,15 +205,21 @@ func (w *World) moving() bool {
 // paired reports whether the two connections are of one epoch.
 func (w *World) paired() bool {
 	a, b := &w.ends[0], &w.ends[1]
-	return a.link.conn.open && b.link.conn.open && w.epoch(0) == w.epoch(1) &&
+	return a.link.conn.open() && b.link.conn.open() && w.epoch(0) == w.epoch(1) &&
 		a.link.session == b.session && b.link.session == a.session
 }
 
-// path reports whether ICE can find, or has, a way between the two: each knows
-// the other's credentials.
-func (w *World) path() bool {
-	a, b := &w.ends[0].link.conn, &w.ends[1].link.conn
-	return !w.cut && w.paired() && a.started && b.started && a.remote == b.local && b.remote == a.local
+// calm reports whether a long timer may end.
+func (w *World) calm() bool { return !w.cfg.Lazy || !w.moving() }
+
+// path reports whether ICE can find, or has, a way between the two.
+func (w *World) path() bool { return w.paired() && w.pathOver(w.epoch(0)) }
+
+// pathOver is path for the connection of an epoch: each knows the other's
+// credentials.
+func (w *World) pathOver(e exchange.Epoch) bool {
+	a, b := w.ends[0].link.iceOf(e), w.ends[1].link.iceOf(e)
+	return !w.cut && a.started && b.started && a.remote == b.local && b.remote == a.local
 }
 
 // Do lets one event happen, with all that the end makes of it at once.
@@ -214,19 +254,35 @@ func (w *World) Do(ev Event) {
 		w.inBand[i] = without(w.inBand[i], 0)
 	case Wish:
 		w.publish(i)
-	case Restart:
-		w.restartICE(i)
+	case Restart, Move:
+		w.on(i, RecoveryInput{Call: "restart"})
 	case Mute:
 		e.mutes++
 		l.tableDirty = true
-	case Move:
-		w.begin(i)
 	case LoseOld:
-		w.loseOld(i, int(ev.Frame))
+		w.pathIs(i, l.old[ev.Frame].number, recovery.NoPath)
+	case ConnectOld:
+		n := l.old[ev.Frame].number
+		w.pathIs(i, n, recovery.Found)
+		w.on(i, RecoveryInput{Call: "controlOpened", Conn: n})
 	case Fail:
 		w.giveUp(i)
+	case Timeout:
+		for t := recovery.ToConnect; t <= recovery.ForPath; t++ {
+			if t != recovery.ToRestart {
+				w.elapsed(i, t)
+			}
+		}
+	case NoPath:
+		w.pathIs(i, l.conn.number, recovery.NoPath)
 	case Begin:
-		w.begin(i)
+		w.elapsed(i, recovery.Pause)
+	case Mend:
+		w.elapsed(i, recovery.ToRestart)
+	case LetGo:
+		w.elapsed(i, recovery.Linger)
+	case Part:
+		w.elapsed(i, recovery.Farewell)
 	case Resend:
 		w.resend(i)
 	case Gather:
@@ -237,10 +293,10 @@ func (w *World) Do(ev Event) {
 		l.conn.started = true
 		w.work(i)
 	case Connect:
-		l.conn.up, l.wasUp = true, true
-		w.resend(i)
+		w.pathIs(i, l.conn.number, recovery.Found)
+		w.on(i, RecoveryInput{Call: "dataOpened", Conn: l.conn.number})
 	case Interrupted:
-		l.conn.up = false
+		w.pathIs(i, l.conn.number, recovery.Disconnected)
 	case Rogue:
 		w.exchange(i).Send(exchange.Message{Type: rogueTypes[ev.Frame], Body: l.said[ev.Frame]})
 	case Cut:
@@ -252,6 +308,7 @@ func (w *World) Do(ev Event) {
 	default:
 		w.depart(i, ev.Kind)
 	}
+	w.forgetEnded()
 	if w.x[i] != nil {
 		w.flush(i)
 	}
@@ -292,7 +349,7 @@ func (w *World) publish(i int) {
 	e := &w.ends[i]
 	e.tracks++
 	l := &e.link
-	if !l.conn.open || l.broken {
+	if !l.recovery.Alive() {
 		return
 	}
 	l.waiting++
@@ -301,8 +358,13 @@ func (w *World) publish(i int) {
 	}
 }
 
-func (w *World) restartICE(i int) {
-	w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
+// pathIs says what ICE says of a connection.
+func (w *World) pathIs(i int, n recovery.Number, p recovery.Path) {
+	w.on(i, RecoveryInput{Call: "pathChanged", Conn: n, Path: p})
+}
+
+func (w *World) elapsed(i int, t recovery.Timer) {
+	w.on(i, RecoveryInput{Call: "elapsed", Timer: t})
 }
 
 // purge forgets frames that nobody can see any more.

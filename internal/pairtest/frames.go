@@ -3,6 +3,7 @@ package pairtest
 import (
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
+	"noom/internal/recovery"
 )
 
 // This file does for an end what frames.go does in the root package.
@@ -26,7 +27,7 @@ func (w *World) receive(i int, f frame) {
 			w.tell("  %s learns that %s is another run now", letter(i), letter(1-i))
 			w.reach(Corrected)
 			w.member(i, f.from)
-			w.welcome(i)
+			w.hubSays(i, "welcome")
 		}
 		return
 	case f.from != l.session && checked:
@@ -34,6 +35,9 @@ func (w *World) receive(i int, f frame) {
 		return
 	}
 	x := w.exchange(i)
+	if x.Ahead(f.Epoch) && l.recovery.MustWait() {
+		w.on(i, RecoveryInput{Call: "peerBegins"})
+	}
 	if w.breaks(EpochCheck) && f.Epoch.Less(x.Epoch()) {
 		f.Epoch = x.Epoch()
 	}
@@ -59,15 +63,16 @@ func (w *World) receive(i int, f frame) {
 				w.reach(MovedBoth)
 			}
 		}
-		if f.via != (exchange.Epoch{}) && f.via == old {
-			w.setAside(i, old)
+		via := recovery.Number(0)
+		if f.via != (exchange.Epoch{}) && f.via == l.conn.epoch {
+			via = l.conn.number
 			w.reach(Moved)
 		}
 		w.tell("  %s takes epoch %v over", letter(i), w.epochName(i))
 		l.turn = negotiate.Machine{}
-		w.rebuild(i)
+		w.on(i, RecoveryInput{Call: "renewed", Conn: via})
 	}
-	if l.broken || !l.conn.open {
+	if !l.recovery.Alive() {
 		return
 	}
 	for _, m := range messages {
@@ -78,12 +83,14 @@ func (w *World) receive(i int, f frame) {
 
 func (w *World) flush(i int) {
 	l := &w.ends[i].link
-	if !l.conn.open {
+	if !l.conn.open() {
 		return
 	}
-	w.sendTable(i)
-	for _, f := range w.exchange(i).Flush() {
-		w.send(i, f)
+	if !l.recovery.Broken() {
+		w.sendTable(i)
+		for _, f := range w.exchange(i).Flush() {
+			w.send(i, f)
+		}
 	}
 	w.byHub = false
 }

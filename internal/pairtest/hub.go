@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"noom/internal/exchange"
+	"noom/internal/recovery"
 )
 
 // This file is the hub, and what an end's room (roster.go of the root package)
@@ -76,17 +77,29 @@ func (w *World) hear(i int) {
 	switch {
 	case n.kind == joined && n.session != 0:
 		w.member(i, n.session)
-		w.expect(i)
+		w.hubSays(i, "expect")
 	case n.kind == joined && l.known:
-		w.hubLost(i)
+		w.hubSays(i, "hubLost")
 	case n.kind == welcome:
 		w.member(i, n.session)
-		w.welcome(i)
+		w.hubSays(i, "welcome")
+	case n.kind == byeLeft && l.session == n.session && l.known:
+		w.hubSays(i, "goodbye")
 	case n.kind == byeLeft && l.session == n.session:
 		w.forget(i)
 	case n.kind == byeLost && l.known && l.session == n.session:
-		w.hubLost(i)
+		w.hubSays(i, "hubLost")
 	}
+}
+
+// hubSays passes on what the hub says of the other.
+func (w *World) hubSays(i int, call string) {
+	l := &w.ends[i].link
+	if w.breaks(HubReturn) && call != "hubLost" && call != "goodbye" && l.recovery.Alive() {
+		w.resend(i)
+		return
+	}
+	w.on(i, RecoveryInput{Call: call})
 }
 
 // member makes sure that the other, in that session, is in the roster.
@@ -94,13 +107,14 @@ func (w *World) member(i int, session int8) {
 	l := &w.ends[i].link
 	if l.session != session {
 		w.forget(i)
-		*l = link{session: session}
+		*l = link{session: session, recovery: recovery.New(options)}
 		w.ends[i].lives++
 		w.x[i], w.own[i] = exchange.New(letter(i)), true
 	}
-	if l.asleep {
+	if l.recovery.Asleep() {
 		w.reach(Woke)
-		l.asleep, l.lost, l.heardVersion = false, false, 0
+		l.heardVersion = 0
+		w.on(i, RecoveryInput{Call: "wake"})
 	}
 	l.known = true
 }
@@ -113,48 +127,19 @@ func (w *World) forget(i int) {
 // drop puts the link to sleep.
 func (w *World) drop(i int) {
 	l := &w.ends[i].link
-	w.dropConn(i)
-	l.old = nil
-	l.asleep, l.known, l.wasUp = true, false, false
+	w.on(i, RecoveryInput{Call: "sleep"})
+	l.known = false
 	l.heardTracks, l.heardMutes = 0, 0
 	w.tell("  %s drops %s", letter(i), letter(1-i))
 	w.reach(Slept)
 }
 
-func (w *World) welcome(i int) {
-	l := &w.ends[i].link
-	l.lost = false
-	if l.conn.open && !l.broken {
-		w.hubBack(i)
-		return
-	}
-	w.begin(i)
-}
-
-func (w *World) expect(i int) {
-	l := &w.ends[i].link
-	l.lost = false
-	switch {
-	case !l.conn.open: // a timer begins to run: Fail
-	case l.broken:
-		w.begin(i)
-	default:
-		w.hubBack(i)
-	}
-}
-
-func (w *World) hubBack(i int) {
-	w.resend(i)
-	if l := &w.ends[i].link; l.wasUp && !l.conn.up {
-		w.restartICE(i)
-	}
-}
-
-func (w *World) hubLost(i int) {
-	l := &w.ends[i].link
-	l.lost = true
-	if (!l.conn.open || l.broken) && len(l.old) == 0 {
-		w.drop(i)
+// forgetEnded forgets links that are over: the other has said goodbye.
+func (w *World) forgetEnded() {
+	for i := range w.ends {
+		if w.ends[i].link.recovery.Over() {
+			w.forget(i)
+		}
 	}
 }
 

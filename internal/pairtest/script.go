@@ -117,18 +117,18 @@ func (w *World) state(i int) string {
 	switch {
 	case !e.here:
 		return letter(i) + ": has left"
-	case l.asleep:
+	case l.recovery.Asleep():
 		return letter(i) + ": link asleep"
 	case !l.known:
 		return letter(i) + ": knows nobody"
-	case !l.conn.open:
+	case !l.conn.open():
 		return letter(i) + ": no connection yet"
 	}
 	words := []string{fmt.Sprintf("epoch %v", w.epochName(i)), l.conn.signaling.String()}
-	if l.broken {
+	if l.recovery.Broken() {
 		words = append(words, "given up")
 	}
-	if l.conn.up {
+	if l.up() {
 		words = append(words, "connected")
 	}
 	if l.turn.Turn() {

@@ -10,8 +10,8 @@ var deep = flag.Bool("deep", false, "search the large models too: ten minutes (-
 
 // once and twice let every accident and every wish happen so often to each end.
 var (
-	once  = Bounds{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
-	twice = Bounds{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}
+	once  = Bounds{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	twice = Bounds{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}
 )
 
 // models are searched in every run, whole. Together they reach every
@@ -23,7 +23,7 @@ var models = []Config{
 	{Name: "glare attempts, lossy hub", Calls: true, Cap: 2, Lazy: true, Reorder: 1, Bounds: Bounds{Wish: 1, Lose: 1, Repeat: 1}},
 
 	// Anything, at any time, in any order; each accident can be any of the
-	// thirteen, at either end.
+	// fifteen, at either end.
 	{Name: "any two accidents to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 2, Bounds: twice},
 	{Name: "any accident to a join", Tracks: 1, Channel: true, Cap: 2, Lazy: true, Most: 1, SlowICE: true, Bounds: once},
 
@@ -46,7 +46,7 @@ var large = []Config{
 	{Name: "late tracks, wild hub, reordered", Cap: 2, Wild: true, Reorder: 1, Bounds: Bounds{Wish: 1}},
 	{Name: "any two accidents to a join", Tracks: 1, Channel: true, Cap: 2, Lazy: true, Most: 2, Bounds: twice},
 	{Name: "any two accidents to a join with slow ICE", Tracks: 1, Channel: true, Cap: 2, Lazy: true, Most: 2, SlowICE: true, Bounds: twice},
-	{Name: "any three accidents to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 3, Bounds: Bounds{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}},
+	{Name: "any three accidents to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 3, Bounds: Bounds{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}},
 	{Name: "restarts and dead hubs at both", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 3, Bounds: Bounds{LoseHub: 1, Restart: 1, Fail: 1}},
 	{Name: "rebirths of both, and of the hub", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Reborn: 1, HubRestart: 1, LoseHub: 1}},
 }

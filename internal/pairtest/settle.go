@@ -3,12 +3,14 @@ package pairtest
 import (
 	"fmt"
 	"slices"
+
+	"noom/internal/recovery"
 )
 
 // urgency is the order in which a fair world does what can be done.
 var urgency = []Kind{
 	Heal, Join, HubNotices, Hear, Receive, ReceiveInBand, LoseInBand,
-	SendCandidates, Begin, StartICE, Connect, LoseOld, Resend, Interrupted,
+	SendCandidates, Begin, StartICE, Connect, ConnectOld, LoseOld, LetGo, Part, Resend, Interrupted, Mend,
 }
 
 // maxSettle is how many events a fair world may need to come to rest.
@@ -61,12 +63,16 @@ func (s *settling) next() (ev Event, ok bool) {
 	if ev, ok = first(s.events, urgency); ok {
 		return ev, true
 	}
-	// What nobody does anything about, the connect timeout ends.
+	// Patience ends last, and only that of an end that waits for something.
 	for range s.ends {
 		s.timeouts++
 		i := s.timeouts % 2
-		if l := &s.ends[i].link; l.known && !l.broken && !l.conn.up && s.resting() != nil {
-			return Event{Kind: Fail, At: uint8(i)}, true
+		switch {
+		case s.resting() == nil:
+		case s.patient(i):
+			return Event{Kind: Timeout, At: uint8(i)}, true
+		case s.pathless(i):
+			return Event{Kind: NoPath, At: uint8(i)}, true
 		}
 	}
 	return ev, false
@@ -76,7 +82,7 @@ func (s *settling) next() (ev Event, ok bool) {
 func first(events []Event, kinds []Kind) (ev Event, ok bool) {
 	for _, k := range kinds {
 		for _, ev := range events {
-			if ev.Kind == k && ev.Frame == 0 {
+			if ev.Kind == k && (ev.Frame == 0 || k == ConnectOld) {
 				return ev, true
 			}
 		}
@@ -105,7 +111,7 @@ func (w *World) resting() error {
 	}
 	for i := range w.ends {
 		e := &w.ends[i]
-		if l := &e.link; (!w.ends[1-i].here || !e.here) && (l.known || l.conn.open) {
+		if l := &e.link; (!w.ends[1-i].here || !e.here) && (l.known || l.conn.open()) {
 			return fmt.Errorf("at rest %s keeps a link to %s, who is gone", letter(i), letter(1-i))
 		}
 	}
@@ -130,7 +136,7 @@ func (w *World) restingEnd(i int) error {
 	e, other := &w.ends[i], &w.ends[1-i]
 	l := &e.link
 	switch {
-	case l.broken:
+	case l.recovery.Broken():
 		return fmt.Errorf("has given up")
 	case len(l.old) > 0:
 		return fmt.Errorf("keeps an old connection")
@@ -138,7 +144,7 @@ func (w *World) restingEnd(i int) error {
 		return fmt.Errorf("is in %v", l.conn.signaling)
 	case !l.turn.Rest() || l.waiting > 0:
 		return fmt.Errorf("has a wish unmet: %+v, %d tracks waiting", l.turn.State(), l.waiting)
-	case !l.conn.up || !w.path():
+	case !l.up() || !w.path() || l.recovery.Peer() != recovery.Connected:
 		return fmt.Errorf("is not connected")
 	case w.x[i].Pending() || len(l.inbox) > 0:
 		return fmt.Errorf("has something to send or to act on")

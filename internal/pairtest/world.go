@@ -8,6 +8,7 @@ import (
 
 	"noom/internal/exchange"
 	"noom/internal/negotiate"
+	"noom/internal/recovery"
 )
 
 // name identifies something across a whole run, so that the model can tell
@@ -51,14 +52,19 @@ func decode(in []byte) (b body) {
 	return b
 }
 
+// ice is what ICE of a connection goes by.
+type ice struct {
+	local   name // ICE generations of the descriptions in force
+	remote  name
+	started bool // it has left the state new
+}
+
 // conn is an end's connection of the current epoch.
 type conn struct {
-	open        bool
-	signaling   Signaling
-	local       name // ICE generations of the descriptions in force
-	remote      name
-	started     bool // ICE has left the state new
-	up          bool // ICE is connected and the control channel open
+	number    recovery.Number // 0: there is none
+	epoch     exchange.Epoch
+	signaling Signaling
+	ice
 	outstanding name // our offer that is not answered
 	generation  int8
 	offered     int8 // tracks that have a section
@@ -73,15 +79,13 @@ type conn struct {
 type link struct {
 	session int8 // the other's
 	known   bool // in the roster
-	asleep  bool
-	lost    bool // the hub has lost the other
-	broken  bool // this epoch is given up
-	wasUp   bool
 	turn    negotiate.Machine
 	conn    conn
-	old     []exchange.Epoch   // those of connections that serve until this epoch's is up
+	old     []old              // connections that serve until this epoch's is up
 	inbox   []exchange.Message // delivered, not acted on
 	waiting int8               // tracks without a section
+
+	recovery recovery.Machine
 
 	tableDirty   bool
 	tableVersion int16
@@ -158,7 +162,8 @@ type World struct {
 
 // Observer is told of every call to the machines, for tables of transitions.
 type Observer struct {
-	Turn func(before negotiate.State, in TurnInput, actions []negotiate.Action, after negotiate.State)
+	Turn     func(before negotiate.State, in TurnInput, actions []negotiate.Action, after negotiate.State)
+	Recovery func(before recovery.State, in RecoveryInput, actions []recovery.Action, after recovery.State)
 }
 
 // TurnInput is a call to the turn machine.
@@ -166,6 +171,59 @@ type TurnInput struct {
 	Call     string // need, restart, offered, answered, asked or granted
 	ID       int64  // of offered, answered
 	Restarts bool   // of offered
+}
+
+// RecoveryInput is an event of the machine of package recovery.
+type RecoveryInput struct {
+	Call  string // of the method of that name
+	Conn  recovery.Number
+	Path  recovery.Path  // of pathChanged
+	Timer recovery.Timer // of elapsed
+	Data  bool           // of channelClosed
+}
+
+// Do calls the machine.
+func (in RecoveryInput) Do(m *recovery.Machine) (actions []recovery.Action) {
+	switch in.Call {
+	case "begun":
+		return m.Begun()
+	case "renewed":
+		return m.Renewed(in.Conn)
+	case "fail":
+		return m.Fail()
+	case "pathChanged":
+		return m.PathChanged(in.Conn, in.Path, false)
+	case "controlOpened":
+		return m.ControlOpened(in.Conn)
+	case "dataOpened":
+		return m.DataOpened(in.Conn)
+	case "channelClosed":
+		return m.ChannelClosed(in.Conn, in.Data)
+	case "elapsed":
+		return m.Elapsed(in.Timer)
+	case "restart":
+		actions, _ = m.Restart()
+		return actions
+	case "welcome":
+		return m.Welcome()
+	case "expect":
+		return m.Expect()
+	case "hubLost":
+		return m.HubLost()
+	case "goodbye":
+		return m.Goodbye()
+	case "sleep":
+		return m.Sleep()
+	case "wake":
+		return m.Wake()
+	case "peerBegins":
+		return m.PeerBegins()
+	case "admitted":
+		return m.Admitted()
+	case "released":
+		return m.Released()
+	}
+	panic("no event " + in.Call)
 }
 
 // New returns the first state of a model.

@@ -45,7 +45,8 @@ class Call {
   /** Publishes what the camera and microphone gave after the join. */
   addTracks(tracks) {
     for (const track of tracks) {
-      if (this.#room.may('publish')) this.#senders[track.kind] ??= this.#room.publish(track);
+      // Its button may have opened another meanwhile.
+      if (this.#room.may('publish') && !this.#senders[track.kind]) this.#senders[track.kind] = this.#room.publish(track);
       else track.stop();
     }
     this.#devicesChanged();
@@ -321,17 +322,18 @@ class Call {
   async #rename(name) {
     if (name === this.#asked) return; // a changed field is sent when left, and again when submitted
     this.#asked = name;
-    let said = '';
+    notice('');
+    let problem = '';
     try {
       await this.#room.rename(name);
       this.#mine.name = t('you', this.#room.self.name);
       localStorage.setItem('name', this.#room.self.name);
     } catch (error) {
-      said = errorText(error);
+      problem = errorText(error);
     }
     if (this.#asked === name) { // else a newer one has the last word
       this.#asked = null;
-      notice(said);
+      if (problem) notice(problem);
     }
     if (this.#asked === null) $('rename').elements.name.value = this.#room.self.name;
   }

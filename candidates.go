@@ -1,0 +1,115 @@
+package noom
+
+import (
+	"fmt"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/diagnose"
+	"noom/signal"
+)
+
+// This file is the part of a connection that trickles candidates (RFC 8838), both ways.
+
+// regather is called right before ICE restarts, at either end: the newest
+// servers are used.
+func (c *conn) regather() {
+	c.pending = nil // they belong to the generation that ends
+	if newest := c.owner.Servers(); newest != c.servers {
+		config := c.pc.GetConfiguration()
+		config.ICEServers = newest.List
+		if err := c.pc.SetConfiguration(config); err != nil {
+			c.owner.Trace("ICE servers not taken", "error", err)
+		} else {
+			c.servers = newest
+		}
+	}
+	c.owner.Restarting()
+}
+
+// gathered takes a local candidate, nil after the last one.
+func (c *conn) gathered(candidate *webrtc.ICECandidate) {
+	var out signal.Candidate
+	if candidate != nil {
+		out.Candidate = candidate.ToJSON().Candidate
+		if known := c.local.candidates; known != nil { // else describe finds it
+			known[candidate.Typ.String()] = true
+		}
+	}
+	out.SDPMid, out.SDPMLineIndex = c.local.first() // all sections are bundled
+	c.pending = append(c.pending, out)
+	if !c.batch.Pending() {
+		c.batch.Set(c.mail, batchWait, c.sendCandidates)
+	}
+}
+
+func (c *conn) sendCandidates() {
+	if c.standing != negotiating || c.local.ufrag == "" {
+		return // describe sends them, behind the description
+	}
+	for len(c.pending) > 0 && c.owner.Window() {
+		n := min(len(c.pending), signal.MaxCandidates)
+		batch := signal.Candidates{Ufrag: c.local.ufrag, Candidates: c.pending[:n]}
+		c.pending = c.pending[n:]
+		body, err := signal.EncodeBody(&batch)
+		if err != nil {
+			c.owner.Trace("candidates dropped", "error", err)
+			continue
+		}
+		c.owner.Send(signal.TypeCandidates, body, false)
+	}
+	if len(c.pending) > 0 {
+		c.batch.Set(c.mail, tick, c.sendCandidates)
+	}
+}
+
+func (c *conn) addCandidates(body []byte) error {
+	var b signal.Candidates
+	if err := signal.DecodeBody(body, &b); err != nil {
+		return fmt.Errorf("%w: %w", errRules, err)
+	}
+	if b.Ufrag != c.remote.ufrag {
+		c.owner.Trace("candidates dropped: of another generation")
+		return nil
+	}
+	for _, candidate := range b.Candidates {
+		if c.generation++; c.generation > signal.MaxGeneration {
+			c.owner.Trace("candidates dropped: too many")
+			return nil
+		}
+		if candidate.Candidate == "" {
+			continue // pion has no use for the end of candidates
+		}
+		if err := c.addCandidate(candidate); err != nil {
+			c.owner.Trace("candidate dropped", "error", err)
+		}
+	}
+	return nil
+}
+
+func (c *conn) addCandidate(candidate signal.Candidate) error {
+	if err := c.takeCandidate(candidate.Candidate); err != nil {
+		return err
+	}
+	if err := c.pc.AddICECandidate(webrtc.ICECandidateInit{
+		Candidate: candidate.Candidate, SDPMid: &candidate.SDPMid, SDPMLineIndex: &candidate.SDPMLineIndex,
+	}); err != nil {
+		return err
+	}
+	c.remote.candidates[diagnose.TypeOf(candidate.Candidate)] = true
+	return nil
+}
+
+// takeCandidate judges a candidate of the peer's.
+func (c *conn) takeCandidate(text string) error {
+	return c.candidates.take(text, c.own, c.owner.Lookup)
+}
+
+// takeCandidates returns a description with those candidates alone that are taken.
+func (c *conn) takeCandidates(text string) (string, error) {
+	text, left, err := withoutCandidates(text, c.takeCandidate)
+	if left > 0 {
+		c.owner.Trace("candidates of a description dropped", "count", left)
+	}
+	return text, err
+}

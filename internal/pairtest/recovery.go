@@ -1,0 +1,210 @@
+package pairtest
+
+import (
+	"slices"
+
+	"noom/internal/exchange"
+	"noom/internal/negotiate"
+	"noom/internal/recovery"
+)
+
+// This file does for an end what recovery.go, epochs.go and handover.go do in the root
+// package: it carries out what the machine of package recovery says. Timers are the
+// machine's own; which of them may end when is for events.go to say.
+
+// options are those of every link. So few restarts before a rebuild let a search meet one.
+var options = recovery.Options{Connect: 1, Restarts: 1}
+
+// old is a connection of an epoch before.
+type old struct {
+	number recovery.Number
+	epoch  exchange.Epoch
+	ice
+}
+
+// on tells the end's machine of an event, and carries out what it says.
+func (w *World) on(i int, in RecoveryInput) {
+	e := &w.ends[i]
+	m := &e.link.recovery
+	m.Now(recovery.Facts{Online: e.online})
+	before := m.State()
+	actions := in.Do(m)
+	if w.watch != nil && w.watch.Recovery != nil {
+		w.watch.Recovery(before, in, actions, m.State())
+	}
+	w.breakRecovery(m)
+	for _, a := range actions {
+		w.carryOut(i, a)
+	}
+	if w.breaks(Keep) || w.breaks(KeepTwo) {
+		known := m.State().Old
+		e.link.old = slices.DeleteFunc(slices.Clone(e.link.old), func(o old) bool {
+			return !slices.ContainsFunc(known[:], func(c recovery.Conn) bool { return c.Number == o.number })
+		})
+	}
+}
+
+// breakRecovery makes the machine forget what a rule gives it to remember.
+func (w *World) breakRecovery(m *recovery.Machine) {
+	s := m.State()
+	switch w.cfg.Broken {
+	case Keep:
+		s.Old = [recovery.MaxOld]recovery.Conn{}
+	case KeepTwo:
+		if s.Old[1].Number != 0 {
+			s.Old = [recovery.MaxOld]recovery.Conn{s.Old[1]}
+		}
+	case NextEpoch:
+		s.Armed[recovery.Pause] = false
+	case InTime:
+		s.Armed[recovery.ToConnect] = false
+	default:
+		return
+	}
+	*m = recovery.Restore(options, s)
+}
+
+func (w *World) carryOut(i int, a recovery.Action) {
+	e := &w.ends[i]
+	l := &e.link
+	switch a.Kind {
+	case recovery.BeginEpoch:
+		w.beginEpoch(i)
+	case recovery.Build:
+		w.build(i, a)
+	case recovery.SetAside:
+		l.old, l.conn = with(l.old, old{a.Conn, l.conn.epoch, l.conn.ice}), conn{}
+		w.tell("  %s keeps its connection of epoch %v", letter(i), epochName(l.old[len(l.old)-1].epoch))
+	case recovery.Close:
+		if l.conn.number == a.Conn {
+			w.dropConn(i)
+		} else {
+			w.closeOld(i, a.Conn)
+		}
+	case recovery.GiveUp:
+		l.inbox = nil
+		w.tell("  %s gives epoch %v up", letter(i), w.epochName(i))
+	case recovery.RestartICE:
+		w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
+	case recovery.Resend:
+		w.resend(i)
+	case recovery.Drop:
+		w.drop(i)
+	case recovery.Queue: // the queue is short
+		w.on(i, RecoveryInput{Call: "admitted"})
+	case recovery.Release:
+		w.on(i, RecoveryInput{Call: "released"})
+	case recovery.End:
+		w.dropConn(i)
+		l.old = nil
+	case recovery.AskServers, recovery.SamplePath, recovery.ComparePath, recovery.CheckRelay:
+		w.fail("%s does what nobody here asked for: %+v", letter(i), a)
+	default: // what applications see, and timers
+	}
+}
+
+func (w *World) beginEpoch(i int) {
+	if !w.exchange(i).Begin() {
+		w.fail("%s has no epochs left", letter(i))
+		return
+	}
+	w.ends[i].link.turn = negotiate.Begin()
+	w.tell("  %s begins epoch %v", letter(i), w.epochName(i))
+	w.on(i, RecoveryInput{Call: "begun"})
+}
+
+func (w *World) build(i int, a recovery.Action) {
+	e := &w.ends[i]
+	e.link.inbox, e.link.said = nil, [2][]byte{}
+	e.link.conn = conn{number: a.Conn, epoch: w.epoch(i)}
+	e.link.waiting = e.tracks
+	if a.Ours {
+		w.try(i, w.act(i, w.turn(i, TurnInput{Call: "need"}, (*negotiate.Machine).Need), nil))
+	}
+}
+
+func (w *World) dropConn(i int) {
+	if c := &w.ends[i].link.conn; c.stuck {
+		w.reach(Abandoned)
+	}
+	w.ends[i].link.conn = conn{}
+}
+
+func (w *World) closeOld(i int, n recovery.Number) {
+	l := &w.ends[i].link
+	if k := slices.IndexFunc(l.old, func(o old) bool { return o.number == n }); k >= 0 {
+		l.old = without(l.old, k)
+	}
+}
+
+// giveUp is fail of the root package.
+func (w *World) giveUp(i int) {
+	if w.ends[i].link.known {
+		w.on(i, RecoveryInput{Call: "fail"})
+	}
+}
+
+func (w *World) try(i int, ok bool) {
+	if !ok {
+		w.giveUp(i)
+	}
+}
+
+// carriers returns the connections that a frame goes by: the newest that works, all of
+// them if it is not the first time.
+func (w *World) carriers(i int, again bool) []exchange.Epoch {
+	l := &w.ends[i].link
+	if !w.cfg.Channel {
+		return nil
+	}
+	var all []exchange.Epoch
+	for _, o := range l.old {
+		if l.recovery.Up(o.number) {
+			all = append(all, o.epoch)
+		}
+	}
+	if l.up() {
+		all = append(all, l.conn.epoch)
+	}
+	if !again && len(all) > 1 {
+		all = all[len(all)-1:]
+	}
+	return all
+}
+
+// carries reports whether end i still has the connection that a frame of its
+// and the other's session went by.
+func (w *World) carries(i int, ours, theirs int8, via exchange.Epoch) bool {
+	end := &w.ends[i]
+	l := &end.link
+	return end.session == ours && l.session == theirs && l.connOf(via) != 0
+}
+
+// up reports whether the current connection works.
+func (l *link) up() bool { return l.recovery.Up(l.conn.number) }
+
+// connOf returns the connection of an epoch, 0 if it is not there any longer.
+func (l *link) connOf(e exchange.Epoch) recovery.Number {
+	n, _ := l.find(e)
+	return n
+}
+
+// iceOf returns what ICE has of that connection.
+func (l *link) iceOf(e exchange.Epoch) ice {
+	_, i := l.find(e)
+	return i
+}
+
+func (l *link) find(e exchange.Epoch) (recovery.Number, ice) {
+	if l.conn.open() && l.conn.epoch == e {
+		return l.conn.number, l.conn.ice
+	}
+	for _, o := range l.old {
+		if o.epoch == e {
+			return o.number, o.ice
+		}
+	}
+	return 0, ice{}
+}
+
+func (c *conn) open() bool { return c.number != 0 }

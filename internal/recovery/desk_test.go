@@ -1,0 +1,356 @@
+package recovery_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"noom/internal/recovery"
+)
+
+const connect = 15 * time.Second
+
+// desk is a driver without anything to drive: it keeps what the machine says, answers
+// what it asks, and finds fault with what cannot be done.
+type desk struct {
+	t       *testing.T
+	options recovery.Options
+	m       recovery.Machine
+	facts   recovery.Facts
+
+	current recovery.Number
+	old     []recovery.Number
+	armed   map[recovery.Timer]time.Duration
+	peer    recovery.Peer
+	queued  bool // for our turn
+	dropped bool
+	said    []string // since the last call of says
+	watch   func(before recovery.State, in input, actions []recovery.Action, after recovery.State)
+}
+
+func newDesk(t *testing.T) *desk {
+	o := recovery.Options{Connect: connect, Restarts: 2}
+	return &desk{
+		t: t, options: o, m: recovery.New(o), facts: recovery.Facts{Online: true},
+		armed: make(map[recovery.Timer]time.Duration),
+	}
+}
+
+// on tells the machine of an event, and does what it says.
+func (d *desk) on(in input) {
+	d.t.Helper()
+	d.m.Now(d.facts)
+	before := d.m.State()
+	actions := in.do(&d.m)
+	if d.watch != nil {
+		d.watch(before, in, actions, d.m.State())
+	}
+	for _, a := range actions {
+		d.said = append(d.said, words(a))
+		d.do(a)
+	}
+}
+
+func (d *desk) do(a recovery.Action) {
+	d.t.Helper()
+	switch a.Kind {
+	case recovery.BeginEpoch:
+		d.on(input{Call: "begun"})
+	case recovery.Build:
+		if d.current != 0 || slices.Contains(d.old, a.Conn) {
+			d.t.Errorf("connection %d is built where there are %d and %d", a.Conn, d.current, d.old)
+		}
+		d.current = a.Conn
+	case recovery.SetAside:
+		if a.Conn != d.current {
+			d.t.Errorf("connection %d is set aside, the current one is %d", a.Conn, d.current)
+		}
+		d.old, d.current = append(d.old, d.current), 0
+	case recovery.Close:
+		if a.Conn == d.current {
+			d.current = 0
+			return
+		}
+		if !slices.Contains(d.old, a.Conn) {
+			d.t.Errorf("connection %d is closed, which is not there", a.Conn)
+		}
+		d.old = slices.DeleteFunc(d.old, func(n recovery.Number) bool { return n == a.Conn })
+	case recovery.RestartICE:
+		if !d.m.Alive() {
+			d.t.Error("ICE restarts where there is no connection")
+		}
+	case recovery.SetState:
+		if d.peer == a.Peer {
+			d.t.Errorf("the state is %v again", a.Peer)
+		}
+		d.peer = a.Peer
+	case recovery.Arm:
+		d.armed[a.Timer] = a.After
+	case recovery.Disarm:
+		delete(d.armed, a.Timer)
+	case recovery.End:
+		d.current, d.old = 0, nil
+		clear(d.armed)
+	case recovery.Queue:
+		d.queued = true
+	case recovery.Release:
+		d.on(input{Call: "released"})
+	case recovery.Yield:
+		d.queued = false
+	case recovery.Drop:
+		d.dropped = true
+	default: // nothing to keep
+	}
+}
+
+// says checks what the machine has said since the last call: at least that, in this order.
+func (d *desk) says(want ...string) {
+	d.t.Helper()
+	said := d.said
+	d.said = nil
+	rest := said
+	for _, w := range want {
+		i := slices.Index(rest, w)
+		if i < 0 {
+			d.t.Fatalf("did not say %q in its place; said:\n%s", w, strings.Join(said, "\n"))
+		}
+		rest = rest[i+1:]
+	}
+}
+
+// keepsQuiet checks that the machine has said nothing since the last call of says.
+func (d *desk) keepsQuiet() {
+	d.t.Helper()
+	if len(d.said) > 0 {
+		d.t.Fatalf("said:\n%s", strings.Join(d.said, "\n"))
+	}
+}
+
+// neverSays checks that it has not said that, and forgets the rest.
+func (d *desk) neverSays(what string) {
+	d.t.Helper()
+	if slices.Contains(d.said, what) {
+		d.t.Fatalf("said:\n%s", strings.Join(d.said, "\n"))
+	}
+	d.said = nil
+}
+
+// is checks the state of the peer.
+func (d *desk) is(p recovery.Peer) {
+	d.t.Helper()
+	if d.m.Peer() != p || d.peer != p {
+		d.t.Fatalf("is %s, not %s", peers[d.m.Peer()], peers[p])
+	}
+}
+
+// elapse lets a timer end, which must be armed.
+func (d *desk) elapse(t recovery.Timer) {
+	d.t.Helper()
+	if _, ok := d.armed[t]; !ok {
+		d.t.Fatalf("%s is not armed: %v", timers[t], d.armed)
+	}
+	delete(d.armed, t)
+	d.on(input{Call: "elapsed", Timer: timers[t]})
+}
+
+// path says what ICE says of the current connection.
+func (d *desk) path(p recovery.Path) {
+	d.t.Helper()
+	d.on(input{Call: "pathChanged", Conn: d.current, Path: paths[p]})
+}
+
+// comesUp connects the current connection.
+func (d *desk) comesUp() {
+	d.t.Helper()
+	d.path(recovery.Checking)
+	d.path(recovery.Found)
+	d.on(input{Call: "dataOpened", Conn: d.current})
+}
+
+// inCall returns a desk in a call that has lasted a while. The peer began it.
+func inCall(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	d.call("expect")
+	d.call("peerBegins")
+	d.call("admitted")
+	d.on(input{Call: "renewed"})
+	d.comesUp()
+	d.elapse(recovery.Calm)
+	d.is(recovery.Connected)
+	d.said = nil
+	return d
+}
+
+// call tells of an event that says no more than its name.
+func (d *desk) call(name string) {
+	d.t.Helper()
+	d.on(input{Call: name})
+}
+
+// loseHub ends our connection to the hub.
+func (d *desk) loseHub() { d.facts.Online = false }
+
+// findHub brings us back to the hub, where the peer is.
+func (d *desk) findHub() {
+	d.t.Helper()
+	d.facts.Online = true
+	d.call("expect")
+}
+
+// The names that tests and tables have for things.
+
+var (
+	calls = []string{
+		"begun", "exhausted", "renewed", "unbuilt", "fail", "flooded", "serversTold", "pathChanged", "controlOpened", "dataOpened",
+		"channelClosed", "restarted", "restart", "doubted", "silent", "networkChanged", "credentialsLast", "relayEnds", "elapsed",
+		"welcome", "expect", "hubLost", "goodbye", "close", "ended", "sleep", "wake", "peerBegins", "admitted", "released",
+	}
+	kinds = map[recovery.Kind]string{
+		recovery.BeginEpoch: "beginEpoch", recovery.Build: "build", recovery.SetAside: "setAside", recovery.Close: "close",
+		recovery.GiveUp: "giveUp", recovery.Note: "note", recovery.Forget: "forget", recovery.RestartICE: "restartICE",
+		recovery.Resend: "resend", recovery.SetState: "setState", recovery.Drop: "drop", recovery.AskHub: "askHub",
+		recovery.AskServers: "askServers", recovery.Queue: "queue", recovery.Release: "release", recovery.Yield: "yield",
+		recovery.SamplePath: "samplePath", recovery.ComparePath: "comparePath", recovery.CheckRelay: "checkRelay",
+		recovery.Arm: "arm", recovery.Disarm: "disarm", recovery.End: "end",
+	}
+	timers = map[recovery.Timer]string{
+		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath", recovery.ForRelay: "forRelay",
+		recovery.Pause: "pause", recovery.Budget: "budget", recovery.ServersToBegin: "serversToBegin",
+		recovery.ServersToRestart: "serversToRestart", recovery.Farewell: "farewell", recovery.Linger: "linger",
+		recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
+	}
+	paths = map[recovery.Path]string{
+		recovery.Untried: "untried", recovery.Checking: "checking", recovery.Found: "found", recovery.Disconnected: "disconnected",
+		recovery.NoPath: "noPath",
+	}
+	peers = map[recovery.Peer]string{
+		recovery.Connecting: "connecting", recovery.Connected: "connected", recovery.Interrupted: "interrupted",
+		recovery.Failed: "failed", recovery.Closed: "closed",
+	}
+	causes = map[recovery.Cause]string{
+		recovery.NoCause: "", recovery.PathLost: "pathLost", recovery.TooLate: "tooLate", recovery.EpochsUsedUp: "epochsUsedUp",
+		recovery.Told: "told",
+	}
+)
+
+// words say what an action does.
+func words(a recovery.Action) string {
+	s := kinds[a.Kind]
+	switch a.Kind {
+	case recovery.Build:
+		s = fmt.Sprintf("%s %d", s, a.Conn)
+		if a.Ours {
+			s += " ours"
+		}
+	case recovery.SetAside, recovery.Close:
+		s = fmt.Sprintf("%s %d", s, a.Conn)
+	case recovery.GiveUp, recovery.Note:
+		s += " " + causes[a.Cause]
+	case recovery.SetState:
+		s = peers[a.Peer]
+	case recovery.RestartICE:
+		if a.UnlessRelayed {
+			s += " unless relayed"
+		}
+	case recovery.Arm:
+		s = fmt.Sprintf("%s %s %v", s, timers[a.Timer], a.After)
+	case recovery.Disarm:
+		s += " " + timers[a.Timer]
+	default:
+	}
+	return s
+}
+
+// input is an event, as the table of transitions has it.
+type input struct {
+	Call    string          `json:"call"`
+	Conn    recovery.Number `json:"conn,omitempty"`
+	Path    string          `json:"path,omitempty"`
+	Relayed bool            `json:"relayed,omitempty"`
+	Data    bool            `json:"data,omitempty"`
+	Gone    bool            `json:"gone,omitempty"`
+	Timer   string          `json:"timer,omitempty"`
+	After   int64           `json:"after,omitempty"`
+}
+
+// do calls the machine.
+func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
+	switch in.Call {
+	case "begun":
+		return m.Begun()
+	case "exhausted":
+		return m.Exhausted()
+	case "renewed":
+		return m.Renewed(in.Conn)
+	case "unbuilt":
+		return m.Unbuilt()
+	case "fail":
+		return m.Fail()
+	case "flooded":
+		return m.Flooded(in.Conn)
+	case "serversTold":
+		return m.ServersTold()
+	case "pathChanged":
+		return m.PathChanged(in.Conn, key(paths, in.Path), in.Relayed)
+	case "controlOpened":
+		return m.ControlOpened(in.Conn)
+	case "dataOpened":
+		return m.DataOpened(in.Conn)
+	case "channelClosed":
+		return m.ChannelClosed(in.Conn, in.Data)
+	case "restarted":
+		m.Restarted()
+	case "restart":
+		actions, _ = m.Restart()
+	case "doubted":
+		return m.Doubted()
+	case "silent":
+		return m.Silent()
+	case "networkChanged":
+		return m.NetworkChanged(in.Gone)
+	case "credentialsLast":
+		return m.CredentialsLast(time.Duration(in.After) * time.Millisecond)
+	case "relayEnds":
+		return m.RelayEnds()
+	case "elapsed":
+		return m.Elapsed(key(timers, in.Timer))
+	case "welcome":
+		return m.Welcome()
+	case "expect":
+		return m.Expect()
+	case "hubLost":
+		return m.HubLost()
+	case "goodbye":
+		return m.Goodbye()
+	case "close":
+		m.Close()
+	case "ended":
+		return m.Ended()
+	case "sleep":
+		return m.Sleep()
+	case "wake":
+		return m.Wake()
+	case "peerBegins":
+		return m.PeerBegins()
+	case "admitted":
+		return m.Admitted()
+	case "released":
+		return m.Released()
+	default:
+		panic("no event " + in.Call)
+	}
+	return actions
+}
+
+// key returns what is called that.
+func key[K comparable](names map[K]string, name string) K {
+	for k, n := range names {
+		if n == name {
+			return k
+		}
+	}
+	panic("nothing is called " + name)
+}

@@ -1,0 +1,103 @@
+package recovery
+
+import "time"
+
+// This file is about the connections of epochs before, which serve until the
+// current one is up.
+
+// lingering is how long the old connections stay once the new one is up: in
+// the new one video begins with a key frame, which takes a moment. The end that began the
+// epoch ends them, and the other sees them end.
+func (s *step) lingering() time.Duration {
+	if s.Ours {
+		return time.Second
+	}
+	return 2 * time.Second
+}
+
+// setAside keeps the connection to serve, whenever it works, until the next is up.
+func (s *step) setAside() {
+	if s.Old[MaxOld-1].Number != 0 {
+		oldest := s.Old[0].Number
+		s.forgetOld(oldest)
+		s.do(Action{Kind: Close, Conn: oldest})
+	}
+	for i := range s.Old {
+		if s.Old[i].Number == 0 {
+			s.Old[i] = s.Current
+			break
+		}
+	}
+	s.do(Action{Kind: SetAside, Conn: s.Current.Number})
+	s.Current = Conn{}
+}
+
+// forgetOld takes a connection out of the old ones.
+func (s *step) forgetOld(n Number) {
+	var kept [MaxOld]Conn
+	i := 0
+	for _, c := range s.Old {
+		if c.Number != 0 && c.Number != n {
+			kept[i] = c
+			i++
+		}
+	}
+	s.Old = kept
+}
+
+// closeOld ends the old connections.
+func (s *step) closeOld() {
+	old := s.Old
+	s.Old = [MaxOld]Conn{}
+	for _, c := range old {
+		if c.Number != 0 {
+			s.do(Action{Kind: Close, Conn: c.Number})
+		}
+	}
+}
+
+// oldPathChanged follows the path of an old connection: with it goes the
+// peer's state for as long as the new one is not up.
+func (s *step) oldPathChanged(n Number) {
+	switch {
+	case s.conn(n).Path == NoPath:
+		s.oldLost(n)
+	case s.Current.Up():
+	case s.serving():
+		s.setState(Connected, NoCause)
+	default:
+		s.setState(Interrupted, NoCause)
+	}
+}
+
+// oldLost gives an old connection up.
+func (s *step) oldLost(n Number) {
+	s.forgetOld(n)
+	s.do(Action{Kind: Close, Conn: n})
+	switch {
+	case s.Current.Up() || s.serving():
+	case !s.Broken:
+		s.setState(Interrupted, NoCause)
+	case s.Lost:
+		s.drop()
+	default:
+		s.setState(Failed, PathLost)
+	}
+}
+
+// ChannelClosed says that a channel of a connection has closed that we did not
+// close: most likely the peer has begun the next epoch, and says so in a
+// moment. data says that it was the data channel, so that nothing more can come by it.
+func (m *Machine) ChannelClosed(n Number, data bool) []Action {
+	s := m.step()
+	switch {
+	case s.conn(n) == nil:
+	case n != s.Current.Number:
+		s.oldLost(n)
+	case !s.Left:
+		s.fail(closedGrace, PathLost)
+	case data:
+		s.Over = true
+	}
+	return s.actions
+}

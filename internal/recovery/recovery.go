@@ -1,0 +1,159 @@
+package recovery
+
+import "time"
+
+// MaxOld is how many connections of epochs before serve at most.
+const MaxOld = 2
+
+// Number names one of the connections that a link has at a time; 0 is none.
+// The number of a connection that was closed is given again.
+type Number uint8
+
+// Path is what ICE says of a connection.
+type Path uint8
+
+// The paths, in the words of webrtc-pc's RTCIceConnectionState.
+const (
+	Untried      Path = iota
+	Checking          // also after a restart, until there is a pair
+	Found             // connected or completed
+	Disconnected      // nothing arrives
+	NoPath            // failed: ICE has given up
+)
+
+// Peer is how the connection to the peer does, as applications see it.
+type Peer uint8
+
+// The states of a peer.
+const (
+	Connecting  Peer = iota // never connected yet
+	Connected               // data and media can move
+	Interrupted             // nothing arrives; being repaired
+	Failed                  // repair failed so far; being rebuilt
+	Closed                  // gone, or asleep
+)
+
+// Cause is why an epoch is given up, or why a peer is not connected.
+type Cause uint8
+
+// The causes.
+const (
+	NoCause      Cause = iota
+	PathLost           // the connection has failed
+	TooLate            // it did not come up in time
+	EpochsUsedUp       // there is no next epoch
+	Told               // what the driver has just called [Machine.Fail] or another event for
+)
+
+// Options are what one link, or one implementation, does differently from another.
+type Options struct {
+	Connect  time.Duration // a connection has so long to come up, a restart to find a path, and a peer to make its first offer
+	Restarts int           // in vain, before the first rebuild
+}
+
+// Facts are what the driver can see at any time. They are set before each event.
+type Facts struct {
+	Online  bool          // we are at a hub
+	Expired bool          // the ICE servers that are known have expired
+	Wait    time.Duration // before one more connection may be made with the member, 0: none
+}
+
+// Conn is one connection. The zero Conn is none.
+type Conn struct {
+	Number  Number
+	Path    Path
+	Control bool // the control channel is open
+	Data    bool // the data channel is open
+}
+
+// Up reports whether frames given to the control channel can be hoped to arrive.
+func (c *Conn) Up() bool { return c.Control && c.Path == Found }
+
+// Machine decides for one link. It is a plain value; New makes one.
+type Machine struct {
+	options Options
+	state   State
+}
+
+// New returns the machine of a link that knows nothing of its peer yet.
+func New(o Options) Machine {
+	return Machine{options: o, state: State{Allowed: o.Restarts}}
+}
+
+// Now sets what the driver sees. It is called before each event.
+func (m *Machine) Now(f Facts) { m.state.Facts = f }
+
+// What drivers ask.
+
+// Peer returns the state of the peer.
+func (m *Machine) Peer() Peer { return m.state.Peer }
+
+// Alive reports whether there is a current connection whose epoch is not given up.
+func (m *Machine) Alive() bool { return m.state.alive() }
+
+// Up reports whether a connection works: frames given to its control channel
+// can be hoped to arrive.
+func (m *Machine) Up(n Number) bool {
+	c := m.state.conn(n)
+	return c != nil && c.Up()
+}
+
+// Path returns what ICE has last said of the current connection.
+func (m *Machine) Path() Path { return m.state.Current.Path }
+
+// Live returns the connection that data goes by: the newest that works, or
+// else the current one.
+func (m *Machine) Live() Number { return m.state.live().Number }
+
+// Reachable reports whether any connection works.
+func (m *Machine) Reachable() bool { return m.state.live().Up() }
+
+// Reaches reports whether frames can be hoped to reach the peer by hub.
+func (m *Machine) Reaches() bool { return m.state.reaches() }
+
+// Lost reports whether the hub has lost the peer.
+func (m *Machine) Lost() bool { return m.state.Lost }
+
+// Broken reports whether this epoch is given up and the next is due.
+func (m *Machine) Broken() bool { return m.state.Broken }
+
+// Asleep reports whether the link only waits for its peer to come back.
+func (m *Machine) Asleep() bool { return m.state.Asleep }
+
+// Over reports whether the link has to end.
+func (m *Machine) Over() bool { return m.state.Over }
+
+// Left reports whether the peer has said goodbye.
+func (m *Machine) Left() bool { return m.state.Left }
+
+// WasUp reports whether a connection of this epoch was up.
+func (m *Machine) WasUp() bool { return m.state.WasUp }
+
+// Failures returns how many epochs were given up since the last connection that lasted.
+func (m *Machine) Failures() int { return m.state.Failures }
+
+// MustWait reports whether the next connection is a newcomer's whose turn has not come.
+func (m *Machine) MustWait() bool { return m.state.mustWait() }
+
+// MayRestart reports whether an offer is to carry new ICE credentials, if that
+// was wished for: not when the path came back while the turn was on its way.
+func (m *Machine) MayRestart() bool { return !m.state.Current.Up() || m.state.Asked }
+
+// step is one event being acted on.
+type step struct {
+	*State
+	options Options
+	actions []Action
+}
+
+func (m *Machine) step() *step { return &step{State: &m.state, options: m.options} }
+
+func (s *step) do(a Action) { s.actions = append(s.actions, a) }
+
+// setState says how the peer is from now on.
+func (s *step) setState(p Peer, c Cause) {
+	if s.Peer != p {
+		s.Peer = p
+		s.do(Action{Kind: SetState, Peer: p, Cause: c})
+	}
+}

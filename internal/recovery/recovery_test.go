@@ -1,0 +1,436 @@
+package recovery_test
+
+import (
+	"testing"
+	"time"
+
+	"noom/internal/recovery"
+)
+
+func TestNewcomer(t *testing.T) {
+	d := newDesk(t)
+	d.call("expect")
+	d.says("arm toConnect 15s") // for the peer's offer
+	d.call("peerBegins")
+	d.says("queue")
+	d.call("admitted")
+	d.says("release")
+	d.on(input{Call: "renewed"})
+	d.says("build 1")
+	d.comesUp()
+	d.says("yield", "disarm toConnect", "connected", "resend")
+}
+
+func TestResident(t *testing.T) {
+	d := newDesk(t)
+	d.call("welcome")
+	d.says("queue")
+	d.call("admitted")
+	d.says("release", "beginEpoch", "arm toConnect 15s", "build 1 ours")
+	d.comesUp()
+	d.is(recovery.Connected)
+}
+
+func TestPeerThatNeverBegins(t *testing.T) {
+	d := newDesk(t)
+	d.call("expect")
+	d.elapse(recovery.ToConnect)
+	d.says("giveUp tooLate", "note tooLate", "failed", "arm pause 0s")
+	d.elapse(recovery.Pause)
+	d.call("admitted")
+	d.says("build 1 ours")
+}
+
+// TestOurTurnIsTaken: of frames held back one begins an epoch, which is as good as ours.
+func TestOurTurnIsTaken(t *testing.T) {
+	d := newDesk(t)
+	d.call("welcome")
+	d.m.Admitted()
+	d.on(input{Call: "renewed"})
+	d.says("build 1")
+	d.call("released")
+	d.keepsQuiet()
+}
+
+func TestInterrupted(t *testing.T) {
+	d := inCall(t)
+	d.path(recovery.Disconnected)
+	d.says("interrupted", "askHub", "arm toRestart 2s")
+	d.path(recovery.Found)
+	d.says("disarm toRestart", "connected", "resend")
+
+	d.path(recovery.Disconnected)
+	d.said = nil
+	d.elapse(recovery.ToRestart)
+	d.says("arm forPath 15s", "restartICE")
+	d.m.Restarted()
+	d.path(recovery.Found)
+	d.says("disarm forPath", "connected")
+}
+
+// TestRestartsBeforeRebuild: two restarts in vain are followed by a new
+// connection; where none has lasted since, there are four before the next.
+func TestRestartsBeforeRebuild(t *testing.T) {
+	d := inCall(t)
+	for _, restarts := range []int{2, 2, 4, 8} {
+		d.path(recovery.Disconnected)
+		d.path(recovery.NoPath)
+		d.says("note pathLost", "failed", "restartICE")
+		for range restarts - 1 {
+			d.m.Restarted()
+			d.elapse(recovery.ForPath)
+			d.says("restartICE")
+		}
+		d.elapse(recovery.ForPath)
+		d.says("giveUp pathLost", "note pathLost")
+		d.elapse(recovery.Pause)
+		d.says("close 1", "build 1 ours")
+		d.comesUp()
+		d.is(recovery.Connected)
+	}
+}
+
+// TestBackOff: each epoch that fails is followed by a longer pause, up to 30 s,
+// until a connection has lasted.
+func TestBackOff(t *testing.T) {
+	d := inCall(t)
+	for _, pause := range []string{"0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"} {
+		d.call("fail")
+		d.says("giveUp told", "arm pause "+pause)
+		d.elapse(recovery.Pause)
+		d.comesUp()
+	}
+	d.elapse(recovery.Calm)
+	d.call("fail")
+	d.says("arm pause 0s")
+}
+
+// TestClosedByPeer: the peer closes a connection to begin the next epoch; only if it does not, we do.
+func TestClosedByPeer(t *testing.T) {
+	d := inCall(t)
+	d.on(input{Call: "channelClosed", Conn: 1})
+	d.says("giveUp pathLost", "arm pause 500ms")
+	d.on(input{Call: "channelClosed", Conn: 1, Data: true})
+	d.keepsQuiet()
+	d.on(input{Call: "renewed"})
+	d.says("close 1", "disarm pause", "build 1")
+}
+
+func TestHubAway(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.path(recovery.Disconnected)
+	d.says("interrupted")
+	d.elapse(recovery.ToRestart)
+	d.keepsQuiet() // a restart has no way
+	d.findHub()
+	d.says("resend", "arm forPath 15s", "restartICE")
+
+	d.loseHub()
+	d.path(recovery.NoPath)
+	d.neverSays("restartICE")
+	d.is(recovery.Failed)
+	d.findHub()
+	d.says("resend", "beginEpoch", "build 1 ours") // SCTP would wait for its timer
+}
+
+// TestHubBackInAPause: the pause was for a hub that could not help.
+func TestHubBackInAPause(t *testing.T) {
+	d := inCall(t)
+	d.call("fail")
+	d.elapse(recovery.Pause)
+	d.call("fail")
+	d.says("arm pause 1s")
+	d.loseHub()
+	d.findHub()
+	d.says("disarm pause", "build 1 ours")
+}
+
+// TestHubBackWithoutAConnection: the peer is to begin, and if it does not, we do. An
+// epoch that was given up before is no reason to wait for ever.
+func TestHubBackWithoutAConnection(t *testing.T) {
+	d := inCall(t)
+	d.on(input{Call: "flooded", Conn: 1})
+	d.says("giveUp told", "arm pause 0s", "close 1")
+	d.loseHub()
+	d.findHub()
+	d.says("disarm pause", "arm toConnect 15s")
+	d.elapse(recovery.ToConnect)
+	d.says("giveUp tooLate", "arm pause 0s")
+}
+
+// TestMakeBeforeBreak: without a hub a new connection is made over the old one.
+func TestMakeBeforeBreak(t *testing.T) {
+	for _, ours := range []bool{true, false} {
+		d := inCall(t)
+		d.loseHub()
+		linger := "arm linger 2s"
+		if ours {
+			d.call("restart")
+			linger = "arm linger 1s"
+		} else {
+			d.on(input{Call: "renewed", Conn: 1})
+		}
+		d.says("setAside 1", "arm toConnect 15s")
+		d.is(recovery.Connected)
+		if d.m.Live() != 1 {
+			t.Error("the old connection does not serve")
+		}
+		d.comesUp()
+		d.says(linger)
+		if d.m.Live() != 2 {
+			t.Error("the new connection does not serve")
+		}
+		d.elapse(recovery.Linger)
+		d.says("close 1")
+		d.is(recovery.Connected)
+	}
+}
+
+// TestMoveThatFails: the old connection goes on, and the next try is made over it.
+func TestMoveThatFails(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.call("restart")
+	d.elapse(recovery.ToConnect)
+	d.says("giveUp tooLate", "arm pause 0s")
+	d.is(recovery.Connected)
+	d.elapse(recovery.Pause)
+	d.says("close 2", "build 2 ours")
+	d.is(recovery.Connected)
+}
+
+// TestTwoOld: an end that moves again while the last move is under way keeps both.
+func TestTwoOld(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.call("restart")
+	d.comesUp()
+	d.call("restart")
+	d.says("setAside 1", "setAside 2", "disarm linger", "build 3 ours")
+	d.comesUp()
+	d.call("restart")
+	d.says("close 1", "setAside 3", "build 1 ours")
+}
+
+// TestOldLost: with the old connection the peer's state goes, and comes.
+func TestOldLost(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.call("restart")
+	d.said = nil
+	d.on(input{Call: "pathChanged", Conn: 1, Path: "disconnected"})
+	d.says("interrupted")
+	d.on(input{Call: "pathChanged", Conn: 1, Path: "found"})
+	d.says("connected")
+	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.says("close 1", "interrupted")
+	d.comesUp()
+	d.is(recovery.Connected)
+}
+
+// TestOldComesUpLate: the end that moves first may give its new connection up when the other has not yet
+// seen it come up. It is a way all the same.
+func TestOldComesUpLate(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.on(input{Call: "renewed", Conn: 1}) // connection 2
+	d.on(input{Call: "renewed", Conn: 2}) // over 2, which is not up here
+	d.on(input{Call: "channelClosed", Conn: 1})
+	d.is(recovery.Interrupted)
+	d.on(input{Call: "pathChanged", Conn: 2, Path: "found"})
+	d.on(input{Call: "controlOpened", Conn: 2})
+	if !d.m.Up(2) || d.m.Live() != 2 {
+		t.Error("the old connection does not serve")
+	}
+}
+
+// TestLost: a peer that the hub has lost is dropped once its connection is dead, not before.
+func TestLost(t *testing.T) {
+	d := inCall(t)
+	d.call("hubLost")
+	d.keepsQuiet()
+	d.path(recovery.Disconnected)
+	d.path(recovery.NoPath)
+	d.says("giveUp pathLost", "drop")
+	d.call("sleep")
+	d.says("end", "closed")
+
+	d.call("wake")
+	d.says("connecting")
+	d.call("welcome")
+	d.says("beginEpoch", "build 1 ours") // no newcomer: it does not wait for its turn
+}
+
+func TestLostWithoutAConnection(t *testing.T) {
+	d := newDesk(t)
+	d.call("expect")
+	d.call("hubLost")
+	d.says("disarm toConnect", "drop")
+	d.call("welcome") // it came back while that was on its way
+	d.says("queue")
+}
+
+// TestGoodbye: what the peer sent before may come behind its goodbye.
+func TestGoodbye(t *testing.T) {
+	d := inCall(t)
+	d.call("goodbye")
+	d.says("arm farewell 500ms")
+	d.on(input{Call: "channelClosed", Conn: 1}) // the control channel; data may have more
+	d.keepsQuiet()
+	if d.m.Over() {
+		t.Error("over before the data channel ends")
+	}
+	d.on(input{Call: "channelClosed", Conn: 1, Data: true})
+	if !d.m.Over() {
+		t.Error("not over at the end of the data channel")
+	}
+
+	d = inCall(t)
+	d.call("goodbye")
+	d.elapse(recovery.Farewell)
+	if !d.m.Over() {
+		t.Error("not over in time")
+	}
+	d.call("ended")
+	d.says("end", "yield", "closed")
+
+	d = inCall(t)
+	d.path(recovery.Disconnected)
+	d.call("goodbye")
+	if !d.m.Over() {
+		t.Error("a goodbye that nothing can follow is waited for")
+	}
+}
+
+// TestRelay: where the path went by a relay, a restart is made again until there is one.
+func TestRelay(t *testing.T) {
+	d := inCall(t)
+	d.on(input{Call: "pathChanged", Conn: 1, Path: "disconnected", Relayed: true})
+	d.elapse(recovery.ToRestart)
+	d.says("arm forRelay 2s", "restartICE")
+	for range 6 {
+		d.elapse(recovery.ForRelay)
+		d.says("arm forRelay 2s", "restartICE unless relayed")
+	}
+	d.elapse(recovery.ForRelay)
+	d.says("arm forPath 1s", "restartICE unless relayed") // 15 s in all
+	d.elapse(recovery.ForPath)
+	d.says("arm forRelay 2s", "restartICE")
+}
+
+func TestRelayThatExpires(t *testing.T) {
+	d := inCall(t)
+	d.on(input{Call: "credentialsLast", After: 480_000})
+	d.says("arm credentials 8m0s")
+	d.elapse(recovery.Credentials)
+	d.says("checkRelay")
+	d.call("relayEnds")
+	d.says("restartICE")
+	if !d.m.MayRestart() {
+		t.Error("no restart, because the path works")
+	}
+	d.m.Restarted()
+	d.path(recovery.Found)
+	if d.m.MayRestart() {
+		t.Error("a restart is still wanted")
+	}
+}
+
+// TestExpiredServers: what needs ICE servers waits a moment for new ones.
+func TestExpiredServers(t *testing.T) {
+	d := inCall(t)
+	d.facts.Expired = true
+	d.path(recovery.Disconnected)
+	d.elapse(recovery.ToRestart)
+	d.says("askServers", "arm serversToRestart 1s")
+	d.facts.Expired = false
+	d.call("serversTold")
+	d.says("disarm serversToRestart", "restartICE")
+
+	d.facts.Expired = true
+	d.call("fail")
+	d.elapse(recovery.Pause)
+	d.says("askServers", "arm serversToBegin 1s")
+	d.elapse(recovery.ServersToBegin) // the hub does not answer
+	d.says("build 1 ours")
+}
+
+// TestBudget: a member can make us build so many connections.
+func TestBudget(t *testing.T) {
+	d := inCall(t)
+	d.facts.Wait = 3 * time.Second
+	d.call("fail")
+	d.elapse(recovery.Pause)
+	d.says("arm budget 3s")
+	d.facts.Wait = 0
+	d.elapse(recovery.Budget)
+	d.says("build 1 ours")
+}
+
+// TestDoubt: the network may have changed, and the path has to show life.
+func TestDoubt(t *testing.T) {
+	d := inCall(t)
+	d.call("doubted")
+	d.says("samplePath", "arm doubt 2s")
+	d.elapse(recovery.Doubt)
+	d.says("comparePath")
+	d.call("silent")
+	d.says("interrupted", "arm forPath 15s", "restartICE")
+
+	d = inCall(t)
+	d.on(input{Call: "networkChanged"})
+	d.keepsQuiet() // the path's address is still there
+	d.on(input{Call: "networkChanged", Gone: true})
+	d.says("interrupted", "restartICE")
+	d.on(input{Call: "networkChanged"})
+	d.says("restartICE") // the new network may be the way
+}
+
+// TestRestartAskedFor: a user wants a new path though there is one.
+func TestRestartAskedFor(t *testing.T) {
+	d := inCall(t)
+	if d.m.MayRestart() {
+		t.Error("an offer restarts what works")
+	}
+	d.call("restart")
+	d.says("restartICE")
+	if !d.m.MayRestart() {
+		t.Error("the restart is not made")
+	}
+	d.m.Restarted()
+	d.path(recovery.NoPath) // and it finds none
+	d.says("failed", "restartICE")
+}
+
+func TestRestartRefused(t *testing.T) {
+	refused := func(d *desk, want recovery.Refusal) {
+		t.Helper()
+		d.m.Now(d.facts)
+		if actions, got := d.m.Restart(); got != want || len(actions) > 0 {
+			t.Errorf("refused as %d, did %v", got, actions)
+		}
+	}
+	d := newDesk(t)
+	refused(d, recovery.NotConnected)
+	d = inCall(t)
+	d.loseHub()
+	d.path(recovery.Disconnected)
+	refused(d, recovery.NoHub)
+	d = inCall(t)
+	d.loseHub()
+	d.call("restart")
+	refused(d, recovery.NotRefused) // it is being looked for
+	d = inCall(t)
+	d.call("sleep")
+	refused(d, recovery.IsClosed)
+}
+
+// TestUnbuilt: a connection that cannot be made is an epoch that fails.
+func TestUnbuilt(t *testing.T) {
+	d := inCall(t)
+	d.on(input{Call: "renewed"})
+	d.said = nil
+	d.call("unbuilt")
+	d.says("giveUp told", "failed", "arm pause 0s")
+}

@@ -1,0 +1,187 @@
+package recovery_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"noom/internal/recovery"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew")
+
+// transition is a row of testdata/transitions.json, which its README.md
+// explains. Zero values are left out.
+type transition struct {
+	State   machine  `json:"state"`
+	Input   input    `json:"input"`
+	Actions []action `json:"actions"`
+	Next    machine  `json:"next"`
+}
+
+type machine struct {
+	Online  bool  `json:"online,omitempty"`
+	Expired bool  `json:"expired,omitempty"`
+	Wait    int64 `json:"wait,omitempty"`
+
+	Current *conn   `json:"current,omitempty"`
+	Old     []*conn `json:"old,omitempty"`
+
+	Peer     string `json:"peer"`
+	Ours     bool   `json:"ours,omitempty"`
+	Broken   bool   `json:"broken,omitempty"`
+	WasUp    bool   `json:"wasUp,omitempty"`
+	Calm     bool   `json:"calm,omitempty"`
+	EverUp   bool   `json:"everUp,omitempty"`
+	Lost     bool   `json:"lost,omitempty"`
+	Left     bool   `json:"left,omitempty"`
+	Asleep   bool   `json:"asleep,omitempty"`
+	Over     bool   `json:"over,omitempty"`
+	Admitted bool   `json:"admitted,omitempty"`
+	Due      bool   `json:"due,omitempty"`
+	Asked    bool   `json:"asked,omitempty"`
+	Relayed  bool   `json:"relayed,omitempty"`
+
+	Failures int      `json:"failures,omitempty"`
+	Restarts int      `json:"restarts,omitempty"`
+	Allowed  int      `json:"allowed,omitempty"`
+	Patience int64    `json:"patience,omitempty"`
+	Armed    []string `json:"armed,omitempty"`
+}
+
+type conn struct {
+	Number  recovery.Number `json:"number"`
+	Path    string          `json:"path"`
+	Control bool            `json:"control,omitempty"`
+	Data    bool            `json:"data,omitempty"`
+}
+
+type action struct {
+	Kind          string          `json:"kind"`
+	Conn          recovery.Number `json:"conn,omitempty"`
+	Ours          bool            `json:"ours,omitempty"`
+	UnlessRelayed bool            `json:"unlessRelayed,omitempty"`
+	Peer          string          `json:"peer,omitempty"`
+	Cause         string          `json:"cause,omitempty"`
+	Timer         string          `json:"timer,omitempty"`
+	After         *int64          `json:"after,omitempty"`
+}
+
+func connOf(c recovery.Conn) *conn {
+	if c.Number == 0 {
+		return nil
+	}
+	return &conn{c.Number, paths[c.Path], c.Control, c.Data}
+}
+
+func machineOf(s recovery.State) machine {
+	m := machine{
+		Online: s.Facts.Online, Expired: s.Facts.Expired, Wait: s.Facts.Wait.Milliseconds(),
+		Current: connOf(s.Current), Peer: peers[s.Peer],
+		Ours: s.Ours, Broken: s.Broken, WasUp: s.WasUp, Calm: s.Calm, EverUp: s.EverUp, Lost: s.Lost, Left: s.Left,
+		Asleep: s.Asleep, Over: s.Over, Admitted: s.Admitted, Due: s.Due, Asked: s.Asked, Relayed: s.Relayed,
+		Failures: s.Failures, Restarts: s.Restarts, Allowed: s.Allowed, Patience: s.Patience.Milliseconds(),
+	}
+	for _, c := range s.Old {
+		if c.Number != 0 {
+			m.Old = append(m.Old, connOf(c))
+		}
+	}
+	for t, armed := range s.Armed {
+		if armed {
+			m.Armed = append(m.Armed, timers[recovery.Timer(t)])
+		}
+	}
+	return m
+}
+
+func actionOf(a recovery.Action) action {
+	out := action{
+		Kind: kinds[a.Kind], Conn: a.Conn, Ours: a.Ours, UnlessRelayed: a.UnlessRelayed, Cause: causes[a.Cause],
+	}
+	switch a.Kind {
+	case recovery.SetState:
+		out.Peer = peers[a.Peer]
+	case recovery.Arm:
+		after := a.After.Milliseconds()
+		out.Timer, out.After = timers[a.Timer], &after
+	case recovery.Disarm:
+		out.Timer = timers[a.Timer]
+	default:
+	}
+	return out
+}
+
+// alike is how many rows there are of the same event with the same outcome.
+const alike = 3
+
+// table is what happens on random ways, without most of what is alike.
+func table(t *testing.T) (rows []transition) {
+	seen := make(map[string]int)
+	for seed := range uint64(1500) {
+		wander(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
+			outcome := fmt.Sprint(in.Call, in.Path, in.Timer, before.Peer, after.Peer)
+			for _, a := range actions {
+				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
+			}
+			if seen[outcome]++; seen[outcome] > alike {
+				return
+			}
+			row := transition{State: machineOf(before), Input: in, Actions: []action{}, Next: machineOf(after)}
+			for _, a := range actions {
+				row.Actions = append(row.Actions, actionOf(a))
+			}
+			rows = append(rows, row)
+		})
+	}
+	return rows
+}
+
+func TestTable(t *testing.T) {
+	const file = "testdata/transitions.json"
+	rows := table(t)
+	text := []byte("[\n")
+	for i, r := range rows {
+		line, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, line...)
+		if i < len(rows)-1 {
+			text = append(text, ',')
+		}
+		text = append(text, '\n')
+	}
+	text = append(text, "]\n"...)
+	if *rewrite {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(was, text) {
+		t.Errorf("%s is not what the machine does now; if that is right, run this test with -rewrite", file)
+	}
+	t.Logf("%d transitions, %d bytes", len(rows), len(text))
+}
+
+// TestRestore: a machine that is restored goes on as the one that it was.
+func TestRestore(t *testing.T) {
+	d := inCall(t)
+	d.call("fail")
+	m := recovery.Restore(d.options, d.m.State())
+	if m != d.m {
+		t.Errorf("%+v became %+v", d.m, m)
+	}
+	if m.Elapsed(recovery.Pause); m.State() == d.m.State() || time.Duration(0) != d.facts.Wait {
+		t.Error("nothing has changed")
+	}
+}

@@ -1,0 +1,92 @@
+package noom
+
+import (
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fanout"
+	"noom/internal/iceservers"
+	"noom/internal/recovery"
+	"noom/signal"
+)
+
+// connHost is what a link is to its connections.
+type connHost struct{ *link }
+
+func (h connHost) Post(f func()) bool   { return h.mail.Post(f) }
+func (h connHost) Spawn(f func())       { h.room.background(f) }
+func (h connHost) Kick()                { h.kick() }
+func (h connHost) Loud()                { h.room.speechHeard() }
+func (h connHost) InBand() frameVerdict { return h.conduct.frame(time.Now()) }
+
+// Send gives a message to the exchange.
+func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
+	h.queue(t, body, hubOnly)
+	return h.ex.Queued()
+}
+
+func (h connHost) Window() bool { return h.ex.Room() }
+
+func (h connHost) NextTable() int64 {
+	h.tableVersion++
+	return h.tableVersion
+}
+
+func (h connHost) Described(restarts bool) bool { return h.conduct.described(time.Now(), restarts) }
+func (h connHost) Lookup() bool                 { return h.conduct.lookups.AllowN(time.Now(), 1) }
+func (h connHost) Servers() *iceservers.Set     { return h.room.servers() }
+func (h connHost) MayRestart() bool             { return h.recovery.MayRestart() }
+
+func (h connHost) Restarting() {
+	h.recovery.Restarted()
+	h.planRelay()
+}
+
+func (h connHost) Trace(msg string, args ...any) { h.trace(msg, args...) }
+
+func (h connHost) PathChanged(c *conn, s webrtc.ICEConnectionState) {
+	relayed := s == webrtc.ICEConnectionStateDisconnected && byOwnRelay(c)
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.PathChanged(c.number, machinePath(s), relayed) })
+}
+
+func (h connHost) ControlOpened(c *conn) {
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.ControlOpened(c.number) })
+}
+
+func (h connHost) DataOpened(c *conn) {
+	c.written = h.out.start()
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.number) })
+}
+
+// ChannelClosed: with the current connection our goodbye has nowhere to go.
+func (h connHost) ChannelClosed(c *conn, data bool) {
+	if c == h.conn {
+		h.partAll()
+	}
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.ChannelClosed(c.number, data) })
+}
+
+func (h connHost) Failed(err error)                           { h.fail(err) }
+func (h connHost) Flooded(c *conn, err error)                 { h.flooded(c, err) }
+func (h connHost) Frame(c *conn, m webrtc.DataChannelMessage) { h.inBand(c, m) }
+func (h connHost) Data(m webrtc.DataChannelMessage)           { h.dataFrame(m) }
+func (h connHost) Channel(c *conn, ch *channel)               { h.channelOpened(c, ch) }
+func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) }
+func (h connHost) Left()                                      { h.leftByPeer() }
+func (h connHost) Receiving(mid string, in *inbound)          { h.receiving(mid, in) }
+
+func (h connHost) Refused(s *fanout.Sender, err error) {
+	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.Codec().MimeType, Err: err})
+}
+
+// Stats is Peer.Stats.
+func (l *link) Stats() webrtc.StatsReport {
+	l.mu.Lock()
+	c := l.shown
+	l.mu.Unlock()
+	if c == nil {
+		return webrtc.StatsReport{}
+	}
+	return c.stats()
+}

@@ -1,0 +1,111 @@
+package noom
+
+import (
+	"fmt"
+	"time"
+
+	"noom/internal/recovery"
+)
+
+// This file is the part of a link that drives the machine of package recovery,
+// which alone decides what becomes of the link's connections: what happens is
+// told to it, what it says is done.
+
+// happen tells the machine of an event, and carries out what it says. The
+// error is that of a restart of ICE, whose epoch is given up already.
+func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
+	l.recovery.Now(recovery.Facts{
+		Online:  l.room.online(),
+		Expired: l.room.servers().Expired(),
+		Wait:    l.conduct.wait(time.Now()),
+	})
+	for _, a := range event(&l.recovery) {
+		if failed := l.carryOut(a); failed != nil {
+			err = failed
+		}
+	}
+	return err
+}
+
+// on is happen for who need not know the error.
+func (l *link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
+
+// postEvent is on, at the loop's next turn.
+func (l *link) postEvent(event func(*recovery.Machine) []recovery.Action) {
+	l.mail.Post(func() { l.on(event) })
+}
+
+// carryOut does one action. A long switch, which only dispatches.
+func (l *link) carryOut(a recovery.Action) error {
+	switch a.Kind {
+	case recovery.BeginEpoch:
+		l.beginEpoch()
+	case recovery.Build:
+		l.build(a.Conn, a.Ours)
+	case recovery.SetAside:
+		l.setAside()
+	case recovery.Close:
+		l.closeConn(a.Conn)
+	case recovery.GiveUp:
+		l.failedBy = l.cause(a.Cause)
+		if l.conn != nil {
+			l.conn.giveUp()
+		}
+		l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", l.failedBy)
+	case recovery.Note:
+		l.note(l.cause(a.Cause))
+	case recovery.Forget:
+		l.failure = nil
+	case recovery.RestartICE:
+		if !a.UnlessRelayed || !l.conn.local.candidates.Relayed() {
+			return l.conn.restart()
+		}
+	case recovery.Resend:
+		l.ex.Resend()
+	case recovery.SetState:
+		l.setState(PeerState(a.Peer), l.cause(a.Cause))
+	case recovery.Drop:
+		l.room.drop(l)
+	case recovery.AskHub:
+		l.room.askHub()
+	case recovery.AskServers:
+		l.askServers()
+	case recovery.Queue:
+		l.queueUp()
+	case recovery.Release:
+		l.release()
+	case recovery.Yield:
+		l.yield()
+	case recovery.SamplePath:
+		l.sample = received(l.conn.pc.SCTP().Transport().ICETransport())
+	case recovery.ComparePath:
+		l.comparePath()
+	case recovery.CheckRelay:
+		l.checkRelay()
+	case recovery.Arm:
+		l.later(&l.timers[a.Timer], a.After, func() {
+			l.on(func(m *recovery.Machine) []recovery.Action { return m.Elapsed(a.Timer) })
+		})
+	case recovery.Disarm:
+		l.stop(&l.timers[a.Timer])
+	case recovery.End:
+		l.end()
+	}
+	return nil
+}
+
+// cause is the error that the machine knows by number only.
+func (l *link) cause(c recovery.Cause) error {
+	switch c {
+	case recovery.PathLost:
+		return errConnection
+	case recovery.TooLate:
+		return errTimeout
+	case recovery.EpochsUsedUp:
+		return fmt.Errorf("%w: epochs used up", errRules)
+	case recovery.Told:
+		return l.told
+	case recovery.NoCause:
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package noom
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fanout"
+	"noom/signal"
+)
+
+// This file is the part of a connection that says what we send where: our sections and
+// our table.
+
+// section is one of our media sections: a sendonly transceiver for good, and
+// the senders that use it one after the other.
+type section struct {
+	leg         *fanout.Leg
+	transceiver *webrtc.RTPTransceiver
+	sender      *fanout.Sender // nil: idle
+	flowing     bool           // sender is attached
+	announced   int64          // the exchange must have acknowledged so many before media flows
+	refused     bool           // the peer does not take this codec
+}
+
+// mid returns the section's mid, empty before its first offer.
+func (s *section) mid() string { return s.transceiver.Mid() }
+
+// publish adds a sender: to an idle section, or to one of its own.
+func (c *conn) publish(s *fanout.Sender) {
+	if c.standing != negotiating {
+		return // the next connection carries it from the start
+	}
+	for _, sec := range c.sections {
+		if sec.sender == nil && !sec.refused && sec.leg.Fits(s) {
+			sec.sender, sec.flowing, sec.announced = s, false, 0
+			c.retable()
+			return
+		}
+	}
+	c.waiting = append(c.waiting, s)
+	// Before the first description of an epoch that the peer began, its
+	// offer is on the way, and ours goes right behind the answer.
+	if c.local.ufrag != "" {
+		c.need()
+	}
+}
+
+// unpublish removes a sender, whose section stays for the next one.
+func (c *conn) unpublish(s *fanout.Sender) {
+	c.waiting = slices.DeleteFunc(c.waiting, func(o *fanout.Sender) bool { return o == s })
+	for _, sec := range c.sections {
+		if sec.sender == s {
+			sec.leg.Detach()
+			sec.sender, sec.flowing = nil, false
+			c.tableDirty = true
+		}
+	}
+}
+
+// retable says that a sender's row has changed, or whether it sends stereo. It makes an
+// offer if a section has turned to stereo since its last one: a browser plays mono where
+// it was told of nothing else. Mono needs none.
+func (c *conn) retable() {
+	c.tableDirty = true
+	if c.standing != negotiating || c.local.ufrag == "" {
+		return
+	}
+	for mid := range c.sendsStereo() {
+		if mid != "" && !c.local.stereo[mid] {
+			c.need()
+			return
+		}
+	}
+}
+
+// What a description has room for, in bytes.
+const (
+	firstSize = 4096                  // what is there beside media sections: ICE, with some twenty candidates, DTLS, channels
+	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
+)
+
+// sectionSize is more than a section of ours takes in a description, in bytes:
+// what it really is shows when it is too late to leave one out.
+func sectionSize(kind webrtc.RTPCodecType) int {
+	if kind == webrtc.RTPCodecTypeAudio {
+		return 1152
+	}
+	return 2560
+}
+
+// fits reports whether a description has room for a section for s
+// beside what is in the last one and what was made since.
+func (c *conn) fits(s *fanout.Sender) bool {
+	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
+	for _, sec := range c.sections {
+		ours += sectionSize(sec.leg.Kind())
+		if sec.mid() == "" {
+			added += sectionSize(sec.leg.Kind())
+		}
+	}
+	return ours <= maxOurs && max(c.local.size, firstSize)+added <= signal.MaxSDP
+}
+
+// addSections gives every sender that waits a section, as far as they fit.
+// Transceivers are added right before an offer and not earlier, so that none is there for
+// a remote offer to take over.
+func (c *conn) addSections() error {
+	for _, s := range c.waiting {
+		if !c.fits(s) {
+			c.owner.Refused(s, ErrTooMany)
+			continue
+		}
+		if err := c.addSection(s); err != nil {
+			return err
+		}
+	}
+	c.waiting = nil
+	return nil
+}
+
+// addSection gives s a transceiver of its own.
+func (c *conn) addSection(s *fanout.Sender) error {
+	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, c.self, c.budget)
+	transceiver, err := c.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionSendonly,
+	})
+	if err != nil {
+		return fmt.Errorf("add transceiver: %w", err)
+	}
+	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
+	c.sections = append(c.sections, sec)
+	c.counts(sec.stats)
+	leg.Attach(s)
+	rtp := transceiver.Sender()
+	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
+	return nil
+}
+
+// refuse takes a sender off a section of which the peer cannot take what it carries.
+func (c *conn) refuse(sec *section) {
+	s := sec.sender
+	if s == nil {
+		return
+	}
+	sec.leg.Detach()
+	sec.sender, sec.flowing = nil, false
+	c.tableDirty = true
+	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.Codec().MimeType))
+}
+
+// sendTable sends a change that no description has carried.
+func (c *conn) sendTable() {
+	if !c.tableDirty || c.standing != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
+		return
+	}
+	body, err := signal.EncodeBody(&signal.TableBody{Table: c.nextTable()})
+	if err != nil {
+		c.owner.Failed(err)
+		return
+	}
+	c.announced(c.owner.Send(signal.TypeTable, body, false))
+}
+
+// placed reports whether the table is worth telling: in an epoch that the peer
+// began, our senders have no section before our first offer, and an empty
+// table would end tracks that only move to another connection.
+func (c *conn) placed() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
+
+// nextTable is the table for the next frame. One that is not worth telling has
+// version 0, which the peer ignores.
+func (c *conn) nextTable() signal.Table {
+	if !c.placed() {
+		return signal.Table{}
+	}
+	t := signal.Table{Version: c.owner.NextTable(), Tracks: make(map[string]signal.TrackRow)}
+	for _, s := range c.sections {
+		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
+			t.Tracks[mid] = signal.TrackRow{
+				ID: s.sender.ID(), Name: s.sender.Name(), Kind: s.sender.Kind().String(), Muted: s.sender.Silent(),
+			}
+		}
+	}
+	return t
+}
+
+// announced notes that the table was just sent as it is now: the exchange has been given
+// so many messages with it.
+func (c *conn) announced(queued int64) {
+	c.tableDirty = false
+	for _, sec := range c.sections {
+		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
+			sec.announced = queued
+		}
+	}
+}
+
+// startFlowing lets media into sections whose new row the peer has, which has
+// acknowledged so many messages: earlier, it would be taken for the track before.
+func (c *conn) startFlowing(acked int64) {
+	for _, sec := range c.sections {
+		if sec.sender != nil && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
+			sec.flowing = true
+			sec.leg.Attach(sec.sender)
+		}
+	}
+}
+
+// secure is called when DTLS is up, at first and again after a restart.
+func (c *conn) secure() {
+	c.secured = true
+	for _, sec := range c.sections {
+		sec.leg.Connected()
+	}
+}
+
+// mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already:
+// pion drops what is sent earlier.
+func (c *conn) mediaCanFlow() {
+	if !c.secured {
+		return
+	}
+	for _, sec := range c.sections {
+		if !sec.leg.Opened() {
+			sec.leg.Connected()
+		}
+	}
+}
+
+// sendsStereo returns the sections in which we may send two channels, by mid.
+func (c *conn) sendsStereo() map[string]bool {
+	stereo := make(map[string]bool)
+	for _, s := range c.sections {
+		if s.sender != nil && s.sender.SendsStereo() {
+			stereo[s.mid()] = true
+		}
+	}
+	return stereo
+}
+
+// receiving takes a section of the peer's that pion has set up.
+func (c *conn) receiving(mid string, in *inbound) {
+	c.inbounds[mid] = in
+	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.stats(now, mid) })
+	c.owner.Receiving(mid, in)
+}
