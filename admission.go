@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"noom/internal/mailbox"
 )
 
 // How fast the first connections to newcomers are built. A mesh of 16 never
@@ -67,4 +69,39 @@ func (a *admission[K]) next(now time.Time) (turn []K, again time.Duration) {
 		again = min(again, admitPatient-now.Sub(since))
 	}
 	return turn, again
+}
+
+// newcomers lets the first connections to newcomers be built a few at a time. Its methods
+// are the room's loop's.
+type newcomers struct {
+	mail      *mailbox.Mailbox // the room's
+	admission *admission[*link]
+	timer     *time.Timer // until admission is asked again
+}
+
+// queue makes l wait for its turn.
+func (n *newcomers) queue(l *link) {
+	n.admission.ask(l)
+	n.next()
+}
+
+// done gives l's place to another.
+func (n *newcomers) done(l *link) {
+	n.admission.done(l)
+	n.next()
+}
+
+// next lets those build whose turn has come.
+func (n *newcomers) next() {
+	turn, again := n.admission.next(time.Now())
+	for _, l := range turn {
+		l.mail.Post(l.admit)
+	}
+	if n.timer != nil {
+		n.timer.Stop()
+		n.timer = nil
+	}
+	if again > 0 {
+		n.timer = time.AfterFunc(again, func() { n.mail.Post(n.next) })
+	}
 }

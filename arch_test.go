@@ -14,7 +14,7 @@ var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault",
 		"noom/internal/iceservers", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
-		"noom/internal/recovery", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/",
+		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/diagnose":     {},
@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/fanout":       {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery"},

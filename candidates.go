@@ -44,7 +44,7 @@ func (c *conn) gathered(candidate *webrtc.ICECandidate) {
 }
 
 func (c *conn) sendCandidates() {
-	if c.standing != negotiating || c.local.ufrag == "" {
+	if c.stage != negotiating || c.local.ufrag == "" {
 		return // describe sends them, behind the description
 	}
 	for len(c.pending) > 0 && c.owner.Window() {

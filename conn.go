@@ -96,7 +96,7 @@ type conn struct {
 	self    string                 // our id
 	budget  *fanout.KeyframeBudget // the peer's
 
-	standing standing
+	stage stage
 
 	// Negotiation.
 	turn       negotiate.Machine
@@ -135,18 +135,18 @@ type conn struct {
 	streams []stream   // for readers; appended to, never changed in place
 }
 
-// standing is what a connection is to its link.
-type standing uint8
+// stage is what a connection is to its link.
+type stage uint8
 
 const (
-	negotiating standing = iota // it is that of the epoch there is
+	negotiating stage = iota // it is that of the epoch there is
 	givenUp                     // likewise, and the next epoch is due
 	setAside                    // it serves until the next is up
 	discarded                   // it is being closed
 )
 
 // current reports whether the connection is that of the epoch there is.
-func (c *conn) current() bool { return c != nil && c.standing <= givenUp }
+func (c *conn) current() bool { return c != nil && c.stage <= givenUp }
 
 // connConfig is what a connection is made of.
 type connConfig struct {
@@ -194,7 +194,7 @@ func negotiated(id uint16) *webrtc.DataChannelInit {
 // post has the link's loop run f, unless the connection is closed by then.
 func (c *conn) post(f func()) {
 	c.owner.Post(func() {
-		if c.standing != discarded {
+		if c.stage != discarded {
 			f()
 		}
 	})
@@ -267,7 +267,7 @@ func (c *conn) listenToChannels() {
 			}
 			c.owner.Post(func() {
 				frames.Add(-1)
-				if c.standing != discarded {
+				if c.stage != discarded {
 					c.owner.Frame(c, m)
 				}
 			})
@@ -307,20 +307,20 @@ func (c *conn) flows() {
 
 // giveUp ends all negotiation: the next epoch is due.
 func (c *conn) giveUp() {
-	if c.standing == negotiating {
-		c.standing, c.inbox = givenUp, nil
+	if c.stage == negotiating {
+		c.stage, c.inbox = givenUp, nil
 	}
 }
 
 // setAside makes the connection one that only serves until the next is up.
 func (c *conn) setAside() {
-	c.standing = setAside
+	c.stage = setAside
 	c.batch.Stop()
 }
 
 // discard ends the connection without waiting for it.
 func (c *conn) discard() {
-	c.standing = discarded
+	c.stage = discarded
 	c.batch.Stop()
 	for _, s := range c.sections {
 		s.leg.Detach()

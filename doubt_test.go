@@ -68,11 +68,11 @@ func inMotion(t *testing.T, f func(t *testing.T, m *moving)) {
 		if m.a, err = newRoom(line, "데모", &Config{Name: "지우", Settings: w.host()}); err != nil {
 			t.Fatal(err)
 		}
-		if m.a.watchAddresses != nil {
+		if m.a.network.watch != nil {
 			t.Error("the machine's addresses are watched for a virtual network")
 		}
 		stopped := make(chan struct{})
-		m.a.watchAddresses = func(changed func([]netip.Addr)) (func(), error) {
+		m.a.network.watch = func(changed func([]netip.Addr)) (func(), error) {
 			m.changed = changed
 			return func() { close(stopped) }, nil
 		}
@@ -174,7 +174,7 @@ func TestSleepIsNoticed(t *testing.T) {
 	inMotion(t, func(t *testing.T, m *moving) {
 		var asleep atomic.Int64
 		m.a.mail.Post(func() { // as if the monotonic clock had stood still
-			m.a.readClock = func() netwatch.Clock {
+			m.a.network.readClock = func() netwatch.Clock {
 				c := netwatch.ReadClock()
 				c.Wall = c.Wall.Add(time.Duration(asleep.Load()))
 				return c

@@ -97,7 +97,7 @@ func (l *link) setState(s PeerState, err error) {
 	l.state = s
 	l.mu.Unlock()
 	l.log.Info("peer", "state", s.String())
-	l.room.traceState(l.Member(), s, err)
+	l.room.trace.state(l.Member(), s, err)
 	l.tell(PeerStateChanged{Peer: l, State: s, Err: err})
 }
 

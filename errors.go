@@ -47,7 +47,7 @@ var (
 	// is not nil.
 	ErrRoomClosed = errors.New("noom: the room was closed")
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
-	ErrExpired    = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
+	ErrExpired    = fault.Expired
 	// ErrKicked: this member was removed from the room. ErrForbidden: the hub
 	// does not let it do that. ErrLocked: the room lets nobody in. They match any
 	// [*signal.Error] with their code, such as a [*JoinError] holds.

@@ -50,7 +50,7 @@ func decodeInBand(data []byte) (m signal.Message, err error) {
 
 func (l *link) trace(msg string, args ...any) {
 	l.log.Debug(msg, args...)
-	l.room.traceNote(l.member, msg, args...)
+	l.room.trace.note(l.member, msg, args...)
 }
 
 // receive takes a frame that came by a connection, or by hub if via is nil.
@@ -60,7 +60,7 @@ func (l *link) receive(m signal.Message, via *conn) {
 		l.forged(m.Type)
 		return
 	}
-	l.room.traceFrame(TraceReceived, l.member, via != nil, m)
+	l.room.trace.frame(TraceReceived, l.member, via != nil, m)
 	l.accept(m, via)
 }
 
@@ -192,7 +192,7 @@ func (l *link) sendInBand(m signal.Message, again bool) (sent bool) {
 			continue
 		}
 		sent = true
-		l.room.traceFrame(TraceSent, l.member, true, m)
+		l.room.trace.frame(TraceSent, l.member, true, m)
 		if !again {
 			break
 		}

@@ -1,117 +1,14 @@
 package noom
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
-	"time"
 
-	"noom/internal/mailbox"
 	"noom/signal"
 )
 
-// This file leaves: what was sent arrives first, then goodbye is said, to the
-// hub, which tells everybody, and in-band to each peer, whom no hub may reach.
-
-const (
-	patienceToDeliver = 5 * time.Second        // for what was sent to arrive, if Leave's ctx has no deadline
-	patienceAtParting = time.Second            // bounds how long a goodbye may take
-	partingMoment     = 100 * time.Millisecond // for it to be written, even if there is no more time
-)
-
-// Leave is Room.Leave. Of several calls the one whose ctx ends first bounds them all.
-func (r *room) Leave(ctx context.Context) error {
-	deadline, bounded := ctx.Deadline()
-	if !bounded {
-		deadline = time.Now().Add(patienceToDeliver + patienceAtParting)
-	}
-	// What does not arrive must not take the time of the goodbye.
-	rest := min(patienceAtParting, max(0, time.Until(deadline))/4)
-	for _, phase := range []struct {
-		until time.Time
-		end   context.CancelFunc
-	}{{deadline.Add(-rest), r.stopDelivering}, {deadline, r.stopParting}} {
-		phaseCtx, cancel := context.WithDeadline(ctx, phase.until)
-		stop := context.AfterFunc(phaseCtx, phase.end)
-		defer cancel()
-		defer stop() // first, for cancel would end the phase
-	}
-	r.finish(nil)
-	<-r.done
-	return r.undelivered
-}
-
-// seal makes sends fail from now on, at every peer there is and will be.
-func (r *room) seal() {
-	r.leaving.Store(true)
-	for _, l := range r.peers() {
-		l.out.seal()
-	}
-}
-
-// delivery is what one peer has yet to get when we leave.
-type delivery struct {
-	link     *link
-	arrived  chan struct{} // closed when all that was given to Send has arrived, or the link ends
-	channels []*channel    // that are being closed behind what was sent in them
-}
-
-// deliver waits for what was sent to arrive, as long as ctx lets it, and says
-// what had not.
-func (r *room) deliver(ctx context.Context) error {
-	var deliveries []delivery
-	for _, l := range r.peers() {
-		switch d, err := mailbox.Ask(ctx, l.mail, l.beginDelivery); {
-		case err == nil:
-			deliveries = append(deliveries, d)
-		case !errors.Is(err, ErrClosed): // pion holds its loop up
-			deliveries = append(deliveries, delivery{link: l})
-		}
-	}
-	answered := make(chan struct{})
-	if r.mail.Post(func() { r.onAnswered(func() { close(answered) }) }) {
-		wait(ctx, answered)
-	}
-	var undelivered []error
-	closed := false
-	for _, d := range deliveries {
-		wait(ctx, d.arrived)
-		for _, c := range d.channels {
-			wait(ctx, c.shut)
-			closed = true
-		}
-	}
-	if closed {
-		moment, cancel := context.WithTimeout(ctx, closingMoment)
-		defer cancel()
-		<-moment.Done()
-	}
-	for _, d := range deliveries {
-		if err := d.missing(); err != nil {
-			undelivered = append(undelivered, &PeerError{Peer: d.link, Err: err})
-		}
-	}
-	if n := r.untold.Load(); n > 0 {
-		undelivered = append(undelivered, fmt.Errorf("noom: chats not known to have been said when we left: %d: %w", n, ErrNoHub))
-	}
-	return errors.Join(undelivered...)
-}
-
-// missing says what is not known to have arrived, nil if all is.
-func (d *delivery) missing() error {
-	e := &UndeliveredError{Messages: d.link.out.missing()}
-	for _, c := range d.channels {
-		if !c.emptied() {
-			e.Channels++
-		}
-	}
-	if e.Messages == 0 && e.Channels == 0 {
-		return nil
-	}
-	return e
-}
+// This file is the part of a link that says goodbye in-band, takes the peer's, and
+// brings what was sent to its end before.
 
 // beginDelivery asks the peer to say when it has all that was sent to it, and
 // closes the channels of the connection. What is closed arrives whole: a
@@ -145,49 +42,6 @@ func (l *link) endDeliveries() {
 		close(arrived)
 	}
 	l.deliveries = nil
-}
-
-// goodbye returns when the hub has heard it, and the peers that it cannot tell have too.
-func (r *room) goodbye(ctx context.Context) {
-	if out := r.outbox.Load(); out != nil { // a ctx that has ended is no reason to pass for lost
-		defer func() {
-			moment, cancel := context.WithTimeout(context.Background(), partingMoment)
-			defer cancel()
-			wait(moment, out.over)
-		}()
-	}
-	ctx, cancel := context.WithTimeout(ctx, patienceAtParting)
-	defer cancel()
-	online := r.online()
-	r.byeSaid.Store(true)
-	r.send(signal.Message{Type: signal.TypeBye})
-	// Each is closed when a peer has the goodbye that the hub does not bring it.
-	untold, err := mailbox.Ask(ctx, r.mail, func() (untold []<-chan struct{}) {
-		for _, l := range r.links {
-			if done := l.sayGoodbye(); !online || l.missing {
-				untold = append(untold, done)
-			}
-		}
-		return untold
-	})
-	if err != nil {
-		return
-	}
-	if online {
-		wait(ctx, r.hubGone) // it closes the connection when it has heard it
-	}
-	wait(ctx, untold...)
-}
-
-// wait waits for all of done, until ctx ends.
-func wait(ctx context.Context, done ...<-chan struct{}) {
-	for _, d := range done {
-		select {
-		case <-d:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // parting is a goodbye on its way: done is closed once the exchange has the

@@ -8,6 +8,24 @@ import (
 	"noom/signal"
 )
 
+// The types of the wire that are part of this package's face.
+type (
+	// Signaler is one connection to a hub; see [signal.Signaler].
+	Signaler = signal.Signaler
+	// Dialer opens them; see [signal.Dialer].
+	Dialer = signal.Dialer
+	// Member is who somebody is: ID, Name, PublicKey, Session.
+	Member = signal.Member
+	// SafetyNumber is what two members compare to know that no hub stands
+	// between them: Digits with 199 bits, Emoji with 144.
+	SafetyNumber = signal.SafetyNumber
+)
+
+// SafetyNumberOf returns the safety number of two members, in either order. It
+// follows from their ids alone, so it is the same in every room and changes
+// only with an identity.
+func SafetyNumberOf(a, b Member) SafetyNumber { return signal.SafetyNumberOf(a.ID, b.ID) }
+
 // Identity is an Ed25519 key pair (RFC 8032). A member's id follows from its
 // public half. The zero Identity is none; make one with [NewIdentity].
 type Identity struct{ key ed25519.PrivateKey }

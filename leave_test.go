@@ -404,8 +404,7 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 		if took := time.Since(start); took > 510*time.Millisecond {
 			t.Errorf("PeerLeft after %v", took)
 		}
-		a.(*room).byeSaid.Store(true)
-		a.(*room).dismissed(ReasonClosed)
+		a.(*room).farewell.dismissed(ReasonClosed)
 	})
 }
 

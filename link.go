@@ -60,11 +60,6 @@ type link struct {
 	out    outStream     // guards itself
 	budget *fanout.KeyframeBudget
 
-	// Owned by the room's loop.
-	missing bool // the hub has lost the member
-	loss    int  // the how manieth it was that the hub lost, if missing
-	parted  bool // the hub has passed on its goodbye; the link takes it
-
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
 	mu     sync.Mutex
@@ -115,7 +110,7 @@ func newLink(r *room, m Member) *link {
 		ex:       exchange.New(r.self.ID),
 		budget:   r.budgets.Of(m.ID, time.Now()),
 		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
-		conduct:  r.conducts.of(m.ID, r.present, time.Now()),
+		conduct:  r.conducts.of(m.ID, r.roster.present, time.Now()),
 		rows:     make(map[string]string),
 	}
 	return l

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"noom/signal"
 )
@@ -19,124 +20,120 @@ func (r *room) Kick(ctx context.Context, id string) error {
 	if p, known := r.Peer(id); known { // the hub may not know it, as after a restart
 		kick.Session = p.Member().Session
 	}
-	return r.ask(ctx, kick)
+	return r.requests.ask(ctx, kick)
 }
 
 func (r *room) Lock(ctx context.Context) error {
-	return r.ask(ctx, signal.Message{Type: signal.TypeLock})
+	return r.requests.ask(ctx, signal.Message{Type: signal.TypeLock})
 }
 
 func (r *room) Unlock(ctx context.Context) error {
-	return r.ask(ctx, signal.Message{Type: signal.TypeUnlock})
+	return r.requests.ask(ctx, signal.Message{Type: signal.TypeUnlock})
 }
 
-func (r *room) Locked() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.locked
-}
+func (r *room) Locked() bool { return r.standing.isLocked() }
 
 func (r *room) CloseForAll(ctx context.Context) error {
 	if r.ctx.Err() != nil {
 		return ErrClosed
 	}
-	err := r.ask(ctx, signal.Message{Type: signal.TypeClose})
+	err := r.requests.ask(ctx, signal.Message{Type: signal.TypeClose})
 	if !errors.Is(err, ErrClosed) {
 		return err
 	}
-	<-r.done // the confirmation is the end
-	if errors.Is(r.err, ErrRoomClosed) {
+	<-r.Done() // the confirmation is the end
+	if errors.Is(r.Err(), ErrRoomClosed) {
 		return nil
 	}
 	return err
 }
 
-func (l *link) RequestMute(ctx context.Context, track string) error {
-	track = signal.CleanName(track)
-	if err := signal.CheckName(track); err != nil {
-		return signal.Errorf(signal.CodeMalformed, signal.TypeMute, "noom: mute request: %v", err)
-	}
-	return l.room.ask(ctx, signal.Message{Type: signal.TypeMute, To: l.member.ID, Name: track})
+// standing is what the hub says of us and of the room: under which name we are there, what
+// we may do, and whether the room is locked. The room's loop writes it, anyone reads.
+type standing struct {
+	self     Member // but for the Name and Rights
+	events   *eventQueue
+	requests *requests
+
+	mu     sync.Mutex
+	name   string
+	rights signal.Rights // what the hub lets us do
+	locked bool
 }
 
-// The hub's notices, taken by the room's loop.
+// member returns us as the others see us.
+func (s *standing) member() Member {
+	m := s.self
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.Name, m.Rights = s.name, s.rights
+	return m
+}
 
-func (r *room) lockChanged(m signal.Message) {
-	locked := m.Type == signal.TypeLocked
-	r.setLocked(locked, r.memberOf(m.From))
-	if m.From == r.self.ID {
+func (s *standing) may(right signal.Right) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rights.Has(right)
+}
+
+func (s *standing) isLocked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.locked
+}
+
+func (s *standing) rename(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.name = name
+}
+
+// grant takes what the hub lets us do, and returns whether we might publish before and
+// may now. It changes only when we come back with another token.
+func (s *standing) grant(rights signal.Rights) (before, now bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, now = s.rights.Has(RightPublish), rights.Has(RightPublish)
+	s.rights = rights
+	return before, now
+}
+
+func (s *standing) setLocked(locked bool, by Member) {
+	s.mu.Lock()
+	before := s.locked
+	s.locked = locked
+	s.mu.Unlock()
+	if locked != before {
+		s.events.add(RoomLocked{Locked: locked, By: by})
+	}
+}
+
+// lockChanged takes the hub's word that we, or by, have locked or unlocked the room.
+func (s *standing) lockChanged(m signal.Message, by Member) {
+	locked, ours := m.Type == signal.TypeLocked, m.From == s.self.ID
+	if ours {
+		by = s.member()
+	}
+	s.setLocked(locked, by)
+	if ours {
 		asked := signal.TypeUnlock
 		if locked {
 			asked = signal.TypeLock
 		}
-		r.settle(nil, func(p *request) bool { return p.message.Type == asked })
+		s.requests.settle(nil, func(p *signal.Message) bool { return p.Type == asked })
 	}
 }
 
-func (r *room) setLocked(locked bool, by Member) {
-	r.mu.Lock()
-	before := r.locked
-	r.locked = locked
-	r.mu.Unlock()
-	if locked != before {
-		r.events.add(RoomLocked{Locked: locked, By: by})
-	}
-}
-
-// memberOf returns the member with that id, the zero Member if there is none.
-func (r *room) memberOf(id string) Member {
-	if id == r.self.ID {
-		return r.Self()
-	}
-	if l := r.links[id]; l != nil {
-		return l.Member()
-	}
-	return Member{}
-}
-
-func (r *room) muteRequested(m signal.Message) {
-	if m.From == r.self.ID {
-		r.settle(nil, func(p *request) bool {
-			return p.message.Type == m.Type && p.message.To == m.To && p.message.Name == m.Name
+// muteRequested takes a request to mute: ours has been passed on, or by asks us.
+func (s *standing) muteRequested(m signal.Message, by Member) {
+	if m.From == s.self.ID {
+		by = s.member()
+		s.requests.settle(nil, func(p *signal.Message) bool {
+			return p.Type == m.Type && p.To == m.To && p.Name == m.Name
 		})
 	}
-	if by := r.memberOf(m.From); m.To == r.self.ID && by.ID != "" {
-		r.events.add(MuteRequested{By: by, Track: m.Name})
-	}
-}
-
-// Rights.
-
-func (r *room) may(right signal.Right) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.rights.Has(right)
-}
-
-// setRights takes what the hub lets us do. It changes only when we come back
-// with another token.
-func (r *room) setRights(rights signal.Rights) {
-	r.mu.Lock()
-	before, now := r.rights.Has(RightPublish), rights.Has(RightPublish)
-	r.rights = rights
-	senders := r.senders
-	r.mu.Unlock()
-	if before == now {
-		return
-	}
-	for _, links := range []map[string]*link{r.links, r.asleep} {
-		for _, l := range links {
-			for _, s := range senders {
-				if now {
-					l.publish(s)
-				} else {
-					l.unpublish(s)
-				}
-			}
-		}
-	}
-	if !now && len(senders) > 0 {
-		r.log.Warn("the hub lets this member publish nothing; its tracks go nowhere", "tracks", len(senders))
+	if m.To == s.self.ID && by.ID != "" {
+		s.events.add(MuteRequested{By: by, Track: m.Name})
 	}
 }
 

@@ -119,7 +119,10 @@ func TestPublishRight(t *testing.T) {
 
 		// A viewer that thinks it may: its member takes itself for a publisher.
 		rogue := viewer.(*room)
-		rogue.mail.Post(func() { rogue.setRights(nil) })
+		rogue.mail.Post(func() {
+			rogue.standing.grant(nil)
+			rogue.published.allow(true)
+		})
 		time.Sleep(5 * time.Second)
 		v, _ := a.Peer(viewer.Self().ID)
 		if tracks := v.Tracks(); len(tracks) != 0 {

@@ -20,7 +20,7 @@ type incoming struct {
 
 // deliver takes messages of the exchange, in order. It fails if too many wait.
 func (c *conn) deliver(messages []exchange.Message) {
-	if c.standing != negotiating {
+	if c.stage != negotiating {
 		return
 	}
 	c.inbox = append(c.inbox, messages...)
@@ -31,7 +31,7 @@ func (c *conn) deliver(messages []exchange.Message) {
 
 // work acts on what the exchange delivered, in order.
 func (c *conn) work() {
-	for len(c.inbox) > 0 && c.standing == negotiating && !c.mustWait(c.inbox[0]) {
+	for len(c.inbox) > 0 && c.stage == negotiating && !c.mustWait(c.inbox[0]) {
 		m := c.inbox[0]
 		c.inbox = c.inbox[1:]
 		c.try(c.handle(m))

@@ -4,145 +4,160 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
-	"unicode/utf8"
 
-	"github.com/pion/webrtc/v4"
-
+	"noom/internal/engine"
+	"noom/internal/iceservers"
+	"noom/internal/mailbox"
+	"noom/internal/netwatch"
+	"noom/internal/uplink"
 	"noom/signal"
 )
 
-// The types of the wire that are part of this package's face.
-type (
-	// Signaler is one connection to a hub; see [signal.Signaler].
-	Signaler = signal.Signaler
-	// Dialer opens them; see [signal.Dialer].
-	Dialer = signal.Dialer
-	// Member is who somebody is: ID, Name, PublicKey, Session.
-	Member = signal.Member
-	// SafetyNumber is what two members compare to know that no hub stands
-	// between them: Digits with 199 bits, Emoji with 144.
-	SafetyNumber = signal.SafetyNumber
-)
-
-// SafetyNumberOf returns the safety number of two members, in either order. It
-// follows from their ids alone, so it is the same in every room and changes
-// only with an identity.
-func SafetyNumberOf(a, b Member) SafetyNumber { return signal.SafetyNumberOf(a.ID, b.ID) }
-
-// LocalTrack is a track to publish, and the name the others see it under.
-type LocalTrack struct {
-	Name  string // "camera", "microphone", "screen", …; empty: by kind, camera or microphone
-	Track webrtc.TrackLocal
-	Muted bool // from the start, until Sender.SetMuted
+// Join enters a room, making it if need be, and returns once the hub has let
+// us in. ctx bounds Join alone, and [Config].DialTimeout does if it has no
+// deadline; [Room.Leave] ends the Room. A nil cfg works.
+// Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
+func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
+	r, err := newRoom(d, signal.CleanName(name), cfg)
+	if err == nil {
+		err = r.start(ctx)
+	}
+	if err != nil {
+		return nil, &JoinError{Room: name, Err: err}
+	}
+	return r, nil
 }
 
-// Config says how to join. The zero Config works, and so does a nil one.
-type Config struct {
-	// Name is the nickname: any language, up to 128 bytes, empty allowed.
-	Name string
-	// Identity is the key pair that makes this member itself. Zero: a fresh
-	// one. Keep it ([NewIdentity]) to come back as the same member.
-	Identity Identity
-	// Token is handed to the hub's Authorize, up to 4096 bytes: a signed token
-	// or a room's password, whichever the hub wants.
-	Token string
-	// TokenSource, if not nil, is asked before each join, the returns after a
-	// loss included, and takes the place of Token: for tokens that live shorter
-	// than calls. A member whose authorisation has ended comes back with a new
-	// one. An error of it counts as a failed dial; ctx bounds the join.
-	TokenSource func(ctx context.Context) (string, error)
-	// Tracks are published from the very first offer on, which saves a round
-	// trip against [Room.Publish].
-	Tracks []LocalTrack
-	// ICEServers are the STUN and TURN servers to use; nil: those the hub
-	// hands out; empty but not nil: none. One that pion cannot use is an error of
-	// Join here, and left out of what the hub hands out.
-	ICEServers []webrtc.ICEServer
-	// Logger gets noom's log. Nil: nothing is logged. Descriptions appear at
-	// Debug only, secrets never.
-	Logger *slog.Logger
-	// Verify is asked about every other member before a connection to it is
-	// made or accepted. Nil accepts everyone; an error refuses that member:
-	// it stays in no list and gets no connection. It must not call the Room.
-	Verify func(Member) error
-
-	// EventBuffer is how many events wait for [Room.Next] before old chat is
-	// dropped and what cancels out is merged. 0: 1024. Least: 64.
-	EventBuffer int
-	// ConnectTimeout is how long a connection may take to come up before it
-	// is rebuilt. 0: 15 s. Least: 1 s.
-	ConnectTimeout time.Duration
-	// DialTimeout bounds one dial and join, the first one too if the context
-	// given to [Join] has no deadline. 0: 5 s. Least: 100 ms.
-	DialTimeout time.Duration
-	// RedialMax caps the pause between two dials after the connection to the
-	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s. Least: 100 ms.
-	RedialMax time.Duration
-
-	// IgnoreNetwork turns off watching the addresses of this machine. They are
-	// watched while there is a connection, once for all Rooms of the process,
-	// unless Settings sets a network of its own; see [Room].NetworkChanged.
-	IgnoreNetwork bool
-
-	// Trace, if not nil, is told of each frame sent and received and of each
-	// decision, so that what happened can be drawn later. It is called
-	// synchronously, from several goroutines at once; it must be quick and must
-	// not call the Room.
-	Trace func(Trace)
-	// TraceBodies lets Trace see what descriptions and candidates say, network
-	// addresses included.
-	TraceBodies bool
-
-	// Settings, if not nil, may change pion's settings after noom has set its
-	// own. It is called once, by Join.
-	Settings func(*webrtc.SettingEngine)
+// newRoom checks what Join was given and makes the room, which nothing runs yet.
+func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
+	if d == nil {
+		return nil, errors.New("there is no Dialer; pass a ws.Dialer or mem.Dialer")
+	}
+	if err := signal.CheckRoom(name); err != nil {
+		return nil, signal.Errorf(signal.CodeBadRoom, signal.TypeJoin, "%v", err)
+	}
+	c, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &room{name: name, cfg: c, log: c.Logger.With("room", name)}
+	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
+	refused := func(t *engine.TURNRefusal) { r.refusal.Store(t) }
+	if r.engine, err = engine.New(engine.Options{Log: r.log, Settings: c.Settings, Refused: refused}); err != nil {
+		return nil, err
+	}
+	for _, s := range c.ICEServers {
+		if err := iceservers.Check(s); err != nil {
+			return nil, fmt.Errorf("field ICEServers of Config: %w", err)
+		}
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	furnish(r, d)
+	if r.engine.OwnNet() || c.IgnoreNetwork {
+		r.network.watch = nil // in a network of its own, this machine's addresses say nothing
+	}
+	for _, t := range c.Tracks {
+		s, err := r.published.bind(t.Track, PublishOptions{Name: t.Name, Muted: t.Muted})
+		if err != nil {
+			r.cancel()
+			closeAll(r.published.list)
+			return nil, err
+		}
+		r.published.list = append(r.published.list, s)
+	}
+	return r, nil
 }
 
-// withDefaults returns a checked copy with every zero filled in.
-func (c *Config) withDefaults() (Config, error) {
-	var d Config
-	if c != nil {
-		d = *c
+// furnish makes the room's parts and says what each may ask of the others.
+func furnish(r *room, d Dialer) {
+	r.events, r.mail = newEventQueue(r.cfg.EventBuffer), mailbox.New(ErrClosed)
+	r.conducts = newConducts()
+	r.trace = &tracer{to: r.cfg.Trace, bodies: r.cfg.TraceBodies, room: r.name, self: r.Self}
+	r.hub = newUplink(r, d)
+	r.farewell = newFarewell(r)
+	sealed := r.farewell.sealed.Load
+	r.requests = &requests{mail: r.mail, hub: r.hub, send: r.send, sealed: sealed, over: r.ctx.Done()}
+	r.standing = &standing{self: r.self, name: r.cfg.Name, events: r.events, requests: r.requests}
+	r.newcomers = &newcomers{mail: r.mail, admission: newAdmission[*link]()}
+	r.roster = &roster{
+		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
+		build: func(m Member) *link { return newPeer(r, m) }, gone: func(l *link) { r.newcomers.done(l); r.speech.forget(l) },
+		links: make(map[string]*link), asleep: make(map[string]*link), lost: make(map[*link]int), parted: make(map[*link]bool),
 	}
-	d.Name = signal.CleanName(d.Name)
-	if err := signal.CheckName(d.Name); err != nil {
-		return d, signal.Errorf(signal.CodeBadName, signal.TypeJoin, "%v", err)
+	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
+	r.published = &published{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
+	r.ice = &iceSupply{
+		mail: r.mail, log: r.log, newest: &iceservers.Set{},
+		ask:    func() { r.send(signal.Message{Type: signal.TypeServers}) },
+		landed: func() { r.roster.eachPresent((*link).serversTold) },
 	}
-	if len(d.Token) > signal.MaxToken {
-		return d, fmt.Errorf("field Token of Config has %d bytes, at most %d are allowed", len(d.Token), signal.MaxToken)
+	if r.cfg.ICEServers != nil {
+		r.ice.own = &iceservers.Set{List: r.cfg.ICEServers}
 	}
-	if !utf8.ValidString(d.Token) {
-		return d, errors.New("field Token of Config is not valid UTF-8")
+	r.network = &network{
+		mail: r.mail, roster: r.roster, askHub: r.hub.Nudge, log: r.log, ctx: r.ctx, tasks: r.background,
+		note:  func(msg string, args ...any) { r.trace.note(Member{}, msg, args...) },
+		watch: netwatch.Watch, readClock: netwatch.ReadClock,
 	}
-	if d.Identity.key == nil {
-		d.Identity = NewIdentity()
-	}
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
-	}
-	if d.EventBuffer == 0 {
-		d.EventBuffer = 1024
-	}
-	for _, t := range []struct {
-		name        string
-		value       *time.Duration
-		zero, least time.Duration
-	}{
-		{"ConnectTimeout", &d.ConnectTimeout, 15 * time.Second, time.Second},
-		{"DialTimeout", &d.DialTimeout, 5 * time.Second, 100 * time.Millisecond},
-		{"RedialMax", &d.RedialMax, 2 * time.Second, firstRedial},
-	} {
-		if *t.value == 0 {
-			*t.value = t.zero
+}
+
+// newUplink returns the room's way to the hub of d.
+func newUplink(r *room, d Dialer) *uplink.Uplink {
+	return uplink.New(uplink.Config{
+		Dialer: d, Room: r.name, Self: r.self, Name: func() string { return r.Self().Name },
+		Sign: r.cfg.Identity.sign, Token: r.cfg.Token, TokenSource: r.cfg.TokenSource,
+		DialTimeout: r.cfg.DialTimeout, RedialMax: r.cfg.RedialMax, Log: r.log,
+		Trace: func(sent bool, m signal.Message) {
+			kind := TraceReceived
+			if sent {
+				kind = TraceSent
+			}
+			r.trace.frame(kind, Member{}, false, m)
+		},
+		Lost: func(err error) {
+			r.mail.Post(r.requests.tellAnswered)
+			r.log.Info("signaling lost", "error", err)
+			r.trace.note(Member{}, "signaling lost", "error", err)
+			r.events.add(SignalingLost{Err: err})
+		},
+	})
+}
+
+// newPeer makes the link of a newcomer and sets it going.
+func newPeer(r *room, m Member) *link {
+	l := newLink(r, m)
+	if r.May(RightPublish) {
+		for _, s := range r.published.list {
+			l.publish(s)
 		}
-		if *t.value < t.least {
-			return d, fmt.Errorf("field %s of Config is %v, it must be at least %v", t.name, *t.value, t.least)
+	}
+	r.background(l.run)
+	return l
+}
+
+// start enters the room and sets its goroutines going.
+func (r *room) start(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded { // a hub may say nothing
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.cfg.DialTimeout)
+		defer cancel()
+	}
+	joined, err := r.hub.Join(ctx)
+	if err != nil {
+		r.cancel()
+		closeAll(r.published.list)
+		r.trace.over(err)
+		return err
+	}
+	r.joined(joined) // before the loop runs, so that Peers is complete when Join returns
+	r.background(r.run)
+	r.network.watchClock(r.network.readClock())
+	r.background(func() {
+		defer r.hub.Wait()
+		if err := r.hub.Run(r.ctx); err != nil {
+			r.farewell.finish(&JoinError{Room: r.name, Err: err})
 		}
-	}
-	if d.EventBuffer < 64 {
-		return d, fmt.Errorf("field EventBuffer of Config is %d, it must be at least 64", d.EventBuffer)
-	}
-	return d, nil
+		r.mail.Post(r.requests.tellAnswered)
+	})
+	return nil
 }

@@ -159,7 +159,7 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	if l.State() == PeerClosed {
 		return nil, ErrClosed
 	}
-	if !l.room.may(RightPublish) {
+	if !l.room.May(RightPublish) {
 		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
 	name := signal.CleanName(o.Name)
@@ -195,6 +195,14 @@ func (l *link) TrySend(data []byte) error {
 
 // kick makes the loop look for data to send.
 func (l *link) kick() { l.mail.Post(func() {}) }
+
+func (l *link) RequestMute(ctx context.Context, track string) error {
+	track = signal.CleanName(track)
+	if err := signal.CheckName(track); err != nil {
+		return signal.Errorf(signal.CodeMalformed, signal.TypeMute, "noom: mute request: %v", err)
+	}
+	return l.room.requests.ask(ctx, signal.Message{Type: signal.TypeMute, To: l.member.ID, Name: track})
+}
 
 func (l *link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -311,7 +311,6 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		w.router.AddChunkFilter(func(vnet.Chunk) bool { return false })
 		time.Sleep(time.Second)
 		dead := b.(*room)
-		dead.byeSaid.Store(true)
 		dead.cancel()
 		time.Sleep(time.Second)
 		if p.State() != PeerConnected {

@@ -187,7 +187,7 @@ func (w *world) restartHub(actors []*actor) {
 
 func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) string {
 	r := a.room.(*room)
-	links := r.peers()
+	links := r.roster.peers()
 	pick := func() *link { return links[rng.IntN(len(links))] }
 	switch n := rng.IntN(10); {
 	case n < 3 && len(a.senders) < 4:

@@ -29,7 +29,7 @@ func (s *section) mid() string { return s.transceiver.Mid() }
 
 // publish adds a sender: to an idle section, or to one of its own.
 func (c *conn) publish(s *fanout.Sender) {
-	if c.standing != negotiating {
+	if c.stage != negotiating {
 		return // the next connection carries it from the start
 	}
 	for _, sec := range c.sections {
@@ -64,7 +64,7 @@ func (c *conn) unpublish(s *fanout.Sender) {
 // it was told of nothing else. Mono needs none.
 func (c *conn) retable() {
 	c.tableDirty = true
-	if c.standing != negotiating || c.local.ufrag == "" {
+	if c.stage != negotiating || c.local.ufrag == "" {
 		return
 	}
 	for mid := range c.sendsStereo() {
@@ -152,7 +152,7 @@ func (c *conn) refuse(sec *section) {
 
 // sendTable sends a change that no description has carried.
 func (c *conn) sendTable() {
-	if !c.tableDirty || c.standing != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
+	if !c.tableDirty || c.stage != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
 		return
 	}
 	body, err := signal.EncodeBody(&signal.TableBody{Table: c.nextTable()})

@@ -19,7 +19,7 @@ func TestSendQueuesForEveryone(t *testing.T) {
 		a := w.join("방", "지우", nil)
 		others := []Room{w.join("방", "b", nil), w.join("방", "c", nil)}
 		synctest.Wait()
-		for _, l := range a.(*room).peers() {
+		for _, l := range a.(*room).roster.peers() {
 			if l.State() != PeerConnecting {
 				t.Fatalf("%v is %v already", l, l.State())
 			}
@@ -29,7 +29,7 @@ func TestSendQueuesForEveryone(t *testing.T) {
 		for range others {
 			until(t, a, connected)
 		}
-		for _, l := range a.(*room).peers() {
+		for _, l := range a.(*room).roster.peers() {
 			l.mail.Post(func() { l.fail(errConnection) })
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed })
@@ -215,7 +215,7 @@ func TestNothingThatCannotBeSentReachesTheHub(t *testing.T) {
 			}
 		}
 		// What slips through is no reason to be cut off: neither at our end …
-		if err := a.(*room).ask(t.Context(), signal.Message{Type: signal.TypeChat, ID: "not a label!", Text: "x"}); !errors.Is(err, &signal.Error{Code: signal.CodeBadChat}) {
+		if err := a.(*room).requests.ask(t.Context(), signal.Message{Type: signal.TypeChat, ID: "not a label!", Text: "x"}); !errors.Is(err, &signal.Error{Code: signal.CodeBadChat}) {
 			t.Errorf("a bad id: %v", err)
 		}
 		a.(*room).send(signal.Message{Type: signal.TypeChat, ID: "x", Text: half})

@@ -59,7 +59,7 @@ func TestActiveSpeaker(t *testing.T) {
 		}
 		voices["말없이"].SetLevel(mediatest.UnknownLevel)
 		expect("silence")
-		if listener.(*room).speech.Load() {
+		if listener.(*room).speech.awake.Load() {
 			t.Error("somebody listens to silence")
 		}
 		voices["듣는이"].SetLevel(-10)
@@ -75,7 +75,7 @@ func TestActiveSpeaker(t *testing.T) {
 		expect("and unmuted", "bob")
 		must(t, rooms["bob"].Leave(t.Context()))
 		expect("and leaves", "-", "left")
-		if listener.(*room).speech.Load() {
+		if listener.(*room).speech.awake.Load() {
 			t.Error("somebody listens still")
 		}
 		jiwoo := listener.Peers()[0]

@@ -19,7 +19,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		down *atomic.Bool // the path
 	}
 	fail := func(r Room) {
-		for _, l := range r.(*room).peers() {
+		for _, l := range r.(*room).roster.peers() {
 			l.mail.Post(func() { l.fail(errors.New("asked to")) })
 		}
 	}
@@ -177,7 +177,7 @@ func TestRestartAtBothEnds(t *testing.T) {
 			asks := make(chan bool)
 			l.mail.Post(func() { asks <- l.recovery.State().Asked })
 			if <-asks || l.State() != PeerConnected {
-				t.Errorf("%s, %s, still asks for a restart", l.room.nickname, l.State())
+				t.Errorf("%s, %s, still asks for a restart", l.room.Self().Name, l.State())
 			}
 		}
 	})

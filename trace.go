@@ -40,9 +40,24 @@ type Trace struct {
 	Note string
 }
 
-// traceFrame tells of a frame to or from peer, the zero Member for the hub.
-func (r *room) traceFrame(kind TraceKind, peer Member, inBand bool, m signal.Message) {
-	if r.cfg.Trace == nil {
+// tracer tells Config.Trace what a room does. It may be called from anywhere.
+type tracer struct {
+	to     func(Trace) // nil: nobody
+	bodies bool
+	room   string
+	self   func() Member
+}
+
+func (t *tracer) tell(e Trace) {
+	if t.to != nil {
+		e.At, e.Room, e.Self = time.Now(), t.room, t.self()
+		t.to(e)
+	}
+}
+
+// frame tells of a frame to or from peer, the zero Member for the hub.
+func (t *tracer) frame(kind TraceKind, peer Member, inBand bool, m signal.Message) {
+	if t.to == nil {
 		return
 	}
 	told := m
@@ -53,18 +68,16 @@ func (r *room) traceFrame(kind TraceKind, peer Member, inBand bool, m signal.Mes
 	}
 	told.Stamp(m.From) // the encoded bytes have it all
 	told.Body = nil
-	if r.cfg.TraceBodies {
+	if t.bodies {
 		told.Body = slices.Clone(m.Body)
 	}
-	r.cfg.Trace(Trace{
-		At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: kind, InBand: inBand, Message: &told,
-	})
+	t.tell(Trace{Peer: peer, Kind: kind, InBand: inBand, Message: &told})
 }
 
-// traceNote tells of a decision about peer, the zero Member for the hub. args
+// note tells of a decision about peer, the zero Member for the hub. args
 // are as in slog; descriptions among them are left out.
-func (r *room) traceNote(peer Member, msg string, args ...any) {
-	if r.cfg.Trace == nil {
+func (t *tracer) note(peer Member, msg string, args ...any) {
+	if t.to == nil {
 		return
 	}
 	var note strings.Builder
@@ -74,22 +87,16 @@ func (r *room) traceNote(peer Member, msg string, args ...any) {
 			fmt.Fprintf(&note, " %v=%v", args[i], args[i+1])
 		}
 	}
-	r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: TraceNote, Note: note.String()})
+	t.tell(Trace{Peer: peer, Kind: TraceNote, Note: note.String()})
 }
 
-// traceState tells of a Peer's state, and of why it is not connected.
-func (r *room) traceState(peer Member, s PeerState, err error) {
-	if r.cfg.Trace != nil {
-		r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Peer: peer, Kind: TraceState, State: s, Note: reason(err)})
-	}
+// state tells of a Peer's state, and of why it is not connected.
+func (t *tracer) state(peer Member, s PeerState, err error) {
+	t.tell(Trace{Peer: peer, Kind: TraceState, State: s, Note: reason(err)})
 }
 
-// traceOver tells of the end.
-func (r *room) traceOver(err error) {
-	if r.cfg.Trace != nil {
-		r.cfg.Trace(Trace{At: time.Now(), Room: r.name, Self: r.Self(), Kind: TraceOver, Note: reason(err)})
-	}
-}
+// over tells of the end.
+func (t *tracer) over(err error) { t.tell(Trace{Kind: TraceOver, Note: reason(err)}) }
 
 func reason(err error) string {
 	if err == nil {

@@ -19,6 +19,7 @@ var (
 	WouldBlock         = errors.New("noom: too much waits already; try again later, or use the call that waits")
 	ChannelLost        = errors.New("noom: the channel ended with its connection; open it again")
 	Unread             = errors.New("noom: the channel was closed, for too much waited to be received")
+	Expired            = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
 )
 
 // closedError matches net.ErrClosed, which io and net use for the same.

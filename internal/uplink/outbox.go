@@ -1,4 +1,4 @@
-package noom
+package uplink
 
 import (
 	"context"
@@ -13,7 +13,7 @@ const maxOutbox = 1024
 // outbox holds the frames for one connection to the hub. Putting never blocks.
 type outbox struct {
 	ready chan struct{}
-	over  chan struct{} // closed when a goodbye was handed to the connection, or none can be any more
+	over  chan struct{} // closed when a goodbye was handed to the connection, or no longer can be
 
 	mu    sync.Mutex
 	items []signal.Message
@@ -38,7 +38,7 @@ func (o *outbox) put(m signal.Message) {
 }
 
 // drain sends to s until ctx ends or s fails.
-func (o *outbox) drain(ctx context.Context, s Signaler) error {
+func (o *outbox) drain(ctx context.Context, s signal.Signaler) error {
 	over := sync.OnceFunc(func() { close(o.over) })
 	defer over()
 	for {

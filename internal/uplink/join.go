@@ -1,0 +1,132 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+	"unicode/utf8"
+
+	"noom/internal/fault"
+	"noom/signal"
+)
+
+// enter dials the hub and joins. The joined frame is its own, not the
+// Signaler's.
+func (u *Uplink) enter(ctx context.Context) (s signal.Signaler, joined signal.Message, err error) {
+	s, err = u.cfg.Dialer.Dial(ctx)
+	if err != nil {
+		return nil, joined, err
+	}
+	defer func(dialled signal.Signaler) {
+		if err != nil {
+			_ = dialled.Close()
+		}
+	}(s)
+	name := u.cfg.Name()
+	token, err := u.token(ctx)
+	if err != nil {
+		return nil, joined, err
+	}
+	join := signal.Message{
+		Type: signal.TypeJoin, Room: u.cfg.Room, Name: name,
+		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Token: token,
+	}
+	u.cfg.Trace(true, join)
+	if err = s.Send(ctx, join); err != nil {
+		return nil, joined, err
+	}
+	joined, err = u.admitted(ctx, s)
+	return s, joined, err
+}
+
+// admitted waits until the hub lets us in, and proves who we are if it asks.
+func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal.Message, err error) {
+	for {
+		m, err := s.Receive(ctx)
+		if err != nil {
+			return joined, err
+		}
+		u.cfg.Trace(false, m)
+		switch m.Type {
+		case signal.TypeJoined:
+			if m.Self.ID != u.cfg.Self.ID {
+				return joined, fmt.Errorf("the hub took us for %s", m.Self.ID)
+			}
+			return m, nil
+		case signal.TypeChallenge:
+			text := signal.ProofText(signal.Endpoint(s), u.cfg.Room, u.cfg.Self.Session, m.Nonce)
+			proof := signal.Message{Type: signal.TypeProof, Signature: u.cfg.Sign(text)}
+			u.cfg.Trace(true, proof)
+			if err := s.Send(ctx, proof); err != nil {
+				return joined, err
+			}
+		case signal.TypeError:
+			return joined, m.Err()
+		default: // unknown, or not for us yet
+		}
+	}
+}
+
+// token is what the hub's authorisation gets.
+func (u *Uplink) token(ctx context.Context) (string, error) {
+	if u.cfg.TokenSource == nil {
+		return u.cfg.Token, nil
+	}
+	token, err := u.cfg.TokenSource(ctx)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("no token: %w", err)
+	case len(token) > signal.MaxToken:
+		return "", fmt.Errorf("the token has %d bytes, at most %d are allowed", len(token), signal.MaxToken)
+	case !utf8.ValidString(token):
+		return "", errors.New("the token is not valid UTF-8")
+	}
+	return token, nil
+}
+
+// heartbeatOf returns how often the hub says something, as a joined frame has it.
+func heartbeatOf(joined *signal.Message) time.Duration {
+	return time.Duration(joined.Heartbeat) * time.Millisecond
+}
+
+// invited makes an error of a bye after which we are to come back: the hub
+// restarts, or our time is over and there are more tokens where that one came
+// from.
+func (u *Uplink) invited(m *signal.Message) error {
+	switch {
+	case m.Type != signal.TypeBye || m.From != u.cfg.Self.ID:
+		return nil
+	case m.Reason == signal.ReasonRestart:
+		return &signal.Error{Code: signal.CodeShuttingDown, Message: "the hub restarts", RetryAfter: m.RetryAfter()}
+	case m.Reason == signal.ReasonExpired && u.cfg.TokenSource != nil:
+		return fault.Expired
+	}
+	return nil
+}
+
+// retryAfter is when a hub said that one should come back, spread over as much
+// time again so that not everyone does at once; 0 if it said nothing.
+func retryAfter(err error) time.Duration {
+	refusal, ok := errors.AsType[*signal.Error](err)
+	if !ok || refusal.RetryAfter <= 0 {
+		return 0
+	}
+	return refusal.RetryAfter + rand.N(refusal.RetryAfter)
+}
+
+// final reports whether redialling is pointless: the hub would say the same again.
+func final(err error) bool {
+	var refusal *signal.Error
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	switch refusal.Code {
+	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed,
+		signal.CodeKicked:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,278 @@
+package uplink_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"noom/internal/fault"
+	"noom/internal/uplink"
+	"noom/signal"
+	"noom/transport/mem"
+)
+
+const heartbeat = 10 * time.Second
+
+// line is an Uplink with the test as its hub and its owner.
+type line struct {
+	t     *testing.T
+	cfg   uplink.Config
+	up    *uplink.Uplink
+	dials chan signal.Signaler // the hub's ends
+	lost  chan error
+	ended chan error // of Run
+
+	cancel context.CancelFunc
+}
+
+// inBubble runs f with an Uplink that has joined and runs, and with the hub's end.
+func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal.Signaler)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public := signal.PublicKey(key.Public().(ed25519.PublicKey))
+		l := &line{
+			t: t, dials: make(chan signal.Signaler, 64), lost: make(chan error, 64), ended: make(chan error, 1),
+		}
+		l.cfg = uplink.Config{
+			Dialer: signal.DialerFunc(func(context.Context) (signal.Signaler, error) {
+				client, server := mem.Pipe()
+				l.dials <- server
+				return client, nil
+			}),
+			Room: "방", Self: signal.Member{ID: signal.MemberID(public), PublicKey: public, Session: signal.NewSession()},
+			Name: func() string { return "지우" }, Token: "token",
+			Sign:        func(text []byte) signal.Bytes { return ed25519.Sign(key, text) },
+			DialTimeout: 5 * time.Second, RedialMax: 2 * time.Second,
+			Trace: func(bool, signal.Message) {}, Lost: func(err error) { l.lost <- err },
+			Log: slog.New(slog.DiscardHandler),
+		}
+		if set != nil {
+			set(&l.cfg)
+		}
+		l.up = uplink.New(l.cfg)
+		var ctx context.Context
+		ctx, l.cancel = context.WithCancel(t.Context())
+		joined := make(chan error, 1)
+		go func() {
+			_, err := l.up.Join(ctx)
+			joined <- err
+		}()
+		hub := <-l.dials
+		l.letIn(hub)
+		if err := <-joined; err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			l.ended <- l.up.Run(ctx)
+			l.up.Wait()
+		}()
+		f(l, hub)
+		l.cancel()
+		synctest.Wait()
+		select {
+		case <-l.up.Gone():
+		default:
+			t.Error("it is not gone")
+		}
+	})
+}
+
+// hear returns the next frame from the member, which must be of type want.
+func (l *line) hear(hub signal.Signaler, want signal.Type) signal.Message {
+	l.t.Helper()
+	m, err := hub.Receive(l.t.Context())
+	if err != nil || m.Type != want {
+		l.t.Fatalf("heard %q, %v; want %q", m.Type, err, want)
+	}
+	return m
+}
+
+func (l *line) say(hub signal.Signaler, m signal.Message) {
+	l.t.Helper()
+	if err := hub.Send(l.t.Context(), m); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// letIn is the hub's part of a join.
+func (l *line) letIn(hub signal.Signaler) (token string) {
+	l.t.Helper()
+	join := l.hear(hub, signal.TypeJoin)
+	self := l.cfg.Self
+	nonce := signal.Bytes("0123456789abcdef0123456789abcdef")
+	l.say(hub, signal.Message{Type: signal.TypeChallenge, Nonce: nonce})
+	proof := l.hear(hub, signal.TypeProof)
+	if !ed25519.Verify(ed25519.PublicKey(self.PublicKey), signal.ProofText("", "방", self.Session, nonce), proof.Signature) {
+		l.t.Error("the proof does not hold")
+	}
+	l.sayJoined(hub)
+	return join.Token
+}
+
+func (l *line) sayJoined(hub signal.Signaler) {
+	l.t.Helper()
+	self := l.cfg.Self
+	self.Name = "지우"
+	l.say(hub, signal.Message{
+		Type: signal.TypeJoined, Room: "방", Self: &self, Limits: &signal.Limits{}, Heartbeat: heartbeat.Milliseconds(),
+	})
+}
+
+// take returns the next frame that the owner gets, which must be of type want.
+func (l *line) take(want signal.Type) signal.Message {
+	l.t.Helper()
+	m := <-l.up.Frames()
+	if m.Type != want {
+		l.t.Fatalf("got %q, want %q", m.Type, want)
+	}
+	return m
+}
+
+// TestUplinkComesBack: frames go both ways in order; after a loss the joined frame comes
+// in their line, and a second one of the same connection does not.
+func TestUplinkComesBack(t *testing.T) {
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		for i := range 3 {
+			l.up.Put(signal.Message{Type: signal.TypeChat, ID: fmt.Sprint(i), Text: "x"})
+		}
+		for i := range 3 {
+			if m := l.hear(hub, signal.TypeChat); m.ID != fmt.Sprint(i) {
+				t.Errorf("chat %s came as the %dth", m.ID, i)
+			}
+		}
+		l.sayJoined(hub)
+		l.say(hub, signal.Message{Type: signal.TypePong})
+		l.take(signal.TypePong)
+		start := time.Now()
+		_ = hub.Close()
+		<-l.lost
+		if l.up.Online() {
+			t.Error("online without a hub")
+		}
+		l.up.Put(signal.Message{Type: signal.TypePing}) // goes nowhere
+		hub = <-l.dials
+		if pause := time.Since(start); pause < uplink.FirstRedial/2 || pause > uplink.FirstRedial {
+			t.Errorf("dialled again after %v", pause)
+		}
+		shown := make(chan string)
+		go func() { shown <- l.letIn(hub) }()
+		l.take(signal.TypeJoined)
+		<-shown
+		if !l.up.Online() {
+			t.Error("not online after the return")
+		}
+		l.up.Put(signal.Message{Type: signal.TypePong})
+		l.hear(hub, signal.TypePong)
+	})
+}
+
+// TestUplinkNoticesASilentHub: by the heartbeat, and sooner when it is asked.
+func TestUplinkNoticesASilentHub(t *testing.T) {
+	for what, bound := range map[string]time.Duration{"is silent": 3 * heartbeat, "does not answer": time.Second} {
+		inBubble(t, nil, func(l *line, hub signal.Signaler) {
+			start := time.Now()
+			if what == "does not answer" {
+				l.up.Nudge()
+			}
+			l.hear(hub, signal.TypePing)
+			if err := <-l.lost; !strings.Contains(err.Error(), what) {
+				t.Errorf("lost: %v", err)
+			}
+			if took := time.Since(start); took > bound {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		for range 5 { // a hub that answers is kept
+			l.hear(hub, signal.TypePing)
+			l.say(hub, signal.Message{Type: signal.TypePong})
+			l.take(signal.TypePong)
+		}
+		if len(l.lost) > 0 {
+			t.Errorf("lost: %v", <-l.lost)
+		}
+	})
+}
+
+// TestUplinkHeedsTheHub: it comes back as late as the hub says, whatever nudges it, and not
+// at all once the hub has refused for good.
+func TestUplinkHeedsTheHub(t *testing.T) {
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		const later = 20 * time.Second
+		start := time.Now()
+		l.say(hub, signal.Message{
+			Type: signal.TypeBye, From: l.cfg.Self.ID, Reason: signal.ReasonRestart, Retry: later.Milliseconds(),
+		})
+		<-l.lost
+		l.up.Nudge()
+		again := <-l.dials
+		if pause := time.Since(start); pause < later || pause > 2*later {
+			t.Errorf("dialled again after %v", pause)
+		}
+		l.hear(again, signal.TypeJoin)
+		l.say(again, signal.Message{Type: signal.TypeError, Code: signal.CodeKicked, Error: "out", About: signal.TypeJoin})
+		if err := <-l.ended; !errors.Is(err, &signal.Error{Code: signal.CodeKicked}) {
+			t.Errorf("ended: %v", err)
+		}
+	})
+}
+
+// TestUplinkSaysGoodbye: the goodbye is handed over, the hub closes, and is not dialled again.
+func TestUplinkSaysGoodbye(t *testing.T) {
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		start := time.Now()
+		<-l.up.Goodbye()
+		if took := time.Since(start); took > 0 {
+			t.Errorf("the goodbye was handed over after %v", took)
+		}
+		l.hear(hub, signal.TypeBye)
+		_ = hub.Close()
+		<-l.up.Gone()
+		if err := <-l.ended; err != nil || len(l.lost) > 0 || len(l.dials) > 0 {
+			t.Errorf("ended: %v, %d times lost, %d times dialled", err, len(l.lost), len(l.dials))
+		}
+		if l.up.Goodbye() != nil {
+			t.Error("a goodbye without a hub is on its way")
+		}
+	})
+}
+
+// TestUplinkComesBackWithAnotherToken where there are some, when its time is over.
+func TestUplinkComesBackWithAnotherToken(t *testing.T) {
+	expired := func(l *line) signal.Message {
+		return signal.Message{Type: signal.TypeBye, From: l.cfg.Self.ID, Reason: signal.ReasonExpired}
+	}
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		l.say(hub, expired(l))
+		l.take(signal.TypeBye) // the owner's to end
+	})
+	tokens := 0
+	source := func(context.Context) (string, error) {
+		tokens++
+		return fmt.Sprint("token ", tokens), nil
+	}
+	inBubble(t, func(c *uplink.Config) { c.TokenSource = source }, func(l *line, hub signal.Signaler) {
+		l.say(hub, expired(l))
+		if err := <-l.lost; !errors.Is(err, fault.Expired) {
+			t.Errorf("lost: %v", err)
+		}
+		hub = <-l.dials
+		shown := make(chan string)
+		go func() { shown <- l.letIn(hub) }()
+		l.take(signal.TypeJoined)
+		if token := <-shown; token != "token 2" {
+			t.Errorf("came back with %q", token)
+		}
+	})
+}

@@ -1,0 +1,161 @@
+package noom
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"noom/internal/engine"
+	"noom/internal/fanout"
+	"noom/internal/mailbox"
+	"noom/internal/uplink"
+	"noom/signal"
+)
+
+// room implements Room: this file has what users call, loop.go its loop, host.go what its
+// links ask of it. What it knows is its parts' to own.
+type room struct {
+	// Immutable after Join.
+	name   string
+	self   Member // but for the Name and Rights, which standing has
+	cfg    Config
+	log    *slog.Logger
+	engine *engine.Engine
+	ctx    context.Context // ends with the room
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup // what the end of the room waits for
+
+	// The parts that may be called from anywhere, as each says.
+	hub       *uplink.Uplink
+	events    *eventQueue
+	mail      *mailbox.Mailbox
+	trace     *tracer
+	budgets   fanout.KeyframeBudgets
+	refusal   atomic.Pointer[engine.TURNRefusal] // the latest of a TURN server
+	farewell  *farewell
+	requests  *requests
+	standing  *standing
+	published *published
+	ice       *iceSupply
+	speech    *speech
+	roster    *roster
+
+	// Owned by the loop.
+	network   *network
+	newcomers *newcomers
+	conducts  conducts // of all members, whatever becomes of their links
+	chats     chatLog
+	rejoined  bool // there was a joined before
+}
+
+func (r *room) String() string { return r.name }
+func (r *room) Name() string   { return r.name }
+
+func (r *room) Self() Member         { return r.standing.member() }
+func (r *room) May(right Right) bool { return r.standing.may(right) }
+
+func (r *room) Peers() []Peer {
+	links := r.roster.peers()
+	peers := make([]Peer, len(links))
+	for i, l := range links {
+		peers[i] = l
+	}
+	return peers
+}
+
+func (r *room) Peer(id string) (Peer, bool) {
+	l, ok := r.roster.peer(id)
+	return l, ok
+}
+
+func (r *room) Next(ctx context.Context) (Event, error) { return r.events.next(ctx) }
+
+func (r *room) Events(ctx context.Context) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for {
+			e, err := r.Next(ctx)
+			if err != nil || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Messages.
+
+func (r *room) Chat(ctx context.Context, text string) error {
+	m, err := chat(text)
+	if err != nil {
+		return err
+	}
+	return r.requests.ask(ctx, m)
+}
+
+func (r *room) TryChat(text string) error {
+	m, err := chat(text)
+	switch {
+	case err != nil:
+		return err
+	case r.farewell.sealed.Load():
+		return ErrClosed
+	case !r.May(RightChat):
+		return fmt.Errorf("noom: chat: %w", ErrForbidden)
+	case !r.online():
+		return ErrNoHub
+	}
+	_, err = r.requests.put(m, true)
+	return err
+}
+
+func chat(text string) (signal.Message, error) {
+	if text == "" || len(text) > signal.MaxChat || !utf8.ValidString(text) {
+		return signal.Message{}, signal.Errorf(signal.CodeBadChat, signal.TypeChat,
+			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))
+	}
+	return signal.Message{Type: signal.TypeChat, ID: rand.Text(), Text: text}, nil
+}
+
+func (r *room) Rename(ctx context.Context, name string) error {
+	name = signal.CleanName(name)
+	if err := signal.CheckName(name); err != nil {
+		return signal.Errorf(signal.CodeBadName, signal.TypeRename, "noom: rename: %v", err)
+	}
+	return r.requests.ask(ctx, signal.Message{Type: signal.TypeRename, Name: name})
+}
+
+func (r *room) Send(ctx context.Context, data []byte) error {
+	return r.roster.sendAll(data, func(l *link) (wait func() error, err error) {
+		full, err := l.out.offer(data)
+		if full != nil {
+			return func() error { return l.Send(ctx, data) }, nil
+		}
+		return nil, err
+	})
+}
+
+func (r *room) TrySend(data []byte) error {
+	return r.roster.sendAll(data, func(l *link) (func() error, error) { return nil, l.out.try(data) })
+}
+
+// The network and the end.
+
+// NetworkChanged is explained at [Room].
+func (r *room) NetworkChanged() { r.mail.Post(func() { r.network.doubt(nil) }) }
+
+func (r *room) Leave(ctx context.Context) error { return r.farewell.leave(ctx) }
+
+func (r *room) Done() <-chan struct{} { return r.farewell.done }
+
+func (r *room) Err() error {
+	select {
+	case <-r.farewell.done:
+		return r.farewell.err
+	default:
+		return nil
+	}
+}

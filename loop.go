@@ -1,0 +1,136 @@
+package noom
+
+import (
+	"slices"
+	"time"
+
+	"noom/signal"
+)
+
+// This file is the room's loop. It takes the hub's frames one by one, and has each
+// part of the room do what is its own.
+
+// run is the loop.
+func (r *room) run() {
+	for {
+		select {
+		case <-r.mail.Ready():
+			for _, f := range r.mail.Take() {
+				f()
+			}
+		case m := <-r.hub.Frames():
+			r.handle(m)
+		case <-r.ctx.Done():
+			for _, f := range r.mail.Close() {
+				f()
+			}
+			r.roster.close()
+			return
+		}
+	}
+}
+
+func (r *room) handle(m signal.Message) {
+	if m.Type.Pair() {
+		if l := r.roster.links[m.From]; l != nil {
+			l.hubFrame(m)
+		}
+		return
+	}
+	if m.Type != signal.TypeJoined { // the uplink has told of that
+		r.trace.frame(TraceReceived, Member{}, false, m)
+	}
+	switch m.Type {
+	case signal.TypeJoined:
+		r.joined(m)
+	case signal.TypeServers:
+		r.ice.take(&m)
+	case signal.TypeWelcome:
+		r.roster.welcome(*m.Member)
+		r.roster.dropGhosts()
+	case signal.TypeBye:
+		r.bye(m)
+	case signal.TypeRenamed:
+		r.renamed(m)
+	case signal.TypeChat:
+		r.chatted(m)
+	case signal.TypeLocked, signal.TypeUnlocked:
+		r.standing.lockChanged(m, r.roster.memberOf(m.From))
+	case signal.TypeMute:
+		r.standing.muteRequested(m, r.roster.memberOf(m.From))
+	case signal.TypePing:
+		r.send(signal.Message{Type: signal.TypePong})
+	case signal.TypePong:
+		r.network.hubAnswered()
+	case signal.TypeError: // those that end the connection are followed by its end
+		err := m.Err()
+		r.log.Debug("hub refused", "about", err.About, "error", err)
+		r.requests.settle(err, func(asked *signal.Message) bool { return asked.Type == err.About })
+	default: // unknown, or not for us
+	}
+}
+
+// joined takes what the hub says on joining, at first and after each return.
+func (r *room) joined(m signal.Message) {
+	r.standing.rename(m.Self.Name)
+	r.ice.take(&m)
+	if before, now := r.standing.grant(m.Self.Rights); before != now {
+		r.published.allow(now)
+	}
+	r.standing.setLocked(m.Locked, Member{})
+	r.roster.follow(m.Members, m.Limits.Members)
+	if r.rejoined {
+		r.events.add(SignalingRestored{})
+	}
+	r.rejoined = true
+	r.requests.again()
+	r.network.hubAnswered()
+}
+
+func (r *room) bye(m signal.Message) {
+	if m.From == r.self.ID {
+		r.farewell.dismissed(m.Reason)
+		return
+	}
+	if m.Reason == ReasonKicked {
+		r.requests.settle(nil, func(asked *signal.Message) bool { return asked.Type == signal.TypeKick && asked.To == m.From })
+	}
+	r.roster.bye(m)
+}
+
+func (r *room) renamed(m signal.Message) {
+	if l := r.roster.links[m.From]; l != nil {
+		r.roster.rename(l, m.Name)
+	}
+	if m.From == r.self.ID {
+		r.standing.rename(m.Name)
+		r.requests.settle(nil, func(asked *signal.Message) bool { return asked.Type == signal.TypeRename && asked.Name == m.Name })
+	}
+}
+
+func (r *room) chatted(m signal.Message) {
+	if m.From == r.self.ID {
+		r.requests.settle(nil, func(asked *signal.Message) bool { return asked.ID == m.ID })
+		return
+	}
+	if l := r.roster.links[m.From]; l != nil && r.chats.isNew(m.From+m.ID) {
+		r.events.add(ChatReceived{From: l.Member(), Text: m.Text, At: time.UnixMilli(m.At)})
+	}
+}
+
+// maxChats is how many chat ids are remembered.
+const maxChats = 256
+
+// chatLog remembers chat messages, so that one resent is shown once.
+type chatLog []string
+
+// isNew notes a chat message, and reports whether it was not there.
+func (c *chatLog) isNew(key string) bool {
+	if slices.Contains(*c, key) {
+		return false
+	}
+	if *c = append(*c, key); len(*c) > maxChats {
+		*c = (*c)[1:]
+	}
+	return true
+}

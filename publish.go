@@ -1,0 +1,121 @@
+package noom
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fanout"
+	"noom/internal/mailbox"
+	"noom/signal"
+)
+
+// published is what a room publishes to everyone. A sender is told to each link, which
+// does the rest in sections.go.
+type published struct {
+	mail  *mailbox.Mailbox // the room's
+	each  func(func(*link))
+	ended func(*fanout.Sender, error) // called when the track of one has ended by itself
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	list []*fanout.Sender // in order; replaced, never changed in place; written by the room's loop
+}
+
+// senders returns all that are not closed. Called from anywhere.
+func (p *published) senders() []*fanout.Sender {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.list
+}
+
+func (p *published) set(list []*fanout.Sender) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = list
+}
+
+// bind binds t for everyone.
+func (p *published) bind(t webrtc.TrackLocal, o PublishOptions) (*fanout.Sender, error) {
+	name := signal.CleanName(o.Name)
+	if err := signal.CheckName(name); err != nil {
+		return nil, fmt.Errorf("noom: publish: %w", err)
+	}
+	var s *fanout.Sender
+	s, err := fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, fanout.Hooks{
+		OnChange: func() { p.mail.Post(func() { p.each((*link).retable) }) },
+		OnEnd:    p.ended,
+		OnClose: func() {
+			p.mail.Post(func() {
+				p.set(slices.DeleteFunc(slices.Clone(p.list), func(o *fanout.Sender) bool { return o == s }))
+				p.each(func(l *link) { l.unpublish(s) })
+			})
+		},
+	})
+	return s, err
+}
+
+// add sends s to everyone from now on, and reports false if the room is over.
+func (p *published) add(s *fanout.Sender) bool {
+	return p.mail.Post(func() {
+		p.set(append(slices.Clip(p.list), s))
+		p.each(func(l *link) { l.publish(s) })
+	})
+}
+
+// allow begins or ends the sending of all because the hub has begun or ceased to let us.
+// The room's loop calls it.
+func (p *published) allow(now bool) {
+	p.each(func(l *link) {
+		for _, s := range p.list {
+			if now {
+				l.publish(s)
+			} else {
+				l.unpublish(s)
+			}
+		}
+	})
+	if !now && len(p.list) > 0 {
+		p.log.Warn("the hub lets this member publish nothing; its tracks go nowhere", "tracks", len(p.list))
+	}
+}
+
+func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
+	if o == nil {
+		o = &PublishOptions{}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !r.May(RightPublish) {
+		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
+	}
+	s, err := r.published.bind(t, *o)
+	if err != nil {
+		return nil, err
+	}
+	if !r.published.add(s) {
+		_ = s.Close()
+		return nil, ErrClosed
+	}
+	return s, nil
+}
+
+func (r *room) Senders() []Sender {
+	list := r.published.senders()
+	senders := make([]Sender, len(list))
+	for i, s := range list {
+		senders[i] = s
+	}
+	return senders
+}
+
+func closeAll(senders []*fanout.Sender) {
+	for _, s := range senders {
+		_ = s.Close()
+	}
+}

@@ -1,0 +1,165 @@
+package noom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"noom/internal/mailbox"
+	"noom/internal/uplink"
+	"noom/signal"
+)
+
+const (
+	patienceWithHub = 30 * time.Second // for the answer to a request, if its ctx has no deadline
+	maxPending      = 256              // requests that wait for the hub's answer
+)
+
+// requests are what a room has asked of the hub and what waits for its answer.
+// Each is asked again after a redial. ask and put are called from anywhere, the
+// rest by the room's loop.
+type requests struct {
+	mail   *mailbox.Mailbox     // the room's
+	hub    *uplink.Uplink       // asked whether it is there
+	send   func(signal.Message) // to the hub
+	sealed func() bool          // nothing new is accepted
+	over   <-chan struct{}      // closed with the room
+
+	waiting atomic.Int32 // in pending or on the way there
+	untold  atomic.Int32 // those of them whose answer nobody waits for
+
+	// Owned by the room's loop.
+	pending  []*request
+	answered []func() // called when none of them waits
+}
+
+// request is something asked of the hub that waits for its confirmation.
+type request struct {
+	message signal.Message
+	done    chan error // has room for the answer
+	untold  bool       // nobody waits for it: it was accepted by being sent
+}
+
+// ask sends a request to the hub and waits for its answer.
+func (q *requests) ask(ctx context.Context, m signal.Message) error {
+	noAnswer := ctx.Err
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		outer := ctx
+		ctx, cancel = context.WithTimeout(ctx, patienceWithHub)
+		defer cancel()
+		noAnswer = func() error {
+			if err := outer.Err(); err != nil {
+				return err
+			}
+			return fmt.Errorf("noom: %s: unanswered for %v: %w", m.Type, patienceWithHub, ErrNoHub)
+		}
+	}
+	p, err := q.put(m, false)
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-p.done:
+		if err != nil && !errors.Is(err, ErrClosed) {
+			err = fmt.Errorf("noom: %s: %w", m.Type, err)
+		}
+		return err
+	case <-ctx.Done():
+		q.mail.Post(func() {
+			q.forget(p)
+			q.tellAnswered()
+		})
+		return noAnswer()
+	case <-q.over:
+		return ErrClosed
+	}
+}
+
+// put puts a request on its way to the hub: now, or when there is one again.
+// untold: nobody waits for its answer.
+func (q *requests) put(m signal.Message, untold bool) (*request, error) {
+	if q.sealed() {
+		return nil, ErrClosed
+	}
+	// What a hub cannot take is refused here, because it would refuse us with it.
+	frame, err := m.Encode()
+	if err == nil {
+		_, err = signal.Decode(frame)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if q.waiting.Add(1) > maxPending {
+		q.waiting.Add(-1)
+		return nil, fmt.Errorf("noom: %s: %d requests wait for the hub: %w", m.Type, maxPending, ErrWouldBlock)
+	}
+	p := &request{message: m, done: make(chan error, 1), untold: untold}
+	if untold {
+		q.untold.Add(1)
+	}
+	if !q.mail.Post(func() {
+		q.pending = append(q.pending, p)
+		q.send(m)
+	}) {
+		return nil, ErrClosed
+	}
+	return p, nil
+}
+
+// again asks a hub that is back for all that waits.
+func (q *requests) again() {
+	for _, p := range q.pending {
+		q.send(p.message)
+	}
+}
+
+// settle answers the oldest request that is asked for.
+func (q *requests) settle(err error, is func(*signal.Message) bool) {
+	if i := slices.IndexFunc(q.pending, func(p *request) bool { return is(&p.message) }); i >= 0 {
+		p := q.pending[i]
+		q.forget(p) // first, so that who asks again at once has room
+		p.done <- err
+	}
+	q.tellAnswered()
+}
+
+// forget waits for the answer to p no longer.
+func (q *requests) forget(p *request) {
+	i := slices.Index(q.pending, p)
+	if i < 0 {
+		return
+	}
+	q.pending = slices.Delete(q.pending, i, i+1)
+	q.waiting.Add(-1)
+	if p.untold {
+		q.untold.Add(-1)
+	}
+}
+
+// onAnswered calls f once nothing waits for the hub's answer, or nobody is there
+// to give it. For what is untold it may come back.
+func (q *requests) onAnswered(f func()) {
+	q.answered = append(q.answered, f)
+	q.tellAnswered()
+}
+
+func (q *requests) tellAnswered() {
+	if len(q.pending) > 0 && q.hub.Online() {
+		return
+	}
+	select {
+	case <-q.hub.Gone():
+	default:
+		if q.untold.Load() > 0 {
+			return
+		}
+	}
+	for _, f := range q.answered {
+		f()
+	}
+	q.answered = nil
+}

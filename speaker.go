@@ -1,0 +1,60 @@
+package noom
+
+import (
+	"sync/atomic"
+	"time"
+
+	"noom/internal/mailbox"
+	"noom/internal/speaker"
+)
+
+// speech finds out who of a room speaks. Its methods are the room's loop's, but for heard.
+type speech struct {
+	mail     *mailbox.Mailbox // the room's
+	roster   *roster
+	events   *eventQueue
+	awake    atomic.Bool // the loop listens
+	detector speaker.Detector
+}
+
+// heard wakes the room's loop to find out who speaks. It is called from
+// anywhere, for each packet that is loud enough, and mostly does nothing.
+func (s *speech) heard() {
+	if !s.awake.Load() && s.awake.CompareAndSwap(false, true) {
+		s.mail.Post(s.listen)
+	}
+}
+
+// listen takes what was heard of everyone since the last time, and comes again
+// for as long as there is anything to decide.
+func (s *speech) listen() {
+	var levels []speaker.Level
+	for _, l := range s.roster.order {
+		if dBov, ok := l.takePeak(); ok {
+			levels = append(levels, speaker.Level{ID: l.member.ID, DBov: dBov})
+		}
+	}
+	if s.detector.Step(time.Now(), levels) {
+		s.report()
+	}
+	if s.detector.Idle() {
+		s.awake.Store(false)
+		return
+	}
+	time.AfterFunc(speaker.Period, func() { s.mail.Post(s.listen) })
+}
+
+// forget forgets a peer that has left the roster.
+func (s *speech) forget(l *link) {
+	if s.detector.Remove(l.member.ID) {
+		s.report()
+	}
+}
+
+func (s *speech) report() {
+	if l := s.roster.links[s.detector.Active()]; l != nil {
+		s.events.add(ActiveSpeaker{Peer: l})
+		return
+	}
+	s.events.add(ActiveSpeaker{})
+}
