@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"noom/internal/exchange"
 	"noom/internal/fanout"
+	"noom/internal/fault"
 	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
@@ -92,7 +94,8 @@ type conn struct {
 	control *webrtc.DataChannel // pair frames, in-band
 	data    *webrtc.DataChannel
 	owner   connOwner
-	mail    *mailbox.Mailbox       // of the owner
+	mail    *mailbox.Mailbox // of the owner
+	log     *slog.Logger
 	self    string                 // our id
 	budget  *fanout.KeyframeBudget // the peer's
 
@@ -140,9 +143,9 @@ type stage uint8
 
 const (
 	negotiating stage = iota // it is that of the epoch there is
-	givenUp                     // likewise, and the next epoch is due
-	setAside                    // it serves until the next is up
-	discarded                   // it is being closed
+	givenUp                  // likewise, and the next epoch is due
+	setAside                 // it serves until the next is up
+	discarded                // it is being closed
 )
 
 // current reports whether the connection is that of the epoch there is.
@@ -154,6 +157,7 @@ type connConfig struct {
 	pc      *webrtc.PeerConnection
 	owner   connOwner
 	mail    *mailbox.Mailbox
+	log     *slog.Logger
 	self    string
 	turn    negotiate.Machine
 	senders []*fanout.Sender
@@ -166,7 +170,7 @@ type connConfig struct {
 func newConn(cfg connConfig) (*conn, error) {
 	now := time.Now()
 	c := &conn{
-		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, self: cfg.self, budget: cfg.budget,
+		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, log: cfg.log, self: cfg.self, budget: cfg.budget,
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
 		since: now, pathSince: now, inbounds: make(map[string]*inbound),
 	}
@@ -229,7 +233,7 @@ func (c *conn) listen() {
 		case webrtc.PeerConnectionStateFailed:
 			c.postCurrent(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
-					c.owner.Failed(errDTLS)
+					c.owner.Failed(fault.DTLS)
 				}
 			})
 		default:
@@ -335,6 +339,15 @@ func (c *conn) discard() {
 		time.Sleep(rand.N(maxDiscardPause))
 		_ = c.pc.GracefulClose()
 	})
+}
+
+// sendFrame sends a pair frame in-band; false if that is not possible now.
+func (c *conn) sendFrame(m signal.Message) bool {
+	if c.control.BufferedAmount() >= maxControlRoom {
+		return false
+	}
+	text, err := m.Encode()
+	return err == nil && c.control.SendText(string(text)) == nil
 }
 
 // dropEnded forgets channels of which nothing is under way any more.

@@ -16,6 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fanout"
+	"noom/internal/fault"
 	"noom/internal/mediatest"
 	"noom/signal"
 )
@@ -102,7 +103,7 @@ func TestFloods(t *testing.T) {
 				before := runtime.NumGoroutine()
 				flood(t, peerOf(t, b, a).(*link))
 				until(t, a, func(e PeerStateChanged) bool {
-					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, errRules)
+					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, fault.Rules)
 				})
 				if more := runtime.NumGoroutine() - before; more > 100 {
 					t.Errorf("%d goroutines more", more)
@@ -192,7 +193,7 @@ func TestTablesOfTracks(t *testing.T) {
 			}
 			body, err := signal.EncodeBody(&table)
 			must(t, err)
-			l.mail.Post(func() { l.queue(signal.TypeTable, body, false) })
+			l.mail.Post(func() { l.frames.Send(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })

@@ -22,11 +22,10 @@ func (h connHost) InBand() frameVerdict { return h.conduct.frame(time.Now()) }
 
 // Send gives a message to the exchange.
 func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
-	h.queue(t, body, hubOnly)
-	return h.ex.Queued()
+	return h.frames.Send(t, body, hubOnly)
 }
 
-func (h connHost) Window() bool { return h.ex.Room() }
+func (h connHost) Window() bool { return h.frames.Window() }
 
 func (h connHost) NextTable() int64 {
 	h.tableVersion++
