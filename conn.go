@@ -14,6 +14,7 @@ import (
 	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/iceservers"
+	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/internal/packet"
@@ -81,7 +82,7 @@ type connOwner interface {
 	Channel(c *conn, ch *channel)
 	Table(t *signal.Table)
 	Left()
-	Receiving(mid string, in *inbound)
+	Receiving(mid string, in *inbound.Inbound)
 	// Refused reports a sender that the peer does not get.
 	Refused(s *fanout.Sender, err error)
 }
@@ -129,10 +130,10 @@ type conn struct {
 	refused  int        // of those that the peer opened
 
 	// Media.
-	sections   []*section          // what we send, in the order added
-	waiting    []*fanout.Sender    // those without a section yet
-	tableDirty bool                // our table has changed since it was sent
-	inbounds   map[string]*inbound // by mid: what we receive
+	sections   []*section                  // what we send, in the order added
+	waiting    []*fanout.Sender            // those without a section yet
+	tableDirty bool                        // our table has changed since it was sent
+	inbounds   map[string]*inbound.Inbound // by mid: what we receive
 
 	mu      sync.Mutex // a leaf lock
 	streams []stream   // for readers; appended to, never changed in place
@@ -172,7 +173,7 @@ func newConn(cfg connConfig) (*conn, error) {
 	c := &conn{
 		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, log: cfg.log, self: cfg.self, budget: cfg.budget,
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
-		since: now, pathSince: now, inbounds: make(map[string]*inbound),
+		since: now, pathSince: now, inbounds: make(map[string]*inbound.Inbound),
 	}
 	c.own.loopback = c.own.loopback || cfg.servers.OnLoopback()
 	// Both ends make both channels, so that none has to be announced, and
@@ -240,10 +241,10 @@ func (c *conn) listen() {
 		}
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		in := newInbound(tr, c.pc.WriteRTCP)
-		in.hear(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
-		c.owner.Spawn(func() { _ = in.run() })
-		c.owner.Spawn(func() { in.drainRTCP(receiver) })
+		in := inbound.New(tr, c.pc.WriteRTCP)
+		in.Levels(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
+		c.owner.Spawn(func() { _ = in.Run() })
+		c.owner.Spawn(func() { in.DrainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()
 		c.postCurrent(func() { c.receiving(mid, in) })
 	})
@@ -330,7 +331,7 @@ func (c *conn) discard() {
 		s.leg.Detach()
 	}
 	for _, in := range c.inbounds {
-		in.assign(nil)
+		in.Assign(nil)
 	}
 	for _, ch := range c.channels {
 		ch.lose()

@@ -89,7 +89,7 @@ func (l *link) flooded(c *conn, err error) {
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)
 	l.conduct.fault(time.Now())
 	l.told = err
-	l.on(func(m *recovery.Machine) []recovery.Action { return m.Flooded(c.number) })
+	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.number) })
 }
 
 func (l *link) setState(s PeerState, err error) {

@@ -12,6 +12,7 @@ import (
 	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/frames"
+	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/recovery"
 	"noom/signal"
@@ -53,9 +54,10 @@ type link struct {
 	conduct *conduct // of the member id; guards itself
 
 	mail   *mailbox.Mailbox
-	ended  chan struct{} // closed with the loop
-	byHub  atomic.Int32  // frames posted and not yet taken
-	out    outStream     // guards itself
+	ended  chan struct{}  // closed with the loop
+	byHub  atomic.Int32   // frames posted and not yet taken
+	out    outStream      // guards itself
+	tracks inbound.Tracks // owned by the loop; guards what readers see itself
 	budget *fanout.KeyframeBudget
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
@@ -66,7 +68,6 @@ type link struct {
 	gone   bool // out of the roster
 	state  PeerState
 	shown  *conn // nil if there is none
-	tracks []*remoteTrack
 
 	// Everything following is owned by the loop.
 	frames   *frames.Frames
@@ -77,13 +78,10 @@ type link struct {
 	senders  []*fanout.Sender // all that the peer shall get
 	own      []*fanout.Sender // those of them that only this peer gets
 
-	tableVersion int64             // of our table
-	heardVersion int64             // of the peer's
-	heard        *signal.Table     // the peer's, of that version
-	rows         map[string]string // mid to track id, as the peer's table says
-	unseen       int               // channels that the peer opened and Next has not delivered
-	takenDue     bool              // the peer is owed an acknowledgement of data
-	arrivedDue   bool              // the peer has asked whether its data has arrived, and it has
+	tableVersion int64 // of our table
+	unseen       int   // channels that the peer opened and Next has not delivered
+	takenDue     bool  // the peer is owed an acknowledgement of data
+	arrivedDue   bool  // the peer has asked whether its data has arrived, and it has
 
 	failure    *Diagnosis                   // why it is not connected, nil while it is or was not yet to be
 	failedBy   error                        // why this epoch was given up, nil if it was not
@@ -103,7 +101,6 @@ func newLink(r *room, m Member) *link {
 		budget:   r.budgets.Of(m.ID, time.Now()),
 		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
 		conduct:  r.conducts.of(m.ID, r.roster.present, time.Now()),
-		rows:     make(map[string]string),
 	}
 	l.frames = frames.New(frames.Config{
 		Room: r.name, Self: r.self, Peer: m, Sign: r.cfg.Identity.sign, Mail: l.mail, Owner: frameHost{l},
@@ -149,8 +146,7 @@ func (l *link) end() {
 	l.partAll()
 	l.endDeliveries()
 	l.out.setClosed(true)
-	l.setTracks(nil)
-	clear(l.rows)
+	l.tracksChanged(l.tracks.End())
 }
 
 func (l *link) dropConn() {
@@ -197,7 +193,7 @@ func (l *link) stop(t **time.Timer) {
 // tracks end, its methods fail.
 func (l *link) depart() {
 	l.out.setClosed(true)
-	l.setTracks(nil)
+	l.tracksChanged(l.tracks.End())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true
@@ -218,7 +214,8 @@ func (l *link) wake() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
-		l.heardVersion, l.unseen = 0, 0
+		l.unseen = 0
+		l.tracks.Reopen()
 		l.out.setClosed(false)
 		l.on((*recovery.Machine).Wake)
 	})

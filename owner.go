@@ -7,6 +7,7 @@ import (
 
 	"noom/internal/fanout"
 	"noom/internal/iceservers"
+	"noom/internal/inbound"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -73,7 +74,7 @@ func (h connHost) Data(m webrtc.DataChannelMessage)           { h.dataFrame(m) }
 func (h connHost) Channel(c *conn, ch *channel)               { h.channelOpened(c, ch) }
 func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) }
 func (h connHost) Left()                                      { h.leftByPeer() }
-func (h connHost) Receiving(mid string, in *inbound)          { h.receiving(mid, in) }
+func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }
 
 func (h connHost) Refused(s *fanout.Sender, err error) {
 	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.Codec().MimeType, Err: err})

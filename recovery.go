@@ -9,11 +9,11 @@ import (
 )
 
 // This file is the part of a link that drives the machine of package recovery,
-// which alone decides what becomes of the link's connections: what happens is
-// told to it, what it says is done.
+// which alone decides what becomes of the link's connections: the loop reports
+// what happens to it, and does what it says.
 
-// happen tells the machine of an event, and carries out what it says. The
-// error is that of a restart of ICE, whose epoch is given up already.
+// happen reports an event to the machine, and carries out what it says. The
+// error is that of a restart of ICE; its epoch is given up already.
 func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.room.online(),
@@ -28,7 +28,7 @@ func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err erro
 	return err
 }
 
-// on is happen for who need not know the error.
+// on is happen where the error does not matter.
 func (l *link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
 
 // postEvent is on, at the loop's next turn.

@@ -8,21 +8,22 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fanout"
+	"noom/internal/inbound"
 	"noom/internal/mediatest"
 )
 
-// receiver is the far end of some legs: one remoteTrack for each, read all the time.
+// receiver is the far end of some legs: one track for each, read all the time.
 type receiver struct {
 	pc       *webrtc.PeerConnection
 	mu       sync.Mutex
-	inbounds []*inbound
+	inbounds []*inbound.Inbound
 	tapes    []recording
 }
 
 // recording is what arrived of a track.
 type recording struct {
 	*mediatest.Tape
-	track *remoteTrack
+	track *inbound.Track
 }
 
 // receive connects legs to a new peer and waits until media can flow.
@@ -31,13 +32,13 @@ func receive(t *testing.T, network *mediatest.Network, legs []*fanout.Leg) *rece
 	call := network.NewCall(t)
 	r := &receiver{pc: call.In}
 	call.In.OnTrack(func(tr *webrtc.TrackRemote, rtpReceiver *webrtc.RTPReceiver) {
-		in := newInbound(tr, call.In.WriteRTCP)
-		track := newRemoteTrack(rand.Text(), "카메라", tr.Kind(), false)
-		in.assign(track)
-		go in.drainRTCP(rtpReceiver)
+		in := inbound.New(tr, call.In.WriteRTCP)
+		track := inbound.NewTrack(rand.Text(), "카메라", tr.Kind(), false)
+		in.Assign(track)
+		go in.DrainRTCP(rtpReceiver)
 		go func() {
-			_ = in.run()
-			track.close()
+			_ = in.Run()
+			track.End()
 		}()
 		r.mu.Lock()
 		defer r.mu.Unlock()
