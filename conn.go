@@ -12,6 +12,7 @@ import (
 
 	"noom/internal/conduct"
 	"noom/internal/exchange"
+	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
@@ -84,7 +85,7 @@ type connOwner interface {
 	Left()
 	Receiving(mid string, in *inbound.Inbound)
 	// Refused reports a sender that the peer does not get.
-	Refused(s *sender, err error)
+	Refused(s *fanout.Sender, err error)
 }
 
 // conn is the connection of one epoch. The link's loop owns it; pion's
@@ -97,8 +98,8 @@ type conn struct {
 	owner   connOwner
 	mail    *mailbox.Mailbox // of the owner
 	log     *slog.Logger
-	self    string          // our id
-	budget  *keyframeBudget // the peer's
+	self    string                 // our id
+	budget  *fanout.KeyframeBudget // the peer's
 
 	stage stage
 
@@ -131,7 +132,7 @@ type conn struct {
 
 	// Media.
 	sections   []*section                  // what we send, in the order added
-	waiting    []*sender                   // those without a section yet
+	waiting    []*fanout.Sender            // those without a section yet
 	tableDirty bool                        // our table has changed since it was sent
 	inbounds   map[string]*inbound.Inbound // by mid: what we receive
 
@@ -161,10 +162,10 @@ type connConfig struct {
 	log     *slog.Logger
 	self    string
 	turn    negotiate.Machine
-	senders []*sender
+	senders []*fanout.Sender
 	servers *iceservers.Set
 	own     conduct.Networks
-	budget  *keyframeBudget
+	budget  *fanout.KeyframeBudget
 }
 
 // newConn makes a connection of a fresh PeerConnection.
@@ -328,7 +329,7 @@ func (c *conn) discard() {
 	c.stage = discarded
 	c.batch.Stop()
 	for _, s := range c.sections {
-		s.leg.detach()
+		s.leg.Detach()
 	}
 	for _, in := range c.inbounds {
 		in.Assign(nil)

@@ -112,8 +112,8 @@ func (l *link) evidence(err error) diagnose.Evidence {
 		e.Refusal = &diagnose.Refusal{Server: r.Server, Err: r.Err}
 	}
 	for _, s := range c.sections {
-		if s.refused && !slices.Contains(e.Codecs, s.leg.codec.MimeType) {
-			e.Codecs = append(e.Codecs, s.leg.codec.MimeType)
+		if s.refused && !slices.Contains(e.Codecs, s.leg.Codec().MimeType) {
+			e.Codecs = append(e.Codecs, s.leg.Codec().MimeType)
 		}
 	}
 	return e

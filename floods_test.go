@@ -11,10 +11,14 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
+	"noom/internal/fanout"
 	"noom/internal/fault"
+	"noom/internal/mediatest"
 	"noom/signal"
 )
 
@@ -26,17 +30,13 @@ import (
 func TestFloods(t *testing.T) {
 	for name, flood := range map[string]func(t *testing.T, b *link){
 		"RTP of ever new sources": func(t *testing.T, b *link) {
-			camera := newRTPCamera(t)
-			s, err := b.room.Publish(t.Context(), camera, nil)
+			s, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
 			must(t, err)
-			camera.frame(t, 0, true)
 			time.Sleep(time.Second) // it has a section
-			leg := b.sectionOf(t, s.(*sender)).leg
+			forged := newForgery(t)
+			must(t, b.sectionOf(t, s.(*fanout.Sender)).transceiver.Sender().ReplaceTrack(forged))
 			for n := range uint32(4 * conduct.MaxSources) {
-				leg.mu.Lock()
-				leg.ssrc = 10_000 + n
-				leg.mu.Unlock()
-				camera.frame(t, n, true)
+				_, _ = forged.stream.WriteRTP(&rtp.Header{Version: 2, PayloadType: 96, SSRC: 10_000 + n}, mediatest.VP8Frame(n, true)[:1000]) // it may be closed meanwhile
 				if n%16 == 0 {
 					time.Sleep(time.Millisecond)
 				}
@@ -127,7 +127,7 @@ func TestFloods(t *testing.T) {
 }
 
 // sectionOf returns the section that s has at l.
-func (l *link) sectionOf(t *testing.T, s *sender) *section {
+func (l *link) sectionOf(t *testing.T, s *fanout.Sender) *section {
 	t.Helper()
 	found := make(chan *section, 1)
 	l.mail.Post(func() {
@@ -145,10 +145,28 @@ func (l *link) sectionOf(t *testing.T, s *sender) *section {
 	return sec
 }
 
+// forgery is a track that lets the test write to its connection what it likes.
+type forgery struct {
+	*webrtc.TrackLocalStaticRTP
+	stream webrtc.TrackLocalWriter
+}
+
+func newForgery(t *testing.T) *forgery {
+	t.Helper()
+	track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
+	must(t, err)
+	return &forgery{TrackLocalStaticRTP: track}
+}
+
+func (f *forgery) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	f.stream = ctx.WriteStream()
+	return f.TrackLocalStaticRTP.Bind(ctx)
+}
+
 // reports sends RTCP, for which there has to be a media section.
 func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	t.Helper()
-	camera := newRTPCamera(t)
+	camera := mediatest.NewRTPCamera(t)
 	_, err := l.room.Publish(t.Context(), camera, nil)
 	must(t, err)
 	time.Sleep(time.Second)

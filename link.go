@@ -10,6 +10,7 @@ import (
 
 	"noom/internal/conduct"
 	"noom/internal/exchange"
+	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/frames"
 	"noom/internal/inbound"
@@ -58,7 +59,7 @@ type link struct {
 	byHub  atomic.Int32   // frames posted and not yet taken
 	out    outStream      // guards itself
 	tracks inbound.Tracks // owned by the loop; guards what readers see itself
-	budget *keyframeBudget
+	budget *fanout.KeyframeBudget
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
@@ -75,8 +76,8 @@ type link struct {
 	conn     *conn            // nil before the first epoch and while asleep
 	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
 	in       inStream
-	senders  []*sender // all that the peer shall get
-	own      []*sender // those of them that only this peer gets
+	senders  []*fanout.Sender // all that the peer shall get
+	own      []*fanout.Sender // those of them that only this peer gets
 
 	tableVersion int64 // of our table
 	unseen       int   // channels that the peer opened and Next has not delivered
@@ -98,7 +99,7 @@ func newLink(r *room, m Member) *link {
 		log:      r.log.With("peer", m.ID),
 		mail:     mailbox.New(ErrClosed),
 		ended:    make(chan struct{}),
-		budget:   r.budgets.get(m.ID, time.Now()),
+		budget:   r.budgets.Of(m.ID, time.Now()),
 		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
 		conduct:  r.conducts.Of(m.ID, r.roster.present, time.Now()),
 	}

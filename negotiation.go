@@ -192,7 +192,7 @@ func (c *conn) apply() error {
 		return err
 	}
 	for _, s := range c.sections {
-		if s.refused = in.parsed.rejected[s.mid()] || s.leg.refused(); s.refused {
+		if s.refused = in.parsed.rejected[s.mid()] || s.leg.Refused(); s.refused {
 			c.refuse(s)
 		}
 	}

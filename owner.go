@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
+	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/recovery"
@@ -76,8 +77,8 @@ func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) 
 func (h connHost) Left()                                      { h.leftByPeer() }
 func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }
 
-func (h connHost) Refused(s *sender, err error) {
-	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.codec.MimeType, Err: err})
+func (h connHost) Refused(s *fanout.Sender, err error) {
+	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.Codec().MimeType, Err: err})
 }
 
 // Stats is Peer.Stats.
