@@ -5,7 +5,9 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -59,14 +61,14 @@ func (c *conn) sendCandidates() {
 		c.owner.Send(signal.TypeCandidates, body, false)
 	}
 	if len(c.pending) > 0 {
-		c.batch.Set(c.mail, tick, c.sendCandidates)
+		c.batch.Set(c.mail, batchRetry, c.sendCandidates)
 	}
 }
 
 func (c *conn) addCandidates(body []byte) error {
 	var b signal.Candidates
 	if err := signal.DecodeBody(body, &b); err != nil {
-		return fmt.Errorf("%w: %w", errRules, err)
+		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
 	if b.Ufrag != c.remote.ufrag {
 		c.owner.Trace("candidates dropped: of another generation")
@@ -102,12 +104,12 @@ func (c *conn) addCandidate(candidate signal.Candidate) error {
 
 // takeCandidate judges a candidate of the peer's.
 func (c *conn) takeCandidate(text string) error {
-	return c.candidates.take(text, c.own, c.owner.Lookup)
+	return c.candidates.Take(text, c.own, c.owner.Lookup)
 }
 
 // takeCandidates returns a description with those candidates alone that are taken.
 func (c *conn) takeCandidates(text string) (string, error) {
-	text, left, err := withoutCandidates(text, c.takeCandidate)
+	text, left, err := conduct.FilterCandidates(text, c.takeCandidate)
 	if left > 0 {
 		c.owner.Trace("candidates of a description dropped", "count", left)
 	}

@@ -142,7 +142,7 @@ func (l *link) dataFrame(conn *conn, m webrtc.DataChannelMessage) {
 	switch {
 	case err != nil:
 		l.fail(err)
-	case !news && !l.conduct.repeats.AllowN(time.Now(), 1):
+	case !news && !l.conduct.Repeats.AllowN(time.Now(), 1):
 		l.flooded(l.conn, errData)
 	case message != nil:
 		l.room.events.addTaken(DataReceived{Peer: l, Data: message.Payload}, func() {

@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -9,8 +10,11 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/data"
 	"noom/internal/exchange"
+	"noom/internal/fanout"
+	"noom/internal/fault"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/mailbox"
@@ -40,7 +44,7 @@ type connOwner interface {
 	// Loud is called for each packet that may be speech.
 	Loud()
 	// InBand counts a frame that came in-band, before it is looked at.
-	InBand() frameVerdict
+	InBand() conduct.FrameVerdict
 
 	// Send gives a message to the exchange and returns how many it was given so far.
 	Send(t signal.Type, body []byte, hubOnly bool) (queued int64)
@@ -82,7 +86,7 @@ type connOwner interface {
 	Left()
 	Receiving(mid string, in *inbound.Inbound)
 	// Refused reports a sender that the peer does not get.
-	Refused(s *sender, err error)
+	Refused(s *fanout.Sender, err error)
 }
 
 // conn is the connection of one epoch. The link's loop owns it; pion's
@@ -94,8 +98,9 @@ type conn struct {
 	data    *webrtc.DataChannel
 	owner   connOwner
 	mail    *mailbox.Mailbox // of the owner
-	self    string           // our id
-	budget  *keyframeBudget  // the peer's
+	log     *slog.Logger
+	self    string                 // our id
+	budget  *fanout.KeyframeBudget // the peer's
 
 	stage stage
 
@@ -108,9 +113,9 @@ type conn struct {
 	pending    []signal.Candidate // for the next candidates frame
 	batch      mailbox.Timer      // until they go out
 	generation int                // remote candidates since the last ufrag, trickled
-	candidates remoteCandidates
-	own        remoteNet       // for their judgement
-	servers    *iceservers.Set // of the latest gathering
+	candidates conduct.Candidates
+	own        conduct.Networks // for their judgement
+	servers    *iceservers.Set  // of the latest gathering
 
 	// The path.
 	since     time.Time
@@ -121,7 +126,7 @@ type conn struct {
 
 	// Media.
 	sections   []*section                  // what we send, in the order added
-	waiting    []*sender                   // those without a section yet
+	waiting    []*fanout.Sender            // those without a section yet
 	tableDirty bool                        // our table has changed since it was sent
 	inbounds   map[string]*inbound.Inbound // by mid: what we receive
 
@@ -148,23 +153,24 @@ type connConfig struct {
 	pc      *webrtc.PeerConnection
 	owner   connOwner
 	mail    *mailbox.Mailbox
+	log     *slog.Logger
 	self    string
 	turn    negotiate.Machine
-	senders []*sender
+	senders []*fanout.Sender
 	servers *iceservers.Set
-	own     remoteNet
-	budget  *keyframeBudget
+	own     conduct.Networks
+	budget  *fanout.KeyframeBudget
 }
 
 // newConn makes a connection of a fresh PeerConnection.
 func newConn(cfg connConfig) (*conn, error) {
 	now := time.Now()
 	c := &conn{
-		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, self: cfg.self, budget: cfg.budget,
+		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, log: cfg.log, self: cfg.self, budget: cfg.budget,
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
 		since: now, pathSince: now, inbounds: make(map[string]*inbound.Inbound),
 	}
-	c.own.loopback = c.own.loopback || cfg.servers.OnLoopback()
+	c.own.Loopback = c.own.Loopback || cfg.servers.OnLoopback()
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	var err error
@@ -224,7 +230,7 @@ func (c *conn) listen() {
 		case webrtc.PeerConnectionStateFailed:
 			c.postCurrent(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
-					c.owner.Failed(errDTLS)
+					c.owner.Failed(fault.DTLS)
 				}
 			})
 		default:
@@ -255,7 +261,7 @@ func (c *conn) listenToChannels() {
 	var frames atomic.Int32 // posted and not yet taken
 	c.control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch c.owner.InBand() {
-		case frameTaken:
+		case conduct.FrameTaken:
 			if frames.Add(1) > maxFrames { // the exchange brings back what is dropped here
 				frames.Add(-1)
 				return
@@ -266,8 +272,8 @@ func (c *conn) listenToChannels() {
 					c.owner.Frame(c, m)
 				}
 			})
-		case frameDropped:
-		case frameFloods:
+		case conduct.FrameDropped:
+		case conduct.FrameFloods:
 			flood(errFrames)
 		}
 	})
@@ -315,7 +321,7 @@ func (c *conn) discard() {
 	c.stage = discarded
 	c.batch.Stop()
 	for _, s := range c.sections {
-		s.leg.detach()
+		s.leg.Detach()
 	}
 	for _, in := range c.inbounds {
 		in.Assign(nil)
@@ -325,4 +331,13 @@ func (c *conn) discard() {
 		time.Sleep(rand.N(maxDiscardPause))
 		_ = c.pc.GracefulClose()
 	})
+}
+
+// sendFrame sends a pair frame in-band; false if that is not possible now.
+func (c *conn) sendFrame(m signal.Message) bool {
+	if c.control.BufferedAmount() >= maxControlRoom {
+		return false
+	}
+	text, err := m.Encode()
+	return err == nil && c.control.SendText(string(text)) == nil
 }

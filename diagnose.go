@@ -10,6 +10,7 @@ import (
 
 	"noom/internal/data"
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 	"noom/internal/mailbox"
 )
 
@@ -106,14 +107,14 @@ func (l *link) evidence(err error) diagnose.Evidence {
 	e.Opened, e.Moved = time.Since(c.since), time.Since(c.pathSince)
 	e.Path, e.Secured, e.TURN = pionPath(l.recovery.Path()).String(), c.secured, c.servers.HasTURN()
 	e.Remote, e.Open = c.remote.ufrag != "", c.turn.State().Open
-	e.Acked, e.Pending = l.ex.Acked() > 0, l.ex.Pending()
+	e.Acked, e.Pending = l.frames.Acked() > 0, l.frames.Pending()
 	e.Ours, e.Theirs = c.local.candidates, c.remote.candidates
 	if r := l.room.refusal.Load(); r != nil && !r.At.Before(c.since) {
 		e.Refusal = &diagnose.Refusal{Server: r.Server, Err: r.Err}
 	}
 	for _, s := range c.sections {
-		if s.refused && !slices.Contains(e.Codecs, s.leg.codec.MimeType) {
-			e.Codecs = append(e.Codecs, s.leg.codec.MimeType)
+		if s.refused && !slices.Contains(e.Codecs, s.leg.Codec().MimeType) {
+			e.Codecs = append(e.Codecs, s.leg.Codec().MimeType)
 		}
 	}
 	return e
@@ -122,9 +123,9 @@ func (l *link) evidence(err error) diagnose.Evidence {
 // causeOf returns what a verdict names of the reason for which an epoch was given up.
 func causeOf(err error) diagnose.Cause {
 	switch {
-	case errors.Is(err, ErrDescription), errors.Is(err, errRules), errors.Is(err, data.ErrCredit):
+	case errors.Is(err, ErrDescription), errors.Is(err, fault.Rules), errors.Is(err, data.ErrCredit):
 		return diagnose.BrokenRules
-	case errors.Is(err, errDTLS):
+	case errors.Is(err, fault.DTLS):
 		return diagnose.FailedDTLS
 	}
 	return diagnose.OtherCause

@@ -6,6 +6,7 @@ import (
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/engine"
 	"noom/internal/negotiate"
 	"noom/internal/recovery"
@@ -21,12 +22,12 @@ func (l *link) fail(err error) {
 }
 
 func (l *link) beginEpoch() {
-	if !l.ex.Begin() {
+	if !l.frames.Begin() {
 		l.on((*recovery.Machine).Exhausted)
 		return
 	}
-	l.conduct.build(time.Now()) // which the machine has waited for
-	l.trace("epoch begun", "number", l.ex.Epoch().Number)
+	l.conduct.Build(time.Now()) // which the machine has waited for
+	l.trace("epoch begun", "number", l.frames.Epoch())
 	l.on((*recovery.Machine).Begun)
 }
 
@@ -53,11 +54,11 @@ func (l *link) build(number recovery.Number, ours bool) {
 func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 	servers := l.room.servers()
 	var c *conn
-	bounds := newGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	pacer := newCheckPacer(l.conduct.checks, everybody)
+	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
+	pacer := conduct.NewPacer(l.conduct.Checks, conduct.Everybody)
 	api, err := l.room.engine.API(engine.Bounds{
-		Interceptor: bounds, Buffer: bounds.buffer,
-		Net: func(inner transport.Net) transport.Net { return pacedNet{inner, pacer, bounds} },
+		Interceptor: bounds, Buffer: bounds.Buffer,
+		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, pacer, bounds) },
 	})
 	if err != nil {
 		return nil, err
@@ -74,8 +75,8 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 		turn = negotiate.Begin()
 	}
 	c, err = newConn(connConfig{
-		number: number, pc: pc, owner: connHost{l}, mail: l.mail, self: l.room.self.ID, turn: turn, senders: l.senders,
-		servers: servers, own: remoteNetOf(l.room.engine), budget: l.budget,
+		number: number, pc: pc, owner: connHost{l}, mail: l.mail, log: l.log, self: l.room.self.ID, turn: turn, senders: l.senders,
+		servers: servers, own: conduct.NetworksOf(l.room.engine), budget: l.budget,
 	})
 	return c, err
 }
@@ -87,9 +88,9 @@ func (l *link) flooded(c *conn, err error) {
 		return
 	}
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)
-	l.conduct.fault(time.Now())
+	l.conduct.Fault(time.Now())
 	l.told = err
-	l.on(func(m *recovery.Machine) []recovery.Action { return m.Flooded(c.number) })
+	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.number) })
 }
 
 func (l *link) setState(s PeerState, err error) {

@@ -11,8 +11,14 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
+	"noom/internal/fanout"
+	"noom/internal/fault"
+	"noom/internal/mediatest"
 	"noom/signal"
 )
 
@@ -24,17 +30,13 @@ import (
 func TestFloods(t *testing.T) {
 	for name, flood := range map[string]func(t *testing.T, b *link){
 		"RTP of ever new sources": func(t *testing.T, b *link) {
-			camera := newRTPCamera(t)
-			s, err := b.room.Publish(t.Context(), camera, nil)
+			s, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
 			must(t, err)
-			camera.frame(t, 0, true)
 			time.Sleep(time.Second) // it has a section
-			leg := b.sectionOf(t, s.(*sender)).leg
-			for n := range uint32(4 * maxSources) {
-				leg.mu.Lock()
-				leg.ssrc = 10_000 + n
-				leg.mu.Unlock()
-				camera.frame(t, n, true)
+			forged := newForgery(t)
+			must(t, b.sectionOf(t, s.(*fanout.Sender)).transceiver.Sender().ReplaceTrack(forged))
+			for n := range uint32(4 * conduct.MaxSources) {
+				_, _ = forged.stream.WriteRTP(&rtp.Header{Version: 2, PayloadType: 96, SSRC: 10_000 + n}, mediatest.VP8Frame(n, true)[:1000]) // it may be closed meanwhile
 				if n%16 == 0 {
 					time.Sleep(time.Millisecond)
 				}
@@ -57,7 +59,7 @@ func TestFloods(t *testing.T) {
 		},
 		"RTCP from ever new sources, about nobody": func(t *testing.T, b *link) {
 			for i := range uint32(3) {
-				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*maxSources + n} })
+				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*conduct.MaxSources + n} })
 			}
 		},
 		"channels": func(_ *testing.T, b *link) {
@@ -69,7 +71,7 @@ func TestFloods(t *testing.T) {
 			}
 		},
 		"frames": func(_ *testing.T, b *link) {
-			for n := range 2 * (workBurst + excessBurst) {
+			for n := range 2 * (conduct.WorkBurst + conduct.ExcessBurst) {
 				if b.conn.control.SendText("{}") != nil {
 					return
 				}
@@ -79,7 +81,7 @@ func TestFloods(t *testing.T) {
 			}
 		},
 		"data that is known": func(_ *testing.T, b *link) {
-			for n := range 3 * repeatBurst {
+			for n := range 3 * conduct.RepeatBurst {
 				if b.conn.data.Send(dataFrame(1, 0)) != nil {
 					return
 				}
@@ -102,7 +104,7 @@ func TestFloods(t *testing.T) {
 				before := runtime.NumGoroutine()
 				flood(t, peerOf(t, b, a).(*link))
 				until(t, a, func(e PeerStateChanged) bool {
-					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, errRules)
+					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, fault.Rules)
 				})
 				if more := runtime.NumGoroutine() - before; more > 100 {
 					t.Errorf("%d goroutines more", more)
@@ -111,7 +113,7 @@ func TestFloods(t *testing.T) {
 				since := time.Now()
 				w.join("r", "b", &Config{Identity: id}) // another session
 				until(t, a, func(e PeerStateChanged) bool { return e.Peer.ID() == id.ID() && e.State == PeerConnected })
-				if waited := time.Since(since); waited < faultPause-3*time.Second {
+				if waited := time.Since(since); waited < conduct.FaultPause-3*time.Second {
 					t.Errorf("it is connected again after %v", waited)
 				}
 				must(t, peerOf(t, a, c).Send(t.Context(), []byte("still here")))
@@ -125,7 +127,7 @@ func TestFloods(t *testing.T) {
 }
 
 // sectionOf returns the section that s has at l.
-func (l *link) sectionOf(t *testing.T, s *sender) *section {
+func (l *link) sectionOf(t *testing.T, s *fanout.Sender) *section {
 	t.Helper()
 	found := make(chan *section, 1)
 	l.mail.Post(func() {
@@ -143,15 +145,33 @@ func (l *link) sectionOf(t *testing.T, s *sender) *section {
 	return sec
 }
 
+// forgery is a track that lets the test write to its connection what it likes.
+type forgery struct {
+	*webrtc.TrackLocalStaticRTP
+	stream webrtc.TrackLocalWriter
+}
+
+func newForgery(t *testing.T) *forgery {
+	t.Helper()
+	track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
+	must(t, err)
+	return &forgery{TrackLocalStaticRTP: track}
+}
+
+func (f *forgery) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	f.stream = ctx.WriteStream()
+	return f.TrackLocalStaticRTP.Bind(ctx)
+}
+
 // reports sends RTCP, for which there has to be a media section.
 func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	t.Helper()
-	camera := newRTPCamera(t)
+	camera := mediatest.NewRTPCamera(t)
 	_, err := l.room.Publish(t.Context(), camera, nil)
 	must(t, err)
 	time.Sleep(time.Second)
 	pc := l.conn.pc
-	for n := range uint32(4 * maxSources) {
+	for n := range uint32(4 * conduct.MaxSources) {
 		_ = pc.WriteRTCP([]rtcp.Packet{packet(n)}) // it may be closed meanwhile
 		if n%16 == 0 {
 			time.Sleep(time.Millisecond)
@@ -174,7 +194,7 @@ func TestTablesOfTracks(t *testing.T) {
 			}
 			body, err := signal.EncodeBody(&table)
 			must(t, err)
-			l.mail.Post(func() { l.queue(signal.TypeTable, body, false) })
+			l.mail.Post(func() { l.frames.Send(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })
@@ -185,7 +205,7 @@ func TestTablesOfTracks(t *testing.T) {
 				added++
 			}
 		}
-		if most := (workBurst + 60*workRate) / trackCost; added > most {
+		if most := (conduct.WorkBurst + 60*conduct.WorkRate) / conduct.TrackCost; added > most {
 			t.Errorf("%d tracks were added, want up to %d", added, most)
 		}
 	})
@@ -213,7 +233,7 @@ func TestStaleStorm(t *testing.T) {
 				came++
 			}
 		}
-		if most := buildBurst + int(seconds*time.Second/buildEvery) + 2; came > most || came < buildBurst {
+		if most := conduct.BuildBurst + int(seconds*time.Second/conduct.BuildEvery) + 2; came > most || came < conduct.BuildBurst {
 			t.Errorf("mallory came %d times, want up to %d", came, most)
 		}
 	})
@@ -221,14 +241,14 @@ func TestStaleStorm(t *testing.T) {
 
 // TestStaleStormInCrowd: the same holds while connections wait for their turn.
 func TestStaleStormInCrowd(t *testing.T) {
-	c := newConducts().of("m", nil, epoch0)
+	c := conduct.NewConducts().Of("m", nil, epoch0)
 	heeded := 0
 	for range 200 {
-		if c.reborn(epoch0) { // and nothing is built
+		if c.Reborn(epoch0) { // and nothing is built
 			heeded++
 		}
 	}
-	if heeded != buildBurst {
+	if heeded != conduct.BuildBurst {
 		t.Errorf("%d sessions were heeded in a moment", heeded)
 	}
 }
@@ -304,11 +324,11 @@ func TestChecksAtSomebodyElse(t *testing.T) {
 					hit++
 				}
 			}
-			if hit > maxOneIP {
+			if hit > conduct.MaxOneIP {
 				t.Errorf("in the description %v: %d ports of one address", inDescription, hit)
 			}
 			n := hits.Load()
-			if most := int32(checkBurst + checkRate*4*epochs); n > most || n == 0 {
+			if most := int32(conduct.CheckBurst + conduct.CheckRate*4*epochs); n > most || n == 0 {
 				t.Errorf("in the description %v: %d packets to others in %d s, want up to %d", inDescription, n, 4*epochs, most)
 			}
 		})

@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/signal"
 )
@@ -38,7 +39,9 @@ func (r *room) watchNetwork() { r.network.watchAddresses() }
 func (r *room) speechHeard() { r.speech.heard() }
 
 // sourceEnded says that the track of a sender has ended by itself.
-func (r *room) sourceEnded(s *sender, err error) { r.events.add(SourceEnded{Sender: s, Err: err}) }
+func (r *room) sourceEnded(s *fanout.Sender, err error) {
+	r.events.add(SourceEnded{Sender: s, Err: err})
+}
 
 // servers returns the ICE servers to use now; not to be changed.
 func (r *room) servers() *iceservers.Set { return r.ice.current() }

@@ -2,6 +2,7 @@ package noom
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -9,7 +10,9 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"noom/internal/conduct"
 	"noom/internal/engine"
+	"noom/internal/fanout"
 	"noom/internal/mailbox"
 	"noom/internal/uplink"
 	"noom/signal"
@@ -33,7 +36,7 @@ type room struct {
 	events    *eventQueue
 	mail      *mailbox.Mailbox
 	trace     *tracer
-	budgets   keyframeBudgets
+	budgets   fanout.KeyframeBudgets
 	refusal   atomic.Pointer[engine.TURNRefusal] // the latest of a TURN server
 	farewell  *farewell
 	requests  *requests
@@ -46,7 +49,7 @@ type room struct {
 	// Owned by the loop.
 	network   *network
 	newcomers *newcomers
-	conducts  conducts // of all members, whatever becomes of their links
+	conducts  conduct.Conducts // of all members, whatever becomes of their links
 	chats     chatLog
 	rejoined  bool // there was a joined before
 }
@@ -115,7 +118,7 @@ func chat(text string) (signal.Message, error) {
 		return signal.Message{}, signal.Errorf(signal.CodeBadChat, signal.TypeChat,
 			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))
 	}
-	return signal.Message{Type: signal.TypeChat, ID: randomID(), Text: text}, nil
+	return signal.Message{Type: signal.TypeChat, ID: rand.Text(), Text: text}, nil
 }
 
 func (r *room) Rename(ctx context.Context, name string) error {

@@ -18,6 +18,7 @@ import (
 
 	"noom/internal/data"
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 )
 
 // A path that carries STUN and no DTLS.
@@ -132,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 func TestCauseOf(t *testing.T) {
 	for err, want := range map[error]diagnose.Cause{
 		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
-		errDTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, data.ErrCredit: diagnose.BrokenRules, errRules: diagnose.BrokenRules,
+		fault.DTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, data.ErrCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
 		errFrames: diagnose.BrokenRules,
 	} {
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/transport/v5/vnet"
 
+	"noom/internal/mediatest"
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/mem"
@@ -169,7 +170,7 @@ func TestCallsWhileEnding(t *testing.T) {
 
 		for range 8 { // the loop may take either first
 			r := w.join("방", "c", nil).(*room)
-			gate, camera := make(chan struct{}), newDeviceCamera()
+			gate, camera := make(chan struct{}), mediatest.NewDeviceCamera()
 			r.mail.Post(func() { <-gate })
 			synctest.Wait()
 			go func() { _ = r.Leave(t.Context()) }()
@@ -177,7 +178,7 @@ func TestCallsWhileEnding(t *testing.T) {
 			_, err := r.Publish(t.Context(), camera, nil)
 			close(gate)
 			<-r.Done()
-			if _, _, bound := camera.asked(); bound > 0 {
+			if _, _, bound := camera.Asked(); bound > 0 {
 				t.Errorf("the camera is still bound; Publish said %v", err)
 			}
 		}

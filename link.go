@@ -8,9 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/conduct"
 	"noom/internal/data"
 	"noom/internal/exchange"
+	"noom/internal/fanout"
 	"noom/internal/fault"
+	"noom/internal/frames"
 	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/recovery"
@@ -18,26 +21,22 @@ import (
 )
 
 const (
-	tick           = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
+	batchRetry     = 500 * time.Millisecond // candidates that found the window full go out
 	batchWait      = 5 * time.Millisecond   // candidates gathered within it share a frame
 	calmAfter      = 10 * time.Second       // at a hub so long, a redial starts without a pause again
 	firstRestarts  = 2                      // of ICE, before the first rebuild
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
-	maxQueued      = 256                    // messages waiting for a peer that acknowledges none
 	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
-	maxHeld        = exchange.Window        // frames of a newcomer whose connection may not be built yet
 )
 
 var (
 	errConnection = errors.New("connection failed")
-	errDTLS       = errors.New("DTLS failed")
 	errTimeout    = errors.New("connection did not come up in time")
-	errRules      = fault.Rules
-	errFrames     = fmt.Errorf("%w: a flood of frames", errRules)
-	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", errRules)
-	errData       = fmt.Errorf("%w: a flood of data that says nothing new", errRules)
-	errWork       = fmt.Errorf("%w: a flood of descriptions", errRules)
+	errFrames     = fmt.Errorf("%w: a flood of frames", fault.Rules)
+	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", fault.Rules)
+	errData       = fmt.Errorf("%w: a flood of data that says nothing new", fault.Rules)
+	errWork       = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 )
 
 // link is the machinery behind a Peer, and the Peer itself: one goroutine
@@ -53,14 +52,14 @@ type link struct {
 	member Member // ID, PublicKey, Session; the name is below
 	log    *slog.Logger
 
-	conduct *conduct // of the member id; guards itself
+	conduct *conduct.Conduct // of the member id; guards itself
 
 	mail   *mailbox.Mailbox
 	ended  chan struct{}  // closed with the loop
-	frames atomic.Int32   // posted and not yet taken
+	byHub  atomic.Int32   // frames posted and not yet taken
 	stream data.Stream    // owned by the loop; guards what senders use itself
 	tracks inbound.Tracks // owned by the loop; guards what readers see itself
-	budget *keyframeBudget
+	budget *fanout.KeyframeBudget
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
 	// rest; once gone, nothing but data is told of this peer any more.
@@ -72,26 +71,21 @@ type link struct {
 	shown  *conn // nil if there is none
 
 	// Everything following is owned by the loop.
-	ex       *exchange.Exchange
+	frames   *frames.Frames
 	recovery recovery.Machine // of the link's connections, which are named by number
 	conn     *conn            // nil before the first epoch and while asleep
 	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
-	senders  []*sender        // all that the peer shall get
-	own      []*sender        // those of them that only this peer gets
+	senders  []*fanout.Sender // all that the peer shall get
+	own      []*fanout.Sender // those of them that only this peer gets
 
 	tableVersion int64 // of our table
-	byHub        bool  // a frame came by hub since the last flush
 
-	held      []heldFrame // came before it was our turn to build
-	failure   *Diagnosis  // why it is not connected, nil while it is or was not yet to be
-	failedBy  error       // why this epoch was given up, nil if it was not
-	told      error       // why the machine was told that something failed
-	sample    uint64      // how much had come by the path when it was doubted
-	warned    bool        // of a forged frame
-	ticker    *time.Timer
-	timers    [recovery.Timers]*time.Timer // the machine's
-	staleSent time.Time
-	partings  []parting
+	failure  *Diagnosis                   // why it is not connected, nil while it is or was not yet to be
+	failedBy error                        // why this epoch was given up, nil if it was not
+	told     error                        // why the machine was told that something failed
+	sample   uint64                       // how much had come by the path when it was doubted
+	timers   [recovery.Timers]*time.Timer // the machine's
+	partings []parting
 }
 
 func newLink(r *room, m Member) *link {
@@ -100,11 +94,13 @@ func newLink(r *room, m Member) *link {
 		log:      r.log.With("peer", m.ID),
 		mail:     mailbox.New(ErrClosed),
 		ended:    make(chan struct{}),
-		ex:       exchange.New(r.self.ID),
-		budget:   r.budgets.get(m.ID, time.Now()),
+		budget:   r.budgets.Of(m.ID, time.Now()),
 		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
-		conduct:  r.conducts.of(m.ID, r.roster.present, time.Now()),
+		conduct:  r.conducts.Of(m.ID, r.roster.present, time.Now()),
 	}
+	l.frames = frames.New(frames.Config{
+		Room: r.name, Self: r.self, Peer: m, Sign: r.cfg.Identity.sign, Mail: l.mail, Owner: frameHost{l},
+	})
 	return l
 }
 
@@ -130,7 +126,7 @@ func (l *link) run() {
 
 // end stops everything that belongs to a connection.
 func (l *link) end() {
-	l.stop(&l.ticker)
+	l.frames.Stop()
 	for t := range l.timers {
 		l.stop(&l.timers[t])
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/mediatest"
 )
 
 // Video loses packets, and their retransmissions too: the receiver asks for
@@ -29,19 +31,19 @@ func TestLossAsksForKeyframes(t *testing.T) {
 			}
 			return true
 		})
-		camera := newDeviceCamera()
+		camera := mediatest.NewDeviceCamera()
 		a := w.join("r", "지우", &Config{Tracks: []LocalTrack{{Name: "camera", Track: camera}}})
 		b := w.join("r", "bob", nil)
 		track := until[TrackAdded](t, b, nil).Track
 		number := uint32(0)
 		film := func(d time.Duration) (requests int) {
-			before, _, _ := camera.asked()
-			for range d / frameTime {
-				time.Sleep(frameTime)
+			before, _, _ := camera.Asked()
+			for range d / mediatest.FrameTime {
+				time.Sleep(mediatest.FrameTime)
 				number++
-				camera.frame(t, number, number%100 == 1)
+				camera.Frame(t, number, number%100 == 1)
 			}
-			after, _, _ := camera.asked()
+			after, _, _ := camera.Asked()
 			return after - before
 		}
 		film(10 * time.Second)

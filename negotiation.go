@@ -5,7 +5,9 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/exchange"
+	"noom/internal/fault"
 	"noom/internal/negotiate"
 	"noom/signal"
 )
@@ -25,7 +27,7 @@ func (c *conn) deliver(messages []exchange.Message) {
 	}
 	c.inbox = append(c.inbox, messages...)
 	if c.work(); len(c.inbox) > maxInbox {
-		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", errRules))
+		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", fault.Rules))
 	}
 }
 
@@ -53,7 +55,7 @@ func (c *conn) mustWait(m exchange.Message) bool {
 }
 
 func (c *conn) handle(m exchange.Message) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, c.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return c.described(m)
@@ -66,7 +68,7 @@ func (c *conn) handle(m exchange.Message) (err error) {
 	case signal.TypeTable:
 		var b signal.TableBody
 		if err := signal.DecodeBody(m.Body, &b); err != nil {
-			return fmt.Errorf("%w: %w", errRules, err)
+			return fmt.Errorf("%w: %w", fault.Rules, err)
 		}
 		c.owner.Table(&b.Table)
 	case signal.TypeLeft:
@@ -80,7 +82,7 @@ func (c *conn) handle(m exchange.Message) (err error) {
 func (c *conn) described(m exchange.Message) error {
 	in := &incoming{}
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
-		return fmt.Errorf("%w: %w", errRules, err)
+		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
 	var err error
 	if in.SDP, err = withMids(in.SDP, c.local.sections); err != nil {
@@ -124,7 +126,7 @@ func (c *conn) restart() error {
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
 func (c *conn) act(actions []negotiate.Action) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, c.log)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
@@ -138,7 +140,7 @@ func (c *conn) act(actions []negotiate.Action) (err error) {
 		case negotiate.Grant:
 			c.owner.Send(signal.TypeGrant, nil, false)
 		case negotiate.Rebuild:
-			err = fmt.Errorf("%w: an offer out of turn", errRules)
+			err = fmt.Errorf("%w: an offer out of turn", fault.Rules)
 		}
 		if err != nil {
 			return err
@@ -190,7 +192,7 @@ func (c *conn) apply() error {
 		return err
 	}
 	for _, s := range c.sections {
-		if s.refused = in.parsed.rejected[s.mid()] || s.leg.refused(); s.refused {
+		if s.refused = in.parsed.rejected[s.mid()] || s.leg.Refused(); s.refused {
 			c.refuse(s)
 		}
 	}
@@ -201,7 +203,7 @@ func (c *conn) apply() error {
 
 func (c *conn) setRemote(t webrtc.SDPType, in *incoming) error {
 	if in.parsed.ufrag != c.remote.ufrag {
-		c.generation, c.candidates = 0, remoteCandidates{}
+		c.generation, c.candidates = 0, conduct.Candidates{}
 	}
 	var err error
 	if in.SDP, err = c.takeCandidates(in.SDP); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"noom/internal/conduct"
 	"noom/internal/engine"
 	"noom/internal/iceservers"
 	"noom/internal/mailbox"
@@ -71,7 +72,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 // furnish makes the room's parts and says what each may ask of the others.
 func furnish(r *room, d Dialer) {
 	r.events, r.mail = newEventQueue(r.cfg.EventBuffer), mailbox.New(ErrClosed)
-	r.conducts = newConducts()
+	r.conducts = conduct.NewConducts()
 	r.trace = &tracer{to: r.cfg.Trace, bodies: r.cfg.TraceBodies, room: r.name, self: r.Self}
 	r.hub = newUplink(r, d)
 	r.farewell = newFarewell(r)

@@ -16,7 +16,16 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mediatest"
 	"noom/internal/packet"
+)
+
+// How often a camera is asked for a key frame at most, and what one peer can ask for: so many
+// at once, then one in so long.
+const (
+	keyframeInterval = 500 * time.Millisecond
+	keyframeBurst    = 4
+	keyframeEvery    = 4 * time.Second
 )
 
 // thrifty is a camera that makes no key frame but those it is asked for, the first one
@@ -90,7 +99,7 @@ func (c *thrifty) listen(r interceptor.RTCPReader, wanted chan<- struct{}) {
 
 func (c *thrifty) film(stream webrtc.TrackLocalWriter, wanted <-chan struct{}, stop <-chan struct{}) {
 	packetizer := rtp.NewPacketizer(1200, 96, 7, &codecs.VP8Payloader{}, rtp.NewRandomSequencer(), 90000)
-	ticker := time.NewTicker(frameTime)
+	ticker := time.NewTicker(mediatest.FrameTime)
 	defer ticker.Stop()
 	for {
 		select {

@@ -5,7 +5,9 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/data"
+	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/recovery"
@@ -15,27 +17,26 @@ import (
 // connHost is what a link is to its connections.
 type connHost struct{ *link }
 
-func (h connHost) Post(f func()) bool   { return h.mail.Post(f) }
-func (h connHost) Spawn(f func())       { h.room.background(f) }
-func (h connHost) Kick()                { h.kick() }
-func (h connHost) Loud()                { h.room.speechHeard() }
-func (h connHost) InBand() frameVerdict { return h.conduct.frame(time.Now()) }
+func (h connHost) Post(f func()) bool           { return h.mail.Post(f) }
+func (h connHost) Spawn(f func())               { h.room.background(f) }
+func (h connHost) Kick()                        { h.kick() }
+func (h connHost) Loud()                        { h.room.speechHeard() }
+func (h connHost) InBand() conduct.FrameVerdict { return h.conduct.Frame(time.Now()) }
 
 // Send gives a message to the exchange.
 func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
-	h.queue(t, body, hubOnly)
-	return h.ex.Queued()
+	return h.frames.Send(t, body, hubOnly)
 }
 
-func (h connHost) Window() bool { return h.ex.Room() }
+func (h connHost) Window() bool { return h.frames.Window() }
 
 func (h connHost) NextTable() int64 {
 	h.tableVersion++
 	return h.tableVersion
 }
 
-func (h connHost) Described(restarts bool) bool { return h.conduct.described(time.Now(), restarts) }
-func (h connHost) Lookup() bool                 { return h.conduct.lookups.AllowN(time.Now(), 1) }
+func (h connHost) Described(restarts bool) bool { return h.conduct.Described(time.Now(), restarts) }
+func (h connHost) Lookup() bool                 { return h.conduct.Lookups.AllowN(time.Now(), 1) }
 func (h connHost) Servers() *iceservers.Set     { return h.room.servers() }
 func (h connHost) MayRestart() bool             { return h.recovery.MayRestart() }
 
@@ -77,8 +78,8 @@ func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) 
 func (h connHost) Left()                                      { h.leftByPeer() }
 func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }
 
-func (h connHost) Refused(s *sender, err error) {
-	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.codec.MimeType, Err: err})
+func (h connHost) Refused(s *fanout.Sender, err error) {
+	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.Codec().MimeType, Err: err})
 }
 
 // Stats is Peer.Stats.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fanout"
 	"noom/internal/mailbox"
 	"noom/internal/recovery"
 	"noom/signal"
@@ -163,9 +164,9 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	if err := signal.CheckName(name); err != nil {
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
-	var s *sender
-	s, err := newSender(t, PublishOptions{Name: name, Muted: o.Muted}, senderHooks{
-		onChange: l.retable, onEnd: l.room.sourceEnded, onClose: func() { l.unpublish(s) },
+	var s *fanout.Sender
+	s, err := fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, fanout.Hooks{
+		OnChange: l.retable, OnEnd: l.room.sourceEnded, OnClose: func() { l.unpublish(s) },
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fanout"
 	"noom/internal/mailbox"
 	"noom/signal"
 )
@@ -18,39 +19,39 @@ import (
 type published struct {
 	mail  *mailbox.Mailbox // the room's
 	each  func(func(*link))
-	ended func(*sender, error) // called when the track of one has ended by itself
+	ended func(*fanout.Sender, error) // called when the track of one has ended by itself
 	log   *slog.Logger
 
 	mu   sync.Mutex
-	list []*sender // in order; replaced, never changed in place; written by the room's loop
+	list []*fanout.Sender // in order; replaced, never changed in place; written by the room's loop
 }
 
 // senders returns all that are not closed. Called from anywhere.
-func (p *published) senders() []*sender {
+func (p *published) senders() []*fanout.Sender {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.list
 }
 
-func (p *published) set(list []*sender) {
+func (p *published) set(list []*fanout.Sender) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.list = list
 }
 
 // bind binds t for everyone.
-func (p *published) bind(t webrtc.TrackLocal, o PublishOptions) (*sender, error) {
+func (p *published) bind(t webrtc.TrackLocal, o PublishOptions) (*fanout.Sender, error) {
 	name := signal.CleanName(o.Name)
 	if err := signal.CheckName(name); err != nil {
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
-	var s *sender
-	s, err := newSender(t, PublishOptions{Name: name, Muted: o.Muted}, senderHooks{
-		onChange: func() { p.mail.Post(func() { p.each((*link).retable) }) },
-		onEnd:    p.ended,
-		onClose: func() {
+	var s *fanout.Sender
+	s, err := fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, fanout.Hooks{
+		OnChange: func() { p.mail.Post(func() { p.each((*link).retable) }) },
+		OnEnd:    p.ended,
+		OnClose: func() {
 			p.mail.Post(func() {
-				p.set(slices.DeleteFunc(slices.Clone(p.list), func(o *sender) bool { return o == s }))
+				p.set(slices.DeleteFunc(slices.Clone(p.list), func(o *fanout.Sender) bool { return o == s }))
 				p.each(func(l *link) { l.unpublish(s) })
 			})
 		},
@@ -59,7 +60,7 @@ func (p *published) bind(t webrtc.TrackLocal, o PublishOptions) (*sender, error)
 }
 
 // add sends s to everyone from now on, and reports false if the room is over.
-func (p *published) add(s *sender) bool {
+func (p *published) add(s *fanout.Sender) bool {
 	return p.mail.Post(func() {
 		p.set(append(slices.Clip(p.list), s))
 		p.each(func(l *link) { l.publish(s) })
@@ -113,7 +114,7 @@ func (r *room) Senders() []Sender {
 	return senders
 }
 
-func closeAll(senders []*sender) {
+func closeAll(senders []*fanout.Sender) {
 	for _, s := range senders {
 		_ = s.Close()
 	}

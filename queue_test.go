@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 
+	"noom/internal/fanout"
 	"noom/internal/inbound"
 )
 
@@ -28,7 +29,7 @@ func TestQueueIsBounded(t *testing.T) {
 	q := newEventQueue(bound)
 	stays := &link{member: Member{ID: "stays"}}
 	q.add(PeerJoined{Peer: stays})
-	film := &sender{}
+	film := &fanout.Sender{}
 	for i := range 100_000 {
 		guest := &link{member: Member{ID: fmt.Sprint("guest ", i)}}
 		track := inbound.NewTrack("t", "camera", 0, false)

@@ -4,20 +4,21 @@ import (
 	"fmt"
 	"time"
 
+	"noom/internal/fault"
 	"noom/internal/recovery"
 )
 
 // This file is the part of a link that drives the machine of package recovery,
-// which alone decides what becomes of the link's connections: what happens is
-// told to it, what it says is done.
+// which alone decides what becomes of the link's connections: the loop reports
+// what happens to it, and does what it says.
 
-// happen tells the machine of an event, and carries out what it says. The
-// error is that of a restart of ICE, whose epoch is given up already.
+// happen reports an event to the machine, and carries out what it says. The
+// error is that of a restart of ICE; its epoch is given up already.
 func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.room.online(),
 		Expired: l.room.servers().Expired(),
-		Wait:    l.conduct.wait(time.Now()),
+		Wait:    l.conduct.Wait(time.Now()),
 	})
 	for _, a := range event(&l.recovery) {
 		if failed := l.carryOut(a); failed != nil {
@@ -27,7 +28,7 @@ func (l *link) happen(event func(*recovery.Machine) []recovery.Action) (err erro
 	return err
 }
 
-// on is happen for who need not know the error.
+// on is happen where the error does not matter.
 func (l *link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
 
 // postEvent is on, at the loop's next turn.
@@ -51,7 +52,7 @@ func (l *link) carryOut(a recovery.Action) error {
 		if l.conn != nil {
 			l.conn.giveUp()
 		}
-		l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", l.failedBy)
+		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.failedBy)
 	case recovery.Note:
 		l.note(l.cause(a.Cause))
 	case recovery.Forget:
@@ -61,7 +62,7 @@ func (l *link) carryOut(a recovery.Action) error {
 			return l.conn.restart()
 		}
 	case recovery.Resend:
-		l.ex.Resend()
+		l.frames.Resend()
 	case recovery.SetState:
 		l.setState(PeerState(a.Peer), l.cause(a.Cause))
 	case recovery.Drop:
@@ -102,7 +103,7 @@ func (l *link) cause(c recovery.Cause) error {
 	case recovery.TooLate:
 		return errTimeout
 	case recovery.EpochsUsedUp:
-		return fmt.Errorf("%w: epochs used up", errRules)
+		return fmt.Errorf("%w: epochs used up", fault.Rules)
 	case recovery.Told:
 		return l.told
 	case recovery.NoCause:

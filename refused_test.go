@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mediatest"
 	"noom/signal"
 )
 
@@ -22,13 +23,13 @@ func TestTooManyTracks(t *testing.T) {
 				cfg := &Config{}
 				if !late {
 					for i := range many {
-						cfg.Tracks = append(cfg.Tracks, LocalTrack{Name: fmt.Sprint("카메라 ", i), Track: newSampleCamera(t)})
+						cfg.Tracks = append(cfg.Tracks, LocalTrack{Name: fmt.Sprint("카메라 ", i), Track: mediatest.NewSampleCamera(t)})
 					}
 				}
 				a, b := w.join("방", "a", cfg), w.join("방", "b", nil)
 				until(t, b, connected)
 				for i := 0; late && i < many; i++ {
-					if _, err := a.Publish(t.Context(), newSampleCamera(t), &PublishOptions{Name: fmt.Sprint("카메라 ", i)}); err != nil {
+					if _, err := a.Publish(t.Context(), mediatest.NewSampleCamera(t), &PublishOptions{Name: fmt.Sprint("카메라 ", i)}); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Second)
@@ -51,7 +52,7 @@ func TestTooManyTracks(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)
-				if _, err := a.Publish(t.Context(), newSampleCamera(t), &PublishOptions{Name: "화면"}); err != nil {
+				if _, err := a.Publish(t.Context(), mediatest.NewSampleCamera(t), &PublishOptions{Name: "화면"}); err != nil {
 					t.Fatal(err)
 				}
 				until(t, b, func(e TrackAdded) bool { return e.Track.Name() == "화면" })
@@ -67,7 +68,7 @@ func TestSectionRejected(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		sound, err := webrtc.NewTrackLocalStaticSample(opus, "a", "s")
+		sound, err := webrtc.NewTrackLocalStaticSample(mediatest.Opus, "a", "s")
 		must(t, err)
 		a := w.join("방", "a", &Config{Tracks: []LocalTrack{{Track: sound}}})
 		line := &wire{Dialer: w.dialer}

@@ -94,12 +94,3 @@ type Room interface {
 	// Err says why it is over: nil while it is not, and after Leave.
 	Err() error
 }
-
-// PublishOptions says how a track is published; nil works.
-type PublishOptions struct {
-	// Name is what the others see: "camera", "microphone", "screen", … Up to
-	// 128 bytes. Empty: camera for video, microphone for audio.
-	Name string
-	// Muted publishes it muted: nothing is sent until [Sender.SetMuted].
-	Muted bool
-}

@@ -304,7 +304,7 @@ func (r *roster) left(l *link) {
 
 // reborn takes the word of a member itself that it runs a new session.
 func (r *roster) reborn(l *link, session string) {
-	if !r.has(l) || session == l.member.Session || !l.conduct.reborn(time.Now()) {
+	if !r.has(l) || session == l.member.Session || !l.conduct.Reborn(time.Now()) {
 		return // a later one will do
 	}
 	m := l.Member()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pion/transport/v5/vnet"
 
+	"noom/internal/fanout"
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/mem"
@@ -311,7 +312,7 @@ func sees(p Peer, senders []Sender) (flowing []RemoteTrack, err error) {
 		return nil, fmt.Errorf("sees %d tracks of %d", len(tracks), len(senders))
 	}
 	for _, track := range tracks {
-		i := slices.IndexFunc(senders, func(s Sender) bool { return s.(*sender).id == track.ID() })
+		i := slices.IndexFunc(senders, func(s Sender) bool { return s.(*fanout.Sender).ID() == track.ID() })
 		if i < 0 {
 			return nil, fmt.Errorf("sees %s, which is gone", track.Name())
 		}

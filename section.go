@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fanout"
 	"noom/internal/inbound"
 	"noom/signal"
 )
@@ -16,24 +17,24 @@ import (
 // section is one of our media sections: a sendonly transceiver for good, and
 // the senders that use it one after the other.
 type section struct {
-	leg         *leg
+	leg         *fanout.Leg
 	transceiver *webrtc.RTPTransceiver
-	sender      *sender // nil: idle
-	flowing     bool    // sender is attached
-	announced   int64   // the exchange must have acknowledged so many before media flows
-	refused     bool    // the peer does not take this codec
+	sender      *fanout.Sender // nil: idle
+	flowing     bool           // sender is attached
+	announced   int64          // the exchange must have acknowledged so many before media flows
+	refused     bool           // the peer does not take this codec
 }
 
 // mid returns the section's mid, empty before its first offer.
 func (s *section) mid() string { return s.transceiver.Mid() }
 
 // publish adds a sender: to an idle section, or to one of its own.
-func (c *conn) publish(s *sender) {
+func (c *conn) publish(s *fanout.Sender) {
 	if c.stage != negotiating {
 		return // the next connection carries it from the start
 	}
 	for _, sec := range c.sections {
-		if sec.sender == nil && !sec.refused && sec.leg.fits(s) {
+		if sec.sender == nil && !sec.refused && sec.leg.Fits(s) {
 			sec.sender, sec.flowing, sec.announced = s, false, 0
 			c.retable()
 			return
@@ -48,11 +49,11 @@ func (c *conn) publish(s *sender) {
 }
 
 // unpublish removes a sender, whose section stays for the next one.
-func (c *conn) unpublish(s *sender) {
-	c.waiting = slices.DeleteFunc(c.waiting, func(o *sender) bool { return o == s })
+func (c *conn) unpublish(s *fanout.Sender) {
+	c.waiting = slices.DeleteFunc(c.waiting, func(o *fanout.Sender) bool { return o == s })
 	for _, sec := range c.sections {
 		if sec.sender == s {
-			sec.leg.detach()
+			sec.leg.Detach()
 			sec.sender, sec.flowing = nil, false
 			c.tableDirty = true
 		}
@@ -92,8 +93,8 @@ func sectionSize(kind webrtc.RTPCodecType) int {
 
 // fits reports whether a description has room for a section for s
 // beside what is in the last one and what was made since.
-func (c *conn) fits(s *sender) bool {
-	ours, added := sectionSize(s.kind), sectionSize(s.kind)
+func (c *conn) fits(s *fanout.Sender) bool {
+	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
 	for _, sec := range c.sections {
 		ours += sectionSize(sec.leg.Kind())
 		if sec.mid() == "" {
@@ -121,9 +122,8 @@ func (c *conn) addSections() error {
 }
 
 // addSection gives s a transceiver of its own.
-func (c *conn) addSection(s *sender) error {
-	leg := newLeg(s.codec.RTPCodecCapability, c.self)
-	leg.budget = c.budget
+func (c *conn) addSection(s *fanout.Sender) error {
+	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, c.self, c.budget)
 	transceiver, err := c.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
@@ -133,9 +133,9 @@ func (c *conn) addSection(s *sender) error {
 	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
 	c.sections = append(c.sections, sec)
 	c.counts(sec.stats)
-	leg.attach(s)
+	leg.Attach(s)
 	rtp := transceiver.Sender()
-	c.owner.Spawn(func() { leg.readRTCP(rtp) })
+	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
 	return nil
 }
 
@@ -145,10 +145,10 @@ func (c *conn) refuse(sec *section) {
 	if s == nil {
 		return
 	}
-	sec.leg.detach()
+	sec.leg.Detach()
 	sec.sender, sec.flowing = nil, false
 	c.tableDirty = true
-	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.codec.MimeType))
+	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.Codec().MimeType))
 }
 
 // sendTable sends a change that no description has carried.
@@ -179,7 +179,7 @@ func (c *conn) nextTable() signal.Table {
 	for _, s := range c.sections {
 		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
 			t.Tracks[mid] = signal.TrackRow{
-				ID: s.sender.id, Name: s.sender.name, Kind: s.sender.kind.String(), Muted: s.sender.silent(),
+				ID: s.sender.ID(), Name: s.sender.Name(), Kind: s.sender.Kind().String(), Muted: s.sender.Silent(),
 			}
 		}
 	}
@@ -203,7 +203,7 @@ func (c *conn) startFlowing(acked int64) {
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
 			sec.flowing = true
-			sec.leg.attach(sec.sender)
+			sec.leg.Attach(sec.sender)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (c *conn) startFlowing(acked int64) {
 func (c *conn) secure() {
 	c.secured = true
 	for _, sec := range c.sections {
-		sec.leg.connected()
+		sec.leg.Connected()
 	}
 }
 
@@ -223,8 +223,8 @@ func (c *conn) mediaCanFlow() {
 		return
 	}
 	for _, sec := range c.sections {
-		if !sec.leg.opened() {
-			sec.leg.connected()
+		if !sec.leg.Opened() {
+			sec.leg.Connected()
 		}
 	}
 }
@@ -233,7 +233,7 @@ func (c *conn) mediaCanFlow() {
 func (c *conn) sendsStereo() map[string]bool {
 	stereo := make(map[string]bool)
 	for _, s := range c.sections {
-		if s.sender != nil && s.sender.sendsStereo() {
+		if s.sender != nil && s.sender.SendsStereo() {
 			stereo[s.mid()] = true
 		}
 	}

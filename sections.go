@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"noom/internal/conduct"
+	"noom/internal/fanout"
 	"noom/internal/inbound"
 	"noom/signal"
 )
@@ -12,7 +14,7 @@ import (
 // and table, the peer's table and the tracks that follow from it.
 
 // publish adds a sender. Called from anywhere.
-func (l *link) publish(s *sender) {
+func (l *link) publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
 		if l.conn != nil {
@@ -22,7 +24,7 @@ func (l *link) publish(s *sender) {
 }
 
 // publishAlone adds a sender for this peer only, which ends with the peer.
-func (l *link) publishAlone(s *sender) {
+func (l *link) publishAlone(s *fanout.Sender) {
 	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
 		_ = s.Close()
 		return
@@ -31,9 +33,9 @@ func (l *link) publishAlone(s *sender) {
 }
 
 // unpublish removes a sender.
-func (l *link) unpublish(s *sender) {
+func (l *link) unpublish(s *fanout.Sender) {
 	l.mail.Post(func() {
-		is := func(o *sender) bool { return o == s }
+		is := func(o *fanout.Sender) bool { return o == s }
 		l.senders = slices.DeleteFunc(l.senders, is)
 		l.own = slices.DeleteFunc(l.own, is)
 		if l.conn != nil {
@@ -54,7 +56,7 @@ func (l *link) retable() {
 // applyTable makes the peer's tracks what its table says.
 func (l *link) applyTable(t *signal.Table) {
 	added, muted := l.tracks.News(t)
-	if !l.conduct.work.AllowN(time.Now(), added*trackCost+muted) {
+	if !l.conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {
 		l.fail(errWork)
 		return
 	}

@@ -69,7 +69,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 				done := make(chan bool)
 				l.mail.Post(func() {
 					for _, sec := range l.conn.sections {
-						if sec.sender != nil && sec.sender.name == name {
+						if sec.sender != nil && sec.sender.Name() == name {
 							said = opusLines(peerOf(t, by, of).Connection().RemoteDescription().SDP)[sec.mid()]
 							replied = opusLines(l.conn.pc.RemoteDescription().SDP)[sec.mid()]
 						}

@@ -14,15 +14,7 @@ import (
 type stream func(now webrtc.StatsTimestamp) (id string, entry webrtc.Stats)
 
 func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
-	id := "outbound-rtp-" + s.mid()
-	s.leg.mu.Lock()
-	ssrc := s.leg.ssrc
-	s.leg.mu.Unlock()
-	return id, webrtc.OutboundRTPStreamStats{
-		Timestamp: now, Type: webrtc.StatsTypeOutboundRTP, ID: id, Mid: s.mid(),
-		SSRC: webrtc.SSRC(ssrc), Kind: s.leg.Kind().String(),
-		PacketsSent: uint32(s.leg.count.Packets()), BytesSent: s.leg.count.Bytes(),
-	}
+	return s.leg.Stats(now, s.mid())
 }
 
 // counts adds an entry to what stats returns.

@@ -4,10 +4,10 @@ import (
 	"iter"
 	"time"
 
-	"noom/internal/inbound"
-
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/inbound"
 )
 
 // RemoteTrack is a track that a peer sends.

@@ -5,13 +5,14 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Exchange } from '../exchange.js';
 import { Machine } from '../negotiate.js';
+import { Recovery } from '../recovery.js';
 
 const table = (machine) => JSON.parse(readFileSync(new URL(`../../internal/${machine}/testdata/transitions.json`, import.meta.url), 'utf8'));
 
 // The tables leave out what is false, 0 or empty, at any depth.
 function bare(value) {
   if (Array.isArray(value)) return value.map((v) => (typeof v === 'object' ? bare(v) : v));
-  const isZero = (v) => v === undefined || v === false || v === 0 || v === '' || (Array.isArray(v) && v.length === 0);
+  const isZero = (v) => v === undefined || v === null || v === false || v === 0 || v === '' || (Array.isArray(v) && v.length === 0);
   return Object.fromEntries(Object.entries(value).filter(([, v]) => !isZero(v)).map(([k, v]) => [k, typeof v === 'object' ? bare(v) : v]));
 }
 
@@ -24,6 +25,25 @@ test('negotiate: every transition', () => {
     const row = `${JSON.stringify(state)} ${call} ${id} ${restarts}`;
     assert.deepEqual(bare(got), bare(actions), row);
     assert.deepEqual(bare(m.state), next, row);
+  }
+});
+
+const GO = { connect: 15_000, restarts: 2 };
+const BROWSER = { connect: 15_000, lost: 5_000, sparing: true, keepsPath: true };
+
+test('recovery: transitions', () => {
+  const rows = table('recovery');
+  assert.ok(rows.length > 500);
+  for (const { browser = false, state, input, actions, next } of rows) {
+    const m = Recovery.restore(browser ? BROWSER : GO, state);
+    const row = JSON.stringify({ browser, state, input });
+    const { call, conn = 0, path, relayed = false, data = false, gone = false, timer, after = 0 } = input;
+    const given = {
+      renewed: [conn], spoiled: [conn], pathChanged: [conn, path, relayed], controlOpened: [conn], dataOpened: [conn],
+      channelClosed: [conn, data], networkChanged: [gone], credentialsLast: [after], elapsed: [timer],
+    };
+    assert.deepEqual(bare(m[call](...(given[call] ?? []))), bare(actions), row);
+    assert.deepEqual(bare(m.state), bare(next), row);
   }
 });
 

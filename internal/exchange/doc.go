@@ -65,6 +65,6 @@
 // # How this is known
 //
 // search_test.go visits every state of two ends over paths that do as they
-// like; package pairtest, of both machines together. testdata/transitions.json holds transitions,
+// like; package pairtest, of this machine and the others together. testdata/transitions.json holds transitions,
 // for implementations in other languages.
 package exchange

@@ -22,12 +22,14 @@ var (
 	Expired            = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
 )
 
-// Rules is why a connection ends whose peer does not keep to the protocol. Package noom does not
-// export it.
-var Rules = errors.New("peer broke the protocol")
-
 // closedError matches net.ErrClosed, which io and net use for the same.
 type closedError struct{}
 
 func (closedError) Error() string        { return "noom: closed" }
 func (closedError) Is(target error) bool { return target == net.ErrClosed }
+
+// What makes an epoch be given up; inside the Err of a PeerStateChanged.
+var (
+	Rules = errors.New("peer broke the protocol")
+	DTLS  = errors.New("DTLS failed")
+)

@@ -1,9 +1,9 @@
 // Package pairtest is a model of a whole link, for tests: two members with
-// both machines (packages exchange and negotiate), a hub, a data channel, and
-// everything that may happen to them. Nothing but tests imports it.
+// the three machines (packages exchange, negotiate and recovery), a hub, a data
+// channel, and everything that may happen to them. Nothing but tests imports it.
 //
-// The machines are the real ones. What stands around them here is what the
-// root package puts around them (link.go, epochs.go, frames.go,
+// The machines are the real ones. What stands around them here only carries out what
+// they say, as the root package does (recovery.go, epochs.go, frames.go,
 // negotiation.go and roster.go), without a goroutine, clock or WebRTC: where
 // pion would be called, the model asks a table of pion's own transitions
 // (oracle.go, which a test holds against pion) whether it may be.
@@ -32,8 +32,9 @@
 //
 // # What is left out
 //
-// Time is only order: a timer may fire as soon as what it waits for is
-// possible. Signatures, the limiter of rebuilds (it drops frames, as the hub
+// Time is only order: a timer may end as soon as what it waits for is
+// possible. The timers of recovery that doubt a path or renew a relay never do, ICE
+// servers do not expire, and the queue of newcomers is short. Signatures, the limiter of rebuilds (it drops frames, as the hub
 // here may) and application data have no part in negotiation. Idle sections
 // that a new track takes over need none.
 package pairtest

@@ -262,6 +262,7 @@ func (w *World) Do(ev Event) {
 	case LoseOld:
 		w.pathIs(i, l.old[ev.Frame].number, recovery.NoPath)
 	case ConnectOld:
+		w.reach(CameUpLate)
 		n := l.old[ev.Frame].number
 		w.pathIs(i, n, recovery.Found)
 		w.on(i, RecoveryInput{Call: "controlOpened", Conn: n})
@@ -278,10 +279,14 @@ func (w *World) Do(ev Event) {
 	case Begin:
 		w.elapsed(i, recovery.Pause)
 	case Mend:
+		if w.hubReaches(i) {
+			w.reach(Mended)
+		}
 		w.elapsed(i, recovery.ToRestart)
 	case LetGo:
 		w.elapsed(i, recovery.Linger)
 	case Part:
+		w.reach(Parted)
 		w.elapsed(i, recovery.Farewell)
 	case Resend:
 		w.resend(i)

@@ -334,21 +334,26 @@ type Mark uint32
 
 // The situations.
 const (
-	Staled    Mark = 1 << iota // a frame of an old session was answered with stale
-	Corrected                  // and the answer told something new
-	Slept                      // a link was put to sleep
-	Woke                       // and came back
-	TakenOver                  // a higher epoch of the other's was taken over
-	Crossed                    // both began the same number, and one of them lost
-	CameEarly                  // a frame came ahead of its turn
-	CameAgain                  // a frame came again
-	Stuck                      // an offer for the hub only waits while there is no hub
-	Abandoned                  // and was given up with its epoch
-	Waited                     // a description waited for ICE
-	AskedMoot                  // an ask met an end without the turn
-	BothPaths                  // the same frame went by both paths
-	Moved                      // a connection was made over the one before
-	MovedBoth                  // both began it
+	Staled        Mark = 1 << iota // a frame of an old session was answered with stale
+	Corrected                      // and the answer told something new
+	Slept                          // a link was put to sleep
+	Woke                           // and came back
+	TakenOver                      // a higher epoch of the other's was taken over
+	Crossed                        // both began the same number, and one of them lost
+	CameEarly                      // a frame came ahead of its turn
+	CameAgain                      // a frame came again
+	Stuck                          // an offer for the hub only waits while there is no hub
+	Abandoned                      // and was given up with its epoch
+	Waited                         // a description waited for ICE
+	AskedMoot                      // an ask met an end without the turn
+	BothPaths                      // the same frame went by both paths
+	Moved                          // a connection was made over the one before
+	MovedBoth                      // both began it
+	Mended                         // ICE was restarted after a while without a path
+	InVain                         // and again, because that found none
+	OutOfRestarts                  // so often that the epoch was given up
+	CameUpLate                     // the connection of an epoch before came up behind the next
+	Parted                         // the other's last words were waited for
 	marksEnd
 )
 
@@ -357,7 +362,7 @@ const AllMarks = marksEnd - 1
 
 var markNames = [...]string{
 	"staled", "corrected", "slept", "woke", "taken over", "crossed", "came early", "came again", "stuck", "abandoned",
-	"waited", "asked in vain", "both paths", "moved", "both moved",
+	"waited", "asked in vain", "both paths", "moved", "both moved", "mended", "mended in vain", "out of restarts", "came up late", "parted",
 }
 
 // String lists the situations.

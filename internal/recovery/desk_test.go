@@ -30,8 +30,15 @@ type desk struct {
 	watch   func(before recovery.State, in input, actions []recovery.Action, after recovery.State)
 }
 
-func newDesk(t *testing.T) *desk {
-	o := recovery.Options{Connect: connect, Restarts: 2}
+// Go's options, and a browser's.
+var (
+	goes    = recovery.Options{Connect: connect, Restarts: 2}
+	browses = recovery.Options{Connect: connect, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
+)
+
+func newDesk(t *testing.T) *desk { return newDeskWith(t, goes) }
+
+func newDeskWith(t *testing.T, o recovery.Options) *desk {
 	return &desk{
 		t: t, options: o, m: recovery.New(o), facts: recovery.Facts{Online: true},
 		armed: make(map[recovery.Timer]time.Duration),
@@ -172,7 +179,12 @@ func (d *desk) comesUp() {
 // inCall returns a desk in a call that has lasted a while. The peer began it.
 func inCall(t *testing.T) *desk {
 	t.Helper()
-	d := newDesk(t)
+	return inCallWith(t, goes)
+}
+
+func inCallWith(t *testing.T, o recovery.Options) *desk {
+	t.Helper()
+	d := newDeskWith(t, o)
 	d.call("expect")
 	d.call("peerBegins")
 	d.call("admitted")
@@ -204,7 +216,7 @@ func (d *desk) findHub() {
 
 var (
 	calls = []string{
-		"begun", "exhausted", "renewed", "unbuilt", "fail", "flooded", "serversTold", "pathChanged", "controlOpened", "dataOpened",
+		"begun", "exhausted", "renewed", "unbuilt", "fail", "spoiled", "serversTold", "pathChanged", "controlOpened", "dataOpened",
 		"channelClosed", "restarted", "restart", "doubted", "silent", "networkChanged", "credentialsLast", "relayEnds", "elapsed",
 		"welcome", "expect", "hubLost", "goodbye", "close", "ended", "sleep", "wake", "peerBegins", "admitted", "released",
 	}
@@ -217,7 +229,7 @@ var (
 		recovery.Arm: "arm", recovery.Disarm: "disarm", recovery.End: "end",
 	}
 	timers = map[recovery.Timer]string{
-		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath", recovery.ForRelay: "forRelay",
+		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath", recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
 		recovery.Pause: "pause", recovery.Budget: "budget", recovery.ServersToBegin: "serversToBegin",
 		recovery.ServersToRestart: "serversToRestart", recovery.Farewell: "farewell", recovery.Linger: "linger",
 		recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
@@ -289,8 +301,8 @@ func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
 		return m.Unbuilt()
 	case "fail":
 		return m.Fail()
-	case "flooded":
-		return m.Flooded(in.Conn)
+	case "spoiled":
+		return m.Spoiled(in.Conn)
 	case "serversTold":
 		return m.ServersTold()
 	case "pathChanged":

@@ -45,8 +45,9 @@ func (m *Machine) Fail() []Action {
 	return s.actions
 }
 
-// Flooded says that the peer floods us over a connection, which ends at once.
-func (m *Machine) Flooded(n Number) []Action {
+// Spoiled says that something went wrong over a connection, the current or an old one, that
+// ends it at once, as when the peer floods us over it.
+func (m *Machine) Spoiled(n Number) []Action {
 	s := m.step()
 	switch {
 	case s.Over || s.conn(n) == nil:
@@ -71,6 +72,10 @@ func (s *step) begin(asked bool) {
 	}
 	if s.Facts.Wait > 0 {
 		s.await(Budget, s.Facts.Wait)
+		return
+	}
+	if s.options.Sparing && !s.reaches() && !s.live().Up() {
+		s.stopAwaiting() // the hub's return begins it
 		return
 	}
 	if !s.reaches() && s.Current.Up() {

@@ -90,8 +90,16 @@ func (s *step) oldLost(n Number) {
 // moment. data says that it was the data channel, so that nothing more can come by it.
 func (m *Machine) ChannelClosed(n Number, data bool) []Action {
 	s := m.step()
+	c := s.conn(n)
+	if c == nil {
+		return nil
+	}
+	if data {
+		c.Data = false
+	} else {
+		c.Control = false
+	}
 	switch {
-	case s.conn(n) == nil:
 	case n != s.Current.Number:
 		s.oldLost(n)
 	case !s.Left:

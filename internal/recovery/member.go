@@ -21,12 +21,11 @@ func (m *Machine) Expect() []Action {
 	s := m.step()
 	s.Lost = false
 	switch {
-	case s.Current.Number == 0:
-		s.Broken = false
-		s.await(ToConnect, s.options.Connect)
 	case s.Broken: // a pause was running while no hub could have helped
 		s.Failures = 0
 		s.begin(false)
+	case s.Current.Number == 0:
+		s.await(ToConnect, s.options.Connect)
 	default:
 		s.hubBack()
 	}
@@ -37,6 +36,8 @@ func (m *Machine) Expect() []Action {
 func (s *step) hubBack() {
 	s.do(Action{Kind: Resend})
 	switch {
+	case s.Armed[ToReturn] && !s.WasUp:
+		s.await(ToConnect, s.options.Connect)
 	case !s.WasUp || s.Current.Up():
 	case s.Peer == Failed:
 		s.Failures = 0
@@ -51,8 +52,14 @@ func (s *step) hubBack() {
 func (m *Machine) HubLost() []Action {
 	s := m.step()
 	s.Lost = true
-	if !s.alive() && !s.serving() {
+	switch {
+	case !s.alive() && !s.serving():
 		s.drop()
+	case s.options.Lost > 0 && s.alive() && !s.Current.Up():
+		if !s.EverUp {
+			s.yield() // it comes up by itself or not at all, and holds nobody up
+		}
+		s.await(ToReturn, s.options.Lost)
 	}
 	return s.actions
 }

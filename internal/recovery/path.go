@@ -23,7 +23,11 @@ func (m *Machine) PathChanged(n Number, p Path, relayed bool) []Action {
 		s.setState(Interrupted, NoCause)
 		s.Relayed = relayed
 		s.do(Action{Kind: AskHub}) // which has to carry the restart
-		s.await(ToRestart, restartAfter)
+		if s.Lost && s.options.Lost > 0 {
+			s.await(ToReturn, s.options.Lost)
+		} else {
+			s.await(ToRestart, restartAfter)
+		}
 	default:
 		s.openedOrFound()
 	}
@@ -125,7 +129,10 @@ func (s *step) lookAgain() {
 // Restarted says that ICE is being restarted, by whichever end: the path that frames would
 // take in-band is given up.
 func (m *Machine) Restarted() {
-	m.state.Current.Path, m.state.Asked = Checking, false
+	m.state.Asked = false
+	if !m.options.KeepsPath {
+		m.state.Current.Path = Checking
+	}
 }
 
 // Refusal is why a restart that was asked for is not made.

@@ -37,7 +37,7 @@ func FuzzAnything(f *testing.F) {
 func wander(t *testing.T, seed uint64, watch func(recovery.State, input, []recovery.Action, recovery.State)) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := &wanderer{desk: newDesk(t), rng: rng}
+	w := &wanderer{desk: newDeskWith(t, []recovery.Options{goes, browses}[seed%2]), rng: rng}
 	w.watch = watch
 	w.call("expect")
 	for range 100 {
@@ -112,7 +112,7 @@ func (w *wanderer) choose() input {
 			possible = w.m.MustWait() && !w.m.Asleep()
 		case "admitted":
 			possible = w.queued
-		case "flooded", "dataOpened", "controlOpened":
+		case "spoiled", "dataOpened", "controlOpened":
 			in.Conn = n
 			possible = n != 0
 		case "channelClosed":

@@ -47,8 +47,11 @@ const (
 
 // Options are what one link, or one implementation, does differently from another.
 type Options struct {
-	Connect  time.Duration // a connection has so long to come up, a restart to find a path, and a peer to make its first offer
-	Restarts int           // in vain, before the first rebuild
+	Connect   time.Duration // a connection has so long to come up, a restart to find a path, and a peer to make its first offer
+	Restarts  int           // in vain, before the first rebuild
+	Lost      time.Duration // a peer that the hub has lost has so long to be connected again; 0: until ICE gives up
+	Sparing   bool          // connections are few: none is made of which nobody can hear
+	KeepsPath bool          // a restart of ICE keeps the path that there is until there is another
 }
 
 // Facts are what the driver can see at any time. They are set before each event.

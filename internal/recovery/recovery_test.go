@@ -35,7 +35,7 @@ func TestPeerThatNeverBegins(t *testing.T) {
 	d := newDesk(t)
 	d.call("expect")
 	d.elapse(recovery.ToConnect)
-	d.says("giveUp tooLate", "note tooLate", "failed", "arm pause 0s")
+	d.says("giveUp tooLate", "yield", "note tooLate", "failed", "arm pause 0s")
 	d.elapse(recovery.Pause)
 	d.call("admitted")
 	d.says("build 1 ours")
@@ -146,17 +146,15 @@ func TestHubBackInAPause(t *testing.T) {
 	d.says("disarm pause", "build 1 ours")
 }
 
-// TestHubBackWithoutAConnection: the peer is to begin, and if it does not, we do. An
-// epoch that was given up before is no reason to wait for ever.
+// TestHubBackWithoutAConnection: it makes no difference whether the connection of an epoch that was
+// given up is still there.
 func TestHubBackWithoutAConnection(t *testing.T) {
 	d := inCall(t)
-	d.on(input{Call: "flooded", Conn: 1})
+	d.on(input{Call: "spoiled", Conn: 1})
 	d.says("giveUp told", "arm pause 0s", "close 1")
 	d.loseHub()
 	d.findHub()
-	d.says("disarm pause", "arm toConnect 15s")
-	d.elapse(recovery.ToConnect)
-	d.says("giveUp tooLate", "arm pause 0s")
+	d.says("disarm pause", "build 1 ours")
 }
 
 // TestMakeBeforeBreak: without a hub a new connection is made over the old one.
@@ -197,6 +195,9 @@ func TestMoveThatFails(t *testing.T) {
 	d.is(recovery.Connected)
 	d.elapse(recovery.Pause)
 	d.says("close 2", "build 2 ours")
+	d.is(recovery.Connected)
+	d.path(recovery.NoPath) // a restart has no way
+	d.says("giveUp pathLost", "arm pause 1s")
 	d.is(recovery.Connected)
 }
 
@@ -260,6 +261,18 @@ func TestLost(t *testing.T) {
 	d.says("connecting")
 	d.call("welcome")
 	d.says("beginEpoch", "build 1 ours") // no newcomer: it does not wait for its turn
+}
+
+// TestLostWhileOldServes: with the last connection that works the peer goes.
+func TestLostWhileOldServes(t *testing.T) {
+	d := inCall(t)
+	d.call("hubLost")
+	d.call("restart") // which the hub cannot carry
+	d.call("fail")
+	d.says("setAside 1", "giveUp told", "arm pause 0s")
+	d.is(recovery.Connected)
+	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.says("close 1", "drop")
 }
 
 func TestLostWithoutAConnection(t *testing.T) {
@@ -399,8 +412,33 @@ func TestRestartAskedFor(t *testing.T) {
 		t.Error("the restart is not made")
 	}
 	d.m.Restarted()
+	if d.m.Up(1) {
+		t.Error("the path that was given up is used")
+	}
 	d.path(recovery.NoPath) // and it finds none
 	d.says("failed", "restartICE")
+
+	d = inCall(t)
+	d.call("restart")
+	d.on(input{Call: "renewed"})
+	d.comesUp()
+	if d.m.MayRestart() {
+		t.Error("what was wanted of the last connection is wanted of the next")
+	}
+}
+
+// TestRestartWhileTheHubFlaps: what was waited for is not when the path is there, though the
+// peer never looked disconnected. A connection that works is not given up.
+func TestRestartWhileTheHubFlaps(t *testing.T) {
+	d := inCall(t)
+	d.call("restart")
+	d.m.Restarted()
+	d.said = nil
+	d.findHub()
+	d.says("arm forPath 15s", "restartICE")
+	d.path(recovery.Found)
+	d.says("disarm forPath")
+	d.is(recovery.Connected)
 }
 
 func TestRestartRefused(t *testing.T) {
@@ -433,4 +471,51 @@ func TestUnbuilt(t *testing.T) {
 	d.said = nil
 	d.call("unbuilt")
 	d.says("giveUp told", "failed", "arm pause 0s")
+}
+
+// TestBrowser: connections are few, and ICE is another.
+func TestBrowser(t *testing.T) {
+	t.Run("makes none of which nobody can hear", func(t *testing.T) {
+		d := inCallWith(t, browses)
+		d.loseHub()
+		d.on(input{Call: "spoiled", Conn: 1})
+		d.elapse(recovery.Pause)
+		d.neverSays("beginEpoch")
+		d.findHub()
+		d.says("build 1 ours")
+	})
+	t.Run("makes one rather than restart twice", func(t *testing.T) {
+		d := inCallWith(t, browses)
+		d.path(recovery.Disconnected)
+		d.elapse(recovery.ToRestart)
+		d.says("restartICE")
+		d.path(recovery.NoPath)
+		d.says("giveUp pathLost", "arm pause 0s")
+	})
+	t.Run("keeps its path in a restart", func(t *testing.T) {
+		d := inCallWith(t, browses)
+		d.call("restart")
+		d.m.Restarted()
+		if !d.m.Up(1) || d.m.MayRestart() {
+			t.Error("the path is given up, or another restart is wanted")
+		}
+	})
+	t.Run("does not wait long for a peer that is lost", func(t *testing.T) {
+		d := inCallWith(t, browses)
+		d.call("hubLost")
+		d.path(recovery.Disconnected)
+		d.says("interrupted", "arm toReturn 5s")
+		d.elapse(recovery.ToReturn)
+		d.says("giveUp pathLost", "drop")
+	})
+	t.Run("nor for one that has never been connected", func(t *testing.T) {
+		d := newDeskWith(t, browses)
+		d.call("welcome")
+		d.call("admitted")
+		d.said = nil
+		d.call("hubLost")
+		d.says("yield", "disarm toConnect", "arm toReturn 5s")
+		d.call("expect")
+		d.says("resend", "disarm toReturn", "arm toConnect 15s")
+	})
 }

@@ -18,6 +18,7 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew"
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
 type transition struct {
+	Browser bool     `json:"browser,omitempty"`
 	State   machine  `json:"state"`
 	Input   input    `json:"input"`
 	Actions []action `json:"actions"`
@@ -118,21 +119,22 @@ func actionOf(a recovery.Action) action {
 }
 
 // alike is how many rows there are of the same event with the same outcome.
-const alike = 3
+const alike = 2
 
 // table is what happens on random ways, without most of what is alike.
 func table(t *testing.T) (rows []transition) {
 	seen := make(map[string]int)
 	for seed := range uint64(1500) {
 		wander(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
-			outcome := fmt.Sprint(in.Call, in.Path, in.Timer, before.Peer, after.Peer)
+			browser := seed%2 == 1 // as wander has it
+			outcome := fmt.Sprint(browser, in.Call, in.Path, in.Timer, before.Peer, after.Peer)
 			for _, a := range actions {
 				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
 			}
 			if seen[outcome]++; seen[outcome] > alike {
 				return
 			}
-			row := transition{State: machineOf(before), Input: in, Actions: []action{}, Next: machineOf(after)}
+			row := transition{Browser: browser, State: machineOf(before), Input: in, Actions: []action{}, Next: machineOf(after)}
 			for _, a := range actions {
 				row.Actions = append(row.Actions, actionOf(a))
 			}

@@ -11,6 +11,7 @@ const (
 	ToRestart                     // a path that is interrupted has to be back
 	ForPath                       // a restart has to have found a path
 	ForRelay                      // and one where the last path went by a relay to have gathered a relay
+	ToReturn                      // a peer that the hub has lost has to be connected again
 	Pause                         // the next epoch begins, after one that failed
 	Budget                        // or where there were too many of late
 	ServersToBegin                // the hub has to have told ICE servers, and an epoch begins
@@ -84,6 +85,8 @@ func (m *Machine) Elapsed(t Timer) []Action {
 		s.retry()
 	case ForRelay:
 		s.lookAgain()
+	case ToReturn:
+		s.fail(0, PathLost)
 	case Pause, Budget:
 		s.begin(false)
 	case ServersToBegin:

@@ -1,10 +1,11 @@
-package noom
+package fanout
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -16,14 +17,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/packet"
-)
-
-// How often a source is asked for a key frame: at most once in keyframeInterval, and
-// while somebody waits and none comes again and again, after pauses that double up to
-// maxKeyframePause.
-const (
-	keyframeInterval = 500 * time.Millisecond
-	maxKeyframePause = 4 * time.Second
+	"noom/internal/speaker"
 )
 
 // source is one binding of a sender to a TrackLocal: what the track takes for
@@ -32,12 +26,12 @@ const (
 type source struct {
 	// Immutable.
 	track   webrtc.TrackLocal
-	sender  *sender
+	sender  *Sender
 	id      string
 	ssrc    webrtc.SSRC
 	offered []webrtc.RTPCodecParameters
 	stereo  bool         // it may send two channels
-	leveler AudioLeveler // nil: the track does not know how loud it is
+	leveler audioLeveler // nil: the track does not know how loud it is
 
 	requests chan struct{} // holds a key-frame request until the track reads it
 	done     chan struct{} // closed by unbind
@@ -57,21 +51,27 @@ type source struct {
 	looks  int           // how many timers there were
 }
 
+// audioLeveler is a track that knows how loud the packet is that it is just writing, in
+// dBov: noom.AudioLeveler.
+type audioLeveler interface {
+	AudioLevel() (dBov int, ok bool)
+}
+
 // bind binds t for s and returns the format of offered that carries it.
 // Packets may come before it returns.
-func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
+func bind(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
 	src := &source{
 		track:    t,
 		sender:   s,
-		id:       randomID(),
-		ssrc:     webrtc.SSRC(rand.Uint32()),
+		id:       rand.Text(),
+		ssrc:     webrtc.SSRC(mathrand.Uint32()),
 		offered:  packet.AlsoMono(offered),
 		requests: make(chan struct{}, 1),
 		done:     make(chan struct{}),
 		pause:    keyframeInterval,
 	}
 	if kindOf(t) == webrtc.RTPCodecTypeAudio {
-		src.leveler, _ = t.(AudioLeveler)
+		src.leveler, _ = t.(audioLeveler)
 	}
 	chosen, err := t.Bind(src)
 	codec := codecOf(t, chosen.RTPCodecCapability)
@@ -92,7 +92,7 @@ func bind(s *sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 }
 
 // codecOf returns the codec of a track that has chosen one. pion's static tracks choose
-// by MIME type alone if they find nothing better, so where a track tells its codec that
+// by MIME type alone if they find nothing better, so where a track has a Codec method, that
 // counts more.
 func codecOf(t webrtc.TrackLocal, chosen webrtc.RTPCodecCapability) webrtc.RTPCodecCapability {
 	if static, ok := t.(interface {
@@ -129,7 +129,7 @@ func formatFor(chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability
 	return webrtc.RTPCodecParameters{}, false
 }
 
-// watch tells the sender if the track ends by itself while it is bound.
+// watch reports to the sender if the track ends by itself while it is bound.
 func (s *source) watch() {
 	track, ok := s.track.(interface {
 		Done() <-chan struct{}
@@ -161,81 +161,17 @@ func (s *source) unbind() {
 	})
 }
 
-// requestKeyframe asks the track for a key frame: at once, or, if that was done
-// within the last keyframeInterval, at its end.
-func (s *source) requestKeyframe() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wanted, s.pause = true, keyframeInterval
-	select {
-	case <-s.done:
-		return
-	default:
+// audioLevel is the extension for the packet that the source's track is
+// writing, nil if the track does not know.
+func (s *source) audioLevel() []byte {
+	if s.leveler == nil {
+		return nil
 	}
-	if wait := keyframeInterval - time.Since(s.asked); wait > 0 {
-		s.lookAgain(wait)
-		return
+	dBov, ok := s.leveler.AudioLevel()
+	if !ok {
+		return nil
 	}
-	s.request()
-}
-
-// request needs s.mu.
-func (s *source) request() {
-	s.asked, s.wanted = time.Now(), false
-	select {
-	case s.requests <- struct{}{}:
-	default: // one is still unread
-	}
-	s.lookAgain(s.pause)
-	s.pause = min(2*s.pause, maxKeyframePause)
-}
-
-// lookAgain makes the timer fire after wait, or earlier if it does so already. It
-// needs s.mu.
-func (s *source) lookAgain(wait time.Duration) {
-	due := time.Now().Add(wait)
-	if s.again != nil {
-		if !s.due.After(due) {
-			return
-		}
-		s.again.Stop()
-	}
-	s.looks++
-	look := s.looks
-	s.due, s.again = due, time.AfterFunc(wait, func() { s.repeat(look) })
-}
-
-// repeat asks again if somebody has asked since the last request, or if what that one
-// was for has not come: the track may not have heeded it, or who waits for the
-// key frame was not ready when it came.
-func (s *source) repeat(look int) {
-	s.mu.Lock()
-	if s.again == nil || s.looks != look {
-		s.mu.Unlock()
-		return
-	}
-	s.again = nil
-	wanted := s.wanted
-	s.mu.Unlock()
-	if !wanted && !s.sender.waitsFor(s) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case <-s.done:
-	default:
-		if s.again == nil { // nobody was faster
-			s.request()
-		}
-	}
-}
-
-// keyframeSent says that a key frame has begun: those who asked before it are served.
-func (s *source) keyframeSent() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wanted, s.pause = false, keyframeInterval
+	return []byte{packet.LevelVoice | byte(-min(max(dBov, speaker.Silence), 0))}
 }
 
 // readRTCP gives the track its key-frame requests, and io.EOF, which ends the
@@ -265,11 +201,11 @@ func (s *source) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 
 // Write is WriteRTP for a packet in wire form.
 func (s *source) Write(b []byte) (int, error) {
-	var packet rtp.Packet
-	if err := packet.Unmarshal(b); err != nil {
+	var p rtp.Packet
+	if err := p.Unmarshal(b); err != nil {
 		return 0, errors.Join(errors.New("noom: not an RTP packet"), err)
 	}
-	return s.WriteRTP(&packet.Header, packet.Payload)
+	return s.WriteRTP(&p.Header, p.Payload)
 }
 
 // The rest of webrtc.TrackLocalContext.
@@ -283,5 +219,5 @@ func (s *source) ID() string                                   { return s.id }
 func (s *source) RTCPReader() interceptor.RTCPReader           { return interceptor.RTCPReaderFunc(s.readRTCP) }
 
 // HeaderExtensions returns none: each leg has extensions of its own, and an
-// audio level is asked for, for what a packet brings along may be anything.
+// audio level is asked for, because what a packet brings along may be anything.
 func (s *source) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return nil }

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"bytes"
@@ -18,7 +18,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/ivfreader"
 	xvp8 "golang.org/x/image/vp8"
 
-	noommedia "noom/media"
+	"noom/internal/mediatest"
+	ourmedia "noom/media"
 )
 
 // maxFreeze is the longest that a picture may stand still over a swap.
@@ -42,7 +43,7 @@ func (p picture) follows(before picture) bool {
 // spool is a camera that writes by itself: frames that say which one they are,
 // and a key frame every so many, or when it is asked for one.
 type spool struct {
-	camera
+	mediatest.Camera
 	name   string
 	every  int
 	wishes atomic.Int32
@@ -52,32 +53,32 @@ func (s *spool) run(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
 		keyframe := n%s.every == 0 || s.wishes.Swap(0) > 0
-		switch c := s.camera.(type) {
-		case sampleCamera:
-			must(t, c.WriteSample(media.Sample{Data: s.frame(n, keyframe), Duration: frameTime}))
-		case rtpCamera:
-			for _, p := range c.packetizer.Packetize(s.frame(n, keyframe), uint32(frameTime.Milliseconds()*90)) {
+		switch c := s.Camera.(type) {
+		case mediatest.SampleCamera:
+			must(t, c.WriteSample(media.Sample{Data: s.picture(n, keyframe), Duration: mediatest.FrameTime}))
+		case mediatest.RTPCamera:
+			for _, p := range c.Packetizer.Packetize(s.picture(n, keyframe), uint32(mediatest.FrameTime.Milliseconds()*90)) {
 				must(t, c.WriteRTP(p))
 			}
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(frameTime):
+		case <-time.After(mediatest.FrameTime):
 		}
 	}
 }
 
 const spoolMark = "spool "
 
-func (s *spool) frame(n int, keyframe bool) []byte {
-	b := append(vp8Frame(uint32(n), keyframe)[:5], spoolMark...)
+func (s *spool) picture(n int, keyframe bool) []byte {
+	b := append(mediatest.VP8Frame(uint32(n), keyframe)[:5], spoolMark...)
 	b = append(b, s.name...)
 	return append(b, make([]byte, 2000)...)
 }
 
 // Bind also counts what is asked of the track.
 func (s *spool) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	codec, err := s.camera.Bind(ctx)
+	codec, err := s.Camera.Bind(ctx)
 	if err == nil && s.every > 100 {
 		go func() {
 			b := make([]byte, 1500)
@@ -127,7 +128,7 @@ func (s *screening) identify(t *testing.T, frame []byte) picture {
 	must(t, err)
 	image, err := d.DecodeFrame()
 	must(t, err)
-	number, ok := noommedia.PatternFrame(image)
+	number, ok := ourmedia.PatternFrame(image)
 	if !ok {
 		t.Fatal("a frame that nobody sent")
 	}
@@ -135,12 +136,9 @@ func (s *screening) identify(t *testing.T, frame []byte) picture {
 }
 
 // pictures puts together what a tape got.
-func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
+func (s *screening) pictures(t *testing.T, r *mediatest.Tape) (pictures []picture) {
 	t.Helper()
-	packets := r.all(t)
-	r.mu.Lock()
-	times := r.times[:len(packets):len(packets)]
-	r.mu.Unlock()
+	packets, times := r.All(t), r.Times()
 	var frame []byte
 	for i, packet := range packets {
 		if i > 0 && packet.SequenceNumber != packets[i-1].SequenceNumber+1 {
@@ -168,30 +166,30 @@ func (s *screening) pictures(t *testing.T, r *tape) (pictures []picture) {
 // with the sources. No peer's picture ever stands still, and no frame comes that a
 // decoder could not show.
 func TestSwapsOfEveryKindOfSource(t *testing.T) {
-	const file = "media/testdata/vp8.ivf"
+	const file = "../../media/testdata/vp8.ivf"
 	swaps := 500
 	if testing.Short() {
 		swaps = 60
 	}
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
+		network := mediatest.NewNetwork(t)
 		ctx, stop := context.WithCancel(t.Context())
 		var writers sync.WaitGroup
 		defer writers.Wait()
 		defer stop()
 		var tracks []webrtc.TrackLocal
 		for _, s := range []*spool{
-			{camera: newSampleCamera(t), name: "A", every: 25},  // an application's, with a key frame a second
-			{camera: newSampleCamera(t), name: "B", every: 1e9}, // one that is asked for key frames, as an encoder is
-			{camera: newRTPCamera(t), name: "C", every: 25},     // packets from elsewhere
-			{camera: newRTPCamera(t), name: "D", every: 1e9},    // the same, from a peer that can be asked
+			{Camera: mediatest.NewSampleCamera(t), name: "A", every: 25},  // an application's, with a key frame a second
+			{Camera: mediatest.NewSampleCamera(t), name: "B", every: 1e9}, // one that is asked for key frames, as an encoder is
+			{Camera: mediatest.NewRTPCamera(t), name: "C", every: 25},     // packets from elsewhere
+			{Camera: mediatest.NewRTPCamera(t), name: "D", every: 1e9},    // the same, from a peer that can be asked
 		} {
 			writers.Go(func() { s.run(ctx, t) })
 			tracks = append(tracks, s)
 		}
-		ivf, err := noommedia.OpenIVF(file, nil)
+		ivf, err := ourmedia.OpenIVF(file, nil)
 		must(t, err)
-		for _, s := range []*noommedia.Source{ivf, noommedia.TestPattern(nil), noommedia.TestPattern(&noommedia.PatternOptions{FPS: 30})} {
+		for _, s := range []*ourmedia.Source{ivf, ourmedia.TestPattern(nil), ourmedia.TestPattern(&ourmedia.PatternOptions{FPS: 30})} {
 			defer func() { _ = s.Close() }() // nothing to lose
 			tracks = append(tracks, s)
 		}
@@ -199,7 +197,7 @@ func TestSwapsOfEveryKindOfSource(t *testing.T) {
 		s := publish(t, tracks[0])
 		var peers []*receiver
 		for range 2 {
-			peers = append(peers, network.receive(t, []*leg{legOf(s)}))
+			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		for range swaps {

@@ -1,6 +1,6 @@
 //go:build capture && cgo && unix
 
-package noom
+package fanout
 
 import (
 	"sync/atomic"
@@ -19,7 +19,7 @@ import (
 // turn about, so that whatever else the machine does meets both. With an encoder
 // for each peer the ratio would be near 8; noom promises at most 1.05.
 //
-//	go test -tags capture -run - -bench OneEncoder -benchtime 3x .
+//	go test -tags capture -run - -bench OneEncoder -benchtime 3x ./internal/fanout
 func BenchmarkOneEncoder(b *testing.B) {
 	const peers, turns = 8, 5
 	camera, err := capture.OpenCamera("VideoTest", &capture.CameraOptions{Width: 640, Height: 480, FPS: 30})
@@ -27,31 +27,31 @@ func BenchmarkOneEncoder(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = camera.Close() }() // nothing to lose
-	s, err := newSender(camera, PublishOptions{}, senderHooks{onClose: func() {}})
+	s, err := NewSender(camera, Options{}, Hooks{OnClose: func() {}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = s.Close() }() // nothing to lose
-	var legs []*leg
+	var legs []*Leg
 	var arrived [peers]frameCounter
 	for i := range peers {
-		l := newLeg(s.codec.RTPCodecCapability, "방")
+		l := NewLeg(s.codec.RTPCodecCapability, "방", nil)
 		bindTo(b, l, &arrived[i])
 		legs = append(legs, l)
 	}
-	legs[0].attach(s)
-	legs[0].connected()
+	legs[0].Attach(s)
+	legs[0].Connected()
 
 	var one, all cost
 	for b.Loop() {
 		for range turns {
 			one.measure(&arrived[0])
 			for _, l := range legs[1:] {
-				l.attach(s)
+				l.Attach(s)
 			}
 			all.measure(&arrived[0])
 			for _, l := range legs[1:] {
-				l.detach()
+				l.Detach()
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"runtime"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/mediatest"
 )
 
 // counter is a connection that costs nothing.
@@ -21,11 +23,11 @@ func (c *counter) Write(b []byte) (int, error) { return len(b), nil }
 
 // BenchmarkFanOut is one packet on its way to eight peers, up to and without pion.
 func BenchmarkFanOut(b *testing.B) {
-	track, err := webrtc.NewTrackLocalStaticRTP(vp8, "x", "y")
+	track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := newSender(track, PublishOptions{}, senderHooks{})
+	s, err := NewSender(track, Options{}, Hooks{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"errors"
@@ -11,41 +11,32 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
-)
 
-// show plays frames from number on, the first one a key frame if asked to.
-func show(t *testing.T, c camera, number *uint32, frames int, keyframe bool) (shown []uint32) {
-	t.Helper()
-	for i := range frames {
-		*number++
-		c.frame(t, *number, keyframe && i == 0)
-		shown = append(shown, *number)
-		time.Sleep(frameTime)
-	}
-	return shown
-}
+	"noom/internal/fault"
+	"noom/internal/mediatest"
+)
 
 func TestOneSourceReachesEveryPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newDeviceCamera()
+		network := mediatest.NewNetwork(t)
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
 		var peers []*receiver
 		for range 3 {
-			peers = append(peers, network.receive(t, []*leg{legOf(s)}))
+			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
 		}
 		var number uint32
-		want := show(t, source, &number, 50, true)
+		want := mediatest.Show(t, source, &number, 50, true)
 		for i, peer := range peers {
-			if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+			if got := peer.tapes[0].Frames(t); !slices.Equal(got, want) {
 				t.Errorf("peer %d: frames %v, want %v", i, got, want)
 			}
-			codec := peer.tapes[0].track.Codec()
+			codec := peer.tracks[0].Codec()
 			if codec.MimeType != webrtc.MimeTypeVP8 || codec.PayloadType != 96 {
 				t.Errorf("peer %d: codec %v", i, codec)
 			}
 		}
-		if _, binds, _ := source.asked(); binds != 1 {
+		if _, binds, _ := source.Asked(); binds != 1 {
 			t.Errorf("bound %d times", binds)
 		}
 	})
@@ -53,17 +44,17 @@ func TestOneSourceReachesEveryPeer(t *testing.T) {
 
 func TestReplaceTrackIsSeamless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		var now camera = newSampleCamera(t)
+		network := mediatest.NewNetwork(t)
+		var now mediatest.Camera = mediatest.NewSampleCamera(t)
 		s := publish(t, now)
-		peer := network.receive(t, []*leg{legOf(s)})
+		peer := receive(t, network, []*Leg{legOf(s)})
 		var number uint32
-		want := show(t, now, &number, 5, true)
+		want := mediatest.Show(t, now, &number, 5, true)
 		for i := range 30 {
-			next := []func() camera{
-				func() camera { return newRTPCamera(t) },
-				func() camera { return newDeviceCamera() },
-				func() camera { return newSampleCamera(t) },
+			next := []func() mediatest.Camera{
+				func() mediatest.Camera { return mediatest.NewRTPCamera(t) },
+				func() mediatest.Camera { return mediatest.NewDeviceCamera() },
+				func() mediatest.Camera { return mediatest.NewSampleCamera(t) },
 			}[i%3]()
 			must(t, s.ReplaceTrack(next))
 			if s.Track() != next {
@@ -71,22 +62,22 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 			}
 			// The new one has no key frame yet, so the old one stays on.
 			for range 2 {
-				want = append(want, show(t, now, &number, 1, false)...)
-				show(t, next, &number, 1, false)
+				want = append(want, mediatest.Show(t, now, &number, 1, false)...)
+				mediatest.Show(t, next, &number, 1, false)
 			}
-			want = append(want, show(t, next, &number, 4, true)...)
-			show(t, now, &number, 1, true)
-			if device, ok := now.(*deviceCamera); ok {
-				if _, _, bound := device.asked(); bound != 0 {
+			want = append(want, mediatest.Show(t, next, &number, 4, true)...)
+			mediatest.Show(t, now, &number, 1, true)
+			if device, ok := now.(*mediatest.DeviceCamera); ok {
+				if _, _, bound := device.Asked(); bound != 0 {
 					t.Fatal("the old source is still bound")
 				}
 			}
 			now = next
 		}
-		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+		if got := peer.tapes[0].Frames(t); !slices.Equal(got, want) {
 			t.Errorf("got frames  %v\nwant %v", got, want)
 		}
-		for _, p := range peer.tapes[0].all(t) {
+		for _, p := range peer.tapes[0].All(t) {
 			if p.Payload[0]&0x80 != 0 {
 				t.Fatalf("a packet has its source's picture id: %x…", p.Payload[:4])
 			}
@@ -96,26 +87,26 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 
 func TestTimestampsFollowTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		first, second := newSampleCamera(t), newRTPCamera(t)
+		network := mediatest.NewNetwork(t)
+		first, second := mediatest.NewSampleCamera(t), mediatest.NewRTPCamera(t)
 		s := publish(t, first)
-		peer := network.receive(t, []*leg{legOf(s)})
+		peer := receive(t, network, []*Leg{legOf(s)})
 		var number uint32
-		want := show(t, first, &number, 3, true)
+		want := mediatest.Show(t, first, &number, 3, true)
 		must(t, s.ReplaceTrack(nil))
 		if s.Track() != nil {
 			t.Error("Track is not nil while paused")
 		}
-		show(t, first, &number, 3, true)
+		mediatest.Show(t, first, &number, 3, true)
 		time.Sleep(time.Minute)
 		must(t, s.ReplaceTrack(second))
-		want = append(want, show(t, second, &number, 3, true)...)
-		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+		want = append(want, mediatest.Show(t, second, &number, 3, true)...)
+		if got := peer.tapes[0].Frames(t); !slices.Equal(got, want) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
-		packets := peer.tapes[0].all(t)
+		packets := peer.tapes[0].All(t)
 		last, resumed := packets[8], packets[9]
-		pause := time.Minute + 4*frameTime
+		pause := time.Minute + 4*mediatest.FrameTime
 		if step := resumed.Timestamp - last.Timestamp; step != uint32(pause.Milliseconds()*90) {
 			t.Errorf("timestamps move by %d in %v", step, pause)
 		}
@@ -126,7 +117,7 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 // anew. It must not show.
 func TestSourceThatStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		track, err := webrtc.NewTrackLocalStaticRTP(opus, "x", "y")
+		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.Opus, "x", "y")
 		must(t, err)
 		s := publish(t, track)
 		_, wire := boundLeg(t, s)
@@ -157,29 +148,29 @@ func TestSourceThatStartsAnew(t *testing.T) {
 
 func TestMute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newDeviceCamera()
+		network := mediatest.NewNetwork(t)
+		source := mediatest.NewDeviceCamera()
 		changes := 0
-		s, err := newSender(source, PublishOptions{}, senderHooks{onChange: func() { changes++ }, onClose: func() {}})
+		s, err := NewSender(source, Options{}, Hooks{OnChange: func() { changes++ }, OnClose: func() {}})
 		must(t, err)
 		defer func() { _ = s.Close() }()
 		if s.Name() != "camera" {
 			t.Errorf("name %q", s.Name())
 		}
-		peer := network.receive(t, []*leg{legOf(s)})
+		peer := receive(t, network, []*Leg{legOf(s)})
 		var number uint32
-		want := show(t, source, &number, 3, true)
+		want := mediatest.Show(t, source, &number, 3, true)
 		must(t, s.SetMuted(true))
 		must(t, s.SetMuted(true))
-		show(t, source, &number, 20, true)
-		before, _, _ := source.asked()
+		mediatest.Show(t, source, &number, 20, true)
+		before, _, _ := source.Asked()
 		must(t, s.SetMuted(false))
-		if after, _, _ := source.asked(); after != before+1 {
+		if after, _, _ := source.Asked(); after != before+1 {
 			t.Errorf("asked %d times for a key frame", after-before)
 		}
-		show(t, source, &number, 3, false)
-		want = append(want, show(t, source, &number, 3, true)...)
-		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+		mediatest.Show(t, source, &number, 3, false)
+		want = append(want, mediatest.Show(t, source, &number, 3, true)...)
+		if got := peer.tapes[0].Frames(t); !slices.Equal(got, want) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
 		if changes != 2 {
@@ -190,26 +181,26 @@ func TestMute(t *testing.T) {
 
 func TestSwapWhileMuted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := newDeviceCamera(), newDeviceCamera()
+		first, second := mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera()
 		s := publish(t, first)
 		l, wire := boundLeg(t, s)
 		var number uint32
 		must(t, s.SetMuted(true))
 		must(t, s.ReplaceTrack(second))
-		show(t, second, &number, 2, true)
-		if _, _, bound := first.asked(); bound != 0 {
+		mediatest.Show(t, second, &number, 2, true)
+		if _, _, bound := first.Asked(); bound != 0 {
 			t.Error("the old source is still bound")
 		}
 		must(t, s.SetMuted(false))
-		show(t, second, &number, 2, false)
+		mediatest.Show(t, second, &number, 2, false)
 		if n := len(wire.headers()); n != 0 {
 			t.Errorf("%d packets before the key frame", n)
 		}
-		show(t, second, &number, 1, true)
+		mediatest.Show(t, second, &number, 1, true)
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)
 		}
-		l.detach()
+		l.Detach()
 	})
 }
 
@@ -220,27 +211,27 @@ func TestOtherCodecChangesNothing(t *testing.T) {
 		return track
 	}
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newDeviceCamera()
+		network := mediatest.NewNetwork(t)
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
-		peer := network.receive(t, []*leg{legOf(s)})
+		peer := receive(t, network, []*Leg{legOf(s)})
 		var number uint32
-		want := show(t, source, &number, 3, true)
+		want := mediatest.Show(t, source, &number, 3, true)
 		for _, codec := range []webrtc.RTPCodecCapability{
-			opus,
+			mediatest.Opus,
 			{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000},
 			{MimeType: webrtc.MimeTypeVP8, ClockRate: 8000},
 			{MimeType: "video/none", ClockRate: 90000},
 		} {
-			if err := s.ReplaceTrack(static(codec)); !errors.Is(err, ErrCodec) {
-				t.Errorf("%s: %v, want ErrCodec", codec.MimeType, err)
+			if err := s.ReplaceTrack(static(codec)); !errors.Is(err, fault.Codec) {
+				t.Errorf("%s: %v, want fault.Codec", codec.MimeType, err)
 			}
 			if s.Track() != webrtc.TrackLocal(source) {
 				t.Errorf("%s: the track has changed", codec.MimeType)
 			}
-			want = append(want, show(t, source, &number, 2, false)...)
+			want = append(want, mediatest.Show(t, source, &number, 2, false)...)
 		}
-		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+		if got := peer.tapes[0].Frames(t); !slices.Equal(got, want) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
 	})
@@ -254,34 +245,34 @@ func TestPublishRefusesUnknownCodecs(t *testing.T) {
 	} {
 		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")
 		must(t, err)
-		if _, err := newSender(track, PublishOptions{}, senderHooks{}); !errors.Is(err, ErrCodec) {
-			t.Errorf("%s: %v, want ErrCodec", codec.MimeType, err)
+		if _, err := NewSender(track, Options{}, Hooks{}); !errors.Is(err, fault.Codec) {
+			t.Errorf("%s: %v, want fault.Codec", codec.MimeType, err)
 		}
 	}
-	if _, err := newSender(nil, PublishOptions{}, senderHooks{}); err == nil {
+	if _, err := NewSender(nil, Options{}, Hooks{}); err == nil {
 		t.Error("no track is no error")
 	}
 }
 
 func TestSwapCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second, third := newDeviceCamera(), newDeviceCamera(), newDeviceCamera()
+		first, second, third := mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera()
 		s := publish(t, first)
 		must(t, s.ReplaceTrack(first))
 		must(t, s.ReplaceTrack(second))
 		must(t, s.ReplaceTrack(second))
 		must(t, s.ReplaceTrack(third))
-		if requests, _, _ := third.asked(); requests != 1 {
+		if requests, _, _ := third.Asked(); requests != 1 {
 			t.Errorf("the new source was asked %d times for a key frame", requests)
 		}
-		if _, binds, bound := second.asked(); binds != 1 || bound != 0 {
+		if _, binds, bound := second.Asked(); binds != 1 || bound != 0 {
 			t.Errorf("second: bound %d times, %d left", binds, bound)
 		}
 		must(t, s.ReplaceTrack(first))
-		if _, binds, bound := third.asked(); binds != 1 || bound != 0 {
+		if _, binds, bound := third.Asked(); binds != 1 || bound != 0 {
 			t.Errorf("third: bound %d times, %d left", binds, bound)
 		}
-		if _, binds, bound := first.asked(); binds != 1 || bound != 1 {
+		if _, binds, bound := first.Asked(); binds != 1 || bound != 1 {
 			t.Errorf("first: bound %d times, %d left", binds, bound)
 		}
 		if s.Track() != webrtc.TrackLocal(first) {
@@ -292,35 +283,35 @@ func TestSwapCalledOff(t *testing.T) {
 
 func TestKeyframeRequestsAreMerged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newDeviceCamera()
+		network := mediatest.NewNetwork(t)
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
 		var peers []*receiver
 		for range 3 {
-			peers = append(peers, network.receive(t, []*leg{legOf(s)}))
+			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
 		}
 		var number uint32
-		show(t, source, &number, 30, true)
-		before, _, _ := source.asked()
+		mediatest.Show(t, source, &number, 30, true)
+		before, _, _ := source.Asked()
 		for range 100 { // a second of storms
 			for _, peer := range peers {
-				must(t, peer.tapes[0].track.RequestKeyframe())
+				peer.requestKeyframe(t)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
 		// At 0, 500 and 1000 ms.
 		time.Sleep(time.Second)
-		after, _, _ := source.asked()
+		after, _, _ := source.Asked()
 		if after-before != 3 {
 			t.Errorf("asked %d times, want 3", after-before)
 		}
 		// A key frame on its way satisfies those who asked before it.
-		must(t, peers[0].tapes[0].track.RequestKeyframe())
+		peers[0].requestKeyframe(t)
 		time.Sleep(50 * time.Millisecond)
-		must(t, peers[1].tapes[0].track.RequestKeyframe())
+		peers[1].requestKeyframe(t)
 		time.Sleep(50 * time.Millisecond)
-		show(t, source, &number, 30, true)
-		if last, _, _ := source.asked(); last-after != 1 {
+		mediatest.Show(t, source, &number, 30, true)
+		if last, _, _ := source.Asked(); last-after != 1 {
 			t.Errorf("asked %d times, want once", last-after)
 		}
 	})
@@ -328,12 +319,12 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 
 func TestClosedSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newDeviceCamera()
+		source := mediatest.NewDeviceCamera()
 		closed := 0
-		s, err := newSender(source, PublishOptions{Name: "화면"}, senderHooks{onChange: func() {}, onClose: func() { closed++ }})
+		s, err := NewSender(source, Options{Name: "화면"}, Hooks{OnChange: func() {}, OnClose: func() { closed++ }})
 		must(t, err)
 		l, wire := boundLeg(t, s)
-		pending := newDeviceCamera()
+		pending := mediatest.NewDeviceCamera()
 		must(t, s.ReplaceTrack(pending))
 		must(t, s.Close())
 		must(t, s.Close())
@@ -343,20 +334,20 @@ func TestClosedSender(t *testing.T) {
 		if l.sender != nil {
 			t.Error("the leg still has its sender")
 		}
-		for _, c := range []*deviceCamera{source, pending} {
-			if _, _, bound := c.asked(); bound != 0 {
+		for _, c := range []*mediatest.DeviceCamera{source, pending} {
+			if _, _, bound := c.Asked(); bound != 0 {
 				t.Error("a source is still bound")
 			}
 		}
-		for _, err := range []error{s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(newSampleCamera(t)), s.ReplaceTrack(source)} {
-			if !errors.Is(err, ErrClosed) || !errors.Is(err, net.ErrClosed) {
-				t.Errorf("%v, want ErrClosed", err)
+		for _, err := range []error{s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(mediatest.NewSampleCamera(t)), s.ReplaceTrack(source)} {
+			if !errors.Is(err, fault.Closed) || !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%v, want fault.Closed", err)
 			}
 		}
-		late := newLeg(s.codec.RTPCodecCapability, "방")
-		late.attach(s)
-		l.connected()
-		late.connected()
+		late := NewLeg(s.codec.RTPCodecCapability, "방", nil)
+		late.Attach(s)
+		l.Connected()
+		late.Connected()
 		if len(wire.headers()) != 0 {
 			t.Error("packets of a closed sender")
 		}
@@ -365,14 +356,14 @@ func TestClosedSender(t *testing.T) {
 
 func TestTrackBoundElsewhereToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newSampleCamera(t)
+		source := mediatest.NewSampleCamera(t)
 		first, second := publish(t, source), publish(t, source)
 		_, one := boundLeg(t, first)
 		_, two := boundLeg(t, second)
 		var number uint32
-		show(t, source, &number, 3, true)
+		mediatest.Show(t, source, &number, 3, true)
 		must(t, first.Close())
-		show(t, source, &number, 3, false)
+		mediatest.Show(t, source, &number, 3, false)
 		if a, b := len(one.headers()), len(two.headers()); a != 9 || b != 18 {
 			t.Errorf("%d and %d packets, want 9 and 18", a, b)
 		}
@@ -381,7 +372,7 @@ func TestTrackBoundElsewhereToo(t *testing.T) {
 
 func TestSourceEndsItsReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := publish(t, newSampleCamera(t))
+		s := publish(t, mediatest.NewSampleCamera(t))
 		src := s.current
 		got := make(chan error)
 		go func() {

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mediatest"
 	"noom/internal/packet"
 )
 
@@ -62,7 +63,7 @@ func (c *liveCamera) picture(t *testing.T, payloads ...[]byte) {
 			Payload: payload,
 		}))
 	}
-	time.Sleep(frameTime)
+	time.Sleep(mediatest.FrameTime)
 	synctest.Wait()
 }
 
@@ -178,7 +179,7 @@ func TestParameterSetsOverSenders(t *testing.T) {
 		c := newLiveCamera(t)
 		first := publish(t, c)
 		c.picture(t, sps0, pps0, idr)
-		again := func(what string, want ...[]byte) *sender {
+		again := func(what string, want ...[]byte) *Sender {
 			t.Helper()
 			s := publish(t, c)
 			_, wire := boundLeg(t, s)

@@ -1,10 +1,9 @@
-package noom
+package conduct
 
 import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,16 +17,16 @@ var epoch0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // TestConductBuilds: so many connections at once, then one each 2.5 s, and far
 // fewer for who floods us.
 func TestConductBuilds(t *testing.T) {
-	c := newConducts().of("m", nil, epoch0)
+	c := NewConducts().Of("m", nil, epoch0)
 	built := func(from, to time.Duration) (n int) {
 		for at := from; at < to; at += 10 * time.Millisecond {
-			if c.build(epoch0.Add(at)) == 0 {
+			if c.Build(epoch0.Add(at)) == 0 {
 				n++
 			}
 		}
 		return n
 	}
-	if n := built(0, 25*time.Second); n < buildBurst+9 || n > buildBurst+10 {
+	if n := built(0, 25*time.Second); n < BuildBurst+9 || n > BuildBurst+10 {
 		t.Errorf("%d connections in 25 s", n)
 	}
 	if c.clean(epoch0.Add(25 * time.Second)) {
@@ -39,11 +38,11 @@ func TestConductBuilds(t *testing.T) {
 	}
 	for i, want := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
 		at := epoch0.Add(hour + time.Duration(i)*15*time.Minute)
-		c.fault(at)
-		if got := c.build(at); got != want*time.Second {
+		c.Fault(at)
+		if got := c.Build(at); got != want*time.Second {
 			t.Errorf("after fault %d: a pause of %v, want %d s", i+1, got, want)
 		}
-		if c.build(at.Add(want*time.Second)) != 0 {
+		if c.Build(at.Add(want*time.Second)) != 0 {
 			t.Errorf("after fault %d: none after the pause", i+1)
 		}
 	}
@@ -51,7 +50,7 @@ func TestConductBuilds(t *testing.T) {
 		t.Error("faults are forgotten within the hour")
 	}
 	at := epoch0.Add(hour + 4*time.Hour)
-	if c.fault(at); c.build(at) != faultPause {
+	if c.Fault(at); c.Build(at) != FaultPause {
 		t.Error("old faults count for ever")
 	}
 }
@@ -59,11 +58,11 @@ func TestConductBuilds(t *testing.T) {
 // TestConductsBuild: many members together have us build no more than a room full of
 // honest ones needs.
 func TestConductsBuild(t *testing.T) {
-	cs := newConducts()
+	cs := NewConducts()
 	built := 0
 	for at := time.Duration(0); at < 10*time.Second; at += 50 * time.Millisecond {
 		for m := range 60 {
-			if cs.of(fmt.Sprint(m), nil, epoch0).build(epoch0.Add(at)) == 0 {
+			if cs.Of(fmt.Sprint(m), nil, epoch0).Build(epoch0.Add(at)) == 0 {
 				built++
 			}
 		}
@@ -75,25 +74,25 @@ func TestConductsBuild(t *testing.T) {
 
 // TestConductFrames: a flood is dropped at first, and ends the link when it goes on.
 func TestConductFrames(t *testing.T) {
-	c := newConducts().of("m", nil, epoch0)
-	count := map[frameVerdict]int{}
-	for range workBurst + excessBurst + 10 {
-		count[c.frame(epoch0)]++
+	c := NewConducts().Of("m", nil, epoch0)
+	count := map[FrameVerdict]int{}
+	for range WorkBurst + ExcessBurst + 10 {
+		count[c.Frame(epoch0)]++
 	}
-	if count[frameTaken] != workBurst || count[frameDropped] != excessBurst || count[frameFloods] != 10 {
+	if count[FrameTaken] != WorkBurst || count[FrameDropped] != ExcessBurst || count[FrameFloods] != 10 {
 		t.Errorf("%v", count)
 	}
-	if !c.byHub.AllowN(epoch0, 1) {
+	if !c.ByHub.AllowN(epoch0, 1) {
 		t.Error("what comes in-band is held against frames by hub")
 	}
 	later := epoch0.Add(time.Second)
-	if !c.described(later, false) || !c.described(later, true) {
+	if !c.Described(later, false) || !c.Described(later, true) {
 		t.Error("a second later a description and a restart are too much")
 	}
 	for range 2 {
-		c.described(later, true)
+		c.Described(later, true)
 	}
-	if c.described(later, true) {
+	if c.Described(later, true) {
 		t.Error("four restarts within a second")
 	}
 }
@@ -101,77 +100,27 @@ func TestConductFrames(t *testing.T) {
 // TestConductsAreBounded: who floods a room with ids neither fills its memory nor
 // has itself forgotten, as long as somebody can be forgotten without a loss.
 func TestConductsAreBounded(t *testing.T) {
-	cs := newConducts()
+	cs := NewConducts()
 	nobody := func(string) bool { return false }
-	bad := cs.of("bad", nobody, epoch0)
-	bad.fault(epoch0)
+	bad := cs.Of("bad", nobody, epoch0)
+	bad.Fault(epoch0)
 	for i := range 3 * maxConducts {
-		cs.of(fmt.Sprint(i), nobody, epoch0)
+		cs.Of(fmt.Sprint(i), nobody, epoch0)
 	}
 	if len(cs.known) > maxConducts {
 		t.Errorf("%d are remembered", len(cs.known))
 	}
-	if cs.of("bad", nobody, epoch0) != bad {
+	if cs.Of("bad", nobody, epoch0) != bad {
 		t.Error("who has flooded us is forgotten among those who have done nothing")
 	}
 	everybody := func(string) bool { return true }
-	here := cs.of("here", nobody, epoch0)
+	here := cs.Of("here", nobody, epoch0)
 	for i := range 2 * maxConducts {
-		c := cs.of(fmt.Sprint("x", i), func(id string) bool { return id == "here" }, epoch0)
-		c.fault(epoch0)
+		c := cs.Of(fmt.Sprint("x", i), func(id string) bool { return id == "here" }, epoch0)
+		c.Fault(epoch0)
 	}
-	if cs.of("here", everybody, epoch0) != here || len(cs.known) > maxConducts {
+	if cs.Of("here", everybody, epoch0) != here || len(cs.known) > maxConducts {
 		t.Errorf("of %d, one that is present was forgotten", len(cs.known))
-	}
-}
-
-// TestAdmissionMesh: who enters a room of 16 waits for nobody.
-func TestAdmissionMesh(t *testing.T) {
-	a := newAdmission[int]()
-	for i := range 15 {
-		a.ask(i)
-	}
-	if turn, again := a.next(epoch0); len(turn) != 15 || again != 0 {
-		t.Errorf("%v at once, and again in %v", turn, again)
-	}
-}
-
-// TestAdmissionChurn: of thousands who come and go, few are built for, in the order
-// in which they came, and who stays has its turn.
-func TestAdmissionChurn(t *testing.T) {
-	a := newAdmission[int]()
-	built, now := 0, epoch0
-	for i := range 10_000 {
-		a.ask(i)
-		turn, _ := a.next(now)
-		built += len(turn)
-		a.done(i)
-		now = now.Add(time.Millisecond)
-	}
-	if built > admitBurst+10*admitRate+1 {
-		t.Errorf("%d connections for newcomers of 10 s", built)
-	}
-	for i := range 200 {
-		a.ask(i)
-		a.ask(i)
-	}
-	var order []int
-	for range 1000 {
-		turn, again := a.next(now)
-		order = append(order, turn...)
-		if len(a.open) > admitAtOnce {
-			t.Fatalf("%d at once", len(a.open))
-		}
-		if again == 0 {
-			break
-		}
-		now = now.Add(again)
-	}
-	if len(order) != 200 || !slices.IsSorted(order) {
-		t.Errorf("%d of 200 had their turn: %v", len(order), order)
-	}
-	if since := now.Sub(epoch0); since > 60*time.Second {
-		t.Errorf("where none comes up, 200 take %v", since)
 	}
 }
 
@@ -192,7 +141,7 @@ func answer(id byte) []byte {
 // TestChecksArePaced: pion checks every pair five times a second. What leaves is 20 a
 // second, each pair has its turn, and an address that answers is paced no longer.
 func TestChecksArePaced(t *testing.T) {
-	p := newCheckPacer(rate.NewLimiter(checkRate, checkBurst), newStrangers())
+	p := NewPacer(rate.NewLimiter(CheckRate, CheckBurst), newStrangers())
 	var targets []netip.AddrPort
 	for i := range 80 {
 		targets = append(targets, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 4000))
@@ -213,7 +162,7 @@ func TestChecksArePaced(t *testing.T) {
 		tick(now)
 		now = now.Add(200 * time.Millisecond)
 	}
-	if most := checkBurst + checkRate*seconds; total > most || total < most/2 {
+	if most := CheckBurst + CheckRate*seconds; total > most || total < most/2 {
 		t.Errorf("%d checks in %d s, at most %d", total, seconds, most)
 	}
 	for _, to := range targets {
@@ -231,7 +180,7 @@ func TestChecksArePaced(t *testing.T) {
 	for range 20 {
 		tick(now)
 	}
-	if total-before > checkBurst {
+	if total-before > CheckBurst {
 		t.Errorf("%d checks in a moment, behind forged answers", total-before)
 	}
 	// A check of the other end's is answered with one, and no more than one.
@@ -258,7 +207,7 @@ func TestStrangersAreSpared(t *testing.T) {
 	victim := netip.MustParseAddr("2001:db8::7")
 	flood := func(now time.Time) (n int) {
 		for m := range 50 {
-			p := newCheckPacer(rate.NewLimiter(checkRate, checkBurst), all)
+			p := NewPacer(rate.NewLimiter(CheckRate, CheckBurst), all)
 			for port := range uint16(20) {
 				if p.out(now, m, netip.AddrPortFrom(victim, 5000+port), check(byte(port))) {
 					n++
@@ -311,18 +260,18 @@ func TestRemoteCandidates(t *testing.T) {
 		"candidate:1 1 sctp 1 192.168.1.7 50000 typ host":                               false,
 		"hello": false,
 	} {
-		var r remoteCandidates
-		own := remoteNet{broadcasts: []netip.Addr{netip.MustParseAddr("192.168.1.255")}}
-		if err := r.take(text, own, func() bool { return true }); (err == nil) != taken {
+		var r Candidates
+		own := Networks{broadcasts: []netip.Addr{netip.MustParseAddr("192.168.1.255")}}
+		if err := r.Take(text, own, func() bool { return true }); (err == nil) != taken {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	var home remoteCandidates
-	own := remoteNet{loopback: true, tcp: true}
+	var home Candidates
+	own := Networks{Loopback: true, tcp: true}
 	for _, text := range []string{
 		"candidate:1 1 udp 1 127.0.0.1 50000 typ host", "candidate:1 1 tcp 1 ::1 50000 typ host tcptype passive",
 	} {
-		if err := home.take(text, own, nil); err != nil {
+		if err := home.Take(text, own, nil); err != nil {
 			t.Errorf("where we gather there too, %s: %v", text, err)
 		}
 	}
@@ -332,11 +281,11 @@ func TestRemoteCandidates(t *testing.T) {
 // with a name; those that are told again do not count.
 func TestRemoteCandidatesAreBounded(t *testing.T) {
 	count := func(form string) (n int) {
-		var r remoteCandidates
+		var r Candidates
 		for range 2 {
 			n = 0
 			for i := range 128 {
-				if r.take(fmt.Sprintf(form, i), remoteNet{}, func() bool { return true }) == nil {
+				if r.Take(fmt.Sprintf(form, i), Networks{}, func() bool { return true }) == nil {
 					n++
 				}
 			}
@@ -346,15 +295,15 @@ func TestRemoteCandidatesAreBounded(t *testing.T) {
 	for form, want := range map[string]int{
 		"candidate:1 1 udp 1 10.0.0.%d 50000 typ host":     maxTaken,
 		"candidate:1 1 udp 1 10.0.0.1 %d0000 typ host":     6, // 10000 to 60000
-		"candidate:1 1 udp 1 10.0.0.1 2%03d typ host":      maxOneIP,
+		"candidate:1 1 udp 1 10.0.0.1 2%03d typ host":      MaxOneIP,
 		"candidate:1 1 udp 1 host-%d.local 50000 typ host": maxNames,
 	} {
 		if n := count(form); n != want {
 			t.Errorf("%s: %d taken, want %d", form, n, want)
 		}
 	}
-	var r remoteCandidates
-	if r.take("candidate:1 1 udp 1 x.local 50000 typ host", remoteNet{}, func() bool { return false }) == nil {
+	var r Candidates
+	if r.Take("candidate:1 1 udp 1 x.local 50000 typ host", Networks{}, func() bool { return false }) == nil {
 		t.Error("a name is taken that may not be asked for")
 	}
 }
@@ -366,8 +315,8 @@ func TestCandidatesInDescriptions(t *testing.T) {
 		"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 10.0.0.9 4000 typ host\r\na=candidate:2 1 udp 1 127.0.0.1 4001 typ host\r\n" +
 		"a=candidate:3 1 udp 1 example.com 4001 typ host\r\n"
 	for _, lines := range []string{"\r\n", "\n", "\r"} {
-		var r remoteCandidates
-		got, left, err := withoutCandidates(strings.ReplaceAll(text, "\r\n", lines), func(c string) error { return r.take(c, remoteNet{}, nil) })
+		var r Candidates
+		got, left, err := FilterCandidates(strings.ReplaceAll(text, "\r\n", lines), func(c string) error { return r.Take(c, Networks{}, nil) })
 		if err != nil {
 			continue // pion does not read it either
 		}
@@ -390,8 +339,8 @@ func nackOf(from uint32, n int) []byte {
 // TestGuardResends: who asks for packets again and again gets a multiple of what
 // is sent anyway, and no more.
 func TestGuardResends(t *testing.T) {
-	g := newGuard(func(err error) { t.Errorf("told: %v", err) })
-	b := g.buffer(packetio.RTCPBufferPacket, 7)
+	g := NewGuard(func(err error) { t.Errorf("told: %v", err) })
+	b := g.Buffer(packetio.RTCPBufferPacket, 7)
 	asked := func() (n int) {
 		for range 1000 {
 			if _, err := b.Write(nackOf(1, 170)); err == nil {
@@ -419,15 +368,15 @@ func TestGuardResends(t *testing.T) {
 func TestGuardBounds(t *testing.T) {
 	for _, kind := range []packetio.BufferPacketType{packetio.RTPBufferPacket, packetio.RTCPBufferPacket} {
 		told := 0
-		g := newGuard(func(error) { told++ })
+		g := NewGuard(func(error) { told++ })
 		waiting := 0
-		for i := range 3 * maxSources {
-			if i == maxSources && told != 0 {
+		for i := range 3 * MaxSources {
+			if i == MaxSources && told != 0 {
 				t.Errorf("kind %d: told at %d sources", kind, i)
 			}
-			b := g.buffer(kind, uint32(i))
+			b := g.Buffer(kind, uint32(i))
 			for range 100 {
-				if n, err := b.Write(append(nackOf(1, 0), make([]byte, 1000)...)); err == nil && i < maxSources {
+				if n, err := b.Write(append(nackOf(1, 0), make([]byte, 1000)...)); err == nil && i < MaxSources {
 					waiting += n
 				}
 			}
@@ -440,12 +389,12 @@ func TestGuardBounds(t *testing.T) {
 		}
 	}
 	told := 0
-	g := newGuard(func(error) { told++ })
-	b := g.buffer(packetio.RTCPBufferPacket, 1)
-	for i := range uint32(maxSources + 100) {
+	g := NewGuard(func(error) { told++ })
+	b := g.Buffer(packetio.RTCPBufferPacket, 1)
+	for i := range uint32(MaxSources + 100) {
 		_, _ = b.Write(nackOf(i, 0)) // may be full
 	}
-	if told != 1 || len(g.senders) > maxSources {
+	if told != 1 || len(g.senders) > MaxSources {
 		t.Errorf("RTCP of %d: told %d times", len(g.senders), told)
 	}
 }

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"reflect"
@@ -12,11 +12,11 @@ import (
 )
 
 // This file keeps the parameter sets of H.264. A camera may send them once, when it
-// begins, and who comes later can decode nothing without them: they go out again before
+// begins, and a peer that comes later can decode nothing without them: they go out again before
 // each IDR picture that comes without.
 
 // sentSets remembers the parameter sets of tracks, should one be bound again: swapped
-// back in, published anew, or in another room. It is the process's, as tracks are.
+// back in, published again, or in another room. It is the process's, as tracks are.
 var sentSets setsMemory
 
 // setsMemory guards itself; a sender may hold its own lock meanwhile.
@@ -48,7 +48,7 @@ func (m *setsMemory) remember(src *source) {
 	}
 }
 
-// recall tells src what its track has said before. The lock of src's sender is held.
+// recall gives src what its track has said before. The lock of src's sender is held.
 func (m *setsMemory) recall(src *source) {
 	key := trackKey(src.track)
 	m.mu.Lock()

@@ -1,7 +1,6 @@
-package noom
+package fanout
 
 import (
-	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -9,106 +8,38 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/mediatest"
 	"noom/internal/packet"
 )
 
-// wireTap takes the place of a connection: it keeps the headers written to it.
-type wireTap struct {
-	mu   sync.Mutex
-	got  []rtp.Header
-	sent [][]byte // the payloads
-	err  error    // to return
-	down bool     // DTLS is not up: pion takes packets and drops them
-
-	slow chan struct{} // if not nil, each packet waits for an element
-}
-
-func (w *wireTap) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
-	if w.slow != nil {
-		<-w.slow
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err != nil || w.down {
-		return 0, w.err
-	}
-	w.got = append(w.got, header.Clone())
-	w.sent = append(w.sent, slices.Clone(payload))
-	return header.MarshalSize() + len(payload), nil
-}
-
-func (w *wireTap) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
-
-// headers needs a bubble, to wait for what is queued.
-func (w *wireTap) headers() []rtp.Header {
-	synctest.Wait()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.got)
-}
-
-// binding is the context of a leg without a connection.
-type binding struct {
-	webrtc.TrackLocalContext
-	stream webrtc.TrackLocalWriter
-	codecs []webrtc.RTPCodecParameters
-}
-
-func (b binding) ID() string                                   { return "a" }
-func (b binding) SSRC() webrtc.SSRC                            { return 4711 }
-func (b binding) WriteStream() webrtc.TrackLocalWriter         { return b.stream }
-func (b binding) CodecParameters() []webrtc.RTPCodecParameters { return b.codecs }
-func (b binding) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
-	return []webrtc.RTPHeaderExtensionParameter{{URI: sdp.SDESMidURI, ID: 4}, {URI: sdp.AudioLevelURI, ID: 9}}
-}
-func (b binding) RTCPReader() interceptor.RTCPReader { return nil }
-
-func bindTo(tb testing.TB, l *leg, w webrtc.TrackLocalWriter) {
-	tb.Helper()
-	tb.Cleanup(func() { _ = l.Unbind(binding{}) })
-	if _, err := l.Bind(binding{stream: w, codecs: packet.CodecsFor(l.Kind())}); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func boundLeg(t *testing.T, s *sender) (*leg, *wireTap) {
-	t.Helper()
-	w := &wireTap{}
-	l := legOf(s)
-	bindTo(t, l, w)
-	return l, w
-}
-
 func TestLegIsReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		first := newDeviceCamera()
+		network := mediatest.NewNetwork(t)
+		first := mediatest.NewDeviceCamera()
 		s := publish(t, first)
 		l := legOf(s)
-		peer := network.receive(t, []*leg{l})
+		peer := receive(t, network, []*Leg{l})
 		var number uint32
-		want := show(t, first, &number, 3, true)
+		want := mediatest.Show(t, first, &number, 3, true)
 		must(t, s.Close())
 		time.Sleep(time.Second)
 
-		second := newRTPCamera(t)
+		second := mediatest.NewRTPCamera(t)
 		other := publish(t, second)
-		if !l.fits(other) {
+		if !l.Fits(other) {
 			t.Fatal("a sender of the same codec does not fit")
 		}
-		show(t, second, &number, 2, true)
-		l.attach(other)
-		show(t, second, &number, 2, false)
-		want = append(want, show(t, second, &number, 3, true)...)
-		if got := peer.tapes[0].frames(t); !slices.Equal(got, want) {
+		mediatest.Show(t, second, &number, 2, true)
+		l.Attach(other)
+		mediatest.Show(t, second, &number, 2, false)
+		want = append(want, mediatest.Show(t, second, &number, 3, true)...)
+		if got := peer.tapes[0].Frames(t); !slices.Equal(got, want) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
-		for _, packet := range peer.tapes[0].all(t) {
+		for _, packet := range peer.tapes[0].All(t) {
 			if packet.PayloadType != 96 || packet.Extension {
 				t.Fatalf("header %+v", packet.Header)
 			}
@@ -118,27 +49,27 @@ func TestLegIsReused(t *testing.T) {
 
 func TestLateLegStartsAtAKeyframe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newDeviceCamera()
+		network := mediatest.NewNetwork(t)
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
-		early := network.receive(t, []*leg{legOf(s)})
+		early := receive(t, network, []*Leg{legOf(s)})
 		var number uint32
-		all := show(t, source, &number, 30, true)
+		all := mediatest.Show(t, source, &number, 30, true)
 
-		l := newLeg(s.codec.RTPCodecCapability, "방")
-		late := network.receive(t, []*leg{l})
-		before, _, _ := source.asked()
-		l.attach(s)
-		if after, _, _ := source.asked(); after != before+1 {
+		l := NewLeg(s.codec.RTPCodecCapability, "방", nil)
+		late := receive(t, network, []*Leg{l})
+		before, _, _ := source.Asked()
+		l.Attach(s)
+		if after, _, _ := source.Asked(); after != before+1 {
 			t.Errorf("asked %d times for a key frame", after-before)
 		}
-		all = append(all, show(t, source, &number, 5, false)...)
-		want := show(t, source, &number, 5, true)
+		all = append(all, mediatest.Show(t, source, &number, 5, false)...)
+		want := mediatest.Show(t, source, &number, 5, true)
 		all = append(all, want...)
-		if got := early.tapes[0].frames(t); !slices.Equal(got, all) {
+		if got := early.tapes[0].Frames(t); !slices.Equal(got, all) {
 			t.Errorf("early: frames %v, want %v", got, all)
 		}
-		if got := late.tapes[0].frames(t); !slices.Equal(got, want) {
+		if got := late.tapes[0].Frames(t); !slices.Equal(got, want) {
 			t.Errorf("late: frames %v, want %v", got, want)
 		}
 	})
@@ -159,11 +90,11 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 				Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: timestamp}, Payload: payload,
 			}))
 		}
-		first.connected()
+		first.Connected()
 		<-s.current.requests
 		send(1, 0x67, 0x42, 0xe0)
 		second, late := boundLeg(t, s)
-		second.connected()
+		second.Connected()
 		send(1, 0x65, 0x88, 0x84)
 		if a, b := len(early.headers()), len(late.headers()); a != 2 || b != 0 {
 			t.Errorf("%d and %d packets, want 2 and 0", a, b)
@@ -184,26 +115,26 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 // its other track, nor anybody else.
 func TestRefusedCodecIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newSampleCamera(t)
+		network := mediatest.NewNetwork(t)
+		source := mediatest.NewSampleCamera(t)
 		s := publish(t, source)
 		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "x", "y")
 		must(t, err)
 		unknown := publish(t, track)
 		ok, refused := legOf(s), legOf(unknown)
-		peer := network.receive(t, []*leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
-		if ok.refused() || !refused.refused() {
-			t.Errorf("refused: VP8 %v, AV1 %v", ok.refused(), refused.refused())
+		peer := receive(t, network, []*Leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
+		if ok.Refused() || !refused.Refused() {
+			t.Errorf("refused: VP8 %v, AV1 %v", ok.Refused(), refused.Refused())
 		}
 		var number uint32
 		for range 3 {
 			_, err := unknown.current.WriteRTP(&rtp.Header{Version: 2, SequenceNumber: uint16(number)}, []byte{0x08, 0x0a})
 			must(t, err)
 		}
-		want := show(t, source, &number, 3, true)
+		want := mediatest.Show(t, source, &number, 3, true)
 		var got [][]uint32
 		for _, tape := range peer.tapes {
-			if frames := tape.frames(t); len(frames) > 0 {
+			if frames := tape.Frames(t); len(frames) > 0 {
 				got = append(got, frames)
 			}
 		}
@@ -216,23 +147,23 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 // What pion drops before DTLS is up must not count as the first key frame.
 func TestLegWaitsForTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newDeviceCamera()
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
 		l, wire := boundLeg(t, s)
 		wire.down = true
 		var number uint32
-		show(t, source, &number, 30, true)
+		mediatest.Show(t, source, &number, 30, true)
 		wire.down = false
-		before, _, _ := source.asked()
-		l.connected()
-		if after, _, _ := source.asked(); after != before+1 {
+		before, _, _ := source.Asked()
+		l.Connected()
+		if after, _, _ := source.Asked(); after != before+1 {
 			t.Errorf("asked %d times for a key frame", after-before)
 		}
-		show(t, source, &number, 3, false)
+		mediatest.Show(t, source, &number, 3, false)
 		if n := len(wire.headers()); n != 0 {
 			t.Fatalf("%d packets before a key frame", n)
 		}
-		show(t, source, &number, 2, true)
+		mediatest.Show(t, source, &number, 2, true)
 		if n := len(wire.headers()); n != 6 {
 			t.Errorf("%d packets, want 6", n)
 		}
@@ -242,20 +173,20 @@ func TestLegWaitsForTheConnection(t *testing.T) {
 // A key frame that pion has thrown away although the connection was up is asked for again.
 func TestKeyframeThrownAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newDeviceCamera()
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
 		l, wire := boundLeg(t, s)
-		l.connected()
+		l.Connected()
 		wire.down = true
 		var number uint32
-		show(t, source, &number, 1, true)
+		mediatest.Show(t, source, &number, 1, true)
 		wire.down = false
-		show(t, source, &number, 1, false)
+		mediatest.Show(t, source, &number, 1, false)
 		time.Sleep(keyframeInterval)
-		if requests, _, _ := source.asked(); requests != 2 {
+		if requests, _, _ := source.Asked(); requests != 2 {
 			t.Errorf("asked %d times, want 2", requests)
 		}
-		show(t, source, &number, 1, true)
+		mediatest.Show(t, source, &number, 1, true)
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)
 		}
@@ -264,7 +195,7 @@ func TestKeyframeThrownAway(t *testing.T) {
 
 func TestBrokenLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newDeviceCamera()
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
 		_, broken := boundLeg(t, s)
 		broken.err = io.ErrClosedPipe
@@ -273,14 +204,14 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 		must(t, gone.Unbind(binding{}))
 		_, good := boundLeg(t, s)
 		var number uint32
-		show(t, source, &number, 4, true)
+		mediatest.Show(t, source, &number, 4, true)
 		if n := len(good.headers()); n != 12 {
 			t.Errorf("%d packets, want 12", n)
 		}
 		if n := len(silent.headers()); n != 0 {
 			t.Errorf("%d packets after Unbind", n)
 		}
-		unbound.detach()
+		unbound.Detach()
 	})
 }
 
@@ -288,28 +219,28 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 // and nobody else any.
 func TestSlowLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newDeviceCamera()
+		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
 		_, good := boundLeg(t, s)
 		l, slow := boundLeg(t, s)
 		slow.slow = make(chan struct{})
-		l.connected()
+		l.Connected()
 		var number uint32
-		show(t, source, &number, videoQueue/3+50, true)
+		mediatest.Show(t, source, &number, videoQueue/3+50, true)
 		if n := len(good.headers()); n != videoQueue/3*3+150 {
 			t.Errorf("the good leg got %d packets", n)
 		}
-		before, _, _ := source.asked()
+		before, _, _ := source.Asked()
 		close(slow.slow)
-		if after, _, _ := source.asked(); after != before+1 {
+		if after, _, _ := source.Asked(); after != before+1 {
 			t.Errorf("asked %d times for a key frame", after-before)
 		}
-		show(t, source, &number, 2, false)
+		mediatest.Show(t, source, &number, 2, false)
 		headers := slow.headers()
 		if n := len(headers); n != videoQueue+1 {
 			t.Errorf("the slow leg got %d packets, want %d", n, videoQueue+1)
 		}
-		show(t, source, &number, 2, true)
+		mediatest.Show(t, source, &number, 2, true)
 		headers = slow.headers()
 		if n := len(headers); n != videoQueue+7 {
 			t.Errorf("the slow leg got %d packets, want %d", n, videoQueue+7)
@@ -324,7 +255,7 @@ func TestSlowLegStopsNobody(t *testing.T) {
 
 func TestLegRewritesHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		track, err := webrtc.NewTrackLocalStaticRTP(vp8, "x", "y")
+		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
 		must(t, err)
 		s := publish(t, track)
 		_, wire := boundLeg(t, s)
@@ -365,7 +296,7 @@ func TestLegRewritesHeaders(t *testing.T) {
 // A packet of the run before, overtaken by a swap, must not turn the stream back.
 func TestLegDropsWhatWasOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := publish(t, newSampleCamera(t))
+		s := publish(t, mediatest.NewSampleCamera(t))
 		l, wire := boundLeg(t, s)
 		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
 		for i, r := range []*run{before, after, before, after} {
@@ -387,7 +318,7 @@ func TestLegChoosesItsFormat(t *testing.T) {
 	high := h264(40, "packetization-mode=1;profile-level-id=64001f")
 	constrained := h264(41, "profile-level-id=42E01F;packetization-mode=1;level-asymmetry-allowed=1")
 	single := h264(42, "profile-level-id=42e01f")
-	vp8Only := webrtc.RTPCodecParameters{PayloadType: 43, RTPCodecCapability: vp8}
+	vp8Only := webrtc.RTPCodecParameters{PayloadType: 43, RTPCodecCapability: mediatest.VP8}
 	codec := packet.CodecsFor(webrtc.RTPCodecTypeVideo)[1].RTPCodecCapability
 	for name, test := range map[string]struct {
 		negotiated []webrtc.RTPCodecParameters
@@ -400,10 +331,10 @@ func TestLegChoosesItsFormat(t *testing.T) {
 		"another codec":             {[]webrtc.RTPCodecParameters{rtx, vp8Only}, 43, true},
 		"nothing":                   {nil, 0, true},
 	} {
-		l := newLeg(codec, "방")
+		l := NewLeg(codec, "방", nil)
 		got, err := l.Bind(binding{stream: &wireTap{}, codecs: test.negotiated})
-		if err != nil || got.PayloadType != test.want || l.refused() != test.refused {
-			t.Errorf("%s: payload type %d, refused %v, %v", name, got.PayloadType, l.refused(), err)
+		if err != nil || got.PayloadType != test.want || l.Refused() != test.refused {
+			t.Errorf("%s: payload type %d, refused %v, %v", name, got.PayloadType, l.Refused(), err)
 		}
 		must(t, l.Unbind(binding{}))
 	}
@@ -413,11 +344,11 @@ func TestLegChoosesItsFormat(t *testing.T) {
 // a leg gets must be one stream all the same. It is for the race detector.
 func TestWritersLegsAndSwapsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, second := newRTPCamera(t), newRTPCamera(t)
+		first, second := mediatest.NewRTPCamera(t), mediatest.NewRTPCamera(t)
 		s := publish(t, first)
 		_, wire := boundLeg(t, s)
 		var wg sync.WaitGroup
-		for i, c := range []rtpCamera{first, second, first, second} {
+		for i, c := range []mediatest.RTPCamera{first, second, first, second} {
 			wg.Go(func() {
 				for n := range uint16(500) {
 					_ = c.WriteRTP(&rtp.Packet{
@@ -437,8 +368,8 @@ func TestWritersLegsAndSwapsAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for range 50 {
 				l, _ := boundLeg(t, s)
-				l.connected()
-				l.detach()
+				l.Connected()
+				l.Detach()
 			}
 		})
 		wg.Wait()

@@ -1,4 +1,4 @@
-package noom
+package conduct
 
 import (
 	"encoding/binary"
@@ -13,12 +13,14 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5/packetio"
 	"golang.org/x/time/rate"
+
+	"noom/internal/fault"
 )
 
 // What one connection may make pion keep and do. 64 sections have 128 sources
 // each way, with their retransmissions.
 const (
-	maxSources     = 512     // of RTP, and again of RTCP: who is spoken of, and who speaks
+	MaxSources     = 512     // of RTP, and again of RTCP: who is spoken of, and who speaks
 	maxSpeakers    = 4096    // who speaks RTCP, in clear and to nobody
 	maxSourceBytes = 1 << 20 // unread, of one source
 	maxRTPBytes    = 8 << 20 // of all
@@ -33,10 +35,10 @@ const (
 	maxResends  = 4000
 )
 
-// guard bounds what the peer of one connection can make pion keep, by packets
+// Guard bounds what the peer of one connection can make pion keep, by packets
 // under ever new sources, and send, by asking for retransmissions. It makes pion's buffers, and
 // is an interceptor that counts what is sent. pion calls it from many goroutines.
-type guard struct {
+type Guard struct {
 	fault func(error) // called once
 
 	mu      sync.Mutex
@@ -49,31 +51,31 @@ type guard struct {
 	resends int // that may be asked for
 }
 
-func newGuard(fault func(error)) *guard {
-	return &guard{
+func NewGuard(fault func(error)) *Guard {
+	return &Guard{
 		fault: fault, senders: make(map[uint32]struct{}), heard: make(map[uint32]struct{}),
 		reports: rate.NewLimiter(reportRate, reportBurst), resends: maxResends,
 	}
 }
 
 // tell says what the peer does, once. It needs g.mu.
-func (g *guard) tell(format string, args ...any) {
+func (g *Guard) tell(format string, args ...any) {
 	if !g.told {
 		g.told = true
-		g.fault(fmt.Errorf("%w: "+format, append([]any{errRules}, args...)...))
+		g.fault(fmt.Errorf("%w: "+format, append([]any{fault.Rules}, args...)...))
 	}
 }
 
-// buffer is pion's BufferFactory: it is called for each new source.
-func (g *guard) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
+// Buffer is pion's BufferFactory: it is called for each new source.
+func (g *Guard) Buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	of, most := 0, maxRTPBytes
 	if kind == packetio.RTCPBufferPacket {
 		of, most = 1, maxRTCPBytes
 	}
-	if g.sources[of]++; g.sources[of] > maxSources {
-		g.tell("more than %d sources", maxSources)
+	if g.sources[of]++; g.sources[of] > MaxSources {
+		g.tell("more than %d sources", MaxSources)
 		return sourceSink{}
 	}
 	b := &sourceBuffer{guard: g, of: of, most: most, inner: packetio.NewBuffer()}
@@ -91,7 +93,7 @@ func (sourceSink) Close() error                { return nil }
 // sourceBuffer holds the packets of one source until they are read, as pion's
 // own does.
 type sourceBuffer struct {
-	guard    *guard
+	guard    *Guard
 	of, most int
 	inner    *packetio.Buffer
 }
@@ -134,7 +136,7 @@ func (b *sourceBuffer) Close() error {
 func (b *sourceBuffer) SetReadDeadline(t time.Time) error { return b.inner.SetReadDeadline(t) }
 
 // takes reports whether a packet may wait to be read, and counts it.
-func (g *guard) takes(of, most int, p []byte, now time.Time) bool {
+func (g *Guard) takes(of, most int, p []byte, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if of == 1 && !g.takesReport(p, now) || g.bytes[of]+len(p) > most {
@@ -145,14 +147,14 @@ func (g *guard) takes(of, most int, p []byte, now time.Time) bool {
 }
 
 // takesReport judges one RTCP packet. It needs g.mu.
-func (g *guard) takesReport(p []byte, now time.Time) bool {
+func (g *Guard) takesReport(p []byte, now time.Time) bool {
 	if len(p) < 8 || !g.reports.AllowN(now, 1) {
 		return false
 	}
 	from := binary.BigEndian.Uint32(p[4:])
 	if _, known := g.senders[from]; !known {
-		if len(g.senders) >= maxSources {
-			g.tell("RTCP of more than %d sources", maxSources)
+		if len(g.senders) >= MaxSources {
+			g.tell("RTCP of more than %d sources", MaxSources)
 			return false
 		}
 		g.senders[from] = struct{}{}
@@ -168,7 +170,7 @@ func (g *guard) takesReport(p []byte, now time.Time) bool {
 // arrived takes a packet from the peer's address, before pion does. A report about nobody
 // reaches no buffer, but pion keeps its sender's replay window for good. SRTCP leaves the
 // sender in clear (RFC 3711 section 3.4).
-func (g *guard) arrived(p []byte) {
+func (g *Guard) arrived(p []byte) {
 	if !isRTCP(p) {
 		return
 	}
@@ -200,14 +202,14 @@ func resendsAsked(p []byte) (n int) {
 }
 
 // NewInterceptor implements interceptor.Factory: a guard is of one connection.
-func (g *guard) NewInterceptor(string) (interceptor.Interceptor, error) {
+func (g *Guard) NewInterceptor(string) (interceptor.Interceptor, error) {
 	return &sentCounter{guard: g}, nil
 }
 
 // sentCounter counts what is sent for the first time.
 type sentCounter struct {
 	interceptor.NoOp
-	guard *guard
+	guard *Guard
 }
 
 func (c *sentCounter) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
@@ -218,7 +220,7 @@ func (c *sentCounter) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.R
 }
 
 // sent counts one packet.
-func (g *guard) sent() {
+func (g *Guard) sent() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.resends = min(g.resends+resendShare, maxResends)

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 // run is a stretch of packets of one source that needs no seam. Swapping,
 // pausing and muting end one, and the next begins with a key frame.
 //
-// Immutable, but for last, which the sender owns.
+// Immutable, except last, which the sender owns.
 type run struct {
 	number    uint64 // counts up over the life of a sender
 	seq       uint16 // of its first packet
@@ -103,7 +103,7 @@ func (s *stitch) next(seq uint16, timestamp uint32, now time.Time) (uint16, uint
 
 // insert returns numbers for a packet of ours in front of the one with these numbers,
 // which follows. It reports false if that one is late. What comes of the run from before
-// it from now on is dropped, for its numbers would be taken.
+// it from now on is dropped, because its numbers would be taken.
 func (s *stitch) insert(seq uint16, timestamp uint32) (uint16, uint32, bool) {
 	if int64(int16(seq-s.last)) <= 0 {
 		return 0, 0, false

@@ -1,4 +1,4 @@
-package noom
+package conduct
 
 import (
 	"errors"
@@ -12,44 +12,45 @@ import (
 	"github.com/pion/sdp/v3"
 
 	"noom/internal/engine"
+	"noom/internal/fault"
 )
 
 // Which candidates of a peer are taken: we send packets to where it says. An
 // honest one has some ten; with VPNs, containers and relays, a few more.
 const (
 	maxTaken = 40 // of one generation: other addresses or ports
-	maxOneIP = 12 // of them with one IP address
+	MaxOneIP = 12 // of them with one IP address
 	maxNames = 8  // of them with a name
 )
 
 var errCandidate = errors.New("candidate not taken")
 
-// remoteNet is what is known of our own network, for the judgement of candidates.
-type remoteNet struct {
-	loopback   bool // we gather candidates on it, or a server of ours is there
+// Networks is what is known of our own network, for the judgement of candidates.
+type Networks struct {
+	Loopback   bool // we gather candidates on it, or a server of ours is there
 	tcp        bool // the user has asked for ICE over TCP
 	broadcasts []netip.Addr
 }
 
-// remoteNetOf returns what our settings say for the judgement of a peer's candidates.
-func remoteNetOf(e *engine.Engine) remoteNet {
-	own := remoteNet{loopback: e.Loopback(), tcp: e.TCP()}
+// NetworksOf returns what our settings say for the judgement of a peer's candidates.
+func NetworksOf(e *engine.Engine) Networks {
+	own := Networks{Loopback: e.Loopback(), tcp: e.TCP()}
 	if !e.OwnNet() {
 		own.broadcasts = broadcasts()
 	}
 	return own
 }
 
-// remoteCandidates are those of one generation. Pure.
-type remoteCandidates struct {
+// Candidates are those of one generation. Pure.
+type Candidates struct {
 	taken map[string]bool // transport, address and port
 	ips   map[netip.Addr]int
 	names int
 }
 
-// take judges one candidate attribute (RFC 8839 section 5.1), with or without
+// Take judges one candidate attribute (RFC 8839 section 5.1), with or without
 // "candidate:" in front. lookup is asked before the first use of a name.
-func (r *remoteCandidates) take(text string, own remoteNet, lookup func() bool) error {
+func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	f := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(text, "a="), "candidate:"))
 	if len(f) < 8 || f[6] != "typ" {
 		return fmt.Errorf("%w: it is none", errCandidate)
@@ -75,7 +76,7 @@ func (r *remoteCandidates) take(text string, own remoteNet, lookup func() bool) 
 	switch {
 	case named && !multicastName(address):
 		return fmt.Errorf("%w: its name would have to be looked up", errCandidate)
-	case !named && (!peerAddress(ip, own.loopback) || slices.Contains(own.broadcasts, ip)):
+	case !named && (!peerAddress(ip, own.Loopback) || slices.Contains(own.broadcasts, ip)):
 		return fmt.Errorf("%w: no peer has the address", errCandidate)
 	}
 	key := protocol + " " + strings.ToLower(address) + " " + f[5]
@@ -83,7 +84,7 @@ func (r *remoteCandidates) take(text string, own remoteNet, lookup func() bool) 
 		return nil // it rides on each description
 	}
 	switch {
-	case len(r.taken) >= maxTaken, r.ips[ip] >= maxOneIP && !named:
+	case len(r.taken) >= maxTaken, r.ips[ip] >= MaxOneIP && !named:
 		return fmt.Errorf("%w: too many", errCandidate)
 	case named && (r.names >= maxNames || !lookup()):
 		return fmt.Errorf("%w: too many names", errCandidate)
@@ -134,15 +135,15 @@ func peerAddress(ip netip.Addr, loopback bool) bool {
 	return true
 }
 
-// withoutCandidates returns a description without the candidates that take
+// FilterCandidates returns a description without the candidates that take
 // refuses, and how many those were.
-func withoutCandidates(text string, take func(string) error) (string, int, error) {
+func FilterCandidates(text string, take func(string) error) (string, int, error) {
 	if !strings.Contains(text, "candidate:") {
 		return text, 0, nil
 	}
 	var s sdp.SessionDescription // which is how pion reads it
 	if err := s.UnmarshalString(text); err != nil {
-		return "", 0, fmt.Errorf("%w: %w", ErrDescription, err)
+		return "", 0, fmt.Errorf("%w: %w", fault.Description, err)
 	}
 	left := 0
 	refused := func(a sdp.Attribute) bool {

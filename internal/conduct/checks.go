@@ -1,4 +1,4 @@
-package noom
+package conduct
 
 import (
 	"net"
@@ -18,8 +18,8 @@ import (
 // the transaction id of a check of ours, which nobody else can know, is not.
 
 const (
-	checkRate  = 20 // a second to all addresses that a member names: Ta is 50 ms
-	checkBurst = 40
+	CheckRate  = 20 // a second to all addresses that a member names: Ta is 50 ms
+	CheckBurst = 40
 	checkEvery = 180 * time.Millisecond // on one pair at most, if there are few; pion's interval is 200 ms
 
 	// Of all members of a process to one IP address that has answered nobody.
@@ -56,8 +56,8 @@ type checkPair struct {
 	to     netip.AddrPort
 }
 
-// checkPacer paces the checks of one connection. Pure but for its lock; time is passed in.
-type checkPacer struct {
+// Pacer paces the checks of one connection. Pure but for its lock; time is passed in.
+type Pacer struct {
 	bucket    *rate.Limiter // the member's
 	strangers *strangers    // the process's
 
@@ -73,8 +73,8 @@ type outstandingCheck struct {
 	to netip.AddrPort
 }
 
-func newCheckPacer(bucket *rate.Limiter, s *strangers) *checkPacer {
-	return &checkPacer{
+func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
+	return &Pacer{
 		bucket: bucket, strangers: s,
 		last: make(map[checkPair]time.Time), answered: make(map[netip.AddrPort]bool),
 	}
@@ -82,7 +82,7 @@ func newCheckPacer(bucket *rate.Limiter, s *strangers) *checkPacer {
 
 // out reports whether a packet may be sent by socket. One that may not is as good as lost:
 // ICE sends the next check in its place.
-func (p *checkPacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte) bool {
+func (p *Pacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte) bool {
 	if len(packet) == 0 || packet[0] != bindingRequest>>8 {
 		return true
 	}
@@ -98,7 +98,7 @@ func (p *checkPacer) out(now time.Time, socket any, to netip.AddrPort, packet []
 	}
 	pair := checkPair{socket, to}
 	last, known := p.last[pair]
-	pause := max(checkEvery, time.Duration(len(p.last))*time.Second/checkRate) // so that each has its turn
+	pause := max(checkEvery, time.Duration(len(p.last))*time.Second/CheckRate) // so that each has its turn
 	switch {
 	case known && now.Sub(last) < pause, !known && len(p.last) >= maxCheckPairs:
 		return false
@@ -115,7 +115,7 @@ func (p *checkPacer) out(now time.Time, socket any, to netip.AddrPort, packet []
 }
 
 // in takes a packet that came to a socket from an address.
-func (p *checkPacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte) {
+func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte) {
 	if len(packet) == 0 || packet[0] > bindingSuccess>>8 {
 		return
 	}
@@ -163,7 +163,7 @@ type stranger struct {
 	met    time.Time // it has answered; zero if not
 }
 
-var everybody = newStrangers()
+var Everybody = newStrangers()
 
 func newStrangers() *strangers {
 	return &strangers{known: make(map[netip.Addr]*stranger), rest: rate.NewLimiter(strangerRate, strangerBurst)}
@@ -213,18 +213,23 @@ func (s *strangers) of(now time.Time, ip netip.Addr) *stranger {
 }
 
 // has reports whether an address has answered.
-func (p *checkPacer) has(from netip.AddrPort) bool {
+func (p *Pacer) has(from netip.AddrPort) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.answered[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+}
+
+// NewPacedNet puts a pacer and a guard before a network.
+func NewPacedNet(inner transport.Net, pacer *Pacer, guard *Guard) transport.Net {
+	return pacedNet{inner, pacer, guard}
 }
 
 // pacedNet is a network whose UDP sockets pace checks, and show a guard what
 // comes from the peer.
 type pacedNet struct {
 	transport.Net
-	pacer *checkPacer
-	guard *guard
+	pacer *Pacer
+	guard *Guard
 }
 
 // arrived takes a packet from the network.

@@ -1,4 +1,4 @@
-package noom
+package fanout
 
 import (
 	"slices"
@@ -74,7 +74,7 @@ func headerFor(source *rtp.Header, payloadType uint8, ssrc uint32, seq uint16, t
 
 // pump writes what is queued to one binding's stream, until the queue is
 // closed. Only it waits if the connection is slow.
-func (l *leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
+func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 	var header rtp.Header // pion takes a pointer to it, and copies what it keeps
 	for out := range queue {
 		header = out.header
@@ -96,7 +96,7 @@ func (l *leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 // stall notes that pion took a packet of r and threw it away: the connection is
 // not up yet, or was not at the last instant, and what gets through first must be a key
 // frame again.
-func (l *leg) stall(r *run) {
+func (l *Leg) stall(r *run) {
 	l.mu.Lock()
 	stalled := l.run == r
 	if stalled {

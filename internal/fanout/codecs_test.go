@@ -1,0 +1,61 @@
+package fanout
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+	"noom/internal/mediatest"
+)
+
+// The profile a static track was made with counts, though pion's Bind finds
+// some format by its MIME type alone.
+func TestPublishFindsTheFormat(t *testing.T) {
+	for fmtp, want := range map[string]webrtc.PayloadType{
+		"": 102,
+		"packetization-mode=1;profile-level-id=42e01f": 102,
+		"packetization-mode=1;profile-level-id=42001f": 104,
+		"packetization-mode=1;profile-level-id=4d0028": 112,
+		"packetization-mode=1;profile-level-id=640028": 112,
+	} {
+		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, SDPFmtpLine: fmtp}, "x", "y")
+		must(t, err)
+		if s := publish(t, track); s.Codec().PayloadType != want {
+			t.Errorf("%q: format %d, want %d", fmtp, s.Codec().PayloadType, want)
+		}
+	}
+}
+
+// Who publishes what cannot be sent is told what that was, and what can.
+func TestUnknownCodecIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		track := func(codec webrtc.RTPCodecCapability) webrtc.TrackLocal {
+			track, err := webrtc.NewTrackLocalStaticRTP(codec, "x", "y")
+			must(t, err)
+			return track
+		}
+		s := publish(t, mediatest.NewDeviceCamera())
+		for _, test := range []struct {
+			codec      webrtc.RTPCodecCapability
+			says, hint string
+		}{
+			{webrtc.RTPCodecCapability{MimeType: "video/H266", ClockRate: 90000}, "video/H266/90000", "video/VP8, video/H264, video/VP9, video/AV1"},
+			{webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP9, SDPFmtpLine: "profile-id=2"}, "video/VP9 (profile-id=2)", "video/VP8, "},
+			{webrtc.RTPCodecCapability{MimeType: "audio/L16", ClockRate: 44100, Channels: 2}, "audio/L16/44100/2", "audio/opus, audio/G722, audio/PCMU, audio/PCMA"},
+			{webrtc.RTPCodecCapability{MimeType: "text/plain"}, "text/plain", "audio/PCMA, video/VP8"},
+		} {
+			_, err := NewSender(track(test.codec), Options{}, Hooks{})
+			if !errors.Is(err, fault.Codec) || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), test.hint) {
+				t.Errorf("%v, want %q and %q", err, test.says, test.hint)
+			}
+			err = s.ReplaceTrack(track(test.codec))
+			if !errors.Is(err, fault.Codec) || !strings.Contains(err.Error(), "publish it anew") {
+				t.Errorf("swap: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package fanout
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
+)
+
+// How often a source is asked for a key frame: at most once in keyframeInterval, and
+// while somebody waits and none comes again and again, after pauses that double up to
+// maxKeyframePause.
+const (
+	keyframeInterval = 500 * time.Millisecond
+	maxKeyframePause = 4 * time.Second
+)
+
+// requestKeyframe asks what is being sent, and what is to replace it, for a key
+// frame. It may be called at any rate.
+func (s *Sender) requestKeyframe() {
+	s.mu.Lock()
+	current, next, idle := s.current, s.next, s.muted || s.kind != webrtc.RTPCodecTypeVideo
+	s.mu.Unlock()
+	if idle {
+		return
+	}
+	for _, src := range []*source{current, next} {
+		if src != nil {
+			src.requestKeyframe()
+		}
+	}
+}
+
+// waitsFor reports whether a key frame of src would go to a leg that gets
+// nothing without it, or lets src take over.
+func (s *Sender) waitsFor(src *source) bool {
+	s.mu.Lock()
+	next := s.next == src
+	idle, silent, legs := s.current != src || s.muted, s.run == nil, s.legs
+	s.mu.Unlock()
+	if next || idle {
+		return next
+	}
+	return slices.ContainsFunc(legs, func(l *Leg) bool { return l.waitsFor(s, silent) })
+}
+
+// requestKeyframe asks the track for a key frame: at once, or, if that was done
+// within the last keyframeInterval, at its end.
+func (s *source) requestKeyframe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted, s.pause = true, keyframeInterval
+	select {
+	case <-s.done:
+		return
+	default:
+	}
+	if wait := keyframeInterval - time.Since(s.asked); wait > 0 {
+		s.lookAgain(wait)
+		return
+	}
+	s.request()
+}
+
+// request needs s.mu.
+func (s *source) request() {
+	s.asked, s.wanted = time.Now(), false
+	select {
+	case s.requests <- struct{}{}:
+	default: // one is still unread
+	}
+	s.lookAgain(s.pause)
+	s.pause = min(2*s.pause, maxKeyframePause)
+}
+
+// lookAgain makes the timer fire after wait, or earlier if it does so already. It
+// needs s.mu.
+func (s *source) lookAgain(wait time.Duration) {
+	due := time.Now().Add(wait)
+	if s.again != nil {
+		if !s.due.After(due) {
+			return
+		}
+		s.again.Stop()
+	}
+	s.looks++
+	look := s.looks
+	s.due, s.again = due, time.AfterFunc(wait, func() { s.repeat(look) })
+}
+
+// repeat asks again if somebody has asked since the last request, or if what that one
+// was for has not come: the track may not have heeded it, or the leg that waits for the
+// key frame was not ready when it came.
+func (s *source) repeat(look int) {
+	s.mu.Lock()
+	if s.again == nil || s.looks != look {
+		s.mu.Unlock()
+		return
+	}
+	s.again = nil
+	wanted := s.wanted
+	s.mu.Unlock()
+	if !wanted && !s.sender.waitsFor(s) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.done:
+	default:
+		if s.again == nil { // nobody was faster
+			s.request()
+		}
+	}
+}
+
+// keyframeSent notes that a key frame has begun: requests from before it are served.
+func (s *source) keyframeSent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted, s.pause = false, keyframeInterval
+}
+
+// ReadRTCP turns the peer's PLI and FIR into key-frame requests until rs stops.
+func (l *Leg) ReadRTCP(rs *webrtc.RTPSender) {
+	buf := make([]byte, packet.ReceiveMTU)
+	for {
+		n, _, err := rs.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue // from the network: it may be anything
+		}
+		for _, p := range packets {
+			switch p.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				l.requestKeyframe()
+			}
+		}
+	}
+}
+
+// requestKeyframe asks the sender for a key frame on behalf of the peer, whose
+// budget it goes by: beyond that the request has to wait. What is asked while a key frame
+// is on its way costs nothing.
+func (l *Leg) requestKeyframe() {
+	l.mu.Lock()
+	s := l.sender
+	if s == nil || !l.open || !l.video {
+		l.mu.Unlock()
+		return
+	}
+	if !l.pending {
+		if wait := l.budget.take(s.name, time.Now()); wait > 0 {
+			if l.late == nil {
+				l.late = time.AfterFunc(wait, l.requestLate)
+			}
+			l.mu.Unlock()
+			return
+		}
+		l.pending = true
+	}
+	l.mu.Unlock()
+	s.requestKeyframe()
+}
+
+// requestLate makes the request that had to wait, unless a key frame was faster.
+func (l *Leg) requestLate() {
+	l.mu.Lock()
+	wanted := l.late != nil
+	l.late = nil
+	l.mu.Unlock()
+	if wanted {
+		l.requestKeyframe()
+	}
+}
+
+// served notes that a key frame has begun: nothing more is wanted. It needs l.mu.
+func (l *Leg) served() {
+	l.pending = false
+	if l.late != nil {
+		l.late.Stop()
+		l.late = nil
+	}
+}
+
+// waitsFor reports whether the leg has asked for a key frame of s and sends nothing
+// without it; silent: s itself sends nothing without it.
+func (l *Leg) waitsFor(s *Sender, silent bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sender == s && l.open && (silent || l.pending && l.run == nil)
+}

@@ -1,0 +1,143 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+)
+
+// ReplaceTrack swaps the source, of whose kind and codec t must be: the old one is sent
+// until t has a key frame. Nil pauses. Of several calls at once the last to return counts.
+// Errors: fault.Codec, fault.Closed, and those of the track.
+func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
+	if t == nil {
+		return s.pause()
+	}
+	if kept, err := s.keep(t); kept || err != nil {
+		return err
+	}
+	if kind := kindOf(t); kind != s.kind {
+		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it anew", s.name, fault.Codec, kind)
+	}
+	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
+	if errors.Is(err, fault.Codec) {
+		err = fmt.Errorf("%w; publish it anew", err)
+	}
+	if err != nil {
+		return fmt.Errorf("noom: replace track of %s: %w", s.name, err)
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		src.unbind()
+		return fault.Closed
+	}
+	dropped := s.next
+	// The others need to know if there was nothing before, and of stereo.
+	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
+	if s.isH264() {
+		sentSets.recall(src)
+	}
+	s.next, s.over = src, false
+	s.mu.Unlock()
+	if news {
+		s.hooks.OnChange()
+	}
+	go src.watch()
+	if dropped != nil {
+		dropped.unbind()
+	}
+	if s.kind == webrtc.RTPCodecTypeVideo {
+		src.requestKeyframe()
+	}
+	return nil
+}
+
+// keep reports whether t is what is sent, or about to be, already. A swap to
+// something else is called off.
+func (s *Sender) keep(t webrtc.TrackLocal) (bool, error) {
+	s.mu.Lock()
+	var dropped *source
+	kept := false
+	switch {
+	case s.closed:
+		s.mu.Unlock()
+		return false, fault.Closed
+	case s.next != nil && sameTrack(s.next.track, t):
+		kept = true
+	case s.current != nil && sameTrack(s.current.track, t):
+		kept, dropped, s.next = true, s.next, nil
+	}
+	s.mu.Unlock()
+	if dropped != nil {
+		dropped.unbind()
+		s.hooks.OnChange()
+	}
+	return kept, nil
+}
+
+// sameTrack compares two tracks; one of a type that has no == is like no other.
+func sameTrack(a, b webrtc.TrackLocal) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+}
+
+// ended is called by a source whose track is over. One that is about to be
+// replaced anyway is no news.
+func (s *Sender) ended(src *source, err error) {
+	s.mu.Lock()
+	news := !s.closed && (s.next == src || s.next == nil && s.current == src)
+	s.over = s.over || news && (s.current == src || s.current == nil)
+	s.mu.Unlock()
+	if !news {
+		return
+	}
+	s.hooks.OnChange()
+	if s.hooks.OnEnd != nil {
+		s.hooks.OnEnd(s, err)
+	}
+}
+
+func (s *Sender) pause() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return fault.Closed
+	}
+	current, next := s.takeSources()
+	s.over = false
+	s.mu.Unlock()
+	unbindAll(current, next)
+	if current != nil || next != nil {
+		s.hooks.OnChange()
+	}
+	return nil
+}
+
+// takeSources leaves the sender without any. It needs s.mu.
+func (s *Sender) takeSources() (current, next *source) {
+	current, next = s.current, s.next
+	s.current, s.next, s.run = nil, nil, nil
+	return current, next
+}
+
+// swap lets from take over if it is the next source and has a key frame, and
+// returns the source it replaces. It needs s.mu.
+func (s *Sender) swap(from *source, keyframe bool) (replaced *source) {
+	if from != s.next || !keyframe {
+		return nil
+	}
+	replaced, s.current, s.next, s.run = s.current, from, nil, nil
+	return replaced
+}
+
+func unbindAll(sources ...*source) {
+	for _, src := range sources {
+		if src != nil {
+			src.unbind()
+		}
+	}
+}
