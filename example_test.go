@@ -82,7 +82,7 @@ func ExampleRoom_Publish() {
 	defer bob.Leave(ctx)
 
 	camera := media.TestPattern(nil) // or any webrtc.TrackLocal
-	defer camera.Close()
+	defer func() { _ = camera.Close() }()
 	_, _ = alice.Publish(ctx, camera, &noom.PublishOptions{Name: "camera"})
 
 	for event := range bob.Events(ctx) {

@@ -35,9 +35,9 @@ func (l *link) setAside() {
 
 func (l *link) closeConn(n recovery.Number) {
 	c := l.connection(n)
-	switch {
-	case c == nil: // it could not be made
-	case c == l.conn:
+	switch c {
+	case nil: // it could not be made
+	case l.conn:
 		l.dropConn()
 	default:
 		l.old = slices.DeleteFunc(slices.Clone(l.old), func(o *conn) bool { return o == c })

@@ -19,7 +19,7 @@ func TestRecoveredBlames(t *testing.T) {
 		where  string
 	}{
 		"ours":                   {func() { panic("ours") }, errInternal, "TestRecoveredBlames"},
-		"ours, in the library":   {func() { strings.Repeat("x", -len(t.Name())) }, errInternal, "strings.Repeat"},
+		"ours, in the library":   {func() { _ = strings.Repeat("x", -len(t.Name())) }, errInternal, "strings.Repeat"},
 		"pion's, on what is nil": {func() { _, _ = (*sdp.SessionDescription)(nil).Marshal() }, ErrDescription, "pion/sdp"},
 	} {
 		var log bytes.Buffer

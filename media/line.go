@@ -219,7 +219,7 @@ const samples = 64
 func (l *line) drains() bool {
 	head, n := l.waiting[0].arrival, len(l.waiting)
 	quarter := (l.waiting[n-1].arrival - head) / 4
-	earlier, later := noMin, noMin
+	earlier, later := leastOfNothing, leastOfNothing
 	for i := 1; i < n; i += 1 + n/samples {
 		d := &l.waiting[i]
 		if d.apart {
@@ -233,7 +233,7 @@ func (l *line) drains() bool {
 			later = min(later, d.late())
 		}
 	}
-	return earlier != noMin && later != noMin && earlier-later > 2*leastDelay
+	return earlier != leastOfNothing && later != leastOfNothing && earlier-later > 2*leastDelay
 }
 
 // stuck reports whether timestamps stand still, or nearly, while frames come.
@@ -347,20 +347,20 @@ type windowMin struct {
 	spans [8]time.Duration
 }
 
-// noMin is the least of nothing.
-const noMin = time.Duration(1<<63 - 1)
+// leastOfNothing is above every delay.
+const leastOfNothing = time.Duration(1<<63 - 1)
 
 func (e *windowMin) add(at, late time.Duration) {
 	span := int64(at / cmp.Or(e.span, 2*time.Second))
 	if !e.used || span-e.at >= int64(len(e.spans)) {
 		for i := range e.spans {
-			e.spans[i] = noMin
+			e.spans[i] = leastOfNothing
 		}
 		e.at, e.used = span, true
 	}
 	for e.at < span {
 		e.at++
-		e.spans[e.index()] = noMin
+		e.spans[e.index()] = leastOfNothing
 	}
 	e.spans[e.index()] = min(e.spans[e.index()], late)
 }
@@ -368,7 +368,7 @@ func (e *windowMin) add(at, late time.Duration) {
 func (e *windowMin) index() int { return int(uint64(e.at) % uint64(len(e.spans))) }
 
 func (e *windowMin) least() time.Duration {
-	least := noMin
+	least := leastOfNothing
 	for _, s := range e.spans {
 		least = min(least, s)
 	}

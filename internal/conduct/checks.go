@@ -17,6 +17,7 @@ import (
 // Paced are the checks to addresses that have answered none. What one has answered with
 // the transaction id of a check of ours, which nobody else can know, is not.
 
+// Checks to addresses that have answered none.
 const (
 	CheckRate  = 20 // a second to all addresses that a member names: Ta is 50 ms
 	CheckBurst = 40
@@ -73,6 +74,7 @@ type outstandingCheck struct {
 	to netip.AddrPort
 }
 
+// NewPacer returns one that takes from a member's bucket, and counts in s.
 func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
 	return &Pacer{
 		bucket: bucket, strangers: s,
@@ -163,6 +165,7 @@ type stranger struct {
 	met    time.Time // it has answered; zero if not
 }
 
+// Everybody is what all members of this process send to one address, together.
 var Everybody = newStrangers()
 
 func newStrangers() *strangers {

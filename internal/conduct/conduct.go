@@ -141,6 +141,7 @@ func (c *Conduct) clean(now time.Time) bool {
 // FrameVerdict is what becomes of a frame that came in-band.
 type FrameVerdict uint8
 
+// The verdicts.
 const (
 	FrameTaken   FrameVerdict = iota
 	FrameDropped              // the exchange brings it back
@@ -173,6 +174,7 @@ type Conducts struct {
 	ofAll *rate.Limiter
 }
 
+// NewConducts returns those of a room that nobody has entered yet.
 func NewConducts() Conducts {
 	return Conducts{known: make(map[string]*Conduct), ofAll: rate.NewLimiter(buildsOfAll, burstOfAll)}
 }

@@ -51,6 +51,7 @@ type Guard struct {
 	resends int // that may be asked for
 }
 
+// NewGuard returns one that calls fault once the peer breaks a bound.
 func NewGuard(fault func(error)) *Guard {
 	return &Guard{
 		fault: fault, senders: make(map[uint32]struct{}), heard: make(map[uint32]struct{}),

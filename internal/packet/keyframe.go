@@ -65,7 +65,7 @@ func startsH264Keyframe(p []byte) bool {
 	})
 }
 
-// StartsH264IDR: the same, but for the parameter set.
+// StartsH264IDR reports whether a payload has the first slice of an IDR picture.
 func StartsH264IDR(p []byte) bool { return beginsNAL(p, startsIDR) }
 
 // beginsNAL reports whether a unit begins in the payload that is as wanted by its first

@@ -10,9 +10,8 @@ import (
 	"noom/internal/speaker"
 )
 
-// The header extension of RFC 6464: one byte, of which the first bit says
-// whether it is voice. As browsers do, noom always says so, and heeds the level
-// alone.
+// LevelVoice is the first bit of the one byte of the header extension of RFC 6464: it says
+// that the packet is voice. As browsers do, noom always says so, and heeds the level alone.
 const LevelVoice = 0x80
 
 // LevelID finds the extension among those negotiated; 0: it was not.
@@ -39,6 +38,7 @@ func LevelIn(header *rtp.Header, id uint8) (dBov int, ok bool) {
 // Loudness is a level as a track keeps it: more is louder, and 0 is none.
 func Loudness(dBov int) int32 { return int32(dBov - speaker.Silence + 1) }
 
+// LevelOf is the way back from Loudness; false: there is none.
 func LevelOf(v int32) (dBov int, ok bool) {
 	if v == 0 {
 		return 0, false

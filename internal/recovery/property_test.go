@@ -64,11 +64,11 @@ type wanderer struct {
 // something happens.
 func (w *wanderer) something() string {
 	in := w.choose()
-	switch {
-	case in.Call == "toggle":
+	switch in.Call {
+	case "toggle":
 		w.toggle()
 		return fmt.Sprintf("facts: %+v", w.facts)
-	case in.Call == "elapsed":
+	case "elapsed":
 		delete(w.armed, key(timers, in.Timer))
 	}
 	w.said = nil

@@ -129,13 +129,12 @@ func (l *line) sayJoined(hub signal.Signaler) {
 }
 
 // take returns the next frame that the owner gets, which must be of type want.
-func (l *line) take(want signal.Type) signal.Message {
+func (l *line) take(want signal.Type) {
 	l.t.Helper()
 	m := <-l.up.Frames()
 	if m.Type != want {
 		l.t.Fatalf("got %q, want %q", m.Type, want)
 	}
-	return m
 }
 
 // TestUplinkComesBack: frames go both ways in order; after a loss the joined frame comes
@@ -155,7 +154,9 @@ func TestUplinkComesBack(t *testing.T) {
 		l.take(signal.TypePong)
 		start := time.Now()
 		_ = hub.Close()
-		<-l.lost
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
 		if l.up.Online() {
 			t.Error("online without a hub")
 		}
@@ -214,7 +215,9 @@ func TestUplinkHeedsTheHub(t *testing.T) {
 		l.say(hub, signal.Message{
 			Type: signal.TypeBye, From: l.cfg.Self.ID, Reason: signal.ReasonRestart, Retry: later.Milliseconds(),
 		})
-		<-l.lost
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
 		l.up.Nudge()
 		again := <-l.dials
 		if pause := time.Since(start); pause < later || pause > 2*later {
