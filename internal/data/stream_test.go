@@ -177,17 +177,15 @@ func TestStreamBoundsChannels(t *testing.T) {
 	defer func() { _ = pc.Close() }()
 	var s Stream
 	lane := NewLane(nil, nil)
-	opened := func(label string, want Verdict) *Channel {
+	opened := func(label string, want Verdict) {
 		t.Helper()
-		dc, err := pc.CreateDataChannel(label, nil)
-		if err != nil {
-			t.Fatal(err)
+		dc, failed := pc.CreateDataChannel(label, nil)
+		if failed != nil {
+			t.Fatal(failed)
 		}
-		c := lane.NewChannel(dc)
-		if got := s.Opened(lane, c); got != want {
+		if got := s.Opened(lane, lane.NewChannel(dc)); got != want {
 			t.Fatalf("%d, want %d", got, want)
 		}
-		return c
 	}
 	ours, err := pc.CreateDataChannel("ours", nil)
 	if err != nil {
@@ -216,7 +214,7 @@ func TestStreamBoundsChannels(t *testing.T) {
 	if s.Seen(); s.unseen != 0 {
 		t.Errorf("%d unseen", s.unseen)
 	}
-	if _, err := lane.Channels()[0].Receive(t.Context()); !errors.Is(err, fault.ChannelLost) {
+	if _, err = lane.Channels()[0].Receive(t.Context()); !errors.Is(err, fault.ChannelLost) {
 		t.Errorf("a lost channel: %v", err)
 	}
 }
