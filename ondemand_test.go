@@ -386,10 +386,10 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 			fir := false
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 				for _, track := range peerOf(t, r, a).Tracks() {
-					if track.Track() != nil {
+					if remote := track.Track(); remote != nil {
 						_ = track.RequestKeyframe() // it may be between two connections
 						if fir = !fir; fir {
-							ssrc := uint32(track.Track().SSRC())
+							ssrc := uint32(remote.SSRC())
 							_ = peerOf(t, r, a).Connection().WriteRTCP([]rtcp.Packet{&rtcp.FullIntraRequest{
 								MediaSSRC: ssrc, FIR: []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: uint8(time.Now().UnixMilli())}},
 							}})
