@@ -37,7 +37,6 @@ export class Findings {
   failed(error) {
     this.#failedBy = error;
     this.#found = this.#connections.current?.evidence ?? {};
-    if (!this.#connections.serving) this.note(error);
   }
 
   /** Keeps what an error is the end of, for as long as the next attempt shows nothing. */
