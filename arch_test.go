@@ -12,8 +12,8 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fault",
-		"noom/internal/iceservers", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
+		"noom/signal", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fault", "noom/internal/frames",
+		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
 		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
@@ -26,8 +26,10 @@ var layers = map[string][]string{
 	"noom/internal/recovery":     {},
 	"noom/internal/speaker":      {},
 	"noom/internal/fault":        {},
+	"noom/internal/frames":       {"noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/signal"},
 	"noom/internal/mailbox":      {},
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/inbound":      {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "noom/signal", "github.com/pion/"},
 	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},

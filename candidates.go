@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -59,14 +60,14 @@ func (c *conn) sendCandidates() {
 		c.owner.Send(signal.TypeCandidates, body, false)
 	}
 	if len(c.pending) > 0 {
-		c.batch.Set(c.mail, tick, c.sendCandidates)
+		c.batch.Set(c.mail, batchRetry, c.sendCandidates)
 	}
 }
 
 func (c *conn) addCandidates(body []byte) error {
 	var b signal.Candidates
 	if err := signal.DecodeBody(body, &b); err != nil {
-		return fmt.Errorf("%w: %w", errRules, err)
+		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
 	if b.Ufrag != c.remote.ufrag {
 		c.owner.Trace("candidates dropped: of another generation")

@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -10,7 +11,9 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/fault"
 	"noom/internal/iceservers"
+	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
 	"noom/internal/packet"
@@ -78,7 +81,7 @@ type connOwner interface {
 	Channel(c *conn, ch *channel)
 	Table(t *signal.Table)
 	Left()
-	Receiving(mid string, in *inbound)
+	Receiving(mid string, in *inbound.Inbound)
 	// Refused reports a sender that the peer does not get.
 	Refused(s *sender, err error)
 }
@@ -92,8 +95,9 @@ type conn struct {
 	data    *webrtc.DataChannel
 	owner   connOwner
 	mail    *mailbox.Mailbox // of the owner
-	self    string           // our id
-	budget  *keyframeBudget  // the peer's
+	log     *slog.Logger
+	self    string          // our id
+	budget  *keyframeBudget // the peer's
 
 	stage stage
 
@@ -125,10 +129,10 @@ type conn struct {
 	refused  int        // of those that the peer opened
 
 	// Media.
-	sections   []*section          // what we send, in the order added
-	waiting    []*sender           // those without a section yet
-	tableDirty bool                // our table has changed since it was sent
-	inbounds   map[string]*inbound // by mid: what we receive
+	sections   []*section                  // what we send, in the order added
+	waiting    []*sender                   // those without a section yet
+	tableDirty bool                        // our table has changed since it was sent
+	inbounds   map[string]*inbound.Inbound // by mid: what we receive
 
 	mu      sync.Mutex // a leaf lock
 	streams []stream   // for readers; appended to, never changed in place
@@ -139,9 +143,9 @@ type stage uint8
 
 const (
 	negotiating stage = iota // it is that of the epoch there is
-	givenUp                     // likewise, and the next epoch is due
-	setAside                    // it serves until the next is up
-	discarded                   // it is being closed
+	givenUp                  // likewise, and the next epoch is due
+	setAside                 // it serves until the next is up
+	discarded                // it is being closed
 )
 
 // current reports whether the connection is that of the epoch there is.
@@ -153,6 +157,7 @@ type connConfig struct {
 	pc      *webrtc.PeerConnection
 	owner   connOwner
 	mail    *mailbox.Mailbox
+	log     *slog.Logger
 	self    string
 	turn    negotiate.Machine
 	senders []*sender
@@ -165,9 +170,9 @@ type connConfig struct {
 func newConn(cfg connConfig) (*conn, error) {
 	now := time.Now()
 	c := &conn{
-		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, self: cfg.self, budget: cfg.budget,
+		number: cfg.number, pc: cfg.pc, owner: cfg.owner, mail: cfg.mail, log: cfg.log, self: cfg.self, budget: cfg.budget,
 		turn: cfg.turn, waiting: slices.Clone(cfg.senders), servers: cfg.servers, own: cfg.own,
-		since: now, pathSince: now, inbounds: make(map[string]*inbound),
+		since: now, pathSince: now, inbounds: make(map[string]*inbound.Inbound),
 	}
 	c.own.loopback = c.own.loopback || cfg.servers.OnLoopback()
 	// Both ends make both channels, so that none has to be announced, and
@@ -228,17 +233,17 @@ func (c *conn) listen() {
 		case webrtc.PeerConnectionStateFailed:
 			c.postCurrent(func() {
 				if c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
-					c.owner.Failed(errDTLS)
+					c.owner.Failed(fault.DTLS)
 				}
 			})
 		default:
 		}
 	})
 	c.pc.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		in := newInbound(tr, c.pc.WriteRTCP)
-		in.hear(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
-		c.owner.Spawn(func() { _ = in.run() })
-		c.owner.Spawn(func() { in.drainRTCP(receiver) })
+		in := inbound.New(tr, c.pc.WriteRTCP)
+		in.Levels(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
+		c.owner.Spawn(func() { _ = in.Run() })
+		c.owner.Spawn(func() { in.DrainRTCP(receiver) })
 		mid := receiver.RTPTransceiver().Mid()
 		c.postCurrent(func() { c.receiving(mid, in) })
 	})
@@ -325,7 +330,7 @@ func (c *conn) discard() {
 		s.leg.detach()
 	}
 	for _, in := range c.inbounds {
-		in.assign(nil)
+		in.Assign(nil)
 	}
 	for _, ch := range c.channels {
 		ch.lose()
@@ -334,6 +339,15 @@ func (c *conn) discard() {
 		time.Sleep(rand.N(maxDiscardPause))
 		_ = c.pc.GracefulClose()
 	})
+}
+
+// sendFrame sends a pair frame in-band; false if that is not possible now.
+func (c *conn) sendFrame(m signal.Message) bool {
+	if c.control.BufferedAmount() >= maxControlRoom {
+		return false
+	}
+	text, err := m.Encode()
+	return err == nil && c.control.SendText(string(text)) == nil
 }
 
 // dropEnded forgets channels of which nothing is under way any more.

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 	"noom/internal/mailbox"
 )
 
@@ -105,7 +106,7 @@ func (l *link) evidence(err error) diagnose.Evidence {
 	e.Opened, e.Moved = time.Since(c.since), time.Since(c.pathSince)
 	e.Path, e.Secured, e.TURN = pionPath(l.recovery.Path()).String(), c.secured, c.servers.HasTURN()
 	e.Remote, e.Open = c.remote.ufrag != "", c.turn.State().Open
-	e.Acked, e.Pending = l.ex.Acked() > 0, l.ex.Pending()
+	e.Acked, e.Pending = l.frames.Acked() > 0, l.frames.Pending()
 	e.Ours, e.Theirs = c.local.candidates, c.remote.candidates
 	if r := l.room.refusal.Load(); r != nil && !r.At.Before(c.since) {
 		e.Refusal = &diagnose.Refusal{Server: r.Server, Err: r.Err}
@@ -121,9 +122,9 @@ func (l *link) evidence(err error) diagnose.Evidence {
 // causeOf returns what a verdict names of the reason for which an epoch was given up.
 func causeOf(err error) diagnose.Cause {
 	switch {
-	case errors.Is(err, ErrDescription), errors.Is(err, errRules), errors.Is(err, errCredit):
+	case errors.Is(err, ErrDescription), errors.Is(err, fault.Rules), errors.Is(err, errCredit):
 		return diagnose.BrokenRules
-	case errors.Is(err, errDTLS):
+	case errors.Is(err, fault.DTLS):
 		return diagnose.FailedDTLS
 	}
 	return diagnose.OtherCause

@@ -78,7 +78,7 @@ func TestUnpluggedCamera(t *testing.T) {
 		}
 		must(t, a.Senders()[0].ReplaceTrack(third))
 		time.Sleep(time.Second)
-		if err := flow(b.Peers()[0].Tracks()[0].(*remoteTrack)); err != nil {
+		if err := flow(b.Peers()[0].Tracks()[0]); err != nil {
 			t.Error(err)
 		}
 		alone := newDevice(t)

@@ -21,12 +21,12 @@ func (l *link) fail(err error) {
 }
 
 func (l *link) beginEpoch() {
-	if !l.ex.Begin() {
+	if !l.frames.Begin() {
 		l.on((*recovery.Machine).Exhausted)
 		return
 	}
 	l.conduct.build(time.Now()) // which the machine has waited for
-	l.trace("epoch begun", "number", l.ex.Epoch().Number)
+	l.trace("epoch begun", "number", l.frames.Epoch())
 	l.on((*recovery.Machine).Begun)
 }
 
@@ -74,7 +74,7 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 		turn = negotiate.Begin()
 	}
 	c, err = newConn(connConfig{
-		number: number, pc: pc, owner: connHost{l}, mail: l.mail, self: l.room.self.ID, turn: turn, senders: l.senders,
+		number: number, pc: pc, owner: connHost{l}, mail: l.mail, log: l.log, self: l.room.self.ID, turn: turn, senders: l.senders,
 		servers: servers, own: remoteNetOf(l.room.engine), budget: l.budget,
 	})
 	return c, err

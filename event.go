@@ -8,7 +8,7 @@ import (
 )
 
 // Event is something that happened in a room: one of the structs below.
-type Event interface{ event() }
+type Event interface{ queueing() queueing }
 
 type (
 	// PeerJoined says that somebody is in the room; Existing: was there before us.
@@ -111,25 +111,89 @@ type (
 	Closed struct{ Err error }
 )
 
-func (PeerJoined) event()        {}
-func (PeerLeft) event()          {}
-func (PeerRenamed) event()       {}
-func (PeerStateChanged) event()  {}
-func (TrackAdded) event()        {}
-func (TrackRemoved) event()      {}
-func (TrackMuted) event()        {}
-func (TrackRefused) event()      {}
-func (ActiveSpeaker) event()     {}
-func (SourceEnded) event()       {}
-func (ChatReceived) event()      {}
-func (DataReceived) event()      {}
-func (ChannelOpened) event()     {}
-func (MuteRequested) event()     {}
-func (RoomLocked) event()        {}
-func (SignalingLost) event()     {}
-func (SignalingRestored) event() {}
-func (Lagged) event()            {}
-func (Closed) event()            {}
+// queueing says what the queue may do with an event that waits: see [eventQueue].
+type queueing struct {
+	begins, ends any    // what comes, or goes: if both wait, all about it goes unseen
+	peer         string // id of whom it is about, empty: nobody; goes with that peer
+	track        any    // what it is about; goes with that track
+	state        any    // of what it gives the state, of which only the last is kept
+	kind         eventKind
+}
+
+// eventKind says how the queue counts an event.
+type eventKind uint8
+
+const (
+	eventKept   eventKind = iota // for as long as nothing cancels it
+	eventChat                    // dropped when there are too many events, the oldest first, and counted
+	eventAsking                  // of strangers, with names that they choose: only the newest few are kept
+	eventLast                    // nothing comes behind it
+)
+
+// stateOf is the key of one of the states of a room: of whom or what, and by whom, where there are several.
+type stateOf struct {
+	what   string
+	of, by any
+}
+
+func (e PeerJoined) queueing() queueing {
+	return queueing{begins: e.Peer.ID(), peer: e.Peer.ID()}
+}
+
+func (e PeerLeft) queueing() queueing {
+	return queueing{ends: e.Member.ID, peer: e.Member.ID}
+}
+
+func (e PeerRenamed) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), state: stateOf{"name", e.Peer.ID(), nil}}
+}
+
+func (e PeerStateChanged) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), state: stateOf{"connection", e.Peer, nil}}
+}
+
+func (e TrackAdded) queueing() queueing {
+	return queueing{begins: e.Track, peer: e.Peer.ID(), track: e.Track}
+}
+
+func (e TrackRemoved) queueing() queueing {
+	return queueing{ends: e.Track, peer: e.Peer.ID(), track: e.Track}
+}
+
+func (e TrackMuted) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), track: e.Track, state: stateOf{"muted", e.Track, nil}}
+}
+
+func (e TrackRefused) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), state: stateOf{"refused", e.Peer, e.Sender}}
+}
+
+func (e ActiveSpeaker) queueing() queueing {
+	q := queueing{state: stateOf{what: "speaker"}}
+	if e.Peer != nil {
+		q.peer = e.Peer.ID()
+	}
+	return q
+}
+
+func (e SourceEnded) queueing() queueing {
+	return queueing{state: stateOf{"source", e.Sender, nil}}
+}
+
+func (ChatReceived) queueing() queueing { return queueing{kind: eventChat} }
+func (DataReceived) queueing() queueing { return queueing{} } // bounded by credit, and never dropped
+
+func (e ChannelOpened) queueing() queueing { return queueing{peer: e.Peer.ID()} }
+
+func (e MuteRequested) queueing() queueing {
+	return queueing{kind: eventAsking, state: stateOf{"mute", e.Track, e.By.ID}}
+}
+
+func (RoomLocked) queueing() queueing        { return queueing{state: stateOf{what: "lock"}} }
+func (SignalingLost) queueing() queueing     { return queueing{state: stateOf{what: "signaling"}} }
+func (SignalingRestored) queueing() queueing { return queueing{state: stateOf{what: "signaling"}} }
+func (Lagged) queueing() queueing            { return queueing{} } // made when it is taken
+func (Closed) queueing() queueing            { return queueing{kind: eventLast} }
 
 // For logs: what strangers wrote is quoted, and data is a number of bytes.
 

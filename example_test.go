@@ -2,12 +2,14 @@ package noom_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
 
 	"noom"
+	"noom/media"
 	"noom/signal/hub"
 	"noom/transport/mem"
 	"noom/transport/ws"
@@ -41,8 +43,8 @@ func Example() {
 	// Output: alice says hello
 }
 
-// A bot that greets who comes and answers data with the same data. Behind a
-// NAT nothing changes: it only dials out.
+// A bot that greets newcomers and sends data back to its sender. It only dials
+// out, so it works behind a NAT as it is.
 func ExampleJoin() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -60,7 +62,7 @@ func ExampleJoin() {
 				log.Print(err)
 			}
 		case noom.DataReceived:
-			if err := e.Peer.TrySend(e.Data); err != nil { // so that one who reads nothing holds nobody up
+			if err := e.Peer.TrySend(e.Data); err != nil { // a peer that reads nothing does not hold up the others
 				log.Print(err)
 			}
 		case noom.PeerLeft:
@@ -69,4 +71,102 @@ func ExampleJoin() {
 			log.Print(e.Err)
 		}
 	}
+}
+
+// A camera for everyone, including members who join later. Errors are left out.
+func ExampleRoom_Publish() {
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	alice, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "alice"})
+	defer alice.Leave(ctx)
+	bob, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "bob"})
+	defer bob.Leave(ctx)
+
+	camera := media.TestPattern(nil) // or any webrtc.TrackLocal
+	defer camera.Close()
+	_, _ = alice.Publish(ctx, camera, &noom.PublishOptions{Name: "camera"})
+
+	for event := range bob.Events(ctx) {
+		if e, ok := event.(noom.TrackAdded); ok {
+			packet, err := e.Track.ReadRTP()
+			fmt.Println(e.Peer.Name(), "sends", e.Track.Name(), e.Track.Kind(), len(packet.Payload) > 0, err)
+			break
+		}
+	}
+	// Output: alice sends camera video true <nil>
+}
+
+// Swapping cameras needs no negotiation, and no picture freezes. Errors are left out.
+func ExampleSender_ReplaceTrack() {
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	room, _ := noom.Join(ctx, dialer, "lobby", nil)
+	defer room.Leave(ctx)
+
+	front, back, tone := media.TestPattern(nil), media.TestPattern(nil), media.Tone()
+	defer func() { _, _, _ = front.Close(), back.Close(), tone.Close() }()
+	sender, _ := room.Publish(ctx, front, nil)
+
+	fmt.Println("the other camera:", sender.ReplaceTrack(back))
+	fmt.Println("a pause:", sender.ReplaceTrack(nil))
+	fmt.Println("sound instead of video is refused:", errors.Is(sender.ReplaceTrack(tone), noom.ErrCodec))
+	// Output:
+	// the other camera: <nil>
+	// a pause: <nil>
+	// sound instead of video is refused: true
+}
+
+// Positions in a game: only the newest matters, so a lost one is not sent
+// again. Errors are left out.
+func ExamplePeer_OpenChannel() {
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	alice, _ := noom.Join(ctx, dialer, "game", &noom.Config{Name: "alice"})
+	defer alice.Leave(ctx)
+	bob, _ := noom.Join(ctx, dialer, "game", &noom.Config{Name: "bob"})
+	defer bob.Leave(ctx)
+
+	for event := range alice.Events(ctx) {
+		if e, ok := event.(noom.PeerStateChanged); ok && e.State == noom.PeerConnected {
+			options := &noom.ChannelOptions{Unordered: true, MaxRetransmits: new(uint16(0))}
+			positions, _ := e.Peer.OpenChannel(ctx, "positions", options)
+			_ = positions.Send(ctx, []byte("3,4"))
+			break
+		}
+	}
+	for event := range bob.Events(ctx) {
+		if e, ok := event.(noom.ChannelOpened); ok {
+			data, _ := e.Channel.Receive(ctx)
+			fmt.Printf("%s: %s of %s: %s\n", bob.Self().Name, e.Channel.Label(), e.Peer.Name(), data)
+			break
+		}
+	}
+	// Output: bob: positions of alice: 3,4
+}
+
+// Why a peer is connected, or is not. Errors of joining are left out.
+func ExamplePeer_Diagnose() {
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	alice, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "alice"})
+	defer alice.Leave(ctx)
+	bob, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "bob"})
+	defer bob.Leave(ctx)
+
+	for event := range alice.Events(ctx) {
+		e, ok := event.(noom.PeerStateChanged)
+		if !ok || e.State != noom.PeerConnected && e.State != noom.PeerFailed {
+			continue
+		}
+		diagnosis, err := e.Peer.Diagnose(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch diagnosis.Verdict {
+		case noom.VerdictConnected:
+			fmt.Println(e.Peer.Name(), "is connected; relayed:", diagnosis.Path != nil && diagnosis.Path.Relayed())
+		case noom.VerdictRelayNeeded, noom.VerdictTURNRefused, noom.VerdictTURNUnreachable:
+			fmt.Println("look at the TURN server:", diagnosis.Err)
+		default:
+			fmt.Println(diagnosis) // a sentence that says what was seen and what to do
+		}
+		break
+	}
+	// Output: bob is connected; relayed: false
 }

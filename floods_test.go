@@ -13,6 +13,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/transport/v5/vnet"
 
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -102,7 +103,7 @@ func TestFloods(t *testing.T) {
 				before := runtime.NumGoroutine()
 				flood(t, peerOf(t, b, a).(*link))
 				until(t, a, func(e PeerStateChanged) bool {
-					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, errRules)
+					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, fault.Rules)
 				})
 				if more := runtime.NumGoroutine() - before; more > 100 {
 					t.Errorf("%d goroutines more", more)
@@ -174,7 +175,7 @@ func TestTablesOfTracks(t *testing.T) {
 			}
 			body, err := signal.EncodeBody(&table)
 			must(t, err)
-			l.mail.Post(func() { l.queue(signal.TypeTable, body, false) })
+			l.mail.Post(func() { l.frames.Send(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })

@@ -59,8 +59,7 @@ func (l *link) sayGoodbye() <-chan struct{} {
 			close(done)
 			return
 		}
-		l.queue(signal.TypeLeft, nil, false)
-		l.partings = append(l.partings, parting{l.ex.Queued(), done})
+		l.partings = append(l.partings, parting{l.frames.Send(signal.TypeLeft, nil, false), done})
 	})
 	if !posted {
 		close(done)

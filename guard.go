@@ -13,6 +13,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5/packetio"
 	"golang.org/x/time/rate"
+
+	"noom/internal/fault"
 )
 
 // What one connection may make pion keep and do. 64 sections have 128 sources
@@ -60,7 +62,7 @@ func newGuard(fault func(error)) *guard {
 func (g *guard) tell(format string, args ...any) {
 	if !g.told {
 		g.told = true
-		g.fault(fmt.Errorf("%w: "+format, append([]any{errRules}, args...)...))
+		g.fault(fmt.Errorf("%w: "+format, append([]any{fault.Rules}, args...)...))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/frames"
 	"noom/signal"
 )
 
@@ -154,8 +155,8 @@ func TestPeerThatAcknowledgesNothing(t *testing.T) {
 			t.Fatal("mallory is gone")
 		}
 		queued := make(chan int64)
-		l.(*link).mail.Post(func() { ex := l.(*link).ex; queued <- ex.Queued() - ex.Acked() })
-		if n := <-queued; n > maxQueued {
+		l.(*link).mail.Post(func() { f := l.(*link).frames; queued <- f.Queued() - f.Acked() })
+		if n := <-queued; n > frames.MaxQueued {
 			t.Fatalf("%d messages wait for mallory", n)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/pion/transport/v5/vnet"
 
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 )
 
 // A path that carries STUN and no DTLS.
@@ -131,7 +132,7 @@ func TestVerdicts(t *testing.T) {
 func TestCauseOf(t *testing.T) {
 	for err, want := range map[error]diagnose.Cause{
 		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
-		errDTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, errCredit: diagnose.BrokenRules, errRules: diagnose.BrokenRules,
+		fault.DTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, errCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
 		errFrames: diagnose.BrokenRules,
 	} {
 		if err != nil {

@@ -188,7 +188,7 @@ func (l *leg) follow(r *run, keyframe bool, header *rtp.Header, now time.Time) b
 
 // readRTCP turns the peer's PLI and FIR into key-frame requests until rs stops.
 func (l *leg) readRTCP(rs *webrtc.RTPSender) {
-	buf := make([]byte, receiveMTU)
+	buf := make([]byte, packet.ReceiveMTU)
 	for {
 		n, _, err := rs.Read(buf)
 		if err != nil {

@@ -9,33 +9,32 @@ import (
 	"time"
 
 	"noom/internal/exchange"
+	"noom/internal/fault"
+	"noom/internal/frames"
+	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/recovery"
 	"noom/signal"
 )
 
 const (
-	tick           = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
+	batchRetry     = 500 * time.Millisecond // candidates that found the window full go out
 	batchWait      = 5 * time.Millisecond   // candidates gathered within it share a frame
 	calmAfter      = 10 * time.Second       // at a hub so long, a redial starts without a pause again
 	firstRestarts  = 2                      // of ICE, before the first rebuild
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
-	maxQueued      = 256                    // messages waiting for a peer that acknowledges none
 	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
-	maxHeld        = exchange.Window        // frames of a newcomer whose connection may not be built yet
 	maxUntaken     = 2 * maxUnackedMessages // frames of a data channel that wait for the loop
 )
 
 var (
 	errConnection = errors.New("connection failed")
-	errDTLS       = errors.New("DTLS failed")
 	errTimeout    = errors.New("connection did not come up in time")
-	errRules      = errors.New("peer broke the protocol")
-	errFrames     = fmt.Errorf("%w: a flood of frames", errRules)
-	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", errRules)
-	errData       = fmt.Errorf("%w: a flood of data that says nothing new", errRules)
-	errWork       = fmt.Errorf("%w: a flood of descriptions", errRules)
+	errFrames     = fmt.Errorf("%w: a flood of frames", fault.Rules)
+	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", fault.Rules)
+	errData       = fmt.Errorf("%w: a flood of data that says nothing new", fault.Rules)
+	errWork       = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 )
 
 // link is the machinery behind a Peer, and the Peer itself: one goroutine
@@ -54,9 +53,10 @@ type link struct {
 	conduct *conduct // of the member id; guards itself
 
 	mail   *mailbox.Mailbox
-	ended  chan struct{} // closed with the loop
-	frames atomic.Int32  // posted and not yet taken
-	out    outStream     // guards itself
+	ended  chan struct{}  // closed with the loop
+	byHub  atomic.Int32   // frames posted and not yet taken
+	out    outStream      // guards itself
+	tracks inbound.Tracks // owned by the loop; guards what readers see itself
 	budget *keyframeBudget
 
 	// What readers see. The room's loop writes name, rights and gone, the link's the
@@ -67,10 +67,9 @@ type link struct {
 	gone   bool // out of the roster
 	state  PeerState
 	shown  *conn // nil if there is none
-	tracks []*remoteTrack
 
 	// Everything following is owned by the loop.
-	ex       *exchange.Exchange
+	frames   *frames.Frames
 	recovery recovery.Machine // of the link's connections, which are named by number
 	conn     *conn            // nil before the first epoch and while asleep
 	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
@@ -78,24 +77,16 @@ type link struct {
 	senders  []*sender // all that the peer shall get
 	own      []*sender // those of them that only this peer gets
 
-	tableVersion int64             // of our table
-	heardVersion int64             // of the peer's
-	heard        *signal.Table     // the peer's, of that version
-	rows         map[string]string // mid to track id, as the peer's table says
-	unseen       int               // channels that the peer opened and Next has not delivered
-	takenDue     bool              // the peer is owed an acknowledgement of data
-	arrivedDue   bool              // the peer has asked whether its data has arrived, and it has
-	byHub        bool              // a frame came by hub since the last flush
+	tableVersion int64 // of our table
+	unseen       int   // channels that the peer opened and Next has not delivered
+	takenDue     bool  // the peer is owed an acknowledgement of data
+	arrivedDue   bool  // the peer has asked whether its data has arrived, and it has
 
-	held       []heldFrame // came before it was our turn to build
-	failure    *Diagnosis  // why it is not connected, nil while it is or was not yet to be
-	failedBy   error       // why this epoch was given up, nil if it was not
-	told       error       // why the machine was told that something failed
-	sample     uint64      // how much had come by the path when it was doubted
-	warned     bool        // of a forged frame
-	ticker     *time.Timer
+	failure    *Diagnosis                   // why it is not connected, nil while it is or was not yet to be
+	failedBy   error                        // why this epoch was given up, nil if it was not
+	told       error                        // why the machine was told that something failed
+	sample     uint64                       // how much had come by the path when it was doubted
 	timers     [recovery.Timers]*time.Timer // the machine's
-	staleSent  time.Time
 	partings   []parting
 	deliveries []chan struct{} // each closed when all data has arrived
 }
@@ -106,12 +97,13 @@ func newLink(r *room, m Member) *link {
 		log:      r.log.With("peer", m.ID),
 		mail:     mailbox.New(ErrClosed),
 		ended:    make(chan struct{}),
-		ex:       exchange.New(r.self.ID),
 		budget:   r.budgets.get(m.ID, time.Now()),
 		recovery: recovery.New(recovery.Options{Connect: r.cfg.ConnectTimeout, Restarts: firstRestarts}),
 		conduct:  r.conducts.of(m.ID, r.roster.present, time.Now()),
-		rows:     make(map[string]string),
 	}
+	l.frames = frames.New(frames.Config{
+		Room: r.name, Self: r.self, Peer: m, Sign: r.cfg.Identity.sign, Mail: l.mail, Owner: frameHost{l},
+	})
 	return l
 }
 
@@ -137,7 +129,7 @@ func (l *link) run() {
 
 // end stops everything that belongs to a connection.
 func (l *link) end() {
-	l.stop(&l.ticker)
+	l.frames.Stop()
 	for t := range l.timers {
 		l.stop(&l.timers[t])
 	}
@@ -153,8 +145,7 @@ func (l *link) end() {
 	l.partAll()
 	l.endDeliveries()
 	l.out.setClosed(true)
-	l.setTracks(nil)
-	clear(l.rows)
+	l.tracksChanged(l.tracks.End())
 }
 
 func (l *link) dropConn() {
@@ -201,7 +192,7 @@ func (l *link) stop(t **time.Timer) {
 // tracks end, its methods fail.
 func (l *link) depart() {
 	l.out.setClosed(true)
-	l.setTracks(nil)
+	l.tracksChanged(l.tracks.End())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true
@@ -222,7 +213,8 @@ func (l *link) wake() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
-		l.heardVersion, l.unseen = 0, 0
+		l.unseen = 0
+		l.tracks.Reopen()
 		l.out.setClosed(false)
 		l.on((*recovery.Machine).Wake)
 	})

@@ -156,7 +156,7 @@ func (d *deceit) nothingOfBob(during time.Duration) {
 		if err != nil {
 			return
 		}
-		peer, _ := about(e)
+		peer := e.queueing().peer
 		_, restored := e.(SignalingRestored)
 		if peer == d.b.Self().ID || restored {
 			d.t.Errorf("a is told %T %+v", e, e)

@@ -145,8 +145,8 @@ func (l *link) setRights(rights signal.Rights) {
 	l.mu.Unlock()
 	if !same {
 		l.mail.Post(func() {
-			if l.conn != nil && l.heard != nil {
-				l.takeTable()
+			if l.conn != nil {
+				l.tracksChanged(l.tracks.Retake(l.may(RightPublish), l.conn.inbounds))
 			}
 		})
 	}

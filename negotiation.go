@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
+	"noom/internal/fault"
 	"noom/internal/negotiate"
 	"noom/signal"
 )
@@ -25,7 +26,7 @@ func (c *conn) deliver(messages []exchange.Message) {
 	}
 	c.inbox = append(c.inbox, messages...)
 	if c.work(); len(c.inbox) > maxInbox {
-		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", errRules))
+		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", fault.Rules))
 	}
 }
 
@@ -53,7 +54,7 @@ func (c *conn) mustWait(m exchange.Message) bool {
 }
 
 func (c *conn) handle(m exchange.Message) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, c.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return c.described(m)
@@ -66,7 +67,7 @@ func (c *conn) handle(m exchange.Message) (err error) {
 	case signal.TypeTable:
 		var b signal.TableBody
 		if err := signal.DecodeBody(m.Body, &b); err != nil {
-			return fmt.Errorf("%w: %w", errRules, err)
+			return fmt.Errorf("%w: %w", fault.Rules, err)
 		}
 		c.owner.Table(&b.Table)
 	case signal.TypeLeft:
@@ -80,7 +81,7 @@ func (c *conn) handle(m exchange.Message) (err error) {
 func (c *conn) described(m exchange.Message) error {
 	in := &incoming{}
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
-		return fmt.Errorf("%w: %w", errRules, err)
+		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
 	var err error
 	if in.SDP, err = withMids(in.SDP, c.local.sections); err != nil {
@@ -124,7 +125,7 @@ func (c *conn) restart() error {
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
 func (c *conn) act(actions []negotiate.Action) (err error) {
-	defer recovered(&err)
+	defer recovered(&err, c.log)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
@@ -138,7 +139,7 @@ func (c *conn) act(actions []negotiate.Action) (err error) {
 		case negotiate.Grant:
 			c.owner.Send(signal.TypeGrant, nil, false)
 		case negotiate.Rebuild:
-			err = fmt.Errorf("%w: an offer out of turn", errRules)
+			err = fmt.Errorf("%w: an offer out of turn", fault.Rules)
 		}
 		if err != nil {
 			return err

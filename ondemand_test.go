@@ -377,10 +377,10 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 			fir := false
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 				for _, track := range peerOf(t, r, a).Tracks() {
-					if in := track.(*remoteTrack); in.Track() != nil {
+					if track.Track() != nil {
 						_ = track.RequestKeyframe() // it may be between two connections
 						if fir = !fir; fir {
-							ssrc := uint32(in.Track().SSRC())
+							ssrc := uint32(track.Track().SSRC())
 							_ = peerOf(t, r, a).Connection().WriteRTCP([]rtcp.Packet{&rtcp.FullIntraRequest{
 								MediaSSRC: ssrc, FIR: []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: uint8(time.Now().UnixMilli())}},
 							}})

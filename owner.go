@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/iceservers"
+	"noom/internal/inbound"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -21,11 +22,10 @@ func (h connHost) InBand() frameVerdict { return h.conduct.frame(time.Now()) }
 
 // Send gives a message to the exchange.
 func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
-	h.queue(t, body, hubOnly)
-	return h.ex.Queued()
+	return h.frames.Send(t, body, hubOnly)
 }
 
-func (h connHost) Window() bool { return h.ex.Room() }
+func (h connHost) Window() bool { return h.frames.Window() }
 
 func (h connHost) NextTable() int64 {
 	h.tableVersion++
@@ -73,7 +73,7 @@ func (h connHost) Data(m webrtc.DataChannelMessage)           { h.dataFrame(m) }
 func (h connHost) Channel(c *conn, ch *channel)               { h.channelOpened(c, ch) }
 func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) }
 func (h connHost) Left()                                      { h.leftByPeer() }
-func (h connHost) Receiving(mid string, in *inbound)          { h.receiving(mid, in) }
+func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }
 
 func (h connHost) Refused(s *sender, err error) {
 	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.codec.MimeType, Err: err})

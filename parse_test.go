@@ -13,8 +13,8 @@ import (
 )
 
 // TestPanicCostsOneLink: what panics while a link takes a description or a
-// candidate ends that epoch, with an error that says so, and nothing else.
-// Config.Trace stands for the parser: it is called from the same place.
+// candidate ends that epoch, with an error that says so, and nothing else. What panics here
+// is Config.Trace, which is called from the same place as a parser: the peer is not blamed.
 func TestPanicCostsOneLink(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		var armed atomic.Bool
@@ -30,7 +30,7 @@ func TestPanicCostsOneLink(t *testing.T) {
 		armed.Store(true)
 		b := w.join("r", "bob", nil)
 		failed := until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed })
-		if failed.Peer.ID() != b.Self().ID || !errors.Is(failed.Err, ErrDescription) || !strings.Contains(failed.Err.Error(), "index out of range") {
+		if failed.Peer.ID() != b.Self().ID || errors.Is(failed.Err, ErrDescription) || !strings.Contains(failed.Err.Error(), "index out of range") {
 			t.Errorf("%s failed with %v", failed.Peer.Name(), failed.Err)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return connected(e) && e.Peer == failed.Peer })
@@ -48,7 +48,7 @@ func TestPanicCostsOneLink(t *testing.T) {
 		defer func() { _ = m.line.Close() }()
 		m.say(signal.TypeCandidates, `{"ufrag":"x","candidates":[{"candidate":"x"}]}`)
 		failed := until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed })
-		if !errors.Is(failed.Err, ErrDescription) {
+		if errors.Is(failed.Err, ErrDescription) || !strings.Contains(failed.Err.Error(), "slice bounds") {
 			t.Errorf("failed with %v", failed.Err)
 		}
 	})

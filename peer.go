@@ -3,7 +3,6 @@ package noom
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/pion/webrtc/v4"
 
@@ -100,7 +99,7 @@ func (s PeerState) String() string {
 // A link is the Peer that users see.
 var _ Peer = (*link)(nil)
 
-// String is for logs, as are those of room, sender and remoteTrack: printed
+// String is for logs, as are those of room, sender and Track: printed
 // without them, events would show addresses, and a peer all its insides,
 // read without a lock.
 func (l *link) String() string { return l.Member().String() }
@@ -139,10 +138,9 @@ func (l *link) State() PeerState {
 }
 
 func (l *link) Tracks() []RemoteTrack {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	tracks := make([]RemoteTrack, len(l.tracks))
-	for i, t := range l.tracks {
+	list := l.tracks.List()
+	tracks := make([]RemoteTrack, len(list))
+	for i, t := range list {
 		tracks[i] = t
 	}
 	return tracks
@@ -240,9 +238,4 @@ func (l *link) Connection() *webrtc.PeerConnection {
 		return nil
 	}
 	return l.shown.pc
-}
-
-// byNameAndID is the order of Peer.Tracks.
-func byNameAndID(a, b *remoteTrack) int {
-	return strings.Compare(a.name+"\n"+a.id, b.name+"\n"+b.id)
 }

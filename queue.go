@@ -29,6 +29,7 @@ const maxMutes = 64
 
 type queued struct {
 	event Event
+	how   queueing
 	taken func() // called, holding nothing, when Next delivers the event; may be nil
 }
 
@@ -39,10 +40,11 @@ func newEventQueue(bound int) *eventQueue {
 func (q *eventQueue) add(e Event) { q.addTaken(e, nil) }
 
 func (q *eventQueue) addTaken(e Event, taken func()) {
+	how := e.queueing()
 	q.mu.Lock()
 	if !q.ended {
-		q.items = append(q.items, queued{e, taken})
-		_, q.ended = e.(Closed)
+		q.items = append(q.items, queued{e, how, taken})
+		q.ended = how.kind == eventLast
 		if len(q.items) > q.compactAt {
 			q.compact()
 			// Not at each event again if what is left cannot be merged.
@@ -68,40 +70,22 @@ func (q *eventQueue) compact() {
 	born := make(map[any]int) // index of the event by which a peer or track came
 	last := make(map[any]int) // index of the last event of its state
 	for i, it := range q.items {
-		switch e := it.event.(type) {
-		case PeerJoined:
-			born[e.Peer.ID()] = i
-		case PeerLeft:
-			q.cancel(drop, born, e.Member.ID, i)
-		case TrackAdded:
-			born[e.Track] = i
-		case TrackRemoved:
-			q.cancel(drop, born, e.Track, i)
-		case PeerStateChanged:
-			supersede(drop, last, e.Peer, i)
-		case TrackMuted:
-			supersede(drop, last, e.Track, i)
-		case PeerRenamed:
-			supersede(drop, last, "name of "+e.Peer.ID(), i)
-		case SignalingLost, SignalingRestored:
-			supersede(drop, last, "signaling", i)
-		case RoomLocked:
-			supersede(drop, last, "lock", i)
-		case MuteRequested:
-			supersede(drop, last, "mute of "+e.Track+" by "+e.By.ID, i)
-		case ActiveSpeaker:
-			supersede(drop, last, "speaker", i)
-		case SourceEnded:
-			supersede(drop, last, e.Sender, i)
-		case TrackRefused:
-			supersede(drop, last, [2]any{e.Peer, e.Sender}, i)
+		how := it.how
+		if how.begins != nil {
+			born[how.begins] = i
+		}
+		if how.ends != nil {
+			q.cancel(drop, born, how.ends, i)
+		}
+		if how.state != nil {
+			supersede(drop, last, how.state, i)
 		}
 	}
-	mutes := 0
+	asking := 0
 	for i, it := range slices.Backward(q.items) {
-		if _, mute := it.event.(MuteRequested); mute && !drop[i] {
-			mutes++
-			drop[i] = mutes > maxMutes
+		if it.how.kind == eventAsking && !drop[i] {
+			asking++
+			drop[i] = asking > maxMutes
 		}
 	}
 	length := 0
@@ -112,10 +96,9 @@ func (q *eventQueue) compact() {
 	}
 	kept := q.items[:0]
 	for i, it := range q.items {
-		_, chat := it.event.(ChatReceived)
 		switch {
 		case drop[i]:
-		case chat && length > q.bound:
+		case length > q.bound && it.how.kind == eventChat:
 			q.dropped++
 			length--
 		default:
@@ -135,39 +118,11 @@ func (q *eventQueue) cancel(drop []bool, born map[any]int, subject any, end int)
 	}
 	delete(born, subject)
 	for i := from; i <= end; i++ {
-		if peer, track := about(q.items[i].event); peer == subject || track == subject {
+		how := q.items[i].how
+		if how.track == subject || how.peer != "" && how.peer == subject {
 			drop[i] = true
 		}
 	}
-}
-
-// about returns the id of the peer and the track that a state event is about.
-func about(e Event) (peer, track any) {
-	switch e := e.(type) {
-	case PeerJoined:
-		return e.Peer.ID(), nil
-	case PeerLeft:
-		return e.Member.ID, nil
-	case PeerRenamed:
-		return e.Peer.ID(), nil
-	case PeerStateChanged:
-		return e.Peer.ID(), nil
-	case TrackAdded:
-		return e.Peer.ID(), e.Track
-	case TrackRemoved:
-		return e.Peer.ID(), e.Track
-	case TrackMuted:
-		return e.Peer.ID(), e.Track
-	case TrackRefused:
-		return e.Peer.ID(), nil
-	case ChannelOpened:
-		return e.Peer.ID(), nil
-	case ActiveSpeaker:
-		if e.Peer != nil {
-			return e.Peer.ID(), nil
-		}
-	}
-	return nil, nil
 }
 
 func supersede(drop []bool, last map[any]int, subject any, at int) {
@@ -212,7 +167,7 @@ func (q *eventQueue) pop() (Event, func(), error) {
 	it := q.items[0]
 	q.items[0] = queued{}
 	q.items = q.items[1:]
-	_, q.drained = it.event.(Closed)
+	q.drained = it.how.kind == eventLast
 	if len(q.items) > 0 || q.drained {
 		q.wake()
 	}

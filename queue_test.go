@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"testing"
+
+	"noom/internal/inbound"
 )
 
 func drainQueue(t *testing.T, q *eventQueue) (events []Event) {
@@ -29,7 +31,7 @@ func TestQueueIsBounded(t *testing.T) {
 	film := &sender{}
 	for i := range 100_000 {
 		guest := &link{member: Member{ID: fmt.Sprint("guest ", i)}}
-		track := newRemoteTrack("t", "camera", 0, false)
+		track := inbound.NewTrack("t", "camera", 0, false)
 		q.add(PeerJoined{Peer: guest})
 		q.add(TrackAdded{Peer: guest, Track: track})
 		q.add(ActiveSpeaker{Peer: guest})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"noom/internal/fault"
 	"noom/internal/recovery"
 )
 
@@ -51,7 +52,7 @@ func (l *link) carryOut(a recovery.Action) error {
 		if l.conn != nil {
 			l.conn.giveUp()
 		}
-		l.trace("epoch given up", "number", l.ex.Epoch().Number, "error", l.failedBy)
+		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.failedBy)
 	case recovery.Note:
 		l.note(l.cause(a.Cause))
 	case recovery.Forget:
@@ -61,7 +62,7 @@ func (l *link) carryOut(a recovery.Action) error {
 			return l.conn.restart()
 		}
 	case recovery.Resend:
-		l.ex.Resend()
+		l.frames.Resend()
 	case recovery.SetState:
 		l.setState(PeerState(a.Peer), l.cause(a.Cause))
 	case recovery.Drop:
@@ -102,7 +103,7 @@ func (l *link) cause(c recovery.Cause) error {
 	case recovery.TooLate:
 		return errTimeout
 	case recovery.EpochsUsedUp:
-		return fmt.Errorf("%w: epochs used up", errRules)
+		return fmt.Errorf("%w: epochs used up", fault.Rules)
 	case recovery.Told:
 		return l.told
 	case recovery.NoCause:

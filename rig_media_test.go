@@ -23,6 +23,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 
 	"noom/internal/engine"
+	"noom/internal/inbound"
 )
 
 // frameTime is how far apart the frames of these tests are.
@@ -84,10 +85,10 @@ func (n *mediaNet) connection(t *testing.T, known ...webrtc.RTPCodecParameters) 
 	return pc
 }
 
-// receiver is the far end of some legs: one remoteTrack for each, read all the time.
+// receiver is the far end of some legs: one Track for each, read all the time.
 type receiver struct {
 	out, in  *webrtc.PeerConnection
-	inbounds []*inbound
+	inbounds []*inbound.Inbound
 	tapes    []*tape
 }
 
@@ -105,13 +106,13 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 		})
 	}
 	r.in.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		in := newInbound(tr, r.in.WriteRTCP)
-		track := newRemoteTrack(randomID(), "카메라", tr.Kind(), false)
-		in.assign(track)
-		go in.drainRTCP(receiver)
+		in := inbound.New(tr, r.in.WriteRTCP)
+		track := inbound.NewTrack(randomID(), "카메라", tr.Kind(), false)
+		in.Assign(track)
+		go in.DrainRTCP(receiver)
 		go func() {
-			_ = in.run()
-			track.close()
+			_ = in.Run()
+			track.End()
 		}()
 		mu.Lock()
 		defer mu.Unlock()
@@ -153,14 +154,14 @@ func (n *mediaNet) receive(t *testing.T, legs []*leg, known ...webrtc.RTPCodecPa
 
 // tape is what a reader of a track got.
 type tape struct {
-	track *remoteTrack
+	track *inbound.Track
 
 	mu      sync.Mutex
 	packets []*rtp.Packet
 	times   []time.Time // when they came
 }
 
-func record(track *remoteTrack) *tape {
+func record(track *inbound.Track) *tape {
 	r := &tape{track: track}
 	go func() {
 		for packet := range track.Packets() {

@@ -361,7 +361,7 @@ func TestRebuildKeepsTracks(t *testing.T) {
 				if peers[i].Connection() == before[i] || peers[i].State() != PeerConnected {
 					t.Fatalf("round %d: no new connection, %s", round, peers[i].State())
 				}
-				if err := flow(tracks[i].(*remoteTrack)); err != nil {
+				if err := flow(tracks[i]); err != nil {
 					t.Fatalf("round %d: to %d: %v", round, i, err)
 				}
 				for q := r.(*room).events; ; {

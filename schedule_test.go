@@ -277,7 +277,7 @@ func settled(actors []*actor, patience time.Duration) (err error) {
 
 // wrong says what is not as it should be.
 func wrong(actors []*actor) error {
-	var flowing []*remoteTrack
+	var flowing []RemoteTrack
 	for _, a := range actors {
 		for _, b := range actors {
 			if a == b {
@@ -305,7 +305,7 @@ func wrong(actors []*actor) error {
 
 // sees checks p's tracks against the senders at the other end and returns
 // those of which packets must come.
-func sees(p Peer, senders []Sender) (flowing []*remoteTrack, err error) {
+func sees(p Peer, senders []Sender) (flowing []RemoteTrack, err error) {
 	tracks := p.Tracks()
 	if len(tracks) != len(senders) {
 		return nil, fmt.Errorf("sees %d tracks of %d", len(tracks), len(senders))
@@ -319,26 +319,38 @@ func sees(p Peer, senders []Sender) (flowing []*remoteTrack, err error) {
 			return nil, fmt.Errorf("%s: muted %t", track.Name(), track.Muted())
 		}
 		if !track.Muted() {
-			flowing = append(flowing, track.(*remoteTrack))
+			flowing = append(flowing, track)
 		}
 	}
 	return flowing, nil
 }
 
 // flow checks that packets of all tracks are arriving right now.
-func flow(tracks ...*remoteTrack) error {
-	for _, t := range tracks {
-		t.mu.Lock()
-		t.ring.count = 0
-		t.mu.Unlock()
+func flow(tracks ...RemoteTrack) error {
+	began := time.Now()
+	arrive := make([]atomic.Bool, len(tracks))
+	var readers sync.WaitGroup
+	var taps []PacketReader
+	for i, t := range tracks {
+		tap := t.Tap()
+		taps = append(taps, tap)
+		readers.Go(func() {
+			for !arrive[i].Load() { // first what waits there
+				if _, err := tap.ReadRTP(); err != nil {
+					return
+				}
+				arrive[i].Store(tap.(interface{ Arrived() time.Time }).Arrived().After(began))
+			}
+		})
 	}
 	time.Sleep(3 * slowly)
-	for _, t := range tracks {
-		t.mu.Lock()
-		n := t.ring.count
-		t.mu.Unlock()
-		if n == 0 {
-			return fmt.Errorf("nothing comes of %s", t.name)
+	for _, tap := range taps {
+		_ = tap.Close()
+	}
+	readers.Wait()
+	for i, t := range tracks {
+		if !arrive[i].Load() {
+			return fmt.Errorf("nothing comes of %s", t.Name())
 		}
 	}
 	return nil

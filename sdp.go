@@ -22,14 +22,6 @@ type description struct {
 	candidates diagnose.Kinds // and those trickled later
 }
 
-// recovered, deferred, makes a panic the function's error. Where pion and the
-// JSON library parse what the network sent, that costs one link and not the process.
-func recovered(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: panic: %v", ErrDescription, r)
-	}
-}
-
 // first returns the first section that is not rejected, by mid and by place: one
 // that is has no transport, and a browser takes no candidates for it.
 func (d *description) first() (mid string, index uint16) {
@@ -119,7 +111,6 @@ func stereoLine(line string, sends, receives bool) string {
 // inspect parses a remote description and refuses what pion would choke on
 // half-way, for its SetRemoteDescription leaves a changed state behind an error.
 func inspect(text string) (d description, err error) {
-	defer recovered(&err)
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
 		return d, fmt.Errorf("%w: %w", ErrDescription, err)

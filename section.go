@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/inbound"
 	"noom/signal"
 )
 
@@ -240,8 +241,8 @@ func (c *conn) sendsStereo() map[string]bool {
 }
 
 // receiving takes a section of the peer's that pion has set up.
-func (c *conn) receiving(mid string, in *inbound) {
+func (c *conn) receiving(mid string, in *inbound.Inbound) {
 	c.inbounds[mid] = in
-	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.stats(now, mid) })
+	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
 	c.owner.Receiving(mid, in)
 }

@@ -4,8 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
+	"noom/internal/inbound"
 	"noom/signal"
 )
 
@@ -52,91 +51,28 @@ func (l *link) retable() {
 	})
 }
 
-func (l *link) trackByID(id string) *remoteTrack {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if i := slices.IndexFunc(l.tracks, func(t *remoteTrack) bool { return t.id == id }); i >= 0 {
-		return l.tracks[i]
-	}
-	return nil
-}
-
-// receiving takes a section of the peer's that pion has set up.
-func (l *link) receiving(mid string, in *inbound) { in.assign(l.trackByID(l.rows[mid])) }
-
-// applyTable makes the peer's tracks what its table says, and tells the
-// difference.
+// applyTable makes the peer's tracks what its table says.
 func (l *link) applyTable(t *signal.Table) {
-	if t.Version <= l.heardVersion {
-		return
-	}
-	if !l.conduct.work.AllowN(time.Now(), l.tableCost(t)) {
+	added, muted := l.tracks.News(t)
+	if !l.conduct.work.AllowN(time.Now(), added*trackCost+muted) {
 		l.fail(errWork)
 		return
 	}
-	l.heardVersion, l.heard = t.Version, t
-	l.takeTable()
+	l.tracksChanged(l.tracks.Take(t, l.may(RightPublish), l.conn.inbounds))
 }
 
-// tableCost is what a table makes us, and the application, do: in frames.
-func (l *link) tableCost(t *signal.Table) (cost int) {
-	for _, row := range t.Tracks {
-		track := l.trackByID(row.ID)
-		switch {
-		case track == nil:
-			cost += trackCost
-		case track.Muted() != row.Muted:
-			cost++
-		}
+// tracksChanged reports what has changed in the peer's tracks.
+func (l *link) tracksChanged(d inbound.Diff) {
+	if d.Withheld > 0 {
+		l.log.Info("tracks not taken: the peer may not publish", "tracks", d.Withheld)
 	}
-	return cost
-}
-
-// takeTable makes tracks of the table heard last: of none of its rows if the peer
-// has no right to publish, which nobody but the receivers can enforce.
-func (l *link) takeTable() {
-	rows := l.heard.Tracks
-	if len(rows) > 0 && !l.may(RightPublish) {
-		l.log.Info("tracks not taken: the peer may not publish", "tracks", len(rows))
-		rows = nil
+	for _, t := range d.Removed {
+		l.tell(TrackRemoved{Peer: l, Track: t})
 	}
-	var tracks []*remoteTrack
-	var events []Event
-	clear(l.rows)
-	for mid, row := range rows {
-		l.rows[mid] = row.ID
-		track := l.trackByID(row.ID)
-		if track == nil {
-			track = newRemoteTrack(row.ID, row.Name, webrtc.NewRTPCodecType(row.Kind), row.Muted)
-			events = append(events, TrackAdded{Peer: l, Track: track})
-		} else if track.setMuted(row.Muted) {
-			events = append(events, TrackMuted{Peer: l, Track: track, Muted: row.Muted})
-		}
-		tracks = append(tracks, track)
+	for _, t := range d.Added {
+		l.tell(TrackAdded{Peer: l, Track: t})
 	}
-	l.setTracks(tracks)
-	for mid, in := range l.conn.inbounds {
-		in.assign(l.trackByID(l.rows[mid]))
-	}
-	for _, e := range events {
-		l.tell(e)
-	}
-}
-
-// setTracks replaces the list and ends those that are no longer in it.
-func (l *link) setTracks(tracks []*remoteTrack) {
-	slices.SortFunc(tracks, byNameAndID)
-	l.mu.Lock()
-	if l.gone {
-		tracks = nil
-	}
-	old := l.tracks
-	l.tracks = tracks
-	l.mu.Unlock()
-	for _, t := range old {
-		if !slices.Contains(tracks, t) {
-			t.close()
-			l.tell(TrackRemoved{Peer: l, Track: t})
-		}
+	for _, t := range d.Muted {
+		l.tell(TrackMuted{Peer: l, Track: t, Muted: t.Muted()})
 	}
 }

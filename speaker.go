@@ -30,7 +30,7 @@ func (s *speech) heard() {
 func (s *speech) listen() {
 	var levels []speaker.Level
 	for _, l := range s.roster.order {
-		if dBov, ok := l.takePeak(); ok {
+		if dBov, ok := l.tracks.TakePeak(); ok {
 			levels = append(levels, speaker.Level{ID: l.member.ID, DBov: dBov})
 		}
 	}

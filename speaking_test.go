@@ -123,33 +123,6 @@ func TestActiveSpeaker(t *testing.T) {
 	})
 }
 
-// A voice that is never there: the levels come and go with each packet, and a
-// peer's tracks count together.
-func TestLoudestTrackOfAPeer(t *testing.T) {
-	one, two := newRemoteTrack("a", "마이크", webrtc.RTPCodecTypeAudio, false), newRemoteTrack("b", "screen audio", webrtc.RTPCodecTypeAudio, false)
-	l := &link{tracks: []*remoteTrack{one, two}}
-	if _, ok := l.takePeak(); ok {
-		t.Error("a level out of nowhere")
-	}
-	for _, dBov := range []int{-90, 0, -127} {
-		one.heard(dBov)
-		two.heard(dBov - 20)
-	}
-	if dBov, ok := l.takePeak(); dBov != 0 || !ok {
-		t.Errorf("peak %d, %v; want 0", dBov, ok)
-	}
-	if _, ok := l.takePeak(); ok {
-		t.Error("a peak was taken twice")
-	}
-	two.heard(-127)
-	if dBov, ok := l.takePeak(); dBov != -127 || !ok {
-		t.Errorf("peak %d, %v; want -127", dBov, ok)
-	}
-	if dBov, ok := one.AudioLevel(); dBov != -127 || !ok {
-		t.Errorf("level %d, %v; want -127", dBov, ok)
-	}
-}
-
 // What a source tells goes out under the number that was negotiated for that
 // leg; what it tells not, or brings along itself, does not.
 func TestLegSendsAudioLevels(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -257,7 +258,7 @@ func (l *link) dataFrame(m webrtc.DataChannelMessage) {
 	kind, n, payload, ok := parseData(m)
 	switch {
 	case !ok:
-		l.fail(errRules)
+		l.fail(fault.Rules)
 	case kind == dataTaken:
 		before := l.out.start()
 		if !l.out.taken(n) {

@@ -13,15 +13,6 @@ import (
 // stream makes an entry of a StatsReport.
 type stream func(now webrtc.StatsTimestamp) (id string, entry webrtc.Stats)
 
-func (in *inbound) stats(now webrtc.StatsTimestamp, mid string) (string, webrtc.Stats) {
-	id := "inbound-rtp-" + mid
-	return id, webrtc.InboundRTPStreamStats{
-		Timestamp: now, Type: webrtc.StatsTypeInboundRTP, ID: id, Mid: mid,
-		SSRC: in.tr.SSRC(), Kind: in.tr.Kind().String(),
-		PacketsReceived: uint32(in.count.Packets()), BytesReceived: in.count.Bytes(), PacketsLost: in.count.Lost(),
-	}
-}
-
 func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
 	id := "outbound-rtp-" + s.mid()
 	s.leg.mu.Lock()

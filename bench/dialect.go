@@ -24,14 +24,14 @@ type dialect interface {
 	pong(b []byte) string
 }
 
-// A member is somebody the driver plays.
+// A member is played by the driver.
 type member struct{ number, room int }
 
 func (m member) roomName() string { return "방-" + strconv.Itoa(m.room) }
 func (m member) name() string     { return "지우" + strconv.Itoa(m.number) }
 
-// stampMark comes before the number that tells messages apart: a time or a
-// count, 16 hexadecimal digits. It stands at the end of every text.
+// stampMark comes before the number that distinguishes messages: a time or a count, 16 hexadecimal
+// digits. It stands at the end of every text.
 const stampMark = "#t="
 
 const noStamp = stampMark + "0000000000000000"

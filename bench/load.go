@@ -67,7 +67,7 @@ func (c *crowd) receive(s *server, w *wire, take func(stamp int64)) {
 			if n, stamped := stamp(b); stamped {
 				take(n)
 			} else if pong := s.dialect.pong(b); pong != "" {
-				_ = w.send(pong) // the next receive tells of a failure
+				_ = w.send(pong) // the next receive reports a failure
 			}
 		}
 	})
@@ -196,7 +196,7 @@ func give(tokens chan<- struct{}) {
 	}
 }
 
-// A stamper is a frame whose stamp is written anew for each sending.
+// A stamper is a frame whose stamp is rewritten each time it is sent.
 type stamper struct {
 	frame []byte
 	at    int // of the first digit

@@ -1,5 +1,5 @@
-// Bench measures noom's hub beside other signaling servers, in one run and
-// interleaved, and prints a Markdown table. README.md says what is measured.
+// Bench measures noom's hub against other signaling servers, in one run and interleaved, and prints
+// a Markdown table. README.md says what is measured.
 package main
 
 import (
@@ -51,7 +51,7 @@ func sensible(which string, soakTime time.Duration) error {
 	}
 	switch {
 	case flag.NArg() > 0:
-		return fmt.Errorf("unexpected argument %q (-help tells the flags)", flag.Arg(0))
+		return fmt.Errorf("unexpected argument %q (-help lists the flags)", flag.Arg(0))
 	case soakTime <= 0:
 		return fmt.Errorf("-soak-time is %v, it must be above 0", soakTime)
 	case which == "":

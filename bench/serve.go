@@ -61,7 +61,7 @@ func beServer(name string) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler} //nolint:gosec // on loopback, for the driver alone
+	server := &http.Server{Handler: handler} //nolint:gosec // on loopback, only for the driver
 	go func() { _ = server.Serve(listener) }()
 	fmt.Println(listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the driver ends
@@ -89,7 +89,7 @@ func startProfile() (stop func(), err error) {
 	}, nil
 }
 
-// rooms are those of a bare relay: who is in them, and nothing else.
+// rooms are those of a bare relay: their members, and nothing else.
 type rooms[C comparable] struct {
 	mu  sync.RWMutex
 	all map[string][]C
@@ -101,7 +101,7 @@ func (r *rooms[C]) enter(room string, c C) {
 	if r.all == nil {
 		r.all = make(map[string][]C)
 	}
-	// A fresh slice, for others return an old one to its readers.
+	// A fresh slice, because others return an old one to its readers.
 	r.all[room] = append(append([]C(nil), r.all[room]...), c)
 }
 
@@ -117,8 +117,8 @@ var reads = sync.Pool{New: func() any {
 	return &b
 }}
 
-// The floor on coder/websocket: messages are read into pooled buffers on a
-// fresh goroutine, and written to everyone else by the one who read them.
+// The floor on coder/websocket: messages are read into pooled buffers on a fresh goroutine, and
+// written to everyone else by their reader.
 var coderRooms rooms[*websocket.Conn]
 
 func coderRelay(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +152,7 @@ func coderRelayOne(ctx context.Context, c *websocket.Conn, room string) error {
 	}
 	for _, other := range coderRooms.in(room) {
 		if other != c {
-			_ = other.Write(ctx, kind, b) // who is gone gets nothing
+			_ = other.Write(ctx, kind, b) // one that is gone gets nothing
 		}
 	}
 	return nil
@@ -174,8 +174,8 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 	}
 }
 
-// The floor on gobwas/ws: frames are read through a small buffer and written,
-// header and payload at once, by the one who read them.
+// The floor on gobwas/ws: frames are read through a small buffer and written, header and payload at
+// once, by their reader.
 type gobwasConn struct {
 	net.Conn
 
@@ -213,7 +213,7 @@ func (c *gobwasConn) write(b []byte) {
 	*frame = append(out, b...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, _ = c.Write(*frame) // who is gone gets nothing
+	_, _ = c.Write(*frame) // one that is gone gets nothing
 }
 
 func gobwasRelayOne(c *gobwasConn, in io.Reader, room string) error {

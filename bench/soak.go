@@ -20,7 +20,7 @@ type tally struct {
 	took     []atomic.Int64 // how long; 0: it has not arrived
 	arrivals atomic.Int64   // the first of each
 	twice    atomic.Int64
-	stray    atomic.Int64 // that reached somebody they were not for
+	stray    atomic.Int64 // that reached a wrong member
 }
 
 func (t *tally) arrived(n int64, pair int) {
@@ -78,7 +78,7 @@ func runSoak(length time.Duration) error {
 		err = t.settle(sent, c)
 	}
 	after, cpuErr := s.cpu()
-	held, _ := s.resident() // 0 if the server is gone, and then cpuErr tells
+	held, _ := s.resident() // 0 if the server is gone, and then cpuErr says so
 	c.leave()
 	c.busy.Wait()
 	if err != nil || cpuErr != nil {

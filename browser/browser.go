@@ -7,7 +7,7 @@
 //	  import { join } from '/noom/noom.js';
 //	</script>
 //
-// README.md beside this file tells how to use it.
+// README.md next to this file shows how to use it.
 package browser
 
 import "embed"

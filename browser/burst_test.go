@@ -109,9 +109,9 @@ func burst(t *testing.T, l *lab, tab *browsertest.Tab, page, inGo []string, step
 	}
 }
 
-// numbersAgree checks that no header extension has two numbers in a connection
-// and no number two extensions, whoever offered what (RFC 8285 sections 5 and 7), and
-// that sound comes with its level.
+// numbersAgree checks that no header extension has two numbers in a connection and no number two
+// extensions, whichever end offered (RFC 8285 sections 5 and 7), and that sound comes with its
+// level.
 func numbersAgree(t *testing.T, what string, pc *webrtc.PeerConnection) {
 	t.Helper()
 	numbers, uris := map[string]string{}, map[string]string{}

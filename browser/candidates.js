@@ -29,7 +29,7 @@ export class Candidates {
   /** The username fragment of the remote description, '' before the first. */
   get ufrag() { return this.#theirs.ufrag; }
 
-  /** What judge wants to know of them. */
+  /** What judge needs to know of them. */
   get evidence() {
     return { ours: [...this.#ours.kinds], theirs: [...this.#theirs.kinds], refusal: this.#refusal };
   }
@@ -57,7 +57,7 @@ export class Candidates {
       if (++this.#theirs.count > MAX.generation) return;
       if (c.candidate !== '' && !this.#theirs.judge.take(c.candidate, this.#lookup)) continue;
       this.#theirs.kinds.add(typeOf(c.candidate));
-      // One that does not parse, or whose name does not resolve, is no harm: others may do.
+      // One that does not parse, or whose name does not resolve, does no harm: others may work.
       await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});
     }
   }

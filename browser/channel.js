@@ -1,9 +1,9 @@
-// A data channel of the application's own, beside the stream of peer.send
-// (PROTOCOL.md section 4.5). It belongs to one connection: an ICE restart
-// leaves it alone, a rebuild ends it, and what was under way in it is lost.
+// A data channel of the application's own, alongside the stream of peer.send (PROTOCOL.md section
+// 4.5). It belongs to one connection: an ICE restart leaves it alone, a rebuild ends it, and what
+// was under way in it is lost.
 //
-// Messages are pulled, so none is lost before somebody listens. What waits is
-// bounded: a channel left unread beyond that is closed.
+// Messages are pulled, so none is lost before there is a reader. What waits is bounded: a channel
+// left unread beyond that is closed.
 
 import { toBytes } from './data.js';
 import { NoomError, optionsOf } from './errors.js';
@@ -36,18 +36,17 @@ export class Channel {
   #unread = []; // Uint8Arrays
   #bytes = 0; // in them
   #over = false;
-  #error = null; // why it is over; null: somebody closed it
+  #error = null; // why it is over; null: one end closed it
   #sentAt = -Infinity; // when something was sent last, ms
   #shut = false; // closed at both ends, in order
   #lost = false; // its connection ended first
-  #waiting = []; // resolvers of those who should look again when something happens
+  #waiting = []; // resolvers of calls that should look again when something happens
   #senders = []; // sends that wait for their turn, in order
 
   /**
-   * Made by the connection alone, before dc can have messages. attach is given
-   * what nobody else may have: opened(), which resolves when the channel can
-   * be used; lose(), which says that its connection is over; and emptied(), which closes
-   * the channel and resolves with whether the other end has got all that was sent.
+   * Made only by the connection, before dc can have messages. attach is given what no other code may have: opened(),
+   * which resolves when the channel can be used; lose(), which says that its connection is over; and emptied(), which
+   * closes the channel and resolves with whether the other end has got all that was sent.
    */
   constructor(dc, attach) {
     this.#dc = dc;
@@ -83,9 +82,8 @@ export class Channel {
   }
 
   /**
-   * Resolves with the next message, and with null after the last when either
-   * end closed the channel. Rejects with code channel_lost when the connection
-   * was lost, unread when too much waited here.
+   * Resolves with the next message, and with null after the last when either end closed the channel. Rejects with code
+   * channel_lost when the connection was lost, unread when too much waited here.
    */
   async receive() {
     while (this.#unread.length === 0 && !this.#over) await this.#news();
@@ -104,8 +102,8 @@ export class Channel {
   }
 
   /**
-   * Closes the channel for both ends, and waits for nothing: what was sent before
-   * still arrives, as long as the connection lives. May be called twice.
+   * Closes the channel for both ends, and waits for nothing: what was sent before still arrives, as long as the
+   * connection lives. May be called twice.
    */
   close() {
     this.#end(null);
@@ -149,7 +147,7 @@ export class Channel {
   #push(data) {
     if (this.#over) return;
     if (this.#unread.length >= MAX_UNREAD || this.#bytes + data.length > MAX_UNREAD_BYTES) {
-      this.#end(new NoomError('unread', 'the channel was closed, for too much waited to be received'));
+      this.#end(new NoomError('unread', 'the channel was closed, because too much waited to be received'));
       this.#dc.close();
       return;
     }
@@ -187,7 +185,7 @@ export class Channels {
   #refused = 0; // of the other end's
   #lost = false;
 
-  /** opened(channel) is told of those of the other end; flooded(), when it has opened too many. */
+  /** opened(channel) is called for those of the other end; flooded(), when it has opened too many. */
   constructor(pc, { opened, flooded }) {
     this.#pc = pc;
     pc.ondatachannel = ({ channel: dc }) => {

@@ -70,7 +70,7 @@ func TestChannel(t *testing.T) {
 	got(one, `other().openChannel('one too many').then((c) => c.receive()).then(() => 'closed', (e) => e.code)`, "closed")
 	got(one, `String(many.some((c) => c.over))`, "false")
 	one.Do(`room.leave()`)
-	got(two, `opened[3].receive().then(String)`, "null") // whoever leaves closes them
+	got(two, `opened[3].receive().then(String)`, "null") // a member that leaves closes them
 	got(one, `room.peers.length === 0 && many[0].send('x').catch((e) => e.code)`, "closed")
 }
 

@@ -32,8 +32,8 @@ const FIELDS = {
 };
 
 /**
- * Encodes a message: the envelope, and its body if it has one. Fields that are
- * undefined, '' or 0 are left out; Uint8Arrays become base64url.
+ * Encodes a message: the envelope, and its body if it has one. Fields that are undefined, '' or 0 are left out;
+ * Uint8Arrays become base64url.
  */
 export function encode({ body, ...envelope }) {
   const line = JSON.stringify(envelope, (_, value) => {
@@ -47,9 +47,8 @@ export function encode({ body, ...envelope }) {
 }
 
 /**
- * Decodes one frame, a string or bytes. Throws a NoomError with the code an
- * error frame would carry. Of a frame of an unknown type only the type is
- * returned, to be ignored.
+ * Decodes one frame, a string or bytes. Throws a NoomError with the code an error frame would carry. Of a frame of an
+ * unknown type only the type is returned, to be ignored.
  */
 export function decode(frame) {
   const text = toText(frame);
@@ -90,7 +89,7 @@ function toText(frame) {
 
 const nothing = () => {};
 
-// What a frame of each type must have besides well-formed fields.
+// What a frame of each type must have in addition to well-formed fields.
 const RULES = {
   join(m) {
     if (m.key?.length !== 32) throw malformed('key: want 32 bytes');
@@ -177,8 +176,8 @@ function checkPair(m) {
 }
 
 /**
- * Says which rule of its own a Member breaks; '' if none. Whether the id
- * follows from the key is for identity.js, for that takes a hash.
+ * Says which rule of its own a Member breaks; '' if none. Whether the id follows from the key is for identity.js,
+ * because that takes a hash.
  */
 export function memberProblem(m) {
   if (m.key?.length !== 32) return 'a key has 32 bytes';

@@ -13,7 +13,7 @@ const EXCESS = [100, 1000]; // frames in-band above that, before the link fails
 const REPEATS = [200, 8192]; // data messages that say nothing new
 const NAMES = [1, 32]; // candidates whose name has to be asked for, by multicast
 
-const FAULT_PAUSE = 10_000; // before the next connection to who floods us; then twice as long each time
+const FAULT_PAUSE = 10_000; // before the next connection to a member that floods us; then twice as long each time
 const MAX_FAULT_PAUSE = 600_000;
 const FAULT_MEMORY = 3_600_000; // without another one, until it starts at FAULT_PAUSE again
 
@@ -83,7 +83,9 @@ export class Conduct {
     return Math.max(0, pause, this.#builds.wait(now), this.#ofAll.wait(now));
   }
 
-  /** Counts a session that the member says it has now, each of which asks for a connection; false: it is not to be heeded. */
+  /**
+   * Counts a session that the member says it has now, each of which asks for a connection; false: it is to be ignored.
+   */
   reborn(now) { return this.wait(now) === 0 && this.#births.take(now); }
 
   /** Counts a frame that came in-band: 'taken', 'dropped' (the exchange brings it back) or 'flood'. */
@@ -128,7 +130,7 @@ export class Conducts {
 
   get size() { return this.#all.size; }
 
-  /** A member's; present(id) says who is in the room, and so must not be forgotten. */
+  /** A member's; present(id) says whether it is in the room, and so must not be forgotten. */
   of(id, present, now) {
     let conduct = this.#all.get(id);
     if (conduct) return conduct;
@@ -138,7 +140,7 @@ export class Conducts {
     return conduct;
   }
 
-  // Forgets the absent: all of whom nothing is lost, or else the oldest quarter.
+  // Forgets absent members: all that lose nothing by it, or else the oldest quarter.
   #sweep(present, now) {
     for (const [id, conduct] of this.#all) {
       if (!present(id) && conduct.clean(now)) this.#all.delete(id);

@@ -17,7 +17,7 @@ import (
 	"noom/transport/ws"
 )
 
-// talkerPage does what a conversation asks for, and tells the server what it is told.
+// talkerPage does what a conversation asks for, and reports to the server what it learns.
 const talkerPage = labPage + `<script type="module">
 	const tracks = [];
 	const make = (name) => ({ name, track: name === 'microphone' ? tone() : picture('blue') });

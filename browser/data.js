@@ -8,7 +8,7 @@ import { MAX } from './limits.js';
 
 const MESSAGE = 1;
 const TAKEN = 2;
-const ASKED = 3; // has all up to the number arrived? a member that leaves wants to know
+const ASKED = 3; // has all up to the number arrived? asked by a member that leaves
 const ARRIVED = 4; // the answer
 
 const encoder = new TextEncoder();
@@ -68,9 +68,8 @@ export class DataStream {
   }
 
   /**
-   * Takes bytes from the channel. Returns {message, number} for a new message,
-   * {credit: true} when there is more room to send, {answer} with a frame to send,
-   * {arrived: true} when more is known to have arrived, {} for what changes
+   * Takes bytes from the channel. Returns {message, number} for a new message, {credit: true} when there is more room
+   * to send, {answer} with a frame to send, {arrived: true} when more is known to have arrived, {} for what changes
    * nothing, and {violation} for what breaks the rules.
    */
   receive(bytes) {

@@ -42,7 +42,7 @@ func TestData(t *testing.T) {
 	one.Wait("a rebuild", `happened('peerstatechanged', (e) => e.state === 'failed') > 0`)
 }
 
-// Nobody takes: the sender waits when its credit is used up.
+// Without a reader the sender waits when its credit is used up.
 func TestDataCredit(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -105,8 +105,8 @@ func TestDataWithGo(t *testing.T) {
 	})()`, count, size))
 }
 
-// A page hears that a peer is connected before what the peer sends the moment it
-// can, by send or in a channel of its own.
+// A page learns that a peer is connected before it gets what the peer sends at once, by send or in
+// a channel of its own.
 func TestConnectedFirst(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

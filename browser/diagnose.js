@@ -14,7 +14,7 @@ export function statistics(pc) {
 
 export class Findings {
   #connections;
-  #known; // () → what the link knows beside its connections, for judge
+  #known; // () → what the link knows apart from its connections, for judge
   #failedBy = null; // why this epoch was given up, null if it was not
   #found = {}; // evidence of the connection that has failed, until there is another
   #failure = null; // of the last failure, until the peer is connected
@@ -39,7 +39,7 @@ export class Findings {
     this.#found = this.#connections.current?.evidence ?? {};
   }
 
-  /** Keeps what an error is the end of, for as long as the next attempt shows nothing. */
+  /** Keeps an attempt that ended with an error, until the next attempt shows something. */
   note(error) { this.#failure = this.#judge(error, { connected: false }); }
 
   /** A Diagnosis, after so many attempts. */

@@ -116,7 +116,7 @@ func TestDiagnosePaths(t *testing.T) {
 	}
 }
 
-// refusingTURN is where a TURN server is that lets nobody in.
+// refusingTURN is the address of a TURN server that refuses everyone.
 func refusingTURN(t *testing.T) string {
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")

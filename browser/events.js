@@ -18,10 +18,10 @@ export class RoomEvent extends Event {
 
 export class RoomEvents extends EventTarget {
   #queues = new Set(); // of the live iterators
-  #waiting = []; // {event, taken}: before start everything, then data nobody took yet
+  #waiting = []; // {event, taken}: before start everything, then data not taken yet
   #started = false;
   #over = false;
-  #dataHeard = false; // somebody listens for data
+  #dataHeard = false; // there is a listener for data
 
   /** What happens from now on, as an async iterator; from join on if made at once. Ends after `closed`. */
   events() {
@@ -42,7 +42,7 @@ export class RoomEvents extends EventTarget {
     if (this.#started) this.#deliverWaiting();
   }
 
-  /** Lets events out: called a task after join resolved, so that somebody can be there for them. */
+  /** Lets events out: called a task after join resolved, so that there can be listeners. */
   start() {
     if (this.#started) return;
     this.#started = true;

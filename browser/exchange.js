@@ -1,7 +1,7 @@
-// Makes a reliable, ordered stream of messages between two members out of
-// paths that lose, repeat, reorder and delay frames (PROTOCOL.md sections 4.1
-// and 4.2). A pure machine, the twin of Go's internal/exchange: no timer, no
-// network, no promise. Time is a number of ticks it is told of.
+// Makes a reliable, ordered stream of messages between two members out of paths that lose, repeat,
+// reorder and delay frames (PROTOCOL.md sections 4.1 and 4.2). A pure machine, the twin of Go's
+// internal/exchange: no timer, no network, no promise. Time is a number of ticks that are passed
+// in.
 //
 // A message is {type, body, hubOnly}; a frame is a message with {epoch, seq,
 // ack, again}, or a bare acknowledgement, whose type is ''. hubOnly says that
@@ -68,8 +68,8 @@ export class Exchange {
   get acked() { return this.#acked; }
 
   /**
-   * How many messages were given to send. A message is acknowledged once acked
-   * has reached what queued was right after its send.
+   * How many messages were given to send. A message is acknowledged once acked has reached what queued was right after
+   * its send.
    */
   get queued() { return this.#acked + this.#queue.length; }
 
@@ -83,8 +83,8 @@ export class Exchange {
   ahead(epoch) { return epochLess(this.#epoch, epoch); }
 
   /**
-   * Starts the next epoch as our own and forgets all of the last. Returns
-   * false, and changes nothing, when the numbers are used up.
+   * Starts the next epoch as our own and forgets all of the last. Returns false, and changes nothing, when the numbers
+   * are used up.
    */
   begin() {
     if (this.#epoch[0] >= MAX.number) return false;
@@ -106,8 +106,8 @@ export class Exchange {
   }
 
   /**
-   * Takes a frame. renewed: it began a new epoch, the old one is over, and the
-   * messages belong to the new. ok is false for a frame dropped whole.
+   * Takes a frame. renewed: it began a new epoch, the old one is over, and the messages belong to the new. ok is false
+   * for a frame dropped whole.
    */
   receive(frame) {
     const { epoch, seq, ack } = frame;
@@ -145,7 +145,7 @@ export class Exchange {
     this.#sent -= n;
   }
 
-  /** Tells that one tick has passed. */
+  /** Is called when one tick has passed. */
   tick() {
     for (const o of this.#queue.slice(0, this.#sent)) {
       if (--o.wait <= 0) o.due = true;

@@ -63,7 +63,7 @@ export class Frames {
     this.#flush();
   }
 
-  /** Repeats nothing any more, until there is something new to send. */
+  /** Stops repeating, until there is something new to send. */
   rest() {
     clearInterval(this.#ticking);
     this.#ticking = 0;

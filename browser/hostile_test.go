@@ -67,8 +67,8 @@ const quiet = `console.warn = () => {};`
 // connections is how many the page has made so far.
 func connections(tab *browsertest.Tab) int { return browsertest.Eval[int](tab, `connections`) }
 
-// TestCrowdOfStrangersInPage: of those who come and go, each under an id of its
-// own, most cost a page no connection, and who stays is connected.
+// TestCrowdOfStrangersInPage: of strangers that come and go, each under an id of its own, most cost
+// a page no connection, and one that stays is connected.
 func TestCrowdOfStrangersInPage(t *testing.T) {
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
@@ -77,7 +77,7 @@ func TestCrowdOfStrangersInPage(t *testing.T) {
 	began := time.Now()
 	for range crowd {
 		s := newStranger(t, l, "x")
-		_ = s.line.Close() // the page has heard of it, and may be at its turn
+		_ = s.line.Close() // the page knows of it, and may be at its turn
 	}
 	tab.Wait("all have come", fmt.Sprintf(`happened('peerjoined') === %d`, crowd))
 	if n, most := connections(tab), 16+4*int(time.Since(began)/time.Second+1); n > most {

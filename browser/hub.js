@@ -44,7 +44,9 @@ export class Hub {
   /** Sends an encoded frame; false if there is no connection. */
   send(frame) { return this.#signaling?.send(frame) ?? false; }
 
-  /** Sends a message, if there is a connection. Throws for one that a hub would not take: it would refuse us with it. */
+  /**
+   * Sends a message, if there is a connection. Throws for one that a hub would not take: it would refuse us with it.
+   */
   tell(message) {
     const frame = encode(message);
     decode(frame);
@@ -81,7 +83,7 @@ export class Hub {
     this.#signaling = null;
   }
 
-  // The error to lose the hub with, if a frame tells us to go and come back.
+  // The error to lose the hub with, if a frame asks us to go and come back.
   #invited({ type, from, reason, retry }) {
     if (type !== 'bye' || from !== this.#join.identity.id) return null;
     if (reason === 'restart') return new NoomError('shutting_down', 'the hub restarts', { retry });

@@ -1,5 +1,5 @@
-// Who a member is (PROTOCOL.md section 3): an Ed25519 key pair, drawn anew
-// with every load of the page and kept in memory alone, and the texts it signs.
+// The identity of a member (PROTOCOL.md section 3): an Ed25519 key pair, made with every load of the page
+// and kept only in memory, and the texts it signs.
 
 import { memberProblem } from './codec.js';
 import { NoomError } from './errors.js';
@@ -61,13 +61,13 @@ export class Identity {
 }
 
 /**
- * Gives a function (text, signature) → Promise<boolean> for one public key.
- * forged is called once, for whoever makes one up can make many.
+ * Gives a function (text, signature) → Promise<boolean> for one public key. forged is called once, because a forger can
+ * make many.
  */
 export function verifier(key, forged = () => {}) {
   let told = false;
   const imported = subtle().importKey('raw', key, 'Ed25519', false, ['verify']);
-  imported.catch(() => {}); // told by the first verification
+  imported.catch(() => {}); // reported by the first verification
   return async (text, signature) => {
     let good = false;
     try {

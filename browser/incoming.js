@@ -11,8 +11,8 @@ export class RemoteTrack {
     this.kind = row.kind;
     this.muted = row.muted;
     /**
-     * A stream of this one track, the same for as long as the RemoteTrack
-     * lives: set it as srcObject once, rebuilds change what is in it.
+     * A stream of this one track, the same for as long as the RemoteTrack lives: set it as srcObject once, rebuilds
+     * change what is in it.
      */
     this.stream = new MediaStream();
   }
@@ -28,7 +28,7 @@ export class Incoming {
   #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track)}
   #version = 0;
   #allowed; // () => whether the peer may publish
-  #told = {}; // rows of that version
+  #latest = {}; // rows of that version
   #rows = {}; // those of them that count
   #tracks = new Map(); // id → RemoteTrack
 
@@ -54,16 +54,16 @@ export class Incoming {
   apply(table, pc) {
     if (table.version <= this.#version) return;
     this.#version = table.version;
-    this.#told = table.tracks;
+    this.#latest = table.tracks;
     this.retake(pc);
   }
 
   /**
-   * Makes tracks of the table told last: of none of its rows if the peer has no
-   * right to publish, which nobody but the receivers can enforce.
+   * Makes tracks of the latest table: of none of its rows if the peer has no right to publish, which only the receivers
+   * can enforce.
    */
   retake(pc) {
-    this.#rows = this.#allowed() ? this.#told : {};
+    this.#rows = this.#allowed() ? this.#latest : {};
     const rows = Object.values(this.#rows);
     const ids = new Set(rows.map((row) => row.id));
     for (const track of this.tracks) {
@@ -105,10 +105,10 @@ export class Incoming {
     }
   }
 
-  /** Ends all tracks: the peer is gone. Should it come back, the table it told last counts again. */
+  /** Ends all tracks: the peer is gone. Should it come back, its latest table counts again. */
   close() {
     this.#version = Math.max(0, this.#version - 1);
-    this.#told = {};
+    this.#latest = {};
     this.#rows = {};
     for (const track of this.tracks) this.#remove(track);
   }

@@ -3,7 +3,7 @@
 
 import { NoomError } from './errors.js';
 
-/** An error of whoever sent what is read. */
+/** An error of the sender of what is read. */
 export const malformed = (message, cause) => new NoomError('malformed', message, { cause });
 export const isObject = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);
 

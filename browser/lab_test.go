@@ -43,7 +43,7 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 			sources.delete(track);
 		}
 	};
-	// A picture of one colour that is drawn anew all the time.
+	// A picture of one colour that is redrawn all the time.
 	window.picture = (colour) => {
 		const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
 		const context = canvas.getContext('2d');
@@ -135,8 +135,8 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// cut breaks every connection to the hub, without a word: not even of those whose
-// connections broke first.
+// cut breaks every connection to the hub, without a goodbye, even for those whose connections broke
+// first.
 func (l *lab) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -140,7 +140,7 @@ func TestLeaveAndCloseEmptyChannels(t *testing.T) {
 	two.Wait("all whole", `ends.length === 4 && ends.every((bytes) => bytes === 40 * 61440)`)
 }
 
-// Nobody holds a page up for longer than it wants; it is told what did not arrive.
+// No peer holds a page up for longer than it allows; it learns what did not arrive.
 func TestLeaveIsBounded(t *testing.T) {
 	l := newLab(t)
 	b := browsertest.Start(t)
@@ -169,7 +169,7 @@ func TestLeaveIsBounded(t *testing.T) {
 	}
 }
 
-// One member that takes nothing holds nobody up.
+// A member that takes nothing does not hold up the others.
 func TestTrySend(t *testing.T) {
 	l := newLab(t)
 	b := browsertest.Start(t)

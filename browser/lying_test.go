@@ -73,7 +73,7 @@ func TestFingerprintSwapped(t *testing.T) {
 	two.Wait("a word about it", `warned === 1`)
 	for _, tab := range []*browsertest.Tab{one, two} {
 		if browsertest.Eval[bool](tab, `other()?.state === 'connected'`) {
-			t.Error("a page is connected to whom the hub would have it")
+			t.Error("a page is connected to the member that the hub chose")
 		}
 		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 {
 			t.Errorf("%d failures: a description was acted on", n)
@@ -123,9 +123,9 @@ func TestReplayed(t *testing.T) {
 	t.Logf("%d frames, thrice", len(heard))
 }
 
-// What a hub makes up about a Go member in a call with a page: a page takes no
-// frame that the member did not sign and no Member that is none; it shows names
-// and strangers as they are told, and the safety number is that of Go.
+// What a hub makes up about a Go member in a call with a page: a page takes no frame that the
+// member did not sign and no Member that is none; it shows names and strangers as the hub has them,
+// and the safety number is that of Go.
 func TestHubMakesThingsUp(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

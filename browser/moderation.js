@@ -1,5 +1,5 @@
-// What members do to each other by right, which the hub grants: the wishes and
-// locks it tells of, and whether the room is locked.
+// What members do to each other by right, which the hub grants: requests to mute, locks, and
+// whether the room is locked.
 
 export class Moderation {
   #locked = false;
@@ -15,10 +15,10 @@ export class Moderation {
     this.#emit = emit;
   }
 
-  /** Whether nobody can join now. */
+  /** Whether newcomers are kept out now. */
   get locked() { return this.#locked; }
 
-  /** The hub tells whether it is; by is who did it, null where that is not known. */
+  /** The hub says whether it is; by is the member that did it, null where that is not known. */
   setLocked(locked, by = null) {
     if (this.#locked === locked) return;
     this.#locked = locked;

@@ -7,7 +7,7 @@ import (
 	"noom/internal/browsertest"
 )
 
-// ears let a page hear what a track plays, left and right: as root mean squares.
+// ears measure in a page what a track plays, left and right: as root mean squares.
 const ears = `
 	window.ears = async (track) => {
 		const stream = new MediaStream([track]);
@@ -36,7 +36,7 @@ const ears = `
 // level lets a page see how loud the packets are that a track of the other one's plays.
 const level = `
 	window.called = (name) => other()?.tracks.find((t) => t.name === name);
-	// Whether a track is told as muted and silent, or as neither and heard.
+	// Whether a track is announced as muted and is silent, or neither.
 	window.agrees = (name, muted) => {
 		const track = called(name);
 		if (!track?.track || track.muted !== muted) return false;
@@ -47,8 +47,8 @@ const level = `
 		return muted ? !fresh || source.audioLevel < 0.001 : fresh && source.audioLevel > 0.01;
 	};`
 
-// What the others are told of a sender and what they hear is one thing, whoever mutes,
-// and the page's own track stays as the page left it.
+// The state that the others see of a sender is what they hear, whichever side mutes, and the page's
+// own track stays as the page left it.
 func TestMute(t *testing.T) {
 	l := newLab(t)
 	b := browsertest.Start(t)
@@ -114,7 +114,7 @@ func TestMute(t *testing.T) {
 	one.Do(`hush()`)
 }
 
-// Whoever comes while a camera is muted is told so, and sees it when it comes back.
+// A member that comes while a camera is muted learns that, and sees it when it comes back.
 func TestMuteOfAPicture(t *testing.T) {
 	l := newLab(t)
 	b := browsertest.Start(t)

@@ -1,10 +1,10 @@
-// Decides who offers when (PROTOCOL.md section 4.3). A pure machine, the twin
-// of Go's internal/negotiate: messages and wishes go in, actions come out.
+// Decides which end offers, and when (PROTOCOL.md section 4.3). A pure machine, the twin of Go's
+// internal/negotiate: messages and wishes go in, actions come out.
 //
-// Nobody ever rolls back, for glare cannot happen: in each epoch there is one
-// turn, and only its holder may offer. Whoever begins the epoch holds it. An
-// offer hands it over: whoever answers holds it next. Who wishes to offer
-// without it asks, once; who is asked while holding it offers, or else grants.
+// No end ever rolls back, because glare cannot happen: in each epoch there is one turn, and only
+// its holder may offer. The member that begins the epoch holds it. An offer hands it over: the
+// member that answers holds it next. An end that needs to offer without it asks, once; an end that
+// is asked while it holds the turn offers, or else grants.
 //
 // The actions, to be carried out in their order:
 //
@@ -18,7 +18,7 @@
 /** One end within one epoch. */
 export class Machine {
   #turn; // may offer
-  #asked = false; // an ask of ours is on its way or heard
+  #asked = false; // an ask of ours is on its way or has arrived
   #need = false; // wishes to offer
   #restart = false; // wishes to offer with new ICE credentials
   #local = 0; // offers made
@@ -68,10 +68,7 @@ export class Machine {
     return this.#move([]);
   }
 
-  /**
-   * Takes an offer. restarts: it carries new ICE credentials, which meets a
-   * wish of ours for a restart as well.
-   */
+  /** Takes an offer. restarts: it carries new ICE credentials, which meets a wish of ours for a restart as well. */
   offered(id, restarts) {
     if (this.#turn || this.#open || id !== this.#remote + 1) return [{ kind: 'rebuild' }];
     this.#remote = id;

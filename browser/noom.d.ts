@@ -1,4 +1,4 @@
-// noom in a web page. README.md tells how to use it.
+// noom in a web page. README.md shows how to use it.
 
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
@@ -11,13 +11,16 @@ export type ErrorCode =
 
 export class NoomError extends Error {
   readonly code: ErrorCode;
-  /** The type of frame the hub refused, if it said so. */
+  /** The type of the frame that the hub refused, if known. */
   readonly about: string;
-  /** After how many ms the hub would have one try again; 0: it does not say. */
+  /** After how many ms another try makes sense; 0: the hub does not say. */
   readonly retry: number;
-  /** Of what leave, or a send to all, is rejected with: whom it concerns. */
+  /** In the errors of leave, and of a send to all: the peer that it concerns. */
   readonly peer?: Peer;
-  /** Of code undelivered: how many messages, and how many channels with something in them, are not known to have arrived. */
+  /**
+   * Of code undelivered: how many messages, and how many channels with something in them, are not known to have
+   * arrived.
+   */
   readonly messages?: number;
   readonly channels?: number;
 }
@@ -47,7 +50,7 @@ export class Identity {
   sign(text: string): Promise<Uint8Array>;
 }
 
-/** What two members compare over another way, to know that no hub stands between them. */
+/** What two members compare over another channel, to know that no hub stands between them. */
 export interface SafetyNumber {
   /** 12 groups of 5 digits, with spaces between: 199 bits. */
   readonly digits: string;
@@ -60,7 +63,7 @@ export function safetyNumber(a: Pick<Member, 'id'>, b: Pick<Member, 'id'>): Prom
 
 export interface LocalTrack {
   track: MediaStreamTrack;
-  /** What the others see it under; default: camera or microphone, by kind. */
+  /** The name that the others see; default: camera or microphone, by kind. */
   name?: string;
 }
 
@@ -68,20 +71,20 @@ export interface JoinOptions {
   /** The nickname: any language, up to 128 bytes, may be empty. */
   name?: string;
   /**
-   * Handed to the hub's authorisation, up to 4096 bytes. A function is asked
-   * before each join, the returns after a loss included. If it fails, a first join rejects with code bad_argument and the
-   * failure as cause; a return is tried again.
+   * Handed to the hub's authorisation, up to 4096 bytes. A function is called before each join, the returns after a
+   * loss included. If it fails, a first join rejects with code bad_argument and the failure as cause; a return is tried
+   * again.
    */
   token?: string | (() => string | Promise<string>);
   /** Published from the very first offer on, which saves a round trip. */
   tracks?: (MediaStreamTrack | LocalTrack)[];
-  /** Default: those the hub hands out. One that the browser refuses is left out, with a warning. */
+  /** Default: those the hub hands out. Unusable servers are skipped, with a warning. */
   iceServers?: RTCIceServer[];
   /** Default: a fresh one, for this load of the page. */
   identity?: Identity;
   /**
-   * false, or an error, refuses a member: no connection, in no list. Asked once
-   * for each run of a member. What the hub says waits meanwhile.
+   * false, or an error, refuses a member: it gets no connection and is in no list. Called once for each run of a
+   * member. The hub's frames wait meanwhile.
    */
   verify?: (member: Member) => boolean | Promise<boolean>;
   /** How long a connection may take to come up before it is rebuilt, in ms. Default 15000. */
@@ -108,51 +111,51 @@ export class Room extends EventTarget {
   readonly senders: Sender[];
   /** Why the room is over: null while it is not, and after leave. */
   readonly error: NoomError | null;
-  /** Resolves when the room is over, with error. */
+  /** Resolves to error when the room is over. */
   readonly closed: Promise<NoomError | null>;
   peer(id: string): Peer | undefined;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   /**
-   * 1 to 4096 bytes; resolves once the hub has passed it on. Without a hub it waits for one, as all that asks something of
-   * the hub does: 30 s, then it rejects with code no_hub; and 256 of them, then would_block.
+   * 1 to 4096 bytes; resolves once the hub has passed it on. Like every request to the hub it waits for one if there is
+   * none: up to 30 s, then it rejects with code no_hub; beyond 256 that wait, with would_block.
    */
   chat(text: string): Promise<void>;
-  /** chat that never waits: false if there is no hub now, or too much waits for it, and nothing is said. */
+  /** chat that never waits: false, and nothing is said, if there is no hub now or too much waits for it. */
   tryChat(text: string): boolean;
   /**
-   * Up to 61440 bytes, to every peer, each as peer.send does; those that are being connected get it once they are. Rejects
-   * with an AggregateError of NoomErrors, whose peer did not take it.
+   * Up to 61440 bytes, to every peer, each as peer.send does; peers that are not connected yet get it once they are.
+   * Rejects with an AggregateError of NoomErrors, each with the peer that did not take it.
    */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
-  /** send that never waits; returns the peers that did not take it, for too much is on its way to them already. */
+  /** send that never waits; returns the peers that did not take it, because too much is on its way to them already. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): Peer[];
   rename(name: string): Promise<void>;
-  /** Whether nobody can join now. */
+  /** Whether newcomers are kept out now. */
   readonly locked: boolean;
-  /** Whether we have a right; what lacks one rejects with code forbidden. */
+  /** Whether we have a right; a call without its right rejects with code forbidden. */
   may(right: Right): boolean;
-  /** Removes a member and keeps it out while the room is open. Takes the right kick. */
+  /** Removes a member and keeps it out while the room is open. Needs the right kick. */
   kick(id: string): Promise<void>;
-  /** Lets nobody in any more but who was there and lost its connection. Takes the right lock. */
+  /** Keeps newcomers out; members who lost their connection may return. Needs the right lock. */
   lock(): Promise<void>;
   unlock(): Promise<void>;
-  /** Ends the room for everyone. Takes the right close. */
+  /** Ends the room for everyone; use leave to leave it open for others. Needs the right close. */
   closeForAll(): Promise<void>;
   /**
-   * Lets what was sent and said arrive, for at most timeout ms, 5000 by default, says goodbye and closes every connection.
-   * Nothing new is taken from now on. Rejects with an AggregateError of NoomErrors of code undelivered, for each peer to
-   * whom not everything is known to have arrived. May be called again: the shortest time counts. A page that goes away leaves
-   * without waiting.
+   * Delivers what was sent and said, for at most timeout ms, 5000 by default, says goodbye and closes every connection.
+   * Nothing new is taken from now on. Rejects with an AggregateError of NoomErrors of code undelivered, one for each
+   * peer to which not everything is known to have arrived. May be called again: the shortest time counts. A page that
+   * is closed leaves without waiting.
    */
   leave(options?: LeaveOptions): Promise<void>;
-  /** What happens from now on; from join on if called right behind it. */
+  /** What happens from now on; everything since join if called right after it. */
   events(): AsyncIterableIterator<AnyRoomEvent>;
   addEventListener<K extends keyof RoomEventMap>(type: K, listener: (this: Room, event: RoomEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
 }
 
 export interface LeaveOptions {
-  /** For how long to wait for what was sent to arrive, in ms, up to 2147483647. Default 5000; 0: not at all. */
+  /** How long to wait until what was sent has arrived, in ms, up to 2147483647. Default 5000; 0: not at all. */
   timeout?: number;
 }
 
@@ -163,19 +166,19 @@ export class Peer {
   readonly id: string;
   readonly name: string;
   readonly member: Member;
-  /** Of us two; it changes only with an identity. */
+  /** Of this peer and us; it changes only with an identity. */
   safetyNumber(): Promise<SafetyNumber>;
   readonly state: PeerState;
   readonly tracks: RemoteTrack[];
-  /** To look at, not to negotiate; null between two connections. */
+  /** For inspection, not for negotiation; null between two connections. */
   readonly connection: RTCPeerConnection | null;
-  /** Of the current connection; an empty map if there is none, or none come within 1 s. */
+  /** Of the current connection; an empty map if there is none, or if it has no answer within 1 s. */
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   /**
-   * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none waits
-   * for one. Waits itself while 1 MiB is on its way to an application that does not take it. What it has taken arrives,
-   * unless the peer goes, or leave says that it did not.
+   * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none
+   * waits for one. Waits itself while 1 MiB is on its way to an application that does not take it. What it has taken
+   * arrives, unless the peer leaves, or leave says that it did not.
    */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
@@ -184,9 +187,12 @@ export class Peer {
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */
   may(right: Right): boolean;
-  /** Asks the peer to mute its tracks of that name, all without one; its application decides. Takes the right mute. */
+  /** Asks the peer to mute its tracks of that name, or all; its application decides. Needs the right mute. */
   requestMute(track?: string): Promise<void>;
-  /** Says why the peer is connected or is not. It looks at what is known, changes nothing and waits for nothing on the network. Rejects with code closed when the peer is gone. */
+  /**
+   * Says why the peer is connected or is not. It uses what is known, changes nothing and does not wait for the network.
+   * Rejects with code closed when the peer is gone.
+   */
   diagnose(): Promise<Diagnosis>;
   restartICE(): void;
 }
@@ -195,9 +201,9 @@ export class Peer {
 export type Verdict =
   /** Data and media can move; path says how. */
   | 'connected'
-  /** Under way, and nothing has taken suspiciously long yet. */
+  /** Under way, and no step has taken suspiciously long yet. */
   | 'connecting'
-  /** Without a hub no connection can be made or mended. */
+  /** Without a hub no connection can be made or repaired. */
   | 'hub unreachable'
   /** What was sent by hub is not acknowledged by the peer. */
   | 'frame undelivered'
@@ -222,7 +228,7 @@ export interface Diagnosis {
   readonly verdict: Verdict;
   /** One sentence: what was seen, and what to do; without addresses of members. */
   readonly words: string;
-  /** The cause, if an error told it. */
+  /** The error that caused it, if there is one. */
   readonly error: NoomError | null;
   /** Connections given up since the last one that worked. */
   readonly attempts: number;
@@ -247,7 +253,7 @@ export interface PathEnd {
   readonly type: string;
   /** udp or tcp. */
   readonly protocol: string;
-  /** null where the browser keeps it to itself. */
+  /** null where the browser does not reveal it. */
   readonly address: string | null;
   readonly port: number;
 }
@@ -256,27 +262,26 @@ export interface PathEnd {
 export interface ChannelOptions {
   /** A message may overtake another. */
   unordered?: boolean;
-  /** A message is given up after so many tries more, 0 to 65535. */
+  /** A message is given up after so many further tries, 0 to 65535. */
   maxRetransmits?: number;
-  /** A message is given up after so long, 1 to 65535 ms. Not together with maxRetransmits. */
+  /** A message is given up after so many ms, 1 to 65535. Not together with maxRetransmits. */
   maxLifetime?: number;
 }
 
 /**
- * A data channel of the application's own. An ICE restart leaves it alone, a
- * rebuilt connection ends it. At most 1 MiB and 1024 messages wait for
- * receive; beyond that it is closed.
+ * A data channel of the application's own. An ICE restart leaves it alone, a rebuilt connection ends it. At most 1 MiB
+ * and 1024 messages wait for receive; beyond that it is closed.
  */
 export class Channel implements AsyncIterable<Uint8Array> {
   private constructor();
   readonly label: string;
   /** Whether it has ended; what came before that can still be received. */
   readonly over: boolean;
-  /** Up to 61440 bytes; waits while more than 1 MiB has yet to leave. */
+  /** Up to 61440 bytes; waits while more than 1 MiB is still to be sent. */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** null after the last message when either end closed it; rejects with code channel_lost or unread. */
   receive(): Promise<Uint8Array | null>;
-  /** Closes both ends, and waits for nothing: what was sent before still arrives, as long as the connection lives. */
+  /** Closes both ends without waiting: what was sent before still arrives, as long as the connection lives. */
   close(): void;
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
 }
@@ -289,16 +294,19 @@ export class Sender {
   /** Yours: noom neither changes nor stops it. null while paused. */
   readonly track: MediaStreamTrack | null;
   /**
-   * Whether the others get nothing, and are told so: by setMuted, because you have disabled the track (which is
-   * noticed within 0.1 s, and counts from publish on), because its source is muted or has ended, or because there is none.
+   * Whether the others get nothing, and know it: by setMuted, because you have disabled the track (which is noticed
+   * within 0.1 s, and counts from publish on), because its source is muted or has ended, or because there is none.
    */
   readonly muted: boolean;
-  /** No negotiation, no freeze; null pauses. A muted sender stays muted. Rejects with code kind for a track of another kind. */
+  /**
+   * No negotiation, no freeze; null pauses. A muted sender stays muted. Rejects with code kind for a track of another
+   * kind.
+   */
   replaceTrack(track: MediaStreamTrack | null): Promise<void>;
   /**
-   * Stops the media, or lets it flow again, and tells the others. The track's enabled stays as it is: while the two differ,
-   * a clone is sent, which is stopped when it is no longer, and when the track, the sender or the room ends. setMuted(false) lets a disabled
-   * track be heard or seen, until you disable it anew.
+   * Stops the media, or lets it flow again, and informs the others. The track's enabled stays as it is: while the two
+   * differ, a clone is sent, which is stopped when it is no longer needed, and when the track, the sender or the room
+   * ends. setMuted(false) sends a disabled track too, until you disable it again.
    */
   setMuted(muted: boolean): void;
   close(): void;
@@ -333,24 +341,25 @@ export interface RoomEventMap {
   /** A rebuild put another MediaStreamTrack into the track's stream. */
   trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
   /**
-   * The peer does not get what the sender sends; other tracks and peers are not disturbed. error has the code codec: it
-   * knows none of the codecs that the browser has for it; or too_many_tracks: some 6 of video, or 19 of audio, fit between two,
-   * fewer if the peer sends as many. codec: the MIME type it would have had, as browsers write it: video/VP8.
+   * The peer does not get what the sender sends; other tracks and peers are not affected. error has the code codec: the
+   * peer knows none of the codecs that the browser has for it; or too_many_tracks: some 6 of video, or 19 of audio, fit
+   * between two members, fewer if the peer sends as many. codec: the MIME type it would have had, as browsers write it:
+   * video/VP8.
    */
   trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string; error: NoomError }>;
-  /** Who of the others speaks now, by the audio levels that come with their sound, where an element plays it; null: nobody. */
+  /** The peer that speaks now, by the audio levels that come with the sound, where an element plays it; null: none. */
   activespeaker: Named<'activespeaker', { peer: Peer | null }>;
   chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;
   /** Taking the event acknowledges the data to its sender. */
   datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
   channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
-  /** Somebody who may asks us to mute our track of that name, all of them if it is empty. */
+  /** A member with the right asks us to mute our track of that name, all of them if it is empty. */
   muterequested: Named<'muterequested', { by: Member; track: string }>;
-  /** Nobody can join any more, or can again; by is null where it was the hub's owner. */
+  /** The room admits no newcomers, or admits them again; by is null where it was the hub's owner. */
   roomlocked: Named<'roomlocked', { locked: boolean; by: Member | null }>;
   signalinglost: Named<'signalinglost', { error: NoomError }>;
   signalingrestored: Named<'signalingrestored'>;
-  /** So many chat messages were dropped, for nobody pulled. */
+  /** So many chat messages were dropped, because the iterator was not pulled. */
   lagged: Named<'lagged', { dropped: number }>;
   /** The last event. */
   closed: Named<'closed', { error: NoomError | null }>;

@@ -28,9 +28,8 @@ const watchPictures = `(async () => {
 	}), 50);
 })()`
 
-// The hub dies under a call of two tabs and a Go member, is away for three
-// seconds and comes back empty: no picture stops, nobody leaves, and what is
-// said and published then arrives.
+// The hub dies under a call of two tabs and a Go member, is away for three seconds and comes back
+// empty: no picture stops, no member leaves, and what is said and published then arrives.
 func TestHubRestarted(t *testing.T) {
 	longtest.ParallelUnlessAsked(t)
 	l := newLab(t)
@@ -97,9 +96,8 @@ func follow(ctx context.Context, t *testing.T, room noom.Room, fits func(noom.Ev
 	}
 }
 
-// The hub is gone for good. Go and a tab move to new connections over the old
-// ones, whoever of them asks; no picture stops, what is published then
-// arrives, and a goodbye is heard.
+// The hub is gone for good. Go and a tab move to new connections over the old ones, whichever asks;
+// no picture stops, what is published then arrives, and so does a goodbye.
 func TestHubGoneForGood(t *testing.T) {
 	longtest.ParallelUnlessAsked(t)
 	l := newLab(t)

@@ -8,7 +8,7 @@ import { MAX } from './limits.js';
 import { mediaOf, sendsStereo } from './sender.js';
 
 // What a description has room for, in bytes.
-const FIRST = 4096; // what is there beside media sections
+const FIRST = 4096; // what is there apart from media sections
 const WHOLE = MAX.sdp - 2048; // candidates may be added
 const OURS = MAX.sdp / 2; // the rest is the other side's, whose sections a browser answers at greater length
 const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
@@ -16,7 +16,7 @@ const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
 export class Outgoing {
   #pc;
   #stream = new MediaStream(); // its id ties sound and picture together, for lip sync
-  #first; // senders there were from the start, which our first table must tell of
+  #first; // senders there were from the start, which our first table must list
   #waiting; // senders that get a section with the next offer
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
   // codecs: offered, refused: the other side knows none of them, stereo: offered as that}
@@ -29,8 +29,8 @@ export class Outgoing {
   }
 
   /**
-   * Gives a sender a section. Returns 'negotiate' when that takes an offer,
-   * 'announce' when it took over an idle one: it flows once start is called.
+   * Gives a sender a section. Returns 'negotiate' when that takes an offer, 'announce' when it took over an idle one:
+   * it flows once start is called.
    */
   add(sender) {
     const idle = this.#sections.find((s) => !s.sender && kindOf(s) === sender.kind && isUsable(s.transceiver));
@@ -44,8 +44,8 @@ export class Outgoing {
   }
 
   /**
-   * An offer is about to be made: who waits gets a section, as far as they fit
-   * into a description. Returns the others, as {sender, codec, error}.
+   * An offer is about to be made: waiting senders get a section, as far as they fit into a description. Returns the
+   * others, as {sender, codec, error}.
    */
   open() {
     const left = [];
@@ -105,7 +105,7 @@ export class Outgoing {
     }
   }
 
-  /** Whether somebody waits for a section, or has turned to stereo since it was offered. */
+  /** Whether a sender waits for a section, or has changed to stereo since it was offered. */
   get needsOffer() {
     return this.#waiting.length > 0 || this.#sections.some((s) => s.sender && sendsStereo(s.sender) && !s.stereo && isUsable(s.transceiver));
   }
@@ -116,8 +116,8 @@ export class Outgoing {
   }
 
   /**
-   * Whether rows tells the whole truth. While we answer the other's first offer
-   * our own tracks have no sections yet; that does not mean they are gone.
+   * Whether rows is the whole truth. While we answer the other's first offer our own tracks have no sections yet;
+   * that does not mean they are gone.
    */
   get settled() {
     return this.#first.every((sender) => this.#of(sender)?.transceiver.mid);
@@ -132,9 +132,8 @@ export class Outgoing {
   }
 
   /**
-   * Returns what the other side refused, knowing no codec of it, as {sender,
-   * codec, error}, codec being the one it would have been sent in; and lets go
-   * of the senders.
+   * Returns what the other side refused, knowing no codec of it, as {sender, codec, error}, codec being the one it
+   * would have been sent in; and lets go of the senders.
    */
   takeRefused() {
     const refused = this.#sections.filter((s) => s.sender && !isUsable(s.transceiver));

@@ -6,9 +6,8 @@ import (
 	"noom/internal/browsertest"
 )
 
-// A frame by hub is answered by hub too, at once: the control channel may be
-// dead at the other end alone, and here nothing tells. Here one's end of it
-// cannot send and takes nothing.
+// A frame by hub is answered by hub too, at once: the control channel may be dead at the other end
+// alone, which does not show here. In this test one's end of it cannot send and takes nothing.
 func TestAnswersByHub(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

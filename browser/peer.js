@@ -1,4 +1,4 @@
-// Somebody else in the room: the face of a Link.
+// Another member of the room: the face of a Link.
 
 import { toBytes } from './data.js';
 import { statistics } from './diagnose.js';
@@ -17,7 +17,7 @@ export class Peer {
   #over; // AbortSignal: the room is over
   #senders = []; // published to this peer alone
 
-  /** Made by the Room alone; attach is given the Link, which nobody else may have. */
+  /** Made only by the Room; attach is given the Link, which no other code may have. */
   constructor({ attach, senders, ask, checkRight, over, ...rest }) {
     this.#over = over;
     this.#ask = ask;
@@ -68,9 +68,8 @@ export class Peer {
   }
 
   /**
-   * Sends up to 61440 bytes, reliably and in order, over rebuilds of the
-   * connection too. Resolves when they are on their way, or wait for a connection;
-   * at most 1 MiB may be on its way to an application that does not take it.
+   * Sends up to 61440 bytes, reliably and in order, over rebuilds of the connection too. Resolves when they are on
+   * their way, or wait for a connection; at most 1 MiB may be on its way to an application that does not take it.
    */
   async send(data) {
     await this.#link.send(toBytes(data));
@@ -80,9 +79,8 @@ export class Peer {
   trySend(data) { return this.#link.trySend(toBytes(data)); }
 
   /**
-   * Opens a data channel of your own and resolves with the Channel when it is
-   * usable; the peer gets it as channelopened. Labels have up to 128 bytes and
-   * need not be unique.
+   * Opens a data channel of your own and resolves with the Channel when it is usable; the peer gets it as
+   * channelopened. Labels have up to 128 bytes and need not be unique.
    */
   openChannel(label, options) { return this.#link.openChannel(label, options); }
 
@@ -90,9 +88,8 @@ export class Peer {
   may(right) { return may(this.#link.member, right); }
 
   /**
-   * Asks the peer to mute its tracks of that name, all of them without one; its
-   * application decides (muterequested). Takes the right mute. Resolves once
-   * the hub has passed it on.
+   * Asks the peer to mute its tracks of that name, all of them without one; its application decides (muterequested).
+   * Takes the right mute. Resolves once the hub has passed it on.
    */
   async requestMute(track = '') {
     const name = cleanName(track);
@@ -102,9 +99,8 @@ export class Peer {
   }
 
   /**
-   * Says why the peer is connected or is not: {verdict, words, error, attempts,
-   * path, codecs}. Ask when there is a reason to; it changes nothing. Rejects
-   * when the peer is gone.
+   * Says why the peer is connected or is not: {verdict, words, error, attempts, path, codecs}. Ask when there is a
+   * reason to; it changes nothing. Rejects when the peer is gone.
    */
   diagnose() { return this.#link.diagnose(); }
 

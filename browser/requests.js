@@ -1,5 +1,5 @@
-// What was said to the hub and waits for its answer: chats, a new name, and
-// what takes a right. A refusal tells a type alone: the oldest of it is meant.
+// What was said to the hub and waits for its answer: chats, a new name, and what takes a right. A
+// refusal names only a type: it means the oldest of it.
 
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
@@ -8,7 +8,7 @@ const PATIENCE = 30_000; // ms for the answer
 
 export class Requests {
   #waiting = []; // {message, resolve, reject}, oldest first
-  #idle = []; // resolvers of those who wait for nothing to wait
+  #idle = []; // resolvers of calls that wait until no request waits
   #tell;
 
   /** tell(message) sends to the hub, if there is one. */
@@ -23,7 +23,7 @@ export class Requests {
   ask(message) {
     return new Promise((resolve, reject) => {
       if (!this.room) throw new NoomError('would_block', `${message.type}: ${MAX.requests} requests wait for the hub; try again later`);
-      this.#tell(message); // first, for it throws what cannot be sent
+      this.#tell(message); // first, because it throws what cannot be sent
       const timer = setTimeout(() => {
         this.#take((m) => m === message);
         reject(new NoomError('no_hub', `${message.type}: unanswered for ${PATIENCE / 1000} s; there is no hub, or it does not answer`));
@@ -45,7 +45,7 @@ export class Requests {
     });
   }
 
-  /** Nobody is there to answer. */
+  /** There is no hub to answer. */
   release() {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -62,7 +62,7 @@ export class Requests {
     this.#take((message) => message.type === type)?.reject(error);
   }
 
-  /** Asks again, of a hub that may not have heard. */
+  /** Asks again, because the hub may not have got it. */
   repeat() {
     for (const { message } of this.#waiting) this.#tell(message);
   }

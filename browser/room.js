@@ -1,5 +1,5 @@
-// A room one has joined: what the application uses, and what the hub says of
-// ourselves. The roster has the others, hub.js the way to the hub.
+// A joined room: what the application uses, and the hub's frames about ourselves. The roster has
+// the others, hub.js the way to the hub.
 
 import { isPair } from './codec.js';
 import { toBytes } from './data.js';
@@ -26,9 +26,8 @@ const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
 const ENDED = new Map([['replaced', 'replaced'], ['kicked', 'kicked'], ['closed', 'room_closed'], ['expired', 'expired']]);
 
 /**
- * Joins a room. Resolves once the hub has let us in; rejects with a NoomError.
- * Events begin in the task after that, so listeners set right behind the
- * `await` miss none. See noom.d.ts for the options.
+ * Joins a room. Resolves once the hub has let us in; rejects with a NoomError. Events begin in the task after that, so
+ * listeners set right behind the `await` miss none. See noom.d.ts for the options.
  */
 export async function join(url, room, options = {}) {
   if (typeof RTCPeerConnection === 'undefined') throw new NoomError('unsupported', 'this browser has no WebRTC');
@@ -44,8 +43,8 @@ const SECRET = Symbol('only join makes rooms');
 
 export class Room extends RoomEvents {
   #name;
-  #nickname; // what we want to be called; the hub may have forced another
-  #self = null; // Member, as the hub tells it
+  #nickname; // the name that we asked for; the hub may have forced another
+  #self = null; // Member, as the hub has it
 
   #hub;
   #requests = new Requests((message) => this.#hub.tell(message));
@@ -77,7 +76,7 @@ export class Room extends RoomEvents {
     try {
       for (const t of options.tracks ?? []) this.#addSender(t?.track ?? t, t?.track ? t.name : undefined);
     } catch (error) {
-      this.#gone.abort(); // nobody looks at the other tracks any more
+      this.#gone.abort(); // the other tracks are no longer watched
       throw error;
     }
   }
@@ -124,7 +123,7 @@ export class Room extends RoomEvents {
     try {
       joined = await this.#hub.dial();
     } catch (error) {
-      this.#gone.abort(); // nobody looks at the tracks any more
+      this.#gone.abort(); // the tracks are no longer watched
       throw error;
     }
     addEventListener('pagehide', this.#leaveWithPage);
@@ -149,7 +148,7 @@ export class Room extends RoomEvents {
   /** What publish and the option tracks made, without what was closed. */
   get senders() { return [...this.#senders]; }
 
-  /** Whether nobody can join now. */
+  /** Whether newcomers are kept out now. */
   get locked() { return this.#moderation.locked; }
 
   /** Why the room is over: null while it is not, and after leave. */
@@ -178,13 +177,13 @@ export class Room extends RoomEvents {
     this.#checkOpen();
     this.#checkRight('chat');
     if (!this.#hub.online || !this.#requests.room) return false;
-    this.#requests.ask({ type: 'chat', id: newLabel(), text }).catch(() => {}); // nobody waits for the answer
+    this.#requests.ask({ type: 'chat', id: newLabel(), text }).catch(() => {}); // the answer is not waited for
     return true;
   }
 
   /**
-   * Sends data, up to 61440 bytes, to every peer; those that are being connected
-   * get it once they are. Rejects with an AggregateError that names those that did not take it.
+   * Sends data, up to 61440 bytes, to every peer; those that are being connected get it once they are. Rejects with an
+   * AggregateError that names those that did not take it.
    */
   async send(data) {
     const bytes = toBytes(data);
@@ -196,7 +195,7 @@ export class Room extends RoomEvents {
     if (failed.length > 0) throw new AggregateError(failed, `noom: ${failed.length} of ${entries.length} peers did not take it`);
   }
 
-  /** send that never waits; returns the peers that did not take it, for too much is on its way to them already. */
+  /** send that never waits; returns the peers that did not take it, because too much is on its way to them already. */
   trySend(data) {
     const bytes = toBytes(data);
     checkSize(bytes);
@@ -223,20 +222,19 @@ export class Room extends RoomEvents {
     await this.#ask({ type: 'kick', to: id, session });
   }
 
-  /** Lets nobody in any more but who was there and lost its connection. Takes the right lock. */
+  /** Keeps newcomers out; members who lost their connection may return. Needs the right lock. */
   lock() { return this.#ask({ type: 'lock' }); }
 
-  /** Ends a lock, whoever's it was. Takes the right lock. */
+  /** Ends a lock, by whichever member. Needs the right lock. */
   unlock() { return this.#ask({ type: 'unlock' }); }
 
   /** Ends the room for everyone. Takes the right close. */
   closeForAll() { return this.#ask({ type: 'close' }); }
 
   /**
-   * Lets what was sent and said arrive, for at most timeout ms, says goodbye and
-   * closes every connection. Nothing new is taken from now on. May be called
-   * again: the shortest time counts, and each call gives the same. Rejects with an AggregateError that
-   * names the peers to whom not everything is known to have arrived.
+   * Delivers what was sent and said, for at most timeout ms, says goodbye and closes every connection. Nothing new is
+   * taken from now on. May be called again: the shortest time counts, and each call gives the same. Rejects with an
+   * AggregateError that names the peers to which not everything is known to have arrived.
    */
   async leave(options = {}) {
     const { timeout = PATIENCE } = optionsOf(options);
@@ -262,7 +260,7 @@ export class Room extends RoomEvents {
     if (failed.length > 0) throw new AggregateError(failed, `noom: left, and of ${entries.length} peers ${failed.length} may not have got everything`);
   }
 
-  // Resolves when those have heard it that no hub tells.
+  // Resolves when peers that no hub reaches know it.
   #sayGoodbye() {
     this.#hub.tell({ type: 'bye' });
     const unreached = this.#roster.links.filter((link) => !this.#hub.online || !link.present);
@@ -285,7 +283,7 @@ export class Room extends RoomEvents {
 
   async #returned(joined) {
     await this.#joined(joined);
-    while (this.#requests.confirm((r) => r.type === 'rename')); // which our join has told
+    while (this.#requests.confirm((r) => r.type === 'rename')); // which our join has set
     this.#requests.repeat();
     this.emit('signalingrestored');
   }
@@ -432,7 +430,7 @@ function checkOptions({ token, verify, identity, iceServers, tracks, connectTime
 
 const isIdentity = ({ id, key, sign }) => typeof id === 'string' && isID(id) && key instanceof Uint8Array && typeof sign === 'function';
 
-// The error of a peer to whom not everything is known to have arrived, if there is one.
+// The error of a peer to which not everything is known to have arrived, if there is one.
 function undelivered(peer, { messages, channels }) {
   if (messages === 0 && channels === 0) return [];
   const error = new NoomError('undelivered', `not known to have arrived at ${peer.name || peer.id} when we left: ${messages} messages, and what is in ${channels} channels; give leave more time`);

@@ -1,5 +1,5 @@
-// Who is in a room: a Peer and its Link for each member, from its welcome to
-// its bye, and those that were lost and may come back.
+// The members of a room: a Peer and its Link for each, from its welcome to its bye, and those that
+// were lost and may come back.
 
 import { Turns } from './admission.js';
 import { Conducts } from './conduct.js';
@@ -8,7 +8,7 @@ import { nameProblem } from './name.js';
 import { Peer } from './peer.js';
 
 const MOST = 512; // members, whatever a hub says; a tab may make 500 connections in all
-const PARKED = 64; // links kept for members who may come back
+const PARKED = 64; // links kept for members that may come back
 
 export class Roster {
   #id; // our own
@@ -18,7 +18,7 @@ export class Roster {
   #ears; // hear the peers
   #entries = new Map(); // id → {peer, link, loss}, in join order; loss says after which others the hub lost it
   #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
-  #lies = new Set(); // of the hub, each told once
+  #lies = new Set(); // of the hub, each logged once
   #places = Infinity; // members in the room, ourselves among them
   #losses = 0; // members that the hub has lost
   #conducts = new Conducts(); // of all members, whatever becomes of their links
@@ -41,9 +41,9 @@ export class Roster {
   /** The {peer, link} of an id, or undefined. */
   get(id) { return this.#entries.get(id); }
 
-  // ---- what the hub tells
+  // ---- what the hub says
 
-  /** Who is there, of at most so many, at first and after each return: the others it has lost. */
+  /** The members, of at most so many, at first and after each return: the others it has lost. */
   async joined(members, places) {
     const here = new Set();
     for (const member of members) {
@@ -89,9 +89,9 @@ export class Roster {
   // ---- in and out
 
   // Makes sure that a member is in the roster and returns its entry; null if it must not be.
-  async #admit(told, existing) {
-    // A name of another version of Unicode must not hide who has it.
-    const member = nameProblem(told.name) === '' ? told : { ...told, name: '' };
+  async #admit(listed, existing) {
+    // A name of another version of Unicode must not hide its member.
+    const member = nameProblem(listed.name) === '' ? listed : { ...listed, name: '' };
     if (member.id === this.#id) return null;
     if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
     const known = this.#entries.get(member.id);
@@ -115,7 +115,7 @@ export class Roster {
     }
   }
 
-  // Tells, once for each kind, of what an honest hub never says.
+  // Logs, once for each kind, what an honest hub never says.
   #lied(what) {
     if (!this.#lies.has(what)) console.warn(`noom: ${what}; the hub may be lying`);
     this.#lies.add(what);
@@ -182,8 +182,9 @@ export class Roster {
     entry.link.lost();
   }
 
-  // Drops peers that the hub has lost, those lost first before others, while there are more than the room has places:
-  // else whoever joins, cuts its line to the hub and joins under another key could have any number of connections.
+  // Drops peers that the hub has lost, those lost first before others, while there are more than
+  // the room has places: otherwise a member that joins, cuts its line to the hub and joins under
+  // another key could have any number of connections.
   #dropGhosts() {
     while (this.#entries.size >= this.#places) { // one place is our own
       const ghosts = this.entries.filter((e) => !e.link.present);
@@ -192,8 +193,8 @@ export class Roster {
     }
   }
 
-  // The member itself says that it runs a new session: which costs a
-  // connection, and so is heeded as often as that may be built.
+  // The member itself says that it runs a new session: which costs a connection, and so counts only
+  // as often as that may be built.
   #reborn(entry, conduct, session) {
     const { member } = entry.link;
     if (this.#entries.get(member.id) !== entry || session === member.session || !conduct.reborn(performance.now())) return;

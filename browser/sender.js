@@ -1,5 +1,5 @@
-// A published track: what the application holds of it. The connections that
-// carry it belong to the links; a Sender tells them through its carriers.
+// A published track: what the application holds of it. The connections that carry it belong to the
+// links; a Sender informs them through its carriers.
 
 import { NoomError } from './errors.js';
 import { newLabel } from './identity.js';
@@ -11,7 +11,7 @@ export let mediaOf;
 /** Whether a Sender sends sound of two channels. */
 export let sendsStereo;
 
-const LOOK = 100; // ms between two looks at whether the page has changed or stopped its track, which no event tells
+const LOOK = 100; // ms between two looks at whether the page has changed or stopped its track, for which there is no event
 
 export class Sender {
   #name;
@@ -21,11 +21,11 @@ export class Sender {
   #muteSet = false; // by setMuted
   #disabled = false; // the page has disabled the track, and setMuted has not overruled it since
   #enabled = true; // as the track was seen last
-  #sent = null; // as the carriers were told last
-  #told = false; // to the others, as muted
+  #sent = null; // as the carriers know it
+  #announced = false; // to the others, as muted
   #closed = false;
   #carriers; // () → the links that carry this sender now
-  #ended; // told once, when closed
+  #ended; // called once, when closed
   #over; // AbortSignal: the room is over
   #changed = () => this.#update();
   #dispose = () => this.#rest();
@@ -49,7 +49,7 @@ export class Sender {
     this.id = newLabel();
     this.#take(track);
     this.#sent = track;
-    this.#told = this.muted;
+    this.#announced = this.muted;
     over.addEventListener('abort', this.#dispose);
     watch(this.#changed);
   }
@@ -64,27 +64,25 @@ export class Sender {
   get track() { return this.#track; }
 
   /**
-   * Whether the others get nothing, and are told so: by setMuted, because the
-   * page has disabled the track, because its source is muted or has ended, or
-   * because there is none.
+   * Whether the others get nothing, and know it: by setMuted, because the page has disabled the track, because its
+   * source is muted or has ended, or because there is none.
    */
   get muted() {
-    this.#heed();
+    this.#followPage();
     return this.#quiet || !this.#track || this.#track.muted || this.#track.readyState === 'ended';
   }
 
   /**
-   * Swaps the track; nothing is negotiated and nothing freezes. null pauses.
-   * The old track is not stopped. Whoever is muted stays so. A track of another
-   * kind is refused and changes nothing.
+   * Swaps the track; nothing is negotiated and nothing freezes. null pauses. The old track is not stopped. A muted
+   * sender stays muted. A track of another kind is refused and changes nothing.
    */
   async replaceTrack(track) {
     this.#check();
     if (track !== null) checkTrack(track);
     if (track && track.kind !== this.#kind) {
-      throw new NoomError('kind', `an ${this.#kind} sender takes no ${track.kind} track; publish it anew`);
+      throw new NoomError('kind', `an ${this.#kind} sender takes no ${track.kind} track; publish it instead`);
     }
-    this.#heed();
+    this.#followPage();
     this.#muteSet = this.#quiet;
     this.#let();
     const clone = this.#clone;
@@ -94,13 +92,13 @@ export class Sender {
   }
 
   /**
-   * Stops the media, or lets it flow again, and tells the others. The page's
-   * track stays as it is: it is a clone that is disabled, or enabled.
+   * Stops the media, or lets it flow again, and informs the others. The page's track stays as it is: it is a clone that
+   * is disabled, or enabled.
    */
   setMuted(muted) {
     this.#check();
     if (typeof muted !== 'boolean') throw new NoomError('bad_argument', `setMuted takes true or false, not a value of type ${typeof muted}`);
-    this.#heed();
+    this.#followPage();
     this.#muteSet = muted;
     if (!muted) this.#disabled = false;
     this.#update();
@@ -132,7 +130,7 @@ export class Sender {
   }
 
   // A page that disables its track wants silence; one that enables it takes that back, but not setMuted.
-  #heed() {
+  #followPage() {
     const enabled = this.#track?.enabled ?? true;
     if (enabled === this.#enabled) return;
     this.#enabled = enabled;
@@ -145,9 +143,10 @@ export class Sender {
     return track !== null && track.enabled === this.#quiet && track.readyState === 'live' && !this.#over.aborted && !this.#closed;
   }
 
-  // Sends and tells what has changed; resolves when it is sent. old: the clone of a track that was swapped.
+  // Sends and announces what has changed; resolves when it is sent. old: the clone of a track that
+  // was swapped.
   async #update(old = null) {
-    this.#heed();
+    this.#followPage();
     const before = this.#sent;
     if (!this.#needsClone()) {
       old ??= this.#clone;
@@ -157,10 +156,10 @@ export class Sender {
       this.#clone.enabled = !this.#quiet;
     }
     this.#sent = mediaOf(this);
-    const told = this.#told;
-    this.#told = this.muted;
+    const wasMuted = this.#announced;
+    this.#announced = this.muted;
     const links = this.#carriers();
-    if (told !== this.#told) for (const link of links) link.tableChanged();
+    if (wasMuted !== this.#announced) for (const link of links) link.tableChanged();
     try {
       if (before !== this.#sent) await Promise.all(links.map((link) => link.trackReplaced(this)));
     } finally {
@@ -168,7 +167,7 @@ export class Sender {
     }
   }
 
-  // Nothing is sent any more.
+  // Nothing more is sent.
   #rest() {
     unwatch(this.#changed);
     this.#let();

@@ -6,7 +6,7 @@ const RETRY = 5_000; // ms between two questions, at least
 
 export class Servers {
   #own; // given by the application, which sees to them itself; or undefined
-  #told = [];
+  #fromHub = [];
   #timer = 0;
   #ask; // () asks the hub
   #changed; // () there are others
@@ -18,11 +18,11 @@ export class Servers {
   }
 
   /** Those to use now. */
-  get list() { return this.#own ?? this.#told; }
+  get list() { return this.#own ?? this.#fromHub; }
 
   /** Takes them out of a joined or servers frame. */
   take({ iceServers = [], lifetime = 0 }) {
-    this.#told = iceServers;
+    this.#fromHub = iceServers;
     this.close();
     if (this.#own) return;
     if (lifetime > 0) this.#renew(lifetime, lifetime * 0.8);

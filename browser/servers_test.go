@@ -12,8 +12,8 @@ import (
 	"noom/signal/hub"
 )
 
-// Servers that cannot be used, told by a hub or given by the application, are
-// left out. They must not keep every connection from being made.
+// Unusable servers, from a hub or the application, are skipped. They must not keep every connection
+// from being made.
 func TestServersThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

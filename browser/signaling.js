@@ -24,7 +24,7 @@ export function endpointOf(url) {
 
 export class Signaling {
   #socket;
-  #heard = performance.now(); // when a frame came last, ms
+  #lastFrameAt = performance.now(); // when a frame came last, ms
   #pulse = 0;
   #closed = false;
   #onFrame; // (frame) while open
@@ -39,9 +39,8 @@ export class Signaling {
   }
 
   /**
-   * Dials and joins. Resolves with {signaling, joined}; rejects with the
-   * hub's code, or unreachable. onFrame gets every frame after joined.
-   * invited(frame) gives an error to end with if we are to come back after it.
+   * Dials and joins. Resolves with {signaling, joined}; rejects with the hub's code, or unreachable. onFrame gets every
+   * frame after joined. invited(frame) gives an error to end with if we are to come back after it.
    */
   static open({ url, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
     return new Promise((resolve, reject) => {
@@ -67,7 +66,7 @@ export class Signaling {
             const signature = await identity.sign(proofText(endpointOf(url), room, session, frame.nonce));
             socket.send(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
-            if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for somebody else');
+            if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for another member');
             done = true;
             clearTimeout(timer);
             const signaling = new Signaling(socket, onFrame, onClose, invited);
@@ -84,12 +83,13 @@ export class Signaling {
   #run(heartbeat) {
     const socket = this.#socket;
     socket.onmessage = ({ data }) => {
-      this.#heard = performance.now();
+      this.#lastFrameAt = performance.now();
       let frame;
       try {
         frame = decode(data);
       } catch (error) {
-        // A name may be good to a hub with a later or earlier Unicode, and whoever chooses one must not cost us the hub.
+        // A name may be good to a hub with a later or earlier Unicode, and a member's choice must
+        // not cost us the hub.
         if (error.code !== 'bad_name') this.#end(error);
         return;
       }
@@ -100,7 +100,7 @@ export class Signaling {
     };
     socket.onclose = (event) => this.#end(closeError(event, new URL(socket.url)));
     this.#pulse = setInterval(() => {
-      const silence = performance.now() - this.#heard;
+      const silence = performance.now() - this.#lastFrameAt;
       if (silence >= 2 * heartbeat) this.#end(new NoomError('unreachable', 'the hub fell silent'));
       else if (silence >= heartbeat) this.send(encode({ type: 'ping' }));
     }, heartbeat / 2);

@@ -1,8 +1,8 @@
-// Who is speaking: the machine of internal/speaker in Go, where its rules are
-// written, and what it hears here. Times are in ms, levels in dBov.
+// The active speaker: the machine of internal/speaker in Go, where its rules are written, and its
+// input here. Times are in ms, levels in dBov.
 
 const LOUD = -45; // is speech
-const FAINT = -55; // is still speech, from whoever talks
+const FAINT = -55; // is still speech, from a voice that talks
 const MARGIN = 6; // that much louder is plainly louder
 const SILENCE = -127;
 
@@ -20,12 +20,12 @@ export class Detector {
   #ahead = 0;
   #last = 0;
 
-  /** The id of who is speaking, or null. */
+  /** The id of the active speaker, or null. */
   get active() { return this.#active; }
 
   get #idle() { return this.#active === null && this.#voices.size === 0; }
 
-  /** Forgets somebody who is gone; true if it was the active speaker. */
+  /** Forgets a member that is gone; true if it was the active speaker. */
   remove(id) {
     this.#voices.delete(id);
     if (this.#active !== id) return false;
@@ -104,7 +104,7 @@ function hear(voice, elapsed, level) {
 /** Listens to the peers of a room for as long as they send sound. */
 export class Ears {
   #peers; // () → Peers
-  #changed; // (id of who speaks, or null)
+  #changed; // (id of the active speaker, or null)
   #detector = new Detector();
   #timer = 0; // interval
   #heardAt = new WeakMap(); // RTCRtpReceiver → timestamp of what was heard last
@@ -136,9 +136,9 @@ export class Ears {
     if (this.#detector.active === null && !peers.some((peer) => peer.tracks.some((track) => track.kind === 'audio'))) this.close();
   }
 
-  // The loudest of what the peer sends, by the audio levels that come with it
-  // (RFC 6464). A browser goes on telling the last level after a sender has
-  // fallen silent; then its timestamp is the same.
+  // The loudest of what the peer sends, by the audio levels that come with it (RFC 6464). A browser
+  // keeps reporting the last level after a sender has fallen silent; then its timestamp is the
+  // same.
   #level(peer) {
     let level = SILENCE;
     for (const receiver of peer.connection?.getReceivers() ?? []) {

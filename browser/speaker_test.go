@@ -10,8 +10,8 @@ import (
 	"noom/transport/ws"
 )
 
-// A page and a Go member hear from the levels alone that the other speaks, and
-// that it falls silent.
+// A page and a Go member learn from the levels alone that the other speaks, and that it falls
+// silent.
 func TestActiveSpeakerWithGo(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -42,11 +42,11 @@ func TestActiveSpeakerWithGo(t *testing.T) {
 				t.Fatalf("%s: %v speaks", what, peer)
 			}
 		case <-time.After(time.Minute):
-			t.Fatalf("%s: nothing was told", what)
+			t.Fatalf("%s: nothing was reported", what)
 		}
 	}
 
-	// Chromium looks at the levels of what somebody listens to.
+	// Chromium looks at the levels of tracks that are played.
 	tab.Wait("Go's sound", `other().tracks.length === 1`)
 	tab.Do(`window.player = Object.assign(document.createElement('audio'), { autoplay: true, srcObject: other().tracks[0].stream }), undefined`)
 	tab.Wait("Go speaking", `happened('activespeaker', (e) => e.peer?.name === '고퍼') === 1`)

@@ -1,7 +1,6 @@
-// Stereo in SDP (RFC 7587 section 6.1). Opus has two channels in every
-// description; whether there is something in them says sprop-stereo=1 of who
-// sends, and a browser sends and plays two only where the receiver's own
-// description says stereo=1. Each section says it for itself.
+// Stereo in SDP (RFC 7587 section 6.1). Opus has two channels in every description; the sender's
+// sprop-stereo=1 says whether there is something in them, and a browser sends and plays two only
+// where the receiver's own description says stereo=1. Each section says it for itself.
 
 /** The mids of the sections whose sender says that it sends stereo, as a Set. */
 export function stereoOf(sdp) {

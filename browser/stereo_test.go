@@ -12,8 +12,8 @@ import (
 	"noom/transport/ws"
 )
 
-// channels tells how many channels the Opus packets of a track have now (RFC 6716
-// section 3.1), by the first that is as wanted; it waits for that.
+// channels returns how many channels the Opus packets of a track have now (RFC 6716 section 3.1),
+// by the first that is as wanted; it waits for that.
 func channels(t *testing.T, track noom.RemoteTrack, want int) {
 	t.Helper()
 	tap := track.Tap()
@@ -35,9 +35,8 @@ func channels(t *testing.T, track noom.RemoteTrack, want int) {
 	}
 }
 
-// A tone on the left is heard on the left: from tab to tab, from a tab to Go, and from Go
-// to a tab. A microphone of one channel costs no second one, until a track of two takes
-// its place.
+// A tone on the left stays on the left: from tab to tab, from a tab to Go, and from Go to a tab. A
+// microphone of one channel costs no second one, until a track of two takes its place.
 func TestStereo(t *testing.T) {
 	l := newLab(t)
 	b := browsertest.Start(t)

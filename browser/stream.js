@@ -5,7 +5,7 @@ import { DataStream } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
-// Bytes in a channel above which no answer is added: credit lets nobody honest wait with more.
+// Bytes in a channel above which no answer is added: credit lets no honest member wait with more.
 const MOST_WAITING = 2 * MAX.unacked;
 
 const gone = () => new NoomError('closed', 'the peer is gone, or we are leaving');
@@ -16,7 +16,7 @@ export class Stream {
   #numbers = new DataStream();
   #waiting = []; // sends without credit: {payload, resolve, reject}
   #sealed = false; // we leave: nothing new is taken
-  #deliveries = []; // resolvers of those who wait for all to arrive
+  #deliveries = []; // resolvers of calls that wait for all to arrive
 
   constructor(connections, link) {
     this.#connections = connections;

@@ -34,7 +34,7 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// without skips a test for want of a tool, loudly; with NOOM_BROWSER=required it fails.
+// without skips a test that lacks a tool, loudly; with NOOM_BROWSER=required it fails.
 func without(t *testing.T, message string) {
 	t.Helper()
 	if os.Getenv("NOOM_BROWSER") == "required" {

@@ -6,8 +6,8 @@ import (
 	"noom/internal/browsertest"
 )
 
-// A member that verify refuses, by false or by an error, is in no list and
-// hides nobody else; each is asked about once, whatever becomes of the hub.
+// A member that verify refuses, by false or by an error, is in no list and hides no other; verify
+// is called once for each, whatever becomes of the hub.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

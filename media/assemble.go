@@ -108,7 +108,7 @@ type assembler struct {
 	sets        *avc // of H.264, as far as they were seen; else nil
 	ssrc        uint32
 	payloadType uint8
-	rate        uint32 // of the timestamps, until the timeline was told; then 0
+	rate        uint32 // of the timestamps, until the timeline knows it; then 0
 
 	order     reorder
 	waiting   bool // for a key frame
@@ -142,12 +142,12 @@ func (a *assembler) goOn(packet *rtp.Packet, from *origin, f recordFormat, track
 	return newAssembler(packet, from.stream(track, who+": "+track, f))
 }
 
-// keyAgain is how often a key frame is asked for.
-const keyAgain = time.Second
+// keyFrameInterval is how often a key frame is asked for.
+const keyFrameInterval = time.Second
 
 // needsKey reports whether it is time to ask for a key frame.
 func (a *assembler) needsKey(now time.Duration) bool {
-	if !a.waiting || a.data != nil || a.began && now-a.asked < keyAgain {
+	if !a.waiting || a.data != nil || a.began && now-a.asked < keyFrameInterval {
 		return false
 	}
 	a.began, a.asked = true, now

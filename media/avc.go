@@ -68,8 +68,8 @@ func (a *avc) begin() {
 	a.idr, a.known, a.field, a.back = false, false, false, false
 }
 
-// add takes a unit, without its start code. What no browser wants, delimiters,
-// padding and layers on top, is left out.
+// add takes a unit, without its start code. What browsers do not need, delimiters, padding and
+// layers on top, is left out.
 func (a *avc) add(nal []byte) error {
 	if len(nal) == 0 {
 		return nil
@@ -174,8 +174,8 @@ func (a *avc) remember(nal []byte) {
 	}
 }
 
-// slice reads the header of a slice (H.264 section 7.3.3) as far as it tells
-// what picture it is of and when that is shown.
+// slice reads the header of a slice (H.264 section 7.3.3) as far as it says which picture it
+// belongs to and when that is shown.
 func (a *avc) slice(nal []byte) {
 	r := bitReader{b: unescape(a.scratch[:0], nal[1:min(len(nal), 48)])}
 	begins := r.golomb() == 0 // with the first macroblock
@@ -339,7 +339,7 @@ func openAVC(record []byte) (webmCodec, error) {
 func firstH264(b []byte) (string, error) {
 	sps := annexBUnit(b, nalSPS)
 	if sps == nil || annexBUnit(b, nalIDR) == nil {
-		return "", notKey("H.264")
+		return "", notKeyError("H.264")
 	}
 	q, err := parseSPS(sps)
 	switch {
@@ -361,9 +361,9 @@ func annexBUnit(data []byte, kind byte) []byte {
 	return nil
 }
 
-// refused keeps what makes a file one that cannot be sent; damage further on is
+// refusalOf keeps what makes a file one that cannot be sent; damage further on is
 // left to be found when playing comes to it.
-func refused(err error) error {
+func refusalOf(err error) error {
 	if errors.Is(err, ErrUnsupported) {
 		return err
 	}

@@ -63,7 +63,7 @@ func (w *bitWriter) nal(header byte) []byte {
 
 // camera makes streams that look like H.264 down to the headers of slices.
 type camera struct {
-	order  uint32 // how it tells when pictures are shown
+	order  uint32 // how it codes the times of display
 	fields bool
 }
 
@@ -223,8 +223,7 @@ func TestParameterSetsWithoutEnd(t *testing.T) {
 	}
 }
 
-// Nobody is thrown back by somebody who joins, and a jump goes no further back
-// than it must.
+// A newcomer does not throw the others back, and a jump goes no further back than it must.
 func TestNewcomerToParametersOnce(t *testing.T) {
 	c := camera{}
 	units := [][]byte{c.sps(0, 10), c.pps(0, 0)}
@@ -351,7 +350,7 @@ func TestBFrames(t *testing.T) {
 		{"late", camera{}, func(c camera) [][]byte {
 			return append(many, c.slice(0x41, sliceP, 0, 1, 2*aheadPictures+60), c.slice(0x01, sliceB, 0, 2, 2*aheadPictures+50))
 		}, ErrUnsupported, aheadPictures + 21},
-		{"whose order is told by cycles", camera{order: 1}, func(c camera) [][]byte {
+		{"whose order is coded by cycles", camera{order: 1}, func(c camera) [][]byte {
 			return append(c.group(0, 2), c.slice(0x01, sliceB, 0, 2, 0))
 		}, ErrUnsupported, 0},
 		{"cycles without", camera{order: 1}, func(c camera) [][]byte { return c.group(0, 4) }, nil, 4},

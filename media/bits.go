@@ -102,7 +102,7 @@ type sequence struct {
 	planes        bool   // whose pictures are three apart
 	deep          bool   // more than 8 bits
 	numberBits    int    // of a picture's number
-	orderType     uint32 // how it is told when pictures are shown
+	orderType     uint32 // how the times of display are coded
 	orderBits     int    // of that, for type 0
 	framesOnly    bool
 }
@@ -303,14 +303,14 @@ func sizeOf(codec string, first []byte) (width, height int, err error) {
 	switch codec {
 	case "vp8":
 		if len(first) < 10 {
-			return 0, 0, notKey("VP8")
+			return 0, 0, notKeyError("VP8")
 		}
 		width, height = int(binary.LittleEndian.Uint16(first[6:])&0x3fff), int(binary.LittleEndian.Uint16(first[8:])&0x3fff)
 		return checkSize("VP8", width, height)
 	case "vp9":
 		var h vp9.Header
 		if h.Unmarshal(first) != nil {
-			return 0, 0, notKey("VP9")
+			return 0, 0, notKeyError("VP9")
 		}
 		return checkSize("VP9", int(h.Width()), int(h.Height()))
 	case "h264":

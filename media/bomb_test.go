@@ -32,8 +32,8 @@ const (
 	// bombFixed is what a file may cost however short it is: buffers, and the
 	// largest frame that is put together out of pieces.
 	bombFixed = 256 << 10
-	// bombMemory is what may be allocated for a byte of a file, all told, to open
-	// it and read it through.
+	// bombMemory is what may be allocated for a byte of a file, in total, to open it and read it
+	// through.
 	bombMemory = 16
 	// bombRounds is how often a file may be read to open it, and how often for
 	// each jump: up to a place and back, by an index that lies and then without.

@@ -2,8 +2,8 @@ package media
 
 import "sync"
 
-// origin is what the tracks of one sender have in common: its clock, and
-// streams of tracks that are over, for who comes back goes on where it was.
+// origin is what the tracks of one sender have in common: its clock, and streams of tracks that are
+// over, because a member that comes back continues where it was.
 type origin struct {
 	readers int // tracks that are being read; guarded by the Recording's mu
 

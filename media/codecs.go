@@ -84,14 +84,14 @@ func parameterOf(fmtp, key, missing string) string {
 	return missing
 }
 
-func notKey(codec string) error {
+func notKeyError(codec string) error {
 	return fmt.Errorf("%w: the first frame is no %s key frame", ErrDamaged, codec)
 }
 
 // firstVP8 checks the frame tag and start code of RFC 6386 section 9.1.
 func firstVP8(b []byte) (string, error) {
 	if len(b) < 10 || b[0]&1 != 0 || !bytes.Equal(b[3:6], []byte{0x9d, 0x01, 0x2a}) {
-		return "", notKey("VP8")
+		return "", notKeyError("VP8")
 	}
 	return "", nil
 }
@@ -99,7 +99,7 @@ func firstVP8(b []byte) (string, error) {
 func firstVP9(b []byte) (string, error) {
 	var h vp9.Header
 	if err := h.Unmarshal(b); err != nil || h.ShowExistingFrame || h.NonKeyFrame {
-		return "", notKey("VP9")
+		return "", notKeyError("VP9")
 	}
 	if h.Profile&1 != 0 {
 		return "", badProfile("VP9", h.Profile)
@@ -109,7 +109,7 @@ func firstVP9(b []byte) (string, error) {
 
 // badProfile refuses what browsers do not decode.
 func badProfile(codec string, profile uint8) error {
-	return fmt.Errorf("%s profile %d %w, for its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
+	return fmt.Errorf("%s profile %d %w, because its colours are not 4:2:0; encode it with -pix_fmt yuv420p", codec, profile, ErrUnsupported)
 }
 
 // maxOBUs bounds the parts of a picture in AV1, each of which may become a
@@ -135,7 +135,7 @@ func firstAV1(unit []byte) (string, error) {
 	_, sequence := sequenceAV1(unit)
 	switch {
 	case len(sequence) == 0:
-		return "", notKey("AV1")
+		return "", notKeyError("AV1")
 	case sequence[0]>>5 != 0:
 		return "", badProfile("AV1", sequence[0]>>5)
 	}

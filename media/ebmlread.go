@@ -51,7 +51,7 @@ func (r *ebmlReader) next() (id uint32, size int64, err error) {
 	}
 	length, width, err := r.vint(8)
 	if err != nil {
-		return 0, 0, cut(err, "the element at byte %d", at)
+		return 0, 0, truncation(err, "the element at byte %d", at)
 	}
 	if length &= 1<<(7*width) - 1; length == 1<<(7*width)-1 {
 		return uint32(raw), ebmlUnknown, nil
@@ -74,7 +74,7 @@ func (r *ebmlReader) vint(most int) (v uint64, width int, err error) {
 	for range width - 1 {
 		b, err := r.buf.ReadByte()
 		if err != nil {
-			return 0, 0, cut(err, "the element at byte %d", r.pos)
+			return 0, 0, truncation(err, "the element at byte %d", r.pos)
 		}
 		r.pos++
 		v = v<<8 | uint64(b)
@@ -99,7 +99,7 @@ func (r *ebmlReader) bytes(b []byte, size, most int64) ([]byte, error) {
 	b = b[:size]
 	n, err := io.ReadFull(r.buf, b)
 	r.pos += int64(n)
-	return b, cut(err, "the element at byte %d", r.pos)
+	return b, truncation(err, "the element at byte %d", r.pos)
 }
 
 func ebmlSize(size int64) string {

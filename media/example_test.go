@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 
 	"noom"
 	"noom/media"
+	"noom/signal/hub"
+	"noom/transport/mem"
 )
 
-// A film for everybody, once.
+// A film for everyone, once.
 func ExampleOpenWebM() {
 	show := func(ctx context.Context, room noom.Room) error {
 		film, err := media.OpenWebM("film.webm", &media.FileOptions{Once: true})
@@ -29,21 +32,48 @@ func ExampleOpenWebM() {
 	_ = show
 }
 
-// Everybody in the room, now and later, in one file.
+// Everyone in the room, now and later, in one file. Errors of joining are left out.
 func ExampleRecordRoom() {
-	record := func(ctx context.Context, room noom.Room) error {
-		file, err := os.Create("call.webm")
-		if err != nil {
-			return err
-		}
-		recording := media.RecordRoom(ctx, file, room)
-		<-recording.Done() // the room is over, ctx has ended or the disk is full
-		return errors.Join(recording.Err(), file.Close())
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	alice, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{
+		Name: "alice", Tracks: []noom.LocalTrack{{Name: "camera", Track: media.TestPattern(nil)}},
+	})
+	defer alice.Leave(ctx)
+	recorder, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "recorder"})
+
+	file, err := os.CreateTemp("", "call-*.webm")
+	if err != nil {
+		log.Fatal(err)
 	}
-	_ = record
+	defer func() { _ = os.Remove(file.Name()) }()
+	recording := media.RecordRoom(ctx, file, recorder)
+
+	for event := range recorder.Events(ctx) {
+		if e, ok := event.(noom.TrackAdded); ok {
+			for range 30 { // a moment of it
+				_, _ = e.Track.ReadRTP()
+			}
+			break
+		}
+	}
+	recorder.Leave(ctx)
+	<-recording.Done() // the room is over, ctx has ended or the disk is full
+	fmt.Println("recorded:", errors.Join(recording.Err(), file.Close()))
+
+	film, err := media.OpenWebM(file.Name(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = film.Close() }() // was only read
+	for _, track := range film.Tracks() {
+		fmt.Println(track.Kind())
+	}
+	// Output:
+	// recorded: <nil>
+	// video
 }
 
-// One peer, whatever it sends.
+// All that one peer sends.
 func ExampleRecordPeer() {
 	record := func(ctx context.Context, peer noom.Peer, file *os.File) *media.Recording {
 		return media.RecordPeer(ctx, file, peer)
@@ -51,7 +81,7 @@ func ExampleRecordPeer() {
 	_ = record
 }
 
-// What somebody says, for a recogniser that takes 16 kHz.
+// What a member says, for a speech recogniser that takes 16 kHz.
 func ExampleListen() {
 	transcribe := func(track noom.RemoteTrack) error {
 		ear, err := media.Listen(track, 16000)

@@ -130,8 +130,8 @@ func TestFilesThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// Damage behind the first frame ends the file there; what comes before is
-// played, over and over, and Err tells.
+// Damage behind the first frame ends the file there; what comes before is played, over and over,
+// and Err reports it.
 func TestDamageFurtherOn(t *testing.T) {
 	vp8, opus := read(t, "testdata/vp8.ivf"), read(t, "testdata/opus.ogg")
 	second := 32 + 12 + int(binary.LittleEndian.Uint32(vp8[32:]))

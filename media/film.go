@@ -60,7 +60,7 @@ func newFilm(path string, in input, o *FileOptions, read func(input) (frames, []
 // file is follows from what is in it and not from its name. Errors are a
 // [*FileError].
 func OpenFilm(o *FileOptions, paths ...string) (*Film, error) {
-	both := &together{}
+	both := &mergedParts{}
 	var formats []format
 	for _, path := range paths {
 		file, err := os.Open(path)
@@ -70,7 +70,7 @@ func OpenFilm(o *FileOptions, paths ...string) (*Film, error) {
 		}
 		from, of, err := readAny(input{file, file.Close}, o)
 		if err == nil {
-			err = fits(append(slices.Clone(formats), of...))
+			err = checkFormats(append(slices.Clone(formats), of...))
 		}
 		if err != nil {
 			_, _ = file.Close(), both.Close() // were only read
@@ -115,15 +115,15 @@ func readAny(in input, o *FileOptions) (frames, []format, error) {
 	case "\x00\x00\x00\x01":
 	default:
 		if string(head[:min(3, len(head))]) != "\x00\x00\x01" {
-			return nil, nil, foreign(head, "a WebM, IVF, Ogg or H.264 file")
+			return nil, nil, foreignFileError(head, "a WebM, IVF, Ogg or H.264 file")
 		}
 	}
 	from, f, err := read(in)
 	return from, []format{f}, err
 }
 
-// fits reports whether these tracks make a film.
-func fits(formats []format) error {
+// checkFormats reports whether these tracks make a film.
+func checkFormats(formats []format) error {
 	var kinds [3]int
 	for _, f := range formats {
 		if kinds[f.kind()]++; kinds[f.kind()] > 1 {
@@ -151,8 +151,8 @@ func (f *Film) track(kind webrtc.RTPCodecType) *Source {
 	return nil
 }
 
-// Duration returns how long the film is if its file tells, as a WebM file that
-// was completed does, else 0.
+// Duration returns how long the film is if its file says so, as a completed WebM file does,
+// otherwise 0.
 func (f *Film) Duration() time.Duration { return f.lasts }
 
 // Seek makes playing go on at the latest key frame that is due at or before
@@ -169,8 +169,8 @@ func (f *Film) Done() <-chan struct{} { return f.reel.done }
 // Err is as [Source.Err].
 func (f *Film) Err() error { return f.reel.failure() }
 
-// together plays the frames of several files in the order of their times.
-type together struct{ parts []part }
+// mergedParts plays the frames of several files in the order of their times.
+type mergedParts struct{ parts []part }
 
 // part is one of the files.
 type part struct {
@@ -188,7 +188,7 @@ func (p *part) fill() {
 	}
 }
 
-func (t *together) next() (frame, error) {
+func (t *mergedParts) next() (frame, error) {
 	first, track := -1, 0
 	for i := range t.parts {
 		p := &t.parts[i]
@@ -214,12 +214,12 @@ func (t *together) next() (frame, error) {
 	return f, nil
 }
 
-func (t *together) end() time.Duration {
+func (t *mergedParts) end() time.Duration {
 	return slices.MaxFunc(t.parts, func(a, b part) int { return cmp.Compare(a.end(), b.end()) }).end()
 }
 
 // seek lets the first part, the picture, say where to.
-func (t *together) seek(at time.Duration) error {
+func (t *mergedParts) seek(at time.Duration) error {
 	for i := range t.parts {
 		p := &t.parts[i]
 		p.ready, p.err = false, nil
@@ -233,7 +233,7 @@ func (t *together) seek(at time.Duration) error {
 	return nil
 }
 
-func (t *together) Close() error {
+func (t *mergedParts) Close() error {
 	var errs []error
 	for _, p := range t.parts {
 		errs = append(errs, p.frames.Close())

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Peer is somebody whose tracks come and go; every noom.Peer is one.
+// Peer is a member whose tracks come and go; every noom.Peer is one.
 type Peer[T Track] interface {
 	Origin
 	Tracks() []T
@@ -19,20 +19,19 @@ type Room[P Peer[T], T Track] interface {
 	Done() <-chan struct{}
 }
 
-// look is how often a room or peer is asked what there is. What a new track
+// lookInterval is how often a room or peer is asked what there is. What a new track
 // has sent until then waits in its ring, so nothing is lost by it, and none of
 // the room's events are taken from its owner.
-const look = 100 * time.Millisecond
+const lookInterval = 100 * time.Millisecond
 
-// RecordRoom is [Record] of everybody in a room, now and later, until the room
-// is over, ctx ends or the Recording is closed. If ids are given only those
-// members are recorded, who may leave and come back.
+// RecordRoom is [Record] of everyone in a room, now and later, until the room is over, ctx ends or
+// the Recording is closed. If ids are given only those members are recorded; they may leave and
+// come back.
 //
 //	recording := media.RecordRoom(ctx, file, room)
 //	defer recording.Close()
 //
-// Tracks may be added besides. Whoever else reads, records or listens to a track
-// misses nothing.
+// Further tracks may be added. Other readers, recorders and listeners of a track miss nothing.
 func RecordRoom[P Peer[T], T Track](ctx context.Context, w io.Writer, room Room[P, T], ids ...string) *Recording {
 	r := Record(ctx, w)
 	go r.follow(room.Done(), func() {
@@ -62,7 +61,7 @@ func addAll[T Track](r *Recording, p Peer[T]) {
 // follow looks again and again, to the end of the recording or of what is
 // looked at.
 func (r *Recording) follow(over <-chan struct{}, see func()) {
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
 		see()

@@ -73,9 +73,8 @@ func (g *guest) send(t *testing.T, name string, s *Source, lasts time.Duration) 
 	close(w.packets)
 }
 
-// Whoever is in the room is recorded, from their first frame on, tracks that
-// come later too; who leaves and comes back goes on in the same track; with the
-// room the recording ends.
+// Everyone in the room is recorded, from their first frame on, tracks that come later too; a member
+// that leaves and comes back continues in the same track; with the room the recording ends.
 func TestRecordRoom(t *testing.T) {
 	for want, ids := range map[string][]string{
 		"민수: microphone,지우: camera,지우: screen": nil,
@@ -228,8 +227,8 @@ func recordForEver(t *testing.T, path string) {
 	<-r.Done()
 }
 
-// Who comes under ever new names for as long as a recording lasts takes no more
-// and more memory.
+// A member that comes under ever new names for as long as a recording lasts does not take more and
+// more memory.
 func TestStrangersAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := Record(t.Context(), &bytes.Buffer{})

@@ -32,15 +32,15 @@ type frames interface {
 	Close() error
 }
 
-// plain is a file without an index.
-type plain interface {
+// plainFile is a file without an index.
+type plainFile interface {
 	next() (frame, error)
 	rewind() error // makes the first frame the next one
 }
 
 // seekByReading seeks in a file without an index: it is read up to there,
 // twice. Damage on the way is left to be found when playing comes to it.
-func seekByReading(p plain, at time.Duration) error {
+func seekByReading(p plainFile, at time.Duration) error {
 	before := 0 // how many frames lie before the key frame
 	if at > 0 {
 		if err := p.rewind(); err != nil {
@@ -68,8 +68,8 @@ func seekByReading(p plain, at time.Duration) error {
 }
 
 const (
-	// absurdPause is a pause that is damage to a time and no pause: a room may
-	// be recorded over a holiday in which nobody speaks.
+	// absurdPause is a pause that means a damaged time: a room may be recorded over a silent
+	// holiday.
 	absurdPause = 30 * 24 * time.Hour
 	// absurdBack is how far a frame may lie before one that comes earlier.
 	absurdBack = 10 * time.Second
@@ -98,17 +98,17 @@ func (in input) Close() error {
 	return in.close()
 }
 
-// cut turns the two ways in which reading ends early into ErrTruncated, and
+// truncation turns the two ways in which reading ends early into ErrTruncated, and
 // leaves errors of the operating system as they are.
-func cut(err error, what string, args ...any) error {
+func truncation(err error, what string, args ...any) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w in %s", ErrTruncated, fmt.Sprintf(what, args...))
 	}
 	return err
 }
 
-// foreign says what a file is that begins with head and is not what was wanted.
-func foreign(head []byte, wanted string) error {
+// foreignFileError says what a file is that begins with head and is not what was wanted.
+func foreignFileError(head []byte, wanted string) error {
 	for _, known := range [...]struct{ name, magic string }{
 		{"an IVF file", "DKIF"},
 		{"an Ogg file", "OggS"},

@@ -75,7 +75,7 @@ func readH264(o *FileOptions) func(input) (frames, format, error) {
 			return nil, format{}, err
 		case !bytes.HasPrefix(head, startCode) && !bytes.HasPrefix(head, []byte{0, 0, 0, 1}):
 			head, _ = r.buf.Peek(8)
-			return nil, format{}, foreign(head, "an H.264 byte stream")
+			return nil, format{}, foreignFileError(head, "an H.264 byte stream")
 		}
 		first, err := r.next()
 		if errors.Is(err, io.EOF) {
@@ -93,7 +93,7 @@ func readH264(o *FileOptions) func(input) (frames, format, error) {
 			f, err = r.next()
 			seen += len(f.data)
 		}
-		return r, formatH264(profile), refused(err)
+		return r, formatH264(profile), refusalOf(err)
 	}
 }
 
@@ -212,7 +212,7 @@ func (r *annexB) end() time.Duration {
 }
 
 func (r *annexB) seek(at time.Duration) error {
-	if k := r.latest; k.known && k.due == at { // whoever asks for a key frame does not have the file read anew
+	if k := r.latest; k.known && k.due == at { // a request for a key frame does not make the file be read again
 		r.avc.restore(k.sets)
 		r.nal, r.begun, r.number, r.halves, r.pos = r.nal[:0], true, k.number, k.halves, k.pos
 		return r.goTo(r.buf, k.pos)

@@ -101,9 +101,9 @@ func (r *ivf) header() (fourCC string, err error) {
 	case errors.Is(err, io.EOF):
 		return "", fmt.Errorf("empty file: %w", ErrEmpty)
 	case n >= 4 && string(h[:4]) != "DKIF":
-		return "", foreign(h[:min(n, 8)], "an IVF file")
+		return "", foreignFileError(h[:min(n, 8)], "an IVF file")
 	case err != nil:
-		return "", cut(err, "the IVF header, after %d of %d bytes", n, ivfHeader)
+		return "", truncation(err, "the IVF header, after %d of %d bytes", n, ivfHeader)
 	}
 	version, length := binary.LittleEndian.Uint16(h[4:]), binary.LittleEndian.Uint16(h[6:])
 	r.tickDen, r.tickNum = uint64(binary.LittleEndian.Uint32(h[16:])), uint64(binary.LittleEndian.Uint32(h[20:]))
@@ -116,7 +116,7 @@ func (r *ivf) header() (fourCC string, err error) {
 		return "", fmt.Errorf("%w IVF header: time base %d/%d", ErrDamaged, r.tickNum, r.tickDen)
 	}
 	if _, err := r.buf.Discard(int(length) - ivfHeader); err != nil {
-		return "", cut(err, "the IVF header")
+		return "", truncation(err, "the IVF header")
 	}
 	r.pos = int64(length)
 	return string(h[8:12]), nil
@@ -128,7 +128,7 @@ func (r *ivf) next() (frame, error) {
 	if _, err := io.ReadFull(r.buf, h[:]); errors.Is(err, io.EOF) {
 		return frame{}, io.EOF
 	} else if err != nil {
-		return frame{}, cut(err, "the header of frame %d", r.number)
+		return frame{}, truncation(err, "the header of frame %d", r.number)
 	}
 	size, pts := binary.LittleEndian.Uint32(h[:]), binary.LittleEndian.Uint64(h[4:])
 	if size == 0 || size > maxFrame {
@@ -138,7 +138,7 @@ func (r *ivf) next() (frame, error) {
 		return frame{}, err
 	}
 	if err := r.read(int(size)); err != nil {
-		return frame{}, cut(err, "frame %d", r.number)
+		return frame{}, truncation(err, "frame %d", r.number)
 	}
 	if r.format.bound != nil {
 		if err := r.format.bound(r.frame); err != nil {
@@ -203,7 +203,7 @@ func duration(ticks, num, den uint64) (time.Duration, bool) {
 func (r *ivf) end() time.Duration { return r.at + r.gap }
 
 func (r *ivf) seek(at time.Duration) error {
-	if k := r.key; k.pos > 0 && k.due == at { // whoever asks for a key frame does not have the file read anew
+	if k := r.key; k.pos > 0 && k.due == at { // a request for a key frame does not make the file be read again
 		r.pos, r.number, r.at, r.gap = k.pos, k.number, k.at, k.gap
 		return r.goTo(r.buf, k.pos)
 	}

@@ -7,11 +7,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// AudioLevel returns how loud the sound is that is just being sent, in dBov (RFC
-// 6464), for the others in a call to know who speaks: from -127, silence, to -1.
-// What a file holds is decoded for it, from the first time on that it is asked
-// for, at some 7 ms of CPU for a second of sound. ok is false for video, and
-// where nothing was sent or decoded yet.
+// AudioLevel returns how loud the sound is that is being sent now, in dBov (RFC 6464), so that the
+// others in a call know the active speaker: from -127, silence, to -1. A file's sound is decoded
+// for it, once AudioLevel has been called, at some 7 ms of CPU for a second of sound. ok is false
+// for video, and where nothing was sent or decoded yet.
 func (s *Source) AudioLevel() (dBov int, ok bool) {
 	if s.level != 0 {
 		return s.level, true
@@ -33,7 +32,7 @@ func (s *Source) measure(f frame) {
 	}
 }
 
-// An ear hears Opus.
+// An ear decodes Opus.
 type ear struct {
 	decoder *opus.Decoder
 	pcm     []int16

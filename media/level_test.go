@@ -33,7 +33,7 @@ func TestAudioLevelOfAFile(t *testing.T) {
 	})
 }
 
-// What nobody asks for costs nothing.
+// A level that is not asked for costs nothing.
 func TestNobodyAsksForTheLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := NewOgg(bytes.NewReader(toneOgg), nil)

@@ -7,42 +7,42 @@ import (
 )
 
 const (
-	// lookAhead is how long a frame waits for those behind it, which show whether
+	// lookAheadTime is how long a frame waits for those behind it, which show whether
 	// it was late.
-	lookAhead = 500 * time.Millisecond
-	// doubt is how long it waits if all of them seem late: what was held up on
+	lookAheadTime = 500 * time.Millisecond
+	// doubtTime is how long it waits if all of them seem late: what was held up on
 	// the network catches up within that time, or is seen to do so; what was
 	// silent at the source does not.
-	doubt = 2 * time.Second
-	// lateBy is the least that counts as late.
-	lateBy = 30 * time.Millisecond
-	// stumble is the least by which one frame is later than the one before it, if
+	doubtTime = 2 * time.Second
+	// leastDelay is the least that counts as late.
+	leastDelay = 30 * time.Millisecond
+	// leastStumble is the least by which one frame is later than the one before it, if
 	// its source has stood still.
-	stumble = 15 * time.Millisecond
-	// farLate is by how much a track may be late for long before it is believed
+	leastStumble = 15 * time.Millisecond
+	// farDelay is by how much a track may be late for long before it is believed
 	// to be another time, with no frame at which that began.
-	farLate = 3 * time.Second
-	// excusable is by how much fewFrames may be late and show nothing.
-	excusable = 500 * time.Millisecond
-	fewFrames = 3
-	// absurd is by how much timestamps and arrival differ at most; beyond it
+	farDelay = 3 * time.Second
+	// excusableDelay is by how much fewFrames may be late and show nothing.
+	excusableDelay = 500 * time.Millisecond
+	fewFrames      = 3
+	// absurdOffset is by how much timestamps and arrival differ at most; beyond it
 	// other timestamps begin.
-	absurd = 15 * time.Second
+	absurdOffset = 15 * time.Second
 )
 
-// pending is a frame that waits for its time.
-type pending struct {
+// pendingFrame is a frame that waits for its time.
+type pendingFrame struct {
 	picture
 	media   time.Duration // by the RTP timestamps, from the track's first frame on
 	arrival time.Duration
-	anew    bool          // other timestamps begin here
+	renewed bool          // other timestamps begin here
 	apart   bool          // how late the frames before it were says nothing of it
 	clock   time.Duration // what a report that came with it says, as in clockOf; used by the lane
 	told    bool          // it does
 }
 
 // late returns how late a frame is, by a zero of its own.
-func (d *pending) late() time.Duration { return d.arrival - d.media }
+func (d *pendingFrame) late() time.Duration { return d.arrival - d.media }
 
 // low is a frame that is less late than all that came after it.
 type low struct {
@@ -67,11 +67,11 @@ type line struct {
 
 	// Of what comes in.
 	began   bool
-	anew    bool   // other timestamps follow
+	renewed bool   // other timestamps follow
 	rtp     uint32 // of the newest frame
 	media   time.Duration
 	late    time.Duration
-	waiting []pending
+	waiting []pendingFrame
 	lows    []low  // of those that wait, first to last
 	number  uint64 // of the first that waits
 	border  uint64 // number of the latest that is apart
@@ -80,7 +80,7 @@ type line struct {
 	anchored  bool
 	decided   bool // level is what the first frame that waits goes by
 	level     time.Duration
-	recent    ebb
+	recent    windowMin
 	lastLate  time.Duration
 	draining  bool          // the network held up a lot, and it comes now
 	stood     bool          // timestamps stood still
@@ -96,7 +96,7 @@ type line struct {
 }
 
 // restart says that other timestamps follow.
-func (l *line) restart(rate uint32) { l.rate, l.anew = max(int64(rate), 1), true }
+func (l *line) restart(rate uint32) { l.rate, l.renewed = max(int64(rate), 1), true }
 
 // ahead returns how far a timestamp is behind the newest frame's, on its clock.
 func (l *line) ahead(timestamp uint32) time.Duration {
@@ -105,16 +105,16 @@ func (l *line) ahead(timestamp uint32) time.Duration {
 
 // push takes a frame that was complete at arrival.
 func (l *line) push(p picture, timestamp uint32, arrival time.Duration) {
-	d := pending{picture: p, arrival: arrival}
+	d := pendingFrame{picture: p, arrival: arrival}
 	if l.began {
 		d.media = l.media + l.ahead(timestamp)
-		if off := d.late() - l.late; l.anew || off > absurd || off < -absurd {
-			d.anew, d.media = true, arrival-l.late
+		if off := d.late() - l.late; l.renewed || off > absurdOffset || off < -absurdOffset {
+			d.renewed, d.media = true, arrival-l.late
 		}
 	}
-	l.began, l.anew, l.rtp, l.media, l.late = true, false, timestamp, d.media, d.late()
+	l.began, l.renewed, l.rtp, l.media, l.late = true, false, timestamp, d.media, d.late()
 	number := l.number + uint64(len(l.waiting))
-	if d.anew && d.late() < l.level+3*lateBy || l.impossible(d.late()) { // in a burst they belong together
+	if d.renewed && d.late() < l.level+3*leastDelay || l.impossible(d.late()) { // in a burst they belong together
 		d.apart, l.border = true, number
 	}
 	for n := len(l.lows); n > 0 && l.lows[n-1].number >= l.border && l.lows[n-1].late >= d.late(); n-- {
@@ -134,43 +134,43 @@ func (l *line) impossible(late time.Duration) bool {
 	if len(l.lows) > 0 {
 		least = min(least, l.lows[0].late)
 	}
-	return late < least-lateBy
+	return late < least-leastDelay
 }
 
 // target is when the first frame that waits was made, as far as is known.
 func (l *line) target() time.Duration {
 	level := l.level
-	if !l.anchored || l.waiting[0].anew && !l.decided {
+	if !l.anchored || l.waiting[0].renewed && !l.decided {
 		level = l.lows[0].late
 	}
 	return l.waiting[0].media + level
 }
 
-// decide finds the level by which the first frame that waits is placed. False:
-// at now that cannot be told; unless it is to be told for good, finally.
+// decide finds the level by which the first frame that waits is placed. False: that is not known at
+// now; with finally it is decided anyway.
 func (l *line) decide(now time.Duration, finally bool) bool {
 	head := &l.waiting[0]
 	waited := now - head.arrival
-	if l.decided || !finally && waited < lookAhead {
+	if l.decided || !finally && waited < lookAheadTime {
 		return l.decided
 	}
 	least := l.lows[0].late
 	over := least - l.level
 	switch {
-	case !l.anchored || head.anew:
+	case !l.anchored || head.renewed:
 		l.move(least)
-	case head.late() < l.level-lateBy:
-		if l.lastLate-l.level < stumble { // it was not late before: its timestamps jumped
+	case head.late() < l.level-leastDelay:
+		if l.lastLate-l.level < leastStumble { // it was not late before: its timestamps jumped
 			l.slipped += over
 		}
 		l.move(least)
 	case l.stuck():
 		l.stood = true
 		l.move(head.late())
-	case over < lateBy:
+	case over < leastDelay:
 		l.draining = false
-	case l.draining || over > farLate || head.late()-l.lastLate >= max(stumble, over/2):
-		if !finally && waited < doubt {
+	case l.draining || over > farDelay || head.late()-l.lastLate >= max(leastStumble, over/2):
+		if !finally && waited < doubtTime {
 			return false
 		}
 		if l.draining = l.drains(); !l.draining && !l.excused(over) {
@@ -180,7 +180,7 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 	}
 	l.recent.add(head.arrival, head.late())
 	l.level = min(l.recent.least(), least)
-	l.stood = l.stood && head.late()-l.lastLate > stumble
+	l.stood = l.stood && head.late()-l.lastLate > leastStumble
 	l.decided, l.lastLate = true, head.late()
 	return true
 }
@@ -188,27 +188,27 @@ func (l *line) decide(now time.Duration, finally bool) bool {
 // move goes over to another level at once.
 func (l *line) move(level time.Duration) {
 	l.anchored, l.jump, l.draining, l.level = true, true, false, level
-	l.recent = ebb{span: l.recent.span}
+	l.recent = windowMin{span: l.recent.span}
 	l.recent.add(l.waiting[0].arrival, level)
 }
 
-// excused reports whether a track may be late by so much and nothing has stood
-// still: the sender's clock says so, or too little came to tell, or those behind
-// it are later still, so that it is they behind which something has.
+// excused reports whether a track may be late by so much and nothing has stood still: the sender's
+// clock says so, or too little came to know, or the tracks behind it are later still, so that those
+// have stood still.
 func (l *line) excused(over time.Duration) bool {
-	soon := l.waiting[0].arrival + lookAhead/2
+	soon := l.waiting[0].arrival + lookAheadTime/2
 	after := sort.Search(len(l.lows), func(i int) bool { return l.waiting[l.lows[i].number-l.number].arrival >= soon })
-	if over < excusable/2 && after < len(l.lows) && l.lows[after].late-l.lows[0].late > stumble {
+	if over < excusableDelay/2 && after < len(l.lows) && l.lows[after].late-l.lows[0].late > leastStumble {
 		return true
 	}
 	few := len(l.waiting) < fewFrames
 	switch told := l.confirmed > l.waiting[0].arrival; {
 	case few && told:
-		return over <= 2*excusable
+		return over <= 2*excusableDelay
 	case few:
-		return over <= excusable
+		return over <= excusableDelay
 	default:
-		return told && over <= excusable/2
+		return told && over <= excusableDelay/2
 	}
 }
 
@@ -219,7 +219,7 @@ const samples = 64
 func (l *line) drains() bool {
 	head, n := l.waiting[0].arrival, len(l.waiting)
 	quarter := (l.waiting[n-1].arrival - head) / 4
-	earlier, later := noEbb, noEbb
+	earlier, later := noMin, noMin
 	for i := 1; i < n; i += 1 + n/samples {
 		d := &l.waiting[i]
 		if d.apart {
@@ -233,23 +233,23 @@ func (l *line) drains() bool {
 			later = min(later, d.late())
 		}
 	}
-	return earlier != noEbb && later != noEbb && earlier-later > 2*lateBy
+	return earlier != noMin && later != noMin && earlier-later > 2*leastDelay
 }
 
 // stuck reports whether timestamps stand still, or nearly, while frames come.
 func (l *line) stuck() bool {
 	n := len(l.waiting)
 	first, middle, end := &l.waiting[0], &l.waiting[n/2], &l.waiting[n-1]
-	stands := func(a, b *pending) bool {
+	stands := func(a, b *pendingFrame) bool {
 		took := b.arrival - a.arrival
-		return took > lookAhead/4 && b.media-a.media < took/5
+		return took > lookAheadTime/4 && b.media-a.media < took/5
 	}
-	return l.stood && first.late()-l.lastLate > stumble || n > 4 && stands(first, middle) && stands(middle, end)
+	return l.stood && first.late()-l.lastLate > leastStumble || n > 4 && stands(first, middle) && stands(middle, end)
 }
 
 // take takes the first frame that waits and puts it at its time, moved by shift,
 // so that what plays the recording does not stumble.
-func (l *line) take(shift time.Duration, sound bool) pending {
+func (l *line) take(shift time.Duration, sound bool) pendingFrame {
 	d := l.waiting[0]
 	target := d.media + l.level + shift
 	switch {
@@ -275,7 +275,7 @@ func (l *line) take(shift time.Duration, sound bool) pending {
 
 // drop forgets the first frame that waits.
 func (l *line) drop() {
-	l.waiting[0] = pending{}
+	l.waiting[0] = pendingFrame{}
 	l.waiting = l.waiting[1:]
 	if l.lows[0].number == l.number {
 		l.lows = l.lows[1:]
@@ -285,26 +285,25 @@ func (l *line) drop() {
 }
 
 const (
-	// unseen is a difference between picture and sound that nobody notices.
-	unseen = 15 * time.Millisecond
-	// easing is over how long small differences are made up for.
-	easing = 4 * time.Second
-	// pause is a silence in which sound may be moved at once.
-	pause = 100 * time.Millisecond
-	// unbearable is a difference for which sound is moved at once anyhow.
-	unbearable = 250 * time.Millisecond
+	// unseenOffset is an unnoticeable difference between picture and sound.
+	unseenOffset = 15 * time.Millisecond
+	// easingTime is over how long small differences are made up for.
+	easingTime = 4 * time.Second
+	// pauseLength is a silence in which sound may be moved at once.
+	pauseLength = 100 * time.Millisecond
+	// unbearableOffset is a difference for which sound is moved at once anyhow.
+	unbearableOffset = 250 * time.Millisecond
 )
 
-// followSound returns where sound goes that comes step after the one before it
-// and should be at target. In a pause, and where the source itself has jumped, it
-// goes there. In between its rate changes by a two-hundredth at most, which nobody
-// hears, by a hundredth if it is far off.
+// followSound returns where sound goes that comes step after the one before it and should be at
+// target. In a pause, and where the source itself has jumped, it goes there. In between its rate
+// changes by a two-hundredth at most, which is inaudible, by a hundredth if it is far off.
 func (l *line) followSound(step, target time.Duration) time.Duration {
 	expected := l.at + max(step, 0)
 	off := target - expected
 	took := min(max(step, l.lasts), time.Second)
 	most := took / 200
-	if off.Abs() > 3*unseen {
+	if off.Abs() > 3*unseenOffset {
 		most = took / 100
 	}
 	if off < -time.Second {
@@ -312,11 +311,11 @@ func (l *line) followSound(step, target time.Duration) time.Duration {
 	}
 	end := l.at + l.lasts - l.lasts*most/max(took, 1)
 	switch {
-	case l.jump && off.Abs() > unseen, step-l.lasts >= pause, off > unbearable:
-	case off < -absurd: // packets that last longer than their timestamps say
+	case l.jump && off.Abs() > unseenOffset, step-l.lasts >= pauseLength, off > unbearableOffset:
+	case off < -absurdOffset: // packets that last longer than their timestamps say
 		return target
 	default:
-		target = expected + min(max(time.Duration(float64(off)*float64(took)/float64(easing)), -most), most)
+		target = expected + min(max(time.Duration(float64(off)*float64(took)/float64(easingTime)), -most), most)
 	}
 	return max(target, end)
 }
@@ -329,8 +328,8 @@ func (l *line) followPicture(step, target time.Duration) time.Duration {
 	switch {
 	case l.jump:
 		return max(target, l.at+time.Millisecond)
-	case off.Abs() <= unseen:
-		return expected + time.Duration(float64(off)*float64(min(max(step, 0), time.Second))/float64(easing))
+	case off.Abs() <= unseenOffset:
+		return expected + time.Duration(float64(off)*float64(min(max(step, 0), time.Second))/float64(easingTime))
 	}
 	end := l.at + max(min(step, time.Second)/2, time.Millisecond)
 	if end-target > 3*time.Second {
@@ -339,37 +338,37 @@ func (l *line) followPicture(step, target time.Duration) time.Duration {
 	return max(target, end)
 }
 
-// ebb keeps the least of eight spans of time, of 2 s each if it is not said
+// windowMin keeps the least of eight spans of time, of 2 s each if it is not said
 // otherwise.
-type ebb struct {
+type windowMin struct {
 	span  time.Duration // 0: 2 s
 	at    int64         // which span the latest is
 	used  bool
 	spans [8]time.Duration
 }
 
-// noEbb is the least of nothing.
-const noEbb = time.Duration(1<<63 - 1)
+// noMin is the least of nothing.
+const noMin = time.Duration(1<<63 - 1)
 
-func (e *ebb) add(at, late time.Duration) {
+func (e *windowMin) add(at, late time.Duration) {
 	span := int64(at / cmp.Or(e.span, 2*time.Second))
 	if !e.used || span-e.at >= int64(len(e.spans)) {
 		for i := range e.spans {
-			e.spans[i] = noEbb
+			e.spans[i] = noMin
 		}
 		e.at, e.used = span, true
 	}
 	for e.at < span {
 		e.at++
-		e.spans[e.index()] = noEbb
+		e.spans[e.index()] = noMin
 	}
 	e.spans[e.index()] = min(e.spans[e.index()], late)
 }
 
-func (e *ebb) index() int { return int(uint64(e.at) % uint64(len(e.spans))) }
+func (e *windowMin) index() int { return int(uint64(e.at) % uint64(len(e.spans))) }
 
-func (e *ebb) least() time.Duration {
-	least := noEbb
+func (e *windowMin) least() time.Duration {
+	least := noMin
 	for _, s := range e.spans {
 		least = min(least, s)
 	}

@@ -13,15 +13,14 @@ type Sound struct {
 	// sender's clock. A sender whose timestamps stand still while it says nothing
 	// leaves no gap in At, but in Made.
 	At time.Duration
-	// Made is when its first sample was made, on this machine's clock with its
-	// monotonic reading: one line of time for all speakers. Sort by it to put what
-	// several said in order. It never goes back within a Listener. It is later than
-	// the truth by the shortest time that this speaker's sound takes to arrive, mostly
-	// 10 to 100 ms, so of two speakers it is right within the difference of
-	// these. The senders' clocks do not matter, nor do pauses of half a second and more
-	// that their timestamps do not tell; shorter ones are seen after two seconds.
-	// Sound that the network held up for longer than half a second has the time at
-	// which it arrived; what comes after it is right again.
+	// Made is when its first sample was made, on this machine's clock with its monotonic reading:
+	// one line of time for all speakers. Sort by it to put what several said in order. It never
+	// goes back within a Listener. It is later than the truth by the shortest time that this
+	// speaker's sound takes to arrive, mostly 10 to 100 ms, so of two speakers it is right within
+	// the difference of these. The senders' clocks do not matter, nor do pauses of half a second
+	// and more that their timestamps do not show; shorter ones are noticed after two seconds. Sound
+	// that the network held up for longer than half a second has the time at which it arrived; what
+	// comes after it is right again.
 	Made time.Time
 	// PCM is mono, 16 bits, at the rate that Listen was asked for. It is good
 	// until the next call of Next.
@@ -38,7 +37,7 @@ type Listener struct {
 	start   time.Time // when the first packet arrived
 	order   reorder
 	line    line
-	ready   []listened
+	ready   []duePacket
 
 	payloadType uint8 // that was found to be Opus; 0: none was yet
 	ssrc        uint32
@@ -49,8 +48,8 @@ type Listener struct {
 	pcm         []int16
 }
 
-// listened is a packet whose turn it is.
-type listened struct {
+// duePacket is the packet to decode next.
+type duePacket struct {
 	timestamp uint32
 	payload   []byte
 	made      time.Duration // since start
@@ -59,10 +58,9 @@ type listened struct {
 // maxSilence bounds the silence that stands for what was lost.
 const maxSilence = time.Second
 
-// Listen decodes a track in Opus, for speech recognition and the like; rate is
-// 8000, 12000, 16000 (which most recognisers want), 24000 or 48000 samples a
-// second. It takes no cgo, and some 7 ms of CPU for a second of sound. What
-// is listened to can be recorded, too.
+// Listen decodes a track in Opus, for speech recognition and the like; rate is 8000, 12000, 16000
+// (which most recognisers need), 24000 or 48000 samples a second. It takes no cgo, and some 7 ms of
+// CPU for a second of sound. What is listened to can be recorded, too.
 //
 //	ear, err := media.Listen(track, 16000)
 //	if err != nil {
@@ -137,8 +135,8 @@ func (l *Listener) read() error {
 	for _, p := range l.order.push(p, came.Sub(l.start)) {
 		if p.Packet != nil && len(p.Payload) > 0 {
 			l.line.push(picture{}, p.Timestamp, p.came)
-			l.line.decide(p.came, true) // nobody waits for what comes later
-			l.ready = append(l.ready, listened{p.Timestamp, p.Payload, l.line.target()})
+			l.line.decide(p.came, true) // later ones are not waited for
+			l.ready = append(l.ready, duePacket{p.Timestamp, p.Payload, l.line.target()})
 			l.line.drop()
 		}
 	}
@@ -154,7 +152,7 @@ const (
 
 // decode returns a packet's sound behind the silence before it. What cannot be
 // decoded is as if it were lost.
-func (l *Listener) decode(p listened) (Sound, bool) {
+func (l *Listener) decode(p duePacket) (Sound, bool) {
 	lasts, ok := opusDuration(p.payload)
 	if !ok {
 		return Sound{}, false
@@ -187,8 +185,8 @@ func (l *Listener) decode(p listened) (Sound, bool) {
 	return s, true
 }
 
-// at returns when something is due. A timestamp that goes back or an hour on
-// is of a stream that began anew.
+// at returns when something is due. A timestamp that goes back or an hour on belongs to a stream
+// that began again.
 func (l *Listener) at(timestamp uint32) time.Duration {
 	const hour = opusClock * 3600
 	step := int64(int32(timestamp - l.latest))

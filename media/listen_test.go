@@ -112,8 +112,8 @@ func (w *wire) speak(t *testing.T, start time.Time, header *rtp.Header, from, to
 	}
 }
 
-// What two speakers say is put in order by when it was made, though they begin at
-// different times, say nothing in between without telling so, and are on different ways.
+// What two speakers say is put in order by when it was made, though they begin at different times,
+// are silent in between without saying so, and are on different ways.
 func TestListenInOrder(t *testing.T) {
 	const s = time.Second
 	synctest.Test(t, func(t *testing.T) {

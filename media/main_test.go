@@ -16,7 +16,7 @@ import (
 type place struct {
 	id     string
 	codecs []webrtc.RTPCodecParameters
-	gate   chan struct{} // if somebody sends here, writing waits until somebody does again
+	gate   chan struct{} // after a send here, writing waits until the next one
 
 	mu      sync.Mutex
 	packets []arrival

@@ -90,7 +90,7 @@ func (m *matroska) add(s *stream, first []byte) error {
 	if m.seek == nil {
 		return nil
 	}
-	m.headed = false // the head has to be written anew
+	m.headed = false // the head has to be written again
 	return nil
 }
 
@@ -301,8 +301,8 @@ func (m *matroska) seekHead(infoSize int64) []byte {
 	return list(int64(len(list(0))))
 }
 
-// mkvPreface is the EBML header and the beginning of the segment, whose size is
-// never told: it goes to the end of the file.
+// mkvPreface is the EBML header and the beginning of the segment, whose size is never given: it
+// goes to the end of the file.
 func mkvPreface(docType string) []byte {
 	padded := [8]byte{}
 	copy(padded[:], docType) // both kinds are of one length

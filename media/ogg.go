@@ -120,7 +120,7 @@ func (r *ogg) tags() error {
 	if err == nil || errors.Is(err, errLink) {
 		return fmt.Errorf("%w: no Opus tags behind the Opus header", ErrDamaged)
 	}
-	return cut(err, "the Opus tags")
+	return truncation(err, "the Opus tags")
 }
 
 // checkOpusHead checks the identification header of RFC 7845 section 5.1.
@@ -157,7 +157,7 @@ func (r *ogg) next() (frame, error) {
 			f := frame{at: r.at, key: true, data: r.ready[0]}
 			r.ready = r.ready[1:]
 			lasts, _ := opusDuration(f.data)
-			if r.skip >= lasts { // what the file says is not to be heard (RFC 7845 section 4.2)
+			if r.skip >= lasts { // what the file says not to play (RFC 7845 section 4.2)
 				r.skip -= lasts
 				continue
 			}
@@ -200,7 +200,7 @@ func (r *ogg) read() error {
 		if !ok {
 			err := r.nextPage()
 			if errors.Is(err, io.EOF) && started {
-				return cut(io.ErrUnexpectedEOF, "an Ogg packet")
+				return truncation(io.ErrUnexpectedEOF, "an Ogg packet")
 			}
 			if err != nil {
 				return err
@@ -251,9 +251,9 @@ func (r *ogg) nextPage() error {
 	}
 }
 
-// pause keeps a pause before the page that was just read: a recorder that gets nothing
-// for a while has no packets for it, and counts on. RFC 7845 section 4.1 wants packets
-// there; what is shorter than usual ones is no pause.
+// pause keeps a pause before the page that was just read: a recorder that gets nothing for a while
+// has no packets for it, and counts on. RFC 7845 section 4.1 requires packets there; a time shorter
+// than usual packets is no pause.
 func (r *ogg) pause() error {
 	end, ends := r.pages.granule()
 	if !ends {
@@ -327,24 +327,24 @@ func (p *oggPages) read() error {
 		return err
 	case !strings.HasPrefix("OggS", string(p.page[:min(n, 4)])):
 		if p.number == 0 {
-			return foreign(p.page[:min(n, 8)], "an Ogg file")
+			return foreignFileError(p.page[:min(n, 8)], "an Ogg file")
 		}
 		return fmt.Errorf("%w behind page %d", errNoPage, p.number)
 	case err != nil:
-		return cut(err, "the header of Ogg page %d", p.number+1)
+		return truncation(err, "the header of Ogg page %d", p.number+1)
 	case p.page[4] != 0:
 		return fmt.Errorf("version %d of Ogg %w, only 0 can", p.page[4], ErrUnsupported)
 	}
 	body := 27 + int(p.page[26])
 	if _, err := io.ReadFull(p.from, p.page[27:body]); err != nil {
-		return cut(err, "the header of Ogg page %d", p.number+1)
+		return truncation(err, "the header of Ogg page %d", p.number+1)
 	}
 	end := body
 	for _, size := range p.page[27:body] {
 		end += int(size)
 	}
 	if _, err := io.ReadFull(p.from, p.page[body:end]); err != nil {
-		return cut(err, "Ogg page %d", p.number+1)
+		return truncation(err, "Ogg page %d", p.number+1)
 	}
 	sum := binary.LittleEndian.Uint32(p.page[22:])
 	clear(p.page[22:26])

@@ -42,7 +42,7 @@ func oggNames(t *testing.T, file []byte) (names string, end time.Duration, err e
 	return names, r.end(), err
 }
 
-// Several streams one behind the other are played all, whatever lies beside them.
+// Several streams one behind the other are all played, whatever lies between them.
 func TestOggChain(t *testing.T) {
 	a, b := link(1, 'a', 3), link(2, 'b', 4)
 	video := page(2, 9, []byte{8}, []byte("\x80theora\x00"))
@@ -146,7 +146,7 @@ func TestOggPauses(t *testing.T) {
 	}
 }
 
-// What the header says is not to be heard is not sent, as far as it is packets.
+// What the header says not to play is not sent, as far as it is packets.
 func TestOggPreSkip(t *testing.T) {
 	for samples, want := range map[int]string{312: "0123456", 960: "123456", 2000: "23456", 65535: ""} {
 		head := opusHead(1, 0)

@@ -109,7 +109,7 @@ func opusFrames(packet []byte) (frames [][]byte, ok bool) {
 	return frames, true
 }
 
-// opusPadding takes off the padding, whose length stands at the beginning.
+// opusPadding removes the padding, whose length is at the beginning.
 func opusPadding(body []byte, padded bool) ([]byte, bool) {
 	padding := 0
 	for more := padded; more; {

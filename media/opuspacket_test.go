@@ -175,7 +175,7 @@ func TestLongOpusPlays(t *testing.T) {
 	}
 }
 
-// decoder returns what tells sounds apart.
+// decoder returns what distinguishes sounds.
 func decoder(t *testing.T) func(packet []byte) string {
 	t.Helper()
 	d, err := opus.NewDecoderWithOutput(48000, 1)

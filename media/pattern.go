@@ -55,7 +55,7 @@ func TestPattern(o *PatternOptions) *Source {
 type pattern struct {
 	fill   yuv
 	fps    int
-	number int // of the next frame; runs on when playing begins anew
+	number int // of the next frame; runs on when playing begins again
 	played int // frames since it did
 }
 
@@ -85,8 +85,8 @@ func drawPattern(fill yuv, number int) []yuv {
 	for i := range blocks {
 		blocks[i] = fill
 	}
-	// The counter stands between white, black on the left and black, white on
-	// the right, so that it can be told from any other picture.
+	// The counter is between white, black on the left and black, white on the right, so that no
+	// other picture is taken for it.
 	blocks[0], blocks[1], blocks[patternColumns-2], blocks[patternColumns-1] = white, black, black, white
 	for bit := range counterBits {
 		blocks[2+bit] = black
@@ -106,9 +106,8 @@ func drawPattern(fill yuv, number int) []yuv {
 	return blocks
 }
 
-// PatternFrame reads the frame number, modulo 65536, out of a picture of the
-// test pattern, which may have been scaled or encoded anew. It returns false
-// if the picture is none.
+// PatternFrame reads the frame number, modulo 65536, out of a picture of the test pattern, which
+// may have been scaled or encoded again. It returns false for any other picture.
 func PatternFrame(picture image.Image) (number int, ok bool) {
 	b := picture.Bounds()
 	lit := func(column int) bool {
@@ -128,9 +127,9 @@ func PatternFrame(picture image.Image) (number int, ok bool) {
 	return number, true
 }
 
-// ColorOf returns a colour for a member's id: always the same one, and one of
-// 48 that are vivid and can be told apart (24 hues, bright and dark), of which
-// any two differ by at least 30 of 255 in red, green or blue.
+// ColorOf returns a colour for a member's id: always the same one, and one of 48 vivid and
+// distinguishable ones (24 hues, bright and dark), of which any two differ by at least 30 of 255 in
+// red, green or blue.
 //
 // It is computed so that a page can do the same: h is the 32-bit FNV-1a hash
 // of the id; the hue is (h mod 24) × 15°, saturation 0.9, and the value 1 if

@@ -25,13 +25,11 @@ var ErrNoEncoder = errors.New("media: PCM needs an Opus encoder: capture.NewOpus
 // pcmFrame is what goes into one packet.
 const pcmFrame = 20 * time.Millisecond
 
-// NewPCM plays sound that a program makes: r gives it as mono samples of 16
-// bits, little endian, at the encoder's rate, and is read 20 ms at a time when
-// they are due, so what speaks may speak faster than it is heard. It ends with
-// r. Where r keeps it waiting nothing is sent; Close waits for a Read that is
-// under way, so a reader that may block is to be closed before. Nothing but
-// the Source may use the encoder, which is closed with it. A nil encoder gives
-// [ErrNoEncoder].
+// NewPCM plays sound that a program makes: r gives it as mono samples of 16 bits, little endian, at
+// the encoder's rate, and is read 20 ms at a time when they are due, so a speech synthesiser may be
+// faster than playback. It ends with r. Where r keeps it waiting nothing is sent; Close waits for a
+// Read that is under way, so a reader that may block is to be closed before. Nothing but the Source
+// may use the encoder, which is closed with it. A nil encoder gives [ErrNoEncoder].
 //
 //	encoder, err := capture.NewOpusEncoder(16000)
 //	if err != nil {

@@ -12,8 +12,8 @@ const (
 	// payloadSize leaves room for RTP, SRTP and header extensions in the
 	// 1280 bytes that any path carries.
 	payloadSize = 1188
-	// catchUp is how late a frame may be and still be sent as if it were not.
-	catchUp = 500 * time.Millisecond
+	// catchUpTime is how late a frame may be and still be sent as if it were not.
+	catchUpTime = 500 * time.Millisecond
 	// seam is how long the last frame before a jump stands at least: two
 	// frames never share a timestamp.
 	seam = 5 * time.Millisecond
@@ -52,14 +52,14 @@ func (r *reel) play(ctx context.Context) error {
 	for err == nil {
 		to, what := r.wait(ctx, f.at, start.Add(f.at))
 		switch what {
-		case stopped:
+		case wakeStopped:
 			return nil
-		case sought:
+		case wakeSought:
 			f, err = r.jump(to)
 			start = time.Now().Add(max(0, time.Until(last.Add(seam))) - f.at)
 			continue
 		}
-		if late := time.Since(start.Add(f.at)); late > catchUp {
+		if late := time.Since(start.Add(f.at)); late > catchUpTime {
 			start = start.Add(late)
 		}
 		last = start.Add(f.at)
@@ -94,16 +94,16 @@ func (r *reel) jump(to time.Duration) (frame, error) {
 
 // What ends a wait.
 const (
-	due = iota
-	sought
-	stopped
+	wakeDue = iota
+	wakeSought
+	wakeStopped
 )
 
 // wait waits until the frame at that place is due, unless a jump is wanted before.
 func (r *reel) wait(ctx context.Context, at time.Duration, until time.Time) (to time.Duration, what int) {
-	if r.keys.asked && at-r.keys.latest > keySoon {
+	if r.keys.asked && at-r.keys.latest > keyFrameWait {
 		if to, ok := r.keys.back(at, time.Now()); ok {
-			return to, sought
+			return to, wakeSought
 		}
 	}
 	timer := time.NewTimer(time.Until(until))
@@ -111,29 +111,28 @@ func (r *reel) wait(ctx context.Context, at time.Duration, until time.Time) (to 
 	for {
 		select {
 		case <-ctx.Done():
-			return 0, stopped
+			return 0, wakeStopped
 		case to := <-r.seeks:
-			return to, sought
+			return to, wakeSought
 		case <-r.asks:
 			if to, ok := r.keys.back(at, time.Now()); ok {
-				return to, sought
+				return to, wakeSought
 			}
 		case <-timer.C:
 			if ctx.Err() != nil {
-				return 0, stopped
+				return 0, wakeStopped
 			}
-			return 0, due
+			return 0, wakeDue
 		}
 	}
 }
 
 const (
-	// keySoon is how long a key frame that was asked for is waited for.
-	keySoon = time.Second
-	// backAgain is how long playing goes on before the same key frame is gone
-	// back to once more, and twice as long each time: whoever asks and asks
-	// does not keep the others from going on.
-	backAgain = 10 * time.Second
+	// keyFrameWait is how long a key frame that was asked for is waited for.
+	keyFrameWait = time.Second
+	// backInterval is how long playing goes on before the same key frame is gone back to once more,
+	// and twice as long each time: repeated requests do not keep the others from going on.
+	backInterval = 10 * time.Second
 )
 
 // keys knows where key frames were, and decides when to go back to one.
@@ -161,9 +160,9 @@ func (k *keys) passed(f frame) {
 // at; false: the next one will do, or may, as long as it is not known how far
 // they are apart.
 func (k *keys) back(at time.Duration, now time.Time) (time.Duration, bool) {
-	soon := k.apart > 0 && k.apart <= keySoon
-	k.asked = k.any && k.apart == 0 && at-k.latest <= keySoon
-	if !k.any || soon || k.asked || k.times > 0 && now.Sub(k.went) < backAgain<<min(k.times-1, 20) {
+	soon := k.apart > 0 && k.apart <= keyFrameWait
+	k.asked = k.any && k.apart == 0 && at-k.latest <= keyFrameWait
+	if !k.any || soon || k.asked || k.times > 0 && now.Sub(k.went) < backInterval<<min(k.times-1, 20) {
 		return 0, false
 	}
 	k.went = now

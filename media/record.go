@@ -16,9 +16,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Track is what can be recorded and listened to; every noom.RemoteTrack is one.
-// If it has a Tap, as that has, its packets are read through one, and nobody
-// else misses any; otherwise they go to one reader.
+// Track is what can be recorded and listened to; every noom.RemoteTrack is one. If it has a Tap, as
+// that has, its packets are read through one, and other readers miss none; otherwise they go to one
+// reader.
 type Track interface {
 	// ID is unique among the tracks of one Origin.
 	ID() string
@@ -31,17 +31,17 @@ type Track interface {
 	RequestKeyframe() error
 }
 
-// Origin is whose track it is; every noom.Peer is one. The tracks of one ID
-// are played in sync by the sender's clock, if they tell it.
+// Origin is the sender of a track; every noom.Peer is one. The tracks of one ID are played in sync
+// by the sender's clock, if they report it.
 type Origin interface {
 	ID() string
 	Name() string
 }
 
-// SenderClock is what a [Track] may have besides, so that it is recorded in
-// sync with the others of its Origin, however long each is on its way: a moment of the sender's clock and the
-// RTP timestamp that belongs to it, out of the latest RTCP sender report
-// (RFC 3550 section 6.4.1) of the stream with that SSRC; false before the first.
+// SenderClock is what a [Track] may have in addition, so that it is recorded in sync with the
+// others of its Origin, however long each is on its way: a moment of the sender's clock and the RTP
+// timestamp that belongs to it, out of the latest RTCP sender report (RFC 3550 section 6.4.1) of
+// the stream with that SSRC; false before the first.
 type SenderClock interface {
 	SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool)
 }
@@ -51,7 +51,7 @@ type SenderClock interface {
 type Recording struct {
 	// Immutable.
 	began  time.Time
-	frames chan arrived
+	frames chan arrivedFrame
 	quit   chan struct{} // closed by the first Close
 	done   chan struct{} // closed when the file is complete
 	once   sync.Once
@@ -62,16 +62,16 @@ type Recording struct {
 	timeline timeline
 
 	mu      sync.Mutex         // held over no call but a Track's Tap
-	origins map[string]*origin // also of those who have gone, a number of them
+	origins map[string]*origin // also of members that have gone, a number of them
 	reading map[Track]packets
 	stopped bool // quit is closed
 	stills  map[Track][]byte
 	err     error
 }
 
-// arrived is what a track's reader has for the timeline: a frame, or that there
+// arrivedFrame is what a track's reader has for the timeline: a frame, or that there
 // will be no more.
-type arrived struct {
+type arrivedFrame struct {
 	lane *lane
 	picture
 	timestamp uint32
@@ -127,7 +127,7 @@ var (
 type WriteError struct{ Err error }
 
 func (e *WriteError) Error() string {
-	return "media: the recording ended, for it could not be written: " + e.Err.Error()
+	return "media: the recording ended, because it could not be written: " + e.Err.Error()
 }
 
 // Unwrap returns the writer's error.
@@ -160,7 +160,7 @@ func RecordOgg(ctx context.Context, w io.Writer) *Recording {
 func newRecording(ctx context.Context, mux muxer) *Recording {
 	r := &Recording{
 		began:  time.Now(),
-		frames: make(chan arrived, 64),
+		frames: make(chan arrivedFrame, 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		mux:    mux, origins: make(map[string]*origin), reading: make(map[Track]packets), stills: make(map[Track][]byte),
@@ -170,9 +170,9 @@ func newRecording(ctx context.Context, mux muxer) *Recording {
 	return r
 }
 
-// Add records a track from now to its end. Video begins with a key frame, which
-// is asked for. What cannot be recorded is left out, and [Recording.Err] tells;
-// the rest goes on. A track that is being recorded already stays as it is.
+// Add records a track from now to its end. Video begins with a key frame, which is asked for. What
+// cannot be recorded is left out, and [Recording.Err] reports it; the rest goes on. A track that is
+// being recorded already stays as it is.
 func (r *Recording) Add(from Origin, t Track) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -197,8 +197,8 @@ func (r *Recording) Add(from Origin, t Track) {
 	}()
 }
 
-// maxGone is for how many who have gone the place of their tracks in the file is
-// remembered; and how many tracks of one of them. There are fewer in any file.
+// maxGone is how many members that have gone keep the place of their tracks in the file; and how
+// many tracks of each. There are fewer in any file.
 const maxGone = 256
 
 // Close completes the file and returns what [Recording.Err] does. It does not
@@ -255,7 +255,7 @@ func (r *Recording) Still(t Track) (image.Image, error) {
 
 // read takes a track's packets to its end or the recording's.
 func (r *Recording) read(from *origin, who string, t Track, in packets) {
-	l := &lane{kin: &from.kin, from: time.Since(r.began) - lookAhead}
+	l := &lane{kin: &from.kin, from: time.Since(r.began) - lookAheadTime}
 	var clock reports
 	clock.sender, l.clocked = t.(SenderClock)
 	var a *assembler
@@ -264,7 +264,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 		if a != nil {
 			from.retire(t.Name(), a.stream)
 		}
-		r.pass(arrived{lane: l, over: true})
+		r.pass(arrivedFrame{lane: l, over: true})
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.stills, t)
@@ -280,7 +280,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 		if a == nil || a.payloadType != packet.PayloadType || a.ssrc != packet.SSRC {
 			codec := t.Codec()
 			if uint8(codec.PayloadType) != packet.PayloadType {
-				continue // older than the change of codec that Codec tells of
+				continue // older than the change of codec that Codec reports
 			}
 			format, ok := recordFormats[codecName(codec.MimeType)]
 			if !ok {
@@ -294,7 +294,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 			a.rate = max(codec.ClockRate, 1)
 		}
 		for _, unit := range a.push(packet, came) {
-			frame := arrived{
+			frame := arrivedFrame{
 				lane: l, picture: picture{stream: a.stream, key: unit.key, data: unit.data},
 				timestamp: unit.timestamp, rate: a.rate, came: unit.came, now: now, report: clock.next(a.ssrc),
 			}
@@ -318,7 +318,7 @@ func (r *Recording) read(from *origin, who string, t Track, in packets) {
 }
 
 // pass hands on what a reader has; false: the recording is over.
-func (r *Recording) pass(a arrived) bool {
+func (r *Recording) pass(a arrivedFrame) bool {
 	select {
 	case r.frames <- a:
 		return true
@@ -329,7 +329,7 @@ func (r *Recording) pass(a arrived) bool {
 
 // reports gives each of a track's sender reports once.
 type reports struct {
-	sender SenderClock // nil: it tells none
+	sender SenderClock // nil: it has none
 	ssrc   uint32
 	latest report
 }
@@ -384,7 +384,7 @@ func (r *Recording) run() {
 }
 
 // take gives the timeline what a reader has.
-func (r *Recording) take(a arrived) {
+func (r *Recording) take(a arrivedFrame) {
 	if a.over {
 		r.timeline.leave(a.lane)
 		return
@@ -398,7 +398,7 @@ func (r *Recording) take(a arrived) {
 	}
 }
 
-// writeDue writes the frames whose turn has come, or all.
+// writeDue writes the frames that are due, or all.
 func (r *Recording) writeDue(all bool) error {
 	for {
 		p, ok := r.timeline.next(all)

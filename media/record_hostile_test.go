@@ -15,8 +15,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// What a peer sends in order to fill the memory of those who record it is given
-// up at the size of a picture.
+// What a peer sends in order to fill the memory of a recorder is given up at the size of a picture.
 func TestRecordingHoldsNoMoreThanAPicture(t *testing.T) {
 	fragment := func(header, first byte) func(i int) []byte {
 		return func(i int) []byte {

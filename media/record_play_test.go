@@ -43,7 +43,7 @@ func picturesOf(t *testing.T, mime string) (all [][]byte, f format) {
 	return all, f
 }
 
-// sender sends frames of one track as somebody does who pauses, mutes and swaps.
+// sender sends frames of one track like a member that pauses, mutes and swaps.
 type sender struct {
 	*wire
 	random   *rand.Rand
@@ -64,8 +64,8 @@ func newSender(t *testing.T, random *rand.Rand, mime string, pauses ...time.Dura
 	return s
 }
 
-// run sends three to five stretches of frames. Behind a mute timestamps go on
-// with the time; a swapped source begins anew, on a number and a time of its own.
+// run sends three to five stretches of frames. Behind a mute timestamps go on with the time; a
+// swapped source begins again, on a number and a time of its own.
 func (s *sender) run() {
 	defer close(s.packets)
 	var h rtp.Header

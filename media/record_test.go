@@ -26,8 +26,8 @@ type who string
 func (w who) ID() string   { return string(w) }
 func (w who) Name() string { return string(w) }
 
-// wire carries a Source's packets to whoever records them, as a peer's track
-// does. Its fields are set before it is used.
+// wire carries a Source's packets to the recording, as a peer's track does. Its fields are set
+// before it is used.
 type wire struct {
 	*place
 	name    string
@@ -35,7 +35,7 @@ type wire struct {
 	delay   time.Duration          // of each packet
 	lose    func(*rtp.Packet) bool // whether a packet is lost
 	offset  uint32                 // added to timestamps
-	clock   time.Duration          // the sender's is ahead by so much; 0: it tells none
+	clock   time.Duration          // the sender's is ahead by so much; 0: it has none
 	packets chan sent
 
 	mu       sync.Mutex
@@ -207,9 +207,8 @@ func count(t *testing.T, path string) int {
 	return bytes.Count(ffmpegtest.Run(t, "-i", path, "-map", "0:v", "-f", "framecrc", "-"), []byte("\n0,"))
 }
 
-// The clip flashes and beeps once a second, for a tenth of one. The picture
-// arrives 300 ms later than the sound; the sender's clock tells that they
-// belong together.
+// The clip flashes and beeps once a second, for a tenth of one. The picture arrives 300 ms later
+// than the sound; the sender's clock shows that they belong together.
 func TestRecordInSync(t *testing.T) {
 	video, audio := flashAndBeep(t, "10")
 	f := create(t, "sync.webm")
@@ -416,7 +415,7 @@ func TestRecordToWhatFails(t *testing.T) {
 	})
 }
 
-// A file that cannot be rewritten takes nobody who comes later.
+// A file that cannot be rewritten takes no later tracks.
 func TestRecordLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := Record(t.Context(), &bytes.Buffer{})
@@ -429,7 +428,7 @@ func TestRecordLate(t *testing.T) {
 	})
 }
 
-// A recording ends with its context, and nobody waits for its tracks.
+// A recording ends with its context, without waiting for its tracks.
 func TestRecordEndsWithContext(t *testing.T) {
 	f := create(t, "a.webm")
 	synctest.Test(t, func(t *testing.T) {

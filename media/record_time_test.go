@@ -77,9 +77,9 @@ func standStill(w *wire, from, to time.Duration) {
 	}
 }
 
-// The microphone says nothing for two seconds and a half, and its timestamps stand
-// still; the picture comes later than the sound, and the clock of both steps while they
-// tell of it at different times. What flashes and beeps together does so in the file.
+// The microphone says nothing for two seconds and a half, and its timestamps stand still; the
+// picture comes later than the sound, and the clock of both steps while they report it at different
+// times. What flashes and beeps together does so in the file.
 func TestRecordKeepsTime(t *testing.T) {
 	video, audio := flashAndBeep(t, "20")
 	for name, told := range map[string]bool{"with sender reports": true, "without": false} {
@@ -168,8 +168,8 @@ func beeping(t *testing.T, audio string, w *wire, lasts time.Duration, off float
 	}
 }
 
-// Whether the clock of the sound runs faster or slower than ours, what is heard after
-// minutes was said as long ago, in a file that has nothing but sound too.
+// Whether the clock of the sound runs faster or slower than ours, the sound after minutes was made
+// as long ago, in a file that has nothing but sound too.
 func TestRecordOfAClockThatRunsOff(t *testing.T) {
 	const lasts, off = 100 * time.Second, 800e-6 // 80 ms in all
 	_, audio := flashAndBeep(t, "10")

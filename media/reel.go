@@ -81,9 +81,8 @@ func (r *reel) seek(at time.Duration) {
 	}
 }
 
-// listen passes on requests for key frames (PLI and FIR, RFC 4585 section
-// 6.3.1 and RFC 5104 section 4.3.1) until there is nothing to read from any
-// more, as is so after Unbind.
+// listen passes on requests for key frames (PLI and FIR, RFC 4585 section 6.3.1 and RFC 5104
+// section 4.3.1) until there is nothing left to read from, as after Unbind.
 func (r *reel) listen(from interceptor.RTCPReader) {
 	b := make([]byte, 1500)
 	for {

@@ -10,11 +10,11 @@ import (
 // queue holds frames in the order of their times.
 type queue struct {
 	frames []picture
-	bytes  int // with what each frame costs besides
+	bytes  int // with the extra cost of each frame
 }
 
-// frameCost is what a frame in a queue counts besides its bytes: whoever sends
-// many of one byte shall neither fill the memory nor make each insertion long.
+// frameCost is what a frame in a queue counts in addition to its bytes: many frames of one byte
+// shall neither fill the memory nor make each insertion slow.
 const frameCost = 1 << 10
 
 func (q *queue) insert(p picture) {
@@ -40,19 +40,19 @@ const (
 	patience = 400 * time.Millisecond
 	// maxReorder bounds how many packets wait for it.
 	maxReorder = 512
-	// maxJump is how far a sequence number may be from the newest and still
-	// mean disorder or loss; beyond it the stream begins anew.
+	// maxJump is how far a sequence number may be from the newest and still mean disorder or loss;
+	// beyond it the stream begins again.
 	maxJump = 2 * maxReorder
-	// maxAge is how far back a late packet's timestamp lies at most: half a
-	// minute of video. A late number with another one is no late packet but a
-	// stream that begins anew on numbers just behind.
+	// maxAge is how far back a late packet's timestamp lies at most: half a minute of video. A late
+	// number with another one is not a late packet but a stream that begins again on numbers just
+	// behind.
 	maxAge = 30 * 90000
 )
 
 // reorder puts packets of one SSRC in the order of their sequence numbers.
 type reorder struct {
 	started bool
-	next    uint16 // whose turn it is
+	next    uint16 // the number that is due
 	newest  rtp.Header
 	held    map[uint16]heldPacket
 }
@@ -63,8 +63,8 @@ type heldPacket struct {
 	came time.Duration
 }
 
-// push takes a packet that comes now and returns those whose turn it is, with a
-// gap in place of each that will not be filled any more.
+// push takes a packet that comes now and returns those that are due, with a gap in place of each
+// that will no longer come.
 func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []heldPacket) {
 	if !r.started {
 		r.started, r.next, r.newest, r.held = true, p.SequenceNumber, p.Header, make(map[uint16]heldPacket)
@@ -85,7 +85,7 @@ func (r *reorder) push(p *rtp.Packet, now time.Duration) (ready []heldPacket) {
 	return r.take(ready, now)
 }
 
-// take appends the packets whose turn it is.
+// take appends the packets that are due.
 func (r *reorder) take(ready []heldPacket, now time.Duration) []heldPacket {
 	for len(r.held) > 0 {
 		if first, ok := r.held[r.next]; ok {

@@ -31,8 +31,8 @@ func swapped(number uint16, timestamp uint32) (got []uint16, gaps int) {
 	return got, gaps
 }
 
-// A source that is swapped without care begins anew under the same SSRC on any
-// numbers, and not a packet of it is lost, wherever they lie.
+// A source that is swapped without care begins again under the same SSRC on any numbers, and not a
+// packet of it is lost, wherever they lie.
 func TestStreamBeginsAnewOnAnyNumber(t *testing.T) {
 	for _, number := range []int{1, 29, 30, 500, 1023, 1024, 1025, 5000, 32767, -1, -2, -29, -30, -31, -500, -1023, -1024, -1025, -5000, -32768} {
 		for _, timestamp := range []int{0, 90000, 1 << 31, -1 << 31, -maxAge - 3000} {

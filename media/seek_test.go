@@ -63,8 +63,8 @@ func keysAt(t *testing.T, packets []arrival) (at []time.Duration) {
 	return at
 }
 
-// Whoever asks gets a key frame at once, where the next is far; who keeps
-// asking does not keep the film from going on.
+// A request gets a key frame at once, where the next is far; repeated requests do not keep the film
+// from going on.
 func TestKeyFrameOnRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := NewIVF(bytes.NewReader(oneKeyFrame(t, 60*15)), &FileOptions{Once: true})
@@ -97,8 +97,8 @@ func TestKeyFrameOnRequest(t *testing.T) {
 	})
 }
 
-// Who asks at the beginning, when nobody knows how far the next key frame is,
-// waits for it for a second.
+// A request at the beginning, when it is not known how far the next key frame is, waits for it for
+// a second.
 func TestKeyFrameThatDoesNotCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := NewIVF(bytes.NewReader(oneKeyFrame(t, 60*15)), nil)
@@ -116,13 +116,13 @@ func TestKeyFrameThatDoesNotCome(t *testing.T) {
 			t.Error(err)
 		}
 		close(p.asks)
-		if keys := keysAt(t, p.got()); len(keys) != 2 || keys[1] < keySoon || keys[1] > keySoon+100*time.Millisecond {
+		if keys := keysAt(t, p.got()); len(keys) != 2 || keys[1] < keyFrameWait || keys[1] > keyFrameWait+100*time.Millisecond {
 			t.Errorf("key frames at %v, want 0s and some 1s", keys)
 		}
 	})
 }
 
-// Where key frames are frequent, nobody is disturbed.
+// Where key frames are frequent, no receiver is disturbed.
 func TestKeyFrameThatComesAnyway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, "testdata/vp8.ivf")

@@ -108,9 +108,9 @@ func (o *oggWriter) write(p picture) error {
 	return nil
 }
 
-// fill fills a hole behind held, which lasts each. A small one is a loss, or a clock
-// that runs slower than ours: what is there again is heard less than silence. Leaving
-// out a packet in 80 seconds, or having one twice, is not heard.
+// fill fills a hole behind held, which lasts each. A small one is a loss, or a clock that runs
+// slower than ours: a repetition is less audible than silence. Leaving out a packet in 80 seconds,
+// or having one twice, is inaudible.
 func (o *oggWriter) fill(hole, each time.Duration) error {
 	with, lasts := o.held, each
 	if hole >= 3*each || each > pcmFrame {

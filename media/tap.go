@@ -12,8 +12,8 @@ type packets interface {
 	Close() error // never fails
 }
 
-// tapped is a Track that has a reader for everyone; a noom.RemoteTrack is one.
-type tapped interface {
+// tappedTrack is a Track that has a reader for everyone; a noom.RemoteTrack is one.
+type tappedTrack interface {
 	Tap() interface {
 		ReadRTP() (*rtp.Packet, error)
 		Close() error
@@ -22,16 +22,16 @@ type tapped interface {
 
 // tap returns a reader of t that takes nothing from others, if t has such.
 func tap(t Track) packets {
-	if t, can := t.(tapped); can {
+	if t, can := t.(tappedTrack); can {
 		return t.Tap()
 	}
-	return shared{t}
+	return sharedTrack{t}
 }
 
-// shared is a track whose packets go to whoever asks first. It cannot be closed.
-type shared struct{ Track }
+// sharedTrack is a track whose packets go to the reader that asks first. It cannot be closed.
+type sharedTrack struct{ Track }
 
-func (shared) Close() error { return nil }
+func (sharedTrack) Close() error { return nil }
 
 // cameAt returns when the packet arrived that was read last, as far as in knows;
 // otherwise it is taken to be now.

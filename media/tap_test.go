@@ -16,8 +16,8 @@ import (
 	"noom/noomtest"
 )
 
-// In a real call one track is recorded with the room, recorded alone, listened to
-// and read by the program: nobody misses what another has had.
+// In a real call one track is recorded with the room, recorded alone, listened to and read by the
+// program: none misses what another has had.
 func TestReadersOfOneTrack(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		bot := w.Join("회의", &noom.Config{Name: "서기"})
@@ -133,8 +133,7 @@ func TestRecordFromNow(t *testing.T) {
 	})
 }
 
-// A recogniser that is busy for seconds is told all the same when what waits for it was
-// made.
+// A recogniser that is busy for seconds still learns when the sound that waits for it was made.
 func TestListenWhoFallsBehind(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		bot := w.Join("회의", &noom.Config{Name: "서기"})
@@ -170,7 +169,7 @@ func TestListenWhoFallsBehind(t *testing.T) {
 	})
 }
 
-// Whoever plays a file with sound in it is heard to speak.
+// A member that plays a file with sound is the active speaker.
 func TestAFileSpeaks(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		listener := w.Join("회의", &noom.Config{Name: "지우"})

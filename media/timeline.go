@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// settle is how long a frame waits for earlier ones of other tracks.
-	settle = 500 * time.Millisecond
+	// settleTime is how long a frame waits for earlier ones of other tracks.
+	settleTime = 500 * time.Millisecond
 	// maxSettling bounds what waits, in bytes.
 	maxSettling = 16 << 20
-	// dueSize is what a frame that waits takes besides its bytes, about.
+	// dueSize is about what a frame that waits takes in addition to its bytes.
 	dueSize = 256
-	// hold is how long a track's first frame waits for the sender's clock to tell
-	// how it belongs to the sound.
-	hold = 3 * time.Second
+	// holdTime is how long a track's first frame waits until the sender's clock shows how it belongs to
+	// the sound.
+	holdTime = 3 * time.Second
 	// maxLead is the most by which tracks of one sender are moved against each
 	// other.
 	maxLead = 3 * time.Second
@@ -28,7 +28,7 @@ const (
 	// clockStep is the least by which a sender's clock steps; less is
 	// inaccuracy.
 	clockStep = 50 * time.Millisecond
-	// stepProof is for how long a step has to be told before it is believed.
+	// stepProof is how long a step has to be reported before it is believed.
 	stepProof = 500 * time.Millisecond
 	// reportsWeighed is over how many sender reports is averaged.
 	reportsWeighed = 4
@@ -38,7 +38,7 @@ const (
 // and into its order. It is a pure machine and belongs to one goroutine.
 type timeline struct {
 	lanes []*lane
-	now   time.Duration // the latest it was told
+	now   time.Duration // the latest time passed in
 	bytes int           // that wait
 	begun bool
 	zero  time.Duration // of the recording: when its first frame was made
@@ -50,15 +50,14 @@ type kin struct {
 	epoch time.Time // of which the clock's times are counted
 }
 
-// A lane is a track's place in a timeline. Of the tracks of one sender, sound
-// goes by its own line and pictures by that sound, as far as the sender's clock
-// tells how they belong together: sound that is moved is heard, and pictures
-// that are moved are not seen.
+// A lane is a track's place in a timeline. Of the tracks of one sender, sound goes by its own line
+// and pictures by that sound, as far as the sender's clock shows how they belong together: moved
+// sound is audible, and moved pictures are not noticed.
 type lane struct {
 	line
 	kin     *kin
 	sound   bool
-	clocked bool // its track may tell of the sender's clock
+	clocked bool // its track may report the sender's clock
 
 	clock clockOf
 	shift time.Duration // by how much it is moved, to be in sync
@@ -67,8 +66,7 @@ type lane struct {
 	from  time.Duration // what was made earlier is left out, if it is sound
 }
 
-// clockOf is what sender reports tell of a track: what the sender's clock showed
-// at media time 0.
+// clockOf is what sender reports say about a track: what the sender's clock showed at media time 0.
 type clockOf struct {
 	reports   int // that count, averaged over at most reportsWeighed
 	zero      time.Duration
@@ -111,8 +109,8 @@ func (t *timeline) prune(l *lane) {
 	}
 }
 
-// next returns the frame whose turn it is; false if that is not sure yet. What is
-// asked for finally is returned anyhow.
+// next returns the frame that is due; false if that is not sure yet. With finally it is returned
+// anyway.
 func (t *timeline) next(finally bool) (picture, bool) {
 	for {
 		l, at := t.first()
@@ -124,9 +122,9 @@ func (t *timeline) next(finally bool) (picture, bool) {
 			if !l.decideLane(t.now, force) {
 				return picture{}, false
 			}
-			continue // it may not be the first any more
+			continue // it may no longer be the first
 		}
-		if !force && at > t.now-settle+t.back() {
+		if !force && at > t.now-settleTime+t.back() {
 			return picture{}, false
 		}
 		d := l.line.take(l.shift, l.sound)
@@ -138,7 +136,7 @@ func (t *timeline) next(finally bool) (picture, bool) {
 		if d.at = max(d.at, l.from); !t.begun {
 			t.begun, t.zero = true, d.at
 		}
-		if d.at -= t.zero; l.sound && d.at < -2*lateBy {
+		if d.at -= t.zero; l.sound && d.at < -2*leastDelay {
 			continue // or of before the recording
 		}
 		d.at = max(d.at, 0)
@@ -169,7 +167,7 @@ func (t *timeline) back() (least time.Duration) {
 
 // decideLane is decide with the sender's clock.
 func (l *lane) decideLane(now time.Duration, finally bool) bool {
-	if !l.anchored && !finally && l.mayBeKnown() && now-l.waiting[0].arrival < hold {
+	if !l.anchored && !finally && l.mayBeKnown() && now-l.waiting[0].arrival < holdTime {
 		if _, known := l.lead(); !known {
 			return false
 		}
@@ -199,7 +197,7 @@ func (k *kin) leader() *lane {
 	return k.lanes[0]
 }
 
-// mayBeKnown reports whether the sender's clock may still tell how l is to be moved.
+// mayBeKnown reports whether the sender's clock may still show how l is to be moved.
 func (l *lane) mayBeKnown() bool {
 	leader := l.kin.leader()
 	return leader != l && leader.clocked && l.clocked
@@ -223,7 +221,7 @@ func (l *lane) lead() (time.Duration, bool) {
 		return 0, false // no clock shows that
 	}
 	lead += leader.shift + leader.adrift
-	return lead, lead.Abs() <= absurd
+	return lead, lead.Abs() <= absurdOffset
 }
 
 // basis is the level, or what it is likely to be.
@@ -245,7 +243,7 @@ func (l *lane) report(r report, now time.Duration) {
 	switch {
 	case l.clock.reports == 0:
 		l.clock.take(zero, now)
-	case (zero - l.clock.zero).Abs() <= unseen:
+	case (zero - l.clock.zero).Abs() <= unseenOffset:
 		l.clock.take(zero, now)
 		l.confirmed = now
 	case len(l.waiting) > 0:
@@ -254,9 +252,9 @@ func (l *lane) report(r report, now time.Duration) {
 	}
 }
 
-// take takes what a report says the clock showed at media time 0. A clock that steps
-// is believed once that lasts: it is told for each track at another time, and until
-// it was for all of them they are not compared.
+// take takes what a report says the clock showed at media time 0. A clock that steps is believed
+// once that lasts: each track reports it at another time, and until all of them have they are not
+// compared.
 func (c *clockOf) take(zero, now time.Duration) {
 	c.seen = max(c.seen, now)
 	switch {

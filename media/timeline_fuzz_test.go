@@ -26,7 +26,7 @@ func FuzzTimeline(f *testing.F) {
 				if !ok {
 					return
 				}
-				if out++; p.at < 0 || p.at > now+4*absurd {
+				if out++; p.at < 0 || p.at > now+4*absurdOffset {
 					t.Fatalf("a frame is put at %v, and it is %v", p.at, now)
 				}
 			}

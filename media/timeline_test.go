@@ -20,8 +20,8 @@ type pretence struct {
 	counts  bool                                // timestamps count what is sent, and stand still in between
 	clock   func(t time.Duration) float64       // timestamps' seconds at t
 	jumps   func(t time.Duration) uint32        // added to timestamps
-	delay   func(t time.Duration) time.Duration // on the way, besides 20 ms
-	wall    func(t time.Duration) time.Duration // what the sender's clock shows, besides the time
+	delay   func(t time.Duration) time.Duration // on the way, in addition to 20 ms
+	wall    func(t time.Duration) time.Duration // what the sender's clock shows, in addition to the time
 	reports time.Duration                       // every so often; 0: none
 	phase   time.Duration                       // when the first of them is sent
 }
@@ -300,7 +300,7 @@ func TestTimeline(t *testing.T) {
 		"hours of silence": {lasts: 9 * time.Hour, tracks: []*pretence{
 			{member: "a", silent: between(minute, 9*time.Hour-minute)}, {member: "b", counts: true, silent: between(2*minute, 9*time.Hour-2*minute)},
 		}},
-		"silence that is told": {lasts: minute, tracks: []*pretence{
+		"silence that is announced": {lasts: minute, tracks: []*pretence{
 			{member: "a", silent: func(t time.Duration) bool { return t%(5*second) > 3*second && t%(400*ms) != 0 }}, {member: "a", picture: true}, other,
 		}},
 		"members run apart": {lasts: time.Hour, tracks: []*pretence{
@@ -461,7 +461,7 @@ func TestTimelineOfAnything(t *testing.T) {
 					p.reports = anyOf(chance, time.Second, 5*time.Second)
 				}
 				switch {
-				case chance.IntN(2) == 0 && !isOut: // what stalls then is found by nobody
+				case chance.IntN(2) == 0 && !isOut: // what stalls then is not found
 					p.counts, p.silent = true, stalls(chance, lasts)
 					story += fmt.Sprintf("%d stalls; ", len(tracks))
 				case chance.IntN(2) == 0:

@@ -32,7 +32,7 @@ type webm struct {
 
 	// Of the head.
 	scale   uint64        // nanoseconds in a unit of time
-	lasts   time.Duration // as the file tells; 0: it does not
+	lasts   time.Duration // as the file says; 0: it does not
 	tracks  []*webmTrack  // that are played, the picture first
 	segment int64         // where positions in the file are counted from
 	start   mark          // where the first frame is; before it is found, the first cluster
@@ -99,7 +99,7 @@ func (w *webm) head() error {
 	if head, err := w.r.buf.Peek(int(min(w.r.size, 8))); err != nil {
 		return err
 	} else if !strings.HasPrefix(string(head), "\x1a\x45\xdf\xa3") {
-		return foreign(head, "a WebM or Matroska file")
+		return foreignFileError(head, "a WebM or Matroska file")
 	}
 	for {
 		at := w.r.pos
@@ -238,7 +238,7 @@ func (w *webm) lookAhead() error {
 	for until, n := w.r.pos+aheadBytes, 0; n < aheadPictures && w.r.pos < until; {
 		f, err := w.next()
 		if err != nil {
-			return refused(err)
+			return refusalOf(err)
 		}
 		if f.track == 0 {
 			n++

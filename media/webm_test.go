@@ -335,7 +335,7 @@ func TestTwoMonthsOn(t *testing.T) {
 	})
 }
 
-// Names tell nothing, and a film needs tracks that go together.
+// Names do not matter, and a film needs tracks that go together.
 func TestOpenFilm(t *testing.T) {
 	dir := t.TempDir()
 	for from, to := range map[string]string{"film.webm": "a.ivf", "vp8.ivf": "b.ogg", "opus.ogg": "c.webm", "README.md": "d.ivf"} {

@@ -33,7 +33,7 @@ type mark struct {
 // seek goes by the file's cues, as far as it has any, and reads on from there.
 func (w *webm) seek(at time.Duration) error {
 	found := w.start
-	if at > 0 && w.key.at == at { // whoever asks for a key frame does not have the file read anew
+	if at > 0 && w.key.at == at { // a request for a key frame does not make the file be read again
 		return w.reset(w.key)
 	}
 	if at > 0 {
@@ -78,8 +78,7 @@ func (w *webm) find(from mark, at time.Duration) (mark, bool, error) {
 	return marks[0], marks[0].pos != 0, nil
 }
 
-// cue returns where the cluster is that the cues tell to read for at; 0: they
-// do not tell.
+// cue returns the position of the cluster that the cues give for at; 0: they give none.
 func (w *webm) cue(at time.Duration) int64 {
 	if w.cues == nil && w.index > 0 {
 		w.readCues()

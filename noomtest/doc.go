@@ -1,7 +1,6 @@
-// Package noomtest tests programs that use noom: real rooms, real pion, on a
-// virtual network and in virtual time. An hour passes in milliseconds, a
-// network breaks when a test says so, and a test that fails prints who said
-// what to whom.
+// Package noomtest tests programs that use noom: real rooms, real pion, on a virtual network and in
+// virtual time. An hour passes in milliseconds, a network breaks when a test says so, and a test
+// that fails prints all that was said.
 //
 //	func TestGreets(t *testing.T) {
 //		noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
@@ -18,11 +17,10 @@
 //
 // # The world
 //
-// A [World] has hubs, and hosts that members run on. [World.Join] joins a room
-// from a host of its own; code that calls [noom.Join] itself gets a host by
-// [World.Dialer] and [World.Config]. [World.Settle] waits until nothing moves any more, [Await]
-// for an event. Options of [Run] say how good the network is, what NATs there
-// are, whether there is a TURN server, how many hubs.
+// A [World] has hubs, and hosts that members run on. [World.Join] joins a room from a host of its
+// own; code that calls [noom.Join] itself gets a host by [World.Dialer] and [World.Config].
+// [World.Settle] waits until nothing moves, [Await] for an event. Options of [Run] say how good the
+// network is, what NATs there are, whether there is a TURN server, how many hubs.
 //
 // # Faults
 //

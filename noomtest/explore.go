@@ -16,9 +16,8 @@ var onlySeed = flag.Uint64("noomtest.seed", 0, "the only seed that Explore tries
 //
 //	go test -run '^TestMyBot$' -noomtest.seed=17
 //
-// The same seed does the same things at the same virtual times. What happens
-// at one instant may still happen in another order, so that a rare failure
-// may want -count.
+// The same seed does the same things at the same virtual times. What happens at one instant may
+// still happen in another order, so that a rare failure may need -count.
 func Explore(t *testing.T, n int, f func(t *testing.T, w *World), opts ...Option) {
 	t.Helper()
 	first := uint64(1)

@@ -35,14 +35,14 @@ func TestSignalingFaults(t *testing.T) {
 				pair(w)
 				w.Settle()
 				if text := w.Transcript().String(); !strings.Contains(text, "-- fault: ") {
-					t.Errorf("the transcript tells of no fault:\n%s", text)
+					t.Errorf("the transcript has no fault:\n%s", text)
 				}
 			})
 		})
 	}
 }
 
-// arrivals tells when frames of a type arrived, each after it was sent.
+// arrivals returns when frames of a type arrived, each after it was sent.
 func arrivals(w *noomtest.World, kind signal.Type) (after []time.Duration) {
 	sent := make(map[string]time.Duration)
 	for _, l := range w.Transcript().Lines() {

@@ -56,9 +56,9 @@ type Fault struct {
 	released   bool
 }
 
-// Drop loses frames. Members say frames to each other again until they have arrived.
-// What goes between a member and a hub is said once, for a connection to the hub loses
-// nothing while it lasts: who drops a welcome makes a member that others never see.
+// Drop loses frames. Members repeat frames to each other until they have arrived. A frame between a
+// member and a hub is sent once, because a connection to the hub loses nothing while it lasts: a
+// dropped welcome makes a member that others never see.
 func (w *World) Drop(f Frames) *Fault {
 	w.t.Helper()
 	return w.addFault("drop", f, func(*Fault, signal.Message, func(signal.Message, time.Duration)) {})

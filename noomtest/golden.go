@@ -15,18 +15,17 @@ import (
 	"noom/signal"
 )
 
-var rewrite = flag.Bool("noomtest.rewrite", false, "write golden files anew instead of comparing with them")
+var rewrite = flag.Bool("noomtest.rewrite", false, "rewrite golden files instead of comparing with them")
 
-// Golden compares what the members have told each other so far with the file
-// testdata/name.txt, and fails the test where they differ. With the flag
-// -noomtest.rewrite it writes the file anew; commit it when you can explain
-// each line that has changed.
+// Golden compares what the members have sent each other so far with the file testdata/name.txt, and
+// fails the test where they differ. With the flag -noomtest.rewrite it rewrites the file; commit it
+// when you can explain each line that has changed.
 //
-// The file has a paragraph for each two members, in the order in which they met.
-// It holds the frames that negotiate, as they were sent, and what became of
-// the two: states, epochs, faults. Left out is what differs between two runs
-// of the same test, or says nothing of what was decided: times,
-// acknowledgements, numbers of candidates, and frames said again. Ids and addresses in notes are replaced.
+// The file has a paragraph for each two members, in the order in which they met. It holds the
+// frames that negotiate, as they were sent, and what became of the two: states, epochs, faults. It
+// leaves out what differs between two runs of the same test, or says nothing about decisions:
+// times, acknowledgements, numbers of candidates, and repeated frames. Ids and addresses in notes
+// are replaced.
 func (w *World) Golden(name string) {
 	w.t.Helper()
 	got := dialogues(w.transcript.Lines())
@@ -47,11 +46,11 @@ func (w *World) Golden(name string) {
 	case err != nil:
 		w.t.Fatal(err)
 	case string(want) != got:
-		w.t.Errorf("noomtest: not as in %s, which -noomtest.rewrite writes anew:\n%s", path, difference(string(want), got))
+		w.t.Errorf("noomtest: not as in %s, which -noomtest.rewrite rewrites:\n%s", path, difference(string(want), got))
 	}
 }
 
-// dialogues tells what each two members told each other.
+// dialogues returns what each two members sent each other.
 func dialogues(lines []transcript.Line) string {
 	type two [2]string
 	var order []two
@@ -88,8 +87,8 @@ func dialogues(lines []transcript.Line) string {
 	return normalise(b.String())
 }
 
-// stable sorts what happened at one instant by who tells it: between two
-// goroutines any order is by chance.
+// stable sorts what happened at one instant by the member that reports it: between two goroutines
+// any order is by chance.
 func stable(lines []transcript.Line) []transcript.Line {
 	lines = slices.Clone(lines)
 	slices.SortStableFunc(lines, func(a, b transcript.Line) int {
@@ -101,8 +100,8 @@ func stable(lines []transcript.Line) []transcript.Line {
 	return lines
 }
 
-// dialogue is a line as a golden file has it, empty if it has none; what has
-// the same key is told once.
+// dialogue is a line as a golden file has it, empty if it has none; lines with the same key appear
+// once.
 func dialogue(l *transcript.Line) (text, key string) {
 	switch {
 	case l.Self == "":

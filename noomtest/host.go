@@ -16,7 +16,7 @@ import (
 // host is a virtual computer: what pion takes for the operating system's
 // network. It keeps its name when its address changes.
 type host struct {
-	transport.Net // the first card: for what does not depend on the address
+	transport.Net // the first card: for all that does not depend on the address
 	world         *World
 	name          string
 	nat           NAT
@@ -26,7 +26,7 @@ type host struct {
 	public  string
 	taken   bool // a Room was set up to use this host
 	offline bool // signaling is cut
-	silent  bool // … without anybody being told
+	silent  bool // … without notice
 	lines   []*line
 }
 

@@ -31,8 +31,8 @@ func (h *Hub) Running() *hub.Hub {
 	return h.running
 }
 
-// Kill ends the hub as the end of its process would: connections break
-// without a word, and nobody can connect until Start.
+// Kill ends the hub as the end of its process would: connections break without a goodbye, and no
+// member can connect until Start.
 func (h *Hub) Kill() {
 	h.world.alive("Kill")
 	h.world.note("%s is killed", h.name())
@@ -82,7 +82,7 @@ func (h *Hub) Restart() {
 	h.Start()
 }
 
-// Shutdown ends the hub in order: everyone is told to come back a second later.
+// Shutdown ends the hub in order: it asks everyone to come back a second later.
 func (h *Hub) Shutdown() {
 	h.world.alive("Shutdown")
 	h.mu.Lock()

@@ -65,7 +65,7 @@ func (l *line) start(inner signal.Signaler) {
 	}()
 }
 
-// copyOf makes a message that is nobody else's.
+// copyOf makes a message that shares nothing with the original.
 func copyOf(m signal.Message) signal.Message {
 	frame, err := m.Encode()
 	if err != nil {

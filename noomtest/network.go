@@ -13,9 +13,9 @@ import (
 	"github.com/pion/transport/v5/vnet"
 )
 
-// The virtual network: one router in the middle, which hosts hang on directly
-// or behind a NAT of their own. Packets wait in network, at their sender, for as
-// long as they take to arrive; vnet moves them at once.
+// The virtual network: one router in the middle, to which hosts are connected directly or behind a
+// NAT of their own. Packets wait in network, at their sender, for as long as they take to arrive;
+// vnet moves them at once.
 const (
 	publicNet = "198.18.0.0/15" // RFC 2544: never used on the real Internet
 	turnIP    = "198.18.0.1"
@@ -262,8 +262,8 @@ func (k NAT) behaviour() *vnet.NATType {
 	return t
 }
 
-// attach makes a network card with an address that nobody had before, behind
-// a NAT of kind k, and says that it is owner's.
+// attach makes a network card with an address that was never used, behind a NAT of kind k, and
+// gives it to owner.
 func (n *network) attach(owner string, k NAT, number int) (*vnet.Net, string, error) {
 	// Two bytes of a public address, 198.18.1.1 and up.
 	public := fmt.Sprintf("198.18.%d.%d", 1+number/250, 1+number%250)
@@ -328,7 +328,7 @@ func (n *network) signalingDelay() time.Duration {
 	return d
 }
 
-// detach makes an address nobody's.
+// detach takes an address from its owner.
 func (n *network) detach(public string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -53,9 +53,8 @@ func WithLoss(p float64) Option { return func(o *options) { o.loss = p } }
 // default is no bound.
 func WithBandwidth(bits int) Option { return func(o *options) { o.bandwidth = bits } }
 
-// WithNAT puts the hosts of these names, or all for which no other kind is
-// said, behind a NAT of their own. There is a STUN server then, which the hubs
-// tell members of.
+// WithNAT puts the hosts of these names, or all for which no other kind is given, behind a NAT of
+// their own. There is a STUN server then, which the hubs announce to members.
 func WithNAT(k NAT, hosts ...string) Option {
 	return func(o *options) {
 		if len(hosts) == 0 {
@@ -67,12 +66,12 @@ func WithNAT(k NAT, hosts ...string) Option {
 	}
 }
 
-// WithTURN adds a TURN server, which the hubs tell members of.
+// WithTURN adds a TURN server, which the hubs announce to members.
 func WithTURN() Option { return func(o *options) { o.turn = true } }
 
-// WithTURNLifetime adds a TURN server whose credentials are good for d alone,
-// as its operator would set it up: hubs make new ones for whoever asks, and the server goes on with
-// no relay whose credentials have expired. d is whole seconds.
+// WithTURNLifetime adds a TURN server whose credentials are good only for d, as its operator would
+// set it up: hubs make new ones for members that ask, and the server ends relays whose credentials
+// have expired. d is whole seconds.
 func WithTURNLifetime(d time.Duration) Option {
 	return func(o *options) { o.turn, o.turnLifetime = true, d }
 }

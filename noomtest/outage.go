@@ -104,9 +104,9 @@ func (w *World) HealSignaling(name string) {
 	h.setOffline(false, false)
 }
 
-// Sleep closes a host's laptop for d and returns when it is open again. Nothing
-// gets in or out meanwhile, and nobody is told. Its goroutines go on, as no
-// kit can stop them; for the others it is as if they did not.
+// Sleep closes a host's laptop for d and returns when it is open again. Nothing gets in or out
+// meanwhile, and no end notices by itself. Its goroutines go on, because no kit can stop them; for
+// the others it is as if they did not.
 func (w *World) Sleep(name string, d time.Duration) {
 	w.t.Helper()
 	h := w.known("Sleep", name)

@@ -65,8 +65,7 @@ func goTest(t *testing.T, dir string, args ...string) map[string]string {
 	return printed
 }
 
-// TestOutside: what somebody sees who tests a bot of their own, in a module of
-// their own, and the bot or the test is wrong.
+// TestOutside: what the author of a bot in another module sees if the bot or its test is wrong.
 func TestOutside(t *testing.T) {
 	files := make(map[string]string)
 	for _, name := range []string{"bot.go", "bot_test.go"} {

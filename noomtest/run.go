@@ -96,7 +96,7 @@ func (b *bubble) inside(t *testing.T, o *options, f func(t *testing.T, w *World)
 	f(t, w)
 }
 
-// keepTime ends a world that lasts too long, and tells outside that time goes on.
+// keepTime ends a world that lasts too long, and reports to the outside that time goes on.
 func (w *World) keepTime() {
 	for time.Since(w.began) < w.options.limit {
 		select {
@@ -250,7 +250,7 @@ func (w *World) endRooms() {
 		return
 	}
 	w.mu.Lock()
-	w.ended = true // whoever redials is refused for good
+	w.ended = true // a redial is refused for good
 	w.mu.Unlock()
 	for _, s := range open() {
 		w.fail("the room %q that %s joined is still open: its code must call Leave when it is done, at the latest when t.Context ends", s.room, s.host.name)

@@ -10,7 +10,7 @@ import (
 	"noom/signal"
 )
 
-// session is one Room as its trace tells of it. World.mu guards it.
+// session is one Room as its trace shows it. World.mu guards it.
 type session struct {
 	host   *host
 	id     string // the member's
@@ -31,7 +31,7 @@ type pair struct {
 	acked  int64 // highest number acknowledged
 }
 
-// joins is told of each join that a line carries.
+// joins is called for each join that a line carries.
 func (w *World) joins(l *line, m *signal.Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,7 +46,7 @@ func (w *World) joins(l *line, m *signal.Message) {
 	w.order = append(w.order, s)
 }
 
-// observe is told of all that a Room on h does.
+// observe is called for all that a Room on h does.
 func (w *World) observe(h *host, e noom.Trace) {
 	w.transcript.Name(e.Self.ID, h.name)
 	w.transcript.Record(e)
@@ -89,11 +89,11 @@ func (p *pair) enter(e signal.Epoch) {
 	}
 }
 
-// Settle waits until nothing moves any more: every member that can reach a hub is at
-// one, every two members of a room at the same hub are connected, no signaling frame
-// is under way or unacknowledged, and it stays so for as long as a packet
-// takes there and back, and a tenth of a second. It fails the test if that
-// does not come about in two virtual minutes, with who is not settled and why.
+// Settle waits until nothing moves: every member that can reach a hub is at one, every two members
+// of a room at the same hub are connected, no signaling frame is under way or unacknowledged, and
+// it stays so for as long as a packet takes there and back, and a tenth of a second. It fails the
+// test if that does not happen in two virtual minutes, with the members that are not settled and
+// why.
 //
 // Media and data may go on moving. What was sent before has arrived, unless
 // the network has lost it.
@@ -122,7 +122,7 @@ func (w *World) SettleWithin(bound time.Duration) {
 		}
 		if time.Since(begun) > bound {
 			if len(unsettled) == 0 {
-				unsettled = []string{"signaling never pauses: does somebody publish or mute in a loop?"}
+				unsettled = []string{"signaling never pauses: does a member publish or mute in a loop?"}
 			}
 			w.t.Fatalf("noomtest: not settled after %v:\n  %s", bound, strings.Join(unsettled, "\n  "))
 		}
@@ -130,8 +130,8 @@ func (w *World) SettleWithin(bound time.Duration) {
 	}
 }
 
-// pause is synctest.Wait, which may not be called twice at one time. Who waits
-// for its turn does so in a way that a bubble can see.
+// pause is synctest.Wait, which may not be called twice at one time. A goroutine waits for its turn
+// in a way that a bubble can see.
 func (w *World) pause() {
 	w.waiting <- struct{}{}
 	synctest.Wait()

@@ -14,9 +14,8 @@ import (
 	"noom"
 )
 
-// Sink reads a track and counts what is wrong with it. The track must come
-// from a [Source]; those that come one after the other, as after
-// ReplaceTrack, are told apart.
+// Sink reads a track and counts what is wrong with it. The track must come from a [Source]; those
+// that come one after the other, as after ReplaceTrack, are distinguished.
 type Sink struct {
 	mu      sync.Mutex
 	report  SinkReport
@@ -39,7 +38,7 @@ type SinkReport struct {
 	Ended   bool          // the track is over
 }
 
-// Sink begins to read a track, until it ends. Nobody else may read it.
+// Sink begins to read a track, until it ends. It must be the only reader.
 func (w *World) Sink(track noom.RemoteTrack) *Sink {
 	w.t.Helper()
 	w.alive("Sink")

@@ -75,7 +75,7 @@ func (s *Source) play() {
 		frame := append(append([]byte(nil), head...), mark...)
 		frame = binary.BigEndian.AppendUint32(frame, s.serial)
 		frame = binary.BigEndian.AppendUint32(frame, n)
-		_ = s.WriteSample(media.Sample{Data: frame, Duration: s.every}) // nobody may be listening
+		_ = s.WriteSample(media.Sample{Data: frame, Duration: s.every}) // there may be no listener
 	}
 }
 

@@ -67,8 +67,8 @@ func (w *World) newTurnServer() (*turnServer, error) {
 	return &turnServer{server: server, relay: w.options.turn, lifetime: w.options.turnLifetime}, nil
 }
 
-// told is what a member is told now.
-func (s *turnServer) told(member string) []signal.ICEServer {
+// servers are the servers for a member now.
+func (s *turnServer) servers(member string) []signal.ICEServer {
 	address := fmt.Sprintf("%s:%d", turnIP, turnPort)
 	list := []signal.ICEServer{{URLs: []string{"stun:" + address}}}
 	if s.relay {

@@ -43,7 +43,7 @@ type World struct {
 	rooms     []noom.Room // joined by Join
 	sources   []*Source
 	ended     bool
-	moved     int // things that happened, heartbeats aside
+	moved     int // things that happened, apart from heartbeats
 }
 
 func newWorld(t *testing.T, o *options, b *bubble) (*World, error) {
@@ -70,11 +70,10 @@ func newWorld(t *testing.T, o *options, b *bubble) (*World, error) {
 	return w, nil
 }
 
-// Join enters a room from the host of cfg's Name, which gets a network card
-// and an address for it; cfg may be nil. If that host is in a room already,
-// the member gets a host of its own, called "name 2". The world leaves the
-// room when the test ends. A hub that says no fails the test: for that, use
-// [noom.Join] with [World.Dialer] and [World.Config].
+// Join enters a room from the host of cfg's Name, which gets a network card and an address for it;
+// cfg may be nil. If that host is in a room already, the member gets a host of its own, called
+// "name 2". The world leaves the room when the test ends. A refusal fails the test: to expect one,
+// use [noom.Join] with [World.Dialer] and [World.Config].
 func (w *World) Join(room string, cfg *noom.Config) noom.Room {
 	w.t.Helper()
 	w.alive("Join")
@@ -321,5 +320,5 @@ func (w *World) iceServers() func(context.Context, signal.Member) []signal.ICESe
 	if w.turn == nil {
 		return nil
 	}
-	return func(_ context.Context, m signal.Member) []signal.ICEServer { return w.turn.told(m.ID) }
+	return func(_ context.Context, m signal.Member) []signal.ICEServer { return w.turn.servers(m.ID) }
 }

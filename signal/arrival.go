@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An arrival makes two kinds of frames: joined for who comes, which tells of
-// everyone in the room, and welcome for each of those. This file writes them as
-// envelope.go writes pair frames, in a fifth of the library's time.
+// An arrival makes two kinds of frames: joined for the newcomer, which lists everyone in the room,
+// and welcome for each of those. This file writes them as envelope.go writes pair frames, in a
+// fifth of the library's time.
 
 // appendArrival writes the envelope of a joined or welcome, byte for byte as the
 // library does. It reports false if m is neither, or has what is seldom there.

@@ -1,7 +1,7 @@
-// Package signal is the wire of noom: the frames of protocol noom.v1, their
-// strict codec and limits, what members sign, and the two interfaces a
-// transport implements. PROTOCOL.md beside this file is the protocol in prose.
+// Package signal is the wire of noom: the frames of protocol noom.v1, their strict codec and
+// limits, what members sign, and the two interfaces a transport implements. PROTOCOL.md next to
+// this file is the protocol in prose.
 //
-// A program that only calls [noom.Join] needs this package for its transport
-// alone. It depends on neither WebRTC nor a network.
+// A program that only calls [noom.Join] needs this package only for its transport. It depends on
+// neither WebRTC nor a network.
 package signal

@@ -64,8 +64,8 @@ func (m *Message) scan(envelope []byte) bool {
 	}
 }
 
-// maxPlain is from how many bytes on an envelope is not plain: strings of a
-// message keep the whole of it in memory. Who keeps one for long clones it.
+// maxPlain is the size in bytes from which an envelope is not plain: strings of a message keep the
+// whole of it in memory. Code that keeps one for long clones it.
 const maxPlain = 2 * MaxChat
 
 // field reads one value.

@@ -122,8 +122,7 @@ func TestEncodePlain(t *testing.T) {
 	}
 }
 
-// Whoever arrives is told of, and tells, by frames that are the library's, byte
-// for byte.
+// The frames of an arrival are the library's, byte for byte.
 func TestEncodeArrival(t *testing.T) {
 	key := PublicKey(bytes.Repeat([]byte{0xfb}, 32))
 	member := func(name string, rights ...Right) Member {

@@ -46,8 +46,8 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error returns the message, then the code in brackets. What a terminal would
-// obey is taken out, for the other end wrote it and errors are printed.
+// Error returns the message, then the code in brackets. Characters that control a terminal are
+// removed, because the other end wrote it and errors are printed.
 func (e *Error) Error() string {
 	text := string(e.Code)
 	if e.Message != "" {
@@ -56,8 +56,8 @@ func (e *Error) Error() string {
 	return Printable(text)
 }
 
-// Printable puts text that somebody else wrote on one line: what is no printable
-// character becomes a space, above all what a terminal would obey.
+// Printable puts text from another end on one line: unprintable characters become spaces, above all
+// those that control a terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -73,8 +73,8 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// Errorf makes an Error. Its message is cut to 512 bytes, and about dropped if
-// it is no type of ours, for both may quote what a stranger sent.
+// Errorf makes an Error. Its message is cut to 512 bytes, and about is dropped if it is no known
+// type, because both may quote a stranger.
 func Errorf(code Code, about Type, format string, args ...any) *Error {
 	text := fmt.Sprintf(format, args...)
 	if len(text) > maxErrorText {

@@ -72,7 +72,7 @@ func TestValidFrames(t *testing.T) {
 	}
 }
 
-// checkRoundTrip encodes m's fields anew and decodes them again.
+// checkRoundTrip encodes m's fields again and decodes them.
 func checkRoundTrip(t *testing.T, name string, m signal.Message) {
 	t.Helper()
 	again := m
@@ -82,7 +82,7 @@ func checkRoundTrip(t *testing.T, name string, m signal.Message) {
 		return // what was left out at first is written out now
 	}
 	if err != nil {
-		t.Fatalf("%s: encode anew: %v", name, err)
+		t.Fatalf("%s: encode again: %v", name, err)
 	}
 	decoded, err := signal.Decode(frame)
 	if err != nil {
@@ -122,7 +122,7 @@ func TestInvalidFrames(t *testing.T) {
 		}
 		answer := signal.ErrorMessage(refusal)
 		if text, err := answer.Encode(); err != nil || len(text) > 4096 {
-			t.Errorf("%s: the error cannot be told: %d bytes, %v", name, len(text), err)
+			t.Errorf("%s: the error cannot be sent: %d bytes, %v", name, len(text), err)
 		}
 	}
 }
@@ -257,7 +257,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			answer := signal.ErrorMessage(refusal)
 			if _, err := answer.Encode(); err != nil {
-				t.Fatalf("the error cannot be told: %v", err)
+				t.Fatalf("the error cannot be sent: %v", err)
 			}
 			return
 		}

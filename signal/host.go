@@ -13,14 +13,14 @@ import (
 // has one, into the form that proofs are bound to (PROTOCOL.md section 3). Two
 // texts that lead to one host have one form:
 //
-//   - a name in ASCII, as IDNA and the URL standard have it, in lower case and
+//   - a name in ASCII, as IDNA and the URL standard say, in lower case and
 //     without a dot at its end;
 //   - an IPv6 address in brackets, as short as RFC 5952 makes it, without a zone,
 //     which means something on one machine only;
-//   - the port in decimal, left out if it is 80 or 443: who ends TLS before a hub
-//     may or may not write it, and the hub cannot know which the scheme was.
+//   - the port in decimal, left out if it is 80 or 443: a proxy that ends TLS
+//     before a hub may or may not write it, and the hub cannot know the scheme.
 //
-// What is no host comes back in lower case.
+// Text that is not a host is returned in lower case.
 func NormalHost(host string) string {
 	name, port := SplitHost(host)
 	name = normalName(name)
@@ -53,7 +53,7 @@ func normalName(name string) string {
 	bare := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
 	bare, _, _ = strings.Cut(bare, "%")
 	if ip, err := netip.ParseAddr(bare); err == nil && ip.Is6() {
-		return "[" + shortest(ip) + "]"
+		return "[" + shortestIPv6(ip) + "]"
 	}
 	ascii, err := hostNames.ToASCII(name)
 	if err != nil {
@@ -62,8 +62,8 @@ func normalName(name string) string {
 	return strings.TrimSuffix(ascii, ".")
 }
 
-// shortest is an IPv6 address as browsers write it, also one that maps IPv4.
-func shortest(ip netip.Addr) string {
+// shortestIPv6 is an IPv6 address as browsers write it, also one that maps IPv4.
+func shortestIPv6(ip netip.Addr) string {
 	if !ip.Is4In6() {
 		return ip.String()
 	}

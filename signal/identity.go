@@ -99,8 +99,8 @@ func ProofText(endpoint, room, session string, nonce Bytes) []byte {
 		base64.RawURLEncoding.EncodeToString(nonce))
 }
 
-// PairText is what a member signs of a pair frame: everything in it that the
-// receiver acts on, the room, and who it is for. from is the sender's id.
+// PairText is what a member signs of a pair frame: everything in it that the receiver acts on, the
+// room, and the receiver's id. from is the sender's id.
 func PairText(m *Message, room, from string) []byte {
 	var b strings.Builder
 	b.Grow(256 + len(m.Body))

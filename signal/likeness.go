@@ -10,8 +10,8 @@ import (
 
 // Likeness returns the same for two names that a reader may take for one another: compatibility
 // forms, case, what is not drawn, and letters of other scripts that look like Latin ones do not
-// count. It is nothing to show. Names are told apart by it where one of them is somebody's
-// own, as hub.Grant gives it.
+// count. It is not for display. It distinguishes names where one of them is reserved, as hub.Grant
+// gives it.
 func Likeness(name string) string {
 	drawn := strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
@@ -19,12 +19,12 @@ func Likeness(name string) string {
 		}
 		return r
 	}, name)
-	return alike.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(drawn))))
+	return likeLetters.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(drawn))))
 }
 
-// alike has the letters, folded, that most fonts draw as another one. It is no table of
+// likeLetters has the letters, folded, that most fonts draw as another one. It is no table of
 // all that can be confused (UTS #39).
-var alike = strings.NewReplacer(
+var likeLetters = strings.NewReplacer(
 	"а", "a", "в", "b", "с", "c", "ԁ", "d", "е", "e", "һ", "h", "і", "l", "ј", "j", "к", "k", "м", "m", "н", "h", "о", "o", "р", "p",
 	"ѕ", "s", "т", "t", "у", "y", "х", "x", "ԛ", "q", "ԝ", "w",
 	"α", "a", "β", "b", "ε", "e", "η", "n", "ι", "l", "κ", "k", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "u", "χ", "x", "ζ", "z",

@@ -1,6 +1,6 @@
 package signal
 
-// Bounds of the protocol (PROTOCOL.md section 6). A hub may tell lower ones.
+// Bounds of the protocol (PROTOCOL.md section 6). A hub may have lower ones.
 const (
 	MaxFrame      = 65536     // bytes in a frame
 	MaxName       = 128       // bytes in a room's or member's name

@@ -68,21 +68,21 @@ var requestTypes = [...]Type{TypeChat, TypeRename, TypeKick, TypeLock, TypeUnloc
 // known reports whether this version of the protocol has frames of type t.
 func (t Type) known() bool { return t.Pair() || slices.Contains(hubTypes[:], t) }
 
-// Reason says why somebody is gone.
+// Reason says why a member is gone.
 type Reason string
 
 // The reasons of a bye.
 const (
 	ReasonLeft     Reason = "left"     // said goodbye
-	ReasonKicked   Reason = "kicked"   // removed, by who may or by the hub's owner
+	ReasonKicked   Reason = "kicked"   // removed, by a member with that right or by the hub's owner
 	ReasonClosed   Reason = "closed"   // the room was closed
 	ReasonExpired  Reason = "expired"  // its authorisation has ended
-	ReasonRestart  Reason = "restart"  // the hub goes down for a while; told to itself alone
+	ReasonRestart  Reason = "restart"  // the hub goes down for a while; sent to the member itself alone
 	ReasonReplaced Reason = "replaced" // joined again elsewhere, with the same key
 	ReasonLost     Reason = "lost"     // its connection to the hub broke
 )
 
-// Member is who somebody is: what the hub tells the others of a member.
+// Member is the identity of a member, as the others see it.
 type Member struct {
 	ID        string    `json:"id"`   // 26 characters, follows from PublicKey
 	Name      string    `json:"name"` // nickname, up to 128 bytes; may be empty
@@ -98,7 +98,7 @@ type ICEServer struct {
 	Credential string   `json:"credential,omitzero"`
 }
 
-// Limits are the hub's bounds, told in joined.
+// Limits are the hub's bounds, as joined has them.
 type Limits struct {
 	Frame   int `json:"frame"`   // bytes in a frame
 	Name    int `json:"name"`    // bytes in a name
@@ -167,12 +167,12 @@ type Message struct {
 	encoded []byte // the whole frame, once known; fields and it agree
 }
 
-// ErrorMessage is the frame that tells of e.
+// ErrorMessage is the frame for e.
 func ErrorMessage(e *Error) Message {
 	return Message{Type: TypeError, Code: e.Code, Error: e.Message, About: e.About, Retry: e.RetryAfter.Milliseconds()}
 }
 
-// Err returns what an error frame tells, nil for any other frame.
+// Err returns the error of an error frame, nil for any other frame.
 func (m *Message) Err() *Error {
 	if m.Type != TypeError {
 		return nil
@@ -180,8 +180,8 @@ func (m *Message) Err() *Error {
 	return &Error{Code: m.Code, Message: m.Error, About: m.About, RetryAfter: m.RetryAfter()}
 }
 
-// RetryAfter is how long to wait, at least, before trying again, as a bye or
-// an error tells; 0 if it does not.
+// RetryAfter is how long to wait, at least, before trying again, as a bye or an error says; 0 if it
+// does not.
 func (m *Message) RetryAfter() time.Duration { return time.Duration(m.Retry) * time.Millisecond }
 
 // Stamp sets From and forgets the encoded bytes.

@@ -68,7 +68,7 @@ func TestStamp(t *testing.T) {
 		t.Fatalf("stamped: from %q, body %q (%v)", stamped.From, stamped.Body, err)
 	}
 	if again, err := m.Encode(); err != nil || &again[0] != &frame[0] {
-		t.Fatalf("a second Encode made the frame anew (%v)", err)
+		t.Fatalf("a second Encode made the frame again (%v)", err)
 	}
 	if &m.Body[0] != &frame[len(frame)-len(body)] {
 		t.Error("after Encode the body does not point into the frame")
@@ -173,10 +173,10 @@ func TestErrors(t *testing.T) {
 	}
 	m := signal.ErrorMessage(e)
 	if got := m.Err(); got == nil || *got != *e {
-		t.Errorf("an error frame tells %v, want %v", got, e)
+		t.Errorf("an error frame has %v, want %v", got, e)
 	}
 	if (&signal.Message{Type: signal.TypePing}).Err() != nil {
-		t.Error("a ping tells an error")
+		t.Error("a ping has an error")
 	}
 	if got := e.Error(); got != "the room has 64 members (room_full)" {
 		t.Errorf("Error() = %q", got)
@@ -190,7 +190,7 @@ func (b bare) Close() error { return errClosedPlainly }
 
 var errClosedPlainly = errors.New("closed plainly")
 
-// located tells where it leads; wrapped is around it.
+// located knows where it leads; wrapped is around it.
 type located struct{ signal.Signaler }
 
 func (located) Endpoint() string    { return "hub.example" }
@@ -203,10 +203,10 @@ func (w wrapped) Unwrap() signal.Signaler { return w.Signaler }
 func TestOptionalMethods(t *testing.T) {
 	around := wrapped{wrapped{located{}}}
 	if e, a := signal.Endpoint(around), signal.Address(around); e != "hub.example" || a != netip.IPv6Loopback() {
-		t.Errorf("a wrapped transport tells %q and %v", e, a)
+		t.Errorf("a wrapped transport has %q and %v", e, a)
 	}
 	if e, a := signal.Endpoint(wrapped{}), signal.Address(wrapped{bare{}}); e != "" || a.IsValid() {
-		t.Errorf("wrapped nothing tells %q and %v", e, a)
+		t.Errorf("wrapped nothing has %q and %v", e, a)
 	}
 	if got := signal.Endpoint(bare{}); got != "" {
 		t.Errorf("Endpoint of a transport without one: %q", got)

@@ -46,10 +46,9 @@ func CleanName(s string) string {
 	return b.String()
 }
 
-// CheckName says what is wrong with a nickname, nil if nothing is. Names in
-// any script are fine; the empty one is too. What could not be seen in a name is
-// refused, so that two names that differ look different, but where a script or an emoji
-// needs it (PROTOCOL.md section 1).
+// CheckName says what is wrong with a nickname, nil if nothing is. Names in any script are fine;
+// the empty one is too. Invisible characters are refused, so that two names that differ look
+// different, except where a script or an emoji needs them (PROTOCOL.md section 1).
 func CheckName(s string) error {
 	switch {
 	case len(s) > MaxName:

@@ -11,8 +11,8 @@ import (
 	"noom/signal"
 )
 
-// Whatever somebody types: cleaning it twice changes nothing more, and what
-// passes as a name can be shown to everyone and told apart by its bytes.
+// Whatever is typed: cleaning it twice changes nothing more, and what passes as a name can be shown
+// to everyone and compared by its bytes.
 func FuzzName(f *testing.F) {
 	for _, typed := range []string{
 		"", " 지우\t", "\u110c\u1175\u110b\u116e", "Zoe\u0308", "\u3000민준 🐢\u00a0", "a\u202eb", "\u2066x", "\u200d", "👨\u200d👩\u200d👧",

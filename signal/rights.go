@@ -11,13 +11,13 @@ type Right string
 
 // The rights of PROTOCOL.md section 2.
 const (
-	RightPublish Right = "publish" // sends media; the receivers see to it, for the hub sees no media
+	RightPublish Right = "publish" // sends media; the receivers enforce it, because the hub sees no media
 	RightChat    Right = "chat"    // says something to the room
 	RightKick    Right = "kick"    // removes others
 	RightLock    Right = "lock"    // locks the room and unlocks it
 	RightMute    Right = "mute"    // asks others to mute
 	RightClose   Right = "close"   // ends the room for everyone
-	RightList    Right = "list"    // sees which rooms are open; no hub tells the others of it
+	RightList    Right = "list"    // sees which rooms are open; hubs do not show it to the others
 )
 
 // Rights are what a member may do. Nil is what a member may where nothing else

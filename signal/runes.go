@@ -11,14 +11,14 @@ import "unicode"
 const maxMarks = 4
 
 const (
-	zwj  = '\u200d' // makes one emoji of several, and shapes letters of some scripts
-	zwnj = '\u200c' // keeps letters apart in Persian and other scripts
-	flag = '\U0001f3f4'
+	zwj      = '\u200d' // makes one emoji of several, and shapes letters of some scripts
+	zwnj     = '\u200c' // keeps letters apart in Persian and other scripts
+	flagRune = '\U0001f3f4'
 )
 
-// hidden has what no category tells of: fillers, selectors and other characters that
-// are not drawn, blanks, and what is no character but at the ends of planes.
-var hidden = &unicode.RangeTable{
+// hiddenRunes has what no category covers: fillers, selectors and other characters that are not drawn,
+// blanks, and what is no character but at the ends of planes.
+var hiddenRunes = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x034f, 0x034f, 1},
 		{0x115f, 0x1160, 1},
@@ -36,7 +36,7 @@ var hidden = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x16fe4, 0x16fe4, 1}, {0x1d159, 0x1d159, 1}, {0xe0000, 0xe0fff, 1}},
 }
 
-// isNoncharacter reports what ends a plane of Unicode; the others are in hidden.
+// isNoncharacter reports what ends a plane of Unicode; the others are in hiddenRunes.
 func isNoncharacter(r rune) bool { return r&0xfffe == 0xfffe }
 
 // emoji are the blocks that emoji are from, but for their modifiers and for the
@@ -63,8 +63,8 @@ var emoji = &unicode.RangeTable{
 	LatinOffset: 1,
 }
 
-// joining are the scripts in which a joiner between two letters changes what is drawn.
-var joining = []*unicode.RangeTable{
+// joiningScripts are the scripts in which a joiner between two letters changes what is drawn.
+var joiningScripts = []*unicode.RangeTable{
 	unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi,
 	unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala,
 	unicode.Khmer, unicode.Myanmar, unicode.Balinese, unicode.Javanese,
@@ -83,17 +83,17 @@ func checkRunes(name []rune) error {
 	marks := 0
 	for i := 0; i < len(name); i++ {
 		r := name[i]
-		if r == flag {
+		if r == flagRune {
 			i += tags(name[i+1:])
 		}
 		switch {
 		case r == zwj || r == zwnj:
-			if !joins(name, i) {
+			if !joinsNeighbours(name, i) {
 				return ErrNameRune
 			}
 			continue
-		case unicode.Is(hidden, r) || isNoncharacter(r):
-			if !shows(name, i) {
+		case unicode.Is(hiddenRunes, r) || isNoncharacter(r):
+			if !showsSelector(name, i) {
 				return ErrNameRune
 			}
 			continue
@@ -130,10 +130,10 @@ func tags(behind []rune) int {
 	return 0
 }
 
-// joins reports whether the joiner at i changes how its neighbours are drawn: between
+// joinsNeighbours reports whether the joiner at i changes how its neighbours are drawn: between
 // two emoji, between letters of a script that joins them, or behind a virama.
-func joins(name []rune, i int) bool {
-	before, after := at(name, i-1), at(name, i+1)
+func joinsNeighbours(name []rune, i int) bool {
+	before, after := runeAt(name, i-1), runeAt(name, i+1)
 	if name[i] == zwj {
 		for _, v := range viramas {
 			if before == v {
@@ -151,7 +151,7 @@ func joins(name []rune, i int) bool {
 	for letter > 0 && unicode.Is(unicode.M, name[letter]) {
 		letter--
 	}
-	for _, script := range joining {
+	for _, script := range joiningScripts {
 		if unicode.Is(script, name[letter]) {
 			return unicode.Is(script, after) && unicode.In(after, unicode.L, unicode.M)
 		}
@@ -161,17 +161,17 @@ func joins(name []rune, i int) bool {
 
 // emojiBefore is what stands before i, or before the one modifier there, of skin or style.
 func emojiBefore(name []rune, i int) rune {
-	if m := at(name, i-1); m == 0xfe0f || m >= 0x1f3fb && m <= 0x1f3ff {
+	if m := runeAt(name, i-1); m == 0xfe0f || m >= 0x1f3fb && m <= 0x1f3ff {
 		i--
 	}
-	return at(name, i-1)
+	return runeAt(name, i-1)
 }
 
-// shows reports whether the character at i, which is not drawn as such, has something to
+// showsSelector reports whether the character at i, which is not drawn as such, has something to
 // do there: a variation of an emoji, a keycap, a Han or Mongolian letter, or a blank
 // between two characters of Braille.
-func shows(name []rune, i int) bool {
-	before, after := at(name, i-1), at(name, i+1)
+func showsSelector(name []rune, i int) bool {
+	before, after := runeAt(name, i-1), runeAt(name, i+1)
 	switch r := name[i]; {
 	case r == 0x2800:
 		return isBraille(before) && isBraille(after)
@@ -189,8 +189,8 @@ func shows(name []rune, i int) bool {
 
 func isBraille(r rune) bool { return r > 0x2800 && r <= 0x28ff }
 
-// at is the i-th character, -1 if there is none.
-func at(name []rune, i int) rune {
+// runeAt is the i-th character, -1 if there is none.
+func runeAt(name []rune, i int) rune {
 	if i < 0 || i >= len(name) {
 		return -1
 	}

@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// SafetyNumber is what two members compare over another way, by voice or on
-// paper, to know that no hub stands between them (PROTOCOL.md section 3). It is
-// the same for both, and values are compared with ==.
+// SafetyNumber is what two members compare over another channel, by voice or on paper, to know that
+// no hub stands between them (PROTOCOL.md section 3). It is the same for both, and values are
+// compared with ==.
 //
-// Digits carries 199 bits and Emoji 144. Somebody in the middle needs two keys
-// of their own that give both victims the same number, one for each; they may
-// choose both, so that by a birthday search it takes 2^99 tries, or 2^72, each
-// with a fresh key pair. A number short enough to be read out at once would
-// fall in seconds, for nothing commits to a key before it is seen.
+// Digits carries 199 bits and Emoji 144. A man in the middle needs two keys that give both victims
+// the same number, one for each; he may choose both, so that by a birthday search it takes 2^99
+// tries, or 2^72, each with a fresh key pair. A number short enough to be read out at once would
+// fall in seconds, because nothing commits to a key before it is seen.
 type SafetyNumber struct {
 	Digits string // 12 groups of 5 digits, with spaces between
 	Emoji  string // 24 emoji of [SafetyEmoji], with spaces between

@@ -8,19 +8,17 @@ import (
 // A Signaler carries whole frames between a member and a hub, in order while
 // it lasts. Both ends of a connection hold one.
 //
-// Send and Receive may be called at the same time as each other and as Close,
-// but neither twice at once. After an error from either the Signaler is spent,
-// and only Close is still of use, with two exceptions: a message that cannot be
-// encoded is refused by Send and nothing else happens; and when Receive was
-// sent what is no frame, Send may still tell so before the end. Where a whole message came
-// that [Decode] refused, Receive may go on with the next: a hub that is asked for something
-// in a wrong way tries it.
+// Send and Receive may be called at the same time as each other and as Close, but neither twice at
+// once. After an error from either the Signaler is spent, and only Close is still of use, with two
+// exceptions: a message that cannot be encoded is refused by Send and nothing else happens; and
+// when Receive got something that is not a frame, Send may still report that before the end. Where
+// a whole message came that [Decode] refused, Receive may go on with the next: a hub does after a
+// malformed request.
 //
-// A Signaler may do more than that, and is asked by its methods: [Endpoint],
-// [UncheckedEndpoint], [Address], [BatchSender], [Waiter], [Aborter], [CloseWith]. Who wraps one
-// passes on what the wrapper leaves as it is, or it is lost without a word. What
-// is lost with Endpoint shows late: proofs do not hold, and the hub refuses the
-// member (bad_proof) once it asks for one. A method Unwrap() Signaler passes on
+// A Signaler may do more than that, by further methods: [Endpoint], [UncheckedEndpoint], [Address],
+// [BatchSender], [Waiter], [Aborter], [CloseWith]. A wrapper passes on those that it leaves as they
+// are, or they are lost silently. The loss of Endpoint shows late: proofs are invalid, and the hub
+// refuses the member (bad_proof) once it asks for one. A method Unwrap() Signaler passes on
 // Endpoint, UncheckedEndpoint and Address.
 type Signaler interface {
 	// Send writes one frame. It returns when the frame is on its way or ctx
@@ -46,37 +44,36 @@ type DialerFunc func(ctx context.Context) (Signaler, error)
 // Dial calls f.
 func (f DialerFunc) Dial(ctx context.Context) (Signaler, error) { return f(ctx) }
 
-// Endpoint returns what s calls the hub's address as the member dialled it:
-// the host of its URL as [NormalHost] writes it. A Signaler tells it through a
-// method Endpoint() string, or wraps one that does; else it is empty. Proofs are bound to it (PROTOCOL.md section 3).
+// Endpoint returns what s calls the hub's address as the member dialled it: the host of its URL as
+// [NormalHost] writes it. A Signaler has a method Endpoint() string for it, or wraps one that does;
+// otherwise it is empty. Proofs are bound to it (PROTOCOL.md section 3).
 func Endpoint(s Signaler) string {
-	if e, ok := find[interface{ Endpoint() string }](s); ok {
+	if e, ok := findSignaler[interface{ Endpoint() string }](s); ok {
 		return e.Endpoint()
 	}
 	return ""
 }
 
-// UncheckedEndpoint reports whether a hub's end of a connection believes what
-// the member calls the hub, so that a proof made for another hub, and passed on by
-// it, would hold here. A Signaler tells it through a method
-// UncheckedEndpoint() bool, or wraps one that does.
+// UncheckedEndpoint reports whether a hub's end of a connection believes what the member calls the
+// hub, so that a proof made for another hub, and passed on by it, would be valid here. A Signaler
+// has a method UncheckedEndpoint() bool for it, or wraps one that does.
 func UncheckedEndpoint(s Signaler) bool {
-	e, ok := find[interface{ UncheckedEndpoint() bool }](s)
+	e, ok := findSignaler[interface{ UncheckedEndpoint() bool }](s)
 	return ok && e.UncheckedEndpoint()
 }
 
-// Address returns the network address from which the other end of s connects,
-// which a hub counts connections by. A Signaler tells it through a method
-// Address() netip.Addr, or wraps one that does; else it is invalid.
+// Address returns the network address from which the other end of s connects, which a hub counts
+// connections by. A Signaler has a method Address() netip.Addr for it, or wraps one that does;
+// otherwise it is invalid.
 func Address(s Signaler) netip.Addr {
-	if a, ok := find[interface{ Address() netip.Addr }](s); ok {
+	if a, ok := findSignaler[interface{ Address() netip.Addr }](s); ok {
 		return a.Address()
 	}
 	return netip.Addr{}
 }
 
-// find returns the outermost of s and what it wraps that is a T.
-func find[T any](s Signaler) (t T, ok bool) {
+// findSignaler returns the outermost of s and what it wraps that is a T.
+func findSignaler[T any](s Signaler) (t T, ok bool) {
 	for s != nil {
 		if t, ok = s.(T); ok {
 			return t, true
@@ -108,8 +105,8 @@ type Waiter interface {
 	Wait(ctx context.Context) bool
 }
 
-// An Aborter is a Signaler that can be ended without a word. Who calls Abort
-// need not give its calls a context that ends, which costs more.
+// An Aborter is a Signaler that can be ended without a goodbye. A caller of Abort need not give its
+// calls a context that ends, which costs more.
 type Aborter interface {
 	Signaler
 	// Abort ends the connection and every pending call at once. It may be
@@ -117,8 +114,8 @@ type Aborter interface {
 	Abort()
 }
 
-// CloseWith closes s and tells the other end why, where the transport can: one
-// that does has a method CloseWith(*Error) error.
+// CloseWith closes s and gives the other end the reason, where the transport can: such a transport
+// has a method CloseWith(*Error) error.
 func CloseWith(s Signaler, why *Error) error {
 	if c, ok := s.(interface{ CloseWith(why *Error) error }); ok && why != nil {
 		return c.CloseWith(why)

@@ -15,7 +15,7 @@ function full() {
 test('no send overtakes one that waits', async () => {
   const { sent, dc, channel } = full();
   const first = channel.send('하나');
-  dc.bufferedAmount = 1 << 19; // there is room, which nobody was told yet
+  dc.bufferedAmount = 1 << 19; // there is room, which was not reported yet
   const second = channel.send('둘');
   await turn();
   dc.onbufferedamountlow();

@@ -50,7 +50,7 @@ test('a gap, an excess and nonsense are violations', () => {
   assert.deepEqual(b.receive(Uint8Array.of(9, 0, 0, 0, 9)), {});
 });
 
-test('who leaves is told what has arrived, taken or not', () => {
+test('a member that leaves learns what has arrived, taken or not', () => {
   const a = new DataStream();
   const b = new DataStream();
   const frames = ['하나', 'two', 'three'].map((t) => a.send(bytes(t)));

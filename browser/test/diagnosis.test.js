@@ -37,7 +37,7 @@ test('the path in use', () => {
   ]);
   const path = { local: { type: 'host', protocol: 'udp', address: '192.0.2.1', port: 5000 }, remote: { type: 'relay', protocol: 'udp', address: null, port: 49152 }, rtt: 25, relayed: true };
   assert.deepEqual(pathOf(report), path);
-  report.delete('T'); // not every browser tells
+  report.delete('T'); // not every browser reports it
   report.get('P').state = 'failed';
   assert.deepEqual(pathOf(report).remote.type, 'host');
   assert.equal(pathOf(new Map()), null);

@@ -92,7 +92,7 @@ test('a lossy, repeating, reordering path delivers once and in order', () => {
   }
 });
 
-test('a higher epoch starts anew, a lower one is ignored', () => {
+test('a higher epoch starts again, a lower one is ignored', () => {
   const [a, b] = begun();
   a.send({ type: 'offer' });
   const old = a.flush()[0];

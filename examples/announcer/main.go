@@ -1,5 +1,5 @@
-// Command announcer greets whoever comes: by data, and with a sound for them
-// alone, as soon as they can hear it.
+// Command announcer greets newcomers: by data, and with a sound for each of them alone, as soon as
+// they can hear it.
 //
 //	go run ./examples/announcer -room demo -sound welcome.ogg
 package main

@@ -38,9 +38,9 @@ func Main(run func(ctx context.Context, args []string, out io.Writer) error) {
 // UsageError says which argument cannot be right.
 type UsageError struct{ Bot, Text string }
 
-func (e *UsageError) Error() string { return e.Bot + ": " + e.Text + " (-help tells the flags)" }
+func (e *UsageError) Error() string { return e.Bot + ": " + e.Text + " (-help lists the flags)" }
 
-// Call says which call to join, and as whom.
+// Call says which call to join, and under which name.
 type Call struct {
 	URL, Room, Name, Token string
 }
@@ -54,7 +54,7 @@ func Flags(name string) (*flag.FlagSet, *Call) {
 	flags.StringVar(&c.Room, "room", "demo", "the room, in any language")
 	flags.StringVar(&c.Name, "name", name, "the nickname")
 	// On the command line other users of the machine could read it.
-	flags.Func("token-env", "the environment `VARIABLE` that holds the token or password the hub wants", func(variable string) error {
+	flags.Func("token-env", "the environment `VARIABLE` that holds the token or password for the hub", func(variable string) error {
 		var ok bool
 		if c.Token, ok = os.LookupEnv(variable); !ok {
 			return fmt.Errorf("the environment has no %s", variable)

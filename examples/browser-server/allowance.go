@@ -10,9 +10,9 @@ import (
 	"noom/signal"
 )
 
-// This file is how much of a TURN server one may have: so many allocations for a
-// member, for an address and for all. Where the last two are used up, who has few
-// takes one from who has most, so that nobody keeps the others out.
+// This file shares a TURN server: so many allocations for a member, for an address and for all.
+// Where the last two are used up, a client with few takes one from the client with most, so that
+// none keeps the others out.
 
 // mayHaveMore is asked before an allocation, so that the refusal says why. It may
 // make room.
@@ -36,7 +36,7 @@ func (r *relays) mayHaveMore(user, _ string, from net.Addr) bool {
 	}
 	r.mu.Unlock()
 	if victim != nil {
-		_ = victim.Close() // its owner asks anew, for pion forgets it
+		_ = victim.Close() // its owner asks again, because pion forgets it
 	}
 	return !refused
 }
@@ -53,8 +53,8 @@ func (r *relays) crowded(near netip.Prefix) netip.Prefix {
 	return most
 }
 
-// spare is what can be taken from who has most at an address, if that is more than
-// least: one that has relayed nothing, or else the oldest. The caller holds r.mu.
+// spare is what can be taken from the client with most at an address, if that is more than least:
+// one that has relayed nothing, or else the oldest. The caller holds r.mu.
 func (r *relays) spare(at netip.Prefix, least int) *relay {
 	count := make(map[string]int)
 	for _, a := range r.live {
@@ -85,7 +85,7 @@ func (r *relay) worseThan(b *relay) bool {
 	return r.since.Before(b.since)
 }
 
-// created notes whose an allocation is: pion tells only now from where it was asked for.
+// created notes the owner of an allocation: pion reports only now from where it was asked for.
 func (r *relays) created(from, _ net.Addr, _, _, _ string, at net.Addr, _ int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +102,7 @@ func (r *relays) created(from, _ net.Addr, _, _, _ string, at net.Addr, _ int) {
 	}
 }
 
-// deleted notes that a client has no allocation any more.
+// deleted notes that a client no longer has an allocation.
 func (r *relays) deleted(from, _ net.Addr, _, _, _ string) {
 	if r.settled != nil {
 		r.settled(from, false)
@@ -179,7 +179,7 @@ func (r *relays) pause(client net.Addr, now time.Time) time.Duration {
 	return a.requests.ReserveN(now, 1).DelayFrom(now)
 }
 
-// clientOf tells clients apart.
+// clientOf identifies a client.
 func clientOf(a net.Addr) string { return a.Network() + " " + a.String() }
 
 // prefixOf is what a client's allocations are counted by.
@@ -203,7 +203,7 @@ func portOf(a net.Addr) int {
 type requests struct {
 	perAddress, perAllocation rate.Limit // a second; four seconds' worth at once
 	strangers                 map[netip.Prefix]*rate.Limiter
-	rest                      *rate.Limiter // of all for whom there is no place in the map
+	rest                      *rate.Limiter // of all without a place in the map
 	swept                     time.Time     // when places were made last
 }
 
@@ -220,7 +220,7 @@ func newRequests(perAddress, perAllocation int) *requests {
 func (q *requests) ofStranger(from netip.Prefix, now time.Time) bool {
 	l := q.strangers[from]
 	if l == nil && len(q.strangers) >= mostStrangers && now.Sub(q.swept) > time.Second {
-		q.swept = now // not for each packet of who lies about its address
+		q.swept = now // not for each packet with a forged address
 		for other, of := range q.strangers {
 			if of.TokensAt(now) >= float64(of.Burst()) {
 				delete(q.strangers, other) // has not asked for a while
@@ -237,9 +237,9 @@ func (q *requests) ofStranger(from netip.Prefix, now time.Time) bool {
 	return l.AllowN(now, 1)
 }
 
-// A gate is the UDP socket of a TURN server. It drops what nobody may send: data of
-// clients that have no allocation, and requests above their rate. pion acts on one
-// packet after the other, so each of them would delay what is relayed.
+// A gate is the UDP socket of a TURN server. It drops packets that are not allowed: data of clients
+// that have no allocation, and requests above their rate. pion acts on one packet after the other,
+// so each of them would delay what is relayed.
 type gate struct {
 	net.PacketConn
 	relays *relays
@@ -257,7 +257,7 @@ func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // lets reports whether a packet is to be acted on (RFC 8656 section 12, RFC 8489
-// section 5: how to tell them apart).
+// section 5: how to distinguish them).
 func (g *gate) lets(packet []byte, from net.Addr, now time.Time) bool {
 	g.relays.mu.Lock()
 	a := g.relays.byClient[clientOf(from)]

@@ -157,7 +157,7 @@ func TestTabAndGo(t *testing.T) {
 	}
 }
 
-// meets tries what a tab and a Go member can do beside media.
+// meets tries what a tab and a Go member can do apart from media.
 func meets(t *testing.T, tab *browsertest.Tab, g *gopher) {
 	t.Helper()
 	if err := g.Chat(t.Context(), "안녕 <b>"); err != nil {

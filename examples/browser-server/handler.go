@@ -19,9 +19,8 @@ import (
 //go:embed page
 var page embed.FS
 
-// handler serves the page at /, noom.js under /noom/, the hub at /ws and the
-// list of open rooms at /rooms, to whom the options accept; without any, to all who
-// come by whatever name.
+// handler serves the page at /, noom.js under /noom/, the hub at /ws and the list of open rooms at
+// /rooms, to requests that the options accept; without any, to all, by whatever name.
 func handler(h *hub.Hub, accept ...ws.AcceptOptions) http.Handler {
 	var options ws.AcceptOptions
 	if len(accept) > 0 {
@@ -35,8 +34,8 @@ func handler(h *hub.Hub, accept ...ws.AcceptOptions) http.Handler {
 	return secure(ws.OnlyHosts(mux, options.Hosts...))
 }
 
-// ownHosts are the names that a server which listens on addr has, for all that it
-// knows: this machine's, and those that its certificate is for, if it has one.
+// ownHosts are the names that a server which listens on addr has, as far as it knows them: this
+// machine's, and those that its certificate is for, if it has one.
 func ownHosts(addr string, leaf *x509.Certificate) []string {
 	hosts := []string{"localhost", ws.OwnAddress}
 	if name, err := os.Hostname(); err == nil {
@@ -59,7 +58,7 @@ func hostList(list string) ([]string, error) {
 	hosts := strings.Split(list, ",")
 	for _, host := range hosts {
 		if host == "" || strings.ContainsAny(host, " \t/") {
-			return nil, fmt.Errorf("-hosts %s: %q is no host; want names as they stand in URLs, such as call.example.com or call.example.com:8443", list, host)
+			return nil, fmt.Errorf("-hosts %s: %q is not a host; want names as they stand in URLs, such as call.example.com or call.example.com:8443", list, host)
 		}
 	}
 	return hosts, nil
@@ -73,7 +72,7 @@ func originPatterns(list string) ([]string, error) {
 	patterns := strings.Split(list, ",")
 	for _, pattern := range patterns {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, " \t") {
-			return nil, fmt.Errorf("-origins %s: %q is no host or pattern of one", list, pattern)
+			return nil, fmt.Errorf("-origins %s: %q is neither a host nor a pattern of one", list, pattern)
 		}
 	}
 	return patterns, nil

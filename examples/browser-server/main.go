@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help tells the flags)\n", err)
+		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help lists the flags)\n", err)
 		return 2
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
@@ -108,25 +108,25 @@ const usage = `browser-server serves noom's page and its hub.
 
   -addr HOST:PORT   where to listen (default :8080)
   -metrics HOST:PORT
-                    tell Prometheus how the hub does, at /metrics there: choose an
-                    address that strangers cannot reach (default: nowhere)
+                    export the hub's numbers to Prometheus, at /metrics there:
+                    choose an address that strangers cannot reach (default: none)
   -hosts LIST       the names by which members reach this server, as they stand in
                     URLs, with commas: behind a proxy such as
-                    call.example.com. What is for others is refused; * believes
-                    in all, which lets other hubs use proofs that members made for
+                    call.example.com. Requests for others are refused; * accepts
+                    all, which lets other hubs use proofs that members made for
                     them (default: localhost, this machine's name and addresses,
-                    and what the certificate is for)
-  -origins LIST     whose pages may use the hub beside our own: hosts, patterns such
+                    and the names in the certificate)
+  -origins LIST     other hosts whose pages may use the hub: names, patterns such
                     as *.example.com, or * for all, with commas (default: none)
   -tls-self-signed  serve https with a certificate made for this machine, so that a
-                    phone beside it gets its camera; tells addresses, fingerprint
+                    phone near it may use its camera; prints addresses, fingerprint
                     and a QR code
   -tls-cert FILE, -tls-key FILE
                     serve https with this certificate and key, in PEM
-  -token-key FILE   whoever brings a token of noom-token that this key has signed, at
+  -token-key FILE   a member with a token that this key has signed, at
                     #/ROOM?token=TOKEN behind the page's address, has the rights in
-                    it; others may publish and chat (default: so may all). The public
-                    half of the key is enough
+                    it (noom-token makes them); others may publish and chat
+                    (default: so may all). The public half of the key is enough
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP
@@ -142,7 +142,7 @@ type options struct {
 	hosts          []string // of ws.AcceptOptions; nil: what the machine knows of itself
 	origins        []string // patterns of ws.AcceptOptions
 	tls            tlsOptions
-	tokenKey       string         // empty: nobody has rights of their own
+	tokenKey       string         // empty: no member has special rights
 	turn           netip.AddrPort // invalid: none
 	turnEverywhere bool
 }
@@ -220,7 +220,7 @@ func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Confi
 	h := hub.New(config)
 	if gauges != nil {
 		closing := serveMetrics(gauges, h)
-		defer func() { _ = closing() }() // nobody is owed a goodbye
+		defer func() { _ = closing() }() // without a goodbye
 	}
 	server := ws.HTTPServer(handler(h, accept...), nil)
 	served := make(chan error, 1)
@@ -232,7 +232,7 @@ func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Confi
 	}
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	// Whoever is too slow for a goodbye is cut; that is no failure of ours.
+	// A member that is too slow for a goodbye is cut; that is no failure.
 	_ = h.Shutdown(leaving)
 	_ = server.Shutdown(leaving)
 	return server.Close()

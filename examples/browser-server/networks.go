@@ -10,9 +10,8 @@ import (
 // This file is which addresses a TURN server may be used to reach: those on the
 // Internet, but none of this machine's own.
 
-// notPublic are the networks that belong to nobody on the Internet (IANA's
-// registries of special-purpose addresses) or would smuggle an IPv4 address
-// through, beside those that netip knows.
+// notPublic are the networks that are not on the Internet (IANA's registries of special-purpose
+// addresses) or would smuggle an IPv4 address through, in addition to those that netip knows.
 var notPublic = prefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",

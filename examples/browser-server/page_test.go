@@ -16,7 +16,7 @@ import (
 	"noom/transport/ws"
 )
 
-// What one does with the keyboard alone, and what a screen reader is told.
+// The page by keyboard alone, and with a screen reader.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
@@ -56,8 +56,8 @@ func TestKeyboard(t *testing.T) {
 	tab.Wait("Enter joins", `!document.getElementById('call').hidden`)
 }
 
-// The rest of the controls: the unread mark, the microphone, the link, another
-// member's page told apart though both share one profile.
+// The rest of the controls: the unread mark, the microphone, the link, another member's page as a
+// separate one though both share one profile.
 func TestControls(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
@@ -144,12 +144,12 @@ func TestNoDevices(t *testing.T) {
 	enterGo(t, server, "데모", "고퍼")
 	seesAndHears(t, tab, 1)
 	tab.Wait("selects that say so", `document.getElementById('cameras').disabled && document.getElementById('microphones').textContent === 'No microphone'`)
-	tab.Click("#mute") // asks again, and tells again
+	tab.Click("#mute") // asks again, and reports again
 	tab.Wait("still missing", `!document.getElementById('notice').hidden`)
 }
 
-// Somebody without a codec of ours: the page says who does not see us, and the
-// sound goes on.
+// A member without a codec of ours: the page says which member does not see us, and the sound goes
+// on.
 func TestNotReceived(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
@@ -186,7 +186,7 @@ func TestAutoplay(t *testing.T) {
 	tab.Wait("sound", `document.getElementById('unlock').hidden && !tiles()[0].querySelector('video').paused`)
 }
 
-// Back, forward and reload: the others see somebody go at once and come again.
+// Back, forward and reload: the others see the member go at once and come again.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
@@ -259,7 +259,7 @@ func TestHostileText(t *testing.T) {
 	jiwoo.Wait("no markup came of any of it", `!document.querySelector('#call img, #call b b') && document.title === '데모 · noom'`)
 }
 
-// The lock beside a name shows the safety number, the same to both and to Go.
+// The lock next to a name shows the safety number, the same to both and to Go.
 func TestSafetyNumber(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)

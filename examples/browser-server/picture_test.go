@@ -30,7 +30,7 @@ func sits(b *browsertest.Browser, server, name string, colours ...string) *brows
 	}`, strings.Join(colours, " ")))
 }
 
-// The picture in README.md, docs/call.png: made anew with
+// The picture in README.md, docs/call.png: made again with
 //
 //	NOOM_SCREENSHOTS=docs go test ./examples/browser-server -run Picture
 func TestPicture(t *testing.T) {

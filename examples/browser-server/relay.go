@@ -15,8 +15,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// This file is what a member may do with the TURN server: how much it may
-// relay, and to whom.
+// This file is what a member may do with the TURN server: how much it may relay, and to which
+// addresses.
 
 // turnLimits are a TURN server's quotas. Zero is no bound but the next larger one.
 type turnLimits struct {
@@ -67,7 +67,7 @@ type relays struct {
 	limits       turnLimits
 	rate         *rate.Limiter // of all
 	own          *ownAddresses
-	settled      func(client net.Addr, has bool) // is told who has an allocation, over TCP; nil: nobody
+	settled      func(client net.Addr, has bool) // is called when a client has an allocation, over TCP; may be nil
 
 	mu        sync.Mutex
 	count     int
@@ -94,8 +94,7 @@ func newRelays(outer, inner netip.Addr, everywhere bool, limits turnLimits) *rel
 	}
 }
 
-// bytesPerSecond lets half a second's worth through at once, for a key frame
-// comes all at once.
+// bytesPerSecond lets half a second's worth through at once, because a key frame comes all at once.
 func bytesPerSecond(n int) *rate.Limiter { return rate.NewLimiter(rate.Limit(n), n/2) }
 
 // takenPerSecond bounds what is looked at of a client whose relay carries n bytes
@@ -211,7 +210,7 @@ type relay struct {
 	given    sync.Once
 
 	// Owned by relays, behind its lock.
-	client      string // who has it; empty: not known yet, or no longer
+	client      string // its owner; empty: not known yet, or no longer
 	from        netip.Prefix
 	permissions map[netip.Addr]time.Time // until when
 	channels    int
@@ -243,8 +242,8 @@ func (r *relay) fits(n int) bool {
 	return r.rate.AllowN(now, n) && r.relays.rate.AllowN(now, n)
 }
 
-// Close implements [net.PacketConn]. Whoever reads from it notices: so an
-// allocation is taken away from its owner.
+// Close implements [net.PacketConn]. Its reader notices: so an allocation is taken away from its
+// owner.
 func (r *relay) Close() error {
 	r.given.Do(func() {
 		r.relays.give(r.user)
@@ -256,9 +255,8 @@ func (r *relay) Close() error {
 	return r.PacketConn.Close()
 }
 
-// boundedListener accepts so many connections at a time, ends those that are
-// silent, and can cut them all. Those that have no allocation give way to newer ones,
-// who has said nothing first.
+// boundedListener accepts so many connections at a time, ends those that are silent, and can cut
+// them all. Those that have no allocation give way to newer ones, silent ones first.
 type boundedListener struct {
 	net.Listener
 	most, waiting int // all; of one address, without an allocation

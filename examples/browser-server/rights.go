@@ -9,9 +9,9 @@ import (
 	"noom/signal/hub/token"
 )
 
-// authorizer returns a [hub.Config.Authorize] that gives who comes with a token
-// what it says, and lets in who comes without one to publish and to chat. file
-// holds the key that tokens are signed with, or its public half.
+// authorizer returns a [hub.Config.Authorize] that gives a member with a token what the token says,
+// and admits a member without one to publish and to chat. file holds the key that tokens are signed
+// with, or its public half.
 func authorizer(file string) (func(context.Context, hub.Request) (hub.Grant, error), error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"noom/transport/ws"
 )
 
-// issue makes a key, and gives its public half as -token-key wants it, and
-// what signs tokens for the room 데모 with it.
+// issue makes a key, and gives its public half as -token-key needs it, and what signs tokens for
+// the room 데모 with it.
 func issue(t *testing.T) (file string, sign func(signal.Rights) string) {
 	t.Helper()
 	private, public := token.NewKey()
@@ -53,7 +53,7 @@ func shown(id string) string {
 // text is what an element says.
 func text(id string) string { return fmt.Sprintf(`document.getElementById(%q).textContent`, id) }
 
-// says waits for the last line of the chat panel, which tells what happened.
+// says waits for the last line of the chat panel, which says what happened.
 func says(tab *browsertest.Tab, line string) {
 	tab.Wait(line, fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent === %q`, line))
 }
@@ -146,7 +146,7 @@ func asksToMute(t *testing.T, host, guest *browsertest.Tab) {
 	guest.Wait("the wish is met", muted+` && !`+shown("asked"))
 }
 
-// locks locks the room, so that somebody else stays outside, and unlocks it.
+// locks locks the room, so that another member stays outside, and unlocks it.
 func locks(t *testing.T, b *browsertest.Browser, server string, host, guest *browsertest.Tab) {
 	t.Helper()
 	host.Click("#lock-room")
@@ -237,7 +237,7 @@ func TestFewerRights(t *testing.T) {
 	viewer.Screenshot("rights-viewer")
 	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat"} {
 		if browsertest.Eval[bool](viewer, shown(id)) {
-			t.Errorf("who may only watch sees %s", id)
+			t.Errorf("a member that may only watch sees %s", id)
 		}
 	}
 	viewer.Keys("mv\r") // and the keys do nothing either

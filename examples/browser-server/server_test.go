@@ -142,7 +142,7 @@ func TestGoodbye(t *testing.T) {
 	for e := range room.Events(t.Context()) {
 		if lost, ok := e.(noom.SignalingLost); ok {
 			if !strings.Contains(lost.Err.Error(), "the hub restarts") {
-				t.Errorf("the member was told %v, want that it may come back", lost.Err)
+				t.Errorf("the member got %v, want that it may come back", lost.Err)
 			}
 			break
 		}
@@ -176,10 +176,10 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-tls-cert", "x"}, 2, "-tls-cert needs the -tls-key"},
 		{[]string{"-tls-key", "x"}, 2, "-tls-key needs the -tls-cert"},
 		{[]string{"-addr", "127.0.0.1:0", "-tls-cert", "no.pem", "-tls-key", "no.key"}, 1, "-tls-cert no.pem, -tls-key no.key: open no.pem: no such file"},
-		{[]string{"-hosts", "call.example,,localhost"}, 2, "-hosts call.example,,localhost: \"\" is no host"},
+		{[]string{"-hosts", "call.example,,localhost"}, 2, "-hosts call.example,,localhost: \"\" is not a host"},
 		{[]string{"-hosts", "https://call.example"}, 2, "want names as they stand in URLs"},
-		{[]string{"-origins", "[", "-addr", "127.0.0.1:0"}, 2, "is no host or pattern of one"},
-		{[]string{"-origins", "a.example,,b.example"}, 2, "is no host or pattern of one"},
+		{[]string{"-origins", "[", "-addr", "127.0.0.1:0"}, 2, "is neither a host nor a pattern of one"},
+		{[]string{"-origins", "a.example,,b.example"}, 2, "is neither a host nor a pattern of one"},
 		{[]string{"-addr", "127.0.0.1:0", "-token-key", "no.pem"}, 1, "-token-key: open no.pem: no such file"},
 		{[]string{"-addr", "127.0.0.1:0", "-token-key", "main.go"}, 1, "-token-key main.go: token: neither PEM nor base64"},
 		{[]string{"-turn-everywhere"}, 2, "-turn-everywhere is about -turn, which is not given"},
@@ -241,9 +241,9 @@ func askFor(t *testing.T, server, host, path string) (status int, body string) {
 	return response.StatusCode, string(start[:n])
 }
 
-// Without a flag it goes by the names that the machine knows of itself, so that
-// neither a page whose name somebody made lead here reads anything, nor another hub
-// uses its members' proofs. With one it goes by those names alone.
+// Without a flag it goes by the names that the machine knows of itself, so that neither a page
+// whose foreign name was pointed here reads anything, nor another hub uses its members' proofs.
+// With one it goes by those names alone.
 func TestOwnNames(t *testing.T) {
 	name, err := os.Hostname()
 	if err != nil {

@@ -23,8 +23,8 @@ import (
 	"github.com/mdp/qrterminal/v3"
 )
 
-// tlsOptions say how the page is served over https, which a browser wants
-// before it gives a page from another machine the camera.
+// tlsOptions say how the page is served over https, which a browser requires before it gives a page
+// from another machine the camera.
 type tlsOptions struct {
 	selfSigned bool
 	cert, key  string // PEM files; empty: none
@@ -60,8 +60,8 @@ func (o *tlsOptions) certificate(lan []netip.Addr) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// secureListener puts TLS before a listener and tells the page's addresses. It
-// returns the certificate too.
+// secureListener puts TLS before a listener and prints the page's addresses. It returns the
+// certificate too.
 func (o *tlsOptions) secureListener(plain net.Listener, addr string, stdout io.Writer) (net.Listener, *x509.Certificate, error) {
 	lan, err := lanAddresses(addr)
 	if err != nil {
@@ -81,7 +81,7 @@ func (o *tlsOptions) secureListener(plain net.Listener, addr string, stdout io.W
 	return tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), pair.Leaf, nil
 }
 
-// introduce tells what a phone beside this machine needs.
+// introduce prints what a phone near this machine needs.
 func (o *tlsOptions) introduce(stdout io.Writer, leaf *x509.Certificate, listening net.Addr, lan []netip.Addr) {
 	_, port, _ := net.SplitHostPort(listening.String()) // a listener's address has both
 	var urls []string
@@ -89,7 +89,7 @@ func (o *tlsOptions) introduce(stdout io.Writer, leaf *x509.Certificate, listeni
 		urls = append(urls, strings.TrimSuffix("https://"+net.JoinHostPort(ip.String(), port), ":443"))
 		_, _ = fmt.Fprintf(stdout, "   also at %s\n", urls[len(urls)-1])
 	}
-	_, _ = fmt.Fprintf(stdout, "\nIts certificate is made anew with each start. Browsers warn of it; go on if they show this SHA-256 fingerprint:\n%s\n", fingerprint(leaf))
+	_, _ = fmt.Fprintf(stdout, "\nEach start makes a new certificate. Browsers warn of it; continue if they show this SHA-256 fingerprint:\n%s\n", fingerprint(leaf))
 	if len(urls) > 0 {
 		_, _ = fmt.Fprintln(stdout)
 		qrterminal.GenerateHalfBlock(urls[0], qrterminal.L, stdout)
@@ -126,7 +126,7 @@ func lanAddresses(addr string) ([]netip.Addr, error) {
 	case host == "" || notIP == nil && ip.IsUnspecified():
 	case notIP == nil && !ip.IsLoopback():
 		return []netip.Addr{ip}, nil
-	default: // a name, which is told as it is, or not for others
+	default: // a name, which is printed as it is, or not for others
 		return nil, nil
 	}
 	all, err := net.InterfaceAddrs()

@@ -129,7 +129,7 @@ func TestSelfSignedPage(t *testing.T) {
 	tab.Wait("a call with a camera", `isSecureContext && location.protocol === 'https:' && !document.getElementById('call').hidden && document.querySelector('[data-self]').dataset.camera === 'on'`)
 }
 
-// What is told about a certificate made for this machine.
+// What is printed about a certificate made for this machine.
 func TestIntroduction(t *testing.T) {
 	lan := []netip.Addr{netip.MustParseAddr("192.168.1.5"), netip.MustParseAddr("2001:db8::5")}
 	now := time.Now()

@@ -23,10 +23,9 @@ import (
 	"noom/signal"
 )
 
-// This file is the -turn flag: a TURN server (RFC 8656) in this process, for
-// members of its hub and nobody else. They get credentials after the TURN REST
-// API (draft-uberti-behave-turn-rest-00), good for a short while and bound to
-// their id. relay.go says what a member may do with them.
+// This file is the -turn flag: a TURN server (RFC 8656) in this process, for members of its hub
+// only. They get credentials after the TURN REST API (draft-uberti-behave-turn-rest-00), good for a
+// short while and bound to their id. relay.go says what a member may do with them.
 
 const (
 	// turnLifetime is for how long credentials make new allocations. Members
@@ -120,7 +119,7 @@ func listenTURN(ctx context.Context, at netip.AddrPort) (netip.Addr, net.Listene
 	return inner, l, err
 }
 
-// servers tells a member how to use the server; see [hub.Config].
+// servers are a member's address and credentials for the server; see [hub.Config].
 func (s *turnServer) servers(_ context.Context, m signal.Member) []signal.ICEServer {
 	user, password, err := turn.GenerateLongTermTURNRESTCredentials(s.secret, m.ID, turnLifetime)
 	if err != nil {
@@ -135,8 +134,8 @@ func (s *turnServer) servers(_ context.Context, m signal.Member) []signal.ICESer
 	}
 }
 
-// admit is authenticate at a pace: who asks more of its allocation over TCP waits,
-// and what it sends behind that waits in the socket.
+// admit is authenticate at a pace: a client that asks faster over TCP waits, and its further data
+// waits in the socket.
 func (s *turnServer) admit(r *turn.RequestAttributes) (user string, key []byte, ok bool) {
 	if _, overTCP := r.SrcAddr.(*net.TCPAddr); overTCP {
 		time.Sleep(s.relays.pause(r.SrcAddr, time.Now()))

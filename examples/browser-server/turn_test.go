@@ -34,7 +34,7 @@ func turnHere(t *testing.T, everywhere bool, limits turnLimits) *turnServer {
 	for {
 		s, err := startTURN(t.Context(), netip.MustParseAddrPort(relayIP+":0"), everywhere, limits)
 		if errors.Is(err, syscall.EADDRINUSE) {
-			continue // somebody has taken the UDP port that is free for TCP
+			continue // the UDP port is taken that is free for TCP
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -44,8 +44,8 @@ func turnHere(t *testing.T, everywhere bool, limits turnLimits) *turnServer {
 	}
 }
 
-// Two members whom only relays connect hear each other, over either way to
-// the server, with nothing but what the program itself tells them.
+// Two members that only relays connect hear each other, over either way to the server, with only
+// what the program itself hands them.
 func TestRelayedCall(t *testing.T) {
 	hub := "ws" + strings.TrimPrefix(serveHere(t, "-turn", relayIP+":0"), "http") + "/ws"
 	for _, transport := range []string{"udp", "tcp"} {
@@ -328,7 +328,7 @@ func TestTURNQuotas(t *testing.T) {
 	for i, test := range []struct {
 		id   string
 		want bool
-	}{{"a", true}, {"a", true}, {"a", false}, {"b", true}, {"b", false}, {"c", true}} { // who has none takes one of a's
+	}{{"a", true}, {"a", true}, {"a", false}, {"b", true}, {"b", false}, {"c", true}} { // a member that has none takes one of a's
 		relay, err := allocate(test.id)
 		if (err == nil) != test.want {
 			t.Fatalf("allocation %d: %v", i, err)
@@ -389,8 +389,8 @@ func TestNoTCPRelays(t *testing.T) {
 	}
 }
 
-// TCP connections to the server are as many as are allowed, and none is left
-// when it ends. Who says nothing goes first, whoever comes.
+// TCP connections to the server are as many as are allowed, and none is left when it ends. Silent
+// ones go first.
 func TestTURNConnectionsAreBounded(t *testing.T) {
 	s := turnHere(t, false, turnLimits{perUser: 1, total: 3, waiting: 2, relayRate: 1000, totalRate: 1000})
 	dial := func() net.Conn {
@@ -519,8 +519,8 @@ func allocates(r *relays, user, address string, port int) *relay {
 	return a
 }
 
-// Who has few allocations gets one from who has most: within an address first,
-// then between addresses. Unused ones go first, then old ones.
+// A client with few allocations gets one from the client with most: within an address first, then
+// between addresses. Unused ones go first, then old ones.
 func TestFairShares(t *testing.T) {
 	r := newRelays(netip.Addr{}, netip.Addr{}, true, turnLimits{perUser: 6, perAddress: 8, total: 12, relayRate: 1, totalRate: 1})
 	port := 0
@@ -600,7 +600,7 @@ func TestPermissionsAreBounded(t *testing.T) {
 		client := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.7:1000"))
 		ip := func(i byte) net.IP { return net.IPv4(8, 8, 8, i) }
 		if r.grants(client, ip(0)) {
-			t.Error("who has no allocation gets a permission")
+			t.Error("a client without an allocation gets a permission")
 		}
 		a := allocates(r, "지우", client.String(), 50000)
 		for i, want := range []bool{true, true, true, false, false} {
@@ -630,7 +630,7 @@ func TestPermissionsAreBounded(t *testing.T) {
 			t.Error("a fourth channel")
 		}
 		r.channel(-1)(client, nil, "", "", "", at, nil, 0)
-		r.channel(-1)(tcpFrom(1), nil, "", "", "", at, nil, 0) // of somebody who had that port before
+		r.channel(-1)(tcpFrom(1), nil, "", "", "", at, nil, 0) // of a client that had that port before
 		if !r.grants(client, ip(10)) || a.channels != 2 {
 			t.Errorf("with %d channels", a.channels)
 		}
@@ -668,7 +668,7 @@ func TestGate(t *testing.T) {
 			t.Errorf("%d requests in a second", n)
 		}
 		if n := passes(indication, stranger, 9) + passes(channelData, stranger, 9) + passes(nil, stranger, 9) + passes([]byte{0x16}, stranger, 9); n != 0 {
-			t.Errorf("%d packets of somebody who has no allocation", n)
+			t.Errorf("%d packets of a client without an allocation", n)
 		}
 		allocates(r, "지우", stranger.String(), 50000)
 		if n := passes(request, stranger, 30); n != 20 {

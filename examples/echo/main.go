@@ -24,7 +24,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer room.Leave(context.Background())
 	for event := range room.Events(ctx) {
-		switch e := event.(type) { // who has left in between, or takes nothing, gets nothing: nobody else waits for them
+		switch e := event.(type) { // a member that has left in between, or takes nothing, gets nothing: the others do not wait for it
 		case noom.ChatReceived:
 			_ = room.TryChat(e.From.Name + ": " + e.Text)
 		case noom.DataReceived:

@@ -10,11 +10,11 @@ import (
 	"noom"
 )
 
-// reflect sends a track back to whom it comes from, until it ends.
+// reflect sends a track back to its sender, until it ends.
 func reflect(ctx context.Context, peer noom.Peer, track noom.RemoteTrack) {
 	var mirror *mirrored
 	for packet := range track.Packets() {
-		if mirror == nil { // only the first packet tells the codec
+		if mirror == nil { // only the first packet shows the codec
 			static, err := webrtc.NewTrackLocalStaticRTP(track.Codec().RTPCodecCapability, track.Kind().String(), "echo-"+track.ID())
 			if err != nil {
 				log.Println(err)

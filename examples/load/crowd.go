@@ -22,7 +22,7 @@ type crowd struct {
 	reported       time.Time
 }
 
-// join joins one more, who sends and receives.
+// join joins one more member, which sends and receives.
 func (c *crowd) join(ctx context.Context, call bot.Call, number int) error {
 	call.Name = fmt.Sprintf("%s %d", call.Name, number)
 	pattern, tone := media.TestPattern(nil), media.Tone()

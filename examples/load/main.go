@@ -1,5 +1,5 @@
-// Command load fills a room: it joins as many peers as one likes, each sending
-// a test pattern and a tone to all others, and prints what arrives.
+// Command load fills a room: it joins as many peers as you like, each sending a test pattern and a
+// tone to all others, and prints what arrives.
 //
 //	go run ./examples/load -room demo -peers 8
 package main

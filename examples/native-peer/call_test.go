@@ -41,7 +41,7 @@ func TestTwoPeersSeeAndHearEachOther(t *testing.T) {
 	jiwoo.until("bob's goodbye", func(l line) bool { return l.Event == "peer-left" && l.Peer.Name == "bob" && l.Reason == "left" })
 }
 
-// Each gets back what it sends, and nobody gets anyone else's.
+// Each gets back what it sends, and nothing of the others.
 func TestEcho(t *testing.T) {
 	url := serve(t, nil)
 	echo := start(t, url, "메아리", "-echo")
@@ -53,7 +53,7 @@ func TestEcho(t *testing.T) {
 	silent.until("the echo's goodbye", func(l line) bool { return l.Event == "peer-left" && l.Peer.Name == "메아리" })
 	for _, l := range silent.seen {
 		if l.Event == "track-added" && l.Peer.Name == "메아리" {
-			t.Errorf("the echo went to somebody else: %+v", l.Track)
+			t.Errorf("the echo went to another member: %+v", l.Track)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestDamagedFileIsTold(t *testing.T) {
 	for range 2 {
 		jiwoo.until("another second", func(l line) bool {
 			if l.Event == "problem" {
-				t.Error("told twice")
+				t.Error("printed twice")
 			}
 			return l.Event == "stats"
 		})

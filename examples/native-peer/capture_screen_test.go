@@ -10,7 +10,7 @@ import (
 	"noom/internal/xvfbtest"
 )
 
-// A screen is a track of its own beside the camera.
+// A screen is a track of its own alongside the camera.
 func TestScreenBesideCamera(t *testing.T) {
 	xvfbtest.Start(t)
 	screen.Initialize()

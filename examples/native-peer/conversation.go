@@ -45,7 +45,7 @@ func (c *conversation) run(ctx context.Context) error {
 	err := c.listen(ctx, events)
 	leaving, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
-	_ = c.room.Leave(leaving) // a hub that does not hear the goodbye will notice
+	_ = c.room.Leave(leaving) // a hub that misses the goodbye will notice
 	stop()
 	for range events { // until the pump is gone
 	}
@@ -95,8 +95,8 @@ func (c *conversation) handle(event noom.Event) {
 	}
 }
 
-// read takes a track's packets for as long as there are any. noom drops what
-// nobody takes, so one reader both counts and echoes.
+// read takes a track's packets for as long as there are any. noom drops unread packets, so one
+// reader both counts and echoes.
 func (c *conversation) read(peer noom.Peer, track noom.RemoteTrack) {
 	r := &reader{}
 	c.readers[track] = r

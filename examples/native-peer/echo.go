@@ -13,15 +13,14 @@ import (
 	"noom"
 )
 
-// echo sends one track of a peer back to that peer and to nobody else. It is
-// used by one goroutine.
+// echo sends one track of a peer back to that peer only. It is used by one goroutine.
 type echo struct {
 	peer  noom.Peer
 	track noom.RemoteTrack
 
 	payloadType uint8
 	back        *mirror
-	sender      noom.Sender // nil until the first packet tells the codec
+	sender      noom.Sender // nil until the first packet shows the codec
 }
 
 // publishing bounds how long publishing may take.
@@ -77,12 +76,12 @@ func (m *mirror) AudioLevel() (dBov int, ok bool) { return m.from.AudioLevel() }
 func (m *mirror) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := m.TrackLocalStaticRTP.Bind(ctx)
 	if err == nil && m.Kind() == webrtc.RTPCodecTypeVideo {
-		go m.heed(ctx.RTCPReader())
+		go m.passRequests(ctx.RTCPReader())
 	}
 	return codec, err
 }
 
-func (m *mirror) heed(reader interceptor.RTCPReader) {
+func (m *mirror) passRequests(reader interceptor.RTCPReader) {
 	buffer := make([]byte, 1500)
 	for {
 		n, _, err := reader.Read(buffer, interceptor.Attributes{})
@@ -91,7 +90,7 @@ func (m *mirror) heed(reader interceptor.RTCPReader) {
 		}
 		packets, err := rtcp.Unmarshal(buffer[:n])
 		if err != nil {
-			continue // whoever sent it may send better
+			continue // its sender may send better ones
 		}
 		for _, p := range packets {
 			switch p.(type) {

@@ -23,15 +23,15 @@ const usage = `native-peer joins a noom room, sends video and audio, and prints 
   -name NAME         the nickname (default gopher)
   -token-env VAR     the token or password that the hub wants, from that variable
                      of the environment
-  -token TOKEN       the same, where nobody else can read this machine's
+  -token TOKEN       the same, where no other user can read this machine's
                      command lines
 
   -video FILE.ivf    play VP8, VP9 or AV1 over and over; "pattern": a moving
-                     test picture in the colour of the own id (the default); "none"
+                     test picture, coloured by the own id (the default); "none"
   -audio FILE.ogg    play Opus over and over; "tone": 440 Hz (the default); "none"
   -camera LABEL      send a camera instead; "": the first one
   -microphone LABEL  send a microphone instead; "": the default one
-  -screen LABEL      send a screen too, beside the camera; "": the first one
+  -screen LABEL      send a screen too, alongside the camera; "": the first
   -list-devices      print cameras, microphones and screens, and exit
   -echo              send everyone's media back to them, and nothing else
                      unless one of the flags above is given
@@ -57,7 +57,7 @@ type options struct {
 	json               bool
 }
 
-// What -video and -audio may be besides a file.
+// What -video and -audio may be instead of a file.
 const (
 	videoPattern = "pattern"
 	audioTone    = "tone"
@@ -67,7 +67,7 @@ const (
 // usageError says which flag is wrong.
 type usageError struct{ text string }
 
-func (e usageError) Error() string { return e.text + " (-help tells the flags)" }
+func (e usageError) Error() string { return e.text + " (-help lists the flags)" }
 
 func wrong(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 

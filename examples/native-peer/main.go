@@ -1,10 +1,9 @@
-// Command native-peer is a Go process in a call. It joins a room, sends video
-// and audio, and prints who comes and goes, what arrives, and how it is
-// connected:
+// Command native-peer is a Go process in a call. It joins a room, sends video and audio, and prints
+// arrivals and departures, what it receives, and how it is connected:
 //
 //	go run ./examples/native-peer -url ws://localhost:8080/ws -room demo -name gopher
 //
-// README.md beside this file has the flags and the fields of -json.
+// README.md next to this file has the flags and the fields of -json.
 package main
 
 import (
@@ -57,7 +56,7 @@ func call(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	identity := noom.NewIdentity() // first, for the test pattern has its colour
+	identity := noom.NewIdentity() // first, because the test pattern has its colour
 	sources, err := openSources(o, identity.ID())
 	if err != nil {
 		return err
@@ -65,7 +64,7 @@ func call(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	defer sources.close()
 	room, err := join(ctx, o, identity, sources.tracks())
 	if err != nil && ctx.Err() != nil {
-		return nil // told to go before it was there
+		return nil // asked to stop before it had joined
 	}
 	if err != nil {
 		return err

@@ -177,7 +177,7 @@ func TestICEServers(t *testing.T) {
 	}
 }
 
-// Told to go while it still dials, it goes.
+// Interrupted while it still dials, it ends.
 func TestInterruptedWhileJoining(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

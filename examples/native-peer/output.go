@@ -26,7 +26,7 @@ func newOutput(stdout, stderr io.Writer, asJSON bool) *output {
 	return &output{json: asJSON, stdout: stdout, stderr: stderr}
 }
 
-// member is somebody in a line of JSON.
+// member is a member in a line of JSON.
 type member struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -79,7 +79,7 @@ func (o *output) print(l line, format string, args ...any) {
 	_ = encoder.Encode(l) // a reader that went away ends us by a signal
 }
 
-// problem tells of something that goes wrong but ends nothing.
+// problem reports a problem that ends nothing.
 func (o *output) problem(format string, args ...any) {
 	text := signal.Printable(fmt.Sprintf(format, args...))
 	if o.json {
@@ -134,7 +134,7 @@ func (o *output) event(event noom.Event) {
 		o.print(line{Event: "peer-renamed", Peer: of(e.Peer), Old: &e.Old}, "%s was %s", named(e.Peer), display(e.Old, e.Peer.ID()))
 	case noom.PeerStateChanged:
 		if e.State == noom.PeerClosed && !o.json {
-			return // somebody who is gone
+			return // a member that is gone
 		}
 		l := line{Event: "state", Peer: of(e.Peer), State: e.State.String(), Error: text(e.Err)}
 		o.print(l, "%s: %s%s", named(e.Peer), l.State, because(e.Err))
@@ -184,7 +184,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// display is how somebody is called: by name, or by the beginning of the id.
+// display is how a member is called: by name, or by the beginning of the id.
 func display(name, id string) string {
 	if name == "" {
 		return id[:min(len(id), 6)]
@@ -192,5 +192,5 @@ func display(name, id string) string {
 	return name
 }
 
-// say prints. Whoever does not read what we print misses it; the call goes on.
+// say prints. If the output is not read, it is lost; the call goes on.
 func say(to io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(to, format, args...) }

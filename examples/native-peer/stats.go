@@ -16,7 +16,7 @@ import (
 type reader struct {
 	mu   sync.Mutex
 	now  counts // guarded by mu
-	last counts // at the last tick; owned by whoever calls stats
+	last counts // at the last tick; owned by the caller of stats
 	time uint32 // timestamp of the last frame; guarded by mu
 }
 

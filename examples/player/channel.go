@@ -20,8 +20,8 @@ import (
 // film is what is played together: a WebM or Matroska file, or files of one name.
 type film []string
 
-// playable are the ends of names that are looked for in a folder; what a file
-// really is, its contents tell.
+// playable are the ends of names that are looked for in a folder; what a file really is, its
+// contents show.
 var playable = []string{".webm", ".mkv", ".ivf", ".h264", ".ogg"}
 
 // listFilms returns the films at path in the order of their names.
@@ -31,7 +31,7 @@ func listFilms(path string) ([]film, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		one, refused := media.OpenFilm(nil, path) // what cannot be played is told before joining
+		one, refused := media.OpenFilm(nil, path) // what cannot be played is reported before joining
 		if refused != nil {
 			return nil, refused
 		}

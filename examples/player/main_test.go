@@ -47,7 +47,7 @@ func TestFolderIsAChannel(t *testing.T) {
 	}
 }
 
-// One that is damaged is told, and the others play on.
+// A damaged one is reported, and the others play on.
 func TestDamagedFilmIsLeftOut(t *testing.T) {
 	folder := t.TempDir()
 	copyTo(t, folder, map[string]string{"1.ivf": "README.md", "2.ivf": "vp8.ivf"})

@@ -1,5 +1,5 @@
-// Command recorder records calls, each into one file: from the first track in
-// the room until nobody is there any more.
+// Command recorder records calls, each into one file: from the first track in the room until
+// everyone has left.
 //
 //	go run ./examples/recorder -room demo -folder recordings
 package main

@@ -14,7 +14,7 @@ import (
 	"noom/media"
 )
 
-// talk is a call of a while with the recorder, and nobody else.
+// talk is a short call with only the recorder.
 func talk(t *testing.T, stage *bottest.Stage, out *bottest.Output, calls int) {
 	t.Helper()
 	pattern, tone := media.TestPattern(nil), media.Tone()

@@ -36,7 +36,7 @@ func (t *tape) begin(room noom.Room) {
 	t.say("recording into %s", file.Name())
 }
 
-// stopWithout completes the file if nobody is there.
+// stopWithout completes the file if no peer is left.
 func (t *tape) stopWithout(peers []noom.Peer) {
 	if len(peers) == 0 {
 		t.stop()

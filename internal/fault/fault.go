@@ -27,3 +27,9 @@ type closedError struct{}
 
 func (closedError) Error() string        { return "noom: closed" }
 func (closedError) Is(target error) bool { return target == net.ErrClosed }
+
+// What makes an epoch be given up; inside the Err of a PeerStateChanged.
+var (
+	Rules = errors.New("peer broke the protocol")
+	DTLS  = errors.New("DTLS failed")
+)

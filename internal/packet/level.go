@@ -36,7 +36,7 @@ func LevelIn(header *rtp.Header, id uint8) (dBov int, ok bool) {
 	return -int(payload[0] &^ LevelVoice), true
 }
 
-// Loudness is a level as a remoteTrack keeps it: more is louder, and 0 is none.
+// Loudness is a level as a track keeps it: more is louder, and 0 is none.
 func Loudness(dBov int) int32 { return int32(dBov - speaker.Silence + 1) }
 
 func LevelOf(v int32) (dBov int, ok bool) {

@@ -22,28 +22,26 @@
 //
 // # Devices
 //
-// [Devices] lists them. A label stays the same from run to run; a name is what
-// people call the device and need not be unique. A device can be open once at
-// a time, in one process. A microphone without a channel, such as the "null"
-// device of a machine without sound card, is none. Each names what it cannot
-// do in a [*DeviceError], and no panic of a driver leaves this package.
+// [Devices] lists them. A label stays the same from run to run; a name is what people call the
+// device and need not be unique. A device can be open once at a time, in one process. A microphone
+// without a channel, such as the "null" device of a machine without sound card, does not count.
+// Errors are a [*DeviceError] that names the device, and no panic of a driver leaves this package.
 //
-// A device that is unplugged ends its [Track], and a Room that publishes it
-// tells so as SourceEnded; the call goes on, and the Sender takes another Track by
-// ReplaceTrack, of any size. A microphone knows how loud it is
-// ([Track.AudioLevel]), so the others see who speaks.
+// A device that is unplugged ends its [Track], and a Room that publishes it reports SourceEnded;
+// the call goes on, and the Sender takes another Track by ReplaceTrack, of any size. A microphone
+// knows how loud it is ([Track.AudioLevel]), so the others see the active speaker.
 //
 // # Screens
 //
-// A screen is published beside the camera, as a track of its own:
+// A screen is published alongside the camera, as a track of its own:
 //
 //	screen, err := capture.OpenScreen("", nil)
 //	…
 //	_, err = room.Publish(ctx, screen, &noom.PublishOptions{Name: "screen"})
 //
-// Screens are those of the X server that DISPLAY named when the program
-// started. Under Wayland that is XWayland, which shows the windows of X programs
-// alone. If the X server ends, Xlib ends the program with it.
+// Screens are those of the X server that DISPLAY named when the program started. Under Wayland that
+// is XWayland, which shows only the windows of X programs. If the X server ends, Xlib ends the
+// program with it.
 package capture
 
 import (
@@ -126,22 +124,22 @@ type CameraOptions struct {
 // nothing it returns nothing and no error.
 func Devices() ([]Device, error) { return devices() }
 
-// OpenCamera opens the camera with that label, or else that name; empty: the
-// first one. The picture is encoded as VP8 or H264, anew for each Bind.
+// OpenCamera opens the camera with that label, or else that name; empty: the first one. The picture
+// is encoded as VP8 or H264, separately for each Bind.
 func OpenCamera(label string, o *CameraOptions) (*Track, error) {
 	want := CameraOptions{}
 	if o != nil {
 		want = *o
 	}
-	fill(&want.Width, 640)
-	fill(&want.Height, 480)
-	fill(&want.FPS, 30)
-	fill(&want.BitRate, 1_000_000)
+	fillZero(&want.Width, 640)
+	fillZero(&want.Height, 480)
+	fillZero(&want.FPS, 30)
+	fillZero(&want.BitRate, 1_000_000)
 	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
 	return openCamera(label, want)
 }
 
-func fill(v *int, otherwise int) {
+func fillZero(v *int, otherwise int) {
 	if *v <= 0 {
 		*v = otherwise
 	}
@@ -157,16 +155,16 @@ type ScreenOptions struct {
 	BitRate int // bits a second, 50,000 to 20,000,000; 0: 2,000,000
 }
 
-// OpenScreen opens the screen with that label; empty: the first one. The picture
-// has the screen's own size and is encoded as VP8 or H264, anew for each Bind.
-// A program without screens in it gets [ErrScreenNotBuilt] or [ErrNotBuilt].
+// OpenScreen opens the screen with that label; empty: the first one. The picture has the screen's
+// own size and is encoded as VP8 or H264, separately for each Bind. A program without screens in it
+// gets [ErrScreenNotBuilt] or [ErrNotBuilt].
 func OpenScreen(label string, o *ScreenOptions) (*Track, error) {
 	want := ScreenOptions{}
 	if o != nil {
 		want = *o
 	}
-	fill(&want.FPS, 10)
-	fill(&want.BitRate, 2_000_000)
+	fillZero(&want.FPS, 10)
+	fillZero(&want.BitRate, 2_000_000)
 	want.FPS = min(want.FPS, 60)
 	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
 	return openScreen(label, want)

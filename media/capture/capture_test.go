@@ -208,7 +208,7 @@ func TestMicrophone(t *testing.T) {
 	}
 }
 
-// strange is a driver that does what it is told to.
+// strange is a driver that does what a test wants.
 type strange struct {
 	open      error
 	available error

@@ -33,16 +33,16 @@ func devices() ([]Device, error) {
 	defer drivers.Unlock()
 	var list []Device
 	for _, kind := range []Kind{Camera, Microphone, Screen} {
-		for _, d := range known(kind) {
+		for _, d := range knownDrivers(kind) {
 			list = append(list, Device{kind, d.Info().Label, d.Info().Name})
 		}
 	}
 	return list, nil
 }
 
-// known returns the drivers of a kind, best first and then by label. It is
+// knownDrivers returns the drivers of a kind, best first and then by label. It is
 // called with the lock held.
-func known(kind Kind) []driver.Driver {
+func knownDrivers(kind Kind) []driver.Driver {
 	var filter driver.FilterFn
 	switch kind {
 	case Camera:
@@ -50,7 +50,7 @@ func known(kind Kind) []driver.Driver {
 	case Screen:
 		filter = driver.FilterAnd(driver.FilterVideoRecorder(), driver.FilterDeviceType(driver.Screen))
 	case Microphone:
-		filter = driver.FilterAnd(driver.FilterAudioRecorder(), hears)
+		filter = driver.FilterAnd(driver.FilterAudioRecorder(), hasChannel)
 	}
 	list := driver.GetManager().Query(filter)
 	slices.SortFunc(list, func(a, b driver.Driver) int {
@@ -59,9 +59,9 @@ func known(kind Kind) []driver.Driver {
 	return list
 }
 
-// hears reports whether a microphone has a channel. Opening one touches no
+// hasChannel reports whether a microphone has a channel. Opening one touches no
 // hardware. One that is open has been asked before.
-func hears(d driver.Driver) bool {
+func hasChannel(d driver.Driver) bool {
 	if d.Status() != driver.StateClosed {
 		return true
 	}
@@ -70,19 +70,19 @@ func hears(d driver.Driver) bool {
 		return false
 	}
 	defer func() { _ = d.Close() }() // nothing was recorded
-	return slices.ContainsFunc(modes, audible)
+	return slices.ContainsFunc(modes, hasSound)
 }
 
 // modesOf opens a driver and asks what it can do.
 func modesOf(d driver.Driver) (modes []prop.Media, err error) {
-	defer calm(&err)
+	defer recoverPanic(&err)
 	if err := d.Open(); err != nil {
 		return nil, err
 	}
 	return d.Properties(), nil
 }
 
-func audible(p prop.Media) bool { return p.ChannelCount > 0 && p.SampleRate > 0 }
+func hasSound(p prop.Media) bool { return p.ChannelCount > 0 && p.SampleRate > 0 }
 
 // open finds and opens a device and chooses how it is to record. It is called
 // with the lock held.
@@ -90,7 +90,7 @@ func open(kind Kind, label string, score func(prop.Media) float64) (driver.Drive
 	fail := func(err error) (driver.Driver, prop.Media, error) {
 		return nil, prop.Media{}, &DeviceError{kind, label, err}
 	}
-	list := known(kind)
+	list := knownDrivers(kind)
 	i := slices.IndexFunc(list, func(d driver.Driver) bool { return label == "" || d.Info().Label == label })
 	if i < 0 {
 		i = slices.IndexFunc(list, func(d driver.Driver) bool { return d.Info().Name == label })
@@ -131,7 +131,7 @@ func notFound(kind Kind, list []driver.Driver) error {
 	return fmt.Errorf("%w; there is %s", ErrNotFound, strings.Join(labels, ", "))
 }
 
-// refusal finds out why a driver does not open or record, as far as it tells.
+// refusal finds out why a driver does not open or record, as far as it reports that.
 func refusal(d driver.Driver, err error) error {
 	_, available := driver.IsAvailable(d)
 	for _, e := range []error{err, available} {
@@ -167,7 +167,7 @@ func openVideo(kind Kind, label string, fps, bitRate int, score func(prop.Media)
 		return nil, err
 	}
 	if mode.FrameRate == 0 {
-		mode.FrameRate = float32(fps) // the device does not tell
+		mode.FrameRate = float32(fps) // the device does not report it
 	}
 	encoders, err := videoEncoders(bitRate)
 	if err != nil {
@@ -185,12 +185,12 @@ func openVideo(kind Kind, label string, fps, bitRate int, score func(prop.Media)
 }
 
 func recordVideo(d driver.Driver, mode prop.Media) (r video.Reader, err error) {
-	defer calm(&err)
+	defer recoverPanic(&err)
 	return d.(driver.VideoRecorder).VideoRecord(mode)
 }
 
 func recordAudio(d driver.Driver, mode prop.Media) (r audio.Reader, err error) {
-	defer calm(&err)
+	defer recoverPanic(&err)
 	return d.(driver.AudioRecorder).AudioRecord(mode)
 }
 
@@ -214,7 +214,7 @@ func openMicrophone(label string) (*Track, error) {
 	drivers.Lock()
 	defer drivers.Unlock()
 	d, mode, err := open(Microphone, label, func(p prop.Media) float64 {
-		if !audible(p) || p.ChannelCount > 2 {
+		if !hasSound(p) || p.ChannelCount > 2 {
 			return math.Inf(1)
 		}
 		return float64(p.ChannelCount) // a voice is mono

@@ -38,7 +38,7 @@ func TestScreen(t *testing.T) {
 		if _, ok := track.AudioLevel(); ok {
 			t.Error("a screen has a loudness")
 		}
-		// Beside a camera.
+		// Alongside a camera.
 		camera, err := OpenCamera("VideoTest", nil)
 		if err != nil {
 			t.Fatal(err)

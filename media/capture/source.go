@@ -31,8 +31,8 @@ type audioSource struct {
 	driverSource
 }
 
-// watchVideo and watchAudio tell end of a device that fails. mediadevices tells
-// of an encoder that was merely closed in the same way.
+// watchVideo and watchAudio call end for a device that fails. mediadevices reports an encoder that
+// was merely closed in the same way.
 
 func watchVideo(r video.Reader, end *ending) video.Reader {
 	return video.ReaderFunc(func() (picture image.Image, release func(), err error) {
@@ -56,18 +56,18 @@ func watchAudio(r audio.Reader, end *ending, loud *loudness) audio.Reader {
 // device without a channel. That must cost the track and not the process.
 func (e *ending) watch(err *error, release *func()) {
 	if p := recover(); p != nil {
-		*err, *release = panicked(p), func() {}
+		*err, *release = panicError(p), func() {}
 	}
 	if *err != nil {
 		e.reach(*err)
 	}
 }
 
-func panicked(p any) error { return fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p) }
+func panicError(p any) error { return fmt.Errorf("%w: it panicked: %v", ErrNoDriver, p) }
 
 // calm, deferred by what calls a driver, makes its panic an error.
-func calm(err *error) {
+func recoverPanic(err *error) {
 	if p := recover(); p != nil {
-		*err = panicked(p)
+		*err = panicError(p)
 	}
 }

@@ -76,7 +76,7 @@ func (t *track) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 	}
 	go b.run(ctx.WriteStream(), uint8(offered[i].PayloadType))
 	if keys, ok := reader.Controller().(codec.KeyFrameController); ok {
-		go b.heed(ctx.RTCPReader(), keys)
+		go b.passRequests(ctx.RTCPReader(), keys)
 	}
 	return offered[i], nil
 }
@@ -114,8 +114,8 @@ func (t *track) shut() error {
 	return errors.Join(append(errs, t.Close())...)
 }
 
-// run passes packets on until the encoder is closed or the device ends. A
-// write that fails is the affair of whoever bound: Unbind will follow.
+// run passes packets on until the encoder is closed or the device ends. A failed write concerns the
+// binding's owner: Unbind will follow.
 func (b *binding) run(to webrtc.TrackLocalWriter, payloadType uint8) {
 	defer close(b.stopped)
 	for {
@@ -131,8 +131,8 @@ func (b *binding) run(to webrtc.TrackLocalWriter, payloadType uint8) {
 	}
 }
 
-// heed passes requests for a key frame to the encoder.
-func (b *binding) heed(from interceptor.RTCPReader, keys codec.KeyFrameController) {
+// passRequests passes requests for a key frame to the encoder.
+func (b *binding) passRequests(from interceptor.RTCPReader, keys codec.KeyFrameController) {
 	buffer := make([]byte, 1500)
 	for {
 		n, _, err := from.Read(buffer, interceptor.Attributes{})
@@ -146,7 +146,7 @@ func (b *binding) heed(from interceptor.RTCPReader, keys codec.KeyFrameControlle
 		}
 		packets, err := rtcp.Unmarshal(buffer[:n])
 		if err != nil {
-			continue // whoever sent it may send better
+			continue // its sender may send better ones
 		}
 		for _, p := range packets {
 			switch p.(type) {

@@ -9,11 +9,10 @@ import (
 	"noom/signal"
 )
 
-// WriteMermaid writes a sequence diagram in Mermaid's language, which many
-// viewers of Markdown draw. Each frame is one arrow, with the times it was
-// sent and received at; a dotted one went over the connection itself, and one
-// that ends in a cross never arrived. Acknowledgements and heartbeats, and
-// what is told with a frame anyway, are left out.
+// WriteMermaid writes a sequence diagram in Mermaid's language, which many viewers of Markdown
+// draw. Each frame is one arrow, with the times it was sent and received at; a dotted one went over
+// the connection itself, and one that ends in a cross never arrived. Acknowledgements and
+// heartbeats, and what a frame shows anyway, are left out.
 func (t *Transcript) WriteMermaid(w io.Writer) error {
 	lines := t.Lines()
 	var b strings.Builder
@@ -34,7 +33,7 @@ func (t *Transcript) WriteMermaid(w io.Writer) error {
 			at, arrived := arrivals[i]
 			arrow, when := "->>", seconds(l.At)
 			switch {
-			case l.Peer == Hub: // a hub tells nothing, but it got this
+			case l.Peer == Hub: // a hub records nothing, but it got this
 			case !arrived && l.InBand:
 				arrow = "--x"
 			case !arrived:
@@ -66,7 +65,7 @@ func (t *Transcript) Mermaid() string {
 	return b.String()
 }
 
-// cast is who stands at the top of a diagram.
+// cast are the participants at the top of a diagram.
 type cast struct {
 	names []string
 	of    map[string]int

@@ -1,6 +1,5 @@
-// Package transcript keeps what rooms tell through [noom.Config].Trace and
-// writes it down for people: as text, as lines of JSON, and as a Mermaid
-// sequence diagram.
+// Package transcript keeps what rooms report through [noom.Config].Trace and writes it down for
+// people: as text, as lines of JSON, and as a Mermaid sequence diagram.
 //
 // Package noomtest makes one for each test. A program in production can keep
 // one too, to look at when something went wrong:
@@ -28,7 +27,7 @@ import (
 // Hub is what the hub is called in a transcript.
 const Hub = "hub"
 
-// Kind says what a [Line] tells of.
+// Kind is the kind of a [Line].
 type Kind string
 
 // The kinds of a [Line].
@@ -44,15 +43,15 @@ const (
 type Line struct {
 	At   time.Duration `json:"at"`             // since the transcript began
 	Room string        `json:"room,omitempty"` //
-	Self string        `json:"self,omitempty"` // who tells
-	Peer string        `json:"peer,omitempty"` // whom it is about; Hub for the hub
+	Self string        `json:"self,omitempty"` // the member that reports
+	Peer string        `json:"peer,omitempty"` // the other member; Hub for the hub
 	Kind Kind          `json:"kind"`
 
 	// Of frames.
 	Type    signal.Type `json:"type,omitempty"`
 	InBand  bool        `json:"inBand,omitempty"` // over the connection between the two, not by hub
 	Number  int64       `json:"epoch,omitempty"`  // the epoch's number
-	By      string      `json:"by,omitempty"`     // who began the epoch
+	By      string      `json:"by,omitempty"`     // the member that began the epoch
 	Seq     int64       `json:"seq,omitempty"`
 	Ack     int64       `json:"ack,omitempty"`
 	Session string      `json:"session,omitempty"` // the sender's, shortened
@@ -90,7 +89,7 @@ func (t *Transcript) Name(id, name string) {
 	t.names[id] = name
 }
 
-// Record adds what a room tells: it is made for [noom.Config].Trace.
+// Record adds what a room reports: it is made for [noom.Config].Trace.
 func (t *Transcript) Record(e noom.Trace) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -206,7 +205,7 @@ func (t *Transcript) frame(l *Line, e noom.Trace) {
 	}
 }
 
-// body tells what a pair frame says, if its body was recorded.
+// body describes a pair frame's body, if it was recorded.
 func body(m *signal.Message) string {
 	switch m.Type {
 	case signal.TypeOffer, signal.TypeAnswer:

@@ -17,7 +17,7 @@ var (
 	bob   = noom.Member{ID: "bobbobbobbobbobbobbobbobbo", Name: "bob", Session: "Yb0AAAAAAAAAAAAAAAAAAA"}
 )
 
-// conversation is what two rooms tell of a little of everything.
+// conversation is what two rooms report, a little of everything.
 func conversation(t *testing.T, r *transcript.Transcript) {
 	t.Helper()
 	start := time.Now()
@@ -141,7 +141,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestSameName: two members of one name can be told apart.
+// TestSameName: two members of one name can be distinguished.
 func TestSameName(t *testing.T) {
 	r := transcript.New(0)
 	other := bob

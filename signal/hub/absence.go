@@ -7,10 +7,9 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a room that knows who is gone. Who has lost the hub
-// may still be connected to the others, so it can be kicked, and its authorisation
-// can end; the hub says so to those who are left. Like the rest of a room it is a
-// pure machine.
+// This file is the part of a room that knows its lost members. A member that has lost the hub may
+// still be connected to the others, so it can be kicked, and its authorisation can end; the hub
+// informs the remaining members. Like the rest of a room it is a pure machine.
 
 // An absence is a member that is gone: it lost the hub, or it left and has an
 // identity by which a kick that comes too late can still keep it out.
@@ -24,8 +23,8 @@ type absence struct {
 	ended    int       // how many ends there had been by then
 }
 
-// An ending is that of a member in a session, and the how manieth it was. Who had lost the
-// hub then, and comes back, may still be connected to it.
+// An ending is that of a member in a session, with its number. A member that had lost the hub then,
+// and comes back, may still be connected to it.
 type ending struct {
 	bye *signal.Message
 	n   int
@@ -48,33 +47,33 @@ func (r *room[C]) supersede(old, fresh *signal.Member) {
 	}
 }
 
-// recall forgets the absence of who is back, and returns how many ends it has heard of; all,
+// recall forgets the absence of a member that is back, and returns how many ends it knows of; all,
 // if it has not been here before.
-func (r *room[C]) recall(m *signal.Member) (heard int) {
-	heard = r.ended
+func (r *room[C]) recall(m *signal.Member) (known int) {
+	known = r.ended
 	for at := r.missed(m.ID); at >= 0; at = r.missed(m.ID) {
 		if a := &r.absent[at]; a.lost {
-			heard = a.ended
+			known = a.ended
 			r.supersede(&a.member, m)
 		}
 		r.absent = slices.Delete(r.absent, at, at+1)
 	}
-	return heard
+	return known
 }
 
-// catchUp tells who is back of the ends of others that it has missed.
-func (r *room[C]) catchUp(c C, heard int) {
+// catchUp sends a member that is back the ends of others that it has missed.
+func (r *room[C]) catchUp(c C, known int) {
 	for _, e := range r.ends {
 		at := r.find(e.bye.From)
 		over := at < 0 || r.seats[at].member.Session != e.bye.Session && r.seats[at].conn != c
-		if over && e.n > heard {
+		if over && e.n > known {
 			r.tell(c, e.bye)
 		}
 	}
 }
 
-// remember notes who has gone. A room remembers twice as many as it has places,
-// those longest that matter most.
+// remember notes a member that has gone. A room remembers twice as many as it has places, the most
+// important ones longest.
 func (r *room[C]) remember(s *seat[C], why signal.Reason) {
 	lost := why == signal.ReasonLost
 	if !lost && s.identity == "" {
@@ -86,8 +85,8 @@ func (r *room[C]) remember(s *seat[C], why signal.Reason) {
 	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, lost, lost && r.locked, r.ended})
 }
 
-// forgetOne makes room for another absence. Of who could not be sent away in time
-// any more, the end comes at once.
+// forgetOne makes room for another absence. The end of a member that could otherwise no longer be
+// sent away in time comes at once.
 func (r *room[C]) forgetOne() {
 	at := 0
 	for i := range r.absent {
@@ -133,7 +132,7 @@ func (r *room[C]) returns(m *signal.Member) bool {
 	return at >= 0 && r.absent[at].lost && r.absent[at].member.Session == m.Session
 }
 
-// dismiss forgets an absence and tells everyone that it is for good.
+// dismiss forgets an absence and announces that it is for good.
 func (r *room[C]) dismiss(at int, why signal.Reason) {
 	bye := goodbye(&r.absent[at].member, why)
 	r.absent = slices.Delete(r.absent, at, at+1)

@@ -10,7 +10,7 @@ import (
 	"noom/signal"
 )
 
-// A scene is a room in which a test says who comes and goes, each once.
+// A scene is a room in which a test lets members come and go, each once.
 type scene struct {
 	t    *testing.T
 	room room[int]
@@ -32,7 +32,7 @@ func (s *scene) see(deliveries []delivery[int]) {
 	}
 }
 
-// expect says what the last event told.
+// expect checks the frames of the last event.
 func (s *scene) expect(want ...string) {
 	s.t.Helper()
 	if !slices.Equal(s.told, want) {
@@ -40,7 +40,7 @@ func (s *scene) expect(want ...string) {
 	}
 }
 
-// enter brings somebody in and returns the connection.
+// enter brings a member in and returns the connection.
 func (s *scene) enter(id string, q request) int {
 	s.t.Helper()
 	c, v := s.try(id, q)
@@ -65,7 +65,7 @@ func (s *scene) ask(c int, m signal.Message) { s.see(s.room.moderate(c, &m)) }
 
 var moderator = request{member: signal.Member{Rights: signal.AllRights()}}
 
-// Who has cut its line to the hub is kicked like anybody else, and does not come back.
+// A member that has cut its line to the hub is kicked like any other, and does not come back.
 func TestKickOfWhoIsLost(t *testing.T) {
 	s := newScene(t, 8)
 	host := s.enter("host", moderator)
@@ -82,7 +82,7 @@ func TestKickOfWhoIsLost(t *testing.T) {
 	s.expect("1: error  no_such_member") // it is settled
 }
 
-// Who was kicked under one key is out under those too that it has lost.
+// A member kicked under one key is out under those too that it has lost.
 func TestKickOfAnIdentity(t *testing.T) {
 	s := newScene(t, 8)
 	s.enter("host", moderator)
@@ -93,7 +93,7 @@ func TestKickOfAnIdentity(t *testing.T) {
 	s.expect("4: bye m2/4 kicked", "1: bye m2/4 kicked", "1: bye m1/2 kicked")
 }
 
-// A kick that comes just after somebody has left still keeps its identity out.
+// A kick that comes just after the member has left still keeps its identity out.
 func TestKickOfWhoLeft(t *testing.T) {
 	s := newScene(t, 8)
 	s.enter("host", moderator)
@@ -105,8 +105,8 @@ func TestKickOfWhoLeft(t *testing.T) {
 	}
 }
 
-// After a restart the hub does not know whom the members still talk to. A moderator's
-// client says in which session it does, and that is enough.
+// After a restart the hub does not know to which others the members are still connected. A
+// moderator's client names the session, and that is enough.
 func TestKickOfWhomOnlyMembersKnow(t *testing.T) {
 	s := newScene(t, 8)
 	host := s.enter("host", moderator)
@@ -118,7 +118,7 @@ func TestKickOfWhomOnlyMembersKnow(t *testing.T) {
 	if _, v := s.try("ghost", request{}); v != out {
 		t.Errorf("verdict %d, want out", v)
 	}
-	// Those that nobody has seen do not push out of memory whom the hub has kicked.
+	// Members that were never seen do not push kicked ones out of memory.
 	s.enter("m", request{identity: "계정"})
 	s.see(s.room.kick("m"))
 	for i := range 2 * maxBarred {
@@ -129,7 +129,7 @@ func TestKickOfWhomOnlyMembersKnow(t *testing.T) {
 	}
 }
 
-// An authorisation ends for who is lost as for who is here, once.
+// An authorisation ends for a lost member as for a present one, once.
 func TestExpiryOfWhoIsLost(t *testing.T) {
 	s := newScene(t, 8)
 	noon := time.Unix(43200, 0)
@@ -155,8 +155,8 @@ func TestExpiryOfWhoIsLost(t *testing.T) {
 	}
 }
 
-// However many are lost, a room remembers twice its places, and whom a locked one
-// awaits above all. Whose end it could not tell any more is sent away at once.
+// However many are lost, a room remembers twice its places, and above all those that a locked room
+// awaits. A member whose end it could no longer announce is sent away at once.
 func TestAbsencesAreBounded(t *testing.T) {
 	s := newScene(t, 4)
 	s.enter("host", moderator)
@@ -181,7 +181,7 @@ func TestAbsencesAreBounded(t *testing.T) {
 	s.expect("1: bye guest/3 expired", "1: bye y6/60 lost")
 }
 
-// A lock lets in whom it lost, a kick does not.
+// A lock admits a lost member, a kick does not.
 func TestLockAndKickOfWhoIsLost(t *testing.T) {
 	s := newScene(t, 4)
 	s.enter("host", moderator)
@@ -196,8 +196,8 @@ func TestLockAndKickOfWhoIsLost(t *testing.T) {
 	s.enter("b", request{})
 }
 
-// Who has lost the hub misses who is sent away meanwhile, and may still be connected to it. It is
-// told when it is back, once.
+// A member that has lost the hub misses who is sent away meanwhile, and may still be connected to
+// that member. It learns it when it is back, once.
 func TestEndsMissed(t *testing.T) {
 	s := newScene(t, 8)
 	s.enter("host", moderator)
@@ -222,7 +222,7 @@ func TestEndsMissed(t *testing.T) {
 	s.expect("11: joined", "1: welcome", "8: welcome", "10: welcome")
 }
 
-// Ends are remembered as many as absences; that somebody left is forgotten first.
+// As many ends are remembered as absences; those by leaving are forgotten first.
 func TestEndsAreBounded(t *testing.T) {
 	s := newScene(t, 4)
 	s.enter("host", moderator)

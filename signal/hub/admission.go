@@ -18,7 +18,7 @@ import (
 // and the step into the room. All of it happens on the reader.
 
 func (c *conn) askedToJoin(m *signal.Message) bool {
-	c.join = &application{ // cloned, for m's strings are parts of its envelope
+	c.join = &application{ // cloned, because m's strings are parts of its envelope
 		Room: strings.Clone(m.Room), Name: strings.Clone(m.Name), Session: strings.Clone(m.Session),
 		Token: strings.Clone(m.Token), Key: m.Key,
 	}
@@ -86,9 +86,9 @@ func (c *conn) authorize() *signal.Error {
 	c.grant = grant
 	member := c.member()
 	if err := member.Verify(); err != nil {
-		c.hub.logbook.write("grant", slog.LevelWarn, "authorisation granted what cannot be",
+		c.hub.logbook.write("grant", slog.LevelWarn, "the authorisation granted an invalid name or invalid rights",
 			slog.String("room", c.join.Room), slog.Any("err", err))
-		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted what cannot be")
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted an invalid name or invalid rights")
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (c *conn) enter(proven bool) bool {
 	}
 	place, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {
-		c.pulse.expect(time.Time{}) // it is we who keep it waiting
+		c.pulse.expect(time.Time{}) // the hub keeps it waiting
 		if !c.pause(a.wait) {
 			return false
 		}
@@ -123,7 +123,7 @@ func (c *conn) enter(proven bool) bool {
 	}
 	c.home = place
 	if c.hub.config.ICEServers == nil {
-		c.given = context.Background() // nobody asks for what it knows any more
+		c.given = context.Background() // its values are no longer needed
 	}
 	c.hub.meter.joins.add(c.since.Sub(came))
 	c.timer.Reset(c.pulse.begin(c.since, c.grant.Expires))
@@ -133,7 +133,7 @@ func (c *conn) enter(proven bool) bool {
 	return true
 }
 
-// joined is the answer to a join, but for who is there.
+// joined is the answer to a join, without the list of members.
 func (c *conn) joined(m signal.Member) *signal.Message {
 	answer := c.servers(m)
 	config := &c.hub.config
@@ -141,7 +141,7 @@ func (c *conn) joined(m signal.Member) *signal.Message {
 	return answer
 }
 
-// servers tells a member which ICE servers there are.
+// servers is the frame that lists a member's ICE servers.
 func (c *conn) servers(m signal.Member) *signal.Message {
 	answer := &signal.Message{Type: signal.TypeServers}
 	if c.hub.config.ICEServers != nil {
@@ -157,7 +157,7 @@ func (c *conn) member() signal.Member {
 	}
 }
 
-// attrs says in the log whom it is about.
+// attrs are the log's attributes for this connection.
 func (c *conn) attrs() []slog.Attr {
 	var list []slog.Attr
 	if c.join != nil {

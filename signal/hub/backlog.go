@@ -9,13 +9,12 @@ import (
 // A backlog holds what waits to be written to one member, and says what goes next.
 // It is a pure machine, which that member's outbox steps behind its lock.
 //
-// What the hub itself says goes first, and in order; it never is much. Then
-// come pair frames, because calls wait for them; then chat, and one behind so many bytes of pair
-// frames, because who sends those without end must not keep chat back for ever. Of both every sender has
-// its turn by bytes (deficit round robin), so that one who says much delays itself
-// alone. What one sender says stays in order, and so does what must not overtake:
-// who enters is told before its pair frames, because the hub's own frames go first,
-// and its last chat before its bye.
+// The hub's own frames go first, and in order; they are never many. Then come pair frames, because
+// calls wait for them; then chat, of which one goes behind so many bytes of pair frames, because
+// endless pair frames must not keep chat back for ever. In both, every sender has its turn by bytes
+// (deficit round robin), so that one that sends a lot delays only itself. The frames of one sender
+// stay in order, and nothing overtakes what must come first: a welcome comes before the newcomer's
+// pair frames, because the hub's own frames go first, and a member's last chat before its bye.
 //
 // Nothing is allocated as long as little waits.
 type backlog struct {
@@ -39,10 +38,10 @@ type slot struct {
 
 type chain struct{ first, last int32 }
 
-// turns are the senders who have something waiting, in the order of their turns.
+// turns are the senders with waiting frames, in the order of their turns.
 type turns struct {
 	flows []flow
-	next  int // whose turn it is
+	next  int // index of the sender that has its turn
 }
 
 // A flow is what waits of one sender, and how many bytes it may still say in its turn.
@@ -54,9 +53,9 @@ type flow struct {
 }
 
 const (
-	// maxOfOne bounds what waits of one sender's pair frames, in bytes. What is beyond is
-	// dropped, because else one member could have another cut for being slow; whoever sent it
-	// sends it again (PROTOCOL.md section 4.1).
+	// maxOfOne bounds what waits of one sender's pair frames, in bytes. The rest is dropped,
+	// because otherwise one member could have another cut for being slow; its sender sends it again
+	// (PROTOCOL.md section 4.1).
 	maxOfOne = 1 << 20
 	// turnBytes is how much a sender may say in each of its turns: the longest chat.
 	turnBytes = 4096
@@ -147,7 +146,7 @@ func (b *backlog) turn(t *turns) (*signal.Message, int) {
 	return m, size
 }
 
-// of is the flow of a sender, who is about to say something.
+// of is the flow of a sender that is about to send a frame.
 func (t *turns) of(from string) *flow {
 	for i := range t.flows {
 		if t.flows[i].from == from {

@@ -98,7 +98,7 @@ func TestBacklogOrder(t *testing.T) {
 		say  func(b *backlog)
 		want string
 	}{
-		"who enters is told before its frames": {func(b *backlog) {
+		"a newcomer is announced before its frames": {func(b *backlog) {
 			b.say(signal.TypeOffer, "a", 1)
 			b.say(signal.TypeWelcome, "", 2)
 			b.say(signal.TypeOffer, "b", 3)

@@ -26,7 +26,7 @@ func at(h *hub.Hub, address string) signal.Dialer {
 	})
 }
 
-// visit joins and leaves, and says whether it was let in, as the hub told it.
+// visit joins and leaves, and reports whether the hub let it in.
 func visit(t *testing.T, d signal.Dialer, room, name string) (in bool, refusal *signal.Error) {
 	t.Helper()
 	m := dial(t, d, name)
@@ -71,8 +71,8 @@ func numbered(prefix string) func(int) string {
 	return func(n int) string { return fmt.Sprint(prefix, n) }
 }
 
-// Whoever joins and leaves without end is held back, because each join costs everyone in
-// the room: all together by room, each by its id and by its address.
+// A member that joins and leaves without end is held back, because each join costs everyone in the
+// room: all together by room, each by its id and by its address.
 func TestJoinChurn(t *testing.T) {
 	for name, test := range map[string]struct {
 		address    string // none: loopback's, which is not counted
@@ -89,7 +89,7 @@ func TestJoinChurn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := hub.New(nil)
 				resident := join(t, mem.Dialer(h), "데모", "지우")
-				go func() { // takes what it is told, and keeps the line
+				go func() { // takes its frames, and keeps the line
 					for {
 						f, err := resident.link.Receive(context.Background())
 						if err != nil {
@@ -113,8 +113,8 @@ func TestJoinChurn(t *testing.T) {
 	}
 }
 
-// Who has lost its connection comes back at once, however many strangers crowd the door;
-// who only takes its id in another session, without its key, does not use up its joins.
+// A member that has lost its connection comes back at once, however many strangers want to join;
+// one that only takes its id in another session, without its key, does not use up its joins.
 func TestChurnKeepsNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(nil)
@@ -131,7 +131,7 @@ func TestChurnKeepsNobodyOut(t *testing.T) {
 		for i := range 64 + 2*64 - 2 { // as many as may come at once, with those two
 			_, _ = visit(t, d, "r", fmt.Sprint(i))
 		}
-		for i := range 80 { // and those who wait
+		for i := range 80 { // and those that wait
 			m := dial(t, d, fmt.Sprint("w", i))
 			m.askToJoin("r", "")
 		}
@@ -160,10 +160,10 @@ func TestChurnKeepsNobodyOut(t *testing.T) {
 	})
 }
 
-// A room that was opened for nobody, because who asked was refused, is none.
+// A room whose only join was refused does not exist.
 func TestRefusedOpensNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hub.New(&hub.Config{MaxRooms: 5, JoinTimeout: time.Millisecond}) // nobody waits for longer
+		h := hub.New(&hub.Config{MaxRooms: 5, JoinTimeout: time.Millisecond}) // no join waits for longer
 		for i := range 8 {
 			for range 16 {
 				if in, refusal := visit(t, mem.Dialer(h), fmt.Sprint(i), "a"); !in {
@@ -180,8 +180,8 @@ func TestRefusedOpensNoRoom(t *testing.T) {
 	})
 }
 
-// Refusals do not fill a log: twenty lines of a kind, then one every ten seconds,
-// which tells of the others.
+// Refusals do not fill a log: twenty lines of a kind, then one every ten seconds, which counts the
+// others.
 func TestRefusalsAreNotAllLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

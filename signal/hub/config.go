@@ -12,29 +12,26 @@ import (
 
 // Config says how a hub behaves. The zero Config works, and so does a nil one.
 type Config struct {
-	// ICEServers says which STUN and TURN servers a member is told. It is asked
-	// at each join and whenever a member asks again, so that credentials may
-	// be short-lived and made for that member. It is called from that member's
-	// own goroutine; ctx ends with the connection. Nil: none. At most 7 KiB of
-	// JSON; what is beyond is left out and logged. For a fixed list there is
+	// ICEServers returns the STUN and TURN servers for a member. It is called at each join and
+	// whenever a member asks again, so that credentials may be short-lived and made for that
+	// member. It is called from that member's own goroutine; ctx ends with the connection. Nil:
+	// none. At most 7 KiB of JSON; the rest is left out and logged. For a fixed list there is
 	// [FixedICEServers].
 	ICEServers func(ctx context.Context, m signal.Member) []signal.ICEServer
 
-	// ICELifetime is for how long what ICEServers returns can be used, which
-	// members are told, so that they ask again in time. 0: for ever. Most: 24
-	// days. Under a minute members spend their time asking.
+	// ICELifetime is how long the servers of ICEServers can be used. Members learn it and ask again
+	// in time. 0: for ever. Most: 24 days. Under a minute members do little but ask.
 	ICELifetime time.Duration
 
-	// Authorize decides who may join. It is asked once the member has proven
-	// that it holds its key, from that connection's own goroutine, and nobody
-	// else waits for it; ctx ends after JoinTimeout or with the connection. An
-	// error refuses the member, who is told its text, and its code if it is a
-	// [*signal.Error]; a panic refuses it too. Ready-made: [RoomPasswords], and
-	// signed tokens in noom/signal/hub/token.
+	// Authorize decides who may join. It is called once the member has proven that it holds its
+	// key, from that connection's own goroutine, and no other connection waits for it; ctx ends
+	// after JoinTimeout or with the connection. An error refuses the member, which gets its text,
+	// and its code if it is a [*signal.Error]; a panic refuses it too. Ready-made: [RoomPasswords],
+	// and signed tokens in noom/signal/hub/token.
 	//
-	// Nil: everybody may join, publish and chat, and nobody may kick, lock or
-	// ask others to mute. Not even who came first: where ids are free, so is
-	// being first, after each restart of the hub anew.
+	// Nil: everyone may join, publish and chat, and no member may kick, lock or ask others to mute.
+	// Not even the first one: where ids are free, so is being the first, again after each restart
+	// of the hub.
 	Authorize func(ctx context.Context, r Request) (Grant, error)
 
 	// Endpoint is the host under which members dial the hub, and to which they
@@ -45,11 +42,10 @@ type Config struct {
 	// takes proofs that were made for another hub.
 	Endpoint string
 
-	// Limits are told to members and enforced. A zero field is the protocol's
-	// default, which no field but Members and Rate can exceed. Members: 0 is
-	// 64, most 128. Rate, in frames a second and member: 0 is 50. Burst: 0 is
-	// one second's worth and 16 frames per possible member. The fields behind
-	// it are filled in from what follows here.
+	// Limits are sent to members and enforced. A zero field is the protocol's default, which no
+	// field but Members and Rate can exceed. Members: 0 is 64, most 128. Rate, in frames a second
+	// and member: 0 is 50. Burst: 0 is one second's worth and 16 frames per possible member. The
+	// fields behind it are filled in from what follows here.
 	Limits signal.Limits
 
 	// Heartbeat is after how long a silence a member is sent a ping; after
@@ -64,34 +60,31 @@ type Config struct {
 	// MaxMembers bounds the connections, those about to join included.
 	// 0: 10,000.
 	MaxMembers int
-	// MaxPerAddress bounds the connections from one IPv4 address or IPv6 /64,
-	// those about to join included, and beside them as many streams of
-	// [Hub.RoomsHandler]. 0: 256; negative: no bound. Loopback is not counted, nor
-	// what comes over a transport without addresses. It bounds joins too:
-	// so many at once, 64 at least, and then a 64th of that a second; whoever comes
-	// earlier waits, for JoinTimeout at most, or is refused (PROTOCOL.md section 6).
+	// MaxPerAddress bounds the connections from one IPv4 address or IPv6 /64, those about to join
+	// included, and separately as many streams of [Hub.RoomsHandler]. 0: 256; negative: no bound.
+	// Loopback is not counted, nor are transports without addresses. It bounds joins too: so many
+	// at once, 64 at least, and then a 64th of that a second; an earlier join waits, for
+	// JoinTimeout at most, or is refused (PROTOCOL.md section 6).
 	MaxPerAddress int
 
-	// ClientAddress says where a request to [Hub.RoomsHandler] comes from, for a
-	// hub behind a proxy; it is what ws.AcceptOptions has by that name for members.
-	// Nil: the other end of the TCP connection.
+	// ClientAddress says where a request to [Hub.RoomsHandler] comes from, for a hub behind a
+	// proxy; ws.AcceptOptions has the same for members. Nil: the other end of the TCP connection.
 	ClientAddress func(*http.Request) netip.Addr
 
-	// RetryAfter is when members are told to come back after a [Hub.Shutdown];
-	// they spread over as much time again. 0: 1 s. Most: 1 hour.
+	// RetryAfter is when members shall come back after a [Hub.Shutdown]; they spread over as much
+	// time again. 0: 1 s. Most: 1 hour.
 	RetryAfter time.Duration
 
-	// QueueFrames and QueueBytes bound what waits for one member that reads
-	// slowly; whoever exceeds either is cut as too slow. 0: 256 frames and
-	// 256 KiB, and for each possible member of a room 32 frames and 32 KiB
-	// more, so that a newcomer to a full room can take everyone's offers.
+	// QueueFrames and QueueBytes bound what waits for one member that reads slowly; a member that
+	// exceeds either is cut as too slow. 0: 256 frames and 256 KiB, and for each possible member of
+	// a room 32 frames and 32 KiB more, so that a newcomer to a full room can take everyone's
+	// offers.
 	QueueFrames int
 	QueueBytes  int
 
-	// Logger gets the hub's log: who comes and goes at Debug, refusals at
-	// Info, what its operator should mend at Warn. Of each kind of refusal and
-	// warning 20 lines at once, and then one every 10 s that says how many were left out.
-	// Nil: nothing is logged.
+	// Logger gets the hub's log: arrivals and departures at Debug, refusals at Info, what its
+	// operator should fix at Warn. Of each kind of refusal and warning 20 lines at once, and then
+	// one every 10 s that says how many were left out. Nil: nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -101,38 +94,37 @@ type Request struct {
 	Member signal.Member // proven to hold its key
 	Token  string        // as the member sent it, up to 4096 bytes
 
-	Address netip.Addr // where it connects from; invalid if the transport does not tell
+	Address netip.Addr // where it connects from; invalid if the transport does not know
 }
 
 // Grant is what an authorised member gets. The zero Grant lets it in as it
 // would be let in without any authorisation.
 type Grant struct {
-	// Identity is who the member is to whoever authorises it: an account, a
-	// subject. It goes to the log and to [Hub.Members], never to the others.
-	// One identity may be in a room several times; kicked, it is kept out.
+	// Identity is the member as your authorisation knows it: an account, a subject. It goes to the
+	// log and to [Hub.Members], never to the others. One identity may be in a room several times;
+	// kicked, it is kept out.
 	Identity string
-	// Name is the nickname it must keep, and which nobody else in the room wears, nor
-	// one that looks like it, but by another Grant: they are given another. Empty: the one it asks
-	// for, which it may change.
+	// Name is the nickname it must keep. Others in the room that have it, or one that looks like
+	// it, get another one, unless their Grant gave it to them. Empty: the one it asks for, which it
+	// may change.
 	Name string
-	// Rights are what it may do. Nil: publish and chat; empty: nothing but be
-	// there. Everyone is told of them. What the hub passes on it enforces:
-	// chat, kick, lock, mute and close. Media never comes past it, and what
-	// offers say it does not read: that a member without RightPublish sends
-	// none is enforced by each receiver, which takes no track from it.
+	// Rights are what it may do. Nil: publish and chat; empty: nothing but be there. Everyone sees
+	// them. The hub enforces those of frames that it passes on: chat, kick, lock, mute and close.
+	// It neither passes on media nor reads offers: each receiver enforces RightPublish and takes no
+	// track from a member without it.
 	Rights signal.Rights
 	// Expires is when the member is sent away with reason expired. Zero: never.
 	Expires time.Time
 }
 
-// FixedICEServers makes a [Config.ICEServers] that tells everyone the same.
+// FixedICEServers makes a [Config.ICEServers] that returns the same for everyone.
 func FixedICEServers(servers ...signal.ICEServer) func(context.Context, signal.Member) []signal.ICEServer {
 	return func(context.Context, signal.Member) []signal.ICEServer { return servers }
 }
 
 const (
 	mostMembers   = 128  // as many fit into one joined frame
-	mostICEServer = 7168 // bytes of JSON, beside as many members
+	mostICEServer = 7168 // bytes of JSON, next to as many members
 )
 
 // withDefaults returns c with every zero filled in.

@@ -19,9 +19,9 @@ import (
 	"noom/signal"
 )
 
-// linger is how long a connection that is to end may take to be written what
+// lingerTime is how long a connection that is to end may take to be written what
 // still waits for it.
-const linger = 5 * time.Second
+const lingerTime = 5 * time.Second
 
 // A conn is one connection to the hub. One goroutine lives as long as it does:
 // the reader, which steps the room with each frame it brings. The writer comes
@@ -43,7 +43,7 @@ type conn struct {
 	address netip.Addr // of the other end; invalid if the transport has none
 
 	// Owned by the reader.
-	given     context.Context // for functions in Config; forgotten when they will not be called any more
+	given     context.Context // for functions in Config; nil when they will no longer be called
 	rate      *rate.Limiter
 	join      *application // once asked for
 	challenge signal.Bytes // the nonce that awaits its proof; nil: none does
@@ -113,7 +113,7 @@ func (c *conn) ask(f func(ctx context.Context)) {
 	defer cancel()
 	c.asking.Store(&cancel)
 	defer c.asking.Store(nil)
-	if c.why.Load() == nil { // else nobody may have seen asking
+	if c.why.Load() == nil { // otherwise asking may have gone unseen
 		f(ctx)
 	}
 }
@@ -127,12 +127,12 @@ func (c *conn) end() error {
 	return why
 }
 
-// quiet is after how long a silence a member counts as idle.
-const quiet = time.Second
+// quietTime is after how long a silence a member counts as idle.
+const quietTime = time.Second
 
-// read acts on frames until the connection ends or is to end. Nearly all
-// connections wait for a frame nearly all the time, so this goroutine does
-// nothing but wait, on the smallest stack there is: all else happens aside.
+// read acts on frames until the connection ends or is to end. Nearly all connections wait for a
+// frame nearly all the time, so this goroutine only waits, on the smallest stack there is:
+// everything else happens on another one.
 func (c *conn) read() {
 	waiter, _ := c.link.(signal.Waiter)
 	for last, more := (time.Time{}), true; more; {
@@ -140,8 +140,8 @@ func (c *conn) read() {
 			more = c.step()
 			continue
 		}
-		busy := time.Since(last) < quiet
-		aside(func() {
+		busy := time.Since(last) < quietTime
+		runAside(func() {
 			growStack()
 			c.guard(func() { more = false; more = c.spell(waiter, busy) })
 		})
@@ -149,9 +149,9 @@ func (c *conn) read() {
 	}
 }
 
-// spell acts on the frame that has come and, while the member is busy, on those
-// behind it: to go aside for each would cost a tenth of what it takes to relay it.
-// The first frame after a silence, if only the answer to a ping, ends the spell.
+// spell acts on the frame that has come and, while the member is busy, on those behind it: another
+// goroutine for each would cost a tenth of relaying it. The first frame after a silence, if only
+// the answer to a ping, ends the spell.
 func (c *conn) spell(waiter signal.Waiter, busy bool) (more bool) {
 	for {
 		began := time.Now()
@@ -162,15 +162,14 @@ func (c *conn) spell(waiter signal.Waiter, busy bool) (more bool) {
 			return true
 		}
 		waiter.Wait(c.calls)
-		busy = time.Since(began) < quiet
+		busy = time.Since(began) < quietTime
 	}
 }
 
-// aside runs f on another goroutine, whose stack goes when that is done, and
-// waits for it.
+// runAside runs f on another goroutine, whose stack is freed when that is done, and waits for it.
 //
 //go:noinline
-func aside(f func()) {
+func runAside(f func()) {
 	var done sync.WaitGroup
 	done.Go(f)
 	done.Wait()
@@ -275,8 +274,8 @@ func (c *conn) broken(err error) {
 	c.outbox.abandon(nil, c.lost(err))
 }
 
-// lost says why the connection cannot be used any more: that it was cut, or what
-// a call of the link returned.
+// lost says why the connection can no longer be used: that it was cut, or what a call of the link
+// returned.
 func (c *conn) lost(err error) error {
 	if why := c.why.Load(); why != nil {
 		err = *why
@@ -319,8 +318,8 @@ func (c *conn) handle(m *signal.Message) bool {
 	return false
 }
 
-// inRoom acts on a frame of somebody who has joined. What a member has no
-// business sending is ignored, as unknown types are.
+// inRoom acts on a frame of a joined member. Types that members do not send are ignored, as unknown
+// types are.
 func (c *conn) inRoom(m *signal.Message) bool {
 	var e *signal.Error
 	switch {
@@ -330,7 +329,7 @@ func (c *conn) inRoom(m *signal.Message) bool {
 		e = c.home.chat(c, m, time.Now().UnixMilli())
 	case m.Type == signal.TypeRename:
 		e = c.home.rename(c, strings.Clone(m.Name)) // it is part of an envelope
-	case needs[m.Type] != "":
+	case rightsNeeded[m.Type] != "":
 		e = c.home.moderate(c, m)
 	case m.Type == signal.TypeServers:
 		c.send(c.servers(c.member()))
@@ -341,7 +340,7 @@ func (c *conn) inRoom(m *signal.Message) bool {
 	return e == nil
 }
 
-// reason is what the others are told when the reader has ended.
+// reason is the reason for the others when the reader has ended.
 func (c *conn) reason() signal.Reason {
 	if c.left {
 		return signal.ReasonLeft
@@ -373,7 +372,7 @@ func (c *conn) finish(m *signal.Message, why error) {
 		return
 	}
 	if c.outbox.finish(m, why) {
-		time.AfterFunc(linger, c.cut)
+		time.AfterFunc(lingerTime, c.cut)
 	}
 }
 
@@ -390,7 +389,7 @@ func (c *conn) tooSlow() {
 	}
 }
 
-// log tells of the connection's end.
+// log logs the connection's end.
 func (c *conn) log(why error) {
 	if log := c.hub.config.Logger; !log.Enabled(context.Background(), slog.LevelInfo) { // the usual case, and cheap
 		return

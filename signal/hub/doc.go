@@ -6,15 +6,12 @@
 //	http.Handle("/rooms", h.RoomsHandler())
 //	log.Fatal(http.ListenAndServe(":8080", nil))
 //
-// Like that it is open to everyone who reaches it. [Config.Authorize] says who
-// may join and what they may do there; [RoomPasswords] and the package
-// noom/signal/hub/token are ready-made. What strangers can take is bounded by
-// [Config.Limits] and the fields behind it, each with a default; what their
-// connections can, by HTTPServer and LimitListener of noom/transport/ws. A hub that
-// authorises must know its own names: Hosts in ws.AcceptOptions, or
-// [Config.Endpoint].
+// Like that it is open to everyone who reaches it. [Config.Authorize] decides about members and
+// their rights; [RoomPasswords] and the package noom/signal/hub/token are ready-made.
+// [Config.Limits] and the fields behind it bound what strangers can use, each with a default;
+// HTTPServer and LimitListener of noom/transport/ws bound their connections. A hub that authorises
+// must know its own names: Hosts in ws.AcceptOptions, or [Config.Endpoint].
 //
-// Nothing that one member sends or fails to read disturbs another: each has a
-// bounded queue of its own, and whoever lets it overflow is cut. The protocol
-// is in noom/signal/PROTOCOL.md.
+// Nothing that one member sends or fails to read disturbs another: each has a bounded queue of its
+// own, and a member that lets it overflow is cut. The protocol is in noom/signal/PROTOCOL.md.
 package hub

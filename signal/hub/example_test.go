@@ -40,6 +40,41 @@ func ExampleHub() {
 	// shutdown: <nil>
 }
 
+// Accounts decide who may enter and who may moderate. A refused member gets the
+// error that Authorize returns.
+func ExampleConfig_authorize() {
+	type account struct {
+		name   string
+		rights signal.Rights
+	}
+	accounts := map[string]account{
+		"secret of 지우":  {"지우", signal.Rights{signal.RightPublish, signal.RightChat, signal.RightKick}},
+		"secret of bob": {"bob", nil}, // nil: publish and chat
+	}
+	h := hub.New(&hub.Config{Authorize: func(_ context.Context, r hub.Request) (hub.Grant, error) {
+		a, ok := accounts[r.Token]
+		if !ok {
+			return hub.Grant{}, errors.New("sign in first")
+		}
+		return hub.Grant{Identity: a.name, Name: a.name, Rights: a.rights, Expires: time.Now().Add(time.Hour)}, nil
+	}})
+
+	ctx := context.Background()
+	for _, token := range []string{"secret of 지우", "secret of bob", "a guess"} {
+		room, err := noom.Join(ctx, mem.Dialer(h), "lobby", &noom.Config{Name: "anything", Token: token})
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(room.Self().Name, "may kick:", room.May(noom.RightKick))
+		room.Leave(ctx)
+	}
+	// Output:
+	// 지우 may kick: true
+	// bob may kick: false
+	// noom: join "lobby": sign in first (refused)
+}
+
 // Rooms with a password each, and one that is open.
 func ExampleRoomPasswords() {
 	protected := hub.RoomPasswords(func(_ context.Context, room string) (string, error) {

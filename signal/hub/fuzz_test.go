@@ -17,9 +17,9 @@ func (b *tape) IntN(n int) int {
 	return int(v) % n
 }
 
-// FuzzRoom makes bytes any sequence of joins, leaves, frames, kicks, locks and
-// ends, in two rooms. After each step everyone's roster is the room's, nobody has
-// heard of another room, and rights, locks and bars hold.
+// FuzzRoom makes bytes any sequence of joins, leaves, frames, kicks, locks and ends, in two rooms.
+// After each step everyone's roster is the room's, no member knows of another room, and rights,
+// locks and bars hold.
 func FuzzRoom(f *testing.F) {
 	// Room, connection, id, event, and what the event takes; see stepIn.
 	f.Add([]byte{0, 0, 0, 0, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0, 1, 10, 1, 0, 0, 1, 3, 0})       // a lock and a loss

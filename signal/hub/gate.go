@@ -8,10 +8,9 @@ import (
 	"noom/signal"
 )
 
-// A gate holds back who joins and leaves again and again, because each join makes
-// everyone in the room build a connection. It remembers by member and room and by
-// address, which outlive connections and rooms. It guards itself; a home may hold its own
-// lock meanwhile.
+// A gate holds back members that join and leave again and again, because each join makes everyone
+// in the room build a connection. It remembers by member and room and by address, which outlive
+// connections and rooms. It guards itself; a home may hold its own lock meanwhile.
 type gate struct {
 	mu      sync.Mutex
 	ids     throttle[membership]
@@ -35,13 +34,13 @@ func newGate(perAddress int) *gate {
 	}
 }
 
-// joinsPerRoom is how fast a room of so many places can be joined, by whomever.
+// joinsPerRoom is how fast a room of so many places can be joined, by all together.
 func joinsPerRoom(places int) pace {
 	return pace{float64(64 + 2*places), time.Second / time.Duration(max(places/4, 1))}
 }
 
-// take counts a join, and says when it may happen; ok is false if that is later than most.
-// Who comes back to a place that it has just lost is counted by its id alone.
+// take counts a join, and says when it may happen; ok is false if that is later than most. A member
+// that comes back to a place that it has just lost is counted by its id alone.
 func (g *gate) take(who membership, from netip.Addr, back bool, now time.Time, most time.Duration) (wait time.Duration, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

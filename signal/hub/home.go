@@ -131,7 +131,7 @@ func (p *home) expire(c *conn) {
 	_ = p.settle(p.room.expire(c)) // a bye always fits
 }
 
-// expireAbsent removes those whose authorisation has ended after they had lost the hub.
+// expireAbsent removes members whose authorisation has ended after they had lost the hub.
 func (p *home) expireAbsent() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,7 +178,7 @@ func (p *home) close(why signal.Reason, retry time.Duration) {
 	_ = p.settle(p.room.close(why, retry.Milliseconds())) // a bye always fits
 }
 
-// members returns who is here, in join order.
+// members returns the members, in join order.
 func (p *home) members() []MemberInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -189,17 +189,17 @@ func (p *home) members() []MemberInfo {
 	return list
 }
 
-// settle tells the hub how many are here now, which forgets the home when nobody
-// is, and only then delivers: whoever has read a bye finds [Hub.Rooms] without it.
+// settle reports the number of members to the hub, which forgets an empty home, and only then
+// delivers: a member that has read a bye finds [Hub.Rooms] without it.
 func (p *home) settle(deliveries []delivery[*conn]) (tooBig *signal.Error) {
 	p.gone = p.hub.counted(p, len(p.room.seats))
 	p.setClock()
 	return p.deliver(deliveries)
 }
 
-// deliver puts each frame, encoded once, into the outboxes it is for. A member
-// whose outbox is full is cut and leaves the room in the same step. The error
-// says that a frame grew above the limit and went nowhere.
+// deliver puts each frame, encoded once, into the outboxes it is for. A member whose outbox is full
+// is cut and leaves the room in the same step. The error says that a frame grew above the limit and
+// was not delivered.
 func (p *home) deliver(deliveries []delivery[*conn]) (tooBig *signal.Error) {
 	var slow []*conn
 	for _, d := range deliveries {

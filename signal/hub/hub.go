@@ -34,7 +34,7 @@ type Hub struct {
 	near    crowd // how many of them come from where
 	closing bool
 	idle    chan struct{} // closed when closing and no conn is left
-	list    []RoomInfo    // the open rooms; nil: to be made anew
+	list    []RoomInfo    // the open rooms; nil: to be made again
 	changes int           // of that list
 	board   board
 }
@@ -56,20 +56,19 @@ func New(config *Config) *Hub {
 	}
 }
 
-// ByeError is what [Hub.Serve] returns for a member that was told to go.
+// ByeError is what [Hub.Serve] returns for a member that was sent away.
 type ByeError struct{ Reason signal.Reason } // kicked, closed, replaced, expired or restart
 
-func (e *ByeError) Error() string { return "hub: the member was told bye: " + string(e.Reason) }
+func (e *ByeError) Error() string { return "hub: the member was sent bye: " + string(e.Reason) }
 
-// Serve speaks with one member from its join to its end and closes s. It
-// returns why that came: nil when the member said bye, a [*ByeError] when it
-// was told so, a [*signal.Error] when the hub refused it or cut it off, and
-// otherwise an error that says how the connection was lost: [ErrSilent], ctx's
-// or the transport's.
+// Serve speaks with one member from its join to its end and closes s. It returns why it ended: nil
+// when the member said bye, a [*ByeError] when the hub did, a [*signal.Error] when the hub refused
+// it or cut it off, and otherwise an error that says how the connection was lost: [ErrSilent],
+// ctx's or the transport's.
 func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	var c *conn
 	var refusal *signal.Error
-	aside(func() {
+	runAside(func() {
 		c = h.newConn(ctx, s)
 		refusal = h.register(c)
 	})
@@ -90,11 +89,10 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	return why
 }
 
-// Shutdown ends the hub for a while: it tells everyone to come back after
-// Config.RetryAfter, to this address, wherever that leads by then; lets nobody
-// in any more, and waits for all connections to end. Calls go on meanwhile,
-// members come back by themselves. When ctx ends first, it cuts those that are
-// left and returns ctx's error.
+// Shutdown ends the hub for a while: it asks everyone to come back after Config.RetryAfter, to this
+// address, wherever that leads by then; admits no more members, and waits for all connections to
+// end. Calls go on meanwhile, members come back by themselves. When ctx ends first, it cuts those
+// that are left and returns ctx's error.
 //
 // A room that is to end for good is closed before with [Hub.CloseRoom].
 func (h *Hub) Shutdown(ctx context.Context) error {
@@ -150,7 +148,7 @@ func (h *Hub) register(c *conn) *signal.Error {
 	case full:
 		return signal.Errorf(signal.CodeHubFull, "", "the hub has %d connections, its most", h.config.MaxMembers)
 	case !h.near.add(c.address):
-		h.logbook.write("crowd", slog.LevelWarn, "too many connections from one address; behind a proxy let the transport tell the client's",
+		h.logbook.write("crowd", slog.LevelWarn, "too many connections from one address; behind a proxy, set ClientAddress",
 			slog.Any("address", c.address), slog.Int("most", h.config.MaxPerAddress))
 		return signal.Errorf(signal.CodeTooMany, "", "%d connections from this address, its most", h.config.MaxPerAddress)
 	}
@@ -239,8 +237,7 @@ func (h *Hub) exceeds(m *signal.Message) *signal.Error {
 	return nil
 }
 
-// warnOfHearsay says once that whoever is authorised may be so by a proof that
-// was made for another hub.
+// warnOfHearsay warns once that a proof made for another hub may be enough to be authorised here.
 func (h *Hub) warnOfHearsay(s signal.Signaler) {
 	if h.config.Authorize == nil || h.config.Endpoint != "" || !signal.UncheckedEndpoint(s) {
 		return

@@ -66,7 +66,7 @@ func TestPairFrames(t *testing.T) {
 			t.Fatalf("relayed %+v", got)
 		}
 
-		// A member of another room is as good as none, and hears nothing.
+		// A member of another room is as good as none, and gets nothing.
 		offer.To = stranger.id
 		offer.Stamp("")
 		a.send(offer)
@@ -97,8 +97,8 @@ func TestRename(t *testing.T) {
 	})
 }
 
-// A member that asks for something in a wrong way is told so, and stays; who has
-// not joined yet, or sends what is no request, is cut off.
+// A member whose request is malformed gets an error, and stays; one that has not joined yet, or
+// sends something else than a request, is cut off.
 func TestBadRequestsAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := mem.Dialer(hub.New(nil))
@@ -153,7 +153,7 @@ func TestContestedID(t *testing.T) {
 		relayed.prove("evil.example", "데모", relayed.expect(signal.TypeChallenge))
 		relayed.expectCut(signal.CodeBadProof, signal.TypeProof)
 
-		// Who does not prove at all may not stay, nor say anything.
+		// A member without a proof may neither stay nor say anything.
 		silent := dial(t, d, "지우")
 		silent.askToJoin("데모", "지우")
 		silent.expect(signal.TypeChallenge)
@@ -254,7 +254,7 @@ func TestAuthorize(t *testing.T) {
 		thief.prove("", "r", thief.expect(signal.TypeChallenge))
 		thief.expectCut(signal.CodeBadProof, signal.TypeProof)
 		if len(asked) != n {
-			t.Error("asked about somebody unproven")
+			t.Error("asked about an unproven member")
 		}
 	})
 }
@@ -283,7 +283,7 @@ func TestJoined(t *testing.T) {
 	})
 }
 
-// Short-lived credentials are made anew for whoever asks, and for it alone.
+// Short-lived credentials are made again for a member that asks, and for it alone.
 func TestServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		made := 0
@@ -304,20 +304,20 @@ func TestServers(t *testing.T) {
 		other := join(t, d, "데모", "bob")
 		m.expect(signal.TypeWelcome)
 		if f.ICEServers[0].Username != "1:"+m.id || f.Lifetime != 600_000 {
-			t.Errorf("joined tells %+v for %d ms", f.ICEServers, f.Lifetime)
+			t.Errorf("joined has %+v for %d ms", f.ICEServers, f.Lifetime)
 		}
 		m.send(signal.Message{Type: signal.TypeServers})
 		f = m.expect(signal.TypeServers)
 		if len(f.ICEServers) != 1 || f.ICEServers[0].Username != "3:"+m.id || f.Lifetime != 600_000 {
 			t.Errorf("asked again: %+v for %d ms", f.ICEServers, f.Lifetime)
 		}
-		chat("c1", other, m) // which heard nothing of it
+		chat("c1", other, m) // which got nothing of it
 	})
 	synctest.Test(t, func(t *testing.T) {
 		m := join(t, mem.Dialer(hub.New(nil)), "r", "a")
 		m.send(signal.Message{Type: signal.TypeServers})
 		if f := m.expect(signal.TypeServers); len(f.ICEServers) != 0 || f.Lifetime != 0 {
-			t.Errorf("a hub without servers tells %+v for %d ms", f.ICEServers, f.Lifetime)
+			t.Errorf("a hub without servers sends %+v for %d ms", f.ICEServers, f.Lifetime)
 		}
 	})
 }

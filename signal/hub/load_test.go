@@ -27,7 +27,7 @@ func (m modem) Receive(ctx context.Context) (signal.Message, error) {
 	return f, err
 }
 
-// A joiner does what members do: offers to whoever comes, answers offers.
+// A joiner does what members do: offers to newcomers, answers offers.
 type joiner struct {
 	*member
 
@@ -68,8 +68,8 @@ func (j *joiner) live(body []byte) error {
 	}
 }
 
-// All members of a full room come within a second: each gets the offers of all
-// the others, and nobody is cut.
+// All members of a full room come within a second: each gets the offers of all the others, and none
+// is cut.
 func TestFullRoomJoinsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(nil)
@@ -170,7 +170,7 @@ func TestOneOfAHundredStops(t *testing.T) {
 	})
 }
 
-// Whoever floods is read more slowly, and alone pays for it.
+// A member that floods is read more slowly, and no other pays for it.
 func TestFloodSlowsOnlyWhoFloods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{Limits: signal.Limits{Members: 4, Rate: 50}}) // a burst of 114
@@ -204,7 +204,7 @@ func TestFloodSlowsOnlyWhoFloods(t *testing.T) {
 				m.expect(signal.TypeChat)
 			}
 			if late := time.Since(sent); late != 0 {
-				t.Fatalf("a chat took %v beside a flood", late)
+				t.Fatalf("a chat took %v during a flood", late)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}

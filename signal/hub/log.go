@@ -47,7 +47,7 @@ func (l *logbook) allow(kind string, now time.Time) (left int, ok bool) {
 	k := l.kinds[kind]
 	if k == nil {
 		if len(l.kinds) >= maxLogKinds {
-			kind = other
+			kind = otherLabel
 		}
 		if k = l.kinds[kind]; k == nil {
 			k = new(logKind)

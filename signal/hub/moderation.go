@@ -6,14 +6,14 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a room that knows who may do what to whom: like the
-// rest of it, a pure machine.
+// This file is the part of a room that knows the members' rights over others: like the rest of it,
+// a pure machine.
 
 // maxBarred is how many of those that were kicked a room remembers.
 const maxBarred = 256
 
-// A barred member was kicked and does not come back while the room is open.
-type barred struct {
+// A barredMember member was kicked and does not come back while the room is open.
+type barredMember struct {
 	id       string
 	identity string // what the authorisation knows it by; may be empty
 	unseen   bool   // the hub never saw it; it is forgotten before those it did
@@ -27,7 +27,7 @@ func (r *room[C]) moderate(c C, m *signal.Message) []delivery[C] {
 		return nil
 	}
 	by := r.seats[at].member
-	if !by.May(needs[m.Type]) {
+	if !by.May(rightsNeeded[m.Type]) {
 		return r.forbid(c, m.Type)
 	}
 	switch m.Type {
@@ -44,8 +44,8 @@ func (r *room[C]) moderate(c C, m *signal.Message) []delivery[C] {
 	}
 }
 
-// needs says which right a request takes.
-var needs = map[signal.Type]signal.Right{
+// rightsNeeded says which right a request takes.
+var rightsNeeded = map[signal.Type]signal.Right{
 	signal.TypeKick:   signal.RightKick,
 	signal.TypeLock:   signal.RightLock,
 	signal.TypeUnlock: signal.RightLock,
@@ -53,35 +53,34 @@ var needs = map[signal.Type]signal.Right{
 	signal.TypeClose:  signal.RightClose,
 }
 
-// forbid tells c that it may not do that.
+// forbid answers c that it may not do that.
 func (r *room[C]) forbid(c C, about signal.Type) []delivery[C] {
 	r.tell(c, errorFrame(signal.Errorf(signal.CodeForbidden, about, "this member may not do that here")))
 	return r.out
 }
 
-func (r *room[C]) nobody(c C, about signal.Type, id string) []delivery[C] {
-	r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, about, "nobody in this room is %s", id)))
+func (r *room[C]) noSuchMember(c C, about signal.Type, id string) []delivery[C] {
+	r.tell(c, errorFrame(signal.Errorf(signal.CodeNoSuchMember, about, "no member of this room is %s", id)))
 	return r.out
 }
 
-// kickBy removes who is here, who is lost, and who left just before; and whom
-// only the members still know, after a restart of the hub for example: that is
-// so when the request says in which session.
+// kickBy removes a member that is here, is lost, or has just left; also one that only the members
+// still know, after a restart of the hub for example: the request then says in which session.
 func (r *room[C]) kickBy(c C, m *signal.Message) []delivery[C] {
 	switch {
 	case r.expelByID(m.To):
 	case m.Session != "":
-		r.bar(barred{id: m.To, unseen: true})
+		r.bar(barredMember{id: m.To, unseen: true})
 		bye := goodbye(&signal.Member{ID: m.To, Session: m.Session}, signal.ReasonKicked)
 		r.note(bye)
 		r.tellAll(bye)
 	default:
-		return r.nobody(c, signal.TypeKick, m.To)
+		return r.noSuchMember(c, signal.TypeKick, m.To)
 	}
 	return r.out
 }
 
-// lockBy tells everyone; where nothing changes, it only confirms.
+// lockBy informs everyone; where nothing changes, it only confirms.
 func (r *room[C]) lockBy(c C, by string, locked bool) []delivery[C] {
 	notice := lockNotice(by, locked)
 	if r.locked == locked {
@@ -97,7 +96,7 @@ func (r *room[C]) lockBy(c C, by string, locked bool) []delivery[C] {
 func (r *room[C]) muteBy(c C, by string, m *signal.Message) []delivery[C] {
 	at := r.find(m.To)
 	if at < 0 {
-		return r.nobody(c, signal.TypeMute, m.To)
+		return r.noSuchMember(c, signal.TypeMute, m.To)
 	}
 	wish := &signal.Message{Type: signal.TypeMute, From: by, To: m.To, Name: m.Name}
 	if r.seats[at].conn != c {
@@ -132,8 +131,8 @@ func lockNotice(by string, locked bool) *signal.Message {
 	return &signal.Message{Type: signal.TypeUnlocked, From: by}
 }
 
-// kick removes a member by its id and tells everyone, it included. It is nil if
-// the room knows nobody by it.
+// kick removes a member by its id and informs everyone, it included. It is nil if the room knows no
+// such member.
 func (r *room[C]) kick(id string) []delivery[C] {
 	r.begin()
 	if !r.expelByID(id) {
@@ -156,7 +155,7 @@ func (r *room[C]) expire(c C) []delivery[C] {
 // expelByID kicks a member that is here, or is gone and remembered. With it go those
 // of its identity whose connection to the hub is lost: they could not come back.
 func (r *room[C]) expelByID(id string) bool {
-	b := barred{id: id}
+	b := barredMember{id: id}
 	if at := r.find(id); at >= 0 {
 		b.identity = r.seats[at].identity
 		r.expel(at, signal.ReasonKicked)
@@ -175,7 +174,7 @@ func (r *room[C]) expelByID(id string) bool {
 	return true
 }
 
-// expel removes the member in a seat and tells everyone why, it included.
+// expel removes the member in a seat and informs everyone why, it included.
 func (r *room[C]) expel(at int, why signal.Reason) {
 	out := r.seats[at]
 	bye := goodbye(&out.member, why)
@@ -185,18 +184,18 @@ func (r *room[C]) expel(at int, why signal.Reason) {
 	r.tellAll(bye)
 }
 
-// bar keeps somebody out.
-func (r *room[C]) bar(b barred) {
+// bar keeps a member out.
+func (r *room[C]) bar(b barredMember) {
 	if len(r.barred) >= maxBarred {
-		at := max(0, slices.IndexFunc(r.barred, func(b barred) bool { return b.unseen }))
+		at := max(0, slices.IndexFunc(r.barred, func(b barredMember) bool { return b.unseen }))
 		r.barred = slices.Delete(r.barred, at, at+1)
 	}
 	r.barred = append(r.barred, b)
 }
 
-// bars reports whether who asks to enter was kicked before.
+// bars reports whether a newcomer was kicked before.
 func (r *room[C]) bars(q *request) bool {
-	return slices.ContainsFunc(r.barred, func(b barred) bool {
+	return slices.ContainsFunc(r.barred, func(b barredMember) bool {
 		return b.id == q.member.ID || b.identity != "" && b.identity == q.identity
 	})
 }

@@ -8,11 +8,11 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a room that keeps a name which the authorisation gave
-// from being worn by somebody else. Like the rest of a room it is a pure machine.
+// This file is the part of a room that reserves a name for the member to which the authorisation
+// gave it. Like the rest of a room it is a pure machine.
 
-// nameApart sees to it that who enters is not taken for a member that the
-// authorisation named, and nobody for who enters.
+// nameApart sees to it that a newcomer is not taken for a member that the authorisation named, nor
+// another member for the newcomer.
 func (r *room[C]) nameApart(q *request) {
 	if !q.named {
 		if r.ownedName(q.member.Name, q.member.ID) {
@@ -31,8 +31,8 @@ func (r *room[C]) nameApart(q *request) {
 	}
 }
 
-// ownedName reports whether name looks like one that the authorisation gave to
-// somebody else, who is here or has lost the hub alone.
+// ownedName reports whether name looks like one that the authorisation gave to another member,
+// which is here or has only lost the hub.
 func (r *room[C]) ownedName(name, id string) bool {
 	var like string
 	same := func(named bool, m *signal.Member) bool {
@@ -48,8 +48,7 @@ func (r *room[C]) ownedName(name, id string) bool {
 		slices.ContainsFunc(r.absent, func(a absence) bool { return same(a.named && a.lost, &a.member) })
 }
 
-// numbered is a name with the lowest number from 2 on with which nobody has it,
-// cut if it must be.
+// numbered is a name with the lowest free number from 2 on, cut if it must be.
 func (r *room[C]) numbered(name, id string) string {
 	for n := 2; ; n++ {
 		numbered := withSuffix(name, fmt.Sprintf(" (%d)", n))

@@ -6,9 +6,9 @@ import (
 	"noom/signal"
 )
 
-// An outbox holds what waits to be written to one connection. Everyone who has
-// something for that member pushes; the connection's writer alone takes. It
-// never blocks: what does not fit is refused.
+// An outbox holds what waits to be written to one connection. Any goroutine with frames for that
+// member pushes; only the connection's writer takes. It never blocks: a frame that does not fit is
+// refused.
 //
 // The writer is a goroutine that lives while there is something for it to do,
 // so an idle connection has none.
@@ -18,10 +18,10 @@ type outbox struct {
 
 	mu      sync.Mutex
 	writing bool // there is a writer
-	closed  bool // nothing is taken any more
+	closed  bool // nothing more is taken
 	backlog backlog
-	last    *signal.Message // to be written when nothing waits any more; nil: none
-	refusal *signal.Error   // told to the other end in closing; may be nil
+	last    *signal.Message // to be written when nothing else waits; nil: none
+	refusal *signal.Error   // sent to the other end when closing; may be nil
 	why     error           // why it was closed; nil: by the member's own wish
 }
 
@@ -48,7 +48,7 @@ func (o *outbox) push(m *signal.Message, size int) bool {
 	return true
 }
 
-// own says whose outbox it is.
+// own sets the member that the outbox is for.
 func (o *outbox) own(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -82,8 +82,8 @@ func (o *outbox) abandon(refusal *signal.Error, why error) bool {
 	return true
 }
 
-// take appends the next frames, at most so many, to an empty batch. If none
-// waits, open tells whether any can ever come, and the writer is to end.
+// take appends the next frames, at most so many, to an empty batch. If none waits, open reports
+// whether any can ever come, and the writer is to end.
 func (o *outbox) take(batch []*signal.Message, most int) (_ []*signal.Message, open bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -117,8 +117,8 @@ func (o *outbox) end() (refusal *signal.Error, why error) {
 	return o.refusal, o.why
 }
 
-// wake starts the writer unless there is one; the caller holds o.mu. After the
-// end of a closed outbox there is none any more, and none is wanted.
+// wake starts the writer unless there is one; the caller holds o.mu. After the end of a closed
+// outbox there is no writer, and none is needed.
 func (o *outbox) wake() {
 	if !o.writing {
 		o.writing = true

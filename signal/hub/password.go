@@ -11,23 +11,22 @@ import (
 	"noom/signal"
 )
 
-// RoomPasswords makes a [Config.Authorize] by which whoever knows a room's
-// password may join it, with the rights of the zero [Grant]. The password is
-// the join's token. lookup returns a room's, and an error, which the member is told,
-// if there is none; nobody gets into a room whose password is empty.
+// RoomPasswords makes a [Config.Authorize] that admits every member that knows a room's password,
+// with the rights of the zero [Grant]. The password is the join's token. lookup returns a room's,
+// or an error, which the member gets, if there is none; no member gets into a room whose password
+// is empty.
 //
-// Passwords are compared as people type names, [signal.CleanName], so that what two keyboards type is one password, and in a time
-// that does not tell how much of one was right.
+// Passwords are compared as people type names, [signal.CleanName], so that what two keyboards type
+// is one password, and in a time that does not reveal how much of one was right.
 //
-// Guessing is slow: five wrong ones from an address into one room, then one
-// every ten seconds; twenty from an address into all rooms together, then one every ten
-// seconds, so that nothing is gained where many rooms have the same password; a hundred
-// from one IPv6 /48, then one a second; and fifty into one room from wherever, then one
-// a second. An address is an IPv4 one or an IPv6 /64; loopback does not count. Above that
-// even the right one is refused, with code too_many and when to try again. So a room can
-// be kept shut by guessing at it from many addresses: where that matters, use
-// noom/signal/hub/token. What is remembered of whom is bounded, and nobody who guesses
-// is forgotten before the time is over, whatever others do meanwhile.
+// Guessing is slow: five wrong guesses from an address into one room, then one every ten seconds;
+// twenty from an address into all rooms together, then one every ten seconds, so that nothing is
+// gained where many rooms have the same password; a hundred from one IPv6 /48, then one a second;
+// and fifty into one room from wherever, then one a second. An address is an IPv4 one or an IPv6
+// /64; loopback does not count. Above that even the right one is refused, with code too_many and
+// when to try again. So a room can be kept shut by guessing at it from many addresses: where that
+// matters, use noom/signal/hub/token. The memory is bounded, and no guess is forgotten before its
+// time is over, whatever others do meanwhile.
 func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)) func(context.Context, Request) (Grant, error) {
 	g := newGuesses()
 	return func(ctx context.Context, r Request) (Grant, error) {
@@ -42,7 +41,7 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 			e.RetryAfter = wait
 			return Grant{}, e
 		}
-		if password == "" || !same(password, r.Token) {
+		if password == "" || !samePassword(password, r.Token) {
 			return Grant{}, signal.Errorf(signal.CodeRefused, signal.TypeJoin, "wrong password for this room")
 		}
 		g.forgive(spent) // it was no guess
@@ -50,8 +49,8 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 	}
 }
 
-// same compares what two people typed.
-func same(a, b string) bool {
+// samePassword compares what two people typed.
+func samePassword(a, b string) bool {
 	x, y := sha256.Sum256([]byte(signal.CleanName(a))), sha256.Sum256([]byte(signal.CleanName(b)))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
@@ -80,10 +79,9 @@ func newGuesses() *guesses {
 	}
 }
 
-// take spends a guess before it is looked at, so that many at once cannot all
-// be the first. A wait above 0 says that there are none left; else what was spent
-// can be given back. Who is held back by its address gets no further, and so cannot fill
-// what is remembered of rooms.
+// take spends a guess before it is looked at, so that many at once cannot all be the first. A wait
+// above 0 says that there are none left; else what was spent can be given back. A member held back
+// by its address gets no further, and so cannot fill the memory of rooms.
 func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []func(), wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,7 +105,7 @@ func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []fun
 		spend(g.rooms.take(room, now, 0))
 	}
 	if wait > 0 {
-		undo(spent)
+		undoGuesses(spent)
 		return nil, wait
 	}
 	return spent, 0
@@ -117,10 +115,10 @@ func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []fun
 func (g *guesses) forgive(spent []func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	undo(spent)
+	undoGuesses(spent)
 }
 
-func undo(spent []func()) {
+func undoGuesses(spent []func()) {
 	for _, giveBack := range spent {
 		giveBack()
 	}

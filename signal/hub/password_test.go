@@ -44,7 +44,7 @@ func TestGuessingIsSlow(t *testing.T) {
 			return err
 		}
 		refused, tooMany := &signal.Error{Code: signal.CodeRefused}, &signal.Error{Code: signal.CodeTooMany}
-		for range 1000 { // who knows it is never slowed down
+		for range 1000 { // a member that knows it is never slowed down
 			if err := try("other", "192.0.2.1", "pass"); err != nil {
 				t.Fatal(err)
 			}
@@ -90,8 +90,8 @@ func TestGuessingIsSlow(t *testing.T) {
 	})
 }
 
-// One password for all rooms, as an invitation's: who may choose the room gains
-// nothing by it, nor by making the hub remember much.
+// One password for all rooms, as an invitation's: a guesser that may choose the room gains nothing
+// by it, nor by making the hub remember much.
 func TestGuessingAtEveryRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		authorize := hub.RoomPasswords(func(context.Context, string) (string, error) { return "열려라", nil })

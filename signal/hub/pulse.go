@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// A pulse tells when a connection has been silent for too long: before it has
-// joined, against a deadline; afterwards by the heartbeat (PROTOCOL.md section
-// 5); and when a write hangs. Reader and writer tell it what happens, a timer
-// asks it. Time is passed in.
+// A pulse notices when a connection has been silent for too long: before it has joined, against a
+// deadline; afterwards by the heartbeat (PROTOCOL.md section 5); and when a write hangs. Reader and
+// writer report to it, a timer asks it. Time is passed in.
 type pulse struct {
 	heartbeat time.Duration
 
 	mu       sync.Mutex
 	joined   bool
-	pinged   bool      // since heard
-	ended    bool      // nothing is due any more
+	pinged   bool      // since the last frame
+	ended    bool      // nothing more is due
 	deadline time.Time // before joined; zero: none for now
 	until    time.Time // afterwards: when its time here ends; zero: it does not
 	heard    time.Time // of the last frame
@@ -31,7 +30,7 @@ const (
 	dueTooLate     // the join or proof did not come
 	dueLost        // the other end is dead
 	dueStuck       // it takes nothing that is written to it
-	dueExpired     // its time here is over; told once
+	dueExpired     // its time here is over; reported once
 )
 
 // end says that the connection is over.

@@ -86,7 +86,7 @@ func TestRights(t *testing.T) {
 		viewer.expectError(signal.CodeForbidden, signal.TypeChat)
 		chat("nobody-heard-that", host, plain, viewer)
 
-		// Asked to mute: the one it is for hears it, and who asked.
+		// A request to mute: its receiver gets it, and so does its sender.
 		host.send(signal.Message{Type: signal.TypeMute, To: plain.id, Name: "마이크"})
 		for _, m := range []*member{plain, host} {
 			if f := m.expect(signal.TypeMute); f.From != host.id || f.To != plain.id || f.Name != "마이크" {
@@ -118,8 +118,7 @@ func TestRights(t *testing.T) {
 	})
 }
 
-// Whoever was kicked does not come back with another key either, where the
-// authorisation knows it.
+// A kicked member does not come back with another key either, where the authorisation knows it.
 func TestKickedIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{Authorize: byToken})
@@ -151,22 +150,22 @@ func TestLock(t *testing.T) {
 				t.Errorf("locked by %q", f.From)
 			}
 		}
-		host.ask(signal.TypeLock, nil) // confirmed, and nobody else is told again
+		host.ask(signal.TypeLock, nil) // confirmed, and the others get nothing again
 		host.expect(signal.TypeLocked)
 		late := dial(t, d, "late")
 		late.tryToJoin("r", "late", "")
 		late.expectCut(signal.CodeLocked, signal.TypeJoin)
 
-		// Who was there comes back after its connection broke.
+		// A member that was there comes back after its connection broke.
 		_ = b.link.Close()
 		host.expectBye(b, signal.ReasonLost)
 		back := dial(t, d, "b")
 		back.tryToJoin("r", "b", "")
 		if f := back.expect(signal.TypeJoined); !f.Locked {
-			t.Error("not told that the room is locked")
+			t.Error("joined does not say that the room is locked")
 		}
 		host.expect(signal.TypeWelcome)
-		// Who left does not.
+		// One that left does not.
 		back.send(signal.Message{Type: signal.TypeBye})
 		host.expectBye(back, signal.ReasonLeft)
 		gone := dial(t, d, "b")
@@ -221,8 +220,8 @@ func TestForcedName(t *testing.T) {
 	})
 }
 
-// A name that the authorisation gave is worn by nobody else, nor by who only looks
-// like it: who was there before and who comes after.
+// No other member has a name that the authorisation gave, or one that looks like it, whether it was
+// there before or comes later.
 func TestForcedNameIsNobodyElses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := mem.Dialer(hub.New(&hub.Config{Authorize: func(_ context.Context, r hub.Request) (hub.Grant, error) {
@@ -285,7 +284,7 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// Who cuts its line to the hub first is sent away at the same moment.
+// A member that cuts its line to the hub first is sent away at the same moment.
 func TestExpiryOfWhoHasCutItsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{Authorize: byToken, Heartbeat: time.Hour})
@@ -314,7 +313,7 @@ func TestExpiryOfWhoHasCutItsLine(t *testing.T) {
 	})
 }
 
-// The owner's kick reaches who has cut its line, and keeps it out.
+// The owner's kick reaches a member that has cut its line, and keeps it out.
 func TestOwnersKickOfWhoIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{Authorize: byToken})
@@ -430,7 +429,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 	})
 }
 
-// The log says who it is about.
+// The log names the member.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -13,18 +13,18 @@ import (
 // clock, lock or socket; C is what the driver calls a connection, and its zero
 // value is none.
 //
-// Events of a connection that is not a member (any more) do nothing, so that
-// a late end of a replaced connection removes nobody.
+// Events of a connection that is not, or no longer, a member do nothing, so that a late end of a
+// replaced connection removes no member.
 type room[C comparable] struct {
 	name  string
 	limit int       // members
 	seats []seat[C] // in join order
 
 	locked bool
-	absent []absence // who is gone and may still matter, oldest first
-	ends   []ending  // of members, for those who were lost meanwhile, oldest first
-	ended  int       // ends so far
-	barred []barred  // oldest first
+	absent []absence      // members that are gone and may still matter, oldest first
+	ends   []ending       // of members, for those who were lost meanwhile, oldest first
+	ended  int            // ends so far
+	barred []barredMember // oldest first
 
 	out []delivery[C] // reused between events
 	all []C           // reused between events
@@ -121,7 +121,7 @@ func (r *room[C]) judge(q *request) verdict {
 	}
 }
 
-// leave removes a connection's member and tells the others why.
+// leave removes a connection's member and informs the others why.
 func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	r.begin()
 	at := r.seated(c)
@@ -149,7 +149,7 @@ func (r *room[C]) relay(c C, m *signal.Message) []delivery[C] {
 	}
 	to := r.find(m.To)
 	if to < 0 {
-		return r.nobody(c, m.Type, m.To)
+		return r.noSuchMember(c, m.Type, m.To)
 	}
 	r.tell(r.seats[to].conn, &signal.Message{
 		Type: m.Type, From: r.seats[from].member.ID, To: m.To,
@@ -174,7 +174,7 @@ func (r *room[C]) chat(c C, m *signal.Message, at int64) []delivery[C] {
 	return r.out
 }
 
-// rename changes a nickname and tells everyone, its bearer included.
+// rename changes a nickname and informs everyone, its bearer included.
 func (r *room[C]) rename(c C, name string) []delivery[C] {
 	r.begin()
 	at := r.seated(c)
@@ -190,9 +190,8 @@ func (r *room[C]) rename(c C, name string) []delivery[C] {
 	return r.out
 }
 
-// close removes everyone and tells each that it is out, why, and after how many
-// milliseconds to come back. Nobody is told about the others: the room is over
-// for all.
+// close removes everyone and sends each its own bye, with the reason and after how many
+// milliseconds to come back. Nothing is sent about the others: the room is over for all.
 func (r *room[C]) close(why signal.Reason, retry int64) []delivery[C] {
 	r.begin()
 	for i := range r.seats {

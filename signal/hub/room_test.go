@@ -12,11 +12,10 @@ import (
 	"noom/signal"
 )
 
-// A view is what one connection makes of what it is told: the roster as a
-// client keeps it.
+// A view is what one connection makes of its frames: the roster as a client keeps it.
 type view struct {
 	joined bool
-	over   bool // nothing may come any more
+	over   bool // nothing more may come
 	self   string
 	locked bool
 	roster []signal.Member // itself among them, in join order
@@ -44,7 +43,7 @@ func (r *room[C]) members() []signal.Member {
 	return list
 }
 
-// The rules that a room must keep, told by what was done to it.
+// The rules that a room must keep, in order of what was done to it.
 type rules struct {
 	locked bool
 	lost   map[string]bool // since it was locked
@@ -298,7 +297,7 @@ func (w *world) forget(r *room[int], id string) {
 	delete(w.rules[r].lost, id)
 }
 
-// temporary says whose authorisation ends in hour 1.
+// temporary reports whether a member's authorisation ends in hour 1.
 func (w *world) temporary(id string) bool { return id < "c" }
 
 func (w *world) hour(n int64) time.Time { return time.Unix(n*3600, 0) }
@@ -311,7 +310,7 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	what := all[random.IntN(len(all))]
 	w.steps = append(w.steps, fmt.Sprintf("%s: %d asks for a %s of %s", r.name, c, what, id))
 	at, there, before := r.seated(c), r.find(id) >= 0, len(r.seats)
-	may := at >= 0 && r.seats[at].member.May(needs[what])
+	may := at >= 0 && r.seats[at].member.May(rightsNeeded[what])
 	deliveries := r.moderate(c, &signal.Message{Type: what, To: id, Name: "카메라"})
 	w.take(r, deliveries)
 	rules := w.rules[r]
@@ -321,7 +320,7 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	switch {
 	case at < 0:
 		if len(deliveries) > 0 {
-			w.fail("a request of somebody who is no member was answered")
+			w.fail("a request of a connection that is no member was answered")
 		}
 	case !may || aimed && !there:
 		code := signal.CodeForbidden
@@ -359,7 +358,7 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	}
 }
 
-// relay sends a pair frame, which one connection must get and nobody else.
+// relay sends a pair frame, which one connection must get and no other.
 func (w *world) relay(r *room[int], c int, to string) {
 	w.t.Helper()
 	deliveries := r.relay(c, &signal.Message{Type: signal.TypeOffer, From: "forged", To: to, Seq: 1, Body: []byte("x")})
@@ -367,7 +366,7 @@ func (w *world) relay(r *room[int], c int, to string) {
 	switch {
 	case from < 0:
 		if len(deliveries) > 0 {
-			w.fail("a frame of somebody who is no member went out")
+			w.fail("a frame of a connection that is no member went out")
 		}
 		return
 	case len(deliveries) != 1 || len(deliveries[0].to) != 1:
@@ -396,8 +395,8 @@ func TestRoomAtRandom(t *testing.T) {
 	}
 }
 
-// The same id from a new connection takes the place of the old one, whose late
-// end must then remove nobody.
+// The same id from a new connection takes the place of the old one, whose late end must then remove
+// no member.
 func TestReplaced(t *testing.T) {
 	w := newWorld(t, 0)
 	r := w.rooms[0]
@@ -412,7 +411,7 @@ func TestReplaced(t *testing.T) {
 	}
 	w.check()
 	if !w.views[1].over {
-		t.Error("the old connection was not told to end")
+		t.Error("the old connection got no bye")
 	}
 	if got := r.leave(1, signal.ReasonLost); got != nil {
 		t.Errorf("the late end of the old connection was told: %v", got)
@@ -434,8 +433,8 @@ func TestRelayLeavesForeignFieldsBehind(t *testing.T) {
 	}
 }
 
-// The fullest room there can be is still told in one frame: the longest names
-// and every right, beside as many ICE servers as there may be.
+// The fullest room there can be still fits into one frame: the longest names and every right, with
+// as many ICE servers as there may be.
 func TestFullestJoinedFits(t *testing.T) {
 	longest := strings.Repeat(`"`, signal.MaxName) // two bytes each in JSON
 	servers := []signal.ICEServer{{URLs: []string{"turn:" + strings.Repeat("x", mostICEServer-len(`{"urls":["turn:"]}`))}}}

@@ -169,7 +169,7 @@ func (s *sink) Write(b []byte) (int, error) {
 }
 
 // Whatever the number of watchers and of changes: the list is encoded once for
-// all, what it costs in a second is bounded, and who reads slowly holds up nobody.
+// all, its cost per second is bounded, and a slow reader holds up no other.
 func TestManyWatchers(t *testing.T) {
 	if testing.Short() { // as with -race in the gate, whose detector breaks at so many: a CHECK of its own fails
 		t.Skip("a thousand watchers are not for short runs")

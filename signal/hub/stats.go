@@ -24,10 +24,9 @@ type Stats struct {
 	// frames to any one of them.
 	QueuedFrames, QueuedBytes, LongestQueue int
 
-	// Ended counts connections that are over, by why: the reason of a bye
-	// (left, kicked, closed, replaced, expired, restart, lost), silent for
-	// members nothing was heard of, or the code of an error, which for a cut is
-	// too_slow; codes that this version does not know count as "other".
+	// Ended counts connections that are over, by why: the reason of a bye (left, kicked, closed,
+	// replaced, expired, restart, lost), silent for members that sent nothing, or the code of an
+	// error, which for a cut is too_slow; codes that this version does not know count as "other".
 	Ended map[string]uint64
 
 	// JoinTime is how long it takes from a connection to its joined frame,
@@ -35,7 +34,7 @@ type Stats struct {
 	JoinTime Histogram
 }
 
-// A Histogram tells how often something took how long.
+// A Histogram counts durations.
 type Histogram struct {
 	Bounds []time.Duration // upper ones, ascending
 	Counts []uint64        // what took at most that long, and longer than the bound before
@@ -80,7 +79,7 @@ func (h *Hub) connections() []*conn {
 	return conns
 }
 
-// A meter counts. It holds no lock, for frames pass it.
+// A meter counts. It holds no lock, because each frame is counted.
 type meter struct {
 	received, sent           frameCounts
 	bytesReceived, bytesSent atomic.Uint64
@@ -96,20 +95,20 @@ func newMeter() *meter {
 	return m
 }
 
-const other = "other"
+const otherLabel = "other"
 
 // endings are all that a connection can end with: what a stranger sends must
 // not become the name of a metric.
 var endings = []string{
 	string(signal.ReasonLeft), string(signal.ReasonLost), string(signal.ReasonKicked), string(signal.ReasonClosed),
-	string(signal.ReasonReplaced), string(signal.ReasonExpired), string(signal.ReasonRestart), silent, other,
+	string(signal.ReasonReplaced), string(signal.ReasonExpired), string(signal.ReasonRestart), silentLabel, otherLabel,
 	string(signal.CodeMalformed), string(signal.CodeTooBig), string(signal.CodeTooLate), string(signal.CodeTooSlow),
 	string(signal.CodeJoinFirst), string(signal.CodeBadRoom), string(signal.CodeBadName), string(signal.CodeBadProof),
 	string(signal.CodeRefused), string(signal.CodeRoomFull), string(signal.CodeHubFull), string(signal.CodeShuttingDown),
 	string(signal.CodeLocked), string(signal.CodeTooMany), string(signal.CodeFailed),
 }
 
-const silent = "silent"
+const silentLabel = "silent"
 
 // count notes the end of a connection.
 func (m *meter) count(why error) {
@@ -124,11 +123,11 @@ func (m *meter) count(why error) {
 	case isRefusal:
 		label = string(refusal.Code)
 	case errors.Is(why, ErrSilent):
-		label = silent
+		label = silentLabel
 	}
 	n := m.ended[label]
 	if n == nil {
-		n = m.ended[other]
+		n = m.ended[otherLabel]
 	}
 	n.Add(1)
 }
@@ -154,7 +153,7 @@ var frameTypes = [...]signal.Type{
 	signal.TypeAck, signal.TypeStale, signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge,
 	signal.TypeJoined, signal.TypeWelcome, signal.TypeRenamed, signal.TypeChat, signal.TypeKick, signal.TypeLock,
 	signal.TypeUnlock, signal.TypeLocked, signal.TypeUnlocked, signal.TypeMute, signal.TypeClose, signal.TypeBye,
-	signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong, other,
+	signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong, otherLabel,
 }
 
 var frameIndex = func() map[signal.Type]int {

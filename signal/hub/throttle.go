@@ -2,8 +2,7 @@ package hub
 
 import "time"
 
-// This file is how fast somebody may do something: pure machines, to which time is
-// passed in.
+// This file limits rates: pure machines, to which time is passed in.
 
 // A pace is so many at once, and one more after each pause; without a pause there is
 // no bound.
@@ -48,10 +47,9 @@ func (b *bucket) giveBack(n float64) { b.spent = max(0, b.spent-n) }
 // maxBuckets is for how many a throttle has a bucket each.
 const maxBuckets = 10_000
 
-// A throttle holds back each of many, as its own key says who it is. Who has got
-// everything back is forgotten. While it has no place for more, all further ones share one
-// bucket, of restShare times the pace: nobody can be made to be forgotten by
-// others' doings.
+// A throttle limits each of many keys by itself. A key that has everything back is forgotten. While
+// it has no place for more, all further keys share one bucket, of restShare times the pace: no key
+// can be made to be forgotten by the others.
 type throttle[K comparable] struct {
 	pace    pace
 	buckets map[K]*bucket
@@ -90,7 +88,7 @@ func (t *throttle[K]) take(who K, now time.Time, most time.Duration) (giveBack f
 	}, wait, true
 }
 
-// sweep forgets who has nothing spent any more. It looks at all, so not often.
+// sweep forgets keys that have everything back. It looks at all, so it is called seldom.
 func (t *throttle[K]) sweep(now time.Time) {
 	if now.Sub(t.swept) < time.Second && !t.swept.IsZero() {
 		return

@@ -15,7 +15,7 @@ func TestBucket(t *testing.T) {
 			t.Errorf("the %d. waits %v, %v, want %v", i+1, wait, ok, want)
 		}
 	}
-	for range 2 { // who is refused has spent nothing
+	for range 2 { // a refused one has spent nothing
 		if wait, ok := b.take(p, 1, now, 20*time.Second); wait != 30*time.Second || ok {
 			t.Errorf("one too many waits %v, %v", wait, ok)
 		}
@@ -39,7 +39,7 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// Whom a throttle holds back it does not forget, however many others come.
+// A throttle does not forget a key that it holds back, however many others come.
 func TestThrottleForgetsNobody(t *testing.T) {
 	now := time.Unix(1000, 0)
 	th := throttle[string]{pace: pace{2, time.Hour}}

@@ -89,7 +89,7 @@ func (r reluctant) CloseWith(why *signal.Error) error {
 	return signal.CloseWith(r.Signaler, why)
 }
 
-// Who does not read is cut; nobody else waits for it for a moment.
+// A member that does not read is cut; no other waits for it for a moment.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New(&hub.Config{QueueFrames: 32})
@@ -157,7 +157,7 @@ func TestSlowReaderInBytes(t *testing.T) {
 		for i := range offer.Body {
 			offer.Body[i] = 'x'
 		}
-		for range 15 + 1 + 9 { // the pipe's beside a welcome, the writer's, and the queue's
+		for range 15 + 1 + 9 { // the pipe's next to a welcome, the writer's, and the queue's
 			a.send(offer)
 			synctest.Wait()
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// RoomInfo tells of an open room.
+// RoomInfo describes an open room.
 type RoomInfo struct {
 	Name    string `json:"name"`
 	Members int    `json:"members"` // at least 1
@@ -25,15 +25,15 @@ const (
 	// watchBytes is how many bytes a second lists may cost, to all watchers
 	// together: where it is more the next list comes later.
 	watchBytes = 32 << 20
-	// eventComment is after how much silence RoomsHandler writes a comment, so
-	// that proxies keep the connection and a dead one is noticed.
+	// eventComment is the silence after which RoomsHandler writes a comment, so that proxies keep
+	// the connection and a dead one is noticed.
 	eventComment = 15 * time.Second
 	// eventWrite bounds one write to a watcher.
 	eventWrite = 10 * time.Second
 )
 
-// Rooms returns the rooms that have members, sorted by name. A member that has been
-// told bye is not counted any more.
+// Rooms returns the rooms that have members, sorted by name. A member that was sent bye no longer
+// counts.
 func (h *Hub) Rooms() []RoomInfo {
 	list, _ := h.rooms()
 	return slices.Clone(list)
@@ -55,27 +55,25 @@ func (h *Hub) Watch(ctx context.Context) iter.Seq[[]RoomInfo] {
 	}
 }
 
-// RoomsHandler serves the list of rooms as server-sent events (PROTOCOL.md
-// section 7): for GET /rooms beside the WebSocket endpoint. Each event's data
-// is the whole list as JSON. A stream ends with its request and with
-// [Hub.Shutdown]; it lifts the server's time limits for itself. Lists come at most
-// four a second, and more slowly where many watch many rooms. There are at most
-// as many streams as Config.MaxMembers allows connections, beside those, and as
-// many from one address as Config.MaxPerAddress; another one is answered with 503 or
-// 429. Everyone who reaches it may read it; where that is too much, wrap it, in the
-// Guard of noom/signal/hub/token for instance, and in ws.OnlyHosts so that a page
-// of a name that somebody made lead here does not.
+// RoomsHandler serves the list of rooms as server-sent events (PROTOCOL.md section 7): for GET
+// /rooms next to the WebSocket endpoint. Each event's data is the whole list as JSON. A stream ends
+// with its request and with [Hub.Shutdown]; it lifts the server's time limits for itself. Lists
+// come at most four a second, and more slowly where many watch many rooms. There are at most as
+// many streams as Config.MaxMembers, counted apart from connections, and from one address as many
+// as Config.MaxPerAddress; another one is answered with 503 or 429. Everyone who reaches it may
+// read it; where that is too much, wrap it, in the Guard of noom/signal/hub/token for instance, and
+// in ws.OnlyHosts against pages whose foreign name was pointed here.
 func (h *Hub) RoomsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			refuse(w, r, "the list of rooms is for GET", http.StatusMethodNotAllowed)
+			refuseRequest(w, r, "the list of rooms is for GET", http.StatusMethodNotAllowed)
 			return
 		}
 		from := h.watcherAddress(r)
 		if why, status := h.seat(from); status != 0 {
 			w.Header().Set("Retry-After", "10")
-			refuse(w, r, why, status)
+			refuseRequest(w, r, why, status)
 			return
 		}
 		defer h.unseat(from)
@@ -86,8 +84,8 @@ func (h *Hub) RoomsHandler() http.Handler {
 	})
 }
 
-// refuse answers with an error, and does not wait for a body that may never come.
-func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
+// refuseRequest answers with an error, and does not wait for a body that may never come.
+func refuseRequest(w http.ResponseWriter, r *http.Request, why string, status int) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not every ResponseWriter can
@@ -95,7 +93,7 @@ func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
 	http.Error(w, why, status)
 }
 
-// watcherAddress is where a watcher comes from, invalid if nobody knows.
+// watcherAddress is where a watcher comes from, invalid if that is not known.
 func (h *Hub) watcherAddress(r *http.Request) netip.Addr {
 	if h.config.ClientAddress != nil {
 		return h.config.ClientAddress(r)
@@ -176,7 +174,7 @@ func roomsEvent(list []RoomInfo) []byte {
 	var b bytes.Buffer
 	b.WriteString("data: ")
 	out := json.NewEncoder(&b)
-	out.SetEscapeHTML(false) // it makes six bytes of one, and nobody reads this as HTML
+	out.SetEscapeHTML(false) // it makes six bytes of one, and this is not HTML
 	if err := out.Encode(list); err != nil {
 		panic(err) // strings and numbers
 	}
@@ -184,9 +182,8 @@ func roomsEvent(list []RoomInfo) []byte {
 	return b.Bytes()
 }
 
-// A board is where the hub puts up the list of rooms for those who watch it: one
-// list for all of them, so that their number does not count when it changes.
-// The hub owns it, behind its lock.
+// A board holds the list of rooms for its watchers: one list for all of them, so that their number
+// does not matter when it changes. The hub owns it, behind its lock.
 type board struct {
 	streams  int   // of RoomsHandler
 	near     crowd // how many of those come from where
@@ -195,7 +192,7 @@ type board struct {
 	since    time.Time     // when shown was put up, or was found to hold still
 	as       int           // h.changes by then
 	due      bool          // putUp is on its way
-	replaced chan struct{} // closed when shown is replaced, and when the hub closes; nil: nobody watches
+	replaced chan struct{} // closed when shown is replaced, and when the hub closes; nil: there are no watchers
 }
 
 // A watcher reads the board.
@@ -269,7 +266,7 @@ func (h *Hub) putUp() {
 	if h.closing || b.watchers == 0 {
 		return
 	}
-	if as >= b.as || b.shown == nil { // else somebody was faster
+	if as >= b.as || b.shown == nil { // otherwise another goroutine was faster
 		cost := time.Duration(h.spent.Swap(0)) * time.Second / watchBytes
 		b.since, b.as = time.Now().Add(max(0, cost-watchPace)), as
 		if b.shown == nil || !slices.Equal(rooms, b.shown.rooms) {

@@ -8,8 +8,8 @@ import (
 	"noom/signal"
 )
 
-// ErrSilent is inside Serve's result when a member was lost because nothing
-// was heard of it for twice the heartbeat, or it took no frame for as long.
+// ErrSilent is inside Serve's result when a member was lost because it sent nothing for twice the
+// heartbeat, or took no frame for as long.
 var ErrSilent = errors.New("hub: the member has fallen silent")
 
 // write empties the outbox. If that has been closed it closes the connection,

@@ -16,17 +16,17 @@ import (
 	"noom/signal"
 )
 
-// buffered is how many frames may be on their way in each direction before
+// bufferedFrames is how many frames may be on their way in each direction before
 // Send blocks.
-const buffered = 16
+const bufferedFrames = 16
 
 // Server is what serves a hub's end of a connection: a *hub.Hub.
 type Server interface {
 	Serve(ctx context.Context, s signal.Signaler) error
 }
 
-// Dialer returns a Dialer whose connections h serves. The context of a dial
-// bounds that dial alone; the connection lasts until either end closes it.
+// Dialer returns a Dialer whose connections h serves. The context of a dial bounds only that dial;
+// the connection lasts until either end closes it.
 func Dialer(h Server) signal.Dialer {
 	return signal.DialerFunc(func(ctx context.Context) (signal.Signaler, error) {
 		if err := ctx.Err(); err != nil {
@@ -34,7 +34,7 @@ func Dialer(h Server) signal.Dialer {
 		}
 		client, server := Pipe()
 		go func() {
-			_ = h.Serve(context.WithoutCancel(ctx), server) // the client is told through its own end
+			_ = h.Serve(context.WithoutCancel(ctx), server) // the client learns it from its own end
 			_ = server.Close()                              // never fails
 		}()
 		return client, nil
@@ -46,7 +46,7 @@ func Dialer(h Server) signal.Dialer {
 // then Receive returns io.EOF, or an error that wraps the [*signal.Error] of
 // CloseWith.
 func Pipe() (client, server signal.Signaler) {
-	up, down := make(chan []byte, buffered), make(chan []byte, buffered)
+	up, down := make(chan []byte, bufferedFrames), make(chan []byte, bufferedFrames)
 	a, b := newEnd(down, up), newEnd(up, down)
 	a.other, b.other = b, a
 	return a, b
@@ -88,9 +88,8 @@ func (e *end) Send(ctx context.Context, m signal.Message) error {
 	return fmt.Errorf("mem: send: %w", e.over(ctx))
 }
 
-// Receive implements [signal.Signaler]. It wipes the bytes of the message
-// before, so that whoever keeps them too long finds out here and not where a
-// transport reuses its buffer.
+// Receive implements [signal.Signaler]. It wipes the bytes of the previous message, so that a
+// caller that keeps them too long finds out here and not where a transport reuses its buffer.
 func (e *end) Receive(ctx context.Context) (signal.Message, error) {
 	clear(e.last)
 	e.last = nil
@@ -150,7 +149,7 @@ func (e *end) ended() error {
 // Close implements [signal.Signaler].
 func (e *end) Close() error { return e.CloseWith(nil) }
 
-// CloseWith closes and tells the other end why. The first close counts.
+// CloseWith closes and gives the other end the reason. The first close counts.
 func (e *end) CloseWith(why *signal.Error) error {
 	e.closing.Do(func() {
 		e.why = why

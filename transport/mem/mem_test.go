@@ -24,7 +24,7 @@ func TestDialer(t *testing.T) {
 	})
 }
 
-// Whoever keeps a frame beyond the next Receive must find out.
+// A caller that keeps a frame beyond the next Receive must find out.
 func TestReceiveWipesTheFrameBefore(t *testing.T) {
 	client, server := mem.Pipe()
 	for range 2 {

@@ -10,31 +10,31 @@ import (
 	"noom/signal"
 )
 
-func (t trial) closeEndsOtherReceive() {
+func (t sendTrial) closeEndsOtherReceive() {
 	ended := make(chan error, 1)
 	go func() {
 		_, err := t.to.Receive(t.Context())
 		ended <- err
 	}()
-	if err := within(t.T, "Close", t.from.Close); err != nil {
+	if err := runWithin(t.T, "Close", t.from.Close); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
-	if err := within(t.T, "Receive at the other end", func() error { return <-ended }); err == nil {
+	if err := runWithin(t.T, "Receive at the other end", func() error { return <-ended }); err == nil {
 		t.Fatal("Receive gave a message after the other end closed")
 	}
 }
 
-func (t trial) closeEndsOwnReceive() {
+func (t sendTrial) closeEndsOwnReceive() {
 	ended := make(chan error, 1)
 	go func() {
 		_, err := t.from.Receive(t.Context())
 		ended <- err
 	}()
 	go func() { _, _ = t.to.Receive(t.Context()) }() // so that the other end can agree to close
-	if err := within(t.T, "Close", t.from.Close); err != nil {
+	if err := runWithin(t.T, "Close", t.from.Close); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
-	if err := within(t.T, "Receive", func() error { return <-ended }); err == nil {
+	if err := runWithin(t.T, "Receive", func() error { return <-ended }); err == nil {
 		t.Fatal("Receive gave a message after Close")
 	}
 	if _, err := t.from.Receive(t.Context()); err == nil {
@@ -43,9 +43,9 @@ func (t trial) closeEndsOwnReceive() {
 }
 
 // closeDeliversWhatWasSent: a goodbye just before Close must arrive.
-func (t trial) closeDeliversWhatWasSent() {
+func (t sendTrial) closeDeliversWhatWasSent() {
 	for n := range 10 {
-		send(t.T, t.from, numbered(n))
+		send(t.T, t.from, numberedFrame(n))
 	}
 	go func() { _ = t.from.Close() }() // may wait for the other end to read
 	for n := range 10 {
@@ -58,33 +58,33 @@ func (t trial) closeDeliversWhatWasSent() {
 	}
 }
 
-func (t trial) closeTwice() {
+func (t sendTrial) closeTwice() {
 	go func() { _, _ = t.to.Receive(t.Context()) }() // so that the other end can agree to close
 	for range 2 {
-		if err := within(t.T, "Close", t.from.Close); err != nil {
+		if err := runWithin(t.T, "Close", t.from.Close); err != nil {
 			t.Fatalf("Close: %v", err)
 		}
 	}
-	if err := within(t.T, "Close at the other end", t.to.Close); err != nil {
+	if err := runWithin(t.T, "Close at the other end", t.to.Close); err != nil {
 		t.Fatalf("Close at the other end: %v", err)
 	}
 }
 
-func (t trial) sendAfterClose() {
+func (t sendTrial) sendAfterClose() {
 	go func() { _, _ = t.to.Receive(t.Context()) }() // so that the other end can agree to close
-	_ = within(t.T, "Close", t.from.Close)
-	if err := within(t.T, "Send", func() error { return t.from.Send(t.Context(), numbered(1)) }); err == nil {
+	_ = runWithin(t.T, "Close", t.from.Close)
+	if err := runWithin(t.T, "Send", func() error { return t.from.Send(t.Context(), numberedFrame(1)) }); err == nil {
 		t.Fatal("Send after Close gave no error")
 	}
 }
 
 // sendToClosed: an end that is gone is noticed by Send too, in the end.
-func (t trial) sendToClosed() {
+func (t sendTrial) sendToClosed() {
 	go func() { _, _ = t.from.Receive(t.Context()) }() // so that this end can agree to close
-	_ = within(t.T, "Close", t.to.Close)
-	err := within(t.T, "Send", func() error {
+	_ = runWithin(t.T, "Close", t.to.Close)
+	err := runWithin(t.T, "Send", func() error {
 		for {
-			if err := t.from.Send(t.Context(), numbered(1)); err != nil {
+			if err := t.from.Send(t.Context(), numberedFrame(1)); err != nil {
 				return err
 			}
 		}
@@ -98,8 +98,8 @@ func (t trial) sendToClosed() {
 // an end that does not read.
 const mostBuffered = 64 << 20
 
-// fill sends until Send blocks, and returns what that call ends with.
-func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error {
+// fillLink sends until Send blocks, and returns what that call ends with.
+func fillLink(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error {
 	t.Helper()
 	sent := make(chan int)
 	ended := make(chan error, 1)
@@ -119,7 +119,7 @@ func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error 
 		select {
 		case n := <-sent:
 			if total += n; total > mostBuffered {
-				t.Fatalf("Send took %d bytes that nobody read", total)
+				t.Fatalf("Send took %d bytes that were never read", total)
 			}
 		case err := <-ended:
 			t.Fatalf("Send: %v", err)
@@ -134,27 +134,27 @@ func fill(ctx context.Context, t *testing.T, from signal.Signaler) <-chan error 
 	}
 }
 
-func (t trial) backPressure() {
+func (t sendTrial) backPressure() {
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := fill(ctx, t.T, t.from)
+	ended := fillLink(ctx, t.T, t.from)
 	for range 8 {
 		if m := receive(t.T, t.to); m.Type != signal.TypeOffer {
 			t.Fatalf("received %s", m.Type)
 		}
 	}
 	cancel()
-	_ = within(t.T, "Send", func() error { return <-ended }) // any error will do
+	_ = runWithin(t.T, "Send", func() error { return <-ended }) // any error will do
 }
 
-func (t trial) closeEndsBlockedSend() {
-	ended := fill(t.Context(), t.T, t.from)
-	_ = within(t.T, "Close", t.from.Close) // the other end reads nothing, so it may well fail
-	if err := within(t.T, "Send", func() error { return <-ended }); err == nil {
+func (t sendTrial) closeEndsBlockedSend() {
+	ended := fillLink(t.Context(), t.T, t.from)
+	_ = runWithin(t.T, "Close", t.from.Close) // the other end reads nothing, so it may well fail
+	if err := runWithin(t.T, "Send", func() error { return <-ended }); err == nil {
 		t.Fatal("Send gave no error")
 	}
 }
 
-func (t trial) contextEndsReceive() {
+func (t sendTrial) contextEndsReceive() {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -162,24 +162,24 @@ func (t trial) contextEndsReceive() {
 		ended <- err
 	}()
 	cancel()
-	if err := within(t.T, "Receive", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
+	if err := runWithin(t.T, "Receive", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Receive: %v, want context.Canceled", err)
 	}
 }
 
-func (t trial) contextEndsBlockedSend() {
+func (t sendTrial) contextEndsBlockedSend() {
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := fill(ctx, t.T, t.from)
+	ended := fillLink(ctx, t.T, t.from)
 	cancel()
-	if err := within(t.T, "Send", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
+	if err := runWithin(t.T, "Send", func() error { return <-ended }); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Send: %v, want context.Canceled", err)
 	}
 }
 
-func (t trial) endedContext() {
+func (t sendTrial) endedContext() {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := t.from.Send(ctx, numbered(1)); !errors.Is(err, context.Canceled) {
+	if err := t.from.Send(ctx, numberedFrame(1)); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Send: %v, want context.Canceled", err)
 	}
 	if _, err := t.to.Receive(ctx); !errors.Is(err, context.Canceled) {
@@ -188,21 +188,21 @@ func (t trial) endedContext() {
 }
 
 // laterEndOfContext: the context bounds its call and not the connection.
-func (t trial) laterEndOfContext() {
+func (t sendTrial) laterEndOfContext() {
 	for n := range 20 {
-		send(t.T, t.from, numbered(n)) // both cancel their context when they return
+		send(t.T, t.from, numberedFrame(n)) // both cancel their context when they return
 		if m := receive(t.T, t.to); m.ID != fmt.Sprint(n) {
 			t.Fatalf("received %s, want %d", m.ID, n)
 		}
 	}
 }
 
-func (t trial) closeWith() {
+func (t sendTrial) closeWith() {
 	if _, can := t.from.(interface{ CloseWith(*signal.Error) error }); !can {
 		t.Skip("this transport cannot say why it closes")
 	}
 	why := &signal.Error{Code: signal.CodeTooSlow}
-	send(t.T, t.from, numbered(1))
+	send(t.T, t.from, numberedFrame(1))
 	go func() { _ = signal.CloseWith(t.from, why) }() // may wait for the other end to read
 	receive(t.T, t.to)
 	if _, err := t.to.Receive(t.Context()); !errors.Is(err, why) {

@@ -11,12 +11,12 @@ import (
 	"noom/signal"
 )
 
-func (t trial) order() {
+func (t sendTrial) order() {
 	const frames = 500
 	failed := make(chan error, 1)
 	go func() {
 		for n := range frames {
-			if err := t.from.Send(t.Context(), numbered(n)); err != nil {
+			if err := t.from.Send(t.Context(), numberedFrame(n)); err != nil {
 				failed <- fmt.Errorf("send %d: %w", n, err)
 				return
 			}
@@ -34,7 +34,7 @@ func (t trial) order() {
 }
 
 // wholeFrames sends frames of many sizes, up to the limit.
-func (t trial) wholeFrames() {
+func (t sendTrial) wholeFrames() {
 	for _, size := range []int{0, 1, 125, 126, 127, 4095, 4096, 4097, 32768, 65535, signal.MaxFrame} {
 		sent := pairFrame(size)
 		want, err := sent.Encode()
@@ -55,7 +55,7 @@ func (t trial) wholeFrames() {
 }
 
 // bodyBytes checks that a body is carried as it is, in any script.
-func (t trial) bodyBytes() {
+func (t sendTrial) bodyBytes() {
 	sent := pairFrame(0)
 	sent.Body = []byte("{ \"b\" : \"지우 👨‍👩‍👧 ünïcödé \u2028\",\t\"a\":1e0,\r\n \"\\u0000\":[ ] }\n\n")
 	send(t.T, t.from, sent)
@@ -64,7 +64,7 @@ func (t trial) bodyBytes() {
 	}
 }
 
-func (t trial) tooBigToSend() {
+func (t sendTrial) tooBigToSend() {
 	err := t.from.Send(t.Context(), pairFrame(signal.MaxFrame+1))
 	if !errors.Is(err, &signal.Error{Code: signal.CodeTooBig}) {
 		t.Fatalf("Send of a frame above the limit: %v, want %s", err, signal.CodeTooBig)
@@ -76,16 +76,16 @@ func (t trial) tooBigToSend() {
 	}
 }
 
-func (t trial) validUntilNextReceive() {
+func (t sendTrial) validUntilNextReceive() {
 	first := pairFrame(20_000)
 	want, err := first.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = t.from.Send(t.Context(), first) // Receive tells
-		_ = t.from.Send(t.Context(), numbered(2))
-		_ = t.from.Send(t.Context(), numbered(3))
+		_ = t.from.Send(t.Context(), first) // Receive reports it
+		_ = t.from.Send(t.Context(), numberedFrame(2))
+		_ = t.from.Send(t.Context(), numberedFrame(3))
 	}()
 	m := receive(t.T, t.to)
 	frame, err := m.Encode()
@@ -98,7 +98,7 @@ func (t trial) validUntilNextReceive() {
 	}
 }
 
-func (t trial) bothWaysAtOnce() {
+func (t sendTrial) bothWaysAtOnce() {
 	const frames = 200
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -106,7 +106,7 @@ func (t trial) bothWaysAtOnce() {
 	for _, end := range []signal.Signaler{t.from, t.to} {
 		both.Go(func() {
 			for n := range frames {
-				if err := end.Send(ctx, numbered(n)); err != nil {
+				if err := end.Send(ctx, numberedFrame(n)); err != nil {
 					t.Errorf("Send: %v", err)
 					return
 				}

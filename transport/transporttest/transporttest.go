@@ -28,8 +28,8 @@ type Pair struct {
 	Client, Server signal.Signaler
 }
 
-// A trial is one test on a connection, seen from the end that sends.
-type trial struct {
+// A sendTrial is one test on a connection, seen from the end that sends.
+type sendTrial struct {
 	*testing.T
 
 	from, to signal.Signaler
@@ -38,34 +38,34 @@ type trial struct {
 // patience is how long anything may take that must happen.
 const patience = 10 * time.Second
 
-// Run runs the suite, each test of it on a connection of its own from connect,
-// which fails the test if it cannot make one. Where an end has a method
-// CloseWith(*signal.Error) error, the other end must be told the code.
+// Run runs the suite, each test of it on a connection of its own from connect, which fails the test
+// if it cannot make one. Where an end has a method CloseWith(*signal.Error) error, the other end
+// must get the code.
 func Run(t *testing.T, connect func(t *testing.T) Pair) {
 	t.Helper()
 	for _, test := range []struct {
 		name string
-		run  func(trial)
+		run  func(sendTrial)
 	}{
-		{"Order", trial.order},
-		{"WholeFrames", trial.wholeFrames},
-		{"BodyBytes", trial.bodyBytes},
-		{"TooBigToSend", trial.tooBigToSend},
-		{"ValidUntilNextReceive", trial.validUntilNextReceive},
-		{"BothWaysAtOnce", trial.bothWaysAtOnce},
-		{"CloseEndsOtherReceive", trial.closeEndsOtherReceive},
-		{"CloseEndsOwnReceive", trial.closeEndsOwnReceive},
-		{"CloseDeliversWhatWasSent", trial.closeDeliversWhatWasSent},
-		{"CloseTwice", trial.closeTwice},
-		{"SendAfterClose", trial.sendAfterClose},
-		{"SendToClosed", trial.sendToClosed},
-		{"BackPressure", trial.backPressure},
-		{"CloseEndsBlockedSend", trial.closeEndsBlockedSend},
-		{"ContextEndsReceive", trial.contextEndsReceive},
-		{"ContextEndsBlockedSend", trial.contextEndsBlockedSend},
-		{"EndedContext", trial.endedContext},
-		{"LaterEndOfContext", trial.laterEndOfContext},
-		{"CloseWith", trial.closeWith},
+		{"Order", sendTrial.order},
+		{"WholeFrames", sendTrial.wholeFrames},
+		{"BodyBytes", sendTrial.bodyBytes},
+		{"TooBigToSend", sendTrial.tooBigToSend},
+		{"ValidUntilNextReceive", sendTrial.validUntilNextReceive},
+		{"BothWaysAtOnce", sendTrial.bothWaysAtOnce},
+		{"CloseEndsOtherReceive", sendTrial.closeEndsOtherReceive},
+		{"CloseEndsOwnReceive", sendTrial.closeEndsOwnReceive},
+		{"CloseDeliversWhatWasSent", sendTrial.closeDeliversWhatWasSent},
+		{"CloseTwice", sendTrial.closeTwice},
+		{"SendAfterClose", sendTrial.sendAfterClose},
+		{"SendToClosed", sendTrial.sendToClosed},
+		{"BackPressure", sendTrial.backPressure},
+		{"CloseEndsBlockedSend", sendTrial.closeEndsBlockedSend},
+		{"ContextEndsReceive", sendTrial.contextEndsReceive},
+		{"ContextEndsBlockedSend", sendTrial.contextEndsBlockedSend},
+		{"EndedContext", sendTrial.endedContext},
+		{"LaterEndOfContext", sendTrial.laterEndOfContext},
+		{"CloseWith", sendTrial.closeWith},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, way := range []string{"ToServer", "ToClient"} {
@@ -73,9 +73,9 @@ func Run(t *testing.T, connect func(t *testing.T) Pair) {
 					pair := connect(t)
 					t.Cleanup(func() { closeBoth(pair) })
 					if way == "ToServer" {
-						test.run(trial{t, pair.Client, pair.Server})
+						test.run(sendTrial{t, pair.Client, pair.Server})
 					} else {
-						test.run(trial{t, pair.Server, pair.Client})
+						test.run(sendTrial{t, pair.Server, pair.Client})
 					}
 				})
 			}
@@ -94,19 +94,19 @@ func closeBoth(pair Pair) {
 // Accepted is a hub that hands out the connections it is given, for transports
 // whose server serves one: it has a hub's Serve method. Make one with
 // [NewAccepted].
-type Accepted struct{ links chan held }
+type Accepted struct{ links chan heldLink }
 
-type held struct {
+type heldLink struct {
 	link signal.Signaler
 	done chan struct{}
 }
 
 // NewAccepted makes an Accepted.
-func NewAccepted() *Accepted { return &Accepted{make(chan held)} }
+func NewAccepted() *Accepted { return &Accepted{make(chan heldLink)} }
 
 // Serve gives s to a call of [Accepted.Pair] and returns when that test ends.
 func (a *Accepted) Serve(ctx context.Context, s signal.Signaler) error {
-	h := held{s, make(chan struct{})}
+	h := heldLink{s, make(chan struct{})}
 	select {
 	case a.links <- h:
 		<-h.done
@@ -114,7 +114,7 @@ func (a *Accepted) Serve(ctx context.Context, s signal.Signaler) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(patience):
-		return errors.New("transporttest: nobody wants this connection")
+		return errors.New("transporttest: this connection is not wanted")
 	}
 }
 
@@ -137,8 +137,8 @@ func (a *Accepted) Pair(t *testing.T, d signal.Dialer) Pair {
 	panic("unreachable")
 }
 
-// numbered is a small frame that carries a number.
-func numbered(n int) signal.Message {
+// numberedFrame is a small frame that carries a number.
+func numberedFrame(n int) signal.Message {
 	return signal.Message{Type: signal.TypeChat, ID: fmt.Sprint(n), Text: "안녕 👋🏽 hello"}
 }
 
@@ -162,8 +162,8 @@ func receive(t *testing.T, s signal.Signaler) signal.Message {
 	return m
 }
 
-// within runs f and fails the test if it takes too long.
-func within(t *testing.T, what string, f func() error) error {
+// runWithin runs f and fails the test if it takes too long.
+func runWithin(t *testing.T, what string, f func() error) error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- f() }()

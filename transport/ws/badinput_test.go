@@ -152,7 +152,7 @@ func serve(t *testing.T) (*hub.Hub, string) {
 	h := hub.New(nil)
 	server := httptest.NewServer(ws.Handler(h, nil))
 	t.Cleanup(func() {
-		_ = h.Shutdown(t.Context()) // cuts whoever is left, for the context is over
+		_ = h.Shutdown(t.Context()) // cuts the remaining members, because the context is over
 		server.Close()
 	})
 	return h, server.URL

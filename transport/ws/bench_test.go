@@ -83,7 +83,7 @@ func BenchmarkFanOut(b *testing.B) {
 	chat := signal.Message{Type: signal.TypeChat, ID: "c", Text: "안녕하세요"}
 	b.ReportAllocs()
 	b.ResetTimer()
-	for range b.N { // one at a time, so that nobody becomes too slow
+	for range b.N { // one at a time, so that no member becomes too slow
 		if err := links[0].Send(b.Context(), chat); err != nil {
 			b.Fatal(err)
 		}

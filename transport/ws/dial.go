@@ -25,11 +25,10 @@ type Dialer struct {
 	// URL is the hub's: ws://host:port/path, or wss:// for TLS; http and https
 	// mean the same. It must not redirect.
 	URL string
-	// HTTPClient makes the opening request. Nil: http.DefaultClient, which
-	// heeds the environment's proxies: HTTP_PROXY for ws, HTTPS_PROXY for wss, but
-	// for the hosts in NO_PROXY, each the URL of an http, https or socks5 proxy,
-	// with name and password if it wants them. Through an http or https proxy, that
-	// of an [http.Transport], both ws and wss go by a tunnel (CONNECT).
+	// HTTPClient makes the opening request. Nil: http.DefaultClient, which uses the environment's
+	// proxies: HTTP_PROXY for ws, HTTPS_PROXY for wss, except for the hosts in NO_PROXY, each the
+	// URL of an http, https or socks5 proxy, with name and password if it needs them. Through an
+	// http or https proxy, that of an [http.Transport], both ws and wss go by a tunnel (CONNECT).
 	HTTPClient *http.Client
 	// Header goes with the opening request, cookies for instance.
 	Header http.Header
@@ -70,13 +69,13 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, explain(ctx, err, response)
+		return nil, explainDial(ctx, err, response)
 	case conn.Subprotocol() == "":
 		_ = conn.CloseNow() // of no use to us
 		return nil, fmt.Errorf("%w: it speaks WebSocket, but not %s", ErrNotHub, Subprotocol)
 	case raw == nil:
 		_ = conn.CloseNow() // of no use to us
-		return nil, errors.New("the HTTP client's RoundTripper does not tell its connection (httptrace.GotConn)")
+		return nil, errors.New("the HTTP client's RoundTripper does not report its connection (httptrace.GotConn)")
 	}
 	return newLink(conn, raw, signal.NormalHost(u.Host)), nil
 }
@@ -121,8 +120,8 @@ func withoutRedirects(client *http.Client) *http.Client {
 	return &c
 }
 
-// explain says in one line why a dial failed and what to look at.
-func explain(ctx context.Context, err error, response *http.Response) error {
+// explainDial says in one line why a dial failed and what to look at.
+func explainDial(ctx context.Context, err error, response *http.Response) error {
 	if response != nil {
 		return explainResponse(err, response)
 	}

@@ -119,7 +119,7 @@ func TestEndpoint(t *testing.T) {
 		if c, s := signal.Endpoint(pair.Client), signal.Endpoint(pair.Server); s != row.Endpoint || c != row.Endpoint {
 			t.Errorf("%s: endpoint %q at the client, %q at the server, want %q", row.URL, c, s, row.Endpoint)
 		}
-		go func() { _ = pair.Server.Close() }() // closed from both ends, for both to agree
+		go func() { _ = pair.Server.Close() }() // closed from both ends, so that both agree
 		_ = pair.Client.Close()
 	}
 }

@@ -14,19 +14,17 @@ import (
 	"noom/signal"
 )
 
-// This file is what stands before the handlers: a server that gives nobody time
-// without end, and a listener that gives nobody all the connections.
+// This file protects the handlers: a server that bounds the time of a client, and a listener that
+// bounds its connections.
 
-// HTTPServer returns a server for a [Handler] and what stands beside it, whose
-// connections cost something only for as long as somebody is served: 5 s for a TLS
-// handshake and for a request's header of at most 16 KiB, 10 s for the whole
-// request, 10 s for the answer, and 10 s until the next request. Members, and streams
-// of a hub's list of rooms, lift these limits for themselves; another handler
-// that takes longer can, with [http.ResponseController]. All are fields of the
-// server and can be changed.
+// HTTPServer returns a server for a [Handler] and other handlers, whose connections cost something
+// only while they are served: 5 s for a TLS handshake and for a request's header of at most 16 KiB,
+// 10 s for the whole request, 10 s for the answer, and 10 s until the next request. Members, and
+// streams of a hub's list of rooms, lift these limits for themselves; another handler that takes
+// longer can, with [http.ResponseController]. All are fields of the server and can be changed.
 //
-// logger gets what net/http has to say: what clients do wrong at Debug, the rest
-// at Warn, ten lines in ten seconds at most. Nil: nothing is logged.
+// logger gets net/http's log: clients' faults at Debug, the rest at Warn, ten lines in ten seconds
+// at most. Nil: nothing is logged.
 func HTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -179,7 +177,7 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
-// CloseWrite tells the other end that nothing more will come, as [net.TCPConn] does.
+// CloseWrite announces to the other end that nothing more will come, as [net.TCPConn] does.
 func (g *guest) CloseWrite() error {
 	if half, can := g.Conn.(interface{ CloseWrite() error }); can {
 		return half.CloseWrite()

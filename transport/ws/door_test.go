@@ -71,8 +71,7 @@ func cutOff(t *testing.T, name string, c net.Conn) {
 	}
 }
 
-// Whoever does not become a member is rid of its connection in a while, whatever it
-// does with it.
+// A client that does not become a member loses its connection in a while, whatever it does with it.
 func TestIdleConnectionsEnd(t *testing.T) {
 	h := hub.New(nil)
 	mux := http.NewServeMux()
@@ -105,7 +104,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 	_ = unread.(*net.TCPConn).SetReadBuffer(4 << 10)
 	_, _ = io.WriteString(unread, "GET /large"+host+"\r\n")
 	if err := <-written; err == nil {
-		t.Error("an answer that nobody reads was written to its end")
+		t.Error("an unread answer was written to its end")
 	}
 }
 
@@ -276,7 +275,7 @@ func TestWaitThroughTheDoor(t *testing.T) {
 		t.Errorf("received %+v, %v", m, err)
 	}
 	cancel()
-	go func() { _ = pair.Server.Close() }() // closed from both ends, for both to agree
+	go func() { _ = pair.Server.Close() }() // closed from both ends, so that both agree
 	_ = pair.Client.Close()
 }
 

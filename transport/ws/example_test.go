@@ -12,8 +12,8 @@ import (
 	"noom/transport/ws"
 )
 
-// A hub that strangers reach: it knows its name, gives nobody time without end and
-// nobody all the connections, and hides no list of rooms from its own pages.
+// A hub that strangers reach: it knows its name, bounds the time and the connections that they get,
+// and shows the list of rooms to its own pages.
 func ExampleHTTPServer() {
 	const name = "call.example.com"
 	h := hub.New(&hub.Config{Logger: slog.Default()})
@@ -35,7 +35,7 @@ func ExampleHTTPServer() {
 
 	_, err = ws.Dialer{URL: "ws://" + listener.Addr().String() + "/ws"}.Dial(context.Background())
 	fmt.Println("by another name:", err != nil)
-	_ = h.Shutdown(context.Background()) // nobody is there
+	_ = h.Shutdown(context.Background()) // there are no members
 	_ = server.Close()
 	// Output: by another name: true
 }

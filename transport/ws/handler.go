@@ -22,33 +22,30 @@ type Server interface {
 	Serve(ctx context.Context, s signal.Signaler) error
 }
 
-// AcceptOptions say whom a [Handler] accepts. Nil works.
+// AcceptOptions say which clients a [Handler] accepts. Nil works.
 type AcceptOptions struct {
-	// Hosts are the names under which members reach this server, as they stand
-	// in URLs: "call.example", "*.call.example" for one label more, an IP address,
-	// [OwnAddress]. A name without a port goes with the ports 80 and 443 and with
-	// the one that the server listens on; give another, "call.example:8443", if a
-	// proxy in front listens there. What is addressed to others is refused, with
-	// status 421. Compared are normal forms, see [signal.NormalHost]. "*" is every
-	// name.
+	// Hosts are the names under which members reach this server, as URLs have them: "call.example",
+	// "*.call.example" for one label more, an IP address, [OwnAddress]. A name without a port goes
+	// with the ports 80 and 443 and with the one that the server listens on; give another,
+	// "call.example:8443", if a proxy in front listens there. Requests for others are refused, with
+	// status 421. Normal forms are compared, see [signal.NormalHost]. "*" is every name.
 	//
-	// Nil: nobody has said, and what the client says is believed. Members bind the
-	// proof of their key to the host that they dial, so then another hub can pass
-	// on here what it was given there: set Hosts, or hub.Config's Endpoint,
-	// wherever the hub authorises. It warns once if neither is set.
+	// Nil: the names are not known, and the client is believed. Members bind the proof of their key
+	// to the host that they dial, so then another hub can pass on here the proofs that it gets: set
+	// Hosts, or hub.Config's Endpoint, wherever the hub authorises. It warns once if neither is
+	// set.
 	Hosts []string
 
-	// OriginPatterns are the hosts whose pages may connect beside the hub's
-	// own, as patterns of [path.Match]: "example.com", "*.example.com"; with a
-	// scheme, "https://example.com", the scheme must match too. "*" lets in every
-	// page of the web. A client that is no browser sends no Origin and always
-	// passes; for authentication there is hub.Config's Authorize.
+	// OriginPatterns are the hosts whose pages may connect in addition to the hub's own, as
+	// patterns of [path.Match]: "example.com", "*.example.com"; with a scheme,
+	// "https://example.com", the scheme must match too. "*" lets in every page of the web. A client
+	// that is not a browser sends no Origin and always passes; for authentication there is
+	// hub.Config's Authorize.
 	OriginPatterns []string
 
-	// ClientAddress says where a request comes from, for a hub behind a proxy
-	// that tells in a header of its own: a header that clients could set too would
-	// let them choose. The hub counts connections by it. Nil: the other end
-	// of the TCP connection.
+	// ClientAddress says where a request comes from, for a hub behind a proxy that says so in a
+	// header of its own: a header that clients could set too would let them choose. The hub counts
+	// connections by it. Nil: the other end of the TCP connection.
 	ClientAddress func(*http.Request) netip.Addr
 }
 
@@ -63,7 +60,7 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if why, status := refusal(r, o); why != "" {
-			refuse(w, r, why, status)
+			refuseRequest(w, r, why, status)
 			return
 		}
 		l := upgrade(w, r, o)
@@ -83,28 +80,28 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 // refusal says why a request cannot become a connection of a member, if so.
 func refusal(r *http.Request, o *AcceptOptions) (why string, status int) {
 	switch {
-	case !listed(r.Header, "Upgrade", "websocket"):
+	case !headerListHas(r.Header, "Upgrade", "websocket"):
 		return "this is a noom hub; it speaks WebSocket", http.StatusUpgradeRequired
 	case signal.NormalHost(r.Host) == "": // proofs would be bound to nothing
 		return "this is a noom hub; say by which name you reach it, in the header Host", http.StatusBadRequest
-	case !addressed(r, o.Hosts):
+	case !isForHosts(r, o.Hosts):
 		return misdirected(r), http.StatusMisdirectedRequest
-	case !offers(r, Subprotocol):
+	case !offersProtocol(r, Subprotocol):
 		return "this is a noom hub; offer the WebSocket subprotocol " + Subprotocol, http.StatusBadRequest
 	case len(r.Header.Values("Sec-Websocket-Key")) > 1: // RFC 6455 section 11.3.1
 		return "a request has one Sec-WebSocket-Key", http.StatusBadRequest
 	}
 	for _, origin := range r.Header.Values("Origin") {
-		if !admits(r.Host, origin, o.OriginPatterns) {
+		if !admitsOrigin(r.Host, origin, o.OriginPatterns) {
 			return "this is a noom hub; it does not speak with pages from " + signal.Printable(origin), http.StatusForbidden
 		}
 	}
 	return "", 0
 }
 
-// refuse answers a request that is not served. It does not wait for a body: a
+// refuseRequest answers a request that is not served. It does not wait for a body: a
 // server without a ReadTimeout would, for as long as that takes.
-func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
+func refuseRequest(w http.ResponseWriter, r *http.Request, why string, status int) {
 	if status == http.StatusUpgradeRequired {
 		w.Header().Set("Upgrade", "websocket") // RFC 9110 section 15.5.22
 		w.Header().Set("Connection", "Upgrade")
@@ -118,7 +115,7 @@ func refuse(w http.ResponseWriter, r *http.Request, why string, status int) {
 
 // upgrade agrees to the opening handshake (RFC 6455 section 4.2), or answers why
 // it does not and returns nil.
-func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
+func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *servedEnd {
 	upgrader := ws.HTTPUpgrader{
 		Timeout:  writeTimeout,
 		Protocol: func(offered string) bool { return offered == Subprotocol },
@@ -126,10 +123,10 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
 	if len(w.Header()) > 0 { // to write none of them takes long
 		upgrader.Header = w.Header()
 	}
-	conn, rw, _, err := upgrader.Upgrade(plainest(r), w)
+	conn, rw, _, err := upgrader.Upgrade(plainRequest(r), w)
 	if err != nil {
 		if conn != nil {
-			_ = conn.Close() // it was told why
+			_ = conn.Close() // it knows why
 		}
 		return nil
 	}
@@ -144,13 +141,13 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *served {
 	return l
 }
 
-// plainest is a request that says what r does as gobwas/ws reads it: it looks at
+// plainRequest is a request that says what r does as gobwas/ws reads it: it looks at
 // the first line of each header, and for nothing but websocket in Upgrade.
-func plainest(r *http.Request) *http.Request {
+func plainRequest(r *http.Request) *http.Request {
 	plain := &http.Request{Method: r.Method, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor, Host: r.Host, Header: http.Header{
 		"Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {Subprotocol}, // which refusal has seen
 	}}
-	if listed(r.Header, "Connection", "upgrade") {
+	if headerListHas(r.Header, "Connection", "upgrade") {
 		plain.Header.Set("Connection", "Upgrade")
 	}
 	for _, name := range []string{"Sec-Websocket-Key", "Sec-Websocket-Version"} {
@@ -159,13 +156,13 @@ func plainest(r *http.Request) *http.Request {
 	return plain
 }
 
-// offers reports whether a request offers a WebSocket subprotocol.
-func offers(r *http.Request, protocol string) bool {
+// offersProtocol reports whether a request offers a WebSocket subprotocol.
+func offersProtocol(r *http.Request, protocol string) bool {
 	return slices.Contains(list(r.Header, "Sec-Websocket-Protocol"), protocol)
 }
 
-// listed reports whether a header that is a list has that token, in either case.
-func listed(h http.Header, name, token string) bool {
+// headerListHas reports whether a header that is a list has that token, in either case.
+func headerListHas(h http.Header, name, token string) bool {
 	return slices.ContainsFunc(list(h, name), func(t string) bool { return strings.EqualFold(t, token) })
 }
 
@@ -183,9 +180,9 @@ func list(h http.Header, name string) []string {
 	return all
 }
 
-// admits reports whether a page of that origin may connect to that host (RFC 6455
+// admitsOrigin reports whether a page of that origin may connect to that host (RFC 6455
 // section 10.2): one of the host itself, or of one that a pattern fits.
-func admits(host, header string, patterns []string) bool {
+func admitsOrigin(host, header string, patterns []string) bool {
 	if header == "" {
 		return true
 	}
@@ -223,9 +220,9 @@ func normalPattern(pattern string) string {
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// ofHost reports whether an origin is that of a host as a request names it. Who
-// ends TLS before us may or may not write a port that is its scheme's default;
-// a request without one may have come either way.
+// ofHost reports whether an origin is that of a host as a request names it. A proxy that ends TLS
+// before us may or may not write a port that is its scheme's default; a request without one may
+// have come either way.
 func ofHost(origin *url.URL, host string) bool {
 	name, port := signal.SplitHost(host)
 	from := cmp.Or(origin.Port(), defaultPorts[origin.Scheme])

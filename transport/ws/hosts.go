@@ -10,23 +10,20 @@ import (
 	"noom/signal"
 )
 
-// This file is which names a server has. A request says for whom it is, and
-// whoever sends it can say what it likes: a hub that passes on another's
-// challenge, so that its members prove to it what is then used here, and a page
-// whose own name was made to lead to this machine (DNS rebinding). So a server
-// must know its names.
+// This file holds the names of a server. A request names its host, and its sender can write any
+// name: a hub that passes on another's challenge, so that its members' proofs are used here, and a
+// page whose own name was pointed at this machine (DNS rebinding). So a server must know its names.
 
 // OwnAddress stands in a list of hosts for the IP address, with the port, that a
 // connection has come in on.
 const OwnAddress = "own address"
 
-// OnlyHosts refuses, with status 421, what is addressed to others than hosts,
-// which are as in [AcceptOptions]. It is for what stands beside a [Handler],
-// such as the list of rooms.
+// OnlyHosts refuses, with status 421, requests for other hosts than these, which are as in
+// [AcceptOptions]. It is for the handlers next to a [Handler], such as the list of rooms.
 func OnlyHosts(next http.Handler, hosts ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !addressed(r, hosts) {
-			refuse(w, r, misdirected(r), http.StatusMisdirectedRequest)
+		if !isForHosts(r, hosts) {
+			refuseRequest(w, r, misdirected(r), http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -45,19 +42,18 @@ func CertificateHosts(leaf *x509.Certificate) []string {
 	return hosts
 }
 
-// misdirected says what is wrong with a request that is not for us, to whoever
-// can mend it.
+// misdirected says what is wrong with a request that is not for us, in words for the operator.
 func misdirected(r *http.Request) string {
 	host := r.Host
 	if len(host) > 300 { // no name is longer than 253
 		host = host[:300] + "…"
 	}
 	return "this server does not know that it is called " + strings.ToValidUTF8(signal.Printable(host), "?") +
-		"; tell it all its names: Hosts in ws.AcceptOptions, -hosts of browser-server"
+		"; configure all its names: Hosts in ws.AcceptOptions, -hosts of browser-server"
 }
 
-// addressed reports whether a request is for one of hosts; without any it is.
-func addressed(r *http.Request, hosts []string) bool {
+// isForHosts reports whether a request is for one of hosts; without any it is.
+func isForHosts(r *http.Request, hosts []string) bool {
 	if len(hosts) == 0 {
 		return true
 	}

@@ -58,7 +58,7 @@ func hostAnd(host string, lines ...string) []string {
 	return slices.Concat([]string{"Host: " + host}, handshake, lines)
 }
 
-// Whatever else stands beside the handler knows its names by the same list.
+// Other handlers know the names by the same list.
 func TestHosts(t *testing.T) {
 	h := hub.New(nil)
 	for _, test := range []struct {
@@ -112,7 +112,7 @@ func TestHosts(t *testing.T) {
 		}
 		for _, host := range test.not {
 			status, says := asked(t, server, "/ws", hostAnd(fill.Replace(host))...)
-			if host != "." && (status != http.StatusMisdirectedRequest || !strings.Contains(says, "called "+fill.Replace(host)+"; tell")) || host == "." && status != http.StatusBadRequest {
+			if host != "." && (status != http.StatusMisdirectedRequest || !strings.Contains(says, "called "+fill.Replace(host)+"; configure")) || host == "." && status != http.StatusBadRequest {
 				t.Errorf("hosts %q: %s is answered %d %s", test.hosts, host, status, says)
 			}
 			if status, _ := asked(t, server, "/", "Host: "+fill.Replace(host)); status != http.StatusMisdirectedRequest {
@@ -141,7 +141,7 @@ func TestProofPassedOn(t *testing.T) {
 	for name, test := range map[string]struct {
 		config  hub.Config
 		options *ws.AcceptOptions
-		enters  bool // who passes on a proof
+		enters  bool // a hub that passes on a proof
 		warns   bool
 	}{
 		"nobody has said":  {hub.Config{}, nil, true, true},
@@ -178,8 +178,8 @@ func TestProofPassedOn(t *testing.T) {
 	}
 }
 
-// A hub that sends what is no frame is told so, with the status that fits, by
-// whoever closes then.
+// A hub that sends something else than a frame gets the status that fits, whichever end closes
+// then.
 func TestHubToldOfItsFaults(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind websocket.MessageType

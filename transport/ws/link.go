@@ -164,7 +164,7 @@ func (l *link) receive() (signal.Message, error) {
 	return m, nil
 }
 
-// refuse keeps what is wrong with what has come, for Close to tell.
+// refuse keeps what is wrong with the frame that has come, so that Close can report it.
 func (l *link) refuse(err error, fault websocket.StatusCode) error {
 	if why, ok := errors.AsType[*signal.Error](err); ok {
 		l.fault.Store(uint32(fault)) //nolint:gosec // three of four digits, or 0
@@ -284,14 +284,13 @@ func isCode(s string) bool {
 	return s != ""
 }
 
-// Close implements [signal.Signaler]. After a Receive that was sent what is no frame
-// it tells so as CloseWith would.
+// Close implements [signal.Signaler]. After a Receive that got something that is not a frame it
+// reports that as CloseWith would.
 func (l *link) Close() error { return l.CloseWith(l.broken.Load()) }
 
-// CloseWith closes with why's code as the reason and status 1009 for too_big, for
-// malformed 1007 if that was no UTF-8 and 1003 if it was a binary message, and 1008
-// for all others; without why with status 1000. It waits at most 2 s for the
-// other end to agree, then cuts the connection.
+// CloseWith closes with why's code as the reason and status 1009 for too_big, for malformed 1007 if
+// it was not UTF-8 and 1003 if it was a binary message, and 1008 for all others; without why with
+// status 1000. It waits at most 2 s for the other end to agree, then cuts the connection.
 func (l *link) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
 		l.closed.Store(true)

@@ -17,10 +17,9 @@ import (
 	"noom/signal"
 )
 
-// This file is the way through an HTTP proxy: a tunnel, for ws as for wss (RFC
-// 6455 section 4.1). net/http makes one for https alone, and hands a plain request
-// to the proxy, which takes its Upgrade header off, as it must (RFC 9110 section
-// 7.6.1). SOCKS proxies it tunnels through itself.
+// This file is the way through an HTTP proxy: a tunnel, for ws as for wss (RFC 6455 section 4.1).
+// net/http makes one only for https, and hands a plain request to the proxy, which removes its
+// Upgrade header, as it must (RFC 9110 section 7.6.1). SOCKS proxies it tunnels through itself.
 
 // ErrProxy is inside Dial's error when a proxy on the way made no tunnel.
 var ErrProxy = errors.New("the proxy makes no tunnel")
@@ -147,7 +146,7 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) err
 	case response.StatusCode == http.StatusProxyAuthRequired && t.proxy.User != nil:
 		return fmt.Errorf("%w: %s does not take the name and the password in its URL (HTTP %s)", ErrProxy, t.at(), status)
 	case response.StatusCode == http.StatusProxyAuthRequired:
-		return fmt.Errorf("%w: %s wants to know who asks (HTTP %s); put the name and the password into its URL", ErrProxy, t.at(), status)
+		return fmt.Errorf("%w: %s requires authentication (HTTP %s); put the name and the password into its URL", ErrProxy, t.at(), status)
 	default:
 		return fmt.Errorf("%w: %s refuses one to %s (HTTP %s); many let through nothing but port 443 (wss://)", ErrProxy, t.at(), address, status)
 	}

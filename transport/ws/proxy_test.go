@@ -21,9 +21,9 @@ import (
 	"noom/transport/ws"
 )
 
-// A proxy makes tunnels for who has the credentials, and nothing else.
+// A proxy makes tunnels for clients with the credentials, and nothing else.
 type proxy struct {
-	user, password string // empty: for everybody
+	user, password string // empty: for everyone
 	tunnels        atomic.Int32
 }
 
@@ -142,7 +142,7 @@ func TestThroughProxies(t *testing.T) {
 	}
 }
 
-// Whom the transport spares the proxy, as NO_PROXY does.
+// Hosts that the transport reaches without the proxy, as with NO_PROXY.
 func TestPastTheProxy(t *testing.T) {
 	server := httptest.NewServer(ws.Handler(hub.New(nil), nil))
 	t.Cleanup(server.Close)
@@ -164,7 +164,7 @@ func TestPastTheProxy(t *testing.T) {
 func TestProxyErrors(t *testing.T) {
 	server := httptest.NewServer(ws.Handler(hub.New(nil), nil))
 	t.Cleanup(server.Close)
-	left := make(chan struct{}, 2) // by the member, whom a proxy said nothing
+	left := make(chan struct{}, 2) // by the member, to which a proxy said nothing
 	answering := func(text string) string {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {

@@ -17,10 +17,10 @@ import (
 	"noom/signal"
 )
 
-// A served is a server's end of a WebSocket connection as a [signal.Signaler].
+// A servedEnd is a server's end of a WebSocket connection as a [signal.Signaler].
 // There may be ten thousand of them, nearly all of which wait: an idle one is
 // this struct, and has no buffer.
-type served struct {
+type servedEnd struct {
 	stream   stream
 	endpoint string
 	hearsay  bool // endpoint is what the member says, unchecked
@@ -30,8 +30,7 @@ type served struct {
 	closed   atomic.Bool
 	fault    atomic.Uint32 // the status for what came last; 0: the protocol alone finds fault with it
 
-	// reading is held by who reads: Wait and Receive, and CloseWith once those
-	// have been told to stop.
+	// reading is held by the reader: Wait and Receive, and CloseWith once those have been stopped.
 	reading sync.Mutex
 	header  [ws.MaxHeaderSize - 2]byte // to read one through
 	state   ws.State                   // what may come next
@@ -39,7 +38,7 @@ type served struct {
 	buffer  *[]byte                    // holds the message that is read, or was last; nil: nothing
 	agreed  bool                       // the other end has sent its close frame
 
-	// writing is held by who writes.
+	// writing is held by the writer.
 	writing sync.Mutex
 	said    bool // the close frame is written: nothing goes behind it
 }
@@ -52,30 +51,30 @@ const maxSpare = 128
 const errSpare = ws.ProtocolError("too many frames that end no message")
 
 // newServed takes a connection over. early is what was read behind the request.
-func newServed(conn net.Conn, early []byte, endpoint string, address netip.Addr) *served {
-	l := &served{endpoint: endpoint, address: address, state: ws.StateServerSide}
+func newServed(conn net.Conn, early []byte, endpoint string, address netip.Addr) *servedEnd {
+	l := &servedEnd{endpoint: endpoint, address: address, state: ws.StateServerSide}
 	l.stream.init(conn, early)
 	return l
 }
 
 // Endpoint returns the address that proofs are bound to; see [signal.Endpoint].
-func (l *served) Endpoint() string { return l.endpoint }
+func (l *servedEnd) Endpoint() string { return l.endpoint }
 
 // UncheckedEndpoint reports that the other end alone says what Endpoint is; see
 // [signal.UncheckedEndpoint].
-func (l *served) UncheckedEndpoint() bool { return l.hearsay }
+func (l *servedEnd) UncheckedEndpoint() bool { return l.hearsay }
 
 // Address returns where the other end connects from; see [signal.Address].
-func (l *served) Address() netip.Addr { return l.address }
+func (l *servedEnd) Address() netip.Addr { return l.address }
 
 // Send implements [signal.Signaler]. A frame that takes more than 10 s to be
 // written ends the connection.
-func (l *served) Send(ctx context.Context, m signal.Message) error {
+func (l *servedEnd) Send(ctx context.Context, m signal.Message) error {
 	return l.SendAll(ctx, []*signal.Message{&m})
 }
 
 // SendAll implements [signal.BatchSender], with one system call.
-func (l *served) SendAll(ctx context.Context, batch []*signal.Message) error {
+func (l *servedEnd) SendAll(ctx context.Context, batch []*signal.Message) error {
 	if err := encode(batch); err != nil {
 		return err // nothing has happened
 	}
@@ -88,7 +87,7 @@ func (l *served) SendAll(ctx context.Context, batch []*signal.Message) error {
 }
 
 // Wait implements [signal.Waiter].
-func (l *served) Wait(ctx context.Context) bool {
+func (l *servedEnd) Wait(ctx context.Context) bool {
 	if !l.stream.bare() {
 		return false
 	}
@@ -107,7 +106,7 @@ func (l *served) Wait(ctx context.Context) bool {
 }
 
 // Receive implements [signal.Signaler].
-func (l *served) Receive(ctx context.Context) (signal.Message, error) {
+func (l *servedEnd) Receive(ctx context.Context) (signal.Message, error) {
 	w, err := l.watches.begin(ctx, l)
 	var m signal.Message
 	if err == nil {
@@ -120,7 +119,7 @@ func (l *served) Receive(ctx context.Context) (signal.Message, error) {
 	return m, receiveError(ctx, err, l.closed.Load())
 }
 
-func (l *served) receive() (signal.Message, error) {
+func (l *servedEnd) receive() (signal.Message, error) {
 	text, err := l.message()
 	if err != nil {
 		return signal.Message{}, err
@@ -133,7 +132,7 @@ func (l *served) receive() (signal.Message, error) {
 }
 
 // message reads the next text message, valid until release.
-func (l *served) message() ([]byte, error) {
+func (l *servedEnd) message() ([]byte, error) {
 	for !l.closed.Load() {
 		h, err := ws.ReadHeaderBuffer(&l.stream, l.header[:])
 		if err != nil {
@@ -159,7 +158,7 @@ func (l *served) message() ([]byte, error) {
 
 // take acts on a frame (RFC 6455 section 5.4): it adds what is part of a message
 // to the buffer, and answers the others.
-func (l *served) take(h ws.Header) error {
+func (l *servedEnd) take(h ws.Header) error {
 	if err := ws.CheckHeader(h, l.state); err != nil {
 		return err
 	}
@@ -188,7 +187,7 @@ func (l *served) take(h ws.Header) error {
 
 // payload reads a frame's bytes into the buffer, which grows as they come: what a
 // header announces costs nothing yet.
-func (l *served) payload(h ws.Header) error {
+func (l *servedEnd) payload(h ws.Header) error {
 	for done := 0; done < int(h.Length); {
 		text := slices.Grow(*l.buffer, min(int(h.Length)-done, bufferSize))
 		room := text[len(text):min(cap(text), len(text)+int(h.Length)-done)]
@@ -204,7 +203,7 @@ func (l *served) payload(h ws.Header) error {
 }
 
 // control acts on a control frame (section 5.5).
-func (l *served) control(h ws.Header) error {
+func (l *servedEnd) control(h ws.Header) error {
 	payload := make([]byte, h.Length)
 	if _, err := io.ReadFull(&l.stream, payload); err != nil {
 		return err
@@ -228,7 +227,7 @@ func (l *served) control(h ws.Header) error {
 	}
 }
 
-func (l *served) release() {
+func (l *servedEnd) release() {
 	if l.buffer != nil && !l.state.Fragmented() {
 		buffers.Put(l.buffer)
 		l.buffer = nil
@@ -236,7 +235,7 @@ func (l *served) release() {
 }
 
 // write writes messages, each as one unmasked text frame (section 5.2).
-func (l *served) write(batch []*signal.Message) error {
+func (l *servedEnd) write(batch []*signal.Message) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if l.said {
@@ -246,7 +245,7 @@ func (l *served) write(batch []*signal.Message) error {
 }
 
 // writeFrame writes a control frame.
-func (l *served) writeFrame(f ws.Frame) error {
+func (l *servedEnd) writeFrame(f ws.Frame) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if l.said {
@@ -258,18 +257,17 @@ func (l *served) writeFrame(f ws.Frame) error {
 }
 
 // sayClose writes the close frame, the first time.
-func (l *served) sayClose(body []byte) {
-	_ = l.writeFrame(ws.NewCloseFrame(body)) // who cannot be told will notice
+func (l *servedEnd) sayClose(body []byte) {
+	_ = l.writeFrame(ws.NewCloseFrame(body)) // an end that does not get it will notice
 }
 
 // Close implements [signal.Signaler].
-func (l *served) Close() error { return l.CloseWith(nil) }
+func (l *servedEnd) Close() error { return l.CloseWith(nil) }
 
-// CloseWith closes with why's code as the reason and status 1009 for too_big, for
-// malformed 1007 if that was no UTF-8 and 1003 if it was a binary message, and 1008
-// for all others; without why with status 1000. It waits at most 2 s for the
-// other end to go, then cuts the connection.
-func (l *served) CloseWith(why *signal.Error) error {
+// CloseWith closes with why's code as the reason and status 1009 for too_big, for malformed 1007 if
+// it was not UTF-8 and 1003 if it was a binary message, and 1008 for all others; without why with
+// status 1000. It waits at most 2 s for the other end to go, then cuts the connection.
+func (l *servedEnd) CloseWith(why *signal.Error) error {
 	l.closing.Do(func() {
 		l.closed.Store(true)
 		hurry := time.AfterFunc(closeTimeout, l.Abort)
@@ -289,6 +287,6 @@ func (l *served) CloseWith(why *signal.Error) error {
 }
 
 // Abort implements [signal.Aborter].
-func (l *served) Abort() {
+func (l *servedEnd) Abort() {
 	_ = l.stream.conn.Close() // it was closed already, or is now
 }

@@ -83,7 +83,7 @@ func closing(code gobwas.StatusCode, reason string) string {
 	return string(gobwas.NewCloseFrameBody(code, reason))
 }
 
-// joining is a join of somebody's, and what the answer begins with.
+// joining is a member's join, and what the answer begins with.
 func joining(room string) (frame, answer string) {
 	m := signal.Message{Type: signal.TypeJoin, Room: room, Name: "지우", Key: make(signal.PublicKey, 32), Session: signal.NewSession()}
 	b, err := m.Encode()
@@ -190,7 +190,7 @@ func TestTransportOverTLS(t *testing.T) {
 	})
 }
 
-// The hub is the first to go, and says so below WebSocket too: nobody waits.
+// The hub is the first to go, and says so below WebSocket too: neither end waits.
 func TestCloseReachesWhoOnlyReads(t *testing.T) {
 	h, url := serve(t)
 	for name, dial := range map[string]func() *wire{
@@ -225,8 +225,8 @@ func TestCloseReachesWhoOnlyReads(t *testing.T) {
 	}
 }
 
-// Who closes reads what the other end still sends until it agrees, while the
-// reader of the same connection waits for something to receive.
+// The end that closes reads what the other end still sends until it agrees, while the reader of the
+// same connection waits for something to receive.
 func TestCloseWhileTheReaderWaits(t *testing.T) {
 	h, url := serve(t)
 	for n := range 20 {

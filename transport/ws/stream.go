@@ -17,7 +17,7 @@ import (
 type stream struct {
 	conn net.Conn
 
-	// Owned by who reads.
+	// Owned by the reader.
 	wait syscall.RawConn       // nil: there is no waiting without a buffer
 	try  func(fd uintptr) bool // reads what there is; made once
 	slow *bufio.Reader         // where there is not
@@ -25,12 +25,12 @@ type stream struct {
 	rest []byte                // still to be taken: of it, or what came behind the request
 	err  error                 // no more can be read
 
-	deadline time.Duration // of writes, since epoch; owned by who writes
+	deadline time.Duration // of writes, since epoch; owned by the writer
 }
 
 const (
 	inputSize = 16 << 10 // several offers at once
-	slowSize  = 4 << 10  // the buffer of who cannot do without
+	slowSize  = 4 << 10  // the buffer of a connection that needs one
 )
 
 var inputs = sync.Pool{New: func() any {
@@ -87,12 +87,12 @@ func (s *stream) Read(p []byte) (int, error) {
 
 // interrupt ends whatever reads. Until drain all reading fails.
 func (s *stream) interrupt() {
-	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // if it is closed nobody reads
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // if it is closed there is no reader
 }
 
-// drain tells the other end that nothing more will come, and reads away what it
-// still sends until it goes too. To close at once would reset the connection under
-// what was just written (RFC 6455 section 7.1.1).
+// drain announces to the other end that nothing more will come, and discards what it still sends
+// until it goes too. To close at once would reset the connection under what was just written (RFC
+// 6455 section 7.1.1).
 func (s *stream) drain() {
 	if half, can := s.conn.(interface{ CloseWrite() error }); can {
 		_ = half.CloseWrite() // if it is closed there is nothing to read either

@@ -7,9 +7,9 @@ import (
 	"noom/signal"
 )
 
-// watches end a connection when a context ends during a call that was given it.
-// The last one is kept from call to call, for most are given the same: to
-// register with a context anew costs more than to carry a frame.
+// watches end a connection when a context ends during a call that was given it. The last one is
+// kept from call to call, because most calls have the same: to register with a context again costs
+// more than to carry a frame.
 type watches struct{ last atomic.Pointer[watch] }
 
 type watch struct {
@@ -63,7 +63,7 @@ func (ws *watches) end(w *watch) {
 	}
 }
 
-// stop says that no call will come any more.
+// stop says that no further call will come.
 func (ws *watches) stop() {
 	if w := ws.last.Load(); w != nil {
 		w.stop()

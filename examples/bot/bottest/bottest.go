@@ -82,7 +82,7 @@ func (s *Stage) args(more []string) []string {
 	return append([]string{"-url", s.url, "-room", Room}, more...)
 }
 
-// Join joins as somebody, who leaves when the test ends.
+// Join joins a member, which leaves when the test ends.
 func (s *Stage) Join(name string, tracks ...noom.LocalTrack) noom.Room {
 	s.t.Helper()
 	call := bot.Call{URL: s.url, Room: Room, Name: name}

@@ -1,8 +1,7 @@
-// The address of the page: #/ROOM fills in the room, and #/ROOM?token=TOKEN
-// brings a token for it (noom-token makes them), which may give rights. What
-// stands behind the # never goes to the server, nor into its log. The token is
-// taken out of the address, for people copy that, and kept in this tab, so
-// that a reload has it too.
+// The address of the page: #/ROOM fills in the room, and #/ROOM?token=TOKEN brings a token for it
+// (noom-token makes them), which may give rights. The part behind the # never goes to the server,
+// nor into its log. The token is removed from the address, because people copy that, and kept in
+// this tab, so that a reload has it too.
 
 const FORM = /^#\/?(.*?)(?:\?token=([\w.-]+))?$/s;
 const key = (room) => `token ${room.trim().normalize('NFC')}`;
@@ -23,5 +22,5 @@ export function roomInAddress() {
 /** The token there is for a room, or undefined. */
 export const tokenFor = (room) => sessionStorage.getItem(key(room)) ?? undefined;
 
-/** The token for a room counts no more: it must not keep out who may come without. */
+/** The token for a room is no longer valid: it must not keep out a member that may come without. */
 export const forgetToken = (room) => sessionStorage.removeItem(key(room));

@@ -5,8 +5,8 @@ const [title, text, list] = ['ask-title', 'ask-text', 'ask-choices'].map((id) =>
 let answer = null; // resolves the question that is open
 
 /**
- * Asks, and resolves with the key of what was chosen, null for nothing.
- * choices are {key, words, danger, disabled}; the cursor is on none of them.
+ * Asks, and resolves with the key of what was chosen, null for nothing. choices are {key, words, danger, disabled}; the
+ * cursor is on none of them.
  */
 export function ask(question) {
   settle(null);
@@ -37,5 +37,5 @@ function settle(key) {
 }
 
 dialog.querySelector('[autofocus]').onclick = hide;
-dialog.onclick = (event) => { if (event.target === dialog) hide(); }; // beside it
+dialog.onclick = (event) => { if (event.target === dialog) hide(); }; // outside of it
 dialog.onclose = () => { if (!dialog.open) hide(); }; // by Escape; a next question may be open already

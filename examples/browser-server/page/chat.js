@@ -1,5 +1,5 @@
-// The chat beside the call, and in it who came and went. Only textContent
-// ever touches what somebody typed.
+// The chat next to the call, with arrivals and departures. Only textContent ever touches what
+// people typed.
 
 import { never, soon } from './soon.js';
 import { t } from './strings.js';
@@ -11,7 +11,7 @@ const toggle = document.getElementById('chat-toggle');
 const call = document.getElementById('call');
 const KEPT = 500; // messages
 
-const narrow = matchMedia('(max-width: 60rem)'); // no room for it beside the pictures
+const narrow = matchMedia('(max-width: 60rem)'); // no room for it next to the pictures
 
 let missed = 0;
 const fresh = []; // not yet shown
@@ -26,7 +26,7 @@ export function onSay(say) {
   };
 }
 
-/** Shows what somebody said; mine: we did. */
+/** Shows what a member said; mine: we did. */
 export function said(who, text, mine = false) {
   const item = document.createElement('li');
   const name = document.createElement('b');

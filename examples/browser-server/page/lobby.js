@@ -10,7 +10,7 @@ const noRooms = document.getElementById('no-rooms');
 const submit = form.querySelector('button');
 let feed = null; // the live list, while the lobby is shown
 
-/** Shows the lobby; enter({name, room}) is called when somebody wants in. */
+/** Shows the lobby; enter({name, room}) is called when the form is sent. */
 export function show(enter) {
   lobby.hidden = false;
   busy(false);

@@ -1,5 +1,5 @@
-// What one may do to others by right: ask to mute, remove, lock and close the
-// room; and what they ask of us, which is ours to do.
+// What a member may do to others by right: ask to mute, remove, lock and close the room; and their
+// requests, which are ours to decide.
 
 import { ask } from './ask.js';
 import * as chat from './chat.js';
@@ -11,7 +11,7 @@ const $ = (id) => document.getElementById(id);
 export class Moderation {
   #room;
   #quiet; // (senders): ends what they send, as if we had pressed their buttons
-  #wish = null; // {by, tracks}: who asks us to mute, and the names of which tracks
+  #wish = null; // {by, tracks}: the member that asks us to mute, and the names of the tracks
 
   constructor(room, quiet) {
     this.#room = room;
@@ -61,7 +61,7 @@ export class Moderation {
     if (await ask({ title: t('closeWhich', this.#room.name), text: t('closeHow'), choices })) await this.#room.closeForAll();
   }
 
-  /** Somebody has locked or unlocked the room; by is null for the server's owner. */
+  /** A member has locked or unlocked the room; by is null for the server's owner. */
   lockChanged({ locked, by }) {
     const which = locked ? 'locked' : 'unlocked';
     if (!by) chat.happened(t(`${which}Now`));
@@ -87,7 +87,7 @@ export class Moderation {
     const kinds = new Set(this.#wanted().map((s) => s.kind));
     $('asked').hidden = kinds.size === 0;
     if (kinds.size === 0) {
-      this.#wish = null; // met, whoever did it
+      this.#wish = null; // done, by whichever way
       return;
     }
     const what = kinds.size === 2 ? 'All' : kinds.has('audio') ? 'Sound' : 'Picture';

@@ -1,4 +1,4 @@
-// The page: a call in a room, drawn from what noom.js tells.
+// The page: a call in a room, drawn from what noom.js reports.
 
 import { Identity, join } from './noom/noom.js';
 import { forgetToken, tokenFor } from './address.js';
@@ -52,7 +52,7 @@ class Call {
     this.#devicesChanged();
   }
 
-  // ---- what noom.js tells
+  // ---- what noom.js reports
 
   async #follow() {
     for await (const event of this.#room.events()) {
@@ -162,7 +162,7 @@ class Call {
     for (const sender of [audio, video]) {
       if (!sender?.track) continue;
       sender.track.onended = () => this.#unplugged(sender);
-      sender.track.onmute = sender.track.onunmute = this.#devicesChanged; // by the system: the others are told too
+      sender.track.onmute = sender.track.onunmute = this.#devicesChanged; // by the system: the others learn of it too
     }
     devices.list($('microphones'), 'audio', audio?.track, t('noMicrophone'));
     devices.list($('cameras'), 'video', video?.track, t('noCamera'));
@@ -331,7 +331,7 @@ class Call {
     } catch (error) {
       problem = errorText(error);
     }
-    if (this.#asked === name) { // else a newer one has the last word
+    if (this.#asked === name) { // otherwise a newer one counts
       this.#asked = null;
       if (problem) notice(problem);
     }
@@ -380,7 +380,7 @@ function end(sender) {
 
 const nameOf = (peer) => peer.name || t('unnamed');
 
-let identity = null; // ours for as long as the page is loaded: who was removed stays so
+let identity = null; // ours for as long as the page is loaded: a removed member stays removed
 
 async function enter({ name, room }) {
   lobby.busy(true);

@@ -26,4 +26,4 @@ function fill(id, groups) {
 }
 
 dialog.querySelector('button').onclick = hide;
-dialog.onclick = (event) => { if (event.target === dialog) hide(); }; // beside it
+dialog.onclick = (event) => { if (event.target === dialog) hide(); }; // outside of it

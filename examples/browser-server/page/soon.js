@@ -1,6 +1,6 @@
-// Drawing, which makes the browser measure and paint: once for all that
-// happens in a moment, and never so much at a time that the page stands still.
-// Who comes and goes within the moment is not drawn at all.
+// Drawing, which makes the browser measure and paint: once for all that happens in a moment, and
+// never so much at a time that the page stands still. A member that comes and goes within the
+// moment is not drawn at all.
 
 const MOMENT = 30; // ms
 const AT_ONCE = 8; // ms of drawing before everything else has its turn

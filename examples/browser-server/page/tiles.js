@@ -16,9 +16,8 @@ export class Tile {
   #video;
 
   /**
-   * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}.
-   * onSafety, if any, is what the lock beside the name does, onManage what the
-   * button in the corner does once manageable is set.
+   * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}. onSafety, if any, is what the lock
+   * next to the name does, onManage what the button in the corner does once manageable is set.
    */
   constructor(dataset, { onSafety = null, onManage = null } = {}) {
     this.#root = template.content.firstElementChild.cloneNode(true);
@@ -62,7 +61,7 @@ export class Tile {
     this.#root.querySelector('.manage').hidden = !on;
   }
 
-  /** Whether this is who speaks. */
+  /** Whether this is the active speaker. */
   set speaking(on) {
     this.#root.toggleAttribute('data-speaking', on);
   }
@@ -84,7 +83,7 @@ export class Tile {
 
   play() {
     this.#video.play().catch((error) => {
-      // The browser wants a touch first. Anything else is a newer call of play.
+      // The browser requires a touch first. Anything else is a newer call of play.
       if (error.name === 'NotAllowedError') unlock.hidden = false;
     });
   }

@@ -1,4 +1,4 @@
-// Package metrics tells Prometheus how a hub does.
+// Package metrics exports a hub's numbers to Prometheus.
 //
 //	registry := prometheus.NewRegistry()
 //	registry.MustRegister(metrics.Collector(h))
@@ -16,16 +16,16 @@ import (
 
 // The metrics, each with the labels it has.
 var (
-	rooms       = desc("rooms", "Rooms that have members.")
-	members     = desc("members", "Members of all rooms.")
-	connections = desc("connections", "Connections, those that have yet to join included.")
-	frames      = desc("frames_total", "Frames taken from connections (in) and given to them (out), by type.", "direction", "type")
-	bytes       = desc("bytes_total", "Bytes of those frames.", "direction")
-	queued      = desc("queued_frames", "Frames that wait to be written, to all connections together.")
-	queuedBytes = desc("queued_bytes", "Bytes of those frames.")
-	longest     = desc("longest_queue_frames", "Frames that wait for the one connection that most wait for.")
-	ended       = desc("connections_ended_total", "Connections that are over, by why: left, lost, silent, the reason of a bye, or the code of an error; too_slow for those that were cut.", "reason")
-	joins       = desc("join_seconds", "Time from a connection to its joined frame.")
+	openRooms        = desc("rooms", "Rooms that have members.")
+	members          = desc("members", "Members of all rooms.")
+	connections      = desc("connections", "Connections, those that have yet to join included.")
+	frames           = desc("frames_total", "Frames taken from connections (in) and given to them (out), by type.", "direction", "type")
+	bytes            = desc("bytes_total", "Bytes of those frames.", "direction")
+	queuedFrames     = desc("queued_frames", "Frames that wait to be written, to all connections together.")
+	queuedBytes      = desc("queued_bytes", "Bytes of those frames.")
+	longestQueue     = desc("longest_queue_frames", "Frames that wait for the one connection that most wait for.")
+	endedConnections = desc("connections_ended_total", "Connections that are over, by why: left, lost, silent, the reason of a bye, or the code of an error; too_slow for those that were cut.", "reason")
+	joinTimes        = desc("join_seconds", "Time from a connection to its joined frame.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -33,14 +33,14 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 // Collector makes a collector of a hub's [hub.Stats]. Hubs of one process go
-// to one registry by [prometheus.WrapRegistererWith] a label that tells them apart.
+// to one registry by [prometheus.WrapRegistererWith] a label that distinguishes them.
 func Collector(h *hub.Hub) prometheus.Collector { return collector{h} }
 
 type collector struct{ hub *hub.Hub }
 
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{rooms, members, connections, frames, bytes, queued, queuedBytes, longest, ended, joins} {
+	for _, d := range []*prometheus.Desc{openRooms, members, connections, frames, bytes, queuedFrames, queuedBytes, longestQueue, endedConnections, joinTimes} {
 		out <- d
 	}
 }
@@ -54,12 +54,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
-	gauge(rooms, s.Rooms)
+	gauge(openRooms, s.Rooms)
 	gauge(members, s.Members)
 	gauge(connections, s.Connections)
-	gauge(queued, s.QueuedFrames)
+	gauge(queuedFrames, s.QueuedFrames)
 	gauge(queuedBytes, s.QueuedBytes)
-	gauge(longest, s.LongestQueue)
+	gauge(longestQueue, s.LongestQueue)
 	for kind, n := range s.FramesReceived {
 		counter(frames, n, "in", string(kind))
 	}
@@ -69,9 +69,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	counter(bytes, s.BytesReceived, "in")
 	counter(bytes, s.BytesSent, "out")
 	for why, n := range s.Ended {
-		counter(ended, n, why)
+		counter(endedConnections, n, why)
 	}
-	out <- histogram(joins, s.JoinTime)
+	out <- histogram(joinTimes, s.JoinTime)
 }
 
 // histogram adds up what the hub counts apart: a Prometheus bucket holds all

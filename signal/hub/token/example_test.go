@@ -12,8 +12,8 @@ import (
 	"noom/transport/mem"
 )
 
-// A hub that lets in who has a token for the room, and the room's host, who may
-// lock it. Errors are left out.
+// A hub that admits members with a token for the room, and the room's host, who may lock it. Errors
+// are left out.
 func ExampleVerifier() {
 	private, public := token.NewKey()
 	issuer, _ := token.ParseKey(private) // where your accounts are
@@ -40,5 +40,5 @@ func ExampleVerifier() {
 	fmt.Println(err)
 	// Output:
 	// gopher locks the room: <nil>
-	// noom: join "lobby": this hub wants a token (refused)
+	// noom: join "lobby": this hub requires a token (refused)
 }

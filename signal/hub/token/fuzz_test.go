@@ -11,9 +11,9 @@ import (
 	"noom/signal/hub/token"
 )
 
-// FuzzToken signs whatever header and claims there are with the right key, for
-// a signature keeps a fuzzer from all that is behind it. What is accepted is
-// within its bounds, counts now, and says the same when it is signed anew.
+// FuzzToken signs whatever header and claims there are with the right key, because a signature
+// keeps a fuzzer from all that is behind it. What is accepted is within its bounds, is valid now,
+// and says the same when it is signed again.
 func FuzzToken(f *testing.F) {
 	const header = `{"alg":"EdDSA","typ":"noom+jwt"}`
 	for _, claims := range []string{

@@ -18,7 +18,7 @@ import (
 // command line and out of logs.
 type Key struct {
 	method jwt.SigningMethod
-	id     string // tells one Ed25519 key from another; empty for a secret
+	id     string // distinguishes Ed25519 keys; empty for a secret
 	sign   any    // nil: it can only check
 	check  any
 }
@@ -27,9 +27,8 @@ type Key struct {
 // puts out (RFC 7518 section 3.2).
 const leastSecret = 32
 
-// Secret makes a key for HS256 of at least 32 random bytes. Whoever can check
-// with it can sign, too: where hub and issuer are not one program, [Private]
-// and [Public] are better.
+// Secret makes a key for HS256 of at least 32 random bytes. A program that can check with it can
+// also sign: where hub and issuer are not one program, [Private] and [Public] are better.
 func Secret(secret []byte) (Key, error) {
 	if len(secret) < leastSecret {
 		return Key{}, fmt.Errorf("token: a secret of %d bytes, want at least %d random ones", len(secret), leastSecret)

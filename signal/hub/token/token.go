@@ -1,6 +1,5 @@
-// Package token lets members into a hub by signed tokens: JSON Web Tokens (RFC
-// 7519) that an application of yours issues and the hub checks without asking
-// anybody.
+// Package token admits members to a hub by signed tokens: JSON Web Tokens (RFC 7519) that an
+// application of yours issues and the hub checks by itself.
 //
 //	key, err := token.ParseKey(pem)          // the public half is enough for the hub
 //	verifier, err := token.NewVerifier(key)
@@ -18,10 +17,10 @@
 // claims are:
 //
 //	room    the room it is for
-//	sub     who it is for: the member's identity for the hub's owner (optional)
+//	sub     the member's identity for the hub's owner (optional)
 //	name    the nickname it must keep (optional)
 //	rights  what it may do (optional; absent: publish and chat)
-//	exp     until when it counts: it lets nobody in after that, and whoever came in by it is sent away
+//	exp     until when it is valid: after that it admits no member, and one that it admitted is sent away
 //	nbf     from when on (optional)
 //	jti     its own name (optional): it is then good for one member, the first that comes with it
 package token
@@ -40,20 +39,20 @@ import (
 
 // Claims is what a token says.
 type Claims struct {
-	Room    string // up to 128 bytes; empty: no room, for what only lists them
+	Room    string // up to 128 bytes; empty: no room, for programs that only list them
 	Subject string // up to 256 bytes
 	Name    string // up to 128 bytes; empty: free
 	Rights  signal.Rights
 	// NotBefore and Expires have whole seconds. NotBefore may be zero, Expires
 	// may not.
 	NotBefore, Expires time.Time
-	// ID makes the token good for a single member. Empty: whoever has the token
-	// may use it, several at once too. [NewID] draws one.
+	// ID makes the token good for a single member. Empty: any holder of the token may use it,
+	// several at once too. [NewID] draws one.
 	ID string
 }
 
-// wire is how claims are written.
-type wire struct {
+// wireClaims is how claims are written.
+type wireClaims struct {
 	jwt.RegisteredClaims
 
 	Room   string        `json:"room,omitzero"`
@@ -73,7 +72,7 @@ func NewID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// check says what is wrong with c, whoever made it.
+// check says what is wrong with c.
 func (c *Claims) check() error {
 	var err error
 	if c.Room != "" {
@@ -95,9 +94,8 @@ func (c *Claims) check() error {
 	return nil
 }
 
-// Sign makes a token. Room and Name are put into normal form. It fails for a
-// key that cannot sign, for claims that no hub would take, and for a token of
-// more than 4096 bytes.
+// Sign makes a token. Room and Name are put into normal form. It fails for a key that cannot sign,
+// for claims that no hub accepts, and for a token of more than 4096 bytes.
 func Sign(k Key, c Claims) (string, error) {
 	c.Room, c.Name = signal.CleanName(c.Room), signal.CleanName(c.Name)
 	if !k.CanSign() {
@@ -106,7 +104,7 @@ func Sign(k Key, c Claims) (string, error) {
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	w := wire{Room: c.Room, Name: c.Name, Rights: c.Rights}
+	w := wireClaims{Room: c.Room, Name: c.Name, Rights: c.Rights}
 	w.Subject, w.ID, w.ExpiresAt = c.Subject, c.ID, jwt.NewNumericDate(c.Expires)
 	if !c.NotBefore.IsZero() {
 		w.NotBefore = jwt.NewNumericDate(c.NotBefore)

@@ -70,8 +70,7 @@ func TestSignAndVerify(t *testing.T) {
 				}
 			}
 		}
-		// A hub with the public half is enough, and an old key beside the new
-		// one does no harm.
+		// A hub with the public half is enough, and an old key next to the new one does no harm.
 		v := verifier(t, secret(t), token.Public(seeded("old").Public().(ed25519.PublicKey)),
 			token.Public(seeded("a").Public().(ed25519.PublicKey)))
 		for _, k := range []token.Key{token.Private(seeded("a")), token.Private(seeded("old")), secret(t)} {
@@ -114,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, refused := range map[string]struct{ text, says string }{
-		"nothing":                    {"", "wants a token"},
+		"nothing":                    {"", "requires a token"},
 		"no token":                   {"a.b.c", "is no good"},
 		"two parts":                  {"eyJhbGciOiJFZERTQSJ9.e30", "is no good"},
 		"too long":                   {whole + strings.Repeat("x", 4096), "too long"},
@@ -172,7 +171,7 @@ func TestAuthorize(t *testing.T) {
 		if _, err := ask("a", "데모"); err != nil {
 			t.Errorf("the same member again: %v", err)
 		}
-		if _, err := ask("thief", "데모"); err == nil || !strings.Contains(err.Error(), "somebody else's") {
+		if _, err := ask("thief", "데모"); err == nil || !strings.Contains(err.Error(), "another member") {
 			t.Errorf("a stolen token: %v", err)
 		}
 		text = sign(t, k, token.Claims{Room: "데모", Expires: expires})
@@ -183,7 +182,7 @@ func TestAuthorize(t *testing.T) {
 		}
 		text = sign(t, k, token.Claims{Expires: expires, Rights: signal.Rights{signal.RightList}})
 		if _, err := ask("a", ""); err == nil {
-			t.Error("a token to list rooms let somebody in")
+			t.Error("a token to list rooms admitted a member")
 		}
 	})
 }

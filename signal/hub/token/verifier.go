@@ -54,19 +54,19 @@ func NewVerifier(keys ...Key) (*Verifier, error) {
 	}, nil
 }
 
-// Verify checks a token and returns what it says, whatever room it is for. Its
-// errors say what is wrong with it, in words for whoever sent it.
+// Verify checks a token and returns what it says, whatever room it is for. Its errors say what is
+// wrong with it, in words for its sender.
 func (v *Verifier) Verify(text string) (Claims, error) {
 	if text == "" {
-		return Claims{}, errors.New("this hub wants a token")
+		return Claims{}, errors.New("this hub requires a token")
 	}
 	if len(text) > signal.MaxToken {
 		return Claims{}, errors.New("the token is too long")
 	}
-	var w wire
+	var w wireClaims
 	_, err := v.parser.ParseWithClaims(text, &w, v.keysFor)
 	if err != nil {
-		return Claims{}, explain(err, &w)
+		return Claims{}, explainError(err, &w)
 	}
 	c := Claims{Room: w.Room, Subject: w.Subject, Name: w.Name, Rights: w.Rights, ID: w.ID, Expires: w.ExpiresAt.Time}
 	if w.NotBefore != nil {
@@ -100,7 +100,7 @@ func (v *Verifier) keysFor(t *jwt.Token) (any, error) {
 	return set, nil
 }
 
-func explain(err error, w *wire) error {
+func explainError(err error, w *wireClaims) error {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired) && w.ExpiresAt != nil:
 		return fmt.Errorf("the token expired %v ago", time.Since(w.ExpiresAt.Time).Round(time.Second))
@@ -114,8 +114,8 @@ func explain(err error, w *wire) error {
 	return fmt.Errorf("the token is no good: %w", err)
 }
 
-// Authorize is a [hub.Config.Authorize]: it wants a token for the room, and for
-// that member, if the token has an id and somebody came with it before.
+// Authorize is a [hub.Config.Authorize]: it requires a token for the room, and for that member, if
+// the token has an id and was used before.
 func (v *Verifier) Authorize(_ context.Context, r hub.Request) (hub.Grant, error) {
 	c, err := v.Verify(r.Token)
 	switch {
@@ -130,7 +130,7 @@ func (v *Verifier) Authorize(_ context.Context, r hub.Request) (hub.Grant, error
 	return hub.Grant{Identity: c.Subject, Name: c.Name, Rights: c.Rights, Expires: c.Expires}, nil
 }
 
-// bind makes a token that member's who comes with it first.
+// bind reserves a token for the first member that comes with it.
 func (v *Verifier) bind(id string, b binding, now time.Time) error {
 	if id == "" {
 		return nil
@@ -139,7 +139,7 @@ func (v *Verifier) bind(id string, b binding, now time.Time) error {
 	defer v.mu.Unlock()
 	if old, ok := v.bound[id]; ok && now.Before(old.until) {
 		if old.member != b.member {
-			return errors.New("the token is somebody else's already")
+			return errors.New("the token already belongs to another member")
 		}
 		return nil
 	}
@@ -157,9 +157,9 @@ func (v *Verifier) bind(id string, b binding, now time.Time) error {
 	return nil
 }
 
-// Guard lets through to next, be it [hub.Hub.RoomsHandler], who sends a token
-// with the right to list in the header Authorization: Bearer (RFC 6750 section
-// 2.1). Others are answered 401 or, without that right, 403.
+// Guard passes a request on to next, such as [hub.Hub.RoomsHandler], if it has a token with the
+// right to list in the header Authorization: Bearer (RFC 6750 section 2.1). Others are answered 401
+// or, without that right, 403.
 func (v *Verifier) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")

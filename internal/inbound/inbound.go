@@ -1,4 +1,4 @@
-package noom
+package inbound
 
 import (
 	"bytes"
@@ -15,20 +15,10 @@ import (
 	"noom/internal/speaker"
 )
 
-// receiveMTU bounds the packets read from the network, in bytes; larger ones
-// are dropped. No path in use carries more in one datagram.
-const receiveMTU = 1500
-
-// inbound is one receiving media section. It reads for as long as the section
+// Inbound is one receiving media section. It reads for as long as the section
 // lives, whether anybody wants the packets or not, and hands them to the track
 // that the section carries at the moment.
-//
-//	newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound
-//	hear(levelID uint8, loud func())  before run: how to tell what is loud, and whom
-//	run() error                  blocks until the section ends and says why; run it in a goroutine
-//	assign(t *remoteTrack)       packets go to t from now on, and no longer where t got them before; nil: dropped
-//	drainRTCP(r *webrtc.RTPReceiver)  blocks until r is stopped; run it in a goroutine
-type inbound struct {
+type Inbound struct {
 	// Immutable.
 	tr        *webrtc.TrackRemote
 	writeRTCP func([]rtcp.Packet) error
@@ -38,17 +28,22 @@ type inbound struct {
 	loud    func() // called for each packet that may be speech
 
 	count  packet.Tally // of run
-	track  atomic.Pointer[remoteTrack]
+	track  atomic.Pointer[Track]
 	report atomic.Pointer[senderReport] // the latest
 }
 
-func newInbound(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *inbound {
-	return &inbound{tr: tr, writeRTCP: writeRTCP}
+// New returns an inbound that reads tr. What it asks of the sender goes to writeRTCP.
+func New(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *Inbound {
+	return &Inbound{tr: tr, writeRTCP: writeRTCP}
 }
 
-func (in *inbound) hear(levelID uint8, loud func()) { in.levelID, in.loud = levelID, loud }
+// Levels is called before Run: it says which header extension has the audio level,
+// 0 if none was negotiated, and what is called for each packet that may be speech.
+func (in *Inbound) Levels(levelID uint8, loud func()) { in.levelID, in.loud = levelID, loud }
 
-func (in *inbound) assign(t *remoteTrack) {
+// Assign makes packets go to t from now on, and no longer where t got them before; nil:
+// they are dropped.
+func (in *Inbound) Assign(t *Track) {
 	// First the track, so that no packet meets one that does not expect it.
 	if t != nil {
 		t.attach(in)
@@ -58,9 +53,10 @@ func (in *inbound) assign(t *remoteTrack) {
 	}
 }
 
-func (in *inbound) run() error {
-	defer in.assign(nil)
-	buf := make([]byte, receiveMTU)
+// Run reads until the section ends, and returns why. It is called once, in a goroutine of its own.
+func (in *Inbound) Run() error {
+	defer in.Assign(nil)
+	buf := make([]byte, packet.ReceiveMTU)
 	var codec *webrtc.RTPCodecParameters
 	var starts func([]byte) bool // of codec: a key frame
 	var video gaps
@@ -90,7 +86,7 @@ func (in *inbound) run() error {
 			_ = in.requestKeyframe() // it comes again if it is lost
 		}
 		if dBov, ok := packet.LevelIn(&p.Header, in.levelID); ok {
-			t.heard(dBov)
+			t.noteLevel(dBov)
 			if dBov >= speaker.Loud {
 				in.loud()
 			}
@@ -100,7 +96,7 @@ func (in *inbound) run() error {
 }
 
 // requestKeyframe sends a PLI (RFC 4585 section 6.3.1).
-func (in *inbound) requestKeyframe() error {
+func (in *Inbound) requestKeyframe() error {
 	return in.writeRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(in.tr.SSRC())}})
 }
 
@@ -112,10 +108,10 @@ type senderReport struct {
 	timestamp uint32
 }
 
-// drainRTCP reads, for r's interceptors work only while somebody does, and
-// keeps the latest sender report.
-func (in *inbound) drainRTCP(r *webrtc.RTPReceiver) {
-	buf := make([]byte, receiveMTU)
+// DrainRTCP reads until r is stopped, because r's interceptors work only while somebody
+// does, and keeps the latest sender report. It is called once, in a goroutine of its own.
+func (in *Inbound) DrainRTCP(r *webrtc.RTPReceiver) {
+	buf := make([]byte, packet.ReceiveMTU)
 	for {
 		n, _, err := r.Read(buf)
 		if err != nil {
@@ -142,4 +138,16 @@ func fromNTP(t uint64) time.Time {
 		seconds += 1 << 32
 	}
 	return time.Unix(seconds-until1970, int64((t&(1<<32-1))*uint64(time.Second)>>32))
+}
+
+// Stats makes an entry of a StatsReport. pion counts the packets of RTP streams in an
+// interceptor alone, which costs more per packet than all else that noom does with it.
+// So noom counts itself, where it handles each packet anyway.
+func (in *Inbound) Stats(now webrtc.StatsTimestamp, mid string) (string, webrtc.Stats) {
+	id := "inbound-rtp-" + mid
+	return id, webrtc.InboundRTPStreamStats{
+		Timestamp: now, Type: webrtc.StatsTypeInboundRTP, ID: id, Mid: mid,
+		SSRC: in.tr.SSRC(), Kind: in.tr.Kind().String(),
+		PacketsReceived: uint32(in.count.Packets()), BytesReceived: in.count.Bytes(), PacketsLost: in.count.Lost(),
+	}
 }

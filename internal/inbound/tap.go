@@ -1,4 +1,4 @@
-package noom
+package inbound
 
 import (
 	"io"
@@ -8,16 +8,6 @@ import (
 
 	"github.com/pion/rtp"
 )
-
-// PacketReader reads a track beside others who do; see [RemoteTrack].
-type PacketReader = interface {
-	// ReadRTP returns the next packet and waits for one; io.EOF once the track
-	// is gone or the reader closed.
-	ReadRTP() (*rtp.Packet, error)
-	// Close ends the reader and whoever waits in it. It may be called twice,
-	// and never fails.
-	Close() error
-}
 
 // A packetRing keeps the latest packets for a reader. Its track's mutex guards it.
 type packetRing struct {
@@ -62,14 +52,21 @@ func (r *packetRing) end() {
 	r.arrived.Broadcast()
 }
 
+// PacketReader is noom.PacketReader, word for word, which makes a Track a noom.RemoteTrack.
+type PacketReader = interface {
+	ReadRTP() (*rtp.Packet, error)
+	Close() error
+}
+
 // A tap is a further reader of a track.
 type tap struct {
-	track *remoteTrack
+	track *Track
 	ring  packetRing
 	came  time.Duration // of the packet that was read last
 }
 
-func (t *remoteTrack) Tap() PacketReader {
+// Tap returns a reader beside ReadRTP and other taps, which begins with what waits for ReadRTP.
+func (t *Track) Tap() PacketReader {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := &tap{track: t, ring: t.ring} // with what waits there

@@ -1,9 +1,8 @@
-package noom
+package inbound
 
 import (
 	"errors"
 	"io"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +14,13 @@ import (
 func numbered(n int) *rtp.Packet { return &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(n)}} }
 
 func TestSlowReaderGetsTheNewest(t *testing.T) {
-	in := &inbound{}
-	track := newRemoteTrack("a", "마이크", webrtc.RTPCodecTypeAudio, true)
-	in.assign(track)
+	in := &Inbound{}
+	track := NewTrack("a", "마이크", webrtc.RTPCodecTypeAudio, true)
+	in.Assign(track)
 	for n := range 3*trackRing + 7 {
 		track.push(in, numbered(n), &webrtc.RTPCodecParameters{PayloadType: 8})
 	}
-	track.close()
+	track.End()
 	track.push(in, numbered(9999), nil)
 	next := 2*trackRing + 7
 	for packet := range track.Packets() {
@@ -43,9 +42,9 @@ func TestSlowReaderGetsTheNewest(t *testing.T) {
 
 func TestReadersWaitWithoutPolling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := &inbound{}
-		track := newRemoteTrack("a", "camera", webrtc.RTPCodecTypeVideo, false)
-		in.assign(track)
+		in := &Inbound{}
+		track := NewTrack("a", "camera", webrtc.RTPCodecTypeVideo, false)
+		in.Assign(track)
 		got := make(chan error, 4)
 		for range 4 {
 			go func() {
@@ -64,7 +63,7 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 		if len(got) != 2 {
 			t.Errorf("%d readers woke up, want 2", len(got))
 		}
-		track.close()
+		track.End()
 		synctest.Wait()
 		errs := []error{<-got, <-got, <-got, <-got}
 		if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], io.EOF) || !errors.Is(errs[3], io.EOF) {
@@ -73,99 +72,13 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 	})
 }
 
-// A section carries one track after the other, and a track moves from one
-// connection's section to the next one's.
-func TestTracksAndSectionsChange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		source := newSampleCamera(t)
-		s := publish(t, source)
-		old, fresh := network.receive(t, []*leg{legOf(s)}), network.receive(t, []*leg{legOf(s)})
-		var number uint32
-		show(t, source, &number, 2, true)
-
-		track := newRemoteTrack("b", "화면", webrtc.RTPCodecTypeVideo, false)
-		if err := track.RequestKeyframe(); !errors.Is(err, ErrNotConnected) {
-			t.Errorf("%v, want ErrNotConnected", err)
-		}
-		if track.Track() != nil || track.Codec().MimeType != "" {
-			t.Error("a track without a connection has one")
-		}
-		first := old.tapes[0]
-		old.inbounds[0].assign(track)
-		tape := record(track)
-		if first.track.Track() != nil || track.Track() != old.inbounds[0].tr {
-			t.Error("the section's track has not changed")
-		}
-		want := show(t, source, &number, 2, true)
-		if got := tape.frames(t); len(got) != 2 || got[0] != want[0] {
-			t.Errorf("got frames %v, want %v", got, want)
-		}
-		if got := first.frames(t); len(got) != 2 {
-			t.Errorf("the section's former track got frames %v", got)
-		}
-
-		fresh.inbounds[0].assign(track) // the rebuild; both connections are still up
-		must(t, track.RequestKeyframe())
-		show(t, source, &number, 2, true)
-		packets := tape.all(t)
-		i := slices.IndexFunc(packets, func(p *rtp.Packet) bool { return p.SSRC != packets[0].SSRC })
-		if i < 6 || len(packets)-i != 6 || slices.ContainsFunc(packets[i:], func(p *rtp.Packet) bool { return p.SSRC == packets[0].SSRC }) {
-			t.Errorf("%d packets, the first %d by the old connection; want it to serve until the first by the new, and all 6 of those", len(packets), i)
-		}
-		must(t, old.in.GracefulClose())
-		synctest.Wait()
-		if track.Track() != fresh.inbounds[0].tr {
-			t.Error("the end of the old connection took the track along")
-		}
-		must(t, fresh.in.GracefulClose())
-		synctest.Wait()
-		if err := track.RequestKeyframe(); !errors.Is(err, ErrNotConnected) {
-			t.Errorf("%v, want ErrNotConnected", err)
-		}
-		track.close()
-		if err := track.RequestKeyframe(); !errors.Is(err, ErrClosed) {
-			t.Errorf("%v, want ErrClosed", err)
-		}
-	})
-}
-
-// What the sender reports say of a packet is when it was sent.
-func TestSenderTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		network := newMediaNet(t)
-		camera := newSampleCamera(t)
-		s := publish(t, camera)
-		peer := network.receive(t, []*leg{legOf(s)})
-		track := peer.tapes[0].track
-		if _, _, ok := track.SenderTime(0); ok {
-			t.Error("the sender's time was known before it had sent anything")
-		}
-		var number uint32
-		began := time.Now()
-		show(t, camera, &number, 60, true)
-		packets := peer.tapes[0].all(t)
-		at, timestamp, ok := track.SenderTime(packets[0].SSRC)
-		if !ok {
-			t.Fatal("no sender report in 2.4 s")
-		}
-		since := time.Duration(int32(timestamp-packets[0].Timestamp)) * time.Second / 90000
-		if d := at.Add(-since).Sub(began); d < -time.Millisecond || d > time.Millisecond {
-			t.Errorf("the first packet was sent at %v, which is off by %v", began, d)
-		}
-		if _, _, ok := track.SenderTime(packets[0].SSRC + 1); ok {
-			t.Error("of another stream the time is known too")
-		}
-	})
-}
-
 // Readers beside each other: each gets every packet, begins with what waits for
 // ReadRTP, and ends with the track or when it is closed.
 func TestTaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := &inbound{}
-		track := newRemoteTrack("a", "마이크", webrtc.RTPCodecTypeAudio, false)
-		in.assign(track)
+		in := &Inbound{}
+		track := NewTrack("a", "마이크", webrtc.RTPCodecTypeAudio, false)
+		in.Assign(track)
 		expect := func(what string, r interface{ ReadRTP() (*rtp.Packet, error) }, numbers ...uint16) {
 			t.Helper()
 			for _, n := range numbers {
@@ -208,7 +121,7 @@ func TestTaps(t *testing.T) {
 			}
 		}
 		expect("the first tap", first, 13)
-		track.close()
+		track.End()
 		expect("the late tap", late, 10+trackRing+2)
 		for _, r := range []PacketReader{late, track.Tap()} {
 			for {

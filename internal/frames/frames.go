@@ -1,0 +1,262 @@
+// Package frames carries messages between two members: it owns the exchange with the
+// peer, signs what goes out, checks what comes in, and sends again what is not
+// acknowledged (PROTOCOL.md sections 4, 4.1 and 4.2). What is between the two ends, a hub or
+// connections, is the owner's.
+package frames
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"time"
+
+	"noom/internal/exchange"
+	"noom/internal/fault"
+	"noom/internal/mailbox"
+	"noom/signal"
+)
+
+const (
+	tick    = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
+	maxHeld = exchange.Window        // frames of a newcomer whose connection may not be built yet
+)
+
+// MaxQueued is how many messages may wait for a peer that acknowledges none.
+const MaxQueued = 256
+
+// Via is the way that a frame came by: a connection, by the owner's number for it, or the hub.
+type Via int
+
+// ByHub is the way by the hub.
+const ByHub Via = 0
+
+// Verdict is what becomes of a frame that begins an epoch.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Take Verdict = iota
+	Hold         // until Release: it is not our turn to build a connection
+	Drop         // the exchange brings it back
+)
+
+// Owner is the link, which calls Frames from its loop and is called in it.
+type Owner interface {
+	// Asleep reports that the peer is dropped: its frames are ignored.
+	Asleep() bool
+	// Ahead judges a frame of an epoch that is ahead of ours.
+	Ahead() Verdict
+	// Renewed reports that the peer has begun an epoch.
+	Renewed(via Via)
+	// Delivered takes messages, in order.
+	Delivered(messages []exchange.Message)
+	// Reborn reports that the peer says that it has another session now.
+	Reborn(session string)
+	// Overfull reports a peer that acknowledges nothing.
+	Overfull(err error)
+
+	// SendHub sends a frame by hub, SendInBand over the newest connection that works, or over
+	// all of them if it was sent before; false: over none.
+	SendHub(m signal.Message)
+	SendInBand(m signal.Message, again bool) (sent bool)
+
+	// Received notes a frame whose signature holds, Trace what happens besides; Warn is for
+	// what an operator has to know.
+	Received(m signal.Message, via Via)
+	Trace(msg string, args ...any)
+	Warn(msg string, args ...any)
+}
+
+// Config says between whom the frames go.
+type Config struct {
+	Room  string
+	Self  signal.Member // ID, Session
+	Peer  signal.Member // ID, PublicKey, Session
+	Sign  func(text []byte) signal.Bytes
+	Mail  *mailbox.Mailbox // of the owner
+	Owner Owner
+}
+
+// Frames are those with one peer.
+type Frames struct {
+	cfg Config
+	ex  *exchange.Exchange
+
+	ticker    mailbox.Timer
+	byHub     bool        // a frame came by hub since the last Flush
+	held      []heldFrame // came before it was our turn to build
+	staleSent time.Time
+	warned    bool // of a forged frame
+}
+
+type heldFrame struct {
+	message signal.Message
+	via     Via
+}
+
+// New returns those of a peer with which nothing was exchanged yet.
+func New(cfg Config) *Frames { return &Frames{cfg: cfg, ex: exchange.New(cfg.Self.ID)} }
+
+// Receive takes a frame.
+func (f *Frames) Receive(m signal.Message, via Via) {
+	if via == ByHub {
+		f.byHub = true
+	}
+	peer := f.cfg.Peer
+	text := signal.PairText(&m, f.cfg.Room, peer.ID)
+	if m.To != f.cfg.Self.ID || !ed25519.Verify(ed25519.PublicKey(peer.PublicKey), text, m.Signature) {
+		f.forged(m.Type)
+		return
+	}
+	f.cfg.Owner.Received(m, via)
+	f.accept(m, via)
+}
+
+// accept takes a frame that the peer has signed.
+func (f *Frames) accept(m signal.Message, via Via) {
+	self, peer, owner := f.cfg.Self, f.cfg.Peer, f.cfg.Owner
+	switch {
+	case m.Sessions[1] != self.Session:
+		if m.Type != signal.TypeStale {
+			f.answerStale(m.Sessions[0])
+		}
+		return
+	case m.Type == signal.TypeStale:
+		if m.Sessions[0] != peer.Session {
+			owner.Reborn(m.Sessions[0])
+		}
+		return
+	case m.Sessions[0] != peer.Session, owner.Asleep():
+		owner.Trace("frame dropped: other session", "type", m.Type)
+		return
+	}
+	epoch := exchange.Epoch{Number: m.Epoch.Number, By: m.Epoch.By}
+	if epoch.By != self.ID && epoch.By != peer.ID {
+		owner.Trace("frame dropped: epoch", "number", epoch.Number)
+		return
+	}
+	if f.ex.Ahead(epoch) {
+		switch owner.Ahead() {
+		case Hold:
+			if len(f.held) < maxHeld {
+				f.held = append(f.held, heldFrame{m, via})
+			}
+			return
+		case Drop:
+			owner.Trace("frame dropped: of an epoch that may not begin", "number", epoch.Number)
+			return
+		case Take:
+		}
+	}
+	frame := exchange.Frame{Epoch: epoch, Seq: m.Seq, Ack: m.Ack}
+	frame.Type, frame.Body = string(m.Type), m.Body
+	messages, renewed, ok := f.ex.Receive(frame)
+	if !ok {
+		owner.Trace("frame dropped: not of this epoch", "type", m.Type, "seq", m.Seq)
+	}
+	if renewed {
+		owner.Trace("epoch begun by the peer", "number", epoch.Number)
+		owner.Renewed(via)
+	}
+	owner.Delivered(messages)
+}
+
+// forged reports a frame that the peer did not sign: aloud once, because an attacker who
+// makes one up can make many.
+func (f *Frames) forged(t signal.Type) {
+	const what = "frame dropped: not signed by the peer; the hub may be lying"
+	if !f.warned {
+		f.warned = true
+		f.cfg.Owner.Warn(what, "type", t)
+	}
+	f.cfg.Owner.Trace(what, "type", t)
+}
+
+// answerStale sends the peer our session, at most once a second.
+func (f *Frames) answerStale(theirs string) {
+	if now := time.Now(); now.Sub(f.staleSent) >= time.Second {
+		f.staleSent = now
+		m := signal.Message{Type: signal.TypeStale, Sessions: [2]string{f.cfg.Self.Session, theirs}}
+		f.seal(&m)
+		f.cfg.Owner.SendHub(m)
+	}
+}
+
+// seal addresses and signs m.
+func (f *Frames) seal(m *signal.Message) {
+	m.To = f.cfg.Peer.ID
+	m.Signature = f.cfg.Sign(signal.PairText(m, f.cfg.Room, f.cfg.Self.ID))
+}
+
+// Release takes the frames that were held back.
+func (f *Frames) Release() {
+	held := f.held
+	f.held = nil
+	for _, h := range held {
+		f.accept(h.message, h.via)
+	}
+}
+
+// Forget drops the frames that were held back.
+func (f *Frames) Forget() { f.held = nil }
+
+// Begin begins the next epoch as ours; false: there is none left.
+func (f *Frames) Begin() bool { return f.ex.Begin() }
+
+// Send gives a message to the exchange and returns how many it was given in this epoch.
+func (f *Frames) Send(t signal.Type, body []byte, hubOnly bool) (queued int64) {
+	f.ex.Send(exchange.Message{Type: string(t), Body: body, HubOnly: hubOnly})
+	if f.ex.Queued()-f.ex.Acked() > MaxQueued {
+		f.cfg.Owner.Overfull(fmt.Errorf("%w: it acknowledges nothing", fault.Rules))
+	}
+	return f.ex.Queued()
+}
+
+// Flush sends what has come to be due.
+func (f *Frames) Flush() {
+	for _, frame := range f.ex.Flush() {
+		f.send(frame)
+	}
+	f.byHub = false
+	if f.ex.Pending() && !f.ticker.Pending() {
+		f.ticker.Set(f.cfg.Mail, tick, func() { f.ex.Tick() })
+	}
+}
+
+// send puts a frame on its way: over the connection once that is up, over the
+// hub until then, over both when it is not the first time.
+func (f *Frames) send(frame exchange.Frame) {
+	m := signal.Message{
+		Type: signal.Type(frame.Type), Sessions: [2]string{f.cfg.Self.Session, f.cfg.Peer.Session},
+		Epoch: signal.Epoch{Number: frame.Epoch.Number, By: frame.Epoch.By}, Seq: frame.Seq, Ack: frame.Ack, Body: frame.Body,
+	}
+	if frame.Seq == 0 {
+		m.Type = signal.TypeAck
+	}
+	f.seal(&m)
+	inBand := !frame.HubOnly && f.cfg.Owner.SendInBand(m, frame.Again)
+	if !inBand || frame.Again || f.byHub {
+		f.cfg.Owner.SendHub(m)
+	}
+}
+
+// Resend makes what is unacknowledged due at once.
+func (f *Frames) Resend() { f.ex.Resend() }
+
+// Stop ends the time of the exchange, until the next Flush.
+func (f *Frames) Stop() { f.ticker.Stop() }
+
+// Window reports whether the exchange has room for one more message.
+func (f *Frames) Window() bool { return f.ex.Room() }
+
+// Queued returns how many messages were sent in this epoch, Acked how many of them the peer
+// has acknowledged, and Pending whether it owes an acknowledgement.
+func (f *Frames) Queued() int64 { return f.ex.Queued() }
+
+// Acked is explained at Queued.
+func (f *Frames) Acked() int64 { return f.ex.Acked() }
+
+// Pending is explained at Queued.
+func (f *Frames) Pending() bool { return f.ex.Pending() }
+
+// Epoch returns the number of the epoch there is.
+func (f *Frames) Epoch() int64 { return f.ex.Epoch().Number }

@@ -1,0 +1,180 @@
+package inbound
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// Tracks is what one peer sends: its table, and the tracks that follow from it, over
+// all connections to that peer. It knows neither peers nor events: what changes is
+// returned, and its owner reports it. The zero value is a peer without tracks.
+type Tracks struct {
+	// Owned by one goroutine, which calls News, Take, Retake, Feed and Reopen.
+	table *signal.Table     // the latest; nil: none came yet
+	rows  map[string]string // mid to track id, as the table says
+
+	// What readers see. No call leaves Tracks while mu is held.
+	mu    sync.Mutex
+	list  []*Track // by name and id
+	ended bool     // there are no tracks until Reopen
+}
+
+// Diff is what has changed. A track is in one of the lists only.
+type Diff struct {
+	Added   []*Track
+	Muted   []*Track // now muted, or no longer; see Track.Muted
+	Removed []*Track // they have ended
+	// Withheld counts rows that no track was made of, because the peer may not publish.
+	Withheld int
+}
+
+// News counts what Take would make of a table: tracks that were not there, and
+// tracks whose muting changes.
+func (ts *Tracks) News(t *signal.Table) (added, muted int) {
+	if !ts.newer(t) {
+		return 0, 0
+	}
+	for _, row := range t.Tracks {
+		track := ts.byID(row.ID)
+		switch {
+		case track == nil:
+			added++
+		case track.Muted() != row.Muted:
+			muted++
+		}
+	}
+	return added, muted
+}
+
+// newer reports whether a table is news. Version 0 never is.
+func (ts *Tracks) newer(t *signal.Table) bool {
+	return ts.table == nil && t.Version > 0 || ts.table != nil && t.Version > ts.table.Version
+}
+
+// Take makes the tracks what a table says, if it is newer than those before, and
+// feeds them from inbounds, by mid. A peer that may not publish has no tracks,
+// which nobody but the receivers can enforce.
+func (ts *Tracks) Take(t *signal.Table, mayPublish bool, inbounds map[string]*Inbound) Diff {
+	if !ts.newer(t) {
+		return Diff{}
+	}
+	ts.table = t
+	return ts.Retake(mayPublish, inbounds)
+}
+
+// Retake takes the latest table again, if there is one, because what the peer may do has changed.
+func (ts *Tracks) Retake(mayPublish bool, inbounds map[string]*Inbound) (d Diff) {
+	if ts.table == nil {
+		return Diff{}
+	}
+	rows := ts.table.Tracks
+	if !mayPublish {
+		d.Withheld, rows = len(rows), nil
+	}
+	var list []*Track
+	ts.rows = make(map[string]string, len(rows))
+	for mid, row := range rows {
+		ts.rows[mid] = row.ID
+		track := ts.byID(row.ID)
+		if track == nil {
+			track = NewTrack(row.ID, row.Name, webrtc.NewRTPCodecType(row.Kind), row.Muted)
+			d.Added = append(d.Added, track)
+		} else if track.setMuted(row.Muted) {
+			d.Muted = append(d.Muted, track)
+		}
+		list = append(list, track)
+	}
+	removed, ended := ts.replace(list)
+	for mid, in := range inbounds {
+		ts.Feed(mid, in)
+	}
+	if ended {
+		return Diff{}
+	}
+	d.Removed = removed
+	return d
+}
+
+// replace replaces the list, ends those tracks that are no longer in it, and returns them.
+func (ts *Tracks) replace(list []*Track) (removed []*Track, ended bool) {
+	slices.SortFunc(list, byNameAndID)
+	ts.mu.Lock()
+	old := ts.list
+	if ended = ts.ended; !ended {
+		ts.list = list
+	}
+	ts.mu.Unlock()
+	if ended {
+		return nil, true
+	}
+	return endAllBut(list, old), false
+}
+
+// endAllBut ends those of tracks that are not kept, and returns them.
+func endAllBut(kept, tracks []*Track) (ended []*Track) {
+	for _, t := range tracks {
+		if !slices.Contains(kept, t) {
+			t.End()
+			ended = append(ended, t)
+		}
+	}
+	return ended
+}
+
+// Feed makes an inbound feed the track that the table has at its mid, if any.
+func (ts *Tracks) Feed(mid string, in *Inbound) { in.Assign(ts.byID(ts.rows[mid])) }
+
+// End ends all tracks, which it returns as removed. There are none until Reopen,
+// whatever Take is given. It may be called from anywhere.
+func (ts *Tracks) End() Diff {
+	ts.mu.Lock()
+	old := ts.list
+	ts.list, ts.ended = nil, true
+	ts.mu.Unlock()
+	return Diff{Removed: endAllBut(nil, old)}
+}
+
+// Reopen forgets the table: the peer is back, and begins again with version 1.
+func (ts *Tracks) Reopen() {
+	ts.table, ts.rows = nil, nil
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.ended = false
+}
+
+// List returns the tracks by name and id. It may be called from anywhere.
+func (ts *Tracks) List() []*Track {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return slices.Clone(ts.list)
+}
+
+// TakePeak returns the loudest level of all tracks since the last call; false if
+// none has one. It may be called from anywhere.
+func (ts *Tracks) TakePeak() (dBov int, ok bool) {
+	for _, t := range ts.List() {
+		if v, has := t.takePeak(); has && (!ok || v > dBov) {
+			dBov, ok = v, true
+		}
+	}
+	return dBov, ok
+}
+
+func (ts *Tracks) byID(id string) *Track {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if i := slices.IndexFunc(ts.list, func(t *Track) bool { return t.id == id }); i >= 0 {
+		return ts.list[i]
+	}
+	return nil
+}
+
+// byNameAndID is the order of List.
+func byNameAndID(a, b *Track) int {
+	return strings.Compare(a.name+"\n"+a.id, b.name+"\n"+b.id)
+}

@@ -1,0 +1,45 @@
+package noom
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/pion/sdp/v3"
+)
+
+// TestRecoveredBlames: a panic of ours is not the peer's description, one of a parser is;
+// the log says where either came from.
+func TestRecoveredBlames(t *testing.T) {
+	for name, c := range map[string]struct {
+		panics func()
+		want   error
+		where  string
+	}{
+		"ours":                   {func() { panic("ours") }, errInternal, "TestRecoveredBlames"},
+		"ours, in the library":   {func() { strings.Repeat("x", -len(t.Name())) }, errInternal, "strings.Repeat"},
+		"pion's, on what is nil": {func() { _, _ = (*sdp.SessionDescription)(nil).Marshal() }, ErrDescription, "pion/sdp"},
+	} {
+		var log bytes.Buffer
+		err := func() (err error) {
+			defer recovered(&err, slog.New(slog.NewTextHandler(&log, nil)))
+			c.panics()
+			return nil
+		}()
+		if !errors.Is(err, c.want) || errors.Is(err, errInternal) && errors.Is(err, ErrDescription) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !strings.Contains(log.String(), c.where) {
+			t.Errorf("%s: the log does not name %s: %s", name, c.where, &log)
+		}
+	}
+	err := func() (err error) {
+		defer recovered(&err, slog.New(slog.DiscardHandler))
+		return errTimeout
+	}()
+	if !errors.Is(err, errTimeout) {
+		t.Errorf("without a panic: %v", err)
+	}
+}
