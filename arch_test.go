@@ -12,7 +12,7 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/conduct", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/frames",
+		"noom/signal", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/frames",
 		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
 		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/fanout":       {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/data":         {"noom/internal/fault", "noom/signal", "github.com/pion/"},
 	"noom/internal/inbound":      {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "noom/signal", "github.com/pion/"},
 	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal"},
 	"noom/internal/lyinghub":     {"noom/signal"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"noom/internal/data"
 	"noom/signal"
 )
 
@@ -142,8 +143,8 @@ func TestManySendersWait(t *testing.T) {
 				_, ended = theirs.Receive(context.Background())
 			}
 		}()
-		dc := ours.(*channel).dc
-		for dc.BufferedAmount() <= channelHigh {
+		dc := ours.(*data.Channel)
+		for dc.Waiting() <= 1<<20 {
 			if err = ours.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
 				t.Fatal(err)
 			}
@@ -160,11 +161,14 @@ func TestManySendersWait(t *testing.T) {
 					t.Fatal(err)
 				}
 			case <-time.After(time.Minute):
-				t.Fatalf("only %d of %d went on; %d bytes wait", i, senders, dc.BufferedAmount())
+				t.Fatalf("only %d of %d went on; %d bytes wait", i, senders, dc.Waiting())
 			}
 		}
 	})
 }
+
+// maxChannels is how many channels of a peer are open, or wait for Next, at a time.
+const maxChannels = 64
 
 func TestManyChannels(t *testing.T) {
 	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
@@ -208,7 +212,7 @@ func TestManyChannels(t *testing.T) {
 		}
 		known := make(chan int)
 		l := peerOf(t, a, b).(*link)
-		l.mail.Post(func() { known <- len(l.conn.channels) })
+		l.mail.Post(func() { known <- len(l.conn.lane.Channels()) })
 		if n := <-known; n != maxChannels+1 {
 			t.Errorf("%d channels are remembered, %d are open", n, maxChannels+1)
 		}

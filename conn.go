@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
+	"noom/internal/data"
 	"noom/internal/exchange"
 	"noom/internal/fanout"
 	"noom/internal/fault"
@@ -79,8 +80,8 @@ type connOwner interface {
 	// Frame takes a pair frame, Data a frame of the data stream, Channel a channel that the
 	// peer has opened, Table its table, Left its goodbye, Receiving a section of it.
 	Frame(c *conn, m webrtc.DataChannelMessage)
-	Data(m webrtc.DataChannelMessage)
-	Channel(c *conn, ch *channel)
+	Data(c *conn, m webrtc.DataChannelMessage)
+	Channel(c *conn, ch *data.Channel)
 	Table(t *signal.Table)
 	Left()
 	Receiving(mid string, in *inbound.Inbound)
@@ -120,15 +121,8 @@ type conn struct {
 	since     time.Time
 	pathSince time.Time
 	secured   bool // DTLS has been up
-	dataOpen  bool
 
-	// Data.
-	written  uint32     // number of the last data message written
-	given    int64      // bytes, to the data channel
-	answers  pace       // acknowledgements, of both kinds
-	asked    bool       // whether all that was sent has arrived
-	channels []*channel // the application's own
-	refused  int        // of those that the peer opened
+	lane *data.Lane // its share of the peer's data
 
 	// Media.
 	sections   []*section                  // what we send, in the order added
@@ -187,6 +181,7 @@ func newConn(cfg connConfig) (*conn, error) {
 		c.owner.Spawn(func() { _ = c.pc.GracefulClose() })
 		return nil, err
 	}
+	c.lane = data.NewLane(c.data, c.control)
 	c.listen()
 	c.listenToChannels()
 	return c, nil
@@ -250,7 +245,7 @@ func (c *conn) listen() {
 		c.postCurrent(func() { c.receiving(mid, in) })
 	})
 	c.pc.OnDataChannel(func(d *webrtc.DataChannel) {
-		ch := newChannel(d, c.control)
+		ch := c.lane.NewChannel(d)
 		c.post(func() {
 			c.flows()
 			c.owner.Channel(c, ch)
@@ -283,16 +278,14 @@ func (c *conn) listenToChannels() {
 		}
 	})
 	c.data.OnOpen(func() { c.postCurrent(c.flows) })
-	var untaken atomic.Int32
 	c.data.OnMessage(func(m webrtc.DataChannelMessage) {
-		if untaken.Add(1) > maxUntaken {
-			flood(errCredit)
+		if !c.lane.Came() {
+			flood(data.ErrCredit)
 			return
 		}
 		c.post(func() {
-			untaken.Add(-1)
 			c.flows()
-			c.owner.Data(m)
+			c.owner.Data(c, m)
 		})
 	})
 	c.data.OnBufferedAmountLow(c.owner.Kick)
@@ -305,8 +298,7 @@ func (c *conn) listenToChannels() {
 // and what the peer sends at once may overtake that. The application learns of
 // PeerConnected first. The control channel was made before, and opens no later.
 func (c *conn) flows() {
-	if c.current() && !c.dataOpen {
-		c.dataOpen = true
+	if c.current() && !c.lane.IsOpen() {
 		c.owner.DataOpened(c)
 	}
 }
@@ -334,9 +326,7 @@ func (c *conn) discard() {
 	for _, in := range c.inbounds {
 		in.Assign(nil)
 	}
-	for _, ch := range c.channels {
-		ch.lose()
-	}
+	c.lane.Lose()
 	c.owner.Spawn(func() {
 		time.Sleep(rand.N(maxDiscardPause))
 		_ = c.pc.GracefulClose()
@@ -350,19 +340,4 @@ func (c *conn) sendFrame(m signal.Message) bool {
 	}
 	text, err := m.Encode()
 	return err == nil && c.control.SendText(string(text)) == nil
-}
-
-// dropEnded forgets channels of which nothing is under way any more.
-func (c *conn) dropEnded() {
-	c.channels = slices.DeleteFunc(c.channels, (*channel).isShut)
-}
-
-// opened counts the channels that the peer has opened.
-func (c *conn) opened() (n int) {
-	for _, ch := range c.channels {
-		if ch.theirs {
-			n++
-		}
-	}
-	return n
 }

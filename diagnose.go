@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/data"
 	"noom/internal/diagnose"
 	"noom/internal/fault"
 	"noom/internal/mailbox"
@@ -122,7 +123,7 @@ func (l *link) evidence(err error) diagnose.Evidence {
 // causeOf returns what a verdict names of the reason for which an epoch was given up.
 func causeOf(err error) diagnose.Cause {
 	switch {
-	case errors.Is(err, ErrDescription), errors.Is(err, fault.Rules), errors.Is(err, errCredit):
+	case errors.Is(err, ErrDescription), errors.Is(err, fault.Rules), errors.Is(err, data.ErrCredit):
 		return diagnose.BrokenRules
 	case errors.Is(err, fault.DTLS):
 		return diagnose.FailedDTLS

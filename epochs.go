@@ -43,7 +43,7 @@ func (l *link) build(number recovery.Number, ours bool) {
 	l.conn = c
 	l.planRelay()
 	l.room.mail.Post(l.room.watchNetwork)
-	l.takenDue = l.in.received > 0
+	l.stream.Rebuilt()
 	l.show(c)
 	if ours {
 		c.need()

@@ -82,7 +82,7 @@ func TestFloods(t *testing.T) {
 		},
 		"data that is known": func(_ *testing.T, b *link) {
 			for n := range 3 * conduct.RepeatBurst {
-				if b.conn.data.Send([]byte{dataMessage, 0, 0, 0, 0}) != nil {
+				if b.conn.data.Send(dataFrame(1, 0)) != nil {
 					return
 				}
 				if n%64 == 0 {

@@ -51,7 +51,7 @@ func (l *link) trace(msg string, args ...any) {
 
 // flush sends what has come to be due, at the end of each round of the loop.
 func (l *link) flush() {
-	l.delivered()
+	l.stream.Delivered()
 	if l.conn == nil {
 		return
 	}
@@ -61,7 +61,7 @@ func (l *link) flush() {
 	}
 	l.part(l.frames.Acked())
 	l.conn.startFlowing(l.frames.Acked())
-	l.sendData()
+	l.stream.Write(l.live().lane)
 }
 
 // frameHost is what a link is to its frames.

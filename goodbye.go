@@ -14,34 +14,19 @@ import (
 // closes the channels of the connection. What is closed arrives whole: a
 // channel's end travels behind what was sent in it.
 func (l *link) beginDelivery() delivery {
-	d := delivery{link: l, arrived: make(chan struct{})}
-	l.deliveries = append(l.deliveries, d.arrived)
+	d := delivery{link: l, arrived: l.stream.Deliver()}
 	for _, c := range append(slices.Clip(l.old), l.conn) {
 		if c == nil {
 			continue
 		}
-		for _, ch := range c.channels {
-			if ch.dc.BufferedAmount() > 0 { // else the peer has it all
+		for _, ch := range c.lane.Channels() {
+			if ch.Waiting() > 0 { // else the peer has it all
 				d.channels = append(d.channels, ch)
 			}
 			l.room.background(func() { _ = ch.Close() }) // it may be closed already
 		}
 	}
 	return d
-}
-
-// delivered ends the deliveries once all has arrived.
-func (l *link) delivered() {
-	if len(l.deliveries) > 0 && l.out.missing() == 0 {
-		l.endDeliveries()
-	}
-}
-
-func (l *link) endDeliveries() {
-	for _, arrived := range l.deliveries {
-		close(arrived)
-	}
-	l.deliveries = nil
 }
 
 // parting is a goodbye on its way: done is closed once the exchange has the

@@ -2,6 +2,7 @@ package noom
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -162,6 +163,12 @@ func TestPeerThatAcknowledgesNothing(t *testing.T) {
 	})
 }
 
+// dataFrame is a frame of the data channel (PROTOCOL.md section 4.5): 1 is a message, 2 says what
+// was taken, 3 asks what has arrived.
+func dataFrame(kind byte, number uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{kind}, number)
+}
+
 // TestPeerThatReadsNothing: a peer that takes what it has not received, and sends what
 // it has sent before, while its SCTP lets nothing in, makes nothing pile up for it.
 func TestPeerThatReadsNothing(t *testing.T) {
@@ -171,12 +178,12 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
 					t.Fatal(err)
 				}
-				if err := b.conn.data.Send(takenFrame(n + 1)); err != nil {
+				if err := b.conn.data.Send(dataFrame(2, n+1)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(20 * time.Millisecond)
 			}
-			return maxDataRoom + signal.MaxData
+			return 2*signal.MaxUnacked + signal.MaxData
 		},
 		"sends the same again": func(t *testing.T, a, b *link) uint64 {
 			for range 17 { // leaves its SCTP room for some thousand acknowledgements
@@ -185,12 +192,12 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				}
 			}
 			for range 5000 {
-				if err := b.conn.data.Send([]byte{dataMessage, 0, 0, 0, 0}); err != nil {
+				if err := b.conn.data.Send(dataFrame(1, 0)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Millisecond)
 			}
-			return 2 * takenBatch * 5
+			return 2 * 64 * 5 // two batches of acknowledgements
 		},
 		"asks without end": func(t *testing.T, a, b *link) uint64 {
 			for range 17 {
@@ -199,12 +206,12 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				}
 			}
 			for range 5000 {
-				if err := b.conn.data.Send(numberFrame(dataAsked, 0)); err != nil {
+				if err := b.conn.data.Send(dataFrame(3, 0)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Millisecond)
 			}
-			return 2 * takenBatch * 5
+			return 2 * 64 * 5 // two batches of acknowledgements
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pion/transport/v5/vnet"
 
+	"noom/internal/data"
 	"noom/internal/diagnose"
 	"noom/internal/fault"
 )
@@ -132,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 func TestCauseOf(t *testing.T) {
 	for err, want := range map[error]diagnose.Cause{
 		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
-		fault.DTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, errCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
+		fault.DTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, data.ErrCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
 		errFrames: diagnose.BrokenRules,
 	} {
 		if err != nil {

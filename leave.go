@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/data"
 	"noom/internal/mailbox"
 )
 
@@ -104,15 +105,15 @@ func (f *farewell) finish(err error) {
 func (f *farewell) seal() {
 	f.sealed.Store(true)
 	for _, l := range f.room.roster.peers() {
-		l.out.seal()
+		l.stream.Seal()
 	}
 }
 
 // delivery is what one peer has yet to get when we leave.
 type delivery struct {
 	link     *link
-	arrived  chan struct{} // closed when all that was given to Send has arrived, or the link ends
-	channels []*channel    // that are being closed behind what was sent in them
+	arrived  <-chan struct{} // closed when all that was given to Send has arrived, or the link ends
+	channels []*data.Channel // that are being closed behind what was sent in them
 }
 
 // deliver waits for what was sent to arrive, as long as ctx lets it, and says
@@ -132,19 +133,12 @@ func (f *farewell) deliver(ctx context.Context) error {
 	if r.mail.Post(func() { r.requests.onAnswered(func() { close(answered) }) }) {
 		waitAll(ctx, answered)
 	}
-	closed := false
+	var closing []*data.Channel
 	for _, d := range deliveries {
 		waitAll(ctx, d.arrived)
-		for _, c := range d.channels {
-			waitAll(ctx, c.shut)
-			closed = true
-		}
+		closing = append(closing, d.channels...)
 	}
-	if closed {
-		moment, cancel := context.WithTimeout(ctx, closingMoment)
-		defer cancel()
-		<-moment.Done()
-	}
+	data.WaitShut(ctx, closing)
 	var undelivered []error
 	for _, d := range deliveries {
 		if err := d.missing(); err != nil {
@@ -159,9 +153,9 @@ func (f *farewell) deliver(ctx context.Context) error {
 
 // missing says what is not known to have arrived, nil if all is.
 func (d *delivery) missing() error {
-	e := &UndeliveredError{Messages: d.link.out.missing()}
+	e := &UndeliveredError{Messages: d.link.stream.Missing()}
 	for _, c := range d.channels {
-		if !c.emptied() {
+		if !c.Emptied() {
 			e.Channels++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"noom/internal/conduct"
+	"noom/internal/data"
 	"noom/internal/exchange"
 	"noom/internal/fanout"
 	"noom/internal/fault"
@@ -27,7 +28,6 @@ const (
 	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
 	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
 	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
-	maxUntaken     = 2 * maxUnackedMessages // frames of a data channel that wait for the loop
 )
 
 var (
@@ -57,7 +57,7 @@ type link struct {
 	mail   *mailbox.Mailbox
 	ended  chan struct{}  // closed with the loop
 	byHub  atomic.Int32   // frames posted and not yet taken
-	out    outStream      // guards itself
+	stream data.Stream    // owned by the loop; guards what senders use itself
 	tracks inbound.Tracks // owned by the loop; guards what readers see itself
 	budget *fanout.KeyframeBudget
 
@@ -75,22 +75,17 @@ type link struct {
 	recovery recovery.Machine // of the link's connections, which are named by number
 	conn     *conn            // nil before the first epoch and while asleep
 	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
-	in       inStream
 	senders  []*fanout.Sender // all that the peer shall get
 	own      []*fanout.Sender // those of them that only this peer gets
 
 	tableVersion int64 // of our table
-	unseen       int   // channels that the peer opened and Next has not delivered
-	takenDue     bool  // the peer is owed an acknowledgement of data
-	arrivedDue   bool  // the peer has asked whether its data has arrived, and it has
 
-	failure    *Diagnosis                   // why it is not connected, nil while it is or was not yet to be
-	failedBy   error                        // why this epoch was given up, nil if it was not
-	told       error                        // why the machine was told that something failed
-	sample     uint64                       // how much had come by the path when it was doubted
-	timers     [recovery.Timers]*time.Timer // the machine's
-	partings   []parting
-	deliveries []chan struct{} // each closed when all data has arrived
+	failure  *Diagnosis                   // why it is not connected, nil while it is or was not yet to be
+	failedBy error                        // why this epoch was given up, nil if it was not
+	told     error                        // why the machine was told that something failed
+	sample   uint64                       // how much had come by the path when it was doubted
+	timers   [recovery.Timers]*time.Timer // the machine's
+	partings []parting
 }
 
 func newLink(r *room, m Member) *link {
@@ -145,8 +140,8 @@ func (l *link) end() {
 		l.room.background(func() { closeAll(own) })
 	}
 	l.partAll()
-	l.endDeliveries()
-	l.out.setClosed(true)
+	l.stream.EndDeliveries()
+	l.stream.Close()
 	l.tracksChanged(l.tracks.End())
 }
 
@@ -193,7 +188,7 @@ func (l *link) stop(t **time.Timer) {
 // depart makes the peer look gone at once, whatever its loop is at: its
 // tracks end, its methods fail.
 func (l *link) depart() {
-	l.out.setClosed(true)
+	l.stream.Close()
 	l.tracksChanged(l.tracks.End())
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -215,9 +210,8 @@ func (l *link) wake() {
 		l.mu.Lock()
 		l.gone = false
 		l.mu.Unlock()
-		l.unseen = 0
 		l.tracks.Reopen()
-		l.out.setClosed(false)
+		l.stream.Reopen()
 		l.on((*recovery.Machine).Wake)
 	})
 }

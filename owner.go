@@ -6,6 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
+	"noom/internal/data"
 	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
@@ -56,7 +57,7 @@ func (h connHost) ControlOpened(c *conn) {
 }
 
 func (h connHost) DataOpened(c *conn) {
-	c.written = h.out.start()
+	h.stream.Open(c.lane)
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.number) })
 }
 
@@ -71,8 +72,8 @@ func (h connHost) ChannelClosed(c *conn, data bool) {
 func (h connHost) Failed(err error)                           { h.fail(err) }
 func (h connHost) Flooded(c *conn, err error)                 { h.flooded(c, err) }
 func (h connHost) Frame(c *conn, m webrtc.DataChannelMessage) { h.inBand(c, m) }
-func (h connHost) Data(m webrtc.DataChannelMessage)           { h.dataFrame(m) }
-func (h connHost) Channel(c *conn, ch *channel)               { h.channelOpened(c, ch) }
+func (h connHost) Data(c *conn, m webrtc.DataChannelMessage)  { h.dataFrame(c, m) }
+func (h connHost) Channel(c *conn, ch *data.Channel)          { h.channelOpened(c, ch) }
 func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) }
 func (h connHost) Left()                                      { h.leftByPeer() }
 func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }

@@ -176,7 +176,7 @@ func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 }
 
 func (l *link) Send(ctx context.Context, data []byte) error {
-	err := l.out.send(ctx, data)
+	err := l.stream.Send(ctx, data)
 	if err == nil {
 		l.kick()
 	}
@@ -184,7 +184,7 @@ func (l *link) Send(ctx context.Context, data []byte) error {
 }
 
 func (l *link) TrySend(data []byte) error {
-	err := l.out.try(data)
+	err := l.stream.TrySend(data)
 	if err == nil {
 		l.kick()
 	}

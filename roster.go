@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"noom/internal/data"
 	"noom/signal"
 )
 
@@ -89,10 +90,10 @@ func (r *roster) memberOf(id string) Member {
 	return Member{}
 }
 
-// sendAll gives data to the queue of every peer: to all that take it at once, and
+// sendAll gives a message to the queue of every peer: to all that take it at once, and
 // then waits for the others together. Called from anywhere.
-func (r *roster) sendAll(data []byte, offer func(*link) (wait func() error, err error)) error {
-	if err := checkData(data); err != nil {
+func (r *roster) sendAll(message []byte, offer func(*link) (wait func() error, err error)) error {
+	if err := data.CheckSize(message); err != nil {
 		return err // whoever is there
 	}
 	if r.sealed() {
@@ -189,7 +190,7 @@ func (r *roster) member(m Member, existing bool) *link {
 	r.order = append(slices.Clip(r.order), l)
 	r.mu.Unlock()
 	if r.sealed() {
-		l.out.seal()
+		l.stream.Seal()
 	}
 	r.events.add(PeerJoined{Peer: l, Existing: existing})
 	return l

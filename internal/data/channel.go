@@ -1,0 +1,249 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+	"noom/signal"
+)
+
+const (
+	maxUnreadBytes = 1 << 20 // in a channel
+	maxUnread      = 1024    // messages in a channel
+	highWater      = 1 << 20 // bytes waiting to be sent, above which Send waits
+	lowWater       = 1 << 18 // below which it goes on
+	closingMoment  = 5 * time.Millisecond
+)
+
+// Channel is a data channel of the application's own; noom.Channel explains its methods.
+type Channel struct {
+	dc      *webrtc.DataChannel
+	control *webrtc.DataChannel // of the same connection
+	theirs  bool                // opened by the peer
+	opened  chan struct{}       // closed when it can be used
+	ended   chan struct{}       // closed when it is over
+	shut    chan struct{}       // closed when neither end can get anything out of it any more
+	ready   chan struct{}       // holds a token while there may be something to receive
+	drain   chan struct{}       // holds a token when less waits to be sent
+
+	mu     sync.Mutex
+	unread [][]byte
+	bytes  int
+	err    error // why it is over
+	lost   bool  // its connection ended before it was shut
+}
+
+// newChannel wraps dc before its first message can come.
+func newChannel(dc, control *webrtc.DataChannel) *Channel {
+	c := &Channel{
+		dc: dc, control: control, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
+		ready: make(chan struct{}, 1), drain: make(chan struct{}, 1),
+	}
+	dc.SetBufferedAmountLowThreshold(lowWater)
+	dc.OnBufferedAmountLow(func() { putToken(c.drain) })
+	dc.OnOpen(sync.OnceFunc(func() { close(c.opened) }))
+	dc.OnClose(func() { c.end(io.EOF); c.close(false) })
+	dc.OnMessage(func(m webrtc.DataChannelMessage) {
+		if !c.push(m.Data) {
+			c.end(fault.Unread)
+			go func() { _ = dc.Close() }() // from a callback of its own it would wait for itself
+		}
+	})
+	return c
+}
+
+func putToken(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Channel) push(data []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return true
+	}
+	if len(c.unread) >= maxUnread || c.bytes+len(data) > maxUnreadBytes {
+		return false
+	}
+	c.unread = append(c.unread, data)
+	c.bytes += len(data)
+	putToken(c.ready)
+	return true
+}
+
+// end ends c once, for the reason err.
+func (c *Channel) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+		close(c.ended)
+	}
+}
+
+// lose ends c with its connection.
+func (c *Channel) lose() {
+	c.end(fault.ChannelLost)
+	c.close(true)
+}
+
+func (c *Channel) close(lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.isShut() {
+		c.lost = lost
+		close(c.shut)
+	}
+}
+
+func (c *Channel) isShut() bool {
+	select {
+	case <-c.shut:
+		return true
+	default:
+		return false
+	}
+}
+
+// Emptied reports whether the other end has got all that was sent before Close.
+// Its confirmation may overtake its acknowledgements; or it is the whole
+// connection that has ended, which control shows closingMoment after shut.
+func (c *Channel) Emptied() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isShut() && !c.lost && (c.dc.BufferedAmount() == 0 || c.control.ReadyState() == webrtc.DataChannelStateOpen)
+}
+
+// WaitOpen waits until the channel can be used, or returns why it is over.
+func (c *Channel) WaitOpen(ctx context.Context) error {
+	select {
+	case <-c.opened:
+		return nil
+	case <-c.ended:
+		return c.cause()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Waiting returns how many bytes wait to be sent, or to be acknowledged.
+func (c *Channel) Waiting() uint64 { return c.dc.BufferedAmount() }
+
+// WaitShut waits until neither end can get anything more out of channels that were
+// closed, until ctx ends. Emptied has the last word then.
+func WaitShut(ctx context.Context, channels []*Channel) {
+	if len(channels) == 0 {
+		return
+	}
+	for _, c := range channels {
+		select {
+		case <-c.shut:
+		case <-ctx.Done():
+			return
+		}
+	}
+	moment, cancel := context.WithTimeout(ctx, closingMoment)
+	defer cancel()
+	<-moment.Done()
+}
+
+// String is for logs; the peer has chosen the label.
+func (c *Channel) String() string { return signal.Printable(c.dc.Label()) }
+
+// Label returns the name that the opener gave the channel.
+func (c *Channel) Label() string { return c.dc.Label() }
+
+// Send sends one message. It waits while too much waits to be sent, until ctx ends.
+func (c *Channel) Send(ctx context.Context, data []byte) error {
+	if err := CheckSize(data); err != nil {
+		return err
+	}
+	select { // the peer's are told of a moment before they can be used
+	case <-c.opened:
+	case <-c.ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for c.dc.BufferedAmount() > highWater {
+		select {
+		case <-c.drain:
+			defer putToken(c.drain) // for whoever else waits: pion says it once
+		case <-c.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if c.over() {
+			break
+		}
+	}
+	if c.over() {
+		return c.cause()
+	}
+	if err := c.dc.Send(data); err != nil {
+		return fault.ChannelLost
+	}
+	return nil
+}
+
+func (c *Channel) over() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// cause is why c is over, for a sender.
+func (c *Channel) cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(c.err, io.EOF) {
+		return fault.Closed
+	}
+	return c.err
+}
+
+// Receive returns the next message and waits for one.
+func (c *Channel) Receive(ctx context.Context) ([]byte, error) {
+	for {
+		c.mu.Lock()
+		if len(c.unread) > 0 {
+			data := c.unread[0]
+			c.unread[0] = nil
+			c.unread = c.unread[1:]
+			c.bytes -= len(data)
+			if len(c.unread) > 0 {
+				putToken(c.ready)
+			}
+			c.mu.Unlock()
+			return data, nil
+		}
+		err := c.err
+		c.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-c.ready:
+		case <-c.ended:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Close closes the channel for both ends, and waits for nothing.
+func (c *Channel) Close() error {
+	c.end(io.EOF)
+	return c.dc.Close()
+}

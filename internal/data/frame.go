@@ -1,0 +1,34 @@
+package data
+
+import (
+	"encoding/binary"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/signal"
+)
+
+// Kinds of frames on the data channel (PROTOCOL.md section 4.5).
+const (
+	kindMessage = 1
+	kindTaken   = 2
+	kindAsked   = 3 // has all up to the number arrived? a member that leaves wants to know
+	kindArrived = 4 // the answer
+)
+
+const frameHead = 5 // bytes: the kind, and a number
+
+// frameNumber returns the number in a frame.
+func frameNumber(frame []byte) uint32 { return binary.BigEndian.Uint32(frame[1:frameHead]) }
+
+func numberFrame(kind byte, n uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{kind}, n)
+}
+
+// parseFrame splits a frame of the data channel.
+func parseFrame(m webrtc.DataChannelMessage) (kind byte, n uint32, payload []byte, ok bool) {
+	if m.IsString || len(m.Data) < frameHead || len(m.Data) > frameHead+signal.MaxData {
+		return 0, 0, nil, false
+	}
+	return m.Data[0], frameNumber(m.Data), m.Data[frameHead:], true
+}

@@ -1,0 +1,190 @@
+package data
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"noom/internal/fault"
+	"noom/signal"
+)
+
+// MaxUnacked bounds how many messages, however small, may wait for the application at the
+// other end.
+const MaxUnacked = 4096
+
+// outgoing is what one peer has still to take: messages are kept until the
+// other application has taken them, so that a rebuilt connection can send
+// them again. Sending waits while too much is kept.
+type outgoing struct {
+	mu      sync.Mutex
+	base    uint32   // number of the last message taken
+	arrived uint32   // number of the last message that the peer says it has, if above base
+	kept    [][]byte // encoded, the first is number base+1
+	bytes   int      // payload bytes in kept
+	waiting []chan struct{}
+	closed  bool
+	sealed  bool // we leave: nothing new is kept, what is kept goes on
+}
+
+// offer keeps data if there is credit. Otherwise it returns a channel that is
+// closed when it may be worth another try.
+func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
+	if err := CheckSize(data); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.keep(data); !errors.Is(err, fault.WouldBlock) {
+		return nil, err
+	}
+	c := make(chan struct{})
+	s.waiting = append(s.waiting, c)
+	return c, nil
+}
+
+// try keeps data if there is credit, else it returns fault.WouldBlock.
+func (s *outgoing) try(data []byte) error {
+	if err := CheckSize(data); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keep(data)
+}
+
+// CheckSize says what is wrong with a message before anybody is asked to take it.
+func CheckSize(data []byte) error {
+	if len(data) > signal.MaxData {
+		return fmt.Errorf("%w: %d bytes, at most %d", fault.TooBig, len(data), signal.MaxData)
+	}
+	return nil
+}
+
+// keep needs s.mu.
+func (s *outgoing) keep(data []byte) error {
+	if s.closed || s.sealed {
+		return fault.Closed
+	}
+	if s.bytes+len(data) > signal.MaxUnacked || len(s.kept) >= MaxUnacked {
+		return fault.WouldBlock
+	}
+	frame := make([]byte, frameHead, frameHead+len(data))
+	frame[0] = kindMessage
+	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(len(s.kept))+1)
+	s.kept = append(s.kept, append(frame, data...))
+	s.bytes += len(data)
+	return nil
+}
+
+// send keeps data, waiting for credit until ctx ends.
+func (s *outgoing) send(ctx context.Context, data []byte) error {
+	for {
+		wait, err := s.offer(data)
+		if wait == nil {
+			return err
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// after returns the encoded messages above number n.
+func (s *outgoing) after(n uint32) [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	skip := max(0, int(int32(n-s.base)))
+	if skip >= len(s.kept) {
+		return nil
+	}
+	return append([][]byte(nil), s.kept[skip:]...)
+}
+
+// taken forgets all up to number n. ok is false for a number never sent, news for one
+// that was taken before.
+func (s *outgoing) taken(n uint32) (news, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := int(int32(n - s.base))
+	if count > len(s.kept) {
+		return false, false
+	}
+	if count <= 0 {
+		return false, true
+	}
+	for _, frame := range s.kept[:count] {
+		s.bytes -= len(frame) - frameHead
+	}
+	s.kept = append([][]byte(nil), s.kept[count:]...)
+	s.base = n
+	if int32(n-s.arrived) > 0 {
+		s.arrived = n
+	}
+	s.wake()
+	return true, true
+}
+
+// wake needs s.mu.
+func (s *outgoing) wake() {
+	for _, c := range s.waiting {
+		close(c)
+	}
+	s.waiting = nil
+}
+
+// seal makes sends fail from now on, and those that wait. What was kept goes on.
+func (s *outgoing) seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+	s.wake()
+}
+
+// start returns the number of the last message taken: the next connection
+// sends again what comes after it.
+func (s *outgoing) start() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base
+}
+
+// last returns the number of the last message kept.
+func (s *outgoing) last() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base + uint32(len(s.kept))
+}
+
+// hasArrived notes that the peer has all up to number n, whether its application
+// has taken them or not. It reports false for a number never sent.
+func (s *outgoing) hasArrived(n uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int(int32(n-s.base)) > len(s.kept) {
+		return false
+	}
+	if int32(n-s.arrived) > 0 {
+		s.arrived = n
+	}
+	return true
+}
+
+// missing counts the messages of which it is not known that they have arrived.
+func (s *outgoing) missing() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept) - max(0, int(int32(s.arrived-s.base)))
+}
+
+// setClosed makes sends fail, or work again.
+func (s *outgoing) setClosed(closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = closed
+	s.wake()
+}

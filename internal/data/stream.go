@@ -1,0 +1,186 @@
+package data
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+	"noom/signal"
+)
+
+// ErrCredit is why a connection ends whose peer does not keep to its credit.
+var ErrCredit = errors.New("peer sent more data than it had credit for, or left a gap")
+
+// Stream is what is sent to one peer and received from it, reliably and in order, over
+// all connections to that peer. The zero value is a stream that nothing has gone by yet.
+type Stream struct {
+	out outgoing // guards itself
+
+	// Owned by the link's loop.
+	in         incoming
+	takenDue   bool            // the peer is owed an acknowledgement
+	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
+	deliveries []chan struct{} // each closed when all has arrived
+	unseen     int             // channels that the peer opened and that were not shown yet
+}
+
+// From anywhere.
+
+// Send accepts data, and waits for credit until ctx ends. Errors: fault.TooBig,
+// fault.Closed, ctx's.
+func (s *Stream) Send(ctx context.Context, data []byte) error { return s.out.send(ctx, data) }
+
+// TrySend is Send that never waits, but returns fault.WouldBlock.
+func (s *Stream) TrySend(data []byte) error { return s.out.try(data) }
+
+// Offer is TrySend that, in place of fault.WouldBlock, returns a channel that is closed
+// when it may be worth another try.
+func (s *Stream) Offer(data []byte) (full <-chan struct{}, err error) { return s.out.offer(data) }
+
+// Seal makes sends fail from now on, because we leave. What was accepted goes on.
+func (s *Stream) Seal() { s.out.seal() }
+
+// Close makes sends fail until Reopen, because the peer is gone.
+func (s *Stream) Close() { s.out.setClosed(true) }
+
+// Missing counts the messages that are not known to have arrived.
+func (s *Stream) Missing() int { return s.out.missing() }
+
+// By the link's loop.
+
+// Reopen makes sends work again: the peer is back.
+func (s *Stream) Reopen() {
+	s.unseen = 0
+	s.out.setClosed(false)
+}
+
+// Rebuilt is called when there is a new connection: the peer may not have had the last
+// acknowledgement.
+func (s *Stream) Rebuilt() { s.takenDue = s.in.received > 0 }
+
+// Message is what the peer has sent by one call of Send.
+type Message struct {
+	Payload []byte
+	number  uint32
+}
+
+// Take takes a frame that has come by a lane, and returns the message in it, if any. Not
+// news is what says nothing new: after a rebuild, what was not acknowledged comes again.
+// Errors: fault.Rules, ErrCredit.
+func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message *Message, news bool, err error) {
+	lane.untaken.Add(-1)
+	kind, n, payload, ok := parseFrame(m)
+	if !ok {
+		return nil, true, fault.Rules
+	}
+	switch kind {
+	case kindTaken:
+		if news, ok = s.out.taken(n); !ok {
+			return nil, true, ErrCredit
+		}
+		return nil, news, nil
+	case kindAsked:
+		s.arrivedDue = int32(s.in.received-n) >= 0
+	case kindArrived:
+		if !s.out.hasArrived(n) {
+			return nil, true, ErrCredit
+		}
+	case kindMessage:
+		fresh, err := s.in.receive(n, len(payload))
+		if err != nil {
+			return nil, true, err
+		}
+		if !fresh {
+			s.takenDue = true
+			return nil, false, nil
+		}
+		return &Message{payload, n}, true, nil
+	}
+	return nil, true, nil
+}
+
+// Taken notes that the application has taken a message, which gives the peer credit.
+func (s *Stream) Taken(m *Message) {
+	s.in.take(m.number, len(m.Payload))
+	s.takenDue = true
+}
+
+// Open makes a lane carry the stream: what was not taken is sent again by it.
+func (s *Stream) Open(lane *Lane) { lane.open, lane.written = true, s.out.start() }
+
+// Write sends what is due by a lane, as far as there is room. It is called again
+// when the lane's channel has sent what it was given.
+func (s *Stream) Write(lane *Lane) {
+	if !lane.open {
+		return
+	}
+	if s.takenDue && lane.mayAnswer() {
+		s.takenDue = false
+		_ = lane.give(numberFrame(kindTaken, s.in.taken)) // a failure shows as OnClose
+	}
+	if s.arrivedDue && lane.mayAnswer() {
+		s.arrivedDue = false
+		_ = lane.give(numberFrame(kindArrived, s.in.received)) // likewise
+	}
+	for _, frame := range s.out.after(lane.written) {
+		if !lane.room() || lane.give(frame) != nil {
+			return
+		}
+		lane.written = frameNumber(frame)
+	}
+	if len(s.deliveries) > 0 && !lane.asked && s.out.missing() > 0 && lane.room() {
+		lane.asked = lane.give(numberFrame(kindAsked, s.out.last())) == nil
+	}
+}
+
+// Deliver asks the peer to say when it has all that was accepted: the channel is closed
+// then, or when there is no more hope.
+func (s *Stream) Deliver() <-chan struct{} {
+	arrived := make(chan struct{})
+	s.deliveries = append(s.deliveries, arrived)
+	return arrived
+}
+
+// Delivered ends the deliveries if all has arrived.
+func (s *Stream) Delivered() {
+	if len(s.deliveries) > 0 && s.out.missing() == 0 {
+		s.EndDeliveries()
+	}
+}
+
+// EndDeliveries ends the deliveries, whatever has arrived.
+func (s *Stream) EndDeliveries() {
+	for _, arrived := range s.deliveries {
+		close(arrived)
+	}
+	s.deliveries = nil
+}
+
+// incoming is what came from one peer and its application has not taken.
+type incoming struct {
+	received uint32
+	taken    uint32
+	bytes    int // of what is not taken
+}
+
+// receive takes one message. fresh is false for one that was received before.
+func (s *incoming) receive(n uint32, size int) (fresh bool, err error) {
+	switch {
+	case int32(n-s.received) <= 0:
+		return false, nil
+	case n != s.received+1,
+		s.bytes+size > signal.MaxUnacked,
+		s.received-s.taken >= MaxUnacked:
+		return false, ErrCredit
+	}
+	s.received = n
+	s.bytes += size
+	return true, nil
+}
+
+func (s *incoming) take(n uint32, size int) {
+	s.taken = n
+	s.bytes -= size
+}
