@@ -13,6 +13,7 @@ import { Outgoing } from './outgoing.js';
 import { playStereo, stereoOf, tellStereo } from './stereo.js';
 
 export class Connection {
+  number; // that recovery.js has for it
   #pc;
   #machine;
   #outgoing;
@@ -29,14 +30,16 @@ export class Connection {
   #made = performance.now();
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
+  #path = 'untried'; // when pathChanged was last called
 
   /**
    * link is who is told, c being this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelOpened(channel), refused({sender, codec, error}),
+   * data(bytes), dataOpen(c), channelClosed(c), mayRestart(), restarting(c), channelOpened(channel), refused({sender, codec, error}),
    * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds.
    */
-  constructor({ iceServers, begun, senders, incoming, link }) {
+  constructor({ number, iceServers, begun, senders, incoming, link }) {
+    this.number = number;
     this.#link = link;
     this.#incoming = incoming;
     this.#machine = new Machine({ begun });
@@ -64,6 +67,24 @@ export class Connection {
   /** Whether data and media can move: connected, and both channels open. */
   get up() {
     return this.#connected && isOpen(this.#control) && isOpen(this.#data);
+  }
+
+  get controlOpen() { return isOpen(this.#control); }
+
+  get dataOpen() { return isOpen(this.#data); }
+
+  /** What recovery.js calls it. */
+  get path() {
+    if (this.#connected) return 'found';
+    return { new: 'untried', disconnected: 'disconnected', failed: 'noPath' }[this.#pc.connectionState] ?? 'checking';
+  }
+
+  /** Whether path is another than the last time that was asked. */
+  pathChanged() {
+    const { path } = this;
+    const changed = path !== this.#path;
+    this.#path = path;
+    return changed;
   }
 
   // Chromium tells connectionState last: later than what it sums up, and now and
@@ -248,13 +269,16 @@ export class Connection {
 
   async #offer(id, restart) {
     for (const what of this.#outgoing.open()) this.#link.refused(what);
-    const offer = await this.#pc.createOffer({ iceRestart: restart });
+    const iceRestart = restart && this.#link.mayRestart(); // the path may have come back while the turn was on its way
+    if (iceRestart) this.#link.restarting(this);
+    const offer = await this.#pc.createOffer({ iceRestart });
     await this.#setLocal(offer);
     this.#outgoing.offered(offer.sdp);
-    this.#sendDescription('offer', id, offer.sdp, restart);
+    this.#sendDescription('offer', id, offer.sdp, iceRestart);
   }
 
   async #answer(id, received, restarts) {
+    if (restarts) this.#link.restarting(this);
     await this.#take('offer', received);
     const answer = await this.#pc.createAnswer();
     await this.#setLocal(answer);
@@ -316,7 +340,11 @@ export class Connection {
       if (label === 'data') this.#link.dataOpen(this);
       this.#changed();
     };
-    channel.onclose = () => this.#fail(new NoomError('not_connected', `the ${label} channel closed`));
+    channel.onclose = () => {
+      if (this.#closed) return;
+      this.#link.channelClosed(this);
+      this.close();
+    };
     return channel;
   }
 

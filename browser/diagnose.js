@@ -37,7 +37,6 @@ export class Findings {
   failed(error) {
     this.#failedBy = error;
     this.#found = this.#connections.current?.evidence ?? {};
-    if (!this.#connections.serving) this.note(error);
   }
 
   /** Keeps an attempt that ended with an error, until the next attempt shows something. */

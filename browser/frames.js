@@ -40,9 +40,6 @@ export class Frames {
     this.#verify = verifier(key, () => console.warn(`noom: dropped what ${id} did not sign; the hub may be lying`));
   }
 
-  /** Whether we began the epoch there is. */
-  get ours() { return this.#exchange.epoch[1] === this.#self.identity.id; }
-
   /** How many messages of this epoch the other end has. */
   get acked() { return this.#exchange.acked; }
 

@@ -1,11 +1,9 @@
 // The Connections of a link: that of the current epoch and, while it comes up
 // where no hub reaches, those that it is made over (PROTOCOL.md section 4.2):
-// they carry frames, media and data until it is up.
-
-const MAX_OLD = 2; // who moves again before the other end is up too cannot know which of them it still has
+// they carry frames, media and data until it is up. Which there are, recovery.js decides.
 
 export class Connections {
-  current = null; // of the current epoch; null before the first, and from a failure to the next
+  current = null; // of the current epoch; null before the first, and now and then between two
   #old = []; // of epochs before, oldest first
 
   /** Every Connection there is, newest first. */
@@ -13,18 +11,14 @@ export class Connections {
     return [this.current, ...this.#old.toReversed()].filter((c) => c !== null);
   }
 
-  /** Whether old ones are kept. */
-  get moving() { return this.#old.length > 0; }
-
-  /** Whether an old one works. */
-  get serving() { return this.#old.some((c) => c.up); }
-
   /** The newest that works, or null. */
   get live() { return this.all.find((c) => c.up) ?? null; }
 
+  /** The one that recovery.js calls so, or undefined. */
+  numbered(number) { return this.all.find((c) => c.number === number); }
+
   /** Keeps the current one to serve, whenever it works, until the next is up. */
   setAside() {
-    if (this.#old.length === MAX_OLD) this.#old.shift().close();
     this.#old.push(this.current);
     this.current = null;
   }
@@ -51,7 +45,8 @@ export class Connections {
     connection?.close();
   }
 
-  loseOld() {
-    for (const c of this.#old) this.lose(c);
+  /** Ends all. */
+  close() {
+    for (const c of this.all) this.lose(c);
   }
 }

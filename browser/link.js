@@ -10,12 +10,10 @@ import { Connections } from './handover.js';
 import { Incoming } from './incoming.js';
 import { MAX } from './limits.js';
 import { cleanName, nameProblem } from './name.js';
-import { Pace } from './pace.js';
 import { Path } from './path.js';
 import { may } from './rights.js';
 import { Stream } from './stream.js';
 
-const PATIENCE = 2_000; // ms for the other side to begin, when it has failed before
 const FAREWELL = 1_000; // ms that a goodbye may take
 
 /** Throws for a payload above the bound, whoever it is for. */
@@ -37,7 +35,7 @@ export class Link {
   #connections = new Connections();
   #frames;
   #path;
-  #pace = new Pace();
+  #told = null; // why the machine of recovery.js was told that something failed
   #stream;
   #incoming; // the peer's tracks
   #findings;
@@ -47,9 +45,6 @@ export class Link {
 
   #closed = false; // state is closed already while a goodbye is answered
   #parted = null; // what to do once nothing more comes: the other side has said goodbye
-  #wasUp = false; // in this epoch or before
-  #admitted = false; // it is our turn to build
-  #due = false; // an epoch of ours, when it is
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   constructor({ member, peer, self, hub, report, options, conduct, turns }) {
@@ -71,10 +66,10 @@ export class Link {
         stale: report.stale, failed, flooded: (c, error) => this.#flooded(c, error),
       },
     });
-    this.#path = new Path(this.#connections, options.connectTimeout, {
-      present: () => this.present, online: () => hub.online, ours: () => this.#frames.ours,
-      up: () => this.#up(), steady: () => this.#pace.forget(), state: (state) => this.#setState(state),
-      reattach: () => this.#reattach(), failed, dead: report.dead,
+    this.#path = new Path(options.connectTimeout, {
+      facts: () => ({ online: hub.online, expired: false, wait: conduct.wait(performance.now()) }),
+      act: (action) => this.#act(action),
+      acted: () => this.#path.over && this.#parted?.(),
     });
     this.#findings = new Findings(this.#connections, () => ({
       online: hub.online, lost: !this.present, connected: this.state === 'connected',
@@ -86,77 +81,35 @@ export class Link {
 
   get pc() { return this.#connection?.pc ?? null; }
 
-  /** Whether a connection is there or on its way. */
-  get living() { return this.#connection !== null; }
-
   // ---- from the room
 
-  /** Begins an epoch. */
-  begin() {
-    if (this.#closed) return;
-    if (this.#mustWait()) {
-      this.#due = true;
-      return;
-    }
-    const wait = this.#conduct.build(performance.now());
-    if (wait > 0) {
-      this.#path.await(wait, () => this.begin());
-      return;
-    }
-    if (!this.#hubReaches && this.#connection?.up) this.#connections.setAside(); // the next epoch has no other way
-    if (!this.#frames.begin()) {
-      this.#setState('failed', new NoomError('not_connected', 'no epochs are left'));
-      return;
-    }
-    this.#build(true);
-    this.#connection?.need(true);
-  }
-
-  /** It is our turn to build, of all newcomers. */
-  admit() {
-    if (this.#closed) return;
-    this.#admitted = true;
-    const due = this.#due;
-    this.#due = false;
-    this.#frames.release(); // the other side has begun, perhaps, which is as good
-    if (due && !this.#connection) this.begin();
-  }
-
-  // Whether the next connection is a newcomer's whose turn has not come. The other side's
-  // time to come up begins with its offer, and ours with our connection.
-  #mustWait() {
-    if (this.#wasUp || this.#admitted) return false;
-    this.#turns.ask(this);
-    return true;
-  }
-
-  #turnOver() {
-    this.#admitted = this.#due = false;
-    this.#turns.done(this);
-  }
-
-  /** The member is in the room, and so are we: a welcome makes the other side begin, and we do when it does not. */
-  online() {
+  /** The member has entered, or come back to, the hub while we were there. */
+  welcome() {
     this.present = true;
-    if (this.#connection) {
-      this.#frames.resend();
-      return;
-    }
-    this.#path.await(this.#pace.failures > 0 ? PATIENCE : this.#options.connectTimeout, () => {
-      if (!this.#connection) this.#findings.note(new NoomError('not_connected', 'no offer came in time'));
-      this.#retry();
-    });
+    this.#path.on('welcome');
+  }
+
+  /** The member is in the room, to which we have come: a welcome makes the other side begin. */
+  expect() {
+    this.present = true;
+    this.#path.on('expect');
   }
 
   /** The hub has lost the member: it stays for as long as its connection lives. */
   lost() {
     this.present = false;
-    if (!this.#connection && !this.#connections.moving) {
-      this.#report.dead();
-      return;
-    }
-    if (!this.#wasUp) this.#turns.done(this); // its connection comes up by itself or not at all, and holds nobody up
-    this.#path.lost();
+    this.#path.on('hubLost');
+  }
+
+  /** It is our turn to build, of all newcomers. */
+  admit() { this.#path.on('admitted'); }
+
+  // Whether an epoch that the other side begins is a newcomer's, whose turn has not come. The other side's
+  // time to come up begins with its offer, and ours with our connection.
+  #mustWait() {
+    if (!this.#path.mustWait) return false;
+    this.#path.on('peerBegins');
+    return true;
   }
 
   /** Takes a pair frame that came by hub. */
@@ -185,10 +138,7 @@ export class Link {
   }
 
   /** Looks for a new path: by ICE restart, or without a hub by a new connection over the old one. */
-  restart() {
-    if (this.#hubReaches || !this.#connection?.up) this.#connection?.restart();
-    else this.begin();
-  }
+  restart() { this.#path.on('restart'); }
 
   /** Says goodbye in-band; resolves when the other side has heard it, or cannot. */
   farewell() {
@@ -206,8 +156,7 @@ export class Link {
   part(done) {
     if (this.#parted) return;
     this.#parted = done;
-    if (this.#connections.live) setTimeout(done, FAREWELL / 2);
-    else done();
+    this.#path.on('goodbye');
   }
 
   /** Whether the other side has said goodbye. */
@@ -267,8 +216,8 @@ export class Link {
   async diagnose() {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     // A page that closes the connection itself is told by no event.
-    if (this.pc?.connectionState === 'closed') this.#path.look();
-    return this.#findings.diagnose(this.#pace.failures);
+    if (this.pc?.connectionState === 'closed') this.#look(this.#connection);
+    return this.#findings.diagnose(this.#path.failures);
   }
 
   /**
@@ -278,24 +227,16 @@ export class Link {
   close() {
     this.#closed = true;
     this.#parted = null;
-    this.#turnOver();
-    this.#frames.close();
-    this.#path.stop();
-    this.#connections.lose(this.#connection);
-    this.#path.letGo();
-    this.#parting?.done();
-    this.#parting = null;
-    this.#incoming.close();
-    this.state = 'closed';
-    this.#stream.close();
+    this.state = 'closed'; // which whoever closes knows
+    this.#path.on('sleep');
   }
 
   /** Takes back what close ended. */
   reopen() {
     this.#closed = false;
     this.#frames.reopen();
-    this.#pace.forget();
     this.state = 'connecting';
+    this.#path.on('wake');
   }
 
   #notConnected() {
@@ -306,10 +247,7 @@ export class Link {
 
   // Frames were taken: messages of the exchange, of another epoch if renewed.
   #accepted({ messages, renewed, acked, via }) {
-    if (renewed) {
-      if (via !== null && via === this.#connection) this.#connections.setAside(); // as the other side does, or this would not have come
-      this.#build(false);
-    }
+    if (renewed) this.#path.on('renewed', via !== null && via === this.#connection ? via.number : 0);
     for (const m of messages) {
       if (m.type === 'left') this.#report.left();
       else this.#connection?.handle(m, via === null);
@@ -319,14 +257,21 @@ export class Link {
     if (this.#frames.acked >= this.#parting?.acked) this.#parting.done();
   }
 
-  #build(begun) {
-    this.#drop();
-    if (this.state === 'connected' && !this.#connections.serving) this.#setState('interrupted'); // the other side began this epoch
-    this.#path.begun();
+  #beginEpoch() {
+    if (!this.#frames.begin()) {
+      this.#path.on('exhausted');
+      return;
+    }
+    this.#conduct.build(performance.now());
+    this.#path.on('begun');
+  }
+
+  #build(number, begun) {
     this.#findings.begun();
     this.#tableRows = ''; // other mids: another version
     try {
       this.#connections.current = new Connection({
+        number,
         iceServers: this.#options.iceServers(),
         begun,
         senders: this.#options.senders(),
@@ -334,8 +279,11 @@ export class Link {
         link: this.#forConnection((c) => c === this.#connection),
       });
     } catch (error) {
-      this.#fail(error); // the browser has no more connections to give
+      this.#told = notConnected(error); // the browser has no more connections to give
+      this.#path.on('unbuilt');
+      return;
     }
+    if (begun) this.#connection.need(true);
   }
 
   // What a Connection may do to us; one that only serves until its successor is up negotiates no more.
@@ -343,8 +291,11 @@ export class Link {
     return {
       send: (c, message, byHub) => (isCurrent(c) ? this.#frames.send(message, byHub) : Infinity),
       table: (rows, settled) => this.#table(rows, settled),
-      changed: (c) => this.#path.changed(c),
-      failed: (c, error) => (isCurrent(c) ? this.#fail(error) : this.#path.oldLost(c)),
+      changed: (c) => this.#look(c),
+      channelClosed: (c) => this.#channelClosed(c),
+      mayRestart: () => this.#path.mayRestart,
+      restarting: (c) => isCurrent(c) && this.#path.on('restarted'),
+      failed: (c, error) => this.#spoiled(c, error),
       flooded: (c, error) => this.#flooded(c, error),
       described: (restarts) => this.#conduct.described(performance.now(), restarts),
       tabled: ({ fresh, changed }) => this.#conduct.tabled(performance.now(), fresh, changed),
@@ -368,33 +319,40 @@ export class Link {
     return { version: this.#tableVersion, tracks: rows };
   }
 
-  #up() {
-    this.#wasUp = true;
-    this.#turnOver();
-    this.#findings.up();
-    this.#setState('connected');
-  }
-
-  // Ends the connection; the next epoch begins after a pause that grows.
-  #fail(cause) {
-    if (this.#parted) {
-      this.#parted();
+  // Reports the state of a connection.
+  #look(c) {
+    if (!this.#connections.all.includes(c)) return;
+    if (c.pc.connectionState === 'closed') {
+      this.#channelClosed(c);
       return;
     }
-    if (this.state === 'closed') return;
-    const error = cause instanceof NoomError ? cause : new NoomError('not_connected', cause.message, { cause });
-    this.#findings.failed(error);
-    if (!this.#wasUp) this.#turnOver();
-    this.#drop();
-    this.#path.stop();
-    if (!this.#connections.serving) {
-      this.#setState('failed', error);
-      if (!this.present) {
-        this.#report.dead();
-        return;
-      }
+    if (c.pathChanged()) this.#path.on('pathChanged', c.number, c.path);
+    if (c.controlOpen) this.#path.on('controlOpened', c.number);
+    if (c.dataOpen) this.#path.on('dataOpened', c.number);
+  }
+
+  // A browser ends both channels with the connection.
+  #channelClosed(c) {
+    for (const data of [false, true]) {
+      if (this.#connections.all.includes(c)) this.#path.on('channelClosed', c.number, data);
     }
-    this.#path.await(this.#pace.failed(Math.random()), () => this.#retry());
+  }
+
+  // The epoch cannot go on.
+  #fail(error) {
+    if (this.#connection) {
+      this.#spoiled(this.#connection, error);
+      return;
+    }
+    this.#told = notConnected(error);
+    this.#path.on('fail');
+  }
+
+  // Something went wrong over a connection, which ends.
+  #spoiled(c, error) {
+    if (!this.#connections.all.includes(c)) return;
+    this.#told = notConnected(error);
+    this.#path.on('spoiled', c.number);
   }
 
   // The other side floods us: the connection ends at once, and the next is made after a pause
@@ -403,29 +361,64 @@ export class Link {
     if (this.#closed || !this.#connections.all.includes(c)) return;
     console.warn(`noom: ${this.member.id} floods us; its connection is ended`, error);
     this.#conduct.fault(performance.now());
-    if (c === this.#connection) this.#fail(error);
-    else this.#path.oldLost(c);
+    this.#spoiled(c, error);
   }
 
-  // Without a hub there is nobody to tell; online comes back to it.
-  #retry() {
-    if (!this.#closed && !this.#connection && (this.#hubReaches || this.#connections.serving)) this.begin();
+  // ---- what recovery.js says
+
+  #act({ kind, conn, ours, peer, cause }) {
+    switch (kind) {
+      case 'beginEpoch': this.#beginEpoch(); break;
+      case 'build': this.#build(conn, ours); break;
+      case 'setAside': this.#connections.setAside(); break;
+      case 'close': this.#lose(this.#connections.numbered(conn)); break;
+      case 'giveUp':
+        this.#findings.failed(this.#cause(cause));
+        this.#frames.rest(); // what its epoch would still repeat is of no use
+        break;
+      case 'note': this.#findings.note(this.#cause(cause)); break;
+      case 'forget': this.#findings.up(); break;
+      case 'restartICE': this.#connection?.restart(); break;
+      case 'resend': this.#frames.resend(); break;
+      case 'setState': this.#setState(peer, this.#cause(cause)); break;
+      case 'drop': this.#report.dead(); break;
+      case 'queue': this.#turns.ask(this); break;
+      case 'release':
+        this.#frames.release();
+        this.#path.on('released');
+        break;
+      case 'yield': this.#turns.done(this); break;
+      case 'end': this.#end(); break;
+    }
   }
 
-  // Lets go of the connection; what its epoch would still repeat is of no use.
-  #drop() {
-    this.#connections.lose(this.#connection);
-    this.#frames.rest();
+  #cause(cause) {
+    switch (cause) {
+      case 'told': return this.#told;
+      case 'tooLate': return new NoomError('not_connected', this.#connection ? 'the connection did not come up in time' : 'no offer came in time');
+      case 'pathLost': return new NoomError('not_connected', this.present ? 'nothing arrives from the peer' : 'the peer is gone');
+      case 'epochsUsedUp': return new NoomError('not_connected', 'no epochs are left');
+      default: return null;
+    }
+  }
+
+  #lose(c) {
+    const wasCurrent = c === this.#connection;
+    this.#connections.lose(c);
+    if (wasCurrent) this.#frames.rest();
+    else if (this.#connection) this.#incoming.attach(this.#connection.pc); // what came by the old one
+  }
+
+  #end() {
+    this.#frames.close();
+    this.#connections.close();
+    this.#parting?.done();
+    this.#parting = null;
+    this.#incoming.close();
+    this.#stream.close();
   }
 
   get #connection() { return this.#connections.current; }
-
-  get #hubReaches() { return this.#hub.online && this.present; }
-
-  // What came by a connection that has gone comes by the current one.
-  #reattach() {
-    if (this.#connection) this.#incoming.attach(this.#connection.pc);
-  }
 
   #setState(state, error = null) {
     if (this.state === state || this.state === 'closed') return;
@@ -433,3 +426,5 @@ export class Link {
     this.#report.state(state, error);
   }
 }
+
+const notConnected = (cause) => (cause instanceof NoomError ? cause : new NoomError('not_connected', cause.message, { cause }));

@@ -50,7 +50,7 @@ export class Roster {
       const entry = await this.#admit(member, true);
       if (!entry) continue;
       here.add(member.id);
-      entry.link.online();
+      entry.link.expect();
     }
     for (const entry of this.entries) {
       if (!here.has(entry.link.member.id)) this.#lose(entry);
@@ -62,9 +62,7 @@ export class Roster {
   async welcome(member) {
     const entry = await this.#admit(member, false);
     if (!entry) return;
-    entry.link.present = true;
-    if (entry.link.living) entry.link.online();
-    else entry.link.begin();
+    entry.link.welcome();
     this.#dropGhosts();
   }
 

@@ -1,22 +1,11 @@
-// How often epochs begin, and what a member may make us do.
+// What a member may make us do.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Admission } from '../admission.js';
 import { Bucket, Conduct, Conducts } from '../conduct.js';
-import { Pace } from '../pace.js';
 import { RemoteCandidates } from '../remote_candidates.js';
 
 const times = (n, f) => Array.from({ length: n }, (_, i) => f(i));
-
-test('the first rebuild comes at once, the next after pauses that grow to half a minute', () => {
-  const pace = new Pace();
-  const pauses = Array.from({ length: 9 }, () => pace.failed(0.5));
-  assert.deepEqual(pauses, [0, 750, 1500, 3000, 6000, 12000, 22500, 22500, 22500]);
-  assert.equal(pace.failures, 9);
-  assert.ok(pace.failed(0) === 15_000 && pace.failed(0.999) > 29_000); // spread
-  pace.forget();
-  assert.equal(pace.failed(0.5), 0);
-});
 
 test('a bucket that has waited as it said has what it was asked for', () => {
   const bucket = new Bucket([3, 7]);

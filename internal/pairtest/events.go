@@ -269,6 +269,9 @@ func (w *World) Do(ev Event) {
 	case Fail:
 		w.giveUp(i)
 	case Timeout:
+		if l.recovery.State().Armed[recovery.ForPath] {
+			w.reach(InVain)
+		}
 		for t := recovery.ToConnect; t <= recovery.ForPath; t++ {
 			if t != recovery.ToRestart {
 				w.elapsed(i, t)

@@ -88,9 +88,6 @@ func (w *World) carryOut(i int, a recovery.Action) {
 		}
 		w.tell("  %s gives epoch %v up", letter(i), w.epochName(i))
 	case recovery.RestartICE:
-		if l.recovery.State().Restarts > 1 {
-			w.reach(InVain)
-		}
 		w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
 	case recovery.Resend:
 		w.resend(i)

@@ -309,6 +309,16 @@ func TestGoodbye(t *testing.T) {
 	d.says("end", "yield", "closed")
 
 	d = inCall(t)
+	d.call("goodbye")
+	d.said = nil
+	d.path(recovery.Disconnected)
+	d.keepsQuiet() // nothing is mended for a peer that leaves
+	d.call("fail")
+	if !d.m.Over() {
+		t.Error("not over with the epoch")
+	}
+
+	d = inCall(t)
 	d.path(recovery.Disconnected)
 	d.call("goodbye")
 	if !d.m.Over() {
