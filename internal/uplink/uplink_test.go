@@ -261,9 +261,9 @@ func TestUplinkComesBackWithAnotherToken(t *testing.T) {
 		l.take(signal.TypeBye) // the owner's to end
 	})
 	tokens := 0
-	source := func(context.Context) (string, error) {
+	source := func(ctx context.Context) (string, error) {
 		tokens++
-		return fmt.Sprint("token ", tokens), nil
+		return fmt.Sprint("token ", tokens), ctx.Err()
 	}
 	inBubble(t, func(c *uplink.Config) { c.TokenSource = source }, func(l *line, hub signal.Signaler) {
 		l.say(hub, expired(l))
