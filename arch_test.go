@@ -17,7 +17,7 @@ var layers = map[string][]string{
 		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
-	"noom/internal/conduct":      {"noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
+	"noom/internal/conduct":      {"noom/internal/data", "noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/diagnose":     {},
 	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},
 	"noom/internal/exchange":     {},

@@ -388,9 +388,10 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 				for _, track := range peerOf(t, r, a).Tracks() {
 					if remote := track.Track(); remote != nil {
 						_ = track.RequestKeyframe() // it may be between two connections
-						if fir = !fir; fir {
+						pc := peerOf(t, r, a).Connection()
+						if fir = !fir; fir && pc != nil {
 							ssrc := uint32(remote.SSRC())
-							_ = peerOf(t, r, a).Connection().WriteRTCP([]rtcp.Packet{&rtcp.FullIntraRequest{
+							_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.FullIntraRequest{
 								MediaSSRC: ssrc, FIR: []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: uint8(time.Now().UnixMilli())}},
 							}})
 						}

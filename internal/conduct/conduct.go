@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"noom/internal/data"
 )
 
 // What one member may make us do, whatever ids its sessions, epochs and
@@ -29,7 +31,7 @@ const (
 	ExcessBurst = 1000 // frames in-band above that, before the link fails
 	excessRate  = 100
 
-	RepeatBurst = 2 * 4096 // data messages that say nothing new
+	RepeatBurst = 2 * data.MaxUnacked // data messages that say nothing new
 	repeatRate  = 200
 
 	nameBurst = 32 // candidates whose name has to be asked for, by multicast (RFC 8828)
