@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"noom/internal/mailbox"
 )
@@ -79,4 +80,30 @@ func TestAskEndsWithItsContext(t *testing.T) {
 	if _, err := mailbox.Ask(ctx, mailbox.New(errClosed), func() bool { return true }); !errors.Is(err, context.Canceled) {
 		t.Errorf("nobody takes: %v", err)
 	}
+}
+
+// A timer runs what it was set to last, once, in the owner's turn; stopped, nothing.
+func TestTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mailbox.New(errClosed)
+		var timer mailbox.Timer
+		ran := ""
+		take := func() {
+			for _, f := range m.Take() {
+				f()
+			}
+		}
+		timer.Set(m, time.Second, func() { ran += "first " })
+		timer.Set(m, 2*time.Second, func() { ran += "second " })
+		time.Sleep(3 * time.Second)
+		if take(); ran != "second " || timer.Pending() {
+			t.Errorf("ran %q, pending %v", ran, timer.Pending())
+		}
+		timer.Set(m, time.Second, func() { ran += "third " })
+		time.Sleep(2 * time.Second) // it is posted, and not taken yet
+		timer.Stop()
+		if take(); ran != "second " {
+			t.Errorf("stopped, it ran: %q", ran)
+		}
+	})
 }

@@ -1,0 +1,220 @@
+package frames_test
+
+import (
+	"crypto/ed25519"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"noom/internal/exchange"
+	"noom/internal/frames"
+	"noom/internal/mailbox"
+	"noom/signal"
+)
+
+// end is one of two members, whose frames a test carries by hand.
+type end struct {
+	*frames.Frames
+	member  signal.Member
+	key     ed25519.PrivateKey
+	verdict frames.Verdict
+	asleep  bool
+	inBand  bool // a connection works
+
+	byHub, byConn []signal.Message // sent and not carried yet
+	got           []string         // bodies
+	renewed       []frames.Via
+	reborn        []string
+	warned        int
+	overfull      error
+}
+
+func (e *end) Asleep() bool                        { return e.asleep }
+func (e *end) Ahead() frames.Verdict               { return e.verdict }
+func (e *end) Renewed(via frames.Via)              { e.renewed = append(e.renewed, via) }
+func (e *end) Reborn(session string)               { e.reborn = append(e.reborn, session) }
+func (e *end) Overfull(err error)                  { e.overfull = err }
+func (e *end) SendHub(m signal.Message)            { e.byHub = append(e.byHub, m) }
+func (e *end) Trace(string, ...any)                {}
+func (e *end) Warn(string, ...any)                 { e.warned++ }
+func (e *end) Received(signal.Message, frames.Via) {}
+
+func (e *end) SendInBand(m signal.Message, _ bool) bool {
+	if e.inBand {
+		e.byConn = append(e.byConn, m)
+	}
+	return e.inBand
+}
+
+func (e *end) Delivered(messages []exchange.Message) {
+	for _, m := range messages {
+		e.got = append(e.got, string(m.Body))
+	}
+}
+
+func newEnd(name string) *end {
+	public, key, _ := ed25519.GenerateKey(nil)
+	return &end{key: key, member: signal.Member{
+		ID: signal.MemberID(signal.PublicKey(public)), Name: name, PublicKey: signal.PublicKey(public), Session: signal.NewSession(),
+	}}
+}
+
+// meet makes two ends of one link.
+func meet() (a, b *end) {
+	a, b = newEnd("지우"), newEnd("b")
+	for _, pair := range [][2]*end{{a, b}, {b, a}} {
+		e := pair[0]
+		e.Frames = frames.New(frames.Config{
+			Room: "방", Self: e.member, Peer: pair[1].member, Mail: mailbox.New(nil), Owner: e,
+			Sign: func(text []byte) signal.Bytes { return ed25519.Sign(e.key, text) },
+		})
+	}
+	return a, b
+}
+
+// carry brings what was sent to the other end, by the hub first.
+func carry(from, to *end) {
+	from.Flush()
+	byHub, byConn := from.byHub, from.byConn
+	from.byHub, from.byConn = nil, nil
+	for _, m := range byHub {
+		to.Receive(m, frames.ByHub)
+	}
+	for _, m := range byConn {
+		to.Receive(m, 1)
+	}
+}
+
+func TestFramesCarryMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := meet()
+		a.Begin()
+		a.Send(signal.TypeTable, []byte("1"), false)
+		a.Send(signal.TypeTable, []byte("2"), false)
+		carry(a, b)
+		if !slices.Equal(b.got, []string{"1", "2"}) || !slices.Equal(b.renewed, []frames.Via{frames.ByHub}) {
+			t.Fatalf("got %q, renewed by %v", b.got, b.renewed)
+		}
+		carry(b, a)
+		if a.Acked() != 2 || a.Pending() {
+			t.Errorf("%d are acknowledged", a.Acked())
+		}
+		a.Flush() // what answers a frame of the hub's goes by hub too
+		a.inBand = true
+		a.Send(signal.TypeTable, []byte("3"), false)
+		a.Flush()
+		if len(a.byHub) != 0 || len(a.byConn) != 1 {
+			t.Errorf("%d by hub and %d in-band", len(a.byHub), len(a.byConn))
+		}
+		a.byConn = nil // lost
+		a.Resend()
+		if carry(a, b); !slices.Equal(b.got, []string{"1", "2", "3"}) {
+			t.Errorf("got %q", b.got)
+		}
+		a.Send(signal.TypeTable, []byte("4"), true)
+		if a.Flush(); len(a.byHub) != 1 || len(a.byConn) != 0 {
+			t.Errorf("what is for the hub alone went %d times by hub and %d in-band", len(a.byHub), len(a.byConn))
+		}
+		a.Stop()
+		b.Stop()
+	})
+}
+
+// What the peer has not signed is dropped, and reported once.
+func TestForgedFrames(t *testing.T) {
+	a, b := meet()
+	a.Begin()
+	a.Send(signal.TypeTable, []byte("1"), false)
+	a.Flush()
+	a.Stop()
+	m := a.byHub[0]
+	for _, forge := range []func(*signal.Message){
+		func(m *signal.Message) { m.Body = []byte("2") },
+		func(m *signal.Message) { m.Epoch.Number++ },
+		func(m *signal.Message) { m.Seq++ },
+		func(m *signal.Message) { m.To = a.member.ID },
+		func(m *signal.Message) { m.Sessions[0] = signal.NewSession() },
+	} {
+		forged := m
+		forge(&forged)
+		b.Receive(forged, frames.ByHub)
+	}
+	if len(b.got) != 0 || len(b.renewed) != 0 || b.warned != 1 {
+		t.Errorf("got %q, renewed %d times, warned %d times", b.got, len(b.renewed), b.warned)
+	}
+}
+
+// A frame for another session of ours is answered with the one there is, once a second.
+func TestStaleFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := meet()
+		old := b.member
+		old.Session = signal.NewSession()
+		toOld := frames.New(frames.Config{
+			Room: "방", Self: a.member, Peer: old, Mail: mailbox.New(nil), Owner: a,
+			Sign: func(text []byte) signal.Bytes { return ed25519.Sign(a.key, text) },
+		})
+		toOld.Begin()
+		for range 3 {
+			toOld.Send(signal.TypeTable, nil, false)
+		}
+		toOld.Flush()
+		toOld.Stop()
+		sent := a.byHub
+		for _, wait := range []time.Duration{0, time.Second} {
+			time.Sleep(wait)
+			for _, m := range sent {
+				b.Receive(m, frames.ByHub)
+			}
+		}
+		if len(b.byHub) != 2 || b.byHub[0].Type != signal.TypeStale || len(b.got) != 0 {
+			t.Fatalf("%d answers, got %q", len(b.byHub), b.got)
+		}
+		toOld.Receive(b.byHub[0], frames.ByHub)
+		if !slices.Equal(a.reborn, []string{b.member.Session}) {
+			t.Errorf("reborn as %q", a.reborn)
+		}
+	})
+}
+
+// An epoch that may not begin yet is held, or dropped for the exchange to bring back.
+func TestHeldFrames(t *testing.T) {
+	a, b := meet()
+	a.Begin()
+	a.Send(signal.TypeTable, []byte("1"), false)
+	b.verdict = frames.Drop
+	carry(a, b)
+	b.Release()
+	b.verdict = frames.Hold
+	a.Resend()
+	carry(a, b)
+	if len(b.got) != 0 {
+		t.Fatalf("got %q", b.got)
+	}
+	b.verdict = frames.Take
+	if b.Release(); !slices.Equal(b.got, []string{"1"}) {
+		t.Errorf("got %q", b.got)
+	}
+	b.asleep = true
+	a.Send(signal.TypeTable, []byte("2"), false)
+	if carry(a, b); len(b.got) != 1 {
+		t.Errorf("asleep, got %q", b.got)
+	}
+	a.Stop()
+}
+
+// A peer that acknowledges nothing is given up.
+func TestOverfull(t *testing.T) {
+	a, _ := meet()
+	a.Begin()
+	for range frames.MaxQueued {
+		a.Send(signal.TypeTable, nil, false)
+	}
+	if a.overfull != nil {
+		t.Fatal("too early")
+	}
+	if a.Send(signal.TypeTable, nil, false); a.overfull == nil {
+		t.Error("never")
+	}
+}
