@@ -84,7 +84,7 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 // flooded ends the connection of a peer that floods us. The next is made
 // after a pause that another session does not shorten.
 func (l *link) flooded(c *conn, err error) {
-	if l.recovery.Over() || l.connection(c.number) != c {
+	if l.recovery.Over() || c == nil || l.connection(c.number) != c {
 		return
 	}
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)

@@ -101,7 +101,7 @@ func TestMovesInARow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for lingers := make(chan bool); ; time.Sleep(10 * time.Millisecond) {
-			p.mail.Post(func() { lingers <- p.timers[recovery.Linger] != nil })
+			p.mail.Post(func() { lingers <- p.timers[recovery.Linger].Pending() })
 			if <-lingers {
 				break
 			}

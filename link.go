@@ -80,11 +80,11 @@ type link struct {
 
 	tableVersion int64 // of our table
 
-	failure  *Diagnosis                   // why it is not connected, nil while it is or was not yet to be
-	failedBy error                        // why this epoch was given up, nil if it was not
-	told     error                        // why the machine was told that something failed
-	sample   uint64                       // how much had come by the path when it was doubted
-	timers   [recovery.Timers]*time.Timer // the machine's
+	failure  *Diagnosis                     // why it is not connected, nil while it is or was not yet to be
+	failedBy error                          // why this epoch was given up, nil if it was not
+	told     error                          // why the machine was told that something failed
+	sample   uint64                         // how much had come by the path when it was doubted
+	timers   [recovery.Timers]mailbox.Timer // the machine's
 	partings []parting
 }
 
@@ -128,7 +128,7 @@ func (l *link) run() {
 func (l *link) end() {
 	l.frames.Stop()
 	for t := range l.timers {
-		l.stop(&l.timers[t])
+		l.timers[t].Stop()
 	}
 	l.dropConn()
 	for _, c := range l.old {
@@ -158,29 +158,6 @@ func (l *link) show(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shown = c
-}
-
-// later posts f after d, in place of what was to come by that timer.
-func (l *link) later(t **time.Timer, d time.Duration, f func()) {
-	l.stop(t)
-	var own *time.Timer
-	own = time.AfterFunc(d, func() {
-		l.mail.Post(func() {
-			if *t == own {
-				*t = nil
-				f()
-			}
-		})
-	})
-	*t = own
-}
-
-// stop has what was to come by a timer not come.
-func (l *link) stop(t **time.Timer) {
-	if *t != nil {
-		(*t).Stop()
-		*t = nil
-	}
 }
 
 // Membership, told by the room's loop.

@@ -84,11 +84,11 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.CheckRelay:
 		l.checkRelay()
 	case recovery.Arm:
-		l.later(&l.timers[a.Timer], a.After, func() {
+		l.timers[a.Timer].Set(l.mail, a.After, func() {
 			l.on(func(m *recovery.Machine) []recovery.Action { return m.Elapsed(a.Timer) })
 		})
 	case recovery.Disarm:
-		l.stop(&l.timers[a.Timer])
+		l.timers[a.Timer].Stop()
 	case recovery.End:
 		l.end()
 	}

@@ -252,9 +252,6 @@ func New(cfg *Config) *World {
 	return w
 }
 
-// Err returns the first invariant that was broken.
-func (w *World) Err() error { return w.err }
-
 // clone returns a World that goes its own way.
 func (w *World) clone() *World {
 	c := *w
