@@ -481,15 +481,25 @@ func TestLeaveLetsChatArrive(t *testing.T) {
 func TestLeaveAfterLosingTheHub(t *testing.T) {
 	for _, away := range []time.Duration{time.Second, time.Minute} {
 		inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-			line := &wire{Dialer: w.dialer}
+			var cut atomic.Bool
+			line := &wire{Dialer: w.dialer, up: func(m signal.Message) []signal.Message {
+				if cut.Load() {
+					return nil
+				}
+				return []signal.Message{m}
+			}}
 			b := w.join("방", "b", nil)
 			w.dialer = line
 			a := w.join("방", "a", nil)
 			until(t, a, connected)
 			until(t, b, connected)
+			cut.Store(true) // before anybody notices
 			must(t, a.TryChat("잘 자"))
 			line.cut(true)
-			back := time.AfterFunc(away, func() { line.cut(false) })
+			back := time.AfterFunc(away, func() {
+				cut.Store(false)
+				line.cut(false)
+			})
 			defer back.Stop()
 			synctest.Wait()
 			start := time.Now()

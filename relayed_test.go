@@ -8,6 +8,7 @@ import (
 
 	"noom"
 	"noom/noomtest"
+	"noom/signal"
 )
 
 // TestNATs: what two NATs let through connects without help, what they do not
@@ -40,6 +41,23 @@ func TestNATs(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestCheckOvertakesCandidate: a check that comes from a TURN server before the candidate
+// it belongs to, and before any on the direct way, does not make the relay the path.
+func TestCheckOvertakesCandidate(t *testing.T) {
+	for _, symmetric := range []string{"지우", "bob"} {
+		noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+			jiwoo, bob := pair(w, func() {
+				w.Delay(noomtest.Frames{From: symmetric, Type: signal.TypeCandidates}, 50*time.Millisecond)
+				w.Latency(60*time.Millisecond, "지우", "bob")
+			})
+			if d := expect(t, jiwoo, bob, noom.VerdictConnected); d.Path.Relayed() {
+				t.Errorf("%s is behind the symmetric NAT: the path is %v", symmetric, d.Path)
+			}
+		}, noomtest.WithNAT(noomtest.FullConeNAT), noomtest.WithNAT(noomtest.SymmetricNAT, symmetric),
+			noomtest.WithTURN(), noomtest.WithLatency(time.Millisecond))
 	}
 }
 

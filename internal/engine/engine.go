@@ -21,6 +21,7 @@ const (
 	iceQuiet     = 4 * time.Second
 	iceGiveUp    = 8 * time.Second
 	iceKeepalive = time.Second
+	prflxWait    = 100 * time.Millisecond
 	relayWait    = 500 * time.Millisecond
 )
 
@@ -67,10 +68,12 @@ func ownSettings() (s webrtc.SettingEngine) {
 	// Nobody waits for a better candidate pair: the first that works is used,
 	// and ICE moves on when a better one answers.
 	s.SetSrflxAcceptanceMinWait(0)
-	s.SetPrflxAcceptanceMinWait(0)
 	// But for a relay: that is paid for by the byte, and users who configure a TURN
 	// server wait this long for a path without it. pion's 2 s are an eternity in a call.
 	s.SetRelayAcceptanceMinWait(relayWait)
+	// A check may come before the candidate it belongs to (RFC 8838 section 11.4), and
+	// until then nobody can tell a relay from a NAT.
+	s.SetPrflxAcceptanceMinWait(prflxWait)
 	// ICE has proven the return path already, so DTLS need not (RFC 6347
 	// section 4.2.1 asks for it against spoofed addresses).
 	s.SetDTLSInsecureSkipHelloVerify(true)
