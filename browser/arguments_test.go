@@ -63,6 +63,7 @@ const wrongArguments = `
 // TestWrongArguments: whatever a page calls with what is not taken is refused with
 // a NoomError, and costs neither the hub nor a peer.
 func TestWrongArguments(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one, two := l.open(b, wrongArguments), l.open(b, "")

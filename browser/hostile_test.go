@@ -70,6 +70,7 @@ func connections(tab *browsertest.Tab) int { return browsertest.Eval[int](tab, `
 // TestCrowdOfStrangersInPage: of strangers that come and go, each under an id of its own, most cost
 // a page no connection, and one that stays is connected.
 func TestCrowdOfStrangersInPage(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('하나')`)
@@ -92,6 +93,7 @@ func TestCrowdOfStrangersInPage(t *testing.T) {
 // TestStaleStormInPage: a member that says ever new sessions of itself has a page make
 // no more connections than any other.
 func TestStaleStormInPage(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('하나')`)
@@ -114,6 +116,7 @@ func TestStaleStormInPage(t *testing.T) {
 // TestChannelsWithoutEndInPage: a member that opens more channels than are refused
 // loses its connection, and is kept waiting.
 func TestChannelsWithoutEndInPage(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), quiet)
 	tab.Do(`enter('하나')`)
@@ -136,6 +139,7 @@ func TestChannelsWithoutEndInPage(t *testing.T) {
 
 // TestLostBeforeItCameUp: a page does not wait long for the connection of a member that the hub has lost.
 func TestLostBeforeItCameUp(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
 	tab.Do(`enter('하나', { connectTimeout: 2 ** 31 - 1 })`)

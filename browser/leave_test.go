@@ -18,8 +18,10 @@ const counts = `window.got = { messages: 0, bytes: 0, chats: 0 }, window.after =
 // What a page has sent and said arrives before it has left, whether the other is
 // connected already or not.
 func TestLeaveLetsDataArrive(t *testing.T) {
+	t.Parallel()
 	for _, early := range []bool{false, true} {
 		t.Run(fmt.Sprint("early: ", early), func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t)
 			b := browsertest.Start(t)
 			one, two := l.open(b, ""), l.open(b, "")
@@ -45,6 +47,7 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 
 // The same between a page and Go, in both directions, by data and in channels.
 func TestLeaveLetsDataArriveWithGo(t *testing.T) {
+	t.Parallel()
 	const messages, size = 16, 60_000
 	l := newLab(t)
 	b := browsertest.Start(t)
@@ -117,6 +120,7 @@ func TestLeaveLetsDataArriveWithGo(t *testing.T) {
 
 // What was sent in channels arrives, and then their end: by leaving, and by close.
 func TestLeaveAndCloseEmptyChannels(t *testing.T) {
+	t.Parallel()
 	one, two := newLab(t).pair(t)
 	two.Do(`window.ends = []; room.addEventListener('channelopened', async (e) => {
 		let bytes = 0;
@@ -142,6 +146,7 @@ func TestLeaveAndCloseEmptyChannels(t *testing.T) {
 
 // No peer holds a page up for longer than it allows; it learns what did not arrive.
 func TestLeaveIsBounded(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	tab := l.open(b, "")
@@ -171,6 +176,7 @@ func TestLeaveIsBounded(t *testing.T) {
 
 // A member that takes nothing does not hold up the others.
 func TestTrySend(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one, two := l.open(b, ""), l.open(b, "")
@@ -204,6 +210,7 @@ func TestTrySend(t *testing.T) {
 // What cannot be sent is refused where it is called, with a code and words, and
 // the hub is never lost over it.
 func TestWhatCannotBeSent(t *testing.T) {
+	t.Parallel()
 	one, _ := newLab(t).pair(t)
 	result := browsertest.Eval[string](one, `(async () => {
 		const half = '안녕 🐢'.slice(0, -1);

@@ -193,6 +193,7 @@ func TestHubMakesThingsUp(t *testing.T) {
 // TestNameOfAnotherUnicode: a name that a hub takes and a page does not, as with another version
 // of Unicode, costs the page nothing but the name.
 func TestNameOfAnotherUnicode(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one := l.open(b, `window.WebSocket = class extends WebSocket { constructor(...args) { super(...args); window.socket = this; } };`)

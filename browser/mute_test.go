@@ -50,6 +50,7 @@ const level = `
 // The state that the others see of a sender is what they hear, whichever side mutes, and the page's
 // own track stays as the page left it.
 func TestMute(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one := l.open(b, `
@@ -116,6 +117,7 @@ func TestMute(t *testing.T) {
 
 // A member that comes while a camera is muted learns that, and sees it when it comes back.
 func TestMuteOfAPicture(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one := l.open(b, "")

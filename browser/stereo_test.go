@@ -38,6 +38,7 @@ func channels(t *testing.T, track noom.RemoteTrack, want int) {
 // A tone on the left stays on the left: from tab to tab, from a tab to Go, and from Go to a tab. A
 // microphone of one channel costs no second one, until a track of two takes its place.
 func TestStereo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	b := browsertest.Start(t)
 	one, two := l.open(b, ""), l.open(b, "")
