@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"noom/internal/connection"
+
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/data"
@@ -111,19 +113,19 @@ func (l *link) makeChannel(label string, init *webrtc.DataChannelInit) (*data.Ch
 		return nil, ErrClosed
 	}
 	conn := l.live()
-	if conn == nil || conn == l.conn && l.recovery.Broken() || !conn.lane.IsOpen() {
+	if conn == nil || conn == l.conn && l.recovery.Broken() || !conn.Lane.IsOpen() {
 		return nil, ErrNotConnected
 	}
-	dc, err := conn.pc.CreateDataChannel(label, init)
+	dc, err := conn.PC.CreateDataChannel(label, init)
 	if err != nil {
 		return nil, err
 	}
-	return conn.lane.Add(dc), nil
+	return conn.Lane.Add(dc), nil
 }
 
 // channelOpened takes a channel that the peer has opened over conn.
-func (l *link) channelOpened(conn *conn, c *data.Channel) {
-	verdict := l.stream.Opened(conn.lane, c)
+func (l *link) channelOpened(conn *connection.Conn, c *data.Channel) {
+	verdict := l.stream.Opened(conn.Lane, c)
 	if verdict == data.Taken {
 		l.tellTaken(ChannelOpened{Peer: l, Channel: c}, func() { l.mail.Post(l.stream.Seen) })
 		return
@@ -137,8 +139,8 @@ func (l *link) channelOpened(conn *conn, c *data.Channel) {
 }
 
 // dataFrame takes a frame of the data channel.
-func (l *link) dataFrame(conn *conn, m webrtc.DataChannelMessage) {
-	message, news, err := l.stream.Take(conn.lane, m)
+func (l *link) dataFrame(conn *connection.Conn, m webrtc.DataChannelMessage) {
+	message, news, err := l.stream.Take(conn.Lane, m)
 	switch {
 	case err != nil:
 		l.fail(err)

@@ -212,7 +212,7 @@ func TestManyChannels(t *testing.T) {
 		}
 		known := make(chan int)
 		l := peerOf(t, a, b).(*link)
-		l.mail.Post(func() { known <- len(l.conn.lane.Channels()) })
+		l.mail.Post(func() { known <- len(l.conn.Lane.Channels()) })
 		if n := <-known; n != maxChannels+1 {
 			t.Errorf("%d channels are remembered, %d are open", n, maxChannels+1)
 		}

@@ -3,7 +3,6 @@ package noom
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -31,7 +30,7 @@ func (l *link) Diagnose(ctx context.Context) (Diagnosis, error) {
 	a, err := mailbox.Ask(ctx, l.mail, func() answer {
 		a := answer{d: l.diagnosis()}
 		if c := l.live(); c != nil {
-			a.pc = c.pc
+			a.pc = c.PC
 		}
 		return a
 	})
@@ -104,18 +103,11 @@ func (l *link) evidence(err error) diagnose.Evidence {
 	if c == nil {
 		return e
 	}
-	e.Opened, e.Moved = time.Since(c.since), time.Since(c.pathSince)
-	e.Path, e.Secured, e.TURN = pionPath(l.recovery.Path()).String(), c.secured, c.servers.HasTURN()
-	e.Remote, e.Open = c.remote.ufrag != "", c.turn.State().Open
+	c.Testify(&e)
+	e.Path = pionPath(l.recovery.Path()).String()
 	e.Acked, e.Pending = l.frames.Acked() > 0, l.frames.Pending()
-	e.Ours, e.Theirs = c.local.candidates, c.remote.candidates
-	if r := l.room.refusal.Load(); r != nil && !r.At.Before(c.since) {
+	if r := l.room.refusal.Load(); r != nil && !r.At.Before(c.Since) {
 		e.Refusal = &diagnose.Refusal{Server: r.Server, Err: r.Err}
-	}
-	for _, s := range c.sections {
-		if s.refused && !slices.Contains(e.Codecs, s.leg.Codec().MimeType) {
-			e.Codecs = append(e.Codecs, s.leg.Codec().MimeType)
-		}
 	}
 	return e
 }

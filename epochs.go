@@ -3,6 +3,8 @@ package noom
 import (
 	"time"
 
+	"noom/internal/connection"
+
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
@@ -46,14 +48,14 @@ func (l *link) build(number recovery.Number, ours bool) {
 	l.stream.Rebuilt()
 	l.show(c)
 	if ours {
-		c.need()
+		c.Need()
 	}
 }
 
 // open makes a connection for the link's current epoch.
-func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
+func (l *link) open(number recovery.Number, ours bool) (*connection.Conn, error) {
 	servers := l.room.servers()
-	var c *conn
+	var c *connection.Conn
 	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
 	pacer := conduct.NewPacer(l.conduct.Checks, conduct.Everybody)
 	api, err := l.room.engine.API(engine.Bounds{
@@ -74,23 +76,23 @@ func (l *link) open(number recovery.Number, ours bool) (*conn, error) {
 	if ours {
 		turn = negotiate.Begin()
 	}
-	c, err = newConn(connConfig{
-		number: number, pc: pc, owner: connHost{l}, mail: l.mail, log: l.log, self: l.room.self.ID, turn: turn, senders: l.senders,
-		servers: servers, own: conduct.NetworksOf(l.room.engine), budget: l.budget,
+	c, err = connection.New(connection.Config{
+		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.room.self.ID, Turn: turn, Senders: l.senders,
+		Servers: servers, Own: conduct.NetworksOf(l.room.engine), Budget: l.budget,
 	})
 	return c, err
 }
 
 // flooded ends the connection of a peer that floods us. The next is made
 // after a pause that another session does not shorten.
-func (l *link) flooded(c *conn, err error) {
-	if l.recovery.Over() || c == nil || l.connection(c.number) != c {
+func (l *link) flooded(c *connection.Conn, err error) {
+	if l.recovery.Over() || c == nil || l.connection(c.Number) != c {
 		return
 	}
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)
 	l.conduct.Fault(time.Now())
 	l.told = err
-	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.number) })
+	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.Number) })
 }
 
 func (l *link) setState(s PeerState, err error) {

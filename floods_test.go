@@ -16,7 +16,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
-	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/mediatest"
 	"noom/signal"
@@ -30,11 +29,11 @@ import (
 func TestFloods(t *testing.T) {
 	for name, flood := range map[string]func(t *testing.T, b *link){
 		"RTP of ever new sources": func(t *testing.T, b *link) {
-			s, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
+			_, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
 			must(t, err)
 			time.Sleep(time.Second) // it has a section
 			forged := newForgery(t)
-			must(t, b.sectionOf(t, s.(*fanout.Sender)).transceiver.Sender().ReplaceTrack(forged))
+			must(t, sending(t, b.Connection()).ReplaceTrack(forged))
 			for n := range uint32(4 * conduct.MaxSources) {
 				_, _ = forged.stream.WriteRTP(&rtp.Header{Version: 2, PayloadType: 96, SSRC: 10_000 + n}, mediatest.VP8Frame(n, true)[:1000]) // it may be closed meanwhile
 				if n%16 == 0 {
@@ -64,7 +63,7 @@ func TestFloods(t *testing.T) {
 		},
 		"channels": func(_ *testing.T, b *link) {
 			for n := range 4 * maxChannels {
-				if _, err := b.conn.pc.CreateDataChannel(fmt.Sprint(n), nil); err != nil {
+				if _, err := b.Connection().CreateDataChannel(fmt.Sprint(n), nil); err != nil {
 					return // closed meanwhile
 				}
 				time.Sleep(time.Millisecond)
@@ -72,7 +71,7 @@ func TestFloods(t *testing.T) {
 		},
 		"frames": func(_ *testing.T, b *link) {
 			for n := range 2 * (conduct.WorkBurst + conduct.ExcessBurst) {
-				if b.conn.control.SendText("{}") != nil {
+				if b.conn.Control.SendText("{}") != nil {
 					return
 				}
 				if n%16 == 0 {
@@ -82,7 +81,7 @@ func TestFloods(t *testing.T) {
 		},
 		"data that is known": func(_ *testing.T, b *link) {
 			for n := range 3 * conduct.RepeatBurst {
-				if b.conn.data.Send(dataFrame(1, 0)) != nil {
+				if b.conn.Data.Send(dataFrame(1, 0)) != nil {
 					return
 				}
 				if n%64 == 0 {
@@ -126,23 +125,16 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-// sectionOf returns the section that s has at l.
-func (l *link) sectionOf(t *testing.T, s *fanout.Sender) *section {
+// sending returns what sends the only track that is published at this end of pc.
+func sending(t *testing.T, pc *webrtc.PeerConnection) *webrtc.RTPSender {
 	t.Helper()
-	found := make(chan *section, 1)
-	l.mail.Post(func() {
-		for _, sec := range l.conn.sections {
-			if sec.sender == s {
-				found <- sec
-			}
+	for _, tr := range pc.GetTransceivers() {
+		if tr.Direction() == webrtc.RTPTransceiverDirectionSendonly {
+			return tr.Sender()
 		}
-		close(found)
-	})
-	sec := <-found
-	if sec == nil {
-		t.Fatal("no section")
 	}
-	return sec
+	t.Fatal("nothing is sent")
+	return nil
 }
 
 // forgery is a track that lets the test write to its connection what it likes.
@@ -170,7 +162,7 @@ func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	_, err := l.room.Publish(t.Context(), camera, nil)
 	must(t, err)
 	time.Sleep(time.Second)
-	pc := l.conn.pc
+	pc := l.Connection()
 	for n := range uint32(4 * conduct.MaxSources) {
 		_ = pc.WriteRTCP([]rtcp.Packet{packet(n)}) // it may be closed meanwhile
 		if n%16 == 0 {
@@ -197,7 +189,7 @@ func TestTablesOfTracks(t *testing.T) {
 			l.mail.Post(func() { l.frames.Send(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
-		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })
+		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, fault.Rules) })
 		_ = a.Leave(t.Context())
 		added := 0
 		for e := range a.Events(t.Context()) {

@@ -1,11 +1,8 @@
 package noom
 
 import (
-	"log/slog"
 	"slices"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 
 	"noom/internal/exchange"
 	"noom/internal/frames"
@@ -30,20 +27,6 @@ func (l *link) hubFrame(m signal.Message) {
 	})
 }
 
-func (l *link) inBand(c *conn, dm webrtc.DataChannelMessage) {
-	m, err := decodeInBand(dm.Data, l.log)
-	if !dm.IsString || err != nil || !m.Type.Pair() {
-		l.trace("in-band frame dropped", "error", err)
-		return
-	}
-	l.frames.Receive(m, frames.Via(c.number))
-}
-
-func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
-	defer recovered(&err, log)
-	return signal.Decode(data)
-}
-
 func (l *link) trace(msg string, args ...any) {
 	l.log.Debug(msg, args...)
 	l.room.trace.note(l.member, msg, args...)
@@ -56,12 +39,12 @@ func (l *link) flush() {
 		return
 	}
 	if !l.recovery.Broken() { // else the next epoch makes all of it pointless
-		l.conn.sendTable()
+		l.conn.SendTable()
 		l.frames.Flush()
 	}
 	l.part(l.frames.Acked())
-	l.conn.startFlowing(l.frames.Acked())
-	l.stream.Write(l.live().lane)
+	l.conn.StartFlowing(l.frames.Acked())
+	l.stream.Write(l.live().Lane)
 }
 
 // frameHost is what a link is to its frames.
@@ -83,7 +66,7 @@ func (h frameHost) Ahead() frames.Verdict {
 
 // Renewed passes on which connection the peer has set aside, as we are to do.
 func (h frameHost) Renewed(via frames.Via) {
-	if h.conn == nil || recovery.Number(via) != h.conn.number {
+	if h.conn == nil || recovery.Number(via) != h.conn.Number {
 		via = frames.ByHub
 	}
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.Renewed(recovery.Number(via)) })
@@ -91,7 +74,7 @@ func (h frameHost) Renewed(via frames.Via) {
 
 func (h frameHost) Delivered(messages []exchange.Message) {
 	if h.recovery.Alive() {
-		h.conn.deliver(messages)
+		h.conn.Deliver(messages)
 	}
 }
 
@@ -109,7 +92,7 @@ func (h frameHost) Received(m signal.Message, via frames.Via) {
 // one, if again.
 func (h frameHost) SendInBand(m signal.Message, again bool) (sent bool) {
 	for _, c := range slices.Backward(append(slices.Clip(h.old), h.conn)) {
-		if !h.up(c) || !c.sendFrame(m) {
+		if !h.up(c) || !c.SendFrame(m) {
 			continue
 		}
 		sent = true

@@ -19,7 +19,7 @@ func (l *link) beginDelivery() delivery {
 		if c == nil {
 			continue
 		}
-		for _, ch := range c.lane.Channels() {
+		for _, ch := range c.Lane.Channels() {
 			if ch.Waiting() > 0 { // else the peer has it all
 				d.channels = append(d.channels, ch)
 			}

@@ -178,7 +178,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
 					t.Fatal(err)
 				}
-				if err := b.conn.data.Send(dataFrame(2, n+1)); err != nil {
+				if err := b.conn.Data.Send(dataFrame(2, n+1)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(20 * time.Millisecond)
@@ -192,7 +192,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				}
 			}
 			for range 5000 {
-				if err := b.conn.data.Send(dataFrame(1, 0)); err != nil {
+				if err := b.conn.Data.Send(dataFrame(1, 0)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Millisecond)
@@ -206,7 +206,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				}
 			}
 			for range 5000 {
-				if err := b.conn.data.Send(dataFrame(3, 0)); err != nil {
+				if err := b.conn.Data.Send(dataFrame(3, 0)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Millisecond)
@@ -232,7 +232,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				bound := attack(t, l, peerOf(t, b, a).(*link))
 				time.Sleep(time.Second)
 				waits := make(chan uint64)
-				l.mail.Post(func() { waits <- l.conn.data.BufferedAmount() })
+				l.mail.Post(func() { waits <- l.conn.Data.BufferedAmount() })
 				if n := <-waits; n > bound || l.State() != PeerConnected {
 					t.Errorf("%s, and %d bytes wait", l.State(), n)
 				}

@@ -134,7 +134,7 @@ func TestCauseOf(t *testing.T) {
 	for err, want := range map[error]diagnose.Cause{
 		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
 		fault.DTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, data.ErrCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
-		errFrames: diagnose.BrokenRules,
+		fault.Rules: diagnose.BrokenRules,
 	} {
 		if err != nil {
 			err = fmt.Errorf("epoch 2: %w", err)

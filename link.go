@@ -8,9 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"noom/internal/connection"
+
 	"noom/internal/conduct"
 	"noom/internal/data"
-	"noom/internal/exchange"
 	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/frames"
@@ -21,22 +22,16 @@ import (
 )
 
 const (
-	batchRetry     = 500 * time.Millisecond // candidates that found the window full go out
-	batchWait      = 5 * time.Millisecond   // candidates gathered within it share a frame
-	calmAfter      = 10 * time.Second       // at a hub so long, a redial starts without a pause again
-	firstRestarts  = 2                      // of ICE, before the first rebuild
-	maxFrames      = 256                    // frames waiting for one link; more are dropped and come again
-	maxInbox       = 4 * exchange.Window    // messages behind a description that waits for ICE
-	maxControlRoom = 256 << 10              // bytes waiting in the control channel; above, frames go by hub
+	maxFrames     = 256 // frames waiting for one link; more are dropped and come again
+	firstRestarts = 2   // of ICE, before the first rebuild
 )
 
 var (
 	errConnection = errors.New("connection failed")
 	errTimeout    = errors.New("connection did not come up in time")
-	errFrames     = fmt.Errorf("%w: a flood of frames", fault.Rules)
 	errChannels   = fmt.Errorf("%w: it opens more channels than are refused", fault.Rules)
+	errTables     = fmt.Errorf("%w: a flood of tables", fault.Rules)
 	errData       = fmt.Errorf("%w: a flood of data that says nothing new", fault.Rules)
-	errWork       = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 )
 
 // link is the machinery behind a Peer, and the Peer itself: one goroutine
@@ -68,15 +63,15 @@ type link struct {
 	rights signal.Rights
 	gone   bool // out of the roster
 	state  PeerState
-	shown  *conn // nil if there is none
+	shown  *connection.Conn // nil if there is none
 
 	// Everything following is owned by the loop.
 	frames   *frames.Frames
-	recovery recovery.Machine // of the link's connections, which are named by number
-	conn     *conn            // nil before the first epoch and while asleep
-	old      []*conn          // of epochs before: they serve until conn is up; see handover.go
-	senders  []*fanout.Sender // all that the peer shall get
-	own      []*fanout.Sender // those of them that only this peer gets
+	recovery recovery.Machine   // of the link's connections, which are named by number
+	conn     *connection.Conn   // nil before the first epoch and while asleep
+	old      []*connection.Conn // of epochs before: they serve until conn is up; see handover.go
+	senders  []*fanout.Sender   // all that the peer shall get
+	own      []*fanout.Sender   // those of them that only this peer gets
 
 	tableVersion int64 // of our table
 
@@ -132,7 +127,7 @@ func (l *link) end() {
 	}
 	l.dropConn()
 	for _, c := range l.old {
-		c.discard()
+		c.Discard()
 	}
 	l.old = nil
 	if own := l.own; len(own) > 0 {
@@ -148,13 +143,13 @@ func (l *link) end() {
 func (l *link) dropConn() {
 	if c := l.conn; c != nil {
 		l.conn = nil
-		c.discard()
+		c.Discard()
 		l.show(nil)
 	}
 }
 
 // show makes readers see c.
-func (l *link) show(c *conn) {
+func (l *link) show(c *connection.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shown = c

@@ -146,7 +146,7 @@ func (l *link) setRights(rights signal.Rights) {
 	if !same {
 		l.mail.Post(func() {
 			if l.conn != nil {
-				l.tracksChanged(l.tracks.Retake(l.may(RightPublish), l.conn.inbounds))
+				l.tracksChanged(l.tracks.Retake(l.may(RightPublish), l.conn.Inbounds))
 			}
 		})
 	}

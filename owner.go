@@ -3,11 +3,14 @@ package noom
 import (
 	"time"
 
+	"noom/internal/connection"
+
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
 	"noom/internal/data"
 	"noom/internal/fanout"
+	"noom/internal/frames"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/recovery"
@@ -47,36 +50,38 @@ func (h connHost) Restarting() {
 
 func (h connHost) Trace(msg string, args ...any) { h.trace(msg, args...) }
 
-func (h connHost) PathChanged(c *conn, s webrtc.ICEConnectionState) {
-	relayed := s == webrtc.ICEConnectionStateDisconnected && byOwnRelay(c)
-	h.on(func(m *recovery.Machine) []recovery.Action { return m.PathChanged(c.number, machinePath(s), relayed) })
+func (h connHost) PathChanged(c *connection.Conn, s webrtc.ICEConnectionState) {
+	relayed := s == webrtc.ICEConnectionStateDisconnected && c.ByOwnRelay()
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.PathChanged(c.Number, machinePath(s), relayed) })
 }
 
-func (h connHost) ControlOpened(c *conn) {
-	h.on(func(m *recovery.Machine) []recovery.Action { return m.ControlOpened(c.number) })
+func (h connHost) ControlOpened(c *connection.Conn) {
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.ControlOpened(c.Number) })
 }
 
-func (h connHost) DataOpened(c *conn) {
-	h.stream.Open(c.lane)
-	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.number) })
+func (h connHost) DataOpened(c *connection.Conn) {
+	h.stream.Open(c.Lane)
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.Number) })
 }
 
 // ChannelClosed: with the current connection our goodbye has nowhere to go.
-func (h connHost) ChannelClosed(c *conn, data bool) {
+func (h connHost) ChannelClosed(c *connection.Conn, data bool) {
 	if c == h.conn {
 		h.partAll()
 	}
-	h.on(func(m *recovery.Machine) []recovery.Action { return m.ChannelClosed(c.number, data) })
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.ChannelClosed(c.Number, data) })
 }
 
-func (h connHost) Failed(err error)                           { h.fail(err) }
-func (h connHost) Flooded(c *conn, err error)                 { h.flooded(c, err) }
-func (h connHost) Frame(c *conn, m webrtc.DataChannelMessage) { h.inBand(c, m) }
-func (h connHost) Data(c *conn, m webrtc.DataChannelMessage)  { h.dataFrame(c, m) }
-func (h connHost) Channel(c *conn, ch *data.Channel)          { h.channelOpened(c, ch) }
-func (h connHost) Table(t *signal.Table)                      { h.applyTable(t) }
-func (h connHost) Left()                                      { h.leftByPeer() }
-func (h connHost) Receiving(mid string, in *inbound.Inbound)  { h.tracks.Feed(mid, in) }
+func (h connHost) Failed(err error)                      { h.fail(err) }
+func (h connHost) Flooded(c *connection.Conn, err error) { h.flooded(c, err) }
+func (h connHost) Frame(c *connection.Conn, m signal.Message) {
+	h.frames.Receive(m, frames.Via(c.Number))
+}
+func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) { h.dataFrame(c, m) }
+func (h connHost) Channel(c *connection.Conn, ch *data.Channel)         { h.channelOpened(c, ch) }
+func (h connHost) Table(t *signal.Table)                                { h.applyTable(t) }
+func (h connHost) Left()                                                { h.leftByPeer() }
+func (h connHost) Receiving(mid string, in *inbound.Inbound)            { h.tracks.Feed(mid, in) }
 
 func (h connHost) Refused(s *fanout.Sender, err error) {
 	h.tell(TrackRefused{Peer: h.link, Sender: s, Codec: s.Codec().MimeType, Err: err})
@@ -90,5 +95,5 @@ func (l *link) Stats() webrtc.StatsReport {
 	if c == nil {
 		return webrtc.StatsReport{}
 	}
-	return c.stats()
+	return c.Stats()
 }

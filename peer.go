@@ -238,5 +238,5 @@ func (l *link) Connection() *webrtc.PeerConnection {
 	if l.shown == nil {
 		return nil
 	}
-	return l.shown.pc
+	return l.shown.PC
 }

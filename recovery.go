@@ -50,7 +50,7 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.GiveUp:
 		l.failedBy = l.cause(a.Cause)
 		if l.conn != nil {
-			l.conn.giveUp()
+			l.conn.GiveUp()
 		}
 		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.failedBy)
 	case recovery.Note:
@@ -58,8 +58,8 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.Forget:
 		l.failure = nil
 	case recovery.RestartICE:
-		if !a.UnlessRelayed || !l.conn.local.candidates.Relayed() {
-			return l.conn.restart()
+		if !a.UnlessRelayed || !l.conn.OffersRelay() {
+			return l.conn.Restart()
 		}
 	case recovery.Resend:
 		l.frames.Resend()
@@ -78,7 +78,7 @@ func (l *link) carryOut(a recovery.Action) error {
 	case recovery.Yield:
 		l.yield()
 	case recovery.SamplePath:
-		l.sample = received(l.conn.pc.SCTP().Transport().ICETransport())
+		l.sample = l.conn.Received()
 	case recovery.ComparePath:
 		l.comparePath()
 	case recovery.CheckRelay:

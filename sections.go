@@ -18,7 +18,7 @@ func (l *link) publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
 		if l.conn != nil {
-			l.conn.publish(s)
+			l.conn.Publish(s)
 		}
 	})
 }
@@ -39,7 +39,7 @@ func (l *link) unpublish(s *fanout.Sender) {
 		l.senders = slices.DeleteFunc(l.senders, is)
 		l.own = slices.DeleteFunc(l.own, is)
 		if l.conn != nil {
-			l.conn.unpublish(s)
+			l.conn.Unpublish(s)
 		}
 	})
 }
@@ -48,7 +48,7 @@ func (l *link) unpublish(s *fanout.Sender) {
 func (l *link) retable() {
 	l.mail.Post(func() {
 		if l.conn != nil {
-			l.conn.retable()
+			l.conn.Retable()
 		}
 	})
 }
@@ -57,10 +57,10 @@ func (l *link) retable() {
 func (l *link) applyTable(t *signal.Table) {
 	added, muted := l.tracks.News(t)
 	if !l.conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {
-		l.fail(errWork)
+		l.fail(errTables)
 		return
 	}
-	l.tracksChanged(l.tracks.Take(t, l.may(RightPublish), l.conn.inbounds))
+	l.tracksChanged(l.tracks.Take(t, l.may(RightPublish), l.conn.Inbounds))
 }
 
 // tracksChanged reports what has changed in the peer's tracks.

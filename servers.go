@@ -1,8 +1,6 @@
 package noom
 
 import (
-	"github.com/pion/webrtc/v4"
-
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -26,21 +24,15 @@ func (l *link) askServers() {
 
 // planRelay says when the relay's credentials are about to expire.
 func (l *link) planRelay() {
-	if l.conn != nil && l.conn.servers.Lifetime > 0 {
-		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(l.conn.servers.Due(), 0)) })
+	if l.conn != nil && l.conn.Servers.Lifetime > 0 {
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(l.conn.Servers.Due(), 0)) })
 	}
-}
-
-// byOwnRelay reports whether the path goes, or went last, by a relay of ours.
-func byOwnRelay(c *conn) bool {
-	pair, err := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-	return err == nil && pair != nil && pair.Local.Typ == webrtc.ICECandidateTypeRelay
 }
 
 // checkRelay says that the path's relay is about to end, if it is one and there
 // are new credentials.
 func (l *link) checkRelay() {
-	if l.room.servers().Due() > 0 && byOwnRelay(l.conn) {
+	if l.room.servers().Due() > 0 && l.conn.ByOwnRelay() {
 		l.trace("restart, for the relay's credentials are about to expire")
 		l.on((*recovery.Machine).RelayEnds)
 	}
