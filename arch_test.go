@@ -12,8 +12,8 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/conduct", "noom/internal/connection", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/frames",
-		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
+		"noom/signal", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
+		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch",
 		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
@@ -21,6 +21,11 @@ var layers = map[string][]string{
 	"noom/internal/connection": {
 		"noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/iceservers",
 		"noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet", "noom/internal/recovery", "noom/signal", "github.com/pion/",
+	},
+	"noom/internal/link": {
+		"noom/internal/conduct", "noom/internal/connection", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault",
+		"noom/internal/frames", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/recovery", "noom/signal",
+		"github.com/pion/webrtc/v4",
 	},
 	"noom/internal/diagnose":     {},
 	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},

@@ -17,6 +17,7 @@ import (
 
 	"noom/internal/conduct"
 	"noom/internal/fault"
+	"noom/internal/link"
 	"noom/internal/mediatest"
 	"noom/signal"
 )
@@ -27,8 +28,8 @@ import (
 // TestFloods: each flood ends the connection it comes by, whose maker is kept
 // waiting even if it comes back with another session; the call next to it goes on.
 func TestFloods(t *testing.T) {
-	for name, flood := range map[string]func(t *testing.T, b *link){
-		"RTP of ever new sources": func(t *testing.T, b *link) {
+	for name, flood := range map[string]func(t *testing.T, b *peer){
+		"RTP of ever new sources": func(t *testing.T, b *peer) {
 			_, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
 			must(t, err)
 			time.Sleep(time.Second) // it has a section
@@ -41,10 +42,10 @@ func TestFloods(t *testing.T) {
 				}
 			}
 		},
-		"RTCP about ever new sources": func(t *testing.T, b *link) {
+		"RTCP about ever new sources": func(t *testing.T, b *peer) {
 			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: n} })
 		},
-		"RTCP about many sources at once": func(t *testing.T, b *link) {
+		"RTCP about many sources at once": func(t *testing.T, b *peer) {
 			b.reports(t, func(n uint32) rtcp.Packet {
 				r := &rtcp.ReceiverReport{SSRC: 1}
 				for i := range uint32(31) {
@@ -53,15 +54,15 @@ func TestFloods(t *testing.T) {
 				return r
 			})
 		},
-		"RTCP from ever new sources": func(t *testing.T, b *link) {
+		"RTCP from ever new sources": func(t *testing.T, b *peer) {
 			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: n, MediaSSRC: 1} })
 		},
-		"RTCP from ever new sources, about nobody": func(t *testing.T, b *link) {
+		"RTCP from ever new sources, about nobody": func(t *testing.T, b *peer) {
 			for i := range uint32(3) {
 				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*conduct.MaxSources + n} })
 			}
 		},
-		"channels": func(_ *testing.T, b *link) {
+		"channels": func(_ *testing.T, b *peer) {
 			for n := range 4 * maxChannels {
 				if _, err := b.Connection().CreateDataChannel(fmt.Sprint(n), nil); err != nil {
 					return // closed meanwhile
@@ -69,9 +70,10 @@ func TestFloods(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		},
-		"frames": func(_ *testing.T, b *link) {
+		"frames": func(_ *testing.T, b *peer) {
+			conn := connectionOf(b)
 			for n := range 2 * (conduct.WorkBurst + conduct.ExcessBurst) {
-				if b.conn.Control.SendText("{}") != nil {
+				if conn.Control.SendText("{}") != nil {
 					return
 				}
 				if n%16 == 0 {
@@ -79,9 +81,10 @@ func TestFloods(t *testing.T) {
 				}
 			}
 		},
-		"data that is known": func(_ *testing.T, b *link) {
+		"data that is known": func(_ *testing.T, b *peer) {
+			conn := connectionOf(b)
 			for n := range 3 * conduct.RepeatBurst {
-				if b.conn.Data.Send(dataFrame(1, 0)) != nil {
+				if conn.Data.Send(dataFrame(1, 0)) != nil {
 					return
 				}
 				if n%64 == 0 {
@@ -101,7 +104,7 @@ func TestFloods(t *testing.T) {
 				time.Sleep(time.Second)
 				beside := peerOf(t, a, c).Connection()
 				before := runtime.NumGoroutine()
-				flood(t, peerOf(t, b, a).(*link))
+				flood(t, peerOf(t, b, a).(*peer))
 				until(t, a, func(e PeerStateChanged) bool {
 					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, fault.Rules)
 				})
@@ -156,13 +159,13 @@ func (f *forgery) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters,
 }
 
 // reports sends RTCP, for which there has to be a media section.
-func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
+func (p *peer) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	t.Helper()
 	camera := mediatest.NewRTPCamera(t)
-	_, err := l.room.Publish(t.Context(), camera, nil)
+	_, err := p.room.Publish(t.Context(), camera, nil)
 	must(t, err)
 	time.Sleep(time.Second)
-	pc := l.Connection()
+	pc := p.Connection()
 	for n := range uint32(4 * conduct.MaxSources) {
 		_ = pc.WriteRTCP([]rtcp.Packet{packet(n)}) // it may be closed meanwhile
 		if n%16 == 0 {
@@ -178,7 +181,7 @@ func TestTablesOfTracks(t *testing.T) {
 		until(t, a, connected)
 		until(t, b, connected)
 		time.Sleep(time.Second)
-		l := peerOf(t, b, a).(*link)
+		l := peerOf(t, b, a).(*peer)
 		for n := range int64(100) {
 			table := signal.TableBody{Table: signal.Table{Version: 1000 + n, Tracks: map[string]signal.TrackRow{}}}
 			for i := range int64(signal.MaxTracks) {
@@ -186,7 +189,7 @@ func TestTablesOfTracks(t *testing.T) {
 			}
 			body, err := signal.EncodeBody(&table)
 			must(t, err)
-			l.mail.Post(func() { l.frames.Send(signal.TypeTable, body, false) })
+			link.Inspect(l.link, func(in link.Inside) { in.Frames.Send(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, fault.Rules) })

@@ -130,8 +130,8 @@ func (r *room) Rename(ctx context.Context, name string) error {
 }
 
 func (r *room) Send(ctx context.Context, data []byte) error {
-	return r.roster.sendAll(data, func(l *link) (wait func() error, err error) {
-		full, err := l.stream.Offer(data)
+	return r.roster.sendAll(data, func(l *peer) (wait func() error, err error) {
+		full, err := l.link.Stream.Offer(data)
 		if full != nil {
 			return func() error { return l.Send(ctx, data) }, nil
 		}
@@ -140,7 +140,7 @@ func (r *room) Send(ctx context.Context, data []byte) error {
 }
 
 func (r *room) TrySend(data []byte) error {
-	return r.roster.sendAll(data, func(l *link) (func() error, error) { return nil, l.stream.TrySend(data) })
+	return r.roster.sendAll(data, func(l *peer) (func() error, error) { return nil, l.link.Stream.TrySend(data) })
 }
 
 // The network and the end.
