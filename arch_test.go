@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"noom/internal/diagnose":     {},
 	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},
 	"noom/internal/exchange":     {},
-	"noom/internal/iceservers":   {"github.com/pion/"},
+	"noom/internal/iceservers":   {"noom/internal/mailbox", "noom/signal", "github.com/pion/"},
 	"noom/internal/negotiate":    {},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/recovery":     {},

@@ -59,7 +59,7 @@ func (h peerHost) NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.
 	})
 }
 
-func (h peerHost) Servers() *iceservers.Set { return h.room.ice.current() }
+func (h peerHost) Servers() *iceservers.Set { return h.room.ice.Current() }
 
 func (h peerHost) Refusal(since time.Time) *diagnose.Refusal {
 	r := h.room.refusal.Load()

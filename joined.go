@@ -13,6 +13,7 @@ import (
 	"noom/internal/conduct"
 	"noom/internal/engine"
 	"noom/internal/fanout"
+	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/uplink"
 	"noom/signal"
@@ -42,7 +43,7 @@ type room struct {
 	requests  *requests
 	standing  *standing
 	published *published
-	ice       *iceSupply
+	ice       *iceservers.Supply
 	speech    *speech
 	roster    *roster
 

@@ -45,7 +45,7 @@ func (r *room) handle(m signal.Message) {
 	case signal.TypeJoined:
 		r.joined(m)
 	case signal.TypeServers:
-		r.ice.take(&m)
+		r.ice.Take(&m)
 	case signal.TypeWelcome:
 		r.roster.welcome(*m.Member)
 		r.roster.dropGhosts()
@@ -74,7 +74,7 @@ func (r *room) handle(m signal.Message) {
 // joined takes what the hub says on joining, at first and after each return.
 func (r *room) joined(m signal.Message) {
 	r.standing.rename(m.Self.Name)
-	r.ice.take(&m)
+	r.ice.Take(&m)
 	if before, now := r.standing.grant(m.Self.Rights); before != now {
 		r.published.allow(now)
 	}

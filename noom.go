@@ -87,13 +87,13 @@ func furnish(r *room, d Dialer) {
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
 	r.published = &published{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
-	r.ice = &iceSupply{
-		mail: r.mail, log: r.log, newest: &iceservers.Set{},
-		ask:    func() { r.send(signal.Message{Type: signal.TypeServers}) },
-		landed: func() { r.roster.eachPresent(func(p *peer) { p.link.ServersChanged() }) },
+	r.ice = &iceservers.Supply{
+		Mail: r.mail, Log: r.log,
+		Ask:     func() { r.send(signal.Message{Type: signal.TypeServers}) },
+		Changed: func() { r.roster.eachPresent(func(p *peer) { p.link.ServersChanged() }) },
 	}
 	if r.cfg.ICEServers != nil {
-		r.ice.own = &iceservers.Set{List: r.cfg.ICEServers}
+		r.ice.Own = &iceservers.Set{List: r.cfg.ICEServers}
 	}
 	r.network = &network{
 		mail: r.mail, roster: r.roster, askHub: r.hub.Nudge, log: r.log, ctx: r.ctx, tasks: r.background,
