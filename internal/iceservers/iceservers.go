@@ -1,6 +1,6 @@
-// Package iceservers owns what is known of a set of STUN and TURN servers: which
-// they are, when they came and how long their credentials last. A set is never
-// changed; a newer one takes its place.
+// Package iceservers owns the STUN and TURN servers of a room: which they are, when they
+// came and how long their credentials last. A [Set] is never changed; a newer one takes its
+// place, for which a [Supply] asks the hub in time.
 package iceservers
 
 import (
