@@ -44,7 +44,7 @@ func TestWindow(t *testing.T) {
 			a.Receive(f)
 		}
 		if round > 10 {
-			t.Fatal("never done")
+			t.Fatal("not done after 10 rounds")
 		}
 	}
 	if got != 3*Window || a.Acked() != 3*Window || a.Queued() != a.Acked() {
@@ -63,7 +63,7 @@ func TestBackOff(t *testing.T) {
 		a.Tick()
 		for _, f := range a.Flush() {
 			if !f.Again {
-				t.Fatal("a repeated frame is not marked so")
+				t.Fatal("a repeated frame is not marked as such")
 			}
 			at = append(at, tick)
 		}
@@ -73,7 +73,7 @@ func TestBackOff(t *testing.T) {
 	}
 	a.Resend()
 	if len(a.Flush()) != 1 {
-		t.Fatal("Resend did not make it due")
+		t.Fatal("Resend did not make the message due")
 	}
 }
 
@@ -82,9 +82,9 @@ func TestHostileFrames(t *testing.T) {
 		"acknowledges what was never sent": {Epoch: Epoch{1, "a"}, Ack: 1},
 		"negative ack":                     {Epoch: Epoch{1, "a"}, Ack: -1},
 		"negative seq":                     {Epoch: Epoch{1, "a"}, Seq: -1},
-		"far ahead":                        {Epoch: Epoch{1, "a"}, Seq: Window + 1},
+		"beyond the window":                {Epoch: Epoch{1, "a"}, Seq: Window + 1},
 		"no epoch":                         {Seq: 1},
-		"endless epoch":                    {Epoch: Epoch{MaxNumber + 1, "b"}, Seq: 1},
+		"epoch out of bounds":              {Epoch: Epoch{MaxNumber + 1, "b"}, Seq: 1},
 		"lower epoch":                      {Epoch: Epoch{1, "A"}, Seq: 1},
 		"new epoch with an old ack":        {Epoch: Epoch{2, "b"}, Seq: 1, Ack: 3},
 	} {

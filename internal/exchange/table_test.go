@@ -11,7 +11,7 @@ import (
 	"noom/internal/exchange"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew")
+var rewrite = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
@@ -81,7 +81,7 @@ func stateOf(s exchange.State) state {
 	return out
 }
 
-// take lets x take an input.
+// take gives x an input.
 func take(x *exchange.Exchange, in input) (out output) {
 	switch in.Call {
 	case "begin":
@@ -111,10 +111,10 @@ func take(x *exchange.Exchange, in input) (out output) {
 
 const maxNumber, window = int64(exchange.MaxNumber), int64(exchange.Window)
 
-// inputs are what the table lets an exchange take in a state: what matters
-// there, frames of an end that breaks the rules included, but so that the table
-// stays small. In an epoch of its own the exchange above all sends; in one of
-// the other's, it above all receives.
+// inputs returns the inputs that the table has for a state. They are those that
+// matter there, frames from an end that breaks the rules included, and few
+// enough to keep the table small: in its own epochs the exchange mostly sends,
+// in those of the other end it mostly receives.
 func inputs(s exchange.State) []input {
 	in := []input{{Call: "flush"}}
 	own := s.Epoch.By == "a"
@@ -132,7 +132,7 @@ func inputs(s exchange.State) []input {
 		in = append(in, input{Call: "send", Message: &outgoing{Type: "offer", HubOnly: true}})
 	}
 	if len(s.Queue)+len(s.Early) == 1 && s.Got == 0 && !s.OwesAck {
-		in = append(in, input{Call: "begin"}) // which forgets all this
+		in = append(in, input{Call: "begin"}) // forgets all this
 	}
 	if s.Sent > 0 && s.Queue[0].Tries < 2 && !s.Queue[0].Due {
 		in = append(in, input{Call: "resend"})
@@ -141,7 +141,7 @@ func inputs(s exchange.State) []input {
 		in = append(in, input{Call: "tick"})
 	}
 	if len(s.Queue) > 0 && s.Queue[0].Tries > 1 || s.OwesAck && s.Got > 1 {
-		return in // nothing new would come of frames
+		return in // frames would show nothing new
 	}
 	for _, f := range frames(s, own) {
 		in = append(in, input{Call: "receive", Frame: &f})
@@ -176,8 +176,8 @@ func frames(s exchange.State, own bool) []frame {
 	return out
 }
 
-// table is every transition from every state that the above lead to from a
-// fresh exchange of a member called a, breadth first.
+// table returns every transition from every state that these inputs lead to from
+// a new exchange of member a, breadth first.
 func table(t *testing.T) (rows [][]byte) {
 	t.Helper()
 	queue := []exchange.State{exchange.New("a").State()}
@@ -186,7 +186,7 @@ func table(t *testing.T) (rows [][]byte) {
 		s := queue[0]
 		queue = queue[1:]
 		for _, in := range inputs(s) {
-			x := exchange.Restore(exchange.Restore(s).State()) // of its own
+			x := exchange.Restore(exchange.Restore(s).State()) // shares nothing with s
 			r := transition{State: stateOf(s), Input: in}
 			r.Actions = take(x, in)
 			r.Next = stateOf(x.State())
@@ -223,7 +223,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(was, is) {
-		t.Errorf("%s is not what an exchange does now; if that is right, run this test with -rewrite", file)
+		t.Errorf("%s differs from what an exchange does; if the exchange is right, run this test with -rewrite", file)
 	}
 	t.Logf("%d transitions, %d bytes", len(rows), len(is))
 }

@@ -13,7 +13,7 @@ import (
 	"noom/internal/recovery"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew")
+var rewrite = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
@@ -118,20 +118,20 @@ func actionOf(a recovery.Action) action {
 	return out
 }
 
-// alike is how many rows there are of the same event with the same outcome.
-const alike = 2
+// maxAlike is how many rows show the same event with the same outcome.
+const maxAlike = 2
 
-// table is what happens on random ways, without most of what is alike.
+// table returns what happens on random ways, without most of what is alike.
 func table(t *testing.T) (rows []transition) {
 	seen := make(map[string]int)
 	for seed := range uint64(1500) {
 		wander(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
-			browser := seed%2 == 1 // as wander has it
+			browser := seed%2 == 1 // as wander chooses the options
 			outcome := fmt.Sprint(browser, in.Call, in.Path, in.Timer, before.Peer, after.Peer)
 			for _, a := range actions {
 				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
 			}
-			if seen[outcome]++; seen[outcome] > alike {
+			if seen[outcome]++; seen[outcome] > maxAlike {
 				return
 			}
 			row := transition{Browser: browser, State: machineOf(before), Input: in, Actions: []action{}, Next: machineOf(after)}
@@ -170,12 +170,12 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(was, text) {
-		t.Errorf("%s is not what the machine does now; if that is right, run this test with -rewrite", file)
+		t.Errorf("%s differs from what the machine does; if the machine is right, run this test with -rewrite", file)
 	}
 	t.Logf("%d transitions, %d bytes", len(rows), len(text))
 }
 
-// TestRestore: a machine that is restored goes on as the one that it was.
+// TestRestore: a restored machine is equal to the one it was restored from.
 func TestRestore(t *testing.T) {
 	d := inCall(t)
 	d.call("fail")
@@ -184,6 +184,6 @@ func TestRestore(t *testing.T) {
 		t.Errorf("%+v became %+v", d.m, m)
 	}
 	if m.Elapsed(recovery.Pause); m.State() == d.m.State() || time.Duration(0) != d.facts.Wait {
-		t.Error("nothing has changed")
+		t.Error("the copy and the original share state")
 	}
 }
