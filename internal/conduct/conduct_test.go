@@ -14,8 +14,8 @@ import (
 
 var epoch0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestConductBuilds: so many connections at once, then one each 2.5 s, and far
-// fewer for who floods us.
+// TestConductBuilds: a member may have a burst of connections, then one every
+// 2.5 s, and far fewer after it has flooded us.
 func TestConductBuilds(t *testing.T) {
 	c := NewConducts().Of("m", nil, epoch0)
 	built := func(from, to time.Duration) (n int) {
@@ -30,11 +30,11 @@ func TestConductBuilds(t *testing.T) {
 		t.Errorf("%d connections in 25 s", n)
 	}
 	if c.clean(epoch0.Add(25 * time.Second)) {
-		t.Error("it would be forgotten in the middle of a storm")
+		t.Error("the member would be forgotten in the middle of a storm")
 	}
 	hour := 2 * time.Hour
 	if !c.clean(epoch0.Add(hour)) {
-		t.Error("it is not forgotten when there is nothing to remember")
+		t.Error("the member is not forgotten although there is nothing to remember")
 	}
 	for i, want := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
 		at := epoch0.Add(hour + time.Duration(i)*15*time.Minute)
@@ -43,7 +43,7 @@ func TestConductBuilds(t *testing.T) {
 			t.Errorf("after fault %d: a pause of %v, want %d s", i+1, got, want)
 		}
 		if c.Build(at.Add(want*time.Second)) != 0 {
-			t.Errorf("after fault %d: none after the pause", i+1)
+			t.Errorf("after fault %d: no connection after the pause", i+1)
 		}
 	}
 	if c.clean(epoch0.Add(hour + 106*time.Minute)) {
@@ -51,12 +51,12 @@ func TestConductBuilds(t *testing.T) {
 	}
 	at := epoch0.Add(hour + 4*time.Hour)
 	if c.Fault(at); c.Build(at) != FaultPause {
-		t.Error("old faults count for ever")
+		t.Error("old faults still count")
 	}
 }
 
-// TestConductsBuild: many members together have us build no more than a room full of
-// honest ones needs.
+// TestConductsBuild: many members together cannot make us build more than a room full of
+// honest members needs.
 func TestConductsBuild(t *testing.T) {
 	cs := NewConducts()
 	built := 0
@@ -67,12 +67,12 @@ func TestConductsBuild(t *testing.T) {
 			}
 		}
 	}
-	if most := burstOfAll + 10*buildsOfAll; built > most || built < most-2 {
+	if most := roomBuildBurst + 10*roomBuildRate; built > most || built < most-2 {
 		t.Errorf("%d connections with 60 members in 10 s, want %d", built, most)
 	}
 }
 
-// TestConductFrames: a flood is dropped at first, and ends the link when it goes on.
+// TestConductFrames: a flood of frames is dropped at first, and ends the link if it goes on.
 func TestConductFrames(t *testing.T) {
 	c := NewConducts().Of("m", nil, epoch0)
 	count := map[FrameVerdict]int{}
@@ -83,22 +83,22 @@ func TestConductFrames(t *testing.T) {
 		t.Errorf("%v", count)
 	}
 	if !c.ByHub.AllowN(epoch0, 1) {
-		t.Error("what comes in-band is held against frames by hub")
+		t.Error("in-band frames count against frames by hub")
 	}
 	later := epoch0.Add(time.Second)
 	if !c.Described(later, false) || !c.Described(later, true) {
-		t.Error("a second later a description and a restart are too much")
+		t.Error("a second later, a description and a restart are too much")
 	}
 	for range 2 {
 		c.Described(later, true)
 	}
 	if c.Described(later, true) {
-		t.Error("four restarts within a second")
+		t.Error("four restarts within a second are allowed")
 	}
 }
 
-// TestConductsAreBounded: who floods a room with ids neither fills its memory nor
-// has itself forgotten, as long as somebody can be forgotten without a loss.
+// TestConductsAreBounded: a flood of member ids neither fills a room's memory nor makes it
+// forget a member's faults while there are members with nothing to remember.
 func TestConductsAreBounded(t *testing.T) {
 	cs := NewConducts()
 	nobody := func(string) bool { return false }
@@ -111,7 +111,7 @@ func TestConductsAreBounded(t *testing.T) {
 		t.Errorf("%d are remembered", len(cs.known))
 	}
 	if cs.Of("bad", nobody, epoch0) != bad {
-		t.Error("who has flooded us is forgotten among those who have done nothing")
+		t.Error("the member that flooded us is forgotten before those that did nothing")
 	}
 	everybody := func(string) bool { return true }
 	here := cs.Of("here", nobody, epoch0)
@@ -120,11 +120,11 @@ func TestConductsAreBounded(t *testing.T) {
 		c.Fault(epoch0)
 	}
 	if cs.Of("here", everybody, epoch0) != here || len(cs.known) > maxConducts {
-		t.Errorf("of %d, one that is present was forgotten", len(cs.known))
+		t.Errorf("of %d members, one that is present was forgotten", len(cs.known))
 	}
 }
 
-func check(id byte) []byte {
+func bindingCheck(id byte) []byte {
 	p := make([]byte, stunHeader)
 	p[1] = bindingRequest
 	binary.BigEndian.PutUint32(p[4:], 0x2112a442)
@@ -132,14 +132,14 @@ func check(id byte) []byte {
 	return p
 }
 
-func answer(id byte) []byte {
-	p := check(id)
+func bindingAnswer(id byte) []byte {
+	p := bindingCheck(id)
 	p[0] = 1
 	return p
 }
 
-// TestChecksArePaced: pion checks every pair five times a second. What leaves is 20 a
-// second, each pair has its turn, and an address that answers is paced no longer.
+// TestChecksArePaced: pion checks every pair five times a second. Only 20 checks a second
+// leave, each pair has its turn, and an address that has answered is no longer paced.
 func TestChecksArePaced(t *testing.T) {
 	p := NewPacer(rate.NewLimiter(CheckRate, CheckBurst), newStrangers())
 	var targets []netip.AddrPort
@@ -150,7 +150,7 @@ func TestChecksArePaced(t *testing.T) {
 	total := 0
 	tick := func(now time.Time) {
 		for i, to := range targets {
-			if p.out(now, "socket", to, check(byte(i))) {
+			if p.out(now, "socket", to, bindingCheck(byte(i))) {
 				sent[to]++
 				total++
 			}
@@ -167,41 +167,41 @@ func TestChecksArePaced(t *testing.T) {
 	}
 	for _, to := range targets {
 		if sent[to] == 0 {
-			t.Errorf("none to %s", to)
+			t.Errorf("no check to %s", to)
 		}
 	}
-	if !p.out(now, "socket", targets[0], []byte{22, 1, 2}) || !p.out(now, "socket", targets[0], answer(0)) {
-		t.Error("what is no check is held back")
+	if !p.out(now, "socket", targets[0], []byte{22, 1, 2}) || !p.out(now, "socket", targets[0], bindingAnswer(0)) {
+		t.Error("a packet that is not a check is held back")
 	}
-	// An answer from elsewhere, or to another check, opens nothing.
-	p.in(now, "socket", targets[1], answer(0))
-	p.in(now, "socket", targets[2], answer(99))
+	// An answer from elsewhere, or to another check, changes nothing.
+	p.in(now, "socket", targets[1], bindingAnswer(0))
+	p.in(now, "socket", targets[2], bindingAnswer(99))
 	before := total
 	for range 20 {
 		tick(now)
 	}
 	if total-before > CheckBurst {
-		t.Errorf("%d checks in a moment, behind forged answers", total-before)
+		t.Errorf("%d checks at once after forged answers", total-before)
 	}
-	// A check of the other end's is answered with one, and no more than one.
+	// A check from the other end is answered with one check, and only one.
 	now = now.Add(time.Second)
-	if p.out(now, "socket", targets[4], check(4)) {
-		t.Error("its turn has come too early for this test")
+	if p.out(now, "socket", targets[4], bindingCheck(4)) {
+		t.Error("the pair's turn has come too early for this test")
 	}
-	p.in(now, "socket", targets[4], check(9))
-	if !p.out(now, "socket", targets[4], check(4)) || p.out(now, "socket", targets[4], check(4)) {
-		t.Error("a check of the other end's is not answered with one")
+	p.in(now, "socket", targets[4], bindingCheck(9))
+	if !p.out(now, "socket", targets[4], bindingCheck(4)) || p.out(now, "socket", targets[4], bindingCheck(4)) {
+		t.Error("a check from the other end is not answered with exactly one")
 	}
-	p.in(now, "socket", targets[3], answer(3))
+	p.in(now, "socket", targets[3], bindingAnswer(3))
 	for range 50 {
-		if !p.out(now, "socket", targets[3], check(200)) {
+		if !p.out(now, "socket", targets[3], bindingCheck(200)) {
 			t.Fatal("an address that has answered is paced")
 		}
 	}
 }
 
-// TestStrangersAreSpared: many members of one process that name the same address send it no
-// more together than a few do; once somebody has answered there, each has its own bound.
+// TestStrangersAreSpared: if many members of one process name the same address, they send it
+// no more together than a few do. Once the address has answered, each has its own bound.
 func TestStrangersAreSpared(t *testing.T) {
 	all := newStrangers()
 	victim := netip.MustParseAddr("2001:db8::7")
@@ -209,7 +209,7 @@ func TestStrangersAreSpared(t *testing.T) {
 		for m := range 50 {
 			p := NewPacer(rate.NewLimiter(CheckRate, CheckBurst), all)
 			for port := range uint16(20) {
-				if p.out(now, m, netip.AddrPortFrom(victim, 5000+port), check(byte(port))) {
+				if p.out(now, m, netip.AddrPortFrom(victim, 5000+port), bindingCheck(byte(port))) {
 					n++
 				}
 			}
@@ -221,7 +221,7 @@ func TestStrangersAreSpared(t *testing.T) {
 	}
 	all.met(epoch0.Add(time.Second), victim)
 	if n := flood(epoch0.Add(time.Second)); n != 50*20 {
-		t.Errorf("%d checks to an address that peers have", n)
+		t.Errorf("%d checks to an address that has answered", n)
 	}
 	for i := range 2 * maxStrangers {
 		all.allow(epoch0, netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}))
@@ -231,7 +231,7 @@ func TestStrangersAreSpared(t *testing.T) {
 	}
 }
 
-// TestRemoteCandidates says which candidates of a peer are taken.
+// TestRemoteCandidates shows which candidates of a peer are taken.
 func TestRemoteCandidates(t *testing.T) {
 	for text, taken := range map[string]bool{
 		"candidate:1 1 udp 2130706431 192.168.1.7 50000 typ host":                       true,
@@ -272,13 +272,13 @@ func TestRemoteCandidates(t *testing.T) {
 		"candidate:1 1 udp 1 127.0.0.1 50000 typ host", "candidate:1 1 tcp 1 ::1 50000 typ host tcptype passive",
 	} {
 		if err := home.Take(text, own, nil); err != nil {
-			t.Errorf("where we gather there too, %s: %v", text, err)
+			t.Errorf("on loopback, where we gather too, %s: %v", text, err)
 		}
 	}
 }
 
-// TestRemoteCandidatesAreBounded: so many of a generation, of an address, and
-// with a name; those that are told again do not count.
+// TestRemoteCandidatesAreBounded: candidates are bounded by generation, by address and
+// by name. One that comes again does not count.
 func TestRemoteCandidatesAreBounded(t *testing.T) {
 	count := func(form string) (n int) {
 		var r Candidates
@@ -304,15 +304,16 @@ func TestRemoteCandidatesAreBounded(t *testing.T) {
 	}
 	var r Candidates
 	if r.Take("candidate:1 1 udp 1 x.local 50000 typ host", Networks{}, func() bool { return false }) == nil {
-		t.Error("a name is taken that may not be asked for")
+		t.Error("a name that may not be resolved is taken")
 	}
 }
 
-// TestCandidatesInDescriptions: what would be refused when trickled does not come in
-// by a description either, wherever it stands there.
+// TestCandidatesInDescriptions: a candidate that would be refused when trickled is
+// refused in a description too, wherever it stands.
 func TestCandidatesInDescriptions(t *testing.T) {
 	const text = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=candidate:1 1 udp 1 127.0.0.1 4000 typ host\r\n" +
-		"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=candidate:1 1 udp 1 10.0.0.9 4000 typ host\r\na=candidate:2 1 udp 1 127.0.0.1 4001 typ host\r\n" +
+		"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" +
+		"a=candidate:1 1 udp 1 10.0.0.9 4000 typ host\r\na=candidate:2 1 udp 1 127.0.0.1 4001 typ host\r\n" +
 		"a=candidate:3 1 udp 1 example.com 4001 typ host\r\n"
 	for _, lines := range []string{"\r\n", "\n", "\r"} {
 		var r Candidates
@@ -321,12 +322,12 @@ func TestCandidatesInDescriptions(t *testing.T) {
 			continue // pion does not read it either
 		}
 		if left != 3 || strings.Contains(got, "127.0.0.1") || strings.Contains(got, "example") || !strings.Contains(got, "10.0.0.9") {
-			t.Errorf("%q: %d left out of %q", lines, left, got)
+			t.Errorf("%q: %d left out, giving %q", lines, left, got)
 		}
 	}
 }
 
-// nackOf asks for n packets, from 0 on.
+// nackOf returns a generic NACK that asks for n packets, from 0 on.
 func nackOf(from uint32, n int) []byte {
 	p := []byte{0x81, 205, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}
 	binary.BigEndian.PutUint32(p[4:], from)
@@ -336,10 +337,10 @@ func nackOf(from uint32, n int) []byte {
 	return p
 }
 
-// TestGuardResends: who asks for packets again and again gets a multiple of what
-// is sent anyway, and no more.
+// TestGuardResends: a peer that asks for packets again and again gets at most a
+// multiple of what was sent.
 func TestGuardResends(t *testing.T) {
-	g := NewGuard(func(err error) { t.Errorf("told: %v", err) })
+	g := NewGuard(func(err error) { t.Errorf("fault: %v", err) })
 	b := g.Buffer(packetio.RTCPBufferPacket, 7)
 	asked := func() (n int) {
 		for range 1000 {
@@ -353,26 +354,26 @@ func TestGuardResends(t *testing.T) {
 		return n
 	}
 	if n := asked(); n > maxResends || n < maxResends-170 {
-		t.Errorf("%d packets again", n)
+		t.Errorf("%d packets sent again", n)
 	}
 	for range 100 {
 		g.sent()
 	}
 	if n := asked(); n > 100*resendShare+170 || n == 0 {
-		t.Errorf("%d packets again, of 100 sent", n)
+		t.Errorf("%d packets sent again, after 100 new ones", n)
 	}
 }
 
-// TestGuardBounds: sources, and what waits to be read of them, are bounded for RTP
-// and RTCP, and so are those who speak RTCP.
+// TestGuardBounds: for RTP and RTCP, the sources and their unread bytes are bounded, and
+// so are the senders of RTCP.
 func TestGuardBounds(t *testing.T) {
 	for _, kind := range []packetio.BufferPacketType{packetio.RTPBufferPacket, packetio.RTCPBufferPacket} {
-		told := 0
-		g := NewGuard(func(error) { told++ })
+		faults := 0
+		g := NewGuard(func(error) { faults++ })
 		waiting := 0
 		for i := range 3 * MaxSources {
-			if i == MaxSources && told != 0 {
-				t.Errorf("kind %d: told at %d sources", kind, i)
+			if i == MaxSources && faults != 0 {
+				t.Errorf("kind %d: fault at %d sources", kind, i)
 			}
 			b := g.Buffer(kind, uint32(i))
 			for range 100 {
@@ -381,20 +382,20 @@ func TestGuardBounds(t *testing.T) {
 				}
 			}
 		}
-		if told != 1 {
-			t.Errorf("kind %d: told %d times", kind, told)
+		if faults != 1 {
+			t.Errorf("kind %d: %d faults", kind, faults)
 		}
 		if waiting > maxRTPBytes {
 			t.Errorf("kind %d: %d bytes wait", kind, waiting)
 		}
 	}
-	told := 0
-	g := NewGuard(func(error) { told++ })
+	faults := 0
+	g := NewGuard(func(error) { faults++ })
 	b := g.Buffer(packetio.RTCPBufferPacket, 1)
 	for i := range uint32(MaxSources + 100) {
 		_, _ = b.Write(nackOf(i, 0)) // may be full
 	}
-	if told != 1 || len(g.senders) > MaxSources {
-		t.Errorf("RTCP of %d: told %d times", len(g.senders), told)
+	if faults != 1 || len(g.senders) > MaxSources {
+		t.Errorf("RTCP of %d sources: %d faults", len(g.senders), faults)
 	}
 }
