@@ -15,22 +15,21 @@ import (
 // other end.
 const MaxUnacked = 4096
 
-// outgoing is what one peer has still to take: messages are kept until the
-// other application has taken them, so that a rebuilt connection can send
-// them again. Sending waits while too much is kept.
+// outgoing keeps messages until the other application has taken them, so that a
+// rebuilt connection can send them again. Sending waits while too much is kept.
 type outgoing struct {
 	mu      sync.Mutex
 	base    uint32   // number of the last message taken
 	arrived uint32   // number of the last message that the peer says it has, if above base
-	kept    [][]byte // encoded, the first is number base+1
+	kept    [][]byte // encoded; the first has number base+1
 	bytes   int      // payload bytes in kept
 	waiting []chan struct{}
 	closed  bool
-	sealed  bool // we leave: nothing new is kept, what is kept goes on
+	sealed  bool // we leave: nothing new is kept, and what is kept is still sent
 }
 
-// offer keeps data if there is credit. Otherwise it returns a channel that is
-// closed when it may be worth another try.
+// offer keeps data if there is credit. If not, it returns a channel that is closed
+// when it is worth trying again.
 func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
 	if err := CheckSize(data); err != nil {
 		return nil, err
@@ -45,7 +44,7 @@ func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
 	return c, nil
 }
 
-// try keeps data if there is credit, else it returns fault.WouldBlock.
+// try keeps data if there is credit, or returns fault.WouldBlock.
 func (s *outgoing) try(data []byte) error {
 	if err := CheckSize(data); err != nil {
 		return err
@@ -55,7 +54,7 @@ func (s *outgoing) try(data []byte) error {
 	return s.keep(data)
 }
 
-// CheckSize says what is wrong with a message before anybody is asked to take it.
+// CheckSize returns an error if a message is too big to be sent.
 func CheckSize(data []byte) error {
 	if len(data) > signal.MaxData {
 		return fmt.Errorf("%w: %d bytes, at most %d", fault.TooBig, len(data), signal.MaxData)
@@ -79,7 +78,7 @@ func (s *outgoing) keep(data []byte) error {
 	return nil
 }
 
-// send keeps data, waiting for credit until ctx ends.
+// send waits for credit until ctx ends, and keeps data.
 func (s *outgoing) send(ctx context.Context, data []byte) error {
 	for {
 		wait, err := s.offer(data)
@@ -94,7 +93,7 @@ func (s *outgoing) send(ctx context.Context, data []byte) error {
 	}
 }
 
-// after returns the encoded messages above number n.
+// after returns the encoded messages with numbers above n.
 func (s *outgoing) after(n uint32) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,8 +104,8 @@ func (s *outgoing) after(n uint32) [][]byte {
 	return append([][]byte(nil), s.kept[skip:]...)
 }
 
-// taken forgets all up to number n. ok is false for a number never sent, news for one
-// that was taken before.
+// taken forgets the messages up to number n. ok is false if n was never sent; news is
+// false if n was taken before.
 func (s *outgoing) taken(n uint32) (news, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +136,7 @@ func (s *outgoing) wake() {
 	s.waiting = nil
 }
 
-// seal makes sends fail from now on, and those that wait. What was kept goes on.
+// seal makes sends fail from now on, waiting ones included. What was kept is still sent.
 func (s *outgoing) seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,8 +144,8 @@ func (s *outgoing) seal() {
 	s.wake()
 }
 
-// start returns the number of the last message taken: the next connection
-// sends again what comes after it.
+// start returns the number of the last message taken. The next connection sends
+// again what comes after it.
 func (s *outgoing) start() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,8 +159,8 @@ func (s *outgoing) last() uint32 {
 	return s.base + uint32(len(s.kept))
 }
 
-// hasArrived notes that the peer has all up to number n, whether its application
-// has taken them or not. It reports false for a number never sent.
+// hasArrived notes that the peer has received everything up to number n, whether or
+// not its application has taken it. It reports false if n was never sent.
 func (s *outgoing) hasArrived(n uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +173,7 @@ func (s *outgoing) hasArrived(n uint32) bool {
 	return true
 }
 
-// missing counts the messages of which it is not known that they have arrived.
+// missing counts the messages that are not known to have arrived.
 func (s *outgoing) missing() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

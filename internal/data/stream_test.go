@@ -12,13 +12,14 @@ import (
 	"noom/signal"
 )
 
-// frame is what the peer sends.
+// frame returns a frame from the peer.
 func frame(kind byte, n uint32, payload string) webrtc.DataChannelMessage {
 	return webrtc.DataChannelMessage{Data: append(binary.BigEndian.AppendUint32([]byte{kind}, n), payload...)}
 }
 
-// Messages come in order and once; what is out of order, or beyond the credit, ends the connection.
-func TestStreamTakes(t *testing.T) {
+// TestStreamTakesInOrder: each message is taken once and in order. One that is out of order or beyond
+// the credit ends the connection.
+func TestStreamTakesInOrder(t *testing.T) {
 	var s Stream
 	lane := NewLane(nil, nil)
 	take := func(m webrtc.DataChannelMessage, payload string, news bool, want error) *Message {
@@ -38,17 +39,17 @@ func TestStreamTakes(t *testing.T) {
 	}
 	take(frame(kindMessage, 1, "하나"), "", false, nil)
 	if !s.takenDue {
-		t.Error("what comes again was not acknowledged")
+		t.Error("a repeated message was not acknowledged")
 	}
 	take(frame(kindMessage, 3, "gap"), "", true, ErrCredit)
 	take(frame(kindMessage, 2, "둘"), "둘", true, nil)
 	take(frame(kindAsked, 3, ""), "", true, nil)
 	if s.arrivedDue {
-		t.Error("what has not come has arrived")
+		t.Error("confirms a message that has not arrived")
 	}
 	take(frame(kindAsked, 2, ""), "", true, nil)
 	if !s.arrivedDue {
-		t.Error("the peer gets no answer")
+		t.Error("the peer's question is not answered")
 	}
 	s.Taken(first)
 	if s.in.taken != 1 || s.in.bytes != len("둘") {
@@ -71,8 +72,8 @@ func TestStreamTakes(t *testing.T) {
 	take(frame(kindMessage, MaxUnacked+2, "x"), "", true, ErrCredit)
 }
 
-// What is sent waits for credit, and is kept until it was taken.
-func TestStreamKeeps(t *testing.T) {
+// TestStreamKeepsUntilTaken: Send waits for credit, and messages are kept until they are taken.
+func TestStreamKeepsUntilTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Stream
 		lane := NewLane(nil, nil)
@@ -107,11 +108,12 @@ func TestStreamKeeps(t *testing.T) {
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
-		if frames := s.out.after(2); len(frames) != MaxUnacked-1 || frameNumber(frames[0]) != 3 || string(frames[len(frames)-1][frameHead:]) != "last" {
-			t.Fatalf("%d frames are kept", len(frames))
+		frames := s.out.after(2)
+		if n := len(frames); n != MaxUnacked-1 || frameNumber(frames[0]) != 3 || string(frames[n-1][frameHead:]) != "last" {
+			t.Fatalf("%d frames are kept", n)
 		}
 
-		// All has arrived before it was taken.
+		// Everything has arrived, and not all of it was taken.
 		arrived := s.Deliver()
 		s.Delivered()
 		select {
@@ -126,7 +128,7 @@ func TestStreamKeeps(t *testing.T) {
 			t.Errorf("%d missing", s.Missing())
 		}
 
-		// The peer goes while somebody waits, and comes back; then we leave.
+		// The peer goes while a Send waits, and comes back. Then we leave.
 		if err := s.TrySend([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -148,8 +150,8 @@ func TestStreamKeeps(t *testing.T) {
 	})
 }
 
-// A channel that lets nothing out gets two batches of acknowledgements at most.
-func TestPace(t *testing.T) {
+// TestPaceOfAcknowledgements: a data channel that sends nothing gets at most two batches.
+func TestPaceOfAcknowledgements(t *testing.T) {
 	var p pace
 	given, sent, steps := int64(1000), int64(0), 0
 	for p.step(given, sent) {
@@ -160,15 +162,15 @@ func TestPace(t *testing.T) {
 		t.Fatalf("%d acknowledgements wait", steps)
 	}
 	if sent = 1000 + frameHead - 1; p.step(given, sent) {
-		t.Fatal("went on before the first of them was sent")
+		t.Fatal("another batch began before the first one was sent")
 	}
 	if sent++; !p.step(given, sent) {
-		t.Fatal("did not go on")
+		t.Fatal("no other batch began")
 	}
 }
 
-// Channels that the peer opens are bounded: those there are, those nobody has
-// seen, and those that are refused.
+// TestStreamBoundsChannels: the peer's channels are bounded: those that are open, those
+// that the application has not got yet, and those that are refused.
 func TestStreamBoundsChannels(t *testing.T) {
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
@@ -198,7 +200,7 @@ func TestStreamBoundsChannels(t *testing.T) {
 	}
 	opened("one too many", Refused)
 	lane.Channels()[1].lose()
-	opened("nobody has seen those that were lost", Refused)
+	opened("the application has not got the lost one", Refused)
 	s.Seen()
 	opened("seen", Taken)
 	s.Seen()
