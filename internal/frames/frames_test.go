@@ -13,7 +13,7 @@ import (
 	"noom/signal"
 )
 
-// end is one of two members, whose frames a test carries by hand.
+// end is one of two members. The test carries their frames by hand.
 type end struct {
 	*frames.Frames
 	member  signal.Member
@@ -22,7 +22,7 @@ type end struct {
 	asleep  bool
 	inBand  bool // a connection works
 
-	byHub, byConn []signal.Message // sent and not carried yet
+	byHub, byConn []signal.Message // sent, and not carried yet
 	got           []string         // bodies
 	renewed       []frames.Via
 	reborn        []string
@@ -73,7 +73,7 @@ func meet() (a, b *end) {
 	return a, b
 }
 
-// carry brings what was sent to the other end, by the hub first.
+// carry delivers what was sent to the other end, by hub first.
 func carry(from, to *end) {
 	from.Flush()
 	byHub, byConn := from.byHub, from.byConn
@@ -100,7 +100,7 @@ func TestFramesCarryMessages(t *testing.T) {
 		if a.Acked() != 2 || a.Pending() {
 			t.Errorf("%d are acknowledged", a.Acked())
 		}
-		a.Flush() // what answers a frame of the hub's goes by hub too
+		a.Flush() // the answer to a frame that came by hub goes by hub too
 		a.inBand = true
 		a.Send(signal.TypeTable, []byte("3"), false)
 		a.Flush()
@@ -114,15 +114,15 @@ func TestFramesCarryMessages(t *testing.T) {
 		}
 		a.Send(signal.TypeTable, []byte("4"), true)
 		if a.Flush(); len(a.byHub) != 1 || len(a.byConn) != 0 {
-			t.Errorf("what is for the hub alone went %d times by hub and %d in-band", len(a.byHub), len(a.byConn))
+			t.Errorf("a hub-only message was sent %d times by hub and %d in-band", len(a.byHub), len(a.byConn))
 		}
 		a.Stop()
 		b.Stop()
 	})
 }
 
-// What the peer has not signed is dropped, and reported once.
-func TestForgedFrames(t *testing.T) {
+// TestForgedFramesAreDropped: a frame that the peer has not signed is dropped, and only the first is reported.
+func TestForgedFramesAreDropped(t *testing.T) {
 	a, b := meet()
 	a.Begin()
 	a.Send(signal.TypeTable, []byte("1"), false)
@@ -145,8 +145,8 @@ func TestForgedFrames(t *testing.T) {
 	}
 }
 
-// A frame for another session of ours is answered with the one there is, once a second.
-func TestStaleFrames(t *testing.T) {
+// TestStaleFramesAreAnswered: a frame for another session of ours is answered with the current one, once a second.
+func TestStaleFramesAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := meet()
 		old := b.member
@@ -178,8 +178,8 @@ func TestStaleFrames(t *testing.T) {
 	})
 }
 
-// An epoch that may not begin yet is held, or dropped for the exchange to bring back.
-func TestHeldFrames(t *testing.T) {
+// TestFramesAreHeld: frames of an epoch that may not begin yet are held or dropped; what is dropped comes again.
+func TestFramesAreHeld(t *testing.T) {
 	a, b := meet()
 	a.Begin()
 	a.Send(signal.TypeTable, []byte("1"), false)
@@ -204,17 +204,17 @@ func TestHeldFrames(t *testing.T) {
 	a.Stop()
 }
 
-// A peer that acknowledges nothing is given up.
-func TestOverfull(t *testing.T) {
+// TestPeerAcknowledgesNothing: a peer that acknowledges nothing is reported as overfull.
+func TestPeerAcknowledgesNothing(t *testing.T) {
 	a, _ := meet()
 	a.Begin()
 	for range frames.MaxQueued {
 		a.Send(signal.TypeTable, nil, false)
 	}
 	if a.overfull != nil {
-		t.Fatal("too early")
+		t.Fatal("reported too early")
 	}
 	if a.Send(signal.TypeTable, nil, false); a.overfull == nil {
-		t.Error("never")
+		t.Error("not reported")
 	}
 }
