@@ -36,7 +36,7 @@ func TestSlowReaderGetsTheNewest(t *testing.T) {
 		t.Errorf("%v, want io.EOF", err)
 	}
 	if track.Codec().PayloadType != 8 || !track.Muted() || !track.setMuted(false) || track.setMuted(false) || track.Muted() {
-		t.Error("codec or mute state")
+		t.Error("wrong codec or muted state")
 	}
 }
 
@@ -72,9 +72,9 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 	})
 }
 
-// Readers beside each other: each gets every packet, begins with what waits for
-// ReadRTP, and ends with the track or when it is closed.
-func TestTaps(t *testing.T) {
+// TestTapsWorkAlongsideReadRTP: each tap gets every packet, begins with what waits for
+// ReadRTP, and ends when it is closed or the track ends.
+func TestTapsWorkAlongsideReadRTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := &Inbound{}
 		track := NewTrack("a", "마이크", webrtc.RTPCodecTypeAudio, false)
@@ -114,7 +114,7 @@ func TestTaps(t *testing.T) {
 		if len(track.taps) != 2 {
 			t.Errorf("%d taps are held, want 2", len(track.taps))
 		}
-		for n := range trackRing + 3 { // the slow lose the oldest, the others none
+		for n := range trackRing + 3 { // slow readers lose the oldest packets, others none
 			track.push(in, numbered(10+n), nil)
 			if n > 0 {
 				expect("the late tap", late, uint16(9+n))
@@ -133,7 +133,7 @@ func TestTaps(t *testing.T) {
 			}
 		}
 		if track.taps != nil {
-			t.Error("taps of a track that is gone are held")
+			t.Error("the ended track still holds taps")
 		}
 	})
 }
