@@ -53,7 +53,7 @@ func TestUnknownCodecIsNamed(t *testing.T) {
 				t.Errorf("%v, want %q and %q", err, test.says, test.hint)
 			}
 			err = s.ReplaceTrack(track(test.codec))
-			if !errors.Is(err, fault.Codec) || !strings.Contains(err.Error(), "publish it anew") {
+			if !errors.Is(err, fault.Codec) || !strings.Contains(err.Error(), "publish it as another track") {
 				t.Errorf("swap: %v", err)
 			}
 		}

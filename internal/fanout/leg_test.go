@@ -298,8 +298,8 @@ func TestLegDropsWhatWasOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := publish(t, mediatest.NewSampleCamera(t))
 		l, wire := boundLeg(t, s)
-		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
-		for i, r := range []*run{before, after, before, after} {
+		before, after := &packetRun{number: 1, seq: 10}, &packetRun{number: 2, seq: 500}
+		for i, r := range []*packetRun{before, after, before, after} {
 			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, wrap(0x10, []byte{0x10, 0}, nil), time.Now())
 		}
 		if n := len(wire.headers()); n != 3 {

@@ -88,7 +88,7 @@ func TestStitchPauses(t *testing.T) {
 }
 
 func TestRunEndsWithAJump(t *testing.T) {
-	r := &run{last: 65530}
+	r := &packetRun{last: 65530}
 	for _, test := range []struct {
 		seq uint16
 		ok  bool
