@@ -75,9 +75,9 @@ func TestLateLegStartsAtAKeyframe(t *testing.T) {
 	})
 }
 
-// An H.264 key frame begins with its parameter sets; who comes between them and
-// the picture waits, and is not taken for served.
-func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
+// TestLegAttachedInTheMiddleOfAKeyframe: an H.264 key frame begins with its parameter sets. A
+// leg that is attached between them and the picture waits, and asks for another key frame.
+func TestLegAttachedInTheMiddleOfAKeyframe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "x", "y")
 		must(t, err)
@@ -102,7 +102,7 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 		time.Sleep(keyframeInterval)
 		synctest.Wait()
 		if len(s.current.requests) != 1 {
-			t.Error("nobody asked for another key frame")
+			t.Error("no request for another key frame")
 		}
 		send(2, 0x67, 0x42, 0xe0)
 		if n := len(late.headers()); n != 1 {
@@ -111,8 +111,8 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 	})
 }
 
-// A peer that does not know the codec must not disturb the negotiation, nor
-// its other track, nor anybody else.
+// TestRefusedCodecIsSilent: a codec that the peer does not know disturbs neither the
+// negotiation nor other tracks.
 func TestRefusedCodecIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
@@ -144,7 +144,7 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 	})
 }
 
-// What pion drops before DTLS is up must not count as the first key frame.
+// TestLegWaitsForTheConnection: a key frame that pion drops before DTLS is up does not count.
 func TestLegWaitsForTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
@@ -170,8 +170,8 @@ func TestLegWaitsForTheConnection(t *testing.T) {
 	})
 }
 
-// A key frame that pion has thrown away although the connection was up is asked for again.
-func TestKeyframeThrownAway(t *testing.T) {
+// TestDroppedKeyframeIsRequestedAgain: pion may drop a key frame although the connection was up.
+func TestDroppedKeyframeIsRequestedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
 		s := publish(t, source)
@@ -215,8 +215,8 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 	})
 }
 
-// A connection that takes nothing for a while costs its own peer some frames,
-// and nobody else any.
+// TestSlowLegStopsNobody: a connection that takes nothing for a while loses frames for its
+// own peer only.
 func TestSlowLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
@@ -285,7 +285,7 @@ func TestLegRewritesHeaders(t *testing.T) {
 			t.Errorf("padding without size: %+v", h)
 		}
 		if got[1].SequenceNumber-got[0].SequenceNumber != 1 || got[1].Timestamp-got[0].Timestamp != 1 {
-			t.Error("the seam at the wrap shows")
+			t.Error("the numbers jump where they wrap")
 		}
 		if !packet.Extension || len(packet.CSRC) != len(before.CSRC) || packet.SSRC != 99 {
 			t.Error("the source's packet was changed")
@@ -293,8 +293,8 @@ func TestLegRewritesHeaders(t *testing.T) {
 	})
 }
 
-// A packet of the run before, overtaken by a swap, must not turn the stream back.
-func TestLegDropsWhatWasOvertaken(t *testing.T) {
+// TestLegDropsOvertakenPackets: after a swap, a late packet of the run before does not switch the stream back.
+func TestLegDropsOvertakenPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := publish(t, mediatest.NewSampleCamera(t))
 		l, wire := boundLeg(t, s)
@@ -326,7 +326,7 @@ func TestLegChoosesItsFormat(t *testing.T) {
 		refused    bool
 	}{
 		"the same profile":          {[]webrtc.RTPCodecParameters{rtx, high, single, constrained}, 41, false},
-		"a higher one":              {[]webrtc.RTPCodecParameters{rtx, single, high}, 40, false},
+		"a higher profile":          {[]webrtc.RTPCodecParameters{rtx, single, high}, 40, false},
 		"none that takes fragments": {[]webrtc.RTPCodecParameters{rtx, single}, 42, true},
 		"another codec":             {[]webrtc.RTPCodecParameters{rtx, vp8Only}, 43, true},
 		"nothing":                   {nil, 0, true},
@@ -340,9 +340,9 @@ func TestLegChoosesItsFormat(t *testing.T) {
 	}
 }
 
-// Many goroutines write while legs come and go and the source is swapped; what
-// a leg gets must be one stream all the same. It is for the race detector.
-func TestWritersLegsAndSwapsAtOnce(t *testing.T) {
+// TestConcurrentWritersLegsAndSwaps: many goroutines write while legs come and go and the
+// source is swapped, and a leg still gets one stream. It is for the race detector.
+func TestConcurrentWritersLegsAndSwaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := mediatest.NewRTPCamera(t), mediatest.NewRTPCamera(t)
 		s := publish(t, first)

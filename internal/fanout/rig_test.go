@@ -28,7 +28,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// publish returns a sender with hooks that nobody needs.
+// publish returns a sender with hooks that do nothing.
 func publish(t *testing.T, track webrtc.TrackLocal) *Sender {
 	t.Helper()
 	s, err := NewSender(track, Options{Name: "카메라"}, Hooks{OnChange: func() {}, OnClose: func() {}})
@@ -44,7 +44,7 @@ func legOf(s *Sender) *Leg {
 	return l
 }
 
-// receiver is the far end of some legs, read all the time.
+// receiver is the far end of some legs. It reads all the time.
 type receiver struct {
 	pc     *webrtc.PeerConnection
 	mu     sync.Mutex
@@ -58,7 +58,7 @@ func receive(t *testing.T, network *mediatest.Network, legs []*Leg, known ...web
 	call := network.NewCall(t, known...)
 	r := &receiver{pc: call.In}
 	call.In.OnTrack(func(tr *webrtc.TrackRemote, rtpReceiver *webrtc.RTPReceiver) {
-		go drain(rtpReceiver)
+		go drainRTCP(rtpReceiver)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.tracks, r.tapes = append(r.tracks, tr), append(r.tapes, mediatest.Record(packetsOf(tr)))
@@ -75,7 +75,7 @@ func packetsOf(tr *webrtc.TrackRemote) iter.Seq[*rtp.Packet] {
 		for {
 			p, _, err := tr.ReadRTP()
 			if errors.Is(err, webrtc.ErrCodecNotFound) {
-				continue // a packet before the answer was applied
+				continue // the packet came before the answer was applied
 			}
 			if err != nil || !yield(p) {
 				return
@@ -84,8 +84,8 @@ func packetsOf(tr *webrtc.TrackRemote) iter.Seq[*rtp.Packet] {
 	}
 }
 
-// drain reads RTCP, because the interceptors of r work only while something does.
-func drain(r *webrtc.RTPReceiver) {
+// drainRTCP reads RTCP, because r's interceptors work only while it is read.
+func drainRTCP(r *webrtc.RTPReceiver) {
 	for {
 		if _, _, err := r.ReadRTCP(); err != nil {
 			return
@@ -99,7 +99,7 @@ func (r *receiver) requestKeyframe(t *testing.T) {
 	must(t, r.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(r.tracks[0].SSRC())}}))
 }
 
-// wireTap takes the place of a connection: it keeps the headers written to it.
+// wireTap stands for a connection and keeps what is written to it.
 type wireTap struct {
 	mu   sync.Mutex
 	got  []rtp.Header
@@ -126,7 +126,7 @@ func (w *wireTap) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 
 func (w *wireTap) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
-// headers needs a bubble, to wait for what is queued.
+// headers waits for queued packets and returns all headers. It needs a bubble.
 func (w *wireTap) headers() []rtp.Header {
 	synctest.Wait()
 	w.mu.Lock()

@@ -60,7 +60,7 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 			if s.Track() != next {
 				t.Fatal("Track is not the new one")
 			}
-			// The new one has no key frame yet, so the old one stays on.
+			// The new one has no key frame yet, so the old one is still sent.
 			for range 2 {
 				want = append(want, mediatest.Show(t, now, &number, 1, false)...)
 				mediatest.Show(t, next, &number, 1, false)
@@ -79,7 +79,7 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 		}
 		for _, p := range peer.tapes[0].All(t) {
 			if p.Payload[0]&0x80 != 0 {
-				t.Fatalf("a packet has its source's picture id: %x…", p.Payload[:4])
+				t.Fatalf("a packet still has its source's picture id: %x…", p.Payload[:4])
 			}
 		}
 	})
@@ -113,9 +113,9 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 	})
 }
 
-// A track that forwards what comes from elsewhere may jump when that starts
-// anew. It must not show.
-func TestSourceThatStartsAnew(t *testing.T) {
+// TestSourceRestarts: the numbers of a track that forwards packets may jump when their
+// origin restarts. Peers do not notice.
+func TestSourceRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.Opus, "x", "y")
 		must(t, err)
@@ -174,7 +174,7 @@ func TestMute(t *testing.T) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
 		if changes != 2 {
-			t.Errorf("told of %d changes, want 2", changes)
+			t.Errorf("%d changes reported, want 2", changes)
 		}
 	})
 }
@@ -250,7 +250,7 @@ func TestPublishRefusesUnknownCodecs(t *testing.T) {
 		}
 	}
 	if _, err := NewSender(nil, Options{}, Hooks{}); err == nil {
-		t.Error("no track is no error")
+		t.Error("publishing no track is no error")
 	}
 }
 
@@ -305,7 +305,7 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 		if after-before != 3 {
 			t.Errorf("asked %d times, want 3", after-before)
 		}
-		// A key frame on its way satisfies those who asked before it.
+		// A key frame serves all requests from before it.
 		peers[0].requestKeyframe(t)
 		time.Sleep(50 * time.Millisecond)
 		peers[1].requestKeyframe(t)
@@ -329,7 +329,7 @@ func TestClosedSender(t *testing.T) {
 		must(t, s.Close())
 		must(t, s.Close())
 		if closed != 1 {
-			t.Errorf("told %d times", closed)
+			t.Errorf("closed %d times", closed)
 		}
 		if l.sender != nil {
 			t.Error("the leg still has its sender")
@@ -339,7 +339,9 @@ func TestClosedSender(t *testing.T) {
 				t.Error("a source is still bound")
 			}
 		}
-		for _, err := range []error{s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(mediatest.NewSampleCamera(t)), s.ReplaceTrack(source)} {
+		for _, err := range []error{
+			s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(mediatest.NewSampleCamera(t)), s.ReplaceTrack(source),
+		} {
 			if !errors.Is(err, fault.Closed) || !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%v, want fault.Closed", err)
 			}
@@ -349,7 +351,7 @@ func TestClosedSender(t *testing.T) {
 		l.Connected()
 		late.Connected()
 		if len(wire.headers()) != 0 {
-			t.Error("packets of a closed sender")
+			t.Error("a closed sender has sent packets")
 		}
 	})
 }
@@ -382,7 +384,7 @@ func TestSourceEndsItsReaders(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-got:
-			t.Fatalf("RTCP came from nowhere: %v", err)
+			t.Fatalf("RTCP without a request: %v", err)
 		default:
 		}
 		must(t, s.Close())
@@ -390,7 +392,7 @@ func TestSourceEndsItsReaders(t *testing.T) {
 			t.Errorf("%v, want io.EOF", err)
 		}
 		if _, err := src.Write([]byte{1, 2}); err == nil {
-			t.Error("two bytes are an RTP packet")
+			t.Error("two bytes count as an RTP packet")
 		}
 		packet, err := (&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0x10, 0}}).Marshal()
 		must(t, err)
