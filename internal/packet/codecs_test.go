@@ -48,7 +48,7 @@ func TestCarries(t *testing.T) {
 		{102, video("video/H264", "packetization-mode=2;profile-level-id=42e01f"), false},
 		{102, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), false},
 		{112, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), true},
-		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // nonsense: as if absent
+		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // malformed, and so ignored
 	} {
 		if got := Carries(format(test.format), test.codec); got != test.want {
 			t.Errorf("%d, %s %s: %v, want %v", test.format, test.codec.MimeType, test.codec.SDPFmtpLine, got, test.want)

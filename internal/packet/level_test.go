@@ -6,7 +6,7 @@ import (
 	"github.com/pion/rtp"
 )
 
-// Levels come from the network.
+// TestLevelIn reads extensions as they may come from the network.
 func TestLevelIn(t *testing.T) {
 	for payload, want := range map[string]int{"\x80": 0, "\x94": -20, "\x14": -20, "\xff": -127, "\x85\x01\x02": -5} {
 		h := rtp.Header{}
@@ -18,7 +18,7 @@ func TestLevelIn(t *testing.T) {
 		}
 		for _, id := range []uint8{0, 4} {
 			if _, ok := LevelIn(&h, id); ok {
-				t.Errorf("%x: a level under number %d", payload, id)
+				t.Errorf("%x: a level under id %d", payload, id)
 			}
 		}
 	}
@@ -27,6 +27,6 @@ func TestLevelIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := LevelIn(&empty, 3); ok {
-		t.Error("a level in nothing")
+		t.Error("a level in an empty extension")
 	}
 }
