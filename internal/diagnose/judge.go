@@ -1,6 +1,6 @@
-// Package diagnose says why a peer is connected or is not: a pure function makes
-// one finding of what a link knows about the way to being connected. It owns the
-// words of the findings, which noom.js has too: testdata/diagnoses.json holds both to them.
+// Package diagnose says why a peer is or is not connected: a pure function turns what a
+// link knows about connecting into one finding. It owns the words of the findings. noom.js
+// uses the same words, and testdata/diagnoses.json tests both.
 package diagnose
 
 import (
@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// suspicious is how long each step of connecting may take before it is named:
-// frames are sent again after 1 s and after 3.
-const suspicious = 4 * time.Second
+// maxStepTime is how long each step of connecting may take before it counts as late. By
+// then frames have been sent three times: they are repeated after 1 s and 3 s.
+const maxStepTime = 4 * time.Second
 
-// Verdict names a finding; the package noom explains each.
+// Verdict names a finding; package noom explains each.
 type Verdict string
 
 // The verdicts, from the hub to the media.
@@ -35,13 +35,12 @@ const (
 // Finding is what is wrong, or that nothing is.
 type Finding struct {
 	Verdict Verdict
-	Words   string   // one sentence: what was seen, and what to do
-	Err     error    // the cause, if an error was it
+	Words   string   // one sentence: what was observed, and what to do
+	Err     error    // the cause, if it was an error
 	Codecs  []string // that the peer has refused
 }
 
-// Judge returns the first thing that is wrong, in the order in which a
-// connection comes up.
+// Judge returns the first thing that is wrong, in the order of the steps of connecting.
 func (e *Evidence) Judge() Finding {
 	up := e.pathUp()
 	switch {
@@ -69,7 +68,7 @@ func (e *Evidence) Judge() Finding {
 	return e.pairs()
 }
 
-// signaling judges whether descriptions go back and forth; false: they have.
+// signaling judges the exchange of descriptions. It returns false if that is complete.
 func (e *Evidence) signaling() (Finding, bool) {
 	switch {
 	case e.Lost:
@@ -89,7 +88,7 @@ func (e *Evidence) signaling() (Finding, bool) {
 	return e.say(NoAnswer, "the peer acknowledges our frames, but its description does not come; its connection may be stuck"), true
 }
 
-// pairs judges why ICE finds no path.
+// pairs judges why ICE has found no path.
 func (e *Evidence) pairs() Finding {
 	seen := fmt.Sprintf("candidates here: %v; at the peer: %v", e.Ours, e.Theirs)
 	switch {
@@ -116,7 +115,8 @@ func (e *Evidence) say(v Verdict, words string) Finding {
 	return Finding{Verdict: v, Words: words, Err: e.Err, Codecs: e.Codecs}
 }
 
-// late reports whether a step that began since ago takes suspiciously long.
-func (e *Evidence) late(since time.Duration) bool { return e.Err != nil || since > suspicious }
+// late reports whether a step takes too long, or will not complete because the epoch was
+// given up. since is the time since the step began.
+func (e *Evidence) late(since time.Duration) bool { return e.Err != nil || since > maxStepTime }
 
 func (e *Evidence) pathUp() bool { return e.Path == "connected" || e.Path == "completed" }

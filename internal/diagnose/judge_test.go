@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/diagnoses.json again")
+var rewrite = flag.Bool("rewrite", false, "rewrite testdata/diagnoses.json")
 
-// What ends an epoch, by the names that testdata/diagnoses.json has for it.
+// The errors that end an epoch and have a name in testdata/diagnoses.json.
 var (
 	errTimeout     = errors.New("connection did not come up in time")
 	errConnection  = errors.New("connection failed")
@@ -25,7 +25,7 @@ var (
 	errCredit      = errors.New("peer sent more data than it had credit for, or left a gap")
 )
 
-// judged is a row of testdata/diagnoses.json, which noom.js is held to as well.
+// judged is a row of testdata/diagnoses.json, which also tests noom.js.
 type judged struct {
 	Name     string         `json:"name"`
 	Evidence map[string]any `json:"evidence"` // without what is false, 0 or empty; durations in ms
@@ -33,7 +33,7 @@ type judged struct {
 	Words    string         `json:"words"`
 }
 
-// plain is e for testdata/diagnoses.json.
+// plain returns e in the form of testdata/diagnoses.json.
 func (e *Evidence) plain() map[string]any {
 	kinds := func(k Kinds) []string { return slices.Sorted(maps.Keys(k)) }
 	all := map[string]any{
@@ -60,7 +60,7 @@ func (e *Evidence) plain() map[string]any {
 	return all
 }
 
-// What takes a moment is no failure yet, and what is wrong first is named first.
+// TestJudge: a step that takes a moment is not yet a failure, and the first failed step is named.
 func TestJudge(t *testing.T) {
 	const checking, up, failed = "checking", "connected", "failed"
 	public := Kinds{"host": true, "srflx": true}
@@ -119,6 +119,6 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	if was, err := os.ReadFile(file); err != nil || !bytes.Equal(was, text) {
-		t.Errorf("%s is not what is judged now (%v); if that is right, run this test with -rewrite", file, err)
+		t.Errorf("%s differs from what Judge returns (%v); if Judge is right, run this test with -rewrite", file, err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Lock()
 	h264 := s.isH264()
-	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo { // while the first track binds, the codec is unknown
+	// While the first track binds, the codec is unknown.
+	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo {
 		if news := from.sets.Note(payload, header.Timestamp); news && h264 {
 			sentSets.remember(from)
 		}

@@ -180,10 +180,10 @@ func TestSwapsOfEveryKindOfSource(t *testing.T) {
 		defer stop()
 		var tracks []webrtc.TrackLocal
 		for _, s := range []*spool{
-			{Camera: mediatest.NewSampleCamera(t), name: "A", every: 25},  // an application's, with a key frame a second
-			{Camera: mediatest.NewSampleCamera(t), name: "B", every: 1e9}, // one that makes key frames on request, like an encoder
-			{Camera: mediatest.NewRTPCamera(t), name: "C", every: 25},     // packets from elsewhere
-			{Camera: mediatest.NewRTPCamera(t), name: "D", every: 1e9},    // packets from elsewhere, with key frames on request
+			{Camera: mediatest.NewSampleCamera(t), name: "A", every: 25},  // an application's, a key frame a second
+			{Camera: mediatest.NewSampleCamera(t), name: "B", every: 1e9}, // an encoder's, key frames on request
+			{Camera: mediatest.NewRTPCamera(t), name: "C", every: 25},     // forwarded packets
+			{Camera: mediatest.NewRTPCamera(t), name: "D", every: 1e9},    // forwarded packets, key frames on request
 		} {
 			writers.Go(func() { s.run(ctx, t) })
 			tracks = append(tracks, s)

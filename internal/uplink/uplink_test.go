@@ -251,7 +251,8 @@ func TestUplinkSaysGoodbye(t *testing.T) {
 	})
 }
 
-// TestUplinkComesBackWithAnotherToken: when its authorisation has ended, the Uplink comes back with a token from its source.
+// TestUplinkComesBackWithAnotherToken: when its authorisation has ended, the Uplink comes back with
+// a new token from its source.
 func TestUplinkComesBackWithAnotherToken(t *testing.T) {
 	expired := func(l *line) signal.Message {
 		return signal.Message{Type: signal.TypeBye, From: l.cfg.Self.ID, Reason: signal.ReasonExpired}
