@@ -48,7 +48,7 @@ func (e *Evidence) Judge() Finding {
 		return e.say(Codec, fmt.Sprintf("connected, but the peer cannot decode %s; publish VP8, H264 or Opus instead",
 			strings.Join(e.Codecs, ", ")))
 	case e.Connected:
-		return e.say(Connected, "data and media can move")
+		return e.say(Connected, "data and media can flow")
 	case e.Cause == BrokenRules:
 		return e.say(Protocol, fmt.Sprintf("%v; run the same version of noom at both ends", e.Err))
 	case !e.Online && (e.WasUp || !up) && e.Cause != FailedDTLS:
@@ -76,16 +76,16 @@ func (e *Evidence) signaling() (Finding, bool) {
 	case e.Opened == 0 && e.Err == nil:
 		return e.say(Connecting, "waiting for the peer's offer"), true
 	case e.Opened == 0:
-		return e.say(NoAnswer, "the peer's offer does not come; it may be frozen, or refuse us in its Config.Verify"), true
+		return e.say(NoAnswer, "the peer's offer has not arrived; the peer may be frozen, or refuse us in its Config.Verify"), true
 	case e.Remote && !e.Open:
 		return Finding{}, false
 	case !e.late(e.Opened) || e.WasUp && !e.late(e.Moved):
-		return e.say(Connecting, "descriptions are on their way"), true
+		return e.say(Connecting, "descriptions are being exchanged"), true
 	case e.Pending && (!e.Acked || e.WasUp):
-		return e.say(Undelivered, "the peer acknowledges nothing that was sent through the hub; "+
-			"it may be frozen or cut off from the hub, or refuse us in its Config.Verify"), true
+		return e.say(Undelivered, "the peer acknowledges nothing that we send through the hub; "+
+			"it may be frozen, be cut off from the hub, or refuse us in its Config.Verify"), true
 	}
-	return e.say(NoAnswer, "the peer acknowledges our frames, but its description does not come; its connection may be stuck"), true
+	return e.say(NoAnswer, "the peer acknowledges our frames, but its description has not arrived; its connection may be stuck"), true
 }
 
 // pairs judges why ICE has found no path.
@@ -95,7 +95,7 @@ func (e *Evidence) pairs() Finding {
 	case e.Path != "failed" && !e.late(e.Moved):
 		return e.say(Connecting, "looking for a path")
 	case e.Ours.Relayed() || e.Theirs.Relayed():
-		return e.say(NoPair, "no path works, not even over a relay; check both ends' networks and the TURN server's reach ("+seen+")")
+		return e.say(NoPair, "no path works, not even over a relay; check the networks at both ends, and that both reach the TURN server ("+seen+")")
 	case e.TURN && e.Refusal != nil:
 		f := e.say(TURNRefused, fmt.Sprintf("no direct path works, and the TURN server %s refuses us: %v; "+
 			"check the credentials, and that they have not expired", e.Refusal.Server, e.Refusal.Err))
@@ -103,12 +103,12 @@ func (e *Evidence) pairs() Finding {
 		return f
 	case e.TURN:
 		return e.say(TURNUnreachable, "no direct path works, and no TURN server has answered; "+
-			"check its address and port, and try TURN over TCP ("+seen+")")
+			"check their addresses and ports, and try TURN over TCP ("+seen+")")
 	case e.Ours.reflexive() && e.Theirs.reflexive():
-		return e.say(RelayNeeded, "no direct path works, as between two strict NATs; "+
+		return e.say(RelayNeeded, "no direct path works, as is usual between two strict NATs; "+
 			"configure a TURN server, at the hub or in Config.ICEServers ("+seen+")")
 	}
-	return e.say(NoPair, "no path works; check firewalls, and configure a STUN and a TURN server if the two are in different networks ("+seen+")")
+	return e.say(NoPair, "no path works; check firewalls, and configure a STUN and a TURN server if the two members are in different networks ("+seen+")")
 }
 
 func (e *Evidence) say(v Verdict, words string) Finding {
