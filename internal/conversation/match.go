@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// names are what stands for what: <bob>, <bob.session>, <sdp>, …
+// names maps the names in a conversation to their values: <bob>, <bob.session>, <sdp>, …
 type names map[string]string
 
-// fill returns a copy of v in which names stand for themselves no longer.
+// fill returns a copy of v in which names are replaced by their values.
 func (n names) fill(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -34,16 +34,17 @@ func (n names) fill(v any) any {
 	return v
 }
 
-// match holds what was sent against what is written. An object may have more
-// fields than are written, but for tracks; a field that is absent has its type's zero; <any> stands for anything, and a key in
-// angle brackets for any key.
+// match compares what was sent with what is written. An object may have more fields than
+// are written, except tracks. A field that is absent has the zero value of its type. <any>
+// stands for anything, and a key in angle brackets for any key.
 func match(path string, written, sent any) error {
 	if written == "<any>" && sent != nil {
 		return nil
 	}
 	object, ok := written.(map[string]any)
 	if !ok {
-		if zero := sent == nil && (written == 0.0 || written == "" || written == false); !zero && !reflect.DeepEqual(written, sent) {
+		zero := sent == nil && (written == 0.0 || written == "" || written == false)
+		if !zero && !reflect.DeepEqual(written, sent) {
 			return fmt.Errorf("%s is %s, want %s", path, text(sent), text(written))
 		}
 		return nil
