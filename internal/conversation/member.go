@@ -101,7 +101,7 @@ func (p *Player) checkPair(ctx context.Context, a *arrival, next *Step) (done bo
 	case m.Sessions != [2]string{p.bob.Session, p.self.session}:
 		return false, fmt.Errorf("the client sent %s with sessions %v", m.Type, m.Sessions)
 	}
-	if p.link == nil || less(p.link.epoch, m.Epoch) {
+	if p.link == nil || epochLess(p.link.epoch, m.Epoch) {
 		if m.Epoch.By != p.bob.ID {
 			return false, fmt.Errorf("the client sent %s of epoch %v, which nobody began", m.Type, m.Epoch)
 		}
@@ -110,7 +110,7 @@ func (p *Player) checkPair(ctx context.Context, a *arrival, next *Step) (done bo
 		}
 	}
 	l := p.link
-	if less(m.Epoch, l.epoch) {
+	if epochLess(m.Epoch, l.epoch) {
 		return true, nil // sent before the next epoch began
 	}
 	if m.Ack > l.sent() {
@@ -144,7 +144,7 @@ func (p *Player) checkPair(ctx context.Context, a *arrival, next *Step) (done bo
 	return m.Type == signal.TypeCandidates || m.Type == signal.TypeLeft, p.got(ctx, a)
 }
 
-func less(a, b signal.Epoch) bool {
+func epochLess(a, b signal.Epoch) bool {
 	return a.Number < b.Number || a.Number == b.Number && a.By < b.By
 }
 
@@ -210,7 +210,7 @@ func (p *Player) place(frame map[string]any) error {
 		number, _ := e[0].(float64)
 		by, _ := e[1].(string)
 		epoch := signal.Epoch{Number: int64(number), By: by}
-		if by == p.self.id && (p.link == nil || less(p.link.epoch, epoch)) {
+		if by == p.self.id && (p.link == nil || epochLess(p.link.epoch, epoch)) {
 			if err := p.renew(epoch); err != nil {
 				return err
 			}
@@ -261,7 +261,7 @@ func (p *Player) post(ctx context.Context, m signal.Message, band, forged bool) 
 	if err != nil {
 		return err
 	}
-	control, err := p.channel(ctx, func(x *peer) *opened { return x.control })
+	control, err := p.channel(ctx, func(x *peer) *openChannel { return x.control })
 	if err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func (p *Player) give(ctx context.Context, s *Step) error {
 	kind, _ := s.Frame["kind"].(float64)
 	number, _ := s.Frame["number"].(float64)
 	words, _ := s.Frame["text"].(string)
-	data, err := p.channel(ctx, func(x *peer) *opened { return x.data })
+	data, err := p.channel(ctx, func(x *peer) *openChannel { return x.data })
 	if err != nil {
 		return err
 	}
@@ -281,7 +281,7 @@ func (p *Player) give(ctx context.Context, s *Step) error {
 }
 
 // channel returns a channel of the newest connection on which it is open.
-func (p *Player) channel(ctx context.Context, of func(*peer) *opened) (found *opened, err error) {
+func (p *Player) channel(ctx context.Context, of func(*peer) *openChannel) (found *openChannel, err error) {
 	err = p.until(ctx, "what opens a channel", func() bool {
 		for i := len(p.links) - 1; i >= 0 && found == nil; i-- {
 			if c := of(p.links[i].peer); c.ready() {

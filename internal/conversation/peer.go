@@ -20,19 +20,19 @@ var (
 // peer is the other member's connection in one epoch.
 type peer struct {
 	pc            *webrtc.PeerConnection
-	control, data *opened
+	control, data *openChannel
 	rows          map[string]*webrtc.RTPTransceiver // by track id
 	spoken        string                            // our last description
 }
 
-// opened is a data channel that knows whether it is open.
-type opened struct {
+// openChannel is a data channel that knows whether it is open.
+type openChannel struct {
 	*webrtc.DataChannel
 
 	open chan struct{}
 }
 
-func (o *opened) ready() bool {
+func (o *openChannel) ready() bool {
 	select {
 	case <-o.open:
 		return true
@@ -77,7 +77,7 @@ func newPeer(p *Player) (*peer, error) {
 		case <-p.over:
 		}
 	}
-	for _, o := range []*opened{x.control, x.data} {
+	for _, o := range []*openChannel{x.control, x.data} {
 		o.OnOpen(func() {
 			close(o.open)
 			select {
@@ -108,13 +108,13 @@ func dataArrival(b []byte) arrival {
 	return arrival{frame: frame}
 }
 
-func (x *peer) channel(label string, id uint16) (*opened, error) {
+func (x *peer) channel(label string, id uint16) (*openChannel, error) {
 	negotiated := true
 	d, err := x.pc.CreateDataChannel(label, &webrtc.DataChannelInit{ID: &id, Negotiated: &negotiated})
 	if err != nil {
 		return nil, err
 	}
-	return &opened{d, make(chan struct{})}, nil
+	return &openChannel{d, make(chan struct{})}, nil
 }
 
 func (x *peer) close() { _ = x.pc.GracefulClose() } // nothing to lose

@@ -79,7 +79,7 @@ func New(c *Conversation, settings func(*webrtc.SettingEngine)) *Player {
 		self: newMember(),
 	}
 	for i := range c.Steps {
-		if s := &c.Steps[i]; s.Kind == Expect && !ambient(s.Frame["type"]) {
+		if s := &c.Steps[i]; s.Kind == Expect && !isAmbient(s.Frame["type"]) {
 			p.expects = append(p.expects, s)
 		}
 	}
@@ -90,8 +90,8 @@ func New(c *Conversation, settings func(*webrtc.SettingEngine)) *Player {
 	return p
 }
 
-// ambient reports whether the client may send frames of that type at any time.
-func ambient(t any) bool {
+// isAmbient reports whether the client may send frames of that type at any time.
+func isAmbient(t any) bool {
 	switch t {
 	case string(signal.TypeAck), string(signal.TypeCandidates), string(signal.TypeLeft),
 		string(signal.TypePing), string(signal.TypePong), string(signal.TypeServers):
@@ -153,7 +153,7 @@ func (p *Player) Play(ctx context.Context, c Client) error {
 	at := 0 // of the frames that the client must say
 	for i := range p.conversation.Steps {
 		s := &p.conversation.Steps[i]
-		if s.Kind == Expect && !ambient(s.Frame["type"]) {
+		if s.Kind == Expect && !isAmbient(s.Frame["type"]) {
 			at++
 		}
 		if err := p.step(ctx, c, s, at); err != nil {
@@ -189,9 +189,9 @@ func (p *Player) step(ctx context.Context, c Client, s *Step, at int) error {
 	case Expect:
 		if s.Frame["type"] == string(signal.TypeAck) {
 			ack, _ := s.Frame["ack"].(float64)
-			return p.until(ctx, text(s.Frame), func() bool { return p.answers > 0 && p.link.acked >= int64(ack) })
+			return p.until(ctx, jsonText(s.Frame), func() bool { return p.answers > 0 && p.link.acked >= int64(ack) })
 		}
-		return p.until(ctx, text(s.Frame), func() bool { return p.matched >= at })
+		return p.until(ctx, jsonText(s.Frame), func() bool { return p.matched >= at })
 	case Says:
 		if s.Frame["type"] == "data" {
 			return p.give(ctx, s)
@@ -242,7 +242,7 @@ func (p *Player) until(ctx context.Context, what string, is func() bool) error {
 				return err
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("the client never sent %s; the last it sent was %s", what, text(p.last))
+			return fmt.Errorf("the client never sent %s; the last it sent was %s", what, jsonText(p.last))
 		}
 	}
 	return nil
@@ -295,10 +295,10 @@ func (p *Player) takeOne(ctx context.Context, a arrival) error {
 		p.taken = number
 	}
 	if next == nil {
-		return fmt.Errorf("the client sent %s %s, and nothing was expected", text(a.frame), text(a.body))
+		return fmt.Errorf("the client sent %s %s, and nothing was expected", jsonText(a.frame), jsonText(a.body))
 	}
 	if err := p.compare(next, &a); err != nil {
-		return fmt.Errorf("line %d: the client sent %s %s: %w", next.Line, text(a.frame), text(a.body), err)
+		return fmt.Errorf("line %d: the client sent %s %s: %w", next.Line, jsonText(a.frame), jsonText(a.body), err)
 	}
 	p.matched++
 	p.learn(m)
@@ -315,7 +315,7 @@ func (p *Player) compare(s *Step, a *arrival) error {
 	case s.Hub && a.line == nil:
 		return errors.New("it came in-band")
 	}
-	if err := match("frame", p.names.fill(s.Frame), a.frame); err != nil {
+	if err := matchValue("frame", p.names.fill(s.Frame), a.frame); err != nil {
 		return err
 	}
 	if s.Body == nil {
@@ -328,7 +328,7 @@ func (p *Player) compare(s *Step, a *arrival) error {
 		}
 		table["version"] = "<any>"
 	}
-	return match("body", written, a.body)
+	return matchValue("body", written, a.body)
 }
 
 // learn keeps what later frames refer to.

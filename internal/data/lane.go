@@ -30,10 +30,10 @@ type Lane struct {
 
 	// Owned by the link's loop.
 	open     bool
-	written  uint32 // number of the last message written
-	given    int64  // bytes given to dc
-	answers  pace   // of acknowledgements, both kinds
-	asked    bool   // we have asked whether everything has arrived
+	written  uint32     // number of the last message written
+	given    int64      // bytes given to dc
+	answers  answerPace // of acknowledgements, both kinds
+	asked    bool       // we have asked whether everything has arrived
 	channels []*Channel
 	refused  int // channels that the peer opened
 }
@@ -62,16 +62,16 @@ func (l *Lane) mayAnswer() bool {
 	return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount()))
 }
 
-// pace holds acknowledgements back while earlier ones wait to be sent. Nothing is
+// answerPace holds acknowledgements back while earlier ones wait to be sent. Nothing is
 // lost, because a later one covers what an earlier one does.
-type pace struct {
+type answerPace struct {
 	batch int   // how many of the latest batch were given to the channel
 	begun int64 // how many bytes the channel had been given with the first of them
 }
 
 // step reports whether another one may go to a channel that was given this many
 // bytes and has sent this many of them.
-func (p *pace) step(given, sent int64) bool {
+func (p *answerPace) step(given, sent int64) bool {
 	if p.batch == answerBatch && sent >= p.begun {
 		p.batch = 0
 	}

@@ -15,9 +15,9 @@ import (
 // other end.
 const MaxUnacked = 4096
 
-// outgoing keeps messages until the other application has taken them, so that a
+// outgoingMessages keeps messages until the other application has taken them, so that a
 // rebuilt connection can send them again. Sending waits while too much is kept.
-type outgoing struct {
+type outgoingMessages struct {
 	mu      sync.Mutex
 	base    uint32   // number of the last message taken
 	arrived uint32   // number of the last message that the peer says it has, if above base
@@ -30,7 +30,7 @@ type outgoing struct {
 
 // offer keeps data if there is credit. If not, it returns a channel that is closed
 // when it is worth trying again.
-func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
+func (s *outgoingMessages) offer(data []byte) (wait <-chan struct{}, err error) {
 	if err := CheckSize(data); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
 }
 
 // try keeps data if there is credit, or returns fault.WouldBlock.
-func (s *outgoing) try(data []byte) error {
+func (s *outgoingMessages) try(data []byte) error {
 	if err := CheckSize(data); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func CheckSize(data []byte) error {
 }
 
 // keep needs s.mu.
-func (s *outgoing) keep(data []byte) error {
+func (s *outgoingMessages) keep(data []byte) error {
 	if s.closed || s.sealed {
 		return fault.Closed
 	}
@@ -79,7 +79,7 @@ func (s *outgoing) keep(data []byte) error {
 }
 
 // send waits for credit until ctx ends, and keeps data.
-func (s *outgoing) send(ctx context.Context, data []byte) error {
+func (s *outgoingMessages) send(ctx context.Context, data []byte) error {
 	for {
 		wait, err := s.offer(data)
 		if wait == nil {
@@ -94,7 +94,7 @@ func (s *outgoing) send(ctx context.Context, data []byte) error {
 }
 
 // after returns the encoded messages with numbers above n.
-func (s *outgoing) after(n uint32) [][]byte {
+func (s *outgoingMessages) after(n uint32) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	skip := max(0, int(int32(n-s.base)))
@@ -106,7 +106,7 @@ func (s *outgoing) after(n uint32) [][]byte {
 
 // taken forgets the messages up to number n. ok is false if n was never sent; news is
 // false if n was taken before.
-func (s *outgoing) taken(n uint32) (news, ok bool) {
+func (s *outgoingMessages) taken(n uint32) (news, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := int(int32(n - s.base))
@@ -129,7 +129,7 @@ func (s *outgoing) taken(n uint32) (news, ok bool) {
 }
 
 // wake needs s.mu.
-func (s *outgoing) wake() {
+func (s *outgoingMessages) wake() {
 	for _, c := range s.waiting {
 		close(c)
 	}
@@ -137,7 +137,7 @@ func (s *outgoing) wake() {
 }
 
 // seal makes sends fail from now on, waiting ones included. What was kept is still sent.
-func (s *outgoing) seal() {
+func (s *outgoingMessages) seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sealed = true
@@ -146,14 +146,14 @@ func (s *outgoing) seal() {
 
 // start returns the number of the last message taken. The next connection sends
 // again what comes after it.
-func (s *outgoing) start() uint32 {
+func (s *outgoingMessages) start() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.base
 }
 
 // last returns the number of the last message kept.
-func (s *outgoing) last() uint32 {
+func (s *outgoingMessages) last() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.base + uint32(len(s.kept))
@@ -161,7 +161,7 @@ func (s *outgoing) last() uint32 {
 
 // hasArrived notes that the peer has received everything up to number n, whether or
 // not its application has taken it. It reports false if n was never sent.
-func (s *outgoing) hasArrived(n uint32) bool {
+func (s *outgoingMessages) hasArrived(n uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int(int32(n-s.base)) > len(s.kept) {
@@ -174,14 +174,14 @@ func (s *outgoing) hasArrived(n uint32) bool {
 }
 
 // missing counts the messages that are not known to have arrived.
-func (s *outgoing) missing() int {
+func (s *outgoingMessages) missing() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.kept) - max(0, int(int32(s.arrived-s.base)))
 }
 
 // setClosed makes sends fail, or work again.
-func (s *outgoing) setClosed(closed bool) {
+func (s *outgoingMessages) setClosed(closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = closed

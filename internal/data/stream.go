@@ -16,10 +16,10 @@ var ErrCredit = errors.New("peer sent more data than it had credit for, or left 
 // Stream carries messages to and from one peer, reliably and in order, over all
 // connections to that peer. The zero value is a new stream.
 type Stream struct {
-	out outgoing // guards itself
+	out outgoingMessages // guards itself
 
 	// Owned by the link's loop.
-	in         incoming
+	in         incomingMessages
 	takenDue   bool            // the peer is owed an acknowledgement
 	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
 	deliveries []chan struct{} // each is closed when everything has arrived
@@ -158,15 +158,15 @@ func (s *Stream) EndDeliveries() {
 	s.deliveries = nil
 }
 
-// incoming counts what arrived from the peer and what our application has taken of it.
-type incoming struct {
+// incomingMessages counts what arrived from the peer and what our application has taken of it.
+type incomingMessages struct {
 	received uint32 // number of the last message
 	taken    uint32
 	bytes    int // received and not taken
 }
 
 // receive takes one message. fresh is false for one that was received before.
-func (s *incoming) receive(n uint32, size int) (fresh bool, err error) {
+func (s *incomingMessages) receive(n uint32, size int) (fresh bool, err error) {
 	switch {
 	case int32(n-s.received) <= 0:
 		return false, nil
@@ -180,7 +180,7 @@ func (s *incoming) receive(n uint32, size int) (fresh bool, err error) {
 	return true, nil
 }
 
-func (s *incoming) take(n uint32, size int) {
+func (s *incomingMessages) take(n uint32, size int) {
 	s.taken = n
 	s.bytes -= size
 }

@@ -12,8 +12,8 @@ import (
 	"noom/signal"
 )
 
-// frame returns a frame from the peer.
-func frame(kind byte, n uint32, payload string) webrtc.DataChannelMessage {
+// peerFrame returns a frame from the peer.
+func peerFrame(kind byte, n uint32, payload string) webrtc.DataChannelMessage {
 	return webrtc.DataChannelMessage{Data: append(binary.BigEndian.AppendUint32([]byte{kind}, n), payload...)}
 }
 
@@ -33,21 +33,21 @@ func TestStreamTakesInOrder(t *testing.T) {
 		}
 		return message
 	}
-	first := take(frame(kindMessage, 1, "하나"), "하나", true, nil)
+	first := take(peerFrame(kindMessage, 1, "하나"), "하나", true, nil)
 	if s.takenDue {
 		t.Error("an acknowledgement before the application has taken anything")
 	}
-	take(frame(kindMessage, 1, "하나"), "", false, nil)
+	take(peerFrame(kindMessage, 1, "하나"), "", false, nil)
 	if !s.takenDue {
 		t.Error("a repeated message was not acknowledged")
 	}
-	take(frame(kindMessage, 3, "gap"), "", true, ErrCredit)
-	take(frame(kindMessage, 2, "둘"), "둘", true, nil)
-	take(frame(kindAsked, 3, ""), "", true, nil)
+	take(peerFrame(kindMessage, 3, "gap"), "", true, ErrCredit)
+	take(peerFrame(kindMessage, 2, "둘"), "둘", true, nil)
+	take(peerFrame(kindAsked, 3, ""), "", true, nil)
 	if s.arrivedDue {
 		t.Error("confirms a message that has not arrived")
 	}
-	take(frame(kindAsked, 2, ""), "", true, nil)
+	take(peerFrame(kindAsked, 2, ""), "", true, nil)
 	if !s.arrivedDue {
 		t.Error("the peer's question is not answered")
 	}
@@ -55,21 +55,21 @@ func TestStreamTakesInOrder(t *testing.T) {
 	if s.in.taken != 1 || s.in.bytes != len("둘") {
 		t.Errorf("taken: %+v", s.in)
 	}
-	take(frame(9, 0, "unknown"), "", true, nil)
+	take(peerFrame(9, 0, "unknown"), "", true, nil)
 	take(webrtc.DataChannelMessage{Data: []byte{kindTaken, 0}}, "", true, fault.Rules)
-	take(webrtc.DataChannelMessage{Data: frame(kindTaken, 0, "").Data, IsString: true}, "", true, fault.Rules)
-	take(frame(kindMessage, 3, string(make([]byte, signal.MaxData+1))), "", true, fault.Rules)
+	take(webrtc.DataChannelMessage{Data: peerFrame(kindTaken, 0, "").Data, IsString: true}, "", true, fault.Rules)
+	take(peerFrame(kindMessage, 3, string(make([]byte, signal.MaxData+1))), "", true, fault.Rules)
 
 	// Bytes, and then messages, beyond the credit.
 	full := string(make([]byte, signal.MaxData))
 	n := uint32(3)
 	for ; s.in.bytes+len(full) <= signal.MaxUnacked; n++ {
-		take(frame(kindMessage, n, full), full, true, nil)
+		take(peerFrame(kindMessage, n, full), full, true, nil)
 	}
-	take(frame(kindMessage, n, full), "", true, ErrCredit)
-	s.in = incoming{received: MaxUnacked, taken: 1}
-	take(frame(kindMessage, MaxUnacked+1, "x"), "x", true, nil)
-	take(frame(kindMessage, MaxUnacked+2, "x"), "", true, ErrCredit)
+	take(peerFrame(kindMessage, n, full), "", true, ErrCredit)
+	s.in = incomingMessages{received: MaxUnacked, taken: 1}
+	take(peerFrame(kindMessage, MaxUnacked+1, "x"), "x", true, nil)
+	take(peerFrame(kindMessage, MaxUnacked+2, "x"), "", true, ErrCredit)
 }
 
 // TestStreamKeepsUntilTaken: Send waits for credit, and messages are kept until they are taken.
@@ -97,14 +97,14 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 		sent := make(chan error, 1)
 		go func() { sent <- s.Send(t.Context(), []byte("last")) }()
 		synctest.Wait()
-		take(frame(kindTaken, MaxUnacked+1, ""), true, ErrCredit)
-		take(frame(kindArrived, MaxUnacked+1, ""), true, ErrCredit)
-		take(frame(kindTaken, 0, ""), false, nil)
+		take(peerFrame(kindTaken, MaxUnacked+1, ""), true, ErrCredit)
+		take(peerFrame(kindArrived, MaxUnacked+1, ""), true, ErrCredit)
+		take(peerFrame(kindTaken, 0, ""), false, nil)
 		if len(sent) > 0 || s.Missing() != MaxUnacked {
 			t.Fatalf("%d sent, %d missing", len(sent), s.Missing())
 		}
-		take(frame(kindTaken, 2, ""), true, nil)
-		take(frame(kindTaken, 2, ""), false, nil)
+		take(peerFrame(kindTaken, 2, ""), true, nil)
+		take(peerFrame(kindTaken, 2, ""), false, nil)
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 			t.Fatal("delivered too early")
 		default:
 		}
-		take(frame(kindArrived, MaxUnacked+1, ""), true, nil)
+		take(peerFrame(kindArrived, MaxUnacked+1, ""), true, nil)
 		s.Delivered()
 		<-arrived
 		if s.Missing() != 0 {
@@ -152,7 +152,7 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 
 // TestPaceOfAcknowledgements: a data channel that sends nothing gets at most two batches.
 func TestPaceOfAcknowledgements(t *testing.T) {
-	var p pace
+	var p answerPace
 	given, sent, steps := int64(1000), int64(0), 0
 	for p.step(given, sent) {
 		given += frameHead

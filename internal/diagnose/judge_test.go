@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite testdata/diagnoses.json")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/diagnoses.json")
 
 // The errors that end an epoch and have a name in testdata/diagnoses.json.
 var (
@@ -25,8 +25,8 @@ var (
 	errCredit      = errors.New("peer sent more data than it had credit for, or left a gap")
 )
 
-// judged is a row of testdata/diagnoses.json, which also tests noom.js.
-type judged struct {
+// judgedRow is a row of testdata/diagnoses.json, which also tests noom.js.
+type judgedRow struct {
 	Name     string         `json:"name"`
 	Evidence map[string]any `json:"evidence"` // without what is false, 0 or empty; durations in ms
 	Verdict  Verdict        `json:"verdict"`
@@ -99,21 +99,21 @@ func TestJudge(t *testing.T) {
 		"up":                                 {Evidence{Connected: true}, Connected},
 		"up, a codec refused":                {Evidence{Connected: true, Codecs: []string{"video/AV1"}}, Codec},
 	}
-	var rows []judged
+	var rows []judgedRow
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		c := cases[name]
 		d := c.e.Judge()
 		if d.Verdict != c.want || d.Words == "" {
 			t.Errorf("%s: %q (%s), want %q", name, d.Verdict, d.Words, c.want)
 		}
-		rows = append(rows, judged{name, c.e.plain(), d.Verdict, d.Words})
+		rows = append(rows, judgedRow{name, c.e.plain(), d.Verdict, d.Words})
 	}
 	text, err := json.MarshalIndent(rows, "", "\t")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const file = "testdata/diagnoses.json"
-	if text = append(text, '\n'); *rewrite {
+	if text = append(text, '\n'); *rewriteFile {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}

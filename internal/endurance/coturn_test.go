@@ -29,7 +29,7 @@ func startCoturn(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("turnserver")
 	if err != nil {
-		unable(t, "it needs coturn (Debian: apt-get install coturn)")
+		skipOrFail(t, "it needs coturn (Debian: apt-get install coturn)")
 	}
 	free, err := net.Listen("tcp", relayIP+":0")
 	if err != nil {
@@ -185,7 +185,7 @@ func TestCoturnWithNoom(t *testing.T) {
 				}
 			}
 			for i, r := range rooms {
-				if got := next[noom.DataReceived](ctx, t, r); string(got.Data) != strconv.Itoa(1-i) {
+				if got := nextEvent[noom.DataReceived](ctx, t, r); string(got.Data) != strconv.Itoa(1-i) {
 					t.Errorf("received %q", got.Data)
 				}
 			}
@@ -193,8 +193,8 @@ func TestCoturnWithNoom(t *testing.T) {
 	}
 }
 
-// next takes r's events until there is one of that type.
-func next[E noom.Event](ctx context.Context, t *testing.T, r noom.Room) E {
+// nextEvent takes r's events until there is one of that type.
+func nextEvent[E noom.Event](ctx context.Context, t *testing.T, r noom.Room) E {
 	t.Helper()
 	for {
 		e, err := r.Next(ctx)
@@ -211,7 +211,7 @@ func next[E noom.Event](ctx context.Context, t *testing.T, r noom.Room) E {
 func connectedPeer(ctx context.Context, t *testing.T, r noom.Room) noom.Peer {
 	t.Helper()
 	for {
-		if e := next[noom.PeerStateChanged](ctx, t, r); e.State == noom.PeerConnected {
+		if e := nextEvent[noom.PeerStateChanged](ctx, t, r); e.State == noom.PeerConnected {
 			return e.Peer
 		}
 	}

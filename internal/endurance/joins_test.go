@@ -23,7 +23,7 @@ func TestJoinsAndLeaves(t *testing.T) {
 	longtest.Only(t)
 	h := hub.New(nil)
 	d := mem.Dialer(h)
-	resident := enter(t, d, "지우")
+	resident := joinRoom(t, d, "지우")
 	var drained sync.WaitGroup
 	drained.Go(func() {
 		for range resident.Events(context.Background()) { // they have to be taken
@@ -33,7 +33,7 @@ func TestJoinsAndLeaves(t *testing.T) {
 	defer func() { _ = resident.Leave(context.Background()) }() // the test is over
 
 	visit := func(n int) {
-		guest := enter(t, d, "손님")
+		guest := joinRoom(t, d, "손님")
 		defer func() { _ = guest.Leave(context.Background()) }() // never fails
 		if n%4 == 3 {
 			return
@@ -66,7 +66,7 @@ func TestJoinsAndLeaves(t *testing.T) {
 	}
 }
 
-func enter(t *testing.T, d noom.Dialer, name string) noom.Room {
+func joinRoom(t *testing.T, d noom.Dialer, name string) noom.Room {
 	t.Helper()
 	r, err := noom.Join(t.Context(), d, "데모", &noom.Config{Name: name, Settings: func(s *webrtc.SettingEngine) {
 		s.SetIncludeLoopbackCandidate(true)

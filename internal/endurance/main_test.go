@@ -56,8 +56,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// unable skips the test loudly, or fails it if NOOM_ENDURANCE=required.
-func unable(t *testing.T, format string, args ...any) {
+// skipOrFail skips the test loudly, or fails it if NOOM_ENDURANCE=required.
+func skipOrFail(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("NOOM_ENDURANCE") == "required" {
 		t.Fatalf(format, args...)

@@ -44,16 +44,16 @@ var (
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		unable(t, "it makes network namespaces and needs root for that")
+		skipOrFail(t, "it makes network namespaces and needs root for that")
 	}
 	for _, tool := range []string{"ip", "iptables"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			unable(t, "it needs %s (Debian: apt-get install iproute2 iptables)", tool)
+			skipOrFail(t, "it needs %s (Debian: apt-get install iproute2 iptables)", tool)
 		}
 	}
 	l := &lab{t: t, prefix: fmt.Sprintf("noom%d-%d-", os.Getpid(), labCount.Add(1))}
 	if out, err := exec.Command("ip", "netns", "add", l.prefix+"probe").CombinedOutput(); err != nil {
-		unable(t, "this root may not make network namespaces: %s", out)
+		skipOrFail(t, "this root may not make network namespaces: %s", out)
 	}
 	l.do("ip netns del " + l.prefix + "probe")
 	l.addSpace("inet")

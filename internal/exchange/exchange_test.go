@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func begun(t *testing.T) (a, b *Exchange) {
+func newPair(t *testing.T) (a, b *Exchange) {
 	t.Helper()
 	a, b = New("a"), New("b")
 	if !a.Begin() {
@@ -15,7 +15,7 @@ func begun(t *testing.T) (a, b *Exchange) {
 }
 
 func TestWindow(t *testing.T) {
-	a, b := begun(t)
+	a, b := newPair(t)
 	for i := range 3 * Window {
 		if a.Room() != (i < Window) {
 			t.Fatalf("Room() = %t with %d messages queued", a.Room(), i)
@@ -53,7 +53,7 @@ func TestWindow(t *testing.T) {
 }
 
 func TestBackOff(t *testing.T) {
-	a, _ := begun(t)
+	a, _ := newPair(t)
 	a.Send(Message{Type: "x"})
 	if f := a.Flush(); len(f) != 1 || f[0].Again {
 		t.Fatalf("first sending: %+v", f)
@@ -88,7 +88,7 @@ func TestHostileFrames(t *testing.T) {
 		"lower epoch":                      {Epoch: Epoch{1, "A"}, Seq: 1},
 		"new epoch with an old ack":        {Epoch: Epoch{2, "b"}, Seq: 1, Ack: 3},
 	} {
-		a, _ := begun(t)
+		a, _ := newPair(t)
 		before := fmt.Sprint(*a)
 		messages, renewed, ok := a.Receive(f)
 		if ok || renewed || messages != nil {

@@ -207,11 +207,11 @@ func TestSearchKeepsThePromise(t *testing.T) {
 		"epochs":   {messages: 1, begins: 3, flying: 2},
 		"messages": {messages: 3, begins: 1, flying: 1},
 	} {
-		t.Run(name, func(t *testing.T) { search(t, b) })
+		t.Run(name, func(t *testing.T) { searchWithin(t, b) })
 	}
 }
 
-func search(t *testing.T, b bounds) {
+func searchWithin(t *testing.T, b bounds) {
 	start := &world{bounds: b, ends: [2]endState{{x: New("a")}, {x: New("b")}}}
 	seen := map[string]step{start.key(): {}}
 	transcript := func(k string) string {

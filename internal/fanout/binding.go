@@ -24,7 +24,7 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		if !l.video {
 			size = audioQueue
 		}
-		l.queue = make(chan outgoing, size)
+		l.queue = make(chan outgoingPacket, size)
 		go l.pump(ctx.WriteStream(), l.queue)
 		l.ssrc = uint32(ctx.SSRC())
 		l.payloadType = uint8(format.PayloadType)

@@ -25,7 +25,7 @@ func TestPublishFindsTheFormat(t *testing.T) {
 		codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, SDPFmtpLine: fmtp}
 		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")
 		must(t, err)
-		if s := publish(t, track); s.Codec().PayloadType != want {
+		if s := publishTrack(t, track); s.Codec().PayloadType != want {
 			t.Errorf("%q: format %d, want %d", fmtp, s.Codec().PayloadType, want)
 		}
 	}
@@ -39,7 +39,7 @@ func TestUnknownCodecIsNamed(t *testing.T) {
 			must(t, err)
 			return track
 		}
-		s := publish(t, mediatest.NewDeviceCamera())
+		s := publishTrack(t, mediatest.NewDeviceCamera())
 		for _, test := range []struct {
 			codec      webrtc.RTPCodecCapability
 			says, hint string

@@ -44,10 +44,10 @@ func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 		return
 	}
 	at, first := s.strip(payload)
-	now, p := time.Now(), wrap(first, payload[at:], from.audioLevel())
+	now, p := time.Now(), newParcel(first, payload[at:], from.audioLevel())
 	var before *parcel
 	if sets != nil {
-		before = wrap(sets[0], sets, nil)
+		before = newParcel(sets[0], sets, nil)
 		defer before.release()
 	}
 	for _, l := range legs {

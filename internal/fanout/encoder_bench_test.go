@@ -36,7 +36,7 @@ func BenchmarkOneEncoder(b *testing.B) {
 	var arrived [peers]frameCounter
 	for i := range peers {
 		l := NewLeg(s.codec.RTPCodecCapability, "방", nil)
-		bindTo(b, l, &arrived[i])
+		bindLeg(b, l, &arrived[i])
 		legs = append(legs, l)
 	}
 	legs[0].Attach(s)

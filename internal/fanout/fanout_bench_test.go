@@ -34,7 +34,7 @@ func BenchmarkFanOut(b *testing.B) {
 	const legs = 8
 	var arrived counter
 	for range legs {
-		bindTo(b, legOf(s), &arrived)
+		bindLeg(b, legOf(s), &arrived)
 	}
 	header := &rtp.Header{Version: 2}
 	payload := append([]byte{0x10, 0}, make([]byte, 1100)...)

@@ -25,8 +25,8 @@ type Leg struct {
 
 	// No call leaves the leg while mu is held.
 	mu          sync.Mutex
-	bound       string        // the id of the current binding
-	queue       chan outgoing // what its pump writes; nil: not bound, or refused
+	bound       string              // the id of the current binding
+	queue       chan outgoingPacket // what its pump writes; nil: not bound, or refused
 	ssrc        uint32
 	payloadType uint8
 	levelID     uint8 // of the audio level's header extension; 0: not negotiated
@@ -162,7 +162,7 @@ func (l *Leg) write(s *Sender, r *packetRun, keyframe bool, header *rtp.Header, 
 	if before != nil {
 		if seq, timestamp, ok := l.stitch.insert(header.SequenceNumber, header.Timestamp); ok {
 			before.hold()
-			l.queue <- outgoing{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
+			l.queue <- outgoingPacket{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
 		}
 	}
 	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
@@ -170,7 +170,7 @@ func (l *Leg) write(s *Sender, r *packetRun, keyframe bool, header *rtp.Header, 
 		return
 	}
 	p.hold()
-	out := outgoing{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
+	out := outgoingPacket{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
 	if l.levelID != 0 && p.level != nil {
 		_ = out.header.SetExtension(l.levelID, p.level) // cannot fail, because the header has no extensions yet
 	}

@@ -19,16 +19,16 @@ func TestLegIsReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		first := mediatest.NewDeviceCamera()
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		l := legOf(s)
-		peer := receive(t, network, []*Leg{l})
+		peer := receiveLegs(t, network, []*Leg{l})
 		var number uint32
 		want := mediatest.Show(t, first, &number, 3, true)
 		must(t, s.Close())
 		time.Sleep(time.Second)
 
 		second := mediatest.NewRTPCamera(t)
-		other := publish(t, second)
+		other := publishTrack(t, second)
 		if !l.Fits(other) {
 			t.Fatal("a sender of the same codec does not fit")
 		}
@@ -51,13 +51,13 @@ func TestLateLegStartsAtAKeyframe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
-		early := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, source)
+		early := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		all := mediatest.Show(t, source, &number, 30, true)
 
 		l := NewLeg(s.codec.RTPCodecCapability, "방", nil)
-		late := receive(t, network, []*Leg{l})
+		late := receiveLegs(t, network, []*Leg{l})
 		before, _, _ := source.Asked()
 		l.Attach(s)
 		if after, _, _ := source.Asked(); after != before+1 {
@@ -81,7 +81,7 @@ func TestLegAttachedInTheMiddleOfAKeyframe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "x", "y")
 		must(t, err)
-		s := publish(t, track)
+		s := publishTrack(t, track)
 		first, early := boundLeg(t, s)
 		var seq uint16
 		send := func(timestamp uint32, payload ...byte) {
@@ -117,12 +117,12 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewSampleCamera(t)
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "x", "y")
 		must(t, err)
-		unknown := publish(t, track)
+		unknown := publishTrack(t, track)
 		ok, refused := legOf(s), legOf(unknown)
-		peer := receive(t, network, []*Leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
+		peer := receiveLegs(t, network, []*Leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
 		if ok.Refused() || !refused.Refused() {
 			t.Errorf("refused: VP8 %v, AV1 %v", ok.Refused(), refused.Refused())
 		}
@@ -148,7 +148,7 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 func TestLegWaitsForTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		l, wire := boundLeg(t, s)
 		wire.down = true
 		var number uint32
@@ -174,7 +174,7 @@ func TestLegWaitsForTheConnection(t *testing.T) {
 func TestDroppedKeyframeIsRequestedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		l, wire := boundLeg(t, s)
 		l.Connected()
 		wire.down = true
@@ -196,7 +196,7 @@ func TestDroppedKeyframeIsRequestedAgain(t *testing.T) {
 func TestBrokenLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		_, broken := boundLeg(t, s)
 		broken.err = io.ErrClosedPipe
 		unbound := legOf(s)
@@ -220,7 +220,7 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 func TestSlowLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		_, good := boundLeg(t, s)
 		l, slow := boundLeg(t, s)
 		slow.slow = make(chan struct{})
@@ -257,7 +257,7 @@ func TestLegRewritesHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
 		must(t, err)
-		s := publish(t, track)
+		s := publishTrack(t, track)
 		_, wire := boundLeg(t, s)
 		packet := &rtp.Packet{
 			Header: rtp.Header{
@@ -296,11 +296,11 @@ func TestLegRewritesHeaders(t *testing.T) {
 // TestLegDropsOvertakenPackets: after a swap, a late packet of the run before does not switch the stream back.
 func TestLegDropsOvertakenPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := publish(t, mediatest.NewSampleCamera(t))
+		s := publishTrack(t, mediatest.NewSampleCamera(t))
 		l, wire := boundLeg(t, s)
 		before, after := &packetRun{number: 1, seq: 10}, &packetRun{number: 2, seq: 500}
 		for i, r := range []*packetRun{before, after, before, after} {
-			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, wrap(0x10, []byte{0x10, 0}, nil), time.Now())
+			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, newParcel(0x10, []byte{0x10, 0}, nil), time.Now())
 		}
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)
@@ -345,7 +345,7 @@ func TestLegChoosesItsFormat(t *testing.T) {
 func TestConcurrentWritersLegsAndSwaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := mediatest.NewRTPCamera(t), mediatest.NewRTPCamera(t)
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		_, wire := boundLeg(t, s)
 		var wg sync.WaitGroup
 		for i, c := range []mediatest.RTPCamera{first, second, first, second} {

@@ -13,7 +13,7 @@ import (
 func TestLegSendsAudioLevels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := mediatest.NewVoice(t)
-		_, wire := boundLeg(t, publish(t, v))
+		_, wire := boundLeg(t, publishTrack(t, v))
 		want := map[int]string{
 			0: "80", -1: "81", -127: "ff", -20: "94", -200: "ff", 40: "80", mediatest.UnknownLevel: "",
 		}

@@ -29,7 +29,7 @@ var (
 	fragment = []byte{0x7c, 0x85, 0x88, 0} // FU-A, the start of an IDR picture
 )
 
-func stap(nals ...[]byte) []byte {
+func stapPacket(nals ...[]byte) []byte {
 	p := []byte{0x78}
 	for _, nal := range nals {
 		p = append(p, 0, byte(len(nal)))
@@ -97,11 +97,11 @@ func samePayloads(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equa
 func TestParameterSetsAreSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		s := publish(t, c)
+		s := publishTrack(t, c)
 		c.picture(t, sps0, pps0, idr) // nobody is there
 		_, early := boundLeg(t, s)
 		for _, key := range [][][]byte{
-			{idr}, {fragment, {0x7c, 0x45, 1}}, {stap([]byte{6, 1}, idr)}, {[]byte{9, 0x10}, idr, idrMore}, {idr, idrMore},
+			{idr}, {fragment, {0x7c, 0x45, 1}}, {stapPacket([]byte{6, 1}, idr)}, {[]byte{9, 0x10}, idr, idrMore}, {idr, idrMore},
 		} {
 			c.picture(t, slice)
 			_, late := boundLeg(t, s)
@@ -110,7 +110,7 @@ func TestParameterSetsAreSentAgain(t *testing.T) {
 			c.picture(t, key...)
 			want := slices.Clone(key)
 			if at := slices.IndexFunc(key, packet.StartsH264IDR); true {
-				want = slices.Insert(want, at, stap(sps0, pps0))
+				want = slices.Insert(want, at, stapPacket(sps0, pps0))
 			}
 			if got := early.took(t); !samePayloads(got, want) {
 				t.Errorf("%x is sent as %x, want %x", key, got, want)
@@ -128,14 +128,14 @@ func TestParameterSetsAreSentAgain(t *testing.T) {
 		if got := early.took(t)[1:]; !samePayloads(got, [][]byte{sps0new, pps0, idr}) {
 			t.Errorf("a whole picture is sent as %x", got)
 		}
-		c.picture(t, stap(sps0new, pps0, idr))
+		c.picture(t, stapPacket(sps0new, pps0, idr))
 		c.picture(t, sps0, idr)
-		if got := early.took(t); !samePayloads(got, [][]byte{stap(sps0new, pps0, idr), sps0, stap(pps0), idr}) {
+		if got := early.took(t); !samePayloads(got, [][]byte{stapPacket(sps0new, pps0, idr), sps0, stapPacket(pps0), idr}) {
 			t.Errorf("a picture with half of its sets is sent as %x", got)
 		}
 		c.picture(t, sps1, pps1)
 		c.picture(t, idr)
-		if got := early.took(t); !samePayloads(got[2:], [][]byte{stap(sps0, sps1, pps0, pps1), idr}) {
+		if got := early.took(t); !samePayloads(got[2:], [][]byte{stapPacket(sps0, sps1, pps0, pps1), idr}) {
 			t.Errorf("a picture with several sets is sent as %x", got)
 		}
 	})
@@ -146,7 +146,7 @@ func TestParameterSetsAreSentAgain(t *testing.T) {
 func TestParameterSetsSurviveSwaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := newLiveCamera(t), newLiveCamera(t)
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		_, wire := boundLeg(t, s)
 		check := func(what string, want ...[]byte) {
 			t.Helper()
@@ -159,19 +159,19 @@ func TestParameterSetsSurviveSwaps(t *testing.T) {
 		must(t, s.ReplaceTrack(second))
 		second.picture(t, sps1, pps1, slice) // counts as a key frame
 		second.picture(t, idr)
-		check("another camera", sps1, pps1, slice, stap(sps1, pps1), idr)
+		check("another camera", sps1, pps1, slice, stapPacket(sps1, pps1), idr)
 		must(t, s.ReplaceTrack(first))
 		first.picture(t, idr)
-		check("swapped back", stap(sps0, pps0), idr)
+		check("swapped back", stapPacket(sps0, pps0), idr)
 		must(t, s.SetMuted(true))
 		first.picture(t, sps0new, pps0, idr)
 		must(t, s.SetMuted(false))
 		first.picture(t, idr)
-		check("after mute", stap(sps0new, pps0), idr)
+		check("after mute", stapPacket(sps0new, pps0), idr)
 		must(t, s.ReplaceTrack(nil))
 		must(t, s.ReplaceTrack(first))
 		first.picture(t, idr)
-		check("after a pause", stap(sps0new, pps0), idr)
+		check("after a pause", stapPacket(sps0new, pps0), idr)
 	})
 }
 
@@ -180,11 +180,11 @@ func TestParameterSetsSurviveSwaps(t *testing.T) {
 func TestParameterSetsSurviveSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		first := publish(t, c)
+		first := publishTrack(t, c)
 		c.picture(t, sps0, pps0, idr)
 		again := func(what string, want ...[]byte) *Sender {
 			t.Helper()
-			s := publish(t, c)
+			s := publishTrack(t, c)
 			_, wire := boundLeg(t, s)
 			c.picture(t, idr)
 			if got := wire.took(t); !samePayloads(got, want) {
@@ -192,13 +192,13 @@ func TestParameterSetsSurviveSenders(t *testing.T) {
 			}
 			return s
 		}
-		other := again("alongside the first sender", stap(sps0, pps0), idr)
+		other := again("alongside the first sender", stapPacket(sps0, pps0), idr)
 		must(t, first.Close())
 		must(t, other.Close())
 		c.picture(t, sps1, pps1, idr) // reaches nobody
-		must(t, again("published again", stap(sps0, pps0), idr).Close())
+		must(t, again("published again", stapPacket(sps0, pps0), idr).Close())
 		another := newLiveCamera(t)
-		_, wire := boundLeg(t, publish(t, another))
+		_, wire := boundLeg(t, publishTrack(t, another))
 		if another.picture(t, idr); !samePayloads(wire.took(t), [][]byte{idr}) {
 			t.Error("sets of one camera are sent with another's picture")
 		}
@@ -228,14 +228,14 @@ func TestSentSetsAreBounded(t *testing.T) {
 		t.Errorf("%T keeps a track in memory", first)
 	}
 	m.remember(&source{track: struct{ webrtc.TrackLocal }{&webrtc.TrackLocalStaticRTP{}}, sets: sets})
-	m.remember(&source{track: incomparable{}, sets: sets})
+	m.remember(&source{track: incomparableTrack{}, sets: sets})
 	if len(m.sent) != maxSentTracks {
 		t.Errorf("%d tracks", len(m.sent))
 	}
 }
 
-// incomparable is a track of a type that is not comparable.
-type incomparable struct {
+// incomparableTrack is a track of a type that is not comparable.
+type incomparableTrack struct {
 	webrtc.TrackLocal
 	_ []int
 }
@@ -245,7 +245,7 @@ type incomparable struct {
 func TestParameterSetsTakeNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		s := publish(t, c)
+		s := publishTrack(t, c)
 		_, wire := boundLeg(t, s)
 		c.picture(t, sps0, pps0, idr)
 		wire.took(t)

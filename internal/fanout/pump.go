@@ -26,9 +26,9 @@ type parcel struct {
 
 var parcels = sync.Pool{New: func() any { return new(parcel) }}
 
-// wrap copies payload, with first as its first byte, into a parcel with one holder. It
+// newParcel copies payload, with first as its first byte, into a parcel with one holder. It
 // keeps level.
-func wrap(first byte, payload, level []byte) *parcel {
+func newParcel(first byte, payload, level []byte) *parcel {
 	p := parcels.Get().(*parcel)
 	p.holders.Store(1)
 	p.payload, p.level = append(p.payload[:0], payload...), level
@@ -46,8 +46,8 @@ func (p *parcel) release() {
 	}
 }
 
-// outgoing is a packet as a leg sends it.
-type outgoing struct {
+// outgoingPacket is a packet as a leg sends it.
+type outgoingPacket struct {
 	header rtp.Header
 	parcel *parcel
 	run    *packetRun
@@ -74,7 +74,7 @@ func headerFor(source *rtp.Header, payloadType uint8, ssrc uint32, seq uint16, t
 
 // pump writes queued packets to one binding's stream until the queue is closed. If the
 // connection is slow, only pump waits.
-func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
+func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoingPacket) {
 	var header rtp.Header // one for all packets, because pion takes a pointer and copies what it keeps
 	for out := range queue {
 		header = out.header

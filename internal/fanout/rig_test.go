@@ -28,8 +28,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// publish returns a sender with hooks that do nothing.
-func publish(t *testing.T, track webrtc.TrackLocal) *Sender {
+// publishTrack returns a sender with hooks that do nothing.
+func publishTrack(t *testing.T, track webrtc.TrackLocal) *Sender {
 	t.Helper()
 	s, err := NewSender(track, Options{Name: "카메라"}, Hooks{OnChange: func() {}, OnClose: func() {}})
 	must(t, err)
@@ -52,8 +52,8 @@ type receiver struct {
 	tapes  []*mediatest.Tape
 }
 
-// receive connects legs to a new peer and waits until media can flow.
-func receive(t *testing.T, network *mediatest.Network, legs []*Leg, known ...webrtc.RTPCodecParameters) *receiver {
+// receiveLegs connects legs to a new peer and waits until media can flow.
+func receiveLegs(t *testing.T, network *mediatest.Network, legs []*Leg, known ...webrtc.RTPCodecParameters) *receiver {
 	t.Helper()
 	call := network.NewCall(t, known...)
 	r := &receiver{pc: call.In}
@@ -150,7 +150,7 @@ func (b binding) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
 }
 func (b binding) RTCPReader() interceptor.RTCPReader { return nil }
 
-func bindTo(tb testing.TB, l *Leg, w webrtc.TrackLocalWriter) {
+func bindLeg(tb testing.TB, l *Leg, w webrtc.TrackLocalWriter) {
 	tb.Helper()
 	tb.Cleanup(func() { _ = l.Unbind(binding{}) })
 	if _, err := l.Bind(binding{stream: w, codecs: packet.CodecsFor(l.Kind())}); err != nil {
@@ -162,6 +162,6 @@ func boundLeg(t *testing.T, s *Sender) (*Leg, *wireTap) {
 	t.Helper()
 	w := &wireTap{}
 	l := legOf(s)
-	bindTo(t, l, w)
+	bindLeg(t, l, w)
 	return l, w
 }

@@ -20,10 +20,10 @@ func TestOneSourceReachesEveryPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		var peers []*receiver
 		for range 3 {
-			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
+			peers = append(peers, receiveLegs(t, network, []*Leg{legOf(s)}))
 		}
 		var number uint32
 		want := mediatest.Show(t, source, &number, 50, true)
@@ -46,8 +46,8 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		var now mediatest.Camera = mediatest.NewSampleCamera(t)
-		s := publish(t, now)
-		peer := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, now)
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, now, &number, 5, true)
 		for i := range 30 {
@@ -89,8 +89,8 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		first, second := mediatest.NewSampleCamera(t), mediatest.NewRTPCamera(t)
-		s := publish(t, first)
-		peer := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, first)
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, first, &number, 3, true)
 		must(t, s.ReplaceTrack(nil))
@@ -119,7 +119,7 @@ func TestSourceRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.Opus, "x", "y")
 		must(t, err)
-		s := publish(t, track)
+		s := publishTrack(t, track)
 		_, wire := boundLeg(t, s)
 		for _, start := range []struct {
 			seq       uint16
@@ -157,7 +157,7 @@ func TestMute(t *testing.T) {
 		if s.Name() != "camera" {
 			t.Errorf("name %q", s.Name())
 		}
-		peer := receive(t, network, []*Leg{legOf(s)})
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, source, &number, 3, true)
 		must(t, s.SetMuted(true))
@@ -182,7 +182,7 @@ func TestMute(t *testing.T) {
 func TestSwapWhileMuted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera()
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		l, wire := boundLeg(t, s)
 		var number uint32
 		must(t, s.SetMuted(true))
@@ -213,8 +213,8 @@ func TestOtherCodecChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
-		peer := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, source)
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, source, &number, 3, true)
 		for _, codec := range []webrtc.RTPCodecCapability{
@@ -257,7 +257,7 @@ func TestPublishRefusesUnknownCodecs(t *testing.T) {
 func TestSwapCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, third := mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera()
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		must(t, s.ReplaceTrack(first))
 		must(t, s.ReplaceTrack(second))
 		must(t, s.ReplaceTrack(second))
@@ -285,10 +285,10 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		var peers []*receiver
 		for range 3 {
-			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
+			peers = append(peers, receiveLegs(t, network, []*Leg{legOf(s)}))
 		}
 		var number uint32
 		mediatest.Show(t, source, &number, 30, true)
@@ -359,7 +359,7 @@ func TestClosedSender(t *testing.T) {
 func TestTrackBoundElsewhereToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewSampleCamera(t)
-		first, second := publish(t, source), publish(t, source)
+		first, second := publishTrack(t, source), publishTrack(t, source)
 		_, one := boundLeg(t, first)
 		_, two := boundLeg(t, second)
 		var number uint32
@@ -374,7 +374,7 @@ func TestTrackBoundElsewhereToo(t *testing.T) {
 
 func TestSourceEndsItsReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := publish(t, mediatest.NewSampleCamera(t))
+		s := publishTrack(t, mediatest.NewSampleCamera(t))
 		src := s.current
 		got := make(chan error)
 		go func() {

@@ -65,7 +65,7 @@ type stitch struct {
 func (s *stitch) begin(seq uint16, timestamp uint32, now time.Time) {
 	if s.started {
 		pause := min(now.Sub(s.at), maxPause)
-		step := max(1, ticks(pause, s.clockRate)) // two frames never share a timestamp
+		step := max(1, clockTicks(pause, s.clockRate)) // two frames never share a timestamp
 		s.seqOffset = s.seq + 1 - seq
 		s.timestampOffset = s.timestamp + step - timestamp
 	} else {
@@ -112,7 +112,7 @@ func (s *stitch) insert(seq uint16, timestamp uint32) (uint16, uint32, bool) {
 	return s.seq, timestamp + s.timestampOffset, true
 }
 
-// ticks converts d, up to maxPause, to units of an RTP clock.
-func ticks(d time.Duration, clockRate uint32) uint32 {
+// clockTicks converts d, up to maxPause, to units of an RTP clock.
+func clockTicks(d time.Duration, clockRate uint32) uint32 {
 	return uint32(max(0, d) * time.Duration(clockRate) / time.Second)
 }

@@ -40,16 +40,16 @@ func (p picture) follows(before picture) bool {
 	return p.keyframe || p.source == before.source && p.number == before.number+1
 }
 
-// spool is a camera that writes by itself. Each frame has the camera's name and its number. A
+// spoolCamera is a camera that writes by itself. Each frame has the camera's name and its number. A
 // key frame comes every so many frames, or on request.
-type spool struct {
+type spoolCamera struct {
 	mediatest.Camera
 	name   string
 	every  int
 	wishes atomic.Int32
 }
 
-func (s *spool) run(ctx context.Context, t *testing.T) {
+func (s *spoolCamera) run(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
 		keyframe := n%s.every == 0 || s.wishes.Swap(0) > 0
@@ -70,14 +70,14 @@ func (s *spool) run(ctx context.Context, t *testing.T) {
 
 const spoolMark = "spool "
 
-func (s *spool) picture(n int, keyframe bool) []byte {
+func (s *spoolCamera) picture(n int, keyframe bool) []byte {
 	b := append(mediatest.VP8Frame(uint32(n), keyframe)[:5], spoolMark...)
 	b = append(b, s.name...)
 	return append(b, make([]byte, 2000)...)
 }
 
 // Bind also counts requests for key frames.
-func (s *spool) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+func (s *spoolCamera) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := s.Camera.Bind(ctx)
 	if err == nil && s.every > 100 {
 		go func() {
@@ -179,7 +179,7 @@ func TestSwapsOfEveryKindOfSource(t *testing.T) {
 		defer writers.Wait()
 		defer stop()
 		var tracks []webrtc.TrackLocal
-		for _, s := range []*spool{
+		for _, s := range []*spoolCamera{
 			{Camera: mediatest.NewSampleCamera(t), name: "A", every: 25},  // an application's, a key frame a second
 			{Camera: mediatest.NewSampleCamera(t), name: "B", every: 1e9}, // an encoder's, key frames on request
 			{Camera: mediatest.NewRTPCamera(t), name: "C", every: 25},     // forwarded packets
@@ -196,10 +196,10 @@ func TestSwapsOfEveryKindOfSource(t *testing.T) {
 			tracks = append(tracks, s)
 		}
 
-		s := publish(t, tracks[0])
+		s := publishTrack(t, tracks[0])
 		var peers []*receiver
 		for range 2 {
-			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
+			peers = append(peers, receiveLegs(t, network, []*Leg{legOf(s)}))
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		for range swaps {

@@ -60,8 +60,8 @@ func newEnd(name string) *end {
 	}}
 }
 
-// meet makes two ends of one link.
-func meet() (a, b *end) {
+// newEnds makes two ends of one link.
+func newEnds() (a, b *end) {
 	a, b = newEnd("지우"), newEnd("b")
 	for _, pair := range [][2]*end{{a, b}, {b, a}} {
 		e := pair[0]
@@ -73,8 +73,8 @@ func meet() (a, b *end) {
 	return a, b
 }
 
-// carry delivers what was sent to the other end, by hub first.
-func carry(from, to *end) {
+// carryFrames delivers what was sent to the other end, by hub first.
+func carryFrames(from, to *end) {
 	from.Flush()
 	byHub, byConn := from.byHub, from.byConn
 	from.byHub, from.byConn = nil, nil
@@ -88,15 +88,15 @@ func carry(from, to *end) {
 
 func TestFramesCarryMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := meet()
+		a, b := newEnds()
 		a.Begin()
 		a.Send(signal.TypeTable, []byte("1"), false)
 		a.Send(signal.TypeTable, []byte("2"), false)
-		carry(a, b)
+		carryFrames(a, b)
 		if !slices.Equal(b.got, []string{"1", "2"}) || !slices.Equal(b.renewed, []frames.Via{frames.ByHub}) {
 			t.Fatalf("got %q, renewed by %v", b.got, b.renewed)
 		}
-		carry(b, a)
+		carryFrames(b, a)
 		if a.Acked() != 2 || a.Pending() {
 			t.Errorf("%d are acknowledged", a.Acked())
 		}
@@ -109,7 +109,7 @@ func TestFramesCarryMessages(t *testing.T) {
 		}
 		a.byConn = nil // lost
 		a.Resend()
-		if carry(a, b); !slices.Equal(b.got, []string{"1", "2", "3"}) {
+		if carryFrames(a, b); !slices.Equal(b.got, []string{"1", "2", "3"}) {
 			t.Errorf("got %q", b.got)
 		}
 		a.Send(signal.TypeTable, []byte("4"), true)
@@ -123,7 +123,7 @@ func TestFramesCarryMessages(t *testing.T) {
 
 // TestForgedFramesAreDropped: a frame that the peer has not signed is dropped, and only the first is reported.
 func TestForgedFramesAreDropped(t *testing.T) {
-	a, b := meet()
+	a, b := newEnds()
 	a.Begin()
 	a.Send(signal.TypeTable, []byte("1"), false)
 	a.Flush()
@@ -148,7 +148,7 @@ func TestForgedFramesAreDropped(t *testing.T) {
 // TestStaleFramesAreAnswered: a frame for another session of ours is answered with the current one, once a second.
 func TestStaleFramesAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := meet()
+		a, b := newEnds()
 		old := b.member
 		old.Session = signal.NewSession()
 		toOld := frames.New(frames.Config{
@@ -180,15 +180,15 @@ func TestStaleFramesAreAnswered(t *testing.T) {
 
 // TestFramesAreHeld: frames of an epoch that may not begin yet are held or dropped; what is dropped comes again.
 func TestFramesAreHeld(t *testing.T) {
-	a, b := meet()
+	a, b := newEnds()
 	a.Begin()
 	a.Send(signal.TypeTable, []byte("1"), false)
 	b.verdict = frames.Drop
-	carry(a, b)
+	carryFrames(a, b)
 	b.Release()
 	b.verdict = frames.Hold
 	a.Resend()
-	carry(a, b)
+	carryFrames(a, b)
 	if len(b.got) != 0 {
 		t.Fatalf("got %q", b.got)
 	}
@@ -198,7 +198,7 @@ func TestFramesAreHeld(t *testing.T) {
 	}
 	b.asleep = true
 	a.Send(signal.TypeTable, []byte("2"), false)
-	if carry(a, b); len(b.got) != 1 {
+	if carryFrames(a, b); len(b.got) != 1 {
 		t.Errorf("asleep, got %q", b.got)
 	}
 	a.Stop()
@@ -206,7 +206,7 @@ func TestFramesAreHeld(t *testing.T) {
 
 // TestPeerAcknowledgesNothing: a peer that acknowledges nothing is reported as overfull.
 func TestPeerAcknowledgesNothing(t *testing.T) {
-	a, _ := meet()
+	a, _ := newEnds()
 	a.Begin()
 	for range frames.MaxQueued {
 		a.Send(signal.TypeTable, nil, false)

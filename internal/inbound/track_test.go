@@ -11,17 +11,19 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func numbered(n int) *rtp.Packet { return &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(n)}} }
+func numberedPacket(n int) *rtp.Packet {
+	return &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(n)}}
+}
 
 func TestSlowReaderGetsTheNewest(t *testing.T) {
 	in := &Inbound{}
 	track := NewTrack("a", "마이크", webrtc.RTPCodecTypeAudio, true)
 	in.Assign(track)
 	for n := range 3*trackRing + 7 {
-		track.push(in, numbered(n), &webrtc.RTPCodecParameters{PayloadType: 8})
+		track.push(in, numberedPacket(n), &webrtc.RTPCodecParameters{PayloadType: 8})
 	}
 	track.End()
-	track.push(in, numbered(9999), nil)
+	track.push(in, numberedPacket(9999), nil)
 	next := 2*trackRing + 7
 	for packet := range track.Packets() {
 		if packet.SequenceNumber != uint16(next) {
@@ -57,8 +59,8 @@ func TestReadersWaitWithoutPolling(t *testing.T) {
 		if time.Since(began) != time.Hour || len(got) != 0 {
 			t.Fatal("a reader did not wait")
 		}
-		track.push(in, numbered(1), nil)
-		track.push(in, numbered(2), nil)
+		track.push(in, numberedPacket(1), nil)
+		track.push(in, numberedPacket(2), nil)
 		synctest.Wait()
 		if len(got) != 2 {
 			t.Errorf("%d readers woke up, want 2", len(got))
@@ -87,15 +89,15 @@ func TestTapsWorkAlongsideReadRTP(t *testing.T) {
 				}
 			}
 		}
-		track.push(in, numbered(1), nil)
-		track.push(in, numbered(2), nil)
+		track.push(in, numberedPacket(1), nil)
+		track.push(in, numberedPacket(2), nil)
 		expect("ReadRTP", track, 1)
 		first := track.Tap()
-		track.push(in, numbered(3), nil)
+		track.push(in, numberedPacket(3), nil)
 		second := track.Tap()
 		expect("ReadRTP", track, 2, 3)
 		late := track.Tap()
-		track.push(in, numbered(4), nil)
+		track.push(in, numberedPacket(4), nil)
 		expect("the first tap", first, 2, 3, 4)
 		expect("the second tap", second, 2, 3, 4)
 		expect("the late tap", late, 4)
@@ -115,7 +117,7 @@ func TestTapsWorkAlongsideReadRTP(t *testing.T) {
 			t.Errorf("%d taps are held, want 2", len(track.taps))
 		}
 		for n := range trackRing + 3 { // slow readers lose the oldest packets, others none
-			track.push(in, numbered(10+n), nil)
+			track.push(in, numberedPacket(10+n), nil)
 			if n > 0 {
 				expect("the late tap", late, uint16(9+n))
 			}

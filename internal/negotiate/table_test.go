@@ -12,7 +12,7 @@ import (
 	"noom/internal/pairtest"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
@@ -55,8 +55,8 @@ const maxCount = 2
 
 func (s machine) within() bool { return s.Local <= maxCount && s.Remote <= maxCount }
 
-// row gives an input to a machine in state s.
-func row(s machine, in input) transition {
+// transitionOf gives an input to a machine in state s.
+func transitionOf(s machine, in input) transition {
 	m := negotiate.Restore(negotiate.State(s))
 	var actions []negotiate.Action
 	switch in.Call {
@@ -101,9 +101,9 @@ func (s machine) inputs() []input {
 	}
 }
 
-// table returns every transition from every state that can be reached from the
+// tableRows returns every transition from every state that can be reached from the
 // two first states, breadth first.
-func table() []transition {
+func tableRows() []transition {
 	var rows []transition
 	begun := negotiate.Begin()
 	queue := []machine{{}, machine(begun.State())}
@@ -112,7 +112,7 @@ func table() []transition {
 		s := queue[0]
 		queue = queue[1:]
 		for _, in := range slices.Compact(s.inputs()) {
-			r := row(s, in)
+			r := transitionOf(s, in)
 			rows = append(rows, r)
 			if r.Next.within() && !seen[r.Next] {
 				seen[r.Next] = true
@@ -125,7 +125,7 @@ func table() []transition {
 
 func TestTable(t *testing.T) {
 	const file = "testdata/transitions.json"
-	rows := table()
+	rows := tableRows()
 	text := []byte("[\n")
 	for i, r := range rows {
 		line, err := json.Marshal(r)
@@ -139,7 +139,7 @@ func TestTable(t *testing.T) {
 		text = append(text, '\n')
 	}
 	text = append(text, "]\n"...)
-	if *rewrite {
+	if *rewriteFile {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestTableIsComplete(t *testing.T) {
 		input
 	}
 	rows := make(map[key]bool)
-	for _, r := range table() {
+	for _, r := range tableRows() {
 		rows[key{r.State, r.Input}] = true
 	}
 	checked := make(map[key]bool)

@@ -10,7 +10,7 @@ import (
 	"noom/internal/recovery"
 )
 
-const connect = 15 * time.Second
+const connectTime = 15 * time.Second
 
 // desk is a driver with nothing to drive: it records the machine's actions,
 // answers its questions, and reports actions that cannot be carried out.
@@ -32,8 +32,8 @@ type desk struct {
 
 // The options of Go clients and of browsers.
 var (
-	goOptions      = recovery.Options{Connect: connect, Restarts: 2}
-	browserOptions = recovery.Options{Connect: connect, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
+	goOptions      = recovery.Options{Connect: connectTime, Restarts: 2}
+	browserOptions = recovery.Options{Connect: connectTime, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
 )
 
 func newDesk(t *testing.T) *desk { return newDeskWith(t, goOptions) }
@@ -55,7 +55,7 @@ func (d *desk) on(in input) {
 		d.watch(before, in, actions, d.m.State())
 	}
 	for _, a := range actions {
-		d.said = append(d.said, words(a))
+		d.said = append(d.said, actionWords(a))
 		d.do(a)
 	}
 }
@@ -249,8 +249,8 @@ var (
 	}
 )
 
-// words returns an action in words.
-func words(a recovery.Action) string {
+// actionWords returns an action in words.
+func actionWords(a recovery.Action) string {
 	s := kinds[a.Kind]
 	switch a.Kind {
 	case recovery.Build:
@@ -307,7 +307,7 @@ func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
 	case "serversTold":
 		return m.ServersTold()
 	case "pathChanged":
-		return m.PathChanged(in.Conn, key(paths, in.Path), in.Relayed)
+		return m.PathChanged(in.Conn, keyNamed(paths, in.Path), in.Relayed)
 	case "controlOpened":
 		return m.ControlOpened(in.Conn)
 	case "dataOpened":
@@ -329,7 +329,7 @@ func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
 	case "relayEnds":
 		return m.RelayEnds()
 	case "elapsed":
-		return m.Elapsed(key(timers, in.Timer))
+		return m.Elapsed(keyNamed(timers, in.Timer))
 	case "welcome":
 		return m.Welcome()
 	case "expect":
@@ -358,8 +358,8 @@ func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
 	return actions
 }
 
-// key returns the key with that name.
-func key[K comparable](names map[K]string, name string) K {
+// keyNamed returns the key with that name.
+func keyNamed[K comparable](names map[K]string, name string) K {
 	for k, n := range names {
 		if n == name {
 			return k

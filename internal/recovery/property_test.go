@@ -12,7 +12,7 @@ import (
 	"noom/internal/recovery"
 )
 
-var ways = flag.Int("ways", 3000, "how many random ways TestAnything goes")
+var wayCount = flag.Int("ways", 3000, "how many random ways TestAnything goes")
 
 // TestAnything lets a hundred random events happen and checks after each that
 //
@@ -21,8 +21,8 @@ var ways = flag.Int("ways", 3000, "how many random ways TestAnything goes")
 //   - a link that is over or asleep has nothing left;
 //   - something is under way while the hub reaches the peer and the peer is not connected.
 func TestAnything(t *testing.T) {
-	for seed := range uint64(*ways) {
-		if wander(t, seed, nil); t.Failed() {
+	for seed := range uint64(*wayCount) {
+		if goRandomWay(t, seed, nil); t.Failed() {
 			return
 		}
 	}
@@ -31,10 +31,10 @@ func TestAnything(t *testing.T) {
 // FuzzAnything lets the fuzzer choose the ways by the code that they reach.
 func FuzzAnything(f *testing.F) {
 	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) { wander(t, seed, nil) })
+	f.Fuzz(func(t *testing.T, seed uint64) { goRandomWay(t, seed, nil) })
 }
 
-func wander(t *testing.T, seed uint64, watch func(recovery.State, input, []recovery.Action, recovery.State)) {
+func goRandomWay(t *testing.T, seed uint64, watch func(recovery.State, input, []recovery.Action, recovery.State)) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w := &wanderer{desk: newDeskWith(t, []recovery.Options{goOptions, browserOptions}[seed%2]), rng: rng}
@@ -69,7 +69,7 @@ func (w *wanderer) something() string {
 		w.toggle()
 		return fmt.Sprintf("facts: %+v", w.facts)
 	case "elapsed":
-		delete(w.armed, key(timers, in.Timer))
+		delete(w.armed, keyNamed(timers, in.Timer))
 	}
 	w.said = nil
 	w.on(in)

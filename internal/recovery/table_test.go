@@ -13,7 +13,7 @@ import (
 	"noom/internal/recovery"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
@@ -121,15 +121,15 @@ func actionOf(a recovery.Action) action {
 // maxAlike is how many rows show the same event with the same outcome.
 const maxAlike = 2
 
-// table returns what happens on random ways, without most of what is alike.
-func table(t *testing.T) (rows []transition) {
+// tableRows returns what happens on random ways, without most of what is alike.
+func tableRows(t *testing.T) (rows []transition) {
 	seen := make(map[string]int)
 	for seed := range uint64(1500) {
-		wander(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
-			browser := seed%2 == 1 // as wander chooses the options
+		goRandomWay(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
+			browser := seed%2 == 1 // as goRandomWay chooses the options
 			outcome := fmt.Sprint(browser, in.Call, in.Path, in.Timer, before.Peer, after.Peer)
 			for _, a := range actions {
-				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
+				outcome += " " + strings.TrimRight(actionWords(a), "0123456789.ms")
 			}
 			if seen[outcome]++; seen[outcome] > maxAlike {
 				return
@@ -146,7 +146,7 @@ func table(t *testing.T) (rows []transition) {
 
 func TestTable(t *testing.T) {
 	const file = "testdata/transitions.json"
-	rows := table(t)
+	rows := tableRows(t)
 	text := []byte("[\n")
 	for i, r := range rows {
 		line, err := json.Marshal(r)
@@ -160,7 +160,7 @@ func TestTable(t *testing.T) {
 		text = append(text, '\n')
 	}
 	text = append(text, "]\n"...)
-	if *rewrite {
+	if *rewriteFile {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}

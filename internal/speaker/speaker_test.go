@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite testdata/speech.json")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/speech.json")
 
 // scene is an element of testdata/speech.json, which its README.md explains.
 type scene struct {
@@ -64,7 +64,7 @@ func TestScenes(t *testing.T) {
 			scenes[i].Active = got
 		}
 	}
-	if !*rewrite {
+	if !*rewriteFile {
 		return
 	}
 	if file, err = json.MarshalIndent(scenes, "", "  "); err == nil {

@@ -114,8 +114,8 @@ func retryAfter(err error) time.Duration {
 	return refusal.RetryAfter + rand.N(refusal.RetryAfter)
 }
 
-// final reports whether redialling is pointless because the hub would refuse again.
-func final(err error) bool {
+// isFinal reports whether redialling is pointless because the hub would refuse again.
+func isFinal(err error) bool {
 	var refusal *signal.Error
 	if !errors.As(err, &refusal) {
 		return false

@@ -192,7 +192,7 @@ func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Dur
 		dialCtx, cancel := context.WithTimeout(ctx, u.cfg.DialTimeout)
 		s, joined, err := u.enter(dialCtx)
 		cancel()
-		if err == nil || ctx.Err() != nil || final(err) {
+		if err == nil || ctx.Err() != nil || isFinal(err) {
 			return s, joined, err
 		}
 		u.cfg.Log.Debug("redial", "error", err)
