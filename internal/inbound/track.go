@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/fault"
-	"noom/internal/packet"
-
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+	"noom/internal/packet"
 )
 
 // trackRing is how many packets wait for a reader.

@@ -1,4 +1,4 @@
-package packet
+package packet_test
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 func TestStripPictureID(t *testing.T) {
@@ -40,7 +42,7 @@ func TestStripPictureID(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, first := StripPictureID(test.mime)(payload)
+		at, first := packet.StripPictureID(test.mime)(payload)
 		sent := bytes.Clone(payload[at:])
 		if len(sent) > 0 {
 			sent[0] = first
@@ -57,10 +59,10 @@ func TestStripPictureIDOfPackets(t *testing.T) {
 	keyframe := []byte{0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xf0, 0x0e, 0xf6} // of 320 by 240
 	vp9 := append(keyframe, make([]byte, 3000)...)
 	for _, test := range []struct {
-		mime      string
-		payloader rtp.Payloader
-		packet    func() (depacketizer rtp.Depacketizer, numbered func() bool)
-		frame     []byte
+		mime         string
+		payloader    rtp.Payloader
+		depacketizer func() (p rtp.Depacketizer, numbered func() bool)
+		frame        []byte
 	}{
 		{webrtc.MimeTypeVP8, &codecs.VP8Payloader{EnablePictureID: true}, vp8Packet, frame},
 		{webrtc.MimeTypeVP9, &codecs.VP9Payloader{}, vp9Packet, vp9},
@@ -69,9 +71,9 @@ func TestStripPictureIDOfPackets(t *testing.T) {
 		for range 200 { // from 128 on, VP8's numbers have two bytes
 			var got []byte
 			for _, payload := range test.payloader.Payload(1200, test.frame) {
-				at, first := StripPictureID(test.mime)(payload)
-				packet, numbered := test.packet()
-				part, err := packet.Unmarshal(append([]byte{first}, payload[at+1:]...))
+				at, first := packet.StripPictureID(test.mime)(payload)
+				depacketizer, numbered := test.depacketizer()
+				part, err := depacketizer.Unmarshal(append([]byte{first}, payload[at+1:]...))
 				if err != nil {
 					t.Fatal(err)
 				}

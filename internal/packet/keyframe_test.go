@@ -1,4 +1,4 @@
-package packet
+package packet_test
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 func TestKeyframeStart(t *testing.T) {
@@ -70,7 +72,7 @@ func TestKeyframeStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := KeyframeStart(test.mime)(payload); got != test.want {
+		if got := packet.KeyframeStart(test.mime)(payload); got != test.want {
 			t.Errorf("%s, %s: %v, want %v", test.mime, test.name, got, test.want)
 		}
 	}
@@ -91,7 +93,7 @@ func TestKeyframeStartOfPackets(t *testing.T) {
 		{webrtc.MimeTypeH264, &codecs.H264Payloader{}, h264, slice(0x61)},
 		{webrtc.MimeTypeAV1, &codecs.AV1Payloader{}, append(sequence, frame...), frame},
 	} {
-		starts := KeyframeStart(test.mime)
+		starts := packet.KeyframeStart(test.mime)
 		for i, payload := range test.payloader.Payload(1200, test.key) {
 			picture := i == 1 && test.mime == webrtc.MimeTypeH264 // follows its parameter sets
 			if got := starts(payload); got != (i == 0 || picture) {
@@ -112,15 +114,15 @@ func FuzzKeyframeStart(f *testing.F) {
 	f.Add([]byte{0xa8, 0x85, 0, 0})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		for _, mime := range []string{"video/VP8", "video/VP9", "video/H264", "video/AV1"} {
-			if KeyframeStart(mime)(payload) && len(payload) < 2 {
+			if packet.KeyframeStart(mime)(payload) && len(payload) < 2 {
 				t.Errorf("%s: %x counts as a key frame", mime, payload)
 			}
-			at, first := StripPictureID(mime)(payload)
+			at, first := packet.StripPictureID(mime)(payload)
 			sent := bytes.Clone(payload[at:])
 			if len(sent) > 0 {
 				sent[0] = first
 			}
-			if KeyframeStart(mime)(sent) != KeyframeStart(mime)(payload) {
+			if packet.KeyframeStart(mime)(sent) != packet.KeyframeStart(mime)(payload) {
 				t.Errorf("%s: %x is sent as %x", mime, payload, sent)
 			}
 		}
