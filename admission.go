@@ -75,18 +75,18 @@ func (a *admission[K]) next(now time.Time) (turn []K, again time.Duration) {
 // are the room's loop's.
 type newcomers struct {
 	mail      *mailbox.Mailbox // the room's
-	admission *admission[*link]
+	admission *admission[*peer]
 	timer     *time.Timer // until admission is asked again
 }
 
 // queue makes l wait for its turn.
-func (n *newcomers) queue(l *link) {
+func (n *newcomers) queue(l *peer) {
 	n.admission.ask(l)
 	n.next()
 }
 
 // done gives l's place to another.
-func (n *newcomers) done(l *link) {
+func (n *newcomers) done(l *peer) {
 	n.admission.done(l)
 	n.next()
 }
@@ -95,7 +95,7 @@ func (n *newcomers) done(l *link) {
 func (n *newcomers) next() {
 	turn, again := n.admission.next(time.Now())
 	for _, l := range turn {
-		l.mail.Post(l.admit)
+		l.link.Admit()
 	}
 	if n.timer != nil {
 		n.timer.Stop()

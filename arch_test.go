@@ -12,16 +12,25 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/frames",
-		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/netwatch", "noom/internal/packet",
+		"noom/signal", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
+		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch",
 		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
-	"noom/internal/conduct":      {"noom/internal/data", "noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
+	"noom/internal/conduct": {"noom/internal/data", "noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
+	"noom/internal/connection": {
+		"noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/iceservers",
+		"noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet", "noom/internal/recovery", "noom/signal", "github.com/pion/",
+	},
+	"noom/internal/link": {
+		"noom/internal/conduct", "noom/internal/connection", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault",
+		"noom/internal/frames", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/recovery", "noom/signal",
+		"github.com/pion/webrtc/v4",
+	},
 	"noom/internal/diagnose":     {},
 	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},
 	"noom/internal/exchange":     {},
-	"noom/internal/iceservers":   {"github.com/pion/"},
+	"noom/internal/iceservers":   {"noom/internal/mailbox", "noom/signal", "github.com/pion/"},
 	"noom/internal/negotiate":    {},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/recovery":     {},
@@ -53,7 +62,7 @@ var layers = map[string][]string{
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
 	"noom/media/capture": {"github.com/pion/", "noom/media"},
 
-	"noom/noomtest":            {"noom", "noom/signal", "noom/signal/hub", "noom/transport/mem", "noom/noomtest/transcript", "github.com/pion/"},
+	"noom/noomtest":            {"noom", "noom/internal/connection", "noom/signal", "noom/signal/hub", "noom/transport/mem", "noom/noomtest/transcript", "github.com/pion/"},
 	"noom/noomtest/transcript": {"noom", "noom/signal"},
 
 	"noom/browser":              {},

@@ -3,15 +3,12 @@ package noom
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/data"
 	"noom/internal/fault"
-	"noom/internal/mailbox"
-	"noom/signal"
 )
 
 // Channel is a data channel of the application's own (webrtc-pc section 6),
@@ -71,82 +68,3 @@ func (o *ChannelOptions) init() (*webrtc.DataChannelInit, error) {
 }
 
 var _ Channel = (*data.Channel)(nil)
-
-// OpenChannel is Peer.OpenChannel.
-func (l *link) OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error) {
-	label = signal.CleanName(label)
-	if err := signal.CheckName(label); err != nil {
-		return nil, fmt.Errorf("noom: open channel: label: %w", err)
-	}
-	init, err := o.init()
-	if err != nil {
-		return nil, err
-	}
-	var c *data.Channel // the loop's, until Ask has returned
-	made, err := mailbox.Ask(ctx, l.mail, func() (err error) {
-		c, err = l.makeChannel(label, init)
-		return err
-	})
-	switch {
-	case err != nil: // the loop may make it later, for nobody
-		l.mail.Post(func() {
-			if c != nil {
-				l.room.background(func() { _ = c.Close() })
-			}
-		})
-		return nil, err
-	case made != nil:
-		return nil, made
-	}
-	if err := c.WaitOpen(ctx); err != nil {
-		l.room.background(func() { _ = c.Close() }) // it may be over already
-		return nil, err
-	}
-	return c, nil
-}
-
-// makeChannel makes a channel of the application's own.
-func (l *link) makeChannel(label string, init *webrtc.DataChannelInit) (*data.Channel, error) {
-	if l.recovery.Asleep() {
-		return nil, ErrClosed
-	}
-	conn := l.live()
-	if conn == nil || conn == l.conn && l.recovery.Broken() || !conn.lane.IsOpen() {
-		return nil, ErrNotConnected
-	}
-	dc, err := conn.pc.CreateDataChannel(label, init)
-	if err != nil {
-		return nil, err
-	}
-	return conn.lane.Add(dc), nil
-}
-
-// channelOpened takes a channel that the peer has opened over conn.
-func (l *link) channelOpened(conn *conn, c *data.Channel) {
-	verdict := l.stream.Opened(conn.lane, c)
-	if verdict == data.Taken {
-		l.tellTaken(ChannelOpened{Peer: l, Channel: c}, func() { l.mail.Post(l.stream.Seen) })
-		return
-	}
-	l.trace("channel refused", "label", c.Label())
-	if verdict == data.Floods {
-		l.flooded(conn, errChannels)
-		return
-	}
-	l.room.background(func() { _ = c.Close() })
-}
-
-// dataFrame takes a frame of the data channel.
-func (l *link) dataFrame(conn *conn, m webrtc.DataChannelMessage) {
-	message, news, err := l.stream.Take(conn.lane, m)
-	switch {
-	case err != nil:
-		l.fail(err)
-	case !news && !l.conduct.Repeats.AllowN(time.Now(), 1):
-		l.flooded(l.conn, errData)
-	case message != nil:
-		l.room.events.addTaken(DataReceived{Peer: l, Data: message.Payload}, func() {
-			l.mail.Post(func() { l.stream.Taken(message) })
-		})
-	}
-}

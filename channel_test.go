@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"noom/internal/data"
+	"noom/internal/link"
 	"noom/signal"
 )
 
@@ -61,8 +62,8 @@ func TestChannel(t *testing.T) {
 		if data, failed := theirs.Receive(t.Context()); failed != nil || string(data) != "after a restart" {
 			t.Fatalf("got %q, %v", data, failed)
 		}
-		l := p.(*link)
-		l.mail.Post(func() { l.fail(errors.New("asked to")) })
+		l := p.(*peer)
+		breakUp(l)
 		if _, err = ours.Receive(t.Context()); !errors.Is(err, ErrChannelLost) {
 			t.Fatalf("received after a rebuild: %v", err)
 		}
@@ -211,8 +212,8 @@ func TestManyChannels(t *testing.T) {
 			}
 		}
 		known := make(chan int)
-		l := peerOf(t, a, b).(*link)
-		l.mail.Post(func() { known <- len(l.conn.lane.Channels()) })
+		l := peerOf(t, a, b).(*peer)
+		link.Inspect(l.link, func(in link.Inside) { known <- len(in.Current.Lane.Channels()) })
 		if n := <-known; n != maxChannels+1 {
 			t.Errorf("%d channels are remembered, %d are open", n, maxChannels+1)
 		}

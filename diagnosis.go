@@ -72,3 +72,20 @@ func (p Path) Relayed() bool {
 func (p Path) String() string {
 	return fmt.Sprintf("%s to %s over %s", p.Local.Typ, p.Remote.Typ, p.Local.Protocol)
 }
+
+// pathOf returns the path that pc uses, nil if it has none.
+func pathOf(pc *webrtc.PeerConnection) *Path {
+	if pc == nil {
+		return nil
+	}
+	ice := pc.SCTP().Transport().ICETransport()
+	pair, err := ice.GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return nil
+	}
+	p := &Path{Local: *pair.Local, Remote: *pair.Remote}
+	if stats, ok := ice.GetSelectedCandidatePairStats(); ok {
+		p.RTT = time.Duration(stats.CurrentRoundTripTime * float64(time.Second))
+	}
+	return p
+}

@@ -16,8 +16,8 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
-	"noom/internal/fanout"
 	"noom/internal/fault"
+	"noom/internal/link"
 	"noom/internal/mediatest"
 	"noom/signal"
 )
@@ -28,13 +28,13 @@ import (
 // TestFloods: each flood ends the connection it comes by, whose maker is kept
 // waiting even if it comes back with another session; the call next to it goes on.
 func TestFloods(t *testing.T) {
-	for name, flood := range map[string]func(t *testing.T, b *link){
-		"RTP of ever new sources": func(t *testing.T, b *link) {
-			s, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
+	for name, flood := range map[string]func(t *testing.T, b *peer){
+		"RTP of ever new sources": func(t *testing.T, b *peer) {
+			_, err := b.room.Publish(t.Context(), mediatest.NewRTPCamera(t), nil)
 			must(t, err)
 			time.Sleep(time.Second) // it has a section
 			forged := newForgery(t)
-			must(t, b.sectionOf(t, s.(*fanout.Sender)).transceiver.Sender().ReplaceTrack(forged))
+			must(t, sending(t, b.Connection()).ReplaceTrack(forged))
 			for n := range uint32(4 * conduct.MaxSources) {
 				_, _ = forged.stream.WriteRTP(&rtp.Header{Version: 2, PayloadType: 96, SSRC: 10_000 + n}, mediatest.VP8Frame(n, true)[:1000]) // it may be closed meanwhile
 				if n%16 == 0 {
@@ -42,10 +42,10 @@ func TestFloods(t *testing.T) {
 				}
 			}
 		},
-		"RTCP about ever new sources": func(t *testing.T, b *link) {
+		"RTCP about ever new sources": func(t *testing.T, b *peer) {
 			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: n} })
 		},
-		"RTCP about many sources at once": func(t *testing.T, b *link) {
+		"RTCP about many sources at once": func(t *testing.T, b *peer) {
 			b.reports(t, func(n uint32) rtcp.Packet {
 				r := &rtcp.ReceiverReport{SSRC: 1}
 				for i := range uint32(31) {
@@ -54,25 +54,26 @@ func TestFloods(t *testing.T) {
 				return r
 			})
 		},
-		"RTCP from ever new sources": func(t *testing.T, b *link) {
+		"RTCP from ever new sources": func(t *testing.T, b *peer) {
 			b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.PictureLossIndication{SenderSSRC: n, MediaSSRC: 1} })
 		},
-		"RTCP from ever new sources, about nobody": func(t *testing.T, b *link) {
+		"RTCP from ever new sources, about nobody": func(t *testing.T, b *peer) {
 			for i := range uint32(3) {
 				b.reports(t, func(n uint32) rtcp.Packet { return &rtcp.ReceiverReport{SSRC: 4*i*conduct.MaxSources + n} })
 			}
 		},
-		"channels": func(_ *testing.T, b *link) {
+		"channels": func(_ *testing.T, b *peer) {
 			for n := range 4 * maxChannels {
-				if _, err := b.conn.pc.CreateDataChannel(fmt.Sprint(n), nil); err != nil {
+				if _, err := b.Connection().CreateDataChannel(fmt.Sprint(n), nil); err != nil {
 					return // closed meanwhile
 				}
 				time.Sleep(time.Millisecond)
 			}
 		},
-		"frames": func(_ *testing.T, b *link) {
+		"frames": func(_ *testing.T, b *peer) {
+			conn := connectionOf(b)
 			for n := range 2 * (conduct.WorkBurst + conduct.ExcessBurst) {
-				if b.conn.control.SendText("{}") != nil {
+				if conn.Control.SendText("{}") != nil {
 					return
 				}
 				if n%16 == 0 {
@@ -80,9 +81,10 @@ func TestFloods(t *testing.T) {
 				}
 			}
 		},
-		"data that is known": func(_ *testing.T, b *link) {
+		"data that is known": func(_ *testing.T, b *peer) {
+			conn := connectionOf(b)
 			for n := range 3 * conduct.RepeatBurst {
-				if b.conn.data.Send(dataFrame(1, 0)) != nil {
+				if conn.Data.Send(dataFrame(1, 0)) != nil {
 					return
 				}
 				if n%64 == 0 {
@@ -102,7 +104,7 @@ func TestFloods(t *testing.T) {
 				time.Sleep(time.Second)
 				beside := peerOf(t, a, c).Connection()
 				before := runtime.NumGoroutine()
-				flood(t, peerOf(t, b, a).(*link))
+				flood(t, peerOf(t, b, a).(*peer))
 				until(t, a, func(e PeerStateChanged) bool {
 					return e.Peer.ID() == id.ID() && e.State == PeerFailed && errors.Is(e.Err, fault.Rules)
 				})
@@ -126,23 +128,16 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-// sectionOf returns the section that s has at l.
-func (l *link) sectionOf(t *testing.T, s *fanout.Sender) *section {
+// sending returns what sends the only track that is published at this end of pc.
+func sending(t *testing.T, pc *webrtc.PeerConnection) *webrtc.RTPSender {
 	t.Helper()
-	found := make(chan *section, 1)
-	l.mail.Post(func() {
-		for _, sec := range l.conn.sections {
-			if sec.sender == s {
-				found <- sec
-			}
+	for _, tr := range pc.GetTransceivers() {
+		if tr.Direction() == webrtc.RTPTransceiverDirectionSendonly {
+			return tr.Sender()
 		}
-		close(found)
-	})
-	sec := <-found
-	if sec == nil {
-		t.Fatal("no section")
 	}
-	return sec
+	t.Fatal("nothing is sent")
+	return nil
 }
 
 // forgery is a track that lets the test write to its connection what it likes.
@@ -164,13 +159,13 @@ func (f *forgery) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters,
 }
 
 // reports sends RTCP, for which there has to be a media section.
-func (l *link) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
+func (p *peer) reports(t *testing.T, packet func(uint32) rtcp.Packet) {
 	t.Helper()
 	camera := mediatest.NewRTPCamera(t)
-	_, err := l.room.Publish(t.Context(), camera, nil)
+	_, err := p.room.Publish(t.Context(), camera, nil)
 	must(t, err)
 	time.Sleep(time.Second)
-	pc := l.conn.pc
+	pc := p.Connection()
 	for n := range uint32(4 * conduct.MaxSources) {
 		_ = pc.WriteRTCP([]rtcp.Packet{packet(n)}) // it may be closed meanwhile
 		if n%16 == 0 {
@@ -186,7 +181,7 @@ func TestTablesOfTracks(t *testing.T) {
 		until(t, a, connected)
 		until(t, b, connected)
 		time.Sleep(time.Second)
-		l := peerOf(t, b, a).(*link)
+		l := peerOf(t, b, a).(*peer)
 		for n := range int64(100) {
 			table := signal.TableBody{Table: signal.Table{Version: 1000 + n, Tracks: map[string]signal.TrackRow{}}}
 			for i := range int64(signal.MaxTracks) {
@@ -194,10 +189,10 @@ func TestTablesOfTracks(t *testing.T) {
 			}
 			body, err := signal.EncodeBody(&table)
 			must(t, err)
-			l.mail.Post(func() { l.frames.Send(signal.TypeTable, body, false) })
+			link.Inspect(l.link, func(in link.Inside) { in.Frames.Send(signal.TypeTable, body, false) })
 			time.Sleep(20 * time.Millisecond)
 		}
-		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, errWork) })
+		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed && errors.Is(e.Err, fault.Rules) })
 		_ = a.Leave(t.Context())
 		added := 0
 		for e := range a.Events(t.Context()) {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"noom/internal/link"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -96,12 +97,12 @@ func TestNewPathWithoutHub(t *testing.T) {
 // keeps it until the newest is up, for there is no other way to signal that.
 func TestMovesInARow(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b Room) {
-		p := peerOf(t, a, b).(*link)
+		p := peerOf(t, a, b).(*peer)
 		if err := p.RestartICE(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for lingers := make(chan bool); ; time.Sleep(10 * time.Millisecond) {
-			p.mail.Post(func() { lingers <- p.timers[recovery.Linger].Pending() })
+			link.Inspect(p.link, func(in link.Inside) { lingers <- in.Pending(recovery.Linger) })
 			if <-lingers {
 				break
 			}
@@ -124,7 +125,7 @@ func TestMovesInARow(t *testing.T) {
 			t.Errorf("states went through %v, and %d messages arrived", states, len(theirs.data))
 		}
 		left := make(chan int)
-		p.mail.Post(func() { left <- len(p.old) })
+		link.Inspect(p.link, func(in link.Inside) { left <- len(in.Old) })
 		if n := <-left; n > 0 {
 			t.Errorf("%d old connections are still there", n)
 		}
@@ -135,13 +136,13 @@ func TestMovesInARow(t *testing.T) {
 // on, and the next try succeeds.
 func TestMoveThatFails(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b Room) {
-		p, q := peerOf(t, a, b).(*link), peerOf(t, b, a).(*link)
+		p, q := peerOf(t, a, b).(*peer), peerOf(t, b, a).(*peer)
 		if err := p.RestartICE(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(60 * time.Millisecond) // the offer has arrived, the answer has not
 		spoiled := make(chan bool)
-		p.mail.Post(func() { p.fail(errors.New("asked to")); spoiled <- p.recovery.Reachable() })
+		link.Inspect(p.link, func(in link.Inside) { in.Fail(errors.New("asked to")); spoiled <- in.Machine.Reachable() })
 		if !<-spoiled {
 			t.Fatal("the old connection was given up with the new one")
 		}
@@ -151,7 +152,9 @@ func TestMoveThatFails(t *testing.T) {
 		until[DataReceived](t, a, nil)
 		time.Sleep(5 * time.Second)
 		reachable := make(chan bool)
-		p.mail.Post(func() { reachable <- p.up(p.conn) && len(p.old) == 0 })
+		link.Inspect(p.link, func(in link.Inside) {
+			reachable <- in.Current != nil && in.Machine.Up(in.Current.Number) && len(in.Old) == 0
+		})
 		if !<-reachable {
 			t.Error("no new connection came up")
 		}
@@ -177,9 +180,9 @@ func TestGoodbyeWithoutHub(t *testing.T) {
 // TestRestartWithoutAnything: neither a hub nor a connection.
 func TestRestartWithoutAnything(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b Room) {
-		p := peerOf(t, a, b).(*link)
+		p := peerOf(t, a, b).(*peer)
 		gone := make(chan struct{})
-		p.mail.Post(func() { p.recovery.Restarted(); close(gone) })
+		link.Inspect(p.link, func(in link.Inside) { in.Machine.Restarted(); close(gone) })
 		<-gone
 		if err := p.RestartICE(t.Context()); !errors.Is(err, ErrNoHub) {
 			t.Errorf("got %v", err)

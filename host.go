@@ -1,73 +1,119 @@
 package noom
 
 import (
+	"time"
+
+	"github.com/pion/transport/v5"
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/conduct"
+	"noom/internal/data"
+	"noom/internal/diagnose"
+	"noom/internal/engine"
 	"noom/internal/fanout"
 	"noom/internal/iceservers"
+	"noom/internal/inbound"
+	"noom/internal/link"
+	"noom/internal/recovery"
 	"noom/signal"
 )
 
-// This file is what a link may ask of its room, from any goroutine. The room's
-// loop decides what has to do with who is there.
+// peerHost is what a room is to the link of a peer. The room's loop decides what has to do
+// with who is there.
+type peerHost struct{ *peer }
 
-// drop is asked for when the hub has lost the member and its connection is dead.
-func (r *room) drop(l *link) { r.mail.Post(func() { r.roster.drop(l) }) }
+var (
+	_ link.Host   = peerHost{}
+	_ link.Report = peerHost{}
+)
 
-// left says that the link has ended by itself because the member has said goodbye.
-func (r *room) left(l *link) { r.mail.Post(func() { r.roster.left(l) }) }
+func (h peerHost) post(f func()) { h.room.mail.Post(f) }
 
-// reborn says that the member itself says that it runs a new session.
-func (r *room) reborn(l *link, session string) {
-	r.mail.Post(func() { r.roster.reborn(l, session) })
+func (h peerHost) Drop() { h.post(func() { h.room.roster.drop(h.peer) }) }
+func (h peerHost) Left() { h.post(func() { h.room.roster.left(h.peer) }) }
+
+func (h peerHost) Reborn(session string) {
+	h.post(func() { h.room.roster.reborn(h.peer, session) })
 }
 
-// queueUp asks for the link's turn to build its first connection.
-func (r *room) queueUp(l *link) {
-	r.mail.Post(func() {
-		if r.roster.has(l) {
-			r.newcomers.queue(l)
+func (h peerHost) QueueUp() {
+	h.post(func() {
+		if h.room.roster.has(h.peer) {
+			h.room.newcomers.queue(h.peer)
 		}
 	})
 }
 
-// yield gives the link's turn to another.
-func (r *room) yield(l *link) { r.mail.Post(func() { r.newcomers.done(l) }) }
+func (h peerHost) Yield() { h.post(func() { h.room.newcomers.done(h.peer) }) }
 
-// watchNetwork says that there is a connection for which the network is to be watched.
-func (r *room) watchNetwork() { r.network.watchAddresses() }
+func (h peerHost) Online() bool { return h.room.online() }
+func (h peerHost) AskHub()      { h.room.hub.Nudge() }
+func (h peerHost) AskServers()  { h.room.send(signal.Message{Type: signal.TypeServers}) }
 
-// speechHeard says that something loud enough to be speech has come.
-func (r *room) speechHeard() { r.speech.heard() }
+func (h peerHost) SendHub(m signal.Message) { h.room.sendTo(h.member, m) }
 
-// sourceEnded says that the track of a sender has ended by itself.
-func (r *room) sourceEnded(s *fanout.Sender, err error) {
-	r.events.add(SourceEnded{Sender: s, Err: err})
+func (h peerHost) NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.API, error) {
+	return h.room.engine.API(engine.Bounds{
+		Interceptor: bounds, Buffer: bounds.Buffer,
+		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, checks, bounds) },
+	})
 }
 
-// servers returns the ICE servers to use now; not to be changed.
-func (r *room) servers() *iceservers.Set { return r.ice.current() }
+func (h peerHost) Servers() *iceservers.Set { return h.room.ice.Current() }
 
-// background runs f and makes the end of the room wait for it.
-func (r *room) background(f func()) { r.tasks.Go(f) }
-
-// online reports whether there is a hub.
-func (r *room) online() bool { return r.hub.Online() }
-
-// askHub asks the hub for a sign of life, without which its connection is
-// given up; a pause before a redial is cut short.
-func (r *room) askHub() { r.hub.Nudge() }
-
-// send puts m on its way to the hub, if there is one.
-func (r *room) send(m signal.Message) { r.sendTo(Member{}, m) }
-
-// sendTo is send for a frame that the hub relays to peer. One that cannot be
-// encoded is left out, because a Signaler that fails is given up.
-func (r *room) sendTo(peer Member, m signal.Message) {
-	if _, err := m.Encode(); err != nil {
-		r.log.Warn("frame left out", "type", m.Type, "error", err)
-		return
+func (h peerHost) Refusal(since time.Time) *diagnose.Refusal {
+	r := h.room.refusal.Load()
+	if r == nil || r.At.Before(since) {
+		return nil
 	}
-	if r.online() {
-		r.trace.frame(TraceSent, peer, false, m)
-		r.hub.Put(m)
+	return &diagnose.Refusal{Server: r.Server, Err: r.Err}
+}
+
+func (h peerHost) WatchNetwork()  { h.post(h.room.network.watchAddresses) }
+func (h peerHost) SpeechHeard()   { h.room.speech.heard() }
+func (h peerHost) Spawn(f func()) { h.room.background(f) }
+
+func (h peerHost) Frame(sent, inBand bool, m signal.Message) {
+	kind := TraceReceived
+	if sent {
+		kind = TraceSent
 	}
+	h.room.trace.frame(kind, h.member, inBand, m)
+}
+
+func (h peerHost) Note(msg string, args ...any) { h.room.trace.note(h.member, msg, args...) }
+
+func (h peerHost) State(s recovery.Peer, err error) {
+	h.room.log.Info("peer", "peer", h.member.ID, "state", PeerState(s).String())
+	h.room.trace.state(h.Member(), PeerState(s), err)
+}
+
+// What a link reports becomes events.
+
+func (h peerHost) StateChanged(s recovery.Peer, err error) {
+	h.room.events.add(PeerStateChanged{Peer: h.peer, State: PeerState(s), Err: err})
+}
+
+func (h peerHost) TracksChanged(d inbound.Diff) {
+	for _, t := range d.Removed {
+		h.room.events.add(TrackRemoved{Peer: h.peer, Track: t})
+	}
+	for _, t := range d.Added {
+		h.room.events.add(TrackAdded{Peer: h.peer, Track: t})
+	}
+	for _, t := range d.Muted {
+		h.room.events.add(TrackMuted{Peer: h.peer, Track: t, Muted: t.Muted()})
+	}
+}
+
+func (h peerHost) SenderRefused(s *fanout.Sender, err error) {
+	h.room.events.add(TrackRefused{Peer: h.peer, Sender: s, Codec: s.Codec().MimeType, Err: err})
+}
+
+func (h peerHost) ChannelOpened(c *data.Channel, taken func()) {
+	h.room.events.addTaken(ChannelOpened{Peer: h.peer, Channel: c}, taken)
+}
+
+func (h peerHost) DataReceived(payload []byte, taken func()) {
+	h.room.events.addTaken(DataReceived{Peer: h.peer, Data: payload}, taken)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/frames"
+	"noom/internal/link"
 	"noom/signal"
 )
 
@@ -156,7 +157,7 @@ func TestPeerThatAcknowledgesNothing(t *testing.T) {
 			t.Fatal("mallory is gone")
 		}
 		queued := make(chan int64)
-		l.(*link).mail.Post(func() { f := l.(*link).frames; queued <- f.Queued() - f.Acked() })
+		link.Inspect(l.(*peer).link, func(in link.Inside) { queued <- in.Frames.Queued() - in.Frames.Acked() })
 		if n := <-queued; n > frames.MaxQueued {
 			t.Fatalf("%d messages wait for mallory", n)
 		}
@@ -172,41 +173,41 @@ func dataFrame(kind byte, number uint32) []byte {
 // TestPeerThatReadsNothing: a peer that takes what it has not received, and sends what
 // it has sent before, while its SCTP lets nothing in, makes nothing pile up for it.
 func TestPeerThatReadsNothing(t *testing.T) {
-	for name, attack := range map[string]func(t *testing.T, a, b *link) (bound uint64){
-		"takes all": func(t *testing.T, a, b *link) uint64 {
+	for name, attack := range map[string]func(t *testing.T, a, b *peer) (bound uint64){
+		"takes all": func(t *testing.T, a, b *peer) uint64 {
 			for n := range uint32(300) {
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
 					t.Fatal(err)
 				}
-				if err := b.conn.data.Send(dataFrame(2, n+1)); err != nil {
+				if err := connectionOf(b).Data.Send(dataFrame(2, n+1)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(20 * time.Millisecond)
 			}
 			return 2*signal.MaxUnacked + signal.MaxData
 		},
-		"sends the same again": func(t *testing.T, a, b *link) uint64 {
+		"sends the same again": func(t *testing.T, a, b *peer) uint64 {
 			for range 17 { // leaves its SCTP room for some thousand acknowledgements
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData-1000)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for range 5000 {
-				if err := b.conn.data.Send(dataFrame(1, 0)); err != nil {
+				if err := connectionOf(b).Data.Send(dataFrame(1, 0)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Millisecond)
 			}
 			return 2 * 64 * 5 // two batches of acknowledgements
 		},
-		"asks without end": func(t *testing.T, a, b *link) uint64 {
+		"asks without end": func(t *testing.T, a, b *peer) uint64 {
 			for range 17 {
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData-1000)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for range 5000 {
-				if err := b.conn.data.Send(dataFrame(3, 0)); err != nil {
+				if err := connectionOf(b).Data.Send(dataFrame(3, 0)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Millisecond)
@@ -228,11 +229,11 @@ func TestPeerThatReadsNothing(t *testing.T) {
 				w.rooms = append(w.rooms, b)
 				until(t, a, connected)
 				time.Sleep(time.Second)
-				l := peerOf(t, a, b).(*link)
-				bound := attack(t, l, peerOf(t, b, a).(*link))
+				l := peerOf(t, a, b).(*peer)
+				bound := attack(t, l, peerOf(t, b, a).(*peer))
 				time.Sleep(time.Second)
 				waits := make(chan uint64)
-				l.mail.Post(func() { waits <- l.conn.data.BufferedAmount() })
+				link.Inspect(l.link, func(in link.Inside) { waits <- in.Current.Data.BufferedAmount() })
 				if n := <-waits; n > bound || l.State() != PeerConnected {
 					t.Errorf("%s, and %d bytes wait", l.State(), n)
 				}

@@ -13,6 +13,7 @@ import (
 	"noom/internal/conduct"
 	"noom/internal/engine"
 	"noom/internal/fanout"
+	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/uplink"
 	"noom/signal"
@@ -42,7 +43,7 @@ type room struct {
 	requests  *requests
 	standing  *standing
 	published *published
-	ice       *iceSupply
+	ice       *iceservers.Supply
 	speech    *speech
 	roster    *roster
 
@@ -130,8 +131,8 @@ func (r *room) Rename(ctx context.Context, name string) error {
 }
 
 func (r *room) Send(ctx context.Context, data []byte) error {
-	return r.roster.sendAll(data, func(l *link) (wait func() error, err error) {
-		full, err := l.stream.Offer(data)
+	return r.roster.sendAll(data, func(l *peer) (wait func() error, err error) {
+		full, err := l.link.Stream.Offer(data)
 		if full != nil {
 			return func() error { return l.Send(ctx, data) }, nil
 		}
@@ -140,7 +141,7 @@ func (r *room) Send(ctx context.Context, data []byte) error {
 }
 
 func (r *room) TrySend(data []byte) error {
-	return r.roster.sendAll(data, func(l *link) (func() error, error) { return nil, l.stream.TrySend(data) })
+	return r.roster.sendAll(data, func(l *peer) (func() error, error) { return nil, l.link.Stream.TrySend(data) })
 }
 
 // The network and the end.

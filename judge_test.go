@@ -3,8 +3,6 @@ package noom
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -14,11 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
+	"noom/internal/link"
 
-	"noom/internal/data"
-	"noom/internal/diagnose"
-	"noom/internal/fault"
+	"github.com/pion/transport/v5/vnet"
 )
 
 // A path that carries STUN and no DTLS.
@@ -51,8 +47,8 @@ func TestFailureOfWhatWasConnected(t *testing.T) {
 		logs := &warnings{}
 		a, b := w.join("r", "지우", &Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "bob", nil)
 		diagnosed(t, a, b, VerdictConnected)
-		l := peerOf(t, a, b).(*link)
-		l.mail.Post(func() { l.fail(ErrDescription) })
+		l := peerOf(t, a, b).(*peer)
+		link.Inspect(l.link, func(in link.Inside) { in.Fail(ErrDescription) })
 		time.Sleep(5 * time.Second)
 		diagnosed(t, a, b, VerdictConnected)
 		if connected, broken := logs.count("verdict=connected"), logs.count(string(VerdictProtocol)); connected != 0 || broken != 1 {
@@ -126,21 +122,5 @@ func TestVerdicts(t *testing.T) {
 	}
 	if len(seen) != len(known) {
 		t.Errorf("%d of %d verdicts are found", len(seen), len(known))
-	}
-}
-
-// TestCauseOf: what ends an epoch is told apart as far as a verdict names it.
-func TestCauseOf(t *testing.T) {
-	for err, want := range map[error]diagnose.Cause{
-		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
-		fault.DTLS: diagnose.FailedDTLS, ErrDescription: diagnose.BrokenRules, data.ErrCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
-		errFrames: diagnose.BrokenRules,
-	} {
-		if err != nil {
-			err = fmt.Errorf("epoch 2: %w", err)
-		}
-		if got := causeOf(err); got != want {
-			t.Errorf("%v is %v, want %v", err, got, want)
-		}
 	}
 }

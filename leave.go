@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"noom/internal/data"
+	"noom/internal/link"
 	"noom/internal/mailbox"
 )
 
@@ -105,15 +106,14 @@ func (f *farewell) finish(err error) {
 func (f *farewell) seal() {
 	f.sealed.Store(true)
 	for _, l := range f.room.roster.peers() {
-		l.stream.Seal()
+		l.link.Stream.Seal()
 	}
 }
 
 // delivery is what one peer has yet to get when we leave.
 type delivery struct {
-	link     *link
-	arrived  <-chan struct{} // closed when all that was given to Send has arrived, or the link ends
-	channels []*data.Channel // that are being closed behind what was sent in them
+	link.Delivery
+	peer *peer
 }
 
 // deliver waits for what was sent to arrive, as long as ctx lets it, and says
@@ -122,11 +122,9 @@ func (f *farewell) deliver(ctx context.Context) error {
 	r := f.room
 	var deliveries []delivery
 	for _, l := range r.roster.peers() {
-		switch d, err := mailbox.Ask(ctx, l.mail, l.beginDelivery); {
-		case err == nil:
-			deliveries = append(deliveries, d)
-		case !errors.Is(err, ErrClosed): // pion holds its loop up
-			deliveries = append(deliveries, delivery{link: l})
+		d, err := l.link.Deliver(ctx)
+		if !errors.Is(err, ErrClosed) { // with another error, pion holds its loop up
+			deliveries = append(deliveries, delivery{d, l})
 		}
 	}
 	answered := make(chan struct{})
@@ -135,14 +133,14 @@ func (f *farewell) deliver(ctx context.Context) error {
 	}
 	var closing []*data.Channel
 	for _, d := range deliveries {
-		waitAll(ctx, d.arrived)
-		closing = append(closing, d.channels...)
+		waitAll(ctx, d.Arrived)
+		closing = append(closing, d.Channels...)
 	}
 	data.WaitShut(ctx, closing)
 	var undelivered []error
 	for _, d := range deliveries {
 		if err := d.missing(); err != nil {
-			undelivered = append(undelivered, &PeerError{Peer: d.link, Err: err})
+			undelivered = append(undelivered, &PeerError{Peer: d.peer, Err: err})
 		}
 	}
 	if n := r.requests.untold.Load(); n > 0 {
@@ -153,8 +151,8 @@ func (f *farewell) deliver(ctx context.Context) error {
 
 // missing says what is not known to have arrived, nil if all is.
 func (d *delivery) missing() error {
-	e := &UndeliveredError{Messages: d.link.stream.Missing()}
-	for _, c := range d.channels {
+	e := &UndeliveredError{Messages: d.peer.link.Stream.Missing()}
+	for _, c := range d.Channels {
 		if !c.Emptied() {
 			e.Channels++
 		}
@@ -182,7 +180,7 @@ func (f *farewell) goodbye(ctx context.Context) {
 	// Each is closed when a peer has the goodbye that the hub does not bring it.
 	untold, err := mailbox.Ask(ctx, r.mail, func() (untold []<-chan struct{}) {
 		for _, l := range r.roster.links {
-			if done := l.sayGoodbye(); !online || r.roster.lost[l] != 0 {
+			if done := l.link.Part(); !online || r.roster.lost[l] != 0 {
 				untold = append(untold, done)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/transport/v5/vnet"
 
+	"noom/internal/link"
 	"noom/internal/mediatest"
 	"noom/signal"
 	"noom/signal/hub"
@@ -150,9 +151,9 @@ func TestCallsWhileEnding(t *testing.T) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
 		until(t, a, connected)
 		until(t, b, connected)
-		p := peerOf(t, a, b).(*link)
+		p := peerOf(t, a, b).(*peer)
 		gate := make(chan struct{})
-		p.mail.Post(func() { p.recovery.Close(); <-gate })
+		link.Inspect(p.link, func(in link.Inside) { in.Machine.Close(); <-gate })
 		synctest.Wait()
 		opened := make(chan error)
 		go func() {
@@ -222,14 +223,14 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 	for name, c := range map[string]struct {
 		lost, messages int // one packet of so many
 		early          bool
-		before         func(p *link)
+		before         func(p *peer)
 		toAll          bool
 	}{
 		"all the credit":        {messages: 20},
 		"with loss":             {messages: 20, lost: 80},
 		"before the connection": {messages: 3, early: true},
 		"by Room.Send":          {messages: 12, early: true, toAll: true},
-		"in a rebuild":          {messages: 4, before: func(p *link) { p.mail.Post(func() { p.fail(errors.New("asked to")) }) }},
+		"in a rebuild":          {messages: 4, before: func(p *peer) { breakUp(p) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
@@ -241,7 +242,7 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 					until(t, a, connected)
 				}
 				if c.before != nil {
-					c.before(p.(*link))
+					c.before(p.(*peer))
 				}
 				if c.toAll {
 					send(t, a, c.messages)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"noom/internal/fanout"
 	"noom/signal"
 )
 
@@ -33,7 +34,7 @@ func (r *room) run() {
 func (r *room) handle(m signal.Message) {
 	if m.Type.Pair() {
 		if l := r.roster.links[m.From]; l != nil {
-			l.hubFrame(m)
+			l.link.HubFrame(m)
 		}
 		return
 	}
@@ -44,7 +45,7 @@ func (r *room) handle(m signal.Message) {
 	case signal.TypeJoined:
 		r.joined(m)
 	case signal.TypeServers:
-		r.ice.take(&m)
+		r.ice.Take(&m)
 	case signal.TypeWelcome:
 		r.roster.welcome(*m.Member)
 		r.roster.dropGhosts()
@@ -73,7 +74,7 @@ func (r *room) handle(m signal.Message) {
 // joined takes what the hub says on joining, at first and after each return.
 func (r *room) joined(m signal.Message) {
 	r.standing.rename(m.Self.Name)
-	r.ice.take(&m)
+	r.ice.Take(&m)
 	if before, now := r.standing.grant(m.Self.Rights); before != now {
 		r.published.allow(now)
 	}
@@ -133,4 +134,31 @@ func (c *chatLog) isNew(key string) bool {
 		*c = (*c)[1:]
 	}
 	return true
+}
+
+// sourceEnded reports that the track of a sender has ended by itself. Called from anywhere.
+func (r *room) sourceEnded(s *fanout.Sender, err error) {
+	r.events.add(SourceEnded{Sender: s, Err: err})
+}
+
+// background runs f and makes the end of the room wait for it.
+func (r *room) background(f func()) { r.tasks.Go(f) }
+
+// online reports whether there is a hub.
+func (r *room) online() bool { return r.hub.Online() }
+
+// send puts m on its way to the hub, if there is one.
+func (r *room) send(m signal.Message) { r.sendTo(Member{}, m) }
+
+// sendTo is send for a frame that the hub relays to peer. One that cannot be
+// encoded is left out, because a Signaler that fails is given up.
+func (r *room) sendTo(peer Member, m signal.Message) {
+	if _, err := m.Encode(); err != nil {
+		r.log.Warn("frame left out", "type", m.Type, "error", err)
+		return
+	}
+	if r.online() {
+		r.trace.frame(TraceSent, peer, false, m)
+		r.hub.Put(m)
+	}
 }

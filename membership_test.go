@@ -468,7 +468,7 @@ func TestDropComesTooLate(t *testing.T) {
 		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
 		until(t, a, connected)
 		p, _ := a.Peer(b.Self().ID)
-		p.(*link).room.drop(p.(*link))
+		peerHost{p.(*peer)}.Drop()
 		time.Sleep(time.Second)
 		if q, ok := a.Peer(b.Self().ID); !ok || q != p || p.State() != PeerConnected {
 			t.Fatal("a member that is at the hub was dropped")

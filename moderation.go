@@ -3,7 +3,6 @@ package noom
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"noom/signal"
@@ -135,25 +134,4 @@ func (s *standing) muteRequested(m signal.Message, by Member) {
 	if m.To == s.self.ID && by.ID != "" {
 		s.events.add(MuteRequested{By: by, Track: m.Name})
 	}
-}
-
-// setRights takes what the hub says the peer may do.
-func (l *link) setRights(rights signal.Rights) {
-	l.mu.Lock()
-	same := slices.Equal(l.rights, rights) && (l.rights == nil) == (rights == nil)
-	l.rights = rights
-	l.mu.Unlock()
-	if !same {
-		l.mail.Post(func() {
-			if l.conn != nil {
-				l.tracksChanged(l.tracks.Retake(l.may(RightPublish), l.conn.inbounds))
-			}
-		})
-	}
-}
-
-func (l *link) may(right signal.Right) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.rights.Has(right)
 }

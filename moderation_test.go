@@ -129,11 +129,11 @@ func TestPublishRight(t *testing.T) {
 			t.Fatalf("tracks taken from a viewer: %v", tracks)
 		}
 		// Once it may, what it sends is there without another word from it.
-		a.(*room).mail.Post(func() { v.(*link).setRights(nil) })
+		a.(*room).mail.Post(func() { v.(*peer).link.SetRights(nil) })
 		if e := until[TrackAdded](t, a, nil); e.Peer != v {
 			t.Errorf("got %+v", e)
 		}
-		a.(*room).mail.Post(func() { v.(*link).setRights(signal.Rights{}) })
+		a.(*room).mail.Post(func() { v.(*peer).link.SetRights(signal.Rights{}) })
 		until[TrackRemoved](t, a, nil)
 	})
 }

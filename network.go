@@ -85,7 +85,7 @@ func (n *network) watchAddresses() {
 func (n *network) doubt(addresses []netip.Addr) {
 	n.note("the network may have changed")
 	n.inDoubt, n.addresses = true, addresses
-	n.roster.eachPresent((*link).doubt)
+	n.roster.eachPresent(func(p *peer) { p.link.Doubt() })
 	n.askHub()
 }
 
@@ -93,6 +93,6 @@ func (n *network) doubt(addresses []netip.Addr) {
 func (n *network) hubAnswered() {
 	if n.inDoubt {
 		n.inDoubt = false
-		n.roster.eachPresent(func(l *link) { l.addressesAre(n.addresses) })
+		n.roster.eachPresent(func(l *peer) { l.link.AddressesAre(n.addresses) })
 	}
 }

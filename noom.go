@@ -58,7 +58,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		r.network.watch = nil // in a network of its own, this machine's addresses say nothing
 	}
 	for _, t := range c.Tracks {
-		s, err := r.published.bind(t.Track, PublishOptions{Name: t.Name, Muted: t.Muted})
+		s, err := r.published.bind(t.Track, &PublishOptions{Name: t.Name, Muted: t.Muted})
 		if err != nil {
 			r.cancel()
 			closeAll(r.published.list)
@@ -79,21 +79,21 @@ func furnish(r *room, d Dialer) {
 	sealed := r.farewell.sealed.Load
 	r.requests = &requests{mail: r.mail, hub: r.hub, send: r.send, sealed: sealed, over: r.ctx.Done()}
 	r.standing = &standing{self: r.self, name: r.cfg.Name, events: r.events, requests: r.requests}
-	r.newcomers = &newcomers{mail: r.mail, admission: newAdmission[*link]()}
+	r.newcomers = &newcomers{mail: r.mail, admission: newAdmission[*peer]()}
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
-		build: func(m Member) *link { return newPeer(r, m) }, gone: func(l *link) { r.newcomers.done(l); r.speech.forget(l) },
-		links: make(map[string]*link), asleep: make(map[string]*link), lost: make(map[*link]int), parted: make(map[*link]bool),
+		build: func(m Member) *peer { return newPeer(r, m) }, gone: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
+		links: make(map[string]*peer), asleep: make(map[string]*peer), lost: make(map[*peer]int), parted: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
 	r.published = &published{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
-	r.ice = &iceSupply{
-		mail: r.mail, log: r.log, newest: &iceservers.Set{},
-		ask:    func() { r.send(signal.Message{Type: signal.TypeServers}) },
-		landed: func() { r.roster.eachPresent((*link).serversTold) },
+	r.ice = &iceservers.Supply{
+		Mail: r.mail, Log: r.log,
+		Ask:     func() { r.send(signal.Message{Type: signal.TypeServers}) },
+		Changed: func() { r.roster.eachPresent(func(p *peer) { p.link.ServersChanged() }) },
 	}
 	if r.cfg.ICEServers != nil {
-		r.ice.own = &iceservers.Set{List: r.cfg.ICEServers}
+		r.ice.Own = &iceservers.Set{List: r.cfg.ICEServers}
 	}
 	r.network = &network{
 		mail: r.mail, roster: r.roster, askHub: r.hub.Nudge, log: r.log, ctx: r.ctx, tasks: r.background,
@@ -122,18 +122,6 @@ func newUplink(r *room, d Dialer) *uplink.Uplink {
 			r.events.add(SignalingLost{Err: err})
 		},
 	})
-}
-
-// newPeer makes the link of a newcomer and sets it going.
-func newPeer(r *room, m Member) *link {
-	l := newLink(r, m)
-	if r.May(RightPublish) {
-		for _, s := range r.published.list {
-			l.publish(s)
-		}
-	}
-	r.background(l.run)
-	return l
 }
 
 // start enters the room and sets its goroutines going.

@@ -237,9 +237,9 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 			must(t, err)
 			shown(t, b, a, "camera")
 			for i, r := range []Room{a, b} {
-				l := peerOf(t, r, []Room{b, a}[i]).(*link)
+				l := peerOf(t, r, []Room{b, a}[i]).(*peer)
 				next := pictured(t, b, a)
-				l.mail.Post(func() { l.fail(errors.New("asked to")) })
+				breakUp(l)
 				next(5 * time.Second)
 			}
 		},
@@ -405,8 +405,8 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 		shown(t, b, a, "camera")
 		storm(b, 20*time.Second)
 		for range 3 {
-			l := peerOf(t, b, a).(*link)
-			l.mail.Post(func() { l.fail(errors.New("asked to")) })
+			l := peerOf(t, b, a).(*peer)
+			breakUp(l)
 			storm(b, 5*time.Second)
 		}
 		must(t, b.Leave(t.Context()))

@@ -3,7 +3,6 @@ package noom
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -89,33 +88,5 @@ func TestDescriptionBounds(t *testing.T) {
 		if (err == nil) != try.ok {
 			t.Errorf("%s: %v, want it taken: %v", name, err, try.ok)
 		}
-	}
-}
-
-// TestMissingMids: a rejected section without a mid has that of its place.
-func TestMissingMids(t *testing.T) {
-	const head = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
-	const rejected, taken = "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=ice-ufrag:x\r\n"
-	for text, want := range map[string]string{
-		head + rejected + taken: "v 1",
-		head + taken + rejected: "v 0",
-	} {
-		offered := []string{"소리", "v"}
-		if want == "v 0" {
-			offered = []string{"v", "소리"}
-		}
-		whole, err := withMids(text, offered)
-		must(t, err)
-		d, err := inspect(whole)
-		must(t, err)
-		if mid, i := d.first(); !slices.Equal(d.sections, offered) || !d.rejected["소리"] || fmt.Sprint(mid, " ", i) != want {
-			t.Errorf("sections %v of %v, candidates for %s %d, want %s", d.sections, offered, mid, i, want)
-		}
-		if again, err := withMids(whole, []string{"a", "b"}); err != nil || again != whole {
-			t.Errorf("complete, it became %q, %v", again, err)
-		}
-	}
-	if _, err := withMids("hello", nil); !errors.Is(err, ErrDescription) {
-		t.Errorf("of no SDP: %v", err)
 	}
 }

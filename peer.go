@@ -3,12 +3,13 @@ package noom
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/conduct"
 	"noom/internal/fanout"
-	"noom/internal/mailbox"
-	"noom/internal/recovery"
+	"noom/internal/link"
 	"noom/signal"
 )
 
@@ -97,49 +98,46 @@ func (s PeerState) String() string {
 	return "unknown"
 }
 
-// A link is the Peer that users see.
-var _ Peer = (*link)(nil)
+// peer implements Peer: a thin face of a link.
+type peer struct {
+	room    *room
+	member  Member // ID, PublicKey, Session
+	link    *link.Link
+	conduct *conduct.Conduct // of the member id
+}
+
+// newPeer makes the peer of a newcomer and sets its link going. The room's loop calls it.
+func newPeer(r *room, m Member) *peer {
+	p := &peer{room: r, member: m, conduct: r.conducts.Of(m.ID, r.roster.present, time.Now())}
+	p.link = link.New(link.Config{
+		Host: peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
+		Connect: r.cfg.ConnectTimeout, Log: r.log.With("peer", m.ID), Budget: r.budgets.Of(m.ID, time.Now()),
+		Conduct: p.conduct, Networks: conduct.NetworksOf(r.engine),
+	})
+	if r.May(RightPublish) {
+		for _, s := range r.published.list {
+			p.link.Publish(s)
+		}
+	}
+	r.background(p.link.Run)
+	return p
+}
 
 // String is for logs, as are those of room, sender and Track: printed
 // without them, events would show addresses, and a peer all its insides,
 // read without a lock.
-func (l *link) String() string { return l.Member().String() }
+func (p *peer) String() string { return p.Member().String() }
 
-func (l *link) ID() string { return l.member.ID }
+func (p *peer) ID() string                         { return p.member.ID }
+func (p *peer) Name() string                       { return p.Member().Name }
+func (p *peer) Member() Member                     { return p.link.Member() }
+func (p *peer) SafetyNumber() SafetyNumber         { return SafetyNumberOf(p.room.self, p.member) }
+func (p *peer) State() PeerState                   { return PeerState(p.link.State()) }
+func (p *peer) Stats() webrtc.StatsReport          { return p.link.Stats() }
+func (p *peer) Connection() *webrtc.PeerConnection { return p.link.Connection() }
 
-func (l *link) Name() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.name
-}
-
-func (l *link) setName(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.name = name
-}
-
-func (l *link) Member() Member {
-	m := l.member
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m.Name, m.Rights = l.name, l.rights
-	return m
-}
-
-func (l *link) SafetyNumber() SafetyNumber { return SafetyNumberOf(l.room.self, l.member) }
-
-func (l *link) State() PeerState {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gone {
-		return PeerClosed
-	}
-	return l.state
-}
-
-func (l *link) Tracks() []RemoteTrack {
-	list := l.tracks.List()
+func (p *peer) Tracks() []RemoteTrack {
+	list := p.link.Tracks.List()
 	tracks := make([]RemoteTrack, len(list))
 	for i, t := range list {
 		tracks[i] = t
@@ -147,96 +145,89 @@ func (l *link) Tracks() []RemoteTrack {
 	return tracks
 }
 
-func (l *link) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
-	if o == nil {
-		o = &PublishOptions{}
-	}
+func (p *peer) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if l.State() == PeerClosed {
+	if p.State() == PeerClosed {
 		return nil, ErrClosed
 	}
-	if !l.room.May(RightPublish) {
+	if !p.room.May(RightPublish) {
 		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
-	name := signal.CleanName(o.Name)
-	if err := signal.CheckName(name); err != nil {
-		return nil, fmt.Errorf("noom: publish: %w", err)
-	}
 	var s *fanout.Sender
-	s, err := fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, fanout.Hooks{
-		OnChange: l.retable, OnEnd: l.room.sourceEnded, OnClose: func() { l.unpublish(s) },
+	s, err := newSender(t, o, fanout.Hooks{
+		OnChange: p.link.Retable, OnEnd: p.room.sourceEnded, OnClose: func() { p.link.Unpublish(s) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	l.publishAlone(s)
+	p.link.PublishAlone(s)
 	return s, nil
 }
 
-func (l *link) Send(ctx context.Context, data []byte) error {
-	err := l.stream.Send(ctx, data)
+func (p *peer) Send(ctx context.Context, data []byte) error {
+	err := p.link.Stream.Send(ctx, data)
 	if err == nil {
-		l.kick()
+		p.link.Kick()
 	}
 	return err
 }
 
-func (l *link) TrySend(data []byte) error {
-	err := l.stream.TrySend(data)
+func (p *peer) TrySend(data []byte) error {
+	err := p.link.Stream.TrySend(data)
 	if err == nil {
-		l.kick()
+		p.link.Kick()
 	}
 	return err
 }
 
-// kick makes the loop look for data to send.
-func (l *link) kick() { l.mail.Post(func() {}) }
+func (p *peer) OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error) {
+	label = signal.CleanName(label)
+	if err := signal.CheckName(label); err != nil {
+		return nil, fmt.Errorf("noom: open channel: label: %w", err)
+	}
+	init, err := o.init()
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.link.OpenChannel(ctx, label, init)
+	if err != nil {
+		return nil, err // and no *data.Channel that is nil
+	}
+	return c, nil
+}
 
-func (l *link) RequestMute(ctx context.Context, track string) error {
+func (p *peer) RequestMute(ctx context.Context, track string) error {
 	track = signal.CleanName(track)
 	if err := signal.CheckName(track); err != nil {
 		return signal.Errorf(signal.CodeMalformed, signal.TypeMute, "noom: mute request: %v", err)
 	}
-	return l.room.requests.ask(ctx, signal.Message{Type: signal.TypeMute, To: l.member.ID, Name: track})
+	return p.room.requests.ask(ctx, signal.Message{Type: signal.TypeMute, To: p.member.ID, Name: track})
 }
 
-func (l *link) RestartICE(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	begun, err := mailbox.Ask(ctx, l.mail, l.restart)
+func (p *peer) RestartICE(ctx context.Context) error { return p.link.RestartICE(ctx) }
+
+func (p *peer) Diagnose(ctx context.Context) (Diagnosis, error) {
+	found, err := p.link.Diagnose(ctx)
 	if err != nil {
-		return err
+		return Diagnosis{}, err
 	}
-	return begun
-}
-
-// restart begins the restart that the user asked for.
-func (l *link) restart() error {
-	var refused recovery.Refusal
-	err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
-		actions, refused = m.Restart()
-		return actions
-	})
-	switch refused {
-	case recovery.IsClosed:
-		return ErrClosed
-	case recovery.NotConnected:
-		return ErrNotConnected
-	case recovery.NoHub:
-		return ErrNoHub
-	case recovery.NotRefused:
+	d := Diagnosis{
+		Verdict: Verdict(found.Verdict), Words: found.Words, Err: found.Err, Attempts: found.Attempts, Codecs: found.Codecs,
 	}
-	return err
-}
-
-func (l *link) Connection() *webrtc.PeerConnection {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.shown == nil {
-		return nil
+	if d.Verdict != VerdictConnected && d.Verdict != VerdictCodec {
+		return d, nil
 	}
-	return l.shown.pc
+	path := make(chan *Path, 1)
+	go func() { path <- pathOf(found.PC) }() // pion may be busy
+	select {
+	case d.Path = <-path:
+	case <-ctx.Done():
+		return Diagnosis{}, ctx.Err()
+	}
+	if d.Path != nil {
+		d.Words += " (" + d.Path.String() + ")"
+	}
+	return d, nil
 }

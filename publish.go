@@ -18,7 +18,7 @@ import (
 // does the rest in sections.go.
 type published struct {
 	mail  *mailbox.Mailbox // the room's
-	each  func(func(*link))
+	each  func(func(*peer))
 	ended func(*fanout.Sender, error) // called when the track of one has ended by itself
 	log   *slog.Logger
 
@@ -40,19 +40,15 @@ func (p *published) set(list []*fanout.Sender) {
 }
 
 // bind binds t for everyone.
-func (p *published) bind(t webrtc.TrackLocal, o PublishOptions) (*fanout.Sender, error) {
-	name := signal.CleanName(o.Name)
-	if err := signal.CheckName(name); err != nil {
-		return nil, fmt.Errorf("noom: publish: %w", err)
-	}
+func (p *published) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender, error) {
 	var s *fanout.Sender
-	s, err := fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, fanout.Hooks{
-		OnChange: func() { p.mail.Post(func() { p.each((*link).retable) }) },
+	s, err := newSender(t, o, fanout.Hooks{
+		OnChange: func() { p.mail.Post(func() { p.each(func(l *peer) { l.link.Retable() }) }) },
 		OnEnd:    p.ended,
 		OnClose: func() {
 			p.mail.Post(func() {
 				p.set(slices.DeleteFunc(slices.Clone(p.list), func(o *fanout.Sender) bool { return o == s }))
-				p.each(func(l *link) { l.unpublish(s) })
+				p.each(func(l *peer) { l.link.Unpublish(s) })
 			})
 		},
 	})
@@ -63,19 +59,19 @@ func (p *published) bind(t webrtc.TrackLocal, o PublishOptions) (*fanout.Sender,
 func (p *published) add(s *fanout.Sender) bool {
 	return p.mail.Post(func() {
 		p.set(append(slices.Clip(p.list), s))
-		p.each(func(l *link) { l.publish(s) })
+		p.each(func(l *peer) { l.link.Publish(s) })
 	})
 }
 
 // allow begins or ends the sending of all because the hub has begun or ceased to let us.
 // The room's loop calls it.
 func (p *published) allow(now bool) {
-	p.each(func(l *link) {
+	p.each(func(l *peer) {
 		for _, s := range p.list {
 			if now {
-				l.publish(s)
+				l.link.Publish(s)
 			} else {
-				l.unpublish(s)
+				l.link.Unpublish(s)
 			}
 		}
 	})
@@ -85,16 +81,13 @@ func (p *published) allow(now bool) {
 }
 
 func (r *room) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error) {
-	if o == nil {
-		o = &PublishOptions{}
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if !r.May(RightPublish) {
 		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
-	s, err := r.published.bind(t, *o)
+	s, err := r.published.bind(t, o)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +105,18 @@ func (r *room) Senders() []Sender {
 		senders[i] = s
 	}
 	return senders
+}
+
+// newSender binds t; o may be nil.
+func newSender(t webrtc.TrackLocal, o *PublishOptions, hooks fanout.Hooks) (*fanout.Sender, error) {
+	if o == nil {
+		o = &PublishOptions{}
+	}
+	name := signal.CleanName(o.Name)
+	if err := signal.CheckName(name); err != nil {
+		return nil, fmt.Errorf("noom: publish: %w", err)
+	}
+	return fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, hooks)
 }
 
 func closeAll(senders []*fanout.Sender) {

@@ -27,11 +27,11 @@ func drainQueue(t *testing.T, q *eventQueue) (events []Event) {
 func TestQueueIsBounded(t *testing.T) {
 	const bound = 64
 	q := newEventQueue(bound)
-	stays := &link{member: Member{ID: "stays"}}
+	stays := &peer{member: Member{ID: "stays"}}
 	q.add(PeerJoined{Peer: stays})
 	film := &fanout.Sender{}
 	for i := range 100_000 {
-		guest := &link{member: Member{ID: fmt.Sprint("guest ", i)}}
+		guest := &peer{member: Member{ID: fmt.Sprint("guest ", i)}}
 		track := inbound.NewTrack("t", "camera", 0, false)
 		q.add(PeerJoined{Peer: guest})
 		q.add(TrackAdded{Peer: guest, Track: track})

@@ -353,9 +353,9 @@ func TestRebuildKeepsTracks(t *testing.T) {
 			until(t, r, connected)
 		}
 		for round := range 6 {
-			l := peers[round%2].(*link)
+			l := peers[round%2].(*peer)
 			before := [2]*webrtc.PeerConnection{peers[0].Connection(), peers[1].Connection()}
-			l.mail.Post(func() { l.fail(errors.New("asked to")) })
+			breakUp(l)
 			time.Sleep(20 * time.Second)
 			for i, r := range rooms {
 				if peers[i].Connection() == before[i] || peers[i].State() != PeerConnected {

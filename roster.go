@@ -28,32 +28,32 @@ type roster struct {
 	trace  *tracer
 	log    *slog.Logger
 	verify func(Member) error // Config.Verify; may be nil
-	build  func(Member) *link // makes the link of a newcomer and sets it going
+	build  func(Member) *peer // makes the link of a newcomer and sets it going
 	sealed func() bool        // nothing new is accepted
-	gone   func(*link)        // called for each link that is taken out
+	gone   func(*peer)        // called for each link that is taken out
 
 	// For readers; written by the loop alone.
 	mu    sync.Mutex
-	links map[string]*link
-	order []*link // in join order; replaced, never changed in place
+	links map[string]*peer
+	order []*peer // in join order; replaced, never changed in place
 
-	asleep map[string]*link
-	lost   map[*link]int  // those in links that the hub has lost: the how manieth it was
-	parted map[*link]bool // whose goodbye the hub has passed on; the link takes it
+	asleep map[string]*peer
+	lost   map[*peer]int  // those in links that the hub has lost: the how manieth it was
+	parted map[*peer]bool // whose goodbye the hub has passed on; the link takes it
 	places int            // that the room has, as the hub says; 0: it does not
 	losses int            // members that the hub has lost
 	lies   []string       // of the hub, each logged once
 }
 
 // peers returns everyone, in join order. Called from anywhere.
-func (r *roster) peers() []*link {
+func (r *roster) peers() []*peer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.order
 }
 
 // peer returns the one with that id. Called from anywhere.
-func (r *roster) peer(id string) (*link, bool) {
+func (r *roster) peer(id string) (*peer, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l, ok := r.links[id]
@@ -64,11 +64,11 @@ func (r *roster) peer(id string) (*link, bool) {
 func (r *roster) present(id string) bool { return r.links[id] != nil || r.asleep[id] != nil }
 
 // has reports whether l is in the room.
-func (r *roster) has(l *link) bool { return r.links[l.member.ID] == l }
+func (r *roster) has(l *peer) bool { return r.links[l.member.ID] == l }
 
 // each calls f for every link, those asleep included.
-func (r *roster) each(f func(*link)) {
-	for _, links := range []map[string]*link{r.links, r.asleep} {
+func (r *roster) each(f func(*peer)) {
+	for _, links := range []map[string]*peer{r.links, r.asleep} {
 		for _, l := range links {
 			f(l)
 		}
@@ -76,7 +76,7 @@ func (r *roster) each(f func(*link)) {
 }
 
 // eachPresent calls f for every link in the room.
-func (r *roster) eachPresent(f func(*link)) {
+func (r *roster) eachPresent(f func(*peer)) {
 	for _, l := range r.links {
 		f(l)
 	}
@@ -92,7 +92,7 @@ func (r *roster) memberOf(id string) Member {
 
 // sendAll gives a message to the queue of every peer: to all that take it at once, and
 // then waits for the others together. Called from anywhere.
-func (r *roster) sendAll(message []byte, offer func(*link) (wait func() error, err error)) error {
+func (r *roster) sendAll(message []byte, offer func(*peer) (wait func() error, err error)) error {
 	if err := data.CheckSize(message); err != nil {
 		return err // whoever is there
 	}
@@ -113,7 +113,7 @@ func (r *roster) sendAll(message []byte, offer func(*link) (wait func() error, e
 		wait, err := offer(l)
 		if wait == nil {
 			report(err)
-			l.kick()
+			l.link.Kick()
 			continue
 		}
 		blocked.Go(func() { report(wait()) })
@@ -128,7 +128,7 @@ func (r *roster) follow(members []Member, places int) {
 	for _, member := range members {
 		if l := r.member(member, true); l != nil {
 			there[member.ID] = true
-			l.expect()
+			l.link.Expect()
 		}
 	}
 	for _, l := range r.order {
@@ -143,13 +143,13 @@ func (r *roster) follow(members []Member, places int) {
 // welcome takes a member who has entered, or come back to, the hub while we were there.
 func (r *roster) welcome(m Member) {
 	if l := r.member(m, false); l != nil {
-		l.welcome()
+		l.link.Welcome()
 	}
 }
 
 // member makes sure that m is in the roster and returns its link, nil if it
 // must not be.
-func (r *roster) member(m Member, existing bool) *link {
+func (r *roster) member(m Member, existing bool) *peer {
 	if m.ID == r.self {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (r *roster) member(m Member, existing bool) *link {
 	if l != nil && l.member.Session == m.Session {
 		delete(r.lost, l)
 		r.rename(l, m.Name)
-		l.setRights(m.Rights)
+		l.link.SetRights(m.Rights)
 		return l
 	}
 	if l != nil {
@@ -190,26 +190,26 @@ func (r *roster) member(m Member, existing bool) *link {
 	r.order = append(slices.Clip(r.order), l)
 	r.mu.Unlock()
 	if r.sealed() {
-		l.stream.Seal()
+		l.link.Stream.Seal()
 	}
 	r.events.add(PeerJoined{Peer: l, Existing: existing})
 	return l
 }
 
 // awake wakes the link of a member that is asleep, nil if none is of its session.
-func (r *roster) awake(m Member) *link {
+func (r *roster) awake(m Member) *peer {
 	l := r.asleep[m.ID]
 	delete(r.asleep, m.ID)
 	switch {
 	case l == nil:
 		return nil
 	case l.member.Session != m.Session:
-		l.close()
+		l.link.Close()
 		return nil
 	}
 	r.rename(l, m.Name)
-	l.setRights(m.Rights)
-	l.wake()
+	l.link.SetRights(m.Rights)
+	l.link.Wake()
 	return l
 }
 
@@ -224,57 +224,57 @@ func (r *roster) lied(what string, err error) {
 }
 
 // remove takes l out of the roster.
-func (r *roster) remove(l *link, reason Reason) {
+func (r *roster) remove(l *peer, reason Reason) {
 	r.mu.Lock()
 	delete(r.links, l.member.ID)
-	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *link) bool { return o == l })
+	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == l })
 	r.mu.Unlock()
 	delete(r.lost, l)
 	delete(r.parted, l)
-	l.depart()
+	l.link.Depart()
 	r.gone(l)
 	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
 }
 
 // forget ends l for good.
-func (r *roster) forget(l *link, reason Reason) {
-	l.close()
+func (r *roster) forget(l *peer, reason Reason) {
+	l.link.Close()
 	r.remove(l, reason)
 }
 
 // drop takes out a link whose connection is dead, if the hub has lost the member.
-func (r *roster) drop(l *link) {
+func (r *roster) drop(l *peer) {
 	if !r.has(l) {
 		return
 	}
 	if r.lost[l] == 0 { // it came back while this was on its way
-		l.welcome()
+		l.link.Welcome()
 		return
 	}
 	r.park(l)
 }
 
 // park takes l out of the roster and keeps what its return needs.
-func (r *roster) park(l *link) {
-	l.sleep()
+func (r *roster) park(l *peer) {
+	l.link.Sleep()
 	r.remove(l, ReasonLost)
 	for id, other := range r.asleep {
 		if len(r.asleep) < maxAsleep {
 			break
 		}
-		other.close()
+		other.link.Close()
 		delete(r.asleep, id)
 	}
 	r.asleep[l.member.ID] = l
 }
 
 // lose notes that the hub has lost l, which stays for as long as its connection lives.
-func (r *roster) lose(l *link) {
+func (r *roster) lose(l *peer) {
 	if r.lost[l] == 0 {
 		r.losses++
 		r.lost[l] = r.losses
 	}
-	l.hubLost()
+	l.link.HubLost()
 }
 
 // dropGhosts drops peers that the hub has lost, those lost first before others, while
@@ -282,7 +282,7 @@ func (r *roster) lose(l *link) {
 // and joins under another key could have any number of connections.
 func (r *roster) dropGhosts() {
 	for r.places > 0 && len(r.links) >= r.places { // one place is our own
-		var ghost *link
+		var ghost *peer
 		for l, loss := range r.lost {
 			if ghost == nil || loss < r.lost[ghost] {
 				ghost = l
@@ -296,14 +296,14 @@ func (r *roster) dropGhosts() {
 }
 
 // left takes out a link that has ended by itself because the member has said goodbye.
-func (r *roster) left(l *link) {
+func (r *roster) left(l *peer) {
 	if r.has(l) {
 		r.remove(l, ReasonLeft)
 	}
 }
 
 // reborn takes the word of a member itself that it runs a new session.
-func (r *roster) reborn(l *link, session string) {
+func (r *roster) reborn(l *peer, session string) {
 	if !r.has(l) || session == l.member.Session || !l.conduct.Reborn(time.Now()) {
 		return // a later one will do
 	}
@@ -316,7 +316,7 @@ func (r *roster) reborn(l *link, session string) {
 func (r *roster) bye(m signal.Message) {
 	if l := r.asleep[m.From]; l != nil && m.Reason != ReasonLost {
 		delete(r.asleep, m.From)
-		l.close()
+		l.link.Close()
 	}
 	l := r.links[m.From]
 	if l == nil || m.Session != "" && m.Session != l.member.Session {
@@ -327,20 +327,20 @@ func (r *roster) bye(m signal.Message) {
 		r.lose(l)
 	case ReasonLeft:
 		r.parted[l] = true
-		l.mail.Post(l.leftByPeer)
+		l.link.Goodbye()
 	default:
 		r.forget(l, m.Reason)
 	}
 }
 
-func (r *roster) rename(l *link, name string) {
+func (r *roster) rename(l *peer, name string) {
 	old := l.Name()
 	if old == name {
 		return
 	}
-	l.setName(name)
+	l.link.SetName(name)
 	r.events.add(PeerRenamed{Peer: l, Old: old})
 }
 
 // close ends all links with the room.
-func (r *roster) close() { r.each((*link).close) }
+func (r *roster) close() { r.each(func(l *peer) { l.link.Close() }) }

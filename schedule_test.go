@@ -188,7 +188,7 @@ func (w *world) restartHub(actors []*actor) {
 func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) string {
 	r := a.room.(*room)
 	links := r.roster.peers()
-	pick := func() *link { return links[rng.IntN(len(links))] }
+	pick := func() *peer { return links[rng.IntN(len(links))] }
 	switch n := rng.IntN(10); {
 	case n < 3 && len(a.senders) < 4:
 		camera := newTestCamera(t)
@@ -229,7 +229,7 @@ func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) s
 		return "restart toward " + l.Name()
 	case n == 7 && len(links) > 0:
 		l := pick()
-		l.mail.Post(func() { l.fail(errors.New("asked to")) })
+		breakUp(l)
 		return "rebuild toward " + l.Name()
 	case n == 8 && len(links) > 0:
 		l := pick()

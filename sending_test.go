@@ -30,7 +30,7 @@ func TestSendQueuesForEveryone(t *testing.T) {
 			until(t, a, connected)
 		}
 		for _, l := range a.(*room).roster.peers() {
-			l.mail.Post(func() { l.fail(errConnection) })
+			breakUp(l)
 		}
 		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed })
 		must(t, a.Send(t.Context(), []byte("third")))

@@ -30,7 +30,7 @@ func (s *speech) heard() {
 func (s *speech) listen() {
 	var levels []speaker.Level
 	for _, l := range s.roster.order {
-		if dBov, ok := l.tracks.TakePeak(); ok {
+		if dBov, ok := l.link.Tracks.TakePeak(); ok {
 			levels = append(levels, speaker.Level{ID: l.member.ID, DBov: dBov})
 		}
 	}
@@ -45,7 +45,7 @@ func (s *speech) listen() {
 }
 
 // forget forgets a peer that has left the roster.
-func (s *speech) forget(l *link) {
+func (s *speech) forget(l *peer) {
 	if s.detector.Remove(l.member.ID) {
 		s.report()
 	}

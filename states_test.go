@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"noom/internal/link"
+
 	"github.com/pion/transport/v5/vnet"
 )
 
@@ -20,7 +22,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 	}
 	fail := func(r Room) {
 		for _, l := range r.(*room).roster.peers() {
-			l.mail.Post(func() { l.fail(errors.New("asked to")) })
+			breakUp(l)
 		}
 	}
 	states := map[string]func(t *testing.T, p pair){
@@ -168,14 +170,14 @@ func TestRestartAtBothEnds(t *testing.T) {
 		until(t, a, connected)
 		until(t, b, connected)
 		time.Sleep(5 * time.Second)
-		ends := []*link{peerOf(t, a, b).(*link), peerOf(t, b, a).(*link)}
+		ends := []*peer{peerOf(t, a, b).(*peer), peerOf(t, b, a).(*peer)}
 		for _, l := range ends {
 			must(t, l.RestartICE(t.Context()))
 		}
 		time.Sleep(5 * time.Second)
 		for _, l := range ends {
 			asks := make(chan bool)
-			l.mail.Post(func() { asks <- l.recovery.State().Asked })
+			link.Inspect(l.link, func(in link.Inside) { asks <- in.Machine.State().Asked })
 			if <-asks || l.State() != PeerConnected {
 				t.Errorf("%s, %s, still asks for a restart", l.room.Self().Name, l.State())
 			}

@@ -65,18 +65,15 @@ func TestStereoIsToldBySection(t *testing.T) {
 					of, by = b, a
 				}
 				var said, replied string // what each end was told by the other
-				l := peerOf(t, of, by).(*link)
-				done := make(chan bool)
-				l.mail.Post(func() {
-					for _, sec := range l.conn.sections {
-						if sec.sender != nil && sec.sender.Name() == name {
-							said = opusLines(peerOf(t, by, of).Connection().RemoteDescription().SDP)[sec.mid()]
-							replied = opusLines(l.conn.pc.RemoteDescription().SDP)[sec.mid()]
+				theirs := peerOf(t, by, of)
+				for _, track := range theirs.Tracks() {
+					for _, tr := range theirs.Connection().GetTransceivers() {
+						if r := tr.Receiver(); track.Name() == name && r != nil && r.Track() == track.Track() {
+							said = opusLines(theirs.Connection().RemoteDescription().SDP)[tr.Mid()]
+							replied = opusLines(peerOf(t, of, by).Connection().RemoteDescription().SDP)[tr.Mid()]
 						}
 					}
-					close(done)
-				})
-				<-done
+				}
 				wantSaid, wantReplied := plain, plain
 				if stereo {
 					wantSaid, wantReplied = sent, taken
@@ -101,28 +98,6 @@ func TestStereoIsToldBySection(t *testing.T) {
 			t.Errorf("there are %d sections of sound", n)
 		}
 	})
-}
-
-func TestStereoLine(t *testing.T) {
-	without := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
-	if text, err := withStereo(without, map[string]bool{"0": true}, nil); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
-		t.Errorf("%q, %v", text, err)
-	}
-	for _, test := range []struct {
-		line            string
-		sends, receives bool
-		want            string
-	}{
-		{"minptime=10;useinbandfec=1", false, false, "minptime=10;useinbandfec=1"},
-		{"minptime=10; stereo=1; sprop-stereo=1", false, false, "minptime=10"},
-		{"STEREO=1", false, true, "stereo=1"},
-		{"sprop-stereo=0;x=1", true, false, "x=1;sprop-stereo=1;stereo=1"},
-		{"", false, false, ""},
-	} {
-		if got := stereoLine(test.line, test.sends, test.receives); got != test.want {
-			t.Errorf("%q: %q, want %q", test.line, got, test.want)
-		}
-	}
 }
 
 // A track published muted is told as that and sends nothing, until it is unmuted.

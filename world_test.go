@@ -3,6 +3,7 @@ package noom
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/connection"
 	"noom/signal/hub"
 	"noom/transport/mem"
 )
@@ -61,6 +63,9 @@ func inWorld(t *testing.T, delay time.Duration, f func(t *testing.T, w *world)) 
 		f(t, w)
 	})
 }
+
+// Random pauses keep two ends from closing at the same instant.
+func init() { connection.BeforeClose = func() { time.Sleep(rand.N(time.Millisecond)) } }
 
 // host returns settings that put a member on a virtual host of its own.
 func (w *world) host() func(*webrtc.SettingEngine) {

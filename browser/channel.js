@@ -14,6 +14,7 @@ const MAX_UNREAD = 1024; // messages
 const MAX_UNREAD_BYTES = 1 << 20;
 const HIGH = 1 << 20; // bytes waiting to be sent, above which send waits
 const LOW = 1 << 18; // below which it goes on
+const CLOSING = 1000; // ms for the other end to confirm that a channel is closed in which nothing is under way
 const RECENT = 60_000; // ms, within which something that was sent may be under way
 
 /** Turns openChannel's options into an RTCDataChannelInit. */
@@ -117,13 +118,19 @@ export class Channel {
     this.#dc.close();
   }
 
-  // The end of a channel travels behind what was sent in it, and is confirmed. What
-  // was sent long ago has arrived, or the connection would be over.
+  // The end of a channel travels behind what was sent in it, and is confirmed. What was sent long ago has arrived, or
+  // the connection would be over: then the end alone is under way, and is not waited for as long.
   async #emptied() {
     const { readyState } = this.#dc;
-    const due = (readyState === 'open' || readyState === 'closing') && performance.now() - this.#sentAt < RECENT;
+    let waits = readyState === 'open' || readyState === 'closing';
+    const due = waits && performance.now() - this.#sentAt < RECENT;
     this.close();
-    while (due && !this.#lost && !this.#shut) await this.#news();
+    const timer = due ? null : setTimeout(() => {
+      waits = false;
+      this.#wake();
+    }, CLOSING);
+    while (waits && !this.#lost && !this.#shut) await this.#news();
+    clearTimeout(timer);
     return !due || !this.#lost;
   }
 

@@ -1,9 +1,13 @@
 package noomtest
 
 import (
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
+	"time"
+
+	"noom/internal/connection"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/transport/v5"
@@ -59,6 +63,9 @@ func (h *host) now() *vnet.Net {
 	defer h.mu.Unlock()
 	return h.card
 }
+
+// Random pauses keep two ends from closing at the same instant.
+func init() { connection.BeforeClose = func() { time.Sleep(rand.N(time.Millisecond)) } }
 
 // settings puts a Room on this host.
 func (h *host) settings(s *webrtc.SettingEngine) {

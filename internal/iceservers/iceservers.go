@@ -1,6 +1,6 @@
-// Package iceservers owns what is known of a set of STUN and TURN servers: their URLs,
-// when they arrived, and how long their credentials last. A set never changes; a newer
-// one replaces it.
+// Package iceservers owns the STUN and TURN servers of a room: their URLs, when they
+// arrived, and how long their credentials last. A [Set] never changes; a newer one replaces
+// it. A [Supply] asks the hub for the newer one in time.
 package iceservers
 
 import (

@@ -1,4 +1,4 @@
-package noom
+package connection
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"noom/internal/fault"
 )
 
 // errInternal is why a connection is given up after a panic that the peer is not to blame for.
@@ -23,7 +25,7 @@ func recovered(err *error, log *slog.Logger) {
 	}
 	cause := errInternal
 	if parserPanicked() {
-		cause = ErrDescription
+		cause = fault.Description
 	}
 	*err = fmt.Errorf("%w: panic: %v", cause, r)
 	log.Error("a panic costs this connection", "error", *err, "stack", string(debug.Stack()))

@@ -1,4 +1,4 @@
-package noom
+package connection
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"github.com/pion/sdp/v3"
 
 	"noom/internal/diagnose"
+	"noom/internal/fault"
 	"noom/internal/packet"
 	"noom/signal"
 )
@@ -39,7 +40,7 @@ func (d *description) first() (mid string, index uint16) {
 func withMids(text string, mids []string) (string, error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrDescription, err)
+		return "", fmt.Errorf("%w: %w", fault.Description, err)
 	}
 	complete := true
 	for i, m := range s.MediaDescriptions {
@@ -65,7 +66,7 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 	}
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrDescription, err)
+		return "", fmt.Errorf("%w: %w", fault.Description, err)
 	}
 	for _, m := range s.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
@@ -113,11 +114,11 @@ func stereoLine(line string, sends, receives bool) string {
 func inspect(text string) (d description, err error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
-		return d, fmt.Errorf("%w: %w", ErrDescription, err)
+		return d, fmt.Errorf("%w: %w", fault.Description, err)
 	}
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
-		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", ErrDescription, n, signal.MaxSections)
+		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", fault.Description, n, signal.MaxSections)
 	}
 	d.size = len(text)
 	d.ufrag, _ = s.Attribute("ice-ufrag")
@@ -126,7 +127,7 @@ func inspect(text string) (d description, err error) {
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
 		if !ok || seen[mid] {
-			return d, fmt.Errorf("%w: mid %q missing or twice", ErrDescription, mid)
+			return d, fmt.Errorf("%w: mid %q missing or twice", fault.Description, mid)
 		}
 		seen[mid] = true
 		d.sections = append(d.sections, mid)
@@ -147,7 +148,7 @@ func inspect(text string) (d description, err error) {
 		}
 	}
 	if d.ufrag == "" {
-		return d, fmt.Errorf("%w: no ice-ufrag", ErrDescription)
+		return d, fmt.Errorf("%w: no ice-ufrag", fault.Description)
 	}
 	return d, nil
 }

@@ -1,4 +1,4 @@
-package noom
+package connection
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ import (
 // Firefox's kind and hostile, by name.
 func corpus(tb testing.TB) map[string]string {
 	tb.Helper()
-	files, err := filepath.Glob("signal/testdata/sdp/*.sdp")
+	files, err := filepath.Glob("../../signal/testdata/sdp/*.sdp")
 	if err != nil || len(files) == 0 {
 		tb.Fatalf("no descriptions: %v", err)
 	}
@@ -54,7 +54,7 @@ func inspected(text string) (d description, err error) {
 // those that are not hostile, and survives those that are.
 func TestDescriptions(t *testing.T) {
 	var want map[string]string
-	text, err := os.ReadFile("signal/testdata/sdp.json")
+	text, err := os.ReadFile("../../signal/testdata/sdp.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
-package noom
+package connection
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -11,26 +12,31 @@ import (
 	"noom/signal"
 )
 
+const (
+	batchRetry = 500 * time.Millisecond // candidates that found the window full go out
+	batchWait  = 5 * time.Millisecond   // candidates gathered within it share a frame
+)
+
 // This file is the part of a connection that trickles candidates (RFC 8838), both ways.
 
 // regather is called right before ICE restarts, at either end: the newest
 // servers are used.
-func (c *conn) regather() {
+func (c *Conn) regather() {
 	c.pending = nil // they belong to the generation that ends
-	if newest := c.owner.Servers(); newest != c.servers {
-		config := c.pc.GetConfiguration()
+	if newest := c.owner.Servers(); newest != c.Servers {
+		config := c.PC.GetConfiguration()
 		config.ICEServers = newest.List
-		if err := c.pc.SetConfiguration(config); err != nil {
+		if err := c.PC.SetConfiguration(config); err != nil {
 			c.owner.Trace("ICE servers not taken", "error", err)
 		} else {
-			c.servers = newest
+			c.Servers = newest
 		}
 	}
 	c.owner.Restarting()
 }
 
 // gathered takes a local candidate, nil after the last one.
-func (c *conn) gathered(candidate *webrtc.ICECandidate) {
+func (c *Conn) gathered(candidate *webrtc.ICECandidate) {
 	var out signal.Candidate
 	if candidate != nil {
 		out.Candidate = candidate.ToJSON().Candidate
@@ -45,7 +51,7 @@ func (c *conn) gathered(candidate *webrtc.ICECandidate) {
 	}
 }
 
-func (c *conn) sendCandidates() {
+func (c *Conn) sendCandidates() {
 	if c.stage != negotiating || c.local.ufrag == "" {
 		return // describe sends them, behind the description
 	}
@@ -65,7 +71,7 @@ func (c *conn) sendCandidates() {
 	}
 }
 
-func (c *conn) addCandidates(body []byte) error {
+func (c *Conn) addCandidates(body []byte) error {
 	var b signal.Candidates
 	if err := signal.DecodeBody(body, &b); err != nil {
 		return fmt.Errorf("%w: %w", fault.Rules, err)
@@ -89,11 +95,11 @@ func (c *conn) addCandidates(body []byte) error {
 	return nil
 }
 
-func (c *conn) addCandidate(candidate signal.Candidate) error {
+func (c *Conn) addCandidate(candidate signal.Candidate) error {
 	if err := c.takeCandidate(candidate.Candidate); err != nil {
 		return err
 	}
-	if err := c.pc.AddICECandidate(webrtc.ICECandidateInit{
+	if err := c.PC.AddICECandidate(webrtc.ICECandidateInit{
 		Candidate: candidate.Candidate, SDPMid: &candidate.SDPMid, SDPMLineIndex: &candidate.SDPMLineIndex,
 	}); err != nil {
 		return err
@@ -103,12 +109,12 @@ func (c *conn) addCandidate(candidate signal.Candidate) error {
 }
 
 // takeCandidate judges a candidate of the peer's.
-func (c *conn) takeCandidate(text string) error {
+func (c *Conn) takeCandidate(text string) error {
 	return c.candidates.Take(text, c.own, c.owner.Lookup)
 }
 
 // takeCandidates returns a description with those candidates alone that are taken.
-func (c *conn) takeCandidates(text string) (string, error) {
+func (c *Conn) takeCandidates(text string) (string, error) {
 	text, left, err := conduct.FilterCandidates(text, c.takeCandidate)
 	if left > 0 {
 		c.owner.Trace("candidates of a description dropped", "count", left)

@@ -1,4 +1,4 @@
-package noom
+package connection
 
 import (
 	"fmt"
@@ -15,13 +15,20 @@ import (
 // This file is the part of a connection that speaks JSEP (RFC 9429): what the turn
 // machine decides is carried out here, and nowhere else is a description set.
 
+// maxInbox bounds the messages behind a description that waits for ICE.
+const maxInbox = 4 * exchange.Window
+
+// errWork fails a peer that makes us work without end.
+var errWork = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
+
+// incoming is a description of the peer's.
 type incoming struct {
 	signal.Description
 	parsed description
 }
 
-// deliver takes messages of the exchange, in order. It fails if too many wait.
-func (c *conn) deliver(messages []exchange.Message) {
+// Deliver takes messages of the exchange, in order. It fails if too many wait.
+func (c *Conn) Deliver(messages []exchange.Message) {
 	if c.stage != negotiating {
 		return
 	}
@@ -32,7 +39,7 @@ func (c *conn) deliver(messages []exchange.Message) {
 }
 
 // work acts on what the exchange delivered, in order.
-func (c *conn) work() {
+func (c *Conn) work() {
 	for len(c.inbox) > 0 && c.stage == negotiating && !c.mustWait(c.inbox[0]) {
 		m := c.inbox[0]
 		c.inbox = c.inbox[1:]
@@ -41,7 +48,7 @@ func (c *conn) work() {
 }
 
 // try fails the connection if there is an error.
-func (c *conn) try(err error) {
+func (c *Conn) try(err error) {
 	if err != nil {
 		c.owner.Failed(err)
 	}
@@ -49,12 +56,12 @@ func (c *conn) try(err error) {
 
 // mustWait holds a description back until ICE has started on the one before:
 // pion would take it for an ICE restart and open new sockets.
-func (c *conn) mustWait(m exchange.Message) bool {
+func (c *Conn) mustWait(m exchange.Message) bool {
 	description := m.Type == string(signal.TypeOffer) || m.Type == string(signal.TypeAnswer)
-	return description && c.remote.ufrag != "" && c.pc.ICEConnectionState() == webrtc.ICEConnectionStateNew
+	return description && c.remote.ufrag != "" && c.PC.ICEConnectionState() == webrtc.ICEConnectionStateNew
 }
 
-func (c *conn) handle(m exchange.Message) (err error) {
+func (c *Conn) handle(m exchange.Message) (err error) {
 	defer recovered(&err, c.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
@@ -79,7 +86,7 @@ func (c *conn) handle(m exchange.Message) (err error) {
 }
 
 // described takes an offer or an answer.
-func (c *conn) described(m exchange.Message) error {
+func (c *Conn) described(m exchange.Message) error {
 	in := &incoming{}
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
 		return fmt.Errorf("%w: %w", fault.Rules, err)
@@ -109,15 +116,15 @@ func (c *conn) described(m exchange.Message) error {
 }
 
 // restartedBy reports whether a description has other ICE credentials than the last.
-func (c *conn) restartedBy(in *incoming) bool {
+func (c *Conn) restartedBy(in *incoming) bool {
 	return c.remote.ufrag != "" && c.remote.ufrag != in.parsed.ufrag
 }
 
-// need makes an offer as soon as it is our turn.
-func (c *conn) need() { c.try(c.act(c.turn.Need())) }
+// Need makes an offer as soon as it is our turn.
+func (c *Conn) Need() { c.try(c.act(c.turn.Need())) }
 
-// restart restarts ICE as soon as it is our turn.
-func (c *conn) restart() error {
+// Restart restarts ICE as soon as it is our turn.
+func (c *Conn) Restart() error {
 	err := c.act(c.turn.Restart())
 	c.try(err)
 	return err
@@ -125,7 +132,7 @@ func (c *conn) restart() error {
 
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
-func (c *conn) act(actions []negotiate.Action) (err error) {
+func (c *Conn) act(actions []negotiate.Action) (err error) {
 	defer recovered(&err, c.log)
 	for _, a := range actions {
 		switch a.Kind {
@@ -151,14 +158,14 @@ func (c *conn) act(actions []negotiate.Action) (err error) {
 
 // offer makes an offer with a section for every sender that has none, as far
 // as they fit.
-func (c *conn) offer(id int64, restart bool) error {
+func (c *Conn) offer(id int64, restart bool) error {
 	if err := c.addSections(); err != nil {
 		return err
 	}
 	if restart = restart && c.owner.MayRestart(); restart {
 		c.regather()
 	}
-	offer, err := c.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
+	offer, err := c.PC.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
 	if err != nil {
 		return fmt.Errorf("create offer: %w", err)
 	}
@@ -166,7 +173,7 @@ func (c *conn) offer(id int64, restart bool) error {
 }
 
 // answer applies the incoming offer and answers it.
-func (c *conn) answer() error {
+func (c *Conn) answer() error {
 	in := c.incoming
 	if c.restartedBy(in) {
 		c.regather() // our generation ends with the peer's
@@ -174,7 +181,7 @@ func (c *conn) answer() error {
 	if err := c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
 		return err
 	}
-	answer, err := c.pc.CreateAnswer(nil)
+	answer, err := c.PC.CreateAnswer(nil)
 	if err != nil {
 		return fmt.Errorf("create answer: %w", err)
 	}
@@ -186,7 +193,7 @@ func (c *conn) answer() error {
 }
 
 // apply applies the incoming answer.
-func (c *conn) apply() error {
+func (c *Conn) apply() error {
 	in := c.incoming
 	if err := c.setRemote(webrtc.SDPTypeAnswer, in); err != nil {
 		return err
@@ -201,7 +208,7 @@ func (c *conn) apply() error {
 	return nil
 }
 
-func (c *conn) setRemote(t webrtc.SDPType, in *incoming) error {
+func (c *Conn) setRemote(t webrtc.SDPType, in *incoming) error {
 	if in.parsed.ufrag != c.remote.ufrag {
 		c.generation, c.candidates = 0, conduct.Candidates{}
 	}
@@ -211,18 +218,18 @@ func (c *conn) setRemote(t webrtc.SDPType, in *incoming) error {
 	}
 	c.remote = in.parsed
 	c.owner.Trace("remote description", "type", t.String(), "id", in.ID, "sdp", in.SDP)
-	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: in.SDP}); err != nil {
-		return fmt.Errorf("%w: %w", ErrDescription, err)
+	if err := c.PC.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: in.SDP}); err != nil {
+		return fmt.Errorf("%w: %w", fault.Description, err)
 	}
 	return nil
 }
 
 // describe makes d the local description and sends it with the table.
-func (c *conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hubOnly bool) error {
-	if err := c.pc.SetLocalDescription(d); err != nil {
+func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hubOnly bool) error {
+	if err := c.PC.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
-	text, err := withMids(c.pc.LocalDescription().SDP, c.remote.sections) // with what has been gathered so far
+	text, err := withMids(c.PC.LocalDescription().SDP, c.remote.sections) // with what has been gathered so far
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package noom
+package link
 
 import (
 	"github.com/pion/webrtc/v4"
@@ -6,11 +6,9 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file says what pion says of a path in the words of the machine, and back.
-
-// machinePath returns what pion says of a path in the machine's words. One that is
+// pathOf returns what pion says of a path in the words of package recovery. One that is
 // closed, by a user with the connection in hand, is followed by its channels.
-func machinePath(s webrtc.ICEConnectionState) recovery.Path {
+func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	switch s {
 	case webrtc.ICEConnectionStateNew:
 		return recovery.Untried
@@ -25,8 +23,8 @@ func machinePath(s webrtc.ICEConnectionState) recovery.Path {
 	}
 }
 
-// pionPath is the way back.
-func pionPath(p recovery.Path) webrtc.ICEConnectionState {
+// iceState is the way back.
+func iceState(p recovery.Path) webrtc.ICEConnectionState {
 	return [...]webrtc.ICEConnectionState{
 		recovery.Untried: webrtc.ICEConnectionStateNew, recovery.Checking: webrtc.ICEConnectionStateChecking,
 		recovery.Found: webrtc.ICEConnectionStateConnected, recovery.Disconnected: webrtc.ICEConnectionStateDisconnected,

@@ -1,4 +1,4 @@
-package noom
+package connection
 
 import (
 	"time"
@@ -18,18 +18,18 @@ func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
 }
 
 // counts adds an entry to what stats returns.
-func (c *conn) counts(s stream) {
+func (c *Conn) counts(s stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.streams = append(c.streams, s)
 }
 
-// stats returns what pion counts, and what noom does. Called from anywhere.
-func (c *conn) stats() webrtc.StatsReport {
+// Stats returns what pion counts, and what noom does. Called from anywhere.
+func (c *Conn) Stats() webrtc.StatsReport {
 	c.mu.Lock()
 	streams := c.streams
 	c.mu.Unlock()
-	report := c.pc.GetStats()
+	report := c.PC.GetStats()
 	now := webrtc.StatsTimestamp(time.Now().UnixMilli())
 	for _, s := range streams {
 		id, entry := s(now)

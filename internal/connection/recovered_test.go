@@ -1,11 +1,14 @@
-package noom
+package connection
 
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
+
+	"noom/internal/fault"
 
 	"github.com/pion/sdp/v3"
 )
@@ -20,7 +23,7 @@ func TestRecoveredBlames(t *testing.T) {
 	}{
 		"ours":                   {func() { panic("ours") }, errInternal, "TestRecoveredBlames"},
 		"ours, in the library":   {func() { _ = strings.Repeat("x", -len(t.Name())) }, errInternal, "strings.Repeat"},
-		"pion's, on what is nil": {func() { _, _ = (*sdp.SessionDescription)(nil).Marshal() }, ErrDescription, "pion/sdp"},
+		"pion's, on what is nil": {func() { _, _ = (*sdp.SessionDescription)(nil).Marshal() }, fault.Description, "pion/sdp"},
 	} {
 		var log bytes.Buffer
 		err := func() (err error) {
@@ -28,7 +31,7 @@ func TestRecoveredBlames(t *testing.T) {
 			c.panics()
 			return nil
 		}()
-		if !errors.Is(err, c.want) || errors.Is(err, errInternal) && errors.Is(err, ErrDescription) {
+		if !errors.Is(err, c.want) || errors.Is(err, errInternal) && errors.Is(err, fault.Description) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !strings.Contains(log.String(), c.where) {
@@ -37,9 +40,9 @@ func TestRecoveredBlames(t *testing.T) {
 	}
 	err := func() (err error) {
 		defer recovered(&err, slog.New(slog.DiscardHandler))
-		return errTimeout
+		return io.EOF
 	}()
-	if !errors.Is(err, errTimeout) {
+	if !errors.Is(err, io.EOF) {
 		t.Errorf("without a panic: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package noom
+package connection
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fanout"
+	"noom/internal/fault"
 	"noom/internal/inbound"
 	"noom/signal"
 )
@@ -28,15 +29,15 @@ type section struct {
 // mid returns the section's mid, empty before its first offer.
 func (s *section) mid() string { return s.transceiver.Mid() }
 
-// publish adds a sender: to an idle section, or to one of its own.
-func (c *conn) publish(s *fanout.Sender) {
+// Publish adds a sender: to an idle section, or to one of its own.
+func (c *Conn) Publish(s *fanout.Sender) {
 	if c.stage != negotiating {
 		return // the next connection carries it from the start
 	}
 	for _, sec := range c.sections {
 		if sec.sender == nil && !sec.refused && sec.leg.Fits(s) {
 			sec.sender, sec.flowing, sec.announced = s, false, 0
-			c.retable()
+			c.Retable()
 			return
 		}
 	}
@@ -44,12 +45,12 @@ func (c *conn) publish(s *fanout.Sender) {
 	// Before the first description of an epoch that the peer began, its
 	// offer is on the way, and ours goes right behind the answer.
 	if c.local.ufrag != "" {
-		c.need()
+		c.Need()
 	}
 }
 
-// unpublish removes a sender, whose section stays for the next one.
-func (c *conn) unpublish(s *fanout.Sender) {
+// Unpublish removes a sender, whose section stays for the next one.
+func (c *Conn) Unpublish(s *fanout.Sender) {
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *fanout.Sender) bool { return o == s })
 	for _, sec := range c.sections {
 		if sec.sender == s {
@@ -60,17 +61,17 @@ func (c *conn) unpublish(s *fanout.Sender) {
 	}
 }
 
-// retable says that a sender's row has changed, or whether it sends stereo. It makes an
+// Retable says that a sender's row has changed, or whether it sends stereo. It makes an
 // offer if a section has turned to stereo since its last one: a browser plays mono where
 // it was told of nothing else. Mono needs none.
-func (c *conn) retable() {
+func (c *Conn) Retable() {
 	c.tableDirty = true
 	if c.stage != negotiating || c.local.ufrag == "" {
 		return
 	}
 	for mid := range c.sendsStereo() {
 		if mid != "" && !c.local.stereo[mid] {
-			c.need()
+			c.Need()
 			return
 		}
 	}
@@ -93,7 +94,7 @@ func sectionSize(kind webrtc.RTPCodecType) int {
 
 // fits reports whether a description has room for a section for s
 // beside what is in the last one and what was made since.
-func (c *conn) fits(s *fanout.Sender) bool {
+func (c *Conn) fits(s *fanout.Sender) bool {
 	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
 	for _, sec := range c.sections {
 		ours += sectionSize(sec.leg.Kind())
@@ -107,10 +108,10 @@ func (c *conn) fits(s *fanout.Sender) bool {
 // addSections gives every sender that waits a section, as far as they fit.
 // Transceivers are added right before an offer and not earlier, so that none is there for
 // a remote offer to take over.
-func (c *conn) addSections() error {
+func (c *Conn) addSections() error {
 	for _, s := range c.waiting {
 		if !c.fits(s) {
-			c.owner.Refused(s, ErrTooMany)
+			c.owner.Refused(s, fault.TooMany)
 			continue
 		}
 		if err := c.addSection(s); err != nil {
@@ -122,9 +123,9 @@ func (c *conn) addSections() error {
 }
 
 // addSection gives s a transceiver of its own.
-func (c *conn) addSection(s *fanout.Sender) error {
+func (c *Conn) addSection(s *fanout.Sender) error {
 	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, c.self, c.budget)
-	transceiver, err := c.pc.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
+	transceiver, err := c.PC.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
 	if err != nil {
@@ -140,7 +141,7 @@ func (c *conn) addSection(s *fanout.Sender) error {
 }
 
 // refuse takes a sender off a section of which the peer cannot take what it carries.
-func (c *conn) refuse(sec *section) {
+func (c *Conn) refuse(sec *section) {
 	s := sec.sender
 	if s == nil {
 		return
@@ -148,11 +149,11 @@ func (c *conn) refuse(sec *section) {
 	sec.leg.Detach()
 	sec.sender, sec.flowing = nil, false
 	c.tableDirty = true
-	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", ErrCodec, s.Codec().MimeType))
+	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", fault.Codec, s.Codec().MimeType))
 }
 
-// sendTable sends a change that no description has carried.
-func (c *conn) sendTable() {
+// SendTable sends a change that no description has carried.
+func (c *Conn) SendTable() {
 	if !c.tableDirty || c.stage != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
 		return
 	}
@@ -167,11 +168,11 @@ func (c *conn) sendTable() {
 // placed reports whether the table is worth telling: in an epoch that the peer
 // began, our senders have no section before our first offer, and an empty
 // table would end tracks that only move to another connection.
-func (c *conn) placed() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
+func (c *Conn) placed() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
 
 // nextTable is the table for the next frame. One that is not worth telling has
 // version 0, which the peer ignores.
-func (c *conn) nextTable() signal.Table {
+func (c *Conn) nextTable() signal.Table {
 	if !c.placed() {
 		return signal.Table{}
 	}
@@ -188,7 +189,7 @@ func (c *conn) nextTable() signal.Table {
 
 // announced notes that the table was just sent as it is now: the exchange has been given
 // so many messages with it.
-func (c *conn) announced(queued int64) {
+func (c *Conn) announced(queued int64) {
 	c.tableDirty = false
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
@@ -197,9 +198,9 @@ func (c *conn) announced(queued int64) {
 	}
 }
 
-// startFlowing lets media into sections whose new row the peer has, which has
+// StartFlowing lets media into sections whose new row the peer has, which has
 // acknowledged so many messages: earlier, it would be taken for the track before.
-func (c *conn) startFlowing(acked int64) {
+func (c *Conn) StartFlowing(acked int64) {
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
 			sec.flowing = true
@@ -209,7 +210,7 @@ func (c *conn) startFlowing(acked int64) {
 }
 
 // secure is called when DTLS is up, at first and again after a restart.
-func (c *conn) secure() {
+func (c *Conn) secure() {
 	c.secured = true
 	for _, sec := range c.sections {
 		sec.leg.Connected()
@@ -218,7 +219,7 @@ func (c *conn) secure() {
 
 // mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already:
 // pion drops what is sent earlier.
-func (c *conn) mediaCanFlow() {
+func (c *Conn) mediaCanFlow() {
 	if !c.secured {
 		return
 	}
@@ -230,7 +231,7 @@ func (c *conn) mediaCanFlow() {
 }
 
 // sendsStereo returns the sections in which we may send two channels, by mid.
-func (c *conn) sendsStereo() map[string]bool {
+func (c *Conn) sendsStereo() map[string]bool {
 	stereo := make(map[string]bool)
 	for _, s := range c.sections {
 		if s.sender != nil && s.sender.SendsStereo() {
@@ -241,8 +242,8 @@ func (c *conn) sendsStereo() map[string]bool {
 }
 
 // receiving takes a section of the peer's that pion has set up.
-func (c *conn) receiving(mid string, in *inbound.Inbound) {
-	c.inbounds[mid] = in
+func (c *Conn) receiving(mid string, in *inbound.Inbound) {
+	c.Inbounds[mid] = in
 	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
 	c.owner.Receiving(mid, in)
 }

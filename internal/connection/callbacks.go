@@ -1,0 +1,146 @@
+package connection
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/conduct"
+	"noom/internal/data"
+	"noom/internal/fault"
+	"noom/internal/inbound"
+	"noom/internal/packet"
+	"noom/signal"
+)
+
+var errFrames = fmt.Errorf("%w: a flood of frames", fault.Rules)
+
+// post has the link's loop run f, unless the connection is closed by then.
+func (c *Conn) post(f func()) {
+	c.owner.Post(func() {
+		if c.stage != discarded {
+			f()
+		}
+	})
+}
+
+// postCurrent is post for what a connection that only serves has no use for.
+func (c *Conn) postCurrent(f func()) {
+	c.post(func() {
+		if c.current() {
+			f()
+		}
+	})
+}
+
+// listen posts what pion says of the transports and the tracks.
+func (c *Conn) listen() {
+	c.PC.OnICECandidate(func(candidate *webrtc.ICECandidate) {
+		c.postCurrent(func() { c.gathered(candidate) })
+	})
+	c.PC.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
+		c.post(func() {
+			c.pathSince = time.Now()
+			c.owner.Trace("path", "state", s.String())
+			c.work() // a description may have waited for ICE to start
+			c.owner.PathChanged(c, s)
+		})
+	})
+	c.PC.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		switch s {
+		case webrtc.PeerConnectionStateConnected:
+			c.postCurrent(c.secure)
+		case webrtc.PeerConnectionStateFailed:
+			c.postCurrent(func() {
+				if c.PC.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
+					c.owner.Failed(fault.DTLS)
+				}
+			})
+		default:
+		}
+	})
+	c.PC.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		in := inbound.New(tr, c.PC.WriteRTCP)
+		in.Levels(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
+		c.owner.Spawn(func() { _ = in.Run() })
+		c.owner.Spawn(func() { in.DrainRTCP(receiver) })
+		mid := receiver.RTPTransceiver().Mid()
+		c.postCurrent(func() { c.receiving(mid, in) })
+	})
+	c.PC.OnDataChannel(func(d *webrtc.DataChannel) {
+		ch := c.Lane.NewChannel(d)
+		c.post(func() {
+			c.flows()
+			c.owner.Channel(c, ch)
+		})
+	})
+}
+
+// listenToChannels posts what pion says of the two channels.
+func (c *Conn) listenToChannels() {
+	var flooded sync.Once
+	flood := func(err error) { flooded.Do(func() { c.post(func() { c.owner.Flooded(c, err) }) }) }
+	c.Control.OnOpen(func() { c.post(func() { c.owner.ControlOpened(c) }) })
+	var frames atomic.Int32 // posted and not yet taken
+	c.Control.OnMessage(func(m webrtc.DataChannelMessage) {
+		switch c.owner.InBand() {
+		case conduct.FrameTaken:
+			if frames.Add(1) > maxInBand { // the exchange brings back what is dropped here
+				frames.Add(-1)
+				return
+			}
+			c.owner.Post(func() {
+				frames.Add(-1)
+				if c.stage != discarded {
+					c.inBand(m)
+				}
+			})
+		case conduct.FrameDropped:
+		case conduct.FrameFloods:
+			flood(errFrames)
+		}
+	})
+	c.Data.OnOpen(func() { c.postCurrent(c.flows) })
+	c.Data.OnMessage(func(m webrtc.DataChannelMessage) {
+		if !c.Lane.Came() {
+			flood(data.ErrCredit)
+			return
+		}
+		c.post(func() {
+			c.flows()
+			c.owner.Data(c, m)
+		})
+	})
+	c.Data.OnBufferedAmountLow(c.owner.Kick)
+	c.Control.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, false) }) })
+	c.Data.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, true) }) })
+}
+
+// inBand takes a pair frame of the control channel.
+func (c *Conn) inBand(dm webrtc.DataChannelMessage) {
+	m, err := decodeInBand(dm.Data, c.log)
+	if !dm.IsString || err != nil || !m.Type.Pair() {
+		c.owner.Trace("in-band frame dropped", "error", err)
+		return
+	}
+	c.owner.Frame(c, m)
+}
+
+func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
+	defer recovered(&err, log)
+	return signal.Decode(data)
+}
+
+// flows is called when the data channel is open, and when something has come
+// by a channel, which shows the same: pion calls OnOpen in a goroutine of its own,
+// and what the peer sends at once may overtake that. The application learns of
+// PeerConnected first. The control channel was made before, and opens no later.
+func (c *Conn) flows() {
+	if c.current() && !c.Lane.IsOpen() {
+		c.owner.DataOpened(c)
+	}
+}

@@ -1,0 +1,177 @@
+package connection
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/conduct"
+	"noom/internal/data"
+	"noom/internal/exchange"
+	"noom/internal/fanout"
+	"noom/internal/iceservers"
+	"noom/internal/inbound"
+	"noom/internal/mailbox"
+	"noom/internal/negotiate"
+	"noom/internal/recovery"
+	"noom/signal"
+)
+
+const (
+	maxInBand      = 256       // frames waiting for one link; more are dropped and come again
+	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above, frames go by hub
+)
+
+// BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it.
+// Tests in virtual time set it, before any connection is made: if the peer's ABORT arrives
+// at that very instant, pion's SCTPTransport.Stop holds a mutex over a timer, and a goroutine
+// that waits for a mutex stops virtual time for good. In virtual time coincidences are the
+// rule; a random pause here makes them rare.
+var BeforeClose = func() {}
+
+// Conn is the connection of one epoch. The owner's loop owns it; pion's callbacks post
+// to that loop and do nothing else.
+type Conn struct {
+	Number  recovery.Number        // names it for package recovery
+	PC      *webrtc.PeerConnection // for what has no method here; the connection alone negotiates
+	Control *webrtc.DataChannel    // pair frames, in-band
+	Data    *webrtc.DataChannel    // the stream of Peer.Send
+	Lane    *data.Lane             // its share of the peer's data
+	Since   time.Time              // when it was made
+
+	owner  Owner
+	mail   *mailbox.Mailbox // of the owner
+	log    *slog.Logger
+	self   string                 // our id
+	budget *fanout.KeyframeBudget // the peer's
+
+	stage stage
+
+	// Negotiation.
+	turn       negotiate.Machine
+	inbox      []exchange.Message // delivered, not yet acted on
+	incoming   *incoming          // the description being acted on
+	local      description        // the last ones in force
+	remote     description
+	pending    []signal.Candidate // for the next candidates frame
+	batch      mailbox.Timer      // until they go out
+	generation int                // remote candidates since the last ufrag, trickled
+	candidates conduct.Candidates
+	own        conduct.Networks // for their judgement
+
+	Servers *iceservers.Set // with which it gathered last
+
+	// The path.
+	pathSince time.Time
+	secured   bool // DTLS has been up
+
+	// Media.
+	sections   []*section       // what we send, in the order added
+	waiting    []*fanout.Sender // those without a section yet
+	tableDirty bool             // our table has changed since it was sent
+
+	Inbounds map[string]*inbound.Inbound // by mid: what we receive
+
+	mu      sync.Mutex // a leaf lock
+	streams []stream   // for readers; appended to, never changed in place
+}
+
+// stage is what a connection is to its link.
+type stage uint8
+
+const (
+	negotiating stage = iota // it is that of the epoch there is
+	givenUp                  // likewise, and the next epoch is due
+	setAside                 // it serves until the next is up
+	discarded                // it is being closed
+)
+
+// current reports whether the connection is that of the epoch there is.
+func (c *Conn) current() bool { return c != nil && c.stage <= givenUp }
+
+// Config is what a connection is made of.
+type Config struct {
+	Number  recovery.Number
+	PC      *webrtc.PeerConnection
+	Owner   Owner
+	Mail    *mailbox.Mailbox
+	Log     *slog.Logger
+	Self    string
+	Turn    negotiate.Machine
+	Senders []*fanout.Sender
+	Servers *iceservers.Set
+	Own     conduct.Networks
+	Budget  *fanout.KeyframeBudget
+}
+
+// New makes a connection of a fresh PeerConnection.
+func New(cfg Config) (*Conn, error) {
+	now := time.Now()
+	c := &Conn{
+		Number: cfg.Number, PC: cfg.PC, owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget,
+		turn: cfg.Turn, waiting: slices.Clone(cfg.Senders), Servers: cfg.Servers, own: cfg.Own,
+		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
+	}
+	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()
+	// Both ends make both channels, so that none has to be announced, and
+	// before the first description, so that it has a section for them.
+	var err error
+	if c.Control, err = c.PC.CreateDataChannel("control", negotiated(0)); err == nil {
+		c.Data, err = c.PC.CreateDataChannel("data", negotiated(1))
+	}
+	if err != nil {
+		c.owner.Spawn(func() { _ = c.PC.GracefulClose() })
+		return nil, err
+	}
+	c.Lane = data.NewLane(c.Data, c.Control)
+	c.listen()
+	c.listenToChannels()
+	return c, nil
+}
+
+func negotiated(id uint16) *webrtc.DataChannelInit {
+	yes := true
+	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
+}
+
+// GiveUp ends all negotiation: the next epoch is due.
+func (c *Conn) GiveUp() {
+	if c.stage == negotiating {
+		c.stage, c.inbox = givenUp, nil
+	}
+}
+
+// SetAside makes the connection one that only serves until the next is up.
+func (c *Conn) SetAside() {
+	c.stage = setAside
+	c.batch.Stop()
+}
+
+// Discard ends the connection without waiting for it.
+func (c *Conn) Discard() {
+	c.stage = discarded
+	c.batch.Stop()
+	for _, s := range c.sections {
+		s.leg.Detach()
+	}
+	for _, in := range c.Inbounds {
+		in.Assign(nil)
+	}
+	c.Lane.Lose()
+	c.owner.Spawn(func() {
+		BeforeClose()
+		_ = c.PC.GracefulClose()
+	})
+}
+
+// SendFrame sends a pair frame in-band; false if that is not possible now.
+func (c *Conn) SendFrame(m signal.Message) bool {
+	if c.Control.BufferedAmount() >= maxControlRoom {
+		return false
+	}
+	text, err := m.Encode()
+	return err == nil && c.Control.SendText(string(text)) == nil
+}

@@ -1,0 +1,64 @@
+package connection
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"noom/internal/fault"
+)
+
+// TestMissingMids: a rejected section without a mid has that of its place.
+func TestMissingMids(t *testing.T) {
+	const head = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+	const rejected, taken = "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=ice-ufrag:x\r\n"
+	for text, want := range map[string]string{
+		head + rejected + taken: "v 1",
+		head + taken + rejected: "v 0",
+	} {
+		offered := []string{"소리", "v"}
+		if want == "v 0" {
+			offered = []string{"v", "소리"}
+		}
+		whole, err := withMids(text, offered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := inspect(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mid, i := d.first(); !slices.Equal(d.sections, offered) || !d.rejected["소리"] || fmt.Sprint(mid, " ", i) != want {
+			t.Errorf("sections %v of %v, candidates for %s %d, want %s", d.sections, offered, mid, i, want)
+		}
+		if again, err := withMids(whole, []string{"a", "b"}); err != nil || again != whole {
+			t.Errorf("complete, it became %q, %v", again, err)
+		}
+	}
+	if _, err := withMids("hello", nil); !errors.Is(err, fault.Description) {
+		t.Errorf("of no SDP: %v", err)
+	}
+}
+
+func TestStereoLine(t *testing.T) {
+	without := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
+	if text, err := withStereo(without, map[string]bool{"0": true}, nil); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, test := range []struct {
+		line            string
+		sends, receives bool
+		want            string
+	}{
+		{"minptime=10;useinbandfec=1", false, false, "minptime=10;useinbandfec=1"},
+		{"minptime=10; stereo=1; sprop-stereo=1", false, false, "minptime=10"},
+		{"STEREO=1", false, true, "stereo=1"},
+		{"sprop-stereo=0;x=1", true, false, "x=1;sprop-stereo=1;stereo=1"},
+		{"", false, false, ""},
+	} {
+		if got := stereoLine(test.line, test.sends, test.receives); got != test.want {
+			t.Errorf("%q: %q, want %q", test.line, got, test.want)
+		}
+	}
+}

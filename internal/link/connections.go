@@ -1,0 +1,50 @@
+package link
+
+import (
+	"slices"
+
+	"noom/internal/connection"
+	"noom/internal/recovery"
+)
+
+// connections are those of a link: that of the epoch there is, and those of epochs before,
+// which serve until it is up. The machine of package recovery decides which they are.
+type connections struct {
+	current *connection.Conn   // nil before the first epoch and while asleep
+	old     []*connection.Conn // oldest first
+}
+
+// numbered returns the connection with that number, nil if it is no longer there.
+func (cs *connections) numbered(n recovery.Number) *connection.Conn {
+	for _, c := range cs.all() {
+		if c.Number == n {
+			return c
+		}
+	}
+	return nil
+}
+
+// all returns them, oldest first.
+func (cs *connections) all() []*connection.Conn {
+	if cs.current == nil {
+		return cs.old
+	}
+	return append(slices.Clip(cs.old), cs.current)
+}
+
+// setAside keeps the current one until the next is up.
+func (cs *connections) setAside() {
+	cs.current.SetAside()
+	cs.old, cs.current = append(slices.Clip(cs.old), cs.current), nil
+}
+
+// discard ends one of them, and reports whether it was the current one.
+func (cs *connections) discard(c *connection.Conn) (current bool) {
+	if current = c == cs.current; current {
+		cs.current = nil
+	} else {
+		cs.old = slices.DeleteFunc(slices.Clone(cs.old), func(o *connection.Conn) bool { return o == c })
+	}
+	c.Discard()
+	return current
+}

@@ -1,0 +1,152 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"noom/internal/connection"
+	"noom/internal/fault"
+	"noom/internal/recovery"
+)
+
+// This file drives the machine of package recovery, which alone decides what becomes of the
+// link's connections: the loop reports what happens to it, and does what it says.
+
+var (
+	errConnection = errors.New("connection failed")
+	errTimeout    = errors.New("connection did not come up in time")
+)
+
+// happen reports an event to the machine, and carries out what it says. The
+// error is that of a restart of ICE; its epoch is given up already.
+func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
+	l.recovery.Now(recovery.Facts{
+		Online:  l.host.Online(),
+		Expired: l.host.Servers().Expired(),
+		Wait:    l.cfg.Conduct.Wait(time.Now()),
+	})
+	for _, a := range event(&l.recovery) {
+		if failed := l.carryOut(a); failed != nil {
+			err = failed
+		}
+	}
+	return err
+}
+
+// on is happen where the error does not matter.
+func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
+
+// carryOut does one action. A long switch, which only dispatches.
+func (l *Link) carryOut(a recovery.Action) error {
+	switch a.Kind {
+	case recovery.BeginEpoch:
+		l.beginEpoch()
+	case recovery.Build:
+		l.build(a.Conn, a.Ours)
+	case recovery.SetAside:
+		l.conns.setAside()
+		l.trace("connection kept until the next is up")
+	case recovery.Close:
+		l.closeConn(a.Conn)
+	case recovery.GiveUp:
+		l.findings.cause = causeOf(a.Cause, l.reported)
+		if c := l.conns.current; c != nil {
+			c.GiveUp()
+		}
+		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.findings.cause)
+	case recovery.Note:
+		err := causeOf(a.Cause, l.reported)
+		l.findings.note(l.evidence(err), err, l.log)
+	case recovery.Forget:
+		l.findings.latest = nil
+	case recovery.RestartICE:
+		if c := l.conns.current; !a.UnlessRelayed || !c.OffersRelay() {
+			return c.Restart()
+		}
+	case recovery.Resend:
+		l.frames.Resend()
+	case recovery.SetState:
+		l.changeState(a.Peer, causeOf(a.Cause, l.reported))
+	case recovery.Drop:
+		l.host.Drop()
+	case recovery.AskHub:
+		l.host.AskHub()
+	case recovery.AskServers:
+		l.trace("asking for ICE servers")
+		l.host.AskServers()
+	case recovery.Queue:
+		l.host.QueueUp()
+	case recovery.Release: // the frames that were held back
+		l.frames.Release()
+		l.on((*recovery.Machine).Released)
+	case recovery.Yield:
+		l.frames.Forget()
+		l.host.Yield()
+	case recovery.SamplePath:
+		l.sample = l.conns.current.Received()
+	case recovery.ComparePath:
+		l.comparePath()
+	case recovery.CheckRelay:
+		if l.host.Servers().Due() > 0 && l.conns.current.ByOwnRelay() { // there are new credentials
+			l.trace("restart, because the relay's credentials are about to expire")
+			l.on((*recovery.Machine).RelayEnds)
+		}
+	case recovery.Arm:
+		l.timers[a.Timer].Set(l.mail, a.After, func() {
+			l.on(func(m *recovery.Machine) []recovery.Action { return m.Elapsed(a.Timer) })
+		})
+	case recovery.Disarm:
+		l.timers[a.Timer].Stop()
+	case recovery.End:
+		l.end()
+	}
+	return nil
+}
+
+// causeOf returns the error that the machine knows by number only.
+func causeOf(c recovery.Cause, reported error) error {
+	switch c {
+	case recovery.PathLost:
+		return errConnection
+	case recovery.TooLate:
+		return errTimeout
+	case recovery.EpochsUsedUp:
+		return fmt.Errorf("%w: epochs used up", fault.Rules)
+	case recovery.Told:
+		return reported
+	case recovery.NoCause:
+	}
+	return nil
+}
+
+// changeState tells the application.
+func (l *Link) changeState(s recovery.Peer, err error) {
+	l.setState(s)
+	l.host.State(s, err)
+	l.tell(func(r Report) { r.StateChanged(s, err) })
+}
+
+func (l *Link) trace(msg string, args ...any) {
+	l.log.Debug(msg, args...)
+	l.host.Note(msg, args...)
+}
+
+// comparePath reports a path by which nothing has come since it was sampled.
+func (l *Link) comparePath() {
+	if l.conns.current.Received() == l.sample {
+		l.trace("nothing comes by the path")
+		l.on((*recovery.Machine).Silent)
+	}
+}
+
+// planRelay says when the relay's credentials are about to expire: a TURN server may then
+// refuse to go on with it, so the connection moves to a new relay before.
+func (l *Link) planRelay() {
+	if c := l.conns.current; c != nil && c.Servers.Lifetime > 0 {
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(c.Servers.Due(), 0)) })
+	}
+}
+
+// live returns the connection that data goes by, nil if there is none at all.
+func (l *Link) live() *connection.Conn { return l.conns.numbered(l.recovery.Live()) }

@@ -1,0 +1,101 @@
+package link
+
+import (
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/conduct"
+	"noom/internal/connection"
+	"noom/internal/negotiate"
+	"noom/internal/recovery"
+)
+
+// This file begins epochs and ends connections, when the machine says so.
+
+// fail gives this epoch up: the next begins after a pause that grows.
+func (l *Link) fail(err error) {
+	l.reported = err
+	l.on((*recovery.Machine).Fail)
+}
+
+func (l *Link) beginEpoch() {
+	if !l.frames.Begin() {
+		l.on((*recovery.Machine).Exhausted)
+		return
+	}
+	l.cfg.Conduct.Build(time.Now()) // the machine has waited for it
+	l.trace("epoch begun", "number", l.frames.Epoch())
+	l.on((*recovery.Machine).Begun)
+}
+
+// build makes the connection of a new epoch.
+func (l *Link) build(number recovery.Number, ours bool) {
+	l.findings.cause = nil
+	c, err := l.open(number, ours)
+	if err != nil {
+		l.reported = err
+		l.on((*recovery.Machine).Unbuilt)
+		return
+	}
+	l.conns.current = c
+	l.planRelay()
+	l.host.WatchNetwork()
+	l.Stream.Rebuilt()
+	l.show(c)
+	if ours {
+		c.Need()
+	}
+}
+
+// open makes a connection for the current epoch.
+func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error) {
+	servers := l.host.Servers()
+	var c *connection.Conn
+	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
+	api, err := l.host.NewAPI(bounds, conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody))
+	if err != nil {
+		return nil, err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{
+		ICEServers:           servers.List,
+		ICECandidatePoolSize: 1, // gathering begins now, not with the description
+	})
+	if err != nil {
+		return nil, err
+	}
+	var turn negotiate.Machine
+	if ours {
+		turn = negotiate.Begin()
+	}
+	c, err = connection.New(connection.Config{
+		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn, Senders: l.senders,
+		Servers: servers, Own: l.cfg.Networks, Budget: l.cfg.Budget,
+	})
+	return c, err
+}
+
+// closeConn ends a connection that the machine has no use for.
+func (l *Link) closeConn(n recovery.Number) {
+	c := l.conns.numbered(n)
+	if c == nil {
+		return // it could not be made
+	}
+	if l.conns.discard(c) {
+		l.show(nil)
+	} else if !l.recovery.Reachable() {
+		l.partings.end()
+	}
+}
+
+// flooded ends the connection of a peer that floods us. The next is made
+// after a pause that another session does not shorten.
+func (l *Link) flooded(c *connection.Conn, err error) {
+	if l.recovery.Over() || c == nil || l.conns.numbered(c.Number) != c {
+		return
+	}
+	l.log.Warn("the peer floods us; its connection is ended", "error", err)
+	l.cfg.Conduct.Fault(time.Now())
+	l.reported = err
+	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.Number) })
+}

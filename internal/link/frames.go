@@ -1,0 +1,68 @@
+package link
+
+import (
+	"slices"
+	"time"
+
+	"noom/internal/exchange"
+	"noom/internal/frames"
+	"noom/internal/recovery"
+	"noom/signal"
+)
+
+// frameHost is what a link is to its frames.
+type frameHost struct{ *Link }
+
+func (h frameHost) Asleep() bool { return h.recovery.Asleep() }
+
+// Ahead judges a frame with which the peer begins an epoch.
+func (h frameHost) Ahead() frames.Verdict {
+	switch {
+	case h.recovery.MustWait():
+		h.on((*recovery.Machine).PeerBegins)
+		return frames.Hold
+	case h.cfg.Conduct.Build(time.Now()) > 0:
+		return frames.Drop
+	}
+	return frames.Take
+}
+
+// Renewed passes on which connection the peer has set aside, as we are to do.
+func (h frameHost) Renewed(via frames.Via) {
+	if c := h.conns.current; c == nil || recovery.Number(via) != c.Number {
+		via = frames.ByHub
+	}
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.Renewed(recovery.Number(via)) })
+}
+
+func (h frameHost) Delivered(messages []exchange.Message) {
+	if h.recovery.Alive() {
+		h.conns.current.Deliver(messages)
+	}
+}
+
+func (h frameHost) Reborn(session string)      { h.host.Reborn(session) }
+func (h frameHost) Overfull(err error)         { h.fail(err) }
+func (h frameHost) SendHub(m signal.Message)   { h.host.SendHub(m) }
+func (h frameHost) Trace(msg string, a ...any) { h.trace(msg, a...) }
+func (h frameHost) Warn(msg string, a ...any)  { h.log.Warn(msg, a...) }
+
+func (h frameHost) Received(m signal.Message, via frames.Via) {
+	h.host.Frame(false, via != frames.ByHub, m)
+}
+
+// SendInBand sends a frame over the newest connection that works; over every
+// one, if again.
+func (h frameHost) SendInBand(m signal.Message, again bool) (sent bool) {
+	for _, c := range slices.Backward(h.conns.all()) {
+		if !h.recovery.Up(c.Number) || !c.SendFrame(m) {
+			continue
+		}
+		sent = true
+		h.host.Frame(true, true, m)
+		if !again {
+			break
+		}
+	}
+	return sent
+}

@@ -1,0 +1,228 @@
+package link
+
+import (
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"noom/internal/conduct"
+	"noom/internal/data"
+	"noom/internal/fanout"
+	"noom/internal/fault"
+	"noom/internal/frames"
+	"noom/internal/inbound"
+	"noom/internal/mailbox"
+	"noom/internal/recovery"
+	"noom/signal"
+)
+
+const (
+	firstRestarts = 2   // of ICE, before the first rebuild
+	maxByHub      = 256 // frames waiting for one link; more are dropped and come again
+)
+
+// Config is what a link is made of.
+type Config struct {
+	Host     Host
+	Report   Report
+	Room     string        // its name
+	Self     signal.Member // ID, Session
+	Member   signal.Member // the peer
+	Sign     func(text []byte) signal.Bytes
+	Connect  time.Duration // for a connection to come up
+	Log      *slog.Logger
+	Budget   *fanout.KeyframeBudget // the peer's
+	Conduct  *conduct.Conduct       // of the member id, whatever becomes of its links
+	Networks conduct.Networks       // for judging candidates
+}
+
+// Link is all that there is of one other member. Its loop alone sets descriptions and
+// closes connections. Methods may be called from anywhere.
+type Link struct {
+	face // guards itself
+
+	// Stream is the data sent to the peer, Tracks are those that it sends. What is not the
+	// loop's to call guards itself. Kick follows what Stream has accepted.
+	Stream data.Stream
+	Tracks inbound.Tracks
+
+	// Immutable, or guarding itself.
+	cfg   Config
+	host  Host
+	mail  *mailbox.Mailbox
+	byHub atomic.Int32 // frames posted and not yet taken
+
+	// Owned by the loop.
+	frames       *frames.Frames
+	recovery     recovery.Machine // of the connections, which it knows by number
+	timers       [recovery.Timers]mailbox.Timer
+	conns        connections
+	senders      []*fanout.Sender // all that the peer shall get
+	own          []*fanout.Sender // those of them that only this peer gets
+	tableVersion int64            // of our table
+	findings     findings
+	reported     error  // what Fail, Unbuilt or Spoiled was reported for
+	sample       uint64 // how much had come by the path when it was doubted
+	partings     partings
+}
+
+// New makes a link. Run sets it going.
+func New(cfg Config) *Link {
+	l := &Link{
+		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, report: cfg.Report, log: cfg.Log},
+		cfg:  cfg, host: cfg.Host, mail: mailbox.New(fault.Closed),
+		recovery: recovery.New(recovery.Options{Connect: cfg.Connect, Restarts: firstRestarts}),
+	}
+	l.frames = frames.New(frames.Config{
+		Room: cfg.Room, Self: cfg.Self, Peer: cfg.Member, Sign: cfg.Sign, Mail: l.mail, Owner: frameHost{l},
+	})
+	return l
+}
+
+// Run is the loop. It returns when the link is over.
+func (l *Link) Run() {
+	for range l.mail.Ready() {
+		for _, f := range l.mail.Take() {
+			f()
+		}
+		if l.recovery.Over() {
+			for _, f := range l.mail.Close() {
+				f()
+			}
+			l.on((*recovery.Machine).Ended)
+			if l.recovery.Left() {
+				l.host.Left()
+			}
+			return
+		}
+		l.flush()
+	}
+}
+
+// flush sends what has come to be due, at the end of each round of the loop.
+func (l *Link) flush() {
+	l.Stream.Delivered()
+	c := l.conns.current
+	if c == nil {
+		return
+	}
+	if !l.recovery.Broken() { // else the next epoch makes all of it pointless
+		c.SendTable()
+		l.frames.Flush()
+	}
+	l.partings.acknowledged(l.frames.Acked())
+	c.StartFlowing(l.frames.Acked())
+	l.Stream.Write(l.live().Lane)
+}
+
+// end stops everything that belongs to a connection.
+func (l *Link) end() {
+	l.frames.Stop()
+	for t := range l.timers {
+		l.timers[t].Stop()
+	}
+	for _, c := range l.conns.all() {
+		l.conns.discard(c)
+	}
+	l.show(nil)
+	if own := l.own; len(own) > 0 {
+		l.own = nil
+		l.host.Spawn(func() {
+			for _, s := range own {
+				_ = s.Close() // it may be closed already
+			}
+		})
+	}
+	l.partings.end()
+	l.Stream.EndDeliveries()
+	l.Stream.Close()
+	l.tellTracks(l.Tracks.End())
+}
+
+// post reports an event to the machine, at the loop's next turn.
+func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
+	l.mail.Post(func() { l.on(event) })
+}
+
+// What follows is called by the room's loop.
+
+// Welcome reports that the member has entered, or come back to, the hub while we were there.
+func (l *Link) Welcome() { l.post((*recovery.Machine).Welcome) }
+
+// Expect reports that the member is there and that we are the newcomer.
+func (l *Link) Expect() { l.post((*recovery.Machine).Expect) }
+
+// HubLost reports that the hub has lost the member.
+func (l *Link) HubLost() { l.post((*recovery.Machine).HubLost) }
+
+// Goodbye reports that the member has left.
+func (l *Link) Goodbye() { l.post((*recovery.Machine).Goodbye) }
+
+// Sleep ends the connection and keeps what a return needs.
+func (l *Link) Sleep() { l.post((*recovery.Machine).Sleep) }
+
+// Wake makes a sleeping link a peer again.
+func (l *Link) Wake() {
+	l.mail.Post(func() {
+		l.setGone(false)
+		l.Tracks.Reopen()
+		l.Stream.Reopen()
+		l.on((*recovery.Machine).Wake)
+	})
+}
+
+// Depart makes the peer look gone at once, whatever the loop is at: its tracks end, its
+// methods fail, and nothing more is reported.
+func (l *Link) Depart() {
+	l.Stream.Close()
+	l.tellTracks(l.Tracks.End())
+	l.setGone(true)
+}
+
+// Close ends the link for good.
+func (l *Link) Close() { l.mail.Post(l.recovery.Close) }
+
+// Admit reports that it is the link's turn to build its first connection.
+func (l *Link) Admit() { l.post((*recovery.Machine).Admitted) }
+
+// Doubt has the path restarted if nothing comes by it within a moment.
+func (l *Link) Doubt() { l.post((*recovery.Machine).Doubted) }
+
+// AddressesAre has the path restarted at once if the address at which it starts is no longer
+// among those of this machine, or if it was being mended anyway. nil: they are not known.
+func (l *Link) AddressesAre(addresses []netip.Addr) {
+	l.mail.Post(func() {
+		gone := false
+		if c := l.conns.current; c != nil && !l.recovery.Broken() && l.recovery.Up(c.Number) && addresses != nil {
+			if gone = !c.StartsAt(addresses); gone {
+				l.trace("the path's address is gone")
+			}
+		}
+		l.on(func(m *recovery.Machine) []recovery.Action { return m.NetworkChanged(gone) })
+	})
+}
+
+// ServersChanged reports that there are new ICE servers. They are used whenever candidates
+// are gathered.
+func (l *Link) ServersChanged() {
+	l.mail.Post(func() {
+		l.on((*recovery.Machine).ServersTold)
+		l.planRelay()
+	})
+}
+
+// HubFrame takes a pair frame that came by hub. m must be the link's own.
+func (l *Link) HubFrame(m signal.Message) {
+	if !l.cfg.Conduct.ByHub.AllowN(time.Now(), 1) {
+		return
+	}
+	if l.byHub.Add(1) > maxByHub { // the exchange brings back what is dropped here
+		l.byHub.Add(-1)
+		return
+	}
+	l.mail.Post(func() {
+		l.byHub.Add(-1)
+		l.frames.Receive(m, frames.ByHub)
+	})
+}

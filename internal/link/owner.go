@@ -1,0 +1,132 @@
+package link
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/conduct"
+	"noom/internal/connection"
+	"noom/internal/data"
+	"noom/internal/fanout"
+	"noom/internal/fault"
+	"noom/internal/frames"
+	"noom/internal/iceservers"
+	"noom/internal/inbound"
+	"noom/internal/recovery"
+	"noom/signal"
+)
+
+var (
+	errChannels = fmt.Errorf("%w: it opens more channels than are refused", fault.Rules)
+	errData     = fmt.Errorf("%w: a flood of data that says nothing new", fault.Rules)
+	errTables   = fmt.Errorf("%w: a flood of tables", fault.Rules)
+)
+
+// connHost is what a link is to its connections.
+type connHost struct{ *Link }
+
+func (h connHost) Post(f func()) bool           { return h.mail.Post(f) }
+func (h connHost) Spawn(f func())               { h.host.Spawn(f) }
+func (h connHost) Loud()                        { h.host.SpeechHeard() }
+func (h connHost) InBand() conduct.FrameVerdict { return h.cfg.Conduct.Frame(time.Now()) }
+
+func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
+	return h.frames.Send(t, body, hubOnly)
+}
+
+func (h connHost) Window() bool { return h.frames.Window() }
+
+func (h connHost) NextTable() int64 {
+	h.tableVersion++
+	return h.tableVersion
+}
+
+func (h connHost) Described(restarts bool) bool {
+	return h.cfg.Conduct.Described(time.Now(), restarts)
+}
+
+func (h connHost) Lookup() bool             { return h.cfg.Conduct.Lookups.AllowN(time.Now(), 1) }
+func (h connHost) Servers() *iceservers.Set { return h.host.Servers() }
+func (h connHost) MayRestart() bool         { return h.recovery.MayRestart() }
+
+func (h connHost) Restarting() {
+	h.recovery.Restarted()
+	h.planRelay()
+}
+
+func (h connHost) Trace(msg string, args ...any) { h.trace(msg, args...) }
+
+func (h connHost) PathChanged(c *connection.Conn, s webrtc.ICEConnectionState) {
+	relayed := s == webrtc.ICEConnectionStateDisconnected && c.ByOwnRelay()
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.PathChanged(c.Number, pathOf(s), relayed) })
+}
+
+func (h connHost) ControlOpened(c *connection.Conn) {
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.ControlOpened(c.Number) })
+}
+
+func (h connHost) DataOpened(c *connection.Conn) {
+	h.Stream.Open(c.Lane)
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.Number) })
+}
+
+// ChannelClosed: with the current connection our goodbye has nowhere to go.
+func (h connHost) ChannelClosed(c *connection.Conn, data bool) {
+	if c == h.conns.current {
+		h.partings.end()
+	}
+	h.on(func(m *recovery.Machine) []recovery.Action { return m.ChannelClosed(c.Number, data) })
+}
+
+func (h connHost) Failed(err error)                          { h.fail(err) }
+func (h connHost) Flooded(c *connection.Conn, err error)     { h.flooded(c, err) }
+func (h connHost) Left()                                     { h.on((*recovery.Machine).Goodbye) }
+func (h connHost) Receiving(mid string, in *inbound.Inbound) { h.Tracks.Feed(mid, in) }
+func (h connHost) Frame(c *connection.Conn, m signal.Message) {
+	h.frames.Receive(m, frames.Via(c.Number))
+}
+
+func (h connHost) Refused(s *fanout.Sender, err error) {
+	h.tell(func(r Report) { r.SenderRefused(s, err) })
+}
+
+// Data takes a frame of the data channel.
+func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
+	message, news, err := h.Stream.Take(c.Lane, m)
+	switch {
+	case err != nil:
+		h.fail(err)
+	case !news && !h.cfg.Conduct.Repeats.AllowN(time.Now(), 1):
+		h.flooded(h.conns.current, errData)
+	case message != nil: // of a peer that is gone too: it was sent before
+		h.report.DataReceived(message.Payload, func() {
+			h.mail.Post(func() { h.Stream.Taken(message) })
+		})
+	}
+}
+
+// Channel takes a channel that the peer has opened.
+func (h connHost) Channel(c *connection.Conn, ch *data.Channel) {
+	switch h.Stream.Opened(c.Lane, ch) {
+	case data.Taken:
+		h.tell(func(r Report) { r.ChannelOpened(ch, func() { h.mail.Post(h.Stream.Seen) }) })
+	case data.Floods:
+		h.trace("channel refused", "label", ch.Label())
+		h.flooded(c, errChannels)
+	default:
+		h.trace("channel refused", "label", ch.Label())
+		h.host.Spawn(func() { _ = ch.Close() }) // it may be closed already
+	}
+}
+
+// Table makes the peer's tracks what its table says.
+func (h connHost) Table(t *signal.Table) {
+	added, muted := h.Tracks.News(t)
+	if !h.cfg.Conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {
+		h.fail(errTables)
+		return
+	}
+	h.tellTracks(h.Tracks.Take(t, h.may(signal.RightPublish), h.conns.current.Inbounds))
+}

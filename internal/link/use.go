@@ -1,0 +1,142 @@
+package link
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pion/webrtc/v4"
+
+	"noom/internal/data"
+	"noom/internal/fanout"
+	"noom/internal/fault"
+	"noom/internal/mailbox"
+	"noom/internal/recovery"
+	"noom/signal"
+)
+
+// This file is what an application does with a peer.
+
+// Kick makes the loop look for something to send.
+func (l *Link) Kick() { l.mail.Post(func() {}) }
+
+// Publish sends s to the peer, as soon as there is a connection.
+func (l *Link) Publish(s *fanout.Sender) {
+	l.mail.Post(func() {
+		l.senders = append(l.senders, s)
+		if c := l.conns.current; c != nil {
+			c.Publish(s)
+		}
+	})
+}
+
+// PublishAlone is Publish for a sender that ends with the peer.
+func (l *Link) PublishAlone(s *fanout.Sender) {
+	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
+		_ = s.Close() // nobody has it yet
+		return
+	}
+	l.Publish(s)
+}
+
+// Unpublish sends s to the peer no longer.
+func (l *Link) Unpublish(s *fanout.Sender) {
+	l.mail.Post(func() {
+		is := func(o *fanout.Sender) bool { return o == s }
+		l.senders = slices.DeleteFunc(l.senders, is)
+		l.own = slices.DeleteFunc(l.own, is)
+		if c := l.conns.current; c != nil {
+			c.Unpublish(s)
+		}
+	})
+}
+
+// Retable reports that a sender's row in our table has changed, or whether it sends stereo.
+func (l *Link) Retable() {
+	l.mail.Post(func() {
+		if c := l.conns.current; c != nil {
+			c.Retable()
+		}
+	})
+}
+
+// SetRights takes what the hub says the peer may do.
+func (l *Link) SetRights(rights signal.Rights) {
+	if !l.setRights(rights) {
+		return
+	}
+	l.mail.Post(func() {
+		if c := l.conns.current; c != nil {
+			l.tellTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
+		}
+	})
+}
+
+// OpenChannel opens a data channel, and returns when it is open. Errors:
+// fault.NotConnected, fault.Closed, ctx's, pion's.
+func (l *Link) OpenChannel(ctx context.Context, label string, init *webrtc.DataChannelInit) (*data.Channel, error) {
+	var c *data.Channel // the loop's, until Ask has returned
+	made, err := mailbox.Ask(ctx, l.mail, func() (err error) {
+		c, err = l.makeChannel(label, init)
+		return err
+	})
+	switch {
+	case err != nil: // the loop may make it later, for nobody
+		l.mail.Post(func() {
+			if c != nil {
+				l.host.Spawn(func() { _ = c.Close() })
+			}
+		})
+		return nil, err
+	case made != nil:
+		return nil, made
+	}
+	if err := c.WaitOpen(ctx); err != nil {
+		l.host.Spawn(func() { _ = c.Close() }) // it may be over already
+		return nil, err
+	}
+	return c, nil
+}
+
+func (l *Link) makeChannel(label string, init *webrtc.DataChannelInit) (*data.Channel, error) {
+	if l.recovery.Asleep() {
+		return nil, fault.Closed
+	}
+	c := l.live()
+	if c == nil || c == l.conns.current && l.recovery.Broken() || !c.Lane.IsOpen() {
+		return nil, fault.NotConnected
+	}
+	dc, err := c.PC.CreateDataChannel(label, init)
+	if err != nil {
+		return nil, err
+	}
+	return c.Lane.Add(dc), nil
+}
+
+// RestartICE looks for a new path, and returns once that is under way. Errors:
+// fault.NotConnected, fault.NoHub, fault.Closed, ctx's.
+func (l *Link) RestartICE(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	begun, err := mailbox.Ask(ctx, l.mail, func() error {
+		var refused recovery.Refusal
+		err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+			actions, refused = m.Restart()
+			return actions
+		})
+		switch refused {
+		case recovery.IsClosed:
+			return fault.Closed
+		case recovery.NotConnected:
+			return fault.NotConnected
+		case recovery.NoHub:
+			return fault.NoHub
+		case recovery.NotRefused:
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return begun
+}
