@@ -12,7 +12,7 @@ import (
 	"noom/signal"
 )
 
-// description is what the link needs to know of an SDP before pion sees it.
+// description is what the link needs to know about an SDP before pion gets it.
 type description struct {
 	size     int             // bytes
 	ufrag    string          // of ICE, RFC 8839 section 5.4
@@ -23,8 +23,8 @@ type description struct {
 	candidates diagnose.Kinds // and those trickled later
 }
 
-// first returns the first section that is not rejected, by mid and by place: one
-// that is has no transport, and a browser takes no candidates for it.
+// first returns the mid and the index of the first section that is not rejected. A rejected
+// section has no transport, and a browser takes no candidates for it.
 func (d *description) first() (mid string, index uint16) {
 	for i, mid := range d.sections {
 		if !d.rejected[mid] {
@@ -34,9 +34,9 @@ func (d *description) first() (mid string, index uint16) {
 	return "", 0
 }
 
-// withMids returns text with the mids that it leaves out, which sections have by
-// their place. pion writes none where it rejects a section, in our descriptions
-// and perhaps in a peer's, and takes none in which one is missing.
+// withMids returns text with the missing mids added, by the index of their sections. pion
+// writes none for a section that it rejects, in our descriptions and perhaps in a peer's,
+// and refuses descriptions in which one is missing.
 func withMids(text string, mids []string) (string, error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
@@ -56,10 +56,10 @@ func withMids(text string, mids []string) (string, error) {
 	return string(b), err
 }
 
-// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section
-// 6.1), which pion has the same in all of them: sprop-stereo=1 where we send stereo, and
-// stereo=1 there too and where the peer has said that it does, without which a browser
-// sends, and plays, mono.
+// withStereo declares in each section of text whether its Opus is stereo (RFC 7587 section
+// 6.1), because pion writes the same in all of them. A section in which we send stereo has
+// sprop-stereo=1 and stereo=1; one in which the peer does has stereo=1. Without that, a
+// browser sends and plays mono.
 func withStereo(text string, sends, receives map[string]bool) (string, error) {
 	if !strings.Contains(text, "m=audio") {
 		return text, nil
@@ -76,14 +76,14 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 				opus = format
 			}
 		}
-		told := false
+		written := false
 		for i, a := range m.Attributes {
 			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
 				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
-				told = true
+				written = true
 			}
 		}
-		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !told && line != "" {
+		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !written && line != "" {
 			m.WithValueAttribute("fmtp", opus+" "+line)
 		}
 	}
@@ -91,7 +91,7 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 	return string(b), err
 }
 
-// stereoLine is an fmtp line of Opus that says so much, and nothing else, of stereo.
+// stereoLine returns an fmtp line of Opus with these parameters for stereo and no others.
 func stereoLine(line string, sends, receives bool) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(line, ";") {
@@ -109,8 +109,8 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspect parses a remote description and refuses what pion would choke on
-// half-way, for its SetRemoteDescription leaves a changed state behind an error.
+// inspect parses a remote description. It refuses one on which pion would fail halfway,
+// because a SetRemoteDescription that fails leaves the state changed.
 func inspect(text string) (d description, err error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
