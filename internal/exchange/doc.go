@@ -70,6 +70,5 @@
 //
 // search_test.go visits every state of two ends over paths that do as they
 // like; package pairtest does so for this machine and the others together.
-// testdata/transitions.json holds transitions, for implementations in other
-// languages.
+// testdata/transitions.json has transitions for implementations in other languages.
 package exchange

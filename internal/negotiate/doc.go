@@ -72,6 +72,6 @@
 // search_test.go visits every state of two machines over FIFO links. Package
 // pairtest searches this machine and those of packages exchange and recovery together in
 // a model of a whole link, and breaks each rule to see that it is needed; walk_test.go
-// goes a million random ways through the same model. testdata/transitions.json holds
-// every transition, for implementations in other languages.
+// goes a million random ways through the same model. testdata/transitions.json has
+// every transition for implementations in other languages.
 package negotiate

@@ -67,6 +67,6 @@
 //
 // recovery_test.go goes through it case by case; property_test.go lets anything
 // happen. Package pairtest searches this machine together with those of
-// negotiate and exchange, at both ends. testdata/transitions.json holds
-// transitions, for implementations in other languages.
+// negotiate and exchange, at both ends. testdata/transitions.json has
+// transitions for implementations in other languages.
 package recovery
