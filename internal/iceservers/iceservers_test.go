@@ -49,11 +49,13 @@ func TestUsable(t *testing.T) {
 	}{
 		"all usable": {
 			webrtc.ICEServer{URLs: []string{"stun:stun.example", ok}, Username: "u", Credential: "c"},
-			[]string{"stun:stun.example", ok}, 0,
+			[]string{"stun:stun.example", ok},
+			0,
 		},
 		"some usable": {
 			webrtc.ICEServer{URLs: []string{unknown, ok, malformed}, Username: "u", Credential: "c"},
-			[]string{ok}, 2,
+			[]string{ok},
+			2,
 		},
 		"none usable":    {webrtc.ICEServer{URLs: []string{unknown}}, nil, 1},
 		"no credentials": {webrtc.ICEServer{URLs: []string{ok, "stun:stun.example"}}, []string{"stun:stun.example"}, 1},
