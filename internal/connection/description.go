@@ -34,40 +34,39 @@ func (d *description) first() (mid string, index uint16) {
 	return "", 0
 }
 
-// withMids returns text with the missing mids added, by the index of their sections. pion
-// writes none for a section that it rejects, in our descriptions and perhaps in a peer's,
-// and refuses descriptions in which one is missing.
-func withMids(text string, mids []string) (string, error) {
-	var s sdp.SessionDescription
+// parse parses a description, once: what follows looks at the result and changes it.
+func parse(text string) (*sdp.SessionDescription, error) {
+	s := &sdp.SessionDescription{}
 	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", fault.Description, err)
+		return nil, fmt.Errorf("%w: %w", fault.Description, err)
 	}
-	complete := true
+	return s, nil
+}
+
+// marshal is the way back.
+func marshal(s *sdp.SessionDescription) (string, error) {
+	text, err := s.Marshal()
+	return string(text), err
+}
+
+// addMids adds the mids that s leaves out, which sections have by their place, and reports
+// whether there were any. pion writes none where it rejects a section, in our descriptions
+// and perhaps in a peer's, and takes none in which one is missing.
+func addMids(s *sdp.SessionDescription, mids []string) (changed bool) {
 	for i, m := range s.MediaDescriptions {
 		if _, ok := m.Attribute("mid"); !ok && i < len(mids) {
 			m.WithValueAttribute("mid", mids[i])
-			complete = false
+			changed = true
 		}
 	}
-	if complete {
-		return text, nil
-	}
-	b, err := s.Marshal()
-	return string(b), err
+	return changed
 }
 
-// withStereo declares in each section of text whether its Opus is stereo (RFC 7587 section
-// 6.1), because pion writes the same in all of them. A section in which we send stereo has
-// sprop-stereo=1 and stereo=1; one in which the peer does has stereo=1. Without that, a
-// browser sends and plays mono.
-func withStereo(text string, sends, receives map[string]bool) (string, error) {
-	if !strings.Contains(text, "m=audio") {
-		return text, nil
-	}
-	var s sdp.SessionDescription
-	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", fault.Description, err)
-	}
+// setStereo says in each section whether its Opus is stereo (RFC 7587 section 6.1), which
+// pion has the same in all of them, and reports whether that changes anything:
+// sprop-stereo=1 where we send stereo, and stereo=1 there too and where the peer has said
+// that it does, without which a browser sends, and plays, mono.
+func setStereo(s *sdp.SessionDescription, sends, receives map[string]bool) (changed bool) {
 	for _, m := range s.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
 		opus := ""
@@ -76,19 +75,22 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 				opus = format
 			}
 		}
-		written := false
+		if opus == "" {
+			continue
+		}
+		found := false
 		for i, a := range m.Attributes {
 			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
 				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
-				written = true
+				found, changed = true, changed || m.Attributes[i].Value != a.Value
 			}
 		}
-		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !written && line != "" {
+		if line := stereoLine("", sends[mid], receives[mid]); !found && line != "" {
 			m.WithValueAttribute("fmtp", opus+" "+line)
+			changed = true
 		}
 	}
-	b, err := s.Marshal()
-	return string(b), err
+	return changed
 }
 
 // stereoLine returns an fmtp line of Opus with these parameters for stereo and no others.
@@ -109,18 +111,14 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspect parses a remote description. It refuses one on which pion would fail halfway,
-// because a SetRemoteDescription that fails leaves the state changed.
-func inspect(text string) (d description, err error) {
-	var s sdp.SessionDescription
-	if err := s.UnmarshalString(text); err != nil {
-		return d, fmt.Errorf("%w: %w", fault.Description, err)
-	}
+// inspect refuses what pion would choke on half-way, because its SetRemoteDescription
+// leaves a changed state behind an error. size is the description's, in bytes.
+func inspect(s *sdp.SessionDescription, size int) (d description, err error) {
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", fault.Description, n, signal.MaxSections)
 	}
-	d.size = len(text)
+	d.size = size
 	d.ufrag, _ = s.Attribute("ice-ufrag")
 	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(diagnose.Kinds)
 	seen := make(map[string]bool, n)

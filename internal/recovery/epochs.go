@@ -60,6 +60,31 @@ func (m *Machine) Spoiled(n Number) []Action {
 	return s.actions
 }
 
+// ChannelClosed reports that a channel of connection n has closed, and that it was not us who
+// closed it. Most likely the peer has begun the next epoch, and its first frame follows in a
+// moment. data says that it was the data channel.
+func (m *Machine) ChannelClosed(n Number, data bool) []Action {
+	s := m.step()
+	c := s.conn(n)
+	if c == nil {
+		return nil
+	}
+	if data {
+		c.Data = false
+	} else {
+		c.Control = false
+	}
+	switch {
+	case n != s.Current.Number:
+		s.oldLost(n)
+	case !s.Left:
+		s.fail(closedGrace, PathLost)
+	case data:
+		s.Over = true
+	}
+	return s.actions
+}
+
 // begin begins the next epoch. asked says that we have already asked the hub for new ICE servers.
 func (s *step) begin(asked bool) {
 	if s.Over || s.Asleep || !asked && s.awaitServers(ServersToBegin) {
@@ -93,20 +118,6 @@ func (s *step) awaitServers(t Timer) bool {
 	s.do(Action{Kind: AskServers})
 	s.await(t, serversWait)
 	return true
-}
-
-// ServersTold reports that the hub has sent ICE servers.
-func (m *Machine) ServersTold() []Action {
-	s := m.step()
-	switch {
-	case s.Armed[ServersToBegin]:
-		s.disarm(ServersToBegin)
-		s.begin(true)
-	case s.Armed[ServersToRestart]:
-		s.disarm(ServersToRestart)
-		s.restart(true)
-	}
-	return s.actions
 }
 
 // rebuild replaces the current connection.
@@ -163,9 +174,4 @@ func (s *step) fail(pause time.Duration, c Cause) {
 		s.setState(Failed, c)
 	}
 	s.await(Pause, pause)
-}
-
-func (s *step) drop() {
-	s.stopAwaiting()
-	s.do(Action{Kind: Drop})
 }
