@@ -22,7 +22,7 @@ import (
 
 const (
 	maxInBand      = 256       // frames waiting for one link; more are dropped and come again
-	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above, frames go by hub
+	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above that, frames go by hub
 )
 
 // BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it.
@@ -36,7 +36,7 @@ var BeforeClose = func() {}
 // to that loop and do nothing else.
 type Conn struct {
 	Number  recovery.Number        // names it for package recovery
-	PC      *webrtc.PeerConnection // for what has no method here; the connection alone negotiates
+	PC      *webrtc.PeerConnection // for what has no method here; only the connection negotiates
 	Control *webrtc.DataChannel    // pair frames, in-band
 	Data    *webrtc.DataChannel    // the stream of Peer.Send
 	Lane    *data.Lane             // its share of the peer's data
@@ -54,7 +54,7 @@ type Conn struct {
 	turn       negotiate.Machine
 	inbox      []exchange.Message // delivered, not yet acted on
 	incoming   *incoming          // the description being acted on
-	local      description        // the last ones in force
+	local      description        // the last ones in use
 	remote     description
 	pending    []signal.Candidate // for the next candidates frame
 	batch      mailbox.Timer      // until they go out
@@ -79,20 +79,20 @@ type Conn struct {
 	streams []stream   // for readers; appended to, never changed in place
 }
 
-// stage is what a connection is to its link.
+// stage is the role of a connection in its link.
 type stage uint8
 
 const (
-	negotiating stage = iota // it is that of the epoch there is
-	givenUp                  // likewise, and the next epoch is due
-	setAside                 // it serves until the next is up
+	negotiating stage = iota // it belongs to the current epoch
+	givenUp                  // it belongs to the current epoch, and the next one is due
+	setAside                 // it serves until the next one is up
 	discarded                // it is being closed
 )
 
-// current reports whether the connection is that of the epoch there is.
+// current reports whether the connection belongs to the current epoch.
 func (c *Conn) current() bool { return c != nil && c.stage <= givenUp }
 
-// Config is what a connection is made of.
+// Config is what a connection needs.
 type Config struct {
 	Number  recovery.Number
 	PC      *webrtc.PeerConnection
@@ -107,7 +107,7 @@ type Config struct {
 	Budget  *fanout.KeyframeBudget
 }
 
-// New makes a connection of a fresh PeerConnection.
+// New makes a connection with a new PeerConnection.
 func New(cfg Config) (*Conn, error) {
 	now := time.Now()
 	c := &Conn{
@@ -116,8 +116,8 @@ func New(cfg Config) (*Conn, error) {
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 	}
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()
-	// Both ends make both channels, so that none has to be announced, and
-	// before the first description, so that it has a section for them.
+	// Both ends make both channels, so that neither has to be announced. They make
+	// them before the first description, so that it has a section for them.
 	var err error
 	if c.Control, err = c.PC.CreateDataChannel("control", negotiated(0)); err == nil {
 		c.Data, err = c.PC.CreateDataChannel("data", negotiated(1))
@@ -137,14 +137,14 @@ func negotiated(id uint16) *webrtc.DataChannelInit {
 	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
 }
 
-// GiveUp ends all negotiation: the next epoch is due.
+// GiveUp ends all negotiation because the next epoch is due.
 func (c *Conn) GiveUp() {
 	if c.stage == negotiating {
 		c.stage, c.inbox = givenUp, nil
 	}
 }
 
-// SetAside makes the connection one that only serves until the next is up.
+// SetAside makes the connection an old one, which serves until the next one is up.
 func (c *Conn) SetAside() {
 	c.stage = setAside
 	c.batch.Stop()
@@ -167,7 +167,7 @@ func (c *Conn) Discard() {
 	})
 }
 
-// SendFrame sends a pair frame in-band; false if that is not possible now.
+// SendFrame sends a pair frame in-band. It reports false if that is not possible now.
 func (c *Conn) SendFrame(m signal.Message) bool {
 	if c.Control.BufferedAmount() >= maxControlRoom {
 		return false

@@ -12,7 +12,7 @@ import (
 	"noom/signal"
 )
 
-// description is what the link needs to know of an SDP before pion sees it.
+// description is what the link needs to know about an SDP before pion gets it.
 type description struct {
 	size     int             // bytes
 	ufrag    string          // of ICE, RFC 8839 section 5.4
@@ -23,8 +23,8 @@ type description struct {
 	candidates diagnose.Kinds // and those trickled later
 }
 
-// first returns the first section that is not rejected, by mid and by place: one
-// that is has no transport, and a browser takes no candidates for it.
+// first returns the mid and the index of the first section that is not rejected. A rejected
+// section has no transport, and a browser takes no candidates for it.
 func (d *description) first() (mid string, index uint16) {
 	for i, mid := range d.sections {
 		if !d.rejected[mid] {
@@ -93,7 +93,7 @@ func setStereo(s *sdp.SessionDescription, sends, receives map[string]bool) (chan
 	return changed
 }
 
-// stereoLine is an fmtp line of Opus that says so much, and nothing else, of stereo.
+// stereoLine returns an fmtp line of Opus with these parameters for stereo and no others.
 func stereoLine(line string, sends, receives bool) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(line, ";") {

@@ -3,6 +3,6 @@
 // send, and the two data channels of noom's own.
 //
 // A [Conn] is made for an epoch and never reset: the next epoch makes another. Its [Owner], a
-// link, decides when; the owner's loop calls all methods that do not say otherwise. pion's
-// callbacks post to that loop. What came of it goes up through Owner.
+// link, decides when, and its loop calls all methods that do not say otherwise. pion's
+// callbacks post to that loop. The connection reports to Owner.
 package connection

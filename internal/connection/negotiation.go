@@ -12,16 +12,16 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a connection that speaks JSEP (RFC 9429): what the turn
-// machine decides is carried out here, and nowhere else is a description set.
+// This file carries out what the turn machine decides, by JSEP (RFC 9429). Descriptions are
+// set only here.
 
-// maxInbox bounds the messages behind a description that waits for ICE.
+// maxInbox bounds the messages that wait after a description that waits for ICE.
 const maxInbox = 4 * exchange.Window
 
-// errWork fails a peer that makes us work without end.
+// errWork is the error for a peer that makes us work without end.
 var errWork = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 
-// incoming is a description of the peer's.
+// incoming is a description from the peer.
 type incoming struct {
 	signal.Description
 	parsed description
@@ -54,8 +54,8 @@ func (c *Conn) try(err error) {
 	}
 }
 
-// mustWait holds a description back until ICE has started on the one before:
-// pion would take it for an ICE restart and open new sockets.
+// mustWait reports whether a description has to wait until ICE has started with the one
+// before: pion would take it for an ICE restart and open new sockets.
 func (c *Conn) mustWait(m exchange.Message) bool {
 	description := m.Type == string(signal.TypeOffer) || m.Type == string(signal.TypeAnswer)
 	return description && c.remote.ufrag != "" && c.PC.ICEConnectionState() == webrtc.ICEConnectionStateNew
@@ -120,7 +120,7 @@ func (c *Conn) described(m exchange.Message) error {
 	return c.act(c.turn.Need())
 }
 
-// restartedBy reports whether a description has other ICE credentials than the last.
+// restartedBy reports whether the ICE credentials of a description differ from the last one's.
 func (c *Conn) restartedBy(in *incoming) bool {
 	return c.remote.ufrag != "" && c.remote.ufrag != in.parsed.ufrag
 }
@@ -135,8 +135,8 @@ func (c *Conn) Restart() error {
 	return err
 }
 
-// act carries out what the turn machine decided. Until it has done so the
-// machine must be told nothing new: its messages would overtake these.
+// act carries out what the turn machine has decided. Nothing else may be given to the
+// machine until then, because its messages would overtake these.
 func (c *Conn) act(actions []negotiate.Action) (err error) {
 	defer recovered(&err, c.log)
 	for _, a := range actions {
@@ -161,8 +161,8 @@ func (c *Conn) act(actions []negotiate.Action) (err error) {
 	return nil
 }
 
-// offer makes an offer with a section for every sender that has none, as far
-// as they fit.
+// offer makes an offer with a new section for every sender that has none, as far as they
+// fit.
 func (c *Conn) offer(id int64, restart bool) error {
 	if err := c.addSections(); err != nil {
 		return err

@@ -11,29 +11,29 @@ import (
 	"noom/signal"
 )
 
-// Owner is the link of a connection, as far as the connection needs it. The link's
-// loop owns the connection, and calls it; of the methods here Post, Spawn, Kick, Loud
-// and InBand are called from anywhere, the others in that loop.
+// Owner is what a connection needs of its link. The link's loop owns the connection and
+// calls it. Post, Spawn, Kick, Loud and InBand may be called from anywhere, the other
+// methods only in that loop.
 type Owner interface {
-	// Post has the link's loop run f.
+	// Post makes the link's loop run f.
 	Post(f func()) bool
 	// Spawn runs f in a goroutine that the room waits for.
 	Spawn(f func())
-	// Kick makes the loop look for something to send.
+	// Kick makes the loop check whether there is something to send.
 	Kick()
 	// Loud is called for each packet that may be speech.
 	Loud()
-	// InBand counts a frame that came in-band, before it is looked at.
+	// InBand counts an in-band frame, before anything else is done with it.
 	InBand() conduct.FrameVerdict
 
-	// Send gives a message to the exchange and returns how many it was given so far.
+	// Send gives a message to the exchange and returns how many it has been given in this epoch.
 	Send(t signal.Type, body []byte, hubOnly bool) (queued int64)
 	// Window reports whether the exchange has room for one more message.
 	Window() bool
 	// NextTable returns the version of the next table.
 	NextTable() int64
-	// Described counts a description of the peer's, Lookup a candidate whose name has to be
-	// asked for: each reports whether that is within bounds.
+	// Described counts a description from the peer, and Lookup a candidate whose name has to
+	// be resolved. Each reports whether that is within bounds.
 	Described(restarts bool) bool
 	Lookup() bool
 	// Servers returns the ICE servers to use now.
@@ -42,23 +42,23 @@ type Owner interface {
 	MayRestart() bool
 	// Restarting is called right before ICE restarts, at either end.
 	Restarting()
-	// Trace notes what happens, for those who look closely.
+	// Trace notes what happens.
 	Trace(msg string, args ...any)
 
-	// PathChanged reports another state of ICE.
+	// PathChanged reports that ICE is in another state.
 	PathChanged(c *Conn, s webrtc.ICEConnectionState)
 	// ControlOpened reports that the control channel has opened, DataOpened that both have.
 	ControlOpened(c *Conn)
 	DataOpened(c *Conn)
-	// ChannelClosed reports that one of the two has ended that we did not close; data: that
-	// of data, by which nothing more can come.
+	// ChannelClosed reports that one of the two channels has closed, and that it was not us
+	// who closed it. data says that it was the data channel.
 	ChannelClosed(c *Conn, data bool)
 	// Failed reports that the connection cannot go on, Flooded that the peer floods us.
 	Failed(err error)
 	Flooded(c *Conn, err error)
 
 	// Frame takes a pair frame, Data a frame of the data stream, Channel a channel that the
-	// peer has opened, Table its table, Left its goodbye, Receiving a section of it.
+	// peer has opened, Table its table, Left its goodbye, Receiving one of its sections.
 	Frame(c *Conn, m signal.Message)
 	Data(c *Conn, m webrtc.DataChannelMessage)
 	Channel(c *Conn, ch *data.Channel)

@@ -12,12 +12,12 @@ import (
 	"noom/internal/fault"
 )
 
-// errInternal is why a connection is given up after a panic that the peer is not to blame for.
+// errInternal gives up a connection after a panic for which the peer is not to blame.
 var errInternal = errors.New("noom: internal error")
 
-// recovered, deferred, makes a panic the function's error and logs its stack. Where pion and
-// the JSON library take what the network sent, that costs one link and not the process. The
-// peer is to blame where one of them panicked, or a parser of ours.
+// recovered, deferred, turns a panic into the function's error and logs its stack. So a panic
+// on input from the network, in pion or the JSON library, costs one link and not the process.
+// The peer is to blame if one of those panicked, or a parser of ours.
 func recovered(err *error, log *slog.Logger) {
 	r := recover()
 	if r == nil {

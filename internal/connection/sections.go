@@ -12,11 +12,11 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a connection that says what we send where: our sections and
-// our table.
+// This file decides which of our senders uses which section, and describes that in our
+// table.
 
-// section is one of our media sections: a sendonly transceiver for good, and
-// the senders that use it one after the other.
+// section is one of our media sections: a permanent sendonly transceiver, and the senders
+// that use it one after the other.
 type section struct {
 	leg         *fanout.Leg
 	transceiver *webrtc.RTPTransceiver
@@ -61,9 +61,9 @@ func (c *Conn) Unpublish(s *fanout.Sender) {
 	}
 }
 
-// Retable says that a sender's row has changed, or whether it sends stereo. It makes an
-// offer if a section has turned to stereo since its last one: a browser plays mono where
-// it was told of nothing else. Mono needs none.
+// Retable is called when a sender's row has changed, or whether it sends stereo. It makes an
+// offer if a section sends stereo that the last description did not declare, because a
+// browser would play it as mono. A change to mono needs no offer.
 func (c *Conn) Retable() {
 	c.tableDirty = true
 	if c.stage != negotiating || c.local.ufrag == "" {
@@ -79,12 +79,12 @@ func (c *Conn) Retable() {
 
 // What a description has room for, in bytes.
 const (
-	firstSize = 4096                  // what is there beside media sections: ICE, with some twenty candidates, DTLS, channels
-	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
+	firstSize = 4096                  // everything except media sections: ICE with about twenty candidates, DTLS, channels
+	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is for the peer, whose sections take more if it is a browser
 )
 
-// sectionSize is more than a section of ours takes in a description, in bytes:
-// what it really is shows when it is too late to leave one out.
+// sectionSize returns more than one of our sections takes in a description, in bytes. The
+// real size is known only when it is too late to leave a section out.
 func sectionSize(kind webrtc.RTPCodecType) int {
 	if kind == webrtc.RTPCodecTypeAudio {
 		return 1152
@@ -92,8 +92,8 @@ func sectionSize(kind webrtc.RTPCodecType) int {
 	return 2560
 }
 
-// fits reports whether a description has room for a section for s
-// beside what is in the last one and what was made since.
+// fits reports whether a description has room for a section for s, in addition to the
+// sections of the last one and those made since.
 func (c *Conn) fits(s *fanout.Sender) bool {
 	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
 	for _, sec := range c.sections {
@@ -106,8 +106,8 @@ func (c *Conn) fits(s *fanout.Sender) bool {
 }
 
 // addSections gives every sender that waits a section, as far as they fit.
-// Transceivers are added right before an offer and not earlier, so that none is there for
-// a remote offer to take over.
+// Transceivers are added right before an offer and not earlier, so that a remote offer
+// cannot take one over.
 func (c *Conn) addSections() error {
 	for _, s := range c.waiting {
 		if !c.fits(s) {
@@ -140,7 +140,7 @@ func (c *Conn) addSection(s *fanout.Sender) error {
 	return nil
 }
 
-// refuse takes a sender off a section of which the peer cannot take what it carries.
+// refuse removes a sender from a section whose codec the peer cannot take.
 func (c *Conn) refuse(sec *section) {
 	s := sec.sender
 	if s == nil {
@@ -152,7 +152,7 @@ func (c *Conn) refuse(sec *section) {
 	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", fault.Codec, s.Codec().MimeType))
 }
 
-// SendTable sends a change that no description has carried.
+// SendTable sends our table if it has changed since it was last sent.
 func (c *Conn) SendTable() {
 	if !c.tableDirty || c.stage != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
 		return
@@ -165,13 +165,13 @@ func (c *Conn) SendTable() {
 	c.announced(c.owner.Send(signal.TypeTable, body, false))
 }
 
-// placed reports whether the table is worth telling: in an epoch that the peer
-// began, our senders have no section before our first offer, and an empty
-// table would end tracks that only move to another connection.
+// placed reports whether the table may be sent. In an epoch that the peer began, our senders
+// have no section before our first offer, and an empty table would end tracks that only
+// move to another connection.
 func (c *Conn) placed() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
 
-// nextTable is the table for the next frame. One that is not worth telling has
-// version 0, which the peer ignores.
+// nextTable returns the table for the next frame. If it may not be sent yet, it has version
+// 0, which the peer ignores.
 func (c *Conn) nextTable() signal.Table {
 	if !c.placed() {
 		return signal.Table{}
@@ -187,8 +187,8 @@ func (c *Conn) nextTable() signal.Table {
 	return t
 }
 
-// announced notes that the table was just sent as it is now: the exchange has been given
-// so many messages with it.
+// announced notes that the current table was sent. queued is how many messages the exchange
+// has been given with it.
 func (c *Conn) announced(queued int64) {
 	c.tableDirty = false
 	for _, sec := range c.sections {
@@ -198,8 +198,8 @@ func (c *Conn) announced(queued int64) {
 	}
 }
 
-// StartFlowing lets media into sections whose new row the peer has, which has
-// acknowledged so many messages: earlier, it would be taken for the track before.
+// StartFlowing lets media into the sections whose new row the peer has acknowledged. Earlier,
+// the peer would take it for the track before.
 func (c *Conn) StartFlowing(acked int64) {
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
@@ -217,8 +217,8 @@ func (c *Conn) secure() {
 	}
 }
 
-// mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already:
-// pion drops what is sent earlier.
+// mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already,
+// because pion drops what is sent earlier.
 func (c *Conn) mediaCanFlow() {
 	if !c.secured {
 		return
@@ -241,7 +241,7 @@ func (c *Conn) sendsStereo() map[string]bool {
 	return stereo
 }
 
-// receiving takes a section of the peer's that pion has set up.
+// receiving takes a section of the peer that pion has set up.
 func (c *Conn) receiving(mid string, in *inbound.Inbound) {
 	c.Inbounds[mid] = in
 	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })

@@ -6,9 +6,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// pion counts the packets of RTP streams in an interceptor alone, which costs
-// more per packet than all else that noom does with it. So noom counts itself,
-// where it handles each packet anyway.
+// pion counts RTP packets only in an interceptor, which costs more per packet than everything
+// else that noom does with it. So noom counts them itself, where it handles each packet
+// anyway.
 
 // stream makes an entry of a StatsReport.
 type stream func(now webrtc.StatsTimestamp) (id string, entry webrtc.Stats)
@@ -24,7 +24,7 @@ func (c *Conn) counts(s stream) {
 	c.streams = append(c.streams, s)
 }
 
-// Stats returns what pion counts, and what noom does. Called from anywhere.
+// Stats returns what pion counts, and what noom counts. It may be called from anywhere.
 func (c *Conn) Stats() webrtc.StatsReport {
 	c.mu.Lock()
 	streams := c.streams

@@ -11,29 +11,29 @@ import (
 	"noom/signal"
 )
 
-// retryEvery is the least time between two questions for new servers.
+// retryEvery is the shortest time between two requests for new servers.
 const retryEvery = 5 * time.Second
 
-// noServers is what there is before the hub has named any.
+// noServers is used before the hub has named any.
 var noServers Set
 
-// Supply keeps ICE servers fresh: a hub hands out credentials that expire
-// (PROTOCOL.md section 2, servers). It asks for new ones in time, and a
-// connection takes the newest whenever it gathers candidates.
+// Supply renews ICE servers, because a hub provides credentials that expire (PROTOCOL.md
+// section 2, servers). It asks for new ones in time, and a connection uses the newest
+// whenever it gathers candidates.
 type Supply struct {
 	Own     *Set             // the user's, in place of the hub's; may be nil
 	Mail    *mailbox.Mailbox // of the loop that owns the supply
 	Ask     func()           // asks the hub for new ones
-	Changed func()           // is called when there are new ones
+	Changed func()           // called when there are new ones
 	Log     *slog.Logger
 
 	mu     sync.Mutex
-	newest *Set // of the hub; replaced, never changed in place
+	newest *Set // from the hub; replaced, never changed in place
 
 	renewal mailbox.Timer // until the hub is asked; owned by the loop
 }
 
-// Take takes the servers out of a joined or servers frame. The loop calls it.
+// Take takes the servers from a joined or servers frame. The loop calls it.
 func (s *Supply) Take(m *signal.Message) {
 	var list []webrtc.ICEServer
 	for _, server := range m.ICEServers {
@@ -67,7 +67,8 @@ func (s *Supply) renew(pause time.Duration) {
 	})
 }
 
-// Current returns those to use now. Called from anywhere; not to be changed.
+// Current returns the servers to use now. It may be called from anywhere. The caller must
+// not change them.
 func (s *Supply) Current() *Set {
 	if s.Own != nil {
 		return s.Own

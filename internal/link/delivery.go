@@ -9,23 +9,23 @@ import (
 	"noom/signal"
 )
 
-// This file brings what was sent to its end, and says goodbye in-band.
+// This file completes what was sent before we leave, and says goodbye in-band.
 
-// Delivery is what the peer has yet to get when we leave.
+// Delivery is what the peer has not received yet when we leave.
 type Delivery struct {
-	Arrived  <-chan struct{} // closed when all that was given to the stream has arrived, or the link ends
-	Channels []*data.Channel // that are being closed behind what was sent in them
+	Arrived  <-chan struct{} // closed when everything given to the stream has arrived, or the link ends
+	Channels []*data.Channel // that are being closed after what was sent in them
 }
 
-// Deliver asks the peer to say when it has all that was sent to it, and
-// closes the channels of the connection. What is closed arrives whole: a
-// channel's end travels behind what was sent in it.
+// Deliver asks the peer to confirm everything that was sent to it, and closes the channels
+// of the connection. Closing loses nothing, because the end of a channel travels after what
+// was sent in it.
 func (l *Link) Deliver(ctx context.Context) (Delivery, error) {
 	return mailbox.Ask(ctx, l.mail, func() Delivery {
 		d := Delivery{Arrived: l.Stream.Deliver()}
 		for _, c := range l.conns.all() {
 			for _, ch := range c.Lane.Channels() {
-				if ch.Waiting() > 0 { // else the peer has it all
+				if ch.Waiting() > 0 { // if not, the peer has everything
 					d.Channels = append(d.Channels, ch)
 				}
 				l.host.Spawn(func() { _ = ch.Close() }) // it may be closed already
@@ -35,8 +35,8 @@ func (l *Link) Deliver(ctx context.Context) (Delivery, error) {
 	})
 }
 
-// Part tells the peer in-band that we leave for good, if it can be told. done is closed
-// once the peer has acknowledged that, or cannot.
+// Part says goodbye to the peer in-band, if it can be reached. done is closed once the peer
+// has acknowledged it, or no longer can.
 func (l *Link) Part() (done <-chan struct{}) {
 	parted := make(chan struct{})
 	posted := l.mail.Post(func() {
@@ -52,16 +52,16 @@ func (l *Link) Part() (done <-chan struct{}) {
 	return parted
 }
 
-// partings are goodbyes on their way, the first one first.
+// partings are goodbyes on their way, the oldest first.
 type partings []parting
 
-// parting is done once the peer has acknowledged so many messages, or the link ends.
+// parting is done once the peer has acknowledged that many messages, or the link ends.
 type parting struct {
 	acked int64
 	done  chan struct{}
 }
 
-// acknowledged ends those that the peer has by now.
+// acknowledged ends the goodbyes that the peer has acknowledged.
 func (p *partings) acknowledged(acked int64) {
 	for len(*p) > 0 && (*p)[0].acked <= acked {
 		close((*p)[0].done)
@@ -69,5 +69,5 @@ func (p *partings) acknowledged(acked int64) {
 	}
 }
 
-// end ends all of them, because they have nowhere to go.
+// end ends all goodbyes, because they can no longer reach the peer.
 func (p *partings) end() { p.acknowledged(math.MaxInt64) }

@@ -1,4 +1,4 @@
-// Package link owns what there is of one other member: an actor that binds the pure machines
+// Package link owns everything about one other member: an actor that binds the pure machines
 // of packages recovery, negotiate and exchange to a *webrtc.PeerConnection, and replaces that
 // when it must.
 //
@@ -7,6 +7,6 @@
 // where they were.
 //
 // The loop owns all state. A room posts to it; so do pion's callbacks, through package
-// connection. What the link needs of the room it asks of its [Host], and what an application
-// shall see goes to its [Report].
+// connection. The link asks its [Host] for what it needs of the room, and passes what the
+// application sees to its [Report].
 package link

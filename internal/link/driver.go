@@ -11,15 +11,15 @@ import (
 )
 
 // This file drives the machine of package recovery, which alone decides what becomes of the
-// link's connections: the loop reports what happens to it, and does what it says.
+// link's connections: the loop reports events to it, and carries out its actions.
 
 var (
 	errConnection = errors.New("connection failed")
 	errTimeout    = errors.New("connection did not come up in time")
 )
 
-// happen reports an event to the machine, and carries out what it says. The
-// error is that of a restart of ICE; its epoch is given up already.
+// happen reports an event to the machine and carries out its actions. The error is that of
+// an ICE restart, whose epoch is already given up.
 func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.host.Online(),
@@ -34,10 +34,10 @@ func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err erro
 	return err
 }
 
-// on is happen where the error does not matter.
+// on is like happen, and ignores the error.
 func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
 
-// carryOut does one action. A long switch, which only dispatches.
+// carryOut carries out one action. It is a long switch that only dispatches.
 func (l *Link) carryOut(a recovery.Action) error {
 	switch a.Kind {
 	case recovery.BeginEpoch:
@@ -77,7 +77,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 		l.host.AskServers()
 	case recovery.Queue:
 		l.host.QueueUp()
-	case recovery.Release: // the frames that were held back
+	case recovery.Release:
 		l.frames.Release()
 		l.on((*recovery.Machine).Released)
 	case recovery.Yield:
@@ -104,7 +104,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 	return nil
 }
 
-// causeOf returns the error that the machine knows by number only.
+// causeOf returns the error for a cause, which is all that the machine knows.
 func causeOf(c recovery.Cause, reported error) error {
 	switch c {
 	case recovery.PathLost:
@@ -120,7 +120,7 @@ func causeOf(c recovery.Cause, reported error) error {
 	return nil
 }
 
-// changeState tells the application.
+// changeState changes the peer's state and reports it.
 func (l *Link) changeState(s recovery.Peer, err error) {
 	l.setState(s)
 	l.host.State(s, err)
@@ -132,7 +132,7 @@ func (l *Link) trace(msg string, args ...any) {
 	l.host.Note(msg, args...)
 }
 
-// comparePath reports a path by which nothing has come since it was sampled.
+// comparePath reports to the machine if nothing has arrived by the path since it was sampled.
 func (l *Link) comparePath() {
 	if l.conns.current.Received() == l.sample {
 		l.trace("nothing comes by the path")
@@ -140,13 +140,13 @@ func (l *Link) comparePath() {
 	}
 }
 
-// planRelay says when the relay's credentials are about to expire: a TURN server may then
-// refuse to go on with it, so the connection moves to a new relay before.
+// planRelay reports to the machine when the relay's credentials are about to expire. A TURN
+// server may then refuse to refresh the relay, so the connection moves to a new one earlier.
 func (l *Link) planRelay() {
 	if c := l.conns.current; c != nil && c.Servers.Lifetime > 0 {
 		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(c.Servers.Due(), 0)) })
 	}
 }
 
-// live returns the connection that data goes by, nil if there is none at all.
+// live returns the connection that carries data, or nil if there is none.
 func (l *Link) live() *connection.Conn { return l.conns.numbered(l.recovery.Live()) }

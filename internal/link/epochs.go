@@ -11,9 +11,9 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file begins epochs and ends connections, when the machine says so.
+// This file begins epochs and ends connections when the machine decides so.
 
-// fail gives this epoch up: the next begins after a pause that grows.
+// fail gives this epoch up. The next one begins after a pause that grows.
 func (l *Link) fail(err error) {
 	l.reported = err
 	l.on((*recovery.Machine).Fail)
@@ -24,7 +24,7 @@ func (l *Link) beginEpoch() {
 		l.on((*recovery.Machine).Exhausted)
 		return
 	}
-	l.cfg.Conduct.Build(time.Now()) // the machine has waited for it
+	l.cfg.Conduct.Build(time.Now()) // counts it; the machine has waited until it is allowed
 	l.trace("epoch begun", "number", l.frames.Epoch())
 	l.on((*recovery.Machine).Begun)
 }
@@ -75,7 +75,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	return c, err
 }
 
-// closeConn ends a connection that the machine has no use for.
+// closeConn ends a connection that is no longer needed.
 func (l *Link) closeConn(n recovery.Number) {
 	c := l.conns.numbered(n)
 	if c == nil {
@@ -88,8 +88,8 @@ func (l *Link) closeConn(n recovery.Number) {
 	}
 }
 
-// flooded ends the connection of a peer that floods us. The next is made
-// after a pause that another session does not shorten.
+// flooded ends the connection of a peer that floods us. The next one is made after a pause,
+// which another session does not shorten.
 func (l *Link) flooded(c *connection.Conn, err error) {
 	if l.recovery.Over() || c == nil || l.conns.numbered(c.Number) != c {
 		return

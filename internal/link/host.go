@@ -15,17 +15,17 @@ import (
 	"noom/signal"
 )
 
-// Host is the room of a link, as far as the link needs it. Its methods are called from the
-// link's loop, but for SpeechHeard and Spawn, which may be called from anywhere, and wait
-// for nothing.
+// Host is what a link needs of its room. Its methods are called from the link's loop, except
+// SpeechHeard and Spawn, which may be called from anywhere. None of them waits.
 type Host interface {
-	// Drop asks the room to let the peer go: the hub has lost it, and its connection is dead.
+	// Drop asks the room to drop the peer, because the hub has lost it and its connection is dead.
 	Drop()
 	// Left reports that the link has ended because the peer has said goodbye.
 	Left()
-	// Reborn reports that the peer itself says that it runs a new session.
+	// Reborn reports that the peer itself has announced a new session.
 	Reborn(session string)
-	// QueueUp asks for a turn to build the first connection: Admit. Yield gives it back.
+	// QueueUp asks for our turn to build the first connection; Link.Admit reports it. Yield
+	// gives it back.
 	QueueUp()
 	Yield()
 
@@ -34,31 +34,31 @@ type Host interface {
 	// AskHub asks the hub for a sign of life, AskServers for new ICE servers.
 	AskHub()
 	AskServers()
-	// SendHub puts a frame to the peer on its way by hub, if there is one.
+	// SendHub sends a frame to the peer by hub, if there is one.
 	SendHub(m signal.Message)
 
-	// NewAPI returns what a connection within these bounds is made by.
+	// NewAPI returns the API that makes a connection within these bounds.
 	NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.API, error)
-	// Servers returns the ICE servers to use now. They are not to be changed.
+	// Servers returns the ICE servers to use now. The link must not change them.
 	Servers() *iceservers.Set
-	// Refusal returns what a TURN server has refused since then, nil if none has.
+	// Refusal returns a TURN server's refusal since then, or nil if there was none.
 	Refusal(since time.Time) *diagnose.Refusal
-	// WatchNetwork is called when there is a connection for which the network is to be watched.
+	// WatchNetwork is called when there is a connection that makes watching the network worthwhile.
 	WatchNetwork()
 	// SpeechHeard is called for each packet that is loud enough to be speech.
 	SpeechHeard()
 	// Spawn runs f, and makes the end of the room wait for it.
 	Spawn(f func())
 
-	// Frame traces a frame from or to the peer, Note a decision, State the peer's state.
+	// Frame traces a frame from or to the peer, Note traces a decision, and State the peer's state.
 	Frame(sent, inBand bool, m signal.Message)
 	Note(msg string, args ...any)
 	State(s recovery.Peer, err error)
 }
 
-// Report takes what an application shall see. Its methods only queue it: a lock is held
-// meanwhile, so that nothing but data comes after Depart. taken is to be called when the
-// application has it.
+// Report takes what the application sees. Its methods only queue it, because they are called
+// under a lock; the lock ensures that only data comes after Depart. The receiver calls taken
+// when the application has taken the item.
 type Report interface {
 	StateChanged(s recovery.Peer, err error)
 	TracksChanged(d inbound.Diff)

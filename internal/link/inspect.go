@@ -6,7 +6,7 @@ import (
 	"noom/internal/recovery"
 )
 
-// Inside is what a link's loop owns, as tests of whole rooms look at it and break it.
+// Inside is the part of a link's state that tests of whole rooms inspect and disturb.
 type Inside struct {
 	Frames  *frames.Frames
 	Machine *recovery.Machine
@@ -16,7 +16,7 @@ type Inside struct {
 	Pending func(t recovery.Timer) bool // reports whether t is armed
 }
 
-// Inspect has the link's loop run f; false if it is over. It is for tests alone.
+// Inspect makes the link's loop run f. It reports false if the link is over. Only tests call it.
 func Inspect(l *Link, f func(Inside)) bool {
 	return l.mail.Post(func() {
 		f(Inside{

@@ -22,7 +22,7 @@ const (
 	maxByHub      = 256 // frames waiting for one link; more are dropped and come again
 )
 
-// Config is what a link is made of.
+// Config is what a link needs.
 type Config struct {
 	Host     Host
 	Report   Report
@@ -33,12 +33,12 @@ type Config struct {
 	Connect  time.Duration // for a connection to come up
 	Log      *slog.Logger
 	Budget   *fanout.KeyframeBudget // the peer's
-	Conduct  *conduct.Conduct       // of the member id, whatever becomes of its links
+	Conduct  *conduct.Conduct       // the member's, which outlives the link
 	Networks conduct.Networks       // for judging candidates
 }
 
-// Link is all that there is of one other member. Its loop alone sets descriptions and
-// closes connections. Methods may be called from anywhere.
+// Link is everything about one other member. Only its loop sets descriptions and closes
+// connections. Its methods may be called from anywhere.
 type Link struct {
 	face // guards itself
 
@@ -58,16 +58,16 @@ type Link struct {
 	recovery     recovery.Machine // of the connections, which it knows by number
 	timers       [recovery.Timers]mailbox.Timer
 	conns        connections
-	senders      []*fanout.Sender // all that the peer shall get
-	own          []*fanout.Sender // those of them that only this peer gets
+	senders      []*fanout.Sender // that the peer gets
+	own          []*fanout.Sender // those that only this peer gets
 	tableVersion int64            // of our table
 	findings     findings
-	reported     error  // what Fail, Unbuilt or Spoiled was reported for
-	sample       uint64 // how much had come by the path when it was doubted
+	reported     error  // the error for which Fail, Unbuilt or Spoiled was reported
+	sample       uint64 // how much had arrived by the path when it was doubted
 	partings     partings
 }
 
-// New makes a link. Run sets it going.
+// New makes a link. It does nothing until Run.
 func New(cfg Config) *Link {
 	l := &Link{
 		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, report: cfg.Report, log: cfg.Log},
@@ -80,7 +80,7 @@ func New(cfg Config) *Link {
 	return l
 }
 
-// Run is the loop. It returns when the link is over.
+// Run runs the loop. It returns when the link is over.
 func (l *Link) Run() {
 	for range l.mail.Ready() {
 		for _, f := range l.mail.Take() {
@@ -100,14 +100,14 @@ func (l *Link) Run() {
 	}
 }
 
-// flush sends what has come to be due, at the end of each round of the loop.
+// flush sends what is due, at the end of each round of the loop.
 func (l *Link) flush() {
 	l.Stream.Delivered()
 	c := l.conns.current
 	if c == nil {
 		return
 	}
-	if !l.recovery.Broken() { // else the next epoch makes all of it pointless
+	if !l.recovery.Broken() { // if it is, the next epoch makes all of this pointless
 		c.SendTable()
 		l.frames.Flush()
 	}
@@ -140,17 +140,17 @@ func (l *Link) end() {
 	l.tellTracks(l.Tracks.End())
 }
 
-// post reports an event to the machine, at the loop's next turn.
+// post reports an event to the machine, in the loop.
 func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 	l.mail.Post(func() { l.on(event) })
 }
 
-// What follows is called by the room's loop.
+// The room's loop calls the following methods.
 
-// Welcome reports that the member has entered, or come back to, the hub while we were there.
+// Welcome reports that the member has joined, or come back to, the hub while we were there.
 func (l *Link) Welcome() { l.post((*recovery.Machine).Welcome) }
 
-// Expect reports that the member is there and that we are the newcomer.
+// Expect reports that the member was there when we joined, or came back to, the hub.
 func (l *Link) Expect() { l.post((*recovery.Machine).Expect) }
 
 // HubLost reports that the hub has lost the member.
@@ -159,7 +159,7 @@ func (l *Link) HubLost() { l.post((*recovery.Machine).HubLost) }
 // Goodbye reports that the member has left.
 func (l *Link) Goodbye() { l.post((*recovery.Machine).Goodbye) }
 
-// Sleep ends the connection and keeps what a return needs.
+// Sleep ends the connection, and keeps what the peer needs to come back.
 func (l *Link) Sleep() { l.post((*recovery.Machine).Sleep) }
 
 // Wake makes a sleeping link a peer again.
@@ -172,7 +172,7 @@ func (l *Link) Wake() {
 	})
 }
 
-// Depart makes the peer look gone at once, whatever the loop is at: its tracks end, its
+// Depart makes the peer look gone at once, whatever the loop is doing: its tracks end, its
 // methods fail, and nothing more is reported.
 func (l *Link) Depart() {
 	l.Stream.Close()
@@ -186,11 +186,11 @@ func (l *Link) Close() { l.mail.Post(l.recovery.Close) }
 // Admit reports that it is the link's turn to build its first connection.
 func (l *Link) Admit() { l.post((*recovery.Machine).Admitted) }
 
-// Doubt has the path restarted if nothing comes by it within a moment.
+// Doubt restarts the path if nothing arrives by it within a moment.
 func (l *Link) Doubt() { l.post((*recovery.Machine).Doubted) }
 
-// AddressesAre has the path restarted at once if the address at which it starts is no longer
-// among those of this machine, or if it was being mended anyway. nil: they are not known.
+// AddressesAre restarts the path at once if its own address is no longer among those of this
+// machine, or if a new path is being looked for anyway. nil means that the addresses are unknown.
 func (l *Link) AddressesAre(addresses []netip.Addr) {
 	l.mail.Post(func() {
 		gone := false
@@ -212,12 +212,12 @@ func (l *Link) ServersChanged() {
 	})
 }
 
-// HubFrame takes a pair frame that came by hub. m must be the link's own.
+// HubFrame takes a pair frame that came by hub. The link keeps m.
 func (l *Link) HubFrame(m signal.Message) {
 	if !l.cfg.Conduct.ByHub.AllowN(time.Now(), 1) {
 		return
 	}
-	if l.byHub.Add(1) > maxByHub { // the exchange brings back what is dropped here
+	if l.byHub.Add(1) > maxByHub { // the peer's exchange sends it again
 		l.byHub.Add(-1)
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"noom/internal/recovery"
 )
 
-// pathOf returns what pion says of a path in the words of package recovery. One that is
-// closed, by a user with the connection in hand, is followed by its channels.
+// pathOf converts pion's state of ICE to a recovery.Path. If a user closes the connection,
+// its channels report that.
 func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	switch s {
 	case webrtc.ICEConnectionStateNew:
@@ -23,7 +23,7 @@ func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	}
 }
 
-// iceState is the way back.
+// iceState converts a recovery.Path back.
 func iceState(p recovery.Path) webrtc.ICEConnectionState {
 	return [...]webrtc.ICEConnectionState{
 		recovery.Untried: webrtc.ICEConnectionStateNew, recovery.Checking: webrtc.ICEConnectionStateChecking,
