@@ -110,9 +110,14 @@ func (s *source) repeat(look int) {
 	select {
 	case <-s.done:
 	default:
-		if s.again == nil { // no other goroutine was faster
-			s.request()
+		if s.again != nil {
+			return // another goroutine was faster
 		}
+		if wait := keyframeInterval - time.Since(s.asked); wait > 0 { // asked as the timer fired
+			s.lookAgain(wait)
+			return
+		}
+		s.request()
 	}
 }
 

@@ -317,6 +317,32 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 	})
 }
 
+// TestKeyframeRequestAsTimerFires: requests at the instant at which the timer fires, one
+// before the other and both before it, are not two to the source.
+func TestKeyframeRequestAsTimerFires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := mediatest.NewDeviceCamera()
+		s := publishTrack(t, source)
+		src := s.current
+		src.requestKeyframe()
+		time.Sleep(keyframeInterval - time.Millisecond)
+		src.requestKeyframe() // waits for the timer
+		synctest.Wait()
+		before, _, _ := source.Asked()
+		src.mu.Lock()
+		src.asked = src.asked.Add(-time.Millisecond) // it fires a moment too late
+		look := src.looks
+		src.mu.Unlock()
+		src.requestKeyframe()
+		src.requestKeyframe()
+		src.repeat(look)
+		synctest.Wait()
+		if after, _, _ := source.Asked(); after-before != 1 {
+			t.Errorf("asked %d times in one moment", after-before)
+		}
+	})
+}
+
 func TestClosedSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
