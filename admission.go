@@ -12,10 +12,10 @@ import (
 // How fast the first connections to newcomers are built. A mesh of 16 never
 // waits; a crowd that comes and goes costs no more than this.
 const (
-	admitAtOnce  = 16 // being built
-	admitBurst   = 32 // in a moment
-	admitRate    = 8  // a second, after that
-	admitPatient = 3 * time.Second
+	admitPlaces   = 16 // being built
+	admitBurst    = 32 // in a moment
+	admitRate     = 8  // a second, after that
+	admitPatience = 3 * time.Second
 )
 
 // admission says whose first connection is built when: a few at a time, first
@@ -48,11 +48,11 @@ func (a *admission[K]) done(k K) {
 // nobody waits.
 func (a *admission[K]) next(now time.Time) (turn []K, again time.Duration) {
 	for k, since := range a.open {
-		if now.Sub(since) >= admitPatient { // it may come up yet, but holds nobody up
+		if now.Sub(since) >= admitPatience { // it may come up yet, but holds nobody up
 			delete(a.open, k)
 		}
 	}
-	for len(a.queue) > 0 && len(a.open) < admitAtOnce && a.pace.AllowN(now, 1) {
+	for len(a.queue) > 0 && len(a.open) < admitPlaces && a.pace.AllowN(now, 1) {
 		k := a.queue[0]
 		a.queue = a.queue[1:]
 		a.open[k] = now
@@ -61,12 +61,12 @@ func (a *admission[K]) next(now time.Time) (turn []K, again time.Duration) {
 	if len(a.queue) == 0 {
 		return turn, 0
 	}
-	if len(a.open) < admitAtOnce {
+	if len(a.open) < admitPlaces {
 		return turn, time.Second / admitRate
 	}
-	again = admitPatient
+	again = admitPatience
 	for _, since := range a.open {
-		again = min(again, admitPatient-now.Sub(since))
+		again = min(again, admitPatience-now.Sub(since))
 	}
 	return turn, again
 }

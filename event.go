@@ -208,7 +208,7 @@ func (e DataReceived) String() string {
 }
 
 // logged is an event as a group of its fields, with its type.
-func logged(e Event) slog.Value {
+func logValue(e Event) slog.Value {
 	v := reflect.ValueOf(e)
 	attrs := []slog.Attr{slog.String("type", v.Type().Name())}
 	for field, value := range v.Fields() {
@@ -226,58 +226,58 @@ func logged(e Event) slog.Value {
 }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerJoined) LogValue() slog.Value { return logged(e) }
+func (e PeerJoined) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerLeft) LogValue() slog.Value { return logged(e) }
+func (e PeerLeft) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerRenamed) LogValue() slog.Value { return logged(e) }
+func (e PeerRenamed) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerStateChanged) LogValue() slog.Value { return logged(e) }
+func (e PeerStateChanged) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackAdded) LogValue() slog.Value { return logged(e) }
+func (e TrackAdded) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackRemoved) LogValue() slog.Value { return logged(e) }
+func (e TrackRemoved) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackMuted) LogValue() slog.Value { return logged(e) }
+func (e TrackMuted) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackRefused) LogValue() slog.Value { return logged(e) }
+func (e TrackRefused) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e ActiveSpeaker) LogValue() slog.Value { return logged(e) }
+func (e ActiveSpeaker) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e SourceEnded) LogValue() slog.Value { return logged(e) }
+func (e SourceEnded) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e ChatReceived) LogValue() slog.Value { return logged(e) }
+func (e ChatReceived) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e DataReceived) LogValue() slog.Value { return logged(e) }
+func (e DataReceived) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e ChannelOpened) LogValue() slog.Value { return logged(e) }
+func (e ChannelOpened) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e MuteRequested) LogValue() slog.Value { return logged(e) }
+func (e MuteRequested) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e RoomLocked) LogValue() slog.Value { return logged(e) }
+func (e RoomLocked) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e SignalingLost) LogValue() slog.Value { return logged(e) }
+func (e SignalingLost) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e SignalingRestored) LogValue() slog.Value { return logged(e) }
+func (e SignalingRestored) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e Lagged) LogValue() slog.Value { return logged(e) }
+func (e Lagged) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e Closed) LogValue() slog.Value { return logged(e) }
+func (e Closed) LogValue() slog.Value { return logValue(e) }

@@ -70,7 +70,7 @@ func (h peerHost) Refusal(since time.Time) *diagnose.Refusal {
 }
 
 func (h peerHost) WatchNetwork()  { h.post(h.room.network.watchAddresses) }
-func (h peerHost) SpeechHeard()   { h.room.speech.heard() }
+func (h peerHost) Loud()          { h.room.speech.wake() }
 func (h peerHost) Spawn(f func()) { h.room.background(f) }
 
 func (h peerHost) Frame(sent, inBand bool, m signal.Message) {

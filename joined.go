@@ -42,7 +42,7 @@ type room struct {
 	farewell  *farewell
 	requests  *requests
 	standing  *standing
-	published *published
+	published *publications
 	ice       *iceservers.Supply
 	speech    *speech
 	roster    *roster
@@ -91,7 +91,7 @@ func (r *room) Events(ctx context.Context) iter.Seq[Event] {
 // Messages.
 
 func (r *room) Chat(ctx context.Context, text string) error {
-	m, err := chat(text)
+	m, err := chatMessage(text)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (r *room) Chat(ctx context.Context, text string) error {
 }
 
 func (r *room) TryChat(text string) error {
-	m, err := chat(text)
+	m, err := chatMessage(text)
 	switch {
 	case err != nil:
 		return err
@@ -114,7 +114,7 @@ func (r *room) TryChat(text string) error {
 	return err
 }
 
-func chat(text string) (signal.Message, error) {
+func chatMessage(text string) (signal.Message, error) {
 	if text == "" || len(text) > signal.MaxChat || !utf8.ValidString(text) {
 		return signal.Message{}, signal.Errorf(signal.CodeBadChat, signal.TypeChat,
 			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))

@@ -93,7 +93,7 @@ func (f *farewell) finish(err error) {
 			}
 			r.cancel()
 			r.tasks.Wait()
-			closeAll(r.published.senders())
+			closeSenders(r.published.senders())
 			f.err = err
 			r.trace.over(err)
 			r.events.add(Closed{Err: err})
@@ -143,7 +143,7 @@ func (f *farewell) deliver(ctx context.Context) error {
 			undelivered = append(undelivered, &PeerError{Peer: d.peer, Err: err})
 		}
 	}
-	if n := r.requests.untold.Load(); n > 0 {
+	if n := r.requests.unawaited.Load(); n > 0 {
 		undelivered = append(undelivered, fmt.Errorf("noom: chats not known to have been said when we left: %d: %w", n, ErrNoHub))
 	}
 	return errors.Join(undelivered...)
@@ -178,13 +178,13 @@ func (f *farewell) goodbye(ctx context.Context) {
 		}()
 	}
 	// Each is closed when a peer has the goodbye that the hub does not bring it.
-	untold, err := mailbox.Ask(ctx, r.mail, func() (untold []<-chan struct{}) {
+	unreached, err := mailbox.Ask(ctx, r.mail, func() (unreached []<-chan struct{}) {
 		for _, l := range r.roster.links {
-			if done := l.link.Part(); !online || r.roster.lost[l] != 0 {
-				untold = append(untold, done)
+			if done := l.link.SayGoodbye(); !online || r.roster.lost[l] != 0 {
+				unreached = append(unreached, done)
 			}
 		}
-		return untold
+		return unreached
 	})
 	if err != nil {
 		return
@@ -192,7 +192,7 @@ func (f *farewell) goodbye(ctx context.Context) {
 	if online {
 		waitAll(ctx, r.hub.Gone()) // it closes the connection when it has taken it
 	}
-	waitAll(ctx, untold...)
+	waitAll(ctx, unreached...)
 }
 
 // waitAll waits for all of done, until ctx ends.

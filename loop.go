@@ -84,7 +84,7 @@ func (r *room) joined(m signal.Message) {
 		r.events.add(SignalingRestored{})
 	}
 	r.rejoined = true
-	r.requests.again()
+	r.requests.askAgain()
 	r.network.hubAnswered()
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	clockEvery    = 2 * time.Second // between two looks at the clock
-	neverSettling = 8               // changes that may wait for the loop
+	clockInterval    = 2 * time.Second // between two looks at the clock
+	maxNetworkDoubts = 8               // changes that may wait for the loop
 )
 
 // network acts when the network may have changed under a call: an address
@@ -40,10 +40,10 @@ type network struct {
 
 // watchClock looks at the clock now and then, as long as the room lasts.
 func (n *network) watchClock(before netwatch.Clock) {
-	time.AfterFunc(clockEvery, func() {
+	time.AfterFunc(clockInterval, func() {
 		n.mail.Post(func() {
 			now := n.readClock()
-			if d := netwatch.Slept(before, now, clockEvery); d > 0 {
+			if d := netwatch.Slept(before, now, clockInterval); d > 0 {
 				n.log.Info("the machine has slept", "for", d.Round(time.Second))
 				n.note("the machine has slept", "for", d.Round(time.Second))
 				n.doubt(nil)
@@ -62,7 +62,7 @@ func (n *network) watchAddresses() {
 	watch := n.watch
 	n.watch = nil
 	stop, err := watch(func(addresses []netip.Addr) {
-		if n.doubts.Add(1) > neverSettling {
+		if n.doubts.Add(1) > maxNetworkDoubts {
 			n.doubts.Add(-1)
 			return
 		}

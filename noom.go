@@ -53,7 +53,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		}
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	furnish(r, d)
+	makeParts(r, d)
 	if r.engine.OwnNet() || c.IgnoreNetwork {
 		r.network.watch = nil // in a network of its own, this machine's addresses say nothing
 	}
@@ -61,7 +61,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		s, err := r.published.bind(t.Track, &PublishOptions{Name: t.Name, Muted: t.Muted})
 		if err != nil {
 			r.cancel()
-			closeAll(r.published.list)
+			closeSenders(r.published.list)
 			return nil, err
 		}
 		r.published.list = append(r.published.list, s)
@@ -69,8 +69,8 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	return r, nil
 }
 
-// furnish makes the room's parts and says what each may ask of the others.
-func furnish(r *room, d Dialer) {
+// makeParts makes the room's parts and says what each may ask of the others.
+func makeParts(r *room, d Dialer) {
 	r.events, r.mail = newEventQueue(r.cfg.EventBuffer), mailbox.New(ErrClosed)
 	r.conducts = conduct.NewConducts()
 	r.trace = &tracer{to: r.cfg.Trace, bodies: r.cfg.TraceBodies, room: r.name, self: r.Self}
@@ -82,11 +82,11 @@ func furnish(r *room, d Dialer) {
 	r.newcomers = &newcomers{mail: r.mail, admission: newAdmission[*peer]()}
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
-		build: func(m Member) *peer { return newPeer(r, m) }, gone: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
-		links: make(map[string]*peer), asleep: make(map[string]*peer), lost: make(map[*peer]int), parted: make(map[*peer]bool),
+		build: func(m Member) *peer { return newPeer(r, m) }, removed: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
+		links: make(map[string]*peer), asleep: make(map[string]*peer), lost: make(map[*peer]int), saidGoodbye: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
-	r.published = &published{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
+	r.published = &publications{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
 	r.ice = &iceservers.Supply{
 		Mail: r.mail, Log: r.log,
 		Ask:     func() { r.send(signal.Message{Type: signal.TypeServers}) },
@@ -116,7 +116,7 @@ func newUplink(r *room, d Dialer) *uplink.Uplink {
 			r.trace.frame(kind, Member{}, false, m)
 		},
 		Lost: func(err error) {
-			r.mail.Post(r.requests.tellAnswered)
+			r.mail.Post(r.requests.callAnswered)
 			r.log.Info("signaling lost", "error", err)
 			r.trace.note(Member{}, "signaling lost", "error", err)
 			r.events.add(SignalingLost{Err: err})
@@ -134,7 +134,7 @@ func (r *room) start(ctx context.Context) error {
 	joined, err := r.hub.Join(ctx)
 	if err != nil {
 		r.cancel()
-		closeAll(r.published.list)
+		closeSenders(r.published.list)
 		r.trace.over(err)
 		return err
 	}
@@ -146,7 +146,7 @@ func (r *room) start(ctx context.Context) error {
 		if err := r.hub.Run(r.ctx); err != nil {
 			r.farewell.finish(&JoinError{Room: r.name, Err: err})
 		}
-		r.mail.Post(r.requests.tellAnswered)
+		r.mail.Post(r.requests.callAnswered)
 	})
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 // published is what a room publishes to everyone. A sender is told to each link, which
 // does the rest in sections.go.
-type published struct {
+type publications struct {
 	mail  *mailbox.Mailbox // the room's
 	each  func(func(*peer))
 	ended func(*fanout.Sender, error) // called when the track of one has ended by itself
@@ -27,20 +27,20 @@ type published struct {
 }
 
 // senders returns all that are not closed. Called from anywhere.
-func (p *published) senders() []*fanout.Sender {
+func (p *publications) senders() []*fanout.Sender {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.list
 }
 
-func (p *published) set(list []*fanout.Sender) {
+func (p *publications) set(list []*fanout.Sender) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.list = list
 }
 
 // bind binds t for everyone.
-func (p *published) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender, error) {
+func (p *publications) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender, error) {
 	var s *fanout.Sender
 	s, err := newSender(t, o, fanout.Hooks{
 		OnChange: func() { p.mail.Post(func() { p.each(func(l *peer) { l.link.Retable() }) }) },
@@ -56,7 +56,7 @@ func (p *published) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender
 }
 
 // add sends s to everyone from now on, and reports false if the room is over.
-func (p *published) add(s *fanout.Sender) bool {
+func (p *publications) add(s *fanout.Sender) bool {
 	return p.mail.Post(func() {
 		p.set(append(slices.Clip(p.list), s))
 		p.each(func(l *peer) { l.link.Publish(s) })
@@ -65,7 +65,7 @@ func (p *published) add(s *fanout.Sender) bool {
 
 // allow begins or ends the sending of all because the hub has begun or ceased to let us.
 // The room's loop calls it.
-func (p *published) allow(now bool) {
+func (p *publications) allow(now bool) {
 	p.each(func(l *peer) {
 		for _, s := range p.list {
 			if now {
@@ -119,7 +119,7 @@ func newSender(t webrtc.TrackLocal, o *PublishOptions, hooks fanout.Hooks) (*fan
 	return fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, hooks)
 }
 
-func closeAll(senders []*fanout.Sender) {
+func closeSenders(senders []*fanout.Sender) {
 	for _, s := range senders {
 		_ = s.Close()
 	}

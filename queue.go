@@ -16,18 +16,18 @@ type eventQueue struct {
 	ready chan struct{} // holds a token while there may be something to take
 
 	mu        sync.Mutex
-	items     []queued
+	items     []queuedEvent
 	compactAt int
 	dropped   int  // chat messages since the last Lagged
 	ended     bool // Closed was added
 	drained   bool // Closed was delivered
 }
 
-// maxMutes is how many requests to mute are kept beyond the bound, each for another
+// maxMuteRequests is how many requests to mute are kept beyond the bound, each for another
 // track: whoever may ask chooses their names.
-const maxMutes = 64
+const maxMuteRequests = 64
 
-type queued struct {
+type queuedEvent struct {
 	event Event
 	how   queueing
 	taken func() // called, holding nothing, when Next delivers the event; may be nil
@@ -43,7 +43,7 @@ func (q *eventQueue) addTaken(e Event, taken func()) {
 	how := e.queueing()
 	q.mu.Lock()
 	if !q.ended {
-		q.items = append(q.items, queued{e, how, taken})
+		q.items = append(q.items, queuedEvent{e, how, taken})
 		q.ended = how.kind == eventLast
 		if len(q.items) > q.compactAt {
 			q.compact()
@@ -78,14 +78,14 @@ func (q *eventQueue) compact() {
 			q.cancel(drop, born, how.ends, i)
 		}
 		if how.state != nil {
-			supersede(drop, last, how.state, i)
+			supersedeState(drop, last, how.state, i)
 		}
 	}
 	asking := 0
 	for i, it := range slices.Backward(q.items) {
 		if it.how.kind == eventAsking && !drop[i] {
 			asking++
-			drop[i] = asking > maxMutes
+			drop[i] = asking > maxMuteRequests
 		}
 	}
 	length := 0
@@ -125,7 +125,7 @@ func (q *eventQueue) cancel(drop []bool, born map[any]int, subject any, end int)
 	}
 }
 
-func supersede(drop []bool, last map[any]int, subject any, at int) {
+func supersedeState(drop []bool, last map[any]int, subject any, at int) {
 	if before, ok := last[subject]; ok {
 		drop[before] = true
 	}
@@ -165,7 +165,7 @@ func (q *eventQueue) pop() (Event, func(), error) {
 		return nil, nil, nil
 	}
 	it := q.items[0]
-	q.items[0] = queued{}
+	q.items[0] = queuedEvent{}
 	q.items = q.items[1:]
 	q.drained = it.how.kind == eventLast
 	if len(q.items) > 0 || q.drained {

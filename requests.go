@@ -28,8 +28,8 @@ type requests struct {
 	sealed func() bool          // nothing new is accepted
 	over   <-chan struct{}      // closed with the room
 
-	waiting atomic.Int32 // in pending or on the way there
-	untold  atomic.Int32 // those of them whose answer nobody waits for
+	waiting   atomic.Int32 // in pending or on the way there
+	unawaited atomic.Int32 // those of them whose answer nobody waits for
 
 	// Owned by the room's loop.
 	pending  []*request
@@ -38,9 +38,9 @@ type requests struct {
 
 // request is something asked of the hub that waits for its confirmation.
 type request struct {
-	message signal.Message
-	done    chan error // has room for the answer
-	untold  bool       // nobody waits for it: it was accepted by being sent
+	message   signal.Message
+	done      chan error // has room for the answer
+	unawaited bool       // nobody waits for it: it was accepted by being sent
 }
 
 // ask sends a request to the hub and waits for its answer.
@@ -71,7 +71,7 @@ func (q *requests) ask(ctx context.Context, m signal.Message) error {
 	case <-ctx.Done():
 		q.mail.Post(func() {
 			q.forget(p)
-			q.tellAnswered()
+			q.callAnswered()
 		})
 		return noAnswer()
 	case <-q.over:
@@ -80,8 +80,8 @@ func (q *requests) ask(ctx context.Context, m signal.Message) error {
 }
 
 // put puts a request on its way to the hub: now, or when there is one again.
-// untold: nobody waits for its answer.
-func (q *requests) put(m signal.Message, untold bool) (*request, error) {
+// unawaited: nobody waits for its answer.
+func (q *requests) put(m signal.Message, unawaited bool) (*request, error) {
 	if q.sealed() {
 		return nil, ErrClosed
 	}
@@ -97,9 +97,9 @@ func (q *requests) put(m signal.Message, untold bool) (*request, error) {
 		q.waiting.Add(-1)
 		return nil, fmt.Errorf("noom: %s: %d requests wait for the hub: %w", m.Type, maxPending, ErrWouldBlock)
 	}
-	p := &request{message: m, done: make(chan error, 1), untold: untold}
-	if untold {
-		q.untold.Add(1)
+	p := &request{message: m, done: make(chan error, 1), unawaited: unawaited}
+	if unawaited {
+		q.unawaited.Add(1)
 	}
 	if !q.mail.Post(func() {
 		q.pending = append(q.pending, p)
@@ -111,7 +111,7 @@ func (q *requests) put(m signal.Message, untold bool) (*request, error) {
 }
 
 // again asks a hub that is back for all that waits.
-func (q *requests) again() {
+func (q *requests) askAgain() {
 	for _, p := range q.pending {
 		q.send(p.message)
 	}
@@ -124,7 +124,7 @@ func (q *requests) settle(err error, is func(*signal.Message) bool) {
 		q.forget(p) // first, so that who asks again at once has room
 		p.done <- err
 	}
-	q.tellAnswered()
+	q.callAnswered()
 }
 
 // forget waits for the answer to p no longer.
@@ -135,26 +135,26 @@ func (q *requests) forget(p *request) {
 	}
 	q.pending = slices.Delete(q.pending, i, i+1)
 	q.waiting.Add(-1)
-	if p.untold {
-		q.untold.Add(-1)
+	if p.unawaited {
+		q.unawaited.Add(-1)
 	}
 }
 
 // onAnswered calls f once nothing waits for the hub's answer, or nobody is there
-// to give it. For what is untold it may come back.
+// to give it. For what is unawaited it may come back.
 func (q *requests) onAnswered(f func()) {
 	q.answered = append(q.answered, f)
-	q.tellAnswered()
+	q.callAnswered()
 }
 
-func (q *requests) tellAnswered() {
+func (q *requests) callAnswered() {
 	if len(q.pending) > 0 && q.hub.Online() {
 		return
 	}
 	select {
 	case <-q.hub.Gone():
 	default:
-		if q.untold.Load() > 0 {
+		if q.unawaited.Load() > 0 {
 			return
 		}
 	}

@@ -23,26 +23,26 @@ var errTooMany = fmt.Errorf("more than %d members", maxMembers)
 // the hub says of each. Its methods are the room's loop's, but for peers, peer and
 // sendAll.
 type roster struct {
-	self   string // our id
-	events *eventQueue
-	trace  *tracer
-	log    *slog.Logger
-	verify func(Member) error // Config.Verify; may be nil
-	build  func(Member) *peer // makes the link of a newcomer and sets it going
-	sealed func() bool        // nothing new is accepted
-	gone   func(*peer)        // called for each link that is taken out
+	self    string // our id
+	events  *eventQueue
+	trace   *tracer
+	log     *slog.Logger
+	verify  func(Member) error // Config.Verify; may be nil
+	build   func(Member) *peer // makes the link of a newcomer and sets it going
+	sealed  func() bool        // nothing new is accepted
+	removed func(*peer)        // called for each link that is taken out
 
 	// For readers; written by the loop alone.
 	mu    sync.Mutex
 	links map[string]*peer
 	order []*peer // in join order; replaced, never changed in place
 
-	asleep map[string]*peer
-	lost   map[*peer]int  // those in links that the hub has lost: the how manieth it was
-	parted map[*peer]bool // whose goodbye the hub has passed on; the link takes it
-	places int            // that the room has, as the hub says; 0: it does not
-	losses int            // members that the hub has lost
-	lies   []string       // of the hub, each logged once
+	asleep      map[string]*peer
+	lost        map[*peer]int  // those in links that the hub has lost: the how manieth it was
+	saidGoodbye map[*peer]bool // whose goodbye the hub has passed on; the link takes it
+	places      int            // that the room has, as the hub says; 0: it does not
+	losses      int            // members that the hub has lost
+	lies        []string       // of the hub, each logged once
 }
 
 // peers returns everyone, in join order. Called from anywhere.
@@ -154,7 +154,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 		return nil
 	}
 	if err := m.Verify(); err != nil {
-		r.lied("false member ignored", err)
+		r.reportLie("false member ignored", err)
 		return nil
 	}
 	l := r.links[m.ID]
@@ -166,13 +166,13 @@ func (r *roster) member(m Member, existing bool) *peer {
 	}
 	if l != nil {
 		reason := ReasonLost
-		if r.parted[l] {
+		if r.saidGoodbye[l] {
 			reason = ReasonLeft
 		}
 		r.forget(l, reason)
 	}
 	if len(r.links) >= maxMembers {
-		r.lied("member beyond the bound ignored", errTooMany)
+		r.reportLie("member beyond the bound ignored", errTooMany)
 		return nil
 	}
 	if r.verify != nil {
@@ -181,7 +181,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 			return nil
 		}
 	}
-	l = r.awake(m)
+	l = r.wake(m)
 	if l == nil {
 		l = r.build(m)
 	}
@@ -197,7 +197,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 }
 
 // awake wakes the link of a member that is asleep, nil if none is of its session.
-func (r *roster) awake(m Member) *peer {
+func (r *roster) wake(m Member) *peer {
 	l := r.asleep[m.ID]
 	delete(r.asleep, m.ID)
 	switch {
@@ -215,7 +215,7 @@ func (r *roster) awake(m Member) *peer {
 
 // lied tells of what an honest hub never says: aloud once for each kind, because
 // it may go on.
-func (r *roster) lied(what string, err error) {
+func (r *roster) reportLie(what string, err error) {
 	if !slices.Contains(r.lies, what) {
 		r.lies = append(r.lies, what)
 		r.log.Warn(what+"; the hub may be lying", "error", err)
@@ -230,9 +230,9 @@ func (r *roster) remove(l *peer, reason Reason) {
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == l })
 	r.mu.Unlock()
 	delete(r.lost, l)
-	delete(r.parted, l)
+	delete(r.saidGoodbye, l)
 	l.link.Depart()
-	r.gone(l)
+	r.removed(l)
 	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
 }
 
@@ -326,7 +326,7 @@ func (r *roster) bye(m signal.Message) {
 	case ReasonLost:
 		r.lose(l)
 	case ReasonLeft:
-		r.parted[l] = true
+		r.saidGoodbye[l] = true
 		l.link.Goodbye()
 	default:
 		r.forget(l, m.Reason)

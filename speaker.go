@@ -19,7 +19,7 @@ type speech struct {
 
 // heard wakes the room's loop to find out who speaks. It is called from
 // anywhere, for each packet that is loud enough, and mostly does nothing.
-func (s *speech) heard() {
+func (s *speech) wake() {
 	if !s.awake.Load() && s.awake.CompareAndSwap(false, true) {
 		s.mail.Post(s.listen)
 	}

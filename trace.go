@@ -48,7 +48,7 @@ type tracer struct {
 	self   func() Member
 }
 
-func (t *tracer) tell(e Trace) {
+func (t *tracer) emit(e Trace) {
 	if t.to != nil {
 		e.At, e.Room, e.Self = time.Now(), t.room, t.self()
 		t.to(e)
@@ -60,18 +60,18 @@ func (t *tracer) frame(kind TraceKind, peer Member, inBand bool, m signal.Messag
 	if t.to == nil {
 		return
 	}
-	told := m
-	told.Token = ""
-	told.ICEServers = slices.Clone(m.ICEServers)
-	for i := range told.ICEServers {
-		told.ICEServers[i].Credential = ""
+	copied := m
+	copied.Token = ""
+	copied.ICEServers = slices.Clone(m.ICEServers)
+	for i := range copied.ICEServers {
+		copied.ICEServers[i].Credential = ""
 	}
-	told.Stamp(m.From) // the encoded bytes have it all
-	told.Body = nil
+	copied.Stamp(m.From) // the encoded bytes have it all
+	copied.Body = nil
 	if t.bodies {
-		told.Body = slices.Clone(m.Body)
+		copied.Body = slices.Clone(m.Body)
 	}
-	t.tell(Trace{Peer: peer, Kind: kind, InBand: inBand, Message: &told})
+	t.emit(Trace{Peer: peer, Kind: kind, InBand: inBand, Message: &copied})
 }
 
 // note tells of a decision about peer, the zero Member for the hub. args
@@ -87,18 +87,18 @@ func (t *tracer) note(peer Member, msg string, args ...any) {
 			fmt.Fprintf(&note, " %v=%v", args[i], args[i+1])
 		}
 	}
-	t.tell(Trace{Peer: peer, Kind: TraceNote, Note: note.String()})
+	t.emit(Trace{Peer: peer, Kind: TraceNote, Note: note.String()})
 }
 
 // state tells of a Peer's state, and of why it is not connected.
 func (t *tracer) state(peer Member, s PeerState, err error) {
-	t.tell(Trace{Peer: peer, Kind: TraceState, State: s, Note: reason(err)})
+	t.emit(Trace{Peer: peer, Kind: TraceState, State: s, Note: errorText(err)})
 }
 
 // over tells of the end.
-func (t *tracer) over(err error) { t.tell(Trace{Kind: TraceOver, Note: reason(err)}) }
+func (t *tracer) over(err error) { t.emit(Trace{Kind: TraceOver, Note: errorText(err)}) }
 
-func reason(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}

@@ -22,7 +22,7 @@ var errFrames = fmt.Errorf("%w: a flood of frames", fault.Rules)
 // post has the link's loop run f, unless the connection is closed by then.
 func (c *Conn) post(f func()) {
 	c.owner.Post(func() {
-		if c.stage != discarded {
+		if c.stage != stageDiscarded {
 			f()
 		}
 	})
@@ -95,7 +95,7 @@ func (c *Conn) listenToChannels() {
 			}
 			c.owner.Post(func() {
 				frames.Add(-1)
-				if c.stage != discarded {
+				if c.stage != stageDiscarded {
 					c.inBand(m)
 				}
 			})
@@ -131,7 +131,7 @@ func (c *Conn) inBand(dm webrtc.DataChannelMessage) {
 }
 
 func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
-	defer recovered(&err, log)
+	defer recoverPanic(&err, log)
 	return signal.Decode(data)
 }
 

@@ -52,7 +52,7 @@ func (c *Conn) gathered(candidate *webrtc.ICECandidate) {
 }
 
 func (c *Conn) sendCandidates() {
-	if c.stage != negotiating || c.local.ufrag == "" {
+	if c.stage != stageNegotiating || c.local.ufrag == "" {
 		return // describe sends them, behind the description
 	}
 	for len(c.pending) > 0 && c.owner.Window() {

@@ -52,9 +52,9 @@ type Conn struct {
 
 	// Negotiation.
 	turn       negotiate.Machine
-	inbox      []exchange.Message // delivered, not yet acted on
-	incoming   *incoming          // the description being acted on
-	local      description        // the last ones in force
+	inbox      []exchange.Message   // delivered, not yet acted on
+	incoming   *incomingDescription // the description being acted on
+	local      description          // the last ones in force
 	remote     description
 	pending    []signal.Candidate // for the next candidates frame
 	batch      mailbox.Timer      // until they go out
@@ -83,14 +83,14 @@ type Conn struct {
 type stage uint8
 
 const (
-	negotiating stage = iota // it is that of the epoch there is
-	givenUp                  // likewise, and the next epoch is due
-	setAside                 // it serves until the next is up
-	discarded                // it is being closed
+	stageNegotiating stage = iota // it is that of the epoch there is
+	stageGivenUp                  // likewise, and the next epoch is due
+	stageSetAside                 // it serves until the next is up
+	stageDiscarded                // it is being closed
 )
 
 // current reports whether the connection is that of the epoch there is.
-func (c *Conn) current() bool { return c != nil && c.stage <= givenUp }
+func (c *Conn) current() bool { return c != nil && c.stage <= stageGivenUp }
 
 // Config is what a connection is made of.
 type Config struct {
@@ -119,8 +119,8 @@ func New(cfg Config) (*Conn, error) {
 	// Both ends make both channels, so that none has to be announced, and
 	// before the first description, so that it has a section for them.
 	var err error
-	if c.Control, err = c.PC.CreateDataChannel("control", negotiated(0)); err == nil {
-		c.Data, err = c.PC.CreateDataChannel("data", negotiated(1))
+	if c.Control, err = c.PC.CreateDataChannel("control", negotiatedChannel(0)); err == nil {
+		c.Data, err = c.PC.CreateDataChannel("data", negotiatedChannel(1))
 	}
 	if err != nil {
 		c.owner.Spawn(func() { _ = c.PC.GracefulClose() })
@@ -132,27 +132,27 @@ func New(cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-func negotiated(id uint16) *webrtc.DataChannelInit {
+func negotiatedChannel(id uint16) *webrtc.DataChannelInit {
 	yes := true
 	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
 }
 
 // GiveUp ends all negotiation: the next epoch is due.
 func (c *Conn) GiveUp() {
-	if c.stage == negotiating {
-		c.stage, c.inbox = givenUp, nil
+	if c.stage == stageNegotiating {
+		c.stage, c.inbox = stageGivenUp, nil
 	}
 }
 
 // SetAside makes the connection one that only serves until the next is up.
 func (c *Conn) SetAside() {
-	c.stage = setAside
+	c.stage = stageSetAside
 	c.batch.Stop()
 }
 
 // Discard ends the connection without waiting for it.
 func (c *Conn) Discard() {
-	c.stage = discarded
+	c.stage = stageDiscarded
 	c.batch.Stop()
 	for _, s := range c.sections {
 		s.leg.Detach()

@@ -76,14 +76,14 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 				opus = format
 			}
 		}
-		told := false
+		found := false
 		for i, a := range m.Attributes {
 			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
 				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
-				told = true
+				found = true
 			}
 		}
-		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !told && line != "" {
+		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !found && line != "" {
 			m.WithValueAttribute("fmtp", opus+" "+line)
 		}
 	}
@@ -109,9 +109,9 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspect parses a remote description and refuses what pion would choke on
+// inspectDescription parses a remote description and refuses what pion would choke on
 // half-way, for its SetRemoteDescription leaves a changed state behind an error.
-func inspect(text string) (d description, err error) {
+func inspectDescription(text string) (d description, err error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
 		return d, fmt.Errorf("%w: %w", fault.Description, err)

@@ -25,7 +25,7 @@ func TestMissingMids(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := inspect(whole)
+		d, err := inspectDescription(whole)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,14 +22,14 @@ const maxInbox = 4 * exchange.Window
 var errWork = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 
 // incoming is a description of the peer's.
-type incoming struct {
+type incomingDescription struct {
 	signal.Description
 	parsed description
 }
 
 // Deliver takes messages of the exchange, in order. It fails if too many wait.
 func (c *Conn) Deliver(messages []exchange.Message) {
-	if c.stage != negotiating {
+	if c.stage != stageNegotiating {
 		return
 	}
 	c.inbox = append(c.inbox, messages...)
@@ -40,7 +40,7 @@ func (c *Conn) Deliver(messages []exchange.Message) {
 
 // work acts on what the exchange delivered, in order.
 func (c *Conn) work() {
-	for len(c.inbox) > 0 && c.stage == negotiating && !c.mustWait(c.inbox[0]) {
+	for len(c.inbox) > 0 && c.stage == stageNegotiating && !c.mustWait(c.inbox[0]) {
 		m := c.inbox[0]
 		c.inbox = c.inbox[1:]
 		c.try(c.handle(m))
@@ -62,7 +62,7 @@ func (c *Conn) mustWait(m exchange.Message) bool {
 }
 
 func (c *Conn) handle(m exchange.Message) (err error) {
-	defer recovered(&err, c.log)
+	defer recoverPanic(&err, c.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return c.described(m)
@@ -87,7 +87,7 @@ func (c *Conn) handle(m exchange.Message) (err error) {
 
 // described takes an offer or an answer.
 func (c *Conn) described(m exchange.Message) error {
-	in := &incoming{}
+	in := &incomingDescription{}
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
 		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
@@ -95,7 +95,7 @@ func (c *Conn) described(m exchange.Message) error {
 	if in.SDP, err = withMids(in.SDP, c.local.sections); err != nil {
 		return err
 	}
-	if in.parsed, err = inspect(in.SDP); err != nil {
+	if in.parsed, err = inspectDescription(in.SDP); err != nil {
 		return err
 	}
 	restarts := c.restartedBy(in)
@@ -116,7 +116,7 @@ func (c *Conn) described(m exchange.Message) error {
 }
 
 // restartedBy reports whether a description has other ICE credentials than the last.
-func (c *Conn) restartedBy(in *incoming) bool {
+func (c *Conn) restartedBy(in *incomingDescription) bool {
 	return c.remote.ufrag != "" && c.remote.ufrag != in.parsed.ufrag
 }
 
@@ -133,7 +133,7 @@ func (c *Conn) Restart() error {
 // act carries out what the turn machine decided. Until it has done so the
 // machine must be told nothing new: its messages would overtake these.
 func (c *Conn) act(actions []negotiate.Action) (err error) {
-	defer recovered(&err, c.log)
+	defer recoverPanic(&err, c.log)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
@@ -208,7 +208,7 @@ func (c *Conn) apply() error {
 	return nil
 }
 
-func (c *Conn) setRemote(t webrtc.SDPType, in *incoming) error {
+func (c *Conn) setRemote(t webrtc.SDPType, in *incomingDescription) error {
 	if in.parsed.ufrag != c.remote.ufrag {
 		c.generation, c.candidates = 0, conduct.Candidates{}
 	}
@@ -236,7 +236,7 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if text, err = withStereo(text, c.sendsStereo(), c.remote.stereo); err != nil {
 		return err
 	}
-	if c.local, err = inspect(text); err != nil {
+	if c.local, err = inspectDescription(text); err != nil {
 		return err
 	}
 	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: c.nextTable()})
@@ -244,7 +244,7 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 		return fmt.Errorf("%s: %w", t, err)
 	}
 	c.owner.Trace("local description", "type", t, "id", id, "sdp", text)
-	c.announced(c.owner.Send(t, body, hubOnly))
+	c.tableSent(c.owner.Send(t, body, hubOnly))
 	if len(c.pending) > 0 {
 		c.batch.Set(c.mail, batchWait, c.sendCandidates)
 	}

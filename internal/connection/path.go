@@ -21,12 +21,12 @@ func (c *Conn) ByOwnRelay() bool {
 // that cannot be told.
 func (c *Conn) StartsAt(addresses []netip.Addr) bool {
 	pair, err := c.ice().GetSelectedCandidatePair()
-	return err != nil || pair == nil || isAt(pair.Local, addresses)
+	return err != nil || pair == nil || isAtAddress(pair.Local, addresses)
 }
 
 // isAt reports whether a local candidate is at one of these addresses; true if that cannot
 // be told. Candidates of other types than host name the address they were found from.
-func isAt(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
+func isAtAddress(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
 	at := c.Address
 	if c.Typ != webrtc.ICECandidateTypeHost && c.RelatedAddress != "" {
 		at = c.RelatedAddress

@@ -18,7 +18,7 @@ var errInternal = errors.New("noom: internal error")
 // recovered, deferred, makes a panic the function's error and logs its stack. Where pion and
 // the JSON library take what the network sent, that costs one link and not the process. The
 // peer is to blame where one of them panicked, or a parser of ours.
-func recovered(err *error, log *slog.Logger) {
+func recoverPanic(err *error, log *slog.Logger) {
 	r := recover()
 	if r == nil {
 		return
@@ -45,7 +45,7 @@ func parserPanicked() bool {
 		switch {
 		case f.Function == "runtime.gopanic":
 			panicked = true
-		case panicked && !isStandard(f.Function):
+		case panicked && !isStandardLibrary(f.Function):
 			return slices.ContainsFunc(parsers, func(p string) bool { return strings.HasPrefix(f.Function, p) })
 		}
 	}
@@ -53,7 +53,7 @@ func parserPanicked() bool {
 }
 
 // isStandard reports whether a function, named as the runtime does, is the standard library's.
-func isStandard(function string) bool {
+func isStandardLibrary(function string) bool {
 	function, _, _ = strings.Cut(function, "[") // what it is instantiated with
 	first, _, nested := strings.Cut(function, "/")
 	if nested {

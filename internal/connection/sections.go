@@ -31,7 +31,7 @@ func (s *section) mid() string { return s.transceiver.Mid() }
 
 // Publish adds a sender: to an idle section, or to one of its own.
 func (c *Conn) Publish(s *fanout.Sender) {
-	if c.stage != negotiating {
+	if c.stage != stageNegotiating {
 		return // the next connection carries it from the start
 	}
 	for _, sec := range c.sections {
@@ -66,7 +66,7 @@ func (c *Conn) Unpublish(s *fanout.Sender) {
 // it was told of nothing else. Mono needs none.
 func (c *Conn) Retable() {
 	c.tableDirty = true
-	if c.stage != negotiating || c.local.ufrag == "" {
+	if c.stage != stageNegotiating || c.local.ufrag == "" {
 		return
 	}
 	for mid := range c.sendsStereo() {
@@ -133,7 +133,7 @@ func (c *Conn) addSection(s *fanout.Sender) error {
 	}
 	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
 	c.sections = append(c.sections, sec)
-	c.counts(sec.stats)
+	c.countStream(sec.stats)
 	leg.Attach(s)
 	rtp := transceiver.Sender()
 	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
@@ -154,7 +154,7 @@ func (c *Conn) refuse(sec *section) {
 
 // SendTable sends a change that no description has carried.
 func (c *Conn) SendTable() {
-	if !c.tableDirty || c.stage != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
+	if !c.tableDirty || c.stage != stageNegotiating || c.local.ufrag == "" || !c.owner.Window() || !c.hasTable() {
 		return
 	}
 	body, err := signal.EncodeBody(&signal.TableBody{Table: c.nextTable()})
@@ -162,18 +162,18 @@ func (c *Conn) SendTable() {
 		c.owner.Failed(err)
 		return
 	}
-	c.announced(c.owner.Send(signal.TypeTable, body, false))
+	c.tableSent(c.owner.Send(signal.TypeTable, body, false))
 }
 
 // placed reports whether the table is worth telling: in an epoch that the peer
 // began, our senders have no section before our first offer, and an empty
 // table would end tracks that only move to another connection.
-func (c *Conn) placed() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
+func (c *Conn) hasTable() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
 
 // nextTable is the table for the next frame. One that is not worth telling has
 // version 0, which the peer ignores.
 func (c *Conn) nextTable() signal.Table {
-	if !c.placed() {
+	if !c.hasTable() {
 		return signal.Table{}
 	}
 	t := signal.Table{Version: c.owner.NextTable(), Tracks: make(map[string]signal.TrackRow)}
@@ -189,7 +189,7 @@ func (c *Conn) nextTable() signal.Table {
 
 // announced notes that the table was just sent as it is now: the exchange has been given
 // so many messages with it.
-func (c *Conn) announced(queued int64) {
+func (c *Conn) tableSent(queued int64) {
 	c.tableDirty = false
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
@@ -244,6 +244,6 @@ func (c *Conn) sendsStereo() map[string]bool {
 // receiving takes a section of the peer's that pion has set up.
 func (c *Conn) receiving(mid string, in *inbound.Inbound) {
 	c.Inbounds[mid] = in
-	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
+	c.countStream(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
 	c.owner.Receiving(mid, in)
 }

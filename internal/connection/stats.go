@@ -18,7 +18,7 @@ func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
 }
 
 // counts adds an entry to what stats returns.
-func (c *Conn) counts(s stream) {
+func (c *Conn) countStream(s stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.streams = append(c.streams, s)

@@ -11,8 +11,8 @@ import (
 	"noom/signal"
 )
 
-// retryEvery is the least time between two questions for new servers.
-const retryEvery = 5 * time.Second
+// retryInterval is the least time between two questions for new servers.
+const retryInterval = 5 * time.Second
 
 // noServers is what there is before the hub has named any.
 var noServers Set
@@ -54,7 +54,7 @@ func (s *Supply) Take(m *signal.Message) {
 	}
 	s.renewal.Stop()
 	if newest.Lifetime > 0 {
-		s.renew(max(newest.Due(), retryEvery))
+		s.renew(max(newest.Due(), retryInterval))
 	}
 	s.Changed()
 }
@@ -63,7 +63,7 @@ func (s *Supply) Take(m *signal.Message) {
 func (s *Supply) renew(pause time.Duration) {
 	s.renewal.Set(s.Mail, pause, func() {
 		s.Ask()
-		s.renew(max(s.Current().Lifetime/10, retryEvery))
+		s.renew(max(s.Current().Lifetime/10, retryInterval))
 	})
 }
 

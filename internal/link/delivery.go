@@ -35,34 +35,34 @@ func (l *Link) Deliver(ctx context.Context) (Delivery, error) {
 	})
 }
 
-// Part tells the peer in-band that we leave for good, if it can be told. done is closed
+// SayGoodbye informs the peer in-band that we leave for good, if a connection reaches it. done is closed
 // once the peer has acknowledged that, or cannot.
-func (l *Link) Part() (done <-chan struct{}) {
-	parted := make(chan struct{})
+func (l *Link) SayGoodbye() (done <-chan struct{}) {
+	acked := make(chan struct{})
 	posted := l.mail.Post(func() {
 		if l.recovery.Broken() || !l.recovery.Reachable() {
-			close(parted)
+			close(acked)
 			return
 		}
-		l.partings = append(l.partings, parting{l.frames.Send(signal.TypeLeft, nil, false), parted})
+		l.goodbyes = append(l.goodbyes, goodbye{l.frames.Send(signal.TypeLeft, nil, false), acked})
 	})
 	if !posted {
-		close(parted)
+		close(acked)
 	}
-	return parted
+	return acked
 }
 
-// partings are goodbyes on their way, the first one first.
-type partings []parting
+// goodbyes are goodbyes on their way, the first one first.
+type goodbyes []goodbye
 
-// parting is done once the peer has acknowledged so many messages, or the link ends.
-type parting struct {
+// goodbye is done once the peer has acknowledged so many messages, or the link ends.
+type goodbye struct {
 	acked int64
 	done  chan struct{}
 }
 
 // acknowledged ends those that the peer has by now.
-func (p *partings) acknowledged(acked int64) {
+func (p *goodbyes) acknowledged(acked int64) {
 	for len(*p) > 0 && (*p)[0].acked <= acked {
 		close((*p)[0].done)
 		*p = (*p)[1:]
@@ -70,4 +70,4 @@ func (p *partings) acknowledged(acked int64) {
 }
 
 // end ends all of them, because they have nowhere to go.
-func (p *partings) end() { p.acknowledged(math.MaxInt64) }
+func (p *goodbyes) end() { p.acknowledged(math.MaxInt64) }

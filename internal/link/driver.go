@@ -18,9 +18,9 @@ var (
 	errTimeout    = errors.New("connection did not come up in time")
 )
 
-// happen reports an event to the machine, and carries out what it says. The
+// step reports an event to the machine, and carries out what it says. The
 // error is that of a restart of ICE; its epoch is given up already.
-func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
+func (l *Link) step(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.host.Online(),
 		Expired: l.host.Servers().Expired(),
@@ -34,8 +34,8 @@ func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err erro
 	return err
 }
 
-// on is happen where the error does not matter.
-func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
+// on is step where the error does not matter.
+func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.step(event) }
 
 // carryOut does one action. A long switch, which only dispatches.
 func (l *Link) carryOut(a recovery.Action) error {
@@ -50,13 +50,13 @@ func (l *Link) carryOut(a recovery.Action) error {
 	case recovery.Close:
 		l.closeConn(a.Conn)
 	case recovery.GiveUp:
-		l.findings.cause = causeOf(a.Cause, l.reported)
+		l.findings.cause = causeOf(a.Cause, l.failure)
 		if c := l.conns.current; c != nil {
 			c.GiveUp()
 		}
 		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.findings.cause)
 	case recovery.Note:
-		err := causeOf(a.Cause, l.reported)
+		err := causeOf(a.Cause, l.failure)
 		l.findings.note(l.evidence(err), err, l.log)
 	case recovery.Forget:
 		l.findings.latest = nil
@@ -67,7 +67,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 	case recovery.Resend:
 		l.frames.Resend()
 	case recovery.SetState:
-		l.changeState(a.Peer, causeOf(a.Cause, l.reported))
+		l.changeState(a.Peer, causeOf(a.Cause, l.failure))
 	case recovery.Drop:
 		l.host.Drop()
 	case recovery.AskHub:
@@ -105,7 +105,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 }
 
 // causeOf returns the error that the machine knows by number only.
-func causeOf(c recovery.Cause, reported error) error {
+func causeOf(c recovery.Cause, failure error) error {
 	switch c {
 	case recovery.PathLost:
 		return errConnection
@@ -114,7 +114,7 @@ func causeOf(c recovery.Cause, reported error) error {
 	case recovery.EpochsUsedUp:
 		return fmt.Errorf("%w: epochs used up", fault.Rules)
 	case recovery.Told:
-		return reported
+		return failure
 	case recovery.NoCause:
 	}
 	return nil
@@ -124,7 +124,7 @@ func causeOf(c recovery.Cause, reported error) error {
 func (l *Link) changeState(s recovery.Peer, err error) {
 	l.setState(s)
 	l.host.State(s, err)
-	l.tell(func(r Report) { r.StateChanged(s, err) })
+	l.withReport(func(r Report) { r.StateChanged(s, err) })
 }
 
 func (l *Link) trace(msg string, args ...any) {

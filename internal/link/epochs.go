@@ -15,7 +15,7 @@ import (
 
 // fail gives this epoch up: the next begins after a pause that grows.
 func (l *Link) fail(err error) {
-	l.reported = err
+	l.failure = err
 	l.on((*recovery.Machine).Fail)
 }
 
@@ -34,7 +34,7 @@ func (l *Link) build(number recovery.Number, ours bool) {
 	l.findings.cause = nil
 	c, err := l.open(number, ours)
 	if err != nil {
-		l.reported = err
+		l.failure = err
 		l.on((*recovery.Machine).Unbuilt)
 		return
 	}
@@ -84,7 +84,7 @@ func (l *Link) closeConn(n recovery.Number) {
 	if l.conns.discard(c) {
 		l.show(nil)
 	} else if !l.recovery.Reachable() {
-		l.partings.end()
+		l.goodbyes.end()
 	}
 }
 
@@ -96,6 +96,6 @@ func (l *Link) flooded(c *connection.Conn, err error) {
 	}
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)
 	l.cfg.Conduct.Fault(time.Now())
-	l.reported = err
+	l.failure = err
 	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.Number) })
 }

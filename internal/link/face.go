@@ -109,7 +109,7 @@ func (f *face) show(c *connection.Conn) {
 }
 
 // tell reports something about the peer, unless it is gone.
-func (f *face) tell(what func(Report)) {
+func (f *face) withReport(what func(Report)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.gone {
@@ -118,9 +118,9 @@ func (f *face) tell(what func(Report)) {
 }
 
 // tellTracks reports what has changed in the peer's tracks.
-func (f *face) tellTracks(d inbound.Diff) {
+func (f *face) reportTracks(d inbound.Diff) {
 	if d.Withheld > 0 {
 		f.log.Info("tracks not taken: the peer may not publish", "tracks", d.Withheld)
 	}
-	f.tell(func(r Report) { r.TracksChanged(d) })
+	f.withReport(func(r Report) { r.TracksChanged(d) })
 }

@@ -70,7 +70,7 @@ func (f *findings) note(e diagnose.Evidence, err error, log *slog.Logger) {
 // evidence collects what is known; err is why the epoch is given up, if it is.
 func (l *Link) evidence(err error) diagnose.Evidence {
 	e := diagnose.Evidence{
-		Online: l.host.Online(), Lost: l.recovery.Lost(), Err: err, Cause: kindOf(err),
+		Online: l.host.Online(), Lost: l.recovery.Lost(), Err: err, Cause: causeKind(err),
 		Connected: l.State() == recovery.Connected, WasUp: l.recovery.WasUp(),
 	}
 	if c := l.conns.current; c != nil {
@@ -82,8 +82,8 @@ func (l *Link) evidence(err error) diagnose.Evidence {
 	return e
 }
 
-// kindOf returns what a verdict names of the reason for which an epoch was given up.
-func kindOf(err error) diagnose.Cause {
+// causeKind returns what a verdict names of the reason for which an epoch was given up.
+func causeKind(err error) diagnose.Cause {
 	switch {
 	case errors.Is(err, fault.Description), errors.Is(err, fault.Rules), errors.Is(err, data.ErrCredit):
 		return diagnose.BrokenRules

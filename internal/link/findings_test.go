@@ -19,7 +19,7 @@ func TestKindOf(t *testing.T) {
 		if err != nil {
 			err = fmt.Errorf("epoch 2: %w", err)
 		}
-		if got := kindOf(err); got != want {
+		if got := causeKind(err); got != want {
 			t.Errorf("%v is %v, want %v", err, got, want)
 		}
 	}

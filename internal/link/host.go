@@ -16,7 +16,7 @@ import (
 )
 
 // Host is the room of a link, as far as the link needs it. Its methods are called from the
-// link's loop, but for SpeechHeard and Spawn, which may be called from anywhere, and wait
+// link's loop, but for Loud and Spawn, which may be called from anywhere, and wait
 // for nothing.
 type Host interface {
 	// Drop asks the room to let the peer go: the hub has lost it, and its connection is dead.
@@ -45,8 +45,8 @@ type Host interface {
 	Refusal(since time.Time) *diagnose.Refusal
 	// WatchNetwork is called when there is a connection for which the network is to be watched.
 	WatchNetwork()
-	// SpeechHeard is called for each packet that is loud enough to be speech.
-	SpeechHeard()
+	// Loud is called for each packet that is loud enough to be speech.
+	Loud()
 	// Spawn runs f, and makes the end of the room wait for it.
 	Spawn(f func())
 

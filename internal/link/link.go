@@ -62,9 +62,9 @@ type Link struct {
 	own          []*fanout.Sender // those of them that only this peer gets
 	tableVersion int64            // of our table
 	findings     findings
-	reported     error  // what Fail, Unbuilt or Spoiled was reported for
+	failure      error  // what Fail, Unbuilt or Spoiled was reported for
 	sample       uint64 // how much had come by the path when it was doubted
-	partings     partings
+	goodbyes     goodbyes
 }
 
 // New makes a link. Run sets it going.
@@ -111,7 +111,7 @@ func (l *Link) flush() {
 		c.SendTable()
 		l.frames.Flush()
 	}
-	l.partings.acknowledged(l.frames.Acked())
+	l.goodbyes.acknowledged(l.frames.Acked())
 	c.StartFlowing(l.frames.Acked())
 	l.Stream.Write(l.live().Lane)
 }
@@ -134,10 +134,10 @@ func (l *Link) end() {
 			}
 		})
 	}
-	l.partings.end()
+	l.goodbyes.end()
 	l.Stream.EndDeliveries()
 	l.Stream.Close()
-	l.tellTracks(l.Tracks.End())
+	l.reportTracks(l.Tracks.End())
 }
 
 // post reports an event to the machine, at the loop's next turn.
@@ -176,7 +176,7 @@ func (l *Link) Wake() {
 // methods fail, and nothing more is reported.
 func (l *Link) Depart() {
 	l.Stream.Close()
-	l.tellTracks(l.Tracks.End())
+	l.reportTracks(l.Tracks.End())
 	l.setGone(true)
 }
 

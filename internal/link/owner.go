@@ -29,7 +29,7 @@ type connHost struct{ *Link }
 
 func (h connHost) Post(f func()) bool           { return h.mail.Post(f) }
 func (h connHost) Spawn(f func())               { h.host.Spawn(f) }
-func (h connHost) Loud()                        { h.host.SpeechHeard() }
+func (h connHost) Loud()                        { h.host.Loud() }
 func (h connHost) InBand() conduct.FrameVerdict { return h.cfg.Conduct.Frame(time.Now()) }
 
 func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
@@ -75,7 +75,7 @@ func (h connHost) DataOpened(c *connection.Conn) {
 // ChannelClosed: with the current connection our goodbye has nowhere to go.
 func (h connHost) ChannelClosed(c *connection.Conn, data bool) {
 	if c == h.conns.current {
-		h.partings.end()
+		h.goodbyes.end()
 	}
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.ChannelClosed(c.Number, data) })
 }
@@ -89,7 +89,7 @@ func (h connHost) Frame(c *connection.Conn, m signal.Message) {
 }
 
 func (h connHost) Refused(s *fanout.Sender, err error) {
-	h.tell(func(r Report) { r.SenderRefused(s, err) })
+	h.withReport(func(r Report) { r.SenderRefused(s, err) })
 }
 
 // Data takes a frame of the data channel.
@@ -111,7 +111,7 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 func (h connHost) Channel(c *connection.Conn, ch *data.Channel) {
 	switch h.Stream.Opened(c.Lane, ch) {
 	case data.Taken:
-		h.tell(func(r Report) { r.ChannelOpened(ch, func() { h.mail.Post(h.Stream.Seen) }) })
+		h.withReport(func(r Report) { r.ChannelOpened(ch, func() { h.mail.Post(h.Stream.Seen) }) })
 	case data.Floods:
 		h.trace("channel refused", "label", ch.Label())
 		h.flooded(c, errChannels)
@@ -128,5 +128,5 @@ func (h connHost) Table(t *signal.Table) {
 		h.fail(errTables)
 		return
 	}
-	h.tellTracks(h.Tracks.Take(t, h.may(signal.RightPublish), h.conns.current.Inbounds))
+	h.reportTracks(h.Tracks.Take(t, h.may(signal.RightPublish), h.conns.current.Inbounds))
 }

@@ -66,7 +66,7 @@ func (l *Link) SetRights(rights signal.Rights) {
 	}
 	l.mail.Post(func() {
 		if c := l.conns.current; c != nil {
-			l.tellTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
+			l.reportTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
 		}
 	})
 }
@@ -120,7 +120,7 @@ func (l *Link) RestartICE(ctx context.Context) error {
 	}
 	begun, err := mailbox.Ask(ctx, l.mail, func() error {
 		var refused recovery.Refusal
-		err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+		err := l.step(func(m *recovery.Machine) (actions []recovery.Action) {
 			actions, refused = m.Restart()
 			return actions
 		})
