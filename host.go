@@ -18,8 +18,7 @@ import (
 	"noom/signal"
 )
 
-// peerHost is what a room is to the link of a peer. The room's loop decides what has to do
-// with who is there.
+// peerHost is the room as the link of a peer sees it. What concerns the roster is posted to the room's loop.
 type peerHost struct{ *peer }
 
 var (
@@ -88,7 +87,7 @@ func (h peerHost) State(s recovery.Peer, err error) {
 	h.room.trace.state(h.Member(), PeerState(s), err)
 }
 
-// What a link reports becomes events.
+// What a link reports becomes an event.
 
 func (h peerHost) StateChanged(s recovery.Peer, err error) {
 	h.room.events.add(PeerStateChanged{Peer: h.peer, State: PeerState(s), Err: err})

@@ -14,10 +14,9 @@ import (
 	"noom/signal"
 )
 
-// Join enters a room, making it if need be, and returns once the hub has let
-// us in. ctx bounds Join alone, and [Config].DialTimeout does if it has no
-// deadline; [Room.Leave] ends the Room. A nil cfg works.
-// Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
+// Join enters a room, which the hub creates if it does not exist, and returns once the hub has admitted us. ctx bounds
+// Join alone; if it has no deadline, [Config].DialTimeout does. [Room.Leave] ends the Room. A nil cfg works. Errors are
+// [*JoinError]; one that wraps a [*signal.Error] is a refusal by the hub, or of a name that every hub would refuse.
 func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
 	r, err := newRoom(d, signal.CleanName(name), cfg)
 	if err == nil {
@@ -29,7 +28,7 @@ func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error)
 	return r, nil
 }
 
-// newRoom checks what Join was given and makes the room, which nothing runs yet.
+// newRoom checks the arguments of Join and makes the room, which is not running yet.
 func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	if d == nil {
 		return nil, errors.New("there is no Dialer; pass a ws.Dialer or mem.Dialer")
@@ -55,7 +54,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	makeParts(r, d)
 	if r.engine.OwnNet() || c.IgnoreNetwork {
-		r.network.watch = nil // in a network of its own, this machine's addresses say nothing
+		r.network.watch = nil // in a network of its own, this machine's addresses do not matter
 	}
 	for _, t := range c.Tracks {
 		s, err := r.published.bind(t.Track, &PublishOptions{Name: t.Name, Muted: t.Muted})
@@ -69,7 +68,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	return r, nil
 }
 
-// makeParts makes the room's parts and says what each may ask of the others.
+// makeParts makes the room's parts and connects them.
 func makeParts(r *room, d Dialer) {
 	r.events, r.mail = newEventQueue(r.cfg.EventBuffer), mailbox.New(ErrClosed)
 	r.conducts = conduct.NewConducts()
@@ -102,7 +101,7 @@ func makeParts(r *room, d Dialer) {
 	}
 }
 
-// newUplink returns the room's way to the hub of d.
+// newUplink returns the room's connection to the hub that d dials.
 func newUplink(r *room, d Dialer) *uplink.Uplink {
 	return uplink.New(uplink.Config{
 		Dialer: d, Room: r.name, Self: r.self, Name: func() string { return r.Self().Name },
@@ -124,9 +123,9 @@ func newUplink(r *room, d Dialer) *uplink.Uplink {
 	})
 }
 
-// start enters the room and sets its goroutines going.
+// start enters the room and starts its goroutines.
 func (r *room) start(ctx context.Context) error {
-	if _, bounded := ctx.Deadline(); !bounded { // a hub may say nothing
+	if _, bounded := ctx.Deadline(); !bounded { // a hub may never answer
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.cfg.DialTimeout)
 		defer cancel()

@@ -18,29 +18,28 @@ const (
 	maxPending      = 256              // requests that wait for the hub's answer
 )
 
-// requests are what a room has asked of the hub and what waits for its answer.
-// Each is asked again after a redial. ask and put are called from anywhere, the
-// rest by the room's loop.
+// requests are what a room has asked of the hub and what waits for its answer. Each is sent again after a redial. ask and
+// put may be called from anywhere; the room's loop calls the rest.
 type requests struct {
 	mail   *mailbox.Mailbox     // the room's
-	hub    *uplink.Uplink       // asked whether it is there
+	hub    *uplink.Uplink       // says whether it is online
 	send   func(signal.Message) // to the hub
 	sealed func() bool          // nothing new is accepted
 	over   <-chan struct{}      // closed with the room
 
-	waiting   atomic.Int32 // in pending or on the way there
-	unawaited atomic.Int32 // those of them whose answer nobody waits for
+	waiting   atomic.Int32 // in pending or posted to it
+	unawaited atomic.Int32 // those of them that no call waits for
 
 	// Owned by the room's loop.
 	pending  []*request
-	answered []func() // called when none of them waits
+	answered []func() // called when no request waits
 }
 
-// request is something asked of the hub that waits for its confirmation.
+// request is a request to the hub that waits for its answer.
 type request struct {
 	message   signal.Message
 	done      chan error // has room for the answer
-	unawaited bool       // nobody waits for it: it was accepted by being sent
+	unawaited bool       // no call waits for the answer: it was accepted when it was queued
 }
 
 // ask sends a request to the hub and waits for its answer.
@@ -79,13 +78,12 @@ func (q *requests) ask(ctx context.Context, m signal.Message) error {
 	}
 }
 
-// put puts a request on its way to the hub: now, or when there is one again.
-// unawaited: nobody waits for its answer.
+// put sends a request to the hub, now or when there is one again. unawaited: no call waits for the answer.
 func (q *requests) put(m signal.Message, unawaited bool) (*request, error) {
 	if q.sealed() {
 		return nil, ErrClosed
 	}
-	// What a hub cannot take is refused here, because it would refuse us with it.
+	// Refuse here what the hub cannot decode, because it would end the connection.
 	frame, err := m.Encode()
 	if err == nil {
 		_, err = signal.Decode(frame)
@@ -110,24 +108,24 @@ func (q *requests) put(m signal.Message, unawaited bool) (*request, error) {
 	return p, nil
 }
 
-// again asks a hub that is back for all that waits.
+// askAgain sends all requests that wait to a hub that is back.
 func (q *requests) askAgain() {
 	for _, p := range q.pending {
 		q.send(p.message)
 	}
 }
 
-// settle answers the oldest request that is asked for.
-func (q *requests) settle(err error, is func(*signal.Message) bool) {
-	if i := slices.IndexFunc(q.pending, func(p *request) bool { return is(&p.message) }); i >= 0 {
+// settle answers the oldest request that matches.
+func (q *requests) settle(err error, matches func(*signal.Message) bool) {
+	if i := slices.IndexFunc(q.pending, func(p *request) bool { return matches(&p.message) }); i >= 0 {
 		p := q.pending[i]
-		q.forget(p) // first, so that who asks again at once has room
+		q.forget(p) // first, so that there is room if the caller asks again at once
 		p.done <- err
 	}
 	q.callAnswered()
 }
 
-// forget waits for the answer to p no longer.
+// forget drops p, whose answer no longer matters.
 func (q *requests) forget(p *request) {
 	i := slices.Index(q.pending, p)
 	if i < 0 {
@@ -140,8 +138,8 @@ func (q *requests) forget(p *request) {
 	}
 }
 
-// onAnswered calls f once nothing waits for the hub's answer, or nobody is there
-// to give it. For what is unawaited it may come back.
+// onAnswered calls f once no request waits for an answer, or no answer can come any longer: while the hub is lost, only
+// unawaited requests wait for its return.
 func (q *requests) onAnswered(f func()) {
 	q.answered = append(q.answered, f)
 	q.callAnswered()

@@ -11,24 +11,23 @@ import (
 	"noom/signal"
 )
 
-// retryInterval is the least time between two questions for new servers.
+// retryInterval is the minimum time between two requests for new servers.
 const retryInterval = 5 * time.Second
 
-// noServers is what there is before the hub has named any.
+// noServers is used until the hub has named servers.
 var noServers Set
 
-// Supply keeps ICE servers fresh: a hub hands out credentials that expire
-// (PROTOCOL.md section 2, servers). It asks for new ones in time, and a
-// connection takes the newest whenever it gathers candidates.
+// Supply keeps ICE servers fresh, because a hub hands out credentials that expire (PROTOCOL.md section 2, servers). It
+// asks for new ones in time, and a connection takes the newest whenever it gathers candidates.
 type Supply struct {
 	Own     *Set             // the user's, in place of the hub's; may be nil
 	Mail    *mailbox.Mailbox // of the loop that owns the supply
-	Ask     func()           // asks the hub for new ones
-	Changed func()           // is called when there are new ones
+	Ask     func()           // asks the hub for new servers
+	Changed func()           // is called when there are new servers
 	Log     *slog.Logger
 
 	mu     sync.Mutex
-	newest *Set // of the hub; replaced, never changed in place
+	newest *Set // from the hub; replaced, never changed in place
 
 	renewal mailbox.Timer // until the hub is asked; owned by the loop
 }
@@ -41,7 +40,7 @@ func (s *Supply) Take(m *signal.Message) {
 			URLs: server.URLs, Username: server.Username, Credential: server.Credential,
 		})
 		for _, err := range skipped {
-			s.Log.Warn("the hub named an ICE server that cannot be used; it is skipped", "err", err)
+			s.Log.Warn("the hub named an ICE server that cannot be used; it is skipped", "error", err)
 		}
 		list = append(list, usable...)
 	}
@@ -59,7 +58,7 @@ func (s *Supply) Take(m *signal.Message) {
 	s.Changed()
 }
 
-// renew asks the hub for servers after a pause, and again until it answers.
+// renew asks the hub for new servers after a pause, and then at intervals until it answers.
 func (s *Supply) renew(pause time.Duration) {
 	s.renewal.Set(s.Mail, pause, func() {
 		s.Ask()
@@ -67,7 +66,7 @@ func (s *Supply) renew(pause time.Duration) {
 	})
 }
 
-// Current returns those to use now. Called from anywhere; not to be changed.
+// Current returns the servers to use now. Called from anywhere; the result must not be changed.
 func (s *Supply) Current() *Set {
 	if s.Own != nil {
 		return s.Own
