@@ -12,19 +12,19 @@ import (
 	"noom/signal"
 )
 
-// description is what the link needs to know of an SDP before pion sees it.
+// description is what the connection needs to know of an SDP before pion sees it.
 type description struct {
 	size     int             // bytes
 	ufrag    string          // of ICE, RFC 8839 section 5.4
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
-	stereo   map[string]bool // mids of sections that say they carry stereo
+	stereo   map[string]bool // mids of sections that are said to carry stereo
 
-	candidates diagnose.Kinds // and those trickled later
+	candidates diagnose.Kinds // of the description, and those trickled later
 }
 
-// first returns the first section that is not rejected, by mid and by place: one
-// that is has no transport, and a browser takes no candidates for it.
+// first returns the mid and index of the first section that is not rejected. A rejected section has no transport, and a
+// browser takes no candidates for it.
 func (d *description) first() (mid string, index uint16) {
 	for i, mid := range d.sections {
 		if !d.rejected[mid] {
@@ -34,9 +34,8 @@ func (d *description) first() (mid string, index uint16) {
 	return "", 0
 }
 
-// withMids returns text with the mids that it leaves out, which sections have by
-// their place. pion writes none where it rejects a section, in our descriptions
-// and perhaps in a peer's, and takes none in which one is missing.
+// withMids adds the mids that are missing in text, taken from mids by the place of their sections. pion writes no mid
+// where it rejects a section, in our descriptions and perhaps in a peer's, and refuses a description without one.
 func withMids(text string, mids []string) (string, error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
@@ -56,10 +55,9 @@ func withMids(text string, mids []string) (string, error) {
 	return string(b), err
 }
 
-// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section
-// 6.1), which pion has the same in all of them: sprop-stereo=1 where we send stereo, and
-// stereo=1 there too and where the peer has said that it does, without which a browser
-// sends, and plays, mono.
+// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section 6.1); pion says the same in all of
+// them. A section has sprop-stereo=1 if we send stereo in it, and stereo=1 if we do or the peer has said that it does:
+// without that, a browser sends, and plays, mono.
 func withStereo(text string, sends, receives map[string]bool) (string, error) {
 	if !strings.Contains(text, "m=audio") {
 		return text, nil
@@ -91,7 +89,7 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 	return string(b), err
 }
 
-// stereoLine is an fmtp line of Opus that says so much, and nothing else, of stereo.
+// stereoLine returns an fmtp line of Opus that says about stereo only this.
 func stereoLine(line string, sends, receives bool) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(line, ";") {
@@ -109,8 +107,8 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspectDescription parses a remote description and refuses what pion would choke on
-// half-way, for its SetRemoteDescription leaves a changed state behind an error.
+// inspectDescription parses a description and refuses what pion would fail on half-way, because its
+// SetRemoteDescription leaves a changed state when it returns an error.
 func inspectDescription(text string) (d description, err error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
@@ -127,7 +125,7 @@ func inspectDescription(text string) (d description, err error) {
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
 		if !ok || seen[mid] {
-			return d, fmt.Errorf("%w: mid %q missing or twice", fault.Description, mid)
+			return d, fmt.Errorf("%w: mid %q missing or duplicate", fault.Description, mid)
 		}
 		seen[mid] = true
 		d.sections = append(d.sections, mid)

@@ -12,29 +12,29 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a connection that speaks JSEP (RFC 9429): what the turn
-// machine decides is carried out here, and nowhere else is a description set.
+// This file is the part of a connection that speaks JSEP (RFC 9429). It carries out what the turn machine decides; no
+// other file sets a description.
 
-// maxInbox bounds the messages behind a description that waits for ICE.
+// maxInbox bounds the messages that wait behind a description, which itself waits for ICE.
 const maxInbox = 4 * exchange.Window
 
-// errWork fails a peer that makes us work without end.
+// errWork fails the connection of a peer that makes us work without end.
 var errWork = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 
-// incoming is a description of the peer's.
+// incomingDescription is a description of the peer.
 type incomingDescription struct {
 	signal.Description
 	parsed description
 }
 
-// Deliver takes messages of the exchange, in order. It fails if too many wait.
+// Deliver takes messages from the exchange, in order. The connection fails if too many wait.
 func (c *Conn) Deliver(messages []exchange.Message) {
 	if c.stage != stageNegotiating {
 		return
 	}
 	c.inbox = append(c.inbox, messages...)
 	if c.work(); len(c.inbox) > maxInbox {
-		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", fault.Rules))
+		c.owner.Failed(fmt.Errorf("%w: too many messages behind a description that waits", fault.Rules))
 	}
 }
 
@@ -54,8 +54,8 @@ func (c *Conn) try(err error) {
 	}
 }
 
-// mustWait holds a description back until ICE has started on the one before:
-// pion would take it for an ICE restart and open new sockets.
+// mustWait holds a description back until ICE has started on the one before, because pion would take it for an ICE
+// restart and open new sockets.
 func (c *Conn) mustWait(m exchange.Message) bool {
 	description := m.Type == string(signal.TypeOffer) || m.Type == string(signal.TypeAnswer)
 	return description && c.remote.ufrag != "" && c.PC.ICEConnectionState() == webrtc.ICEConnectionStateNew
@@ -115,7 +115,7 @@ func (c *Conn) described(m exchange.Message) error {
 	return c.act(c.turn.Need())
 }
 
-// restartedBy reports whether a description has other ICE credentials than the last.
+// restartedBy reports whether a description has ICE credentials other than those of the last one.
 func (c *Conn) restartedBy(in *incomingDescription) bool {
 	return c.remote.ufrag != "" && c.remote.ufrag != in.parsed.ufrag
 }
@@ -130,8 +130,8 @@ func (c *Conn) Restart() error {
 	return err
 }
 
-// act carries out what the turn machine decided. Until it has done so the
-// machine must be told nothing new: its messages would overtake these.
+// act carries out what the turn machine decided. Until that is done, the machine must get no new event, because its
+// messages would overtake these.
 func (c *Conn) act(actions []negotiate.Action) (err error) {
 	defer recoverPanic(&err, c.log)
 	for _, a := range actions {
@@ -156,8 +156,7 @@ func (c *Conn) act(actions []negotiate.Action) (err error) {
 	return nil
 }
 
-// offer makes an offer with a section for every sender that has none, as far
-// as they fit.
+// offer makes an offer, with a section for every sender that has none yet and fits in.
 func (c *Conn) offer(id int64, restart bool) error {
 	if err := c.addSections(); err != nil {
 		return err

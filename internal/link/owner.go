@@ -24,7 +24,7 @@ var (
 	errTables   = fmt.Errorf("%w: a flood of tables", fault.Rules)
 )
 
-// connHost is what a link is to its connections.
+// connHost is the link as its connections see it.
 type connHost struct{ *Link }
 
 func (h connHost) Post(f func()) bool           { return h.mail.Post(f) }
@@ -72,7 +72,7 @@ func (h connHost) DataOpened(c *connection.Conn) {
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.Number) })
 }
 
-// ChannelClosed: with the current connection our goodbye has nowhere to go.
+// ChannelClosed ends our goodbyes if it is the current connection, because they have nowhere to go.
 func (h connHost) ChannelClosed(c *connection.Conn, data bool) {
 	if c == h.conns.current {
 		h.goodbyes.end()
@@ -100,7 +100,7 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 		h.fail(err)
 	case !news && !h.cfg.Conduct.Repeats.AllowN(time.Now(), 1):
 		h.flooded(h.conns.current, errData)
-	case message != nil: // of a peer that is gone too: it was sent before
+	case message != nil: // also if the peer is gone, because it was sent before
 		h.report.DataReceived(message.Payload, func() {
 			h.mail.Post(func() { h.Stream.Taken(message) })
 		})
@@ -121,7 +121,7 @@ func (h connHost) Channel(c *connection.Conn, ch *data.Channel) {
 	}
 }
 
-// Table makes the peer's tracks what its table says.
+// Table changes the peer's tracks to what its table says.
 func (h connHost) Table(t *signal.Table) {
 	added, muted := h.Tracks.News(t)
 	if !h.cfg.Conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {

@@ -14,12 +14,12 @@ import (
 	"noom/signal"
 )
 
-// This file is what an application does with a peer.
+// This file has what an application may do with a peer.
 
 // Kick makes the loop look for something to send.
 func (l *Link) Kick() { l.mail.Post(func() {}) }
 
-// Publish sends s to the peer, as soon as there is a connection.
+// Publish sends s to the peer, now or once there is a connection.
 func (l *Link) Publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
@@ -38,7 +38,7 @@ func (l *Link) PublishAlone(s *fanout.Sender) {
 	l.Publish(s)
 }
 
-// Unpublish sends s to the peer no longer.
+// Unpublish no longer sends s to the peer.
 func (l *Link) Unpublish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		is := func(o *fanout.Sender) bool { return o == s }
@@ -80,7 +80,7 @@ func (l *Link) OpenChannel(ctx context.Context, label string, init *webrtc.DataC
 		return err
 	})
 	switch {
-	case err != nil: // the loop may make it later, for nobody
+	case err != nil: // the loop may make it later, when no call waits for it
 		l.mail.Post(func() {
 			if c != nil {
 				l.host.Spawn(func() { _ = c.Close() })
