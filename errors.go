@@ -40,7 +40,7 @@ var (
 	// ErrClosed: the room, peer or sender is closed. It matches net.ErrClosed.
 	ErrClosed = fault.Closed
 	// ErrCodec: the track's codec is not registered by noom, is not the sender's, or is not accepted by the peer. The
-	// error that wraps it names the codec, and those that would do.
+	// error that wraps it names the codec, and those that would work.
 	ErrCodec = fault.Codec
 	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: reasons for which Room.Err is not nil.
 	ErrRoomClosed = errors.New("noom: the room was closed")

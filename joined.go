@@ -19,8 +19,8 @@ import (
 	"noom/signal"
 )
 
-// room implements Room. This file has the methods that users call, loop.go the loop, host.go what links ask of the room.
-// Its state is owned by its parts.
+// room implements Room. This file has the methods that users call, loop.go the loop, host.go what links ask of the
+// room. Its state is owned by its parts.
 type room struct {
 	// Immutable after Join.
 	name   string

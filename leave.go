@@ -142,7 +142,8 @@ func (f *farewell) deliver(ctx context.Context) error {
 		}
 	}
 	if n := r.requests.unawaited.Load(); n > 0 {
-		undelivered = append(undelivered, fmt.Errorf("noom: chat messages not known to have been sent when we left: %d: %w", n, ErrNoHub))
+		err := fmt.Errorf("noom: chat messages not known to have been sent when we left: %d: %w", n, ErrNoHub)
+		undelivered = append(undelivered, err)
 	}
 	return errors.Join(undelivered...)
 }

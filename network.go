@@ -29,7 +29,7 @@ type network struct {
 	ctx    context.Context // ends with the room
 	tasks  func(func())    // runs a function that the end of the room waits for
 
-	watch     func(func([]netip.Addr)) (func(), error) // watches addresses; nil: they are not to be watched, or are already
+	watch     func(func([]netip.Addr)) (func(), error) // watches addresses; nil: not to be, or already called
 	readClock func() netwatch.Clock
 
 	doubts    atomic.Int32 // posted and not yet taken by the loop

@@ -81,8 +81,10 @@ func makeParts(r *room, d Dialer) {
 	r.newcomers = &newcomers{mail: r.mail, admission: newAdmission[*peer]()}
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
-		build: func(m Member) *peer { return newPeer(r, m) }, removed: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
-		links: make(map[string]*peer), asleep: make(map[string]*peer), lost: make(map[*peer]int), saidGoodbye: make(map[*peer]bool),
+		build:   func(m Member) *peer { return newPeer(r, m) },
+		removed: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
+		links:   make(map[string]*peer), asleep: make(map[string]*peer),
+		lost: make(map[*peer]int), saidGoodbye: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
 	r.published = &publications{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}

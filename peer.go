@@ -20,9 +20,9 @@ type PeerState int
 const (
 	PeerConnecting  PeerState = iota // not connected yet
 	PeerConnected                    // data channels are open
-	PeerInterrupted                  // nothing arrives; it is being repaired
-	PeerFailed                       // repair has failed so far; it is being rebuilt, with growing pauses
-	PeerClosed                       // gone for good
+	PeerInterrupted                  // nothing arrives; the connection is being repaired
+	PeerFailed                       // repair has failed so far; the connection is being rebuilt, with growing pauses
+	PeerClosed                       // the peer is gone for good
 )
 
 // Peer is another member of the room and the connection to it. It stays the same object across restarts and rebuilds

@@ -18,8 +18,8 @@ const (
 	maxPending      = 256              // requests that wait for the hub's answer
 )
 
-// requests are what a room has asked of the hub and what waits for its answer. Each is sent again after a redial. ask and
-// put may be called from anywhere; the room's loop calls the rest.
+// requests are what a room has asked of the hub and what waits for its answer. Each is sent again after a redial. ask
+// and put may be called from anywhere; the room's loop calls the rest.
 type requests struct {
 	mail   *mailbox.Mailbox     // the room's
 	hub    *uplink.Uplink       // says whether it is online

@@ -42,8 +42,8 @@ type Room interface {
 	// there is no hub now. If the connection to the hub is lost at this very moment, text is sent when it is back.
 	TryChat(text string) error
 	// Send sends data, up to 61440 bytes, to every peer, each as [Peer.Send] does: a peer that is being connected
-	// gets it once it is connected. If a peer takes nothing, Send blocks until ctx ends; by then the other peers have
-	// got theirs. The error joins a [*PeerError] for each peer that did not take data.
+	// gets it once it is connected. If a peer takes nothing, Send blocks until ctx ends; by then the other peers
+	// have it. The error joins a [*PeerError] for each peer that did not take data.
 	Send(ctx context.Context, data []byte) error
 	// TrySend is Send without waiting. A peer with too much in flight does not get data, and its [*PeerError] wraps
 	// [ErrWouldBlock].

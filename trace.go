@@ -27,7 +27,7 @@ type Trace struct {
 	At     time.Time
 	Room   string
 	Self   Member
-	Peer   Member // zero: it concerns the hub
+	Peer   Member // zero: none; it concerns the hub or the Room
 	Kind   TraceKind
 	InBand bool // the frame travels over the connection to the peer, not through the hub
 

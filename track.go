@@ -12,7 +12,7 @@ import (
 
 // RemoteTrack is a track that a peer sends.
 type RemoteTrack interface {
-	// ID returns the track's id, unique among all tracks of that peer ever.
+	// ID returns the track's id, unique among all tracks that the peer ever sends.
 	ID() string
 	// Name returns the name that the peer gave it: camera, microphone, screen, …
 	Name() string

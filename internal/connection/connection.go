@@ -25,8 +25,8 @@ const (
 	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above, frames go through the hub
 )
 
-// BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it. Tests in virtual time set it
-// before any connection is made: if the peer's ABORT arrives at that very instant, pion's SCTPTransport.Stop holds a
+// BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it. Tests in virtual time set
+// it before any connection is made: if the peer's ABORT arrives at that very instant, pion's SCTPTransport.Stop holds a
 // mutex while it waits for a timer, and a goroutine that waits for a mutex stops virtual time for good. In virtual time
 // coincidences are the rule; a random pause here makes them rare.
 var BeforeClose = func() {}

@@ -55,9 +55,9 @@ func withMids(text string, mids []string) (string, error) {
 	return string(b), err
 }
 
-// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section 6.1); pion says the same in all of
-// them. A section has sprop-stereo=1 if we send stereo in it, and stereo=1 if we do or the peer has said that it does:
-// without that, a browser sends, and plays, mono.
+// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section 6.1); pion says the same in all
+// of them. A section has sprop-stereo=1 if we send stereo in it, and stereo=1 if we do or the peer has said that it
+// does: without that, a browser sends, and plays, mono.
 func withStereo(text string, sends, receives map[string]bool) (string, error) {
 	if !strings.Contains(text, "m=audio") {
 		return text, nil

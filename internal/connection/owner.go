@@ -49,8 +49,8 @@ type Owner interface {
 	// ControlOpened reports that the control channel has opened, DataOpened that both have.
 	ControlOpened(c *Conn)
 	DataOpened(c *Conn)
-	// ChannelClosed reports that one of the two channels has ended that we did not close. data: it was the data channel,
-	// over which nothing more can arrive.
+	// ChannelClosed reports that one of the two channels has ended that we did not close. data: it was the data
+	// channel, over which nothing more can arrive.
 	ChannelClosed(c *Conn, data bool)
 	// Failed reports that the connection cannot go on, Flooded that the peer floods us.
 	Failed(err error)

@@ -15,8 +15,8 @@ import (
 // errInternal is the reason for giving a connection up after a panic that is not the peer's fault.
 var errInternal = errors.New("noom: internal error")
 
-// recoverPanic, deferred, turns a panic into the function's error and logs its stack. Where pion and the JSON library take
-// what the network sent, a panic costs one connection and not the process. It is the peer's fault if one of them
+// recoverPanic, deferred, turns a panic into the function's error and logs its stack. Where pion and the JSON library
+// take what the network sent, a panic costs one connection and not the process. It is the peer's fault if one of them
 // panicked, or a parser of ours.
 func recoverPanic(err *error, log *slog.Logger) {
 	r := recover()

@@ -14,8 +14,8 @@ import (
 
 // This file is the part of a connection that decides what we send in which section: our sections and our table.
 
-// section is one of our media sections: a sendonly transceiver, which is kept, and the senders that use it one after the
-// other.
+// section is one of our media sections: a sendonly transceiver, which is kept, and the senders that use it one after
+// the other.
 type section struct {
 	leg         *fanout.Leg
 	transceiver *webrtc.RTPTransceiver
@@ -82,8 +82,8 @@ const (
 	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
 )
 
-// sectionSize returns more bytes than a section of ours takes in a description, because the real size is known only when
-// it is too late to leave one out.
+// sectionSize returns more bytes than a section of ours takes in a description, because the real size is known only
+// when it is too late to leave one out.
 func sectionSize(kind webrtc.RTPCodecType) int {
 	if kind == webrtc.RTPCodecTypeAudio {
 		return 1152
@@ -91,8 +91,8 @@ func sectionSize(kind webrtc.RTPCodecType) int {
 	return 2560
 }
 
-// fits reports whether a description has room for a section for s in addition to what the last one had and what was made
-// since.
+// fits reports whether a description has room for a section for s in addition to what the last one had and what was
+// made since.
 func (c *Conn) fits(s *fanout.Sender) bool {
 	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
 	for _, sec := range c.sections {
@@ -163,8 +163,8 @@ func (c *Conn) SendTable() {
 	c.tableSent(c.owner.Send(signal.TypeTable, body, false))
 }
 
-// hasTable reports whether there is a table to send. In an epoch that the peer began, our senders have no sections before
-// our first offer, and an empty table would end tracks that only move to another connection.
+// hasTable reports whether there is a table to send. In an epoch that the peer began, our senders have no sections
+// before our first offer, and an empty table would end tracks that only move to another connection.
 func (c *Conn) hasTable() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
 
 // nextTable returns the table for the next frame. If there is none to send, it has version 0, which the peer ignores.
@@ -183,8 +183,8 @@ func (c *Conn) nextTable() signal.Table {
 	return t
 }
 
-// tableSent notes that the table was just sent as it is now. queued is how many messages the exchange has been given, the
-// one with the table included.
+// tableSent notes that the table was just sent as it is now. queued is how many messages the exchange has been given,
+// the one with the table included.
 func (c *Conn) tableSent(queued int64) {
 	c.tableDirty = false
 	for _, sec := range c.sections {

@@ -4,6 +4,6 @@
 // A [Link] lives as long as the other member's session is worth remembering: the link of a peer that was lost is put to
 // sleep, and if the peer comes back with the same session, epochs and data go on where they were.
 //
-// The loop owns all state. A room posts to it; so do pion's callbacks, through package connection. What the link needs of
-// the room it asks of its [Host]; what an application is to see it reports to its [Report].
+// The loop owns all state. A room posts to it; so do pion's callbacks, through package connection. What the link needs
+// of the room it asks of its [Host]; what an application is to see it reports to its [Report].
 package link

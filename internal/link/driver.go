@@ -10,8 +10,8 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file drives the machine of package recovery, which alone decides what becomes of the link's connections: the loop
-// reports events to it and carries out its actions.
+// This file drives the machine of package recovery, which alone decides what becomes of the link's connections: the
+// loop reports events to it and carries out its actions.
 
 var (
 	errConnection = errors.New("connection failed")

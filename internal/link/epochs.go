@@ -88,8 +88,8 @@ func (l *Link) closeConn(n recovery.Number) {
 	}
 }
 
-// flooded closes the connection of a peer that floods us. The next one is made after a pause, which a new session of the
-// member does not shorten.
+// flooded closes the connection of a peer that floods us. The next one is made after a pause, which a new session of
+// the member does not shorten.
 func (l *Link) flooded(c *connection.Conn, err error) {
 	if l.recovery.Over() || c == nil || l.conns.numbered(c.Number) != c {
 		return

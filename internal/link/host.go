@@ -55,8 +55,8 @@ type Host interface {
 	State(s recovery.Peer, err error)
 }
 
-// Report takes what the application is to see. Its methods only queue it, because the link holds a lock during the call,
-// so that only data comes after Depart. taken is to be called when the application has taken it.
+// Report takes what the application is to see. Its methods only queue it, because the link holds a lock during the
+// call, so that only data comes after Depart. taken is to be called when the application has taken it.
 type Report interface {
 	StateChanged(s recovery.Peer, err error)
 	TracksChanged(d inbound.Diff)

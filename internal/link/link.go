@@ -189,8 +189,8 @@ func (l *Link) Admit() { l.post((*recovery.Machine).Admitted) }
 // Doubt restarts ICE if nothing arrives over the path within a moment.
 func (l *Link) Doubt() { l.post((*recovery.Machine).Doubted) }
 
-// AddressesAre restarts ICE at once if the address at which the path starts is no longer one of this machine's, or if the
-// path was being repaired anyway. nil: the addresses are not known.
+// AddressesAre restarts ICE at once if the address at which the path starts is no longer one of this machine's, or if
+// the path was being repaired anyway. nil: the addresses are not known.
 func (l *Link) AddressesAre(addresses []netip.Addr) {
 	l.mail.Post(func() {
 		gone := false
