@@ -47,7 +47,7 @@ var (
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
 	ErrExpired    = fault.Expired
 	// ErrKicked: this member was removed from the room. ErrForbidden: the hub does not allow this member to do that.
-	// ErrLocked: the room admits nobody. They match any [*signal.Error] with their code, such as that in a
+	// ErrLocked: the room admits no newcomers. They match any [*signal.Error] with their code, such as that in a
 	// [*JoinError].
 	ErrKicked    error = &signal.Error{Code: signal.CodeKicked, Message: "removed from the room"}
 	ErrForbidden error = &signal.Error{Code: signal.CodeForbidden, Message: "this member may not do that here"}

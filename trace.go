@@ -42,7 +42,7 @@ type Trace struct {
 
 // tracer reports to Config.Trace what a room does. It may be called from anywhere.
 type tracer struct {
-	to     func(Trace) // nil: nobody
+	to     func(Trace) // nil: nothing is traced
 	bodies bool
 	room   string
 	self   func() Member
