@@ -34,38 +34,38 @@ func (d *description) first() (mid string, index uint16) {
 	return "", 0
 }
 
-// withMids adds the mids that are missing in text, taken from mids by the place of their sections. pion writes no mid
-// where it rejects a section, in our descriptions and perhaps in a peer's, and refuses a description without one.
-func withMids(text string, mids []string) (string, error) {
-	var s sdp.SessionDescription
+// parseDescription parses a description. That happens once: the functions below inspect the result and change it.
+func parseDescription(text string) (*sdp.SessionDescription, error) {
+	s := &sdp.SessionDescription{}
 	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", fault.Description, err)
+		return nil, fmt.Errorf("%w: %w", fault.Description, err)
 	}
-	complete := true
+	return s, nil
+}
+
+// marshalDescription is the inverse of parseDescription.
+func marshalDescription(s *sdp.SessionDescription) (string, error) {
+	text, err := s.Marshal()
+	return string(text), err
+}
+
+// addMids adds the mids that are missing in s, taken from mids by the place of their sections, and reports whether any
+// were. pion writes no mid where it rejects a section, in our descriptions and perhaps in a peer's, and refuses a
+// description without one.
+func addMids(s *sdp.SessionDescription, mids []string) (changed bool) {
 	for i, m := range s.MediaDescriptions {
 		if _, ok := m.Attribute("mid"); !ok && i < len(mids) {
 			m.WithValueAttribute("mid", mids[i])
-			complete = false
+			changed = true
 		}
 	}
-	if complete {
-		return text, nil
-	}
-	b, err := s.Marshal()
-	return string(b), err
+	return changed
 }
 
-// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section 6.1); pion says the same in all
-// of them. A section has sprop-stereo=1 if we send stereo in it, and stereo=1 if we do or the peer has said that it
-// does: without that, a browser sends, and plays, mono.
-func withStereo(text string, sends, receives map[string]bool) (string, error) {
-	if !strings.Contains(text, "m=audio") {
-		return text, nil
-	}
-	var s sdp.SessionDescription
-	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", fault.Description, err)
-	}
+// setStereo says in each section whether its Opus is stereo (RFC 7587 section 6.1), because pion says the same in all
+// of them, and reports whether that changed s. A section gets sprop-stereo=1 if we send stereo in it, and stereo=1 if
+// we do or the peer has said that it does: without that, a browser sends, and plays, mono.
+func setStereo(s *sdp.SessionDescription, sends, receives map[string]bool) (changed bool) {
 	for _, m := range s.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
 		opus := ""
@@ -74,22 +74,25 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 				opus = format
 			}
 		}
+		if opus == "" {
+			continue
+		}
 		found := false
 		for i, a := range m.Attributes {
 			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
 				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
-				found = true
+				found, changed = true, changed || m.Attributes[i].Value != a.Value
 			}
 		}
-		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !found && line != "" {
+		if line := stereoLine("", sends[mid], receives[mid]); !found && line != "" {
 			m.WithValueAttribute("fmtp", opus+" "+line)
+			changed = true
 		}
 	}
-	b, err := s.Marshal()
-	return string(b), err
+	return changed
 }
 
-// stereoLine returns an fmtp line of Opus that says about stereo only this.
+// stereoLine returns the fmtp parameters in line, with those about stereo replaced.
 func stereoLine(line string, sends, receives bool) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(line, ";") {
@@ -107,18 +110,14 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspectDescription parses a description and refuses what pion would fail on half-way, because its
-// SetRemoteDescription leaves a changed state when it returns an error.
-func inspectDescription(text string) (d description, err error) {
-	var s sdp.SessionDescription
-	if err := s.UnmarshalString(text); err != nil {
-		return d, fmt.Errorf("%w: %w", fault.Description, err)
-	}
+// inspectDescription refuses what pion would fail on half-way, because its SetRemoteDescription leaves a changed state
+// when it returns an error. size is the description's, in bytes.
+func inspectDescription(s *sdp.SessionDescription, size int) (d description, err error) {
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", fault.Description, n, signal.MaxSections)
 	}
-	d.size = len(text)
+	d.size = size
 	d.ufrag, _ = s.Attribute("ice-ufrag")
 	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(diagnose.Kinds)
 	seen := make(map[string]bool, n)

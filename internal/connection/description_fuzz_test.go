@@ -43,10 +43,10 @@ func guarded(text string) (description, error) {
 	return inspected(text)
 }
 
-// inspected is inspect, guarded against panics of pion's parser as a link is.
+// inspected is inspectDescription, guarded against panics of pion's parser as a link is.
 func inspected(text string) (d description, err error) {
 	defer recoverPanic(&err, slog.New(slog.DiscardHandler))
-	return inspectDescription(text)
+	return inspectText(text)
 }
 
 // TestDescriptions: sdp.json says which are refused by their bounds, by both
@@ -107,7 +107,7 @@ func giveToPion(t *testing.T, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = inspectDescription(answer.SDP)
+	_, err = inspectText(answer.SDP)
 	return err
 }
 

@@ -91,11 +91,16 @@ func (c *Conn) described(m exchange.Message) error {
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
 		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
-	var err error
-	if in.SDP, err = withMids(in.SDP, c.local.sections); err != nil {
+	s, err := parseDescription(in.SDP)
+	if err != nil {
 		return err
 	}
-	if in.parsed, err = inspectDescription(in.SDP); err != nil {
+	if addMids(s, c.local.sections) {
+		if in.SDP, err = marshalDescription(s); err != nil {
+			return err
+		}
+	}
+	if in.parsed, err = inspectDescription(s, len(in.SDP)); err != nil {
 		return err
 	}
 	restarts := c.restartedBy(in)
@@ -228,14 +233,18 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if err := c.PC.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
-	text, err := withMids(c.PC.LocalDescription().SDP, c.remote.sections) // with what has been gathered so far
+	text := c.PC.LocalDescription().SDP // with what has been gathered so far
+	s, err := parseDescription(text)
 	if err != nil {
 		return err
 	}
-	if text, err = withStereo(text, c.sendsStereo(), c.remote.stereo); err != nil {
-		return err
+	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
+	if withMids || withStereo {
+		if text, err = marshalDescription(s); err != nil {
+			return err
+		}
 	}
-	if c.local, err = inspectDescription(text); err != nil {
+	if c.local, err = inspectDescription(s, len(text)); err != nil {
 		return err
 	}
 	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: c.nextTable()})

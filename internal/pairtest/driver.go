@@ -91,7 +91,7 @@ func (w *World) turn(i int, in TurnInput, call func(*negotiate.Machine) []negoti
 	m := &w.ends[i].link.turn
 	before := m.State()
 	actions := call(m)
-	if w.watch != nil && w.watch.Turn != nil {
+	if w.watch != nil {
 		w.watch.Turn(before, in, actions, m.State())
 	}
 	if w.breaks(HandOver) {

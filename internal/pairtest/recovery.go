@@ -27,11 +27,7 @@ func (w *World) on(i int, in RecoveryInput) {
 	e := &w.ends[i]
 	m := &e.link.recovery
 	m.Now(recovery.Facts{Online: e.online})
-	before := m.State()
 	actions := in.Do(m)
-	if w.watch != nil && w.watch.Recovery != nil {
-		w.watch.Recovery(before, in, actions, m.State())
-	}
 	w.breakRecovery(m)
 	for _, a := range actions {
 		w.carryOut(i, a)

@@ -7,10 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"noom/internal/pairtest"
 	"noom/internal/recovery"
 )
 
 const connect = 15 * time.Second
+
+// input is an event.
+type input = pairtest.RecoveryInput
 
 // desk is a driver without anything to drive: it keeps what the machine says, answers
 // what it asks, and finds fault with what cannot be done.
@@ -50,7 +54,7 @@ func (d *desk) on(in input) {
 	d.t.Helper()
 	d.m.Now(d.facts)
 	before := d.m.State()
-	actions := in.do(&d.m)
+	actions := in.Do(&d.m)
 	if d.watch != nil {
 		d.watch(before, in, actions, d.m.State())
 	}
@@ -159,13 +163,13 @@ func (d *desk) elapse(t recovery.Timer) {
 		d.t.Fatalf("%s is not armed: %v", timers[t], d.armed)
 	}
 	delete(d.armed, t)
-	d.on(input{Call: "elapsed", Timer: timers[t]})
+	d.on(input{Call: "elapsed", Timer: t})
 }
 
 // path says what ICE says of the current connection.
 func (d *desk) path(p recovery.Path) {
 	d.t.Helper()
-	d.on(input{Call: "pathChanged", Conn: d.current, Path: paths[p]})
+	d.on(input{Call: "pathChanged", Conn: d.current, Path: p})
 }
 
 // comesUp connects the current connection.
@@ -274,95 +278,4 @@ func words(a recovery.Action) string {
 	default:
 	}
 	return s
-}
-
-// input is an event, as the table of transitions has it.
-type input struct {
-	Call    string          `json:"call"`
-	Conn    recovery.Number `json:"conn,omitempty"`
-	Path    string          `json:"path,omitempty"`
-	Relayed bool            `json:"relayed,omitempty"`
-	Data    bool            `json:"data,omitempty"`
-	Gone    bool            `json:"gone,omitempty"`
-	Timer   string          `json:"timer,omitempty"`
-	After   int64           `json:"after,omitempty"`
-}
-
-// do calls the machine.
-func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
-	switch in.Call {
-	case "begun":
-		return m.Begun()
-	case "exhausted":
-		return m.Exhausted()
-	case "renewed":
-		return m.Renewed(in.Conn)
-	case "unbuilt":
-		return m.Unbuilt()
-	case "fail":
-		return m.Fail()
-	case "spoiled":
-		return m.Spoiled(in.Conn)
-	case "serversTold":
-		return m.ServersTold()
-	case "pathChanged":
-		return m.PathChanged(in.Conn, key(paths, in.Path), in.Relayed)
-	case "controlOpened":
-		return m.ControlOpened(in.Conn)
-	case "dataOpened":
-		return m.DataOpened(in.Conn)
-	case "channelClosed":
-		return m.ChannelClosed(in.Conn, in.Data)
-	case "restarted":
-		m.Restarted()
-	case "restart":
-		actions, _ = m.Restart()
-	case "doubted":
-		return m.Doubted()
-	case "silent":
-		return m.Silent()
-	case "networkChanged":
-		return m.NetworkChanged(in.Gone)
-	case "credentialsLast":
-		return m.CredentialsLast(time.Duration(in.After) * time.Millisecond)
-	case "relayEnds":
-		return m.RelayEnds()
-	case "elapsed":
-		return m.Elapsed(key(timers, in.Timer))
-	case "welcome":
-		return m.Welcome()
-	case "expect":
-		return m.Expect()
-	case "hubLost":
-		return m.HubLost()
-	case "goodbye":
-		return m.Goodbye()
-	case "close":
-		m.Close()
-	case "ended":
-		return m.Ended()
-	case "sleep":
-		return m.Sleep()
-	case "wake":
-		return m.Wake()
-	case "peerBegins":
-		return m.PeerBegins()
-	case "admitted":
-		return m.Admitted()
-	case "released":
-		return m.Released()
-	default:
-		panic("no event " + in.Call)
-	}
-	return actions
-}
-
-// key returns what is called that.
-func key[K comparable](names map[K]string, name string) K {
-	for k, n := range names {
-		if n == name {
-			return k
-		}
-	}
-	panic("nothing is called " + name)
 }

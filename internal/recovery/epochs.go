@@ -60,6 +60,31 @@ func (m *Machine) Spoiled(n Number) []Action {
 	return s.actions
 }
 
+// ChannelClosed says that a channel of a connection has closed that we did not
+// close: most likely the peer has begun the next epoch, and says so in a
+// moment. data says that it was the data channel, so that nothing more can come by it.
+func (m *Machine) ChannelClosed(n Number, data bool) []Action {
+	s := m.step()
+	c := s.conn(n)
+	if c == nil {
+		return nil
+	}
+	if data {
+		c.Data = false
+	} else {
+		c.Control = false
+	}
+	switch {
+	case n != s.Current.Number:
+		s.oldLost(n)
+	case !s.Left:
+		s.fail(closedGrace, PathLost)
+	case data:
+		s.Over = true
+	}
+	return s.actions
+}
+
 // begin makes the next epoch ours. asked says that new ICE servers were asked for.
 func (s *step) begin(asked bool) {
 	if s.Over || s.Asleep || !asked && s.awaitServers(ServersToBegin) {
@@ -93,20 +118,6 @@ func (s *step) awaitServers(t Timer) bool {
 	s.do(Action{Kind: AskServers})
 	s.await(t, serversWait)
 	return true
-}
-
-// ServersTold says that the hub has told ICE servers.
-func (m *Machine) ServersTold() []Action {
-	s := m.step()
-	switch {
-	case s.Armed[ServersToBegin]:
-		s.disarm(ServersToBegin)
-		s.begin(true)
-	case s.Armed[ServersToRestart]:
-		s.disarm(ServersToRestart)
-		s.restart(true)
-	}
-	return s.actions
 }
 
 // rebuild puts a fresh connection in the place of the one there was.
@@ -162,9 +173,4 @@ func (s *step) fail(pause time.Duration, c Cause) {
 		s.setState(Failed, c)
 	}
 	s.await(Pause, pause)
-}
-
-func (s *step) drop() {
-	s.stopAwaiting()
-	s.do(Action{Kind: Drop})
 }

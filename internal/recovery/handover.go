@@ -85,27 +85,8 @@ func (s *step) oldLost(n Number) {
 	}
 }
 
-// ChannelClosed says that a channel of a connection has closed that we did not
-// close: most likely the peer has begun the next epoch, and says so in a
-// moment. data says that it was the data channel, so that nothing more can come by it.
-func (m *Machine) ChannelClosed(n Number, data bool) []Action {
-	s := m.step()
-	c := s.conn(n)
-	if c == nil {
-		return nil
-	}
-	if data {
-		c.Data = false
-	} else {
-		c.Control = false
-	}
-	switch {
-	case n != s.Current.Number:
-		s.oldLost(n)
-	case !s.Left:
-		s.fail(closedGrace, PathLost)
-	case data:
-		s.Over = true
-	}
-	return s.actions
+// drop asks for the peer to be dropped: the hub has lost it, and no connection serves.
+func (s *step) drop() {
+	s.stopAwaiting()
+	s.do(Action{Kind: Drop})
 }

@@ -105,6 +105,20 @@ func (m *Machine) Wake() []Action {
 	return s.actions
 }
 
+// ServersTold says that the hub has told ICE servers.
+func (m *Machine) ServersTold() []Action {
+	s := m.step()
+	switch {
+	case s.Armed[ServersToBegin]:
+		s.disarm(ServersToBegin)
+		s.begin(true)
+	case s.Armed[ServersToRestart]:
+		s.disarm(ServersToRestart)
+		s.restart(true)
+	}
+	return s.actions
+}
+
 func (s *step) end() {
 	s.Current, s.Old, s.Armed = Conn{}, [MaxOld]Conn{}, [Timers]bool{}
 	s.do(Action{Kind: End})
@@ -139,10 +153,4 @@ func (m *Machine) Released() []Action {
 		s.begin(false)
 	}
 	return s.actions
-}
-
-// yield gives our turn back: the connection is up, has failed, or is not wanted any longer.
-func (s *step) yield() {
-	s.Admitted, s.Due = false, false
-	s.do(Action{Kind: Yield})
 }

@@ -69,11 +69,11 @@ func (w *wanderer) something() string {
 		w.toggle()
 		return fmt.Sprintf("facts: %+v", w.facts)
 	case "elapsed":
-		delete(w.armed, key(timers, in.Timer))
+		delete(w.armed, in.Timer)
 	}
 	w.said = nil
 	w.on(in)
-	return fmt.Sprintf("%+v: %s", in, strings.Join(w.said, ", "))
+	return fmt.Sprintf("%+v: %s", callOf(in), strings.Join(w.said, ", "))
 }
 
 // toggle changes what can be seen. Who comes back to a hub hears at once who is there.
@@ -119,18 +119,18 @@ func (w *wanderer) choose() input {
 			in.Conn, in.Data = n, w.rng.IntN(2) == 0
 			possible = n != 0
 		case "pathChanged":
-			in.Conn, in.Path, in.Relayed = n, paths[recovery.Path(1+w.rng.IntN(4))], w.rng.IntN(4) == 0
+			in.Conn, in.Path, in.Relayed = n, recovery.Path(1+w.rng.IntN(4)), w.rng.IntN(4) == 0
 			possible = n != 0
 		case "restarted":
 			possible = w.m.Alive()
 		case "credentialsLast":
-			in.After = int64(w.rng.IntN(3)) * 1000
+			in.After = time.Duration(w.rng.IntN(3)) * time.Second
 		case "networkChanged":
 			in.Gone = w.rng.IntN(2) == 0
 		case "elapsed":
 			possible = len(w.armed) > 0
 			if possible {
-				in.Timer = timers[sortedTimers(w.armed)[w.rng.IntN(len(w.armed))]]
+				in.Timer = sortedTimers(w.armed)[w.rng.IntN(len(w.armed))]
 			}
 		case "goodbye":
 			possible = w.rng.IntN(16) == 0 && !w.m.Asleep()

@@ -160,3 +160,52 @@ func (s *step) setState(p Peer, c Cause) {
 		s.do(Action{Kind: SetState, Peer: p, Cause: c})
 	}
 }
+
+// yield gives our turn back: the connection is up, has failed, or is not wanted any longer.
+func (s *step) yield() {
+	s.Admitted, s.Due = false, false
+	s.do(Action{Kind: Yield})
+}
+
+// Elapsed says that a timer has ended. One that is not armed is ignored.
+func (m *Machine) Elapsed(t Timer) []Action {
+	s := m.step()
+	if !s.Armed[t] {
+		return nil
+	}
+	s.Armed[t] = false
+	switch t {
+	case ToConnect:
+		s.fail(0, TooLate)
+	case ToRestart:
+		s.restart(false)
+	case ForPath:
+		s.retry()
+	case ForRelay:
+		s.lookAgain()
+	case ToReturn:
+		s.fail(0, PathLost)
+	case Pause, Budget:
+		s.begin(false)
+	case ServersToBegin:
+		s.begin(true)
+	case ServersToRestart:
+		s.restart(true)
+	case Farewell:
+		s.Over = true
+	case Linger:
+		s.closeOld()
+	case Doubt:
+		if s.alive() && s.Current.Up() {
+			s.do(Action{Kind: ComparePath})
+		}
+	case Credentials:
+		if s.alive() && s.Current.Up() && s.Facts.Online { // whatever mends the rest takes the newest servers anyway
+			s.do(Action{Kind: CheckRelay})
+		}
+	case Calm:
+		s.Calm = true
+	default:
+	}
+	return s.actions
+}

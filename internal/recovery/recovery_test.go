@@ -220,11 +220,11 @@ func TestOldLost(t *testing.T) {
 	d.loseHub()
 	d.call("restart")
 	d.said = nil
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "disconnected"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Disconnected})
 	d.says("interrupted")
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "found"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Found})
 	d.says("connected")
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.NoPath})
 	d.says("close 1", "interrupted")
 	d.comesUp()
 	d.is(recovery.Connected)
@@ -239,7 +239,7 @@ func TestOldComesUpLate(t *testing.T) {
 	d.on(input{Call: "renewed", Conn: 2}) // over 2, which is not up here
 	d.on(input{Call: "channelClosed", Conn: 1})
 	d.is(recovery.Interrupted)
-	d.on(input{Call: "pathChanged", Conn: 2, Path: "found"})
+	d.on(input{Call: "pathChanged", Conn: 2, Path: recovery.Found})
 	d.on(input{Call: "controlOpened", Conn: 2})
 	if !d.m.Up(2) || d.m.Live() != 2 {
 		t.Error("the old connection does not serve")
@@ -271,7 +271,7 @@ func TestLostWhileOldServes(t *testing.T) {
 	d.call("fail")
 	d.says("setAside 1", "giveUp told", "arm pause 0s")
 	d.is(recovery.Connected)
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.NoPath})
 	d.says("close 1", "drop")
 }
 
@@ -329,7 +329,7 @@ func TestGoodbye(t *testing.T) {
 // TestRelay: where the path went by a relay, a restart is made again until there is one.
 func TestRelay(t *testing.T) {
 	d := inCall(t)
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "disconnected", Relayed: true})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Disconnected, Relayed: true})
 	d.elapse(recovery.ToRestart)
 	d.says("arm forRelay 2s", "restartICE")
 	for range 6 {
@@ -344,7 +344,7 @@ func TestRelay(t *testing.T) {
 
 func TestRelayThatExpires(t *testing.T) {
 	d := inCall(t)
-	d.on(input{Call: "credentialsLast", After: 480_000})
+	d.on(input{Call: "credentialsLast", After: 480 * time.Second})
 	d.says("arm credentials 8m0s")
 	d.elapse(recovery.Credentials)
 	d.says("checkRelay")

@@ -20,7 +20,7 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew"
 type transition struct {
 	Browser bool     `json:"browser,omitempty"`
 	State   machine  `json:"state"`
-	Input   input    `json:"input"`
+	Input   call     `json:"input"`
 	Actions []action `json:"actions"`
 	Next    machine  `json:"next"`
 }
@@ -73,6 +73,28 @@ type action struct {
 	After         *int64          `json:"after,omitempty"`
 }
 
+type call struct {
+	Call    string          `json:"call"`
+	Conn    recovery.Number `json:"conn,omitempty"`
+	Path    string          `json:"path,omitempty"`
+	Relayed bool            `json:"relayed,omitempty"`
+	Data    bool            `json:"data,omitempty"`
+	Gone    bool            `json:"gone,omitempty"`
+	Timer   string          `json:"timer,omitempty"`
+	After   int64           `json:"after,omitempty"`
+}
+
+func callOf(in input) call {
+	out := call{Call: in.Call, Conn: in.Conn, Relayed: in.Relayed, Data: in.Data, Gone: in.Gone, After: in.After.Milliseconds()}
+	switch in.Call {
+	case "pathChanged":
+		out.Path = paths[in.Path]
+	case "elapsed":
+		out.Timer = timers[in.Timer]
+	}
+	return out
+}
+
 func connOf(c recovery.Conn) *conn {
 	if c.Number == 0 {
 		return nil
@@ -121,12 +143,60 @@ func actionOf(a recovery.Action) action {
 // alike is how many rows there are of the same event with the same outcome.
 const alike = 2
 
-// table is what happens on random ways, without most of what is alike.
+// written are ways on from a call that random ones hardly go.
+var written = []func(*desk){
+	func(d *desk) { // a path breaks and no restart finds another, twice
+		for range 2 {
+			d.path(recovery.Disconnected)
+			d.elapse(recovery.ToRestart)
+			for !d.m.Broken() {
+				d.elapse(recovery.ForPath)
+			}
+			d.elapse(recovery.Pause)
+			d.comesUp()
+		}
+	},
+	func(d *desk) { // a path by a relay breaks, and there is no relay for a while
+		d.on(input{Call: "pathChanged", Conn: d.current, Path: recovery.Disconnected, Relayed: true})
+		d.elapse(recovery.ToRestart)
+		for !d.m.Broken() {
+			if _, ok := d.armed[recovery.ForRelay]; ok {
+				d.elapse(recovery.ForRelay)
+			} else {
+				d.elapse(recovery.ForPath)
+			}
+		}
+	},
+	func(d *desk) { // new connections over the old, without a hub
+		d.loseHub()
+		for range 3 {
+			d.call("restart")
+			d.comesUp()
+		}
+		d.elapse(recovery.Linger)
+	},
+	func(d *desk) { // a path that shows no life
+		d.call("doubted")
+		d.elapse(recovery.Doubt)
+		d.call("silent")
+	},
+	func(d *desk) { // a relay that is about to end
+		d.on(input{Call: "credentialsLast", After: time.Minute})
+		d.elapse(recovery.Credentials)
+		d.call("relayEnds")
+	},
+	func(d *desk) { // last words
+		d.call("goodbye")
+		d.elapse(recovery.Farewell)
+		d.call("ended")
+	},
+}
+
+// table is what happens on random ways and on the written ones, without most of what is alike.
 func table(t *testing.T) (rows []transition) {
 	seen := make(map[string]int)
-	for seed := range uint64(1500) {
-		wander(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
-			browser := seed%2 == 1 // as wander has it
+	watch := func(browser bool) func(recovery.State, input, []recovery.Action, recovery.State) {
+		return func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
 			outcome := fmt.Sprint(browser, in.Call, in.Path, in.Timer, before.Peer, after.Peer)
 			for _, a := range actions {
 				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
@@ -134,12 +204,22 @@ func table(t *testing.T) (rows []transition) {
 			if seen[outcome]++; seen[outcome] > alike {
 				return
 			}
-			row := transition{Browser: browser, State: machineOf(before), Input: in, Actions: []action{}, Next: machineOf(after)}
+			row := transition{Browser: browser, State: machineOf(before), Input: callOf(in), Actions: []action{}, Next: machineOf(after)}
 			for _, a := range actions {
 				row.Actions = append(row.Actions, actionOf(a))
 			}
 			rows = append(rows, row)
-		})
+		}
+	}
+	for seed := range uint64(1500) {
+		wander(t, seed, watch(seed%2 == 1)) // as it has it
+	}
+	for i, options := range []recovery.Options{goes, browses} {
+		for _, way := range written {
+			d := inCallWith(t, options)
+			d.watch = watch(i == 1)
+			way(d)
+		}
 	}
 	return rows
 }
