@@ -94,7 +94,7 @@ func (l *Link) flooded(c *connection.Conn, err error) {
 	if l.recovery.Over() || c == nil || l.conns.numbered(c.Number) != c {
 		return
 	}
-	l.log.Warn("the peer floods us; its connection is closed", "error", err)
+	l.log.Warn("the peer floods us; its connection is ended", "error", err)
 	l.cfg.Conduct.Fault(time.Now())
 	l.failure = err
 	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.Number) })
