@@ -19,7 +19,7 @@ import (
 
 var errFrames = fmt.Errorf("%w: a flood of frames", fault.Rules)
 
-// post has the link's loop run f, unless the connection is closed by then.
+// post makes the link's loop run f, unless the connection is closed by then.
 func (c *Conn) post(f func()) {
 	c.owner.Post(func() {
 		if c.stage != stageDiscarded {

@@ -17,7 +17,7 @@ const (
 	batchWait  = 5 * time.Millisecond   // candidates gathered within this time share a frame
 )
 
-// This file is the part of a connection that trickles candidates (RFC 8838), both ways.
+// This file trickles candidates (RFC 8838), in both directions.
 
 // regather is called right before ICE restarts, at either end. It makes ICE use the newest servers.
 func (c *Conn) regather() {
@@ -34,12 +34,12 @@ func (c *Conn) regather() {
 	c.owner.Restarting()
 }
 
-// gathered takes a local candidate, nil after the last one.
+// gathered takes a local candidate, or nil after the last one.
 func (c *Conn) gathered(candidate *webrtc.ICECandidate) {
 	var out signal.Candidate
 	if candidate != nil {
 		out.Candidate = candidate.ToJSON().Candidate
-		if known := c.local.candidates; known != nil { // else describe finds it
+		if known := c.local.candidates; known != nil { // if it is nil, describe finds the candidate
 			known[candidate.Typ.String()] = true
 		}
 	}

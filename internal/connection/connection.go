@@ -90,7 +90,7 @@ const (
 // current reports whether the connection is that of the current epoch.
 func (c *Conn) current() bool { return c != nil && c.stage <= stageGivenUp }
 
-// Config is what a connection is made of.
+// Config is what a connection needs.
 type Config struct {
 	Number  recovery.Number
 	PC      *webrtc.PeerConnection
@@ -105,7 +105,7 @@ type Config struct {
 	Budget  *fanout.KeyframeBudget
 }
 
-// New makes a connection of a fresh PeerConnection.
+// New makes a connection with a new PeerConnection.
 func New(cfg Config) (*Conn, error) {
 	now := time.Now()
 	c := &Conn{
@@ -165,7 +165,7 @@ func (c *Conn) Discard() {
 	})
 }
 
-// SendFrame sends a pair frame in-band; false if that is not possible now.
+// SendFrame sends a pair frame in-band. It reports false if that is not possible now.
 func (c *Conn) SendFrame(m signal.Message) bool {
 	if c.Control.BufferedAmount() >= maxControlRoom {
 		return false

@@ -14,11 +14,11 @@ import (
 // Owner is what a connection needs of its link. The link's loop owns the connection and calls it. The connection calls
 // Post, Spawn, Kick, Loud and InBand from anywhere, the other methods in that loop.
 type Owner interface {
-	// Post has the link's loop run f.
+	// Post makes the link's loop run f.
 	Post(f func()) bool
 	// Spawn runs f in a goroutine that the room waits for.
 	Spawn(f func())
-	// Kick makes the loop look for something to send.
+	// Kick makes the loop check whether there is something to send.
 	Kick()
 	// Loud is called for each packet that may be speech.
 	Loud()

@@ -7,7 +7,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// This file is the part of a connection that looks at the candidate pair in use.
+// This file examines the candidate pair in use.
 
 func (c *Conn) ice() *webrtc.ICETransport { return c.PC.SCTP().Transport().ICETransport() }
 

@@ -32,7 +32,7 @@ type Supply struct {
 	renewal mailbox.Timer // until the hub is asked; owned by the loop
 }
 
-// Take takes the servers out of a joined or servers frame. The loop calls it.
+// Take takes the servers from a joined or servers frame. The loop calls it.
 func (s *Supply) Take(m *signal.Message) {
 	var list []webrtc.ICEServer
 	for _, server := range m.ICEServers {

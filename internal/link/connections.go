@@ -14,7 +14,7 @@ type connections struct {
 	old     []*connection.Conn // oldest first
 }
 
-// numbered returns the connection with that number, nil if it is no longer there.
+// numbered returns the connection with that number, or nil if it is no longer there.
 func (cs *connections) numbered(n recovery.Number) *connection.Conn {
 	for _, c := range cs.all() {
 		if c.Number == n {
@@ -24,7 +24,7 @@ func (cs *connections) numbered(n recovery.Number) *connection.Conn {
 	return nil
 }
 
-// all returns them, oldest first.
+// all returns all connections, oldest first.
 func (cs *connections) all() []*connection.Conn {
 	if cs.current == nil {
 		return cs.old

@@ -28,7 +28,7 @@ type face struct {
 	shown  *connection.Conn // nil if there is none
 }
 
-// Member returns who the peer is.
+// Member returns the peer's identity.
 func (f *face) Member() signal.Member {
 	m := f.member
 	f.mu.Lock()
@@ -37,7 +37,7 @@ func (f *face) Member() signal.Member {
 	return m
 }
 
-// SetName takes the peer's new name.
+// SetName sets the peer's name.
 func (f *face) SetName(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -59,7 +59,7 @@ func (f *face) may(right signal.Right) bool {
 	return f.rights.Has(right)
 }
 
-// State returns the state of the connection, recovery.Closed when the peer is gone.
+// State returns the state of the peer, which is recovery.Closed if the peer is gone.
 func (f *face) State() recovery.Peer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,7 +81,7 @@ func (f *face) setGone(gone bool) {
 	f.gone = gone
 }
 
-// Connection returns the current connection, nil if there is none.
+// Connection returns the current connection, or nil if there is none.
 func (f *face) Connection() *webrtc.PeerConnection {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,7 +91,7 @@ func (f *face) Connection() *webrtc.PeerConnection {
 	return f.shown.PC
 }
 
-// Stats returns the statistics of the current connection, empty if there is none.
+// Stats returns the statistics of the current connection. They are empty if there is none.
 func (f *face) Stats() webrtc.StatsReport {
 	f.mu.Lock()
 	c := f.shown

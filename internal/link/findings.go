@@ -17,7 +17,7 @@ import (
 // This file finds out why a peer is not connected: it collects what the loop knows as evidence, which package diagnose
 // judges. It asks pion for nothing, because pion may be busy.
 
-// findings are what was found when something failed.
+// findings are what was known when something failed.
 type findings struct {
 	cause  error             // why this epoch was given up, nil if it was not
 	latest *diagnose.Finding // why the peer is not connected, nil while it is or cannot be expected to be
@@ -30,7 +30,7 @@ type Diagnosis struct {
 	PC       *webrtc.PeerConnection // that carries data, nil if there is none
 }
 
-// Diagnose says why the peer is connected or is not. Errors: fault.Closed, ctx's.
+// Diagnose returns why the peer is or is not connected. Errors: fault.Closed, ctx's.
 func (l *Link) Diagnose(ctx context.Context) (Diagnosis, error) {
 	if err := ctx.Err(); err != nil {
 		return Diagnosis{}, err
@@ -66,7 +66,7 @@ func (f *findings) note(e diagnose.Evidence, err error, log *slog.Logger) {
 	f.latest = &found
 }
 
-// evidence collects what is known; err is why the epoch is given up, if it is.
+// evidence collects what is known. err is why the epoch is given up, or nil.
 func (l *Link) evidence(err error) diagnose.Evidence {
 	e := diagnose.Evidence{
 		Online: l.host.Online(), Lost: l.recovery.Lost(), Err: err, Cause: causeKind(err),

@@ -10,7 +10,7 @@ import (
 	"noom/internal/fault"
 )
 
-// TestKindOf: what ends an epoch is told apart as far as a verdict names it.
+// TestKindOf: the errors that end an epoch are distinguished as far as verdicts name them.
 func TestKindOf(t *testing.T) {
 	for err, want := range map[error]diagnose.Cause{
 		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,

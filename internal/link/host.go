@@ -38,7 +38,7 @@ type Host interface {
 
 	// NewAPI returns the API with which to make a connection within these bounds.
 	NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.API, error)
-	// Servers returns the ICE servers to use now. They are not to be changed.
+	// Servers returns the ICE servers to use now. The link must not change them.
 	Servers() *iceservers.Set
 	// Refusal returns the latest refusal of a TURN server since then, nil if there is none.
 	Refusal(since time.Time) *diagnose.Refusal

@@ -22,7 +22,7 @@ const (
 	maxByHub      = 256 // frames waiting for one link; more are dropped and sent again
 )
 
-// Config is what a link is made of.
+// Config is what a link needs.
 type Config struct {
 	Host     Host
 	Report   Report
@@ -80,7 +80,7 @@ func New(cfg Config) *Link {
 	return l
 }
 
-// Run is the loop. It returns when the link is over.
+// Run runs the loop. It returns when the link is over.
 func (l *Link) Run() {
 	for range l.mail.Ready() {
 		for _, f := range l.mail.Take() {
@@ -140,7 +140,7 @@ func (l *Link) end() {
 	l.reportTracks(l.Tracks.End())
 }
 
-// post reports an event to the machine, at the loop's next turn.
+// post reports an event to the machine, in the loop.
 func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 	l.mail.Post(func() { l.on(event) })
 }

@@ -92,7 +92,7 @@ func (h connHost) Refused(s *fanout.Sender, err error) {
 	h.withReport(func(r Report) { r.SenderRefused(s, err) })
 }
 
-// Data takes a frame of the data channel.
+// Data takes a frame from the data channel.
 func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 	message, news, err := h.Stream.Take(c.Lane, m)
 	switch {

@@ -16,7 +16,7 @@ import (
 
 // This file has what an application may do with a peer.
 
-// Kick makes the loop look for something to send.
+// Kick makes the loop check whether there is something to send.
 func (l *Link) Kick() { l.mail.Post(func() {}) }
 
 // Publish sends s to the peer, now or once there is a connection.
@@ -29,7 +29,7 @@ func (l *Link) Publish(s *fanout.Sender) {
 	})
 }
 
-// PublishAlone is Publish for a sender that ends with the peer.
+// PublishAlone is like Publish, for a sender that ends with the peer.
 func (l *Link) PublishAlone(s *fanout.Sender) {
 	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
 		_ = s.Close() // nobody has it yet
@@ -59,7 +59,7 @@ func (l *Link) Retable() {
 	})
 }
 
-// SetRights takes what the hub says the peer may do.
+// SetRights sets what the peer may do, according to the hub.
 func (l *Link) SetRights(rights signal.Rights) {
 	if !l.setRights(rights) {
 		return
@@ -112,7 +112,7 @@ func (l *Link) makeChannel(label string, init *webrtc.DataChannelInit) (*data.Ch
 	return c.Lane.Add(dc), nil
 }
 
-// RestartICE looks for a new path, and returns once that is under way. Errors:
+// RestartICE looks for a new path. It returns once that is under way. Errors:
 // fault.NotConnected, fault.NoHub, fault.Closed, ctx's.
 func (l *Link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -5,7 +5,7 @@ import (
 	"noom/internal/negotiate"
 )
 
-// This file, frames.go and recovery.go do for an end what the link's loop does in the root package:
+// This file, frames.go and recovery.go do for an end what the loop of package link does:
 // they carry out what the machines say. Functions have the names they have there.
 
 const (

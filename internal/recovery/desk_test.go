@@ -11,7 +11,7 @@ import (
 	"noom/internal/recovery"
 )
 
-const connect = 15 * time.Second
+const connectTime = 15 * time.Second
 
 // input is an event.
 type input = pairtest.RecoveryInput
@@ -28,19 +28,19 @@ type desk struct {
 	old     []recovery.Number
 	armed   map[recovery.Timer]time.Duration
 	peer    recovery.Peer
-	queued  bool // for our turn
+	queued  bool // we wait for our turn
 	dropped bool
 	said    []string // since the last call of says
 	watch   func(before recovery.State, in input, actions []recovery.Action, after recovery.State)
 }
 
-// Go's options, and a browser's.
+// The options of Go clients and of browsers.
 var (
-	goes    = recovery.Options{Connect: connect, Restarts: 2}
-	browses = recovery.Options{Connect: connect, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
+	goOptions      = recovery.Options{Connect: connectTime, Restarts: 2}
+	browserOptions = recovery.Options{Connect: connectTime, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
 )
 
-func newDesk(t *testing.T) *desk { return newDeskWith(t, goes) }
+func newDesk(t *testing.T) *desk { return newDeskWith(t, goOptions) }
 
 func newDeskWith(t *testing.T, o recovery.Options) *desk {
 	return &desk{
@@ -49,7 +49,7 @@ func newDeskWith(t *testing.T, o recovery.Options) *desk {
 	}
 }
 
-// on tells the machine of an event, and does what it says.
+// on gives the machine an event and carries out its actions.
 func (d *desk) on(in input) {
 	d.t.Helper()
 	d.m.Now(d.facts)
@@ -59,7 +59,7 @@ func (d *desk) on(in input) {
 		d.watch(before, in, actions, d.m.State())
 	}
 	for _, a := range actions {
-		d.said = append(d.said, words(a))
+		d.said = append(d.said, actionWords(a))
 		d.do(a)
 	}
 }
@@ -71,12 +71,12 @@ func (d *desk) do(a recovery.Action) {
 		d.on(input{Call: "begun"})
 	case recovery.Build:
 		if d.current != 0 || slices.Contains(d.old, a.Conn) {
-			d.t.Errorf("connection %d is built where there are %d and %d", a.Conn, d.current, d.old)
+			d.t.Errorf("connection %d is built while there are %d and %d", a.Conn, d.current, d.old)
 		}
 		d.current = a.Conn
 	case recovery.SetAside:
 		if a.Conn != d.current {
-			d.t.Errorf("connection %d is set aside, the current one is %d", a.Conn, d.current)
+			d.t.Errorf("connection %d is set aside; the current one is %d", a.Conn, d.current)
 		}
 		d.old, d.current = append(d.old, d.current), 0
 	case recovery.Close:
@@ -85,16 +85,16 @@ func (d *desk) do(a recovery.Action) {
 			return
 		}
 		if !slices.Contains(d.old, a.Conn) {
-			d.t.Errorf("connection %d is closed, which is not there", a.Conn)
+			d.t.Errorf("connection %d is closed and does not exist", a.Conn)
 		}
 		d.old = slices.DeleteFunc(d.old, func(n recovery.Number) bool { return n == a.Conn })
 	case recovery.RestartICE:
 		if !d.m.Alive() {
-			d.t.Error("ICE restarts where there is no connection")
+			d.t.Error("ICE restarts without a connection")
 		}
 	case recovery.SetState:
 		if d.peer == a.Peer {
-			d.t.Errorf("the state is %v again", a.Peer)
+			d.t.Errorf("the state is set to %v twice", a.Peer)
 		}
 		d.peer = a.Peer
 	case recovery.Arm:
@@ -116,7 +116,7 @@ func (d *desk) do(a recovery.Action) {
 	}
 }
 
-// says checks what the machine has said since the last call: at least that, in this order.
+// says checks that the machine's actions since the last call include these, in this order.
 func (d *desk) says(want ...string) {
 	d.t.Helper()
 	said := d.said
@@ -125,25 +125,25 @@ func (d *desk) says(want ...string) {
 	for _, w := range want {
 		i := slices.Index(rest, w)
 		if i < 0 {
-			d.t.Fatalf("did not say %q in its place; said:\n%s", w, strings.Join(said, "\n"))
+			d.t.Fatalf("no %q in its place; actions:\n%s", w, strings.Join(said, "\n"))
 		}
 		rest = rest[i+1:]
 	}
 }
 
-// keepsQuiet checks that the machine has said nothing since the last call of says.
+// keepsQuiet checks that there were no actions since the last call of says.
 func (d *desk) keepsQuiet() {
 	d.t.Helper()
 	if len(d.said) > 0 {
-		d.t.Fatalf("said:\n%s", strings.Join(d.said, "\n"))
+		d.t.Fatalf("unexpected actions:\n%s", strings.Join(d.said, "\n"))
 	}
 }
 
-// neverSays checks that it has not said that, and forgets the rest.
+// neverSays checks that an action is not among those since the last call of says.
 func (d *desk) neverSays(what string) {
 	d.t.Helper()
 	if slices.Contains(d.said, what) {
-		d.t.Fatalf("said:\n%s", strings.Join(d.said, "\n"))
+		d.t.Fatalf("unexpected %q; actions:\n%s", what, strings.Join(d.said, "\n"))
 	}
 	d.said = nil
 }
@@ -152,11 +152,11 @@ func (d *desk) neverSays(what string) {
 func (d *desk) is(p recovery.Peer) {
 	d.t.Helper()
 	if d.m.Peer() != p || d.peer != p {
-		d.t.Fatalf("is %s, not %s", peers[d.m.Peer()], peers[p])
+		d.t.Fatalf("the peer is %s, want %s", peers[d.m.Peer()], peers[p])
 	}
 }
 
-// elapse lets a timer end, which must be armed.
+// elapse lets a timer, which must be armed, run out.
 func (d *desk) elapse(t recovery.Timer) {
 	d.t.Helper()
 	if _, ok := d.armed[t]; !ok {
@@ -166,7 +166,7 @@ func (d *desk) elapse(t recovery.Timer) {
 	d.on(input{Call: "elapsed", Timer: t})
 }
 
-// path says what ICE says of the current connection.
+// path changes the ICE state of the current connection.
 func (d *desk) path(p recovery.Path) {
 	d.t.Helper()
 	d.on(input{Call: "pathChanged", Conn: d.current, Path: p})
@@ -180,10 +180,10 @@ func (d *desk) comesUp() {
 	d.on(input{Call: "dataOpened", Conn: d.current})
 }
 
-// inCall returns a desk in a call that has lasted a while. The peer began it.
+// inCall returns a desk in a call that the peer began and that has lasted a while.
 func inCall(t *testing.T) *desk {
 	t.Helper()
-	return inCallWith(t, goes)
+	return inCallWith(t, goOptions)
 }
 
 func inCallWith(t *testing.T, o recovery.Options) *desk {
@@ -200,7 +200,7 @@ func inCallWith(t *testing.T, o recovery.Options) *desk {
 	return d
 }
 
-// call tells of an event that says no more than its name.
+// call gives the machine an event without arguments.
 func (d *desk) call(name string) {
 	d.t.Helper()
 	d.on(input{Call: name})
@@ -216,7 +216,7 @@ func (d *desk) findHub() {
 	d.call("expect")
 }
 
-// The names that tests and tables have for things.
+// The names that tests and tables use.
 
 var (
 	calls = []string{
@@ -233,7 +233,8 @@ var (
 		recovery.Arm: "arm", recovery.Disarm: "disarm", recovery.End: "end",
 	}
 	timers = map[recovery.Timer]string{
-		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath", recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
+		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath",
+		recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
 		recovery.Pause: "pause", recovery.Budget: "budget", recovery.ServersToBegin: "serversToBegin",
 		recovery.ServersToRestart: "serversToRestart", recovery.Farewell: "farewell", recovery.Linger: "linger",
 		recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
@@ -252,8 +253,8 @@ var (
 	}
 )
 
-// words say what an action does.
-func words(a recovery.Action) string {
+// actionWords returns an action in words.
+func actionWords(a recovery.Action) string {
 	s := kinds[a.Kind]
 	switch a.Kind {
 	case recovery.Build:

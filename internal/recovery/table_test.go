@@ -13,7 +13,7 @@ import (
 	"noom/internal/recovery"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
@@ -140,8 +140,8 @@ func actionOf(a recovery.Action) action {
 	return out
 }
 
-// alike is how many rows there are of the same event with the same outcome.
-const alike = 2
+// maxAlike is how many rows show the same event with the same outcome.
+const maxAlike = 2
 
 // written are ways on from a call that random ones hardly go.
 var written = []func(*desk){
@@ -192,16 +192,16 @@ var written = []func(*desk){
 	},
 }
 
-// table is what happens on random ways and on the written ones, without most of what is alike.
-func table(t *testing.T) (rows []transition) {
+// tableRows is what happens on random ways and on the written ones, without most of what is alike.
+func tableRows(t *testing.T) (rows []transition) {
 	seen := make(map[string]int)
 	watch := func(browser bool) func(recovery.State, input, []recovery.Action, recovery.State) {
 		return func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
 			outcome := fmt.Sprint(browser, in.Call, in.Path, in.Timer, before.Peer, after.Peer)
 			for _, a := range actions {
-				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
+				outcome += " " + strings.TrimRight(actionWords(a), "0123456789.ms")
 			}
-			if seen[outcome]++; seen[outcome] > alike {
+			if seen[outcome]++; seen[outcome] > maxAlike {
 				return
 			}
 			row := transition{Browser: browser, State: machineOf(before), Input: callOf(in), Actions: []action{}, Next: machineOf(after)}
@@ -212,9 +212,9 @@ func table(t *testing.T) (rows []transition) {
 		}
 	}
 	for seed := range uint64(1500) {
-		wander(t, seed, watch(seed%2 == 1)) // as it has it
+		goRandomWay(t, seed, watch(seed%2 == 1)) // as it has it
 	}
-	for i, options := range []recovery.Options{goes, browses} {
+	for i, options := range []recovery.Options{goOptions, browserOptions} {
 		for _, way := range written {
 			d := inCallWith(t, options)
 			d.watch = watch(i == 1)
@@ -226,7 +226,7 @@ func table(t *testing.T) (rows []transition) {
 
 func TestTable(t *testing.T) {
 	const file = "testdata/transitions.json"
-	rows := table(t)
+	rows := tableRows(t)
 	text := []byte("[\n")
 	for i, r := range rows {
 		line, err := json.Marshal(r)
@@ -240,7 +240,7 @@ func TestTable(t *testing.T) {
 		text = append(text, '\n')
 	}
 	text = append(text, "]\n"...)
-	if *rewrite {
+	if *rewriteFile {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -250,12 +250,12 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(was, text) {
-		t.Errorf("%s is not what the machine does now; if that is right, run this test with -rewrite", file)
+		t.Errorf("%s differs from what the machine does; if the machine is right, run this test with -rewrite", file)
 	}
 	t.Logf("%d transitions, %d bytes", len(rows), len(text))
 }
 
-// TestRestore: a machine that is restored goes on as the one that it was.
+// TestRestore: a restored machine is equal to the one it was restored from.
 func TestRestore(t *testing.T) {
 	d := inCall(t)
 	d.call("fail")
@@ -264,6 +264,6 @@ func TestRestore(t *testing.T) {
 		t.Errorf("%+v became %+v", d.m, m)
 	}
 	if m.Elapsed(recovery.Pause); m.State() == d.m.State() || time.Duration(0) != d.facts.Wait {
-		t.Error("nothing has changed")
+		t.Error("the copy and the original share state")
 	}
 }
