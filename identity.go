@@ -66,7 +66,7 @@ func (i Identity) ID() string {
 // String returns the id, so that a printed Identity shows no secret.
 func (i Identity) String() string { return i.ID() }
 
-// GoString is String, for %#v.
+// GoString returns the type and the id, as %#v prints them.
 func (i Identity) GoString() string { return "noom.Identity(" + i.ID() + ")" }
 
 func (i Identity) publicKey() signal.PublicKey {
