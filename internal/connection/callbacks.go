@@ -22,13 +22,13 @@ var errFrames = fmt.Errorf("%w: a flood of frames", fault.Rules)
 // post makes the link's loop run f, unless the connection is closed by then.
 func (c *Conn) post(f func()) {
 	c.owner.Post(func() {
-		if c.stage != discarded {
+		if c.stage != stageDiscarded {
 			f()
 		}
 	})
 }
 
-// postCurrent is like post, but drops f if the connection is no longer the current one.
+// postCurrent is post for what does not matter to a connection that only serves.
 func (c *Conn) postCurrent(f func()) {
 	c.post(func() {
 		if c.current() {
@@ -37,7 +37,7 @@ func (c *Conn) postCurrent(f func()) {
 	})
 }
 
-// listen posts what pion reports about the transports and the tracks.
+// listen posts what pion reports about transports and tracks.
 func (c *Conn) listen() {
 	c.PC.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		c.postCurrent(func() { c.gathered(candidate) })
@@ -89,13 +89,13 @@ func (c *Conn) listenToChannels() {
 	c.Control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch c.owner.InBand() {
 		case conduct.FrameTaken:
-			if frames.Add(1) > maxInBand { // the peer's exchange sends it again
+			if frames.Add(1) > maxInBand { // the exchange sends again what is dropped here
 				frames.Add(-1)
 				return
 			}
 			c.owner.Post(func() {
 				frames.Add(-1)
-				if c.stage != discarded {
+				if c.stage != stageDiscarded {
 					c.inBand(m)
 				}
 			})
@@ -131,14 +131,13 @@ func (c *Conn) inBand(dm webrtc.DataChannelMessage) {
 }
 
 func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
-	defer recovered(&err, log)
+	defer recoverPanic(&err, log)
 	return signal.Decode(data)
 }
 
-// flows is called when the data channel is open, and when something has arrived by a
-// channel, which proves the same: pion calls OnOpen in a goroutine of its own, and what
-// the peer sends at once may overtake it. So the application gets PeerConnected first. The
-// control channel is open too, because it was made first.
+// flows is called when the data channel is open, and when something has arrived over a channel, which shows the same:
+// pion calls OnOpen in a goroutine of its own, which what the peer sends at once may overtake. The application sees
+// PeerConnected before the data. The control channel was made earlier, and opens no later.
 func (c *Conn) flows() {
 	if c.current() && !c.Lane.IsOpen() {
 		c.owner.DataOpened(c)

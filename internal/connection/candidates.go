@@ -13,21 +13,20 @@ import (
 )
 
 const (
-	batchRetry = 500 * time.Millisecond // until candidates that found the window full are tried again
+	batchRetry = 500 * time.Millisecond // after which candidates that found the window full are sent
 	batchWait  = 5 * time.Millisecond   // candidates gathered within this time share a frame
 )
 
 // This file trickles candidates (RFC 8838), in both directions.
 
-// regather is called right before ICE restarts, at either end. It makes ICE use the newest
-// servers.
+// regather is called right before ICE restarts, at either end. It makes ICE use the newest servers.
 func (c *Conn) regather() {
-	c.pending = nil // they belong to the generation that ends
+	c.pending = nil // they belong to the generation that ends now
 	if newest := c.owner.Servers(); newest != c.Servers {
 		config := c.PC.GetConfiguration()
 		config.ICEServers = newest.List
 		if err := c.PC.SetConfiguration(config); err != nil {
-			c.owner.Trace("ICE servers not taken", "error", err)
+			c.owner.Trace("ICE servers not applied", "error", err)
 		} else {
 			c.Servers = newest
 		}
@@ -52,7 +51,7 @@ func (c *Conn) gathered(candidate *webrtc.ICECandidate) {
 }
 
 func (c *Conn) sendCandidates() {
-	if c.stage != negotiating || c.local.ufrag == "" {
+	if c.stage != stageNegotiating || c.local.ufrag == "" {
 		return // describe sends them, after the description
 	}
 	for len(c.pending) > 0 && c.owner.Window() {
@@ -108,12 +107,12 @@ func (c *Conn) addCandidate(candidate signal.Candidate) error {
 	return nil
 }
 
-// takeCandidate judges a candidate from the peer.
+// takeCandidate checks a candidate of the peer.
 func (c *Conn) takeCandidate(text string) error {
 	return c.candidates.Take(text, c.own, c.owner.Lookup)
 }
 
-// takeCandidates returns a description with only the candidates that are taken.
+// takeCandidates returns a description without the candidates that takeCandidate refuses.
 func (c *Conn) takeCandidates(text string) (string, error) {
 	text, left, err := conduct.FilterCandidates(text, c.takeCandidate)
 	if left > 0 {

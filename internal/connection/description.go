@@ -12,19 +12,19 @@ import (
 	"noom/signal"
 )
 
-// description is what the link needs to know about an SDP before pion gets it.
+// description is what the connection needs to know of an SDP before pion sees it.
 type description struct {
 	size     int             // bytes
 	ufrag    string          // of ICE, RFC 8839 section 5.4
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
-	stereo   map[string]bool // mids of sections that say they carry stereo
+	stereo   map[string]bool // mids of sections that are said to carry stereo
 
-	candidates diagnose.Kinds // and those trickled later
+	candidates diagnose.Kinds // of the description, and those trickled later
 }
 
-// first returns the mid and the index of the first section that is not rejected. A rejected
-// section has no transport, and a browser takes no candidates for it.
+// first returns the mid and index of the first section that is not rejected. A rejected section has no transport, and a
+// browser takes no candidates for it.
 func (d *description) first() (mid string, index uint16) {
 	for i, mid := range d.sections {
 		if !d.rejected[mid] {
@@ -34,8 +34,8 @@ func (d *description) first() (mid string, index uint16) {
 	return "", 0
 }
 
-// parse parses a description, once: what follows looks at the result and changes it.
-func parse(text string) (*sdp.SessionDescription, error) {
+// parseDescription parses a description. That happens once: the functions below inspect the result and change it.
+func parseDescription(text string) (*sdp.SessionDescription, error) {
 	s := &sdp.SessionDescription{}
 	if err := s.UnmarshalString(text); err != nil {
 		return nil, fmt.Errorf("%w: %w", fault.Description, err)
@@ -43,15 +43,15 @@ func parse(text string) (*sdp.SessionDescription, error) {
 	return s, nil
 }
 
-// marshal is the way back.
-func marshal(s *sdp.SessionDescription) (string, error) {
+// marshalDescription is the inverse of parseDescription.
+func marshalDescription(s *sdp.SessionDescription) (string, error) {
 	text, err := s.Marshal()
 	return string(text), err
 }
 
-// addMids adds the mids that s leaves out, which sections have by their place, and reports
-// whether there were any. pion writes none where it rejects a section, in our descriptions
-// and perhaps in a peer's, and takes none in which one is missing.
+// addMids adds the mids that are missing in s, taken from mids by the place of their sections, and reports whether any
+// were. pion writes no mid where it rejects a section, in our descriptions and perhaps in a peer's, and refuses a
+// description without one.
 func addMids(s *sdp.SessionDescription, mids []string) (changed bool) {
 	for i, m := range s.MediaDescriptions {
 		if _, ok := m.Attribute("mid"); !ok && i < len(mids) {
@@ -62,10 +62,9 @@ func addMids(s *sdp.SessionDescription, mids []string) (changed bool) {
 	return changed
 }
 
-// setStereo says in each section whether its Opus is stereo (RFC 7587 section 6.1), which
-// pion has the same in all of them, and reports whether that changes anything:
-// sprop-stereo=1 where we send stereo, and stereo=1 there too and where the peer has said
-// that it does, without which a browser sends, and plays, mono.
+// setStereo says in each section whether its Opus is stereo (RFC 7587 section 6.1), because pion says the same in all
+// of them, and reports whether that changed s. A section gets sprop-stereo=1 if we send stereo in it, and stereo=1 if
+// we do or the peer has said that it does: without that, a browser sends, and plays, mono.
 func setStereo(s *sdp.SessionDescription, sends, receives map[string]bool) (changed bool) {
 	for _, m := range s.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
@@ -93,7 +92,7 @@ func setStereo(s *sdp.SessionDescription, sends, receives map[string]bool) (chan
 	return changed
 }
 
-// stereoLine returns an fmtp line of Opus with these parameters for stereo and no others.
+// stereoLine returns the fmtp parameters in line, with those about stereo replaced.
 func stereoLine(line string, sends, receives bool) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(line, ";") {
@@ -111,9 +110,9 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspect refuses what pion would choke on half-way, because its SetRemoteDescription
-// leaves a changed state behind an error. size is the description's, in bytes.
-func inspect(s *sdp.SessionDescription, size int) (d description, err error) {
+// inspectDescription refuses what pion would fail on half-way, because its SetRemoteDescription leaves a changed state
+// when it returns an error. size is the description's, in bytes.
+func inspectDescription(s *sdp.SessionDescription, size int) (d description, err error) {
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", fault.Description, n, signal.MaxSections)
@@ -125,7 +124,7 @@ func inspect(s *sdp.SessionDescription, size int) (d description, err error) {
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
 		if !ok || seen[mid] {
-			return d, fmt.Errorf("%w: mid %q missing or twice", fault.Description, mid)
+			return d, fmt.Errorf("%w: mid %q missing or duplicate", fault.Description, mid)
 		}
 		seen[mid] = true
 		d.sections = append(d.sections, mid)

@@ -21,14 +21,14 @@ func TestMissingMids(t *testing.T) {
 		if want == "v 0" {
 			offered = []string{"v", "소리"}
 		}
-		s, err := parse(text)
+		s, err := parseDescription(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !addMids(s, offered) {
 			t.Error("nothing changed")
 		}
-		d, err := inspect(s, len(text))
+		d, err := inspectDescription(s, len(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,14 +39,14 @@ func TestMissingMids(t *testing.T) {
 			t.Error("complete, it was changed")
 		}
 	}
-	if _, err := parse("hello"); !errors.Is(err, fault.Description) {
+	if _, err := parseDescription("hello"); !errors.Is(err, fault.Description) {
 		t.Errorf("of no SDP: %v", err)
 	}
 }
 
 func TestStereoLine(t *testing.T) {
 	without := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
-	s, err := parse(without)
+	s, err := parseDescription(without)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestStereoLine(t *testing.T) {
 		if setStereo(s, map[string]bool{"0": true}, nil) != want {
 			t.Errorf("changed: %v", !want)
 		}
-		if text, err := marshal(s); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
+		if text, err := marshalDescription(s); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
 			t.Errorf("%q, %v", text, err)
 		}
 	}
@@ -77,9 +77,9 @@ func TestStereoLine(t *testing.T) {
 
 // inspectText is how a description is looked at before pion is given it.
 func inspectText(text string) (description, error) {
-	s, err := parse(text)
+	s, err := parseDescription(text)
 	if err != nil {
 		return description{}, err
 	}
-	return inspect(s, len(text))
+	return inspectDescription(s, len(text))
 }

@@ -11,9 +11,8 @@ import (
 	"noom/signal"
 )
 
-// Owner is what a connection needs of its link. The link's loop owns the connection and
-// calls it. Post, Spawn, Kick, Loud and InBand may be called from anywhere, the other
-// methods only in that loop.
+// Owner is what a connection needs of its link. The link's loop owns the connection and calls it. The connection calls
+// Post, Spawn, Kick, Loud and InBand from anywhere, the other methods in that loop.
 type Owner interface {
 	// Post makes the link's loop run f.
 	Post(f func()) bool
@@ -23,42 +22,42 @@ type Owner interface {
 	Kick()
 	// Loud is called for each packet that may be speech.
 	Loud()
-	// InBand counts an in-band frame, before anything else is done with it.
+	// InBand counts a frame that came in-band, before it is decoded.
 	InBand() conduct.FrameVerdict
 
-	// Send gives a message to the exchange and returns how many it has been given in this epoch.
+	// Send gives a message to the exchange and returns how many the exchange has been given so far.
 	Send(t signal.Type, body []byte, hubOnly bool) (queued int64)
 	// Window reports whether the exchange has room for one more message.
 	Window() bool
 	// NextTable returns the version of the next table.
 	NextTable() int64
-	// Described counts a description from the peer, and Lookup a candidate whose name has to
-	// be resolved. Each reports whether that is within bounds.
+	// Described counts a description of the peer, Lookup a candidate whose host name has to be looked up. Each reports
+	// whether that is within bounds.
 	Described(restarts bool) bool
 	Lookup() bool
 	// Servers returns the ICE servers to use now.
 	Servers() *iceservers.Set
-	// MayRestart reports whether ICE is to restart in the offer that is being made.
+	// MayRestart reports whether the offer that is being made is to restart ICE.
 	MayRestart() bool
 	// Restarting is called right before ICE restarts, at either end.
 	Restarting()
-	// Trace notes what happens.
+	// Trace logs and traces what happens.
 	Trace(msg string, args ...any)
 
-	// PathChanged reports that ICE is in another state.
+	// PathChanged reports a new state of ICE.
 	PathChanged(c *Conn, s webrtc.ICEConnectionState)
 	// ControlOpened reports that the control channel has opened, DataOpened that both have.
 	ControlOpened(c *Conn)
 	DataOpened(c *Conn)
-	// ChannelClosed reports that one of the two channels has closed, and that it was not us
-	// who closed it. data says that it was the data channel.
+	// ChannelClosed reports that one of the two channels has ended that we did not close. data: it was the data
+	// channel, over which nothing more can arrive.
 	ChannelClosed(c *Conn, data bool)
 	// Failed reports that the connection cannot go on, Flooded that the peer floods us.
 	Failed(err error)
 	Flooded(c *Conn, err error)
 
-	// Frame takes a pair frame, Data a frame of the data stream, Channel a channel that the
-	// peer has opened, Table its table, Left its goodbye, Receiving one of its sections.
+	// Frame takes a pair frame, Data a frame of the data stream, Channel a channel that the peer has opened, Table the
+	// peer's table, Left its goodbye, Receiving one of its sections.
 	Frame(c *Conn, m signal.Message)
 	Data(c *Conn, m webrtc.DataChannelMessage)
 	Channel(c *Conn, ch *data.Channel)

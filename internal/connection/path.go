@@ -11,22 +11,21 @@ import (
 
 func (c *Conn) ice() *webrtc.ICETransport { return c.PC.SCTP().Transport().ICETransport() }
 
-// ByOwnRelay reports whether the path goes, or last went, by a relay of ours.
+// ByOwnRelay reports whether the path goes, or last went, through a relay of ours.
 func (c *Conn) ByOwnRelay() bool {
 	pair, err := c.ice().GetSelectedCandidatePair()
 	return err == nil && pair != nil && pair.Local.Typ == webrtc.ICECandidateTypeRelay
 }
 
-// StartsAt reports whether the path starts at one of these addresses. It reports true if
-// that is unknown.
+// StartsAt reports whether the path starts at one of these addresses; true if that is not known.
 func (c *Conn) StartsAt(addresses []netip.Addr) bool {
 	pair, err := c.ice().GetSelectedCandidatePair()
-	return err != nil || pair == nil || isAt(pair.Local, addresses)
+	return err != nil || pair == nil || isAtAddress(pair.Local, addresses)
 }
 
-// isAt reports whether a local candidate is at one of these addresses. It reports true if
-// that is unknown. Candidates of other types than host count at their related address.
-func isAt(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
+// isAtAddress reports whether a local candidate is at one of these addresses; true if that is not known. Candidates of
+// types other than host name the address from which they were found.
+func isAtAddress(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
 	at := c.Address
 	if c.Typ != webrtc.ICECandidateTypeHost && c.RelatedAddress != "" {
 		at = c.RelatedAddress
@@ -35,7 +34,7 @@ func isAt(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
 	return err != nil || addr.IsUnspecified() || slices.Contains(addresses, addr.Unmap())
 }
 
-// Received counts what has arrived by the path: packets, and answers to ICE's checks.
+// Received counts what has arrived over the path: packets, and responses to ICE's checks.
 func (c *Conn) Received() uint64 {
 	stats, ok := c.ice().GetSelectedCandidatePairStats()
 	if !ok {

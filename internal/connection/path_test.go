@@ -23,7 +23,7 @@ func TestBegins(t *testing.T) {
 		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "10.0.0.2"}, false},
 		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "0.0.0.0"}, true},
 	} {
-		if got := isAt(&c.candidate, here); got != c.want {
+		if got := isAtAddress(&c.candidate, here); got != c.want {
 			t.Errorf("%v: %v", c.candidate, got)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"noom/internal/recovery"
 )
 
-// connections are those of a link: the one of the current epoch, and those of earlier epochs,
-// which serve until it is up. The machine of package recovery decides which they are.
+// connections are those of a link: that of the current epoch, and those of earlier epochs, which serve until it is up.
+// The machine of package recovery decides which they are.
 type connections struct {
 	current *connection.Conn   // nil before the first epoch and while asleep
 	old     []*connection.Conn // oldest first
@@ -32,13 +32,13 @@ func (cs *connections) all() []*connection.Conn {
 	return append(slices.Clip(cs.old), cs.current)
 }
 
-// setAside makes the current connection an old one.
+// setAside keeps the current connection until the next one is up.
 func (cs *connections) setAside() {
 	cs.current.SetAside()
 	cs.old, cs.current = append(slices.Clip(cs.old), cs.current), nil
 }
 
-// discard ends a connection, and reports whether it was the current one.
+// discard closes a connection, and reports whether it was the current one.
 func (cs *connections) discard(c *connection.Conn) (current bool) {
 	if current = c == cs.current; current {
 		cs.current = nil

@@ -13,8 +13,8 @@ import (
 	"noom/signal"
 )
 
-// face is what can be seen of a link at any time and from anywhere. The room's loop writes
-// name, rights and gone, and the link's loop the rest.
+// face is what others see of a link, at any time and from anywhere. The room's loop writes name, rights and gone; the
+// link's loop writes the rest.
 type face struct {
 	member signal.Member // immutable: ID, PublicKey, Session
 	report Report
@@ -44,7 +44,7 @@ func (f *face) SetName(name string) {
 	f.name = name
 }
 
-// setRights reports whether the rights have changed.
+// setRights reports whether the rights differ from those before.
 func (f *face) setRights(rights signal.Rights) (changed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,8 +108,8 @@ func (f *face) show(c *connection.Conn) {
 	f.shown = c
 }
 
-// tell reports something about the peer, unless it is gone.
-func (f *face) tell(what func(Report)) {
+// withReport calls what with the Report, unless the peer is gone.
+func (f *face) withReport(what func(Report)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.gone {
@@ -117,10 +117,10 @@ func (f *face) tell(what func(Report)) {
 	}
 }
 
-// tellTracks reports what has changed in the peer's tracks.
-func (f *face) tellTracks(d inbound.Diff) {
+// reportTracks reports changes of the peer's tracks.
+func (f *face) reportTracks(d inbound.Diff) {
 	if d.Withheld > 0 {
-		f.log.Info("tracks not taken: the peer may not publish", "tracks", d.Withheld)
+		f.log.Info("tracks ignored, because the peer may not publish", "tracks", d.Withheld)
 	}
-	f.tell(func(r Report) { r.TracksChanged(d) })
+	f.withReport(func(r Report) { r.TracksChanged(d) })
 }

@@ -6,17 +6,17 @@ import (
 	"noom/internal/recovery"
 )
 
-// Inside is the part of a link's state that tests of whole rooms inspect and disturb.
+// Inside is what a link's loop owns, for tests of whole rooms that inspect or break it.
 type Inside struct {
 	Frames  *frames.Frames
 	Machine *recovery.Machine
 	Current *connection.Conn            // nil if there is none
-	Old     []*connection.Conn          // that serve until Current is up
+	Old     []*connection.Conn          // which serve until Current is up
 	Fail    func(error)                 // gives the epoch up
 	Pending func(t recovery.Timer) bool // reports whether t is armed
 }
 
-// Inspect makes the link's loop run f. It reports false if the link is over. Only tests call it.
+// Inspect has the link's loop run f; false if the link is over. It is only for tests.
 func Inspect(l *Link, f func(Inside)) bool {
 	return l.mail.Post(func() {
 		f(Inside{

@@ -19,7 +19,7 @@ import (
 
 const (
 	firstRestarts = 2   // of ICE, before the first rebuild
-	maxByHub      = 256 // frames waiting for one link; more are dropped and come again
+	maxByHub      = 256 // frames waiting for one link; more are dropped and sent again
 )
 
 // Config is what a link needs.
@@ -30,20 +30,20 @@ type Config struct {
 	Self     signal.Member // ID, Session
 	Member   signal.Member // the peer
 	Sign     func(text []byte) signal.Bytes
-	Connect  time.Duration // for a connection to come up
+	Connect  time.Duration // how long a connection may take to come up
 	Log      *slog.Logger
 	Budget   *fanout.KeyframeBudget // the peer's
-	Conduct  *conduct.Conduct       // the member's, which outlives the link
+	Conduct  *conduct.Conduct       // of the member id; it outlives links
 	Networks conduct.Networks       // for judging candidates
 }
 
-// Link is everything about one other member. Only its loop sets descriptions and closes
-// connections. Its methods may be called from anywhere.
+// Link is everything about one other member. Only its loop sets descriptions and closes connections. Its methods may be
+// called from anywhere.
 type Link struct {
 	face // guards itself
 
-	// Stream is the data sent to the peer, Tracks are those that it sends. What is not the
-	// loop's to call guards itself. Kick follows what Stream has accepted.
+	// Stream is the data sent to the peer; Tracks are those that the peer sends. Methods that others than the loop may
+	// call guard themselves. Call Kick when Stream has accepted something.
 	Stream data.Stream
 	Tracks inbound.Tracks
 
@@ -58,16 +58,16 @@ type Link struct {
 	recovery     recovery.Machine // of the connections, which it knows by number
 	timers       [recovery.Timers]mailbox.Timer
 	conns        connections
-	senders      []*fanout.Sender // that the peer gets
-	own          []*fanout.Sender // those that only this peer gets
-	tableVersion int64            // of our table
+	senders      []*fanout.Sender // all that the peer is to get
+	own          []*fanout.Sender // those of them that only this peer gets
+	tableVersion int64            // of our latest table
 	findings     findings
-	reported     error  // the error for which Fail, Unbuilt or Spoiled was reported
-	sample       uint64 // how much had arrived by the path when it was doubted
-	partings     partings
+	failure      error  // the error behind the latest Fail, Unbuilt or Spoiled
+	sample       uint64 // how much had arrived over the path when it was doubted
+	goodbyes     goodbyes
 }
 
-// New makes a link. It does nothing until Run.
+// New makes a link. Run runs it.
 func New(cfg Config) *Link {
 	l := &Link{
 		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, report: cfg.Report, log: cfg.Log},
@@ -107,16 +107,16 @@ func (l *Link) flush() {
 	if c == nil {
 		return
 	}
-	if !l.recovery.Broken() { // if it is, the next epoch makes all of this pointless
+	if !l.recovery.Broken() { // otherwise the next epoch would make it pointless
 		c.SendTable()
 		l.frames.Flush()
 	}
-	l.partings.acknowledged(l.frames.Acked())
+	l.goodbyes.acknowledged(l.frames.Acked())
 	c.StartFlowing(l.frames.Acked())
 	l.Stream.Write(l.live().Lane)
 }
 
-// end stops everything that belongs to a connection.
+// end ends everything that the link has: timers, connections, tracks, the stream.
 func (l *Link) end() {
 	l.frames.Stop()
 	for t := range l.timers {
@@ -134,10 +134,10 @@ func (l *Link) end() {
 			}
 		})
 	}
-	l.partings.end()
+	l.goodbyes.end()
 	l.Stream.EndDeliveries()
 	l.Stream.Close()
-	l.tellTracks(l.Tracks.End())
+	l.reportTracks(l.Tracks.End())
 }
 
 // post reports an event to the machine, in the loop.
@@ -145,12 +145,12 @@ func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 	l.mail.Post(func() { l.on(event) })
 }
 
-// The room's loop calls the following methods.
+// The room's loop calls what follows.
 
-// Welcome reports that the member has joined, or come back to, the hub while we were there.
+// Welcome reports that the member has come, or come back, to the hub while we were there.
 func (l *Link) Welcome() { l.post((*recovery.Machine).Welcome) }
 
-// Expect reports that the member was there when we joined, or came back to, the hub.
+// Expect reports that the member was there first: we are the newcomer.
 func (l *Link) Expect() { l.post((*recovery.Machine).Expect) }
 
 // HubLost reports that the hub has lost the member.
@@ -159,7 +159,7 @@ func (l *Link) HubLost() { l.post((*recovery.Machine).HubLost) }
 // Goodbye reports that the member has left.
 func (l *Link) Goodbye() { l.post((*recovery.Machine).Goodbye) }
 
-// Sleep ends the connection, and keeps what the peer needs to come back.
+// Sleep closes the connection and keeps what is needed if the member returns.
 func (l *Link) Sleep() { l.post((*recovery.Machine).Sleep) }
 
 // Wake makes a sleeping link a peer again.
@@ -172,11 +172,11 @@ func (l *Link) Wake() {
 	})
 }
 
-// Depart makes the peer look gone at once, whatever the loop is doing: its tracks end, its
-// methods fail, and nothing more is reported.
+// Depart makes the peer look gone at once, without waiting for the loop: its tracks end, its methods fail, and nothing
+// more is reported.
 func (l *Link) Depart() {
 	l.Stream.Close()
-	l.tellTracks(l.Tracks.End())
+	l.reportTracks(l.Tracks.End())
 	l.setGone(true)
 }
 
@@ -186,11 +186,11 @@ func (l *Link) Close() { l.mail.Post(l.recovery.Close) }
 // Admit reports that it is the link's turn to build its first connection.
 func (l *Link) Admit() { l.post((*recovery.Machine).Admitted) }
 
-// Doubt restarts the path if nothing arrives by it within a moment.
+// Doubt restarts ICE if nothing arrives over the path within a moment.
 func (l *Link) Doubt() { l.post((*recovery.Machine).Doubted) }
 
-// AddressesAre restarts the path at once if its own address is no longer among those of this
-// machine, or if a new path is being looked for anyway. nil means that the addresses are unknown.
+// AddressesAre restarts ICE at once if the address at which the path starts is no longer one of this machine's, or if
+// the path was being repaired anyway. nil: the addresses are not known.
 func (l *Link) AddressesAre(addresses []netip.Addr) {
 	l.mail.Post(func() {
 		gone := false
@@ -203,8 +203,7 @@ func (l *Link) AddressesAre(addresses []netip.Addr) {
 	})
 }
 
-// ServersChanged reports that there are new ICE servers. They are used whenever candidates
-// are gathered.
+// ServersChanged reports that there are new ICE servers. They are used when candidates are next gathered.
 func (l *Link) ServersChanged() {
 	l.mail.Post(func() {
 		l.on((*recovery.Machine).ServersTold)
@@ -212,12 +211,12 @@ func (l *Link) ServersChanged() {
 	})
 }
 
-// HubFrame takes a pair frame that came by hub. The link keeps m.
+// HubFrame takes a pair frame that came through the hub. The link owns m from now on.
 func (l *Link) HubFrame(m signal.Message) {
 	if !l.cfg.Conduct.ByHub.AllowN(time.Now(), 1) {
 		return
 	}
-	if l.byHub.Add(1) > maxByHub { // the peer's exchange sends it again
+	if l.byHub.Add(1) > maxByHub { // the exchange sends again what is dropped here
 		l.byHub.Add(-1)
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"noom/internal/recovery"
 )
 
-// pathOf converts pion's state of ICE to a recovery.Path. If a user closes the connection,
-// its channels report that.
+// pathOf returns pion's state of a path in the terms of package recovery. If a user closes the connection, its channels
+// close too, which is reported separately.
 func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	switch s {
 	case webrtc.ICEConnectionStateNew:
@@ -23,7 +23,7 @@ func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	}
 }
 
-// iceState converts a recovery.Path back.
+// iceState is the inverse of pathOf.
 func iceState(p recovery.Path) webrtc.ICEConnectionState {
 	return [...]webrtc.ICEConnectionState{
 		recovery.Untried: webrtc.ICEConnectionStateNew, recovery.Checking: webrtc.ICEConnectionStateChecking,

@@ -14,12 +14,12 @@ import (
 	"noom/signal"
 )
 
-// This file is what an application does with a peer.
+// This file has what an application may do with a peer.
 
 // Kick makes the loop check whether there is something to send.
 func (l *Link) Kick() { l.mail.Post(func() {}) }
 
-// Publish sends s to the peer as soon as there is a connection.
+// Publish sends s to the peer, now or once there is a connection.
 func (l *Link) Publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
@@ -38,7 +38,7 @@ func (l *Link) PublishAlone(s *fanout.Sender) {
 	l.Publish(s)
 }
 
-// Unpublish stops sending s to the peer.
+// Unpublish no longer sends s to the peer.
 func (l *Link) Unpublish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		is := func(o *fanout.Sender) bool { return o == s }
@@ -66,7 +66,7 @@ func (l *Link) SetRights(rights signal.Rights) {
 	}
 	l.mail.Post(func() {
 		if c := l.conns.current; c != nil {
-			l.tellTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
+			l.reportTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
 		}
 	})
 }
@@ -80,7 +80,7 @@ func (l *Link) OpenChannel(ctx context.Context, label string, init *webrtc.DataC
 		return err
 	})
 	switch {
-	case err != nil: // the loop may still make a channel that nobody wants
+	case err != nil: // the loop may make it later, when no call waits for it
 		l.mail.Post(func() {
 			if c != nil {
 				l.host.Spawn(func() { _ = c.Close() })
@@ -120,7 +120,7 @@ func (l *Link) RestartICE(ctx context.Context) error {
 	}
 	begun, err := mailbox.Ask(ctx, l.mail, func() error {
 		var refused recovery.Refusal
-		err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+		err := l.step(func(m *recovery.Machine) (actions []recovery.Action) {
 			actions, refused = m.Restart()
 			return actions
 		})
