@@ -76,23 +76,23 @@ type newcomers struct {
 	timer     *time.Timer // until next is called again
 }
 
-// queue makes l wait for its turn.
-func (n *newcomers) queue(l *peer) {
-	n.admission.ask(l)
+// queue makes p wait for its turn.
+func (n *newcomers) queue(p *peer) {
+	n.admission.ask(p)
 	n.next()
 }
 
-// done passes l's place on to another link.
-func (n *newcomers) done(l *peer) {
-	n.admission.done(l)
+// done passes p's place on to another link.
+func (n *newcomers) done(p *peer) {
+	n.admission.done(p)
 	n.next()
 }
 
 // next lets the links build whose turn has come.
 func (n *newcomers) next() {
 	turn, again := n.admission.next(time.Now())
-	for _, l := range turn {
-		l.link.Admit()
+	for _, p := range turn {
+		p.link.Admit()
 	}
 	if n.timer != nil {
 		n.timer.Stop()

@@ -64,15 +64,15 @@ func (r *room) May(right Right) bool { return r.standing.may(right) }
 func (r *room) Peers() []Peer {
 	links := r.roster.peers()
 	peers := make([]Peer, len(links))
-	for i, l := range links {
-		peers[i] = l
+	for i, p := range links {
+		peers[i] = p
 	}
 	return peers
 }
 
 func (r *room) Peer(id string) (Peer, bool) {
-	l, ok := r.roster.peer(id)
-	return l, ok
+	p, ok := r.roster.peer(id)
+	return p, ok
 }
 
 func (r *room) Next(ctx context.Context) (Event, error) { return r.events.next(ctx) }
@@ -131,17 +131,17 @@ func (r *room) Rename(ctx context.Context, name string) error {
 }
 
 func (r *room) Send(ctx context.Context, data []byte) error {
-	return r.roster.sendAll(data, func(l *peer) (wait func() error, err error) {
-		full, err := l.link.Stream.Offer(data)
+	return r.roster.sendAll(data, func(p *peer) (wait func() error, err error) {
+		full, err := p.link.Stream.Offer(data)
 		if full != nil {
-			return func() error { return l.Send(ctx, data) }, nil
+			return func() error { return p.Send(ctx, data) }, nil
 		}
 		return nil, err
 	})
 }
 
 func (r *room) TrySend(data []byte) error {
-	return r.roster.sendAll(data, func(l *peer) (func() error, error) { return nil, l.link.Stream.TrySend(data) })
+	return r.roster.sendAll(data, func(p *peer) (func() error, error) { return nil, p.link.Stream.TrySend(data) })
 }
 
 // The end.

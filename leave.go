@@ -104,8 +104,8 @@ func (f *farewell) finish(err error) {
 // seal makes sends fail from now on, to present and future peers.
 func (f *farewell) seal() {
 	f.sealed.Store(true)
-	for _, l := range f.room.roster.peers() {
-		l.link.Stream.Seal()
+	for _, p := range f.room.roster.peers() {
+		p.link.Stream.Seal()
 	}
 }
 
@@ -119,10 +119,10 @@ type delivery struct {
 func (f *farewell) deliver(ctx context.Context) error {
 	r := f.room
 	var deliveries []delivery
-	for _, l := range r.roster.peers() {
-		d, err := l.link.Deliver(ctx)
+	for _, p := range r.roster.peers() {
+		d, err := p.link.Deliver(ctx)
 		if !errors.Is(err, ErrClosed) { // with another error, pion blocks the loop
-			deliveries = append(deliveries, delivery{d, l})
+			deliveries = append(deliveries, delivery{d, p})
 		}
 	}
 	answered := make(chan struct{})
@@ -178,8 +178,8 @@ func (f *farewell) goodbye(ctx context.Context) {
 	}
 	// Each channel is closed when a peer that the hub does not reach has our goodbye.
 	unreached, err := mailbox.Ask(ctx, r.mail, func() (unreached []<-chan struct{}) {
-		for _, l := range r.roster.links {
-			if done := l.link.SayGoodbye(); !online || r.roster.lost[l] != 0 {
+		for _, p := range r.roster.byID {
+			if done := p.link.SayGoodbye(); !online || r.roster.lost[p] != 0 {
 				unreached = append(unreached, done)
 			}
 		}

@@ -33,8 +33,8 @@ func (r *room) run() {
 
 func (r *room) handle(m signal.Message) {
 	if m.Type.Pair() {
-		if l := r.roster.links[m.From]; l != nil {
-			l.link.HubFrame(m)
+		if p := r.roster.byID[m.From]; p != nil {
+			p.link.HubFrame(m)
 		}
 		return
 	}
@@ -100,8 +100,8 @@ func (r *room) bye(m signal.Message) {
 }
 
 func (r *room) renamed(m signal.Message) {
-	if l := r.roster.links[m.From]; l != nil {
-		r.roster.rename(l, m.Name)
+	if p := r.roster.byID[m.From]; p != nil {
+		r.roster.rename(p, m.Name)
 	}
 	if m.From == r.self.ID {
 		r.standing.rename(m.Name)
@@ -114,8 +114,8 @@ func (r *room) chatted(m signal.Message) {
 		r.requests.settle(nil, func(asked *signal.Message) bool { return asked.ID == m.ID })
 		return
 	}
-	if l := r.roster.links[m.From]; l != nil && r.chats.isNew(m.From+m.ID) {
-		r.events.add(ChatReceived{From: l.Member(), Text: m.Text, At: time.UnixMilli(m.At)})
+	if p := r.roster.byID[m.From]; p != nil && r.chats.isNew(m.From+m.ID) {
+		r.events.add(ChatReceived{From: p.Member(), Text: m.Text, At: time.UnixMilli(m.At)})
 	}
 }
 

@@ -94,6 +94,6 @@ func (n *network) doubt(addresses []netip.Addr) {
 func (n *network) hubAnswered() {
 	if n.inDoubt {
 		n.inDoubt = false
-		n.roster.eachPresent(func(l *peer) { l.link.AddressesAre(n.addresses) })
+		n.roster.eachPresent(func(p *peer) { p.link.AddressesAre(n.addresses) })
 	}
 }

@@ -82,8 +82,8 @@ func makeParts(r *room, d Dialer) {
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
 		build:   func(m Member) *peer { return newPeer(r, m) },
-		removed: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
-		links:   make(map[string]*peer), asleep: make(map[string]*peer),
+		removed: func(p *peer) { r.newcomers.done(p); r.speech.forget(p) },
+		byID:    make(map[string]*peer), asleep: make(map[string]*peer),
 		lost: make(map[*peer]int), saidGoodbye: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}

@@ -122,7 +122,7 @@ func newPeer(r *room, m Member) *peer {
 // and all fields of a peer, read without a lock.
 func (p *peer) String() string { return p.Member().String() }
 
-func (p *peer) ID() string                         { return p.member.ID }
+func (p *peer) ID() string                         { return p.member.ID } // a queue calls it, so it asks no link
 func (p *peer) Name() string                       { return p.Member().Name }
 func (p *peer) Member() Member                     { return p.link.Member() }
 func (p *peer) SafetyNumber() SafetyNumber         { return SafetyNumberOf(p.room.self, p.member) }

@@ -33,7 +33,7 @@ type roster struct {
 
 	// For readers; written by the loop alone.
 	mu    sync.Mutex
-	links map[string]*peer
+	byID  map[string]*peer
 	order []*peer // in join order; replaced, never changed in place
 
 	asleep      map[string]*peer
@@ -55,36 +55,36 @@ func (r *roster) peers() []*peer {
 func (r *roster) peer(id string) (*peer, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l, ok := r.links[id]
-	return l, ok
+	p, ok := r.byID[id]
+	return p, ok
 }
 
 // present reports whether a member is in the room, or asleep.
-func (r *roster) present(id string) bool { return r.links[id] != nil || r.asleep[id] != nil }
+func (r *roster) present(id string) bool { return r.byID[id] != nil || r.asleep[id] != nil }
 
-// has reports whether l is in the room.
-func (r *roster) has(l *peer) bool { return r.links[l.member.ID] == l }
+// has reports whether p is in the room.
+func (r *roster) has(p *peer) bool { return r.byID[p.member.ID] == p }
 
 // each calls f for every link, those asleep included.
 func (r *roster) each(f func(*peer)) {
-	for _, links := range []map[string]*peer{r.links, r.asleep} {
-		for _, l := range links {
-			f(l)
+	for _, links := range []map[string]*peer{r.byID, r.asleep} {
+		for _, p := range links {
+			f(p)
 		}
 	}
 }
 
 // eachPresent calls f for every link in the room.
 func (r *roster) eachPresent(f func(*peer)) {
-	for _, l := range r.links {
-		f(l)
+	for _, p := range r.byID {
+		f(p)
 	}
 }
 
 // memberOf returns the member with that id, the zero Member if there is none.
 func (r *roster) memberOf(id string) Member {
-	if l := r.links[id]; l != nil {
-		return l.Member()
+	if p := r.byID[id]; p != nil {
+		return p.Member()
 	}
 	return Member{}
 }
@@ -101,18 +101,18 @@ func (r *roster) sendAll(message []byte, offer func(*peer) (wait func() error, e
 	var mu sync.Mutex
 	var failed []error
 	var blocked sync.WaitGroup
-	for _, l := range r.peers() {
+	for _, p := range r.peers() {
 		report := func(err error) {
 			if err != nil {
 				mu.Lock()
-				failed = append(failed, &PeerError{Peer: l, Err: err})
+				failed = append(failed, &PeerError{Peer: p, Err: err})
 				mu.Unlock()
 			}
 		}
-		wait, err := offer(l)
+		wait, err := offer(p)
 		if wait == nil {
 			report(err)
-			l.link.Kick()
+			p.link.Kick()
 			continue
 		}
 		blocked.Go(func() { report(wait()) })
@@ -125,14 +125,14 @@ func (r *roster) sendAll(message []byte, offer func(*peer) (wait func() error, e
 func (r *roster) follow(members []Member, places int) {
 	there := make(map[string]bool)
 	for _, member := range members {
-		if l := r.member(member, true); l != nil {
+		if p := r.member(member, true); p != nil {
 			there[member.ID] = true
-			l.link.Expect()
+			p.link.Expect()
 		}
 	}
-	for _, l := range r.order {
-		if !there[l.member.ID] {
-			r.lose(l)
+	for _, p := range r.order {
+		if !there[p.member.ID] {
+			r.lose(p)
 		}
 	}
 	r.places = places
@@ -141,8 +141,8 @@ func (r *roster) follow(members []Member, places int) {
 
 // welcome takes a member that has come, or come back, to the hub while we were there.
 func (r *roster) welcome(m Member) {
-	if l := r.member(m, false); l != nil {
-		l.link.Welcome()
+	if p := r.member(m, false); p != nil {
+		p.link.Welcome()
 	}
 }
 
@@ -155,21 +155,21 @@ func (r *roster) member(m Member, existing bool) *peer {
 		r.reportLie("false member ignored", err)
 		return nil
 	}
-	l := r.links[m.ID]
-	if l != nil && l.member.Session == m.Session {
-		delete(r.lost, l)
-		r.rename(l, m.Name)
-		l.link.SetRights(m.Rights)
-		return l
+	p := r.byID[m.ID]
+	if p != nil && p.member.Session == m.Session {
+		delete(r.lost, p)
+		r.rename(p, m.Name)
+		p.link.SetRights(m.Rights)
+		return p
 	}
-	if l != nil {
+	if p != nil {
 		reason := ReasonLost
-		if r.saidGoodbye[l] {
+		if r.saidGoodbye[p] {
 			reason = ReasonLeft
 		}
-		r.forget(l, reason)
+		r.forget(p, reason)
 	}
-	if len(r.links) >= maxMembers {
+	if len(r.byID) >= maxMembers {
 		r.reportLie("member beyond the bound ignored", errTooMany)
 		return nil
 	}
@@ -179,36 +179,36 @@ func (r *roster) member(m Member, existing bool) *peer {
 			return nil
 		}
 	}
-	l = r.wake(m)
-	if l == nil {
-		l = r.build(m)
+	p = r.wake(m)
+	if p == nil {
+		p = r.build(m)
 	}
 	r.mu.Lock()
-	r.links[m.ID] = l
-	r.order = append(slices.Clip(r.order), l)
+	r.byID[m.ID] = p
+	r.order = append(slices.Clip(r.order), p)
 	r.mu.Unlock()
 	if r.sealed() {
-		l.link.Stream.Seal()
+		p.link.Stream.Seal()
 	}
-	r.events.add(PeerJoined{Peer: l, Existing: existing})
-	return l
+	r.events.add(PeerJoined{Peer: p, Existing: existing})
+	return p
 }
 
 // wake wakes and returns the sleeping link of a member, nil if there is none of its session.
 func (r *roster) wake(m Member) *peer {
-	l := r.asleep[m.ID]
+	p := r.asleep[m.ID]
 	delete(r.asleep, m.ID)
 	switch {
-	case l == nil:
+	case p == nil:
 		return nil
-	case l.member.Session != m.Session:
-		l.link.Close()
+	case p.member.Session != m.Session:
+		p.link.Close()
 		return nil
 	}
-	r.rename(l, m.Name)
-	l.link.SetRights(m.Rights)
-	l.link.Wake()
-	return l
+	r.rename(p, m.Name)
+	p.link.SetRights(m.Rights)
+	p.link.Wake()
+	return p
 }
 
 // reportLie reports what an honest hub never says. It logs each kind of lie once, because the hub may repeat it.
@@ -220,41 +220,41 @@ func (r *roster) reportLie(what string, err error) {
 	r.trace.note(Member{}, what, "error", err)
 }
 
-// remove takes l out of the roster.
-func (r *roster) remove(l *peer, reason Reason) {
+// remove takes p out of the roster.
+func (r *roster) remove(p *peer, reason Reason) {
 	r.mu.Lock()
-	delete(r.links, l.member.ID)
-	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == l })
+	delete(r.byID, p.member.ID)
+	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == p })
 	r.mu.Unlock()
-	delete(r.lost, l)
-	delete(r.saidGoodbye, l)
-	l.link.Depart()
-	r.removed(l)
-	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
+	delete(r.lost, p)
+	delete(r.saidGoodbye, p)
+	p.link.Depart()
+	r.removed(p)
+	r.events.add(PeerLeft{Member: p.Member(), Reason: reason})
 }
 
-// forget ends l for good and takes it out of the roster.
-func (r *roster) forget(l *peer, reason Reason) {
-	l.link.Close()
-	r.remove(l, reason)
+// forget ends p for good and takes it out of the roster.
+func (r *roster) forget(p *peer, reason Reason) {
+	p.link.Close()
+	r.remove(p, reason)
 }
 
 // drop takes out a link whose connection is dead, if the hub has lost its member.
-func (r *roster) drop(l *peer) {
-	if !r.has(l) {
+func (r *roster) drop(p *peer) {
+	if !r.has(p) {
 		return
 	}
-	if r.lost[l] == 0 { // the member came back in the meantime
-		l.link.Welcome()
+	if r.lost[p] == 0 { // the member came back in the meantime
+		p.link.Welcome()
 		return
 	}
-	r.park(l)
+	r.park(p)
 }
 
-// park takes l out of the roster and puts it to sleep, in case its member returns.
-func (r *roster) park(l *peer) {
-	l.link.Sleep()
-	r.remove(l, ReasonLost)
+// park takes p out of the roster and puts it to sleep, in case its member returns.
+func (r *roster) park(p *peer) {
+	p.link.Sleep()
+	r.remove(p, ReasonLost)
 	for id, other := range r.asleep {
 		if len(r.asleep) < maxAsleep {
 			break
@@ -262,27 +262,27 @@ func (r *roster) park(l *peer) {
 		other.link.Close()
 		delete(r.asleep, id)
 	}
-	r.asleep[l.member.ID] = l
+	r.asleep[p.member.ID] = p
 }
 
-// lose notes that the hub has lost l, which stays in the roster as long as its connection lives.
-func (r *roster) lose(l *peer) {
-	if r.lost[l] == 0 {
+// lose notes that the hub has lost p, which stays in the roster as long as its connection lives.
+func (r *roster) lose(p *peer) {
+	if r.lost[p] == 0 {
 		r.losses++
-		r.lost[l] = r.losses
+		r.lost[p] = r.losses
 	}
-	l.link.HubLost()
+	p.link.HubLost()
 }
 
 // dropGhosts drops peers that the hub has lost, the earliest loss first, while there are more than the room has places.
 // Otherwise a member that joins, cuts its connection to the hub and joins under another key could have any number of
 // connections to us.
 func (r *roster) dropGhosts() {
-	for r.places > 0 && len(r.links) >= r.places { // one place is our own
+	for r.places > 0 && len(r.byID) >= r.places { // one place is our own
 		var ghost *peer
-		for l, loss := range r.lost {
+		for p, loss := range r.lost {
 			if ghost == nil || loss < r.lost[ghost] {
-				ghost = l
+				ghost = p
 			}
 		}
 		if ghost == nil {
@@ -293,51 +293,51 @@ func (r *roster) dropGhosts() {
 }
 
 // left takes out a link that has ended by itself because its member has said goodbye.
-func (r *roster) left(l *peer) {
-	if r.has(l) {
-		r.remove(l, ReasonLeft)
+func (r *roster) left(p *peer) {
+	if r.has(p) {
+		r.remove(p, ReasonLeft)
 	}
 }
 
 // reborn takes a member's own word that it runs a new session.
-func (r *roster) reborn(l *peer, session string) {
-	if !r.has(l) || session == l.member.Session || !l.conduct.Reborn(time.Now()) {
+func (r *roster) reborn(p *peer, session string) {
+	if !r.has(p) || session == p.member.Session || !p.conduct.Reborn(time.Now()) {
 		return // the member says so again
 	}
-	m := l.Member()
+	m := p.Member()
 	m.Session = session
 	r.welcome(m)
 }
 
 // bye takes the hub's word that another member is gone.
 func (r *roster) bye(m signal.Message) {
-	if l := r.asleep[m.From]; l != nil && m.Reason != ReasonLost {
+	if p := r.asleep[m.From]; p != nil && m.Reason != ReasonLost {
 		delete(r.asleep, m.From)
-		l.link.Close()
+		p.link.Close()
 	}
-	l := r.links[m.From]
-	if l == nil || m.Session != "" && m.Session != l.member.Session {
+	p := r.byID[m.From]
+	if p == nil || m.Session != "" && m.Session != p.member.Session {
 		return
 	}
 	switch m.Reason {
 	case ReasonLost:
-		r.lose(l)
+		r.lose(p)
 	case ReasonLeft:
-		r.saidGoodbye[l] = true
-		l.link.Goodbye()
+		r.saidGoodbye[p] = true
+		p.link.Goodbye()
 	default:
-		r.forget(l, m.Reason)
+		r.forget(p, m.Reason)
 	}
 }
 
-func (r *roster) rename(l *peer, name string) {
-	old := l.Name()
+func (r *roster) rename(p *peer, name string) {
+	old := p.Name()
 	if old == name {
 		return
 	}
-	l.link.SetName(name)
-	r.events.add(PeerRenamed{Peer: l, Old: old})
+	p.link.SetName(name)
+	r.events.add(PeerRenamed{Peer: p, Old: old})
 }
 
 // close ends all links with the room.
-func (r *roster) close() { r.each(func(l *peer) { l.link.Close() }) }
+func (r *roster) close() { r.each(func(p *peer) { p.link.Close() }) }

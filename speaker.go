@@ -29,9 +29,9 @@ func (s *speech) wake() {
 // something to decide.
 func (s *speech) listen() {
 	var levels []speaker.Level
-	for _, l := range s.roster.order {
-		if dBov, ok := l.link.Tracks.TakePeak(); ok {
-			levels = append(levels, speaker.Level{ID: l.member.ID, DBov: dBov})
+	for _, p := range s.roster.order {
+		if dBov, ok := p.link.Tracks.TakePeak(); ok {
+			levels = append(levels, speaker.Level{ID: p.member.ID, DBov: dBov})
 		}
 	}
 	if s.detector.Step(time.Now(), levels) {
@@ -45,15 +45,15 @@ func (s *speech) listen() {
 }
 
 // forget forgets a peer that has left the roster.
-func (s *speech) forget(l *peer) {
-	if s.detector.Remove(l.member.ID) {
+func (s *speech) forget(p *peer) {
+	if s.detector.Remove(p.member.ID) {
 		s.report()
 	}
 }
 
 func (s *speech) report() {
-	if l := s.roster.links[s.detector.Active()]; l != nil {
-		s.events.add(ActiveSpeaker{Peer: l})
+	if p := s.roster.byID[s.detector.Active()]; p != nil {
+		s.events.add(ActiveSpeaker{Peer: p})
 		return
 	}
 	s.events.add(ActiveSpeaker{})

@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	maxInBand      = 256       // frames waiting for one link; more are dropped and sent again
+	maxInBand      = 256       // frames of one connection that wait for the loop; more are dropped and sent again
 	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above, frames go through the hub
 )
 
-// BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it. Tests in virtual time set
+// BeforeClose is called before Discard closes a PeerConnection, in the goroutine that closes it. Tests in virtual time set
 // it before any connection is made: if the peer's ABORT arrives at that very instant, pion's SCTPTransport.Stop holds a
 // mutex while it waits for a timer, and a goroutine that waits for a mutex stops virtual time for good. In virtual time
 // coincidences are the rule; a random pause here makes them rare.
@@ -88,7 +88,7 @@ const (
 )
 
 // current reports whether the connection is that of the current epoch.
-func (c *Conn) current() bool { return c != nil && c.stage <= stageGivenUp }
+func (c *Conn) current() bool { return c.stage <= stageGivenUp }
 
 // Config is what a connection needs.
 type Config struct {

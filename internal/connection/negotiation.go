@@ -18,8 +18,8 @@ import (
 // maxInbox bounds the messages that wait behind a description, which itself waits for ICE.
 const maxInbox = 4 * exchange.Window
 
-// errWork fails the connection of a peer that makes us work without end.
-var errWork = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
+// errDescriptions fails the connection of a peer that makes us work without end.
+var errDescriptions = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 
 // incomingDescription is a description of the peer.
 type incomingDescription struct {
@@ -105,7 +105,7 @@ func (c *Conn) described(m exchange.Message) error {
 	}
 	restarts := c.restartedBy(in)
 	if !c.owner.Described(restarts) {
-		return errWork
+		return errDescriptions
 	}
 	c.incoming = in
 	var actions []negotiate.Action

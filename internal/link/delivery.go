@@ -61,12 +61,12 @@ type goodbye struct {
 }
 
 // acknowledged ends those that the peer has got.
-func (p *goodbyes) acknowledged(acked int64) {
-	for len(*p) > 0 && (*p)[0].acked <= acked {
-		close((*p)[0].done)
-		*p = (*p)[1:]
+func (g *goodbyes) acknowledged(acked int64) {
+	for len(*g) > 0 && (*g)[0].acked <= acked {
+		close((*g)[0].done)
+		*g = (*g)[1:]
 	}
 }
 
 // end ends all of them, because they have nowhere to go.
-func (p *goodbyes) end() { p.acknowledged(math.MaxInt64) }
+func (g *goodbyes) end() { g.acknowledged(math.MaxInt64) }

@@ -37,7 +37,7 @@ func (l *Link) step(event func(*recovery.Machine) []recovery.Action) (err error)
 // on is step where the error does not matter.
 func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.step(event) }
 
-// carryOut carries out one action. The long switch only dispatches.
+// carryOut carries out one action, the short ones in place.
 func (l *Link) carryOut(a recovery.Action) error {
 	switch a.Kind {
 	case recovery.BeginEpoch:

@@ -13,8 +13,8 @@ import (
 	"noom/signal"
 )
 
-// face is what others see of a link, at any time and from anywhere. The room's loop writes name, rights and gone; the
-// link's loop writes the rest.
+// face is what others see of a link, at any time and from anywhere. The room's loop writes name and rights and sets
+// gone; the link's loop writes the rest.
 type face struct {
 	member signal.Member // immutable: ID, PublicKey, Session
 	report Report
@@ -24,6 +24,7 @@ type face struct {
 	name   string
 	rights signal.Rights
 	gone   bool // out of the roster
+	left   int  // how often it has gone
 	state  recovery.Peer
 	shown  *connection.Conn // nil if there is none
 }
@@ -75,10 +76,29 @@ func (f *face) setState(s recovery.Peer) {
 	f.state = s
 }
 
-func (f *face) setGone(gone bool) {
+// goOut makes the peer look gone.
+func (f *face) goOut() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gone = gone
+	f.gone = true
+	f.left++
+}
+
+func (f *face) timesGone() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.left
+}
+
+// comeBack makes the peer look present, unless it has gone more often than so many times.
+func (f *face) comeBack(left int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left != left {
+		return false
+	}
+	f.gone = false
+	return true
 }
 
 // Connection returns the current connection, or nil if there is none.

@@ -16,7 +16,8 @@ import (
 )
 
 // Host is what a link needs of its room. The link's loop calls its methods; Loud and Spawn may be called from anywhere.
-// None of them waits.
+// None of them waits, except for user code that
+// Config.Trace and slog handlers are.
 type Host interface {
 	// Drop asks the room to drop the peer: the hub has lost it, and its connection is dead.
 	Drop()
@@ -49,14 +50,14 @@ type Host interface {
 	// Spawn runs f, and makes the end of the room wait for it.
 	Spawn(f func())
 
-	// Frame traces a frame from or to the peer, Note a decision, State the state of the peer.
+	// Frame traces a frame from or to the peer, Note a decision, State logs and traces the state of the peer.
 	Frame(sent, inBand bool, m signal.Message)
 	Note(msg string, args ...any)
 	State(s recovery.Peer, err error)
 }
 
-// Report takes what the application is to see. Its methods only queue it, because the link holds a lock during the
-// call, so that only data comes after Depart. taken is to be called when the application has taken it.
+// Report takes what the application is to see. Its methods only queue it. They must not call the link: it holds its lock
+// during all calls but DataReceived, so that only data comes after Depart. taken is to be called when the application has taken it.
 type Report interface {
 	StateChanged(s recovery.Peer, err error)
 	TracksChanged(d inbound.Diff)

@@ -16,7 +16,7 @@ type Inside struct {
 	Pending func(t recovery.Timer) bool // reports whether t is armed
 }
 
-// Inspect has the link's loop run f; false if the link is over. It is only for tests.
+// Inspect has the link's loop run f at its next turn; false if the link is over. It is only for tests.
 func Inspect(l *Link, f func(Inside)) bool {
 	return l.mail.Post(func() {
 		f(Inside{

@@ -162,12 +162,14 @@ func (l *Link) Goodbye() { l.post((*recovery.Machine).Goodbye) }
 // Sleep closes the connection and keeps what is needed if the member returns.
 func (l *Link) Sleep() { l.post((*recovery.Machine).Sleep) }
 
-// Wake makes a sleeping link a peer again.
+// Wake makes a sleeping link a peer again, at the loop's next turn, unless Depart comes first.
 func (l *Link) Wake() {
+	left := l.timesGone()
 	l.mail.Post(func() {
-		l.setGone(false)
-		l.Tracks.Reopen()
-		l.Stream.Reopen()
+		if l.comeBack(left) {
+			l.Tracks.Reopen()
+			l.Stream.Reopen()
+		}
 		l.on((*recovery.Machine).Wake)
 	})
 }
@@ -177,7 +179,7 @@ func (l *Link) Wake() {
 func (l *Link) Depart() {
 	l.Stream.Close()
 	l.reportTracks(l.Tracks.End())
-	l.setGone(true)
+	l.goOut()
 }
 
 // Close ends the link for good.

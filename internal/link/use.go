@@ -14,7 +14,7 @@ import (
 	"noom/signal"
 )
 
-// This file has what an application may do with a peer.
+// This file has what an application does with a peer, and what the hub lets the peer do.
 
 // Kick makes the loop check whether there is something to send.
 func (l *Link) Kick() { l.mail.Post(func() {}) }
