@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"bytes"
@@ -6,16 +6,14 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
-	"noom/internal/engine"
+	"noom"
 	"noom/internal/packet"
+	"noom/noomtest"
 	"noom/signal"
 	"noom/transport/mem"
 )
@@ -24,31 +22,31 @@ func TestJoinRefusesBadInput(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		for name, try := range map[string]struct {
 			room string
-			cfg  *Config
+			cfg  *noom.Config
 			code signal.Code
 		}{
 			"no room name":     {"", nil, signal.CodeBadRoom},
 			"room of 10 kB":    {strings.Repeat("방", 3400), nil, signal.CodeBadRoom},
-			"name of 10 kB":    {"r", &Config{Name: strings.Repeat("x", 10_000)}, signal.CodeBadName},
-			"bidi in a name":   {"r", &Config{Name: "a\u202eb"}, signal.CodeBadName},
-			"invalid UTF-8":    {"r", &Config{Name: "\xff"}, signal.CodeBadName},
-			"huge token":       {"r", &Config{Token: strings.Repeat("x", 5000)}, ""},
-			"tiny event queue": {"r", &Config{EventBuffer: 1}, ""},
-			"short timeout":    {"r", &Config{ConnectTimeout: time.Millisecond}, ""},
-			"no track":         {"r", &Config{Tracks: []LocalTrack{{Name: "x"}}}, ""},
+			"name of 10 kB":    {"r", &noom.Config{Name: strings.Repeat("x", 10_000)}, signal.CodeBadName},
+			"bidi in a name":   {"r", &noom.Config{Name: "a\u202eb"}, signal.CodeBadName},
+			"invalid UTF-8":    {"r", &noom.Config{Name: "\xff"}, signal.CodeBadName},
+			"huge token":       {"r", &noom.Config{Token: strings.Repeat("x", 5000)}, ""},
+			"tiny event queue": {"r", &noom.Config{EventBuffer: 1}, ""},
+			"short timeout":    {"r", &noom.Config{ConnectTimeout: time.Millisecond}, ""},
+			"no track":         {"r", &noom.Config{Tracks: []noom.LocalTrack{{Name: "x"}}}, ""},
 		} {
-			_, err := Join(t.Context(), w.dialer, try.room, try.cfg)
-			var join *JoinError
+			_, err := noom.Join(t.Context(), w.nearHub(), try.room, try.cfg)
+			var join *noom.JoinError
 			if !errors.As(err, &join) || try.code != "" && !errors.Is(err, &signal.Error{Code: try.code}) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := Join(t.Context(), nil, "r", nil); err == nil {
+		if _, err := noom.Join(t.Context(), nil, "r", nil); err == nil {
 			t.Error("joined without a Dialer")
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := Join(ctx, w.dialer, "r", nil); !errors.Is(err, context.Canceled) {
+		if _, err := noom.Join(ctx, w.nearHub(), "r", nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("with a context that has ended: %v", err)
 		}
 		silent := signal.DialerFunc(func(context.Context) (signal.Signaler, error) {
@@ -57,7 +55,7 @@ func TestJoinRefusesBadInput(t *testing.T) {
 		})
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := Join(ctx, silent, "r", nil); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := noom.Join(ctx, silent, "r", nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("at a silent hub: %v", err)
 		}
 	})
@@ -68,11 +66,11 @@ func TestNames(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		const decomposed = "\u1103\u1166\u1106\u1169" // 데모
 		a, b := w.join("데모", " 지우 ", nil), w.join(decomposed, "bob", nil)
-		e := until[PeerJoined](t, b, nil)
+		e := until[noom.PeerJoined](t, b, nil)
 		if !e.Existing || e.Peer.ID() != a.Self().ID || e.Peer.Name() != "지우" || b.Name() != "데모" {
 			t.Fatalf("got %+v in %q", e, b.Name())
 		}
-		if e := until[PeerJoined](t, a, nil); e.Existing || e.Peer.Member().ID != b.Self().ID {
+		if e := until[noom.PeerJoined](t, a, nil); e.Existing || e.Peer.Member().ID != b.Self().ID {
 			t.Fatalf("got %+v", e)
 		}
 	})
@@ -80,16 +78,16 @@ func TestNames(t *testing.T) {
 
 func TestSameIdentityReplaces(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		id := NewIdentity()
-		old := w.join("r", "old", &Config{Identity: id})
+		id := noom.NewIdentity()
+		old := w.join("r", "old", &noom.Config{Identity: id})
 		other := w.join("r", "other", nil)
 		until(t, other, connected)
-		again := w.join("r", "new", &Config{Identity: id})
-		if e := until[Closed](t, old, nil); !errors.Is(e.Err, ErrReplaced) || !errors.Is(old.Err(), ErrReplaced) {
+		again := w.join("r", "new", &noom.Config{Identity: id})
+		if e := until[noom.Closed](t, old, nil); !errors.Is(e.Err, noom.ErrReplaced) || !errors.Is(old.Err(), noom.ErrReplaced) {
 			t.Fatalf("the old one closed with %v", e.Err)
 		}
 		until(t, again, connected)
-		until[PeerLeft](t, other, nil)
+		until[noom.PeerLeft](t, other, nil)
 		until(t, other, connected)
 		if peers := other.Peers(); len(peers) != 1 || peers[0].ID() != id.ID() || peers[0].Name() != "new" {
 			t.Fatalf("other sees %v", peers)
@@ -101,18 +99,18 @@ func TestKickAndClose(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		a, b, c := w.join("r", "a", nil), w.join("r", "b", nil), w.join("r", "c", nil)
 		until(t, a, connected)
-		if err := w.hub.Kick("r", b.Self().ID); err != nil {
+		if err := w.Hub().Running().Kick("r", b.Self().ID); err != nil {
 			t.Fatal(err)
 		}
-		if e := until[Closed](t, b, nil); !errors.Is(e.Err, ErrKicked) {
+		if e := until[noom.Closed](t, b, nil); !errors.Is(e.Err, noom.ErrKicked) {
 			t.Fatalf("closed with %v", e.Err)
 		}
-		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonKicked {
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonKicked {
 			t.Fatalf("got %+v", e)
 		}
-		w.hub.CloseRoom("r")
-		for _, r := range []Room{a, c} {
-			if e := until[Closed](t, r, nil); !errors.Is(e.Err, ErrRoomClosed) {
+		w.Hub().Running().CloseRoom("r")
+		for _, r := range []noom.Room{a, c} {
+			if e := until[noom.Closed](t, r, nil); !errors.Is(e.Err, noom.ErrRoomClosed) {
 				t.Fatalf("closed with %v", e.Err)
 			}
 		}
@@ -122,107 +120,38 @@ func TestKickAndClose(t *testing.T) {
 	})
 }
 
-// wire is a Dialer whose connections a test can cut and look into.
-type wire struct {
-	Dialer
-	up    func(m signal.Message) []signal.Message // what becomes of a frame to the hub; nil: itself
-	count func()                                  // called for each frame, in either direction; may be nil
-	deaf  atomic.Bool                             // what the hub says is lost
-	mu    sync.Mutex
-	open  []Signaler
-	down  bool
-}
-
-func (w *wire) Dial(ctx context.Context) (Signaler, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.down {
-		return nil, errors.New("the hub is down")
-	}
-	s, err := w.Dialer.Dial(ctx)
-	if err == nil {
-		w.open = append(w.open, s)
-	}
-	return wired{s, w}, err
-}
-
-// cut ends all connections; down says whether new ones can be made.
-func (w *wire) cut(down bool) {
-	w.mu.Lock()
-	open := w.open
-	w.open, w.down = nil, down
-	w.mu.Unlock()
-	for _, s := range open {
-		_ = s.Close()
-	}
-}
-
-type wired struct {
-	Signaler
-	wire *wire
-}
-
-func (s wired) Receive(ctx context.Context) (signal.Message, error) {
-	m, err := s.Signaler.Receive(ctx)
-	for err == nil && s.wire.deaf.Load() {
-		m, err = s.Signaler.Receive(ctx)
-	}
-	if err == nil && s.wire.count != nil {
-		s.wire.count()
-	}
-	return m, err
-}
-
-func (s wired) Send(ctx context.Context, m signal.Message) error {
-	if s.wire.count != nil {
-		s.wire.count()
-	}
-	frames := []signal.Message{m}
-	if s.wire.up != nil {
-		frames = s.wire.up(m)
-	}
-	for _, f := range frames {
-		if err := s.Signaler.Send(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func TestSignalingLostAndRestored(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		line := &wire{Dialer: w.dialer}
 		b := w.join("r", "b", nil)
-		w.dialer = line
 		a := w.join("r", "a", nil)
 		until(t, a, connected)
 		until(t, b, connected)
 		pa, _ := a.Peer(b.Self().ID)
 		before := pa.Connection()
 
-		line.cut(true)
-		until[SignalingLost](t, a, nil)
+		w.CutSignaling("a")
+		until[noom.SignalingLost](t, a, nil)
 		said := make(chan error, 1)
 		go func() { said <- a.Chat(t.Context(), "말했어") }()
 		if err := a.Send(t.Context(), []byte("in-band")); err != nil {
 			t.Fatal(err)
 		}
-		if e := until[DataReceived](t, b, nil); string(e.Data) != "in-band" {
+		if e := until[noom.DataReceived](t, b, nil); string(e.Data) != "in-band" {
 			t.Fatalf("got %q", e.Data)
 		}
 		if _, err := a.Publish(t.Context(), newTestCamera(t), nil); err != nil {
 			t.Fatal(err)
 		}
-		until[TrackAdded](t, b, nil) // negotiated without a hub
-		line.cut(false)
-		until[SignalingRestored](t, a, nil)
+		until[noom.TrackAdded](t, b, nil) // negotiated without a hub
+		w.HealSignaling("a")
+		until[noom.SignalingRestored](t, a, nil)
 		if err := <-said; err != nil {
 			t.Fatal(err)
 		}
-		if e := until[ChatReceived](t, b, nil); e.Text != "말했어" {
+		if e := until[noom.ChatReceived](t, b, nil); e.Text != "말했어" {
 			t.Fatalf("got %q", e.Text)
 		}
-		if pb, ok := b.Peer(a.Self().ID); !ok || pb.State() != PeerConnected || pa.Connection() != before {
+		if pb, ok := b.Peer(a.Self().ID); !ok || pb.State() != noom.PeerConnected || pa.Connection() != before {
 			t.Fatal("the call did not go on as it was")
 		}
 	})
@@ -230,20 +159,20 @@ func TestSignalingLostAndRestored(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		friend := NewIdentity()
-		a := w.join("r", "a", &Config{Verify: func(m Member) error {
+		friend := noom.NewIdentity()
+		a := w.join("r", "a", &noom.Config{Verify: func(m noom.Member) error {
 			if m.ID != friend.ID() {
 				return errors.New("a stranger")
 			}
 			return nil
 		}})
 		stranger := w.join("r", "a friend, honestly", nil)
-		w.join("r", "x", &Config{Identity: friend})
-		if e := until[PeerJoined](t, a, nil); e.Peer.ID() != friend.ID() {
+		w.join("r", "x", &noom.Config{Identity: friend})
+		if e := until[noom.PeerJoined](t, a, nil); e.Peer.ID() != friend.ID() {
 			t.Fatal("a stranger was let in")
 		}
 		until(t, a, connected)
-		if p, _ := stranger.Peer(a.Self().ID); p.State() == PeerConnected || len(a.Peers()) != 1 {
+		if p, _ := stranger.Peer(a.Self().ID); p.State() == noom.PeerConnected || len(a.Peers()) != 1 {
 			t.Fatal("a stranger is connected")
 		}
 	})
@@ -302,20 +231,20 @@ func TestMeddlingHub(t *testing.T) {
 			held = nil
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 				a := w.join("r", "a", nil)
-				w.dialer = &wire{Dialer: w.dialer, up: func(m signal.Message) []signal.Message {
+				meddling := &wire{Dialer: w.Dialer("b"), up: func(m signal.Message) []signal.Message {
 					if !m.Type.Pair() {
 						return []signal.Message{m}
 					}
 					return meddle(m)
 				}}
-				b := w.join("r", "b", nil)
+				b := w.joinBy(meddling, "r", "b", nil)
 				if _, err := b.Publish(t.Context(), newTestCamera(t), nil); err != nil {
 					t.Fatal(err)
 				}
-				until[TrackAdded](t, a, nil)
+				until[noom.TrackAdded](t, a, nil)
 				p, _ := a.Peer(b.Self().ID)
-				for p.State() != PeerConnected {
-					until[PeerStateChanged](t, a, nil)
+				for p.State() != noom.PeerConnected {
+					until[noom.PeerStateChanged](t, a, nil)
 				}
 			})
 		})
@@ -323,27 +252,24 @@ func TestMeddlingHub(t *testing.T) {
 }
 
 // joinPoor enters a room as "poor", who knows VP8 and nothing else.
-func (w *world) joinPoor(name string, d Dialer) *room {
+func (w *world) joinPoor(room string, cfg *noom.Config) noom.Room {
 	w.t.Helper()
-	poor, err := newRoom(d, name, &Config{Name: "poor", Settings: w.host()})
-	must(w.t, err)
 	media := &webrtc.MediaEngine{}
 	for _, c := range packet.CodecsFor(webrtc.RTPCodecTypeVideo) {
 		if c.MimeType == webrtc.MimeTypeVP8 {
 			must(w.t, media.RegisterCodec(c, webrtc.RTPCodecTypeVideo))
 		}
 	}
-	poor.engine, err = engine.New(engine.Options{Log: poor.log, Media: media, Settings: poor.cfg.Settings})
+	poor, err := noom.JoinKnowing(w.t.Context(), w.Dialer("poor"), room, w.config("poor", cfg), media)
 	must(w.t, err)
-	must(w.t, poor.start(w.t.Context()))
-	w.rooms = append(w.rooms, poor)
+	w.leaveAtEnd(poor)
 	return poor
 }
 
 // TestCodecNobodyShares: one peer cannot take a codec, the other can.
 func TestCodecNobodyShares(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		poor := w.joinPoor("r", w.dialer)
+		poor := w.joinPoor("r", nil)
 		rich := w.join("r", "rich", nil)
 		a := w.join("r", "a", nil)
 		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "v", "s")
@@ -354,22 +280,22 @@ func TestCodecNobodyShares(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := until[TrackRefused](t, a, nil)
+		e := until[noom.TrackRefused](t, a, nil)
 		if e.Peer.ID() != poor.Self().ID || e.Sender != s || e.Codec != webrtc.MimeTypeAV1 {
 			t.Fatalf("refused: %+v", e)
 		}
-		until[TrackAdded](t, rich, nil)
+		until[noom.TrackAdded](t, rich, nil)
 		p, _ := a.Peer(poor.Self().ID)
-		for p.State() != PeerConnected {
-			until[PeerStateChanged](t, a, nil)
+		for p.State() != noom.PeerConnected {
+			until[noom.PeerStateChanged](t, a, nil)
 		}
-		if d := diagnosed(t, a, poor, VerdictCodec); len(d.Codecs) != 1 || d.Codecs[0] != webrtc.MimeTypeAV1 || d.Path == nil {
+		if d := expect(t, a, poor, noom.VerdictCodec); len(d.Codecs) != 1 || d.Codecs[0] != webrtc.MimeTypeAV1 || d.Path == nil {
 			t.Errorf("diagnosed as %+v", d)
 		}
 		if err := p.Send(t.Context(), []byte("still friends")); err != nil {
 			t.Fatal(err)
 		}
-		until[DataReceived](t, poor, nil)
+		until[noom.DataReceived](t, poor, nil)
 	})
 }
 
@@ -383,7 +309,7 @@ func TestPeerPublish(t *testing.T) {
 		p, _ := a.Peer(b.Self().ID)
 		track := newTestCamera(t)
 		go film(ctx, track)
-		if _, err := p.Publish(t.Context(), track, &PublishOptions{Name: "너만"}); err != nil {
+		if _, err := p.Publish(t.Context(), track, &noom.PublishOptions{Name: "너만"}); err != nil {
 			t.Fatal(err)
 		}
 		receives(t, b, a.Self().ID, "너만")
@@ -391,26 +317,26 @@ func TestPeerPublish(t *testing.T) {
 			t.Fatal("c got it too")
 		}
 		_ = b.Leave(t.Context())
-		until[PeerLeft](t, a, nil)
-		if _, err := p.Publish(t.Context(), track, nil); !errors.Is(err, ErrClosed) {
+		until[noom.PeerLeft](t, a, nil)
+		if _, err := p.Publish(t.Context(), track, nil); !errors.Is(err, noom.ErrClosed) {
 			t.Fatalf("publish to who is gone: %v", err)
 		}
-		if err := p.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+		if err := p.Send(t.Context(), nil); !errors.Is(err, noom.ErrClosed) {
 			t.Fatalf("send to who is gone: %v", err)
 		}
 	})
 }
 
 func TestIdentity(t *testing.T) {
-	id := NewIdentity()
-	same, err := IdentityFromSeed(id.Seed())
+	id := noom.NewIdentity()
+	same, err := noom.IdentityFromSeed(id.Seed())
 	if err != nil || same.ID() != id.ID() || len(id.ID()) != 26 {
 		t.Fatalf("%v %v %v", same, id, err)
 	}
-	if _, err := IdentityFromSeed([]byte("short")); err == nil {
+	if _, err := noom.IdentityFromSeed([]byte("short")); err == nil {
 		t.Fatal("a short seed was taken")
 	}
-	if (Identity{}).ID() != "" || (Identity{}).Seed() != nil {
+	if (noom.Identity{}).ID() != "" || (noom.Identity{}).Seed() != nil {
 		t.Fatal("the zero Identity has an id")
 	}
 }
@@ -422,8 +348,6 @@ func TestReturnOfTheLost(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		a := w.join("r", "a", nil)
-		line := &wire{Dialer: w.dialer}
-		w.dialer = line
 		b := w.join("r", "b", nil)
 		camera := newTestCamera(t)
 		go film(ctx, camera)
@@ -436,24 +360,22 @@ func TestReturnOfTheLost(t *testing.T) {
 		if err := lost.Send(t.Context(), []byte("1")); err != nil {
 			t.Fatal(err)
 		}
-		until[DataReceived](t, a, nil)
+		until[noom.DataReceived](t, a, nil)
 
-		var down atomic.Bool
-		down.Store(true)
-		w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
-		line.cut(true)
+		w.Cut()
+		w.CutSignaling("b")
 		if err := lost.Send(t.Context(), []byte("2")); err != nil {
 			t.Fatal(err)
 		}
-		until[PeerLeft](t, a, nil)
+		until[noom.PeerLeft](t, a, nil)
 		time.Sleep(time.Minute)
-		down.Store(false)
-		line.cut(false)
+		w.Heal()
+		w.HealSignaling("b")
 		healed := time.Now()
-		if e := until[PeerJoined](t, a, nil); e.Peer.ID() != b.Self().ID {
+		if e := until[noom.PeerJoined](t, a, nil); e.Peer.ID() != b.Self().ID {
 			t.Fatalf("got %+v", e)
 		}
-		if e := until[DataReceived](t, a, nil); string(e.Data) != "2" {
+		if e := until[noom.DataReceived](t, a, nil); string(e.Data) != "2" {
 			t.Fatalf("got %q", e.Data)
 		}
 		t.Logf("data again %v after the outage", time.Since(healed))
@@ -468,9 +390,9 @@ func TestDropComesTooLate(t *testing.T) {
 		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
 		until(t, a, connected)
 		p, _ := a.Peer(b.Self().ID)
-		peerHost{p.(*peer)}.Drop()
+		noom.Drop(p)
 		time.Sleep(time.Second)
-		if q, ok := a.Peer(b.Self().ID); !ok || q != p || p.State() != PeerConnected {
+		if q, ok := a.Peer(b.Self().ID); !ok || q != p || p.State() != noom.PeerConnected {
 			t.Fatal("a member that is at the hub was dropped")
 		}
 	})
@@ -481,32 +403,22 @@ func TestDropComesTooLate(t *testing.T) {
 func TestChatSaidAgain(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		b := w.join("r", "bob", nil)
-		line := &wire{Dialer: w.dialer}
-		heard := 0
-		line.up = func(m signal.Message) []signal.Message {
-			if m.Type == signal.TypeChat {
-				heard++
-			}
-			if m.Type == signal.TypeChat && heard == 1 {
-				line.deaf.Store(true)
-				time.AfterFunc(time.Second, func() { line.deaf.Store(false); line.cut(false) })
-			}
-			return []signal.Message{m}
-		}
-		w.dialer = line
+		said := w.Delay(noomtest.Frames{From: "지우", To: noomtest.HubName, Type: signal.TypeChat}, 0) // counts them
+		w.Drop(noomtest.Frames{From: noomtest.HubName, To: "지우", Type: signal.TypeChat, Nth: 1})
 		a := w.join("r", "지우", nil)
 		until(t, b, connected)
+		time.AfterFunc(time.Second, func() { w.bounce("지우") })
 		if err := a.Chat(t.Context(), "한 번만"); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.Chat(t.Context(), "끝"); err != nil {
 			t.Fatal(err)
 		}
-		if heard != 3 {
-			t.Fatalf("the hub heard %d texts, so nothing was said again", heard)
+		if n := said.Hits(); n != 3 {
+			t.Fatalf("%d texts were sent to the hub, so nothing was said again", n)
 		}
 		for _, want := range []string{"한 번만", "끝"} {
-			if e := until[ChatReceived](t, b, nil); e.Text != want {
+			if e := until[noom.ChatReceived](t, b, nil); e.Text != want {
 				t.Errorf("got %q, want %q", e.Text, want)
 			}
 		}

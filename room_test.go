@@ -1,19 +1,18 @@
-package noom
+package noom_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
+	"noom"
 	"noom/signal"
 )
 
@@ -28,7 +27,7 @@ func TestTwoMembers(t *testing.T) {
 		if err := a.Send(t.Context(), []byte("안녕")); err != nil {
 			t.Fatal(err)
 		}
-		e := until[DataReceived](t, b, nil)
+		e := until[noom.DataReceived](t, b, nil)
 		if string(e.Data) != "안녕" || e.Peer.Name() != "지우" || e.Peer.ID() != a.Self().ID {
 			t.Fatalf("got %q from %q", e.Data, e.Peer.Name())
 		}
@@ -65,7 +64,7 @@ func filmEvery(ctx context.Context, track *webrtc.TrackLocalStaticSample, pause 
 }
 
 // receives waits until packets of the track that peer id sends arrive at r.
-func receives(t *testing.T, r Room, id, name string) {
+func receives(t *testing.T, r noom.Room, id, name string) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
@@ -90,13 +89,13 @@ func TestPublish(t *testing.T) {
 			inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				var rooms []Room
+				var rooms []noom.Room
 				for i := range n {
 					track := newTestCamera(t)
 					go film(ctx, track)
-					var cfg Config
+					var cfg noom.Config
 					if i%2 == 0 {
-						cfg.Tracks = []LocalTrack{{Name: "camera", Track: track}}
+						cfg.Tracks = []noom.LocalTrack{{Name: "camera", Track: track}}
 					}
 					r := w.join("데모", fmt.Sprint("member ", i), &cfg)
 					if i%2 == 1 {
@@ -123,15 +122,16 @@ func TestAllJoinAtOnce(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		rooms := make([]Room, n)
+		rooms := make([]noom.Room, n)
 		errs := make(chan error, n)
 		for i := range n {
 			track := newTestCamera(t)
 			go film(ctx, track)
-			cfg := &Config{Name: fmt.Sprint(i), Tracks: []LocalTrack{{Track: track}}, Settings: w.host()}
+			name := fmt.Sprint(i)
+			cfg, dialer := w.config(name, &noom.Config{Tracks: []noom.LocalTrack{{Track: track}}}), w.Dialer(name)
 			go func() {
 				var err error
-				rooms[i], err = Join(ctx, w.dialer, "lobby", cfg)
+				rooms[i], err = noom.Join(ctx, dialer, "lobby", cfg)
 				errs <- err
 			}()
 		}
@@ -140,8 +140,8 @@ func TestAllJoinAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.rooms = rooms
 		for _, r := range rooms {
+			w.leaveAtEnd(r)
 			for _, o := range rooms {
 				if r != o {
 					receives(t, r, o.Self().ID, "camera")
@@ -161,11 +161,11 @@ func TestUnpublishAndPublishAgain(t *testing.T) {
 		go film(ctx, track)
 		var sections int
 		for i := range 5 {
-			s, err := a.Publish(ctx, track, &PublishOptions{Name: fmt.Sprint("take ", i)})
+			s, err := a.Publish(ctx, track, &noom.PublishOptions{Name: fmt.Sprint("take ", i)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			added := until[TrackAdded](t, b, nil)
+			added := until[noom.TrackAdded](t, b, nil)
 			if added.Track.Name() != fmt.Sprint("take ", i) {
 				t.Fatalf("got track %q", added.Track.Name())
 			}
@@ -175,13 +175,13 @@ func TestUnpublishAndPublishAgain(t *testing.T) {
 			if err = s.SetMuted(true); err != nil {
 				t.Fatal(err)
 			}
-			if e := until[TrackMuted](t, b, nil); e.Track != added.Track || !e.Muted || !e.Track.Muted() {
+			if e := until[noom.TrackMuted](t, b, nil); e.Track != added.Track || !e.Muted || !e.Track.Muted() {
 				t.Fatalf("mute was told as %+v", e)
 			}
 			if err = s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if e := until[TrackRemoved](t, b, nil); e.Track != added.Track {
+			if e := until[noom.TrackRemoved](t, b, nil); e.Track != added.Track {
 				t.Fatal("another track was removed")
 			}
 			for err == nil {
@@ -206,14 +206,14 @@ func TestChatAndRename(t *testing.T) {
 		if err := a.Chat(t.Context(), "안녕, bob! <img onerror>"); err != nil {
 			t.Fatal(err)
 		}
-		e := until[ChatReceived](t, b, nil)
+		e := until[noom.ChatReceived](t, b, nil)
 		if e.Text != "안녕, bob! <img onerror>" || e.From.Name != "지우" || e.From.ID != a.Self().ID || e.At.IsZero() {
 			t.Fatalf("got %+v", e)
 		}
 		if err := a.Rename(t.Context(), "  민서 "); err != nil {
 			t.Fatal(err)
 		}
-		if r := until[PeerRenamed](t, b, nil); r.Old != "지우" || r.Peer.Name() != "민서" || a.Self().Name != "민서" {
+		if r := until[noom.PeerRenamed](t, b, nil); r.Old != "지우" || r.Peer.Name() != "민서" || a.Self().Name != "민서" {
 			t.Fatalf("renamed from %q to %q, self %q", r.Old, r.Peer.Name(), a.Self().Name)
 		}
 		for _, bad := range []string{strings.Repeat("가", 100), "a\u202eb", "a\nb"} {
@@ -243,25 +243,25 @@ func TestLeave(t *testing.T) {
 		if d := time.Since(start); d > 100*time.Millisecond {
 			t.Errorf("leaving took %v", d)
 		}
-		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonLeft || e.Member.Name != "b" {
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonLeft || e.Member.Name != "b" {
 			t.Fatalf("got %+v", e)
 		}
 		if len(a.Peers()) != 0 {
 			t.Fatal("a peer that left is still listed")
 		}
-		if e := until[Closed](t, b, nil); e.Err != nil || b.Err() != nil {
+		if e := until[noom.Closed](t, b, nil); e.Err != nil || b.Err() != nil {
 			t.Fatalf("closed with %v", e.Err)
 		}
 		if _, err := b.Next(t.Context()); !errors.Is(err, io.EOF) {
 			t.Fatalf("Next after Closed: %v", err)
 		}
-		if err := b.Chat(t.Context(), "x"); !errors.Is(err, ErrClosed) {
+		if err := b.Chat(t.Context(), "x"); !errors.Is(err, noom.ErrClosed) {
 			t.Fatalf("Chat after Leave: %v", err)
 		}
-		if err := b.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+		if err := b.Send(t.Context(), nil); !errors.Is(err, noom.ErrClosed) {
 			t.Fatalf("Send after Leave: %v", err)
 		}
-		if _, err := b.Publish(t.Context(), newTestCamera(t), nil); !errors.Is(err, ErrClosed) {
+		if _, err := b.Publish(t.Context(), newTestCamera(t), nil); !errors.Is(err, noom.ErrClosed) {
 			t.Fatalf("Publish after Leave: %v", err)
 		}
 	})
@@ -289,12 +289,12 @@ func TestSendBlocksOnCredit(t *testing.T) {
 			t.Fatalf("%d messages sent while nobody takes them", n)
 		}
 		for i := range messages {
-			if e := until[DataReceived](t, b, nil); e.Data[0] != byte(i) || len(e.Data) != signal.MaxData {
+			if e := until[noom.DataReceived](t, b, nil); e.Data[0] != byte(i) || len(e.Data) != signal.MaxData {
 				t.Fatalf("message %d: got %d with %d bytes", i, e.Data[0], len(e.Data))
 			}
 		}
 		p, _ := a.Peer(b.Self().ID)
-		if err := p.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, ErrTooBig) {
+		if err := p.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, noom.ErrTooBig) {
 			t.Fatalf("too big: %v", err)
 		}
 	})
@@ -308,15 +308,14 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		// b dies: its host falls silent, then the hub misses it.
 		p, _ := a.Peer(b.Self().ID)
 		cut := time.Now()
-		w.router.AddChunkFilter(func(vnet.Chunk) bool { return false })
+		w.Cut()
 		time.Sleep(time.Second)
-		dead := b.(*room)
-		dead.cancel()
+		w.CutSignaling("b")
 		time.Sleep(time.Second)
-		if p.State() != PeerConnected {
+		if p.State() != noom.PeerConnected {
 			t.Fatalf("%s as soon as the hub lost it", p.State())
 		}
-		if e := until[PeerLeft](t, a, nil); e.Reason != ReasonLost || len(a.Peers()) != 0 {
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonLost || len(a.Peers()) != 0 {
 			t.Fatalf("got %+v", e)
 		}
 		if d := time.Since(cut); d > 20*time.Second {
@@ -324,12 +323,10 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		}
 		_, opened := p.OpenChannel(t.Context(), "c", nil)
 		for i, err := range []error{p.Send(t.Context(), nil), p.RestartICE(t.Context()), opened} {
-			if !errors.Is(err, ErrClosed) {
+			if !errors.Is(err, noom.ErrClosed) {
 				t.Errorf("call %d to a peer that was lost: %v", i, err)
 			}
 		}
-		w.rooms = slices.DeleteFunc(w.rooms, func(r Room) bool { return r == b })
-		_ = b.Leave(t.Context())
 	})
 }
 
@@ -339,41 +336,33 @@ func TestRebuildKeepsTracks(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		var rooms [2]Room
+		var rooms [2]noom.Room
 		for i := range rooms {
 			camera := newTestCamera(t)
 			go film(ctx, camera)
-			rooms[i] = w.join("r", fmt.Sprint(i), &Config{Tracks: []LocalTrack{{Track: camera}}})
+			rooms[i] = w.join("r", fmt.Sprint(i), &noom.Config{Tracks: []noom.LocalTrack{{Track: camera}}})
 		}
-		var peers [2]Peer
-		var tracks [2]RemoteTrack
+		var peers [2]noom.Peer
+		var tracks [2]noom.RemoteTrack
 		for i, r := range rooms {
-			tracks[i] = until[TrackAdded](t, r, nil).Track
+			tracks[i] = until[noom.TrackAdded](t, r, nil).Track
 			peers[i] = r.Peers()[0]
 			until(t, r, connected)
 		}
 		for round := range 6 {
-			l := peers[round%2].(*peer)
 			before := [2]*webrtc.PeerConnection{peers[0].Connection(), peers[1].Connection()}
-			breakUp(l)
+			breakUp(peers[round%2])
 			time.Sleep(20 * time.Second)
 			for i, r := range rooms {
-				if peers[i].Connection() == before[i] || peers[i].State() != PeerConnected {
+				if peers[i].Connection() == before[i] || peers[i].State() != noom.PeerConnected {
 					t.Fatalf("round %d: no new connection, %s", round, peers[i].State())
 				}
 				if err := flow(tracks[i]); err != nil {
 					t.Fatalf("round %d: to %d: %v", round, i, err)
 				}
-				for q := r.(*room).events; ; {
-					e, _, err := q.pop()
-					if err != nil {
-						t.Fatal(err)
-					}
-					if e == nil {
-						break
-					}
+				for _, e := range waiting(t, r) {
 					switch e.(type) {
-					case TrackAdded, TrackRemoved, PeerLeft, PeerJoined:
+					case noom.TrackAdded, noom.TrackRemoved, noom.PeerLeft, noom.PeerJoined:
 						t.Fatalf("round %d: %T", round, e)
 					}
 				}

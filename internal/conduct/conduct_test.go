@@ -398,3 +398,18 @@ func TestGuardBounds(t *testing.T) {
 		t.Errorf("RTCP of %d: told %d times", len(g.senders), told)
 	}
 }
+
+// TestStaleStormInCrowd: ever new sessions of one member are heeded no oftener than connections may be
+// built, also while connections wait for their turn.
+func TestStaleStormInCrowd(t *testing.T) {
+	c := NewConducts().Of("m", nil, epoch0)
+	heeded := 0
+	for range 200 {
+		if c.Reborn(epoch0) { // and nothing is built
+			heeded++
+		}
+	}
+	if heeded != BuildBurst {
+		t.Errorf("%d sessions were heeded in a moment", heeded)
+	}
+}

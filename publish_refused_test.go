@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom"
 	"noom/internal/mediatest"
 	"noom/signal"
 )
@@ -20,16 +21,16 @@ func TestTooManyTracks(t *testing.T) {
 	for name, late := range map[string]bool{"from the start": false, "one after the other": true} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-				cfg := &Config{}
+				cfg := &noom.Config{}
 				if !late {
 					for i := range many {
-						cfg.Tracks = append(cfg.Tracks, LocalTrack{Name: fmt.Sprint("카메라 ", i), Track: mediatest.NewSampleCamera(t)})
+						cfg.Tracks = append(cfg.Tracks, noom.LocalTrack{Name: fmt.Sprint("카메라 ", i), Track: mediatest.NewSampleCamera(t)})
 					}
 				}
 				a, b := w.join("방", "a", cfg), w.join("방", "b", nil)
 				until(t, b, connected)
 				for i := 0; late && i < many; i++ {
-					if _, err := a.Publish(t.Context(), mediatest.NewSampleCamera(t), &PublishOptions{Name: fmt.Sprint("카메라 ", i)}); err != nil {
+					if _, err := a.Publish(t.Context(), mediatest.NewSampleCamera(t), &noom.PublishOptions{Name: fmt.Sprint("카메라 ", i)}); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Second)
@@ -37,7 +38,7 @@ func TestTooManyTracks(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				p, q := peerOf(t, a, b), peerOf(t, b, a)
 				taken := len(q.Tracks())
-				if taken != 12 || p.State() != PeerConnected {
+				if taken != 12 || p.State() != noom.PeerConnected {
 					t.Fatalf("%s with %d tracks", p.State(), taken)
 				}
 				// So much a connection reckons with, when it still can leave a section out.
@@ -45,7 +46,7 @@ func TestTooManyTracks(t *testing.T) {
 					t.Errorf("they take %d bytes", size)
 				}
 				for range many - taken {
-					if e := until[TrackRefused](t, a, nil); !errors.Is(e.Err, ErrTooMany) {
+					if e := until[noom.TrackRefused](t, a, nil); !errors.Is(e.Err, noom.ErrTooMany) {
 						t.Fatalf("refused: %v", e.Err)
 					}
 				}
@@ -53,10 +54,10 @@ func TestTooManyTracks(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)
-				if _, err := a.Publish(t.Context(), mediatest.NewSampleCamera(t), &PublishOptions{Name: "화면"}); err != nil {
+				if _, err := a.Publish(t.Context(), mediatest.NewSampleCamera(t), &noom.PublishOptions{Name: "화면"}); err != nil {
 					t.Fatal(err)
 				}
-				until(t, b, func(e TrackAdded) bool { return e.Track.Name() == "화면" })
+				until(t, b, func(e noom.TrackAdded) bool { return e.Track.Name() == "화면" })
 			})
 		})
 	}
@@ -71,33 +72,31 @@ func TestSectionRejected(t *testing.T) {
 		defer stop()
 		sound, err := webrtc.NewTrackLocalStaticSample(mediatest.Opus, "a", "s")
 		must(t, err)
-		a := w.join("방", "a", &Config{Tracks: []LocalTrack{{Track: sound}}})
-		line := &wire{Dialer: w.dialer}
+		a := w.join("방", "a", &noom.Config{Tracks: []noom.LocalTrack{{Track: sound}}})
 		named := make(map[string]bool)
-		line.up = func(m signal.Message) []signal.Message {
+		poor := w.joinPoor("방", &noom.Config{TraceBodies: true, Trace: func(e noom.Trace) {
 			var b signal.Candidates
-			if m.Type == signal.TypeCandidates && m.Epoch.Number == 1 && signal.DecodeBody(m.Body, &b) == nil {
+			if e.Kind == noom.TraceSent && e.Message.Type == signal.TypeCandidates && e.Message.Epoch.Number == 1 &&
+				signal.DecodeBody(e.Message.Body, &b) == nil {
 				for _, c := range b.Candidates {
 					named[c.SDPMid] = true
 				}
 			}
-			return []signal.Message{m}
-		}
-		poor := w.joinPoor("방", line)
-		if e := until[TrackRefused](t, a, nil); !errors.Is(e.Err, ErrCodec) || e.Codec != webrtc.MimeTypeOpus {
+		}})
+		if e := until[noom.TrackRefused](t, a, nil); !errors.Is(e.Err, noom.ErrCodec) || e.Codec != webrtc.MimeTypeOpus {
 			t.Fatalf("refused: %+v", e)
 		}
 		until(t, poor, connected)
-		for from, to := range map[Room]Room{a: poor, poor: a} {
+		for from, to := range map[noom.Room]noom.Room{a: poor, poor: a} {
 			camera := newTestCamera(t)
 			go film(ctx, camera)
-			_, err := from.Publish(t.Context(), camera, &PublishOptions{Name: "화면"})
+			_, err := from.Publish(t.Context(), camera, &noom.PublishOptions{Name: "화면"})
 			must(t, err)
 			receives(t, to, from.Self().ID, "화면")
 		}
 		p := peerOf(t, a, poor)
 		must(t, p.Send(t.Context(), []byte("still friends")))
-		until[DataReceived](t, poor, nil)
+		until[noom.DataReceived](t, poor, nil)
 		if named["0"] || len(named) == 0 {
 			t.Errorf("candidates name the sections %v", named)
 		}

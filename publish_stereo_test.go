@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"strings"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom"
 )
 
 // opusLines returns the parameters of Opus in each section of sound, by mid.
@@ -45,7 +47,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 	const plain, sent, taken = "minptime=10;useinbandfec=1", "minptime=10;useinbandfec=1;sprop-stereo=1;stereo=1", "minptime=10;useinbandfec=1;stereo=1"
 	mono, stereo := webrtc.RTPCodecCapability{Channels: 1}, webrtc.RTPCodecCapability{Channels: 2}
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-		a := w.join("r", "a", &Config{Tracks: []LocalTrack{
+		a := w.join("r", "a", &noom.Config{Tracks: []noom.LocalTrack{
 			{Name: "microphone", Track: sound(t, mono)},
 			{Name: "quiet", Track: sound(t, webrtc.RTPCodecCapability{Channels: 2, SDPFmtpLine: "useinbandfec=1;stereo=0"})},
 			{Name: "music", Track: sound(t, stereo)},
@@ -53,7 +55,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 		b := w.join("r", "b", nil)
 		until(t, a, connected)
 		until(t, b, connected)
-		_, err := b.Publish(t.Context(), sound(t, stereo), &PublishOptions{Name: "answer"})
+		_, err := b.Publish(t.Context(), sound(t, stereo), &noom.PublishOptions{Name: "answer"})
 		must(t, err)
 		check := func(when string, want map[string]bool) {
 			t.Helper()
@@ -90,7 +92,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 		check("swapped", all)
 		must(t, a.Senders()[1].Close())
 		delete(all, "quiet")
-		_, err = a.Publish(t.Context(), sound(t, stereo), &PublishOptions{Name: "film"})
+		_, err = a.Publish(t.Context(), sound(t, stereo), &noom.PublishOptions{Name: "film"})
 		must(t, err)
 		all["film"] = true
 		check("taken over", all)
@@ -104,13 +106,13 @@ func TestStereoIsToldBySection(t *testing.T) {
 func TestPublishedMuted(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		first, second, third := newThrifty(), newThrifty(), newThrifty()
-		a := w.join("r", "a", &Config{Tracks: []LocalTrack{{Name: "first", Track: first, Muted: true}}})
+		a := w.join("r", "a", &noom.Config{Tracks: []noom.LocalTrack{{Name: "first", Track: first, Muted: true}}})
 		b := w.join("r", "b", nil)
 		until(t, a, connected)
 		until(t, b, connected)
-		_, err := a.Publish(t.Context(), second, &PublishOptions{Name: "second", Muted: true})
+		_, err := a.Publish(t.Context(), second, &noom.PublishOptions{Name: "second", Muted: true})
 		must(t, err)
-		s, err := peerOf(t, a, b).Publish(t.Context(), third, &PublishOptions{Name: "third", Muted: true})
+		s, err := peerOf(t, a, b).Publish(t.Context(), third, &noom.PublishOptions{Name: "third", Muted: true})
 		must(t, err)
 		time.Sleep(5 * time.Second)
 		tracks := peerOf(t, b, a).Tracks()
@@ -141,9 +143,9 @@ func TestPublishedMuted(t *testing.T) {
 func TestSilenceIsTold(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		first, second := newDevice(t), newDevice(t)
-		a := w.join("r", "a", &Config{Tracks: []LocalTrack{{Name: "camera", Track: first}}})
+		a := w.join("r", "a", &noom.Config{Tracks: []noom.LocalTrack{{Name: "camera", Track: first}}})
 		b := w.join("r", "b", nil)
-		track := until[TrackAdded](t, b, nil).Track
+		track := until[noom.TrackAdded](t, b, nil).Track
 		until(t, b, connected)
 		camera := a.Senders()[0]
 		for _, step := range []struct {
@@ -159,14 +161,14 @@ func TestSilenceIsTold(t *testing.T) {
 			{"swapped", func() error { return camera.ReplaceTrack(second) }, false},
 		} {
 			must(t, step.do())
-			if e := until[TrackMuted](t, b, nil); e.Muted != step.muted || track.Muted() != step.muted {
+			if e := until[noom.TrackMuted](t, b, nil); e.Muted != step.muted || track.Muted() != step.muted {
 				t.Errorf("%s: told as muted: %v", step.what, e.Muted)
 			}
 		}
 		late := w.join("r", "late", nil)
 		must(t, camera.ReplaceTrack(nil))
-		if e := until[TrackAdded](t, late, nil); !e.Track.Muted() {
-			until[TrackMuted](t, late, nil)
+		if e := until[noom.TrackAdded](t, late, nil); !e.Track.Muted() {
+			until[noom.TrackMuted](t, late, nil)
 		}
 	})
 }

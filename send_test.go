@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"noom"
 	"noom/signal"
 )
 
@@ -17,11 +18,11 @@ import (
 func TestSendQueuesForEveryone(t *testing.T) {
 	inWorld(t, 15*time.Millisecond, func(t *testing.T, w *world) {
 		a := w.join("방", "지우", nil)
-		others := []Room{w.join("방", "b", nil), w.join("방", "c", nil)}
+		others := []noom.Room{w.join("방", "b", nil), w.join("방", "c", nil)}
 		synctest.Wait()
-		for _, l := range a.(*room).roster.peers() {
-			if l.State() != PeerConnecting {
-				t.Fatalf("%v is %v already", l, l.State())
+		for _, p := range a.Peers() {
+			if p.State() != noom.PeerConnecting {
+				t.Fatalf("%v is %v already", p, p.State())
 			}
 		}
 		must(t, a.Send(t.Context(), []byte("first")))
@@ -29,14 +30,14 @@ func TestSendQueuesForEveryone(t *testing.T) {
 		for range others {
 			until(t, a, connected)
 		}
-		for _, l := range a.(*room).roster.peers() {
-			breakUp(l)
+		for _, p := range a.Peers() {
+			breakUp(p)
 		}
-		until(t, a, func(e PeerStateChanged) bool { return e.State == PeerFailed })
+		until(t, a, func(e noom.PeerStateChanged) bool { return e.State == noom.PeerFailed })
 		must(t, a.Send(t.Context(), []byte("third")))
 		for _, r := range others {
 			for _, want := range []string{"first", "second", "third"} {
-				if e := until[DataReceived](t, r, nil); string(e.Data) != want {
+				if e := until[noom.DataReceived](t, r, nil); string(e.Data) != want {
 					t.Errorf("%s got %q, want %q", r.Self().Name, e.Data, want)
 				}
 			}
@@ -52,8 +53,8 @@ func TestTrySend(t *testing.T) {
 			until(t, a, connected)
 		}
 		blocked := func(err error) bool {
-			named, ok := errors.AsType[*PeerError](err)
-			return ok && named.Peer.ID() == deaf.Self().ID && errors.Is(err, ErrWouldBlock) && strings.Count(err.Error(), "noom: peer") == 1
+			named, ok := errors.AsType[*noom.PeerError](err)
+			return ok && named.Peer.ID() == deaf.Self().ID && errors.Is(err, noom.ErrWouldBlock) && strings.Count(err.Error(), "noom: peer") == 1
 		}
 		sent := 0
 		for start := time.Now(); ; sent++ {
@@ -64,22 +65,22 @@ func TestTrySend(t *testing.T) {
 				}
 				break
 			}
-			until[DataReceived](t, b, nil)
+			until[noom.DataReceived](t, b, nil)
 			if time.Since(start) > time.Minute {
 				t.Fatal("it waits")
 			}
 		}
-		until[DataReceived](t, b, nil)
+		until[noom.DataReceived](t, b, nil)
 		p := peerOf(t, a, deaf)
-		if err := p.TrySend(make([]byte, signal.MaxData)); !errors.Is(err, ErrWouldBlock) {
+		if err := p.TrySend(make([]byte, signal.MaxData)); !errors.Is(err, noom.ErrWouldBlock) {
 			t.Errorf("to the deaf: %v", err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := a.Send(ctx, make([]byte, signal.MaxData)); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrWouldBlock) {
+		if err := a.Send(ctx, make([]byte, signal.MaxData)); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, noom.ErrWouldBlock) {
 			t.Errorf("Send: %v", err)
 		}
-		until[DataReceived](t, b, nil) // it was not held up either
+		until[noom.DataReceived](t, b, nil) // it was not held up either
 		go func() {
 			for range deaf.Events(context.Background()) { // until it leaves
 			}
@@ -98,18 +99,18 @@ func TestTooBigIsRefused(t *testing.T) {
 		check := func(when string) {
 			t.Helper()
 			for i, err := range []error{a.Send(t.Context(), big), a.TrySend(big)} {
-				if !errors.Is(err, ErrTooBig) {
+				if !errors.Is(err, noom.ErrTooBig) {
 					t.Errorf("%s: call %d: %v", when, i, err)
 				}
 			}
 		}
 		check("alone")
 		b := w.join("방", "b", nil)
-		until[PeerJoined](t, a, nil)
+		until[noom.PeerJoined](t, a, nil)
 		check("with another")
 		p := peerOf(t, a, b)
 		for i, err := range []error{p.Send(t.Context(), big), p.TrySend(big)} {
-			if !errors.Is(err, ErrTooBig) {
+			if !errors.Is(err, noom.ErrTooBig) {
 				t.Errorf("to a peer: call %d: %v", i, err)
 			}
 		}
@@ -117,7 +118,7 @@ func TestTooBigIsRefused(t *testing.T) {
 		must(t, a.Leave(t.Context()))
 		check("after leaving")
 		for i, err := range []error{p.Send(t.Context(), nil), p.TrySend(nil), a.TrySend(nil)} {
-			if !errors.Is(err, ErrClosed) {
+			if !errors.Is(err, noom.ErrClosed) {
 				t.Errorf("after leaving: call %d: %v", i, err)
 			}
 		}
@@ -129,18 +130,16 @@ func TestTooBigIsRefused(t *testing.T) {
 func TestAskingWithoutHub(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		b := w.join("방", "b", nil)
-		line := &wire{Dialer: w.dialer}
-		w.dialer = line
 		a := w.join("방", "a", nil)
 		until(t, a, connected)
 		must(t, a.TryChat("with a hub"))
-		if e := until[ChatReceived](t, b, nil); e.Text != "with a hub" {
+		if e := until[noom.ChatReceived](t, b, nil); e.Text != "with a hub" {
 			t.Errorf("got %q", e.Text)
 		}
 		synctest.Wait() // until a has heard of it, too
-		line.cut(true)
-		until[SignalingLost](t, a, nil)
-		if err := a.TryChat("without"); !errors.Is(err, ErrNoHub) {
+		w.CutSignaling("a")
+		until[noom.SignalingLost](t, a, nil)
+		if err := a.TryChat("without"); !errors.Is(err, noom.ErrNoHub) {
 			t.Errorf("TryChat without a hub: %v", err)
 		}
 		for name, call := range map[string]func(context.Context) error{
@@ -150,35 +149,35 @@ func TestAskingWithoutHub(t *testing.T) {
 			"mute":   func(ctx context.Context) error { return peerOf(t, a, b).RequestMute(ctx, "camera") },
 		} {
 			start := time.Now()
-			if err := call(t.Context()); !errors.Is(err, ErrNoHub) || !strings.Contains(err.Error(), name) {
+			if err := call(t.Context()); !errors.Is(err, noom.ErrNoHub) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if took := time.Since(start); took != patienceWithHub {
+			if took := time.Since(start); took != noom.PatienceWithHub {
 				t.Errorf("%s gave up after %v", name, took)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*patienceWithHub)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*noom.PatienceWithHub)
 			start = time.Now()
-			if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*patienceWithHub {
+			if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*noom.PatienceWithHub {
 				t.Errorf("%s with a deadline: %v after %v", name, err, time.Since(start))
 			}
 			cancel()
 		}
 		synctest.Wait() // until those are forgotten
-		said := make(chan error, maxPending)
-		for i := range maxPending {
+		said := make(chan error, noom.MaxPending)
+		for i := range noom.MaxPending {
 			go func() { said <- a.Chat(t.Context(), fmt.Sprint(i)) }()
 		}
 		synctest.Wait()
-		if err := a.Chat(t.Context(), "one too many"); !errors.Is(err, ErrWouldBlock) {
+		if err := a.Chat(t.Context(), "one too many"); !errors.Is(err, noom.ErrWouldBlock) {
 			t.Errorf("beyond the bound: %v", err)
 		}
 		time.Sleep(10 * time.Second)
-		line.cut(false)
-		for range maxPending {
+		w.HealSignaling("a")
+		for range noom.MaxPending {
 			must(t, <-said)
 		}
-		for range maxPending {
-			until[ChatReceived](t, b, nil)
+		for range noom.MaxPending {
+			until[noom.ChatReceived](t, b, nil)
 		}
 		must(t, a.Chat(t.Context(), "there is room again"))
 	})
@@ -193,8 +192,8 @@ func TestNothingThatCannotBeSentReachesTheHub(t *testing.T) {
 		until(t, b, connected)
 		p := peerOf(t, a, b)
 		half := "good morning \xf0\x9f\x90" // some of an emoji
-		_, published := a.Publish(t.Context(), newTestCamera(t), &PublishOptions{Name: half})
-		_, publishedAlone := p.Publish(t.Context(), newTestCamera(t), &PublishOptions{Name: half})
+		_, published := a.Publish(t.Context(), newTestCamera(t), &noom.PublishOptions{Name: half})
+		_, publishedAlone := p.Publish(t.Context(), newTestCamera(t), &noom.PublishOptions{Name: half})
 		_, opened := p.OpenChannel(t.Context(), half, nil)
 		for name, c := range map[string]struct{ err, is error }{
 			"chat":         {a.Chat(t.Context(), half), &signal.Error{Code: signal.CodeBadChat}},
@@ -215,21 +214,17 @@ func TestNothingThatCannotBeSentReachesTheHub(t *testing.T) {
 			}
 		}
 		// What slips through is no reason to be cut off: neither at our end …
-		if err := a.(*room).requests.ask(t.Context(), signal.Message{Type: signal.TypeChat, ID: "not a label!", Text: "x"}); !errors.Is(err, &signal.Error{Code: signal.CodeBadChat}) {
+		if err := noom.Ask(t.Context(), a, signal.Message{Type: signal.TypeChat, ID: "not a label!", Text: "x"}); !errors.Is(err, &signal.Error{Code: signal.CodeBadChat}) {
 			t.Errorf("a bad id: %v", err)
 		}
-		a.(*room).send(signal.Message{Type: signal.TypeChat, ID: "x", Text: half})
+		noom.Say(a, signal.Message{Type: signal.TypeChat, ID: "x", Text: half})
 		// … nor at the hub's.
-		a.(*room).send(signal.Message{Type: signal.TypeKick, To: "bob"})
-		a.(*room).send(signal.Message{Type: signal.TypeRename, Name: " x "})
+		noom.Say(a, signal.Message{Type: signal.TypeKick, To: "bob"})
+		noom.Say(a, signal.Message{Type: signal.TypeRename, Name: " x "})
 		must(t, a.Chat(t.Context(), "still here"))
-		for q := a.(*room).events; ; {
-			e, _, err := q.pop()
-			if _, lost := e.(SignalingLost); lost || err != nil {
-				t.Errorf("the hub was lost: %v %v", e, err)
-			}
-			if e == nil {
-				break
+		for _, e := range waiting(t, a) {
+			if _, lost := e.(noom.SignalingLost); lost {
+				t.Errorf("the hub was lost: %v", e)
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/link"
-
-	"github.com/pion/transport/v5/vnet"
+	"noom/noomtest"
 )
 
 // A path that carries STUN and no DTLS.
@@ -22,22 +22,21 @@ func TestDiagnoseDTLS(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		var down atomic.Bool
 		down.Store(true)
-		w.router.AddChunkFilter(func(c vnet.Chunk) bool {
-			data := c.UserData() // RFC 7983 section 7: 20 to 63 is DTLS
-			return !down.Load() || len(data) == 0 || data[0] < 20 || data[0] > 63
+		w.Filter(func(p noomtest.Packet) bool { // RFC 7983 section 7: 20 to 63 is DTLS
+			return !down.Load() || len(p.Payload) == 0 || p.Payload[0] < 20 || p.Payload[0] > 63
 		})
 		logs := &warnings{}
-		a, b := w.join("r", "a", &Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "b", nil)
-		diagnosed(t, a, b, VerdictDTLS)
+		a, b := w.join("r", "a", &noom.Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "b", nil)
+		expect(t, a, b, noom.VerdictDTLS)
 		time.Sleep(50 * time.Second)
-		if d := diagnosed(t, a, b, VerdictDTLS); d.Attempts < 2 {
+		if d := expect(t, a, b, noom.VerdictDTLS); d.Attempts < 2 {
 			t.Errorf("%d attempts after 50 s", d.Attempts)
 		}
-		if n := logs.count(string(VerdictDTLS)); n != 1 {
+		if n := logs.count(string(noom.VerdictDTLS)); n != 1 {
 			t.Errorf("logged %d times, want once", n)
 		}
 		down.Store(false)
-		diagnosed(t, a, b, VerdictConnected)
+		expect(t, a, b, noom.VerdictConnected)
 	})
 }
 
@@ -45,35 +44,15 @@ func TestDiagnoseDTLS(t *testing.T) {
 func TestFailureOfWhatWasConnected(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		logs := &warnings{}
-		a, b := w.join("r", "지우", &Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "bob", nil)
-		diagnosed(t, a, b, VerdictConnected)
-		l := peerOf(t, a, b).(*peer)
-		link.Inspect(l.link, func(in link.Inside) { in.Fail(ErrDescription) })
+		a, b := w.join("r", "지우", &noom.Config{Logger: slog.New(slog.NewTextHandler(logs, nil))}), w.join("r", "bob", nil)
+		expect(t, a, b, noom.VerdictConnected)
+		inspect(peerOf(t, a, b), func(in link.Inside) { in.Fail(noom.ErrDescription) })
 		time.Sleep(5 * time.Second)
-		diagnosed(t, a, b, VerdictConnected)
-		if connected, broken := logs.count("verdict=connected"), logs.count(string(VerdictProtocol)); connected != 0 || broken != 1 {
+		expect(t, a, b, noom.VerdictConnected)
+		if connected, broken := logs.count("verdict=connected"), logs.count(string(noom.VerdictProtocol)); connected != 0 || broken != 1 {
 			t.Errorf("logged %d times as connected, %d times as broken; want 0 and 1", connected, broken)
 		}
 	})
-}
-
-// diagnosed asks a about b until the verdict is want, for at most a minute.
-func diagnosed(t *testing.T, a, b Room, want Verdict) (d Diagnosis) {
-	t.Helper()
-	for range 600 {
-		if peer, ok := a.Peer(b.Self().ID); ok {
-			var err error
-			if d, err = peer.Diagnose(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if d.Verdict == want {
-			return d
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatalf("want %q, is %v", want, d)
-	return d
 }
 
 // warnings is a log of which warnings are counted.
@@ -101,19 +80,19 @@ func (w *warnings) count(words string) (n int) {
 
 // TestVerdicts: each finding reaches users as one of the verdicts they know.
 func TestVerdicts(t *testing.T) {
-	known := []Verdict{
-		VerdictConnected, VerdictConnecting, VerdictHubUnreachable, VerdictUndelivered, VerdictNoAnswer, VerdictNoPair,
-		VerdictRelayNeeded, VerdictTURNRefused, VerdictTURNUnreachable, VerdictDTLS, VerdictCodec, VerdictProtocol,
+	known := []noom.Verdict{
+		noom.VerdictConnected, noom.VerdictConnecting, noom.VerdictHubUnreachable, noom.VerdictUndelivered, noom.VerdictNoAnswer, noom.VerdictNoPair,
+		noom.VerdictRelayNeeded, noom.VerdictTURNRefused, noom.VerdictTURNUnreachable, noom.VerdictDTLS, noom.VerdictCodec, noom.VerdictProtocol,
 	}
 	text, err := os.ReadFile("internal/diagnose/testdata/diagnoses.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rows []struct{ Verdict Verdict }
+	var rows []struct{ Verdict noom.Verdict }
 	if err := json.Unmarshal(text, &rows); err != nil {
 		t.Fatal(err)
 	}
-	seen := make(map[Verdict]bool)
+	seen := make(map[noom.Verdict]bool)
 	for _, row := range rows {
 		seen[row.Verdict] = true
 		if !slices.Contains(known, row.Verdict) {
