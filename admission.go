@@ -9,18 +9,17 @@ import (
 	"noom/internal/mailbox"
 )
 
-// How fast the first connections to newcomers are built. A mesh of 16 never
-// waits; a crowd that comes and goes costs no more than this.
+// How fast the first connections to newcomers are built. A mesh of 16 never waits; a crowd that comes and goes costs no
+// more than this.
 const (
-	admitAtOnce  = 16 // being built
-	admitBurst   = 32 // in a moment
-	admitRate    = 8  // a second, after that
-	admitPatient = 3 * time.Second
+	admitPlaces   = 16              // being built at once
+	admitBurst    = 32              // begun at once, after a pause
+	admitRate     = 8               // a second, after that
+	admitPatience = 3 * time.Second // then one that is being built no longer keeps others waiting
 )
 
-// admission says whose first connection is built when: a few at a time, first
-// come, first served, one place for each. Whoever leaves the queue before its
-// turn has cost nothing. Pure; time is passed in.
+// admission decides when the first connection to each newcomer is built: a few at a time, first come, first served, one
+// place for each. A newcomer that leaves the queue before its turn has cost nothing. Pure; time is passed in.
 type admission[K comparable] struct {
 	pace  *rate.Limiter
 	open  map[K]time.Time // being built, since when
@@ -31,28 +30,27 @@ func newAdmission[K comparable]() *admission[K] {
 	return &admission[K]{pace: rate.NewLimiter(admitRate, admitBurst), open: make(map[K]time.Time)}
 }
 
-// ask puts k into the queue, unless it is there.
+// ask puts k into the queue, unless it is in it.
 func (a *admission[K]) ask(k K) {
 	if !slices.Contains(a.queue, k) {
 		a.queue = append(a.queue, k)
 	}
 }
 
-// done says that k's connection is up, has failed, or is not wanted any longer.
+// done gives up k's place: its connection is up, has failed, or is no longer wanted.
 func (a *admission[K]) done(k K) {
 	delete(a.open, k)
 	a.queue = slices.DeleteFunc(a.queue, func(o K) bool { return o == k })
 }
 
-// next returns whose turn it is now, and after which pause to ask again: 0 if
-// nobody waits.
+// next returns those whose turn it is now, and the pause after which to call it again: 0 if none waits.
 func (a *admission[K]) next(now time.Time) (turn []K, again time.Duration) {
 	for k, since := range a.open {
-		if now.Sub(since) >= admitPatient { // it may come up yet, but holds nobody up
+		if now.Sub(since) >= admitPatience { // its connection may still come up, but others need not wait for it
 			delete(a.open, k)
 		}
 	}
-	for len(a.queue) > 0 && len(a.open) < admitAtOnce && a.pace.AllowN(now, 1) {
+	for len(a.queue) > 0 && len(a.open) < admitPlaces && a.pace.AllowN(now, 1) {
 		k := a.queue[0]
 		a.queue = a.queue[1:]
 		a.open[k] = now
@@ -61,22 +59,21 @@ func (a *admission[K]) next(now time.Time) (turn []K, again time.Duration) {
 	if len(a.queue) == 0 {
 		return turn, 0
 	}
-	if len(a.open) < admitAtOnce {
+	if len(a.open) < admitPlaces {
 		return turn, time.Second / admitRate
 	}
-	again = admitPatient
+	again = admitPatience
 	for _, since := range a.open {
-		again = min(again, admitPatient-now.Sub(since))
+		again = min(again, admitPatience-now.Sub(since))
 	}
 	return turn, again
 }
 
-// newcomers lets the first connections to newcomers be built a few at a time. Its methods
-// are the room's loop's.
+// newcomers lets links build the first connections to newcomers a few at a time. The room's loop calls its methods.
 type newcomers struct {
 	mail      *mailbox.Mailbox // the room's
 	admission *admission[*peer]
-	timer     *time.Timer // until admission is asked again
+	timer     *time.Timer // until next is called again
 }
 
 // queue makes l wait for its turn.
@@ -85,13 +82,13 @@ func (n *newcomers) queue(l *peer) {
 	n.next()
 }
 
-// done gives l's place to another.
+// done passes l's place on to another link.
 func (n *newcomers) done(l *peer) {
 	n.admission.done(l)
 	n.next()
 }
 
-// next lets those build whose turn has come.
+// next lets the links build whose turn has come.
 func (n *newcomers) next() {
 	turn, again := n.admission.next(time.Now())
 	for _, l := range turn {

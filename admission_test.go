@@ -43,7 +43,7 @@ func TestAdmissionChurn(t *testing.T) {
 	for range 1000 {
 		turn, again := a.next(now)
 		order = append(order, turn...)
-		if len(a.open) > admitAtOnce {
+		if len(a.open) > admitPlaces {
 			t.Fatalf("%d at once", len(a.open))
 		}
 		if again == 0 {

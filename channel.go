@@ -11,36 +11,33 @@ import (
 	"noom/internal/fault"
 )
 
-// Channel is a data channel of the application's own (webrtc-pc section 6),
-// beside the stream of [Peer.Send]. It belongs to one connection: an ICE restart leaves
-// it alone, a rebuild of the connection ends it with [ErrChannelLost], and
-// what was under way in it is lost. What must not be lost goes by Peer.Send.
+// Channel is a data channel of the application's own (webrtc-pc section 6), alongside the stream of [Peer.Send]. It
+// belongs to one connection: an ICE restart leaves it alone, and a rebuild of the connection ends it with
+// [ErrChannelLost] and loses what is in flight. What must not be lost should go through Peer.Send.
 //
-// Messages are pulled, so none is lost before somebody listens. At most 1 MiB
-// and 1024 of them wait for Receive; a channel that is left unread beyond that
-// is closed, with [ErrUnread] at this end.
+// The application pulls messages, so none is lost before it calls Receive. At most 1 MiB and 1024 messages wait for
+// Receive; a channel that is left unread beyond that is closed, with [ErrUnread] at this end.
 type Channel interface {
-	// Label returns the name given to OpenChannel, by whichever end.
+	// Label returns the label given to OpenChannel, at either end.
 	Label() string
-	// Send sends one message, up to 61440 bytes. It blocks while more than
-	// 1 MiB waits to be sent, until ctx ends.
+	// Send sends one message, up to 61440 bytes. It blocks while more than 1 MiB waits to be sent, until ctx ends.
 	Send(ctx context.Context, data []byte) error
-	// Receive returns the next message and waits for one. After the last:
-	// io.EOF when either end closed the channel, else ErrChannelLost or ErrUnread.
+	// Receive returns the next message, and waits until there is one. After the last message it returns io.EOF if
+	// either end closed the channel, otherwise [ErrChannelLost] or [ErrUnread].
 	Receive(ctx context.Context) ([]byte, error)
-	// Close closes the channel for both ends, and waits for nothing: what was sent
-	// before still arrives, as long as the connection lives. It may be called twice.
+	// Close closes the channel for both ends without waiting: what was sent before still arrives, as long as the
+	// connection lives. It may be called twice.
 	Close() error
 }
 
-// ChannelOptions says how a channel delivers; nil: all, in order.
+// ChannelOptions says how a channel delivers messages; nil: all of them, in order.
 type ChannelOptions struct {
-	// Unordered lets a message overtake another.
+	// Unordered allows a message to overtake another.
 	Unordered bool
-	// MaxRetransmits, if not nil, gives a message up after so many tries more.
+	// MaxRetransmits, if not nil, is the number of retransmissions after which a message is given up.
 	MaxRetransmits *uint16
-	// MaxLifetime, if not zero, gives it up after so long; whole milliseconds,
-	// up to 65 s. Not together with MaxRetransmits.
+	// MaxLifetime, if not zero, is the time after which a message is given up: whole milliseconds, up to 65 s. It
+	// excludes MaxRetransmits.
 	MaxLifetime time.Duration
 }
 
@@ -59,7 +56,7 @@ func (o *ChannelOptions) init() (*webrtc.DataChannelInit, error) {
 	if o.MaxLifetime != 0 {
 		ms := o.MaxLifetime.Milliseconds()
 		if ms < 1 || ms > 65535 || o.MaxRetransmits != nil {
-			return nil, errors.New("noom: open channel: MaxLifetime is 1 ms to 65 s, and not together with MaxRetransmits")
+			return nil, errors.New("noom: open channel: MaxLifetime must be 1 ms to 65 s, and not together with MaxRetransmits")
 		}
 		life := uint16(ms)
 		init.MaxPacketLifeTime = &life

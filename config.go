@@ -14,72 +14,63 @@ import (
 	"noom/signal"
 )
 
-// LocalTrack is a track to publish, and the name the others see it under.
+// LocalTrack is a track to publish, and the name under which the others see it.
 type LocalTrack struct {
 	Name  string // "camera", "microphone", "screen", …; empty: by kind, camera or microphone
 	Track webrtc.TrackLocal
-	Muted bool // from the start, until Sender.SetMuted
+	Muted bool // published muted: nothing is sent until Sender.SetMuted
 }
 
-// Config says how to join. The zero Config works, and so does a nil one.
+// Config says how to join. The zero Config works, and so does nil.
 type Config struct {
 	// Name is the nickname: any language, up to 128 bytes, empty allowed.
 	Name string
-	// Identity is the key pair that makes this member itself. Zero: a fresh
-	// one. Keep it ([NewIdentity]) to come back as the same member.
+	// Identity is the key pair of this member. Zero: a fresh one. Make one with [NewIdentity] and keep it to come back
+	// as the same member.
 	Identity Identity
-	// Token is handed to the hub's Authorize, up to 4096 bytes: a signed token
-	// or a room's password, whichever the hub wants.
+	// Token is passed to the hub's Authorize, up to 4096 bytes: a signed token or a room's password, as the hub
+	// requires.
 	Token string
-	// TokenSource, if not nil, is asked before each join, the returns after a
-	// loss included, and takes the place of Token: for tokens that live shorter
-	// than calls. A member whose authorisation has ended comes back with a new
-	// one. An error of it counts as a failed dial; ctx bounds the join.
+	// TokenSource, if not nil, replaces Token. It is called before each join, the returns after a loss included, so
+	// that tokens may expire before calls end: a member whose authorisation has ended comes back with a new token.
+	// An error counts as a failed dial. ctx bounds the join.
 	TokenSource func(ctx context.Context) (string, error)
-	// Tracks are published from the very first offer on, which saves a round
-	// trip against [Room.Publish].
+	// Tracks are published with the very first offer, which saves a round trip compared with [Room.Publish].
 	Tracks []LocalTrack
-	// ICEServers are the STUN and TURN servers to use; nil: those the hub
-	// hands out; empty but not nil: none. One that pion cannot use is an error of
-	// Join here, and left out of what the hub hands out.
+	// ICEServers are the STUN and TURN servers to use. Nil: those that the hub hands out; empty but not nil: none. One
+	// that pion cannot use makes Join fail; unusable servers from the hub are skipped.
 	ICEServers []webrtc.ICEServer
-	// Logger gets noom's log. Nil: nothing is logged. Descriptions appear at
-	// Debug only, secrets never.
+	// Logger receives noom's log. Nil: nothing is logged. Descriptions are logged at level Debug only, secrets never.
 	Logger *slog.Logger
-	// Verify is asked about every other member before a connection to it is
-	// made or accepted. Nil accepts everyone; an error refuses that member:
-	// it stays in no list and gets no connection. It must not call the Room.
+	// Verify is called for every other member before a connection to it is made or accepted. Nil accepts everyone. An
+	// error refuses that member: it is in no list and gets no connection. Verify must not call the Room.
 	Verify func(Member) error
 
-	// EventBuffer is how many events wait for [Room.Next] before old chat is
-	// dropped and what cancels out is merged. 0: 1024. Least: 64.
+	// EventBuffer is how many events wait for [Room.Next] before old chat is dropped and events that cancel each other
+	// out are merged. 0: 1024. Minimum: 64.
 	EventBuffer int
-	// ConnectTimeout is how long a connection may take to come up before it
-	// is rebuilt. 0: 15 s. Least: 1 s.
+	// ConnectTimeout is how long a connection may take to come up before it is rebuilt. 0: 15 s. Minimum: 1 s.
 	ConnectTimeout time.Duration
-	// DialTimeout bounds one dial and join, the first one too if the context
-	// given to [Join] has no deadline. 0: 5 s. Least: 100 ms.
+	// DialTimeout bounds one dial and join, the first one only if the context of [Join] has no deadline. 0: 5 s.
+	// Minimum: 100 ms.
 	DialTimeout time.Duration
-	// RedialMax caps the pause between two dials after the connection to the
-	// hub was lost; it starts at 100 ms, doubles, and is jittered. 0: 2 s. Least: 100 ms.
+	// RedialMax caps the pause between two dials after the connection to the hub was lost. The pause starts at 100 ms,
+	// doubles, and is jittered. 0: 2 s. Minimum: 100 ms.
 	RedialMax time.Duration
 
-	// IgnoreNetwork turns off watching the addresses of this machine. They are
-	// watched while there is a connection, once for all Rooms of the process,
-	// unless Settings sets a network of its own; see [Room].NetworkChanged.
+	// IgnoreNetwork turns off watching the addresses of this machine. By default they are watched while there is a
+	// connection, once for all Rooms of the process, unless Settings sets a network of its own; see
+	// [Room].NetworkChanged.
 	IgnoreNetwork bool
 
-	// Trace, if not nil, is told of each frame sent and received and of each
-	// decision, so that what happened can be drawn later. It is called
-	// synchronously, from several goroutines at once; it must be quick and must
-	// not call the Room.
+	// Trace, if not nil, is called for each frame sent or received and for each decision, so that what happened can be
+	// drawn later. It is called synchronously, from several goroutines at once; it must be quick and must not call
+	// the Room.
 	Trace func(Trace)
-	// TraceBodies lets Trace see what descriptions and candidates say, network
-	// addresses included.
+	// TraceBodies lets Trace see the contents of descriptions and candidates, network addresses included.
 	TraceBodies bool
 
-	// Settings, if not nil, may change pion's settings after noom has set its
-	// own. It is called once, by Join.
+	// Settings, if not nil, may change pion's settings after noom has applied its own. It is called once, by Join.
 	Settings func(*webrtc.SettingEngine)
 }
 

@@ -14,12 +14,12 @@ type Verdict string
 const (
 	// VerdictConnected: data and media can move; Path says how.
 	VerdictConnected Verdict = "connected"
-	// VerdictConnecting: under way, and nothing has taken suspiciously long yet.
+	// VerdictConnecting: under way, and no step has taken suspiciously long yet.
 	VerdictConnecting Verdict = "connecting"
-	// VerdictHubUnreachable: there is no connection to the hub, without which no
-	// connection to the peer can be made or mended.
+	// VerdictHubUnreachable: there is no connection to the hub, and without one no connection to the peer can be made
+	// or repaired.
 	VerdictHubUnreachable Verdict = "hub unreachable"
-	// VerdictUndelivered: what was sent by hub is not acknowledged by the peer.
+	// VerdictUndelivered: the peer does not acknowledge what was sent through the hub.
 	VerdictUndelivered Verdict = "frame undelivered"
 	// VerdictNoAnswer: the peer is there, but its offer or answer does not come.
 	VerdictNoAnswer Verdict = "no answer"
@@ -34,11 +34,9 @@ const (
 	VerdictTURNRefused Verdict = "TURN refused"
 	// VerdictTURNUnreachable: a relay is needed, and no TURN server answers.
 	VerdictTURNUnreachable Verdict = "TURN unreachable"
-	// VerdictDTLS: there is a path, but the handshake of DTLS, or of SCTP over
-	// it, does not come to an end.
+	// VerdictDTLS: there is a path, but the handshake of DTLS, or of SCTP over it, does not complete.
 	VerdictDTLS Verdict = "DTLS failed"
-	// VerdictCodec: connected, but the peer cannot take some of what we send;
-	// Codecs says what.
+	// VerdictCodec: connected, but the peer does not accept some of the codecs that we send; Codecs names them.
 	VerdictCodec Verdict = "codec not shared"
 	// VerdictProtocol: one end sent what the other cannot accept; see Err.
 	VerdictProtocol Verdict = "protocol broken"
@@ -48,10 +46,10 @@ const (
 type Diagnosis struct {
 	Verdict  Verdict
 	Words    string   // one sentence: what was seen, and what to do; without addresses of members
-	Err      error    // the cause, if an error told it
+	Err      error    // the error that caused it, nil if there is none
 	Attempts int      // connections given up since the last one that worked
 	Path     *Path    // how the two are connected, nil if they are not
-	Codecs   []string // MIME types that the peer has refused, such as video/AV1
+	Codecs   []string // MIME types that the peer does not accept, such as video/AV1
 }
 
 // String returns the verdict and the words.

@@ -1,7 +1,6 @@
-// Package noom joins rooms. A Go program joins a room by name and gets a live,
-// encrypted, peer-to-peer WebRTC connection to everyone in it; noom does the
-// offer/answer/ICE dance, keeps it alive, and swaps cameras without
-// renegotiating.
+// Package noom joins rooms. A Go program joins a room by name and gets a live, encrypted, peer-to-peer WebRTC
+// connection to everyone in it. noom does the offer/answer/ICE dance, keeps the connections alive, and swaps
+// cameras without renegotiating.
 //
 //	room, err := noom.Join(ctx, ws.Dialer{URL: "ws://localhost:8080/ws"}, "lobby", nil)
 //	if err != nil {
@@ -19,45 +18,39 @@
 //
 // # Rooms, peers, senders
 //
-// A [Room] is everyone under one name at one hub. Each other member is a [Peer],
-// with a connection of its own, which stays the same object while that
-// connection is restarted or rebuilt beneath it. A published track is a [Sender]: its
-// source is bound once, however many peers get it. What a peer publishes is a
+// A [Room] is everyone who joined under one name at one hub. Each other member is a [Peer] with a connection of
+// its own. The Peer stays the same object while its connection is restarted or rebuilt. A published track is a
+// [Sender]: its source is bound once, however many peers receive it. A track that a peer publishes is a
 // [RemoteTrack].
 //
-// The hub (package noom/signal/hub) introduces members and relays their
-// signaling; media and data never pass through it. A member's id follows from
-// its public key ([Identity]), and everything that sets up a connection is
-// signed with it, so a hub cannot speak for anybody.
+// The hub (package noom/signal/hub) introduces members and relays their signaling; media and data never pass
+// through it. A member's id follows from its public key ([Identity]), and everything that sets up a connection is
+// signed with that key, so a hub cannot impersonate a member.
 //
 // # Events
 //
-// What happens is pulled with [Room.Next] or [Room.Events], never pushed
-// through callbacks: your code cannot deadlock noom or hold up a negotiation,
-// however slow it is. Events wait in a queue from the moment of Join. State is
-// never lost from it; data is bounded by what senders may have under way; old
-// chat is dropped beyond [Config].EventBuffer, and [Lagged] says how much.
+// The application pulls events with [Room.Next] or [Room.Events]; noom never pushes them through callbacks. Your
+// code cannot deadlock noom or delay a negotiation, however slow it is. Events wait in a queue from the moment of
+// Join. State is never lost; data is bounded by what its senders may have in flight; beyond [Config].EventBuffer
+// events, the oldest chat is dropped, and [Lagged] reports how much.
 //
-// Rooms, members, peers, tracks, senders and channels print as their names, what others
-// wrote is quoted, and data is a number of bytes, so an event can go to a log as it
-// is, to package log or log/slog.
+// Rooms, members, peers, tracks, senders and channels print as their names, text from others is quoted, and data
+// prints as a number of bytes, so an event can be logged as it is with package log or log/slog.
 //
 // # Data
 //
-// [Peer].Send is reliable and ordered, over rebuilds of the connection too, and waits while
-// a peer's application takes nothing. A program that serves several from one loop uses
-// [Peer].TrySend and [Room].TryChat, which never wait. [Room].Leave lets what was accepted
-// arrive, and says what did not.
+// [Peer].Send is reliable and ordered, across rebuilds of the connection too, and blocks while the peer's
+// application does not take its data. A program that serves several peers from one loop uses [Peer].TrySend and
+// [Room].TryChat, which never wait. [Room].Leave lets what was accepted arrive, and reports what did not.
 //
 // # Concurrency
 //
-// Every method of every type here may be called from any goroutine at any
-// time, after the end too. Calls that wait take a context and return its error
-// when it ends first; the others do not wait for the network. After
-// [Room.Leave] has returned, no goroutine of the room is left.
+// Every method of every type in this package may be called from any goroutine at any time, also after the end.
+// Methods that wait take a context and return its error if it ends first; readers of tracks wait until the track
+// ends or they are closed. The other methods do not wait for the network. After [Room.Leave] has returned, no
+// goroutine of the room is left.
 //
 // # Versions
 //
-// The interfaces may gain methods in minor versions; whoever fakes one embeds
-// it.
+// The interfaces may gain methods in minor versions; a fake should embed the interface that it implements.
 package noom

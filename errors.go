@@ -9,10 +9,10 @@ import (
 	"noom/signal"
 )
 
-// Reason says why somebody left; see the constants.
+// Reason says why a member left; see the constants.
 type Reason = signal.Reason
 
-// Why somebody left.
+// The reasons for which a member leaves.
 const (
 	ReasonLeft     = signal.ReasonLeft
 	ReasonKicked   = signal.ReasonKicked
@@ -25,8 +25,7 @@ const (
 // Right is something that a member may do in a room; see [signal.Right].
 type Right = signal.Right
 
-// What a member may do; [Member.May] asks. Nothing else said, everyone may
-// publish and chat.
+// The rights of a member; [Member.May] checks them. Unless the hub says otherwise, everyone may publish and chat.
 const (
 	RightPublish = signal.RightPublish
 	RightChat    = signal.RightChat
@@ -36,21 +35,20 @@ const (
 	RightClose   = signal.RightClose
 )
 
-// Errors to compare with errors.Is. A hub's refusal is a [*signal.Error] inside.
+// Errors to compare with errors.Is. A refusal by the hub wraps a [*signal.Error].
 var (
 	// ErrClosed: the room, peer or sender is closed. It matches net.ErrClosed.
 	ErrClosed = fault.Closed
-	// ErrCodec: the track's codec is none of ours, not the sender's, or none that the
-	// peer takes. What wraps it names the codec, and those that would do.
+	// ErrCodec: the track's codec is not registered by noom, is not the sender's, or is not accepted by the peer. The
+	// error that wraps it names the codec, and those that would work.
 	ErrCodec = fault.Codec
-	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: why Room.Err
-	// is not nil.
+	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: reasons for which Room.Err is not nil.
 	ErrRoomClosed = errors.New("noom: the room was closed")
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
 	ErrExpired    = fault.Expired
-	// ErrKicked: this member was removed from the room. ErrForbidden: the hub
-	// does not let it do that. ErrLocked: the room lets nobody in. They match any
-	// [*signal.Error] with their code, such as a [*JoinError] holds.
+	// ErrKicked: this member was removed from the room. ErrForbidden: the hub does not allow this member to do that.
+	// ErrLocked: the room admits no newcomers. They match any [*signal.Error] with their code, such as that in a
+	// [*JoinError].
 	ErrKicked    error = &signal.Error{Code: signal.CodeKicked, Message: "removed from the room"}
 	ErrForbidden error = &signal.Error{Code: signal.CodeForbidden, Message: "this member may not do that here"}
 	ErrLocked    error = &signal.Error{Code: signal.CodeLocked, Message: "the room is locked"}
@@ -58,23 +56,23 @@ var (
 	ErrNotConnected = fault.NotConnected
 	// ErrNoHub: there is no connection to the hub now.
 	ErrNoHub = fault.NoHub
-	// ErrDescription: a peer's description, or another frame of its, could not
-	// be taken. It is inside PeerStateChanged.Err, and the connection is rebuilt.
+	// ErrDescription: a peer's description, or another of its frames, could not be applied. PeerStateChanged.Err wraps
+	// it, and the connection is rebuilt.
 	ErrDescription = fault.Description
-	// ErrTooMany: one more track has no room in a description. A member can send
-	// another 12 of video, or 28 of audio, and fewer if that one sends as many. A
-	// Sender that is closed leaves its room to the next of its codec.
+	// ErrTooMany: a description has no room for one more track. A member can send 12 video or 28 audio tracks to
+	// another member, and fewer if that one sends as many. A closed Sender leaves its place to the next one of its
+	// codec.
 	ErrTooMany = fault.TooMany
-	// ErrTooBig: a message above its bound.
+	// ErrTooBig: the message is larger than allowed.
 	ErrTooBig = fault.TooBig
-	// ErrWouldBlock: too much waits already, and the call is one that never waits.
+	// ErrWouldBlock: too much waits already for a call that does not wait.
 	ErrWouldBlock = fault.WouldBlock
 )
 
 // JoinError is what Join returns when the room could not be entered.
 type JoinError struct {
 	Room string
-	Err  error // a *signal.Error when the hub refused; else why it was not reached
+	Err  error // a *signal.Error if the hub refused; otherwise why it was not reached
 }
 
 func (e *JoinError) Error() string {
@@ -88,11 +86,11 @@ func (e *JoinError) Error() string {
 // Unwrap returns the cause.
 func (e *JoinError) Unwrap() error { return e.Err }
 
-// UndeliveredError is what [Room].Leave returns, inside a [*PeerError], where
-// what was sent to a peer is not known to have arrived.
+// UndeliveredError is what [Room].Leave returns, inside a [*PeerError], if something that was sent to a peer is not
+// known to have arrived.
 type UndeliveredError struct {
-	Messages int // of Send
-	Channels int // that were closed with something under way in them
+	Messages int // sent with Send
+	Channels int // closed with something in flight
 }
 
 func (e *UndeliveredError) Error() string {
@@ -100,9 +98,9 @@ func (e *UndeliveredError) Error() string {
 	case e.Channels == 0:
 		return fmt.Sprintf("noom: messages not known to have arrived when we left: %d; give Leave more time", e.Messages)
 	case e.Messages == 0:
-		return fmt.Sprintf("noom: channels with something under way when we left: %d; give Leave more time", e.Channels)
+		return fmt.Sprintf("noom: channels with something in flight when we left: %d; give Leave more time", e.Channels)
 	}
-	return fmt.Sprintf("noom: messages not known to have arrived when we left: %d, channels with something under way: %d; "+
+	return fmt.Sprintf("noom: messages not known to have arrived when we left: %d, channels with something in flight: %d; "+
 		"give Leave more time", e.Messages, e.Channels)
 }
 

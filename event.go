@@ -11,112 +11,109 @@ import (
 type Event interface{ queueing() queueing }
 
 type (
-	// PeerJoined says that somebody is in the room; Existing: was there before us.
+	// PeerJoined says that another member is in the room. Existing: it was there before us.
 	PeerJoined struct {
 		Peer     Peer
 		Existing bool
 	}
-	// PeerLeft says that somebody is gone, and its Peer closed.
+	// PeerLeft says that a member is gone and its Peer is closed.
 	PeerLeft struct {
 		Member Member
 		Reason Reason
 	}
-	// PeerRenamed says that Peer.Name was Old before.
+	// PeerRenamed says that the peer has changed its name; Old is the one before.
 	PeerRenamed struct {
 		Peer Peer
 		Old  string
 	}
-	// PeerStateChanged tells the connection's state; Err why it is not connected.
+	// PeerStateChanged says that the connection to a peer is in another state; Err says why it is not connected.
 	PeerStateChanged struct {
 		Peer  Peer
 		State PeerState
 		Err   error
 	}
-	// TrackAdded says that the peer sends a further track.
+	// TrackAdded says that the peer sends another track.
 	TrackAdded struct {
 		Peer  Peer
 		Track RemoteTrack
 	}
-	// TrackRemoved says that the peer sends it no longer; its ReadRTP gives io.EOF.
+	// TrackRemoved says that the peer no longer sends a track; its ReadRTP returns io.EOF.
 	TrackRemoved struct {
 		Peer  Peer
 		Track RemoteTrack
 	}
-	// TrackMuted says that the peer muted or unmuted it.
+	// TrackMuted says that the peer has muted or unmuted a track.
 	TrackMuted struct {
 		Peer  Peer
 		Track RemoteTrack
 		Muted bool
 	}
-	// TrackRefused says that this peer does not get what Sender sends: it does
-	// not know the codec, or the two share too many tracks already. The other
-	// tracks and peers are not disturbed.
+	// TrackRefused says that this peer does not get what Sender sends: it does not know the codec, or too many tracks
+	// are shared with it already. Other tracks and peers are not affected.
 	TrackRefused struct {
 		Peer   Peer
 		Sender Sender
 		Codec  string // MIME type, such as video/AV1
 		Err    error  // ErrCodec or ErrTooMany
 	}
-	// ActiveSpeaker says who of the others is speaking now; Peer is nil when
-	// nobody is. It follows from the audio levels that come with the sound (RFC
-	// 6464), so nothing is decoded: whoever sends none, or is muted, is silent.
-	// A cough, a pause and a short word of somebody else change nothing.
+	// ActiveSpeaker says which peer is speaking now; Peer is nil if none is. It follows from the audio levels that come
+	// with the sound (RFC 6464), so nothing is decoded: a peer that sends no levels, or is muted, is silent. A cough, a
+	// pause or a short word of another peer changes nothing.
 	ActiveSpeaker struct{ Peer Peer }
-	// SourceEnded says that the track that a Sender of ours sends has ended by
-	// itself: a camera was unplugged, and Err says so, or a file is over and Err is
-	// nil. The call goes on; the Sender is silent until ReplaceTrack. It is told of
-	// tracks that have the methods Done() <-chan struct{} and Err() error, as those of
-	// the packages media and media/capture.
+	// SourceEnded says that the source of one of our Senders has ended by itself: a camera was unplugged, and Err says
+	// so, or a file is over, and Err is nil. The call goes on; the Sender is silent until ReplaceTrack. noom notices
+	// the end of tracks that have the methods Done() <-chan struct{} and Err() error, such as those of the packages
+	// media and media/capture.
 	SourceEnded struct {
 		Sender Sender
 		Err    error
 	}
-	// ChatReceived is what somebody else said; At is the hub's clock.
+	// ChatReceived is a chat message of another member; At is the hub's time.
 	ChatReceived struct {
 		From Member
 		Text string
 		At   time.Time
 	}
-	// DataReceived is what a peer sent with Send; its PeerConnected came before.
-	// Taking the event acknowledges it.
+	// DataReceived is a message that a peer sent with Send. It comes after the event that says that the peer is
+	// connected. Taking the event acknowledges the message.
 	DataReceived struct {
 		Peer Peer
 		Data []byte
 	}
-	// ChannelOpened is a channel that the peer opened with OpenChannel. At most 64
-	// of its channels are open, or wait for Next, at a time.
+	// ChannelOpened is a channel that the peer opened with OpenChannel. At most 64 of a peer's channels are open, or
+	// wait for Next, at a time.
 	ChannelOpened struct {
 		Peer    Peer
 		Channel Channel
 	}
-	// MuteRequested says that By asks us to mute our track of that name, all of
-	// them if it is empty. What becomes of it is the application's to decide.
+	// MuteRequested says that By asks us to mute our track of that name, or all tracks if it is empty. The application
+	// decides.
 	MuteRequested struct {
 		By    Member
 		Track string
 	}
-	// RoomLocked says that nobody can join any more, or can again; By is zero
-	// where it was the hub's owner, or happened while there was no hub.
+	// RoomLocked says that the room admits no newcomers, or admits them again. By is zero if the hub's owner did it, or
+	// if it happened while we had no hub.
 	RoomLocked struct {
 		Locked bool
 		By     Member
 	}
-	// SignalingLost says that there is no hub; calls go on, and noom redials.
+	// SignalingLost says that the connection to the hub is lost; calls go on, and noom redials.
 	SignalingLost struct{ Err error }
-	// SignalingRestored says that we are back at a hub.
+	// SignalingRestored says that there is a connection to a hub again.
 	SignalingRestored struct{}
-	// Lagged says how many chat messages were dropped because Next was not called.
+	// Lagged says how many chat messages were dropped because Next was not called in time.
 	Lagged struct{ Dropped int }
-	// Closed says that the room is over, and is the last event; Err as Room.Err.
+	// Closed says that the room is over; Err is that of Room.Err. It is the last event.
 	Closed struct{ Err error }
 )
 
 // queueing says what the queue may do with an event that waits: see [eventQueue].
 type queueing struct {
-	begins, ends any    // what comes, or goes: if both wait, all about it goes unseen
-	peer         string // id of whom it is about, empty: nobody; goes with that peer
-	track        any    // what it is about; goes with that track
-	state        any    // of what it gives the state, of which only the last is kept
+	begins, ends any    // what comes, or goes: if both events wait, all events about it are dropped
+	peer         string // id of the peer that it is about, empty: none; dropped with that peer
+	track        any    // the track that it is about; dropped with that track
+	state        any    // the key of the state that it reports; only the last of a state is kept
 	kind         eventKind
 }
 
@@ -124,13 +121,13 @@ type queueing struct {
 type eventKind uint8
 
 const (
-	eventKept   eventKind = iota // for as long as nothing cancels it
+	eventKept   eventKind = iota // kept as long as nothing cancels it
 	eventChat                    // dropped when there are too many events, the oldest first, and counted
-	eventAsking                  // of strangers, with names that they choose: only the newest few are kept
-	eventLast                    // nothing comes behind it
+	eventAsking                  // from other members, about names that they choose: only the newest few are kept
+	eventLast                    // nothing comes after it
 )
 
-// stateOf is the key of one of the states of a room: of whom or what, and by whom, where there are several.
+// stateOf is the key of one state in a room: which state, of which object and, where that matters, by which.
 type stateOf struct {
 	what   string
 	of, by any
@@ -181,7 +178,7 @@ func (e SourceEnded) queueing() queueing {
 }
 
 func (ChatReceived) queueing() queueing { return queueing{kind: eventChat} }
-func (DataReceived) queueing() queueing { return queueing{} } // bounded by credit, and never dropped
+func (DataReceived) queueing() queueing { return queueing{} } // never dropped, because credit bounds it
 
 func (e ChannelOpened) queueing() queueing { return queueing{peer: e.Peer.ID()} }
 
@@ -195,7 +192,7 @@ func (SignalingRestored) queueing() queueing { return queueing{state: stateOf{wh
 func (Lagged) queueing() queueing            { return queueing{} } // made when it is taken
 func (Closed) queueing() queueing            { return queueing{kind: eventLast} }
 
-// For logs: what strangers wrote is quoted, and data is a number of bytes.
+// For logs: text from others is quoted, and data is a number of bytes.
 
 // String is for logs.
 func (e ChatReceived) String() string {
@@ -207,8 +204,8 @@ func (e DataReceived) String() string {
 	return fmt.Sprintf("{Peer:%v Data:%d bytes}", e.Peer, len(e.Data))
 }
 
-// logged is an event as a group of its fields, with its type.
-func logged(e Event) slog.Value {
+// logValue returns an event as a group of its fields, with its type.
+func logValue(e Event) slog.Value {
 	v := reflect.ValueOf(e)
 	attrs := []slog.Attr{slog.String("type", v.Type().Name())}
 	for field, value := range v.Fields() {
@@ -218,7 +215,7 @@ func logged(e Event) slog.Value {
 			attrs = append(attrs, slog.Int(field.Name, len(x)))
 		case time.Time, bool, int, string:
 			attrs = append(attrs, slog.Any(field.Name, x))
-		default: // errors, and what has a String
+		default: // errors, and values with a String method
 			attrs = append(attrs, slog.String(field.Name, fmt.Sprint(x)))
 		}
 	}
@@ -226,58 +223,58 @@ func logged(e Event) slog.Value {
 }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerJoined) LogValue() slog.Value { return logged(e) }
+func (e PeerJoined) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerLeft) LogValue() slog.Value { return logged(e) }
+func (e PeerLeft) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerRenamed) LogValue() slog.Value { return logged(e) }
+func (e PeerRenamed) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e PeerStateChanged) LogValue() slog.Value { return logged(e) }
+func (e PeerStateChanged) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackAdded) LogValue() slog.Value { return logged(e) }
+func (e TrackAdded) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackRemoved) LogValue() slog.Value { return logged(e) }
+func (e TrackRemoved) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackMuted) LogValue() slog.Value { return logged(e) }
+func (e TrackMuted) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e TrackRefused) LogValue() slog.Value { return logged(e) }
+func (e TrackRefused) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e ActiveSpeaker) LogValue() slog.Value { return logged(e) }
+func (e ActiveSpeaker) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e SourceEnded) LogValue() slog.Value { return logged(e) }
+func (e SourceEnded) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e ChatReceived) LogValue() slog.Value { return logged(e) }
+func (e ChatReceived) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e DataReceived) LogValue() slog.Value { return logged(e) }
+func (e DataReceived) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e ChannelOpened) LogValue() slog.Value { return logged(e) }
+func (e ChannelOpened) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e MuteRequested) LogValue() slog.Value { return logged(e) }
+func (e MuteRequested) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e RoomLocked) LogValue() slog.Value { return logged(e) }
+func (e RoomLocked) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e SignalingLost) LogValue() slog.Value { return logged(e) }
+func (e SignalingLost) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e SignalingRestored) LogValue() slog.Value { return logged(e) }
+func (e SignalingRestored) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e Lagged) LogValue() slog.Value { return logged(e) }
+func (e Lagged) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
-func (e Closed) LogValue() slog.Value { return logged(e) }
+func (e Closed) LogValue() slog.Value { return logValue(e) }

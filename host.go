@@ -18,8 +18,7 @@ import (
 	"noom/signal"
 )
 
-// peerHost is what a room is to the link of a peer. The room's loop decides what has to do
-// with who is there.
+// peerHost is the room as the link of a peer sees it. What concerns the roster is posted to the room's loop.
 type peerHost struct{ *peer }
 
 var (
@@ -70,7 +69,7 @@ func (h peerHost) Refusal(since time.Time) *diagnose.Refusal {
 }
 
 func (h peerHost) WatchNetwork()  { h.post(h.room.network.watchAddresses) }
-func (h peerHost) SpeechHeard()   { h.room.speech.heard() }
+func (h peerHost) Loud()          { h.room.speech.wake() }
 func (h peerHost) Spawn(f func()) { h.room.background(f) }
 
 func (h peerHost) Frame(sent, inBand bool, m signal.Message) {
@@ -88,7 +87,7 @@ func (h peerHost) State(s recovery.Peer, err error) {
 	h.room.trace.state(h.Member(), PeerState(s), err)
 }
 
-// What a link reports becomes events.
+// What a link reports becomes an event.
 
 func (h peerHost) StateChanged(s recovery.Peer, err error) {
 	h.room.events.add(PeerStateChanged{Peer: h.peer, State: PeerState(s), Err: err})

@@ -8,29 +8,28 @@ import (
 	"noom/signal"
 )
 
-// The types of the wire that are part of this package's face.
+// The types of package signal that are part of this package's API.
 type (
 	// Signaler is one connection to a hub; see [signal.Signaler].
 	Signaler = signal.Signaler
-	// Dialer opens them; see [signal.Dialer].
+	// Dialer opens connections to a hub; see [signal.Dialer].
 	Dialer = signal.Dialer
-	// Member is who somebody is: ID, Name, PublicKey, Session.
+	// Member identifies a member of a room: ID, Name, PublicKey, Session; see [signal.Member].
 	Member = signal.Member
-	// SafetyNumber is what two members compare to know that no hub stands
-	// between them: Digits with 199 bits, Emoji with 144.
+	// SafetyNumber is what two members compare to verify that no hub stands between them: Digits with 199 bits, Emoji
+	// with 144.
 	SafetyNumber = signal.SafetyNumber
 )
 
-// SafetyNumberOf returns the safety number of two members, in either order. It
-// follows from their ids alone, so it is the same in every room and changes
-// only with an identity.
+// SafetyNumberOf returns the safety number of two members, in either order. It follows from their ids alone, so it is
+// the same in every room and changes only with an identity.
 func SafetyNumberOf(a, b Member) SafetyNumber { return signal.SafetyNumberOf(a.ID, b.ID) }
 
-// Identity is an Ed25519 key pair (RFC 8032). A member's id follows from its
-// public half. The zero Identity is none; make one with [NewIdentity].
+// Identity is an Ed25519 key pair (RFC 8032). A member's id follows from the public key. The zero Identity has no keys;
+// make one with [NewIdentity].
 type Identity struct{ key ed25519.PrivateKey }
 
-// NewIdentity draws a key pair.
+// NewIdentity generates a key pair.
 func NewIdentity() Identity {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -39,17 +38,16 @@ func NewIdentity() Identity {
 	return Identity{key}
 }
 
-// IdentityFromSeed returns the identity whose [Identity.Seed] gave seed, which
-// must be 32 bytes. Keep it as secret as a password.
+// IdentityFromSeed returns the identity with that [Identity.Seed], which must have 32 bytes. Keep the seed as secret as
+// a password.
 func IdentityFromSeed(seed []byte) (Identity, error) {
 	if len(seed) != ed25519.SeedSize {
-		return Identity{}, fmt.Errorf("noom: a seed has %d bytes, not %d", ed25519.SeedSize, len(seed))
+		return Identity{}, fmt.Errorf("noom: a seed has %d bytes; this one has %d", ed25519.SeedSize, len(seed))
 	}
 	return Identity{ed25519.NewKeyFromSeed(seed)}, nil
 }
 
-// Seed returns the 32 secret bytes from which the identity can be made again,
-// nil for the zero Identity.
+// Seed returns the 32 secret bytes from which [IdentityFromSeed] restores the identity, nil for the zero Identity.
 func (i Identity) Seed() []byte {
 	if i.key == nil {
 		return nil
@@ -68,7 +66,7 @@ func (i Identity) ID() string {
 // String returns the id, so that a printed Identity shows no secret.
 func (i Identity) String() string { return i.ID() }
 
-// GoString is String, for %#v.
+// GoString returns the type and the id, as %#v prints them.
 func (i Identity) GoString() string { return "noom.Identity(" + i.ID() + ")" }
 
 func (i Identity) publicKey() signal.PublicKey {

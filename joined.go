@@ -19,12 +19,12 @@ import (
 	"noom/signal"
 )
 
-// room implements Room: this file has what users call, loop.go its loop, host.go what its
-// links ask of it. What it knows is its parts' to own.
+// room implements Room. This file has the methods that users call, loop.go the loop, host.go what links ask of the
+// room. Its state is owned by its parts.
 type room struct {
 	// Immutable after Join.
 	name   string
-	self   Member // but for the Name and Rights, which standing has
+	self   Member // without Name and Rights, which standing owns
 	cfg    Config
 	log    *slog.Logger
 	engine *engine.Engine
@@ -32,17 +32,17 @@ type room struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup // what the end of the room waits for
 
-	// The parts that may be called from anywhere, as each says.
+	// These parts may be called from anywhere, within what each says.
 	hub       *uplink.Uplink
 	events    *eventQueue
 	mail      *mailbox.Mailbox
 	trace     *tracer
 	budgets   fanout.KeyframeBudgets
-	refusal   atomic.Pointer[engine.TURNRefusal] // the latest of a TURN server
+	refusal   atomic.Pointer[engine.TURNRefusal] // the latest one by a TURN server
 	farewell  *farewell
 	requests  *requests
 	standing  *standing
-	published *published
+	published *publications
 	ice       *iceservers.Supply
 	speech    *speech
 	roster    *roster
@@ -50,9 +50,9 @@ type room struct {
 	// Owned by the loop.
 	network   *network
 	newcomers *newcomers
-	conducts  conduct.Conducts // of all members, whatever becomes of their links
+	conducts  conduct.Conducts // of all members, also those whose links have ended
 	chats     chatLog
-	rejoined  bool // there was a joined before
+	rejoined  bool // a joined frame came before
 }
 
 func (r *room) String() string { return r.name }
@@ -91,7 +91,7 @@ func (r *room) Events(ctx context.Context) iter.Seq[Event] {
 // Messages.
 
 func (r *room) Chat(ctx context.Context, text string) error {
-	m, err := chat(text)
+	m, err := chatMessage(text)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (r *room) Chat(ctx context.Context, text string) error {
 }
 
 func (r *room) TryChat(text string) error {
-	m, err := chat(text)
+	m, err := chatMessage(text)
 	switch {
 	case err != nil:
 		return err
@@ -114,7 +114,7 @@ func (r *room) TryChat(text string) error {
 	return err
 }
 
-func chat(text string) (signal.Message, error) {
+func chatMessage(text string) (signal.Message, error) {
 	if text == "" || len(text) > signal.MaxChat || !utf8.ValidString(text) {
 		return signal.Message{}, signal.Errorf(signal.CodeBadChat, signal.TypeChat,
 			"noom: chat: want 1 to %d bytes of UTF-8, got %d", signal.MaxChat, len(text))

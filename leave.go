@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	patienceToDeliver = 5 * time.Second        // for what was sent to arrive, if Leave's ctx has no deadline
+	patienceToDeliver = 5 * time.Second        // for what was sent to arrive, if the ctx of Leave has no deadline
 	patienceAtParting = time.Second            // bounds how long a goodbye may take
-	partingMoment     = 100 * time.Millisecond // for it to be written, even if there is no more time
+	partingMoment     = 100 * time.Millisecond // for the goodbye to be written, even if no time is left
 )
 
-// farewell ends a room, once: what was sent arrives first, then goodbye is said, to the
-// hub, which passes it on to all, and in-band to each peer that the hub may not reach.
+// farewell ends a room, once. First what was sent arrives; then goodbye is said, to the hub, which passes it on to all,
+// and in-band to each peer that the hub may not reach.
 type farewell struct {
 	room   *room
 	begun  sync.Once
 	sealed atomic.Bool // nothing new is accepted
 
-	// They end when Leave has waited enough: for what was sent to arrive, for the goodbye.
+	// They end when Leave has waited long enough: for what was sent to arrive, and for the goodbye.
 	delivering, parting         context.Context
 	stopDelivering, stopParting context.CancelFunc
 
@@ -47,7 +47,7 @@ func (f *farewell) leave(ctx context.Context) error {
 	if !bounded {
 		deadline = time.Now().Add(patienceToDeliver + patienceAtParting)
 	}
-	// What does not arrive must not take the time of the goodbye.
+	// Data that does not arrive must not use up the time for the goodbye.
 	rest := min(patienceAtParting, max(0, time.Until(deadline))/4)
 	for _, phase := range []struct {
 		until time.Time
@@ -63,7 +63,7 @@ func (f *farewell) leave(ctx context.Context) error {
 	return f.undelivered
 }
 
-// dismissed ends the room because the hub says that we are no longer in it.
+// dismissed ends the room because the hub says that we are no longer a member.
 func (f *farewell) dismissed(reason Reason) {
 	err := ErrRoomClosed
 	switch reason {
@@ -75,13 +75,12 @@ func (f *farewell) dismissed(reason Reason) {
 		err = ErrExpired
 	default:
 	}
-	f.stopDelivering() // in case we are leaving: the others have been told, and drop us
+	f.stopDelivering() // in case we are leaving: the hub has informed the others, and they drop us
 	f.stopParting()
 	f.finish(err)
 }
 
-// finish ends the room once, without making its caller wait. Without an err we
-// leave, and not without a goodbye.
+// finish ends the room, once, without making its caller wait. If err is nil we leave by ourselves, and say goodbye.
 func (f *farewell) finish(err error) {
 	r := f.room
 	f.begun.Do(func() {
@@ -93,7 +92,7 @@ func (f *farewell) finish(err error) {
 			}
 			r.cancel()
 			r.tasks.Wait()
-			closeAll(r.published.senders())
+			closeSenders(r.published.senders())
 			f.err = err
 			r.trace.over(err)
 			r.events.add(Closed{Err: err})
@@ -102,7 +101,7 @@ func (f *farewell) finish(err error) {
 	})
 }
 
-// seal makes sends fail from now on, at every peer there is and will be.
+// seal makes sends fail from now on, to present and future peers.
 func (f *farewell) seal() {
 	f.sealed.Store(true)
 	for _, l := range f.room.roster.peers() {
@@ -110,20 +109,19 @@ func (f *farewell) seal() {
 	}
 }
 
-// delivery is what one peer has yet to get when we leave.
+// delivery is what one peer has not got yet when we leave.
 type delivery struct {
 	link.Delivery
 	peer *peer
 }
 
-// deliver waits for what was sent to arrive, as long as ctx lets it, and says
-// what had not.
+// deliver waits until what was sent has arrived, or ctx ends, and returns what has not.
 func (f *farewell) deliver(ctx context.Context) error {
 	r := f.room
 	var deliveries []delivery
 	for _, l := range r.roster.peers() {
 		d, err := l.link.Deliver(ctx)
-		if !errors.Is(err, ErrClosed) { // with another error, pion holds its loop up
+		if !errors.Is(err, ErrClosed) { // with another error, pion blocks the loop
 			deliveries = append(deliveries, delivery{d, l})
 		}
 	}
@@ -143,13 +141,14 @@ func (f *farewell) deliver(ctx context.Context) error {
 			undelivered = append(undelivered, &PeerError{Peer: d.peer, Err: err})
 		}
 	}
-	if n := r.requests.untold.Load(); n > 0 {
-		undelivered = append(undelivered, fmt.Errorf("noom: chats not known to have been said when we left: %d: %w", n, ErrNoHub))
+	if n := r.requests.unawaited.Load(); n > 0 {
+		err := fmt.Errorf("noom: chat messages not known to have been sent when we left: %d: %w", n, ErrNoHub)
+		undelivered = append(undelivered, err)
 	}
 	return errors.Join(undelivered...)
 }
 
-// missing says what is not known to have arrived, nil if all is.
+// missing returns what is not known to have arrived, nil if everything is.
 func (d *delivery) missing() error {
 	e := &UndeliveredError{Messages: d.peer.link.Stream.Missing()}
 	for _, c := range d.Channels {
@@ -163,39 +162,39 @@ func (d *delivery) missing() error {
 	return e
 }
 
-// goodbye returns when the hub has taken it, and the peers that it cannot reach have too.
+// goodbye says goodbye, and returns when the hub has it and so have the peers that the hub cannot reach.
 func (f *farewell) goodbye(ctx context.Context) {
 	r := f.room
 	ctx, cancel := context.WithTimeout(ctx, patienceAtParting)
 	defer cancel()
 	handedOver := r.hub.Goodbye()
 	online := handedOver != nil
-	if online { // a ctx that has ended is no reason to pass for lost
+	if online { // even if ctx has ended: without a goodbye, we would count as lost
 		defer func() {
 			moment, cancel := context.WithTimeout(context.Background(), partingMoment)
 			defer cancel()
 			waitAll(moment, handedOver)
 		}()
 	}
-	// Each is closed when a peer has the goodbye that the hub does not bring it.
-	untold, err := mailbox.Ask(ctx, r.mail, func() (untold []<-chan struct{}) {
+	// Each channel is closed when a peer that the hub does not reach has our goodbye.
+	unreached, err := mailbox.Ask(ctx, r.mail, func() (unreached []<-chan struct{}) {
 		for _, l := range r.roster.links {
-			if done := l.link.Part(); !online || r.roster.lost[l] != 0 {
-				untold = append(untold, done)
+			if done := l.link.SayGoodbye(); !online || r.roster.lost[l] != 0 {
+				unreached = append(unreached, done)
 			}
 		}
-		return untold
+		return unreached
 	})
 	if err != nil {
 		return
 	}
 	if online {
-		waitAll(ctx, r.hub.Gone()) // it closes the connection when it has taken it
+		waitAll(ctx, r.hub.Gone()) // the hub closes the connection when it has the goodbye
 	}
-	waitAll(ctx, untold...)
+	waitAll(ctx, unreached...)
 }
 
-// waitAll waits for all of done, until ctx ends.
+// waitAll waits until all of done are closed, or ctx ends.
 func waitAll(ctx context.Context, done ...<-chan struct{}) {
 	for _, d := range done {
 		select {

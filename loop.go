@@ -8,8 +8,8 @@ import (
 	"noom/signal"
 )
 
-// This file is the room's loop. It takes the hub's frames one by one, and has each
-// part of the room do what is its own.
+// This file is the room's loop. It takes the hub's frames one by one and passes each to the part of the room that it
+// concerns.
 
 // run is the loop.
 func (r *room) run() {
@@ -38,7 +38,7 @@ func (r *room) handle(m signal.Message) {
 		}
 		return
 	}
-	if m.Type != signal.TypeJoined { // the uplink has told of that
+	if m.Type != signal.TypeJoined { // the uplink has traced that one
 		r.trace.frame(TraceReceived, Member{}, false, m)
 	}
 	switch m.Type {
@@ -63,7 +63,7 @@ func (r *room) handle(m signal.Message) {
 		r.send(signal.Message{Type: signal.TypePong})
 	case signal.TypePong:
 		r.network.hubAnswered()
-	case signal.TypeError: // those that end the connection are followed by its end
+	case signal.TypeError: // if it is to end the connection, the end follows
 		err := m.Err()
 		r.log.Debug("hub refused", "about", err.About, "error", err)
 		r.requests.settle(err, func(asked *signal.Message) bool { return asked.Type == err.About })
@@ -71,7 +71,7 @@ func (r *room) handle(m signal.Message) {
 	}
 }
 
-// joined takes what the hub says on joining, at first and after each return.
+// joined takes the hub's answer to a join, the first one and each one after a loss.
 func (r *room) joined(m signal.Message) {
 	r.standing.rename(m.Self.Name)
 	r.ice.Take(&m)
@@ -84,7 +84,7 @@ func (r *room) joined(m signal.Message) {
 		r.events.add(SignalingRestored{})
 	}
 	r.rejoined = true
-	r.requests.again()
+	r.requests.askAgain()
 	r.network.hubAnswered()
 }
 
@@ -122,10 +122,10 @@ func (r *room) chatted(m signal.Message) {
 // maxChats is how many chat ids are remembered.
 const maxChats = 256
 
-// chatLog remembers chat messages, so that one resent is shown once.
+// chatLog remembers chat messages, so that one that is sent again is shown once.
 type chatLog []string
 
-// isNew notes a chat message, and reports whether it was not there.
+// isNew remembers a chat message, and reports whether it is new.
 func (c *chatLog) isNew(key string) bool {
 	if slices.Contains(*c, key) {
 		return false
@@ -144,17 +144,17 @@ func (r *room) sourceEnded(s *fanout.Sender, err error) {
 // background runs f and makes the end of the room wait for it.
 func (r *room) background(f func()) { r.tasks.Go(f) }
 
-// online reports whether there is a hub.
+// online reports whether there is a connection to a hub.
 func (r *room) online() bool { return r.hub.Online() }
 
-// send puts m on its way to the hub, if there is one.
+// send queues m for the hub, if there is a connection to one.
 func (r *room) send(m signal.Message) { r.sendTo(Member{}, m) }
 
-// sendTo is send for a frame that the hub relays to peer. One that cannot be
-// encoded is left out, because a Signaler that fails is given up.
+// sendTo is send for a frame that the hub relays to peer. It drops a frame that cannot be encoded, because noom gives
+// up a Signaler that fails.
 func (r *room) sendTo(peer Member, m signal.Message) {
 	if _, err := m.Encode(); err != nil {
-		r.log.Warn("frame left out", "type", m.Type, "error", err)
+		r.log.Warn("frame dropped, because it cannot be encoded", "type", m.Type, "error", err)
 		return
 	}
 	if r.online() {

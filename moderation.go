@@ -8,15 +8,15 @@ import (
 	"noom/signal"
 )
 
-// This file is what members do to each other by right, which the hub grants:
-// kick, lock, mute, close; and what follows from the rights of others.
+// This file has what a member may do to others with a right that the hub grants (kick, lock, mute, close), and what
+// happens when others do it.
 
 func (r *room) Kick(ctx context.Context, id string) error {
 	if err := signal.CheckID(id); err != nil {
 		return signal.Errorf(signal.CodeNoSuchMember, signal.TypeKick, "noom: kick: %v", err)
 	}
 	kick := signal.Message{Type: signal.TypeKick, To: id}
-	if p, known := r.Peer(id); known { // the hub may not know it, as after a restart
+	if p, known := r.Peer(id); known { // for a hub that does not know the member, as after a restart
 		kick.Session = p.Member().Session
 	}
 	return r.requests.ask(ctx, kick)
@@ -40,23 +40,23 @@ func (r *room) CloseForAll(ctx context.Context) error {
 	if !errors.Is(err, ErrClosed) {
 		return err
 	}
-	<-r.Done() // the confirmation is the end
+	<-r.Done() // the end of the room confirms it
 	if errors.Is(r.Err(), ErrRoomClosed) {
 		return nil
 	}
 	return err
 }
 
-// standing is what the hub says of us and of the room: under which name we are there, what
-// we may do, and whether the room is locked. The room's loop writes it, anyone reads.
+// standing is what the hub says about us and the room: our name, our rights, and whether the room is locked. The room's
+// loop writes it; any goroutine may read it.
 type standing struct {
-	self     Member // but for the Name and Rights
+	self     Member // without Name and Rights
 	events   *eventQueue
 	requests *requests
 
 	mu     sync.Mutex
 	name   string
-	rights signal.Rights // what the hub lets us do
+	rights signal.Rights // ours, as the hub grants them
 	locked bool
 }
 
@@ -87,8 +87,8 @@ func (s *standing) rename(name string) {
 	s.name = name
 }
 
-// grant takes what the hub lets us do, and returns whether we might publish before and
-// may now. It changes only when we come back with another token.
+// grant takes the rights that the hub grants us, and returns whether we could publish before and may now. They change
+// only when we come back with another token.
 func (s *standing) grant(rights signal.Rights) (before, now bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *standing) setLocked(locked bool, by Member) {
 	}
 }
 
-// lockChanged takes the hub's word that we, or by, have locked or unlocked the room.
+// lockChanged takes the hub's word that the room was locked or unlocked, by us or by another member.
 func (s *standing) lockChanged(m signal.Message, by Member) {
 	locked, ours := m.Type == signal.TypeLocked, m.From == s.self.ID
 	if ours {
@@ -123,7 +123,7 @@ func (s *standing) lockChanged(m signal.Message, by Member) {
 	}
 }
 
-// muteRequested takes a request to mute: ours has been passed on, or by asks us.
+// muteRequested takes a request to mute: the hub has passed ours on, or by asks us.
 func (s *standing) muteRequested(m signal.Message, by Member) {
 	if m.From == s.self.ID {
 		by = s.member()

@@ -12,15 +12,14 @@ import (
 )
 
 const (
-	clockEvery    = 2 * time.Second // between two looks at the clock
-	neverSettling = 8               // changes that may wait for the loop
+	clockInterval    = 2 * time.Second // between two checks of the clock
+	maxNetworkDoubts = 8               // changes that may wait for the loop
 )
 
-// network acts when the network may have changed under a call: an address
-// came or went, or the machine has slept. Without it the same is noticed by
-// silence, which takes some seconds more. The hub is asked for a sign of life first, because it
-// has to carry what mends the rest; each peer's path is watched for one meanwhile. Its
-// methods are the room's loop's.
+// network acts when the network may have changed during a call: an address came or went, or the machine was asleep.
+// Without it, noom would notice only that nothing arrives, which takes some seconds more. It asks the hub for a sign of
+// life first, because the hub has to carry what repairs the rest; meanwhile each link watches its path for one. The
+// room's loop calls its methods.
 type network struct {
 	mail   *mailbox.Mailbox // the room's
 	roster *roster
@@ -28,22 +27,22 @@ type network struct {
 	log    *slog.Logger
 	note   func(msg string, args ...any)
 	ctx    context.Context // ends with the room
-	tasks  func(func())    // runs something that the end of the room waits for
+	tasks  func(func())    // runs a function that the end of the room waits for
 
-	watch     func(func([]netip.Addr)) (func(), error) // watches addresses; nil: not, or already
+	watch     func(func([]netip.Addr)) (func(), error) // watches addresses; nil: not to be, or already called
 	readClock func() netwatch.Clock
 
-	doubts    atomic.Int32 // posted and not yet taken
-	inDoubt   bool         // the hub has been asked for a sign of life, and paths are looked at then
+	doubts    atomic.Int32 // posted and not yet taken by the loop
+	inDoubt   bool         // the hub was asked for a sign of life; paths are checked when it has answered
 	addresses []netip.Addr // of this machine, nil if not known
 }
 
-// watchClock looks at the clock now and then, as long as the room lasts.
+// watchClock checks the clock at intervals, as long as the room lasts.
 func (n *network) watchClock(before netwatch.Clock) {
-	time.AfterFunc(clockEvery, func() {
+	time.AfterFunc(clockInterval, func() {
 		n.mail.Post(func() {
 			now := n.readClock()
-			if d := netwatch.Slept(before, now, clockEvery); d > 0 {
+			if d := netwatch.Slept(before, now, clockInterval); d > 0 {
 				n.log.Info("the machine has slept", "for", d.Round(time.Second))
 				n.note("the machine has slept", "for", d.Round(time.Second))
 				n.doubt(nil)
@@ -53,8 +52,8 @@ func (n *network) watchClock(before netwatch.Clock) {
 	})
 }
 
-// watchAddresses begins to look after the addresses of this machine, once there
-// is a connection, unless they are not what connections use.
+// watchAddresses begins to watch the addresses of this machine, once there is a connection, unless connections do not
+// use them.
 func (n *network) watchAddresses() {
 	if n.watch == nil {
 		return
@@ -62,7 +61,7 @@ func (n *network) watchAddresses() {
 	watch := n.watch
 	n.watch = nil
 	stop, err := watch(func(addresses []netip.Addr) {
-		if n.doubts.Add(1) > neverSettling {
+		if n.doubts.Add(1) > maxNetworkDoubts {
 			n.doubts.Add(-1)
 			return
 		}
@@ -71,7 +70,7 @@ func (n *network) watchAddresses() {
 		}
 	})
 	if err != nil {
-		n.log.Info("changes of the network are not watched", "error", err)
+		n.log.Info("network changes are not watched", "error", err)
 		return
 	}
 	n.tasks(func() {
@@ -80,8 +79,7 @@ func (n *network) watchAddresses() {
 	})
 }
 
-// doubt has everything looked at. addresses are those there are now, nil if
-// that is not known.
+// doubt begins to check the hub and all paths. addresses are this machine's, nil if they are not known.
 func (n *network) doubt(addresses []netip.Addr) {
 	n.note("the network may have changed")
 	n.inDoubt, n.addresses = true, addresses
@@ -89,7 +87,7 @@ func (n *network) doubt(addresses []netip.Addr) {
 	n.askHub()
 }
 
-// hubAnswered is called when the hub has said something that we waited for.
+// hubAnswered is called when the hub has given a sign of life.
 func (n *network) hubAnswered() {
 	if n.inDoubt {
 		n.inDoubt = false

@@ -14,10 +14,9 @@ import (
 	"noom/signal"
 )
 
-// Join enters a room, making it if need be, and returns once the hub has let
-// us in. ctx bounds Join alone, and [Config].DialTimeout does if it has no
-// deadline; [Room.Leave] ends the Room. A nil cfg works.
-// Errors are [*JoinError]; one that wraps a [*signal.Error] is the hub's own word.
+// Join enters a room, which the hub creates if it does not exist, and returns once the hub has admitted us. ctx bounds
+// Join alone; if it has no deadline, [Config].DialTimeout does. [Room.Leave] ends the Room. A nil cfg works. Errors are
+// [*JoinError]; one that wraps a [*signal.Error] is a refusal by the hub, or of a name that every hub would refuse.
 func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error) {
 	r, err := newRoom(d, signal.CleanName(name), cfg)
 	if err == nil {
@@ -29,7 +28,7 @@ func Join(ctx context.Context, d Dialer, name string, cfg *Config) (Room, error)
 	return r, nil
 }
 
-// newRoom checks what Join was given and makes the room, which nothing runs yet.
+// newRoom checks the arguments of Join and makes the room, which is not running yet.
 func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	if d == nil {
 		return nil, errors.New("there is no Dialer; pass a ws.Dialer or mem.Dialer")
@@ -53,15 +52,15 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		}
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	furnish(r, d)
+	makeParts(r, d)
 	if r.engine.OwnNet() || c.IgnoreNetwork {
-		r.network.watch = nil // in a network of its own, this machine's addresses say nothing
+		r.network.watch = nil // in a network of its own, this machine's addresses do not matter
 	}
 	for _, t := range c.Tracks {
 		s, err := r.published.bind(t.Track, &PublishOptions{Name: t.Name, Muted: t.Muted})
 		if err != nil {
 			r.cancel()
-			closeAll(r.published.list)
+			closeSenders(r.published.list)
 			return nil, err
 		}
 		r.published.list = append(r.published.list, s)
@@ -69,8 +68,8 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	return r, nil
 }
 
-// furnish makes the room's parts and says what each may ask of the others.
-func furnish(r *room, d Dialer) {
+// makeParts makes the room's parts and connects them.
+func makeParts(r *room, d Dialer) {
 	r.events, r.mail = newEventQueue(r.cfg.EventBuffer), mailbox.New(ErrClosed)
 	r.conducts = conduct.NewConducts()
 	r.trace = &tracer{to: r.cfg.Trace, bodies: r.cfg.TraceBodies, room: r.name, self: r.Self}
@@ -82,11 +81,13 @@ func furnish(r *room, d Dialer) {
 	r.newcomers = &newcomers{mail: r.mail, admission: newAdmission[*peer]()}
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
-		build: func(m Member) *peer { return newPeer(r, m) }, gone: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
-		links: make(map[string]*peer), asleep: make(map[string]*peer), lost: make(map[*peer]int), parted: make(map[*peer]bool),
+		build:   func(m Member) *peer { return newPeer(r, m) },
+		removed: func(l *peer) { r.newcomers.done(l); r.speech.forget(l) },
+		links:   make(map[string]*peer), asleep: make(map[string]*peer),
+		lost: make(map[*peer]int), saidGoodbye: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
-	r.published = &published{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
+	r.published = &publications{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
 	r.ice = &iceservers.Supply{
 		Mail: r.mail, Log: r.log,
 		Ask:     func() { r.send(signal.Message{Type: signal.TypeServers}) },
@@ -102,7 +103,7 @@ func furnish(r *room, d Dialer) {
 	}
 }
 
-// newUplink returns the room's way to the hub of d.
+// newUplink returns the room's connection to the hub that d dials.
 func newUplink(r *room, d Dialer) *uplink.Uplink {
 	return uplink.New(uplink.Config{
 		Dialer: d, Room: r.name, Self: r.self, Name: func() string { return r.Self().Name },
@@ -116,7 +117,7 @@ func newUplink(r *room, d Dialer) *uplink.Uplink {
 			r.trace.frame(kind, Member{}, false, m)
 		},
 		Lost: func(err error) {
-			r.mail.Post(r.requests.tellAnswered)
+			r.mail.Post(r.requests.callAnswered)
 			r.log.Info("signaling lost", "error", err)
 			r.trace.note(Member{}, "signaling lost", "error", err)
 			r.events.add(SignalingLost{Err: err})
@@ -124,9 +125,9 @@ func newUplink(r *room, d Dialer) *uplink.Uplink {
 	})
 }
 
-// start enters the room and sets its goroutines going.
+// start enters the room and starts its goroutines.
 func (r *room) start(ctx context.Context) error {
-	if _, bounded := ctx.Deadline(); !bounded { // a hub may say nothing
+	if _, bounded := ctx.Deadline(); !bounded { // a hub may never answer
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.cfg.DialTimeout)
 		defer cancel()
@@ -134,7 +135,7 @@ func (r *room) start(ctx context.Context) error {
 	joined, err := r.hub.Join(ctx)
 	if err != nil {
 		r.cancel()
-		closeAll(r.published.list)
+		closeSenders(r.published.list)
 		r.trace.over(err)
 		return err
 	}
@@ -146,7 +147,7 @@ func (r *room) start(ctx context.Context) error {
 		if err := r.hub.Run(r.ctx); err != nil {
 			r.farewell.finish(&JoinError{Room: r.name, Err: err})
 		}
-		r.mail.Post(r.requests.tellAnswered)
+		r.mail.Post(r.requests.callAnswered)
 	})
 	return nil
 }

@@ -13,71 +13,66 @@ import (
 	"noom/signal"
 )
 
-// PeerState is how a connection to a peer does.
+// PeerState is the state of the connection to a peer.
 type PeerState int
 
 // The states of a [Peer]. Connected means that data or media can move.
 const (
-	PeerConnecting  PeerState = iota // never connected yet
+	PeerConnecting  PeerState = iota // not connected yet
 	PeerConnected                    // data channels are open
-	PeerInterrupted                  // nothing arrives; being repaired
-	PeerFailed                       // repair failed so far; being rebuilt, with growing pauses
-	PeerClosed                       // gone for good
+	PeerInterrupted                  // nothing arrives; the connection is being repaired
+	PeerFailed                       // repair has failed so far; the connection is being rebuilt, with growing pauses
+	PeerClosed                       // the peer is gone for good
 )
 
-// Peer is somebody else in the room and the connection to them. It stays the
-// same object over restarts and rebuilds of the connection.
+// Peer is another member of the room and the connection to it. It stays the same object across restarts and rebuilds
+// of the connection.
 type Peer interface {
 	// ID returns the member id, which follows from its public key.
 	ID() string
 	// Name returns the nickname, which may change and need not be unique.
 	Name() string
-	// Member returns who it is.
+	// Member returns the member's id, name, public key, session and rights.
 	Member() Member
-	// SafetyNumber returns what both ends compare over another way, to know
-	// that they are each other's peer: see [SafetyNumberOf].
+	// SafetyNumber returns what the two members compare over another channel, to verify that no hub stands between
+	// them: see [SafetyNumberOf].
 	SafetyNumber() SafetyNumber
 	// State returns the state of the connection.
 	State() PeerState
-	// Tracks returns what the peer sends now, by name.
+	// Tracks returns the tracks that the peer sends now, sorted by name.
 	Tracks() []RemoteTrack
-	// Publish sends t to this peer alone; else as [Room.Publish].
+	// Publish sends t to this peer alone; otherwise it is like [Room.Publish].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
-	// Send sends data, up to 61440 bytes, reliably and in order, over rebuilds
-	// of the connection too. What is sent before there is a connection, or while
-	// there is none, waits for one. At most 1 MiB and 4096 messages may be on their way
-	// to an application that does not take them; beyond that Send blocks until ctx
-	// ends. What it has accepted arrives, unless the peer goes, or [Room].Leave
-	// says that it did not. Errors: [ErrTooBig], [ErrClosed], ctx's.
+	// Send sends data, up to 61440 bytes, reliably and in order, across rebuilds of the connection too. What is sent
+	// while there is no connection waits for one. At most 1 MiB and 4096 messages may be in flight to an application
+	// that does not take them; beyond that, Send blocks until ctx ends. What it has accepted arrives, unless the peer
+	// goes, or [Room].Leave reports that it did not. Errors: [ErrTooBig], [ErrClosed], ctx's.
 	Send(ctx context.Context, data []byte) error
-	// TrySend is Send that never waits: where Send would block it returns
-	// [ErrWouldBlock], and the peer does not get data.
+	// TrySend is Send without waiting: where Send would block, it returns [ErrWouldBlock] and the peer does not get
+	// data.
 	TrySend(data []byte) error
-	// OpenChannel opens a data channel of your own and returns when it is open;
-	// the peer gets it as [ChannelOpened]. Labels are up to 128 bytes and need
-	// not be unique. Errors: [ErrNotConnected], [ErrClosed], ctx's.
+	// OpenChannel opens a data channel for the application and returns when it is open; the peer gets it as
+	// [ChannelOpened]. Labels are up to 128 bytes and need not be unique. Errors: [ErrNotConnected], [ErrClosed],
+	// ctx's.
 	OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error)
-	// RequestMute asks the peer to mute its tracks of that name, all of them if
-	// it is empty; its application decides ([MuteRequested]). It takes
-	// [RightMute] and returns once the hub has passed it on. Errors:
+	// RequestMute asks the peer to mute its tracks of that name, or all of them if track is empty; the peer's
+	// application decides ([MuteRequested]). It needs [RightMute], and returns once the hub has passed it on. Errors:
 	// [ErrForbidden], and a [*signal.Error] with code no_such_member.
 	RequestMute(ctx context.Context, track string) error
-	// RestartICE looks for a new path, and returns once that is under way. A
-	// restart (RFC 8445 section 9) cannot travel over the connection that it
-	// restarts; where no hub reaches the peer, a new connection is made over the
-	// old one, which serves until the new one is up. Errors: [ErrNotConnected],
-	// [ErrNoHub], with neither a hub nor a connection that works, [ErrClosed], ctx's.
+	// RestartICE looks for a new path, and returns once that is under way. A restart (RFC 8445 section 9) cannot be
+	// signaled over the connection that it restarts: if no hub reaches the peer, a new connection is negotiated over
+	// the old one, which serves until the new one is up. Errors: [ErrNotConnected]; [ErrNoHub], if there is neither a
+	// hub nor a connection that works; [ErrClosed]; ctx's.
 	RestartICE(ctx context.Context) error
-	// Stats returns pion's statistics of the current connection, empty if there
-	// is none, with packets, bytes and loss of each RTP stream: those of webrtc-stats'
-	// InboundRTPStreamStats and OutboundRTPStreamStats that noom counts itself.
+	// Stats returns pion's statistics of the current connection, empty if there is none. For each RTP stream they
+	// include packets, bytes and loss, which noom counts itself: its part of webrtc-stats' InboundRTPStreamStats and
+	// OutboundRTPStreamStats.
 	Stats() webrtc.StatsReport
-	// Diagnose says why the peer is connected or is not, in words and as a
-	// [Verdict]. It looks at what is known and waits for nothing on the network.
-	// Errors: [ErrClosed], ctx's.
+	// Diagnose says why the peer is connected or is not, in words and as a [Verdict]. It uses what is known and does
+	// not wait for the network. Errors: [ErrClosed], ctx's.
 	Diagnose(ctx context.Context) (Diagnosis, error)
-	// Connection returns the current connection, nil between two. It is an
-	// escape hatch, to look and not to negotiate; a rebuild replaces it.
+	// Connection returns the current connection, nil between two. It is an escape hatch, for inspection and not for
+	// negotiation; a rebuild replaces it.
 	Connection() *webrtc.PeerConnection
 }
 
@@ -98,7 +93,7 @@ func (s PeerState) String() string {
 	return "unknown"
 }
 
-// peer implements Peer: a thin face of a link.
+// peer implements Peer. It is a thin face of a link.
 type peer struct {
 	room    *room
 	member  Member // ID, PublicKey, Session
@@ -106,7 +101,7 @@ type peer struct {
 	conduct *conduct.Conduct // of the member id
 }
 
-// newPeer makes the peer of a newcomer and sets its link going. The room's loop calls it.
+// newPeer makes the peer of a newcomer and starts its link. The room's loop calls it.
 func newPeer(r *room, m Member) *peer {
 	p := &peer{room: r, member: m, conduct: r.conducts.Of(m.ID, r.roster.present, time.Now())}
 	p.link = link.New(link.Config{
@@ -123,9 +118,8 @@ func newPeer(r *room, m Member) *peer {
 	return p
 }
 
-// String is for logs, as are those of room, sender and Track: printed
-// without them, events would show addresses, and a peer all its insides,
-// read without a lock.
+// String is for logs, as are those of room, sender and Track. Without them, printed events would show addresses,
+// and all fields of a peer, read without a lock.
 func (p *peer) String() string { return p.Member().String() }
 
 func (p *peer) ID() string                         { return p.member.ID }
@@ -193,7 +187,7 @@ func (p *peer) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	}
 	c, err := p.link.OpenChannel(ctx, label, init)
 	if err != nil {
-		return nil, err // and no *data.Channel that is nil
+		return nil, err // not a Channel that holds a nil *data.Channel
 	}
 	return c, nil
 }

@@ -14,33 +14,32 @@ import (
 	"noom/signal"
 )
 
-// published is what a room publishes to everyone. A sender is told to each link, which
-// does the rest in sections.go.
-type published struct {
+// publications are what a room publishes to everyone. Each link gets each sender, and does the rest.
+type publications struct {
 	mail  *mailbox.Mailbox // the room's
 	each  func(func(*peer))
-	ended func(*fanout.Sender, error) // called when the track of one has ended by itself
+	ended func(*fanout.Sender, error) // called when the source of one has ended by itself
 	log   *slog.Logger
 
 	mu   sync.Mutex
 	list []*fanout.Sender // in order; replaced, never changed in place; written by the room's loop
 }
 
-// senders returns all that are not closed. Called from anywhere.
-func (p *published) senders() []*fanout.Sender {
+// senders returns those that are not closed. Called from anywhere.
+func (p *publications) senders() []*fanout.Sender {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.list
 }
 
-func (p *published) set(list []*fanout.Sender) {
+func (p *publications) set(list []*fanout.Sender) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.list = list
 }
 
 // bind binds t for everyone.
-func (p *published) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender, error) {
+func (p *publications) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender, error) {
 	var s *fanout.Sender
 	s, err := newSender(t, o, fanout.Hooks{
 		OnChange: func() { p.mail.Post(func() { p.each(func(l *peer) { l.link.Retable() }) }) },
@@ -55,17 +54,16 @@ func (p *published) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender
 	return s, err
 }
 
-// add sends s to everyone from now on, and reports false if the room is over.
-func (p *published) add(s *fanout.Sender) bool {
+// add sends s to everyone from now on; false if the room is over.
+func (p *publications) add(s *fanout.Sender) bool {
 	return p.mail.Post(func() {
 		p.set(append(slices.Clip(p.list), s))
 		p.each(func(l *peer) { l.link.Publish(s) })
 	})
 }
 
-// allow begins or ends the sending of all because the hub has begun or ceased to let us.
-// The room's loop calls it.
-func (p *published) allow(now bool) {
+// allow begins or ends sending to everyone, because the hub now allows it or no longer does. The room's loop calls it.
+func (p *publications) allow(now bool) {
 	p.each(func(l *peer) {
 		for _, s := range p.list {
 			if now {
@@ -76,7 +74,7 @@ func (p *published) allow(now bool) {
 		}
 	})
 	if !now && len(p.list) > 0 {
-		p.log.Warn("the hub lets this member publish nothing; its tracks go nowhere", "tracks", len(p.list))
+		p.log.Warn("the hub does not let this member publish; its tracks are not sent", "tracks", len(p.list))
 	}
 }
 
@@ -119,7 +117,7 @@ func newSender(t webrtc.TrackLocal, o *PublishOptions, hooks fanout.Hooks) (*fan
 	return fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, hooks)
 }
 
-func closeAll(senders []*fanout.Sender) {
+func closeSenders(senders []*fanout.Sender) {
 	for _, s := range senders {
 		_ = s.Close()
 	}

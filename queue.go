@@ -7,30 +7,29 @@ import (
 	"sync"
 )
 
-// eventQueue holds events from when they happen until Next takes them. Adding
-// never blocks. Beyond its bound, what cancels out is merged and the oldest chat goes;
-// state is never lost, so its length stays within the bound plus what there
-// is to say of the room as it is. Data is bounded by credit (stream.go).
+// eventQueue holds events from when they happen until Next takes them. Adding never blocks. Beyond its bound, events
+// that cancel each other out are merged and the oldest chat is dropped. State is never lost, so the queue's length
+// stays within the bound plus what describes the room as it is. Data is bounded by credit (package data).
 type eventQueue struct {
 	bound int
 	ready chan struct{} // holds a token while there may be something to take
 
 	mu        sync.Mutex
-	items     []queued
+	items     []queuedEvent
 	compactAt int
 	dropped   int  // chat messages since the last Lagged
 	ended     bool // Closed was added
-	drained   bool // Closed was delivered
+	drained   bool // Closed was taken
 }
 
-// maxMutes is how many requests to mute are kept beyond the bound, each for another
-// track: whoever may ask chooses their names.
-const maxMutes = 64
+// maxMuteRequests is how many requests to mute are kept beyond the bound, each for another track, because the members
+// that ask choose the tracks' names.
+const maxMuteRequests = 64
 
-type queued struct {
+type queuedEvent struct {
 	event Event
 	how   queueing
-	taken func() // called, holding nothing, when Next delivers the event; may be nil
+	taken func() // called without a lock when Next takes the event; may be nil
 }
 
 func newEventQueue(bound int) *eventQueue {
@@ -43,11 +42,11 @@ func (q *eventQueue) addTaken(e Event, taken func()) {
 	how := e.queueing()
 	q.mu.Lock()
 	if !q.ended {
-		q.items = append(q.items, queued{e, how, taken})
+		q.items = append(q.items, queuedEvent{e, how, taken})
 		q.ended = how.kind == eventLast
 		if len(q.items) > q.compactAt {
 			q.compact()
-			// Not at each event again if what is left cannot be merged.
+			// If what is left cannot be merged, do not try again at each event.
 			q.compactAt = max(q.bound, 2*len(q.items))
 		}
 	}
@@ -62,9 +61,8 @@ func (q *eventQueue) wake() {
 	}
 }
 
-// compact brings the queue towards its bound. A peer or track that came and
-// went unseen is not told of, of states only the last one is, and chat goes
-// oldest first.
+// compact brings the queue towards its bound. It drops all events about a peer or track that came and went unseen, all
+// but the last event of each state, and chat, the oldest first.
 func (q *eventQueue) compact() {
 	drop := make([]bool, len(q.items))
 	born := make(map[any]int) // index of the event by which a peer or track came
@@ -78,14 +76,14 @@ func (q *eventQueue) compact() {
 			q.cancel(drop, born, how.ends, i)
 		}
 		if how.state != nil {
-			supersede(drop, last, how.state, i)
+			supersedeState(drop, last, how.state, i)
 		}
 	}
 	asking := 0
 	for i, it := range slices.Backward(q.items) {
 		if it.how.kind == eventAsking && !drop[i] {
 			asking++
-			drop[i] = asking > maxMutes
+			drop[i] = asking > maxMuteRequests
 		}
 	}
 	length := 0
@@ -109,8 +107,8 @@ func (q *eventQueue) compact() {
 	q.items = kept
 }
 
-// cancel drops everything about subject, whose end is at index end, if its
-// beginning still waits too. Data stays: it is never dropped.
+// cancel drops all events about subject, whose end is at index end, if its beginning waits too. It keeps data, which is
+// never dropped.
 func (q *eventQueue) cancel(drop []bool, born map[any]int, subject any, end int) {
 	from, ok := born[subject]
 	if !ok {
@@ -125,7 +123,7 @@ func (q *eventQueue) cancel(drop []bool, born map[any]int, subject any, end int)
 	}
 }
 
-func supersede(drop []bool, last map[any]int, subject any, at int) {
+func supersedeState(drop []bool, last map[any]int, subject any, at int) {
 	if before, ok := last[subject]; ok {
 		drop[before] = true
 	}
@@ -153,7 +151,7 @@ func (q *eventQueue) pop() (Event, func(), error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.drained {
-		q.wake() // for whoever else waits
+		q.wake() // for other calls that wait
 		return nil, nil, io.EOF
 	}
 	if q.dropped > 0 {
@@ -165,7 +163,7 @@ func (q *eventQueue) pop() (Event, func(), error) {
 		return nil, nil, nil
 	}
 	it := q.items[0]
-	q.items[0] = queued{}
+	q.items[0] = queuedEvent{}
 	q.items = q.items[1:]
 	q.drained = it.how.kind == eventLast
 	if len(q.items) > 0 || q.drained {

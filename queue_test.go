@@ -44,7 +44,7 @@ func TestQueueIsBounded(t *testing.T) {
 		q.add(MuteRequested{By: stays.member, Track: fmt.Sprint(i)})
 		q.add(TrackRefused{Peer: stays, Sender: film, Codec: "video/AV1"}) // by each connection anew
 		q.add(PeerLeft{Member: guest.member})
-		if len(q.items) > 2*(bound+maxMutes)+1 {
+		if len(q.items) > 2*(bound+maxMuteRequests)+1 {
 			t.Fatalf("%d events wait", len(q.items))
 		}
 	}

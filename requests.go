@@ -18,29 +18,28 @@ const (
 	maxPending      = 256              // requests that wait for the hub's answer
 )
 
-// requests are what a room has asked of the hub and what waits for its answer.
-// Each is asked again after a redial. ask and put are called from anywhere, the
-// rest by the room's loop.
+// requests are what a room has asked of the hub and what waits for its answer. Each is sent again after a redial. ask
+// and put may be called from anywhere; the room's loop calls the rest.
 type requests struct {
 	mail   *mailbox.Mailbox     // the room's
-	hub    *uplink.Uplink       // asked whether it is there
+	hub    *uplink.Uplink       // says whether it is online
 	send   func(signal.Message) // to the hub
 	sealed func() bool          // nothing new is accepted
 	over   <-chan struct{}      // closed with the room
 
-	waiting atomic.Int32 // in pending or on the way there
-	untold  atomic.Int32 // those of them whose answer nobody waits for
+	waiting   atomic.Int32 // in pending or posted to it
+	unawaited atomic.Int32 // those of them that no call waits for
 
 	// Owned by the room's loop.
 	pending  []*request
-	answered []func() // called when none of them waits
+	answered []func() // called when no request waits
 }
 
-// request is something asked of the hub that waits for its confirmation.
+// request is a request to the hub that waits for its answer.
 type request struct {
-	message signal.Message
-	done    chan error // has room for the answer
-	untold  bool       // nobody waits for it: it was accepted by being sent
+	message   signal.Message
+	done      chan error // has room for the answer
+	unawaited bool       // no call waits for the answer: it was accepted when it was queued
 }
 
 // ask sends a request to the hub and waits for its answer.
@@ -71,7 +70,7 @@ func (q *requests) ask(ctx context.Context, m signal.Message) error {
 	case <-ctx.Done():
 		q.mail.Post(func() {
 			q.forget(p)
-			q.tellAnswered()
+			q.callAnswered()
 		})
 		return noAnswer()
 	case <-q.over:
@@ -79,13 +78,12 @@ func (q *requests) ask(ctx context.Context, m signal.Message) error {
 	}
 }
 
-// put puts a request on its way to the hub: now, or when there is one again.
-// untold: nobody waits for its answer.
-func (q *requests) put(m signal.Message, untold bool) (*request, error) {
+// put sends a request to the hub, now or when there is one again. unawaited: no call waits for the answer.
+func (q *requests) put(m signal.Message, unawaited bool) (*request, error) {
 	if q.sealed() {
 		return nil, ErrClosed
 	}
-	// What a hub cannot take is refused here, because it would refuse us with it.
+	// Refuse here what the hub cannot decode, because it would end the connection.
 	frame, err := m.Encode()
 	if err == nil {
 		_, err = signal.Decode(frame)
@@ -97,9 +95,9 @@ func (q *requests) put(m signal.Message, untold bool) (*request, error) {
 		q.waiting.Add(-1)
 		return nil, fmt.Errorf("noom: %s: %d requests wait for the hub: %w", m.Type, maxPending, ErrWouldBlock)
 	}
-	p := &request{message: m, done: make(chan error, 1), untold: untold}
-	if untold {
-		q.untold.Add(1)
+	p := &request{message: m, done: make(chan error, 1), unawaited: unawaited}
+	if unawaited {
+		q.unawaited.Add(1)
 	}
 	if !q.mail.Post(func() {
 		q.pending = append(q.pending, p)
@@ -110,24 +108,24 @@ func (q *requests) put(m signal.Message, untold bool) (*request, error) {
 	return p, nil
 }
 
-// again asks a hub that is back for all that waits.
-func (q *requests) again() {
+// askAgain sends all requests that wait to a hub that is back.
+func (q *requests) askAgain() {
 	for _, p := range q.pending {
 		q.send(p.message)
 	}
 }
 
-// settle answers the oldest request that is asked for.
-func (q *requests) settle(err error, is func(*signal.Message) bool) {
-	if i := slices.IndexFunc(q.pending, func(p *request) bool { return is(&p.message) }); i >= 0 {
+// settle answers the oldest request that matches.
+func (q *requests) settle(err error, matches func(*signal.Message) bool) {
+	if i := slices.IndexFunc(q.pending, func(p *request) bool { return matches(&p.message) }); i >= 0 {
 		p := q.pending[i]
-		q.forget(p) // first, so that who asks again at once has room
+		q.forget(p) // first, so that there is room if the caller asks again at once
 		p.done <- err
 	}
-	q.tellAnswered()
+	q.callAnswered()
 }
 
-// forget waits for the answer to p no longer.
+// forget drops p, whose answer no longer matters.
 func (q *requests) forget(p *request) {
 	i := slices.Index(q.pending, p)
 	if i < 0 {
@@ -135,26 +133,26 @@ func (q *requests) forget(p *request) {
 	}
 	q.pending = slices.Delete(q.pending, i, i+1)
 	q.waiting.Add(-1)
-	if p.untold {
-		q.untold.Add(-1)
+	if p.unawaited {
+		q.unawaited.Add(-1)
 	}
 }
 
-// onAnswered calls f once nothing waits for the hub's answer, or nobody is there
-// to give it. For what is untold it may come back.
+// onAnswered calls f once no request waits for an answer, or no answer can come any longer: while the hub is lost, only
+// unawaited requests wait for its return.
 func (q *requests) onAnswered(f func()) {
 	q.answered = append(q.answered, f)
-	q.tellAnswered()
+	q.callAnswered()
 }
 
-func (q *requests) tellAnswered() {
+func (q *requests) callAnswered() {
 	if len(q.pending) > 0 && q.hub.Online() {
 		return
 	}
 	select {
 	case <-q.hub.Gone():
 	default:
-		if q.untold.Load() > 0 {
+		if q.unawaited.Load() > 0 {
 			return
 		}
 	}

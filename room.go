@@ -7,90 +7,82 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Room is a room one has joined. Its methods may be called from anywhere at
-// any time, after Leave and inside an event loop included.
+// Room is a room that this program has joined. Its methods may be called from any goroutine at any time, also after
+// Leave and inside a loop over its events.
 type Room interface {
 	// Name returns the room's name in normal form.
 	Name() string
 	// Self returns this member as the others see it.
 	Self() Member
-	// May reports whether the hub lets this member do something: see [Right].
+	// May reports whether this member has a right, which the hub grants: see [Right].
 	May(right Right) bool
-	// Peers returns everyone else, in join order.
+	// Peers returns all other members, in join order.
 	Peers() []Peer
-	// Peer returns the peer with that id.
+	// Peer returns the peer with that id, and whether there is one.
 	Peer(id string) (Peer, bool)
-	// Next returns the next event and waits for one. Once [Closed] was
-	// delivered it returns io.EOF. Two calls at once share the events.
+	// Next returns the next event, and waits until there is one. After it has returned [Closed], it returns io.EOF.
+	// Concurrent calls share the events: each event goes to one of them.
 	Next(ctx context.Context) (Event, error)
-	// Events is sugar over Next: it ends after [Closed], or with ctx.
+	// Events yields what Next returns, until [Closed] or until ctx ends.
 	Events(ctx context.Context) iter.Seq[Event]
-	// Publish sends t to everyone, now and later. It waits for nobody: ctx
-	// bounds the binding of t alone. Errors: [ErrCodec] when t offers no codec
-	// that noom registers, [ErrForbidden] without [RightPublish], [ErrClosed].
+	// Publish sends t to every peer, present and future. It does not wait for any of them; it returns ctx's error if
+	// ctx has ended already. Errors: [ErrCodec] if t offers no codec that noom registers, [ErrForbidden] without
+	// [RightPublish], [ErrClosed].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
-	// Senders returns what Publish and Config.Tracks made, in that order,
-	// without those that were closed.
+	// Senders returns the senders of Config.Tracks and Publish that are not closed, in the order in which they were
+	// published.
 	Senders() []Sender
-	// Chat says text, 1 to 4096 bytes, to everyone through the hub. It returns
-	// once the hub has passed it on. Where there is no hub now, it waits for one: so do
-	// Rename and the other calls below that ask something of the hub, up to 256 of
-	// them at a time, each until ctx ends or, if ctx has no deadline, for 30 s; TryChat
-	// waits for nothing. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after
-	// those 30 s, [ErrWouldBlock] beyond 256, [ErrClosed], ctx's, and a
-	// [*signal.Error] with code bad_chat for a text that cannot be said.
+	// Chat sends text, 1 to 4096 bytes of UTF-8, to everyone through the hub, and returns once the hub has passed it
+	// on. While there is no connection to the hub, it waits for one. So do Rename and the other requests to the hub
+	// below: up to 256 of them may wait at a time, each until ctx ends or, if ctx has no deadline, for 30 s. TryChat
+	// never waits. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after those 30 s, [ErrWouldBlock] beyond
+	// 256, [ErrClosed], ctx's, and a [*signal.Error] with code bad_chat if text is not as above.
 	Chat(ctx context.Context, text string) error
-	// TryChat is Chat that never waits, for neither a hub nor its answer. Errors:
-	// those of Chat, and [ErrNoHub] where there is no hub now. A hub that is lost in
-	// this very moment is told when it is back.
+	// TryChat is Chat without waiting, neither for a hub nor for its answer. Errors: those of Chat, and [ErrNoHub] if
+	// there is no hub now. If the connection to the hub is lost at this very moment, text is sent when it is back.
 	TryChat(text string) error
-	// Send sends data, up to 61440 bytes, to every peer over data channels, each as
-	// [Peer.Send] does: to those that are being connected too, as soon as they are.
-	// One that takes nothing makes it wait until ctx ends, when the others
-	// have got theirs. The joined [*PeerError]s name those that did not take it.
+	// Send sends data, up to 61440 bytes, to every peer, each as [Peer.Send] does: a peer that is being connected
+	// gets it once it is connected. If a peer takes nothing, Send blocks until ctx ends; by then the other peers
+	// have it. The error joins a [*PeerError] for each peer that did not take data.
 	Send(ctx context.Context, data []byte) error
-	// TrySend is Send that never waits: the joined [*PeerError]s name those that
-	// did not take it, with [ErrWouldBlock] where one has too much to take already.
+	// TrySend is Send without waiting. A peer with too much in flight does not get data, and its [*PeerError] wraps
+	// [ErrWouldBlock].
 	TrySend(data []byte) error
-	// Rename changes the nickname and returns once the hub has taken it. Errors:
-	// [ErrForbidden] where the hub has forced one.
+	// Rename changes the nickname, and returns once the hub has taken it. Errors: [ErrForbidden] if the hub has
+	// assigned the name.
 	Rename(ctx context.Context, name string) error
-	// Kick removes a member, by its [Peer.ID], from the room and keeps it out for as
-	// long as the room is open, even if the hub has lost it and only connections between
-	// members are left. It takes [RightKick]. Errors: [ErrForbidden], and a
-	// [*signal.Error] with code no_such_member.
+	// Kick removes the member with that [Peer.ID] from the room and keeps it out while the room is open, even if the
+	// hub has lost it and only connections between members are left. It needs [RightKick]. Errors: [ErrForbidden],
+	// and a [*signal.Error] with code no_such_member.
 	Kick(ctx context.Context, id string) error
-	// Lock lets nobody in any more but who was there and lost its connection,
-	// until Unlock or until the room is empty. It takes [RightLock]. Everyone
-	// sees [RoomLocked]. Errors: [ErrForbidden].
+	// Lock keeps newcomers out until Unlock, or until the room is empty; members who lost their connection may return.
+	// It needs [RightLock]. Everyone sees [RoomLocked]. Errors: [ErrForbidden].
 	Lock(ctx context.Context) error
-	// Unlock ends a Lock, whoever's it was, as Lock begins one.
+	// Unlock ends a Lock, another member's too. It needs [RightLock]. Everyone sees [RoomLocked]. Errors:
+	// [ErrForbidden].
 	Unlock(ctx context.Context) error
 	// Locked reports whether the room is locked.
 	Locked() bool
-	// CloseForAll ends the room for everyone; to leave it is Leave's. It takes
-	// [RightClose]. Errors: [ErrForbidden].
+	// CloseForAll ends the room for everyone; use Leave to leave it open for others. It needs [RightClose]. Errors:
+	// [ErrForbidden].
 	CloseForAll(ctx context.Context) error
-	// NetworkChanged says that the network may have changed: another address or
-	// route, or the machine was asleep. Hub and paths are looked at within 3 s,
-	// and what is dead is mended. noom notices new addresses and sleep by itself; this
-	// is for systems that tell applications and let them look at no interfaces.
+	// NetworkChanged makes noom check the connection to the hub and the path to every peer within 3 s, and repair
+	// what is dead. Call it when the network may have changed: another address or route, or the machine was asleep.
+	// noom notices new addresses and sleep by itself; this is for systems that notify applications of a change but
+	// do not let them list interfaces.
 	NetworkChanged()
-	// Leave lets what Send, Chat and channels have accepted arrive, says goodbye,
-	// closes every connection and returns when that is done. From its beginning on
-	// nothing new is accepted, and what waits to be accepted ends with [ErrClosed].
-	// Whether applications take what has arrived does not matter.
+	// Leave lets what Send, Chat and channels have accepted arrive, says goodbye, closes every connection, and returns
+	// when that is done. From its beginning on, nothing new is accepted, and calls that wait to have something
+	// accepted return [ErrClosed]. Leave does not wait for applications to take what has arrived.
 	//
-	// ctx bounds all of it, the goodbye having the last second, or quarter if that is
-	// less; without a deadline, 6 s do. A ctx that has ended makes it leave at once. It
-	// may be called again, from several places too: the earliest end counts for
-	// all, and each gives the same. The joined [*PeerError]s name those to whom not
-	// everything is known to have arrived, each with an [*UndeliveredError]; with them
-	// is [ErrNoHub] if that is so of what TryChat has taken. It is nil where the Room
-	// was over before.
+	// ctx bounds all of it, with the last second, or the last quarter if that is less, for the goodbye; without a
+	// deadline, the bound is 6 s. If ctx has ended already, Leave leaves at once. It may be called again, also
+	// concurrently: the earliest end counts for all calls, and all return the same. The error joins a [*PeerError]
+	// with an [*UndeliveredError] for each peer to which not everything is known to have arrived, and [ErrNoHub] if
+	// that is so of what TryChat has accepted. It is nil if the Room was over before.
 	Leave(ctx context.Context) error
-	// Done is closed when the Room is over.
+	// Done returns a channel that is closed when the Room is over.
 	Done() <-chan struct{}
-	// Err says why it is over: nil while it is not, and after Leave.
+	// Err returns why the Room is over: nil while it is not, and after Leave.
 	Err() error
 }

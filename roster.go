@@ -13,36 +13,35 @@ import (
 )
 
 const (
-	maxMembers = 1024 // whatever a hub says; it may be lying
-	maxAsleep  = 64   // lost members remembered in case they come back
+	maxMembers = 1024 // whatever the hub says, because it may lie
+	maxAsleep  = 64   // lost members that are kept in case they come back
 )
 
 var errTooMany = fmt.Errorf("more than %d members", maxMembers)
 
-// roster is who is there: it owns the links of all peers, those asleep included, and what
-// the hub says of each. Its methods are the room's loop's, but for peers, peer and
-// sendAll.
+// roster is the list of those present. It owns the links of all peers, those asleep included, and what the hub says
+// about each. The room's loop calls its methods; peers, peer and sendAll may be called from anywhere.
 type roster struct {
-	self   string // our id
-	events *eventQueue
-	trace  *tracer
-	log    *slog.Logger
-	verify func(Member) error // Config.Verify; may be nil
-	build  func(Member) *peer // makes the link of a newcomer and sets it going
-	sealed func() bool        // nothing new is accepted
-	gone   func(*peer)        // called for each link that is taken out
+	self    string // our id
+	events  *eventQueue
+	trace   *tracer
+	log     *slog.Logger
+	verify  func(Member) error // Config.Verify; may be nil
+	build   func(Member) *peer // makes the link of a newcomer and starts it
+	sealed  func() bool        // nothing new is accepted
+	removed func(*peer)        // called for each link that is taken out
 
 	// For readers; written by the loop alone.
 	mu    sync.Mutex
 	links map[string]*peer
 	order []*peer // in join order; replaced, never changed in place
 
-	asleep map[string]*peer
-	lost   map[*peer]int  // those in links that the hub has lost: the how manieth it was
-	parted map[*peer]bool // whose goodbye the hub has passed on; the link takes it
-	places int            // that the room has, as the hub says; 0: it does not
-	losses int            // members that the hub has lost
-	lies   []string       // of the hub, each logged once
+	asleep      map[string]*peer
+	lost        map[*peer]int  // those in links that the hub has lost, with their place in the order of losses
+	saidGoodbye map[*peer]bool // those in links whose goodbye the hub has passed on; the link ends by itself
+	places      int            // in the room, as the hub says; 0: it does not say
+	losses      int            // how many members the hub has lost so far
+	lies        []string       // kinds of lies of the hub, each logged once
 }
 
 // peers returns everyone, in join order. Called from anywhere.
@@ -90,11 +89,11 @@ func (r *roster) memberOf(id string) Member {
 	return Member{}
 }
 
-// sendAll gives a message to the queue of every peer: to all that take it at once, and
-// then waits for the others together. Called from anywhere.
+// sendAll queues a message for every peer: first for all that take it at once, then it waits for the others in
+// parallel. Called from anywhere.
 func (r *roster) sendAll(message []byte, offer func(*peer) (wait func() error, err error)) error {
 	if err := data.CheckSize(message); err != nil {
-		return err // whoever is there
+		return err // even if there are no peers
 	}
 	if r.sealed() {
 		return ErrClosed
@@ -122,7 +121,7 @@ func (r *roster) sendAll(message []byte, offer func(*peer) (wait func() error, e
 	return errors.Join(failed...)
 }
 
-// follow takes a whole roster, at first and after each return to a hub.
+// follow takes a whole roster from the hub, at the first join and after each return.
 func (r *roster) follow(members []Member, places int) {
 	there := make(map[string]bool)
 	for _, member := range members {
@@ -140,21 +139,20 @@ func (r *roster) follow(members []Member, places int) {
 	r.dropGhosts()
 }
 
-// welcome takes a member who has entered, or come back to, the hub while we were there.
+// welcome takes a member that has come, or come back, to the hub while we were there.
 func (r *roster) welcome(m Member) {
 	if l := r.member(m, false); l != nil {
 		l.link.Welcome()
 	}
 }
 
-// member makes sure that m is in the roster and returns its link, nil if it
-// must not be.
+// member makes sure that m is in the roster and returns its link, nil if m must not be in it.
 func (r *roster) member(m Member, existing bool) *peer {
 	if m.ID == r.self {
 		return nil
 	}
 	if err := m.Verify(); err != nil {
-		r.lied("false member ignored", err)
+		r.reportLie("false member ignored", err)
 		return nil
 	}
 	l := r.links[m.ID]
@@ -166,13 +164,13 @@ func (r *roster) member(m Member, existing bool) *peer {
 	}
 	if l != nil {
 		reason := ReasonLost
-		if r.parted[l] {
+		if r.saidGoodbye[l] {
 			reason = ReasonLeft
 		}
 		r.forget(l, reason)
 	}
 	if len(r.links) >= maxMembers {
-		r.lied("member beyond the bound ignored", errTooMany)
+		r.reportLie("member beyond the bound ignored", errTooMany)
 		return nil
 	}
 	if r.verify != nil {
@@ -181,7 +179,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 			return nil
 		}
 	}
-	l = r.awake(m)
+	l = r.wake(m)
 	if l == nil {
 		l = r.build(m)
 	}
@@ -196,8 +194,8 @@ func (r *roster) member(m Member, existing bool) *peer {
 	return l
 }
 
-// awake wakes the link of a member that is asleep, nil if none is of its session.
-func (r *roster) awake(m Member) *peer {
+// wake wakes and returns the sleeping link of a member, nil if there is none of its session.
+func (r *roster) wake(m Member) *peer {
 	l := r.asleep[m.ID]
 	delete(r.asleep, m.ID)
 	switch {
@@ -213,9 +211,8 @@ func (r *roster) awake(m Member) *peer {
 	return l
 }
 
-// lied tells of what an honest hub never says: aloud once for each kind, because
-// it may go on.
-func (r *roster) lied(what string, err error) {
+// reportLie reports what an honest hub never says. It logs each kind of lie once, because the hub may repeat it.
+func (r *roster) reportLie(what string, err error) {
 	if !slices.Contains(r.lies, what) {
 		r.lies = append(r.lies, what)
 		r.log.Warn(what+"; the hub may be lying", "error", err)
@@ -230,31 +227,31 @@ func (r *roster) remove(l *peer, reason Reason) {
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == l })
 	r.mu.Unlock()
 	delete(r.lost, l)
-	delete(r.parted, l)
+	delete(r.saidGoodbye, l)
 	l.link.Depart()
-	r.gone(l)
+	r.removed(l)
 	r.events.add(PeerLeft{Member: l.Member(), Reason: reason})
 }
 
-// forget ends l for good.
+// forget ends l for good and takes it out of the roster.
 func (r *roster) forget(l *peer, reason Reason) {
 	l.link.Close()
 	r.remove(l, reason)
 }
 
-// drop takes out a link whose connection is dead, if the hub has lost the member.
+// drop takes out a link whose connection is dead, if the hub has lost its member.
 func (r *roster) drop(l *peer) {
 	if !r.has(l) {
 		return
 	}
-	if r.lost[l] == 0 { // it came back while this was on its way
+	if r.lost[l] == 0 { // the member came back in the meantime
 		l.link.Welcome()
 		return
 	}
 	r.park(l)
 }
 
-// park takes l out of the roster and keeps what its return needs.
+// park takes l out of the roster and puts it to sleep, in case its member returns.
 func (r *roster) park(l *peer) {
 	l.link.Sleep()
 	r.remove(l, ReasonLost)
@@ -268,7 +265,7 @@ func (r *roster) park(l *peer) {
 	r.asleep[l.member.ID] = l
 }
 
-// lose notes that the hub has lost l, which stays for as long as its connection lives.
+// lose notes that the hub has lost l, which stays in the roster as long as its connection lives.
 func (r *roster) lose(l *peer) {
 	if r.lost[l] == 0 {
 		r.losses++
@@ -277,9 +274,9 @@ func (r *roster) lose(l *peer) {
 	l.link.HubLost()
 }
 
-// dropGhosts drops peers that the hub has lost, those lost first before others, while
-// there are more than the room has places: else whoever joins, cuts its line to the hub
-// and joins under another key could have any number of connections.
+// dropGhosts drops peers that the hub has lost, the earliest loss first, while there are more than the room has places.
+// Otherwise a member that joins, cuts its connection to the hub and joins under another key could have any number of
+// connections to us.
 func (r *roster) dropGhosts() {
 	for r.places > 0 && len(r.links) >= r.places { // one place is our own
 		var ghost *peer
@@ -295,17 +292,17 @@ func (r *roster) dropGhosts() {
 	}
 }
 
-// left takes out a link that has ended by itself because the member has said goodbye.
+// left takes out a link that has ended by itself because its member has said goodbye.
 func (r *roster) left(l *peer) {
 	if r.has(l) {
 		r.remove(l, ReasonLeft)
 	}
 }
 
-// reborn takes the word of a member itself that it runs a new session.
+// reborn takes a member's own word that it runs a new session.
 func (r *roster) reborn(l *peer, session string) {
 	if !r.has(l) || session == l.member.Session || !l.conduct.Reborn(time.Now()) {
-		return // a later one will do
+		return // the member says so again
 	}
 	m := l.Member()
 	m.Session = session
@@ -326,7 +323,7 @@ func (r *roster) bye(m signal.Message) {
 	case ReasonLost:
 		r.lose(l)
 	case ReasonLeft:
-		r.parted[l] = true
+		r.saidGoodbye[l] = true
 		l.link.Goodbye()
 	default:
 		r.forget(l, m.Reason)

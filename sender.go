@@ -6,9 +6,8 @@ import (
 	"noom/internal/fanout"
 )
 
-// Sender is one published track. One source is bound once and its packets go
-// to every peer, so an encoder behind it runs once. A source that is an
-// [AudioLeveler] also tells them how loud it is.
+// Sender is a published track. Its source is bound once and the packets go to every peer, so an encoder behind it runs
+// once. A source that is an [AudioLeveler] also sends them its audio level.
 type Sender interface {
 	// Name returns the name chosen at Publish.
 	Name() string
@@ -16,36 +15,33 @@ type Sender interface {
 	Kind() webrtc.RTPCodecType
 	// Track returns the current source, nil while paused.
 	Track() webrtc.TrackLocal
-	// ReplaceTrack swaps the source: nothing is negotiated, nothing freezes.
-	// The old source is sent until the new one has a key frame. Nil pauses, which
-	// the others are told as muted. A track of another kind or codec gives [ErrCodec]
-	// and changes nothing.
+	// ReplaceTrack swaps the source, without negotiation and without a freeze: the old source is sent until the new
+	// one has a key frame. Nil pauses, which the others see as muted. A track of another kind or codec gives
+	// [ErrCodec] and changes nothing.
 	ReplaceTrack(t webrtc.TrackLocal) error
-	// SetMuted stops media, or lets it flow again, and tells the others.
+	// SetMuted stops media, or lets it flow again, and informs the others.
 	SetMuted(muted bool) error
 	// Muted reports what SetMuted set last.
 	Muted() bool
-	// Close unpublishes. It may be called twice.
+	// Close unpublishes the track. It may be called twice.
 	Close() error
 }
 
 // PublishOptions says how a track is published; nil works.
 type PublishOptions struct {
-	// Name is what the others see: "camera", "microphone", "screen", … Up to
-	// 128 bytes. Empty: camera for video, microphone for audio.
+	// Name is the name that the others see: "camera", "microphone", "screen", … Up to 128 bytes. Empty: camera for
+	// video, microphone for audio.
 	Name string
-	// Muted publishes it muted: nothing is sent until [Sender.SetMuted].
+	// Muted publishes the track muted: nothing is sent until [Sender.SetMuted].
 	Muted bool
 }
 
-// AudioLeveler is a TrackLocal that knows how loud it is, such as a microphone
-// of package media/capture or a sound of package media. It is sent with audio
-// levels (RFC 6464), by which the others know who speaks; anything else goes
-// without, and is never the [ActiveSpeaker].
+// AudioLeveler is a TrackLocal that knows how loud it is, such as a microphone of package media/capture or a sound of
+// package media. Its packets carry audio levels (RFC 6464), by which the others know which peer speaks. Any other
+// source is sent without levels, and its sender is never the [ActiveSpeaker].
 type AudioLeveler interface {
-	// AudioLevel returns how loud the packet is that is just being written, in
-	// dBov: from -127, silence, to 0, the loudest there is; false: not known. It
-	// is called for each packet and must be quick.
+	// AudioLevel returns how loud the packet is that is being written, in dBov, from -127 (silence) to 0 (the
+	// loudest); false if that is not known. It is called for each packet and must be quick.
 	AudioLevel() (dBov int, ok bool)
 }
 

@@ -8,25 +8,25 @@ import (
 	"noom/internal/speaker"
 )
 
-// speech finds out who of a room speaks. Its methods are the room's loop's, but for heard.
+// speech finds out which peer speaks. The room's loop calls its methods; wake may be called from anywhere.
 type speech struct {
 	mail     *mailbox.Mailbox // the room's
 	roster   *roster
 	events   *eventQueue
-	awake    atomic.Bool // the loop listens
+	awake    atomic.Bool // listen is posted or scheduled
 	detector speaker.Detector
 }
 
-// heard wakes the room's loop to find out who speaks. It is called from
-// anywhere, for each packet that is loud enough, and mostly does nothing.
-func (s *speech) heard() {
+// wake makes the room's loop find out which peer speaks. It is called from anywhere, for each packet that is loud
+// enough, and mostly does nothing.
+func (s *speech) wake() {
 	if !s.awake.Load() && s.awake.CompareAndSwap(false, true) {
 		s.mail.Post(s.listen)
 	}
 }
 
-// listen takes what was heard of everyone since the last time, and comes again
-// for as long as there is anything to decide.
+// listen takes the peak level of every peer since its last call, and schedules itself again as long as there is
+// something to decide.
 func (s *speech) listen() {
 	var levels []speaker.Level
 	for _, l := range s.roster.order {

@@ -32,7 +32,7 @@ export function judge(known) {
   if (e.connected && codecs.length > 0) {
     return say('codec not shared', `connected, but the peer can decode none of ${codecs.join(', ')}; let it take VP8, H264 or Opus`);
   }
-  if (e.connected) return say('connected', 'data and media can move');
+  if (e.connected) return say('connected', 'data and media can flow');
   if (BROKEN.has(error?.code)) return say('protocol broken', `${error.message}; run the same version of noom at both ends`);
   if (!e.online && (e.wasUp || !pathUp)) {
     return say('hub unreachable', 'there is no connection to the hub; noom keeps redialling, so check the network and that the hub is running');
@@ -46,36 +46,36 @@ export function judge(known) {
   return signaling({ ...e, error }, late, say) ?? pairs(e, late, say);
 }
 
-// Whether descriptions go back and forth; undefined: they have.
+// The exchange of descriptions; undefined: it is complete.
 function signaling({ lost, error, opened, moved, remote, open, acked, pending, wasUp }, late, say) {
   if (lost) return say('frame undelivered', 'the hub has lost the peer, and nothing reaches it until it is back');
   if (opened === 0 && error === null) return say('connecting', "waiting for the peer's offer");
-  if (opened === 0) return say('no answer', "the peer's offer does not come; it may be frozen, or refuse us by its option verify");
+  if (opened === 0) return say('no answer', "the peer's offer has not arrived; the peer may be frozen, or refuse us by its option verify");
   if (remote && !open) return undefined;
-  if (!late(opened) || (wasUp && !late(moved))) return say('connecting', 'descriptions are on their way');
+  if (!late(opened) || (wasUp && !late(moved))) return say('connecting', 'descriptions are being exchanged');
   if (pending && (!acked || wasUp)) {
-    return say('frame undelivered', 'the peer acknowledges nothing that was sent through the hub; it may be frozen or cut off from the hub, or refuse us by its option verify');
+    return say('frame undelivered', 'the peer acknowledges nothing that we send through the hub; it may be frozen, be cut off from the hub, or refuse us by its option verify');
   }
-  return say('no answer', 'the peer acknowledges our frames, but its description does not come; its connection may be stuck');
+  return say('no answer', 'the peer acknowledges our frames, but its description has not arrived; its connection may be stuck');
 }
 
-// Why ICE finds no path.
+// Why ICE has found no path.
 function pairs({ path, moved, ours, theirs, turn, refusal }, late, say) {
   const seen = `candidates here: ${kinds(ours)}; at the peer: ${kinds(theirs)}`;
   if (path !== 'failed' && !late(moved)) return say('connecting', 'looking for a path');
   if (ours.includes('relay') || theirs.includes('relay')) {
-    return say('no candidate pair', `no path works, not even over a relay; check both ends' networks and the TURN server's reach (${seen})`);
+    return say('no candidate pair', `no path works, not even over a relay; check the networks at both ends, and that both reach the TURN server (${seen})`);
   }
   if (turn && refusal) {
     return say('TURN refused',
       `no direct path works, and the TURN server ${refusal.server} refuses us: ${refusal.reason}; check the credentials, and that they have not expired`,
       new NoomError('turn_refused', `${refusal.server}: ${refusal.reason}`));
   }
-  if (turn) return say('TURN unreachable', `no direct path works, and no TURN server has answered; check its address and port, and try TURN over TCP (${seen})`);
+  if (turn) return say('TURN unreachable', `no direct path works, and no TURN server has answered; check their addresses and ports, and try TURN over TCP (${seen})`);
   if (ours.includes('srflx') && theirs.includes('srflx')) {
-    return say('relay needed', `no direct path works, as between two strict NATs; configure a TURN server, at the hub or in the option iceServers (${seen})`);
+    return say('relay needed', `no direct path works, as is usual between two strict NATs; configure a TURN server, at the hub or in the option iceServers (${seen})`);
   }
-  return say('no candidate pair', `no path works; check firewalls, and configure a STUN and a TURN server if the two are in different networks (${seen})`);
+  return say('no candidate pair', `no path works; check firewalls, and configure a STUN and a TURN server if the two members are in different networks (${seen})`);
 }
 
 const NOTHING = {

@@ -28,10 +28,10 @@ export class Path {
   /** Whether a connection is there or on its way. */
   get alive() { return this.#machine.alive; }
 
-  /** Reports an event, which has the name of a method of Recovery, and does what follows. */
+  /** Reports an event of recovery.js, and does what follows. */
   on(event, ...what) {
     this.#machine.now(this.#link.facts());
-    for (const action of this.#machine[event](...what)) this.#act(action);
+    for (const action of this.#machine.on(event, ...what)) this.#act(action);
     this.#link.acted();
   }
 

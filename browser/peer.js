@@ -5,25 +5,24 @@ import { statistics } from './diagnose.js';
 import { NoomError, optionsOf } from './errors.js';
 import { Link } from './link.js';
 import { cleanName, nameProblem } from './name.js';
+import { Published } from './publish.js';
 import { may } from './rights.js';
 import { safetyNumber } from './safety.js';
-import { Sender } from './sender.js';
 
 export class Peer {
   #link;
   #self; // our own id
   #ask; // (request) of the hub
   #checkRight; // (right) throws if we have it not
-  #over; // AbortSignal: the room is over
-  #senders = []; // published to this peer alone
+  #published; // to this peer alone
 
   /** Made only by the Room; attach is given the Link, which no other code may have. */
   constructor({ attach, senders, ask, checkRight, over, ...rest }) {
-    this.#over = over;
+    this.#published = new Published(() => [this.#link], over);
     this.#ask = ask;
     this.#checkRight = checkRight;
     this.#self = rest.self.identity.id;
-    this.#link = new Link({ ...rest, peer: this, options: { ...rest.options, senders: () => [...senders(), ...this.#senders] } });
+    this.#link = new Link({ ...rest, peer: this, options: { ...rest.options, senders: () => [...senders(), ...this.#published.senders] } });
     attach(this.#link);
   }
 
@@ -55,16 +54,10 @@ export class Peer {
 
   /** Sends a MediaStreamTrack to this peer alone. */
   publish(track, options = {}) {
-    const { name = track?.kind === 'video' ? 'camera' : 'microphone' } = optionsOf(options);
+    const { name } = optionsOf(options);
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     this.#checkRight('publish');
-    const sender = new Sender(track, name, {
-      carriers: () => [this.#link], over: this.#over,
-      ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },
-    });
-    this.#senders.push(sender);
-    this.#link.addSender(sender);
-    return sender;
+    return this.#published.add(track, name);
   }
 
   /**

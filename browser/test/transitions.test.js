@@ -42,7 +42,7 @@ test('recovery: transitions', () => {
       renewed: [conn], spoiled: [conn], pathChanged: [conn, path, relayed], controlOpened: [conn], dataOpened: [conn],
       channelClosed: [conn, data], networkChanged: [gone], credentialsLast: [after], elapsed: [timer],
     };
-    assert.deepEqual(bare(m[call](...(given[call] ?? []))), bare(actions), row);
+    assert.deepEqual(bare(m.on(call, ...(given[call] ?? []))), bare(actions), row);
     assert.deepEqual(bare(m.state), bare(next), row);
   }
 });

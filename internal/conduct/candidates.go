@@ -15,33 +15,34 @@ import (
 	"noom/internal/fault"
 )
 
-// Which candidates of a peer are taken: we send packets to where it says. An
-// honest one has some ten; with VPNs, containers and relays, a few more.
+// How many candidates of a peer are taken. They are bounded because we send
+// packets to where they point. An honest peer has about ten; with VPNs,
+// containers and relays, a few more.
 const (
-	maxTaken = 40 // of one generation: other addresses or ports
-	MaxOneIP = 12 // of them with one IP address
+	maxTaken = 40 // different addresses or ports, in one generation
+	MaxOneIP = 12 // of them with the same IP address
 	maxNames = 8  // of them with a name
 )
 
 var errCandidate = errors.New("candidate not taken")
 
-// Networks is what is known of our own network, for the judgement of candidates.
+// Networks is what judging candidates needs to know about our own network.
 type Networks struct {
-	Loopback   bool // we gather candidates on it, or a server of ours is there
+	Loopback   bool // we gather candidates on the loopback interface, or a server of ours is there
 	tcp        bool // the user has asked for ICE over TCP
 	broadcasts []netip.Addr
 }
 
-// NetworksOf returns what our settings say for the judgement of a peer's candidates.
+// NetworksOf returns the Networks of an engine.
 func NetworksOf(e *engine.Engine) Networks {
 	own := Networks{Loopback: e.Loopback(), tcp: e.TCP()}
 	if !e.OwnNet() {
-		own.broadcasts = broadcasts()
+		own.broadcasts = broadcastAddresses()
 	}
 	return own
 }
 
-// Candidates are those of one generation. Pure.
+// Candidates has the candidates taken in one generation. It is pure.
 type Candidates struct {
 	taken map[string]bool // transport, address and port
 	ips   map[netip.Addr]int
@@ -49,11 +50,12 @@ type Candidates struct {
 }
 
 // Take judges one candidate attribute (RFC 8839 section 5.1), with or without
-// "candidate:" in front. lookup is asked before the first use of a name.
+// "candidate:" in front. Before the first use of a name it calls lookup, which
+// reports whether the name may be resolved.
 func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	f := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(text, "a="), "candidate:"))
 	if len(f) < 8 || f[6] != "typ" {
-		return fmt.Errorf("%w: it is none", errCandidate)
+		return fmt.Errorf("%w: it is not a candidate", errCandidate)
 	}
 	protocol, address := strings.ToLower(f[2]), f[4]
 	port, err := strconv.ParseUint(f[5], 10, 16)
@@ -64,11 +66,11 @@ func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	switch {
 	case protocol != "udp" && protocol != "tcp":
 		return fmt.Errorf("%w: over %q", errCandidate, protocol)
-	case active: // it dials, and we never do
+	case active: // the peer connects to us, and we never connect to it
 	case protocol == "tcp" && !own.tcp:
 		return fmt.Errorf("%w: over TCP", errCandidate)
 	case !peerPort(port):
-		return fmt.Errorf("%w: port %d is a service's", errCandidate, port)
+		return fmt.Errorf("%w: port %d belongs to a service", errCandidate, port)
 	}
 	ip, err := netip.ParseAddr(address)
 	ip = ip.Unmap()
@@ -77,11 +79,11 @@ func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	case named && !multicastName(address):
 		return fmt.Errorf("%w: its name would have to be looked up", errCandidate)
 	case !named && (!peerAddress(ip, own.Loopback) || slices.Contains(own.broadcasts, ip)):
-		return fmt.Errorf("%w: no peer has the address", errCandidate)
+		return fmt.Errorf("%w: no peer can have this address", errCandidate)
 	}
 	key := protocol + " " + strings.ToLower(address) + " " + f[5]
 	if r.taken[key] {
-		return nil // it rides on each description
+		return nil // each description repeats it
 	}
 	switch {
 	case len(r.taken) >= maxTaken, r.ips[ip] >= MaxOneIP && !named:
@@ -101,18 +103,18 @@ func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	return nil
 }
 
-// multicastName reports whether a name is asked for in the own network alone
+// multicastName reports whether a name is resolved within our own network only
 // (RFC 8828, draft-ietf-mmusic-mdns-ice-candidates): one label below .local.
 func multicastName(name string) bool {
 	label, ok := strings.CutSuffix(strings.ToLower(name), ".local")
 	return ok && label != "" && len(label) <= 63 && !strings.Contains(label, ".")
 }
 
-// peerPort reports whether a peer can have the port: those below 1024 are of
-// services, and of the others some answer with more than they were asked.
+// peerPort reports whether a peer can have the port. Ports below 1024 belong to
+// services, and some services at higher ports answer with more than they get.
 func peerPort(port uint64) bool {
 	switch port {
-	case 80, 443: // where nothing else gets through
+	case 80, 443: // used where firewalls let nothing else through
 		return true
 	case 1434, 1900, 3702, 5060, 5353, 5355, 11211: // SQL Server, SSDP, WS-Discovery, SIP, mDNS, LLMNR, memcached
 		return false
@@ -120,8 +122,8 @@ func peerPort(port uint64) bool {
 	return port >= 1024
 }
 
-// peerAddress reports whether a peer can have the address. The loopback
-// interface is for whoever gathers there too, as tests do.
+// peerAddress reports whether a peer can have the address. A loopback address is
+// accepted only if we gather there too, as tests do.
 func peerAddress(ip netip.Addr, loopback bool) bool {
 	switch {
 	case ip.IsLoopback():
@@ -130,18 +132,19 @@ func peerAddress(ip netip.Addr, loopback bool) bool {
 		return false
 	case ip.Is4():
 		b := ip.As4()
-		return b[0] != 0 && b[0] < 240 && (b[0] != 169 || b[1] != 254) // 240/4 with the broadcast; link-local, where clouds keep secrets
+		// Not 240/4, which has the broadcast address; not link-local, where clouds keep secrets.
+		return b[0] != 0 && b[0] < 240 && (b[0] != 169 || b[1] != 254)
 	}
 	return true
 }
 
 // FilterCandidates returns a description without the candidates that take
-// refuses, and how many those were.
+// refuses, and the number of those.
 func FilterCandidates(text string, take func(string) error) (string, int, error) {
 	if !strings.Contains(text, "candidate:") {
 		return text, 0, nil
 	}
-	var s sdp.SessionDescription // which is how pion reads it
+	var s sdp.SessionDescription // pion reads it in the same way
 	if err := s.UnmarshalString(text); err != nil {
 		return "", 0, fmt.Errorf("%w: %w", fault.Description, err)
 	}
@@ -164,9 +167,9 @@ func FilterCandidates(text string, take func(string) error) (string, int, error)
 	return string(b), left, err
 }
 
-// broadcasts returns the addresses by which everybody in a network of this machine
-// is reached: Go's sockets may send there.
-func broadcasts() (all []netip.Addr) {
+// broadcastAddresses returns the broadcast addresses of this machine's networks,
+// to which Go's sockets may send.
+func broadcastAddresses() (all []netip.Addr) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
@@ -174,7 +177,9 @@ func broadcasts() (all []netip.Addr) {
 	for _, a := range addresses {
 		if n, ok := a.(*net.IPNet); ok {
 			if ip, mask := n.IP.To4(), n.Mask; ip != nil && len(mask) == 4 && mask[3] < 254 {
-				all = append(all, netip.AddrFrom4([4]byte{ip[0] | ^mask[0], ip[1] | ^mask[1], ip[2] | ^mask[2], ip[3] | ^mask[3]}))
+				all = append(all, netip.AddrFrom4([4]byte{
+					ip[0] | ^mask[0], ip[1] | ^mask[1], ip[2] | ^mask[2], ip[3] | ^mask[3],
+				}))
 			}
 		}
 	}

@@ -10,30 +10,30 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// This file paces connectivity checks (RFC 8445 section 14). pion sends one
-// on every pair five times a second, and whoever tells us candidates chooses where to: so
-// a member could turn a few frames into a flood at somebody else.
+// This file paces connectivity checks (RFC 8445 section 14). pion sends one on every
+// pair five times a second, and the member that sends us candidates chooses the
+// addresses. So a member could turn a few frames into a flood at somebody else.
 //
-// Paced are the checks to addresses that have answered none. What one has answered with
-// the transaction id of a check of ours, which nobody else can know, is not.
+// Only checks to addresses that have answered none are paced. An answer counts if it has
+// the transaction id of a check of ours, which nobody else can know.
 
-// Checks to addresses that have answered none.
+// Bounds of checks to addresses that have answered none.
 const (
-	CheckRate  = 20 // a second to all addresses that a member names: Ta is 50 ms
+	CheckRate  = 20 // a second, to all addresses that one member names: Ta is 50 ms
 	CheckBurst = 40
 	checkEvery = 180 * time.Millisecond // on one pair at most, if there are few; pion's interval is 200 ms
 
-	// Of all members of a process to one IP address that has answered nobody.
+	// For all members of a process, to one IP address that has answered nobody.
 	strangerRate  = 100
 	strangerBurst = 200
 	maxStrangers  = 4096
-	familiarFor   = 10 * time.Minute // since it has answered
+	familiarFor   = 10 * time.Minute // after an answer
 
-	maxCheckPairs  = 1024 // remembered on one connection
-	maxOutstanding = 256  // checks whose answer may come yet
+	maxCheckPairs  = 1024 // remembered for one connection
+	maxOutstanding = 256  // checks that may still be answered
 )
 
-// STUN of RFC 8489 section 5: the message types and where the transaction id is.
+// From RFC 8489 section 5: message types, and the length of the header.
 const (
 	bindingRequest = 0x0001
 	bindingSuccess = 0x0101
@@ -57,7 +57,7 @@ type checkPair struct {
 	to     netip.AddrPort
 }
 
-// Pacer paces the checks of one connection. Pure but for its lock; time is passed in.
+// Pacer paces the checks of one connection. It is pure except for its lock; time is passed in.
 type Pacer struct {
 	bucket    *rate.Limiter // the member's
 	strangers *strangers    // the process's
@@ -74,7 +74,7 @@ type outstandingCheck struct {
 	to netip.AddrPort
 }
 
-// NewPacer returns one that takes from a member's bucket, and counts in s.
+// NewPacer returns a Pacer that takes from a member's bucket and counts in s.
 func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
 	return &Pacer{
 		bucket: bucket, strangers: s,
@@ -82,8 +82,8 @@ func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
 	}
 }
 
-// out reports whether a packet may be sent by socket. One that may not is as good as lost:
-// ICE sends the next check in its place.
+// out reports whether a packet may be sent from socket. If not, it counts as lost:
+// ICE sends another check later.
 func (p *Pacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte) bool {
 	if len(packet) == 0 || packet[0] != bindingRequest>>8 {
 		return true
@@ -116,7 +116,7 @@ func (p *Pacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte)
 	return true
 }
 
-// in takes a packet that came to a socket from an address.
+// in takes a packet that arrived at socket from an address.
 func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte) {
 	if len(packet) == 0 || packet[0] > bindingSuccess>>8 {
 		return
@@ -151,21 +151,21 @@ func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte
 	}
 }
 
-// strangers are the addresses to which checks go, of all connections of the
-// process: who has answered nobody gets few of them. Time is passed in.
+// strangers has the addresses to which all connections of the process send checks.
+// An address that has answered nobody gets few of them. Time is passed in.
 type strangers struct {
 	mu    sync.Mutex
 	known map[netip.Addr]*stranger
 	swept time.Time
-	rest  *rate.Limiter // of those that are not remembered, together
+	rest  *rate.Limiter // shared by the addresses that are not remembered
 }
 
 type stranger struct {
 	bucket *rate.Limiter
-	met    time.Time // it has answered; zero if not
+	met    time.Time // when it last answered; zero: never
 }
 
-// Everybody is what all members of this process send to one address, together.
+// Everybody counts the checks of all rooms in this process.
 var Everybody = newStrangers()
 
 func newStrangers() *strangers {
@@ -186,7 +186,7 @@ func (s *strangers) allow(now time.Time, ip netip.Addr) bool {
 	return o.bucket.AllowN(now, 1)
 }
 
-// met says that ip has answered.
+// met notes that ip has answered.
 func (s *strangers) met(now time.Time, ip netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,8 +227,8 @@ func NewPacedNet(inner transport.Net, pacer *Pacer, guard *Guard) transport.Net 
 	return pacedNet{inner, pacer, guard}
 }
 
-// pacedNet is a network whose UDP sockets pace checks, and show a guard what
-// comes from the peer.
+// pacedNet is a network whose UDP sockets pace checks and show a guard what
+// arrives from the peer.
 type pacedNet struct {
 	transport.Net
 	pacer *Pacer
@@ -243,7 +243,7 @@ func (n pacedNet) arrived(socket any, from netip.AddrPort, packet []byte) {
 	switch packet[0] >> 6 {
 	case 0: // STUN and DTLS
 		n.pacer.in(time.Now(), socket, from, packet)
-	case 1: // what a relay passes on (RFC 8656 section 12.4)
+	case 1: // ChannelData from a relay (RFC 8656 section 12.4)
 		if len(packet) > 4 {
 			n.guard.arrived(packet[4:])
 		}
@@ -254,7 +254,7 @@ func (n pacedNet) arrived(socket any, from netip.AddrPort, packet []byte) {
 	}
 }
 
-// ListenPacket makes the sockets to TURN servers.
+// ListenPacket makes the sockets for TURN servers.
 func (n pacedNet) ListenPacket(network, address string) (net.PacketConn, error) {
 	c, err := n.Net.ListenPacket(network, address)
 	if err != nil {
@@ -308,8 +308,8 @@ func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
 	return n, from, err
 }
 
-// pacedUDP is a socket of this machine. It has what pion's ICE reads and
-// writes by, without making an address for each packet.
+// pacedUDP is a socket of this machine. It has the methods by which pion's ICE
+// reads and writes without allocating an address for each packet.
 type pacedUDP struct {
 	transport.UDPConn
 	net   pacedNet

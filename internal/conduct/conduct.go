@@ -1,6 +1,6 @@
-// Package conduct bounds what one member can make us do, and keep: connections, frames,
-// descriptions, candidates, checks, packets. What it knows of a member goes by the member's id, and
-// outlives the sessions, links and connections that the member can make us throw away.
+// Package conduct bounds what one member can make us do and keep: connections, frames,
+// descriptions, candidates, connectivity checks, packets. It remembers a member by id, so that
+// this memory outlives the sessions, links and connections that the member can make us replace.
 package conduct
 
 import (
@@ -12,47 +12,46 @@ import (
 	"noom/internal/data"
 )
 
-// What one member may make us do, whatever ids its sessions, epochs and
-// connections have: so much at once, and so much a second from there on.
-// An honest member stays far below.
+// What one member may make us do, however many sessions, epochs and connections
+// it has: a burst, and then a rate per second. An honest member stays far below.
 const (
 	BuildBurst = 12 // connections
 	BuildEvery = 2500 * time.Millisecond
 
-	buildsOfAll = 8 // a second, of all members of a room together
-	burstOfAll  = 128
+	roomBuildRate  = 8 // connections for all members of a room together
+	roomBuildBurst = 128
 
-	WorkBurst       = 4000 // frames taken by one way, by hub or in-band
+	WorkBurst       = 4000 // frames, counted by hub and in-band separately
 	WorkRate        = 200
 	descriptionCost = 10  // of an offer or answer, in frames
-	restartCost     = 100 // of new ICE credentials, likewise
-	TrackCost       = 10  // of a track that was not there
+	restartCost     = 100 // of an offer or answer with new ICE credentials, in frames
+	TrackCost       = 10  // of a new track, in frames
 
-	ExcessBurst = 1000 // frames in-band above that, before the link fails
+	ExcessBurst = 1000 // in-band frames above that, before the link fails
 	excessRate  = 100
 
-	RepeatBurst = 2 * data.MaxUnacked // data messages that say nothing new
+	RepeatBurst = 2 * data.MaxUnacked // data messages that were received before
 	repeatRate  = 200
 
-	nameBurst = 32 // candidates whose name has to be asked for, by multicast (RFC 8828)
+	nameBurst = 32 // candidates whose name has to be resolved by multicast DNS (RFC 8828)
 	nameRate  = 1
 
-	FaultPause    = 10 * time.Second // before the next connection to who floods us; then twice as long each time
+	FaultPause    = 10 * time.Second // before the next connection to a member that floods us; it doubles each time
 	maxFaultPause = 10 * time.Minute
-	faultMemory   = time.Hour // without another one, until it starts at faultPause again
+	faultMemory   = time.Hour // without a fault, and the pause is FaultPause again
 )
 
-// maxConducts bounds the members whose conduct a room remembers.
+// maxConducts bounds the members that a room remembers.
 const maxConducts = 4096
 
-// Conduct is what a room remembers of a member id while links, sessions and
+// Conduct is what a room remembers of one member while links, sessions and
 // connections come and go: how much the member may still make us do. Time is
 // passed in.
 type Conduct struct {
 	builds  *rate.Limiter
-	ofAll   *rate.Limiter // the room's
-	births  *rate.Limiter // sessions that it says it has
-	Work    *rate.Limiter // frames in-band, descriptions and restarts
+	ofRoom  *rate.Limiter // builds, shared by all members of the room
+	births  *rate.Limiter // sessions that the member says it has
+	Work    *rate.Limiter // in-band frames, descriptions and restarts
 	ByHub   *rate.Limiter // frames by hub, which need not be the member's own
 	excess  *rate.Limiter
 	Repeats *rate.Limiter
@@ -64,9 +63,9 @@ type Conduct struct {
 	faulted time.Time // the last of them
 }
 
-func newConduct(ofAll *rate.Limiter) *Conduct {
+func newConduct(ofRoom *rate.Limiter) *Conduct {
 	return &Conduct{
-		ofAll:   ofAll,
+		ofRoom:  ofRoom,
 		builds:  rate.NewLimiter(rate.Every(BuildEvery), BuildBurst),
 		births:  rate.NewLimiter(rate.Every(BuildEvery), BuildBurst),
 		Work:    rate.NewLimiter(WorkRate, WorkBurst),
@@ -78,24 +77,24 @@ func newConduct(ofAll *rate.Limiter) *Conduct {
 	}
 }
 
-// Build asks for one more connection with the member: 0 if it may be built
-// now, which counts it, else how long to wait.
+// Build counts one more connection with the member and returns 0 if it may be
+// built now; otherwise it returns how long to wait, and counts nothing.
 func (c *Conduct) Build(now time.Time) time.Duration {
 	wait := c.Wait(now)
 	if wait == 0 {
 		c.builds.AllowN(now, 1)
-		c.ofAll.AllowN(now, 1)
+		c.ofRoom.AllowN(now, 1)
 	}
 	return wait
 }
 
-// Wait returns how long to wait before one more connection with the member, 0: not at all.
+// Wait returns how long to wait before the member may have one more connection; 0: not at all.
 func (c *Conduct) Wait(now time.Time) time.Duration {
 	if pause := c.barred(now); pause > 0 {
 		return pause
 	}
 	var wait time.Duration
-	for _, bucket := range []*rate.Limiter{c.builds, c.ofAll} {
+	for _, bucket := range []*rate.Limiter{c.builds, c.ofRoom} {
 		if missing := 1 - bucket.TokensAt(now); missing > 0 {
 			wait = max(wait, time.Duration(missing/float64(bucket.Limit())*float64(time.Second))+1)
 		}
@@ -103,14 +102,13 @@ func (c *Conduct) Wait(now time.Time) time.Duration {
 	return wait
 }
 
-// Reborn counts a session that the member says it has now, each of which asks
-// for a connection; false: it is not to be heeded.
+// Reborn counts a session that the member says it has now, because each asks for
+// a connection. It reports false if the session is to be ignored.
 func (c *Conduct) Reborn(now time.Time) bool {
 	return c.barred(now) <= 0 && c.builds.TokensAt(now) >= 1 && c.births.AllowN(now, 1)
 }
 
-// barred returns for how long no connection is to be built, for the member has
-// flooded us.
+// barred returns how long to build no connection because the member has flooded us.
 func (c *Conduct) barred(now time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,17 +138,17 @@ func (c *Conduct) clean(now time.Time) bool {
 	return !faulty && full(c.builds) && full(c.births) && full(c.Work) && full(c.excess) && full(c.Repeats) && full(c.Lookups) && full(c.Checks)
 }
 
-// FrameVerdict is what becomes of a frame that came in-band.
+// FrameVerdict is what becomes of an in-band frame.
 type FrameVerdict uint8
 
 // The verdicts.
 const (
 	FrameTaken   FrameVerdict = iota
-	FrameDropped              // the exchange brings it back
-	FrameFloods               // the link is to fail
+	FrameDropped              // the peer's exchange sends it again
+	FrameFloods               // the link has to fail
 )
 
-// Frame counts a frame that came in-band.
+// Frame counts an in-band frame.
 func (c *Conduct) Frame(now time.Time) FrameVerdict {
 	switch {
 	case c.Work.AllowN(now, 1):
@@ -161,7 +159,8 @@ func (c *Conduct) Frame(now time.Time) FrameVerdict {
 	return FrameFloods
 }
 
-// Described counts a description; restarts says that it has new ICE credentials.
+// Described counts a description and reports whether it may be applied. restarts
+// says that it has new ICE credentials.
 func (c *Conduct) Described(now time.Time, restarts bool) bool {
 	cost := descriptionCost
 	if restarts {
@@ -170,18 +169,18 @@ func (c *Conduct) Described(now time.Time, restarts bool) bool {
 	return c.Work.AllowN(now, cost)
 }
 
-// Conducts are those of a room's members, by id. The room's loop owns them.
+// Conducts has the conduct of each member of a room, by id. The room's loop owns it.
 type Conducts struct {
-	known map[string]*Conduct
-	ofAll *rate.Limiter
+	known  map[string]*Conduct
+	ofRoom *rate.Limiter
 }
 
-// NewConducts returns those of a room that nobody has entered yet.
+// NewConducts returns the Conducts of a new room.
 func NewConducts() Conducts {
-	return Conducts{known: make(map[string]*Conduct), ofAll: rate.NewLimiter(buildsOfAll, burstOfAll)}
+	return Conducts{known: make(map[string]*Conduct), ofRoom: rate.NewLimiter(roomBuildRate, roomBuildBurst)}
 }
 
-// Of returns a member's; present says who is in the room, and so must not be forgotten.
+// Of returns a member's conduct. present reports which members are in the room, and so must not be forgotten.
 func (cs Conducts) Of(id string, present func(string) bool, now time.Time) *Conduct {
 	if c := cs.known[id]; c != nil {
 		return c
@@ -189,12 +188,13 @@ func (cs Conducts) Of(id string, present func(string) bool, now time.Time) *Cond
 	if len(cs.known) >= maxConducts {
 		cs.sweep(present, now)
 	}
-	c := newConduct(cs.ofAll)
+	c := newConduct(cs.ofRoom)
 	cs.known[id] = c
 	return c
 }
 
-// sweep forgets the absent: all of whom nothing is lost, or else a quarter of them all.
+// sweep forgets absent members: those with nothing to remember and then, if that
+// is not enough, any others until a quarter of the places is free.
 func (cs Conducts) sweep(present func(string) bool, now time.Time) {
 	for id, c := range cs.known {
 		if !present(id) && c.clean(now) {

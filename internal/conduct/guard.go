@@ -18,51 +18,52 @@ import (
 )
 
 // What one connection may make pion keep and do. 64 sections have 128 sources
-// each way, with their retransmissions.
+// in each direction, retransmission included.
 const (
-	MaxSources     = 512     // of RTP, and again of RTCP: who is spoken of, and who speaks
-	maxSpeakers    = 4096    // who speaks RTCP, in clear and to nobody
+	MaxSources     = 512     // of RTP; of RTCP, as many that are reported on, and as many senders
+	maxReporters   = 4096    // senders of RTCP as seen on the socket, whatever they report on
 	maxSourceBytes = 1 << 20 // unread, of one source
-	maxRTPBytes    = 8 << 20 // of all
+	maxRTPBytes    = 8 << 20 // unread, of all sources
 	maxRTCPBytes   = 1 << 20
 
-	reportRate  = 1000 // RTCP packets a second, counted for each source they speak of
+	reportRate  = 1000 // RTCP packets a second, counted for each source they report on
 	reportBurst = 4000
 
-	// Packets sent again, as often as a receiver on a bad path asks for them:
-	// pion's asks about 12 times for each.
+	// Retransmissions, as many as a receiver on a bad path asks for: pion's asks
+	// about 12 times for each packet.
 	resendShare = 4 // for each packet sent
 	maxResends  = 4000
 )
 
-// Guard bounds what the peer of one connection can make pion keep, by packets
-// under ever new sources, and send, by asking for retransmissions. It makes pion's buffers, and
-// is an interceptor that counts what is sent. pion calls it from many goroutines.
+// Guard bounds what the peer of one connection can make pion keep, by sending from
+// ever new sources, and what it can make pion send, by asking for retransmissions. It
+// provides pion's buffers and is an interceptor that counts what is sent. pion calls it
+// from many goroutines.
 type Guard struct {
 	fault func(error) // called once
 
-	mu      sync.Mutex
-	told    bool
-	sources [2]int              // buffers made, of RTP and RTCP
-	bytes   [2]int              // unread in them
-	senders map[uint32]struct{} // of RTCP
-	heard   map[uint32]struct{} // of RTCP, as seen on the socket
-	reports *rate.Limiter
-	resends int // that may be asked for
+	mu        sync.Mutex
+	reported  bool                // fault was called
+	sources   [2]int              // buffers made, of RTP and RTCP
+	bytes     [2]int              // unread in them
+	senders   map[uint32]struct{} // of RTCP
+	reporters map[uint32]struct{} // senders of RTCP, as seen on the socket
+	reports   *rate.Limiter
+	resends   int // that may still be asked for
 }
 
-// NewGuard returns one that calls fault once the peer breaks a bound.
+// NewGuard returns a Guard that calls fault once the peer breaks a bound.
 func NewGuard(fault func(error)) *Guard {
 	return &Guard{
-		fault: fault, senders: make(map[uint32]struct{}), heard: make(map[uint32]struct{}),
+		fault: fault, senders: make(map[uint32]struct{}), reporters: make(map[uint32]struct{}),
 		reports: rate.NewLimiter(reportRate, reportBurst), resends: maxResends,
 	}
 }
 
-// tell says what the peer does, once. It needs g.mu.
-func (g *Guard) tell(format string, args ...any) {
-	if !g.told {
-		g.told = true
+// blame reports what the peer does, once. It needs g.mu.
+func (g *Guard) blame(format string, args ...any) {
+	if !g.reported {
+		g.reported = true
 		g.fault(fmt.Errorf("%w: "+format, append([]any{fault.Rules}, args...)...))
 	}
 }
@@ -76,7 +77,7 @@ func (g *Guard) Buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteClo
 		of, most = 1, maxRTCPBytes
 	}
 	if g.sources[of]++; g.sources[of] > MaxSources {
-		g.tell("more than %d sources", MaxSources)
+		g.blame("more than %d sources", MaxSources)
 		return sourceSink{}
 	}
 	b := &sourceBuffer{guard: g, of: of, most: most, inner: packetio.NewBuffer()}
@@ -84,7 +85,7 @@ func (g *Guard) Buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteClo
 	return b
 }
 
-// sourceSink is where packets of sources beyond the bound go.
+// sourceSink drops the packets of sources beyond the bound.
 type sourceSink struct{}
 
 func (sourceSink) Read([]byte) (int, error)    { return 0, io.EOF }
@@ -92,7 +93,7 @@ func (sourceSink) Write(p []byte) (int, error) { return len(p), nil }
 func (sourceSink) Close() error                { return nil }
 
 // sourceBuffer holds the packets of one source until they are read, as pion's
-// own does.
+// own buffer does.
 type sourceBuffer struct {
 	guard    *Guard
 	of, most int
@@ -116,7 +117,7 @@ func (b *sourceBuffer) Write(p []byte) (int, error) { return b.WriteWithAttribut
 
 func (b *sourceBuffer) WriteWithAttributes(p []byte, attrs packetio.Attributes) (int, error) {
 	if !b.guard.takes(b.of, b.most, p, time.Now()) {
-		return 0, packetio.ErrFull // which pion ignores
+		return 0, packetio.ErrFull // pion ignores it
 	}
 	n, err := b.inner.Write(p, attrs)
 	if err != nil {
@@ -155,7 +156,7 @@ func (g *Guard) takesReport(p []byte, now time.Time) bool {
 	from := binary.BigEndian.Uint32(p[4:])
 	if _, known := g.senders[from]; !known {
 		if len(g.senders) >= MaxSources {
-			g.tell("RTCP of more than %d sources", MaxSources)
+			g.blame("RTCP of more than %d sources", MaxSources)
 			return false
 		}
 		g.senders[from] = struct{}{}
@@ -168,9 +169,9 @@ func (g *Guard) takesReport(p []byte, now time.Time) bool {
 	return true
 }
 
-// arrived takes a packet from the peer's address, before pion does. A report about nobody
-// reaches no buffer, but pion keeps its sender's replay window for good. SRTCP leaves the
-// sender in clear (RFC 3711 section 3.4).
+// arrived takes a packet from the peer's address, before pion does. A report on no
+// source reaches no buffer, but pion keeps a replay window for its sender for good.
+// SRTCP does not encrypt the sender's SSRC (RFC 3711 section 3.4).
 func (g *Guard) arrived(p []byte) {
 	if !isRTCP(p) {
 		return
@@ -178,17 +179,17 @@ func (g *Guard) arrived(p []byte) {
 	from := binary.BigEndian.Uint32(p[4:])
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, known := g.heard[from]; known {
+	if _, known := g.reporters[from]; known {
 		return
 	}
-	if len(g.heard) >= maxSpeakers {
-		g.tell("RTCP of more than %d sources", maxSpeakers)
+	if len(g.reporters) >= maxReporters {
+		g.blame("RTCP of more than %d sources", maxReporters)
 		return
 	}
-	g.heard[from] = struct{}{}
+	g.reporters[from] = struct{}{}
 }
 
-// isRTCP tells RTCP from RTP (RFC 5761 section 4).
+// isRTCP reports whether an RTP or RTCP packet is RTCP (RFC 5761 section 4).
 func isRTCP(p []byte) bool { return len(p) >= 8 && p[0]>>6 == 2 && p[1] >= 192 && p[1] <= 223 }
 
 // resendsAsked returns how many packets a generic NACK asks for (RFC 4585 section 6.2.1).
@@ -202,12 +203,13 @@ func resendsAsked(p []byte) (n int) {
 	return n
 }
 
-// NewInterceptor implements interceptor.Factory: a guard is of one connection.
+// NewInterceptor implements interceptor.Factory. pion calls it once, because a
+// guard belongs to one connection.
 func (g *Guard) NewInterceptor(string) (interceptor.Interceptor, error) {
 	return &sentCounter{guard: g}, nil
 }
 
-// sentCounter counts what is sent for the first time.
+// sentCounter counts the packets that are sent for the first time.
 type sentCounter struct {
 	interceptor.NoOp
 	guard *Guard

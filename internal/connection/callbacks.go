@@ -19,16 +19,16 @@ import (
 
 var errFrames = fmt.Errorf("%w: a flood of frames", fault.Rules)
 
-// post has the link's loop run f, unless the connection is closed by then.
+// post makes the link's loop run f, unless the connection is closed by then.
 func (c *Conn) post(f func()) {
 	c.owner.Post(func() {
-		if c.stage != discarded {
+		if c.stage != stageDiscarded {
 			f()
 		}
 	})
 }
 
-// postCurrent is post for what a connection that only serves has no use for.
+// postCurrent is post for what does not matter to a connection that only serves.
 func (c *Conn) postCurrent(f func()) {
 	c.post(func() {
 		if c.current() {
@@ -37,7 +37,7 @@ func (c *Conn) postCurrent(f func()) {
 	})
 }
 
-// listen posts what pion says of the transports and the tracks.
+// listen posts what pion reports about transports and tracks.
 func (c *Conn) listen() {
 	c.PC.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		c.postCurrent(func() { c.gathered(candidate) })
@@ -80,7 +80,7 @@ func (c *Conn) listen() {
 	})
 }
 
-// listenToChannels posts what pion says of the two channels.
+// listenToChannels posts what pion reports about the two channels.
 func (c *Conn) listenToChannels() {
 	var flooded sync.Once
 	flood := func(err error) { flooded.Do(func() { c.post(func() { c.owner.Flooded(c, err) }) }) }
@@ -89,13 +89,13 @@ func (c *Conn) listenToChannels() {
 	c.Control.OnMessage(func(m webrtc.DataChannelMessage) {
 		switch c.owner.InBand() {
 		case conduct.FrameTaken:
-			if frames.Add(1) > maxInBand { // the exchange brings back what is dropped here
+			if frames.Add(1) > maxInBand { // the exchange sends again what is dropped here
 				frames.Add(-1)
 				return
 			}
 			c.owner.Post(func() {
 				frames.Add(-1)
-				if c.stage != discarded {
+				if c.stage != stageDiscarded {
 					c.inBand(m)
 				}
 			})
@@ -120,7 +120,7 @@ func (c *Conn) listenToChannels() {
 	c.Data.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, true) }) })
 }
 
-// inBand takes a pair frame of the control channel.
+// inBand takes a pair frame from the control channel.
 func (c *Conn) inBand(dm webrtc.DataChannelMessage) {
 	m, err := decodeInBand(dm.Data, c.log)
 	if !dm.IsString || err != nil || !m.Type.Pair() {
@@ -131,14 +131,13 @@ func (c *Conn) inBand(dm webrtc.DataChannelMessage) {
 }
 
 func decodeInBand(data []byte, log *slog.Logger) (m signal.Message, err error) {
-	defer recovered(&err, log)
+	defer recoverPanic(&err, log)
 	return signal.Decode(data)
 }
 
-// flows is called when the data channel is open, and when something has come
-// by a channel, which shows the same: pion calls OnOpen in a goroutine of its own,
-// and what the peer sends at once may overtake that. The application learns of
-// PeerConnected first. The control channel was made before, and opens no later.
+// flows is called when the data channel is open, and when something has arrived over a channel, which shows the same:
+// pion calls OnOpen in a goroutine of its own, which what the peer sends at once may overtake. The application sees
+// PeerConnected before the data. The control channel was made earlier, and opens no later.
 func (c *Conn) flows() {
 	if c.current() && !c.Lane.IsOpen() {
 		c.owner.DataOpened(c)

@@ -13,21 +13,20 @@ import (
 )
 
 const (
-	batchRetry = 500 * time.Millisecond // candidates that found the window full go out
-	batchWait  = 5 * time.Millisecond   // candidates gathered within it share a frame
+	batchRetry = 500 * time.Millisecond // after which candidates that found the window full are sent
+	batchWait  = 5 * time.Millisecond   // candidates gathered within this time share a frame
 )
 
-// This file is the part of a connection that trickles candidates (RFC 8838), both ways.
+// This file trickles candidates (RFC 8838), in both directions.
 
-// regather is called right before ICE restarts, at either end: the newest
-// servers are used.
+// regather is called right before ICE restarts, at either end. It makes ICE use the newest servers.
 func (c *Conn) regather() {
-	c.pending = nil // they belong to the generation that ends
+	c.pending = nil // they belong to the generation that ends now
 	if newest := c.owner.Servers(); newest != c.Servers {
 		config := c.PC.GetConfiguration()
 		config.ICEServers = newest.List
 		if err := c.PC.SetConfiguration(config); err != nil {
-			c.owner.Trace("ICE servers not taken", "error", err)
+			c.owner.Trace("ICE servers not applied", "error", err)
 		} else {
 			c.Servers = newest
 		}
@@ -35,12 +34,12 @@ func (c *Conn) regather() {
 	c.owner.Restarting()
 }
 
-// gathered takes a local candidate, nil after the last one.
+// gathered takes a local candidate, or nil after the last one.
 func (c *Conn) gathered(candidate *webrtc.ICECandidate) {
 	var out signal.Candidate
 	if candidate != nil {
 		out.Candidate = candidate.ToJSON().Candidate
-		if known := c.local.candidates; known != nil { // else describe finds it
+		if known := c.local.candidates; known != nil { // if it is nil, describe finds the candidate
 			known[candidate.Typ.String()] = true
 		}
 	}
@@ -52,8 +51,8 @@ func (c *Conn) gathered(candidate *webrtc.ICECandidate) {
 }
 
 func (c *Conn) sendCandidates() {
-	if c.stage != negotiating || c.local.ufrag == "" {
-		return // describe sends them, behind the description
+	if c.stage != stageNegotiating || c.local.ufrag == "" {
+		return // describe sends them, after the description
 	}
 	for len(c.pending) > 0 && c.owner.Window() {
 		n := min(len(c.pending), signal.MaxCandidates)
@@ -108,12 +107,12 @@ func (c *Conn) addCandidate(candidate signal.Candidate) error {
 	return nil
 }
 
-// takeCandidate judges a candidate of the peer's.
+// takeCandidate checks a candidate of the peer.
 func (c *Conn) takeCandidate(text string) error {
 	return c.candidates.Take(text, c.own, c.owner.Lookup)
 }
 
-// takeCandidates returns a description with those candidates alone that are taken.
+// takeCandidates returns a description without the candidates that takeCandidate refuses.
 func (c *Conn) takeCandidates(text string) (string, error) {
 	text, left, err := conduct.FilterCandidates(text, c.takeCandidate)
 	if left > 0 {

@@ -21,29 +21,27 @@ import (
 )
 
 const (
-	maxInBand      = 256       // frames waiting for one link; more are dropped and come again
-	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above, frames go by hub
+	maxInBand      = 256       // frames waiting for one link; more are dropped and sent again
+	maxControlRoom = 256 << 10 // bytes waiting in the control channel; above, frames go through the hub
 )
 
-// BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it.
-// Tests in virtual time set it, before any connection is made: if the peer's ABORT arrives
-// at that very instant, pion's SCTPTransport.Stop holds a mutex over a timer, and a goroutine
-// that waits for a mutex stops virtual time for good. In virtual time coincidences are the
-// rule; a random pause here makes them rare.
+// BeforeClose is called before a PeerConnection is closed, in the goroutine that closes it. Tests in virtual time set
+// it before any connection is made: if the peer's ABORT arrives at that very instant, pion's SCTPTransport.Stop holds a
+// mutex while it waits for a timer, and a goroutine that waits for a mutex stops virtual time for good. In virtual time
+// coincidences are the rule; a random pause here makes them rare.
 var BeforeClose = func() {}
 
-// Conn is the connection of one epoch. The owner's loop owns it; pion's callbacks post
-// to that loop and do nothing else.
+// Conn is the connection of one epoch. The owner's loop owns it; pion's callbacks only post to that loop.
 type Conn struct {
 	Number  recovery.Number        // names it for package recovery
-	PC      *webrtc.PeerConnection // for what has no method here; the connection alone negotiates
+	PC      *webrtc.PeerConnection // for what has no method here; only the connection negotiates
 	Control *webrtc.DataChannel    // pair frames, in-band
 	Data    *webrtc.DataChannel    // the stream of Peer.Send
-	Lane    *data.Lane             // its share of the peer's data
+	Lane    *data.Lane             // this connection's part of the data exchanged with the peer
 	Since   time.Time              // when it was made
 
 	owner  Owner
-	mail   *mailbox.Mailbox // of the owner
+	mail   *mailbox.Mailbox // the owner's
 	log    *slog.Logger
 	self   string                 // our id
 	budget *fanout.KeyframeBudget // the peer's
@@ -52,17 +50,17 @@ type Conn struct {
 
 	// Negotiation.
 	turn       negotiate.Machine
-	inbox      []exchange.Message // delivered, not yet acted on
-	incoming   *incoming          // the description being acted on
-	local      description        // the last ones in force
+	inbox      []exchange.Message   // delivered, not yet acted on
+	incoming   *incomingDescription // the description being acted on
+	local      description          // the latest ones in force
 	remote     description
 	pending    []signal.Candidate // for the next candidates frame
-	batch      mailbox.Timer      // until they go out
-	generation int                // remote candidates since the last ufrag, trickled
+	batch      mailbox.Timer      // until they are sent
+	generation int                // trickled remote candidates since the ufrag changed
 	candidates conduct.Candidates
-	own        conduct.Networks // for their judgement
+	own        conduct.Networks // for judging them
 
-	Servers *iceservers.Set // with which it gathered last
+	Servers *iceservers.Set // with which it last gathered
 
 	// The path.
 	pathSince time.Time
@@ -70,29 +68,29 @@ type Conn struct {
 
 	// Media.
 	sections   []*section       // what we send, in the order added
-	waiting    []*fanout.Sender // those without a section yet
+	waiting    []*fanout.Sender // senders without a section yet
 	tableDirty bool             // our table has changed since it was sent
 
 	Inbounds map[string]*inbound.Inbound // by mid: what we receive
 
-	mu      sync.Mutex // a leaf lock
+	mu      sync.Mutex // a leaf lock: nothing outside is called while it is held
 	streams []stream   // for readers; appended to, never changed in place
 }
 
-// stage is what a connection is to its link.
+// stage says what use a connection is to its link.
 type stage uint8
 
 const (
-	negotiating stage = iota // it is that of the epoch there is
-	givenUp                  // likewise, and the next epoch is due
-	setAside                 // it serves until the next is up
-	discarded                // it is being closed
+	stageNegotiating stage = iota // it is that of the current epoch
+	stageGivenUp                  // likewise, but the next epoch is due
+	stageSetAside                 // it serves until the next connection is up
+	stageDiscarded                // it is being closed
 )
 
-// current reports whether the connection is that of the epoch there is.
-func (c *Conn) current() bool { return c != nil && c.stage <= givenUp }
+// current reports whether the connection is that of the current epoch.
+func (c *Conn) current() bool { return c != nil && c.stage <= stageGivenUp }
 
-// Config is what a connection is made of.
+// Config is what a connection needs.
 type Config struct {
 	Number  recovery.Number
 	PC      *webrtc.PeerConnection
@@ -107,7 +105,7 @@ type Config struct {
 	Budget  *fanout.KeyframeBudget
 }
 
-// New makes a connection of a fresh PeerConnection.
+// New makes a connection with a new PeerConnection.
 func New(cfg Config) (*Conn, error) {
 	now := time.Now()
 	c := &Conn{
@@ -116,11 +114,11 @@ func New(cfg Config) (*Conn, error) {
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 	}
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()
-	// Both ends make both channels, so that none has to be announced, and
-	// before the first description, so that it has a section for them.
+	// Both ends make both channels, so that neither needs to be announced, and they do so before the first description,
+	// so that it has a section for them.
 	var err error
-	if c.Control, err = c.PC.CreateDataChannel("control", negotiated(0)); err == nil {
-		c.Data, err = c.PC.CreateDataChannel("data", negotiated(1))
+	if c.Control, err = c.PC.CreateDataChannel("control", negotiatedChannel(0)); err == nil {
+		c.Data, err = c.PC.CreateDataChannel("data", negotiatedChannel(1))
 	}
 	if err != nil {
 		c.owner.Spawn(func() { _ = c.PC.GracefulClose() })
@@ -132,27 +130,27 @@ func New(cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-func negotiated(id uint16) *webrtc.DataChannelInit {
+func negotiatedChannel(id uint16) *webrtc.DataChannelInit {
 	yes := true
 	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
 }
 
-// GiveUp ends all negotiation: the next epoch is due.
+// GiveUp ends negotiation: the next epoch is due.
 func (c *Conn) GiveUp() {
-	if c.stage == negotiating {
-		c.stage, c.inbox = givenUp, nil
+	if c.stage == stageNegotiating {
+		c.stage, c.inbox = stageGivenUp, nil
 	}
 }
 
-// SetAside makes the connection one that only serves until the next is up.
+// SetAside makes the connection one that only serves until the next connection is up.
 func (c *Conn) SetAside() {
-	c.stage = setAside
+	c.stage = stageSetAside
 	c.batch.Stop()
 }
 
-// Discard ends the connection without waiting for it.
+// Discard closes the connection without waiting.
 func (c *Conn) Discard() {
-	c.stage = discarded
+	c.stage = stageDiscarded
 	c.batch.Stop()
 	for _, s := range c.sections {
 		s.leg.Detach()
@@ -167,7 +165,7 @@ func (c *Conn) Discard() {
 	})
 }
 
-// SendFrame sends a pair frame in-band; false if that is not possible now.
+// SendFrame sends a pair frame in-band. It reports false if that is not possible now.
 func (c *Conn) SendFrame(m signal.Message) bool {
 	if c.Control.BufferedAmount() >= maxControlRoom {
 		return false

@@ -12,19 +12,19 @@ import (
 	"noom/signal"
 )
 
-// description is what the link needs to know of an SDP before pion sees it.
+// description is what the connection needs to know of an SDP before pion sees it.
 type description struct {
 	size     int             // bytes
 	ufrag    string          // of ICE, RFC 8839 section 5.4
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
-	stereo   map[string]bool // mids of sections that say they carry stereo
+	stereo   map[string]bool // mids of sections that are said to carry stereo
 
-	candidates diagnose.Kinds // and those trickled later
+	candidates diagnose.Kinds // of the description, and those trickled later
 }
 
-// first returns the first section that is not rejected, by mid and by place: one
-// that is has no transport, and a browser takes no candidates for it.
+// first returns the mid and index of the first section that is not rejected. A rejected section has no transport, and a
+// browser takes no candidates for it.
 func (d *description) first() (mid string, index uint16) {
 	for i, mid := range d.sections {
 		if !d.rejected[mid] {
@@ -34,40 +34,38 @@ func (d *description) first() (mid string, index uint16) {
 	return "", 0
 }
 
-// withMids returns text with the mids that it leaves out, which sections have by
-// their place. pion writes none where it rejects a section, in our descriptions
-// and perhaps in a peer's, and takes none in which one is missing.
-func withMids(text string, mids []string) (string, error) {
-	var s sdp.SessionDescription
+// parseDescription parses a description. That happens once: the functions below inspect the result and change it.
+func parseDescription(text string) (*sdp.SessionDescription, error) {
+	s := &sdp.SessionDescription{}
 	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", fault.Description, err)
+		return nil, fmt.Errorf("%w: %w", fault.Description, err)
 	}
-	complete := true
+	return s, nil
+}
+
+// marshalDescription is the inverse of parseDescription.
+func marshalDescription(s *sdp.SessionDescription) (string, error) {
+	text, err := s.Marshal()
+	return string(text), err
+}
+
+// addMids adds the mids that are missing in s, taken from mids by the place of their sections, and reports whether any
+// were. pion writes no mid where it rejects a section, in our descriptions and perhaps in a peer's, and refuses a
+// description without one.
+func addMids(s *sdp.SessionDescription, mids []string) (changed bool) {
 	for i, m := range s.MediaDescriptions {
 		if _, ok := m.Attribute("mid"); !ok && i < len(mids) {
 			m.WithValueAttribute("mid", mids[i])
-			complete = false
+			changed = true
 		}
 	}
-	if complete {
-		return text, nil
-	}
-	b, err := s.Marshal()
-	return string(b), err
+	return changed
 }
 
-// withStereo says in each section of text whether its Opus is stereo (RFC 7587 section
-// 6.1), which pion has the same in all of them: sprop-stereo=1 where we send stereo, and
-// stereo=1 there too and where the peer has said that it does, without which a browser
-// sends, and plays, mono.
-func withStereo(text string, sends, receives map[string]bool) (string, error) {
-	if !strings.Contains(text, "m=audio") {
-		return text, nil
-	}
-	var s sdp.SessionDescription
-	if err := s.UnmarshalString(text); err != nil {
-		return "", fmt.Errorf("%w: %w", fault.Description, err)
-	}
+// setStereo says in each section whether its Opus is stereo (RFC 7587 section 6.1), because pion says the same in all
+// of them, and reports whether that changed s. A section gets sprop-stereo=1 if we send stereo in it, and stereo=1 if
+// we do or the peer has said that it does: without that, a browser sends, and plays, mono.
+func setStereo(s *sdp.SessionDescription, sends, receives map[string]bool) (changed bool) {
 	for _, m := range s.MediaDescriptions {
 		mid, _ := m.Attribute("mid")
 		opus := ""
@@ -76,22 +74,25 @@ func withStereo(text string, sends, receives map[string]bool) (string, error) {
 				opus = format
 			}
 		}
-		told := false
+		if opus == "" {
+			continue
+		}
+		found := false
 		for i, a := range m.Attributes {
 			if format, line, _ := strings.Cut(a.Value, " "); a.Key == "fmtp" && format == opus {
 				m.Attributes[i].Value = format + " " + stereoLine(line, sends[mid], receives[mid])
-				told = true
+				found, changed = true, changed || m.Attributes[i].Value != a.Value
 			}
 		}
-		if line := stereoLine("", sends[mid], receives[mid]); opus != "" && !told && line != "" {
+		if line := stereoLine("", sends[mid], receives[mid]); !found && line != "" {
 			m.WithValueAttribute("fmtp", opus+" "+line)
+			changed = true
 		}
 	}
-	b, err := s.Marshal()
-	return string(b), err
+	return changed
 }
 
-// stereoLine is an fmtp line of Opus that says so much, and nothing else, of stereo.
+// stereoLine returns the fmtp parameters in line, with those about stereo replaced.
 func stereoLine(line string, sends, receives bool) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(line, ";") {
@@ -109,25 +110,21 @@ func stereoLine(line string, sends, receives bool) string {
 	return strings.Join(parameters, ";")
 }
 
-// inspect parses a remote description and refuses what pion would choke on
-// half-way, for its SetRemoteDescription leaves a changed state behind an error.
-func inspect(text string) (d description, err error) {
-	var s sdp.SessionDescription
-	if err := s.UnmarshalString(text); err != nil {
-		return d, fmt.Errorf("%w: %w", fault.Description, err)
-	}
+// inspectDescription refuses what pion would fail on half-way, because its SetRemoteDescription leaves a changed state
+// when it returns an error. size is the description's, in bytes.
+func inspectDescription(s *sdp.SessionDescription, size int) (d description, err error) {
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", fault.Description, n, signal.MaxSections)
 	}
-	d.size = len(text)
+	d.size = size
 	d.ufrag, _ = s.Attribute("ice-ufrag")
 	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(diagnose.Kinds)
 	seen := make(map[string]bool, n)
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
 		if !ok || seen[mid] {
-			return d, fmt.Errorf("%w: mid %q missing or twice", fault.Description, mid)
+			return d, fmt.Errorf("%w: mid %q missing or duplicate", fault.Description, mid)
 		}
 		seen[mid] = true
 		d.sections = append(d.sections, mid)

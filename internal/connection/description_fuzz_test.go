@@ -43,10 +43,10 @@ func guarded(text string) (description, error) {
 	return inspected(text)
 }
 
-// inspected is inspect, guarded against panics of pion's parser as a link is.
+// inspected is inspectDescription, guarded against panics of pion's parser as a link is.
 func inspected(text string) (d description, err error) {
-	defer recovered(&err, slog.New(slog.DiscardHandler))
-	return inspect(text)
+	defer recoverPanic(&err, slog.New(slog.DiscardHandler))
+	return inspectText(text)
 }
 
 // TestDescriptions: sdp.json says which are refused by their bounds, by both
@@ -99,7 +99,7 @@ func giveToPion(t *testing.T, text string) (err error) {
 		t.Fatal(err)
 	}
 	defer func() { _ = pc.GracefulClose() }() // the test is over with it
-	defer recovered(&err, slog.New(slog.DiscardHandler))
+	defer recoverPanic(&err, slog.New(slog.DiscardHandler))
 	if err = pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func giveToPion(t *testing.T, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = inspect(answer.SDP)
+	_, err = inspectText(answer.SDP)
 	return err
 }
 

@@ -21,30 +21,42 @@ func TestMissingMids(t *testing.T) {
 		if want == "v 0" {
 			offered = []string{"v", "소리"}
 		}
-		whole, err := withMids(text, offered)
+		s, err := parseDescription(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := inspect(whole)
+		if !addMids(s, offered) {
+			t.Error("nothing changed")
+		}
+		d, err := inspectDescription(s, len(text))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if mid, i := d.first(); !slices.Equal(d.sections, offered) || !d.rejected["소리"] || fmt.Sprint(mid, " ", i) != want {
 			t.Errorf("sections %v of %v, candidates for %s %d, want %s", d.sections, offered, mid, i, want)
 		}
-		if again, err := withMids(whole, []string{"a", "b"}); err != nil || again != whole {
-			t.Errorf("complete, it became %q, %v", again, err)
+		if addMids(s, []string{"a", "b"}) {
+			t.Error("complete, it was changed")
 		}
 	}
-	if _, err := withMids("hello", nil); !errors.Is(err, fault.Description) {
+	if _, err := parseDescription("hello"); !errors.Is(err, fault.Description) {
 		t.Errorf("of no SDP: %v", err)
 	}
 }
 
 func TestStereoLine(t *testing.T) {
 	without := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
-	if text, err := withStereo(without, map[string]bool{"0": true}, nil); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
-		t.Errorf("%q, %v", text, err)
+	s, err := parseDescription(without)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} { // it is said once
+		if setStereo(s, map[string]bool{"0": true}, nil) != want {
+			t.Errorf("changed: %v", !want)
+		}
+		if text, err := marshalDescription(s); err != nil || text != without+"a=fmtp:111 sprop-stereo=1;stereo=1\r\n" {
+			t.Errorf("%q, %v", text, err)
+		}
 	}
 	for _, test := range []struct {
 		line            string
@@ -61,4 +73,13 @@ func TestStereoLine(t *testing.T) {
 			t.Errorf("%q: %q, want %q", test.line, got, test.want)
 		}
 	}
+}
+
+// inspectText is how a description is looked at before pion is given it.
+func inspectText(text string) (description, error) {
+	s, err := parseDescription(text)
+	if err != nil {
+		return description{}, err
+	}
+	return inspectDescription(s, len(text))
 }

@@ -7,7 +7,7 @@ import (
 	"noom/internal/diagnose"
 )
 
-// Testify adds to e what the connection knows.
+// Testify adds what the connection knows to e.
 func (c *Conn) Testify(e *diagnose.Evidence) {
 	e.Opened, e.Moved = time.Since(c.Since), time.Since(c.pathSince)
 	e.Secured, e.TURN = c.secured, c.Servers.HasTURN()
@@ -20,5 +20,5 @@ func (c *Conn) Testify(e *diagnose.Evidence) {
 	}
 }
 
-// OffersRelay reports whether a relay of ours is among the candidates gathered.
+// OffersRelay reports whether one of our candidates is a relay.
 func (c *Conn) OffersRelay() bool { return c.local.candidates.Relayed() }

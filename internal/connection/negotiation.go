@@ -12,35 +12,35 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a connection that speaks JSEP (RFC 9429): what the turn
-// machine decides is carried out here, and nowhere else is a description set.
+// This file is the part of a connection that speaks JSEP (RFC 9429). It carries out what the turn machine decides; no
+// other file sets a description.
 
-// maxInbox bounds the messages behind a description that waits for ICE.
+// maxInbox bounds the messages that wait behind a description, which itself waits for ICE.
 const maxInbox = 4 * exchange.Window
 
-// errWork fails a peer that makes us work without end.
+// errWork fails the connection of a peer that makes us work without end.
 var errWork = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 
-// incoming is a description of the peer's.
-type incoming struct {
+// incomingDescription is a description of the peer.
+type incomingDescription struct {
 	signal.Description
 	parsed description
 }
 
-// Deliver takes messages of the exchange, in order. It fails if too many wait.
+// Deliver takes messages from the exchange, in order. The connection fails if too many wait.
 func (c *Conn) Deliver(messages []exchange.Message) {
-	if c.stage != negotiating {
+	if c.stage != stageNegotiating {
 		return
 	}
 	c.inbox = append(c.inbox, messages...)
 	if c.work(); len(c.inbox) > maxInbox {
-		c.owner.Failed(fmt.Errorf("%w: too much behind a description that waits", fault.Rules))
+		c.owner.Failed(fmt.Errorf("%w: too many messages behind a description that waits", fault.Rules))
 	}
 }
 
 // work acts on what the exchange delivered, in order.
 func (c *Conn) work() {
-	for len(c.inbox) > 0 && c.stage == negotiating && !c.mustWait(c.inbox[0]) {
+	for len(c.inbox) > 0 && c.stage == stageNegotiating && !c.mustWait(c.inbox[0]) {
 		m := c.inbox[0]
 		c.inbox = c.inbox[1:]
 		c.try(c.handle(m))
@@ -54,15 +54,15 @@ func (c *Conn) try(err error) {
 	}
 }
 
-// mustWait holds a description back until ICE has started on the one before:
-// pion would take it for an ICE restart and open new sockets.
+// mustWait holds a description back until ICE has started on the one before, because pion would take it for an ICE
+// restart and open new sockets.
 func (c *Conn) mustWait(m exchange.Message) bool {
 	description := m.Type == string(signal.TypeOffer) || m.Type == string(signal.TypeAnswer)
 	return description && c.remote.ufrag != "" && c.PC.ICEConnectionState() == webrtc.ICEConnectionStateNew
 }
 
 func (c *Conn) handle(m exchange.Message) (err error) {
-	defer recovered(&err, c.log)
+	defer recoverPanic(&err, c.log)
 	switch signal.Type(m.Type) {
 	case signal.TypeOffer, signal.TypeAnswer:
 		return c.described(m)
@@ -87,15 +87,20 @@ func (c *Conn) handle(m exchange.Message) (err error) {
 
 // described takes an offer or an answer.
 func (c *Conn) described(m exchange.Message) error {
-	in := &incoming{}
+	in := &incomingDescription{}
 	if err := signal.DecodeBody(m.Body, &in.Description); err != nil {
 		return fmt.Errorf("%w: %w", fault.Rules, err)
 	}
-	var err error
-	if in.SDP, err = withMids(in.SDP, c.local.sections); err != nil {
+	s, err := parseDescription(in.SDP)
+	if err != nil {
 		return err
 	}
-	if in.parsed, err = inspect(in.SDP); err != nil {
+	if addMids(s, c.local.sections) {
+		if in.SDP, err = marshalDescription(s); err != nil {
+			return err
+		}
+	}
+	if in.parsed, err = inspectDescription(s, len(in.SDP)); err != nil {
 		return err
 	}
 	restarts := c.restartedBy(in)
@@ -115,8 +120,8 @@ func (c *Conn) described(m exchange.Message) error {
 	return c.act(c.turn.Need())
 }
 
-// restartedBy reports whether a description has other ICE credentials than the last.
-func (c *Conn) restartedBy(in *incoming) bool {
+// restartedBy reports whether a description has ICE credentials other than those of the last one.
+func (c *Conn) restartedBy(in *incomingDescription) bool {
 	return c.remote.ufrag != "" && c.remote.ufrag != in.parsed.ufrag
 }
 
@@ -130,10 +135,10 @@ func (c *Conn) Restart() error {
 	return err
 }
 
-// act carries out what the turn machine decided. Until it has done so the
-// machine must be told nothing new: its messages would overtake these.
+// act carries out what the turn machine decided. Until that is done, the machine must get no new event, because its
+// messages would overtake these.
 func (c *Conn) act(actions []negotiate.Action) (err error) {
-	defer recovered(&err, c.log)
+	defer recoverPanic(&err, c.log)
 	for _, a := range actions {
 		switch a.Kind {
 		case negotiate.Offer:
@@ -156,8 +161,7 @@ func (c *Conn) act(actions []negotiate.Action) (err error) {
 	return nil
 }
 
-// offer makes an offer with a section for every sender that has none, as far
-// as they fit.
+// offer makes an offer, with a section for every sender that has none yet and fits in.
 func (c *Conn) offer(id int64, restart bool) error {
 	if err := c.addSections(); err != nil {
 		return err
@@ -208,7 +212,7 @@ func (c *Conn) apply() error {
 	return nil
 }
 
-func (c *Conn) setRemote(t webrtc.SDPType, in *incoming) error {
+func (c *Conn) setRemote(t webrtc.SDPType, in *incomingDescription) error {
 	if in.parsed.ufrag != c.remote.ufrag {
 		c.generation, c.candidates = 0, conduct.Candidates{}
 	}
@@ -229,14 +233,18 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if err := c.PC.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
-	text, err := withMids(c.PC.LocalDescription().SDP, c.remote.sections) // with what has been gathered so far
+	text := c.PC.LocalDescription().SDP // with what has been gathered so far
+	s, err := parseDescription(text)
 	if err != nil {
 		return err
 	}
-	if text, err = withStereo(text, c.sendsStereo(), c.remote.stereo); err != nil {
-		return err
+	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
+	if withMids || withStereo {
+		if text, err = marshalDescription(s); err != nil {
+			return err
+		}
 	}
-	if c.local, err = inspect(text); err != nil {
+	if c.local, err = inspectDescription(s, len(text)); err != nil {
 		return err
 	}
 	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: c.nextTable()})
@@ -244,7 +252,7 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 		return fmt.Errorf("%s: %w", t, err)
 	}
 	c.owner.Trace("local description", "type", t, "id", id, "sdp", text)
-	c.announced(c.owner.Send(t, body, hubOnly))
+	c.tableSent(c.owner.Send(t, body, hubOnly))
 	if len(c.pending) > 0 {
 		c.batch.Set(c.mail, batchWait, c.sendCandidates)
 	}

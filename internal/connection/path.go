@@ -7,26 +7,25 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// This file is the part of a connection that looks at the candidate pair in use.
+// This file examines the candidate pair in use.
 
 func (c *Conn) ice() *webrtc.ICETransport { return c.PC.SCTP().Transport().ICETransport() }
 
-// ByOwnRelay reports whether the path goes, or went last, by a relay of ours.
+// ByOwnRelay reports whether the path goes, or last went, through a relay of ours.
 func (c *Conn) ByOwnRelay() bool {
 	pair, err := c.ice().GetSelectedCandidatePair()
 	return err == nil && pair != nil && pair.Local.Typ == webrtc.ICECandidateTypeRelay
 }
 
-// StartsAt reports whether the path starts at one of these addresses; true if
-// that cannot be told.
+// StartsAt reports whether the path starts at one of these addresses; true if that is not known.
 func (c *Conn) StartsAt(addresses []netip.Addr) bool {
 	pair, err := c.ice().GetSelectedCandidatePair()
-	return err != nil || pair == nil || isAt(pair.Local, addresses)
+	return err != nil || pair == nil || isAtAddress(pair.Local, addresses)
 }
 
-// isAt reports whether a local candidate is at one of these addresses; true if that cannot
-// be told. Candidates of other types than host name the address they were found from.
-func isAt(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
+// isAtAddress reports whether a local candidate is at one of these addresses; true if that is not known. Candidates of
+// types other than host name the address from which they were found.
+func isAtAddress(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
 	at := c.Address
 	if c.Typ != webrtc.ICECandidateTypeHost && c.RelatedAddress != "" {
 		at = c.RelatedAddress
@@ -35,7 +34,7 @@ func isAt(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
 	return err != nil || addr.IsUnspecified() || slices.Contains(addresses, addr.Unmap())
 }
 
-// Received counts what has come by the path: packets, and answers to ICE's checks.
+// Received counts what has arrived over the path: packets, and responses to ICE's checks.
 func (c *Conn) Received() uint64 {
 	stats, ok := c.ice().GetSelectedCandidatePairStats()
 	if !ok {

@@ -18,12 +18,12 @@ func TestBegins(t *testing.T) {
 		{webrtc.ICECandidate{Typ: host, Address: "::ffff:10.0.0.1"}, true},
 		{webrtc.ICECandidate{Typ: host, Address: "2001:db8::1"}, true},
 		{webrtc.ICECandidate{Typ: host, Address: "10.0.0.2"}, false},
-		{webrtc.ICECandidate{Typ: host, Address: "4a1b.local"}, true}, // cannot be told
+		{webrtc.ICECandidate{Typ: host, Address: "4a1b.local"}, true}, // unknown
 		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "10.0.0.1"}, true},
 		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "10.0.0.2"}, false},
 		{webrtc.ICECandidate{Typ: relay, Address: "192.0.2.1", RelatedAddress: "0.0.0.0"}, true},
 	} {
-		if got := isAt(&c.candidate, here); got != c.want {
+		if got := isAtAddress(&c.candidate, here); got != c.want {
 			t.Errorf("%v: %v", c.candidate, got)
 		}
 	}

@@ -12,13 +12,13 @@ import (
 	"noom/internal/fault"
 )
 
-// errInternal is why a connection is given up after a panic that the peer is not to blame for.
+// errInternal is the reason for giving a connection up after a panic that is not the peer's fault.
 var errInternal = errors.New("noom: internal error")
 
-// recovered, deferred, makes a panic the function's error and logs its stack. Where pion and
-// the JSON library take what the network sent, that costs one link and not the process. The
-// peer is to blame where one of them panicked, or a parser of ours.
-func recovered(err *error, log *slog.Logger) {
+// recoverPanic, deferred, turns a panic into the function's error and logs its stack. Where pion and the JSON library
+// take what the network sent, a panic costs one connection and not the process. It is the peer's fault if one of them
+// panicked, or a parser of ours.
+func recoverPanic(err *error, log *slog.Logger) {
 	r := recover()
 	if r == nil {
 		return
@@ -45,16 +45,16 @@ func parserPanicked() bool {
 		switch {
 		case f.Function == "runtime.gopanic":
 			panicked = true
-		case panicked && !isStandard(f.Function):
+		case panicked && !isStandardLibrary(f.Function):
 			return slices.ContainsFunc(parsers, func(p string) bool { return strings.HasPrefix(f.Function, p) })
 		}
 	}
 	return false
 }
 
-// isStandard reports whether a function, named as the runtime does, is the standard library's.
-func isStandard(function string) bool {
-	function, _, _ = strings.Cut(function, "[") // what it is instantiated with
+// isStandardLibrary reports whether a function, by its name in the runtime, is the standard library's.
+func isStandardLibrary(function string) bool {
+	function, _, _ = strings.Cut(function, "[") // without type arguments
 	first, _, nested := strings.Cut(function, "/")
 	if nested {
 		return first != "noom" && !strings.Contains(first, ".")

@@ -27,7 +27,7 @@ func TestRecoveredBlames(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		err := func() (err error) {
-			defer recovered(&err, slog.New(slog.NewTextHandler(&log, nil)))
+			defer recoverPanic(&err, slog.New(slog.NewTextHandler(&log, nil)))
 			c.panics()
 			return nil
 		}()
@@ -39,7 +39,7 @@ func TestRecoveredBlames(t *testing.T) {
 		}
 	}
 	err := func() (err error) {
-		defer recovered(&err, slog.New(slog.DiscardHandler))
+		defer recoverPanic(&err, slog.New(slog.DiscardHandler))
 		return io.EOF
 	}()
 	if !errors.Is(err, io.EOF) {

@@ -12,26 +12,25 @@ import (
 	"noom/signal"
 )
 
-// This file is the part of a connection that says what we send where: our sections and
-// our table.
+// This file is the part of a connection that decides what we send in which section: our sections and our table.
 
-// section is one of our media sections: a sendonly transceiver for good, and
-// the senders that use it one after the other.
+// section is one of our media sections: a sendonly transceiver, which is kept, and the senders that use it one after
+// the other.
 type section struct {
 	leg         *fanout.Leg
 	transceiver *webrtc.RTPTransceiver
 	sender      *fanout.Sender // nil: idle
 	flowing     bool           // sender is attached
-	announced   int64          // the exchange must have acknowledged so many before media flows
-	refused     bool           // the peer does not take this codec
+	announced   int64          // how many messages the peer must have acknowledged before media flows
+	refused     bool           // the peer does not accept this codec
 }
 
 // mid returns the section's mid, empty before its first offer.
 func (s *section) mid() string { return s.transceiver.Mid() }
 
-// Publish adds a sender: to an idle section, or to one of its own.
+// Publish gives a sender an idle section, or one of its own.
 func (c *Conn) Publish(s *fanout.Sender) {
-	if c.stage != negotiating {
+	if c.stage != stageNegotiating {
 		return // the next connection carries it from the start
 	}
 	for _, sec := range c.sections {
@@ -42,14 +41,14 @@ func (c *Conn) Publish(s *fanout.Sender) {
 		}
 	}
 	c.waiting = append(c.waiting, s)
-	// Before the first description of an epoch that the peer began, its
-	// offer is on the way, and ours goes right behind the answer.
+	// Before the first description of an epoch that the peer began, its offer is on the way, and ours follows our
+	// answer.
 	if c.local.ufrag != "" {
 		c.Need()
 	}
 }
 
-// Unpublish removes a sender, whose section stays for the next one.
+// Unpublish removes a sender; its section stays for the next one.
 func (c *Conn) Unpublish(s *fanout.Sender) {
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *fanout.Sender) bool { return o == s })
 	for _, sec := range c.sections {
@@ -61,12 +60,12 @@ func (c *Conn) Unpublish(s *fanout.Sender) {
 	}
 }
 
-// Retable says that a sender's row has changed, or whether it sends stereo. It makes an
-// offer if a section has turned to stereo since its last one: a browser plays mono where
-// it was told of nothing else. Mono needs none.
+// Retable is called when a sender's row has changed, or whether it sends stereo. It makes an offer if a section has
+// turned to stereo since the last one, because a browser plays mono unless a description says stereo. A turn to mono
+// needs no offer.
 func (c *Conn) Retable() {
 	c.tableDirty = true
-	if c.stage != negotiating || c.local.ufrag == "" {
+	if c.stage != stageNegotiating || c.local.ufrag == "" {
 		return
 	}
 	for mid := range c.sendsStereo() {
@@ -77,14 +76,14 @@ func (c *Conn) Retable() {
 	}
 }
 
-// What a description has room for, in bytes.
+// Sizes of what a description has room for, in bytes.
 const (
-	firstSize = 4096                  // what is there beside media sections: ICE, with some twenty candidates, DTLS, channels
+	firstSize = 4096                  // all but media sections: ICE, with some twenty candidates, DTLS, channels
 	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
 )
 
-// sectionSize is more than a section of ours takes in a description, in bytes:
-// what it really is shows when it is too late to leave one out.
+// sectionSize returns more bytes than a section of ours takes in a description, because the real size is known only
+// when it is too late to leave one out.
 func sectionSize(kind webrtc.RTPCodecType) int {
 	if kind == webrtc.RTPCodecTypeAudio {
 		return 1152
@@ -92,8 +91,8 @@ func sectionSize(kind webrtc.RTPCodecType) int {
 	return 2560
 }
 
-// fits reports whether a description has room for a section for s
-// beside what is in the last one and what was made since.
+// fits reports whether a description has room for a section for s in addition to what the last one had and what was
+// made since.
 func (c *Conn) fits(s *fanout.Sender) bool {
 	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
 	for _, sec := range c.sections {
@@ -105,9 +104,8 @@ func (c *Conn) fits(s *fanout.Sender) bool {
 	return ours <= maxOurs && max(c.local.size, firstSize)+added <= signal.MaxSDP
 }
 
-// addSections gives every sender that waits a section, as far as they fit.
-// Transceivers are added right before an offer and not earlier, so that none is there for
-// a remote offer to take over.
+// addSections gives every sender that waits a section, if it fits. Transceivers are added right before an offer and not
+// earlier, so that a remote offer finds none to take over.
 func (c *Conn) addSections() error {
 	for _, s := range c.waiting {
 		if !c.fits(s) {
@@ -133,14 +131,14 @@ func (c *Conn) addSection(s *fanout.Sender) error {
 	}
 	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
 	c.sections = append(c.sections, sec)
-	c.counts(sec.stats)
+	c.countStream(sec.stats)
 	leg.Attach(s)
 	rtp := transceiver.Sender()
 	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
 	return nil
 }
 
-// refuse takes a sender off a section of which the peer cannot take what it carries.
+// refuse takes the sender off a section whose codec the peer does not accept.
 func (c *Conn) refuse(sec *section) {
 	s := sec.sender
 	if s == nil {
@@ -152,9 +150,9 @@ func (c *Conn) refuse(sec *section) {
 	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", fault.Codec, s.Codec().MimeType))
 }
 
-// SendTable sends a change that no description has carried.
+// SendTable sends a change of the table that no description has carried.
 func (c *Conn) SendTable() {
-	if !c.tableDirty || c.stage != negotiating || c.local.ufrag == "" || !c.owner.Window() || !c.placed() {
+	if !c.tableDirty || c.stage != stageNegotiating || c.local.ufrag == "" || !c.owner.Window() || !c.hasTable() {
 		return
 	}
 	body, err := signal.EncodeBody(&signal.TableBody{Table: c.nextTable()})
@@ -162,18 +160,16 @@ func (c *Conn) SendTable() {
 		c.owner.Failed(err)
 		return
 	}
-	c.announced(c.owner.Send(signal.TypeTable, body, false))
+	c.tableSent(c.owner.Send(signal.TypeTable, body, false))
 }
 
-// placed reports whether the table is worth telling: in an epoch that the peer
-// began, our senders have no section before our first offer, and an empty
-// table would end tracks that only move to another connection.
-func (c *Conn) placed() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
+// hasTable reports whether there is a table to send. In an epoch that the peer began, our senders have no sections
+// before our first offer, and an empty table would end tracks that only move to another connection.
+func (c *Conn) hasTable() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
 
-// nextTable is the table for the next frame. One that is not worth telling has
-// version 0, which the peer ignores.
+// nextTable returns the table for the next frame. If there is none to send, it has version 0, which the peer ignores.
 func (c *Conn) nextTable() signal.Table {
-	if !c.placed() {
+	if !c.hasTable() {
 		return signal.Table{}
 	}
 	t := signal.Table{Version: c.owner.NextTable(), Tracks: make(map[string]signal.TrackRow)}
@@ -187,9 +183,9 @@ func (c *Conn) nextTable() signal.Table {
 	return t
 }
 
-// announced notes that the table was just sent as it is now: the exchange has been given
-// so many messages with it.
-func (c *Conn) announced(queued int64) {
+// tableSent notes that the table was just sent as it is now. queued is how many messages the exchange has been given,
+// the one with the table included.
+func (c *Conn) tableSent(queued int64) {
 	c.tableDirty = false
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
@@ -198,8 +194,8 @@ func (c *Conn) announced(queued int64) {
 	}
 }
 
-// StartFlowing lets media into sections whose new row the peer has, which has
-// acknowledged so many messages: earlier, it would be taken for the track before.
+// StartFlowing lets media flow in sections whose new rows the peer has, which has acknowledged acked messages. Earlier,
+// the peer would take the media for the track before.
 func (c *Conn) StartFlowing(acked int64) {
 	for _, sec := range c.sections {
 		if sec.sender != nil && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
@@ -209,7 +205,7 @@ func (c *Conn) StartFlowing(acked int64) {
 	}
 }
 
-// secure is called when DTLS is up, at first and again after a restart.
+// secure is called when DTLS is up: the first time, and again after a restart.
 func (c *Conn) secure() {
 	c.secured = true
 	for _, sec := range c.sections {
@@ -217,8 +213,8 @@ func (c *Conn) secure() {
 	}
 }
 
-// mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already:
-// pion drops what is sent earlier.
+// mediaCanFlow opens the sections that the peer has just answered, if DTLS is up already. pion drops media that is sent
+// earlier.
 func (c *Conn) mediaCanFlow() {
 	if !c.secured {
 		return
@@ -241,9 +237,9 @@ func (c *Conn) sendsStereo() map[string]bool {
 	return stereo
 }
 
-// receiving takes a section of the peer's that pion has set up.
+// receiving takes a section of the peer that pion has set up.
 func (c *Conn) receiving(mid string, in *inbound.Inbound) {
 	c.Inbounds[mid] = in
-	c.counts(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
+	c.countStream(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
 	c.owner.Receiving(mid, in)
 }

@@ -6,9 +6,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// pion counts the packets of RTP streams in an interceptor alone, which costs
-// more per packet than all else that noom does with it. So noom counts itself,
-// where it handles each packet anyway.
+// pion counts the packets of RTP streams only in an interceptor, which costs more per packet than everything else that
+// noom does with it. So noom counts them itself, where it handles each packet anyway.
 
 // stream makes an entry of a StatsReport.
 type stream func(now webrtc.StatsTimestamp) (id string, entry webrtc.Stats)
@@ -17,14 +16,14 @@ func (s *section) stats(now webrtc.StatsTimestamp) (string, webrtc.Stats) {
 	return s.leg.Stats(now, s.mid())
 }
 
-// counts adds an entry to what stats returns.
-func (c *Conn) counts(s stream) {
+// countStream adds an entry to what Stats returns.
+func (c *Conn) countStream(s stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.streams = append(c.streams, s)
 }
 
-// Stats returns what pion counts, and what noom does. Called from anywhere.
+// Stats returns what pion counts and what noom counts. Called from anywhere.
 func (c *Conn) Stats() webrtc.StatsReport {
 	c.mu.Lock()
 	streams := c.streams

@@ -1,8 +1,8 @@
-// Package conversation plays the golden conversations of signal/testdata against
-// a client, for tests: it is the hub and the other member, with a real
-// PeerConnection, and holds what the client sends against what is written.
+// Package conversation tests a client with the golden conversations of signal/testdata. It
+// plays the hub and the other member, with a real PeerConnection, and compares what the
+// client sends with the file.
 //
-// signal/testdata/conversations/README.md explains what a conversation looks like.
+// signal/testdata/conversations/README.md explains these files.
 package conversation
 
 import (
@@ -25,20 +25,20 @@ type Kind int
 // The kinds of steps.
 const (
 	Does   Kind = iota // the client's application does something
-	Sees               // it must be told of something
-	Says               // the hub or the other member says Frame to the client
-	Expect             // the client must say Frame
+	Sees               // the client must report something to the application
+	Says               // the hub or the other member sends Frame to the client
+	Expect             // the client must send Frame
 	Cuts               // the hub breaks the connection
 )
 
-// Step is a line, with the body that may stand on the next.
+// Step is a line, with the body on the next line if there is one.
 type Step struct {
 	Line  int
 	Kind  Kind
 	Text  string // what is done or seen
 	Pair  bool   // the frame is from or to the other member, not the hub
-	Band  bool   // in-band
-	Hub   bool   // by hub alone
+	Band  bool   // the frame goes in-band
+	Hub   bool   // the frame may go only by hub
 	Lost  bool   // the frame never arrives
 	Again bool   // the frame was sent before
 	Frame map[string]any
@@ -52,7 +52,7 @@ const (
 	inBand = "⇒"
 )
 
-// Load reads all conversations of a folder, in their order.
+// Load reads all conversations in a folder, in order.
 func Load(folder string) ([]*Conversation, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *Conversation) add(number int, line string) error {
 	}
 	if strings.HasPrefix(line, " ") { // a body
 		if len(c.Steps) == 0 || c.Steps[len(c.Steps)-1].Frame == nil {
-			return fmt.Errorf("a body behind no frame")
+			return fmt.Errorf("a body that follows no frame")
 		}
 		return json.Unmarshal([]byte(line), &c.Steps[len(c.Steps)-1].Body)
 	}
@@ -123,7 +123,7 @@ func (c *Conversation) add(number int, line string) error {
 	return nil
 }
 
-// head reads who says something to whom, and how.
+// head reads the sender and the receiver of a frame, and how it goes.
 func (s *Step) head(words []string) error {
 	if len(words) < 3 || words[1] != byHub && words[1] != inBand {
 		return fmt.Errorf("want FROM %s TO or FROM %s TO, have %q", byHub, inBand, words)
@@ -136,7 +136,7 @@ func (s *Step) head(words []string) error {
 	case to == client && (from == other || from == "hub"):
 		s.Kind, s.Pair = Says, from == other
 	default:
-		return fmt.Errorf("nobody says anything from %s to %s here", from, to)
+		return fmt.Errorf("no frames go from %s to %s", from, to)
 	}
 	for _, w := range words[3:] {
 		switch w {
@@ -147,7 +147,7 @@ func (s *Step) head(words []string) error {
 		case "(again)":
 			s.Again = true
 		default:
-			return fmt.Errorf("%q is not known", w)
+			return fmt.Errorf("unknown word %q", w)
 		}
 	}
 	return nil

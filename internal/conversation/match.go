@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// names are what stands for what: <bob>, <bob.session>, <sdp>, …
+// names maps the names in a conversation to their values: <bob>, <bob.session>, <sdp>, …
 type names map[string]string
 
-// fill returns a copy of v in which names stand for themselves no longer.
+// fill returns a copy of v in which names are replaced by their values.
 func (n names) fill(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -34,26 +34,27 @@ func (n names) fill(v any) any {
 	return v
 }
 
-// match holds what was sent against what is written. An object may have more
-// fields than are written, but for tracks; a field that is absent has its type's zero; <any> stands for anything, and a key in
-// angle brackets for any key.
-func match(path string, written, sent any) error {
+// matchValue compares what was sent with what is written. An object may have more fields than
+// are written, except tracks. A field that is absent has the zero value of its type. <any>
+// stands for anything, and a key in angle brackets for any key.
+func matchValue(path string, written, sent any) error {
 	if written == "<any>" && sent != nil {
 		return nil
 	}
 	object, ok := written.(map[string]any)
 	if !ok {
-		if zero := sent == nil && (written == 0.0 || written == "" || written == false); !zero && !reflect.DeepEqual(written, sent) {
-			return fmt.Errorf("%s is %s, want %s", path, text(sent), text(written))
+		zero := sent == nil && (written == 0.0 || written == "" || written == false)
+		if !zero && !reflect.DeepEqual(written, sent) {
+			return fmt.Errorf("%s is %s, want %s", path, jsonText(sent), jsonText(written))
 		}
 		return nil
 	}
 	have, ok := sent.(map[string]any)
 	if !ok {
-		return fmt.Errorf("%s is %s, want an object", path, text(sent))
+		return fmt.Errorf("%s is %s, want an object", path, jsonText(sent))
 	}
 	if strings.HasSuffix(path, ".tracks") && len(have) != len(object) {
-		return fmt.Errorf("%s has %d rows, want %d: %s", path, len(have), len(object), text(have))
+		return fmt.Errorf("%s has %d rows, want %d: %s", path, len(have), len(object), jsonText(have))
 	}
 	for key, value := range object {
 		if strings.HasPrefix(key, "<") {
@@ -62,7 +63,7 @@ func match(path string, written, sent any) error {
 			}
 			continue
 		}
-		if err := match(path+"."+key, value, have[key]); err != nil {
+		if err := matchValue(path+"."+key, value, have[key]); err != nil {
 			return err
 		}
 	}
@@ -72,15 +73,15 @@ func match(path string, written, sent any) error {
 func matchAny(path string, written any, sent map[string]any) (err error) {
 	err = fmt.Errorf("%s is empty", path)
 	for key, value := range sent {
-		if err = match(path+"."+key, written, value); err == nil {
+		if err = matchValue(path+"."+key, written, value); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// text is v as JSON, shortened.
-func text(v any) string {
+// jsonText is v as JSON, shortened.
+func jsonText(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()

@@ -33,20 +33,20 @@ func (m *member) keyText() string {
 	return base64.RawURLEncoding.EncodeToString(m.key.Public().(ed25519.PublicKey))
 }
 
-// link is one epoch as the other member has it: both streams, and the connection.
+// link is the other member's side of one epoch: both streams, and the connection.
 type link struct {
 	epoch    signal.Epoch
 	known    map[int64]string          // what the client sent, by seq
-	ahead    map[int64]arrival         // what came before something with a lower seq
-	early    map[int64]*signal.Message // what was not lost, behind a gap
-	received int64                     // all up to here was got
+	ahead    map[int64]arrival         // frames that have overtaken one with a lower seq
+	early    map[int64]*signal.Message // frames after one that was lost
+	received int64                     // everything up to here was received
 	given    map[int64]bool            // what we sent, by seq
 	acked    int64                     // by the client
 	version  int64                     // of the client's table
 	peer     *peer
 }
 
-// sent returns up to where everything was sent.
+// sent returns the number up to which everything was sent.
 func (l *link) sent() (n int64) {
 	for l.given[n+1] {
 		n++
@@ -54,7 +54,7 @@ func (l *link) sent() (n int64) {
 	return n
 }
 
-// newer checks that a table has a version of its own, and keeps that.
+// newer checks that a table's version is higher than the last, and keeps it.
 func (l *link) newer(body map[string]any) error {
 	table, _ := body["table"].(map[string]any)
 	version, _ := table["version"].(float64)
@@ -67,13 +67,16 @@ func (l *link) newer(body map[string]any) error {
 
 func (l *link) close() { l.peer.close() }
 
-// renew begins an epoch; the connection of the one before stays until the end.
+// renew begins an epoch. Connections of earlier epochs stay until the end.
 func (p *Player) renew(e signal.Epoch) error {
 	peer, err := newPeer(p)
 	if err != nil {
 		return err
 	}
-	next := &link{epoch: e, known: make(map[int64]string), ahead: make(map[int64]arrival), early: make(map[int64]*signal.Message), given: make(map[int64]bool), peer: peer}
+	next := &link{
+		epoch: e, peer: peer, known: make(map[int64]string), ahead: make(map[int64]arrival),
+		early: make(map[int64]*signal.Message), given: make(map[int64]bool),
+	}
 	if p.link != nil {
 		next.version = p.link.version
 	}
@@ -82,9 +85,9 @@ func (p *Player) renew(e signal.Epoch) error {
 	return nil
 }
 
-// hear holds a pair frame against the rules of PROTOCOL.md section 4. done says
-// that nothing more is to be made of it.
-func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, err error) {
+// checkPair checks a pair frame by the rules of PROTOCOL.md section 4. done means that
+// there is nothing else to do with it.
+func (p *Player) checkPair(ctx context.Context, a *arrival, next *Step) (done bool, err error) {
 	m := &a.message
 	switch {
 	case m.To != p.self.id:
@@ -94,11 +97,11 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 	case m.Type == signal.TypeStale:
 		return false, nil
 	case m.Sessions[0] == p.bob.Session && slices.Contains(p.past, m.Sessions[1]):
-		return true, nil // on its way when we were another
+		return true, nil // sent before our session changed
 	case m.Sessions != [2]string{p.bob.Session, p.self.session}:
 		return false, fmt.Errorf("the client sent %s with sessions %v", m.Type, m.Sessions)
 	}
-	if p.link == nil || less(p.link.epoch, m.Epoch) {
+	if p.link == nil || epochLess(p.link.epoch, m.Epoch) {
 		if m.Epoch.By != p.bob.ID {
 			return false, fmt.Errorf("the client sent %s of epoch %v, which nobody began", m.Type, m.Epoch)
 		}
@@ -107,11 +110,11 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 		}
 	}
 	l := p.link
-	if less(m.Epoch, l.epoch) {
-		return true, nil // on its way when the next began
+	if epochLess(m.Epoch, l.epoch) {
+		return true, nil // sent before the next epoch began
 	}
 	if m.Ack > l.sent() {
-		return false, fmt.Errorf("the client acknowledges %d, and got %d", m.Ack, l.sent())
+		return false, fmt.Errorf("the client acknowledges %d and was sent %d", m.Ack, l.sent())
 	}
 	l.acked = max(l.acked, m.Ack)
 	p.answers++
@@ -129,8 +132,8 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 		return true, nil
 	}
 	if ahead := m.Seq - int64(len(l.known)) - 1; ahead >= 32 {
-		return false, fmt.Errorf("the client sent number %d behind %d", m.Seq, len(l.known))
-	} else if ahead > 0 { // it overtook another on the other path
+		return false, fmt.Errorf("the client sent number %d after %d", m.Seq, len(l.known))
+	} else if ahead > 0 { // it has overtaken another on the other path
 		l.ahead[m.Seq] = *a
 		return true, nil
 	}
@@ -141,11 +144,11 @@ func (p *Player) hear(ctx context.Context, a *arrival, next *Step) (done bool, e
 	return m.Type == signal.TypeCandidates || m.Type == signal.TypeLeft, p.got(ctx, a)
 }
 
-func less(a, b signal.Epoch) bool {
+func epochLess(a, b signal.Epoch) bool {
 	return a.Number < b.Number || a.Number == b.Number && a.By < b.By
 }
 
-// got takes a frame of the stream, acts on it and acknowledges it.
+// got takes a frame of the stream, acts on it, and acknowledges it.
 func (p *Player) got(ctx context.Context, a *arrival) error {
 	l := p.link
 	l.early[a.message.Seq] = &a.message
@@ -160,8 +163,8 @@ func (p *Player) got(ctx context.Context, a *arrival) error {
 	return p.send(ctx, signal.Message{Type: signal.TypeAck}, a.line == nil)
 }
 
-// tell sends what the other member says.
-func (p *Player) tell(ctx context.Context, s *Step, frame, body map[string]any) error {
+// sayAsMember sends a frame of the other member.
+func (p *Player) sayAsMember(ctx context.Context, s *Step, frame, body map[string]any) error {
 	if err := p.place(frame); err != nil {
 		return err
 	}
@@ -171,8 +174,9 @@ func (p *Player) tell(ctx context.Context, s *Step, frame, body map[string]any) 
 		}
 	}
 	forged := frame["signature"] == "<forged>"
-	maps.Copy(frame, map[string]any{"to": p.bob.ID, "signature": base64.RawURLEncoding.EncodeToString(make([]byte, ed25519.SignatureSize))})
-	m, err := message(frame, body)
+	unsigned := base64.RawURLEncoding.EncodeToString(make([]byte, ed25519.SignatureSize))
+	maps.Copy(frame, map[string]any{"to": p.bob.ID, "signature": unsigned})
+	m, err := messageOf(frame, body)
 	if err != nil {
 		return err
 	}
@@ -192,7 +196,7 @@ func (p *Player) tell(ctx context.Context, s *Step, frame, body map[string]any) 
 	return nil
 }
 
-// reborn makes the other member one that runs that session: all that belonged to another is over.
+// reborn makes that session the other member's. Everything of another session is over.
 func (p *Player) reborn(session string) {
 	if p.self.session != session {
 		p.past = append(p.past, p.self.session)
@@ -200,13 +204,13 @@ func (p *Player) reborn(session string) {
 	}
 }
 
-// place adds where in the streams a frame stands, unless that is written.
+// place adds a frame's place in the streams, unless that is written.
 func (p *Player) place(frame map[string]any) error {
 	if e, ok := frame["epoch"].([]any); ok && len(e) == 2 && frame["type"] != string(signal.TypeStale) {
 		number, _ := e[0].(float64)
 		by, _ := e[1].(string)
 		epoch := signal.Epoch{Number: int64(number), By: by}
-		if by == p.self.id && (p.link == nil || less(p.link.epoch, epoch)) {
+		if by == p.self.id && (p.link == nil || epochLess(p.link.epoch, epoch)) {
 			if err := p.renew(epoch); err != nil {
 				return err
 			}
@@ -249,7 +253,7 @@ func (p *Player) post(ctx context.Context, m signal.Message, band, forged bool) 
 	}
 	if !band {
 		if p.line == nil {
-			return nil // nothing leads to the client
+			return nil // the client has no connection to the hub
 		}
 		return p.line.signaler.Send(ctx, m)
 	}
@@ -257,7 +261,7 @@ func (p *Player) post(ctx context.Context, m signal.Message, band, forged bool) 
 	if err != nil {
 		return err
 	}
-	control, err := p.channel(ctx, func(x *peer) *opened { return x.control })
+	control, err := p.channel(ctx, func(x *peer) *openChannel { return x.control })
 	if err != nil {
 		return err
 	}
@@ -269,16 +273,16 @@ func (p *Player) give(ctx context.Context, s *Step) error {
 	kind, _ := s.Frame["kind"].(float64)
 	number, _ := s.Frame["number"].(float64)
 	words, _ := s.Frame["text"].(string)
-	data, err := p.channel(ctx, func(x *peer) *opened { return x.data })
+	data, err := p.channel(ctx, func(x *peer) *openChannel { return x.data })
 	if err != nil {
 		return err
 	}
 	return data.Send(append(binary.BigEndian.AppendUint32([]byte{byte(kind)}, uint32(number)), words...))
 }
 
-// channel returns a channel of the newest connection where it is open.
-func (p *Player) channel(ctx context.Context, of func(*peer) *opened) (found *opened, err error) {
-	err = p.until(ctx, "what makes a channel open", func() bool {
+// channel returns a channel of the newest connection on which it is open.
+func (p *Player) channel(ctx context.Context, of func(*peer) *openChannel) (found *openChannel, err error) {
+	err = p.until(ctx, "what opens a channel", func() bool {
 		for i := len(p.links) - 1; i >= 0 && found == nil; i-- {
 			if c := of(p.links[i].peer); c.ready() {
 				found = c

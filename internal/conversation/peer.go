@@ -11,22 +11,28 @@ import (
 	"noom/signal"
 )
 
+// The codecs that the other member has.
+var (
+	videoCodec = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}
+	audioCodec = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2}
+)
+
 // peer is the other member's connection in one epoch.
 type peer struct {
 	pc            *webrtc.PeerConnection
-	control, data *opened
+	control, data *openChannel
 	rows          map[string]*webrtc.RTPTransceiver // by track id
 	spoken        string                            // our last description
 }
 
-// opened is a data channel that knows whether it is open.
-type opened struct {
+// openChannel is a data channel that knows whether it is open.
+type openChannel struct {
 	*webrtc.DataChannel
 
 	open chan struct{}
 }
 
-func (o *opened) ready() bool {
+func (o *openChannel) ready() bool {
 	select {
 	case <-o.open:
 		return true
@@ -38,8 +44,8 @@ func (o *opened) ready() bool {
 func newPeer(p *Player) (*peer, error) {
 	media := &webrtc.MediaEngine{}
 	for kind, codec := range map[webrtc.RTPCodecType]webrtc.RTPCodecParameters{
-		webrtc.RTPCodecTypeVideo: {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}, PayloadType: 96},
-		webrtc.RTPCodecTypeAudio: {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2}, PayloadType: 111},
+		webrtc.RTPCodecTypeVideo: {RTPCodecCapability: videoCodec, PayloadType: 96},
+		webrtc.RTPCodecTypeAudio: {RTPCodecCapability: audioCodec, PayloadType: 111},
 	} {
 		if err := media.RegisterCodec(codec, kind); err != nil {
 			return nil, err
@@ -51,7 +57,8 @@ func newPeer(p *Player) (*peer, error) {
 	if p.settings != nil {
 		p.settings(&settings)
 	}
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +77,12 @@ func newPeer(p *Player) (*peer, error) {
 		case <-p.over:
 		}
 	}
-	for _, o := range []*opened{x.control, x.data} {
+	for _, o := range []*openChannel{x.control, x.data} {
 		o.OnOpen(func() {
 			close(o.open)
 			select {
 			case p.opens <- struct{}{}:
-			default: // it will look
+			default: // there is a token already
 			}
 		})
 	}
@@ -101,18 +108,18 @@ func dataArrival(b []byte) arrival {
 	return arrival{frame: frame}
 }
 
-func (x *peer) channel(label string, id uint16) (*opened, error) {
+func (x *peer) channel(label string, id uint16) (*openChannel, error) {
 	negotiated := true
 	d, err := x.pc.CreateDataChannel(label, &webrtc.DataChannelInit{ID: &id, Negotiated: &negotiated})
 	if err != nil {
 		return nil, err
 	}
-	return &opened{d, make(chan struct{})}, nil
+	return &openChannel{d, make(chan struct{})}, nil
 }
 
-func (x *peer) close() { _ = x.pc.GracefulClose() } // nothing is to be saved
+func (x *peer) close() { _ = x.pc.GracefulClose() } // nothing to lose
 
-// take acts on what the client says, in its order.
+// take acts on a frame of the client. It is called in the order of the stream.
 func (x *peer) take(m *signal.Message) error {
 	switch m.Type {
 	case signal.TypeOffer, signal.TypeAnswer:
@@ -145,7 +152,7 @@ func (x *peer) take(m *signal.Message) error {
 	return nil
 }
 
-// describe puts the real thing in the places of <sdp>, <restart>, <old sdp> and mids.
+// describe replaces <sdp>, <restart>, <old sdp> and mids by the real ones.
 func (x *peer) describe(t any, body map[string]any) error {
 	table, _ := body["table"].(map[string]any)
 	tracks, _ := table["tracks"].(map[string]any)
@@ -183,15 +190,17 @@ func (x *peer) offer(tracks map[string]any, restart bool) error {
 		if x.rows[id] != nil {
 			continue
 		}
-		codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}
+		codec := videoCodec
 		if object, _ := row.(map[string]any); object["kind"] == "audio" {
-			codec = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2}
+			codec = audioCodec
 		}
 		track, err := webrtc.NewTrackLocalStaticRTP(codec, id, "stream")
 		if err != nil {
 			return err
 		}
-		if x.rows[id], err = x.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}); err != nil {
+		x.rows[id], err = x.pc.AddTransceiverFromTrack(track,
+			webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err != nil {
 			return err
 		}
 	}
@@ -210,7 +219,7 @@ func (x *peer) answer() error {
 	return x.speak(answer)
 }
 
-// speak sets a description and waits for its candidates, which stand in it then.
+// speak sets a local description and waits until it has its candidates.
 func (x *peer) speak(d webrtc.SessionDescription) error {
 	gathered := webrtc.GatheringCompletePromise(x.pc)
 	if err := x.pc.SetLocalDescription(d); err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -14,20 +13,22 @@ import (
 	"noom/signal"
 )
 
-// patience bounds the wait for one thing. It is the longest that the protocol lets a client
-// take, 15 s for a connection that does not come up, and much more for a busy machine.
+// patience bounds the wait for one thing: the longest that the protocol lets a client take,
+// 15 s for a connection that does not come up, and much more for a busy machine.
 const patience = 60 * time.Second
 
-// Client is the application around the client that is tested. What it is asked to do and
-// what it may see is listed in the README of the conversations.
+// Client is the application that uses the client under test. The README of the
+// conversations lists what it may be asked to do and what it may see.
 type Client interface {
-	// Do begins something and returns without waiting for what comes of it.
+	// Do starts something and does not wait for its result.
 	Do(what string) error
-	// Saw returns once the application was told of that, each time of another one; an error when ctx ends first.
+	// Saw waits until the client has reported what to the application. Each report counts
+	// once. It returns an error if ctx ends first.
 	Saw(ctx context.Context, what string) error
 }
 
-// Player is the hub and the other member of one conversation. It is a server of connections, as a hub is.
+// Player plays the hub and the other member in one conversation. Like a hub, it serves
+// connections.
 type Player struct {
 	conversation *Conversation
 	settings     func(*webrtc.SettingEngine)
@@ -37,23 +38,23 @@ type Player struct {
 	opens   chan struct{} // holds a token when a channel has opened
 	over    chan struct{} // closed with Play
 
-	// Everything following is owned by Play.
-	expects []*Step // what the client must say, in order
-	matched int     // so many of them it has said
-	last    map[string]any
-	answers int     // pair frames since the other member said something
-	taken   float64 // the last number that its application has taken
-	line    *line   // to the client; nil: none
+	// Owned by Play.
+	expects []*Step        // what the client must send, in order
+	matched int            // how many of those it has sent
+	last    map[string]any // the last frame from the client
+	answers int            // pair frames from the client since the other member's last frame
+	taken   float64        // the last number that the client's application has taken
+	line    *line          // to the client; nil: none
 	names   names
 	room    string
 	bob     signal.Member // as it joined
-	self    *member
-	past    []string // sessions that it ran before
-	link    *link    // nil before the first pair frame
+	self    *member       // the other member
+	past    []string      // its earlier sessions
+	link    *link         // nil before the first pair frame
 	links   []*link
 }
 
-// arrival is what the client sent.
+// arrival is a frame from the client.
 type arrival struct {
 	line    *line // nil: in-band
 	message signal.Message
@@ -68,7 +69,8 @@ type line struct {
 	closed   context.CancelFunc
 }
 
-// New returns the player of c. settings, which may be nil, puts its connections on another network.
+// New returns a player of c. settings, which may be nil, may put its connections on another
+// network.
 func New(c *Conversation, settings func(*webrtc.SettingEngine)) *Player {
 	p := &Player{
 		conversation: c, settings: settings,
@@ -76,7 +78,7 @@ func New(c *Conversation, settings func(*webrtc.SettingEngine)) *Player {
 		self: newMember(),
 	}
 	for i := range c.Steps {
-		if s := &c.Steps[i]; s.Kind == Expect && !ambient(s.Frame["type"]) {
+		if s := &c.Steps[i]; s.Kind == Expect && !isAmbient(s.Frame["type"]) {
 			p.expects = append(p.expects, s)
 		}
 	}
@@ -87,16 +89,17 @@ func New(c *Conversation, settings func(*webrtc.SettingEngine)) *Player {
 	return p
 }
 
-// ambient reports whether frames of that type come whenever the client likes.
-func ambient(t any) bool {
+// isAmbient reports whether the client may send frames of that type at any time.
+func isAmbient(t any) bool {
 	switch t {
-	case string(signal.TypeAck), string(signal.TypeCandidates), string(signal.TypeLeft), string(signal.TypePing), string(signal.TypePong), string(signal.TypeServers):
+	case string(signal.TypeAck), string(signal.TypeCandidates), string(signal.TypeLeft),
+		string(signal.TypePing), string(signal.TypePong), string(signal.TypeServers):
 		return true
 	}
 	return false
 }
 
-// Serve takes a connection of the client, as a hub does, until it ends.
+// Serve serves a connection of the client until it ends.
 func (p *Player) Serve(ctx context.Context, s signal.Signaler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -110,7 +113,7 @@ func (p *Player) Serve(ctx context.Context, s signal.Signaler) error {
 		m, err := s.Receive(ctx)
 		a := arrival{line: l, message: m, err: err}
 		if refusal := (*signal.Error)(nil); err != nil && !errors.As(err, &refusal) {
-			return nil // it has gone
+			return nil // the client is gone
 		}
 		if err == nil {
 			a.read()
@@ -126,7 +129,8 @@ func (p *Player) Serve(ctx context.Context, s signal.Signaler) error {
 	}
 }
 
-// read makes plain JSON of the message, whose bytes are not ours for long.
+// read decodes the message into plain JSON, and copies its bytes, which are valid only for a
+// short time.
 func (a *arrival) read() {
 	m := &a.message
 	m.Body = bytes.Clone(m.Body)
@@ -142,13 +146,13 @@ func (a *arrival) read() {
 	}
 }
 
-// Play plays the conversation and says where the client left it.
+// Play plays the conversation. It returns an error where the client deviates from it.
 func (p *Player) Play(ctx context.Context, c Client) error {
 	defer p.end()
 	at := 0 // of the frames that the client must say
 	for i := range p.conversation.Steps {
 		s := &p.conversation.Steps[i]
-		if s.Kind == Expect && !ambient(s.Frame["type"]) {
+		if s.Kind == Expect && !isAmbient(s.Frame["type"]) {
 			at++
 		}
 		if err := p.step(ctx, c, s, at); err != nil {
@@ -184,9 +188,9 @@ func (p *Player) step(ctx context.Context, c Client, s *Step, at int) error {
 	case Expect:
 		if s.Frame["type"] == string(signal.TypeAck) {
 			ack, _ := s.Frame["ack"].(float64)
-			return p.until(ctx, text(s.Frame), func() bool { return p.answers > 0 && p.link.acked >= int64(ack) })
+			return p.until(ctx, jsonText(s.Frame), func() bool { return p.answers > 0 && p.link.acked >= int64(ack) })
 		}
-		return p.until(ctx, text(s.Frame), func() bool { return p.matched >= at })
+		return p.until(ctx, jsonText(s.Frame), func() bool { return p.matched >= at })
 	case Says:
 		if s.Frame["type"] == "data" {
 			return p.give(ctx, s)
@@ -196,7 +200,7 @@ func (p *Player) step(ctx context.Context, c Client, s *Step, at int) error {
 	return nil
 }
 
-// sees waits for what the application is told, and takes what comes meanwhile.
+// sees waits until the application sees what, and takes frames in the meantime.
 func (p *Player) sees(ctx context.Context, c Client, what string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -208,7 +212,7 @@ func (p *Player) sees(ctx context.Context, c Client, what string) error {
 	}()
 	for {
 		select {
-		case <-p.opens: // channel will look
+		case <-p.opens: // nothing waits for a channel here
 		case <-seen:
 			return err
 		case l := <-p.lines:
@@ -223,7 +227,7 @@ func (p *Player) sees(ctx context.Context, c Client, what string) error {
 	}
 }
 
-// until takes what comes until is is true.
+// until takes frames until is returns true.
 func (p *Player) until(ctx context.Context, what string, is func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -237,158 +241,8 @@ func (p *Player) until(ctx context.Context, what string, is func() bool) error {
 				return err
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("the client never sent %s; the last it sent was %s", what, text(p.last))
+			return fmt.Errorf("the client never sent %s; the last it sent was %s", what, jsonText(p.last))
 		}
 	}
 	return nil
-}
-
-// take takes a frame, and what came before it and belongs behind it.
-func (p *Player) take(ctx context.Context, a arrival) error {
-	for {
-		if err := p.takeOne(ctx, a); err != nil || p.link == nil {
-			return err
-		}
-		next := int64(len(p.link.known)) + 1
-		var ok bool
-		if a, ok = p.link.ahead[next]; !ok {
-			return nil
-		}
-		delete(p.link.ahead, next)
-	}
-}
-
-// takeOne holds a frame against the rules, and against what is written next.
-func (p *Player) takeOne(ctx context.Context, a arrival) error {
-	if a.err != nil {
-		return fmt.Errorf("the client sent what is no frame: %w", a.err)
-	}
-	m := &a.message
-	p.last = a.frame
-	var next *Step
-	if p.matched < len(p.expects) {
-		next = p.expects[p.matched]
-	}
-	if m.Type.Pair() {
-		done, err := p.hear(ctx, &a, next)
-		if done || err != nil {
-			return err
-		}
-	}
-	switch m.Type {
-	case signal.TypePing:
-		return p.line.signaler.Send(ctx, signal.Message{Type: signal.TypePong})
-	case signal.TypePong, signal.TypeServers:
-		return nil
-	default:
-	}
-	if a.frame["type"] == "data" && a.frame["kind"] == 2.0 { // may be said again
-		number, _ := a.frame["number"].(float64)
-		if number == p.taken {
-			return nil
-		}
-		p.taken = number
-	}
-	if next == nil {
-		return fmt.Errorf("the client sent %s %s, and nothing was due", text(a.frame), text(a.body))
-	}
-	if err := p.compare(next, &a); err != nil {
-		return fmt.Errorf("line %d: the client sent %s %s: %w", next.Line, text(a.frame), text(a.body), err)
-	}
-	p.matched++
-	p.learn(m)
-	return nil
-}
-
-// compare holds a frame against what is written.
-func (p *Player) compare(s *Step, a *arrival) error {
-	switch {
-	case s.Pair != (a.message.Type.Pair() || a.frame["type"] == "data"):
-		return errors.New("it is for somebody else")
-	case s.Band && a.line != nil:
-		return errors.New("it came by hub")
-	case s.Hub && a.line == nil:
-		return errors.New("it came in-band")
-	}
-	if err := match("frame", p.names.fill(s.Frame), a.frame); err != nil {
-		return err
-	}
-	if s.Body == nil {
-		return nil
-	}
-	written, _ := p.names.fill(s.Body).(map[string]any)
-	if table, ok := written["table"].(map[string]any); ok && table["version"] == "<new>" {
-		if err := p.link.newer(a.body); err != nil {
-			return err
-		}
-		table["version"] = "<any>"
-	}
-	return match("body", written, a.body)
-}
-
-// learn keeps of a frame what later ones are about.
-func (p *Player) learn(m *signal.Message) {
-	switch m.Type {
-	case signal.TypeJoin:
-		p.room = m.Room
-		p.bob = signal.Member{ID: signal.MemberID(m.Key), Name: m.Name, PublicKey: m.Key, Session: m.Session}
-		key, _ := m.Key.MarshalText() // base64 never fails
-		maps.Copy(p.names, names{"<bob>": p.bob.ID, "<bob.key>": string(key), "<bob.session>": m.Session})
-	case signal.TypeChat:
-		p.names["<chat>"] = m.ID
-	default:
-	}
-}
-
-// say sends what the hub or the other member says.
-func (p *Player) say(ctx context.Context, s *Step) error {
-	frame, _ := p.names.fill(s.Frame).(map[string]any)
-	var body map[string]any
-	if s.Body != nil {
-		body, _ = p.names.fill(s.Body).(map[string]any)
-	}
-	if s.Pair {
-		return p.tell(ctx, s, frame, body)
-	}
-	p.complete(frame)
-	m, err := message(frame, nil)
-	if err != nil {
-		return err
-	}
-	if m.Type == signal.TypeWelcome && m.Member.ID == p.self.id {
-		p.reborn(m.Member.Session)
-	}
-	return p.line.signaler.Send(ctx, m)
-}
-
-// complete adds what a joined needs and a reader need not see.
-func (p *Player) complete(frame map[string]any) {
-	if frame["type"] != string(signal.TypeJoined) {
-		return
-	}
-	for key, value := range map[string]any{
-		"self":      map[string]any{"id": p.bob.ID, "name": p.bob.Name, "key": p.names["<bob.key>"], "session": p.bob.Session},
-		"heartbeat": 10_000,
-		"limits":    map[string]any{"frame": signal.MaxFrame, "name": 128, "chat": 4096, "members": 64, "rate": 50, "burst": 1074},
-	} {
-		if _, there := frame[key]; !there {
-			frame[key] = value
-		}
-	}
-}
-
-// message makes a frame of plain JSON.
-func message(frame, body map[string]any) (signal.Message, error) {
-	text, err := json.Marshal(frame)
-	if err != nil {
-		return signal.Message{}, err
-	}
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return signal.Message{}, err
-		}
-		text = append(append(text, '\n'), b...)
-	}
-	return signal.Decode(text)
 }

@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// Told is what an application was told so far: half of a [Client].
+// Told records what a client has reported to its application. It is half of a [Client].
 type Told struct {
 	mu   sync.Mutex
 	what []string
-	more chan struct{} // closed when there is more; nil while nobody waits
+	more chan struct{} // closed by the next Tell; nil while nothing waits
 }
 
-// Tell notes what the application is told.
+// Tell records a report.
 func (t *Told) Tell(what string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,13 +35,14 @@ func (t *Told) Saw(ctx context.Context, what string) error {
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return fmt.Errorf("the application was told %q, and never %q", saw, what)
+			return fmt.Errorf("the application has seen %q, and never %q", saw, what)
 		}
 	}
 }
 
-// take forgets what if it was told; otherwise more is closed when it may have been.
-func (t *Told) take(what string) (more <-chan struct{}, told []string) {
+// take removes what if it was recorded. If not, it returns a channel that the next Tell
+// closes, and everything that is recorded.
+func (t *Told) take(what string) (more <-chan struct{}, recorded []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i := slices.Index(t.what, what); i >= 0 {

@@ -14,29 +14,29 @@ import (
 )
 
 const (
-	maxUnreadBytes = 1 << 20 // in a channel
-	maxUnread      = 1024    // messages in a channel
-	highWater      = 1 << 20 // bytes waiting to be sent, above which Send waits
-	lowWater       = 1 << 18 // below which it goes on
-	closingMoment  = 5 * time.Millisecond
+	maxUnreadBytes = 1 << 20              // in a channel
+	maxUnread      = 1024                 // messages in a channel
+	highWater      = 1 << 20              // Send waits while more bytes than this are buffered
+	lowWater       = 1 << 18              // it goes on once fewer are
+	closingMoment  = 5 * time.Millisecond // from the end of a channel to that of its connection; see Emptied
 )
 
-// Channel is a data channel of the application's own; noom.Channel explains its methods.
+// Channel is a data channel that an application opened; noom.Channel explains its methods.
 type Channel struct {
 	dc      *webrtc.DataChannel
 	control *webrtc.DataChannel // of the same connection
 	theirs  bool                // opened by the peer
-	opened  chan struct{}       // closed when it can be used
-	ended   chan struct{}       // closed when it is over
-	shut    chan struct{}       // closed when neither end can get anything out of it any more
+	opened  chan struct{}       // closed when the channel can be used
+	ended   chan struct{}       // closed when the channel is over
+	shut    chan struct{}       // closed when neither end can receive anything from it any longer
 	ready   chan struct{}       // holds a token while there may be something to receive
-	drain   chan struct{}       // holds a token when less waits to be sent
+	drain   chan struct{}       // holds a token once few bytes are buffered
 
 	mu     sync.Mutex
 	unread [][]byte
 	bytes  int
 	err    error // why it is over
-	lost   bool  // its connection ended before it was shut
+	lost   bool  // its connection ended before the channel was shut
 }
 
 // newChannel wraps dc before its first message can come.
@@ -52,7 +52,7 @@ func newChannel(dc, control *webrtc.DataChannel) *Channel {
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if !c.push(m.Data) {
 			c.end(fault.Unread)
-			go func() { _ = dc.Close() }() // from a callback of its own it would wait for itself
+			go func() { _ = dc.Close() }() // not from its own callback, where it would wait for itself
 		}
 	})
 	return c
@@ -80,7 +80,7 @@ func (c *Channel) push(data []byte) bool {
 	return true
 }
 
-// end ends c once, for the reason err.
+// end ends c because of err, if it has not ended yet.
 func (c *Channel) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,9 +114,10 @@ func (c *Channel) isShut() bool {
 	}
 }
 
-// Emptied reports whether the other end has got all that was sent before Close.
-// Its confirmation may overtake its acknowledgements; or it is the whole
-// connection that has ended, which control shows closingMoment after shut.
+// Emptied reports whether everything sent before Close has reached the other end. If
+// bytes are still buffered, either the end of the channel has overtaken the
+// acknowledgements, or the whole connection has ended. Which of the two it was, control
+// shows closingMoment after shut.
 func (c *Channel) Emptied() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,11 +136,11 @@ func (c *Channel) WaitOpen(ctx context.Context) error {
 	}
 }
 
-// Waiting returns how many bytes wait to be sent, or to be acknowledged.
+// Waiting returns how many bytes wait to be sent or acknowledged.
 func (c *Channel) Waiting() uint64 { return c.dc.BufferedAmount() }
 
-// WaitShut waits until neither end can get anything more out of channels that were
-// closed, until ctx ends. Emptied has the last word then.
+// WaitShut waits until neither end can receive anything more from channels that were
+// closed, or until ctx ends. Only then is what Emptied reports final.
 func WaitShut(ctx context.Context, channels []*Channel) {
 	if len(channels) == 0 {
 		return
@@ -167,7 +168,7 @@ func (c *Channel) Send(ctx context.Context, data []byte) error {
 	if err := CheckSize(data); err != nil {
 		return err
 	}
-	select { // the peer's are told of a moment before they can be used
+	select { // pion announces the peer's channels a moment before they can be used
 	case <-c.opened:
 	case <-c.ended:
 	case <-ctx.Done():
@@ -176,7 +177,7 @@ func (c *Channel) Send(ctx context.Context, data []byte) error {
 	for c.dc.BufferedAmount() > highWater {
 		select {
 		case <-c.drain:
-			defer putToken(c.drain) // for whoever else waits: pion says it once
+			defer putToken(c.drain) // for the next goroutine that waits, because pion reports it once
 		case <-c.ended:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -203,7 +204,7 @@ func (c *Channel) over() bool {
 	}
 }
 
-// cause is why c is over, for a sender.
+// cause returns why c is over, as Send reports it.
 func (c *Channel) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,7 +214,7 @@ func (c *Channel) cause() error {
 	return c.err
 }
 
-// Receive returns the next message and waits for one.
+// Receive waits for the next message and returns it.
 func (c *Channel) Receive(ctx context.Context) ([]byte, error) {
 	for {
 		c.mu.Lock()
@@ -242,7 +243,7 @@ func (c *Channel) Receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// Close closes the channel for both ends, and waits for nothing.
+// Close closes the channel at both ends. It waits for nothing.
 func (c *Channel) Close() error {
 	c.end(io.EOF)
 	return c.dc.Close()

@@ -1,9 +1,8 @@
 // Package data owns what applications send each other without the hub: the stream of
-// Peer.Send with its credit, over all connections to a peer, and the data channels of
-// the application's own.
+// Peer.Send with its credit, and the data channels that applications open.
 //
-// A Stream is of one peer, and lasts. A Lane is what one connection adds: how much of the
-// stream has gone into its data channel, and the channels opened over it. Both are
-// owned by the loop of a link, which calls them, except for what is marked "from anywhere".
-// A Channel is the application's.
+// A Stream belongs to one peer and outlives connections. A Lane belongs to one connection:
+// it knows how much of the stream was written to the connection's data channel, and which
+// channels were opened over it. The loop of a link owns both and calls their methods, except
+// those marked "from anywhere". A Channel belongs to the application.
 package data

@@ -12,11 +12,11 @@ import (
 const (
 	kindMessage = 1
 	kindTaken   = 2
-	kindAsked   = 3 // has all up to the number arrived? a member that leaves wants to know
-	kindArrived = 4 // the answer
+	kindAsked   = 3 // a member that leaves asks whether everything up to the number has arrived
+	kindArrived = 4 // the answer: it has
 )
 
-const frameHead = 5 // bytes: the kind, and a number
+const frameHead = 5 // bytes: the kind and a number
 
 // frameNumber returns the number in a frame.
 func frameNumber(frame []byte) uint32 { return binary.BigEndian.Uint32(frame[1:frameHead]) }
@@ -25,7 +25,7 @@ func numberFrame(kind byte, n uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{kind}, n)
 }
 
-// parseFrame splits a frame of the data channel.
+// parseFrame splits a frame from the data channel.
 func parseFrame(m webrtc.DataChannelMessage) (kind byte, n uint32, payload []byte, ok bool) {
 	if m.IsString || len(m.Data) < frameHead || len(m.Data) > frameHead+signal.MaxData {
 		return 0, 0, nil, false

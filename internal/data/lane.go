@@ -9,38 +9,40 @@ import (
 	"noom/signal"
 )
 
-// What may wait in a lane, above what credit lets an honest peer leave there: one
-// that takes what it has not received, or whose SCTP lets nothing in, would have
-// more and more wait.
+// What may wait in a lane. The bounds are above what credit lets an honest peer leave
+// there. They are needed because of a peer that acknowledges what it has not received,
+// or whose SCTP takes nothing.
 const (
 	maxRoom     = 2 * signal.MaxUnacked // bytes
 	answerBatch = 64                    // acknowledgements; at most two batches wait
-	maxUntaken  = 2 * MaxUnacked        // frames that have come and wait for the loop
+	maxUntaken  = 2 * MaxUnacked        // frames that have arrived and wait for the loop
 )
 
-const maxChannels = 64 // that a peer may have opened at a time, and again that are refused
+// maxChannels bounds the channels that a peer may have opened at a time, and those that
+// are refused before it counts as a flood.
+const maxChannels = 64
 
-// Lane is the share of one connection.
+// Lane carries the stream over one connection.
 type Lane struct {
 	dc, control *webrtc.DataChannel // immutable
 
-	untaken atomic.Int32 // frames that came and wait for the loop
+	untaken atomic.Int32 // frames that arrived and wait for the loop
 
 	// Owned by the link's loop.
 	open     bool
-	written  uint32 // number of the last message written
-	given    int64  // bytes, to dc
-	answers  pace   // acknowledgements, of both kinds
-	asked    bool   // whether all that was sent has arrived
+	written  uint32     // number of the last message written
+	given    int64      // bytes given to dc
+	answers  answerPace // of acknowledgements, both kinds
+	asked    bool       // we have asked whether everything has arrived
 	channels []*Channel
-	refused  int // of the channels that the peer opened
+	refused  int // channels that the peer opened
 }
 
-// NewLane returns a lane that carries the stream by dc. control is another channel of the
+// NewLane returns a lane that carries the stream over dc. control is another channel of the
 // same connection.
 func NewLane(dc, control *webrtc.DataChannel) *Lane { return &Lane{dc: dc, control: control} }
 
-// Came counts a frame for Stream.Take. It reports false when the peer floods us. From anywhere.
+// Came counts a frame for Stream.Take. It reports false if the peer floods us. From anywhere.
 func (l *Lane) Came() bool { return l.untaken.Add(1) <= maxUntaken }
 
 // IsOpen reports whether Stream.Open was called.
@@ -55,21 +57,21 @@ func (l *Lane) give(frame []byte) error {
 // room reports whether there is room for one more message.
 func (l *Lane) room() bool { return l.dc.BufferedAmount() < maxRoom }
 
-// mayAnswer reports whether one more acknowledgement may go.
+// mayAnswer reports whether one more acknowledgement may be sent.
 func (l *Lane) mayAnswer() bool {
 	return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount()))
 }
 
-// pace holds acknowledgements back while those before them wait to be sent.
-// A later one says all that an earlier one does.
-type pace struct {
-	batch int   // of the latest batch, so many were given to the channel
-	begun int64 // the channel had been given so many bytes with the first of them
+// answerPace holds acknowledgements back while earlier ones wait to be sent. Nothing is
+// lost, because a later one covers what an earlier one does.
+type answerPace struct {
+	batch int   // how many of the latest batch were given to the channel
+	begun int64 // how many bytes the channel had been given with the first of them
 }
 
-// step reports whether another one may go to a channel that was given so many
-// bytes and has sent so many of them.
-func (p *pace) step(given, sent int64) bool {
+// step reports whether another one may go to a channel that was given this many
+// bytes and has sent this many of them.
+func (p *answerPace) step(given, sent int64) bool {
 	if p.batch == answerBatch && sent >= p.begun {
 		p.batch = 0
 	}
@@ -84,14 +86,14 @@ func (p *pace) step(given, sent int64) bool {
 }
 
 // NewChannel wraps a channel that the peer has opened, before its first message can
-// come. From anywhere; Stream.Opened takes it.
+// arrive. Stream.Opened takes it. From anywhere.
 func (l *Lane) NewChannel(dc *webrtc.DataChannel) *Channel {
 	c := newChannel(dc, l.control)
 	c.theirs = true
 	return c
 }
 
-// Add wraps a channel that our application opens.
+// Add wraps a channel that our application has opened.
 func (l *Lane) Add(dc *webrtc.DataChannel) *Channel {
 	c := newChannel(dc, l.control)
 	l.dropEnded()
@@ -99,7 +101,7 @@ func (l *Lane) Add(dc *webrtc.DataChannel) *Channel {
 	return c
 }
 
-// Channels returns those of which something may be under way.
+// Channels returns the channels that may still have something under way.
 func (l *Lane) Channels() []*Channel { return slices.Clone(l.channels) }
 
 // Lose ends all channels with their connection.
@@ -109,7 +111,7 @@ func (l *Lane) Lose() {
 	}
 }
 
-// dropEnded forgets channels of which nothing is under way any longer.
+// dropEnded forgets the channels that no longer have anything under way.
 func (l *Lane) dropEnded() { l.channels = slices.DeleteFunc(l.channels, (*Channel).isShut) }
 
 // opened counts the channels that the peer has opened.
@@ -127,16 +129,16 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Taken   Verdict = iota // it is to be shown to the application
-	Refused                // it is to be closed
-	Floods                 // the peer has opened more than are refused
+	Taken   Verdict = iota // the application gets it
+	Refused                // it has to be closed
+	Floods                 // the peer has opened too many that were refused
 )
 
-// Opened takes a channel that the peer has opened over a lane. It is the peer's part to
-// answer that a channel is closed: until it does, pion keeps the channel.
+// Opened takes a channel that the peer has opened over a lane. Refused channels count
+// too, because pion keeps a channel until the peer answers that it is closed.
 func (s *Stream) Opened(lane *Lane, c *Channel) Verdict {
 	lane.dropEnded()
-	// Those that came and went unseen still hold what was sent in them.
+	// Channels that came and went unseen still hold what was sent in them.
 	if max(lane.opened(), s.unseen) >= maxChannels || len(c.Label()) > signal.MaxName {
 		if lane.refused++; lane.refused > maxChannels {
 			return Floods
@@ -148,5 +150,5 @@ func (s *Stream) Opened(lane *Lane, c *Channel) Verdict {
 	return Taken
 }
 
-// Seen notes that the application has been shown a channel. It may have been asleep meanwhile.
+// Seen notes that the application has got a channel. The link may have been asleep in between.
 func (s *Stream) Seen() { s.unseen = max(s.unseen-1, 0) }

@@ -15,23 +15,22 @@ import (
 // other end.
 const MaxUnacked = 4096
 
-// outgoing is what one peer has still to take: messages are kept until the
-// other application has taken them, so that a rebuilt connection can send
-// them again. Sending waits while too much is kept.
-type outgoing struct {
+// outgoingMessages keeps messages until the other application has taken them, so that a
+// rebuilt connection can send them again. Sending waits while too much is kept.
+type outgoingMessages struct {
 	mu      sync.Mutex
 	base    uint32   // number of the last message taken
 	arrived uint32   // number of the last message that the peer says it has, if above base
-	kept    [][]byte // encoded, the first is number base+1
+	kept    [][]byte // encoded; the first has number base+1
 	bytes   int      // payload bytes in kept
 	waiting []chan struct{}
 	closed  bool
-	sealed  bool // we leave: nothing new is kept, what is kept goes on
+	sealed  bool // we leave: nothing new is kept, and what is kept is still sent
 }
 
-// offer keeps data if there is credit. Otherwise it returns a channel that is
-// closed when it may be worth another try.
-func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
+// offer keeps data if there is credit. If not, it returns a channel that is closed
+// when it is worth trying again.
+func (s *outgoingMessages) offer(data []byte) (wait <-chan struct{}, err error) {
 	if err := CheckSize(data); err != nil {
 		return nil, err
 	}
@@ -45,8 +44,8 @@ func (s *outgoing) offer(data []byte) (wait <-chan struct{}, err error) {
 	return c, nil
 }
 
-// try keeps data if there is credit, else it returns fault.WouldBlock.
-func (s *outgoing) try(data []byte) error {
+// try keeps data if there is credit, or returns fault.WouldBlock.
+func (s *outgoingMessages) try(data []byte) error {
 	if err := CheckSize(data); err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func (s *outgoing) try(data []byte) error {
 	return s.keep(data)
 }
 
-// CheckSize says what is wrong with a message before anybody is asked to take it.
+// CheckSize returns an error if a message is too big to be sent.
 func CheckSize(data []byte) error {
 	if len(data) > signal.MaxData {
 		return fmt.Errorf("%w: %d bytes, at most %d", fault.TooBig, len(data), signal.MaxData)
@@ -64,7 +63,7 @@ func CheckSize(data []byte) error {
 }
 
 // keep needs s.mu.
-func (s *outgoing) keep(data []byte) error {
+func (s *outgoingMessages) keep(data []byte) error {
 	if s.closed || s.sealed {
 		return fault.Closed
 	}
@@ -79,8 +78,8 @@ func (s *outgoing) keep(data []byte) error {
 	return nil
 }
 
-// send keeps data, waiting for credit until ctx ends.
-func (s *outgoing) send(ctx context.Context, data []byte) error {
+// send waits for credit until ctx ends, and keeps data.
+func (s *outgoingMessages) send(ctx context.Context, data []byte) error {
 	for {
 		wait, err := s.offer(data)
 		if wait == nil {
@@ -94,8 +93,8 @@ func (s *outgoing) send(ctx context.Context, data []byte) error {
 	}
 }
 
-// after returns the encoded messages above number n.
-func (s *outgoing) after(n uint32) [][]byte {
+// after returns the encoded messages with numbers above n.
+func (s *outgoingMessages) after(n uint32) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	skip := max(0, int(int32(n-s.base)))
@@ -105,9 +104,9 @@ func (s *outgoing) after(n uint32) [][]byte {
 	return append([][]byte(nil), s.kept[skip:]...)
 }
 
-// taken forgets all up to number n. ok is false for a number never sent, news for one
-// that was taken before.
-func (s *outgoing) taken(n uint32) (news, ok bool) {
+// taken forgets the messages up to number n. ok is false if n was never sent; news is
+// false if n was taken before.
+func (s *outgoingMessages) taken(n uint32) (news, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := int(int32(n - s.base))
@@ -130,39 +129,39 @@ func (s *outgoing) taken(n uint32) (news, ok bool) {
 }
 
 // wake needs s.mu.
-func (s *outgoing) wake() {
+func (s *outgoingMessages) wake() {
 	for _, c := range s.waiting {
 		close(c)
 	}
 	s.waiting = nil
 }
 
-// seal makes sends fail from now on, and those that wait. What was kept goes on.
-func (s *outgoing) seal() {
+// seal makes sends fail from now on, waiting ones included. What was kept is still sent.
+func (s *outgoingMessages) seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sealed = true
 	s.wake()
 }
 
-// start returns the number of the last message taken: the next connection
-// sends again what comes after it.
-func (s *outgoing) start() uint32 {
+// start returns the number of the last message taken. The next connection sends
+// again what comes after it.
+func (s *outgoingMessages) start() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.base
 }
 
 // last returns the number of the last message kept.
-func (s *outgoing) last() uint32 {
+func (s *outgoingMessages) last() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.base + uint32(len(s.kept))
 }
 
-// hasArrived notes that the peer has all up to number n, whether its application
-// has taken them or not. It reports false for a number never sent.
-func (s *outgoing) hasArrived(n uint32) bool {
+// hasArrived notes that the peer has received everything up to number n, whether or
+// not its application has taken it. It reports false if n was never sent.
+func (s *outgoingMessages) hasArrived(n uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int(int32(n-s.base)) > len(s.kept) {
@@ -174,15 +173,15 @@ func (s *outgoing) hasArrived(n uint32) bool {
 	return true
 }
 
-// missing counts the messages of which it is not known that they have arrived.
-func (s *outgoing) missing() int {
+// missing counts the messages that are not known to have arrived.
+func (s *outgoingMessages) missing() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.kept) - max(0, int(int32(s.arrived-s.base)))
 }
 
 // setClosed makes sends fail, or work again.
-func (s *outgoing) setClosed(closed bool) {
+func (s *outgoingMessages) setClosed(closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = closed

@@ -10,36 +10,36 @@ import (
 	"noom/signal"
 )
 
-// ErrCredit is why a connection ends whose peer does not keep to its credit.
+// ErrCredit ends a connection whose peer exceeds its credit.
 var ErrCredit = errors.New("peer sent more data than it had credit for, or left a gap")
 
-// Stream is what is sent to one peer and received from it, reliably and in order, over
-// all connections to that peer. The zero value is a stream that nothing has gone by yet.
+// Stream carries messages to and from one peer, reliably and in order, over all
+// connections to that peer. The zero value is a new stream.
 type Stream struct {
-	out outgoing // guards itself
+	out outgoingMessages // guards itself
 
 	// Owned by the link's loop.
-	in         incoming
+	in         incomingMessages
 	takenDue   bool            // the peer is owed an acknowledgement
 	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
-	deliveries []chan struct{} // each closed when all has arrived
-	unseen     int             // channels that the peer opened and that were not shown yet
+	deliveries []chan struct{} // each is closed when everything has arrived
+	unseen     int             // channels that the peer opened and our application has not got yet
 }
 
-// From anywhere.
+// These may be called from anywhere.
 
-// Send accepts data, and waits for credit until ctx ends. Errors: fault.TooBig,
+// Send waits for credit until ctx ends, and accepts data. Errors: fault.TooBig,
 // fault.Closed, ctx's.
 func (s *Stream) Send(ctx context.Context, data []byte) error { return s.out.send(ctx, data) }
 
-// TrySend is Send that never waits, but returns fault.WouldBlock.
+// TrySend is like Send, but returns fault.WouldBlock instead of waiting.
 func (s *Stream) TrySend(data []byte) error { return s.out.try(data) }
 
-// Offer is TrySend that, in place of fault.WouldBlock, returns a channel that is closed
-// when it may be worth another try.
+// Offer is like TrySend, but instead of fault.WouldBlock it returns a channel that is
+// closed when it is worth trying again.
 func (s *Stream) Offer(data []byte) (full <-chan struct{}, err error) { return s.out.offer(data) }
 
-// Seal makes sends fail from now on, because we leave. What was accepted goes on.
+// Seal makes sends fail from now on, because we leave. What was accepted is still sent.
 func (s *Stream) Seal() { s.out.seal() }
 
 // Close makes sends fail until Reopen, because the peer is gone.
@@ -48,27 +48,27 @@ func (s *Stream) Close() { s.out.setClosed(true) }
 // Missing counts the messages that are not known to have arrived.
 func (s *Stream) Missing() int { return s.out.missing() }
 
-// By the link's loop.
+// Only the link's loop may call these.
 
-// Reopen makes sends work again: the peer is back.
+// Reopen makes sends work again because the peer is back.
 func (s *Stream) Reopen() {
 	s.unseen = 0
 	s.out.setClosed(false)
 }
 
-// Rebuilt is called when there is a new connection: the peer may not have had the last
-// acknowledgement.
+// Rebuilt is called when there is a new connection. The last acknowledgement is sent
+// again, because it may have been lost.
 func (s *Stream) Rebuilt() { s.takenDue = s.in.received > 0 }
 
-// Message is what the peer has sent by one call of Send.
+// Message is what the peer has sent with one call of Send.
 type Message struct {
 	Payload []byte
 	number  uint32
 }
 
-// Take takes a frame that has come by a lane, and returns the message in it, if any. Not
-// news is what says nothing new: after a rebuild, what was not acknowledged comes again.
-// Errors: fault.Rules, ErrCredit.
+// Take takes a frame that has arrived by a lane and returns the message in it, if any.
+// news is false for what arrived before: after a rebuild, the peer sends again what was
+// not acknowledged. Errors: fault.Rules, ErrCredit.
 func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message *Message, news bool, err error) {
 	lane.untaken.Add(-1)
 	kind, n, payload, ok := parseFrame(m)
@@ -101,16 +101,16 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message *Message
 	return nil, true, nil
 }
 
-// Taken notes that the application has taken a message, which gives the peer credit.
+// Taken notes that the application has taken a message. This gives the peer credit.
 func (s *Stream) Taken(m *Message) {
 	s.in.take(m.number, len(m.Payload))
 	s.takenDue = true
 }
 
-// Open makes a lane carry the stream: what was not taken is sent again by it.
+// Open makes a lane carry the stream. What was not taken is sent again over it.
 func (s *Stream) Open(lane *Lane) { lane.open, lane.written = true, s.out.start() }
 
-// Write sends what is due by a lane, as far as there is room. It is called again
+// Write sends what is due over a lane, as far as there is room. It is called again
 // when the lane's channel has sent what it was given.
 func (s *Stream) Write(lane *Lane) {
 	if !lane.open {
@@ -118,11 +118,11 @@ func (s *Stream) Write(lane *Lane) {
 	}
 	if s.takenDue && lane.mayAnswer() {
 		s.takenDue = false
-		_ = lane.give(numberFrame(kindTaken, s.in.taken)) // a failure shows as OnClose
+		_ = lane.give(numberFrame(kindTaken, s.in.taken)) // after a failure pion calls OnClose
 	}
 	if s.arrivedDue && lane.mayAnswer() {
 		s.arrivedDue = false
-		_ = lane.give(numberFrame(kindArrived, s.in.received)) // likewise
+		_ = lane.give(numberFrame(kindArrived, s.in.received)) // as above
 	}
 	for _, frame := range s.out.after(lane.written) {
 		if !lane.room() || lane.give(frame) != nil {
@@ -135,22 +135,22 @@ func (s *Stream) Write(lane *Lane) {
 	}
 }
 
-// Deliver asks the peer to say when it has all that was accepted: the channel is closed
-// then, or when there is no more hope.
+// Deliver asks the peer to confirm what was accepted. The returned channel is closed
+// when everything has arrived, or when it no longer can.
 func (s *Stream) Deliver() <-chan struct{} {
 	arrived := make(chan struct{})
 	s.deliveries = append(s.deliveries, arrived)
 	return arrived
 }
 
-// Delivered ends the deliveries if all has arrived.
+// Delivered ends the deliveries if everything has arrived.
 func (s *Stream) Delivered() {
 	if len(s.deliveries) > 0 && s.out.missing() == 0 {
 		s.EndDeliveries()
 	}
 }
 
-// EndDeliveries ends the deliveries, whatever has arrived.
+// EndDeliveries ends the deliveries, whether or not everything has arrived.
 func (s *Stream) EndDeliveries() {
 	for _, arrived := range s.deliveries {
 		close(arrived)
@@ -158,15 +158,15 @@ func (s *Stream) EndDeliveries() {
 	s.deliveries = nil
 }
 
-// incoming is what came from one peer and its application has not taken.
-type incoming struct {
-	received uint32
+// incomingMessages counts what arrived from the peer and what our application has taken of it.
+type incomingMessages struct {
+	received uint32 // number of the last message
 	taken    uint32
-	bytes    int // of what is not taken
+	bytes    int // received and not taken
 }
 
 // receive takes one message. fresh is false for one that was received before.
-func (s *incoming) receive(n uint32, size int) (fresh bool, err error) {
+func (s *incomingMessages) receive(n uint32, size int) (fresh bool, err error) {
 	switch {
 	case int32(n-s.received) <= 0:
 		return false, nil
@@ -180,7 +180,7 @@ func (s *incoming) receive(n uint32, size int) (fresh bool, err error) {
 	return true, nil
 }
 
-func (s *incoming) take(n uint32, size int) {
+func (s *incomingMessages) take(n uint32, size int) {
 	s.taken = n
 	s.bytes -= size
 }

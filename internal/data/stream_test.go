@@ -12,13 +12,14 @@ import (
 	"noom/signal"
 )
 
-// frame is what the peer sends.
-func frame(kind byte, n uint32, payload string) webrtc.DataChannelMessage {
+// peerFrame returns a frame from the peer.
+func peerFrame(kind byte, n uint32, payload string) webrtc.DataChannelMessage {
 	return webrtc.DataChannelMessage{Data: append(binary.BigEndian.AppendUint32([]byte{kind}, n), payload...)}
 }
 
-// Messages come in order and once; what is out of order, or beyond the credit, ends the connection.
-func TestStreamTakes(t *testing.T) {
+// TestStreamTakesInOrder: each message is taken once and in order. One that is out of order or beyond
+// the credit ends the connection.
+func TestStreamTakesInOrder(t *testing.T) {
 	var s Stream
 	lane := NewLane(nil, nil)
 	take := func(m webrtc.DataChannelMessage, payload string, news bool, want error) *Message {
@@ -32,47 +33,47 @@ func TestStreamTakes(t *testing.T) {
 		}
 		return message
 	}
-	first := take(frame(kindMessage, 1, "하나"), "하나", true, nil)
+	first := take(peerFrame(kindMessage, 1, "하나"), "하나", true, nil)
 	if s.takenDue {
 		t.Error("an acknowledgement before the application has taken anything")
 	}
-	take(frame(kindMessage, 1, "하나"), "", false, nil)
+	take(peerFrame(kindMessage, 1, "하나"), "", false, nil)
 	if !s.takenDue {
-		t.Error("what comes again was not acknowledged")
+		t.Error("a repeated message was not acknowledged")
 	}
-	take(frame(kindMessage, 3, "gap"), "", true, ErrCredit)
-	take(frame(kindMessage, 2, "둘"), "둘", true, nil)
-	take(frame(kindAsked, 3, ""), "", true, nil)
+	take(peerFrame(kindMessage, 3, "gap"), "", true, ErrCredit)
+	take(peerFrame(kindMessage, 2, "둘"), "둘", true, nil)
+	take(peerFrame(kindAsked, 3, ""), "", true, nil)
 	if s.arrivedDue {
-		t.Error("what has not come has arrived")
+		t.Error("confirms a message that has not arrived")
 	}
-	take(frame(kindAsked, 2, ""), "", true, nil)
+	take(peerFrame(kindAsked, 2, ""), "", true, nil)
 	if !s.arrivedDue {
-		t.Error("the peer gets no answer")
+		t.Error("the peer's question is not answered")
 	}
 	s.Taken(first)
 	if s.in.taken != 1 || s.in.bytes != len("둘") {
 		t.Errorf("taken: %+v", s.in)
 	}
-	take(frame(9, 0, "unknown"), "", true, nil)
+	take(peerFrame(9, 0, "unknown"), "", true, nil)
 	take(webrtc.DataChannelMessage{Data: []byte{kindTaken, 0}}, "", true, fault.Rules)
-	take(webrtc.DataChannelMessage{Data: frame(kindTaken, 0, "").Data, IsString: true}, "", true, fault.Rules)
-	take(frame(kindMessage, 3, string(make([]byte, signal.MaxData+1))), "", true, fault.Rules)
+	take(webrtc.DataChannelMessage{Data: peerFrame(kindTaken, 0, "").Data, IsString: true}, "", true, fault.Rules)
+	take(peerFrame(kindMessage, 3, string(make([]byte, signal.MaxData+1))), "", true, fault.Rules)
 
 	// Bytes, and then messages, beyond the credit.
 	full := string(make([]byte, signal.MaxData))
 	n := uint32(3)
 	for ; s.in.bytes+len(full) <= signal.MaxUnacked; n++ {
-		take(frame(kindMessage, n, full), full, true, nil)
+		take(peerFrame(kindMessage, n, full), full, true, nil)
 	}
-	take(frame(kindMessage, n, full), "", true, ErrCredit)
-	s.in = incoming{received: MaxUnacked, taken: 1}
-	take(frame(kindMessage, MaxUnacked+1, "x"), "x", true, nil)
-	take(frame(kindMessage, MaxUnacked+2, "x"), "", true, ErrCredit)
+	take(peerFrame(kindMessage, n, full), "", true, ErrCredit)
+	s.in = incomingMessages{received: MaxUnacked, taken: 1}
+	take(peerFrame(kindMessage, MaxUnacked+1, "x"), "x", true, nil)
+	take(peerFrame(kindMessage, MaxUnacked+2, "x"), "", true, ErrCredit)
 }
 
-// What is sent waits for credit, and is kept until it was taken.
-func TestStreamKeeps(t *testing.T) {
+// TestStreamKeepsUntilTaken: Send waits for credit, and messages are kept until they are taken.
+func TestStreamKeepsUntilTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Stream
 		lane := NewLane(nil, nil)
@@ -96,22 +97,23 @@ func TestStreamKeeps(t *testing.T) {
 		sent := make(chan error, 1)
 		go func() { sent <- s.Send(t.Context(), []byte("last")) }()
 		synctest.Wait()
-		take(frame(kindTaken, MaxUnacked+1, ""), true, ErrCredit)
-		take(frame(kindArrived, MaxUnacked+1, ""), true, ErrCredit)
-		take(frame(kindTaken, 0, ""), false, nil)
+		take(peerFrame(kindTaken, MaxUnacked+1, ""), true, ErrCredit)
+		take(peerFrame(kindArrived, MaxUnacked+1, ""), true, ErrCredit)
+		take(peerFrame(kindTaken, 0, ""), false, nil)
 		if len(sent) > 0 || s.Missing() != MaxUnacked {
 			t.Fatalf("%d sent, %d missing", len(sent), s.Missing())
 		}
-		take(frame(kindTaken, 2, ""), true, nil)
-		take(frame(kindTaken, 2, ""), false, nil)
+		take(peerFrame(kindTaken, 2, ""), true, nil)
+		take(peerFrame(kindTaken, 2, ""), false, nil)
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
-		if frames := s.out.after(2); len(frames) != MaxUnacked-1 || frameNumber(frames[0]) != 3 || string(frames[len(frames)-1][frameHead:]) != "last" {
-			t.Fatalf("%d frames are kept", len(frames))
+		frames := s.out.after(2)
+		if n := len(frames); n != MaxUnacked-1 || frameNumber(frames[0]) != 3 || string(frames[n-1][frameHead:]) != "last" {
+			t.Fatalf("%d frames are kept", n)
 		}
 
-		// All has arrived before it was taken.
+		// Everything has arrived, and not all of it was taken.
 		arrived := s.Deliver()
 		s.Delivered()
 		select {
@@ -119,14 +121,14 @@ func TestStreamKeeps(t *testing.T) {
 			t.Fatal("delivered too early")
 		default:
 		}
-		take(frame(kindArrived, MaxUnacked+1, ""), true, nil)
+		take(peerFrame(kindArrived, MaxUnacked+1, ""), true, nil)
 		s.Delivered()
 		<-arrived
 		if s.Missing() != 0 {
 			t.Errorf("%d missing", s.Missing())
 		}
 
-		// The peer goes while somebody waits, and comes back; then we leave.
+		// The peer goes while a Send waits, and comes back. Then we leave.
 		if err := s.TrySend([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -146,75 +148,4 @@ func TestStreamKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-}
-
-// A channel that lets nothing out gets two batches of acknowledgements at most.
-func TestPace(t *testing.T) {
-	var p pace
-	given, sent, steps := int64(1000), int64(0), 0
-	for p.step(given, sent) {
-		given += frameHead
-		steps++
-	}
-	if steps != answerBatch {
-		t.Fatalf("%d acknowledgements wait", steps)
-	}
-	if sent = 1000 + frameHead - 1; p.step(given, sent) {
-		t.Fatal("went on before the first of them was sent")
-	}
-	if sent++; !p.step(given, sent) {
-		t.Fatal("did not go on")
-	}
-}
-
-// Channels that the peer opens are bounded: those there are, those nobody has
-// seen, and those that are refused.
-func TestStreamBoundsChannels(t *testing.T) {
-	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = pc.Close() }()
-	var s Stream
-	lane := NewLane(nil, nil)
-	opened := func(label string, want Verdict) {
-		t.Helper()
-		dc, failed := pc.CreateDataChannel(label, nil)
-		if failed != nil {
-			t.Fatal(failed)
-		}
-		if got := s.Opened(lane, lane.NewChannel(dc)); got != want {
-			t.Fatalf("%d, want %d", got, want)
-		}
-	}
-	ours, err := pc.CreateDataChannel("ours", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lane.Add(ours) // does not count
-	opened(string(make([]byte, signal.MaxName+1)), Refused)
-	for range maxChannels {
-		opened("파일", Taken)
-	}
-	opened("one too many", Refused)
-	lane.Channels()[1].lose()
-	opened("nobody has seen those that were lost", Refused)
-	s.Seen()
-	opened("seen", Taken)
-	s.Seen()
-	opened("64 are open", Refused)
-	for range maxChannels - 4 {
-		opened("refused", Refused)
-	}
-	opened("too many are refused", Floods)
-	lane.Lose()
-	for range maxChannels - 1 {
-		s.Seen()
-	}
-	if s.Seen(); s.unseen != 0 {
-		t.Errorf("%d unseen", s.unseen)
-	}
-	if _, err = lane.Channels()[0].Receive(t.Context()); !errors.Is(err, fault.ChannelLost) {
-		t.Errorf("a lost channel: %v", err)
-	}
 }

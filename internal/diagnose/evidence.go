@@ -6,57 +6,57 @@ import (
 	"time"
 )
 
-// Evidence is what a link knows about the way to being connected.
+// Evidence is what a link knows about the state of connecting to its peer.
 type Evidence struct {
-	Online    bool  // at a hub
-	Lost      bool  // the hub has lost the member
-	Connected bool  // channels are open, the path lives; by an older connection perhaps
-	WasUp     bool  // this epoch's connection was
-	Err       error // why this epoch was given up, nil if it was not
-	Cause     Cause // what Err says, as far as that matters
-	Codecs    []string
+	Online    bool     // we are at a hub
+	Lost      bool     // the hub has lost the member
+	Connected bool     // the channels are open and the path works, perhaps on an old connection
+	WasUp     bool     // this epoch's connection was up
+	Err       error    // why this epoch was given up; nil if it was not
+	Cause     Cause    // the kind of Err
+	Codecs    []string // that the peer has refused
 
-	// Of the connection of this epoch, if there is one.
+	// About the connection of this epoch, if there is one.
 
-	Opened  time.Duration // since it was made, 0: there is none
-	Moved   time.Duration // since ICE went into its state
-	Path    string        // that state, as webrtc-pc section 5.6.4 spells it
+	Opened  time.Duration // since it was made; 0: there is none
+	Moved   time.Duration // since ICE entered its current state
+	Path    string        // that state, as spelled in webrtc-pc section 5.6.4
 	Secured bool          // DTLS was up
 	Remote  bool          // the peer's description was applied
 	Open    bool          // our offer is unanswered
 	Acked   bool          // the peer has acknowledged something
 	Pending bool          // something is unacknowledged
-	Ours    Kinds
-	Theirs  Kinds
-	TURN    bool     // TURN servers were configured
-	Refusal *Refusal // by one of them, since the connection was made
+	Ours    Kinds         // of our candidates
+	Theirs  Kinds         // of the peer's candidates
+	TURN    bool          // TURN servers were configured
+	Refusal *Refusal      // from one of them, since the connection was made
 }
 
-// Cause is what an error that ended an epoch says of the connection.
+// Cause is what an error that ended an epoch reveals about the connection.
 type Cause int
 
 // The causes that a verdict names.
 const (
-	OtherCause  Cause = iota // nothing that the rest of the evidence does not show
+	OtherCause  Cause = iota // nothing beyond the rest of the evidence
 	BrokenRules              // the peer sent what we cannot accept
 	FailedDTLS               // DTLS gave up
 )
 
-// Refusal is what a TURN server answered instead of giving a relay.
+// Refusal is the error with which a TURN server answered instead of allocating a relay.
 type Refusal struct {
 	Server string // host and port
 	Err    error
 }
 
-// Kinds says of which types there is a candidate.
+// Kinds says which types of candidates there are.
 type Kinds map[string]bool
 
-// Relayed reports whether there is a candidate at a relay.
+// Relayed reports whether there is a relayed candidate.
 func (k Kinds) Relayed() bool { return k["relay"] }
 
 func (k Kinds) reflexive() bool { return k["srflx"] }
 
-// String lists the types, from the nearest to the farthest.
+// String lists the types, from host to relay.
 func (k Kinds) String() string {
 	var parts []string
 	for _, kind := range []string{"host", "srflx", "relay"} {
@@ -70,7 +70,7 @@ func (k Kinds) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// TypeOf returns the type in a candidate attribute (RFC 8839 section 5.1), "" if it has none.
+// TypeOf returns the type in a candidate attribute (RFC 8839 section 5.1), or "" if it has none.
 func TypeOf(candidate string) string {
 	fields := strings.Fields(candidate)
 	if i := slices.Index(fields, "typ"); i >= 0 && i+1 < len(fields) {

@@ -1,6 +1,6 @@
-// Package diagnose says why a peer is connected or is not: a pure function makes
-// one finding of what a link knows about the way to being connected. It owns the
-// words of the findings, which noom.js has too: testdata/diagnoses.json holds both to them.
+// Package diagnose says why a peer is or is not connected: a pure function turns what a
+// link knows about connecting into one finding. It owns the words of the findings. noom.js
+// uses the same words, and testdata/diagnoses.json tests both.
 package diagnose
 
 import (
@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// suspicious is how long each step of connecting may take before it is named:
-// frames are sent again after 1 s and after 3.
-const suspicious = 4 * time.Second
+// maxStepTime is how long each step of connecting may take before it counts as late. By
+// then frames have been sent three times: they are repeated after 1 s and 3 s.
+const maxStepTime = 4 * time.Second
 
-// Verdict names a finding; the package noom explains each.
+// Verdict names a finding; package noom explains each.
 type Verdict string
 
 // The verdicts, from the hub to the media.
@@ -35,13 +35,12 @@ const (
 // Finding is what is wrong, or that nothing is.
 type Finding struct {
 	Verdict Verdict
-	Words   string   // one sentence: what was seen, and what to do
-	Err     error    // the cause, if an error was it
+	Words   string   // one sentence: what was observed, and what to do
+	Err     error    // the cause, if it was an error
 	Codecs  []string // that the peer has refused
 }
 
-// Judge returns the first thing that is wrong, in the order in which a
-// connection comes up.
+// Judge returns the first thing that is wrong, in the order of the steps of connecting.
 func (e *Evidence) Judge() Finding {
 	up := e.pathUp()
 	switch {
@@ -49,7 +48,7 @@ func (e *Evidence) Judge() Finding {
 		return e.say(Codec, fmt.Sprintf("connected, but the peer cannot decode %s; publish VP8, H264 or Opus instead",
 			strings.Join(e.Codecs, ", ")))
 	case e.Connected:
-		return e.say(Connected, "data and media can move")
+		return e.say(Connected, "data and media can flow")
 	case e.Cause == BrokenRules:
 		return e.say(Protocol, fmt.Sprintf("%v; run the same version of noom at both ends", e.Err))
 	case !e.Online && (e.WasUp || !up) && e.Cause != FailedDTLS:
@@ -69,7 +68,7 @@ func (e *Evidence) Judge() Finding {
 	return e.pairs()
 }
 
-// signaling judges whether descriptions go back and forth; false: they have.
+// signaling judges the exchange of descriptions. It returns false if that is complete.
 func (e *Evidence) signaling() (Finding, bool) {
 	switch {
 	case e.Lost:
@@ -77,26 +76,26 @@ func (e *Evidence) signaling() (Finding, bool) {
 	case e.Opened == 0 && e.Err == nil:
 		return e.say(Connecting, "waiting for the peer's offer"), true
 	case e.Opened == 0:
-		return e.say(NoAnswer, "the peer's offer does not come; it may be frozen, or refuse us in its Config.Verify"), true
+		return e.say(NoAnswer, "the peer's offer has not arrived; the peer may be frozen, or refuse us in its Config.Verify"), true
 	case e.Remote && !e.Open:
 		return Finding{}, false
 	case !e.late(e.Opened) || e.WasUp && !e.late(e.Moved):
-		return e.say(Connecting, "descriptions are on their way"), true
+		return e.say(Connecting, "descriptions are being exchanged"), true
 	case e.Pending && (!e.Acked || e.WasUp):
-		return e.say(Undelivered, "the peer acknowledges nothing that was sent through the hub; "+
-			"it may be frozen or cut off from the hub, or refuse us in its Config.Verify"), true
+		return e.say(Undelivered, "the peer acknowledges nothing that we send through the hub; "+
+			"it may be frozen, be cut off from the hub, or refuse us in its Config.Verify"), true
 	}
-	return e.say(NoAnswer, "the peer acknowledges our frames, but its description does not come; its connection may be stuck"), true
+	return e.say(NoAnswer, "the peer acknowledges our frames, but its description has not arrived; its connection may be stuck"), true
 }
 
-// pairs judges why ICE finds no path.
+// pairs judges why ICE has found no path.
 func (e *Evidence) pairs() Finding {
 	seen := fmt.Sprintf("candidates here: %v; at the peer: %v", e.Ours, e.Theirs)
 	switch {
 	case e.Path != "failed" && !e.late(e.Moved):
 		return e.say(Connecting, "looking for a path")
 	case e.Ours.Relayed() || e.Theirs.Relayed():
-		return e.say(NoPair, "no path works, not even over a relay; check both ends' networks and the TURN server's reach ("+seen+")")
+		return e.say(NoPair, "no path works, not even over a relay; check the networks at both ends, and that both reach the TURN server ("+seen+")")
 	case e.TURN && e.Refusal != nil:
 		f := e.say(TURNRefused, fmt.Sprintf("no direct path works, and the TURN server %s refuses us: %v; "+
 			"check the credentials, and that they have not expired", e.Refusal.Server, e.Refusal.Err))
@@ -104,19 +103,20 @@ func (e *Evidence) pairs() Finding {
 		return f
 	case e.TURN:
 		return e.say(TURNUnreachable, "no direct path works, and no TURN server has answered; "+
-			"check its address and port, and try TURN over TCP ("+seen+")")
+			"check their addresses and ports, and try TURN over TCP ("+seen+")")
 	case e.Ours.reflexive() && e.Theirs.reflexive():
-		return e.say(RelayNeeded, "no direct path works, as between two strict NATs; "+
+		return e.say(RelayNeeded, "no direct path works, as is usual between two strict NATs; "+
 			"configure a TURN server, at the hub or in Config.ICEServers ("+seen+")")
 	}
-	return e.say(NoPair, "no path works; check firewalls, and configure a STUN and a TURN server if the two are in different networks ("+seen+")")
+	return e.say(NoPair, "no path works; check firewalls, and configure a STUN and a TURN server if the two members are in different networks ("+seen+")")
 }
 
 func (e *Evidence) say(v Verdict, words string) Finding {
 	return Finding{Verdict: v, Words: words, Err: e.Err, Codecs: e.Codecs}
 }
 
-// late reports whether a step that began since ago takes suspiciously long.
-func (e *Evidence) late(since time.Duration) bool { return e.Err != nil || since > suspicious }
+// late reports whether a step takes too long, or will not complete because the epoch was
+// given up. since is the time since the step began.
+func (e *Evidence) late(since time.Duration) bool { return e.Err != nil || since > maxStepTime }
 
 func (e *Evidence) pathUp() bool { return e.Path == "connected" || e.Path == "completed" }

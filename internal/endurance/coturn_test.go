@@ -20,30 +20,31 @@ import (
 )
 
 const (
-	relayIP      = "127.0.0.2" // where only relays answer
+	relayIP      = "127.0.0.2" // only relays have it
 	coturnSecret = "비밀"
 )
 
-// coturnHere runs Debian's coturn on relayIP until the test ends and returns
-// its address.
-func coturnHere(t *testing.T) string {
+// startCoturn runs coturn on relayIP until the test ends and returns its address.
+func startCoturn(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("turnserver")
 	if err != nil {
-		unable(t, "it needs coturn (Debian: apt-get install coturn)")
+		skipOrFail(t, "it needs coturn (Debian: apt-get install coturn)")
 	}
 	free, err := net.Listen("tcp", relayIP+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := free.Addr().String()
-	_ = free.Close() // it was only to find a port
+	_ = free.Close() // it was only needed to find a port
 	_, port, _ := net.SplitHostPort(address)
-	// coturn refuses loopback peers, so that nobody reaches its own machine
-	// through it; here the peer is another relay on that machine.
-	cmd := exec.CommandContext(t.Context(), program, "-n", "--listening-ip="+relayIP, "--relay-ip="+relayIP, "--listening-port="+port,
+	// By default coturn refuses loopback peers, to protect services on its own machine.
+	// Here the peer is another relay on that machine.
+	cmd := exec.CommandContext(t.Context(), program,
+		"-n", "--listening-ip="+relayIP, "--relay-ip="+relayIP, "--listening-port="+port,
 		"--use-auth-secret", "--static-auth-secret="+coturnSecret, "--realm=noom", "--allow-loopback-peers",
-		"--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout", "--pidfile="+t.TempDir()+"/pid", "--userdb="+t.TempDir()+"/db")
+		"--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout",
+		"--pidfile="+t.TempDir()+"/pid", "--userdb="+t.TempDir()+"/db")
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -51,15 +52,15 @@ func coturnHere(t *testing.T) string {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()         // it was killed: that is no news
+		_ = cmd.Wait()         // the error says that it was killed
 		if t.Failed() {
 			t.Logf("coturn says:\n%s", log.String())
 		}
 	})
-	for deadline := time.Now().Add(within); ; {
+	for deadline := time.Now().Add(patience); ; {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
-			_ = c.Close() // it was only to see that it listens
+			_ = c.Close() // it was only needed to see that coturn listens
 			return address
 		}
 		if time.Now().After(deadline) {
@@ -69,27 +70,30 @@ func coturnHere(t *testing.T) string {
 	}
 }
 
-// coturn's credentials for a user, as a hub hands them out.
+// coturnServer returns credentials for a user of coturn, as a hub would provide them.
 func coturnServer(t *testing.T, address, transport, user string) signal.ICEServer {
 	t.Helper()
 	name, password, err := turn.GenerateLongTermTURNRESTCredentials(coturnSecret, user, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signal.ICEServer{URLs: []string{"turn:" + address + "?transport=" + transport}, Username: name, Credential: password}
+	url := "turn:" + address + "?transport=" + transport
+	return signal.ICEServer{URLs: []string{url}, Username: name, Credential: password}
 }
 
-// Two pions that may use relays alone, without noom: whether they and coturn
-// understand each other.
+// TestCoturnWithPion connects two pions without noom, over relays only, to see that pion and
+// coturn understand each other.
 func TestCoturnWithPion(t *testing.T) {
 	longtest.Only(t)
-	address := coturnHere(t)
+	address := startCoturn(t)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			server := coturnServer(t, address, transport, "pion")
 			config := webrtc.Configuration{
 				ICETransportPolicy: webrtc.ICETransportPolicyRelay,
-				ICEServers:         []webrtc.ICEServer{{URLs: server.URLs, Username: server.Username, Credential: server.Credential}},
+				ICEServers: []webrtc.ICEServer{{
+					URLs: server.URLs, Username: server.Username, Credential: server.Credential,
+				}},
 			}
 			var ends [2]*webrtc.PeerConnection
 			for i := range ends {
@@ -107,12 +111,12 @@ func TestCoturnWithPion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.OnOpen(func() { _ = d.SendText("안녕") }) // what fails is not received
-			offer := described(t, ends[0], func() (webrtc.SessionDescription, error) { return ends[0].CreateOffer(nil) })
+			d.OnOpen(func() { _ = d.SendText("안녕") }) // if it fails, nothing is received
+			offer := describe(t, ends[0], func() (webrtc.SessionDescription, error) { return ends[0].CreateOffer(nil) })
 			if err := ends[1].SetRemoteDescription(offer); err != nil {
 				t.Fatal(err)
 			}
-			answer := described(t, ends[1], func() (webrtc.SessionDescription, error) { return ends[1].CreateAnswer(nil) })
+			answer := describe(t, ends[1], func() (webrtc.SessionDescription, error) { return ends[1].CreateAnswer(nil) })
 			if err := ends[0].SetRemoteDescription(answer); err != nil {
 				t.Fatal(err)
 			}
@@ -121,15 +125,17 @@ func TestCoturnWithPion(t *testing.T) {
 				if text != "안녕" {
 					t.Errorf("received %q", text)
 				}
-			case <-time.After(within):
-				t.Fatalf("nothing in %v; the states are %v and %v", within, ends[0].ConnectionState(), ends[1].ConnectionState())
+			case <-time.After(patience):
+				t.Fatalf("nothing within %v; the states are %v and %v", patience, ends[0].ConnectionState(), ends[1].ConnectionState())
 			}
 		})
 	}
 }
 
-// described makes, sets and completes a description.
-func described(t *testing.T, pc *webrtc.PeerConnection, create func() (webrtc.SessionDescription, error)) webrtc.SessionDescription {
+// describe creates a description, sets it, and returns it with all candidates.
+func describe(
+	t *testing.T, pc *webrtc.PeerConnection, create func() (webrtc.SessionDescription, error),
+) webrtc.SessionDescription {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(pc)
 	d, err := create()
@@ -143,11 +149,11 @@ func described(t *testing.T, pc *webrtc.PeerConnection, create func() (webrtc.Se
 	return *pc.LocalDescription()
 }
 
-// Two members with credentials from their hub, who can hear nothing but
-// coturn's relays.
+// TestCoturnWithNoom connects two members, with credentials from their hub, that can reach
+// only coturn's relays.
 func TestCoturnWithNoom(t *testing.T) {
 	longtest.Only(t)
-	address := coturnHere(t)
+	address := startCoturn(t)
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			d := mem.Dialer(hub.New(&hub.Config{
@@ -156,7 +162,7 @@ func TestCoturnWithNoom(t *testing.T) {
 				},
 				ICELifetime: time.Minute,
 			}))
-			ctx, cancel := context.WithTimeout(t.Context(), within)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			var rooms []noom.Room
 			for _, name := range []string{"지우", "bob"} {
@@ -171,7 +177,7 @@ func TestCoturnWithNoom(t *testing.T) {
 			}
 			for i, r := range rooms {
 				p := connectedPeer(ctx, t, r)
-				if got := path(p); got != "relay to relay" {
+				if got := pathOf(p); got != "relay to relay" {
 					t.Errorf("connected over %s", got)
 				}
 				if err := p.Send(ctx, []byte(strconv.Itoa(i))); err != nil {
@@ -179,7 +185,7 @@ func TestCoturnWithNoom(t *testing.T) {
 				}
 			}
 			for i, r := range rooms {
-				if got := next[noom.DataReceived](ctx, t, r); string(got.Data) != strconv.Itoa(1-i) {
+				if got := nextEvent[noom.DataReceived](ctx, t, r); string(got.Data) != strconv.Itoa(1-i) {
 					t.Errorf("received %q", got.Data)
 				}
 			}
@@ -187,8 +193,8 @@ func TestCoturnWithNoom(t *testing.T) {
 	}
 }
 
-// next takes r's events until there is one of that type.
-func next[E noom.Event](ctx context.Context, t *testing.T, r noom.Room) E {
+// nextEvent takes r's events until there is one of that type.
+func nextEvent[E noom.Event](ctx context.Context, t *testing.T, r noom.Room) E {
 	t.Helper()
 	for {
 		e, err := r.Next(ctx)
@@ -205,7 +211,7 @@ func next[E noom.Event](ctx context.Context, t *testing.T, r noom.Room) E {
 func connectedPeer(ctx context.Context, t *testing.T, r noom.Room) noom.Peer {
 	t.Helper()
 	for {
-		if e := next[noom.PeerStateChanged](ctx, t, r); e.State == noom.PeerConnected {
+		if e := nextEvent[noom.PeerStateChanged](ctx, t, r); e.State == noom.PeerConnected {
 			return e.Peer
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"noom/internal/longtest"
 )
 
-// Two homes behind real NATs of each kind and, between them, a server as anybody would
-// run it: the call finds its way, by TURN where there is no other.
+// TestRealNATs connects two homes behind real NATs of each kind, with a typical server
+// between them. The call finds a path, by TURN if there is no other.
 func TestRealNATs(t *testing.T) {
 	longtest.Only(t)
 	program := buildServer(t)
@@ -32,15 +32,15 @@ func TestRealNATs(t *testing.T) {
 					if relayed := strings.Contains(over, "relay"); relayed != strict {
 						t.Errorf("connected over %s", over)
 					}
-					moves(t, jiwoo, bob)
+					awaitData(t, jiwoo, bob)
 				})
 			}
 		}
 	}
 }
 
-// A call between such homes outlives a partition and a new address, and loses
-// nothing of what was said.
+// TestHomesAreCutOffAndMove: a call between such homes survives a partition and a new
+// address, and loses no messages.
 func TestHomesAreCutOffAndMove(t *testing.T) {
 	longtest.Only(t)
 	if testing.Short() {
@@ -54,10 +54,10 @@ func TestHomesAreCutOffAndMove(t *testing.T) {
 			l.cut()
 			<-time.After(10 * time.Second)
 			l.mend()
-			t.Logf("after a partition of 10 s data moves both ways again in %v", moves(t, a, b))
+			t.Logf("after a partition of 10 s, data flows both ways again within %v", awaitData(t, a, b))
 			l.move("a", 1, 77)
-			t.Logf("after a change of address in %v", moves(t, a, b))
-			t.Logf("%d messages, none lost, none twice", settle(t, []*process{a, b}))
+			t.Logf("after a change of address, within %v", awaitData(t, a, b))
+			t.Logf("%d messages, none lost, none twice", checkAllArrived(t, []*process{a, b}))
 		})
 	}
 }
@@ -72,17 +72,17 @@ func buildServer(t *testing.T) string {
 	return program
 }
 
-// newHomes makes a lab with two homes, a and b, in which 지우 and bob are
-// connected, by TURN over that transport if they must.
+// newHomes makes a lab with two homes, a and b, where 지우 and bob live and are connected. If
+// they need TURN, it goes over that transport.
 func newHomes(t *testing.T, program string, kindA, kindB nat, transport string) (l *lab, a, b *process) {
 	t.Helper()
 	l = newLab(t)
 	l.addHome(1, "a", kindA)
 	l.addHome(2, "b", kindB)
-	serve(t, append(l.inside("inet"), program, "-addr", serverIP+":80", "-turn", serverIP+":3478"))
+	startServer(t, append(l.inside("inet"), program, "-addr", serverIP+":80", "-turn", serverIP+":3478"))
 	join := func(host, name string) *process {
 		p := part{Role: "member", URL: "ws://" + serverIP + "/ws", Room: "데모", Name: name, TURN: transport}
-		return start(t, p, l.inside(host)...)
+		return startPart(t, p, l.inside(host)...)
 	}
 	a, b = join("a", "지우"), join("b", "bob")
 	a.awaitConnected(1)
@@ -90,9 +90,8 @@ func newHomes(t *testing.T, program string, kindA, kindB nat, transport string) 
 	return l, a, b
 }
 
-// serve runs a server until it says that it serves, and kills it when the test
-// ends.
-func serve(t *testing.T, command []string) {
+// startServer starts a server, waits until it serves, and kills it when the test ends.
+func startServer(t *testing.T, command []string) {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
@@ -105,7 +104,7 @@ func serve(t *testing.T, command []string) {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()         // it was killed: that is no news
+		_ = cmd.Wait()         // the error says that it was killed
 	})
 	for lines := bufio.NewReader(output); ; {
 		line, err := lines.ReadString('\n')
@@ -118,9 +117,9 @@ func serve(t *testing.T, command []string) {
 	}
 }
 
-// moves waits until data of after the call has come to both, and says how long
-// that took.
-func moves(t *testing.T, a, b *process) time.Duration {
+// awaitData waits until both have received data that was sent after the call of awaitData,
+// and returns how long that took.
+func awaitData(t *testing.T, a, b *process) time.Duration {
 	t.Helper()
 	began := time.Now()
 	other := func(p *process) tally {
@@ -128,7 +127,7 @@ func moves(t *testing.T, a, b *process) time.Duration {
 		for _, only := range pairs {
 			return only
 		}
-		return tally{} // it is gone for a moment
+		return tally{} // the peer is gone for a moment
 	}
 	atA, atB := other(a), other(b)
 	for {
@@ -136,9 +135,9 @@ func moves(t *testing.T, a, b *process) time.Duration {
 		if nowA.Received > atB.Sent && nowB.Received > atA.Sent {
 			return time.Since(began)
 		}
-		if time.Since(began) > 2*within {
+		if time.Since(began) > 2*patience {
 			t.Fatalf("not within %v: %s has sent %d and received %d, %s %d and %d",
-				2*within, a.name, nowA.Sent, nowA.Received, b.name, nowB.Sent, nowB.Received)
+				2*patience, a.name, nowA.Sent, nowA.Received, b.name, nowB.Sent, nowB.Received)
 		}
 		<-time.After(10 * time.Millisecond)
 	}

@@ -10,15 +10,15 @@ import (
 	"noom/internal/longtest"
 )
 
-// A hub that is killed with -9 again and again, and comes back empty each
-// time: four processes that talk to each other through it notice nothing, find
-// back into their room each time, and a fifth reaches all of them.
+// TestHubKilled kills the hub with signal 9 again and again, and it comes back empty each
+// time. The calls between four processes are not disturbed, they find back into their room
+// each time, and a fifth process reaches all of them.
 func TestHubKilled(t *testing.T) {
 	longtest.Only(t)
-	h := start(t, part{Role: "hub", Listen: "127.0.0.1:0"})
+	h := startPart(t, part{Role: "hub", Listen: "127.0.0.1:0"})
 	address := h.awaitEvent("listening").Text
 	join := func(name string) *process {
-		return start(t, part{Role: "member", URL: "ws://" + address, Room: "데모", Name: name, Loopback: true})
+		return startPart(t, part{Role: "member", URL: "ws://" + address, Room: "데모", Name: name, Loopback: true})
 	}
 	var members []*process
 	for _, name := range []string{"지우", "민준", "alice", "bob"} {
@@ -28,27 +28,29 @@ func TestHubKilled(t *testing.T) {
 		m.awaitConnected(len(members) - 1)
 	}
 
-	var took []time.Duration // until the room was whole, from when the hub was back
+	var took []time.Duration // from the hub's return until the room was complete
 	var pause time.Duration
 	for k := range *kills {
 		h.kill()
-		<-time.After(rand.N(time.Second)) // how long the hub stays away
-		h = start(t, part{Role: "hub", Listen: address})
+		<-time.After(rand.N(time.Second)) // for so long the hub stays away
+		h = startPart(t, part{Role: "hub", Listen: address})
 		back := h.awaitEvent("listening").At
-		if k%3 == 1 { // and is killed anew while they come back
+		if k%3 == 1 { // it is killed again while they come back
 			<-time.After(rand.N(300 * time.Millisecond))
 			continue
 		}
 		formed := back
 		for _, m := range members {
-			seen := m.await("signaling restored", func(n news) bool { return n.Event == "signaling restored" && n.At.After(back) })
-			calm(t, m, seen)
-			formed = later(formed, seen[len(seen)-1].At)
+			seen := m.await("signaling restored", func(n news) bool {
+				return n.Event == "signaling restored" && n.At.After(back)
+			})
+			checkUndisturbed(t, m, seen)
+			formed = laterTime(formed, seen[len(seen)-1].At)
 		}
 		took = append(took, formed.Sub(back))
 		for _, m := range members {
 			pairs, seen := m.report()
-			calm(t, m, seen)
+			checkUndisturbed(t, m, seen)
 			if len(pairs) != len(members)-1 {
 				t.Fatalf("%s has %d peers", m.name, len(pairs))
 			}
@@ -66,32 +68,34 @@ func TestHubKilled(t *testing.T) {
 	for _, m := range members {
 		m.await("the newcomer", func(n news) bool { return n.Event == "connected" && n.Text == fifth.name })
 	}
-	messages := settle(t, append(members, fifth))
+	messages := checkAllArrived(t, append(members, fifth))
 	slices.Sort(took)
-	t.Logf("%d kills: the room formed again p50 %v, p99 %v, at most %v after the hub was back; %d messages, none lost, none twice, no pause above %v",
+	t.Logf("%d kills: the room was complete p50 %v, p99 %v, at most %v after the hub's return; "+
+		"%d messages, none lost, none twice, no pause above %v",
 		*kills, quantile(took, 50), quantile(took, 99), took[len(took)-1], messages, pause)
 }
 
-// calm checks that a member's connections were not touched.
-func calm(t *testing.T, m *process, seen []news) {
+// checkUndisturbed checks that a member's connections were not disturbed.
+func checkUndisturbed(t *testing.T, m *process, seen []news) {
 	t.Helper()
 	for _, n := range seen {
 		switch n.Event {
 		case "signaling lost", "signaling restored", "report":
 		default:
-			t.Errorf("%s: %s %s, under a call that should notice nothing", m.name, n.Event, n.Text)
+			t.Errorf("%s: %s %s, in a call that should not be disturbed", m.name, n.Event, n.Text)
 		}
 	}
 }
 
-// settle lets everyone stop and checks that all that was sent has come.
-func settle(t *testing.T, members []*process) (messages uint64) {
+// checkAllArrived makes all members stop sending, and checks that everything they sent has
+// arrived.
+func checkAllArrived(t *testing.T, members []*process) (messages uint64) {
 	t.Helper()
 	for _, m := range members {
 		m.order("still")
 	}
 	var missing []string
-	for deadline := time.Now().Add(within); ; {
+	for deadline := time.Now().Add(patience); ; {
 		messages, missing = 0, nil
 		all := map[string]map[string]tally{}
 		for _, m := range members {
@@ -109,12 +113,12 @@ func settle(t *testing.T, members []*process) (messages uint64) {
 			return messages
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not all has come: %v", missing)
+			t.Fatalf("not everything has arrived: %v", missing)
 		}
 	}
 }
 
-func later(a, b time.Time) time.Time {
+func laterTime(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

@@ -11,15 +11,15 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 3, "how often the hub is killed under a room of four")
-	joins = flag.Int("joins", 300, "how many times somebody joins and leaves")
+	kills = flag.Int("kills", 3, "how often the hub of a room of four is killed")
+	joins = flag.Int("joins", 300, "how many times a member joins and leaves")
 )
 
-// partVariable holds the part that a process of this binary is to play; the
-// binary of the tests is also the programs that they start.
+// partVariable holds the part that a process plays. The tests start their own binary as
+// the programs that they need.
 const partVariable = "NOOM_ENDURANCE_PART"
 
-// part says what a process is to do.
+// part says what a process does.
 type part struct {
 	Role string // hub or member
 
@@ -28,8 +28,8 @@ type part struct {
 	URL      string // member: the hub's
 	Room     string
 	Name     string
-	Loopback bool   // the others are on this machine, found on the loopback interface
-	TURN     string // if not "", the transport to TURN servers: udp or tcp
+	Loopback bool   // the others are on this machine, reached over the loopback interface
+	TURN     string // the transport to TURN servers: udp or tcp; "": any
 }
 
 func TestMain(m *testing.M) {
@@ -47,17 +47,17 @@ func TestMain(m *testing.M) {
 	case p.Role == "member":
 		err = playMember(ctx, p)
 	default:
-		err = fmt.Errorf("no part called %q", p.Role)
+		err = fmt.Errorf("no part named %q", p.Role)
 	}
 	stop()
 	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, p.Role, p.Name, err) // nobody to tell but the test's reader
+		_, _ = fmt.Fprintln(os.Stderr, p.Role, p.Name, err) // shown with the test's output
 		os.Exit(1)
 	}
 }
 
-// unable skips the test loudly, or fails it where nothing may be lacking.
-func unable(t *testing.T, format string, args ...any) {
+// skipOrFail skips the test loudly, or fails it if NOOM_ENDURANCE=required.
+func skipOrFail(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("NOOM_ENDURANCE") == "required" {
 		t.Fatalf(format, args...)

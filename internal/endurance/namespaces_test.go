@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// A lab is a small Internet made of Linux network namespaces: one that is the
-// Internet, with a server on it, and around it homes, each a host behind a
-// router with a NAT. All addresses are inside namespaces of its own.
+// A lab is a small Internet made of Linux network namespaces: one is the Internet, with a
+// server, and around it are homes, each a host behind a router with a NAT. All addresses
+// are in namespaces of the lab.
 //
 //	a 192.168.1.2 -- 192.168.1.1 a's router 20.0.1.2 -- 20.0.1.1 Internet, server 20.0.0.1
 //	b 192.168.2.2 -- 192.168.2.1 b's router 20.0.2.2 -- 20.0.2.1
@@ -20,20 +20,20 @@ type lab struct {
 	prefix string
 }
 
-var labs atomic.Int32 // made so far by this process
+var labCount atomic.Int32 // labs that this process has made
 
 const serverIP = "20.0.0.1" // public, so that a TURN server may relay to its neighbours
 
 // nat is how a router translates addresses.
 type nat struct {
 	name  string
-	ports string // how iptables chooses them
-	open  bool   // whatever comes in over UDP is for the host
+	ports string // the option by which iptables chooses ports
+	open  bool   // all incoming UDP goes to the host
 }
 
-// A Linux router keeps a port if it can, which makes it port restricted (RFC
-// 4787: endpoint-independent mapping, address and port-dependent filtering). With
-// random ports it is symmetric, and one that lets all in is a full cone.
+// A Linux router keeps a port if it can, which makes it port restricted (RFC 4787:
+// endpoint-independent mapping, address and port-dependent filtering). With random ports
+// it is symmetric; if it forwards everything, it is a full cone.
 var (
 	fullCone       = nat{name: "full cone", open: true}
 	portRestricted = nat{name: "port restricted"}
@@ -44,16 +44,16 @@ var (
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		unable(t, "it makes network namespaces, which takes root")
+		skipOrFail(t, "it makes network namespaces and needs root for that")
 	}
 	for _, tool := range []string{"ip", "iptables"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			unable(t, "it needs %s (Debian: apt-get install iproute2 iptables)", tool)
+			skipOrFail(t, "it needs %s (Debian: apt-get install iproute2 iptables)", tool)
 		}
 	}
-	l := &lab{t: t, prefix: fmt.Sprintf("noom%d-%d-", os.Getpid(), labs.Add(1))}
+	l := &lab{t: t, prefix: fmt.Sprintf("noom%d-%d-", os.Getpid(), labCount.Add(1))}
 	if out, err := exec.Command("ip", "netns", "add", l.prefix+"probe").CombinedOutput(); err != nil {
-		unable(t, "this root may not make network namespaces: %s", out)
+		skipOrFail(t, "this root may not make network namespaces: %s", out)
 	}
 	l.do("ip netns del " + l.prefix + "probe")
 	l.addSpace("inet")
@@ -79,7 +79,7 @@ func (l *lab) addHome(n int, name string, kind nat) {
 		l.in(router, fmt.Sprintf("iptables -t nat -A PREROUTING -i wan -p udp -j DNAT --to-destination 192.168.%d.2", n))
 		return
 	}
-	// Else a packet of the other's that is early takes the port that ours needs.
+	// Otherwise an early packet from the other home takes the port that ours needs.
 	l.in(router, "iptables -A INPUT -i wan -m conntrack --ctstate NEW -j DROP")
 	l.in(router, "iptables -A FORWARD -i wan -m conntrack --ctstate NEW -j DROP")
 }
@@ -92,7 +92,7 @@ func (l *lab) move(name string, home, host int) {
 	l.in(name, fmt.Sprintf("ip route replace default via 192.168.%d.1", home))
 }
 
-// cut lets nothing through the Internet, nor to its server; mend undoes it.
+// cut drops all traffic over the Internet and to its server, until mend.
 func (l *lab) cut() {
 	l.t.Helper()
 	l.in("inet", "iptables -I FORWARD -j DROP")
@@ -126,7 +126,7 @@ func (l *lab) wire(a, deviceA, addressA, b, deviceB, addressB string) {
 	}
 }
 
-// inside is what runs a program in a namespace.
+// inside returns the command that runs a program in a namespace.
 func (l *lab) inside(name string) []string { return []string{"ip", "netns", "exec", l.prefix + name} }
 
 func (l *lab) in(name, command string) {

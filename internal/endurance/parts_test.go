@@ -24,37 +24,37 @@ import (
 	"noom/transport/ws"
 )
 
-// This file is what runs in the processes that tests start. They tell what
-// happens as lines of JSON.
+// This file runs in the processes that tests start. They report what happens as lines of
+// JSON.
 
 // news is one line.
 type news struct {
 	At    time.Time
 	Event string
-	Text  string           `json:",omitempty"` // whom or what it is about
-	Pairs map[string]tally `json:",omitempty"` // in a report, by the other's name
+	Text  string           `json:",omitempty"` // the member's name, or details
+	Pairs map[string]tally `json:",omitempty"` // in a report, by the other member's name
 }
 
-// tally counts one peer's numbers.
+// tally counts the messages to and from one peer.
 type tally struct {
 	Sent, Received uint64
-	Pause          time.Duration // the longest between two that came, since the last report
-	Path           string        // the selected pair's types, such as "relay to host"
+	Pause          time.Duration // the longest between two received messages, since the last report
+	Path           string        // the types of the selected pair, such as "relay to host"
 }
 
-// teller writes news. It guards itself.
-type teller struct {
+// reporter writes news. Its methods may be called from anywhere.
+type reporter struct {
 	mu  sync.Mutex
 	out *json.Encoder
 }
 
-func newTeller() *teller { return &teller{out: json.NewEncoder(os.Stdout)} }
+func newReporter() *reporter { return &reporter{out: json.NewEncoder(os.Stdout)} }
 
-func (t *teller) tell(n news) {
+func (r *reporter) report(n news) {
 	n.At = time.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_ = t.out.Encode(n) // the test that reads it is gone, and so will we be
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = r.out.Encode(n) // fails if the test is gone, and then this process ends too
 }
 
 // playHub serves a hub until it is killed.
@@ -63,37 +63,37 @@ func playHub(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
-	newTeller().tell(news{Event: "listening", Text: l.Addr().String()})
+	newReporter().report(news{Event: "listening", Text: l.Addr().String()})
 	server := &http.Server{Handler: ws.Handler(hub.New(nil), nil), ReadHeaderTimeout: 5 * time.Second}
 	return server.Serve(l)
 }
 
-// member is a process in a room: it sends everyone 1, 2, 3, … and tells when
-// what it hears is anything else.
+// member is a process in a room. It sends 1, 2, 3, … to everyone, and reports if it
+// receives anything else.
 type member struct {
-	room   noom.Room
-	teller *teller
-	still  atomic.Bool // sends nothing new
+	room     noom.Room
+	reporter *reporter
+	still    atomic.Bool // it sends nothing new
 
 	mu    sync.Mutex
 	pairs map[string]*stream // by peer id
 }
 
-// stream is what goes between two. Its numbers go on when a peer that was lost
-// comes back.
+// stream is what goes between two members. Its numbers continue when a lost peer comes
+// back.
 type stream struct {
-	peer  noom.Peer
-	gone  bool
-	tally tally
-	heard time.Time
+	peer     noom.Peer
+	gone     bool
+	tally    tally
+	received time.Time // the last message
 }
 
 const sendEvery = 20 * time.Millisecond
 
-// playMember joins and stays until its standard input ends. Each line of that
-// is an order: report, still or leave.
+// playMember joins and stays until standard input ends. Each line of standard input is an
+// order: report, still or leave.
 func playMember(ctx context.Context, p part) error {
-	m := &member{teller: newTeller(), pairs: make(map[string]*stream)}
+	m := &member{reporter: newReporter(), pairs: make(map[string]*stream)}
 	config := &noom.Config{Name: p.Name, Settings: func(s *webrtc.SettingEngine) {
 		s.SetIncludeLoopbackCandidate(p.Loopback)
 		if p.Loopback {
@@ -110,7 +110,7 @@ func playMember(ctx context.Context, p part) error {
 		return err
 	}
 	m.room = room
-	m.teller.tell(news{Event: "joined", Text: room.Self().ID})
+	m.reporter.report(news{Event: "joined", Text: room.Self().ID})
 	go m.obey(ctx)
 	for e := range room.Events(ctx) {
 		m.handle(ctx, e)
@@ -118,14 +118,14 @@ func playMember(ctx context.Context, p part) error {
 	return room.Err()
 }
 
-// oneTransport is a way to a hub on which TURN servers have one transport, or
-// all there are if it has no name.
+// oneTransport removes the URLs of TURN servers with another transport from what the hub
+// sends. With an empty transport it removes none.
 type oneTransport struct {
 	noom.Signaler
 	transport string
 }
 
-// Endpoint is what the member's proofs are bound to.
+// Endpoint returns the endpoint to which the member's proofs are bound.
 func (s oneTransport) Endpoint() string { return signal.Endpoint(s.Signaler) }
 
 func (s oneTransport) Receive(ctx context.Context) (signal.Message, error) {
@@ -143,14 +143,14 @@ func (m *member) obey(ctx context.Context) {
 	for orders.Scan() {
 		switch orders.Text() {
 		case "report":
-			m.teller.tell(news{Event: "report", Pairs: m.report()})
+			m.reporter.report(news{Event: "report", Pairs: m.report()})
 		case "still":
 			m.still.Store(true)
 		case "leave":
 			_ = m.room.Leave(ctx)
 		}
 	}
-	_ = m.room.Leave(ctx) // whoever started us is gone
+	_ = m.room.Leave(ctx) // the test that started us is gone
 }
 
 func (m *member) handle(ctx context.Context, e noom.Event) {
@@ -165,7 +165,7 @@ func (m *member) handle(ctx context.Context, e noom.Event) {
 		s.peer, s.gone = e.Peer, false
 		next := s.tally.Sent + 1
 		m.mu.Unlock()
-		m.teller.tell(news{Event: "peer joined", Text: e.Peer.Name()})
+		m.reporter.report(news{Event: "peer joined", Text: e.Peer.Name()})
 		go m.send(ctx, e.Peer, next)
 	case noom.PeerLeft:
 		m.mu.Lock()
@@ -173,21 +173,21 @@ func (m *member) handle(ctx context.Context, e noom.Event) {
 			delete(m.pairs, e.Member.ID)
 		}
 		m.mu.Unlock()
-		m.teller.tell(news{Event: "peer left", Text: e.Member.Name + ": " + string(e.Reason)})
+		m.reporter.report(news{Event: "peer left", Text: e.Member.Name + ": " + string(e.Reason)})
 	case noom.PeerStateChanged:
-		m.teller.tell(news{Event: e.State.String(), Text: e.Peer.Name()})
+		m.reporter.report(news{Event: e.State.String(), Text: e.Peer.Name()})
 	case noom.SignalingLost:
-		m.teller.tell(news{Event: "signaling lost", Text: e.Err.Error()})
+		m.reporter.report(news{Event: "signaling lost", Text: e.Err.Error()})
 	case noom.SignalingRestored:
-		m.teller.tell(news{Event: "signaling restored"})
+		m.reporter.report(news{Event: "signaling restored"})
 	case noom.DataReceived:
 		m.received(e)
 	case noom.Closed:
-		m.teller.tell(news{Event: "closed", Text: fmt.Sprint(e.Err)})
+		m.reporter.report(news{Event: "closed", Text: fmt.Sprint(e.Err)})
 	}
 }
 
-// send counts on from n for one peer until it is gone.
+// send sends n and the following numbers to one peer until it is gone.
 func (m *member) send(ctx context.Context, p noom.Peer, n uint64) {
 	tick := time.NewTicker(sendEvery)
 	defer tick.Stop()
@@ -195,7 +195,7 @@ func (m *member) send(ctx context.Context, p noom.Peer, n uint64) {
 		if !m.still.Load() {
 			if err := p.Send(ctx, binary.BigEndian.AppendUint64(nil, n)); err != nil {
 				if !errors.Is(err, context.Canceled) && !errors.Is(err, noom.ErrClosed) {
-					m.teller.tell(news{Event: "broken", Text: fmt.Sprintf("send %d to %s: %v", n, p.Name(), err)})
+					m.reporter.report(news{Event: "broken", Text: fmt.Sprintf("send %d to %s: %v", n, p.Name(), err)})
 				}
 				return
 			}
@@ -219,20 +219,20 @@ func (m *member) received(e noom.DataReceived) {
 	defer m.mu.Unlock()
 	s := m.pairs[e.Peer.ID()]
 	if s == nil || len(e.Data) != 8 {
-		m.teller.tell(news{Event: "broken", Text: fmt.Sprintf("%d bytes of %s", len(e.Data), e.Peer.Name())})
+		m.reporter.report(news{Event: "broken", Text: fmt.Sprintf("%d bytes of %s", len(e.Data), e.Peer.Name())})
 		return
 	}
 	if n := binary.BigEndian.Uint64(e.Data); n != s.tally.Received+1 {
-		m.teller.tell(news{Event: "broken", Text: fmt.Sprintf("%s: %d came after %d", e.Peer.Name(), n, s.tally.Received)})
+		m.reporter.report(news{Event: "broken", Text: fmt.Sprintf("%s: %d came after %d", e.Peer.Name(), n, s.tally.Received)})
 	}
 	now := time.Now()
 	if s.tally.Received++; s.tally.Received > 1 {
-		s.tally.Pause = max(s.tally.Pause, now.Sub(s.heard))
+		s.tally.Pause = max(s.tally.Pause, now.Sub(s.received))
 	}
-	s.heard = now
+	s.received = now
 }
 
-// report returns the tallies and begins to look for pauses anew.
+// report returns the tallies and starts to measure pauses again.
 func (m *member) report() map[string]tally {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -243,13 +243,14 @@ func (m *member) report() map[string]tally {
 		}
 		t := s.tally
 		s.tally.Pause = 0
-		t.Path = path(s.peer)
+		t.Path = pathOf(s.peer)
 		all[s.peer.Name()] = t
 	}
 	return all
 }
 
-func path(p noom.Peer) string {
+// pathOf returns the types of the selected candidate pair.
+func pathOf(p noom.Peer) string {
 	c := p.Connection()
 	if c == nil {
 		return "none"

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// process is a part that is being played.
+// process is a program that a test has started.
 type process struct {
 	t     *testing.T
 	name  string
@@ -22,9 +22,9 @@ type process struct {
 	ended chan struct{}
 }
 
-// start runs this binary in a part until the test ends; before is what runs
+// startPart runs this binary in a part until the test ends. before is the command that runs
 // it, such as "ip netns exec …".
-func start(t *testing.T, p part, before ...string) *process {
+func startPart(t *testing.T, p part, before ...string) *process {
 	t.Helper()
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -42,11 +42,11 @@ func start(t *testing.T, p part, before ...string) *process {
 	if name == "" {
 		name = p.Role
 	}
-	return run(t, name, cmd)
+	return startProgram(t, name, cmd)
 }
 
-// run starts a program that tells news.
-func run(t *testing.T, name string, cmd *exec.Cmd) *process {
+// startProgram starts a program that writes news.
+func startProgram(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -85,10 +85,10 @@ func (c *process) read(output io.Reader) {
 func (c *process) kill() {
 	_ = c.cmd.Process.Kill() // it may have ended
 	c.drain()
-	_ = c.cmd.Wait() // it was killed: that is no news
+	_ = c.cmd.Wait() // the error says that it was killed
 }
 
-// drain lets the reader end.
+// drain takes all news, so that the reader ends.
 func (c *process) drain() {
 	for {
 		select {
@@ -106,13 +106,13 @@ func (c *process) order(what string) {
 	}
 }
 
-// within is how long a process may take for what takes it a moment.
-const within = 30 * time.Second
+// patience is how long a process may take for something that takes it a moment.
+const patience = 30 * time.Second
 
-// await takes news until some is wanted, and returns all that it took.
+// await takes news until one is wanted, and returns all that it took.
 func (c *process) await(what string, wanted func(news) bool) []news {
 	c.t.Helper()
-	timeout := time.NewTimer(within)
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	var taken []news
 	for {
@@ -126,7 +126,7 @@ func (c *process) await(what string, wanted func(news) bool) []news {
 				return taken
 			}
 		case <-timeout.C:
-			c.t.Fatalf("%s: not within %v: %s; instead:\n%s", c.name, within, what, list(taken))
+			c.t.Fatalf("%s: not within %v: %s; news:\n%s", c.name, patience, what, listNews(taken))
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (c *process) report() (pairs map[string]tally, before []news) {
 	return taken[len(taken)-1].Pairs, taken[:len(taken)-1]
 }
 
-func list(all []news) string {
+func listNews(all []news) string {
 	var b strings.Builder
 	for _, n := range all {
 		fmt.Fprintf(&b, "  %s %s %s\n", n.At.Format("15:04:05.000"), n.Event, n.Text)

@@ -17,11 +17,12 @@ import (
 	"noom/media"
 )
 
-// recorder runs the example as a program, which must be interrupted to end.
-func recorder(t *testing.T) func(ctx context.Context, args []string, out io.Writer) error {
+// recorderProgram returns a function that runs the example as a program until it is interrupted.
+func recorderProgram(t *testing.T) func(ctx context.Context, args []string, out io.Writer) error {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "recorder")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "noom/examples/recorder").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "noom/examples/recorder")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return func(ctx context.Context, args []string, out io.Writer) error {
@@ -32,21 +33,23 @@ func recorder(t *testing.T) func(ctx context.Context, args []string, out io.Writ
 	}
 }
 
-// A film that flashes and beeps once a second, sent through a real call and
-// recorded, still does both at once.
+// TestRecordedInSync sends a film that flashes and beeps once a second through a real call
+// and records it. Flashes and beeps still coincide.
 func TestRecordedInSync(t *testing.T) {
 	longtest.Only(t)
 	folder := t.TempDir()
 	path := filepath.Join(t.TempDir(), "번쩍.webm")
-	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25", "-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
-		"-t", "4", "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'", "-c:v", "libvpx", "-b:v", "100k", "-g", "25", "-auto-alt-ref", "0", "-c:a", "libopus", path)
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "color=black:s=160x120:r=25",
+		"-f", "lavfi", "-i", "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':s=48000",
+		"-t", "4", "-vf", "drawbox=color=white:t=fill:enable='lt(mod(t,1),0.1)'",
+		"-c:v", "libvpx", "-b:v", "100k", "-g", "25", "-auto-alt-ref", "0", "-c:a", "libopus", path)
 	film, err := media.OpenWebM(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = film.Close() }() // was only read
+	defer func() { _ = film.Close() }() // it was only read
 	stage := bottest.New(t)
-	out, stop := stage.Start(recorder(t), "-folder", folder)
+	out, stop := stage.Start(recorderProgram(t), "-folder", folder)
 	room := stage.Join("지우", noom.LocalTrack{Track: film.Video()}, noom.LocalTrack{Track: film.Audio()})
 	bottest.Await(t, room, func(e noom.PeerStateChanged) bool { return e.State == noom.PeerConnected })
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
@@ -63,8 +66,8 @@ func TestRecordedInSync(t *testing.T) {
 	if len(flashes) < 6 || len(beeps) < 6 {
 		t.Fatalf("flashes at %v, beeps at %v", flashes, beeps)
 	}
-	// The clocks of the sender's tracks are known from the first reports on. The end
-	// may fall between the last flash and its beep.
+	// The clocks of the sender's tracks are known only after the first reports. The
+	// recording may end between the last flash and its beep.
 	for _, flash := range flashes[len(flashes)-6 : len(flashes)-1] {
 		nearest := time.Hour
 		for _, beep := range beeps {
@@ -72,8 +75,8 @@ func TestRecordedInSync(t *testing.T) {
 				nearest = off
 			}
 		}
-		t.Logf("the beep is %v behind the flash at %v", nearest, flash)
-		if nearest.Abs() > 100*time.Millisecond { // 40 ms on a machine that has time
+		t.Logf("the beep is %v after the flash at %v", nearest, flash)
+		if nearest.Abs() > 100*time.Millisecond { // 40 ms on an idle machine
 			t.Errorf("the flash at %v is %v from the nearest beep", flash, nearest)
 		}
 	}

@@ -18,14 +18,14 @@ import (
 // retransmission: about a second of a 4 Mbit/s picture. A power of two.
 const nackHistory = 512
 
-// rtxOffset is from a codec's payload type to that of its retransmissions.
+// rtxOffset is the distance from a codec's payload type to that of its retransmissions.
 const rtxOffset = 1
 
 // Header extensions, in the order in which pion numbers them.
 var (
 	audioExtensions = []string{sdp.AudioLevelURI, sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
 	videoExtensions = []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
-	// What else Chromium and Firefox offer, by default or when told to.
+	// Others that Chromium and Firefox offer, by default or if configured to.
 	foreignExtensions = []string{
 		"urn:ietf:params:rtp-hdrext:toffset",
 		"urn:3gpp:video-orientation",
@@ -48,12 +48,11 @@ var (
 
 // registerCodecs registers noom's codecs and header extensions with m.
 //
-// The extensions are never pion's defaults: when pion first offers a kind it
-// numbers that kind's own extensions without regard to what it does not know of
-// a browser's, and the browser then refuses its next offer for good. So those
-// of the audio level, which video has not, must not meet anything unknown, and
-// every extension of a browser is registered, most for no kind at all: their
-// numbers are kept free, and they are neither offered nor accepted.
+// The extensions are not pion's defaults. When pion first offers a kind, it numbers
+// the extensions that only this kind has, such as the audio level. It may then give
+// them ids that a browser already uses for extensions that pion does not know, and the
+// browser refuses all further offers. So every extension of browsers is registered, most
+// of them for no kind: their ids stay reserved, and they are neither offered nor accepted.
 func registerCodecs(m *webrtc.MediaEngine) error {
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		for _, codec := range packet.CodecsFor(kind) {
@@ -97,10 +96,10 @@ func retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 	}
 }
 
-// registerInterceptors adds to r what calls cannot do without: retransmission
-// both ways, sender and receiver reports, and the transport-wide feedback
-// without which a browser keeps its bitrate at the minimum. Header extensions
-// are registerCodecs' business alone.
+// registerInterceptors adds to r what every call needs: retransmission in both
+// directions, sender and receiver reports, and transport-wide feedback, without which a
+// browser keeps its bitrate at the minimum. It does not register header extensions;
+// registerCodecs does.
 func registerInterceptors(r *interceptor.Registry, logs logging.LoggerFactory) error {
 	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory), nack.WithResponderLoggerFactory(logs))
 	if err != nil {

@@ -21,15 +21,16 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A browser that begins with video numbers its own extensions from 1. The audio
-// level, which comes later and from us, must not take one of these numbers, and
-// nothing that we do not know is accepted.
-func TestForeignExtensionsKeepTheirNumbers(t *testing.T) {
+// TestForeignExtensionsKeepTheirIDs: a browser that begins with video numbers its own
+// extensions from 1. The audio level, which we offer later, must not get one of these ids,
+// and we accept no extension that we do not know.
+func TestForeignExtensionsKeepTheirIDs(t *testing.T) {
 	connection := func(register func(m *webrtc.MediaEngine)) *webrtc.PeerConnection {
 		m := &webrtc.MediaEngine{}
 		register(m)
-		// Without a registry pion would register extensions of its own.
-		pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(&interceptor.Registry{})).NewPeerConnection(webrtc.Configuration{})
+		// Without a registry, pion would register extensions of its own.
+		api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+		pc, err := api.NewPeerConnection(webrtc.Configuration{})
 		must(t, err)
 		t.Cleanup(func() { _ = pc.Close() })
 		return pc
@@ -75,12 +76,12 @@ func TestForeignExtensionsKeepTheirNumbers(t *testing.T) {
 	}
 	for uri, number := range audio {
 		if was, ok := taken[number]; ok && was != uri {
-			t.Errorf("%s takes number %s of %s", uri, number, was)
+			t.Errorf("%s takes the id %s of %s", uri, number, was)
 		}
 	}
 }
 
-// extensionsOf returns the numbers of each section's header extensions.
+// extensionsOf returns the ids of each section's header extensions, by URI.
 func extensionsOf(description string) (sections []map[string]string) {
 	for _, section := range strings.Split(description, "\nm=")[1:] {
 		of := map[string]string{}
@@ -95,13 +96,14 @@ func extensionsOf(description string) (sections []map[string]string) {
 	return sections
 }
 
-// Audio and video offer the same extensions under the same numbers, the audio
-// level apart, and nothing but what was asked for.
+// TestOfferedExtensions: audio and video offer the same extensions with the same ids, except
+// the audio level, and nothing else.
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, registerCodecs(m))
 	must(t, registerInterceptors(registry, pionLog{slog.New(slog.DiscardHandler)}))
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(webrtc.Configuration{})
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	defer func() { _ = pc.Close() }()
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
@@ -132,7 +134,9 @@ func TestOfferedExtensions(t *testing.T) {
 			t.Errorf("audio lacks %s", line)
 		}
 	}
-	for _, line := range []string{"a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:45 ccm fir", "a=fmtp:97 apt=96"} {
+	for _, line := range []string{
+		"a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:45 ccm fir", "a=fmtp:97 apt=96",
+	} {
 		if !strings.Contains(sections[1], line) {
 			t.Errorf("video lacks %s", line)
 		}

@@ -1,5 +1,5 @@
-// Package engine owns how pion is set up: codecs, header extensions,
-// interceptors, timings and the network. It notices what TURN servers refuse.
+// Package engine owns how pion is set up: codecs, header extensions, interceptors, timings
+// and the network. It notices when TURN servers refuse us.
 package engine
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// How fast a dead path is noticed. A path is interrupted after iceQuiet
-// without an answer and failed iceGiveUp later.
+// The timings of ICE. They decide how soon a dead path is noticed: it is interrupted
+// after iceQuiet without an answer, and has failed iceGiveUp later.
 const (
 	iceQuiet     = 4 * time.Second
 	iceGiveUp    = 8 * time.Second
@@ -25,12 +25,12 @@ const (
 	relayWait    = 500 * time.Millisecond
 )
 
-// Options says how an Engine is made.
+// Options says how to make an Engine.
 type Options struct {
 	Log      *slog.Logger
 	Media    *webrtc.MediaEngine         // nil: noom's codecs and header extensions
-	Settings func(*webrtc.SettingEngine) // may change noom's own, and is called once; nil: it does not
-	Refused  func(*TURNRefusal)          // is called with each refusal, from goroutines of pion's
+	Settings func(*webrtc.SettingEngine) // may change noom's settings; called once; may be nil
+	Refused  func(*TURNRefusal)          // called with each refusal, from pion's goroutines; may be nil
 }
 
 // Engine is how pion is set up for all connections of a Room.
@@ -39,7 +39,7 @@ type Engine struct {
 	settings webrtc.SettingEngine
 }
 
-// New sets pion up: what makes joining fast and staying connected sure.
+// New sets up pion so that joining is fast and connections last.
 func New(o Options) (*Engine, error) {
 	if o.Media == nil {
 		o.Media = &webrtc.MediaEngine{}
@@ -52,53 +52,54 @@ func New(o Options) (*Engine, error) {
 	if o.Settings != nil {
 		o.Settings(&s)
 	}
-	if s.LoggerFactory == nil { // pion's own would write to stderr
+	if s.LoggerFactory == nil { // pion's default would write to stderr
 		s.LoggerFactory = pionLog{o.Log}
 	}
 	s.LoggerFactory = watchTURN(s.LoggerFactory, o.Refused)
 	return &Engine{o.Media, s}, nil
 }
 
-// ownSettings are noom's, before the user's.
+// ownSettings returns noom's settings, before the user changes them.
 func ownSettings() (s webrtc.SettingEngine) {
 	s.SetICETimeouts(iceQuiet, iceGiveUp, iceKeepalive)
-	// A pair is checked for as long as ICE tries at all: a path that is mended
-	// half-way through is found.
+	// Check each pair for as long as ICE tries at all, so that a path that begins to
+	// work in the middle is found.
 	s.SetICEMaxBindingRequests(1000)
-	// Nobody waits for a better candidate pair: the first that works is used,
-	// and ICE moves on when a better one answers.
+	// Do not wait for a better candidate pair. The first that works is used, and ICE
+	// switches when a better one answers.
 	s.SetSrflxAcceptanceMinWait(0)
-	// But for a relay: that is paid for by the byte, and users who configure a TURN
-	// server wait this long for a path without it. pion's 2 s are an eternity in a call.
+	// A relay is the exception, because users pay for it by the byte: wait this long for
+	// a path without it. pion's default of 2 s is an eternity in a call.
 	s.SetRelayAcceptanceMinWait(relayWait)
-	// A check may come before the candidate it belongs to (RFC 8838 section 11.4), and
-	// until then nobody can tell a relay from a NAT.
+	// A check may overtake the candidate it belongs to (RFC 8838 section 11.4), and until
+	// that has arrived, a relay looks like a NAT.
 	s.SetPrflxAcceptanceMinWait(prflxWait)
-	// ICE has proven the return path already, so DTLS need not (RFC 6347
-	// section 4.2.1 asks for it against spoofed addresses).
+	// DTLS need not verify the address against spoofing (RFC 6347 section 4.2.1),
+	// because ICE has verified it already.
 	s.SetDTLSInsecureSkipHelloVerify(true)
-	// SCTP's handshake rides in the descriptions where both ends know how.
+	// If both ends support it, SCTP's handshake is part of the descriptions.
 	s.EnableSctpSnap(true)
-	// After an outage data flows again within this bound, not within a minute.
+	// After an outage, data flows again within this time and not within a minute.
 	s.SetSCTPRTOMax(2 * time.Second)
-	// Goodbye is a message; a close_notify must not end a connection that is
-	// just being renegotiated.
+	// A close_notify must not end a connection that is being renegotiated. Members say
+	// goodbye by a message.
 	s.DisableCloseByDTLS(true)
-	// Tracks are known by what was negotiated and by the track table, so that
-	// one that is paused from the start exists too.
+	// Tracks come from negotiation and the track table, so that a track that is paused
+	// from the start exists too.
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	return s
 }
 
-// Bounds are those of one connection on its peer, because pion's hooks do not
-// say which connection they are called for. The zero value sets none.
+// Bounds are the bounds that one connection puts on its peer. Each connection has its
+// own, because pion's hooks do not say for which connection they are called. The zero
+// value sets none.
 type Bounds struct {
 	Interceptor interceptor.Factory
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
-	Net         func(transport.Net) transport.Net // returns what stands between pion and the network
+	Net         func(transport.Net) transport.Net // wraps the network that pion uses
 }
 
-// API returns what one connection is made by.
+// API returns the API that makes one connection.
 func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	registry := &interceptor.Registry{}
 	if err := registerInterceptors(registry, e.settings.LoggerFactory); err != nil {

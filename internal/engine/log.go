@@ -8,8 +8,8 @@ import (
 	"github.com/pion/logging"
 )
 
-// pionLog sends pion's log to ours. pion calls errors what an application
-// sees every day (a lost candidate, a closed socket), so all of it is Debug.
+// pionLog sends pion's log to ours. All of it is logged as Debug, because pion logs
+// everyday events, such as a lost candidate or a closed socket, as errors.
 type pionLog struct{ log *slog.Logger }
 
 func (p pionLog) NewLogger(scope string) logging.LeveledLogger {

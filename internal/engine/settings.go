@@ -8,11 +8,11 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// This file reads what pion lets users set and nobody read. If pion renames a
+// This file reads settings for which pion has setters and no getters. If pion renames a
 // field, the test of this file fails.
 
-// OwnNet reports whether the settings have a network that is not this machine's,
-// such as a virtual one.
+// OwnNet reports whether the settings replace this machine's network, for example by a
+// virtual one.
 func (e *Engine) OwnNet() bool { return netOf(&e.settings) != nil }
 
 // Loopback reports whether candidates are gathered on the loopback interface.
@@ -35,8 +35,7 @@ func (e *Engine) TCP() bool {
 	return false
 }
 
-// netOf returns the network of s, nil if it is this machine's. pion lets it be
-// set and not be read.
+// netOf returns the network of s, or nil if it is this machine's.
 func netOf(s *webrtc.SettingEngine) transport.Net {
 	field := reflect.ValueOf(s).Elem().FieldByName("net")
 	if !field.IsValid() || field.IsNil() {

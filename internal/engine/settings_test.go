@@ -9,7 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestSettings: what the user sets is known, and the zero settings set nothing.
+// TestSettings: the engine knows what the user has set, and the zero settings set nothing.
 func TestSettings(t *testing.T) {
 	own := &stdnet.Net{}
 	for name, c := range map[string]struct {
@@ -22,7 +22,9 @@ func TestSettings(t *testing.T) {
 		"TCP": {func(s *webrtc.SettingEngine) {
 			s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP6})
 		}, false, false, true},
-		"UDP alone": {func(s *webrtc.SettingEngine) { s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4}) }, false, false, false},
+		"UDP only": {func(s *webrtc.SettingEngine) {
+			s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+		}, false, false, false},
 	} {
 		e, err := New(Options{Log: slog.New(slog.DiscardHandler), Settings: c.settings})
 		must(t, err)
@@ -36,7 +38,7 @@ func TestSettings(t *testing.T) {
 		}})
 		must(t, err)
 		if !wrapped {
-			t.Errorf("%s: another network is bounded", name)
+			t.Errorf("%s: the wrong network is wrapped", name)
 		}
 	}
 }

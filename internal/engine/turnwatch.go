@@ -8,16 +8,16 @@ import (
 	"github.com/pion/stun/v4"
 )
 
-// TURNRefusal is what a TURN server answered instead of giving a relay.
+// TURNRefusal is the error with which a TURN server answered instead of allocating a relay.
 type TURNRefusal struct {
 	Server string // host and port
 	Err    *stun.TurnError
 	At     time.Time
 }
 
-// watchTURN returns a factory whose loggers call refused with each refusal and
-// are inner's otherwise. pion has no icecandidateerror event as webrtc-pc does; it logs
-// what a TURN server answered, and hands the error to the logger as a value.
+// watchTURN returns a factory of inner's loggers that also call refused with each
+// refusal. pion has no icecandidateerror event, which webrtc-pc has. But it logs what a TURN
+// server answered, and passes the error to the logger as a value.
 func watchTURN(inner logging.LoggerFactory, refused func(*TURNRefusal)) logging.LoggerFactory {
 	return turnWatch{inner, refused}
 }

@@ -9,19 +9,20 @@ import (
 	"github.com/pion/stun/v4"
 )
 
-// TestRefusals: a refusal is noticed in what pion logs of a TURN server, and nothing else is.
+// TestRefusals: refusals are recognised in what pion logs of TURN servers, and nothing else is.
 func TestRefusals(t *testing.T) {
-	refusal := &stun.TurnError{ErrorCodeAttr: stun.ErrorCodeAttribute{Code: stun.CodeUnauthorized, Reason: []byte("Unauthorized")}}
+	code := stun.ErrorCodeAttribute{Code: stun.CodeUnauthorized, Reason: []byte("Unauthorized")}
+	refusal := &stun.TurnError{ErrorCodeAttr: code}
 	for name, c := range map[string]struct {
 		args []any
 		want bool
 	}{
-		"a refusal":         {[]any{"192.0.2.1:3478", refusal}, true},
-		"a wrapped one":     {[]any{"192.0.2.1:3478", fmt.Errorf("allocate: %w", refusal)}, true},
-		"another error":     {[]any{"192.0.2.1:3478", errors.New("no route to host")}, false},
-		"no server":         {[]any{refusal}, false},
-		"no text":           {[]any{3478, refusal}, false},
-		"nothing to format": {nil, false},
+		"a refusal":                {[]any{"192.0.2.1:3478", refusal}, true},
+		"a wrapped refusal":        {[]any{"192.0.2.1:3478", fmt.Errorf("allocate: %w", refusal)}, true},
+		"another error":            {[]any{"192.0.2.1:3478", errors.New("no route to host")}, false},
+		"no server":                {[]any{refusal}, false},
+		"a server of another type": {[]any{3478, refusal}, false},
+		"no arguments":             {nil, false},
 	} {
 		var got *TURNRefusal
 		logs := watchTURN(pionLog{slog.New(slog.DiscardHandler)}, func(r *TURNRefusal) { got = r })

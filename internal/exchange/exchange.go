@@ -8,8 +8,8 @@ const Window = 32
 // MaxNumber bounds epochs and sequence numbers.
 const MaxNumber = 1<<31 - 1
 
-// Back-off of an unacknowledged message, in ticks: it is sent again after
-// firstWait, then after twice as many each time, up to lastWait.
+// The back-off of an unacknowledged message, in ticks: it is sent again after
+// firstWait, and then after twice as many each time, up to lastWait.
 const (
 	firstWait = 2
 	lastWait  = 16
@@ -29,7 +29,7 @@ func (e Epoch) Less(o Epoch) bool {
 	return e.By < o.By
 }
 
-// Message is what one end tells the other.
+// Message is what one end sends to the other.
 type Message struct {
 	Type    string
 	Body    []byte
@@ -58,7 +58,7 @@ type Exchange struct {
 
 	// Receiving.
 	got     int64             // all up to here was delivered
-	early   map[int64]Message // what came ahead of it
+	early   map[int64]Message // came ahead of got+1, by number
 	owesAck bool
 }
 
@@ -68,8 +68,8 @@ func New(self string) *Exchange { return &Exchange{self: self} }
 // Epoch returns the current epoch; its Number is 0 before the first.
 func (x *Exchange) Epoch() Epoch { return x.epoch }
 
-// Begin starts the next epoch as our own and forgets all of the last one. It
-// returns false, and changes nothing, when the numbers are used up.
+// Begin begins the next epoch and forgets everything of the last one. It
+// returns false, and changes nothing, if the numbers are used up.
 func (x *Exchange) Begin() bool {
 	if x.epoch.Number >= MaxNumber {
 		return false
@@ -83,20 +83,19 @@ func (x *Exchange) reset(e Epoch) { *x = Exchange{self: x.self, epoch: e} }
 // Send queues m for the other end.
 func (x *Exchange) Send(m Message) { x.queue = append(x.queue, Outgoing{Message: m}) }
 
-// Room reports whether a message given to Send now would leave with the next
-// Flush.
+// Room reports whether a message given to Send now leaves with the next Flush.
 func (x *Exchange) Room() bool { return len(x.queue) < Window }
 
-// Pending reports whether anything waits for an acknowledgement, and so
-// whether Tick matters.
+// Pending reports whether anything waits for an acknowledgement; if not, Tick
+// does nothing.
 func (x *Exchange) Pending() bool { return len(x.queue) > 0 }
 
-// Acked returns how many messages of this epoch the other end has; Queued, how
-// many were given to Send. So a message is acknowledged once Acked has reached what Queued was
-// right after its Send.
+// Acked returns how many messages of this epoch the other end has acknowledged.
+// A message is among them once Acked has reached what Queued returned right
+// after its Send.
 func (x *Exchange) Acked() int64 { return x.acked }
 
-// Queued is explained at [Exchange.Acked].
+// Queued returns how many messages were given to Send in this epoch.
 func (x *Exchange) Queued() int64 { return x.acked + int64(len(x.queue)) }
 
 // Got returns how many messages of this epoch were delivered here.
@@ -106,10 +105,10 @@ func (x *Exchange) Got() int64 { return x.got }
 // current epoch away.
 func (x *Exchange) Ahead(e Epoch) bool { return x.epoch.Less(e) }
 
-// Receive takes a frame from the other end. renewed says that it began a new
-// epoch: everything of the old one is over, and messages belong to the new.
-// The messages are to be acted on in their order. ok is false for a frame
-// that was dropped whole: of a lower epoch, or out of bounds.
+// Receive takes a frame from the other end and returns the messages that are
+// delivered by it, in order. renewed reports that it began a new epoch:
+// everything of the old one is over, and the messages belong to the new one. ok
+// is false for a frame that was dropped: of a lower epoch, or out of bounds.
 func (x *Exchange) Receive(f Frame) (messages []Message, renewed, ok bool) {
 	if f.Epoch.Less(x.epoch) || f.Epoch.Number < 1 || f.Epoch.Number > MaxNumber {
 		return nil, false, false
@@ -157,7 +156,7 @@ func (x *Exchange) acknowledge(ack int64) {
 	x.sent -= n
 }
 
-// Tick tells that one tick has passed.
+// Tick lets one tick pass.
 func (x *Exchange) Tick() {
 	for i := range x.queue[:x.sent] {
 		o := &x.queue[i]
@@ -167,7 +166,7 @@ func (x *Exchange) Tick() {
 	}
 }
 
-// Resend makes everything unacknowledged due, as after a path came back.
+// Resend makes everything unacknowledged due. It is called when a path has come back.
 func (x *Exchange) Resend() {
 	for i := range x.queue[:x.sent] {
 		o := &x.queue[i]
@@ -175,7 +174,7 @@ func (x *Exchange) Resend() {
 	}
 }
 
-// Flush returns the frames to send now, acknowledgements included.
+// Flush returns the frames to send now, with acknowledgements.
 func (x *Exchange) Flush() []Frame {
 	var frames []Frame
 	for x.sent < min(len(x.queue), Window) {

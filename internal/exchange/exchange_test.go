@@ -1,13 +1,15 @@
-package exchange
+package exchange_test
 
 import (
 	"fmt"
 	"testing"
+
+	"noom/internal/exchange"
 )
 
-func begun(t *testing.T) (a, b *Exchange) {
+func newPair(t *testing.T) (a, b *exchange.Exchange) {
 	t.Helper()
-	a, b = New("a"), New("b")
+	a, b = exchange.New("a"), exchange.New("b")
 	if !a.Begin() {
 		t.Fatal("Begin refused")
 	}
@@ -15,17 +17,17 @@ func begun(t *testing.T) (a, b *Exchange) {
 }
 
 func TestWindow(t *testing.T) {
-	a, b := begun(t)
-	for i := range 3 * Window {
-		if a.Room() != (i < Window) {
+	a, b := newPair(t)
+	for i := range 3 * exchange.Window {
+		if a.Room() != (i < exchange.Window) {
 			t.Fatalf("Room() = %t with %d messages queued", a.Room(), i)
 		}
-		a.Send(Message{Type: fmt.Sprint(i)})
+		a.Send(exchange.Message{Type: fmt.Sprint(i)})
 	}
 	got := 0
 	for round := 0; a.Pending(); round++ {
 		frames := a.Flush()
-		if len(frames) > Window {
+		if len(frames) > exchange.Window {
 			t.Fatalf("%d frames in flight", len(frames))
 		}
 		for _, f := range frames {
@@ -44,17 +46,17 @@ func TestWindow(t *testing.T) {
 			a.Receive(f)
 		}
 		if round > 10 {
-			t.Fatal("never done")
+			t.Fatal("not done after 10 rounds")
 		}
 	}
-	if got != 3*Window || a.Acked() != 3*Window || a.Queued() != a.Acked() {
+	if got != 3*exchange.Window || a.Acked() != 3*exchange.Window || a.Queued() != a.Acked() {
 		t.Fatalf("delivered %d, acknowledged %d of %d", got, a.Acked(), a.Queued())
 	}
 }
 
 func TestBackOff(t *testing.T) {
-	a, _ := begun(t)
-	a.Send(Message{Type: "x"})
+	a, _ := newPair(t)
+	a.Send(exchange.Message{Type: "x"})
 	if f := a.Flush(); len(f) != 1 || f[0].Again {
 		t.Fatalf("first sending: %+v", f)
 	}
@@ -63,7 +65,7 @@ func TestBackOff(t *testing.T) {
 		a.Tick()
 		for _, f := range a.Flush() {
 			if !f.Again {
-				t.Fatal("a repeated frame is not marked so")
+				t.Fatal("a repeated frame is not marked as such")
 			}
 			at = append(at, tick)
 		}
@@ -73,22 +75,22 @@ func TestBackOff(t *testing.T) {
 	}
 	a.Resend()
 	if len(a.Flush()) != 1 {
-		t.Fatal("Resend did not make it due")
+		t.Fatal("Resend did not make the message due")
 	}
 }
 
 func TestHostileFrames(t *testing.T) {
-	for name, f := range map[string]Frame{
-		"acknowledges what was never sent": {Epoch: Epoch{1, "a"}, Ack: 1},
-		"negative ack":                     {Epoch: Epoch{1, "a"}, Ack: -1},
-		"negative seq":                     {Epoch: Epoch{1, "a"}, Seq: -1},
-		"far ahead":                        {Epoch: Epoch{1, "a"}, Seq: Window + 1},
+	for name, f := range map[string]exchange.Frame{
+		"acknowledges what was never sent": {Epoch: exchange.Epoch{1, "a"}, Ack: 1},
+		"negative ack":                     {Epoch: exchange.Epoch{1, "a"}, Ack: -1},
+		"negative seq":                     {Epoch: exchange.Epoch{1, "a"}, Seq: -1},
+		"beyond the window":                {Epoch: exchange.Epoch{1, "a"}, Seq: exchange.Window + 1},
 		"no epoch":                         {Seq: 1},
-		"endless epoch":                    {Epoch: Epoch{MaxNumber + 1, "b"}, Seq: 1},
-		"lower epoch":                      {Epoch: Epoch{1, "A"}, Seq: 1},
-		"new epoch with an old ack":        {Epoch: Epoch{2, "b"}, Seq: 1, Ack: 3},
+		"epoch out of bounds":              {Epoch: exchange.Epoch{exchange.MaxNumber + 1, "b"}, Seq: 1},
+		"lower epoch":                      {Epoch: exchange.Epoch{1, "A"}, Seq: 1},
+		"new epoch with an old ack":        {Epoch: exchange.Epoch{2, "b"}, Seq: 1, Ack: 3},
 	} {
-		a, _ := begun(t)
+		a, _ := newPair(t)
 		before := fmt.Sprint(*a)
 		messages, renewed, ok := a.Receive(f)
 		if ok || renewed || messages != nil {
@@ -101,8 +103,8 @@ func TestHostileFrames(t *testing.T) {
 }
 
 func TestEpochsRunOut(t *testing.T) {
-	a := New("a")
-	if _, renewed, _ := a.Receive(Frame{Epoch: Epoch{MaxNumber, "b"}, Seq: 1}); !renewed {
+	a := exchange.New("a")
+	if _, renewed, _ := a.Receive(exchange.Frame{Epoch: exchange.Epoch{exchange.MaxNumber, "b"}, Seq: 1}); !renewed {
 		t.Fatal("the last epoch was refused")
 	}
 	if a.Begin() {

@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// The search visits every state of two ends whose frames are lost, repeated
-// and reordered at will, with new epochs begun at any time, within the bounds
-// below.
+// The search visits every state of two ends within the bounds below. Frames are
+// lost, repeated and reordered at will, and epochs begin at any time.
 type bounds struct {
 	messages int // sent by each end in each epoch
 	begins   int // in all
@@ -84,7 +83,7 @@ func (w *world) flush(i int) {
 	}
 }
 
-// put adds f to what flies toward end i, unless the very same is there.
+// put adds f to what flies toward end i, unless an equal frame is there already.
 func (w *world) put(i int, f Frame) {
 	same := func(g Frame) bool { return g.Epoch == f.Epoch && g.Seq == f.Seq && g.Ack == f.Ack }
 	if slices.ContainsFunc(w.toward[i], same) || len(w.toward[i]) == w.flying {
@@ -102,7 +101,7 @@ func (w *world) send(i int) {
 func (w *world) begin(i int) {
 	w.ends[i].x.Begin()
 	w.ends[i].sent, w.ends[i].delivered = 0, nil
-	w.send(i) // whoever begins has an offer to send
+	w.send(i) // the end that begins has an offer to send
 }
 
 // receive hands f to end i and checks the promise: in order, once, from the
@@ -123,7 +122,7 @@ func (w *world) receive(i int, f Frame) error {
 	return nil
 }
 
-// fair lets everything through and checks that all arrives.
+// fair lets every frame through and checks that every message arrives.
 func (w *world) fair() error {
 	for quiet, rounds := false, 0; !quiet && rounds < 40; rounds++ {
 		quiet = !w.ends[0].x.Pending() && !w.ends[1].x.Pending()
@@ -142,7 +141,7 @@ func (w *world) fair() error {
 	case a.x.Epoch() != b.x.Epoch():
 		return fmt.Errorf("epochs %v and %v never meet", a.x.Epoch(), b.x.Epoch())
 	case a.x.Pending() || b.x.Pending():
-		return fmt.Errorf("something is never acknowledged")
+		return fmt.Errorf("a message is never acknowledged")
 	case len(a.delivered) != b.sent || len(b.delivered) != a.sent:
 		return fmt.Errorf("sent %d and %d, delivered %d and %d", a.sent, b.sent, len(b.delivered), len(a.delivered))
 	}
@@ -195,7 +194,7 @@ func (w *world) next(try func(st step, w *world, err error)) {
 			err := c.receive(i, f)
 			c.flush(i)
 			try(step{at: i, what: "gets", frame: f}, c, err)
-			c = w.clone() // and it stays, to come again
+			c = w.clone() // in which the frame stays, to come again
 			err = c.receive(i, f)
 			c.flush(i)
 			try(step{at: i, what: "gets, not for the last time,", frame: f}, c, err)
@@ -203,16 +202,16 @@ func (w *world) next(try func(st step, w *world, err error)) {
 	}
 }
 
-func TestSearch(t *testing.T) {
+func TestSearchKeepsThePromise(t *testing.T) {
 	for name, b := range map[string]bounds{
 		"epochs":   {messages: 1, begins: 3, flying: 2},
 		"messages": {messages: 3, begins: 1, flying: 1},
 	} {
-		t.Run(name, func(t *testing.T) { search(t, b) })
+		t.Run(name, func(t *testing.T) { searchWithin(t, b) })
 	}
 }
 
-func search(t *testing.T, b bounds) {
+func searchWithin(t *testing.T, b bounds) {
 	start := &world{bounds: b, ends: [2]endState{{x: New("a")}, {x: New("b")}}}
 	seen := map[string]step{start.key(): {}}
 	transcript := func(k string) string {

@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// State is everything an [Exchange] knows, as plain data: for tables of
-// transitions that other implementations are tested against, and for searches
-// over states.
+// State is everything that an [Exchange] knows, as plain data. Searches over
+// states need it, and so do the tables of transitions that other
+// implementations are tested against.
 type State struct {
 	Self    string
 	Epoch   Epoch
-	Acked   int64      // messages that the other end has
-	Sent    int        // so many of Queue are in flight
+	Acked   int64      // messages that the other end has acknowledged
+	Sent    int        // how many of Queue are in flight
 	Queue   []Outgoing // given to Send and not acknowledged
 	Got     int64      // messages that were delivered here
-	Early   []Early    // what came ahead of Got+1, by Seq
+	Early   []Early    // came ahead of Got+1; sorted by Seq
 	OwesAck bool
 }
 
 // Outgoing is a message that waits for its acknowledgement.
 type Outgoing struct {
 	Message
-	Due   bool // to be sent by the next Flush
+	Due   bool // the next Flush sends it
 	Tries int
 	Wait  int // ticks until it is due again
 }
@@ -33,7 +33,7 @@ type Early struct {
 	Seq int64
 }
 
-// State returns what x knows. It shares nothing with x but the bytes of bodies.
+// State returns what x knows. It shares nothing with x except the bytes of bodies.
 func (x *Exchange) State() State {
 	s := State{
 		Self: x.self, Epoch: x.epoch, Acked: x.acked, Sent: x.sent, Got: x.got, OwesAck: x.owesAck,
@@ -45,7 +45,7 @@ func (x *Exchange) State() State {
 	return s
 }
 
-// Restore returns an Exchange that knows s, which is its own from then on.
+// Restore returns an Exchange in state s. It takes over what s refers to.
 func Restore(s State) *Exchange {
 	x := &Exchange{
 		self: s.Self, epoch: s.Epoch, acked: s.Acked, sent: s.Sent, got: s.Got, owesAck: s.OwesAck, queue: s.Queue,

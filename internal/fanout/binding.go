@@ -9,9 +9,9 @@ import (
 )
 
 // Bind implements webrtc.TrackLocal. It never fails, because pion would then fail
-// in the middle of applying an answer; a leg whose codec the peer does not know
-// stays silent and says so by refused. The codecs in ctx are all that was
-// negotiated now, and one alone once Bind has returned.
+// halfway through applying an answer. A leg whose codec the peer does not know stays
+// silent, and Refused reports it. ctx has all negotiated codecs now, and only the
+// chosen one once Bind has returned.
 func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	negotiated := ctx.CodecParameters()
 	format, ok := l.formatAmong(negotiated)
@@ -24,7 +24,7 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		if !l.video {
 			size = audioQueue
 		}
-		l.queue = make(chan outgoing, size)
+		l.queue = make(chan outgoingPacket, size)
 		go l.pump(ctx.WriteStream(), l.queue)
 		l.ssrc = uint32(ctx.SSRC())
 		l.payloadType = uint8(format.PayloadType)
@@ -42,8 +42,8 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	return webrtc.RTPCodecParameters{}, nil
 }
 
-// formatAmong returns the negotiated format to send in: rather the same
-// profile than a higher one that includes it.
+// formatAmong returns the negotiated format to send in. It prefers the same profile to
+// a higher one that includes it.
 func (l *Leg) formatAmong(negotiated []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
 	for _, format := range negotiated {
 		if packet.Carries(format.RTPCodecCapability, l.codec) && packet.Carries(l.codec, format.RTPCodecCapability) {

@@ -7,19 +7,20 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A key frame is made for everybody and costs everybody, so what one peer can request
-// is bounded: a few at once, for joining, loss and a new connection, then one in
-// several seconds. What is requested beyond that waits.
+// A key frame goes to all peers and costs all of them bandwidth, so the requests of one
+// peer are bounded: a few at once, because of joining, loss or a new connection, and then
+// one every few seconds. Requests beyond that wait.
 const (
 	keyframeBurst = 4
 	keyframeEvery = 4 * time.Second
 
-	maxBuckets = 64   // tracks with a bucket of their own, which are as many as a description has room for
+	maxBuckets = 64   // tracks with a bucket of their own: as many as fit into a description
 	maxBudgets = 1024 // members whose budget is kept
 )
 
-// KeyframeBudget is what one member may request of each of our tracks, by the track's name: it
-// outlives connections, tracks that are published again, and the member's own stay.
+// KeyframeBudget bounds the key frames that one member may request of each of our tracks, by
+// the track's name. It outlives connections, republished tracks, and the member's stay in
+// the room.
 type KeyframeBudget struct {
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter // by the name of a sender
@@ -36,7 +37,7 @@ func (b *KeyframeBudget) take(name string, now time.Time) (wait time.Duration) {
 	bucket := b.buckets[name]
 	if bucket == nil {
 		if b.forgetFull(now); len(b.buckets) >= maxBuckets {
-			name = "" // shared by all further ones
+			name = "" // all further tracks share one bucket
 			bucket = b.buckets[name]
 		}
 		if bucket == nil {
@@ -51,7 +52,7 @@ func (b *KeyframeBudget) take(name string, now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// forgetFull drops the buckets that are as good as new. It needs b.mu.
+// forgetFull drops the buckets that are full again. It needs b.mu.
 func (b *KeyframeBudget) forgetFull(now time.Time) {
 	for name, bucket := range b.buckets {
 		if bucket.TokensAt(now) >= keyframeBurst {
@@ -60,7 +61,7 @@ func (b *KeyframeBudget) forgetFull(now time.Time) {
 	}
 }
 
-// unused reports whether the budget is as good as new.
+// unused reports whether the budget is full again.
 func (b *KeyframeBudget) unused(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,15 +69,15 @@ func (b *KeyframeBudget) unused(now time.Time) bool {
 	return len(b.buckets) == 0
 }
 
-// KeyframeBudgets are those of a room, by member: one that leaves and comes back finds its
-// own again. The zero value is ready.
+// KeyframeBudgets has the budgets of a room, by member. A member that leaves and comes back
+// has the same budget as before. The zero value is ready.
 type KeyframeBudgets struct {
 	mu sync.Mutex
 	of map[string]*KeyframeBudget
 }
 
-// Of returns a member's budget. Beyond maxBudgets those that are as good as new go
-// first, then any.
+// Of returns a member's budget. If there are too many, it forgets those that are full
+// again first, and then any.
 func (k *KeyframeBudgets) Of(member string, now time.Time) *KeyframeBudget {
 	k.mu.Lock()
 	defer k.mu.Unlock()

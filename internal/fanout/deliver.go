@@ -9,11 +9,12 @@ import (
 	"noom/internal/packet"
 )
 
-// deliver takes a packet that from's track has written and fans it out.
+// deliver fans out a packet that from's track has written.
 func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Lock()
 	h264 := s.isH264()
-	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo { // not known yet while the first track binds
+	// While the first track binds, the codec is unknown.
+	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo {
 		if news := from.sets.Note(payload, header.Timestamp); news && h264 {
 			sentSets.remember(from)
 		}
@@ -33,7 +34,7 @@ func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	s.mu.Unlock()
 
 	if replaced != nil {
-		// Not here: its track may be busy writing, or wait for ours.
+		// In another goroutine, because its track may be busy writing, or wait for from's.
 		go replaced.unbind()
 	}
 	if keyframe {
@@ -43,10 +44,10 @@ func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 		return
 	}
 	at, first := s.strip(payload)
-	now, p := time.Now(), wrap(first, payload[at:], from.audioLevel())
+	now, p := time.Now(), newParcel(first, payload[at:], from.audioLevel())
 	var before *parcel
 	if sets != nil {
-		before = wrap(sets[0], sets, nil)
+		before = newParcel(sets[0], sets, nil)
 		defer before.release()
 	}
 	for _, l := range legs {
@@ -55,9 +56,9 @@ func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	p.release()
 }
 
-// startsKeyframe reports whether a packet is the first of a key frame. An H.264
-// key frame has two packets that look like it, the parameter sets and the
-// picture, and a leg that came between them needs the next one. It needs s.mu.
+// startsKeyframe reports whether a packet is the first of a key frame. Two packets of an
+// H.264 key frame look like it, the parameter sets and the picture; a leg that is attached
+// between them needs the next key frame. It needs s.mu.
 func (s *Sender) startsKeyframe(from *source, header *rtp.Header, payload []byte) bool {
 	if !s.keyframeStart(payload) {
 		return false
@@ -70,16 +71,16 @@ func (s *Sender) startsKeyframe(from *source, header *rtp.Header, payload []byte
 	return !again
 }
 
-// runOf returns the run a packet of from belongs to, a new one where none goes
-// on, or nil if the packet must not be sent. It needs s.mu.
-func (s *Sender) runOf(from *source, header *rtp.Header, keyframe bool) *run {
+// runOf returns the run that a packet of from belongs to, which may be a new one, or nil
+// if the packet must not be sent. It needs s.mu.
+func (s *Sender) runOf(from *source, header *rtp.Header, keyframe bool) *packetRun {
 	if from != s.current || s.muted || s.run == nil && !keyframe {
 		return nil
 	}
 	if s.run == nil || !s.run.advance(header.SequenceNumber) {
 		s.runs++
 		seq := header.SequenceNumber
-		s.run = &run{number: s.runs, seq: seq, timestamp: header.Timestamp, last: seq}
+		s.run = &packetRun{number: s.runs, seq: seq, timestamp: header.Timestamp, last: seq}
 	}
 	return s.run
 }

@@ -14,10 +14,10 @@ import (
 	"noom/media/capture"
 )
 
-// BenchmarkOneEncoder measures what eight peers cost beside one, with a real
-// camera driver and the real H.264 encoder, up to and without pion: turn and
-// turn about, so that whatever else the machine does meets both. With an encoder
-// for each peer the ratio would be near 8; noom promises at most 1.05.
+// BenchmarkOneEncoder compares the cost of eight peers with that of one, with a real
+// camera driver and the real H.264 encoder, but without pion. It measures the two in
+// turns, so that other load on the machine affects both. With an encoder for each peer
+// the ratio would be near 8; noom promises at most 1.05.
 //
 //	go test -tags capture -run - -bench OneEncoder -benchtime 3x ./internal/fanout
 func BenchmarkOneEncoder(b *testing.B) {
@@ -36,7 +36,7 @@ func BenchmarkOneEncoder(b *testing.B) {
 	var arrived [peers]frameCounter
 	for i := range peers {
 		l := NewLeg(s.codec.RTPCodecCapability, "방", nil)
-		bindTo(b, l, &arrived[i])
+		bindLeg(b, l, &arrived[i])
 		legs = append(legs, l)
 	}
 	legs[0].Attach(s)
@@ -58,7 +58,7 @@ func BenchmarkOneEncoder(b *testing.B) {
 	b.ReportMetric(one.perFrame(), "cpu-µs/frame-to-1")
 	b.ReportMetric(all.perFrame(), "cpu-µs/frame-to-8")
 	b.ReportMetric(all.perFrame()/one.perFrame(), "ratio")
-	b.ReportMetric(0, "ns/op") // which the camera's pace decides
+	b.ReportMetric(0, "ns/op") // says nothing, because the camera sets the pace
 	for i := range arrived {
 		if arrived[i].Load() == 0 {
 			b.Errorf("peer %d got nothing", i)
@@ -66,13 +66,13 @@ func BenchmarkOneEncoder(b *testing.B) {
 	}
 }
 
-// cost is what frames have cost so far.
+// cost is the CPU time of some frames.
 type cost struct {
 	cpu    time.Duration
 	frames int64
 }
 
-// measure adds a second.
+// measure adds what happens within a second.
 func (c *cost) measure(f *frameCounter) {
 	frames, before := f.Load(), cpuTime()
 	<-time.After(time.Second)
@@ -82,7 +82,7 @@ func (c *cost) measure(f *frameCounter) {
 
 func (c *cost) perFrame() float64 { return float64(c.cpu.Microseconds()) / float64(max(1, c.frames)) }
 
-// cpuTime is what this process has used, the encoder's C code included.
+// cpuTime returns the CPU time of this process, the encoder's C code included.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -10,16 +10,16 @@ import (
 	"noom/internal/packet"
 )
 
-// How often a source is asked for a key frame: at most once in keyframeInterval, and
-// while somebody waits and none comes again and again, after pauses that double up to
+// A source is asked for a key frame at most once in keyframeInterval. While a leg waits
+// and no key frame comes, it is asked again, after pauses that double up to
 // maxKeyframePause.
 const (
 	keyframeInterval = 500 * time.Millisecond
 	maxKeyframePause = 4 * time.Second
 )
 
-// requestKeyframe asks what is being sent, and what is to replace it, for a key
-// frame. It may be called at any rate.
+// requestKeyframe asks the current source for a key frame, and the next one if there is
+// one. It may be called at any rate.
 func (s *Sender) requestKeyframe() {
 	s.mu.Lock()
 	current, next, idle := s.current, s.next, s.muted || s.kind != webrtc.RTPCodecTypeVideo
@@ -34,8 +34,8 @@ func (s *Sender) requestKeyframe() {
 	}
 }
 
-// waitsFor reports whether a key frame of src would go to a leg that gets
-// nothing without it, or lets src take over.
+// waitsFor reports whether a key frame is needed from src: because src takes over with
+// it, or because a leg sends nothing without it.
 func (s *Sender) waitsFor(src *source) bool {
 	s.mu.Lock()
 	next := s.next == src
@@ -47,8 +47,8 @@ func (s *Sender) waitsFor(src *source) bool {
 	return slices.ContainsFunc(legs, func(l *Leg) bool { return l.waitsFor(s, silent) })
 }
 
-// requestKeyframe asks the track for a key frame: at once, or, if that was done
-// within the last keyframeInterval, at its end.
+// requestKeyframe asks the track for a key frame: at once, or at the end of
+// keyframeInterval if it was asked within that time.
 func (s *source) requestKeyframe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,14 +70,13 @@ func (s *source) request() {
 	s.asked, s.wanted = time.Now(), false
 	select {
 	case s.requests <- struct{}{}:
-	default: // one is still unread
+	default: // the track has not read the last one yet
 	}
 	s.lookAgain(s.pause)
 	s.pause = min(2*s.pause, maxKeyframePause)
 }
 
-// lookAgain makes the timer fire after wait, or earlier if it does so already. It
-// needs s.mu.
+// lookAgain makes the timer fire after wait, unless it fires earlier already. It needs s.mu.
 func (s *source) lookAgain(wait time.Duration) {
 	due := time.Now().Add(wait)
 	if s.again != nil {
@@ -91,9 +90,9 @@ func (s *source) lookAgain(wait time.Duration) {
 	s.due, s.again = due, time.AfterFunc(wait, func() { s.repeat(look) })
 }
 
-// repeat asks again if somebody has asked since the last request, or if what that one
-// was for has not come: the track may not have heeded it, or the leg that waits for the
-// key frame was not ready when it came.
+// repeat asks the track again if a key frame was wanted since the last request, or is
+// still needed: the track may have ignored the request, or the leg that waits was not
+// ready when the key frame came.
 func (s *source) repeat(look int) {
 	s.mu.Lock()
 	if s.again == nil || s.looks != look {
@@ -111,13 +110,18 @@ func (s *source) repeat(look int) {
 	select {
 	case <-s.done:
 	default:
-		if s.again == nil { // nobody was faster
-			s.request()
+		if s.again != nil {
+			return // another goroutine was faster
 		}
+		if wait := keyframeInterval - time.Since(s.asked); wait > 0 { // asked as the timer fired
+			s.lookAgain(wait)
+			return
+		}
+		s.request()
 	}
 }
 
-// keyframeSent notes that a key frame has begun: requests from before it are served.
+// keyframeSent notes that a key frame has begun. It serves all earlier requests.
 func (s *source) keyframeSent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +138,7 @@ func (l *Leg) ReadRTCP(rs *webrtc.RTPSender) {
 		}
 		packets, err := rtcp.Unmarshal(buf[:n])
 		if err != nil {
-			continue // from the network: it may be anything
+			continue // the network may bring anything
 		}
 		for _, p := range packets {
 			switch p.(type) {
@@ -145,9 +149,9 @@ func (l *Leg) ReadRTCP(rs *webrtc.RTPSender) {
 	}
 }
 
-// requestKeyframe asks the sender for a key frame on behalf of the peer, whose
-// budget it goes by: beyond that the request has to wait. What is asked while a key frame
-// is on its way costs nothing.
+// requestKeyframe asks the sender for a key frame on behalf of the peer. It is charged to
+// the peer's budget, and waits if that is used up. A request while a key frame is on its
+// way costs nothing.
 func (l *Leg) requestKeyframe() {
 	l.mu.Lock()
 	s := l.sender
@@ -169,7 +173,7 @@ func (l *Leg) requestKeyframe() {
 	s.requestKeyframe()
 }
 
-// requestLate makes the request that had to wait, unless a key frame was faster.
+// requestLate makes the request that had to wait, unless a key frame has come in between.
 func (l *Leg) requestLate() {
 	l.mu.Lock()
 	wanted := l.late != nil
@@ -180,7 +184,7 @@ func (l *Leg) requestLate() {
 	}
 }
 
-// served notes that a key frame has begun: nothing more is wanted. It needs l.mu.
+// served notes that a key frame has begun, so that none is wanted any longer. It needs l.mu.
 func (l *Leg) served() {
 	l.pending = false
 	if l.late != nil {
@@ -189,8 +193,8 @@ func (l *Leg) served() {
 	}
 }
 
-// waitsFor reports whether the leg has asked for a key frame of s and sends nothing
-// without it; silent: s itself sends nothing without it.
+// waitsFor reports whether the leg needs a key frame of s to send anything. silent says
+// that s itself sends nothing without one.
 func (l *Leg) waitsFor(s *Sender, silent bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

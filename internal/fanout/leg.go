@@ -13,10 +13,9 @@ import (
 	"noom/internal/packet"
 )
 
-// Leg is our end of one sendonly transceiver: the webrtc.TrackLocal given to
-// pion once, by AddTransceiverFromTrack, and never replaced there. Senders of
-// its codec come and go; what arrives is one continuous RTP stream. Its methods may be called
-// from anywhere.
+// Leg is our end of one sendonly transceiver: the webrtc.TrackLocal that pion gets once,
+// by AddTransceiverFromTrack, and keeps. Senders of its codec come and go, and the peer
+// gets one continuous RTP stream. Its methods may be called from anywhere.
 type Leg struct {
 	// Immutable.
 	codec        webrtc.RTPCodecCapability
@@ -26,8 +25,8 @@ type Leg struct {
 
 	// No call leaves the leg while mu is held.
 	mu          sync.Mutex
-	bound       string        // the id of the binding that counts
-	queue       chan outgoing // what its pump writes; nil: not bound, or refused
+	bound       string              // the id of the current binding
+	queue       chan outgoingPacket // what its pump writes; nil: not bound, or refused
 	ssrc        uint32
 	payloadType uint8
 	levelID     uint8 // of the audio level's header extension; 0: not negotiated
@@ -35,7 +34,7 @@ type Leg struct {
 
 	open    bool        // bound, and the connection has been up
 	sender  *Sender     // nil: idle
-	run     *run        // what flows; nil: waits for a key frame
+	run     *packetRun  // what is being sent; nil: waits for a key frame
 	pending bool        // the sender was asked for a key frame, and none has begun since
 	late    *time.Timer // asks for one when the budget allows it; nil: none is wanted
 	stitch  stitch
@@ -44,9 +43,9 @@ type Leg struct {
 	behind atomic.Bool  // packets were left out because the queue was full
 }
 
-// NewLeg returns a leg for senders of that codec, which has no sender yet. streamID is what
-// the peer knows our stream by. The peer's key-frame requests are charged to budget; nil: they
-// have no bound.
+// NewLeg returns a leg for senders of codec. It has no sender yet. streamID is the id of
+// our stream at the peer. The peer's key-frame requests are charged to budget; nil: they
+// are not bounded.
 func NewLeg(codec webrtc.RTPCodecCapability, streamID string, budget *KeyframeBudget) *Leg {
 	l := &Leg{codec: codec, id: rand.Text(), streamID: streamID, budget: budget, stitch: stitch{clockRate: codec.ClockRate}}
 	l.video = l.Kind() == webrtc.RTPCodecTypeVideo
@@ -56,14 +55,14 @@ func NewLeg(codec webrtc.RTPCodecCapability, streamID string, budget *KeyframeBu
 // Codec returns what the leg can carry.
 func (l *Leg) Codec() webrtc.RTPCodecCapability { return l.codec }
 
-// Fits reports whether s, too, can be sent over this leg.
+// Fits reports whether s can be sent over this leg.
 func (l *Leg) Fits(s *Sender) bool {
 	return packet.Carries(l.codec, s.codec.RTPCodecCapability) && packet.Carries(s.codec.RTPCodecCapability, l.codec)
 }
 
-// Attach makes s flow through the leg from its next key frame on. It asks for
-// that one, unless nothing can flow yet: the request would only delay the one
-// that counts. The peer's budget is not asked, because it is not the peer who attaches.
+// Attach sends s over the leg from its next key frame on. It asks for that key frame,
+// unless the leg is not open yet: the request would only delay the one that Connected
+// makes. It does not charge the peer's budget, because the peer did not ask.
 func (l *Leg) Attach(s *Sender) {
 	l.Detach()
 	l.mu.Lock()
@@ -87,7 +86,7 @@ func (l *Leg) Detach() {
 	}
 }
 
-// release is Detach, called by a sender that ends.
+// release is like Detach. A sender that ends calls it.
 func (l *Leg) release(s *Sender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,10 +101,9 @@ func (l *Leg) idle() {
 	l.served()
 }
 
-// Connected asks for a key frame: media can flow, for the first time or again. It
-// must not come before DTLS is up, until when pion drops without a word what is
-// written: the next request would have to wait. Before Bind it does nothing, for the
-// same reason.
+// Connected asks for a key frame because media can flow, for the first time or again. It
+// must not be called before DTLS is up: until then pion silently drops what is written, and
+// the next request would have to wait. Because of the same delay it does nothing before Bind.
 func (l *Leg) Connected() {
 	l.mu.Lock()
 	l.open = l.queue != nil
@@ -140,11 +138,11 @@ func (l *Leg) Stats(now webrtc.StatsTimestamp, mid string) (id string, entry web
 	}
 }
 
-// write queues one packet of s, of run r, unless it may not flow: the leg has
-// another sender, is not bound, or still waits for a key frame. before, if not nil, goes
-// in front of it. It never waits. If the queue is full the packet and all up to a key
-// frame are left out.
-func (l *Leg) write(s *Sender, r *run, keyframe bool, header *rtp.Header, before, p *parcel, now time.Time) {
+// write queues one packet of s, of run r. It drops it if the leg has another sender, is not
+// bound, or still waits for a key frame. before, if not nil, is queued in front of it. It
+// never waits: if the queue is full, the packet is dropped, and so are all up to the next
+// key frame.
+func (l *Leg) write(s *Sender, r *packetRun, keyframe bool, header *rtp.Header, before, p *parcel, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sender != s || l.queue == nil {
@@ -164,7 +162,7 @@ func (l *Leg) write(s *Sender, r *run, keyframe bool, header *rtp.Header, before
 	if before != nil {
 		if seq, timestamp, ok := l.stitch.insert(header.SequenceNumber, header.Timestamp); ok {
 			before.hold()
-			l.queue <- outgoing{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
+			l.queue <- outgoingPacket{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
 		}
 	}
 	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
@@ -172,23 +170,23 @@ func (l *Leg) write(s *Sender, r *run, keyframe bool, header *rtp.Header, before
 		return
 	}
 	p.hold()
-	out := outgoing{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
+	out := outgoingPacket{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
 	if l.levelID != 0 && p.level != nil {
-		_ = out.header.SetExtension(l.levelID, p.level) // fails on none that a header has already, and it has none
+		_ = out.header.SetExtension(l.levelID, p.level) // cannot fail, because the header has no extensions yet
 	}
-	l.queue <- out // there is room, because only write sends here
+	l.queue <- out // never blocks, because only write sends on queue
 }
 
-// follow makes r the run that flows and reports whether the packet may pass.
+// follow makes r the run that is being sent, and reports whether the packet may be sent.
 // It needs l.mu.
-func (l *Leg) follow(r *run, keyframe bool, header *rtp.Header, now time.Time) bool {
+func (l *Leg) follow(r *packetRun, keyframe bool, header *rtp.Header, now time.Time) bool {
 	switch {
 	case l.run == r:
 	case l.run == nil && !keyframe:
 		return false
 	case l.run == nil:
 		l.stitch.begin(header.SequenceNumber, header.Timestamp, now)
-	case r.number < l.run.number: // overtaken on its way here
+	case r.number < l.run.number: // a newer run has overtaken it on the way here
 		return false
 	default:
 		l.stitch.begin(r.seq, r.timestamp, now)

@@ -19,16 +19,16 @@ func TestLegIsReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		first := mediatest.NewDeviceCamera()
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		l := legOf(s)
-		peer := receive(t, network, []*Leg{l})
+		peer := receiveLegs(t, network, []*Leg{l})
 		var number uint32
 		want := mediatest.Show(t, first, &number, 3, true)
 		must(t, s.Close())
 		time.Sleep(time.Second)
 
 		second := mediatest.NewRTPCamera(t)
-		other := publish(t, second)
+		other := publishTrack(t, second)
 		if !l.Fits(other) {
 			t.Fatal("a sender of the same codec does not fit")
 		}
@@ -51,13 +51,13 @@ func TestLateLegStartsAtAKeyframe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
-		early := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, source)
+		early := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		all := mediatest.Show(t, source, &number, 30, true)
 
 		l := NewLeg(s.codec.RTPCodecCapability, "방", nil)
-		late := receive(t, network, []*Leg{l})
+		late := receiveLegs(t, network, []*Leg{l})
 		before, _, _ := source.Asked()
 		l.Attach(s)
 		if after, _, _ := source.Asked(); after != before+1 {
@@ -75,13 +75,13 @@ func TestLateLegStartsAtAKeyframe(t *testing.T) {
 	})
 }
 
-// An H.264 key frame begins with its parameter sets; who comes between them and
-// the picture waits, and is not taken for served.
-func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
+// TestLegAttachedInTheMiddleOfAKeyframe: an H.264 key frame begins with its parameter sets. A
+// leg that is attached between them and the picture waits, and asks for another key frame.
+func TestLegAttachedInTheMiddleOfAKeyframe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "x", "y")
 		must(t, err)
-		s := publish(t, track)
+		s := publishTrack(t, track)
 		first, early := boundLeg(t, s)
 		var seq uint16
 		send := func(timestamp uint32, payload ...byte) {
@@ -102,7 +102,7 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 		time.Sleep(keyframeInterval)
 		synctest.Wait()
 		if len(s.current.requests) != 1 {
-			t.Error("nobody asked for another key frame")
+			t.Error("no request for another key frame")
 		}
 		send(2, 0x67, 0x42, 0xe0)
 		if n := len(late.headers()); n != 1 {
@@ -111,18 +111,18 @@ func TestLegComesInTheMiddleOfAKeyframe(t *testing.T) {
 	})
 }
 
-// A peer that does not know the codec must not disturb the negotiation, nor
-// its other track, nor anybody else.
+// TestRefusedCodecIsSilent: a codec that the peer does not know disturbs neither the
+// negotiation nor other tracks.
 func TestRefusedCodecIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewSampleCamera(t)
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "x", "y")
 		must(t, err)
-		unknown := publish(t, track)
+		unknown := publishTrack(t, track)
 		ok, refused := legOf(s), legOf(unknown)
-		peer := receive(t, network, []*Leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
+		peer := receiveLegs(t, network, []*Leg{ok, refused}, packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0])
 		if ok.Refused() || !refused.Refused() {
 			t.Errorf("refused: VP8 %v, AV1 %v", ok.Refused(), refused.Refused())
 		}
@@ -144,11 +144,11 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 	})
 }
 
-// What pion drops before DTLS is up must not count as the first key frame.
+// TestLegWaitsForTheConnection: a key frame that pion drops before DTLS is up does not count.
 func TestLegWaitsForTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		l, wire := boundLeg(t, s)
 		wire.down = true
 		var number uint32
@@ -170,11 +170,11 @@ func TestLegWaitsForTheConnection(t *testing.T) {
 	})
 }
 
-// A key frame that pion has thrown away although the connection was up is asked for again.
-func TestKeyframeThrownAway(t *testing.T) {
+// TestDroppedKeyframeIsRequestedAgain: pion may drop a key frame although the connection was up.
+func TestDroppedKeyframeIsRequestedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		l, wire := boundLeg(t, s)
 		l.Connected()
 		wire.down = true
@@ -196,7 +196,7 @@ func TestKeyframeThrownAway(t *testing.T) {
 func TestBrokenLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		_, broken := boundLeg(t, s)
 		broken.err = io.ErrClosedPipe
 		unbound := legOf(s)
@@ -215,12 +215,12 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 	})
 }
 
-// A connection that takes nothing for a while costs its own peer some frames,
-// and nobody else any.
+// TestSlowLegStopsNobody: a connection that takes nothing for a while loses frames for its
+// own peer only.
 func TestSlowLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		_, good := boundLeg(t, s)
 		l, slow := boundLeg(t, s)
 		slow.slow = make(chan struct{})
@@ -257,7 +257,7 @@ func TestLegRewritesHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
 		must(t, err)
-		s := publish(t, track)
+		s := publishTrack(t, track)
 		_, wire := boundLeg(t, s)
 		packet := &rtp.Packet{
 			Header: rtp.Header{
@@ -285,7 +285,7 @@ func TestLegRewritesHeaders(t *testing.T) {
 			t.Errorf("padding without size: %+v", h)
 		}
 		if got[1].SequenceNumber-got[0].SequenceNumber != 1 || got[1].Timestamp-got[0].Timestamp != 1 {
-			t.Error("the seam at the wrap shows")
+			t.Error("the numbers jump where they wrap")
 		}
 		if !packet.Extension || len(packet.CSRC) != len(before.CSRC) || packet.SSRC != 99 {
 			t.Error("the source's packet was changed")
@@ -293,14 +293,14 @@ func TestLegRewritesHeaders(t *testing.T) {
 	})
 }
 
-// A packet of the run before, overtaken by a swap, must not turn the stream back.
-func TestLegDropsWhatWasOvertaken(t *testing.T) {
+// TestLegDropsOvertakenPackets: after a swap, a late packet of the run before does not switch the stream back.
+func TestLegDropsOvertakenPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := publish(t, mediatest.NewSampleCamera(t))
+		s := publishTrack(t, mediatest.NewSampleCamera(t))
 		l, wire := boundLeg(t, s)
-		before, after := &run{number: 1, seq: 10}, &run{number: 2, seq: 500}
-		for i, r := range []*run{before, after, before, after} {
-			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, wrap(0x10, []byte{0x10, 0}, nil), time.Now())
+		before, after := &packetRun{number: 1, seq: 10}, &packetRun{number: 2, seq: 500}
+		for i, r := range []*packetRun{before, after, before, after} {
+			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, newParcel(0x10, []byte{0x10, 0}, nil), time.Now())
 		}
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)
@@ -326,7 +326,7 @@ func TestLegChoosesItsFormat(t *testing.T) {
 		refused    bool
 	}{
 		"the same profile":          {[]webrtc.RTPCodecParameters{rtx, high, single, constrained}, 41, false},
-		"a higher one":              {[]webrtc.RTPCodecParameters{rtx, single, high}, 40, false},
+		"a higher profile":          {[]webrtc.RTPCodecParameters{rtx, single, high}, 40, false},
 		"none that takes fragments": {[]webrtc.RTPCodecParameters{rtx, single}, 42, true},
 		"another codec":             {[]webrtc.RTPCodecParameters{rtx, vp8Only}, 43, true},
 		"nothing":                   {nil, 0, true},
@@ -340,12 +340,12 @@ func TestLegChoosesItsFormat(t *testing.T) {
 	}
 }
 
-// Many goroutines write while legs come and go and the source is swapped; what
-// a leg gets must be one stream all the same. It is for the race detector.
-func TestWritersLegsAndSwapsAtOnce(t *testing.T) {
+// TestConcurrentWritersLegsAndSwaps: many goroutines write while legs come and go and the
+// source is swapped, and a leg still gets one stream. It is for the race detector.
+func TestConcurrentWritersLegsAndSwaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := mediatest.NewRTPCamera(t), mediatest.NewRTPCamera(t)
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		_, wire := boundLeg(t, s)
 		var wg sync.WaitGroup
 		for i, c := range []mediatest.RTPCamera{first, second, first, second} {

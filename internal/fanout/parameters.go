@@ -11,18 +11,19 @@ import (
 	"noom/internal/packet"
 )
 
-// This file keeps the parameter sets of H.264. A camera may send them once, when it
-// begins, and a peer that comes later can decode nothing without them: they go out again before
-// each IDR picture that comes without.
+// This file keeps the parameter sets of H.264. A camera may send them only once, at its
+// beginning, and a peer that comes later can decode nothing without them. So they are sent
+// again before each IDR picture that comes without them.
 
-// sentSets remembers the parameter sets of tracks, should one be bound again: swapped
-// back in, published again, or in another room. It is the process's, as tracks are.
+// sentSets remembers the parameter sets of tracks that may be bound again: swapped back
+// in, published again, or published in another room. There is one for the whole process,
+// because tracks are not bound to a room either.
 var sentSets setsMemory
 
-// setsMemory guards itself; a sender may hold its own lock meanwhile.
+// setsMemory has a leaf lock, so that a sender may call it while it holds its own.
 type setsMemory struct {
 	mu   sync.Mutex
-	sent []sentTrack // the latest last
+	sent []sentTrack // the oldest first
 }
 
 type sentTrack struct {
@@ -30,10 +31,10 @@ type sentTrack struct {
 	sets packet.ParameterSets
 }
 
-// maxSentTracks is of how many tracks it knows, each with up to maxParameterSets bytes.
+// maxSentTracks bounds the tracks in a setsMemory. Each has up to packet.MaxParameterSets bytes.
 const maxSentTracks = 64
 
-// remember keeps what src has said. The lock of src's sender is held.
+// remember keeps the parameter sets of src. The lock of src's sender is held.
 func (m *setsMemory) remember(src *source) {
 	key := trackKey(src.track)
 	if key == nil || !src.sets.Known() {
@@ -48,7 +49,7 @@ func (m *setsMemory) remember(src *source) {
 	}
 }
 
-// recall gives src what its track has said before. The lock of src's sender is held.
+// recall gives src the parameter sets that its track has sent before. The lock of src's sender is held.
 func (m *setsMemory) recall(src *source) {
 	key := trackKey(src.track)
 	m.mu.Lock()
@@ -60,8 +61,8 @@ func (m *setsMemory) recall(src *source) {
 	}
 }
 
-// trackKey stands for a track: for one that is a pointer, as nearly all are, without
-// keeping it in memory. It is nil for a track of a type that has no ==.
+// trackKey returns a key for a track. If the track is a pointer, as nearly all are, the key
+// does not keep it in memory. The key is nil if the track's type is not comparable.
 func trackKey(t webrtc.TrackLocal) any {
 	switch v := reflect.ValueOf(t); {
 	case v.Kind() == reflect.Pointer:

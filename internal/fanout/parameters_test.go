@@ -16,7 +16,7 @@ import (
 	"noom/internal/packet"
 )
 
-// Parameter sets by id, and pictures, as short as they are told apart.
+// Parameter sets by id, and pictures, as short as possible.
 var (
 	sps0     = []byte{0x67, 0x42, 0xe0, 0x1f, 0x80 | 0x11, 1} // ids: 1 is 0, 010 is 1, 011 is 2
 	sps0new  = []byte{0x67, 0x42, 0xe0, 0x1f, 0x80 | 0x22, 2}
@@ -29,7 +29,7 @@ var (
 	fragment = []byte{0x7c, 0x85, 0x88, 0} // FU-A, the start of an IDR picture
 )
 
-func stap(nals ...[]byte) []byte {
+func stapPacket(nals ...[]byte) []byte {
 	p := []byte{0x78}
 	for _, nal := range nals {
 		p = append(p, 0, byte(len(nal)))
@@ -38,7 +38,7 @@ func stap(nals ...[]byte) []byte {
 	return p
 }
 
-// liveCamera sends H.264 in packets as it is told to.
+// liveCamera sends the H.264 packets that a test gives it.
 type liveCamera struct {
 	*webrtc.TrackLocalStaticRTP
 	seq       uint16
@@ -49,10 +49,10 @@ func newLiveCamera(t *testing.T) *liveCamera {
 	t.Helper()
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: "video/h264"}, "x", "live")
 	must(t, err)
-	return &liveCamera{track, 65530, 4_294_960_000} // soon to wrap
+	return &liveCamera{track, 65530, 4_294_960_000} // both are about to wrap
 }
 
-// picture sends packets of one timestamp.
+// picture sends payloads in packets with the same timestamp.
 func (c *liveCamera) picture(t *testing.T, payloads ...[]byte) {
 	t.Helper()
 	c.timestamp += 3600
@@ -67,9 +67,9 @@ func (c *liveCamera) picture(t *testing.T, payloads ...[]byte) {
 	synctest.Wait()
 }
 
-// took returns what has come over a wire since the last time, and checks that it is one
-// stream: numbers without a gap, one timestamp for what belongs together, the marker at
-// its end alone.
+// took returns the payloads that were written since the last call, and checks that they are
+// one stream: numbers without a gap, one timestamp for each picture, and a marker only at
+// its end.
 func (w *wireTap) took(t *testing.T) [][]byte {
 	t.Helper()
 	synctest.Wait()
@@ -90,17 +90,19 @@ func (w *wireTap) took(t *testing.T) [][]byte {
 	return sent
 }
 
-func same(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
+func samePayloads(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
-// A camera that sends its parameter sets when it begins, and never again: everybody who
-// comes later gets them, before each IDR picture in whatever packets.
-func TestParameterSetsGoOutAgain(t *testing.T) {
+// TestParameterSetsAreSentAgain: a camera sends its parameter sets at its beginning only. Peers
+// that come later get them before each IDR picture, however its packets are formed.
+func TestParameterSetsAreSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		s := publish(t, c)
+		s := publishTrack(t, c)
 		c.picture(t, sps0, pps0, idr) // nobody is there
 		_, early := boundLeg(t, s)
-		for _, key := range [][][]byte{{idr}, {fragment, {0x7c, 0x45, 1}}, {stap([]byte{6, 1}, idr)}, {[]byte{9, 0x10}, idr, idrMore}, {idr, idrMore}} {
+		for _, key := range [][][]byte{
+			{idr}, {fragment, {0x7c, 0x45, 1}}, {stapPacket([]byte{6, 1}, idr)}, {[]byte{9, 0x10}, idr, idrMore}, {idr, idrMore},
+		} {
 			c.picture(t, slice)
 			_, late := boundLeg(t, s)
 			c.picture(t, slice)
@@ -108,101 +110,102 @@ func TestParameterSetsGoOutAgain(t *testing.T) {
 			c.picture(t, key...)
 			want := slices.Clone(key)
 			if at := slices.IndexFunc(key, packet.StartsH264IDR); true {
-				want = slices.Insert(want, at, stap(sps0, pps0))
+				want = slices.Insert(want, at, stapPacket(sps0, pps0))
 			}
-			if got := early.took(t); !same(got, want) {
+			if got := early.took(t); !samePayloads(got, want) {
 				t.Errorf("%x is sent as %x, want %x", key, got, want)
 			}
-			if first := slices.IndexFunc(want, packet.KeyframeStart(webrtc.MimeTypeH264)); !same(late.took(t), want[first:]) {
+			if first := slices.IndexFunc(want, packet.KeyframeStart(webrtc.MimeTypeH264)); !samePayloads(late.took(t), want[first:]) {
 				t.Errorf("%x is not sent to a newcomer as %x", key, want[first:])
 			}
 			c.picture(t, slice)
-			if got := late.took(t); !same(got, [][]byte{slice}) {
+			if got := late.took(t); !samePayloads(got, [][]byte{slice}) {
 				t.Errorf("a slice is sent as %x", got)
 			}
 		}
-		// What comes with the picture is not sent twice; what lacks is.
+		// Sets that come with the picture are not sent twice; missing ones are sent.
 		c.picture(t, sps0new, pps0, idr)
-		if got := early.took(t)[1:]; !same(got, [][]byte{sps0new, pps0, idr}) {
+		if got := early.took(t)[1:]; !samePayloads(got, [][]byte{sps0new, pps0, idr}) {
 			t.Errorf("a whole picture is sent as %x", got)
 		}
-		c.picture(t, stap(sps0new, pps0, idr))
+		c.picture(t, stapPacket(sps0new, pps0, idr))
 		c.picture(t, sps0, idr)
-		if got := early.took(t); !same(got, [][]byte{stap(sps0new, pps0, idr), sps0, stap(pps0), idr}) {
-			t.Errorf("a picture with half its sets is sent as %x", got)
+		if got := early.took(t); !samePayloads(got, [][]byte{stapPacket(sps0new, pps0, idr), sps0, stapPacket(pps0), idr}) {
+			t.Errorf("a picture with half of its sets is sent as %x", got)
 		}
 		c.picture(t, sps1, pps1)
 		c.picture(t, idr)
-		if got := early.took(t); !same(got[2:], [][]byte{stap(sps0, sps1, pps0, pps1), idr}) {
-			t.Errorf("a picture of several sets is sent as %x", got)
+		if got := early.took(t); !samePayloads(got[2:], [][]byte{stapPacket(sps0, sps1, pps0, pps1), idr}) {
+			t.Errorf("a picture with several sets is sent as %x", got)
 		}
 	})
 }
 
-// Swapped out and in again, muted, paused: a camera's sets are remembered, and those of
-// one are not taken for another's.
-func TestParameterSetsOverSwaps(t *testing.T) {
+// TestParameterSetsSurviveSwaps: the sets of a camera are remembered when it is swapped out
+// and in again, muted or paused, and are not confused with those of another.
+func TestParameterSetsSurviveSwaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := newLiveCamera(t), newLiveCamera(t)
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		_, wire := boundLeg(t, s)
 		check := func(what string, want ...[]byte) {
 			t.Helper()
-			if got := wire.took(t); !same(got, want) {
+			if got := wire.took(t); !samePayloads(got, want) {
 				t.Errorf("%s: sent as %x, want %x", what, got, want)
 			}
 		}
 		first.picture(t, sps0, pps0, idr)
 		check("the beginning", sps0, pps0, idr)
 		must(t, s.ReplaceTrack(second))
-		second.picture(t, sps1, pps1, slice) // which is taken for a key frame
+		second.picture(t, sps1, pps1, slice) // counts as a key frame
 		second.picture(t, idr)
-		check("another one", sps1, pps1, slice, stap(sps1, pps1), idr)
+		check("another camera", sps1, pps1, slice, stapPacket(sps1, pps1), idr)
 		must(t, s.ReplaceTrack(first))
 		first.picture(t, idr)
-		check("back again", stap(sps0, pps0), idr)
+		check("swapped back", stapPacket(sps0, pps0), idr)
 		must(t, s.SetMuted(true))
 		first.picture(t, sps0new, pps0, idr)
 		must(t, s.SetMuted(false))
 		first.picture(t, idr)
-		check("behind mute", stap(sps0new, pps0), idr)
+		check("after mute", stapPacket(sps0new, pps0), idr)
 		must(t, s.ReplaceTrack(nil))
 		must(t, s.ReplaceTrack(first))
 		first.picture(t, idr)
-		check("behind a pause", stap(sps0new, pps0), idr)
+		check("after a pause", stapPacket(sps0new, pps0), idr)
 	})
 }
 
-// Published anew, by the same room or another, a camera's sets are remembered.
-func TestParameterSetsOverSenders(t *testing.T) {
+// TestParameterSetsSurviveSenders: the sets of a camera are remembered when it is published
+// again, in the same room or another.
+func TestParameterSetsSurviveSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		first := publish(t, c)
+		first := publishTrack(t, c)
 		c.picture(t, sps0, pps0, idr)
 		again := func(what string, want ...[]byte) *Sender {
 			t.Helper()
-			s := publish(t, c)
+			s := publishTrack(t, c)
 			_, wire := boundLeg(t, s)
 			c.picture(t, idr)
-			if got := wire.took(t); !same(got, want) {
+			if got := wire.took(t); !samePayloads(got, want) {
 				t.Errorf("%s: sent as %x, want %x", what, got, want)
 			}
 			return s
 		}
-		other := again("beside the first sender", stap(sps0, pps0), idr)
+		other := again("alongside the first sender", stapPacket(sps0, pps0), idr)
 		must(t, first.Close())
 		must(t, other.Close())
-		c.picture(t, sps1, pps1, idr) // nobody hears it
-		must(t, again("published anew", stap(sps0, pps0), idr).Close())
+		c.picture(t, sps1, pps1, idr) // reaches nobody
+		must(t, again("published again", stapPacket(sps0, pps0), idr).Close())
 		another := newLiveCamera(t)
-		_, wire := boundLeg(t, publish(t, another))
-		if another.picture(t, idr); !same(wire.took(t), [][]byte{idr}) {
+		_, wire := boundLeg(t, publishTrack(t, another))
+		if another.picture(t, idr); !samePayloads(wire.took(t), [][]byte{idr}) {
 			t.Error("sets of one camera are sent with another's picture")
 		}
 	})
 }
 
-// What is remembered of tracks is bounded, and keeps none of them in memory.
+// TestSentSetsAreBounded: the remembered sets are bounded, and do not keep tracks in memory.
 func TestSentSetsAreBounded(t *testing.T) {
 	var m setsMemory
 	var sets packet.ParameterSets
@@ -216,37 +219,41 @@ func TestSentSetsAreBounded(t *testing.T) {
 		}
 		if again := (&source{track: src.track}); true {
 			if m.recall(again); !again.sets.Known() || len(m.sent) > maxSentTracks {
-				t.Fatalf("sets known: %v, of %d tracks", again.sets.Known(), len(m.sent))
+				t.Fatalf("sets known: %v; %d tracks", again.sets.Known(), len(m.sent))
 			}
 		}
 	}
 	runtime.GC()
 	if p, is := first.(weak.Pointer[byte]); !is || p.Value() != nil {
-		t.Errorf("%T holds a track", first)
+		t.Errorf("%T keeps a track in memory", first)
 	}
 	m.remember(&source{track: struct{ webrtc.TrackLocal }{&webrtc.TrackLocalStaticRTP{}}, sets: sets})
-	m.remember(&source{track: incomparable{}, sets: sets})
+	m.remember(&source{track: incomparableTrack{}, sets: sets})
 	if len(m.sent) != maxSentTracks {
 		t.Errorf("%d tracks", len(m.sent))
 	}
 }
 
-// incomparable is a track of a type that has no ==.
-type incomparable struct {
+// incomparableTrack is a track of a type that is not comparable.
+type incomparableTrack struct {
 	webrtc.TrackLocal
 	_ []int
 }
 
-// A packet from before the place where sets were put is late: its number is taken.
-func TestParameterSetsAndDisorder(t *testing.T) {
+// TestParameterSetsTakeNumbers: a packet from before the place where sets were inserted is dropped, because its
+// number is taken.
+func TestParameterSetsTakeNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveCamera(t)
-		s := publish(t, c)
+		s := publishTrack(t, c)
 		_, wire := boundLeg(t, s)
 		c.picture(t, sps0, pps0, idr)
 		wire.took(t)
 		send := func(seq uint16, timestamp uint32, payload []byte) {
-			must(t, c.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: c.seq + seq, Timestamp: c.timestamp + timestamp}, Payload: payload}))
+			must(t, c.WriteRTP(&rtp.Packet{
+				Header:  rtp.Header{Version: 2, SequenceNumber: c.seq + seq, Timestamp: c.timestamp + timestamp},
+				Payload: payload,
+			}))
 		}
 		send(2, 7200, idr)
 		send(1, 3600, slice)
@@ -258,7 +265,7 @@ func TestParameterSetsAndDisorder(t *testing.T) {
 			}
 			seen[h.SequenceNumber] = true
 		}
-		if len(seen) != 4 { // and the last one from before
+		if len(seen) != 4 { // one of them is the last from before
 			t.Errorf("%d numbers", len(seen))
 		}
 	})

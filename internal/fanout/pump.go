@@ -9,26 +9,26 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// How many packets may wait for a leg's connection, which only those of a
-// relay over TCP ever do: a large key frame, or a second of sound.
+// How many packets may wait for a leg's connection: a large key frame, or a second of
+// sound. Only a relay over TCP ever makes packets wait.
 const (
 	videoQueue = 512
 	audioQueue = 64
 )
 
-// parcel is a payload on its way to several legs. The source has its own
-// memory back as soon as the parcel is made.
+// parcel is a copy of a payload on its way to several legs. The source may reuse its own
+// memory as soon as the parcel is made.
 type parcel struct {
 	holders atomic.Int32
 	payload []byte
-	level   []byte // its audio level, as in the header extension; nil: not known
+	level   []byte // its audio level, as in the header extension; nil: unknown
 }
 
 var parcels = sync.Pool{New: func() any { return new(parcel) }}
 
-// wrap copies payload, with another first byte, into a parcel with one holder, and
+// newParcel copies payload, with first as its first byte, into a parcel with one holder. It
 // keeps level.
-func wrap(first byte, payload, level []byte) *parcel {
+func newParcel(first byte, payload, level []byte) *parcel {
 	p := parcels.Get().(*parcel)
 	p.holders.Store(1)
 	p.payload, p.level = append(p.payload[:0], payload...), level
@@ -46,15 +46,15 @@ func (p *parcel) release() {
 	}
 }
 
-// outgoing is a packet as a leg sends it.
-type outgoing struct {
+// outgoingPacket is a packet as a leg sends it.
+type outgoingPacket struct {
 	header rtp.Header
 	parcel *parcel
-	run    *run
+	run    *packetRun
 }
 
-// headerFor returns the header that a source's packet gets on a leg. The
-// source's extensions mean nothing there.
+// headerFor returns the header that a source's packet gets on a leg. It leaves out the
+// source's extensions, because they mean nothing there.
 func headerFor(source *rtp.Header, payloadType uint8, ssrc uint32, seq uint16, timestamp uint32) rtp.Header {
 	header := rtp.Header{
 		Version:        2,
@@ -65,17 +65,17 @@ func headerFor(source *rtp.Header, payloadType uint8, ssrc uint32, seq uint16, t
 		SSRC:           ssrc,
 		CSRC:           slices.Clone(source.CSRC),
 	}
-	// Only both together mean something; pion trips over one alone.
+	// The two only make sense together, and pion mishandles one alone.
 	if source.Padding && source.PaddingSize > 0 {
 		header.Padding, header.PaddingSize = true, source.PaddingSize
 	}
 	return header
 }
 
-// pump writes what is queued to one binding's stream, until the queue is
-// closed. Only it waits if the connection is slow.
-func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
-	var header rtp.Header // pion takes a pointer to it, and copies what it keeps
+// pump writes queued packets to one binding's stream until the queue is closed. If the
+// connection is slow, only pump waits.
+func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoingPacket) {
+	var header rtp.Header // one for all packets, because pion takes a pointer and copies what it keeps
 	for out := range queue {
 		header = out.header
 		n, err := stream.WriteRTP(&header, out.parcel.payload)
@@ -83,7 +83,7 @@ func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 			l.count.Add(len(out.parcel.payload))
 		}
 		out.parcel.release()
-		// An error says that this connection is closed, which others look after.
+		// An error means that this connection is closed. Others deal with that.
 		if n == 0 && err == nil {
 			l.stall(out.run)
 		}
@@ -93,10 +93,9 @@ func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoing) {
 	}
 }
 
-// stall notes that pion took a packet of r and threw it away: the connection is
-// not up yet, or was not at the last instant, and what gets through first must be a key
-// frame again.
-func (l *Leg) stall(r *run) {
+// stall notes that pion has dropped a packet of r, because the connection was not up.
+// The first packet that gets through must begin a key frame.
+func (l *Leg) stall(r *packetRun) {
 	l.mu.Lock()
 	stalled := l.run == r
 	if stalled {

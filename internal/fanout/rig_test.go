@@ -28,8 +28,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// publish returns a sender with hooks that nobody needs.
-func publish(t *testing.T, track webrtc.TrackLocal) *Sender {
+// publishTrack returns a sender with hooks that do nothing.
+func publishTrack(t *testing.T, track webrtc.TrackLocal) *Sender {
 	t.Helper()
 	s, err := NewSender(track, Options{Name: "카메라"}, Hooks{OnChange: func() {}, OnClose: func() {}})
 	must(t, err)
@@ -44,7 +44,7 @@ func legOf(s *Sender) *Leg {
 	return l
 }
 
-// receiver is the far end of some legs, read all the time.
+// receiver is the far end of some legs. It reads all the time.
 type receiver struct {
 	pc     *webrtc.PeerConnection
 	mu     sync.Mutex
@@ -52,13 +52,13 @@ type receiver struct {
 	tapes  []*mediatest.Tape
 }
 
-// receive connects legs to a new peer and waits until media can flow.
-func receive(t *testing.T, network *mediatest.Network, legs []*Leg, known ...webrtc.RTPCodecParameters) *receiver {
+// receiveLegs connects legs to a new peer and waits until media can flow.
+func receiveLegs(t *testing.T, network *mediatest.Network, legs []*Leg, known ...webrtc.RTPCodecParameters) *receiver {
 	t.Helper()
 	call := network.NewCall(t, known...)
 	r := &receiver{pc: call.In}
 	call.In.OnTrack(func(tr *webrtc.TrackRemote, rtpReceiver *webrtc.RTPReceiver) {
-		go drain(rtpReceiver)
+		go drainRTCP(rtpReceiver)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.tracks, r.tapes = append(r.tracks, tr), append(r.tapes, mediatest.Record(packetsOf(tr)))
@@ -75,7 +75,7 @@ func packetsOf(tr *webrtc.TrackRemote) iter.Seq[*rtp.Packet] {
 		for {
 			p, _, err := tr.ReadRTP()
 			if errors.Is(err, webrtc.ErrCodecNotFound) {
-				continue // a packet before the answer was applied
+				continue // the packet came before the answer was applied
 			}
 			if err != nil || !yield(p) {
 				return
@@ -84,8 +84,8 @@ func packetsOf(tr *webrtc.TrackRemote) iter.Seq[*rtp.Packet] {
 	}
 }
 
-// drain reads RTCP, because the interceptors of r work only while something does.
-func drain(r *webrtc.RTPReceiver) {
+// drainRTCP reads RTCP, because r's interceptors work only while it is read.
+func drainRTCP(r *webrtc.RTPReceiver) {
 	for {
 		if _, _, err := r.ReadRTCP(); err != nil {
 			return
@@ -99,7 +99,7 @@ func (r *receiver) requestKeyframe(t *testing.T) {
 	must(t, r.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(r.tracks[0].SSRC())}}))
 }
 
-// wireTap takes the place of a connection: it keeps the headers written to it.
+// wireTap stands for a connection and keeps what is written to it.
 type wireTap struct {
 	mu   sync.Mutex
 	got  []rtp.Header
@@ -126,7 +126,7 @@ func (w *wireTap) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 
 func (w *wireTap) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
-// headers needs a bubble, to wait for what is queued.
+// headers waits for queued packets and returns all headers. It needs a bubble.
 func (w *wireTap) headers() []rtp.Header {
 	synctest.Wait()
 	w.mu.Lock()
@@ -150,7 +150,7 @@ func (b binding) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
 }
 func (b binding) RTCPReader() interceptor.RTCPReader { return nil }
 
-func bindTo(tb testing.TB, l *Leg, w webrtc.TrackLocalWriter) {
+func bindLeg(tb testing.TB, l *Leg, w webrtc.TrackLocalWriter) {
 	tb.Helper()
 	tb.Cleanup(func() { _ = l.Unbind(binding{}) })
 	if _, err := l.Bind(binding{stream: w, codecs: packet.CodecsFor(l.Kind())}); err != nil {
@@ -162,6 +162,6 @@ func boundLeg(t *testing.T, s *Sender) (*Leg, *wireTap) {
 	t.Helper()
 	w := &wireTap{}
 	l := legOf(s)
-	bindTo(t, l, w)
+	bindLeg(t, l, w)
 	return l, w
 }

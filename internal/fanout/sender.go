@@ -1,6 +1,7 @@
-// Package fanout owns what is sent of a published track: the source bound once, the legs to
-// which its packets go, one per peer, and the runs of packets that each leg sews into one
-// continuous stream. It bounds how often a source is asked for key frames, and for whom.
+// Package fanout owns the sending of published tracks: the source, which is bound once, the
+// legs to which its packets go, one per peer, and the runs of packets that each leg stitches
+// into one continuous stream. It bounds how often a source is asked for key frames, in all
+// and by each peer.
 package fanout
 
 import (
@@ -17,23 +18,23 @@ import (
 	"noom/internal/packet"
 )
 
-// Options say how a track is published; the zero value works.
+// Options says how a track is published. The zero value works.
 type Options struct {
 	Name  string // empty: camera for video, microphone for audio
-	Muted bool   // nothing is sent until SetMuted
+	Muted bool   // nothing is sent until SetMuted(false)
 }
 
-// Hooks are what a sender reports. They are called with nothing held, from the goroutine
-// that made the change.
+// Hooks are called when a sender changes, without any lock held, from the goroutine that
+// made the change.
 type Hooks struct {
-	OnChange func()                     // what its row in the table says may have changed, or whether it sends stereo
-	OnClose  func()                     // closed; once
-	OnEnd    func(s *Sender, err error) // its track ended by itself; may be nil
+	OnChange func()                     // its row in the table may have changed, or whether it sends stereo
+	OnClose  func()                     // it is closed; called once
+	OnEnd    func(s *Sender, err error) // its track has ended by itself; may be nil
 }
 
-// Sender is one published track, as noom.Sender explains: the tracks it is given are bound
-// one after the other, and what they write goes to the legs, one per peer. Its methods may
-// be called from anywhere.
+// Sender is one published track; noom.Sender explains it. It binds the tracks that it is
+// given one after the other, and passes what they write to the legs, one per peer. Its
+// methods may be called from anywhere.
 type Sender struct {
 	// Immutable once NewSender has returned.
 	id            string
@@ -41,23 +42,23 @@ type Sender struct {
 	kind          webrtc.RTPCodecType
 	codec         webrtc.RTPCodecParameters
 	keyframeStart func(payload []byte) bool
-	strip         func(payload []byte) (from int, first byte) // the picture id, which is the source's
+	strip         func(payload []byte) (from int, first byte) // removes the source's picture id
 	hooks         Hooks
 
 	// No call leaves the sender while mu is held, except to sentSets.
 	mu      sync.Mutex
-	current *source // whose packets are sent; nil: paused
-	next    *source // takes over with its first key frame; nil: no swap is under way
-	run     *run    // what is being sent; nil: waits for a key frame
-	runs    uint64  // how many there were
-	legs    []*Leg  // replaced whole, never changed in place
+	current *source    // whose packets are sent; nil: paused
+	next    *source    // takes over with its first key frame; nil: no swap is under way
+	run     *packetRun // what is being sent; nil: waits for a key frame
+	runs    uint64     // how many there have been
+	legs    []*Leg     // replaced as a whole, never changed in place
 	muted   bool
-	over    bool // the track has ended by itself, and no other one took its place
+	over    bool // the track has ended by itself and was not replaced
 	closed  bool
 }
 
-// NewSender binds t. It wants hooks for OnChange and OnClose. Errors: fault.Codec, and those
-// of the track.
+// NewSender binds t. hooks.OnChange and hooks.OnClose must not be nil. Errors: fault.Codec,
+// and those of the track.
 func NewSender(t webrtc.TrackLocal, o Options, hooks Hooks) (*Sender, error) {
 	if t == nil {
 		return nil, errors.New("noom: publish: there is no track")
@@ -65,7 +66,7 @@ func NewSender(t webrtc.TrackLocal, o Options, hooks Hooks) (*Sender, error) {
 	kind := kindOf(t)
 	name := cmp.Or(o.Name, defaultName(kind))
 	s := &Sender{id: rand.Text(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
-	src, codec, err := bind(s, t, packet.CodecsFor(kind))
+	src, codec, err := bindTrack(s, t, packet.CodecsFor(kind))
 	if err != nil {
 		return nil, fmt.Errorf("noom: publish %s: %w", name, err)
 	}
@@ -89,7 +90,7 @@ func defaultName(kind webrtc.RTPCodecType) string {
 	return "camera"
 }
 
-// ID returns what its row in the track table is known by, on every link.
+// ID returns the id of its row in the track table, which is the same on every link.
 func (s *Sender) ID() string { return s.id }
 
 // Codec returns the format that carries its tracks, which is one of packet.CodecsFor.
@@ -101,7 +102,7 @@ func (s *Sender) Name() string { return s.name }
 // Kind returns audio or video.
 func (s *Sender) Kind() webrtc.RTPCodecType { return s.kind }
 
-// String returns name and kind, for logs.
+// String returns name and kind. It is used in logs.
 func (s *Sender) String() string { return s.name + " (" + s.kind.String() + ")" }
 
 // Track returns the current source, or the one that is about to replace it; nil: paused.
@@ -117,14 +118,14 @@ func (s *Sender) Track() webrtc.TrackLocal {
 	return nil
 }
 
-// Silent reports whether the others get nothing: what the table calls muted.
+// Silent reports whether peers get nothing, which the table calls muted.
 func (s *Sender) Silent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.muted || s.over || s.current == nil && s.next == nil
 }
 
-// Muted reports what SetMuted set last.
+// Muted returns what SetMuted was last given.
 func (s *Sender) Muted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +152,7 @@ func (s *Sender) SetMuted(muted bool) error {
 	return nil
 }
 
-// Close ends the sender and leaves its legs silent. It may wait until the source has let go,
+// Close ends the sender and leaves its legs silent. It may wait for the source to unbind,
 // and may be called twice.
 func (s *Sender) Close() error {
 	s.mu.Lock()
@@ -191,7 +192,7 @@ func (s *Sender) removeLeg(l *Leg) {
 	s.legs = slices.DeleteFunc(slices.Clone(s.legs), func(other *Leg) bool { return other == l })
 }
 
-// SendsStereo reports whether what is sent, or about to be, may have two channels.
+// SendsStereo reports whether the current or the next source may send two channels.
 func (s *Sender) SendsStereo() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

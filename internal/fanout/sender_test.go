@@ -20,10 +20,10 @@ func TestOneSourceReachesEveryPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		var peers []*receiver
 		for range 3 {
-			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
+			peers = append(peers, receiveLegs(t, network, []*Leg{legOf(s)}))
 		}
 		var number uint32
 		want := mediatest.Show(t, source, &number, 50, true)
@@ -46,8 +46,8 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		var now mediatest.Camera = mediatest.NewSampleCamera(t)
-		s := publish(t, now)
-		peer := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, now)
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, now, &number, 5, true)
 		for i := range 30 {
@@ -60,7 +60,7 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 			if s.Track() != next {
 				t.Fatal("Track is not the new one")
 			}
-			// The new one has no key frame yet, so the old one stays on.
+			// The new one has no key frame yet, so the old one is still sent.
 			for range 2 {
 				want = append(want, mediatest.Show(t, now, &number, 1, false)...)
 				mediatest.Show(t, next, &number, 1, false)
@@ -79,7 +79,7 @@ func TestReplaceTrackIsSeamless(t *testing.T) {
 		}
 		for _, p := range peer.tapes[0].All(t) {
 			if p.Payload[0]&0x80 != 0 {
-				t.Fatalf("a packet has its source's picture id: %x…", p.Payload[:4])
+				t.Fatalf("a packet still has its source's picture id: %x…", p.Payload[:4])
 			}
 		}
 	})
@@ -89,8 +89,8 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		first, second := mediatest.NewSampleCamera(t), mediatest.NewRTPCamera(t)
-		s := publish(t, first)
-		peer := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, first)
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, first, &number, 3, true)
 		must(t, s.ReplaceTrack(nil))
@@ -113,13 +113,13 @@ func TestTimestampsFollowTheClock(t *testing.T) {
 	})
 }
 
-// A track that forwards what comes from elsewhere may jump when that starts
-// anew. It must not show.
-func TestSourceThatStartsAnew(t *testing.T) {
+// TestSourceRestarts: the numbers of a track that forwards packets may jump when their
+// origin restarts. Peers do not notice.
+func TestSourceRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track, err := webrtc.NewTrackLocalStaticRTP(mediatest.Opus, "x", "y")
 		must(t, err)
-		s := publish(t, track)
+		s := publishTrack(t, track)
 		_, wire := boundLeg(t, s)
 		for _, start := range []struct {
 			seq       uint16
@@ -157,7 +157,7 @@ func TestMute(t *testing.T) {
 		if s.Name() != "camera" {
 			t.Errorf("name %q", s.Name())
 		}
-		peer := receive(t, network, []*Leg{legOf(s)})
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, source, &number, 3, true)
 		must(t, s.SetMuted(true))
@@ -174,7 +174,7 @@ func TestMute(t *testing.T) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
 		if changes != 2 {
-			t.Errorf("told of %d changes, want 2", changes)
+			t.Errorf("%d changes reported, want 2", changes)
 		}
 	})
 }
@@ -182,7 +182,7 @@ func TestMute(t *testing.T) {
 func TestSwapWhileMuted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera()
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		l, wire := boundLeg(t, s)
 		var number uint32
 		must(t, s.SetMuted(true))
@@ -213,8 +213,8 @@ func TestOtherCodecChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
-		peer := receive(t, network, []*Leg{legOf(s)})
+		s := publishTrack(t, source)
+		peer := receiveLegs(t, network, []*Leg{legOf(s)})
 		var number uint32
 		want := mediatest.Show(t, source, &number, 3, true)
 		for _, codec := range []webrtc.RTPCodecCapability{
@@ -250,14 +250,14 @@ func TestPublishRefusesUnknownCodecs(t *testing.T) {
 		}
 	}
 	if _, err := NewSender(nil, Options{}, Hooks{}); err == nil {
-		t.Error("no track is no error")
+		t.Error("publishing no track is no error")
 	}
 }
 
 func TestSwapCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, third := mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera(), mediatest.NewDeviceCamera()
-		s := publish(t, first)
+		s := publishTrack(t, first)
 		must(t, s.ReplaceTrack(first))
 		must(t, s.ReplaceTrack(second))
 		must(t, s.ReplaceTrack(second))
@@ -285,10 +285,10 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := mediatest.NewNetwork(t)
 		source := mediatest.NewDeviceCamera()
-		s := publish(t, source)
+		s := publishTrack(t, source)
 		var peers []*receiver
 		for range 3 {
-			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
+			peers = append(peers, receiveLegs(t, network, []*Leg{legOf(s)}))
 		}
 		var number uint32
 		mediatest.Show(t, source, &number, 30, true)
@@ -305,7 +305,7 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 		if after-before != 3 {
 			t.Errorf("asked %d times, want 3", after-before)
 		}
-		// A key frame on its way satisfies those who asked before it.
+		// A key frame serves all requests from before it.
 		peers[0].requestKeyframe(t)
 		time.Sleep(50 * time.Millisecond)
 		peers[1].requestKeyframe(t)
@@ -313,6 +313,32 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 		mediatest.Show(t, source, &number, 30, true)
 		if last, _, _ := source.Asked(); last-after != 1 {
 			t.Errorf("asked %d times, want once", last-after)
+		}
+	})
+}
+
+// TestKeyframeRequestAsTimerFires: requests at the instant at which the timer fires, one
+// before the other and both before it, are not two to the source.
+func TestKeyframeRequestAsTimerFires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := mediatest.NewDeviceCamera()
+		s := publishTrack(t, source)
+		src := s.current
+		src.requestKeyframe()
+		time.Sleep(keyframeInterval - time.Millisecond)
+		src.requestKeyframe() // waits for the timer
+		synctest.Wait()
+		before, _, _ := source.Asked()
+		src.mu.Lock()
+		src.asked = src.asked.Add(-time.Millisecond) // it fires a moment too late
+		look := src.looks
+		src.mu.Unlock()
+		src.requestKeyframe()
+		src.requestKeyframe()
+		src.repeat(look)
+		synctest.Wait()
+		if after, _, _ := source.Asked(); after-before != 1 {
+			t.Errorf("asked %d times in one moment", after-before)
 		}
 	})
 }
@@ -329,7 +355,7 @@ func TestClosedSender(t *testing.T) {
 		must(t, s.Close())
 		must(t, s.Close())
 		if closed != 1 {
-			t.Errorf("told %d times", closed)
+			t.Errorf("closed %d times", closed)
 		}
 		if l.sender != nil {
 			t.Error("the leg still has its sender")
@@ -339,7 +365,9 @@ func TestClosedSender(t *testing.T) {
 				t.Error("a source is still bound")
 			}
 		}
-		for _, err := range []error{s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(mediatest.NewSampleCamera(t)), s.ReplaceTrack(source)} {
+		for _, err := range []error{
+			s.SetMuted(true), s.ReplaceTrack(nil), s.ReplaceTrack(mediatest.NewSampleCamera(t)), s.ReplaceTrack(source),
+		} {
 			if !errors.Is(err, fault.Closed) || !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%v, want fault.Closed", err)
 			}
@@ -349,7 +377,7 @@ func TestClosedSender(t *testing.T) {
 		l.Connected()
 		late.Connected()
 		if len(wire.headers()) != 0 {
-			t.Error("packets of a closed sender")
+			t.Error("a closed sender has sent packets")
 		}
 	})
 }
@@ -357,7 +385,7 @@ func TestClosedSender(t *testing.T) {
 func TestTrackBoundElsewhereToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewSampleCamera(t)
-		first, second := publish(t, source), publish(t, source)
+		first, second := publishTrack(t, source), publishTrack(t, source)
 		_, one := boundLeg(t, first)
 		_, two := boundLeg(t, second)
 		var number uint32
@@ -372,7 +400,7 @@ func TestTrackBoundElsewhereToo(t *testing.T) {
 
 func TestSourceEndsItsReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := publish(t, mediatest.NewSampleCamera(t))
+		s := publishTrack(t, mediatest.NewSampleCamera(t))
 		src := s.current
 		got := make(chan error)
 		go func() {
@@ -382,7 +410,7 @@ func TestSourceEndsItsReaders(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-got:
-			t.Fatalf("RTCP came from nowhere: %v", err)
+			t.Fatalf("RTCP without a request: %v", err)
 		default:
 		}
 		must(t, s.Close())
@@ -390,7 +418,7 @@ func TestSourceEndsItsReaders(t *testing.T) {
 			t.Errorf("%v, want io.EOF", err)
 		}
 		if _, err := src.Write([]byte{1, 2}); err == nil {
-			t.Error("two bytes are an RTP packet")
+			t.Error("two bytes count as an RTP packet")
 		}
 		packet, err := (&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0x10, 0}}).Marshal()
 		must(t, err)

@@ -20,9 +20,9 @@ import (
 	"noom/internal/speaker"
 )
 
-// source is one binding of a sender to a TrackLocal: what the track takes for
-// its peer connection. It is the webrtc.TrackLocalContext, the writer and the
-// RTCP reader of that binding in one.
+// source is one binding of a sender to a TrackLocal. To the track it looks like a peer
+// connection: it is the webrtc.TrackLocalContext, the writer and the RTCP reader of the
+// binding in one.
 type source struct {
 	// Immutable.
 	track   webrtc.TrackLocal
@@ -31,35 +31,35 @@ type source struct {
 	ssrc    webrtc.SSRC
 	offered []webrtc.RTPCodecParameters
 	stereo  bool         // it may send two channels
-	leveler audioLeveler // nil: the track does not know how loud it is
+	leveler audioLeveler // nil: the track does not know its level
 
 	requests chan struct{} // holds a key-frame request until the track reads it
 	done     chan struct{} // closed by unbind
 	once     sync.Once
 
-	// The sender's, under its mu.
-	keyframes bool                 // there was one
+	// Guarded by the sender's mu.
+	keyframes bool                 // there was a key frame
 	keyframe  uint32               // the timestamp of the latest
 	sets      packet.ParameterSets // of H.264
 
 	mu     sync.Mutex
-	asked  time.Time     // when the last request went out
-	wanted bool          // another one since, and no key frame since that
+	asked  time.Time     // when the last request was made
+	wanted bool          // another was wanted since, and no key frame has begun since then
 	pause  time.Duration // after which to ask again if the next request brings nothing
-	again  *time.Timer   // looks whether to ask again; nil: there is no need to
-	due    time.Time     // of again
-	looks  int           // how many timers there were
+	again  *time.Timer   // checks whether to ask again; nil: there is no need to
+	due    time.Time     // when again fires
+	looks  int           // how many timers there have been
 }
 
-// audioLeveler is a track that knows how loud the packet is that it is just writing, in
-// dBov: noom.AudioLeveler.
+// audioLeveler is noom.AudioLeveler: a track that knows the level, in dBov, of the packet
+// that it is writing.
 type audioLeveler interface {
 	AudioLevel() (dBov int, ok bool)
 }
 
-// bind binds t for s and returns the format of offered that carries it.
-// Packets may come before it returns.
-func bind(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
+// bindTrack binds t for s and returns the format of offered that carries it. Packets may
+// come before it returns.
+func bindTrack(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
 	src := &source{
 		track:    t,
 		sender:   s,
@@ -78,7 +78,7 @@ func bind(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 	if err != nil {
 		close(src.done)
 		if errors.Is(err, net.ErrClosed) {
-			return nil, chosen, err // no codec would help
+			return nil, chosen, err // not because of the codec
 		}
 		return nil, chosen, fmt.Errorf("%w: %w", packet.WrongCodec(codec, offered), err)
 	}
@@ -91,9 +91,9 @@ func bind(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (
 	return src, format, nil
 }
 
-// codecOf returns the codec of a track that has chosen one. pion's static tracks choose
-// by MIME type alone if they find nothing better, so where a track has a Codec method, that
-// counts more.
+// codecOf returns the codec of a track that has chosen one. If the track has a Codec method,
+// that decides, because pion's static tracks choose by MIME type alone if they find nothing
+// better.
 func codecOf(t webrtc.TrackLocal, chosen webrtc.RTPCodecCapability) webrtc.RTPCodecCapability {
 	if static, ok := t.(interface {
 		Codec() webrtc.RTPCodecCapability
@@ -103,8 +103,8 @@ func codecOf(t webrtc.TrackLocal, chosen webrtc.RTPCodecCapability) webrtc.RTPCo
 	return chosen
 }
 
-// kindOf returns the kind of a track. pion's static tracks know theirs by its name in
-// lower case alone.
+// kindOf returns the kind of a track. pion's static tracks recognise theirs only if the MIME
+// type is in lower case.
 func kindOf(t webrtc.TrackLocal) webrtc.RTPCodecType {
 	if kind := t.Kind(); kind != 0 {
 		return kind
@@ -113,9 +113,11 @@ func kindOf(t webrtc.TrackLocal) webrtc.RTPCodecType {
 	return webrtc.NewRTPCodecType(strings.ToLower(name))
 }
 
-// formatFor finds the format among offered for a track of that codec, rather the one
-// that it has chosen.
-func formatFor(chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability, offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+// formatFor returns the format among offered that carries codec. It prefers the one that
+// the track has chosen.
+func formatFor(
+	chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability, offered []webrtc.RTPCodecParameters,
+) (webrtc.RTPCodecParameters, bool) {
 	for _, format := range offered {
 		if format.PayloadType == chosen.PayloadType && packet.Carries(format.RTPCodecCapability, codec) {
 			return format, true
@@ -129,7 +131,8 @@ func formatFor(chosen webrtc.RTPCodecParameters, codec webrtc.RTPCodecCapability
 	return webrtc.RTPCodecParameters{}, false
 }
 
-// watch reports to the sender if the track ends by itself while it is bound.
+// watch waits until the source is unbound, or the track ends by itself, which it reports to
+// the sender.
 func (s *source) watch() {
 	track, ok := s.track.(interface {
 		Done() <-chan struct{}
@@ -145,8 +148,8 @@ func (s *source) watch() {
 	}
 }
 
-// unbind takes the source from its track, for good. It may wait for the track
-// and may be called twice.
+// unbind unbinds the source from its track. It may wait for the track, and may be called
+// twice.
 func (s *source) unbind() {
 	s.once.Do(func() {
 		close(s.done)
@@ -156,13 +159,12 @@ func (s *source) unbind() {
 			s.again = nil
 		}
 		s.mu.Unlock()
-		// The track is let go whatever it says to it.
-		_ = s.track.Unbind(s)
+		_ = s.track.Unbind(s) // we are done with the track, even if this fails
 	})
 }
 
-// audioLevel is the extension for the packet that the source's track is
-// writing, nil if the track does not know.
+// audioLevel returns the extension for the packet that the track is writing, or nil if
+// the track does not know its level.
 func (s *source) audioLevel() []byte {
 	if s.leveler == nil {
 		return nil
@@ -174,8 +176,8 @@ func (s *source) audioLevel() []byte {
 	return []byte{packet.LevelVoice | byte(-min(max(dBov, speaker.Silence), 0))}
 }
 
-// readRTCP gives the track its key-frame requests, and io.EOF, which ends the
-// readers of every known TrackLocal, once it is unbound.
+// readRTCP gives the track its key-frame requests. Once the source is unbound it returns
+// io.EOF, on which every known TrackLocal stops reading.
 func (s *source) readRTCP(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
 	select {
 	case <-s.done:
@@ -192,8 +194,8 @@ func (s *source) readRTCP(b []byte, a interceptor.Attributes) (int, interceptor.
 	return copy(b, pli), a, nil
 }
 
-// WriteRTP passes a packet on to the sender. It never fails: some tracks die
-// of the first error, and what becomes of a packet is not their concern.
+// WriteRTP passes a packet to the sender. It never fails, because some tracks stop for
+// good at the first error.
 func (s *source) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 	s.sender.deliver(s, header, payload)
 	return header.MarshalSize() + len(payload), nil
@@ -218,6 +220,6 @@ func (s *source) WriteStream() webrtc.TrackLocalWriter         { return s }
 func (s *source) ID() string                                   { return s.id }
 func (s *source) RTCPReader() interceptor.RTCPReader           { return interceptor.RTCPReaderFunc(s.readRTCP) }
 
-// HeaderExtensions returns none: each leg has extensions of its own, and an
-// audio level is asked for, because what a packet brings along may be anything.
+// HeaderExtensions returns none. Each leg has extensions of its own, and the audio level
+// comes from the track, because a packet's own extensions may be anything.
 func (s *source) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return nil }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestStitchSewsRuns(t *testing.T) {
+func TestStitchJoinsRuns(t *testing.T) {
 	s := stitch{clockRate: 48000}
 	now := time.Unix(1e9, 0)
 	var lastSeq uint16
@@ -29,7 +29,7 @@ func TestStitchSewsRuns(t *testing.T) {
 	}
 }
 
-func TestStitchKeepsOrderWithinARun(t *testing.T) {
+func TestStitchKeepsOrderWithinRun(t *testing.T) {
 	s := stitch{clockRate: 90000}
 	now := time.Unix(1e9, 0)
 	s.begin(65534, 0, now)
@@ -40,7 +40,7 @@ func TestStitchKeepsOrderWithinARun(t *testing.T) {
 		ok   bool
 	}{
 		{0, 2, true},
-		{65535, 1, true}, // late, yet of this run
+		{65535, 1, true}, // late, but of this run
 		{65533, 0, false},
 		{65000, 0, false},
 		{5, 7, true}, // after a loss
@@ -55,7 +55,7 @@ func TestStitchKeepsOrderWithinARun(t *testing.T) {
 	if got, _, _ := s.next(100, 0, now); got-base != 8 {
 		t.Errorf("the next run begins at %d, want 8", got-base)
 	}
-	// A run may last; far from its start late packets are still told from early ones.
+	// A run may be long: late packets are still recognised far from its start.
 	for n := range uint16(65535) {
 		s.next(101+n, uint32(n), now)
 	}
@@ -88,7 +88,7 @@ func TestStitchPauses(t *testing.T) {
 }
 
 func TestRunEndsWithAJump(t *testing.T) {
-	r := &run{last: 65530}
+	r := &packetRun{last: 65530}
 	for _, test := range []struct {
 		seq uint16
 		ok  bool
@@ -107,7 +107,7 @@ func TestRunEndsWithAJump(t *testing.T) {
 	}
 }
 
-// TestStitchStartsFarFromTheWrap: a start in the upper half, however rare, is too many.
+// TestStitchStartsFarFromTheWrap: the random start is never in the upper half.
 func TestStitchStartsFarFromTheWrap(t *testing.T) {
 	for range 1 << 18 {
 		s := stitch{clockRate: 90000}

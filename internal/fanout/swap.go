@@ -10,9 +10,9 @@ import (
 	"noom/internal/fault"
 )
 
-// ReplaceTrack swaps the source, of whose kind and codec t must be: the old one is sent
-// until t has a key frame. Nil pauses. Of several calls at once the last to return counts.
-// Errors: fault.Codec, fault.Closed, and those of the track.
+// ReplaceTrack swaps the source for t, which must have the same kind and codec. The old
+// source is sent until t has a key frame. Nil pauses. Of concurrent calls, the last to return
+// wins. Errors: fault.Codec, fault.Closed, and those of the track.
 func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	if t == nil {
 		return s.pause()
@@ -21,11 +21,11 @@ func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return err
 	}
 	if kind := kindOf(t); kind != s.kind {
-		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it anew", s.name, fault.Codec, kind)
+		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it as another track", s.name, fault.Codec, kind)
 	}
-	src, _, err := bind(s, t, []webrtc.RTPCodecParameters{s.codec})
+	src, _, err := bindTrack(s, t, []webrtc.RTPCodecParameters{s.codec})
 	if errors.Is(err, fault.Codec) {
-		err = fmt.Errorf("%w; publish it anew", err)
+		err = fmt.Errorf("%w; publish it as another track", err)
 	}
 	if err != nil {
 		return fmt.Errorf("noom: replace track of %s: %w", s.name, err)
@@ -37,7 +37,7 @@ func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return fault.Closed
 	}
 	dropped := s.next
-	// The others need to know if there was nothing before, and of stereo.
+	// Peers need to know if there was no source before, or if stereo begins or ends.
 	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
 	if s.isH264() {
 		sentSets.recall(src)
@@ -57,8 +57,8 @@ func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	return nil
 }
 
-// keep reports whether t is what is sent, or about to be, already. A swap to
-// something else is called off.
+// keep reports whether t is the current source, or the next one, already. A swap away
+// from it is called off.
 func (s *Sender) keep(t webrtc.TrackLocal) (bool, error) {
 	s.mu.Lock()
 	var dropped *source
@@ -80,13 +80,14 @@ func (s *Sender) keep(t webrtc.TrackLocal) (bool, error) {
 	return kept, nil
 }
 
-// sameTrack compares two tracks; one of a type that has no == is like no other.
+// sameTrack reports whether two tracks are the same. A track whose type is not comparable
+// equals no other.
 func sameTrack(a, b webrtc.TrackLocal) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
 }
 
-// ended is called by a source whose track is over. One that is about to be
-// replaced anyway is no news.
+// ended is called by a source whose track has ended. It reports nothing for a source that
+// is about to be replaced.
 func (s *Sender) ended(src *source, err error) {
 	s.mu.Lock()
 	news := !s.closed && (s.next == src || s.next == nil && s.current == src)
@@ -117,15 +118,15 @@ func (s *Sender) pause() error {
 	return nil
 }
 
-// takeSources leaves the sender without any. It needs s.mu.
+// takeSources leaves the sender without sources and returns those it had. It needs s.mu.
 func (s *Sender) takeSources() (current, next *source) {
 	current, next = s.current, s.next
 	s.current, s.next, s.run = nil, nil, nil
 	return current, next
 }
 
-// swap lets from take over if it is the next source and has a key frame, and
-// returns the source it replaces. It needs s.mu.
+// swap makes from the current source if it is the next one and has a key frame, and
+// returns the source that it replaces. It needs s.mu.
 func (s *Sender) swap(from *source, keyframe bool) (replaced *source) {
 	if from != s.next || !keyframe {
 		return nil

@@ -22,7 +22,7 @@ import (
 	ourmedia "noom/media"
 )
 
-// maxFreeze is the longest that a picture may stand still over a swap.
+// maxFreeze is how long a picture may stand still during a swap.
 const maxFreeze = 500 * time.Millisecond
 
 // picture is a frame that arrived: which source it came from and which of that
@@ -40,16 +40,16 @@ func (p picture) follows(before picture) bool {
 	return p.keyframe || p.source == before.source && p.number == before.number+1
 }
 
-// spool is a camera that writes by itself: frames that say which one they are,
-// and a key frame every so many, or when it is asked for one.
-type spool struct {
+// spoolCamera is a camera that writes by itself. Each frame has the camera's name and its number. A
+// key frame comes every so many frames, or on request.
+type spoolCamera struct {
 	mediatest.Camera
 	name   string
 	every  int
 	wishes atomic.Int32
 }
 
-func (s *spool) run(ctx context.Context, t *testing.T) {
+func (s *spoolCamera) run(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
 		keyframe := n%s.every == 0 || s.wishes.Swap(0) > 0
@@ -70,14 +70,14 @@ func (s *spool) run(ctx context.Context, t *testing.T) {
 
 const spoolMark = "spool "
 
-func (s *spool) picture(n int, keyframe bool) []byte {
+func (s *spoolCamera) picture(n int, keyframe bool) []byte {
 	b := append(mediatest.VP8Frame(uint32(n), keyframe)[:5], spoolMark...)
 	b = append(b, s.name...)
 	return append(b, make([]byte, 2000)...)
 }
 
-// Bind also counts what is asked of the track.
-func (s *spool) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+// Bind also counts requests for key frames.
+func (s *spoolCamera) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	codec, err := s.Camera.Bind(ctx)
 	if err == nil && s.every > 100 {
 		go func() {
@@ -93,7 +93,7 @@ func (s *spool) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 	return codec, err
 }
 
-// screening tells whose frames they are.
+// screening recognises the sources of frames.
 type screening struct {
 	files map[string]picture // of an IVF file, by its frames
 }
@@ -120,7 +120,8 @@ func (s *screening) identify(t *testing.T, frame []byte) picture {
 	}
 	keyframe := frame[0]&1 == 0
 	if rest, ok := bytes.CutPrefix(frame[5:], []byte(spoolMark)); ok {
-		return picture{source: string(rest[:1]), number: int(binary.BigEndian.Uint32(frame[1:])), keyframe: keyframe, width: 16}
+		number := int(binary.BigEndian.Uint32(frame[1:]))
+		return picture{source: string(rest[:1]), number: number, keyframe: keyframe, width: 16}
 	}
 	d := xvp8.NewDecoder()
 	d.Init(bytes.NewReader(frame), len(frame))
@@ -130,12 +131,12 @@ func (s *screening) identify(t *testing.T, frame []byte) picture {
 	must(t, err)
 	number, ok := ourmedia.PatternFrame(image)
 	if !ok {
-		t.Fatal("a frame that nobody sent")
+		t.Fatal("a frame from no known source")
 	}
 	return picture{source: "pattern", number: number, keyframe: true, width: header.Width}
 }
 
-// pictures puts together what a tape got.
+// pictures assembles the frames on a tape.
 func (s *screening) pictures(t *testing.T, r *mediatest.Tape) (pictures []picture) {
 	t.Helper()
 	packets, times := r.All(t), r.Times()
@@ -161,10 +162,10 @@ func (s *screening) pictures(t *testing.T, r *mediatest.Tape) (pictures []pictur
 	return pictures
 }
 
-// Five hundred swaps among every kind of source of one codec, in any order and
-// at any pace, sometimes back before the new one had a key frame. Sizes change
-// with the sources. No peer's picture ever stands still, and no frame comes that a
-// decoder could not show.
+// TestSwapsOfEveryKindOfSource makes five hundred swaps among all kinds of sources of one
+// codec, in any order and at any pace, some of them back before the new source has a key
+// frame. The sources differ in size. No peer's picture stands still, and every frame that
+// arrives can be decoded.
 func TestSwapsOfEveryKindOfSource(t *testing.T) {
 	const file = "../../media/testdata/vp8.ivf"
 	swaps := 500
@@ -178,26 +179,27 @@ func TestSwapsOfEveryKindOfSource(t *testing.T) {
 		defer writers.Wait()
 		defer stop()
 		var tracks []webrtc.TrackLocal
-		for _, s := range []*spool{
-			{Camera: mediatest.NewSampleCamera(t), name: "A", every: 25},  // an application's, with a key frame a second
-			{Camera: mediatest.NewSampleCamera(t), name: "B", every: 1e9}, // one that is asked for key frames, as an encoder is
-			{Camera: mediatest.NewRTPCamera(t), name: "C", every: 25},     // packets from elsewhere
-			{Camera: mediatest.NewRTPCamera(t), name: "D", every: 1e9},    // the same, from a peer that can be asked
+		for _, s := range []*spoolCamera{
+			{Camera: mediatest.NewSampleCamera(t), name: "A", every: 25},  // an application's, a key frame a second
+			{Camera: mediatest.NewSampleCamera(t), name: "B", every: 1e9}, // an encoder's, key frames on request
+			{Camera: mediatest.NewRTPCamera(t), name: "C", every: 25},     // forwarded packets
+			{Camera: mediatest.NewRTPCamera(t), name: "D", every: 1e9},    // forwarded packets, key frames on request
 		} {
 			writers.Go(func() { s.run(ctx, t) })
 			tracks = append(tracks, s)
 		}
 		ivf, err := ourmedia.OpenIVF(file, nil)
 		must(t, err)
-		for _, s := range []*ourmedia.Source{ivf, ourmedia.TestPattern(nil), ourmedia.TestPattern(&ourmedia.PatternOptions{FPS: 30})} {
+		fast := ourmedia.TestPattern(&ourmedia.PatternOptions{FPS: 30})
+		for _, s := range []*ourmedia.Source{ivf, ourmedia.TestPattern(nil), fast} {
 			defer func() { _ = s.Close() }() // nothing to lose
 			tracks = append(tracks, s)
 		}
 
-		s := publish(t, tracks[0])
+		s := publishTrack(t, tracks[0])
 		var peers []*receiver
 		for range 2 {
-			peers = append(peers, receive(t, network, []*Leg{legOf(s)}))
+			peers = append(peers, receiveLegs(t, network, []*Leg{legOf(s)}))
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		for range swaps {
@@ -212,7 +214,7 @@ func TestSwapsOfEveryKindOfSource(t *testing.T) {
 	})
 }
 
-// judgePictures wants at least so many changes of source, and none that shows.
+// judgePictures checks that there are enough changes of source, and that none of them shows.
 func judgePictures(t *testing.T, peer int, pictures []picture, changes int) {
 	t.Helper()
 	sources, widths := map[string]int{}, map[int]bool{}
@@ -221,7 +223,8 @@ func judgePictures(t *testing.T, peer int, pictures []picture, changes int) {
 	for i, p := range pictures[1:] {
 		before := pictures[i]
 		if !p.follows(before) {
-			t.Fatalf("peer %d: frame %d of %s cannot be shown after %d of %s", peer, p.number, p.source, before.number, before.source)
+			t.Fatalf("peer %d: frame %d of %s cannot be decoded after %d of %s",
+				peer, p.number, p.source, before.number, before.source)
 		}
 		if p.source != before.source {
 			changed++
@@ -238,5 +241,5 @@ func judgePictures(t *testing.T, peer int, pictures []picture, changes int) {
 	if len(sources) != 6 || len(widths) != 3 || changed < changes {
 		t.Errorf("peer %d: %d changes between %v, widths %v", peer, changed, sources, widths)
 	}
-	t.Logf("peer %d: %d frames, %d changes of source, no more than %v between two frames", peer, len(pictures), changed, longest)
+	t.Logf("peer %d: %d frames, %d changes of source, at most %v between two frames", peer, len(pictures), changed, longest)
 }

@@ -1,5 +1,5 @@
-// Package fault holds the identities of noom's errors, which the rooms under internal
-// return and package noom exports, each under the name of the same words behind Err.
+// Package fault holds the identities of noom's errors. The packages under internal return
+// them, and package noom exports each one under the same name with the prefix Err.
 package fault
 
 import (
@@ -14,21 +14,21 @@ var (
 	NotConnected       = errors.New("noom: peer is not connected")
 	NoHub              = errors.New("noom: no connection to the hub")
 	Description        = errors.New("noom: description refused")
-	TooMany            = errors.New("noom: too many tracks between two members; close a Sender first, then publish anew")
+	TooMany            = errors.New("noom: too many tracks between two members; close a Sender first, then publish again")
 	TooBig             = errors.New("noom: message too big")
-	WouldBlock         = errors.New("noom: too much waits already; try again later, or use the call that waits")
+	WouldBlock         = errors.New("noom: too much is waiting to be sent; try again later, or use the call that waits")
 	ChannelLost        = errors.New("noom: the channel ended with its connection; open it again")
-	Unread             = errors.New("noom: the channel was closed, for too much waited to be received")
+	Unread             = errors.New("noom: the channel was closed because too much waited to be received")
 	Expired            = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
 )
 
-// closedError matches net.ErrClosed, which io and net use for the same.
+// closedError matches net.ErrClosed, because packages io and net mean the same by it.
 type closedError struct{}
 
 func (closedError) Error() string        { return "noom: closed" }
 func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
-// What makes an epoch be given up; inside the Err of a PeerStateChanged.
+// Why an epoch is given up; found in the Err of a PeerStateChanged.
 var (
 	Rules = errors.New("peer broke the protocol")
 	DTLS  = errors.New("DTLS failed")

@@ -1,5 +1,5 @@
-// Package ffmpegtest makes films for tests and looks at what became of them,
-// with ffmpeg. Where there is none, the test is skipped.
+// Package ffmpegtest makes and examines video files with ffmpeg in tests. Without ffmpeg it
+// skips the test.
 package ffmpegtest
 
 import (
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Run runs ffmpeg and returns what it writes to standard output. It fails the
-// test if ffmpeg fails or complains.
+// Run runs ffmpeg and returns its standard output. It fails the test if ffmpeg fails or
+// writes to standard error.
 func Run(t *testing.T, args ...string) []byte {
 	t.Helper()
 	return Tool(t, "ffmpeg", append([]string{"-nostdin"}, args...)...)
@@ -22,7 +22,7 @@ func Run(t *testing.T, args ...string) []byte {
 func Tool(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("SKIPPED: there is no %s here to make films and look at them", name)
+		t.Skipf("SKIPPED: there is no %s here to make and examine video files", name)
 	}
 	var complaints bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), name, append([]string{"-v", "error"}, args...)...)
@@ -34,7 +34,7 @@ func Tool(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-// Flashes returns when the picture of a film turns white, in hundredths of a
+// Flashes returns the times at which the picture of a file turns white, to a hundredth of a
 // second.
 func Flashes(t *testing.T, path string) (at []time.Duration) {
 	t.Helper()
@@ -47,7 +47,7 @@ func Flashes(t *testing.T, path string) (at []time.Duration) {
 	return at
 }
 
-// Beeps returns when the sound of a film becomes loud after a quarter of a
+// Beeps returns the times at which the sound of a file becomes loud after a quarter of a
 // second of silence.
 func Beeps(t *testing.T, path string) (at []time.Duration) {
 	t.Helper()

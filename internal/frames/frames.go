@@ -1,7 +1,7 @@
 // Package frames carries messages between two members: it owns the exchange with the
 // peer, signs what goes out, checks what comes in, and sends again what is not
-// acknowledged (PROTOCOL.md sections 4, 4.1 and 4.2). What is between the two ends, a hub or
-// connections, is the owner's.
+// acknowledged (PROTOCOL.md sections 4, 4.1 and 4.2). Its owner has the ways between the
+// two ends: the hub and connections.
 package frames
 
 import (
@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	tick    = 500 * time.Millisecond // of the exchange: twice it is 1 s, then 2, 4, 8 s
-	maxHeld = exchange.Window        // frames of a newcomer whose connection may not be built yet
+	tickTime = 500 * time.Millisecond // of the exchange, which repeats a message after 1 s, 2, 4, 8 s
+	maxHeld  = exchange.Window        // frames of a newcomer whose connection may not be built yet
 )
 
 // MaxQueued is how many messages may wait for a peer that acknowledges none.
 const MaxQueued = 256
 
-// Via is the way that a frame came by: a connection, by the owner's number for it, or the hub.
+// Via is the way by which a frame came: the hub, or a connection, by the owner's number for it.
 type Via int
 
-// ByHub is the way by the hub.
+// ByHub is the way by hub.
 const ByHub Via = 0
 
 // Verdict is what becomes of a frame that begins an epoch.
@@ -35,11 +35,11 @@ type Verdict uint8
 // The verdicts.
 const (
 	Take Verdict = iota
-	Hold         // until Release: it is not our turn to build a connection
-	Drop         // the exchange brings it back
+	Hold         // until Release, because it is not our turn to build a connection
+	Drop         // the peer's exchange sends it again
 )
 
-// Owner is the link, which calls Frames from its loop and is called in it.
+// Owner is the link. It calls Frames from its loop, and Frames calls it there.
 type Owner interface {
 	// Asleep reports that the peer is dropped: its frames are ignored.
 	Asleep() bool
@@ -49,34 +49,36 @@ type Owner interface {
 	Renewed(via Via)
 	// Delivered takes messages, in order.
 	Delivered(messages []exchange.Message)
-	// Reborn reports that the peer says that it has another session now.
+	// Reborn reports that the peer now has another session.
 	Reborn(session string)
-	// Overfull reports a peer that acknowledges nothing.
+	// Overfull reports that the peer acknowledges nothing.
 	Overfull(err error)
 
-	// SendHub sends a frame by hub, SendInBand over the newest connection that works, or over
-	// all of them if it was sent before; false: over none.
+	// SendHub sends a frame by hub.
 	SendHub(m signal.Message)
+	// SendInBand sends a frame over the newest connection that works or, if it was sent
+	// before, over all that work. It reports whether there was one.
 	SendInBand(m signal.Message, again bool) (sent bool)
 
-	// Received notes a frame whose signature holds, Trace what happens besides; Warn is for
-	// what an operator has to know.
+	// Received notes a frame with a valid signature.
 	Received(m signal.Message, via Via)
+	// Trace notes what else happens.
 	Trace(msg string, args ...any)
+	// Warn logs what an operator has to know.
 	Warn(msg string, args ...any)
 }
 
-// Config says between whom the frames go.
+// Config names the two members between which the frames go.
 type Config struct {
 	Room  string
 	Self  signal.Member // ID, Session
 	Peer  signal.Member // ID, PublicKey, Session
 	Sign  func(text []byte) signal.Bytes
-	Mail  *mailbox.Mailbox // of the owner
+	Mail  *mailbox.Mailbox // the owner's
 	Owner Owner
 }
 
-// Frames are those with one peer.
+// Frames are the frames to and from one peer.
 type Frames struct {
 	cfg Config
 	ex  *exchange.Exchange
@@ -93,7 +95,7 @@ type heldFrame struct {
 	via     Via
 }
 
-// New returns those of a peer with which nothing was exchanged yet.
+// New returns the Frames of a new link.
 func New(cfg Config) *Frames { return &Frames{cfg: cfg, ex: exchange.New(cfg.Self.ID)} }
 
 // Receive takes a frame.
@@ -111,7 +113,7 @@ func (f *Frames) Receive(m signal.Message, via Via) {
 	f.accept(m, via)
 }
 
-// accept takes a frame that the peer has signed.
+// accept takes a frame with a valid signature.
 func (f *Frames) accept(m signal.Message, via Via) {
 	self, peer, owner := f.cfg.Self, f.cfg.Peer, f.cfg.Owner
 	switch {
@@ -126,12 +128,12 @@ func (f *Frames) accept(m signal.Message, via Via) {
 		}
 		return
 	case m.Sessions[0] != peer.Session, owner.Asleep():
-		owner.Trace("frame dropped: other session", "type", m.Type)
+		owner.Trace("frame dropped: it belongs to another session", "type", m.Type)
 		return
 	}
 	epoch := exchange.Epoch{Number: m.Epoch.Number, By: m.Epoch.By}
 	if epoch.By != self.ID && epoch.By != peer.ID {
-		owner.Trace("frame dropped: epoch", "number", epoch.Number)
+		owner.Trace("frame dropped: a third member began its epoch", "number", epoch.Number)
 		return
 	}
 	if f.ex.Ahead(epoch) {
@@ -142,7 +144,7 @@ func (f *Frames) accept(m signal.Message, via Via) {
 			}
 			return
 		case Drop:
-			owner.Trace("frame dropped: of an epoch that may not begin", "number", epoch.Number)
+			owner.Trace("frame dropped: its epoch may not begin", "number", epoch.Number)
 			return
 		case Take:
 		}
@@ -151,17 +153,17 @@ func (f *Frames) accept(m signal.Message, via Via) {
 	frame.Type, frame.Body = string(m.Type), m.Body
 	messages, renewed, ok := f.ex.Receive(frame)
 	if !ok {
-		owner.Trace("frame dropped: not of this epoch", "type", m.Type, "seq", m.Seq)
+		owner.Trace("frame dropped: it is of a lower epoch, or out of bounds", "type", m.Type, "seq", m.Seq)
 	}
 	if renewed {
-		owner.Trace("epoch begun by the peer", "number", epoch.Number)
+		owner.Trace("the peer has begun an epoch", "number", epoch.Number)
 		owner.Renewed(via)
 	}
 	owner.Delivered(messages)
 }
 
-// forged reports a frame that the peer did not sign: aloud once, because an attacker who
-// makes one up can make many.
+// forged reports a frame that the peer did not sign. It warns only once, because an attacker
+// who forges one frame can forge many.
 func (f *Frames) forged(t signal.Type) {
 	const what = "frame dropped: not signed by the peer; the hub may be lying"
 	if !f.warned {
@@ -181,7 +183,7 @@ func (f *Frames) answerStale(theirs string) {
 	}
 }
 
-// seal addresses and signs m.
+// seal adds the address and the signature to m.
 func (f *Frames) seal(m *signal.Message) {
 	m.To = f.cfg.Peer.ID
 	m.Signature = f.cfg.Sign(signal.PairText(m, f.cfg.Room, f.cfg.Self.ID))
@@ -199,10 +201,10 @@ func (f *Frames) Release() {
 // Forget drops the frames that were held back.
 func (f *Frames) Forget() { f.held = nil }
 
-// Begin begins the next epoch as ours; false: there is none left.
+// Begin begins the next epoch. It reports false if there is none left.
 func (f *Frames) Begin() bool { return f.ex.Begin() }
 
-// Send gives a message to the exchange and returns how many it was given in this epoch.
+// Send gives a message to the exchange and returns how many it has been given in this epoch.
 func (f *Frames) Send(t signal.Type, body []byte, hubOnly bool) (queued int64) {
 	f.ex.Send(exchange.Message{Type: string(t), Body: body, HubOnly: hubOnly})
 	if f.ex.Queued()-f.ex.Acked() > MaxQueued {
@@ -211,19 +213,19 @@ func (f *Frames) Send(t signal.Type, body []byte, hubOnly bool) (queued int64) {
 	return f.ex.Queued()
 }
 
-// Flush sends what has come to be due.
+// Flush sends what is due.
 func (f *Frames) Flush() {
 	for _, frame := range f.ex.Flush() {
 		f.send(frame)
 	}
 	f.byHub = false
 	if f.ex.Pending() && !f.ticker.Pending() {
-		f.ticker.Set(f.cfg.Mail, tick, func() { f.ex.Tick() })
+		f.ticker.Set(f.cfg.Mail, tickTime, func() { f.ex.Tick() })
 	}
 }
 
-// send puts a frame on its way: over the connection once that is up, over the
-// hub until then, over both when it is not the first time.
+// send sends a frame: in-band if a connection works, by hub if not, and both ways if it
+// was sent before.
 func (f *Frames) send(frame exchange.Frame) {
 	m := signal.Message{
 		Type: signal.Type(frame.Type), Sessions: [2]string{f.cfg.Self.Session, f.cfg.Peer.Session},
@@ -239,24 +241,23 @@ func (f *Frames) send(frame exchange.Frame) {
 	}
 }
 
-// Resend makes what is unacknowledged due at once.
+// Resend makes everything unacknowledged due.
 func (f *Frames) Resend() { f.ex.Resend() }
 
-// Stop ends the time of the exchange, until the next Flush.
+// Stop stops the ticks of the exchange until the next Flush.
 func (f *Frames) Stop() { f.ticker.Stop() }
 
 // Window reports whether the exchange has room for one more message.
 func (f *Frames) Window() bool { return f.ex.Room() }
 
-// Queued returns how many messages were sent in this epoch, Acked how many of them the peer
-// has acknowledged, and Pending whether it owes an acknowledgement.
+// Queued returns how many messages were given to Send in this epoch.
 func (f *Frames) Queued() int64 { return f.ex.Queued() }
 
-// Acked is explained at Queued.
+// Acked returns how many of them the peer has acknowledged.
 func (f *Frames) Acked() int64 { return f.ex.Acked() }
 
-// Pending is explained at Queued.
+// Pending reports whether any is unacknowledged.
 func (f *Frames) Pending() bool { return f.ex.Pending() }
 
-// Epoch returns the number of the epoch there is.
+// Epoch returns the number of the current epoch.
 func (f *Frames) Epoch() int64 { return f.ex.Epoch().Number }

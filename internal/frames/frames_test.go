@@ -13,7 +13,7 @@ import (
 	"noom/signal"
 )
 
-// end is one of two members, whose frames a test carries by hand.
+// end is one of two members. The test carries their frames by hand.
 type end struct {
 	*frames.Frames
 	member  signal.Member
@@ -22,7 +22,7 @@ type end struct {
 	asleep  bool
 	inBand  bool // a connection works
 
-	byHub, byConn []signal.Message // sent and not carried yet
+	byHub, byConn []signal.Message // sent, and not carried yet
 	got           []string         // bodies
 	renewed       []frames.Via
 	reborn        []string
@@ -60,8 +60,8 @@ func newEnd(name string) *end {
 	}}
 }
 
-// meet makes two ends of one link.
-func meet() (a, b *end) {
+// newEnds makes two ends of one link.
+func newEnds() (a, b *end) {
 	a, b = newEnd("지우"), newEnd("b")
 	for _, pair := range [][2]*end{{a, b}, {b, a}} {
 		e := pair[0]
@@ -73,8 +73,8 @@ func meet() (a, b *end) {
 	return a, b
 }
 
-// carry brings what was sent to the other end, by the hub first.
-func carry(from, to *end) {
+// carryFrames delivers what was sent to the other end, by hub first.
+func carryFrames(from, to *end) {
 	from.Flush()
 	byHub, byConn := from.byHub, from.byConn
 	from.byHub, from.byConn = nil, nil
@@ -88,19 +88,19 @@ func carry(from, to *end) {
 
 func TestFramesCarryMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := meet()
+		a, b := newEnds()
 		a.Begin()
 		a.Send(signal.TypeTable, []byte("1"), false)
 		a.Send(signal.TypeTable, []byte("2"), false)
-		carry(a, b)
+		carryFrames(a, b)
 		if !slices.Equal(b.got, []string{"1", "2"}) || !slices.Equal(b.renewed, []frames.Via{frames.ByHub}) {
 			t.Fatalf("got %q, renewed by %v", b.got, b.renewed)
 		}
-		carry(b, a)
+		carryFrames(b, a)
 		if a.Acked() != 2 || a.Pending() {
 			t.Errorf("%d are acknowledged", a.Acked())
 		}
-		a.Flush() // what answers a frame of the hub's goes by hub too
+		a.Flush() // the answer to a frame that came by hub goes by hub too
 		a.inBand = true
 		a.Send(signal.TypeTable, []byte("3"), false)
 		a.Flush()
@@ -109,21 +109,21 @@ func TestFramesCarryMessages(t *testing.T) {
 		}
 		a.byConn = nil // lost
 		a.Resend()
-		if carry(a, b); !slices.Equal(b.got, []string{"1", "2", "3"}) {
+		if carryFrames(a, b); !slices.Equal(b.got, []string{"1", "2", "3"}) {
 			t.Errorf("got %q", b.got)
 		}
 		a.Send(signal.TypeTable, []byte("4"), true)
 		if a.Flush(); len(a.byHub) != 1 || len(a.byConn) != 0 {
-			t.Errorf("what is for the hub alone went %d times by hub and %d in-band", len(a.byHub), len(a.byConn))
+			t.Errorf("a hub-only message was sent %d times by hub and %d in-band", len(a.byHub), len(a.byConn))
 		}
 		a.Stop()
 		b.Stop()
 	})
 }
 
-// What the peer has not signed is dropped, and reported once.
-func TestForgedFrames(t *testing.T) {
-	a, b := meet()
+// TestForgedFramesAreDropped: a frame that the peer has not signed is dropped, and only the first is reported.
+func TestForgedFramesAreDropped(t *testing.T) {
+	a, b := newEnds()
 	a.Begin()
 	a.Send(signal.TypeTable, []byte("1"), false)
 	a.Flush()
@@ -145,10 +145,10 @@ func TestForgedFrames(t *testing.T) {
 	}
 }
 
-// A frame for another session of ours is answered with the one there is, once a second.
-func TestStaleFrames(t *testing.T) {
+// TestStaleFramesAreAnswered: a frame for another session of ours is answered with the current one, once a second.
+func TestStaleFramesAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := meet()
+		a, b := newEnds()
 		old := b.member
 		old.Session = signal.NewSession()
 		toOld := frames.New(frames.Config{
@@ -178,17 +178,17 @@ func TestStaleFrames(t *testing.T) {
 	})
 }
 
-// An epoch that may not begin yet is held, or dropped for the exchange to bring back.
-func TestHeldFrames(t *testing.T) {
-	a, b := meet()
+// TestFramesAreHeld: frames of an epoch that may not begin yet are held or dropped; what is dropped comes again.
+func TestFramesAreHeld(t *testing.T) {
+	a, b := newEnds()
 	a.Begin()
 	a.Send(signal.TypeTable, []byte("1"), false)
 	b.verdict = frames.Drop
-	carry(a, b)
+	carryFrames(a, b)
 	b.Release()
 	b.verdict = frames.Hold
 	a.Resend()
-	carry(a, b)
+	carryFrames(a, b)
 	if len(b.got) != 0 {
 		t.Fatalf("got %q", b.got)
 	}
@@ -198,23 +198,23 @@ func TestHeldFrames(t *testing.T) {
 	}
 	b.asleep = true
 	a.Send(signal.TypeTable, []byte("2"), false)
-	if carry(a, b); len(b.got) != 1 {
+	if carryFrames(a, b); len(b.got) != 1 {
 		t.Errorf("asleep, got %q", b.got)
 	}
 	a.Stop()
 }
 
-// A peer that acknowledges nothing is given up.
-func TestOverfull(t *testing.T) {
-	a, _ := meet()
+// TestPeerAcknowledgesNothing: a peer that acknowledges nothing is reported as overfull.
+func TestPeerAcknowledgesNothing(t *testing.T) {
+	a, _ := newEnds()
 	a.Begin()
 	for range frames.MaxQueued {
 		a.Send(signal.TypeTable, nil, false)
 	}
 	if a.overfull != nil {
-		t.Fatal("too early")
+		t.Fatal("reported too early")
 	}
 	if a.Send(signal.TypeTable, nil, false); a.overfull == nil {
-		t.Error("never")
+		t.Error("not reported")
 	}
 }

@@ -1,6 +1,6 @@
-// Package iceservers owns the STUN and TURN servers of a room: which they are, when they
-// came and how long their credentials last. A [Set] is never changed; a newer one takes its
-// place, for which a [Supply] asks the hub in time.
+// Package iceservers owns the STUN and TURN servers of a room: their URLs, when they
+// arrived, and how long their credentials last. A [Set] never changes; a newer one replaces
+// it. A [Supply] asks the hub for the newer one in time.
 package iceservers
 
 import (
@@ -13,29 +13,29 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Set is a list of ICE servers and for how long it is good. The zero value has
-// no servers and lasts for ever.
+// Set is a list of ICE servers and how long it lasts. The zero value has no servers and
+// lasts for ever.
 type Set struct {
 	List     []webrtc.ICEServer
-	Lifetime time.Duration // since it came; 0: for ever
+	Lifetime time.Duration // from its arrival; 0: for ever
 
-	came time.Time // by the wall clock, which goes on while a laptop sleeps
+	arrived time.Time // by the wall clock, because that goes on while a laptop sleeps
 }
 
-// New returns a set that has come just now.
+// New returns a set that has just arrived.
 func New(list []webrtc.ICEServer, lifetime time.Duration) *Set {
-	return &Set{List: list, Lifetime: lifetime, came: time.Now()}
+	return &Set{List: list, Lifetime: lifetime, arrived: time.Now()}
 }
 
-// Due returns how long it is until a newer set should be there. It means
-// nothing for one that lasts for ever.
+// Due returns how long it is until a newer set is needed. It is meaningless for a set
+// that lasts for ever.
 func (s *Set) Due() time.Duration { return s.Lifetime*4/5 - s.age() }
 
 // Expired reports whether the servers may refuse the credentials.
 func (s *Set) Expired() bool { return s.Lifetime > 0 && s.age() >= s.Lifetime*9/10 }
 
-// age is how old the set is by the wall clock.
-func (s *Set) age() time.Duration { return time.Now().Round(0).Sub(s.came.Round(0)) }
+// age returns the age of the set by the wall clock.
+func (s *Set) age() time.Duration { return time.Now().Round(0).Sub(s.arrived.Round(0)) }
 
 // HasTURN reports whether one of the servers is a relay.
 func (s *Set) HasTURN() bool {
@@ -44,7 +44,7 @@ func (s *Set) HasTURN() bool {
 	})
 }
 
-// OnLoopback reports whether one of the servers is on this machine, and so are its relays.
+// OnLoopback reports whether one of the servers, and so its relays, are on this machine.
 func (s *Set) OnLoopback() bool {
 	return s.any(func(url string) bool {
 		_, host, _ := strings.Cut(url, ":")
@@ -58,9 +58,8 @@ func (s *Set) any(is func(url string) bool) bool {
 	})
 }
 
-// Usable returns server with those of its URLs that can be used, nil if none
-// can, and why the others cannot. pion would refuse to make any connection with
-// one of those.
+// Usable returns server with only its usable URLs, or nil if it has none, and the errors
+// of the other URLs. With one of those, pion would refuse to make any connection.
 func Usable(server webrtc.ICEServer) (usable []webrtc.ICEServer, skipped []error) {
 	all := server.URLs
 	server.URLs = nil
@@ -79,8 +78,7 @@ func Usable(server webrtc.ICEServer) (usable []webrtc.ICEServer, skipped []error
 	return []webrtc.ICEServer{server}, skipped
 }
 
-// Check says what is wrong with the URLs of a server, or with what it needs
-// alongside them.
+// Check returns what is wrong with the URLs or the credentials of a server.
 func Check(server webrtc.ICEServer) error {
 	bare := webrtc.NewAPI(webrtc.WithMediaEngine(&webrtc.MediaEngine{}), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	// A gatherer that is never started holds nothing.

@@ -12,7 +12,7 @@ import (
 	"noom/internal/iceservers"
 )
 
-// TestLifetime: newer servers are asked for before the old ones expire.
+// TestLifetime: newer servers are due before the old ones expire.
 func TestLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		list := []webrtc.ICEServer{{URLs: []string{"stun:stun.example"}}}
@@ -33,13 +33,13 @@ func TestLifetime(t *testing.T) {
 				t.Errorf("after %v: due in %v, expired %t", c.age, due, expired)
 			}
 			if forever.Expired() {
-				t.Errorf("after %v the servers that last for ever have expired", c.age)
+				t.Errorf("after %v, servers that last for ever have expired", c.age)
 			}
 		}
 	})
 }
 
-// TestUsable: what pion would refuse is left out, and the rest of the same server is not.
+// TestUsable: URLs that pion would refuse are left out, and the other URLs of the same server are kept.
 func TestUsable(t *testing.T) {
 	const ok, unknown, malformed = "turn:turn.example:3478?transport=udp", "http://turn.example", "turn:turn.example:port"
 	for name, c := range map[string]struct {
@@ -47,9 +47,17 @@ func TestUsable(t *testing.T) {
 		want    []string
 		skipped int
 	}{
-		"all can":        {webrtc.ICEServer{URLs: []string{"stun:stun.example", ok}, Username: "u", Credential: "c"}, []string{"stun:stun.example", ok}, 0},
-		"some can":       {webrtc.ICEServer{URLs: []string{unknown, ok, malformed}, Username: "u", Credential: "c"}, []string{ok}, 2},
-		"none can":       {webrtc.ICEServer{URLs: []string{unknown}}, nil, 1},
+		"all usable": {
+			webrtc.ICEServer{URLs: []string{"stun:stun.example", ok}, Username: "u", Credential: "c"},
+			[]string{"stun:stun.example", ok},
+			0,
+		},
+		"some usable": {
+			webrtc.ICEServer{URLs: []string{unknown, ok, malformed}, Username: "u", Credential: "c"},
+			[]string{ok},
+			2,
+		},
+		"none usable":    {webrtc.ICEServer{URLs: []string{unknown}}, nil, 1},
 		"no credentials": {webrtc.ICEServer{URLs: []string{ok, "stun:stun.example"}}, []string{"stun:stun.example"}, 1},
 		"no URLs":        {webrtc.ICEServer{}, nil, 0},
 	} {
@@ -72,7 +80,9 @@ func TestUsable(t *testing.T) {
 }
 
 func TestHasTURN(t *testing.T) {
-	for url, want := range map[string]bool{"turn:turn.example": true, "turns:turn.example?transport=tcp": true, "stun:turn.example": false} {
+	for url, want := range map[string]bool{
+		"turn:turn.example": true, "turns:turn.example?transport=tcp": true, "stun:turn.example": false,
+	} {
 		s := iceservers.Set{List: []webrtc.ICEServer{{URLs: []string{"stun:stun.example"}}, {URLs: []string{url}}}}
 		if s.HasTURN() != want {
 			t.Errorf("%s: %v", url, !want)
@@ -80,7 +90,7 @@ func TestHasTURN(t *testing.T) {
 	}
 }
 
-// TestOnLoopback: where our relays are on this machine, so are those of peers.
+// TestOnLoopback recognises servers on this machine.
 func TestOnLoopback(t *testing.T) {
 	for url, want := range map[string]bool{
 		"turn:127.0.0.2:3478": true, "stun:localhost": true, "turns:[::1]:443?transport=tcp": true,

@@ -11,29 +11,28 @@ import (
 	"noom/signal"
 )
 
-// retryEvery is the least time between two questions for new servers.
-const retryEvery = 5 * time.Second
+// retryInterval is the minimum time between two requests for new servers.
+const retryInterval = 5 * time.Second
 
-// noServers is what there is before the hub has named any.
+// noServers is used until the hub has named servers.
 var noServers Set
 
-// Supply keeps ICE servers fresh: a hub hands out credentials that expire
-// (PROTOCOL.md section 2, servers). It asks for new ones in time, and a
-// connection takes the newest whenever it gathers candidates.
+// Supply keeps ICE servers fresh, because a hub hands out credentials that expire (PROTOCOL.md section 2, servers). It
+// asks for new ones in time, and a connection takes the newest whenever it gathers candidates.
 type Supply struct {
 	Own     *Set             // the user's, in place of the hub's; may be nil
 	Mail    *mailbox.Mailbox // of the loop that owns the supply
-	Ask     func()           // asks the hub for new ones
-	Changed func()           // is called when there are new ones
+	Ask     func()           // asks the hub for new servers
+	Changed func()           // is called when there are new servers
 	Log     *slog.Logger
 
 	mu     sync.Mutex
-	newest *Set // of the hub; replaced, never changed in place
+	newest *Set // from the hub; replaced, never changed in place
 
 	renewal mailbox.Timer // until the hub is asked; owned by the loop
 }
 
-// Take takes the servers out of a joined or servers frame. The loop calls it.
+// Take takes the servers from a joined or servers frame. The loop calls it.
 func (s *Supply) Take(m *signal.Message) {
 	var list []webrtc.ICEServer
 	for _, server := range m.ICEServers {
@@ -41,7 +40,7 @@ func (s *Supply) Take(m *signal.Message) {
 			URLs: server.URLs, Username: server.Username, Credential: server.Credential,
 		})
 		for _, err := range skipped {
-			s.Log.Warn("the hub named an ICE server that cannot be used; it is skipped", "err", err)
+			s.Log.Warn("the hub named an ICE server that cannot be used; it is skipped", "error", err)
 		}
 		list = append(list, usable...)
 	}
@@ -54,20 +53,20 @@ func (s *Supply) Take(m *signal.Message) {
 	}
 	s.renewal.Stop()
 	if newest.Lifetime > 0 {
-		s.renew(max(newest.Due(), retryEvery))
+		s.renew(max(newest.Due(), retryInterval))
 	}
 	s.Changed()
 }
 
-// renew asks the hub for servers after a pause, and again until it answers.
+// renew asks the hub for new servers after a pause, and then at intervals until it answers.
 func (s *Supply) renew(pause time.Duration) {
 	s.renewal.Set(s.Mail, pause, func() {
 		s.Ask()
-		s.renew(max(s.Current().Lifetime/10, retryEvery))
+		s.renew(max(s.Current().Lifetime/10, retryInterval))
 	})
 }
 
-// Current returns those to use now. Called from anywhere; not to be changed.
+// Current returns the servers to use now. Called from anywhere; the result must not be changed.
 func (s *Supply) Current() *Set {
 	if s.Own != nil {
 		return s.Own

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// play gives g one packet each 10 ms and returns at which steps it asked. A
-// packet is its number; 0 is none, and one above 100,000 begins a key frame.
-func play(g *gaps, from uint16, packets ...int) (asked []int) {
+// playPackets gives g one packet every 10 ms and returns the steps at which it asked for
+// a key frame. A packet is its number: 0 is no packet, and a number above 100,000 begins
+// a key frame.
+func playPackets(g *gaps, from uint16, packets ...int) (asked []int) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	for i, p := range packets {
 		if p == 0 {
@@ -23,8 +24,8 @@ func play(g *gaps, from uint16, packets ...int) (asked []int) {
 	return asked
 }
 
-// numbers are the numbers from a to b.
-func numbers(a, b int) (list []int) {
+// numberRange returns the numbers from a to b.
+func numberRange(a, b int) (list []int) {
 	for n := a; n <= b; n++ {
 		list = append(list, n)
 	}
@@ -40,23 +41,23 @@ func TestGaps(t *testing.T) {
 		packets []int
 		want    []int // steps at which a key frame is asked for
 	}{
-		"whole":                           {numbers(1, 300), nil},
-		"one missing":                     {without(10, numbers(1, 100)), []int{59}},
-		"one missing, and no key frame":   {without(10, numbers(1, 200)), []int{59, 109, 159}},
-		"repaired just in time":           {slices.Concat(without(10, numbers(1, 59)), []int{10}, numbers(60, 200)), nil},
-		"out of order":                    {[]int{1, 2, 4, 3, 5, 8, 7, 6, 9}, nil},
-		"twice":                           {[]int{1, 2, 2, 3, 3, 1, 4}, nil},
-		"a key frame behind the gap":      {slices.Concat(numbers(1, 9), []int{11, 12, key + 13}, numbers(14, 200)), nil},
-		"a key frame after the request":   {slices.Concat(without(10, numbers(1, 70)), []int{key + 71}, numbers(72, 300)), []int{59}},
-		"two gaps, the first repaired":    {slices.Concat(without(30, without(10, numbers(1, 40))), []int{10}, numbers(41, 100)), []int{88}},
-		"a jump":                          {slices.Concat(numbers(1, 5), numbers(5000, 5010)), []int{5}},
-		"a jump to a key frame":           {slices.Concat(numbers(1, 5), []int{key + 5000}, numbers(5001, 5100)), nil},
-		"a new beginning behind":          {slices.Concat(numbers(5000, 5005), numbers(1, 5)), []int{6}},
-		"silence within a gap is no loss": {slices.Concat(numbers(1, 5), []int{7}, make([]int, 300), []int{6, 8, 9}), nil},
+		"whole":                         {numberRange(1, 300), nil},
+		"one missing":                   {without(10, numberRange(1, 100)), []int{59}},
+		"one missing, and no key frame": {without(10, numberRange(1, 200)), []int{59, 109, 159}},
+		"repaired just in time":         {slices.Concat(without(10, numberRange(1, 59)), []int{10}, numberRange(60, 200)), nil},
+		"out of order":                  {[]int{1, 2, 4, 3, 5, 8, 7, 6, 9}, nil},
+		"twice":                         {[]int{1, 2, 2, 3, 3, 1, 4}, nil},
+		"a key frame after the gap":     {slices.Concat(numberRange(1, 9), []int{11, 12, key + 13}, numberRange(14, 200)), nil},
+		"a key frame after the request": {slices.Concat(without(10, numberRange(1, 70)), []int{key + 71}, numberRange(72, 300)), []int{59}},
+		"two gaps, the first repaired":  {slices.Concat(without(30, without(10, numberRange(1, 40))), []int{10}, numberRange(41, 100)), []int{88}},
+		"a jump":                        {slices.Concat(numberRange(1, 5), numberRange(5000, 5010)), []int{5}},
+		"a jump to a key frame":         {slices.Concat(numberRange(1, 5), []int{key + 5000}, numberRange(5001, 5100)), nil},
+		"a jump back":                   {slices.Concat(numberRange(5000, 5005), numberRange(1, 5)), []int{6}},
+		"silence during a gap":          {slices.Concat(numberRange(1, 5), []int{7}, make([]int, 300), []int{6, 8, 9}), nil},
 	} {
-		for _, from := range []uint16{0, 65_500, 40_000} { // over the end of the numbers as well
+		for _, from := range []uint16{0, 65_500, 40_000} { // also where the numbers wrap
 			var g gaps
-			if got := play(&g, from, c.packets...); !slices.Equal(got, c.want) {
+			if got := playPackets(&g, from, c.packets...); !slices.Equal(got, c.want) {
 				t.Errorf("%s, from %d: asked at %v, want %v", name, from, got, c.want)
 			}
 		}

@@ -15,36 +15,35 @@ import (
 	"noom/internal/speaker"
 )
 
-// Inbound is one receiving media section. It reads for as long as the section
-// lives, whether anybody wants the packets or not, and hands them to the track
-// that the section carries at the moment.
+// Inbound is one receiving media section. It reads packets for as long as the section
+// lives, even if nobody wants them, and hands them to the track that the section
+// currently carries.
 type Inbound struct {
 	// Immutable.
 	tr        *webrtc.TrackRemote
 	writeRTCP func([]rtcp.Packet) error
 
-	// Immutable once run was called.
+	// Immutable once Run was called.
 	levelID uint8  // of the audio level's header extension; 0: not negotiated
 	loud    func() // called for each packet that may be speech
 
-	count  packet.Tally // of run
+	count  packet.Tally // of Run
 	track  atomic.Pointer[Track]
 	report atomic.Pointer[senderReport] // the latest
 }
 
-// New returns an inbound that reads tr. What it asks of the sender goes to writeRTCP.
+// New returns an Inbound that reads tr. It sends key-frame requests by writeRTCP.
 func New(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *Inbound {
 	return &Inbound{tr: tr, writeRTCP: writeRTCP}
 }
 
-// Levels is called before Run: it says which header extension has the audio level,
-// 0 if none was negotiated, and what is called for each packet that may be speech.
+// Levels sets the id of the audio level's header extension, 0 if none was negotiated,
+// and the function to call for each packet that may be speech. It is called before Run.
 func (in *Inbound) Levels(levelID uint8, loud func()) { in.levelID, in.loud = levelID, loud }
 
-// Assign makes packets go to t from now on, and no longer where t got them before; nil:
-// they are dropped.
+// Assign makes in feed t from now on, and nothing else; nil: packets are dropped.
 func (in *Inbound) Assign(t *Track) {
-	// First the track, so that no packet meets one that does not expect it.
+	// Attach first, so that no packet reaches a track that does not expect it.
 	if t != nil {
 		t.attach(in)
 	}
@@ -53,7 +52,8 @@ func (in *Inbound) Assign(t *Track) {
 	}
 }
 
-// Run reads until the section ends, and returns why. It is called once, in a goroutine of its own.
+// Run reads until the section ends, and returns the error that ended it. It is called once,
+// in a goroutine of its own.
 func (in *Inbound) Run() error {
 	defer in.Assign(nil)
 	buf := make([]byte, packet.ReceiveMTU)
@@ -64,7 +64,7 @@ func (in *Inbound) Run() error {
 		n, _, err := in.tr.Read(buf)
 		switch {
 		case errors.Is(err, webrtc.ErrCodecNotFound), errors.Is(err, io.ErrShortBuffer):
-			continue // one packet that nobody can use; it came from the network
+			continue // one unusable packet; the network may bring anything
 		case err != nil:
 			return err
 		}
@@ -83,7 +83,7 @@ func (in *Inbound) Run() error {
 			codec, starts = &now, packet.KeyframeStart(now.MimeType)
 		}
 		if in.tr.Kind() == webrtc.RTPCodecTypeVideo && video.took(p.SequenceNumber, p.Payload, starts, time.Now()) {
-			_ = in.requestKeyframe() // it comes again if it is lost
+			_ = in.requestKeyframe() // if this fails, gaps asks again
 		}
 		if dBov, ok := packet.LevelIn(&p.Header, in.levelID); ok {
 			t.noteLevel(dBov)
@@ -100,16 +100,16 @@ func (in *Inbound) requestKeyframe() error {
 	return in.writeRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(in.tr.SSRC())}})
 }
 
-// senderReport is what the latest sender report of a stream said (RFC 3550
-// section 6.4.1): the sender's clock, and the RTP timestamp that belongs to it.
+// senderReport is the latest sender report of a stream (RFC 3550 section 6.4.1): a
+// time on the sender's clock and the RTP timestamp that belongs to it.
 type senderReport struct {
 	ssrc      uint32
 	at        time.Time
 	timestamp uint32
 }
 
-// DrainRTCP reads until r is stopped, because r's interceptors work only while somebody
-// does, and keeps the latest sender report. It is called once, in a goroutine of its own.
+// DrainRTCP reads RTCP until r stops, because r's interceptors work only while it is read,
+// and keeps the latest sender report. It is called once, in a goroutine of its own.
 func (in *Inbound) DrainRTCP(r *webrtc.RTPReceiver) {
 	buf := make([]byte, packet.ReceiveMTU)
 	for {
@@ -119,7 +119,7 @@ func (in *Inbound) DrainRTCP(r *webrtc.RTPReceiver) {
 		}
 		packets, err := rtcp.Unmarshal(buf[:n])
 		if err != nil {
-			continue // it came from the network
+			continue // the network may bring anything
 		}
 		for _, p := range packets {
 			if sr, ok := p.(*rtcp.SenderReport); ok {
@@ -129,8 +129,8 @@ func (in *Inbound) DrainRTCP(r *webrtc.RTPReceiver) {
 	}
 }
 
-// fromNTP converts seconds since 1900, with 32 bits behind the point. They wrap in
-// 2036: the lower half is of the next era (RFC 5905 section 6).
+// fromNTP converts an NTP timestamp: seconds since 1900, and 32 bits of fraction. The
+// seconds wrap in 2036, so the lower half belongs to the next era (RFC 5905 section 6).
 func fromNTP(t uint64) time.Time {
 	const until1970 = 2_208_988_800
 	seconds := int64(t >> 32)
@@ -140,9 +140,9 @@ func fromNTP(t uint64) time.Time {
 	return time.Unix(seconds-until1970, int64((t&(1<<32-1))*uint64(time.Second)>>32))
 }
 
-// Stats makes an entry of a StatsReport. pion counts the packets of RTP streams in an
-// interceptor alone, which costs more per packet than all else that noom does with it.
-// So noom counts itself, where it handles each packet anyway.
+// Stats returns an entry for a StatsReport. pion counts RTP packets only in an interceptor,
+// which costs more per packet than everything else that noom does with it. So noom counts
+// them itself, where it handles each packet anyway.
 func (in *Inbound) Stats(now webrtc.StatsTimestamp, mid string) (string, webrtc.Stats) {
 	id := "inbound-rtp-" + mid
 	return id, webrtc.InboundRTPStreamStats{

@@ -14,12 +14,12 @@ type packetRing struct {
 	arrived *sync.Cond // a packet, or the end; on the track's mutex
 	packets [trackRing]*rtp.Packet
 	came    [trackRing]time.Duration // when each arrived, since the track began
-	head    int                      // of the oldest packet
+	head    int                      // index of the oldest packet
 	count   int
 	closed  bool
 }
 
-// put takes a packet, in place of the oldest if there is no room.
+// put adds a packet, in place of the oldest if there is no room.
 func (r *packetRing) put(packet *rtp.Packet, came time.Duration) {
 	if r.count == trackRing {
 		r.head = (r.head + 1) % trackRing
@@ -31,7 +31,7 @@ func (r *packetRing) put(packet *rtp.Packet, came time.Duration) {
 	r.arrived.Signal()
 }
 
-// take waits for a packet, and says when it arrived.
+// take waits for a packet and returns it, with the time when it arrived.
 func (r *packetRing) take() (*rtp.Packet, time.Duration, error) {
 	for r.count == 0 {
 		if r.closed {
@@ -46,13 +46,13 @@ func (r *packetRing) take() (*rtp.Packet, time.Duration, error) {
 	return packet, came, nil
 }
 
-// end lets the readers have what is left, then io.EOF.
+// end closes the ring: readers get what is left, then io.EOF.
 func (r *packetRing) end() {
 	r.closed = true
 	r.arrived.Broadcast()
 }
 
-// PacketReader is noom.PacketReader, word for word, which makes a Track a noom.RemoteTrack.
+// PacketReader is an alias with the methods of noom.PacketReader, so that a Track is a noom.RemoteTrack.
 type PacketReader = interface {
 	ReadRTP() (*rtp.Packet, error)
 	Close() error
@@ -65,11 +65,12 @@ type tap struct {
 	came  time.Duration // of the packet that was read last
 }
 
-// Tap returns a reader beside ReadRTP and other taps, which begins with what waits for ReadRTP.
+// Tap returns a reader that works alongside ReadRTP and other taps. It begins with the
+// packets that wait for ReadRTP.
 func (t *Track) Tap() PacketReader {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := &tap{track: t, ring: t.ring} // with what waits there
+	p := &tap{track: t, ring: t.ring} // a copy, with the packets that wait
 	p.ring.arrived = sync.NewCond(&t.mu)
 	if !t.ring.closed {
 		t.taps = append(t.taps, p)
@@ -87,9 +88,9 @@ func (p *tap) ReadRTP() (*rtp.Packet, error) {
 	return packet, err
 }
 
-// Arrived returns when the packet arrived that was read last, however long it
-// waited here. Package media asks for it: a recording or a recogniser that falls
-// behind still puts what it reads at the right time.
+// Arrived returns when the packet that was read last arrived, however long it has
+// waited here. Package media needs it: a recording or a recogniser that falls behind
+// still gets its times right.
 func (p *tap) Arrived() time.Time {
 	p.track.mu.Lock()
 	defer p.track.mu.Unlock()

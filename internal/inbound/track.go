@@ -6,35 +6,34 @@ import (
 	"sync/atomic"
 	"time"
 
-	"noom/internal/fault"
-	"noom/internal/packet"
-
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/fault"
+	"noom/internal/packet"
 )
 
 // trackRing is how many packets wait for a reader.
 const trackRing = 512
 
 // Track is a track that a peer sends; noom.RemoteTrack explains its methods. It
-// outlives connections: an inbound feeds it, then, after a rebuild, another, as
-// Inbound.Assign says.
+// outlives connections: after a rebuild, another Inbound feeds it.
 type Track struct {
 	// Immutable.
 	id, name string
 	kind     webrtc.RTPCodecType
 	began    time.Time // when it was made
 
-	level atomic.Int32 // of the latest packet, as packet.Loudness has it
-	peak  atomic.Int32 // since takePeak, likewise
+	level atomic.Int32 // packet.Loudness of the latest packet
+	peak  atomic.Int32 // the highest packet.Loudness since takePeak
 
 	// No call leaves the track while mu is held.
 	mu    sync.Mutex
 	ring  packetRing // for ReadRTP; closed with the track
 	taps  []*tap
 	codec *webrtc.RTPCodecParameters // of the latest packet; nil before the first
-	in    *Inbound                   // nil: not connected
-	next  *Inbound                   // feeds the track from its first packet on
+	in    *Inbound                   // feeds the track; nil: not connected
+	next  *Inbound                   // takes over with its first packet
 	muted bool
 }
 
@@ -45,7 +44,7 @@ func NewTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *Track {
 	return t
 }
 
-// ID returns the id, unique among all tracks of the peer ever.
+// ID returns the id. The peer never uses it for another track.
 func (t *Track) ID() string { return t.id }
 
 // String is for logs.
@@ -67,14 +66,14 @@ func (t *Track) Codec() webrtc.RTPCodecParameters {
 	return *t.codec
 }
 
-// Muted reports whether the table has the track muted.
+// Muted reports whether the track is muted in the peer's table.
 func (t *Track) Muted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.muted
 }
 
-// setMuted reports whether that is news.
+// setMuted sets what Muted reports, and reports whether that changed.
 func (t *Track) setMuted(muted bool) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,7 +82,7 @@ func (t *Track) setMuted(muted bool) (changed bool) {
 	return changed
 }
 
-// ReadRTP returns the next packet and waits for one; io.EOF after the end.
+// ReadRTP waits for the next packet and returns it, or io.EOF after the end.
 func (t *Track) ReadRTP() (*rtp.Packet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,7 +90,7 @@ func (t *Track) ReadRTP() (*rtp.Packet, error) {
 	return packet, err
 }
 
-// Packets is sugar over ReadRTP.
+// Packets returns what ReadRTP returns, until the first error.
 func (t *Track) Packets() iter.Seq[*rtp.Packet] {
 	return func(yield func(*rtp.Packet) bool) {
 		for {
@@ -103,7 +102,8 @@ func (t *Track) Packets() iter.Seq[*rtp.Packet] {
 	}
 }
 
-// RequestKeyframe asks the sender for a key frame. Errors: fault.Closed, fault.NotConnected, those of the connection.
+// RequestKeyframe asks the sender for a key frame. Errors: fault.Closed, fault.NotConnected,
+// those of the connection.
 func (t *Track) RequestKeyframe() error {
 	t.mu.Lock()
 	in, closed := t.in, t.ring.closed
@@ -117,7 +117,8 @@ func (t *Track) RequestKeyframe() error {
 	return in.requestKeyframe()
 }
 
-// SenderTime returns what the sender's clock showed at an RTP timestamp of ssrc, by the latest sender report.
+// SenderTime returns a time on the sender's clock and the RTP timestamp of ssrc that belongs to it, both from
+// the latest sender report.
 func (t *Track) SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool) {
 	t.mu.Lock()
 	in := t.in
@@ -142,8 +143,8 @@ func (t *Track) Track() *webrtc.TrackRemote {
 	return t.in.tr
 }
 
-// push gives a packet to all readers. Only the inbound that feeds the track now
-// may; another one's packets are late.
+// push gives a packet to all readers. It drops packets from any Inbound but the one
+// that feeds the track, because they are late.
 func (t *Track) push(from *Inbound, packet *rtp.Packet, codec *webrtc.RTPCodecParameters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -161,8 +162,8 @@ func (t *Track) push(from *Inbound, packet *rtp.Packet, codec *webrtc.RTPCodecPa
 	}
 }
 
-// attach and detach are for Inbound.Assign. While another inbound feeds the
-// track, of a connection that is being replaced, in has to show a packet first.
+// attach and detach are for Inbound.Assign. While the Inbound of a connection that is
+// being replaced feeds the track, in takes over only with its first packet.
 func (t *Track) attach(in *Inbound) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -198,7 +199,7 @@ func (t *Track) End() {
 	t.taps = nil
 }
 
-// noteLevel notes the level of a packet. Only one goroutine calls it at a time.
+// noteLevel notes the level of a packet. It is called by one goroutine at a time.
 func (t *Track) noteLevel(dBov int) {
 	v := packet.Loudness(dBov)
 	t.level.Store(v)
@@ -210,8 +211,8 @@ func (t *Track) noteLevel(dBov int) {
 	}
 }
 
-// AudioLevel returns how loud the latest packet was, false if its sender does not say.
+// AudioLevel returns the level of the latest packet, or false if it has none.
 func (t *Track) AudioLevel() (dBov int, ok bool) { return packet.LevelOf(t.level.Load()) }
 
-// takePeak returns the loudest since the last call.
+// takePeak returns the highest level since the last call.
 func (t *Track) takePeak() (dBov int, ok bool) { return packet.LevelOf(t.peak.Swap(0)) }

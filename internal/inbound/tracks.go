@@ -10,13 +10,13 @@ import (
 	"noom/signal"
 )
 
-// Tracks is what one peer sends: its table, and the tracks that follow from it, over
-// all connections to that peer. It knows neither peers nor events: what changes is
-// returned, and its owner reports it. The zero value is a peer without tracks.
+// Tracks is what one peer sends: its table and the tracks in it, over all connections
+// to that peer. Methods return what has changed, and the owner reports it. The zero
+// value is a peer without tracks.
 type Tracks struct {
 	// Owned by one goroutine, which calls News, Take, Retake, Feed and Reopen.
-	table *signal.Table     // the latest; nil: none came yet
-	rows  map[string]string // mid to track id, as the table says
+	table *signal.Table     // the latest; nil: none has arrived
+	rows  map[string]string // from mid to track id, according to the table
 
 	// What readers see. No call leaves Tracks while mu is held.
 	mu    sync.Mutex
@@ -24,17 +24,16 @@ type Tracks struct {
 	ended bool     // there are no tracks until Reopen
 }
 
-// Diff is what has changed. A track is in one of the lists only.
+// Diff is what has changed. A track is in at most one of the lists.
 type Diff struct {
 	Added   []*Track
 	Muted   []*Track // now muted, or no longer; see Track.Muted
 	Removed []*Track // they have ended
-	// Withheld counts rows that no track was made of, because the peer may not publish.
+	// Withheld counts the rows that were ignored because the peer may not publish.
 	Withheld int
 }
 
-// News counts what Take would make of a table: tracks that were not there, and
-// tracks whose muting changes.
+// News counts what Take would change: new tracks, and tracks that are muted or unmuted.
 func (ts *Tracks) News(t *signal.Table) (added, muted int) {
 	if !ts.newer(t) {
 		return 0, 0
@@ -51,14 +50,14 @@ func (ts *Tracks) News(t *signal.Table) (added, muted int) {
 	return added, muted
 }
 
-// newer reports whether a table is news. Version 0 never is.
+// newer reports whether a table is newer than the latest. Version 0 never is.
 func (ts *Tracks) newer(t *signal.Table) bool {
 	return ts.table == nil && t.Version > 0 || ts.table != nil && t.Version > ts.table.Version
 }
 
-// Take makes the tracks what a table says, if it is newer than those before, and
-// feeds them from inbounds, by mid. A peer that may not publish has no tracks,
-// which nobody but the receivers can enforce.
+// Take applies a table if it is newer than the latest, and feeds the tracks from
+// inbounds, by mid. A peer that may not publish has no tracks; only the receivers can
+// enforce that.
 func (ts *Tracks) Take(t *signal.Table, mayPublish bool, inbounds map[string]*Inbound) Diff {
 	if !ts.newer(t) {
 		return Diff{}
@@ -67,7 +66,7 @@ func (ts *Tracks) Take(t *signal.Table, mayPublish bool, inbounds map[string]*In
 	return ts.Retake(mayPublish, inbounds)
 }
 
-// Retake takes the latest table again, if there is one, because what the peer may do has changed.
+// Retake applies the latest table again, if there is one, because the peer's rights have changed.
 func (ts *Tracks) Retake(mayPublish bool, inbounds map[string]*Inbound) (d Diff) {
 	if ts.table == nil {
 		return Diff{}
@@ -100,7 +99,7 @@ func (ts *Tracks) Retake(mayPublish bool, inbounds map[string]*Inbound) (d Diff)
 	return d
 }
 
-// replace replaces the list, ends those tracks that are no longer in it, and returns them.
+// replace replaces the list, ends the tracks that are no longer in it, and returns those.
 func (ts *Tracks) replace(list []*Track) (removed []*Track, ended bool) {
 	slices.SortFunc(list, byNameAndID)
 	ts.mu.Lock()
@@ -126,10 +125,10 @@ func endAllBut(kept, tracks []*Track) (ended []*Track) {
 	return ended
 }
 
-// Feed makes an inbound feed the track that the table has at its mid, if any.
+// Feed makes an Inbound feed the track at its mid in the table, if there is one.
 func (ts *Tracks) Feed(mid string, in *Inbound) { in.Assign(ts.byID(ts.rows[mid])) }
 
-// End ends all tracks, which it returns as removed. There are none until Reopen,
+// End ends all tracks and returns them as removed. There are no tracks until Reopen,
 // whatever Take is given. It may be called from anywhere.
 func (ts *Tracks) End() Diff {
 	ts.mu.Lock()
@@ -154,7 +153,7 @@ func (ts *Tracks) List() []*Track {
 	return slices.Clone(ts.list)
 }
 
-// TakePeak returns the loudest level of all tracks since the last call; false if
+// TakePeak returns the highest level of all tracks since the last call, or false if
 // none has one. It may be called from anywhere.
 func (ts *Tracks) TakePeak() (dBov int, ok bool) {
 	for _, t := range ts.List() {

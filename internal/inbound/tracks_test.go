@@ -12,13 +12,12 @@ import (
 	"noom/signal"
 )
 
-// A voice that is never there: the levels come and go with each packet, and a
-// peer's tracks count together.
-func TestLoudestTrackOfAPeer(t *testing.T) {
+// TestPeakOfAllTracks: the peak is the highest level since the last call, over all tracks of a peer.
+func TestPeakOfAllTracks(t *testing.T) {
 	one, two := NewTrack("a", "마이크", webrtc.RTPCodecTypeAudio, false), NewTrack("b", "screen audio", webrtc.RTPCodecTypeAudio, false)
 	tracks := &Tracks{list: []*Track{one, two}}
 	if _, ok := tracks.TakePeak(); ok {
-		t.Error("a level out of nowhere")
+		t.Error("a peak without packets")
 	}
 	for _, dBov := range []int{-90, 0, -127} {
 		one.noteLevel(dBov)
@@ -28,7 +27,7 @@ func TestLoudestTrackOfAPeer(t *testing.T) {
 		t.Errorf("peak %d, %v; want 0", dBov, ok)
 	}
 	if _, ok := tracks.TakePeak(); ok {
-		t.Error("a peak was taken twice")
+		t.Error("the same peak was returned twice")
 	}
 	two.noteLevel(-127)
 	if dBov, ok := tracks.TakePeak(); dBov != -127 || !ok {
@@ -39,8 +38,8 @@ func TestLoudestTrackOfAPeer(t *testing.T) {
 	}
 }
 
-// table is a table of rows, each an id by its mid; one that ends in ! is muted.
-func table(version int64, rows map[string]string) *signal.Table {
+// tableOf returns a table whose rows are ids by mid. A track whose id ends in ! is muted.
+func tableOf(version int64, rows map[string]string) *signal.Table {
 	t := &signal.Table{Version: version, Tracks: make(map[string]signal.TrackRow)}
 	for mid, id := range rows {
 		muted := id[len(id)-1] == '!'
@@ -52,8 +51,8 @@ func table(version int64, rows map[string]string) *signal.Table {
 	return t
 }
 
-// said puts a Diff in words, in order.
-func said(d Diff) (words []string) {
+// diffWords returns a Diff in words, sorted.
+func diffWords(d Diff) (words []string) {
 	for verb, tracks := range map[string][]*Track{"added": d.Added, "muted": d.Muted, "removed": d.Removed} {
 		for _, track := range tracks {
 			words = append(words, fmt.Sprint(verb, " ", track.ID(), " ", track.Muted()))
@@ -66,14 +65,14 @@ func said(d Diff) (words []string) {
 	return words
 }
 
-// The tracks of a peer are what its newest table says.
+// TestTracksFollowTheTable: a peer's tracks are those in its latest table.
 func TestTracksFollowTheTable(t *testing.T) {
 	var tracks Tracks
 	left, right := &Inbound{}, &Inbound{}
 	inbounds := map[string]*Inbound{"0": left}
 	step := func(what string, d Diff, want ...string) {
 		t.Helper()
-		if got := said(d); !slices.Equal(got, want) {
+		if got := diffWords(d); !slices.Equal(got, want) {
 			t.Fatalf("%s: %q, want %q", what, got, want)
 		}
 	}
@@ -84,39 +83,39 @@ func TestTracksFollowTheTable(t *testing.T) {
 		}
 	}
 	step("no table", tracks.Retake(true, inbounds))
-	step("version 0", tracks.Take(table(0, map[string]string{"0": "a"}), true, inbounds))
+	step("version 0", tracks.Take(tableOf(0, map[string]string{"0": "a"}), true, inbounds))
 
-	first := table(2, map[string]string{"0": "a", "1": "b!"})
+	first := tableOf(2, map[string]string{"0": "a", "1": "b!"})
 	if added, muted := tracks.News(first); added != 2 || muted != 0 {
 		t.Fatalf("news: %d and %d", added, muted)
 	}
-	step("the first", tracks.Take(first, true, inbounds), "added a false", "added b true")
+	step("the first table", tracks.Take(first, true, inbounds), "added a false", "added b true")
 	feeds(left, "a")
 	inbounds["1"] = right
 	tracks.Feed("1", right)
 	feeds(right, "b")
-	step("again", tracks.Take(first, true, inbounds))
-	step("an older one", tracks.Take(table(1, nil), true, inbounds))
+	step("the same table again", tracks.Take(first, true, inbounds))
+	step("an older table", tracks.Take(tableOf(1, nil), true, inbounds))
 	list := tracks.List()
 	if len(list) != 2 || list[0].ID() != "a" || list[1].ID() != "b" {
 		t.Fatal(list)
 	}
 
-	second := table(3, map[string]string{"0": "c", "1": "b"})
+	second := tableOf(3, map[string]string{"0": "c", "1": "b"})
 	if added, muted := tracks.News(second); added != 1 || muted != 1 {
 		t.Fatalf("news: %d and %d", added, muted)
 	}
-	step("the second", tracks.Take(second, true, inbounds), "added c false", "muted b false", "removed a false")
+	step("the second table", tracks.Take(second, true, inbounds), "added c false", "muted b false", "removed a false")
 	feeds(left, "c")
 	feeds(right, "b")
 	if _, err := list[0].ReadRTP(); !errors.Is(err, io.EOF) {
 		t.Fatalf("a removed track: %v, want io.EOF", err)
 	}
 
-	// What it may do changes.
+	// The peer's right to publish changes.
 	step("the right is gone", tracks.Retake(false, inbounds), "removed b false", "removed c false", "withheld 2")
 	feeds(left, "")
-	step("a table without the right", tracks.Take(table(4, map[string]string{"1": "b"}), false, inbounds), "withheld 1")
+	step("a table without the right", tracks.Take(tableOf(4, map[string]string{"1": "b"}), false, inbounds), "withheld 1")
 	step("the right is back", tracks.Retake(true, inbounds), "added b false")
 	feeds(left, "")
 	feeds(right, "b")
@@ -124,13 +123,13 @@ func TestTracksFollowTheTable(t *testing.T) {
 	// The peer goes, and comes back.
 	step("the end", tracks.End(), "removed b false")
 	step("the end again", tracks.End())
-	step("a table after the end", tracks.Take(table(5, map[string]string{"0": "d"}), true, inbounds))
+	step("a table after the end", tracks.Take(tableOf(5, map[string]string{"0": "d"}), true, inbounds))
 	feeds(left, "")
 	feeds(right, "")
 	if tracks.List() != nil {
 		t.Fatal("tracks after the end")
 	}
 	tracks.Reopen()
-	step("a table of before", tracks.Retake(true, inbounds))
-	step("the first again", tracks.Take(table(1, map[string]string{"0": "e"}), true, inbounds), "added e false")
+	step("the table from before", tracks.Retake(true, inbounds))
+	step("a first table again", tracks.Take(tableOf(1, map[string]string{"0": "e"}), true, inbounds), "added e false")
 }

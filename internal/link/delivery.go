@@ -9,23 +9,22 @@ import (
 	"noom/signal"
 )
 
-// This file brings what was sent to its end, and says goodbye in-band.
+// This file delivers what was sent before the link ends, and says goodbye in-band.
 
-// Delivery is what the peer has yet to get when we leave.
+// Delivery is what the peer has not got yet when we leave.
 type Delivery struct {
 	Arrived  <-chan struct{} // closed when all that was given to the stream has arrived, or the link ends
-	Channels []*data.Channel // that are being closed behind what was sent in them
+	Channels []*data.Channel // that are being closed after what was sent in them
 }
 
-// Deliver asks the peer to say when it has all that was sent to it, and
-// closes the channels of the connection. What is closed arrives whole: a
-// channel's end travels behind what was sent in it.
+// Deliver asks the peer to confirm when it has everything that was sent to it, and closes the channels of the
+// connections. A channel that is closed still delivers everything, because its end travels after what was sent in it.
 func (l *Link) Deliver(ctx context.Context) (Delivery, error) {
 	return mailbox.Ask(ctx, l.mail, func() Delivery {
 		d := Delivery{Arrived: l.Stream.Deliver()}
 		for _, c := range l.conns.all() {
 			for _, ch := range c.Lane.Channels() {
-				if ch.Waiting() > 0 { // else the peer has it all
+				if ch.Waiting() > 0 { // else the peer has everything
 					d.Channels = append(d.Channels, ch)
 				}
 				l.host.Spawn(func() { _ = ch.Close() }) // it may be closed already
@@ -35,34 +34,34 @@ func (l *Link) Deliver(ctx context.Context) (Delivery, error) {
 	})
 }
 
-// Part tells the peer in-band that we leave for good, if it can be told. done is closed
+// SayGoodbye informs the peer in-band that we leave for good, if a connection reaches it. done is closed
 // once the peer has acknowledged that, or cannot.
-func (l *Link) Part() (done <-chan struct{}) {
-	parted := make(chan struct{})
+func (l *Link) SayGoodbye() (done <-chan struct{}) {
+	acked := make(chan struct{})
 	posted := l.mail.Post(func() {
 		if l.recovery.Broken() || !l.recovery.Reachable() {
-			close(parted)
+			close(acked)
 			return
 		}
-		l.partings = append(l.partings, parting{l.frames.Send(signal.TypeLeft, nil, false), parted})
+		l.goodbyes = append(l.goodbyes, goodbye{l.frames.Send(signal.TypeLeft, nil, false), acked})
 	})
 	if !posted {
-		close(parted)
+		close(acked)
 	}
-	return parted
+	return acked
 }
 
-// partings are goodbyes on their way, the first one first.
-type partings []parting
+// goodbyes are those on their way, the earliest first.
+type goodbyes []goodbye
 
-// parting is done once the peer has acknowledged so many messages, or the link ends.
-type parting struct {
+// goodbye is done once the peer has acknowledged acked messages, or the link ends.
+type goodbye struct {
 	acked int64
 	done  chan struct{}
 }
 
-// acknowledged ends those that the peer has by now.
-func (p *partings) acknowledged(acked int64) {
+// acknowledged ends those that the peer has got.
+func (p *goodbyes) acknowledged(acked int64) {
 	for len(*p) > 0 && (*p)[0].acked <= acked {
 		close((*p)[0].done)
 		*p = (*p)[1:]
@@ -70,4 +69,4 @@ func (p *partings) acknowledged(acked int64) {
 }
 
 // end ends all of them, because they have nowhere to go.
-func (p *partings) end() { p.acknowledged(math.MaxInt64) }
+func (p *goodbyes) end() { p.acknowledged(math.MaxInt64) }

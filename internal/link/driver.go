@@ -10,17 +10,17 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file drives the machine of package recovery, which alone decides what becomes of the
-// link's connections: the loop reports what happens to it, and does what it says.
+// This file drives the machine of package recovery, which alone decides what becomes of the link's connections: the
+// loop reports events to it and carries out its actions.
 
 var (
 	errConnection = errors.New("connection failed")
 	errTimeout    = errors.New("connection did not come up in time")
 )
 
-// happen reports an event to the machine, and carries out what it says. The
-// error is that of a restart of ICE; its epoch is given up already.
-func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err error) {
+// step reports an event to the machine and carries out its actions. The error is that of an ICE restart, whose epoch is
+// given up already.
+func (l *Link) step(event func(*recovery.Machine) []recovery.Action) (err error) {
 	l.recovery.Now(recovery.Facts{
 		Online:  l.host.Online(),
 		Expired: l.host.Servers().Expired(),
@@ -34,10 +34,10 @@ func (l *Link) happen(event func(*recovery.Machine) []recovery.Action) (err erro
 	return err
 }
 
-// on is happen where the error does not matter.
-func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.happen(event) }
+// on is step where the error does not matter.
+func (l *Link) on(event func(*recovery.Machine) []recovery.Action) { _ = l.step(event) }
 
-// carryOut does one action. A long switch, which only dispatches.
+// carryOut carries out one action. The long switch only dispatches.
 func (l *Link) carryOut(a recovery.Action) error {
 	switch a.Kind {
 	case recovery.BeginEpoch:
@@ -50,13 +50,13 @@ func (l *Link) carryOut(a recovery.Action) error {
 	case recovery.Close:
 		l.closeConn(a.Conn)
 	case recovery.GiveUp:
-		l.findings.cause = causeOf(a.Cause, l.reported)
+		l.findings.cause = causeOf(a.Cause, l.failure)
 		if c := l.conns.current; c != nil {
 			c.GiveUp()
 		}
 		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.findings.cause)
 	case recovery.Note:
-		err := causeOf(a.Cause, l.reported)
+		err := causeOf(a.Cause, l.failure)
 		l.findings.note(l.evidence(err), err, l.log)
 	case recovery.Forget:
 		l.findings.latest = nil
@@ -67,7 +67,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 	case recovery.Resend:
 		l.frames.Resend()
 	case recovery.SetState:
-		l.changeState(a.Peer, causeOf(a.Cause, l.reported))
+		l.changeState(a.Peer, causeOf(a.Cause, l.failure))
 	case recovery.Drop:
 		l.host.Drop()
 	case recovery.AskHub:
@@ -77,7 +77,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 		l.host.AskServers()
 	case recovery.Queue:
 		l.host.QueueUp()
-	case recovery.Release: // the frames that were held back
+	case recovery.Release: // frames that were held back
 		l.frames.Release()
 		l.on((*recovery.Machine).Released)
 	case recovery.Yield:
@@ -104,8 +104,8 @@ func (l *Link) carryOut(a recovery.Action) error {
 	return nil
 }
 
-// causeOf returns the error that the machine knows by number only.
-func causeOf(c recovery.Cause, reported error) error {
+// causeOf returns the error that the machine knows only by its number.
+func causeOf(c recovery.Cause, failure error) error {
 	switch c {
 	case recovery.PathLost:
 		return errConnection
@@ -114,17 +114,17 @@ func causeOf(c recovery.Cause, reported error) error {
 	case recovery.EpochsUsedUp:
 		return fmt.Errorf("%w: epochs used up", fault.Rules)
 	case recovery.Told:
-		return reported
+		return failure
 	case recovery.NoCause:
 	}
 	return nil
 }
 
-// changeState tells the application.
+// changeState reports a new state to the application.
 func (l *Link) changeState(s recovery.Peer, err error) {
 	l.setState(s)
 	l.host.State(s, err)
-	l.tell(func(r Report) { r.StateChanged(s, err) })
+	l.withReport(func(r Report) { r.StateChanged(s, err) })
 }
 
 func (l *Link) trace(msg string, args ...any) {
@@ -132,21 +132,21 @@ func (l *Link) trace(msg string, args ...any) {
 	l.host.Note(msg, args...)
 }
 
-// comparePath reports a path by which nothing has come since it was sampled.
+// comparePath reports to the machine that nothing has arrived over the path since it was sampled, if that is so.
 func (l *Link) comparePath() {
 	if l.conns.current.Received() == l.sample {
-		l.trace("nothing comes by the path")
+		l.trace("nothing arrives over the path")
 		l.on((*recovery.Machine).Silent)
 	}
 }
 
-// planRelay says when the relay's credentials are about to expire: a TURN server may then
-// refuse to go on with it, so the connection moves to a new relay before.
+// planRelay reports to the machine when the relay's credentials are about to expire. The TURN server may then refuse to
+// keep the relay, so the connection moves to a new one before.
 func (l *Link) planRelay() {
 	if c := l.conns.current; c != nil && c.Servers.Lifetime > 0 {
 		l.on(func(m *recovery.Machine) []recovery.Action { return m.CredentialsLast(max(c.Servers.Due(), 0)) })
 	}
 }
 
-// live returns the connection that data goes by, nil if there is none at all.
+// live returns the connection that carries data, nil if there is none.
 func (l *Link) live() *connection.Conn { return l.conns.numbered(l.recovery.Live()) }

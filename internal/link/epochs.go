@@ -11,11 +11,11 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file begins epochs and ends connections, when the machine says so.
+// This file begins epochs and closes connections, when the machine says so.
 
-// fail gives this epoch up: the next begins after a pause that grows.
+// fail gives this epoch up; the next one begins after a pause, which grows each time.
 func (l *Link) fail(err error) {
-	l.reported = err
+	l.failure = err
 	l.on((*recovery.Machine).Fail)
 }
 
@@ -24,7 +24,7 @@ func (l *Link) beginEpoch() {
 		l.on((*recovery.Machine).Exhausted)
 		return
 	}
-	l.cfg.Conduct.Build(time.Now()) // the machine has waited for it
+	l.cfg.Conduct.Build(time.Now()) // the machine has waited until it may
 	l.trace("epoch begun", "number", l.frames.Epoch())
 	l.on((*recovery.Machine).Begun)
 }
@@ -34,7 +34,7 @@ func (l *Link) build(number recovery.Number, ours bool) {
 	l.findings.cause = nil
 	c, err := l.open(number, ours)
 	if err != nil {
-		l.reported = err
+		l.failure = err
 		l.on((*recovery.Machine).Unbuilt)
 		return
 	}
@@ -75,7 +75,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	return c, err
 }
 
-// closeConn ends a connection that the machine has no use for.
+// closeConn closes a connection that the machine no longer needs.
 func (l *Link) closeConn(n recovery.Number) {
 	c := l.conns.numbered(n)
 	if c == nil {
@@ -84,18 +84,18 @@ func (l *Link) closeConn(n recovery.Number) {
 	if l.conns.discard(c) {
 		l.show(nil)
 	} else if !l.recovery.Reachable() {
-		l.partings.end()
+		l.goodbyes.end()
 	}
 }
 
-// flooded ends the connection of a peer that floods us. The next is made
-// after a pause that another session does not shorten.
+// flooded closes the connection of a peer that floods us. The next one is made after a pause, which a new session of
+// the member does not shorten.
 func (l *Link) flooded(c *connection.Conn, err error) {
 	if l.recovery.Over() || c == nil || l.conns.numbered(c.Number) != c {
 		return
 	}
 	l.log.Warn("the peer floods us; its connection is ended", "error", err)
 	l.cfg.Conduct.Fault(time.Now())
-	l.reported = err
+	l.failure = err
 	l.on(func(m *recovery.Machine) []recovery.Action { return m.Spoiled(c.Number) })
 }

@@ -13,8 +13,8 @@ import (
 	"noom/signal"
 )
 
-// face is what others see of a link, at any time and from anywhere. The room's loop writes
-// name, rights and gone, the link's loop the rest.
+// face is what others see of a link, at any time and from anywhere. The room's loop writes name, rights and gone; the
+// link's loop writes the rest.
 type face struct {
 	member signal.Member // immutable: ID, PublicKey, Session
 	report Report
@@ -28,7 +28,7 @@ type face struct {
 	shown  *connection.Conn // nil if there is none
 }
 
-// Member returns who the peer is.
+// Member returns the peer's identity.
 func (f *face) Member() signal.Member {
 	m := f.member
 	f.mu.Lock()
@@ -37,14 +37,14 @@ func (f *face) Member() signal.Member {
 	return m
 }
 
-// SetName takes the peer's new name.
+// SetName sets the peer's name.
 func (f *face) SetName(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.name = name
 }
 
-// setRights reports whether they are others than before.
+// setRights reports whether the rights differ from those before.
 func (f *face) setRights(rights signal.Rights) (changed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -59,7 +59,7 @@ func (f *face) may(right signal.Right) bool {
 	return f.rights.Has(right)
 }
 
-// State returns the state of the connection, recovery.Closed when the peer is gone.
+// State returns the state of the peer, which is recovery.Closed if the peer is gone.
 func (f *face) State() recovery.Peer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,7 +81,7 @@ func (f *face) setGone(gone bool) {
 	f.gone = gone
 }
 
-// Connection returns the current connection, nil if there is none.
+// Connection returns the current connection, or nil if there is none.
 func (f *face) Connection() *webrtc.PeerConnection {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,7 +91,7 @@ func (f *face) Connection() *webrtc.PeerConnection {
 	return f.shown.PC
 }
 
-// Stats returns the statistics of the current connection, empty if there is none.
+// Stats returns the statistics of the current connection. They are empty if there is none.
 func (f *face) Stats() webrtc.StatsReport {
 	f.mu.Lock()
 	c := f.shown
@@ -108,8 +108,8 @@ func (f *face) show(c *connection.Conn) {
 	f.shown = c
 }
 
-// tell reports something about the peer, unless it is gone.
-func (f *face) tell(what func(Report)) {
+// withReport calls what with the Report, unless the peer is gone.
+func (f *face) withReport(what func(Report)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.gone {
@@ -117,10 +117,10 @@ func (f *face) tell(what func(Report)) {
 	}
 }
 
-// tellTracks reports what has changed in the peer's tracks.
-func (f *face) tellTracks(d inbound.Diff) {
+// reportTracks reports changes of the peer's tracks.
+func (f *face) reportTracks(d inbound.Diff) {
 	if d.Withheld > 0 {
-		f.log.Info("tracks not taken: the peer may not publish", "tracks", d.Withheld)
+		f.log.Info("tracks ignored, because the peer may not publish", "tracks", d.Withheld)
 	}
-	f.tell(func(r Report) { r.TracksChanged(d) })
+	f.withReport(func(r Report) { r.TracksChanged(d) })
 }

@@ -14,23 +14,23 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file says why a peer is not connected: what the loop knows goes into evidence, which
-// package diagnose judges. pion is asked for nothing, because it may be busy.
+// This file finds out why a peer is not connected: it collects what the loop knows as evidence, which package diagnose
+// judges. It asks pion for nothing, because pion may be busy.
 
-// findings are what was found when something failed.
+// findings are what was known when something failed.
 type findings struct {
 	cause  error             // why this epoch was given up, nil if it was not
-	latest *diagnose.Finding // why the peer is not connected, nil while it is or was not yet to be
+	latest *diagnose.Finding // why the peer is not connected, nil while it is or cannot be expected to be
 }
 
-// Diagnosis is what a link says of its connection.
+// Diagnosis is what a link says about its connection.
 type Diagnosis struct {
 	diagnose.Finding
 	Attempts int                    // connections given up since the last one that worked
-	PC       *webrtc.PeerConnection // by which data goes, nil if there is none
+	PC       *webrtc.PeerConnection // that carries data, nil if there is none
 }
 
-// Diagnose says why the peer is connected or is not. Errors: fault.Closed, ctx's.
+// Diagnose returns why the peer is or is not connected. Errors: fault.Closed, ctx's.
 func (l *Link) Diagnose(ctx context.Context) (Diagnosis, error) {
 	if err := ctx.Err(); err != nil {
 		return Diagnosis{}, err
@@ -42,8 +42,8 @@ func (l *Link) Diagnose(ctx context.Context) (Diagnosis, error) {
 	return d, err
 }
 
-// diagnosis is why the peer is not connected now. While an attempt shows
-// nothing yet, what ended the one before is the answer.
+// diagnosis returns why the peer is not connected now. While the current attempt shows nothing yet, the answer is what
+// ended the one before.
 func (l *Link) diagnosis() Diagnosis {
 	e := l.evidence(l.findings.cause)
 	d := Diagnosis{Finding: e.Judge(), Attempts: l.recovery.Failures()}
@@ -56,10 +56,9 @@ func (l *Link) diagnosis() Diagnosis {
 	return d
 }
 
-// note keeps why the connection has failed, and logs it: once, and again when
-// it turns out to be something else.
+// note keeps why the connection has failed. It logs that once, and again if the verdict changes.
 func (f *findings) note(e diagnose.Evidence, err error, log *slog.Logger) {
-	e.Connected = false // as it was a moment ago, perhaps
+	e.Connected = false // perhaps it still was a moment ago
 	found := e.Judge()
 	if f.latest == nil || f.latest.Verdict != found.Verdict {
 		log.Warn("peer not connected", "verdict", string(found.Verdict), "words", found.Words, "error", err)
@@ -67,10 +66,10 @@ func (f *findings) note(e diagnose.Evidence, err error, log *slog.Logger) {
 	f.latest = &found
 }
 
-// evidence collects what is known; err is why the epoch is given up, if it is.
+// evidence collects what is known. err is why the epoch is given up, or nil.
 func (l *Link) evidence(err error) diagnose.Evidence {
 	e := diagnose.Evidence{
-		Online: l.host.Online(), Lost: l.recovery.Lost(), Err: err, Cause: kindOf(err),
+		Online: l.host.Online(), Lost: l.recovery.Lost(), Err: err, Cause: causeKind(err),
 		Connected: l.State() == recovery.Connected, WasUp: l.recovery.WasUp(),
 	}
 	if c := l.conns.current; c != nil {
@@ -82,8 +81,8 @@ func (l *Link) evidence(err error) diagnose.Evidence {
 	return e
 }
 
-// kindOf returns what a verdict names of the reason for which an epoch was given up.
-func kindOf(err error) diagnose.Cause {
+// causeKind returns what a verdict needs to know of the error for which an epoch was given up.
+func causeKind(err error) diagnose.Cause {
 	switch {
 	case errors.Is(err, fault.Description), errors.Is(err, fault.Rules), errors.Is(err, data.ErrCredit):
 		return diagnose.BrokenRules

@@ -10,8 +10,8 @@ import (
 	"noom/internal/fault"
 )
 
-// TestKindOf: what ends an epoch is told apart as far as a verdict names it.
-func TestKindOf(t *testing.T) {
+// TestCauseKind: the errors that end an epoch are distinguished as far as verdicts name them.
+func TestCauseKind(t *testing.T) {
 	for err, want := range map[error]diagnose.Cause{
 		nil: diagnose.OtherCause, errTimeout: diagnose.OtherCause, errConnection: diagnose.OtherCause, errors.New("other"): diagnose.OtherCause,
 		fault.DTLS: diagnose.FailedDTLS, fault.Description: diagnose.BrokenRules, data.ErrCredit: diagnose.BrokenRules, fault.Rules: diagnose.BrokenRules,
@@ -19,7 +19,7 @@ func TestKindOf(t *testing.T) {
 		if err != nil {
 			err = fmt.Errorf("epoch 2: %w", err)
 		}
-		if got := kindOf(err); got != want {
+		if got := causeKind(err); got != want {
 			t.Errorf("%v is %v, want %v", err, got, want)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"noom/signal"
 )
 
-// frameHost is what a link is to its frames.
+// frameHost is the link as its frames see it.
 type frameHost struct{ *Link }
 
 func (h frameHost) Asleep() bool { return h.recovery.Asleep() }
 
-// Ahead judges a frame with which the peer begins an epoch.
+// Ahead decides on a frame with which the peer begins an epoch.
 func (h frameHost) Ahead() frames.Verdict {
 	switch {
 	case h.recovery.MustWait():
@@ -27,7 +27,7 @@ func (h frameHost) Ahead() frames.Verdict {
 	return frames.Take
 }
 
-// Renewed passes on which connection the peer has set aside, as we are to do.
+// Renewed reports to the machine which connection the peer has set aside, so that we do the same.
 func (h frameHost) Renewed(via frames.Via) {
 	if c := h.conns.current; c == nil || recovery.Number(via) != c.Number {
 		via = frames.ByHub
@@ -51,8 +51,7 @@ func (h frameHost) Received(m signal.Message, via frames.Via) {
 	h.host.Frame(false, via != frames.ByHub, m)
 }
 
-// SendInBand sends a frame over the newest connection that works; over every
-// one, if again.
+// SendInBand sends a frame over the newest connection that works, or over every one that works if again.
 func (h frameHost) SendInBand(m signal.Message, again bool) (sent bool) {
 	for _, c := range slices.Backward(h.conns.all()) {
 		if !h.recovery.Up(c.Number) || !c.SendFrame(m) {

@@ -15,17 +15,16 @@ import (
 	"noom/signal"
 )
 
-// Host is the room of a link, as far as the link needs it. Its methods are called from the
-// link's loop, but for SpeechHeard and Spawn, which may be called from anywhere, and wait
-// for nothing.
+// Host is what a link needs of its room. The link's loop calls its methods; Loud and Spawn may be called from anywhere.
+// None of them waits.
 type Host interface {
-	// Drop asks the room to let the peer go: the hub has lost it, and its connection is dead.
+	// Drop asks the room to drop the peer: the hub has lost it, and its connection is dead.
 	Drop()
 	// Left reports that the link has ended because the peer has said goodbye.
 	Left()
-	// Reborn reports that the peer itself says that it runs a new session.
+	// Reborn reports that the peer says itself that it runs a new session.
 	Reborn(session string)
-	// QueueUp asks for a turn to build the first connection: Admit. Yield gives it back.
+	// QueueUp asks for a turn to build the first connection, which Admit grants. Yield gives it back.
 	QueueUp()
 	Yield()
 
@@ -34,31 +33,30 @@ type Host interface {
 	// AskHub asks the hub for a sign of life, AskServers for new ICE servers.
 	AskHub()
 	AskServers()
-	// SendHub puts a frame to the peer on its way by hub, if there is one.
+	// SendHub sends a frame to the peer through the hub, if there is one.
 	SendHub(m signal.Message)
 
-	// NewAPI returns what a connection within these bounds is made by.
+	// NewAPI returns the API with which to make a connection within these bounds.
 	NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.API, error)
-	// Servers returns the ICE servers to use now. They are not to be changed.
+	// Servers returns the ICE servers to use now. The link must not change them.
 	Servers() *iceservers.Set
-	// Refusal returns what a TURN server has refused since then, nil if none has.
+	// Refusal returns the latest refusal of a TURN server since then, nil if there is none.
 	Refusal(since time.Time) *diagnose.Refusal
-	// WatchNetwork is called when there is a connection for which the network is to be watched.
+	// WatchNetwork is called when there is a connection, so that the room watches the network.
 	WatchNetwork()
-	// SpeechHeard is called for each packet that is loud enough to be speech.
-	SpeechHeard()
+	// Loud is called for each packet that is loud enough to be speech.
+	Loud()
 	// Spawn runs f, and makes the end of the room wait for it.
 	Spawn(f func())
 
-	// Frame traces a frame from or to the peer, Note a decision, State the peer's state.
+	// Frame traces a frame from or to the peer, Note a decision, State the state of the peer.
 	Frame(sent, inBand bool, m signal.Message)
 	Note(msg string, args ...any)
 	State(s recovery.Peer, err error)
 }
 
-// Report takes what an application shall see. Its methods only queue it: a lock is held
-// meanwhile, so that nothing but data comes after Depart. taken is to be called when the
-// application has it.
+// Report takes what the application is to see. Its methods only queue it, because the link holds a lock during the
+// call, so that only data comes after Depart. taken is to be called when the application has taken it.
 type Report interface {
 	StateChanged(s recovery.Peer, err error)
 	TracksChanged(d inbound.Diff)

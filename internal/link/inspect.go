@@ -6,17 +6,17 @@ import (
 	"noom/internal/recovery"
 )
 
-// Inside is what a link's loop owns, as tests of whole rooms look at it and break it.
+// Inside is what a link's loop owns, for tests of whole rooms that inspect or break it.
 type Inside struct {
 	Frames  *frames.Frames
 	Machine *recovery.Machine
 	Current *connection.Conn            // nil if there is none
-	Old     []*connection.Conn          // that serve until Current is up
+	Old     []*connection.Conn          // which serve until Current is up
 	Fail    func(error)                 // gives the epoch up
 	Pending func(t recovery.Timer) bool // reports whether t is armed
 }
 
-// Inspect has the link's loop run f; false if it is over. It is for tests alone.
+// Inspect has the link's loop run f; false if the link is over. It is only for tests.
 func Inspect(l *Link, f func(Inside)) bool {
 	return l.mail.Post(func() {
 		f(Inside{

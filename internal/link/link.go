@@ -19,10 +19,10 @@ import (
 
 const (
 	firstRestarts = 2   // of ICE, before the first rebuild
-	maxByHub      = 256 // frames waiting for one link; more are dropped and come again
+	maxByHub      = 256 // frames waiting for one link; more are dropped and sent again
 )
 
-// Config is what a link is made of.
+// Config is what a link needs.
 type Config struct {
 	Host     Host
 	Report   Report
@@ -30,20 +30,20 @@ type Config struct {
 	Self     signal.Member // ID, Session
 	Member   signal.Member // the peer
 	Sign     func(text []byte) signal.Bytes
-	Connect  time.Duration // for a connection to come up
+	Connect  time.Duration // how long a connection may take to come up
 	Log      *slog.Logger
 	Budget   *fanout.KeyframeBudget // the peer's
-	Conduct  *conduct.Conduct       // of the member id, whatever becomes of its links
+	Conduct  *conduct.Conduct       // of the member id; it outlives links
 	Networks conduct.Networks       // for judging candidates
 }
 
-// Link is all that there is of one other member. Its loop alone sets descriptions and
-// closes connections. Methods may be called from anywhere.
+// Link is everything about one other member. Only its loop sets descriptions and closes connections. Its methods may be
+// called from anywhere.
 type Link struct {
 	face // guards itself
 
-	// Stream is the data sent to the peer, Tracks are those that it sends. What is not the
-	// loop's to call guards itself. Kick follows what Stream has accepted.
+	// Stream is the data sent to the peer; Tracks are those that the peer sends. Methods that others than the loop may
+	// call guard themselves. Call Kick when Stream has accepted something.
 	Stream data.Stream
 	Tracks inbound.Tracks
 
@@ -58,16 +58,16 @@ type Link struct {
 	recovery     recovery.Machine // of the connections, which it knows by number
 	timers       [recovery.Timers]mailbox.Timer
 	conns        connections
-	senders      []*fanout.Sender // all that the peer shall get
+	senders      []*fanout.Sender // all that the peer is to get
 	own          []*fanout.Sender // those of them that only this peer gets
-	tableVersion int64            // of our table
+	tableVersion int64            // of our latest table
 	findings     findings
-	reported     error  // what Fail, Unbuilt or Spoiled was reported for
-	sample       uint64 // how much had come by the path when it was doubted
-	partings     partings
+	failure      error  // the error behind the latest Fail, Unbuilt or Spoiled
+	sample       uint64 // how much had arrived over the path when it was doubted
+	goodbyes     goodbyes
 }
 
-// New makes a link. Run sets it going.
+// New makes a link. Run runs it.
 func New(cfg Config) *Link {
 	l := &Link{
 		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, report: cfg.Report, log: cfg.Log},
@@ -80,7 +80,7 @@ func New(cfg Config) *Link {
 	return l
 }
 
-// Run is the loop. It returns when the link is over.
+// Run runs the loop. It returns when the link is over.
 func (l *Link) Run() {
 	for range l.mail.Ready() {
 		for _, f := range l.mail.Take() {
@@ -100,23 +100,23 @@ func (l *Link) Run() {
 	}
 }
 
-// flush sends what has come to be due, at the end of each round of the loop.
+// flush sends what is due, at the end of each round of the loop.
 func (l *Link) flush() {
 	l.Stream.Delivered()
 	c := l.conns.current
 	if c == nil {
 		return
 	}
-	if !l.recovery.Broken() { // else the next epoch makes all of it pointless
+	if !l.recovery.Broken() { // otherwise the next epoch would make it pointless
 		c.SendTable()
 		l.frames.Flush()
 	}
-	l.partings.acknowledged(l.frames.Acked())
+	l.goodbyes.acknowledged(l.frames.Acked())
 	c.StartFlowing(l.frames.Acked())
 	l.Stream.Write(l.live().Lane)
 }
 
-// end stops everything that belongs to a connection.
+// end ends everything that the link has: timers, connections, tracks, the stream.
 func (l *Link) end() {
 	l.frames.Stop()
 	for t := range l.timers {
@@ -134,23 +134,23 @@ func (l *Link) end() {
 			}
 		})
 	}
-	l.partings.end()
+	l.goodbyes.end()
 	l.Stream.EndDeliveries()
 	l.Stream.Close()
-	l.tellTracks(l.Tracks.End())
+	l.reportTracks(l.Tracks.End())
 }
 
-// post reports an event to the machine, at the loop's next turn.
+// post reports an event to the machine, in the loop.
 func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 	l.mail.Post(func() { l.on(event) })
 }
 
-// What follows is called by the room's loop.
+// The room's loop calls what follows.
 
-// Welcome reports that the member has entered, or come back to, the hub while we were there.
+// Welcome reports that the member has come, or come back, to the hub while we were there.
 func (l *Link) Welcome() { l.post((*recovery.Machine).Welcome) }
 
-// Expect reports that the member is there and that we are the newcomer.
+// Expect reports that the member was there first: we are the newcomer.
 func (l *Link) Expect() { l.post((*recovery.Machine).Expect) }
 
 // HubLost reports that the hub has lost the member.
@@ -159,7 +159,7 @@ func (l *Link) HubLost() { l.post((*recovery.Machine).HubLost) }
 // Goodbye reports that the member has left.
 func (l *Link) Goodbye() { l.post((*recovery.Machine).Goodbye) }
 
-// Sleep ends the connection and keeps what a return needs.
+// Sleep closes the connection and keeps what is needed if the member returns.
 func (l *Link) Sleep() { l.post((*recovery.Machine).Sleep) }
 
 // Wake makes a sleeping link a peer again.
@@ -172,11 +172,11 @@ func (l *Link) Wake() {
 	})
 }
 
-// Depart makes the peer look gone at once, whatever the loop is at: its tracks end, its
-// methods fail, and nothing more is reported.
+// Depart makes the peer look gone at once, without waiting for the loop: its tracks end, its methods fail, and nothing
+// more is reported.
 func (l *Link) Depart() {
 	l.Stream.Close()
-	l.tellTracks(l.Tracks.End())
+	l.reportTracks(l.Tracks.End())
 	l.setGone(true)
 }
 
@@ -186,11 +186,11 @@ func (l *Link) Close() { l.mail.Post(l.recovery.Close) }
 // Admit reports that it is the link's turn to build its first connection.
 func (l *Link) Admit() { l.post((*recovery.Machine).Admitted) }
 
-// Doubt has the path restarted if nothing comes by it within a moment.
+// Doubt restarts ICE if nothing arrives over the path within a moment.
 func (l *Link) Doubt() { l.post((*recovery.Machine).Doubted) }
 
-// AddressesAre has the path restarted at once if the address at which it starts is no longer
-// among those of this machine, or if it was being mended anyway. nil: they are not known.
+// AddressesAre restarts ICE at once if the address at which the path starts is no longer one of this machine's, or if
+// the path was being repaired anyway. nil: the addresses are not known.
 func (l *Link) AddressesAre(addresses []netip.Addr) {
 	l.mail.Post(func() {
 		gone := false
@@ -203,8 +203,7 @@ func (l *Link) AddressesAre(addresses []netip.Addr) {
 	})
 }
 
-// ServersChanged reports that there are new ICE servers. They are used whenever candidates
-// are gathered.
+// ServersChanged reports that there are new ICE servers. They are used when candidates are next gathered.
 func (l *Link) ServersChanged() {
 	l.mail.Post(func() {
 		l.on((*recovery.Machine).ServersTold)
@@ -212,12 +211,12 @@ func (l *Link) ServersChanged() {
 	})
 }
 
-// HubFrame takes a pair frame that came by hub. m must be the link's own.
+// HubFrame takes a pair frame that came through the hub. The link owns m from now on.
 func (l *Link) HubFrame(m signal.Message) {
 	if !l.cfg.Conduct.ByHub.AllowN(time.Now(), 1) {
 		return
 	}
-	if l.byHub.Add(1) > maxByHub { // the exchange brings back what is dropped here
+	if l.byHub.Add(1) > maxByHub { // the exchange sends again what is dropped here
 		l.byHub.Add(-1)
 		return
 	}

@@ -24,12 +24,12 @@ var (
 	errTables   = fmt.Errorf("%w: a flood of tables", fault.Rules)
 )
 
-// connHost is what a link is to its connections.
+// connHost is the link as its connections see it.
 type connHost struct{ *Link }
 
 func (h connHost) Post(f func()) bool           { return h.mail.Post(f) }
 func (h connHost) Spawn(f func())               { h.host.Spawn(f) }
-func (h connHost) Loud()                        { h.host.SpeechHeard() }
+func (h connHost) Loud()                        { h.host.Loud() }
 func (h connHost) InBand() conduct.FrameVerdict { return h.cfg.Conduct.Frame(time.Now()) }
 
 func (h connHost) Send(t signal.Type, body []byte, hubOnly bool) int64 {
@@ -72,10 +72,10 @@ func (h connHost) DataOpened(c *connection.Conn) {
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.Number) })
 }
 
-// ChannelClosed: with the current connection our goodbye has nowhere to go.
+// ChannelClosed ends our goodbyes if it is the current connection, because they have nowhere to go.
 func (h connHost) ChannelClosed(c *connection.Conn, data bool) {
 	if c == h.conns.current {
-		h.partings.end()
+		h.goodbyes.end()
 	}
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.ChannelClosed(c.Number, data) })
 }
@@ -89,10 +89,10 @@ func (h connHost) Frame(c *connection.Conn, m signal.Message) {
 }
 
 func (h connHost) Refused(s *fanout.Sender, err error) {
-	h.tell(func(r Report) { r.SenderRefused(s, err) })
+	h.withReport(func(r Report) { r.SenderRefused(s, err) })
 }
 
-// Data takes a frame of the data channel.
+// Data takes a frame from the data channel.
 func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 	message, news, err := h.Stream.Take(c.Lane, m)
 	switch {
@@ -100,7 +100,7 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 		h.fail(err)
 	case !news && !h.cfg.Conduct.Repeats.AllowN(time.Now(), 1):
 		h.flooded(h.conns.current, errData)
-	case message != nil: // of a peer that is gone too: it was sent before
+	case message != nil: // also if the peer is gone, because it was sent before
 		h.report.DataReceived(message.Payload, func() {
 			h.mail.Post(func() { h.Stream.Taken(message) })
 		})
@@ -111,7 +111,7 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 func (h connHost) Channel(c *connection.Conn, ch *data.Channel) {
 	switch h.Stream.Opened(c.Lane, ch) {
 	case data.Taken:
-		h.tell(func(r Report) { r.ChannelOpened(ch, func() { h.mail.Post(h.Stream.Seen) }) })
+		h.withReport(func(r Report) { r.ChannelOpened(ch, func() { h.mail.Post(h.Stream.Seen) }) })
 	case data.Floods:
 		h.trace("channel refused", "label", ch.Label())
 		h.flooded(c, errChannels)
@@ -121,12 +121,12 @@ func (h connHost) Channel(c *connection.Conn, ch *data.Channel) {
 	}
 }
 
-// Table makes the peer's tracks what its table says.
+// Table changes the peer's tracks to what its table says.
 func (h connHost) Table(t *signal.Table) {
 	added, muted := h.Tracks.News(t)
 	if !h.cfg.Conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {
 		h.fail(errTables)
 		return
 	}
-	h.tellTracks(h.Tracks.Take(t, h.may(signal.RightPublish), h.conns.current.Inbounds))
+	h.reportTracks(h.Tracks.Take(t, h.may(signal.RightPublish), h.conns.current.Inbounds))
 }

@@ -6,8 +6,8 @@ import (
 	"noom/internal/recovery"
 )
 
-// pathOf returns what pion says of a path in the words of package recovery. One that is
-// closed, by a user with the connection in hand, is followed by its channels.
+// pathOf returns pion's state of a path in the terms of package recovery. If a user closes the connection, its channels
+// close too, which is reported separately.
 func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	switch s {
 	case webrtc.ICEConnectionStateNew:
@@ -23,7 +23,7 @@ func pathOf(s webrtc.ICEConnectionState) recovery.Path {
 	}
 }
 
-// iceState is the way back.
+// iceState is the inverse of pathOf.
 func iceState(p recovery.Path) webrtc.ICEConnectionState {
 	return [...]webrtc.ICEConnectionState{
 		recovery.Untried: webrtc.ICEConnectionStateNew, recovery.Checking: webrtc.ICEConnectionStateChecking,

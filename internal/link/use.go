@@ -14,12 +14,12 @@ import (
 	"noom/signal"
 )
 
-// This file is what an application does with a peer.
+// This file has what an application may do with a peer.
 
-// Kick makes the loop look for something to send.
+// Kick makes the loop check whether there is something to send.
 func (l *Link) Kick() { l.mail.Post(func() {}) }
 
-// Publish sends s to the peer, as soon as there is a connection.
+// Publish sends s to the peer, now or once there is a connection.
 func (l *Link) Publish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		l.senders = append(l.senders, s)
@@ -29,7 +29,7 @@ func (l *Link) Publish(s *fanout.Sender) {
 	})
 }
 
-// PublishAlone is Publish for a sender that ends with the peer.
+// PublishAlone is like Publish, for a sender that ends with the peer.
 func (l *Link) PublishAlone(s *fanout.Sender) {
 	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
 		_ = s.Close() // nobody has it yet
@@ -38,7 +38,7 @@ func (l *Link) PublishAlone(s *fanout.Sender) {
 	l.Publish(s)
 }
 
-// Unpublish sends s to the peer no longer.
+// Unpublish no longer sends s to the peer.
 func (l *Link) Unpublish(s *fanout.Sender) {
 	l.mail.Post(func() {
 		is := func(o *fanout.Sender) bool { return o == s }
@@ -59,14 +59,14 @@ func (l *Link) Retable() {
 	})
 }
 
-// SetRights takes what the hub says the peer may do.
+// SetRights sets what the peer may do, according to the hub.
 func (l *Link) SetRights(rights signal.Rights) {
 	if !l.setRights(rights) {
 		return
 	}
 	l.mail.Post(func() {
 		if c := l.conns.current; c != nil {
-			l.tellTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
+			l.reportTracks(l.Tracks.Retake(l.may(signal.RightPublish), c.Inbounds))
 		}
 	})
 }
@@ -80,7 +80,7 @@ func (l *Link) OpenChannel(ctx context.Context, label string, init *webrtc.DataC
 		return err
 	})
 	switch {
-	case err != nil: // the loop may make it later, for nobody
+	case err != nil: // the loop may make it later, when no call waits for it
 		l.mail.Post(func() {
 			if c != nil {
 				l.host.Spawn(func() { _ = c.Close() })
@@ -112,7 +112,7 @@ func (l *Link) makeChannel(label string, init *webrtc.DataChannelInit) (*data.Ch
 	return c.Lane.Add(dc), nil
 }
 
-// RestartICE looks for a new path, and returns once that is under way. Errors:
+// RestartICE looks for a new path. It returns once that is under way. Errors:
 // fault.NotConnected, fault.NoHub, fault.Closed, ctx's.
 func (l *Link) RestartICE(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -120,7 +120,7 @@ func (l *Link) RestartICE(ctx context.Context) error {
 	}
 	begun, err := mailbox.Ask(ctx, l.mail, func() error {
 		var refused recovery.Refusal
-		err := l.happen(func(m *recovery.Machine) (actions []recovery.Action) {
+		err := l.step(func(m *recovery.Machine) (actions []recovery.Action) {
 			actions, refused = m.Restart()
 			return actions
 		})

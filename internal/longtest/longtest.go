@@ -1,6 +1,5 @@
-// Package longtest says which tests run only when asked for: those that take
-// long, and those that judge by the clock, which a machine fails that has
-// something else to do.
+// Package longtest marks tests that run only on request: those that take long, and those
+// that judge by the clock and so fail on a busy machine.
 package longtest
 
 import (
@@ -8,11 +7,11 @@ import (
 	"testing"
 )
 
-// Asked reports whether long tests are to run and clocks to be judged by. The
-// environment variable NOOM_ENDURANCE asks for it with any value.
+// Asked reports whether the environment variable NOOM_ENDURANCE, which may have any value,
+// asks for long tests and for judging by the clock.
 func Asked() bool { return os.Getenv("NOOM_ENDURANCE") != "" }
 
-// Only skips a test unless it is asked for.
+// Only skips a test unless long tests are asked for.
 func Only(tb testing.TB) {
 	tb.Helper()
 	if !Asked() {
@@ -20,8 +19,8 @@ func Only(tb testing.TB) {
 	}
 }
 
-// ParallelUnlessAsked lets a test run beside others, unless it then judges by the
-// clock, and so has to be alone.
+// ParallelUnlessAsked runs a test in parallel with others. If long tests are asked for it
+// runs alone, because it then judges by the clock.
 func ParallelUnlessAsked(t *testing.T) {
 	t.Helper()
 	if !Asked() {

@@ -1,7 +1,6 @@
-// Package lyinghub is a hub that lies, for tests: it stands between members
-// and an honest hub, and changes, holds back, repeats and makes up what they
-// are told. It can do whatever the owner of a hub can, and so anything short
-// of knowing a member's private key.
+// Package lyinghub is a hub that lies. It is used in tests. It stands between members and
+// an honest hub, and changes, withholds, repeats and makes up frames. It can do everything
+// that the owner of a hub can, which is everything that needs no member's private key.
 package lyinghub
 
 import (
@@ -12,27 +11,26 @@ import (
 	"noom/signal"
 )
 
-// Server is what serves a hub's end of a connection: a *hub.Hub.
+// Server serves the hub's end of a connection. *hub.Hub is one.
 type Server interface {
 	Serve(ctx context.Context, s signal.Signaler) error
 }
 
-// A Lie says what becomes of a frame on its way to the member with that id:
-// the frames that are sent in its place, none to drop it. It changes no frame
-// but through [Remake]. A hub asks it of one frame at a time.
+// A Lie returns the frames to send in place of m to the member with id to; none drops m.
+// It must not change m, except through [Remake]. A hub calls it for one frame at a time.
 type Lie func(to string, m signal.Message) []signal.Message
 
 // Hub stands in front of an honest hub. It is a Server itself.
 type Hub struct {
 	honest Server
-	lying  chan struct{} // holds a token while a Lie runs; a lock that virtual time can pass
+	lying  chan struct{} // holds a token while a Lie runs: a lock on which a synctest bubble may wait
 
 	mu    sync.Mutex
 	lie   Lie
 	lines map[string]*line // by id
 }
 
-// New returns a hub that passes everything on as honest does, until [Hub.Lie].
+// New returns a hub that behaves like honest until [Hub.Lie] is called.
 func New(honest Server) *Hub {
 	return &Hub{honest: honest, lying: make(chan struct{}, 1), lines: make(map[string]*line)}
 }
@@ -49,7 +47,7 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	return h.honest.Serve(ctx, &line{Signaler: s, hub: h, sending: make(chan struct{}, 1)})
 }
 
-// Say tells a member what nobody said. A member that is not there hears nothing.
+// Say sends a member a frame that nobody has sent. If the member is not there, nothing is sent.
 func (h *Hub) Say(ctx context.Context, to string, m signal.Message) error {
 	h.mu.Lock()
 	l := h.lines[to]
@@ -60,7 +58,7 @@ func (h *Hub) Say(ctx context.Context, to string, m signal.Message) error {
 	return l.put(ctx, m)
 }
 
-// Remake returns a copy of m that change may change.
+// Remake returns a copy of m, as modified by change.
 func Remake(m signal.Message, change func(*signal.Message)) signal.Message {
 	m.Stamp(m.From) // forget the encoded bytes
 	m.Body = bytes.Clone(m.Body)
@@ -68,8 +66,8 @@ func Remake(m signal.Message, change func(*signal.Message)) signal.Message {
 	return m
 }
 
-// told asks the Lie what becomes of m.
-func (h *Hub) told(to string, m signal.Message) []signal.Message {
+// ask returns what the Lie makes of m.
+func (h *Hub) ask(to string, m signal.Message) []signal.Message {
 	h.mu.Lock()
 	lie := h.lie
 	h.mu.Unlock()
@@ -87,10 +85,10 @@ type line struct {
 
 	hub     *Hub
 	sending chan struct{} // holds a token while a frame is written
-	id      string        // of the member; set by the reader before anything is sent to it
+	id      string        // of the member; set by Receive before anything is sent to it
 }
 
-// Receive implements [signal.Signaler]. It learns from the join whose line it is.
+// Receive implements [signal.Signaler]. It learns the member's id from the join.
 func (l *line) Receive(ctx context.Context) (signal.Message, error) {
 	m, err := l.Signaler.Receive(ctx)
 	if err == nil && m.Type == signal.TypeJoin {
@@ -107,23 +105,23 @@ func (l *line) Send(ctx context.Context, m signal.Message) error {
 	l.hub.mu.Lock()
 	id := l.id
 	l.hub.mu.Unlock()
-	for _, told := range l.hub.told(id, m) {
-		if err := l.put(ctx, told); err != nil {
+	for _, sent := range l.hub.ask(id, m) {
+		if err := l.put(ctx, sent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// put writes one frame, in turn.
+// put writes one frame at a time.
 func (l *line) put(ctx context.Context, m signal.Message) error {
 	l.sending <- struct{}{}
 	defer func() { <-l.sending }()
 	return l.Signaler.Send(ctx, m)
 }
 
-// Unwrap passes on what the transport tells of itself.
+// Unwrap gives access to the transport's Signaler.
 func (l *line) Unwrap() signal.Signaler { return l.Signaler }
 
-// CloseWith passes on why the connection ends.
+// CloseWith closes the transport's Signaler with a reason.
 func (l *line) CloseWith(why *signal.Error) error { return signal.CloseWith(l.Signaler, why) }

@@ -1,5 +1,5 @@
-// Package mailbox is the inbox of an actor: of a goroutine that alone owns some state.
-// Anyone posts functions, and the owner runs them, one after the other.
+// Package mailbox is the inbox of an actor, a goroutine that alone owns some state. Any
+// goroutine posts functions, and the owner runs them one after the other.
 package mailbox
 
 import (
@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// Mailbox is an actor's inbox. Posting never blocks and never runs anything;
-// what the network can cause to be posted is bounded by who posts it.
+// Mailbox is an actor's inbox. Posting never blocks and never runs anything. It is not
+// bounded: callers bound what the network can make them post.
 type Mailbox struct {
-	closedErr error // what Ask returns of a closed one
+	closedErr error // what Ask returns when the mailbox is closed
 	ready     chan struct{}
 
 	mu     sync.Mutex // a leaf lock: nothing is called while it is held
@@ -18,15 +18,15 @@ type Mailbox struct {
 	closed bool
 }
 
-// New returns an open mailbox, whose Ask returns closed once it is closed.
+// New returns an open mailbox. Once it is closed, Ask returns the error closed.
 func New(closed error) *Mailbox {
 	return &Mailbox{closedErr: closed, ready: make(chan struct{}, 1)}
 }
 
-// Ready holds a token while there may be something to take. The owner alone receives from it.
+// Ready holds a token while there may be something to take. Only the owner receives from it.
 func (m *Mailbox) Ready() <-chan struct{} { return m.ready }
 
-// Post adds f, and reports false if the owner will not run it because the mailbox is closed.
+// Post adds f. It reports false if the owner will not run f because the mailbox is closed.
 func (m *Mailbox) Post(f func()) bool {
 	m.mu.Lock()
 	if m.closed {
@@ -42,8 +42,8 @@ func (m *Mailbox) Post(f func()) bool {
 	return true
 }
 
-// Ask posts f and returns what it returns. The error is that of New if the mailbox is
-// closed, or ctx's if ctx ends first: f may run later all the same.
+// Ask posts f and returns f's result. The error is that given to New if the mailbox is
+// closed, or ctx's if ctx ends first; in that case f may still run later.
 func Ask[T any](ctx context.Context, m *Mailbox, f func() T) (T, error) {
 	answer := make(chan T, 1)
 	var none T
@@ -68,7 +68,7 @@ func (m *Mailbox) Take() []func() {
 }
 
 // Close makes Post refuse from now on, and returns what was posted since the last Take.
-// The owner runs that too, because it was accepted, and Ask may wait for it.
+// The owner must still run that, because it was accepted, and Ask may wait for it.
 func (m *Mailbox) Close() []func() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

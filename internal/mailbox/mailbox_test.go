@@ -12,8 +12,8 @@ import (
 
 var errClosed = errors.New("closed")
 
-// own runs what is posted until the mailbox is closed.
-func own(m *mailbox.Mailbox, closed <-chan struct{}) {
+// runOwner runs what is posted until the mailbox is closed.
+func runOwner(m *mailbox.Mailbox, closed <-chan struct{}) {
 	for {
 		select {
 		case <-m.Ready():
@@ -29,28 +29,28 @@ func own(m *mailbox.Mailbox, closed <-chan struct{}) {
 	}
 }
 
-func TestPostsRunInTheirOrder(t *testing.T) {
+func TestPostsRunInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, closed := mailbox.New(errClosed), make(chan struct{})
 		var ran []int
-		for i := range 100 { // before anybody takes
+		for i := range 100 { // before the owner takes any
 			m.Post(func() { ran = append(ran, i) })
 		}
-		go own(m, closed)
+		go runOwner(m, closed)
 		n, err := mailbox.Ask(t.Context(), m, func() int { return len(ran) })
 		if n != 100 || err != nil {
-			t.Errorf("asked after %d, %v", n, err)
+			t.Errorf("Ask ran after %d of 100 posts, %v", n, err)
 		}
 		for i, n := range ran {
 			if i != n {
-				t.Fatalf("%d ran as %d", n, i)
+				t.Fatalf("post %d ran in place %d", n, i)
 			}
 		}
 		close(closed)
 	})
 }
 
-// What was accepted is answered, closed or not; what comes later is refused.
+// TestAskAndClose: what was accepted before Close is answered; what comes later is refused.
 func TestAskAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, closed := mailbox.New(errClosed), make(chan struct{})
@@ -61,15 +61,15 @@ func TestAskAndClose(t *testing.T) {
 		}()
 		synctest.Wait()
 		close(closed)
-		own(m, closed)
+		runOwner(m, closed)
 		if err := <-before; err != nil {
-			t.Errorf("asked before: %v", err)
+			t.Errorf("asked before Close: %v", err)
 		}
 		if _, err := mailbox.Ask(t.Context(), m, func() bool { return true }); !errors.Is(err, errClosed) {
-			t.Errorf("asked after: %v", err)
+			t.Errorf("asked after Close: %v", err)
 		}
-		if m.Post(func() { t.Error("ran") }) {
-			t.Error("accepted after")
+		if m.Post(func() { t.Error("a post after Close ran") }) {
+			t.Error("a post after Close was accepted")
 		}
 	})
 }
@@ -78,11 +78,11 @@ func TestAskEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := mailbox.Ask(ctx, mailbox.New(errClosed), func() bool { return true }); !errors.Is(err, context.Canceled) {
-		t.Errorf("nobody takes: %v", err)
+		t.Errorf("%v, want context.Canceled", err)
 	}
 }
 
-// A timer runs what it was set to last, once, in the owner's turn; stopped, nothing.
+// TestTimer: the owner runs what the timer was last set to, once, and nothing after Stop.
 func TestTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mailbox.New(errClosed)
@@ -100,10 +100,10 @@ func TestTimer(t *testing.T) {
 			t.Errorf("ran %q, pending %v", ran, timer.Pending())
 		}
 		timer.Set(m, time.Second, func() { ran += "third " })
-		time.Sleep(2 * time.Second) // it is posted, and not taken yet
+		time.Sleep(2 * time.Second) // the function is posted, and not taken yet
 		timer.Stop()
 		if take(); ran != "second " {
-			t.Errorf("stopped, it ran: %q", ran)
+			t.Errorf("after Stop: ran %q", ran)
 		}
 	})
 }

@@ -2,17 +2,17 @@ package mailbox
 
 import "time"
 
-// Timer has the owner of a mailbox run a function after a time. The owner alone uses it;
-// the zero Timer is not set.
+// Timer makes the owner of a mailbox run a function after a time. Only the owner uses it.
+// The zero Timer is not set.
 type Timer struct{ pending *time.Timer }
 
-// Set has f run after d, in place of what was to run before.
+// Set makes the owner run f after d, and not what was set before.
 func (t *Timer) Set(m *Mailbox, d time.Duration, f func()) {
 	t.Stop()
 	var own *time.Timer
 	own = time.AfterFunc(d, func() {
 		m.Post(func() {
-			if t.pending == own { // else it was set again, or stopped, while this was on its way
+			if t.pending == own { // if not, it was set again or stopped while this was on its way
 				t.pending = nil
 				f()
 			}
@@ -21,7 +21,7 @@ func (t *Timer) Set(m *Mailbox, d time.Duration, f func()) {
 	t.pending = own
 }
 
-// Stop makes nothing run.
+// Stop cancels what was set.
 func (t *Timer) Stop() {
 	if t.pending != nil {
 		t.pending.Stop()
@@ -29,5 +29,5 @@ func (t *Timer) Stop() {
 	}
 }
 
-// Pending reports whether something is to run.
+// Pending reports whether the timer is set.
 func (t *Timer) Pending() bool { return t.pending != nil }

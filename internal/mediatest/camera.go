@@ -12,17 +12,17 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// FrameTime is how far apart the frames of these tests are.
+// FrameTime is the time between two frames.
 const FrameTime = 40 * time.Millisecond
 
-// The codecs of the cameras and microphones here.
+// The codecs of the cameras and microphones.
 var (
 	VP8  = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}
 	Opus = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
 )
 
-// VP8Frame is a frame as far as anybody here looks: the bit that says whether
-// it is a key frame, its number, and enough bytes for three packets.
+// VP8Frame returns something that passes for a VP8 frame: it has the bit for key frames, its
+// number, and enough bytes for three packets.
 func VP8Frame(number uint32, keyframe bool) []byte {
 	b := bytes.Repeat([]byte{0xab}, 3000)
 	b[0] = 1
@@ -40,8 +40,8 @@ type Camera interface {
 	Frame(t *testing.T, number uint32, keyframe bool)
 }
 
-// Show sends frames, FrameTime apart, whose numbers go on from number; the first one is a
-// key frame if asked to.
+// Show sends frames, FrameTime apart, with the numbers after number, which it advances. It
+// returns their numbers. keyframe makes the first one a key frame.
 func Show(t *testing.T, c Camera, number *uint32, frames int, keyframe bool) (shown []uint32) {
 	t.Helper()
 	for i := range frames {
@@ -53,10 +53,10 @@ func Show(t *testing.T, c Camera, number *uint32, frames int, keyframe bool) (sh
 	return shown
 }
 
-// SampleCamera is an application's, which writes samples.
+// SampleCamera writes samples, as applications do.
 type SampleCamera struct{ *webrtc.TrackLocalStaticSample }
 
-// NewSampleCamera returns one that is not bound.
+// NewSampleCamera returns a SampleCamera that is not bound.
 func NewSampleCamera(t *testing.T) SampleCamera {
 	t.Helper()
 	track, err := webrtc.NewTrackLocalStaticSample(VP8, "video", "웹캠")
@@ -70,14 +70,14 @@ func (c SampleCamera) Frame(t *testing.T, number uint32, keyframe bool) {
 	must(t, c.WriteSample(media.Sample{Data: VP8Frame(number, keyframe), Duration: FrameTime}))
 }
 
-// RTPCamera forwards RTP that comes from elsewhere: with padding, with header
-// extensions, with numbers of its own.
+// RTPCamera writes RTP packets like those forwarded from elsewhere: with padding, header
+// extensions and numbers of their own.
 type RTPCamera struct {
 	*webrtc.TrackLocalStaticRTP
 	Packetizer rtp.Packetizer
 }
 
-// NewRTPCamera returns one that is not bound.
+// NewRTPCamera returns an RTPCamera that is not bound.
 func NewRTPCamera(t *testing.T) RTPCamera {
 	t.Helper()
 	track, err := webrtc.NewTrackLocalStaticRTP(VP8, "video", "webcam")

@@ -14,9 +14,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// DeviceCamera does what mediadevices does: a goroutine per binding writes
-// with a hard-coded payload type, another reads RTCP for ever, an error on
-// write is the end, and Unbind waits.
+// DeviceCamera behaves like a track of mediadevices: for each binding, one goroutine writes
+// with a hard-coded payload type and another reads RTCP until it fails; an error on write is
+// final, and Unbind waits.
 type DeviceCamera struct {
 	mu       sync.Mutex
 	bindings map[string]*deviceBinding
@@ -30,7 +30,7 @@ type deviceBinding struct {
 	done   chan struct{}
 }
 
-// NewDeviceCamera returns one that is not bound.
+// NewDeviceCamera returns a DeviceCamera that is not bound.
 func NewDeviceCamera() *DeviceCamera {
 	return &DeviceCamera{bindings: map[string]*deviceBinding{}}
 }
@@ -38,16 +38,16 @@ func NewDeviceCamera() *DeviceCamera {
 // ID implements webrtc.TrackLocal.
 func (c *DeviceCamera) ID() string { return "camera" }
 
-// StreamID implements webrtc.TrackLocal: another one each time, as with mediadevices.
+// StreamID implements webrtc.TrackLocal. Like mediadevices, it returns another id each time.
 func (c *DeviceCamera) StreamID() string { return fmt.Sprint(rand.Uint64()) }
 
-// RID implements webrtc.TrackLocal: no simulcast.
+// RID implements webrtc.TrackLocal. There is no simulcast.
 func (c *DeviceCamera) RID() string { return "" }
 
 // Kind implements webrtc.TrackLocal.
 func (c *DeviceCamera) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeVideo }
 
-// Bind begins to write.
+// Bind starts to write.
 func (c *DeviceCamera) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	var chosen webrtc.RTPCodecParameters
 	for _, codec := range ctx.CodecParameters() {
@@ -128,7 +128,8 @@ func (c *DeviceCamera) Frame(t *testing.T, number uint32, keyframe bool) {
 	synctest.Wait()
 }
 
-// Asked returns how many key frames it was asked for, and binds how often it was bound.
+// Asked returns how many key frames were requested, how often the camera was bound, and how
+// many bindings there are now.
 func (c *DeviceCamera) Asked() (requests, binds, bound int) {
 	synctest.Wait()
 	c.mu.Lock()

@@ -1,5 +1,6 @@
-// Package mediatest is for tests of what carries media: cameras and microphones that a test
-// drives, a virtual network to send over, and a tape of what arrives. Only tests import it.
+// Package mediatest helps to test the sending and receiving of media. It has cameras and
+// microphones that a test drives, a virtual network, and a tape of what arrives. Only tests
+// import it.
 package mediatest
 
 import "testing"

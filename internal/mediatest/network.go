@@ -16,13 +16,13 @@ import (
 	"noom/internal/engine"
 )
 
-// Network is a virtual network; everything on it must be made and is closed
-// within the bubble of one test.
+// Network is a virtual network. Everything on it must be made within the bubble of one test,
+// and is closed there.
 type Network struct {
 	router *vnet.Router
 	hosts  int
 
-	Respell *strings.Replacer // changes the offers of calls; nil: none
+	Respell *strings.Replacer // changes the offers of calls; nil: it does not
 }
 
 // NewNetwork returns a network on which packets take 10 ms.
@@ -38,8 +38,8 @@ func NewNetwork(t *testing.T) *Network {
 	return &Network{router: router}
 }
 
-// connection returns a PeerConnection set up as those of a Room. Without
-// codecs it knows noom's.
+// connection returns a PeerConnection set up like those of a Room. It knows noom's codecs,
+// or those in known.
 func (n *Network) connection(t *testing.T, known ...webrtc.RTPCodecParameters) *webrtc.PeerConnection {
 	t.Helper()
 	n.hosts++
@@ -68,27 +68,27 @@ func (n *Network) connection(t *testing.T, known ...webrtc.RTPCodecParameters) *
 	return pc
 }
 
-// Call is a connection by which Out sends and In receives.
+// Call is a connection over which Out sends and In receives.
 type Call struct {
 	Out, In *webrtc.PeerConnection
 
 	respell *strings.Replacer
 }
 
-// NewCall makes the two ends of a call. In knows noom's codecs, or those named.
+// NewCall makes the two ends of a call. In knows noom's codecs, or those in known.
 func (n *Network) NewCall(t *testing.T, known ...webrtc.RTPCodecParameters) *Call {
 	t.Helper()
 	return &Call{n.connection(t), n.connection(t, known...), n.Respell}
 }
 
-// Leg is what a call sends: *fanout.Leg.
+// Leg is what a call sends. *fanout.Leg is one.
 type Leg interface {
 	webrtc.TrackLocal
 	ReadRTCP(rs *webrtc.RTPSender)
 	Connected()
 }
 
-// Connect makes a call that sends legs and waits until media can flow.
+// Connect connects a call that sends legs, and waits until media can flow.
 func Connect[L Leg](t *testing.T, c *Call, legs []L) {
 	t.Helper()
 	up := make(chan struct{}, 2)

@@ -13,14 +13,14 @@ import (
 	"github.com/pion/rtp/codecs"
 )
 
-// Tape is what a reader of a track got.
+// Tape records the packets of a track.
 type Tape struct {
 	mu      sync.Mutex
 	packets []*rtp.Packet
-	times   []time.Time // when they came
+	times   []time.Time // of their arrival
 }
 
-// Record reads packets until they end.
+// Record records packets until they end.
 func Record(packets iter.Seq[*rtp.Packet]) *Tape {
 	r := &Tape{}
 	go func() {
@@ -33,7 +33,7 @@ func Record(packets iter.Seq[*rtp.Packet]) *Tape {
 	return r
 }
 
-// All waits until what is under way has arrived.
+// All waits until everything under way has arrived, and returns all packets.
 func (r *Tape) All(t *testing.T) []*rtp.Packet {
 	t.Helper()
 	time.Sleep(100 * time.Millisecond)
@@ -43,16 +43,16 @@ func (r *Tape) All(t *testing.T) []*rtp.Packet {
 	return slices.Clone(r.packets)
 }
 
-// Times returns when packets came; those of All have the same places.
+// Times returns the arrival times of the packets that All returns.
 func (r *Tape) Times() []time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.times)
 }
 
-// Frames returns the numbers of the frames, in the order of their first
-// packets, and fails the test on a gap in the sequence numbers or a timestamp
-// that does not grow from frame to frame.
+// Frames returns the numbers of the frames, in the order of their first packets. It fails
+// the test if there is a gap in the sequence numbers, or if a timestamp does not grow from
+// frame to frame.
 func (r *Tape) Frames(t *testing.T) []uint32 {
 	t.Helper()
 	packets := r.All(t)
@@ -67,7 +67,7 @@ func (r *Tape) Frames(t *testing.T) []uint32 {
 		if i > 0 {
 			step := int32(packet.Timestamp - packets[i-1].Timestamp)
 			if p.S == 1 && step <= 0 || p.S == 0 && step != 0 {
-				t.Fatalf("packet %d: timestamp moves by %d", i, step)
+				t.Fatalf("packet %d: the timestamp moves by %d", i, step)
 			}
 		}
 		if p.S == 1 {

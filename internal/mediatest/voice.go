@@ -12,13 +12,13 @@ import (
 	"noom/internal/speaker"
 )
 
-// UnknownLevel is for a Voice that does not know how loud it is.
+// UnknownLevel makes a Voice report no level.
 const UnknownLevel = 1
 
 // voiceTime is how much sound a packet of a Voice has.
 const voiceTime = 20 * time.Millisecond
 
-// Voice is a microphone that is as loud as the test says, which is silent at first.
+// Voice is a microphone whose level the test sets. At first it is silent.
 type Voice struct {
 	*webrtc.TrackLocalStaticSample
 	dBov atomic.Int32
@@ -34,7 +34,7 @@ func NewVoice(t *testing.T) *Voice {
 	return v
 }
 
-// SetLevel makes it that loud.
+// SetLevel sets the level, or UnknownLevel.
 func (v *Voice) SetLevel(dBov int) { v.dBov.Store(int32(dBov)) }
 
 // AudioLevel implements noom.AudioLeveler.

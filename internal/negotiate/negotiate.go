@@ -3,7 +3,7 @@ package negotiate
 // Kind is what an [Action] does.
 type Kind uint8
 
-// The actions. In one call's result they are to be carried out in order.
+// The actions. The driver carries out those of one call in order.
 const (
 	// Offer: create an offer, with new ICE credentials if Restart, make it
 	// the local description and send it with ID.
@@ -31,9 +31,9 @@ type Action struct {
 // that did not begin the epoch.
 type Machine struct {
 	turn    bool  // may offer
-	asked   bool  // an ask of ours is on its way or heard
-	need    bool  // wishes to offer
-	restart bool  // wishes to offer with new ICE credentials
+	asked   bool  // an ask of ours is on its way, or has arrived
+	need    bool  // wants to offer
+	restart bool  // wants to offer with new ICE credentials
 	local   int64 // offers made
 	open    bool  // the last of them is unanswered
 	remote  int64 // offers received
@@ -45,7 +45,7 @@ func Begin() Machine { return Machine{turn: true} }
 // Turn reports whether m may offer.
 func (m *Machine) Turn() bool { return m.turn }
 
-// Rest reports whether m is stable and wishes nothing.
+// Rest reports whether m is stable and has no wish.
 func (m *Machine) Rest() bool { return !m.open && !m.need && !m.restart }
 
 // Need says that there is something to negotiate.
@@ -61,7 +61,7 @@ func (m *Machine) Restart() []Action {
 }
 
 // Offered takes an offer. restarts says that it carries new ICE credentials,
-// which meets a wish of ours for a restart as well.
+// which also meets a wish of ours for a restart.
 func (m *Machine) Offered(id int64, restarts bool) []Action {
 	if m.turn || m.open || id != m.remote+1 {
 		return []Action{{Kind: Rebuild}}
@@ -74,7 +74,7 @@ func (m *Machine) Offered(id int64, restarts bool) []Action {
 	return m.move([]Action{{Kind: Answer, ID: id}})
 }
 
-// Answered takes an answer. One that answers nothing outstanding is dropped.
+// Answered takes an answer. An answer to anything but the outstanding offer is dropped.
 func (m *Machine) Answered(id int64) []Action {
 	if !m.open || id != m.local {
 		return nil
@@ -88,12 +88,12 @@ func (m *Machine) Asked() []Action {
 	if !m.turn {
 		return nil
 	}
-	// A holder is stable and wishes nothing, or it would have offered.
+	// A holder is stable and has no wish, or it would have offered already.
 	m.turn = false
 	return m.move([]Action{{Kind: Grant}})
 }
 
-// Granted takes a grant. One that cannot be is dropped.
+// Granted takes a grant. One that breaks the rules is dropped.
 func (m *Machine) Granted() []Action {
 	if m.turn || m.open {
 		return nil
@@ -102,7 +102,7 @@ func (m *Machine) Granted() []Action {
 	return m.move(nil)
 }
 
-// move does what m's wishes and turn allow now.
+// move meets m's wishes, or asks for the turn.
 func (m *Machine) move(actions []Action) []Action {
 	if !m.need && !m.restart {
 		return actions

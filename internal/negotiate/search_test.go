@@ -13,10 +13,10 @@ import (
 
 var maxRebuilds = flag.Int("rebuilds", 3, "new epochs, in all, that the search lets begin; 4 takes four times as long")
 
-// This search is about the turn machine alone: it visits every state that two
-// of them, their connections and perfect FIFO links can reach, whatever the
-// order in which wishes, restarts, rebuilds and deliveries happen, within the
-// bounds below. Package pairtest searches the whole link, with smaller bounds.
+// This search is about the turn machine alone. It visits every state that two
+// machines, their connections and perfect FIFO links can reach within the
+// bounds below, in whatever order wishes, restarts, rebuilds and deliveries
+// happen. Package pairtest searches the whole link, with smaller bounds.
 const (
 	maxNeeds    = 2 // for each end
 	maxRestarts = 1 // for each end
@@ -64,7 +64,7 @@ type link struct {
 	messages [maxLink]message
 }
 
-// state is one point of the search: two ends and, toward each, a link.
+// state is one point of the search: two ends, and a link toward each.
 type state struct {
 	ends     [2]end
 	toward   [2]link
@@ -98,7 +98,7 @@ func (w *world) send(from int, k kind, id int64) {
 	l.n++
 }
 
-// call calls an end's connection.
+// call performs an operation on the connection of end i.
 func (w *world) call(i int, op pairtest.Operation) {
 	e := &w.ends[i]
 	next, ok := pairtest.After(e.pc, op)
@@ -109,7 +109,7 @@ func (w *world) call(i int, op pairtest.Operation) {
 	e.pc = next
 }
 
-// act is the driver: it carries actions out.
+// act carries actions out, as a driver does.
 func (w *world) act(i int, actions []negotiate.Action) {
 	e := &w.ends[i]
 	for _, a := range actions {
@@ -133,7 +133,7 @@ func (w *world) act(i int, actions []negotiate.Action) {
 		case negotiate.Grant:
 			w.send(i, grant, 0)
 		case negotiate.Rebuild:
-			w.fail("end %d says the other broke the rules", i)
+			w.fail("end %d reports that the other broke the rules", i)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (w *world) deliver(i int) {
 		return
 	}
 	if e.epoch.less(m.epoch) {
-		// A new connection carries all tracks there ever were a wish for.
+		// A new connection offers everything that was ever wanted.
 		w.restart(i, m.epoch, negotiate.Machine{})
 		if e.needs > 0 {
 			w.act(i, e.machine.Need())
@@ -209,8 +209,8 @@ func (s state) next(try func(what string, w world)) {
 	}
 }
 
-// settle delivers all there is and checks the state of rest it leads to, or
-// that the way there meets one that is known to lead to a good one.
+// settle delivers every message and checks the state of rest it reaches. It
+// stops early at a state that is known to settle well.
 func (s state) settle(good map[state]bool) error {
 	w := world{state: s}
 	for steps := 0; w.toward[0].n+w.toward[1].n > 0; steps++ {
@@ -218,9 +218,9 @@ func (s state) settle(good map[state]bool) error {
 			return nil
 		}
 		if steps > 200 {
-			return fmt.Errorf("messages never end")
+			return fmt.Errorf("the messages never end")
 		}
-		good[w.state] = true // or the test fails
+		good[w.state] = true // if it is not, the test fails
 		if w.toward[0].n > 0 {
 			w.deliver(0)
 		} else {
@@ -246,7 +246,7 @@ func (s state) settle(good map[state]bool) error {
 	return nil
 }
 
-func TestSearch(t *testing.T) {
+func TestSearchFindsNoGlare(t *testing.T) {
 	start := state{}
 	seen := map[state]step{start: {}}
 	queue := []state{start}
@@ -277,7 +277,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// normal forgets what cannot matter any more: messages that would be dropped.
+// normal removes what no longer matters: messages that would be dropped.
 func (w *world) normal() state {
 	s := w.state
 	for i := range s.toward {

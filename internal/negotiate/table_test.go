@@ -12,7 +12,7 @@ import (
 	"noom/internal/pairtest"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
@@ -55,8 +55,8 @@ const maxCount = 2
 
 func (s machine) within() bool { return s.Local <= maxCount && s.Remote <= maxCount }
 
-// row lets a machine that knows s take an input.
-func row(s machine, in input) transition {
+// transitionOf gives an input to a machine in state s.
+func transitionOf(s machine, in input) transition {
 	m := negotiate.Restore(negotiate.State(s))
 	var actions []negotiate.Action
 	switch in.Call {
@@ -84,8 +84,8 @@ func actionsOf(actions []negotiate.Action) []action {
 	return out
 }
 
-// inputs are all that matter to a machine, those of an end that breaks the rules
-// included.
+// inputs returns every input that makes a difference in state s, those from an end that
+// breaks the rules included.
 func (s machine) inputs() []input {
 	return []input{
 		{Call: "need"},
@@ -101,9 +101,9 @@ func (s machine) inputs() []input {
 	}
 }
 
-// table is every transition from every state that the two first states lead
-// to, breadth first.
-func table() []transition {
+// tableRows returns every transition from every state that can be reached from the
+// two first states, breadth first.
+func tableRows() []transition {
 	var rows []transition
 	begun := negotiate.Begin()
 	queue := []machine{{}, machine(begun.State())}
@@ -112,7 +112,7 @@ func table() []transition {
 		s := queue[0]
 		queue = queue[1:]
 		for _, in := range slices.Compact(s.inputs()) {
-			r := row(s, in)
+			r := transitionOf(s, in)
 			rows = append(rows, r)
 			if r.Next.within() && !seen[r.Next] {
 				seen[r.Next] = true
@@ -125,7 +125,7 @@ func table() []transition {
 
 func TestTable(t *testing.T) {
 	const file = "testdata/transitions.json"
-	rows := table()
+	rows := tableRows()
 	text := []byte("[\n")
 	for i, r := range rows {
 		line, err := json.Marshal(r)
@@ -139,7 +139,7 @@ func TestTable(t *testing.T) {
 		text = append(text, '\n')
 	}
 	text = append(text, "]\n"...)
-	if *rewrite {
+	if *rewriteFile {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -149,20 +149,20 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(was, text) {
-		t.Errorf("%s is not what the machine does now; if that is right, run this test with -rewrite", file)
+		t.Errorf("%s differs from what the machine does; if the machine is right, run this test with -rewrite", file)
 	}
 	t.Logf("%d transitions, %d bytes", len(rows), len(text))
 }
 
-// TestTableIsWhole: whatever random ways through the model of a link make the
-// machines do has a row.
-func TestTableIsWhole(t *testing.T) {
+// TestTableIsComplete: the table has a row for everything that the machines do on
+// random ways through the model of a link.
+func TestTableIsComplete(t *testing.T) {
 	type key struct {
 		machine
 		input
 	}
 	rows := make(map[key]bool)
-	for _, r := range table() {
+	for _, r := range tableRows() {
 		rows[key{r.State, r.Input}] = true
 	}
 	checked := make(map[key]bool)
@@ -182,8 +182,8 @@ func TestTableIsWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d of %d rows met in a model of a link", len(checked), len(rows))
+	t.Logf("the walks met %d of %d rows", len(checked), len(rows))
 	if len(checked) < 100 {
-		t.Error("the walks meet so few rows that they check nothing")
+		t.Error("the walks met too few rows to check anything")
 	}
 }

@@ -8,12 +8,12 @@ import (
 )
 
 var (
-	walks    = flag.Uint64("walk", 2_000, "random ways through the model of a link to go")
+	walks    = flag.Uint64("walk", 2_000, "how many random ways through the model of a link to go")
 	walkSeed = flag.Uint64("seed", 0, "go only the way with this seed")
 )
 
-// TestWalk goes random ways through models of a link that are too large to be
-// searched: more accidents, more frames in flight, more of everything.
+// TestWalk goes random ways through models of a link that are too large to
+// search: more accidents, more frames in flight, more of everything.
 //
 //	go test ./internal/negotiate -run Walk -walk 1000000
 func TestWalk(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package netwatch notices that the network of this machine may have changed:
-// an address came or went ([Watch]), or the machine has slept ([Slept]). It owns
-// the one watcher of interfaces in the process, which lasts while somebody watches.
+// Package netwatch notices that the network of this machine may have changed: an address
+// came or went ([Watch]), or the machine has slept ([Slept]). It owns the process's only
+// watcher of interfaces, which runs while there are calls of Watch that were not stopped.
 package netwatch
 
 import (
@@ -13,22 +13,21 @@ import (
 	"github.com/pion/transport/v5/netchange"
 )
 
-// addressesSettle is how long a change of interfaces is waited out, because a
-// network that changes reports it many times within a moment.
+// addressesSettle is how long to wait after a change of interfaces, because the system
+// reports one change many times within a moment.
 const addressesSettle = 250 * time.Millisecond
 
-// ofProcess watches the interfaces of this machine, once for all who ask.
-var ofProcess watcher
+// processWatcher watches the interfaces of this machine for all callers of Watch.
+var processWatcher watcher
 
-// Watch calls changed after each change of interfaces or addresses, with the
-// addresses that there are now, from a goroutine of its own, until stop is
-// called. The list is nil if the system does not say. changed must not block.
-func Watch(changed func([]netip.Addr)) (stop func(), err error) { return ofProcess.watch(changed) }
+// Watch calls changed, from a goroutine of its own, after each change of interfaces or
+// addresses, with the current addresses, until stop is called. The addresses are nil if
+// they cannot be read. changed must not block.
+func Watch(changed func([]netip.Addr)) (stop func(), err error) { return processWatcher.watch(changed) }
 
-// watcher calls its watchers when the interfaces or addresses of this machine
-// have changed.
+// watcher calls functions when the interfaces or addresses of this machine have changed.
 type watcher struct {
-	mu       sync.Mutex // held while a watcher is called, so that none is called after its stop
+	mu       sync.Mutex // held during the calls, so that none comes after its stop
 	watchers map[*func([]netip.Addr)]struct{}
 	end      func() // ends the goroutine and waits for it
 }
@@ -77,7 +76,7 @@ func (w *watcher) begin() error {
 }
 
 func (w *watcher) run(ctx context.Context, d *netchange.Detector) {
-	if _, err := d.Check(ctx); err != nil { // the first reports what there is
+	if _, err := d.Check(ctx); err != nil { // the first reports the current state
 		return
 	}
 	for {
@@ -98,7 +97,7 @@ func (w *watcher) run(ctx context.Context, d *netchange.Detector) {
 	}
 }
 
-// localAddresses returns this machine's addresses, nil if it does not say.
+// localAddresses returns this machine's addresses, or nil if they cannot be read.
 func localAddresses() (list []netip.Addr) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

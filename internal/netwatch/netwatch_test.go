@@ -17,10 +17,10 @@ func TestSlept(t *testing.T) {
 	}{
 		"awake":                               {2 * time.Second, 2 * time.Second, 0},
 		"a busy machine":                      {4 * time.Second, 4 * time.Second, 0},
-		"asleep, the monotonic clock stood":   {time.Hour, 2 * time.Second, time.Hour - 2*time.Second},
+		"asleep, monotonic clock stopped":     {time.Hour, 2 * time.Second, time.Hour - 2*time.Second},
 		"asleep, both clocks went on":         {time.Hour, time.Hour, time.Hour - 2*time.Second},
 		"a nap":                               {7 * time.Second, 2 * time.Second, 5 * time.Second},
-		"the clock was set right":             {5 * time.Second, 2 * time.Second, 0},
+		"the clock was corrected":             {5 * time.Second, 2 * time.Second, 0},
 		"the clock was set back":              {-time.Hour, 2 * time.Second, 0},
 		"asleep while the clock was set back": {-time.Hour, time.Minute, 58 * time.Second},
 	} {
@@ -32,8 +32,8 @@ func TestSlept(t *testing.T) {
 	}
 }
 
-// The machine's own interfaces: what is shared begins with the first who watches
-// and ends with the last, which goleak sees.
+// TestWatch: the shared goroutine begins with the first call of watch and ends with the
+// last stop. If it does not end, goleak notices.
 func TestWatch(t *testing.T) {
 	var w watcher
 	var stops []func()

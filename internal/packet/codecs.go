@@ -1,6 +1,6 @@
-// Package packet says what the bytes of RTP packets mean: which codecs there are and
-// what goes into which, where key frames start, whose pictures have numbers, how loud
-// sound is. It is pure, and owns nothing.
+// Package packet knows what the bytes of RTP packets mean: which codecs there are and
+// which of them can carry which, where key frames start, where pictures have numbers, and
+// how loud sound is. It is pure and owns nothing.
 package packet
 
 import (
@@ -24,8 +24,8 @@ var videoFeedback = []webrtc.RTCPFeedback{
 
 var audioFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}}
 
-// CodecsFor returns the codecs of noom of that kind, best first and without
-// retransmission: what a source may choose from. The slice is the caller's.
+// CodecsFor returns noom's codecs of a kind, best first and without retransmission. A source
+// chooses one of them. The slice is the caller's.
 func CodecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 	codec := func(pt webrtc.PayloadType, mime string, rate uint32, channels uint16, fmtp string) webrtc.RTPCodecParameters {
 		feedback := videoFeedback
@@ -62,8 +62,8 @@ func CodecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 	return nil
 }
 
-// CanonicalMIME returns pion's constant for a MIME type that peers and tracks may spell
-// in any case (RFC 6838 section 4.2), or mime as it is if it is none of noom's.
+// CanonicalMIME returns pion's constant for a MIME type, which peers and tracks may spell
+// in any case (RFC 6838 section 4.2). If it is none of noom's, it returns mime as it is.
 func CanonicalMIME(mime string) string {
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 		for _, codec := range CodecsFor(kind) {
@@ -78,8 +78,8 @@ func CanonicalMIME(mime string) string {
 // IsOpus reports whether a MIME type is that of Opus.
 func IsOpus(mime string) bool { return strings.EqualFold(mime, webrtc.MimeTypeOpus) }
 
-// AlsoMono returns offered with a second entry for Opus, of one channel: SDP always has
-// two (RFC 7587 section 7), but a track may describe itself by what it has.
+// AlsoMono returns offered with a second entry for Opus, which has one channel: SDP always
+// has two (RFC 7587 section 7), but a track may declare what it really has.
 func AlsoMono(offered []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
 	for _, format := range offered {
 		if IsOpus(format.MimeType) {
@@ -90,16 +90,16 @@ func AlsoMono(offered []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
 	return offered
 }
 
-// SendsStereo reports whether a track of that codec may send two channels: Opus that does
-// not say that it has one.
+// SendsStereo reports whether a track of that codec may send two channels: it is Opus, and
+// does not declare that it has one.
 func SendsStereo(codec webrtc.RTPCodecCapability) bool {
 	asked := FormatParameter(codec.SDPFmtpLine, "stereo", "1")
 	return IsOpus(codec.MimeType) && codec.Channels != 1 && FormatParameter(codec.SDPFmtpLine, "sprop-stereo", asked) == "1"
 }
 
-// WrongCodec says that a track of that codec cannot be one of known.
+// WrongCodec returns the error for a track whose codec none of known can carry.
 func WrongCodec(codec webrtc.RTPCodecCapability, known []webrtc.RTPCodecParameters) error {
-	if len(known) == 0 { // of another kind than sound or picture
+	if len(known) == 0 { // the kind is neither audio nor video
 		known = slices.Concat(CodecsFor(webrtc.RTPCodecTypeAudio), CodecsFor(webrtc.RTPCodecTypeVideo))
 	}
 	var names []string
@@ -112,7 +112,7 @@ func WrongCodec(codec webrtc.RTPCodecCapability, known []webrtc.RTPCodecParamete
 			names = append(names, name)
 		}
 	}
-	what := cmp.Or(codec.MimeType, "what it does not tell")
+	what := cmp.Or(codec.MimeType, "an unknown codec")
 	if codec.ClockRate != 0 {
 		what += fmt.Sprintf("/%d", codec.ClockRate)
 	}
@@ -122,12 +122,11 @@ func WrongCodec(codec webrtc.RTPCodecCapability, known []webrtc.RTPCodecParamete
 	if codec.SDPFmtpLine != "" {
 		what += " (" + codec.SDPFmtpLine + ")"
 	}
-	return fmt.Errorf("%w: the track sends %s; what can be sent is %s", fault.Codec, what, strings.Join(names, ", "))
+	return fmt.Errorf("%w: the track sends %s; supported: %s", fault.Codec, what, strings.Join(names, ", "))
 }
 
-// Carries reports whether whoever takes format can decode what a source of
-// codec sends. A source that leaves a parameter out is given the benefit of
-// the doubt.
+// Carries reports whether a receiver of format can decode what a source of codec
+// sends. A parameter that the source leaves out is assumed to fit.
 func Carries(format, codec webrtc.RTPCodecCapability) bool {
 	switch {
 	case !strings.EqualFold(format.MimeType, codec.MimeType),
@@ -152,9 +151,9 @@ func Carries(format, codec webrtc.RTPCodecCapability) bool {
 	return true
 }
 
-// carriesH264 compares what RFC 6184 section 8.1 calls packetization-mode and
-// profile_idc. Mode 1 includes mode 0, and of the profiles in use here the one
-// with the higher number includes the lower: baseline 42, main 4d, high 64.
+// carriesH264 compares packetization-mode and profile_idc (RFC 6184 section 8.1).
+// Mode 1 includes mode 0. Of the profiles in use here, a higher number includes
+// the lower ones: baseline 42, main 4d, high 64.
 func carriesH264(format, codec string) bool {
 	mode := func(fmtp string) string { return FormatParameter(fmtp, "packetization-mode", "0") }
 	profile := func(fmtp string) string {
@@ -163,8 +162,8 @@ func carriesH264(format, codec string) bool {
 	return mode(codec) <= mode(format) && profile(codec) <= profile(format)
 }
 
-// FormatParameter returns the value of key in an SDP format line, or missing. It
-// is never shorter than missing.
+// FormatParameter returns the value of key in an SDP format line. It returns missing if
+// there is none, or if it is shorter than missing.
 func FormatParameter(line, key, missing string) string {
 	for parameter := range strings.SplitSeq(line, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")

@@ -1,9 +1,11 @@
-package packet
+package packet_test
 
 import (
 	"testing"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
 var opus = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
@@ -14,7 +16,7 @@ func TestCarries(t *testing.T) {
 	}
 	format := func(pt webrtc.PayloadType) webrtc.RTPCodecCapability {
 		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-			for _, codec := range CodecsFor(kind) {
+			for _, codec := range packet.CodecsFor(kind) {
 				if codec.PayloadType == pt {
 					return codec.RTPCodecCapability
 				}
@@ -48,9 +50,9 @@ func TestCarries(t *testing.T) {
 		{102, video("video/H264", "packetization-mode=2;profile-level-id=42e01f"), false},
 		{102, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), false},
 		{112, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), true},
-		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // nonsense: as if absent
+		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // malformed, and so ignored
 	} {
-		if got := Carries(format(test.format), test.codec); got != test.want {
+		if got := packet.Carries(format(test.format), test.codec); got != test.want {
 			t.Errorf("%d, %s %s: %v, want %v", test.format, test.codec.MimeType, test.codec.SDPFmtpLine, got, test.want)
 		}
 	}

@@ -2,27 +2,27 @@ package packet
 
 import "strings"
 
-// This file takes the numbers of pictures out of RTP payloads.
+// This file removes picture ids from RTP payloads.
 //
-// VP8 and VP9 may number their pictures, and every encoder begins where it likes.
-// Browsers order frames by that number where there is one: of two sources that take
-// turns quickly, the second's first pictures may be held for pictures of the past, and
-// thrown away until its next key frame. Where there is none they go by sequence numbers,
-// which a stitch makes one row.
+// VP8 and VP9 may number their pictures, and every encoder begins with any number it
+// likes. Browsers order frames by that number if there is one. So if one source quickly
+// replaces another, they may take its first pictures for old ones and drop them until the
+// next key frame. Without picture ids they go by sequence numbers, which fanout keeps
+// continuous.
 
-// StripPictureID returns the function that says how to send a payload of that codec
-// without its picture's number: as first, and all that follows payload[from].
+// StripPictureID returns a function that says how to send a payload of that codec without
+// its picture id: the byte first, followed by payload[from+1:].
 func StripPictureID(mimeType string) func(payload []byte) (from int, first byte) {
 	switch strings.ToLower(mimeType) {
 	case "video/vp8":
-		return unnumberedVP8
+		return stripVP8PictureID
 	case "video/vp9":
-		return unnumberedVP9
+		return stripVP9PictureID
 	}
-	return asItIs
+	return keepPayload
 }
 
-func asItIs(p []byte) (from int, first byte) {
+func keepPayload(p []byte) (from int, first byte) {
 	if len(p) == 0 {
 		return 0, 0
 	}
@@ -36,13 +36,14 @@ const (
 	vp8Partition = 0x07 // PID: which one
 )
 
-// vp8Descriptor returns the length of a payload's descriptor, in bytes.
+// vp8Descriptor returns the size of a payload's descriptor, in bytes. ok is false if the payload
+// ends with it, or within it.
 func vp8Descriptor(p []byte) (size int, ok bool) {
 	if len(p) == 0 {
 		return 0, false
 	}
 	size = 1
-	if p[0]&vp8Extended != 0 { // one byte says which fields follow
+	if p[0]&vp8Extended != 0 { // the next byte says which fields follow
 		if len(p) < 2 {
 			return 0, false
 		}
@@ -64,11 +65,11 @@ func vp8Descriptor(p []byte) (size int, ok bool) {
 	return size, len(p) > size
 }
 
-// unnumberedVP8 leaves the extension out: without numbers, layers mean nothing.
-func unnumberedVP8(p []byte) (from int, first byte) {
+// stripVP8PictureID removes the whole extension, because without numbers, layers mean nothing.
+func stripVP8PictureID(p []byte) (from int, first byte) {
 	size, ok := vp8Descriptor(p)
 	if !ok {
-		return asItIs(p)
+		return keepPayload(p)
 	}
 	return size - 1, p[0] &^ vp8Extended
 }
@@ -82,23 +83,23 @@ const (
 	vp9Begin     = 0x08 // B: of a frame
 )
 
-// unnumberedVP9 leaves out the picture's number and, in flexible mode, which needs
-// it, those it refers to. With layers they are needed: that payload stays as it is.
-func unnumberedVP9(p []byte) (from int, first byte) {
+// stripVP9PictureID removes the picture id and, in flexible mode, which depends on it, the
+// references. With layers both are needed, and the payload stays as it is.
+func stripVP9PictureID(p []byte) (from int, first byte) {
 	if len(p) < 2 || p[0]&vp9PictureID == 0 || p[0]&vp9Layers != 0 {
-		return asItIs(p)
+		return keepPayload(p)
 	}
 	size := 2 + int(p[1]>>7)
 	if p[0]&vp9Flexible != 0 && p[0]&vp9Predicted != 0 {
 		for more := true; more; size++ { // P_DIFF, N: another one follows
 			if len(p) <= size {
-				return asItIs(p)
+				return keepPayload(p)
 			}
 			more = p[size]&1 != 0
 		}
 	}
 	if len(p) <= size {
-		return asItIs(p)
+		return keepPayload(p)
 	}
 	return size - 1, p[0] &^ (vp9PictureID | vp9Flexible)
 }

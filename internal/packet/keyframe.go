@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// KeyframeStart returns the test by which the first packet of a key frame of
-// that codec is known from its RTP payload. For audio, and for codecs it does
-// not know, every packet passes: a stream may start anywhere.
+// KeyframeStart returns a function that reports whether an RTP payload of that codec
+// is the first of a key frame. For audio and unknown codecs it is always true, because
+// a stream may start anywhere.
 func KeyframeStart(mimeType string) func(payload []byte) bool {
 	switch strings.ToLower(mimeType) {
 	case "video/vp8":
@@ -30,7 +30,7 @@ func startsVP8Keyframe(p []byte) bool {
 }
 
 // startsVP9Keyframe: RFC 9628 section 4.2: B set, P clear, and the lowest
-// spatial layer, for the higher ones predict from it.
+// spatial layer, because the higher ones predict from it.
 func startsVP9Keyframe(p []byte) bool {
 	if len(p) < 2 || p[0]&vp9Begin == 0 || p[0]&vp9Predicted != 0 {
 		return false
@@ -68,8 +68,8 @@ func startsH264Keyframe(p []byte) bool {
 // StartsH264IDR reports whether a payload has the first slice of an IDR picture.
 func StartsH264IDR(p []byte) bool { return beginsNAL(p, startsIDR) }
 
-// beginsNAL reports whether a unit begins in the payload that is as wanted by its first
-// byte and what follows it.
+// beginsNAL reports whether a wanted unit begins in the payload. wanted gets the unit's
+// first byte and what follows it.
 func beginsNAL(p []byte, wanted func(header byte, body []byte) bool) bool {
 	if len(p) > 1 && p[0]&nalType == nalFUA {
 		return p[1]&0x80 != 0 && wanted(p[1], p[2:])
@@ -82,8 +82,8 @@ func beginsNAL(p []byte, wanted func(header byte, body []byte) bool) bool {
 	return false
 }
 
-// wholeNALs returns the units that are whole in a payload, none of which is empty: the
-// only one, or those of a STAP-A packet up to the first that lies about its size.
+// wholeNALs returns the units that are complete in a payload and not empty: the only one,
+// or those of a STAP-A packet up to the first with a wrong size.
 func wholeNALs(p []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		switch {
@@ -103,8 +103,8 @@ func wholeNALs(p []byte) iter.Seq[[]byte] {
 	}
 }
 
-// startsIDR judges by first_mb_in_slice, the first field of a slice: a leading 1
-// bit is the number 0 in Exp-Golomb.
+// startsIDR reports whether a unit is the first slice of an IDR picture. Its first field,
+// first_mb_in_slice, is then 0, which Exp-Golomb encodes as a leading 1 bit.
 func startsIDR(header byte, body []byte) bool {
 	return header&nalType == nalIDR && len(body) > 0 && body[0]&0x80 != 0
 }

@@ -10,11 +10,11 @@ import (
 	"noom/internal/speaker"
 )
 
-// LevelVoice is the first bit of the one byte of the header extension of RFC 6464: it says
-// that the packet is voice. As browsers do, noom always says so, and heeds the level alone.
+// LevelVoice is the bit of the header extension of RFC 6464 that marks a packet as voice. Like
+// browsers, noom always sets it, and on receipt uses only the level.
 const LevelVoice = 0x80
 
-// LevelID finds the extension among those negotiated; 0: it was not.
+// LevelID returns the id of the extension among those negotiated, or 0 if it was not negotiated.
 func LevelID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
 	i := slices.IndexFunc(negotiated, func(e webrtc.RTPHeaderExtensionParameter) bool { return e.URI == sdp.AudioLevelURI })
 	if i < 0 {
@@ -23,7 +23,7 @@ func LevelID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
 	return uint8(negotiated[i].ID)
 }
 
-// LevelIn reads the extension.
+// LevelIn returns the level in a header's extension with that id.
 func LevelIn(header *rtp.Header, id uint8) (dBov int, ok bool) {
 	if id == 0 {
 		return 0, false
@@ -35,10 +35,10 @@ func LevelIn(header *rtp.Header, id uint8) (dBov int, ok bool) {
 	return -int(payload[0] &^ LevelVoice), true
 }
 
-// Loudness is a level as a track keeps it: more is louder, and 0 is none.
+// Loudness converts a level to what a track stores: a larger number is louder, and 0 is no level.
 func Loudness(dBov int) int32 { return int32(dBov - speaker.Silence + 1) }
 
-// LevelOf is the way back from Loudness; false: there is none.
+// LevelOf converts a Loudness back to a level. ok is false if there is none.
 func LevelOf(v int32) (dBov int, ok bool) {
 	if v == 0 {
 		return 0, false

@@ -5,21 +5,22 @@ import (
 	"slices"
 )
 
-// MaxParameterSets is how many bytes of them are kept, with what a STAP-A packet that
-// holds them all adds. One set has some 10 to 60.
+// MaxParameterSets bounds the parameter sets that are kept: it is the size, in bytes, of a
+// STAP-A packet with all of them. One set has about 10 to 60 bytes.
 const MaxParameterSets = 1100
 
-// ParameterSets are the latest of one source, of each kind and id. It is a pure value.
+// ParameterSets has the latest parameter set of each kind and id from one source. It is a
+// pure value.
 type ParameterSets struct{ sets []parameterSet }
 
 type parameterSet struct {
 	nal       []byte // its first byte says which kind it is
 	id        uint32
-	timestamp uint32 // of the picture that it was last sent with
+	timestamp uint32 // of the picture with which it was last sent
 }
 
-// Note keeps the parameter sets in a payload, and reports whether one is new. Of such as
-// come in fragments nothing is kept: they are larger than any path takes.
+// Note keeps the parameter sets in a payload, and reports whether one is new. It ignores
+// fragmented ones, because those are larger than a packet.
 func (p *ParameterSets) Note(payload []byte, timestamp uint32) (news bool) {
 	for nal := range wholeNALs(payload) {
 		id, ok := parameterSetID(nal)
@@ -51,10 +52,10 @@ func (p *ParameterSets) Note(payload []byte, timestamp uint32) (news bool) {
 // Known reports whether there are any.
 func (p *ParameterSets) Known() bool { return len(p.sets) > 0 }
 
-// Clone returns a copy that changes by itself.
+// Clone returns an independent copy.
 func (p *ParameterSets) Clone() ParameterSets { return ParameterSets{slices.Clone(p.sets)} }
 
-// size is that of a STAP-A packet with all of them, in bytes.
+// size returns the size of a STAP-A packet with all of them, in bytes.
 func (p *ParameterSets) size() int {
 	n := 1
 	for _, set := range p.sets {
@@ -63,8 +64,8 @@ func (p *ParameterSets) size() int {
 	return n
 }
 
-// Lacking returns a payload with those that were not sent with the picture of that
-// timestamp, and counts them as sent; nil if there are none.
+// Lacking returns a payload with the sets that were not sent with the picture of that
+// timestamp, or nil if there are none. From then on they count as sent with it.
 func (p *ParameterSets) Lacking(timestamp uint32) (payload []byte) {
 	for _, kind := range []byte{nalSPS, nalPPS} {
 		for i := range p.sets {
@@ -83,7 +84,7 @@ func (p *ParameterSets) Lacking(timestamp uint32) (payload []byte) {
 	return payload
 }
 
-// Recall takes over what is known of the same track from before.
+// Recall adds the sets that the same track has sent before, unless newer ones are known.
 func (p *ParameterSets) Recall(before ParameterSets) {
 	for _, old := range before.sets {
 		known := slices.ContainsFunc(p.sets, func(set parameterSet) bool {
@@ -95,9 +96,9 @@ func (p *ParameterSets) Recall(before ParameterSets) {
 	}
 }
 
-// parameterSetID returns the id of a parameter set (ITU-T H.264 sections
-// 7.3.2.1.1 and 7.3.2.2): the first number of a picture's, the first behind
-// three bytes of profile and level of a sequence's.
+// parameterSetID returns the id of a parameter set (ITU-T H.264 sections 7.3.2.1.1
+// and 7.3.2.2). It is the first number of a picture's set; in a sequence's set, it
+// follows three bytes of profile and level.
 func parameterSetID(nal []byte) (id uint32, ok bool) {
 	most := uint32(255)
 	switch nal[0] & nalType {
@@ -115,7 +116,7 @@ func parameterSetID(nal []byte) (id uint32, ok bool) {
 	return id, ok && id <= most
 }
 
-// expGolomb returns the unsigned number that b begins with, of up to 8 leading zeros.
+// expGolomb returns the unsigned number with which b begins. It has at most 8 leading zeros.
 func expGolomb(b []byte) (n uint32, ok bool) {
 	bit := func(i int) uint32 {
 		if i/8 >= len(b) {

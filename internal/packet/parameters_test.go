@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// What is kept is bounded, whatever comes, and fits one packet.
+// TestParameterSetsAreBounded: whatever is noted, what is kept fits into one packet.
 func TestParameterSetsAreBounded(t *testing.T) {
 	var p ParameterSets
 	for i := range 1000 {

@@ -4,24 +4,24 @@ import (
 	"sync/atomic"
 )
 
-// Tally counts one RTP stream. One goroutine writes, any may read.
+// Tally counts the packets of one RTP stream. One goroutine writes, any may read.
 type Tally struct {
 	packets  atomic.Uint64
 	bytes    atomic.Uint64 // of payload
-	expected atomic.Int64  // by the sequence numbers; of a stream that is received
+	expected atomic.Int64  // packets, by their sequence numbers; only for a received stream
 
-	// Owned by the one that writes.
+	// Owned by the goroutine that writes.
 	highest uint16
 }
 
-// Add counts a packet with so many bytes of payload.
+// Add counts a packet with that many bytes of payload.
 func (c *Tally) Add(payload int) {
 	c.packets.Add(1)
 	c.bytes.Add(uint64(payload))
 }
 
-// Received is Add for a stream that others send: what the sequence numbers
-// skip is expected too (RFC 3550 appendix A.3).
+// Received is Add for a received stream. Packets whose sequence numbers are skipped
+// count as expected too (RFC 3550 appendix A.3).
 func (c *Tally) Received(seq uint16, payload int) {
 	switch ahead := int16(seq - c.highest); {
 	case c.packets.Load() == 0:
@@ -34,11 +34,11 @@ func (c *Tally) Received(seq uint16, payload int) {
 	c.Add(payload)
 }
 
-// Packets is how many were counted.
+// Packets returns the number of packets.
 func (c *Tally) Packets() uint64 { return c.packets.Load() }
 
-// Bytes is how much payload they had.
+// Bytes returns the size of their payloads.
 func (c *Tally) Bytes() uint64 { return c.bytes.Load() }
 
-// Lost is how many are missing. It may be below zero, if packets came twice.
+// Lost returns the number of missing packets. It may be negative if there were duplicates.
 func (c *Tally) Lost() int32 { return int32(c.expected.Load() - int64(c.packets.Load())) }

@@ -3,8 +3,7 @@
 // channel, and everything that may happen to them. Nothing but tests imports it.
 //
 // The machines are the real ones. What stands around them here only carries out what
-// they say, as the root package does (recovery.go, epochs.go, frames.go,
-// negotiation.go and roster.go), without a goroutine, clock or WebRTC: where
+// they say, as packages link, frames and connection and a room's roster do, without a goroutine, clock or WebRTC: where
 // pion would be called, the model asks a table of pion's own transitions
 // (oracle.go, which a test holds against pion) whether it may be.
 //

@@ -5,7 +5,7 @@ import (
 	"noom/internal/negotiate"
 )
 
-// This file, frames.go and recovery.go do for an end what the link's loop does in the root package:
+// This file, frames.go and recovery.go do for an end what the loop of package link does:
 // they carry out what the machines say. Functions have the names they have there.
 
 const (
@@ -91,7 +91,7 @@ func (w *World) turn(i int, in TurnInput, call func(*negotiate.Machine) []negoti
 	m := &w.ends[i].link.turn
 	before := m.State()
 	actions := call(m)
-	if w.watch != nil && w.watch.Turn != nil {
+	if w.watch != nil {
 		w.watch.Turn(before, in, actions, m.State())
 	}
 	if w.breaks(HandOver) {

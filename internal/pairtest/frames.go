@@ -6,7 +6,7 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file does for an end what frames.go does in the root package.
+// This file does for an end what package frames does.
 
 func (w *World) receive(i int, f frame) {
 	e := &w.ends[i]

@@ -7,7 +7,7 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file is the hub, and what an end's room (roster.go of the root package)
+// This file is the hub, and what an end's room (roster.go of package noom)
 // makes of its notices.
 
 // toHub puts a frame on its way to the other end.

@@ -8,8 +8,8 @@ import (
 	"noom/internal/recovery"
 )
 
-// This file does for an end what recovery.go, epochs.go and handover.go do in the root
-// package: it carries out what the machine of package recovery says. Timers are the
+// This file does for an end what driver.go and epochs.go of package link do:
+// it carries out what the machine of package recovery says. Timers are the
 // machine's own; which of them may end when is for events.go to say.
 
 // options are those of every link. So few restarts before a rebuild let a search meet one.
@@ -27,11 +27,7 @@ func (w *World) on(i int, in RecoveryInput) {
 	e := &w.ends[i]
 	m := &e.link.recovery
 	m.Now(recovery.Facts{Online: e.online})
-	before := m.State()
 	actions := in.Do(m)
-	if w.watch != nil && w.watch.Recovery != nil {
-		w.watch.Recovery(before, in, actions, m.State())
-	}
 	w.breakRecovery(m)
 	for _, a := range actions {
 		w.carryOut(i, a)
@@ -140,7 +136,7 @@ func (w *World) closeOld(i int, n recovery.Number) {
 	}
 }
 
-// giveUp is fail of the root package.
+// giveUp is fail of package link.
 func (w *World) giveUp(i int) {
 	if w.ends[i].link.known {
 		w.on(i, RecoveryInput{Call: "fail"})

@@ -5,57 +5,56 @@ import "time"
 // Kind is what an [Action] does.
 type Kind uint8
 
-// The actions. In one call's result they are to be carried out in order. What
-// can fail, or makes the driver call the machine again, comes last.
+// The actions. The driver carries out those of one call in order. An action
+// that can fail, or that makes the driver call the machine again, comes last.
 const (
 	// BeginEpoch: begin the next epoch of the exchange, then call Begun, or
 	// Exhausted if there is none.
 	BeginEpoch Kind = iota + 1
-	// Build: make connection Conn, or call Unbuilt. If the epoch is Ours, an offer is due.
+	// Build: make connection Conn; if that fails, call Unbuilt. If the epoch is Ours, an offer is due.
 	Build
-	// SetAside: the current connection, Conn, is an old one from now on.
+	// SetAside: Conn, which was the current connection, is now an old one.
 	SetAside
 	// Close: end connection Conn, the current or an old one.
 	Close
-	// GiveUp: the epoch is given up because of Cause. What its messages say is
-	// of no use any longer, and none are sent.
+	// GiveUp: the epoch is given up because of Cause. Its messages are no longer of
+	// use; send none.
 	GiveUp
-	// Note: the peer is not connected because of Cause.
+	// Note: remember that the peer is not connected because of Cause.
 	Note
 	// Forget: the peer is connected; what was noted no longer matters.
 	Forget
-	// RestartICE of the current connection, in its next offer; if UnlessRelayed,
-	// only if the last gathering has found no relay.
+	// RestartICE: restart ICE on the current connection, with its next offer. If
+	// UnlessRelayed, only if the last gathering has found no relay.
 	RestartICE
-	// Resend: what is unacknowledged can be sent again at once.
+	// Resend: send everything unacknowledged again, without waiting for its turn.
 	Resend
-	// SetState: the peer's state is Peer from now on, because of Cause.
+	// SetState: the peer's state is now Peer, because of Cause.
 	SetState
-	// Drop: ask for the peer to be dropped, because the hub has lost it and its
+	// Drop: ask the room to drop the peer, because the hub has lost it and its
 	// connection is dead. Sleep, Close or Welcome follows.
 	Drop
-	// AskHub for a sign of life: it may have gone the same way as a path.
+	// AskHub: ask the hub for a sign of life, because it may have been lost with the path.
 	AskHub
 	// AskServers: ask the hub for ICE servers.
 	AskServers
-	// Queue: ask for our turn to build, if that was not asked.
+	// Queue: ask for our turn to build, unless we are waiting for it already.
 	Queue
-	// Release: our turn has come. Take the frames of the peer that were held
-	// back, then call Released.
+	// Release: our turn has come. Take the peer's frames that were held back,
+	// then call Released.
 	Release
-	// Yield: give our turn, or our place in the queue, back; forget the frames held back.
+	// Yield: give back our turn, or our place in the queue; drop the frames held back.
 	Yield
-	// SamplePath: remember how much has come by the path.
+	// SamplePath: remember how much has arrived by the path.
 	SamplePath
-	// ComparePath: call Silent if nothing has come by the path since.
+	// ComparePath: call Silent if nothing has arrived by the path since SamplePath.
 	ComparePath
 	// CheckRelay: call RelayEnds if the path goes by a relay of ours and there are
 	// newer ICE servers.
 	CheckRelay
-	// Arm: have Elapsed called with Timer after After, instead of what that timer
-	// was armed for.
+	// Arm: call Elapsed with Timer after After. This replaces an earlier Arm of that timer.
 	Arm
-	// Disarm: have it not called.
+	// Disarm: do not call Elapsed with Timer.
 	Disarm
 	// End: all connections and timers end.
 	End

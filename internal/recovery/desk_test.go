@@ -7,10 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"noom/internal/pairtest"
 	"noom/internal/recovery"
 )
 
-const connect = 15 * time.Second
+const connectTime = 15 * time.Second
+
+// input is an event.
+type input = pairtest.RecoveryInput
 
 // desk is a driver without anything to drive: it keeps what the machine says, answers
 // what it asks, and finds fault with what cannot be done.
@@ -24,19 +28,19 @@ type desk struct {
 	old     []recovery.Number
 	armed   map[recovery.Timer]time.Duration
 	peer    recovery.Peer
-	queued  bool // for our turn
+	queued  bool // we wait for our turn
 	dropped bool
 	said    []string // since the last call of says
 	watch   func(before recovery.State, in input, actions []recovery.Action, after recovery.State)
 }
 
-// Go's options, and a browser's.
+// The options of Go clients and of browsers.
 var (
-	goes    = recovery.Options{Connect: connect, Restarts: 2}
-	browses = recovery.Options{Connect: connect, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
+	goOptions      = recovery.Options{Connect: connectTime, Restarts: 2}
+	browserOptions = recovery.Options{Connect: connectTime, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
 )
 
-func newDesk(t *testing.T) *desk { return newDeskWith(t, goes) }
+func newDesk(t *testing.T) *desk { return newDeskWith(t, goOptions) }
 
 func newDeskWith(t *testing.T, o recovery.Options) *desk {
 	return &desk{
@@ -45,17 +49,17 @@ func newDeskWith(t *testing.T, o recovery.Options) *desk {
 	}
 }
 
-// on tells the machine of an event, and does what it says.
+// on gives the machine an event and carries out its actions.
 func (d *desk) on(in input) {
 	d.t.Helper()
 	d.m.Now(d.facts)
 	before := d.m.State()
-	actions := in.do(&d.m)
+	actions := in.Do(&d.m)
 	if d.watch != nil {
 		d.watch(before, in, actions, d.m.State())
 	}
 	for _, a := range actions {
-		d.said = append(d.said, words(a))
+		d.said = append(d.said, actionWords(a))
 		d.do(a)
 	}
 }
@@ -67,12 +71,12 @@ func (d *desk) do(a recovery.Action) {
 		d.on(input{Call: "begun"})
 	case recovery.Build:
 		if d.current != 0 || slices.Contains(d.old, a.Conn) {
-			d.t.Errorf("connection %d is built where there are %d and %d", a.Conn, d.current, d.old)
+			d.t.Errorf("connection %d is built while there are %d and %d", a.Conn, d.current, d.old)
 		}
 		d.current = a.Conn
 	case recovery.SetAside:
 		if a.Conn != d.current {
-			d.t.Errorf("connection %d is set aside, the current one is %d", a.Conn, d.current)
+			d.t.Errorf("connection %d is set aside; the current one is %d", a.Conn, d.current)
 		}
 		d.old, d.current = append(d.old, d.current), 0
 	case recovery.Close:
@@ -81,16 +85,16 @@ func (d *desk) do(a recovery.Action) {
 			return
 		}
 		if !slices.Contains(d.old, a.Conn) {
-			d.t.Errorf("connection %d is closed, which is not there", a.Conn)
+			d.t.Errorf("connection %d is closed and does not exist", a.Conn)
 		}
 		d.old = slices.DeleteFunc(d.old, func(n recovery.Number) bool { return n == a.Conn })
 	case recovery.RestartICE:
 		if !d.m.Alive() {
-			d.t.Error("ICE restarts where there is no connection")
+			d.t.Error("ICE restarts without a connection")
 		}
 	case recovery.SetState:
 		if d.peer == a.Peer {
-			d.t.Errorf("the state is %v again", a.Peer)
+			d.t.Errorf("the state is set to %v twice", a.Peer)
 		}
 		d.peer = a.Peer
 	case recovery.Arm:
@@ -112,7 +116,7 @@ func (d *desk) do(a recovery.Action) {
 	}
 }
 
-// says checks what the machine has said since the last call: at least that, in this order.
+// says checks that the machine's actions since the last call include these, in this order.
 func (d *desk) says(want ...string) {
 	d.t.Helper()
 	said := d.said
@@ -121,25 +125,25 @@ func (d *desk) says(want ...string) {
 	for _, w := range want {
 		i := slices.Index(rest, w)
 		if i < 0 {
-			d.t.Fatalf("did not say %q in its place; said:\n%s", w, strings.Join(said, "\n"))
+			d.t.Fatalf("no %q in its place; actions:\n%s", w, strings.Join(said, "\n"))
 		}
 		rest = rest[i+1:]
 	}
 }
 
-// keepsQuiet checks that the machine has said nothing since the last call of says.
+// keepsQuiet checks that there were no actions since the last call of says.
 func (d *desk) keepsQuiet() {
 	d.t.Helper()
 	if len(d.said) > 0 {
-		d.t.Fatalf("said:\n%s", strings.Join(d.said, "\n"))
+		d.t.Fatalf("unexpected actions:\n%s", strings.Join(d.said, "\n"))
 	}
 }
 
-// neverSays checks that it has not said that, and forgets the rest.
+// neverSays checks that an action is not among those since the last call of says.
 func (d *desk) neverSays(what string) {
 	d.t.Helper()
 	if slices.Contains(d.said, what) {
-		d.t.Fatalf("said:\n%s", strings.Join(d.said, "\n"))
+		d.t.Fatalf("unexpected %q; actions:\n%s", what, strings.Join(d.said, "\n"))
 	}
 	d.said = nil
 }
@@ -148,24 +152,24 @@ func (d *desk) neverSays(what string) {
 func (d *desk) is(p recovery.Peer) {
 	d.t.Helper()
 	if d.m.Peer() != p || d.peer != p {
-		d.t.Fatalf("is %s, not %s", peers[d.m.Peer()], peers[p])
+		d.t.Fatalf("the peer is %s, want %s", peers[d.m.Peer()], peers[p])
 	}
 }
 
-// elapse lets a timer end, which must be armed.
+// elapse lets a timer, which must be armed, run out.
 func (d *desk) elapse(t recovery.Timer) {
 	d.t.Helper()
 	if _, ok := d.armed[t]; !ok {
 		d.t.Fatalf("%s is not armed: %v", timers[t], d.armed)
 	}
 	delete(d.armed, t)
-	d.on(input{Call: "elapsed", Timer: timers[t]})
+	d.on(input{Call: "elapsed", Timer: t})
 }
 
-// path says what ICE says of the current connection.
+// path changes the ICE state of the current connection.
 func (d *desk) path(p recovery.Path) {
 	d.t.Helper()
-	d.on(input{Call: "pathChanged", Conn: d.current, Path: paths[p]})
+	d.on(input{Call: "pathChanged", Conn: d.current, Path: p})
 }
 
 // comesUp connects the current connection.
@@ -176,10 +180,10 @@ func (d *desk) comesUp() {
 	d.on(input{Call: "dataOpened", Conn: d.current})
 }
 
-// inCall returns a desk in a call that has lasted a while. The peer began it.
+// inCall returns a desk in a call that the peer began and that has lasted a while.
 func inCall(t *testing.T) *desk {
 	t.Helper()
-	return inCallWith(t, goes)
+	return inCallWith(t, goOptions)
 }
 
 func inCallWith(t *testing.T, o recovery.Options) *desk {
@@ -196,7 +200,7 @@ func inCallWith(t *testing.T, o recovery.Options) *desk {
 	return d
 }
 
-// call tells of an event that says no more than its name.
+// call gives the machine an event without arguments.
 func (d *desk) call(name string) {
 	d.t.Helper()
 	d.on(input{Call: name})
@@ -212,7 +216,7 @@ func (d *desk) findHub() {
 	d.call("expect")
 }
 
-// The names that tests and tables have for things.
+// The names that tests and tables use.
 
 var (
 	calls = []string{
@@ -229,7 +233,8 @@ var (
 		recovery.Arm: "arm", recovery.Disarm: "disarm", recovery.End: "end",
 	}
 	timers = map[recovery.Timer]string{
-		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath", recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
+		recovery.ToConnect: "toConnect", recovery.ToRestart: "toRestart", recovery.ForPath: "forPath",
+		recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
 		recovery.Pause: "pause", recovery.Budget: "budget", recovery.ServersToBegin: "serversToBegin",
 		recovery.ServersToRestart: "serversToRestart", recovery.Farewell: "farewell", recovery.Linger: "linger",
 		recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
@@ -248,8 +253,8 @@ var (
 	}
 )
 
-// words say what an action does.
-func words(a recovery.Action) string {
+// actionWords returns an action in words.
+func actionWords(a recovery.Action) string {
 	s := kinds[a.Kind]
 	switch a.Kind {
 	case recovery.Build:
@@ -274,95 +279,4 @@ func words(a recovery.Action) string {
 	default:
 	}
 	return s
-}
-
-// input is an event, as the table of transitions has it.
-type input struct {
-	Call    string          `json:"call"`
-	Conn    recovery.Number `json:"conn,omitempty"`
-	Path    string          `json:"path,omitempty"`
-	Relayed bool            `json:"relayed,omitempty"`
-	Data    bool            `json:"data,omitempty"`
-	Gone    bool            `json:"gone,omitempty"`
-	Timer   string          `json:"timer,omitempty"`
-	After   int64           `json:"after,omitempty"`
-}
-
-// do calls the machine.
-func (in input) do(m *recovery.Machine) (actions []recovery.Action) {
-	switch in.Call {
-	case "begun":
-		return m.Begun()
-	case "exhausted":
-		return m.Exhausted()
-	case "renewed":
-		return m.Renewed(in.Conn)
-	case "unbuilt":
-		return m.Unbuilt()
-	case "fail":
-		return m.Fail()
-	case "spoiled":
-		return m.Spoiled(in.Conn)
-	case "serversTold":
-		return m.ServersTold()
-	case "pathChanged":
-		return m.PathChanged(in.Conn, key(paths, in.Path), in.Relayed)
-	case "controlOpened":
-		return m.ControlOpened(in.Conn)
-	case "dataOpened":
-		return m.DataOpened(in.Conn)
-	case "channelClosed":
-		return m.ChannelClosed(in.Conn, in.Data)
-	case "restarted":
-		m.Restarted()
-	case "restart":
-		actions, _ = m.Restart()
-	case "doubted":
-		return m.Doubted()
-	case "silent":
-		return m.Silent()
-	case "networkChanged":
-		return m.NetworkChanged(in.Gone)
-	case "credentialsLast":
-		return m.CredentialsLast(time.Duration(in.After) * time.Millisecond)
-	case "relayEnds":
-		return m.RelayEnds()
-	case "elapsed":
-		return m.Elapsed(key(timers, in.Timer))
-	case "welcome":
-		return m.Welcome()
-	case "expect":
-		return m.Expect()
-	case "hubLost":
-		return m.HubLost()
-	case "goodbye":
-		return m.Goodbye()
-	case "close":
-		m.Close()
-	case "ended":
-		return m.Ended()
-	case "sleep":
-		return m.Sleep()
-	case "wake":
-		return m.Wake()
-	case "peerBegins":
-		return m.PeerBegins()
-	case "admitted":
-		return m.Admitted()
-	case "released":
-		return m.Released()
-	default:
-		panic("no event " + in.Call)
-	}
-	return actions
-}
-
-// key returns what is called that.
-func key[K comparable](names map[K]string, name string) K {
-	for k, n := range names {
-		if n == name {
-			return k
-		}
-	}
-	panic("nothing is called " + name)
 }

@@ -4,32 +4,32 @@ import "time"
 
 // This file begins epochs and gives them up.
 
-// Begun says that the epoch that BeginEpoch asked for has begun.
+// Begun reports that the epoch of BeginEpoch has begun.
 func (m *Machine) Begun() []Action {
 	s := m.step()
 	s.rebuild(true)
 	return s.actions
 }
 
-// Exhausted says that there is no epoch to begin.
+// Exhausted reports that the numbers of epochs are used up.
 func (m *Machine) Exhausted() []Action {
 	s := m.step()
 	s.setState(Failed, EpochsUsedUp)
 	return s.actions
 }
 
-// Renewed says that the peer has begun an epoch, by a frame that came over
-// connection via, 0 if by hub.
+// Renewed reports that the peer has begun an epoch, by a frame that came over
+// connection via, or by hub if via is 0.
 func (m *Machine) Renewed(via Number) []Action {
 	s := m.step()
 	if via != 0 && via == s.Current.Number {
-		s.setAside() // as the peer does, or this would not have come
+		s.setAside() // as the peer has done, or the frame would not have come this way
 	}
 	s.rebuild(false)
 	return s.actions
 }
 
-// Unbuilt says that the connection that Build asked for cannot be made.
+// Unbuilt reports that the connection of Build cannot be made.
 func (m *Machine) Unbuilt() []Action {
 	s := m.step()
 	s.Current = Conn{}
@@ -37,16 +37,16 @@ func (m *Machine) Unbuilt() []Action {
 	return s.actions
 }
 
-// Fail says that something went wrong in this epoch beyond repair: a
-// description that cannot be applied, a peer that breaks the rules.
+// Fail reports that this epoch is beyond repair: a description cannot be
+// applied, or the peer breaks the rules.
 func (m *Machine) Fail() []Action {
 	s := m.step()
 	s.fail(0, Told)
 	return s.actions
 }
 
-// Spoiled says that something went wrong over a connection, the current or an old one, that
-// ends it at once, as when the peer floods us over it.
+// Spoiled reports that connection n, the current or an old one, has to end at
+// once, for example because the peer floods us over it.
 func (m *Machine) Spoiled(n Number) []Action {
 	s := m.step()
 	switch {
@@ -60,7 +60,32 @@ func (m *Machine) Spoiled(n Number) []Action {
 	return s.actions
 }
 
-// begin makes the next epoch ours. asked says that new ICE servers were asked for.
+// ChannelClosed reports that a channel of connection n has closed, and that it was not us who
+// closed it. Most likely the peer has begun the next epoch, and its first frame follows in a
+// moment. data says that it was the data channel.
+func (m *Machine) ChannelClosed(n Number, data bool) []Action {
+	s := m.step()
+	c := s.conn(n)
+	if c == nil {
+		return nil
+	}
+	if data {
+		c.Data = false
+	} else {
+		c.Control = false
+	}
+	switch {
+	case n != s.Current.Number:
+		s.oldLost(n)
+	case !s.Left:
+		s.fail(closedGrace, PathLost)
+	case data:
+		s.Over = true
+	}
+	return s.actions
+}
+
+// begin begins the next epoch. asked says that we have already asked the hub for new ICE servers.
 func (s *step) begin(asked bool) {
 	if s.Over || s.Asleep || !asked && s.awaitServers(ServersToBegin) {
 		return
@@ -75,7 +100,7 @@ func (s *step) begin(asked bool) {
 		return
 	}
 	if s.options.Sparing && !s.reaches() && !s.live().Up() {
-		s.stopAwaiting() // the hub's return begins it
+		s.stopAwaiting() // the epoch begins when the hub is back
 		return
 	}
 	if !s.reaches() && s.Current.Up() {
@@ -84,8 +109,8 @@ func (s *step) begin(asked bool) {
 	s.do(Action{Kind: BeginEpoch})
 }
 
-// awaitServers makes what needs ICE servers wait a moment for them, if those
-// there are have expired and the hub can be asked.
+// awaitServers asks the hub for ICE servers and waits a moment for them, if the
+// known ones have expired and we are at a hub. It reports whether it does.
 func (s *step) awaitServers(t Timer) bool {
 	if !s.Facts.Expired || !s.Facts.Online {
 		return false
@@ -95,24 +120,10 @@ func (s *step) awaitServers(t Timer) bool {
 	return true
 }
 
-// ServersTold says that the hub has told ICE servers.
-func (m *Machine) ServersTold() []Action {
-	s := m.step()
-	switch {
-	case s.Armed[ServersToBegin]:
-		s.disarm(ServersToBegin)
-		s.begin(true)
-	case s.Armed[ServersToRestart]:
-		s.disarm(ServersToRestart)
-		s.restart(true)
-	}
-	return s.actions
-}
-
-// rebuild puts a fresh connection in the place of the one there was.
+// rebuild replaces the current connection.
 func (s *step) rebuild(ours bool) {
 	s.closeCurrent()
-	s.disarm(Linger, Doubt, Credentials, Calm) // the old ones stay until this one is up
+	s.disarm(Linger, Doubt, Credentials, Calm) // without Linger the old ones stay until this one is up
 	s.Ours, s.Broken, s.WasUp, s.Calm, s.Asked, s.Restarts = ours, false, false, false, false, 0
 	switch {
 	case s.serving():
@@ -132,7 +143,8 @@ func (s *step) closeCurrent() {
 	}
 }
 
-// fail gives this epoch up: the next begins after a pause, which grows.
+// fail gives this epoch up. The next one begins after a pause: the one given
+// after a first failure, growing ones after further failures.
 func (s *step) fail(pause time.Duration, c Cause) {
 	if s.Left {
 		s.Over = true
@@ -162,9 +174,4 @@ func (s *step) fail(pause time.Duration, c Cause) {
 		s.setState(Failed, c)
 	}
 	s.await(Pause, pause)
-}
-
-func (s *step) drop() {
-	s.stopAwaiting()
-	s.do(Action{Kind: Drop})
 }

@@ -2,12 +2,12 @@ package recovery
 
 import "time"
 
-// This file is about the connections of epochs before, which serve until the
+// This file is about the connections of earlier epochs, which serve until the
 // current one is up.
 
-// lingering is how long the old connections stay once the new one is up: in
-// the new one video begins with a key frame, which takes a moment. The end that began the
-// epoch ends them, and the other sees them end.
+// lingering returns how long the old connections stay once the new one is up:
+// over the new one, video begins with a key frame, which takes a moment. The end
+// that began the epoch closes them first, and the other end sees them close.
 func (s *step) lingering() time.Duration {
 	if s.Ours {
 		return time.Second
@@ -15,7 +15,7 @@ func (s *step) lingering() time.Duration {
 	return 2 * time.Second
 }
 
-// setAside keeps the connection to serve, whenever it works, until the next is up.
+// setAside makes the current connection an old one, which serves until the next one is up.
 func (s *step) setAside() {
 	if s.Old[MaxOld-1].Number != 0 {
 		oldest := s.Old[0].Number
@@ -32,7 +32,7 @@ func (s *step) setAside() {
 	s.Current = Conn{}
 }
 
-// forgetOld takes a connection out of the old ones.
+// forgetOld removes a connection from the old ones.
 func (s *step) forgetOld(n Number) {
 	var kept [MaxOld]Conn
 	i := 0
@@ -45,7 +45,7 @@ func (s *step) forgetOld(n Number) {
 	s.Old = kept
 }
 
-// closeOld ends the old connections.
+// closeOld closes the old connections.
 func (s *step) closeOld() {
 	old := s.Old
 	s.Old = [MaxOld]Conn{}
@@ -56,8 +56,8 @@ func (s *step) closeOld() {
 	}
 }
 
-// oldPathChanged follows the path of an old connection: with it goes the
-// peer's state for as long as the new one is not up.
+// oldPathChanged acts on the path of an old connection, which decides the peer's
+// state until the new one is up.
 func (s *step) oldPathChanged(n Number) {
 	switch {
 	case s.conn(n).Path == NoPath:
@@ -70,7 +70,7 @@ func (s *step) oldPathChanged(n Number) {
 	}
 }
 
-// oldLost gives an old connection up.
+// oldLost gives up an old connection.
 func (s *step) oldLost(n Number) {
 	s.forgetOld(n)
 	s.do(Action{Kind: Close, Conn: n})
@@ -85,27 +85,8 @@ func (s *step) oldLost(n Number) {
 	}
 }
 
-// ChannelClosed says that a channel of a connection has closed that we did not
-// close: most likely the peer has begun the next epoch, and says so in a
-// moment. data says that it was the data channel, so that nothing more can come by it.
-func (m *Machine) ChannelClosed(n Number, data bool) []Action {
-	s := m.step()
-	c := s.conn(n)
-	if c == nil {
-		return nil
-	}
-	if data {
-		c.Data = false
-	} else {
-		c.Control = false
-	}
-	switch {
-	case n != s.Current.Number:
-		s.oldLost(n)
-	case !s.Left:
-		s.fail(closedGrace, PathLost)
-	case data:
-		s.Over = true
-	}
-	return s.actions
+// drop asks for the peer to be dropped: the hub has lost it, and no connection serves.
+func (s *step) drop() {
+	s.stopAwaiting()
+	s.do(Action{Kind: Drop})
 }

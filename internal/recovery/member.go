@@ -1,9 +1,9 @@
 package recovery
 
-// This file is about what the hub and the room say of the peer.
+// This file is about what the hub and the room report about the peer.
 
-// Welcome says that the member has entered, or come back to, the hub while we
-// were there: without a living connection, we begin.
+// Welcome reports that the member has joined, or come back to, the hub while we
+// were there. If there is no living connection, we begin.
 func (m *Machine) Welcome() []Action {
 	s := m.step()
 	s.Lost = false
@@ -15,13 +15,13 @@ func (m *Machine) Welcome() []Action {
 	return s.actions
 }
 
-// Expect says that the member is there and that we are the newcomer, at first or
-// after our return to a hub: without a connection, the member begins.
+// Expect reports that the member was there when we joined, or came back to, the
+// hub. If there is no connection, the member begins.
 func (m *Machine) Expect() []Action {
 	s := m.step()
 	s.Lost = false
 	switch {
-	case s.Broken: // a pause was running while no hub could have helped
+	case s.Broken: // we paused while there was no hub; there is no reason to pause longer
 		s.Failures = 0
 		s.begin(false)
 	case s.Current.Number == 0:
@@ -32,7 +32,7 @@ func (m *Machine) Expect() []Action {
 	return s.actions
 }
 
-// hubBack acts on the hub reaching the peer again.
+// hubBack is called when the hub reaches the peer again.
 func (s *step) hubBack() {
 	s.do(Action{Kind: Resend})
 	switch {
@@ -47,8 +47,8 @@ func (s *step) hubBack() {
 	}
 }
 
-// HubLost says that the hub has lost the member. Its connection may live, or come
-// to life yet; if it does neither, the peer is dropped.
+// HubLost reports that the hub has lost the member. If its connection neither
+// works nor comes up, the peer is dropped.
 func (m *Machine) HubLost() []Action {
 	s := m.step()
 	s.Lost = true
@@ -57,17 +57,17 @@ func (m *Machine) HubLost() []Action {
 		s.drop()
 	case s.options.Lost > 0 && s.alive() && !s.Current.Up():
 		if !s.EverUp {
-			s.yield() // it comes up by itself or not at all, and holds nobody up
+			s.yield() // it comes up without the hub or not at all; others need not wait for it
 		}
 		s.await(ToReturn, s.options.Lost)
 	}
 	return s.actions
 }
 
-// Goodbye says that the peer leaves for good. That may have overtaken what the
-// peer sent before: until the connection ends, or for a moment, it is still
-// taken. The peer closes the connection, as soon as it knows that it was
-// heard: were both to do so at once, each would wait for the other.
+// Goodbye reports that the peer leaves for good. The goodbye may have overtaken
+// what the peer sent before it, which is still taken until the connection
+// closes, or for a moment. The peer closes the connection, once its goodbye is
+// acknowledged: if both ends closed at once, each would wait for the other.
 func (m *Machine) Goodbye() []Action {
 	s := m.step()
 	s.Left = true
@@ -79,17 +79,17 @@ func (m *Machine) Goodbye() []Action {
 	return s.actions
 }
 
-// Close says that the link is to end.
+// Close ends the link.
 func (m *Machine) Close() { m.state.Over = true }
 
-// Ended says that the link, which is over, has nothing more to act on.
+// Ended reports that the link, which is over, has nothing more to do.
 func (m *Machine) Ended() []Action {
 	s := m.step()
 	s.end()
 	return s.actions
 }
 
-// Sleep says that the peer is dropped. What a return needs is kept.
+// Sleep drops the peer. What it needs to come back is kept.
 func (m *Machine) Sleep() []Action {
 	s := m.step()
 	s.Asleep, s.WasUp = true, false
@@ -97,11 +97,25 @@ func (m *Machine) Sleep() []Action {
 	return s.actions
 }
 
-// Wake says that the member of a link that is asleep is there again.
+// Wake reports that the member of a link that is asleep is back.
 func (m *Machine) Wake() []Action {
 	s := m.step()
 	s.Asleep, s.Lost, s.Broken, s.Failures = false, false, false, 0
 	s.setState(Connecting, NoCause)
+	return s.actions
+}
+
+// ServersTold says that the hub has told ICE servers.
+func (m *Machine) ServersTold() []Action {
+	s := m.step()
+	switch {
+	case s.Armed[ServersToBegin]:
+		s.disarm(ServersToBegin)
+		s.begin(true)
+	case s.Armed[ServersToRestart]:
+		s.disarm(ServersToRestart)
+		s.restart(true)
+	}
 	return s.actions
 }
 
@@ -112,12 +126,12 @@ func (s *step) end() {
 	s.setState(Closed, NoCause)
 }
 
-// Newcomers: the first connections are built a few at a time.
+// A room builds the first connections to its members a few at a time.
 
-// PeerBegins says that the peer has begun an epoch before it was our turn to build.
+// PeerBegins reports that the peer has begun an epoch before it was our turn to build.
 func (m *Machine) PeerBegins() []Action { return []Action{{Kind: Queue}} }
 
-// Admitted says that it is our turn to build.
+// Admitted reports that it is our turn to build.
 func (m *Machine) Admitted() []Action {
 	s := m.step()
 	if s.Over || s.Asleep {
@@ -129,8 +143,8 @@ func (m *Machine) Admitted() []Action {
 	return s.actions
 }
 
-// Released says that the frames held back were taken: the peer may have begun,
-// which is as good.
+// Released reports that the frames held back were taken. If the peer has begun
+// an epoch with them, ours is not needed.
 func (m *Machine) Released() []Action {
 	s := m.step()
 	due := s.Due
@@ -139,10 +153,4 @@ func (m *Machine) Released() []Action {
 		s.begin(false)
 	}
 	return s.actions
-}
-
-// yield gives our turn back: the connection is up, has failed, or is not wanted any longer.
-func (s *step) yield() {
-	s.Admitted, s.Due = false, false
-	s.do(Action{Kind: Yield})
 }

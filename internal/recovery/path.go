@@ -2,10 +2,10 @@ package recovery
 
 import "time"
 
-// This file keeps the current connection on a living path.
+// This file keeps the current connection on a working path.
 
-// PathChanged says what ICE says of a connection. relayed says that the path goes,
-// or went last, by a relay of ours; it is read when that path is interrupted.
+// PathChanged reports the ICE state of connection n. relayed says that the path
+// goes, or last went, by a relay of ours; it is read when the path is interrupted.
 func (m *Machine) PathChanged(n Number, p Path, relayed bool) []Action {
 	s := m.step()
 	c := s.conn(n)
@@ -22,7 +22,7 @@ func (m *Machine) PathChanged(n Number, p Path, relayed bool) []Action {
 	case p == Disconnected && s.Peer == Connected:
 		s.setState(Interrupted, NoCause)
 		s.Relayed = relayed
-		s.do(Action{Kind: AskHub}) // which has to carry the restart
+		s.do(Action{Kind: AskHub}) // because it has to carry the restart
 		if s.Lost && s.options.Lost > 0 {
 			s.await(ToReturn, s.options.Lost)
 		} else {
@@ -34,11 +34,11 @@ func (m *Machine) PathChanged(n Number, p Path, relayed bool) []Action {
 	return s.actions
 }
 
-// ControlOpened says that the control channel of a connection is open.
+// ControlOpened reports that the control channel of a connection is open.
 func (m *Machine) ControlOpened(n Number) []Action { return m.opened(n, false) }
 
-// DataOpened says that the data channel of a connection is open. Its control
-// channel was made before, and opens no later.
+// DataOpened reports that the data channel of a connection is open. So is its
+// control channel, which was made first.
 func (m *Machine) DataOpened(n Number) []Action { return m.opened(n, true) }
 
 func (m *Machine) opened(n Number, data bool) []Action {
@@ -54,7 +54,7 @@ func (m *Machine) opened(n Number, data bool) []Action {
 	return s.actions
 }
 
-// openedOrFound makes the peer connected once everything is.
+// openedOrFound makes the peer connected once there are a path and both channels.
 func (s *step) openedOrFound() {
 	if s.Broken || s.Left || !s.Current.Up() || !s.Current.Data {
 		return
@@ -72,13 +72,13 @@ func (s *step) openedOrFound() {
 	s.stopAwaiting()
 	s.do(Action{Kind: Forget})
 	s.setState(Connected, NoCause)
-	s.do(Action{Kind: Resend}) // what hangs at a dead hub can go in-band now
+	s.do(Action{Kind: Resend}) // what was sent by a dead hub can now go in-band
 }
 
-// pathFailed is no reason to give up the connection: a restart may find a path.
+// pathFailed restarts ICE, because a failed path is no reason to give up the connection.
 func (s *step) pathFailed() {
 	if s.Lost || s.Old[0].Number != 0 {
-		s.fail(0, PathLost) // which drops the peer, or moves again
+		s.fail(0, PathLost) // drops the peer, or moves to another connection again
 		return
 	}
 	s.do(Action{Kind: Note, Cause: PathLost})
@@ -86,7 +86,7 @@ func (s *step) pathFailed() {
 	s.retry()
 }
 
-// retry restarts again or, when that has not helped so often, rebuilds.
+// retry restarts again or, after the allowed number of restarts, rebuilds.
 func (s *step) retry() {
 	if s.Restarts++; s.Restarts > s.Allowed {
 		s.Allowed = min(2*s.Allowed, maxRestarts)
@@ -96,9 +96,9 @@ func (s *step) retry() {
 	s.restart(false)
 }
 
-// restart looks for a new path, which only the hub may carry. Without a hub
-// nothing is done; its return calls here again. asked says that new ICE
-// servers were asked for.
+// restart looks for a new path, and only the hub can carry its offer. Without a
+// hub nothing is done; its return leads here again. asked says that we have
+// already asked the hub for new ICE servers.
 func (s *step) restart(asked bool) {
 	if !s.alive() || s.Current.Up() || !s.Facts.Online || !asked && s.awaitServers(ServersToRestart) {
 		return
@@ -107,8 +107,8 @@ func (s *step) restart(asked bool) {
 	s.do(Action{Kind: RestartICE})
 }
 
-// lookForPath waits for the path that a restart is to find; if the last went by
-// a relay of ours, with a look at whether there is one again.
+// lookForPath waits for the path that a restart is to find. If the last one went
+// by a relay of ours, it checks in between whether there is a relay again.
 func (s *step) lookForPath(patience time.Duration) {
 	if !s.Relayed || patience <= relayPatience {
 		s.Patience = 0
@@ -126,8 +126,8 @@ func (s *step) lookAgain() {
 	}
 }
 
-// Restarted says that ICE is being restarted, by whichever end: the path that frames would
-// take in-band is given up.
+// Restarted reports that ICE is being restarted, by either end. The path that
+// in-band frames would take is given up.
 func (m *Machine) Restarted() {
 	m.state.Asked = false
 	if !m.options.KeepsPath {
@@ -135,7 +135,7 @@ func (m *Machine) Restarted() {
 	}
 }
 
-// Refusal is why a restart that was asked for is not made.
+// Refusal is why [Machine.Restart] does nothing.
 type Refusal uint8
 
 // The refusals.
@@ -143,11 +143,11 @@ const (
 	NotRefused   Refusal = iota
 	IsClosed             // the peer is gone
 	NotConnected         // there is no connection
-	NoHub                // and no hub, nor a connection that works
+	NoHub                // there is neither a hub nor a connection that works
 )
 
-// Restart says that the user wants a new path. Where no hub reaches the peer, that is
-// a new connection over the one there is.
+// Restart looks for a new path because the user wants one. If no hub reaches the
+// peer, that is a new connection, negotiated over the one there is.
 func (m *Machine) Restart() ([]Action, Refusal) {
 	s := m.step()
 	switch {
@@ -160,13 +160,13 @@ func (m *Machine) Restart() ([]Action, Refusal) {
 		s.do(Action{Kind: RestartICE})
 	case s.Current.Up():
 		s.begin(false)
-	case !s.serving(): // else one is being looked for
+	case !s.serving(): // if an old one serves, a new path is being looked for already
 		return nil, NoHub
 	}
 	return s.actions, NotRefused
 }
 
-// Doubted says that the network may have changed: the path has to show life.
+// Doubted reports that the network may have changed: the path has to show life.
 func (m *Machine) Doubted() []Action {
 	s := m.step()
 	if s.alive() && s.Current.Up() {
@@ -176,7 +176,7 @@ func (m *Machine) Doubted() []Action {
 	return s.actions
 }
 
-// Silent says that nothing has come by the path since SamplePath.
+// Silent reports that nothing has arrived by the path since SamplePath.
 func (m *Machine) Silent() []Action {
 	s := m.step()
 	if s.alive() && s.Current.Up() {
@@ -185,8 +185,9 @@ func (m *Machine) Silent() []Action {
 	return s.actions
 }
 
-// NetworkChanged says that this machine has other addresses, and whether that at
-// which the path begins is gone. A path that is being mended is looked for at once.
+// NetworkChanged reports that the addresses of this machine have changed. gone
+// says that the path's own address is gone. If a path is being looked for, ICE
+// restarts at once.
 func (m *Machine) NetworkChanged(gone bool) []Action {
 	s := m.step()
 	switch {
@@ -199,16 +200,16 @@ func (m *Machine) NetworkChanged(gone bool) []Action {
 	return s.actions
 }
 
-// giveUpPath restarts ICE before ICE itself notices; without a hub that is for
-// its return to do.
+// giveUpPath restarts ICE before ICE itself notices. Without a hub, the restart
+// waits for its return.
 func (s *step) giveUpPath() {
-	s.Current.Path = Disconnected // nothing is said over it any longer
+	s.Current.Path = Disconnected // no more frames go over it
 	s.setState(Interrupted, NoCause)
 	s.restart(false)
 }
 
-// CredentialsLast says after which time the credentials of the relays that the current connection
-// has gathered are about to expire.
+// CredentialsLast reports after what time the credentials of the relays that the
+// current connection has gathered are about to expire.
 func (m *Machine) CredentialsLast(d time.Duration) []Action {
 	s := m.step()
 	if s.Current.Number != 0 {
@@ -217,7 +218,8 @@ func (m *Machine) CredentialsLast(d time.Duration) []Action {
 	return s.actions
 }
 
-// RelayEnds says that the path goes by a relay that is about to end. ICE restarts while it works.
+// RelayEnds reports that the path goes by a relay that is about to end. ICE
+// restarts while it still works.
 func (m *Machine) RelayEnds() []Action {
 	s := m.step()
 	if s.alive() && s.Current.Up() && s.Facts.Online {

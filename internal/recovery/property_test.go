@@ -12,32 +12,32 @@ import (
 	"noom/internal/recovery"
 )
 
-var ways = flag.Int("ways", 3000, "random ways that TestAnything goes")
+var wayCount = flag.Int("ways", 3000, "how many random ways TestAnything goes")
 
-// TestAnything lets a hundred things happen, whatever they are, and holds after each:
+// TestAnything lets a hundred random events happen and checks after each that
 //
-//   - what the machine knows of connections, timers and the peer's state is what it has said;
-//   - at most two old connections, and one thing waited for;
-//   - nothing is left of a link that is over or asleep;
-//   - while the hub reaches the peer and the peer is not connected, something is under way.
+//   - the machine's connections, timers and peer state match its actions;
+//   - there are at most two old connections, and one thing is being waited for;
+//   - a link that is over or asleep has nothing left;
+//   - something is under way while the hub reaches the peer and the peer is not connected.
 func TestAnything(t *testing.T) {
-	for seed := range uint64(*ways) {
-		if wander(t, seed, nil); t.Failed() {
+	for seed := range uint64(*wayCount) {
+		if goRandomWay(t, seed, nil); t.Failed() {
 			return
 		}
 	}
 }
 
-// FuzzAnything chooses the ways by what they reach.
+// FuzzAnything lets the fuzzer choose the ways by the code that they reach.
 func FuzzAnything(f *testing.F) {
 	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) { wander(t, seed, nil) })
+	f.Fuzz(func(t *testing.T, seed uint64) { goRandomWay(t, seed, nil) })
 }
 
-func wander(t *testing.T, seed uint64, watch func(recovery.State, input, []recovery.Action, recovery.State)) {
+func goRandomWay(t *testing.T, seed uint64, watch func(recovery.State, input, []recovery.Action, recovery.State)) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := &wanderer{desk: newDeskWith(t, []recovery.Options{goes, browses}[seed%2]), rng: rng}
+	w := &wanderer{desk: newDeskWith(t, []recovery.Options{goOptions, browserOptions}[seed%2]), rng: rng}
 	w.watch = watch
 	w.call("expect")
 	for range 100 {
@@ -54,14 +54,14 @@ func wander(t *testing.T, seed uint64, watch func(recovery.State, input, []recov
 	}
 }
 
-// wanderer is a desk to which anything happens that can.
+// wanderer is a desk to which anything happens that is possible.
 type wanderer struct {
 	*desk
 	rng *rand.Rand
 	way []string
 }
 
-// something happens.
+// something lets an event happen and returns it in words.
 func (w *wanderer) something() string {
 	in := w.choose()
 	switch in.Call {
@@ -69,14 +69,14 @@ func (w *wanderer) something() string {
 		w.toggle()
 		return fmt.Sprintf("facts: %+v", w.facts)
 	case "elapsed":
-		delete(w.armed, key(timers, in.Timer))
+		delete(w.armed, in.Timer)
 	}
 	w.said = nil
 	w.on(in)
-	return fmt.Sprintf("%+v: %s", in, strings.Join(w.said, ", "))
+	return fmt.Sprintf("%+v: %s", callOf(in), strings.Join(w.said, ", "))
 }
 
-// toggle changes what can be seen. Who comes back to a hub hears at once who is there.
+// toggle changes the facts. When we come back to a hub, it reports at once who is there.
 func (w *wanderer) toggle() {
 	switch w.rng.IntN(4) {
 	case 0:
@@ -90,7 +90,7 @@ func (w *wanderer) toggle() {
 	}
 }
 
-// choose returns something that can happen, so that all of it does now and then.
+// choose returns an event that is possible now. Every kind of event comes up now and then.
 func (w *wanderer) choose() input {
 	for {
 		in := input{Call: append(slices.Clone(calls), "toggle", "toggle")[w.rng.IntN(len(calls)+2)]}
@@ -99,7 +99,7 @@ func (w *wanderer) choose() input {
 		possible := true
 		switch in.Call {
 		case "begun", "exhausted", "released", "silent", "relayEnds", "ended", "wake":
-			possible = false // only as an answer, or with what follows
+			possible = false // happens only as an answer, or together with others
 		case "unbuilt":
 			possible = w.current != 0 && w.m.Alive() && w.rng.IntN(4) == 0 && !w.m.WasUp()
 			if possible {
@@ -119,18 +119,18 @@ func (w *wanderer) choose() input {
 			in.Conn, in.Data = n, w.rng.IntN(2) == 0
 			possible = n != 0
 		case "pathChanged":
-			in.Conn, in.Path, in.Relayed = n, paths[recovery.Path(1+w.rng.IntN(4))], w.rng.IntN(4) == 0
+			in.Conn, in.Path, in.Relayed = n, recovery.Path(1+w.rng.IntN(4)), w.rng.IntN(4) == 0
 			possible = n != 0
 		case "restarted":
 			possible = w.m.Alive()
 		case "credentialsLast":
-			in.After = int64(w.rng.IntN(3)) * 1000
+			in.After = time.Duration(w.rng.IntN(3)) * time.Second
 		case "networkChanged":
 			in.Gone = w.rng.IntN(2) == 0
 		case "elapsed":
 			possible = len(w.armed) > 0
 			if possible {
-				in.Timer = timers[sortedTimers(w.armed)[w.rng.IntN(len(w.armed))]]
+				in.Timer = sortedTimers(w.armed)[w.rng.IntN(len(w.armed))]
 			}
 		case "goodbye":
 			possible = w.rng.IntN(16) == 0 && !w.m.Asleep()
@@ -160,7 +160,7 @@ func sortedTimers(armed map[recovery.Timer]time.Duration) (all []recovery.Timer)
 	return all
 }
 
-// settle answers what the machine asks of its driver and its room.
+// settle answers the machine for its driver and its room.
 func (w *wanderer) settle() {
 	for _, said := range w.said {
 		switch said {
@@ -192,7 +192,7 @@ func (w *wanderer) settle() {
 	}
 }
 
-// wrong says what must not be.
+// wrong returns what is wrong, or "".
 func (w *wanderer) wrong() string {
 	s := w.m.State()
 	var old []recovery.Number
@@ -204,7 +204,7 @@ func (w *wanderer) wrong() string {
 	waiting := 0
 	for t, armed := range s.Armed {
 		if _, ok := w.armed[recovery.Timer(t)]; ok != armed {
-			return fmt.Sprintf("armed are %v", w.armed)
+			return fmt.Sprintf("the armed timers are %v", w.armed)
 		}
 		if armed && recovery.Timer(t) <= recovery.Farewell {
 			waiting++
@@ -212,13 +212,13 @@ func (w *wanderer) wrong() string {
 	}
 	switch {
 	case s.Current.Number != w.current || !slices.Equal(old, w.old):
-		return fmt.Sprintf("connections are %d and %d", w.current, w.old)
+		return fmt.Sprintf("the connections are %d and %d", w.current, w.old)
 	case len(w.old) > recovery.MaxOld:
 		return "too many old connections"
 	case s.Peer != w.peer:
-		return "another state was said"
+		return "the peer's state differs from that of the last SetState"
 	case waiting > 1:
-		return "several things are waited for"
+		return "several things are being waited for"
 	case (s.Over || s.Asleep) && (len(w.armed) > 0 || w.current != 0 || len(w.old) > 0):
 		return "something is left"
 	case s.Over || s.Asleep || s.Left:

@@ -10,7 +10,7 @@ import (
 func TestNewcomer(t *testing.T) {
 	d := newDesk(t)
 	d.call("expect")
-	d.says("arm toConnect 15s") // for the peer's offer
+	d.says("arm toConnect 15s") // waits for the peer's offer
 	d.call("peerBegins")
 	d.says("queue")
 	d.call("admitted")
@@ -41,8 +41,8 @@ func TestPeerThatNeverBegins(t *testing.T) {
 	d.says("build 1 ours")
 }
 
-// TestOurTurnIsTaken: of frames held back one begins an epoch, which is as good as ours.
-func TestOurTurnIsTaken(t *testing.T) {
+// TestPeerBeginsBeforeOurTurn: if a frame that was held back begins an epoch, we begin none.
+func TestPeerBeginsBeforeOurTurn(t *testing.T) {
 	d := newDesk(t)
 	d.call("welcome")
 	d.m.Admitted()
@@ -68,8 +68,8 @@ func TestInterrupted(t *testing.T) {
 	d.says("disarm forPath", "connected")
 }
 
-// TestRestartsBeforeRebuild: two restarts in vain are followed by a new
-// connection; where none has lasted since, there are four before the next.
+// TestRestartsBeforeRebuild: after two restarts in vain there is a new
+// connection. If that does not last, there are four restarts before the next one.
 func TestRestartsBeforeRebuild(t *testing.T) {
 	d := inCall(t)
 	for _, restarts := range []int{2, 2, 4, 8} {
@@ -90,8 +90,7 @@ func TestRestartsBeforeRebuild(t *testing.T) {
 	}
 }
 
-// TestBackOff: each epoch that fails is followed by a longer pause, up to 30 s,
-// until a connection has lasted.
+// TestBackOff: the pause after a failed epoch grows up to 30 s, until a connection lasts.
 func TestBackOff(t *testing.T) {
 	d := inCall(t)
 	for _, pause := range []string{"0s", "1s", "2s", "4s", "8s", "16s", "30s", "30s"} {
@@ -105,7 +104,7 @@ func TestBackOff(t *testing.T) {
 	d.says("arm pause 0s")
 }
 
-// TestClosedByPeer: the peer closes a connection to begin the next epoch; only if it does not, we do.
+// TestClosedByPeer: a peer that closes a connection most likely begins the next epoch. If it does not, we do.
 func TestClosedByPeer(t *testing.T) {
 	d := inCall(t)
 	d.on(input{Call: "channelClosed", Conn: 1})
@@ -122,7 +121,7 @@ func TestHubAway(t *testing.T) {
 	d.path(recovery.Disconnected)
 	d.says("interrupted")
 	d.elapse(recovery.ToRestart)
-	d.keepsQuiet() // a restart has no way
+	d.keepsQuiet() // a restart cannot reach the peer
 	d.findHub()
 	d.says("resend", "arm forPath 15s", "restartICE")
 
@@ -134,8 +133,8 @@ func TestHubAway(t *testing.T) {
 	d.says("resend", "beginEpoch", "build 1 ours") // SCTP would wait for its timer
 }
 
-// TestHubBackInAPause: the pause was for a hub that could not help.
-func TestHubBackInAPause(t *testing.T) {
+// TestHubBackDuringPause: the return of the hub ends a pause between epochs.
+func TestHubBackDuringPause(t *testing.T) {
 	d := inCall(t)
 	d.call("fail")
 	d.elapse(recovery.Pause)
@@ -146,9 +145,8 @@ func TestHubBackInAPause(t *testing.T) {
 	d.says("disarm pause", "build 1 ours")
 }
 
-// TestHubBackWithoutAConnection: it makes no difference whether the connection of an epoch that was
-// given up is still there.
-func TestHubBackWithoutAConnection(t *testing.T) {
+// TestHubBackWithoutConnection: the same is true if the connection of the epoch that was given up is closed.
+func TestHubBackWithoutConnection(t *testing.T) {
 	d := inCall(t)
 	d.on(input{Call: "spoiled", Conn: 1})
 	d.says("giveUp told", "arm pause 0s", "close 1")
@@ -157,7 +155,7 @@ func TestHubBackWithoutAConnection(t *testing.T) {
 	d.says("disarm pause", "build 1 ours")
 }
 
-// TestMakeBeforeBreak: without a hub a new connection is made over the old one.
+// TestMakeBeforeBreak: without a hub, a new connection is negotiated over the old one.
 func TestMakeBeforeBreak(t *testing.T) {
 	for _, ours := range []bool{true, false} {
 		d := inCall(t)
@@ -185,8 +183,8 @@ func TestMakeBeforeBreak(t *testing.T) {
 	}
 }
 
-// TestMoveThatFails: the old connection goes on, and the next try is made over it.
-func TestMoveThatFails(t *testing.T) {
+// TestMoveFails: the old connection still serves, and the next attempt is made over it.
+func TestMoveFails(t *testing.T) {
 	d := inCall(t)
 	d.loseHub()
 	d.call("restart")
@@ -196,12 +194,12 @@ func TestMoveThatFails(t *testing.T) {
 	d.elapse(recovery.Pause)
 	d.says("close 2", "build 2 ours")
 	d.is(recovery.Connected)
-	d.path(recovery.NoPath) // a restart has no way
+	d.path(recovery.NoPath) // a restart cannot reach the peer
 	d.says("giveUp pathLost", "arm pause 1s")
 	d.is(recovery.Connected)
 }
 
-// TestTwoOld: an end that moves again while the last move is under way keeps both.
+// TestTwoOld: an end that moves again while the last move is under way keeps both old connections.
 func TestTwoOld(t *testing.T) {
 	d := inCall(t)
 	d.loseHub()
@@ -214,24 +212,24 @@ func TestTwoOld(t *testing.T) {
 	d.says("close 1", "setAside 3", "build 1 ours")
 }
 
-// TestOldLost: with the old connection the peer's state goes, and comes.
+// TestOldLost: until the new connection is up, the peer's state follows the path of the old one.
 func TestOldLost(t *testing.T) {
 	d := inCall(t)
 	d.loseHub()
 	d.call("restart")
 	d.said = nil
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "disconnected"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Disconnected})
 	d.says("interrupted")
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "found"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Found})
 	d.says("connected")
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.NoPath})
 	d.says("close 1", "interrupted")
 	d.comesUp()
 	d.is(recovery.Connected)
 }
 
-// TestOldComesUpLate: the end that moves first may give its new connection up when the other has not yet
-// seen it come up. It is a way all the same.
+// TestOldComesUpLate: the end that moves first may set its new connection aside before the other end has
+// seen it come up. It serves all the same.
 func TestOldComesUpLate(t *testing.T) {
 	d := inCall(t)
 	d.loseHub()
@@ -239,7 +237,7 @@ func TestOldComesUpLate(t *testing.T) {
 	d.on(input{Call: "renewed", Conn: 2}) // over 2, which is not up here
 	d.on(input{Call: "channelClosed", Conn: 1})
 	d.is(recovery.Interrupted)
-	d.on(input{Call: "pathChanged", Conn: 2, Path: "found"})
+	d.on(input{Call: "pathChanged", Conn: 2, Path: recovery.Found})
 	d.on(input{Call: "controlOpened", Conn: 2})
 	if !d.m.Up(2) || d.m.Live() != 2 {
 		t.Error("the old connection does not serve")
@@ -260,10 +258,10 @@ func TestLost(t *testing.T) {
 	d.call("wake")
 	d.says("connecting")
 	d.call("welcome")
-	d.says("beginEpoch", "build 1 ours") // no newcomer: it does not wait for its turn
+	d.says("beginEpoch", "build 1 ours") // it was connected before, and so does not wait for its turn
 }
 
-// TestLostWhileOldServes: with the last connection that works the peer goes.
+// TestLostWhileOldServes: a lost peer is dropped when its last working connection is gone.
 func TestLostWhileOldServes(t *testing.T) {
 	d := inCall(t)
 	d.call("hubLost")
@@ -271,20 +269,20 @@ func TestLostWhileOldServes(t *testing.T) {
 	d.call("fail")
 	d.says("setAside 1", "giveUp told", "arm pause 0s")
 	d.is(recovery.Connected)
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "noPath"})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.NoPath})
 	d.says("close 1", "drop")
 }
 
-func TestLostWithoutAConnection(t *testing.T) {
+func TestLostWithoutConnection(t *testing.T) {
 	d := newDesk(t)
 	d.call("expect")
 	d.call("hubLost")
 	d.says("disarm toConnect", "drop")
-	d.call("welcome") // it came back while that was on its way
+	d.call("welcome") // the peer came back before it was dropped
 	d.says("queue")
 }
 
-// TestGoodbye: what the peer sent before may come behind its goodbye.
+// TestGoodbye: what the peer sent before its goodbye may arrive after it.
 func TestGoodbye(t *testing.T) {
 	d := inCall(t)
 	d.call("goodbye")
@@ -322,14 +320,14 @@ func TestGoodbye(t *testing.T) {
 	d.path(recovery.Disconnected)
 	d.call("goodbye")
 	if !d.m.Over() {
-		t.Error("a goodbye that nothing can follow is waited for")
+		t.Error("waits for data after a goodbye although none can arrive")
 	}
 }
 
-// TestRelay: where the path went by a relay, a restart is made again until there is one.
+// TestRelay: if the path went by a relay, ICE is restarted until there is one again.
 func TestRelay(t *testing.T) {
 	d := inCall(t)
-	d.on(input{Call: "pathChanged", Conn: 1, Path: "disconnected", Relayed: true})
+	d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Disconnected, Relayed: true})
 	d.elapse(recovery.ToRestart)
 	d.says("arm forRelay 2s", "restartICE")
 	for range 6 {
@@ -342,9 +340,9 @@ func TestRelay(t *testing.T) {
 	d.says("arm forRelay 2s", "restartICE")
 }
 
-func TestRelayThatExpires(t *testing.T) {
+func TestRelayExpires(t *testing.T) {
 	d := inCall(t)
-	d.on(input{Call: "credentialsLast", After: 480_000})
+	d.on(input{Call: "credentialsLast", After: 480 * time.Second})
 	d.says("arm credentials 8m0s")
 	d.elapse(recovery.Credentials)
 	d.says("checkRelay")
@@ -360,7 +358,7 @@ func TestRelayThatExpires(t *testing.T) {
 	}
 }
 
-// TestExpiredServers: what needs ICE servers waits a moment for new ones.
+// TestExpiredServers: a restart and a new epoch wait a moment for new ICE servers.
 func TestExpiredServers(t *testing.T) {
 	d := inCall(t)
 	d.facts.Expired = true
@@ -379,7 +377,7 @@ func TestExpiredServers(t *testing.T) {
 	d.says("build 1 ours")
 }
 
-// TestBudget: a member can make us build so many connections.
+// TestBudget: a new connection waits until the member may have one more.
 func TestBudget(t *testing.T) {
 	d := inCall(t)
 	d.facts.Wait = 3 * time.Second
@@ -391,7 +389,7 @@ func TestBudget(t *testing.T) {
 	d.says("build 1 ours")
 }
 
-// TestDoubt: the network may have changed, and the path has to show life.
+// TestDoubt: when the network may have changed, the path has to show life.
 func TestDoubt(t *testing.T) {
 	d := inCall(t)
 	d.call("doubted")
@@ -407,14 +405,14 @@ func TestDoubt(t *testing.T) {
 	d.on(input{Call: "networkChanged", Gone: true})
 	d.says("interrupted", "restartICE")
 	d.on(input{Call: "networkChanged"})
-	d.says("restartICE") // the new network may be the way
+	d.says("restartICE") // there may be a path over the new network
 }
 
-// TestRestartAskedFor: a user wants a new path though there is one.
-func TestRestartAskedFor(t *testing.T) {
+// TestRestartByUser: a user wants a new path although the old one works.
+func TestRestartByUser(t *testing.T) {
 	d := inCall(t)
 	if d.m.MayRestart() {
-		t.Error("an offer restarts what works")
+		t.Error("an offer restarts a path that works")
 	}
 	d.call("restart")
 	d.says("restartICE")
@@ -423,7 +421,7 @@ func TestRestartAskedFor(t *testing.T) {
 	}
 	d.m.Restarted()
 	if d.m.Up(1) {
-		t.Error("the path that was given up is used")
+		t.Error("the path that was given up still counts as up")
 	}
 	d.path(recovery.NoPath) // and it finds none
 	d.says("failed", "restartICE")
@@ -433,12 +431,12 @@ func TestRestartAskedFor(t *testing.T) {
 	d.on(input{Call: "renewed"})
 	d.comesUp()
 	if d.m.MayRestart() {
-		t.Error("what was wanted of the last connection is wanted of the next")
+		t.Error("the restart of the last connection is wanted of the next one too")
 	}
 }
 
-// TestRestartWhileTheHubFlaps: what was waited for is not when the path is there, though the
-// peer never looked disconnected. A connection that works is not given up.
+// TestRestartWhileTheHubFlaps: once the path is back, nothing waits for it any longer, although the
+// peer was never disconnected. Otherwise a connection that works would be given up.
 func TestRestartWhileTheHubFlaps(t *testing.T) {
 	d := inCall(t)
 	d.call("restart")
@@ -456,7 +454,7 @@ func TestRestartRefused(t *testing.T) {
 		t.Helper()
 		d.m.Now(d.facts)
 		if actions, got := d.m.Restart(); got != want || len(actions) > 0 {
-			t.Errorf("refused as %d, did %v", got, actions)
+			t.Errorf("refusal %d, want %d; actions %v", got, want, actions)
 		}
 	}
 	d := newDesk(t)
@@ -468,13 +466,13 @@ func TestRestartRefused(t *testing.T) {
 	d = inCall(t)
 	d.loseHub()
 	d.call("restart")
-	refused(d, recovery.NotRefused) // it is being looked for
+	refused(d, recovery.NotRefused) // a new path is being looked for already
 	d = inCall(t)
 	d.call("sleep")
 	refused(d, recovery.IsClosed)
 }
 
-// TestUnbuilt: a connection that cannot be made is an epoch that fails.
+// TestUnbuilt: the epoch of a connection that cannot be made fails.
 func TestUnbuilt(t *testing.T) {
 	d := inCall(t)
 	d.on(input{Call: "renewed"})
@@ -483,10 +481,10 @@ func TestUnbuilt(t *testing.T) {
 	d.says("giveUp told", "failed", "arm pause 0s")
 }
 
-// TestBrowser: connections are few, and ICE is another.
+// TestBrowser: what a browser does differently.
 func TestBrowser(t *testing.T) {
-	t.Run("makes none of which nobody can hear", func(t *testing.T) {
-		d := inCallWith(t, browses)
+	t.Run("makes no connection while no offer can reach the peer", func(t *testing.T) {
+		d := inCallWith(t, browserOptions)
 		d.loseHub()
 		d.on(input{Call: "spoiled", Conn: 1})
 		d.elapse(recovery.Pause)
@@ -494,32 +492,32 @@ func TestBrowser(t *testing.T) {
 		d.findHub()
 		d.says("build 1 ours")
 	})
-	t.Run("makes one rather than restart twice", func(t *testing.T) {
-		d := inCallWith(t, browses)
+	t.Run("rebuilds rather than restarts twice", func(t *testing.T) {
+		d := inCallWith(t, browserOptions)
 		d.path(recovery.Disconnected)
 		d.elapse(recovery.ToRestart)
 		d.says("restartICE")
 		d.path(recovery.NoPath)
 		d.says("giveUp pathLost", "arm pause 0s")
 	})
-	t.Run("keeps its path in a restart", func(t *testing.T) {
-		d := inCallWith(t, browses)
+	t.Run("keeps its path during a restart", func(t *testing.T) {
+		d := inCallWith(t, browserOptions)
 		d.call("restart")
 		d.m.Restarted()
 		if !d.m.Up(1) || d.m.MayRestart() {
-			t.Error("the path is given up, or another restart is wanted")
+			t.Error("gives up the path, or wants another restart")
 		}
 	})
-	t.Run("does not wait long for a peer that is lost", func(t *testing.T) {
-		d := inCallWith(t, browses)
+	t.Run("does not wait long for a lost peer", func(t *testing.T) {
+		d := inCallWith(t, browserOptions)
 		d.call("hubLost")
 		d.path(recovery.Disconnected)
 		d.says("interrupted", "arm toReturn 5s")
 		d.elapse(recovery.ToReturn)
 		d.says("giveUp pathLost", "drop")
 	})
-	t.Run("nor for one that has never been connected", func(t *testing.T) {
-		d := newDeskWith(t, browses)
+	t.Run("does not wait long for a lost peer that was never connected", func(t *testing.T) {
+		d := newDeskWith(t, browserOptions)
 		d.call("welcome")
 		d.call("admitted")
 		d.said = nil

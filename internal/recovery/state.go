@@ -2,40 +2,40 @@ package recovery
 
 import "time"
 
-// State is everything a [Machine] knows, as plain data that can be compared:
-// for tables of transitions that other implementations are tested against, and
-// for searches over states.
+// State is everything that a [Machine] knows, as plain data that can be
+// compared. Searches over states need it, and so do the tables of transitions
+// that other implementations are tested against.
 type State struct {
 	Facts   Facts
 	Current Conn
-	Old     [MaxOld]Conn // of epochs before, oldest first; they serve until Current is up
+	Old     [MaxOld]Conn // of earlier epochs, oldest first; they serve until Current is up
 
 	Peer     Peer
 	Ours     bool // we began this epoch
 	Broken   bool // this epoch is given up; the next is due
 	WasUp    bool // a connection of this epoch was up
-	Calm     bool // and that for so long that earlier failures do not matter
+	Calm     bool // and has been for so long that earlier failures do not matter
 	EverUp   bool // a connection of this session was up
 	Lost     bool // the hub has lost the peer
 	Left     bool // the peer has said goodbye
 	Asleep   bool
 	Over     bool
 	Admitted bool // it is our turn to build
-	Due      bool // and when it is, an epoch of ours begins
+	Due      bool // once it is, an epoch of ours begins
 	Asked    bool // a restart is wanted even if the path works
 	Relayed  bool // the path that was interrupted went by a relay of ours
 
 	Failures int           // epochs given up in a row
 	Restarts int           // in a row
-	Allowed  int           // so many restarts, before a rebuild
-	Patience time.Duration // that is left for a path when ForRelay has ended
+	Allowed  int           // restarts before a rebuild
+	Patience time.Duration // what is left for a path once ForRelay has run out
 	Armed    [Timers]bool
 }
 
 // State returns what m knows.
 func (m *Machine) State() State { return m.state }
 
-// Restore returns the Machine that knows s.
+// Restore returns a Machine in state s.
 func Restore(o Options, s State) Machine { return Machine{o, s} }
 
 func (s *State) alive() bool { return s.Current.Number != 0 && !s.Broken }
@@ -67,7 +67,7 @@ func (s *State) live() *Conn {
 	return &s.Current
 }
 
-// conn returns a connection by its number, nil if it is not there any longer.
+// conn returns a connection by its number, nil if it is no longer there.
 func (s *State) conn(n Number) *Conn {
 	if n == 0 {
 		return nil

@@ -13,14 +13,14 @@ import (
 	"noom/internal/recovery"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/transitions.json anew")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/transitions.json")
 
 // transition is a row of testdata/transitions.json, which its README.md
 // explains. Zero values are left out.
 type transition struct {
 	Browser bool     `json:"browser,omitempty"`
 	State   machine  `json:"state"`
-	Input   input    `json:"input"`
+	Input   call     `json:"input"`
 	Actions []action `json:"actions"`
 	Next    machine  `json:"next"`
 }
@@ -73,6 +73,28 @@ type action struct {
 	After         *int64          `json:"after,omitempty"`
 }
 
+type call struct {
+	Call    string          `json:"call"`
+	Conn    recovery.Number `json:"conn,omitempty"`
+	Path    string          `json:"path,omitempty"`
+	Relayed bool            `json:"relayed,omitempty"`
+	Data    bool            `json:"data,omitempty"`
+	Gone    bool            `json:"gone,omitempty"`
+	Timer   string          `json:"timer,omitempty"`
+	After   int64           `json:"after,omitempty"`
+}
+
+func callOf(in input) call {
+	out := call{Call: in.Call, Conn: in.Conn, Relayed: in.Relayed, Data: in.Data, Gone: in.Gone, After: in.After.Milliseconds()}
+	switch in.Call {
+	case "pathChanged":
+		out.Path = paths[in.Path]
+	case "elapsed":
+		out.Timer = timers[in.Timer]
+	}
+	return out
+}
+
 func connOf(c recovery.Conn) *conn {
 	if c.Number == 0 {
 		return nil
@@ -118,35 +140,93 @@ func actionOf(a recovery.Action) action {
 	return out
 }
 
-// alike is how many rows there are of the same event with the same outcome.
-const alike = 2
+// maxAlike is how many rows show the same event with the same outcome.
+const maxAlike = 2
 
-// table is what happens on random ways, without most of what is alike.
-func table(t *testing.T) (rows []transition) {
+// written are ways on from a call that random ones hardly go.
+var written = []func(*desk){
+	func(d *desk) { // a path breaks and no restart finds another, twice
+		for range 2 {
+			d.path(recovery.Disconnected)
+			d.elapse(recovery.ToRestart)
+			for !d.m.Broken() {
+				d.elapse(recovery.ForPath)
+			}
+			d.elapse(recovery.Pause)
+			d.comesUp()
+		}
+	},
+	func(d *desk) { // a path by a relay breaks, and there is no relay for a while
+		d.on(input{Call: "pathChanged", Conn: d.current, Path: recovery.Disconnected, Relayed: true})
+		d.elapse(recovery.ToRestart)
+		for !d.m.Broken() {
+			if _, ok := d.armed[recovery.ForRelay]; ok {
+				d.elapse(recovery.ForRelay)
+			} else {
+				d.elapse(recovery.ForPath)
+			}
+		}
+	},
+	func(d *desk) { // new connections over the old, without a hub
+		d.loseHub()
+		for range 3 {
+			d.call("restart")
+			d.comesUp()
+		}
+		d.elapse(recovery.Linger)
+	},
+	func(d *desk) { // a path that shows no life
+		d.call("doubted")
+		d.elapse(recovery.Doubt)
+		d.call("silent")
+	},
+	func(d *desk) { // a relay that is about to end
+		d.on(input{Call: "credentialsLast", After: time.Minute})
+		d.elapse(recovery.Credentials)
+		d.call("relayEnds")
+	},
+	func(d *desk) { // last words
+		d.call("goodbye")
+		d.elapse(recovery.Farewell)
+		d.call("ended")
+	},
+}
+
+// tableRows is what happens on random ways and on the written ones, without most of what is alike.
+func tableRows(t *testing.T) (rows []transition) {
 	seen := make(map[string]int)
-	for seed := range uint64(1500) {
-		wander(t, seed, func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
-			browser := seed%2 == 1 // as wander has it
+	watch := func(browser bool) func(recovery.State, input, []recovery.Action, recovery.State) {
+		return func(before recovery.State, in input, actions []recovery.Action, after recovery.State) {
 			outcome := fmt.Sprint(browser, in.Call, in.Path, in.Timer, before.Peer, after.Peer)
 			for _, a := range actions {
-				outcome += " " + strings.TrimRight(words(a), "0123456789.ms")
+				outcome += " " + strings.TrimRight(actionWords(a), "0123456789.ms")
 			}
-			if seen[outcome]++; seen[outcome] > alike {
+			if seen[outcome]++; seen[outcome] > maxAlike {
 				return
 			}
-			row := transition{Browser: browser, State: machineOf(before), Input: in, Actions: []action{}, Next: machineOf(after)}
+			row := transition{Browser: browser, State: machineOf(before), Input: callOf(in), Actions: []action{}, Next: machineOf(after)}
 			for _, a := range actions {
 				row.Actions = append(row.Actions, actionOf(a))
 			}
 			rows = append(rows, row)
-		})
+		}
+	}
+	for seed := range uint64(1500) {
+		goRandomWay(t, seed, watch(seed%2 == 1)) // as it has it
+	}
+	for i, options := range []recovery.Options{goOptions, browserOptions} {
+		for _, way := range written {
+			d := inCallWith(t, options)
+			d.watch = watch(i == 1)
+			way(d)
+		}
 	}
 	return rows
 }
 
 func TestTable(t *testing.T) {
 	const file = "testdata/transitions.json"
-	rows := table(t)
+	rows := tableRows(t)
 	text := []byte("[\n")
 	for i, r := range rows {
 		line, err := json.Marshal(r)
@@ -160,7 +240,7 @@ func TestTable(t *testing.T) {
 		text = append(text, '\n')
 	}
 	text = append(text, "]\n"...)
-	if *rewrite {
+	if *rewriteFile {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -170,12 +250,12 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(was, text) {
-		t.Errorf("%s is not what the machine does now; if that is right, run this test with -rewrite", file)
+		t.Errorf("%s differs from what the machine does; if the machine is right, run this test with -rewrite", file)
 	}
 	t.Logf("%d transitions, %d bytes", len(rows), len(text))
 }
 
-// TestRestore: a machine that is restored goes on as the one that it was.
+// TestRestore: a restored machine is equal to the one it was restored from.
 func TestRestore(t *testing.T) {
 	d := inCall(t)
 	d.call("fail")
@@ -184,6 +264,6 @@ func TestRestore(t *testing.T) {
 		t.Errorf("%+v became %+v", d.m, m)
 	}
 	if m.Elapsed(recovery.Pause); m.State() == d.m.State() || time.Duration(0) != d.facts.Wait {
-		t.Error("nothing has changed")
+		t.Error("the copy and the original share state")
 	}
 }

@@ -2,42 +2,42 @@ package recovery
 
 import "time"
 
-// Timer names something that is waited for.
+// Timer names what is being waited for.
 type Timer uint8
 
 // The timers. Of those up to Farewell, one is armed at a time.
 const (
-	ToConnect        Timer = iota // the connection has to be up, or the peer's offer to be there
-	ToRestart                     // a path that is interrupted has to be back
-	ForPath                       // a restart has to have found a path
-	ForRelay                      // and one where the last path went by a relay to have gathered a relay
-	ToReturn                      // a peer that the hub has lost has to be connected again
-	Pause                         // the next epoch begins, after one that failed
-	Budget                        // or where there were too many of late
-	ServersToBegin                // the hub has to have told ICE servers, and an epoch begins
-	ServersToRestart              // or ICE restarts
-	Farewell                      // what the peer sent before its goodbye has to be there
-	Linger                        // the old connections end, the new one being up
-	Doubt                         // the path has to have shown life
-	Credentials                   // the relay's credentials are about to expire
-	Calm                          // failures before the connection came up no longer matter
+	ToConnect        Timer = iota // for the connection to come up, or for the peer's first offer
+	ToRestart                     // for an interrupted path to come back
+	ForPath                       // for a restart to find a path
+	ForRelay                      // for a restart to gather a relay, if the last path went by one
+	ToReturn                      // for a peer that the hub has lost to be connected again
+	Pause                         // before the next epoch, after one that failed
+	Budget                        // before the next epoch, after too many lately
+	ServersToBegin                // for the hub to send ICE servers; then an epoch begins
+	ServersToRestart              // for the hub to send ICE servers; then ICE restarts
+	Farewell                      // for what the peer sent before its goodbye
+	Linger                        // until the old connections close, the new one being up
+	Doubt                         // for the path to show life
+	Credentials                   // until the relay's credentials are about to expire
+	Calm                          // until failures before this connection no longer matter
 
-	// Timers is how many there are.
+	// Timers is the number of timers.
 	Timers
 )
 
 const (
-	restartAfter  = 2 * time.Second        // of a path being interrupted
-	relayPatience = 2 * time.Second        // for a relay to be gathered, where the path went by one
-	serversWait   = time.Second            // for an answer, when those there are have expired
+	restartAfter  = 2 * time.Second        // after a path is interrupted
+	relayPatience = 2 * time.Second        // for a restart to gather a relay
+	serversWait   = time.Second            // for the hub to send new ICE servers
 	closedGrace   = 500 * time.Millisecond // for a peer that closed the connection to begin the next epoch
-	pathAnswers   = 2 * time.Second        // or ICE is restarted: more than a keepalive and its answer take
-	calmAfter     = 10 * time.Second       // connected so long, a rebuild starts without a pause again
+	pathAnswers   = 2 * time.Second        // for a path to show life: more than a keepalive and its answer take
+	calmAfter     = 10 * time.Second       // of being connected, and a rebuild starts without a pause again
 	maxBackOff    = 30 * time.Second       // between rebuilds
 	maxRestarts   = 64
 )
 
-// arm has a timer end after d, instead of when it was to.
+// arm starts a timer, or starts it again.
 func (s *step) arm(t Timer, d time.Duration) {
 	s.Armed[t] = true
 	s.do(Action{Kind: Arm, Timer: t, After: d})
@@ -52,7 +52,7 @@ func (s *step) disarm(timers ...Timer) {
 	}
 }
 
-// await waits for one thing, and no longer for what was waited for before.
+// await arms t and disarms what was waited for before.
 func (s *step) await(t Timer, d time.Duration) {
 	for other := range Farewell + 1 {
 		if other != t {
@@ -62,52 +62,9 @@ func (s *step) await(t Timer, d time.Duration) {
 	s.arm(t, d)
 }
 
-// stopAwaiting waits for nothing.
+// stopAwaiting disarms what is being waited for.
 func (s *step) stopAwaiting() {
 	for t := range Farewell + 1 {
 		s.disarm(t)
 	}
-}
-
-// Elapsed says that a timer has ended. One that is not armed is ignored.
-func (m *Machine) Elapsed(t Timer) []Action {
-	s := m.step()
-	if !s.Armed[t] {
-		return nil
-	}
-	s.Armed[t] = false
-	switch t {
-	case ToConnect:
-		s.fail(0, TooLate)
-	case ToRestart:
-		s.restart(false)
-	case ForPath:
-		s.retry()
-	case ForRelay:
-		s.lookAgain()
-	case ToReturn:
-		s.fail(0, PathLost)
-	case Pause, Budget:
-		s.begin(false)
-	case ServersToBegin:
-		s.begin(true)
-	case ServersToRestart:
-		s.restart(true)
-	case Farewell:
-		s.Over = true
-	case Linger:
-		s.closeOld()
-	case Doubt:
-		if s.alive() && s.Current.Up() {
-			s.do(Action{Kind: ComparePath})
-		}
-	case Credentials:
-		if s.alive() && s.Current.Up() && s.Facts.Online { // whatever mends the rest takes the newest servers anyway
-			s.do(Action{Kind: CheckRelay})
-		}
-	case Calm:
-		s.Calm = true
-	default:
-	}
-	return s.actions
 }

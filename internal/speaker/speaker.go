@@ -1,23 +1,24 @@
-// Package speaker decides who of several people is speaking, from how loud
-// each of them is ten times a second. It is a pure machine: time and levels are
-// passed in, and nobody decodes anything (RFC 6464 gives the levels).
+// Package speaker decides which of several people is speaking, from their audio levels
+// ten times a second. It is a pure machine: time and levels are passed in. RFC 6464 gives
+// the levels, so nothing has to be decoded.
 //
-// Talking is judged for each voice alone. What is loud enough fills a voice's
-// bucket, what is not empties it, both at the pace of time:
+// Each voice by itself is talking or silent. Sound fills a voice's bucket and silence
+// empties it, both in real time:
 //
 //	silent ── bucket holds Begin ──▸ talking ── bucket is empty ──▸ silent
 //
-// so a cough is nobody talking, and a pause for breath is no silence. Whoever
-// talks already may be fainter by the difference of Loud and Faint.
+// So a cough does not count as talking, and a pause for breath does not count as silence.
+// A voice that is already talking may be fainter: it needs Faint instead of Loud.
 //
-// One of those who talk is the active speaker:
+// At most one of the talking voices is the active speaker:
 //
-//   - nobody is: the loudest who talks becomes it;
-//   - it talks: it stays, unless one other is louder by Margin for all of Overtake;
-//   - it is silent: the loudest who talks takes over at once, and after Hold
-//     without one nobody is active.
+//   - If there is no active speaker, the loudest voice becomes it.
+//   - While the active speaker talks, it stays, unless another voice is louder by Margin
+//     for all of Overtake.
+//   - If the active speaker is silent, the loudest voice takes over at once. After Hold
+//     without one, nobody is active.
 //
-// noom.js has the same machine; testdata/speech.json is a test for both.
+// noom.js has the same machine; testdata/speech.json tests both.
 package speaker
 
 import (
@@ -28,27 +29,27 @@ import (
 // Levels are in dBov: 0 is the loudest there is, -127 silence (RFC 6464
 // section 3). Speech is around -20 to -40, a quiet room below -60.
 const (
-	Loud    = -45  // is speech
-	Faint   = -55  // is still speech, from whoever talks
-	Margin  = 6    // that much louder is plainly louder
-	Silence = -127 // what nobody is heard at
+	Loud    = -45  // speech, from a silent voice
+	Faint   = -55  // still speech, from a voice that is talking
+	Margin  = 6    // by which one voice must be louder to overtake another
+	Silence = -127 // the lowest level there is
 )
 
-// Period is how often Step is to be called while Detector.Idle says false.
+// Period is how often to call Step while Detector.Idle returns false.
 const Period = 100 * time.Millisecond
 
 // The times of the rules above.
 const (
 	Begin    = 300 * time.Millisecond
-	Full     = 800 * time.Millisecond // what a bucket holds: so long a pause is no silence
+	Full     = 800 * time.Millisecond // the size of a bucket; a shorter pause is not silence
 	Hold     = time.Second
 	Overtake = time.Second
 )
 
-// maxStep is the most that one Step counts for, however late it comes.
+// maxStep bounds the time that one Step counts for, however late it is.
 const maxStep = 2 * Period
 
-// Level is how loud somebody was at most since the Step before.
+// Level is the highest level of one member since the last Step.
 type Level struct {
 	ID   string
 	DBov int
@@ -56,31 +57,30 @@ type Level struct {
 
 // Detector is the machine. The zero Detector is ready, and idle.
 type Detector struct {
-	voices []voice       // in the order they were first heard
-	active string        // ID of the active speaker; empty: nobody
-	silent time.Duration // so long the active one has been silent
-	rival  string        // who is plainly louder than the active one
-	ahead  time.Duration // so long it has been
-	last   time.Time
+	voices []voice       // in the order in which they began
+	active string        // id of the active speaker; empty: nobody
+	silent time.Duration // how long the active speaker has been silent
+	rival  string        // id of the voice that is louder than the active speaker by Margin
+	ahead  time.Duration // how long it has been
+	last   time.Time     // of Step
 }
 
 type voice struct {
 	id      string
 	bucket  time.Duration
 	talking bool
-	audible bool    // in the step just taken
-	level   float64 // dBov, smoothed over what was speech
+	audible bool    // in the last Step
+	level   float64 // dBov, smoothed over its speech
 }
 
-// Active returns who is speaking; empty: nobody.
+// Active returns the id of the active speaker; empty: nobody.
 func (d *Detector) Active() string { return d.active }
 
-// Idle reports whether a Step without anyone at Loud or above would change
-// nothing: none is needed until then.
+// Idle reports whether Step need not be called until a level is Loud or above, because it
+// would change nothing.
 func (d *Detector) Idle() bool { return d.active == "" && len(d.voices) == 0 }
 
-// Remove forgets somebody who is gone, and reports whether it was the active
-// speaker.
+// Remove forgets a member that is gone, and reports whether it was the active speaker.
 func (d *Detector) Remove(id string) (wasActive bool) {
 	d.voices = slices.DeleteFunc(d.voices, func(v voice) bool { return v.id == id })
 	if d.active != id || id == "" {
@@ -90,40 +90,39 @@ func (d *Detector) Remove(id string) (wasActive bool) {
 	return true
 }
 
-// Step takes what was heard since the last one and reports whether the active
-// speaker changed. Whoever is not among heard was silent. now must not go back.
-func (d *Detector) Step(now time.Time, heard []Level) (changed bool) {
-	elapsed := Period // at first, and after an idle time
+// Step takes the levels since the last Step and reports whether the active speaker has
+// changed. Members without a level were silent. now must not go back.
+func (d *Detector) Step(now time.Time, levels []Level) (changed bool) {
+	elapsed := Period // for the first Step after being idle
 	if !d.Idle() {
 		elapsed = min(now.Sub(d.last), maxStep)
 	}
 	d.last = now
-	d.listen(elapsed, heard)
+	d.update(elapsed, levels)
 	before := d.active
 	d.decide(elapsed)
 	return d.active != before
 }
 
-// listen fills and empties the buckets. Voices that are of no further
-// consequence are forgotten.
-func (d *Detector) listen(elapsed time.Duration, heard []Level) {
-	for _, h := range heard {
-		if h.DBov >= Loud && d.voice(h.ID) == nil {
-			d.voices = append(d.voices, voice{id: h.ID, level: float64(h.DBov)})
+// update fills and empties the buckets, and forgets voices whose bucket is empty.
+func (d *Detector) update(elapsed time.Duration, levels []Level) {
+	for _, l := range levels {
+		if l.DBov >= Loud && d.voice(l.ID) == nil {
+			d.voices = append(d.voices, voice{id: l.ID, level: float64(l.DBov)})
 		}
 	}
 	for i := range d.voices {
 		v := &d.voices[i]
 		level := Silence
-		if at := slices.IndexFunc(heard, func(h Level) bool { return h.ID == v.id }); at >= 0 {
-			level = heard[at].DBov
+		if at := slices.IndexFunc(levels, func(l Level) bool { return l.ID == v.id }); at >= 0 {
+			level = levels[at].DBov
 		}
-		v.hear(elapsed, level)
+		v.update(elapsed, level)
 	}
 	d.voices = slices.DeleteFunc(d.voices, func(v voice) bool { return v.bucket == 0 })
 }
 
-func (v *voice) hear(elapsed time.Duration, level int) {
+func (v *voice) update(elapsed time.Duration, level int) {
 	v.audible = level >= Loud || level >= Faint && v.talking
 	if !v.audible {
 		v.bucket = max(0, v.bucket-elapsed)
@@ -152,7 +151,7 @@ func (d *Detector) decide(elapsed time.Duration) {
 		} else if d.silent > Hold {
 			d.activate("")
 		}
-	case loudest == nil: // a pause says nothing
+	case loudest == nil: // all pause, which changes nothing
 	case loudest.level < active.level+Margin:
 		d.rival, d.ahead = "", 0
 	default:
@@ -176,8 +175,8 @@ func (d *Detector) voice(id string) *voice {
 	return nil
 }
 
-// loudest returns the loudest of those who talk and were just heard, the first
-// to have begun if there are several; nil: there is none.
+// loudest returns the loudest voice that is talking and audible, or nil. Of several it
+// returns the one that began first.
 func (d *Detector) loudest() *voice {
 	var best *voice
 	for i := range d.voices {

@@ -1,16 +1,17 @@
-package speaker
+package speaker_test
 
 import (
 	"encoding/json"
 	"flag"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"noom/internal/speaker"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/speech.json anew")
+var rewriteFile = flag.Bool("rewrite", false, "rewrite testdata/speech.json")
 
 // scene is an element of testdata/speech.json, which its README.md explains.
 type scene struct {
@@ -19,26 +20,26 @@ type scene struct {
 	Active string            `json:"active"`
 }
 
-var dBov = map[byte]int{'#': -20, '+': -30, '=': -40, '-': -50, '.': Silence}
+var dBov = map[byte]int{'#': -20, '+': -30, '=': -40, '-': -50, '.': speaker.Silence}
 
-// play returns who is active behind each step.
+// play returns the active speaker after each step.
 func (s scene) play() string {
-	var d Detector
+	var d speaker.Detector
 	var active strings.Builder
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range s.Active {
-		now = now.Add(Period)
-		var heard []Level
+		now = now.Add(speaker.Period)
+		var levels []speaker.Level
 		for _, id := range []string{"a", "b", "c"} {
 			switch voice := s.Voices[id]; {
 			case i >= len(voice):
 			case voice[i] == 'x':
 				d.Remove(id)
 			default:
-				heard = append(heard, Level{id, dBov[voice[i]]})
+				levels = append(levels, speaker.Level{id, dBov[voice[i]]})
 			}
 		}
-		d.Step(now, heard)
+		d.Step(now, levels)
 		if d.Active() == "" {
 			active.WriteByte('.')
 		} else {
@@ -64,7 +65,7 @@ func TestScenes(t *testing.T) {
 			scenes[i].Active = got
 		}
 	}
-	if !*rewrite {
+	if !*rewriteFile {
 		return
 	}
 	if file, err = json.MarshalIndent(scenes, "", "  "); err == nil {
@@ -75,108 +76,20 @@ func TestScenes(t *testing.T) {
 	}
 }
 
-// Every way in which two people can be loud, faint or silent over six stretches
-// of time, short and long, and what must hold in all of them.
-func TestEveryConversation(t *testing.T) {
-	for _, stretch := range []int{1, 4} { // steps
-		changes := 0
-		search(t, Detector{}, stretch, nil, -Period, &changes)
-		if changes == 0 {
-			t.Error("nothing ever happened")
-		}
-	}
-}
-
-const stretches = 6
-
-// search tries all that may follow past, which is what a and b were heard at.
-// The active speaker changed last at changed.
-func search(t *testing.T, d Detector, stretch int, past [][2]int, changed time.Duration, changes *int) {
-	if len(past) == stretches*stretch {
-		return
-	}
-	levels := []int{-20, -50, Silence}
-	for _, a := range levels {
-		for _, b := range levels {
-			next, heard, last := d, slices.Clip(past), changed
-			next.voices = slices.Clone(d.voices)
-			for range stretch {
-				heard = append(heard, [2]int{a, b})
-				now := time.Duration(len(heard)) * Period
-				before := next.Active()
-				news := next.Step(time.Time{}.Add(now), []Level{{"a", a}, {"b", b}})
-				if news != (next.Active() != before) {
-					t.Fatalf("%v: reports %v from %q to %q", heard, news, before, next.Active())
-				}
-				if news {
-					judgeChange(t, heard, before, next.Active(), now-last)
-					last, *changes = now, *changes+1
-				}
-				judgeRest(t, heard, next.Active())
-			}
-			search(t, next, stretch, heard, last, changes)
-		}
-	}
-}
-
-// lately returns for how many of the last steps somebody's level was at least so.
-func lately(past [][2]int, who string, level int, steps int) (count int) {
-	for _, p := range past[max(0, len(past)-steps):] {
-		if p[who[0]-'a'] >= level {
-			count++
-		}
-	}
-	return count
-}
-
-// judgeChange checks that a change follows from what was heard, and comes no
-// sooner than the rules allow.
-func judgeChange(t *testing.T, past [][2]int, before, after string, since time.Duration) {
-	t.Helper()
-	const begin, hold = int(Begin / Period), int(Hold / Period)
-	switch {
-	case after == "":
-		if lately(past, before, Loud, hold) > 0 || since < Hold {
-			t.Fatalf("%v: nobody speaks, too soon", past)
-		}
-	case lately(past, after, Loud, len(past)) < begin:
-		t.Fatalf("%v: %s speaks too soon", past, after)
-	case before != "" && since < Begin:
-		t.Fatalf("%v: %s took over from %s after %v", past, after, before, since)
-	}
-}
-
-// judgeRest checks that who speaks alone, and nobody in silence, is active in
-// the end.
-func judgeRest(t *testing.T, past [][2]int, active string) {
-	t.Helper()
-	const long = int((Full+Hold)/Period) + 1
-	if len(past) < long {
-		return
-	}
-	a, b := lately(past, "a", Faint, long), lately(past, "b", Faint, long)
-	switch {
-	case a == 0 && b == 0 && active != "",
-		lately(past, "a", Loud, long) == long && b == 0 && active != "a",
-		lately(past, "b", Loud, long) == long && a == 0 && active != "b":
-		t.Fatalf("%v: %q is active", past, active)
-	}
-}
-
 func TestIdleAndLate(t *testing.T) {
-	var d Detector
+	var d speaker.Detector
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	talk := func(n int, every time.Duration, heard ...Level) {
+	talk := func(n int, every time.Duration, levels ...speaker.Level) {
 		for range n {
 			now = now.Add(every)
-			d.Step(now, heard)
+			d.Step(now, levels)
 		}
 	}
-	talk(5, Period, Level{"지우", -46})
+	talk(5, speaker.Period, speaker.Level{"지우", -46})
 	if !d.Idle() {
-		t.Error("awake though nobody is loud")
+		t.Error("not idle although nobody is loud")
 	}
-	talk(4, Period, Level{"지우", -20})
+	talk(4, speaker.Period, speaker.Level{"지우", -20})
 	if d.Idle() || d.Active() != "지우" {
 		t.Errorf("active %q, idle %v", d.Active(), d.Idle())
 	}
@@ -185,15 +98,15 @@ func TestIdleAndLate(t *testing.T) {
 	if d.Active() != "지우" {
 		t.Errorf("active %q after one late step", d.Active())
 	}
-	talk(20, Period)
+	talk(20, speaker.Period)
 	if !d.Idle() || d.Active() != "" {
 		t.Errorf("active %q, idle %v after silence", d.Active(), d.Idle())
 	}
-	talk(1, time.Hour, Level{"bob", -20})
+	talk(1, time.Hour, speaker.Level{"bob", -20})
 	if d.Active() != "" {
 		t.Errorf("active %q after one step", d.Active())
 	}
-	talk(3, Period, Level{"bob", -20})
+	talk(3, speaker.Period, speaker.Level{"bob", -20})
 	if d.Remove("지우") || !d.Remove("bob") || d.Remove("bob") || d.Active() != "" || !d.Idle() {
 		t.Errorf("active %q, idle %v after all are gone", d.Active(), d.Idle())
 	}

@@ -9,7 +9,7 @@ import (
 	"noom/signal"
 )
 
-// converse runs one connection, with the outbox that is there for it, until it breaks.
+// converse runs one connection and its outbox until it breaks.
 func (u *Uplink) converse(ctx context.Context, s signal.Signaler, heartbeat time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -21,7 +21,7 @@ func (u *Uplink) converse(ctx context.Context, s signal.Signaler, heartbeat time
 	})
 	u.tasks.Go(func() {
 		if err := u.pulse(ctx, out, heartbeat, &alive); err != nil {
-			cancel(err) // at once, because Close may wait for a last word
+			cancel(err) // before Close, because that may wait until the last frame is sent
 		}
 		_ = s.Close()
 	})
@@ -36,7 +36,7 @@ func (u *Uplink) converse(ctx context.Context, s signal.Signaler, heartbeat time
 		}
 		alive.Store(true)
 		if m.Type == signal.TypeJoined {
-			continue // enter has had the one of this connection; another would pass for a return
+			continue // enter has received this connection's; the owner would take another for a return
 		}
 		if err := u.invited(&m); err != nil {
 			u.cfg.Trace(false, m)
@@ -48,8 +48,8 @@ func (u *Uplink) converse(ctx context.Context, s signal.Signaler, heartbeat time
 	}
 }
 
-// pulse keeps the heartbeat (PROTOCOL.md section 5) until ctx ends, nil, or the
-// hub is dead. alive is set whenever the hub has said something.
+// pulse keeps the heartbeat (PROTOCOL.md section 5). It returns nil when ctx ends, and
+// an error when the hub is dead. alive is set whenever a frame comes from the hub.
 func (u *Uplink) pulse(ctx context.Context, out *outbox, heartbeat time.Duration, alive *atomic.Bool) error {
 	silent := 0
 	ticker := time.NewTicker(heartbeat)
@@ -68,7 +68,7 @@ func (u *Uplink) pulse(ctx context.Context, out *outbox, heartbeat time.Duration
 			continue
 		case <-answers:
 			if answers = nil; !alive.Load() {
-				return fmt.Errorf("the hub does not answer for %v", hubAnswers)
+				return fmt.Errorf("the hub has not answered for %v", hubAnswers)
 			}
 			continue
 		case <-ctx.Done():
@@ -81,5 +81,5 @@ func (u *Uplink) pulse(ctx context.Context, out *outbox, heartbeat time.Duration
 			out.put(signal.Message{Type: signal.TypePing})
 		}
 	}
-	return fmt.Errorf("the hub is silent for %v", 2*heartbeat)
+	return fmt.Errorf("the hub has been silent for %v", 2*heartbeat)
 }

@@ -12,8 +12,7 @@ import (
 	"noom/signal"
 )
 
-// enter dials the hub and joins. The joined frame is its own, not the
-// Signaler's.
+// enter dials the hub and joins. The joined frame stays valid after the next Receive.
 func (u *Uplink) enter(ctx context.Context) (s signal.Signaler, joined signal.Message, err error) {
 	s, err = u.cfg.Dialer.Dial(ctx)
 	if err != nil {
@@ -64,12 +63,12 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 			}
 		case signal.TypeError:
 			return joined, m.Err()
-		default: // unknown, or not for us yet
+		default: // of an unknown type, or too early
 		}
 	}
 }
 
-// token is what the hub's authorisation gets.
+// token returns the token to join with.
 func (u *Uplink) token(ctx context.Context) (string, error) {
 	if u.cfg.TokenSource == nil {
 		return u.cfg.Token, nil
@@ -86,14 +85,13 @@ func (u *Uplink) token(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// heartbeatOf returns how often the hub says something, as a joined frame has it.
+// heartbeatOf returns how often the hub sends something, according to a joined frame.
 func heartbeatOf(joined *signal.Message) time.Duration {
 	return time.Duration(joined.Heartbeat) * time.Millisecond
 }
 
-// invited makes an error of a bye after which we are to come back: the hub
-// restarts, or our time is over and there are more tokens where that one came
-// from.
+// invited returns an error if m is a bye after which we have to come back: the hub
+// restarts, or our authorisation has ended and there is a TokenSource.
 func (u *Uplink) invited(m *signal.Message) error {
 	switch {
 	case m.Type != signal.TypeBye || m.From != u.cfg.Self.ID:
@@ -106,8 +104,8 @@ func (u *Uplink) invited(m *signal.Message) error {
 	return nil
 }
 
-// retryAfter is when a hub said that one should come back, spread over as much
-// time again so that not everyone does at once; 0 if it said nothing.
+// retryAfter returns how long the hub has asked us to wait, and up to as much again at
+// random, so that not everyone comes back at once. It returns 0 if the hub has not asked.
 func retryAfter(err error) time.Duration {
 	refusal, ok := errors.AsType[*signal.Error](err)
 	if !ok || refusal.RetryAfter <= 0 {
@@ -116,8 +114,8 @@ func retryAfter(err error) time.Duration {
 	return refusal.RetryAfter + rand.N(refusal.RetryAfter)
 }
 
-// final reports whether redialling is pointless: the hub would say the same again.
-func final(err error) bool {
+// isFinal reports whether redialling is pointless because the hub would refuse again.
+func isFinal(err error) bool {
 	var refusal *signal.Error
 	if !errors.As(err, &refusal) {
 		return false

@@ -10,7 +10,7 @@ import (
 // maxOutbox bounds the frames that wait for a slow connection to the hub.
 const maxOutbox = 1024
 
-// outbox holds the frames for one connection to the hub. Putting never blocks.
+// outbox holds the frames for one connection to the hub.
 type outbox struct {
 	ready chan struct{}
 	over  chan struct{} // closed when a goodbye was handed to the connection, or no longer can be
@@ -23,8 +23,8 @@ func newOutbox() *outbox {
 	return &outbox{ready: make(chan struct{}, 1), over: make(chan struct{})}
 }
 
-// put adds m. A full outbox drops it: pair frames come again, and a
-// connection that is stuck for so long is about to be given up.
+// put adds m, and never blocks. A full outbox drops it: the exchange repeats frames
+// between members, and a connection that is stuck for so long is about to be given up.
 func (o *outbox) put(m signal.Message) {
 	o.mu.Lock()
 	if len(o.items) < maxOutbox {

@@ -1,7 +1,7 @@
-// Package uplink is a member's way to the hub and back to it: it dials, joins, proves its
-// identity, keeps the heartbeat, and redials until it is back, its owner ends it, or the
-// hub says no for good. It owns the connection to the hub, the frames that wait for it,
-// and the pauses between two dials. What the frames say is its owner's business.
+// Package uplink connects a member to the hub and keeps it connected: it dials, joins,
+// proves the member's identity, keeps the heartbeat, and redials until it is back, its
+// owner ends it, or the hub refuses for good. It owns the connection to the hub, the frames
+// that wait for it, and the pauses between dials. Its owner deals with the frames.
 package uplink
 
 import (
@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// FirstRedial is the pause before the first dial after a loss. It doubles with each try.
+	// FirstRedial is the pause before the first dial after a loss. It doubles with each dial.
 	FirstRedial = 100 * time.Millisecond
 
-	hubAnswers = time.Second      // to a nudge, or its connection is given up
-	calmAfter  = 10 * time.Second // connected so long, redials start at FirstRedial again
+	hubAnswers = time.Second      // for the hub to answer a nudge
+	calmAfter  = 10 * time.Second // of being connected, and redials start at FirstRedial again
 )
 
-// Config says whom an Uplink joins as, and what it calls; none of its functions may be nil
-// but for TokenSource, and none may block.
+// Config says which member an Uplink joins as, and what it calls. None of its functions
+// may be nil, except TokenSource, and none may block.
 type Config struct {
 	Dialer signal.Dialer
 	Room   string
@@ -33,31 +33,32 @@ type Config struct {
 	Name   func() string                  // the nickname to join under, asked before each join
 	Sign   func(text []byte) signal.Bytes // with the key behind Self
 
-	// Token is shown to the hub, or what TokenSource returns if that is not nil. With a
+	// The hub gets Token or, if TokenSource is not nil, what that returns. With a
 	// TokenSource, a member whose authorisation has ended comes back.
 	Token       string
 	TokenSource func(context.Context) (string, error)
 
-	DialTimeout time.Duration // of one dial and join, the first excepted
+	DialTimeout time.Duration // of one dial and join, except the first
 	RedialMax   time.Duration // the longest pause between two dials, unless the hub asks for more
 
-	// Trace is called for each frame to or from the hub that the owner does not see
-	// on its way: those of joins and goodbyes. It is called from several goroutines.
+	// Trace is called for each frame to or from the hub that does not pass through the
+	// owner: those of joins and goodbyes. It is called from several goroutines.
 	Trace func(sent bool, m signal.Message)
-	// Lost is called each time the connection is lost and will be dialled again.
+	// Lost is called each time the connection is lost and the hub will be dialled again.
 	Lost func(error)
 	Log  *slog.Logger
 }
 
-// Uplink is the way to one hub. After Join, Run keeps it going, and one goroutine receives
-// from Frames. All other methods may be called from anywhere, and none of them blocks.
+// Uplink is the way to one hub. After Join, the owner calls Run in one goroutine and receives
+// from Frames in another. All other methods may be called from anywhere, and none of them
+// blocks.
 type Uplink struct {
 	cfg    Config
 	frames chan signal.Message
-	nudge  chan struct{} // holds a token while the hub is to be asked for a sign of life
-	gone   chan struct{} // closed when no connection to a hub will be made any longer
+	nudge  chan struct{} // holds a token while the hub has to be asked for a sign of life
+	gone   chan struct{} // closed when the hub will not be dialled again
 	outbox atomic.Pointer[outbox]
-	parted atomic.Bool    // a goodbye was said: the hub is not dialled again
+	parted atomic.Bool    // we have said goodbye: the hub is not dialled again
 	tasks  sync.WaitGroup // the goroutines of connections
 
 	// Owned by Join, then by Run.
@@ -73,7 +74,7 @@ func New(cfg Config) *Uplink {
 	}
 }
 
-// Join dials the hub and joins, once, and returns the joined frame. The Uplink is online then.
+// Join dials the hub and joins, once, and returns the joined frame. After that the Uplink is online.
 func (u *Uplink) Join(ctx context.Context) (joined signal.Message, err error) {
 	if u.conn, joined, err = u.enter(ctx); err != nil {
 		return joined, err
@@ -83,22 +84,22 @@ func (u *Uplink) Join(ctx context.Context) (joined signal.Message, err error) {
 	return joined, nil
 }
 
-// Frames brings what the hub says, in order and one at a time, so that a flood is held up
-// in the socket. A joined frame among them is that of a return to the hub.
+// Frames delivers the hub's frames, in order and one at a time, so that a flood waits in
+// the socket. A joined frame among them means that we are back at the hub.
 func (u *Uplink) Frames() <-chan signal.Message { return u.frames }
 
 // Online reports whether there is a connection to the hub.
 func (u *Uplink) Online() bool { return u.outbox.Load() != nil }
 
-// Put puts m, which must be encodable, on its way to the hub. Without one it goes nowhere.
+// Put sends m, which must be encodable, to the hub. Without a hub it is dropped.
 func (u *Uplink) Put(m signal.Message) {
 	if out := u.outbox.Load(); out != nil {
 		out.put(m)
 	}
 }
 
-// Nudge asks the hub for a sign of life, without which its connection is given up. A pause
-// before a redial is cut short.
+// Nudge asks the hub for a sign of life, and gives up the connection if none comes. If the
+// Uplink is waiting to redial, it redials at once.
 func (u *Uplink) Nudge() {
 	select {
 	case u.nudge <- struct{}{}:
@@ -106,8 +107,9 @@ func (u *Uplink) Nudge() {
 	}
 }
 
-// Goodbye says goodbye to the hub, which is not dialled again. The channel is closed when
-// the goodbye was handed to the connection, or can no longer be; it is nil if there is none.
+// Goodbye says goodbye to the hub, which is not dialled again. The returned channel is
+// closed when the goodbye was handed to the connection, or no longer can be. It is nil if
+// there is no connection.
 func (u *Uplink) Goodbye() (handedOver <-chan struct{}) {
 	u.parted.Store(true)
 	out := u.outbox.Load()
@@ -120,12 +122,12 @@ func (u *Uplink) Goodbye() (handedOver <-chan struct{}) {
 	return out.over
 }
 
-// Gone is closed when Run is over. After a goodbye, that is when the hub has closed the
-// connection because it has taken it.
+// Gone is closed when Run returns. After a goodbye that means that the hub has received
+// it, because the hub then closes the connection.
 func (u *Uplink) Gone() <-chan struct{} { return u.gone }
 
-// Run keeps the Uplink at a hub until ctx ends or a goodbye was said, and returns nil
-// then. Else the hub has refused for good, and the error says why.
+// Run keeps the Uplink connected. It returns nil when ctx ends or after a goodbye, and an
+// error if the hub has refused for good.
 func (u *Uplink) Run(ctx context.Context) error {
 	defer close(u.gone)
 	pause := FirstRedial
@@ -147,7 +149,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			return err
 		}
 		u.heartbeat = heartbeatOf(&joined)
-		u.outbox.Store(newOutbox()) // joined makes the owner send
+		u.outbox.Store(newOutbox()) // before handing over joined, because the owner sends then
 		if !u.handOver(ctx, joined) {
 			_ = u.conn.Close()
 			return nil
@@ -155,12 +157,12 @@ func (u *Uplink) Run(ctx context.Context) error {
 	}
 }
 
-// Wait returns when nothing of the Uplink runs any longer, after Run has ended.
+// Wait waits until all goroutines of the Uplink have ended. It is called after Run has returned.
 func (u *Uplink) Wait() { u.tasks.Wait() }
 
 // handOver hands a frame to the owner.
 func (u *Uplink) handOver(ctx context.Context, m signal.Message) bool {
-	m.Body = bytes.Clone(m.Body) // the Signaler's until the next Receive
+	m.Body = bytes.Clone(m.Body) // the Signaler reuses the bytes in the next Receive
 	select {
 	case u.frames <- m:
 		return true
@@ -169,9 +171,9 @@ func (u *Uplink) handOver(ctx context.Context, m signal.Message) bool {
 	}
 }
 
-// redial tries until it is back, ctx ends, or the hub says no for good. pause
-// grows with each try, and over connections that break at once; wait is what the hub has
-// asked for besides.
+// redial dials until it is back, ctx ends, or the hub refuses for good. pause grows with
+// each dial, also when connections break at once; wait is how long the hub has asked us
+// to stay away.
 func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Duration) (signal.Signaler, signal.Message, error) {
 	for {
 		jittered := *pause/2 + rand.N(*pause/2+1)
@@ -190,7 +192,7 @@ func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Dur
 		dialCtx, cancel := context.WithTimeout(ctx, u.cfg.DialTimeout)
 		s, joined, err := u.enter(dialCtx)
 		cancel()
-		if err == nil || ctx.Err() != nil || final(err) {
+		if err == nil || ctx.Err() != nil || isFinal(err) {
 			return s, joined, err
 		}
 		u.cfg.Log.Debug("redial", "error", err)

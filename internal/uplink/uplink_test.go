@@ -19,7 +19,7 @@ import (
 
 const heartbeat = 10 * time.Second
 
-// line is an Uplink with the test as its hub and its owner.
+// line is an Uplink whose hub and owner are the test.
 type line struct {
 	t     *testing.T
 	cfg   uplink.Config
@@ -31,7 +31,7 @@ type line struct {
 	cancel context.CancelFunc
 }
 
-// inBubble runs f with an Uplink that has joined and runs, and with the hub's end.
+// inBubble runs f with a running Uplink that has joined, and with the hub's end.
 func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal.Signaler)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,17 +82,17 @@ func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal
 		select {
 		case <-l.up.Gone():
 		default:
-			t.Error("it is not gone")
+			t.Error("the Uplink is not gone")
 		}
 	})
 }
 
-// hear returns the next frame from the member, which must be of type want.
-func (l *line) hear(hub signal.Signaler, want signal.Type) signal.Message {
+// receive returns the next frame from the member, which must be of type want.
+func (l *line) receive(hub signal.Signaler, want signal.Type) signal.Message {
 	l.t.Helper()
 	m, err := hub.Receive(l.t.Context())
 	if err != nil || m.Type != want {
-		l.t.Fatalf("heard %q, %v; want %q", m.Type, err, want)
+		l.t.Fatalf("received %q, %v; want %q", m.Type, err, want)
 	}
 	return m
 }
@@ -104,14 +104,14 @@ func (l *line) say(hub signal.Signaler, m signal.Message) {
 	}
 }
 
-// letIn is the hub's part of a join.
+// letIn plays the hub's part in a join.
 func (l *line) letIn(hub signal.Signaler) (token string) {
 	l.t.Helper()
-	join := l.hear(hub, signal.TypeJoin)
+	join := l.receive(hub, signal.TypeJoin)
 	self := l.cfg.Self
 	nonce := signal.Bytes("0123456789abcdef0123456789abcdef")
 	l.say(hub, signal.Message{Type: signal.TypeChallenge, Nonce: nonce})
-	proof := l.hear(hub, signal.TypeProof)
+	proof := l.receive(hub, signal.TypeProof)
 	if !ed25519.Verify(ed25519.PublicKey(self.PublicKey), signal.ProofText("", "방", self.Session, nonce), proof.Signature) {
 		l.t.Error("the proof does not hold")
 	}
@@ -128,7 +128,7 @@ func (l *line) sayJoined(hub signal.Signaler) {
 	})
 }
 
-// take returns the next frame that the owner gets, which must be of type want.
+// take takes the next frame as the owner. It must be of type want.
 func (l *line) take(want signal.Type) {
 	l.t.Helper()
 	m := <-l.up.Frames()
@@ -137,16 +137,16 @@ func (l *line) take(want signal.Type) {
 	}
 }
 
-// TestUplinkComesBack: frames go both ways in order; after a loss the joined frame comes
-// in their line, and a second one of the same connection does not.
+// TestUplinkComesBack: frames go both ways in order. After a loss the owner gets the joined
+// frame in its place among them, but not a second one from the same connection.
 func TestUplinkComesBack(t *testing.T) {
 	inBubble(t, nil, func(l *line, hub signal.Signaler) {
 		for i := range 3 {
 			l.up.Put(signal.Message{Type: signal.TypeChat, ID: fmt.Sprint(i), Text: "x"})
 		}
 		for i := range 3 {
-			if m := l.hear(hub, signal.TypeChat); m.ID != fmt.Sprint(i) {
-				t.Errorf("chat %s came as the %dth", m.ID, i)
+			if m := l.receive(hub, signal.TypeChat); m.ID != fmt.Sprint(i) {
+				t.Errorf("chat %s in place of %d", m.ID, i)
 			}
 		}
 		l.sayJoined(hub)
@@ -173,19 +173,19 @@ func TestUplinkComesBack(t *testing.T) {
 			t.Error("not online after the return")
 		}
 		l.up.Put(signal.Message{Type: signal.TypePong})
-		l.hear(hub, signal.TypePong)
+		l.receive(hub, signal.TypePong)
 	})
 }
 
-// TestUplinkNoticesASilentHub: by the heartbeat, and sooner when it is asked.
-func TestUplinkNoticesASilentHub(t *testing.T) {
-	for what, bound := range map[string]time.Duration{"is silent": 3 * heartbeat, "does not answer": time.Second} {
+// TestUplinkNoticesSilentHub: the heartbeat notices a silent hub, and a nudge does sooner.
+func TestUplinkNoticesSilentHub(t *testing.T) {
+	for what, bound := range map[string]time.Duration{"has been silent": 3 * heartbeat, "has not answered": time.Second} {
 		inBubble(t, nil, func(l *line, hub signal.Signaler) {
 			start := time.Now()
-			if what == "does not answer" {
+			if what == "has not answered" {
 				l.up.Nudge()
 			}
-			l.hear(hub, signal.TypePing)
+			l.receive(hub, signal.TypePing)
 			if err := <-l.lost; !strings.Contains(err.Error(), what) {
 				t.Errorf("lost: %v", err)
 			}
@@ -196,7 +196,7 @@ func TestUplinkNoticesASilentHub(t *testing.T) {
 	}
 	inBubble(t, nil, func(l *line, hub signal.Signaler) {
 		for range 5 { // a hub that answers is kept
-			l.hear(hub, signal.TypePing)
+			l.receive(hub, signal.TypePing)
 			l.say(hub, signal.Message{Type: signal.TypePong})
 			l.take(signal.TypePong)
 		}
@@ -206,8 +206,8 @@ func TestUplinkNoticesASilentHub(t *testing.T) {
 	})
 }
 
-// TestUplinkHeedsTheHub: it comes back as late as the hub says, whatever nudges it, and not
-// at all once the hub has refused for good.
+// TestUplinkHeedsTheHub: the Uplink comes back as late as the hub asks, even if it is nudged,
+// and not at all once the hub has refused for good.
 func TestUplinkHeedsTheHub(t *testing.T) {
 	inBubble(t, nil, func(l *line, hub signal.Signaler) {
 		const later = 20 * time.Second
@@ -223,7 +223,7 @@ func TestUplinkHeedsTheHub(t *testing.T) {
 		if pause := time.Since(start); pause < later || pause > 2*later {
 			t.Errorf("dialled again after %v", pause)
 		}
-		l.hear(again, signal.TypeJoin)
+		l.receive(again, signal.TypeJoin)
 		l.say(again, signal.Message{Type: signal.TypeError, Code: signal.CodeKicked, Error: "out", About: signal.TypeJoin})
 		if err := <-l.ended; !errors.Is(err, &signal.Error{Code: signal.CodeKicked}) {
 			t.Errorf("ended: %v", err)
@@ -231,7 +231,7 @@ func TestUplinkHeedsTheHub(t *testing.T) {
 	})
 }
 
-// TestUplinkSaysGoodbye: the goodbye is handed over, the hub closes, and is not dialled again.
+// TestUplinkSaysGoodbye: the goodbye is handed over, the hub closes the connection, and it is not dialled again.
 func TestUplinkSaysGoodbye(t *testing.T) {
 	inBubble(t, nil, func(l *line, hub signal.Signaler) {
 		start := time.Now()
@@ -239,26 +239,27 @@ func TestUplinkSaysGoodbye(t *testing.T) {
 		if took := time.Since(start); took > 0 {
 			t.Errorf("the goodbye was handed over after %v", took)
 		}
-		l.hear(hub, signal.TypeBye)
+		l.receive(hub, signal.TypeBye)
 		_ = hub.Close()
 		<-l.up.Gone()
 		if err := <-l.ended; err != nil || len(l.lost) > 0 || len(l.dials) > 0 {
 			t.Errorf("ended: %v, %d times lost, %d times dialled", err, len(l.lost), len(l.dials))
 		}
 		if l.up.Goodbye() != nil {
-			t.Error("a goodbye without a hub is on its way")
+			t.Error("a goodbye is sent without a hub")
 		}
 	})
 }
 
-// TestUplinkComesBackWithAnotherToken where there are some, when its time is over.
+// TestUplinkComesBackWithAnotherToken: when its authorisation has ended, the Uplink comes back with
+// a new token from its source.
 func TestUplinkComesBackWithAnotherToken(t *testing.T) {
 	expired := func(l *line) signal.Message {
 		return signal.Message{Type: signal.TypeBye, From: l.cfg.Self.ID, Reason: signal.ReasonExpired}
 	}
 	inBubble(t, nil, func(l *line, hub signal.Signaler) {
 		l.say(hub, expired(l))
-		l.take(signal.TypeBye) // the owner's to end
+		l.take(signal.TypeBye) // the owner has to end the Uplink
 	})
 	tokens := 0
 	source := func(ctx context.Context) (string, error) {

@@ -1,4 +1,4 @@
-// Package xvfbtest gives tests an X11 screen without glass.
+// Package xvfbtest gives tests a virtual X11 screen.
 package xvfbtest
 
 import (
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Start starts Xvfb with a screen of 640 by 480 and sets DISPLAY to it until
-// the test ends. Where there is no Xvfb the test is skipped.
+// Start starts Xvfb with a screen of 640 by 480 and sets DISPLAY to it until the test
+// ends. Without Xvfb it skips the test.
 func Start(t *testing.T) {
 	t.Helper()
 	path, err := exec.LookPath("Xvfb")
@@ -25,7 +25,7 @@ func Start(t *testing.T) {
 	if err = server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // behind whatever uses it: Xlib would end the process
+	t.Cleanup(func() { // after the cleanup of all users, because Xlib would end the process
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})

@@ -8,12 +8,12 @@ import (
 	"noom/internal/mediatest"
 )
 
-// The level that a source knows goes out under the number that was negotiated for that
-// leg; where it knows none, nothing does, and neither does what it brings along itself.
+// TestLegSendsAudioLevels: the source's level is sent under the id that was negotiated for
+// the leg. Without a level there is no extension, and the source's own are never sent.
 func TestLegSendsAudioLevels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := mediatest.NewVoice(t)
-		_, wire := boundLeg(t, publish(t, v))
+		_, wire := boundLeg(t, publishTrack(t, v))
 		want := map[int]string{
 			0: "80", -1: "81", -127: "ff", -20: "94", -200: "ff", 40: "80", mediatest.UnknownLevel: "",
 		}

@@ -1,0 +1,31 @@
+// Checks what an application gives: names, times, and the options of join.
+
+import { NoomError, quoted } from './errors.js';
+import { MAX } from './limits.js';
+import { isID, textProblem } from './name.js';
+
+/** Throws for a value with a problem, if it has one. */
+export function check(code, what, value, problem) {
+  if (problem) throw new NoomError(code, `${what} ${quoted(value)}: ${problem}`);
+}
+
+export function checkTime(what, ms, least) {
+  // A timer of more ms than a number of 31 bits fires at once.
+  if (!(Number.isFinite(ms) && ms >= least && ms <= MAX.number)) throw new NoomError('bad_argument', `${what} is a number of ms, ${least} to ${MAX.number}`);
+}
+
+/** Throws for options of join that are not what noom.d.ts says. */
+export function checkOptions({ token, verify, identity, iceServers, tracks, connectTimeout, dialTimeout, redialMax }) {
+  const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
+  if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
+  if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
+  if (identity != null && !isIdentity(identity)) throw new NoomError('bad_argument', 'identity is what Identity.generate gives');
+  for (const [what, list] of [['iceServers', iceServers], ['tracks', tracks]]) {
+    if (list != null && !Array.isArray(list)) throw new NoomError('bad_argument', `${what} is an array`);
+  }
+  for (const [what, ms, least] of [['connectTimeout', connectTimeout, 1000], ['dialTimeout', dialTimeout, 100], ['redialMax', redialMax, 100]]) {
+    if (ms !== undefined) checkTime(what, ms, least);
+  }
+}
+
+const isIdentity = ({ id, key, sign }) => typeof id === 'string' && isID(id) && key instanceof Uint8Array && typeof sign === 'function';

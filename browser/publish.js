@@ -1,0 +1,37 @@
+// What is published: by a room to everyone, or to one peer alone.
+
+import { Sender } from './sender.js';
+
+export class Published {
+  #links; // () → those that carry it
+  #over; // AbortSignal: the room is over
+  #senders = []; // without what was closed
+
+  constructor(links, over) {
+    this.#links = links;
+    this.#over = over;
+  }
+
+  get senders() { return [...this.#senders]; }
+
+  /** Sends a track over every link there is; those to come are given senders. */
+  add(track, name = track?.kind === 'video' ? 'camera' : 'microphone') {
+    const sender = new Sender(track, name, {
+      carriers: this.#links, over: this.#over,
+      ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },
+    });
+    this.#senders.push(sender);
+    for (const link of this.#links()) link.addSender(sender);
+    return sender;
+  }
+
+  /** Begins or ends the sending of all, because the hub has begun or ceased to let us. */
+  allow(can) {
+    for (const link of this.#links()) {
+      for (const sender of this.#senders) {
+        if (can) link.addSender(sender);
+        else link.removeSender(sender);
+      }
+    }
+  }
+}

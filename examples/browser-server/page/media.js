@@ -1,0 +1,168 @@
+// What we send in a call: camera, microphone and screen, with their buttons and our own tiles.
+
+import { drawSwitch, notice } from './controls.js';
+import * as devices from './devices.js';
+import { errorText, t } from './strings.js';
+import { Tile } from './tiles.js';
+
+const $ = (id) => document.getElementById(id);
+
+export class OwnMedia {
+  #room;
+  #changed; // (): what is sent is something else now
+  #mine = new Tile({ self: '' });
+  #senders = { audio: null, video: null }; // microphone and camera
+  #shared = []; // Senders of our screen
+  #myScreen = null; // its Tile
+
+  constructor(room, changed) {
+    this.#room = room;
+    this.#changed = changed;
+    this.rename();
+    for (const sender of room.senders) {
+      if (room.may('publish')) this.#senders[sender.kind] = sender;
+      else end(sender);
+    }
+    $('mute').onclick = () => this.toggle('audio');
+    $('camera').onclick = () => this.toggle('video');
+    $('screen').onclick = () => this.#share();
+    $('cameras').onchange = () => this.#switch('video', $('cameras').value);
+    $('microphones').onchange = () => this.#switch('audio', $('microphones').value);
+    navigator.mediaDevices?.addEventListener('devicechange', this.draw);
+  }
+
+  /** Publishes what the camera and microphone gave after the join. */
+  addTracks(tracks) {
+    for (const track of tracks) {
+      // Its button may have opened another meanwhile.
+      if (this.#room.may('publish') && !this.#senders[track.kind]) this.#senders[track.kind] = this.#room.publish(track);
+      else track.stop();
+    }
+    this.draw();
+  }
+
+  /** We have another name. */
+  rename() { this.#mine.name = t('you', this.#room.self.name); }
+
+  /** Whether a Sender is one of our screen. */
+  shares(sender) { return this.#shared.includes(sender); }
+
+  /** Shows what is sent, and from which devices. */
+  draw = () => {
+    const { audio, video } = this.#senders;
+    this.#mine.show([video?.track]);
+    this.#mine.camera = Boolean(video?.track && !video.muted);
+    this.#mine.muted = !audio?.track || audio.muted;
+    const [silent, dark, sharing] = [audio?.muted ?? true, video?.muted ?? true, this.#shared.length > 0];
+    drawSwitch($('mute'), silent, ['mute', 'unmute'], silent ? 'muted' : 'microphone');
+    drawSwitch($('camera'), dark, ['cameraOff', 'cameraOn'], dark ? 'camera-off' : 'camera');
+    drawSwitch($('screen'), sharing, ['share', 'unshare'], 'screen');
+    for (const sender of [audio, video]) {
+      if (!sender?.track) continue;
+      sender.track.onended = () => this.#unplugged(sender);
+      sender.track.onmute = sender.track.onunmute = this.draw; // by the system: the others learn of it too
+    }
+    devices.list($('microphones'), 'audio', audio?.track, t('noMicrophone'));
+    devices.list($('cameras'), 'video', video?.track, t('noCamera'));
+    this.#changed();
+  };
+
+  /** Ends what is sent, as our own buttons do. */
+  quiet(senders) {
+    for (const sender of senders) {
+      if (!this.#shared.includes(sender)) sender.setMuted(true);
+    }
+    if (senders.some((sender) => this.#shared.includes(sender))) this.#unshare();
+    this.draw();
+  }
+
+  /** Mutes or unmutes; without a device yet, asks for one. */
+  async toggle(kind) {
+    const sender = this.#senders[kind];
+    if (sender?.track) {
+      sender.setMuted(!sender.muted);
+      this.draw();
+    } else {
+      await this.#switch(kind);
+    }
+  }
+
+  /** Stops everything: the call is over. */
+  close() {
+    this.#unshare();
+    for (const sender of Object.values(this.#senders)) {
+      if (!sender?.track) continue;
+      sender.track.onended = null;
+      sender.track.stop();
+    }
+    this.#mine.remove();
+    navigator.mediaDevices?.removeEventListener('devicechange', this.draw);
+  }
+
+  async #switch(kind, deviceId) {
+    const sender = this.#senders[kind];
+    const old = sender?.track;
+    // Where only one may be open, as on iOS, opening another ends it.
+    if (old) old.onended = null;
+    try {
+      let track;
+      try {
+        track = await devices.open(kind, deviceId);
+      } catch (error) {
+        if (!old || error.name !== 'NotReadableError') throw error;
+        old.stop(); // a device, or browser, that can only have one open
+        track = await devices.open(kind, deviceId);
+      }
+      if (sender) {
+        await sender.replaceTrack(track);
+        if (!old) sender.setMuted(false);
+      } else {
+        this.#senders[kind] = this.#room.publish(track);
+      }
+      old?.stop();
+      notice('');
+    } catch (error) {
+      if (old?.readyState === 'ended') await this.#unplugged(sender);
+      notice(error.code ? errorText(error) : devices.mediaProblem(error));
+    }
+    this.draw();
+  }
+
+  async #unplugged(sender) {
+    await sender.replaceTrack(null);
+    sender.setMuted(true);
+    notice(t('mediaEnded'));
+    this.draw();
+  }
+
+  async #share() {
+    if (this.#shared.length > 0) {
+      this.#unshare();
+      return;
+    }
+    try {
+      const tracks = await devices.openScreen();
+      this.#shared = tracks.map((track) => this.#room.publish(track, { name: track.kind === 'video' ? 'screen' : 'screen audio' }));
+      for (const track of tracks) track.onended = () => this.#unshare();
+      this.#myScreen = new Tile({ screen: this.#room.self.id, self: '' });
+      this.#myScreen.name = t('screenOf', t('you', this.#room.self.name));
+      this.#myScreen.camera = true;
+      this.#myScreen.show(tracks.filter((track) => track.kind === 'video'));
+    } catch {
+      notice(t('screenRefused'));
+    }
+    this.draw();
+  }
+
+  #unshare() {
+    for (const sender of this.#shared.splice(0)) end(sender);
+    this.#myScreen?.remove();
+    this.#myScreen = null;
+    this.draw();
+  }
+}
+
+function end(sender) {
+  sender.track?.stop();
+  sender.close();
+}
