@@ -141,6 +141,36 @@ func TestLeaveEndsWhatIsPending(t *testing.T) {
 	})
 }
 
+// TestLeaveAcceptsNothingNew: from the beginning of a Leave that takes its time, every call that sends
+// fails, to a peer that was there and to one that comes meanwhile.
+func TestLeaveAcceptsNothingNew(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		w.Cut()
+		must(t, peerOf(t, a, b).Send(t.Context(), []byte("never arrives")))
+		left := make(chan error)
+		go func() { left <- a.Leave(context.Background()) }()
+		synctest.Wait()
+		c := w.join("방", "c", nil)
+		time.Sleep(time.Second)
+		for name, err := range map[string]error{
+			"Room.Send":                 a.Send(t.Context(), []byte("x")),
+			"Room.TrySend":              a.TrySend([]byte("x")),
+			"Peer.Send":                 peerOf(t, a, b).Send(t.Context(), []byte("x")),
+			"Peer.TrySend":              peerOf(t, a, b).TrySend([]byte("x")),
+			"Peer.TrySend to the newer": peerOf(t, a, c).TrySend([]byte("x")),
+		} {
+			if !errors.Is(err, noom.ErrClosed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := <-left; err == nil {
+			t.Error("Leave says that it has arrived")
+		}
+	})
+}
+
 // TestCallsWhileEnding: what a loop has accepted is done, however close its end
 // is: who opens a channel hears what became of it, and what was published is let go.
 func TestCallsWhileEnding(t *testing.T) {
