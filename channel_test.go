@@ -127,7 +127,7 @@ func TestChannelEnds(t *testing.T) {
 	})
 }
 
-// TestManySendersWait: when a full channel has drained, everyone who waited goes on.
+// TestManySendersWait: when a full channel has drained, every call that waited goes on.
 func TestManySendersWait(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("r", "a", nil), w.join("r", "b", nil)

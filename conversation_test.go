@@ -40,7 +40,7 @@ func TestConversations(t *testing.T) {
 	}
 }
 
-// talker is the application of the one who is tested in a conversation.
+// talker is the application of the member that a conversation tests.
 type talker struct {
 	conversation.Told
 
@@ -82,7 +82,7 @@ func (a *talker) Do(what string) error {
 			}
 		}
 	case "chat":
-		a.tasks.Go(func() { _ = room.Chat(context.Background(), about) }) // the conversation tells whether it came
+		a.tasks.Go(func() { _ = room.Chat(context.Background(), about) }) // the conversation checks whether it came
 		return nil
 	case "send":
 		return room.Send(context.Background(), []byte(about))
@@ -157,7 +157,7 @@ func (a *talker) join() {
 	}
 }
 
-// refused tells of what the hub refused.
+// refused notes what the hub refused.
 func (a *talker) refused(err error) {
 	if refusal, ok := errors.AsType[*signal.Error](err); ok {
 		a.Tell(fmt.Sprintf("refused %s", refusal.Code))

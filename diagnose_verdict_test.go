@@ -17,7 +17,7 @@ import (
 	"noom/noomtest"
 )
 
-// A path that carries STUN and no DTLS.
+// TestDiagnoseDTLS: a path that carries STUN and no DTLS.
 func TestDiagnoseDTLS(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		var down atomic.Bool
@@ -40,7 +40,8 @@ func TestDiagnoseDTLS(t *testing.T) {
 	})
 }
 
-// A connection that fails while it is up is told of as failed, not as what it was.
+// TestFailureOfWhatWasConnected: a connection that fails while it is up is logged as failed, not as
+// connected.
 func TestFailureOfWhatWasConnected(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		logs := &warnings{}

@@ -109,7 +109,7 @@ func (d *deceit) remember(to string, m signal.Message) []signal.Message {
 	return []signal.Message{m}
 }
 
-// say tells a, twenty times.
+// say sends m to a, twenty times.
 func (d *deceit) say(m signal.Message) {
 	d.t.Helper()
 	for range 20 {
@@ -120,7 +120,7 @@ func (d *deceit) say(m signal.Message) {
 }
 
 // frame is a pair frame to a, of the next epoch, that claims to be b's and is
-// signed by who.
+// signed by the identity who.
 func (d *deceit) frame(typ signal.Type, body string, who noom.Identity) signal.Message {
 	m := signal.Message{
 		Type: typ, From: d.b.Self().ID, To: d.a.Self().ID, Seq: 1,
@@ -156,7 +156,7 @@ func (d *deceit) talks() {
 	until(d.t, d.a, func(e noom.DataReceived) bool { return string(e.Data) == "hello" })
 }
 
-// nothingOfBob lets time pass in which a must be told nothing of b, and of no
+// nothingOfBob lets time pass in which a must see no event about b, and no
 // return to the hub.
 func (d *deceit) nothingOfBob(during time.Duration) {
 	d.t.Helper()
@@ -170,7 +170,7 @@ func (d *deceit) nothingOfBob(during time.Duration) {
 		peer := noom.IDIn(e)
 		_, restored := e.(noom.SignalingRestored)
 		if peer == d.b.Self().ID || restored {
-			d.t.Errorf("a is told %T %+v", e, e)
+			d.t.Errorf("a sees %T %+v", e, e)
 		}
 	}
 }
@@ -286,7 +286,7 @@ func swapFingerprint(m signal.Message) signal.Message {
 }
 
 // TestLiesVisible: lies that no member can tell from the truth, and how the
-// application sees them. Nothing of it changes who is at the other end.
+// application sees them. None of them changes which member is at the other end.
 func TestLiesVisible(t *testing.T) {
 	for name, lie := range map[string]struct {
 		tell func(d *deceit)
@@ -364,9 +364,9 @@ const (
 	always
 )
 
-// TestLiesWhileConnecting: as long as the hub meddles, nobody is connected to
-// anybody else but whom the member is, and each end that is given a changed frame
-// says so once; when the hub stops, the call comes up.
+// TestLiesWhileConnecting: as long as the hub meddles, no member is connected to
+// another than it takes it for, and each end that gets a changed frame
+// logs it once; when the hub stops, the call comes up.
 func TestLiesWhileConnecting(t *testing.T) {
 	for name, lie := range map[string]struct {
 		logged string
@@ -429,8 +429,8 @@ func TestLiesWhileConnecting(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 				lying, logs := lyinghub.New(w.Hub().Running()), [2]accusations{}
 				// Both ends begin epochs, often at one instant: it is open which of them
-				// ever gets to offer, and so whom there is something to tell.
-				var deceived sync.Map // ids of those who were given a changed frame
+				// ever gets to offer, and so which of them has something to log.
+				var deceived sync.Map // ids of the members that got a changed frame
 				meddle := lie.tell()
 				lying.Lie(func(to string, m signal.Message) []signal.Message {
 					told := meddle(to, m)
@@ -445,7 +445,7 @@ func TestLiesWhileConnecting(t *testing.T) {
 				b := w.joinBy(w.Via("bob", mem.Dialer(lying)), "r", "bob", &noom.Config{Logger: slog.New(&logs[1])})
 				time.Sleep(time.Minute)
 				if _, ok := deceived.Load(b.Self().ID); !ok && lie.logged != "" {
-					t.Error("b was not lied to: a, who was there first, offers at once")
+					t.Error("b was not lied to: a, which was there first, offers at once")
 				}
 				for i, end := range []struct{ room, other noom.Room }{{a, b}, {b, a}} {
 					p, ok := end.room.Peer(end.other.Self().ID)

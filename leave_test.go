@@ -172,7 +172,7 @@ func TestLeaveAcceptsNothingNew(t *testing.T) {
 }
 
 // TestCallsWhileEnding: what a loop has accepted is done, however close its end
-// is: who opens a channel hears what became of it, and what was published is let go.
+// is: OpenChannel returns what became of it, and what was published is let go.
 func TestCallsWhileEnding(t *testing.T) {
 	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
@@ -231,8 +231,8 @@ func arrivals(t *testing.T, r noom.Room) (messages, bytes int) {
 	}
 }
 
-// TestLeaveLetsDataArrive: all that Send took comes before PeerLeft, whoever reads
-// it when, over a network that loses, in a connection that is rebuilt, and to a peer
+// TestLeaveLetsDataArrive: all that Send took comes before PeerLeft, whenever it
+// is read, over a network that loses, in a connection that is rebuilt, and to a peer
 // that is not connected yet.
 func TestLeaveLetsDataArrive(t *testing.T) {
 	const size = 50_000
@@ -412,8 +412,8 @@ func TestChannelCloseLosesNothing(t *testing.T) {
 	})
 }
 
-// TestGoodbyeDoesNotOvertake: what was under way to us when the hub tells of a
-// goodbye is still received, and PeerLeft comes behind it.
+// TestGoodbyeDoesNotOvertake: what was under way to us when the hub passes a
+// goodbye on is still received, and PeerLeft comes behind it.
 func TestGoodbyeDoesNotOvertake(t *testing.T) {
 	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
@@ -421,7 +421,7 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 		until(t, b, connected)
 		start := time.Now()
 		must(t, peerOf(t, a, b).Send(t.Context(), make([]byte, 800)))
-		noom.Say(a, signal.Message{Type: signal.TypeBye}) // as who does not wait for anything
+		noom.Say(a, signal.Message{Type: signal.TypeBye}) // as a client does that waits for nothing
 		if messages, _ := arrivals(t, b); messages != 1 {
 			t.Error("the data was overtaken by the goodbye")
 		}
@@ -432,7 +432,7 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 	})
 }
 
-// TestBothLeaveAtOnce: nobody waits for somebody who has gone.
+// TestBothLeaveAtOnce: neither waits for the other, which has gone.
 func TestBothLeaveAtOnce(t *testing.T) {
 	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
@@ -537,7 +537,7 @@ func TestLeaveAfterLosingTheHub(t *testing.T) {
 }
 
 // TestLeaveAtOnceSaysGoodbye: a program that was interrupted, and passes on the context
-// that tells it so, has left and is not lost.
+// that ended with it, has left and is not lost.
 func TestLeaveAtOnceSaysGoodbye(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		b := w.join("방", "b", nil)
@@ -556,7 +556,7 @@ func TestLeaveAtOnceSaysGoodbye(t *testing.T) {
 	})
 }
 
-// TestKickedWhileLeaving: who is thrown out waits for nothing any more.
+// TestKickedWhileLeaving: a member that is thrown out waits for nothing more.
 func TestKickedWhileLeaving(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		a := w.join("방", "a", nil)

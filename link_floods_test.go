@@ -160,7 +160,7 @@ func (f *forgery) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters,
 	return f.TrackLocalStaticRTP.Bind(ctx)
 }
 
-// sendRTCP sends RTCP to p, for which there has to be a media section.
+// sendRTCP sends RTCP to p. It publishes a camera first, because RTCP needs a media section.
 func sendRTCP(t *testing.T, r noom.Room, p noom.Peer, packet func(uint32) rtcp.Packet) {
 	t.Helper()
 	camera := mediatest.NewRTPCamera(t)
@@ -237,7 +237,7 @@ func TestStaleStorm(t *testing.T) {
 }
 
 // TestCrowdOfStrangers: members that come and go, each under an id of its own, have few
-// connections built for them, and who stays is connected soon.
+// connections built for them, and one that stays is connected soon.
 func TestCrowdOfStrangers(t *testing.T) {
 	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
 		var begun atomic.Int32
@@ -307,7 +307,7 @@ func TestChecksAtSomebodyElse(t *testing.T) {
 	}
 }
 
-// thirdHost is the address of somebody who has nothing to do with the room.
+// thirdHost is the address of a host that has nothing to do with the room.
 const thirdHost = "198.18.200.1"
 
 // nameThird offers with candidates of a host that is not mallory's.

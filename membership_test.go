@@ -251,7 +251,7 @@ func TestMeddlingHub(t *testing.T) {
 	}
 }
 
-// joinPoor enters a room as "poor", who knows VP8 and nothing else.
+// joinPoor enters a room as "poor", which knows VP8 and no other codec.
 func (w *world) joinPoor(room string, cfg *noom.Config) noom.Room {
 	w.t.Helper()
 	media := &webrtc.MediaEngine{}

@@ -101,8 +101,8 @@ func TestModeration(t *testing.T) {
 	}, authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}}))
 }
 
-// The hub sees no media: the others take none from who may not publish, even
-// if it sends some.
+// TestPublishRight: the hub sees no media, so the others take none from a member that may not publish,
+// even if it sends some.
 func TestPublishRight(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		a := w.join("r", "a", nil)
@@ -190,7 +190,7 @@ func TestHubRestart(t *testing.T) {
 	}, authorised(map[string]hub.Grant{"": {}}))
 }
 
-// A locked room takes back whom it lost.
+// TestLockedRoomTakesBack: a locked room takes back a member that it lost.
 func TestLockedRoomTakesBack(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		host := w.join("r", "host", &noom.Config{Token: "host"})

@@ -46,7 +46,7 @@ func endings(t *testing.T, r noom.Room) (n int) {
 	return n
 }
 
-// A camera that is unplugged is told of, the call goes on, and another takes its
+// TestUnpluggedCamera: a camera that is unplugged is an event, the call goes on, and another takes its
 // place. One that has been replaced, or closed with its Sender, is no news.
 func TestUnpluggedCamera(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {

@@ -373,7 +373,7 @@ func TestHandoverAsksForAKeyframe(t *testing.T) {
 }
 
 // One peer that asks without end costs the others a few key frames, and then one in
-// several seconds: over new connections, a track published anew, and a new stay under the
+// several seconds: over new connections, a track published again, and a new stay under the
 // same identity. A newcomer is served at once all the same.
 func TestKeyframeStormOfOnePeer(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
@@ -418,7 +418,7 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 		storm(b, 20*time.Second)
 		elapsed := time.Since(start)
 		_, keyframes := c.counts()
-		// The burst, what came in since, and one for the track that we published anew.
+		// The burst, what came in since, and one for the track that we published again.
 		if most := keyframeBurst + int(elapsed/keyframeEvery) + 1; keyframes > most || keyframes < most/2 {
 			t.Errorf("%d key frames in %v, want up to %d", keyframes, elapsed, most)
 		}

@@ -66,7 +66,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 				if name == "answer" {
 					of, by = b, a
 				}
-				var said, replied string // what each end was told by the other
+				var said, replied string // what each end got from the other
 				theirs := peerOf(t, by, of)
 				for _, track := range theirs.Tracks() {
 					for _, tr := range theirs.Connection().GetTransceivers() {
@@ -102,7 +102,7 @@ func TestStereoIsToldBySection(t *testing.T) {
 	})
 }
 
-// A track published muted is told as that and sends nothing, until it is unmuted.
+// TestPublishedMuted: a track published muted is muted for the others and sends nothing, until it is unmuted.
 func TestPublishedMuted(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		first, second, third := newThrifty(), newThrifty(), newThrifty()
@@ -138,7 +138,7 @@ func TestPublishedMuted(t *testing.T) {
 	})
 }
 
-// What the others are told and what they get is one thing: a paused sender, and one whose
+// TestSilenceIsTold: what the others see of a track and what they get is one thing: a paused sender, and one whose
 // track has ended, is as silent as a muted one.
 func TestSilenceIsTold(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {

@@ -92,8 +92,8 @@ func TestNewPathWithoutHub(t *testing.T) {
 	}
 }
 
-// TestMovesInARow: whoever moves again while the old connection still lingers
-// keeps it until the newest is up, for there is no other way to signal that.
+// TestMovesInARow: a member that moves again while the old connection still lingers
+// keeps it until the newest is up, because there is no other way to signal that.
 func TestMovesInARow(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b noom.Room) {
 		p := peerOf(t, a, b)
@@ -157,7 +157,7 @@ func TestMoveThatFails(t *testing.T) {
 	})
 }
 
-// TestGoodbyeWithoutHub: who leaves says so in-band.
+// TestGoodbyeWithoutHub: a member that leaves says so in-band.
 func TestGoodbyeWithoutHub(t *testing.T) {
 	inCall(t, func(t *testing.T, a, b noom.Room) {
 		start := time.Now()
@@ -167,7 +167,7 @@ func TestGoodbyeWithoutHub(t *testing.T) {
 		if e := until[noom.PeerLeft](t, a, nil); e.Reason != signal.ReasonLeft {
 			t.Errorf("left as %q", e.Reason)
 		}
-		if took := time.Since(start); took >= noom.PatienceAtParting { // nobody heard it
+		if took := time.Since(start); took >= noom.PatienceAtParting { // it did not arrive
 			t.Errorf("took %v", took)
 		}
 	})
@@ -184,7 +184,7 @@ func TestRestartWithoutAnything(t *testing.T) {
 	})
 }
 
-// seen is what a room told. It may be read after synctest.Wait.
+// seen is what a room reported. It may be read after synctest.Wait.
 type seen struct {
 	states []noom.PeerState
 	data   []string
@@ -210,7 +210,7 @@ func watch(t *testing.T, r noom.Room) *seen {
 	return s
 }
 
-// longestPause reads a track from now on and returns what tells the longest
+// longestPause reads a track from now on and returns a function that says the longest
 // time between two packets since.
 func longestPause(track noom.RemoteTrack) func() time.Duration {
 	var longest time.Duration

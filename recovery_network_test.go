@@ -16,7 +16,7 @@ import (
 )
 
 // moving is a call of two whose path and hub can go dead under it, as if the
-// machine of the first had got another address, and tells it so.
+// machine of the first had got another address, and can be notified of that.
 type moving struct {
 	a, b    noom.Room
 	dead    sync.Map   // addresses of sockets whose packets are lost
@@ -79,7 +79,7 @@ func socketOf(t *testing.T, r noom.Room) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr(pair.Local.Address), pair.Local.Port)
 }
 
-// ufrag tells one generation of ICE from the next.
+// ufrag is different in each generation of ICE.
 func (m *moving) ufrag() string {
 	return regexp.MustCompile(`a=ice-ufrag:\S+`).FindString(m.a.Peers()[0].Connection().CurrentLocalDescription().SDP)
 }

@@ -330,7 +330,7 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 	})
 }
 
-// TestRebuildKeepsTracks: a rebuild, whoever begins it, is a pause in the
+// TestRebuildKeepsTracks: a rebuild, from either end, is a pause in the
 // packets and nothing else.
 func TestRebuildKeepsTracks(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {

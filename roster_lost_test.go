@@ -10,8 +10,8 @@ import (
 	"noom/signal/hub"
 )
 
-// Who cuts its line to the hub and keeps its connections is kicked, and sent away when its
-// time is over, as if it had not.
+// TestEvaders: a member that cuts its line to the hub and keeps its connections is kicked, and sent away
+// when its time is over, as if it had not.
 func TestEvaders(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		host := w.join("r", "host", &noom.Config{Token: "host"})
@@ -39,7 +39,7 @@ func TestEvaders(t *testing.T) {
 	}, authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}, "minute": {Expires: minuteAhead}}))
 }
 
-// Who has lost the hub itself while somebody is kicked drops that member when it is back.
+// TestKickMissed: a member that is without the hub while another is kicked drops that one when it is back.
 func TestKickMissed(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		host := w.join("r", "host", &noom.Config{Token: "host"})
@@ -53,7 +53,7 @@ func TestKickMissed(t *testing.T) {
 		if err := host.Kick(t.Context(), evader.Self().ID); err != nil {
 			t.Error(err)
 		}
-		reach(t, evader, a) // which has not heard of it
+		reach(t, evader, a) // which does not know of it
 		w.HealSignaling("a")
 		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonKicked || e.Member.ID != evader.Self().ID {
 			t.Errorf("%s is gone: %s", e.Member.Name, e.Reason)
@@ -64,7 +64,8 @@ func TestKickMissed(t *testing.T) {
 	}, authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}}))
 }
 
-// A hub that was started again knows nobody who has not come back. A kick reaches even those.
+// TestKickAfterRestart: a hub that was started again knows no member that has not come back. A kick
+// reaches even those.
 func TestKickAfterRestart(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		host := w.join("r", "host", &noom.Config{Token: "host"})
@@ -93,8 +94,8 @@ func TestKickAfterRestart(t *testing.T) {
 	}, authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}}))
 }
 
-// Peers that the hub has lost stay while their connection lives, but take nobody's place: beyond
-// what the room holds, those go that were lost first. Who comes back after that goes on as before.
+// TestGhosts: peers that the hub has lost stay while their connection lives, but take nobody's place: beyond
+// what the room holds, those go that were lost first. One that comes back after that goes on as before.
 func TestGhosts(t *testing.T) {
 	const places = 4
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {

@@ -136,7 +136,7 @@ func TestAskingWithoutHub(t *testing.T) {
 		if e := until[noom.ChatReceived](t, b, nil); e.Text != "with a hub" {
 			t.Errorf("got %q", e.Text)
 		}
-		synctest.Wait() // until a has heard of it, too
+		synctest.Wait() // until a has it, too
 		w.CutSignaling("a")
 		until[noom.SignalingLost](t, a, nil)
 		if err := a.TryChat("without"); !errors.Is(err, noom.ErrNoHub) {

@@ -10,8 +10,8 @@ import (
 	"noom/internal/mediatest"
 )
 
-// speakers takes the events up to now and returns who was said to speak, "-"
-// for nobody, and "left" where somebody left.
+// speakers takes the events up to now and returns the names of ActiveSpeaker, "-"
+// for nobody, and "left" where a peer left.
 func speakers(t *testing.T, r noom.Room) (names []string) {
 	t.Helper()
 	for _, e := range waiting(t, r) {

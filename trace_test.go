@@ -13,8 +13,8 @@ import (
 	"noom/signal/hub"
 )
 
-// TestTrace: all of a call is told, but no secret, and what descriptions say
-// only to who asks for it.
+// TestTrace: all of a call is traced, but no secret, and what descriptions say
+// only if Config asks for it.
 func TestTrace(t *testing.T) {
 	for _, bodies := range []bool{false, true} {
 		inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
