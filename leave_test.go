@@ -81,7 +81,9 @@ func TestJoinCancelled(t *testing.T) {
 type mute struct{}
 
 func (mute) Send(context.Context, signal.Message) error { return nil }
-func (mute) Close() error                               { return nil }
+
+func (mute) Close() error { return nil }
+
 func (mute) Receive(ctx context.Context) (signal.Message, error) {
 	<-ctx.Done()
 	return signal.Message{}, ctx.Err()
@@ -571,6 +573,44 @@ func TestKickedWhileLeaving(t *testing.T) {
 		}
 		if took := time.Since(start); took > 1500*time.Millisecond {
 			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestLeave(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		start := time.Now()
+		for range 2 {
+			if err := b.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(start); d > 100*time.Millisecond {
+			t.Errorf("leaving took %v", d)
+		}
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonLeft || e.Member.Name != "b" {
+			t.Fatalf("got %+v", e)
+		}
+		if len(a.Peers()) != 0 {
+			t.Fatal("a peer that left is still listed")
+		}
+		if e := until[noom.Closed](t, b, nil); e.Err != nil || b.Err() != nil {
+			t.Fatalf("closed with %v", e.Err)
+		}
+		if _, err := b.Next(t.Context()); !errors.Is(err, io.EOF) {
+			t.Fatalf("Next after Closed: %v", err)
+		}
+		if err := b.Chat(t.Context(), "x"); !errors.Is(err, noom.ErrClosed) {
+			t.Fatalf("Chat after Leave: %v", err)
+		}
+		if err := b.Send(t.Context(), nil); !errors.Is(err, noom.ErrClosed) {
+			t.Fatalf("Send after Leave: %v", err)
+		}
+		if _, err := b.Publish(t.Context(), newTestCamera(t), nil); !errors.Is(err, noom.ErrClosed) {
+			t.Fatalf("Publish after Leave: %v", err)
 		}
 	})
 }

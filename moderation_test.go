@@ -3,6 +3,7 @@ package noom_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -206,4 +207,29 @@ func TestLockedRoomTakesBack(t *testing.T) {
 			t.Errorf("back in a room that is locked: %v, with %d peers", b.Locked(), len(b.Peers()))
 		}
 	}, authorised(map[string]hub.Grant{"host": {Rights: signal.AllRights()}, "": {}}))
+}
+
+func TestKickAndClose(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, c := w.join("r", "a", nil), w.join("r", "b", nil), w.join("r", "c", nil)
+		until(t, a, connected)
+		if err := w.Hub().Running().Kick("r", b.Self().ID); err != nil {
+			t.Fatal(err)
+		}
+		if e := until[noom.Closed](t, b, nil); !errors.Is(e.Err, noom.ErrKicked) {
+			t.Fatalf("closed with %v", e.Err)
+		}
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonKicked {
+			t.Fatalf("got %+v", e)
+		}
+		w.Hub().Running().CloseRoom("r")
+		for _, r := range []noom.Room{a, c} {
+			if e := until[noom.Closed](t, r, nil); !errors.Is(e.Err, noom.ErrRoomClosed) {
+				t.Fatalf("closed with %v", e.Err)
+			}
+		}
+		if err := a.Chat(t.Context(), "x"); !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("chat in a closed room: %v", err)
+		}
+	})
 }

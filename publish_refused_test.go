@@ -11,6 +11,7 @@ import (
 
 	"noom"
 	"noom/internal/mediatest"
+	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -100,5 +101,53 @@ func TestSectionRejected(t *testing.T) {
 		if named["0"] || len(named) == 0 {
 			t.Errorf("candidates name the sections %v", named)
 		}
+	})
+}
+
+// joinPoor enters a room as "poor", which knows VP8 and no other codec.
+func (w *world) joinPoor(room string, cfg *noom.Config) noom.Room {
+	w.t.Helper()
+	media := &webrtc.MediaEngine{}
+	for _, c := range packet.CodecsFor(webrtc.RTPCodecTypeVideo) {
+		if c.MimeType == webrtc.MimeTypeVP8 {
+			must(w.t, media.RegisterCodec(c, webrtc.RTPCodecTypeVideo))
+		}
+	}
+	poor, err := noom.JoinKnowing(w.t.Context(), w.Dialer("poor"), room, w.config("poor", cfg), media)
+	must(w.t, err)
+	w.leaveAtEnd(poor)
+	return poor
+}
+
+// TestCodecNobodyShares: one peer cannot take a codec, the other can.
+func TestCodecNobodyShares(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		poor := w.joinPoor("r", nil)
+		rich := w.join("r", "rich", nil)
+		a := w.join("r", "a", nil)
+		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1}, "v", "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := a.Publish(t.Context(), track, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := until[noom.TrackRefused](t, a, nil)
+		if e.Peer.ID() != poor.Self().ID || e.Sender != s || e.Codec != webrtc.MimeTypeAV1 {
+			t.Fatalf("refused: %+v", e)
+		}
+		until[noom.TrackAdded](t, rich, nil)
+		p, _ := a.Peer(poor.Self().ID)
+		for p.State() != noom.PeerConnected {
+			until[noom.PeerStateChanged](t, a, nil)
+		}
+		if d := expect(t, a, poor, noom.VerdictCodec); len(d.Codecs) != 1 || d.Codecs[0] != webrtc.MimeTypeAV1 || d.Path == nil {
+			t.Errorf("diagnosed as %+v", d)
+		}
+		if err := p.Send(t.Context(), []byte("still friends")); err != nil {
+			t.Fatal(err)
+		}
+		until[noom.DataReceived](t, poor, nil)
 	})
 }

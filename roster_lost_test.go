@@ -1,6 +1,8 @@
 package noom_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -128,4 +130,128 @@ func TestGhosts(t *testing.T) {
 	}, noomtest.WithHubConfig(func(int) *hub.Config {
 		return &hub.Config{Limits: signal.Limits{Members: places}}
 	}))
+}
+
+func TestSignalingLostAndRestored(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		b := w.join("r", "b", nil)
+		a := w.join("r", "a", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		pa, _ := a.Peer(b.Self().ID)
+		before := pa.Connection()
+
+		w.CutSignaling("a")
+		until[noom.SignalingLost](t, a, nil)
+		said := make(chan error, 1)
+		go func() { said <- a.Chat(t.Context(), "말했어") }()
+		if err := a.Send(t.Context(), []byte("in-band")); err != nil {
+			t.Fatal(err)
+		}
+		if e := until[noom.DataReceived](t, b, nil); string(e.Data) != "in-band" {
+			t.Fatalf("got %q", e.Data)
+		}
+		if _, err := a.Publish(t.Context(), newTestCamera(t), nil); err != nil {
+			t.Fatal(err)
+		}
+		until[noom.TrackAdded](t, b, nil) // negotiated without a hub
+		w.HealSignaling("a")
+		until[noom.SignalingRestored](t, a, nil)
+		if err := <-said; err != nil {
+			t.Fatal(err)
+		}
+		if e := until[noom.ChatReceived](t, b, nil); e.Text != "말했어" {
+			t.Fatalf("got %q", e.Text)
+		}
+		if pb, ok := b.Peer(a.Self().ID); !ok || pb.State() != noom.PeerConnected || pa.Connection() != before {
+			t.Fatal("the call did not go on as it was")
+		}
+	})
+}
+
+// TestReturnOfTheLost: a member that was lost with hub and path, and dropped,
+// comes back with the same session; epochs and data go on where they were.
+func TestReturnOfTheLost(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		a := w.join("r", "a", nil)
+		b := w.join("r", "b", nil)
+		camera := newTestCamera(t)
+		go film(ctx, camera)
+		if _, err := b.Publish(t.Context(), camera, nil); err != nil {
+			t.Fatal(err)
+		}
+		until(t, a, connected)
+		until(t, b, connected)
+		lost, _ := b.Peer(a.Self().ID)
+		if err := lost.Send(t.Context(), []byte("1")); err != nil {
+			t.Fatal(err)
+		}
+		until[noom.DataReceived](t, a, nil)
+
+		w.Cut()
+		w.CutSignaling("b")
+		if err := lost.Send(t.Context(), []byte("2")); err != nil {
+			t.Fatal(err)
+		}
+		until[noom.PeerLeft](t, a, nil)
+		time.Sleep(time.Minute)
+		w.Heal()
+		w.HealSignaling("b")
+		healed := time.Now()
+		if e := until[noom.PeerJoined](t, a, nil); e.Peer.ID() != b.Self().ID {
+			t.Fatalf("got %+v", e)
+		}
+		if e := until[noom.DataReceived](t, a, nil); string(e.Data) != "2" {
+			t.Fatalf("got %q", e.Data)
+		}
+		t.Logf("data again %v after the outage", time.Since(healed))
+		receives(t, a, b.Self().ID, "camera")
+	})
+}
+
+// TestDropComesTooLate: the hub has met the member again while its link was
+// asking for it to be dropped.
+func TestDropComesTooLate(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		p, _ := a.Peer(b.Self().ID)
+		noom.Drop(p)
+		time.Sleep(time.Second)
+		if q, ok := a.Peer(b.Self().ID); !ok || q != p || p.State() != noom.PeerConnected {
+			t.Fatal("a member that is at the hub was dropped")
+		}
+	})
+}
+
+func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		// b dies: its host falls silent, then the hub misses it.
+		p, _ := a.Peer(b.Self().ID)
+		cut := time.Now()
+		w.Cut()
+		time.Sleep(time.Second)
+		w.CutSignaling("b")
+		time.Sleep(time.Second)
+		if p.State() != noom.PeerConnected {
+			t.Fatalf("%s as soon as the hub lost it", p.State())
+		}
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonLost || len(a.Peers()) != 0 {
+			t.Fatalf("got %+v", e)
+		}
+		if d := time.Since(cut); d > 20*time.Second {
+			t.Errorf("dropped after %v", d)
+		}
+		_, opened := p.OpenChannel(t.Context(), "c", nil)
+		for i, err := range []error{p.Send(t.Context(), nil), p.RestartICE(t.Context()), opened} {
+			if !errors.Is(err, noom.ErrClosed) {
+				t.Errorf("call %d to a peer that was lost: %v", i, err)
+			}
+		}
+	})
 }
