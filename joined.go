@@ -144,10 +144,7 @@ func (r *room) TrySend(data []byte) error {
 	return r.roster.sendAll(data, func(l *peer) (func() error, error) { return nil, l.link.Stream.TrySend(data) })
 }
 
-// The network and the end.
-
-// NetworkChanged is explained at [Room].
-func (r *room) NetworkChanged() { r.mail.Post(func() { r.network.doubt(nil) }) }
+// The end.
 
 func (r *room) Leave(ctx context.Context) error { return r.farewell.leave(ctx) }
 

@@ -37,6 +37,9 @@ type network struct {
 	addresses []netip.Addr // of this machine, nil if not known
 }
 
+// NetworkChanged is explained at [Room].
+func (r *room) NetworkChanged() { r.mail.Post(func() { r.network.doubt(nil) }) }
+
 // watchClock checks the clock at intervals, as long as the room lasts.
 func (n *network) watchClock(before netwatch.Clock) {
 	time.AfterFunc(clockInterval, func() {

@@ -107,7 +107,7 @@ func newPeer(r *room, m Member) *peer {
 	p.link = link.New(link.Config{
 		Host: peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
 		Connect: r.cfg.ConnectTimeout, Log: r.log.With("peer", m.ID), Budget: r.budgets.Of(m.ID, time.Now()),
-		Conduct: p.conduct, Networks: conduct.NetworksOf(r.engine),
+		Conduct: p.conduct, Networks: func() conduct.Networks { return conduct.NetworksOf(r.engine) },
 	})
 	if r.May(RightPublish) {
 		for _, s := range r.published.list {

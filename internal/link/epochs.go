@@ -70,7 +70,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	}
 	c, err = connection.New(connection.Config{
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn, Senders: l.senders,
-		Servers: servers, Own: l.cfg.Networks, Budget: l.cfg.Budget,
+		Servers: servers, Own: l.cfg.Networks(), Budget: l.cfg.Budget,
 	})
 	return c, err
 }

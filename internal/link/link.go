@@ -32,9 +32,9 @@ type Config struct {
 	Sign     func(text []byte) signal.Bytes
 	Connect  time.Duration // how long a connection may take to come up
 	Log      *slog.Logger
-	Budget   *fanout.KeyframeBudget // the peer's
-	Conduct  *conduct.Conduct       // of the member id; it outlives links
-	Networks conduct.Networks       // for judging candidates
+	Budget   *fanout.KeyframeBudget  // the peer's
+	Conduct  *conduct.Conduct        // of the member id; it outlives links
+	Networks func() conduct.Networks // for judging candidates; they may change
 }
 
 // Link is everything about one other member. Only its loop sets descriptions and closes connections. Its methods may be
