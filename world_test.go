@@ -3,7 +3,6 @@ package noom_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
@@ -172,9 +171,6 @@ type wire struct {
 
 	up    func(m signal.Message) []signal.Message // what becomes of a frame to the hub; nil: itself
 	count func()                                  // called for each frame, in either direction; may be nil
-
-	mu     sync.Mutex
-	latest noom.Signaler
 }
 
 func (w *wire) Dial(ctx context.Context) (noom.Signaler, error) {
@@ -182,18 +178,7 @@ func (w *wire) Dial(ctx context.Context) (noom.Signaler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.latest = s
 	return wired{s, w}, nil
-}
-
-// say sends a frame to the hub in the member's name.
-func (w *wire) say(t *testing.T, m signal.Message) {
-	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	must(t, w.latest.Send(t.Context(), m))
 }
 
 type wired struct {
