@@ -156,7 +156,7 @@ func (f *Frames) accept(m signal.Message, via Via) {
 		owner.Trace("frame dropped: it is of a lower epoch, or out of bounds", "type", m.Type, "seq", m.Seq)
 	}
 	if renewed {
-		owner.Trace("the peer has begun an epoch", "number", epoch.Number)
+		owner.Trace("epoch begun by the peer", "number", epoch.Number)
 		owner.Renewed(via)
 	}
 	owner.Delivered(messages)
