@@ -32,8 +32,9 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 	window.noom = noom;
 	window.log = [];
 	window.connections = 0; // made so far
+	window.made = []; // what they are
 	window.RTCPeerConnection = class extends RTCPeerConnection {
-		constructor(...args) { super(...args); window.connections++; }
+		constructor(...args) { super(...args); window.connections++; made.push(this); }
 	};
 	const sources = new Map(); // track that picture or tone made → what stops it
 	window.hush = (...tracks) => {
