@@ -16,7 +16,7 @@ import (
 // PeerState is the state of the connection to a peer.
 type PeerState int
 
-// The states of a [Peer]. Connected means that data or media can move.
+// The states of a [Peer]. Connected means that data and media can move.
 const (
 	PeerConnecting  PeerState = iota // not connected yet
 	PeerConnected                    // data channels are open
