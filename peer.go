@@ -192,14 +192,6 @@ func (p *peer) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	return c, nil
 }
 
-func (p *peer) RequestMute(ctx context.Context, track string) error {
-	track = signal.CleanName(track)
-	if err := signal.CheckName(track); err != nil {
-		return signal.Errorf(signal.CodeMalformed, signal.TypeMute, "noom: mute request: %v", err)
-	}
-	return p.room.requests.ask(ctx, signal.Message{Type: signal.TypeMute, To: p.member.ID, Name: track})
-}
-
 func (p *peer) RestartICE(ctx context.Context) error { return p.link.RestartICE(ctx) }
 
 func (p *peer) Diagnose(ctx context.Context) (Diagnosis, error) {

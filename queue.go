@@ -8,9 +8,9 @@ import (
 )
 
 // eventQueue holds events from when they happen until Next takes them. Adding never blocks. Beyond its bound, the queue
-// drops first the events that later ones cancel out or replace, and all requests to mute but the newest; then the oldest
-// chat. State is never lost, so the queue's length stays within the bound plus what describes the room as it is. Data is
-// bounded by credit (package data).
+// first drops the events that later ones cancel out or replace, and all but the newest requests to mute; then it drops
+// the oldest chat. State is never lost, so the queue's length stays within the bound plus what describes the room as it
+// is. Data is bounded by credit (package data).
 type eventQueue struct {
 	bound int
 	ready chan struct{} // holds a token while there may be something to take

@@ -35,8 +35,8 @@ type Room interface {
 	// Chat sends text, 1 to 4096 bytes of UTF-8, to everyone through the hub, and returns once the hub has passed it
 	// on. While there is no connection to the hub, it waits for one. So do Rename, Kick, Lock, Unlock, CloseForAll and
 	// [Peer].RequestMute: up to 256 of these calls may wait at a time, each until ctx ends or, if ctx has no deadline,
-	// for 30 s. TryChat never waits. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after those 30 s, [ErrWouldBlock] beyond
-	// 256, [ErrClosed], ctx's, and a [*signal.Error] with code bad_chat if text is not as above.
+	// for 30 s. TryChat never waits. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after those 30 s,
+	// [ErrWouldBlock] beyond 256, [ErrClosed], ctx's, and a [*signal.Error] with code bad_chat if text is not as above.
 	Chat(ctx context.Context, text string) error
 	// TryChat is Chat without waiting, neither for a hub nor for its answer. Errors: those of Chat, and [ErrNoHub] if
 	// there is no hub now. If the connection to the hub is lost at this very moment, text is sent when it is back.

@@ -36,9 +36,9 @@ type PublishOptions struct {
 	Muted bool
 }
 
-// AudioLeveler is implemented by a TrackLocal that knows how loud it is, such as a microphone of package media/capture or
-// a sound of package media. Its packets carry audio levels (RFC 6464), by which the others know which peer speaks. Any other
-// source is sent without levels, and its sender is never the [ActiveSpeaker].
+// AudioLeveler is implemented by a TrackLocal that knows how loud it is, such as a microphone of package media/capture
+// or a sound of package media. Its packets carry audio levels (RFC 6464), by which the others know which peer speaks.
+// Any other source is sent without levels, and its sender is never the [ActiveSpeaker].
 type AudioLeveler interface {
 	// AudioLevel returns how loud the packet is that is being written, in dBov, from -127 (silence) to 0 (the
 	// loudest); false if that is not known. It is called for each packet and must be quick.

@@ -29,7 +29,8 @@ type closedError struct{}
 func (closedError) Error() string        { return "noom: closed" }
 func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
-// Why an epoch is given up. Package noom does not export these; they are wrapped in the Err of a PeerStateChanged.
+// Why an epoch is given up. Package noom does not export these, but the Err of a PeerStateChanged
+// may wrap one.
 var (
 	Rules = errors.New("peer broke the protocol")
 	DTLS  = errors.New("DTLS failed")
