@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/data"
 	"noom/internal/link"
 	"noom/signal"
@@ -17,12 +18,12 @@ func TestChannel(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
 		p, _ := b.Peer(a.Self().ID)
-		if _, err := p.OpenChannel(t.Context(), "too early", nil); !errors.Is(err, ErrNotConnected) {
+		if _, err := p.OpenChannel(t.Context(), "too early", nil); !errors.Is(err, noom.ErrNotConnected) {
 			t.Fatalf("open before there is a connection: %v", err)
 		}
 		until(t, a, connected)
 		until(t, b, connected)
-		ours, err := p.OpenChannel(t.Context(), "파일", &ChannelOptions{Unordered: true, MaxLifetime: time.Second})
+		ours, err := p.OpenChannel(t.Context(), "파일", &noom.ChannelOptions{Unordered: true, MaxLifetime: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +32,7 @@ func TestChannel(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		opened := until[ChannelOpened](t, a, nil)
+		opened := until[noom.ChannelOpened](t, a, nil)
 		theirs := opened.Channel
 		if theirs.Label() != "파일" || opened.Peer.ID() != b.Self().ID {
 			t.Fatalf("got %q", theirs.Label())
@@ -47,7 +48,7 @@ func TestChannel(t *testing.T) {
 		if data, failed := ours.Receive(t.Context()); failed != nil || string(data) != "받았다" {
 			t.Fatalf("got %q, %v", data, failed)
 		}
-		if err = ours.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, ErrTooBig) {
+		if err = ours.Send(t.Context(), make([]byte, signal.MaxData+1)); !errors.Is(err, noom.ErrTooBig) {
 			t.Fatalf("too big: %v", err)
 		}
 
@@ -62,12 +63,11 @@ func TestChannel(t *testing.T) {
 		if data, failed := theirs.Receive(t.Context()); failed != nil || string(data) != "after a restart" {
 			t.Fatalf("got %q, %v", data, failed)
 		}
-		l := p.(*peer)
-		breakUp(l)
-		if _, err = ours.Receive(t.Context()); !errors.Is(err, ErrChannelLost) {
+		breakUp(p)
+		if _, err = ours.Receive(t.Context()); !errors.Is(err, noom.ErrChannelLost) {
 			t.Fatalf("received after a rebuild: %v", err)
 		}
-		if err = ours.Send(t.Context(), nil); !errors.Is(err, ErrChannelLost) {
+		if err = ours.Send(t.Context(), nil); !errors.Is(err, noom.ErrChannelLost) {
 			t.Fatalf("sent after a rebuild: %v", err)
 		}
 		if _, err = theirs.Receive(t.Context()); err == nil {
@@ -86,7 +86,7 @@ func TestChannelEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		theirs := until[ChannelOpened](t, a, nil).Channel
+		theirs := until[noom.ChannelOpened](t, a, nil).Channel
 		if err = ours.Send(t.Context(), []byte("last words")); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestChannelEnds(t *testing.T) {
 		if _, err = theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the end: %v", err)
 		}
-		if err = theirs.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+		if err = theirs.Send(t.Context(), nil); !errors.Is(err, noom.ErrClosed) {
 			t.Fatalf("sent after the end: %v", err)
 		}
 
@@ -110,24 +110,24 @@ func TestChannelEnds(t *testing.T) {
 		if ours, err = p.OpenChannel(t.Context(), "y", nil); err != nil {
 			t.Fatal(err)
 		}
-		theirs = until[ChannelOpened](t, a, nil).Channel
+		theirs = until[noom.ChannelOpened](t, a, nil).Channel
 		for err == nil {
 			err = ours.Send(t.Context(), make([]byte, signal.MaxData))
 		}
 		for err = nil; err == nil; {
 			_, err = theirs.Receive(t.Context())
 		}
-		if !errors.Is(err, ErrUnread) {
+		if !errors.Is(err, noom.ErrUnread) {
 			t.Fatalf("the unread end: %v", err)
 		}
 		if err = p.Send(t.Context(), []byte("still here")); err != nil {
 			t.Fatal(err)
 		}
-		until[DataReceived](t, a, nil)
+		until[noom.DataReceived](t, a, nil)
 	})
 }
 
-// TestManySendersWait: when a full channel has drained, everyone who waited goes on.
+// TestManySendersWait: when a full channel has drained, every call that waited goes on.
 func TestManySendersWait(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
@@ -137,7 +137,7 @@ func TestManySendersWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		theirs := until[ChannelOpened](t, a, nil).Channel
+		theirs := until[noom.ChannelOpened](t, a, nil).Channel
 		go func() {
 			var ended error
 			for ended == nil {
@@ -181,7 +181,7 @@ func TestManyChannels(t *testing.T) {
 			if _, err := p.OpenChannel(t.Context(), fmt.Sprint(i), nil); err != nil {
 				t.Fatal(err)
 			}
-			until[ChannelOpened](t, a, nil)
+			until[noom.ChannelOpened](t, a, nil)
 		}
 		extra, err := p.OpenChannel(t.Context(), "one too many", nil)
 		if err == nil {
@@ -190,7 +190,7 @@ func TestManyChannels(t *testing.T) {
 		if err == nil {
 			t.Fatal("the extra channel was taken")
 		}
-		if p.State() != PeerConnected {
+		if p.State() != noom.PeerConnected {
 			t.Fatal(p.State())
 		}
 		// The other end has opened none, and may.
@@ -198,7 +198,7 @@ func TestManyChannels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := until[ChannelOpened](t, b, nil).Channel; got.Label() != back.Label() {
+		if got := until[noom.ChannelOpened](t, b, nil).Channel; got.Label() != back.Label() {
 			t.Fatalf("got %q", got.Label())
 		}
 		// What is over is forgotten.
@@ -211,11 +211,10 @@ func TestManyChannels(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		known := make(chan int)
-		l := peerOf(t, a, b).(*peer)
-		link.Inspect(l.link, func(in link.Inside) { known <- len(in.Current.Lane.Channels()) })
-		if n := <-known; n != maxChannels+1 {
-			t.Errorf("%d channels are remembered, %d are open", n, maxChannels+1)
+		known := 0
+		inspect(peerOf(t, a, b), func(in link.Inside) { known = len(in.Current.Lane.Channels()) })
+		if known != maxChannels+1 {
+			t.Errorf("%d channels are remembered, %d are open", known, maxChannels+1)
 		}
 	})
 }
@@ -243,13 +242,13 @@ func TestUnseenChannelsAreBounded(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		for range maxChannels {
-			until[ChannelOpened](t, a, nil)
+			until[noom.ChannelOpened](t, a, nil)
 		}
 		time.Sleep(50 * time.Millisecond)
 		if _, err := p.OpenChannel(t.Context(), "다시", nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := until[ChannelOpened](t, a, nil).Channel.Label(); got != "다시" {
+		if got := until[noom.ChannelOpened](t, a, nil).Channel.Label(); got != "다시" {
 			t.Errorf("more than %d waited: %s", maxChannels, got)
 		}
 	})
@@ -259,13 +258,13 @@ func TestUnseenChannelsAreBounded(t *testing.T) {
 // it can, by Send or in a channel of its own.
 func TestConnectedFirst(t *testing.T) {
 	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
-		first := func(r Room) {
-			until(t, r, func(e Event) bool {
+		first := func(r noom.Room) {
+			until(t, r, func(e noom.Event) bool {
 				switch e := e.(type) {
-				case DataReceived, ChannelOpened:
+				case noom.DataReceived, noom.ChannelOpened:
 					t.Errorf("%s: %T before PeerConnected", r.Self().Name, e)
 					return true
-				case PeerStateChanged:
+				case noom.PeerStateChanged:
 					return connected(e)
 				}
 				return false
@@ -274,7 +273,7 @@ func TestConnectedFirst(t *testing.T) {
 		for round := range 40 {
 			name := fmt.Sprint("방 ", round) // in the same room a could meet the b of before
 			a, b := w.join(name, "지우", nil), w.join(name, "bob", nil)
-			p := until[PeerJoined](t, a, nil).Peer
+			p := until[noom.PeerJoined](t, a, nil).Peer
 			if round%2 == 0 {
 				if err := p.Send(t.Context(), []byte("안녕")); err != nil {
 					t.Fatal(err)

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom"
 	"noom/internal/conversation"
 	"noom/signal"
 	"noom/transport/mem"
@@ -25,8 +26,8 @@ func TestConversations(t *testing.T) {
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-				player := conversation.New(c, w.host())
-				app := &talker{dialer: mem.Dialer(player), cfg: Config{Name: "bob", Settings: w.host()}}
+				player := conversation.New(c, w.Config("지우").Settings)
+				app := &talker{dialer: mem.Dialer(player), cfg: *w.Config("bob")}
 				ctx, cancel := context.WithCancel(t.Context())
 				err := player.Play(ctx, app)
 				cancel()
@@ -39,16 +40,16 @@ func TestConversations(t *testing.T) {
 	}
 }
 
-// talker is the application of the one who is tested in a conversation.
+// talker is the application of the member that a conversation tests.
 type talker struct {
 	conversation.Told
 
-	dialer Dialer
-	cfg    Config
+	dialer noom.Dialer
+	cfg    noom.Config
 	tasks  sync.WaitGroup
 
 	mu   sync.Mutex
-	room Room
+	room noom.Room
 }
 
 // Do implements [conversation.Client].
@@ -63,14 +64,14 @@ func (a *talker) Do(what string) error {
 			a.tasks.Go(a.join)
 			return nil
 		case "publish":
-			a.cfg.Tracks = append(a.cfg.Tracks, LocalTrack{Name: about, Track: localTrack(about)})
+			a.cfg.Tracks = append(a.cfg.Tracks, noom.LocalTrack{Name: about, Track: localTrack(about)})
 			return nil
 		}
 		return fmt.Errorf("cannot %q before joining", what)
 	}
 	switch verb {
 	case "publish":
-		_, err := room.Publish(context.Background(), localTrack(about), &PublishOptions{Name: about})
+		_, err := room.Publish(context.Background(), localTrack(about), &noom.PublishOptions{Name: about})
 		return err
 	case "mute", "close":
 		for _, s := range room.Senders() {
@@ -81,7 +82,7 @@ func (a *talker) Do(what string) error {
 			}
 		}
 	case "chat":
-		a.tasks.Go(func() { _ = room.Chat(context.Background(), about) }) // the conversation tells whether it came
+		a.tasks.Go(func() { _ = room.Chat(context.Background(), about) }) // the conversation checks whether it came
 		return nil
 	case "send":
 		return room.Send(context.Background(), []byte(about))
@@ -112,7 +113,7 @@ func localTrack(name string) webrtc.TrackLocal {
 }
 
 func (a *talker) join() {
-	room, err := Join(context.Background(), a.dialer, "데모", &a.cfg)
+	room, err := noom.Join(context.Background(), a.dialer, "데모", &a.cfg)
 	if err != nil {
 		a.refused(err)
 		return
@@ -122,41 +123,41 @@ func (a *talker) join() {
 	a.mu.Unlock()
 	for e := range room.Events(context.Background()) {
 		switch e := e.(type) {
-		case PeerJoined:
+		case noom.PeerJoined:
 			a.Tell(fmt.Sprintf("peer joined %s", e.Peer.Name()))
-		case PeerLeft:
+		case noom.PeerLeft:
 			a.Tell(fmt.Sprintf("peer left %s", e.Reason))
-		case PeerRenamed:
+		case noom.PeerRenamed:
 			a.Tell(fmt.Sprintf("peer renamed %s", e.Peer.Name()))
-		case PeerStateChanged:
-			if e.State == PeerConnected {
+		case noom.PeerStateChanged:
+			if e.State == noom.PeerConnected {
 				a.Tell("connected")
 			}
-		case TrackAdded:
+		case noom.TrackAdded:
 			a.Tell(fmt.Sprintf("track added %s", e.Track.Name()))
-		case TrackRemoved:
+		case noom.TrackRemoved:
 			a.Tell(fmt.Sprintf("track removed %s", e.Track.Name()))
-		case TrackMuted:
+		case noom.TrackMuted:
 			if e.Muted {
 				a.Tell(fmt.Sprintf("track muted %s", e.Track.Name()))
 			} else {
 				a.Tell(fmt.Sprintf("track unmuted %s", e.Track.Name()))
 			}
-		case ChatReceived:
+		case noom.ChatReceived:
 			a.Tell(fmt.Sprintf("chat %s", e.Text))
-		case DataReceived:
+		case noom.DataReceived:
 			a.Tell(fmt.Sprintf("data %s", e.Data))
-		case SignalingLost:
+		case noom.SignalingLost:
 			a.Tell("hub lost")
-		case SignalingRestored:
+		case noom.SignalingRestored:
 			a.Tell("hub back")
-		case Closed:
+		case noom.Closed:
 			a.Tell("closed")
 		}
 	}
 }
 
-// refused tells of what the hub refused.
+// refused notes what the hub refused.
 func (a *talker) refused(err error) {
 	if refusal, ok := errors.AsType[*signal.Error](err); ok {
 		a.Tell(fmt.Sprintf("refused %s", refusal.Code))

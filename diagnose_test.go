@@ -16,8 +16,8 @@ import (
 	"noom/signal"
 )
 
-// expect asks a about b, by now and then, until the verdict is want, for at
-// most a minute.
+// expect diagnoses b at a, again and again, until the verdict is want, which must be
+// within a minute.
 func expect(t *testing.T, a, b noom.Room, want noom.Verdict) noom.Diagnosis {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -7,18 +7,16 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
-
+	"noom"
 	"noom/internal/link"
 	"noom/internal/mediatest"
+	"noom/noomtest"
 	"noom/signal"
 	"noom/signal/hub"
-	"noom/transport/mem"
 )
 
 // TestLeaveFromAnywhere: inside the event loop, from many places at once, and
@@ -26,16 +24,16 @@ import (
 func TestLeaveFromAnywhere(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("r", "지우", nil), w.join("r", "bob", nil)
-		var left []Event
+		var left []noom.Event
 		for e := range b.Events(t.Context()) {
-			if _, ok := e.(PeerJoined); ok {
+			if _, ok := e.(noom.PeerJoined); ok {
 				if err := b.Leave(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
 			left = append(left, e)
 		}
-		if last, ok := left[len(left)-1].(Closed); !ok || last.Err != nil {
+		if last, ok := left[len(left)-1].(noom.Closed); !ok || last.Err != nil {
 			t.Errorf("the last event is %+v", left[len(left)-1])
 		}
 
@@ -53,7 +51,7 @@ func TestLeaveFromAnywhere(t *testing.T) {
 func TestJoinCancelled(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, _ *world) {
 		for _, silent := range []string{"the dial", "joined"} {
-			dialer := signal.DialerFunc(func(ctx context.Context) (Signaler, error) {
+			dialer := signal.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
 				if silent == "the dial" {
 					<-ctx.Done()
 					return nil, ctx.Err()
@@ -66,9 +64,9 @@ func TestJoinCancelled(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, want)
 				}
 				start := time.Now()
-				_, err := Join(ctx, dialer, "r", &Config{DialTimeout: 3 * time.Second})
+				_, err := noom.Join(ctx, dialer, "r", &noom.Config{DialTimeout: 3 * time.Second})
 				cancel()
-				if _, ok := errors.AsType[*JoinError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
+				if _, ok := errors.AsType[*noom.JoinError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("waiting for %s: %v", silent, err)
 				}
 				if took := time.Since(start); took != want {
@@ -83,7 +81,9 @@ func TestJoinCancelled(t *testing.T) {
 type mute struct{}
 
 func (mute) Send(context.Context, signal.Message) error { return nil }
-func (mute) Close() error                               { return nil }
+
+func (mute) Close() error { return nil }
+
 func (mute) Receive(ctx context.Context) (signal.Message, error) {
 	<-ctx.Done()
 	return signal.Message{}, ctx.Err()
@@ -92,8 +92,6 @@ func (mute) Receive(ctx context.Context) (signal.Message, error) {
 // TestLeaveEndsWhatIsPending: every call that waits returns ErrClosed, at once.
 func TestLeaveEndsWhatIsPending(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-		line := &wire{Dialer: w.dialer}
-		w.dialer = line
 		a, b := w.join("r", "지우", nil), w.join("r", "bob", nil)
 		until(t, a, connected)
 		until(t, b, connected)
@@ -104,7 +102,8 @@ func TestLeaveEndsWhatIsPending(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		line.cut(true)
+		w.CutSignaling("지우")
+		w.CutSignaling("bob")
 		time.Sleep(time.Second)
 		ended := make(chan error)
 		pending := map[string]func() error{
@@ -113,7 +112,7 @@ func TestLeaveEndsWhatIsPending(t *testing.T) {
 			"Send":   func() error { return p.Send(t.Context(), full) },
 			"Room.Send": func() error {
 				err := a.Send(t.Context(), full)
-				if _, ok := errors.AsType[*PeerError](err); !ok {
+				if _, ok := errors.AsType[*noom.PeerError](err); !ok {
 					return fmt.Errorf("names no peer: %w", err)
 				}
 				return err
@@ -122,7 +121,7 @@ func TestLeaveEndsWhatIsPending(t *testing.T) {
 		for name, call := range pending {
 			go func() {
 				err := call()
-				if errors.Is(err, ErrClosed) {
+				if errors.Is(err, noom.ErrClosed) {
 					err = nil
 				} else {
 					err = fmt.Errorf("%s returned %w", name, err)
@@ -138,22 +137,52 @@ func TestLeaveEndsWhatIsPending(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if took := time.Since(start); took > 2*patienceAtParting {
+		if took := time.Since(start); took > 2*noom.PatienceAtParting {
 			t.Errorf("took %v", took)
 		}
 	})
 }
 
+// TestLeaveAcceptsNothingNew: from the beginning of a Leave that takes its time, every call that sends
+// fails, to a peer that was there and to one that comes meanwhile.
+func TestLeaveAcceptsNothingNew(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
+		until(t, a, connected)
+		w.Cut()
+		must(t, peerOf(t, a, b).Send(t.Context(), []byte("never arrives")))
+		left := make(chan error)
+		go func() { left <- a.Leave(context.Background()) }()
+		synctest.Wait()
+		c := w.join("방", "c", nil)
+		time.Sleep(time.Second)
+		for name, err := range map[string]error{
+			"Room.Send":                 a.Send(t.Context(), []byte("x")),
+			"Room.TrySend":              a.TrySend([]byte("x")),
+			"Peer.Send":                 peerOf(t, a, b).Send(t.Context(), []byte("x")),
+			"Peer.TrySend":              peerOf(t, a, b).TrySend([]byte("x")),
+			"Peer.TrySend to the newer": peerOf(t, a, c).TrySend([]byte("x")),
+		} {
+			if !errors.Is(err, noom.ErrClosed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := <-left; err == nil {
+			t.Error("Leave says that it has arrived")
+		}
+	})
+}
+
 // TestCallsWhileEnding: what a loop has accepted is done, however close its end
-// is: who opens a channel hears what became of it, and what was published is let go.
+// is: OpenChannel returns what became of it, and what was published is let go.
 func TestCallsWhileEnding(t *testing.T) {
 	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
 		until(t, a, connected)
 		until(t, b, connected)
-		p := peerOf(t, a, b).(*peer)
+		p := peerOf(t, a, b)
 		gate := make(chan struct{})
-		link.Inspect(p.link, func(in link.Inside) { in.Machine.Close(); <-gate })
+		link.Inspect(noom.LinkOf(p), func(in link.Inside) { in.Machine.Close(); <-gate })
 		synctest.Wait()
 		opened := make(chan error)
 		go func() {
@@ -170,12 +199,12 @@ func TestCallsWhileEnding(t *testing.T) {
 		}
 
 		for range 8 { // the loop may take either first
-			r := w.join("방", "c", nil).(*room)
+			r := w.join("방", "c", nil)
 			gate, camera := make(chan struct{}), mediatest.NewDeviceCamera()
-			r.mail.Post(func() { <-gate })
+			noom.Post(r, func() { <-gate })
 			synctest.Wait()
 			go func() { _ = r.Leave(t.Context()) }()
-			<-r.ctx.Done()
+			<-noom.Ending(r)
 			_, err := r.Publish(t.Context(), camera, nil)
 			close(gate)
 			<-r.Done()
@@ -188,15 +217,15 @@ func TestCallsWhileEnding(t *testing.T) {
 
 // arrivals takes b's events until the peer has left and returns how many
 // messages, and of what size, came before.
-func arrivals(t *testing.T, r Room) (messages, bytes int) {
+func arrivals(t *testing.T, r noom.Room) (messages, bytes int) {
 	t.Helper()
 	for {
-		switch e := until[Event](t, r, nil).(type) {
-		case DataReceived:
+		switch e := until[noom.Event](t, r, nil).(type) {
+		case noom.DataReceived:
 			messages++
 			bytes += len(e.Data)
-		case PeerLeft:
-			if e.Reason != ReasonLeft {
+		case noom.PeerLeft:
+			if e.Reason != noom.ReasonLeft {
 				t.Errorf("the peer has gone: %s", e.Reason)
 			}
 			return messages, bytes
@@ -204,8 +233,8 @@ func arrivals(t *testing.T, r Room) (messages, bytes int) {
 	}
 }
 
-// TestLeaveLetsDataArrive: all that Send took comes before PeerLeft, whoever reads
-// it when, over a network that loses, in a connection that is rebuilt, and to a peer
+// TestLeaveLetsDataArrive: all that Send took comes before PeerLeft, whenever it
+// is read, over a network that loses, in a connection that is rebuilt, and to a peer
 // that is not connected yet.
 func TestLeaveLetsDataArrive(t *testing.T) {
 	const size = 50_000
@@ -221,28 +250,27 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		lost, messages int // one packet of so many
-		early          bool
-		before         func(p *peer)
-		toAll          bool
+		loss     float64
+		messages int
+		early    bool
+		before   func(p noom.Peer)
+		toAll    bool
 	}{
 		"all the credit":        {messages: 20},
-		"with loss":             {messages: 20, lost: 80},
+		"with loss":             {messages: 20, loss: 1.0 / 80},
 		"before the connection": {messages: 3, early: true},
 		"by Room.Send":          {messages: 12, early: true, toAll: true},
-		"in a rebuild":          {messages: 4, before: func(p *peer) { breakUp(p) }},
+		"in a rebuild":          {messages: 4, before: breakUp},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
-				var packets atomic.Int32
-				w.router.AddChunkFilter(func(vnet.Chunk) bool { return c.lost == 0 || packets.Add(1)%int32(c.lost) != 0 })
 				a, b := w.join("방", "지우", nil), w.join("방", "bob", nil)
-				p := until[PeerJoined](t, a, nil).Peer
+				p := until[noom.PeerJoined](t, a, nil).Peer
 				if !c.early {
 					until(t, a, connected)
 				}
 				if c.before != nil {
-					c.before(p.(*peer))
+					c.before(p)
 				}
 				if c.toAll {
 					send(t, a, c.messages)
@@ -259,7 +287,7 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 				if messages, bytes := arrivals(t, b); messages != c.messages || bytes != messages*size {
 					t.Errorf("%d messages of %d have arrived, with %d bytes", messages, c.messages, bytes)
 				}
-			})
+			}, noomtest.WithLoss(c.loss))
 		})
 	}
 }
@@ -272,23 +300,21 @@ func TestLeaveIsBounded(t *testing.T) {
 		times []time.Duration // of the Leaves' contexts; 0: no deadline
 		most  time.Duration
 	}{
-		{[]time.Duration{0}, patienceToDeliver + patienceAtParting},
+		{[]time.Duration{0}, noom.PatienceToDeliver + noom.PatienceAtParting},
 		{[]time.Duration{2 * time.Second}, 2 * time.Second},
 		{[]time.Duration{20 * time.Second}, 20 * time.Second},
 		{[]time.Duration{-1}, 100 * time.Millisecond},
 		{[]time.Duration{time.Hour, 3 * time.Second, 0}, 3 * time.Second},
 	} {
 		inWorld(t, 20*time.Millisecond, func(t *testing.T, w *world) {
-			var down atomic.Bool
-			w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
 			a, b, far := w.join("방", "a", nil), w.join("방", "b", nil), w.join("방", "far", nil)
 			for range 2 {
 				until(t, a, connected)
 			}
 			must(t, peerOf(t, a, b).Send(t.Context(), []byte("before")))
-			until[DataReceived](t, b, nil)
+			until[noom.DataReceived](t, b, nil)
 			time.Sleep(time.Second)
-			down.Store(true)
+			w.Cut()
 			for range 3 {
 				if err := peerOf(t, a, far).Send(t.Context(), []byte("after")); err != nil {
 					t.Fatal(err)
@@ -306,8 +332,8 @@ func TestLeaveIsBounded(t *testing.T) {
 			}
 			for range c.times {
 				err := <-errs
-				undelivered, ok := errors.AsType[*UndeliveredError](err)
-				named, _ := errors.AsType[*PeerError](err)
+				undelivered, ok := errors.AsType[*noom.UndeliveredError](err)
+				named, _ := errors.AsType[*noom.PeerError](err)
 				if !ok || undelivered.Messages < 3 || named == nil {
 					t.Errorf("Leave returned %v", err)
 				}
@@ -329,7 +355,7 @@ func TestLeaveIsBounded(t *testing.T) {
 // and then their end, not a loss.
 func TestLeaveLetsChannelsArrive(t *testing.T) {
 	const messages, size = 15, 60_000
-	for name, options := range map[string]*ChannelOptions{
+	for name, options := range map[string]*noom.ChannelOptions{
 		"ordered": nil, "unordered": {Unordered: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -341,16 +367,16 @@ func TestLeaveLetsChannelsArrive(t *testing.T) {
 				until(t, b, connected)
 				mine, err := peerOf(t, b, a).OpenChannel(t.Context(), "너희", options)
 				must(t, err)
-				theirs := until[ChannelOpened](t, a, nil).Channel
+				theirs := until[noom.ChannelOpened](t, a, nil).Channel
 				for range messages {
 					must(t, ours.Send(t.Context(), make([]byte, size)))
 					must(t, theirs.Send(t.Context(), make([]byte, size)))
 				}
 				must(t, a.Leave(t.Context()))
-				if err = ours.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
+				if err = ours.Send(t.Context(), nil); !errors.Is(err, noom.ErrClosed) {
 					t.Errorf("sent after Leave: %v", err)
 				}
-				for _, c := range []Channel{until[ChannelOpened](t, b, nil).Channel, mine} {
+				for _, c := range []noom.Channel{until[noom.ChannelOpened](t, b, nil).Channel, mine} {
 					n := 0
 					for err = nil; err == nil; n++ {
 						_, err = c.Receive(t.Context())
@@ -376,7 +402,7 @@ func TestChannelCloseLosesNothing(t *testing.T) {
 			must(t, c.Send(t.Context(), make([]byte, signal.MaxData)))
 		}
 		must(t, c.Close())
-		theirs := until[ChannelOpened](t, b, nil).Channel
+		theirs := until[noom.ChannelOpened](t, b, nil).Channel
 		for i := range messages {
 			if _, err := theirs.Receive(t.Context()); err != nil {
 				t.Fatalf("after %d messages: %v", i, err)
@@ -388,8 +414,8 @@ func TestChannelCloseLosesNothing(t *testing.T) {
 	})
 }
 
-// TestGoodbyeDoesNotOvertake: what was under way to us when the hub tells of a
-// goodbye is still received, and PeerLeft comes behind it.
+// TestGoodbyeDoesNotOvertake: what was under way to us when the hub passes a
+// goodbye on is still received, and PeerLeft comes behind it.
 func TestGoodbyeDoesNotOvertake(t *testing.T) {
 	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
@@ -397,7 +423,7 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 		until(t, b, connected)
 		start := time.Now()
 		must(t, peerOf(t, a, b).Send(t.Context(), make([]byte, 800)))
-		a.(*room).send(signal.Message{Type: signal.TypeBye}) // as who does not wait for anything
+		noom.Say(a, signal.Message{Type: signal.TypeBye}) // as a client does that waits for nothing
 		if messages, _ := arrivals(t, b); messages != 1 {
 			t.Error("the data was overtaken by the goodbye")
 		}
@@ -405,11 +431,10 @@ func TestGoodbyeDoesNotOvertake(t *testing.T) {
 		if took := time.Since(start); took > 510*time.Millisecond {
 			t.Errorf("PeerLeft after %v", took)
 		}
-		a.(*room).farewell.dismissed(ReasonClosed)
 	})
 }
 
-// TestBothLeaveAtOnce: nobody waits for somebody who has gone.
+// TestBothLeaveAtOnce: neither waits for the other, which has gone.
 func TestBothLeaveAtOnce(t *testing.T) {
 	inWorld(t, 35*time.Millisecond, func(t *testing.T, w *world) {
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
@@ -419,10 +444,10 @@ func TestBothLeaveAtOnce(t *testing.T) {
 		must(t, peerOf(t, b, a).Send(t.Context(), make([]byte, 500)))
 		start := time.Now()
 		var both sync.WaitGroup
-		for _, r := range []Room{a, b} {
+		for _, r := range []noom.Room{a, b} {
 			both.Go(func() {
 				err := r.Leave(context.Background())
-				if _, ok := errors.AsType[*UndeliveredError](err); err != nil && !ok {
+				if _, ok := errors.AsType[*noom.UndeliveredError](err); err != nil && !ok {
 					t.Error(err)
 				}
 				t.Logf("%s: %v", r.Self().Name, err)
@@ -439,8 +464,6 @@ func TestBothLeaveAtOnce(t *testing.T) {
 // said before goodbye is, by a hub that takes its time.
 func TestLeaveLetsChatArrive(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-		w.hub = hub.New(&hub.Config{Limits: signal.Limits{Rate: 20, Burst: 20}})
-		w.dialer = mem.Dialer(w.hub)
 		a, b := w.join("방", "a", nil), w.join("방", "b", nil)
 		until(t, a, connected)
 		until(t, b, connected)
@@ -460,21 +483,23 @@ func TestLeaveLetsChatArrive(t *testing.T) {
 				t.Errorf("Chat returned %v", err)
 			}
 		}
-		if err := a.TryChat("x"); !errors.Is(err, ErrClosed) {
+		if err := a.TryChat("x"); !errors.Is(err, noom.ErrClosed) {
 			t.Errorf("TryChat after Leave: %v", err)
 		}
 		n := 0
-		until(t, b, func(e Event) bool {
-			if _, ok := e.(ChatReceived); ok {
+		until(t, b, func(e noom.Event) bool {
+			if _, ok := e.(noom.ChatReceived); ok {
 				n++
 			}
-			_, left := e.(PeerLeft)
+			_, left := e.(noom.PeerLeft)
 			return left
 		})
 		if n != tried+waiting {
 			t.Errorf("%d of %d chats were heard", n, tried+waiting)
 		}
-	})
+	}, noomtest.WithHubConfig(func(int) *hub.Config {
+		return &hub.Config{Limits: signal.Limits{Rate: 20, Burst: 20}}
+	}))
 }
 
 // TestLeaveAfterLosingTheHub: what TryChat took just before the hub was lost is said when
@@ -482,40 +507,31 @@ func TestLeaveLetsChatArrive(t *testing.T) {
 func TestLeaveAfterLosingTheHub(t *testing.T) {
 	for _, away := range []time.Duration{time.Second, time.Minute} {
 		inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-			var cut atomic.Bool
-			line := &wire{Dialer: w.dialer, up: func(m signal.Message) []signal.Message {
-				if cut.Load() {
-					return nil
-				}
-				return []signal.Message{m}
-			}}
 			b := w.join("방", "b", nil)
-			w.dialer = line
 			a := w.join("방", "a", nil)
 			until(t, a, connected)
 			until(t, b, connected)
-			cut.Store(true) // before anybody notices
+			lost := w.Drop(noomtest.Frames{From: "a", To: noomtest.HubName, Type: signal.TypeChat}) // before anybody notices
 			must(t, a.TryChat("잘 자"))
-			line.cut(true)
-			back := time.AfterFunc(away, func() {
-				cut.Store(false)
-				line.cut(false)
-			})
+			synctest.Wait()
+			lost.Stop()
+			w.CutSignaling("a")
+			back := time.AfterFunc(away, func() { w.HealSignaling("a") })
 			defer back.Stop()
 			synctest.Wait()
 			start := time.Now()
 			err := a.Leave(t.Context())
-			if took := time.Since(start); took > patienceToDeliver+patienceAtParting {
+			if took := time.Since(start); took > noom.PatienceToDeliver+noom.PatienceAtParting {
 				t.Errorf("took %v", took)
 			}
 			said := false
-			until(t, b, func(e Event) bool {
-				_, chat := e.(ChatReceived)
-				_, left := e.(PeerLeft)
+			until(t, b, func(e noom.Event) bool {
+				_, chat := e.(noom.ChatReceived)
+				_, left := e.(noom.PeerLeft)
 				said = said || chat
 				return left
 			})
-			if inTime := away == time.Second; said != inTime || errors.Is(err, ErrNoHub) == inTime {
+			if inTime := away == time.Second; said != inTime || errors.Is(err, noom.ErrNoHub) == inTime {
 				t.Errorf("away for %v: said %v, then: %v", away, said, err)
 			}
 		})
@@ -523,7 +539,7 @@ func TestLeaveAfterLosingTheHub(t *testing.T) {
 }
 
 // TestLeaveAtOnceSaysGoodbye: a program that was interrupted, and passes on the context
-// that tells it so, has left and is not lost.
+// that ended with it, has left and is not lost.
 func TestLeaveAtOnceSaysGoodbye(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		b := w.join("방", "b", nil)
@@ -542,23 +558,59 @@ func TestLeaveAtOnceSaysGoodbye(t *testing.T) {
 	})
 }
 
-// TestKickedWhileLeaving: who is thrown out waits for nothing any more.
+// TestKickedWhileLeaving: a member that is thrown out waits for nothing more.
 func TestKickedWhileLeaving(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-		var down atomic.Bool
-		w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
 		a := w.join("방", "a", nil)
 		w.join("방", "b", nil)
 		until(t, a, connected)
-		down.Store(true)
+		w.Cut()
 		must(t, a.Send(t.Context(), []byte("x")))
 		start := time.Now()
-		time.AfterFunc(time.Second, func() { _ = w.hub.Kick("방", a.Self().ID) }) // it is there
+		time.AfterFunc(time.Second, func() { _ = w.Hub().Running().Kick("방", a.Self().ID) }) // it is there
 		if err := a.Leave(t.Context()); err == nil {
 			t.Error("Leave says that it has arrived")
 		}
 		if took := time.Since(start); took > 1500*time.Millisecond {
 			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestLeave(t *testing.T) {
+	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		start := time.Now()
+		for range 2 {
+			if err := b.Leave(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(start); d > 100*time.Millisecond {
+			t.Errorf("leaving took %v", d)
+		}
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != noom.ReasonLeft || e.Member.Name != "b" {
+			t.Fatalf("got %+v", e)
+		}
+		if len(a.Peers()) != 0 {
+			t.Fatal("a peer that left is still listed")
+		}
+		if e := until[noom.Closed](t, b, nil); e.Err != nil || b.Err() != nil {
+			t.Fatalf("closed with %v", e.Err)
+		}
+		if _, err := b.Next(t.Context()); !errors.Is(err, io.EOF) {
+			t.Fatalf("Next after Closed: %v", err)
+		}
+		if err := b.Chat(t.Context(), "x"); !errors.Is(err, noom.ErrClosed) {
+			t.Fatalf("Chat after Leave: %v", err)
+		}
+		if err := b.Send(t.Context(), nil); !errors.Is(err, noom.ErrClosed) {
+			t.Fatalf("Send after Leave: %v", err)
+		}
+		if _, err := b.Publish(t.Context(), newTestCamera(t), nil); !errors.Is(err, noom.ErrClosed) {
+			t.Fatalf("Publish after Leave: %v", err)
 		}
 	})
 }

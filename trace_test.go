@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"encoding/json"
@@ -7,35 +7,31 @@ import (
 	"testing"
 	"time"
 
+	"noom"
+	"noom/noomtest"
 	"noom/signal"
 	"noom/signal/hub"
-	"noom/transport/mem"
 )
 
-// TestTrace: all of a call is told, but no secret, and what descriptions say
-// only to who asks for it.
+// TestTrace: all of a call is traced, but no secret, and what descriptions say
+// only if Config asks for it.
 func TestTrace(t *testing.T) {
 	for _, bodies := range []bool{false, true} {
 		inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-			own := hub.New(&hub.Config{ICEServers: hub.FixedICEServers(signal.ICEServer{
-				URLs: []string{"turn:10.0.200.1"}, Username: "user", Credential: "credential",
-			})})
-			defer func() { _ = own.Shutdown(t.Context()) }()
-			w.dialer = mem.Dialer(own)
 			var mu sync.Mutex
-			var told []Trace
-			cfg := &Config{Token: "token", TraceBodies: bodies, Trace: func(e Trace) {
+			var told []noom.Trace
+			cfg := &noom.Config{Token: "token", TraceBodies: bodies, Trace: func(e noom.Trace) {
 				mu.Lock()
 				defer mu.Unlock()
 				told = append(told, e)
 			}}
-			a, b := w.join("데모", "지우", cfg), w.join("데모", "bob", nil)
+			a, b := w.joinBy(w.Dialer("지우"), "데모", "지우", cfg), w.join("데모", "bob", nil)
 			until(t, a, connected)
 			until(t, b, connected)
 			if _, err := b.Publish(t.Context(), newTestCamera(t), nil); err != nil {
 				t.Fatal(err)
 			}
-			until[TrackAdded](t, a, nil)
+			until[noom.TrackAdded](t, a, nil)
 			_ = a.Leave(t.Context())
 
 			mu.Lock()
@@ -58,7 +54,7 @@ func TestTrace(t *testing.T) {
 						}
 					}
 				}
-				if e.Kind == TraceState {
+				if e.Kind == noom.TraceState {
 					what += " " + e.State.String()
 				}
 				got[what] = true
@@ -77,9 +73,13 @@ func TestTrace(t *testing.T) {
 			if withBody != bodies {
 				t.Errorf("bodies are told: %t", withBody)
 			}
-			if last := told[len(told)-1]; last.Kind != TraceOver {
+			if last := told[len(told)-1]; last.Kind != noom.TraceOver {
 				t.Errorf("the last is %+v", last)
 			}
-		})
+		}, noomtest.WithHubConfig(func(int) *hub.Config {
+			return &hub.Config{ICEServers: hub.FixedICEServers(signal.ICEServer{
+				URLs: []string{"turn:198.18.200.1"}, Username: "user", Credential: "credential",
+			})}
+		}))
 	}
 }

@@ -27,7 +27,8 @@
 // On signaling: [World.Drop], [World.Delay], [World.Repeat], [World.Hold] take
 // [Frames], such as "bob's first answer"; [World.CutSignaling] takes a
 // member's way to the hub, [Hub.Kill] the hub. On the network: [World.Cut], [World.OneWay],
-// [World.Loss], [World.Latency], [World.NewAddress], [World.Heal]. On both: [World.Sleep].
+// [World.Loss], [World.Latency], [World.Filter],
+// [World.NewAddress], [World.Heal]. On both: [World.Sleep].
 //
 // # Randomness
 //

@@ -161,7 +161,7 @@ func (s *socket) WriteToUDP(b []byte, to *net.UDPAddr) (int, error) { return s.W
 func (s *socket) send(b []byte, to net.Addr, deliver func([]byte)) (int, error) {
 	if s.host.now() == s.card {
 		kept := slices.Clone(b)
-		s.host.world.net.pass(s.host.name, len(b), to, func() { deliver(kept) })
+		s.host.world.net.pass(s.host.name, s.LocalAddr(), to, kept, func() { deliver(kept) })
 	}
 	return len(b), nil
 }

@@ -38,10 +38,12 @@ type path struct {
 type network struct {
 	router    *vnet.Router
 	bandwidth int // bytes a second each way of a host; 0: no bound
+	signaling time.Duration
 	wake      chan struct{}
 	done      chan struct{}
 
 	mu      sync.Mutex
+	filter  func(Packet) bool // nil: all pass
 	rng     *rand.Rand
 	normal  path
 	special map[[2]string]path // by sender and receiver
@@ -59,8 +61,12 @@ func newNetwork(o *options) (*network, error) {
 	if err := router.Start(); err != nil {
 		return nil, err
 	}
+	signaling := max(o.latency, leastLatency)
+	if o.signaling != nil {
+		signaling = *o.signaling
+	}
 	n := &network{
-		router: router, bandwidth: o.bandwidth / 8,
+		router: router, bandwidth: o.bandwidth / 8, signaling: signaling,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		rng:     rand.New(rand.NewPCG(o.seed, 2)),
 		normal:  path{latency: o.latency, jitter: o.jitter, loss: o.loss},
@@ -125,13 +131,17 @@ func (n *network) cuts() []string {
 }
 
 // pass puts a packet on its way; deliver hands it to the router.
-func (n *network) pass(from string, size int, to net.Addr, deliver func()) {
+func (n *network) pass(from string, local, to net.Addr, payload []byte, deliver func()) {
 	address, ok := to.(*net.UDPAddr)
 	if !ok {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.filter != nil && !n.filter(Packet{Host: from, From: addrPort(local), To: addrPort(to), Payload: payload}) {
+		return
+	}
+	size := len(payload)
 	receiver := n.owners[address.IP.String()]
 	if receiver == "" {
 		return // no such host, or its address of before
@@ -321,7 +331,7 @@ func newRouter(c *vnet.RouterConfig) (*vnet.Router, error) {
 func (n *network) signalingDelay() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	d := max(n.normal.latency, leastLatency)
+	d := n.signaling
 	if n.normal.jitter > 0 {
 		d += time.Duration(n.rng.Int64N(int64(n.normal.jitter) + 1))
 	}

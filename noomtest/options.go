@@ -11,6 +11,7 @@ type Option func(*options)
 
 type options struct {
 	latency, jitter time.Duration
+	signaling       *time.Duration // nil: as latency
 	loss            float64
 	bandwidth       int
 	nat             NAT
@@ -38,6 +39,12 @@ func newOptions(list []Option) *options {
 // signaling frame from a host to a hub or back. The default is 10 ms, the
 // least 1 µs.
 func WithLatency(d time.Duration) Option { return func(o *options) { o.latency = d } }
+
+// WithSignalingLatency sets how long a signaling frame takes from a host to a hub or back, if that
+// is not the latency of the network. With 0, a frame overtakes all packets sent before it.
+func WithSignalingLatency(d time.Duration) Option {
+	return func(o *options) { o.signaling = &d }
+}
 
 // WithJitter adds to the latency of each packet a random time of up to d, so
 // that packets overtake each other. Signaling frames are delayed too, but keep

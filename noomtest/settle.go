@@ -107,7 +107,7 @@ func (w *World) SettleWithin(bound time.Duration) {
 	w.t.Helper()
 	w.alive("Settle")
 	const step = 10 * time.Millisecond
-	calm := 2*(w.options.latency+w.options.jitter) + 100*time.Millisecond
+	calm := 2*(max(w.options.latency, w.net.signaling)+w.options.jitter) + 100*time.Millisecond
 	begun := time.Now()
 	moved, quietSince := -1, begun
 	for {

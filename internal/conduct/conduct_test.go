@@ -117,3 +117,18 @@ func TestConductsAreBounded(t *testing.T) {
 		t.Errorf("of %d members, one that is present was forgotten", len(cs.known))
 	}
 }
+
+// TestStaleStormInCrowd: ever new sessions of one member are heeded no oftener than connections may be
+// built, also while connections wait for their turn.
+func TestStaleStormInCrowd(t *testing.T) {
+	c := NewConducts().Of("m", nil, epoch0)
+	heeded := 0
+	for range 200 {
+		if c.Reborn(epoch0) { // and nothing is built
+			heeded++
+		}
+	}
+	if heeded != BuildBurst {
+		t.Errorf("%d sessions were heeded in a moment", heeded)
+	}
+}

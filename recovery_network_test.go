@@ -1,7 +1,6 @@
-package noom
+package noom_test
 
 import (
-	"fmt"
 	"net/netip"
 	"regexp"
 	"sync"
@@ -10,17 +9,18 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
-
+	"noom"
 	"noom/internal/netwatch"
+	"noom/noomtest"
 	"noom/signal"
 )
 
 // moving is a call of two whose path and hub can go dead under it, as if the
-// machine of the first had got another address, and tells it so.
+// machine of the first had got another address, and can be notified of that.
 type moving struct {
-	a, b    *room
-	dead    sync.Map // addresses of sockets whose packets are lost
+	a, b    noom.Room
+	dead    sync.Map   // addresses of sockets whose packets are lost
+	address netip.Addr // of the first
 	changed func([]netip.Addr)
 	silent  atomic.Bool // nothing gets through between the first and its hub as it is connected now
 }
@@ -29,12 +29,12 @@ func inMotion(t *testing.T, f func(t *testing.T, m *moving)) {
 	t.Helper()
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
 		m := &moving{}
-		w.router.AddChunkFilter(func(c vnet.Chunk) bool {
-			_, from := m.dead.Load(c.SourceAddr().String())
-			_, to := m.dead.Load(c.DestinationAddr().String())
+		w.Filter(func(p noomtest.Packet) bool {
+			_, from := m.dead.Load(p.From.String())
+			_, to := m.dead.Load(p.To.String())
 			return !from && !to
 		})
-		line := &wire{Dialer: w.dialer}
+		line := &wire{Dialer: w.Dialer("지우")}
 		line.up = func(s signal.Message) []signal.Message {
 			if m.silent.Load() && s.Type != signal.TypeJoin {
 				return nil
@@ -42,25 +42,21 @@ func inMotion(t *testing.T, f func(t *testing.T, m *moving)) {
 			m.silent.Store(false) // a new connection is a good one
 			return []signal.Message{s}
 		}
-		var err error
-		if m.a, err = newRoom(line, "데모", &Config{Name: "지우", Settings: w.host()}); err != nil {
-			t.Fatal(err)
-		}
-		if m.a.network.watch != nil {
-			t.Error("the machine's addresses are watched for a virtual network")
-		}
 		stopped := make(chan struct{})
-		m.a.network.watch = func(changed func([]netip.Addr)) (func(), error) {
+		watch := func(changed func([]netip.Addr)) (func(), error) {
 			m.changed = changed
 			return func() { close(stopped) }, nil
 		}
-		if err = m.a.start(t.Context()); err != nil {
-			t.Fatal(err)
+		a, watched, err := noom.JoinWatching(t.Context(), line, "데모", w.config("지우", nil), watch)
+		must(t, err)
+		w.leaveAtEnd(a)
+		if watched {
+			t.Error("the machine's addresses are watched for a virtual network")
 		}
-		w.rooms = append(w.rooms, m.a)
-		m.b = w.join("데모", "bob", nil).(*room)
-		until(t, Room(m.a), connected)
-		until(t, Room(m.b), connected)
+		m.a, m.b = a, w.join("데모", "bob", nil)
+		until(t, m.a, connected)
+		until(t, m.b, connected)
+		m.address = socketOf(t, m.a).Addr()
 		f(t, m)
 		_ = m.a.Leave(t.Context())
 		<-stopped
@@ -70,18 +66,20 @@ func inMotion(t *testing.T, f func(t *testing.T, m *moving)) {
 // breakPath makes the sockets that there are now useless.
 func (m *moving) breakPath(t *testing.T) {
 	t.Helper()
-	for _, r := range []*room{m.a, m.b} {
-		for _, p := range r.Peers() {
-			pair, err := p.Connection().SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-			if err != nil {
-				t.Fatal(err)
-			}
-			m.dead.Store(fmt.Sprintf("%s:%d", pair.Local.Address, pair.Local.Port), true)
-		}
+	for _, r := range []noom.Room{m.a, m.b} {
+		m.dead.Store(socketOf(t, r).String(), true)
 	}
 }
 
-// ufrag tells one generation of ICE from the next.
+// socketOf returns the address that r's connection to its only peer uses now.
+func socketOf(t *testing.T, r noom.Room) netip.AddrPort {
+	t.Helper()
+	pair, err := r.Peers()[0].Connection().SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	must(t, err)
+	return netip.AddrPortFrom(netip.MustParseAddr(pair.Local.Address), pair.Local.Port)
+}
+
+// ufrag is different in each generation of ICE.
 func (m *moving) ufrag() string {
 	return regexp.MustCompile(`a=ice-ufrag:\S+`).FindString(m.a.Peers()[0].Connection().CurrentLocalDescription().SDP)
 }
@@ -101,7 +99,7 @@ func (m *moving) restarted(t *testing.T, before string) (took time.Duration) {
 }
 
 func TestNetworkChanges(t *testing.T) {
-	gone, here := []netip.Addr{netip.MustParseAddr("192.0.2.7")}, []netip.Addr{netip.MustParseAddr(hostIP(1))}
+	gone := []netip.Addr{netip.MustParseAddr("192.0.2.7")}
 	for name, c := range map[string]struct {
 		path, hub bool            // what breaks
 		tell      func(m *moving) // how it is noticed
@@ -110,7 +108,7 @@ func TestNetworkChanges(t *testing.T) {
 	}{
 		"the address is gone":           {true, false, func(m *moving) { m.changed(gone) }, 0, 100 * time.Millisecond},
 		"the address and the hub":       {true, true, func(m *moving) { m.changed(gone) }, time.Second, 1500 * time.Millisecond},
-		"another route":                 {true, false, func(m *moving) { m.changed(here) }, 2 * time.Second, 2500 * time.Millisecond},
+		"another route":                 {true, false, func(m *moving) { m.changed([]netip.Addr{m.address}) }, 2 * time.Second, 2500 * time.Millisecond},
 		"the application tells":         {true, false, func(m *moving) { m.a.NetworkChanged() }, 2 * time.Second, 2500 * time.Millisecond},
 		"nobody tells, silence remains": {true, false, func(*moving) {}, 4 * time.Second, 8 * time.Second},
 	} {
@@ -133,13 +131,13 @@ func TestChangesThatDoNotMatter(t *testing.T) {
 	inMotion(t, func(t *testing.T, m *moving) {
 		before := m.ufrag()
 		for range 1000 {
-			m.changed([]netip.Addr{netip.MustParseAddr(hostIP(1)), netip.MustParseAddr("192.0.2.7")})
+			m.changed([]netip.Addr{m.address, netip.MustParseAddr("192.0.2.7")})
 		}
 		time.Sleep(30 * time.Second)
 		if m.ufrag() != before {
 			t.Error("ICE was restarted")
 		}
-		if s := m.a.Peers()[0].State(); s != PeerConnected {
+		if s := m.a.Peers()[0].State(); s != noom.PeerConnected {
 			t.Errorf("the peer is %v", s)
 		}
 	})
@@ -150,12 +148,10 @@ func TestChangesThatDoNotMatter(t *testing.T) {
 func TestSleepIsNoticed(t *testing.T) {
 	inMotion(t, func(t *testing.T, m *moving) {
 		var asleep atomic.Int64
-		m.a.mail.Post(func() { // as if the monotonic clock had stood still
-			m.a.network.readClock = func() netwatch.Clock {
-				c := netwatch.ReadClock()
-				c.Wall = c.Wall.Add(time.Duration(asleep.Load()))
-				return c
-			}
+		noom.SetClock(m.a, func() netwatch.Clock { // as if the monotonic clock had stood still
+			c := netwatch.ReadClock()
+			c.Wall = c.Wall.Add(time.Duration(asleep.Load()))
+			return c
 		})
 		synctest.Wait()
 		before := m.ufrag()

@@ -46,8 +46,8 @@ func TestRelayOutlivesItsCredentials(t *testing.T) {
 	}, noomtest.WithNAT(noomtest.SymmetricNAT), noomtest.WithTURNLifetime(time.Minute))
 }
 
-// Whoever comes long after the credentials of joined have expired is reached
-// over a relay at once, and so is whoever comes back after an outage.
+// TestCredentialsAreFreshWhenNeeded: a member that comes long after the credentials of joined have
+// expired is reached over a relay at once, and so is one that comes back after an outage.
 func TestCredentialsAreFreshWhenNeeded(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		a := w.Join("r", &noom.Config{Name: "a"})

@@ -12,12 +12,12 @@ import (
 )
 
 // TestNATs: what two NATs let through connects without help, what they do not
-// is told so, and with a TURN server everything connects.
+// is diagnosed as that, and with a TURN server everything connects.
 func TestNATs(t *testing.T) {
 	kinds := []noomtest.NAT{noomtest.FullConeNAT, noomtest.PortRestrictedNAT, noomtest.SymmetricNAT}
 	for _, a := range kinds {
 		for _, b := range kinds {
-			// Who maps each peer to another port is found only by who lets any port in.
+			// A host that has another port for each peer is found only by one that lets any port in.
 			reachable := a == noomtest.FullConeNAT || b == noomtest.FullConeNAT || a != noomtest.SymmetricNAT && b != noomtest.SymmetricNAT
 			for _, relay := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v to %v, TURN %v", a, b, relay), func(t *testing.T) {

@@ -1,4 +1,4 @@
-package noom
+package inbound_test
 
 import (
 	"crypto/rand"

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -7,11 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
-
-	"noom/signal"
-	"noom/signal/hub"
-	"noom/transport/mem"
+	"noom"
 )
 
 // TestOutages: whatever is cut for however long, data moves both ways again
@@ -26,22 +22,22 @@ func TestOutages(t *testing.T) {
 			length *= time.Second
 			t.Run(fmt.Sprintf("%s for %v", cut.name, length), func(t *testing.T) {
 				inWorld(t, 25*time.Millisecond, func(t *testing.T, w *world) {
-					var down atomic.Bool
-					w.router.AddChunkFilter(func(vnet.Chunk) bool { return !down.Load() })
-					line := &wire{Dialer: w.dialer}
-					w.dialer = line
 					a, b := w.join("r", "a", nil), w.join("r", "b", nil)
 					until(t, a, connected)
 					until(t, b, connected)
-					down.Store(cut.path)
+					if cut.path {
+						w.Cut()
+					}
 					if cut.hub {
-						line.cut(true)
+						w.CutSignaling("a")
+						w.CutSignaling("b")
 					}
 					time.Sleep(length)
-					down.Store(false)
-					line.cut(false)
+					w.Heal()
+					w.HealSignaling("a")
+					w.HealSignaling("b")
 					healed := time.Now()
-					for _, dir := range [][2]Room{{a, b}, {b, a}} {
+					for _, dir := range [][2]noom.Room{{a, b}, {b, a}} {
 						reach(t, dir[0], dir[1])
 					}
 					took := time.Since(healed)
@@ -57,7 +53,7 @@ func TestOutages(t *testing.T) {
 
 // reach sends from one room to the other as soon as there is a peer, until
 // it arrives.
-func reach(t *testing.T, from, to Room) {
+func reach(t *testing.T, from, to noom.Room) {
 	t.Helper()
 	for {
 		if p, ok := from.Peer(to.Self().ID); ok {
@@ -67,13 +63,13 @@ func reach(t *testing.T, from, to Room) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	until(t, to, func(e DataReceived) bool { return string(e.Data) == from.Self().ID })
+	until(t, to, func(e noom.DataReceived) bool { return string(e.Data) == from.Self().ID })
 }
 
 // TestCutAtEachFrame cuts a joining member's connection to the hub at its k-th
 // frame, in either direction, for every k there is: all recover.
 func TestCutAtEachFrame(t *testing.T) {
-	atEachFrame(t, func(_ *world, _, joiner *wire) { joiner.cut(false) })
+	atEachFrame(t, func(w *world) { w.bounce("b") })
 }
 
 // TestHubKilledAtEachFrame kills the hub at a joining member's k-th frame, for
@@ -82,19 +78,14 @@ func TestCutAtEachFrame(t *testing.T) {
 func TestHubKilledAtEachFrame(t *testing.T) {
 	for _, away := range []time.Duration{0, time.Second} {
 		t.Run(away.String(), func(t *testing.T) {
-			atEachFrame(t, func(w *world, resident, joiner *wire) {
-				down := away > 0
-				resident.cut(down)
-				joiner.cut(down)
-				w.mu.Lock()
-				w.hub = hub.New(nil)
-				w.mu.Unlock()
-				if down {
-					time.AfterFunc(away, func() {
-						resident.cut(false)
-						joiner.cut(false)
-					})
+			atEachFrame(t, func(w *world) {
+				w.Hub().Kill()
+				if away == 0 {
+					w.Hub().Start()
+					return
 				}
+				back := time.AfterFunc(away, w.Hub().Start)
+				w.t.Cleanup(func() { back.Stop() })
 			})
 		})
 	}
@@ -102,7 +93,7 @@ func TestHubKilledAtEachFrame(t *testing.T) {
 
 // atEachFrame lets one member join another and calls strike at its k-th frame,
 // for every k there is; then both must see each other's camera.
-func atEachFrame(t *testing.T, strike func(w *world, resident, joiner *wire)) {
+func atEachFrame(t *testing.T, strike func(w *world)) {
 	t.Helper()
 	struck := 0
 	for k := 1; ; k++ {
@@ -110,45 +101,37 @@ func atEachFrame(t *testing.T, strike func(w *world, resident, joiner *wire)) {
 		inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
-			camera := func() *Config {
+			camera := func() *noom.Config {
 				track := newTestCamera(t)
 				go film(ctx, track)
-				return &Config{Tracks: []LocalTrack{{Track: track}}}
+				return &noom.Config{Tracks: []noom.LocalTrack{{Track: track}}}
 			}
-			toHub := signal.DialerFunc(func(ctx context.Context) (Signaler, error) {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				return mem.Dialer(w.hub).Dial(ctx)
-			})
-			resident, joiner := &wire{Dialer: toHub}, &wire{Dialer: toHub}
-			w.dialer = resident
 			a := w.join("r", "a", camera())
+			joiner := &wire{Dialer: w.Dialer("b")}
 			var frames atomic.Int32
 			joiner.count = func() {
 				if frames.Add(1) == int32(k) {
 					reached = true
-					strike(w, resident, joiner)
+					strike(w)
 				}
 			}
-			cfg := camera()
-			cfg.Name, cfg.Settings = "b", w.host()
-			b, err := Join(t.Context(), joiner, "r", cfg)
+			cfg := w.config("b", camera())
+			b, err := noom.Join(t.Context(), joiner, "r", cfg)
 			for range 20 { // struck before it was in: Join says so, and is called again
 				if err == nil {
 					break
 				}
 				time.Sleep(100 * time.Millisecond)
-				again := camera()
-				again.Name, again.Settings, again.Identity = "b", cfg.Settings, cfg.Identity
-				b, err = Join(t.Context(), joiner, "r", again)
+				cfg.Tracks = camera().Tracks
+				b, err = noom.Join(t.Context(), joiner, "r", cfg)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.rooms = append(w.rooms, b)
+			w.leaveAtEnd(b)
 			receives(t, a, b.Self().ID, "camera")
 			receives(t, b, a.Self().ID, "camera")
-			for _, r := range []Room{a, b} {
+			for _, r := range []noom.Room{a, b} {
 				if len(r.Peers()) != 1 {
 					t.Fatalf("struck at frame %d: %s has %d peers", k, r.Self().Name, len(r.Peers()))
 				}

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"noom"
 	"noom/internal/link"
 	"noom/internal/recovery"
 	"noom/signal"
@@ -15,23 +16,21 @@ import (
 
 // inCall runs f for two members in a call, each filming for the other, whose
 // hub then goes away for good.
-func inCall(t *testing.T, f func(t *testing.T, a, b Room)) {
+func inCall(t *testing.T, f func(t *testing.T, a, b noom.Room)) {
 	t.Helper()
 	inWorld(t, 25*time.Millisecond, func(t *testing.T, w *world) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		line := &wire{Dialer: w.dialer}
-		w.dialer = line
-		var rooms []Room
+		var rooms []noom.Room
 		for _, name := range []string{"지우", "민서"} {
 			camera := newTestCamera(t)
 			go film(ctx, camera)
-			rooms = append(rooms, w.join("데모", name, &Config{Tracks: []LocalTrack{{Name: "camera", Track: camera}}}))
+			rooms = append(rooms, w.join("데모", name, &noom.Config{Tracks: []noom.LocalTrack{{Name: "camera", Track: camera}}}))
 		}
 		a, b := rooms[0], rooms[1]
 		receives(t, a, b.Self().ID, "camera")
 		receives(t, b, a.Self().ID, "camera")
-		line.cut(true)
+		w.Hub().Kill()
 		time.Sleep(time.Second)
 		f(t, a, b)
 	})
@@ -43,7 +42,7 @@ func inCall(t *testing.T, f func(t *testing.T, a, b Room)) {
 func TestNewPathWithoutHub(t *testing.T) {
 	for _, who := range []string{"one", "both at once"} {
 		t.Run(who, func(t *testing.T) {
-			inCall(t, func(t *testing.T, a, b Room) {
+			inCall(t, func(t *testing.T, a, b noom.Room) {
 				p, q := peerOf(t, a, b), peerOf(t, b, a)
 				before := p.Connection()
 				longest := longestPause(p.Tracks()[0])
@@ -84,7 +83,7 @@ func TestNewPathWithoutHub(t *testing.T) {
 				defer stop()
 				camera := newTestCamera(t)
 				go film(ctx, camera)
-				if _, err := a.Publish(t.Context(), camera, &PublishOptions{Name: "화면"}); err != nil {
+				if _, err := a.Publish(t.Context(), camera, &noom.PublishOptions{Name: "화면"}); err != nil {
 					t.Fatal(err)
 				}
 				receives(t, b, a.Self().ID, "화면")
@@ -93,19 +92,16 @@ func TestNewPathWithoutHub(t *testing.T) {
 	}
 }
 
-// TestMovesInARow: whoever moves again while the old connection still lingers
-// keeps it until the newest is up, for there is no other way to signal that.
+// TestMovesInARow: a member that moves again while the old connection still lingers
+// keeps it until the newest is up, because there is no other way to signal that.
 func TestMovesInARow(t *testing.T) {
-	inCall(t, func(t *testing.T, a, b Room) {
-		p := peerOf(t, a, b).(*peer)
+	inCall(t, func(t *testing.T, a, b noom.Room) {
+		p := peerOf(t, a, b)
 		if err := p.RestartICE(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for lingers := make(chan bool); ; time.Sleep(10 * time.Millisecond) {
-			link.Inspect(p.link, func(in link.Inside) { lingers <- in.Pending(recovery.Linger) })
-			if <-lingers {
-				break
-			}
+		for lingers := false; !lingers; time.Sleep(10 * time.Millisecond) {
+			inspect(p, func(in link.Inside) { lingers = in.Pending(recovery.Linger) })
 		}
 		time.Sleep(800 * time.Millisecond) // of the second that it lingers
 		saw, theirs := watch(t, a), watch(t, b)
@@ -124,10 +120,10 @@ func TestMovesInARow(t *testing.T) {
 		if states := append(saw.states, theirs.states...); len(states) > 0 || len(theirs.data) != 1 {
 			t.Errorf("states went through %v, and %d messages arrived", states, len(theirs.data))
 		}
-		left := make(chan int)
-		link.Inspect(p.link, func(in link.Inside) { left <- len(in.Old) })
-		if n := <-left; n > 0 {
-			t.Errorf("%d old connections are still there", n)
+		left := 0
+		inspect(p, func(in link.Inside) { left = len(in.Old) })
+		if left > 0 {
+			t.Errorf("%d old connections are still there", left)
 		}
 	})
 }
@@ -135,43 +131,43 @@ func TestMovesInARow(t *testing.T) {
 // TestMoveThatFails: the new connection does not come up, so the old one goes
 // on, and the next try succeeds.
 func TestMoveThatFails(t *testing.T) {
-	inCall(t, func(t *testing.T, a, b Room) {
-		p, q := peerOf(t, a, b).(*peer), peerOf(t, b, a).(*peer)
+	inCall(t, func(t *testing.T, a, b noom.Room) {
+		p, q := peerOf(t, a, b), peerOf(t, b, a)
 		if err := p.RestartICE(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(60 * time.Millisecond) // the offer has arrived, the answer has not
-		spoiled := make(chan bool)
-		link.Inspect(p.link, func(in link.Inside) { in.Fail(errors.New("asked to")); spoiled <- in.Machine.Reachable() })
-		if !<-spoiled {
+		reachable := false
+		inspect(p, func(in link.Inside) { in.Fail(errors.New("asked to")); reachable = in.Machine.Reachable() })
+		if !reachable {
 			t.Fatal("the old connection was given up with the new one")
 		}
 		if err := q.Send(t.Context(), []byte("still here")); err != nil {
 			t.Fatal(err)
 		}
-		until[DataReceived](t, a, nil)
+		until[noom.DataReceived](t, a, nil)
 		time.Sleep(5 * time.Second)
-		reachable := make(chan bool)
-		link.Inspect(p.link, func(in link.Inside) {
-			reachable <- in.Current != nil && in.Machine.Up(in.Current.Number) && len(in.Old) == 0
+		moved := false
+		inspect(p, func(in link.Inside) {
+			moved = in.Current != nil && in.Machine.Up(in.Current.Number) && len(in.Old) == 0
 		})
-		if !<-reachable {
+		if !moved {
 			t.Error("no new connection came up")
 		}
 	})
 }
 
-// TestGoodbyeWithoutHub: who leaves says so in-band.
+// TestGoodbyeWithoutHub: a member that leaves says so in-band.
 func TestGoodbyeWithoutHub(t *testing.T) {
-	inCall(t, func(t *testing.T, a, b Room) {
+	inCall(t, func(t *testing.T, a, b noom.Room) {
 		start := time.Now()
 		if err := b.Leave(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if e := until[PeerLeft](t, a, nil); e.Reason != signal.ReasonLeft {
+		if e := until[noom.PeerLeft](t, a, nil); e.Reason != signal.ReasonLeft {
 			t.Errorf("left as %q", e.Reason)
 		}
-		if took := time.Since(start); took >= patienceAtParting { // nobody heard it
+		if took := time.Since(start); took >= noom.PatienceAtParting { // it did not arrive
 			t.Errorf("took %v", took)
 		}
 	})
@@ -179,34 +175,23 @@ func TestGoodbyeWithoutHub(t *testing.T) {
 
 // TestRestartWithoutAnything: neither a hub nor a connection.
 func TestRestartWithoutAnything(t *testing.T) {
-	inCall(t, func(t *testing.T, a, b Room) {
-		p := peerOf(t, a, b).(*peer)
-		gone := make(chan struct{})
-		link.Inspect(p.link, func(in link.Inside) { in.Machine.Restarted(); close(gone) })
-		<-gone
-		if err := p.RestartICE(t.Context()); !errors.Is(err, ErrNoHub) {
+	inCall(t, func(t *testing.T, a, b noom.Room) {
+		p := peerOf(t, a, b)
+		inspect(p, func(in link.Inside) { in.Machine.Restarted() })
+		if err := p.RestartICE(t.Context()); !errors.Is(err, noom.ErrNoHub) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-func peerOf(t *testing.T, r, other Room) Peer {
-	t.Helper()
-	p, ok := r.Peer(other.Self().ID)
-	if !ok {
-		t.Fatalf("%s has no peer %s", r.Self().Name, other.Self().Name)
-	}
-	return p
-}
-
-// seen is what a room told. It may be read after synctest.Wait.
+// seen is what a room reported. It may be read after synctest.Wait.
 type seen struct {
-	states []PeerState
+	states []noom.PeerState
 	data   []string
 }
 
 // watch takes r's events from now on, without those that are there.
-func watch(t *testing.T, r Room) *seen {
+func watch(t *testing.T, r noom.Room) *seen {
 	s := &seen{}
 	drained, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
@@ -215,9 +200,9 @@ func watch(t *testing.T, r Room) *seen {
 	go func() {
 		for e := range r.Events(context.Background()) {
 			switch e := e.(type) {
-			case PeerStateChanged:
+			case noom.PeerStateChanged:
 				s.states = append(s.states, e.State)
-			case DataReceived:
+			case noom.DataReceived:
 				s.data = append(s.data, string(e.Data))
 			}
 		}
@@ -225,9 +210,9 @@ func watch(t *testing.T, r Room) *seen {
 	return s
 }
 
-// longestPause reads a track from now on and returns what tells the longest
+// longestPause reads a track from now on and returns a function that says the longest
 // time between two packets since.
-func longestPause(track RemoteTrack) func() time.Duration {
+func longestPause(track noom.RemoteTrack) func() time.Duration {
 	var longest time.Duration
 	last := time.Now()
 	go func() {

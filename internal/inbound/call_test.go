@@ -1,4 +1,4 @@
-package noom
+package inbound_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fanout"
+	"noom/internal/fault"
 	"noom/internal/inbound"
 	"noom/internal/mediatest"
 )
@@ -27,7 +28,7 @@ func TestTracksAndSectionsChange(t *testing.T) {
 		mediatest.Show(t, source, &number, 2, true)
 
 		track := inbound.NewTrack("b", "화면", webrtc.RTPCodecTypeVideo, false)
-		if err := track.RequestKeyframe(); !errors.Is(err, ErrNotConnected) {
+		if err := track.RequestKeyframe(); !errors.Is(err, fault.NotConnected) {
 			t.Errorf("%v, want ErrNotConnected", err)
 		}
 		if track.Track() != nil || track.Codec().MimeType != "" {
@@ -63,11 +64,11 @@ func TestTracksAndSectionsChange(t *testing.T) {
 		}
 		must(t, fresh.pc.GracefulClose())
 		synctest.Wait()
-		if err := track.RequestKeyframe(); !errors.Is(err, ErrNotConnected) {
+		if err := track.RequestKeyframe(); !errors.Is(err, fault.NotConnected) {
 			t.Errorf("%v, want ErrNotConnected", err)
 		}
 		track.End()
-		if err := track.RequestKeyframe(); !errors.Is(err, ErrClosed) {
+		if err := track.RequestKeyframe(); !errors.Is(err, fault.Closed) {
 			t.Errorf("%v, want ErrClosed", err)
 		}
 	})

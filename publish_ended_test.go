@@ -1,14 +1,15 @@
-package noom
+package noom_test
 
 import (
 	"context"
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom"
 )
 
 // device is a camera that can be unplugged.
@@ -35,24 +36,17 @@ func (d *device) unplug(err error) {
 }
 
 // endings takes the events up to now and returns how many sources ended.
-func endings(t *testing.T, r Room) (n int) {
+func endings(t *testing.T, r noom.Room) (n int) {
 	t.Helper()
-	synctest.Wait()
-	for {
-		e, _, err := r.(*room).events.pop()
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch e.(type) {
-		case nil:
-			return n
-		case SourceEnded:
+	for _, e := range waiting(t, r) {
+		if _, ok := e.(noom.SourceEnded); ok {
 			n++
 		}
 	}
+	return n
 }
 
-// A camera that is unplugged is told of, the call goes on, and another takes its
+// TestUnpluggedCamera: a camera that is unplugged is an event, the call goes on, and another takes its
 // place. One that has been replaced, or closed with its Sender, is no news.
 func TestUnpluggedCamera(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
@@ -62,7 +56,7 @@ func TestUnpluggedCamera(t *testing.T) {
 		for _, d := range []*device{first, second, third} {
 			go film(ctx, d.TrackLocalStaticSample)
 		}
-		a := w.join("방", "하나", &Config{Tracks: []LocalTrack{{Track: first}}})
+		a := w.join("방", "하나", &noom.Config{Tracks: []noom.LocalTrack{{Track: first}}})
 		b := w.join("방", "two", nil)
 		receives(t, b, a.Self().ID, "camera")
 		must(t, a.Senders()[0].ReplaceTrack(second))
@@ -73,7 +67,7 @@ func TestUnpluggedCamera(t *testing.T) {
 		}
 		gone := errors.New("gone")
 		second.unplug(gone)
-		if e := until[SourceEnded](t, a, nil); e.Sender != a.Senders()[0] || !errors.Is(e.Err, gone) {
+		if e := until[noom.SourceEnded](t, a, nil); e.Sender != a.Senders()[0] || !errors.Is(e.Err, gone) {
 			t.Errorf("%v, %v", e.Sender, e.Err)
 		}
 		must(t, a.Senders()[0].ReplaceTrack(third))
@@ -85,7 +79,7 @@ func TestUnpluggedCamera(t *testing.T) {
 		alone.unplug(gone) // before it is published
 		s, err := a.Peers()[0].Publish(ctx, alone, nil)
 		must(t, err)
-		if e := until[SourceEnded](t, a, nil); e.Sender != s {
+		if e := until[noom.SourceEnded](t, a, nil); e.Sender != s {
 			t.Error("another sender")
 		}
 		must(t, a.Senders()[0].Close())

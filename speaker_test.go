@@ -1,38 +1,32 @@
-package noom
+package noom_test
 
 import (
 	"context"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"noom"
 	"noom/internal/mediatest"
 )
 
-// speakers takes the events up to now and returns who was said to speak, "-"
-// for nobody, and "left" where somebody left.
-func speakers(t *testing.T, r Room) (names []string) {
+// speakers takes the events up to now and returns the names of ActiveSpeaker, "-"
+// for nobody, and "left" where a peer left.
+func speakers(t *testing.T, r noom.Room) (names []string) {
 	t.Helper()
-	synctest.Wait()
-	for {
-		e, _, err := r.(*room).events.pop()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range waiting(t, r) {
 		switch e := e.(type) {
-		case nil:
-			return names
-		case ActiveSpeaker:
+		case noom.ActiveSpeaker:
 			if e.Peer == nil {
 				names = append(names, "-")
 			} else {
 				names = append(names, e.Peer.Name())
 			}
-		case PeerLeft:
+		case noom.PeerLeft:
 			names = append(names, "left")
 		}
 	}
+	return names
 }
 
 func TestActiveSpeaker(t *testing.T) {
@@ -40,12 +34,12 @@ func TestActiveSpeaker(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		voices := map[string]*mediatest.Voice{}
-		rooms := map[string]Room{}
+		rooms := map[string]noom.Room{}
 		for _, name := range []string{"듣는이", "지우", "bob", "말없이"} {
 			v := mediatest.NewVoice(t)
 			go v.Speak(ctx)
 			voices[name] = v
-			rooms[name] = w.join("말하기", name, &Config{Tracks: []LocalTrack{{Track: v}}})
+			rooms[name] = w.join("말하기", name, &noom.Config{Tracks: []noom.LocalTrack{{Track: v}}})
 		}
 		listener := rooms["듣는이"]
 		expect := func(what string, want ...string) {
@@ -57,7 +51,7 @@ func TestActiveSpeaker(t *testing.T) {
 		}
 		voices["말없이"].SetLevel(mediatest.UnknownLevel)
 		expect("silence")
-		if listener.(*room).speech.awake.Load() {
+		if noom.Listens(listener) {
 			t.Error("somebody listens to silence")
 		}
 		voices["듣는이"].SetLevel(-10)
@@ -73,7 +67,7 @@ func TestActiveSpeaker(t *testing.T) {
 		expect("and unmuted", "bob")
 		must(t, rooms["bob"].Leave(t.Context()))
 		expect("and leaves", "-", "left")
-		if listener.(*room).speech.awake.Load() {
+		if noom.Listens(listener) {
 			t.Error("somebody listens still")
 		}
 		jiwoo := listener.Peers()[0]

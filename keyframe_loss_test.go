@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"sync/atomic"
@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 
+	"noom"
 	"noom/internal/mediatest"
+	"noom/noomtest"
 )
 
 // Video loses packets, and their retransmissions too: the receiver asks for
@@ -18,9 +19,9 @@ func TestLossAsksForKeyframes(t *testing.T) {
 	inWorld(t, 20*time.Millisecond, func(t *testing.T, w *world) {
 		const vp8PT, rtxPT = 96, 97
 		var lossy, repairs atomic.Bool
-		w.router.AddChunkFilter(func(c vnet.Chunk) bool {
+		w.Filter(func(p noomtest.Packet) bool {
 			var h rtp.Header
-			if _, err := h.Unmarshal(c.UserData()); err != nil || h.Version != 2 {
+			if _, err := h.Unmarshal(p.Payload); err != nil || h.Version != 2 {
 				return true
 			}
 			switch {
@@ -32,9 +33,9 @@ func TestLossAsksForKeyframes(t *testing.T) {
 			return true
 		})
 		camera := mediatest.NewDeviceCamera()
-		a := w.join("r", "지우", &Config{Tracks: []LocalTrack{{Name: "camera", Track: camera}}})
+		a := w.join("r", "지우", &noom.Config{Tracks: []noom.LocalTrack{{Name: "camera", Track: camera}}})
 		b := w.join("r", "bob", nil)
-		track := until[TrackAdded](t, b, nil).Track
+		track := until[noom.TrackAdded](t, b, nil).Track
 		number := uint32(0)
 		film := func(d time.Duration) (requests int) {
 			before, _, _ := camera.Asked()
@@ -80,7 +81,7 @@ func TestLossAsksForKeyframes(t *testing.T) {
 }
 
 // streams are the RTP streams in a Peer's Stats, one each way at most.
-func streams(t *testing.T, p Peer) (in webrtc.InboundRTPStreamStats, out webrtc.OutboundRTPStreamStats) {
+func streams(t *testing.T, p noom.Peer) (in webrtc.InboundRTPStreamStats, out webrtc.OutboundRTPStreamStats) {
 	t.Helper()
 	for _, entry := range p.Stats() {
 		switch e := entry.(type) {

@@ -1,7 +1,8 @@
-package noom
+package noom_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/binary"
 	"encoding/json"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom"
 	"noom/internal/frames"
 	"noom/internal/link"
 	"noom/signal"
@@ -19,22 +21,21 @@ import (
 // and signs what it says.
 type mallory struct {
 	t       *testing.T
-	id      Identity
+	id      noom.Identity
 	session string
-	line    Signaler
-	victim  Member
+	line    noom.Signaler
+	victim  noom.Member
 	epoch   signal.Epoch
 	seq     int64
 }
 
 func newMallory(t *testing.T, w *world) *mallory {
 	t.Helper()
-	m := &mallory{t: t, id: NewIdentity(), session: signal.NewSession()}
+	m := &mallory{t: t, id: noom.NewIdentity(), session: signal.NewSession()}
 	var err error
-	if m.line, err = w.dialer.Dial(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	join := signal.Message{Type: signal.TypeJoin, Room: "r", Name: "mallory", Key: m.id.publicKey(), Session: m.session}
+	m.line, err = w.nearHub().Dial(t.Context())
+	must(t, err)
+	join := signal.Message{Type: signal.TypeJoin, Room: "r", Name: "mallory", Key: publicKey(m.id), Session: m.session}
 	if err = m.line.Send(t.Context(), join); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +57,16 @@ func newMallory(t *testing.T, w *world) *mallory {
 	return m
 }
 
+// sign signs text with the key of id.
+func sign(id noom.Identity, text []byte) []byte {
+	return ed25519.Sign(ed25519.NewKeyFromSeed(id.Seed()), text)
+}
+
+// publicKey returns the public half of id.
+func publicKey(id noom.Identity) signal.PublicKey {
+	return signal.PublicKey(ed25519.NewKeyFromSeed(id.Seed()).Public().(ed25519.PublicKey))
+}
+
 // say sends a frame that is signed and in sequence.
 func (m *mallory) say(typ signal.Type, body string) {
 	m.t.Helper()
@@ -66,7 +77,7 @@ func (m *mallory) say(typ signal.Type, body string) {
 	if body != "" {
 		f.Body = []byte(body)
 	}
-	f.Signature = m.id.sign(signal.PairText(&f, "r", m.id.ID()))
+	f.Signature = sign(m.id, signal.PairText(&f, "r", m.id.ID()))
 	if err := m.line.Send(m.t.Context(), f); err != nil {
 		m.t.Fatal(err)
 	}
@@ -127,11 +138,11 @@ func TestHostileMember(t *testing.T) {
 				if err := p.Send(t.Context(), []byte("hello")); err != nil {
 					t.Fatal(err)
 				}
-				until[DataReceived](t, b, nil)
-				if p.Connection() != before || p.State() != PeerConnected {
+				until[noom.DataReceived](t, b, nil)
+				if p.Connection() != before || p.State() != noom.PeerConnected {
 					t.Fatal("the call next to it was disturbed")
 				}
-				if l, ok := a.Peer(m.id.ID()); !ok || l.State() == PeerConnected {
+				if l, ok := a.Peer(m.id.ID()); !ok || l.State() == noom.PeerConnected {
 					t.Fatal("mallory is connected, or lost")
 				}
 			})
@@ -142,7 +153,7 @@ func TestHostileMember(t *testing.T) {
 // TestPeerThatAcknowledgesNothing makes a link queue without end.
 func TestPeerThatAcknowledgesNothing(t *testing.T) {
 	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
-		a := w.join("r", "a", &Config{ConnectTimeout: time.Hour}) // which would end it sooner
+		a := w.join("r", "a", &noom.Config{ConnectTimeout: time.Hour}) // which would end it sooner
 		m := newMallory(t, w)
 		defer func() { _ = m.line.Close() }()
 		for range 30 {
@@ -156,10 +167,10 @@ func TestPeerThatAcknowledgesNothing(t *testing.T) {
 		if !ok {
 			t.Fatal("mallory is gone")
 		}
-		queued := make(chan int64)
-		link.Inspect(l.(*peer).link, func(in link.Inside) { queued <- in.Frames.Queued() - in.Frames.Acked() })
-		if n := <-queued; n > frames.MaxQueued {
-			t.Fatalf("%d messages wait for mallory", n)
+		var queued int64
+		inspect(l, func(in link.Inside) { queued = in.Frames.Queued() - in.Frames.Acked() })
+		if queued > frames.MaxQueued {
+			t.Fatalf("%d messages wait for mallory", queued)
 		}
 	})
 }
@@ -173,8 +184,8 @@ func dataFrame(kind byte, number uint32) []byte {
 // TestPeerThatReadsNothing: a peer that takes what it has not received, and sends what
 // it has sent before, while its SCTP lets nothing in, makes nothing pile up for it.
 func TestPeerThatReadsNothing(t *testing.T) {
-	for name, attack := range map[string]func(t *testing.T, a, b *peer) (bound uint64){
-		"takes all": func(t *testing.T, a, b *peer) uint64 {
+	for name, attack := range map[string]func(t *testing.T, a, b noom.Peer) (bound uint64){
+		"takes all": func(t *testing.T, a, b noom.Peer) uint64 {
 			for n := range uint32(300) {
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData)); err != nil {
 					t.Fatal(err)
@@ -186,7 +197,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 			}
 			return 2*signal.MaxUnacked + signal.MaxData
 		},
-		"sends the same again": func(t *testing.T, a, b *peer) uint64 {
+		"sends the same again": func(t *testing.T, a, b noom.Peer) uint64 {
 			for range 17 { // leaves its SCTP room for some thousand acknowledgements
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData-1000)); err != nil {
 					t.Fatal(err)
@@ -200,7 +211,7 @@ func TestPeerThatReadsNothing(t *testing.T) {
 			}
 			return 2 * 64 * 5 // two batches of acknowledgements
 		},
-		"asks without end": func(t *testing.T, a, b *peer) uint64 {
+		"asks without end": func(t *testing.T, a, b noom.Peer) uint64 {
 			for range 17 {
 				if err := a.Send(t.Context(), make([]byte, signal.MaxData-1000)); err != nil {
 					t.Fatal(err)
@@ -218,24 +229,18 @@ func TestPeerThatReadsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
 				a := w.join("방", "a", nil)
-				settings := w.host()
-				b, err := Join(t.Context(), w.dialer, "방", &Config{Name: "b", Settings: func(s *webrtc.SettingEngine) {
-					settings(s)
+				b := w.join("방", "b", &noom.Config{Settings: func(s *webrtc.SettingEngine) {
 					s.DetachDataChannels() // and nobody reads them
 				}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.rooms = append(w.rooms, b)
 				until(t, a, connected)
 				time.Sleep(time.Second)
-				l := peerOf(t, a, b).(*peer)
-				bound := attack(t, l, peerOf(t, b, a).(*peer))
+				p := peerOf(t, a, b)
+				bound := attack(t, p, peerOf(t, b, a))
 				time.Sleep(time.Second)
-				waits := make(chan uint64)
-				link.Inspect(l.link, func(in link.Inside) { waits <- in.Current.Data.BufferedAmount() })
-				if n := <-waits; n > bound || l.State() != PeerConnected {
-					t.Errorf("%s, and %d bytes wait", l.State(), n)
+				var waits uint64
+				inspect(p, func(in link.Inside) { waits = in.Current.Data.BufferedAmount() })
+				if waits > bound || p.State() != noom.PeerConnected {
+					t.Errorf("%s, and %d bytes wait", p.State(), waits)
 				}
 			})
 		})

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,12 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/transport/v5/vnet"
-
+	"noom"
 	"noom/internal/fanout"
-	"noom/signal"
-	"noom/signal/hub"
-	"noom/transport/mem"
+	"noom/noomtest"
 )
 
 var (
@@ -43,7 +39,9 @@ func TestSchedules(t *testing.T) {
 	start := time.Now()
 	for seed := first; seed < first+uint64(n); seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) { runSchedule(t, w, seed) })
+			loss := rand.New(rand.NewPCG(seed, 1)).IntN(4) // percent
+			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) { runSchedule(t, w, loss) },
+				noomtest.WithSeed(seed), noomtest.WithLoss(float64(loss)/100))
 		})
 		if t.Failed() {
 			t.Fatalf("replay with: go test -run TestSchedules -schedule %d -v .", seed)
@@ -58,10 +56,9 @@ const slowly = 200 * time.Millisecond
 
 // actor is one member of a schedule.
 type actor struct {
-	room    Room
-	line    *wire
-	away    atomic.Bool // its host is cut off
-	senders []Sender
+	name    string // of its host, too
+	room    noom.Room
+	senders []noom.Sender
 	count   int              // messages
 	sent    map[string][]int // those that were taken for a peer, by its id
 
@@ -72,19 +69,19 @@ type actor struct {
 func (a *actor) watch(ctx context.Context) {
 	for e := range a.room.Events(ctx) {
 		switch e := e.(type) {
-		case DataReceived:
+		case noom.DataReceived:
 			n, _ := strconv.Atoi(string(e.Data))
 			a.mu.Lock()
 			a.got[e.Peer.ID()] = append(a.got[e.Peer.ID()], n)
 			a.mu.Unlock()
-		case ChannelOpened:
+		case noom.ChannelOpened:
 			go echoes(ctx, e.Channel)
 		}
 	}
 }
 
 // echoes sends back what comes.
-func echoes(ctx context.Context, c Channel) {
+func echoes(ctx context.Context, c noom.Channel) {
 	for {
 		data, err := c.Receive(ctx)
 		if err != nil || c.Send(ctx, data) != nil {
@@ -93,107 +90,84 @@ func echoes(ctx context.Context, c Channel) {
 	}
 }
 
-func runSchedule(t *testing.T, w *world, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 0))
+func runSchedule(t *testing.T, w *world, loss int) {
+	rng := w.Rand()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var log []string
 	actors := make([]*actor, 2+rng.IntN(4))
 	for i := range actors {
-		actors[i] = &actor{sent: make(map[string][]int), got: make(map[string][]int), line: &wire{Dialer: w.current()}}
-	}
-	loss := rng.IntN(4) // percent
-	dice := rand.New(rand.NewPCG(seed, 1))
-	w.router.AddChunkFilter(func(c vnet.Chunk) bool {
-		for i, a := range actors {
-			if a.away.Load() && (isHost(c.SourceAddr(), i) || isHost(c.DestinationAddr(), i)) {
-				return false
-			}
-		}
-		return dice.IntN(100) >= loss // the router calls this from one goroutine
-	})
-	for i, a := range actors {
-		w.dialer = a.line
-		a.room = w.join("데모", fmt.Sprint("member ", i), nil)
+		a := &actor{name: fmt.Sprint("member ", i), sent: make(map[string][]int), got: make(map[string][]int)}
+		actors[i] = a
+		a.room = w.join("데모", a.name, nil)
 		go a.watch(ctx)
 		time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
 	}
+	offline := &away{world: w, hosts: make(map[string]bool)}
 	for range 30 {
 		i := rng.IntN(len(actors))
 		what := ""
 		switch rng.IntN(14) {
 		case 0:
 			pause := time.Duration(rng.IntN(12_000)) * time.Millisecond
-			actors[i].line.cut(true)
-			time.AfterFunc(pause, func() { actors[i].line.cut(false) })
+			w.CutSignaling(actors[i].name)
+			healing := time.AfterFunc(pause, func() { w.HealSignaling(actors[i].name) })
+			defer healing.Stop()
 			what = fmt.Sprintf("no hub for %v", pause)
 		case 1:
 			pause := time.Duration(rng.IntN(25_000)) * time.Millisecond
-			actors[i].away.Store(true)
-			time.AfterFunc(pause, func() { actors[i].away.Store(false) })
+			offline.set(actors[i].name, true)
+			healing := time.AfterFunc(pause, func() { offline.set(actors[i].name, false) })
+			defer healing.Stop()
 			what = fmt.Sprintf("no network for %v", pause)
 		case 2:
-			w.restartHub(actors)
+			w.Hub().Restart()
 			what = "the hub is killed and started again, empty"
 		default:
 			what = actors[i].doSomething(ctx, t, rng)
 		}
-		log = append(log, fmt.Sprintf("%v member %d: %s", time.Since(epochOfBubbles), i, what))
+		log = append(log, fmt.Sprintf("%v member %d: %s", w.Elapsed(), i, what))
 		time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond)
 		if rng.IntN(10) == 0 {
 			time.Sleep(time.Duration(rng.IntN(20_000)) * time.Millisecond)
 		}
 	}
-	acted := time.Since(epochOfBubbles)
+	acted := w.Elapsed()
 	defer func() {
-		t.Logf("%d members: %v of doing, %v of settling", len(actors), acted, time.Since(epochOfBubbles)-acted)
+		t.Logf("%d members: %v of doing, %v of settling", len(actors), acted, w.Elapsed()-acted)
 	}()
 	if err := settled(actors, 3*time.Minute); err != nil {
-		t.Fatalf("seed %d, %d %% loss: %v, after\n  %s", seed, loss, err, strings.Join(log, "\n  "))
+		t.Fatalf("seed %d, %d %% loss: %v, after\n  %s", w.Seed(), loss, err, strings.Join(log, "\n  "))
 	}
 }
 
-// epochOfBubbles is when time begins in a synctest bubble.
-var epochOfBubbles = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func isHost(addr net.Addr, i int) bool {
-	host, _, _ := net.SplitHostPort(addr.String())
-	return host == hostIP(i+1)
+// away is which hosts are cut off from the network. Healing one of two leaves the other cut off.
+type away struct {
+	world *world
+	mu    sync.Mutex
+	hosts map[string]bool
 }
 
-// current is a Dialer to whatever hub there is.
-func (w *world) current() Dialer {
-	return signal.DialerFunc(func(ctx context.Context) (Signaler, error) {
-		w.mu.Lock()
-		d := mem.Dialer(w.hub)
-		w.mu.Unlock()
-		return d.Dial(ctx)
-	})
-}
-
-// restartHub puts an empty hub in the place of the old one, as kill -9 would:
-// nobody is told.
-func (w *world) restartHub(actors []*actor) {
-	w.mu.Lock()
-	w.hub = hub.New(nil)
-	w.mu.Unlock()
-	for _, a := range actors {
-		a.line.mu.Lock()
-		down := a.line.down
-		a.line.mu.Unlock()
-		a.line.cut(down)
+func (a *away) set(host string, is bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hosts[host] = is
+	a.world.Heal()
+	for h, is := range a.hosts {
+		if is {
+			a.world.Cut(h)
+		}
 	}
 }
 
 func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) string {
-	r := a.room.(*room)
-	links := r.roster.peers()
-	pick := func() *peer { return links[rng.IntN(len(links))] }
+	links := a.room.Peers()
+	pick := func() noom.Peer { return links[rng.IntN(len(links))] }
 	switch n := rng.IntN(10); {
 	case n < 3 && len(a.senders) < 4:
 		camera := newTestCamera(t)
 		go filmEvery(ctx, camera, slowly)
-		s, err := a.room.Publish(ctx, camera, &PublishOptions{Name: fmt.Sprint("track ", rng.IntN(1000))})
+		s, err := a.room.Publish(ctx, camera, &noom.PublishOptions{Name: fmt.Sprint("track ", rng.IntN(1000))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +197,7 @@ func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) s
 		return "replace " + a.senders[i].Name()
 	case n == 6 && len(links) > 0:
 		l := pick()
-		if err := l.RestartICE(ctx); err != nil && !errors.Is(err, ErrNotConnected) && !errors.Is(err, ErrNoHub) && !errors.Is(err, ErrClosed) {
+		if err := l.RestartICE(ctx); err != nil && !errors.Is(err, noom.ErrNotConnected) && !errors.Is(err, noom.ErrNoHub) && !errors.Is(err, noom.ErrClosed) {
 			t.Fatal(err)
 		}
 		return "restart toward " + l.Name()
@@ -258,7 +232,7 @@ func (a *actor) doSomething(ctx context.Context, t *testing.T, rng *rand.Rand) s
 		for _, l := range links {
 			if err := l.Send(ctx, fmt.Append(nil, a.count)); err == nil {
 				a.sent[l.ID()] = append(a.sent[l.ID()], a.count)
-			} else if !errors.Is(err, ErrClosed) {
+			} else if !errors.Is(err, noom.ErrClosed) {
 				t.Fatal(err)
 			}
 		}
@@ -278,14 +252,14 @@ func settled(actors []*actor, patience time.Duration) (err error) {
 
 // wrong says what is not as it should be.
 func wrong(actors []*actor) error {
-	var flowing []RemoteTrack
+	var flowing []noom.RemoteTrack
 	for _, a := range actors {
 		for _, b := range actors {
 			if a == b {
 				continue
 			}
 			p, ok := a.room.Peer(b.room.Self().ID)
-			if !ok || p.State() != PeerConnected {
+			if !ok || p.State() != noom.PeerConnected {
 				return fmt.Errorf("%s is not connected to %s", a.room.Self().Name, b.room.Self().Name)
 			}
 			tracks, err := sees(p, b.senders)
@@ -306,13 +280,13 @@ func wrong(actors []*actor) error {
 
 // sees checks p's tracks against the senders at the other end and returns
 // those of which packets must come.
-func sees(p Peer, senders []Sender) (flowing []RemoteTrack, err error) {
+func sees(p noom.Peer, senders []noom.Sender) (flowing []noom.RemoteTrack, err error) {
 	tracks := p.Tracks()
 	if len(tracks) != len(senders) {
 		return nil, fmt.Errorf("sees %d tracks of %d", len(tracks), len(senders))
 	}
 	for _, track := range tracks {
-		i := slices.IndexFunc(senders, func(s Sender) bool { return s.(*fanout.Sender).ID() == track.ID() })
+		i := slices.IndexFunc(senders, func(s noom.Sender) bool { return s.(*fanout.Sender).ID() == track.ID() })
 		if i < 0 {
 			return nil, fmt.Errorf("sees %s, which is gone", track.Name())
 		}
@@ -327,11 +301,11 @@ func sees(p Peer, senders []Sender) (flowing []RemoteTrack, err error) {
 }
 
 // flow checks that packets of all tracks are arriving right now.
-func flow(tracks ...RemoteTrack) error {
+func flow(tracks ...noom.RemoteTrack) error {
 	began := time.Now()
 	arrive := make([]atomic.Bool, len(tracks))
 	var readers sync.WaitGroup
-	var taps []PacketReader
+	var taps []noom.PacketReader
 	for i, t := range tracks {
 		tap := t.Tap()
 		taps = append(taps, tap)

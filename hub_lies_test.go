@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/lyinghub"
 	"noom/signal"
 	"noom/signal/hub"
@@ -63,9 +64,10 @@ type deceit struct {
 	t       *testing.T
 	w       *world
 	hub     *lyinghub.Hub
-	a, b, c Room
-	log     *accusations // of a
-	owner   Identity     // the hub's own key pair
+	a, b, c noom.Room
+	ids     [3]noom.Identity // of a, b and c
+	log     *accusations     // of a
+	owner   noom.Identity    // the hub's own key pair
 
 	mu    sync.Mutex
 	heard []signal.Message // pair frames from b to a so far
@@ -75,17 +77,26 @@ type deceit struct {
 func inDeceit(t *testing.T, f func(t *testing.T, d *deceit)) {
 	t.Helper()
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		d := &deceit{t: t, w: w, hub: lyinghub.New(w.hub), log: &accusations{}, owner: NewIdentity()}
-		w.dialer = mem.Dialer(d.hub)
+		d := &deceit{t: t, w: w, hub: lyinghub.New(w.Hub().Running()), log: &accusations{}, owner: noom.NewIdentity()}
 		d.hub.Lie(d.remember)
-		d.a = w.join("r", "지우", &Config{Logger: slog.New(d.log)})
-		d.b, d.c = w.join("r", "bob", nil), w.join("r", "c", nil)
+		for i := range d.ids {
+			d.ids[i] = noom.NewIdentity()
+		}
+		d.a = d.join("지우", &noom.Config{Identity: d.ids[0], Logger: slog.New(d.log)})
+		d.b = d.join("bob", &noom.Config{Identity: d.ids[1]})
+		d.c = d.join("c", &noom.Config{Identity: d.ids[2]})
 		for range 2 {
 			until(t, d.a, connected)
 			until(t, d.b, connected)
 		}
 		f(t, d)
 	})
+}
+
+// join enters the room by the hub that lies.
+func (d *deceit) join(name string, cfg *noom.Config) noom.Room {
+	d.t.Helper()
+	return d.w.joinBy(d.w.Via(name, mem.Dialer(d.hub)), "r", name, cfg)
 }
 
 // remember keeps what b says to a, and changes nothing.
@@ -98,7 +109,7 @@ func (d *deceit) remember(to string, m signal.Message) []signal.Message {
 	return []signal.Message{m}
 }
 
-// say tells a, twenty times.
+// say sends m to a, twenty times.
 func (d *deceit) say(m signal.Message) {
 	d.t.Helper()
 	for range 20 {
@@ -109,8 +120,8 @@ func (d *deceit) say(m signal.Message) {
 }
 
 // frame is a pair frame to a, of the next epoch, that claims to be b's and is
-// signed by who.
-func (d *deceit) frame(typ signal.Type, body string, who Identity) signal.Message {
+// signed by the identity who.
+func (d *deceit) frame(typ signal.Type, body string, who noom.Identity) signal.Message {
 	m := signal.Message{
 		Type: typ, From: d.b.Self().ID, To: d.a.Self().ID, Seq: 1,
 		Sessions: [2]string{d.b.Self().Session, d.a.Self().Session}, Epoch: signal.Epoch{Number: 99, By: d.b.Self().ID},
@@ -118,11 +129,11 @@ func (d *deceit) frame(typ signal.Type, body string, who Identity) signal.Messag
 	if body != "" {
 		m.Body = []byte(body)
 	}
-	m.Signature = who.sign(signal.PairText(&m, "r", m.From))
+	m.Signature = sign(who, signal.PairText(&m, "r", m.From))
 	return m
 }
 
-func (d *deceit) bob() Peer {
+func (d *deceit) bob() noom.Peer {
 	d.t.Helper()
 	p, ok := d.a.Peer(d.b.Self().ID)
 	if !ok {
@@ -141,11 +152,11 @@ func (d *deceit) talks() {
 	if err := errors.Join(d.bob().Send(d.t.Context(), []byte("안녕")), back.Send(d.t.Context(), []byte("hello"))); err != nil {
 		d.t.Fatal(err)
 	}
-	until(d.t, d.b, func(e DataReceived) bool { return string(e.Data) == "안녕" })
-	until(d.t, d.a, func(e DataReceived) bool { return string(e.Data) == "hello" })
+	until(d.t, d.b, func(e noom.DataReceived) bool { return string(e.Data) == "안녕" })
+	until(d.t, d.a, func(e noom.DataReceived) bool { return string(e.Data) == "hello" })
 }
 
-// nothingOfBob lets time pass in which a must be told nothing of b, and of no
+// nothingOfBob lets time pass in which a must see no event about b, and no
 // return to the hub.
 func (d *deceit) nothingOfBob(during time.Duration) {
 	d.t.Helper()
@@ -156,10 +167,10 @@ func (d *deceit) nothingOfBob(during time.Duration) {
 		if err != nil {
 			return
 		}
-		peer := e.queueing().peer
-		_, restored := e.(SignalingRestored)
+		peer := noom.IDIn(e)
+		_, restored := e.(noom.SignalingRestored)
 		if peer == d.b.Self().ID || restored {
-			d.t.Errorf("a is told %T %+v", e, e)
+			d.t.Errorf("a sees %T %+v", e, e)
 		}
 	}
 }
@@ -176,17 +187,17 @@ func TestLiesRefused(t *testing.T) {
 			d.say(d.frame(signal.TypeOffer, `{"id":1,"sdp":"v=0","table":{"version":1,"tracks":{}}}`, d.owner))
 		}},
 		"it passes c's frames off as b's": {unsigned, func(d *deceit) {
-			d.say(d.frame(signal.TypeAsk, "", d.c.(*room).cfg.Identity))
+			d.say(d.frame(signal.TypeAsk, "", d.ids[2]))
 		}},
 		"it moves b's frames to another room": {unsigned, func(d *deceit) {
 			m := d.frame(signal.TypeAsk, "", d.owner)
-			m.Signature = d.b.(*room).cfg.Identity.sign(signal.PairText(&m, "another", m.From))
+			m.Signature = sign(d.ids[1], signal.PairText(&m, "another", m.From))
 			d.say(m)
 		}},
 		"it gives a what b says to c": {unsigned, func(d *deceit) {
 			m := d.frame(signal.TypeAsk, "", d.owner)
 			m.To = d.c.Self().ID
-			m.Signature = d.b.(*room).cfg.Identity.sign(signal.PairText(&m, "r", m.From))
+			m.Signature = sign(d.ids[1], signal.PairText(&m, "r", m.From))
 			d.say(m)
 			m.To = d.a.Self().ID
 			d.say(m)
@@ -204,7 +215,7 @@ func TestLiesRefused(t *testing.T) {
 		}},
 		"it gives b a key of its own": {falseMember, func(d *deceit) {
 			m := d.b.Self()
-			m.PublicKey = d.owner.publicKey()
+			m.PublicKey = publicKey(d.owner)
 			d.say(signal.Message{Type: signal.TypeWelcome, Member: &m})
 		}},
 		"it gives b's key an id of its own": {falseMember, func(d *deceit) {
@@ -213,16 +224,16 @@ func TestLiesRefused(t *testing.T) {
 			d.say(signal.Message{Type: signal.TypeWelcome, Member: &m})
 		}},
 		"it invents members without end": {"member beyond the bound ignored", func(d *deceit) {
-			for range maxMembers + 50 {
-				who := NewIdentity()
-				m := Member{ID: who.ID(), PublicKey: who.publicKey(), Session: signal.NewSession()}
+			for range noom.MaxMembers + 50 {
+				who := noom.NewIdentity()
+				m := noom.Member{ID: who.ID(), PublicKey: publicKey(who), Session: signal.NewSession()}
 				if err := d.hub.Say(d.t.Context(), d.a.Self().ID, signal.Message{Type: signal.TypeWelcome, Member: &m}); err != nil {
 					d.t.Fatal(err)
 				}
 			}
 		}},
 		"it says that b is lost": {"", func(d *deceit) {
-			d.say(signal.Message{Type: signal.TypeBye, From: d.b.Self().ID, Session: d.b.Self().Session, Reason: ReasonLost})
+			d.say(signal.Message{Type: signal.TypeBye, From: d.b.Self().ID, Session: d.b.Self().Session, Reason: noom.ReasonLost})
 		}},
 		"it tells a that it has joined anew, an empty room": {"", func(d *deceit) {
 			self := d.a.Self()
@@ -275,46 +286,46 @@ func swapFingerprint(m signal.Message) signal.Message {
 }
 
 // TestLiesVisible: lies that no member can tell from the truth, and how the
-// application sees them. Nothing of it changes who is at the other end.
+// application sees them. None of them changes which member is at the other end.
 func TestLiesVisible(t *testing.T) {
 	for name, lie := range map[string]struct {
 		tell func(d *deceit)
-		seen func(d *deceit, e Event) bool
+		seen func(d *deceit, e noom.Event) bool
 		ends bool // the call with b: a hub can do that whenever it likes
 	}{
 		"it renames b": {func(d *deceit) {
 			d.say(signal.Message{Type: signal.TypeRenamed, From: d.b.Self().ID, Name: "경찰"})
-		}, func(d *deceit, e Event) bool {
-			renamed, ok := e.(PeerRenamed)
+		}, func(d *deceit, e noom.Event) bool {
+			renamed, ok := e.(noom.PeerRenamed)
 			return ok && renamed.Old == "bob" && renamed.Peer.Name() == "경찰" && renamed.Peer.ID() == d.b.Self().ID
 		}, false},
 		"it invents a member by b's name": {func(d *deceit) {
-			d.say(signal.Message{Type: signal.TypeWelcome, Member: &Member{
-				ID: d.owner.ID(), Name: "bob", PublicKey: d.owner.publicKey(), Session: signal.NewSession(),
+			d.say(signal.Message{Type: signal.TypeWelcome, Member: &noom.Member{
+				ID: d.owner.ID(), Name: "bob", PublicKey: publicKey(d.owner), Session: signal.NewSession(),
 			}})
-		}, func(d *deceit, e Event) bool {
-			joined, ok := e.(PeerJoined)
+		}, func(d *deceit, e noom.Event) bool {
+			joined, ok := e.(noom.PeerJoined)
 			return ok && joined.Peer.ID() != d.b.Self().ID && joined.Peer.SafetyNumber() != d.bob().SafetyNumber()
 		}, false},
 		"it chats in b's name": {func(d *deceit) {
 			d.say(signal.Message{Type: signal.TypeChat, From: d.b.Self().ID, ID: "x", Text: "돈 좀 보내 줘", At: 1})
-		}, func(d *deceit, e Event) bool {
-			chat, ok := e.(ChatReceived)
+		}, func(d *deceit, e noom.Event) bool {
+			chat, ok := e.(noom.ChatReceived)
 			return ok && chat.From.ID == d.b.Self().ID
 		}, false},
 		"it gives b another session": {func(d *deceit) {
 			m := d.b.Self()
 			m.Session = signal.NewSession()
 			d.say(signal.Message{Type: signal.TypeWelcome, Member: &m})
-		}, func(_ *deceit, e Event) bool {
-			left, ok := e.(PeerLeft)
-			return ok && left.Reason == ReasonLost
+		}, func(_ *deceit, e noom.Event) bool {
+			left, ok := e.(noom.PeerLeft)
+			return ok && left.Reason == noom.ReasonLost
 		}, false},
 		"it says goodbye for b": {func(d *deceit) {
-			d.say(signal.Message{Type: signal.TypeBye, From: d.b.Self().ID, Session: d.b.Self().Session, Reason: ReasonLeft})
-		}, func(_ *deceit, e Event) bool {
-			left, ok := e.(PeerLeft)
-			return ok && left.Reason == ReasonLeft
+			d.say(signal.Message{Type: signal.TypeBye, From: d.b.Self().ID, Session: d.b.Self().Session, Reason: noom.ReasonLeft})
+		}, func(_ *deceit, e noom.Event) bool {
+			left, ok := e.(noom.PeerLeft)
+			return ok && left.Reason == noom.ReasonLeft
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -353,9 +364,9 @@ const (
 	always
 )
 
-// TestLiesWhileConnecting: as long as the hub meddles, nobody is connected to
-// anybody else but whom the member is, and each end that is given a changed frame
-// says so once; when the hub stops, the call comes up.
+// TestLiesWhileConnecting: as long as the hub meddles, no member is connected to
+// another than it takes it for, and each end that gets a changed frame
+// logs it once; when the hub stops, the call comes up.
 func TestLiesWhileConnecting(t *testing.T) {
 	for name, lie := range map[string]struct {
 		logged string
@@ -374,7 +385,7 @@ func TestLiesWhileConnecting(t *testing.T) {
 			return func(_ string, m signal.Message) []signal.Message {
 				if m.Type == signal.TypeCandidates {
 					m = lyinghub.Remake(m, func(m *signal.Message) {
-						m.Body = bytes.ReplaceAll(m.Body, []byte("10.0."), []byte("10.9."))
+						m.Body = bytes.ReplaceAll(m.Body, []byte("198.18."), []byte("198.19."))
 					})
 				}
 				return []signal.Message{m}
@@ -416,12 +427,10 @@ func TestLiesWhileConnecting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-				lying, logs := lyinghub.New(w.hub), [2]accusations{}
-				line := &wire{Dialer: mem.Dialer(lying)}
-				w.dialer = line
+				lying, logs := lyinghub.New(w.Hub().Running()), [2]accusations{}
 				// Both ends begin epochs, often at one instant: it is open which of them
-				// ever gets to offer, and so whom there is something to tell.
-				var deceived sync.Map // ids of those who were given a changed frame
+				// ever gets to offer, and so which of them has something to log.
+				var deceived sync.Map // ids of the members that got a changed frame
 				meddle := lie.tell()
 				lying.Lie(func(to string, m signal.Message) []signal.Message {
 					told := meddle(to, m)
@@ -432,15 +441,15 @@ func TestLiesWhileConnecting(t *testing.T) {
 					}
 					return told
 				})
-				a := w.join("r", "지우", &Config{Logger: slog.New(&logs[0])})
-				b := w.join("r", "bob", &Config{Logger: slog.New(&logs[1])})
+				a := w.joinBy(w.Via("지우", mem.Dialer(lying)), "r", "지우", &noom.Config{Logger: slog.New(&logs[0])})
+				b := w.joinBy(w.Via("bob", mem.Dialer(lying)), "r", "bob", &noom.Config{Logger: slog.New(&logs[1])})
 				time.Sleep(time.Minute)
 				if _, ok := deceived.Load(b.Self().ID); !ok && lie.logged != "" {
-					t.Error("b was not lied to: a, who was there first, offers at once")
+					t.Error("b was not lied to: a, which was there first, offers at once")
 				}
-				for i, end := range []struct{ room, other Room }{{a, b}, {b, a}} {
+				for i, end := range []struct{ room, other noom.Room }{{a, b}, {b, a}} {
 					p, ok := end.room.Peer(end.other.Self().ID)
-					if is := ok && p.State() == PeerConnected; is && lie.comes == never || !is && lie.comes == always {
+					if is := ok && p.State() == noom.PeerConnected; is && lie.comes == never || !is && lie.comes == always {
 						t.Errorf("%s connected: %v", end.room.Self().Name, is)
 					}
 					want := ""
@@ -450,14 +459,15 @@ func TestLiesWhileConnecting(t *testing.T) {
 					logs[i].once(t, want)
 				}
 				lying.Lie(nil)
-				line.cut(false)
+				w.bounce("지우")
+				w.bounce("bob")
 				until(t, a, connected)
 				until(t, b, connected)
 				p, _ := a.Peer(b.Self().ID)
 				if err := p.Send(t.Context(), []byte("이제야")); err != nil {
 					t.Fatal(err)
 				}
-				until[DataReceived](t, b, nil)
+				until[noom.DataReceived](t, b, nil)
 			})
 		})
 	}
@@ -467,12 +477,11 @@ func TestLiesWhileConnecting(t *testing.T) {
 // back to a in the next one.
 func TestReplayedCall(t *testing.T) {
 	inDeceit(t, func(t *testing.T, d *deceit) {
-		ids := [2]Identity{d.a.(*room).cfg.Identity, d.b.(*room).cfg.Identity}
 		_, _ = d.a.Leave(t.Context()), d.b.Leave(t.Context())
-		d.a = d.w.join("r", "지우", &Config{Identity: ids[0], Logger: slog.New(d.log)})
-		d.b = d.w.join("r", "bob", &Config{Identity: ids[1]})
-		until(t, d.a, func(e PeerStateChanged) bool { return connected(e) && e.Peer.ID() == ids[1].ID() })
-		until(t, d.b, func(e PeerStateChanged) bool { return connected(e) && e.Peer.ID() == ids[0].ID() })
+		d.a = d.join("지우", &noom.Config{Identity: d.ids[0], Logger: slog.New(d.log)})
+		d.b = d.join("bob", &noom.Config{Identity: d.ids[1]})
+		until(t, d.a, func(e noom.PeerStateChanged) bool { return connected(e) && e.Peer.ID() == d.ids[1].ID() })
+		until(t, d.b, func(e noom.PeerStateChanged) bool { return connected(e) && e.Peer.ID() == d.ids[0].ID() })
 		before := d.bob().Connection()
 		d.mu.Lock()
 		heard := d.heard
@@ -494,25 +503,23 @@ func TestReplayedCall(t *testing.T) {
 // numbers differ, and Verify refuses it.
 func TestManInTheMiddle(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		alice, bob := NewIdentity(), NewIdentity()
+		alice, bob := noom.NewIdentity(), noom.NewIdentity()
 		other := hub.New(nil) // what b takes for the same hub
 		defer func() { _ = other.Shutdown(context.Background()) }()
-		here, there := w.dialer, mem.Dialer(other)
+		there := mem.Dialer(other)
 
-		a := w.join("r", "지우", &Config{Identity: alice})
-		pinned := w.join("r", "c", &Config{Verify: func(m Member) error {
+		a := w.join("r", "지우", &noom.Config{Identity: alice})
+		pinned := w.join("r", "c", &noom.Config{Verify: func(m noom.Member) error {
 			if m.ID != bob.ID() && m.ID != alice.ID() {
 				return errors.New("not whom I meant to call")
 			}
 			return nil
 		}})
 		falseBob := w.join("r", "bob", nil)
-		w.dialer = there
-		b := w.join("r", "bob", &Config{Identity: bob})
-		falseAlice := w.join("r", "지우", nil)
-		w.dialer = here
+		b := w.joinBy(w.Via("b", there), "r", "b", &noom.Config{Name: "bob", Identity: bob})
+		falseAlice := w.joinBy(w.Via("false", there), "r", "false", &noom.Config{Name: "지우"})
 
-		toB := until(t, a, func(e PeerStateChanged) bool { return connected(e) && e.Peer.ID() == falseBob.Self().ID }).Peer
+		toB := until(t, a, func(e noom.PeerStateChanged) bool { return connected(e) && e.Peer.ID() == falseBob.Self().ID }).Peer
 		toA := until(t, b, connected).Peer
 		if toB.Name() != "bob" || toA.Name() != "지우" || toA.ID() != falseAlice.Self().ID {
 			t.Fatal("there is no man in the middle to be caught")
@@ -520,7 +527,7 @@ func TestManInTheMiddle(t *testing.T) {
 		if toB.SafetyNumber() == toA.SafetyNumber() {
 			t.Error("both see the same safety number")
 		}
-		if want := SafetyNumberOf(a.Self(), b.Self()); toB.SafetyNumber() == want || toA.SafetyNumber() == want {
+		if want := noom.SafetyNumberOf(a.Self(), b.Self()); toB.SafetyNumber() == want || toA.SafetyNumber() == want {
 			t.Error("one of them sees the safety number of the two")
 		}
 		for _, p := range pinned.Peers() {
@@ -535,10 +542,10 @@ func TestManInTheMiddle(t *testing.T) {
 func TestSafetyNumberAtBothEnds(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		a, b := w.join("r", "지우", nil), w.join("r", "bob", nil)
-		until[PeerJoined](t, a, nil)
+		until[noom.PeerJoined](t, a, nil)
 		toB, _ := a.Peer(b.Self().ID)
 		toA, _ := b.Peer(a.Self().ID)
-		if toA.SafetyNumber() != toB.SafetyNumber() || toA.SafetyNumber() != SafetyNumberOf(b.Self(), a.Self()) {
+		if toA.SafetyNumber() != toB.SafetyNumber() || toA.SafetyNumber() != noom.SafetyNumberOf(b.Self(), a.Self()) {
 			t.Errorf("%v and %v", toA.SafetyNumber(), toB.SafetyNumber())
 		}
 	})

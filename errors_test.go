@@ -26,7 +26,7 @@ import (
 	"noom/transport/mem"
 )
 
-// What a program gets wrong it is told by Join, in a line that names it.
+// TestJoinSaysWhatIsWrong: the error of Join names, in one line, what the program got wrong.
 func TestJoinSaysWhatIsWrong(t *testing.T) {
 	h := hub.New(nil)
 	defer func() { _ = h.Shutdown(context.Background()) }() // everyone has left
@@ -92,8 +92,8 @@ func TestErrorsSayWhatWasAsked(t *testing.T) {
 	})
 }
 
-// A server that cannot be used, among those a hub tells of, is left out. It
-// must not keep every connection from being made.
+// TestHubTellsServersThatCannotBeUsed: of the ICE servers of a hub, those that cannot be used are left
+// out. They must not keep every connection from being made.
 func TestHubTellsServersThatCannotBeUsed(t *testing.T) {
 	servers := hub.FixedICEServers(
 		signal.ICEServer{URLs: []string{"nonsense", "stun:127.0.0.1:3478"}},
@@ -111,7 +111,7 @@ func TestHubTellsServersThatCannotBeUsed(t *testing.T) {
 	}, noomtest.WithHubConfig(func(int) *hub.Config { return &hub.Config{ICEServers: servers} }))
 }
 
-// What is printed with an event tells a person something, and no secret.
+// TestEventsPrint: an event prints as something that a person understands, and with no secret.
 func TestEventsPrint(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		camera := noom.LocalTrack{Name: "camera", Track: w.Camera()}
@@ -241,7 +241,7 @@ func TestNothingOnStderr(t *testing.T) {
 	}
 }
 
-// scopes is a logger factory that remembers who has asked it for a logger.
+// scopes is a logger factory that remembers which scopes have asked it for a logger.
 type scopes struct {
 	mu    sync.Mutex
 	names map[string]bool

@@ -1,4 +1,4 @@
-package noom
+package noom_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
+	"noom"
 	"noom/internal/mediatest"
 	"noom/internal/packet"
 )
@@ -130,7 +131,7 @@ func (c *thrifty) counts() (requests, keyframes int) {
 
 // shown waits until r sees from's track of that name, which begins with a key frame,
 // and returns how long that took.
-func shown(t *testing.T, r, from Room, name string) time.Duration {
+func shown(t *testing.T, r, from noom.Room, name string) time.Duration {
 	t.Helper()
 	start := time.Now()
 	for time.Since(start) < 20*time.Second {
@@ -146,7 +147,7 @@ func shown(t *testing.T, r, from Room, name string) time.Duration {
 }
 
 // pictured returns a function that waits for the next key frame of a track of r's.
-func pictured(t *testing.T, r, from Room) func(within time.Duration) {
+func pictured(t *testing.T, r, from noom.Room) func(within time.Duration) {
 	t.Helper()
 	p := peerOf(t, r, from)
 	tap := p.Tracks()[0].Tap()
@@ -180,20 +181,20 @@ func pictured(t *testing.T, r, from Room) func(within time.Duration) {
 // one: at once, where it can flow at once.
 func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 	const soon = 400 * time.Millisecond // a few trips of 10 ms, and a frame or two
-	for name, begin := range map[string]func(t *testing.T, w *world, a, b Room, c *thrifty){
-		"before the connection": func(t *testing.T, w *world, _, b Room, c *thrifty) {
-			d := w.join("r", "d", &Config{Tracks: []LocalTrack{{Name: "video", Track: c}}})
+	for name, begin := range map[string]func(t *testing.T, w *world, a, b noom.Room, c *thrifty){
+		"before the connection": func(t *testing.T, w *world, _, b noom.Room, c *thrifty) {
+			d := w.join("r", "d", &noom.Config{Tracks: []noom.LocalTrack{{Name: "video", Track: c}}})
 			until(t, d, connected)
 			if took := shown(t, b, d, "video"); took > soon {
 				t.Errorf("shown after %v", took)
 			}
 		},
-		"while the connection comes up": func(t *testing.T, w *world, _, b Room, _ *thrifty) {
+		"while the connection comes up": func(t *testing.T, w *world, _, b noom.Room, _ *thrifty) {
 			d := w.join("r", "d", nil)
 			for i := range 8 {
 				time.Sleep(time.Duration(i) * 3 * time.Millisecond)
 				track := newThrifty()
-				_, err := d.Publish(t.Context(), track, &PublishOptions{Name: fmt.Sprint(i)})
+				_, err := d.Publish(t.Context(), track, &noom.PublishOptions{Name: fmt.Sprint(i)})
 				must(t, err)
 			}
 			until(t, d, connected)
@@ -204,7 +205,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				}
 			}
 		},
-		"in mid-call": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"in mid-call": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			_, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			if took := shown(t, b, a, "camera"); took > soon {
@@ -214,16 +215,16 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				t.Errorf("asked %d times", requests)
 			}
 		},
-		"for one peer alone": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"for one peer alone": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			_, err := peerOf(t, a, b).Publish(t.Context(), c, nil)
 			must(t, err)
 			if took := shown(t, b, a, "camera"); took > soon {
 				t.Errorf("shown after %v", took)
 			}
 		},
-		"in a section used before": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"in a section used before": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			for i := range 6 { // more often than a peer's budget would allow
-				s, err := a.Publish(t.Context(), c, &PublishOptions{Name: fmt.Sprint("take ", i)})
+				s, err := a.Publish(t.Context(), c, &noom.PublishOptions{Name: fmt.Sprint("take ", i)})
 				must(t, err)
 				if took := shown(t, b, a, fmt.Sprint("take ", i)); took > soon {
 					t.Errorf("take %d: shown after %v", i, took)
@@ -232,18 +233,17 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 		},
-		"after a rebuild": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"after a rebuild": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			_, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			shown(t, b, a, "camera")
-			for i, r := range []Room{a, b} {
-				l := peerOf(t, r, []Room{b, a}[i]).(*peer)
+			for i, r := range []noom.Room{a, b} {
 				next := pictured(t, b, a)
-				breakUp(l)
+				breakUp(peerOf(t, r, []noom.Room{b, a}[i]))
 				next(5 * time.Second)
 			}
 		},
-		"behind mute": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"behind mute": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			s, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			shown(t, b, a, "camera")
@@ -255,17 +255,17 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				next(soon)
 			}
 		},
-		"published muted": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"published muted": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			s, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			must(t, s.SetMuted(true))
-			until[TrackAdded](t, b, nil)
+			until[noom.TrackAdded](t, b, nil)
 			time.Sleep(time.Second)
 			next := pictured(t, b, a)
 			must(t, s.SetMuted(false))
 			next(soon)
 		},
-		"behind a swap": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"behind a swap": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			s, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			shown(t, b, a, "camera")
@@ -275,7 +275,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				next(soon)
 			}
 		},
-		"behind a pause": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"behind a pause": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			s, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			shown(t, b, a, "camera")
@@ -285,13 +285,13 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 			must(t, s.ReplaceTrack(c))
 			next(soon)
 		},
-		"for newcomers, one behind the other": func(t *testing.T, w *world, a, b Room, c *thrifty) {
+		"for newcomers, one behind the other": func(t *testing.T, w *world, a, b noom.Room, c *thrifty) {
 			_, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
 			shown(t, b, a, "camera")
 			time.Sleep(2 * time.Second)
 			before, _ := c.counts()
-			var late []Room
+			var late []noom.Room
 			for i := range 3 {
 				late = append(late, w.join("r", fmt.Sprint(i), nil))
 				time.Sleep(30 * time.Millisecond)
@@ -306,7 +306,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				t.Errorf("asked %d times for three who came at once", requests-before)
 			}
 		},
-		"of a source that is slow to listen": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"of a source that is slow to listen": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			c.deaf = 3
 			_, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
@@ -318,7 +318,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 				t.Errorf("asked %d times, want 4", requests)
 			}
 		},
-		"of a source that never listens": func(t *testing.T, _ *world, a, b Room, c *thrifty) {
+		"of a source that never listens": func(t *testing.T, _ *world, a, b noom.Room, c *thrifty) {
 			c.deaf = 1 << 30
 			s, err := a.Publish(t.Context(), c, nil)
 			must(t, err)
@@ -354,7 +354,7 @@ func TestEveryBeginningAsksForAKeyframe(t *testing.T) {
 
 // A connection made over the old one, with no hub, begins with a key frame too.
 func TestHandoverAsksForAKeyframe(t *testing.T) {
-	inCall(t, func(t *testing.T, a, b Room) {
+	inCall(t, func(t *testing.T, a, b noom.Room) {
 		c := newThrifty()
 		must(t, a.Senders()[0].ReplaceTrack(c))
 		next := pictured(t, b, a)
@@ -373,7 +373,7 @@ func TestHandoverAsksForAKeyframe(t *testing.T) {
 }
 
 // One peer that asks without end costs the others a few key frames, and then one in
-// several seconds: over new connections, a track published anew, and a new stay under the
+// several seconds: over new connections, a track published again, and a new stay under the
 // same identity. A newcomer is served at once all the same.
 func TestKeyframeStormOfOnePeer(t *testing.T) {
 	inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
@@ -381,8 +381,8 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 		a := w.join("r", "a", nil)
 		s, err := a.Publish(t.Context(), c, nil)
 		must(t, err)
-		identity := NewIdentity()
-		storm := func(r Room, lasts time.Duration) {
+		identity := noom.NewIdentity()
+		storm := func(r noom.Room, lasts time.Duration) {
 			fir := false
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 				for _, track := range peerOf(t, r, a).Tracks() {
@@ -400,17 +400,16 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 			}
 		}
 		start := time.Now()
-		b := w.join("r", "b", &Config{Identity: identity})
+		b := w.join("r", "b", &noom.Config{Identity: identity})
 		until(t, b, connected)
 		shown(t, b, a, "camera")
 		storm(b, 20*time.Second)
 		for range 3 {
-			l := peerOf(t, b, a).(*peer)
-			breakUp(l)
+			breakUp(peerOf(t, b, a))
 			storm(b, 5*time.Second)
 		}
 		must(t, b.Leave(t.Context()))
-		b = w.join("r", "b", &Config{Identity: identity})
+		b = w.join("r", "b", &noom.Config{Identity: identity})
 		until(t, b, connected)
 		storm(b, 20*time.Second)
 		must(t, s.Close())
@@ -419,7 +418,7 @@ func TestKeyframeStormOfOnePeer(t *testing.T) {
 		storm(b, 20*time.Second)
 		elapsed := time.Since(start)
 		_, keyframes := c.counts()
-		// The burst, what came in since, and one for the track that we published anew.
+		// The burst, what came in since, and one for the track that we published again.
 		if most := keyframeBurst + int(elapsed/keyframeEvery) + 1; keyframes > most || keyframes < most/2 {
 			t.Errorf("%d key frames in %v, want up to %d", keyframes, elapsed, most)
 		}

@@ -1,15 +1,13 @@
-package noom
+package noom_test
 
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"noom"
 	"noom/internal/link"
-
-	"github.com/pion/transport/v5/vnet"
 )
 
 // TestEveryStateTakesEverything does each thing a user can do in each state a
@@ -17,12 +15,12 @@ import (
 // whatever it was, the pair ends up with all it asked for.
 func TestEveryStateTakesEverything(t *testing.T) {
 	type pair struct {
-		a, b Room
-		down *atomic.Bool // the path
+		w    *world
+		a, b noom.Room
 	}
-	fail := func(r Room) {
-		for _, l := range r.(*room).roster.peers() {
-			breakUp(l)
+	fail := func(r noom.Room) {
+		for _, p := range r.Peers() {
+			breakUp(p)
 		}
 	}
 	states := map[string]func(t *testing.T, p pair){
@@ -38,7 +36,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		},
 		"offers wanted by both": func(t *testing.T, p pair) {
 			time.Sleep(5 * time.Second)
-			for _, r := range []Room{p.a, p.b} {
+			for _, r := range []noom.Room{p.a, p.b} {
 				if _, err := r.Publish(t.Context(), newTestCamera(t), nil); err != nil {
 					t.Fatal(err)
 				}
@@ -46,7 +44,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		},
 		"restarting": func(t *testing.T, p pair) {
 			time.Sleep(5 * time.Second)
-			for _, r := range []Room{p.a, p.b} {
+			for _, r := range []noom.Room{p.a, p.b} {
 				if err := r.Peers()[0].RestartICE(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -54,12 +52,12 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		},
 		"interrupted": func(_ *testing.T, p pair) {
 			time.Sleep(5 * time.Second)
-			p.down.Store(true)
+			p.w.Cut()
 			time.Sleep(5 * time.Second)
 		},
 		"failed": func(_ *testing.T, p pair) {
 			time.Sleep(5 * time.Second)
-			p.down.Store(true)
+			p.w.Cut()
 			time.Sleep(25 * time.Second)
 		},
 		"given up by one": func(_ *testing.T, p pair) { time.Sleep(5 * time.Second); fail(p.a) },
@@ -76,7 +74,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 			for range 3 {
 				camera := newTestCamera(t)
 				go film(ctx, camera)
-				if _, err := p.b.Publish(ctx, camera, &PublishOptions{Name: "late"}); err != nil {
+				if _, err := p.b.Publish(ctx, camera, &noom.PublishOptions{Name: "late"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -91,7 +89,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		},
 		"restart": func(t *testing.T, p pair) func() {
 			err := p.b.Peers()[0].RestartICE(t.Context())
-			if err != nil && !errors.Is(err, ErrNotConnected) {
+			if err != nil && !errors.Is(err, noom.ErrNotConnected) {
 				t.Fatal(err)
 			}
 			return func() {}
@@ -100,7 +98,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 			if err := p.b.Peers()[0].Send(t.Context(), []byte("보냄")); err != nil {
 				t.Fatal(err)
 			}
-			return func() { until(t, p.a, func(e DataReceived) bool { return string(e.Data) == "보냄" }) }
+			return func() { until(t, p.a, func(e noom.DataReceived) bool { return string(e.Data) == "보냄" }) }
 		},
 		"open a channel": func(t *testing.T, p pair) func() {
 			ctx, stop := context.WithTimeout(t.Context(), time.Second)
@@ -108,7 +106,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 			c, err := p.b.Peers()[0].OpenChannel(ctx, "x", nil)
 			if err == nil {
 				_ = c.Close()
-			} else if !errors.Is(err, ErrNotConnected) && !errors.Is(err, ErrChannelLost) && !errors.Is(err, context.DeadlineExceeded) {
+			} else if !errors.Is(err, noom.ErrNotConnected) && !errors.Is(err, noom.ErrChannelLost) && !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}
 			return func() {}
@@ -118,13 +116,12 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		for action, do := range actions {
 			t.Run(action+" when "+state, func(t *testing.T) {
 				inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-					p := pair{down: new(atomic.Bool)}
-					w.router.AddChunkFilter(func(vnet.Chunk) bool { return !p.down.Load() })
+					p := pair{w: w}
 					p.a, p.b = w.join("r", "a", nil), w.join("r", "b", nil)
 					reach(t, p)
 					check := do(t, p)
 					time.Sleep(time.Millisecond)
-					p.down.Store(false)
+					p.w.Heal()
 					check()
 					time.Sleep(20 * time.Second)
 					reached(t, p.a, p.b)
@@ -133,8 +130,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 		}
 		t.Run("leave when "+state, func(t *testing.T) {
 			inWorld(t, 10*time.Millisecond, func(t *testing.T, w *world) {
-				p := pair{down: new(atomic.Bool)}
-				w.router.AddChunkFilter(func(vnet.Chunk) bool { return !p.down.Load() })
+				p := pair{w: w}
 				p.a, p.b = w.join("r", "a", nil), w.join("r", "b", nil)
 				reach(t, p)
 				start := time.Now()
@@ -144,7 +140,7 @@ func TestEveryStateTakesEverything(t *testing.T) {
 				if took := time.Since(start); took > time.Second {
 					t.Errorf("leaving took %v", took)
 				}
-				if e := until[PeerLeft](t, p.a, nil); e.Reason != ReasonLeft {
+				if e := until[noom.PeerLeft](t, p.a, nil); e.Reason != noom.ReasonLeft {
 					t.Fatalf("got %+v", e)
 				}
 			})
@@ -153,10 +149,10 @@ func TestEveryStateTakesEverything(t *testing.T) {
 }
 
 // reached checks that both are connected and that data goes both ways.
-func reached(t *testing.T, a, b Room) {
+func reached(t *testing.T, a, b noom.Room) {
 	t.Helper()
-	for _, dir := range [][2]Room{{a, b}, {b, a}} {
-		if s := dir[0].Peers()[0].State(); s != PeerConnected {
+	for _, dir := range [][2]noom.Room{{a, b}, {b, a}} {
+		if s := dir[0].Peers()[0].State(); s != noom.PeerConnected {
 			t.Fatalf("%s: %s", dir[0].Self().Name, s)
 		}
 		reach(t, dir[0], dir[1])
@@ -170,16 +166,16 @@ func TestRestartAtBothEnds(t *testing.T) {
 		until(t, a, connected)
 		until(t, b, connected)
 		time.Sleep(5 * time.Second)
-		ends := []*peer{peerOf(t, a, b).(*peer), peerOf(t, b, a).(*peer)}
-		for _, l := range ends {
-			must(t, l.RestartICE(t.Context()))
+		ends := []noom.Peer{peerOf(t, a, b), peerOf(t, b, a)}
+		for _, p := range ends {
+			must(t, p.RestartICE(t.Context()))
 		}
 		time.Sleep(5 * time.Second)
-		for _, l := range ends {
-			asks := make(chan bool)
-			link.Inspect(l.link, func(in link.Inside) { asks <- in.Machine.State().Asked })
-			if <-asks || l.State() != PeerConnected {
-				t.Errorf("%s, %s, still asks for a restart", l.room.Self().Name, l.State())
+		for _, p := range ends {
+			asks := false
+			inspect(p, func(in link.Inside) { asks = in.Machine.State().Asked })
+			if asks || p.State() != noom.PeerConnected {
+				t.Errorf("toward %s, %s, a restart is still asked for", p.Name(), p.State())
 			}
 		}
 	})
