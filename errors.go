@@ -42,8 +42,8 @@ var (
 	// ErrCodec: the track's codec is not registered by noom, is not the sender's, or is not accepted by the peer. The
 	// error that wraps it names the codec, and those that would work.
 	ErrCodec = fault.Codec
-	// ErrRoomClosed, ErrReplaced and ErrExpired: what Room.Err returns if the hub has ended our membership; so does
-	// ErrKicked.
+	// ErrRoomClosed, ErrReplaced, ErrExpired and ErrKicked: what [Room].Err returns after the hub has ended our
+	// membership.
 	ErrRoomClosed = errors.New("noom: the room was closed")
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
 	ErrExpired    = fault.Expired
