@@ -26,7 +26,7 @@ type Channel interface {
 	// either end closed the channel, otherwise [ErrChannelLost] or [ErrUnread].
 	Receive(ctx context.Context) ([]byte, error)
 	// Close closes the channel for both ends without waiting: what was sent before still arrives, as long as the
-	// connection lives. It may be called twice.
+	// connection lives. It may be called more than once.
 	Close() error
 }
 
@@ -43,8 +43,10 @@ type ChannelOptions struct {
 
 // Errors of channels.
 var (
+	// ErrChannelLost: the connection to which the channel belonged is over. Open another channel.
 	ErrChannelLost = fault.ChannelLost
-	ErrUnread      = fault.Unread
+	// ErrUnread: the channel was closed, because too much waited for [Channel.Receive].
+	ErrUnread = fault.Unread
 )
 
 func (o *ChannelOptions) init() (*webrtc.DataChannelInit, error) {

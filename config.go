@@ -46,8 +46,9 @@ type Config struct {
 	// error refuses that member: it is in no list and gets no connection. Verify must not call the Room.
 	Verify func(Member) error
 
-	// EventBuffer is how many events wait for [Room.Next] before old chat is dropped and events that cancel each other
-	// out are merged. 0: 1024. Minimum: 64.
+	// EventBuffer is how many events wait for [Room.Next] before some are dropped: first those that later ones cancel
+	// out or replace, and all requests to mute but the newest 64; then, if there are still too many, the oldest chat,
+	// which [Lagged] reports. All others wait, however many they are. 0: 1024. Minimum: 64.
 	EventBuffer int
 	// ConnectTimeout is how long a connection may take to come up before it is rebuilt. 0: 15 s. Minimum: 1 s.
 	ConnectTimeout time.Duration

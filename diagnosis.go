@@ -16,8 +16,8 @@ const (
 	VerdictConnected Verdict = "connected"
 	// VerdictConnecting: under way, and no step has taken suspiciously long yet.
 	VerdictConnecting Verdict = "connecting"
-	// VerdictHubUnreachable: there is no connection to the hub, and without one no connection to the peer can be made
-	// or repaired.
+	// VerdictHubUnreachable: there is no connection to the hub, and none to the peer over which a new one could be
+	// negotiated.
 	VerdictHubUnreachable Verdict = "hub unreachable"
 	// VerdictUndelivered: the peer does not acknowledge what was sent through the hub.
 	VerdictUndelivered Verdict = "frame undelivered"

@@ -31,8 +31,9 @@
 //
 // The application pulls events with [Room.Next] or [Room.Events]; noom never pushes them through callbacks. Your
 // code cannot deadlock noom or delay a negotiation, however slow it is. Events wait in a queue from the moment of
-// Join. State is never lost; data is bounded by what its senders may have in flight; beyond [Config].EventBuffer
-// events, the oldest chat is dropped, and [Lagged] reports how much.
+// Join. If more than [Config].EventBuffer wait, noom first drops those that later ones cancel out or replace, such as a
+// peer that came and went, and all requests to mute but the newest 64. If there are still too many, it drops the oldest
+// chat, and [Lagged] reports how much. State is never lost, and data is bounded by what its senders may have in flight.
 //
 // Rooms, members, peers, tracks, senders and channels print as their names, text from others is quoted, and data
 // prints as a number of bytes, so an event can be logged as it is with package log or log/slog.

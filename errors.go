@@ -42,7 +42,8 @@ var (
 	// ErrCodec: the track's codec is not registered by noom, is not the sender's, or is not accepted by the peer. The
 	// error that wraps it names the codec, and those that would work.
 	ErrCodec = fault.Codec
-	// ErrRoomClosed, ErrReplaced, ErrExpired, and ErrKicked below: reasons for which Room.Err is not nil.
+	// ErrRoomClosed, ErrReplaced, ErrExpired and ErrKicked: what [Room].Err returns after the hub has ended our
+	// membership.
 	ErrRoomClosed = errors.New("noom: the room was closed")
 	ErrReplaced   = errors.New("noom: the same identity joined from elsewhere")
 	ErrExpired    = fault.Expired
@@ -54,14 +55,14 @@ var (
 	ErrLocked    error = &signal.Error{Code: signal.CodeLocked, Message: "the room is locked"}
 	// ErrNotConnected: the peer has no connection now.
 	ErrNotConnected = fault.NotConnected
-	// ErrNoHub: there is no connection to the hub now.
+	// ErrNoHub: there is no connection to the hub now, or the hub does not answer.
 	ErrNoHub = fault.NoHub
 	// ErrDescription: a peer's description, or another of its frames, could not be applied. PeerStateChanged.Err wraps
 	// it, and the connection is rebuilt.
 	ErrDescription = fault.Description
 	// ErrTooMany: a description has no room for one more track. A member can send 12 video or 28 audio tracks to
-	// another member, and fewer if that one sends as many. A closed Sender leaves its place to the next one of its
-	// codec.
+	// another member, and fewer if the other member sends many too. A closed Sender leaves its place to the next one
+	// of its codec.
 	ErrTooMany = fault.TooMany
 	// ErrTooBig: the message is larger than allowed.
 	ErrTooBig = fault.TooBig

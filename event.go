@@ -7,7 +7,12 @@ import (
 	"time"
 )
 
-// Event is something that happened in a room: one of the structs below.
+// Event is something that happened in a room. It is one of these structs:
+//
+//   - about members: [PeerJoined], [PeerLeft], [PeerRenamed], [PeerStateChanged], [ActiveSpeaker]
+//   - about media: [TrackAdded], [TrackRemoved], [TrackMuted], [TrackRefused], [SourceEnded], [MuteRequested]
+//   - messages: [ChatReceived], [DataReceived], [ChannelOpened], [Lagged]
+//   - about the room and the hub: [RoomLocked], [SignalingLost], [SignalingRestored], [Closed]
 type Event interface{ queueing() queueing }
 
 type (

@@ -22,6 +22,14 @@ func (r *room) Kick(ctx context.Context, id string) error {
 	return r.requests.ask(ctx, kick)
 }
 
+func (p *peer) RequestMute(ctx context.Context, track string) error {
+	track = signal.CleanName(track)
+	if err := signal.CheckName(track); err != nil {
+		return signal.Errorf(signal.CodeMalformed, signal.TypeMute, "noom: mute request: %v", err)
+	}
+	return p.room.requests.ask(ctx, signal.Message{Type: signal.TypeMute, To: p.member.ID, Name: track})
+}
+
 func (r *room) Lock(ctx context.Context) error {
 	return r.requests.ask(ctx, signal.Message{Type: signal.TypeLock})
 }

@@ -16,7 +16,7 @@ import (
 // PeerState is the state of the connection to a peer.
 type PeerState int
 
-// The states of a [Peer]. Connected means that data or media can move.
+// The states of a [Peer]. Connected means that data and media can move.
 const (
 	PeerConnecting  PeerState = iota // not connected yet
 	PeerConnected                    // data channels are open
@@ -190,14 +190,6 @@ func (p *peer) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 		return nil, err // not a Channel that holds a nil *data.Channel
 	}
 	return c, nil
-}
-
-func (p *peer) RequestMute(ctx context.Context, track string) error {
-	track = signal.CleanName(track)
-	if err := signal.CheckName(track); err != nil {
-		return signal.Errorf(signal.CodeMalformed, signal.TypeMute, "noom: mute request: %v", err)
-	}
-	return p.room.requests.ask(ctx, signal.Message{Type: signal.TypeMute, To: p.member.ID, Name: track})
 }
 
 func (p *peer) RestartICE(ctx context.Context) error { return p.link.RestartICE(ctx) }

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// eventQueue holds events from when they happen until Next takes them. Adding never blocks. Beyond its bound, events
-// that cancel each other out are merged and the oldest chat is dropped. State is never lost, so the queue's length
-// stays within the bound plus what describes the room as it is. Data is bounded by credit (package data).
+// eventQueue holds events from when they happen until Next takes them. Adding never blocks. Beyond its bound, the queue
+// first drops the events that later ones cancel out or replace, and all but the newest requests to mute; then it drops
+// the oldest chat. State is never lost, so the queue's length stays within the bound plus what describes the room as it
+// is. Data is bounded by credit (package data).
 type eventQueue struct {
 	bound int
 	ready chan struct{} // holds a token while there may be something to take
@@ -62,7 +63,8 @@ func (q *eventQueue) wake() {
 }
 
 // compact brings the queue towards its bound. It drops all events about a peer or track that came and went unseen, all
-// but the last event of each state, and chat, the oldest first.
+// but the last event of each state, and all but the newest requests to mute. If what is left is still above the bound,
+// it drops chat, the oldest first.
 func (q *eventQueue) compact() {
 	drop := make([]bool, len(q.items))
 	born := make(map[any]int) // index of the event by which a peer or track came

@@ -33,10 +33,10 @@ type Room interface {
 	// published.
 	Senders() []Sender
 	// Chat sends text, 1 to 4096 bytes of UTF-8, to everyone through the hub, and returns once the hub has passed it
-	// on. While there is no connection to the hub, it waits for one. So do Rename and the other requests to the hub
-	// below: up to 256 of them may wait at a time, each until ctx ends or, if ctx has no deadline, for 30 s. TryChat
-	// never waits. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after those 30 s, [ErrWouldBlock] beyond
-	// 256, [ErrClosed], ctx's, and a [*signal.Error] with code bad_chat if text is not as above.
+	// on. While there is no connection to the hub, it waits for one. So do Rename, Kick, Lock, Unlock, CloseForAll and
+	// [Peer].RequestMute: up to 256 of these calls may wait at a time, each until ctx ends or, if ctx has no deadline,
+	// for 30 s. TryChat never waits. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after those 30 s,
+	// [ErrWouldBlock] beyond 256, [ErrClosed], ctx's, and a [*signal.Error] with code bad_chat if text is not as above.
 	Chat(ctx context.Context, text string) error
 	// TryChat is Chat without waiting, neither for a hub nor for its answer. Errors: those of Chat, and [ErrNoHub] if
 	// there is no hub now. If the connection to the hub is lost at this very moment, text is sent when it is back.
@@ -75,11 +75,13 @@ type Room interface {
 	// when that is done. From its beginning on, nothing new is accepted, and calls that wait to have something
 	// accepted return [ErrClosed]. Leave does not wait for applications to take what has arrived.
 	//
-	// ctx bounds all of it, with the last second, or the last quarter if that is less, for the goodbye; without a
-	// deadline, the bound is 6 s. If ctx has ended already, Leave leaves at once. It may be called again, also
-	// concurrently: the earliest end counts for all calls, and all return the same. The error joins a [*PeerError]
-	// with an [*UndeliveredError] for each peer to which not everything is known to have arrived, and [ErrNoHub] if
-	// that is so of what TryChat has accepted. It is nil if the Room was over before.
+	// ctx bounds all of it. The last second of that time is kept for the goodbye, or its last quarter if that is less.
+	// Without a deadline, the bound is 6 s. If ctx has ended already, Leave leaves at once. It may be called again,
+	// also concurrently: the earliest end counts for all calls, and all return the same.
+	//
+	// The error joins a [*PeerError] with an [*UndeliveredError] for each peer to which not everything is known to have
+	// arrived. It also joins [ErrNoHub] if the hub is not known to have all the chat that TryChat has accepted. It is
+	// nil if the Room was over before.
 	Leave(ctx context.Context) error
 	// Done returns a channel that is closed when the Room is over.
 	Done() <-chan struct{}

@@ -27,7 +27,7 @@ type roster struct {
 	trace   *tracer
 	log     *slog.Logger
 	verify  func(Member) error // Config.Verify; may be nil
-	build   func(Member) *peer // makes the link of a newcomer and starts it
+	build   func(Member) *peer // makes the peer of a newcomer and starts its link
 	sealed  func() bool        // nothing new is accepted
 	removed func(*peer)        // called for each link that is taken out
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Sender is a published track. Its source is bound once and the packets go to every peer, so an encoder behind it runs
-// once. A source that is an [AudioLeveler] also sends them its audio level.
+// once. A source that implements [AudioLeveler] also sends them its audio level.
 type Sender interface {
 	// Name returns the name chosen at Publish.
 	Name() string
@@ -23,7 +23,7 @@ type Sender interface {
 	SetMuted(muted bool) error
 	// Muted reports what SetMuted set last.
 	Muted() bool
-	// Close unpublishes the track. It may be called twice.
+	// Close unpublishes the track. It may be called more than once.
 	Close() error
 }
 
@@ -36,9 +36,9 @@ type PublishOptions struct {
 	Muted bool
 }
 
-// AudioLeveler is a TrackLocal that knows how loud it is, such as a microphone of package media/capture or a sound of
-// package media. Its packets carry audio levels (RFC 6464), by which the others know which peer speaks. Any other
-// source is sent without levels, and its sender is never the [ActiveSpeaker].
+// AudioLeveler is implemented by a TrackLocal that knows how loud it is, such as a microphone of package media/capture
+// or a sound of package media. Its packets carry audio levels (RFC 6464), by which the others know which peer speaks.
+// Any other source is sent without levels, and its sender is never the [ActiveSpeaker].
 type AudioLeveler interface {
 	// AudioLevel returns how loud the packet is that is being written, in dBov, from -127 (silence) to 0 (the
 	// loudest); false if that is not known. It is called for each packet and must be quick.

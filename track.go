@@ -51,6 +51,6 @@ type PacketReader = interface {
 	// ReadRTP returns the next packet, and waits until there is one; io.EOF once the track is gone or the reader is
 	// closed.
 	ReadRTP() (*rtp.Packet, error)
-	// Close ends the reader, and a ReadRTP that waits. It may be called twice, and never fails.
+	// Close ends the reader, and a ReadRTP that waits. It may be called more than once, and never fails.
 	Close() error
 }

@@ -1,4 +1,4 @@
-// Bench measures noom's hub against other signaling servers, in one run and interleaved, and prints
+// Command bench measures noom's hub against other signaling servers, in one run and interleaved, and prints
 // a Markdown table. README.md says what is measured.
 package main
 

@@ -1,5 +1,5 @@
 // Says whose first connection is built when: a few at a time, first come,
-// first served, one place for each. Whoever leaves the queue before its turn
+// first served, one place for each. A member that leaves the queue before its turn
 // has cost nothing; in a crowd, the turn of the next comes when it has stayed
 // for a moment. Pure; times are in ms and passed in. Go's admission.go is
 // simpler, as connections are cheaper there.
@@ -9,14 +9,14 @@ import { Bucket } from './conduct.js';
 const AT_ONCE = 8; // being built
 const PACE = [4, 16]; // a second, and in a moment: a tab may make 500 connections in all
 const CALM = [1, 8]; // newcomers a second, and in a moment, who need not have stayed for SETTLED
-const SETTLED = 500; // ms: whoever leaves before that was built for in vain, and a page has not many connections to give
+const SETTLED = 500; // ms: a connection to one that leaves before that was made in vain, and a page has not many connections to give
 const PATIENT = 3_000; // ms: one that is not up by then holds nobody up
 
 export class Admission {
   #pace = new Bucket(PACE);
   #open = new Map(); // being built → since when
   #calm = new Bucket(CALM);
-  #queue = new Map(); // who waits → from when on it may have its turn
+  #queue = new Map(); // a link that waits → from when on it may have its turn
 
   ask(who, now) {
     if (!this.#open.has(who) && !this.#queue.has(who)) this.#queue.set(who, this.#calm.take(now) ? now : now + SETTLED);

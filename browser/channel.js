@@ -104,7 +104,7 @@ export class Channel {
 
   /**
    * Closes the channel for both ends, and waits for nothing: what was sent before still arrives, as long as the
-   * connection lives. May be called twice.
+   * connection lives. May be called more than once.
    */
   close() {
     this.#end(null);

@@ -1,14 +1,14 @@
 // What a room remembers of a member id while links, sessions and connections
 // come and go: how much the member may still make us do. The twin of Go's
-// conduct.go. Pure; times are in ms and passed in.
+// internal/conduct/conduct.go. Pure; times are in ms and passed in.
 
 // So much at once, and so much a second from there on. An honest member stays far below.
 const BUILDS = [1 / 2.5, 12]; // connections
 const ALL_BUILDS = [4, 96]; // of all members of a room together
 const WORK = [200, 4000]; // frames, taken by one way
-const DESCRIPTION = 10; // frames
-const RESTART = 100; // likewise: new ICE credentials
-const TRACK = 10; // likewise: a track that was not there
+const DESCRIPTION = 10; // frames, for an offer or answer
+const RESTART = 100; // frames, for new ICE credentials
+const TRACK = 10; // frames, for a track that was not there
 const EXCESS = [100, 1000]; // frames in-band above that, before the link fails
 const REPEATS = [200, 8192]; // data messages that say nothing new
 const NAMES = [1, 32]; // candidates whose name has to be asked for, by multicast
@@ -123,7 +123,7 @@ export class Conduct {
   }
 }
 
-/** Those of all members of a room. */
+/** The conduct of all members of a room. */
 export class Conducts {
   #all = new Map(); // id → Conduct
   #builds = new Bucket(ALL_BUILDS);

@@ -33,7 +33,7 @@ export class Connection {
   #path = 'untried'; // when pathChanged was last called
 
   /**
-   * link is who is told, c being this Connection: send(c, message, byHub) → how many were
+   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
    * data(bytes), dataOpen(c), channelClosed(c), mayRestart(), restarting(c), channelOpened(channel), refused({sender, codec, error}),
    * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds.
@@ -87,7 +87,7 @@ export class Connection {
     return changed;
   }
 
-  // Chromium tells connectionState last: later than what it sums up, and now and
+  // Chromium reports connectionState last: later than what it sums up, and now and
   // then later than what the peer has sent at once.
   get #connected() {
     const { connectionState, iceConnectionState: path, sctp } = this.#pc;
@@ -172,7 +172,7 @@ export class Connection {
 
   /**
    * Resolves once the sender's current media is what is sent. It waits for no
-   * other step: whoever mutes must not be heard until a negotiation is over.
+   * other step: a member that mutes must not go on sending until a negotiation is over.
    */
   async trackReplaced(sender) {
     if (this.#closed) return;
@@ -214,7 +214,7 @@ export class Connection {
     this.#link.changed(this);
   }
 
-  // A step may outlive its connection: what it would still send is nothing any more.
+  // A step may outlive its connection: what it would still send goes nowhere.
   #send(message) {
     return this.#closed ? Infinity : this.#link.send(this, message, this.#byHub);
   }
@@ -360,7 +360,7 @@ export class Connection {
 
 const isOpen = (channel) => channel.readyState === 'open';
 
-// With one server that cannot be used, for a bad URL or TURN without
+// With one server that cannot be used, because of a bad URL or TURN without
 // credentials, browsers make no connection at all. Such are left out.
 function newPeerConnection(iceServers) {
   const config = { bundlePolicy: 'max-bundle' };

@@ -1,4 +1,4 @@
-// The epochs of a link: carries out what recovery.js says of its connections, and reports to it what they do.
+// The epochs of a link: carries out what recovery.js decides about its connections, and reports to it what they do.
 
 import { Connection } from './connection.js';
 import { NoomError } from './errors.js';
@@ -16,7 +16,7 @@ export class Epochs {
   #report; // {channelOpened(channel), refused({sender, codec, error})}
 
   #path;
-  #told = null; // why the machine of recovery.js was told that something failed
+  #told = null; // the error that was reported to the machine of recovery.js
   #tableVersion = 0; // of what we send
   #tableRows = ''; // as JSON, of that version
 

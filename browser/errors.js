@@ -2,16 +2,25 @@
 // message for people who read a log.
 
 /**
- * The codes in addition to those of a hub (PROTOCOL.md section 2): insecure_context the page has no crypto.subtle: open
- * it over https or on localhost unsupported the browser lacks Ed25519 or WebRTC unreachable no hub answered at the
- * address closed the room, peer or sender is over kicked, room_closed, replaced, expired why the room is over
- * not_connected the peer has no connection now no_hub there is no connection to the hub, or the hub does not answer
- * would_block too much waits already undelivered what was sent is not known to have arrived when we left; peer,
- * messages and channels say more bad_data what cannot be sent: half a character bad_argument an argument of another
- * kind than the call takes channel_lost the channel ended with its connection unread a channel was closed, because too
- * much waited to be received description a peer's description could not be applied; the connection is rebuilt
- * turn_refused a TURN server would not relay for us codec the peer knows no codec of a track too_many_tracks there is
- * no room for another track between two members kind a track of another kind than the sender's
+ * The codes in addition to those of a hub (PROTOCOL.md section 2):
+ *   insecure_context  the page has no crypto.subtle: open it over https or on localhost
+ *   unsupported       the browser lacks Ed25519 or WebRTC
+ *   unreachable       no hub answered at the address
+ *   closed            the room, peer or sender is over
+ *   kicked, room_closed, replaced, expired   why the room is over
+ *   not_connected     the peer has no connection now
+ *   no_hub            there is no connection to the hub, or the hub does not answer
+ *   would_block       too much waits already
+ *   undelivered       what was sent is not known to have arrived when we left; peer, messages and channels say more
+ *   bad_data          what cannot be sent: half a character
+ *   bad_argument      an argument of another kind than the call takes
+ *   channel_lost      the channel ended with its connection
+ *   unread            a channel was closed, because too much waited to be received
+ *   description       a peer's description could not be applied; the connection is rebuilt
+ *   turn_refused      a TURN server would not relay for us
+ *   codec             the peer knows no codec of a track
+ *   too_many_tracks   there is no room for another track between two members
+ *   kind              a track of another kind than the sender's
  */
 export class NoomError extends Error {
   /**

@@ -4,7 +4,7 @@
 
 export class Connections {
   current = null; // of the current epoch; null before the first, and now and then between two
-  #old = []; // of epochs before, oldest first
+  #old = []; // of earlier epochs, oldest first
 
   /** Every Connection there is, newest first. */
   get all() {

@@ -15,7 +15,7 @@ import { Stream } from './stream.js';
 
 const FAREWELL = 1_000; // ms that a goodbye may take
 
-/** Throws for a payload above the bound, whoever it is for. */
+/** Throws for a payload above the bound, whichever peer it is for. */
 export function checkSize(payload) {
   if (payload.length > MAX.data) throw new NoomError('too_big', `data of ${payload.length} bytes, at most ${MAX.data}`);
 }
@@ -139,7 +139,7 @@ export class Link {
   /** Looks for a new path: by ICE restart, or without a hub by a new connection over the old one. */
   restart() { this.#epochs.on('restart'); }
 
-  /** Says goodbye in-band; resolves when the other side has heard it, or cannot. */
+  /** Says goodbye in-band; resolves when the other side has got it, or cannot. */
   farewell() {
     if (!this.#connections.live) return Promise.resolve();
     return new Promise((done) => {
@@ -175,7 +175,7 @@ export class Link {
     return { messages: this.#stream.missing, channels: this.#emptied.reduce((sum, c) => sum + c.filledChannels, 0) };
   }
 
-  /** The other side has said goodbye, and closes the connection: it must hear first that we have heard. */
+  /** The other side has said goodbye, and closes the connection: first it must get our acknowledgement. */
   fade() {
     this.state = 'closed';
     this.#incoming.close();
@@ -214,7 +214,7 @@ export class Link {
   /** Why the peer is connected or is not: a Diagnosis. */
   async diagnose() {
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
-    // A page that closes the connection itself is told by no event.
+    // If the page closes the connection itself, no event reports it.
     if (this.pc?.connectionState === 'closed') this.#epochs.look(this.#connection);
     return this.#findings.diagnose(this.#epochs.failures);
   }
@@ -226,7 +226,7 @@ export class Link {
   close() {
     this.#closed = true;
     this.#parted = null;
-    this.state = 'closed'; // which whoever closes knows
+    this.state = 'closed'; // the caller that closes it knows that
     this.#epochs.on('sleep');
   }
 

@@ -21,7 +21,7 @@
 //   {kind: 'restartICE', unlessRelayed}
 //   {kind: 'resend'}              what is unacknowledged
 //   {kind: 'setState', peer, cause}
-//   {kind: 'drop'}                the peer, whom the hub has lost
+//   {kind: 'drop'}                the peer that the hub has lost
 //   {kind: 'askHub'} {kind: 'askServers'}
 //   {kind: 'queue'}               for our turn to build
 //   {kind: 'release'}             take the frames held back until our turn, then call released
@@ -68,7 +68,7 @@ export class Recovery {
   /** What can be seen at any time: {online, expired, wait}. Called before each event. */
   now({ online, expired, wait }) { Object.assign(this.#s, { online, expired, wait }); }
 
-  /** An event happens, with what it says. Returns the actions. */
+  /** An event happens, with its details. Returns the actions. */
   on(event, ...what) { return this.#s.step((s) => EVENTS[event](s, ...what)); }
 
   // ---- what drivers ask

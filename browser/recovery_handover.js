@@ -1,4 +1,4 @@
-// Part of recovery.js: the connections of epochs before, which serve until the current one is up.
+// Part of recovery.js: the connections of earlier epochs, which serve until the current one is up.
 
 import { isUp } from './recovery_state.js';
 import { stopAwaiting } from './recovery_timers.js';

@@ -58,7 +58,7 @@ export const events = {
     s.setState('connecting');
   },
 
-  /** The hub has told ICE servers. */
+  /** The hub has sent ICE servers. */
   serversTold(s) {
     if (s.armed.includes('serversToBegin')) {
       disarm(s, 'serversToBegin');

@@ -1,4 +1,4 @@
-// Part of recovery.js: keeps the current connection on a living path.
+// Part of recovery.js: keeps the current connection on a working path.
 
 import { awaitServers, begin, fail } from './recovery_epochs.js';
 import { lingering, oldPathChanged } from './recovery_handover.js';
@@ -8,7 +8,7 @@ import { arm, awaitOnly, CALM_AFTER, disarm, PATH_ANSWERS, RELAY_PATIENCE, RESTA
 const MAX_RESTARTS = 64;
 
 export const events = {
-  /** What ICE says of a connection; relayed: the path goes, or went last, by a relay of ours. */
+  /** What ICE reports about a connection; relayed: the path goes, or went last, by a relay of ours. */
   pathChanged(s, number, path, relayed = false) {
     const c = s.find(number);
     if (!c) return;

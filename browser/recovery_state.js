@@ -1,4 +1,4 @@
-// What the machine of recovery.js knows of one link, as plain data, and what it says of an event.
+// What the machine of recovery.js knows of one link, as plain data, and what it decides on an event.
 
 /** Whether frames given to the control channel of a connection can be hoped to arrive. */
 export const isUp = (c) => c !== null && c.control && c.path === 'found';
@@ -9,7 +9,7 @@ export class State {
   wait = 0;
 
   current = null; // {number, path, control, data}
-  old = []; // of epochs before, oldest first; they serve until current is up
+  old = []; // of earlier epochs, oldest first; they serve until current is up
 
   peer = 'connecting';
   ours = false; // we began this epoch

@@ -1,5 +1,5 @@
 // Which candidates of the other end are taken: the browser sends packets to
-// where they say. The twin of Go's remote_candidates.go. Pure.
+// where they say. The twin of Go's internal/conduct/candidates.go. Pure.
 
 const MOST = 40; // of one generation: other addresses or ports
 const ONE_IP = 12; // of them with one IP address
@@ -14,7 +14,7 @@ const LOCAL = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
 /** Whether a page runs on the machine that it was served from: then others there may be its peers. */
 const atHome = () => LOCAL.test(globalThis.location?.hostname ?? '');
 
-/** Those of one generation. */
+/** The candidates of one generation that are taken. */
 export class RemoteCandidates {
   #taken = new Set(); // transport, address and port
   #ips = new Map(); // address → how many

@@ -284,7 +284,7 @@ export class Room extends RoomEvents {
     }
   }
 
-  // Takes what the hub says of us. Rights change only when we come back with
+  // Takes what the hub says about us. Rights change only when we come back with
   // another token.
   #take(self) {
     const could = this.#self === null || this.may('publish');

@@ -104,7 +104,7 @@ export class Sender {
     this.#update();
   }
 
-  /** Unpublishes. The track is not stopped. May be called twice. */
+  /** Unpublishes. The track is not stopped. May be called more than once. */
   close() {
     if (this.#closed) return;
     const links = this.#carriers();

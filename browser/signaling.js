@@ -1,5 +1,5 @@
 // One WebSocket connection to a hub: the join with its challenge, the
-// heartbeat, and frames in both directions. It does not redial; the Room does.
+// heartbeat, and frames in both directions. It does not redial; hub.js does.
 
 import { decode, encode, PROTOCOL } from './codec.js';
 import { NoomError } from './errors.js';

@@ -19,7 +19,7 @@ export function playStereo(sdp, received) {
   ));
 }
 
-/** A description that says of each section whether it is stereo, and nothing else. */
+/** A description that says for each section whether it is stereo, and nothing else. */
 export function tellStereo(sdp, sent, received) {
   return eachOpus(sdp, (mid, parameters) => {
     const others = parameters.filter((p) => !/^(sprop-)?stereo=/i.test(p));

@@ -159,7 +159,7 @@ func (f *Film) Duration() time.Duration { return f.lasts }
 // at, as [Source.Seek] does.
 func (f *Film) Seek(at time.Duration) { f.reel.seek(at) }
 
-// Close ends all tracks for good and lets go of the files. It may be called twice.
+// Close ends all tracks for good and lets go of the files. It may be called more than once.
 func (f *Film) Close() error { return f.reel.close(f.reel.tracks...) }
 
 // Done is closed when nothing more will be sent: after Close, and at the end

@@ -86,7 +86,7 @@ func Listen(t Track, rate int) (*Listener, error) {
 }
 
 // Close ends the Listener of a track that has a Tap: Next, also one that waits,
-// returns io.EOF. It may be called twice, from anywhere, and never fails.
+// returns io.EOF. It may be called more than once, from anywhere, and never fails.
 func (l *Listener) Close() error { return l.in.Close() }
 
 // Next waits for more and returns it. Sound that was lost, up to a second of

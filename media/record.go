@@ -162,7 +162,7 @@ func (r *Recording) Add(from Origin, t Track) {
 const maxGone = 256
 
 // Close completes the file and returns what [Recording.Err] does. It does not
-// close what was written to. It may be called twice.
+// close what was written to. It may be called more than once.
 func (r *Recording) Close() error {
 	r.stop()
 	<-r.done

@@ -126,7 +126,7 @@ func (s *Source) Unbind(ctx webrtc.TrackLocalContext) error {
 func (s *Source) Seek(at time.Duration) { s.reel.seek(at) }
 
 // Close ends the Source for good and lets go of the file, with the last track
-// of it where there are two. It may be called twice.
+// of it where there are two. It may be called more than once.
 func (s *Source) Close() error { return s.reel.close(s) }
 
 // Done is closed when the Source will send no more: after Close, and at the

@@ -60,8 +60,8 @@ func WithLoss(p float64) Option { return func(o *options) { o.loss = p } }
 // default is no bound.
 func WithBandwidth(bits int) Option { return func(o *options) { o.bandwidth = bits } }
 
-// WithNAT puts the hosts of these names, or all for which no other kind is given, behind a NAT of
-// their own. There is a STUN server then, which the hubs announce to members.
+// WithNAT puts each host of these names, or without names each host that no other WithNAT names, behind a
+// NAT of its own. There is a STUN server then, which the hubs announce to members.
 func WithNAT(k NAT, hosts ...string) Option {
 	return func(o *options) {
 		if len(hosts) == 0 {

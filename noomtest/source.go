@@ -79,7 +79,7 @@ func (s *Source) play() {
 	}
 }
 
-// Close stops the source. It may be called twice.
+// Close stops the source. It may be called more than once.
 func (s *Source) Close() error {
 	s.closing.Do(func() { close(s.closed) })
 	<-s.played

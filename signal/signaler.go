@@ -28,7 +28,7 @@ type Signaler interface {
 	// them, are valid until the next call. An error that wraps [*Error] says
 	// that the other end closed for that reason, or sent what is no frame.
 	Receive(ctx context.Context) (Message, error)
-	// Close ends the connection and every pending call. It may be called twice.
+	// Close ends the connection and every pending call. It may be called more than once.
 	Close() error
 }
 

@@ -33,12 +33,16 @@ var BeforeClose = func() {}
 
 // Conn is the connection of one epoch. The owner's loop owns it; pion's callbacks only post to that loop.
 type Conn struct {
-	Number  recovery.Number        // names it for package recovery
-	PC      *webrtc.PeerConnection // for what has no method here; only the connection negotiates
-	Control *webrtc.DataChannel    // pair frames, in-band
-	Data    *webrtc.DataChannel    // the stream of Peer.Send
-	Lane    *data.Lane             // this connection's part of the data exchanged with the peer
-	Since   time.Time              // when it was made
+	Number   recovery.Number             // names it for package recovery
+	PC       *webrtc.PeerConnection      // for what has no method here; only the connection negotiates
+	Lane     *data.Lane                  // this connection's part of the data exchanged with the peer
+	Since    time.Time                   // when it was made
+	Servers  *iceservers.Set             // with which it last gathered
+	Inbounds map[string]*inbound.Inbound // by mid: what we receive
+
+	// Outside this package, only tests use these, through link.Inspect.
+	Control *webrtc.DataChannel // pair frames, in-band
+	Data    *webrtc.DataChannel // the stream of Peer.Send
 
 	owner  Owner
 	mail   *mailbox.Mailbox // the owner's
@@ -60,8 +64,6 @@ type Conn struct {
 	candidates conduct.Candidates
 	own        conduct.Networks // for judging them
 
-	Servers *iceservers.Set // with which it last gathered
-
 	// The path.
 	pathSince time.Time
 	secured   bool // DTLS has been up
@@ -70,8 +72,6 @@ type Conn struct {
 	sections   []*section       // what we send, in the order added
 	waiting    []*fanout.Sender // senders without a section yet
 	tableDirty bool             // our table has changed since it was sent
-
-	Inbounds map[string]*inbound.Inbound // by mid: what we receive
 
 	mu      sync.Mutex // a leaf lock: nothing outside is called while it is held
 	streams []stream   // for readers; appended to, never changed in place
@@ -82,7 +82,7 @@ type stage uint8
 
 const (
 	stageNegotiating stage = iota // it is that of the current epoch
-	stageGivenUp                  // likewise, but the next epoch is due
+	stageGivenUp                  // it is too, but the next epoch is due
 	stageSetAside                 // it serves until the next connection is up
 	stageDiscarded                // it is being closed
 )
@@ -92,17 +92,17 @@ func (c *Conn) current() bool { return c.stage <= stageGivenUp }
 
 // Config is what a connection needs.
 type Config struct {
-	Number  recovery.Number
-	PC      *webrtc.PeerConnection
-	Owner   Owner
-	Mail    *mailbox.Mailbox
-	Log     *slog.Logger
-	Self    string
-	Turn    negotiate.Machine
-	Senders []*fanout.Sender
-	Servers *iceservers.Set
-	Own     conduct.Networks
-	Budget  *fanout.KeyframeBudget
+	Number   recovery.Number        // names it for package recovery
+	PC       *webrtc.PeerConnection // new, and owned by the connection from now on
+	Owner    Owner
+	Mail     *mailbox.Mailbox // the owner's
+	Log      *slog.Logger
+	Self     string                 // our member id
+	Turn     negotiate.Machine      // whose turn it is to begin with
+	Senders  []*fanout.Sender       // published to the peer so far
+	Servers  *iceservers.Set        // with which PC was made
+	Networks conduct.Networks       // this machine's, for judging the peer's candidates
+	Budget   *fanout.KeyframeBudget // the peer's
 }
 
 // New makes a connection with a new PeerConnection.
@@ -110,7 +110,7 @@ func New(cfg Config) (*Conn, error) {
 	now := time.Now()
 	c := &Conn{
 		Number: cfg.Number, PC: cfg.PC, owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget,
-		turn: cfg.Turn, waiting: slices.Clone(cfg.Senders), Servers: cfg.Servers, own: cfg.Own,
+		turn: cfg.Turn, waiting: slices.Clone(cfg.Senders), Servers: cfg.Servers, own: cfg.Networks,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 	}
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()

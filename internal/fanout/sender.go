@@ -153,7 +153,7 @@ func (s *Sender) SetMuted(muted bool) error {
 }
 
 // Close ends the sender and leaves its legs silent. It may wait for the source to unbind,
-// and may be called twice.
+// and may be called more than once.
 func (s *Sender) Close() error {
 	s.mu.Lock()
 	if s.closed {

@@ -1,5 +1,6 @@
 // Package fault holds the identities of noom's errors. The packages under internal return
-// them, and package noom exports each one under the same name with the prefix Err.
+// them. Package noom exports those that an application can act on, under the same name with
+// the prefix Err.
 package fault
 
 import (
@@ -7,7 +8,7 @@ import (
 	"net"
 )
 
-// The errors; package noom documents each.
+// The errors that package noom exports, and documents.
 var (
 	Closed       error = closedError{}
 	Codec              = errors.New("noom: codec does not fit")
@@ -28,7 +29,8 @@ type closedError struct{}
 func (closedError) Error() string        { return "noom: closed" }
 func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
-// Why an epoch is given up; found in the Err of a PeerStateChanged.
+// Why an epoch is given up. Package noom does not export these, but the Err of a PeerStateChanged
+// may wrap one.
 var (
 	Rules = errors.New("peer broke the protocol")
 	DTLS  = errors.New("DTLS failed")

@@ -1,5 +1,5 @@
-// Package frames carries messages between two members: it owns the exchange with the
-// peer, signs what goes out, checks what comes in, and sends again what is not
+// Package frames carries messages between two members. Package exchange is the machine; this
+// package drives it: it signs what goes out, checks what comes in, and sends again what is not
 // acknowledged (PROTOCOL.md sections 4, 4.1 and 4.2). Its owner has the ways between the
 // two ends: the hub and connections.
 package frames

@@ -1,5 +1,5 @@
-// Package link owns everything about one other member: an actor that connects the pure machines of packages recovery,
-// negotiate and exchange to a *webrtc.PeerConnection, and replaces that when it must.
+// Package link owns everything about one other member: an actor that has package recovery decide, and
+// package frames carry messages, for the connections of package connection, one after the other.
 //
 // A [Link] lives as long as the other member's session is worth remembering: the link of a peer that was lost is put to
 // sleep, and if the peer comes back with the same session, epochs and data go on where they were.

@@ -50,13 +50,13 @@ func (l *Link) carryOut(a recovery.Action) error {
 	case recovery.Close:
 		l.closeConn(a.Conn)
 	case recovery.GiveUp:
-		l.findings.cause = causeOf(a.Cause, l.failure)
+		l.findings.givenUpFor = errorOf(a.Cause, l.failure)
 		if c := l.conns.current; c != nil {
 			c.GiveUp()
 		}
-		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.findings.cause)
+		l.trace("epoch given up", "number", l.frames.Epoch(), "error", l.findings.givenUpFor)
 	case recovery.Note:
-		err := causeOf(a.Cause, l.failure)
+		err := errorOf(a.Cause, l.failure)
 		l.findings.note(l.evidence(err), err, l.log)
 	case recovery.Forget:
 		l.findings.latest = nil
@@ -67,7 +67,7 @@ func (l *Link) carryOut(a recovery.Action) error {
 	case recovery.Resend:
 		l.frames.Resend()
 	case recovery.SetState:
-		l.changeState(a.Peer, causeOf(a.Cause, l.failure))
+		l.changeState(a.Peer, errorOf(a.Cause, l.failure))
 	case recovery.Drop:
 		l.host.Drop()
 	case recovery.AskHub:
@@ -104,8 +104,8 @@ func (l *Link) carryOut(a recovery.Action) error {
 	return nil
 }
 
-// causeOf returns the error that the machine knows only by its number.
-func causeOf(c recovery.Cause, failure error) error {
+// errorOf returns the error that the machine knows only by its number.
+func errorOf(c recovery.Cause, failure error) error {
 	switch c {
 	case recovery.PathLost:
 		return errConnection

@@ -31,7 +31,7 @@ func (l *Link) beginEpoch() {
 
 // build makes the connection of a new epoch.
 func (l *Link) build(number recovery.Number, ours bool) {
-	l.findings.cause = nil
+	l.findings.givenUpFor = nil
 	c, err := l.open(number, ours)
 	if err != nil {
 		l.failure = err
@@ -70,7 +70,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	}
 	c, err = connection.New(connection.Config{
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn, Senders: l.senders,
-		Servers: servers, Own: l.cfg.Networks(), Budget: l.cfg.Budget,
+		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget,
 	})
 	return c, err
 }

@@ -19,8 +19,8 @@ import (
 
 // findings are what was known when something failed.
 type findings struct {
-	cause  error             // why this epoch was given up, nil if it was not
-	latest *diagnose.Finding // why the peer is not connected, nil while it is or cannot be expected to be
+	givenUpFor error             // why this epoch was given up, nil if it was not
+	latest     *diagnose.Finding // why the peer is not connected, nil while it is or cannot be expected to be
 }
 
 // Diagnosis is what a link says about its connection.
@@ -45,7 +45,7 @@ func (l *Link) Diagnose(ctx context.Context) (Diagnosis, error) {
 // diagnosis returns why the peer is not connected now. While the current attempt shows nothing yet, the answer is what
 // ended the one before.
 func (l *Link) diagnosis() Diagnosis {
-	e := l.evidence(l.findings.cause)
+	e := l.evidence(l.findings.givenUpFor)
 	d := Diagnosis{Finding: e.Judge(), Attempts: l.recovery.Failures()}
 	if d.Verdict == diagnose.Connecting && l.findings.latest != nil {
 		d.Finding = *l.findings.latest

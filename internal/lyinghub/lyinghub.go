@@ -1,4 +1,4 @@
-// Package lyinghub is a hub that lies. It is used in tests. It stands between members and
+// Package lyinghub is a hub that lies. Only tests import it. It stands between members and
 // an honest hub, and changes, withholds, repeats and makes up frames. It can do everything
 // that the owner of a hub can, which is everything that needs no member's private key.
 package lyinghub

@@ -1,4 +1,4 @@
-// Package negotiate decides who offers when. It is a pure machine: messages
+// Package negotiate decides which end may offer, and when. It is a pure machine: messages
 // and wishes go in, actions come out; there is no goroutine, clock, lock or
 // WebRTC in it.
 //

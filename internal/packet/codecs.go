@@ -14,6 +14,10 @@ import (
 	"noom/internal/fault"
 )
 
+// ReceiveMTU bounds the packets read from the network, in bytes. Larger ones are
+// dropped; no path in use carries more in one datagram.
+const ReceiveMTU = 1500
+
 var videoFeedback = []webrtc.RTCPFeedback{
 	{Type: webrtc.TypeRTCPFBGoogREMB},
 	{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
@@ -75,14 +79,14 @@ func CanonicalMIME(mime string) string {
 	return mime
 }
 
-// IsOpus reports whether a MIME type is that of Opus.
-func IsOpus(mime string) bool { return strings.EqualFold(mime, webrtc.MimeTypeOpus) }
+// isOpus reports whether a MIME type is that of Opus.
+func isOpus(mime string) bool { return strings.EqualFold(mime, webrtc.MimeTypeOpus) }
 
 // AlsoMono returns offered with a second entry for Opus, which has one channel: SDP always
 // has two (RFC 7587 section 7), but a track may declare what it really has.
 func AlsoMono(offered []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
 	for _, format := range offered {
-		if IsOpus(format.MimeType) {
+		if isOpus(format.MimeType) {
 			format.Channels = 1
 			return append(slices.Clip(offered), format)
 		}
@@ -94,7 +98,7 @@ func AlsoMono(offered []webrtc.RTPCodecParameters) []webrtc.RTPCodecParameters {
 // does not declare that it has one.
 func SendsStereo(codec webrtc.RTPCodecCapability) bool {
 	asked := FormatParameter(codec.SDPFmtpLine, "stereo", "1")
-	return IsOpus(codec.MimeType) && codec.Channels != 1 && FormatParameter(codec.SDPFmtpLine, "sprop-stereo", asked) == "1"
+	return isOpus(codec.MimeType) && codec.Channels != 1 && FormatParameter(codec.SDPFmtpLine, "sprop-stereo", asked) == "1"
 }
 
 // WrongCodec returns the error for a track whose codec none of known can carry.
@@ -131,8 +135,8 @@ func Carries(format, codec webrtc.RTPCodecCapability) bool {
 	switch {
 	case !strings.EqualFold(format.MimeType, codec.MimeType),
 		codec.ClockRate != 0 && codec.ClockRate != format.ClockRate,
-		IsOpus(codec.MimeType) && codec.Channels > 2,
-		!IsOpus(codec.MimeType) && codec.Channels != 0 && codec.Channels != max(1, format.Channels):
+		isOpus(codec.MimeType) && codec.Channels > 2,
+		!isOpus(codec.MimeType) && codec.Channels != 0 && codec.Channels != max(1, format.Channels):
 		return false
 	case codec.SDPFmtpLine == "":
 		return true

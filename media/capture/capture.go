@@ -193,7 +193,7 @@ func (t *Track) AudioLevel() (dBov int, ok bool) {
 // Label returns the device's label.
 func (t *Track) Label() string { return t.label }
 
-// Close lets go of the device. It may be called twice.
+// Close lets go of the device. It may be called more than once.
 func (t *Track) Close() error { return t.close() }
 
 // Done is closed when the track is over: after Close, or because the device is

@@ -18,5 +18,5 @@ func (e *OpusEncoder) Rate() int { return e.rate }
 // Encode encodes 20 ms of sound.
 func (e *OpusEncoder) Encode(pcm []int16) ([]byte, error) { return e.encode(pcm) }
 
-// Close lets go of the encoder. It may be called twice.
+// Close lets go of the encoder. It may be called more than once.
 func (e *OpusEncoder) Close() error { return e.close() }
