@@ -65,14 +65,14 @@ func ownSettings() (s webrtc.SettingEngine) {
 	// Check each pair for as long as ICE tries at all, so that a path that begins to
 	// work in the middle is found.
 	s.SetICEMaxBindingRequests(1000)
-	// Do not wait for a better candidate pair. The first that works is used, and ICE
-	// switches when a better one answers.
+	// Do not wait for a better candidate pair: the first that works is used, and pion
+	// stays with the pair that it has nominated.
 	s.SetSrflxAcceptanceMinWait(0)
-	// A relay is the exception, because users pay for it by the byte: wait this long for
+	// A relay is an exception, because users pay for it by the byte: wait this long for
 	// a path without it. pion's default of 2 s is an eternity in a call.
 	s.SetRelayAcceptanceMinWait(relayWait)
-	// A check may overtake the candidate it belongs to (RFC 8838 section 11.4), and until
-	// that has arrived, a relay looks like a NAT.
+	// So is a peer-reflexive candidate, for a moment: a check may overtake the candidate it
+	// belongs to (RFC 8838 section 11.4), and until that arrives, a relay looks like a NAT.
 	s.SetPrflxAcceptanceMinWait(prflxWait)
 	// DTLS need not verify the address against spoofing (RFC 6347 section 4.2.1),
 	// because ICE has verified it already.
