@@ -77,6 +77,21 @@ func TestControls(t *testing.T) {
 	jiwoo.Click("#chat-toggle")
 	jiwoo.Wait("no mark", `document.getElementById('unread').hidden`)
 
+	// What is typed while a message is on its way stays in the field, and so does what is refused.
+	bob.Fill("form#chat [name=text]", "잘 지내?")
+	bob.Do(`document.getElementById('chat').requestSubmit()`)
+	bob.Fill("form#chat [name=text]", "나는 잘")
+	jiwoo.Wait("the message", `document.getElementById('messages').lastElementChild.textContent === 'bob잘 지내?'`)
+	bob.Wait("the message here", `document.getElementById('messages').lastElementChild.textContent.endsWith('잘 지내?')`)
+	bob.Wait("the next one, still there", `document.getElementById('chat').elements.text.value === '나는 잘'`)
+	bob.Do(`{
+		const form = document.getElementById('chat');
+		form.elements.text.value = '가'.repeat(2000); // 6,000 bytes, and 4,096 are allowed
+		form.requestSubmit();
+		form.elements.text.value = '나';
+	}`)
+	bob.Wait("what was refused", `document.getElementById('chat').elements.text.value === '가'.repeat(2000) + ' 나'`)
+
 	bob.Do(`{
 		const select = document.getElementById('microphones');
 		window.before = select.value;

@@ -16,13 +16,15 @@ const narrow = matchMedia('(max-width: 60rem)'); // no room for it next to the p
 let missed = 0;
 const fresh = []; // not yet shown
 
-/** Calls say(text) for what is typed. */
+/** Calls say(text) for what is typed. What could not be said is put back, before what was typed since. */
 export function onSay(say) {
   form.onsubmit = async (event) => {
     event.preventDefault();
     const input = form.elements.text;
     const text = input.value.trim();
-    if (text && (await say(text))) input.value = '';
+    if (!text) return;
+    input.value = ''; // at once: the next message can be typed while this one is on its way
+    if (!(await say(text))) input.value = `${text} ${input.value}`.trim();
   };
 }
 
