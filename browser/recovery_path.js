@@ -47,7 +47,7 @@ export const events = {
   restart(s) {
     if (s.asleep || !s.alive) return;
     if (s.options.moves && (s.reaches || isUp(s.current))) {
-      if (s.wasUp) begin(s); // else a path is being looked for already
+      if (s.wasUp || !s.serving) begin(s); // else a path is being looked for already
     } else if (s.reaches) {
       s.asked = true;
       s.do('restartICE');

@@ -171,7 +171,7 @@ func (m *Machine) Restart() ([]Action, Refusal) {
 	case !s.alive():
 		return nil, NotConnected
 	case s.options.Moves && (s.reaches() || s.Current.Up()):
-		if s.WasUp { // else a path is being looked for already
+		if s.WasUp || !s.serving() { // else a path is being looked for already
 			s.begin(false)
 		}
 	case s.reaches():
