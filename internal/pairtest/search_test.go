@@ -42,6 +42,7 @@ var models = []Config{
 	{Name: "a browser, any accident to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Most: 1, Bounds: once},
 	{Name: "two browsers, any accident to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 2, Most: 1, Bounds: once},
 	{Name: "new paths that carry nothing", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Most: 2, Bounds: Bounds{Restart: 1, Deafen: 1}},
+	{Name: "goodbyes without a hub or a path", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Leave: 1, LoseHub: 1, NoPath: 1}},
 	{Name: "slow ICE", Tracks: 1, Cap: 2, Lazy: true, SlowICE: true, Bounds: Bounds{Wish: 1}},
 	{Name: "an end that repeats itself", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Rogue: 1}},
 }
