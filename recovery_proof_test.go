@@ -7,10 +7,9 @@ import (
 	"time"
 
 	"noom"
+	"noom/internal/link"
 	"noom/internal/recovery"
 	"noom/noomtest"
-
-	"noom/internal/link"
 )
 
 // isICE reports whether a packet is one of ICE's own (RFC 7983 section 7).
