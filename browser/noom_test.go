@@ -24,7 +24,17 @@ func TestNode(t *testing.T) {
 // Tracks come, go and take over each other's sections.
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	one, two := newLab(t).pair(t)
+	for _, kinds := range browsertest.Pairs {
+		t.Run(kinds.String(), func(t *testing.T) {
+			t.Parallel()
+			one, two := newLab(t).meet(t, kinds)
+			publishes(t, one, two)
+		})
+	}
+}
+
+func publishes(t *testing.T, one, two *browsertest.Tab) {
+	t.Helper()
 	one.Do(`window.a = room.publish(picture('rgb(200, 0, 0)')); window.m = room.publish(tone())`)
 	two.Wait("a red picture", `shows(other().tracks.find((t) => t.name === 'camera'), [200, 0, 0])`)
 	two.Wait("the microphone", `other().tracks.some((t) => t.name === 'microphone' && t.kind === 'audio')`)

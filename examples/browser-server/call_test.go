@@ -225,7 +225,7 @@ func TestCrashedTab(t *testing.T) {
 func TestReceiveOnly(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
-	refusing := browsertest.Start(t, browsertest.Flag{Name: "use-fake-ui-for-media-stream"}, browsertest.Flag{Name: "deny-permission-prompts", Value: true}).In("ko")
+	refusing := browsertest.Start(t, browsertest.DevicesRefused).In("ko")
 	giving := browsertest.Start(t)
 	viewer := enter(t, refusing, server, "데모", "민준")
 	viewer.Wait("what is the matter, in Korean", `document.getElementById('notice').textContent.includes('카메라')`)

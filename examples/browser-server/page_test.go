@@ -153,7 +153,7 @@ func TestUnplugged(t *testing.T) {
 func TestNoDevices(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
+	b := browsertest.Start(t, browsertest.NoDevices)
 	tab := enter(t, b, server, "데모", "지우")
 	tab.Wait("what is missing", `document.getElementById('notice').textContent.includes('No camera or microphone')`)
 	enterGo(t, server, "데모", "고퍼")
@@ -193,7 +193,7 @@ func TestNotReceived(t *testing.T) {
 func TestAutoplay(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "autoplay-policy", Value: "document-user-activation-required"}, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
+	b := browsertest.Start(t, browsertest.AutoplayRefused, browsertest.NoDevices)
 	tab := enter(t, b, server, "데모", "지우") // without a camera, which would allow sound
 	enterGo(t, server, "데모", "고퍼")
 	tab.Wait("the button", `!document.getElementById('unlock').hidden && tiles()[0].querySelector('video').paused`)
@@ -333,7 +333,7 @@ func TestKorean(t *testing.T) {
 func TestInsecure(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t, "-hosts", "noom.lan")
-	b := browsertest.Start(t, browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})
+	b := browsertest.Start(t, browsertest.NoomLANIsHere)
 	tab := b.Open(strings.Replace(server, "127.0.0.1", "noom.lan", 1)+"/?autojoin=1&name=x#/데모", "")
 	tab.Allow("Cross-Origin-Opener-Policy") // Chromium says that it ignores it here
 	tab.Wait("the line", `!window.isSecureContext && document.getElementById('notice').textContent.includes('https')`)
