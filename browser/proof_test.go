@@ -48,10 +48,12 @@ func (c *sievedConn) WriteTo(p []byte, to net.Addr) (int, error) {
 // Go restarts ICE in a call in which nobody sends anything. The page answers, and is not rebuilt for its
 // silence. Then a restart leads to a path that both call connected and that carries nothing to the page: it
 // notices, and makes a new connection.
-func TestPageWatchesNewPath(t *testing.T) {
-	longtest.ParallelUnlessAsked(t)
+func TestPageWatchesNewPath(t *testing.T) { browsertest.EachKindAlone(t, testPageWatchesNewPath) }
+
+func testPageWatchesNewPath(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('하나')`)
 	machine, err := stdnet.NewNet()
 	if err != nil {
@@ -99,5 +101,55 @@ func restart(t *testing.T, p noom.Peer) {
 			t.Fatal(err)
 		}
 		<-time.After(100 * time.Millisecond)
+	}
+}
+
+// Each of two pages looks for a new path, then both at once, and then one of them while the hub is away: the pictures
+// go on in another connection, without a state in between.
+func TestPagesMove(t *testing.T) { browsertest.EachPairAlone(t, testPagesMove) }
+
+func testPagesMove(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	l := newLab(t)
+	b1, b2 := kinds.Start(t)
+	tabs := []*browsertest.Tab{l.open(b1, ""), l.open(b2, "")}
+	for i, tab := range tabs {
+		tab.Allow("WebSocket connection") // that it is refused is the point
+		tab.Do([]string{`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`, `enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`}[i])
+	}
+	for _, tab := range tabs {
+		tab.Wait("the other", `other()?.state === 'connected' && other().tracks[0]?.track`)
+		tab.Do(watchPictures)
+		tab.Do(`room.addEventListener('trackchanged', ({ track }) => { videos[0].srcObject = track.stream; videos[0].play().catch(() => {}); })`)
+	}
+	for _, move := range []struct {
+		who string
+		by  []*browsertest.Tab
+	}{{"the first", tabs[:1]}, {"the second", tabs[1:]}, {"both", tabs}, {"one without a hub", tabs[:1]}} {
+		if move.who == "one without a hub" {
+			l.killHub()
+			for _, tab := range tabs {
+				tab.Wait("the loss", `happened('signalinglost') === 1`)
+			}
+		}
+		for _, tab := range tabs {
+			tab.Do(`window.stall = 0, window.before = other().connection, undefined`)
+		}
+		for _, tab := range move.by {
+			tab.Do(`other().restartICE()`)
+		}
+		for i, tab := range tabs {
+			tab.Wait("the move by "+move.who, `other().connection !== before && other().state === 'connected' && made.filter((pc) => pc.connectionState !== 'closed').length === 1 && moving()`)
+			stall := browsertest.Eval[float64](tab, `stall`)
+			t.Logf("%s: at %d the picture stood still for no longer than %.0f ms", move.who, i, stall)
+			if stall > 1500 && longtest.Asked() {
+				t.Errorf("the picture stood still for %.0f ms", stall)
+			}
+		}
+	}
+	for _, tab := range tabs {
+		if n := browsertest.Eval[int](tab, `happened('peerstatechanged', (e) => e.state === 'failed')`); n != 0 && longtest.Asked() {
+			t.Errorf("the peer failed %d times", n)
+		}
 	}
 }
