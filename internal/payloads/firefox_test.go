@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -32,7 +33,7 @@ type end struct {
 	pc   *webrtc.PeerConnection
 	out  func(t *testing.T, text string) string // changes a description of pc's
 	in   func(t *testing.T, text string) string // changes one of the other end's
-	came chan string                            // a section's mid, codec and number, when its first packet has come
+	came chan string                            // of each section: mid, codec and number, when its first packet has come
 }
 
 func newEnd(t *testing.T, network *mediatest.Network, m *webrtc.MediaEngine, b engine.Bounds) *end {
@@ -44,8 +45,14 @@ func newEnd(t *testing.T, network *mediatest.Network, m *webrtc.MediaEngine, b e
 				return
 			}
 			e.came <- fmt.Sprintf("%s %s %d", receiver.RTPTransceiver().Mid(), track.Codec().MimeType, p.PayloadType)
-			for err == nil {
-				_, _, err = track.ReadRTP()
+			for {
+				_, attributes, err := track.ReadRTP()
+				if err != nil {
+					return
+				}
+				if again := attributes.Get(webrtc.AttributeRtxPayloadType); again != nil {
+					e.came <- fmt.Sprintf("again as %d", again)
+				}
 			}
 		}()
 	})
@@ -382,4 +389,27 @@ func TestCallsWithFirefox(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAnsweredWithOtherNumbers: a peer may answer with numbers of its own. What we send has them, repetitions included.
+func TestAnsweredWithOtherNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := mediatest.NewNetwork(t)
+		member := newMember(t, network, false)
+		peer := newEnd(t, network, nil, engine.Bounds{})
+		vp8 := packet.CodecsFor(webrtc.RTPCodecTypeVideo)[0].PayloadType
+		other := strings.NewReplacer(fmt.Sprintf("RTP/SAVPF %d %d ", vp8, vp8+1), "RTP/SAVPF 107 108 ",
+			fmt.Sprintf("map:%d VP8", vp8), "map:107 VP8", fmt.Sprintf("map:%d rtx", vp8+1), "map:108 rtx",
+			fmt.Sprintf("fmtp:%d apt=%d", vp8+1, vp8), "fmtp:108 apt=107", fmt.Sprintf("-fb:%d ", vp8), "-fb:107 ")
+		peer.in = func(_ *testing.T, text string) string { return other.Replace(text) }
+		peer.out = func(_ *testing.T, text string) string { return text }
+		send(t, member, &numbered{codec: mediatest.VP8})
+		negotiate(t, member, peer)
+		arrives(t, peer, webrtc.MimeTypeVP8+" 107")
+		must(t, peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{
+			MediaSSRC: uint32(member.pc.GetSenders()[0].GetParameters().Encodings[0].SSRC),
+			Nacks:     []rtcp.NackPair{{PacketID: 10}},
+		}}))
+		arrives(t, peer, "again as 108")
+	})
 }

@@ -24,10 +24,10 @@ func New() *Numbers {
 	return &Numbers{sections: make(map[string]translation), described: make(map[string]bool)}
 }
 
-// translation is what the numbers of one section are called elsewhere. No two of either side stand for the same.
+// translation is what the numbers of one section are called elsewhere.
 type translation struct {
-	ours map[uint8]uint8 // by those of the section
-	wire map[uint8]uint8 // the inverse
+	ours map[uint8]uint8 // by those of the wire, former ones included: Chromium changes them, and packets are on the way
+	wire map[uint8]uint8 // by ours: what the section calls them now
 }
 
 func (n *Numbers) section(mid string) translation {
@@ -40,11 +40,8 @@ func (n *Numbers) section(mid string) translation {
 }
 
 func (t translation) set(wire, ours uint8) {
-	if old, ok := t.ours[wire]; ok {
+	if old, ok := t.ours[wire]; ok && t.wire[old] == wire {
 		delete(t.wire, old)
-	}
-	if old, ok := t.wire[ours]; ok {
-		delete(t.ours, old)
 	}
 	t.ours[wire], t.wire[ours] = ours, wire
 }
@@ -87,7 +84,7 @@ func (n *Numbers) Remote(s *sdp.SessionDescription) (changed bool, err error) {
 			return false, refuse(mid, err)
 		}
 		if !t.identical() {
-			renumber(m, t.ours)
+			renumber(m, entries, t.ours)
 			changed = true
 		}
 		for _, source := range sources(m) {
@@ -221,7 +218,7 @@ func (n *Numbers) Local(s *sdp.SessionDescription) (changed bool) {
 			}
 		}
 		if !t.identical() {
-			renumber(m, t.wire)
+			renumber(m, entries, t.wire)
 			changed = true
 		}
 		for _, source := range sources(m) {

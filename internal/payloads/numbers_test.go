@@ -195,6 +195,27 @@ func TestAnswerWithOtherNumbers(t *testing.T) {
 	expect(t, again, []string{"audio", "96 opus/48000/2"}, []string{"video", "111 VP8/90000", "112 rtx/90000;apt=111", "45 AV1/90000"})
 }
 
+// TestNumbersThatChange: Chromium offers a section of Firefox's again under numbers of its own. Packets that were sent
+// before that are still understood.
+func TestNumbersThatChange(t *testing.T) {
+	n := New()
+	n.Local(describe(t, ourOffer...))
+	remote(t, n, recorded(t, "go-first-offer"))
+	again := describe(t, ourOffer[0], ourOffer[1], []string{"application"}, []string{"audio", "109 opus/48000/2"},
+		[]string{"video", "111 VP8/90000", "112 rtx/90000;apt=111", "120 AV1/90000"})
+	remote(t, n, again)
+	expect(t, again, ourOffer[0], ourOffer[1], []string{"audio", "111 opus/48000/2"},
+		[]string{"video", "96 VP8/90000", "97 rtx/90000;apt=96", "45 AV1/90000"})
+	if in := n.table().in[1004]; in[111] != 96 || in[112] != 97 || in[120] != 45 || in[121] != 98 || in[99] != 45 {
+		t.Errorf("packets become %v", in)
+	}
+	answer := describe(t, ourOffer[0], ourOffer[1], []string{"application"}, []string{"audio", "111 opus/48000/2"},
+		[]string{"video", "96 VP8/90000", "97 rtx/90000;apt=96", "45 AV1/90000"})
+	n.Local(answer)
+	expect(t, answer, ourOffer[0], ourOffer[1], []string{"audio", "109 opus/48000/2"},
+		[]string{"video", "111 VP8/90000", "112 rtx/90000;apt=111", "120 AV1/90000"})
+}
+
 // TestOtherKindsNumbers: sound comes first, under a number with which pion will offer video.
 func TestOtherKindsNumbers(t *testing.T) {
 	n := New()

@@ -101,7 +101,11 @@ func attributeNumber(a sdp.Attribute) (n uint8, rest string, ok bool) {
 }
 
 // renumber changes the numbers of a section. It drops what is said of numbers that the section does not have.
-func renumber(m *sdp.MediaDescription, numbers map[uint8]uint8) {
+func renumber(m *sdp.MediaDescription, entries []entry, all map[uint8]uint8) {
+	numbers := make(map[uint8]uint8, len(entries))
+	for _, e := range entries {
+		numbers[e.number] = all[e.number]
+	}
 	for i, text := range m.MediaName.Formats {
 		if n, err := parseNumber(text); err == nil {
 			if to, ok := numbers[n]; ok {
