@@ -32,8 +32,8 @@ var audioFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}}
 // CodecsFor returns noom's codecs of a kind, best first and without retransmission. A source
 // chooses one of them. The slice is the caller's.
 //
-// Video has numbers from 35 to 46, which no browser gives to a codec in a section of its own, except that Chromium
-// has the ones that we have offered. Audio has those of Chromium.
+// Video has numbers from 35 to 46: Firefox uses none of them in sections of its own, and
+// Chromium gives way to what it has been offered.
 func CodecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 	codec := func(pt webrtc.PayloadType, mime string, rate uint32, channels uint16, fmtp string) webrtc.RTPCodecParameters {
 		feedback := videoFeedback

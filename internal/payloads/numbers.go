@@ -98,11 +98,6 @@ func (n *Numbers) Remote(s *sdp.SessionDescription) (changed bool, err error) {
 // has our number of that in it.
 func (n *Numbers) learn(t translation, entries []entry) error {
 	var taken [count]bool
-	take := func(e entry, ours uint8) {
-		taken[ours] = true
-		n.formats[ours] = e.format
-		t.set(e.number, ours)
-	}
 	for _, repeats := range []bool{false, true} {
 		var rest []entry
 		for _, e := range entries {
@@ -120,11 +115,14 @@ func (n *Numbers) learn(t translation, entries []entry) error {
 			}
 		}
 		for _, e := range rest {
-			ours, ok := n.find(e, &taken)
+			ours, ok := n.find(t, e, &taken)
 			if !ok {
 				return errFull
 			}
-			take(e, ours)
+			taken[ours] = true
+			if t.set(e.number, ours); n.formats[ours] == (format{}) {
+				n.formats[ours] = e.format
+			}
 		}
 	}
 	return nil
@@ -139,24 +137,25 @@ func repeated(apt string, t translation, entries []entry) string {
 	return "of nothing"
 }
 
-// known returns our number for what is already known under the number that it has in the section: there, with whatever
-// parameters, because an answer may change them, or everywhere.
+// known returns our number for a format that has the number which it had: in the section, or in others.
 func (n *Numbers) known(t translation, e entry) (uint8, bool) {
-	if ours, ok := t.ours[e.number]; ok {
-		if has := n.formats[ours]; has == e.format || has.codec == e.format.codec && !has.repeats() {
-			return ours, true
-		}
+	if ours, ok := t.ours[e.number]; ok && n.formats[ours] == e.format {
+		return ours, true
 	}
 	return e.number, n.formats[e.number] == e.format
 }
 
-// find returns a number for a format that has none under its own: that of the same format elsewhere, so that pion knows
-// it once; its own, if that is free; the one under which pion offers it; or any.
-func (n *Numbers) find(e entry, taken *[count]bool) (uint8, bool) {
+// find returns our number for another format: that of the same format elsewhere, so that pion knows it once; the one
+// that its number had in the section, if only the profile differs, because pion accepts that of an answer; its own, if
+// that is free; the one under which pion offers it; or any.
+func (n *Numbers) find(t translation, e entry, taken *[count]bool) (uint8, bool) {
 	for ours, has := range n.formats {
 		if has == e.format && !taken[ours] {
 			return uint8(ours), true
 		}
+	}
+	if ours, ok := t.ours[e.number]; ok && !taken[ours] && !e.format.repeats() && n.formats[ours].codec == e.format.codec {
+		return ours, true
 	}
 	free := func(ours uint8) bool { return n.formats[ours] == format{} && !taken[ours] }
 	if free(e.number) && !n.reserved(e.number, e.format.kind()) {

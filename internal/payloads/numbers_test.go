@@ -237,7 +237,7 @@ func registeredAs(t *testing.T, codec string) string {
 	return strconv.Itoa(i)
 }
 
-// TestProfiles: a number of H.264 is another's if the profile or the mode is; the level does not matter.
+// TestProfiles: a number of H.264 is another's if the profile or the mode is, unless an answer changes them; the level does not matter.
 func TestProfiles(t *testing.T) {
 	h264 := func(number, level, mode string) string {
 		return number + " H264/90000;profile-level-id=" + level + ";packetization-mode=" + mode
@@ -247,6 +247,9 @@ func TestProfiles(t *testing.T) {
 	next := describe(t, []string{"application"}, []string{"video", h264("97", "42E034", "1"), h264("126", "42e01f", "0"), h264("40", "64001f", "1")})
 	remote(t, n, next)
 	expect(t, next, []string{"video", h264("126", "42E034", "1"), h264("97", "42e01f", "0"), h264("40", "64001f", "1")})
+	answer := describe(t, []string{"video", h264("105", "4d001f", "1")})
+	remote(t, n, answer)
+	expect(t, answer, []string{"video", h264("105", "4d001f", "1")})
 }
 
 // TestNumbersWithoutNames: some need none, and pion is to refuse no description because of the others.
