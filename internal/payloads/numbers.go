@@ -2,6 +2,7 @@ package payloads
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/pion/sdp/v3"
@@ -10,7 +11,7 @@ import (
 // errFull refuses a description for whose formats there are no numbers left. Only a peer that makes up formats gets there.
 var errFull = errors.New("more formats in one connection than there are payload types")
 
-// Numbers translates the numbers of one connection. It is pure, and belongs to what negotiates.
+// Numbers translates the numbers of one connection. It is pure. The zero Numbers is not usable.
 type Numbers struct {
 	formats   [count]format          // by our numbers: what pion takes them for, or will; zero: free
 	sections  map[string]translation // by mid
@@ -59,38 +60,31 @@ func (t translation) identical() bool {
 // Remote translates a description of the peer before pion reads it, and reports whether that changed it. A section in
 // which numbers are no numbers, or stand for two formats, is refused.
 func (n *Numbers) Remote(s *sdp.SessionDescription) (changed bool, err error) {
-	sections := make(map[*sdp.MediaDescription][]entry)
-	for _, m := range s.MediaDescriptions {
-		if !isMedia(m) {
-			continue
-		}
-		entries, completed, err := read(m)
-		if err != nil {
-			mid, _ := m.Attribute("mid")
-			return false, refuse(mid, err)
-		}
-		sections[m], changed = entries, changed || completed
-		n.described[m.MediaName.Media] = true
+	sections, changed, err := readAll(s)
+	if err != nil {
+		return false, err
+	}
+	for _, it := range sections {
+		n.described[it.media.MediaName.Media] = true
 	}
 	n.received = make(map[uint32]string)
-	for _, m := range s.MediaDescriptions {
-		entries, media := sections[m]
-		if !media {
-			continue
-		}
-		mid, _ := m.Attribute("mid")
-		t := n.section(mid)
-		if err := n.learn(t, entries); err != nil {
-			return false, refuse(mid, err)
+	for _, it := range sections {
+		t := n.section(it.mid)
+		if err := n.learn(t, it.entries); err != nil {
+			return false, refuse(it.mid, err)
 		}
 		if !t.identical() {
-			renumber(m, entries, t.ours)
+			renumber(it.media, it.entries, t.ours)
 			changed = true
 		}
-		for _, source := range sources(m) {
-			n.received[source] = mid
+		for _, source := range sources(it.media) {
+			n.received[source] = it.mid
 		}
 	}
+	// A description has all sections there ever were, unless the peer makes them up.
+	maps.DeleteFunc(n.sections, func(mid string, _ translation) bool {
+		return !slices.ContainsFunc(sections, func(it mediaSection) bool { return it.mid == mid })
+	})
 	return changed, nil
 }
 

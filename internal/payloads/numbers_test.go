@@ -247,9 +247,9 @@ func TestProfiles(t *testing.T) {
 	next := describe(t, []string{"application"}, []string{"video", h264("97", "42E034", "1"), h264("126", "42e01f", "0"), h264("40", "64001f", "1")})
 	remote(t, n, next)
 	expect(t, next, []string{"video", h264("126", "42E034", "1"), h264("97", "42e01f", "0"), h264("40", "64001f", "1")})
-	answer := describe(t, []string{"video", h264("105", "4d001f", "1")})
+	answer := describe(t, []string{"application"}, []string{"video", h264("97", "4d001f", "1")})
 	remote(t, n, answer)
-	expect(t, answer, []string{"video", h264("105", "4d001f", "1")})
+	expect(t, answer, []string{"video", h264("126", "4d001f", "1")})
 }
 
 // TestNumbersWithoutNames: some need none, and pion is to refuse no description because of the others.

@@ -22,6 +22,29 @@ func isMedia(m *sdp.MediaDescription) bool {
 	return m.MediaName.Media == "audio" || m.MediaName.Media == "video"
 }
 
+// mediaSection is a section of a description that has payload types.
+type mediaSection struct {
+	media   *sdp.MediaDescription
+	mid     string
+	entries []entry
+}
+
+// readAll reads the sections of a description of the peer.
+func readAll(s *sdp.SessionDescription) (all []mediaSection, changed bool, err error) {
+	for _, m := range s.MediaDescriptions {
+		if !isMedia(m) {
+			continue
+		}
+		mid, _ := m.Attribute("mid")
+		entries, completed, err := read(m)
+		if err != nil {
+			return nil, false, refuse(mid, err)
+		}
+		all, changed = append(all, mediaSection{m, mid, entries}), changed || completed
+	}
+	return all, changed, nil
+}
+
 // read returns the formats of a section. First it completes the section: pion refuses a number without a name, and
 // ignores one with the name unknown. The number 0 alone, which stands for no video, is left as it is.
 func read(m *sdp.MediaDescription) (entries []entry, changed bool, err error) {
