@@ -270,7 +270,7 @@ func TestHostileNumbers(t *testing.T) {
 		many = append(many, strconv.Itoa(i)+" VP8/90000")
 	}
 	for want, section := range map[string][]string{
-		"payload type 96 twice":                      {"video", "96 VP8/90000", "97 VP9/90000", "096 AV1/90000"},
+		"payload type 96 twice":                       {"video", "96 VP8/90000", "97 VP9/90000", "096 AV1/90000"},
 		`payload type "128", want 0 to 127`:           {"video", "96 VP8/90000", "128 VP9/90000"},
 		`payload type "-1", want 0 to 127`:            {"video", "-1 VP8/90000"},
 		`payload type "x", want 0 to 127`:             {"audio", "x VP8/90000"},
