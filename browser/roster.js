@@ -79,10 +79,13 @@ export class Roster {
     if (entry) this.#rename(entry, name);
   }
 
-  /** The room is over. */
-  close() {
+  /** The room is over; atOnce: what was said last may still be on its way. */
+  close(atOnce) {
     this.#turns.close();
-    for (const link of this.links) link.close();
+    for (const link of this.links) {
+      if (atOnce) link.fade();
+      else link.close();
+    }
     this.#entries.clear();
   }
 

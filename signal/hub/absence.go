@@ -18,6 +18,7 @@ type absence struct {
 	identity string
 	named    bool
 	until    time.Time // when its authorisation ends; zero: never
+	parting  parting   // of its last connection
 	lost     bool      // without a word: its connections to the others may live
 	awaited  bool      // lost since the room was locked: it is let in again
 	ended    int       // how many ends there had been by then
@@ -82,7 +83,7 @@ func (r *room[C]) remember(s *seat[C], why signal.Reason) {
 	if len(r.absent) >= 2*r.limit {
 		r.forgetOne()
 	}
-	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, lost, lost && r.locked, r.ended})
+	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, s.parting, lost, lost && r.locked, r.ended})
 }
 
 // forgetOne makes room for another absence. The end of a member that could otherwise no longer be
