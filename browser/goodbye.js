@@ -6,8 +6,6 @@ import { encode } from './codec.js';
 import { byeText } from './identity.js';
 import { endpointOf } from './signaling.js';
 
-const keepsAlive = 'keepalive' in (globalThis.Request?.prototype ?? {}); // Firefox since 133
-
 export class Goodbye {
   #join; // {url, identity, session, room}
   #nonce = null; // of the latest connection
@@ -32,9 +30,11 @@ export class Goodbye {
     if (!this.#frame) return;
     const url = new URL(this.#join.url);
     url.protocol = url.protocol.replace('ws', 'http');
-    // A string is sent as text/plain, so no request comes before it to ask whether it may be sent.
-    if (keepsAlive) fetch(url, { method: 'POST', body: this.#frame, keepalive: true, credentials: 'include', redirect: 'error' }).catch(() => {});
-    else globalThis.navigator?.sendBeacon?.(url, this.#frame);
+    const body = this.#frame; // text/plain, so the browser does not ask first whether it may be sent
     this.#frame = '';
+    // Twice: of a tab that is closed Firefox may lose a fetch, and a beacon has no Origin, and is refused, where the
+    // page's referrer policy says so. The hub takes the one that comes first.
+    globalThis.navigator?.sendBeacon?.(url, body);
+    fetch(url, { method: 'POST', body, keepalive: true, credentials: 'include', redirect: 'error' }).catch(() => {});
   }
 }

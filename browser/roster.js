@@ -174,6 +174,7 @@ export class Roster {
         },
         trackRemoved: (track) => about('trackremoved', { track }),
         trackChanged: (track) => about('trackchanged', { track }),
+        trackBlocked: (track, element, blocked) => about('trackblocked', { track, element, blocked }),
         trackMuted: (track) => about('trackmuted', { track, muted: track.muted }),
       },
     });

@@ -41,9 +41,10 @@ type byeDoor struct {
 	bounded bool // by address
 }
 
-// newByeDoor lets from one address as many say bye at once as may be connected, as newGate does for joins.
+// newByeDoor lets from one address twice as many come as newGate lets join, because a page posts its bye twice.
 func newByeDoor(perAddress int) *byeDoor {
-	return &byeDoor{near: throttle[netip.Prefix]{pace: pacePerAddress(perAddress)}, bounded: perAddress >= 0}
+	p := pacePerAddress(perAddress)
+	return &byeDoor{near: throttle[netip.Prefix]{pace: pace{2 * p.burst, p.pause / 2}}, bounded: perAddress >= 0}
 }
 
 // take counts a bye, and says how long there may be no other if it is one too many.

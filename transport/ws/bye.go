@@ -25,7 +25,7 @@ type ByeTaker interface {
 // byeTimeout bounds the time in which a bye has to come.
 const byeTimeout = 5 * time.Second
 
-// takeBye answers a posted bye: 204, or why it was not taken. The page that sent it rarely learns of that.
+// takeBye answers a posted bye: 204, whether there is such a member or not, or what is wrong with it.
 func takeBye(w http.ResponseWriter, r *http.Request, h ByeTaker, o *AcceptOptions) {
 	if why, status := foreign(r, o); why != "" {
 		refuseRequest(w, r, why, status)
@@ -40,7 +40,7 @@ func takeBye(w http.ResponseWriter, r *http.Request, h ByeTaker, o *AcceptOption
 	header.Set("Cache-Control", "no-store")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(byeTimeout)) // not every ResponseWriter can
 	err := h.TakeBye(r.Body, clientAddress(r, o))
-	if err == nil {
+	if err == nil || errors.Is(err, &signal.Error{Code: signal.CodeNoSuchMember}) { // nobody learns by trying who is there
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -61,8 +61,6 @@ func byeStatus(code signal.Code) int {
 		return http.StatusTooManyRequests
 	case signal.CodeTooBig:
 		return http.StatusRequestEntityTooLarge
-	case signal.CodeNoSuchMember:
-		return http.StatusNotFound
 	default:
 		return http.StatusBadRequest
 	}
