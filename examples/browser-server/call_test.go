@@ -204,7 +204,7 @@ func leavesAndReturns(t *testing.T, bob, jiwoo *browsertest.Tab) {
 
 func reloads(t *testing.T, bob, jiwoo *browsertest.Tab) {
 	t.Helper()
-	bob.Do(`location.reload()`)
+	bob.Reload()
 	bob.Wait("in the call again", `!document.getElementById('call').hidden && tiles().length === 1`)
 	seesAndHears(t, jiwoo, 1)
 }
