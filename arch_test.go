@@ -28,6 +28,7 @@ var layers = map[string][]string{
 		"github.com/pion/webrtc/v4",
 	},
 	"noom/internal/diagnose":     {},
+	"noom/internal/entrance":     {"noom/signal"},
 	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},
 	"noom/internal/exchange":     {},
 	"noom/internal/iceservers":   {"noom/internal/mailbox", "noom/signal", "github.com/pion/"},
@@ -56,7 +57,8 @@ var layers = map[string][]string{
 	"noom/cmd/noom-token":     {"noom/signal", "noom/signal/hub/token"},
 
 	"noom/transport/mem":           {"noom/signal"},
-	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
+	"noom/transport/http":          {"noom/internal/entrance", "noom/signal", "noom/transport/ws"},
+	"noom/transport/ws":            {"noom/internal/entrance", "noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
 
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
