@@ -57,6 +57,7 @@ var layers = map[string][]string{
 	"noom/cmd/noom-token":     {"noom/signal", "noom/signal/hub/token"},
 
 	"noom/transport/mem":           {"noom/signal"},
+	"noom/transport/auto":          {"noom/signal", "noom/transport/http", "noom/transport/ws"},
 	"noom/transport/http":          {"noom/internal/entrance", "noom/signal", "noom/transport/ws"},
 	"noom/transport/ws":            {"noom/internal/entrance", "noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
@@ -70,6 +71,7 @@ var layers = map[string][]string{
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"github.com/chromedp/"},
 	"noom/internal/endurance":   {},
+	"noom/internal/webtest":     {},
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},
 	"noom/internal/xvfbtest":    {},

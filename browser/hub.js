@@ -6,6 +6,7 @@ import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
 import { Signaling } from './signaling.js';
+import { Way } from './way.js';
 
 const REDIAL_FIRST = 100; // ms
 
@@ -25,8 +26,9 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → the nickname we want
-  #options; // {token, dialTimeout, redialMax}
+  #options; // {token, transport, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
+  #way;
   #signaling = null;
   #inbox = Promise.resolve(); // steps of the room, in order
   #over = false;
@@ -35,6 +37,7 @@ export class Hub {
     this.#join = join;
     this.#name = name;
     this.#options = options;
+    this.#way = new Way(join.url, options);
     this.#member = member;
   }
 
@@ -67,6 +70,7 @@ export class Hub {
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
     const { signaling, joined } = await Signaling.open({
       ...this.#join, name: this.#name(), token,
+      dial: (signal) => this.#way.dial(signal),
       timeout: dialTimeout,
       onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
       onClose: (error) => this.#lost(error),
