@@ -61,7 +61,7 @@ func TestGhosts(t *testing.T) {
 	}
 	open()
 	host := l.open(browsertest.Start(t), "")
-	host.Allow("WebSocket connection") // that it is lost is the point
+	host.Allow("WebSocket connection", "Failed to load resource") // that it is lost is the point
 	host.Do(`enter('host', { token: 'host' })`)
 	host.Wait("the room", `window.room`)
 	var ghosts []noom.Room

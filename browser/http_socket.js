@@ -14,6 +14,7 @@ const CLOSED = 3;
 const ANSWER = 9_000; // ms for the answer to a batch
 const LOST = 10_000; // ms of failures after which the connection is lost
 const BATCH = 65_536; // bytes of frames in a batch, and of events before we say that they have come
+const OUTLIVES = 16_384; // bytes of a batch up to which its request outlives the page; browsers allow 64 KiB in all
 const WAITING = 1_048_576; // bytes that wait to be sent, at most
 
 export class HTTPSocket {
@@ -142,7 +143,8 @@ export class HTTPSocket {
     const timer = setTimeout(() => late.abort(), ANSWER);
     try {
       const signal = AbortSignal.any([late.signal, this.#gone.signal]);
-      const response = await this.#fetch('POST', { body, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, signal, ...options });
+      const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
+      const response = await this.#fetch('POST', { body, headers, signal, keepalive: body.length < OUTLIVES, ...options });
       if (!response.ok) throw new Refused(response.status);
       return await response.json();
     } finally {
@@ -159,11 +161,11 @@ export class HTTPSocket {
     this.#rearm();
   }
 
-  // What waits goes with the goodbye, in a request that outlives the page.
+  // What waits goes with the goodbye.
   #sayClose(code = 1000, reason = '') {
     this.#state = CLOSING;
     const body = this.#batch();
-    const last = this.#answer(body, { keepalive: body.length < BATCH, signal: undefined });
+    const last = this.#answer(body, { signal: undefined });
     last.catch(() => {}).finally(() => this.#end(code, reason));
   }
 

@@ -166,12 +166,12 @@ func TestReplaced(t *testing.T) {
 func TestJoinErrors(t *testing.T) {
 	t.Parallel()
 	tab := newLab(t).open(browsertest.Start(t), "")
-	tab.Allow("WebSocket connection", "404")
+	tab.Allow("WebSocket connection", "Failed to load resource")
 	for js, want := range map[string]string{
 		`noom.join('/ws', '')`:                             "bad_room",
 		`noom.join('/ws', 'a\u202eb')`:                     "bad_room",
 		`noom.join('/ws', 'r', { name: 'x'.repeat(129) })`: "bad_name",
-		`noom.join('/nothing', 'r')`:                       "unreachable",
+		`noom.join('/nothing/ws', 'r')`:                    "unreachable",
 		`noom.join('ws://127.0.0.1:9/ws', 'r')`:            "unreachable",
 	} {
 		if got := browsertest.Eval[string](tab, js+`.then(() => 'joined', (e) => e.code)`); got != want {

@@ -36,7 +36,7 @@ func TestHubRestarted(t *testing.T) {
 	b := browsertest.Start(t)
 	tabs := []*browsertest.Tab{l.open(b, ""), l.open(b, "")}
 	for i, tab := range tabs {
-		tab.Allow("WebSocket connection") // that it is refused is the point
+		tab.Allow("WebSocket connection", "Failed to load resource") // that it is refused is the point
 		tab.Do([]string{`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`, `enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`}[i])
 	}
 	pattern := media.TestPattern(nil)
@@ -102,7 +102,7 @@ func TestHubGoneForGood(t *testing.T) {
 	longtest.ParallelUnlessAsked(t)
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")
-	tab.Allow("WebSocket connection")
+	tab.Allow("WebSocket connection", "Failed to load resource")
 	tab.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
 	pattern := media.TestPattern(nil)
 	defer func() { _ = pattern.Close() }() // nothing to lose

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +54,7 @@ func (l *link) note(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errBack, err)
 	}
 	_, said := errors.AsType[*signal.Error](err)
-	broken := !said && !errors.Is(err, io.EOF) && ctx.Err() == nil && !l.closed.Load()
+	broken := !said && ctx.Err() == nil && !l.closed.Load()
 	if broken && l.trial == nil && !l.noted.Swap(true) {
 		d := l.dialer
 		d.mu.Lock()

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/iotest"
 
@@ -128,6 +130,49 @@ func FuzzFlow(f *testing.F) {
 			if first != has+1 || int64(len(all)) > has && (len(frames) == 0 || !slices.EqualFunc(frames, all[has:int(has)+len(frames)], bytes.Equal)) {
 				t.Fatalf("step %d: behind %d of %d there are %d from %d on", i, has, len(all), len(frames), first)
 			}
+		}
+	})
+}
+
+// FuzzSession gives a session batches with any numbers: a hub receives each frame once and in order,
+// up to where something cannot be, and what is held is what has not been received.
+func FuzzSession(f *testing.F) {
+	f.Add([]byte{1, 3, 1, 3, 3, 2, 5, 1, 0, 0, 9, 9})
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		h := &table{maxSessions: 1, maxHeld: 1 << 20, sessions: make(map[string]*session), shares: make(map[netip.Prefix]*share)}
+		s := &session{table: h, ended: make(chan struct{})}
+		s.init("")
+		h.add(s)
+		received, sent := int64(0), int64(0)
+		for ; len(steps) >= 2; steps = steps[2:] {
+			b := batch{first: int64(steps[0]&0x1f) + 1, end: nil}
+			for i := range int64(steps[1] & 7) {
+				b.frames = append(b.frames, strconv.AppendInt(nil, b.first+i, 10))
+				sent = max(sent, b.first+i)
+			}
+			if steps[1]&0x80 != 0 {
+				b.end = new(ending)
+			}
+			before := s.up
+			r, _, e := s.takeSome(&b)
+			if (e != nil) != (b.first > before+1) || e == nil && (r.Taken < before || r.Taken > sent) {
+				t.Fatalf("behind %d a batch from %d on: %+v, %v", before, b.first, r, e)
+			}
+			if steps[0]&0x40 == 0 {
+				continue
+			}
+			for frame, err, is := s.pop(); is && err == nil; frame, err, is = s.pop() {
+				if received++; string(frame) != strconv.FormatInt(received, 10) {
+					t.Fatalf("received %s, want %d", frame, received)
+				}
+			}
+			if held := h.held.Load(); held != 0 || received > s.up {
+				t.Fatalf("%d bytes are held, %d of %d are received", held, received, s.up)
+			}
+		}
+		s.Abort()
+		if held := h.held.Load(); held != 0 || len(h.sessions) != 0 || len(h.shares) != 0 {
+			t.Fatalf("%d bytes, %d sessions and %d addresses are left", held, len(h.sessions), len(h.shares))
 		}
 	})
 }

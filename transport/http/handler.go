@@ -137,7 +137,7 @@ func (h *handler) serveSession(w http.ResponseWriter, r *http.Request, id string
 	s := h.table.find(id)
 	origin := r.Header.Get("Origin") // which a browser leaves out of a GET to the page's own server
 	switch {
-	case s == nil || s.endpoint != signal.NormalHost(r.Host) || origin != "" && origin != s.origin:
+	case s == nil || s.isOver() || s.endpoint != signal.NormalHost(r.Host) || origin != "" && origin != s.origin:
 		entrance.Refuse(w, r, "there is no such session", http.StatusGone)
 	case r.Method == http.MethodPost:
 		s.serveUp(w, r)

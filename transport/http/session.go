@@ -102,13 +102,16 @@ func (s *session) know() { s.knowing.Do(func() { close(s.ended) }) }
 
 // tidy removes a session that is over from the table.
 func (s *session) tidy() {
-	s.mu.Lock()
-	over := s.why != nil
-	s.mu.Unlock()
-	if over {
+	if s.isOver() {
 		s.idle.Stop()
 		s.table.remove(s)
 	}
+}
+
+func (s *session) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why != nil
 }
 
 // expire ends a session for which nothing is asked.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,8 @@ import (
 type world struct {
 	transporttest.Pair
 
-	server *webtest.Network // the hub's
+	server  *webtest.Network // the hub's
+	handler http.Handler
 }
 
 // connect connects a member with a hub whose server is as ws.HTTPServer makes it. between, if not
@@ -34,8 +36,8 @@ type world struct {
 func connect(t *testing.T, between func() webtest.Way) world {
 	t.Helper()
 	hub := transporttest.NewAccepted()
-	w := world{server: webtest.NewNetwork()}
-	w.server.Serve(t, ws.HTTPServer(noomhttp.Handler(hub, nil), nil))
+	w := world{server: webtest.NewNetwork(), handler: noomhttp.Handler(hub, nil)}
+	w.server.Serve(t, ws.HTTPServer(w.handler, nil))
 	near := w.server
 	if between != nil {
 		near = webtest.NewNetwork()
@@ -45,12 +47,17 @@ func connect(t *testing.T, between func() webtest.Way) world {
 	return w
 }
 
-// close closes both ends.
-func (w world) close() {
+// close closes both ends, and fails if anything is kept after that.
+func (w world) close(t *testing.T) {
+	t.Helper()
 	var both sync.WaitGroup
 	both.Go(func() { _ = w.Client.Close() }) // neither fails
 	both.Go(func() { _ = w.Server.Close() })
 	both.Wait()
+	time.Sleep(10 * time.Second) // in which the hub's end lingers
+	if sessions, held := noomhttp.Kept(w.handler); sessions != 0 || held != 0 {
+		t.Errorf("%d sessions and %d bytes are kept", sessions, held)
+	}
 }
 
 func numbered(n int, body int) signal.Message {
@@ -95,7 +102,7 @@ func (w world) exchange(t *testing.T, frames int, pause func() time.Duration) {
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := connect(t, nil)
-		defer w.close()
+		defer w.close(t)
 		for n := range 5 {
 			time.Sleep(10 * time.Minute)
 			if err := w.Server.Send(t.Context(), numbered(n, 0)); err != nil {
@@ -121,7 +128,7 @@ func TestSilence(t *testing.T) {
 func TestBufferingProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := connect(t, func() webtest.Way { return webtest.Way{HoldBack: true} })
-		defer w.close()
+		defer w.close(t)
 		began := time.Now()
 		if err := w.Server.Send(t.Context(), numbered(0, 0)); err != nil {
 			t.Fatal(err)
@@ -152,7 +159,7 @@ func TestProxyThatStopsBuffering(t *testing.T) {
 			defer mu.Unlock()
 			return way
 		})
-		defer w.close()
+		defer w.close(t)
 		w.exchange(t, 20, func() time.Duration { return time.Second })
 		mu.Lock()
 		way.HoldBack = false
@@ -171,11 +178,12 @@ func TestCutEvery30Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := transporttest.NewAccepted()
 		network := webtest.NewNetwork()
-		server := ws.HTTPServer(noomhttp.Handler(hub, nil), nil)
+		handler := noomhttp.Handler(hub, nil)
+		server := ws.HTTPServer(handler, nil)
 		go func() { _ = server.Serve(webtest.CutAfter(network, func() time.Duration { return 30 * time.Second })) }() // until Close
 		defer func() { _ = server.Close() }()
-		w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: network.Client(t)}), network}
-		defer w.close()
+		w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: network.Client(t)}), network, handler}
+		defer w.close(t)
 		w.exchange(t, 1000, func() time.Duration { return 700 * time.Millisecond })
 		if network.Dials() < 20 {
 			t.Errorf("%d connections in 700 s", network.Dials())
@@ -195,7 +203,7 @@ func TestCutAtAnyMoment(t *testing.T) {
 				return time.Duration(random.Int64N(int64(most)))
 			}
 			w := connect(t, nil)
-			defer w.close()
+			defer w.close(t)
 			done := make(chan struct{})
 			var cutting sync.WaitGroup
 			cutting.Go(func() {
@@ -219,7 +227,7 @@ func TestCutAtAnyMoment(t *testing.T) {
 func TestGoneMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := connect(t, nil)
-		defer w.close()
+		defer w.close(t)
 		began := time.Now()
 		w.Client.(signal.Aborter).Abort() // without a goodbye
 		if _, err := w.Server.Receive(t.Context()); err == nil {
@@ -239,10 +247,11 @@ func TestGoneHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := transporttest.NewAccepted()
 		network := webtest.NewNetwork()
-		server := ws.HTTPServer(noomhttp.Handler(hub, nil), nil)
+		handler := noomhttp.Handler(hub, nil)
+		server := ws.HTTPServer(handler, nil)
 		go func() { _ = server.Serve(network) }() // until Close
-		w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: network.Client(t)}), network}
-		defer w.close()
+		w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: network.Client(t)}), network, handler}
+		defer w.close(t)
 		began := time.Now()
 		_ = server.Close() // with its connections
 		if _, err := w.Client.Receive(t.Context()); err == nil {
@@ -267,8 +276,8 @@ func TestAnotherHub(t *testing.T) {
 			mu.Unlock()
 			h.ServeHTTP(w, r)
 		}), nil))
-		w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: network.Client(t)}), network}
-		defer w.close()
+		w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: network.Client(t)}), network, handler}
+		defer w.close(t)
 		mu.Lock()
 		handler = noomhttp.Handler(hub, nil)
 		mu.Unlock()
@@ -303,7 +312,46 @@ func TestCloseOverCuts(t *testing.T) {
 			if _, err := w.Client.Receive(t.Context()); !errors.Is(err, &signal.Error{Code: signal.CodeTooSlow}) {
 				t.Fatal(err)
 			}
-			w.close()
+			w.close(t)
 		}
+	})
+}
+
+// What is held for members who take nothing is bounded, by address and in all; others have their place
+// even so, and what was held is given back.
+func TestHeldIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("X-Real-Ip")) }
+		hub := transporttest.NewAccepted()
+		network := webtest.NewNetwork()
+		handler := noomhttp.Handler(hub, &noomhttp.AcceptOptions{AcceptOptions: ws.AcceptOptions{ClientAddress: from}, MaxHeld: 1 << 20})
+		network.Serve(t, ws.HTTPServer(handler, nil))
+		client := network.Client(t)
+		big := numbered(0, 4000)
+		var worlds []world
+		for i := range 40 {
+			header := http.Header{"X-Real-Ip": {fmt.Sprintf("192.0.2.%d", i/4)}}
+			w := world{hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: client, Header: header}), network, handler}
+			worlds = append(worlds, w)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			sent := 0
+			for w.Server.Send(ctx, big) == nil {
+				sent++
+			}
+			cancel()
+			if sent == 0 {
+				t.Errorf("session %d: no place for a single frame", i)
+			}
+		}
+		if _, held := noomhttp.Kept(handler); held > 1<<20+40*4100 {
+			t.Errorf("%d bytes are held", held)
+		}
+		var all sync.WaitGroup
+		for _, w := range worlds {
+			all.Go(func() { _ = w.Client.Close() }) // neither fails
+			all.Go(func() { _ = w.Server.Close() })
+		}
+		all.Wait()
+		worlds[0].close(t)
 	})
 }

@@ -1,0 +1,137 @@
+package browser_test
+
+import (
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"noom/internal/browsertest"
+	"noom/internal/webtest"
+)
+
+// behind puts a proxy in front of the lab and returns its address. The way can be changed.
+func (l *lab) behind(t *testing.T, way webtest.Way) (url string, change func(webtest.Way)) {
+	t.Helper()
+	var now atomic.Pointer[webtest.Way]
+	now.Store(&way)
+	proxy := httptest.NewServer(webtest.Proxy(l.URL, nil, func() webtest.Way { return *now.Load() }))
+	t.Cleanup(proxy.Close)
+	return proxy.URL, func(way webtest.Way) { now.Store(&way) }
+}
+
+// sockets is how many WebSockets there are at the hub.
+func (l *lab) sockets() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
+}
+
+// openAt opens the page at an address of its own.
+func openAt(b *browsertest.Browser, url, prepare string) *browsertest.Tab {
+	tab := b.Open(url, prepare)
+	tab.Wait("noom.js", `window.ready`)
+	tab.Allow("WebSocket") // that there is none is the point
+	return tab
+}
+
+// A call where no WebSocket gets through, whatever the proxy does instead: with pictures both ways,
+// chat, a right goodbye, and a new track in the middle.
+func TestCallWithoutWebSocket(t *testing.T) {
+	for name, way := range map[string]webtest.Way{
+		"upgrades are removed":                      {NoUpgrade: true},
+		"upgrades are swallowed":                    {Swallow: true},
+		"upgrades are removed, streams held back":   {NoUpgrade: true, HoldBack: true},
+		"upgrades are swallowed, streams held back": {Swallow: true, HoldBack: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			url, _ := l.behind(t, way)
+			b := browsertest.Start(t)
+			one, two := openAt(b, url, ""), openAt(b, url, "")
+			one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
+			two.Do(`enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`)
+			connected(one, two)
+			one.Wait("a blue picture", `shows(other().tracks[0], [0, 0, 200])`)
+			two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
+			one.Do(`room.chat('안녕 👋🏽\r\nhello')`)
+			two.Wait("chat", `log.some((e) => e.type === 'chatreceived' && e.text === '안녕 👋🏽\r\nhello')`)
+			two.Do(`window.second = room.publish(picture('rgb(0, 200, 0)'), { name: 'second' })`)
+			one.Wait("a green picture", `shows(other().tracks.find((t) => t.name === 'second'), [0, 200, 0])`)
+			one.Do(`room.leave()`)
+			two.Wait("goodbye", `log.some((e) => e.type === 'peerleft' && e.reason === 'left')`)
+			if n := l.sockets(); n != 0 {
+				t.Errorf("%d WebSockets", n)
+			}
+		})
+	}
+}
+
+// The second join of a page is over HTTP at once, and when WebSocket works again it is used. The
+// page's clock is fast, because that takes a minute.
+func TestBackToWebSocket(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	url, change := l.behind(t, webtest.Way{Swallow: true})
+	tab := openAt(browsertest.Start(t), url, `
+		const now = performance.now.bind(performance);
+		performance.now = () => 10 * now();
+		const later = setTimeout;
+		window.setTimeout = (f, ms, ...args) => later(f, ms / 10, ...args);
+		window.sockets = 0;
+		window.WebSocket = class extends WebSocket { constructor(...args) { super(...args); sockets++; } };`)
+	tab.Do(`enter('하나')`)
+	tab.Do(`noom.join('/ws', 'elsewhere').then((room) => room.leave())`)
+	if n := browsertest.Eval[int](tab, `sockets`); n != 1 {
+		t.Errorf("%d WebSockets were tried for two joins", n)
+	}
+	change(webtest.Way{})
+	tab.Wait("WebSocket", `happened('signalingrestored') === 1`)
+	tab.Do(`room.chat('다시')`)
+	if n := l.sockets(); n == 0 {
+		t.Error("no WebSocket came")
+	}
+}
+
+// A hub that is killed and replaced by an empty one: the call goes on, and the room forms again.
+func TestHubReplacedOverHTTP(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	b := browsertest.Start(t)
+	one, two := l.open(b, ""), l.open(b, "")
+	for tab, name := range map[*browsertest.Tab]string{one: "하나", two: "two"} {
+		tab.Allow("Failed to load resource") // that it is refused is the point
+		tab.Do(`enter('` + name + `', { transport: 'http', tracks: [tone()] })`)
+	}
+	connected(one, two)
+	l.killHub()
+	for _, tab := range []*browsertest.Tab{one, two} {
+		tab.Wait("the loss of the hub", `happened('signalinglost') > 0`)
+	}
+	l.replaceHub()
+	for _, tab := range []*browsertest.Tab{one, two} {
+		tab.Wait("the return", `happened('signalingrestored') > 0`)
+	}
+	one.Do(`room.chat('다시')`)
+	two.Wait("chat", `log.some((e) => e.type === 'chatreceived' && e.text === '다시')`)
+	for _, tab := range []*browsertest.Tab{one, two} {
+		if n := browsertest.Eval[int](tab, `connections`); n != 1 {
+			t.Errorf("%d connections were made for one call", n)
+		}
+	}
+}
+
+// A page that is closed or reloaded says goodbye over HTTP too.
+func TestGoodbyeOverHTTP(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	b := browsertest.Start(t)
+	stays, reloads, goes := l.open(b, ""), l.open(b, ""), l.open(b, "")
+	for i, tab := range []*browsertest.Tab{stays, reloads, goes} {
+		tab.Do(`enter('` + string(rune('a'+i)) + `', { transport: 'http' })`)
+	}
+	stays.Wait("two peers", `room.peers.filter((p) => p.state === 'connected').length === 2`)
+	reloads.Navigate(l.URL + "/?again")
+	goes.Navigate("about:blank")
+	stays.Wait("two goodbyes", `log.filter((e) => e.type === 'peerleft' && e.reason === 'left').length === 2`)
+}
