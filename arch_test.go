@@ -71,7 +71,7 @@ var layers = map[string][]string{
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"github.com/chromedp/"},
 	"noom/internal/endurance":   {},
-	"noom/internal/webtest":     {},
+	"noom/internal/webtest":     {"noom", "noom/signal", "noom/signal/hub", "noom/transport/transporttest"},
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},
 	"noom/internal/xvfbtest":    {},

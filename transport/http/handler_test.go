@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"noom"
+	"noom/internal/webtest"
 	"noom/signal"
 	"noom/signal/hub"
 	noomhttp "noom/transport/http"
@@ -343,87 +340,18 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
-// to is a client that reaches a server whatever the URL says.
-func to(server *httptest.Server) *http.Client {
-	transport := server.Client().Transport.(*http.Transport).Clone()
-	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
-	}
-	if transport.TLSClientConfig != nil {
-		transport.TLSClientConfig.ServerName = "example.com" // what the test certificate is for
-	}
-	return &http.Client{Transport: transport}
+var tested = webtest.Transport{
+	Handler: func(h webtest.Server, hosts ...string) http.Handler {
+		return noomhttp.Handler(h, &noomhttp.AcceptOptions{AcceptOptions: ws.AcceptOptions{Hosts: hosts}})
+	},
+	Dialer: func(url string, client *http.Client) signal.Dialer {
+		return noomhttp.Dialer{URL: url, HTTPClient: client}
+	},
 }
 
-// Both ends must bind proofs to the same address, the one that was dialled.
-func TestEndpoint(t *testing.T) {
-	accepted := transporttest.NewAccepted()
-	plain, secure := httptest.NewServer(noomhttp.Handler(accepted, nil)), httptest.NewTLSServer(noomhttp.Handler(accepted, nil))
-	t.Cleanup(plain.Close)
-	t.Cleanup(secure.Close)
-	text, err := os.ReadFile("../../signal/testdata/endpoints.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct{ URL, Endpoint string }
-	if err := json.Unmarshal(text, &rows); err != nil || len(rows) == 0 {
-		t.Fatal(len(rows), err)
-	}
-	for _, row := range rows {
-		server := plain
-		if strings.HasPrefix(row.URL, "wss") {
-			server = secure
-		}
-		client := to(server)
-		pair := accepted.Pair(t, noomhttp.Dialer{URL: row.URL, HTTPClient: client})
-		if c, s := signal.Endpoint(pair.Client), signal.Endpoint(pair.Server); s != row.Endpoint || c != row.Endpoint {
-			t.Errorf("%s: endpoint %q at the client, %q at the server, want %q", row.URL, c, s, row.Endpoint)
-		}
-		_ = pair.Client.Close() // neither fails
-		_ = pair.Server.Close()
-		client.CloseIdleConnections()
-	}
-}
+func TestEndpoint(t *testing.T) { tested.TestEndpoint(t, "../../signal/testdata/endpoints.json") }
 
-// A hub that its members dial asks another for a challenge, in the name of a member and under its own
-// name, and passes the proof on.
-func TestProofPassedOn(t *testing.T) {
-	var log strings.Builder
-	authorize := func(context.Context, hub.Request) (hub.Grant, error) { return hub.Grant{}, nil }
-	for name, test := range map[string]struct {
-		config hub.Config
-		hosts  []string
-		enters bool // a hub that passes on a proof
-	}{
-		"nobody has said":  {hub.Config{}, nil, true},
-		"every name":       {hub.Config{}, []string{"*"}, true},
-		"its hosts":        {hub.Config{}, []string{"own.example"}, false},
-		"its one endpoint": {hub.Config{Endpoint: "Own.Example:443"}, nil, false},
-	} {
-		log.Reset()
-		test.config.Authorize, test.config.Logger = authorize, slog.New(slog.NewTextHandler(&log, nil))
-		h := hub.New(&test.config)
-		server := httptest.NewServer(noomhttp.Handler(h, &noomhttp.AcceptOptions{AcceptOptions: ws.AcceptOptions{Hosts: test.hosts}}))
-		client := to(server)
-		for host, enters := range map[string]bool{"own.example": true, "other.example": test.enters} {
-			room, err := noom.Join(t.Context(), noomhttp.Dialer{URL: "http://" + host, HTTPClient: client}, "데모", nil)
-			if (err == nil) != enters {
-				t.Errorf("%s: by the name %s: %v", name, host, err)
-			}
-			if err == nil {
-				_ = room.Leave(t.Context())
-			}
-		}
-		if err := h.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		client.CloseIdleConnections()
-		server.Close()
-		if n := strings.Count(log.String(), "takes proofs made for any host"); (n == 1) != test.enters {
-			t.Errorf("%s: warned %d times: %s", name, n, log.String())
-		}
-	}
-}
+func TestProofPassedOn(t *testing.T) { tested.TestProofPassedOn(t) }
 
 // A member that sends what is no frame gets the code; the hub counts it by its address.
 func TestBadFrames(t *testing.T) {
