@@ -69,7 +69,7 @@ var layers = map[string][]string{
 	"noom/noomtest/transcript": {"noom", "noom/signal"},
 
 	"noom/browser":              {},
-	"noom/internal/browsertest": {"github.com/chromedp/"},
+	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
 	"noom/internal/webtest":     {"noom", "noom/signal", "noom/signal/hub", "noom/transport/transporttest"},
 	"noom/internal/longtest":    {},
