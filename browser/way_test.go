@@ -37,43 +37,55 @@ func openAt(b *browsertest.Browser, url, prepare string) *browsertest.Tab {
 // A call where no WebSocket gets through, whatever the proxy does instead: with pictures both ways,
 // chat, a right goodbye, and a new track in the middle.
 func TestCallWithoutWebSocket(t *testing.T) {
+	browsertest.EveryKind(t, func(t *testing.T, kind browsertest.Kind) {
+		callBehind(t, kind, webtest.Way{NoUpgrade: true, HoldBack: true})
+	})
+}
+
+// The same, where the proxy does less harm, or more.
+func TestCallBehindProxies(t *testing.T) {
 	for name, way := range map[string]webtest.Way{
 		"upgrades are removed":                      {NoUpgrade: true},
 		"upgrades are swallowed":                    {Swallow: true},
-		"upgrades are removed, streams held back":   {NoUpgrade: true, HoldBack: true},
 		"upgrades are swallowed, streams held back": {Swallow: true, HoldBack: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t)
-			url, _ := l.behind(t, way)
-			b := browsertest.Start(t)
-			one, two := openAt(b, url, ""), openAt(b, url, "")
-			one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
-			two.Do(`enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`)
-			connected(one, two)
-			one.Wait("a blue picture", `shows(other().tracks[0], [0, 0, 200])`)
-			two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
-			one.Do(`room.chat('안녕 👋🏽\r\nhello')`)
-			two.Wait("chat", `log.some((e) => e.type === 'chatreceived' && e.text === '안녕 👋🏽\r\nhello')`)
-			two.Do(`window.second = room.publish(picture('rgb(0, 200, 0)'), { name: 'second' })`)
-			one.Wait("a green picture", `shows(other().tracks.find((t) => t.name === 'second'), [0, 200, 0])`)
-			one.Do(`room.leave()`)
-			two.Wait("goodbye", `log.some((e) => e.type === 'peerleft' && e.reason === 'left')`)
-			if n := l.sockets(); n != 0 {
-				t.Errorf("%d WebSockets", n)
-			}
+			browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) { callBehind(t, kind, way) })
 		})
+	}
+}
+
+func callBehind(t *testing.T, kind browsertest.Kind, way webtest.Way) {
+	t.Helper()
+	l := newLab(t)
+	url, _ := l.behind(t, way)
+	b := kind.Start(t)
+	one, two := openAt(b, url, ""), openAt(b, url, "")
+	one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
+	two.Do(`enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`)
+	connected(one, two)
+	one.Wait("a blue picture", `shows(other().tracks[0], [0, 0, 200])`)
+	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
+	one.Do(`room.chat('안녕 👋🏽\r\nhello')`)
+	two.Wait("chat", `log.some((e) => e.type === 'chatreceived' && e.text === '안녕 👋🏽\r\nhello')`)
+	two.Do(`window.second = room.publish(picture('rgb(0, 200, 0)'), { name: 'second' })`)
+	one.Wait("a green picture", `shows(other().tracks.find((t) => t.name === 'second'), [0, 200, 0])`)
+	one.Do(`room.leave()`)
+	two.Wait("goodbye", `log.some((e) => e.type === 'peerleft' && e.reason === 'left')`)
+	if n := l.sockets(); n != 0 {
+		t.Errorf("%d WebSockets", n)
 	}
 }
 
 // The second join of a page is over HTTP at once, and when WebSocket works again it is used. The
 // page's clock is fast, because that takes a minute.
-func TestBackToWebSocket(t *testing.T) {
-	t.Parallel()
+func TestBackToWebSocket(t *testing.T) { browsertest.EachKind(t, testBackToWebSocket) }
+
+func testBackToWebSocket(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
 	url, change := l.behind(t, webtest.Way{Swallow: true})
-	tab := openAt(browsertest.Start(t), url, `
+	tab := openAt(kind.Start(t), url, `
 		const now = performance.now.bind(performance);
 		performance.now = () => 10 * now();
 		const later = setTimeout;
@@ -94,10 +106,12 @@ func TestBackToWebSocket(t *testing.T) {
 }
 
 // A hub that is killed and replaced by an empty one: the call goes on, and the room forms again.
-func TestHubReplacedOverHTTP(t *testing.T) {
-	t.Parallel()
+func TestHubReplacedOverHTTP(t *testing.T) { browsertest.EachKind(t, testHubReplacedOverHTTP) }
+
+func testHubReplacedOverHTTP(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	one, two := l.open(b, ""), l.open(b, "")
 	for tab, name := range map[*browsertest.Tab]string{one: "하나", two: "two"} {
 		tab.Allow("Failed to load resource") // that it is refused is the point
@@ -122,10 +136,12 @@ func TestHubReplacedOverHTTP(t *testing.T) {
 }
 
 // A page that is closed or reloaded says goodbye over HTTP too.
-func TestGoodbyeOverHTTP(t *testing.T) {
-	t.Parallel()
+func TestGoodbyeOverHTTP(t *testing.T) { browsertest.EachKind(t, testGoodbyeOverHTTP) }
+
+func testGoodbyeOverHTTP(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	stays, reloads, goes := l.open(b, ""), l.open(b, ""), l.open(b, "")
 	for i, tab := range []*browsertest.Tab{stays, reloads, goes} {
 		tab.Do(`enter('` + string(rune('a'+i)) + `', { transport: 'http' })`)
