@@ -193,7 +193,7 @@ export class HTTPSocket {
   // ---- down
 
   async #bringDown() {
-    while (this.#state < CLOSED && this.#ended === null) {
+    while (this.#state === OPEN && this.#ended === null) {
       let failed = false;
       this.#asking = new AbortController();
       const stream = this.#mode.begin(this.#now);
