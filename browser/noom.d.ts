@@ -91,6 +91,13 @@ export interface JoinOptions {
   connectTimeout?: number;
   /** Bounds one dial and join, in ms. Default 5000. */
   dialTimeout?: number;
+  /**
+   * How the hub is reached. auto, the default, tries WebSocket and, where that is not open after 2 s, HTTP requests as
+   * well; it remembers what worked, and goes back to WebSocket when that works again.
+   */
+  transport?: 'auto' | 'websocket' | 'http';
+  /** Where the hub speaks HTTP. Default: url with http as the last part of its path. */
+  httpURL?: string | URL;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
 }

@@ -31,8 +31,9 @@ export async function join(url, room, options = {}) {
   if (typeof RTCPeerConnection === 'undefined') throw new NoomError('unsupported', 'this browser has no WebRTC');
   checkOptions(optionsOf(options));
   const address = hubURL(url);
+  const httpURL = options.httpURL === undefined ? undefined : hubURL(options.httpURL);
   const identity = options.identity ?? (await Identity.generate());
-  const joining = new Room(address, cleanName(room), identity, options, SECRET);
+  const joining = new Room(address, cleanName(room), identity, { ...options, httpURL }, SECRET);
   await joining[SECRET]();
   return joining;
 }
