@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -124,14 +125,14 @@ func TestSharedPort(t *testing.T) {
 
 	var relays []net.PacketConn
 	for _, protocols := range [][]string{nil, {"stun.turn"}} {
-		relay, err := s.member(t, "지우", p.dial(protocols...)).Allocate()
-		if err != nil {
-			t.Fatalf("over TLS with %q: %v", protocols, err)
+		relay, refusal := s.member(t, "지우", p.dial(protocols...)).Allocate()
+		if refusal != nil {
+			t.Fatalf("over TLS with %q: %v", protocols, refusal)
 		}
 		relays = append(relays, relay)
 	}
 	for i, relay := range relays {
-		if _, err := relay.WriteTo([]byte("안녕"), relays[1-i].LocalAddr()); err != nil { // opens the way back too
+		if _, err = relay.WriteTo([]byte("안녕"), relays[1-i].LocalAddr()); err != nil { // opens the way back too
 			t.Fatal(err)
 		}
 	}
@@ -139,7 +140,8 @@ func TestSharedPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := make([]byte, 100)
-	if n, from, err := relays[1].ReadFrom(b); err != nil || string(b[:n]) != "안녕" || from.String() != relays[0].LocalAddr().String() {
+	n, from, err := relays[1].ReadFrom(b)
+	if err != nil || string(b[:n]) != "안녕" || from.String() != relays[0].LocalAddr().String() {
 		t.Errorf("received %q of %v, %v", b[:n], from, err)
 	}
 	discovery := p.dial("stun.nat-discovery")
@@ -173,19 +175,17 @@ func TestBoundsHoldOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.member(t, "지우", p.dial()).Allocate(); err == nil || !strings.Contains(err.Error(), "486") {
+	if _, err = s.member(t, "지우", p.dial()).Allocate(); err == nil || !strings.Contains(err.Error(), "486") {
 		t.Errorf("a third relay: %v, want 486", err)
 	}
 	for _, refused := range []string{"127.0.0.1:9", "10.1.2.3:9", "169.254.169.254:80"} {
-		peer, err := net.ResolveUDPAddr("udp", refused)
-		if err != nil {
-			t.Fatal(err)
-		}
+		peer := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(refused))
 		if second.CreatePermission(peer) == nil {
 			t.Errorf("a client over TLS may reach %s", refused)
 		}
 	}
-	if got, err := newClientOver(t, s, pion.NewSTUNConn(p.dial()), "9999999999:bob", "guess").Allocate(); err == nil {
+	stranger := p.dial()
+	if got, refusal := newClientOver(t, servedHere{s.Server, addrPortOf(stranger.RemoteAddr())}, pion.NewSTUNConn(stranger), "9999999999:bob", "guess").Allocate(); refusal == nil {
 		t.Errorf("a stranger gets %v over TLS", got.LocalAddr())
 	}
 

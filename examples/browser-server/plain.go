@@ -15,7 +15,7 @@ func (f *front) openPlain(ctx context.Context) error {
 		return err
 	}
 	_, port, _ := net.SplitHostPort(f.listener.Addr().String()) // a listener's address has both
-	var handler http.Handler = redirect(port, f.names())
+	handler := redirect(port, f.names())
 	if f.identity.issuer != nil {
 		handler = f.identity.issuer.manager.HTTPHandler(handler)
 	}

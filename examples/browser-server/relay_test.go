@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
+	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -40,23 +44,85 @@ func TestRelayedCall(t *testing.T) {
 				defer func() { _ = r.Leave(context.Background()) }() // the test is over
 				rooms = append(rooms, r)
 			}
-			peers := []noom.Peer{connected(ctx, t, rooms[0]), connected(ctx, t, rooms[1])}
-			for i, r := range rooms {
-				p := peers[i]
-				if err := p.Send(ctx, []byte("안녕 "+r.Self().Name)); err != nil {
-					t.Fatal(err)
-				}
-				got := next[noom.DataReceived](ctx, t, rooms[1-i])
-				if string(got.Data) != "안녕 "+r.Self().Name {
-					t.Errorf("received %q", got.Data)
-				}
-				pair, err := p.Connection().SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-				if err != nil || pair.Local.Typ != webrtc.ICECandidateTypeRelay || pair.Remote.Typ != webrtc.ICECandidateTypeRelay {
-					t.Errorf("connected over %v (%v), want relays", pair, err)
-				}
-			}
+			hear(ctx, t, rooms)
 		})
 	}
+}
+
+// hear sees to it that two members get each other's data, over relays.
+func hear(ctx context.Context, t *testing.T, rooms []noom.Room) {
+	t.Helper()
+	peers := []noom.Peer{connected(ctx, t, rooms[0]), connected(ctx, t, rooms[1])}
+	for i, r := range rooms {
+		p := peers[i]
+		if err := p.Send(ctx, []byte("안녕 "+r.Self().Name)); err != nil {
+			t.Fatal(err)
+		}
+		got := next[noom.DataReceived](ctx, t, rooms[1-i])
+		if string(got.Data) != "안녕 "+r.Self().Name {
+			t.Errorf("received %q", got.Data)
+		}
+		pair, err := p.Connection().SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+		if err != nil || pair.Local.Typ != webrtc.ICECandidateTypeRelay || pair.Remote.Typ != webrtc.ICECandidateTypeRelay {
+			t.Errorf("connected over %v (%v), want relays", pair, err)
+		}
+	}
+}
+
+// One port for all: the page, in HTTP/2 too, the hub, and the relays of two members that nothing
+// else connects.
+func TestOnePortForAll(t *testing.T) {
+	pair, err := selfSigned([]netip.Addr{netip.MustParseAddr(relayIP)}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := writePEM(t, pair)
+	url := serveHere(t, "-addr", relayIP+":0", "-tls-cert", cert, "-tls-key", key, "-turn", "tls")
+	url = strings.Replace(url, "localhost", relayIP, 1) // the certificate is for both
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	trusting := &tls.Config{RootCAs: roots}
+	page := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting, ForceAttemptHTTP2: true}}
+	defer page.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := page.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // its beginning is enough
+	if response.StatusCode != http.StatusOK || response.Proto != "HTTP/2.0" {
+		t.Errorf("the page: %s in %s", response.Status, response.Proto)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting}}
+	defer client.CloseIdleConnections()
+	dialer := ws.Dialer{URL: strings.Replace(url, "https", "wss", 1) + "/ws", HTTPClient: client}
+	var rooms []noom.Room
+	for _, name := range []string{"지우", "bob"} {
+		r, err := noom.Join(ctx, dialer, "데모", &noom.Config{Name: name, Settings: func(s *webrtc.SettingEngine) {
+			onlyRelays(s)
+			s.SetICEProxyDialer(secureDialer{&tls.Dialer{Config: trusting}})
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Leave(context.Background()) }() // the test is over
+		rooms = append(rooms, r)
+	}
+	hear(ctx, t, rooms)
+}
+
+// A secureDialer dials what pion takes for a way through a proxy: the URL asks for TLS, and pion
+// leaves that to the dialer.
+type secureDialer struct{ tls *tls.Dialer }
+
+func (d secureDialer) Dial(network, address string) (net.Conn, error) {
+	return d.tls.DialContext(context.Background(), network, address)
 }
 
 // oneTransport is a way to a hub on which TURN servers have one transport.
@@ -102,6 +168,43 @@ func connected(ctx context.Context, t *testing.T, r noom.Room) noom.Peer {
 	for {
 		if e := next[noom.PeerStateChanged](ctx, t, r); e.State == noom.PeerConnected {
 			return e.Peer
+		}
+	}
+}
+
+// By which name members find TURN over TLS: one that the certificate is for.
+func TestTURNHost(t *testing.T) {
+	at := netip.MustParseAddr("203.0.113.7")
+	leaf := func(names ...string) *x509.Certificate {
+		c := new(x509.Certificate)
+		for _, name := range names {
+			if ip := net.ParseIP(name); ip != nil {
+				c.IPAddresses = append(c.IPAddresses, ip)
+			} else {
+				c.DNSNames = append(c.DNSNames, name)
+			}
+		}
+		return c
+	}
+	for _, test := range []struct {
+		of   options
+		leaf *x509.Certificate
+		want string
+	}{
+		{options{tls: tlsOptions{acme: acmeOptions{domains: []string{"call.example", "b.example"}}}}, nil, "call.example"},
+		{options{}, leaf("call.example", "b.example", "203.0.113.7"), "call.example"},
+		{options{hosts: []string{"other.example", "b.example:8443"}}, leaf("call.example", "b.example"), "b.example"},
+		{options{hosts: []string{"a.call.example"}}, leaf("*.call.example"), "a.call.example"},
+		{options{}, leaf("*.call.example", "203.0.113.7"), "203.0.113.7"},
+		{options{}, leaf("192.0.2.7"), "192.0.2.7"},
+		{options{addr: "192.0.2.8:443"}, leaf("192.0.2.7", "192.0.2.8", "203.0.113.7"), "192.0.2.8"},
+		{options{addr: ":443", tls: tlsOptions{selfSigned: true}}, leaf("localhost", "host", "127.0.0.1", "203.0.113.7"), "203.0.113.7"},
+		{options{addr: "192.0.2.8:443"}, leaf("localhost", "host", "192.0.2.8"), "192.0.2.8"},
+		{options{}, leaf("*.call.example"), ""},
+	} {
+		got, err := (&front{options: &test.of, identity: &identity{leaf: test.leaf}}).turnHost(at)
+		if got != test.want || (err == nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), "*.call.example: say with -hosts") {
+			t.Errorf("%+v: %q, %v, want %q", test.of, got, err, test.want)
 		}
 	}
 }

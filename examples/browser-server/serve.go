@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"noom/signal/hub"
@@ -75,7 +76,7 @@ func (f *front) open(ctx context.Context, config *hub.Config, stdout, stderr io.
 	if f.tls.wanted() {
 		names := f.lan
 		if relayAt.IsValid() {
-			names = append(names[:len(names):len(names)], relayAt)
+			names = append(slices.Clip(names), relayAt)
 		}
 		if f.identity, err = f.tls.open(names, stdout, stderr); err != nil {
 			return err

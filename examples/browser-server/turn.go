@@ -135,8 +135,10 @@ func (f *front) turnHost(at netip.Addr) (string, error) {
 		}
 		names = append(names, strings.Trim(host, "[]"))
 	}
-	if !f.tls.selfSigned { // whose names mean something on this machine only
-		names = append(names, f.identity.leaf.DNSNames...)
+	for _, name := range f.identity.leaf.DNSNames {
+		if strings.Contains(name, ".") { // others mean something on this machine, or near it, only
+			names = append(names, name)
+		}
 	}
 	if host, _, err := net.SplitHostPort(f.addr); err == nil && net.ParseIP(host) != nil && !net.ParseIP(host).IsUnspecified() {
 		names = append(names, host)
