@@ -92,13 +92,16 @@ func (w *problemWatch) explain(err error) string {
 	return strings.Join(said, "; ")
 }
 
+// notFoundHere is the advice where another server has answered, or none.
+const notFoundHere = "the ACME server does not find this one under that name; it must lead straight here, to port 443 or, with -http :80, port 80"
+
 // acmeAdvice is what to do, by the type of the problem.
 var acmeAdvice = map[string]string{
 	"dns":                   "the name does not lead here; give it an A or AAAA record with the address of this server",
 	"connection":            "the ACME server does not reach this one; open port 443 or, with -http :80, port 80",
-	"tls":                   "another program answers at port 443 of that name; the name must lead straight here, with no proxy that ends TLS",
-	"unauthorized":          "another program answers for that name; the name must lead straight here",
-	"incorrectResponse":     "another program answers for that name; the name must lead straight here",
+	"tls":                   notFoundHere,
+	"unauthorized":          notFoundHere,
+	"incorrectResponse":     notFoundHere,
 	"rateLimited":           "it was asked too often; wait, and keep the folder -domain-cache between starts",
 	"caa":                   "a CAA record of the domain forbids this ACME server",
 	"rejectedIdentifier":    "the ACME server gives no certificates for this name",

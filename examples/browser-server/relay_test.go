@@ -81,8 +81,7 @@ func TestOnePortForAll(t *testing.T) {
 	url = strings.Replace(url, "localhost", relayIP, 1) // the certificate is for both
 	roots := x509.NewCertPool()
 	roots.AddCert(pair.Leaf)
-	trusting := &tls.Config{RootCAs: roots}
-	page := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting, ForceAttemptHTTP2: true}}
+	page := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
 	defer page.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
 	if err != nil {
@@ -99,14 +98,14 @@ func TestOnePortForAll(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	defer client.CloseIdleConnections()
 	dialer := ws.Dialer{URL: strings.Replace(url, "https", "wss", 1) + "/ws", HTTPClient: client}
 	var rooms []noom.Room
 	for _, name := range []string{"지우", "bob"} {
 		r, err := noom.Join(ctx, dialer, "데모", &noom.Config{Name: name, Settings: func(s *webrtc.SettingEngine) {
 			onlyRelays(s)
-			s.SetICEProxyDialer(secureDialer{&tls.Dialer{Config: trusting}})
+			s.SetICEProxyDialer(secureDialer{&tls.Dialer{Config: &tls.Config{RootCAs: roots}}})
 		}})
 		if err != nil {
 			t.Fatal(err)

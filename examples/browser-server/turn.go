@@ -136,7 +136,7 @@ func (f *front) turnHost(at netip.Addr) (string, error) {
 		names = append(names, strings.Trim(host, "[]"))
 	}
 	for _, name := range f.identity.leaf.DNSNames {
-		if strings.Contains(name, ".") { // others mean something on this machine, or near it, only
+		if !f.tls.selfSigned && strings.Contains(name, ".") { // others mean something on this machine, or near it, only
 			names = append(names, name)
 		}
 	}

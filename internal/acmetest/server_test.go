@@ -182,8 +182,8 @@ func TestWhyThereIsNoCertificate(t *testing.T) {
 		domain string
 		want   string
 	}{
-		"a name that leads nowhere":        {a, local(port), "missing.example", "the name does not lead here; give it an A or AAAA record"},
-		"a port that nobody reaches":       {a, local(freePort(t)), "call.example", "the ACME server does not reach this one; open port 443"},
+		"a name that leads nowhere":        {a, local(port), "missing.example", `Could not resolve URL "missing.example"`},
+		"a port that nobody reaches":       {a, local(freePort(t)), "call.example", "the ACME server does not find this one under that name; it must lead straight here"},
 		"an ACME server that is not there": {refusing, local(port), "call.example", "the ACME server cannot be asked: "},
 	} {
 		t.Run(name, func(t *testing.T) {
