@@ -68,7 +68,7 @@ var layers = map[string][]string{
 	"noom/noomtest/transcript": {"noom", "noom/signal"},
 
 	"noom/browser":              {},
-	"noom/internal/browsertest": {"github.com/chromedp/"},
+	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},

@@ -13,10 +13,12 @@ import (
 )
 
 // A channel of the application's own between two pages: bounds, and the ways it ends.
-func TestChannel(t *testing.T) {
-	t.Parallel()
+func TestChannel(t *testing.T) { browsertest.EachPair(t, testChannel) }
+
+func testChannel(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	one, two := l.pair(t)
+	one, two := l.meet(t, kinds)
 	got := func(tab *browsertest.Tab, js, want string) {
 		t.Helper()
 		if s := browsertest.Eval[string](tab, js); s != want {
@@ -75,10 +77,12 @@ func TestChannel(t *testing.T) {
 }
 
 // The same between a page and Go, opened from either end.
-func TestChannelWithGo(t *testing.T) {
-	t.Parallel()
+func TestChannelWithGo(t *testing.T) { browsertest.EachKind(t, testChannelWithGo) }
+
+func testChannelWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('지우')`)
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
 	if err != nil {

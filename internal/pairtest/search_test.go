@@ -38,6 +38,7 @@ var models = []Config{
 	{Name: "no hub, and what is begun fails", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Move: 1, Fail: 1}},
 	{Name: "moves while the hub comes and goes", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Move: 1, Fail: 1}},
 	{Name: "restarts in vain", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{Cut: 1, NoPath: 2, Timeout: 1}},
+	{Name: "goodbyes without a hub or a path", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Leave: 1, LoseHub: 1, NoPath: 1}},
 	{Name: "slow ICE", Tracks: 1, Cap: 2, Lazy: true, SlowICE: true, Bounds: Bounds{Wish: 1}},
 	{Name: "an end that repeats itself", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Rogue: 1}},
 }

@@ -133,6 +133,18 @@ func TestHubAway(t *testing.T) {
 	d.says("resend", "beginEpoch", "build 1 ours") // SCTP would wait for its timer
 }
 
+// TestLostAfterNoPath: ICE gave up while we were not at a hub, which then knows nothing of the peer.
+func TestLostAfterNoPath(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.path(recovery.Disconnected)
+	d.elapse(recovery.ToRestart)
+	d.path(recovery.NoPath)
+	d.facts.Online = true
+	d.call("hubLost")
+	d.says("drop")
+}
+
 // TestHubBackDuringPause: the return of the hub ends a pause between epochs.
 func TestHubBackDuringPause(t *testing.T) {
 	d := inCall(t)
