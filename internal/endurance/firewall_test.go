@@ -5,9 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -41,29 +39,38 @@ func TestOnlyHTTPSGetsThrough(t *testing.T) {
 	t.Logf("%d messages, none lost, none twice", checkAllArrived(t, []*process{a, b}))
 }
 
-// TestBrowsersWhereOnlyHTTPSGetsThrough: there, two pages and a member in Go see and hear each
+// TestBrowsersWhereOnlyHTTPSGetsThrough: there, two pages and then a member in Go see and hear each
 // other.
 func TestBrowsersWhereOnlyHTTPSGetsThrough(t *testing.T) {
 	longtest.Only(t)
-	browsertest.Path(t)
-	l, id := newFirewall(t, "a", "b", "c")
-	gopher := l.joinGo("a", "gopher", id)
-	var visits []*pageVisit
-	for _, host := range []string{"b", "c"} {
-		visits = append(visits, startVisit(t, visit{URL: "https://" + serverIP, Key: id.keyHash, Name: "chromium " + host, Others: 2}, l.inside(host)...))
-	}
-	for _, v := range visits {
-		v.awaitSeen()
-	}
-	gopher.awaitConnected(2)
-	pairs, _ := gopher.report()
-	for name, pair := range pairs {
-		if pair.Path != "relay to relay" {
-			t.Errorf("the member in Go and %s are connected over %s", name, pair.Path)
+	for _, kinds := range browsertest.Pairs[1:] { // the first comes with each of the others
+		if kinds.One == kinds.Two {
+			continue
 		}
-	}
-	for _, v := range visits {
-		v.end()
+		t.Run(kinds.String(), func(t *testing.T) {
+			l, id := newFirewall(t, "a", "b", "c")
+			visits := []*pageVisit{
+				startVisit(t, visit{Kind: kinds.One, Name: "one", Others: 2}, l.inside("a")...),
+				startVisit(t, visit{Kind: kinds.Two, Name: "two", Others: 2}, l.inside("b")...),
+			}
+			for _, v := range visits {
+				v.await(v.joined, "joined")
+			}
+			gopher := l.joinGo("c", "gopher", id)
+			for _, v := range visits {
+				v.await(v.seen, "saw everyone")
+			}
+			gopher.awaitConnected(2)
+			pairs, _ := gopher.report()
+			for name, pair := range pairs {
+				if pair.Path != "relay to relay" {
+					t.Errorf("the member in Go and %s are connected over %s", name, pair.Path)
+				}
+			}
+			for _, v := range visits {
+				v.end()
+			}
+		})
 	}
 }
 
@@ -90,7 +97,6 @@ func (l *lab) joinGo(host, name string, id identity) *process {
 // identity is the server's certificate, which no authority has signed.
 type identity struct {
 	cert, key string // PEM files
-	keyHash   string // of the public key, as Chromium wants it
 }
 
 func newIdentity(t *testing.T) identity {
@@ -112,12 +118,8 @@ func newIdentity(t *testing.T) identity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, sum := t.TempDir(), sha256.Sum256(public)
-	id := identity{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), base64.StdEncoding.EncodeToString(sum[:])}
+	dir := t.TempDir()
+	id := identity{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 	for file, block := range map[string]*pem.Block{
 		id.cert: {Type: "CERTIFICATE", Bytes: der}, id.key: {Type: "PRIVATE KEY", Bytes: private},
 	} {
@@ -134,8 +136,7 @@ const visitVariable = "NOOM_ENDURANCE_VISIT"
 // visit is what a browser in a namespace does, which another process has to drive, in the same
 // namespace.
 type visit struct {
-	URL    string
-	Key    string // hash of the server's key
+	Kind   browsertest.Kind
 	Name   string
 	Others int // how many it sees and hears
 }
@@ -146,12 +147,13 @@ type pageVisit struct {
 	name   string
 	cmd    *exec.Cmd
 	input  io.WriteCloser
+	joined chan struct{} // closed: it is in the call
 	seen   chan struct{} // closed: it sees everyone
 	ended  chan struct{}
 	output strings.Builder // owned by its reader until ended
 }
 
-const seenLine = "SEES EVERYONE"
+const joinedLine, seenLine = "IN THE CALL", "SEES EVERYONE"
 
 // startVisit runs TestVisit until the test ends; before is as for startPart.
 func startVisit(t *testing.T, what visit, before ...string) *pageVisit {
@@ -165,7 +167,8 @@ func startVisit(t *testing.T, what visit, before ...string) *pageVisit {
 		t.Fatal(err)
 	}
 	args := append(before, self, "-test.run=^TestVisit$", "-test.v")
-	v := &pageVisit{t: t, name: what.Name, cmd: exec.Command(args[0], args[1:]...), seen: make(chan struct{}), ended: make(chan struct{})}
+	v := &pageVisit{t: t, name: what.Name, cmd: exec.Command(args[0], args[1:]...)}
+	v.joined, v.seen, v.ended = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	v.cmd.Env = append(os.Environ(), visitVariable+"="+string(text))
 	v.cmd.Stderr = os.Stderr
 	if v.input, err = v.cmd.StdinPipe(); err != nil {
@@ -187,19 +190,27 @@ func (v *pageVisit) read(output io.Reader) {
 	defer close(v.ended)
 	for lines := bufio.NewScanner(output); lines.Scan(); {
 		fmt.Fprintln(&v.output, lines.Text())
-		if strings.Contains(lines.Text(), seenLine) {
+		switch lines.Text() {
+		case joinedLine:
+			close(v.joined)
+		case seenLine:
 			close(v.seen)
 		}
 	}
 }
 
-func (v *pageVisit) awaitSeen() {
+// await waits for one of its lines; the browser's own patience bounds that.
+func (v *pageVisit) await(line chan struct{}, what string) {
 	v.t.Helper()
 	select {
-	case <-v.seen:
+	case <-line:
+		return
 	case <-v.ended:
-		v.t.Fatalf("%s ended before it saw everyone:\n%s", v.name, v.output.String())
 	}
+	if strings.Contains(v.output.String(), "--- SKIP") {
+		skipOrFail(v.t, "%s", v.output.String())
+	}
+	v.t.Fatalf("%s ended before it %s:\n%s", v.name, what, v.output.String())
 }
 
 // end lets it close its browser.
@@ -230,8 +241,8 @@ func TestVisit(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
-	b := browsertest.Start(t, browsertest.Flag{Name: "ignore-certificate-errors-spki-list", Value: v.Key})
-	tab := b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/데모", v.URL, strings.ReplaceAll(v.Name, " ", "+")), `
+	b := v.Kind.Start(t, browsertest.AnyCertificate) // for TURN too, in both kinds
+	tab := b.Open("https://"+serverIP+"/?autojoin=1&name="+v.Name+"#/데모", `
 		window.connections = [];
 		window.RTCPeerConnection = class extends RTCPeerConnection {
 			constructor(...args) { super(...args); window.connections.push(this); }
@@ -243,6 +254,8 @@ func TestVisit(t *testing.T) {
 			const reports = await Promise.all(living.map((c) => c.getStats()));
 			return reports.flatMap((r) => [...r.values()]).filter((s) => s.type === type && (!kind || s.kind === kind));
 		};`)
+	tab.Wait("the call", `!document.getElementById('call').hidden`)
+	fmt.Println(joinedLine)
 	tab.Wait("everyone", fmt.Sprintf(`tiles().length === %d && tiles().every((t) => t.dataset.state === 'connected' && t.querySelector('video').videoWidth > 0)`, v.Others))
 	tab.Wait("moving pictures of everyone", fmt.Sprintf(`(async () => {
 		const frames = async () => (await stats('inbound-rtp', 'video')).filter((s) => s.framesDecoded > 10).length;
