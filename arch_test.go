@@ -63,6 +63,8 @@ var layers = map[string][]string{
 	"noom/transport/ws":            {"noom/internal/entrance", "noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
 
+	"noom/turn": {"noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
+
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
 	"noom/media/capture": {"github.com/pion/", "noom/media"},
 
@@ -76,7 +78,7 @@ var layers = map[string][]string{
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},
 	"noom/internal/xvfbtest":    {},
-	"noom/examples/":            {"noom/", "github.com/mdp/qrterminal/v3", "github.com/pion/", "github.com/prometheus/client_golang/", "golang.org/x/time/"},
+	"noom/examples/":            {"noom/", "github.com/mdp/qrterminal/v3", "github.com/pion/", "github.com/prometheus/client_golang/", "golang.org/x/crypto/acme/", "golang.org/x/time/"},
 }
 
 func TestImports(t *testing.T) {
