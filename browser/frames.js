@@ -63,6 +63,14 @@ export class Frames {
     this.#flush();
   }
 
+  /**
+   * Sends an acknowledgement that was not asked for, in-band alone: it means nothing to its receiver, whose SCTP answers.
+   */
+  probe() {
+    const { epoch, state: { got } } = this.#exchange;
+    this.#transmit({ type: 'ack', epoch, seq: 0, ack: got, inBandOnly: true });
+  }
+
   /** Stops repeating, until there is something new to send. */
   rest() {
     clearInterval(this.#ticking);
@@ -168,14 +176,14 @@ export class Frames {
     this.#transmit({ type: 'stale', epoch: [0, ''], seq: 0, ack: 0, hubOnly: true, session });
   }
 
-  #transmit({ type, epoch, seq, ack, body, hubOnly, again, byHub, session = this.#member().session }) {
+  #transmit({ type, epoch, seq, ack, body, hubOnly, inBandOnly, again, byHub, session = this.#member().session }) {
     const message = { type, to: this.#member().id, sessions: [this.#self.session, session], epoch, seq, ack, body };
     this.#outbox = this.#outbox.then(async () => {
       message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
       if (this.#closed) return;
       const frame = encode(message);
       const inBand = !hubOnly && this.#connections.sendControl(frame, again);
-      if (!inBand || again || byHub) this.#hub.send(frame);
+      if (!inBandOnly && (!inBand || again || byHub)) this.#hub.send(frame);
     }).catch((error) => this.#link.failed(error));
   }
 }

@@ -136,7 +136,7 @@ export class Link {
     await Promise.all(this.#connections.all.map((c) => c.trackReplaced(sender)));
   }
 
-  /** Looks for a new path: by ICE restart, or without a hub by a new connection over the old one. */
+  /** Looks for a new path: makes a new connection over the one there is. */
   restart() { this.#epochs.on('restart'); }
 
   /** Says goodbye in-band; resolves when the other side has got it, or cannot. */

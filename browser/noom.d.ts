@@ -194,6 +194,11 @@ export class Peer {
    * Rejects with code closed when the peer is gone.
    */
   diagnose(): Promise<Diagnosis>;
+  /**
+   * Looks for a new path to the peer. That is a new connection, which takes the place of the old one once it is up, so
+   * that nothing stands still. Channels end with the old one. It does nothing while there is neither a hub nor a
+   * connection that works, and while a new path is being looked for over one that works.
+   */
   restartICE(): void;
 }
 
@@ -269,7 +274,7 @@ export interface ChannelOptions {
 }
 
 /**
- * A data channel of the application's own. An ICE restart leaves it alone, a rebuilt connection ends it. At most 1 MiB
+ * A data channel of the application's own. It ends with its connection: with a rebuild, and with restartICE. At most 1 MiB
  * and 1024 messages wait for receive; beyond that it is closed.
  */
 export class Channel implements AsyncIterable<Uint8Array> {

@@ -117,6 +117,7 @@ func ownSettings() (s webrtc.SettingEngine) {
 // own, because pion's hooks do not say for which connection they are called. The zero
 // value sets none.
 type Bounds struct {
+	Wire        interceptor.Factory // the last before the network; it is none of the bounds, but as much the connection's
 	Interceptor interceptor.Factory
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 	Net         func(transport.Net) transport.Net // wraps the network, except one that Settings has set
@@ -125,6 +126,9 @@ type Bounds struct {
 // API returns the API that makes one connection.
 func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	registry := &interceptor.Registry{}
+	if b.Wire != nil {
+		registry.Add(b.Wire)
+	}
 	if err := registerInterceptors(registry, e.settings.LoggerFactory); err != nil {
 		return nil, fmt.Errorf("noom: register interceptors: %w", err)
 	}
