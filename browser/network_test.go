@@ -25,7 +25,7 @@ const relayOnly = `
 	};`
 
 // relays gives the lab a hub that names a TURN server.
-func (l *lab) relays(t *testing.T) {
+func relays(t *testing.T, l *lab) {
 	t.Helper()
 	const user, password = "지우", "c"
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -67,7 +67,7 @@ func TestRelayOnly(t *testing.T) { browsertest.EachPair(t, testRelayOnly) }
 func testRelayOnly(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
 	l := newLab(t)
-	l.relays(t)
+	relays(t, l)
 	b1, b2 := kinds.Start(t)
 	one, two := l.open(b1, relayOnly), l.open(b2, relayOnly)
 	one.Do(`enter('하나')`)
@@ -83,17 +83,17 @@ func TestRelayOnlyWithGo(t *testing.T) { browsertest.EachKind(t, testRelayOnlyWi
 
 func testRelayOnlyWithGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	withGo(t, kind, relayOnly, (*lab).relays, relayed)
+	withGo(t, kind, relayOnly, relays, relayed)
 }
 
 // withGo calls a Go member from a page, and the page from Go; each sees what the other publishes.
-func withGo(t *testing.T, kind browsertest.Kind, prepare string, set func(*lab, *testing.T), check func(*testing.T, *browsertest.Tab), options ...browsertest.Option) {
+func withGo(t *testing.T, kind browsertest.Kind, prepare string, set func(*testing.T, *lab), check func(*testing.T, *browsertest.Tab), options ...browsertest.Option) {
 	t.Helper()
 	for _, first := range []string{"page", "Go"} {
 		t.Run(first+" first", func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			set(l, t)
+			set(t, l)
 			tab := l.open(kind.Start(t, options...), prepare)
 			enters := func() { tab.Do(`enter('지우', { tracks: [picture('rgb(200, 0, 0)'), tone()] })`) }
 			if first == "page" {
@@ -168,5 +168,5 @@ func TestAddressesHiddenFromGo(t *testing.T) { browsertest.EachKind(t, testAddre
 
 func testAddressesHiddenFromGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	withGo(t, kind, "", func(*lab, *testing.T) {}, hidden, browsertest.AddressesHidden)
+	withGo(t, kind, "", func(*testing.T, *lab) {}, hidden, browsertest.AddressesHidden)
 }

@@ -137,7 +137,7 @@ func (b *bidi) call(method string, params object, result any) error {
 		}
 		return json.Unmarshal(a.Result, result)
 	case <-b.over:
-		return fmt.Errorf("%s: %w", method, errors.New("Firefox has gone away"))
+		return fmt.Errorf("%s: %w", method, errors.New("the connection to Firefox is lost"))
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", method, ctx.Err())
 	}
