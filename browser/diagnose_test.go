@@ -38,7 +38,7 @@ func testDiagnose(t *testing.T, kinds browsertest.Pair) {
 		t.Errorf("says %q of the path %s", words, path)
 	}
 	for _, tab := range []*browsertest.Tab{one, two} {
-		tab.Allow("WebSocket connection") // that it is refused is the point
+		tab.Allow("WebSocket connection", "Failed to load resource") // that it is refused is the point
 	}
 	l.killHub()
 	one.Wait("the loss", `happened('signalinglost') === 1`)

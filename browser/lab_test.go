@@ -12,6 +12,7 @@ import (
 	"noom/internal/browsertest"
 	"noom/internal/lyinghub"
 	"noom/signal/hub"
+	noomhttp "noom/transport/http"
 	"noom/transport/ws"
 )
 
@@ -20,9 +21,16 @@ import (
 type lab struct {
 	*httptest.Server
 
-	mu    sync.Mutex
-	hub   ws.Server         // nil: none
-	conns map[net.Conn]bool // WebSocket connections, by their first sighting
+	mu       sync.Mutex
+	hub      ws.Server         // nil: none
+	overHTTP *overHTTP         // of that hub; nil: of none yet
+	conns    map[net.Conn]bool // WebSocket connections, by their first sighting
+}
+
+// overHTTP is a hub's handler of what comes over HTTP, with its sessions.
+type overHTTP struct {
+	hub ws.Server
+	http.Handler
 }
 
 // labPage makes tracks without a camera and remembers events.
@@ -119,6 +127,19 @@ func newLab(t *testing.T) *lab {
 			return
 		}
 		ws.Handler(h, nil).ServeHTTP(w, r)
+	})
+	mux.HandleFunc("/http", func(w http.ResponseWriter, r *http.Request) {
+		l.mu.Lock()
+		if l.overHTTP == nil || l.overHTTP.hub != l.hub {
+			l.overHTTP = &overHTTP{l.hub, noomhttp.Handler(l.hub, nil)}
+		}
+		handler := l.overHTTP
+		l.mu.Unlock()
+		if handler.hub == nil {
+			http.Error(w, "no hub", http.StatusServiceUnavailable)
+			return
+		}
+		handler.ServeHTTP(w, r)
 	})
 	l.Server = httptest.NewUnstartedServer(mux)
 	l.Config.ConnState = func(c net.Conn, s http.ConnState) {

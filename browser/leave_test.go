@@ -212,8 +212,8 @@ func testTrySend(t *testing.T, kinds browsertest.Pair) {
 	two.Do(`window.got = 0; room.addEventListener('datareceived', (e) => got += e.data.length)`)
 	two.Wait("all of it", `got === 17 * 61440 + 1`)
 	one.Wait("room again", `room.trySend(new Uint8Array(61440)).length === 0`)
-	one.Allow("WebSocket connection")
-	two.Allow("WebSocket connection")
+	one.Allow("WebSocket connection", "Failed to load resource")
+	two.Allow("WebSocket connection", "Failed to load resource")
 	l.killHub()
 	one.Wait("no hub", `happened('signalinglost') > 0`)
 	if said := browsertest.Eval[bool](one, `room.tryChat('x')`); said {

@@ -38,7 +38,7 @@ func testHubRestarted(t *testing.T, kinds browsertest.Pair) {
 	b1, b2 := kinds.Start(t)
 	tabs := []*browsertest.Tab{l.open(b1, ""), l.open(b2, "")}
 	for i, tab := range tabs {
-		tab.Allow("WebSocket connection") // that it is refused is the point
+		tab.Allow("WebSocket connection", "Failed to load resource") // that it is refused is the point
 		tab.Do([]string{`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`, `enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`}[i])
 	}
 	pattern := media.TestPattern(nil)
@@ -106,7 +106,7 @@ func testHubGoneForGood(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
 	l := newLab(t)
 	tab := l.open(kind.Start(t), "")
-	tab.Allow("WebSocket connection")
+	tab.Allow("WebSocket connection", "Failed to load resource")
 	tab.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
 	pattern := media.TestPattern(nil)
 	defer func() { _ = pattern.Close() }() // nothing to lose

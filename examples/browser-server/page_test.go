@@ -213,6 +213,19 @@ func testAutoplay(t *testing.T, kind browsertest.Kind) {
 	tab.Wait("sound", `document.getElementById('unlock').hidden && !tiles()[0].querySelector('video').paused`)
 }
 
+// A browser that was built without WebRTC, as WebKitGTK mostly is, is said to be one.
+func TestBrowserWithoutWebRTC(t *testing.T) {
+	t.Parallel()
+	server := serveHere(t)
+	tab := browsertest.Start(t).Open(server, `for (const name of ['RTCPeerConnection', 'MediaStream', 'MediaStreamTrack']) delete window[name];
+		Object.defineProperty(navigator, 'mediaDevices', { value: undefined });`)
+	tab.Fill("#join [name=name]", "지우")
+	tab.Fill("#join [name=room]", "데모")
+	tab.Click("#join button")
+	tab.Wait("the sentence", `document.getElementById('notice').textContent.startsWith('This browser cannot take part in calls.')`)
+	tab.Wait("the form again", `!document.querySelector('#join button').disabled`)
+}
+
 // Back, forward and reload: the others see the member go at once and come again.
 func TestHistory(t *testing.T) { browsertest.EachPair(t, testHistory) }
 
