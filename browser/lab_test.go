@@ -205,13 +205,7 @@ func (l *lab) open(b *browsertest.Browser, prepare string) *browsertest.Tab {
 	return tab
 }
 
-// pair is two tabs in the room, of Chromium; what they publish is for the test.
-func (l *lab) pair(t *testing.T) (one, two *browsertest.Tab) {
-	t.Helper()
-	return l.meet(t, browsertest.Pair{One: browsertest.Chromium, Two: browsertest.Chromium})
-}
-
-// meet is two tabs of these kinds in the room.
+// meet is two tabs of these kinds in the room; what they publish is for the test.
 func (l *lab) meet(t *testing.T, kinds browsertest.Pair) (one, two *browsertest.Tab) {
 	t.Helper()
 	b1, b2 := kinds.Start(t)
