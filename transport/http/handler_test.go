@@ -62,7 +62,7 @@ const protocol = "Noom-Protocol"
 // open opens a session.
 func (a asker) open(headers ...string) string {
 	a.Helper()
-	response, text := a.ask(http.MethodPost, "", append(headers, protocol, ws.Subprotocol)...)
+	response, text := a.ask(http.MethodPost, "", append(headers, protocol, ws.Subprotocol)...) //nolint:bodyclose // ask closes it
 	var opened struct{ Session string }
 	if err := json.Unmarshal([]byte(text), &opened); err != nil || response.StatusCode != http.StatusOK || len(opened.Session) != 22 {
 		a.Fatalf("opening: %d %s", response.StatusCode, text)
