@@ -201,7 +201,7 @@ func testJoinErrors(t *testing.T, kind browsertest.Kind) {
 }
 
 // A frame that was tampered with is dropped, and sent again.
-func TestForgedFrame(t *testing.T) { browsertest.EachPair(t, testForgedFrame) }
+func TestForgedFrame(t *testing.T) { browsertest.EachAlike(t, testForgedFrame) }
 
 func testForgedFrame(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
