@@ -256,3 +256,26 @@ func TestLeftAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestProbe: a probe goes in-band or not at all, and its receiver neither acts on it nor answers.
+func TestProbe(t *testing.T) {
+	a, b := newEnds()
+	a.Begin()
+	a.Send(signal.TypeTable, []byte("1"), false)
+	carryFrames(a, b)
+	carryFrames(b, a)
+	a.Probe()
+	if len(a.byHub)+len(a.byConn) > 0 {
+		t.Error("sent by hub")
+	}
+	a.inBand, b.inBand = true, true
+	a.Probe()
+	if len(a.byHub) > 0 || len(a.byConn) != 1 {
+		t.Fatalf("%d by hub and %d in-band", len(a.byHub), len(a.byConn))
+	}
+	carryFrames(a, b)
+	carryFrames(b, a)
+	if len(b.got) != 1 || len(b.renewed) != 1 || b.warned > 0 || len(a.byConn)+len(b.byConn) > 0 || a.Pending() {
+		t.Errorf("b got %q, and something more was sent", b.got)
+	}
+}
