@@ -42,16 +42,16 @@ func TestOnlyHTTPSGetsThrough(t *testing.T) {
 	t.Logf("%d messages, none lost, none twice", checkAllArrived(t, []*process{a, b}))
 }
 
-// TestBrowsersWhereOnlyHTTPSGetsThrough: there, two pages and then a member in Go see and hear each
-// other.
+// TestBrowsersWhereOnlyHTTPSGetsThrough: there, two pages in Chromium and a member in Go see and
+// hear each other, and so do one in Firefox and a member in Go.
 func TestBrowsersWhereOnlyHTTPSGetsThrough(t *testing.T) {
 	longtest.Only(t)
-	for _, kinds := range []browsertest.Pair{{One: browsertest.Chromium, Two: browsertest.Chromium}, {One: browsertest.Firefox, Two: browsertest.Chromium}} {
-		t.Run(kinds.String(), func(t *testing.T) {
+	for _, kinds := range [][]browsertest.Kind{{browsertest.Chromium, browsertest.Chromium}, {browsertest.Firefox}} {
+		t.Run(fmt.Sprint(kinds), func(t *testing.T) {
 			l, id := newFirewall(t, "a", "b", "c")
-			visits := []*pageVisit{
-				startVisit(t, visit{Kind: kinds.One, Name: "one", Others: 2}, l.inside("a")...),
-				startVisit(t, visit{Kind: kinds.Two, Name: "two", Others: 2}, l.inside("b")...),
+			var visits []*pageVisit
+			for i, kind := range kinds {
+				visits = append(visits, startVisit(t, visit{Kind: kind, Name: fmt.Sprint(kind, i), Others: len(kinds)}, l.inside([]string{"a", "b"}[i])...))
 			}
 			for _, v := range visits {
 				v.await(v.joined, "joined")
@@ -60,7 +60,7 @@ func TestBrowsersWhereOnlyHTTPSGetsThrough(t *testing.T) {
 			for _, v := range visits {
 				v.await(v.seen, "saw everyone")
 			}
-			gopher.awaitConnected(2)
+			gopher.awaitConnected(len(kinds))
 			pairs, _ := gopher.report()
 			for name, pair := range pairs {
 				if pair.Path != "relay to relay" {
