@@ -121,7 +121,7 @@ export class Epochs {
       send: (c, message, byHub) => (isCurrent(c) ? this.#frames.send(message, byHub) : Infinity),
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => this.look(c),
-      channelClosed: (c) => this.#channelClosed(c),
+      channelClosed: (c) => this.#frames.whenTaken(() => this.#channelClosed(c)), // a goodbye may be among them
       restarting: (c) => isCurrent(c) && this.on('restarted'),
       failed: (c, error) => this.#spoiled(c, error),
       flooded: (c, error) => this.flooded(c, error),

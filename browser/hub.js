@@ -3,9 +3,11 @@
 
 import { decode, encode } from './codec.js';
 import { NoomError } from './errors.js';
+import { Goodbye } from './goodbye.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
 import { Signaling } from './signaling.js';
+import { Way } from './way.js';
 
 const REDIAL_FIRST = 100; // ms
 
@@ -25,16 +27,20 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → the nickname we want
-  #options; // {token, dialTimeout, redialMax}
+  #options; // {token, transport, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
+  #way;
   #signaling = null;
+  #goodbye;
   #inbox = Promise.resolve(); // steps of the room, in order
   #over = false;
 
   constructor({ name, options, member, ...join }) {
     this.#join = join;
+    this.#goodbye = new Goodbye(join);
     this.#name = name;
     this.#options = options;
+    this.#way = new Way(join.url, options);
     this.#member = member;
   }
 
@@ -67,14 +73,25 @@ export class Hub {
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
     const { signaling, joined } = await Signaling.open({
       ...this.#join, name: this.#name(), token,
+      dial: (signal) => this.#way.dial(signal),
       timeout: dialTimeout,
       onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
       onClose: (error) => this.#lost(error),
       invited: (frame) => this.#invited(frame),
     });
-    if (this.#over) signaling.close();
-    else this.#signaling = signaling;
+    if (this.#over) {
+      signaling.close();
+    } else {
+      this.#signaling = signaling;
+      this.#goodbye.prepare(joined.nonce).catch((error) => console.error(error));
+    }
     return joined;
+  }
+
+  /** Says goodbye, and can wait for nothing: the page goes away, and the connection may be gone before it. */
+  leaveAtOnce() {
+    this.tell({ type: 'bye' });
+    this.#goodbye.post();
   }
 
   close() {

@@ -57,7 +57,7 @@ export class Link {
       self, hub, member: () => this.member, connections: this.#connections, conduct,
       link: {
         wait: () => this.#mustWait(), allow: () => conduct.build(performance.now()) === 0, accepted: (what) => this.#accepted(what),
-        stale: report.stale, failed, flooded: (c, error) => this.#epochs.flooded(c, error),
+        stale: report.stale, left: report.left, failed, flooded: (c, error) => this.#epochs.flooded(c, error),
       },
     });
     this.#findings = new Findings(this.#connections, () => ({
@@ -148,6 +148,9 @@ export class Link {
     });
   }
 
+  /** Says goodbye in-band, and can wait for nothing: the page goes away. */
+  leaveAtOnce() { this.#frames.leaveAtOnce(); }
+
   /**
    * The other side has said goodbye, which may have overtaken what it sent before:
    * until the connection ends, or for a moment, that is still taken. Then calls done.
@@ -175,7 +178,7 @@ export class Link {
     return { messages: this.#stream.missing, channels: this.#emptied.reduce((sum, c) => sum + c.filledChannels, 0) };
   }
 
-  /** The other side has said goodbye, and closes the connection: first it must get our acknowledgement. */
+  /** It is over, but the connection stays for what was said last: an acknowledgement, or our own goodbye. */
   fade() {
     this.state = 'closed';
     this.#incoming.close();
@@ -270,6 +273,7 @@ export class Link {
   #setState(state, error = null) {
     if (this.state === state || this.state === 'closed') return;
     this.state = state;
+    if (state === 'connected') this.#frames.prepareGoodbye().catch((failure) => console.error(failure));
     this.#report.state(state, error);
   }
 }

@@ -31,8 +31,9 @@ export async function join(url, room, options = {}) {
   if (typeof RTCPeerConnection === 'undefined') throw new NoomError('unsupported', 'this browser has no WebRTC');
   checkOptions(optionsOf(options));
   const address = hubURL(url);
+  const httpURL = options.httpURL === undefined ? undefined : hubURL(options.httpURL);
   const identity = options.identity ?? (await Identity.generate());
-  const joining = new Room(address, cleanName(room), identity, options, SECRET);
+  const joining = new Room(address, cleanName(room), identity, { ...options, httpURL }, SECRET);
   await joining[SECRET]();
   return joining;
 }
@@ -52,7 +53,8 @@ export class Room extends RoomEvents {
   #chat;
   #ears = new Ears(() => this.peers, (id) => this.emit('activespeaker', { peer: this.peer(id) ?? null }));
   #farewell = new Farewell({
-    entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#requests.idle(), ended: (error) => this.#ended(error),
+    entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#requests.idle(),
+    ended: (error, atOnce) => this.#ended(error, atOnce),
   });
 
   #published = new Published(() => this.#roster.links, this.#farewell.signal);
@@ -319,11 +321,11 @@ export class Room extends RoomEvents {
   }
 
   // The farewell has ended the room.
-  #ended(error) {
+  #ended(error, atOnce) {
     this.#hub.close();
     this.#ears.close();
     this.#servers.close();
-    this.#roster.close();
+    this.#roster.close(atOnce);
     this.#requests.end(new NoomError('closed', 'the room is over'), error?.code === 'room_closed');
     this.emit('closed', { error });
     this.end();

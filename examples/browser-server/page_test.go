@@ -60,7 +60,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 
 // The rest of the controls: the unread mark, the microphone, the link, another member's page as a
 // separate one though both share one profile.
-func TestControls(t *testing.T) { browsertest.EachPair(t, testControls) }
+func TestControls(t *testing.T) { browsertest.EachAlike(t, testControls) }
 
 func testControls(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -123,7 +123,7 @@ func testControls(t *testing.T, kinds browsertest.Pair) {
 
 // A camera that is pulled out in mid-call: the others see that it is off, the
 // person reads what happened, and one button brings it back.
-func TestUnplugged(t *testing.T) { browsertest.EachPair(t, testUnplugged) }
+func TestUnplugged(t *testing.T) { browsertest.EachAlike(t, testUnplugged) }
 
 func testUnplugged(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -213,6 +213,19 @@ func testAutoplay(t *testing.T, kind browsertest.Kind) {
 	tab.Wait("sound", `document.getElementById('unlock').hidden && !tiles()[0].querySelector('video').paused`)
 }
 
+// A browser that was built without WebRTC, as WebKitGTK mostly is, is said to be one.
+func TestBrowserWithoutWebRTC(t *testing.T) {
+	t.Parallel()
+	server := serveHere(t)
+	tab := browsertest.Start(t).Open(server, `for (const name of ['RTCPeerConnection', 'MediaStream', 'MediaStreamTrack']) delete window[name];
+		Object.defineProperty(navigator, 'mediaDevices', { value: undefined });`)
+	tab.Fill("#join [name=name]", "지우")
+	tab.Fill("#join [name=room]", "데모")
+	tab.Click("#join button")
+	tab.Wait("the sentence", `document.getElementById('notice').textContent.startsWith('This browser cannot take part in calls.')`)
+	tab.Wait("the form again", `!document.querySelector('#join button').disabled`)
+}
+
 // Back, forward and reload: the others see the member go at once and come again.
 func TestHistory(t *testing.T) { browsertest.EachPair(t, testHistory) }
 
@@ -244,7 +257,7 @@ func testHistory(t *testing.T, kinds browsertest.Pair) {
 }
 
 // Names and texts that would be markup, or turn the page's writing round.
-func TestHostileText(t *testing.T) { browsertest.EachPair(t, testHostileText) }
+func TestHostileText(t *testing.T) { browsertest.EachAlike(t, testHostileText) }
 
 func testHostileText(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -291,7 +304,7 @@ func testHostileText(t *testing.T, kinds browsertest.Pair) {
 }
 
 // The lock next to a name shows the safety number, the same to both and to Go.
-func TestSafetyNumber(t *testing.T) { browsertest.EachPair(t, testSafetyNumber) }
+func TestSafetyNumber(t *testing.T) { browsertest.EachAlike(t, testSafetyNumber) }
 
 func testSafetyNumber(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

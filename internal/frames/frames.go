@@ -51,6 +51,8 @@ type Owner interface {
 	Delivered(messages []exchange.Message)
 	// Reborn reports that the peer now has another session.
 	Reborn(session string)
+	// LeftAtOnce reports that the peer has left, and waits for no acknowledgement.
+	LeftAtOnce()
 	// Overfull reports that the peer acknowledges nothing.
 	Overfull(err error)
 
@@ -129,6 +131,10 @@ func (f *Frames) accept(m signal.Message, via Via) {
 		return
 	case m.Sessions[0] != peer.Session, owner.Asleep():
 		owner.Trace("frame dropped: it belongs to another session", "type", m.Type)
+		return
+	}
+	if m.LeftAtOnce() {
+		owner.LeftAtOnce()
 		return
 	}
 	epoch := exchange.Epoch{Number: m.Epoch.Number, By: m.Epoch.By}
