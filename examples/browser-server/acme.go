@@ -46,6 +46,7 @@ func (o *acmeOptions) check() error {
 type issuer struct {
 	manager  *autocert.Manager
 	problems *problemWatch
+	first    string            // of the domains
 	report   func(line string) // is called when a domain has its first certificate
 	complain func(line string) // is called when there is no certificate, at most once a minute
 
@@ -81,7 +82,7 @@ func (o *acmeOptions) issuer(report, complain func(line string)) (*issuer, error
 			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(dir), HostPolicy: autocert.HostWhitelist(o.domains...),
 			Client: &acme.Client{DirectoryURL: o.directory, HTTPClient: &http.Client{Transport: watch}, UserAgent: "noom-browser-server"},
 		},
-		problems: watch, report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
+		problems: watch, first: strings.ToLower(o.domains[0]), report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
 	}, nil
 }
 
@@ -112,6 +113,9 @@ func (i *issuer) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 		return i.manager.GetCertificate(hello) // the ACME server, which looks whether we are here
 	}
 	name := strings.TrimSuffix(strings.ToLower(hello.ServerName), ".")
+	if name == "" {
+		name = i.first // a TURN client may connect to the address that it has found for the name, and not say it
+	}
 	if err := i.manager.HostPolicy(hello.Context(), name); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,23 @@ func (l *lab) cut() {
 	l.in("inet", "iptables -I FORWARD -j DROP")
 	l.in("inet", "iptables -I INPUT ! -i lo -j DROP")
 	l.in("inet", "iptables -I OUTPUT ! -o lo -j DROP")
+}
+
+// callServer gives the server a name in a host. What runs there finds it in /etc/hosts: that is how
+// ip netns exec mounts this file.
+func (l *lab) callServer(name, host string) {
+	l.t.Helper()
+	dir := filepath.Join("/etc/netns", l.prefix+host)
+	l.t.Cleanup(func() {
+		_ = os.RemoveAll(dir)       // it was made below, or is not there
+		_ = os.Remove("/etc/netns") // unless others use it
+	})
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "hosts"), []byte("127.0.0.1 localhost\n"+serverIP+" "+name+"\n"), 0o644); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // onlyHTTPS lets nothing through but TCP to port 443 of the server, and what answers it.
