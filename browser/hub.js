@@ -25,7 +25,7 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → the nickname we want
-  #options; // {token, dialTimeout, redialMax}
+  #options; // {token, WebSocket, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #signaling = null;
   #inbox = Promise.resolve(); // steps of the room, in order
@@ -67,6 +67,7 @@ export class Hub {
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
     const { signaling, joined } = await Signaling.open({
       ...this.#join, name: this.#name(), token,
+      WebSocket: this.#options.WebSocket,
       timeout: dialTimeout,
       onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
       onClose: (error) => this.#lost(error),

@@ -4,7 +4,7 @@
 
 /** A track that a peer sends. */
 export class RemoteTrack {
-  constructor(peer, id, row) {
+  constructor(peer, id, row, stream) {
     this.peer = peer;
     this.id = id;
     this.name = row.name;
@@ -14,7 +14,7 @@ export class RemoteTrack {
      * A stream of this one track, the same for as long as the RemoteTrack lives: set it as srcObject once, rebuilds
      * change what is in it.
      */
-    this.stream = new MediaStream();
+    this.stream = stream;
   }
 
   /** The MediaStreamTrack of the current connection, or null. */
@@ -28,14 +28,16 @@ export class Incoming {
   #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track)}
   #version = 0;
   #allowed; // () => whether the peer may publish
+  #webrtc; // {MediaStream}
   #latest = {}; // rows of that version
   #rows = {}; // those of them that count
   #tracks = new Map(); // id → RemoteTrack
 
-  constructor(peer, report, allowed) {
+  constructor(peer, report, allowed, webrtc) {
     this.#peer = peer;
     this.#report = report;
     this.#allowed = allowed;
+    this.#webrtc = webrtc;
   }
 
   get tracks() {
@@ -73,7 +75,7 @@ export class Incoming {
     for (const row of rows) {
       const track = this.#tracks.get(row.id);
       if (!track) {
-        const fresh = new RemoteTrack(this.#peer, row.id, row);
+        const fresh = new RemoteTrack(this.#peer, row.id, row, new this.#webrtc.MediaStream());
         this.#tracks.set(row.id, fresh);
         added.add(fresh);
       } else if (track.muted !== row.muted) {

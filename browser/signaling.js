@@ -22,6 +22,8 @@ export function endpointOf(url) {
   return ['', '80', '443'].includes(url.port) ? name : `${name}:${url.port}`;
 }
 
+const OPEN = 1; // a WebSocket's readyState
+
 export class Signaling {
   #socket;
   #lastFrameAt = performance.now(); // when a frame came last, ms
@@ -42,9 +44,9 @@ export class Signaling {
    * Dials and joins. Resolves with {signaling, joined}; rejects with the hub's code, or unreachable. onFrame gets every
    * frame after joined. invited(frame) gives an error to end with if we are to come back after it.
    */
-  static open({ url, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
+  static open({ url, WebSocket, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
     return new Promise((resolve, reject) => {
-      const socket = newSocket(url);
+      const socket = newSocket(WebSocket, url);
       let done = false;
       const fail = (error) => {
         if (done) return;
@@ -107,7 +109,7 @@ export class Signaling {
   }
 
   get open() {
-    return !this.#closed && this.#socket.readyState === WebSocket.OPEN;
+    return !this.#closed && this.#socket.readyState === OPEN;
   }
 
   /** Sends an encoded frame; false if the connection is not open. */
@@ -132,7 +134,8 @@ export class Signaling {
 }
 
 // A browser may refuse to dial at all, as from https to ws.
-function newSocket(url) {
+function newSocket(WebSocket, url) {
+  if (typeof WebSocket !== 'function') throw new NoomError('unsupported', 'there is no WebSocket here; use Node 22, or give join the option WebSocket, such as that of the package ws');
   try {
     return new WebSocket(url, PROTOCOL);
   } catch (cause) {
