@@ -129,8 +129,8 @@ export class Room extends RoomEvents {
       throw error;
     }
     this.#farewell.joined();
+    await this.#hub.enqueue(() => this.#joined(joined)); // members are verified, which may take long
     setTimeout(() => this.start());
-    await this.#hub.enqueue(() => this.#joined(joined));
   }
 
   // ---- what the application uses
