@@ -82,6 +82,22 @@ export class Studio {
     return colour.every((value, i) => Math.abs(value - got[i]) < 40);
   }
 
+  /** Begins to time the pictures of a remote track. Returns what gives the longest time between two, in ms. */
+  longestGap(track) {
+    const video = this.viewer(track);
+    let [longest, last, over] = [0, performance.now(), false];
+    const shown = () => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+      if (!over) video.requestVideoFrameCallback(shown);
+    };
+    video.requestVideoFrameCallback(shown);
+    return () => {
+      over = true;
+      return Math.round(Math.max(longest, performance.now() - last));
+    };
+  }
+
   /** What a remote track sounds like now, left and right: the loudest frequency in Hz, 0 for silence. */
   async hears(track) {
     if (!track?.track) return [0, 0];

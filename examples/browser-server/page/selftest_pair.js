@@ -19,6 +19,7 @@ export async function until(what, holds, patience = PATIENCE) {
 export class Member {
   name;
   room;
+  speaker = null; // the Peer that speaks now
   #log = []; // events, oldest first
   #sockets = []; // WebSockets to the hub
 
@@ -70,6 +71,9 @@ export class Member {
   }
 
   async #follow() {
-    for await (const event of this.room.events()) this.#log.push(event);
+    for await (const event of this.room.events()) {
+      this.#log.push(event);
+      if (event.type === 'activespeaker') this.speaker = event.peer;
+    }
   }
 }
