@@ -33,7 +33,7 @@ export class Sender {
 
   static {
     mediaOf = (sender) => sender.#clone ?? sender.#track;
-    sendsStereo = ({ kind, track }) => kind === 'audio' && (track?.getSettings().channelCount ?? 1) > 1;
+    sendsStereo = ({ kind, track }) => kind === 'audio' && track !== null && channelsOf(track) > 1;
   }
 
   /** Made by publish alone. */
@@ -181,6 +181,12 @@ export class Sender {
   #check() {
     if (this.#closed) throw new NoomError('closed', `the sender "${this.#name}" is closed`);
   }
+}
+
+// Firefox counts the channels of devices, and says nothing of sound that the page makes, which may have two.
+function channelsOf(track) {
+  const unsaid = globalThis.navigator?.mediaDevices?.getSupportedConstraints().channelCount ? 2 : 1;
+  return track.getSettings().channelCount ?? unsaid;
 }
 
 // A MediaStream takes nothing but tracks, those of other windows among them.

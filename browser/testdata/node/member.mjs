@@ -47,7 +47,7 @@ Object.assign(globalThis, {
       eye.onframe = ({ frame }) => Object.assign(now, { frame, at: performance.now() });
       return eye;
     });
-    return seen.frame !== undefined && colourOf(seen.frame).every((v, i) => Math.abs(v - want[i]) < 30);
+    return seen.frame !== undefined && colourOf(seen.frame).every((v, i) => Math.abs(v - want[i]) < 60); // browsers differ in how they make YUV of RGB
   },
   /** How loud a remote track is now, as a root mean square; 0 if it is silent. */
   loudness(track) {
