@@ -21,13 +21,11 @@ import (
 func TestNodeMember(t *testing.T) {
 	t.Parallel()
 	folder := nodeFolder(t)
+	// One after the other, because each encodes and decodes pictures and sound.
 	for name, test := range map[string]func(*testing.T, string){
 		"with Go": nodeWithGo, "with a page": nodeWithPage, "with its own WebSocket": nodeGlobals, "the bot in README.md": nodeBot,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, folder)
-		})
+		t.Run(name, func(t *testing.T) { test(t, folder) })
 	}
 }
 
