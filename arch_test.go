@@ -13,18 +13,18 @@ import (
 var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
-		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch",
+		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch", "noom/internal/payloads",
 		"noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/conduct": {"noom/internal/data", "noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/connection": {
 		"noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/iceservers",
-		"noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet", "noom/internal/recovery", "noom/signal", "github.com/pion/",
+		"noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet", "noom/internal/payloads", "noom/internal/recovery", "noom/signal", "github.com/pion/",
 	},
 	"noom/internal/link": {
 		"noom/internal/conduct", "noom/internal/connection", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault",
-		"noom/internal/frames", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/recovery", "noom/signal",
+		"noom/internal/frames", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/payloads", "noom/internal/recovery", "noom/signal",
 		"github.com/pion/webrtc/v4",
 	},
 	"noom/internal/diagnose":     {},
@@ -39,6 +39,7 @@ var layers = map[string][]string{
 	"noom/internal/frames":       {"noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/signal"},
 	"noom/internal/mailbox":      {},
 	"noom/internal/packet":       {"noom/internal/fault", "noom/internal/speaker", "github.com/pion/"},
+	"noom/internal/payloads":     {"noom/internal/fault", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/fanout":       {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/data":         {"noom/internal/fault", "noom/signal", "github.com/pion/"},
@@ -66,7 +67,7 @@ var layers = map[string][]string{
 	"noom/noomtest/transcript": {"noom", "noom/signal"},
 
 	"noom/browser":              {},
-	"noom/internal/browsertest": {"github.com/chromedp/"},
+	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/uplink"
@@ -60,7 +61,7 @@ type Config struct {
 	RedialMax time.Duration
 
 	// IgnoreNetwork turns off watching the addresses of this machine. By default they are watched while there is a
-	// connection, once for all Rooms of the process, unless Settings sets a network of its own; see
+	// connection, once for all Rooms of the process, unless Net or Settings sets another network; see
 	// [Room].NetworkChanged.
 	IgnoreNetwork bool
 
@@ -71,7 +72,13 @@ type Config struct {
 	// TraceBodies lets Trace see the contents of descriptions and candidates, network addresses included.
 	TraceBodies bool
 
-	// Settings, if not nil, may change pion's settings after noom has applied its own. It is called once, by Join.
+	// Net, if not nil, replaces this machine's network for all connections to peers, for example by a virtual one or by
+	// one in user space. The connection to the hub is the Dialer's. It replaces a network that Settings sets.
+	Net transport.Net
+
+	// Settings, if not nil, may change pion's settings after noom has applied its own. It is called once, by Join. A
+	// network belongs into Net: on one that Settings sets, noom does not pace connectivity checks (RFC 8445 section 14)
+	// to addresses that peers name.
 	Settings func(*webrtc.SettingEngine)
 }
 

@@ -63,7 +63,7 @@ func SetRights(r Room, p Peer, rights signal.Rights) { Post(r, func() { LinkOf(p
 // JoinKnowing is Join of a member whose engine has these codecs and no others.
 func JoinKnowing(ctx context.Context, d Dialer, name string, cfg *Config, media *webrtc.MediaEngine) (Room, error) {
 	return joinChanged(ctx, d, name, cfg, func(r *room) (err error) {
-		r.engine, err = engine.New(engine.Options{Log: r.log, Media: media, Settings: r.cfg.Settings})
+		r.engine, err = engine.New(engine.Options{Log: r.log, Media: media, Net: r.cfg.Net, Settings: r.cfg.Settings})
 		return err
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/link"
+	"noom/internal/payloads"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -51,9 +52,9 @@ func (h peerHost) AskServers()  { h.room.send(signal.Message{Type: signal.TypeSe
 
 func (h peerHost) SendHub(m signal.Message) { h.room.sendTo(h.member, m) }
 
-func (h peerHost) NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.API, error) {
+func (h peerHost) NewAPI(bounds *conduct.Guard, checks *conduct.Pacer, packets *payloads.Packets) (*webrtc.API, error) {
 	return h.room.engine.API(engine.Bounds{
-		Interceptor: bounds, Buffer: bounds.Buffer,
+		Wire: packets, Interceptor: bounds, Buffer: packets.Buffer(bounds.Buffer),
 		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, checks, bounds) },
 	})
 }

@@ -17,7 +17,7 @@ import (
 // key frames, but not for more than two a second, and for none once all arrives.
 func TestLossAsksForKeyframes(t *testing.T) {
 	inWorld(t, 20*time.Millisecond, func(t *testing.T, w *world) {
-		const vp8PT, rtxPT = 96, 97
+		const vp8PT, rtxPT = 35, 36
 		var lossy, repairs atomic.Bool
 		w.Filter(func(p noomtest.Packet) bool {
 			var h rtp.Header

@@ -38,7 +38,7 @@ func TestFloods(t *testing.T) {
 			forged := newForgery(t)
 			must(t, sending(t, b.Connection()).ReplaceTrack(forged))
 			for n := range uint32(4 * conduct.MaxSources) {
-				_, _ = forged.stream.WriteRTP(&rtp.Header{Version: 2, PayloadType: 96, SSRC: 10_000 + n}, mediatest.VP8Frame(n, true)[:1000]) // it may be closed meanwhile
+				_, _ = forged.stream.WriteRTP(&rtp.Header{Version: 2, PayloadType: 35, SSRC: 10_000 + n}, mediatest.VP8Frame(n, true)[:1000]) // it may be closed meanwhile
 				if n%16 == 0 {
 					time.Sleep(time.Millisecond)
 				}

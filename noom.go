@@ -43,7 +43,7 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	r := &room{name: name, cfg: c, log: c.Logger.With("room", name)}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
 	refused := func(t *engine.TURNRefusal) { r.refusal.Store(t) }
-	if r.engine, err = engine.New(engine.Options{Log: r.log, Settings: c.Settings, Refused: refused}); err != nil {
+	if r.engine, err = engine.New(engine.Options{Log: r.log, Net: c.Net, Settings: c.Settings, Refused: refused}); err != nil {
 		return nil, err
 	}
 	for _, s := range c.ICEServers {

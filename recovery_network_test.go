@@ -80,8 +80,11 @@ func socketOf(t *testing.T, r noom.Room) netip.AddrPort {
 }
 
 // ufrag is different in each generation of ICE.
-func (m *moving) ufrag() string {
-	return regexp.MustCompile(`a=ice-ufrag:\S+`).FindString(m.a.Peers()[0].Connection().CurrentLocalDescription().SDP)
+func (m *moving) ufrag() string { return ufragOf(m.a.Peers()[0]) }
+
+// ufragOf returns what is different in each generation of ICE.
+func ufragOf(p noom.Peer) string {
+	return regexp.MustCompile(`a=ice-ufrag:\S+`).FindString(p.Connection().CurrentLocalDescription().SDP)
 }
 
 // restarted returns how long it is until ICE is restarted, a minute at most;

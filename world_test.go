@@ -68,7 +68,7 @@ func (w *world) config(name string, cfg *noom.Config) *noom.Config {
 	if c.Name == "" {
 		c.Name = name
 	}
-	c.Settings = host.Settings
+	c.Net, c.Settings = host.Net, host.Settings
 	c.Trace = func(e noom.Trace) {
 		host.Trace(e)
 		if trace != nil {

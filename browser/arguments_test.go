@@ -62,11 +62,13 @@ const wrongArguments = `
 
 // TestWrongArguments: whatever a page calls with what is not taken is refused with
 // a NoomError, and costs neither the hub nor a peer.
-func TestWrongArguments(t *testing.T) {
-	t.Parallel()
+func TestWrongArguments(t *testing.T) { browsertest.EachPair(t, testWrongArguments) }
+
+func testWrongArguments(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one, two := l.open(b, wrongArguments), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, wrongArguments), l.open(b2, "")
 	one.Do(`enter('하나')`)
 	two.Do(`enter('둘')`)
 	connected(one, two)

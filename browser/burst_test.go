@@ -23,10 +23,12 @@ var long = flag.Bool("long", false, "run the long forms of the burst tests: some
 // Chromium number header extensions differently, and a clash would show as a
 // description that cannot be applied. The long form runs every pair of orders
 // at many offsets in time.
-func TestBurstsWithGo(t *testing.T) {
-	t.Parallel()
+func TestBurstsWithGo(t *testing.T) { browsertest.EachKind(t, testBurstsWithGo) }
+
+func testBurstsWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	orders := [][]string{{"audio", "video"}, {"video", "audio"}, {"video", "video", "audio"}}
 	rounds, runs := 1, 0
 	if *long {
@@ -42,7 +44,7 @@ func TestBurstsWithGo(t *testing.T) {
 		}
 		if browsertest.Eval[int](tab, `connections`) > 300 { // a page may only ever make 500
 			tab.Close()
-			tab = l.open(browsertest.Start(t), "")
+			tab = l.open(kind.Start(t), "")
 		}
 	}
 	t.Logf("%d runs", runs)

@@ -84,7 +84,7 @@ export class Candidates {
   // A TURN server that answers, and will not have us; 701 is one that does not answer.
   #refused({ url = '', errorCode, errorText }) {
     if (!/^turns?:/.test(url) || errorCode === 701) return;
-    this.#refusal = { server: url.replace(/^turns?:/, '').replace(/\?.*/, ''), reason: `${errorText} (error ${errorCode})` };
+    this.#refusal = { server: url.replace(/^turns?:/, '').replace(/\?.*/, ''), reason: errorText ? `${errorText} (error ${errorCode})` : `error ${errorCode}` };
   }
 
   #sendWaiting() {

@@ -1,6 +1,5 @@
 // A data channel of the application's own, alongside the stream of peer.send (PROTOCOL.md section
-// 4.5). It belongs to one connection: an ICE restart leaves it alone, a rebuild ends it, and what
-// was under way in it is lost.
+// 4.5). It belongs to one connection: its successor ends it, and what was under way in it is lost.
 //
 // Messages are pulled, so none is lost before there is a reader. What waits is bounded: a channel
 // left unread beyond that is closed.

@@ -13,10 +13,12 @@ import (
 )
 
 // A channel of the application's own between two pages: bounds, and the ways it ends.
-func TestChannel(t *testing.T) {
-	t.Parallel()
+func TestChannel(t *testing.T) { browsertest.EachPair(t, testChannel) }
+
+func testChannel(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	one, two := l.pair(t)
+	one, two := l.meet(t, kinds)
 	got := func(tab *browsertest.Tab, js, want string) {
 		t.Helper()
 		if s := browsertest.Eval[string](tab, js); s != want {
@@ -51,13 +53,12 @@ func TestChannel(t *testing.T) {
 	one.Wait("its end", `ended === 'closed'`)
 	got(two, `(async () => { try { while (await opened[1].receive()); return 'null'; } catch (e) { return e.code; } })()`, "unread")
 
-	// One restart leaves it alone; a rebuild ends it, at both ends.
+	// Its connection's successor ends it, at both ends; until then it serves.
 	one.Do(`other().openChannel('third').then((c) => { window.channel = c; })`)
 	two.Wait("another", `opened.length === 3`)
-	one.Do(`window.pc = other().connection; other().restartICE()`)
-	two.Do(`opened[2].send('after a restart')`)
-	got(one, `channel.receive().then((b) => new TextDecoder().decode(b))`, "after a restart")
-	one.Do(`other().connection.close()`)
+	two.Do(`opened[2].send('before')`)
+	one.Do(`other().restartICE()`)
+	got(one, `channel.receive().then((b) => new TextDecoder().decode(b))`, "before")
 	got(one, `channel.receive().catch((e) => e.code)`, "channel_lost")
 	got(two, `opened[2].receive().catch((e) => e.code)`, "channel_lost")
 	got(one, `channel.send('x').catch((e) => e.code)`, "channel_lost")
@@ -75,10 +76,12 @@ func TestChannel(t *testing.T) {
 }
 
 // The same between a page and Go, opened from either end.
-func TestChannelWithGo(t *testing.T) {
-	t.Parallel()
+func TestChannelWithGo(t *testing.T) { browsertest.EachKind(t, testChannelWithGo) }
+
+func testChannelWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('지우')`)
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
 	if err != nil {

@@ -14,6 +14,9 @@ const PAIR = new Set(['offer', 'answer', 'candidates', 'ask', 'grant', 'table', 
 /** Reports whether frames of this type go from member to member. */
 export const isPair = (type) => PAIR.has(type);
 
+/** Reports whether a frame is a left without a number, outside of the exchange: from a member that was gone with it. */
+export const isLeftAtOnce = ({ type, seq }) => type === 'left' && seq === 0;
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const isSession = (s) => /^[\w-]{22}$/.test(s);
@@ -119,6 +122,7 @@ const RULES = {
     }
     const problem = memberProblem(m.self);
     if (problem) throw malformed(`self: ${problem}`);
+    if (m.nonce?.length > 0 && m.nonce.length !== 32) throw malformed('nonce: want 32 bytes');
     checkLifetime(m);
   },
   servers: checkLifetime,
@@ -158,9 +162,10 @@ function checkRetry({ retry = 0 }) {
 }
 
 function checkPair(m) {
-  const sequenced = m.type !== 'ack' && m.type !== 'stale';
   m.seq ??= 0;
   m.ack ??= 0;
+  const bare = m.type === 'stale' || isLeftAtOnce(m);
+  const sequenced = m.type !== 'ack' && !bare;
   m.epoch ??= [0, ''];
   const [number, by] = m.epoch;
   if (!isID(m.to ?? '')) throw malformed('to: bad id');
@@ -168,8 +173,8 @@ function checkPair(m) {
   if (m.signature?.length !== 64) throw malformed('signature: want 64 bytes');
   if (m.seq < 0 || m.seq > MAX.number || m.seq > 0 !== sequenced) throw malformed('seq out of bounds');
   if (m.ack < 0 || m.ack > MAX.number) throw malformed('ack out of bounds');
-  if (m.type === 'stale') {
-    if (number !== 0 || by !== '') throw malformed('a stale has no epoch');
+  if (bare) {
+    if (number !== 0 || by !== '') throw malformed(`a ${m.type} without a number has no epoch`);
   } else if (number < 1 || number > MAX.number || !isID(by)) {
     throw malformed('epoch out of bounds');
   }

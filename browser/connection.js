@@ -35,7 +35,7 @@ export class Connection {
   /**
    * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelClosed(c), mayRestart(), restarting(c), channelOpened(channel), refused({sender, codec, error}),
+   * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
    * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds. platform is
    * {webrtc, atHome}.
    */
@@ -135,11 +135,6 @@ export class Connection {
   /** There may be something to offer; always: there is. */
   need(always = false) {
     this.#step(() => (always || this.#outgoing.needsOffer ? this.#run(this.#machine.need()) : undefined));
-  }
-
-  /** Look for a new path. */
-  restart() {
-    this.#step(() => this.#run(this.#machine.restart()));
   }
 
   /** Act on a message of the exchange, which came by hub or in-band. */
@@ -258,9 +253,9 @@ export class Connection {
   // ---- descriptions
 
   async #run(actions, received, restarts) {
-    for (const { kind, id, restart } of actions) {
+    for (const { kind, id } of actions) {
       if (this.#closed) return;
-      if (kind === 'offer') await this.#offer(id, restart);
+      if (kind === 'offer') await this.#offer(id);
       else if (kind === 'answer') await this.#answer(id, received, restarts);
       else if (kind === 'apply') await this.#apply(received);
       else if (kind === 'rebuild') throw new NoomError('turn', 'an offer out of turn');
@@ -268,14 +263,12 @@ export class Connection {
     }
   }
 
-  async #offer(id, restart) {
+  async #offer(id) {
     for (const what of this.#outgoing.open()) this.#link.refused(what);
-    const iceRestart = restart && this.#link.mayRestart(); // the path may have come back while the turn was on its way
-    if (iceRestart) this.#link.restarting(this);
-    const offer = await this.#pc.createOffer({ iceRestart });
+    const offer = await this.#pc.createOffer();
     await this.#setLocal(offer);
     this.#outgoing.offered(offer.sdp);
-    this.#sendDescription('offer', id, offer.sdp, iceRestart);
+    this.#sendDescription('offer', id, offer.sdp, false);
   }
 
   async #answer(id, received, restarts) {

@@ -79,8 +79,10 @@ func (a *pageTalker) Do(what string) error {
 }
 
 // The golden conversations, which Go is held to as well.
-func TestConversations(t *testing.T) {
-	t.Parallel()
+func TestConversations(t *testing.T) { browsertest.EachKind(t, testConversations) }
+
+func testConversations(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	conversations, err := conversation.Load("../signal/testdata/conversations")
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +107,7 @@ func TestConversations(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
 			tab := b.Open(server.URL, "")

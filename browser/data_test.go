@@ -15,9 +15,11 @@ import (
 
 // Data of more than the credit, over a rebuild: all of it, once,
 // in order.
-func TestData(t *testing.T) {
-	t.Parallel()
-	one, two := newLab(t).pair(t)
+func TestData(t *testing.T) { browsertest.EachPair(t, testData) }
+
+func testData(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	one, two := newLab(t).meet(t, kinds)
 	two.Do(`window.got = []; room.addEventListener('datareceived', (e) => got.push(new DataView(e.data.buffer).getUint32(0)))`)
 	one.Do(`(async () => {
 		window.sent = 0;
@@ -43,11 +45,13 @@ func TestData(t *testing.T) {
 }
 
 // Without a reader the sender waits when its credit is used up.
-func TestDataCredit(t *testing.T) {
-	t.Parallel()
+func TestDataCredit(t *testing.T) { browsertest.EachPair(t, testDataCredit) }
+
+func testDataCredit(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one, two := l.open(b, ""), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, ""), l.open(b2, "")
 	one.Do(`enter('하나')`)
 	two.Do(`(async () => { window.room = await noom.join('/ws', '데모', { name: 'two' }); })()`)
 	connected(one)
@@ -62,10 +66,12 @@ func TestDataCredit(t *testing.T) {
 }
 
 // Data between a page and Go, more than the credit in both directions.
-func TestDataWithGo(t *testing.T) {
-	t.Parallel()
+func TestDataWithGo(t *testing.T) { browsertest.EachKind(t, testDataWithGo) }
+
+func testDataWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('지우')`)
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
 	if err != nil {
@@ -107,10 +113,12 @@ func TestDataWithGo(t *testing.T) {
 
 // A page learns that a peer is connected before it gets what the peer sends at once, by send or in
 // a channel of its own.
-func TestConnectedFirst(t *testing.T) {
-	t.Parallel()
+func TestConnectedFirst(t *testing.T) { browsertest.EachKind(t, testConnectedFirst) }
+
+func testConnectedFirst(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
 	if err != nil {
 		t.Fatal(err)

@@ -26,10 +26,12 @@ const deaf = `
 	window.deaf = true;`
 
 // A call that works, and one that has lost its hub and then its path.
-func TestDiagnose(t *testing.T) {
-	t.Parallel()
+func TestDiagnose(t *testing.T) { browsertest.EachPair(t, testDiagnose) }
+
+func testDiagnose(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	one, two := l.pair(t)
+	one, two := l.meet(t, kinds)
 	words := found(one, "connected")
 	path := browsertest.Eval[string](one, `JSON.stringify([diagnosis.path.local.type, diagnosis.path.remote.protocol, diagnosis.path.relayed, diagnosis.attempts, diagnosis.error])`)
 	if !strings.Contains(words, "host to ") || !strings.Contains(words, " over udp") || !strings.Contains(path, `"udp",false,0,null]`) {
@@ -59,8 +61,10 @@ func TestDiagnose(t *testing.T) {
 }
 
 // Frames that the hub keeps to itself.
-func TestDiagnoseFrames(t *testing.T) {
-	t.Parallel()
+func TestDiagnoseFrames(t *testing.T) { browsertest.EachPair(t, testDiagnoseFrames) }
+
+func testDiagnoseFrames(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
 	liar := l.lies()
 	quiet := func(kind signal.Type) {
@@ -72,8 +76,8 @@ func TestDiagnoseFrames(t *testing.T) {
 		})
 	}
 	quiet("")
-	b := browsertest.Start(t)
-	one, two := l.open(b, ""), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, ""), l.open(b2, "")
 	one.Do(`enter('하나', { connectTimeout: 6000 })`)
 	two.Do(`enter('two', { connectTimeout: 6000 })`)
 	found(one, "frame undelivered") // it has offered
@@ -89,18 +93,21 @@ func TestDiagnoseFrames(t *testing.T) {
 }
 
 // No path: without a relay, and with one that refuses or does not answer.
-func TestDiagnosePaths(t *testing.T) {
-	t.Parallel()
+func TestDiagnosePaths(t *testing.T) { browsertest.EachPair(t, testDiagnosePaths) }
+
+func testDiagnosePaths(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	refusing := refusingTURN(t)
 	for _, c := range []struct{ verdict, servers, says string }{
 		{"no candidate pair", ``, "candidates here: host; at the peer: "},
 		{"TURN refused", `{ urls: 'turn:` + refusing + `?transport=udp', username: '지우', credential: 'old' }`, "the TURN server " + refusing + " refuses us: "},
-		{"TURN unreachable", `{ urls: 'turn:127.0.0.1:9?transport=udp', username: '지우', credential: 'c' }`, "no TURN server has answered"},
+		{"TURN unreachable", `{ urls: 'turn:127.0.0.1:2?transport=udp', username: '지우', credential: 'c' }`, "no TURN server has answered"},
 	} {
 		t.Run(c.verdict, func(t *testing.T) {
 			t.Parallel()
-			l, b := newLab(t), browsertest.Start(t)
-			one, two := l.open(b, deaf), l.open(b, deaf)
+			l := newLab(t)
+			b1, b2 := kinds.Start(t)
+			one, two := l.open(b1, deaf), l.open(b2, deaf)
 			one.Do(`enter('하나', { iceServers: [` + c.servers + `] })`)
 			two.Do(`enter('two')`)
 			if words := found(one, c.verdict); !strings.Contains(words, c.says) {
@@ -140,17 +147,19 @@ func refusingTURN(t *testing.T) string {
 
 // A handshake that fails, a description that cannot be taken, a codec that the
 // other does not know: each is named, in the diagnosis and in the event.
-func TestDiagnoseDescriptions(t *testing.T) {
-	t.Parallel()
+func TestDiagnoseDescriptions(t *testing.T) { browsertest.EachPair(t, testDiagnoseDescriptions) }
+
+func testDiagnoseDescriptions(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
+	b1, b2 := kinds.Start(t)
 	const meddle = `
 		const apply = RTCPeerConnection.prototype.setRemoteDescription;
 		RTCPeerConnection.prototype.setRemoteDescription = function (d) {
 			const sdp = (window.meddle ?? ((s) => s))(d.sdp);
 			return apply.call(this, { type: d.type, sdp });
 		};`
-	one, two := l.open(b, meddle), l.open(b, meddle)
+	one, two := l.open(b1, meddle), l.open(b2, meddle)
 	two.Do(`window.meddle = (sdp) => sdp.replace(/(a=fingerprint:sha-256 )\S+/g, '$1' + Array(32).fill('AA').join(':'))`)
 	one.Do(`enter('하나')`)
 	two.Do(`enter('two')`)

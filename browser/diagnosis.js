@@ -92,6 +92,9 @@ const kinds = (types) => ['host', 'srflx', 'relay'].filter((type) => types.inclu
 /** The type in a candidate attribute (RFC 8839 section 5.1); '' if it has none. */
 export const typeOf = (candidate) => / typ (\S+)/.exec(candidate)?.[1] ?? '';
 
+// What browsers say instead of an address that they do not reveal; Firefox the last.
+const HIDDEN = new Set([undefined, null, '', '(redacted)']);
+
 /** The path that a connection uses, out of its statistics; null if it has none. */
 export function pathOf(report) {
   const all = [...report.values()];
@@ -99,8 +102,9 @@ export function pathOf(report) {
   const pair = transport ? report.get(transport.selectedCandidatePairId) : all.find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
   if (!pair) return null;
   const [local, remote] = [pair.localCandidateId, pair.remoteCandidateId].map((id) => {
-    const { candidateType: type = '', protocol = '', address = null, port = 0 } = report.get(id) ?? {};
-    return { type, protocol, address, port };
+    const { candidateType: type = '', protocol = '', address, port = 0 } = report.get(id) ?? {};
+    return { type, protocol, address: HIDDEN.has(address) ? null : address, port };
   });
-  return { local, remote, rtt: 1000 * (pair.currentRoundTripTime ?? 0), relayed: local.type === 'relay' || remote.type === 'relay' };
+  const { currentRoundTripTime: seconds } = pair;
+  return { local, remote, rtt: Number.isFinite(seconds) ? 1000 * seconds : null, relayed: local.type === 'relay' || remote.type === 'relay' };
 }

@@ -3,6 +3,7 @@
 import { Connection } from './connection.js';
 import { NoomError } from './errors.js';
 import { Path } from './path.js';
+import { Proof } from './proof.js';
 
 export class Epochs {
   #link; // {closed(), present(), id, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
@@ -16,6 +17,7 @@ export class Epochs {
   #report; // {channelOpened(channel), refused({sender, codec, error})}
 
   #path;
+  #proof; // of the path, once it is new
   #told = null; // the error that was reported to the machine of recovery.js
   #tableVersion = 0; // of what we send
   #tableRows = ''; // as JSON, of that version
@@ -35,6 +37,7 @@ export class Epochs {
       act: (action) => this.#act(action),
       acted: () => this.#path.over && link.acted(),
     });
+    this.#proof = new Proof({ send: () => frames.probe(), answered: (yes) => this.on(yes ? 'answered' : 'unanswered') });
   }
 
   /** Reports an event of recovery.js. */
@@ -119,8 +122,7 @@ export class Epochs {
       send: (c, message, byHub) => (isCurrent(c) ? this.#frames.send(message, byHub) : Infinity),
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => this.look(c),
-      channelClosed: (c) => this.#channelClosed(c),
-      mayRestart: () => this.#path.mayRestart,
+      channelClosed: (c) => this.#frames.whenTaken(() => this.#channelClosed(c)), // a goodbye may be among them
       restarting: (c) => isCurrent(c) && this.on('restarted'),
       failed: (c, error) => this.#spoiled(c, error),
       flooded: (c, error) => this.flooded(c, error),
@@ -174,7 +176,8 @@ export class Epochs {
         break;
       case 'note': this.#findings.note(this.#cause(cause)); break;
       case 'forget': this.#findings.up(); break;
-      case 'restartICE': this.#connection?.restart(); break;
+      case 'probe': this.#proof.probe(this.#connection.pc); break;
+      case 'checkProbe': this.#proof.check(this.#connection.pc); break;
       case 'resend': this.#frames.resend(); break;
       case 'setState': this.#link.state(peer, this.#cause(cause)); break;
       case 'drop': this.#link.dead(); break;

@@ -2,7 +2,7 @@
 // sessions, and the exchange that makes them a stream (PROTOCOL.md sections 4,
 // 4.1 and 4.2).
 
-import { decode, encode } from './codec.js';
+import { decode, encode, isLeftAtOnce } from './codec.js';
 import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
 import { pairText, verifier } from './identity.js';
@@ -16,7 +16,7 @@ export class Frames {
   #member; // () → Member, the other
   #hub; // {send(frame)}
   #connections;
-  #link; // {wait() for our turn to build, allow() one more epoch, accepted({messages, renewed, acked, via}), stale(session), failed(error), flooded(via, error)}
+  #link; // {wait() for our turn to build, allow() one more epoch, accepted({messages, renewed, acked, via}), stale(session), left(), failed(error), flooded(via, error)}
   #conduct; // of the member
   #exchange;
   #verify;
@@ -27,6 +27,7 @@ export class Frames {
   #closed = false;
   #staleAt = -Infinity; // when the last stale was sent, ms
   #ticking = 0; // interval
+  #goodbye = null; // a frame, once signed: nothing can be signed while a page goes away
 
   constructor({ self, member, hub, connections, conduct, link }) {
     this.#self = self;
@@ -57,10 +58,31 @@ export class Frames {
     return queued;
   }
 
+  /** Signs the goodbye that leaveAtOnce sends. It holds for as long as the two sessions last. */
+  async prepareGoodbye() {
+    if (this.#goodbye) return;
+    const message = this.#addressed({ type: 'left', epoch: [0, ''], seq: 0, ack: 0 });
+    message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
+    this.#goodbye = encode(message);
+  }
+
+  /** Says goodbye in-band, without waiting for anything, if that can be done. */
+  leaveAtOnce() {
+    if (this.#goodbye && !this.#closed) this.#connections.sendControl(this.#goodbye, true);
+  }
+
   /** Sends all that is unacknowledged again: a path came back. */
   resend() {
     this.#exchange.resend();
     this.#flush();
+  }
+
+  /**
+   * Sends an acknowledgement that was not asked for, in-band alone: it means nothing to its receiver, whose SCTP answers.
+   */
+  probe() {
+    const { epoch, state: { got } } = this.#exchange;
+    this.#transmit({ type: 'ack', epoch, seq: 0, ack: got, inBandOnly: true });
   }
 
   /** Stops repeating, until there is something new to send. */
@@ -94,6 +116,9 @@ export class Frames {
   receive(frame) {
     if (this.#conduct.byHub(performance.now())) this.#enqueue(() => frame, null);
   }
+
+  /** Calls done once all that has come is taken, or dropped. */
+  whenTaken(done) { this.#inbox = this.#inbox.then(done).catch((error) => console.error(error)); }
 
   /** It is our turn to build: what was held is taken. */
   release() {
@@ -130,6 +155,10 @@ export class Frames {
       return;
     }
     if (frame.sessions[0] !== this.#member().session) return;
+    if (isLeftAtOnce(frame)) {
+      this.#link.left();
+      return;
+    }
     if (frame.epoch[1] !== this.#self.identity.id && frame.epoch[1] !== this.#member().id) return;
     if (this.#exchange.ahead(frame.epoch)) {
       if (this.#link.wait()) {
@@ -168,14 +197,18 @@ export class Frames {
     this.#transmit({ type: 'stale', epoch: [0, ''], seq: 0, ack: 0, hubOnly: true, session });
   }
 
-  #transmit({ type, epoch, seq, ack, body, hubOnly, again, byHub, session = this.#member().session }) {
-    const message = { type, to: this.#member().id, sessions: [this.#self.session, session], epoch, seq, ack, body };
+  #addressed(message, session = this.#member().session) {
+    return { ...message, to: this.#member().id, sessions: [this.#self.session, session] };
+  }
+
+  #transmit({ type, epoch, seq, ack, body, hubOnly, inBandOnly, again, byHub, session }) {
+    const message = this.#addressed({ type, epoch, seq, ack, body }, session);
     this.#outbox = this.#outbox.then(async () => {
       message.signature = await this.#self.identity.sign(pairText(message, this.#self.room, this.#self.identity.id));
       if (this.#closed) return;
       const frame = encode(message);
       const inBand = !hubOnly && this.#connections.sendControl(frame, again);
-      if (!inBand || again || byHub) this.#hub.send(frame);
+      if (!inBandOnly && (!inBand || again || byHub)) this.#hub.send(frame);
     }).catch((error) => this.#link.failed(error));
   }
 }

@@ -43,8 +43,10 @@ func (l *line) sever() {
 
 // Go members that cut their line to the hub and stay connected: a page keeps no more of them than
 // the room has places, the latest, and a kick reaches them even by a hub that never saw them.
-func TestGhosts(t *testing.T) {
-	t.Parallel()
+func TestGhosts(t *testing.T) { browsertest.EachKind(t, testGhosts) }
+
+func testGhosts(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
 	open := func() {
 		l.mu.Lock()
@@ -60,7 +62,7 @@ func TestGhosts(t *testing.T) {
 		})
 	}
 	open()
-	host := l.open(browsertest.Start(t), "")
+	host := l.open(kind.Start(t), "")
 	host.Allow("WebSocket connection") // that it is lost is the point
 	host.Do(`enter('host', { token: 'host' })`)
 	host.Wait("the room", `window.room`)

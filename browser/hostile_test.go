@@ -69,10 +69,12 @@ func connections(tab *browsertest.Tab) int { return browsertest.Eval[int](tab, `
 
 // TestCrowdOfStrangersInPage: of strangers that come and go, each under an id of its own, most cost
 // a page no connection, and one that stays is connected.
-func TestCrowdOfStrangersInPage(t *testing.T) {
-	t.Parallel()
+func TestCrowdOfStrangersInPage(t *testing.T) { browsertest.EachKind(t, testCrowdOfStrangersInPage) }
+
+func testCrowdOfStrangersInPage(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('하나')`)
 	const crowd = 120
 	began := time.Now()
@@ -92,10 +94,12 @@ func TestCrowdOfStrangersInPage(t *testing.T) {
 
 // TestStaleStormInPage: a member that says ever new sessions of itself has a page make
 // no more connections than any other.
-func TestStaleStormInPage(t *testing.T) {
-	t.Parallel()
+func TestStaleStormInPage(t *testing.T) { browsertest.EachKind(t, testStaleStormInPage) }
+
+func testStaleStormInPage(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('하나')`)
 	s := newStranger(t, l, "x")
 	began := time.Now()
@@ -116,9 +120,13 @@ func TestStaleStormInPage(t *testing.T) {
 // TestChannelsWithoutEndInPage: a member that opens more channels than are refused
 // loses its connection, and is kept waiting.
 func TestChannelsWithoutEndInPage(t *testing.T) {
-	t.Parallel()
+	browsertest.EachKind(t, testChannelsWithoutEndInPage)
+}
+
+func testChannelsWithoutEndInPage(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), quiet)
+	tab := l.open(kind.Start(t), quiet)
 	tab.Do(`enter('하나')`)
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", nil)
 	must(t, err)
@@ -138,10 +146,12 @@ func TestChannelsWithoutEndInPage(t *testing.T) {
 }
 
 // TestLostBeforeItCameUp: a page does not wait long for the connection of a member that the hub has lost.
-func TestLostBeforeItCameUp(t *testing.T) {
-	t.Parallel()
+func TestLostBeforeItCameUp(t *testing.T) { browsertest.EachKind(t, testLostBeforeItCameUp) }
+
+func testLostBeforeItCameUp(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('하나', { connectTimeout: 2 ** 31 - 1 })`)
 	s := newStranger(t, l, "x")
 	tab.Wait("an offer to it", `other().connection?.signalingState === 'have-local-offer'`)

@@ -3,6 +3,7 @@
 
 import { decode, encode } from './codec.js';
 import { NoomError } from './errors.js';
+import { Goodbye } from './goodbye.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
 import { Signaling } from './signaling.js';
@@ -28,11 +29,13 @@ export class Hub {
   #options; // {token, WebSocket, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #signaling = null;
+  #goodbye;
   #inbox = Promise.resolve(); // steps of the room, in order
   #over = false;
 
   constructor({ name, options, member, ...join }) {
     this.#join = join;
+    this.#goodbye = new Goodbye(join);
     this.#name = name;
     this.#options = options;
     this.#member = member;
@@ -73,9 +76,19 @@ export class Hub {
       onClose: (error) => this.#lost(error),
       invited: (frame) => this.#invited(frame),
     });
-    if (this.#over) signaling.close();
-    else this.#signaling = signaling;
+    if (this.#over) {
+      signaling.close();
+    } else {
+      this.#signaling = signaling;
+      this.#goodbye.prepare(joined.nonce).catch((error) => console.error(error));
+    }
     return joined;
+  }
+
+  /** Says goodbye, and can wait for nothing: the page goes away, and the connection may be gone before it. */
+  leaveAtOnce() {
+    this.tell({ type: 'bye' });
+    this.#goodbye.post();
   }
 
   close() {

@@ -11,6 +11,10 @@ const utf8 = new TextEncoder();
 export const proofText = (endpoint, room, session, nonce) =>
   ['noom.v1 join', endpoint, room, session, toBase64url(nonce)].join('\n');
 
+/** What a member signs to say bye apart from its connection, which joined gave that nonce. */
+export const byeText = (endpoint, room, session, nonce) =>
+  ['noom.v1 bye', endpoint, room, session, toBase64url(nonce)].join('\n');
+
 /** What a member signs of a pair frame; from is the sender's id. */
 export const pairText = (m, room, from) =>
   ['noom.v1 pair', m.type, room, from, m.to, ...m.sessions, m.epoch[0], m.epoch[1], m.seq, m.ack, m.body ?? ''].join('\n');

@@ -2,30 +2,52 @@
 // RemoteTracks that follow from it. They outlive connections: the same track
 // id under another mid in a later epoch is the same track.
 
+import { Playback } from './playback.js';
+
+let playbackOf; // (RemoteTrack) → its Playback, for Incoming alone
+
 /** A track that a peer sends. */
 export class RemoteTrack {
-  constructor(peer, id, row, stream) {
+  #playback;
+
+  static { playbackOf = (track) => track.#playback; }
+
+  /** blocked is called with an element and whether the browser waits for a gesture there. */
+  constructor(peer, id, row, stream, blocked) {
     this.peer = peer;
     this.id = id;
     this.name = row.name;
     this.kind = row.kind;
     this.muted = row.muted;
     /**
-     * A stream of this one track, the same for as long as the RemoteTrack lives: set it as srcObject once, rebuilds
-     * change what is in it.
+     * A stream of this one track, the same for as long as the RemoteTrack lives; rebuilds change what is in it, which
+     * elements do not always notice: attach does.
      */
     this.stream = stream;
+    this.#playback = new Playback(this, blocked);
   }
 
   /** The MediaStreamTrack of the current connection, or null. */
   get track() {
     return this.stream.getTracks()[0] ?? null;
   }
+
+  /** Whether it is not played in one of its elements before somebody touches the page, because the browser says so. */
+  get blocked() { return this.#playback.blocked; }
+
+  /**
+   * Plays the track in an element, a new one without, and goes on after rebuilds. Several tracks may be attached to one
+   * element: camera and microphone. Returns the element.
+   */
+  attach(element) { return this.#playback.attach(element); }
+
+  /** Plays it no longer in that element, without one in all; returns those elements. */
+  detach(element) { return this.#playback.detach(element); }
 }
 
 export class Incoming {
   #peer;
-  #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track)}
+  #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track), trackBlocked(track, element, blocked)}
   #version = 0;
   #allowed; // () => whether the peer may publish
   #webrtc; // {MediaStream}
@@ -75,7 +97,8 @@ export class Incoming {
     for (const row of rows) {
       const track = this.#tracks.get(row.id);
       if (!track) {
-        const fresh = new RemoteTrack(this.#peer, row.id, row, new this.#webrtc.MediaStream());
+        const stream = new this.#webrtc.MediaStream();
+        const fresh = new RemoteTrack(this.#peer, row.id, row, stream, (...where) => this.#report.trackBlocked(fresh, ...where));
         this.#tracks.set(row.id, fresh);
         added.add(fresh);
       } else if (track.muted !== row.muted) {
@@ -103,6 +126,7 @@ export class Incoming {
       }
       stream.addTrack(media); // first, lest elements see a stream without a track
       for (const o of old) stream.removeTrack(o);
+      playbackOf(track).changed();
       if (!unannounced.has(track)) this.#report.trackChanged(track);
     }
   }
@@ -117,6 +141,7 @@ export class Incoming {
 
   #remove(track) {
     this.#tracks.delete(track.id);
+    playbackOf(track).end();
     this.#report.trackRemoved(track);
   }
 }

@@ -184,11 +184,17 @@ func (l *lab) open(b *browsertest.Browser, prepare string) *browsertest.Tab {
 	return tab
 }
 
-// pair is two tabs in the room; what they publish is for the test.
+// pair is two tabs in the room, of Chromium; what they publish is for the test.
 func (l *lab) pair(t *testing.T) (one, two *browsertest.Tab) {
 	t.Helper()
-	b := browsertest.Start(t)
-	one, two = l.open(b, ""), l.open(b, "")
+	return l.meet(t, browsertest.Pair{One: browsertest.Chromium, Two: browsertest.Chromium})
+}
+
+// meet is two tabs of these kinds in the room.
+func (l *lab) meet(t *testing.T, kinds browsertest.Pair) (one, two *browsertest.Tab) {
+	t.Helper()
+	b1, b2 := kinds.Start(t)
+	one, two = l.open(b1, ""), l.open(b2, "")
 	one.Do(`enter('하나')`)
 	two.Do(`enter('two')`)
 	connected(one, two)

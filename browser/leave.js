@@ -8,9 +8,9 @@ const ENDED = new Map([['replaced', 'replaced'], ['kicked', 'kicked'], ['closed'
 
 export class Farewell {
   #entries; // () → {peer, link} of each peer
-  #hub; // () → {online, tell(message)}
+  #hub; // () → {online, tell(message), leaveAtOnce()}
   #answered; // () resolves once no request waits for the hub
-  #ended; // (error): called once
+  #ended; // (error, atOnce): called once; atOnce: the page goes away
   #leaving = null; // the promise of leave, once it was called
   #hurry = () => {}; // ends its wait for what was sent
   #over = false;
@@ -58,14 +58,14 @@ export class Farewell {
     if (code) this.end(new NoomError(code, `out of the room: ${reason}`));
   }
 
-  /** Ends the room at once. */
-  end(error) {
+  /** Ends the room at once; atOnce: because the page goes away. */
+  end(error, atOnce = false) {
     if (this.#over) return;
     this.#over = true;
     this.#gone.abort();
     this.#error = error;
     globalThis.removeEventListener?.('pagehide', this.#leaveWithPage);
-    this.#ended(error);
+    this.#ended(error, atOnce);
     this.#resolve(error);
   }
 
@@ -94,9 +94,10 @@ export class Farewell {
   }
 
   // A page that goes away, or into the back-forward cache, leaves, and can wait for nothing.
-  #leaveWithPage = async () => {
-    await this.#sayGoodbye();
-    this.end(null);
+  #leaveWithPage = () => {
+    this.#hub().leaveAtOnce();
+    for (const { link } of this.#entries()) link.leaveAtOnce();
+    this.end(null, true);
   };
 }
 

@@ -17,14 +17,16 @@ const counts = `window.got = { messages: 0, bytes: 0, chats: 0 }, window.after =
 
 // What a page has sent and said arrives before it has left, whether the other is
 // connected already or not.
-func TestLeaveLetsDataArrive(t *testing.T) {
-	t.Parallel()
+func TestLeaveLetsDataArrive(t *testing.T) { browsertest.EachPair(t, testLeaveLetsDataArrive) }
+
+func testLeaveLetsDataArrive(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	for _, early := range []bool{false, true} {
 		t.Run(fmt.Sprint("early: ", early), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			b := browsertest.Start(t)
-			one, two := l.open(b, ""), l.open(b, "")
+			b1, b2 := kinds.Start(t)
+			one, two := l.open(b1, ""), l.open(b2, "")
 			one.Do(`enter('하나')`)
 			two.Do(`enter('two')`)
 			two.Do(counts)
@@ -47,10 +49,14 @@ func TestLeaveLetsDataArrive(t *testing.T) {
 
 // The same between a page and Go, in both directions, by data and in channels.
 func TestLeaveLetsDataArriveWithGo(t *testing.T) {
-	t.Parallel()
+	browsertest.EachKind(t, testLeaveLetsDataArriveWithGo)
+}
+
+func testLeaveLetsDataArriveWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	const messages, size = 16, 60_000
 	l := newLab(t)
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	for _, leaver := range []string{"the page", "Go"} {
 		t.Run(leaver, func(t *testing.T) {
 			tab := l.open(b, "")
@@ -120,8 +126,12 @@ func TestLeaveLetsDataArriveWithGo(t *testing.T) {
 
 // What was sent in channels arrives, and then their end: by leaving, and by close.
 func TestLeaveAndCloseEmptyChannels(t *testing.T) {
-	t.Parallel()
-	one, two := newLab(t).pair(t)
+	browsertest.EachPair(t, testLeaveAndCloseEmptyChannels)
+}
+
+func testLeaveAndCloseEmptyChannels(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	one, two := newLab(t).meet(t, kinds)
 	two.Do(`window.ends = []; room.addEventListener('channelopened', async (e) => {
 		let bytes = 0;
 		try { for await (const data of e.channel) bytes += data.length; } catch (error) { bytes = error.code; }
@@ -145,10 +155,12 @@ func TestLeaveAndCloseEmptyChannels(t *testing.T) {
 }
 
 // No peer holds a page up for longer than it allows; it learns what did not arrive.
-func TestLeaveIsBounded(t *testing.T) {
-	t.Parallel()
+func TestLeaveIsBounded(t *testing.T) { browsertest.EachKind(t, testLeaveIsBounded) }
+
+func testLeaveIsBounded(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	tab := l.open(b, "")
 	tab.Do(`enter('지우')`)
 	lost, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{
@@ -175,11 +187,13 @@ func TestLeaveIsBounded(t *testing.T) {
 }
 
 // A member that takes nothing does not hold up the others.
-func TestTrySend(t *testing.T) {
-	t.Parallel()
+func TestTrySend(t *testing.T) { browsertest.EachPair(t, testTrySend) }
+
+func testTrySend(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one, two := l.open(b, ""), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, ""), l.open(b2, "")
 	one.Do(`enter('하나')`)
 	two.Do(`(async () => { window.room = await noom.join('/ws', '데모', { name: 'two' }); })()`)
 	one.Wait("the other", `room.peers.length === 1`)
@@ -209,9 +223,11 @@ func TestTrySend(t *testing.T) {
 
 // What cannot be sent is refused where it is called, with a code and words, and
 // the hub is never lost over it.
-func TestWhatCannotBeSent(t *testing.T) {
-	t.Parallel()
-	one, _ := newLab(t).pair(t)
+func TestWhatCannotBeSent(t *testing.T) { browsertest.EachPair(t, testWhatCannotBeSent) }
+
+func testWhatCannotBeSent(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	one, _ := newLab(t).meet(t, kinds)
 	result := browsertest.Eval[string](one, `(async () => {
 		const half = '안녕 🐢'.slice(0, -1);
 		const odd = [half, 42, null, {}, ['x'], true, '', 'x'.repeat(70_000)];

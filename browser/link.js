@@ -57,7 +57,7 @@ export class Link {
       self, hub, member: () => this.member, connections: this.#connections, conduct,
       link: {
         wait: () => this.#mustWait(), allow: () => conduct.build(performance.now()) === 0, accepted: (what) => this.#accepted(what),
-        stale: report.stale, failed, flooded: (c, error) => this.#epochs.flooded(c, error),
+        stale: report.stale, left: report.left, failed, flooded: (c, error) => this.#epochs.flooded(c, error),
       },
     });
     this.#findings = new Findings(this.#connections, () => ({
@@ -136,7 +136,7 @@ export class Link {
     await Promise.all(this.#connections.all.map((c) => c.trackReplaced(sender)));
   }
 
-  /** Looks for a new path: by ICE restart, or without a hub by a new connection over the old one. */
+  /** Looks for a new path: makes a new connection over the one there is. */
   restart() { this.#epochs.on('restart'); }
 
   /** Says goodbye in-band; resolves when the other side has got it, or cannot. */
@@ -147,6 +147,9 @@ export class Link {
       setTimeout(done, FAREWELL);
     });
   }
+
+  /** Says goodbye in-band, and can wait for nothing: the page goes away. */
+  leaveAtOnce() { this.#frames.leaveAtOnce(); }
 
   /**
    * The other side has said goodbye, which may have overtaken what it sent before:
@@ -175,7 +178,7 @@ export class Link {
     return { messages: this.#stream.missing, channels: this.#emptied.reduce((sum, c) => sum + c.filledChannels, 0) };
   }
 
-  /** The other side has said goodbye, and closes the connection: first it must get our acknowledgement. */
+  /** It is over, but the connection stays for what was said last: an acknowledgement, or our own goodbye. */
   fade() {
     this.state = 'closed';
     this.#incoming.close();
@@ -270,6 +273,7 @@ export class Link {
   #setState(state, error = null) {
     if (this.state === state || this.state === 'closed') return;
     this.state = state;
+    if (state === 'connected') this.#frames.prepareGoodbye().catch((failure) => console.error(failure));
     this.#report.state(state, error);
   }
 }

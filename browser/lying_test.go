@@ -52,8 +52,10 @@ func (m *meddler) lie(_ string, f signal.Message) []signal.Message {
 
 // As long as the hub swaps fingerprints no page takes a description; when it
 // stops, the call comes up by itself.
-func TestFingerprintSwapped(t *testing.T) {
-	t.Parallel()
+func TestFingerprintSwapped(t *testing.T) { browsertest.EachPair(t, testFingerprintSwapped) }
+
+func testFingerprintSwapped(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
 	liar := l.lies()
 	m := &meddler{seen: make(chan struct{}, 100), change: func(f *signal.Message) {
@@ -63,8 +65,8 @@ func TestFingerprintSwapped(t *testing.T) {
 		}
 	}}
 	liar.Lie(m.lie)
-	b := browsertest.Start(t)
-	one, two := l.open(b, countWarnings), l.open(b, countWarnings)
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, countWarnings), l.open(b2, countWarnings)
 	one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
 	two.Do(`enter('two')`)
 	for range 3 { // the first, and what comes again
@@ -89,12 +91,14 @@ func TestFingerprintSwapped(t *testing.T) {
 
 // Everything the two pages ever said to each other, again and in the wrong
 // order, of a connection that was replaced too.
-func TestReplayed(t *testing.T) {
-	t.Parallel()
+func TestReplayed(t *testing.T) { browsertest.EachPair(t, testReplayed) }
+
+func testReplayed(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
 	liar, m := l.lies(), &meddler{}
 	liar.Lie(m.lie)
-	one, two := l.pair(t)
+	one, two := l.meet(t, kinds)
 	one.Do(`room.publish(picture('rgb(200, 0, 0)'))`)
 	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
 	two.Do(`other().connection.close()`)      // on purpose: what follows is of two epochs
@@ -126,8 +130,10 @@ func TestReplayed(t *testing.T) {
 // What a hub makes up about a Go member in a call with a page: a page takes no frame that the
 // member did not sign and no Member that is none; it shows names and strangers as the hub has them,
 // and the safety number is that of Go.
-func TestHubMakesThingsUp(t *testing.T) {
-	t.Parallel()
+func TestHubMakesThingsUp(t *testing.T) { browsertest.EachKind(t, testHubMakesThingsUp) }
+
+func testHubMakesThingsUp(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
 	liar := l.lies()
 	g, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
@@ -135,7 +141,7 @@ func TestHubMakesThingsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = g.Leave(context.Background()) }() // the test is over
-	tab := l.open(browsertest.Start(t), countWarnings)
+	tab := l.open(kind.Start(t), countWarnings)
 	tab.Do(fmt.Sprintf(`enter('지우', { verify: (m) => m.name !== 'refused' && m.id.length === %d })`, len(g.Self().ID)))
 	connected(tab)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -192,12 +198,14 @@ func TestHubMakesThingsUp(t *testing.T) {
 
 // TestNameOfAnotherUnicode: a name that a hub takes and a page does not, as with another version
 // of Unicode, costs the page nothing but the name.
-func TestNameOfAnotherUnicode(t *testing.T) {
-	t.Parallel()
+func TestNameOfAnotherUnicode(t *testing.T) { browsertest.EachPair(t, testNameOfAnotherUnicode) }
+
+func testNameOfAnotherUnicode(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one := l.open(b, `window.WebSocket = class extends WebSocket { constructor(...args) { super(...args); window.socket = this; } };`)
-	two := l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one := l.open(b1, `window.WebSocket = class extends WebSocket { constructor(...args) { super(...args); window.socket = this; } };`)
+	two := l.open(b2, "")
 	one.Do(`enter('하나')`)
 	two.Do(`enter('둘')`)
 	connected(one, two)

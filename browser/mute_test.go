@@ -49,11 +49,13 @@ const level = `
 
 // The state that the others see of a sender is what they hear, whichever side mutes, and the page's
 // own track stays as the page left it.
-func TestMute(t *testing.T) {
-	t.Parallel()
+func TestMute(t *testing.T) { browsertest.EachPair(t, testMute) }
+
+func testMute(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one := l.open(b, `
+	b1, b2 := kinds.Start(t)
+	one := l.open(b1, `
 		window.clones = [];
 		const clone = MediaStreamTrack.prototype.clone;
 		MediaStreamTrack.prototype.clone = function () {
@@ -62,7 +64,7 @@ func TestMute(t *testing.T) {
 			return made;
 		};
 		window.stopped = () => clones.every((c) => c.readyState === 'ended');`)
-	two := l.open(b, "")
+	two := l.open(b2, "")
 	one.Do(`enter('하나')`)
 	two.Do(`enter('two')`)
 	connected(one, two)
@@ -116,13 +118,15 @@ func TestMute(t *testing.T) {
 }
 
 // A member that comes while a camera is muted learns that, and sees it when it comes back.
-func TestMuteOfAPicture(t *testing.T) {
-	t.Parallel()
+func TestMuteOfAPicture(t *testing.T) { browsertest.EachPair(t, testMuteOfAPicture) }
+
+func testMuteOfAPicture(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one := l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one := l.open(b1, "")
 	one.Do(`window.eye = picture('rgb(200, 0, 0)'); eye.enabled = false, enter('하나', { tracks: [eye] })`)
-	two := l.open(b, "")
+	two := l.open(b2, "")
 	two.Do(`enter('two')`)
 	connected(one, two)
 	two.Wait("a muted camera", `other().tracks[0]?.muted`)

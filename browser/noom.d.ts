@@ -205,6 +205,11 @@ export class Peer {
    * Rejects with code closed when the peer is gone.
    */
   diagnose(): Promise<Diagnosis>;
+  /**
+   * Looks for a new path to the peer. That is a new connection, which takes the place of the old one once it is up, so
+   * that nothing stands still. Channels end with the old one. It does nothing while there is neither a hub nor a
+   * connection that works, and while a new path is being looked for over one that works.
+   */
   restartICE(): void;
 }
 
@@ -253,8 +258,8 @@ export interface Diagnosis {
 export interface Path {
   readonly local: PathEnd;
   readonly remote: PathEnd;
-  /** Of the latest check, in ms; 0: not known yet. */
-  readonly rtt: number;
+  /** Of the latest check, in ms; null: not known yet. Firefox gives whole ones, and 0 for less than half of one. */
+  readonly rtt: number | null;
   /** Whether a TURN server is on the path. */
   readonly relayed: boolean;
 }
@@ -280,7 +285,7 @@ export interface ChannelOptions {
 }
 
 /**
- * A data channel of the application's own. An ICE restart leaves it alone, a rebuilt connection ends it. At most 1 MiB
+ * A data channel of the application's own. It ends with its connection: with a rebuild, and with restartICE. At most 1 MiB
  * and 1024 messages wait for receive; beyond that it is closed.
  */
 export class Channel implements AsyncIterable<Uint8Array> {
@@ -330,9 +335,29 @@ export class RemoteTrack {
   readonly name: string;
   readonly kind: 'audio' | 'video';
   readonly muted: boolean;
-  /** The same for as long as the track lives, over rebuilds too. */
+  /**
+   * The same for as long as the track lives: rebuilds change what is in it, which elements do not notice in every
+   * browser, so use attach for those. For Web Audio and recorders.
+   */
   readonly stream: MediaStream;
+  /** Of the current connection; null between two. */
   readonly track: MediaStreamTrack | null;
+  /** Whether the browser plays it in one of its elements only after somebody has touched the page; see trackblocked. */
+  readonly blocked: boolean;
+  /**
+   * Plays the track in an element, without one in a new <audio> or <video>, which it returns: sets srcObject, again when
+   * a rebuild changes the track, and calls play, again at the next gesture where the browser starts nothing before
+   * that, and when a page that was hidden is shown. Several tracks may be attached to one element, of one picture and
+   * any sound. An element that somebody has paused by its controls stays paused. All of it ends with the track, with
+   * detach, or when the element is collected as garbage. Attach again what you have taken out of the page and put back.
+   */
+  attach(): HTMLMediaElement;
+  attach<E extends HTMLMediaElement>(element: E): E;
+  /**
+   * Plays it no longer in that element, without one in all; an element that plays nothing else has no srcObject then.
+   * Returns the elements, after trackremoved too, so that they can be removed.
+   */
+  detach(element?: HTMLMediaElement): HTMLMediaElement[];
 }
 
 export class RoomEvent<T extends string = string> extends Event {
@@ -351,6 +376,11 @@ export interface RoomEventMap {
   trackmuted: Named<'trackmuted', { peer: Peer; track: RemoteTrack; muted: boolean }>;
   /** A rebuild put another MediaStreamTrack into the track's stream. */
   trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
+  /**
+   * The browser plays an element that the track is attached to only after somebody has touched the page; blocked is
+   * false once it does. noom.js tries again at each gesture, whatever is touched: show something that invites one.
+   */
+  trackblocked: Named<'trackblocked', { peer: Peer; track: RemoteTrack; element: HTMLMediaElement; blocked: boolean }>;
   /**
    * The peer does not get what the sender sends; other tracks and peers are not affected. error has the code codec: the
    * peer knows none of the codecs that the browser has for it; or too_many_tracks: some 6 of video, or 19 of audio, fit

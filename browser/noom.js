@@ -7,7 +7,7 @@
 //   const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
 //   for (const track of media.getTracks()) room.publish(track);
 //   for await (const event of room.events()) {
-//     if (event.type === 'trackadded') video.srcObject = event.track.stream;
+//     if (event.type === 'trackadded') document.body.append(event.track.attach());
 //   }
 
 export { join, Room } from './room.js';

@@ -24,7 +24,17 @@ func TestNode(t *testing.T) {
 // Tracks come, go and take over each other's sections.
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	one, two := newLab(t).pair(t)
+	for _, kinds := range browsertest.Pairs {
+		t.Run(kinds.String(), func(t *testing.T) {
+			t.Parallel()
+			one, two := newLab(t).meet(t, kinds)
+			publishes(t, one, two)
+		})
+	}
+}
+
+func publishes(t *testing.T, one, two *browsertest.Tab) {
+	t.Helper()
 	one.Do(`window.a = room.publish(picture('rgb(200, 0, 0)')); window.m = room.publish(tone())`)
 	two.Wait("a red picture", `shows(other().tracks.find((t) => t.name === 'camera'), [200, 0, 0])`)
 	two.Wait("the microphone", `other().tracks.some((t) => t.name === 'microphone' && t.kind === 'audio')`)
@@ -48,11 +58,13 @@ func TestPublish(t *testing.T) {
 }
 
 // A description that cannot be applied costs one connection, and no track.
-func TestRebuild(t *testing.T) {
-	t.Parallel()
+func TestRebuild(t *testing.T) { browsertest.EachPair(t, testRebuild) }
+
+func testRebuild(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one, two := l.open(b, ""), l.open(b, `
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, ""), l.open(b2, `
 		const apply = RTCPeerConnection.prototype.setRemoteDescription;
 		RTCPeerConnection.prototype.setRemoteDescription = function (d) {
 			if (window.failing-- > 0) return Promise.reject(new DOMException('made to fail', 'OperationError'));
@@ -74,10 +86,12 @@ func TestRebuild(t *testing.T) {
 }
 
 // Calls go on without a hub, and a hub that knows nothing is found again.
-func TestHubLost(t *testing.T) {
-	t.Parallel()
+func TestHubLost(t *testing.T) { browsertest.EachPair(t, testHubLost) }
+
+func testHubLost(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	one, two := l.pair(t)
+	one, two := l.meet(t, kinds)
 	one.Do(`room.publish(picture('rgb(200, 0, 0)')); window.pc = other().connection`)
 	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
 	l.replaceHub()
@@ -94,9 +108,11 @@ func TestHubLost(t *testing.T) {
 
 // Both sides add and take away at once, over and over; in some rounds one of
 // them, or both, lose the connection in the middle of it.
-func TestBursts(t *testing.T) {
-	t.Parallel()
-	one, two := newLab(t).pair(t)
+func TestBursts(t *testing.T) { browsertest.EachPair(t, testBursts) }
+
+func testBursts(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	one, two := newLab(t).meet(t, kinds)
 	rounds := 10
 	if *long {
 		rounds = 50
@@ -147,10 +163,12 @@ func TestBursts(t *testing.T) {
 }
 
 // The same identity twice: the hub asks for proof, and the first one is out.
-func TestReplaced(t *testing.T) {
-	t.Parallel()
+func TestReplaced(t *testing.T) { browsertest.EachKind(t, testReplaced) }
+
+func testReplaced(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`(async () => {
 		const identity = await noom.Identity.generate();
 		window.first = await noom.join('/ws', '데모', { name: 'first', identity });
@@ -163,9 +181,11 @@ func TestReplaced(t *testing.T) {
 }
 
 // What join refuses, it names.
-func TestJoinErrors(t *testing.T) {
-	t.Parallel()
-	tab := newLab(t).open(browsertest.Start(t), "")
+func TestJoinErrors(t *testing.T) { browsertest.EachKind(t, testJoinErrors) }
+
+func testJoinErrors(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	tab := newLab(t).open(kind.Start(t), "")
 	tab.Allow("WebSocket connection", "404")
 	for js, want := range map[string]string{
 		`noom.join('/ws', '')`:                             "bad_room",
@@ -181,12 +201,14 @@ func TestJoinErrors(t *testing.T) {
 }
 
 // A frame that was tampered with is dropped, and sent again.
-func TestForgedFrame(t *testing.T) {
-	t.Parallel()
+func TestForgedFrame(t *testing.T) { browsertest.EachPair(t, testForgedFrame) }
+
+func testForgedFrame(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one := l.open(b, "")
-	two := l.open(b, `
+	b1, b2 := kinds.Start(t)
+	one := l.open(b1, "")
+	two := l.open(b2, `
 		// The first offer arrives with another SDP than was signed.
 		window.forged = 0;
 		const { set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage');

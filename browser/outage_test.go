@@ -30,11 +30,13 @@ const watchPictures = `(async () => {
 
 // The hub dies under a call of two tabs and a Go member, is away for three seconds and comes back
 // empty: no picture stops, no member leaves, and what is said and published then arrives.
-func TestHubRestarted(t *testing.T) {
-	longtest.ParallelUnlessAsked(t)
+func TestHubRestarted(t *testing.T) { browsertest.EachPairAlone(t, testHubRestarted) }
+
+func testHubRestarted(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	tabs := []*browsertest.Tab{l.open(b, ""), l.open(b, "")}
+	b1, b2 := kinds.Start(t)
+	tabs := []*browsertest.Tab{l.open(b1, ""), l.open(b2, "")}
 	for i, tab := range tabs {
 		tab.Allow("WebSocket connection") // that it is refused is the point
 		tab.Do([]string{`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`, `enter('two', { tracks: [picture('rgb(0, 0, 200)')] })`}[i])
@@ -98,10 +100,12 @@ func follow(ctx context.Context, t *testing.T, room noom.Room, fits func(noom.Ev
 
 // The hub is gone for good. Go and a tab move to new connections over the old ones, whichever asks;
 // no picture stops, what is published then arrives, and so does a goodbye.
-func TestHubGoneForGood(t *testing.T) {
-	longtest.ParallelUnlessAsked(t)
+func TestHubGoneForGood(t *testing.T) { browsertest.EachKindAlone(t, testHubGoneForGood) }
+
+func testHubGoneForGood(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Allow("WebSocket connection")
 	tab.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
 	pattern := media.TestPattern(nil)

@@ -13,8 +13,9 @@ export class Path {
 
   constructor(connectTimeout, link) {
     this.#link = link;
-    // A tab has few connections to give, and ICE in a browser keeps its path until it has another.
-    this.#machine = new Recovery({ connect: connectTimeout, lost: LOST, sparing: true, keepsPath: true });
+    // A tab has few connections to give, and ICE in a browser keeps its path until it has another. We never restart it:
+    // between two browsers that leads to a pair that both call connected, while one of them gets nothing.
+    this.#machine = new Recovery({ connect: connectTimeout, lost: LOST, sparing: true, keepsPath: true, moves: true });
   }
 
   get over() { return this.#machine.over; }
@@ -22,8 +23,6 @@ export class Path {
   get failures() { return this.#machine.failures; }
 
   get mustWait() { return this.#machine.mustWait; }
-
-  get mayRestart() { return this.#machine.mayRestart; }
 
   /** Whether a connection is there or on its way. */
   get alive() { return this.#machine.alive; }

@@ -8,11 +8,13 @@ import (
 
 // A frame by hub is answered by hub too, at once: the control channel may be dead at the other end
 // alone, which does not show here. In this test one's end of it cannot send and takes nothing.
-func TestAnswersByHub(t *testing.T) {
-	t.Parallel()
+func TestAnswersByHub(t *testing.T) { browsertest.EachPair(t, testAnswersByHub) }
+
+func testAnswersByHub(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one := l.open(b, `
+	b1, b2 := kinds.Start(t)
+	one := l.open(b1, `
 		window.dead = false;
 		const send = RTCDataChannel.prototype.send;
 		RTCDataChannel.prototype.send = function (data) {
@@ -23,7 +25,7 @@ func TestAnswersByHub(t *testing.T) {
 		Object.defineProperty(RTCDataChannel.prototype, 'onmessage', { set(listener) {
 			set.call(this, (event) => dead && this.label === 'control' || listener(event));
 		} });`)
-	two := l.open(b, `
+	two := l.open(b2, `
 		window.sent = []; // of the exchange, by this end: {way, type, seq}
 		for (const [way, from] of [['in-band', RTCDataChannel], ['hub', WebSocket]]) {
 			const { send } = from.prototype;

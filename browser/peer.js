@@ -97,6 +97,6 @@ export class Peer {
    */
   diagnose() { return this.#link.diagnose(); }
 
-  /** Looks for a new path. */
+  /** Looks for a new path, by a new connection, in whose place the old one serves until it is up. */
   restartICE() { this.#link.restart(); }
 }

@@ -60,10 +60,12 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 
 // What a page sends of its camera and microphone can be recorded in Go: FFmpeg
 // decodes all of it, and it lasts as long as it did.
-func TestRecordChromium(t *testing.T) {
-	t.Parallel()
+func TestRecordPage(t *testing.T) { browsertest.EachKind(t, testRecordPage) }
+
+func testRecordPage(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	path := tape(t, l, tab, `(async () => {
 		const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } });
 		for (const track of stream.getTracks()) room.publish(track);
@@ -85,11 +87,16 @@ func TestRecordChromium(t *testing.T) {
 // 40 ms. What counts is the median, because a busy machine makes the page itself late
 // with one or the other. Where the page or its sound stumbles that is buffered for good,
 // which only the page's half is seen of, and nothing can be said: so one of three will do.
-func TestRecordChromiumInSync(t *testing.T) {
+func TestRecordPageInSync(t *testing.T) {
 	longtest.Only(t)
+	browsertest.EachKindAlone(t, testRecordPageInSync)
+}
+
+func testRecordPageInSync(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	judged := false
 	for range 3 {
-		median, late := filmed(t)
+		median, late := filmed(t, kind)
 		switch apart := median.Abs(); {
 		case late > 40:
 			t.Logf("the page itself was late by %.0f ms", late)
@@ -108,10 +115,10 @@ func TestRecordChromiumInSync(t *testing.T) {
 
 // filmed records such a page, and says by how much its picture is behind its sound
 // and by how many milliseconds the page's own clock has stumbled.
-func filmed(t *testing.T) (median time.Duration, late float64) {
+func filmed(t *testing.T, kind browsertest.Kind) (median time.Duration, late float64) {
 	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	path := tape(t, l, tab, `(() => {
 		const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 120 });
 		const context = canvas.getContext('2d');

@@ -1,4 +1,4 @@
-// Decides what becomes of the connection to a peer: when ICE is restarted, when
+// Decides what becomes of the connection to a peer: when there is a new path, when
 // a connection is given up and how long the pause before the next one is, which
 // connection serves meanwhile, and when the peer is dropped (PROTOCOL.md
 // section 4.2). A pure machine, the twin of Go's internal/recovery, whose doc.go
@@ -7,7 +7,7 @@
 //
 // The parts have the names of Go's files: recovery_state.js is what it knows,
 // recovery_timers.js what is waited for; recovery_handover.js, recovery_epochs.js,
-// recovery_path.js and recovery_member.js decide, each with those before it.
+// recovery_proof.js, recovery_path.js and recovery_member.js decide, each with those before it.
 //
 // The actions, to be carried out in their order:
 //
@@ -18,7 +18,7 @@
 //   {kind: 'giveUp', cause}       the epoch is given up
 //   {kind: 'note', cause}         the peer is not connected because of that
 //   {kind: 'forget'}              it is connected
-//   {kind: 'restartICE', unlessRelayed}
+//   {kind: 'restartICE', unlessRelayed}  never if options.moves
 //   {kind: 'resend'}              what is unacknowledged
 //   {kind: 'setState', peer, cause}
 //   {kind: 'drop'}                the peer that the hub has lost
@@ -27,6 +27,9 @@
 //   {kind: 'release'}             take the frames held back until our turn, then call released
 //   {kind: 'yield'}               our turn, or our place in the queue
 //   {kind: 'samplePath'} {kind: 'comparePath'} {kind: 'checkRelay'}
+//   {kind: 'probe'}               send a frame over the current connection, which SCTP acknowledges, and
+//                                 remember how much has arrived by it that is not ICE's own
+//   {kind: 'checkProbe'}          call answered if more has arrived since, unanswered if not
 //   {kind: 'arm', timer, after}   call elapsed(timer) after so long
 //   {kind: 'disarm', timer}
 //   {kind: 'end'}                 all connections and timers
@@ -35,19 +38,20 @@ import { begin, events as epochs, fail } from './recovery_epochs.js';
 import { closeOld } from './recovery_handover.js';
 import { events as member } from './recovery_member.js';
 import { events as path, lookAgain, restart, retry } from './recovery_path.js';
+import { events as proof, watch } from './recovery_proof.js';
 import { isUp, State } from './recovery_state.js';
 import { TIMERS } from './recovery_timers.js';
 
 // All events, by their names: functions over a State, given what the event says.
-const EVENTS = { ...epochs, ...path, ...member, elapsed };
+const EVENTS = { ...epochs, ...path, ...proof, ...member, elapsed };
 
 /** One link. */
 export class Recovery {
   #s; // what it knows
 
-  /** {connect, restarts, lost, sparing, keepsPath}: see Options in Go. */
-  constructor({ connect, restarts = 0, lost = 0, sparing = false, keepsPath = false }) {
-    this.#s = new State({ connect, restarts, lost, sparing, keepsPath });
+  /** {connect, restarts, lost, sparing, keepsPath, moves}: see Options in Go. */
+  constructor({ connect, restarts = 0, lost = 0, sparing = false, keepsPath = false, moves = false }) {
+    this.#s = new State({ connect, restarts, lost, sparing, keepsPath, moves });
   }
 
   /** All it knows, as plain data: what Go writes its tables of transitions with. */
@@ -83,9 +87,6 @@ export class Recovery {
 
   /** Whether the next connection is a newcomer's whose turn has not come. */
   get mustWait() { return this.#s.mustWait; }
-
-  /** Whether an offer is to carry new ICE credentials, if that was wished for. */
-  get mayRestart() { return !isUp(this.#s.current) || this.#s.asked; }
 }
 
 // A timer has ended. One that is not armed is ignored.
@@ -102,7 +103,9 @@ function elapsed(s, timer) {
     case 'serversToBegin': begin(s, true); break;
     case 'serversToRestart': restart(s, true); break;
     case 'farewell': s.over = true; break;
-    case 'linger': closeOld(s); break;
+    case 'linger': if (!s.unproven) closeOld(s); break; // else they stay until it is proven
+    case 'settle': watch(s); break;
+    case 'proof': if (s.alive && isUp(s.current)) s.do('checkProbe'); break;
     case 'doubt': if (s.alive && isUp(s.current)) s.do('comparePath'); break;
     case 'credentials': if (s.alive && isUp(s.current) && s.online) s.do('checkRelay'); break;
     case 'calm': s.calm = true; break;

@@ -60,9 +60,12 @@ export function begin(s, asked = false) {
     stopAwaiting(s); // the hub's return begins it
     return;
   }
-  if (!s.reaches && isUp(s.current)) setAside(s); // the next epoch has no other way
+  if ((!s.reaches && isUp(s.current)) || moves(s)) setAside(s); // without a hub the next epoch has no other way
   s.do('beginEpoch');
 }
+
+// Whether the next epoch is begun only to have another path.
+const moves = (s) => s.options.moves && s.alive && s.wasUp && s.current.path !== 'noPath';
 
 /** Makes what needs ICE servers wait a moment for them, if those there are have expired and the hub can be asked. */
 export function awaitServers(s, timer) {
@@ -75,8 +78,8 @@ export function awaitServers(s, timer) {
 // Puts a fresh connection in the place of the one there was.
 function rebuild(s, ours) {
   closeCurrent(s);
-  disarm(s, 'linger', 'doubt', 'credentials', 'calm'); // the old ones stay until this one is up
-  Object.assign(s, { ours, broken: false, wasUp: false, calm: false, asked: false, restarts: 0 });
+  disarm(s, 'linger', 'settle', 'proof', 'doubt', 'credentials', 'calm'); // the old ones stay until this one is up
+  Object.assign(s, { ours, broken: false, wasUp: false, calm: false, asked: false, restarts: 0, unproven: s.everUp });
   if (s.serving) s.setState('connected');
   else if (s.peer === 'connected') s.setState('interrupted'); // the peer began this epoch
   s.current = { number: s.free, path: 'untried', control: false, data: false };

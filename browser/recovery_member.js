@@ -29,7 +29,8 @@ export const events = {
 
   hubLost(s) {
     s.lost = true;
-    if (!s.alive && !s.serving) {
+    const gaveUp = s.options.lost === 0 && s.current?.path === 'noPath'; // and ICE says so but once
+    if ((!s.alive || gaveUp) && !s.serving) {
       drop(s);
     } else if (s.options.lost > 0 && s.alive && !isUp(s.current)) {
       if (!s.everUp) s.yieldTurn(); // it comes up by itself or not at all, and holds nobody up

@@ -2,8 +2,9 @@
 
 import { awaitServers, begin, fail } from './recovery_epochs.js';
 import { lingering, oldPathChanged } from './recovery_handover.js';
+import { watchNew } from './recovery_proof.js';
 import { isUp } from './recovery_state.js';
-import { arm, awaitOnly, CALM_AFTER, disarm, PATH_ANSWERS, RELAY_PATIENCE, RESTART_AFTER, stopAwaiting } from './recovery_timers.js';
+import { arm, awaitOnly, CALM_AFTER, disarm, PATH_ANSWERS, RELAY_PATIENCE, RESTART_AFTER, SETTLE_AFTER, stopAwaiting } from './recovery_timers.js';
 
 const MAX_RESTARTS = 64;
 
@@ -36,14 +37,18 @@ export const events = {
 
   /** ICE is being restarted, by whichever end. */
   restarted(s) {
-    s.asked = false;
-    if (!s.options.keepsPath) s.current.path = 'checking';
+    Object.assign(s, { asked: false, unproven: true });
+    disarm(s, 'proof');
+    if (s.options.keepsPath) arm(s, 'settle', SETTLE_AFTER); // perhaps the path is never reported as found
+    else s.current.path = 'checking';
   },
 
   /** The user wants a new path. */
   restart(s) {
     if (s.asleep || !s.alive) return;
-    if (s.reaches) {
+    if (s.options.moves && (s.reaches || isUp(s.current))) {
+      if (s.wasUp || !s.serving) begin(s); // else a path is being looked for already
+    } else if (s.reaches) {
       s.asked = true;
       s.do('restartICE');
     } else if (isUp(s.current)) {
@@ -75,8 +80,12 @@ export const events = {
 
   relayEnds(s) {
     if (!s.alive || !isUp(s.current) || !s.online) return;
-    s.asked = true;
-    s.do('restartICE');
+    if (s.options.moves) {
+      begin(s);
+    } else {
+      s.asked = true;
+      s.do('restartICE');
+    }
   },
 };
 
@@ -93,6 +102,7 @@ function openedOrFound(s) {
   if (s.broken || s.left || !isUp(s.current) || !s.current.data) return;
   if (s.wasUp && s.peer === 'connected') {
     disarm(s, 'toRestart', 'forPath', 'forRelay', 'serversToRestart');
+    watchNew(s);
     return;
   }
   if (s.old.length > 0) arm(s, 'linger', lingering(s));
@@ -103,6 +113,7 @@ function openedOrFound(s) {
   s.do('forget');
   s.setState('connected');
   s.do('resend'); // what hangs at a dead hub can go in-band now
+  watchNew(s);
 }
 
 // No reason to give up the connection: a restart may find a path.
@@ -126,9 +137,14 @@ export function retry(s) {
   }
 }
 
-/** Looks for a new path, which only the hub may carry: its return calls here again. */
+/** Looks for a new path, whose offer only the hub may carry: its return calls here again. */
 export function restart(s, asked = false) {
-  if (!s.alive || isUp(s.current) || !s.online || (!asked && awaitServers(s, 'serversToRestart'))) return;
+  if (!s.alive || isUp(s.current) || !s.online) return;
+  if (s.options.moves) {
+    begin(s, asked);
+    return;
+  }
+  if (!asked && awaitServers(s, 'serversToRestart')) return;
   lookForPath(s, s.options.connect);
   s.do('restartICE');
 }

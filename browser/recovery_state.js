@@ -25,10 +25,12 @@ export class State {
   due = false; // and when it is, an epoch of ours begins
   asked = false; // a restart is wanted even if the path works
   relayed = false; // the path that was interrupted went by a relay of ours
+  unproven = false; // the path is new, and nothing is known to have arrived by it
 
   failures = 0; // epochs given up in a row
   restarts = 0; // in a row
   allowed = 0; // so many restarts, before a rebuild
+  looks = 0; // in vain, for something that has arrived by the new path
   patience = 0; // that is left for a path when forRelay has ended
   armed = []; // timers
 

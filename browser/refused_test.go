@@ -10,12 +10,14 @@ import (
 // What a description has no room for is refused, one track at a time, from the
 // start and later, in both directions at once: the call and its other tracks
 // go on, and what is closed makes room.
-func TestTooManyTracks(t *testing.T) {
-	t.Parallel()
+func TestTooManyTracks(t *testing.T) { browsertest.EachPair(t, testTooManyTracks) }
+
+func testTooManyTracks(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	const many = 14
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one, two := l.open(b, ""), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, ""), l.open(b2, "")
 	for _, tab := range []*browsertest.Tab{one, two} {
 		tab.Do(`window.canvas = document.createElement('canvas'); canvas.getContext('2d'); // one that stands still costs nothing
 			window.still = () => canvas.captureStream(0).getVideoTracks()[0];`)

@@ -30,12 +30,14 @@ func (l *lab) authorised() *hub.Hub {
 	return h
 }
 
-func TestRights(t *testing.T) {
-	t.Parallel()
+func TestRights(t *testing.T) { browsertest.EachPair(t, testRights) }
+
+func testRights(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
 	l.authorised()
-	b := browsertest.Start(t)
-	host, guest := l.open(b, ""), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	host, guest := l.open(b1, ""), l.open(b2, "")
 	host.Do(`enter('선생님', { token: 'host' })`)
 	guest.Do(`enter('guest', { token: () => 'viewer', tracks: [picture('rgb(200, 0, 0)')] })`)
 	connected(host, guest)
@@ -70,11 +72,13 @@ func TestRights(t *testing.T) {
 }
 
 // A hub that is shut down in order is waited for; calls go on.
-func TestHubRestart(t *testing.T) {
-	t.Parallel()
+func TestHubRestart(t *testing.T) { browsertest.EachPair(t, testHubRestart) }
+
+func testHubRestart(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
 	old := l.authorised()
-	one, two := l.pair(t)
+	one, two := l.meet(t, kinds)
 	one.Do(`window.pc = other().connection`)
 	l.authorised()
 	if err := old.Shutdown(t.Context()); err != nil {

@@ -53,7 +53,8 @@ export class Room extends RoomEvents {
   #chat;
   #ears = new Ears(() => this.peers, (id) => this.emit('activespeaker', { peer: this.peer(id) ?? null }));
   #farewell = new Farewell({
-    entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#requests.idle(), ended: (error) => this.#ended(error),
+    entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#requests.idle(),
+    ended: (error, atOnce) => this.#ended(error, atOnce),
   });
 
   #published;
@@ -321,11 +322,11 @@ export class Room extends RoomEvents {
   }
 
   // The farewell has ended the room.
-  #ended(error) {
+  #ended(error, atOnce) {
     this.#hub.close();
     this.#ears.close();
     this.#servers.close();
-    this.#roster.close();
+    this.#roster.close(atOnce);
     this.#requests.end(new NoomError('closed', 'the room is over'), error?.code === 'room_closed');
     this.emit('closed', { error });
     this.end();

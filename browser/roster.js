@@ -79,10 +79,13 @@ export class Roster {
     if (entry) this.#rename(entry, name);
   }
 
-  /** The room is over. */
-  close() {
+  /** The room is over; atOnce: what was said last may still be on its way. */
+  close(atOnce) {
     this.#turns.close();
-    for (const link of this.links) link.close();
+    for (const link of this.links) {
+      if (atOnce) link.fade();
+      else link.close();
+    }
     this.#entries.clear();
   }
 
@@ -171,6 +174,7 @@ export class Roster {
         },
         trackRemoved: (track) => about('trackremoved', { track }),
         trackChanged: (track) => about('trackchanged', { track }),
+        trackBlocked: (track, element, blocked) => about('trackblocked', { track, element, blocked }),
         trackMuted: (track) => about('trackmuted', { track, muted: track.muted }),
       },
     });

@@ -143,7 +143,8 @@ export class Ears {
     let level = SILENCE;
     for (const receiver of peer.connection?.getReceivers() ?? []) {
       if (receiver.track.kind !== 'audio') continue;
-      const [source] = receiver.getSynchronizationSources();
+      const sources = receiver.getSynchronizationSources?.();
+      const source = Array.isArray(sources) ? sources[0] : null; // not every browser has a list
       if (!source || source.timestamp === this.#heardAt.get(receiver)) continue;
       this.#heardAt.set(receiver, source.timestamp);
       if (source.audioLevel > 0) level = Math.max(level, 20 * Math.log10(source.audioLevel));

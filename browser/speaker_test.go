@@ -12,10 +12,12 @@ import (
 
 // A page and a Go member learn from the levels alone that the other speaks, and that it falls
 // silent.
-func TestActiveSpeakerWithGo(t *testing.T) {
-	t.Parallel()
+func TestActiveSpeakerWithGo(t *testing.T) { browsertest.EachKind(t, testActiveSpeakerWithGo) }
+
+func testActiveSpeakerWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('지우')`)
 	tone := media.Tone()
 	defer func() { _ = tone.Close() }() // nothing to lose

@@ -37,11 +37,13 @@ func channels(t *testing.T, track noom.RemoteTrack, want int) {
 
 // A tone on the left stays on the left: from tab to tab, from a tab to Go, and from Go to a tab. A
 // microphone of one channel costs no second one, until a track of two takes its place.
-func TestStereo(t *testing.T) {
-	t.Parallel()
+func TestStereo(t *testing.T) { browsertest.EachPair(t, testStereo) }
+
+func testStereo(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
-	one, two := l.open(b, ""), l.open(b, "")
+	b1, b2 := kinds.Start(t)
+	one, two := l.open(b1, ""), l.open(b2, "")
 	one.Do(`
 		const context = new AudioContext();
 		window.left = () => {

@@ -99,19 +99,21 @@ func sources(ctx context.Context, t *testing.T, running *sync.WaitGroup) []webrt
 }
 
 // Two hundred swaps (thirty, unless long tests are asked for) in Go among every kind
-// of source of one codec, in any order, with changes of size: the picture in Chromium
+// of source of one codec, in any order, with changes of size: the picture in a page
 // goes on and, on a machine that is ours alone, never stands still. Frames are
 // judged by their RTP timestamps, which a busy machine does not stretch; but a page
 // that gets no time is shown none of them, so the longest that a timer of its own
 // was late is taken off.
-func TestSwapsSeenByChromium(t *testing.T) {
-	longtest.ParallelUnlessAsked(t)
+func TestSwapsSeen(t *testing.T) { browsertest.EachKindAlone(t, testSwapsSeen) }
+
+func testSwapsSeen(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	swaps := 30
 	if longtest.Asked() {
 		swaps = 200
 	}
 	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
+	tab := l.open(kind.Start(t), "")
 	tab.Do(`enter('지우')`)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -8,14 +8,16 @@ import (
 
 // A member that verify refuses, by false or by an error, is in no list and hides no other; verify
 // is called once for each, whatever becomes of the hub.
-func TestVerify(t *testing.T) {
-	t.Parallel()
+func TestVerify(t *testing.T) { browsertest.EachPair(t, testVerify) }
+
+func testVerify(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	l := newLab(t)
-	b := browsertest.Start(t)
+	b1, b2 := kinds.Start(t)
 	for _, name := range []string{"나쁜 손님", "거짓", "친구"} {
-		l.open(b, "").Do(`enter('` + name + `')`)
+		l.open(b1, "").Do(`enter('` + name + `')`)
 	}
-	tab := l.open(b, "")
+	tab := l.open(b2, "")
 	tab.Do(`
 		window.asked = [];
 		enter('지우', { verify: async (m) => {
@@ -28,7 +30,7 @@ func TestVerify(t *testing.T) {
 	tab.Wait("the friend, and no one else", `room.peers.map((p) => p.name).join() === '친구'`)
 	l.replaceHub()
 	tab.Wait("the way back", `happened('signalingrestored') === 1`)
-	l.open(b, "").Do(`enter('later')`)
+	l.open(b1, "").Do(`enter('later')`)
 	tab.Wait("who comes later", `room.peers.map((p) => p.name).join() === '친구,later' && room.peers.every((p) => p.state === 'connected')`)
 	if n := browsertest.Eval[int](tab, `asked.filter((name) => name === '친구').length`); n != 1 {
 		t.Errorf("asked about the friend %d times", n)

@@ -67,7 +67,7 @@ func (h *host) now() *vnet.Net {
 // Random pauses keep two ends from closing at the same instant.
 func init() { connection.BeforeClose = func() { time.Sleep(rand.N(time.Millisecond)) } }
 
-// settings puts a Room on this host.
+// settings puts a Room on this host, even one whose Config has only these settings and not the Net.
 func (h *host) settings(s *webrtc.SettingEngine) {
 	h.mu.Lock()
 	h.taken = true
@@ -86,6 +86,7 @@ func (h *host) config(cfg *noom.Config) *noom.Config {
 	if c.Name == "" {
 		c.Name = h.name
 	}
+	c.Net = h
 	settings, trace := c.Settings, c.Trace
 	c.Settings = func(s *webrtc.SettingEngine) {
 		h.settings(s)

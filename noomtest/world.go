@@ -109,9 +109,9 @@ func (w *World) Dialer(name string) noom.Dialer {
 	return dialer{w.host(name)}
 }
 
-// Config returns what puts a Room on the host of that name: Name, Settings
-// and Trace. Change what you like; call Settings and Trace from your own if
-// you replace them.
+// Config returns what puts a Room on the host of that name: Name, Net, Settings
+// and Trace. Change what you like; keep Net, and call Settings and Trace from
+// your own if you replace them.
 func (w *World) Config(name string) *noom.Config {
 	w.t.Helper()
 	w.alive("Config")

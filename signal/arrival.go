@@ -23,7 +23,11 @@ func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0:
 		return b, false
 	}
-	b, ok = appendMember(append(b, `{"type":"joined","self":`...), m.Self)
+	b = append(b, `{"type":"joined"`...)
+	if m.Nonce != nil {
+		b = append(base64.RawURLEncoding.AppendEncode(append(b, `,"nonce":"`...), m.Nonce), '"')
+	}
+	b, ok = appendMember(append(b, `,"self":`...), m.Self)
 	if m.Members != nil {
 		b = append(b, `,"members":[`...)
 		for i := range m.Members {

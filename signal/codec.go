@@ -214,6 +214,9 @@ func (m *Message) check() *Error {
 		if m.Lifetime < 0 || m.Lifetime > MaxNumber {
 			return bad(CodeMalformed, "lifetime %d out of bounds", m.Lifetime)
 		}
+		if len(m.Nonce) != 0 && len(m.Nonce) != 32 {
+			return bad(CodeMalformed, "nonce: want 32 bytes, got %d", len(m.Nonce))
+		}
 	case TypeServers:
 		if m.Lifetime < 0 || m.Lifetime > MaxNumber {
 			return bad(CodeMalformed, "lifetime %d out of bounds", m.Lifetime)
@@ -250,7 +253,8 @@ func (m *Message) check() *Error {
 }
 
 func (m *Message) checkPair(bad func(Code, string, ...any) *Error) *Error {
-	sequenced := m.Type != TypeAck && m.Type != TypeStale
+	bare := m.Type == TypeStale || m.LeftAtOnce()
+	sequenced := m.Type != TypeAck && !bare
 	switch {
 	case !validID(m.To):
 		return bad(CodeMalformed, "to: bad id")
@@ -262,9 +266,9 @@ func (m *Message) checkPair(bad func(Code, string, ...any) *Error) *Error {
 		return bad(CodeMalformed, "seq %d out of bounds", m.Seq)
 	case m.Ack < 0 || m.Ack > MaxNumber:
 		return bad(CodeMalformed, "ack %d out of bounds", m.Ack)
-	case m.Type == TypeStale && m.Epoch != Epoch{}:
-		return bad(CodeMalformed, "a stale has no epoch")
-	case m.Type != TypeStale && (m.Epoch.Number < 1 || m.Epoch.Number > MaxNumber || !validID(m.Epoch.By)):
+	case bare && m.Epoch != Epoch{}:
+		return bad(CodeMalformed, "a %s without a number has no epoch", m.Type)
+	case !bare && (m.Epoch.Number < 1 || m.Epoch.Number > MaxNumber || !validID(m.Epoch.By)):
 		return bad(CodeMalformed, "epoch out of bounds")
 	}
 	return nil

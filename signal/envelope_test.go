@@ -149,6 +149,7 @@ func TestEncodeArrival(t *testing.T) {
 			{Type: TypeJoined, Self: &self, Members: []Member{other, odd}, Limits: limits},
 			{Type: TypeJoined, Self: &self, Limits: limits, ICEServers: []ICEServer{{URLs: []string{"stun:stun.example"}}}},
 			{Type: TypeJoined, Self: &self, Limits: limits, Lifetime: 1},
+			{Type: TypeJoined, Nonce: Bytes(key), Self: &self, Members: []Member{other}, Limits: limits, Locked: true},
 			{Type: TypeJoined, Self: &self},
 			{Type: TypeJoined},
 		} {

@@ -187,6 +187,7 @@ func TestSigning(t *testing.T) {
 	var golden struct {
 		Identities []struct{ Name, Seed, Key, ID, Session string }
 		Proofs     []struct{ Signer, Endpoint, Room, Session, Nonce, Text, Signature string }
+		Byes       []struct{ Signer, Endpoint, Room, Session, Nonce, Text, Signature string }
 		Pairs      []struct{ Name, Signer, Room, Frame, Text, Signature string }
 	}
 	readJSON(t, "signing.json", &golden)
@@ -214,6 +215,10 @@ func TestSigning(t *testing.T) {
 	for _, p := range golden.Proofs {
 		text := signal.ProofText(p.Endpoint, p.Room, p.Session, unbase64(t, p.Nonce))
 		check("proof for "+p.Endpoint, p.Signer, string(text), p.Text, p.Signature)
+	}
+	for _, b := range golden.Byes {
+		text := signal.ByeText(b.Endpoint, b.Room, b.Session, unbase64(t, b.Nonce))
+		check("bye for "+b.Endpoint, b.Signer, string(text), b.Text, b.Signature)
 	}
 	valid := frames(t, "valid")
 	for _, p := range golden.Pairs {

@@ -99,6 +99,13 @@ func ProofText(endpoint, room, session string, nonce Bytes) []byte {
 		base64.RawURLEncoding.EncodeToString(nonce))
 }
 
+// ByeText is what a member signs to say bye apart from its connection; nonce is that of the connection, as
+// joined has it.
+func ByeText(endpoint, room, session string, nonce Bytes) []byte {
+	return []byte("noom.v1 bye\n" + endpoint + "\n" + room + "\n" + session + "\n" +
+		base64.RawURLEncoding.EncodeToString(nonce))
+}
+
 // PairText is what a member signs of a pair frame: everything in it that the receiver acts on, the
 // room, and the receiver's id. from is the sender's id.
 func PairText(m *Message, room, from string) []byte {

@@ -129,14 +129,14 @@ type Message struct {
 	From string `json:"from,omitzero"` // bye, renamed, chat, locked, unlocked, mute, pair frames
 	To   string `json:"to,omitzero"`   // kick, mute, pair frames
 
-	Room    string    `json:"room,omitzero"`    // join
+	Room    string    `json:"room,omitzero"`    // join, a bye that is posted
 	Name    string    `json:"name,omitzero"`    // join, rename, renamed, mute
 	Key     PublicKey `json:"key,omitzero"`     // join
-	Session string    `json:"session,omitzero"` // join, bye
+	Session string    `json:"session,omitzero"` // join, kick, bye
 	Token   string    `json:"token,omitzero"`   // join
 
-	Nonce     Bytes `json:"nonce,omitzero"`     // challenge
-	Signature Bytes `json:"signature,omitzero"` // proof, pair frames
+	Nonce     Bytes `json:"nonce,omitzero"`     // challenge, joined
+	Signature Bytes `json:"signature,omitzero"` // proof, pair frames, a bye that is posted
 
 	Self       *Member     `json:"self,omitzero"`       // joined
 	Members    []Member    `json:"members,omitzero"`    // joined
@@ -183,6 +183,10 @@ func (m *Message) Err() *Error {
 // RetryAfter is how long to wait, at least, before trying again, as a bye or an error says; 0 if it
 // does not.
 func (m *Message) RetryAfter() time.Duration { return time.Duration(m.Retry) * time.Millisecond }
+
+// LeftAtOnce reports whether m is a left without a number, outside of the exchange: from a member that was gone with
+// it.
+func (m *Message) LeftAtOnce() bool { return m.Type == TypeLeft && m.Seq == 0 }
 
 // Stamp sets From and forgets the encoded bytes.
 func (m *Message) Stamp(from string) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
+import { Candidates } from '../candidates.js';
 import { judge, pathOf, typeOf } from '../diagnosis.js';
 import { NoomError } from '../errors.js';
 
@@ -37,8 +38,25 @@ test('the path in use', () => {
   ]);
   const path = { local: { type: 'host', protocol: 'udp', address: '192.0.2.1', port: 5000 }, remote: { type: 'relay', protocol: 'udp', address: null, port: 49152 }, rtt: 25, relayed: true };
   assert.deepEqual(pathOf(report), path);
+  report.get('P').currentRoundTripTime = 0; // Firefox knows whole milliseconds
+  assert.equal(pathOf(report).rtt, 0);
+  delete report.get('P').currentRoundTripTime;
+  assert.equal(pathOf(report).rtt, null);
+  for (const hidden of ['', '(redacted)', null]) {
+    report.get('R').address = hidden;
+    assert.equal(pathOf(report).remote.address, null, `${hidden}`);
+  }
   report.delete('T'); // not every browser reports it
   report.get('P').state = 'failed';
   assert.deepEqual(pathOf(report).remote.type, 'host');
   assert.equal(pathOf(new Map()), null);
+});
+
+test('a TURN server that refuses without a word', () => {
+  const pc = {};
+  const candidates = new Candidates(pc, {});
+  pc.onicecandidateerror({ url: 'turn:turn.example:3478?transport=udp', errorCode: 401, errorText: '' });
+  assert.deepEqual(candidates.evidence.refusal, { server: 'turn.example:3478', reason: 'error 401' });
+  pc.onicecandidateerror({ url: 'turn:turn.example:3478', errorCode: 401, errorText: 'Unauthorized' });
+  assert.deepEqual(candidates.evidence.refusal, { server: 'turn.example:3478', reason: 'Unauthorized (error 401)' });
 });

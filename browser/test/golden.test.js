@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 import { decode, encode } from '../codec.js';
-import { isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
+import { byeText, isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
 import { fromBase64url, toBase64url } from '../json.js';
 import { cleanName, nameProblem } from '../name.js';
 import { safetyNumber } from '../safety.js';
@@ -56,7 +56,7 @@ test('names as they are typed', () => {
 });
 
 test('ids, texts and signatures', async () => {
-  const { identities, proofs, pairs } = readJSON('signing.json');
+  const { identities, proofs, byes, pairs } = readJSON('signing.json');
   const verifiers = new Map();
   for (const { name, key, id } of identities) {
     assert.equal(await memberID(fromBase64url(key)), id);
@@ -65,6 +65,10 @@ test('ids, texts and signatures', async () => {
   for (const p of proofs) {
     assert.equal(proofText(p.endpoint, p.room, p.session, fromBase64url(p.nonce)), p.text);
     assert.ok(await verifiers.get(p.signer)(p.text, fromBase64url(p.signature)));
+  }
+  for (const b of byes) {
+    assert.equal(byeText(b.endpoint, b.room, b.session, fromBase64url(b.nonce)), b.text);
+    assert.ok(await verifiers.get(b.signer)(b.text, fromBase64url(b.signature)));
   }
   for (const p of pairs) {
     const frame = decode(p.frame);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { Detector } from '../speaker.js';
+import { Detector, Ears } from '../speaker.js';
 
 const scenes = JSON.parse(readFileSync(new URL('../../internal/speaker/testdata/speech.json', import.meta.url), 'utf8'));
 const dBov = { '#': -20, '+': -30, '=': -40, '-': -50, '.': -127 };
@@ -44,4 +44,14 @@ test('speaker: steps that come late count for little', () => {
   talk(3, 100, ['bob', -20]);
   assert.ok(detector.remove('bob') && !detector.remove('bob'));
   assert.equal(detector.active, null);
+});
+
+test('a browser without a list of sources', async () => {
+  let asked = 0;
+  const receivers = [undefined, null, {}, 'none'].map((sources) => ({ track: { kind: 'audio' }, getSynchronizationSources: () => (asked++, sources) }));
+  receivers.push({ track: { kind: 'audio' } });
+  const ears = new Ears(() => [{ id: 'a', tracks: [{ kind: 'audio' }], connection: { getReceivers: () => receivers } }], () => {});
+  ears.open();
+  while (asked < 2 * receivers.length) await new Promise((resolve) => { setTimeout(resolve); });
+  ears.close();
 });

@@ -29,7 +29,7 @@ test('negotiate: every transition', () => {
 });
 
 const GO = { connect: 15_000, restarts: 2 };
-const BROWSER = { connect: 15_000, lost: 5_000, sparing: true, keepsPath: true };
+const BROWSER = { connect: 15_000, lost: 5_000, sparing: true, keepsPath: true, moves: true };
 
 test('recovery: transitions', () => {
   const rows = table('recovery');

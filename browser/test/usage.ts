@@ -49,6 +49,7 @@ function told(event: AnyRoomEvent): string {
     case 'peerstatechanged': return event.state;
     case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;
     case 'trackmuted': return String(event.muted);
+    case 'trackblocked': return `${event.blocked} ${event.element.paused} ${event.track.name}`;
     case 'trackrefused': return event.sender.name + event.codec + event.error.code;
     case 'activespeaker': return event.peer?.name ?? '';
     case 'chatreceived': return event.text + event.at.toISOString();
@@ -69,6 +70,9 @@ function told(event: AnyRoomEvent): string {
 
 function show(track: RemoteTrack, name: string): void {
   const video = document.createElement('video');
+  track.attach(video) satisfies HTMLVideoElement;
+  if (!track.blocked) document.body.append(track.attach());
+  for (const element of [...track.detach(video), ...track.detach()]) element.remove();
   video.srcObject = track.stream;
   video.title = name;
   // @ts-expect-error a name cannot be set

@@ -129,13 +129,15 @@ func showsColour(t *testing.T, tab *browsertest.Tab, name string, want color.Col
 		`centre(named(%q).querySelector('video')).every((v, i) => Math.abs(v - [%d, %d, %d][i]) < 16)`, name, r>>8, g>>8, b>>8))
 }
 
-func TestTabAndGo(t *testing.T) {
-	t.Parallel()
+func TestTabAndGo(t *testing.T) { browsertest.EveryKind(t, testTabAndGo) }
+
+func testTabAndGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
 	for _, order := range []string{"go first", "tab first"} {
 		t.Run(order, func(t *testing.T) {
 			t.Parallel()
-			b, room := browsertest.Start(t), "데모 "+order
+			b, room := kind.Start(t), "데모 "+order
 			var tab *browsertest.Tab
 			var g *gopher
 			if order == "go first" {
@@ -184,14 +186,16 @@ func meets(t *testing.T, tab *browsertest.Tab, g *gopher) {
 }
 
 // Two tabs and two Go members in a full mesh.
-func TestFourMembers(t *testing.T) {
-	t.Parallel()
+func TestFourMembers(t *testing.T) { browsertest.EachPair(t, testFourMembers) }
+
+func testFourMembers(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
+	b1, b2 := kinds.Start(t)
 	one := enterGo(t, server, "넷", "하나")
-	jiwoo := enter(t, b, server, "넷", "지우")
+	jiwoo := enter(t, b1, server, "넷", "지우")
 	two := enterGo(t, server, "넷", "two")
-	bob := enter(t, b, server, "넷", "bob")
+	bob := enter(t, b2, server, "넷", "bob")
 	for _, tab := range []*browsertest.Tab{jiwoo, bob} {
 		seesAndHears(t, tab, 3)
 		showsColour(t, tab, "하나", media.ColorOf(one.Self().ID))
@@ -207,10 +211,12 @@ func TestFourMembers(t *testing.T) {
 
 // Twenty swaps of the source in Go: the tab shows every one of them, decodes on
 // without a freeze, and nothing is negotiated.
-func TestReplaceTrackInGo(t *testing.T) {
-	longtest.ParallelUnlessAsked(t)
+func TestReplaceTrackInGo(t *testing.T) { browsertest.EachKindAlone(t, testReplaceTrackInGo) }
+
+func testReplaceTrackInGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	g := enterGo(t, server, "swap", "고퍼")
 	tab := enter(t, b, server, "swap", "지우")
 	seesAndHears(t, tab, 1)

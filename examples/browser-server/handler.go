@@ -134,7 +134,7 @@ func secure(next http.Handler) http.Handler {
 		}
 		header.Set("Content-Security-Policy", policy)
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Referrer-Policy", "same-origin") // with none at all a beacon would have no Origin
 		header.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")

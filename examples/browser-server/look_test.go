@@ -11,10 +11,12 @@ import (
 // is wholly on the page, none covers another, together they fill a fair part
 // of the stage, and every control can be reached. With NOOM_SCREENSHOTS there
 // are pictures to look at.
-func TestLook(t *testing.T) {
-	t.Parallel()
+func TestLook(t *testing.T) { browsertest.EachKind(t, testLook) }
+
+func testLook(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	lobby := b.Open(server+"/#/데모", "")
 	lobby.Screenshot("lobby-desktop")
 	lobby.Resize(390, 844)

@@ -16,12 +16,14 @@ import (
 
 // The whole of it, as programs: two tabs and a native peer that plays real
 // files, pictures moving and sound on all sides.
-func TestNativePeerPlaysFiles(t *testing.T) {
-	t.Parallel()
+func TestNativePeerPlaysFiles(t *testing.T) { browsertest.EachPair(t, testNativePeerPlaysFiles) }
+
+func testNativePeerPlaysFiles(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
-	jiwoo := enter(t, b, server, "데모", "지우")
-	bob := enter(t, b, server, "데모", "bob")
+	b1, b2 := kinds.Start(t)
+	jiwoo := enter(t, b1, server, "데모", "지우")
+	bob := enter(t, b2, server, "데모", "bob")
 
 	program := filepath.Join(t.TempDir(), "native-peer")
 	build := exec.Command("go", "build", "-o", program, "noom/examples/native-peer")

@@ -17,10 +17,12 @@ import (
 )
 
 // The page by keyboard alone, and with a screen reader.
-func TestKeyboard(t *testing.T) {
-	t.Parallel()
+func TestKeyboard(t *testing.T) { browsertest.EachKind(t, testKeyboard) }
+
+func testKeyboard(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
-	tab := enter(t, browsertest.Start(t), server, "데모", "지우")
+	tab := enter(t, kind.Start(t), server, "데모", "지우")
 	tab.Wait("its devices are open", `document.getElementById('mute').ariaPressed === 'false' && document.getElementById('camera').ariaPressed === 'false'`)
 	for _, pressed := range []string{"true", "false"} {
 		tab.Keys("m")
@@ -58,12 +60,14 @@ func TestKeyboard(t *testing.T) {
 
 // The rest of the controls: the unread mark, the microphone, the link, another member's page as a
 // separate one though both share one profile.
-func TestControls(t *testing.T) {
-	t.Parallel()
+func TestControls(t *testing.T) { browsertest.EachPair(t, testControls) }
+
+func testControls(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
-	jiwoo := enter(t, b, server, "데모 1", "지우")
-	bob := enter(t, b, server, "데모 1", "bob")
+	b1, b2 := kinds.Start(t)
+	jiwoo := enter(t, b1, server, "데모 1", "지우")
+	bob := enter(t, b2, server, "데모 1", "bob")
 	seesAndHears(t, bob, 1)
 	if browsertest.Eval[string](jiwoo, `tiles()[0].dataset.member`) == browsertest.Eval[string](bob, `tiles()[0].dataset.member`) {
 		t.Error("two tabs of one profile are the same member")
@@ -119,12 +123,14 @@ func TestControls(t *testing.T) {
 
 // A camera that is pulled out in mid-call: the others see that it is off, the
 // person reads what happened, and one button brings it back.
-func TestUnplugged(t *testing.T) {
-	t.Parallel()
+func TestUnplugged(t *testing.T) { browsertest.EachPair(t, testUnplugged) }
+
+func testUnplugged(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
-	jiwoo := enter(t, b, server, "데모", "지우")
-	bob := enter(t, b, server, "데모", "bob")
+	b1, b2 := kinds.Start(t)
+	jiwoo := enter(t, b1, server, "데모", "지우")
+	bob := enter(t, b2, server, "데모", "bob")
 	seesAndHears(t, jiwoo, 1)
 	bob.Do(`{
 		const [track] = document.querySelector('[data-self] video').srcObject.getVideoTracks();
@@ -150,10 +156,12 @@ func TestUnplugged(t *testing.T) {
 }
 
 // No camera, no microphone: the call takes place all the same.
-func TestNoDevices(t *testing.T) {
-	t.Parallel()
+func TestNoDevices(t *testing.T) { browsertest.EachKind(t, testNoDevices) }
+
+func testNoDevices(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
+	b := kind.Start(t, browsertest.NoDevices)
 	tab := enter(t, b, server, "데모", "지우")
 	tab.Wait("what is missing", `document.getElementById('notice').textContent.includes('No camera or microphone')`)
 	enterGo(t, server, "데모", "고퍼")
@@ -165,8 +173,10 @@ func TestNoDevices(t *testing.T) {
 
 // A member without a codec of ours: the page says which member does not see us, and the sound goes
 // on.
-func TestNotReceived(t *testing.T) {
-	t.Parallel()
+func TestNotReceived(t *testing.T) { browsertest.EachKind(t, testNotReceived) }
+
+func testNotReceived(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
 	const refuseVideo = `
 		const apply = RTCPeerConnection.prototype.setRemoteDescription;
@@ -181,7 +191,7 @@ func TestNotReceived(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = viewer.Leave(context.Background()) }() // the test is over
-	tab := enterAfter(browsertest.Start(t), refuseVideo, server, "데모", "bob")
+	tab := enterAfter(kind.Start(t), refuseVideo, server, "데모", "bob")
 	says(tab, "고퍼 cannot receive your picture")
 	tab.Wait("sound that is sent", `(async () => (await stat('outbound-rtp', 'audio', 'packetsSent')) > 20)()`)
 	tab.Click("#screen")
@@ -190,10 +200,12 @@ func TestNotReceived(t *testing.T) {
 }
 
 // Sound that the browser will not start by itself is started by one tap.
-func TestAutoplay(t *testing.T) {
-	t.Parallel()
+func TestAutoplay(t *testing.T) { browsertest.EachKind(t, testAutoplay) }
+
+func testAutoplay(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t, browsertest.Flag{Name: "autoplay-policy", Value: "document-user-activation-required"}, browsertest.Flag{Name: "use-fake-device-for-media-stream"})
+	b := kind.Start(t, browsertest.AutoplayRefused, browsertest.NoDevices)
 	tab := enter(t, b, server, "데모", "지우") // without a camera, which would allow sound
 	enterGo(t, server, "데모", "고퍼")
 	tab.Wait("the button", `!document.getElementById('unlock').hidden && tiles()[0].querySelector('video').paused`)
@@ -201,13 +213,28 @@ func TestAutoplay(t *testing.T) {
 	tab.Wait("sound", `document.getElementById('unlock').hidden && !tiles()[0].querySelector('video').paused`)
 }
 
-// Back, forward and reload: the others see the member go at once and come again.
-func TestHistory(t *testing.T) {
+// A browser that was built without WebRTC, as WebKitGTK mostly is, is said to be one.
+func TestBrowserWithoutWebRTC(t *testing.T) {
 	t.Parallel()
 	server := serveHere(t)
-	b := browsertest.Start(t)
-	jiwoo := enter(t, b, server, "데모", "지우")
-	bob := enter(t, b, server, "데모", "bob")
+	tab := browsertest.Start(t).Open(server, `for (const name of ['RTCPeerConnection', 'MediaStream', 'MediaStreamTrack']) delete window[name];
+		Object.defineProperty(navigator, 'mediaDevices', { value: undefined });`)
+	tab.Fill("#join [name=name]", "지우")
+	tab.Fill("#join [name=room]", "데모")
+	tab.Click("#join button")
+	tab.Wait("the sentence", `document.getElementById('notice').textContent.startsWith('This browser cannot take part in calls.')`)
+	tab.Wait("the form again", `!document.querySelector('#join button').disabled`)
+}
+
+// Back, forward and reload: the others see the member go at once and come again.
+func TestHistory(t *testing.T) { browsertest.EachPair(t, testHistory) }
+
+func testHistory(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	server := serveHere(t)
+	b1, b2 := kinds.Start(t)
+	jiwoo := enter(t, b1, server, "데모", "지우")
+	bob := enter(t, b2, server, "데모", "bob")
 	seesAndHears(t, jiwoo, 1)
 	id := browsertest.Eval[string](jiwoo, `tiles()[0].dataset.member`)
 	for _, turn := range []struct{ away, back func() }{
@@ -230,13 +257,15 @@ func TestHistory(t *testing.T) {
 }
 
 // Names and texts that would be markup, or turn the page's writing round.
-func TestHostileText(t *testing.T) {
-	t.Parallel()
+func TestHostileText(t *testing.T) { browsertest.EachPair(t, testHostileText) }
+
+func testHostileText(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t)
-	jiwoo := enter(t, b, server, "데모", "지우")
+	b1, b2 := kinds.Start(t)
+	jiwoo := enter(t, b1, server, "데모", "지우")
 	const markup = `<img src=x onerror="document.title='broken'">`
-	mallory := enter(t, b, server, "데모", markup)
+	mallory := enter(t, b2, server, "데모", markup)
 	jiwoo.Wait("the name as text", fmt.Sprintf(`named(%q) && document.getElementById('messages').textContent.includes(%q)`, markup, markup))
 	for name, refused := range map[string]bool{
 		strings.Repeat("가", 3413): true, // 10 kB
@@ -275,11 +304,14 @@ func TestHostileText(t *testing.T) {
 }
 
 // The lock next to a name shows the safety number, the same to both and to Go.
-func TestSafetyNumber(t *testing.T) {
-	t.Parallel()
+func TestSafetyNumber(t *testing.T) { browsertest.EachPair(t, testSafetyNumber) }
+
+func testSafetyNumber(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t).In("ko")
-	jiwoo, bob := enter(t, b, server, "데모", "지우"), enter(t, b, server, "데모", "bob")
+	b1, b2 := kinds.Start(t)
+	b1, b2 = b1.In("ko"), b2.In("ko")
+	jiwoo, bob := enter(t, b1, server, "데모", "지우"), enter(t, b2, server, "데모", "bob")
 	g := enterGo(t, server, "데모", "고퍼")
 	seesAndHears(t, jiwoo, 2)
 	numbers := make(map[string]string)
@@ -311,10 +343,12 @@ func TestSafetyNumber(t *testing.T) {
 }
 
 // In a Korean browser every word is Korean.
-func TestKorean(t *testing.T) {
-	t.Parallel()
+func TestKorean(t *testing.T) { browsertest.EachKind(t, testKorean) }
+
+func testKorean(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t)
-	b := browsertest.Start(t).In("ko")
+	b := kind.Start(t).In("ko")
 	tab := enter(t, b, server, "room", "name")
 	tab.Screenshot("korean")
 	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
@@ -330,10 +364,12 @@ func TestKorean(t *testing.T) {
 
 // Over plain http, from another machine, there is neither camera nor
 // cryptography: one line says what to do.
-func TestInsecure(t *testing.T) {
-	t.Parallel()
+func TestInsecure(t *testing.T) { browsertest.EachKind(t, testInsecure) }
+
+func testInsecure(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	server := serveHere(t, "-hosts", "noom.lan")
-	b := browsertest.Start(t, browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})
+	b := kind.Start(t, browsertest.NoomLANIsHere)
 	tab := b.Open(strings.Replace(server, "127.0.0.1", "noom.lan", 1)+"/?autojoin=1&name=x#/데모", "")
 	tab.Allow("Cross-Origin-Opener-Policy") // Chromium says that it ignores it here
 	tab.Wait("the line", `!window.isSecureContext && document.getElementById('notice').textContent.includes('https')`)
@@ -345,8 +381,10 @@ func TestInsecure(t *testing.T) {
 // A page whose timers stand still for a minute, as they may in the background:
 // it stays a member, its call goes on, and then it works as before. The hub's
 // clock runs twenty times as fast, so that the minute takes three seconds.
-func TestBackground(t *testing.T) {
-	t.Parallel()
+func TestBackground(t *testing.T) { browsertest.EachKind(t, testBackground) }
+
+func testBackground(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	h := hub.New(&hub.Config{Heartbeat: 500 * time.Millisecond})
 	server := httptest.NewServer(handler(h))
 	t.Cleanup(func() {
@@ -355,7 +393,7 @@ func TestBackground(t *testing.T) {
 		_ = h.Shutdown(ctx) // the tabs are gone or about to be
 		server.Close()
 	})
-	b := browsertest.Start(t)
+	b := kind.Start(t)
 	g := enterGo(t, server.URL, "데모", "고퍼")
 	tab := b.Open(server.URL+"/?autojoin=1&name=지우#/데모", exposeRoom+`
 		window.held = null; // callbacks, while timers stand still
@@ -385,9 +423,11 @@ func TestBackground(t *testing.T) {
 
 // TestDrawingInItsTurn: of a crowd that comes and goes in a moment nothing is drawn, and what
 // is drawn leaves the page its turn in between.
-func TestDrawingInItsTurn(t *testing.T) {
-	t.Parallel()
-	tab := browsertest.Start(t).Open(serveHere(t), "")
+func TestDrawingInItsTurn(t *testing.T) { browsertest.EachKind(t, testDrawingInItsTurn) }
+
+func testDrawingInItsTurn(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	tab := kind.Start(t).Open(serveHere(t), "")
 	drawn := browsertest.Eval[[]string](tab, `import('./soon.js').then(({ soon, never }) => new Promise((done) => {
 		const log = [];
 		const busy = () => { for (const end = performance.now() + 20; performance.now() < end;); };

@@ -77,14 +77,16 @@ func chooses(tab *browsertest.Tab, key string) {
 
 // A host, whose page is Korean, presses every button that a right gives, and
 // two guests, in English, see what comes of it.
-func TestRights(t *testing.T) {
-	t.Parallel()
+func TestRights(t *testing.T) { browsertest.EachPair(t, testRights) }
+
+func testRights(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
-	b := browsertest.Start(t)
-	host := enterBy(browsertest.Start(t).In("ko"), server, "데모", "선생님", sign(signal.AllRights()))
+	b1, b2 := kinds.One.Start(t).In("ko"), kinds.Two.Start(t)
+	host := enterBy(b1, server, "데모", "선생님", sign(signal.AllRights()))
 	host.Wait("in the call", inCall)
-	minjun, zoe := enter(t, b, server, "데모", "민준"), enter(t, b, server, "데모", "Zoë")
+	minjun, zoe := enter(t, b2, server, "데모", "민준"), enter(t, b2, server, "데모", "Zoë")
 	seesAndHears(t, host, 2)
 	seesAndHears(t, minjun, 2)
 
@@ -98,7 +100,7 @@ func TestRights(t *testing.T) {
 	host.Wait("the host's buttons", buttons+` === 4`)
 
 	asksToMute(t, host, minjun)
-	locks(t, b, server, host, minjun)
+	locks(t, b2, server, host, minjun)
 	removes(host, minjun, zoe)
 	fits(host)
 	host.Reload()
@@ -226,13 +228,16 @@ func closes(host, guest *browsertest.Tab) {
 }
 
 // A token may give less than others have, or be no good.
-func TestFewerRights(t *testing.T) {
-	t.Parallel()
+func TestFewerRights(t *testing.T) { browsertest.EachPair(t, testFewerRights) }
+
+func testFewerRights(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
-	b := browsertest.Start(t).In("ko")
-	jiwoo := enter(t, b, server, "데모", "지우")
-	viewer := enterBy(b, server, "데모", "관객", sign(signal.Rights{}))
+	b1, b2 := kinds.Start(t)
+	b1, b2 = b1.In("ko"), b2.In("ko")
+	jiwoo := enter(t, b1, server, "데모", "지우")
+	viewer := enterBy(b2, server, "데모", "관객", sign(signal.Rights{}))
 	viewer.Wait("moving pictures", inCall+` && tiles()[0].querySelector('video').videoWidth > 0`)
 	viewer.Screenshot("rights-viewer")
 	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat"} {
@@ -245,7 +250,7 @@ func TestFewerRights(t *testing.T) {
 	jiwoo.Wait("somebody without sound and picture", `named('관객').dataset.state === 'connected' && named('관객').dataset.camera === 'off' && 'muted' in named('관객').dataset`)
 	viewer.Wait("a peer that may publish", `tiles()[0].dataset.state === 'connected'`)
 
-	forged := enterBy(b, server, "데모", "누구", "e30.e30.AAAA")
+	forged := enterBy(b2, server, "데모", "누구", "e30.e30.AAAA")
 	forged.Wait("no entry, and why", text("notice")+`.includes('토큰을 여기서는 쓸 수 없거나') && `+shown("lobby"))
 	forged.Screenshot("rights-refused")
 	forged.Click("#join button") // and without it as everybody
@@ -254,8 +259,10 @@ func TestFewerRights(t *testing.T) {
 
 // A Go member asks for more than the microphone: one button does what is asked,
 // the shared screen included, and names what it does.
-func TestAskedByGo(t *testing.T) {
-	t.Parallel()
+func TestAskedByGo(t *testing.T) { browsertest.EachKind(t, testAskedByGo) }
+
+func testAskedByGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	host, err := noom.Join(t.Context(), ws.Dialer{URL: server + "/ws"}, "데모", &noom.Config{Name: "고퍼", Token: sign(signal.Rights{signal.RightMute, signal.RightChat})})
@@ -263,7 +270,7 @@ func TestAskedByGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = host.Leave(context.Background()) }() // the test is over
-	tab := enter(t, browsertest.Start(t), server, "데모", "지우")
+	tab := enter(t, kind.Start(t), server, "데모", "지우")
 	tab.Wait("the call", `named('고퍼')?.dataset.state === 'connected'`)
 	asks := func(track, words, does string) {
 		if err := host.Peers()[0].RequestMute(t.Context(), track); err != nil {

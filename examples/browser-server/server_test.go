@@ -83,7 +83,7 @@ func TestHeaders(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff",
-			"Referrer-Policy":        "no-referrer",
+			"Referrer-Policy":        "same-origin",
 			"Permissions-Policy":     "camera=(self), microphone=(self), display-capture=(self)",
 		} {
 			if got := header.Get(name); got != want {

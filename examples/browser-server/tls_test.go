@@ -120,11 +120,12 @@ func writePEM(t *testing.T, pair tls.Certificate) (cert, key string) {
 }
 
 // A browser at the self-signed page has what it gives to secure pages alone.
-func TestSelfSignedPage(t *testing.T) {
-	t.Parallel()
+func TestSelfSignedPage(t *testing.T) { browsertest.EachKind(t, testSelfSignedPage) }
+
+func testSelfSignedPage(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
 	url := secureServer(t, "-addr", "127.0.0.1:0", "-tls-self-signed", "-hosts", "noom.lan")
-	b := browsertest.Start(t, browsertest.Flag{Name: "ignore-certificate-errors", Value: true},
-		browsertest.Flag{Name: "host-resolver-rules", Value: "MAP noom.lan 127.0.0.1"})
+	b := kind.Start(t, browsertest.AnyCertificate, browsertest.NoomLANIsHere)
 	tab := b.Open(strings.Replace(url, "127.0.0.1", "noom.lan", 1)+"/?autojoin=1&name=지우#/데모", "")
 	tab.Wait("a call with a camera", `isSecureContext && location.protocol === 'https:' && !document.getElementById('call').hidden && document.querySelector('[data-self]').dataset.camera === 'on'`)
 }

@@ -1,35 +1,86 @@
-// Package browsertest drives real headless Chromium in tests. Its cameras and
-// microphone are Chromium's fakes: moving pictures and beeps.
+// Package browsertest drives real headless browsers in tests, Chromium and Firefox, behind one
+// interface. Their cameras and microphones are the browsers' own fakes: moving pictures and beeps.
 //
-// Without Chromium a test that asks for it is skipped, loudly; with the
-// environment variable NOOM_BROWSER=required it fails instead.
+// Without a browser a test that asks for it is skipped, loudly; with the environment variable
+// NOOM_BROWSER=required it fails instead.
 package browsertest
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 )
 
 // patience bounds the wait for one thing to happen in a page. It is long, for
 // machines that are busy; nothing waits longer than it must.
 const patience = 2 * time.Minute
 
-// Browser is a profile of its own in a Chromium.
-type Browser struct {
-	tb       testing.TB
-	ctx      context.Context
-	language string // of its person; "" for the one that Chromium was started with
+// Kind is a kind of browser.
+type Kind string
+
+// The kinds of browsers that there are.
+const (
+	Chromium Kind = "chromium"
+	Firefox  Kind = "firefox"
+)
+
+// Option changes how a browser is started. The browser is then the test's alone.
+type Option string
+
+// Options.
+const (
+	NoDevices        Option = "no devices"        // there is neither camera nor microphone
+	DevicesRefused   Option = "devices refused"   // somebody always says no to a page that wants them
+	AutoplayRefused  Option = "autoplay refused"  // nothing sounds before somebody has touched the page
+	AddressesHidden  Option = "addresses hidden"  // a page's own addresses are names, of mDNS
+	AnyCertificate   Option = "any certificate"   // those that nobody has signed are trusted
+	NoomLANIsHere    Option = "noom.lan is here"  // the name noom.lan is that of the loopback address
+	LoopbackIsANet   Option = "loopback is a net" // connections may go over the loopback interface
+	processPrefix           = "noom-browsertest-"
+	closingTakesLong        = 10 * time.Second
+)
+
+// engine is a browser that runs, with the pages of many tests in it.
+type engine interface {
+	profile(tb testing.TB) profile // a new one, which goes when the test ends
+	gone() bool                    // because it crashed
+	stop() error
 }
 
-// Run runs a package's tests, then stops the Chromium that they shared, and
+// profile is cookies and storage of its own.
+type profile interface {
+	// open opens a blank page in a window of its own. The language is that of its person;
+	// prepare is JavaScript that is run before a document's own. Each may be "".
+	open(language, prepare string, console func(message)) (page, error)
+}
+
+// message is one that a page writes to its console.
+type message struct {
+	text string
+	bad  bool // a warning, an error or an exception that nobody caught
+}
+
+// Browser is a profile of its own in a browser.
+type Browser struct {
+	tb       testing.TB
+	kind     Kind
+	profile  profile
+	language string // of its person; "" for the one that the browser was started with
+}
+
+// shared are the browsers of all tests that need no options: to start one for each would take as
+// long as what they do in it.
+var shared = struct {
+	sync.Mutex
+	running map[Kind]engine
+}{running: make(map[Kind]engine)}
+
+// Run runs a package's tests, then stops the browsers that they shared, and
 // returns the exit code. A package whose tests call [Start] has it in its TestMain.
 // Pages wait most of the time, so more tests run at once than there are processors,
 // unless -parallel says otherwise.
@@ -41,38 +92,77 @@ func Run(m *testing.M) (code int) {
 	code = m.Run()
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.chromium != nil {
-		if err := shared.stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "closing Chromium:", err)
+	for kind, browser := range shared.running {
+		if err := browser.stop(); err != nil {
+			fmt.Fprintf(os.Stderr, "closing %s: %v\n", kind, err)
 		}
 	}
 	return code
 }
 
-// Start returns a profile of the test's own, which goes when the test ends, in a
-// Chromium that others use too; with flags, one that is the test's alone.
-func Start(tb testing.TB, flags ...Flag) *Browser {
+// Start is Chromium.Start.
+func Start(tb testing.TB, options ...Option) *Browser {
 	tb.Helper()
-	if len(flags) > 0 {
-		own := launch(tb, flags)
-		tb.Cleanup(func() {
-			if err := own.stop(); err != nil {
-				tb.Logf("closing Chromium: %v", err)
-			}
-		})
-		return &Browser{tb: tb, ctx: own.ctx}
-	}
-	ctx, cancel := chromedp.NewContext(running(tb), chromedp.WithNewBrowserContext())
-	tb.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		tb.Fatalf("a profile in Chromium: %v", err)
-	}
-	return &Browser{tb: tb, ctx: ctx}
+	return Chromium.Start(tb, options...)
 }
+
+// Start returns a profile of the test's own, which goes when the test ends, in a
+// browser that others use too; with options, in one that is the test's alone.
+func (k Kind) Start(tb testing.TB, options ...Option) *Browser {
+	tb.Helper()
+	if len(options) == 0 {
+		return &Browser{tb: tb, kind: k, profile: k.running(tb).profile(tb)}
+	}
+	own := k.launch(tb, options)
+	tb.Cleanup(func() {
+		if err := own.stop(); err != nil {
+			tb.Logf("closing %s: %v", k, err)
+		}
+	})
+	return &Browser{tb: tb, kind: k, profile: own.profile(tb)}
+}
+
+// running returns the shared browser, started if there is none, or none any longer.
+func (k Kind) running(tb testing.TB) engine {
+	tb.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if browser, ok := shared.running[k]; ok {
+		if !browser.gone() {
+			return browser
+		}
+		tb.Logf("the %s of the tests before is gone", k)
+		_ = browser.stop() // what is left of it
+		delete(shared.running, k)
+	}
+	shared.running[k] = k.launch(tb, nil)
+	return shared.running[k]
+}
+
+func (k Kind) launch(tb testing.TB, options []Option) engine {
+	tb.Helper()
+	if k == Firefox {
+		return launchFirefox(tb, options)
+	}
+	return launchChromium(tb, options)
+}
+
+// Kind returns which kind of browser it is.
+func (b *Browser) Kind() Kind { return b.kind }
 
 // In makes the pages that are opened from now on those of somebody who reads that
 // language, such as "ko", and returns b.
 func (b *Browser) In(language string) *Browser {
 	b.language = language
 	return b
+}
+
+// without skips a test that lacks a program, loudly, or fails it.
+func without(tb testing.TB, message string) {
+	tb.Helper()
+	if os.Getenv("NOOM_BROWSER") == "required" {
+		tb.Fatal(message)
+	}
+	fmt.Fprintln(os.Stderr, message)
+	tb.Skip(message)
 }

@@ -2,21 +2,12 @@ package browsertest
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
-
-// Flag changes how Chromium is started; nil as a value leaves a flag out.
-type Flag struct {
-	Name  string
-	Value any
-}
 
 // Path returns where Chromium is. Without one it skips or fails the test.
 func Path(tb testing.TB) string {
@@ -26,84 +17,93 @@ func Path(tb testing.TB) string {
 			return path
 		}
 	}
-	const message = "NO CHROMIUM: the browser tests do not run; install it, or name it in NOOM_CHROMIUM"
-	if os.Getenv("NOOM_BROWSER") == "required" {
-		tb.Fatal(message)
-	}
-	fmt.Fprintln(os.Stderr, message)
-	tb.Skip(message)
+	without(tb, "NO CHROMIUM: the browser tests do not run; install it, or name it in NOOM_CHROMIUM")
 	return ""
 }
 
-// shared is the Chromium of all tests that need no flags: to start one for each
-// would take as long as what they do in it.
-var shared struct {
-	sync.Mutex
-	*chromium // nil: none was needed yet
+// chromiumFlags are those that every Chromium is started with.
+var chromiumFlags = map[string]any{
+	"use-fake-device-for-media-stream": "device-count=4,fps=5",
+	"use-fake-ui-for-media-stream":     true,
+	"autoplay-policy":                  "no-user-gesture-required",
+	"lang":                             "en-US",
+	"disable-quic":                     true,
+	"disable-component-update":         true,
+	"disable-background-networking":    true,
+	// Renderers in reserve, and for parts of a window that nobody sees.
+	"disable-features": "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,PreloadTopChromeWebUI",
+}
+
+// chromiumOptions are what options do to the flags; nil leaves a flag out.
+var chromiumOptions = map[Option]map[string]any{
+	NoDevices:       {"use-fake-device-for-media-stream": nil},
+	DevicesRefused:  {"use-fake-ui-for-media-stream": nil, "deny-permission-prompts": true},
+	AutoplayRefused: {"autoplay-policy": "document-user-activation-required"},
+	AddressesHidden: {}, // until a page may use a camera or a microphone, they always are
+	AnyCertificate:  {"ignore-certificate-errors": true},
+	NoomLANIsHere:   {"host-resolver-rules": "MAP noom.lan 127.0.0.1"},
+	LoopbackIsANet:  {}, // always
 }
 
 // chromium is one that runs.
 type chromium struct {
-	ctx  context.Context
-	stop func() error
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
-// running returns the shared Chromium, started if there is none, or none any longer.
-func running(tb testing.TB) context.Context {
+// launchChromium starts a Chromium.
+func launchChromium(tb testing.TB, options []Option) *chromium {
 	tb.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.chromium != nil {
-		select {
-		case <-chromedp.FromContext(shared.ctx).Browser.LostConnection:
-			tb.Log("the Chromium of the tests before is gone")
-			_ = shared.stop() // what is left of it
-		default:
-			return shared.ctx
+	set := make(map[string]any)
+	for name, value := range chromiumFlags {
+		set[name] = value
+	}
+	for _, o := range options {
+		for name, value := range chromiumOptions[o] {
+			set[name] = value
 		}
 	}
-	shared.chromium = launch(tb, nil)
-	return shared.ctx
-}
-
-// launch starts a Chromium.
-func launch(tb testing.TB, flags []Flag) *chromium {
-	tb.Helper()
-	set := map[string]any{
-		"use-fake-device-for-media-stream": "device-count=4,fps=5",
-		"use-fake-ui-for-media-stream":     true,
-		"autoplay-policy":                  "no-user-gesture-required",
-		"lang":                             "en-US",
-		"disable-quic":                     true,
-		"disable-component-update":         true,
-		"disable-background-networking":    true,
-		// Renderers in reserve, and for parts of a window that nobody sees.
-		"disable-features": "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,PreloadTopChromeWebUI",
-	}
-	for _, f := range flags {
-		set[f.Name] = f.Value
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(Path(tb)), chromedp.WindowSize(1280, 800),
+	how := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(Path(tb)), chromedp.WindowSize(1280, 800),
 		chromedp.WSURLReadTimeout(patience))
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
+		how = append(how, chromedp.NoSandbox)
 	}
 	for name, value := range set {
 		if value != nil {
-			options = append(options, chromedp.Flag(name, value))
+			how = append(how, chromedp.Flag(name, value))
 		}
 	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), how...)
 	ctx, _ := chromedp.NewContext(allocator) // ended by Cancel, or with the allocator
-	stop := func() error {
-		closing, done := context.WithTimeout(ctx, 10*time.Second)
-		defer done()
-		defer cancel()
-		return chromedp.Cancel(closing)
-	}
 	if err := chromedp.Do(ctx); err != nil {
 		cancel()
 		tb.Fatalf("starting Chromium: %v", err)
 	}
-	return &chromium{ctx, stop}
+	return &chromium{ctx, cancel}
+}
+
+func (c *chromium) stop() error {
+	defer c.cancel()
+	closing, done := context.WithTimeout(c.ctx, closingTakesLong)
+	defer done()
+	return chromedp.Cancel(closing)
+}
+
+func (c *chromium) gone() bool {
+	select {
+	case <-chromedp.FromContext(c.ctx).Browser.LostConnection:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *chromium) profile(tb testing.TB) profile {
+	tb.Helper()
+	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
+	tb.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		tb.Fatalf("a profile in Chromium: %v", err)
+	}
+	return chromiumProfile{ctx}
 }

@@ -1,27 +1,44 @@
 package browsertest
 
 import (
-	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 )
+
+// page is one that is open.
+type page interface {
+	// evaluate evaluates JavaScript, awaits it if it is a promise, and returns its value as
+	// JSON if that is asked for; none for undefined. errLeft: the page went away meanwhile.
+	evaluate(js string, wanted bool) (json.RawMessage, error)
+	click(selector string) error
+	keys(keys string) error // "\r", "\t" and "\x1b" included
+	navigate(url string) error
+	back() error
+	forward() error
+	reload() error
+	resize(width, height int64) error // in CSS pixels
+	media(feature, value string) error
+	screenshot() ([]byte, error) // a PNG
+	crash() error
+	close()
+}
+
+// errLeft is that of an evaluation in a document that goes away.
+var errLeft = errors.New("the document has gone away")
 
 // Tab is one page in a window of its own, so that it is visible. What it
 // writes to its console as a warning or error fails the test, Content Security
 // Policy reports among it.
 type Tab struct {
-	tb     testing.TB
-	ctx    context.Context
-	cancel context.CancelFunc
+	tb   testing.TB
+	page page
 
 	mu       sync.Mutex
 	complain []string // what the console said
@@ -32,50 +49,26 @@ type Tab struct {
 // Open opens a page. prepare, if not "", is JavaScript run before the page's own.
 func (b *Browser) Open(url, prepare string) *Tab {
 	b.tb.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	tab := &Tab{tb: b.tb, ctx: ctx, cancel: cancel}
-	if err := chromedp.Do(ctx); err != nil {
-		b.tb.Fatalf("opening a tab: %v", err)
+	tab := &Tab{tb: b.tb}
+	opened, err := b.profile.open(b.language, prepare, tab.heard)
+	if err != nil {
+		b.tb.Fatalf("opening a tab in %s: %v", b.kind, err)
 	}
-	console := chromedp.Console(ctx)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		for m, err := range console {
-			if err != nil {
-				return
-			}
-			tab.heard(m)
-		}
-	}()
+	tab.page = opened
 	b.tb.Cleanup(func() {
-		cancel()
-		<-read
+		opened.close()
 		tab.judge()
 	})
-	if b.language != "" {
-		agent := Eval[string](tab, `navigator.userAgent`)
-		if _, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: b.language}); err != nil {
-			b.tb.Fatal(err)
-		}
-	}
-	if prepare != "" {
-		if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: prepare}); err != nil {
-			b.tb.Fatal(err)
-		}
-	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
-		b.tb.Fatalf("opening %s: %v", url, err)
-	}
+	tab.Navigate(url)
 	return tab
 }
 
-func (t *Tab) heard(m chromedp.ConsoleMessage) {
+func (t *Tab) heard(m message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.log = append(t.log, m.String())
-	if m.IsException() || m.Type == "error" || m.Type == "warning" {
-		t.complain = append(t.complain, m.String())
+	t.log = append(t.log, m.text)
+	if m.bad {
+		t.complain = append(t.complain, m.text)
 	}
 }
 
@@ -110,36 +103,66 @@ func containsAny(s string, substrings []string) bool {
 
 // Eval evaluates JavaScript in the page, awaits it if it is a promise, and
 // returns its value.
-func Eval[T any](t *Tab, js string) T {
+func Eval[T any](t *Tab, js string) (value T) {
 	t.tb.Helper()
-	ctx, cancel := context.WithTimeout(t.ctx, patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	raw, err := t.page.evaluate(js, true)
+	if err == nil {
+		err = decode(raw, &value)
+	}
 	if err != nil {
 		t.tb.Fatalf("%s: %v", js, err)
 	}
-	return v
+	return value
+}
+
+// decode takes null only for what can be nil.
+func decode[T any](raw json.RawMessage, value *T) error {
+	if raw == nil {
+		return errors.New("it is undefined")
+	}
+	switch reflect.TypeFor[T]().Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+	default:
+		if string(raw) == "null" {
+			return errors.New("it is null")
+		}
+	}
+	return json.Unmarshal(raw, value)
 }
 
 // Do evaluates JavaScript for what it does.
 func (t *Tab) Do(js string) {
 	t.tb.Helper()
-	Eval[chromedp.Void](t, js)
+	if _, err := t.page.evaluate(js, false); err != nil && !errors.Is(err, errLeft) {
+		t.tb.Fatalf("%s: %v", js, err)
+	}
 }
 
-// Wait waits until a JavaScript condition, which may await, holds.
+// Wait waits until a JavaScript condition, which may await, holds. The page may be on its way to
+// another document.
 func (t *Tab) Wait(what, condition string) {
 	t.tb.Helper()
-	js := fmt.Sprintf(`(async () => {
-		const end = performance.now() + %d;
-		while (performance.now() < end) {
-			try { if (await (%s)) return true; } catch {}
-			await new Promise((resolve) => setTimeout(resolve, 50));
+	end := time.Now().Add(patience - 5*time.Second)
+	for {
+		js := fmt.Sprintf(`(async () => {
+			const end = performance.now() + %d;
+			while (performance.now() < end) {
+				try { if (await (%s)) return true; } catch {}
+				await new Promise((resolve) => setTimeout(resolve, 50));
+			}
+			return false;
+		})()`, time.Until(end).Milliseconds(), condition)
+		raw, err := t.page.evaluate(js, true)
+		switch {
+		case errors.Is(err, errLeft) && time.Now().Before(end):
+			<-time.After(50 * time.Millisecond) // until the next document is there
+		case err != nil:
+			t.tb.Fatalf("waiting for %s (%s): %v", what, condition, err)
+		case string(raw) != "true":
+			t.tb.Fatalf("never came: %s (%s); the page shows:\n%s", what, condition, Eval[string](t, `document.body.innerText`))
+		default:
+			return
 		}
-		return false;
-	})()`, (patience - 5*time.Second).Milliseconds(), condition)
-	if !Eval[bool](t, js) {
-		t.tb.Fatalf("never came: %s (%s); the page shows:\n%s", what, condition, Eval[string](t, `document.body.innerText`))
 	}
 }
 
@@ -151,7 +174,7 @@ func (t *Tab) Screenshot(name string) {
 	if folder == "" {
 		return
 	}
-	png, err := chromedp.Run(t.ctx, chromedp.FullScreenshot(100))
+	png, err := t.page.screenshot()
 	if err != nil {
 		t.tb.Fatal(err)
 	}
@@ -162,8 +185,8 @@ func (t *Tab) Screenshot(name string) {
 
 // Crash kills the page's process: nothing in it can say goodbye.
 func (t *Tab) Crash() {
-	ctx, cancel := context.WithTimeout(t.ctx, time.Second)
-	defer cancel()
-	// The page dies before it can answer, so this always fails.
-	_, _ = chromedp.Call(ctx, page.Crash, cdp.Empty{})
+	t.tb.Helper()
+	if err := t.page.crash(); err != nil {
+		t.tb.Fatalf("crash: %v", err)
+	}
 }

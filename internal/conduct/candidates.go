@@ -29,13 +29,12 @@ var errCandidate = errors.New("candidate not taken")
 // Networks is what judging candidates needs to know about our own network.
 type Networks struct {
 	Loopback   bool // we gather candidates on the loopback interface, or a server of ours is there
-	tcp        bool // the user has asked for ICE over TCP
 	broadcasts []netip.Addr
 }
 
 // NetworksOf returns the Networks of an engine.
 func NetworksOf(e *engine.Engine) Networks {
-	own := Networks{Loopback: e.Loopback(), tcp: e.TCP()}
+	own := Networks{Loopback: e.Loopback()}
 	if !e.OwnNet() {
 		own.broadcasts = broadcastAddresses()
 	}
@@ -66,9 +65,7 @@ func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	switch {
 	case protocol != "udp" && protocol != "tcp":
 		return fmt.Errorf("%w: over %q", errCandidate, protocol)
-	case active: // the peer connects to us, and we never connect to it
-	case protocol == "tcp" && !own.tcp:
-		return fmt.Errorf("%w: over TCP", errCandidate)
+	case active: // the peer connects to us, and we never connect to it; pion connects only where the user asked for TCP
 	case !peerPort(port):
 		return fmt.Errorf("%w: port %d belongs to a service", errCandidate, port)
 	}

@@ -16,7 +16,7 @@ func TestRemoteCandidates(t *testing.T) {
 		"candidate:1 1 udp 1 100.64.3.4 50000 typ host":                                 true,
 		"candidate:1 1 udp 1 4f6f6d2c-8e3e-4a2b-9d1a-3f5f00c0ffee.local 50000 typ host": true,
 		"candidate:1 1 tcp 1 192.168.1.7 9 typ host tcptype active":                     true,
-		"candidate:1 1 tcp 1 192.168.1.7 50000 typ host tcptype passive":                false,
+		"candidate:1 1 tcp 1 192.168.1.7 50000 typ host tcptype passive":                true, // and pion connects only if asked
 		"candidate:1 1 udp 1 127.0.0.1 50000 typ host":                                  false,
 		"candidate:1 1 udp 1 ::1 50000 typ host":                                        false,
 		"candidate:1 1 udp 1 ::ffff:127.0.0.1 50000 typ host":                           false,
@@ -43,7 +43,7 @@ func TestRemoteCandidates(t *testing.T) {
 		}
 	}
 	var home Candidates
-	own := Networks{Loopback: true, tcp: true}
+	own := Networks{Loopback: true}
 	for _, text := range []string{
 		"candidate:1 1 udp 1 127.0.0.1 50000 typ host", "candidate:1 1 tcp 1 ::1 50000 typ host tcptype passive",
 	} {

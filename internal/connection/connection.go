@@ -16,6 +16,7 @@ import (
 	"noom/internal/inbound"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
+	"noom/internal/payloads"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -62,6 +63,8 @@ type Conn struct {
 	batch      mailbox.Timer      // until they are sent
 	generation int                // trickled remote candidates since the ufrag changed
 	candidates conduct.Candidates
+	numbers    *payloads.Numbers
+	packets    *payloads.Packets
 	own        conduct.Networks // for judging them
 
 	// The path.
@@ -103,6 +106,7 @@ type Config struct {
 	Servers  *iceservers.Set        // with which PC was made
 	Networks conduct.Networks       // this machine's, for judging the peer's candidates
 	Budget   *fanout.KeyframeBudget // the peer's
+	Packets  *payloads.Packets      // what PC was made with, to follow the descriptions
 }
 
 // New makes a connection with a new PeerConnection.
@@ -111,6 +115,7 @@ func New(cfg Config) (*Conn, error) {
 	c := &Conn{
 		Number: cfg.Number, PC: cfg.PC, owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget,
 		turn: cfg.Turn, waiting: slices.Clone(cfg.Senders), Servers: cfg.Servers, own: cfg.Networks,
+		numbers: payloads.New(), packets: cfg.Packets,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 	}
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()

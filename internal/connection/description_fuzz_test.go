@@ -2,6 +2,7 @@ package connection
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 
 	"noom/internal/diagnose"
 	"noom/internal/engine"
+	"noom/internal/fault"
+	"noom/internal/payloads"
 	"noom/signal"
 )
 
@@ -83,7 +86,7 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// giveToPion does with an offer what a link does.
+// giveToPion does with an offer what a connection does.
 func giveToPion(t *testing.T, text string) (err error) {
 	t.Helper()
 	e, err := engine.New(engine.Options{Log: slog.New(slog.DiscardHandler)})
@@ -100,6 +103,9 @@ func giveToPion(t *testing.T, text string) (err error) {
 	}
 	defer func() { _ = pc.GracefulClose() }() // the test is over with it
 	defer recoverPanic(&err, slog.New(slog.DiscardHandler))
+	if text, err = translated(text); err != nil {
+		return err
+	}
 	if err = pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
 		return err
 	}
@@ -109,6 +115,18 @@ func giveToPion(t *testing.T, text string) (err error) {
 	}
 	_, err = inspectText(answer.SDP)
 	return err
+}
+
+// translated returns an offer as pion is given it.
+func translated(text string) (string, error) {
+	s, err := parseDescription(text)
+	if err != nil {
+		return "", err
+	}
+	if _, err = payloads.New().Remote(s); err != nil {
+		return "", err
+	}
+	return marshalDescription(s)
 }
 
 func FuzzDescription(f *testing.F) {
@@ -122,6 +140,9 @@ func FuzzDescription(f *testing.F) {
 				t.Fatal(err) // caught, but to be mended
 			}
 			return
+		}
+		if _, err := translated(text); err != nil && !errors.Is(err, fault.Description) {
+			t.Fatal(err)
 		}
 		seen := make(map[string]bool)
 		for _, mid := range d.sections {

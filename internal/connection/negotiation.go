@@ -3,6 +3,7 @@ package connection
 import (
 	"fmt"
 
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
@@ -24,7 +25,8 @@ var errDescriptions = fmt.Errorf("%w: a flood of descriptions", fault.Rules)
 // incomingDescription is a description of the peer.
 type incomingDescription struct {
 	signal.Description
-	parsed description
+	session *sdp.SessionDescription // SDP, parsed
+	parsed  description
 }
 
 // Deliver takes messages from the exchange, in order. The connection fails if too many wait.
@@ -107,7 +109,7 @@ func (c *Conn) described(m exchange.Message) error {
 	if !c.owner.Described(restarts) {
 		return errDescriptions
 	}
-	c.incoming = in
+	c.incoming, in.session = in, s
 	var actions []negotiate.Action
 	if m.Type == string(signal.TypeOffer) {
 		actions = c.turn.Offered(in.ID, restarts)
@@ -216,7 +218,15 @@ func (c *Conn) setRemote(t webrtc.SDPType, in *incomingDescription) error {
 	if in.parsed.ufrag != c.remote.ufrag {
 		c.generation, c.candidates = 0, conduct.Candidates{}
 	}
-	var err error
+	translated, err := c.numbers.Remote(in.session)
+	if err != nil {
+		return err
+	}
+	if c.packets.Follow(c.numbers); translated {
+		if in.SDP, err = marshalDescription(in.session); err != nil {
+			return err
+		}
+	}
 	if in.SDP, err = c.takeCandidates(in.SDP); err != nil {
 		return err
 	}
@@ -239,7 +249,9 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 		return err
 	}
 	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
-	if withMids || withStereo {
+	translated := c.numbers.Local(s)
+	c.packets.Follow(c.numbers)
+	if withMids || withStereo || translated {
 		if text, err = marshalDescription(s); err != nil {
 			return err
 		}

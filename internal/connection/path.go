@@ -34,6 +34,13 @@ func isAtAddress(c *webrtc.ICECandidate, addresses []netip.Addr) bool {
 	return err != nil || addr.IsUnspecified() || slices.Contains(addresses, addr.Unmap())
 }
 
+// Carried counts the packets that have arrived over the path and are not ICE's own: those of DTLS, and so of SCTP, and
+// of media.
+func (c *Conn) Carried() uint64 {
+	stats, _ := c.ice().GetSelectedCandidatePairStats()
+	return uint64(stats.PacketsReceived)
+}
+
 // Received counts what has arrived over the path: packets, and responses to ICE's checks.
 func (c *Conn) Received() uint64 {
 	stats, ok := c.ice().GetSelectedCandidatePairStats()

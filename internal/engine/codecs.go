@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"strconv"
-
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
@@ -17,9 +15,6 @@ import (
 // nackHistory is how many sent packets of a video track are kept for
 // retransmission: about a second of a 4 Mbit/s picture. A power of two.
 const nackHistory = 512
-
-// rtxOffset is the distance from a codec's payload type to that of its retransmissions.
-const rtxOffset = 1
 
 // Header extensions, in the order in which pion numbers them.
 var (
@@ -62,7 +57,7 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 			if kind == webrtc.RTPCodecTypeAudio {
 				continue
 			}
-			if err := m.RegisterCodec(retransmission(codec), kind); err != nil {
+			if err := m.RegisterCodec(packet.Retransmission(codec), kind); err != nil {
 				return err
 			}
 		}
@@ -82,18 +77,6 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 		}
 	}
 	return nil
-}
-
-// retransmission returns the RTX format (RFC 4588) that goes with codec.
-func retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType:    webrtc.MimeTypeRTX,
-			ClockRate:   codec.ClockRate,
-			SDPFmtpLine: "apt=" + strconv.Itoa(int(codec.PayloadType)),
-		},
-		PayloadType: codec.PayloadType + rtxOffset,
-	}
 }
 
 // registerInterceptors adds to r what every call needs: retransmission in both

@@ -135,7 +135,7 @@ func TestOfferedExtensions(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:45 ccm fir", "a=fmtp:97 apt=96",
+		"a=rtcp-fb:35 nack pli", "a=rtcp-fb:35 transport-cc", "a=rtcp-fb:45 ccm fir", "a=fmtp:36 apt=35",
 	} {
 		if !strings.Contains(sections[1], line) {
 			t.Errorf("video lacks %s", line)

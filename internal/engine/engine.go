@@ -29,6 +29,7 @@ const (
 type Options struct {
 	Log      *slog.Logger
 	Media    *webrtc.MediaEngine         // nil: noom's codecs and header extensions
+	Net      transport.Net               // nil: this machine's, or what Settings sets
 	Settings func(*webrtc.SettingEngine) // may change noom's settings; called once; may be nil
 	Refused  func(*TURNRefusal)          // called with each refusal, from pion's goroutines; may be nil
 }
@@ -37,7 +38,17 @@ type Options struct {
 type Engine struct {
 	media    *webrtc.MediaEngine
 	settings webrtc.SettingEngine
+	net      transport.Net // of Options
+	ownNet   bool          // there is another network than this machine's
+	loopback bool          // candidates are gathered on the loopback interface
 }
+
+// OwnNet reports whether the connections use another network than this machine's, for
+// example a virtual one.
+func (e *Engine) OwnNet() bool { return e.ownNet }
+
+// Loopback reports whether candidates are gathered on the loopback interface.
+func (e *Engine) Loopback() bool { return e.loopback }
 
 // New sets up pion so that joining is fast and connections last.
 func New(o Options) (*Engine, error) {
@@ -49,14 +60,26 @@ func New(o Options) (*Engine, error) {
 	}
 	s := ownSettings()
 	s.LoggerFactory = pionLog{o.Log}
+	p := &probeNet{}
 	if o.Settings != nil {
+		s.SetNet(p)
 		o.Settings(&s)
 	}
 	if s.LoggerFactory == nil { // pion's default would write to stderr
 		s.LoggerFactory = pionLog{o.Log}
 	}
 	s.LoggerFactory = watchTURN(s.LoggerFactory, o.Refused)
-	return &Engine{o.Media, s}, nil
+	e := &Engine{media: o.Media, settings: s}
+	if o.Settings != nil {
+		if err := e.probe(s, p); err != nil {
+			return nil, fmt.Errorf("noom: gather with the function Settings of Config: %w", err)
+		}
+	}
+	if o.Net != nil {
+		e.net, e.ownNet = o.Net, true
+		e.settings.SetNet(o.Net)
+	}
+	return e, nil
 }
 
 // ownSettings returns noom's settings, before the user changes them.
@@ -94,14 +117,18 @@ func ownSettings() (s webrtc.SettingEngine) {
 // own, because pion's hooks do not say for which connection they are called. The zero
 // value sets none.
 type Bounds struct {
+	Wire        interceptor.Factory // the last before the network; it is none of the bounds, but as much the connection's
 	Interceptor interceptor.Factory
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
-	Net         func(transport.Net) transport.Net // wraps the network that pion uses
+	Net         func(transport.Net) transport.Net // wraps the network, except one that Settings has set
 }
 
 // API returns the API that makes one connection.
 func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	registry := &interceptor.Registry{}
+	if b.Wire != nil {
+		registry.Add(b.Wire)
+	}
 	if err := registerInterceptors(registry, e.settings.LoggerFactory); err != nil {
 		return nil, fmt.Errorf("noom: register interceptors: %w", err)
 	}
@@ -112,8 +139,8 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	if b.Buffer != nil {
 		s.BufferFactory = b.Buffer
 	}
-	if b.Net != nil {
-		inner := netOf(&s)
+	if b.Net != nil && (e.net != nil || !e.ownNet) {
+		inner := e.net
 		if inner == nil {
 			var err error
 			if inner, err = stdnet.NewNet(); err != nil {

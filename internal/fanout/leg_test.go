@@ -40,7 +40,7 @@ func TestLegIsReused(t *testing.T) {
 			t.Errorf("got frames %v, want %v", got, want)
 		}
 		for _, packet := range peer.tapes[0].All(t) {
-			if packet.PayloadType != 96 || packet.Extension {
+			if packet.PayloadType != 35 || packet.Extension {
 				t.Fatalf("header %+v", packet.Header)
 			}
 		}
@@ -277,7 +277,7 @@ func TestLegRewritesHeaders(t *testing.T) {
 		if len(got) != 2 {
 			t.Fatalf("%d packets, want 2", len(got))
 		}
-		if h := got[0]; h.PayloadType != 96 || h.SSRC != 4711 || h.Extension || len(h.Extensions) != 0 ||
+		if h := got[0]; h.PayloadType != 35 || h.SSRC != 4711 || h.Extension || len(h.Extensions) != 0 ||
 			!h.Marker || !h.Padding || h.PaddingSize != 7 || !slices.Equal(h.CSRC, []uint32{5}) {
 			t.Errorf("header %+v", h)
 		}

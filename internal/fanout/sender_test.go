@@ -32,7 +32,7 @@ func TestOneSourceReachesEveryPeer(t *testing.T) {
 				t.Errorf("peer %d: frames %v, want %v", i, got, want)
 			}
 			codec := peer.tracks[0].Codec()
-			if codec.MimeType != webrtc.MimeTypeVP8 || codec.PayloadType != 96 {
+			if codec.MimeType != webrtc.MimeTypeVP8 || codec.PayloadType != 35 {
 				t.Errorf("peer %d: codec %v", i, codec)
 			}
 		}

@@ -16,11 +16,11 @@ import (
 // chooses by MIME type alone.
 func TestPublishFindsTheFormat(t *testing.T) {
 	for fmtp, want := range map[string]webrtc.PayloadType{
-		"": 102,
-		"packetization-mode=1;profile-level-id=42e01f": 102,
-		"packetization-mode=1;profile-level-id=42001f": 104,
-		"packetization-mode=1;profile-level-id=4d0028": 112,
-		"packetization-mode=1;profile-level-id=640028": 112,
+		"": 37,
+		"packetization-mode=1;profile-level-id=42e01f": 37,
+		"packetization-mode=1;profile-level-id=42001f": 39,
+		"packetization-mode=1;profile-level-id=4d0028": 41,
+		"packetization-mode=1;profile-level-id=640028": 41,
 	} {
 		codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, SDPFmtpLine: fmtp}
 		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")

@@ -51,6 +51,8 @@ type Owner interface {
 	Delivered(messages []exchange.Message)
 	// Reborn reports that the peer now has another session.
 	Reborn(session string)
+	// LeftAtOnce reports that the peer has left, and waits for no acknowledgement.
+	LeftAtOnce()
 	// Overfull reports that the peer acknowledges nothing.
 	Overfull(err error)
 
@@ -129,6 +131,10 @@ func (f *Frames) accept(m signal.Message, via Via) {
 		return
 	case m.Sessions[0] != peer.Session, owner.Asleep():
 		owner.Trace("frame dropped: it belongs to another session", "type", m.Type)
+		return
+	}
+	if m.LeftAtOnce() {
+		owner.LeftAtOnce()
 		return
 	}
 	epoch := exchange.Epoch{Number: m.Epoch.Number, By: m.Epoch.By}
@@ -239,6 +245,18 @@ func (f *Frames) send(frame exchange.Frame) {
 	if !inBand || frame.Again || f.byHub {
 		f.cfg.Owner.SendHub(m)
 	}
+}
+
+// Probe sends an acknowledgement that was not asked for over the newest connection that works, and by no other way. It
+// means nothing to the peer, whose SCTP acknowledges it, so that something arrives if the path works.
+func (f *Frames) Probe() {
+	e := f.ex.Epoch()
+	m := signal.Message{
+		Type: signal.TypeAck, Sessions: [2]string{f.cfg.Self.Session, f.cfg.Peer.Session},
+		Epoch: signal.Epoch{Number: e.Number, By: e.By}, Ack: f.ex.Got(),
+	}
+	f.seal(&m)
+	f.cfg.Owner.SendInBand(m, false)
 }
 
 // Resend makes everything unacknowledged due.

@@ -28,12 +28,14 @@ type end struct {
 	reborn        []string
 	warned        int
 	overfull      error
+	leftAtOnce    int
 }
 
 func (e *end) Asleep() bool                        { return e.asleep }
 func (e *end) Ahead() frames.Verdict               { return e.verdict }
 func (e *end) Renewed(via frames.Via)              { e.renewed = append(e.renewed, via) }
 func (e *end) Reborn(session string)               { e.reborn = append(e.reborn, session) }
+func (e *end) LeftAtOnce()                         { e.leftAtOnce++ }
 func (e *end) Overfull(err error)                  { e.overfull = err }
 func (e *end) SendHub(m signal.Message)            { e.byHub = append(e.byHub, m) }
 func (e *end) Trace(string, ...any)                {}
@@ -217,4 +219,40 @@ func TestPeerAcknowledgesNothing(t *testing.T) {
 	if a.Send(signal.TypeTable, nil, false); a.overfull == nil {
 		t.Error("not reported")
 	}
+}
+
+// A left without a number counts in any epoch, and before the first, but for two sessions alone.
+func TestLeftAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newEnds()
+		say := func(change func(m *signal.Message)) int {
+			m := signal.Message{Type: signal.TypeLeft, To: b.member.ID, Sessions: [2]string{a.member.Session, b.member.Session}}
+			if change != nil {
+				change(&m)
+			}
+			m.Signature = ed25519.Sign(a.key, signal.PairText(&m, "방", a.member.ID))
+			before := b.leftAtOnce
+			b.Receive(m, 1)
+			return b.leftAtOnce - before
+		}
+		if say(nil) != 1 {
+			t.Error("it does not count before the first epoch")
+		}
+		a.Begin()
+		a.Send(signal.TypeTable, []byte("1"), false)
+		carryFrames(a, b)
+		if say(nil) != 1 {
+			t.Error("it does not count in an epoch")
+		}
+		for what, change := range map[string]func(m *signal.Message){
+			"of another session":      func(m *signal.Message) { m.Sessions[0] = signal.NewSession() },
+			"to another session":      func(m *signal.Message) { m.Sessions[1] = signal.NewSession() },
+			"to another member":       func(m *signal.Message) { m.To = a.member.ID },
+			"with a number, too high": func(m *signal.Message) { m.Seq, m.Epoch = 99, signal.Epoch{Number: 1, By: a.member.ID} },
+		} {
+			if say(change) != 0 {
+				t.Errorf("a left %s counts", what)
+			}
+		}
+	})
 }

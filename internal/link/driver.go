@@ -87,6 +87,11 @@ func (l *Link) carryOut(a recovery.Action) error {
 		l.sample = l.conns.current.Received()
 	case recovery.ComparePath:
 		l.comparePath()
+	case recovery.Probe:
+		l.sample = l.conns.current.Carried()
+		l.frames.Probe()
+	case recovery.CheckProbe:
+		l.checkProbe()
 	case recovery.CheckRelay:
 		if l.host.Servers().Due() > 0 && l.conns.current.ByOwnRelay() { // there are new credentials
 			l.trace("restart, because the relay's credentials are about to expire")
@@ -138,6 +143,16 @@ func (l *Link) comparePath() {
 		l.trace("nothing arrives over the path")
 		l.on((*recovery.Machine).Silent)
 	}
+}
+
+// checkProbe reports to the machine whether anything has arrived over a new path.
+func (l *Link) checkProbe() {
+	if l.conns.current.Carried() != l.sample {
+		l.on((*recovery.Machine).Answered)
+		return
+	}
+	l.trace("nothing arrives over the new path")
+	l.on((*recovery.Machine).Unanswered)
 }
 
 // planRelay reports to the machine when the relay's credentials are about to expire. The TURN server may then refuse to

@@ -8,6 +8,7 @@ import (
 	"noom/internal/conduct"
 	"noom/internal/connection"
 	"noom/internal/negotiate"
+	"noom/internal/payloads"
 	"noom/internal/recovery"
 )
 
@@ -53,7 +54,8 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	servers := l.host.Servers()
 	var c *connection.Conn
 	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	api, err := l.host.NewAPI(bounds, conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody))
+	packets := new(payloads.Packets)
+	api, err := l.host.NewAPI(bounds, conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody), packets)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	}
 	c, err = connection.New(connection.Config{
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn, Senders: l.senders,
-		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget,
+		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: packets,
 	})
 	return c, err
 }

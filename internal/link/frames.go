@@ -42,6 +42,7 @@ func (h frameHost) Delivered(messages []exchange.Message) {
 }
 
 func (h frameHost) Reborn(session string)      { h.host.Reborn(session) }
+func (h frameHost) LeftAtOnce()                { h.on((*recovery.Machine).Goodbye) }
 func (h frameHost) Overfull(err error)         { h.fail(err) }
 func (h frameHost) SendHub(m signal.Message)   { h.host.SendHub(m) }
 func (h frameHost) Trace(msg string, a ...any) { h.trace(msg, a...) }

@@ -11,6 +11,7 @@ import (
 	"noom/internal/fanout"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
+	"noom/internal/payloads"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -37,8 +38,8 @@ type Host interface {
 	// SendHub sends a frame to the peer through the hub, if there is one.
 	SendHub(m signal.Message)
 
-	// NewAPI returns the API with which to make a connection within these bounds.
-	NewAPI(bounds *conduct.Guard, checks *conduct.Pacer) (*webrtc.API, error)
+	// NewAPI returns the API with which to make a connection within these bounds, whose packets are translated.
+	NewAPI(bounds *conduct.Guard, checks *conduct.Pacer, packets *payloads.Packets) (*webrtc.API, error)
 	// Servers returns the ICE servers to use now. The link must not change them.
 	Servers() *iceservers.Set
 	// Refusal returns the latest refusal of a TURN server since then, nil if there is none.

@@ -63,7 +63,7 @@ type Link struct {
 	tableVersion int64            // of our latest table
 	findings     findings
 	failure      error  // the error behind the latest Fail, Unbuilt or Spoiled
-	sample       uint64 // how much had arrived over the path when it was doubted
+	sample       uint64 // how much had arrived over the path when it was doubted, or new
 	goodbyes     goodbyes
 }
 

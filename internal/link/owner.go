@@ -52,7 +52,7 @@ func (h connHost) Servers() *iceservers.Set { return h.host.Servers() }
 func (h connHost) MayRestart() bool         { return h.recovery.MayRestart() }
 
 func (h connHost) Restarting() {
-	h.recovery.Restarted()
+	h.on((*recovery.Machine).Restarted)
 	h.planRelay()
 }
 

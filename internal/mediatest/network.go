@@ -42,11 +42,6 @@ func NewNetwork(t *testing.T) *Network {
 // or those in known.
 func (n *Network) connection(t *testing.T, known ...webrtc.RTPCodecParameters) *webrtc.PeerConnection {
 	t.Helper()
-	n.hosts++
-	host, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.1.%d", n.hosts)}})
-	must(t, err)
-	must(t, n.router.AddNet(host))
-
 	var m *webrtc.MediaEngine
 	if known != nil {
 		m = &webrtc.MediaEngine{}
@@ -54,13 +49,24 @@ func (n *Network) connection(t *testing.T, known ...webrtc.RTPCodecParameters) *
 	for _, codec := range known {
 		must(t, m.RegisterCodec(codec, webrtc.RTPCodecTypeVideo))
 	}
+	return n.Connection(t, m, engine.Bounds{})
+}
+
+// Connection returns a PeerConnection set up like those of a Room. It knows noom's codecs,
+// or those of m.
+func (n *Network) Connection(t *testing.T, m *webrtc.MediaEngine, b engine.Bounds) *webrtc.PeerConnection {
+	t.Helper()
+	n.hosts++
+	host, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.1.%d", n.hosts)}})
+	must(t, err)
+	must(t, n.router.AddNet(host))
 	e, err := engine.New(engine.Options{Log: slog.New(slog.DiscardHandler), Media: m, Settings: func(s *webrtc.SettingEngine) {
 		s.SetNet(host)
 		s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	}})
 	must(t, err)
-	api, err := e.API(engine.Bounds{})
+	api, err := e.API(b)
 	must(t, err)
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pion/webrtc/v4"
@@ -30,6 +31,9 @@ var audioFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}}
 
 // CodecsFor returns noom's codecs of a kind, best first and without retransmission. A source
 // chooses one of them. The slice is the caller's.
+//
+// Video has numbers from 35 to 46: Firefox uses none of them in sections of its own, and
+// Chromium gives way to what it has been offered.
 func CodecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 	codec := func(pt webrtc.PayloadType, mime string, rate uint32, channels uint16, fmtp string) webrtc.RTPCodecParameters {
 		feedback := videoFeedback
@@ -54,16 +58,28 @@ func CodecsFor(kind webrtc.RTPCodecType) []webrtc.RTPCodecParameters {
 		}
 	case webrtc.RTPCodecTypeVideo:
 		return []webrtc.RTPCodecParameters{
-			codec(96, webrtc.MimeTypeVP8, 90000, 0, ""),
-			codec(102, webrtc.MimeTypeH264, 90000, 0, h264+"42e01f"),
-			codec(104, webrtc.MimeTypeH264, 90000, 0, h264+"42001f"),
-			codec(112, webrtc.MimeTypeH264, 90000, 0, h264+"64001f"),
-			codec(98, webrtc.MimeTypeVP9, 90000, 0, "profile-id=0"),
+			codec(35, webrtc.MimeTypeVP8, 90000, 0, ""),
+			codec(37, webrtc.MimeTypeH264, 90000, 0, h264+"42e01f"),
+			codec(39, webrtc.MimeTypeH264, 90000, 0, h264+"42001f"),
+			codec(41, webrtc.MimeTypeH264, 90000, 0, h264+"64001f"),
+			codec(43, webrtc.MimeTypeVP9, 90000, 0, "profile-id=0"),
 			codec(45, webrtc.MimeTypeAV1, 90000, 0, ""),
 		}
 	case webrtc.RTPCodecTypeUnknown:
 	}
 	return nil
+}
+
+// Retransmission returns the RTX format (RFC 4588) that goes with one of noom's codecs.
+func Retransmission(codec webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType:    webrtc.MimeTypeRTX,
+			ClockRate:   codec.ClockRate,
+			SDPFmtpLine: "apt=" + strconv.Itoa(int(codec.PayloadType)),
+		},
+		PayloadType: codec.PayloadType + 1,
+	}
 }
 
 // CanonicalMIME returns pion's constant for a MIME type, which peers and tracks may spell

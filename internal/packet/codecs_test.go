@@ -38,19 +38,19 @@ func TestCarries(t *testing.T) {
 		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 8000, Channels: 2}, false},
 		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 8000, Channels: 1}, true},
 		{0, webrtc.RTPCodecCapability{MimeType: "audio/PCMU", ClockRate: 16000}, false},
-		{96, video("video/vp8", ""), true},
-		{96, video("video/vp9", ""), false},
-		{98, video("video/vp9", "profile-id=0"), true},
-		{98, video("video/vp9", "profile-id=2"), false},
+		{35, video("video/vp8", ""), true},
+		{35, video("video/vp9", ""), false},
+		{43, video("video/vp9", "profile-id=0"), true},
+		{43, video("video/vp9", "profile-id=2"), false},
 		{45, video("video/AV1", "level-idx=5;profile=0;tier=0"), true},
 		{45, video("video/AV1", "profile=1"), false},
-		{102, video("video/H264", ""), true},
-		{102, video("video/H264", "packetization-mode=1;profile-level-id=42001f"), true},
-		{102, video("video/H264", "packetization-mode=0;profile-level-id=42e01f"), true},
-		{102, video("video/H264", "packetization-mode=2;profile-level-id=42e01f"), false},
-		{102, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), false},
-		{112, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), true},
-		{102, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // malformed, and so ignored
+		{37, video("video/H264", ""), true},
+		{37, video("video/H264", "packetization-mode=1;profile-level-id=42001f"), true},
+		{37, video("video/H264", "packetization-mode=0;profile-level-id=42e01f"), true},
+		{37, video("video/H264", "packetization-mode=2;profile-level-id=42e01f"), false},
+		{37, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), false},
+		{41, video("video/H264", "packetization-mode=1; profile-level-id=4D001F"), true},
+		{37, video("video/H264", "packetization-mode=1;profile-level-id=6"), true}, // malformed, and so ignored
 	} {
 		if got := packet.Carries(format(test.format), test.codec); got != test.want {
 			t.Errorf("%d, %s %s: %v, want %v", test.format, test.codec.MimeType, test.codec.SDPFmtpLine, got, test.want)

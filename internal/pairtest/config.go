@@ -21,6 +21,7 @@ const (
 	Gather                 // ICE finds a candidate
 	Lose                   // a frame toward it is lost
 	Repeat                 // a frame toward it arrives and will arrive again
+	Deafen                 // its new path, which says that it is connected, carries nothing to it; without a hub, to neither end
 	Rogue                  // it breaks the rules: says an answer or candidates once more, as new
 
 	Join           // it enters the hub, again or for the first time
@@ -35,6 +36,7 @@ const (
 	Connect        // ICE and the control channel are up
 	Interrupted    // the end sees that the path is dead
 	Mend           // and that it has been so for a while
+	Look           // it looks whether anything arrives by a new path
 	LoseOld        // the connection of an epoch before ends, its path being dead or the other end's closed
 	LetGo          // those of epochs before end, their time being over
 	ConnectOld     // the connection of an epoch before comes up, behind the next
@@ -49,9 +51,9 @@ const (
 
 var kindNames = [kinds]string{
 	"publishes", "restarts ICE", "moves", "mutes", "fails", "loses patience", "finds no path", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
-	"gathers", "loses", "receives, not for the last time,", "repeats itself",
+	"gathers", "loses", "receives, not for the last time,", "is deaf", "repeats itself",
 	"joins", "hears", "receives", "receives in-band", "loses in-band", "sends again", "begins", "sends candidates", "starts ICE",
-	"connects", "is interrupted", "mends the path", "loses the old connection", "lets the old connection go", "connects the old connection", "parts", "is missed by the hub", "path heals",
+	"connects", "is interrupted", "mends the path", "looks for what arrives", "loses the old connection", "lets the old connection go", "connects the old connection", "parts", "is missed by the hub", "path heals",
 }
 
 // Bounds says how often each bounded Kind may happen to each end.
@@ -59,21 +61,22 @@ type Bounds [bounded]int8
 
 // Config is one model: what may happen, and which rule is broken.
 type Config struct {
-	Name    string
-	Bounds  Bounds
-	Most    int8 // of bounded events in all; 0 is no limit
-	Alone   bool // bounded events happen to A only
-	Wild    bool // the hub loses and repeats without bound
-	Reorder int  // how many frames a frame may overtake at the hub
-	Jumbled bool // the hub's notices and frames overtake each other, as no hub should let them
-	Cap     int  // frames in flight in one direction of a path; what comes on top is lost
-	Lazy    bool // timers to send again, or to mend, are longer than any delay, and bare acks take no time
-	SlowICE bool // ICE starts some time after it could, not at once
-	Channel bool // frames go in-band once connected
-	Calls   bool // begin with an established call of one track each way, not before the first join
-	Hubless bool // and then the hub goes for good
-	Tracks  int8 // published by each end from the start
-	Broken  Rule // the rule that nobody keeps
+	Name     string
+	Bounds   Bounds
+	Most     int8 // of bounded events in all; 0 is no limit
+	Alone    bool // bounded events happen to A only
+	Wild     bool // the hub loses and repeats without bound
+	Reorder  int  // how many frames a frame may overtake at the hub
+	Jumbled  bool // the hub's notices and frames overtake each other, as no hub should let them
+	Cap      int  // frames in flight in one direction of a path; what comes on top is lost
+	Lazy     bool // timers to send again, or to mend, are longer than any delay, and bare acks take no time
+	SlowICE  bool // ICE starts some time after it could, not at once
+	Channel  bool // frames go in-band once connected
+	Calls    bool // begin with an established call of one track each way, not before the first join
+	Hubless  bool // and then the hub goes for good
+	Browsers int  // how many of the two, from A on, are as browsers are
+	Tracks   int8 // published by each end from the start
+	Broken   Rule // the rule that nobody keeps
 }
 
 // Rule names what a Config may break, to see that the invariants need it.
@@ -98,6 +101,8 @@ const (
 	KeepTwo            // and so does the one before it
 	NextEpoch          // one epoch that fails is followed by another
 	InTime             // a connection that does not come up in time is given up
+	Watch              // whoever has a new path watches that something arrives by it
+	KeepOld            // and keeps the old connections until then
 	HubReturn          // the hub's return mends what it finds broken
 )
 

@@ -26,14 +26,17 @@
 //
 // From every state, once the hub and the paths work again and nothing new
 // happens, the two come to rest, and then both connections are stable, of one
-// epoch, and up; both know all tracks and the last table of the other; nothing waits; exactly
+// epoch, up, and not deaf; both know all tracks and the last table of the other; nothing waits; exactly
 // one holds the turn. If one is gone, the other has closed its connection.
 //
 // # What is left out
 //
 // Time is only order: a timer may end as soon as what it waits for is
-// possible. The timers of recovery that doubt a path or renew a relay never do, ICE
-// servers do not expire, and the queue of newcomers is short. Signatures, the limiter of rebuilds (it drops frames, as the hub
-// here may) and application data have no part in negotiation. Idle sections
+// possible. The timers of recovery that doubt a path or renew a relay never do;
+// those that watch a new path end together. A path may carry nothing to one end,
+// but not from the moment on at which both know better; without a hub to mend it,
+// it carries nothing to both. ICE servers do not expire, and the queue of
+// newcomers is short. Signatures, the limiter of rebuilds (it drops frames, as the
+// hub here may) and application data have no part in negotiation. Idle sections
 // that a new track takes over need none.
 package pairtest

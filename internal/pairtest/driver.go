@@ -188,7 +188,7 @@ func (w *World) remember(i, what int, b *body) {
 // generation that ends.
 func (w *World) regather(i int) {
 	l := &w.ends[i].link
-	l.recovery.Restarted()
+	w.on(i, RecoveryInput{Call: "restarted"})
 	if !w.breaks(RestartClears) {
 		l.conn.pending = nil
 	}
@@ -199,7 +199,7 @@ func (w *World) regather(i int) {
 func (w *World) newGeneration(i int) {
 	c := &w.ends[i].link.conn
 	c.generation++
-	c.local = w.named(i, c.generation)
+	c.local, c.deaf = w.named(i, c.generation), false
 }
 
 func (w *World) answer(i int, in *body) {

@@ -84,13 +84,14 @@ func (e *encoder) link(i int) {
 	l := &e.w.ends[i].link
 	c := &l.conn
 	t := l.turn.State()
-	e.bits(l.known, l.tableDirty, c.open(), c.started, c.asked, c.stuck)
+	e.bits(l.known, l.tableDirty, c.open(), c.started, c.asked, c.stuck, c.deaf)
 	e.bits(t.Turn, t.Asked, t.Need, t.Restart, t.Open)
 	own, other := e.bases[i], e.bases[1-i]
 	e.recovery(&l.recovery)
 	e.bytes(int8(len(l.old)))
 	for _, o := range l.old {
 		e.epochOf(o.epoch)
+		e.bits(o.deaf)
 		if !l.recovery.Up(o.number) {
 			e.bits(o.started)
 			e.name(o.local, own.gen)
@@ -121,8 +122,9 @@ func (e *encoder) link(i int) {
 // them apart, and what only decides how long a pause is, or whose turn it is to build, nothing here looks at.
 func (e *encoder) recovery(m *recovery.Machine) {
 	s := m.State()
-	e.bits(s.Broken, s.WasUp, s.Lost, s.Left, s.Asleep, s.Over, s.Asked)
-	e.bytes(int8(s.Peer), int8(s.Restarts), int8(s.Allowed))
+	e.bits(s.Broken, s.WasUp, s.Lost, s.Left, s.Asleep, s.Over, s.Asked, s.Unproven)
+	e.bits(s.EverUp)
+	e.bytes(int8(s.Peer), int8(s.Restarts), int8(s.Allowed), int8(s.Looks))
 	for _, c := range []recovery.Conn{s.Current, s.Old[0], s.Old[1]} {
 		e.bits(c.Number != 0, c.Control, c.Data)
 		e.bytes(int8(c.Path))

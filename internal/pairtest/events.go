@@ -59,6 +59,8 @@ func (w *World) wishes(to []Event, i int) []Event {
 			can = e.online
 		case Gather:
 			can = alive && l.conn.local != name{}
+		case Deafen:
+			can = l.unproven() && !l.conn.deaf && (!w.cfg.Hubless || w.paired() && w.ends[1-i].link.unproven())
 		case Rogue:
 			for said := range l.said {
 				if alive && l.said[said] != nil {
@@ -102,7 +104,7 @@ func (w *World) deliveries(to []Event, i int) []Event {
 		if w.arrives(i, f) {
 			to = append(to, Event{Kind: ReceiveInBand, At: at})
 		}
-		if !w.carries(1-i, f.from, f.to, f.via) {
+		if !w.carries(1-i, f.from, f.to, f.via) || e.link.iceOf(f.via).deaf {
 			to = append(to, Event{Kind: LoseInBand, At: at})
 		}
 	}
@@ -111,7 +113,7 @@ func (w *World) deliveries(to []Event, i int) []Event {
 
 // arrives reports whether a frame toward end i gets there by its connection.
 func (w *World) arrives(i int, f *frame) bool {
-	if !w.carries(i, f.to, f.from, f.via) {
+	if !w.carries(i, f.to, f.from, f.via) || w.ends[i].link.iceOf(f.via).deaf {
 		return false
 	}
 	if w.paired() && w.epoch(i) == f.via {
@@ -138,6 +140,9 @@ func (w *World) timers(to []Event, i int) []Event {
 	}
 	if armed[recovery.ToRestart] && w.calm() {
 		to = append(to, Event{Kind: Mend, At: at})
+	}
+	if (armed[recovery.Settle] || armed[recovery.Proof]) && w.calm() {
+		to = append(to, Event{Kind: Look, At: at})
 	}
 	if armed[recovery.Farewell] {
 		to = append(to, Event{Kind: Part, At: at})
@@ -181,7 +186,7 @@ func (w *World) hubReaches(i int) bool { return w.ends[i].online && !w.ends[i].l
 // patient reports whether end i waits for a connection to come up, or a restart to help.
 func (w *World) patient(i int) bool {
 	armed := w.ends[i].link.recovery.State().Armed
-	return armed[recovery.ToConnect] || armed[recovery.ForPath]
+	return armed[recovery.ToConnect] || armed[recovery.ForPath] || armed[recovery.ToReturn]
 }
 
 // pathless reports whether ICE at end i may find that there is no path.

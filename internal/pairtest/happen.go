@@ -58,10 +58,8 @@ func (w *World) Do(ev Event) {
 		if l.recovery.State().Armed[recovery.ForPath] {
 			w.reach(InVain)
 		}
-		for t := recovery.ToConnect; t <= recovery.ForPath; t++ {
-			if t != recovery.ToRestart {
-				w.elapsed(i, t)
-			}
+		for _, t := range []recovery.Timer{recovery.ToConnect, recovery.ForPath, recovery.ToReturn} {
+			w.elapsed(i, t)
 		}
 	case NoPath:
 		w.pathIs(i, l.conn.number, recovery.NoPath)
@@ -73,7 +71,14 @@ func (w *World) Do(ev Event) {
 		}
 		w.elapsed(i, recovery.ToRestart)
 	case LetGo:
-		w.elapsed(i, recovery.Linger)
+		w.letGo(i)
+	case Look:
+		w.look(i)
+	case Deafen:
+		l.conn.deaf = true
+		if w.cfg.Hubless { // nothing could mend what only one end notices
+			w.ends[1-i].link.conn.deaf = true
+		}
 	case Part:
 		w.reach(Parted)
 		w.elapsed(i, recovery.Farewell)

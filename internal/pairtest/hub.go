@@ -107,7 +107,7 @@ func (w *World) member(i int, session int8) {
 	l := &w.ends[i].link
 	if l.session != session {
 		w.forget(i)
-		*l = link{session: session, recovery: recovery.New(options)}
+		*l = link{session: session, recovery: recovery.New(w.options(i))}
 		w.ends[i].lives++
 		w.x[i], w.own[i] = exchange.New(letter(i)), true
 	}

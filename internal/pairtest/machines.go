@@ -57,7 +57,11 @@ func (in RecoveryInput) Do(m *recovery.Machine) (actions []recovery.Action) {
 	case "channelClosed":
 		return m.ChannelClosed(in.Conn, in.Data)
 	case "restarted":
-		m.Restarted()
+		return m.Restarted()
+	case "answered":
+		return m.Answered()
+	case "unanswered":
+		return m.Unanswered()
 	case "restart":
 		actions, _ = m.Restart()
 	case "doubted":

@@ -12,8 +12,18 @@ import (
 // it carries out what the machine of package recovery says. Timers are the
 // machine's own; which of them may end when is for events.go to say.
 
-// options are those of every link. So few restarts before a rebuild let a search meet one.
-var options = recovery.Options{Connect: 1, Restarts: 1}
+// The options of links. So few restarts before a rebuild let a search meet one.
+var (
+	goOptions      = recovery.Options{Connect: 1, Restarts: 1}
+	browserOptions = recovery.Options{Connect: 1, Lost: 1, Sparing: true, KeepsPath: true, Moves: true}
+)
+
+func (w *World) options(i int) recovery.Options {
+	if i < w.cfg.Browsers {
+		return browserOptions
+	}
+	return goOptions
+}
 
 // old is a connection of an epoch before.
 type old struct {
@@ -28,7 +38,7 @@ func (w *World) on(i int, in RecoveryInput) {
 	m := &e.link.recovery
 	m.Now(recovery.Facts{Online: e.online})
 	actions := in.Do(m)
-	w.breakRecovery(m)
+	w.breakRecovery(i)
 	for _, a := range actions {
 		w.carryOut(i, a)
 	}
@@ -41,7 +51,8 @@ func (w *World) on(i int, in RecoveryInput) {
 }
 
 // breakRecovery makes the machine forget what a rule gives it to remember.
-func (w *World) breakRecovery(m *recovery.Machine) {
+func (w *World) breakRecovery(i int) {
+	m := &w.ends[i].link.recovery
 	s := m.State()
 	switch w.cfg.Broken {
 	case Keep:
@@ -57,7 +68,45 @@ func (w *World) breakRecovery(m *recovery.Machine) {
 	default:
 		return
 	}
-	*m = recovery.Restore(options, s)
+	*m = recovery.Restore(w.options(i), s)
+}
+
+// letGo lets the time of the old connections end.
+func (w *World) letGo(i int) {
+	m := &w.ends[i].link.recovery
+	unproven := m.State().Unproven
+	prove := func(known bool) {
+		s := m.State()
+		s.Unproven = !known
+		*m = recovery.Restore(w.options(i), s)
+	}
+	if w.breaks(KeepOld) && unproven {
+		prove(true)
+		defer prove(false)
+	}
+	w.elapsed(i, recovery.Linger)
+}
+
+// look lets all the time end that end i gives a new path.
+func (w *World) look(i int) {
+	m := &w.ends[i].link.recovery
+	w.elapsed(i, recovery.Settle)
+	for m.State().Armed[recovery.Proof] {
+		w.elapsed(i, recovery.Proof)
+	}
+}
+
+// checkProbe says whether something has arrived by a new path.
+func (w *World) checkProbe(i int) {
+	e := &w.ends[i]
+	c := &e.link.conn
+	arrives := w.carries(1-i, e.link.session, e.session, c.epoch) && w.pathOver(c.epoch) && !c.deaf
+	if arrives || w.breaks(Watch) {
+		w.on(i, RecoveryInput{Call: "answered"})
+		return
+	}
+	w.reach(FoundDeaf)
+	w.on(i, RecoveryInput{Call: "unanswered"})
 }
 
 func (w *World) carryOut(i int, a recovery.Action) {
@@ -79,7 +128,7 @@ func (w *World) carryOut(i int, a recovery.Action) {
 		}
 	case recovery.GiveUp:
 		l.inbox = nil
-		if a.Cause == recovery.PathLost && l.recovery.State().Restarts > options.Restarts {
+		if a.Cause == recovery.PathLost && l.recovery.State().Restarts > w.options(i).Restarts {
 			w.reach(OutOfRestarts)
 		}
 		w.tell("  %s gives epoch %v up", letter(i), w.epochName(i))
@@ -93,6 +142,9 @@ func (w *World) carryOut(i int, a recovery.Action) {
 		w.on(i, RecoveryInput{Call: "admitted"})
 	case recovery.Release:
 		w.on(i, RecoveryInput{Call: "released"})
+	case recovery.Probe: // it takes no time
+	case recovery.CheckProbe:
+		w.checkProbe(i)
 	case recovery.End:
 		w.dropConn(i)
 		l.old = nil
@@ -181,6 +233,9 @@ func (w *World) carries(i int, ours, theirs int8, via exchange.Epoch) bool {
 
 // up reports whether the current connection works.
 func (l *link) up() bool { return l.recovery.Up(l.conn.number) }
+
+// unproven reports whether it does, by what ICE says, over a path that is being watched.
+func (l *link) unproven() bool { return l.up() && l.recovery.State().Unproven }
 
 // connOf returns the connection of an epoch, 0 if it is not there any longer.
 func (l *link) connOf(e exchange.Epoch) recovery.Number {

@@ -27,6 +27,8 @@ var broken = []struct {
 	{KeepTwo, "two that serve", Config{Calls: true, Channel: true, Hubless: true, Lazy: true, Cap: 2, Bounds: Bounds{Move: 1, Fail: 1}}},
 	{NextEpoch, "the next epoch", Config{Lazy: true, Cap: 2, Bounds: Bounds{Fail: 1}}},
 	{InTime, "the time to come up", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{LoseHub: 1, Fail: 1, Cut: 1}}},
+	{Watch, "the watch over a new path", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Restart: 1, Deafen: 1}}},
+	{KeepOld, "old connections until the new one is proven", Config{Calls: true, Channel: true, Hubless: true, Lazy: true, Cap: 2, Bounds: Bounds{Move: 1, Deafen: 1}}},
 	{HubReturn, "mending when the hub is back", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{LoseHub: 1, NoPath: 1, Cut: 1}}},
 	{RestartClears, "forgetting candidates at a restart", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Gather: 1, Restart: 1}}},
 }

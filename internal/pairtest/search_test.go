@@ -10,8 +10,8 @@ var deep = flag.Bool("deep", false, "search the large models too: ten minutes (-
 
 // once and twice let every accident and every wish happen so often to each end.
 var (
-	once  = Bounds{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
-	twice = Bounds{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}
+	once  = Bounds{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	twice = Bounds{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}
 )
 
 // models are searched in every run, whole. Together they reach every
@@ -23,7 +23,7 @@ var models = []Config{
 	{Name: "glare attempts, lossy hub", Calls: true, Cap: 2, Lazy: true, Reorder: 1, Bounds: Bounds{Wish: 1, Lose: 1, Repeat: 1}},
 
 	// Anything, at any time, in any order; each accident can be any of the
-	// fifteen, at either end.
+	// sixteen, at either end.
 	{Name: "any two accidents to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 2, Bounds: twice},
 	{Name: "any accident to a join", Tracks: 1, Channel: true, Cap: 2, Lazy: true, Most: 1, SlowICE: true, Bounds: once},
 
@@ -38,6 +38,11 @@ var models = []Config{
 	{Name: "no hub, and what is begun fails", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Move: 1, Fail: 1}},
 	{Name: "moves while the hub comes and goes", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Move: 1, Fail: 1}},
 	{Name: "restarts in vain", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{Cut: 1, NoPath: 2, Timeout: 1}},
+	{Name: "a browser and Go, moves and restarts", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Bounds: Bounds{Restart: 1}},
+	{Name: "a browser, any accident to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Most: 1, Bounds: once},
+	{Name: "two browsers, any accident to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 2, Most: 1, Bounds: once},
+	{Name: "new paths that carry nothing", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Most: 2, Bounds: Bounds{Restart: 1, Deafen: 1}},
+	{Name: "goodbyes without a hub or a path", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Leave: 1, LoseHub: 1, NoPath: 1}},
 	{Name: "slow ICE", Tracks: 1, Cap: 2, Lazy: true, SlowICE: true, Bounds: Bounds{Wish: 1}},
 	{Name: "an end that repeats itself", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Rogue: 1}},
 }
@@ -47,7 +52,7 @@ var large = []Config{
 	{Name: "late tracks, wild hub, reordered", Cap: 2, Wild: true, Reorder: 1, Bounds: Bounds{Wish: 1}},
 	{Name: "any two accidents to a join", Tracks: 1, Channel: true, Cap: 2, Lazy: true, Most: 2, Bounds: twice},
 	{Name: "any two accidents to a join with slow ICE", Tracks: 1, Channel: true, Cap: 2, Lazy: true, Most: 2, SlowICE: true, Bounds: twice},
-	{Name: "any three accidents to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 3, Bounds: Bounds{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}},
+	{Name: "any three accidents to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 3, Bounds: Bounds{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}},
 	{Name: "restarts and dead hubs at both", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 3, Bounds: Bounds{LoseHub: 1, Restart: 1, Fail: 1}},
 	{Name: "rebirths of both, and of the hub", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Reborn: 1, HubRestart: 1, LoseHub: 1}},
 }

@@ -10,7 +10,7 @@ import (
 // urgency is the order in which a fair world does what can be done.
 var urgency = []Kind{
 	Heal, Join, HubNotices, Hear, Receive, ReceiveInBand, LoseInBand,
-	SendCandidates, Begin, StartICE, Connect, ConnectOld, LoseOld, LetGo, Part, Resend, Interrupted, Mend,
+	SendCandidates, Begin, StartICE, Connect, ConnectOld, LoseOld, LetGo, Part, Resend, Interrupted, Mend, Look,
 }
 
 // maxSettle is how many events a fair world may need to come to rest.
@@ -144,6 +144,8 @@ func (w *World) restingEnd(i int) error {
 		return fmt.Errorf("is in %v", l.conn.signaling)
 	case !l.turn.Rest() || l.waiting > 0:
 		return fmt.Errorf("has a wish unmet: %+v, %d tracks waiting", l.turn.State(), l.waiting)
+	case l.conn.deaf:
+		return fmt.Errorf("is deaf")
 	case !l.up() || !w.path() || l.recovery.Peer() != recovery.Connected:
 		return fmt.Errorf("is not connected")
 	case w.x[i].Pending() || len(l.inbox) > 0:

@@ -57,6 +57,7 @@ type ice struct {
 	local   name // ICE generations of the descriptions in force
 	remote  name
 	started bool // it has left the state new
+	deaf    bool // nothing arrives, whatever it says
 }
 
 // conn is an end's connection of the current epoch.
@@ -284,6 +285,7 @@ const (
 	InVain                         // and again, because that found none
 	OutOfRestarts                  // so often that the epoch was given up
 	CameUpLate                     // the connection of an epoch before came up behind the next
+	FoundDeaf                      // a new path was found to carry nothing
 	Parted                         // the other's last words were waited for
 	marksEnd
 )
@@ -293,7 +295,7 @@ const AllMarks = marksEnd - 1
 
 var markNames = [...]string{
 	"staled", "corrected", "slept", "woke", "taken over", "crossed", "came early", "came again", "stuck", "abandoned",
-	"waited", "asked in vain", "both paths", "moved", "both moved", "mended", "mended in vain", "out of restarts", "came up late", "parted",
+	"waited", "asked in vain", "both paths", "moved", "both moved", "mended", "mended in vain", "out of restarts", "came up late", "found deaf", "parted",
 }
 
 // String lists the situations.

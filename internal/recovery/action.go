@@ -49,6 +49,11 @@ const (
 	SamplePath
 	// ComparePath: call Silent if nothing has arrived by the path since SamplePath.
 	ComparePath
+	// Probe: send a frame over the current connection, which its other end's SCTP
+	// acknowledges, and remember how much has arrived by the path that is not ICE's own.
+	Probe
+	// CheckProbe: call Answered if more of that has arrived since Probe, Unanswered if not.
+	CheckProbe
 	// CheckRelay: call RelayEnds if the path goes by a relay of ours and there are
 	// newer ICE servers.
 	CheckRelay

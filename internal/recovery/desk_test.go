@@ -37,7 +37,7 @@ type desk struct {
 // The options of Go clients and of browsers.
 var (
 	goOptions      = recovery.Options{Connect: connectTime, Restarts: 2}
-	browserOptions = recovery.Options{Connect: connectTime, Lost: 5 * time.Second, Sparing: true, KeepsPath: true}
+	browserOptions = recovery.Options{Connect: connectTime, Lost: 5 * time.Second, Sparing: true, KeepsPath: true, Moves: true}
 )
 
 func newDesk(t *testing.T) *desk { return newDeskWith(t, goOptions) }
@@ -221,7 +221,7 @@ func (d *desk) findHub() {
 var (
 	calls = []string{
 		"begun", "exhausted", "renewed", "unbuilt", "fail", "spoiled", "serversTold", "pathChanged", "controlOpened", "dataOpened",
-		"channelClosed", "restarted", "restart", "doubted", "silent", "networkChanged", "credentialsLast", "relayEnds", "elapsed",
+		"channelClosed", "restarted", "answered", "unanswered", "restart", "doubted", "silent", "networkChanged", "credentialsLast", "relayEnds", "elapsed",
 		"welcome", "expect", "hubLost", "goodbye", "close", "ended", "sleep", "wake", "peerBegins", "admitted", "released",
 	}
 	kinds = map[recovery.Kind]string{
@@ -229,7 +229,8 @@ var (
 		recovery.GiveUp: "giveUp", recovery.Note: "note", recovery.Forget: "forget", recovery.RestartICE: "restartICE",
 		recovery.Resend: "resend", recovery.SetState: "setState", recovery.Drop: "drop", recovery.AskHub: "askHub",
 		recovery.AskServers: "askServers", recovery.Queue: "queue", recovery.Release: "release", recovery.Yield: "yield",
-		recovery.SamplePath: "samplePath", recovery.ComparePath: "comparePath", recovery.CheckRelay: "checkRelay",
+		recovery.SamplePath: "samplePath", recovery.ComparePath: "comparePath", recovery.Probe: "probe",
+		recovery.CheckProbe: "checkProbe", recovery.CheckRelay: "checkRelay",
 		recovery.Arm: "arm", recovery.Disarm: "disarm", recovery.End: "end",
 	}
 	timers = map[recovery.Timer]string{
@@ -237,7 +238,7 @@ var (
 		recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
 		recovery.Pause: "pause", recovery.Budget: "budget", recovery.ServersToBegin: "serversToBegin",
 		recovery.ServersToRestart: "serversToRestart", recovery.Farewell: "farewell", recovery.Linger: "linger",
-		recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
+		recovery.Settle: "settle", recovery.Proof: "proof", recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
 	}
 	paths = map[recovery.Path]string{
 		recovery.Untried: "untried", recovery.Checking: "checking", recovery.Found: "found", recovery.Disconnected: "disconnected",

@@ -43,6 +43,27 @@
 // the path has failed by then, a new connection is the faster way: over the old
 // one, SCTP would wait for its retransmission timer, up to two seconds.
 //
+// An end with the option Moves never restarts ICE, because browsers of different
+// makers do not agree about what that means. Wherever the other kind restarts, it
+// moves: it begins the next epoch, and the connection there is serves until the new
+// one is up, as below.
+//
+// # Proof
+//
+// After a restart, and when a connection has taken the place of another, the path
+// is new, and ICE's word that it is found is not enough:
+//
+//	new path ---- found --------------------> Probe: send what SCTP acknowledges
+//	probed ------ something has arrived ----> proven: old connections may close
+//	probed ------ nothing for 3 s ----------> the next epoch
+//
+// What arrives is counted without ICE's own packets: between Firefox and Chromium
+// those were answered over a pair by which one of them got nothing else. An
+// acknowledgement by SCTP comes from every implementation and whatever the peer
+// mutes. A path that is not new is not watched.
+//
+// # Relays
+//
 // If the path went by a relay of ours, ICE is restarted again as long as there
 // is no new relay: the pauses between requests to a TURN server double (RFC
 // 8489 section 6.2.1), so once the server is reachable again, the next request
@@ -56,7 +77,8 @@
 // and so do data and media, until the new connection is up.
 //
 //	up, no hub -- begin, or the peer's frame of a higher epoch, in-band --> old serves, the new one comes up
-//	old serves -- the new one is up --------------------------------------> both, until Linger
+//	up, Moves --- begin, to have another path ----------------------------> the same, where a hub is too
+//	old serves -- the new one is up --------------------------------------> both, until Linger, and until it is proven
 //	old serves -- the new one fails --------------------------------------> old serves, next epoch after a pause
 //	old serves -- old fails ----------------------------------------------> wait for the hub, as without an old one
 //

@@ -103,10 +103,15 @@ func (s *step) begin(asked bool) {
 		s.stopAwaiting() // the epoch begins when the hub is back
 		return
 	}
-	if !s.reaches() && s.Current.Up() {
-		s.setAside() // the next epoch has no other way
+	if !s.reaches() && s.Current.Up() || s.moves() {
+		s.setAside() // without a hub, the next epoch has no other way
 	}
 	s.do(Action{Kind: BeginEpoch})
+}
+
+// moves reports whether the next epoch is begun only to have another path.
+func (s *step) moves() bool {
+	return s.options.Moves && s.alive() && s.WasUp && s.Current.Path != NoPath
 }
 
 // awaitServers asks the hub for ICE servers and waits a moment for them, if the
@@ -123,8 +128,9 @@ func (s *step) awaitServers(t Timer) bool {
 // rebuild replaces the current connection.
 func (s *step) rebuild(ours bool) {
 	s.closeCurrent()
-	s.disarm(Linger, Doubt, Credentials, Calm) // without Linger the old ones stay until this one is up
+	s.disarm(Linger, Settle, Proof, Doubt, Credentials, Calm) // without Linger the old ones stay until this one is up
 	s.Ours, s.Broken, s.WasUp, s.Calm, s.Asked, s.Restarts = ours, false, false, false, false, 0
+	s.Unproven = s.EverUp
 	switch {
 	case s.serving():
 		s.setState(Connected, NoCause)

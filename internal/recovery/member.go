@@ -52,8 +52,9 @@ func (s *step) hubBack() {
 func (m *Machine) HubLost() []Action {
 	s := m.step()
 	s.Lost = true
+	gaveUp := s.options.Lost == 0 && s.Current.Path == NoPath // which ICE reports only once
 	switch {
-	case !s.alive() && !s.serving():
+	case (!s.alive() || gaveUp) && !s.serving():
 		s.drop()
 	case s.options.Lost > 0 && s.alive() && !s.Current.Up():
 		if !s.EverUp {

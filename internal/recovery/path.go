@@ -61,6 +61,7 @@ func (s *step) openedOrFound() {
 	}
 	if s.WasUp && s.Peer == Connected {
 		s.disarm(ToRestart, ForPath, ForRelay, ServersToRestart)
+		s.watchNew()
 		return
 	}
 	if s.Old[0].Number != 0 {
@@ -73,6 +74,7 @@ func (s *step) openedOrFound() {
 	s.do(Action{Kind: Forget})
 	s.setState(Connected, NoCause)
 	s.do(Action{Kind: Resend}) // what was sent by a dead hub can now go in-band
+	s.watchNew()
 }
 
 // pathFailed restarts ICE, because a failed path is no reason to give up the connection.
@@ -96,11 +98,18 @@ func (s *step) retry() {
 	s.restart(false)
 }
 
-// restart looks for a new path, and only the hub can carry its offer. Without a
-// hub nothing is done; its return leads here again. asked says that we have
-// already asked the hub for new ICE servers.
+// restart looks for a new path. Only the hub can carry the offer of a restart, or
+// that of a new connection while the old one does not work. Without a hub nothing
+// is done; its return leads here again. asked says that we have already asked the
+// hub for new ICE servers.
 func (s *step) restart(asked bool) {
-	if !s.alive() || s.Current.Up() || !s.Facts.Online || !asked && s.awaitServers(ServersToRestart) {
+	switch {
+	case !s.alive() || s.Current.Up() || !s.Facts.Online:
+		return
+	case s.options.Moves:
+		s.begin(asked)
+		return
+	case !asked && s.awaitServers(ServersToRestart):
 		return
 	}
 	s.lookForPath(s.options.Connect)
@@ -128,11 +137,16 @@ func (s *step) lookAgain() {
 
 // Restarted reports that ICE is being restarted, by either end. The path that
 // in-band frames would take is given up.
-func (m *Machine) Restarted() {
-	m.state.Asked = false
-	if !m.options.KeepsPath {
-		m.state.Current.Path = Checking
+func (m *Machine) Restarted() []Action {
+	s := m.step()
+	s.Asked, s.Unproven = false, true
+	s.disarm(Proof)
+	if s.options.KeepsPath {
+		s.arm(Settle, settleAfter) // perhaps the path is never reported as found
+	} else {
+		s.Current.Path = Checking
 	}
+	return s.actions
 }
 
 // Refusal is why [Machine.Restart] does nothing.
@@ -147,7 +161,8 @@ const (
 )
 
 // Restart looks for a new path because the user wants one. If no hub reaches the
-// peer, that is a new connection, negotiated over the one there is.
+// peer, or an end never restarts, that is a new connection, negotiated over the
+// one there is.
 func (m *Machine) Restart() ([]Action, Refusal) {
 	s := m.step()
 	switch {
@@ -155,6 +170,10 @@ func (m *Machine) Restart() ([]Action, Refusal) {
 		return nil, IsClosed
 	case !s.alive():
 		return nil, NotConnected
+	case s.options.Moves && (s.reaches() || s.Current.Up()):
+		if s.WasUp || !s.serving() { // else a path is being looked for already
+			s.begin(false)
+		}
 	case s.reaches():
 		s.Asked = true
 		s.do(Action{Kind: RestartICE})
@@ -222,7 +241,11 @@ func (m *Machine) CredentialsLast(d time.Duration) []Action {
 // restarts while it still works.
 func (m *Machine) RelayEnds() []Action {
 	s := m.step()
-	if s.alive() && s.Current.Up() && s.Facts.Online {
+	switch {
+	case !s.alive() || !s.Current.Up() || !s.Facts.Online:
+	case s.options.Moves:
+		s.begin(false)
+	default:
 		s.Asked = true
 		s.do(Action{Kind: RestartICE})
 	}

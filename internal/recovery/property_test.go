@@ -98,7 +98,7 @@ func (w *wanderer) choose() input {
 		n := existing[w.rng.IntN(len(existing))]
 		possible := true
 		switch in.Call {
-		case "begun", "exhausted", "released", "silent", "relayEnds", "ended", "wake":
+		case "begun", "exhausted", "released", "silent", "answered", "unanswered", "relayEnds", "ended", "wake":
 			possible = false // happens only as an answer, or together with others
 		case "unbuilt":
 			possible = w.current != 0 && w.m.Alive() && w.rng.IntN(4) == 0 && !w.m.WasUp()
@@ -168,6 +168,8 @@ func (w *wanderer) settle() {
 			if w.rng.IntN(2) == 0 {
 				w.call("silent")
 			}
+		case "checkProbe":
+			w.call([]string{"answered", "unanswered"}[w.rng.IntN(2)])
 		case "checkRelay":
 			if w.rng.IntN(2) == 0 {
 				w.call("relayEnds")

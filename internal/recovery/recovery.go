@@ -52,6 +52,7 @@ type Options struct {
 	Lost      time.Duration // for a peer that the hub has lost to be connected again; 0: until ICE gives up
 	Sparing   bool          // connections are few: none is made while no offer can reach the peer
 	KeepsPath bool          // an ICE restart keeps the path there is until it finds another
+	Moves     bool          // we never restart ICE: a new path is a new connection, made over the one there is
 }
 
 // Facts are what the driver can see at any time. It sets them before each event.
@@ -194,7 +195,15 @@ func (m *Machine) Elapsed(t Timer) []Action {
 	case Farewell:
 		s.Over = true
 	case Linger:
-		s.closeOld()
+		if !s.Unproven { // else they stay until it is proven
+			s.closeOld()
+		}
+	case Settle:
+		s.watch()
+	case Proof:
+		if s.alive() && s.Current.Up() {
+			s.do(Action{Kind: CheckProbe})
+		}
 	case Doubt:
 		if s.alive() && s.Current.Up() {
 			s.do(Action{Kind: ComparePath})

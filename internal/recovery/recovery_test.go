@@ -63,7 +63,7 @@ func TestInterrupted(t *testing.T) {
 	d.said = nil
 	d.elapse(recovery.ToRestart)
 	d.says("arm forPath 15s", "restartICE")
-	d.m.Restarted()
+	d.call("restarted")
 	d.path(recovery.Found)
 	d.says("disarm forPath", "connected")
 }
@@ -77,7 +77,7 @@ func TestRestartsBeforeRebuild(t *testing.T) {
 		d.path(recovery.NoPath)
 		d.says("note pathLost", "failed", "restartICE")
 		for range restarts - 1 {
-			d.m.Restarted()
+			d.call("restarted")
 			d.elapse(recovery.ForPath)
 			d.says("restartICE")
 		}
@@ -133,6 +133,18 @@ func TestHubAway(t *testing.T) {
 	d.says("resend", "beginEpoch", "build 1 ours") // SCTP would wait for its timer
 }
 
+// TestLostAfterNoPath: ICE gave up while we were not at a hub, which then knows nothing of the peer.
+func TestLostAfterNoPath(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.path(recovery.Disconnected)
+	d.elapse(recovery.ToRestart)
+	d.path(recovery.NoPath)
+	d.facts.Online = true
+	d.call("hubLost")
+	d.says("drop")
+}
+
 // TestHubBackDuringPause: the return of the hub ends a pause between epochs.
 func TestHubBackDuringPause(t *testing.T) {
 	d := inCall(t)
@@ -177,6 +189,9 @@ func TestMakeBeforeBreak(t *testing.T) {
 		if d.m.Live() != 2 {
 			t.Error("the new connection does not serve")
 		}
+		d.elapse(recovery.Proof)
+		d.call("answered")
+		d.neverSays("close 1")
 		d.elapse(recovery.Linger)
 		d.says("close 1")
 		d.is(recovery.Connected)
@@ -351,7 +366,7 @@ func TestRelayExpires(t *testing.T) {
 	if !d.m.MayRestart() {
 		t.Error("no restart, because the path works")
 	}
-	d.m.Restarted()
+	d.call("restarted")
 	d.path(recovery.Found)
 	if d.m.MayRestart() {
 		t.Error("a restart is still wanted")
@@ -419,7 +434,7 @@ func TestRestartByUser(t *testing.T) {
 	if !d.m.MayRestart() {
 		t.Error("the restart is not made")
 	}
-	d.m.Restarted()
+	d.call("restarted")
 	if d.m.Up(1) {
 		t.Error("the path that was given up still counts as up")
 	}
@@ -440,13 +455,83 @@ func TestRestartByUser(t *testing.T) {
 func TestRestartWhileTheHubFlaps(t *testing.T) {
 	d := inCall(t)
 	d.call("restart")
-	d.m.Restarted()
+	d.call("restarted")
 	d.said = nil
 	d.findHub()
 	d.says("arm forPath 15s", "restartICE")
 	d.path(recovery.Found)
 	d.says("disarm forPath")
 	d.is(recovery.Connected)
+}
+
+// TestProof: a path that is found after a restart has to carry something, or the connection is given up.
+func TestProof(t *testing.T) {
+	d := inCall(t)
+	d.call("restart")
+	d.call("restarted")
+	d.neverSays("probe")
+	d.path(recovery.Found)
+	d.says("probe", "arm proof 1s")
+	for range 2 {
+		d.elapse(recovery.Proof)
+		d.says("checkProbe")
+		d.call("unanswered")
+		d.says("arm proof 1s")
+	}
+	d.elapse(recovery.Proof)
+	d.call("unanswered")
+	d.says("giveUp pathLost", "note pathLost", "failed", "arm pause 0s")
+	if d.m.Up(1) {
+		t.Error("frames still go over a path that carries nothing")
+	}
+	d.elapse(recovery.Pause)
+	d.says("close 1", "build 1 ours")
+	d.comesUp()
+	d.says("probe", "arm proof 1s") // so is what comes in its place
+	d.elapse(recovery.Proof)
+	d.call("answered")
+	d.said = nil
+	d.call("unanswered") // too late
+	d.keepsQuiet()
+	d.is(recovery.Connected)
+
+	d = inCall(t)
+	d.path(recovery.Disconnected)
+	d.path(recovery.Found)
+	d.neverSays("probe") // nothing is new
+}
+
+// TestProofInterrupted: a path that is lost while it is being watched is watched again when it is back.
+func TestProofInterrupted(t *testing.T) {
+	d := inCall(t)
+	d.call("restarted") // by the peer
+	d.path(recovery.Found)
+	d.path(recovery.Disconnected)
+	d.said = nil
+	d.elapse(recovery.Proof)
+	d.keepsQuiet()
+	d.path(recovery.Found)
+	d.says("connected", "probe", "arm proof 1s")
+}
+
+// TestMoveThatCarriesNothing: without a hub, the old connection is kept until the new one is proven.
+func TestMoveThatCarriesNothing(t *testing.T) {
+	d := inCall(t)
+	d.loseHub()
+	d.call("restart")
+	d.comesUp()
+	d.elapse(recovery.Linger)
+	for range 3 {
+		d.elapse(recovery.Proof)
+		d.call("unanswered")
+	}
+	d.neverSays("close 1")
+	d.is(recovery.Connected)
+	if d.m.Live() != 1 {
+		t.Error("the old connection does not serve")
+	}
+	d.elapse(recovery.Pause)
+	d.says("close 2", "build 2 ours")
 }
 
 func TestRestartRefused(t *testing.T) {
@@ -492,21 +577,49 @@ func TestBrowser(t *testing.T) {
 		d.findHub()
 		d.says("build 1 ours")
 	})
-	t.Run("rebuilds rather than restarts twice", func(t *testing.T) {
+	t.Run("moves to a new connection, which the old one serves until it is up", func(t *testing.T) {
 		d := inCallWith(t, browserOptions)
 		d.path(recovery.Disconnected)
 		d.elapse(recovery.ToRestart)
-		d.says("restartICE")
-		d.path(recovery.NoPath)
-		d.says("giveUp pathLost", "arm pause 0s")
+		d.says("setAside 1", "beginEpoch", "build 2 ours")
+		d.on(input{Call: "pathChanged", Conn: 1, Path: recovery.Found}) // it comes back first
+		d.says("connected")
+		d.comesUp()
+		d.says("arm linger 1s", "probe", "arm proof 1s")
+		d.elapse(recovery.Linger)
+		d.keepsQuiet() // the new path is not proven
+		d.elapse(recovery.Proof)
+		d.says("checkProbe")
+		d.call("answered")
+		d.says("close 1")
 	})
-	t.Run("keeps its path during a restart", func(t *testing.T) {
+	t.Run("moves when the user wants it, once at a time", func(t *testing.T) {
 		d := inCallWith(t, browserOptions)
 		d.call("restart")
-		d.m.Restarted()
+		d.says("setAside 1", "beginEpoch", "build 2 ours")
+		d.call("restart")
+		d.keepsQuiet()
+		d.is(recovery.Connected)
+	})
+	t.Run("moves away from a relay that is about to end, and from an address that is gone", func(t *testing.T) {
+		d := inCallWith(t, browserOptions)
+		d.call("relayEnds")
+		d.says("setAside 1", "build 2 ours")
+		d.comesUp()
+		d.on(input{Call: "networkChanged", Gone: true})
+		d.says("interrupted", "setAside 2", "build 3 ours")
+	})
+	t.Run("keeps its path during a restart by the peer", func(t *testing.T) {
+		d := inCallWith(t, browserOptions)
+		d.call("restarted")
+		d.says("arm settle 1s")
 		if !d.m.Up(1) || d.m.MayRestart() {
 			t.Error("gives up the path, or wants another restart")
 		}
+		d.path(recovery.Found)
+		d.keepsQuiet() // what arrives now may come by the old path
+		d.elapse(recovery.Settle)
+		d.says("probe", "arm proof 1s")
 	})
 	t.Run("does not wait long for a lost peer", func(t *testing.T) {
 		d := inCallWith(t, browserOptions)

@@ -24,10 +24,12 @@ type State struct {
 	Due      bool // once it is, an epoch of ours begins
 	Asked    bool // a restart is wanted even if the path works
 	Relayed  bool // the path that was interrupted went by a relay of ours
+	Unproven bool // the path is new, and nothing is known to have arrived by it
 
 	Failures int           // epochs given up in a row
 	Restarts int           // in a row
 	Allowed  int           // restarts before a rebuild
+	Looks    int           // in vain, for something that has arrived by the new path
 	Patience time.Duration // what is left for a path once ForRelay has run out
 	Armed    [Timers]bool
 }

@@ -47,10 +47,12 @@ type machine struct {
 	Due      bool   `json:"due,omitempty"`
 	Asked    bool   `json:"asked,omitempty"`
 	Relayed  bool   `json:"relayed,omitempty"`
+	Unproven bool   `json:"unproven,omitempty"`
 
 	Failures int      `json:"failures,omitempty"`
 	Restarts int      `json:"restarts,omitempty"`
 	Allowed  int      `json:"allowed,omitempty"`
+	Looks    int      `json:"looks,omitempty"`
 	Patience int64    `json:"patience,omitempty"`
 	Armed    []string `json:"armed,omitempty"`
 }
@@ -107,8 +109,8 @@ func machineOf(s recovery.State) machine {
 		Online: s.Facts.Online, Expired: s.Facts.Expired, Wait: s.Facts.Wait.Milliseconds(),
 		Current: connOf(s.Current), Peer: peers[s.Peer],
 		Ours: s.Ours, Broken: s.Broken, WasUp: s.WasUp, Calm: s.Calm, EverUp: s.EverUp, Lost: s.Lost, Left: s.Left,
-		Asleep: s.Asleep, Over: s.Over, Admitted: s.Admitted, Due: s.Due, Asked: s.Asked, Relayed: s.Relayed,
-		Failures: s.Failures, Restarts: s.Restarts, Allowed: s.Allowed, Patience: s.Patience.Milliseconds(),
+		Asleep: s.Asleep, Over: s.Over, Admitted: s.Admitted, Due: s.Due, Asked: s.Asked, Relayed: s.Relayed, Unproven: s.Unproven,
+		Failures: s.Failures, Restarts: s.Restarts, Allowed: s.Allowed, Looks: s.Looks, Patience: s.Patience.Milliseconds(),
 	}
 	for _, c := range s.Old {
 		if c.Number != 0 {
@@ -149,17 +151,19 @@ var written = []func(*desk){
 		for range 2 {
 			d.path(recovery.Disconnected)
 			d.elapse(recovery.ToRestart)
-			for !d.m.Broken() {
+			for d.m.WasUp() && !d.m.Broken() { // a browser moves at once
 				d.elapse(recovery.ForPath)
 			}
-			d.elapse(recovery.Pause)
+			if d.m.Broken() {
+				d.elapse(recovery.Pause)
+			}
 			d.comesUp()
 		}
 	},
 	func(d *desk) { // a path by a relay breaks, and there is no relay for a while
 		d.on(input{Call: "pathChanged", Conn: d.current, Path: recovery.Disconnected, Relayed: true})
 		d.elapse(recovery.ToRestart)
-		for !d.m.Broken() {
+		for d.m.WasUp() && !d.m.Broken() {
 			if _, ok := d.armed[recovery.ForRelay]; ok {
 				d.elapse(recovery.ForRelay)
 			} else {
@@ -174,6 +178,21 @@ var written = []func(*desk){
 			d.comesUp()
 		}
 		d.elapse(recovery.Linger)
+	},
+	func(d *desk) { // a restart by the peer, and then new paths that carry nothing
+		d.call("restarted")
+		d.path(recovery.Found)
+		for range 2 {
+			for !d.m.Broken() {
+				if _, ok := d.armed[recovery.Settle]; ok {
+					d.elapse(recovery.Settle)
+				}
+				d.elapse(recovery.Proof)
+				d.call("unanswered")
+			}
+			d.elapse(recovery.Pause)
+			d.comesUp()
+		}
 	},
 	func(d *desk) { // a path that shows no life
 		d.call("doubted")

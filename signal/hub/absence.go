@@ -18,6 +18,7 @@ type absence struct {
 	identity string
 	named    bool
 	until    time.Time // when its authorisation ends; zero: never
+	parting  parting   // of its last connection
 	lost     bool      // without a word: its connections to the others may live
 	awaited  bool      // lost since the room was locked: it is let in again
 	ended    int       // how many ends there had been by then
@@ -82,7 +83,7 @@ func (r *room[C]) remember(s *seat[C], why signal.Reason) {
 	if len(r.absent) >= 2*r.limit {
 		r.forgetOne()
 	}
-	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, lost, lost && r.locked, r.ended})
+	r.absent = append(r.absent, absence{s.member, s.identity, s.named, s.until, s.parting, lost, lost && r.locked, r.ended})
 }
 
 // forgetOne makes room for another absence. The end of a member that could otherwise no longer be
@@ -163,3 +164,47 @@ func (r *room[C]) nextOverdue() time.Time {
 }
 
 func (a *absence) expires() bool { return a.lost && !a.until.IsZero() }
+
+// A parting is what a bye that is posted must be signed for: one connection of a member. Immutable.
+type parting struct {
+	endpoint string // as the member dialled it
+	nonce    signal.Bytes
+}
+
+// is reports whether both are of the same connection.
+func (p *parting) is(other *parting) bool { return string(p.nonce) == string(other.nonce) }
+
+// parting is what a bye of a member in that session has to be signed for: of one that is here, or has been lost.
+func (r *room[C]) parting(id, session string) (parting, signal.PublicKey) {
+	if at := r.find(id); at >= 0 && r.seats[at].member.Session == session {
+		return r.seats[at].parting, r.seats[at].member.PublicKey
+	}
+	if at := r.missed(id); at >= 0 && r.absent[at].lost && r.absent[at].member.Session == session {
+		return r.absent[at].parting, r.absent[at].member.PublicKey
+	}
+	return parting{}, nil
+}
+
+// part lets a member leave whose last connection is that one, whether it has been lost or not, and returns the
+// connection that is still there. ok is false if there is no such member.
+func (r *room[C]) part(id string, of *parting) (c C, _ []delivery[C], ok bool) {
+	if at := r.find(id); at >= 0 && r.seats[at].parting.is(of) {
+		c = r.seats[at].conn
+		return c, r.leave(c, signal.ReasonLeft), true
+	}
+	r.begin()
+	at := r.missed(id)
+	if at < 0 || !r.absent[at].lost || !r.absent[at].parting.is(of) {
+		return c, nil, false
+	}
+	gone := r.absent[at]
+	bye := goodbye(&gone.member, signal.ReasonLeft)
+	r.absent = slices.Delete(r.absent, at, at+1)
+	if gone.identity != "" { // a kick may still come
+		gone.lost, gone.awaited = false, false
+		r.absent = append(r.absent, gone)
+	}
+	r.note(bye)
+	r.tellAll(bye)
+	return c, r.out, true
+}

@@ -101,7 +101,7 @@ func (c *conn) enter(proven bool) bool {
 	c.since = time.Now()
 	q := request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		until: c.grant.Expires, joined: c.joined(member),
+		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member),
 	}
 	place, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {

@@ -29,9 +29,14 @@ var joinsPerID = pace{16, time.Second}
 func newGate(perAddress int) *gate {
 	return &gate{
 		ids:     throttle[membership]{pace: joinsPerID},
-		near:    throttle[netip.Prefix]{pace: pace{float64(max(perAddress, 64)), time.Second / time.Duration(max(perAddress/64, 1))}},
+		near:    throttle[netip.Prefix]{pace: pacePerAddress(perAddress)},
 		bounded: perAddress >= 0,
 	}
+}
+
+// pacePerAddress is how fast members come and go from one address that may have so many connections.
+func pacePerAddress(most int) pace {
+	return pace{float64(max(most, 64)), time.Second / time.Duration(max(most/64, 1))}
 }
 
 // joinsPerRoom is how fast a room of so many places can be joined, by all together.

@@ -20,6 +20,7 @@ type Hub struct {
 	config   Config
 	meter    *meter    // guards itself
 	gate     *gate     // guards itself
+	byes     *byeDoor  // guards itself
 	logbook  *logbook  // guards itself
 	loudness pace      // how fast one member may have frames delivered to many
 	warned   sync.Once // that proofs are not bound to this hub
@@ -46,6 +47,7 @@ func New(config *Config) *Hub {
 		config:   c,
 		meter:    newMeter(),
 		gate:     newGate(c.MaxPerAddress),
+		byes:     newByeDoor(c.MaxPerAddress),
 		logbook:  &logbook{log: c.Logger, kinds: make(map[string]*logKind)},
 		loudness: pace{float64(2 * c.Limits.Burst), time.Second / time.Duration(c.Limits.Rate*c.Limits.Members)},
 		homes:    make(map[string]*home),

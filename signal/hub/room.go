@@ -37,6 +37,7 @@ type seat[C comparable] struct {
 	identity string    // what the authorisation knows it by; may be empty
 	named    bool      // by the authorisation: it cannot be renamed
 	until    time.Time // when its authorisation ends; zero: never
+	parting  parting   // of the connection
 }
 
 // A delivery is one frame for some connections, valid until the next event.
@@ -53,7 +54,8 @@ type request struct {
 	identity string
 	named    bool
 	until    time.Time
-	joined   *signal.Message // the answer, to be completed by Self, Members and Locked
+	parting  parting         // of the connection
+	joined   *signal.Message // the answer, to be completed by Self, Members, Locked and Nonce
 }
 
 // What becomes of a request.
@@ -78,7 +80,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	}
 	at := r.find(q.member.ID)
 	r.nameApart(&q)
-	fresh := seat[C]{c, q.member, q.identity, q.named, q.until}
+	fresh := seat[C]{c, q.member, q.identity, q.named, q.until, q.parting}
 	if at >= 0 {
 		old := &r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
@@ -90,7 +92,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	back := r.recall(&q.member)
 
 	joined := q.joined
-	joined.Self, joined.Locked = &q.member, r.locked
+	joined.Self, joined.Locked, joined.Nonce = &q.member, r.locked, q.parting.nonce
 	joined.Members = make([]signal.Member, 0, len(r.seats)-1)
 	for i := range r.seats {
 		if r.seats[i].conn != c {

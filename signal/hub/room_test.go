@@ -48,6 +48,7 @@ type rules struct {
 	locked bool
 	lost   map[string]bool // since it was locked
 	absent map[string]bool // lost at all
+	last   map[string]int  // the connection of those that are absent
 	kicked map[string]bool
 }
 
@@ -67,7 +68,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) open(i int, name string, limit int) {
 	w.rooms[i] = &room[int]{name: name, limit: limit}
-	w.rules[w.rooms[i]] = &rules{lost: map[string]bool{}, absent: map[string]bool{}, kicked: map[string]bool{}}
+	w.rules[w.rooms[i]] = &rules{lost: map[string]bool{}, absent: map[string]bool{}, last: map[string]int{}, kicked: map[string]bool{}}
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -172,7 +173,7 @@ func (w *world) enterWith(r *room[int], id string, proven bool, rights signal.Ri
 	}
 	deliveries, v := r.enter(c, request{
 		member: signal.Member{ID: id, Name: "이름" + id, Session: fmt.Sprint("session", c), Rights: rights},
-		proven: proven, joined: &signal.Message{Type: signal.TypeJoined}, until: until,
+		proven: proven, joined: &signal.Message{Type: signal.TypeJoined}, until: until, parting: w.parting(c),
 	})
 	known := slices.ContainsFunc(before, func(m signal.Member) bool { return m.ID == id })
 	want := admitted
@@ -194,8 +195,7 @@ func (w *world) enterWith(r *room[int], id string, proven bool, rights signal.Ri
 	}
 	w.take(r, deliveries)
 	if v == admitted {
-		delete(rules.lost, id)
-		delete(rules.absent, id)
+		w.forget(r, id)
 		others := slices.DeleteFunc(r.members(), func(m signal.Member) bool { return m.ID == id })
 		if told := w.views[c].roster; !slices.EqualFunc(told[:len(told)-1], others, sameMember) {
 			w.fail("joined told %v, not %v in join order", told, others)
@@ -221,7 +221,10 @@ func (w *world) stepIn(r *room[int], random chooser) {
 	id := string(rune('a' + random.IntN(6)))
 	at := r.seated(c)
 	note := func(format string, args ...any) { w.steps = append(w.steps, r.name+": "+fmt.Sprintf(format, args...)) }
-	switch random.IntN(13) {
+	switch random.IntN(14) {
+	case 13:
+		note("%d posts a bye as %s", c, id)
+		w.part(r, c, id)
 	case 0, 1, 2:
 		proven := random.IntN(2) == 0
 		rights := [...]signal.Rights{nil, {}, signal.AllRights()}[random.IntN(3)]
@@ -232,7 +235,7 @@ func (w *world) stepIn(r *room[int], random chooser) {
 		note("%d is gone: %s", c, why)
 		if at >= 0 && why == signal.ReasonLost {
 			gone := r.seats[at].member.ID
-			w.rules[r].absent[gone], w.rules[r].lost[gone] = true, r.locked
+			w.rules[r].absent[gone], w.rules[r].lost[gone], w.rules[r].last[gone] = true, r.locked, c
 		}
 		deliveries := r.leave(c, why)
 		w.take(r, deliveries)
@@ -291,10 +294,33 @@ func (w *world) stepIn(r *room[int], random chooser) {
 	}
 }
 
+// parting is what a connection's bye is signed for.
+func (w *world) parting(c int) parting { return parting{nonce: signal.Bytes(fmt.Sprint(c))} }
+
+// part posts a bye that is signed for a connection: it counts if that is the member's, or was when it was lost.
+func (w *world) part(r *room[int], c int, id string) {
+	w.t.Helper()
+	at := r.find(id)
+	here, was := at >= 0 && r.seats[at].conn == c, w.rules[r].last[id] == c
+	of := w.parting(c)
+	conn, deliveries, ok := r.part(id, &of)
+	if ok != (here || was) || here != (conn == c) {
+		w.fail("a posted bye: %v, %v", conn, ok)
+	}
+	if here {
+		w.views[c].over = true
+	}
+	if ok {
+		w.forget(r, id)
+	}
+	w.take(r, deliveries)
+}
+
 // forget notes that a member is gone for good.
 func (w *world) forget(r *room[int], id string) {
 	delete(w.rules[r].absent, id)
 	delete(w.rules[r].lost, id)
+	delete(w.rules[r].last, id)
 }
 
 // temporary reports whether a member's authorisation ends in hour 1.

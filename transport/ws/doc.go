@@ -3,4 +3,6 @@
 //
 //	d := ws.Dialer{URL: "wss://example.com/ws"}
 //	http.Handle("/ws", ws.Handler(hub.New(nil), nil))
+//
+// The same address takes the byes that pages post as they go away (PROTOCOL.md section 2), so let POST through to it.
 package ws

@@ -49,7 +49,8 @@ type AcceptOptions struct {
 	ClientAddress func(*http.Request) netip.Addr
 }
 
-// Handler serves members over WebSocket. It answers 426 to what is no
+// Handler serves members over WebSocket, and takes byes that their pages post to the same address as they go away, if
+// the server is a [ByeTaker]. It answers 426 to what is no
 // WebSocket request, 400 to one without the subprotocol [Subprotocol], 403 to a
 // page from elsewhere, and 421 to what is for another host. Headers that were set
 // before go with the answer. A connection outlives its request: an [http.Server]'s Shutdown does not end it,
@@ -59,6 +60,10 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 		o = &AcceptOptions{}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if byes, can := h.(ByeTaker); can && r.Method == http.MethodPost {
+			takeBye(w, r, byes, o)
+			return
+		}
 		if why, status := refusal(r, o); why != "" {
 			refuseRequest(w, r, why, status)
 			return
@@ -82,14 +87,27 @@ func refusal(r *http.Request, o *AcceptOptions) (why string, status int) {
 	switch {
 	case !headerListHas(r.Header, "Upgrade", "websocket"):
 		return "this is a noom hub; it speaks WebSocket", http.StatusUpgradeRequired
-	case signal.NormalHost(r.Host) == "": // proofs would be bound to nothing
-		return "this is a noom hub; say by which name you reach it, in the header Host", http.StatusBadRequest
-	case !isForHosts(r, o.Hosts):
-		return misdirected(r), http.StatusMisdirectedRequest
+	}
+	if why, status = foreign(r, o); why != "" {
+		return why, status
+	}
+	switch {
 	case !offersProtocol(r, Subprotocol):
 		return "this is a noom hub; offer the WebSocket subprotocol " + Subprotocol, http.StatusBadRequest
 	case len(r.Header.Values("Sec-Websocket-Key")) > 1: // RFC 6455 section 11.3.1
 		return "a request has one Sec-WebSocket-Key", http.StatusBadRequest
+	}
+	return "", 0
+}
+
+// foreign says why a request, whatever it is for, is for another host or from a page that may not
+// connect, if so.
+func foreign(r *http.Request, o *AcceptOptions) (why string, status int) {
+	switch {
+	case signal.NormalHost(r.Host) == "": // proofs would be bound to nothing
+		return "this is a noom hub; say by which name you reach it, in the header Host", http.StatusBadRequest
+	case !isForHosts(r, o.Hosts):
+		return misdirected(r), http.StatusMisdirectedRequest
 	}
 	for _, origin := range r.Header.Values("Origin") {
 		if !admitsOrigin(r.Host, origin, o.OriginPatterns) {

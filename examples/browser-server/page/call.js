@@ -55,6 +55,7 @@ export class Call {
       this.#people.count();
     },
     peerleft: ({ peer, reason }) => {
+      this.#showUnlock();
       this.#people.remove(peer);
       chat.happened(t(reason === 'kicked' ? 'removed' : 'went', nameOf(peer)));
       this.#people.count();
@@ -65,11 +66,12 @@ export class Call {
     },
     peerstatechanged: ({ peer }) => this.#people.draw(peer),
     trackadded: ({ peer }) => this.#people.draw(peer),
-    trackchanged: ({ peer }) => this.#people.draw(peer),
+    trackblocked: () => this.#showUnlock(),
     trackmuted: ({ peer }) => this.#people.draw(peer),
     trackremoved: ({ peer, track }) => {
       this.#people.forget(track);
       this.#people.draw(peer);
+      this.#showUnlock();
     },
     trackrefused: ({ peer, sender }) => {
       const what = sender.kind === 'audio' ? 'unheard' : this.#media.shares(sender) ? 'unshown' : 'unseen';
@@ -111,6 +113,11 @@ export class Call {
     $('chat').hidden = !this.#room.may('chat');
     this.#moderation.draw();
     for (const peer of this.#room.peers) this.#people.draw(peer);
+  }
+
+  // noom.js tries again whatever is touched; this is to be touched.
+  #showUnlock() {
+    $('unlock').hidden = !this.#room.peers.some((peer) => peer.tracks.some((track) => track.blocked));
   }
 
   #wire() {
@@ -188,6 +195,7 @@ export class Call {
     safety.hide();
     question.hide();
     $('asked').hidden = true;
+    $('unlock').hidden = true;
     if (error?.code === 'expired' || error?.code === 'refused') forgetToken(this.#room.name);
     document.title = 'noom';
     $('call').hidden = true;

@@ -50,7 +50,7 @@ export class OwnMedia {
   /** Shows what is sent, and from which devices. */
   draw = () => {
     const { audio, video } = this.#senders;
-    this.#mine.show([video?.track]);
+    this.#mine.show(video?.track ?? null);
     this.#mine.camera = Boolean(video?.track && !video.muted);
     this.#mine.muted = !audio?.track || audio.muted;
     const [silent, dark, sharing] = [audio?.muted ?? true, video?.muted ?? true, this.#shared.length > 0];
@@ -147,7 +147,7 @@ export class OwnMedia {
       this.#myScreen = new Tile({ screen: this.#room.self.id, self: '' });
       this.#myScreen.name = t('screenOf', t('you', this.#room.self.name));
       this.#myScreen.camera = true;
-      this.#myScreen.show(tracks.filter((track) => track.kind === 'video'));
+      this.#myScreen.show(tracks.find((track) => track.kind === 'video') ?? null);
     } catch {
       notice(t('screenRefused'));
     }

@@ -67,13 +67,13 @@ export class People {
     tile.manageable = this.#moderation.manages;
     tile.camera = Boolean(camera && !camera.muted);
     tile.muted = microphones.every((track) => track.muted);
-    tile.show([camera, ...microphones, ...screens.filter((track) => track.kind === 'audio')].map((track) => track?.track));
+    tile.play([camera, ...microphones, ...screens.filter((track) => track.kind === 'audio')]);
     for (const track of screens.filter((s) => s.kind === 'video')) {
       if (!this.#screens.has(track)) this.#screens.set(track, new Tile({ screen: peer.id }));
       const screen = this.#screens.get(track);
       screen.name = t('screenOf', nameOf(peer));
       screen.camera = true;
-      screen.show([track.track]);
+      screen.play([track]);
     }
   }
 

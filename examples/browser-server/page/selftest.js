@@ -7,7 +7,7 @@ import { Studio } from './selftest_media.js';
 import { Member, until } from './selftest_pair.js';
 import { BLUE, flowing, HIGH, LOW, NAMES, RED, run } from './selftest_rows.js';
 
-const PATIENCE = 90_000; // ms for a row
+const PATIENCE = 180_000; // ms for a row
 
 const $ = (id) => document.getElementById(id);
 

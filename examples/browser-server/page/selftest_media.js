@@ -66,7 +66,7 @@ export class Studio {
     if (!this.#viewers.has(track)) {
       const video = Object.assign(document.createElement('video'), { muted: true, playsInline: true, autoplay: true });
       this.#strip.append(video);
-      attach(track, video);
+      track.attach(video);
       this.#viewers.set(track, video);
     }
     return this.#viewers.get(track);
@@ -123,28 +123,20 @@ export class Studio {
   /** Plays a remote track aloud, as a call does. Returns what ends it. */
   play(track) {
     const player = Object.assign(new Audio(), { autoplay: true });
-    attach(track, player);
-    return () => {
-      player.pause();
-      player.srcObject = null;
-    };
+    track.attach(player);
+    return () => track.detach(player);
   }
 
   /** Ends everything. */
   close() {
     for (const end of this.#ends.splice(0)) end();
-    for (const video of this.#viewers.values()) {
-      video.srcObject = null;
+    for (const [track, video] of this.#viewers) {
+      track.detach(video);
       video.remove();
     }
     this.#viewers.clear();
     this.#sound.close();
   }
-}
-
-function attach(track, element) {
-  if (track.attach) track.attach(element);
-  else element.srcObject = track.stream;
 }
 
 function pitch(analyser, sampleRate) {

@@ -2,7 +2,7 @@
 
 import { join } from './noom/noom.js';
 
-const PATIENCE = 20_000; // ms for one thing to happen
+const PATIENCE = 60_000; // ms for one thing to happen
 
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 

@@ -6,12 +6,12 @@ import { t } from './strings.js';
 
 const grid = document.getElementById('tiles');
 const template = document.getElementById('tile');
-const unlock = document.getElementById('unlock');
 const SHAPE = 16 / 9;
 const GAP = 8; // px, as in style.css
 
 export class Tile {
-  #stream = new MediaStream();
+  #own = null; // the MediaStream of our own tracks that it shows
+  #played = new Set(); // RemoteTracks
   #root;
   #video;
 
@@ -23,7 +23,6 @@ export class Tile {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
-    this.#video.srcObject = this.#stream;
     this.#video.muted = 'self' in dataset;
     this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
     const safety = this.#root.querySelector('.safety');
@@ -71,41 +70,28 @@ export class Tile {
     this.#root.dataset.camera = on ? 'on' : 'off';
   }
 
-  /** Shows, or plays, these MediaStreamTracks and no others. */
-  show(tracks) {
-    const wanted = tracks.filter(Boolean);
-    for (const track of this.#stream.getTracks()) {
-      if (!wanted.includes(track)) this.#stream.removeTrack(track);
-    }
-    for (const track of wanted) this.#stream.addTrack(track);
-    if (wanted.length > 0) this.play();
+  /** Plays these RemoteTracks and no others. */
+  play(tracks) {
+    const wanted = new Set(tracks.filter(Boolean));
+    for (const track of this.#played) if (!wanted.has(track)) track.detach(this.#video);
+    for (const track of wanted) if (!this.#played.has(track)) track.attach(this.#video);
+    this.#played = wanted;
   }
 
-  play() {
-    this.#video.play().catch((error) => {
-      // The browser requires a touch first. Anything else is a newer call of play.
-      if (error.name === 'NotAllowedError') unlock.hidden = false;
-    });
+  /** Shows this MediaStreamTrack of our own, null for none. */
+  show(track) {
+    if (track === (this.#own?.getTracks()[0] ?? null)) return;
+    this.#own = track && new MediaStream([track]);
+    this.#video.srcObject = this.#own;
   }
 
   remove() {
-    this.#video.srcObject = null;
+    this.play([]);
+    this.show(null);
     this.#root.remove();
     soon(grid, layOut);
   }
 }
-
-function playAll() {
-  for (const video of grid.querySelectorAll('video')) video.play().catch(() => {});
-}
-
-unlock.addEventListener('click', () => {
-  unlock.hidden = true;
-  playAll();
-});
-
-// Safari pauses pictures in the background and does not always go on.
-document.addEventListener('visibilitychange', () => document.hidden || playAll());
 
 // Tries every number of columns and takes the one with the largest tiles.
 function layOut() {

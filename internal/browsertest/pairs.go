@@ -1,0 +1,89 @@
+package browsertest
+
+import (
+	"testing"
+
+	"noom/internal/longtest"
+)
+
+// Pair is the two kinds of browsers that meet in a test; the first is there first.
+type Pair struct{ One, Two Kind }
+
+// Pairs are all of them.
+var Pairs = []Pair{{Chromium, Chromium}, {Firefox, Firefox}, {Firefox, Chromium}, {Chromium, Firefox}}
+
+// Kinds are all of them.
+var Kinds = []Kind{Chromium, Firefox}
+
+// String names a pair in a subtest.
+func (p Pair) String() string { return string(p.One + "-" + p.Two) }
+
+// String names a kind in a subtest.
+func (k Kind) String() string { return string(k) }
+
+// Start returns a browser of each kind, or twice the same one if the kinds are the same and there
+// are no options.
+func (p Pair) Start(tb testing.TB, options ...Option) (one, two *Browser) {
+	tb.Helper()
+	one = p.One.Start(tb, options...)
+	if p.One == p.Two && len(options) == 0 {
+		return one, one
+	}
+	return one, p.Two.Start(tb, options...)
+}
+
+// EveryPair runs a test with each of Pairs, in parallel.
+func EveryPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	everyRow(t, Pairs, (*testing.T).Parallel, test)
+}
+
+// EachPair runs a test with each of Pairs if long tests are asked for, and else with
+// Chromium alone.
+func EachPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	everyRow(t, asked(Pairs), (*testing.T).Parallel, test)
+}
+
+// EachPairAlone is EachPair for a test that judges by the clock if long tests are asked for.
+func EachPairAlone(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	everyRow(t, asked(Pairs), longtest.ParallelUnlessAsked, test)
+}
+
+// EveryKind runs a test with each of Kinds, in parallel.
+func EveryKind(t *testing.T, test func(t *testing.T, kind Kind)) {
+	t.Helper()
+	everyRow(t, Kinds, (*testing.T).Parallel, test)
+}
+
+// EachKind is EachPair for a test that needs one kind.
+func EachKind(t *testing.T, test func(t *testing.T, kind Kind)) {
+	t.Helper()
+	everyRow(t, asked(Kinds), (*testing.T).Parallel, test)
+}
+
+// EachKindAlone is EachPairAlone for a test that needs one kind.
+func EachKindAlone(t *testing.T, test func(t *testing.T, kind Kind)) {
+	t.Helper()
+	everyRow(t, asked(Kinds), longtest.ParallelUnlessAsked, test)
+}
+
+// asked are all rows if long tests are asked for, and else the first.
+func asked[R any](rows []R) []R {
+	if longtest.Asked() {
+		return rows
+	}
+	return rows[:1]
+}
+
+func everyRow[R interface{ String() string }](t *testing.T, rows []R, parallel func(*testing.T), test func(*testing.T, R)) {
+	t.Helper()
+	parallel(t)
+	for _, row := range rows {
+		t.Run(row.String(), func(t *testing.T) {
+			parallel(t)
+			test(t, row)
+		})
+	}
+}
