@@ -88,7 +88,7 @@ func evalNode[T any](m *nodeMember, js string) T {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	if _, err := m.in.Write(append(line, '\n')); err != nil {
+	if _, err = m.in.Write(append(line, '\n')); err != nil {
 		m.t.Fatalf("%s: Node takes no more: %v", js, err)
 	}
 	if line, err = m.out.ReadBytes('\n'); err != nil {
