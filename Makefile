@@ -43,7 +43,7 @@ fuzz:
 	done
 
 lint: lint-install
-	for module in . bench; do (cd $$module && go mod tidy -diff && $(LINT) run --allow-serial-runners ./...) || exit 1; done
+	for module in . bench internal/acmetest; do (cd $$module && go mod tidy -diff && $(LINT) run --allow-serial-runners ./...) || exit 1; done
 
 # The pinned version, if there is another one or none.
 lint-install:

@@ -28,6 +28,7 @@ var layers = map[string][]string{
 		"github.com/pion/webrtc/v4",
 	},
 	"noom/internal/diagnose":     {},
+	"noom/internal/entrance":     {"noom/signal"},
 	"noom/internal/engine":       {"noom/internal/packet", "github.com/pion/"},
 	"noom/internal/exchange":     {},
 	"noom/internal/iceservers":   {"noom/internal/mailbox", "noom/signal", "github.com/pion/"},
@@ -57,8 +58,12 @@ var layers = map[string][]string{
 	"noom/cmd/noom-token":     {"noom/signal", "noom/signal/hub/token"},
 
 	"noom/transport/mem":           {"noom/signal"},
-	"noom/transport/ws":            {"noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
+	"noom/transport/auto":          {"noom/signal", "noom/transport/http", "noom/transport/ws"},
+	"noom/transport/http":          {"noom/internal/entrance", "noom/signal", "noom/transport/ws"},
+	"noom/transport/ws":            {"noom/internal/entrance", "noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
+
+	"noom/turn": {"noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
 
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
 	"noom/media/capture": {"github.com/pion/", "noom/media"},
@@ -69,10 +74,11 @@ var layers = map[string][]string{
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
+	"noom/internal/webtest":     {"noom", "noom/signal", "noom/signal/hub", "noom/transport/transporttest"},
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},
 	"noom/internal/xvfbtest":    {},
-	"noom/examples/":            {"noom/", "github.com/mdp/qrterminal/v3", "github.com/pion/", "github.com/prometheus/client_golang/", "golang.org/x/time/"},
+	"noom/examples/":            {"noom/", "github.com/mdp/qrterminal/v3", "github.com/pion/", "github.com/prometheus/client_golang/", "golang.org/x/crypto/acme/", "golang.org/x/time/"},
 }
 
 func TestImports(t *testing.T) {

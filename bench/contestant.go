@@ -26,6 +26,7 @@ type contestant struct {
 
 var contestants = []contestant{
 	{name: "noom", what: "noom's hub over transport/ws", dialect: noomDialect{}},
+	{name: "noom-http", what: "noom's hub over transport/http", dialect: httpDialect{}},
 	{name: "socket.io", what: "socket.io with the seed's protocol", node: "seed.js", dialect: socketDialect{}},
 	{name: "peerjs", what: "the PeerJS server", node: "peer.js", dialect: peerDialect{}},
 	{name: "coder", what: "a bare relay on coder/websocket", dialect: bareDialect{}},

@@ -76,9 +76,13 @@ func (noomDialect) join(addr string, m member, in int) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	return entered(w, encode(signal.Message{
+	return entered(w, joinText(m), `"type":"joined"`)
+}
+
+func joinText(m member) string {
+	return encode(signal.Message{
 		Type: signal.TypeJoin, Room: m.roomName(), Name: m.name(), Key: m.key(), Session: m.session(),
-	}), `"type":"joined"`)
+	})
 }
 
 func (noomDialect) pair(from, to member, size int) string {

@@ -34,6 +34,11 @@ func idle(s *server, n int) (settled, error) {
 		return settled{}, err
 	}
 	time.Sleep(500 * time.Millisecond) // for what the last ones caused
+	for _, w := range c.wires {
+		if over, is := w.conn.(*httpConn); is {
+			over.rest()
+		}
+	}
 	after, err := s.cpu()
 	if err != nil {
 		return settled{}, err

@@ -21,6 +21,7 @@ import (
 
 	protocol "noom/signal"
 	"noom/signal/hub"
+	overhttp "noom/transport/http"
 	transport "noom/transport/ws"
 )
 
@@ -38,11 +39,9 @@ func beServer(name string) error {
 	var handler http.Handler
 	switch name {
 	case "noom":
-		// The rate limit would hold up the load; the rest is as it comes.
-		handler = transport.Handler(hub.New(&hub.Config{
-			Limits: protocol.Limits{Rate: 1 << 30},
-			Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		}), nil)
+		handler = transport.Handler(noomHub(), nil)
+	case "noom-http":
+		handler = overhttp.Handler(noomHub(), nil)
 	case "coder":
 		handler = http.HandlerFunc(coderRelay)
 	case "gobwas":
@@ -67,6 +66,14 @@ func beServer(name string) error {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the driver ends
 	stop()
 	return nil
+}
+
+// noomHub is a hub as it comes, but that the rate limit would hold up the load.
+func noomHub() *hub.Hub {
+	return hub.New(&hub.Config{
+		Limits: protocol.Limits{Rate: 1 << 30},
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 }
 
 func startProfile() (stop func(), err error) {

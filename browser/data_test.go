@@ -45,7 +45,7 @@ func testData(t *testing.T, kinds browsertest.Pair) {
 }
 
 // Without a reader the sender waits when its credit is used up.
-func TestDataCredit(t *testing.T) { browsertest.EachPair(t, testDataCredit) }
+func TestDataCredit(t *testing.T) { browsertest.EachAlike(t, testDataCredit) }
 
 func testDataCredit(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -38,7 +38,7 @@ func testDiagnose(t *testing.T, kinds browsertest.Pair) {
 		t.Errorf("says %q of the path %s", words, path)
 	}
 	for _, tab := range []*browsertest.Tab{one, two} {
-		tab.Allow("WebSocket connection") // that it is refused is the point
+		tab.Allow("WebSocket connection", "Failed to load resource") // that it is refused is the point
 	}
 	l.killHub()
 	one.Wait("the loss", `happened('signalinglost') === 1`)
@@ -61,7 +61,7 @@ func testDiagnose(t *testing.T, kinds browsertest.Pair) {
 }
 
 // Frames that the hub keeps to itself.
-func TestDiagnoseFrames(t *testing.T) { browsertest.EachPair(t, testDiagnoseFrames) }
+func TestDiagnoseFrames(t *testing.T) { browsertest.EachAlike(t, testDiagnoseFrames) }
 
 func testDiagnoseFrames(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -93,7 +93,7 @@ func testDiagnoseFrames(t *testing.T, kinds browsertest.Pair) {
 }
 
 // No path: without a relay, and with one that refuses or does not answer.
-func TestDiagnosePaths(t *testing.T) { browsertest.EachPair(t, testDiagnosePaths) }
+func TestDiagnosePaths(t *testing.T) { browsertest.EachAlike(t, testDiagnosePaths) }
 
 func testDiagnosePaths(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -147,7 +147,7 @@ func refusingTURN(t *testing.T) string {
 
 // A handshake that fails, a description that cannot be taken, a codec that the
 // other does not know: each is named, in the diagnosis and in the event.
-func TestDiagnoseDescriptions(t *testing.T) { browsertest.EachPair(t, testDiagnoseDescriptions) }
+func TestDiagnoseDescriptions(t *testing.T) { browsertest.EachAlike(t, testDiagnoseDescriptions) }
 
 func testDiagnoseDescriptions(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -63,7 +63,7 @@ func testGhosts(t *testing.T, kind browsertest.Kind) {
 	}
 	open()
 	host := l.open(kind.Start(t), "")
-	host.Allow("WebSocket connection") // that it is lost is the point
+	host.Allow("WebSocket connection", "Failed to load resource") // that it is lost is the point
 	host.Do(`enter('host', { token: 'host' })`)
 	host.Wait("the room", `window.room`)
 	var ghosts []noom.Room

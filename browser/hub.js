@@ -7,6 +7,7 @@ import { Goodbye } from './goodbye.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
 import { Signaling } from './signaling.js';
+import { Way } from './way.js';
 
 const REDIAL_FIRST = 100; // ms
 
@@ -26,8 +27,9 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → the nickname we want
-  #options; // {token, WebSocket, dialTimeout, redialMax}
+  #options; // {token, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
+  #way;
   #signaling = null;
   #goodbye;
   #inbox = Promise.resolve(); // steps of the room, in order
@@ -38,6 +40,7 @@ export class Hub {
     this.#goodbye = new Goodbye(join);
     this.#name = name;
     this.#options = options;
+    this.#way = new Way(join.url, options);
     this.#member = member;
   }
 
@@ -70,7 +73,7 @@ export class Hub {
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
     const { signaling, joined } = await Signaling.open({
       ...this.#join, name: this.#name(), token,
-      WebSocket: this.#options.WebSocket,
+      dial: (signal) => this.#way.dial(signal),
       timeout: dialTimeout,
       onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
       onClose: (error) => this.#lost(error),

@@ -12,6 +12,7 @@ import (
 	"noom/internal/browsertest"
 	"noom/internal/lyinghub"
 	"noom/signal/hub"
+	noomhttp "noom/transport/http"
 	"noom/transport/ws"
 )
 
@@ -20,9 +21,16 @@ import (
 type lab struct {
 	*httptest.Server
 
-	mu    sync.Mutex
-	hub   ws.Server         // nil: none
-	conns map[net.Conn]bool // WebSocket connections, by their first sighting
+	mu       sync.Mutex
+	hub      ws.Server         // nil: none
+	overHTTP *overHTTP         // of that hub; nil: of none yet
+	conns    map[net.Conn]bool // WebSocket connections, by their first sighting
+}
+
+// overHTTP is a hub's handler of what comes over HTTP, with its sessions.
+type overHTTP struct {
+	hub ws.Server
+	http.Handler
 }
 
 // labPage makes tracks without a camera and remembers events.
@@ -120,6 +128,19 @@ func newLab(t *testing.T) *lab {
 		}
 		ws.Handler(h, nil).ServeHTTP(w, r)
 	})
+	mux.HandleFunc("/http", func(w http.ResponseWriter, r *http.Request) {
+		l.mu.Lock()
+		if l.overHTTP == nil || l.overHTTP.hub != l.hub {
+			l.overHTTP = &overHTTP{l.hub, noomhttp.Handler(l.hub, nil)}
+		}
+		handler := l.overHTTP
+		l.mu.Unlock()
+		if handler.hub == nil {
+			http.Error(w, "no hub", http.StatusServiceUnavailable)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 	l.Server = httptest.NewUnstartedServer(mux)
 	l.Config.ConnState = func(c net.Conn, s http.ConnState) {
 		if s == http.StateHijacked {
@@ -184,13 +205,7 @@ func (l *lab) open(b *browsertest.Browser, prepare string) *browsertest.Tab {
 	return tab
 }
 
-// pair is two tabs in the room, of Chromium; what they publish is for the test.
-func (l *lab) pair(t *testing.T) (one, two *browsertest.Tab) {
-	t.Helper()
-	return l.meet(t, browsertest.Pair{One: browsertest.Chromium, Two: browsertest.Chromium})
-}
-
-// meet is two tabs of these kinds in the room.
+// meet is two tabs of these kinds in the room; what they publish is for the test.
 func (l *lab) meet(t *testing.T, kinds browsertest.Pair) (one, two *browsertest.Tab) {
 	t.Helper()
 	b1, b2 := kinds.Start(t)

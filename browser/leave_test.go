@@ -17,7 +17,7 @@ const counts = `window.got = { messages: 0, bytes: 0, chats: 0 }, window.after =
 
 // What a page has sent and said arrives before it has left, whether the other is
 // connected already or not.
-func TestLeaveLetsDataArrive(t *testing.T) { browsertest.EachPair(t, testLeaveLetsDataArrive) }
+func TestLeaveLetsDataArrive(t *testing.T) { browsertest.EachAlike(t, testLeaveLetsDataArrive) }
 
 func testLeaveLetsDataArrive(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -126,7 +126,7 @@ func testLeaveLetsDataArriveWithGo(t *testing.T, kind browsertest.Kind) {
 
 // What was sent in channels arrives, and then their end: by leaving, and by close.
 func TestLeaveAndCloseEmptyChannels(t *testing.T) {
-	browsertest.EachPair(t, testLeaveAndCloseEmptyChannels)
+	browsertest.EachAlike(t, testLeaveAndCloseEmptyChannels)
 }
 
 func testLeaveAndCloseEmptyChannels(t *testing.T, kinds browsertest.Pair) {
@@ -187,7 +187,7 @@ func testLeaveIsBounded(t *testing.T, kind browsertest.Kind) {
 }
 
 // A member that takes nothing does not hold up the others.
-func TestTrySend(t *testing.T) { browsertest.EachPair(t, testTrySend) }
+func TestTrySend(t *testing.T) { browsertest.EachAlike(t, testTrySend) }
 
 func testTrySend(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -212,8 +212,8 @@ func testTrySend(t *testing.T, kinds browsertest.Pair) {
 	two.Do(`window.got = 0; room.addEventListener('datareceived', (e) => got += e.data.length)`)
 	two.Wait("all of it", `got === 17 * 61440 + 1`)
 	one.Wait("room again", `room.trySend(new Uint8Array(61440)).length === 0`)
-	one.Allow("WebSocket connection")
-	two.Allow("WebSocket connection")
+	one.Allow("WebSocket connection", "Failed to load resource")
+	two.Allow("WebSocket connection", "Failed to load resource")
 	l.killHub()
 	one.Wait("no hub", `happened('signalinglost') > 0`)
 	if said := browsertest.Eval[bool](one, `room.tryChat('x')`); said {
@@ -223,7 +223,7 @@ func testTrySend(t *testing.T, kinds browsertest.Pair) {
 
 // What cannot be sent is refused where it is called, with a code and words, and
 // the hub is never lost over it.
-func TestWhatCannotBeSent(t *testing.T) { browsertest.EachPair(t, testWhatCannotBeSent) }
+func TestWhatCannotBeSent(t *testing.T) { browsertest.EachAlike(t, testWhatCannotBeSent) }
 
 func testWhatCannotBeSent(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -52,7 +52,7 @@ func (m *meddler) lie(_ string, f signal.Message) []signal.Message {
 
 // As long as the hub swaps fingerprints no page takes a description; when it
 // stops, the call comes up by itself.
-func TestFingerprintSwapped(t *testing.T) { browsertest.EachPair(t, testFingerprintSwapped) }
+func TestFingerprintSwapped(t *testing.T) { browsertest.EachAlike(t, testFingerprintSwapped) }
 
 func testFingerprintSwapped(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -91,7 +91,7 @@ func testFingerprintSwapped(t *testing.T, kinds browsertest.Pair) {
 
 // Everything the two pages ever said to each other, again and in the wrong
 // order, of a connection that was replaced too.
-func TestReplayed(t *testing.T) { browsertest.EachPair(t, testReplayed) }
+func TestReplayed(t *testing.T) { browsertest.EachAlike(t, testReplayed) }
 
 func testReplayed(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -198,7 +198,7 @@ func testHubMakesThingsUp(t *testing.T, kind browsertest.Kind) {
 
 // TestNameOfAnotherUnicode: a name that a hub takes and a page does not, as with another version
 // of Unicode, costs the page nothing but the name.
-func TestNameOfAnotherUnicode(t *testing.T) { browsertest.EachPair(t, testNameOfAnotherUnicode) }
+func TestNameOfAnotherUnicode(t *testing.T) { browsertest.EachAlike(t, testNameOfAnotherUnicode) }
 
 func testNameOfAnotherUnicode(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

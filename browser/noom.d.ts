@@ -91,11 +91,21 @@ export interface JoinOptions {
   connectTimeout?: number;
   /** Bounds one dial and join, in ms. Default 5000. */
   dialTimeout?: number;
+  /**
+   * How the hub is reached. auto, the default, tries WebSocket and, where that is not open after 2 s, HTTP requests as
+   * well; it remembers what worked, and goes back to WebSocket when that works again.
+   */
+  transport?: 'auto' | 'websocket' | 'http';
+  /** Where the hub speaks HTTP. Default: url with http as the last part of its path. */
+  httpURL?: string | URL;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
   /** In Node: the package @roamhq/wrtc, say. Default: what globalThis has, as in a page. */
   webrtc?: WebRTC;
-  /** In Node before 22: the WebSocket of the package ws, say. Default: that of globalThis. */
+  /**
+   * In Node before 22: the WebSocket of the package ws, say. Default: that of globalThis; where there is none, transport
+   * auto is http.
+   */
   WebSocket?: new (url: URL, protocol: string) => object;
 }
 

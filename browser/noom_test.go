@@ -186,12 +186,12 @@ func TestJoinErrors(t *testing.T) { browsertest.EachKind(t, testJoinErrors) }
 func testJoinErrors(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
 	tab := newLab(t).open(kind.Start(t), "")
-	tab.Allow("WebSocket connection", "404")
+	tab.Allow("WebSocket connection", "Failed to load resource")
 	for js, want := range map[string]string{
 		`noom.join('/ws', '')`:                             "bad_room",
 		`noom.join('/ws', 'a\u202eb')`:                     "bad_room",
 		`noom.join('/ws', 'r', { name: 'x'.repeat(129) })`: "bad_name",
-		`noom.join('/nothing', 'r')`:                       "unreachable",
+		`noom.join('/nothing/ws', 'r')`:                    "unreachable",
 		`noom.join('ws://127.0.0.1:9/ws', 'r')`:            "unreachable",
 	} {
 		if got := browsertest.Eval[string](tab, js+`.then(() => 'joined', (e) => e.code)`); got != want {
@@ -201,7 +201,7 @@ func testJoinErrors(t *testing.T, kind browsertest.Kind) {
 }
 
 // A frame that was tampered with is dropped, and sent again.
-func TestForgedFrame(t *testing.T) { browsertest.EachPair(t, testForgedFrame) }
+func TestForgedFrame(t *testing.T) { browsertest.EachAlike(t, testForgedFrame) }
 
 func testForgedFrame(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 
 // A frame by hub is answered by hub too, at once: the control channel may be dead at the other end
 // alone, which does not show here. In this test one's end of it cannot send and takes nothing.
-func TestAnswersByHub(t *testing.T) { browsertest.EachPair(t, testAnswersByHub) }
+func TestAnswersByHub(t *testing.T) { browsertest.EachAlike(t, testAnswersByHub) }
 
 func testAnswersByHub(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

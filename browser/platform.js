@@ -4,14 +4,12 @@ import { NoomError } from './errors.js';
 
 const LOCAL = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
 
-/** The platform that join's options name, or else the one there is: {webrtc, WebSocket}. Throws unsupported. */
-export function platformOf({ webrtc = globalThis, WebSocket = globalThis.WebSocket }) {
-  if (typeof webrtc?.RTCPeerConnection !== 'function') {
-    throw new NoomError('unsupported', globalThis.document
-      ? 'this browser has no WebRTC'
-      : 'there is no WebRTC here; give join the option webrtc, such as the package @roamhq/wrtc');
-  }
-  return { webrtc, WebSocket };
+/** The WebRTC that join's options name, or else the one there is. Throws unsupported. */
+export function webrtcOf({ webrtc = globalThis }) {
+  if (typeof webrtc.RTCPeerConnection === 'function') return webrtc;
+  throw new NoomError('unsupported', globalThis.document
+    ? 'this browser has no WebRTC'
+    : 'there is no WebRTC here; give join the option webrtc, such as the package @roamhq/wrtc');
 }
 
 /** Whether we run on the machine that the page, or without one the hub, is served from: then others there may be our peers. */

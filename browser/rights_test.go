@@ -30,7 +30,7 @@ func (l *lab) authorised() *hub.Hub {
 	return h
 }
 
-func TestRights(t *testing.T) { browsertest.EachPair(t, testRights) }
+func TestRights(t *testing.T) { browsertest.EachAlike(t, testRights) }
 
 func testRights(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -72,7 +72,7 @@ func testRights(t *testing.T, kinds browsertest.Pair) {
 }
 
 // A hub that is shut down in order is waited for; calls go on.
-func TestHubRestart(t *testing.T) { browsertest.EachPair(t, testHubRestart) }
+func TestHubRestart(t *testing.T) { browsertest.EachAlike(t, testHubRestart) }
 
 func testHubRestart(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -13,7 +13,7 @@ import { checkSize } from './link.js';
 import { Moderation } from './moderation.js';
 import { cleanName, isID, nameProblem, roomProblem } from './name.js';
 import { check, checkOptions, checkTime } from './options.js';
-import { atHome, platformOf } from './platform.js';
+import { atHome, webrtcOf } from './platform.js';
 import { Published } from './publish.js';
 import { Requests } from './requests.js';
 import { may } from './rights.js';
@@ -30,10 +30,11 @@ const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
  */
 export async function join(url, room, options = {}) {
   checkOptions(optionsOf(options));
-  const platform = platformOf(options);
+  const webrtc = webrtcOf(options);
   const address = hubURL(url);
+  const httpURL = options.httpURL === undefined ? undefined : hubURL(options.httpURL);
   const identity = options.identity ?? (await Identity.generate());
-  const joining = new Room(address, cleanName(room), identity, { ...options, ...platform }, SECRET);
+  const joining = new Room(address, cleanName(room), identity, { ...options, webrtc, httpURL }, SECRET);
   await joining[SECRET]();
   return joining;
 }

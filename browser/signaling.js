@@ -1,7 +1,7 @@
-// One WebSocket connection to a hub: the join with its challenge, the
+// One connection to a hub, over WebSocket or HTTP: the join with its challenge, the
 // heartbeat, and frames in both directions. It does not redial; hub.js does.
 
-import { decode, encode, PROTOCOL } from './codec.js';
+import { decode, encode } from './codec.js';
 import { NoomError } from './errors.js';
 import { proofText } from './identity.js';
 
@@ -44,28 +44,27 @@ export class Signaling {
    * Dials and joins. Resolves with {signaling, joined}; rejects with the hub's code, or unreachable. onFrame gets every
    * frame after joined. invited(frame) gives an error to end with if we are to come back after it.
    */
-  static open({ url, WebSocket, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
+  static open({ url, dial, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
+    const late = new AbortController();
     return new Promise((resolve, reject) => {
-      const socket = newSocket(WebSocket, url);
+      let socket = null;
       let done = false;
       const fail = (error) => {
         if (done) return;
         done = true;
         clearTimeout(timer);
-        socket.close();
+        late.abort(error);
+        socket?.close();
         reject(error);
       };
       const timer = setTimeout(() => fail(new NoomError('unreachable', `no answer from ${url.host}`)), timeout);
-      socket.onopen = () => socket.send(encode({ type: 'join', room, name, key: identity.key, session, token: token || undefined }));
-      socket.onerror = () => {}; // close follows and says more
-      socket.onclose = (event) => fail(closeError(event, url));
-      socket.onmessage = async ({ data }) => {
+      const take = async ({ data }) => {
         try {
           const frame = decode(data);
           if (frame.type === 'error') {
             fail(new NoomError(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
           } else if (frame.type === 'challenge') {
-            const signature = await identity.sign(proofText(endpointOf(url), room, session, frame.nonce));
+            const signature = await identity.sign(proofText(endpointOf(new URL(socket.url)), room, session, frame.nonce));
             socket.send(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
             if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for another member');
@@ -79,6 +78,16 @@ export class Signaling {
           fail(error);
         }
       };
+      dial(late.signal).then((dialled) => {
+        socket = dialled;
+        if (done) {
+          socket.close();
+          return;
+        }
+        socket.onclose = (event) => fail(closeError(event, url));
+        socket.onmessage = take;
+        socket.send(encode({ type: 'join', room, name, key: identity.key, session, token: token || undefined }));
+      }).catch(fail);
     });
   }
 
@@ -130,16 +139,6 @@ export class Signaling {
     if (this.#closed) return;
     this.close();
     this.#onClose(error);
-  }
-}
-
-// A browser may refuse to dial at all, as from https to ws.
-function newSocket(WebSocket, url) {
-  if (typeof WebSocket !== 'function') throw new NoomError('unsupported', 'there is no WebSocket here; use Node 22, or give join the option WebSocket, such as that of the package ws');
-  try {
-    return new WebSocket(url, PROTOCOL);
-  } catch (cause) {
-    throw new NoomError('unreachable', `the browser does not dial ${url.host}: ${cause.message}`, { cause });
   }
 }
 

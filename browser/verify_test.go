@@ -8,7 +8,7 @@ import (
 
 // A member that verify refuses, by false or by an error, is in no list and hides no other; verify
 // is called once for each, whatever becomes of the hub.
-func TestVerify(t *testing.T) { browsertest.EachPair(t, testVerify) }
+func TestVerify(t *testing.T) { browsertest.EachAlike(t, testVerify) }
 
 func testVerify(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

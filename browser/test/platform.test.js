@@ -19,7 +19,7 @@ for (const [what, options, code, says] of [
 }
 
 test('no WebSocket', { skip: globalThis.WebSocket && 'this Node has one' }, async () => {
-  await assert.rejects(join(url, 'r', { webrtc }), (error) => error.code === 'unsupported' && error.message.includes('WebSocket'));
+  await assert.rejects(join(url, 'r', { webrtc, transport: 'websocket' }), (error) => error.code === 'unsupported' && error.message.includes('WebSocket'));
 });
 
 test('a WebSocket and a WebRTC of our own', async () => {
@@ -31,5 +31,5 @@ test('a WebSocket and a WebRTC of our own', async () => {
 
     close() {}
   }
-  await assert.rejects(join(url, 'r', { webrtc, WebSocket: Refusing }), (error) => error.code === 'unreachable');
+  await assert.rejects(join(url, 'r', { webrtc, WebSocket: Refusing, transport: 'websocket' }), (error) => error.code === 'unreachable');
 });

@@ -9,6 +9,8 @@ export async function use(media: MediaStream): Promise<string> {
     name: 'gopher',
     identity,
     tracks: [...media.getTracks(), { track: media.getTracks()[0]!, name: 'second' }],
+    transport: 'http',
+    httpURL: new URL('https://call.example/http'),
     verify: (member: Member) => member.id.length === 26,
   });
   room.addEventListener('trackadded', ({ peer, track }) => show(track, peer.name));

@@ -15,7 +15,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom"
-	"noom/transport/ws"
+	"noom/transport/auto"
 )
 
 // Main runs a bot until it ends, or until the program is interrupted, which
@@ -85,7 +85,7 @@ func Parse(flags *flag.FlagSet, args []string, out io.Writer) error {
 
 // Join joins the call and publishes tracks.
 func (c *Call) Join(ctx context.Context, tracks ...noom.LocalTrack) (noom.Room, error) {
-	return noom.Join(ctx, ws.Dialer{URL: c.URL}, c.Room, &noom.Config{
+	return noom.Join(ctx, &auto.Dialer{URL: c.URL}, c.Room, &noom.Config{
 		Name: c.Name, Token: c.Token, Tracks: tracks,
 		// So that bots find each other on a machine without a network.
 		Settings: func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) },

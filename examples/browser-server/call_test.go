@@ -242,7 +242,7 @@ func testCrashedTab(t *testing.T, kinds browsertest.Pair) {
 }
 
 // A refused camera is no obstacle to a call.
-func TestReceiveOnly(t *testing.T) { browsertest.EachPair(t, testReceiveOnly) }
+func TestReceiveOnly(t *testing.T) { browsertest.EachAlike(t, testReceiveOnly) }
 
 func testReceiveOnly(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -13,14 +13,15 @@ import (
 
 	"noom/browser"
 	"noom/signal/hub"
+	noomhttp "noom/transport/http"
 	"noom/transport/ws"
 )
 
 //go:embed page
 var page embed.FS
 
-// handler serves the page at /, noom.js under /noom/, the hub at /ws and the list of open rooms at
-// /rooms, to requests that the options accept; without any, to all, by whatever name.
+// handler serves the page at /, noom.js under /noom/, the hub at /ws and /http, and the list of open
+// rooms at /rooms, to requests that the options accept; without any, to all, by whatever name.
 func handler(h *hub.Hub, accept ...ws.AcceptOptions) http.Handler {
 	var options ws.AcceptOptions
 	if len(accept) > 0 {
@@ -30,6 +31,7 @@ func handler(h *hub.Hub, accept ...ws.AcceptOptions) http.Handler {
 	serveFiles(mux, "/", page, "page")
 	serveFiles(mux, "/noom/", browser.FS, ".")
 	mux.Handle("/ws", ws.Handler(h, &options))
+	mux.Handle("/http", noomhttp.Handler(h, &noomhttp.AcceptOptions{AcceptOptions: options})) // where /ws does not get through
 	mux.Handle("/rooms", h.RoomsHandler())
 	return secure(ws.OnlyHosts(mux, options.Hosts...))
 }
@@ -116,7 +118,7 @@ func serveIndex(w http.ResponseWriter, files fs.FS, name string) {
 }
 
 // The page loads nothing from elsewhere and runs nothing inline; connect-src
-// 'self' covers the WebSocket of its own origin.
+// 'self' covers the WebSocket and the requests of its own origin.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"

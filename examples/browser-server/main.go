@@ -9,21 +9,15 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
-
-	"noom/signal/hub"
-	"noom/transport/ws"
 )
 
 func main() {
@@ -31,9 +25,6 @@ func main() {
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
-
-// goodbye is how long members have to take their bye.
-const goodbye = 3 * time.Second
 
 // run serves until ctx ends and returns the exit code: 0 after that, 1 when it
 // could not serve, 2 for bad arguments.
@@ -47,57 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v (-help lists the flags)\n", err)
 		return 2
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
-	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "browser-server: cannot listen on %s: %s\n", o.addr, reason(err))
-		return 1
-	}
-	config := new(hub.Config)
-	if o.tokenKey != "" {
-		if config.Authorize, err = authorizer(o.tokenKey); err != nil {
-			_ = listener.Close() // nobody has come yet
-			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
-			return 1
-		}
-	}
-	if o.turn.IsValid() {
-		relay, failure := startTURN(ctx, o.turn, o.turnEverywhere, standardTURNLimits)
-		if failure != nil {
-			_ = listener.Close() // nobody has come yet
-			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", failure)
-			return 1
-		}
-		defer func() { _ = relay.close() }() // the program ends
-		config.ICEServers, config.ICELifetime = relay.servers, turnLifetime
-		_, _ = fmt.Fprintf(stdout, "TURN is at %s, UDP and TCP\n", relay.at)
-	}
-	var gauges net.Listener
-	if o.metrics != "" {
-		if gauges, err = new(net.ListenConfig).Listen(ctx, "tcp", o.metrics); err != nil {
-			_ = listener.Close() // nobody has come yet
-			_, _ = fmt.Fprintf(stderr, "browser-server: cannot listen on %s for -metrics: %s\n", o.metrics, reason(err))
-			return 1
-		}
-		_, _ = fmt.Fprintf(stdout, "metrics are at http://%s/metrics\n", gauges.Addr())
-	}
-	var leaf *x509.Certificate
-	listener = ws.LimitListener(listener, nil)
-	if o.tls.wanted() {
-		secured, of, err := o.tls.secureListener(listener, o.addr, stdout)
-		if err != nil {
-			_ = listener.Close() // nobody has come yet
-			_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
-			return 1
-		}
-		listener, leaf = secured, of
-	} else {
-		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address("http", listener.Addr(), o.addr))
-	}
-	hosts := o.hosts
-	if hosts == nil {
-		hosts = ownHosts(o.addr, leaf)
-	}
-	if err := serve(ctx, listener, gauges, config, ws.AcceptOptions{Hosts: hosts, OriginPatterns: o.origins}); err != nil {
+	if err := o.serve(ctx, stdout, stderr); err != nil {
 		_, _ = fmt.Fprintf(stderr, "browser-server: %v\n", err)
 		return 1
 	}
@@ -127,10 +68,21 @@ const usage = `browser-server serves noom's page and its hub.
                     #/ROOM?token=TOKEN behind the page's address, has the rights in
                     it (noom-token makes them); others may publish and chat
                     (default: so may all). The public half of the key is enough
+  -domain LIST      serve https with a certificate for these names, with commas, from
+                    Let's Encrypt, whose terms you accept thereby. The names must lead
+                    here, and port 443 must reach -addr, or port 80 -http
+  -domain-cache DIR where certificates are kept, with the keys (default: the folder
+                    noom-browser-server where this system keeps caches)
+  -acme URL         the directory of another ACME server than Let's Encrypt's
+  -http HOST:PORT   with https: also listen there for plain http, which leads to the
+                    page, and answers the ACME server that -domain asks
   -turn IP:PORT     also relay media for members that have no other way to each
                     other: a TURN server at this address of the machine, or of
                     the NAT before it; needs UDP and TCP on that port, and UDP
-                    49152-65535 (default: none)
+                    49152-65535 (default: none). With https it serves TLS too, on
+                    the port of the page
+  -turn tls         relay over TLS on the port of the page alone: members need no
+                    other port than that (https)
   -turn-everywhere  let it relay to private, loopback and link-local addresses
                     too: for tests, never on a public machine
 `
@@ -142,14 +94,15 @@ type options struct {
 	hosts          []string // of ws.AcceptOptions; nil: what the machine knows of itself
 	origins        []string // patterns of ws.AcceptOptions
 	tls            tlsOptions
-	tokenKey       string         // empty: no member has special rights
-	turn           netip.AddrPort // invalid: none
+	plain          string      // where plain http leads to https; empty: nowhere
+	tokenKey       string      // empty: no member has special rights
+	turn           turnOptions // zero: none
 	turnEverywhere bool
 }
 
 func parse(args []string) (*options, error) {
 	o := new(options)
-	var relay, hosts, origins string
+	var relay, hosts, origins, domains string
 	flags := flag.NewFlagSet("browser-server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.addr, "addr", ":8080", "")
@@ -159,6 +112,10 @@ func parse(args []string) (*options, error) {
 	flags.BoolVar(&o.tls.selfSigned, "tls-self-signed", false, "")
 	flags.StringVar(&o.tls.cert, "tls-cert", "", "")
 	flags.StringVar(&o.tls.key, "tls-key", "", "")
+	flags.StringVar(&domains, "domain", "", "")
+	flags.StringVar(&o.tls.acme.cache, "domain-cache", "", "")
+	flags.StringVar(&o.tls.acme.directory, "acme", "", "")
+	flags.StringVar(&o.plain, "http", "", "")
 	flags.StringVar(&o.tokenKey, "token-key", "", "")
 	flags.StringVar(&relay, "turn", "", "")
 	flags.BoolVar(&o.turnEverywhere, "turn-everywhere", false, "")
@@ -168,8 +125,14 @@ func parse(args []string) (*options, error) {
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if domains != "" {
+		o.tls.acme.domains = strings.Split(domains, ",")
+	}
 	if err := o.tls.check(); err != nil {
 		return nil, err
+	}
+	if o.plain != "" && !o.tls.wanted() {
+		return nil, errors.New("-http leads to https, which needs -domain, -tls-cert or -tls-self-signed")
 	}
 	var err error
 	if o.hosts, err = hostList(hosts); err != nil {
@@ -181,14 +144,8 @@ func parse(args []string) (*options, error) {
 	if o.turnEverywhere && relay == "" {
 		return nil, errors.New("-turn-everywhere is about -turn, which is not given")
 	}
-	if relay != "" {
-		at, err := turnAddress(relay)
-		if err != nil {
-			return nil, err
-		}
-		o.turn = at
-	}
-	return o, nil
+	o.turn, err = parseTURN(relay, o.tls.wanted())
+	return o, err
 }
 
 // reason says in a few words why listening failed.
@@ -212,28 +169,4 @@ func address(scheme string, listening net.Addr, wanted string) string {
 	}
 	usual := map[string]string{"http": ":80", "https": ":443"}[scheme]
 	return scheme + "://" + strings.TrimSuffix(net.JoinHostPort(host, port), usual)
-}
-
-// serve serves until ctx ends, then says goodbye to everyone. gauges, if not
-// nil, is where the metrics are; accept is as handler has it.
-func serve(ctx context.Context, listener, gauges net.Listener, config *hub.Config, accept ...ws.AcceptOptions) error {
-	h := hub.New(config)
-	if gauges != nil {
-		closing := serveMetrics(gauges, h)
-		defer func() { _ = closing() }() // without a goodbye
-	}
-	server := ws.HTTPServer(handler(h, accept...), nil)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
-	defer cancel()
-	// A member that is too slow for a goodbye is cut; that is no failure.
-	_ = h.Shutdown(leaving)
-	_ = server.Shutdown(leaving)
-	return server.Close()
 }

@@ -60,7 +60,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 
 // The rest of the controls: the unread mark, the microphone, the link, another member's page as a
 // separate one though both share one profile.
-func TestControls(t *testing.T) { browsertest.EachPair(t, testControls) }
+func TestControls(t *testing.T) { browsertest.EachAlike(t, testControls) }
 
 func testControls(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -123,7 +123,7 @@ func testControls(t *testing.T, kinds browsertest.Pair) {
 
 // A camera that is pulled out in mid-call: the others see that it is off, the
 // person reads what happened, and one button brings it back.
-func TestUnplugged(t *testing.T) { browsertest.EachPair(t, testUnplugged) }
+func TestUnplugged(t *testing.T) { browsertest.EachAlike(t, testUnplugged) }
 
 func testUnplugged(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -257,7 +257,7 @@ func testHistory(t *testing.T, kinds browsertest.Pair) {
 }
 
 // Names and texts that would be markup, or turn the page's writing round.
-func TestHostileText(t *testing.T) { browsertest.EachPair(t, testHostileText) }
+func TestHostileText(t *testing.T) { browsertest.EachAlike(t, testHostileText) }
 
 func testHostileText(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -304,7 +304,7 @@ func testHostileText(t *testing.T, kinds browsertest.Pair) {
 }
 
 // The lock next to a name shows the safety number, the same to both and to Go.
-func TestSafetyNumber(t *testing.T) { browsertest.EachPair(t, testSafetyNumber) }
+func TestSafetyNumber(t *testing.T) { browsertest.EachAlike(t, testSafetyNumber) }
 
 func testSafetyNumber(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -77,7 +77,7 @@ func chooses(tab *browsertest.Tab, key string) {
 
 // A host, whose page is Korean, presses every button that a right gives, and
 // two guests, in English, see what comes of it.
-func TestRights(t *testing.T) { browsertest.EachPair(t, testRights) }
+func TestRights(t *testing.T) { browsertest.EachAlike(t, testRights) }
 
 func testRights(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -228,7 +228,7 @@ func closes(host, guest *browsertest.Tab) {
 }
 
 // A token may give less than others have, or be no good.
-func TestFewerRights(t *testing.T) { browsertest.EachPair(t, testFewerRights) }
+func TestFewerRights(t *testing.T) { browsertest.EachAlike(t, testFewerRights) }
 
 func testFewerRights(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -107,7 +107,7 @@ func TestGoodbye(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { served <- serve(ctx, listener, gauges, nil) }()
+	go func() { served <- serveHub(ctx, listener, gauges, nil) }()
 	server := "127.0.0.1:" + strings.TrimPrefix(listener.Addr().String(), "127.0.0.1:")
 
 	room, err := noom.Join(t.Context(), ws.Dialer{URL: "ws://" + server + "/ws"}, "데모", &noom.Config{Name: "지우"})
@@ -188,8 +188,17 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-origins", "a.example,,b.example"}, 2, "is neither a host nor a pattern of one"},
 		{[]string{"-addr", "127.0.0.1:0", "-token-key", "no.pem"}, 1, "-token-key: open no.pem: no such file"},
 		{[]string{"-addr", "127.0.0.1:0", "-token-key", "main.go"}, 1, "-token-key main.go: token: neither PEM nor base64"},
+		{[]string{"-turn", "tls"}, 2, "-turn tls needs https"},
+		{[]string{"-http", ":80"}, 2, "-http leads to https, which needs -domain"},
+		{[]string{"-domain", "call.example", "-tls-self-signed"}, 2, "leave -tls-self-signed and -tls-cert out"},
+		{[]string{"-domain", "localhost"}, 2, "-domain: \"localhost\" is not a domain"},
+		{[]string{"-domain", "call.example, other.example"}, 2, "-domain: \" other.example\" is not a domain"},
+		{[]string{"-domain", "*.call.example"}, 2, "is not a domain"},
+		{[]string{"-acme", "https://acme.example/dir"}, 2, "are about -domain, which is not given"},
+		{[]string{"-addr", "127.0.0.1:0", "-domain", "call.example", "-domain-cache", "main.go"}, 1, "-domain: certificates cannot be kept: mkdir main.go: not a directory; name another folder with -domain-cache"},
+		{[]string{"-addr", "127.0.0.1:0", "-tls-self-signed", "-http", busy.Addr().String()}, 1, "cannot listen on " + busy.Addr().String() + " for -http: another program"},
 		{[]string{"-turn-everywhere"}, 2, "-turn-everywhere is about -turn, which is not given"},
-		{[]string{"-addr", "127.0.0.1:0", "-turn", busy.Addr().String()}, 1, "-turn: cannot listen on " + busy.Addr().String() + "/tcp: another program uses that port"},
+		{[]string{"-addr", "127.0.0.1:0", "-turn", busy.Addr().String()}, 1, "-turn: cannot listen on " + busy.Addr().String() + ": another program uses that port"},
 	} {
 		var stdout, stderr strings.Builder
 		if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {

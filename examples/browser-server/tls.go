@@ -28,6 +28,7 @@ import (
 type tlsOptions struct {
 	selfSigned bool
 	cert, key  string // PEM files; empty: none
+	acme       acmeOptions
 }
 
 // check refuses what goes not together.
@@ -39,16 +40,18 @@ func (o *tlsOptions) check() error {
 		return errors.New("-tls-cert needs the -tls-key that belongs to it")
 	case o.key != "" && o.cert == "":
 		return errors.New("-tls-key needs the -tls-cert that it belongs to")
+	case o.acme.wanted() && (o.selfSigned || o.cert != ""):
+		return errors.New("-domain gets a certificate of its own: leave -tls-self-signed and -tls-cert out, or it")
 	}
-	return nil
+	return o.acme.check()
 }
 
-func (o *tlsOptions) wanted() bool { return o.selfSigned || o.cert != "" }
+func (o *tlsOptions) wanted() bool { return o.selfSigned || o.cert != "" || o.acme.wanted() }
 
 // certificate reads the certificate or makes one, for these addresses.
-func (o *tlsOptions) certificate(lan []netip.Addr) (tls.Certificate, error) {
+func (o *tlsOptions) certificate(addresses []netip.Addr) (tls.Certificate, error) {
 	if o.selfSigned {
-		return selfSigned(lan, time.Now())
+		return selfSigned(addresses, time.Now())
 	}
 	pair, err := tls.LoadX509KeyPair(o.cert, o.key)
 	if err != nil {
@@ -60,25 +63,56 @@ func (o *tlsOptions) certificate(lan []netip.Addr) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// secureListener puts TLS before a listener and prints the page's addresses. It returns the
-// certificate too.
-func (o *tlsOptions) secureListener(plain net.Listener, addr string, stdout io.Writer) (net.Listener, *x509.Certificate, error) {
-	lan, err := lanAddresses(addr)
+// An identity is what the server shows of itself over TLS.
+type identity struct {
+	config *tls.Config
+	leaf   *x509.Certificate // nil: it comes from an ACME server
+	issuer *issuer           // nil: it does not
+}
+
+// open reads or makes the certificate, for these addresses, or prepares to get it.
+func (o *tlsOptions) open(addresses []netip.Addr, stdout, stderr io.Writer) (*identity, error) {
+	if o.acme.wanted() {
+		i, err := o.acme.issuer(
+			func(line string) { _, _ = fmt.Fprintln(stdout, line) },
+			func(line string) { _, _ = fmt.Fprintf(stderr, "browser-server: %s\n", line) },
+		)
+		if err != nil {
+			return nil, err
+		}
+		return &identity{config: i.config(), issuer: i}, nil
+	}
+	pair, err := o.certificate(addresses)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	pair, err := o.certificate(lan)
-	if err != nil {
-		return nil, nil, err
+	return &identity{leaf: pair.Leaf, config: &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}}, nil
+}
+
+// announce prints the page's addresses.
+func (o *tlsOptions) announce(stdout io.Writer, id *identity, listening net.Addr, addr string, lan []netip.Addr) {
+	first := address("https", listening, addr)
+	switch {
+	case o.acme.wanted():
+		first = withHost(first, o.acme.domains[0])
+	case !o.selfSigned:
+		first = named(first, id.leaf)
 	}
-	first := address("https", plain.Addr(), addr)
-	if !o.selfSigned {
-		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", named(first, pair.Leaf))
-	} else {
-		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", first)
-		o.introduce(stdout, pair.Leaf, plain.Addr(), lan)
+	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", first)
+	if o.selfSigned {
+		o.introduce(stdout, id.leaf, listening, lan)
 	}
-	return tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), pair.Leaf, nil
+}
+
+// withHost returns url with another host and the same port.
+func withHost(url, host string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	if _, port, err := net.SplitHostPort(rest); err == nil {
+		host = net.JoinHostPort(host, port)
+	}
+	return scheme + "://" + host
 }
 
 // introduce prints what a phone near this machine needs.

@@ -2,171 +2,155 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the TURN REST API is defined with it, and HMAC does not need collision resistance
-	"encoding/base64"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
-	"github.com/pion/logging"
-	"github.com/pion/stun/v4"
-	"github.com/pion/turn/v5"
-
-	"noom/signal"
+	"noom/signal/hub"
+	"noom/turn"
 )
 
-// This file is the -turn flag: a TURN server (RFC 8656) in this process, for members of its hub
-// only. They get credentials after the TURN REST API (draft-uberti-behave-turn-rest-00), good for a
-// short while and bound to their id. relay.go says what a member may do with them.
+// This file is the -turn flag: a TURN server in this process, for members of its hub only.
 
-const (
-	// turnLifetime is for how long credentials make new allocations. Members
-	// ask for new ones when four fifths of it have gone.
-	turnLifetime = 10 * time.Minute
-	// longestCall is for how long after that an allocation may be kept up: a
-	// call outlives the credentials that it began with. Then its members
-	// find a new path with new ones.
-	longestCall = 24 * time.Hour
-	turnRealm   = "noom"
-)
-
-// turnServer is a running TURN server.
-type turnServer struct {
-	server *turn.Server
-	at     netip.AddrPort // where members find it, over UDP and TCP
-	secret string
-	relays *relays
-	tcp    *boundedListener
+// turnOptions are where it is; zero: nowhere.
+type turnOptions struct {
+	at  netip.AddrPort // for UDP and TCP; invalid: not over those
+	tls bool           // over TLS, on the port of the page
 }
 
-// turnAddress reads what -turn says.
-func turnAddress(text string) (netip.AddrPort, error) {
+// parseTURN reads what -turn says.
+func parseTURN(text string, secure bool) (turnOptions, error) {
+	switch text {
+	case "":
+		return turnOptions{}, nil
+	case "tls":
+		if !secure {
+			return turnOptions{}, errors.New("-turn tls needs https: -domain, -tls-cert or -tls-self-signed")
+		}
+		return turnOptions{tls: true}, nil
+	}
 	at, err := netip.ParseAddrPort(text)
 	switch {
 	case err != nil:
-		return at, fmt.Errorf("-turn %s: want IP:PORT, the address under which members reach this machine, such as 203.0.113.7:3478", text)
+		return turnOptions{}, fmt.Errorf("-turn %s: want IP:PORT, the address under which members reach this machine, such as 203.0.113.7:3478, or tls", text)
 	case at.Addr().IsUnspecified() || at.Addr().IsMulticast():
-		return at, fmt.Errorf("-turn %s: members cannot reach that; name this machine's own address", text)
+		return turnOptions{}, fmt.Errorf("-turn %s: members cannot reach that; name this machine's own address", text)
 	case at.Addr().Zone() != "":
-		return at, fmt.Errorf("-turn %s: an address with a zone means something on this machine only", text)
+		return turnOptions{}, fmt.Errorf("-turn %s: an address with a zone means something on this machine only", text)
 	}
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
+	return turnOptions{netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), secure}, nil
 }
 
-// startTURN serves on UDP and TCP. Members find it at the address at, which is
-// either this machine's own or one that a NAT in front passes on port by port.
-// everywhere lets it relay to addresses that no stranger should reach through
-// this machine.
-func startTURN(ctx context.Context, at netip.AddrPort, everywhere bool, limits turnLimits) (*turnServer, error) {
-	inner, tcp, err := listenTURN(ctx, at)
-	if err != nil {
-		return nil, fmt.Errorf("-turn: cannot listen on %s/tcp: %s", at, reason(err))
+// address is where relays are; invalid: nowhere. Without one in the flag it is that of the page,
+// addr, or the one with which this machine goes out: members that come over TLS relay to each other
+// within this machine.
+func (o turnOptions) address(addr string) netip.Addr {
+	host, _, _ := net.SplitHostPort(addr) // it was good enough to listen on
+	own, err := netip.ParseAddr(host)
+	switch {
+	case o.at.IsValid():
+		return o.at.Addr()
+	case !o.tls:
+		return netip.Addr{}
+	case err == nil && !own.IsUnspecified():
+		return own.Unmap().WithZone("")
 	}
-	at = netip.AddrPortFrom(at.Addr(), netip.MustParseAddrPort(tcp.Addr().String()).Port()) // a listener's address is one
-	udp, err := new(net.ListenConfig).ListenPacket(ctx, "udp", netip.AddrPortFrom(inner, at.Port()).String())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("-turn: cannot listen on %s/udp: %s", at, reason(err)), tcp.Close())
-	}
-	relays := newRelays(at.Addr(), inner, everywhere, limits)
-	s := &turnServer{
-		at: at, secret: rand.Text(), relays: relays,
-		tcp: boundConnections(tcp, relays.limits),
-	}
-	relays.settled = s.tcp.settle
-	asked := newRequests(relays.limits.askRate, relays.limits.ownAskRate)
-	quiet := logging.NewDefaultLoggerFactory()
-	quiet.Writer = io.Discard // what strangers do wrong is no news
-	s.server, err = turn.NewServer(turn.ServerConfig{
-		Realm: turnRealm, AuthHandler: s.admit, QuotaHandler: relays.mayHaveMore, LoggerFactory: quiet,
-		PermissionTimeout: permissionLife,
-		EventHandler: turn.EventHandler{
-			OnAllocationCreated: relays.created, OnAllocationDeleted: relays.deleted,
-			OnChannelCreated: relays.channel(1), OnChannelDeleted: relays.channel(-1),
-		},
-		PacketConnConfigs: []turn.PacketConnConfig{{
-			PacketConn: &gate{udp, relays, asked}, RelayAddressGenerator: relays, PermissionHandler: relays.grants,
-		}},
-		ListenerConfigs: []turn.ListenerConfig{{
-			Listener: s.tcp, RelayAddressGenerator: relays, PermissionHandler: relays.grants,
-		}},
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("-turn: %w", err), tcp.Close(), udp.Close())
-	}
-	return s, nil
+	return ownAddress()
 }
 
-// listenTURN listens on that address or, where it is not this machine's own,
-// on all there are, and says which it was.
-func listenTURN(ctx context.Context, at netip.AddrPort) (netip.Addr, net.Listener, error) {
-	inner := at.Addr()
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
-	if errors.Is(err, syscall.EADDRNOTAVAIL) {
-		inner = netip.IPv4Unspecified()
-		if at.Addr().Is6() {
-			inner = netip.IPv6Unspecified()
+// ownAddress is the address with which this machine goes out, or loopback if there is no way out.
+func ownAddress() netip.Addr {
+	for _, elsewhere := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // documentation's; nothing is sent
+		way, err := net.Dial("udp", elsewhere)
+		if err != nil {
+			continue
 		}
-		l, err = new(net.ListenConfig).Listen(ctx, "tcp", netip.AddrPortFrom(inner, at.Port()).String())
+		_ = way.Close() // it carried nothing
+		return netip.MustParseAddrPort(way.LocalAddr().String()).Addr().Unmap()
 	}
-	return inner, l, err
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// servers are a member's address and credentials for the server; see [hub.Config].
-func (s *turnServer) servers(_ context.Context, m signal.Member) []signal.ICEServer {
-	user, password, err := turn.GenerateLongTermTURNRESTCredentials(s.secret, m.ID, turnLifetime)
+// openTURN starts the server at that address, and puts it before the page if there is TLS.
+func (f *front) openTURN(ctx context.Context, at netip.Addr, config *hub.Config, stdout io.Writer) error {
+	relays, err := turn.New(at, &turn.Config{Everywhere: f.turnEverywhere})
 	if err != nil {
-		panic(err) // a hash has no way to fail
+		return fmt.Errorf("-turn: %w", err)
 	}
-	return []signal.ICEServer{
-		{URLs: []string{"stun:" + s.at.String()}},
-		{
-			URLs:     []string{"turn:" + s.at.String() + "?transport=udp", "turn:" + s.at.String() + "?transport=tcp"},
-			Username: user, Credential: password,
-		},
+	f.closing = append(f.closing, relays.Close)
+	var places []string
+	if f.turn.at.IsValid() {
+		port, err := relays.Listen(ctx, f.turn.at.Port())
+		if err != nil {
+			return fmt.Errorf("-turn: cannot listen on %s: %s", f.turn.at, reason(err))
+		}
+		places = append(places, netip.AddrPortFrom(at, port).String()+", UDP and TCP")
 	}
+	if f.identity != nil {
+		place, err := f.shareTURN(relays, at)
+		switch {
+		case err == nil:
+			places = append(places, place)
+		case !f.turn.at.IsValid():
+			return fmt.Errorf("-turn tls: %w", err)
+		default:
+			f.listener = tls.NewListener(f.listener, f.identity.config)
+			_, _ = fmt.Fprintf(stdout, "TURN is not served over TLS: %v\n", err)
+		}
+	}
+	config.ICEServers, config.ICELifetime = relays.ICEServers, turn.CredentialLifetime
+	_, _ = fmt.Fprintf(stdout, "TURN is at %s\n", strings.Join(places, ", and at "))
+	return nil
 }
 
-// admit is authenticate at a pace: a client that asks faster over TCP waits, and its further data
-// waits in the socket.
-func (s *turnServer) admit(r *turn.RequestAttributes) (user string, key []byte, ok bool) {
-	if _, overTCP := r.SrcAddr.(*net.TCPAddr); overTCP {
-		time.Sleep(s.relays.pause(r.SrcAddr, time.Now()))
+// shareTURN puts the server before the page, and says where members find it.
+func (f *front) shareTURN(relays *turn.Server, at netip.Addr) (place string, err error) {
+	host, err := f.turnHost(at)
+	if err != nil {
+		return "", err
 	}
-	return s.authenticate(r)
+	shared, err := relays.Share(f.listener, f.identity.config, host)
+	if err != nil {
+		return "", err
+	}
+	f.listener = shared
+	_, port, _ := net.SplitHostPort(shared.Addr().String()) // a listener's address has both
+	return net.JoinHostPort(host, port) + ", TLS", nil
 }
 
-// authenticate returns the key that a request must be signed with. Expired
-// credentials make nothing new, but keep what there is.
-func (s *turnServer) authenticate(r *turn.RequestAttributes) (user string, key []byte, ok bool) {
-	expiry, user, _ := strings.Cut(r.Username, ":")
-	seconds, err := strconv.ParseInt(expiry, 10, 64)
-	if err != nil || user == "" {
-		return "", nil, false
+// turnHost is by which name members find TURN over TLS: one that the certificate is for, since they
+// check that.
+func (f *front) turnHost(at netip.Addr) (string, error) {
+	if f.tls.acme.wanted() {
+		return f.tls.acme.domains[0], nil
 	}
-	end := time.Unix(seconds, 0)
-	if r.Method != stun.MethodAllocate {
-		end = end.Add(longestCall)
+	var names []string
+	for _, host := range f.hosts {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		names = append(names, strings.Trim(host, "[]"))
 	}
-	if time.Now().After(end) {
-		return "", nil, false
+	for _, name := range f.identity.leaf.DNSNames {
+		if !f.tls.selfSigned && strings.Contains(name, ".") { // others mean something on this machine, or near it, only
+			names = append(names, name)
+		}
 	}
-	mac := hmac.New(sha1.New, []byte(s.secret))
-	_, _ = mac.Write([]byte(r.Username)) // a hash takes all
-	password := base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	return user, turn.GenerateAuthKey(r.Username, r.Realm, password), true
-}
-
-// close ends everything that is relayed.
-func (s *turnServer) close() error {
-	err := s.server.Close()
-	s.tcp.cut()
-	return err
+	if host, _, err := net.SplitHostPort(f.addr); err == nil && net.ParseIP(host) != nil && !net.ParseIP(host).IsUnspecified() {
+		names = append(names, host)
+	}
+	names = append(names, at.String())
+	for _, ip := range f.identity.leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	for _, name := range names {
+		if !strings.Contains(name, "*") && f.identity.leaf.VerifyHostname(name) == nil {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("the certificate is for %s: say with -hosts by which name of those members reach this server", strings.Join(f.identity.leaf.DNSNames, ", "))
 }

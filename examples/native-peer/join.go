@@ -11,7 +11,7 @@ import (
 
 	"noom"
 	"noom/signal"
-	"noom/transport/ws"
+	"noom/transport/auto"
 )
 
 // join enters the room. Its errors name the flag to look at.
@@ -22,7 +22,7 @@ func join(ctx context.Context, o *options, identity noom.Identity, tracks []noom
 	if alone() {
 		config.Settings = func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }
 	}
-	room, err := noom.Join(ctx, ws.Dialer{URL: o.url}, o.room, config)
+	room, err := noom.Join(ctx, &auto.Dialer{URL: o.url}, o.room, config)
 	if err == nil {
 		return room, nil
 	}

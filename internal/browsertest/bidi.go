@@ -44,9 +44,14 @@ type logEntry struct {
 }
 
 // message says that a warning or an error is bad, unless it is what Firefox remarks about a
-// connection without a path, which the page learns by an event.
+// connection without a path, which the page learns by an event. A WebSocket that has failed is
+// called what Chromium calls it, so that a test can allow both.
 func (l logEntry) message() message {
-	return message{l.Level + ": " + l.Text, (l.Level == "error" || l.Level == "warn") && !strings.HasPrefix(l.Text, "WebRTC: ICE failed")}
+	text := l.Text
+	if strings.Contains(text, "connection to ") && strings.Contains(text, "ws://") {
+		text = "WebSocket connection: " + text
+	}
+	return message{l.Level + ": " + text, (l.Level == "error" || l.Level == "warn") && !strings.HasPrefix(text, "WebRTC: ICE failed")}
 }
 
 // bidiError is a command's.
@@ -132,7 +137,7 @@ func (b *bidi) call(method string, params object, result any) error {
 		}
 		return json.Unmarshal(a.Result, result)
 	case <-b.over:
-		return fmt.Errorf("%s: %w", method, errors.New("Firefox has gone away"))
+		return fmt.Errorf("%s: %w", method, errors.New("the connection to Firefox is lost"))
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", method, ctx.Err())
 	}

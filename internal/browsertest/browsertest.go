@@ -34,16 +34,17 @@ type Option string
 
 // Options.
 const (
-	NoDevices        Option = "no devices"        // there is neither camera nor microphone
-	DevicesRefused   Option = "devices refused"   // somebody always says no to a page that wants them
-	AutoplayRefused  Option = "autoplay refused"  // nothing sounds before somebody has touched the page
-	AddressesHidden  Option = "addresses hidden"  // a page's own addresses are names, of mDNS
-	AnyCertificate   Option = "any certificate"   // those that nobody has signed are trusted
-	NoomLANIsHere    Option = "noom.lan is here"  // the name noom.lan is that of the loopback address
-	LoopbackIsANet   Option = "loopback is a net" // connections may go over the loopback interface
-	processPrefix           = "noom-browsertest-"
-	closingTakesLong        = 10 * time.Second
+	NoDevices       Option = "no devices"        // there is neither camera nor microphone
+	DevicesRefused  Option = "devices refused"   // somebody always says no to a page that wants them
+	AutoplayRefused Option = "autoplay refused"  // nothing sounds before somebody has touched the page
+	AddressesHidden Option = "addresses hidden"  // a page's own addresses are names, of mDNS
+	AnyCertificate  Option = "any certificate"   // those that nobody has signed are trusted
+	NoomLANIsHere   Option = "noom.lan is here"  // the name noom.lan is that of the loopback address
+	LoopbackIsANet  Option = "loopback is a net" // connections may go over the loopback interface
 )
+
+// closingTakesLong bounds the wait for a browser that is stopped.
+const closingTakesLong = 10 * time.Second
 
 // engine is a browser that runs, with the pages of many tests in it.
 type engine interface {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 
 	"noom/internal/browsertest"
@@ -111,8 +112,8 @@ func (r *recorder) Logf(string, ...any)   {}
 func (r *recorder) Cleanup(f func())      { r.ends = append(r.ends, f) }
 
 func (r *recorder) end() {
-	for i := len(r.ends) - 1; i >= 0; i-- {
-		r.ends[i]()
+	for _, end := range slices.Backward(r.ends) {
+		end()
 	}
 }
 

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"testing"
@@ -54,14 +55,9 @@ type chromium struct {
 // launchChromium starts a Chromium.
 func launchChromium(tb testing.TB, options []Option) *chromium {
 	tb.Helper()
-	set := make(map[string]any)
-	for name, value := range chromiumFlags {
-		set[name] = value
-	}
+	set := maps.Clone(chromiumFlags)
 	for _, o := range options {
-		for name, value := range chromiumOptions[o] {
-			set[name] = value
-		}
+		maps.Copy(set, chromiumOptions[o])
 	}
 	how := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(Path(tb)), chromedp.WindowSize(1280, 800),
 		chromedp.WSURLReadTimeout(patience))

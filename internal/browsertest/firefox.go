@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +42,7 @@ var firefoxPrefs = map[string]any{
 	"dom.ipc.processCount":              64,
 	"dom.ipc.processCount.webIsolated":  64,
 	"dom.ipc.processPrelaunch.enabled":  false,
+	"focusmanager.testmode":             true, // each window has the focus, and shows where it is
 	"intl.accept_languages":             "en-US",
 	"media.gmp-manager.url":             "", // nothing is fetched
 	"browser.shell.checkDefaultBrowser": false,
@@ -72,7 +74,7 @@ type firefox struct {
 func launchFirefox(tb testing.TB, options []Option) *firefox {
 	tb.Helper()
 	path := firefoxPath(tb)
-	folder, err := os.MkdirTemp("", processPrefix)
+	folder, err := os.MkdirTemp("", "noom-browsertest-") //nolint:usetesting // it outlives the test that starts it
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -222,14 +224,9 @@ func writePrefs(profile string, options []Option) error {
 	if err := os.MkdirAll(profile, 0o700); err != nil {
 		return err
 	}
-	set := make(map[string]any)
-	for name, value := range firefoxPrefs {
-		set[name] = value
-	}
+	set := maps.Clone(firefoxPrefs)
 	for _, o := range options {
-		for name, value := range firefoxOptions[o] {
-			set[name] = value
-		}
+		maps.Copy(set, firefoxOptions[o])
 	}
 	var lines strings.Builder
 	for name, value := range set {

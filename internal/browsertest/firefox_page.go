@@ -187,7 +187,7 @@ func (p *firefoxPage) media(feature, value string) error {
 	case "prefers-reduced-motion":
 		js = fmt.Sprintf(`Services.prefs.setIntPref('ui.prefersReducedMotion', %q === 'reduce' ? 1 : 0)`, value)
 	default:
-		return fmt.Errorf("Firefox cannot be made to prefer %s: %s", feature, value)
+		return fmt.Errorf("cannot make Firefox prefer %s: %s", feature, value)
 	}
 	_, err := p.inside(p.context, js)
 	return err
@@ -207,7 +207,7 @@ func (p *firefoxPage) crash() error {
 		return err
 	}
 	var pid int
-	if err := json.Unmarshal(raw, &pid); err != nil || pid <= 1 {
+	if json.Unmarshal(raw, &pid) != nil || pid <= 1 {
 		return fmt.Errorf("no process: %s", raw)
 	}
 	process, err := os.FindProcess(pid)

@@ -9,7 +9,7 @@ import (
 // Pair is the two kinds of browsers that meet in a test; the first is there first.
 type Pair struct{ One, Two Kind }
 
-// Pairs are all of them.
+// Pairs are all of them, the alike ones first.
 var Pairs = []Pair{{Chromium, Chromium}, {Firefox, Firefox}, {Firefox, Chromium}, {Chromium, Firefox}}
 
 // Kinds are all of them.
@@ -43,6 +43,12 @@ func EveryPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
 func EachPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	t.Helper()
 	everyRow(t, asked(Pairs), (*testing.T).Parallel, test)
+}
+
+// EachAlike is EachPair for a test of what two different browsers would show no more of.
+func EachAlike(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	everyRow(t, asked(Pairs[:2]), (*testing.T).Parallel, test)
 }
 
 // EachPairAlone is EachPair for a test that judges by the clock if long tests are asked for.

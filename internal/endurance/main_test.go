@@ -30,6 +30,8 @@ type part struct {
 	Name     string
 	Loopback bool   // the others are on this machine, reached over the loopback interface
 	TURN     string // the transport to TURN servers: udp or tcp; "": any
+	Roots    string // a file of certificates to trust; "": the system's
+	Publish  bool   // a picture and a tone
 }
 
 func TestMain(m *testing.M) {

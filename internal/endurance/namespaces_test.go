@@ -100,6 +100,17 @@ func (l *lab) cut() {
 	l.in("inet", "iptables -I OUTPUT ! -o lo -j DROP")
 }
 
+// onlyHTTPS lets nothing through but TCP to port 443 of the server, and what answers it.
+func (l *lab) onlyHTTPS() {
+	l.t.Helper()
+	l.in("inet", "iptables -P FORWARD DROP")
+	l.in("inet", "iptables -P INPUT DROP")
+	l.in("inet", "iptables -P OUTPUT DROP")
+	for _, way := range []string{"INPUT -i lo", "OUTPUT -o lo", "INPUT -p tcp --dport 443", "OUTPUT -p tcp --sport 443"} {
+		l.in("inet", "iptables -A "+way+" -j ACCEPT")
+	}
+}
+
 func (l *lab) mend() {
 	l.t.Helper()
 	l.in("inet", "iptables -F")

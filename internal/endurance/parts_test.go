@@ -19,6 +19,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom"
+	"noom/media"
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/ws"
@@ -93,6 +94,11 @@ const sendEvery = 20 * time.Millisecond
 // playMember joins and stays until standard input ends. Each line of standard input is an
 // order: report, still or leave.
 func playMember(ctx context.Context, p part) error {
+	if p.Roots != "" { // pion checks a TURN server's certificate against the system's roots, which Go looks for there
+		if err := os.Setenv("SSL_CERT_FILE", p.Roots); err != nil {
+			return err
+		}
+	}
 	m := &member{reporter: newReporter(), pairs: make(map[string]*stream)}
 	config := &noom.Config{Name: p.Name, Settings: func(s *webrtc.SettingEngine) {
 		s.SetIncludeLoopbackCandidate(p.Loopback)
@@ -101,6 +107,11 @@ func playMember(ctx context.Context, p part) error {
 			s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 		}
 	}}
+	if p.Publish {
+		pattern, tone := media.TestPattern(nil), media.Tone()
+		defer func() { _, _ = pattern.Close(), tone.Close() }() // nothing to lose
+		config.Tracks = []noom.LocalTrack{{Track: pattern}, {Track: tone}}
+	}
 	dialer := signal.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
 		s, err := ws.Dialer{URL: p.URL}.Dial(ctx)
 		return oneTransport{s, p.TURN}, err

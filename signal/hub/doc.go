@@ -2,7 +2,8 @@
 // room, carries frames between members, and reads none of what they agree on.
 //
 //	h := hub.New(nil)
-//	http.Handle("/ws", ws.Handler(h, nil)) // noom/transport/ws
+//	http.Handle("/ws", ws.Handler(h, nil))         // noom/transport/ws
+//	http.Handle("/http", noomhttp.Handler(h, nil)) // noom/transport/http, where no WebSocket gets through
 //	http.Handle("/rooms", h.RoomsHandler())
 //	log.Fatal(http.ListenAndServe(":8080", nil))
 //

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"noom/internal/entrance"
 	"noom/signal"
 )
 
@@ -28,7 +29,7 @@ const byeTimeout = 5 * time.Second
 // takeBye answers a posted bye: 204, whether there is such a member or not, or what is wrong with it.
 func takeBye(w http.ResponseWriter, r *http.Request, h ByeTaker, o *AcceptOptions) {
 	if why, status := foreign(r, o); why != "" {
-		refuseRequest(w, r, why, status)
+		entrance.Refuse(w, r, why, status)
 		return
 	}
 	header := w.Header()
@@ -39,7 +40,7 @@ func takeBye(w http.ResponseWriter, r *http.Request, h ByeTaker, o *AcceptOption
 	}
 	header.Set("Cache-Control", "no-store")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(byeTimeout)) // not every ResponseWriter can
-	err := h.TakeBye(r.Body, clientAddress(r, o))
+	err := h.TakeBye(r.Body, entrance.Address(r, o.ClientAddress))
 	if err == nil || errors.Is(err, &signal.Error{Code: signal.CodeNoSuchMember}) { // nobody learns by trying who is there
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -51,7 +52,7 @@ func takeBye(w http.ResponseWriter, r *http.Request, h ByeTaker, o *AcceptOption
 			header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 		}
 	}
-	refuseRequest(w, r, err.Error(), status)
+	entrance.Refuse(w, r, err.Error(), status)
 }
 
 // byeStatus is the HTTP status for a refusal.

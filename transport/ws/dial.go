@@ -1,22 +1,17 @@
 package ws
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
-	"syscall"
 
 	"github.com/coder/websocket"
 
+	"noom/internal/entrance"
 	"noom/signal"
 )
 
@@ -35,13 +30,13 @@ type Dialer struct {
 }
 
 // ErrNotHub is inside Dial's error when something answered that is no hub.
-var ErrNotHub = errors.New("no noom hub answers there")
+var ErrNotHub = entrance.ErrNotHub
 
 // Dial opens a connection; ctx bounds that alone. Its errors say what to look
 // at, and wrap what went wrong: [ErrNotHub], [ErrProxy], or what net and
 // crypto/tls said.
 func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
-	u, err := parseURL(d.URL)
+	u, err := entrance.ParseURL(d.URL, "ws")
 	if err != nil {
 		return nil, fmt.Errorf("ws: dial %q: %w", d.URL, err)
 	}
@@ -57,7 +52,7 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { raw = info.Conn },
 	})
-	client, err := throughProxy(ctx, withoutRedirects(d.HTTPClient), u)
+	client, err := throughProxy(ctx, entrance.WithoutRedirects(d.HTTPClient), u)
 	if err != nil {
 		return nil, err
 	}
@@ -80,96 +75,16 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 	return newLink(conn, raw, signal.NormalHost(u.Host)), nil
 }
 
-// parseURL checks a hub's URL and makes it one that can be dialled: its name in
-// ASCII. The zone of an IPv6 address stays, which says by which of our own
-// interfaces it is reached; a request's Host is without.
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // the rest repeats the URL
-		}
-		return nil, fmt.Errorf("bad URL: %w; want ws://host:port/path", err)
-	}
-	switch u.Scheme {
-	case "ws", "http", "wss", "https":
-	default:
-		return nil, fmt.Errorf("bad URL: its scheme must be ws or wss, as in ws://host:port/path, not %q", u.Scheme)
-	}
-	if u.Hostname() == "" {
-		return nil, errors.New("bad URL: it names no host; want ws://host:port/path")
-	}
-	if name, port := u.Hostname(), u.Port(); !strings.Contains(name, ":") { // else it is an IPv6 address
-		u.Host = signal.NormalHost(name)
-		if port != "" {
-			u.Host += ":" + port
-		}
-	}
-	u.Fragment = ""
-	return u, nil
-}
-
-// withoutRedirects copies a client so that it does not follow redirects, as a
-// browser's WebSocket does not: proofs are bound to the host that was dialled.
-func withoutRedirects(client *http.Client) *http.Client {
-	var c http.Client
-	if client != nil {
-		c = *client
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &c
-}
-
 // explainDial says in one line why a dial failed and what to look at.
 func explainDial(ctx context.Context, err error, response *http.Response) error {
-	if response != nil {
-		return explainResponse(err, response)
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("no answer in time: %w", ctx.Err())
-	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // the rest repeats the URL
-	}
-	if errors.Is(err, ErrProxy) {
-		return err // what is wrong is not at the hub
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return fmt.Errorf("no such host %q; check the name: %w", dns.Name, err)
-	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("nothing listens there; is the hub running? %w", err)
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || strings.Contains(err.Error(), "HTTP response to HTTPS client") {
-		return fmt.Errorf("it does not speak TLS; try ws:// instead of wss://: %w", err)
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fmt.Errorf("its certificate is not trusted: %w", err)
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Errorf("its certificate is not trusted: %w", err)
-	}
-	return err
-}
-
-func explainResponse(err error, response *http.Response) error {
-	switch code := response.StatusCode; {
-	case code == http.StatusSwitchingProtocols:
+	switch {
+	case response == nil && errors.Is(err, ErrProxy) && ctx.Err() == nil:
+		return entrance.WithoutURL(err) // what is wrong is not at the hub
+	case response == nil:
+		return entrance.ExplainDial(ctx, err, "ws")
+	case response.StatusCode == http.StatusSwitchingProtocols:
 		return fmt.Errorf("%w: %w", ErrNotHub, err)
-	case code >= 300 && code < 400:
-		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
-	case code == http.StatusMisdirectedRequest:
-		return fmt.Errorf("it does not go by that name (HTTP 421): %s", firstLine(response.Body))
-	case code == http.StatusForbidden:
-		return fmt.Errorf("it forbids the connection (HTTP 403): %s", firstLine(response.Body))
 	default:
-		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), firstLine(response.Body))
+		return entrance.ExplainResponse(response)
 	}
-}
-
-// firstLine returns what a person may want to read of an error page.
-func firstLine(body io.Reader) string {
-	lines := bufio.NewScanner(io.LimitReader(body, 200))
-	lines.Scan()
-	return signal.Printable(strings.TrimSpace(strings.ToValidUTF8(lines.Text(), "")))
 }

@@ -3,24 +3,21 @@ package ws_test
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/coder/websocket"
 
+	"noom/internal/webtest"
 	"noom/signal"
 	"noom/signal/hub"
-	"noom/transport/transporttest"
 	"noom/transport/ws"
 )
 
@@ -85,44 +82,16 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
-// Both ends must bind proofs to the same address, the one that was dialled.
-func TestEndpoint(t *testing.T) {
-	accepted := transporttest.NewAccepted()
-	plain, secure := httptest.NewServer(ws.Handler(accepted, nil)), httptest.NewTLSServer(ws.Handler(accepted, nil))
-	t.Cleanup(plain.Close)
-	t.Cleanup(secure.Close)
-	to := func(server *httptest.Server) *http.Client { // whatever the URL says
-		transport := server.Client().Transport.(*http.Transport).Clone()
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
-		}
-		if transport.TLSClientConfig != nil {
-			transport.TLSClientConfig.ServerName = "example.com" // what the test certificate is for
-		}
-		return &http.Client{Transport: transport}
-	}
-	text, err := os.ReadFile("../../signal/testdata/endpoints.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct{ URL, Endpoint string }
-	if err := json.Unmarshal(text, &rows); err != nil || len(rows) == 0 {
-		t.Fatal(len(rows), err)
-	}
-	rows = append(rows, struct{ URL, Endpoint string }{"ws://[FE80::1%25Eth0]:8080/ws", "[fe80::1]:8080"})
-	for _, row := range rows {
-		server := plain
-		if strings.HasPrefix(row.URL, "wss") {
-			server = secure
-		}
-		pair := accepted.Pair(t, ws.Dialer{URL: row.URL, HTTPClient: to(server)})
-		if c, s := signal.Endpoint(pair.Client), signal.Endpoint(pair.Server); s != row.Endpoint || c != row.Endpoint {
-			t.Errorf("%s: endpoint %q at the client, %q at the server, want %q", row.URL, c, s, row.Endpoint)
-		}
-		go func() { _ = pair.Server.Close() }() // closed from both ends, so that both agree
-		_ = pair.Client.Close()
-	}
+var tested = webtest.Transport{
+	Handler: func(h webtest.Server, hosts ...string) http.Handler {
+		return ws.Handler(h, &ws.AcceptOptions{Hosts: hosts})
+	},
+	Dialer: func(url string, client *http.Client) signal.Dialer { return ws.Dialer{URL: url, HTTPClient: client} },
 }
+
+func TestEndpoint(t *testing.T) { tested.TestEndpoint(t, "../../signal/testdata/endpoints.json") }
+
+func TestProofPassedOn(t *testing.T) { tested.TestProofPassedOn(t) }
 
 func TestHandlerRefuses(t *testing.T) {
 	server := httptest.NewServer(ws.Handler(hub.New(nil), &ws.AcceptOptions{OriginPatterns: []string{"friend.example"}}))

@@ -1,19 +1,15 @@
 package ws
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"path"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/gobwas/ws"
 
+	"noom/internal/entrance"
 	"noom/signal"
 )
 
@@ -65,7 +61,11 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 			return
 		}
 		if why, status := refusal(r, o); why != "" {
-			refuseRequest(w, r, why, status)
+			if status == http.StatusUpgradeRequired {
+				w.Header().Set("Upgrade", "websocket") // RFC 9110 section 15.5.22
+				w.Header().Set("Connection", "Upgrade")
+			}
+			entrance.Refuse(w, r, why, status)
 			return
 		}
 		l := upgrade(w, r, o)
@@ -84,8 +84,7 @@ func Handler(h Server, o *AcceptOptions) http.Handler {
 
 // refusal says why a request cannot become a connection of a member, if so.
 func refusal(r *http.Request, o *AcceptOptions) (why string, status int) {
-	switch {
-	case !headerListHas(r.Header, "Upgrade", "websocket"):
+	if !entrance.HeaderListHas(r.Header, "Upgrade", "websocket") {
 		return "this is a noom hub; it speaks WebSocket", http.StatusUpgradeRequired
 	}
 	if why, status = foreign(r, o); why != "" {
@@ -103,32 +102,10 @@ func refusal(r *http.Request, o *AcceptOptions) (why string, status int) {
 // foreign says why a request, whatever it is for, is for another host or from a page that may not
 // connect, if so.
 func foreign(r *http.Request, o *AcceptOptions) (why string, status int) {
-	switch {
-	case signal.NormalHost(r.Host) == "": // proofs would be bound to nothing
-		return "this is a noom hub; say by which name you reach it, in the header Host", http.StatusBadRequest
-	case !isForHosts(r, o.Hosts):
-		return misdirected(r), http.StatusMisdirectedRequest
+	if why, status = entrance.RefuseHost(r, o.Hosts); why != "" {
+		return why, status
 	}
-	for _, origin := range r.Header.Values("Origin") {
-		if !admitsOrigin(r.Host, origin, o.OriginPatterns) {
-			return "this is a noom hub; it does not speak with pages from " + signal.Printable(origin), http.StatusForbidden
-		}
-	}
-	return "", 0
-}
-
-// refuseRequest answers a request that is not served. It does not wait for a body: a
-// server without a ReadTimeout would, for as long as that takes.
-func refuseRequest(w http.ResponseWriter, r *http.Request, why string, status int) {
-	if status == http.StatusUpgradeRequired {
-		w.Header().Set("Upgrade", "websocket") // RFC 9110 section 15.5.22
-		w.Header().Set("Connection", "Upgrade")
-	}
-	if r.ContentLength != 0 {
-		w.Header().Set("Connection", "close")
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not every ResponseWriter can
-	}
-	http.Error(w, why, status)
+	return entrance.RefuseOrigin(r, o.OriginPatterns)
 }
 
 // upgrade agrees to the opening handshake (RFC 6455 section 4.2), or answers why
@@ -154,8 +131,8 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *servedEn
 		early = make([]byte, n)
 		_, _ = io.ReadFull(rw.Reader, early) // it has them
 	}
-	l := newServed(conn, early, signal.NormalHost(r.Host), clientAddress(r, o))
-	l.hearsay = len(o.Hosts) == 0 || slices.Contains(o.Hosts, "*")
+	l := newServed(conn, early, signal.NormalHost(r.Host), entrance.Address(r, o.ClientAddress))
+	l.hearsay = entrance.Hearsay(o.Hosts)
 	return l
 }
 
@@ -165,7 +142,7 @@ func plainRequest(r *http.Request) *http.Request {
 	plain := &http.Request{Method: r.Method, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor, Host: r.Host, Header: http.Header{
 		"Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {Subprotocol}, // which refusal has seen
 	}}
-	if headerListHas(r.Header, "Connection", "upgrade") {
+	if entrance.HeaderListHas(r.Header, "Connection", "upgrade") {
 		plain.Header.Set("Connection", "Upgrade")
 	}
 	for _, name := range []string{"Sec-Websocket-Key", "Sec-Websocket-Version"} {
@@ -176,88 +153,5 @@ func plainRequest(r *http.Request) *http.Request {
 
 // offersProtocol reports whether a request offers a WebSocket subprotocol.
 func offersProtocol(r *http.Request, protocol string) bool {
-	return slices.Contains(list(r.Header, "Sec-Websocket-Protocol"), protocol)
-}
-
-// headerListHas reports whether a header that is a list has that token, in either case.
-func headerListHas(h http.Header, name, token string) bool {
-	return slices.ContainsFunc(list(h, name), func(t string) bool { return strings.EqualFold(t, token) })
-}
-
-// list returns the elements of a header that is a list, which may be spread over
-// several lines (RFC 9110 sections 5.3 and 5.6.1).
-func list(h http.Header, name string) []string {
-	var all []string
-	for _, line := range h.Values(name) {
-		for element := range strings.SplitSeq(line, ",") {
-			if element = strings.Trim(element, " \t"); element != "" {
-				all = append(all, element)
-			}
-		}
-	}
-	return all
-}
-
-// admitsOrigin reports whether a page of that origin may connect to that host (RFC 6455
-// section 10.2): one of the host itself, or of one that a pattern fits.
-func admitsOrigin(host, header string, patterns []string) bool {
-	if header == "" {
-		return true
-	}
-	origin, err := url.Parse(header)
-	if err != nil || origin.Host == "" { // "null", for a page without one
-		return slices.Contains(patterns, "*")
-	}
-	if ofHost(origin, host) {
-		return true
-	}
-	name, port := signal.NormalHost(origin.Hostname()), origin.Port()
-	if port != "" && port != defaultPorts[origin.Scheme] {
-		name += ":" + port
-	}
-	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		scheme, of, has := strings.Cut(pattern, "://")
-		if !has {
-			of = pattern
-		} else if !strings.EqualFold(scheme, origin.Scheme) {
-			return false
-		}
-		fits, _ := path.Match(normalPattern(of), name) // a bad pattern fits nothing
-		return fits
-	})
-}
-
-// normalPattern is a pattern for normal forms of hosts.
-func normalPattern(pattern string) string {
-	name, port := signal.SplitHost(pattern)
-	if name = signal.NormalHost(name); port == "" {
-		return name
-	}
-	return name + ":" + port
-}
-
-var defaultPorts = map[string]string{"http": "80", "https": "443"}
-
-// ofHost reports whether an origin is that of a host as a request names it. A proxy that ends TLS
-// before us may or may not write a port that is its scheme's default; a request without one may
-// have come either way.
-func ofHost(origin *url.URL, host string) bool {
-	name, port := signal.SplitHost(host)
-	from := cmp.Or(origin.Port(), defaultPorts[origin.Scheme])
-	if signal.NormalHost(name) != signal.NormalHost(origin.Hostname()) {
-		return false
-	}
-	return from != "" && (from == port || port == "" && (from == "80" || from == "443"))
-}
-
-// clientAddress is where a request comes from.
-func clientAddress(r *http.Request, o *AcceptOptions) netip.Addr {
-	if o.ClientAddress != nil {
-		return o.ClientAddress(r)
-	}
-	from, err := netip.ParseAddrPort(r.RemoteAddr) // with the zone, if it has one
-	if err != nil {
-		return netip.Addr{} // a server on something else than TCP
-	}
-	return from.Addr()
+	return slices.Contains(entrance.HeaderList(r.Header, "Sec-Websocket-Protocol"), protocol)
 }

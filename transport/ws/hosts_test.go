@@ -2,12 +2,10 @@ package ws_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/coder/websocket"
 
-	"noom"
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/ws"
@@ -130,51 +127,6 @@ func TestCertificateHosts(t *testing.T) {
 	leaf := &x509.Certificate{DNSNames: []string{"call.example", "*.call.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 7), net.ParseIP("2001:db8::7")}}
 	if got, want := ws.CertificateHosts(leaf), []string{"call.example", "*.call.example", "192.0.2.7", "[2001:db8::7]"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-// A hub that its members dial asks another for a challenge, in the name of a
-// member and under its own name, and passes the proof on.
-func TestProofPassedOn(t *testing.T) {
-	var log strings.Builder
-	authorize := func(context.Context, hub.Request) (hub.Grant, error) { return hub.Grant{}, nil }
-	for name, test := range map[string]struct {
-		config  hub.Config
-		options *ws.AcceptOptions
-		enters  bool // a hub that passes on a proof
-		warns   bool
-	}{
-		"nobody has said":  {hub.Config{}, nil, true, true},
-		"every name":       {hub.Config{}, &ws.AcceptOptions{Hosts: []string{"*"}}, true, true},
-		"its hosts":        {hub.Config{}, &ws.AcceptOptions{Hosts: []string{"own.example"}}, false, false},
-		"its one endpoint": {hub.Config{Endpoint: "Own.Example:443"}, nil, false, false},
-	} {
-		log.Reset()
-		test.config.Authorize, test.config.Logger = authorize, slog.New(slog.NewTextHandler(&log, nil))
-		h := hub.New(&test.config)
-		server := httptest.NewServer(ws.Handler(h, test.options))
-		client := server.Client()
-		client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
-		}
-		for range 2 {
-			for host, enters := range map[string]bool{"own.example": true, "other.example": test.enters} {
-				room, err := noom.Join(t.Context(), ws.Dialer{URL: "ws://" + host, HTTPClient: client}, "데모", nil)
-				if (err == nil) != enters {
-					t.Errorf("%s: by the name %s: %v", name, host, err)
-				}
-				if err == nil {
-					_ = room.Leave(t.Context())
-				}
-			}
-		}
-		if err := h.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		server.Close()
-		if n := strings.Count(log.String(), "takes proofs made for any host"); n > 1 || (n == 1) != test.warns {
-			t.Errorf("%s: warned %d times: %s", name, n, log.String())
-		}
 	}
 }
 

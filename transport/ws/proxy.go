@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"time"
 
+	"noom/internal/entrance"
 	"noom/signal"
 )
 
@@ -39,7 +40,7 @@ func throughProxy(ctx context.Context, client *http.Client, u *url.URL) (*http.C
 	proxy, err := transport.Proxy(&http.Request{Method: http.MethodGet, URL: &target, Host: target.Host, Header: http.Header{}})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("which proxy to use: %w", withoutURL(err))
+		return nil, fmt.Errorf("which proxy to use: %w", entrance.WithoutURL(err))
 	case proxy == nil || proxy.Scheme != "http" && proxy.Scheme != "https":
 		return client, nil
 	}
@@ -150,12 +151,4 @@ func (t *tunnel) connect(ctx context.Context, conn net.Conn, address string) err
 	default:
 		return fmt.Errorf("%w: %s refuses one to %s (HTTP %s); many let through nothing but port 443 (wss://)", ErrProxy, t.at(), address, status)
 	}
-}
-
-// withoutURL takes the URL out of an error, since there may be a password in it.
-func withoutURL(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err
-	}
-	return err
 }

@@ -1,4 +1,4 @@
-package main
+package turn
 
 import (
 	"errors"
@@ -11,37 +11,43 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// This file is what a TCP connection to the TURN server may cost.
+// This file is what a connection to the server over TCP or TLS may cost.
 
 const (
-	// turnFirst is how long a TCP connection may take to its first allocation.
-	turnFirst = 10 * time.Second
-	// turnIntroduction is how many bytes it may take.
-	turnIntroduction = 16 << 10
-	// turnIdle is after how much silence a TCP connection is cut; its
+	// firstRelay is how long a TCP connection may take to its first allocation.
+	firstRelay = 10 * time.Second
+	// mostIntroduction is how many bytes it may take.
+	mostIntroduction = 16 << 10
+	// longestSilence is after how much silence a TCP connection is cut; its
 	// allocation would have expired by then.
-	turnIdle = 10 * time.Minute
-	// turnWrite bounds one write to a TCP connection.
-	turnWrite = 10 * time.Second
+	longestSilence = 10 * time.Minute
+	// longestWrite bounds one write to a TCP connection.
+	longestWrite = 10 * time.Second
 )
 
 var errIntroduction = errors.New("too much was said without an allocation")
 
-// boundedListener accepts so many connections at a time, ends those that are silent, and can cut
-// them all. Those that have no allocation give way to newer ones, silent ones first.
-type boundedListener struct {
-	net.Listener
+// connections are those of all listeners. They are so many at a time; those that have no allocation
+// give way to newer ones, silent ones first.
+type connections struct {
 	most, waiting int // all; of one address, without an allocation
 	rate          int // bytes a second that one carries
 
 	mu    sync.Mutex
-	conns map[string]*boundedConn // by client; nil: cut
+	conns map[client]*boundedConn // nil: cut
 }
 
-func boundConnections(l net.Listener, limits turnLimits) *boundedListener {
-	return &boundedListener{
-		Listener: l, most: limits.total, waiting: limits.waiting, rate: limits.relayRate, conns: make(map[string]*boundedConn),
+func newConnections(limits Limits) *connections {
+	return &connections{
+		most: limits.Total, waiting: limits.Waiting, rate: limits.RelayRate, conns: make(map[client]*boundedConn),
 	}
+}
+
+// boundedListener accepts as many as the connections of all listeners may be.
+type boundedListener struct {
+	net.Listener
+	number int // of the socket
+	all    *connections
 }
 
 // Accept closes what is too much.
@@ -51,8 +57,8 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &boundedConn{Conn: inner, listener: l, client: clientOf(inner.RemoteAddr()), from: prefixOf(inner.RemoteAddr()), began: time.Now(), taken: takenPerSecond(l.rate)}
-		out, in := l.add(c)
+		c := l.all.bound(inner, clientAt(l.number, inner.RemoteAddr()))
+		out, in := l.all.add(c)
 		if out != nil {
 			_ = out.Close() // it made room
 		}
@@ -63,8 +69,12 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
+func (l *connections) bound(inner net.Conn, c client) *boundedConn {
+	return &boundedConn{Conn: inner, all: l, client: c, from: c.prefix(), began: time.Now(), taken: takenPerSecond(l.rate)}
+}
+
 // add counts one in, and says which one goes for it.
-func (l *boundedListener) add(c *boundedConn) (out *boundedConn, in bool) {
+func (l *connections) add(c *boundedConn) (out *boundedConn, in bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conns == nil {
@@ -93,10 +103,10 @@ func (l *boundedListener) add(c *boundedConn) (out *boundedConn, in bool) {
 }
 
 // settle notes whether a client has an allocation.
-func (l *boundedListener) settle(client net.Addr, has bool) {
+func (l *connections) settle(of client, has bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.conns[clientOf(client)]
+	c := l.conns[of]
 	if c == nil || c.settled == has {
 		return
 	}
@@ -105,7 +115,7 @@ func (l *boundedListener) settle(client net.Addr, has bool) {
 }
 
 // cut ends all connections, and all to come.
-func (l *boundedListener) cut() {
+func (l *connections) cut() {
 	l.mu.Lock()
 	conns := l.conns
 	l.conns = nil
@@ -117,15 +127,15 @@ func (l *boundedListener) cut() {
 
 type boundedConn struct {
 	net.Conn
-	listener *boundedListener
-	client   string
-	from     netip.Prefix
-	spoken   atomic.Bool // something came
-	taken    *rate.Limiter
+	all    *connections
+	client client
+	from   netip.Prefix
+	spoken atomic.Bool // something came
+	taken  *rate.Limiter
 
 	heard int // bytes since it had no allocation; owned by Read
 
-	// Owned by the listener, behind its lock.
+	// Owned by connections, behind its lock.
 	settled bool      // it has an allocation
 	began   time.Time // when that was so, or not
 }
@@ -138,20 +148,20 @@ func (c *boundedConn) worseThan(other *boundedConn) bool {
 	return c.began.Before(other.began)
 }
 
-// until is when what comes next must have come; the caller holds the listener's lock.
+// until is when what comes next must have come; the caller holds the lock of all.
 func (c *boundedConn) until() time.Time {
 	if c.settled {
-		return time.Now().Add(turnIdle)
+		return time.Now().Add(longestSilence)
 	}
-	return c.began.Add(turnFirst)
+	return c.began.Add(firstRelay)
 }
 
 // Read implements [net.Conn]. A client that sends too fast is read more slowly.
 func (c *boundedConn) Read(b []byte) (int, error) {
-	c.listener.mu.Lock()
+	c.all.mu.Lock()
 	settled := c.settled
 	_ = c.SetReadDeadline(c.until()) // a closed one says so below
-	c.listener.mu.Unlock()
+	c.all.mu.Unlock()
 	n, err := c.Conn.Read(b)
 	if n > 0 {
 		c.spoken.Store(true)
@@ -159,7 +169,7 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	if c.heard += n; settled {
 		c.heard = 0
 	}
-	if c.heard > turnIntroduction {
+	if c.heard > mostIntroduction {
 		return 0, errIntroduction
 	}
 	now := time.Now()
@@ -168,15 +178,19 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 }
 
 func (c *boundedConn) Write(b []byte) (int, error) {
-	_ = c.SetWriteDeadline(time.Now().Add(turnWrite)) // a closed one says so below
-	return c.Conn.Write(b)
+	_ = c.SetWriteDeadline(time.Now().Add(longestWrite)) // a closed one says so below
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		_ = c.Close() // what follows half a message cannot be understood
+	}
+	return n, err
 }
 
 func (c *boundedConn) Close() error {
-	c.listener.mu.Lock()
-	if c.listener.conns[c.client] == c {
-		delete(c.listener.conns, c.client)
+	c.all.mu.Lock()
+	if c.all.conns[c.client] == c {
+		delete(c.all.conns, c.client)
 	}
-	c.listener.mu.Unlock()
+	c.all.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -1,7 +1,6 @@
-package main
+package turn
 
 import (
-	"cmp"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -11,33 +10,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/turn/v5"
+	pion "github.com/pion/turn/v5"
 	"golang.org/x/time/rate"
 )
 
-// This file is what a member may do with the TURN server: how much it may relay, and to which
-// addresses.
-
-// turnLimits are a TURN server's quotas. Zero is no bound but the next larger one.
-type turnLimits struct {
-	perUser    int // allocations of one member
-	perAddress int // allocations of all behind one address
-	total      int // allocations of all; also TCP connections to the server
-	waiting    int // TCP connections of one address that have no allocation
-
-	perAllocation int // permissions of an allocation, and as many channels
-
-	relayRate, totalRate int // bytes a second each way, of one allocation and of all
-	askRate, ownAskRate  int // requests a second, of an address without an allocation and for one allocation
-}
-
-// A member of a room of 64 has 63 connections with an allocation over UDP and
-// one over TCP each, and twice that for the moment of a restart. Each connection has
-// at most 128 candidates at the other end.
-var standardTURNLimits = turnLimits{
-	perUser: 256, perAddress: 1024, total: 4096, waiting: 64, perAllocation: 256,
-	relayRate: 2 << 20, totalRate: 128 << 20, askRate: 1000, ownAskRate: 100,
-}
+// This file is what a member may relay, and to which addresses.
 
 // The ports of relayed addresses: those the IANA keeps for such use.
 const firstRelayPort, lastRelayPort = 49152, 65535
@@ -52,33 +29,27 @@ var (
 type relays struct {
 	outer, inner netip.Addr // the address peers send to, and where sockets are opened
 	everywhere   bool
-	limits       turnLimits
+	limits       Limits
 	rate         *rate.Limiter // of all
 	own          *ownAddresses
-	settled      func(client net.Addr, has bool) // is called when a client has an allocation, over TCP; may be nil
+	settled      func(c client, has bool) // is called when a client has a relay, or no longer
 
 	mu        sync.Mutex
 	count     int
 	byUser    map[string]int
 	byAddress map[netip.Prefix]int
-	byClient  map[string]*relay
+	byClient  map[client]*relay
 	live      map[int]*relay // by port
 }
 
-func newRelays(outer, inner netip.Addr, everywhere bool, limits turnLimits) *relays {
-	for _, bound := range []*int{&limits.perAddress, &limits.waiting} {
-		if *bound == 0 {
-			*bound = limits.total
-		}
-	}
-	limits.perAllocation = cmp.Or(limits.perAllocation, standardTURNLimits.perAllocation)
-	limits.askRate = cmp.Or(limits.askRate, standardTURNLimits.askRate)
-	limits.ownAskRate = cmp.Or(limits.ownAskRate, standardTURNLimits.ownAskRate)
+func newRelays(outer, inner netip.Addr, everywhere bool, limits Limits) *relays {
+	limits = limits.withDefaults()
 	return &relays{
 		outer: outer, inner: inner, everywhere: everywhere, limits: limits,
-		rate: bytesPerSecond(limits.totalRate), own: &ownAddresses{list: net.InterfaceAddrs},
-		byUser: make(map[string]int), byAddress: make(map[netip.Prefix]int),
-		byClient: make(map[string]*relay), live: make(map[int]*relay),
+		rate: bytesPerSecond(limits.TotalRate), own: &ownAddresses{list: net.InterfaceAddrs},
+		settled: func(client, bool) {},
+		byUser:  make(map[string]int), byAddress: make(map[netip.Prefix]int),
+		byClient: make(map[client]*relay), live: make(map[int]*relay),
 	}
 }
 
@@ -93,7 +64,7 @@ func takenPerSecond(n int) *rate.Limiter { return rate.NewLimiter(2*rate.Limit(n
 // one of our relays, since the other member may be relayed by us too. Others of
 // this machine are not, on the Internet or not: what listens there may take a relay
 // for a neighbour.
-func (r *relays) permits(_ net.Addr, peer net.IP) bool {
+func (r *relays) permits(peer net.IP) bool {
 	a, ok := netip.AddrFromSlice(peer)
 	a = a.Unmap()
 	r.own.refresh(time.Now())
@@ -120,7 +91,7 @@ func (r *relays) reaches(peer netip.AddrPort) bool {
 func (r *relays) take(user string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.count >= r.limits.total || r.byUser[user] >= r.limits.perUser {
+	if r.count >= r.limits.Total || r.byUser[user] >= r.limits.PerMember {
 		return false
 	}
 	r.count++
@@ -137,11 +108,11 @@ func (r *relays) give(user string) {
 	}
 }
 
-// Validate is there for [turn.RelayAddressGenerator], as what follows is.
+// Validate is there for [pion.RelayAddressGenerator], as what follows is.
 func (r *relays) Validate() error { return nil }
 
 // AllocatePacketConn opens a relayed address.
-func (r *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
+func (r *relays) AllocatePacketConn(c pion.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
 	if c.UserID == "" { // to look for an even port, which WebRTC has no use for
 		return nil, nil, errRelayPorts
 	}
@@ -164,9 +135,9 @@ func (r *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketCo
 func (r *relays) open(socket net.PacketConn, port int, user string) *relay {
 	a := &relay{
 		PacketConn: socket, relays: r, user: user, port: port, since: time.Now(),
-		rate:        bytesPerSecond(r.limits.relayRate),
-		taken:       takenPerSecond(r.limits.relayRate),
-		requests:    rate.NewLimiter(rate.Limit(r.limits.ownAskRate), 4*r.limits.ownAskRate),
+		rate:        bytesPerSecond(r.limits.RelayRate),
+		taken:       takenPerSecond(r.limits.RelayRate),
+		requests:    rate.NewLimiter(rate.Limit(r.limits.OwnAskRate), 4*r.limits.OwnAskRate),
 		permissions: make(map[netip.Addr]time.Time),
 	}
 	r.mu.Lock()
@@ -176,12 +147,12 @@ func (r *relays) open(socket net.PacketConn, port int, user string) *relay {
 }
 
 // AllocateListener refuses; see errNoTCPRelays.
-func (r *relays) AllocateListener(turn.AllocateListenerConfig) (net.Listener, net.Addr, error) {
+func (r *relays) AllocateListener(pion.AllocateListenerConfig) (net.Listener, net.Addr, error) {
 	return nil, nil, errNoTCPRelays
 }
 
 // AllocateConn refuses; see errNoTCPRelays.
-func (r *relays) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) { return nil, errNoTCPRelays }
+func (r *relays) AllocateConn(pion.AllocateConnConfig) (net.Conn, error) { return nil, errNoTCPRelays }
 
 // relay is the socket of one relayed address. What exceeds the rate is lost, as
 // on any narrow link.
@@ -198,7 +169,7 @@ type relay struct {
 	given    sync.Once
 
 	// Owned by relays, behind its lock.
-	client      string // its owner; empty: not known yet, or no longer
+	client      client // its owner; zero: not known yet, or no longer
 	from        netip.Prefix
 	permissions map[netip.Addr]time.Time // until when
 	channels    int

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+)
+
+// This file is the -domain flag: certificates from an ACME server (RFC 8555), such as Let's Encrypt,
+// which first checks that the domain leads here: on the page's own port (tls-alpn-01, RFC 8737), or
+// on port 80 (http-01) if -http is given.
+
+// acmeOptions say for which domains, and from whom.
+type acmeOptions struct {
+	domains   []string
+	cache     string // folder; empty: one in the user's cache
+	directory string // the server's URL; empty: Let's Encrypt's
+}
+
+func (o *acmeOptions) wanted() bool { return len(o.domains) > 0 }
+
+// check refuses what is no domain.
+func (o *acmeOptions) check() error {
+	if !o.wanted() && o.cache+o.directory != "" {
+		return errors.New("-domain-cache and -acme are about -domain, which is not given")
+	}
+	for _, domain := range o.domains {
+		if strings.ContainsAny(domain, " \t/:*") || !strings.Contains(strings.Trim(domain, "."), ".") {
+			return fmt.Errorf("-domain: %q is not a domain; want names such as call.example.com, with commas", domain)
+		}
+	}
+	return nil
+}
+
+// An issuer has the certificates of domains. At most one question for each goes on at a time.
+type issuer struct {
+	manager  *autocert.Manager
+	problems *problemWatch
+	report   func(line string) // is called when a domain has its first certificate
+	complain func(line string) // is called when there is no certificate, at most once a minute
+
+	mu         sync.Mutex
+	flights    map[string]*flight // by domain
+	reported   map[string]bool    // by domain
+	complained time.Time
+}
+
+// flight is one question to the manager.
+type flight struct {
+	done        chan struct{}
+	certificate *tls.Certificate // of which, and of err, done is the end
+	err         error
+}
+
+// issuer opens the cache, where certificates outlive a restart.
+func (o *acmeOptions) issuer(report, complain func(line string)) (*issuer, error) {
+	dir := o.cache
+	if dir == "" {
+		own, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("-domain: no folder for certificates is known (%w); name one with -domain-cache", err)
+		}
+		dir = filepath.Join(own, "noom-browser-server")
+	}
+	if err := writable(dir); err != nil {
+		return nil, fmt.Errorf("-domain: certificates cannot be kept: %w; name another folder with -domain-cache", err)
+	}
+	watch := &problemWatch{inner: http.DefaultTransport}
+	return &issuer{
+		manager: &autocert.Manager{
+			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(dir), HostPolicy: autocert.HostWhitelist(o.domains...),
+			Client: &acme.Client{DirectoryURL: o.directory, HTTPClient: &http.Client{Transport: watch}, UserAgent: "noom-browser-server"},
+		},
+		problems: watch, report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
+	}, nil
+}
+
+// writable makes a folder and tries it.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, "try-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// config is for a listener that also answers the ACME server.
+func (i *issuer) config() *tls.Config {
+	return &tls.Config{
+		GetCertificate: i.certificate, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1", acme.ALPNProto},
+	}
+}
+
+// certificate implements [tls.Config.GetCertificate]. Those who come while it is asked for wait, but
+// no longer than their handshake may take.
+func (i *issuer) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
+		return i.manager.GetCertificate(hello) // the ACME server, which looks whether we are here
+	}
+	name := strings.TrimSuffix(strings.ToLower(hello.ServerName), ".")
+	if err := i.manager.HostPolicy(hello.Context(), name); err != nil {
+		return nil, err
+	}
+	f := i.ask(name)
+	select {
+	case <-f.done:
+		return f.certificate, f.err
+	case <-hello.Context().Done():
+		return nil, hello.Context().Err()
+	}
+}
+
+// ask begins a question, or finds the one that goes on.
+func (i *issuer) ask(domain string) *flight {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if f := i.flights[domain]; f != nil {
+		return f
+	}
+	f := &flight{done: make(chan struct{})}
+	i.flights[domain] = f
+	go i.fly(domain, f)
+	return f
+}
+
+func (i *issuer) fly(domain string, f *flight) {
+	// With that suite in the hello the certificate is for an ECDSA key, the one that all have.
+	f.certificate, f.err = i.manager.GetCertificate(&tls.ClientHelloInfo{
+		ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+	})
+	i.mu.Lock()
+	delete(i.flights, domain)
+	first := f.err == nil && !i.reported[domain]
+	again := f.err != nil && time.Since(i.complained) > time.Minute
+	if first {
+		i.reported[domain] = true
+	}
+	if again {
+		i.complained = time.Now()
+	}
+	i.mu.Unlock()
+	close(f.done)
+	switch {
+	case first:
+		i.report(fmt.Sprintf("the certificate for %s is good until %s and is renewed before that", domain, f.certificate.Leaf.NotAfter.Format(time.DateOnly)))
+	case again:
+		i.complain(fmt.Sprintf("no certificate for %s: %s", domain, i.problems.explain(f.err)))
+	}
+}
+
+// begin asks for all certificates, so that the first visitors need not wait.
+func (i *issuer) begin(domains []string) {
+	for _, domain := range domains {
+		i.ask(strings.ToLower(domain))
+	}
+}

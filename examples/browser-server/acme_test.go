@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/acme"
+)
+
+// Why there is no certificate: internal/acmetest asks a real ACME server, but not for all of it.
+func TestProblemWatch(t *testing.T) {
+	const invalid = `{"status":"invalid","challenges":[{"type":"tls-alpn-01","status":"invalid","error":` +
+		`{"type":"urn:ietf:params:acme:error:connection","detail":"refused"}},{"type":"http-01"}]}`
+	const pending = `{"status":"pending","challenges":[{"error":{"type":"urn:ietf:params:acme:error:dns","detail":"old"}}]}`
+	rateLimited := &acme.Error{ProblemType: "urn:ietf:params:acme:error:rateLimited", Detail: "5 a week"}
+	for _, test := range []struct {
+		kind    string // of the answers
+		answers []string
+		err     error
+		want    string
+	}{
+		{"application/json", []string{pending, invalid}, errors.New("none left"), "the ACME server does not reach this one; open port 443 or, with -http :80, port 80 (refused)"},
+		{"application/json; charset=utf-8", []string{invalid, invalid}, errors.New("none left"), "the ACME server does not reach this one; open port 443 or, with -http :80, port 80 (refused)"},
+		{"application/problem+json", nil, rateLimited, "it was asked too often; wait, and keep the folder -domain-cache between starts (5 a week)"},
+		{"application/json", nil, &acme.Error{ProblemType: "urn:ietf:params:acme:error:new", Detail: "so"}, "so (new)"},
+		{"text/html", []string{invalid}, errors.New("no such host"), "the ACME server cannot be asked: no such host"},
+		{"application/json", []string{"", "[]", strings.Repeat("x", 2*mostAnswer)}, errors.New("no such host"), "the ACME server cannot be asked: no such host"},
+	} {
+		w := &problemWatch{inner: http.DefaultTransport}
+		for _, answer := range test.answers {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", test.kind)
+				_, _ = io.WriteString(w, answer) // the client compares it
+			}))
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := w.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := io.ReadAll(response.Body)
+			if _ = response.Body.Close(); err != nil || string(read) != answer {
+				t.Errorf("of %d bytes the client gets %d, %v", len(answer), len(read), err)
+			}
+			server.Close()
+		}
+		if got := w.explain(test.err); got != test.want {
+			t.Errorf("%q: %q, want %q", test.answers, got, test.want)
+		}
+		if got := w.explain(errors.New("again")); got != "the ACME server cannot be asked: again" {
+			t.Errorf("what has been said is said again: %q", got)
+		}
+	}
+}
+
+// Plain http leads to the page, but not to other hosts.
+func TestRedirect(t *testing.T) {
+	for _, test := range []struct{ port, url, want string }{
+		{"443", "http://call.example/", "https://call.example/"},
+		{"443", "http://call.example:8080/a%2Fb?c=d&e", "https://call.example/a%2Fb?c=d&e"},
+		{"8443", "http://call.example/x", "https://call.example:8443/x"},
+		{"443", "http://evil.example/", ""},
+	} {
+		answer := httptest.NewRecorder()
+		withoutPort(redirect(test.port, []string{"call.example"})).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, test.url, nil))
+		if got := answer.Header().Get("Location"); got != test.want || (answer.Code == http.StatusFound) != (test.want != "") {
+			t.Errorf("%s leads to %q (%d), want %q", test.url, got, answer.Code, test.want)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package entrance
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"noom/signal"
+)
+
+// ErrNotHub is inside a dial's error when something answered that is no hub.
+var ErrNotHub = errors.New("no noom hub answers there")
+
+// ParseURL checks a hub's URL and makes it one that can be dialled: its name in ASCII. scheme, "ws"
+// or "http", is what its errors recommend. The zone of an IPv6 address stays, which says by which
+// of our own interfaces it is reached; a request's Host is without.
+func ParseURL(text, scheme string) (*url.URL, error) {
+	want := scheme + "://host:port/path"
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("bad URL: %w; want %s", WithoutURL(err), want) // the rest repeats the URL
+	}
+	switch u.Scheme {
+	case "ws", "http", "wss", "https":
+	default:
+		return nil, fmt.Errorf("bad URL: its scheme must be %s or %ss, as in %s, not %q", scheme, scheme, want, u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("bad URL: it names no host; want " + want)
+	}
+	if name, port := u.Hostname(), u.Port(); !strings.Contains(name, ":") { // else it is an IPv6 address
+		u.Host = signal.NormalHost(name)
+		if port != "" {
+			u.Host += ":" + port
+		}
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+// WithoutRedirects copies a client so that it does not follow redirects, as a
+// browser's WebSocket does not: proofs are bound to the host that was dialled.
+func WithoutRedirects(client *http.Client) *http.Client {
+	var c http.Client
+	if client != nil {
+		c = *client
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// ExplainDial says in one line why nothing answered a dial and what to look at. scheme is as for
+// [ParseURL].
+func ExplainDial(ctx context.Context, err error, scheme string) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer in time: %w", ctx.Err())
+	}
+	err = WithoutURL(err)
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("no such host %q; check the name: %w", dns.Name, err)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nothing listens there; is the hub running? %w", err)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || strings.Contains(err.Error(), "HTTP response to HTTPS client") {
+		return fmt.Errorf("it does not speak TLS; try %s:// instead of %ss://: %w", scheme, scheme, err)
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("its certificate is not trusted: %w", err)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("its certificate is not trusted: %w", err)
+	}
+	return err
+}
+
+// ExplainResponse says in one line why an answer is not that of a hub which lets us in. It reads
+// the beginning of the body.
+func ExplainResponse(response *http.Response) error {
+	switch code := response.StatusCode; {
+	case code >= 300 && code < 400:
+		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
+	case code == http.StatusMisdirectedRequest:
+		return fmt.Errorf("it does not go by that name (HTTP 421): %s", firstLine(response.Body))
+	case code == http.StatusForbidden:
+		return fmt.Errorf("it forbids the connection (HTTP 403): %s", firstLine(response.Body))
+	default:
+		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), firstLine(response.Body))
+	}
+}
+
+// firstLine returns what a person may want to read of an error page.
+func firstLine(body io.Reader) string {
+	lines := bufio.NewScanner(io.LimitReader(body, 200))
+	lines.Scan()
+	return signal.Printable(strings.TrimSpace(strings.ToValidUTF8(lines.Text(), "")))
+}
+
+// WithoutURL takes the URL out of an error, since there may be a password in it.
+func WithoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package auto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"noom/signal"
+	"noom/transport/ws"
+)
+
+// A link is a connection whose end the dialer learns from.
+type link struct {
+	signal.Signaler
+
+	dialer *Dialer
+	began  time.Duration // by the dialer's time
+	trial  *time.Timer   // of WebSocket; nil: it is one
+	closed atomic.Bool
+	back   atomic.Bool // it gives way to WebSocket
+	noted  atomic.Bool // that it has broken
+}
+
+// trialTimeout bounds one trial of WebSocket.
+const trialTimeout = 10 * time.Second
+
+// Unwrap gives what tells the endpoint; see [signal.Signaler].
+func (l *link) Unwrap() signal.Signaler { return l.Signaler }
+
+// Receive implements [signal.Signaler].
+func (l *link) Receive(ctx context.Context) (signal.Message, error) {
+	m, err := l.Signaler.Receive(ctx)
+	return m, l.note(ctx, err)
+}
+
+// Send implements [signal.Signaler].
+func (l *link) Send(ctx context.Context, m signal.Message) error {
+	return l.note(ctx, l.Signaler.Send(ctx, m))
+}
+
+// SendAll implements [signal.BatchSender].
+func (l *link) SendAll(ctx context.Context, batch []*signal.Message) error {
+	return l.note(ctx, l.Signaler.(signal.BatchSender).SendAll(ctx, batch)) // both transports are
+}
+
+// note learns from how a call has ended.
+func (l *link) note(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if l.back.Load() && !l.closed.Load() {
+		return fmt.Errorf("%w: %w", errBack, err)
+	}
+	_, said := errors.AsType[*signal.Error](err)
+	broken := !said && ctx.Err() == nil && !l.closed.Load()
+	if broken && l.trial == nil && !l.noted.Swap(true) {
+		d := l.dialer
+		d.mu.Lock()
+		d.choice.broke(d.now(), d.now()-l.began)
+		d.mu.Unlock()
+	}
+	return err
+}
+
+// tryWebSocket tries WebSocket while HTTP carries the frames. If it works, this connection ends.
+func (l *link) tryWebSocket() {
+	d := l.dialer
+	ctx, cancel := context.WithTimeout(context.Background(), trialTimeout)
+	defer cancel()
+	probe, err := ws.Dialer{URL: d.URL, HTTPClient: d.HTTPClient, Header: d.Header}.Dial(ctx)
+	if err == nil {
+		_ = probe.Close() // nothing was said over it
+	}
+	d.mu.Lock()
+	if err == nil {
+		d.choice.worked()
+	} else {
+		d.choice.failed(d.now())
+		if !l.closed.Load() {
+			l.trial.Reset(d.choice.trialAt() - d.now())
+		}
+	}
+	d.mu.Unlock()
+	if err == nil && !l.closed.Load() {
+		l.back.Store(true)
+		_ = l.Signaler.Close() // never fails
+	}
+}
+
+// Close implements [signal.Signaler].
+func (l *link) Close() error { return l.CloseWith(nil) }
+
+// CloseWith closes with a reason.
+func (l *link) CloseWith(why *signal.Error) error {
+	l.stop()
+	return signal.CloseWith(l.Signaler, why)
+}
+
+// Abort implements [signal.Aborter].
+func (l *link) Abort() {
+	l.stop()
+	l.Signaler.(signal.Aborter).Abort() // both transports are
+}
+
+func (l *link) stop() {
+	if l.trial == nil {
+		l.closed.Store(true)
+		return
+	}
+	l.dialer.mu.Lock()
+	defer l.dialer.mu.Unlock()
+	l.closed.Store(true)
+	l.trial.Stop()
+}

@@ -1,0 +1,128 @@
+package turn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/stun/v4"
+	pion "github.com/pion/turn/v5"
+
+	"noom/signal"
+)
+
+// TCP connections to the server are as many as are allowed, and none is left when it ends. Silent
+// ones go first.
+func TestTURNConnectionsAreBounded(t *testing.T) {
+	s := serveHere(t, false, Limits{PerMember: 1, Total: 3, Waiting: 2, RelayRate: 1000, TotalRate: 1000})
+	dial := func() net.Conn {
+		t.Helper()
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() }) // the server may have
+		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		return c
+	}
+	gone := func(what string, c net.Conn) {
+		t.Helper()
+		_, err := io.Copy(io.Discard, c)
+		if timeout, is := errors.AsType[net.Error](err); is && timeout.Timeout() {
+			t.Errorf("%s stays (%v)", what, err)
+		}
+	}
+	told := s.ICEServers(t.Context(), signal.Member{ID: "member"})[1]
+	member := newClientOver(t, s, pion.NewSTUNConn(dial()), told.Username, told.Credential)
+	relay, err := member.Allocate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := dial()
+	asking := dial()
+	answered := func() {
+		t.Helper()
+		_, _ = asking.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw)
+		if _, err := io.ReadFull(asking, make([]byte, 40)); err != nil {
+			t.Fatalf("who has said something: %v", err)
+		}
+	}
+	answered()
+	newest := dial()
+	gone("who says nothing", silent)
+	another := dial()
+	gone("who has said nothing yet, before who has", newest)
+	answered()
+	if _, err := relay.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 9}); err != nil {
+		t.Errorf("who has an allocation: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	gone("after the end, one", asking)
+	gone("after the end, another", another)
+}
+
+// A connection that comes to nothing ends, and one may not say much before.
+func TestTURNIntroduction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelays(netip.Addr{}, netip.Addr{}, true, Limits{})
+		l := newConnections(r.limits)
+		r.settled = l.settle
+		accept := func(port int) (*boundedConn, net.Conn) {
+			here, there := net.Pipe()
+			c := l.bound(here, clientAt(1, tcpFrom(port)))
+			if out, in := l.add(c); out != nil || !in {
+				t.Fatal("not let in")
+			}
+			return c, there
+		}
+		began := time.Now()
+		c, _ := accept(1)
+		if _, err := c.Read(make([]byte, 1)); err == nil || time.Since(began) != firstRelay {
+			t.Errorf("silent for %v: %v", time.Since(began), err)
+		}
+		c, there := accept(2)
+		began = time.Now()
+		go func() {
+			for range 3 { // which do not put it off
+				time.Sleep(firstRelay / 4)
+				_, _ = there.Write([]byte{0})
+			}
+		}()
+		var err error
+		for err == nil {
+			_, err = c.Read(make([]byte, 1))
+		}
+		if time.Since(began) != firstRelay {
+			t.Errorf("with a byte now and then: ended after %v", time.Since(began))
+		}
+		c, there = accept(3)
+		go func() { _, _ = there.Write(make([]byte, 1<<20)) }()
+		read := 0
+		for err = nil; err == nil; {
+			var n int
+			n, err = c.Read(make([]byte, 1600))
+			read += n
+		}
+		if !errors.Is(err, errIntroduction) || read > mostIntroduction {
+			t.Errorf("%d bytes without an allocation: %v", read, err)
+		}
+		_ = there.Close() // ends the write
+
+		// With an allocation there is time, and without it again there is not.
+		c, _ = accept(4)
+		began = time.Now()
+		l.settle(clientAt(1, tcpFrom(4)), true)
+		time.AfterFunc(longestSilence/2, func() { l.settle(clientAt(1, tcpFrom(4)), false) })
+		if _, err := c.Read(make([]byte, 1)); err == nil || time.Since(began) != longestSilence/2+firstRelay {
+			t.Errorf("ended after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+func tcpFrom(port int) *net.TCPAddr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: port} }
