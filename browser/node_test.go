@@ -23,7 +23,7 @@ func TestNodeMember(t *testing.T) {
 	folder := nodeFolder(t)
 	// One after the other, because each encodes and decodes pictures and sound.
 	for name, test := range map[string]func(*testing.T, string){
-		"with Go": nodeWithGo, "with a page": nodeWithPage, "with its own WebSocket": nodeGlobals, "the bot in README.md": nodeBot,
+		"with Go": nodeWithGo, "with a page": nodeWithPage, "with its own WebSocket": nodeGlobals, "without WebSocket": nodeOverHTTP, "the bot in README.md": nodeBot,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, folder) })
 	}
@@ -222,6 +222,20 @@ func nodeGlobals(t *testing.T, folder string) {
 	m.wait("the loss and the way back", `happened('signalinglost') === 1 && happened('signalingrestored') === 1`)
 	m.do(`room.chat('다시 왔다')`)
 	tab.Wait("chat by the new hub", `happened('chatreceived', (e) => e.text === '다시 왔다') === 1`)
+	m.leave()
+	tab.Wait("an empty room", `happened('peerleft', (e) => e.reason === 'left') === 1`)
+}
+
+// nodeOverHTTP is a member without any WebSocket: it reaches the hub over HTTP.
+func nodeOverHTTP(t *testing.T, folder string) {
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	m := startNode(t, folder, l.url(), nil, "http")
+	tab.Do(`enter('지우')`)
+	m.do(`enter('마디', { tracks: [picture(0, 0, 200)] })`)
+	tab.Wait("a blue picture", `shows(other().tracks[0], [0, 0, 200])`)
+	m.do(`room.chat('안녕')`)
+	tab.Wait("chat", `happened('chatreceived', (e) => e.text === '안녕') === 1`)
 	m.leave()
 	tab.Wait("an empty room", `happened('peerleft', (e) => e.reason === 'left') === 1`)
 }

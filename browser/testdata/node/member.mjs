@@ -14,6 +14,11 @@ if (process.argv.includes('globals')) { // as in a page; Node has the WebSocket
   delete options.WebSocket;
 }
 
+if (process.argv.includes('http')) { // as in Node 20 without the package ws
+  delete globalThis.WebSocket;
+  delete options.WebSocket;
+}
+
 const [width, height] = [160, 120];
 const sources = new Map(); // track → what stops its source
 const sinks = new Map(); // track → what it was seen or heard to be last
