@@ -93,9 +93,13 @@ func (p *chromiumPage) click(selector string) error {
 
 func (p *chromiumPage) keys(keys string) error    { return p.act(chromedp.KeyEvent(keys)) }
 func (p *chromiumPage) navigate(url string) error { return p.act(chromedp.Navigate(url)) }
-func (p *chromiumPage) back() error               { return p.act(chromedp.NavigateBack()) }
-func (p *chromiumPage) forward() error            { return p.act(chromedp.NavigateForward()) }
 func (p *chromiumPage) reload() error             { return p.act(chromedp.Reload()) }
+
+// A document that comes out of the back-forward cache is not loaded, so there is no load to wait for.
+func (p *chromiumPage) back() error { return p.act(chromedp.Evaluate[chromedp.Void](`history.back()`)) }
+func (p *chromiumPage) forward() error {
+	return p.act(chromedp.Evaluate[chromedp.Void](`history.forward()`))
+}
 
 func (p *chromiumPage) resize(width, height int64) error {
 	_, err := chromedp.Call(p.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
