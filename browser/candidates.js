@@ -12,13 +12,16 @@ export class Candidates {
   #send; // (body) to the other end
   #waiting = []; // of ours, oldest first
   #ours = { ufrag: '', kinds: new Set() }; // of the latest gathering
-  #theirs = { ufrag: '', count: 0, kinds: new Set(), judge: new RemoteCandidates() }; // of the remote description
+  #theirs; // of the remote description
+  #atHome; // whether peers are looked for on this machine
   #lookup; // () → whether one more name may be asked for
   #next = null; // the judge of a generation whose description is about to be in force
   #refusal = null; // {server, reason}, of a TURN server
 
-  constructor(pc, { later, send, lookup }) {
+  constructor(pc, { later, send, atHome, lookup }) {
+    this.#atHome = atHome;
     this.#lookup = lookup;
+    this.#theirs = this.#generation('');
     this.#pc = pc;
     this.#later = later;
     this.#send = send;
@@ -37,7 +40,7 @@ export class Candidates {
   /** A remote description with those candidates alone that are taken. */
   taken(sdp) {
     if (!sdp.includes('a=candidate:')) return sdp;
-    const judge = ufragOf(sdp) === this.#theirs.ufrag ? this.#theirs.judge : (this.#next = new RemoteCandidates());
+    const judge = ufragOf(sdp) === this.#theirs.ufrag ? this.#theirs.judge : (this.#next = new RemoteCandidates(this.#atHome));
     const refused = (line) => line.startsWith('a=candidate:') && !judge.take(line, this.#lookup);
     return sdp.split(/(?<=\n)/).filter((line) => !refused(line)).join('');
   }
@@ -45,7 +48,7 @@ export class Candidates {
   /** A remote description is in force. */
   described(sdp) {
     const ufrag = ufragOf(sdp);
-    if (ufrag !== this.#theirs.ufrag) this.#theirs = { ufrag, count: 0, kinds: new Set(), judge: this.#next ?? new RemoteCandidates() };
+    if (ufrag !== this.#theirs.ufrag) this.#theirs = this.#generation(ufrag, this.#next);
     this.#next = null;
     for (const [line] of sdp.matchAll(/^a=candidate:.*/gm)) this.#theirs.kinds.add(typeOf(line));
   }
@@ -60,6 +63,10 @@ export class Candidates {
       // One that does not parse, or whose name does not resolve, does no harm: others may work.
       await this.#pc.addIceCandidate(c.candidate === '' ? { candidate: '', sdpMid: c.sdpMid, sdpMLineIndex: c.sdpMLineIndex } : { ...c, usernameFragment: ufrag }).catch(() => {});
     }
+  }
+
+  #generation(ufrag, judge) {
+    return { ufrag, count: 0, kinds: new Set(), judge: judge ?? new RemoteCandidates(this.#atHome) };
   }
 
   // What was gathered while the chain was busy goes out as one batch.

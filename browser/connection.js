@@ -36,14 +36,15 @@ export class Connection {
    * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
    * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
-   * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds.
+   * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds. platform is
+   * {webrtc, atHome}.
    */
-  constructor({ number, iceServers, begun, senders, incoming, link }) {
+  constructor({ number, platform: { webrtc, atHome }, iceServers, begun, senders, incoming, link }) {
     this.number = number;
     this.#link = link;
     this.#incoming = incoming;
     this.#machine = new Machine({ begun });
-    this.#pc = newPeerConnection(iceServers);
+    this.#pc = newPeerConnection(webrtc, iceServers);
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
@@ -53,12 +54,12 @@ export class Connection {
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
     });
     this.#candidates = new Candidates(this.#pc, {
-      lookup: () => link.lookup(),
+      atHome, lookup: () => link.lookup(),
       later: (step) => this.#step(step), send: (body) => this.#send({ type: 'candidates', body }),
     });
     this.#pc.oniceconnectionstatechange = () => { this.#moved = performance.now(); };
     this.#pc.onconnectionstatechange = () => this.#changed();
-    this.#outgoing = new Outgoing(this.#pc, senders);
+    this.#outgoing = new Outgoing(this.#pc, senders, webrtc);
   }
 
   /** The RTCPeerConnection, to look at. */
@@ -355,7 +356,7 @@ const isOpen = (channel) => channel.readyState === 'open';
 
 // With one server that cannot be used, because of a bad URL or TURN without
 // credentials, browsers make no connection at all. Such are left out.
-function newPeerConnection(iceServers) {
+function newPeerConnection({ RTCPeerConnection }, iceServers) {
   const config = { bundlePolicy: 'max-bundle' };
   try {
     return new RTCPeerConnection({ ...config, iceServers });

@@ -7,7 +7,7 @@ import { Proof } from './proof.js';
 
 export class Epochs {
   #link; // {closed(), present(), id, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
-  #options; // {iceServers(), senders(), connectTimeout}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome}
   #conduct; // what the member may make us do
   #connections;
   #frames;
@@ -101,6 +101,7 @@ export class Epochs {
     try {
       this.#connections.current = new Connection({
         number,
+        platform: this.#options,
         iceServers: this.#options.iceServers(),
         begun,
         senders: this.#options.senders(),

@@ -27,7 +27,7 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → the nickname we want
-  #options; // {token, transport, httpURL, dialTimeout, redialMax}
+  #options; // {token, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #way;
   #signaling = null;

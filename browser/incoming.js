@@ -13,7 +13,7 @@ export class RemoteTrack {
   static { playbackOf = (track) => track.#playback; }
 
   /** blocked is called with an element and whether the browser waits for a gesture there. */
-  constructor(peer, id, row, blocked) {
+  constructor(peer, id, row, stream, blocked) {
     this.peer = peer;
     this.id = id;
     this.name = row.name;
@@ -23,7 +23,7 @@ export class RemoteTrack {
      * A stream of this one track, the same for as long as the RemoteTrack lives; rebuilds change what is in it, which
      * elements do not always notice: attach does.
      */
-    this.stream = new MediaStream();
+    this.stream = stream;
     this.#playback = new Playback(this, blocked);
   }
 
@@ -50,14 +50,16 @@ export class Incoming {
   #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track), trackBlocked(track, element, blocked)}
   #version = 0;
   #allowed; // () => whether the peer may publish
+  #webrtc; // {MediaStream}
   #latest = {}; // rows of that version
   #rows = {}; // those of them that count
   #tracks = new Map(); // id → RemoteTrack
 
-  constructor(peer, report, allowed) {
+  constructor(peer, report, allowed, webrtc) {
     this.#peer = peer;
     this.#report = report;
     this.#allowed = allowed;
+    this.#webrtc = webrtc;
   }
 
   get tracks() {
@@ -95,7 +97,8 @@ export class Incoming {
     for (const row of rows) {
       const track = this.#tracks.get(row.id);
       if (!track) {
-        const fresh = new RemoteTrack(this.#peer, row.id, row, (...where) => this.#report.trackBlocked(fresh, ...where));
+        const stream = new this.#webrtc.MediaStream();
+        const fresh = new RemoteTrack(this.#peer, row.id, row, stream, (...where) => this.#report.trackBlocked(fresh, ...where));
         this.#tracks.set(row.id, fresh);
         added.add(fresh);
       } else if (track.muted !== row.muted) {

@@ -39,7 +39,7 @@ export class Farewell {
   get error() { return this.#error; }
 
   /** The room is joined: it is left when its page goes away. */
-  joined() { addEventListener('pagehide', this.#leaveWithPage); }
+  joined() { globalThis.addEventListener?.('pagehide', this.#leaveWithPage); } // Node has no page
 
   /** The room was not joined, and will not be. */
   abandon() { this.#gone.abort(); }
@@ -64,7 +64,7 @@ export class Farewell {
     this.#over = true;
     this.#gone.abort();
     this.#error = error;
-    removeEventListener('pagehide', this.#leaveWithPage);
+    globalThis.removeEventListener?.('pagehide', this.#leaveWithPage);
     this.#ended(error, atOnce);
     this.#resolve(error);
   }

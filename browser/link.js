@@ -26,7 +26,7 @@ export class Link {
   state = 'connecting';
 
   #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
-  #options; // {iceServers(), senders(), connectTimeout}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome}
 
   #connections = new Connections();
   #frames;
@@ -49,7 +49,7 @@ export class Link {
     this.#report = report;
     this.#options = options;
     const failed = (error) => this.#epochs.fail(error);
-    this.#incoming = new Incoming(peer, report, () => may(this.member, 'publish'));
+    this.#incoming = new Incoming(peer, report, () => may(this.member, 'publish'), options.webrtc);
     this.#stream = new Stream(this.#connections, {
       data: report.data, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
     });

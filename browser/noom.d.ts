@@ -100,6 +100,20 @@ export interface JoinOptions {
   httpURL?: string | URL;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
+  /** In Node: the package @roamhq/wrtc, say. Default: what globalThis has, as in a page. */
+  webrtc?: WebRTC;
+  /**
+   * In Node before 22: the WebSocket of the package ws, say. Default: that of globalThis; where there is none, transport
+   * auto is http.
+   */
+  WebSocket?: new (url: URL, protocol: string) => object;
+}
+
+/** A WebRTC that is not the browser's. */
+export interface WebRTC {
+  readonly RTCPeerConnection: typeof RTCPeerConnection;
+  readonly RTCRtpSender: typeof RTCRtpSender;
+  readonly MediaStream: typeof MediaStream;
 }
 
 /** Joins a room. url: the hub's, ws(s) or http(s), or relative to the page. Rejects with a NoomError. */

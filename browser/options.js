@@ -15,11 +15,13 @@ export function checkTime(what, ms, least) {
 }
 
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, verify, identity, iceServers, tracks, transport, connectTimeout, dialTimeout, redialMax }) {
+export function checkOptions({ token, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
   if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
   if (identity != null && !isIdentity(identity)) throw new NoomError('bad_argument', 'identity is what Identity.generate gives');
+  if (webrtc !== undefined && typeof webrtc?.RTCPeerConnection !== 'function') throw new NoomError('bad_argument', 'webrtc is what has RTCPeerConnection');
+  if (WebSocket !== undefined && typeof WebSocket !== 'function') throw new NoomError('bad_argument', 'WebSocket is the class');
   if (transport !== undefined && !['auto', 'websocket', 'http'].includes(transport)) throw new NoomError('bad_argument', 'transport is auto, websocket or http');
   for (const [what, list] of [['iceServers', iceServers], ['tracks', tracks]]) {
     if (list != null && !Array.isArray(list)) throw new NoomError('bad_argument', `${what} is an array`);

@@ -15,15 +15,18 @@ const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
 
 export class Outgoing {
   #pc;
-  #stream = new MediaStream(); // its id ties sound and picture together, for lip sync
+  #webrtc; // {MediaStream, RTCRtpSender}
+  #stream; // its id ties sound and picture together, for lip sync
   #first; // senders there were from the start, which our first table must list
   #waiting; // senders that get a section with the next offer
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
   // codecs: offered, refused: the other side knows none of them, stereo: offered as that}
 
   /** senders: those there are from the start. */
-  constructor(pc, senders) {
+  constructor(pc, senders, webrtc) {
     this.#pc = pc;
+    this.#webrtc = webrtc;
+    this.#stream = new webrtc.MediaStream();
     this.#first = [...senders];
     this.#waiting = [...senders];
   }
@@ -55,7 +58,7 @@ export class Outgoing {
         this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false, stereo: false });
       } else {
         this.#first = this.#first.filter((s) => s !== sender);
-        const codec = RTCRtpSender.getCapabilities(sender.kind)?.codecs[0]?.mimeType ?? '';
+        const codec = this.#webrtc.RTCRtpSender.getCapabilities(sender.kind)?.codecs[0]?.mimeType ?? '';
         left.push({ sender, codec, error: new NoomError('too_many_tracks', 'there is no room for another track between the two; close a Sender first') });
       }
     }

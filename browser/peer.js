@@ -18,7 +18,7 @@ export class Peer {
 
   /** Made only by the Room; attach is given the Link, which no other code may have. */
   constructor({ attach, senders, ask, checkRight, over, ...rest }) {
-    this.#published = new Published(() => [this.#link], over);
+    this.#published = new Published(rest.options.webrtc, () => [this.#link], over);
     this.#ask = ask;
     this.#checkRight = checkRight;
     this.#self = rest.self.identity.id;

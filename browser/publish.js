@@ -3,11 +3,13 @@
 import { Sender } from './sender.js';
 
 export class Published {
+  #webrtc;
   #links; // () → those that carry it
   #over; // AbortSignal: the room is over
   #senders = []; // without what was closed
 
-  constructor(links, over) {
+  constructor(webrtc, links, over) {
+    this.#webrtc = webrtc;
     this.#links = links;
     this.#over = over;
   }
@@ -17,6 +19,7 @@ export class Published {
   /** Sends a track over every link there is; those to come are given senders. */
   add(track, name = track?.kind === 'video' ? 'camera' : 'microphone') {
     const sender = new Sender(track, name, {
+      webrtc: this.#webrtc,
       carriers: this.#links, over: this.#over,
       ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },
     });

@@ -9,11 +9,6 @@ const NAMES = 8; // of them with a name
 const SERVICES = new Set([1434, 1900, 3702, 5060, 5353, 5355, 11211]);
 const OPEN = new Set([80, 443]); // where nothing else gets through
 
-const LOCAL = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
-
-/** Whether a page runs on the machine that it was served from: then others there may be its peers. */
-const atHome = () => LOCAL.test(globalThis.location?.hostname ?? '');
-
 /** The candidates of one generation that are taken. */
 export class RemoteCandidates {
   #taken = new Set(); // transport, address and port
@@ -22,7 +17,7 @@ export class RemoteCandidates {
   #loopback;
 
   /** loopback: whether peers are looked for on this machine. */
-  constructor(loopback = atHome()) {
+  constructor(loopback) {
     this.#loopback = loopback;
   }
 

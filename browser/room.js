@@ -13,6 +13,7 @@ import { checkSize } from './link.js';
 import { Moderation } from './moderation.js';
 import { cleanName, isID, nameProblem, roomProblem } from './name.js';
 import { check, checkOptions, checkTime } from './options.js';
+import { atHome, webrtcOf } from './platform.js';
 import { Published } from './publish.js';
 import { Requests } from './requests.js';
 import { may } from './rights.js';
@@ -28,12 +29,12 @@ const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
  * listeners set right behind the `await` miss none. See noom.d.ts for the options.
  */
 export async function join(url, room, options = {}) {
-  if (typeof RTCPeerConnection === 'undefined') throw new NoomError('unsupported', 'this browser has no WebRTC');
   checkOptions(optionsOf(options));
+  const webrtc = webrtcOf(options);
   const address = hubURL(url);
   const httpURL = options.httpURL === undefined ? undefined : hubURL(options.httpURL);
   const identity = options.identity ?? (await Identity.generate());
-  const joining = new Room(address, cleanName(room), identity, { ...options, httpURL }, SECRET);
+  const joining = new Room(address, cleanName(room), identity, { ...options, webrtc, httpURL }, SECRET);
   await joining[SECRET]();
   return joining;
 }
@@ -57,7 +58,7 @@ export class Room extends RoomEvents {
     ended: (error, atOnce) => this.#ended(error, atOnce),
   });
 
-  #published = new Published(() => this.#roster.links, this.#farewell.signal);
+  #published;
 
   constructor(url, name, identity, options, secret) {
     if (secret !== SECRET) throw new TypeError('noom: use join');
@@ -69,6 +70,7 @@ export class Room extends RoomEvents {
     this.#nickname = nickname;
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = this.#farewell.closed;
+    this.#published = new Published(options.webrtc, () => this.#roster.links, this.#farewell.signal);
     this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
     try {
       for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t.name : undefined);
@@ -116,7 +118,7 @@ export class Room extends RoomEvents {
       ask: (request) => this.#ask(request),
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
-      options: { iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout },
+      options: { iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url) },
     });
   }
 
@@ -129,8 +131,8 @@ export class Room extends RoomEvents {
       throw error;
     }
     this.#farewell.joined();
+    await this.#hub.enqueue(() => this.#joined(joined)); // members are verified, which may take long
     setTimeout(() => this.start());
-    await this.#hub.enqueue(() => this.#joined(joined));
   }
 
   // ---- what the application uses

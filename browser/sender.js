@@ -24,6 +24,7 @@ export class Sender {
   #sent = null; // as the carriers know it
   #announced = false; // to the others, as muted
   #closed = false;
+  #webrtc; // {MediaStream}
   #carriers; // () → the links that carry this sender now
   #ended; // called once, when closed
   #over; // AbortSignal: the room is over
@@ -32,16 +33,17 @@ export class Sender {
 
   static {
     mediaOf = (sender) => sender.#clone ?? sender.#track;
-    sendsStereo = ({ kind, track }) => kind === 'audio' && (track?.getSettings().channelCount ?? 1) > 1;
+    sendsStereo = ({ kind, track }) => kind === 'audio' && track !== null && channelsOf(track) > 1;
   }
 
   /** Made by publish alone. */
-  constructor(track, name, { carriers, ended, over }) {
-    checkTrack(track);
+  constructor(track, name, { webrtc, carriers, ended, over }) {
+    checkTrack(track, webrtc);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `track name: ${problem}`);
     this.#name = name;
     this.#kind = track.kind;
+    this.#webrtc = webrtc;
     this.#carriers = carriers;
     this.#ended = ended;
     this.#over = over;
@@ -78,7 +80,7 @@ export class Sender {
    */
   async replaceTrack(track) {
     this.#check();
-    if (track !== null) checkTrack(track);
+    if (track !== null) checkTrack(track, this.#webrtc);
     if (track && track.kind !== this.#kind) {
       throw new NoomError('kind', `an ${this.#kind} sender takes no ${track.kind} track; publish it instead`);
     }
@@ -181,8 +183,14 @@ export class Sender {
   }
 }
 
+// Firefox counts the channels of devices, and says nothing of sound that the page makes, which may have two.
+function channelsOf(track) {
+  const unsaid = globalThis.navigator?.mediaDevices?.getSupportedConstraints().channelCount ? 2 : 1;
+  return track.getSettings().channelCount ?? unsaid;
+}
+
 // A MediaStream takes nothing but tracks, those of other windows among them.
-function checkTrack(track) {
+function checkTrack(track, { MediaStream }) {
   try {
     new MediaStream([track]);
   } catch (cause) {

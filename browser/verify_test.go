@@ -22,6 +22,7 @@ func testVerify(t *testing.T, kinds browsertest.Pair) {
 		window.asked = [];
 		enter('지우', { verify: async (m) => {
 			asked.push(m.name);
+			await new Promise((resolve) => setTimeout(resolve, 100)); // no event comes before join has resolved
 			if (m.name === '나쁜 손님') throw new Error('not that one');
 			return m.name !== '거짓';
 		} });`)

@@ -14,14 +14,20 @@ const choices = new Map(); // what was found out about each hub, for all rooms o
 export class Way {
   #url;
   #http;
+  #WebSocket; // the class, where it is not the page's
   #kinds; // the transports that may be used
   #choice;
 
-  /** transport is auto, websocket or http; httpURL is where the hub speaks HTTP, if not beside url. */
-  constructor(url, { transport = 'auto', httpURL }) {
+  /**
+   * transport is auto, websocket or http; httpURL is where the hub speaks HTTP, if not beside url. Without WebSocket auto
+   * is HTTP.
+   */
+  constructor(url, { transport = 'auto', httpURL, WebSocket }) {
     this.#url = url;
     this.#http = httpURL ?? beside(url);
-    this.#kinds = transport === 'auto' ? ['websocket', 'http'] : [transport];
+    this.#WebSocket = WebSocket;
+    const auto = this.#socketClass ? ['websocket', 'http'] : ['http'];
+    this.#kinds = transport === 'auto' ? auto : [transport];
     if (!choices.has(url.href)) choices.set(url.href, new Choice());
     this.#choice = choices.get(url.href);
   }
@@ -46,11 +52,13 @@ export class Way {
     }
   }
 
+  get #socketClass() { return this.#WebSocket ?? globalThis.WebSocket; }
+
   // Resolves once a connection is open; one that is not wanted any longer by then is closed.
   #open(kind, stop) {
     return new Promise((resolve, reject) => {
       stop.throwIfAborted();
-      const socket = kind === 'http' ? new HTTPSocket(this.#http) : newSocket(this.#url);
+      const socket = kind === 'http' ? new HTTPSocket(this.#http) : newSocket(this.#socketClass, this.#url);
       const give = () => {
         if (socket.readyState !== OPEN) socket.close();
         reject(stop.reason);
@@ -119,7 +127,8 @@ function after(promise, ms) {
 }
 
 // A browser may refuse to dial at all, as from https to ws.
-function newSocket(url) {
+function newSocket(WebSocket, url) {
+  if (!WebSocket) throw new NoomError('unsupported', 'there is no WebSocket here; use Node 22, or give join the option WebSocket, such as that of the package ws');
   try {
     return new WebSocket(url, PROTOCOL);
   } catch (cause) {

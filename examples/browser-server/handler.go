@@ -123,11 +123,18 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 	"connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
+// selfTestPolicy lets the self-test hold a page of its own in a frame, which it ends.
+var selfTestPolicy = strings.Replace(contentSecurityPolicy, "frame-ancestors 'none'", "frame-src 'self'; frame-ancestors 'self'", 1)
+
 // secure sets the headers that keep a page to itself.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", contentSecurityPolicy)
+		policy := contentSecurityPolicy
+		if r.URL.Query().Has("selftest") {
+			policy = selfTestPolicy
+		}
+		header.Set("Content-Security-Policy", policy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "same-origin") // with none at all a beacon would have no Origin
 		header.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)")

@@ -69,6 +69,12 @@ func TestFiles(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	server := serveHere(t)
+	for path, ancestors := range map[string]string{"/": "'none'", "/?selftest=1": "'self'"} {
+		_, header, _ := get(t, server+path)
+		if policy := header.Get("Content-Security-Policy"); !strings.Contains(policy, "; frame-ancestors "+ancestors+";") {
+			t.Errorf("%s: Content-Security-Policy: %s", path, policy)
+		}
+	}
 	for _, path := range []string{"/", "/noom/noom.js", "/nothing"} {
 		_, header, _ := get(t, server+path)
 		policy := header.Get("Content-Security-Policy")

@@ -37,10 +37,11 @@ async function enter({ name, room }) {
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 
 translate(document.body);
-lobby.show(enter);
-if (!globalThis.crypto?.subtle) {
-  notice(t('insecure'));
+const query = new URLSearchParams(location.search);
+if (query.has('selftest')) {
+  (await import('./selftest.js')).show(query);
 } else {
-  const query = new URLSearchParams(location.search);
-  if (query.get('autojoin') === '1') lobby.submitAs(query.get('name') ?? '');
+  lobby.show(enter);
+  if (query.get('autojoin') === '1' && globalThis.crypto?.subtle) lobby.submitAs(query.get('name') ?? '');
 }
+if (!globalThis.crypto?.subtle) notice(t('insecure'));
