@@ -51,7 +51,7 @@ func (l logEntry) message() message {
 	if strings.Contains(text, "connection to ") && strings.Contains(text, "ws://") {
 		text = "WebSocket connection: " + text
 	}
-	return message{l.Level + ": " + text, (l.Level == "error" || l.Level == "warn") && !strings.HasPrefix(text, "WebRTC: ICE failed")}
+	return message{l.Level + ": " + text, (l.Level == "error" || l.Level == "warn") && !strings.HasPrefix(text, "WebRTC: ICE failed, ")}
 }
 
 // bidiError is a command's.
