@@ -129,8 +129,8 @@ export class Room extends RoomEvents {
       throw error;
     }
     this.#farewell.joined();
-    setTimeout(() => this.start());
     await this.#hub.enqueue(() => this.#joined(joined));
+    setTimeout(() => this.start()); // and so when join has resolved, however long members take to check
   }
 
   // ---- what the application uses
