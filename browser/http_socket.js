@@ -37,6 +37,7 @@ export class HTTPSocket {
   #before = 0; // how many came before those
   #size = 0; // bytes in them
   #posting = false;
+  #carrying = null; // the AbortController of the batch that is on its way
   #unsaid = 0; // characters that have come since we said so
   #ended = null; // the hub's code, once it has closed
 
@@ -65,7 +66,8 @@ export class HTTPSocket {
   close() {
     if (this.#state >= CLOSING) return;
     if (this.#state === CONNECTING) this.#end(1006);
-    else this.#sayClose();
+    else if (this.#ended === null) this.#sayClose();
+    else this.#state = CLOSING; // the hub has closed, and the last batch is on its way
   }
 
   /** Ends it for another connection to take its place. */
@@ -125,7 +127,7 @@ export class HTTPSocket {
   async #post() {
     if (this.#posting) return;
     this.#posting = true;
-    for (let failures = 0; this.#state === OPEN && (this.#parcels.length > 0 || this.#unsaid >= BATCH);) {
+    for (let failures = 0; this.#state === OPEN && this.#ended === null && (this.#parcels.length > 0 || this.#unsaid >= BATCH);) {
       try {
         this.#posted(await this.#answer(this.#batch()));
         failures = 0;
@@ -140,6 +142,7 @@ export class HTTPSocket {
 
   async #answer(body, options = {}) {
     const late = new AbortController();
+    this.#carrying = late;
     const timer = setTimeout(() => late.abort(), ANSWER);
     try {
       const signal = AbortSignal.any([late.signal, this.#gone.signal]);
@@ -164,6 +167,7 @@ export class HTTPSocket {
   // What waits goes with the goodbye.
   #sayClose(code = 1000, reason = '') {
     this.#state = CLOSING;
+    this.#carrying?.abort(); // the last batch has all that is in it
     const body = this.#batch();
     const last = this.#answer(body, { signal: undefined });
     last.catch(() => {}).finally(() => this.#end(code, reason));
@@ -234,6 +238,7 @@ export class HTTPSocket {
     this.#mode.event(this.#now, number);
     if (close !== undefined) {
       this.#ended = close;
+      if (this.#state !== OPEN) return; // we have closed too, and the last batch is on its way
       this.#answer(this.#batch()).catch(() => {}).finally(() => this.#end(close ? 1008 : 1000, close));
       return;
     }

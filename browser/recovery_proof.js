@@ -18,10 +18,12 @@ export const events = {
     if (!isWatched(s)) return;
     if (++s.looks < MAX_LOOKS) {
       arm(s, 'proof', PROOF_EVERY);
-      return;
+    } else if (!s.reaches && !s.serving) {
+      watch(s); // a page that was too busy to receive anything must not give up its last connection
+    } else {
+      s.current.path = 'disconnected'; // nothing is said over it any longer
+      fail(s, 0, 'pathLost');
     }
-    s.current.path = 'disconnected'; // nothing is said over it any longer
-    fail(s, 0, 'pathLost');
   },
 };
 

@@ -146,7 +146,7 @@ func TestSharedPort(t *testing.T) {
 	}
 	discovery := p.dial("stun.nat-discovery")
 	_, _ = discovery.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw) // a failure shows below
-	if _, err := io.ReadFull(discovery, make([]byte, 32)); err != nil {
+	if _, err = io.ReadFull(discovery, make([]byte, 32)); err != nil {
 		t.Errorf("a binding request over TLS: %v", err)
 	}
 
@@ -198,7 +198,7 @@ func TestBoundsHoldOverTLS(t *testing.T) {
 	for range 2 {
 		asking := p.dial("stun.turn")
 		_, _ = asking.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw) // a failure shows below
-		if _, err := io.ReadFull(asking, make([]byte, 32)); err != nil {
+		if _, err = io.ReadFull(asking, make([]byte, 32)); err != nil {
 			t.Fatal(err)
 		}
 	}

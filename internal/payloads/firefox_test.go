@@ -118,7 +118,7 @@ func newFirefox(t *testing.T, network *mediatest.Network, h264 bool) (e *end, pu
 	lines := formatsOfFirefox(t, h264)
 	mine := make(map[string]bool)
 	before := make(map[string][]string) // by mid: what pion said of the formats
-	e.out = func(t *testing.T, text string) string {
+	e.out = func(_ *testing.T, text string) string {
 		return mapSections(text, func(mid, kind string, m []string) []string {
 			if !strings.Contains(strings.Join(m, "\n"), "a=sendonly") {
 				return m

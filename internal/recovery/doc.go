@@ -55,7 +55,7 @@
 //
 //	new path ---- found --------------------> Probe: send what SCTP acknowledges
 //	probed ------ something has arrived ----> proven: old connections may close
-//	probed ------ nothing for 3 s ----------> the next epoch
+//	probed ------ nothing for 3 s ----------> the next epoch, if there is a hub or an old connection to begin it over
 //
 // What arrives is counted without ICE's own packets: between Firefox and Chromium
 // those were answered over a pair by which one of them got nothing else. An

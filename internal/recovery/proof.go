@@ -38,16 +38,22 @@ func (m *Machine) Answered() []Action {
 
 // Unanswered reports that nothing has. If that is so for some seconds, the epoch is
 // given up: what ICE says of the path is not true, and another restart may end the same way.
+// But if nothing else is left to reach the peer by, the watch begins again: a machine that
+// was too busy to receive anything must not give up its last connection.
 func (m *Machine) Unanswered() []Action {
 	s := m.step()
 	if !s.watched() {
 		return nil
 	}
-	if s.Looks++; s.Looks < maxLooks {
+	s.Looks++
+	switch {
+	case s.Looks < maxLooks:
 		s.arm(Proof, proofEvery)
-		return s.actions
+	case !s.reaches() && !s.serving():
+		s.watch()
+	default:
+		s.Current.Path = Disconnected // no more frames go over it
+		s.fail(0, PathLost)
 	}
-	s.Current.Path = Disconnected // no more frames go over it
-	s.fail(0, PathLost)
 	return s.actions
 }

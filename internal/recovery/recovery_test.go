@@ -514,6 +514,32 @@ func TestProofInterrupted(t *testing.T) {
 	d.says("connected", "probe", "arm proof 1s")
 }
 
+// TestLastConnectionIsKept: a path that seems to carry nothing is kept while there is no other way to the peer.
+func TestLastConnectionIsKept(t *testing.T) {
+	for _, options := range []recovery.Options{goOptions, browserOptions} {
+		d := inCallWith(t, options)
+		d.call("restarted") // by the peer
+		d.path(recovery.Found)
+		if options.KeepsPath {
+			d.elapse(recovery.Settle)
+		}
+		d.loseHub()
+		look := func() {
+			for range 3 {
+				d.elapse(recovery.Proof)
+				d.call("unanswered")
+			}
+		}
+		d.said = nil
+		look()
+		d.says("probe", "arm proof 1s")
+		d.is(recovery.Connected)
+		d.findHub()
+		look()
+		d.says("giveUp pathLost")
+	}
+}
+
 // TestMoveThatCarriesNothing: without a hub, the old connection is kept until the new one is proven.
 func TestMoveThatCarriesNothing(t *testing.T) {
 	d := inCall(t)

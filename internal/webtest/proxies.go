@@ -26,7 +26,7 @@ func Proxy(server string, client *http.Client, way func() Way) http.Handler {
 	if err != nil {
 		panic(err) // a test's own
 	}
-	var transport http.RoundTripper = http.DefaultTransport
+	transport := http.DefaultTransport
 	if client != nil && client.Transport != nil {
 		transport = client.Transport
 	}

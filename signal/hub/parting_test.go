@@ -14,11 +14,11 @@ import (
 	"noom/transport/mem"
 )
 
-// joinToPart is join, and gives the nonce for a bye.
-func joinToPart(tb testing.TB, d signal.Dialer, room, name string) (*member, signal.Bytes) {
+// joinToPart joins the room 데모, and gives the nonce for a bye.
+func joinToPart(tb testing.TB, d signal.Dialer, name string) (*member, signal.Bytes) {
 	tb.Helper()
 	m := dial(tb, d, name)
-	m.askToJoin(room, name)
+	m.askToJoin("데모", name)
 	return m, m.expect(signal.TypeJoined).Nonce
 }
 
@@ -48,7 +48,7 @@ func TestPostedBye(t *testing.T) {
 		h := hub.New(nil)
 		d := mem.Dialer(h)
 		jiwoo := join(t, d, "데모", "지우")
-		bob, nonce := joinToPart(t, d, "데모", "bob")
+		bob, nonce := joinToPart(t, d, "bob")
 		jiwoo.expect(signal.TypeWelcome)
 		bye := byeOf(t, bob, bob, "데모", nonce)
 		post(t, h, bye, "")
@@ -58,7 +58,7 @@ func TestPostedBye(t *testing.T) {
 		}
 		post(t, h, bye, signal.CodeNoSuchMember)
 
-		bob, nonce = joinToPart(t, d, "데모", "bob")
+		bob, nonce = joinToPart(t, d, "bob")
 		jiwoo.expect(signal.TypeWelcome)
 		_ = bob.link.Close() // as Firefox does before the page hears that it goes
 		jiwoo.expectBye(bob, signal.ReasonLost)
@@ -76,9 +76,9 @@ func TestPostedByeOfAnother(t *testing.T) {
 		h := hub.New(nil)
 		d := mem.Dialer(h)
 		jiwoo := join(t, d, "데모", "지우")
-		mallory, malloryNonce := joinToPart(t, d, "데모", "mallory")
+		mallory, malloryNonce := joinToPart(t, d, "mallory")
 		jiwoo.expect(signal.TypeWelcome)
-		bob, nonce := joinToPart(t, d, "데모", "bob")
+		bob, nonce := joinToPart(t, d, "bob")
 		jiwoo.expect(signal.TypeWelcome)
 		mallory.expect(signal.TypeWelcome)
 
@@ -128,7 +128,9 @@ func TestPostedByeOfALostMemberInALockedRoom(t *testing.T) {
 		bob.tryToJoin("데모", "bob", "학생")
 		nonce := bob.expect(signal.TypeJoined).Nonce
 		host.expect(signal.TypeWelcome)
-		h.Lock("데모")
+		if err := h.Lock("데모"); err != nil {
+			t.Fatal(err)
+		}
 		host.expect(signal.TypeLocked)
 		_ = bob.link.Close()
 		host.expectBye(bob, signal.ReasonLost)

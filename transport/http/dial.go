@@ -58,7 +58,7 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 		return nil, err
 	}
 	request.Header.Set(protocolHeader, ws.Subprotocol)
-	response, err := l.client.Do(request)
+	response, err := l.client.Do(request) //nolint:bodyclose // drain closes it
 	if err != nil {
 		return nil, entrance.ExplainDial(ctx, err, "http")
 	}

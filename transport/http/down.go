@@ -41,7 +41,6 @@ func (s *session) serveDown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.detach(d)
-	_ = d.control().SetReadDeadline(time.Time{}) // not every ResponseWriter can; that of a server would end the request
 	if wantsStream(r) {
 		d.stream()
 	} else {

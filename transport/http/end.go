@@ -124,7 +124,7 @@ func (e *end) await(ctx context.Context) {
 }
 
 // pop takes the next frame, or the error that comes instead. It reports false if neither is there.
-func (e *end) pop() (frame []byte, err error, is bool) { //nolint:revive,staticcheck // the error is a value here
+func (e *end) pop() (frame []byte, err error, is bool) { //nolint:revive // the error is a value here
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

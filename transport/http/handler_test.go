@@ -62,7 +62,7 @@ const protocol = "Noom-Protocol"
 // open opens a session.
 func (a asker) open(headers ...string) string {
 	a.Helper()
-	response, text := a.ask(http.MethodPost, "", append(headers, protocol, ws.Subprotocol)...)
+	response, text := a.ask(http.MethodPost, "", append(headers, protocol, ws.Subprotocol)...) //nolint:bodyclose // ask closes it
 	var opened struct{ Session string }
 	if err := json.Unmarshal([]byte(text), &opened); err != nil || response.StatusCode != http.StatusOK || len(opened.Session) != 22 {
 		a.Fatalf("opening: %d %s", response.StatusCode, text)
@@ -109,7 +109,7 @@ func TestRequests(t *testing.T) {
 		{"a preflight", "OPTIONS", "", []string{"Origin", friend, "Access-Control-Request-Method", "POST"}, 204},
 		{"a preflight of another", "OPTIONS", "", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}, 403},
 	} {
-		response, text := a.ask(test.method, test.body, test.headers...)
+		response, text := a.ask(test.method, test.body, test.headers...) //nolint:bodyclose // ask closes it
 		if response.StatusCode != test.want {
 			t.Errorf("%s: %d %s, want %d", test.what, response.StatusCode, text, test.want)
 		}
@@ -165,7 +165,7 @@ func TestBatches(t *testing.T) {
 		id := <-ids
 		s := <-served
 		for i, batch := range test.batches {
-			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id)
+			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id) //nolint:bodyclose // ask closes it
 			if want := test.answers[i]; want != "" && text != want || want == "" && response.StatusCode != test.status {
 				t.Errorf("%s: batch %d is answered %d %s", test.what, i, response.StatusCode, text)
 			}
@@ -214,7 +214,7 @@ func TestDownloads(t *testing.T) {
 	if err := s.Send(t.Context(), signal.Message{Type: signal.TypePing}); err != nil {
 		t.Fatal(err)
 	}
-	response, text := a.ask(http.MethodGet, "", "Noom-Session", id)
+	response, text := a.ask(http.MethodGet, "", "Noom-Session", id) //nolint:bodyclose // ask closes it
 	if want := "id: 1\ndata: " + ping + "\n\n"; text != want || response.Header.Get("Content-Length") == "" || strings.Contains(response.Header.Get("Content-Type"), "event-stream") {
 		t.Errorf("a poll: %q, %v", text, response.Header)
 	}
@@ -379,6 +379,43 @@ func TestBadFrames(t *testing.T) {
 		if err := h.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
+		server.Close()
+	}
+}
+
+// A server that repeats events, and one that leaves one out.
+func TestEventsThatCannotBe(t *testing.T) {
+	for name, test := range map[string]struct {
+		events string
+		end    error
+	}{
+		"repeated": {"id: 1\ndata: " + ping + "\n\nid: 1\ndata: " + ping + "\n\nid: 2\ndata: " + pong + "\n\nid: 1\ndata: " + ping + "\n\nid: 3\nevent: close\ndata: kicked\n\n", &signal.Error{Code: signal.CodeKicked}},
+		"left out": {"id: 1\ndata: " + ping + "\n\nid: 2\ndata: " + pong + "\n\nid: 4\ndata: " + ping + "\n\n", &signal.Error{Code: signal.CodeMalformed}},
+		"no event": {"id: 1\ndata: " + ping + "\n\nid: 2\ndata: " + pong + "\n\nid: three\n\n", &signal.Error{Code: signal.CodeMalformed}},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodGet:
+				_, _ = io.WriteString(w, test.events) // a member that has gone
+			case r.Header.Get("Noom-Session") == "":
+				_, _ = io.WriteString(w, `{"session":"x"}`)
+			default:
+				_, _ = io.WriteString(w, `{"taken":0,"sent":0}`)
+			}
+		}))
+		link, err := noomhttp.Dialer{URL: server.URL}.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []signal.Type{signal.TypePing, signal.TypePong} {
+			if m, err := link.Receive(t.Context()); err != nil || m.Type != want {
+				t.Errorf("%s: received %d: %v, %v", name, i, m.Type, err)
+			}
+		}
+		if _, err := link.Receive(t.Context()); !errors.Is(err, test.end) {
+			t.Errorf("%s: received %v at last, want %v", name, err, test.end)
+		}
+		link.(signal.Aborter).Abort()
 		server.Close()
 	}
 }

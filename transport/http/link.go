@@ -180,7 +180,8 @@ func (l *link) batch() (text []byte, all bool) {
 	defer l.mu.Unlock()
 	b := batch{got: l.mode.got}
 	b.first, b.frames, b.end = l.out.after(l.out.before, writeBytes)
-	if len(b.frames) == 0 && b.end == nil && l.unsaid < ackBytes && !(l.left && l.told < b.got) {
+	unsaid := l.unsaid >= ackBytes || l.left && l.told < b.got
+	if len(b.frames) == 0 && b.end == nil && !unsaid {
 		return nil, false
 	}
 	l.told, l.unsaid = b.got, 0
@@ -196,7 +197,7 @@ func (l *link) post(text []byte) error {
 		return err
 	}
 	request.Header["X-Idempotency-Key"] = nil // net/http may repeat it, and says nothing of that
-	response, err := l.client.Do(request)
+	response, err := l.client.Do(request)     //nolint:bodyclose // drain closes it
 	if err != nil {
 		return entrance.WithoutURL(err)
 	}

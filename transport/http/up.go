@@ -59,9 +59,8 @@ func (s *session) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	_, err := io.Copy(&text, http.MaxBytesReader(w, r.Body, maxBatch))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.put == out { // otherwise it may have been told to give up
+	if s.put == out { // otherwise there is a newer one
 		s.put = nil
-		_ = out.SetReadDeadline(time.Time{})
 	}
 	return text.Bytes(), err
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/ed25519"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,16 +18,14 @@ import (
 	"noom/transport/ws"
 )
 
-// posted posts to a server and returns the answer.
-func posted(t *testing.T, url, body string, header http.Header) *http.Response {
+// posted posts to a server and returns the status and header of the answer.
+func posted(t *testing.T, url, body string, header http.Header) (status int, _ http.Header) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	if host := header.Get("Host"); host != "" {
 		r.Host = host
 	}
@@ -35,7 +34,7 @@ func posted(t *testing.T, url, body string, header http.Header) *http.Response {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close() // only the header matters
-	return answer
+	return answer.StatusCode, answer.Header
 }
 
 // A page's bye is posted to the address of its WebSocket, and ends its membership. Requests for other
@@ -72,16 +71,16 @@ func TestPostedBye(t *testing.T) {
 		"that is too big":            {nil, strings.Repeat("x", 1<<20), http.StatusRequestEntityTooLarge},
 		"of nobody":                  {nil, strings.Replace(string(frame), session, signal.NewSession(), 1), http.StatusNoContent},
 	} {
-		if answer := posted(t, server.URL, c.body, c.header); answer.StatusCode != c.want {
-			t.Errorf("a bye %s: %s, want %d", what, answer.Status, c.want)
+		if status, _ := posted(t, server.URL, c.body, c.header); status != c.want {
+			t.Errorf("a bye %s: %d, want %d", what, status, c.want)
 		}
 	}
 	if n := len(h.Members("데모")); n != 2 {
 		t.Fatalf("%d members, want both", n)
 	}
-	answer := posted(t, server.URL, string(frame), http.Header{"Origin": {"https://page.example"}})
-	if answer.StatusCode != http.StatusNoContent || answer.Header.Get("Access-Control-Allow-Origin") != "https://page.example" {
-		t.Errorf("the bye: %s, %v", answer.Status, answer.Header)
+	status, header := posted(t, server.URL, string(frame), http.Header{"Origin": {"https://page.example"}})
+	if status != http.StatusNoContent || header.Get("Access-Control-Allow-Origin") != "https://page.example" {
+		t.Errorf("the bye: %d, %v", status, header)
 	}
 	if m := watcher.expect(signal.TypeBye); m.Reason != signal.ReasonLeft || m.From != bye.From {
 		t.Errorf("the others were sent %+v", m)
@@ -112,9 +111,9 @@ func TestPostedByesAreBounded(t *testing.T) {
 		t.Errorf("a bye that does not come: %s", slow.Status)
 	}
 	for range 200 {
-		answer := posted(t, server.URL, "x", nil)
-		if answer.StatusCode == http.StatusTooManyRequests {
-			if answer.Header.Get("Retry-After") == "" {
+		status, header := posted(t, server.URL, "x", nil)
+		if status == http.StatusTooManyRequests {
+			if header.Get("Retry-After") == "" {
 				t.Error("it is not said when to come back")
 			}
 			return
