@@ -69,6 +69,7 @@ func testWrongArguments(t *testing.T, kinds browsertest.Pair) {
 	l := newLab(t)
 	b1, b2 := kinds.Start(t)
 	one, two := l.open(b1, wrongArguments), l.open(b2, "")
+	one.Allow("noom: an ICE server that cannot be used is left out")
 	one.Do(`enter('하나')`)
 	two.Do(`enter('둘')`)
 	connected(one, two)

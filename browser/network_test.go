@@ -68,7 +68,7 @@ func testRelayOnly(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
 	l := newLab(t)
 	relays(t, l)
-	b1, b2 := kinds.Start(t)
+	b1, b2 := kinds.Start(t, browsertest.LoopbackIsANet) // Firefox asks no TURN server there otherwise
 	one, two := l.open(b1, relayOnly), l.open(b2, relayOnly)
 	one.Do(`enter('하나')`)
 	two.Do(`enter('two')`)
@@ -83,7 +83,7 @@ func TestRelayOnlyWithGo(t *testing.T) { browsertest.EachKind(t, testRelayOnlyWi
 
 func testRelayOnlyWithGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	withGo(t, kind, relayOnly, relays, relayed)
+	withGo(t, kind, relayOnly, relays, relayed, browsertest.LoopbackIsANet)
 }
 
 // withGo calls a Go member from a page, and the page from Go; each sees what the other publishes.

@@ -131,8 +131,8 @@ export class Room extends RoomEvents {
       throw error;
     }
     this.#farewell.joined();
-    await this.#hub.enqueue(() => this.#joined(joined)); // members are verified, which may take long
-    setTimeout(() => this.start());
+    await this.#hub.enqueue(() => this.#joined(joined));
+    setTimeout(() => this.start()); // and so when join has resolved, however long members take to check
   }
 
   // ---- what the application uses

@@ -22,7 +22,7 @@ func TestKeyboard(t *testing.T) { browsertest.EachKind(t, testKeyboard) }
 func testKeyboard(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
 	server := serveHere(t)
-	tab := enter(t, kind.Start(t), server, "데모", "지우")
+	tab := enter(t, kind.Start(t, browsertest.FocusIsOurs), server, "데모", "지우")
 	tab.Wait("its devices are open", `document.getElementById('mute').ariaPressed === 'false' && document.getElementById('camera').ariaPressed === 'false'`)
 	for _, pressed := range []string{"true", "false"} {
 		tab.Keys("m")

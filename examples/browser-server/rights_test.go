@@ -246,7 +246,7 @@ func testFewerRights(t *testing.T, kinds browsertest.Pair) {
 		}
 	}
 	viewer.Keys("mv\r") // and the keys do nothing either
-	viewer.Wait("nothing is sent", text("notice")+` === '' && document.querySelector('[data-self] video').srcObject.getTracks().length === 0`)
+	viewer.Wait("nothing is sent", text("notice")+` === '' && !document.querySelector('[data-self] video').srcObject?.getTracks().length`)
 	jiwoo.Wait("somebody without sound and picture", `named('관객').dataset.state === 'connected' && named('관객').dataset.camera === 'off' && 'muted' in named('관객').dataset`)
 	viewer.Wait("a peer that may publish", `tiles()[0].dataset.state === 'connected'`)
 

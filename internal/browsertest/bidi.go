@@ -44,14 +44,16 @@ type logEntry struct {
 }
 
 // message says that a warning or an error is bad, unless it is what Firefox remarks about a
-// connection without a path, which the page learns by an event. A WebSocket that has failed is
+// connection without a path, which the page learns by an event, or about a WebSocket of a page
+// that is left. A WebSocket that has failed is
 // called what Chromium calls it, so that a test can allow both.
 func (l logEntry) message() message {
 	text := l.Text
 	if strings.Contains(text, "connection to ") && strings.Contains(text, "ws://") {
 		text = "WebSocket connection: " + text
 	}
-	return message{l.Level + ": " + text, (l.Level == "error" || l.Level == "warn") && !strings.HasPrefix(text, "WebRTC: ICE failed")}
+	remark := strings.HasPrefix(text, "WebRTC: ICE failed, ") || strings.HasSuffix(text, " was interrupted while the page was loading.")
+	return message{l.Level + ": " + text, (l.Level == "error" || l.Level == "warn") && !remark}
 }
 
 // bidiError is a command's.

@@ -41,6 +41,7 @@ const (
 	AnyCertificate  Option = "any certificate"   // those that nobody has signed are trusted
 	NoomLANIsHere   Option = "noom.lan is here"  // the name noom.lan is that of the loopback address
 	LoopbackIsANet  Option = "loopback is a net" // connections may go over the loopback interface
+	FocusIsOurs     Option = "focus is ours"     // no other test's window takes it from the one that was typed in last
 )
 
 // closingTakesLong bounds the wait for a browser that is stopped.

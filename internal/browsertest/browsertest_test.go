@@ -18,9 +18,9 @@ func site(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		w.Header().Set("Cache-Control", "no-store") // and so never kept as it was
 		_, _ = fmt.Fprintf(w, `<!doctype html><meta charset="utf-8"><title>%s</title><link rel="icon" href="data:,">
-			<div style="height: 200vh"></div><button id="far" onclick="window.clicked = event.isTrusted">far</button><input id="text">`, r.URL.Path)
+			<div style="height: 200vh"></div><button id="far" onclick="window.clicked = event.isTrusted">far</button><input id="text">
+			<script>addEventListener('unload', () => {}); // and so it is never kept as it was</script>`, r.URL.Path)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

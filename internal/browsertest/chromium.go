@@ -44,6 +44,7 @@ var chromiumOptions = map[Option]map[string]any{
 	AnyCertificate:  {"ignore-certificate-errors": true},
 	NoomLANIsHere:   {"host-resolver-rules": "MAP noom.lan 127.0.0.1"},
 	LoopbackIsANet:  {}, // always
+	FocusIsOurs:     {}, // each window has its own
 }
 
 // chromium is one that runs.

@@ -42,7 +42,6 @@ var firefoxPrefs = map[string]any{
 	"dom.ipc.processCount":              64,
 	"dom.ipc.processCount.webIsolated":  64,
 	"dom.ipc.processPrelaunch.enabled":  false,
-	"focusmanager.testmode":             true, // each window has the focus, and shows where it is
 	"intl.accept_languages":             "en-US",
 	"media.gmp-manager.url":             "", // nothing is fetched
 	"browser.shell.checkDefaultBrowser": false,
@@ -57,6 +56,7 @@ var firefoxOptions = map[Option]map[string]any{
 	AnyCertificate:  {}, // a session's capability
 	NoomLANIsHere:   {"network.dns.localDomains": "noom.lan"},
 	LoopbackIsANet:  {"media.peerconnection.ice.loopback": true},
+	FocusIsOurs:     {}, // it is alone
 }
 
 // firefox is one that runs.

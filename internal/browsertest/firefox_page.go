@@ -42,6 +42,11 @@ func (p firefoxProfile) open(language, prepare string, console func(message)) (p
 }
 
 func (p *firefoxPage) prepare(language, script string) error {
+	// So that there is a way back from the first page, as in Chromium: a new window's blank one is
+	// no entry of its history.
+	if err := p.navigate("data:text/html,"); err != nil {
+		return err
+	}
 	if language != "" {
 		if err := p.call("emulation.setLocaleOverride", object{"locale": language, "contexts": []string{p.context}}, nil); err != nil {
 			return err
@@ -98,11 +103,11 @@ func (p *firefoxPage) click(selector string) error {
 		const end = performance.now() + %d;
 		for (let last = ''; performance.now() < end;) {
 			const element = document.querySelector(%q);
-			if (element?.checkVisibility({ visibilityProperty: true })) {
+			if (element?.checkVisibility?.({ visibilityProperty: true })) {
 				element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
 				const { left, top, width, height } = element.getBoundingClientRect();
 				const at = [Math.floor(left + width / 2), Math.floor(top + height / 2)];
-				if (width > 0 && height > 0 && last === at.join()) return at;
+				if (last === at.join()) return at;
 				last = at.join();
 			}
 			await new Promise((resolve) => setTimeout(resolve, 30));
@@ -131,6 +136,15 @@ func (p *firefoxPage) keys(keys string) error {
 	var actions []object
 	for _, key := range webdriverKeys.Replace(keys) {
 		actions = append(actions, object{"type": "keyDown", "value": string(key)}, object{"type": "keyUp", "value": string(key)})
+	}
+	// Only in the window on top has an element the focus, and shows it. To be put there again would
+	// take both away for a moment.
+	focused, err := p.evaluate(`document.hasFocus()`, true)
+	if err == nil && string(focused) != "true" {
+		err = p.call("browsingContext.activate", object{"context": p.context}, nil)
+	}
+	if err != nil {
+		return err
 	}
 	return p.perform(object{"type": "key", "id": "keyboard", "actions": actions})
 }
