@@ -1,12 +1,14 @@
 package noomtest
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
+	"noom/internal/conduct"
 	"noom/internal/connection"
 
 	"github.com/pion/ice/v4"
@@ -117,29 +119,49 @@ func (h *host) InterfaceByName(name string) (*transport.Interface, error) {
 }
 
 func (h *host) ListenPacket(network, address string) (net.PacketConn, error) {
-	card := h.now()
-	c, err := card.ListenPacket(network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &socket{UDPConn: c.(*vnet.UDPConn), host: h, card: card}, nil
+	return h.udp(func(card *vnet.Net) (net.PacketConn, error) { return card.ListenPacket(network, address) })
 }
 
 func (h *host) ListenUDP(network string, local *net.UDPAddr) (transport.UDPConn, error) {
-	return h.udp(func(card *vnet.Net) (transport.UDPConn, error) { return card.ListenUDP(network, local) })
+	return h.udp(func(card *vnet.Net) (net.PacketConn, error) { return card.ListenUDP(network, cloneAddr(local)) })
 }
 
 func (h *host) DialUDP(network string, local, remote *net.UDPAddr) (transport.UDPConn, error) {
-	return h.udp(func(card *vnet.Net) (transport.UDPConn, error) { return card.DialUDP(network, local, remote) })
+	return h.udp(func(card *vnet.Net) (net.PacketConn, error) { return card.DialUDP(network, cloneAddr(local), remote) })
 }
 
-func (h *host) udp(open func(*vnet.Net) (transport.UDPConn, error)) (transport.UDPConn, error) {
+// udp opens a socket. Where the port does not matter, vnet chooses one from 5000 to 5999, and some
+// of those belong to services: a peer takes no candidate there. Real systems give away higher ones.
+func (h *host) udp(open func(*vnet.Net) (net.PacketConn, error)) (*socket, error) {
 	card := h.now()
-	c, err := open(card)
-	if err != nil {
-		return nil, err
+	for range maxPorts {
+		c, err := open(card)
+		if err != nil {
+			return nil, err
+		}
+		s := &socket{UDPConn: c.(*vnet.UDPConn), host: h, card: card}
+		if port := c.LocalAddr().(*net.UDPAddr).Port; conduct.PeerPort(uint64(port)) {
+			return s, nil
+		}
+		if err := c.Close(); err != nil {
+			return nil, err
+		}
 	}
-	return &socket{UDPConn: c.(*vnet.UDPConn), host: h, card: card}, nil
+	return nil, errPorts
+}
+
+// maxPorts is how many ports are tried; a few in a thousand belong to services.
+const maxPorts = 10
+
+var errPorts = errors.New("noomtest: the port belongs to a service; use one from 1024 on")
+
+// cloneAddr copies an address, because vnet writes the port that it chooses into the one it gets.
+func cloneAddr(a *net.UDPAddr) *net.UDPAddr {
+	if a == nil {
+		return nil
+	}
+	b := *a
+	return &b
 }
 
 // socket is a UDP socket whose packets take their time.

@@ -2,6 +2,7 @@ package noomtest_test
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -120,4 +121,23 @@ func TestInParallel(t *testing.T) {
 			}, noomtest.WithNAT(noomtest.FullConeNAT))
 		})
 	}
+}
+
+// TestPortsOfServices: no socket gets a port on which peers take no candidate.
+func TestPortsOfServices(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		host := w.Config("지우").Net
+		for range 5000 {
+			c, err := host.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4zero})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if port := c.LocalAddr().(*net.UDPAddr).Port; port == 5060 || port == 5353 || port == 5355 {
+				t.Errorf("port %d", port)
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

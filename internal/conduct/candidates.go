@@ -66,7 +66,7 @@ func (r *Candidates) Take(text string, own Networks, lookup func() bool) error {
 	case protocol != "udp" && protocol != "tcp":
 		return fmt.Errorf("%w: over %q", errCandidate, protocol)
 	case active: // the peer connects to us, and we never connect to it; pion connects only where the user asked for TCP
-	case !peerPort(port):
+	case !PeerPort(port):
 		return fmt.Errorf("%w: port %d belongs to a service", errCandidate, port)
 	}
 	ip, err := netip.ParseAddr(address)
@@ -107,9 +107,9 @@ func multicastName(name string) bool {
 	return ok && label != "" && len(label) <= 63 && !strings.Contains(label, ".")
 }
 
-// peerPort reports whether a peer can have the port. Ports below 1024 belong to
+// PeerPort reports whether a peer can have the port. Ports below 1024 belong to
 // services, and some services at higher ports answer with more than they get.
-func peerPort(port uint64) bool {
+func PeerPort(port uint64) bool {
 	switch port {
 	case 80, 443: // used where firewalls let nothing else through
 		return true

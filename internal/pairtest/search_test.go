@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-var deep = flag.Bool("deep", false, "search the large models too: ten minutes (-timeout 30m) and gigabytes")
+var deep = flag.Bool("deep", false, "search the large models too: half an hour (-timeout 1h) and 17 GB")
 
 // once and twice let every accident and every wish happen so often to each end.
 var (
