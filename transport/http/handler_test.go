@@ -30,8 +30,14 @@ type asker struct {
 	server *httptest.Server
 }
 
-// ask makes a request with these headers, name and value in turn, and returns the answer, read.
-func (a asker) ask(method, body string, headers ...string) (*http.Response, string) {
+// A reply is what an answer says, apart from its body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// ask makes a request with these headers, name and value in turn, and returns the answer.
+func (a asker) ask(method, body string, headers ...string) (reply, string) {
 	a.Helper()
 	ctx, cancel := context.WithTimeout(a.Context(), patience)
 	defer cancel()
@@ -54,7 +60,7 @@ func (a asker) ask(method, body string, headers ...string) (*http.Response, stri
 	if err != nil {
 		a.Fatal(err)
 	}
-	return response, string(text)
+	return reply{response.StatusCode, response.Header}, string(text)
 }
 
 const protocol = "Noom-Protocol"
@@ -62,7 +68,7 @@ const protocol = "Noom-Protocol"
 // open opens a session.
 func (a asker) open(headers ...string) string {
 	a.Helper()
-	response, text := a.ask(http.MethodPost, "", append(headers, protocol, ws.Subprotocol)...) //nolint:bodyclose // ask closes it
+	response, text := a.ask(http.MethodPost, "", append(headers, protocol, ws.Subprotocol)...)
 	var opened struct{ Session string }
 	if err := json.Unmarshal([]byte(text), &opened); err != nil || response.StatusCode != http.StatusOK || len(opened.Session) != 22 {
 		a.Fatalf("opening: %d %s", response.StatusCode, text)
