@@ -73,7 +73,8 @@ type Config struct {
 	TraceBodies bool
 
 	// Net, if not nil, replaces this machine's network for all connections to peers, for example by a virtual one or by
-	// one in user space. The connection to the hub is the Dialer's. It replaces a network that Settings sets.
+	// one in user space. The connection to the hub is the Dialer's. It replaces a network that Settings sets. Nil: this
+	// machine's, or the one that Settings sets.
 	Net transport.Net
 
 	// Settings, if not nil, may change pion's settings after noom has applied its own. It is called once, by Join. A
