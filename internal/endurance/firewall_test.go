@@ -42,34 +42,29 @@ func TestOnlyHTTPSGetsThrough(t *testing.T) {
 	t.Logf("%d messages, none lost, none twice", checkAllArrived(t, []*process{a, b}))
 }
 
-// TestBrowsersWhereOnlyHTTPSGetsThrough: there, two pages in Chromium and a member in Go see and
-// hear each other, and so do one in Firefox and a member in Go.
+// TestBrowsersWhereOnlyHTTPSGetsThrough: there, two pages and a member in Go see and hear each other,
+// in each pair of browsers.
 func TestBrowsersWhereOnlyHTTPSGetsThrough(t *testing.T) {
 	longtest.Only(t)
-	for _, kinds := range [][]browsertest.Kind{{browsertest.Chromium, browsertest.Chromium}, {browsertest.Firefox}} {
-		t.Run(fmt.Sprint(kinds), func(t *testing.T) {
+	for _, kinds := range browsertest.Pairs {
+		t.Run(kinds.String(), func(t *testing.T) {
 			l, id := newFirewall(t, "a", "b", "c")
-			var visits []*pageVisit
-			for i, kind := range kinds {
-				visits = append(visits, startVisit(t, visit{Kind: kind, Name: fmt.Sprint(kind, i), Others: len(kinds)}, l.inside([]string{"a", "b"}[i])...))
-			}
-			for _, v := range visits {
-				v.await(v.joined, "joined")
-			}
+			one := startVisit(t, visit{Kind: kinds.One, Name: "one", Others: 2}, l.inside("a")...)
+			two := startVisit(t, visit{Kind: kinds.Two, Name: "two", Others: 2}, l.inside("b")...)
+			one.await(one.joined, "joined")
+			two.await(two.joined, "joined")
 			gopher := l.joinGo("c", "gopher", id)
-			for _, v := range visits {
-				v.await(v.seen, "saw everyone")
-			}
-			gopher.awaitConnected(len(kinds))
+			one.await(one.seen, "saw everyone")
+			two.await(two.seen, "saw everyone")
+			gopher.awaitConnected(2)
 			pairs, _ := gopher.report()
 			for name, pair := range pairs {
 				if pair.Path != "relay to relay" {
 					t.Errorf("the member in Go and %s are connected over %s", name, pair.Path)
 				}
 			}
-			for _, v := range visits {
-				v.end()
-			}
+			one.end()
+			two.end()
 		})
 	}
 }

@@ -113,8 +113,13 @@ func (l *lab) callServer(name, host string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		l.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "hosts"), []byte("127.0.0.1 localhost\n"+serverIP+" "+name+"\n"), 0o644); err != nil {
-		l.t.Fatal(err)
+	for file, text := range map[string]string{
+		"hosts":       "127.0.0.1 localhost\n" + serverIP + " " + name + "\n",
+		"resolv.conf": "nameserver 127.0.0.1\n", // where nobody listens: what is not in hosts is refused at once
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			l.t.Fatal(err)
+		}
 	}
 }
 
