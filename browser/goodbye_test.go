@@ -16,6 +16,7 @@ func TestPageGoesAway(t *testing.T) {
 		l := newLab(t)
 		b := kind.Start(t)
 		watcher := l.open(browsertest.Start(t), "")
+		watcher.Allow("WebSocket connection", "Failed to load resource") // in the end there is no hub
 		watcher.Do(`enter('하나')`)
 		gopher, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
 		if err != nil {
@@ -33,6 +34,7 @@ func TestPageGoesAway(t *testing.T) {
 			{"is closed, without a hub", func(*browsertest.Tab) { l.killHub() }, (*browsertest.Tab).Close},
 		} {
 			tab := l.open(b, "")
+			tab.Allow("WebSocket connection", "Failed to load resource", "establish a connection to the server") // nor an icon where it goes
 			tab.Do(fmt.Sprintf(`enter('%d')`, i))
 			tab.Wait("both", `room.peers.length === 2 && room.peers.every((p) => p.state === 'connected')`)
 			watcher.Wait("the page", fmt.Sprintf(`room.peers.some((p) => p.name === '%d' && p.state === 'connected')`, i))

@@ -358,8 +358,9 @@ export class RemoteTrack {
    * Plays the track in an element, without one in a new <audio> or <video>, which it returns: sets srcObject, again when
    * a rebuild changes the track, and calls play, again at the next gesture where the browser starts nothing before
    * that, and when a page that was hidden is shown. Several tracks may be attached to one element, of one picture and
-   * any sound. An element that somebody has paused by its controls stays paused. All of it ends with the track, with
-   * detach, or when the element is collected as garbage. Attach again what you have taken out of the page and put back.
+   * any sound. An element that somebody has paused by its controls stays paused. All of it ends with the track or with
+   * detach: detach an element that you throw away, because a browser goes on playing what nobody sees. Attach again what
+   * you have taken out of the page and put back.
    */
   attach(): HTMLMediaElement;
   attach<E extends HTMLMediaElement>(element: E): E;
