@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -95,10 +96,16 @@ func (p *chromiumPage) keys(keys string) error    { return p.act(chromedp.KeyEve
 func (p *chromiumPage) navigate(url string) error { return p.act(chromedp.Navigate(url)) }
 func (p *chromiumPage) reload() error             { return p.act(chromedp.Reload()) }
 
-// A document that comes out of the back-forward cache is not loaded, so there is no load to wait for.
-func (p *chromiumPage) back() error { return p.act(chromedp.Evaluate[chromedp.Void](`history.back()`)) }
-func (p *chromiumPage) forward() error {
-	return p.act(chromedp.Evaluate[chromedp.Void](`history.forward()`))
+func (p *chromiumPage) back() error    { return p.travel(`history.back()`) }
+func (p *chromiumPage) forward() error { return p.travel(`history.forward()`) }
+
+// travel goes through the history. A document that comes out of the back-forward cache is not loaded, so there is no load
+// to wait for; and the one that is left may be gone before it can answer.
+func (p *chromiumPage) travel(js string) error {
+	if err := left(p.act(chromedp.Evaluate[chromedp.Void](js))); !errors.Is(err, errLeft) {
+		return err
+	}
+	return nil
 }
 
 func (p *chromiumPage) resize(width, height int64) error {
