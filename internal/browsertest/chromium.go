@@ -40,7 +40,7 @@ var chromiumOptions = map[Option]map[string]any{
 	NoDevices:       {"use-fake-device-for-media-stream": nil},
 	DevicesRefused:  {"use-fake-ui-for-media-stream": nil, "deny-permission-prompts": true},
 	AutoplayRefused: {"autoplay-policy": "document-user-activation-required"},
-	AddressesHidden: {}, // until a page may use a camera or a microphone, they always are
+	AddressesHidden: {"use-fake-ui-for-media-stream": nil}, // because a page that may use a camera sees addresses
 	AnyCertificate:  {"ignore-certificate-errors": true},
 	NoomLANIsHere:   {"host-resolver-rules": "MAP noom.lan 127.0.0.1"},
 	LoopbackIsANet:  {}, // always
