@@ -96,14 +96,16 @@ func testControls(t *testing.T, kinds browsertest.Pair) {
 	}`)
 	bob.Wait("what was refused", `document.getElementById('chat').elements.text.value === '가'.repeat(2000) + ' 나'`)
 
-	bob.Do(`{
-		const select = document.getElementById('microphones');
-		window.before = select.value;
-		select.selectedIndex = select.options.length - 1;
-		select.dispatchEvent(new Event('change'));
-	}`)
-	bob.Wait("another microphone", `document.getElementById('microphones').value !== before && document.getElementById('notice').hidden`)
-	seesAndHears(t, jiwoo, 1)
+	if kinds.Two != browsertest.Firefox { // which has one microphone alone
+		bob.Do(`{
+			const select = document.getElementById('microphones');
+			window.before = select.value;
+			select.selectedIndex = select.options.length - 1;
+			select.dispatchEvent(new Event('change'));
+		}`)
+		bob.Wait("another microphone", `document.getElementById('microphones').value !== before && document.getElementById('notice').hidden`)
+		seesAndHears(t, jiwoo, 1)
+	}
 
 	bob.Do(`navigator.clipboard.writeText = async (text) => { window.copied = text; }; document.getElementById('copy').click()`)
 	bob.Wait("the link to the room", fmt.Sprintf(`copied === %q`, server+"/#/%EB%8D%B0%EB%AA%A8%201"))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ var firefoxPrefs = map[string]any{
 
 // firefoxOptions are what options do to the prefs.
 var firefoxOptions = map[Option]map[string]any{
-	NoDevices:       {"media.navigator.streams.fake": false, "media.navigator.permission.disabled": false},
+	NoDevices:       {"media.navigator.streams.fake": false}, // and it has no PulseAudio, whose loudspeaker can be listened to
 	DevicesRefused:  {"media.navigator.permission.disabled": false, "permissions.default.camera": 2, "permissions.default.microphone": 2},
 	AutoplayRefused: {"media.autoplay.default": 5},
 	AddressesHidden: {"media.peerconnection.ice.obfuscate_host_addresses": true, "media.navigator.permission.disabled": false},
@@ -87,8 +88,12 @@ func launchFirefox(tb testing.TB, options []Option) *firefox {
 }
 
 func (f *firefox) start(path string, options []Option) (err error) {
-	if f.sound, err = startPulse(f.folder); err != nil {
-		return err
+	environment := append(os.Environ(), "HOME="+f.folder, "XDG_RUNTIME_DIR="+f.folder, "PULSE_SERVER=unix:"+filepath.Join(f.folder, "none"))
+	if !slices.Contains(options, NoDevices) {
+		if f.sound, err = startPulse(f.folder); err != nil {
+			return err
+		}
+		environment = f.sound.environment()
 	}
 	profile := filepath.Join(f.folder, "profile")
 	if err = writePrefs(profile, options); err != nil {
@@ -97,7 +102,7 @@ func (f *firefox) start(path string, options []Option) (err error) {
 	// Killed by stop, and with this process.
 	f.command = exec.CommandContext(context.Background(), path, "--headless", "--no-remote", "--remote-debugging-port=0",
 		"--remote-allow-system-access", "--profile", profile)
-	f.command.Env = append(f.sound.environment(), "MOZ_CRASHREPORTER_DISABLE=1", "MOZ_HEADLESS_WIDTH=1280", "MOZ_HEADLESS_HEIGHT=880")
+	f.command.Env = append(environment, "MOZ_CRASHREPORTER_DISABLE=1", "MOZ_HEADLESS_WIDTH=1280", "MOZ_HEADLESS_HEIGHT=880")
 	diesWithUs(f.command)
 	output, err := f.command.StderrPipe()
 	if err != nil {

@@ -137,16 +137,32 @@ func (p *firefoxPage) keys(keys string) error {
 	for _, key := range webdriverKeys.Replace(keys) {
 		actions = append(actions, object{"type": "keyDown", "value": string(key)}, object{"type": "keyUp", "value": string(key)})
 	}
-	// Only in the window on top has an element the focus, and shows it. To be put there again would
-	// take both away for a moment.
-	focused, err := p.evaluate(`document.hasFocus()`, true)
-	if err == nil && string(focused) != "true" {
-		err = p.call("browsingContext.activate", object{"context": p.context}, nil)
-	}
-	if err != nil {
+	if err := p.focus(); err != nil {
 		return err
 	}
 	return p.perform(object{"type": "key", "id": "keyboard", "actions": actions})
+}
+
+// focus puts the window on top, and in it the document: only there has an element the focus, and shows it. To be put there
+// again would take both away for a moment, and Tab goes from the document to what is around it.
+func (p *firefoxPage) focus() error {
+	for end, asked := time.Now().Add(patience), false; time.Now().Before(end); {
+		focused, err := p.evaluate(`document.hasFocus()`, true)
+		if err != nil || string(focused) == "true" {
+			return err
+		}
+		if !asked {
+			asked = true
+			if err := p.call("browsingContext.activate", object{"context": p.context}, nil); err != nil {
+				return err
+			}
+			if _, err := p.inside(p.context, `context.topChromeWindow.gBrowser.selectedBrowser.focus(); undefined`); err != nil {
+				return err
+			}
+		}
+		<-time.After(30 * time.Millisecond)
+	}
+	return errors.New("the window does not get the focus")
 }
 
 func (p *firefoxPage) perform(actions object) error {
