@@ -64,7 +64,7 @@ func dialHTTP(addr string) (*httpConn, error) {
 	if _, err = fmt.Fprintf(c.Conn, "GET / HTTP/1.1\r\nHost: %s\r\nNoom-Session: %s\r\nLast-Event-ID: 0\r\nAccept: text/event-stream\r\n\r\n", addr, o.Session); err != nil {
 		return nil, err
 	}
-	response, err := http.ReadResponse(bufio.NewReaderSize(c.Conn, 512), nil)
+	response, err := http.ReadResponse(bufio.NewReaderSize(c.Conn, 512), nil) //nolint:bodyclose // Close closes the connection
 	if err != nil || response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("no stream: %w", err)
 	}
@@ -111,13 +111,18 @@ func (c *httpConn) event() error {
 
 // Write implements [net.Conn]: it takes one WebSocket frame.
 func (c *httpConn) Write(p []byte) (int, error) {
-	f, err := ws.ReadFrame(bytes.NewReader(p))
+	in := bytes.NewReader(p)
+	h, err := ws.ReadHeader(in)
 	if err != nil {
 		return 0, err
 	}
+	payload := bytes.Clone(p[len(p)-in.Len():])
+	if h.Masked {
+		ws.Cipher(payload, h.Mask, 0)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queue = append(c.queue, ws.UnmaskFrameInPlace(f).Payload)
+	c.queue = append(c.queue, payload)
 	c.carry()
 	return len(p), nil
 }
@@ -175,6 +180,7 @@ func (c *httpConn) post(header string, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = response.Body.Close() }() // it is read
 	answer, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("HTTP %s: %s", response.Status, answer)

@@ -115,7 +115,7 @@ func TestRequests(t *testing.T) {
 		{"a preflight", "OPTIONS", "", []string{"Origin", friend, "Access-Control-Request-Method", "POST"}, 204},
 		{"a preflight of another", "OPTIONS", "", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}, 403},
 	} {
-		response, text := a.ask(test.method, test.body, test.headers...) //nolint:bodyclose // ask closes it
+		response, text := a.ask(test.method, test.body, test.headers...)
 		if response.StatusCode != test.want {
 			t.Errorf("%s: %d %s, want %d", test.what, response.StatusCode, text, test.want)
 		}
@@ -171,7 +171,7 @@ func TestBatches(t *testing.T) {
 		id := <-ids
 		s := <-served
 		for i, batch := range test.batches {
-			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id) //nolint:bodyclose // ask closes it
+			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id)
 			if want := test.answers[i]; want != "" && text != want || want == "" && response.StatusCode != test.status {
 				t.Errorf("%s: batch %d is answered %d %s", test.what, i, response.StatusCode, text)
 			}
@@ -220,7 +220,7 @@ func TestDownloads(t *testing.T) {
 	if err := s.Send(t.Context(), signal.Message{Type: signal.TypePing}); err != nil {
 		t.Fatal(err)
 	}
-	response, text := a.ask(http.MethodGet, "", "Noom-Session", id) //nolint:bodyclose // ask closes it
+	response, text := a.ask(http.MethodGet, "", "Noom-Session", id)
 	if want := "id: 1\ndata: " + ping + "\n\n"; text != want || response.Header.Get("Content-Length") == "" || strings.Contains(response.Header.Get("Content-Type"), "event-stream") {
 		t.Errorf("a poll: %q, %v", text, response.Header)
 	}
