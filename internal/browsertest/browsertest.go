@@ -89,7 +89,7 @@ var shared = struct {
 func Run(m *testing.M) (code int) {
 	flag.Parse()
 	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
-		_ = n.Value.Set(strconv.Itoa(min(2*runtime.GOMAXPROCS(0), 8))) // a number
+		_ = n.Value.Set(strconv.Itoa(min(3*runtime.GOMAXPROCS(0), 8))) // a number
 	}
 	code = m.Run()
 	shared.Lock()
