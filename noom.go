@@ -84,7 +84,7 @@ func makeParts(r *room, d Dialer) {
 		build:   func(m Member) *peer { return newPeer(r, m) },
 		removed: func(p *peer) { r.newcomers.done(p); r.speech.forget(p) },
 		byID:    make(map[string]*peer), asleep: make(map[string]*peer),
-		lost: make(map[*peer]int), saidGoodbye: make(map[*peer]bool),
+		lost: make(map[*peer]int), leaving: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
 	r.published = &publications{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}

@@ -36,12 +36,12 @@ type roster struct {
 	byID  map[string]*peer
 	order []*peer // in join order; replaced, never changed in place
 
-	asleep      map[string]*peer
-	lost        map[*peer]int  // those in links that the hub has lost, with their place in the order of losses
-	saidGoodbye map[*peer]bool // those in links whose goodbye the hub has passed on; the link ends by itself
-	places      int            // in the room, as the hub says; 0: it does not say
-	losses      int            // how many members the hub has lost so far
-	lies        []string       // kinds of lies of the hub, each logged once
+	asleep  map[string]*peer
+	lost    map[*peer]int  // those in links that the hub has lost, with their place in the order of losses
+	leaving map[*peer]bool // those in links that end by themselves, because the hub has passed on a goodbye, or that the page goes away
+	places  int            // in the room, as the hub says; 0: it does not say
+	losses  int            // how many members the hub has lost so far
+	lies    []string       // kinds of lies of the hub, each logged once
 }
 
 // peers returns everyone, in join order. Called from anywhere.
@@ -158,16 +158,13 @@ func (r *roster) member(m Member, existing bool) *peer {
 	p := r.byID[m.ID]
 	if p != nil && p.member.Session == m.Session {
 		delete(r.lost, p)
+		delete(r.leaving, p)
 		r.rename(p, m.Name)
 		p.link.SetRights(m.Rights)
 		return p
 	}
 	if p != nil {
-		reason := ReasonLost
-		if r.saidGoodbye[p] {
-			reason = ReasonLeft
-		}
-		r.forget(p, reason)
+		r.forget(p, r.lostOrLeft(p))
 	}
 	if len(r.byID) >= maxMembers {
 		r.reportLie("member beyond the bound ignored", errTooMany)
@@ -227,10 +224,18 @@ func (r *roster) remove(p *peer, reason Reason) {
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == p })
 	r.mu.Unlock()
 	delete(r.lost, p)
-	delete(r.saidGoodbye, p)
+	delete(r.leaving, p)
 	p.link.Depart()
 	r.removed(p)
 	r.events.add(PeerLeft{Member: p.Member(), Reason: reason})
+}
+
+// lostOrLeft is why p, whose connection is dead or belongs to a former session, is gone.
+func (r *roster) lostOrLeft(p *peer) Reason {
+	if r.leaving[p] {
+		return ReasonLeft
+	}
+	return ReasonLost
 }
 
 // forget ends p for good and takes it out of the roster.
@@ -254,7 +259,7 @@ func (r *roster) drop(p *peer) {
 // park takes p out of the roster and puts it to sleep, in case its member returns.
 func (r *roster) park(p *peer) {
 	p.link.Sleep()
-	r.remove(p, ReasonLost)
+	r.remove(p, r.lostOrLeft(p))
 	for id, other := range r.asleep {
 		if len(r.asleep) < maxAsleep {
 			break
@@ -321,9 +326,12 @@ func (r *roster) bye(m signal.Message) {
 	}
 	switch m.Reason {
 	case ReasonLost:
+		if m.Leaving {
+			r.leaving[p] = true
+		}
 		r.lose(p)
 	case ReasonLeft:
-		r.saidGoodbye[p] = true
+		r.leaving[p] = true
 		p.link.Goodbye()
 	default:
 		r.forget(p, m.Reason)

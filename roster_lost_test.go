@@ -255,3 +255,38 @@ func TestLostPeerIsDroppedWhenItsConnectionIsDead(t *testing.T) {
 		}
 	})
 }
+
+// A peer whose browser has said that its page goes away is kept like one that is lost, because the page may be back. Once
+// its connection is dead, it has left.
+func TestLostPeerWhosePageGoesAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		back bool // for a moment; then the hub loses it without a word
+		want noom.Reason
+	}{
+		"and stays away":             {false, noom.ReasonLeft},
+		"and is back, and then lost": {true, noom.ReasonLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inDeceit(t, func(t *testing.T, d *deceit) {
+				bob := d.b.Self()
+				bye := signal.Message{Type: signal.TypeBye, From: bob.ID, Session: bob.Session, Reason: noom.ReasonLost}
+				leaving := bye
+				leaving.Leaving = true
+				d.say(leaving)
+				if c.back {
+					d.say(signal.Message{Type: signal.TypeWelcome, Member: &bob})
+					d.say(bye)
+				}
+				time.Sleep(5 * time.Second)
+				if d.bob().State() != noom.PeerConnected {
+					t.Fatal("the call has ended with the hub's word")
+				}
+				d.w.Cut()
+				left := until(t, d.a, func(e noom.PeerLeft) bool { return e.Member.ID == bob.ID })
+				if left.Reason != c.want {
+					t.Errorf("%q, want %q", left.Reason, c.want)
+				}
+			})
+		})
+	}
+}

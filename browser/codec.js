@@ -27,7 +27,7 @@ const FIELDS = {
   room: string, name: string, key: fromBase64url, session: string, token: string,
   nonce: fromBase64url, signature: fromBase64url,
   self: member, members: listOf(member, {}), iceServers: listOf(iceServer, {}),
-  lifetime: integer, heartbeat: integer, limits, member, reason: string,
+  lifetime: integer, heartbeat: integer, limits, member, reason: string, leaving: boolean,
   locked: boolean, retry: integer,
   id: string, text: string, at: integer,
   code: string, message: string, about: string,

@@ -16,7 +16,9 @@ export class Roster {
   #peer; // what every Peer is made with
   #room; // {emit(type, fields, taken), reborn(member), over()}
   #ears; // hear the peers
-  #entries = new Map(); // id → {peer, link, loss}, in join order; loss says after which others the hub lost it
+  // id → {peer, link, loss, leaving}, in join order; loss says after which others the hub lost it, leaving that its page
+  // goes away
+  #entries = new Map();
   #parked = new Map(); // id → {peer, link}: dropped, but the same session may come back
   #lies = new Set(); // of the hub, each logged once
   #places = Infinity; // members in the room, ourselves among them
@@ -66,9 +68,10 @@ export class Roster {
     this.#dropGhosts();
   }
 
-  bye({ from, session, reason }) {
+  bye({ from, session, reason, leaving = false }) {
     const entry = this.#entries.get(from);
     if (!entry || entry.link.member.session !== session) return;
+    entry.leaving = leaving;
     if (reason === 'lost') this.#lose(entry);
     else if (reason === 'left') entry.link.part(() => this.#drop(entry, reason));
     else this.#drop(entry, reason);
@@ -99,6 +102,7 @@ export class Roster {
     if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
     const known = this.#entries.get(member.id);
     if (known?.link.member.session === member.session) {
+      known.leaving = false;
       this.#rename(known, member.name);
       known.link.setRights(member.rights);
       return known;
@@ -150,7 +154,7 @@ export class Roster {
   }
 
   #newEntry(member) {
-    const entry = { peer: null, link: null, loss: 0 };
+    const entry = { peer: null, link: null, loss: 0, leaving: false };
     const now = performance.now();
     const conduct = this.#conducts.of(member.id, (id) => this.#entries.has(id) || this.#parked.has(id), now);
     const about = (type, fields, taken) => this.#room.emit(type, { peer: entry.peer, ...fields }, taken);
@@ -215,6 +219,7 @@ export class Roster {
       this.#parked.set(member.id, entry);
       if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
     }
-    this.#room.emit('peerleft', { peer: entry.peer, member: { ...member }, reason });
+    const why = reason === 'lost' && entry.leaving ? 'left' : reason;
+    this.#room.emit('peerleft', { peer: entry.peer, member: { ...member }, reason: why });
   }
 }

@@ -146,6 +146,7 @@ type Message struct {
 	Limits     *Limits     `json:"limits,omitzero"`     // joined
 	Member     *Member     `json:"member,omitzero"`     // welcome
 	Reason     Reason      `json:"reason,omitzero"`     // bye
+	Leaving    bool        `json:"leaving,omitzero"`    // bye: lost, and its page goes away
 	Locked     bool        `json:"locked,omitzero"`     // joined
 	Retry      int64       `json:"retry,omitzero"`      // bye, error; milliseconds
 

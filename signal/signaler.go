@@ -2,6 +2,7 @@ package signal
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 )
 
@@ -31,6 +32,10 @@ type Signaler interface {
 	// Close ends the connection and every pending call. It may be called more than once.
 	Close() error
 }
+
+// ErrLeaving is in the error of a hub's Receive if the other end is a page and its browser has closed the connection
+// because the page goes away: it is reloaded, left or closed.
+var ErrLeaving = errors.New("the page goes away")
 
 // A Dialer opens connections to one hub. A Room dials again through it
 // whenever it has lost its connection.

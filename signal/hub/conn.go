@@ -49,6 +49,7 @@ type conn struct {
 	pardoned  int8         // bad requests in a row
 	counted   bool         // by the gate
 	left      bool         // said bye
+	leaving   bool         // has not, but its browser said that the page goes away
 	since     time.Time    // when it entered, set before; until then: when it came
 	home      *home        // the room, once joined
 }
@@ -182,8 +183,11 @@ func (c *conn) inRoom(m *signal.Message) bool {
 
 // reason is the reason for the others when the reader has ended.
 func (c *conn) reason() signal.Reason {
-	if c.left {
+	switch {
+	case c.left:
 		return signal.ReasonLeft
+	case c.leaving:
+		return reasonLeaving
 	}
 	return signal.ReasonLost
 }

@@ -78,6 +78,7 @@ func (c *conn) step() bool {
 	m, err := c.link.Receive(c.calls)
 	bad := c.pardons(err)
 	if err != nil && bad == nil {
+		c.leaving = errors.Is(err, signal.ErrLeaving)
 		c.broken(err)
 		return false
 	}

@@ -123,8 +123,16 @@ func (r *room[C]) judge(q *request) verdict {
 	}
 }
 
+// reasonLeaving is that of a member whose page goes away, and with it the connections to the others. It is lost, because
+// the page may be back: some browsers close a WebSocket for less. But there is no word of it to wait for.
+const reasonLeaving signal.Reason = "leaving"
+
 // leave removes a connection's member and informs the others why.
 func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
+	leaving := why == reasonLeaving
+	if leaving {
+		why = signal.ReasonLost
+	}
 	r.begin()
 	at := r.seated(c)
 	if at < 0 {
@@ -134,6 +142,7 @@ func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	r.seats = slices.Delete(r.seats, at, at+1)
 	r.remember(&gone, why)
 	bye := goodbye(&gone.member, why)
+	bye.Leaving = leaving
 	if why != signal.ReasonLost {
 		r.note(bye)
 	}

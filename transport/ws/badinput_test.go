@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -30,9 +31,13 @@ type client struct {
 	session string
 }
 
-func dialRaw(t *testing.T, url string) *client {
+func dialRaw(t *testing.T, url string, header ...http.Header) *client {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: []string{ws.Subprotocol}}) //nolint:bodyclose // needs none, says Dial
+	o := &websocket.DialOptions{Subprotocols: []string{ws.Subprotocol}}
+	if len(header) > 0 {
+		o.HTTPHeader = header[0]
+	}
+	conn, _, err := websocket.Dial(t.Context(), url, o) //nolint:bodyclose // needs none, says Dial
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/ws"
@@ -120,4 +122,35 @@ func TestPostedByesAreBounded(t *testing.T) {
 		}
 	}
 	t.Error("200 byes from one address, and none was one too many")
+}
+
+// A browser that closes a page's WebSocket with 1001 says that the page goes away. Nobody else's 1001 means that.
+func TestLeavingPage(t *testing.T) {
+	_, url := serve(t)
+	watcher := dialRaw(t, url)
+	watcher.join("데모", "지우")
+	watcher.expect(signal.TypeJoined)
+	for what, c := range map[string]struct {
+		origin string
+		status websocket.StatusCode
+		want   bool
+	}{
+		"a page that goes away":      {url, websocket.StatusGoingAway, true},
+		"a page that just closes":    {url, websocket.StatusNormalClosure, false},
+		"a program that goes away":   {"", websocket.StatusGoingAway, false},
+		"a page with another reason": {url, websocket.StatusPolicyViolation, false},
+	} {
+		header := make(http.Header)
+		if c.origin != "" {
+			header.Set("Origin", c.origin)
+		}
+		page := dialRaw(t, url, header)
+		page.join("데모", "bob")
+		page.expect(signal.TypeJoined)
+		watcher.expect(signal.TypeWelcome)
+		_ = page.conn.Close(c.status, "") // the hub answers, or not
+		if m := watcher.expect(signal.TypeBye); m.Reason != signal.ReasonLost || m.Leaving != c.want {
+			t.Errorf("%s: %+v", what, m)
+		}
+	}
 }

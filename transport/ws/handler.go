@@ -133,6 +133,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *servedEn
 	}
 	l := newServed(conn, early, signal.NormalHost(r.Host), entrance.Address(r, o.ClientAddress))
 	l.hearsay = entrance.Hearsay(o.Hosts)
+	l.page = r.Header.Get("Origin") != ""
 	return l
 }
 

@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -24,6 +25,7 @@ type servedEnd struct {
 	stream   stream
 	endpoint string
 	hearsay  bool // endpoint is what the member says, unchecked
+	page     bool // the other end is one
 	address  netip.Addr
 	watches  watches
 	closing  sync.Once
@@ -221,6 +223,9 @@ func (l *servedEnd) control(h ws.Header) error {
 		}
 		l.agreed = true
 		l.sayClose(payload[:min(2, len(payload))]) // what it said, as an answer
+		if code == ws.StatusGoingAway && l.page {  // that is what it is for (section 7.4.1)
+			return fmt.Errorf("%w: %w", signal.ErrLeaving, io.EOF)
+		}
 		return closedBy(int(code), reason)
 	default: // a pong answers nothing of ours
 		return nil
