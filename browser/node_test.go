@@ -219,7 +219,9 @@ func nodeGlobals(t *testing.T, folder string) {
 	m.wait("a red picture", red)
 	tab.Wait("a blue picture", `shows(other().tracks[0], [0, 0, 200])`)
 	l.replaceHub()
-	m.wait("the loss and the way back", `happened('signalinglost') === 1 && happened('signalingrestored') === 1`)
+	const back = `happened('signalinglost') === 1 && happened('signalingrestored') === 1`
+	m.wait("the loss and the way back", back)
+	tab.Wait("the page to be back", back)
 	m.do(`room.chat('다시 왔다')`)
 	tab.Wait("chat by the new hub", `happened('chatreceived', (e) => e.text === '다시 왔다') === 1`)
 	m.leave()
