@@ -16,7 +16,10 @@ func (l *lab) behind(t *testing.T, way webtest.Way) (url string, change func(web
 	var now atomic.Pointer[webtest.Way]
 	now.Store(&way)
 	proxy := httptest.NewServer(webtest.Proxy(l.URL, nil, func() webtest.Way { return *now.Load() }))
-	t.Cleanup(proxy.Close)
+	t.Cleanup(func() {
+		proxy.CloseClientConnections() // Firefox leaves one open whose upgrade was never answered
+		proxy.Close()
+	})
 	return proxy.URL, func(way webtest.Way) { now.Store(&way) }
 }
 
