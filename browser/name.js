@@ -23,15 +23,15 @@ const JOINING = ['Arabic', 'Syriac', 'Nko', 'Mongolian', 'Devanagari', 'Bengali'
 const VIRAMAS = '\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca';
 const FLAGS = ['gbeng', 'gbsct', 'gbwls'].map((region) => [...region].map((c) => String.fromCodePoint(0xe0000 + c.charCodeAt(0))).join('') + '\u{e007f}');
 
-/** Puts a name as a person typed it into the protocol's form. */
-export const cleanName = (s) => (typeof s === 'string'
+/** Puts a name as a person typed it into the protocol's form, but not half a character, which Firefox would replace. */
+export const cleanName = (s) => (typeof s === 'string' && s.isWellFormed()
   ? s.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC').replace(/\p{Zs}+/gu, ' ') : s);
 
 /** Says what is wrong with a nickname; '' if nothing is. The empty one is fine. */
 export function nameProblem(s) {
   if (typeof s !== 'string') return `a string is wanted, not ${s === null ? 'null' : `a value of type ${typeof s}`}`;
   if (byteLength(s) > MAX.name) return `longer than ${MAX.name} bytes`;
-  if (s.normalize('NFC') !== s) return 'not in Unicode normal form C';
+  if (s.normalize('NFC') !== s) return s.isWellFormed() ? 'not in Unicode normal form C' : 'holds half a character';
   if (cleanName(s) !== s) return 'has space at an end, twice in a row, or another one than U+0020';
   return /^[ -~]*$/.test(s) ? '' : charactersProblem([...s]);
 }

@@ -37,6 +37,7 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 	}
 	recording := media.Record(ctx, file)
 	tab.Do(js)
+	flows := make(chan string, 2)
 	for tracks := 0; tracks < 2; {
 		event, err := room.Next(ctx)
 		if err != nil {
@@ -44,8 +45,12 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 		}
 		if e, ok := event.(noom.TrackAdded); ok {
 			recording.Add(e.Peer, e.Track)
+			go firstPacket(e.Track, flows)
 			tracks++
 		}
+	}
+	for range cap(flows) { // a camera may begin late
+		<-flows
 	}
 	<-time.After(lasts)
 	if err := recording.Close(); err != nil {
