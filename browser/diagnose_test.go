@@ -106,7 +106,7 @@ func testDiagnosePaths(t *testing.T, kinds browsertest.Pair) {
 		t.Run(c.verdict, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			b1, b2 := kinds.Start(t)
+			b1, b2 := kinds.Start(t, browsertest.LoopbackIsANet) // Firefox asks no TURN server there otherwise
 			one, two := l.open(b1, deaf), l.open(b2, deaf)
 			one.Do(`enter('하나', { iceServers: [` + c.servers + `] })`)
 			two.Do(`enter('two')`)
