@@ -107,7 +107,7 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	b := kind.Start(t)
+	b := kind.Start(t, browsertest.LoopbackIsANet)
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
 			tab := b.Open(server.URL, "")
