@@ -52,8 +52,8 @@ type Peer interface {
 	// data.
 	TrySend(data []byte) error
 	// OpenChannel opens a data channel for the application and returns when it is open; the peer gets it as
-	// [ChannelOpened]. Labels are up to 128 bytes and need not be unique. Errors: [ErrNotConnected], [ErrClosed],
-	// ctx's.
+	// [ChannelOpened]. Labels are up to 128 bytes and need not be unique. While 32 channels are open, and one of them
+	// is being closed, it waits for that. A peer accepts 64 at a time. Errors: [ErrNotConnected], [ErrClosed], ctx's.
 	OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error)
 	// RequestMute asks the peer to mute its tracks of that name, or all of them if track is empty; the peer's
 	// application decides ([MuteRequested]). It needs [RightMute], and returns once the hub has passed it on. Errors:

@@ -15,6 +15,7 @@ const MAX_UNREAD_BYTES = 1 << 20;
 const HIGH = 1 << 20; // bytes waiting to be sent, above which send waits
 const LOW = 1 << 18; // below which it goes on
 const CLOSING = 1000; // ms for the other end to confirm that a channel is closed in which nothing is under way
+const YOUNG = 1000; // ms for the other page to learn of a channel: if its end comes before, Chromium throws away what was sent
 const RECENT = 60_000; // ms, within which something that was sent may be under way
 
 /** Turns openChannel's options into an RTCDataChannelInit. */
@@ -38,6 +39,7 @@ export class Channel {
   #bytes = 0; // in them
   #over = false;
   #error = null; // why it is over; null: one end closed it
+  #young = false; // we have opened it a moment ago
   #sentAt = -Infinity; // when something was sent last, ms
   #shut = false; // closed at both ends, in order
   #lost = false; // its connection ended first
@@ -46,12 +48,13 @@ export class Channel {
 
   /**
    * Made only by the connection, before dc can have messages. attach is given what no other code may have: opened(),
-   * which resolves when the channel can be used; lose(), which says that its connection is over; and emptied(), which
-   * closes the channel and resolves with whether the other end has got all that was sent.
+   * which resolves when the channel can be used; lose(), which says that its connection is over; emptied(), which closes
+   * the channel and resolves with whether the other end has got all that was sent; and gone(), which resolves when it is
+   * closed at both ends.
    */
   constructor(dc, attach) {
     this.#dc = dc;
-    attach({ opened: () => this.#opened(), lose: () => this.#lose(), emptied: () => this.#emptied() });
+    attach({ opened: () => this.#opened(), lose: () => this.#lose(), emptied: () => this.#emptied(), gone: () => this.#gone() });
     dc.binaryType = 'arraybuffer';
     dc.bufferedAmountLowThreshold = LOW;
     dc.onopen = dc.onbufferedamountlow = () => this.#wake();
@@ -111,11 +114,16 @@ export class Channel {
     this.#closeBehind();
   }
 
-  // Closes behind what has yet to leave, which some browsers would throw away.
+  // Closes behind what has yet to leave, which some browsers would throw away, as they would what the other page has yet
+  // to learn of.
   async #closeBehind() {
     this.#dc.bufferedAmountLowThreshold = 0;
-    while (!this.#lost && this.#dc.readyState === 'open' && this.#dc.bufferedAmount > 0) await this.#news();
+    while (!this.#lost && this.#dc.readyState === 'open' && (this.#dc.bufferedAmount > 0 || this.#young)) await this.#news();
     this.#dc.close();
+  }
+
+  async #gone() {
+    while (!this.#shut && !this.#lost) await this.#news();
   }
 
   // The end of a channel travels behind what was sent in it, and is confirmed. What was sent long ago has arrived, or
@@ -149,6 +157,11 @@ export class Channel {
   async #opened() {
     while (!this.#over && this.#dc.readyState === 'connecting') await this.#news();
     this.#check();
+    this.#young = true;
+    setTimeout(() => {
+      this.#young = false;
+      this.#wake();
+    }, YOUNG);
   }
 
   #push(data) {
@@ -184,11 +197,12 @@ export class Channel {
 }
 
 const MAX_THEIRS = 64; // channels that the other end has opened, at a time
+const MAX_OURS = MAX_THEIRS / 2; // while some are closing, which the other page may learn later than we do
 
 /** The application's channels on one connection. */
 export class Channels {
   #pc;
-  #entries = []; // {channel, dc, theirs, filled, opened, lose, emptied}
+  #entries = []; // {channel, dc, theirs, filled, opened, lose, emptied, gone}
   #refused = 0; // of the other end's
   #lost = false;
 
@@ -209,6 +223,12 @@ export class Channels {
 
   /** Opens one, with an RTCDataChannelInit; resolves when it can be used. */
   async open(label, options) {
+    for (;;) {
+      const ours = this.#entries.filter(({ theirs, dc: { readyState } }) => !theirs && readyState !== 'closed');
+      const closing = ours.filter(({ channel: { over } }) => over);
+      if (ours.length < MAX_OURS || closing.length === 0 || this.#lost) break;
+      await Promise.race(closing.map((entry) => entry.gone()));
+    }
     const entry = this.#add(this.#pc.createDataChannel(label, options), false);
     await entry.opened();
     return entry.channel;

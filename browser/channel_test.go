@@ -74,6 +74,48 @@ func TestChannel(t *testing.T) {
 	got(one, `room.peers.length === 0 && many[0].send('x').catch((e) => e.code)`, "closed")
 }
 
+// What was sent in a channel arrives, however soon its end comes.
+func TestShortChannels(t *testing.T) {
+	t.Parallel()
+	one, two := newLab(t).pair(t)
+	one.Do(`(async () => { for (let i = 0; i < 100; i++) { const c = await other().openChannel('파일'); await c.send('하나'); c.close(); } })()`)
+	allShort(two)
+}
+
+// The same from Go.
+func TestShortChannelsFromGo(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	tab := l.open(browsertest.Start(t), "")
+	tab.Do(`enter('지우')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(t.Context()) }() // the test is over
+	connected(tab)
+	for range 100 {
+		c, err := room.Peers()[0].OpenChannel(t.Context(), "파일", nil)
+		if err == nil {
+			err = errors.Join(c.Send(t.Context(), []byte("하나")), c.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	allShort(tab)
+}
+
+// allShort waits until a page has got 100 channels, and a message in each.
+func allShort(tab *browsertest.Tab) {
+	tab.Wait("all messages", `(async () => {
+		const opened = log.filter((e) => e.type === 'channelopened');
+		if (opened.length < 100) return false;
+		window.messages ??= await Promise.all(opened.map((e) => e.channel.receive()));
+		return messages.every((m) => m !== null);
+	})()`)
+}
+
 // The same between a page and Go, opened from either end.
 func TestChannelWithGo(t *testing.T) {
 	t.Parallel()

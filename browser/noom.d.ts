@@ -281,7 +281,10 @@ export class Channel implements AsyncIterable<Uint8Array> {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** null after the last message when either end closed it; rejects with code channel_lost or unread. */
   receive(): Promise<Uint8Array | null>;
-  /** Closes both ends without waiting: what was sent before still arrives, as long as the connection lives. */
+  /**
+   * Closes both ends without waiting: what was sent before still arrives, as long as the connection lives. The peer learns
+   * of the end a second after the channel was opened at the earliest, because browsers may throw away what came just before.
+   */
   close(): void;
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
 }

@@ -19,6 +19,7 @@ const (
 	highWater      = 1 << 20              // Send waits while more bytes than this are buffered
 	lowWater       = 1 << 18              // it goes on once fewer are
 	closingMoment  = 5 * time.Millisecond // from the end of a channel to that of its connection; see Emptied
+	youth          = time.Second          // of a channel; see Close
 )
 
 // Channel is a data channel that an application opened; noom.Channel explains its methods.
@@ -35,19 +36,21 @@ type Channel struct {
 	mu     sync.Mutex
 	unread [][]byte
 	bytes  int
-	err    error // why it is over
-	lost   bool  // its connection ended before the channel was shut
+	err    error       // why it is over
+	lost   bool        // its connection ended before the channel was shut
+	grown  time.Time   // when it is no longer young; zero: it never is
+	linger *time.Timer // sends its end then; nil: Close has not come, or not early
 }
 
 // newChannel wraps dc before its first message can come.
-func newChannel(dc, control *webrtc.DataChannel) *Channel {
+func newChannel(dc, control *webrtc.DataChannel, theirs bool) *Channel {
 	c := &Channel{
-		dc: dc, control: control, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
+		dc: dc, control: control, theirs: theirs, opened: make(chan struct{}), ended: make(chan struct{}), shut: make(chan struct{}),
 		ready: make(chan struct{}, 1), drain: make(chan struct{}, 1),
 	}
 	dc.SetBufferedAmountLowThreshold(lowWater)
 	dc.OnBufferedAmountLow(func() { putToken(c.drain) })
-	dc.OnOpen(sync.OnceFunc(func() { close(c.opened) }))
+	dc.OnOpen(sync.OnceFunc(c.open))
 	dc.OnClose(func() { c.end(io.EOF); c.close(false) })
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if !c.push(m.Data) {
@@ -56,6 +59,15 @@ func newChannel(dc, control *webrtc.DataChannel) *Channel {
 		}
 	})
 	return c
+}
+
+func (c *Channel) open() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.theirs {
+		c.grown = time.Now().Add(youth)
+	}
+	close(c.opened)
 }
 
 func putToken(c chan struct{}) {
@@ -102,6 +114,9 @@ func (c *Channel) close(lost bool) {
 	if !c.isShut() {
 		c.lost = lost
 		close(c.shut)
+	}
+	if c.linger != nil {
+		c.linger.Stop()
 	}
 }
 
@@ -243,8 +258,27 @@ func (c *Channel) Receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// Close closes the channel at both ends. It waits for nothing.
+// Close closes the channel at both ends. It waits for nothing. But the peer learns of the end of a channel that we opened
+// only when the channel is no longer young: Chromium throws away what was sent if the end comes before its page has
+// learned of the channel.
 func (c *Channel) Close() error {
 	c.end(io.EOF)
+	if c.lingers() {
+		return nil
+	}
 	return c.dc.Close()
+}
+
+// lingers reports whether the end of a channel that was closed is sent later.
+func (c *Channel) lingers() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rest := time.Until(c.grown)
+	if c.err == nil || c.isShut() || c.grown.IsZero() || rest <= 0 {
+		return false
+	}
+	if c.linger == nil {
+		c.linger = time.AfterFunc(rest, func() { _ = c.dc.Close() }) // or its connection has
+	}
+	return true
 }

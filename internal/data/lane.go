@@ -22,6 +22,10 @@ const (
 // are refused before it counts as a flood.
 const maxChannels = 64
 
+// maxOurs bounds the channels that we have opened and that are not shut, if some of them are about to be. A page may
+// learn that they are later than we do, and until then counts them together with those that take their place.
+const maxOurs = maxChannels / 2
+
 // Lane carries the stream over one connection.
 type Lane struct {
 	dc, control *webrtc.DataChannel // immutable
@@ -88,17 +92,34 @@ func (p *answerPace) step(given, sent int64) bool {
 // NewChannel wraps a channel that the peer has opened, before its first message can
 // arrive. Stream.Opened takes it. From anywhere.
 func (l *Lane) NewChannel(dc *webrtc.DataChannel) *Channel {
-	c := newChannel(dc, l.control)
-	c.theirs = true
-	return c
+	return newChannel(dc, l.control, true)
 }
 
 // Add wraps a channel that our application has opened.
 func (l *Lane) Add(dc *webrtc.DataChannel) *Channel {
-	c := newChannel(dc, l.control)
+	c := newChannel(dc, l.control, false)
 	l.dropEnded()
 	l.channels = append(l.channels, c)
 	return c
+}
+
+// Closing returns a channel that has to be shut before we open another one: the peer counts those of ours whose end it
+// has yet to learn of. nil: none has to.
+func (l *Lane) Closing() (first *Channel) {
+	l.dropEnded()
+	ours := 0
+	for _, c := range l.channels {
+		if c.theirs {
+			continue
+		}
+		if ours++; first == nil && c.over() {
+			first = c
+		}
+	}
+	if ours < maxOurs {
+		return nil
+	}
+	return first
 }
 
 // Channels returns the channels that may still have something under way.

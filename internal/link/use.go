@@ -74,21 +74,13 @@ func (l *Link) SetRights(rights signal.Rights) {
 // OpenChannel opens a data channel, and returns when it is open. Errors:
 // fault.NotConnected, fault.Closed, ctx's, pion's.
 func (l *Link) OpenChannel(ctx context.Context, label string, init *webrtc.DataChannelInit) (*data.Channel, error) {
-	var c *data.Channel // the loop's, until Ask has returned
-	made, err := mailbox.Ask(ctx, l.mail, func() (err error) {
-		c, err = l.makeChannel(label, init)
-		return err
-	})
-	switch {
-	case err != nil: // the loop may make it later, when no call waits for it
-		l.mail.Post(func() {
-			if c != nil {
-				l.host.Spawn(func() { _ = c.Close() })
-			}
-		})
+	c, closing, err := l.askChannel(ctx, label, init)
+	for err == nil && closing != nil {
+		data.WaitShut(ctx, []*data.Channel{closing})
+		c, closing, err = l.askChannel(ctx, label, init)
+	}
+	if err != nil {
 		return nil, err
-	case made != nil:
-		return nil, made
 	}
 	if err := c.WaitOpen(ctx); err != nil {
 		l.host.Spawn(func() { _ = c.Close() }) // it may be over already
@@ -97,19 +89,40 @@ func (l *Link) OpenChannel(ctx context.Context, label string, init *webrtc.DataC
 	return c, nil
 }
 
-func (l *Link) makeChannel(label string, init *webrtc.DataChannelInit) (*data.Channel, error) {
+// askChannel makes a channel, or returns one that has to be shut before.
+func (l *Link) askChannel(ctx context.Context, label string, init *webrtc.DataChannelInit) (made, closing *data.Channel, err error) {
+	var c, waits *data.Channel // the loop's, until Ask has returned
+	refused, err := mailbox.Ask(ctx, l.mail, func() (err error) {
+		c, waits, err = l.makeChannel(label, init)
+		return err
+	})
+	if err != nil { // the loop may make it later, when no call waits for it
+		l.mail.Post(func() {
+			if c != nil {
+				l.host.Spawn(func() { _ = c.Close() })
+			}
+		})
+		return nil, nil, err
+	}
+	return c, waits, refused
+}
+
+func (l *Link) makeChannel(label string, init *webrtc.DataChannelInit) (made, closing *data.Channel, err error) {
 	if l.recovery.Asleep() {
-		return nil, fault.Closed
+		return nil, nil, fault.Closed
 	}
 	c := l.live()
 	if c == nil || c == l.conns.current && l.recovery.Broken() || !c.Lane.IsOpen() {
-		return nil, fault.NotConnected
+		return nil, nil, fault.NotConnected
+	}
+	if closing = c.Lane.Closing(); closing != nil {
+		return nil, closing, nil
 	}
 	dc, err := c.PC.CreateDataChannel(label, init)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.Lane.Add(dc), nil
+	return c.Lane.Add(dc), nil, nil
 }
 
 // RestartICE looks for a new path. It returns once that is under way. Errors:
