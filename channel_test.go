@@ -206,7 +206,7 @@ func TestManyChannels(t *testing.T) {
 			if err = back.Close(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(2 * time.Second) // until its end has been sent
+			time.Sleep(time.Second)
 			if back, err = peerOf(t, a, b).OpenChannel(t.Context(), "다시", nil); err != nil {
 				t.Fatal(err)
 			}

@@ -64,15 +64,7 @@ func TestDataCredit(t *testing.T) {
 // Data between a page and Go, more than the credit in both directions.
 func TestDataWithGo(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	tab := l.open(browsertest.Start(t), "")
-	tab.Do(`enter('지우')`)
-	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = room.Leave(t.Context()) }() // the test is over
-	connected(tab)
+	tab, room := newLab(t).pairWithGo(t)
 	const count, size = 100, 50_000
 	tab.Do(fmt.Sprintf(`(async () => {
 		for (let i = 0; i < %d; i++) {
