@@ -26,8 +26,8 @@ type Channel interface {
 	// either end closed the channel, otherwise [ErrChannelLost] or [ErrUnread].
 	Receive(ctx context.Context) ([]byte, error)
 	// Close closes the channel for both ends without waiting: what was sent before still arrives, as long as the
-	// connection lives. The peer learns of the end a second after the channel was opened at the earliest, because
-	// browsers may throw away what came just before. It may be called more than once.
+	// connection lives. If something was sent, the peer learns of the end a second after this end opened the channel
+	// at the earliest, because browsers may throw away what came just before. It may be called more than once.
 	Close() error
 }
 

@@ -117,9 +117,11 @@ export class Channel {
   // to learn of.
   async #closeBehind() {
     this.#dc.bufferedAmountLowThreshold = 0;
-    while (!this.#lost && this.#dc.readyState === 'open' && (this.#dc.bufferedAmount > 0 || this.#young)) await this.#news();
+    while (!this.#lost && this.#dc.readyState === 'open' && (this.#dc.bufferedAmount > 0 || this.#mayBeLost)) await this.#news();
     this.#dc.close();
   }
+
+  get #mayBeLost() { return this.#young && this.#sentAt > -Infinity; }
 
   async #gone() {
     while (!this.#shut && !this.#lost) await this.#news();
@@ -225,8 +227,9 @@ export class Channels {
     for (;;) {
       const ours = this.#entries.filter(({ theirs, dc: { readyState } }) => !theirs && readyState !== 'closed');
       const closing = ours.filter(({ channel: { over } }) => over);
-      if (ours.length < MAX_OURS || closing.length === 0 || this.#lost) break;
+      if (ours.length < MAX_OURS || closing.length === 0) break;
       await Promise.race(closing.map((entry) => entry.gone()));
+      if (this.#lost) throw lost();
     }
     const entry = this.#add(this.#pc.createDataChannel(label, options), false);
     await entry.opened();

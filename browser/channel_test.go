@@ -9,7 +9,6 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
-	"noom/transport/ws"
 )
 
 // A channel of the application's own between two pages: bounds, and the ways it ends.
@@ -91,15 +90,7 @@ func TestShortChannelsFromGo(t *testing.T) { browsertest.EachKind(t, testShortCh
 
 func testShortChannelsFromGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	l := newLab(t)
-	tab := l.open(kind.Start(t), "")
-	tab.Do(`enter('지우')`)
-	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = room.Leave(t.Context()) }() // the test is over
-	connected(tab)
+	tab, room := newLab(t).pairWithGo(t, kind)
 	for range 100 {
 		c, err := room.Peers()[0].OpenChannel(t.Context(), "파일", nil)
 		if err == nil {
@@ -127,15 +118,7 @@ func TestChannelWithGo(t *testing.T) { browsertest.EachKind(t, testChannelWithGo
 
 func testChannelWithGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	l := newLab(t)
-	tab := l.open(kind.Start(t), "")
-	tab.Do(`enter('지우')`)
-	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = room.Leave(t.Context()) }() // the test is over
-	connected(tab)
+	tab, room := newLab(t).pairWithGo(t, kind)
 	tab.Do(`(async () => {
 		window.ours = await other().openChannel('from the page', { maxRetransmits: 65535 }); // a busy machine loses some
 		for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(10_000).fill(i));
@@ -146,17 +129,18 @@ func testChannelWithGo(t *testing.T, kind browsertest.Kind) {
 	}
 	var data []byte
 	for i := range 200 {
+		var err error
 		data, err = theirs.Receive(t.Context())
 		if err != nil || len(data) != 10_000 || data[9_999] != byte(i) {
 			t.Fatalf("message %d: %d bytes, %v", i, len(data), err)
 		}
 	}
-	if err = theirs.Send(t.Context(), []byte("받았다")); err != nil {
+	if err := theirs.Send(t.Context(), []byte("받았다")); err != nil {
 		t.Fatal(err)
 	}
 	tab.Wait("the answer", `ours.receive().then((b) => new TextDecoder().decode(b) === '받았다')`)
 	tab.Do(`ours.close()`)
-	if _, err = theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
+	if _, err := theirs.Receive(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("the page closed: %v, want io.EOF", err)
 	}
 

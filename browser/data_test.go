@@ -70,15 +70,7 @@ func TestDataWithGo(t *testing.T) { browsertest.EachKind(t, testDataWithGo) }
 
 func testDataWithGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	l := newLab(t)
-	tab := l.open(kind.Start(t), "")
-	tab.Do(`enter('지우')`)
-	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = room.Leave(t.Context()) }() // the test is over
-	connected(tab)
+	tab, room := newLab(t).pairWithGo(t, kind)
 	const count, size = 100, 50_000
 	tab.Do(fmt.Sprintf(`(async () => {
 		for (let i = 0; i < %d; i++) {

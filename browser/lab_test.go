@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"noom"
 	"noom/browser"
 	"noom/internal/browsertest"
 	"noom/internal/lyinghub"
@@ -215,6 +217,20 @@ func (l *lab) meet(t *testing.T, kinds browsertest.Pair) (one, two *browsertest.
 	two.Do(`enter('two')`)
 	connected(one, two)
 	return one, two
+}
+
+// pairWithGo is a tab and a member in Go in the room.
+func (l *lab) pairWithGo(t *testing.T, kind browsertest.Kind) (*browsertest.Tab, noom.Room) {
+	t.Helper()
+	tab := l.open(kind.Start(t), "")
+	tab.Do(`enter('지우')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = room.Leave(context.Background()) }) // the test is over
+	connected(tab)
+	return tab, room
 }
 
 func connected(tabs ...*browsertest.Tab) {

@@ -204,7 +204,10 @@ export class Peer {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
-  /** Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. */
+  /**
+   * Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. While 32
+   * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time.
+   */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */
   may(right: Right): boolean;
@@ -308,8 +311,9 @@ export class Channel implements AsyncIterable<Uint8Array> {
   /** null after the last message when either end closed it; rejects with code channel_lost or unread. */
   receive(): Promise<Uint8Array | null>;
   /**
-   * Closes both ends without waiting: what was sent before still arrives, as long as the connection lives. The peer learns
-   * of the end a second after the channel was opened at the earliest, because browsers may throw away what came just before.
+   * Closes both ends without waiting: what was sent before still arrives, as long as the connection lives. If something was
+   * sent, the peer learns of the end a second after this end opened the channel at the earliest, because browsers may throw
+   * away what came just before.
    */
   close(): void;
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;

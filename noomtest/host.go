@@ -153,7 +153,7 @@ func (h *host) udp(open func(*vnet.Net) (net.PacketConn, error)) (*socket, error
 // maxPorts is how many ports are tried; a few in a thousand belong to services.
 const maxPorts = 10
 
-var errPorts = errors.New("noomtest: the port belongs to a service; use one from 1024 on")
+var errPorts = errors.New("noomtest: the port belongs to a service, and peers take no candidate there; use another from 1024 on")
 
 // cloneAddr copies an address, because vnet writes the port that it chooses into the one it gets.
 func cloneAddr(a *net.UDPAddr) *net.UDPAddr {

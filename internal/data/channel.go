@@ -39,6 +39,7 @@ type Channel struct {
 	err    error       // why it is over
 	lost   bool        // its connection ended before the channel was shut
 	grown  time.Time   // when it is no longer young; zero: it never is
+	sent   bool        // something was
 	linger *time.Timer // sends its end then; nil: Close has not come, or not early
 }
 
@@ -204,6 +205,9 @@ func (c *Channel) Send(ctx context.Context, data []byte) error {
 	if c.over() {
 		return c.cause()
 	}
+	c.mu.Lock()
+	c.sent = true
+	c.mu.Unlock()
 	if err := c.dc.Send(data); err != nil {
 		return fault.ChannelLost
 	}
@@ -258,23 +262,23 @@ func (c *Channel) Receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// Close closes the channel at both ends. It waits for nothing. But the peer learns of the end of a channel that we opened
-// only when the channel is no longer young: Chromium throws away what was sent if the end comes before its page has
-// learned of the channel.
+// Close closes the channel at both ends. It waits for nothing. But the peer learns of the end of a channel that we opened,
+// and in which something was sent, only when it is no longer young: Chromium throws away what was sent if the end comes
+// before its page has learned of the channel.
 func (c *Channel) Close() error {
 	c.end(io.EOF)
-	if c.lingers() {
+	if c.endLater() {
 		return nil
 	}
 	return c.dc.Close()
 }
 
-// lingers reports whether the end of a channel that was closed is sent later.
-func (c *Channel) lingers() bool {
+// endLater sees to it that the peer learns of the end later. It reports false if that has to be now.
+func (c *Channel) endLater() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	rest := time.Until(c.grown)
-	if c.err == nil || c.isShut() || c.grown.IsZero() || rest <= 0 {
+	if c.isShut() || !c.sent || rest <= 0 {
 		return false
 	}
 	if c.linger == nil {
