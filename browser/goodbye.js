@@ -31,10 +31,10 @@ export class Goodbye {
     const url = new URL(this.#join.url);
     url.protocol = url.protocol.replace('ws', 'http');
     const body = this.#frame; // text/plain, so the browser does not ask first whether it may be sent
-    this.#frame = '';
     // Twice: of a tab that is closed Firefox may lose a fetch, and a beacon has no Origin, and is refused, where the
     // page's referrer policy says so. The hub takes the one that comes first.
     globalThis.navigator?.sendBeacon?.(url, body);
     fetch(url, { method: 'POST', body, keepalive: true, credentials: 'include', redirect: 'error' }).catch(() => {});
+    this.#frame = '';
   }
 }

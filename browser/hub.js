@@ -90,8 +90,8 @@ export class Hub {
 
   /** Says goodbye, and can wait for nothing: the page goes away, and the connection may be gone before it. */
   leaveAtOnce() {
+    this.#goodbye.post(); // first, because it may be all that there is time for
     this.tell({ type: 'bye' });
-    this.#goodbye.post();
   }
 
   close() {

@@ -39,7 +39,9 @@ export class Farewell {
   get error() { return this.#error; }
 
   /** The room is joined: it is left when its page goes away. */
-  joined() { globalThis.addEventListener?.('pagehide', this.#leaveWithPage); } // Node has no page
+  joined() {
+    for (const leave of [this.#leaveWithPage, this.#leaveForSure]) globalThis.addEventListener?.('pagehide', leave); // Node has no page
+  }
 
   /** The room was not joined, and will not be. */
   abandon() { this.#gone.abort(); }
@@ -64,7 +66,7 @@ export class Farewell {
     this.#over = true;
     this.#gone.abort();
     this.#error = error;
-    globalThis.removeEventListener?.('pagehide', this.#leaveWithPage);
+    for (const leave of [this.#leaveWithPage, this.#leaveForSure]) globalThis.removeEventListener?.('pagehide', leave);
     this.#ended(error, atOnce);
     this.#resolve(error);
   }
@@ -95,10 +97,15 @@ export class Farewell {
 
   // A page that goes away, or into the back-forward cache, leaves, and can wait for nothing.
   #leaveWithPage = () => {
+    if (this.#over) return;
     this.#hub().leaveAtOnce();
     for (const { link } of this.#entries()) link.leaveAtOnce();
     this.end(null, true);
   };
+
+  // Where a user navigates, Firefox stops a script in the middle (dom.ipc.cancel_content_js_when_navigating), but still
+  // calls the next listener.
+  #leaveForSure = () => this.#leaveWithPage();
 }
 
 // The error of a peer to which not everything is known to have arrived, if there is one.
