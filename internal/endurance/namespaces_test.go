@@ -147,6 +147,13 @@ func (l *lab) addSpace(name string) {
 			l.t.Errorf("namespace %s is left behind: %v %s", l.prefix+name, err, out)
 		}
 	})
+	for _, links := range []string{"all", "default"} { // an address that comes by itself, a second later, breaks what Chromium has begun
+		file := "/proc/sys/net/ipv6/conf/" + links + "/disable_ipv6"
+		words := append(l.inside(name), "sh", "-c", "test ! -e "+file+" || echo 1 >"+file)
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			l.t.Fatalf("%s without IPv6: %v: %s", name, err, out)
+		}
+	}
 	l.in(name, "ip link set lo up")
 }
 
