@@ -48,7 +48,8 @@ export class Connection {
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
-    this.#data.onmessage = ({ data }) => this.#closed || link.data(new Uint8Array(data));
+    // Text, which is against the rules, would be taken for a number, of bytes.
+    this.#data.onmessage = ({ data }) => this.#closed || link.data(typeof data === 'string' ? new Uint8Array() : new Uint8Array(data));
     this.#channels = new Channels(this.#pc, {
       opened: (channel) => link.channelOpened(channel),
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
