@@ -20,6 +20,7 @@ export class RoomEvents extends EventTarget {
   #queues = new Set(); // of the live iterators
   #waiting = []; // {event, taken}: before start everything, then data not taken yet
   #started = false;
+  #ending = false; // nothing more happens
   #over = false;
   #dataHeard = false; // there is a listener for data
 
@@ -47,6 +48,7 @@ export class RoomEvents extends EventTarget {
     if (this.#started) return;
     this.#started = true;
     this.#deliverWaiting();
+    if (this.#ending) this.#finish();
   }
 
   /** taken, if given, is called when the application has taken the event. */
@@ -56,9 +58,13 @@ export class RoomEvents extends EventTarget {
     else this.#waiting.push({ event, taken });
   }
 
-  /** Ends every iterator after what is queued. */
+  /** Ends every iterator after what is queued; if that is before start, then after that. */
   end() {
-    this.start();
+    this.#ending = true;
+    if (this.#started) this.#finish();
+  }
+
+  #finish() {
     this.#over = true;
     for (const queue of this.#queues) queue.end();
     this.#queues.clear();
