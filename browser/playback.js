@@ -108,8 +108,10 @@ class Player {
   plays(track) { return this.#tracks.has(track); }
 
   add(track, report) {
+    const isNew = !this.#tracks.has(track);
+    if (!isNew || this.#tracks.size === 0) this.#paused = false; // otherwise somebody has paused another track here
     this.#tracks.set(track, report);
-    this.#paused = false;
+    if (isNew && this.#blocked) report(true);
     const { track: media } = track;
     if (!this.#owns || this.#element.ended) this.#give();
     else if (media) this.#stream.addTrack(media); // does nothing if it is there
