@@ -15,9 +15,12 @@ export class Goodbye {
     this.#join = join;
   }
 
-  /** Signs the goodbye for a connection with that nonce, without one for none: such a hub does not take it. */
-  async prepare(nonce = null) {
-    const { url, identity, session, room } = this.#join;
+  /**
+   * Signs the goodbye for a connection with that nonce, without one for none: such a hub does not take it. url is the
+   * connection's, for whose host the nonce is good: over HTTP it may be another than that of the WebSocket.
+   */
+  async prepare(nonce = null, url = this.#join.url) {
+    const { identity, session, room } = this.#join;
     this.#nonce = nonce;
     this.#frame = '';
     if (!nonce) return;
@@ -25,7 +28,7 @@ export class Goodbye {
     if (this.#nonce === nonce) this.#frame = encode({ type: 'bye', room, from: identity.id, session, signature });
   }
 
-  /** Posts it to where the connection was dialled, once. */
+  /** Posts it to where the hub speaks WebSocket, once: there it takes goodbyes. */
   post() {
     if (!this.#frame) return;
     const url = new URL(this.#join.url);

@@ -6,12 +6,12 @@ import { NoomError } from './errors.js';
 import { Goodbye } from './goodbye.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
-import { Signaling } from './signaling.js';
+import { Refusal, Signaling } from './signaling.js';
 import { Way } from './way.js';
 
 const REDIAL_FIRST = 100; // ms
 
-// A hub that says one of these will say it again.
+// A hub that refuses us with one of these will do it again.
 const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
 
 // Whatever the application's function fails with may pass.
@@ -33,7 +33,7 @@ export class Hub {
   #signaling = null;
   #goodbye;
   #inbox = Promise.resolve(); // steps of the room, in order
-  #over = false;
+  #gone = new AbortController(); // aborted when the room is over
 
   constructor({ name, options, member, ...join }) {
     this.#join = join;
@@ -59,33 +59,40 @@ export class Hub {
     this.#signaling?.send(frame);
   }
 
+  get #over() { return this.#gone.signal.aborted; }
+
   /** Takes a step behind all that came before it, unless the room is over by then. */
   enqueue(step) {
     this.#inbox = this.#inbox.then(() => (this.#over ? undefined : step())).catch((error) => console.error(error));
     return this.#inbox;
   }
 
-  /** Dials and joins; resolves with the joined frame, rejects with the hub's code or unreachable. */
-  async dial() {
+  /**
+   * Dials and joins, and takes step(joined) before any frame that comes behind that. Resolves when the step is over;
+   * rejects with the hub's code, unreachable, or closed if the room is over.
+   */
+  async dial(step) {
     const { token: source, dialTimeout } = this.#options;
     const token = typeof source === 'function' ? await tokenOf(source) : source;
     const problem = token === undefined || token === null ? '' : textProblem(token, MAX.token);
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
-    const { signaling, joined } = await Signaling.open({
+    if (this.#over) throw this.#gone.signal.reason; // while the function was asked
+    let taken;
+    await Signaling.open({
       ...this.#join, name: this.#name(), token,
       dial: (signal) => this.#way.dial(signal),
       timeout: dialTimeout,
+      signal: this.#gone.signal,
+      onJoined: (signaling, joined) => {
+        this.#signaling = signaling;
+        this.#goodbye.prepare(joined.nonce, signaling.url).catch((error) => console.error(error));
+        taken = this.enqueue(() => step(joined));
+      },
       onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
       onClose: (error) => this.#lost(error),
       invited: (frame) => this.#invited(frame),
     });
-    if (this.#over) {
-      signaling.close();
-    } else {
-      this.#signaling = signaling;
-      this.#goodbye.prepare(joined.nonce).catch((error) => console.error(error));
-    }
-    return joined;
+    await taken;
   }
 
   /** Says goodbye, and can wait for nothing: the page goes away, and the connection may be gone before it. */
@@ -95,7 +102,7 @@ export class Hub {
   }
 
   close() {
-    this.#over = true;
+    this.#gone.abort(new NoomError('closed', 'the room is over'));
     this.#signaling?.close();
     this.#signaling = null;
   }
@@ -118,15 +125,15 @@ export class Hub {
       await new Promise((resolve) => { setTimeout(resolve, Math.max(pause * (0.5 + Math.random() / 2), retry * (1 + Math.random()))); });
       if (this.#over) return;
       try {
-        const joined = await this.dial();
-        this.enqueue(() => this.#member.back(joined));
+        await this.dial((joined) => this.#member.back(joined));
         return;
-      } catch (refusal) {
-        if (FINAL.has(refusal.code)) {
-          this.#member.refused(refusal);
+      } catch (error) {
+        if (this.#over) return;
+        if (error instanceof Refusal && FINAL.has(error.code)) {
+          this.#member.refused(error);
           return;
         }
-        retry = refusal.retry ?? 0;
+        retry = error.retry ?? 0;
       }
     }
   }

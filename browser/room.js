@@ -123,15 +123,15 @@ export class Room extends RoomEvents {
   }
 
   async [SECRET]() {
-    let joined;
     try {
-      joined = await this.#hub.dial();
+      await this.#hub.dial((joined) => {
+        this.#farewell.joined();
+        return this.#joined(joined);
+      });
     } catch (error) {
       this.#farewell.abandon(); // the tracks are no longer watched
       throw error;
     }
-    this.#farewell.joined();
-    await this.#hub.enqueue(() => this.#joined(joined));
     setTimeout(() => this.start()); // and so when join has resolved, however long members take to check
   }
 

@@ -24,6 +24,9 @@ export function endpointOf(url) {
 
 const OPEN = 1; // a WebSocket's readyState
 
+/** What a hub answers to a join with an error frame. */
+export class Refusal extends NoomError {}
+
 export class Signaling {
   #socket;
   #lastFrameAt = performance.now(); // when a frame came last, ms
@@ -41,18 +44,27 @@ export class Signaling {
   }
 
   /**
-   * Dials and joins. Resolves with {signaling, joined}; rejects with the hub's code, or unreachable. onFrame gets every
-   * frame after joined. invited(frame) gives an error to end with if we are to come back after it.
+   * Dials and joins. Resolves when onJoined(signaling, joined) was called; rejects with the hub's code, a Refusal, or
+   * unreachable. onFrame gets every frame after joined, some before this resolves, but none before onJoined.
+   * invited(frame) gives an error to end with if we are to come back after it. signal: we leave.
    */
-  static open({ url, dial, identity, session, room, name, token, timeout, onFrame, onClose, invited }) {
+  static open({ url, dial, identity, session, room, name, token, timeout, signal, onJoined, onFrame, onClose, invited }) {
     const late = new AbortController();
     return new Promise((resolve, reject) => {
       let socket = null;
       let done = false;
-      const fail = (error) => {
-        if (done) return;
+      const leave = () => {
+        if (socket?.readyState === OPEN) socket.send(encode({ type: 'bye' })); // the hub may have let us in by now
+        fail(signal.reason);
+      };
+      const over = () => {
         done = true;
         clearTimeout(timer);
+        signal.removeEventListener('abort', leave);
+      };
+      const fail = (error) => {
+        if (done) return;
+        over();
         late.abort(error);
         socket?.close();
         reject(error);
@@ -62,22 +74,23 @@ export class Signaling {
         try {
           const frame = decode(data);
           if (frame.type === 'error') {
-            fail(new NoomError(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
+            fail(new Refusal(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
           } else if (frame.type === 'challenge') {
             const signature = await identity.sign(proofText(endpointOf(new URL(socket.url)), room, session, frame.nonce));
             socket.send(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
             if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for another member');
-            done = true;
-            clearTimeout(timer);
+            over();
             const signaling = new Signaling(socket, onFrame, onClose, invited);
             signaling.#run(frame.heartbeat);
-            resolve({ signaling, joined: frame });
+            onJoined(signaling, frame); // at once: over HTTP more frames may be here already
+            resolve();
           }
         } catch (error) {
           fail(error);
         }
       };
+      signal.addEventListener('abort', leave);
       dial(late.signal).then((dialled) => {
         socket = dialled;
         if (done) {
@@ -117,6 +130,9 @@ export class Signaling {
     }, heartbeat / 2);
   }
 
+  /** The address of the connection. */
+  get url() { return new URL(this.#socket.url); }
+
   get open() {
     return !this.#closed && this.#socket.readyState === OPEN;
   }
@@ -144,12 +160,12 @@ export class Signaling {
 
 // A hub that closes for a reason says its code as text, with a status that
 // fits (PROTOCOL.md section 2); what lies between it and us has none.
-export function closeError({ code, reason }, url) {
+export function closeError({ code, reason, retry }, url) {
   if ([1003, 1007, 1008, 1009].includes(code) && /^[a-z_]+$/.test(reason)) {
     return new NoomError(reason, `the hub closed the connection: ${reason}`);
   }
   if (code === 1009) return new NoomError('too_big', 'a frame was too big for the hub');
   if (code === 1007) return new NoomError('malformed', 'the hub was sent what is no UTF-8');
-  if (code === 1005 || code === 1006) return new NoomError('unreachable', `no connection to a hub at ${url.host}`);
+  if (code === 1005 || code === 1006) return new NoomError('unreachable', `no connection to a hub at ${url.host}`, { retry });
   return new NoomError('unreachable', `${url.host} closed the connection: ${reason ? `${reason} ` : ''}(WebSocket status ${code})`);
 }

@@ -27,4 +27,9 @@ test('a goodbye is signed ahead, for one connection, and posted to where it was 
   const good = (nonce) => verifier(identity.key)(byeText('hub.example:8443', '데모', session, nonce), signature);
   assert.equal(await good(second), true);
   assert.equal(await good(first), false, 'it is good for another connection');
+
+  await goodbye.prepare(first, new URL('https://relay.example/http')); // a connection by another host
+  goodbye.post();
+  assert.equal(posts[1][0], url, 'where goodbyes are taken');
+  assert.equal(await verifier(identity.key)(byeText('relay.example', '데모', session, first), decode(posts[1][1]).signature), true);
 });
