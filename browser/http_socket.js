@@ -1,9 +1,11 @@
 // A connection to a hub over HTTP (PROTOCOL.md section 1.1), with as much of the face of a WebSocket as signaling.js
 // uses. Each frame arrives once and in order, whatever becomes of single requests.
 
+import { follow } from './abort.js';
 import { PROTOCOL } from './codec.js';
 import { NoomError } from './errors.js';
 import { batch, EventReader, parcel } from './http_text.js';
+import { MAX } from './limits.js';
 import { Mode, pauseAfter } from './mode.js';
 
 const CONNECTING = 0;
@@ -13,6 +15,7 @@ const CLOSED = 3;
 
 const ANSWER = 9_000; // ms for the answer to a batch
 const LOST = 10_000; // ms of failures after which the connection is lost
+const PARTING = 10_000; // ms in which what waits is sent once we have closed
 const BATCH = 65_536; // bytes of frames in a batch, and of events before we say that they have come
 const OUTLIVES = 16_384; // bytes of a batch up to which its request outlives the page; browsers allow 64 KiB in all
 const WAITING = 1_048_576; // bytes that wait to be sent, at most
@@ -31,7 +34,7 @@ export class HTTPSocket {
   #mode = null;
   #asking = null; // the AbortController of the request that brings events
   #watch = 0; // a timer that looks at the mode
-  #good = 0; // when a request succeeded last
+  #failing = null; // when requests began to fail; null: the last has not
 
   #parcels = []; // frames that the hub may not have
   #before = 0; // how many came before those
@@ -81,7 +84,10 @@ export class HTTPSocket {
       const response = await this.#fetch('POST', { headers: { 'Noom-Protocol': PROTOCOL } });
       const { session } = response.ok ? await response.json() : {};
       if (this.#state !== CONNECTING) return;
-      if (typeof session !== 'string') throw new Error(`HTTP ${response.status}`);
+      if (typeof session !== 'string') {
+        this.#end(1006, '', retryAfter(response));
+        return;
+      }
       this.#session = session;
     } catch {
       this.#end(1006);
@@ -99,17 +105,18 @@ export class HTTPSocket {
     return fetch(this.#url, { method, headers, cache: 'no-store', redirect: 'error', signal: this.#gone.signal, ...options });
   }
 
-  // Ends the connection with a status as a WebSocket has it.
-  #end(code, reason = '') {
+  // Ends the connection with a status as a WebSocket has it, and after how many ms the hub would have us try again.
+  #end(code, reason = '', retry = 0) {
     if (this.#state === CLOSED) return;
     this.#state = CLOSED;
     clearTimeout(this.#watch);
     this.#gone.abort();
-    setTimeout(() => this.onclose({ code, reason }));
+    setTimeout(() => this.onclose({ code, reason, retry }), 0);
   }
 
   // ---- up
 
+  // What waits, as the body of a request; stuck is what the hub has, if there are frames in it and it is to have more.
   #batch() {
     const parcels = [];
     let size = 0;
@@ -120,7 +127,8 @@ export class HTTPSocket {
     }
     const all = parcels.length === this.#parcels.length;
     this.#unsaid = 0;
-    return batch({ got: this.#mode.got, first: this.#before + 1, parcels, close: all && this.#state === CLOSING });
+    const body = batch({ got: this.#mode.got, first: this.#before + 1, parcels, close: all && this.#state === CLOSING });
+    return { body, stuck: parcels.length > 0 ? this.#before : -1 };
   }
 
   // Sends what waits, a batch at a time.
@@ -129,9 +137,10 @@ export class HTTPSocket {
     this.#posting = true;
     for (let failures = 0; this.#state === OPEN && this.#ended === null && (this.#parcels.length > 0 || this.#unsaid >= BATCH);) {
       try {
-        this.#posted(await this.#answer(this.#batch()));
+        await this.#carry();
         failures = 0;
       } catch (error) {
+        if (this.#state !== OPEN) break; // the goodbye has taken over
         this.#failed(error);
         failures = Math.min(failures + 1, 10);
         await this.#pause(pauseAfter(failures));
@@ -140,45 +149,70 @@ export class HTTPSocket {
     this.#posting = false;
   }
 
-  async #answer(body, options = {}) {
+  // Sends one batch, and notes what the hub has. It waits for room itself: to ask at once again, when it takes nothing,
+  // does not help.
+  async #carry() {
+    const { body, stuck } = this.#batch();
+    const { taken, sent } = await this.#answer(body);
+    if (!Number.isSafeInteger(taken) || taken > this.#before + this.#parcels.length) throw new Error('an answer that is none to a batch');
+    if (taken <= stuck) throw new Error('the hub takes nothing');
+    this.#failing = null;
+    const arrived = this.#parcels.splice(0, Math.max(0, taken - this.#before));
+    this.#before += arrived.length;
+    for (const one of arrived) this.#size -= one.length;
+    if (Number.isSafeInteger(sent)) this.#mode.has(this.#now, sent);
+    this.#rearm();
+  }
+
+  async #answer(body) {
     const late = new AbortController();
     this.#carrying = late;
+    const unfollow = follow(late, this.#gone.signal);
     const timer = setTimeout(() => late.abort(), ANSWER);
     try {
-      const signal = AbortSignal.any([late.signal, this.#gone.signal]);
       const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
-      const response = await this.#fetch('POST', { body, headers, signal, keepalive: body.length < OUTLIVES, ...options });
+      const response = await this.#fetch('POST', { body, headers, signal: late.signal, keepalive: body.length < OUTLIVES });
       if (!response.ok) throw new Refused(response.status);
       return await response.json();
     } finally {
       clearTimeout(timer);
+      unfollow();
     }
   }
 
-  #posted({ taken, sent }) {
-    this.#good = this.#now;
-    const arrived = this.#parcels.splice(0, Math.max(0, taken - this.#before));
-    this.#before += arrived.length;
-    for (const one of arrived) this.#size -= one.length;
-    if (Number.isSafeInteger(sent)) this.#mode.has(this.#good, sent);
-    this.#rearm();
-  }
-
-  // What waits goes with the goodbye.
+  // What waits goes before the goodbye, or with it. The first request is made at once: a page that goes away has no time.
   #sayClose(code = 1000, reason = '') {
     this.#state = CLOSING;
-    this.#carrying?.abort(); // the last batch has all that is in it
-    const body = this.#batch();
-    const last = this.#answer(body, { signal: undefined });
-    last.catch(() => {}).finally(() => this.#end(code, reason));
+    this.#carrying?.abort(); // the next batch has all that is in it
+    const timer = setTimeout(() => this.#end(code, reason), PARTING);
+    this.#part().finally(() => {
+      clearTimeout(timer);
+      this.#end(code, reason);
+    });
+  }
+
+  // Sends until the hub has all, and the goodbye.
+  async #part() {
+    for (let failures = 0; this.#state !== CLOSED;) {
+      try {
+        await this.#carry();
+        failures = 0;
+        if (this.#parcels.length === 0) return;
+      } catch (error) {
+        if (error instanceof Refused && error.final) return;
+        failures = Math.min(failures + 1, 10);
+        await this.#pause(pauseAfter(failures));
+      }
+    }
   }
 
   // Notes that a request has failed, and ends the connection if there is no use in another.
   #failed(error) {
-    if (this.#state === CLOSED) return;
+    if (this.#state !== OPEN) return;
+    this.#failing ??= this.#now;
     if (error instanceof NoomError) this.#end(1008, error.code);
     else if (error instanceof Refused && error.final) this.#end(1006);
-    else if (this.#now - this.#good > LOST) this.#end(1006);
+    else if (this.#now - this.#failing > LOST) this.#end(1006);
   }
 
   #pause(ms) {
@@ -200,14 +234,16 @@ export class HTTPSocket {
     while (this.#state === OPEN && this.#ended === null) {
       let failed = false;
       this.#asking = new AbortController();
+      const unfollow = follow(this.#asking, this.#gone.signal);
       const stream = this.#mode.begin(this.#now);
       this.#rearm();
       try {
-        await this.#ask(stream, AbortSignal.any([this.#asking.signal, this.#gone.signal]));
+        await this.#ask(stream, this.#asking.signal);
       } catch (error) {
         failed = !this.#asking.signal.aborted;
         if (failed) this.#failed(error);
       }
+      unfollow();
       this.#asking = null;
       const pause = this.#mode.ended(this.#now, failed);
       if (pause > 0) await this.#pause(pause);
@@ -219,14 +255,14 @@ export class HTTPSocket {
     if (stream) headers.Accept = 'text/event-stream';
     const response = await this.#fetch('GET', { headers, signal });
     if (!response.ok) throw new Refused(response.status);
-    this.#good = this.#now;
+    this.#failing = null;
     const events = new EventReader();
     const body = response.body.getReader();
     for (;;) {
       const { done, value } = await body.read();
       if (done) return;
-      this.#good = this.#now;
-      this.#mode.bytes(this.#good);
+      this.#failing = null;
+      this.#mode.bytes(this.#now);
       for (const event of events.take(value)) this.#take(event);
       this.#rearm();
     }
@@ -239,7 +275,7 @@ export class HTTPSocket {
     if (close !== undefined) {
       this.#ended = close;
       if (this.#state !== OPEN) return; // we have closed too, and the last batch is on its way
-      this.#answer(this.#batch()).catch(() => {}).finally(() => this.#end(close ? 1008 : 1000, close));
+      this.#answer(this.#batch().body).catch(() => {}).finally(() => this.#end(close ? 1008 : 1000, close));
       return;
     }
     if ((this.#unsaid += frame.length) >= BATCH) this.#post();
@@ -264,4 +300,11 @@ class Refused extends Error {
     super(`HTTP ${status}`);
     this.final = status < 500 && status !== 429 && status !== 408;
   }
+}
+
+// After how many ms a hub that has no room for us would have us try again; 0: it is not the hub that answers, or it
+// does not say.
+function retryAfter({ status, headers }) {
+  const seconds = [429, 503].includes(status) ? headers.get('Retry-After') : null;
+  return /^\d+$/.test(seconds ?? '') ? Math.min(seconds * 1000, MAX.retry) : 0;
 }

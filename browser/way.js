@@ -1,5 +1,6 @@
 // The way to a hub: by WebSocket, or by HTTP where that does not get through.
 
+import { follow } from './abort.js';
 import { Choice, HEAD_START } from './choice.js';
 import { PROTOCOL } from './codec.js';
 import { NoomError } from './errors.js';
@@ -37,17 +38,21 @@ export class Way {
     const failures = new Map();
     const [first, second] = this.#choice.webSocketFirst(performance.now()) ? this.#kinds : this.#kinds.toReversed();
     const dials = new AbortController(); // ends those that are not needed
-    const stop = AbortSignal.any([signal, dials.signal]);
-    const attempt = (kind) => this.#open(kind, stop).catch((error) => { failures.set(kind, error); throw error; });
+    const unfollow = follow(dials, signal);
+    const attempt = (kind) => this.#open(kind, dials.signal).catch((error) => { failures.set(kind, error); throw error; });
     const one = attempt(first);
     const other = second === undefined ? one : after(one, HEAD_START).then(() => attempt(second));
     try {
       const { kind, socket } = await Promise.any([one, other]);
-      this.#found(kind, socket);
+      this.#found(kind, socket, signal);
       return socket;
     } catch {
-      throw failures.get('websocket') ?? failures.get(first) ?? signal.reason;
+      const error = failures.get('websocket') ?? failures.get(first) ?? signal.reason;
+      const retry = failures.get('http')?.retry ?? 0;
+      if (retry > 0) error.retry = retry; // a hub that has no room says that over HTTP alone
+      throw error;
     } finally {
+      unfollow();
       dials.abort();
     }
   }
@@ -77,19 +82,30 @@ export class Way {
     });
   }
 
-  // Learns from a dial, and from what becomes of its connection.
-  #found(kind, socket) {
+  // Learns from a dial, and from what becomes of its connection; signal is aborted if the hub lets us in by none.
+  #found(kind, socket, signal) {
     if (kind === 'websocket') {
-      const since = performance.now();
       this.#choice.worked();
-      socket.addEventListener?.('close', ({ code }) => {
-        if (code === ABNORMAL) this.#choice.broke(performance.now(), performance.now() - since);
-      });
+      this.#watch(socket, signal);
       return;
     }
     if (!this.#kinds.includes('websocket')) return;
     if (this.#choice.webSocketFirst(performance.now())) this.#choice.failed(performance.now());
     this.#tryAgain(socket);
+  }
+
+  // A proxy may let a WebSocket open and then carry no frames. Its end may come a minute later, so what is given up
+  // without one counts, unless it was we who left.
+  #watch(socket, signal) {
+    const since = performance.now();
+    let heard = false;
+    socket.addEventListener?.('message', () => { heard = true; }, { once: true });
+    socket.addEventListener?.('close', ({ code }) => {
+      if (heard && code === ABNORMAL) this.#choice.broke(performance.now(), performance.now() - since);
+    });
+    signal.addEventListener('abort', () => {
+      if (socket.addEventListener && !heard && signal.reason?.code !== 'closed') this.#choice.failed(performance.now());
+    }, { once: true });
   }
 
   // Goes back to WebSocket when that works.
@@ -99,14 +115,29 @@ export class Way {
     });
     if (socket.readyState !== OPEN) return;
     try {
-      const { socket: probe } = await this.#open('websocket', AbortSignal.timeout(10_000));
-      probe.close(1000);
+      const late = AbortSignal.timeout(10_000);
+      const { socket: probe } = await this.#open('websocket', late);
+      await this.#answered(probe, late);
       this.#choice.worked();
       socket.retire();
     } catch {
       this.#choice.failed(performance.now());
       this.#tryAgain(socket);
     }
+  }
+
+  // Closes a WebSocket; rejects unless the hub has answered that, so that frames go both ways.
+  #answered(socket, late) {
+    return new Promise((resolve, reject) => {
+      const give = () => reject(late.reason);
+      late.addEventListener('abort', give);
+      socket.onclose = (event) => {
+        late.removeEventListener('abort', give);
+        if (event.code === ABNORMAL) reject(closeError(event, this.#url));
+        else resolve();
+      };
+      socket.close(1000);
+    });
   }
 }
 
