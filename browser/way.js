@@ -104,7 +104,9 @@ export class Way {
       if (heard && code === ABNORMAL) this.#choice.broke(performance.now(), performance.now() - since);
     });
     signal.addEventListener('abort', () => {
-      if (socket.addEventListener && !heard && signal.reason?.code !== 'closed') this.#choice.failed(performance.now());
+      const now = performance.now();
+      if (!socket.addEventListener || heard || signal.reason?.code === 'closed') return;
+      if (this.#choice.webSocketFirst(now)) this.#choice.failed(now); // otherwise another room's has said so
     }, { once: true });
   }
 
@@ -114,6 +116,7 @@ export class Way {
       setTimeout(resolve, this.#choice.trialAt - performance.now()).unref?.(); // which keeps no program in Node from its end
     });
     if (socket.readyState !== OPEN) return;
+    const until = this.#choice.trialAt;
     try {
       const late = AbortSignal.timeout(10_000);
       const { socket: probe } = await this.#open('websocket', late);
@@ -121,7 +124,8 @@ export class Way {
       this.#choice.worked();
       socket.retire();
     } catch {
-      this.#choice.failed(performance.now());
+      if (socket.readyState !== OPEN) return;
+      if (this.#choice.trialAt === until) this.#choice.failed(performance.now()); // otherwise another room's trial has ended meanwhile
       this.#tryAgain(socket);
     }
   }

@@ -319,3 +319,19 @@ test('a WebSocket that opens and carries no frames: HTTP is next, and stays unti
   assert.equal(ended, 1012);
   assert.equal(hub.posts.at(-1).closes, true);
 });
+
+test('the rooms of a page try WebSocket again together, no less often than one', async (t) => {
+  const until = clock(t);
+  const hub = new FakeHub(t);
+  const way = new Way(new URL('ws://rooms.example/ws'), { WebSocket: Silent });
+  Silent.answers = false;
+  const lates = [1, 2, 3].map(() => new AbortController());
+  await Promise.all(lates.map(({ signal }) => way.dial(signal)));
+  for (const late of lates) late.abort(new Error('no answer'));
+  Silent.made = 0;
+  const began = performance.now();
+  for (const _ of lates) way.dial(new AbortController().signal);
+  await until('ten minutes', () => performance.now() - began > 600_000, 700_000);
+  assert.equal(hub.streams.length, 3);
+  assert.equal(Silent.made, 3 * 3, 'after one minute, two more, and four more');
+});
