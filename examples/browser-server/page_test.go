@@ -157,6 +157,34 @@ func testUnplugged(t *testing.T, kinds browsertest.Pair) {
 	jiwoo.Wait("camera off", `tiles()[0].dataset.camera === 'off'`)
 }
 
+// A camera or a screen that is chosen in the browser's dialog while its user leaves is not left on.
+func TestDeviceChosenTooLate(t *testing.T) { browsertest.EachKind(t, testDeviceChosenTooLate) }
+
+func testDeviceChosenTooLate(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	server := serveHere(t)
+	b := kind.Start(t)
+	for button, function := range map[string]string{"screen": "getDisplayMedia", "camera": "getUserMedia"} {
+		tab := enter(t, b, server, "데모 "+button, "지우")
+		tab.Do(fmt.Sprintf(`{
+			const real = document.createElement('canvas');
+			real.getContext('2d');
+			window.stream = real.captureStream(5);
+			navigator.mediaDevices.%s = () => new Promise((resolve) => { window.choose = () => resolve(stream); });
+			if (%q === 'screen') document.getElementById('screen').click();
+			else document.getElementById('cameras').dispatchEvent(new Event('change'));
+		}`, function, button))
+		tab.Wait("the question", `window.choose`)
+		tab.Click("#leave")
+		tab.Wait("the lobby", `document.getElementById('call').hidden`)
+		tab.Do(`choose()`)
+		tab.Wait("no "+button, `stream.getTracks().every((track) => track.readyState === 'ended')`)
+		if text := browsertest.Eval[string](tab, `document.getElementById('notice').hidden ? '' : document.getElementById('notice').textContent`); text != "" {
+			t.Errorf("%s: the lobby says %q", button, text)
+		}
+	}
+}
+
 // No camera, no microphone: the call takes place all the same.
 func TestNoDevices(t *testing.T) { browsertest.EachKind(t, testNoDevices) }
 

@@ -14,6 +14,7 @@ export class OwnMedia {
   #senders = { audio: null, video: null }; // microphone and camera
   #shared = []; // Senders of our screen
   #myScreen = null; // its Tile
+  #over = false; // the call is
 
   constructor(room, changed) {
     this.#room = room;
@@ -33,6 +34,7 @@ export class OwnMedia {
 
   /** Publishes what the camera and microphone gave after the join. */
   addTracks(tracks) {
+    if (this.#stopped(tracks)) return;
     for (const track of tracks) {
       // Its button may have opened another meanwhile.
       if (this.#room.may('publish') && !this.#senders[track.kind]) this.#senders[track.kind] = this.#room.publish(track);
@@ -89,6 +91,7 @@ export class OwnMedia {
 
   /** Stops everything: the call is over. */
   close() {
+    this.#over = true;
     this.#unshare();
     for (const sender of Object.values(this.#senders)) {
       if (!sender?.track) continue;
@@ -99,22 +102,30 @@ export class OwnMedia {
     navigator.mediaDevices?.removeEventListener('devicechange', this.draw);
   }
 
+  // Whether the call is over: then nobody else would stop what the browser has opened only now.
+  #stopped(tracks) {
+    if (this.#over) for (const track of tracks) track.stop();
+    return this.#over;
+  }
+
   async #switch(kind, deviceId) {
     const sender = this.#senders[kind];
     const old = sender?.track;
     // Where only one may be open, as on iOS, opening another ends it.
     if (old) old.onended = null;
+    let track = null;
     try {
-      let track;
       try {
         track = await devices.open(kind, deviceId);
       } catch (error) {
-        if (!old || error.name !== 'NotReadableError') throw error;
+        if (this.#over || !old || error.name !== 'NotReadableError') throw error;
         old.stop(); // a device, or browser, that can only have one open
         track = await devices.open(kind, deviceId);
       }
+      if (this.#stopped([track])) return;
       if (sender) {
         await sender.replaceTrack(track);
+        if (this.#stopped([track])) return;
         if (!old) sender.setMuted(false);
       } else {
         this.#senders[kind] = this.#room.publish(track);
@@ -122,6 +133,8 @@ export class OwnMedia {
       old?.stop();
       notice('');
     } catch (error) {
+      track?.stop(); // it is not sent
+      if (this.#over) return;
       if (old?.readyState === 'ended') await this.#unplugged(sender);
       notice(error.code ? errorText(error) : devices.mediaProblem(error));
     }
@@ -140,8 +153,10 @@ export class OwnMedia {
       this.#unshare();
       return;
     }
+    let tracks = [];
     try {
-      const tracks = await devices.openScreen();
+      tracks = await devices.openScreen();
+      if (this.#stopped(tracks)) return;
       this.#shared = tracks.map((track) => this.#room.publish(track, { name: track.kind === 'video' ? 'screen' : 'screen audio' }));
       for (const track of tracks) track.onended = () => this.#unshare();
       this.#myScreen = new Tile({ screen: this.#room.self.id, self: '' });
@@ -149,6 +164,8 @@ export class OwnMedia {
       this.#myScreen.camera = true;
       this.#myScreen.show(tracks.find((track) => track.kind === 'video') ?? null);
     } catch {
+      for (const track of tracks) track.stop(); // they are not sent
+      if (this.#over) return;
       notice(t('screenRefused'));
     }
     this.draw();
