@@ -16,7 +16,7 @@ func selfTest(t *testing.T, b *browsertest.Browser, server, prepare string) (*br
 	tab := b.Open(server+"/?selftest=1", prepare)
 	tab.Wait("the self-test", `!document.getElementById('selftest').hidden && document.getElementById('lobby').hidden && document.getElementById('selftest-start').onclick`)
 	tab.Click("#selftest-start")
-	tab.Wait("its beginning", `document.getElementById('selftest').dataset.state === 'running'`)
+	tab.Wait("its beginning", `document.getElementById('selftest').dataset.state`)
 	for browsertest.Eval[string](tab, `document.getElementById('selftest').dataset.state`) != "done" {
 		rows := browsertest.Eval[int](tab, `document.querySelectorAll('#selftest-rows tr').length`)
 		tab.Wait("another row", fmt.Sprintf(`document.querySelectorAll('#selftest-rows tr').length > %d || document.getElementById('selftest').dataset.state === 'done'`, rows))
@@ -76,5 +76,37 @@ func TestSelfTestOfABrowserThatLacks(t *testing.T) {
 				t.Errorf("%v", results)
 			}
 		})
+	}
+}
+
+// Without what the rows need there is one row that says so, and the page can be used again.
+func TestSelfTestThatCannotBegin(t *testing.T) {
+	tab, results := selfTest(t, browsertest.Start(t), serveHere(t), `window.AudioContext = class { constructor() { throw new Error('no sound here'); } };`)
+	if len(results) != 1 || !strings.HasPrefix(results["selftest"], "FAIL") || !strings.Contains(results["selftest"], "no sound here") {
+		t.Errorf("%v", results)
+	}
+	if browsertest.Eval[bool](tab, `document.getElementById('selftest-start').disabled || document.getElementById('selftest-copy').disabled`) {
+		t.Error("its buttons are off")
+	}
+}
+
+// Over HTTP there is no WebSocket to cut, and a browser may not know how long a packet travels.
+func TestSelfTestOverHTTP(t *testing.T) {
+	longtest.Only(t)
+	t.Parallel()
+	_, results := selfTest(t, browsertest.Start(t), serveHere(t), `
+		window.WebSocket = class extends EventTarget {
+			static OPEN = 1;
+			constructor() { super(); queueMicrotask(() => this.onclose({ code: 1006, reason: '' })); }
+			close() {}
+		};
+		const stats = RTCPeerConnection.prototype.getStats;
+		RTCPeerConnection.prototype.getStats = async function (...args) {
+			return new Map([...await stats.apply(this, args)].map(([id, { currentRoundTripTime, ...s }]) => [id, s]));
+		};`)
+	for row, result := range results {
+		if result != "PASS" {
+			t.Errorf("%s: %s", row, result)
+		}
 	}
 }

@@ -65,7 +65,10 @@ export class Member {
     return sum;
   }
 
-  /** Breaks the way to the hub. */
+  /** How it speaks with the hub now: WebSocket or HTTP. */
+  get transport() { return this.#sockets.some(({ readyState }) => readyState === WebSocket.OPEN) ? 'WebSocket' : 'HTTP'; }
+
+  /** Breaks the way to the hub, if it is a WebSocket. */
   cut() {
     for (const socket of this.#sockets.splice(0)) socket.close();
   }

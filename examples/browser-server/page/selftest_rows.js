@@ -27,7 +27,7 @@ const ROWS = {
   async join(call) {
     await call.enter();
     const took = await until('a connection', () => call.a.connected && call.b.connected);
-    return `${took} ms`;
+    return `${took} ms, with the hub over ${call.a.transport}`;
   },
 
   async pictures({ a, b, studio }) {
@@ -178,7 +178,7 @@ const ROWS = {
     await until('packets that are counted', async () => (await a.packets()) > before);
     const { verdict, path, words } = await a.other.diagnose();
     if (verdict !== 'connected' || !path) throw new Error(`${verdict}: ${words}`);
-    return `${path.local.type} to ${path.remote.type} over ${path.local.protocol}, ${path.rtt.toFixed(1)} ms`;
+    return `${path.local.type} to ${path.remote.type} over ${path.local.protocol}, ${path.rtt === null ? 'a time that is not known' : `${path.rtt.toFixed(1)} ms`}`;
   },
 
   async restart(call) {
@@ -205,6 +205,7 @@ const ROWS = {
 
   async hub(call) {
     const { a, b } = call;
+    if ([a, b].some(({ transport }) => transport === 'HTTP')) return 'not tried: the hub is reached over HTTP, and the page can only cut a WebSocket';
     for (const member of [a, b]) {
       member.forget();
       member.cut();
