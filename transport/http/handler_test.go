@@ -28,6 +28,16 @@ type asker struct {
 	*testing.T
 
 	server *httptest.Server
+	client *http.Client  // instead of the server's; nil: that
+	wait   time.Duration // longer than patience; 0: not so
+}
+
+// reach is where and with what the requests are made.
+func (a asker) reach() (*http.Client, string) {
+	if a.client != nil {
+		return a.client, "http://hub/http"
+	}
+	return a.server.Client(), a.server.URL
 }
 
 // A reply is what an answer says, apart from its body.
@@ -39,9 +49,10 @@ type reply struct {
 // ask makes a request with these headers, name and value in turn, and returns the answer.
 func (a asker) ask(method, body string, headers ...string) (reply, string) {
 	a.Helper()
-	ctx, cancel := context.WithTimeout(a.Context(), patience)
+	ctx, cancel := context.WithTimeout(a.Context(), max(patience, a.wait))
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, a.server.URL, strings.NewReader(body))
+	client, url := a.reach()
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -51,7 +62,7 @@ func (a asker) ask(method, body string, headers ...string) (reply, string) {
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := a.server.Client().Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -87,7 +98,7 @@ func TestRequests(t *testing.T) {
 		Hosts: []string{"own.example", ws.OwnAddress}, OriginPatterns: []string{"friend.example"},
 	}}))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
+	a := asker{T: t, server: server}
 	const friend, own = "https://friend.example", "https://own.example"
 	theirs, ours := a.open("Origin", friend), a.open("Host", "own.example")
 	page := a.open("Host", "own.example", "Origin", own)
@@ -140,7 +151,7 @@ func TestBatches(t *testing.T) {
 	accepted := transporttest.NewAccepted()
 	server := httptest.NewServer(noomhttp.Handler(accepted, nil))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
+	a := asker{T: t, server: server}
 	frames := func(list ...string) string {
 		var b strings.Builder
 		for _, f := range list {
@@ -166,10 +177,7 @@ func TestBatches(t *testing.T) {
 		{"too big a frame", []string{"0 1\n" + frames(ping, ping, pong), "0 4\n" + frames(big)}, []string{`{"taken":3,"sent":0}`, ""}, &signal.Error{Code: signal.CodeTooBig}, 400},
 		{"too big a batch", []string{"0 1\n" + frames(ping, ping, pong), "0 4\n" + frames(big[1:], big[1:])}, []string{`{"taken":3,"sent":0}`, ""}, &signal.Error{Code: signal.CodeTooBig}, 413},
 	} {
-		served := make(chan signal.Signaler, 1)
-		go func() { served <- accepted.Pair(t, opener{a}).Server }()
-		id := <-ids
-		s := <-served
+		id, s := a.accept(accepted)
 		for i, batch := range test.batches {
 			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id)
 			if want := test.answers[i]; want != "" && text != want || want == "" && response.StatusCode != test.status {
@@ -190,14 +198,22 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// ids are those of the sessions that openers open.
-var ids = make(chan string, 1)
+// accept opens a session without a member behind it, and returns the hub's end.
+func (a asker) accept(hub *transporttest.Accepted) (id string, s signal.Signaler) {
+	a.Helper()
+	s = hub.Pair(a.T, opener{a, &id}).Server
+	return id, s
+}
 
-// An opener opens sessions without a member behind them.
-type opener struct{ asker }
+// An opener opens a session without a member behind it.
+type opener struct {
+	asker
+
+	id *string
+}
 
 func (o opener) Dial(context.Context) (signal.Signaler, error) {
-	ids <- o.open()
+	*o.id = o.open()
 	return nil, nil //nolint:nilnil // a test's: nobody uses it
 }
 
@@ -206,11 +222,8 @@ func TestDownloads(t *testing.T) {
 	accepted := transporttest.NewAccepted()
 	server := httptest.NewServer(noomhttp.Handler(accepted, nil))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
-	served := make(chan signal.Signaler, 1)
-	go func() { served <- accepted.Pair(t, opener{a}).Server }()
-	id := <-ids
-	s := <-served
+	a := asker{T: t, server: server}
+	id, s := a.accept(accepted)
 	older := make(chan string, 1)
 	begun := make(chan error, 1)
 	go func() { older <- a.stream(id, begun) }()
@@ -280,7 +293,7 @@ func TestSessionsAreBounded(t *testing.T) {
 		AcceptOptions: ws.AcceptOptions{ClientAddress: from}, MaxSessions: 5, MaxPerAddress: 2,
 	}))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
+	a := asker{T: t, server: server}
 	for _, test := range []struct {
 		from string
 		want int
@@ -373,7 +386,7 @@ func TestBadFrames(t *testing.T) {
 	} {
 		h := hub.New(nil)
 		server := httptest.NewServer(noomhttp.Handler(h, nil))
-		a := asker{t, server}
+		a := asker{T: t, server: server}
 		id := a.open()
 		if response, text := a.ask(http.MethodPost, fmt.Sprintf("0 1\n%d\n%s", len(test.frame), test.frame), "Noom-Session", id); response.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", name, response.StatusCode, text)

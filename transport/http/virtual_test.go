@@ -38,13 +38,8 @@ type world struct {
 func connect(t *testing.T, between func() webtest.Way) world {
 	t.Helper()
 	hub := transporttest.NewAccepted()
-	w := world{server: webtest.NewNetwork(), handler: noomhttp.Handler(hub, nil), asked: new(atomic.Int32)}
-	w.server.Serve(t, ws.HTTPServer(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			w.asked.Add(1)
-		}
-		w.handler.ServeHTTP(to, r)
-	}), nil))
+	w := newWorld(hub)
+	w.server.Serve(t, ws.HTTPServer(w.counting(), nil))
 	near := w.server
 	if between != nil {
 		near = webtest.NewNetwork()
@@ -52,6 +47,20 @@ func connect(t *testing.T, between func() webtest.Way) world {
 	}
 	w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: near.Client(t)})
 	return w
+}
+
+func newWorld(hub *transporttest.Accepted) world {
+	return world{server: webtest.NewNetwork(), handler: noomhttp.Handler(hub, nil), asked: new(atomic.Int32)}
+}
+
+// counting is the handler, and counts the requests for frames.
+func (w world) counting() http.Handler {
+	return http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.asked.Add(1)
+		}
+		w.handler.ServeHTTP(to, r)
+	})
 }
 
 // close closes both ends, and fails if anything is kept after that.
@@ -110,25 +119,83 @@ func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := connect(t, nil)
 		defer w.close(t)
-		for n := range 5 {
-			time.Sleep(10 * time.Minute)
-			if err := w.Server.Send(t.Context(), numbered(n, 0)); err != nil {
-				t.Fatal(err)
-			}
-			if m, err := w.Client.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
-				t.Fatal(m.ID, err)
-			}
-			if err := w.Client.Send(t.Context(), numbered(n, 0)); err != nil {
-				t.Fatal(err)
-			}
-			if m, err := w.Server.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
-				t.Fatal(m.ID, err)
-			}
-		}
-		if n := w.asked.Load(); n != 1 {
-			t.Errorf("%d requests for frames in an hour of silence", n)
-		}
+		w.silence(t)
 	})
+}
+
+// Over HTTP/2, where they are timers that reset a response, they are none either.
+func TestSilenceHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		client := w.serveHTTP2(t, w.counting())
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: client})
+		defer w.close(t)
+		w.silence(t)
+	})
+}
+
+// serveHTTP2 serves with HTTP/2 alone, and returns a client of it.
+func (w world) serveHTTP2(t *testing.T, handler http.Handler) *http.Client {
+	t.Helper()
+	server, client := ws.HTTPServer(handler, nil), w.server.Client(t)
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	client.Transport.(*http.Transport).Protocols = server.Protocols
+	w.server.Serve(t, server)
+	return client
+}
+
+// silence exchanges a few frames in an hour, over one response.
+func (w world) silence(t *testing.T) {
+	t.Helper()
+	for n := range 5 {
+		time.Sleep(10 * time.Minute)
+		if err := w.Server.Send(t.Context(), numbered(n, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := w.Client.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
+			t.Fatal(m.ID, err)
+		}
+		if err := w.Client.Send(t.Context(), numbered(n, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := w.Server.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
+			t.Fatal(m.ID, err)
+		}
+	}
+	if n := w.asked.Load(); n != 1 {
+		t.Errorf("%d requests for frames in an hour of silence", n)
+	}
+}
+
+// A poll waits longer than a server's limit for answers, over HTTP/2, too.
+func TestSilentPoll(t *testing.T) {
+	for name, two := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				accepted := transporttest.NewAccepted()
+				w := newWorld(accepted)
+				client := w.server.Client(t)
+				if two {
+					client = w.serveHTTP2(t, w.handler)
+				} else {
+					w.server.Serve(t, ws.HTTPServer(w.handler, nil))
+				}
+				a := asker{T: t, client: client, wait: time.Minute}
+				id, s := a.accept(accepted)
+				if _, text := a.ask(http.MethodGet, "", "Noom-Session", id); text != "" {
+					t.Errorf("a poll without events: %q", text)
+				}
+				time.AfterFunc(15*time.Second, func() { _ = s.Send(t.Context(), numbered(0, 0)) }) // never fails
+				if _, text := a.ask(http.MethodGet, "", "Noom-Session", id); !strings.HasPrefix(text, "id: 1\n") {
+					t.Errorf("a poll: %q", text)
+				}
+				_ = s.Close() // never fails
+				time.Sleep(10 * time.Second)
+			})
+		})
+	}
 }
 
 // What a proxy holds back comes in one response after the other, and the first within 2 s.
@@ -153,6 +220,27 @@ func TestBufferingProxy(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute) // streams are tried again and again
 		w.exchange(t, 50, func() time.Duration { return time.Second })
+	})
+}
+
+// A handler around the hub's may hold back as a proxy does, and pass on neither Flush nor anything else
+// that the server's ResponseWriter can.
+func TestResponseWriterWithoutFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		handler := w.counting()
+		w.server.Serve(t, ws.HTTPServer(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+			handler.ServeHTTP(struct{ http.ResponseWriter }{to}, r)
+		}), nil))
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: w.server.Client(t)})
+		defer w.close(t)
+		w.exchange(t, 100, func() time.Duration { return 100 * time.Millisecond })
+		before := w.asked.Load()
+		time.Sleep(time.Minute)
+		if n := w.asked.Load() - before; n > 20 {
+			t.Errorf("%d requests for frames in a minute of silence", n)
+		}
 	})
 }
 
