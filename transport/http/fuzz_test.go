@@ -135,9 +135,11 @@ func FuzzFlow(f *testing.F) {
 }
 
 // FuzzSession gives a session batches with any numbers: a hub receives each frame once and in order,
-// up to where something cannot be, and what is held is what has not been received.
+// up to where something cannot be, and what is held is what has not been received, and no body of a
+// request.
 func FuzzSession(f *testing.F) {
 	f.Add([]byte{1, 3, 1, 3, 3, 2, 5, 1, 0, 0, 9, 9})
+	f.Add([]byte{0, 3, 0x43, 2})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		h := &table{maxSessions: 1, maxHeld: 1 << 20, sessions: make(map[string]*session), shares: make(map[netip.Prefix]*share)}
 		s := &session{table: h, ended: make(chan struct{})}
@@ -153,8 +155,13 @@ func FuzzSession(f *testing.F) {
 			if steps[1]&0x80 != 0 {
 				b.end = new(ending)
 			}
-			before := s.up
+			before, body := s.up, b.append(nil)
+			b, e := parseBatch(body)
+			if e != nil {
+				t.Fatal(e)
+			}
 			r, _, e := s.takeSome(&b)
+			clear(body)
 			if (e != nil) != (b.first > before+1) || e == nil && (r.Taken < before || r.Taken > sent) {
 				t.Fatalf("behind %d a batch from %d on: %+v, %v", before, b.first, r, e)
 			}

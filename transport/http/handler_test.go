@@ -198,6 +198,52 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// A body does something when it has been read.
+type body struct {
+	io.Reader
+
+	then func()
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && b.then != nil {
+		b.then()
+		b.then = nil
+	}
+	return n, err
+}
+
+// A batch whose reading a newer one has ended may leave its connection unable to be read, so there is no
+// further request on that. HTTP/2 does not have this, and there the others' requests would end, too.
+func TestConnectionOfReplacedBatch(t *testing.T) {
+	for proto, want := range map[int]string{1: "close", 2: ""} {
+		accepted := transporttest.NewAccepted()
+		handler := noomhttp.Handler(accepted, nil)
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		a := asker{T: t, server: server}
+		id, s := a.accept(accepted)
+		post := func(then func()) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, &body{strings.NewReader("0 1\n"), then})
+			r.ProtoMajor = proto
+			r.Header.Set("Noom-Session", id)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			return w
+		}
+		var newer *httptest.ResponseRecorder
+		older := post(func() { newer = post(nil) })
+		if older.Code != http.StatusOK || older.Header().Get("Connection") != want {
+			t.Errorf("HTTP/%d: the older: %d, %v", proto, older.Code, older.Header())
+		}
+		if newer.Code != http.StatusOK || newer.Header().Get("Connection") != "" {
+			t.Errorf("HTTP/%d: the newer: %d, %v", proto, newer.Code, newer.Header())
+		}
+		s.(signal.Aborter).Abort()
+	}
+}
+
 // accept opens a session without a member behind it, and returns the hub's end.
 func (a asker) accept(hub *transporttest.Accepted) (id string, s signal.Signaler) {
 	a.Helper()

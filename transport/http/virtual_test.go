@@ -286,6 +286,44 @@ func TestCutEvery30Seconds(t *testing.T) {
 	})
 }
 
+// Of the batches of a session only the newest waits for the hub to take frames.
+func TestNewerBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accepted := transporttest.NewAccepted()
+		w := newWorld(accepted)
+		w.server.Serve(t, ws.HTTPServer(w.handler, nil))
+		a := asker{T: t, client: w.server.Client(t)}
+		id, s := a.accept(accepted)
+		const frames = 600 // more than are held
+		text := "0 1\n" + strings.Repeat(fmt.Sprintf("%d\n%s", len(ping), ping), frames)
+		began := time.Now()
+		var older sync.WaitGroup
+		for range 3 {
+			older.Go(func() {
+				if _, answer := a.ask(http.MethodPost, text, "Noom-Session", id); !strings.HasPrefix(answer, `{"taken":512,`) || time.Since(began) > time.Second {
+					t.Errorf("after %v: %s", time.Since(began), answer)
+				}
+			})
+			synctest.Wait() // it waits for room
+		}
+		newest := make(chan string)
+		go func() {
+			_, answer := a.ask(http.MethodPost, text, "Noom-Session", id)
+			newest <- answer
+		}()
+		older.Wait()
+		for range frames {
+			if _, err := s.Receive(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if answer := <-newest; !strings.HasPrefix(answer, fmt.Sprintf(`{"taken":%d,`, frames)) {
+			t.Errorf("the newest: %s", answer)
+		}
+		s.(signal.Aborter).Abort()
+	})
+}
+
 // Connections that are cut at any moment, in the middle of whatever they carry.
 func TestCutAtAnyMoment(t *testing.T) {
 	for seed := range uint64(3) {
