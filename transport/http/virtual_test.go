@@ -198,6 +198,30 @@ func TestSilentPoll(t *testing.T) {
 	}
 }
 
+// A member says that small frames have come before the hub has no room for another.
+func TestManySmallFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := connect(t, nil)
+		defer w.close(t)
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			for n := range 5000 {
+				if err := w.Server.Send(t.Context(), signal.Message{Type: signal.TypePing}); err != nil {
+					t.Errorf("send %d: %v", n, err)
+					return
+				}
+			}
+		})
+		for n := range 5000 {
+			if _, err := w.Client.Receive(t.Context()); err != nil {
+				t.Errorf("receive %d: %v", n, err)
+				break
+			}
+		}
+		sending.Wait()
+	})
+}
+
 // What a proxy holds back comes in one response after the other, and the first within 2 s.
 func TestBufferingProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -392,6 +416,32 @@ func TestGoneHub(t *testing.T) {
 		}
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("noticed after %v", took)
+		}
+	})
+}
+
+// A hub that cannot be reached for less than 10 s is reached again, however quiet it was before.
+func TestShortOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		down := new(atomic.Bool)
+		w.server.Serve(t, ws.HTTPServer(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+			if down.Load() {
+				http.Error(to, "it starts", http.StatusServiceUnavailable)
+				return
+			}
+			w.handler.ServeHTTP(to, r)
+		}), nil))
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: w.server.Client(t)})
+		defer w.close(t)
+		for range 3 {
+			time.Sleep(14 * time.Second) // no comment has come since
+			down.Store(true)
+			w.server.Cut()
+			time.Sleep(9 * time.Second)
+			down.Store(false)
+			w.exchange(t, 3, func() time.Duration { return 0 })
 		}
 	})
 }
