@@ -134,6 +134,9 @@ func TestRequests(t *testing.T) {
 		if allowed := header.Get("Access-Control-Allow-Origin"); allowed != "" && (allowed != friend && allowed != own && allowed != "http://friend.example" || header.Get("Vary") != "Origin") {
 			t.Errorf("%s: lets in %q, %q", test.what, allowed, header.Get("Vary"))
 		}
+		if (header.Get("Access-Control-Expose-Headers") == "Retry-After") != (header.Get("Access-Control-Allow-Origin") != "") {
+			t.Errorf("%s: %v", test.what, header)
+		}
 		if test.want == 204 && !strings.Contains(header.Get("Access-Control-Allow-Headers"), session) {
 			t.Errorf("%s: %v", test.what, header)
 		}
@@ -361,7 +364,8 @@ func TestSessionsAreBounded(t *testing.T) {
 			continue
 		}
 		_, err := noomhttp.Dialer{URL: server.URL, Header: http.Header{"X-Real-Ip": {test.from}}}.Dial(t.Context())
-		if refusal, is := errors.AsType[*signal.Error](err); !is || refusal.RetryAfter != time.Second {
+		advice := map[int]string{429: "ClientAddress", 503: "MaxSessions"}[test.want]
+		if refusal, is := errors.AsType[*signal.Error](err); !is || refusal.RetryAfter != time.Second || !strings.Contains(err.Error(), advice) {
 			t.Errorf("from %s: dial: %v", test.from, err)
 		}
 	}

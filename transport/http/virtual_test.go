@@ -123,6 +123,23 @@ func TestSilence(t *testing.T) {
 	})
 }
 
+// A client's limit for requests bounds the dial alone.
+func TestSilenceWithTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		w.server.Serve(t, ws.HTTPServer(w.counting(), nil))
+		client := w.server.Client(t)
+		client.Timeout = 5 * time.Second
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: client})
+		defer w.close(t)
+		w.silence(t)
+		if client.Timeout == 0 {
+			t.Error("the caller's client is changed")
+		}
+	})
+}
+
 // Over HTTP/2, where they are timers that reset a response, they are none either.
 func TestSilenceHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
