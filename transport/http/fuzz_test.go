@@ -146,6 +146,7 @@ func FuzzSession(f *testing.F) {
 		s.init("")
 		h.add(s)
 		received, sent := int64(0), int64(0)
+		var body []byte
 		for ; len(steps) >= 2; steps = steps[2:] {
 			b := batch{first: int64(steps[0]&0x1f) + 1, end: nil}
 			for i := range int64(steps[1] & 7) {
@@ -155,7 +156,8 @@ func FuzzSession(f *testing.F) {
 			if steps[1]&0x80 != 0 {
 				b.end = new(ending)
 			}
-			before, body := s.up, b.append(nil)
+			before := s.up
+			body = b.append(body[:0])
 			b, e := parseBatch(body)
 			if e != nil {
 				t.Fatal(e)

@@ -27,7 +27,8 @@ type AcceptOptions struct {
 	MaxPerAddress int
 	// MaxHeld bounds the bytes of frames that are held for all sessions until a hub or a member has
 	// taken them; for one address an eighth of it, loopback not counted. Beyond it a session holds one
-	// frame in each direction. 0: 256 MiB. One session never holds more than 384 KiB.
+	// frame in each direction. 0: 256 MiB. One session never holds more than 384 KiB, and beside that the
+	// body of one request, of at most 128 KiB.
 	MaxHeld int
 }
 
