@@ -278,7 +278,7 @@ export class HTTPSocket {
       this.#answer(this.#batch().body).catch(() => {}).finally(() => this.#end(close ? 1008 : 1000, close));
       return;
     }
-    if ((this.#unsaid += frame.length) >= BATCH) this.#post();
+    if ((this.#unsaid += Math.max(frame.length, BATCH / 256)) >= BATCH) this.#post(); // or 256 events
     if (this.#state === OPEN) this.onmessage({ data: frame });
   }
 

@@ -32,7 +32,7 @@ var chromiumFlags = map[string]any{
 	"disable-component-update":         true,
 	"disable-background-networking":    true,
 	// Renderers in reserve, and for parts of a window that nobody sees.
-	"disable-features": "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,PreloadTopChromeWebUI",
+	"disable-features": "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,PreloadTopChromeWebUI,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
 }
 
 // chromiumOptions are what options do to the flags; nil leaves a flag out.

@@ -90,16 +90,16 @@ func ExplainResponse(response *http.Response) error {
 	case code >= 300 && code < 400:
 		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
 	case code == http.StatusMisdirectedRequest:
-		return fmt.Errorf("it does not go by that name (HTTP 421): %s", firstLine(response.Body))
+		return fmt.Errorf("it does not go by that name (HTTP 421): %s", FirstLine(response.Body))
 	case code == http.StatusForbidden:
-		return fmt.Errorf("it forbids the connection (HTTP 403): %s", firstLine(response.Body))
+		return fmt.Errorf("it forbids the connection (HTTP 403): %s", FirstLine(response.Body))
 	default:
-		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), firstLine(response.Body))
+		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), FirstLine(response.Body))
 	}
 }
 
-// firstLine returns what a person may want to read of an error page.
-func firstLine(body io.Reader) string {
+// FirstLine returns what a person may want to read of an error page.
+func FirstLine(body io.Reader) string {
 	lines := bufio.NewScanner(io.LimitReader(body, 200))
 	lines.Scan()
 	return signal.Printable(strings.TrimSpace(strings.ToValidUTF8(lines.Text(), "")))

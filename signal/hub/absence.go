@@ -174,15 +174,16 @@ type parting struct {
 // is reports whether both are of the same connection.
 func (p *parting) is(other *parting) bool { return string(p.nonce) == string(other.nonce) }
 
-// parting is what a bye of a member in that session has to be signed for: of one that is here, or has been lost.
-func (r *room[C]) parting(id, session string) (parting, signal.PublicKey) {
+// parting is what a bye of a member in that session has to be signed for: of one that is here, on that connection,
+// or has been lost.
+func (r *room[C]) parting(id, session string) (c C, _ parting, _ signal.PublicKey) {
 	if at := r.find(id); at >= 0 && r.seats[at].member.Session == session {
-		return r.seats[at].parting, r.seats[at].member.PublicKey
+		return r.seats[at].conn, r.seats[at].parting, r.seats[at].member.PublicKey
 	}
 	if at := r.missed(id); at >= 0 && r.absent[at].lost && r.absent[at].member.Session == session {
-		return r.absent[at].parting, r.absent[at].member.PublicKey
+		return c, r.absent[at].parting, r.absent[at].member.PublicKey
 	}
-	return parting{}, nil
+	return c, parting{}, nil
 }
 
 // part lets a member leave whose last connection is that one, whether it has been lost or not, and returns the

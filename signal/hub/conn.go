@@ -34,6 +34,7 @@ type conn struct {
 	stop   func()                             // ends them, and so reader and writer
 	forget func() bool                        // ends the watch over the context that Serve was given; nil: there is none
 	why    atomic.Pointer[error]              // it was cut; nil: it was not
+	parted atomic.Bool                        // its member's bye was posted, and it ends soon
 	asking atomic.Pointer[context.CancelFunc] // ends the call that is under way of a function in Config
 
 	address netip.Addr // of the other end; invalid if the transport has none
@@ -184,7 +185,7 @@ func (c *conn) inRoom(m *signal.Message) bool {
 // reason is the reason for the others when the reader has ended.
 func (c *conn) reason() signal.Reason {
 	switch {
-	case c.left:
+	case c.left || c.parted.Load():
 		return signal.ReasonLeft
 	case c.leaving:
 		return reasonLeaving

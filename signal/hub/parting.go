@@ -17,6 +17,9 @@ import (
 // mostBye is how many bytes a bye that is posted may have; the longest room's name in escapes fits.
 const mostBye = 2048
 
+// partingTime is for what a member sent before its bye was posted, which that may have overtaken.
+const partingTime = 500 * time.Millisecond
+
 // newParting draws the nonce of a connection.
 func newParting(endpoint string) parting {
 	p := parting{endpoint, make(signal.Bytes, 32)}
@@ -50,8 +53,9 @@ func (d *byeDoor) take(from netip.Addr, now time.Time) (wait time.Duration) {
 }
 
 // TakeBye takes a bye that comes apart from its member's connection: a frame of at most 2 KiB, signed for that
-// connection. ws.Handler calls it for what is posted to it; from is where that comes from. The member need not be
-// there any longer: if the hub has lost it, the others learn that it left. The error is a [*signal.Error]:
+// connection. ws.Handler calls it for what is posted to it; from is where that comes from. The member leaves when its
+// connection ends, or half a second later, so that what it sent before is delivered. It need not be there any longer:
+// if the hub has lost it, the others learn at once that it left. The error is a [*signal.Error]:
 // too_many, too_big, malformed, or no_such_member, which is the same for a member that does not exist and for a
 // signature that is not of it, or not for the connection that it has, or had last.
 func (h *Hub) TakeBye(bye io.Reader, from netip.Addr) error {
@@ -85,15 +89,22 @@ func (h *Hub) part(m *signal.Message) bool {
 	if place == nil {
 		return false
 	}
-	p, key := place.parting(m.From, m.Session)
+	c, p, key := place.parting(m.From, m.Session)
 	if key == nil || !ed25519.Verify(ed25519.PublicKey(key), signal.ByeText(p.endpoint, m.Room, m.Session, p.nonce), m.Signature) {
 		return false
 	}
-	return place.part(m.From, &p)
+	if c == nil {
+		return place.part(m.From, &p)
+	}
+	if !c.parted.Swap(true) { // a page posts its bye twice
+		time.AfterFunc(partingTime, func() { place.part(m.From, &p) })
+	}
+	return true
 }
 
-// parting is what a member's bye has to be signed for, and the key; nil if there is no such member.
-func (p *home) parting(id, session string) (parting, signal.PublicKey) {
+// parting is what a member's bye has to be signed for, its connection if it is there, and the key; nil if there is
+// no such member.
+func (p *home) parting(id, session string) (*conn, parting, signal.PublicKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.room.parting(id, session)

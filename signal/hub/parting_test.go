@@ -70,6 +70,58 @@ func TestPostedBye(t *testing.T) {
 	})
 }
 
+// A bye that is posted may overtake what its member sent before: that is delivered, and the member is gone within a
+// second, or as soon as its connection is, of which nobody is told then.
+func TestPostedByeOvertakes(t *testing.T) {
+	for name, closes := range map[string]bool{"connection stays": false, "connection ends": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := hub.New(nil)
+				d := mem.Dialer(h)
+				jiwoo := join(t, d, "데모", "지우")
+				bob, nonce := joinToPart(t, d, "bob")
+				jiwoo.expect(signal.TypeWelcome)
+				began := time.Now()
+				for range 2 {
+					post(t, h, byeOf(t, bob, bob, "데모", nonce), "")
+				}
+				bob.send(signal.Message{Type: signal.TypeChat, ID: "last", Text: "안녕히"})
+				if m := jiwoo.expect(signal.TypeChat); m.ID != "last" {
+					t.Errorf("chat: %+v", m)
+				}
+				if closes {
+					_ = bob.link.Close() // never fails
+				}
+				jiwoo.expectBye(bob, signal.ReasonLeft)
+				if took := time.Since(began); took >= time.Second || closes && took != 0 {
+					t.Errorf("the others learn it after %v", took)
+				}
+				time.Sleep(time.Second)
+				chat("c1", jiwoo)
+			})
+		})
+	}
+}
+
+// A member whose bye was posted, and that is back by then, stays.
+func TestPostedByeOfAMemberThatIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(nil)
+		d := mem.Dialer(h)
+		jiwoo := join(t, d, "데모", "지우")
+		bob, nonce := joinToPart(t, d, "bob")
+		jiwoo.expect(signal.TypeWelcome)
+		post(t, h, byeOf(t, bob, bob, "데모", nonce), "")
+		again := dial(t, d, "bob")
+		again.askToJoin("데모", "bob")
+		again.prove("", "데모", again.expect(signal.TypeChallenge))
+		again.expect(signal.TypeJoined)
+		jiwoo.expect(signal.TypeWelcome)
+		time.Sleep(time.Second)
+		chat("c1", again, jiwoo)
+	})
+}
+
 // Nobody says bye for another member, for another connection, or again.
 func TestPostedByeOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

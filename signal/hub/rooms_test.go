@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,9 +16,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"noom/internal/webtest"
 	"noom/signal"
 	"noom/signal/hub"
 	"noom/transport/mem"
+	"noom/transport/ws"
 )
 
 func TestRoomsHandler(t *testing.T) {
@@ -73,6 +76,34 @@ func TestRoomsHandlerWhenQuiet(t *testing.T) {
 		hub.New(nil).RoomsHandler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/rooms", nil))
 		if got := strings.Count(w.Body.String(), ": still here\n\n"); got != 2 {
 			t.Errorf("%d comments in 31 s: %q", got, w.Body)
+		}
+	})
+}
+
+// A server's limit for answers, which over HTTP/2 is a timer that resets a response, ends no stream.
+func TestRoomsHandlerOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New(nil)
+		network := webtest.NewNetwork()
+		server, client := ws.HTTPServer(h.RoomsHandler(), nil), network.Client(t)
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetUnencryptedHTTP2(true)
+		client.Transport.(*http.Transport).Protocols = server.Protocols
+		network.Serve(t, server)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://hub/rooms", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }() // it is read
+		time.AfterFunc(40*time.Second, func() { _ = h.Shutdown(ctx) })
+		if text, err := io.ReadAll(response.Body); err != nil || strings.Count(string(text), ": still here\n") != 2 {
+			t.Errorf("%q, %v", text, err)
 		}
 	})
 }

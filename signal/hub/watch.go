@@ -132,6 +132,8 @@ func (h *Hub) stream(ctx context.Context, w http.ResponseWriter) {
 	defer h.unwatch()
 	comments := time.NewTicker(eventComment)
 	defer comments.Stop()
+	// What the server writes behind the stream has a limit again; not every ResponseWriter can.
+	defer func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(eventWrite)) }()
 	for {
 		list, more := watch.next(ctx, comments.C)
 		if !more {
@@ -150,14 +152,19 @@ func (h *Hub) stream(ctx context.Context, w http.ResponseWriter) {
 
 var comment = []byte(": still here\n\n")
 
-// writeEvent writes with a deadline, where the server knows them.
+// writeEvent writes with a deadline, where the server knows them. It does not stay, and neither does the
+// server's own: over HTTP/2 it is a timer that resets the stream, though nothing is being written.
 func writeEvent(w http.ResponseWriter, event []byte) bool {
 	out := http.NewResponseController(w)
 	_ = out.SetWriteDeadline(time.Now().Add(eventWrite)) // not every ResponseWriter can
 	if _, err := w.Write(event); err != nil {
 		return false
 	}
-	return out.Flush() == nil
+	if out.Flush() != nil {
+		return false
+	}
+	_ = out.SetWriteDeadline(time.Time{})
+	return true
 }
 
 // A roomList is the list of open rooms as it was once. It never changes.

@@ -3,6 +3,7 @@ package auto_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,6 +57,7 @@ func TestTransport(t *testing.T) {
 type road struct {
 	way        atomic.Pointer[webtest.Way]
 	webSockets atomic.Int32 // requests for one that came to the proxy
+	underWay   atomic.Int32 // such that have not ended
 	near       *webtest.Network
 	hub        *hub.Hub
 }
@@ -70,6 +72,8 @@ func newRoad(t *testing.T, way webtest.Way) *road {
 	r.near.Serve(t, &http.Server{ReadHeaderTimeout: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/ws" {
 			r.webSockets.Add(1)
+			r.underWay.Add(1)
+			defer r.underWay.Add(-1)
 		}
 		proxy.ServeHTTP(w, q)
 	})})
@@ -156,6 +160,64 @@ func follow(t *testing.T, room noom.Room, most time.Duration, is func(noom.Event
 		}
 	}
 	t.Fatal("that event never came")
+}
+
+// Several rooms try WebSocket again together, no less often than one, and a room that is left tries no more.
+func TestTrialsOfSeveralRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoad(t, webtest.Way{Swallow: true})
+		d := r.dialer(t)
+		var rooms []noom.Room
+		for i := range 5 {
+			room, _ := join(t, d, fmt.Sprint("데모 ", i))
+			rooms = append(rooms, room)
+		}
+		time.Sleep(10 * time.Minute) // there are trials after one minute, two more, and four more
+		if n := r.webSockets.Load() - 1; n != 3*5 {
+			t.Errorf("%d trials by 5 rooms", n)
+		}
+		r.way.Store(&webtest.Way{})
+		for _, room := range rooms[1:] {
+			follow(t, room, 6*time.Minute, func(e noom.Event) bool { _, is := e.(noom.SignalingRestored); return is })
+		}
+		for _, room := range rooms {
+			_ = room.Leave(t.Context())
+		}
+	})
+}
+
+// A connection that is closed ends its trial of WebSocket, which says nothing then.
+func TestCloseDuringTrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoad(t, webtest.Way{Swallow: true})
+		d := r.dialer(t)
+		link, err := d.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for r.webSockets.Load() == 1 {
+			time.Sleep(time.Second)
+		}
+		if since := time.Since(began); since > 2*time.Minute {
+			t.Errorf("a trial after %v", since)
+		}
+		link.(signal.Aborter).Abort()
+		r.way.Store(&webtest.Way{})
+		synctest.Wait()
+		if n := r.underWay.Load(); n != 0 {
+			t.Errorf("%d trials go on", n)
+		}
+		began = time.Now()
+		again, err := d.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := r.webSockets.Load(); n != 3 || time.Since(began) > time.Second {
+			t.Errorf("%d WebSockets, and the next connection after %v", n, time.Since(began))
+		}
+		_ = again.Close() // never fails
+	})
 }
 
 // Where upgrades are removed the answer comes at once, and so does HTTP.

@@ -157,6 +157,7 @@ func (d *Dialer) learn(won result) signal.Signaler {
 		d.choice.failed(d.now())
 		fallthrough
 	default:
+		l.ctx, l.endTrial = context.WithCancel(context.Background())
 		l.trial = time.AfterFunc(d.choice.trialAt()-d.now(), l.tryWebSocket)
 	}
 	return l

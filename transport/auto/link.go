@@ -15,12 +15,14 @@ import (
 type link struct {
 	signal.Signaler
 
-	dialer *Dialer
-	began  time.Duration // by the dialer's time
-	trial  *time.Timer   // of WebSocket; nil: it is one
-	closed atomic.Bool
-	back   atomic.Bool // it gives way to WebSocket
-	noted  atomic.Bool // that it has broken
+	dialer   *Dialer
+	began    time.Duration   // by the dialer's time
+	trial    *time.Timer     // of WebSocket; nil: it is one
+	ctx      context.Context // of a trial
+	endTrial context.CancelFunc
+	closed   atomic.Bool
+	back     atomic.Bool // it gives way to WebSocket
+	noted    atomic.Bool // that it has broken
 }
 
 // trialTimeout bounds one trial of WebSocket.
@@ -67,20 +69,25 @@ func (l *link) note(ctx context.Context, err error) error {
 // tryWebSocket tries WebSocket while HTTP carries the frames. If it works, this connection ends.
 func (l *link) tryWebSocket() {
 	d := l.dialer
-	ctx, cancel := context.WithTimeout(context.Background(), trialTimeout)
+	ctx, cancel := context.WithTimeout(l.ctx, trialTimeout)
 	defer cancel()
+	d.mu.Lock()
+	until := d.choice.trialAt()
+	d.mu.Unlock()
 	probe, err := ws.Dialer{URL: d.URL, HTTPClient: d.HTTPClient, Header: d.Header}.Dial(ctx)
 	if err == nil {
 		_ = probe.Close() // nothing was said over it
 	}
 	d.mu.Lock()
-	if err == nil {
+	switch {
+	case err == nil:
 		d.choice.worked()
-	} else {
-		d.choice.failed(d.now())
-		if !l.closed.Load() {
-			l.trial.Reset(d.choice.trialAt() - d.now())
+	case l.closed.Load(): // which has ended the trial
+	default:
+		if d.choice.trialAt() == until { // otherwise another connection's trial has ended meanwhile, and this one says no more
+			d.choice.failed(d.now())
 		}
+		l.trial.Reset(d.choice.trialAt() - d.now())
 	}
 	d.mu.Unlock()
 	if err == nil && !l.closed.Load() {
@@ -113,4 +120,5 @@ func (l *link) stop() {
 	defer l.dialer.mu.Unlock()
 	l.closed.Store(true)
 	l.trial.Stop()
+	l.endTrial()
 }

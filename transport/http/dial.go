@@ -22,7 +22,8 @@ type Dialer struct {
 	// URL is the hub's: https://host:port/path, or http without TLS; wss and ws mean the same. It
 	// must not redirect.
 	URL string
-	// HTTPClient makes the requests. Nil: http.DefaultClient, which uses the environment's proxies.
+	// HTTPClient makes the requests. Nil: http.DefaultClient, which uses the environment's proxies. Its
+	// Timeout bounds Dial alone: requests for frames last as long as the connection.
 	HTTPClient *http.Client
 	// Header goes with each request, cookies for instance.
 	Header http.Header
@@ -71,6 +72,7 @@ func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
 		return nil, fmt.Errorf("%w: HTTP %s, but what comes is no session", ErrNotHub, signal.Printable(response.Status))
 	}
 	l.header.Set(sessionHeader, o.Session)
+	l.client.Timeout = 0 // of our copy; each request has a bound of its own
 	l.start(signal.NormalHost(u.Host), time.Since(began))
 	return l, nil
 }
@@ -98,7 +100,7 @@ func explainOpening(response *http.Response) error {
 	if err != nil { // then it is not the hub that says so
 		return entrance.ExplainResponse(response)
 	}
-	e := signal.Errorf(code, "", "HTTP %s", signal.Printable(response.Status))
+	e := signal.Errorf(code, "", "HTTP %s: %s", signal.Printable(response.Status), entrance.FirstLine(response.Body))
 	e.RetryAfter = min(time.Duration(max(after, 0))*time.Second, signal.MaxRetry*time.Millisecond)
 	return e
 }

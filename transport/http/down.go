@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -41,23 +42,33 @@ func (s *session) serveDown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.detach(d)
-	if wantsStream(r) {
-		d.stream()
-	} else {
+	// The server's time limit is not for silence: over HTTP/2 it would reset the response. What the server
+	// writes behind it has one again, where the server knows them; not every ResponseWriter can.
+	_ = d.control().SetWriteDeadline(time.Time{})
+	defer func() { _ = d.control().SetWriteDeadline(time.Now().Add(writeTimeout)) }()
+	if !wantsStream(r) || !d.stream() {
 		d.poll()
 	}
 }
 
 func (d *download) control() *http.ResponseController { return http.NewResponseController(d.out) }
 
-// stream writes events as they come.
-func (d *download) stream() {
+// stream writes events as they come. It reports false, and has written nothing, where something around
+// the server's ResponseWriter holds everything back until the response has ended.
+func (d *download) stream() bool {
 	header := d.out.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Accel-Buffering", "no") // else nginx holds events back
-	if !d.write([]byte(streamHello)) {
-		return
+	if errors.Is(d.control().Flush(), http.ErrNotSupported) {
+		return false
 	}
+	if d.write([]byte(streamHello)) {
+		d.writeAsTheyCome()
+	}
+	return true
+}
+
+func (d *download) writeAsTheyCome() {
 	beat := time.NewTicker(streamBeat)
 	defer beat.Stop()
 	for silent := false; ; {
@@ -182,12 +193,17 @@ func (d *download) events(text []byte) (_ []byte, last bool) {
 	return appendEnding(text, d.from, end), true
 }
 
-// write writes with a deadline, where the server knows them.
+// write writes with a deadline, where the server knows them. It does not stay: over HTTP/2 it is a
+// timer that resets the response, whether something is being written by then or not.
 func (d *download) write(text []byte) bool {
 	out := d.control()
 	_ = out.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
 	if _, err := d.out.Write(text); err != nil {
 		return false
 	}
-	return out.Flush() == nil
+	if err := out.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return false
+	}
+	_ = out.SetWriteDeadline(time.Time{})
+	return true
 }

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,8 @@ const (
 )
 
 // accept adds a frame that has come, unless this end has closed. It reports false if there is no
-// room for it. The caller holds e.mu, and pokes e.arrived when it has added all.
+// room for it. What it keeps is a copy, because the frame may be part of something large, of which it
+// alone is counted. The caller holds e.mu, and pokes e.arrived when it has added all.
 func (e *end) accept(frame []byte) bool {
 	if e.shut || e.why != nil {
 		return true
@@ -168,7 +170,7 @@ func (e *end) accept(frame []byte) bool {
 	if len(e.in) == 0 && e.hold != nil {
 		e.hold(len(frame), true)
 	}
-	e.in = append(e.in, frame)
+	e.in = append(e.in, bytes.Clone(frame))
 	e.inBytes += len(frame)
 	return true
 }

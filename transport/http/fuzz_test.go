@@ -135,15 +135,18 @@ func FuzzFlow(f *testing.F) {
 }
 
 // FuzzSession gives a session batches with any numbers: a hub receives each frame once and in order,
-// up to where something cannot be, and what is held is what has not been received.
+// up to where something cannot be, and what is held is what has not been received, and no body of a
+// request.
 func FuzzSession(f *testing.F) {
 	f.Add([]byte{1, 3, 1, 3, 3, 2, 5, 1, 0, 0, 9, 9})
+	f.Add([]byte{0, 3, 0x43, 2})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		h := &table{maxSessions: 1, maxHeld: 1 << 20, sessions: make(map[string]*session), shares: make(map[netip.Prefix]*share)}
 		s := &session{table: h, ended: make(chan struct{})}
 		s.init("")
 		h.add(s)
 		received, sent := int64(0), int64(0)
+		var body []byte
 		for ; len(steps) >= 2; steps = steps[2:] {
 			b := batch{first: int64(steps[0]&0x1f) + 1, end: nil}
 			for i := range int64(steps[1] & 7) {
@@ -154,7 +157,13 @@ func FuzzSession(f *testing.F) {
 				b.end = new(ending)
 			}
 			before := s.up
+			body = b.append(body[:0])
+			b, e := parseBatch(body)
+			if e != nil {
+				t.Fatal(e)
+			}
 			r, _, e := s.takeSome(&b)
+			clear(body)
 			if (e != nil) != (b.first > before+1) || e == nil && (r.Taken < before || r.Taken > sent) {
 				t.Fatalf("behind %d a batch from %d on: %+v, %v", before, b.first, r, e)
 			}

@@ -27,7 +27,8 @@ type AcceptOptions struct {
 	MaxPerAddress int
 	// MaxHeld bounds the bytes of frames that are held for all sessions until a hub or a member has
 	// taken them; for one address an eighth of it, loopback not counted. Beyond it a session holds one
-	// frame in each direction. 0: 256 MiB. One session never holds more than 384 KiB.
+	// frame in each direction. 0: 256 MiB. One session never holds more than 384 KiB, and beside that the
+	// body of one request, of at most 128 KiB.
 	MaxHeld int
 }
 
@@ -80,6 +81,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); origin != "" { // one that is admitted
 		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
 	}
 	id := r.Header.Get(sessionHeader)
 	switch {
@@ -115,11 +117,11 @@ func (h *handler) open(w http.ResponseWriter, r *http.Request) {
 	switch h.table.add(s) {
 	case refusedAll:
 		w.Header().Set("Retry-After", "1")
-		entrance.Refuse(w, r, "too many sessions", http.StatusServiceUnavailable)
+		entrance.Refuse(w, r, "too many sessions; the server can allow more with MaxSessions", http.StatusServiceUnavailable)
 		return
 	case refusedAddress:
 		w.Header().Set("Retry-After", "1")
-		entrance.Refuse(w, r, "too many sessions from this address", http.StatusTooManyRequests)
+		entrance.Refuse(w, r, "too many sessions from this address; behind a proxy, set ClientAddress", http.StatusTooManyRequests)
 		return
 	case refusedNot:
 	}

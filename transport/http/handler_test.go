@@ -28,6 +28,16 @@ type asker struct {
 	*testing.T
 
 	server *httptest.Server
+	client *http.Client  // instead of the server's; nil: that
+	wait   time.Duration // longer than patience; 0: not so
+}
+
+// reach is where and with what the requests are made.
+func (a asker) reach() (*http.Client, string) {
+	if a.client != nil {
+		return a.client, "http://hub/http"
+	}
+	return a.server.Client(), a.server.URL
 }
 
 // A reply is what an answer says, apart from its body.
@@ -39,9 +49,10 @@ type reply struct {
 // ask makes a request with these headers, name and value in turn, and returns the answer.
 func (a asker) ask(method, body string, headers ...string) (reply, string) {
 	a.Helper()
-	ctx, cancel := context.WithTimeout(a.Context(), patience)
+	ctx, cancel := context.WithTimeout(a.Context(), max(patience, a.wait))
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, a.server.URL, strings.NewReader(body))
+	client, url := a.reach()
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -51,7 +62,7 @@ func (a asker) ask(method, body string, headers ...string) (reply, string) {
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := a.server.Client().Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -87,7 +98,7 @@ func TestRequests(t *testing.T) {
 		Hosts: []string{"own.example", ws.OwnAddress}, OriginPatterns: []string{"friend.example"},
 	}}))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
+	a := asker{T: t, server: server}
 	const friend, own = "https://friend.example", "https://own.example"
 	theirs, ours := a.open("Origin", friend), a.open("Host", "own.example")
 	page := a.open("Host", "own.example", "Origin", own)
@@ -123,6 +134,9 @@ func TestRequests(t *testing.T) {
 		if allowed := header.Get("Access-Control-Allow-Origin"); allowed != "" && (allowed != friend && allowed != own && allowed != "http://friend.example" || header.Get("Vary") != "Origin") {
 			t.Errorf("%s: lets in %q, %q", test.what, allowed, header.Get("Vary"))
 		}
+		if (header.Get("Access-Control-Expose-Headers") == "Retry-After") != (header.Get("Access-Control-Allow-Origin") != "") {
+			t.Errorf("%s: %v", test.what, header)
+		}
 		if test.want == 204 && !strings.Contains(header.Get("Access-Control-Allow-Headers"), session) {
 			t.Errorf("%s: %v", test.what, header)
 		}
@@ -140,7 +154,7 @@ func TestBatches(t *testing.T) {
 	accepted := transporttest.NewAccepted()
 	server := httptest.NewServer(noomhttp.Handler(accepted, nil))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
+	a := asker{T: t, server: server}
 	frames := func(list ...string) string {
 		var b strings.Builder
 		for _, f := range list {
@@ -166,10 +180,7 @@ func TestBatches(t *testing.T) {
 		{"too big a frame", []string{"0 1\n" + frames(ping, ping, pong), "0 4\n" + frames(big)}, []string{`{"taken":3,"sent":0}`, ""}, &signal.Error{Code: signal.CodeTooBig}, 400},
 		{"too big a batch", []string{"0 1\n" + frames(ping, ping, pong), "0 4\n" + frames(big[1:], big[1:])}, []string{`{"taken":3,"sent":0}`, ""}, &signal.Error{Code: signal.CodeTooBig}, 413},
 	} {
-		served := make(chan signal.Signaler, 1)
-		go func() { served <- accepted.Pair(t, opener{a}).Server }()
-		id := <-ids
-		s := <-served
+		id, s := a.accept(accepted)
 		for i, batch := range test.batches {
 			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id)
 			if want := test.answers[i]; want != "" && text != want || want == "" && response.StatusCode != test.status {
@@ -190,14 +201,68 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// ids are those of the sessions that openers open.
-var ids = make(chan string, 1)
+// A body does something when it has been read.
+type body struct {
+	io.Reader
 
-// An opener opens sessions without a member behind them.
-type opener struct{ asker }
+	then func()
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && b.then != nil {
+		b.then()
+		b.then = nil
+	}
+	return n, err
+}
+
+// A batch whose reading a newer one has ended may leave its connection unable to be read, so there is no
+// further request on that. HTTP/2 does not have this, and there the others' requests would end, too.
+func TestConnectionOfReplacedBatch(t *testing.T) {
+	for proto, want := range map[int]string{1: "close", 2: ""} {
+		accepted := transporttest.NewAccepted()
+		handler := noomhttp.Handler(accepted, nil)
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		a := asker{T: t, server: server}
+		id, s := a.accept(accepted)
+		post := func(then func()) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, &body{strings.NewReader("0 1\n"), then})
+			r.ProtoMajor = proto
+			r.Header.Set("Noom-Session", id)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			return w
+		}
+		var newer *httptest.ResponseRecorder
+		older := post(func() { newer = post(nil) })
+		if older.Code != http.StatusOK || older.Header().Get("Connection") != want {
+			t.Errorf("HTTP/%d: the older: %d, %v", proto, older.Code, older.Header())
+		}
+		if newer.Code != http.StatusOK || newer.Header().Get("Connection") != "" {
+			t.Errorf("HTTP/%d: the newer: %d, %v", proto, newer.Code, newer.Header())
+		}
+		s.(signal.Aborter).Abort()
+	}
+}
+
+// accept opens a session without a member behind it, and returns the hub's end.
+func (a asker) accept(hub *transporttest.Accepted) (id string, s signal.Signaler) {
+	a.Helper()
+	s = hub.Pair(a.T, opener{a, &id}).Server
+	return id, s
+}
+
+// An opener opens a session without a member behind it.
+type opener struct {
+	asker
+
+	id *string
+}
 
 func (o opener) Dial(context.Context) (signal.Signaler, error) {
-	ids <- o.open()
+	*o.id = o.open()
 	return nil, nil //nolint:nilnil // a test's: nobody uses it
 }
 
@@ -206,11 +271,8 @@ func TestDownloads(t *testing.T) {
 	accepted := transporttest.NewAccepted()
 	server := httptest.NewServer(noomhttp.Handler(accepted, nil))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
-	served := make(chan signal.Signaler, 1)
-	go func() { served <- accepted.Pair(t, opener{a}).Server }()
-	id := <-ids
-	s := <-served
+	a := asker{T: t, server: server}
+	id, s := a.accept(accepted)
 	older := make(chan string, 1)
 	begun := make(chan error, 1)
 	go func() { older <- a.stream(id, begun) }()
@@ -280,7 +342,7 @@ func TestSessionsAreBounded(t *testing.T) {
 		AcceptOptions: ws.AcceptOptions{ClientAddress: from}, MaxSessions: 5, MaxPerAddress: 2,
 	}))
 	t.Cleanup(server.Close)
-	a := asker{t, server}
+	a := asker{T: t, server: server}
 	for _, test := range []struct {
 		from string
 		want int
@@ -302,7 +364,8 @@ func TestSessionsAreBounded(t *testing.T) {
 			continue
 		}
 		_, err := noomhttp.Dialer{URL: server.URL, Header: http.Header{"X-Real-Ip": {test.from}}}.Dial(t.Context())
-		if refusal, is := errors.AsType[*signal.Error](err); !is || refusal.RetryAfter != time.Second {
+		advice := map[int]string{429: "ClientAddress", 503: "MaxSessions"}[test.want]
+		if refusal, is := errors.AsType[*signal.Error](err); !is || refusal.RetryAfter != time.Second || !strings.Contains(err.Error(), advice) {
 			t.Errorf("from %s: dial: %v", test.from, err)
 		}
 	}
@@ -373,7 +436,7 @@ func TestBadFrames(t *testing.T) {
 	} {
 		h := hub.New(nil)
 		server := httptest.NewServer(noomhttp.Handler(h, nil))
-		a := asker{t, server}
+		a := asker{T: t, server: server}
 		id := a.open()
 		if response, text := a.ask(http.MethodPost, fmt.Sprintf("0 1\n%d\n%s", len(test.frame), test.frame), "Noom-Session", id); response.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", name, response.StatusCode, text)

@@ -39,13 +39,19 @@ type link struct {
 	// Under end.mu.
 	mode   mode
 	giveUp context.CancelFunc // ends the request that brings frames down; nil: there is none
-	good   time.Duration      // when a request succeeded last
+	bad    time.Duration      // since when requests have failed; 0: the last has not
 	told   int64              // up to which number of what came down the hub knows that it has come
 	unsaid int                // bytes behind that
 }
 
-// ackBytes is after how many bytes the hub is told that they have come, if nothing else is said.
-const ackBytes = 64 << 10
+// The hub is told that so many bytes have come, or so many events, if nothing else is said. It keeps no
+// more than four times as many (mostKept, mostFrames). An event counts as at least as many bytes as make
+// the two the same.
+const (
+	ackBytes    = 64 << 10
+	ackEvents   = 256
+	leastWeight = ackBytes / ackEvents
+)
 
 func (l *link) start(endpoint string, opening time.Duration) {
 	l.init(endpoint)
@@ -89,14 +95,17 @@ func (l *link) fail(why error) {
 // succeeded notes that a request has.
 func (l *link) succeeded() {
 	l.mu.Lock()
-	l.good = l.now()
+	l.bad = 0
 	l.mu.Unlock()
 }
 
 // failed notes that a request has not, and ends the connection if there is no use in another one.
 func (l *link) failed(err error) {
 	l.mu.Lock()
-	lost := l.now()-l.good > patienceLost
+	if l.bad == 0 { // the last success may be long ago: of a stream that was quiet
+		l.bad = l.now()
+	}
+	lost := l.now()-l.bad >= patienceLost
 	l.mu.Unlock()
 	fatal, is := errors.AsType[*statusError](err)
 	switch {
@@ -211,8 +220,8 @@ func (l *link) post(text []byte) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.good = l.now()
-	l.mode.has(l.good, r.Sent)
+	l.bad = 0
+	l.mode.has(l.now(), r.Sent)
 	l.rearm()
 	if !l.acknowledge(r.Taken) {
 		return &statusError{errors.New("the hub has received what was never sent"), true}

@@ -133,8 +133,8 @@ func (w watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if n > 0 {
 		w.link.mu.Lock()
-		w.link.good = w.link.now()
-		w.link.mode.bytes(w.link.good)
+		w.link.bad = 0
+		w.link.mode.bytes(w.link.now())
 		w.link.rearm()
 		w.link.mu.Unlock()
 	}
@@ -192,7 +192,7 @@ func (l *link) takeEvent(e event) (took bool, err error) {
 	}
 	l.mode.event(l.now(), e.number)
 	l.rearm()
-	if l.unsaid += len(e.frame); l.unsaid >= ackBytes {
+	if l.unsaid += max(len(e.frame), leastWeight); l.unsaid >= ackBytes {
 		poke(l.outbound)
 	}
 	return true, nil

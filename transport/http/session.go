@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -36,9 +35,9 @@ type session struct {
 	idle    *time.Timer   // ends a session for which nothing is asked
 
 	// Under end.mu.
-	up  int64                    // the highest number that has come
-	put *http.ResponseController // of the request whose batch is being read; nil: none
-	get *download                // the response that frames go down in; nil: none
+	up  int64     // the highest number that has come
+	put *upload   // the request whose batch is being read or taken; nil: none
+	get *download // the response that frames go down in; nil: none
 }
 
 // Address returns where the other end connects from; see [signal.Address].
@@ -155,9 +154,10 @@ func (s *session) detach(d *download) {
 	}
 }
 
-// take takes the frames of a batch that are new, waits for room where there is none, and returns how
-// far everything has been taken, and how far there is something for the other end.
-func (s *session) take(ctx context.Context, b *batch) (receipt, *signal.Error) {
+// take takes the frames of a batch that are new, waits for room where there is none, unless there is a
+// newer batch, and returns how far everything has been taken, and how far there is something for the
+// other end.
+func (s *session) take(ctx context.Context, b *batch, replaced <-chan struct{}) (receipt, *signal.Error) {
 	late := time.NewTimer(holdTimeout)
 	defer late.Stop()
 	for {
@@ -167,6 +167,14 @@ func (s *session) take(ctx context.Context, b *batch) (receipt, *signal.Error) {
 		}
 		select {
 		case <-s.taken:
+			select {
+			case <-replaced: // it was meant for the newer one
+				poke(s.taken)
+				return r, nil
+			default:
+			}
+		case <-replaced:
+			return r, nil
 		case <-s.over:
 			return r, nil
 		case <-ctx.Done():

@@ -18,9 +18,20 @@ const (
 	holdTimeout = 5 * time.Second  // for the hub to make room for it
 )
 
-// serveUp takes a batch. A newer one ends the reading of one before, whose client has given it up.
+// An upload is a request whose batch is being read or taken.
+type upload struct {
+	out      *http.ResponseController
+	replaced chan struct{} // closed when there is a newer one
+	read     bool          // its batch has come; under end.mu
+}
+
+// serveUp takes a batch. A newer one ends the reading of one before, whose client has given it up, and
+// its waiting for room: a session has one body in memory, and no more.
 func (s *session) serveUp(w http.ResponseWriter, r *http.Request) {
-	text, err := s.read(w, r)
+	u := &upload{out: http.NewResponseController(w), replaced: make(chan struct{})}
+	s.beginUpload(u)
+	defer s.endUpload(u)
+	text, err := s.read(u, w, r)
 	if tooBig, is := errors.AsType[*http.MaxBytesError](err); is {
 		s.refuse(signal.Errorf(signal.CodeTooBig, "", "a batch of more than %d bytes", tooBig.Limit))
 		entrance.Refuse(w, r, "a batch is too big", http.StatusRequestEntityTooLarge)
@@ -36,8 +47,8 @@ func (s *session) serveUp(w http.ResponseWriter, r *http.Request) {
 		entrance.Refuse(w, r, e.Error(), http.StatusBadRequest)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(holdTimeout + writeTimeout)) // not every ResponseWriter can
-	done, e := s.take(r.Context(), &b)
+	_ = u.out.SetWriteDeadline(time.Now().Add(holdTimeout + writeTimeout)) // not every ResponseWriter can
+	done, e := s.take(r.Context(), &b, u.replaced)
 	if e != nil {
 		entrance.Refuse(w, r, e.Error(), http.StatusBadRequest)
 		return
@@ -45,22 +56,39 @@ func (s *session) serveUp(w http.ResponseWriter, r *http.Request) {
 	answer(w, done)
 }
 
-// read reads the body of a batch. What is announced costs nothing yet.
-func (s *session) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	out := http.NewResponseController(w)
+// beginUpload makes u the upload of the session; the one before ends.
+func (s *session) beginUpload(u *upload) {
 	s.mu.Lock()
-	if s.put != nil {
-		_ = s.put.SetReadDeadline(time.Unix(1, 0)) // not every ResponseWriter can
+	defer s.mu.Unlock()
+	if old := s.put; old != nil {
+		close(old.replaced)
+		if !old.read {
+			_ = old.out.SetReadDeadline(time.Unix(1, 0)) // not every ResponseWriter can
+		}
 	}
-	s.put = out
-	_ = out.SetReadDeadline(time.Now().Add(bodyTimeout))
-	s.mu.Unlock()
+	s.put = u
+	_ = u.out.SetReadDeadline(time.Now().Add(bodyTimeout))
+}
+
+func (s *session) endUpload(u *upload) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.put == u { // otherwise there is a newer one
+		s.put = nil
+	}
+}
+
+// read reads the body of a batch. What is announced costs nothing yet.
+func (s *session) read(u *upload, w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	var text bytes.Buffer
 	_, err := io.Copy(&text, http.MaxBytesReader(w, r.Body, maxBatch))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.put == out { // otherwise there is a newer one
-		s.put = nil
+	u.read = true
+	if s.put != u && r.ProtoMajor == 1 {
+		// A newer one has ended the reading of this request, perhaps when it was at its end. By then the
+		// server reads ahead in the connection, and takes that it cannot for the end of all its requests.
+		w.Header().Set("Connection", "close")
 	}
 	return text.Bytes(), err
 }

@@ -38,13 +38,8 @@ type world struct {
 func connect(t *testing.T, between func() webtest.Way) world {
 	t.Helper()
 	hub := transporttest.NewAccepted()
-	w := world{server: webtest.NewNetwork(), handler: noomhttp.Handler(hub, nil), asked: new(atomic.Int32)}
-	w.server.Serve(t, ws.HTTPServer(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			w.asked.Add(1)
-		}
-		w.handler.ServeHTTP(to, r)
-	}), nil))
+	w := newWorld(hub)
+	w.server.Serve(t, ws.HTTPServer(w.counting(), nil))
 	near := w.server
 	if between != nil {
 		near = webtest.NewNetwork()
@@ -52,6 +47,20 @@ func connect(t *testing.T, between func() webtest.Way) world {
 	}
 	w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: near.Client(t)})
 	return w
+}
+
+func newWorld(hub *transporttest.Accepted) world {
+	return world{server: webtest.NewNetwork(), handler: noomhttp.Handler(hub, nil), asked: new(atomic.Int32)}
+}
+
+// counting is the handler, and counts the requests for frames.
+func (w world) counting() http.Handler {
+	return http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.asked.Add(1)
+		}
+		w.handler.ServeHTTP(to, r)
+	})
 }
 
 // close closes both ends, and fails if anything is kept after that.
@@ -110,24 +119,123 @@ func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := connect(t, nil)
 		defer w.close(t)
-		for n := range 5 {
-			time.Sleep(10 * time.Minute)
-			if err := w.Server.Send(t.Context(), numbered(n, 0)); err != nil {
-				t.Fatal(err)
+		w.silence(t)
+	})
+}
+
+// A client's limit for requests bounds the dial alone.
+func TestSilenceWithTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		w.server.Serve(t, ws.HTTPServer(w.counting(), nil))
+		client := w.server.Client(t)
+		client.Timeout = 5 * time.Second
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: client})
+		defer w.close(t)
+		w.silence(t)
+		if client.Timeout == 0 {
+			t.Error("the caller's client is changed")
+		}
+	})
+}
+
+// Over HTTP/2, where they are timers that reset a response, they are none either.
+func TestSilenceHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		client := w.serveHTTP2(t, w.counting())
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: client})
+		defer w.close(t)
+		w.silence(t)
+	})
+}
+
+// serveHTTP2 serves with HTTP/2 alone, and returns a client of it.
+func (w world) serveHTTP2(t *testing.T, handler http.Handler) *http.Client {
+	t.Helper()
+	server, client := ws.HTTPServer(handler, nil), w.server.Client(t)
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	client.Transport.(*http.Transport).Protocols = server.Protocols
+	w.server.Serve(t, server)
+	return client
+}
+
+// silence exchanges a few frames in an hour, over one response.
+func (w world) silence(t *testing.T) {
+	t.Helper()
+	for n := range 5 {
+		time.Sleep(10 * time.Minute)
+		if err := w.Server.Send(t.Context(), numbered(n, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := w.Client.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
+			t.Fatal(m.ID, err)
+		}
+		if err := w.Client.Send(t.Context(), numbered(n, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := w.Server.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
+			t.Fatal(m.ID, err)
+		}
+	}
+	if n := w.asked.Load(); n != 1 {
+		t.Errorf("%d requests for frames in an hour of silence", n)
+	}
+}
+
+// A poll waits longer than a server's limit for answers, over HTTP/2, too.
+func TestSilentPoll(t *testing.T) {
+	for name, two := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				accepted := transporttest.NewAccepted()
+				w := newWorld(accepted)
+				client := w.server.Client(t)
+				if two {
+					client = w.serveHTTP2(t, w.handler)
+				} else {
+					w.server.Serve(t, ws.HTTPServer(w.handler, nil))
+				}
+				a := asker{T: t, client: client, wait: time.Minute}
+				id, s := a.accept(accepted)
+				if _, text := a.ask(http.MethodGet, "", "Noom-Session", id); text != "" {
+					t.Errorf("a poll without events: %q", text)
+				}
+				time.AfterFunc(15*time.Second, func() { _ = s.Send(t.Context(), numbered(0, 0)) }) // never fails
+				if _, text := a.ask(http.MethodGet, "", "Noom-Session", id); !strings.HasPrefix(text, "id: 1\n") {
+					t.Errorf("a poll: %q", text)
+				}
+				_ = s.Close() // never fails
+				time.Sleep(10 * time.Second)
+			})
+		})
+	}
+}
+
+// A member says that small frames have come before the hub has no room for another.
+func TestManySmallFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := connect(t, nil)
+		defer w.close(t)
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			for n := range 5000 {
+				if err := w.Server.Send(t.Context(), signal.Message{Type: signal.TypePing}); err != nil {
+					t.Errorf("send %d: %v", n, err)
+					return
+				}
 			}
-			if m, err := w.Client.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
-				t.Fatal(m.ID, err)
-			}
-			if err := w.Client.Send(t.Context(), numbered(n, 0)); err != nil {
-				t.Fatal(err)
-			}
-			if m, err := w.Server.Receive(t.Context()); err != nil || m.ID != fmt.Sprint(n) {
-				t.Fatal(m.ID, err)
+		})
+		for n := range 5000 {
+			if _, err := w.Client.Receive(t.Context()); err != nil {
+				t.Errorf("receive %d: %v", n, err)
+				break
 			}
 		}
-		if n := w.asked.Load(); n != 1 {
-			t.Errorf("%d requests for frames in an hour of silence", n)
-		}
+		sending.Wait()
 	})
 }
 
@@ -153,6 +261,27 @@ func TestBufferingProxy(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute) // streams are tried again and again
 		w.exchange(t, 50, func() time.Duration { return time.Second })
+	})
+}
+
+// A handler around the hub's may hold back as a proxy does, and pass on neither Flush nor anything else
+// that the server's ResponseWriter can.
+func TestResponseWriterWithoutFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		handler := w.counting()
+		w.server.Serve(t, ws.HTTPServer(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+			handler.ServeHTTP(struct{ http.ResponseWriter }{to}, r)
+		}), nil))
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: w.server.Client(t)})
+		defer w.close(t)
+		w.exchange(t, 100, func() time.Duration { return 100 * time.Millisecond })
+		before := w.asked.Load()
+		time.Sleep(time.Minute)
+		if n := w.asked.Load() - before; n > 20 {
+			t.Errorf("%d requests for frames in a minute of silence", n)
+		}
 	})
 }
 
@@ -195,6 +324,44 @@ func TestCutEvery30Seconds(t *testing.T) {
 		if network.Dials() < 20 {
 			t.Errorf("%d connections in 700 s", network.Dials())
 		}
+	})
+}
+
+// Of the batches of a session only the newest waits for the hub to take frames.
+func TestNewerBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accepted := transporttest.NewAccepted()
+		w := newWorld(accepted)
+		w.server.Serve(t, ws.HTTPServer(w.handler, nil))
+		a := asker{T: t, client: w.server.Client(t)}
+		id, s := a.accept(accepted)
+		const frames = 600 // more than are held
+		text := "0 1\n" + strings.Repeat(fmt.Sprintf("%d\n%s", len(ping), ping), frames)
+		began := time.Now()
+		var older sync.WaitGroup
+		for range 3 {
+			older.Go(func() {
+				if _, answer := a.ask(http.MethodPost, text, "Noom-Session", id); !strings.HasPrefix(answer, `{"taken":512,`) || time.Since(began) > time.Second {
+					t.Errorf("after %v: %s", time.Since(began), answer)
+				}
+			})
+			synctest.Wait() // it waits for room
+		}
+		newest := make(chan string)
+		go func() {
+			_, answer := a.ask(http.MethodPost, text, "Noom-Session", id)
+			newest <- answer
+		}()
+		older.Wait()
+		for range frames {
+			if _, err := s.Receive(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if answer := <-newest; !strings.HasPrefix(answer, fmt.Sprintf(`{"taken":%d,`, frames)) {
+			t.Errorf("the newest: %s", answer)
+		}
+		s.(signal.Aborter).Abort()
 	})
 }
 
@@ -266,6 +433,32 @@ func TestGoneHub(t *testing.T) {
 		}
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("noticed after %v", took)
+		}
+	})
+}
+
+// A hub that cannot be reached for less than 10 s is reached again, however quiet it was before.
+func TestShortOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transporttest.NewAccepted()
+		w := newWorld(hub)
+		down := new(atomic.Bool)
+		w.server.Serve(t, ws.HTTPServer(http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
+			if down.Load() {
+				http.Error(to, "it starts", http.StatusServiceUnavailable)
+				return
+			}
+			w.handler.ServeHTTP(to, r)
+		}), nil))
+		w.Pair = hub.Pair(t, noomhttp.Dialer{URL: "http://hub/http", HTTPClient: w.server.Client(t)})
+		defer w.close(t)
+		for range 3 {
+			time.Sleep(14 * time.Second) // no comment has come since
+			down.Store(true)
+			w.server.Cut()
+			time.Sleep(9 * time.Second)
+			down.Store(false)
+			w.exchange(t, 3, func() time.Duration { return 0 })
 		}
 	})
 }
