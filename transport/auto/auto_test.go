@@ -263,6 +263,47 @@ func TestWebSocketThatIsCut(t *testing.T) {
 	})
 }
 
+// A mute server takes connections and says nothing.
+type mute struct{}
+
+func (mute) Serve(ctx context.Context, s signal.Signaler) error {
+	for {
+		if _, err := s.Receive(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// Where a WebSocket opens and then carries nothing the first join fails, and HTTP is next, for all rooms.
+func TestWebSocketThatCarriesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := webtest.NewNetwork()
+		mux := http.NewServeMux()
+		mux.Handle("/ws", ws.Handler(mute{}, nil))
+		mux.Handle("/http", noomhttp.Handler(hub.New(nil), nil))
+		network.Serve(t, ws.HTTPServer(mux, nil))
+		d := &auto.Dialer{URL: "ws://hub/ws", HTTPClient: network.Client(t)}
+		var joins sync.WaitGroup
+		for range 3 {
+			joins.Go(func() {
+				if room, err := noom.Join(t.Context(), d, "데모", nil); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("joined %v: %v", room, err)
+				}
+			})
+		}
+		joins.Wait()
+		room, took := join(t, d, "데모")
+		defer func() { _ = room.Leave(t.Context()) }()
+		if took > 100*time.Millisecond {
+			t.Errorf("joined after %v", took)
+		}
+		time.Sleep(50 * time.Second) // a trial comes a minute after the failure
+		if err := room.Chat(t.Context(), "안녕"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // If nothing works the error says both, and nothing is learnt.
 func TestNothingWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

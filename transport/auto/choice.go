@@ -10,7 +10,8 @@ import "time"
 // is dialled too, and whichever is there first is used. If that is HTTP, WebSocket is blocked: for a
 // minute HTTP comes first. Then WebSocket is tried again, and each time that fails, twice as late, up
 // to 16 minutes. A WebSocket that breaks within a minute twice in a row is blocked too: something cuts
-// it.
+// it. So is one, at once, over which nothing came before a join was given up: something lets it open,
+// and carries nothing.
 type choice struct {
 	blocked bool
 	until   time.Duration // when WebSocket is tried again

@@ -33,7 +33,8 @@ type Dialer struct {
 }
 
 // Dial opens a connection; ctx bounds that alone. Where WebSocket does not come through within 2 s it
-// dials HTTP too, and the next time at once. If both fail, the error wraps those of both.
+// dials HTTP too, and the next time at once. If both fail, the error wraps those of both. Where a
+// WebSocket opens and carries nothing, a join fails when its time is over, and the next is over HTTP.
 //
 // A connection over HTTP ends when WebSocket is found to work again, which is tried after a minute,
 // then after two, up to 16: a Room then comes back over WebSocket by itself, as after any loss.

@@ -20,6 +20,7 @@ type link struct {
 	trial    *time.Timer     // of WebSocket; nil: it is one
 	ctx      context.Context // of a trial
 	endTrial context.CancelFunc
+	heard    atomic.Bool // something has come
 	closed   atomic.Bool
 	back     atomic.Bool // it gives way to WebSocket
 	noted    atomic.Bool // that it has broken
@@ -34,6 +35,9 @@ func (l *link) Unwrap() signal.Signaler { return l.Signaler }
 // Receive implements [signal.Signaler].
 func (l *link) Receive(ctx context.Context) (signal.Message, error) {
 	m, err := l.Signaler.Receive(ctx)
+	if err == nil {
+		l.heard.Store(true)
+	}
 	return m, l.note(ctx, err)
 }
 
@@ -56,11 +60,17 @@ func (l *link) note(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errBack, err)
 	}
 	_, said := errors.AsType[*signal.Error](err)
-	broken := !said && ctx.Err() == nil && !l.closed.Load()
+	silent := !l.heard.Load() && errors.Is(ctx.Err(), context.DeadlineExceeded) // a proxy may open it, and carry nothing
+	broken := !said && (ctx.Err() == nil || silent) && !l.closed.Load()
 	if broken && l.trial == nil && !l.noted.Swap(true) {
 		d := l.dialer
 		d.mu.Lock()
-		d.choice.broke(d.now(), d.now()-l.began)
+		switch {
+		case !silent:
+			d.choice.broke(d.now(), d.now()-l.began)
+		case d.choice.webSocketFirst(d.now()): // otherwise another connection's silence has been noted
+			d.choice.failed(d.now())
+		}
 		d.mu.Unlock()
 	}
 	return err
