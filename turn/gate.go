@@ -44,7 +44,7 @@ func (g *gate) lets(packet []byte, from net.Addr, now time.Time) bool {
 	case request:
 		return g.asked.ofStranger(c.prefix(), now)
 	default:
-		return a != nil && a.taken.AllowN(now, len(packet))
+		return a != nil && a.taken.AllowN(now, len(packet)+headers)
 	}
 }
 

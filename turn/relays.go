@@ -175,13 +175,15 @@ type relay struct {
 	channels    int
 }
 
+// ReadFrom drops what strangers send to the relay's port: it is not relayed, and must not take from
+// what is.
 func (r *relay) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := r.PacketConn.ReadFrom(b)
 		if err != nil {
 			return n, from, err
 		}
-		if r.fits(n) {
+		if r.expects(from) && r.fits(n) {
 			r.used.Store(true)
 			return n, from, nil
 		}
@@ -196,8 +198,24 @@ func (r *relay) WriteTo(b []byte, to net.Addr) (int, error) {
 	return r.PacketConn.WriteTo(b, to)
 }
 
+// expects reports whether the relay has had permission to send there; pion knows whether it still
+// has.
+func (r *relay) expects(from net.Addr) bool {
+	peer := addrPortOf(from).Addr().WithZone("")
+	r.relays.mu.Lock()
+	defer r.relays.mu.Unlock()
+	_, has := r.permissions[peer]
+	return has
+}
+
+// headers are the bytes of IP and UDP before each packet's own. They are counted, because a packet
+// with nothing in it is work too.
+const headers = 28
+
+// fits reports whether a packet with n bytes may pass.
 func (r *relay) fits(n int) bool {
 	now := time.Now()
+	n += headers
 	return r.rate.AllowN(now, n) && r.relays.rate.AllowN(now, n)
 }
 
