@@ -55,14 +55,15 @@ func newConnections(limits Limits) *connections {
 // boundedListener accepts as many as the connections of all listeners may be.
 type boundedListener struct {
 	net.Listener
-	number int // of the socket
+	number int        // of the socket
+	relays netip.Addr // where they are
 	all    *connections
 	ended  chan struct{}
 	ending sync.Once
 }
 
-func (l *connections) listener(inner net.Listener, number int) *boundedListener {
-	return &boundedListener{Listener: inner, number: number, all: l, ended: make(chan struct{})}
+func (l *connections) listener(inner net.Listener, number int, relays netip.Addr) *boundedListener {
+	return &boundedListener{Listener: inner, number: number, relays: relays, all: l, ended: make(chan struct{})}
 }
 
 // Accept closes what is too much. It fails only when the listener is closed: after any failure pion
@@ -84,6 +85,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		pause = firstPause
 		c := l.all.bound(inner, clientAt(l.number, inner.RemoteAddr()))
+		c.relays = l.relays
 		out, in := l.all.add(c)
 		if out != nil {
 			_ = out.Close() // it made room
@@ -162,6 +164,7 @@ type boundedConn struct {
 	all    *connections
 	client client
 	from   netip.Prefix
+	relays netip.Addr  // where they are
 	spoken atomic.Bool // something came
 	taken  *rate.Limiter
 
@@ -255,6 +258,9 @@ func (c *boundedConn) receive() error {
 	time.Sleep(c.taken.ReserveN(now, n).DelayFrom(now))
 	return err
 }
+
+// LocalAddr implements [net.Conn]; see relaysLike.
+func (c *boundedConn) LocalAddr() net.Addr { return relaysLike(c.Conn.LocalAddr(), c.relays) }
 
 func (c *boundedConn) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(longestWrite)) // a closed one says so below

@@ -199,7 +199,7 @@ func (l *failing) Close() error {
 func TestTURNAcceptsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := new(failing)
-		l := newConnections(Limits{}.withDefaults()).listener(inner, 1)
+		l := newConnections(Limits{}.withDefaults()).listener(inner, 1, netip.Addr{})
 		began := time.Now()
 		time.AfterFunc(3*time.Second, func() { _ = l.Close() }) // never fails
 		if c, err := l.Accept(); c != nil || err == nil {

@@ -131,6 +131,21 @@ func (r *relays) AllocatePacketConn(c pion.AllocateListenerConfig) (net.PacketCo
 	return nil, nil, errRelayPorts
 }
 
+// relaysLike is the address of a socket of ours as pion is to know it. It makes a relay of that
+// address's family for clients that do not ask for one, and those are all browsers: the family must be
+// that of our relays, whichever way a client has come.
+func relaysLike(a net.Addr, relays netip.Addr) net.Addr {
+	at := addrPortOf(a)
+	if !relays.IsValid() || at.Addr().Is4() == relays.Is4() && !at.Addr().IsUnspecified() {
+		return a
+	}
+	at = netip.AddrPortFrom(relays, at.Port())
+	if _, is := a.(*net.UDPAddr); is {
+		return net.UDPAddrFromAddrPort(at)
+	}
+	return net.TCPAddrFromAddrPort(at)
+}
+
 // open makes a relay of a socket.
 func (r *relays) open(socket net.PacketConn, port int, user string) *relay {
 	a := &relay{
