@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/net/idna"
 )
 
 // This file is the -domain flag: certificates from an ACME server (RFC 8555), such as Let's Encrypt,
@@ -29,17 +31,31 @@ type acmeOptions struct {
 
 func (o *acmeOptions) wanted() bool { return len(o.domains) > 0 }
 
-// check refuses what is no domain.
+// check refuses what belongs to a domain that is not given.
 func (o *acmeOptions) check() error {
 	if !o.wanted() && o.cache+o.directory != "" {
 		return errors.New("-domain-cache and -acme are about -domain, which is not given")
 	}
-	for _, domain := range o.domains {
-		if strings.ContainsAny(domain, " \t/:*") || !strings.Contains(strings.Trim(domain, "."), ".") {
-			return fmt.Errorf("-domain: %q is not a domain; want names such as call.example.com, with commas", domain)
-		}
-	}
 	return nil
+}
+
+// hostNames turns names into those that browsers ask for: in small letters, and in ASCII.
+var hostNames = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
+// domainList reads the list that -domain gives.
+func domainList(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	domains := strings.Split(list, ",")
+	for i, domain := range domains {
+		name, err := hostNames.ToASCII(strings.TrimSuffix(domain, "."))
+		if err != nil || net.ParseIP(name) != nil || !strings.Contains(name, ".") {
+			return nil, fmt.Errorf("-domain: %q is not a domain; want names such as call.example.com, with commas", domain)
+		}
+		domains[i] = name
+	}
+	return domains, nil
 }
 
 // An issuer has the certificates of domains. At most one question for each goes on at a time.
@@ -82,7 +98,7 @@ func (o *acmeOptions) issuer(report, complain func(line string)) (*issuer, error
 			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(dir), HostPolicy: autocert.HostWhitelist(o.domains...),
 			Client: &acme.Client{DirectoryURL: o.directory, HTTPClient: &http.Client{Transport: watch}, UserAgent: "noom-browser-server"},
 		},
-		problems: watch, first: strings.ToLower(o.domains[0]), report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
+		problems: watch, first: o.domains[0], report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
 	}, nil
 }
 
@@ -169,6 +185,6 @@ func (i *issuer) fly(domain string, f *flight) {
 // begin asks for all certificates, so that the first visitors need not wait.
 func (i *issuer) begin(domains []string) {
 	for _, domain := range domains {
-		i.ask(strings.ToLower(domain))
+		i.ask(domain)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,19 @@ func TestProblemWatch(t *testing.T) {
 		}
 		if got := w.explain(errors.New("again")); got != "the ACME server cannot be asked: again" {
 			t.Errorf("what has been said is said again: %q", got)
+		}
+	}
+}
+
+// However a domain is written, its name is the one that browsers ask for.
+func TestDomains(t *testing.T) {
+	for list, want := range map[string][]string{
+		"call.example.com": {"call.example.com"}, "call.example.com.": {"call.example.com"}, "Call.Example.COM,b.example": {"call.example.com", "b.example"},
+		"한국.example": {"xn--3e0b707e.example"}, "": nil,
+	} {
+		o, err := parse([]string{"-domain", list})
+		if err != nil || !slices.Equal(o.tls.acme.domains, want) {
+			t.Errorf("%s: %q, %v, want %q", list, o.tls.acme.domains, err, want)
 		}
 	}
 }

@@ -125,16 +125,16 @@ func parse(args []string) (*options, error) {
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if domains != "" {
-		o.tls.acme.domains = strings.Split(domains, ",")
+	var err error
+	if o.tls.acme.domains, err = domainList(domains); err != nil {
+		return nil, err
 	}
-	if err := o.tls.check(); err != nil {
+	if err = o.tls.check(); err != nil {
 		return nil, err
 	}
 	if o.plain != "" && !o.tls.wanted() {
 		return nil, errors.New("-http leads to https, which needs -domain, -tls-cert or -tls-self-signed")
 	}
-	var err error
 	if o.hosts, err = hostList(hosts); err != nil {
 		return nil, err
 	}
