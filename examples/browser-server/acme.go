@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -64,13 +65,16 @@ type issuer struct {
 	problems *problemWatch
 	first    string            // of the domains
 	report   func(line string) // is called when a domain has its first certificate
-	complain func(line string) // is called when there is no certificate, at most once a minute
+	complain func(line string) // is called when there is no certificate, or soon will be none; not at each visit
 
 	mu         sync.Mutex
 	flights    map[string]*flight // by domain
 	reported   map[string]bool    // by domain
-	complained time.Time
+	complained map[string]time.Time
 }
+
+// How often it is said of a domain that it has no certificate, and that it has an old one.
+const sayNone, sayOld = time.Minute, 6 * time.Hour
 
 // flight is one question to the manager.
 type flight struct {
@@ -98,7 +102,8 @@ func (o *acmeOptions) issuer(report, complain func(line string)) (*issuer, error
 			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(dir), HostPolicy: autocert.HostWhitelist(o.domains...),
 			Client: &acme.Client{DirectoryURL: o.directory, HTTPClient: &http.Client{Transport: watch}, UserAgent: "noom-browser-server"},
 		},
-		problems: watch, first: o.domains[0], report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
+		problems: watch, first: o.domains[0], report: report, complain: complain,
+		flights: make(map[string]*flight), reported: make(map[string]bool), complained: make(map[string]time.Time),
 	}, nil
 }
 
@@ -164,22 +169,43 @@ func (i *issuer) fly(domain string, f *flight) {
 	})
 	i.mu.Lock()
 	delete(i.flights, domain)
-	first := f.err == nil && !i.reported[domain]
-	again := f.err != nil && time.Since(i.complained) > time.Minute
+	i.mu.Unlock()
+	close(f.done)
+	i.tell(domain, f)
+}
+
+// tell says what has become of a question.
+func (i *issuer) tell(domain string, f *flight) {
+	old := f.err == nil && isOld(f.certificate.Leaf, time.Now())
+	pause := sayNone
+	if old {
+		pause = sayOld
+	}
+	i.mu.Lock()
+	last, before := i.complained[domain]
+	bad := (f.err != nil || old) && !(before && time.Since(last) <= pause)
+	first := f.err == nil && !old && !i.reported[domain]
+	if bad {
+		i.complained[domain] = time.Now()
+	}
 	if first {
 		i.reported[domain] = true
 	}
-	if again {
-		i.complained = time.Now()
-	}
 	i.mu.Unlock()
-	close(f.done)
 	switch {
 	case first:
 		i.report(fmt.Sprintf("the certificate for %s is good until %s and is renewed before that", domain, f.certificate.Leaf.NotAfter.Format(time.DateOnly)))
-	case again:
+	case bad && old:
+		i.complain(fmt.Sprintf("the certificate for %s is good until %s and could not be renewed: %s", domain, f.certificate.Leaf.NotAfter.Format(time.DateOnly), i.problems.explain(nil)))
+	case bad:
 		i.complain(fmt.Sprintf("no certificate for %s: %s", domain, i.problems.explain(f.err)))
 	}
+}
+
+// isOld reports whether a certificate should have been renewed: autocert does it when at most a third
+// of the lifetime is left, does not say that it fails, and serves the old one until the program ends.
+func isOld(leaf *x509.Certificate, now time.Time) bool {
+	return leaf.NotAfter.Sub(now) < leaf.NotAfter.Sub(leaf.NotBefore)/6
 }
 
 // begin asks for all certificates, so that the first visitors need not wait.

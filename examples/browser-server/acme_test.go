@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/crypto/acme"
 )
@@ -71,6 +75,47 @@ func TestDomains(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", list, o.tls.acme.domains, err, want)
 		}
 	}
+}
+
+// What is wrong with a certificate is said of each domain, and not at each visit; also that it grows
+// old.
+func TestCertificatesThatAreMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []string
+		i := &issuer{
+			problems: new(problemWatch), reported: make(map[string]bool), complained: make(map[string]time.Time),
+			report:   func(line string) { said = append(said, "good: "+line) },
+			complain: func(line string) { said = append(said, "bad: "+line) },
+		}
+		until := time.Now().Add(60 * 24 * time.Hour)
+		flown := &flight{certificate: &tls.Certificate{Leaf: &x509.Certificate{NotBefore: time.Now(), NotAfter: until}}}
+		tell := func(domain string, f *flight, want string) {
+			t.Helper()
+			said = nil
+			for range 3 {
+				i.tell(domain, f)
+			}
+			if got := strings.Join(said, "\n"); !strings.Contains(got, want) || strings.Count(got, "\n") != 0 || (got == "") != (want == "") {
+				t.Errorf("%s: said %q, want %q once", domain, got, want)
+			}
+		}
+		failed := &flight{err: errors.New("no such host")}
+		tell("a.example", failed, "bad: no certificate for a.example: the ACME server cannot be asked: no such host")
+		tell("b.example", failed, "bad: no certificate for b.example")
+		tell("a.example", flown, "good: the certificate for a.example is good until "+until.Format(time.DateOnly))
+		time.Sleep(2 * time.Minute)
+		tell("b.example", failed, "bad: no certificate for b.example")
+		time.Sleep(49 * 24 * time.Hour)
+		tell("a.example", flown, "")
+		time.Sleep(2 * 24 * time.Hour)
+		const old = "bad: the certificate for a.example is good until "
+		tell("a.example", flown, old+until.Format(time.DateOnly)+" and could not be renewed: this machine must reach the ACME server")
+		time.Sleep(time.Hour)
+		tell("a.example", flown, "")
+		time.Sleep(20 * 24 * time.Hour)
+		i.problems.last = []acmeProblem{{Type: "urn:ietf:params:acme:error:caa", Detail: "no"}}
+		tell("a.example", flown, old+until.Format(time.DateOnly)+" and could not be renewed: a CAA record")
+	})
 }
 
 // Plain http leads to the page, but not to other hosts.
