@@ -88,12 +88,12 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		c.relays = l.relays
 		out, in := l.all.add(c)
 		if out != nil {
-			_ = out.Close() // it made room
+			abort(out.Conn) // it made room
 		}
 		if in {
 			return c, nil
 		}
-		_ = inner.Close() // it is refused either way
+		abort(inner)
 	}
 }
 
@@ -155,8 +155,17 @@ func (l *connections) cut() {
 	l.conns = nil
 	l.mu.Unlock()
 	for _, c := range conns {
-		_ = c.Conn.Close() // it is over either way
+		abort(c.Conn)
 	}
+}
+
+// abort ends a connection at once: TLS would first say so, and wait 5 s for a client that does not
+// read.
+func abort(c net.Conn) {
+	if secure, is := c.(interface{ NetConn() net.Conn }); is {
+		c = secure.NetConn()
+	}
+	_ = c.Close() // it is over either way
 }
 
 type boundedConn struct {

@@ -213,3 +213,51 @@ func TestTURNAcceptsAgain(t *testing.T) {
 		}
 	})
 }
+
+// A polite connection says goodbye before it ends, as TLS does, to one who does not read.
+type polite struct {
+	net.Conn
+	under net.Conn
+}
+
+func (c polite) NetConn() net.Conn { return c.under }
+
+func (c polite) Close() error {
+	time.Sleep(5 * time.Second)
+	return c.under.Close()
+}
+
+// Who does not read its goodbye keeps nobody from being accepted, and not the server from its end.
+func TestTURNConnectionsEndAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newConnections(Limits{Waiting: 1}.withDefaults())
+		inner := &pipes{branch: newBranch(tcpFrom(443))}
+		l := all.listener(politely{inner}, 1, netip.Addr{})
+		began := time.Now()
+		for range 3 {
+			inner.dial()
+			if _, err := l.Accept(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all.cut()
+		inner.dial()
+		synctest.Wait()
+		go func() { _, _ = l.Accept() }() // refuses it, and ends with the listener
+		synctest.Wait()
+		if time.Since(began) != 0 || len(all.conns) != 0 {
+			t.Errorf("it took %v to end them; %d stay", time.Since(began), len(all.conns))
+		}
+		_ = l.Close() // never fails here
+	})
+}
+
+type politely struct{ net.Listener }
+
+func (l politely) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return polite{c, c}, nil
+}
