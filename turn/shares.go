@@ -10,7 +10,7 @@ import (
 
 // This file shares a TURN server: so many allocations for a member, for an address and for all.
 // Where the last two are used up, a client with few takes one from the client with most, so that
-// none keeps the others out.
+// none keeps the others out, also one that has many addresses.
 
 // mayHaveMore is asked before an allocation, so that the refusal says why. It may
 // make room.
@@ -29,6 +29,9 @@ func (r *relays) mayHaveMore(user string, near netip.Prefix) bool {
 			least = r.byUser[user] + 1
 		}
 		victim = r.spare(at, least)
+		if victim == nil { // none has many at one address, but one may have many at several
+			victim = r.spareOf(richest(r.byUser, r.byUser[user]+1), func(*relay) bool { return true })
+		}
 		refused = victim == nil
 	}
 	r.mu.Unlock()
@@ -59,15 +62,23 @@ func (r *relays) spare(at netip.Prefix, least int) *relay {
 			count[a.user]++
 		}
 	}
-	rich, most := "", least
-	for user, n := range count {
-		if n > most {
-			rich, most = user, n
+	return r.spareOf(richest(count, least), func(a *relay) bool { return a.from == at })
+}
+
+// richest is the user with most, if that is more than least.
+func richest(count map[string]int, least int) (user string) {
+	for other, n := range count {
+		if n > least {
+			user, least = other, n
 		}
 	}
-	var victim *relay
+	return user
+}
+
+// spareOf is what can be taken from a user among those; nil for no user. The caller holds r.mu.
+func (r *relays) spareOf(user string, among func(*relay) bool) (victim *relay) {
 	for _, a := range r.live {
-		if rich != "" && a.from == at && a.user == rich && (victim == nil || a.worseThan(victim)) {
+		if user != "" && a.user == user && among(a) && (victim == nil || a.worseThan(victim)) {
 			victim = a
 		}
 	}

@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -98,6 +99,24 @@ func TestFairShares(t *testing.T) {
 	}
 	if r.count != 0 || len(r.live)+len(r.byUser)+len(r.byAddress)+len(r.byClient) != 0 {
 		t.Errorf("after all have gone: %d, %v, %v, %v", r.count, r.byUser, r.byAddress, r.byClient)
+	}
+}
+
+// Who has many at many addresses, one at each, gives way too.
+func TestSharesOfManyAddresses(t *testing.T) {
+	r := newRelays(netip.Addr{}, netip.Addr{}, true, Limits{PerMember: 6, Total: 12, RelayRate: 1, TotalRate: 1})
+	for i := range 12 {
+		if allocates(r, []string{"mallory", "trudy"}[i%2], fmt.Sprintf("192.0.2.%d:1", i+1), i+1) == nil {
+			t.Fatalf("allocation %d is refused", i)
+		}
+	}
+	for i := range 4 { // until each has four
+		if allocates(r, "지우", fmt.Sprintf("198.51.100.%d:1", i+1), 100+i) == nil {
+			t.Errorf("number %d of a member with few is refused", i)
+		}
+	}
+	if allocates(r, "지우", "198.51.100.9:1", 109) != nil || r.byUser["지우"] != 4 || r.count != 12 {
+		t.Errorf("of %d: %v", r.count, r.byUser)
 	}
 }
 
