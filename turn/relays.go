@@ -62,8 +62,8 @@ func takenPerSecond(n int) *rate.Limiter { return rate.NewLimiter(2*rate.Limit(n
 
 // permits says which addresses may be relayed to: those on the Internet, and the
 // one of our relays, since the other member may be relayed by us too. Others of
-// this machine are not, on the Internet or not: what listens there may take a relay
-// for a neighbour.
+// this machine and its IPv6 networks are not, on the Internet or not: what listens
+// there may take a relay for a neighbour.
 func (r *relays) permits(peer net.IP) bool {
 	a, ok := netip.AddrFromSlice(peer)
 	a = a.Unmap()
@@ -236,13 +236,14 @@ func (r *relay) fits(n int) bool {
 
 // Close implements [net.PacketConn]. Its reader notices: so an allocation is taken away from its
 // owner.
-func (r *relay) Close() error {
+func (r *relay) Close() (err error) {
 	r.given.Do(func() {
 		r.relays.give(r.user)
 		r.relays.mu.Lock()
 		r.relays.unplace(r)
 		delete(r.relays.live, r.port)
 		r.relays.mu.Unlock()
+		err = r.PacketConn.Close()
 	})
-	return r.PacketConn.Close()
+	return err // nil for what has been taken away: after an error pion would leave its other relays open
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,7 +97,12 @@ func TestOnlyRelaysOnOurOwnAddress(t *testing.T) {
 			t.Errorf("%s is reached: %v", at, got)
 		}
 	}
-	_ = a.Close() // never fails
+	a.PacketConn = closedOnce{closed: new(atomic.Bool)}
+	for range 2 { // the second time by pion
+		if err := a.Close(); err != nil {
+			t.Errorf("closed: %v", err)
+		}
+	}
 	if r.reaches(netip.MustParseAddrPort("192.0.2.1:50000")) {
 		t.Error("the port of a relay that has gone is reached")
 	}
@@ -164,4 +170,17 @@ func TestEmptyPacketsAreBounded(t *testing.T) {
 			t.Errorf("%d are relayed and %d are taken at once", relayed, taken)
 		}
 	})
+}
+
+// A closedOnce is a socket that is closed once, as others are.
+type closedOnce struct {
+	net.PacketConn
+	closed *atomic.Bool
+}
+
+func (c closedOnce) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	return nil
 }

@@ -312,6 +312,19 @@ func TestEndsOfSharedPort(t *testing.T) {
 		t.Error("the port is still open")
 	}
 
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	https, err := s.Share(inner, new(tls.Config), "call.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = inner.Close() // its owner may do so, too
+	if _, err = https.Accept(); !errors.Is(err, net.ErrClosed) || len(urls(s.Server)) != 3 {
+		t.Errorf("with the inner listener closed members learn %q (%v)", urls(s.Server), err)
+	}
+
 	p = sharePort(t, s.Server)
 	if err := s.Close(); err != nil {
 		t.Error(err)

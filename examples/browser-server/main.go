@@ -69,7 +69,7 @@ const usage = `browser-server serves noom's page and its hub.
                     it (noom-token makes them); others may publish and chat
                     (default: so may all). The public half of the key is enough
   -domain LIST      serve https with a certificate for these names, with commas, from
-                    Let's Encrypt, whose terms you accept thereby. The names must lead
+                    Let's Encrypt, by which you accept its terms. The names must lead
                     here, and port 443 must reach -addr, or port 80 -http
   -domain-cache DIR where certificates are kept, with the keys (default: the folder
                     noom-browser-server where this system keeps caches)

@@ -31,7 +31,7 @@ type tlsOptions struct {
 	acme       acmeOptions
 }
 
-// check refuses what goes not together.
+// check refuses what does not go together.
 func (o *tlsOptions) check() error {
 	switch {
 	case o.selfSigned && (o.cert != "" || o.key != ""):

@@ -152,5 +152,5 @@ func (f *front) turnHost(at netip.Addr) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("the certificate is for %s: say with -hosts by which name of those members reach this server", strings.Join(f.identity.leaf.DNSNames, ", "))
+	return "", fmt.Errorf("the certificate is for %s: use -hosts to say which of those names members use", strings.Join(f.identity.leaf.DNSNames, ", "))
 }
