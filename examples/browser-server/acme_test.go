@@ -5,15 +5,21 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/acme"
+
+	"noom/signal"
+	"noom/turn"
 )
 
 // Why there is no certificate: internal/acmetest asks a real ACME server, but not for all of it.
@@ -125,11 +131,75 @@ func TestRedirect(t *testing.T) {
 		{"443", "http://call.example:8080/a%2Fb?c=d&e", "https://call.example/a%2Fb?c=d&e"},
 		{"8443", "http://call.example/x", "https://call.example:8443/x"},
 		{"443", "http://evil.example/", ""},
+		{"443", "http://[2001:db8::7]/x", "https://[2001:db8::7]/x"},
+		{"443", "http://[2001:db8::7]:8080/x", "https://[2001:db8::7]/x"},
+		{"8443", "http://[2001:db8::7]/x", "https://[2001:db8::7]:8443/x"},
+		{"8443", "http://mapped.example/x", "https://mapped.example/x"},
 	} {
+		f := front{options: &options{hosts: []string{"call.example", "[2001:db8::7]", "mapped.example:443"}}, listener: listenOnPort(test.port)}
 		answer := httptest.NewRecorder()
-		withoutPort(redirect(test.port, []string{"call.example"})).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, test.url, nil))
+		withoutPort(redirect(f.publicPort, f.names())).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, test.url, nil))
 		if got := answer.Header().Get("Location"); got != test.want || (answer.Code == http.StatusFound) != (test.want != "") {
 			t.Errorf("%s leads to %q (%d), want %q", test.url, got, answer.Code, test.want)
 		}
+	}
+}
+
+// A listeningOn is a listener on that port to which nobody comes.
+type listeningOn struct {
+	port  string
+	ended chan struct{}
+	once  *sync.Once
+}
+
+func listenOnPort(port string) listeningOn {
+	return listeningOn{port, make(chan struct{}), new(sync.Once)}
+}
+
+func (l listeningOn) Accept() (net.Conn, error) {
+	<-l.ended
+	return nil, net.ErrClosed
+}
+
+func (l listeningOn) Close() error {
+	l.once.Do(func() { close(l.ended) })
+	return nil
+}
+
+func (l listeningOn) Addr() net.Addr { return addrPort("0.0.0.0:" + l.port) }
+
+// Behind a router that passes port 443 on to another, members are told of 443.
+func TestPortOfTheOutside(t *testing.T) {
+	for _, test := range []struct {
+		flags      []string
+		page, turn string
+	}{
+		{[]string{"-domain", "call.example"}, "https://call.example:8443", "turns:call.example:8443?transport=tcp"},
+		{[]string{"-domain", "call.example", "-hosts", "call.example"}, "https://call.example:8443", "turns:call.example:8443?transport=tcp"},
+		{[]string{"-domain", "call.example", "-hosts", "b.example:9,Call.example:443"}, "https://call.example", "turns:call.example:443?transport=tcp"},
+		{[]string{"-domain", "call.example", "-hosts", "call.example:444"}, "https://call.example:444", "turns:call.example:444?transport=tcp"},
+	} {
+		o, err := parse(append(test.flags, "-addr", ":8443"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &front{options: o, listener: listenOnPort("8443"), identity: &identity{config: new(tls.Config)}}
+		var out strings.Builder
+		f.tls.announce(&out, f.identity, f.listener.Addr(), f.addr, nil, f.publicPort)
+		if got := strings.TrimSpace(out.String()); got != "noom is at "+test.page {
+			t.Errorf("%v: %s, want %s", test.flags, got, test.page)
+		}
+		relays, err := turn.New(netip.MustParseAddr("127.0.0.1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = f.shareTURN(relays, relays.Address()); err != nil {
+			t.Fatal(err)
+		}
+		if got := relays.ICEServers(t.Context(), signal.Member{ID: "지우"})[0].URLs[0]; got != test.turn {
+			t.Errorf("%v: members learn %s, want %s", test.flags, got, test.turn)
+		}
+		_ = relays.Close()     // never fails
+		_ = f.listener.Close() // never fails
 	}
 }

@@ -113,13 +113,13 @@ func (f *front) shareTURN(relays *turn.Server, at netip.Addr) (place string, err
 	if err != nil {
 		return "", err
 	}
-	shared, err := relays.Share(f.listener, f.identity.config, host)
+	place = net.JoinHostPort(host, f.publicPort(host))
+	shared, err := relays.Share(f.listener, f.identity.config, place)
 	if err != nil {
 		return "", err
 	}
 	f.listener = shared
-	_, port, _ := net.SplitHostPort(shared.Addr().String()) // a listener's address has both
-	return net.JoinHostPort(host, port) + ", TLS", nil
+	return place + ", TLS", nil
 }
 
 // turnHost is by which name members find TURN over TLS: one that the certificate is for, since they
