@@ -305,10 +305,10 @@ func TestEndsOfSharedPort(t *testing.T) {
 	if got := urls(s.Server); slices.Contains(got, url) || len(got) != 3 {
 		t.Errorf("without a listener members learn %q", got)
 	}
-	if _, err := relay.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 9}); err != nil {
+	if _, err = relay.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 9}); err != nil {
 		t.Errorf("who has a relay already: %v", err)
 	}
-	if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", p.at); err == nil {
+	if _, err = new(net.Dialer).DialContext(t.Context(), "tcp", p.at); err == nil {
 		t.Error("the port is still open")
 	}
 

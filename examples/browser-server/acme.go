@@ -182,8 +182,8 @@ func (i *issuer) tell(domain string, f *flight) {
 		pause = sayOld
 	}
 	i.mu.Lock()
-	last, before := i.complained[domain]
-	bad := (f.err != nil || old) && !(before && time.Since(last) <= pause)
+	last, said := i.complained[domain]
+	bad := (f.err != nil || old) && (!said || time.Since(last) > pause)
 	first := f.err == nil && !old && !i.reported[domain]
 	if bad {
 		i.complained[domain] = time.Now()
