@@ -5,10 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +16,8 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
-	"golang.org/x/net/idna"
+
+	"noom/signal"
 )
 
 // This file is the -domain flag: certificates from an ACME server (RFC 8555), such as Let's Encrypt,
@@ -40,8 +41,9 @@ func (o *acmeOptions) check() error {
 	return nil
 }
 
-// hostNames turns names into those that browsers ask for: in small letters, and in ASCII.
-var hostNames = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+// aDomain is what a name may be that has a certificate (RFC 1123 section 2.1), with at most 253
+// characters. The last label is no number, as that of an IP address is.
+var aDomain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // domainList reads the list that -domain gives.
 func domainList(list string) ([]string, error) {
@@ -50,8 +52,8 @@ func domainList(list string) ([]string, error) {
 	}
 	domains := strings.Split(list, ",")
 	for i, domain := range domains {
-		name, err := hostNames.ToASCII(strings.TrimSuffix(domain, "."))
-		if err != nil || net.ParseIP(name) != nil || !strings.Contains(name, ".") {
+		name := signal.NormalHost(domain) // as browsers ask for it
+		if strings.Contains(domain, ":") || len(name) > 253 || !aDomain.MatchString(name) {
 			return nil, fmt.Errorf("-domain: %q is not a domain; want names such as call.example.com, with commas", domain)
 		}
 		domains[i] = name
