@@ -21,6 +21,7 @@ const firstRelayPort, lastRelayPort = 49152, 65535
 
 var (
 	errRelayQuota  = errors.New("quota reached")
+	errRelayFamily = errors.New("relays have no address of that family")
 	errRelayPorts  = errors.New("no relay port is free")
 	errNoTCPRelays = errors.New("TCP is not relayed") // RFC 6062 would make us an open proxy, and WebRTC has no use for it
 )
@@ -36,6 +37,7 @@ type relays struct {
 
 	mu        sync.Mutex
 	count     int
+	asked     map[string]netip.Prefix // from where a user has asked for the next one
 	byUser    map[string]int
 	byAddress map[netip.Prefix]int
 	byClient  map[client]*relay
@@ -48,6 +50,7 @@ func newRelays(outer, inner netip.Addr, everywhere bool, limits Limits) *relays 
 		outer: outer, inner: inner, everywhere: everywhere, limits: limits,
 		rate: bytesPerSecond(limits.TotalRate), own: &ownAddresses{list: net.InterfaceAddrs},
 		settled: func(client, bool) {},
+		asked:   make(map[string]netip.Prefix),
 		byUser:  make(map[string]int), byAddress: make(map[netip.Prefix]int),
 		byClient: make(map[client]*relay), live: make(map[int]*relay),
 	}
@@ -89,6 +92,7 @@ func (r *relays) reaches(peer netip.AddrPort) bool {
 
 // take counts one in; it goes by again with give.
 func (r *relays) take(user string) bool {
+	r.makeRoom(user)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.count >= r.limits.Total || r.byUser[user] >= r.limits.PerMember {
@@ -115,6 +119,9 @@ func (r *relays) Validate() error { return nil }
 func (r *relays) AllocatePacketConn(c pion.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
 	if c.UserID == "" { // to look for an even port, which WebRTC has no use for
 		return nil, nil, errRelayPorts
+	}
+	if (c.Network == "udp4") != r.outer.Is4() {
+		return nil, nil, errRelayFamily
 	}
 	if !r.take(c.UserID) {
 		return nil, nil, errRelayQuota

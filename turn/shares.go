@@ -12,12 +12,25 @@ import (
 // Where the last two are used up, a client with few takes one from the client with most, so that
 // none keeps the others out, also one that has many addresses.
 
-// mayHaveMore is asked before an allocation, so that the refusal says why. It may
-// make room.
+// mayHaveMore is asked before an allocation, so that the refusal says why. Room is made only when a
+// relay is opened: pion may still find that none can be, such as of another family of addresses.
 func (r *relays) mayHaveMore(user string, near netip.Prefix) bool {
 	r.mu.Lock()
-	refused := r.byUser[user] >= r.limits.PerMember
-	var victim *relay
+	defer r.mu.Unlock()
+	if _, refused := r.room(user, near); refused {
+		return false
+	}
+	if len(r.asked) >= r.limits.Total {
+		clear(r.asked) // of those who got none for other reasons
+	}
+	r.asked[user] = near
+	return true
+}
+
+// room is what has to go for one more relay, if anything, or that there can be none. The caller holds
+// r.mu.
+func (r *relays) room(user string, near netip.Prefix) (victim *relay, refused bool) {
+	refused = r.byUser[user] >= r.limits.PerMember
 	switch {
 	case refused:
 	case r.byAddress[near] >= r.limits.PerAddress:
@@ -34,11 +47,21 @@ func (r *relays) mayHaveMore(user string, near netip.Prefix) bool {
 		}
 		refused = victim == nil
 	}
+	return victim, refused
+}
+
+// makeRoom takes away what has to go for a relay that a user has asked for.
+func (r *relays) makeRoom(user string) {
+	r.mu.Lock()
+	var victim *relay
+	if near, asked := r.asked[user]; asked {
+		victim, _ = r.room(user, near)
+		delete(r.asked, user)
+	}
 	r.mu.Unlock()
 	if victim != nil {
 		_ = victim.Close() // its owner asks again, because pion forgets it
 	}
-	return !refused
 }
 
 // crowded is the address with most allocations, if that is more than near would
