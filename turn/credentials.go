@@ -19,7 +19,7 @@ import (
 // This file is which members may use the server.
 
 const (
-	// CredentialLifetime is for how long credentials make new relays. It belongs into
+	// CredentialLifetime is for how long credentials make new relays. It belongs in
 	// hub.Config.ICELifetime: members ask for new ones when four fifths of it have gone.
 	CredentialLifetime = 10 * time.Minute
 	// longestCall is for how long after that an allocation may be kept up: a

@@ -15,7 +15,8 @@
 // Only members of the hub can use it. They get credentials after the TURN REST API
 // (draft-uberti-behave-turn-rest-00), good for ten minutes and bound to their id. What they may do
 // is bounded by [Limits], over all transports together, and they reach only the Internet and each
-// other's relays: no private network, and nothing on the server's own machine.
+// other's relays: no private network, no neighbour in the server's own IPv6 networks, and nothing on
+// its own machine.
 //
 // The package owns the relays, the accounts of their owners, and the connections of those that have
 // none yet. Each transport has a pion TURN server of its own; all share these accounts.

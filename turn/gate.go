@@ -20,6 +20,9 @@ type gate struct {
 	asked  *requests // owned by ReadFrom, which is called by one goroutine
 }
 
+// LocalAddr implements [net.PacketConn]; see relaysLike.
+func (g *gate) LocalAddr() net.Addr { return relaysLike(g.PacketConn.LocalAddr(), g.relays.outer) }
+
 // ReadFrom implements [net.PacketConn].
 func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
@@ -44,7 +47,7 @@ func (g *gate) lets(packet []byte, from net.Addr, now time.Time) bool {
 	case request:
 		return g.asked.ofStranger(c.prefix(), now)
 	default:
-		return a != nil && a.taken.AllowN(now, len(packet))
+		return a != nil && a.taken.AllowN(now, len(packet)+headers)
 	}
 }
 

@@ -14,8 +14,10 @@ type Limits struct {
 	Waiting    int // connections over TCP and TLS of one address that have no relay. 0: 64
 	PerRelay   int // peers that a relay may reach, and as many channels. 0: 256
 
-	RelayRate int // bytes a second each way of one relay; half of it at once. 0: 2 MiB
-	TotalRate int // bytes a second each way of all relays. 0: 128 MiB
+	// RelayRate is how many bytes a second one relay carries, both ways together, and TotalRate how
+	// many all relays do; half of that at once. Each packet counts with its headers of IP and UDP, 28
+	// bytes. 0: 2 MiB and 128 MiB.
+	RelayRate, TotalRate int
 
 	// AskRate is how many requests a second an address without a relay may make, and
 	// OwnAskRate how many each relay's owner; four times as many at once. 0: 1,000 and 100.

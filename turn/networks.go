@@ -3,6 +3,7 @@ package turn
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -50,7 +51,8 @@ func viaISATAP(a netip.Addr) bool {
 }
 
 // ownAddresses are those of this machine, and those by which its networks address
-// it with others: the broadcast addresses. They may change at any time.
+// it with others: the broadcast addresses. They may change at any time. With them go its networks of
+// IPv6: what an IPv4 network hides behind private addresses has public ones there.
 type ownAddresses struct {
 	list func() ([]net.Addr, error) // the interfaces'; net.InterfaceAddrs
 	last atomic.Pointer[ownSnapshot]
@@ -59,6 +61,7 @@ type ownAddresses struct {
 type ownSnapshot struct {
 	at  time.Time
 	own map[netip.Addr]bool
+	six []netip.Prefix
 }
 
 // ownFresh is for how long they are believed.
@@ -85,6 +88,9 @@ func (o *ownAddresses) refresh(now time.Time) {
 			s.own[p.Masked().Addr()] = true // an old form of the broadcast address
 			s.own[lastOf(p)] = true
 		}
+		if p.Addr().Is6() {
+			s.six = append(s.six, p.Masked())
+		}
 	}
 	o.last.Store(s)
 }
@@ -92,7 +98,7 @@ func (o *ownAddresses) refresh(now time.Time) {
 // has reports whether an address is among them, as of the last refresh.
 func (o *ownAddresses) has(a netip.Addr) bool {
 	last := o.last.Load()
-	return last != nil && last.own[a]
+	return last != nil && (last.own[a] || slices.ContainsFunc(last.six, func(p netip.Prefix) bool { return p.Contains(a) }))
 }
 
 // lastOf is the last address of an IPv4 network.

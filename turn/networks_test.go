@@ -11,7 +11,7 @@ func TestPermittedPeers(t *testing.T) {
 	strict, lax := newRelays(outer, outer, false, Limits{}), newRelays(outer, outer, true, Limits{})
 	for _, r := range []*relays{strict, lax} {
 		r.own.list = func() (list []net.Addr, err error) {
-			for _, own := range []string{"10.1.2.3/24", "8.8.4.4/26", "9.1.2.3/31", "2606:4700::7/64", "fe80::1/64"} {
+			for _, own := range []string{"10.1.2.3/24", "8.8.4.4/26", "9.1.2.3/31", "2606:4700:7::7/64", "fe80::1/64"} {
 				ip, network, err := net.ParseCIDR(own)
 				if err != nil {
 					t.Fatal(err)
@@ -32,7 +32,8 @@ func TestPermittedPeers(t *testing.T) {
 		"2606:4700::5efe:10.1.2.4": false, "2606:4700::200:5efe:10.1.2.4": false, "2606:4700::300:5efe:10.1.2.4": true,
 		// This machine is on the Internet, too.
 		"8.8.4.4": false, "::ffff:8.8.4.4": false, "8.8.4.63": false, "8.8.4.0": false, "8.8.4.64": true, "9.1.2.3": false, "9.1.2.2": true,
-		"2606:4700::7": false, "2606:4700::8": true,
+		"2606:4700:7::7": false,
+		"2606:4700:7::8": false, "2606:4700:7:1::8": true, // nor are its neighbours reached, which have public addresses
 	} {
 		peer := net.ParseIP(address)
 		if got := strict.permits(peer); got != want {

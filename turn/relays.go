@@ -21,6 +21,7 @@ const firstRelayPort, lastRelayPort = 49152, 65535
 
 var (
 	errRelayQuota  = errors.New("quota reached")
+	errRelayFamily = errors.New("relays have no address of that family")
 	errRelayPorts  = errors.New("no relay port is free")
 	errNoTCPRelays = errors.New("TCP is not relayed") // RFC 6062 would make us an open proxy, and WebRTC has no use for it
 )
@@ -36,6 +37,7 @@ type relays struct {
 
 	mu        sync.Mutex
 	count     int
+	asked     map[string]netip.Prefix // from where a user has asked for the next one
 	byUser    map[string]int
 	byAddress map[netip.Prefix]int
 	byClient  map[client]*relay
@@ -48,6 +50,7 @@ func newRelays(outer, inner netip.Addr, everywhere bool, limits Limits) *relays 
 		outer: outer, inner: inner, everywhere: everywhere, limits: limits,
 		rate: bytesPerSecond(limits.TotalRate), own: &ownAddresses{list: net.InterfaceAddrs},
 		settled: func(client, bool) {},
+		asked:   make(map[string]netip.Prefix),
 		byUser:  make(map[string]int), byAddress: make(map[netip.Prefix]int),
 		byClient: make(map[client]*relay), live: make(map[int]*relay),
 	}
@@ -62,8 +65,8 @@ func takenPerSecond(n int) *rate.Limiter { return rate.NewLimiter(2*rate.Limit(n
 
 // permits says which addresses may be relayed to: those on the Internet, and the
 // one of our relays, since the other member may be relayed by us too. Others of
-// this machine are not, on the Internet or not: what listens there may take a relay
-// for a neighbour.
+// this machine and its IPv6 networks are not, on the Internet or not: what listens
+// there may take a relay for a neighbour.
 func (r *relays) permits(peer net.IP) bool {
 	a, ok := netip.AddrFromSlice(peer)
 	a = a.Unmap()
@@ -89,6 +92,7 @@ func (r *relays) reaches(peer netip.AddrPort) bool {
 
 // take counts one in; it goes by again with give.
 func (r *relays) take(user string) bool {
+	r.makeRoom(user)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.count >= r.limits.Total || r.byUser[user] >= r.limits.PerMember {
@@ -116,6 +120,9 @@ func (r *relays) AllocatePacketConn(c pion.AllocateListenerConfig) (net.PacketCo
 	if c.UserID == "" { // to look for an even port, which WebRTC has no use for
 		return nil, nil, errRelayPorts
 	}
+	if (c.Network == "udp4") != r.outer.Is4() {
+		return nil, nil, errRelayFamily
+	}
 	if !r.take(c.UserID) {
 		return nil, nil, errRelayQuota
 	}
@@ -129,6 +136,21 @@ func (r *relays) AllocatePacketConn(c pion.AllocateListenerConfig) (net.PacketCo
 	}
 	r.give(c.UserID)
 	return nil, nil, errRelayPorts
+}
+
+// relaysLike is the address of a socket of ours as pion is to know it. It makes a relay of that
+// address's family for clients that do not ask for one, and those are all browsers: the family must be
+// that of our relays, whichever way a client has come.
+func relaysLike(a net.Addr, relays netip.Addr) net.Addr {
+	at := addrPortOf(a)
+	if !relays.IsValid() || at.Addr().Is4() == relays.Is4() && !at.Addr().IsUnspecified() {
+		return a
+	}
+	at = netip.AddrPortFrom(relays, at.Port())
+	if _, is := a.(*net.UDPAddr); is {
+		return net.UDPAddrFromAddrPort(at)
+	}
+	return net.TCPAddrFromAddrPort(at)
 }
 
 // open makes a relay of a socket.
@@ -175,13 +197,15 @@ type relay struct {
 	channels    int
 }
 
+// ReadFrom drops what strangers send to the relay's port: it is not relayed, and must not take from
+// what is.
 func (r *relay) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := r.PacketConn.ReadFrom(b)
 		if err != nil {
 			return n, from, err
 		}
-		if r.fits(n) {
+		if r.expects(from) && r.fits(n) {
 			r.used.Store(true)
 			return n, from, nil
 		}
@@ -196,20 +220,37 @@ func (r *relay) WriteTo(b []byte, to net.Addr) (int, error) {
 	return r.PacketConn.WriteTo(b, to)
 }
 
+// expects reports whether the relay has had permission to send there; pion knows whether it still
+// has.
+func (r *relay) expects(from net.Addr) bool {
+	peer := addrPortOf(from).Addr().WithZone("")
+	r.relays.mu.Lock()
+	defer r.relays.mu.Unlock()
+	_, has := r.permissions[peer]
+	return has
+}
+
+// headers are the bytes of IP and UDP before each packet's own. They are counted, because a packet
+// with nothing in it is work too.
+const headers = 28
+
+// fits reports whether a packet with n bytes may pass.
 func (r *relay) fits(n int) bool {
 	now := time.Now()
+	n += headers
 	return r.rate.AllowN(now, n) && r.relays.rate.AllowN(now, n)
 }
 
 // Close implements [net.PacketConn]. Its reader notices: so an allocation is taken away from its
 // owner.
-func (r *relay) Close() error {
+func (r *relay) Close() (err error) {
 	r.given.Do(func() {
 		r.relays.give(r.user)
 		r.relays.mu.Lock()
 		r.relays.unplace(r)
 		delete(r.relays.live, r.port)
 		r.relays.mu.Unlock()
+		err = r.PacketConn.Close()
 	})
-	return r.PacketConn.Close()
+	return err // nil for what has been taken away: after an error pion would leave its other relays open
 }

@@ -4,7 +4,9 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	pion "github.com/pion/turn/v5"
@@ -95,8 +97,90 @@ func TestOnlyRelaysOnOurOwnAddress(t *testing.T) {
 			t.Errorf("%s is reached: %v", at, got)
 		}
 	}
-	_ = a.Close() // never fails
+	a.PacketConn = closedOnce{closed: new(atomic.Bool)}
+	for range 2 { // the second time by pion
+		if err := a.Close(); err != nil {
+			t.Errorf("closed: %v", err)
+		}
+	}
 	if r.reaches(netip.MustParseAddrPort("192.0.2.1:50000")) {
 		t.Error("the port of a relay that has gone is reached")
 	}
+}
+
+// A sender is a socket at which packets of n bytes arrive, of these senders in turn.
+type sender struct {
+	net.PacketConn
+	n    int
+	from []*net.UDPAddr
+}
+
+func (s *sender) ReadFrom([]byte) (int, net.Addr, error) {
+	if len(s.from) == 0 {
+		return 0, nil, net.ErrClosed
+	}
+	from := s.from[0]
+	s.from = s.from[1:]
+	return s.n, from, nil
+}
+
+// What strangers send to a relay's port takes nothing from those that it has permission to send to.
+func TestStrangersDoNotStarveARelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelays(netip.Addr{}, netip.Addr{}, true, Limits{RelayRate: 1 << 20, TotalRate: 1 << 20})
+		a := allocates(r, "지우", "192.0.2.7:1000", 50000)
+		if !r.grants(clientFrom("192.0.2.7:1000"), net.IPv4(8, 8, 8, 8)) {
+			t.Fatal("no permission")
+		}
+		arriving := &sender{n: 1000}
+		a.PacketConn = arriving
+		for range 5000 {
+			arriving.from = append(arriving.from, &net.UDPAddr{IP: net.IPv4(8, 8, 8, 9), Port: 1})
+		}
+		if _, from, err := a.ReadFrom(nil); err == nil || a.used.Load() {
+			t.Errorf("a packet of %v is relayed", from)
+		}
+		for range 400 {
+			arriving.from = append(arriving.from, &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8).To4(), Port: 2})
+		}
+		for i := range 400 {
+			if _, _, err := a.ReadFrom(nil); err != nil || !a.used.Load() {
+				t.Fatalf("packet %d of a peer: %v", i, err)
+			}
+		}
+	})
+}
+
+// Packets with nothing in them are counted.
+func TestEmptyPacketsAreBounded(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
+		r := newRelays(netip.Addr{}, netip.Addr{}, true, Limits{RelayRate: 64 << 10, TotalRate: 1 << 20})
+		a := allocates(r, "지우", "192.0.2.7:1000", 50000)
+		g := &gate{relays: r, number: 1, asked: newRequests(r.limits.AskRate)}
+		relayed, taken := 0, 0
+		for range 10_000 {
+			if a.fits(0) {
+				relayed++
+			}
+			if g.lets(nil, tcpFrom(1000), time.Now()) {
+				taken++
+			}
+		}
+		if relayed != 32<<10/headers || taken != 128<<10/headers {
+			t.Errorf("%d are relayed and %d are taken at once", relayed, taken)
+		}
+	})
+}
+
+// A closedOnce is a socket that is closed once, as others are.
+type closedOnce struct {
+	net.PacketConn
+	closed *atomic.Bool
+}
+
+func (c closedOnce) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	return nil
 }

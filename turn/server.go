@@ -141,7 +141,7 @@ func (s *Server) nextSocket() int {
 func (s *Server) serveConnections(l net.Listener, url string) error {
 	over := s.nextSocket()
 	return s.serve(over, pion.ServerConfig{ListenerConfigs: []pion.ListenerConfig{{
-		Listener:              &boundedListener{l, over, s.all},
+		Listener:              s.all.listener(l, over, s.relays.outer),
 		RelayAddressGenerator: s.relays, PermissionHandler: s.permission(over),
 	}}}, "", url)
 }

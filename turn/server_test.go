@@ -88,8 +88,8 @@ func memberClient(t *testing.T, s servedHere, id string) turnClient {
 	return newClient(t, s, told.Username, told.Credential)
 }
 
-// What is refused gets nothing: not over a relay, and not even on the relay's
-// own address, unless a relay it is.
+// What is refused gets nothing over a relay, and on the relays' own address
+// nothing but relays gets anything.
 func TestNothingReachesThisMachine(t *testing.T) {
 	s := serveHere(t, false, Limits{})
 	client := memberClient(t, s, "a")

@@ -100,8 +100,8 @@ func (l *sharedListener) accept() {
 	for {
 		conn, err := l.inner.Accept()
 		if err != nil {
-			if !l.pages.put(nil, err) || errors.Is(err, net.ErrClosed) {
-				_ = l.pages.Close() // never fails
+			if errors.Is(err, net.ErrClosed) || !l.pages.put(nil, err) {
+				_ = l.Close() // its owner may have closed the inner one alone
 				return
 			}
 			continue

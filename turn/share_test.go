@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/logging"
 	"github.com/pion/stun/v4"
 	pion "github.com/pion/turn/v5"
 
@@ -33,13 +34,18 @@ type sharedPort struct {
 // sharePort shares a port on loopback until the test ends.
 func sharePort(t *testing.T, s *Server) *sharedPort {
 	t.Helper()
-	model := httptest.NewTLSServer(nil) // for its certificate, which is for 127.0.0.1
+	return sharePortAt(t, s, "127.0.0.1")
+}
+
+func sharePortAt(t *testing.T, s *Server, ip string) *sharedPort {
+	t.Helper()
+	model := httptest.NewTLSServer(nil) // for its certificate, which is for 127.0.0.1 and ::1
 	model.Close()
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	inner, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	https, err := s.Share(inner, &tls.Config{Certificates: model.TLS.Certificates}, "127.0.0.1")
+	https, err := s.Share(inner, &tls.Config{Certificates: model.TLS.Certificates}, ip)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,6 +242,47 @@ func TestSameAddressAtTwoSockets(t *testing.T) {
 	}
 }
 
+// A client gets a relay whichever IP it has come over: IPv4 and IPv6 lead to the same port, and the
+// relays are at one address.
+func TestRelayOfAnotherFamily(t *testing.T) {
+	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	} else {
+		_ = l.Close() // it has nothing to lose
+	}
+	for relays, ip := range map[string]string{relayIP: "::1", "::1": "127.0.0.1"} {
+		s, err := New(netip.MustParseAddr(relays), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() }) // never fails
+		conn := sharePortAt(t, s, ip).dial()
+		quiet := logging.NewDefaultLoggerFactory()
+		quiet.Writer = io.Discard
+		user, password := s.credentials("지우", time.Minute)
+		c, err := pion.NewClient(&pion.ClientConfig{
+			TURNServerAddr: conn.RemoteAddr().String(), Username: user, Password: password, Conn: pion.NewSTUNConn(conn), LoggerFactory: quiet,
+			RequestedAddressFamily: pion.RequestedAddressFamilyIPv4, // which it does not say, as browsers do not
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		if err = c.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		relay, err := c.Allocate()
+		if err != nil {
+			t.Errorf("over %s to relays at %s: %v", ip, relays, err)
+			continue
+		}
+		t.Cleanup(func() { _ = relay.Close() }) // the test is over
+		if got := addrPortOf(relay.LocalAddr()).Addr(); got != s.Address() {
+			t.Errorf("over %s: a relay at %v, want %s", ip, got, relays)
+		}
+	}
+}
+
 // Each end goes alone: TURN before the page, or the page's listener before TURN.
 func TestEndsOfSharedPort(t *testing.T) {
 	urls := func(s *Server) (all []string) {
@@ -258,11 +305,24 @@ func TestEndsOfSharedPort(t *testing.T) {
 	if got := urls(s.Server); slices.Contains(got, url) || len(got) != 3 {
 		t.Errorf("without a listener members learn %q", got)
 	}
-	if _, err := relay.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 9}); err != nil {
+	if _, err = relay.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 9}); err != nil {
 		t.Errorf("who has a relay already: %v", err)
 	}
-	if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", p.at); err == nil {
+	if _, err = new(net.Dialer).DialContext(t.Context(), "tcp", p.at); err == nil {
 		t.Error("the port is still open")
+	}
+
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	https, err := s.Share(inner, new(tls.Config), "call.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = inner.Close() // its owner may do so, too
+	if _, err = https.Accept(); !errors.Is(err, net.ErrClosed) || len(urls(s.Server)) != 3 {
+		t.Errorf("with the inner listener closed members learn %q (%v)", urls(s.Server), err)
 	}
 
 	p = sharePort(t, s.Server)

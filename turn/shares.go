@@ -10,14 +10,27 @@ import (
 
 // This file shares a TURN server: so many allocations for a member, for an address and for all.
 // Where the last two are used up, a client with few takes one from the client with most, so that
-// none keeps the others out.
+// none keeps the others out, also one that has many addresses.
 
-// mayHaveMore is asked before an allocation, so that the refusal says why. It may
-// make room.
+// mayHaveMore is asked before an allocation, so that the refusal says why. Room is made only when a
+// relay is opened: pion may still find that none can be, such as of another family of addresses.
 func (r *relays) mayHaveMore(user string, near netip.Prefix) bool {
 	r.mu.Lock()
-	refused := r.byUser[user] >= r.limits.PerMember
-	var victim *relay
+	defer r.mu.Unlock()
+	if _, refused := r.room(user, near); refused {
+		return false
+	}
+	if len(r.asked) >= r.limits.Total {
+		clear(r.asked) // of those who got none for other reasons
+	}
+	r.asked[user] = near
+	return true
+}
+
+// room is what has to go for one more relay, if anything, or that there can be none. The caller holds
+// r.mu.
+func (r *relays) room(user string, near netip.Prefix) (victim *relay, refused bool) {
+	refused = r.byUser[user] >= r.limits.PerMember
 	switch {
 	case refused:
 	case r.byAddress[near] >= r.limits.PerAddress:
@@ -29,13 +42,26 @@ func (r *relays) mayHaveMore(user string, near netip.Prefix) bool {
 			least = r.byUser[user] + 1
 		}
 		victim = r.spare(at, least)
+		if victim == nil { // none has many at one address, but one may have many at several
+			victim = r.spareOf(richest(r.byUser, r.byUser[user]+1), func(*relay) bool { return true })
+		}
 		refused = victim == nil
+	}
+	return victim, refused
+}
+
+// makeRoom takes away what has to go for a relay that a user has asked for.
+func (r *relays) makeRoom(user string) {
+	r.mu.Lock()
+	var victim *relay
+	if near, asked := r.asked[user]; asked {
+		victim, _ = r.room(user, near)
+		delete(r.asked, user)
 	}
 	r.mu.Unlock()
 	if victim != nil {
 		_ = victim.Close() // its owner asks again, because pion forgets it
 	}
-	return !refused
 }
 
 // crowded is the address with most allocations, if that is more than near would
@@ -59,15 +85,23 @@ func (r *relays) spare(at netip.Prefix, least int) *relay {
 			count[a.user]++
 		}
 	}
-	rich, most := "", least
-	for user, n := range count {
-		if n > most {
-			rich, most = user, n
+	return r.spareOf(richest(count, least), func(a *relay) bool { return a.from == at })
+}
+
+// richest is the user with most, if that is more than least.
+func richest(count map[string]int, least int) (user string) {
+	for other, n := range count {
+		if n > least {
+			user, least = other, n
 		}
 	}
-	var victim *relay
+	return user
+}
+
+// spareOf is what can be taken from a user among those; nil for no user. The caller holds r.mu.
+func (r *relays) spareOf(user string, among func(*relay) bool) (victim *relay) {
 	for _, a := range r.live {
-		if rich != "" && a.from == at && a.user == rich && (victim == nil || a.worseThan(victim)) {
+		if user != "" && a.user == user && among(a) && (victim == nil || a.worseThan(victim)) {
 			victim = a
 		}
 	}

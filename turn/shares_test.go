@@ -1,11 +1,15 @@
 package turn
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	pion "github.com/pion/turn/v5"
 )
 
 // clientFrom is a client at an address, behind the first of our sockets.
@@ -98,6 +102,54 @@ func TestFairShares(t *testing.T) {
 	}
 	if r.count != 0 || len(r.live)+len(r.byUser)+len(r.byAddress)+len(r.byClient) != 0 {
 		t.Errorf("after all have gone: %d, %v, %v, %v", r.count, r.byUser, r.byAddress, r.byClient)
+	}
+}
+
+// Who asks for what there is not takes nothing from others.
+func TestNothingGoesForNothing(t *testing.T) {
+	r := newRelays(netip.MustParseAddr(relayIP), netip.MustParseAddr(relayIP), true, Limits{PerMember: 6, Total: 3})
+	for i := range 3 {
+		allocates(r, "지우", "192.0.2.7:1", i+1)
+	}
+	near := clientFrom("192.0.2.8:1").prefix()
+	if !r.mayHaveMore("bob", near) {
+		t.Fatal("who has none is refused")
+	}
+	if _, _, err := r.AllocatePacketConn(pion.AllocateListenerConfig{Network: "udp6", UserID: "bob"}); !errors.Is(err, errRelayFamily) || r.count != 3 {
+		t.Errorf("for a relay of IPv6: %v, %d are left", err, r.count)
+	}
+	if _, _, err := r.AllocatePacketConn(pion.AllocateListenerConfig{Network: "udp4", UserID: "eve"}); !errors.Is(err, errRelayQuota) || r.count != 3 {
+		t.Errorf("without asking: %v, %d are left", err, r.count)
+	}
+	r.mayHaveMore("bob", near)
+	relay, _, err := r.AllocatePacketConn(pion.AllocateListenerConfig{Network: "udp4", UserID: "bob"})
+	if err != nil || r.count != 3 || r.byUser["지우"] != 2 {
+		t.Fatalf("%v, %v", err, r.byUser)
+	}
+	_ = relay.Close() // the test is over
+	for i := range 20 {
+		r.mayHaveMore(fmt.Sprint("member ", i), near)
+	}
+	if len(r.asked) > 3 {
+		t.Errorf("%d are remembered", len(r.asked))
+	}
+}
+
+// Who has many at many addresses, one at each, gives way too.
+func TestSharesOfManyAddresses(t *testing.T) {
+	r := newRelays(netip.Addr{}, netip.Addr{}, true, Limits{PerMember: 6, Total: 12, RelayRate: 1, TotalRate: 1})
+	for i := range 12 {
+		if allocates(r, []string{"mallory", "trudy"}[i%2], fmt.Sprintf("192.0.2.%d:1", i+1), i+1) == nil {
+			t.Fatalf("allocation %d is refused", i)
+		}
+	}
+	for i := range 4 { // until each has four
+		if allocates(r, "지우", fmt.Sprintf("198.51.100.%d:1", i+1), 100+i) == nil {
+			t.Errorf("number %d of a member with few is refused", i)
+		}
+	}
+	if allocates(r, "지우", "198.51.100.9:1", 109) != nil || r.byUser["지우"] != 4 || r.count != 12 {
+		t.Errorf("of %d: %v", r.count, r.byUser)
 	}
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,8 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"noom/signal"
 )
 
 // This file is the -domain flag: certificates from an ACME server (RFC 8555), such as Let's Encrypt,
@@ -29,17 +33,32 @@ type acmeOptions struct {
 
 func (o *acmeOptions) wanted() bool { return len(o.domains) > 0 }
 
-// check refuses what is no domain.
+// check refuses what belongs to a domain that is not given.
 func (o *acmeOptions) check() error {
 	if !o.wanted() && o.cache+o.directory != "" {
 		return errors.New("-domain-cache and -acme are about -domain, which is not given")
 	}
-	for _, domain := range o.domains {
-		if strings.ContainsAny(domain, " \t/:*") || !strings.Contains(strings.Trim(domain, "."), ".") {
-			return fmt.Errorf("-domain: %q is not a domain; want names such as call.example.com, with commas", domain)
-		}
-	}
 	return nil
+}
+
+// aDomain is what a name may be that has a certificate (RFC 1123 section 2.1), with at most 253
+// characters. The last label is no number, as that of an IP address is.
+var aDomain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// domainList reads the list that -domain gives.
+func domainList(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	domains := strings.Split(list, ",")
+	for i, domain := range domains {
+		name := signal.NormalHost(domain) // as browsers ask for it
+		if strings.Contains(domain, ":") || len(name) > 253 || !aDomain.MatchString(name) {
+			return nil, fmt.Errorf("-domain: %q is not a domain; want names such as call.example.com, with commas", domain)
+		}
+		domains[i] = name
+	}
+	return domains, nil
 }
 
 // An issuer has the certificates of domains. At most one question for each goes on at a time.
@@ -48,13 +67,16 @@ type issuer struct {
 	problems *problemWatch
 	first    string            // of the domains
 	report   func(line string) // is called when a domain has its first certificate
-	complain func(line string) // is called when there is no certificate, at most once a minute
+	complain func(line string) // is called when there is no certificate, or soon will be none; not at each visit
 
 	mu         sync.Mutex
 	flights    map[string]*flight // by domain
 	reported   map[string]bool    // by domain
-	complained time.Time
+	complained map[string]time.Time
 }
+
+// How often it is said of a domain that it has no certificate, and that it has an old one.
+const sayNone, sayOld = time.Minute, 6 * time.Hour
 
 // flight is one question to the manager.
 type flight struct {
@@ -82,7 +104,8 @@ func (o *acmeOptions) issuer(report, complain func(line string)) (*issuer, error
 			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(dir), HostPolicy: autocert.HostWhitelist(o.domains...),
 			Client: &acme.Client{DirectoryURL: o.directory, HTTPClient: &http.Client{Transport: watch}, UserAgent: "noom-browser-server"},
 		},
-		problems: watch, first: strings.ToLower(o.domains[0]), report: report, complain: complain, flights: make(map[string]*flight), reported: make(map[string]bool),
+		problems: watch, first: o.domains[0], report: report, complain: complain,
+		flights: make(map[string]*flight), reported: make(map[string]bool), complained: make(map[string]time.Time),
 	}, nil
 }
 
@@ -148,27 +171,48 @@ func (i *issuer) fly(domain string, f *flight) {
 	})
 	i.mu.Lock()
 	delete(i.flights, domain)
-	first := f.err == nil && !i.reported[domain]
-	again := f.err != nil && time.Since(i.complained) > time.Minute
+	i.mu.Unlock()
+	close(f.done)
+	i.tell(domain, f)
+}
+
+// tell says what has become of a question.
+func (i *issuer) tell(domain string, f *flight) {
+	old := f.err == nil && isOld(f.certificate.Leaf, time.Now())
+	pause := sayNone
+	if old {
+		pause = sayOld
+	}
+	i.mu.Lock()
+	last, said := i.complained[domain]
+	bad := (f.err != nil || old) && (!said || time.Since(last) > pause)
+	first := f.err == nil && !old && !i.reported[domain]
+	if bad {
+		i.complained[domain] = time.Now()
+	}
 	if first {
 		i.reported[domain] = true
 	}
-	if again {
-		i.complained = time.Now()
-	}
 	i.mu.Unlock()
-	close(f.done)
 	switch {
 	case first:
 		i.report(fmt.Sprintf("the certificate for %s is good until %s and is renewed before that", domain, f.certificate.Leaf.NotAfter.Format(time.DateOnly)))
-	case again:
+	case bad && old:
+		i.complain(fmt.Sprintf("the certificate for %s is good until %s and could not be renewed: %s", domain, f.certificate.Leaf.NotAfter.Format(time.DateOnly), i.problems.explain(nil)))
+	case bad:
 		i.complain(fmt.Sprintf("no certificate for %s: %s", domain, i.problems.explain(f.err)))
 	}
+}
+
+// isOld reports whether a certificate should have been renewed: autocert does it when at most a third
+// of the lifetime is left, does not say that it fails, and serves the old one until the program ends.
+func isOld(leaf *x509.Certificate, now time.Time) bool {
+	return leaf.NotAfter.Sub(now) < leaf.NotAfter.Sub(leaf.NotBefore)/6
 }
 
 // begin asks for all certificates, so that the first visitors need not wait.
 func (i *issuer) begin(domains []string) {
 	for _, domain := range domains {
-		i.ask(strings.ToLower(domain))
+		i.ask(domain)
 	}
 }

@@ -71,7 +71,8 @@ func (w *problemWatch) read(answer []byte) {
 	w.last = w.last[max(0, len(w.last)-mostProblems):]
 }
 
-// explain says what an error means and what to do, and forgets what led to it.
+// explain says what an error means and what to do, and forgets what led to it. Nil is an error that
+// nobody has told us.
 func (w *problemWatch) explain(err error) string {
 	w.mu.Lock()
 	problems := w.last
@@ -86,7 +87,10 @@ func (w *problemWatch) explain(err error) string {
 			said = append(said, text)
 		}
 	}
-	if said == nil {
+	switch {
+	case said == nil && err == nil:
+		return "this machine must reach the ACME server, and be reached on port 443 or, with -http :80, on port 80"
+	case said == nil:
 		return "the ACME server cannot be asked: " + err.Error()
 	}
 	return strings.Join(said, "; ")

@@ -53,10 +53,11 @@ const usage = `browser-server serves noom's page and its hub.
                     choose an address that strangers cannot reach (default: none)
   -hosts LIST       the names by which members reach this server, as they stand in
                     URLs, with commas: behind a proxy such as
-                    call.example.com. Requests for others are refused; * accepts
-                    all, which lets other hubs use proofs that members made for
-                    them (default: localhost, this machine's name and addresses,
-                    and the names in the certificate)
+                    call.example.com, with the port by which they reach it where
+                    that is not the one in -addr. Requests for others are refused;
+                    * accepts all, which lets other hubs use proofs that members
+                    made for them (default: localhost, this machine's name and
+                    addresses, and the names in the certificate)
   -origins LIST     other hosts whose pages may use the hub: names, patterns such
                     as *.example.com, or * for all, with commas (default: none)
   -tls-self-signed  serve https with a certificate made for this machine, so that a
@@ -69,7 +70,7 @@ const usage = `browser-server serves noom's page and its hub.
                     it (noom-token makes them); others may publish and chat
                     (default: so may all). The public half of the key is enough
   -domain LIST      serve https with a certificate for these names, with commas, from
-                    Let's Encrypt, whose terms you accept thereby. The names must lead
+                    Let's Encrypt, by which you accept its terms. The names must lead
                     here, and port 443 must reach -addr, or port 80 -http
   -domain-cache DIR where certificates are kept, with the keys (default: the folder
                     noom-browser-server where this system keeps caches)
@@ -125,16 +126,16 @@ func parse(args []string) (*options, error) {
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if domains != "" {
-		o.tls.acme.domains = strings.Split(domains, ",")
+	var err error
+	if o.tls.acme.domains, err = domainList(domains); err != nil {
+		return nil, err
 	}
-	if err := o.tls.check(); err != nil {
+	if err = o.tls.check(); err != nil {
 		return nil, err
 	}
 	if o.plain != "" && !o.tls.wanted() {
 		return nil, errors.New("-http leads to https, which needs -domain, -tls-cert or -tls-self-signed")
 	}
-	var err error
 	if o.hosts, err = hostList(hosts); err != nil {
 		return nil, err
 	}
@@ -163,10 +164,15 @@ func reason(err error) string {
 // on localhost, and on no other name without https.
 func address(scheme string, listening net.Addr, wanted string) string {
 	_, port, _ := net.SplitHostPort(listening.String()) // a listener's address has both
-	host, _, _ := net.SplitHostPort(wanted)             // it was good enough to listen on
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
 	usual := map[string]string{"http": ":80", "https": ":443"}[scheme]
-	return scheme + "://" + strings.TrimSuffix(net.JoinHostPort(host, port), usual)
+	return scheme + "://" + strings.TrimSuffix(net.JoinHostPort(hostname(wanted), port), usual)
+}
+
+// hostname is the name of what listens on addr.
+func hostname(addr string) string {
+	host, _, _ := net.SplitHostPort(addr) // it was good enough to listen on
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "localhost"
+	}
+	return host
 }

@@ -202,7 +202,7 @@ func TestTURNHost(t *testing.T) {
 		{options{}, leaf("*.call.example"), ""},
 	} {
 		got, err := (&front{options: &test.of, identity: &identity{leaf: test.leaf}}).turnHost(at)
-		if got != test.want || (err == nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), "*.call.example: say with -hosts") {
+		if got != test.want || (err == nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), "*.call.example: use -hosts") {
 			t.Errorf("%+v: %q, %v, want %q", test.of, got, err, test.want)
 		}
 	}

@@ -101,7 +101,7 @@ func (f *front) announce(stdout io.Writer) {
 		_, _ = fmt.Fprintf(stdout, "noom is at %s\n", address("http", f.listener.Addr(), f.addr))
 		return
 	}
-	f.tls.announce(stdout, f.identity, f.listener.Addr(), f.addr, f.lan)
+	f.tls.announce(stdout, f.identity, f.listener.Addr(), f.addr, f.lan, f.publicPort)
 	if f.identity.issuer != nil {
 		f.identity.issuer.begin(f.tls.acme.domains)
 	}

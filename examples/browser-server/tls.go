@@ -31,7 +31,7 @@ type tlsOptions struct {
 	acme       acmeOptions
 }
 
-// check refuses what goes not together.
+// check refuses what does not go together.
 func (o *tlsOptions) check() error {
 	switch {
 	case o.selfSigned && (o.cert != "" || o.key != ""):
@@ -91,28 +91,19 @@ func (o *tlsOptions) open(addresses []netip.Addr, stdout, stderr io.Writer) (*id
 	}}, nil
 }
 
-// announce prints the page's addresses.
-func (o *tlsOptions) announce(stdout io.Writer, id *identity, listening net.Addr, addr string, lan []netip.Addr) {
-	first := address("https", listening, addr)
+// announce prints the page's addresses; port is the one by which it is reached under a name.
+func (o *tlsOptions) announce(stdout io.Writer, id *identity, listening net.Addr, addr string, lan []netip.Addr, port func(name string) string) {
+	name := hostname(addr)
 	switch {
 	case o.acme.wanted():
-		first = withHost(first, o.acme.domains[0])
-	case !o.selfSigned:
-		first = named(first, id.leaf)
+		name = o.acme.domains[0]
+	case !o.selfSigned && name == "localhost":
+		name = named(name, id.leaf)
 	}
-	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", first)
+	_, _ = fmt.Fprintf(stdout, "noom is at %s\n", secureURL(name, port(name)))
 	if o.selfSigned {
 		o.introduce(stdout, id.leaf, listening, lan)
 	}
-}
-
-// withHost returns url with another host and the same port.
-func withHost(url, host string) string {
-	scheme, rest, _ := strings.Cut(url, "://")
-	if _, port, err := net.SplitHostPort(rest); err == nil {
-		host = net.JoinHostPort(host, port)
-	}
-	return scheme + "://" + host
 }
 
 // introduce prints what a phone near this machine needs.
@@ -130,15 +121,14 @@ func (o *tlsOptions) introduce(stdout io.Writer, leaf *x509.Certificate, listeni
 	}
 }
 
-// named returns url with the name that the certificate is for in the place of
-// localhost, if it has one.
-func named(url string, leaf *x509.Certificate) string {
+// named is the name that the certificate is for, or the other if it has none.
+func named(other string, leaf *x509.Certificate) string {
 	for _, name := range leaf.DNSNames {
 		if !strings.Contains(name, "*") {
-			return strings.Replace(url, "//localhost", "//"+name, 1)
+			return name
 		}
 	}
-	return url
+	return other
 }
 
 // fingerprint is the SHA-256 of a certificate as browsers show it.

@@ -113,13 +113,13 @@ func (f *front) shareTURN(relays *turn.Server, at netip.Addr) (place string, err
 	if err != nil {
 		return "", err
 	}
-	shared, err := relays.Share(f.listener, f.identity.config, host)
+	place = net.JoinHostPort(host, f.publicPort(host))
+	shared, err := relays.Share(f.listener, f.identity.config, place)
 	if err != nil {
 		return "", err
 	}
 	f.listener = shared
-	_, port, _ := net.SplitHostPort(shared.Addr().String()) // a listener's address has both
-	return net.JoinHostPort(host, port) + ", TLS", nil
+	return place + ", TLS", nil
 }
 
 // turnHost is by which name members find TURN over TLS: one that the certificate is for, since they
@@ -152,5 +152,5 @@ func (f *front) turnHost(at netip.Addr) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("the certificate is for %s: say with -hosts by which name of those members reach this server", strings.Join(f.identity.leaf.DNSNames, ", "))
+	return "", fmt.Errorf("the certificate is for %s: use -hosts to say which of those names members use", strings.Join(f.identity.leaf.DNSNames, ", "))
 }
