@@ -98,7 +98,7 @@ func ExplainResponse(response *http.Response) error {
 	}
 }
 
-// FirstLine returns what a person may want to read of an error page.
+// FirstLine returns what a person may want to read of an error page: at most 200 bytes that a terminal can show.
 func FirstLine(body io.Reader) string {
 	lines := bufio.NewScanner(io.LimitReader(body, 200))
 	lines.Scan()

@@ -42,14 +42,21 @@ func post(tb testing.TB, h *hub.Hub, bye string, want signal.Code) {
 	}
 }
 
+// pairToPart is a hub with jiwoo and bob in a room, and what bob's bye has to be signed for.
+func pairToPart(tb testing.TB) (h *hub.Hub, d signal.Dialer, jiwoo, bob *member, nonce signal.Bytes) {
+	tb.Helper()
+	h = hub.New(nil)
+	d = mem.Dialer(h)
+	jiwoo = join(tb, d, "데모", "지우")
+	bob, nonce = joinToPart(tb, d, "bob")
+	jiwoo.expect(signal.TypeWelcome)
+	return h, d, jiwoo, bob, nonce
+}
+
 // A bye that is posted ends its member's connection, or says of a lost one that it left: once.
 func TestPostedBye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hub.New(nil)
-		d := mem.Dialer(h)
-		jiwoo := join(t, d, "데모", "지우")
-		bob, nonce := joinToPart(t, d, "bob")
-		jiwoo.expect(signal.TypeWelcome)
+		h, d, jiwoo, bob, nonce := pairToPart(t)
 		bye := byeOf(t, bob, bob, "데모", nonce)
 		post(t, h, bye, "")
 		jiwoo.expectBye(bob, signal.ReasonLeft)
@@ -76,11 +83,7 @@ func TestPostedByeOvertakes(t *testing.T) {
 	for name, closes := range map[string]bool{"connection stays": false, "connection ends": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := hub.New(nil)
-				d := mem.Dialer(h)
-				jiwoo := join(t, d, "데모", "지우")
-				bob, nonce := joinToPart(t, d, "bob")
-				jiwoo.expect(signal.TypeWelcome)
+				h, _, jiwoo, bob, nonce := pairToPart(t)
 				began := time.Now()
 				for range 2 {
 					post(t, h, byeOf(t, bob, bob, "데모", nonce), "")
@@ -106,11 +109,7 @@ func TestPostedByeOvertakes(t *testing.T) {
 // A member whose bye was posted, and that is back by then, stays.
 func TestPostedByeOfAMemberThatIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hub.New(nil)
-		d := mem.Dialer(h)
-		jiwoo := join(t, d, "데모", "지우")
-		bob, nonce := joinToPart(t, d, "bob")
-		jiwoo.expect(signal.TypeWelcome)
+		h, d, jiwoo, bob, nonce := pairToPart(t)
 		post(t, h, byeOf(t, bob, bob, "데모", nonce), "")
 		again := dial(t, d, "bob")
 		again.askToJoin("데모", "bob")
