@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"noom/internal/browsertest"
@@ -71,6 +72,31 @@ func TestPage(t *testing.T) {
 			tab.Do(`window.old = true; location.reload()`)
 			tab.Wait("another document", `!window.old && document.title === '/two'`)
 			tab.Crash()
+		})
+	}
+}
+
+// Who types gets the keyboard back from another test's window that opened in between, and stays open.
+func TestKeysAmongWindows(t *testing.T) {
+	t.Parallel()
+	for _, kind := range browsertest.Kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			url, others := site(t), kind.Start(t)
+			for i := range 4 {
+				t.Run(fmt.Sprint(i), func(t *testing.T) {
+					t.Parallel()
+					tab := kind.Start(t).Open(url, "")
+					tab.Click("#text")
+					for range 6 {
+						tab.Keys("noom")
+						others.Open(url, "")
+					}
+					if got := browsertest.Eval[string](tab, `document.getElementById('text').value`); got != strings.Repeat("noom", 6) {
+						t.Errorf("typed: %q", got)
+					}
+				})
+			}
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -69,6 +70,8 @@ type firefox struct {
 	sound   *pulse
 	folder  string // its profile, and what it and PulseAudio need
 	chrome  string // the browsing context of its first window itself
+
+	keyboard sync.Mutex // held by who types, or opens a window: the keyboard is that of the window that has the focus
 }
 
 // launchFirefox starts a Firefox, and a PulseAudio for it.

@@ -29,7 +29,10 @@ type firefoxPage struct {
 
 func (p firefoxProfile) open(language, prepare string, console func(message)) (page, error) {
 	var made struct{ Context string }
-	if err := p.call("browsingContext.create", object{"type": "window", "userContext": p.name}, &made); err != nil {
+	p.keyboard.Lock()
+	err := p.call("browsingContext.create", object{"type": "window", "userContext": p.name}, &made)
+	p.keyboard.Unlock()
+	if err != nil {
 		return nil, err
 	}
 	tab := &firefoxPage{firefox: p.firefox, context: made.Context}
@@ -137,6 +140,8 @@ func (p *firefoxPage) keys(keys string) error {
 	for _, key := range webdriverKeys.Replace(keys) {
 		actions = append(actions, object{"type": "keyDown", "value": string(key)}, object{"type": "keyUp", "value": string(key)})
 	}
+	p.keyboard.Lock()
+	defer p.keyboard.Unlock()
 	if err := p.focus(); err != nil {
 		return err
 	}
@@ -144,21 +149,23 @@ func (p *firefoxPage) keys(keys string) error {
 }
 
 // focus puts the window on top, and in it the document: only there has an element the focus, and shows it. To be put there
-// again would take both away for a moment, and Tab goes from the document to what is around it.
+// again would take both away for a moment, and Tab goes from the document to what is around it. But another window that
+// opens or closes may take the focus before it is seen here, and then it is asked for again.
 func (p *firefoxPage) focus() error {
-	for end, asked := time.Now().Add(patience), false; time.Now().Before(end); {
+	var asked time.Time
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		focused, err := p.evaluate(`document.hasFocus()`, true)
 		if err != nil || string(focused) == "true" {
 			return err
 		}
-		if !asked {
-			asked = true
+		if time.Since(asked) > time.Second {
 			if err := p.call("browsingContext.activate", object{"context": p.context}, nil); err != nil {
 				return err
 			}
 			if _, err := p.inside(p.context, `context.topChromeWindow.gBrowser.selectedBrowser.focus(); undefined`); err != nil {
 				return err
 			}
+			asked = time.Now()
 		}
 		<-time.After(30 * time.Millisecond)
 	}
