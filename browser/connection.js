@@ -30,6 +30,7 @@ export class Connection {
   #made = performance.now();
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
+  #flows = false; // something has come since the path was last found
   #path = 'untried'; // when pathChanged was last called
 
   /**
@@ -47,18 +48,24 @@ export class Connection {
     this.#pc = newPeerConnection(webrtc, iceServers);
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
-    this.#control.onmessage = ({ data }) => this.#closed || link.control(this, data);
+    this.#control.onmessage = this.#whatComes((data) => link.control(this, data));
     // Text, which is against the rules, would be taken for a number, of bytes.
-    this.#data.onmessage = ({ data }) => this.#closed || link.data(typeof data === 'string' ? new Uint8Array() : new Uint8Array(data));
+    this.#data.onmessage = this.#whatComes((data) => link.data(typeof data === 'string' ? new Uint8Array() : new Uint8Array(data)));
     this.#channels = new Channels(this.#pc, {
-      opened: (channel) => link.channelOpened(channel),
+      opened: (channel) => {
+        this.#come();
+        link.channelOpened(channel);
+      },
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
     });
     this.#candidates = new Candidates(this.#pc, {
       atHome, lookup: () => link.lookup(),
       later: (step) => this.#step(step), send: (body) => this.#send({ type: 'candidates', body }),
     });
-    this.#pc.oniceconnectionstatechange = () => { this.#moved = performance.now(); };
+    this.#pc.oniceconnectionstatechange = () => {
+      this.#moved = performance.now();
+      if (['checking', 'disconnected', 'failed'].includes(this.#pc.iceConnectionState)) this.#flows = false;
+    };
     this.#pc.onconnectionstatechange = () => this.#changed();
     this.#outgoing = new Outgoing(this.#pc, senders, webrtc);
   }
@@ -89,12 +96,27 @@ export class Connection {
     return changed;
   }
 
-  // Chromium reports connectionState last: later than what it sums up, and now and
-  // then later than what the peer has sent at once.
+  // Chromium reports connectionState last: later than what it sums up, and now and then later than what the peer has sent
+  // at once. On a busy machine what has come overtakes even what is summed up, and shows the same.
   get #connected() {
     const { connectionState, iceConnectionState: path, sctp } = this.#pc;
-    return connectionState === 'connected'
-      || (connectionState === 'connecting' && (path === 'connected' || path === 'completed') && sctp?.transport.state === 'connected');
+    return connectionState === 'connected' || (connectionState === 'connecting'
+      && (this.#flows || ((path === 'connected' || path === 'completed') && sctp?.transport.state === 'connected')));
+  }
+
+  // Something has come: so the connection is up, and whoever looks at it hears of that first.
+  #come() {
+    if (this.#flows) return;
+    this.#flows = true;
+    this.#changed();
+  }
+
+  #whatComes(take) {
+    return ({ data }) => {
+      if (this.#closed) return;
+      this.#come();
+      take(data);
+    };
   }
 
   /** What judge wants to know of a connection. */
