@@ -30,7 +30,8 @@ export class Connection {
   #made = performance.now();
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
-  #flows = false; // something has come since the path was last found
+  #flows = false; // something has come, and the browser does not say yet that the path is found
+  #found = false; // it has said so once
   #path = 'untried'; // when pathChanged was last called
 
   /**
@@ -64,9 +65,12 @@ export class Connection {
     });
     this.#pc.oniceconnectionstatechange = () => {
       this.#moved = performance.now();
-      if (['checking', 'disconnected', 'failed'].includes(this.#pc.iceConnectionState)) this.#flows = false;
+      if (['disconnected', 'failed'].includes(this.#pc.iceConnectionState)) this.#flows = false;
     };
-    this.#pc.onconnectionstatechange = () => this.#changed();
+    this.#pc.onconnectionstatechange = () => {
+      if (this.#pc.connectionState === 'connected') [this.#found, this.#flows] = [true, false];
+      this.#changed();
+    };
     this.#outgoing = new Outgoing(this.#pc, senders, webrtc);
   }
 
@@ -104,9 +108,10 @@ export class Connection {
       && (this.#flows || ((path === 'connected' || path === 'completed') && sctp?.transport.state === 'connected')));
   }
 
-  // Something has come: so the connection is up, and whoever looks at it hears of that first.
+  // Something has come for the first time: so the connection is up, and whoever looks at it hears of that first. Of a path
+  // that is looked for later it says nothing: it may have come by the one before.
   #come() {
-    if (this.#flows) return;
+    if (this.#flows || this.#found) return;
     this.#flows = true;
     this.#changed();
   }

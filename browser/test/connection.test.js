@@ -61,8 +61,11 @@ test('what comes shows that the connection is up, before it is taken', () => {
   pc.iceConnectionState = 'disconnected';
   pc.oniceconnectionstatechange();
   assert.equal(connection.up, false);
-  pc.connectionState = 'disconnected';
-  channels.get('data').onmessage({ data: new ArrayBuffer(1) });
+  pc.connectionState = 'connected';
+  pc.onconnectionstatechange();
+  assert.equal(connection.up, true);
+  Object.assign(pc, { connectionState: 'connecting', iceConnectionState: 'checking' }); // a restart
+  channels.get('data').onmessage({ data: new ArrayBuffer(1) }); // by the old path
   assert.equal(connection.up, false);
   connection.close();
 });
