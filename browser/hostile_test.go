@@ -107,9 +107,10 @@ func testStaleStormInPage(t *testing.T, kind browsertest.Kind) {
 		s.say(signal.Message{Type: signal.TypeStale, Sessions: [2]string{signal.NewSession(), s.others[0].Session}})
 	}
 	must(t, s.line.Send(t.Context(), signal.Message{Type: signal.TypeChat, ID: "a", Text: "over"}))
-	tab.Wait("all of it", `happened('chatreceived') === 1`)
+	// Signatures are checked meanwhile, so what is signed may be taken after the chat, which is not.
+	tab.Wait("all of it", `happened('chatreceived') === 1 && happened('peerjoined') > 1`)
 	took := int(time.Since(began) / time.Second)
-	if came, most := browsertest.Eval[int](tab, `happened('peerjoined')`), 12+took+2; came > most || came < 2 {
+	if came, most := browsertest.Eval[int](tab, `happened('peerjoined')`), 12+took+2; came > most {
 		t.Errorf("it came %d times, want up to %d", came, most)
 	}
 	if n, most := connections(tab), 13+took; n > most {
