@@ -31,7 +31,6 @@ export class Connection {
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
   #flows = false; // something has come, and the browser does not say yet that the path is found
-  #found = false; // it has said so once
   #path = 'untried'; // when pathChanged was last called
 
   /**
@@ -68,7 +67,7 @@ export class Connection {
       if (['disconnected', 'failed'].includes(this.#pc.iceConnectionState)) this.#flows = false;
     };
     this.#pc.onconnectionstatechange = () => {
-      if (this.#pc.connectionState === 'connected') [this.#found, this.#flows] = [true, false];
+      if (this.#pc.connectionState === 'connected') this.#flows = false;
       this.#changed();
     };
     this.#outgoing = new Outgoing(this.#pc, senders, webrtc);
@@ -111,7 +110,7 @@ export class Connection {
   // Something has come for the first time: so the connection is up, and whoever looks at it hears of that first. Of a path
   // that is looked for later it says nothing: it may have come by the one before.
   #come() {
-    if (this.#flows || this.#found) return;
+    if (this.#flows || this.#wasUp || this.#pc.connectionState === 'connected') return;
     this.#flows = true;
     this.#changed();
   }
