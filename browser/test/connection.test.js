@@ -26,8 +26,8 @@ test('text in the data channel is no number of bytes, but against the rules', ()
   connection.close();
 });
 
-// On a busy machine, Chromium now and then delivers a message before it says that the path is found.
-test('what comes shows that the connection is up, before it is taken', () => {
+// opened makes a connection over which the browser says nothing yet, and what then happens to it.
+function opened() {
   const channels = new Map();
   let pc;
   class RTCPeerConnection {
@@ -53,19 +53,38 @@ test('what comes shows that the connection is up, before it is taken', () => {
       changed: (c) => happened.push(c.up ? 'up' : 'down'),
     },
   });
+  const comes = () => channels.get('data').onmessage({ data: new ArrayBuffer(1) });
+  return { connection, pc, channels, happened, comes };
+}
+
+// On a busy machine, Chromium now and then delivers a message before it says that the path is found.
+test('what comes shows that the connection is up, before it is taken', () => {
+  const { connection, channels, happened, comes } = opened();
   assert.equal(connection.up, false);
-  channels.get('data').onmessage({ data: new ArrayBuffer(1) });
+  comes();
   channels.get('control').onmessage({ data: '{}' });
   assert.deepEqual(happened, ['up', 'data', 'control']);
-  // The path is lost and looked for again: what came before says nothing of that.
+  connection.close();
+});
+
+test('what came says nothing of a path that is lost', () => {
+  const { connection, pc, comes } = opened();
+  comes();
   pc.iceConnectionState = 'disconnected';
   pc.oniceconnectionstatechange();
   assert.equal(connection.up, false);
+  connection.close();
+});
+
+test('what comes during a restart says nothing of the new path', () => {
+  const { connection, pc, comes } = opened();
+  comes();
   pc.connectionState = 'connected';
   pc.onconnectionstatechange();
   assert.equal(connection.up, true);
-  Object.assign(pc, { connectionState: 'connecting', iceConnectionState: 'checking' }); // a restart
-  channels.get('data').onmessage({ data: new ArrayBuffer(1) }); // by the old path
+  Object.assign(pc, { connectionState: 'connecting', iceConnectionState: 'checking' });
+  assert.equal(connection.up, false);
+  comes(); // by the old path
   assert.equal(connection.up, false);
   connection.close();
 });
