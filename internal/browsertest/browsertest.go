@@ -41,6 +41,7 @@ const (
 	AnyCertificate  Option = "any certificate"   // those that nobody has signed are trusted
 	NoomLANIsHere   Option = "noom.lan is here"  // the name noom.lan is that of the loopback address
 	LoopbackIsANet  Option = "loopback is a net" // connections may go over the loopback interface
+	SmoothCamera    Option = "smooth camera"     // it has 30 pictures a second
 	FocusIsOurs     Option = "focus is ours"     // no other test's window takes it from the one that was typed in last
 )
 
@@ -85,7 +86,7 @@ var shared = struct {
 // Run runs a package's tests, then stops the browsers that they shared, and
 // returns the exit code. A package whose tests call [Start] has it in its TestMain.
 // Pages wait most of the time, so more tests run at once than there are processors,
-// unless -parallel says otherwise.
+// unless -parallel says otherwise; those of all packages together are bounded too.
 func Run(m *testing.M) (code int) {
 	flag.Parse()
 	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
@@ -112,6 +113,7 @@ func Start(tb testing.TB, options ...Option) *Browser {
 // browser that others use too; with options, in one that is the test's alone.
 func (k Kind) Start(tb testing.TB, options ...Option) *Browser {
 	tb.Helper()
+	takeTurn(tb)
 	if len(options) == 0 {
 		return &Browser{tb: tb, kind: k, profile: k.running(tb).profile(tb)}
 	}

@@ -14,7 +14,10 @@ import (
 )
 
 // chromiumProfile is what a page is opened in.
-type chromiumProfile struct{ ctx context.Context }
+type chromiumProfile struct {
+	ctx context.Context // the browser's
+	id  cdp.BrowserContextID
+}
 
 // chromiumPage is a target of Chromium's.
 type chromiumPage struct {
@@ -24,7 +27,7 @@ type chromiumPage struct {
 }
 
 func (p chromiumProfile) open(language, prepare string, console func(message)) (page, error) {
-	ctx, cancel := chromedp.NewContext(p.ctx)
+	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithExistingBrowserContext(p.id))
 	tab := &chromiumPage{ctx, cancel, make(chan struct{})}
 	if err := chromedp.Do(ctx); err != nil {
 		cancel()

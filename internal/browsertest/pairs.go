@@ -32,47 +32,44 @@ func (p Pair) Start(tb testing.TB, options ...Option) (one, two *Browser) {
 	return one, p.Two.Start(tb, options...)
 }
 
-// EveryPair runs a test with each of Pairs, in parallel.
-func EveryPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
-	t.Helper()
-	everyRow(t, Pairs, (*testing.T).Parallel, test)
-}
-
-// EachPair runs a test with each of Pairs if long tests are asked for, and else with
-// Chromium alone.
+// EachPair runs a test with Chromium alone, and if long tests are asked for with all other
+// Pairs instead.
 func EachPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	t.Helper()
-	everyRow(t, asked(Pairs), (*testing.T).Parallel, test)
+	everyRow(t, others(Pairs), (*testing.T).Parallel, test)
 }
 
 // EachAlike is EachPair for a test of what two different browsers would show no more of.
 func EachAlike(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	t.Helper()
-	everyRow(t, asked(Pairs[:2]), (*testing.T).Parallel, test)
+	everyRow(t, others(Pairs[:2]), (*testing.T).Parallel, test)
 }
 
-// EachPairAlone is EachPair for a test that judges by the clock if long tests are asked for.
+// EachPairAlone runs a test with Chromium alone, and if long tests are asked for with each of
+// Pairs, one at a time: it then judges by the clock.
 func EachPairAlone(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	t.Helper()
 	everyRow(t, asked(Pairs), longtest.ParallelUnlessAsked, test)
 }
 
-// EveryKind runs a test with each of Kinds, in parallel.
-func EveryKind(t *testing.T, test func(t *testing.T, kind Kind)) {
-	t.Helper()
-	everyRow(t, Kinds, (*testing.T).Parallel, test)
-}
-
 // EachKind is EachPair for a test that needs one kind.
 func EachKind(t *testing.T, test func(t *testing.T, kind Kind)) {
 	t.Helper()
-	everyRow(t, asked(Kinds), (*testing.T).Parallel, test)
+	everyRow(t, others(Kinds), (*testing.T).Parallel, test)
 }
 
 // EachKindAlone is EachPairAlone for a test that needs one kind.
 func EachKindAlone(t *testing.T, test func(t *testing.T, kind Kind)) {
 	t.Helper()
 	everyRow(t, asked(Kinds), longtest.ParallelUnlessAsked, test)
+}
+
+// others are the rows but the first if long tests are asked for, and else the first.
+func others[R any](rows []R) []R {
+	if longtest.Asked() {
+		return rows[1:]
+	}
+	return rows[:1]
 }
 
 // asked are all rows if long tests are asked for, and else the first.
