@@ -1,11 +1,11 @@
-// The bodies of pair frames: descriptions, track tables, candidates
+// The bodies of pair frames: descriptions, track tables, wants, candidates
 // (PROTOCOL.md sections 4.3 and 4.4).
 
 import { isObject, malformed, parse, string } from './json.js';
 import { MAX } from './limits.js';
 import { byteLength, isLabel, nameProblem } from './name.js';
 
-/** Decodes the body of an offer, answer, candidates or table. Throws a NoomError. */
+/** Decodes the body of an offer, answer, candidates, table or wants. Throws a NoomError. */
 export function decodeBody(type, body = '') {
   const value = parse(body);
   if (!isObject(value)) throw malformed('a body is an object');
@@ -13,7 +13,9 @@ export function decodeBody(type, body = '') {
   return value;
 }
 
-const BODIES = { offer: checkDescription, answer: checkDescription, candidates: checkCandidates, table: checkTableIn };
+const BODIES = {
+  offer: checkDescription, answer: checkDescription, candidates: checkCandidates, table: checkTableIn, wants: checkWants,
+};
 
 function checkDescription(b) {
   if (!Number.isInteger(b.id) || b.id < 1 || b.id > MAX.number) throw malformed('description id out of bounds');
@@ -44,11 +46,27 @@ function checkTable(table) {
     if (mid === '' || byteLength(mid) > MAX.label || !isObject(row)) throw malformed('table: bad mid');
     row.name ??= '';
     row.muted ??= false;
+    row.paused ??= false;
     if (!isLabel(string(row.id))) throw malformed('table: bad track id');
     if (row.kind !== 'audio' && row.kind !== 'video') throw malformed('table: bad kind');
     if (typeof row.muted !== 'boolean') throw malformed('table: bad muted');
+    if (typeof row.paused !== 'boolean') throw malformed('table: bad paused');
     const problem = nameProblem(string(row.name));
     if (problem) throw malformed(`table: name ${problem}`);
+  }
+}
+
+function checkWants(b) {
+  b.version ??= 0;
+  b.wants ??= {};
+  if (!Number.isInteger(b.version) || b.version < 0 || b.version > MAX.number) throw malformed('wants version');
+  if (!isObject(b.wants)) throw malformed('wants is an object');
+  const rows = Object.entries(b.wants);
+  if (rows.length > MAX.tracks) throw malformed(`wants of ${rows.length} tracks`);
+  for (const [id, height] of rows) {
+    if (!isLabel(id)) throw malformed('wants: bad track id');
+    b.wants[id] = height ?? 0;
+    if (!Number.isInteger(b.wants[id]) || b.wants[id] < 0 || b.wants[id] > MAX.height) throw malformed('wants: a height out of bounds');
   }
 }
 

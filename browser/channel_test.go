@@ -121,7 +121,10 @@ func testChannelWithGo(t *testing.T, kind browsertest.Kind) {
 	tab, room := newLab(t).pairWithGo(t, kind)
 	tab.Do(`(async () => {
 		window.ours = await other().openChannel('from the page', { maxRetransmits: 65535 }); // a busy machine loses some
-		for (let i = 0; i < 200; i++) await ours.send(new Uint8Array(10_000).fill(i));
+		for (let i = 0; i < 200; i++) {
+			if (i === 100) await ours.receive(); // more than 1 MiB may not wait at the other end
+			await ours.send(new Uint8Array(10_000).fill(i));
+		}
 	})(), undefined`)
 	theirs := opened(t, room)
 	if theirs.Label() != "from the page" {
@@ -133,6 +136,11 @@ func testChannelWithGo(t *testing.T, kind browsertest.Kind) {
 		data, err = theirs.Receive(t.Context())
 		if err != nil || len(data) != 10_000 || data[9_999] != byte(i) {
 			t.Fatalf("message %d: %d bytes, %v", i, len(data), err)
+		}
+		if i == 99 {
+			if err := theirs.Send(t.Context(), []byte("계속")); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := theirs.Send(t.Context(), []byte("받았다")); err != nil {

@@ -9,10 +9,13 @@ import { byteLength, isID, isLabel, nameProblem, roomProblem } from './name.js';
 
 export const PROTOCOL = 'noom.v1';
 
-const PAIR = new Set(['offer', 'answer', 'candidates', 'ask', 'grant', 'table', 'ack', 'stale', 'left']);
+const PAIR = new Set(['offer', 'answer', 'candidates', 'ask', 'grant', 'table', 'wants', 'ack', 'stale', 'left']);
 
-/** Reports whether frames of this type go from member to member. */
-export const isPair = (type) => PAIR.has(type);
+/**
+ * Reports whether a frame goes from member to member. One of a type that a later version has added does, if it has what a
+ * pair frame with a number has.
+ */
+export const isPair = ({ type, seq }) => PAIR.has(type) || (seq > 0 && !Object.hasOwn(RULES, type));
 
 /** Reports whether a frame is a left without a number, outside of the exchange: from a member that was gone with it. */
 export const isLeftAtOnce = ({ type, seq }) => type === 'left' && seq === 0;
@@ -51,7 +54,7 @@ export function encode({ body, ...envelope }) {
 
 /**
  * Decodes one frame, a string or bytes. Throws a NoomError with the code an error frame would carry. Of a frame of an
- * unknown type only the type is returned, to be ignored.
+ * unknown type what a pair frame has is returned, to be acknowledged, or if it is none the type alone, to be ignored.
  */
 export function decode(frame) {
   const text = toText(frame);
@@ -60,20 +63,36 @@ export function decode(frame) {
   if (!isObject(raw)) throw malformed('an envelope is an object');
   const message = {};
   if (typeof raw.type === 'string' && raw.type !== '' && !Object.hasOwn(RULES, raw.type)) {
-    // A later version's; its fields may mean other things than ours.
-    if (end >= 0) throw malformed('only pair frames have a body');
-    return { type: raw.type };
+    return decodeUnknown(raw, end < 0 ? undefined : text.slice(end + 1));
   }
   for (const [name, read] of Object.entries(FIELDS)) {
     if (Object.hasOwn(raw, name) && raw[name] !== null) message[name] = read(raw[name], name);
   }
   if (!message.type) throw malformed('a frame needs a type');
   if (end >= 0) {
-    if (!isPair(message.type)) throw malformed('only pair frames have a body');
+    if (!PAIR.has(message.type)) throw malformed('only pair frames have a body');
     message.body = text.slice(end + 1);
   }
   if (message.from && !isID(message.from)) throw malformed('from: bad id');
   RULES[message.type](message);
+  return message;
+}
+
+const PAIR_FIELDS = ['type', 'from', 'to', 'signature', 'sessions', 'epoch', 'seq', 'ack'];
+
+// A later version's frame, whose fields may mean other things than ours.
+function decodeUnknown(raw, body) {
+  const message = {};
+  try {
+    for (const name of PAIR_FIELDS) {
+      if (Object.hasOwn(raw, name) && raw[name] !== null) message[name] = FIELDS[name](raw[name], name);
+    }
+    if (!isLabel(message.type) || (message.from && !isID(message.from))) return { type: raw.type };
+    checkPair(message);
+  } catch {
+    return { type: raw.type };
+  }
+  if (body !== undefined) message.body = body;
   return message;
 }
 
@@ -141,7 +160,7 @@ const RULES = {
   bye: checkRetry, error: checkRetry,
   lock: nothing, unlock: nothing, locked: nothing, unlocked: nothing, close: nothing, ping: nothing, pong: nothing,
   offer: checkPair, answer: checkPair, candidates: checkPair, ask: checkPair,
-  grant: checkPair, table: checkPair, ack: checkPair, stale: checkPair, left: checkPair,
+  grant: checkPair, table: checkPair, wants: checkPair, ack: checkPair, stale: checkPair, left: checkPair,
 };
 
 function checkName(name = '') {

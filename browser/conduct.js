@@ -100,8 +100,11 @@ export class Conduct {
   /** Counts a description; false: it is too much. restarts: it has new ICE credentials. */
   described(now, restarts) { return this.#work.take(now, restarts ? RESTART : DESCRIPTION); }
 
-  /** Counts a table by its new tracks, and those muted or unmuted; false: it is too much. */
+  /** Counts a table by its new tracks, and those muted, paused, or no longer; false: it is too much. */
   tabled(now, fresh, changed) { return this.#work.take(now, fresh * TRACK + changed); }
+
+  /** Counts what the member wants, by the tracks of which it wants something else; false: it is too much. */
+  wanted(now, changed) { return this.#work.take(now, changed); }
 
   /** Counts data that says nothing new. */
   repeated(now) { return this.#repeats.take(now); }

@@ -8,8 +8,11 @@ import { decodeBody } from './body.js';
 import { Candidates, ufragOf } from './candidates.js';
 import { Channels } from './channel.js';
 import { NoomError } from './errors.js';
+import { Found } from './found.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
+import { giveServers, newPeerConnection } from './peer_connection.js';
+import { tellSilence } from './silence.js';
 import { playStereo, stereoOf, tellStereo } from './stereo.js';
 
 export class Connection {
@@ -26,21 +29,23 @@ export class Connection {
   #stereo = new Set(); // mids of sections in which the other side sends stereo
   #chain = Promise.resolve();
   #byHub = false; // the step that runs acts on what came by hub, and so is its answer
+  #introduced = false;
   #closed = false;
   #made = performance.now();
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
-  #flows = false; // something has come, and the browser does not say yet that the path is found
+  #found = new Found();
   #path = 'untried'; // when pathChanged was last called
 
   /**
    * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
    * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
-   * flooded(c, error), described(restarts), tabled(weight) and lookup() → whether one more is within bounds. platform is
-   * {webrtc, atHome}.
+   * flooded(c, error), introduced(), described(restarts), tabled(weight), wants(told) and lookup() → whether one more is
+   * within bounds, peer: its id, wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may
+   * take. platform is {webrtc, atHome, budget}.
    */
-  constructor({ number, platform: { webrtc, atHome }, iceServers, begun, senders, incoming, link }) {
+  constructor({ number, platform: { webrtc, atHome, budget }, iceServers, begun, senders, incoming, link }) {
     this.number = number;
     this.#link = link;
     this.#incoming = incoming;
@@ -53,7 +58,7 @@ export class Connection {
     this.#data.onmessage = this.#whatComes((data) => link.data(typeof data === 'string' ? new Uint8Array() : new Uint8Array(data)));
     this.#channels = new Channels(this.#pc, {
       opened: (channel) => {
-        this.#come();
+        this.#came();
         link.channelOpened(channel);
       },
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
@@ -64,13 +69,13 @@ export class Connection {
     });
     this.#pc.oniceconnectionstatechange = () => {
       this.#moved = performance.now();
-      if (['disconnected', 'failed'].includes(this.#pc.iceConnectionState)) this.#flows = false;
+      this.#found.said(this.#pc);
     };
     this.#pc.onconnectionstatechange = () => {
-      if (this.#pc.connectionState === 'connected') this.#flows = false;
+      this.#found.said(this.#pc);
       this.#changed();
     };
-    this.#outgoing = new Outgoing(this.#pc, senders, webrtc);
+    this.#outgoing = new Outgoing(this.#pc, { senders, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
   }
 
   /** The RTCPeerConnection, to look at. */
@@ -80,6 +85,9 @@ export class Connection {
   get up() {
     return this.#connected && isOpen(this.#control) && isOpen(this.#data);
   }
+
+  /** Whether what is sent now comes behind a description of ours. */
+  get introduced() { return this.#introduced && !this.#closed; }
 
   get controlOpen() { return isOpen(this.#control); }
 
@@ -99,26 +107,20 @@ export class Connection {
     return changed;
   }
 
-  // Chromium reports connectionState last: later than what it sums up, and now and then later than what the peer has sent
-  // at once. On a busy machine what has come overtakes even what is summed up, and shows the same.
   get #connected() {
-    const { connectionState, iceConnectionState: path, sctp } = this.#pc;
-    return connectionState === 'connected' || (connectionState === 'connecting'
-      && (this.#flows || ((path === 'connected' || path === 'completed') && sctp?.transport.state === 'connected')));
+    const { connectionState, iceConnectionState, sctp } = this.#pc;
+    return this.#found.now({ connectionState, iceConnectionState, secured: sctp?.transport.state === 'connected' });
   }
 
-  // Something has come for the first time: so the connection is up, and whoever looks at it hears of that first. Of a path
-  // that is looked for later it says nothing: it may have come by the one before.
-  #come() {
-    if (this.#flows || this.#wasUp || this.#pc.connectionState === 'connected') return;
-    this.#flows = true;
-    this.#changed();
+  // Whoever looks at the connection hears that it is up before what has come is taken.
+  #came() {
+    if (this.#found.came(this.#pc, this.#wasUp)) this.#changed();
   }
 
   #whatComes(take) {
     return ({ data }) => {
       if (this.#closed) return;
-      this.#come();
+      this.#came();
       take(data);
     };
   }
@@ -190,6 +192,7 @@ export class Connection {
   }
 
   tableChanged() {
+    this.#outgoing.changed(); // a mute may have come, or gone
     this.#step(() => this.#announce());
   }
 
@@ -214,6 +217,7 @@ export class Connection {
   close() {
     if (this.#closed) return;
     this.#closed = true;
+    this.#outgoing.close();
     this.#channels.lose();
     this.#pc.close();
   }
@@ -264,6 +268,9 @@ export class Connection {
       case 'ask': return this.#run(this.#machine.asked());
       case 'grant': return this.#run(this.#machine.granted());
       case 'table': return this.#takeTable(decodeBody(type, body).table);
+      case 'wants':
+        if (!this.#link.wants(decodeBody(type, body))) throw new NoomError('description', 'the peer floods us with wants');
+        return;
       case 'candidates': return this.#candidates.add(decodeBody(type, body));
     }
   }
@@ -330,8 +337,10 @@ export class Connection {
   }
 
   #sendDescription(type, id, sdp, hubOnly) {
-    const text = tellStereo(sdp, this.#outgoing.stereo, this.#stereo);
+    const text = tellSilence(tellStereo(sdp, this.#outgoing.stereo, this.#stereo), this.#stereo);
     this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp: text, table: this.#table() }) });
+    this.#introduced = true;
+    this.#link.introduced();
   }
 
   #table() {
@@ -380,34 +389,3 @@ export class Connection {
 }
 
 const isOpen = (channel) => channel.readyState === 'open';
-
-// With one server that cannot be used, because of a bad URL or TURN without
-// credentials, browsers make no connection at all. Such are left out.
-function newPeerConnection({ RTCPeerConnection }, iceServers) {
-  const config = { bundlePolicy: 'max-bundle' };
-  try {
-    return new RTCPeerConnection({ ...config, iceServers });
-  } catch {
-    const pc = new RTCPeerConnection(config);
-    giveServers(pc, iceServers);
-    return pc;
-  }
-}
-
-function giveServers(pc, iceServers) {
-  if (pc.signalingState === 'closed') return;
-  const give = (list) => pc.setConfiguration({ ...pc.getConfiguration(), iceServers: list });
-  try {
-    give(iceServers);
-  } catch {
-    give(iceServers.filter((server) => {
-      try {
-        give([server]);
-        return true;
-      } catch (error) {
-        console.warn(`noom: an ICE server that cannot be used is left out: ${error.message}`);
-        return false;
-      }
-    }));
-  }
-}

@@ -60,6 +60,10 @@ const talkerPage = labPage + `<script type="module">
 		chat: (text) => { room.chat(text).catch(() => {}); },
 		send: (text) => { room.send(text); },
 		kick: (name) => { room.kick(room.peers.find((p) => p.name === name).id).catch((error) => tell('refused ' + error.code)); },
+		want: (what) => {
+			const [name, height] = what.split(' ');
+			room.peers[0].tracks.find((t) => t.name === name).want(height === 'all' ? Infinity : Number(height));
+		},
 		leave: () => { room.leave(); },
 	};
 </script>`

@@ -22,7 +22,7 @@ var mutants = flag.Int("mutants", 20_000, "mutated frames to give to both decode
 
 // input is bytes for both decoders: a frame, or the body of a type of frame.
 type input struct {
-	kind  string // frame, offer, candidates or table
+	kind  string // frame, offer, candidates, table or wants
 	bytes []byte
 }
 
@@ -42,6 +42,8 @@ func (in input) goSays() string {
 		into = new(signal.Description)
 	case "candidates":
 		into = new(signal.Candidates)
+	case "wants":
+		into = new(signal.WantsBody)
 	default:
 		into = new(signal.TableBody)
 	}
@@ -62,7 +64,7 @@ func inputs(t *testing.T) []input {
 		{"*valid/*.frame", func(text []byte) {
 			all = append(all, input{"frame", text})
 			if envelope, body, ok := bytes.Cut(text, []byte("\n")); ok {
-				for _, kind := range []string{"offer", "candidates", "table"} {
+				for _, kind := range []string{"offer", "candidates", "table", "wants"} {
 					if bytes.Contains(envelope, []byte(`"`+kind+`"`)) {
 						all = append(all, input{kind, body})
 					}

@@ -95,11 +95,16 @@ export const typeOf = (candidate) => / typ (\S+)/.exec(candidate)?.[1] ?? '';
 // What browsers say instead of an address that they do not reveal; Firefox the last.
 const HIDDEN = new Set([undefined, null, '', '(redacted)']);
 
-/** The path that a connection uses, out of its statistics; null if it has none. */
-export function pathOf(report) {
+/** The pair of candidates that a connection uses, as its statistics have it; undefined if it has none. */
+export function pairOf(report) {
   const all = [...report.values()];
   const transport = all.find((s) => s.type === 'transport' && s.selectedCandidatePairId);
-  const pair = transport ? report.get(transport.selectedCandidatePairId) : all.find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
+  return transport ? report.get(transport.selectedCandidatePairId) : all.find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
+}
+
+/** The path that a connection uses, out of its statistics; null if it has none. */
+export function pathOf(report) {
+  const pair = pairOf(report);
   if (!pair) return null;
   const [local, remote] = [pair.localCandidateId, pair.remoteCandidateId].map((id) => {
     const { candidateType: type = '', protocol = '', address, port = 0 } = report.get(id) ?? {};

@@ -7,13 +7,15 @@ import { Proof } from './proof.js';
 
 export class Epochs {
   #link; // {closed(), present(), id, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
-  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
   #conduct; // what the member may make us do
   #connections;
   #frames;
   #stream;
   #incoming;
   #findings;
+  #wants; // what we show of the member's tracks
+  #needs; // what it shows of ours
   #report; // {channelOpened(channel), refused({sender, codec, error})}
 
   #path;
@@ -22,7 +24,7 @@ export class Epochs {
   #tableVersion = 0; // of what we send
   #tableRows = ''; // as JSON, of that version
 
-  constructor({ link, hub, options, conduct, connections, frames, stream, incoming, findings, report }) {
+  constructor({ link, hub, options, conduct, connections, frames, stream, incoming, findings, wants, needs, report }) {
     this.#link = link;
     this.#options = options;
     this.#conduct = conduct;
@@ -31,6 +33,8 @@ export class Epochs {
     this.#stream = stream;
     this.#incoming = incoming;
     this.#findings = findings;
+    this.#wants = wants;
+    this.#needs = needs;
     this.#report = report;
     this.#path = new Path(options.connectTimeout, {
       facts: () => ({ online: hub.online, expired: false, wait: conduct.wait(performance.now()) }),
@@ -98,6 +102,7 @@ export class Epochs {
   #build(number, begun) {
     this.#findings.begun();
     this.#tableRows = ''; // other mids: another version
+    this.#wants.renew();
     try {
       this.#connections.current = new Connection({
         number,
@@ -128,13 +133,25 @@ export class Epochs {
       flooded: (c, error) => this.flooded(c, error),
       described: (restarts) => this.#conduct.described(performance.now(), restarts),
       tabled: ({ fresh, changed }) => this.#conduct.tabled(performance.now(), fresh, changed),
+      introduced: () => this.#wants.look(),
+      wants: (told) => this.#takeWants(told),
       lookup: () => this.#conduct.lookup(performance.now()),
+      peer: this.#link.id,
+      wanted: ({ id }) => this.#needs.of(id),
+      most: () => this.#link.most(),
       refused: (what) => this.#report.refused(what),
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#frames.control(frame, c),
       data: (bytes) => this.#stream.receive(bytes),
       dataOpen: (c) => isCurrent(c) && this.#stream.reopen(c),
     };
+  }
+
+  // false: it is too much.
+  #takeWants(told) {
+    if (!this.#conduct.wanted(performance.now(), this.#needs.weigh(told))) return false;
+    this.#needs.apply(told);
+    return true;
   }
 
   // A table that is not settled goes out as version 0, which everyone ignores.

@@ -44,6 +44,9 @@ export class Frames {
   /** How many messages of this epoch the other end has. */
   get acked() { return this.#exchange.acked; }
 
+  /** Whether a message that is sent now leaves at once. */
+  get room() { return this.#exchange.room; }
+
   /** Whether anything waits for an acknowledgement. */
   get pending() { return this.#exchange.pending; }
 

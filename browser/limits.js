@@ -11,6 +11,7 @@ export const MAX = Object.freeze({
   sections: 64, // media sections in a description
   generation: 128, // candidates
   tracks: 64, // rows of a table
+  height: 16384, // pixels in the height of a picture
   label: 64, // characters of a track or chat id
   number: 2 ** 31 - 1, // epochs, seqs, acks, versions
   retry: 3_600_000, // ms after which to come back

@@ -9,9 +9,11 @@ import { Frames } from './frames.js';
 import { Connections } from './handover.js';
 import { Incoming } from './incoming.js';
 import { MAX } from './limits.js';
+import { Meter } from './meter.js';
 import { cleanName, nameProblem } from './name.js';
 import { may } from './rights.js';
 import { Stream } from './stream.js';
+import { Needs, Wants } from './wants.js';
 
 const FAREWELL = 1_000; // ms that a goodbye may take
 
@@ -25,15 +27,18 @@ export class Link {
   present = true; // the hub has it in the room
   state = 'connecting';
 
-  #report; // {state(state, error), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
-  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome}
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
 
   #connections = new Connections();
   #frames;
   #epochs;
   #stream;
   #incoming; // the peer's tracks
+  #wants; // of those, what we show
+  #needs; // what the peer shows of ours
   #findings;
+  #meter;
   #emptied = []; // Connections whose channels are being emptied
 
   #closed = false; // state is closed already while a goodbye is answered
@@ -49,7 +54,14 @@ export class Link {
     this.#report = report;
     this.#options = options;
     const failed = (error) => this.#epochs.fail(error);
-    this.#incoming = new Incoming(peer, report, () => may(this.member, 'publish'), options.webrtc);
+    this.#incoming = new Incoming(peer, {
+      report, wantChanged: () => this.#wants.changed(), allowed: () => may(this.member, 'publish'), webrtc: options.webrtc,
+    });
+    this.#needs = new Needs(() => options.budget.changed());
+    this.#wants = new Wants({
+      shown: () => this.#incoming.wanted, ready: () => this.#connection?.introduced && this.#frames.room,
+      send: (body) => this.#frames.send({ type: 'wants', body }),
+    });
     this.#stream = new Stream(this.#connections, {
       data: report.data, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
     });
@@ -60,25 +72,33 @@ export class Link {
         stale: report.stale, left: report.left, failed, flooded: (c, error) => this.#epochs.flooded(c, error),
       },
     });
+    this.#meter = new Meter({
+      pc: () => this.#connections.live?.pc ?? null, changed: report.quality, bounded: () => options.budget.changed(),
+      muted: () => this.tracks.filter(({ muted, track }) => muted && track).map(({ track }) => track.id),
+    });
     this.#findings = new Findings(this.#connections, () => ({
       online: hub.online, lost: !this.present, connected: this.state === 'connected',
       acked: this.#frames.acked > 0, pending: this.#frames.pending,
     }));
     this.#epochs = new Epochs({
       link: {
-        id: member.id, closed: () => this.#closed, present: () => this.present,
+        id: member.id, most: () => this.#meter.bound, closed: () => this.#closed, present: () => this.present,
         askTurn: () => turns.ask(this), yieldTurn: () => turns.done(this),
         state: (state, error) => this.#setState(state, error), dead: () => report.dead(),
         acted: () => this.#parted?.(), end: () => this.#end(),
       },
       hub, options, conduct, report, connections: this.#connections, frames: this.#frames,
-      stream: this.#stream, incoming: this.#incoming, findings: this.#findings,
+      stream: this.#stream, incoming: this.#incoming, findings: this.#findings, wants: this.#wants, needs: this.#needs,
     });
   }
 
   get tracks() { return this.#incoming.tracks; }
 
   get pc() { return this.#connection?.pc ?? null; }
+
+  get quality() { return this.state === 'closed' ? 'lost' : this.#meter.quality; }
+
+  get bandwidth() { return this.#meter.bandwidth; }
 
   // ---- from the room
 
@@ -182,6 +202,7 @@ export class Link {
   fade() {
     this.state = 'closed';
     this.#incoming.close();
+    this.#meter.close();
     setTimeout(() => this.close(), FAREWELL / 2);
   }
 
@@ -255,16 +276,22 @@ export class Link {
       else this.#connection?.handle(m, via === null);
     }
     if (renewed) this.#connection?.need();
-    if (acked) this.#connection?.acknowledged(this.#frames.acked);
+    if (acked) {
+      this.#connection?.acknowledged(this.#frames.acked);
+      this.#wants.look();
+    }
     if (this.#frames.acked >= this.#parting?.acked) this.#parting.done();
   }
 
   #end() {
     this.#frames.close();
+    this.#wants.close();
+    this.#needs.close();
     this.#connections.close();
     this.#parting?.done();
     this.#parting = null;
     this.#incoming.close();
+    this.#meter.close();
     this.#stream.close();
   }
 
@@ -275,5 +302,6 @@ export class Link {
     this.state = state;
     if (state === 'connected') this.#frames.prepareGoodbye().catch((failure) => console.error(failure));
     this.#report.state(state, error);
+    this.#meter.state(state);
   }
 }

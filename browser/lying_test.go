@@ -206,7 +206,7 @@ func testNameOfAnotherUnicode(t *testing.T, kinds browsertest.Pair) {
 	b1, b2 := kinds.Start(t)
 	one := l.open(b1, `window.WebSocket = class extends WebSocket { constructor(...args) { super(...args); window.socket = this; } };`)
 	two := l.open(b2, "")
-	one.Do(`enter('하나')`)
+	one.Do(`enter('하나', { transport: 'websocket' })`)
 	two.Do(`enter('둘')`)
 	connected(one, two)
 	one.Do(`socket.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ type: 'renamed', from: other().id, name: '\u0301둘' }) })), undefined`)

@@ -65,6 +65,8 @@ export interface LocalTrack {
   track: MediaStreamTrack;
   /** The name that the others see; default: camera or microphone, by kind. */
   name?: string;
+  /** See PublishOptions. */
+  maxBitrate?: number;
 }
 
 export interface JoinOptions {
@@ -98,6 +100,12 @@ export interface JoinOptions {
   transport?: 'auto' | 'websocket' | 'http';
   /** Where the hub speaks HTTP. Default: url with http as the last part of its path. */
   httpURL?: string | URL;
+  /**
+   * What all pictures to all peers may take together, in bits per second, 10000 to 2147483647. Default 4000000. It is
+   * divided evenly over the pictures, where what one has no use for goes to the others: 1.4 Mbit/s each for up to two of
+   * them, 0.5 Mbit/s at 480p for eight. Sound comes on top, at a higher priority: some 80 kbit/s for each track and peer.
+   */
+  uplink?: number;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
   /** In Node: the package @roamhq/wrtc, say. Default: what globalThis has, as in a page. */
@@ -120,8 +128,17 @@ export interface WebRTC {
 export function join(url: string | URL, room: string, options?: JoinOptions): Promise<Room>;
 
 export interface PublishOptions {
-  /** camera, microphone, screen, …; default: camera or microphone, by kind. */
+  /**
+   * camera, microphone, screen, …; default: camera or microphone, by kind. A picture that is called screen, or whose track
+   * is one of a screen, stays sharp where there is too little room for it, and a camera's smooth; the track's own
+   * contentHint, if you have set one, says it instead (mst-content-hint section 3).
+   */
   name?: string;
+  /**
+   * What each peer is sent of it at most, in bits per second, 10000 to 2147483647. Default: 1400000 for a picture, and for
+   * sound what the browser finds right. Pictures get less where the room's uplink is divided among many.
+   */
+  maxBitrate?: number;
 }
 
 export class Room extends EventTarget {
@@ -182,6 +199,28 @@ export interface LeaveOptions {
 
 export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed' | 'closed';
 
+/**
+ * How good the connection to a peer is, for people. It follows, each second, from what was lost in either direction, the
+ * round trip, and how long pictures stood still or sound was missing. fair: 4 % lost, a round trip of 400 ms, or a
+ * standstill of a tenth of the time; poor: 12 %, 800 ms, or three tenths. It becomes worse after 2 s in a row that are
+ * worse, and better after 5 s that are better. lost: nothing arrives.
+ */
+export type Quality = 'good' | 'fair' | 'poor' | 'lost';
+
+/** What the way to a peer can take, and what it takes now. */
+export interface Bandwidth {
+  /** How much may be sent to the peer in all, in bits per second; 0: the browser does not say, as in Firefox. */
+  readonly estimate: number;
+  /** How much was sent in the last second: RTP packets, without those sent again, in bits per second. */
+  readonly sent: number;
+  /** Share of these packets that the network has lost, from 0 to 1, as the peer reports it. */
+  readonly loss: number;
+  /** In ms; 0: not known yet. */
+  readonly roundTrip: number;
+  /** How long our packets wait on the way, in ms; always 0, because browsers do not say. Go members do. */
+  readonly queue: number;
+}
+
 export class Peer {
   private constructor();
   readonly id: string;
@@ -190,10 +229,19 @@ export class Peer {
   /** Of this peer and us; it changes only with an identity. */
   safetyNumber(): Promise<SafetyNumber>;
   readonly state: PeerState;
+  /** lost once the peer is gone. */
+  readonly quality: Quality;
+  /** As it was measured within the last second; all 0 while the peer is not connected. */
+  bandwidth(): Bandwidth;
   readonly tracks: RemoteTrack[];
   /** For inspection, not for negotiation; null between two connections. */
   readonly connection: RTCPeerConnection | null;
-  /** Of the current connection; an empty map if there is none, or if it has no answer within 1 s. */
+  /**
+   * Of the current connection; an empty map if there is none, or if it has no answer within 1 s. As in Go's Peer.Stats, an
+   * entry of type inbound-rtp or outbound-rtp is a stream, remote-inbound-rtp what the peer reports of one that we send
+   * (fractionLost, packetsLost, jitter, roundTripTime; its localId names ours), and availableOutgoingBitrate is in the
+   * candidate-pair that is in use. Times are in seconds.
+   */
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   /**
@@ -324,7 +372,9 @@ export class Sender {
   readonly id: string;
   readonly name: string;
   readonly kind: 'audio' | 'video';
-  /** Yours: noom neither changes nor stops it. null while paused. */
+  /** PublishOptions.maxBitrate; null without one. */
+  readonly maxBitrate: number | null;
+  /** Yours: noom never stops it, and sets nothing but the contentHint of a picture that has none. null while paused. */
   readonly track: MediaStreamTrack | null;
   /**
    * Whether the others get nothing, and know it: by setMuted, because you have disabled the track (which is noticed
@@ -352,6 +402,8 @@ export class RemoteTrack {
   readonly name: string;
   readonly kind: 'audio' | 'video';
   readonly muted: boolean;
+  /** Whether the peer sends us nothing of it, because the connection takes too little; it comes back by itself. */
+  readonly paused: boolean;
   /**
    * The same for as long as the track lives: rebuilds change what is in it, which elements do not notice in every
    * browser, so use attach for those. For Web Audio and recorders.
@@ -376,6 +428,17 @@ export class RemoteTrack {
    * Returns the elements, after trackremoved too, so that they can be removed.
    */
   detach(element?: HTMLMediaElement): HTMLMediaElement[];
+  /**
+   * Says how large the track is shown, so that its sender need not make and send more: the height of the largest picture
+   * in pixels of the screen; 0: not at all, and its sender stops; Infinity: all of it. Of sound only 0 counts. It holds
+   * until the next call, over rebuilds.
+   *
+   * null, as at first: the elements that it is attached to say so. An element that is out of sight, or in a page that is
+   * hidden, shows nothing, but for picture-in-picture; one that was never in a page may be drawn from and shows all, and
+   * so does a track without elements. Sound is always played. Say Infinity while you record, or draw to a canvas, what
+   * you do not show.
+   */
+  want(height: number | null): void;
 }
 
 export class RoomEvent<T extends string = string> extends Event {
@@ -389,9 +452,13 @@ export interface RoomEventMap {
   peerleft: Named<'peerleft', { peer: Peer; member: Member; reason: 'left' | 'kicked' | 'closed' | 'expired' | 'lost' }>;
   peerrenamed: Named<'peerrenamed', { peer: Peer; old: string }>;
   peerstatechanged: Named<'peerstatechanged', { peer: Peer; state: PeerState; error: NoomError | null }>;
+  /** The connection to the peer is better or worse than before. */
+  qualitychanged: Named<'qualitychanged', { peer: Peer; quality: Quality }>;
   trackadded: Named<'trackadded', { peer: Peer; track: RemoteTrack }>;
   trackremoved: Named<'trackremoved', { peer: Peer; track: RemoteTrack }>;
   trackmuted: Named<'trackmuted', { peer: Peer; track: RemoteTrack; muted: boolean }>;
+  /** The peer no longer sends us the track, because the connection takes too little for it, or does again. */
+  trackpaused: Named<'trackpaused', { peer: Peer; track: RemoteTrack; paused: boolean }>;
   /** A rebuild put another MediaStreamTrack into the track's stream. */
   trackchanged: Named<'trackchanged', { peer: Peer; track: RemoteTrack }>;
   /**

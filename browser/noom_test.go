@@ -221,7 +221,7 @@ func testForgedFrame(t *testing.T, kinds browsertest.Pair) {
 		} });`)
 	two.Allow("the hub may be lying")
 	one.Do(`enter('하나', { tracks: [picture('rgb(200, 0, 0)')] })`)
-	two.Do(`enter('two')`)
+	two.Do(`enter('two', { transport: 'websocket' })`)
 	connected(one, two)
 	two.Wait("a red picture", `shows(other().tracks[0], [200, 0, 0])`)
 	for _, tab := range []*browsertest.Tab{one, two} {

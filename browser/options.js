@@ -4,6 +4,8 @@ import { NoomError, quoted } from './errors.js';
 import { MAX } from './limits.js';
 import { isID, textProblem } from './name.js';
 
+const MIN_BITRATE = 10_000; // no encoder makes sense of less
+
 /** Throws for a value with a problem, if it has one. */
 export function check(code, what, value, problem) {
   if (problem) throw new NoomError(code, `${what} ${quoted(value)}: ${problem}`);
@@ -14,8 +16,12 @@ export function checkTime(what, ms, least) {
   if (!(Number.isFinite(ms) && ms >= least && ms <= MAX.number)) throw new NoomError('bad_argument', `${what} is a number of ms, ${least} to ${MAX.number}`);
 }
 
+export function checkBitrate(what, bps) {
+  if (!(Number.isFinite(bps) && bps >= MIN_BITRATE && bps <= MAX.number)) throw new NoomError('bad_argument', `${what} is a number of bits per second, ${MIN_BITRATE} to ${MAX.number}`);
+}
+
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax }) {
+export function checkOptions({ token, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
   if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
@@ -29,6 +35,7 @@ export function checkOptions({ token, verify, identity, iceServers, tracks, tran
   for (const [what, ms, least] of [['connectTimeout', connectTimeout, 1000], ['dialTimeout', dialTimeout, 100], ['redialMax', redialMax, 100]]) {
     if (ms !== undefined) checkTime(what, ms, least);
   }
+  if (uplink !== undefined) checkBitrate('uplink', uplink);
 }
 
 const isIdentity = ({ id, key, sign }) => typeof id === 'string' && isID(id) && key instanceof Uint8Array && typeof sign === 'function';

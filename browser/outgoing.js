@@ -5,6 +5,7 @@
 
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
+import { preferRED } from './red.js';
 import { mediaOf, sendsStereo } from './sender.js';
 
 // What a description has room for, in bytes.
@@ -18,14 +19,18 @@ export class Outgoing {
   #webrtc; // {MediaStream, RTCRtpSender}
   #stream; // its id ties sound and picture together, for lip sync
   #first; // senders there were from the start, which our first table must list
+  #budget; // the room's
+  #spent; // () when nothing more is sent
   #waiting; // senders that get a section with the next offer
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
   // codecs: offered, refused: the other side knows none of them, stereo: offered as that}
 
-  /** senders: those there are from the start. */
-  constructor(pc, senders, webrtc) {
+  /** senders: those there are from the start; see Budget.use for peer, wanted and most. */
+  constructor(pc, { senders, webrtc, budget, peer, wanted, most }) {
     this.#pc = pc;
     this.#webrtc = webrtc;
+    this.#budget = budget;
+    this.#spent = budget.use({ peer, wanted, most, legs: () => this.#legs });
     this.#stream = new webrtc.MediaStream();
     this.#first = [...senders];
     this.#waiting = [...senders];
@@ -55,6 +60,7 @@ export class Outgoing {
     for (const sender of this.#waiting.splice(0)) {
       if (this.#fits(sender.kind)) {
         const transceiver = this.#pc.addTransceiver(mediaOf(sender) ?? sender.kind, { direction: 'sendonly', streams: [this.#stream] });
+        if (sender.kind === 'audio') preferRED(transceiver, this.#webrtc);
         this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false, stereo: false });
       } else {
         this.#first = this.#first.filter((s) => s !== sender);
@@ -62,6 +68,7 @@ export class Outgoing {
         left.push({ sender, codec, error: new NoomError('too_many_tracks', 'there is no room for another track between the two; close a Sender first') });
       }
     }
+    this.changed();
     return left;
   }
 
@@ -81,6 +88,7 @@ export class Outgoing {
     const section = this.#of(sender);
     if (!section) return false;
     section.sender = null;
+    this.changed();
     await section.transceiver.sender.replaceTrack(null);
     return true;
   }
@@ -88,7 +96,9 @@ export class Outgoing {
   /** Carries what the sender carries now, unless it must not flow yet. */
   async replace(sender) {
     const section = this.#of(sender);
-    if (section && section.startsAt === 0) await section.transceiver.sender.replaceTrack(mediaOf(sender));
+    if (!section || section.startsAt > 0) return;
+    await section.transceiver.sender.replaceTrack(mediaOf(sender));
+    this.changed();
   }
 
   /** The takeovers announced just now flow once that many messages are acknowledged. */
@@ -104,6 +114,7 @@ export class Outgoing {
       if (s.sender && s.startsAt > 0 && s.startsAt <= acked) {
         s.startsAt = 0;
         await s.transceiver.sender.replaceTrack(mediaOf(s.sender));
+        this.changed();
       }
     }
   }
@@ -139,6 +150,7 @@ export class Outgoing {
    * would have been sent in; and lets go of the senders.
    */
   takeRefused() {
+    this.changed(); // in every browser there are encodings from now on
     const refused = this.#sections.filter((s) => s.sender && !isUsable(s.transceiver));
     return refused.map((s) => {
       const { sender } = s;
@@ -162,6 +174,16 @@ export class Outgoing {
       rows[transceiver.mid] = { id: sender.id, name: sender.name, kind: sender.kind, muted: sender.muted };
     }
     return rows;
+  }
+
+  /** Something else is sent, or nothing of what was. */
+  changed() { this.#budget.changed(); }
+
+  /** Nothing is sent any longer. */
+  close() { this.#spent(); }
+
+  get #legs() {
+    return this.#sections.filter((s) => s.sender && s.startsAt === 0 && isUsable(s.transceiver)).map((s) => ({ sender: s.sender, rtp: s.transceiver.sender }));
   }
 
   #of(sender) {

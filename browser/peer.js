@@ -41,6 +41,15 @@ export class Peer {
   /** connecting, connected, interrupted, failed or closed */
   get state() { return this.#link.state; }
 
+  /** How good the connection is: good, fair, poor or lost. */
+  get quality() { return this.#link.quality; }
+
+  /**
+   * What the way to the peer takes, as it was measured within the last second: {estimate, sent, loss, roundTrip, queue}.
+   * All are 0 while the peer is not connected.
+   */
+  bandwidth() { return this.#link.bandwidth; }
+
   /** What the peer sends now: RemoteTracks. */
   get tracks() { return this.#link.tracks; }
 
@@ -54,10 +63,10 @@ export class Peer {
 
   /** Sends a MediaStreamTrack to this peer alone. */
   publish(track, options = {}) {
-    const { name } = optionsOf(options);
+    const { name, maxBitrate } = optionsOf(options);
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
     this.#checkRight('publish');
-    return this.#published.add(track, name);
+    return this.#published.add(track, { name, maxBitrate });
   }
 
   /**

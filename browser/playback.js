@@ -2,6 +2,7 @@
 // again, and where the browser starts nothing before somebody has touched the page.
 
 import { NoomError } from './errors.js';
+import { View } from './view.js';
 
 // What a browser may take for somebody touching the page.
 const GESTURES = ['pointerdown', 'pointerup', 'touchend', 'click', 'keydown'];
@@ -22,20 +23,30 @@ function listenTo(document) {
   if (documents.has(document)) return;
   documents.add(document);
   for (const type of GESTURES) document.addEventListener(type, () => eachPlayer((player) => player.touched()), { capture: true, passive: true });
-  // Safari pauses pictures in the background and does not always go on.
-  document.addEventListener('visibilitychange', () => document.hidden || eachPlayer((player) => player.shown()));
+  document.addEventListener('visibilitychange', () => eachPlayer((player) => player.shown()));
 }
 
 /** The elements of the page in which one RemoteTrack is played. */
 export class Playback {
   #track;
   #report; // (element, blocked)
+  #seen; // called when height may be another
   #elements = []; // WeakRefs
   #over = false; // the track is gone
 
-  constructor(track, report) {
+  constructor(track, report, seen = () => {}) {
     this.#track = track;
     this.#report = report;
+    this.#seen = seen;
+  }
+
+  /**
+   * The height in pixels of the largest picture in which it is shown, 0: it is in no sight; Infinity: that is not known, as
+   * where no element plays it.
+   */
+  get height() {
+    const players = this.#players;
+    return players.length > 0 ? Math.max(...players.map((player) => player.height)) : Infinity;
   }
 
   /** Whether the browser waits for a gesture in one of them. */
@@ -45,7 +56,7 @@ export class Playback {
   attach(element = newElement(this.#track.kind)) {
     if (typeof element?.play !== 'function') throw new NoomError('bad_argument', 'a track is attached to an element <audio> or <video>');
     if (!this.#all.includes(element)) this.#elements.push(new WeakRef(element));
-    if (!this.#over) playerOf(element).add(this.#track, (blocked) => this.#report(element, blocked));
+    if (!this.#over) playerOf(element).add(this.#track, { blocked: (blocked) => this.#report(element, blocked), seen: this.#seen });
     return element;
   }
 
@@ -55,6 +66,7 @@ export class Playback {
     for (const e of this.#all) (element === undefined || e === element ? gone : kept).push(e);
     this.#elements = kept.map((e) => new WeakRef(e));
     for (const e of gone) players.get(e)?.remove(this.#track);
+    this.#seen();
     return gone;
   }
 
@@ -89,11 +101,12 @@ function playerOf(element) {
 // What one element plays: one stream of its own, of all the tracks that are attached to it.
 class Player {
   #element;
-  #tracks = new Map(); // RemoteTrack → (blocked) to be called when that changes
+  #tracks = new Map(); // RemoteTrack → {blocked(blocked), seen()} to be called when that changes, or how large it is shown
   #stream = null; // that the element was given; null: none
   #blocked = false; // until a gesture
   #paused = false; // by somebody who uses the element's controls
   #placed = false; // it has been in a document
+  #view = null; // of a video that plays something
 
   constructor(element) {
     this.#element = element;
@@ -105,17 +118,25 @@ class Player {
 
   get blocked() { return this.#blocked; }
 
+  /** See View. */
+  get height() { return this.#view?.height ?? Infinity; }
+
   plays(track) { return this.#tracks.has(track); }
 
   add(track, report) {
     const isNew = !this.#tracks.has(track);
     if (!isNew || this.#tracks.size === 0) this.#paused = false; // otherwise somebody has paused another track here
     this.#tracks.set(track, report);
-    if (isNew && this.#blocked) report(true);
+    if (isNew && this.#blocked) report.blocked(true);
     const { track: media } = track;
     if (!this.#owns || this.#element.ended) this.#give();
     else if (media) this.#stream.addTrack(media); // does nothing if it is there
     this.#play();
+    if ('videoWidth' in this.#element) {
+      this.#view ??= new View(this.#element, () => this.#tracks.forEach(({ seen }) => seen()));
+      if (this.#tracks.size === 1) this.#view.open();
+    }
+    report.seen();
   }
 
   remove(track) {
@@ -126,8 +147,9 @@ class Player {
     if (this.#tracks.size === 0) {
       if (owns) this.#element.srcObject = null;
       this.#stream = null;
+      this.#view?.close();
     }
-    if (this.#blocked) report(false);
+    if (this.#blocked) report.blocked(false);
     if (this.#tracks.size === 0) this.#blocked = false;
   }
 
@@ -142,8 +164,11 @@ class Player {
     if (this.#blocked) this.#play();
   }
 
-  /** The page can be seen again. */
+  /** The page is hidden, or can be seen again. */
   shown() {
+    this.#view?.look();
+    if (this.#element.ownerDocument.hidden) return;
+    // Safari pauses pictures in the background and does not always go on.
     if (this.#owns && this.#element.paused && !this.#blocked) this.#play();
   }
 
@@ -180,6 +205,6 @@ class Player {
   #setBlocked(blocked) {
     if (this.#blocked === blocked) return;
     this.#blocked = blocked;
-    for (const report of this.#tracks.values()) report(blocked);
+    for (const report of this.#tracks.values()) report.blocked(blocked);
   }
 }

@@ -30,7 +30,7 @@ const colour = `(() => {
 
 // What is attached to an element is played there, through rebuilds, and no longer once it is gone.
 func TestAttach(t *testing.T) {
-	browsertest.EveryKind(t, func(t *testing.T, kind browsertest.Kind) {
+	browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) {
 		l := newLab(t)
 		b := kind.Start(t)
 		one, two := l.open(b, ""), l.open(b, "")
@@ -74,7 +74,7 @@ func TestAttach(t *testing.T) {
 
 // Where the browser starts no sound by itself the page learns of it, and the first touch starts it.
 func TestAttachBlocked(t *testing.T) {
-	browsertest.EveryKind(t, func(t *testing.T, kind browsertest.Kind) {
+	browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) {
 		l := newLab(t)
 		one, two := l.open(kind.Start(t, browsertest.AutoplayRefused), ""), l.open(browsertest.Start(t), "")
 		one.Do(`enter('하나')`)

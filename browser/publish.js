@@ -1,5 +1,6 @@
 // What is published: by a room to everyone, or to one peer alone.
 
+import { checkBitrate } from './options.js';
 import { Sender } from './sender.js';
 
 export class Published {
@@ -17,8 +18,9 @@ export class Published {
   get senders() { return [...this.#senders]; }
 
   /** Sends a track over every link there is; those to come are given senders. */
-  add(track, name = track?.kind === 'video' ? 'camera' : 'microphone') {
-    const sender = new Sender(track, name, {
+  add(track, { name = track?.kind === 'video' ? 'camera' : 'microphone', maxBitrate = null } = {}) {
+    if (maxBitrate !== null) checkBitrate('maxBitrate', maxBitrate);
+    const sender = new Sender(track, name, maxBitrate, {
       webrtc: this.#webrtc,
       carriers: this.#links, over: this.#over,
       ended: (s) => { this.#senders = this.#senders.filter((other) => other !== s); },

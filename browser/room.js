@@ -1,6 +1,7 @@
 // A joined room: what the application uses, and the hub's frames about ourselves. The roster has
 // the others, hub.js the way to the hub.
 
+import { Budget } from './budget.js';
 import { Chat, checkChat } from './chat.js';
 import { isPair } from './codec.js';
 import { toBytes } from './data.js';
@@ -73,7 +74,7 @@ export class Room extends RoomEvents {
     this.#published = new Published(options.webrtc, () => this.#roster.links, this.#farewell.signal);
     this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
     try {
-      for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t.name : undefined);
+      for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t : undefined);
     } catch (error) {
       this.#farewell.abandon(); // the other tracks are no longer watched
       throw error;
@@ -118,7 +119,9 @@ export class Room extends RoomEvents {
       ask: (request) => this.#ask(request),
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
-      options: { iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url) },
+      options: {
+        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink),
+      },
     });
   }
 
@@ -160,10 +163,10 @@ export class Room extends RoomEvents {
 
   /** Sends a MediaStreamTrack to everyone, now and later. Returns its Sender at once. */
   publish(track, options = {}) {
-    const { name } = optionsOf(options);
+    const { name, maxBitrate } = optionsOf(options);
     this.#checkOpen();
     this.#checkRight('publish');
-    return this.#published.add(track, name);
+    return this.#published.add(track, { name, maxBitrate });
   }
 
   /** Says text, 1 to 4096 bytes, to everyone; resolves once the hub has passed it on. */
@@ -272,7 +275,7 @@ export class Room extends RoomEvents {
   }
 
   async #handle(frame) {
-    if (isPair(frame.type)) {
+    if (isPair(frame)) {
       this.#roster.get(frame.from)?.link.receive(frame);
       return;
     }

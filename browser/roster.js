@@ -166,6 +166,7 @@ export class Roster {
       turns: this.#turns,
       report: {
         state: (state, error) => about('peerstatechanged', { state, error }),
+        quality: (quality) => about('qualitychanged', { quality }),
         dead: () => this.#drop(entry, 'lost'),
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#reborn(entry, conduct, session),
@@ -180,6 +181,7 @@ export class Roster {
         trackChanged: (track) => about('trackchanged', { track }),
         trackBlocked: (track, element, blocked) => about('trackblocked', { track, element, blocked }),
         trackMuted: (track) => about('trackmuted', { track, muted: track.muted }),
+        trackPaused: (track) => about('trackpaused', { track, paused: track.paused }),
       },
     });
     return entry;

@@ -11,12 +11,16 @@ export let mediaOf;
 /** Whether a Sender sends sound of two channels. */
 export let sendsStereo;
 
+/** What the picture of a Sender is like now: {width, height, screen}; sizes that the browser does not say are undefined. */
+export let pictureOf;
+
 const LOOK = 100; // ms between two looks at whether the page has changed or stopped its track, for which there is no event
 
 export class Sender {
   #name;
   #kind;
-  #track = null; // the page's, which is never changed
+  #maxBitrate;
+  #track = null; // the page's, of which nothing but the contentHint is changed, where there is none
   #clone = null; // of the track: enabled where that is not, or the other way round
   #muteSet = false; // by setMuted
   #disabled = false; // the page has disabled the track, and setMuted has not overruled it since
@@ -33,16 +37,21 @@ export class Sender {
 
   static {
     mediaOf = (sender) => sender.#clone ?? sender.#track;
+    pictureOf = ({ name, track }) => {
+      const { width, height } = track?.getSettings?.() ?? {};
+      return { width, height, screen: track !== null && isScreen(track, name) };
+    };
     sendsStereo = ({ kind, track }) => kind === 'audio' && track !== null && channelsOf(track) > 1;
   }
 
   /** Made by publish alone. */
-  constructor(track, name, { webrtc, carriers, ended, over }) {
+  constructor(track, name, maxBitrate, { webrtc, carriers, ended, over }) {
     checkTrack(track, webrtc);
     const problem = nameProblem(name);
     if (problem) throw new NoomError('bad_name', `track name: ${problem}`);
     this.#name = name;
     this.#kind = track.kind;
+    this.#maxBitrate = maxBitrate;
     this.#webrtc = webrtc;
     this.#carriers = carriers;
     this.#ended = ended;
@@ -61,6 +70,9 @@ export class Sender {
 
   /** audio or video */
   get kind() { return this.#kind; }
+
+  /** The bits per second that each peer is sent at most; null: what noom.js finds right. */
+  get maxBitrate() { return this.#maxBitrate; }
 
   /** The page's current MediaStreamTrack, null while paused. */
   get track() { return this.#track; }
@@ -124,6 +136,7 @@ export class Sender {
     this.#track = track;
     this.#disabled = track ? !track.enabled : false;
     this.#enabled = track?.enabled ?? true;
+    if (track?.kind === 'video' && track.contentHint === '') track.contentHint = isScreen(track, this.#name) ? 'detail' : 'motion';
     for (const type of ['mute', 'unmute', 'ended']) track?.addEventListener(type, this.#changed);
   }
 
@@ -187,6 +200,12 @@ export class Sender {
 function channelsOf(track) {
   const unsaid = globalThis.navigator?.mediaDevices?.getSupportedConstraints().channelCount ? 2 : 1;
   return track.getSettings().channelCount ?? unsaid;
+}
+
+// Whether a picture must stay sharp rather than smooth: the application says so, or else it is of a screen.
+function isScreen(track, name) {
+  if (track.contentHint) return track.contentHint !== 'motion';
+  return name === 'screen' || track.getSettings?.().displaySurface !== undefined;
 }
 
 // A MediaStream takes nothing but tracks, those of other windows among them.

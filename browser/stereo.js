@@ -28,8 +28,8 @@ export function tellStereo(sdp, sent, received) {
   });
 }
 
-// What edit(mid, parameters) makes of the parameters of each section's Opus.
-function eachOpus(sdp, edit) {
+/** What edit(mid, parameters) makes of the parameters of each section's Opus. */
+export function eachOpus(sdp, edit) {
   return sdp.split(/^(?=m=)/m).map((section) => {
     if (!section.startsWith('m=audio')) return section;
     const [, mid = ''] = /^a=mid:(\S+)/m.exec(section) ?? [];

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/ffmpegtest"
 	"noom/internal/longtest"
 	"noom/media"
 	"noom/transport/ws"
@@ -175,6 +178,84 @@ func testSwapsSeen(t *testing.T, kind browsertest.Kind) {
 	}
 	if n := browsertest.Eval[int](tab, `connections`); n != 1 {
 		t.Errorf("%d connections were made, want 1", n)
+	}
+	tab.Do(`room.leave()`)
+}
+
+// TestOtherCodecsSeen: a member in Go swaps its camera through all codecs that the browser decodes. The page has the same
+// track all the time, over one connection, and its picture goes on.
+func TestOtherCodecsSeen(t *testing.T) { browsertest.EachKindAlone(t, testOtherCodecsSeen) }
+
+func testOtherCodecsSeen(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	h264 := filepath.Join(t.TempDir(), "clip.h264")
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "testsrc=size=160x120:rate=15", "-t", "4", "-pix_fmt", "yuv420p",
+		"-c:v", "libx264", "-profile:v", "baseline", "-g", "15", "-bf", "0", h264)
+	open := func(codec string) *media.Source {
+		source, err := media.OpenIVF("../media/testdata/"+codec+".ivf", nil)
+		if codec == "h264" {
+			source, err = media.OpenH264(h264, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = source.Close() }) // nothing to lose
+		return source
+	}
+	l := newLab(t)
+	tab := l.open(kind.Start(t), "")
+	known := browsertest.Eval[string](tab, `RTCRtpReceiver.getCapabilities('video').codecs.map((c) => c.mimeType.slice(6).toLowerCase()).join()`)
+	tab.Do(`enter('지우')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{
+		Tracks: []noom.LocalTrack{{Track: open("vp8")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(context.Background()) }() // the test is over
+	tab.Wait("the picture", `other().tracks.length === 1`)
+	tab.Do(`
+		window.seen = { frames: 0, changes: 0, added: 0, waited: 0 };
+		window.camera = other().tracks[0];
+		room.addEventListener('trackchanged', ({ track }) => { if (track === camera) seen.changes++; });
+		room.addEventListener('trackadded', () => seen.added++);
+		window.screen1 = camera.attach();
+		document.body.append(screen1);
+		let last = performance.now();
+		const look = (now) => {
+			seen.frames++;
+			seen.waited = Math.max(seen.waited, now - last);
+			last = now;
+			screen1.requestVideoFrameCallback(look);
+		};
+		screen1.requestVideoFrameCallback(look);`)
+	tab.Wait("the first frames", `seen.frames > 10`)
+	tab.Do(`seen.waited = 0`)
+	changes, sent := 0, "vp8"
+	for _, codec := range []string{"h264", "vp8", "vp9", "av1", "h264"} {
+		if !strings.Contains(known, codec) {
+			t.Logf("%s is not decoded here", codec)
+			continue
+		}
+		if codec == sent {
+			continue // the one between is not decoded here
+		}
+		sent = codec
+		if err := room.Senders()[0].ReplaceTrack(open(codec)); err != nil {
+			t.Fatal(err)
+		}
+		changes++
+		tab.Wait("another section for "+codec, fmt.Sprintf(`seen.changes === %d`, changes))
+		before := browsertest.Eval[int](tab, `seen.frames`)
+		tab.Wait("frames in "+codec, fmt.Sprintf(`seen.frames > %d`, before+30))
+		t.Logf("%s: the picture stood still for %.0f ms at most", codec, browsertest.Eval[float64](tab, `seen.waited`))
+		tab.Do(`seen.waited = 0`)
+	}
+	if n := browsertest.Eval[int](tab, `connections`); n != 1 {
+		t.Errorf("%d connections were made, want 1", n)
+	}
+	if same := browsertest.Eval[bool](tab, `other().tracks.length === 1 && other().tracks[0] === camera && seen.added === 0`); !same {
+		t.Error("the page has another track")
 	}
 	tab.Do(`room.leave()`)
 }

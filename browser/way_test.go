@@ -41,7 +41,7 @@ func openAt(b *browsertest.Browser, url, prepare string) *browsertest.Tab {
 // A call where no WebSocket gets through, whatever the proxy does instead: with pictures both ways,
 // chat, a right goodbye, and a new track in the middle.
 func TestCallWithoutWebSocket(t *testing.T) {
-	browsertest.EveryKind(t, func(t *testing.T, kind browsertest.Kind) {
+	browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) {
 		callBehind(t, kind, webtest.Way{NoUpgrade: true, HoldBack: true})
 	})
 }

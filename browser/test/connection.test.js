@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Budget } from '../budget.js';
 import { Connection } from '../connection.js';
 
 test('text in the data channel is no number of bytes, but against the rules', () => {
@@ -16,7 +17,7 @@ test('text in the data channel is no number of bytes, but against the rules', ()
   }
   const came = [];
   const connection = new Connection({
-    number: 1, platform: { webrtc: { RTCPeerConnection, MediaStream: class {} }, atHome: false }, iceServers: [], begun: false, senders: [], incoming: null,
+    number: 1, platform: { webrtc: { RTCPeerConnection, MediaStream: class {} }, atHome: false, budget: new Budget() }, iceServers: [], begun: false, senders: [], incoming: null,
     link: { data: (bytes) => came.push(bytes), changed() {} },
   });
   const { onmessage } = channels.find(({ label }) => label === 'data');
@@ -47,7 +48,7 @@ function opened() {
   }
   const happened = [];
   const connection = new Connection({
-    number: 1, platform: { webrtc: { RTCPeerConnection, MediaStream: class {} }, atHome: false }, iceServers: [], begun: false, senders: [], incoming: null,
+    number: 1, platform: { webrtc: { RTCPeerConnection, MediaStream: class {} }, atHome: false, budget: new Budget() }, iceServers: [], begun: false, senders: [], incoming: null,
     link: {
       data: () => happened.push('data'), control: () => happened.push('control'), channelOpened: () => happened.push('channel'),
       changed: (c) => happened.push(c.up ? 'up' : 'down'),

@@ -1,21 +1,23 @@
 // What README.md and noom.d.ts promise, used as an application would: checked
 // by tsc, never run.
 
-import { Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
+import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
 
 export async function use(media: MediaStream): Promise<string> {
   const identity = await Identity.generate();
   const room = await join('/ws', '로비', {
     name: 'gopher',
     identity,
-    tracks: [...media.getTracks(), { track: media.getTracks()[0]!, name: 'second' }],
+    tracks: [...media.getTracks(), { track: media.getTracks()[0]!, name: 'second', maxBitrate: 100_000 }],
+    uplink: 2_000_000,
     transport: 'http',
     httpURL: new URL('https://call.example/http'),
     verify: (member: Member) => member.id.length === 26,
   });
   room.addEventListener('trackadded', ({ peer, track }) => show(track, peer.name));
   room.addEventListener('closed', (event) => event.error?.code satisfies string | undefined);
-  const sender: Sender = room.publish(media.getVideoTracks()[0]!, { name: 'screen' });
+  const sender: Sender = room.publish(media.getVideoTracks()[0]!, { name: 'screen', maxBitrate: 2_500_000 });
+  sender.maxBitrate satisfies number | null;
   await sender.replaceTrack(null);
   sender.setMuted(true);
   for await (const event of room.events()) told(event);
@@ -37,6 +39,8 @@ export async function use(media: MediaStream): Promise<string> {
     if (!room.locked) await room.lock();
     await room.kick(peer.id);
     peer.state satisfies PeerState;
+    const { estimate, sent, loss, roundTrip, queue }: Bandwidth = peer.bandwidth();
+    (peer.quality satisfies Quality) === 'poor' && estimate - sent + loss + roundTrip + queue;
   }
   const why: NoomError | null = await room.closed;
   return why?.code ?? 'left';
@@ -49,8 +53,10 @@ function told(event: AnyRoomEvent): string {
     case 'peerleft': return event.reason;
     case 'peerrenamed': return event.old;
     case 'peerstatechanged': return event.state;
+    case 'qualitychanged': return event.quality;
     case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;
     case 'trackmuted': return String(event.muted);
+    case 'trackpaused': return String(event.paused);
     case 'trackblocked': return `${event.blocked} ${event.element.paused} ${event.track.name}`;
     case 'trackrefused': return event.sender.name + event.codec + event.error.code;
     case 'activespeaker': return event.peer?.name ?? '';
@@ -75,6 +81,7 @@ function show(track: RemoteTrack, name: string): void {
   track.attach(video) satisfies HTMLVideoElement;
   if (!track.blocked) document.body.append(track.attach());
   for (const element of [...track.detach(video), ...track.detach()]) element.remove();
+  for (const height of [0, 180, Infinity, null]) track.want(height);
   video.srcObject = track.stream;
   video.title = name;
   // @ts-expect-error a name cannot be set
