@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"noom/cmd/noom/command"
 	"noom/internal/browsertest"
 )
 
@@ -20,21 +21,33 @@ func serveHere(t *testing.T, flags ...string) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	read, write := io.Pipe()
 	exited := make(chan int, 1)
-	go func() { exited <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, flags...), write, os.Stderr) }()
+	go func() {
+		code := program.Run(ctx, append([]string{"-addr", "127.0.0.1:0"}, flags...), command.Streams{Out: write, Err: os.Stderr})
+		_ = write.Close() // never fails
+		exited <- code
+	}()
 	var line string
-	for lines := bufio.NewReader(read); !strings.HasPrefix(line, "noom is at "); {
+	lines := bufio.NewReader(read)
+	for !strings.HasPrefix(line, "noom is at ") {
 		var err error
 		if line, err = lines.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
 	}
+	drained := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, lines) // until the program ends
+		close(drained)
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if code := <-exited; code != 0 {
 			t.Errorf("exit code %d", code)
 		}
+		<-drained
 	})
-	return strings.TrimSpace(line[strings.Index(line, "http"):])
+	url, _, _ := strings.Cut(line[strings.Index(line, "http"):], " ")
+	return strings.Trim(url, ",\n")
 }
 
 // exposeRoom is run before the page's own scripts: it lets a test see the
@@ -76,8 +89,8 @@ const exposeRoom = `
 		if (firefox && chosen) delete video.deviceId;
 		const stream = await open({ ...constraints, video });
 		if (!chosen) return stream;
-		stream.getTracks().forEach((track) => track.stop());
-		return red();
+		stream.getVideoTracks().forEach((track) => track.stop());
+		return new MediaStream([...red().getVideoTracks(), ...stream.getAudioTracks()]);
 	};
 	if (firefox && open) {
 		devices.getDisplayMedia = async () => red();

@@ -129,7 +129,7 @@ func showsColour(t *testing.T, tab *browsertest.Tab, name string, want color.Col
 		`centre(named(%q).querySelector('video')).every((v, i) => Math.abs(v - [%d, %d, %d][i]) < 16)`, name, r>>8, g>>8, b>>8))
 }
 
-func TestTabAndGo(t *testing.T) { browsertest.EveryKind(t, testTabAndGo) }
+func TestTabAndGo(t *testing.T) { browsertest.EachKind(t, testTabAndGo) }
 
 func testTabAndGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

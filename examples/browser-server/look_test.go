@@ -8,7 +8,7 @@ import (
 )
 
 // The page with 1, 2, 4 and 9 members, on a desktop and on a phone: every tile
-// is wholly on the page, none covers another, together they fill a fair part
+// is wholly on the page, none covers another but our own that floats, together they fill a fair part
 // of the stage, and every control can be reached. With NOOM_SCREENSHOTS there
 // are pictures to look at.
 func TestLook(t *testing.T) { browsertest.EachKind(t, testLook) }
@@ -48,13 +48,14 @@ func testLook(t *testing.T, kind browsertest.Kind) {
 const laidOut = `(() => {
 	const box = (e) => e.getBoundingClientRect();
 	const stage = box(document.getElementById('tiles'));
-	const tiles = [...document.querySelectorAll('.tile')].map(box);
+	const tiles = [...document.querySelectorAll('.tile:not([data-place="float"])')].map(box);
+	const floating = [...document.querySelectorAll('.tile[data-place="float"]')].map(box);
 	const inside = (b, o) => b.left >= o.left - 1 && b.right <= o.right + 1 && b.top >= o.top - 1 && b.bottom <= o.bottom + 1;
 	const apart = tiles.every((a, i) => tiles.slice(i + 1).every((b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top));
 	const filled = tiles.reduce((sum, b) => sum + b.width * b.height, 0) / (stage.width * stage.height);
 	const page = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
 	const controls = [...document.querySelectorAll('header button, header input, footer button')].map(box).filter((b) => b.width > 0);
-	return tiles.every((b) => inside(b, stage)) && apart && filled > 0.6
+	return [...tiles, ...floating].every((b) => inside(b, stage)) && tiles.length > 0 && apart && filled > 0.6
 		&& controls.length >= 7 && controls.every((b) => inside(b, page) && b.width >= 24 && b.height >= 24)
 		&& document.documentElement.scrollWidth <= innerWidth;
 })()`

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"noom"
+	"noom/cmd/noom/serve"
+	"noom/examples/browser-server/page"
 	"noom/internal/browsertest"
 	"noom/signal/hub"
 	"noom/transport/ws"
@@ -29,6 +31,15 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 		tab.Wait("M", fmt.Sprintf(`document.getElementById('mute').ariaPressed === %q`, pressed))
 		tab.Keys("v")
 		tab.Wait("V", fmt.Sprintf(`document.getElementById('camera').ariaPressed === %q`, pressed))
+	}
+	tab.Keys("?")
+	tab.Wait("the list of keys", `document.getElementById('keys').open && document.getElementById('keys').innerText.includes('Share the screen')`)
+	tab.Screenshot("keys")
+	tab.Keys("?")
+	tab.Wait("no list", `!document.getElementById('keys').open`)
+	for _, sharing := range []string{"true", "false"} {
+		tab.Keys("s")
+		tab.Wait("S", fmt.Sprintf(`document.getElementById('screen').ariaPressed === %q`, sharing))
 	}
 	tab.Keys("\r")
 	tab.Wait("Enter goes to the chat", `document.activeElement.name === 'text'`)
@@ -56,6 +67,54 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 	tab.Do(`document.querySelector('#join [name=name]').focus()`)
 	tab.Keys("\r")
 	tab.Wait("Enter joins", `!document.getElementById('call').hidden`)
+}
+
+// The screen stays on for as long as the call takes, also when the page was hidden meanwhile; what the browser does to the
+// sound is switched, in the call, with the microphone that is open; and nothing is opened twice, or stays open.
+func TestDuringCall(t *testing.T) { browsertest.EachKind(t, testDuringCall) }
+
+func testDuringCall(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	tab := enterAfter(kind.Start(t), `
+		window.locks = [];
+		Object.defineProperty(navigator, 'wakeLock', { value: { request: async (what) => {
+			const lock = { what, held: true, release: async () => { lock.held = false; } };
+			locks.push(lock);
+			return lock;
+		} } });
+		window.opened = [];
+		const give = navigator.mediaDevices?.getUserMedia;
+		window.given = [];
+		window.live = (kind) => given.filter((track) => track.readyState === 'live' && track.kind === kind).length;
+		if (give) navigator.mediaDevices.getUserMedia = async (wanted) => {
+			if (wanted.audio) opened.push(wanted.audio.noiseSuppression + ' ' + wanted.audio.echoCancellation);
+			const stream = await give.call(navigator.mediaDevices, wanted);
+			given.push(...stream.getTracks());
+			return stream;
+		};`, serveHere(t), "데모", "지우")
+	tab.Wait("the screen is kept on", `locks.length === 1 && locks[0].held && locks[0].what === 'screen'`)
+	tab.Do(`document.dispatchEvent(new Event('visibilitychange'))`)
+	tab.Wait("again", `locks.length === 2 && locks[1].held`)
+	tab.Wait("a microphone", `document.getElementById('mute').ariaPressed === 'false'`)
+	tab.Click("#mute")
+	tab.Click("#settings")
+	tab.Wait("both switches on", `document.getElementById('noise').checked && document.getElementById('echo').checked && `+shown("noise"))
+	tab.Screenshot("settings-desktop")
+	tab.Click("#noise")
+	tab.Wait("sound as it is, and still muted", `opened.join() === 'true true,false true' && document.getElementById('mute').ariaPressed === 'true' && document.getElementById('notice').hidden`)
+	tab.Resize(390, 844)
+	tab.Screenshot("settings-phone")
+	tab.Wait("all of it on a phone", `[...document.querySelectorAll('#devices :is(select, .check)')].filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect())
+		.every((b) => b.left >= 0 && b.right <= innerWidth && b.top >= 0) && `+shown("cameras"))
+	tab.Resize(1280, 800)
+	tab.Do(`document.getElementById('noise').click(), document.getElementById('echo').click()`)
+	tab.Wait("one microphone, of the last choice", `opened.at(-1) === 'true false' && given.filter(({ kind }) => kind === 'audio').length === opened.length && live('audio') === 1`)
+	tab.Click("#leave")
+	tab.Wait("the screen may go dark", `!locks.at(-1).held`)
+	tab.Wait("nothing is open", `live('audio') + live('video') === 0`)
+	tab.Do(`document.querySelector('#join button').click(), document.getElementById('preview-toggle').click()`)
+	tab.Wait("the choice is kept", inCall+` && opened.at(-1) === 'true false' && !document.getElementById('echo').checked`)
+	tab.Wait("no preview in the call", `document.getElementById('preview').hidden && live('audio') === 1 && live('video') === 1`)
 }
 
 // The rest of the controls: the unread mark, the microphone, the link, another member's page as a
@@ -416,7 +475,7 @@ func TestBackground(t *testing.T) { browsertest.EachKind(t, testBackground) }
 func testBackground(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
 	h := hub.New(&hub.Config{Heartbeat: 500 * time.Millisecond})
-	server := httptest.NewServer(handler(h))
+	server := httptest.NewServer(serve.Handler(page.Files, h, ws.AcceptOptions{}))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

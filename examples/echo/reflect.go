@@ -13,20 +13,28 @@ import (
 // reflect sends a track back to its sender, until it ends.
 func reflect(ctx context.Context, peer noom.Peer, track noom.RemoteTrack) {
 	var mirror *mirrored
+	var sender noom.Sender
 	for packet := range track.Packets() {
-		if mirror == nil { // only the first packet shows the codec
-			static, err := webrtc.NewTrackLocalStaticRTP(track.Codec().RTPCodecCapability, track.Kind().String(), "echo-"+track.ID())
+		if mirror == nil || mirror.payloadType != packet.PayloadType { // only packets show the codec
+			codec := track.Codec()
+			if uint8(codec.PayloadType) != packet.PayloadType {
+				continue // it was in another codec than the latest
+			}
+			static, err := webrtc.NewTrackLocalStaticRTP(codec.RTPCodecCapability, track.Kind().String(), "echo-"+track.ID())
 			if err != nil {
 				log.Println(err)
 				return
 			}
-			mirror = &mirrored{static, track}
-			sender, err := peer.Publish(ctx, mirror, &noom.PublishOptions{Name: track.Name()})
+			mirror = &mirrored{static, track, packet.PayloadType}
+			if sender != nil {
+				err = sender.ReplaceTrack(mirror)
+			} else if sender, err = peer.Publish(ctx, mirror, &noom.PublishOptions{Name: track.Name()}); err == nil {
+				defer func() { _ = sender.Close() }() // the peer may be gone already
+			}
 			if err != nil {
 				log.Println(err)
 				return
 			}
-			defer func() { _ = sender.Close() }() // the peer may be gone already
 		}
 		if mirror.WriteRTP(packet) != nil {
 			return
@@ -37,7 +45,8 @@ func reflect(ctx context.Context, peer noom.Peer, track noom.RemoteTrack) {
 // mirrored is a track that asks its origin for key frames.
 type mirrored struct {
 	*webrtc.TrackLocalStaticRTP
-	from noom.RemoteTrack
+	from        noom.RemoteTrack
+	payloadType uint8
 }
 
 // AudioLevel is that of what is sent back.

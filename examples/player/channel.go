@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -97,16 +96,11 @@ func (c *channel) play(ctx context.Context, paths film) error {
 	return nil
 }
 
-// send makes source what sender sends, or a sender of its codec.
-func (c *channel) send(ctx context.Context, sender *noom.Sender, source *media.Source) error {
+// send makes source what sender sends, which may be nil at first.
+func (c *channel) send(ctx context.Context, sender *noom.Sender, source *media.Source) (err error) {
 	if *sender != nil {
-		err := (*sender).ReplaceTrack(source)
-		if err == nil || !errors.Is(err, noom.ErrCodec) {
-			return err
-		}
-		_ = (*sender).Close() // what follows is of another codec
+		return (*sender).ReplaceTrack(source)
 	}
-	var err error
 	*sender, err = c.room.Publish(ctx, source, nil)
 	return err
 }

@@ -1,5 +1,5 @@
 // The address of the page: #/ROOM fills in the room, and #/ROOM?token=TOKEN brings a token for it
-// (noom-token makes them), which may give rights. The part behind the # never goes to the server,
+// (noom token makes them), which may give rights. The part behind the # never goes to the server,
 // nor into its log. The token is removed from the address, because people copy that, and kept in
 // this tab, so that a reload has it too.
 

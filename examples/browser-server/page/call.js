@@ -2,8 +2,10 @@
 
 import { forgetToken } from './address.js';
 import * as question from './ask.js';
+import { keepScreenOn } from './awake.js';
 import * as chat from './chat.js';
 import { notice } from './controls.js';
+import * as keys from './keys.js';
 import * as lobby from './lobby.js';
 import { OwnMedia } from './media.js';
 import { Moderation } from './moderation.js';
@@ -65,9 +67,11 @@ export class Call {
       chat.happened(t('renamed', old || t('unnamed'), nameOf(peer)));
     },
     peerstatechanged: ({ peer }) => this.#people.draw(peer),
+    qualitychanged: ({ peer }) => this.#people.draw(peer),
     trackadded: ({ peer }) => this.#people.draw(peer),
     trackblocked: () => this.#showUnlock(),
     trackmuted: ({ peer }) => this.#people.draw(peer),
+    trackpaused: ({ peer }) => this.#people.draw(peer),
     trackremoved: ({ peer, track }) => {
       this.#people.forget(track);
       this.#people.draw(peer);
@@ -96,6 +100,7 @@ export class Call {
     chat.clear();
     if (this.#room.peers.length === 0) chat.happened(t('alone'));
     $('call').hidden = false;
+    keepScreenOn(true);
     $('room-name').textContent = this.#room.name;
     $('rename').elements.name.value = this.#room.self.name;
     document.title = `${this.#room.name} · noom`;
@@ -137,10 +142,21 @@ export class Call {
     document.onkeydown = (event) => this.#key(event);
   }
 
+  // What each key does, and what must be there for it; dialog#keys lists them.
+  #keys = {
+    m: [() => this.#media.toggle('audio'), 'mute'],
+    v: [() => this.#media.toggle('video'), 'camera'],
+    s: [() => this.#media.share(), 'screen'],
+    enter: [chat.focus, 'chat'],
+    '?': [keys.toggle, 'call'],
+  };
+
   #key(event) {
-    if (event.target.matches('input, select, textarea') || event.ctrlKey || event.metaKey || event.altKey) return;
-    const [act, button] = { m: [() => this.#media.toggle('audio'), 'mute'], v: [() => this.#media.toggle('video'), 'camera'], enter: [chat.focus, 'chat'] }[event.key.toLowerCase()] ?? [];
-    if (!act || $(button).hidden || (event.key === 'Enter' && event.target.matches('button'))) return;
+    if (event.repeat || event.target.matches('input:not([type=checkbox]), select, textarea')) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key > '~' ? event.code.replace('Key', '') : event.key; // a Korean keyboard may give another letter
+    const [act, button] = this.#keys[key.toLowerCase()] ?? [];
+    if (!act || $(button).hidden || (event.key === 'Enter' && event.target.matches('button, a'))) return;
     event.preventDefault();
     act();
   }
@@ -192,8 +208,10 @@ export class Call {
     this.#media.close();
     this.#people.clear();
     document.onkeydown = null;
+    keepScreenOn(false);
     safety.hide();
     question.hide();
+    keys.hide();
     $('asked').hidden = true;
     $('unlock').hidden = true;
     if (error?.code === 'expired' || error?.code === 'refused') forgetToken(this.#room.name);

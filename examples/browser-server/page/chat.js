@@ -1,8 +1,9 @@
 // The chat next to the call, with arrivals and departures. Only textContent ever touches what
-// people typed.
+// people typed, and href what links.js made of it.
 
+import { partsOf } from './links.js';
 import { never, soon } from './soon.js';
-import { t } from './strings.js';
+import { language, t } from './strings.js';
 
 const form = document.getElementById('chat');
 const messages = document.getElementById('messages');
@@ -10,6 +11,7 @@ const unread = document.getElementById('unread');
 const toggle = document.getElementById('chat-toggle');
 const call = document.getElementById('call');
 const KEPT = 500; // messages
+const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
 
 const narrow = matchMedia('(max-width: 60rem)'); // no room for it next to the pictures
 
@@ -33,9 +35,25 @@ export function said(who, text, mine = false) {
   const item = document.createElement('li');
   const name = document.createElement('b');
   name.textContent = who;
-  item.append(name, text);
+  item.append(name, ...partsOf(text).map(part), timeNow());
   add(item);
   if (!mine && isClosed()) mark(missed + 1);
+}
+
+function part({ text, href }) {
+  if (!href) return text;
+  const link = document.createElement('a');
+  Object.assign(link, { textContent: text, href, target: '_blank', rel: 'noopener noreferrer' });
+  return link;
+}
+
+// Its words are drawn by style.css, so that who copies the message does not copy them.
+function timeNow() {
+  const now = new Date();
+  const time = document.createElement('time');
+  time.dateTime = now.toISOString();
+  time.dataset.clock = clock.format(now);
+  return time;
 }
 
 /** Shows that something happened. */

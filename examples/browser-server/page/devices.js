@@ -1,38 +1,46 @@
 // Camera, microphone and screen: what the browser gives us, and in plain words
 // why it does not.
 
+import { choices } from './choices.js';
+import { canChoose } from './speakers.js';
 import { t } from './strings.js';
 
 const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 } };
-const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
+// What is kept from another time may be gone by now, and then the usual one will do; what is chosen now may not be another.
+const usual = (deviceId) => (deviceId ? { deviceId: { ideal: deviceId } } : {});
+const exactly = (deviceId) => ({ deviceId: { exact: deviceId } });
+
+const processing = () => ({ echoCancellation: choices().echo, noiseSuppression: choices().noise, autoGainControl: true });
 
 const constraints = {
-  video: (deviceId) => ({ video: { ...CAMERA, ...exactly(deviceId) } }),
-  audio: (deviceId) => ({ audio: { ...MICROPHONE, ...exactly(deviceId) } }),
+  video: (deviceId) => ({ ...CAMERA, ...(deviceId ? exactly(deviceId) : usual(choices().camera)) }),
+  audio: (deviceId) => ({ ...processing(), ...(deviceId ? exactly(deviceId) : usual(choices().microphone)) }),
 };
-const exactly = (deviceId) => (deviceId ? { deviceId: { exact: deviceId } } : {});
 
 /**
- * Asks for camera and microphone together, so that there is one question, and
- * takes what it can get. Resolves with {tracks, problem}; problem is '' when
- * both are there.
+ * Asks for camera and microphone together, so that there is one question, or for the one of them that is wanted, and takes
+ * what it can get. Resolves with {tracks, problem}; problem is '' when all that is wanted is there.
  */
-export async function openBoth() {
+export async function openChosen({ audio, video }) {
+  const kinds = Object.entries({ audio, video }).flatMap(([kind, wanted]) => (wanted ? [kind] : []));
+  if (kinds.length === 0) return { tracks: [], problem: '' };
   if (!navigator.mediaDevices) return { tracks: [], problem: t('insecure') };
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: CAMERA, audio: MICROPHONE });
+    const wanted = Object.fromEntries(kinds.map((kind) => [kind, constraints[kind]()]));
+    const stream = await navigator.mediaDevices.getUserMedia(wanted);
     return { tracks: stream.getTracks(), problem: '' };
   } catch (error) {
-    if (error.name === 'NotAllowedError') return { tracks: [], problem: mediaProblem(error) };
-    const each = await Promise.allSettled([open('audio'), open('video')]);
+    if (error.name === 'NotAllowedError' || kinds.length === 1) return { tracks: [], problem: mediaProblem(error) };
+    const each = await Promise.allSettled(kinds.map((kind) => open(kind)));
     const tracks = each.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
     return { tracks, problem: mediaProblem(each.find((r) => r.status === 'rejected')?.reason ?? error) };
   }
 }
 
-/** Opens one device; kind is audio or video. */
+/** Opens one device, the usual one without an id; kind is audio or video. */
 export async function open(kind, deviceId) {
-  const stream = await navigator.mediaDevices.getUserMedia(constraints[kind](deviceId));
+  const stream = await navigator.mediaDevices.getUserMedia({ [kind]: constraints[kind](deviceId) });
   return stream.getTracks()[0];
 }
 
@@ -42,14 +50,21 @@ export async function openScreen() {
   return stream.getTracks();
 }
 
-/** Fills a select with the devices of a kind; the current one is selected. */
+/** Fills a select with the devices of a kind, as enumerateDevices names it; the one with the id is selected. */
 export async function list(select, kind, current, none) {
   const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-  const devices = all.filter((d) => d.kind === `${kind}input` && d.deviceId !== '');
+  const devices = all.filter((d) => d.kind === kind && d.deviceId !== '');
   const options = devices.map((d, i) => new Option(d.label || t('deviceNumber', i + 1), d.deviceId));
   select.replaceChildren(...(options.length > 0 ? options : [new Option(none, '')]));
   select.disabled = options.length === 0;
-  select.value = current?.getSettings().deviceId ?? '';
+  select.value = current ?? '';
+}
+
+/** Fills one with what can sound, and hides it where there is nothing to choose. */
+export async function listSpeakers(select) {
+  await list(select, 'audiooutput', choices().speaker, '');
+  if (select.selectedIndex < 0) select.selectedIndex = 0;
+  (select.closest('label') ?? select).hidden = !canChoose || select.disabled;
 }
 
 export function mediaProblem(error) {

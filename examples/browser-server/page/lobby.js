@@ -1,6 +1,7 @@
-// Before the call: nickname and room, and the rooms that are open.
+// Before the call: nickname and room, and the rooms that are open; camera and microphone are in preview.js.
 
 import { roomInAddress } from './address.js';
+import * as preview from './preview.js';
 import { t } from './strings.js';
 
 const lobby = document.getElementById('lobby');
@@ -14,9 +15,11 @@ let feed = null; // the live list, while the lobby is shown
 export function show(enter) {
   lobby.hidden = false;
   busy(false);
+  preview.draw();
   fromHash();
   form.onsubmit = (event) => {
     event.preventDefault();
+    if (submit.disabled) return; // a room in the list was pressed too
     localStorage.setItem('name', form.elements.name.value);
     enter({ name: form.elements.name.value, room: form.elements.room.value });
   };
@@ -41,6 +44,7 @@ function watch() {
 
 export function hide() {
   lobby.hidden = true;
+  preview.end();
   feed?.close();
   feed = null;
 }

@@ -1,7 +1,9 @@
 // What we send in a call: camera, microphone and screen, with their buttons and our own tiles.
 
+import { choices, choose } from './choices.js';
 import { drawSwitch, notice } from './controls.js';
 import * as devices from './devices.js';
+import * as speakers from './speakers.js';
 import { errorText, t } from './strings.js';
 import { Tile } from './tiles.js';
 
@@ -14,6 +16,8 @@ export class OwnMedia {
   #senders = { audio: null, video: null }; // microphone and camera
   #shared = []; // Senders of our screen
   #myScreen = null; // its Tile
+  #work = { audio: null, video: null }; // what is done to each, one after the other
+  #choosing = false; // the person chooses a screen
   #over = false; // the call is
 
   constructor(room, changed) {
@@ -24,11 +28,16 @@ export class OwnMedia {
       if (room.may('publish')) this.#senders[sender.kind] = sender;
       else end(sender);
     }
+    for (const sender of Object.values(this.#senders)) {
+      if (sender?.track?.readyState === 'ended') this.#unplugged(sender); // before there was a call
+    }
     $('mute').onclick = () => this.toggle('audio');
     $('camera').onclick = () => this.toggle('video');
-    $('screen').onclick = () => this.#share();
+    $('screen').onclick = () => this.share();
     $('cameras').onchange = () => this.#switch('video', $('cameras').value);
     $('microphones').onchange = () => this.#switch('audio', $('microphones').value);
+    for (const what of ['noise', 'echo']) $(what).onchange = ({ target }) => this.#process({ [what]: target.checked });
+    $('speakers').onchange = () => speakers.choosePlace($('speakers').value);
     navigator.mediaDevices?.addEventListener('devicechange', this.draw);
   }
 
@@ -64,8 +73,10 @@ export class OwnMedia {
       sender.track.onended = () => this.#unplugged(sender);
       sender.track.onmute = sender.track.onunmute = this.draw; // by the system: the others learn of it too
     }
-    devices.list($('microphones'), 'audio', audio?.track, t('noMicrophone'));
-    devices.list($('cameras'), 'video', video?.track, t('noCamera'));
+    devices.list($('microphones'), 'audioinput', audio?.track?.getSettings().deviceId, t('noMicrophone'));
+    devices.list($('cameras'), 'videoinput', video?.track?.getSettings().deviceId, t('noCamera'));
+    devices.listSpeakers($('speakers'));
+    for (const what of ['noise', 'echo']) $(what).checked = choices()[what];
     this.#changed();
   };
 
@@ -85,7 +96,7 @@ export class OwnMedia {
       sender.setMuted(!sender.muted);
       this.draw();
     } else {
-      await this.#switch(kind);
+      await this.#next(kind, async () => { if (!this.#senders[kind]?.track) await this.#open(kind); });
     }
   }
 
@@ -108,7 +119,16 @@ export class OwnMedia {
     return this.#over;
   }
 
-  async #switch(kind, deviceId) {
+  #switch(kind, deviceId) { return this.#next(kind, () => this.#open(kind, deviceId)); }
+
+  // Of two that were opened at once one would stay open, and nobody would end it.
+  #next(kind, step) {
+    const act = () => !this.#over && step();
+    this.#work[kind] = Promise.resolve(this.#work[kind]).then(act, act);
+    return this.#work[kind];
+  }
+
+  async #open(kind, deviceId) {
     const sender = this.#senders[kind];
     const old = sender?.track;
     // Where only one may be open, as on iOS, opening another ends it.
@@ -131,6 +151,7 @@ export class OwnMedia {
         this.#senders[kind] = this.#room.publish(track);
       }
       old?.stop();
+      if (deviceId) choose({ [kind === 'video' ? 'camera' : 'microphone']: deviceId });
       notice('');
     } catch (error) {
       track?.stop(); // it is not sent
@@ -141,6 +162,15 @@ export class OwnMedia {
     this.draw();
   }
 
+  // What the browser does to the microphone's sound it is told when it opens it.
+  async #process(change) {
+    choose(change);
+    await this.#next('audio', async () => {
+      const track = this.#senders.audio?.track;
+      if (track) await this.#open('audio', track.getSettings().deviceId);
+    });
+  }
+
   async #unplugged(sender) {
     await sender.replaceTrack(null);
     sender.setMuted(true);
@@ -148,12 +178,15 @@ export class OwnMedia {
     this.draw();
   }
 
-  async #share() {
+  /** Shares the screen that the person chooses, or ends that. */
+  async share() {
     if (this.#shared.length > 0) {
       this.#unshare();
       return;
     }
+    if (this.#choosing) return;
     let tracks = [];
+    this.#choosing = true;
     try {
       tracks = await devices.openScreen();
       if (this.#stopped(tracks)) return;
@@ -167,6 +200,8 @@ export class OwnMedia {
       for (const track of tracks) track.stop(); // they are not sent
       if (this.#over) return;
       notice(t('screenRefused'));
+    } finally {
+      this.#choosing = false;
     }
     this.draw();
   }

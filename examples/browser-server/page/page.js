@@ -3,9 +3,11 @@
 import { Identity, join } from './noom/noom.js';
 import { forgetToken, tokenFor } from './address.js';
 import { Call } from './call.js';
+import { choices } from './choices.js';
 import { notice } from './controls.js';
 import * as devices from './devices.js';
 import * as lobby from './lobby.js';
+import * as preview from './preview.js';
 import { errorText, t, translate } from './strings.js';
 
 const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without it
@@ -15,7 +17,7 @@ let identity = null; // ours for as long as the page is loaded: a removed member
 async function enter({ name, room }) {
   lobby.busy(true);
   notice('');
-  const media = devices.openBoth();
+  const media = (preview.take() ?? devices.openChosen(choices())).catch((error) => ({ tracks: [], problem: devices.mediaProblem(error) }));
   const token = tokenFor(room);
   const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
   try {

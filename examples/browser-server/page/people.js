@@ -64,8 +64,10 @@ export class People {
     const microphones = others.filter((track) => track.kind === 'audio');
     tile.name = nameOf(peer);
     tile.state = peer.state;
+    tile.quality = peer.quality;
     tile.manageable = this.#moderation.manages;
-    tile.camera = Boolean(camera && !camera.muted);
+    tile.camera = Boolean(camera && !camera.muted && !camera.paused);
+    tile.paused = Boolean(camera && !camera.muted && camera.paused);
     tile.muted = microphones.every((track) => track.muted);
     tile.play([camera, ...microphones, ...screens.filter((track) => track.kind === 'audio')]);
     for (const track of screens.filter((s) => s.kind === 'video')) {
@@ -73,6 +75,7 @@ export class People {
       const screen = this.#screens.get(track);
       screen.name = t('screenOf', nameOf(peer));
       screen.camera = true;
+      screen.paused = track.paused;
       screen.play([track]);
     }
   }

@@ -27,9 +27,12 @@ async function ended({ a, room }, end) {
     await pause(500); // it has been there for a while
     const peer = inFrame();
     a.forget();
+    let gone = performance.now(); // or later: a page goes only when the next one is there
+    frame.contentWindow.addEventListener('pagehide', () => { gone = performance.now(); });
     await end(frame);
     let left;
-    const took = await until('its end', () => { left = a.happened('peerleft').find((event) => event.peer === peer); return left; });
+    await until('its end', () => { left = a.happened('peerleft').find((event) => event.peer === peer); return left; });
+    const took = Math.round(performance.now() - gone);
     if (left.reason !== 'left' || took > SOON) throw new Error(`${left.reason}, after ${took} ms`);
     return `${took} ms`;
   } finally {

@@ -1,15 +1,14 @@
-// The pictures: one tile per member, one per shared screen, our own among
-// them, in a grid that fills the window.
+// The pictures: one tile per member, one per shared screen, our own among them.
 
-import { soon } from './soon.js';
+import * as grid from './grid.js';
+import * as speakers from './speakers.js';
 import { t } from './strings.js';
+import { closeWindow, TileButtons } from './tile_buttons.js';
 
-const grid = document.getElementById('tiles');
 const template = document.getElementById('tile');
-const SHAPE = 16 / 9;
-const GAP = 8; // px, as in style.css
 
 export class Tile {
+  #buttons;
   #own = null; // the MediaStream of our own tracks that it shows
   #played = new Set(); // RemoteTracks
   #root;
@@ -24,6 +23,7 @@ export class Tile {
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
     this.#video.muted = 'self' in dataset;
+    speakers.use(this.#video);
     this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
     const safety = this.#root.querySelector('.safety');
     safety.setAttribute('aria-label', t('safetyNumber'));
@@ -35,24 +35,62 @@ export class Tile {
     manage.onclick = onManage;
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
-    grid.append(this.#root);
-    soon(grid, layOut);
+    this.#buttons = new TileButtons(this, this.#root, this.#video);
+    grid.area.append(this.#root);
+    grid.add(this);
+  }
+
+  /** What is shown: self, member, screen or own-screen. */
+  get kind() {
+    const { dataset } = this.#root;
+    if ('screen' in dataset) return 'self' in dataset ? 'own-screen' : 'screen';
+    return 'self' in dataset ? 'self' : 'member';
+  }
+
+  /** Puts it where stage.js wants it; pinned, alone and hidden say how that came. */
+  put({ where, x, y, width, height }, how) {
+    const { style, dataset } = this.#root;
+    dataset.place = where;
+    this.#root.toggleAttribute('data-hidden', how.hidden);
+    for (const [name, px] of Object.entries({ x, y, width, height })) style.setProperty(`--tile-${name}`, `${px}px`);
+    this.#buttons.draw(where, how);
   }
 
   set name(name) {
     this.#root.querySelector('[data-name]').textContent = name;
+    this.#buttons.name = name;
     this.#root.querySelector('.manage').setAttribute('aria-label', t('manageWho', name));
     this.#root.querySelector('.avatar').dataset.initial = [...name][0] ?? '·';
   }
 
   set state(state) {
     this.#root.dataset.state = state;
-    this.#root.querySelector('.state').textContent = t(state) ?? '';
+    this.#announce('.state', t(state) ?? '');
+  }
+
+  /** How good the connection is. */
+  set quality(quality) {
+    if (this.#root.dataset.quality === quality) return;
+    this.#root.dataset.quality = quality;
+    const bars = this.#root.querySelector('.quality');
+    bars.title = t(`quality_${quality}`);
+    bars.setAttribute('aria-label', bars.title);
   }
 
   /** Whether the microphone is muted, or missing. */
   set muted(muted) {
     this.#root.toggleAttribute('data-muted', muted);
+  }
+
+  /** Whether the connection takes too little for the picture. */
+  set paused(paused) {
+    this.#announce('.paused', paused ? t('pausedMark') : '');
+  }
+
+  // Each change of a status is read out, even to the same text.
+  #announce(where, text) {
+    const status = this.#root.querySelector(where);
+    if (status.textContent !== text) status.textContent = text;
   }
 
   /** Whether there is something that we may do to the member. */
@@ -63,6 +101,7 @@ export class Tile {
   /** Whether this is the active speaker. */
   set speaking(on) {
     this.#root.toggleAttribute('data-speaking', on);
+    if (on) grid.speaks(this);
   }
 
   /** Whether there is a picture to show. */
@@ -88,31 +127,11 @@ export class Tile {
   remove() {
     this.play([]);
     this.show(null);
+    closeWindow(this.#video);
     this.#root.remove();
-    soon(grid, layOut);
+    grid.remove(this);
   }
 }
-
-// Tries every number of columns and takes the one with the largest tiles.
-function layOut() {
-  const { clientWidth: width, clientHeight: height } = grid;
-  const count = grid.childElementCount;
-  let best = { area: 0 };
-  for (let columns = 1; columns <= count; columns++) {
-    const rows = Math.ceil(count / columns);
-    const cellWidth = (width - GAP * (columns - 1)) / columns;
-    const cellHeight = (height - GAP * (rows - 1)) / rows;
-    // A picture may be cropped to anything between a square, or 3:4 where the window stands upright, and 2:1.
-    const w = Math.min(cellWidth, cellHeight * 2);
-    const h = Math.min(cellHeight, width < height ? cellWidth / 0.75 : cellWidth);
-    const shown = Math.min(w, h * SHAPE) * Math.min(h, w / SHAPE); // of a 16:9 picture, uncropped
-    if (w * h + shown > best.area) best = { area: w * h + shown, w, h };
-  }
-  grid.style.setProperty('--tile-width', `${Math.floor(best.w ?? width)}px`);
-  grid.style.setProperty('--tile-height', `${Math.floor(best.h ?? height)}px`);
-}
-
-new ResizeObserver(layOut).observe(grid);
 
 function hue(id) {
   return String([...id].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 360, 220));

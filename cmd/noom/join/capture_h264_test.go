@@ -1,0 +1,5 @@
+//go:build capture && cgo && !vpx
+
+package join
+
+const cameraCodec = "video/H264"

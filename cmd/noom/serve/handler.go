@@ -1,0 +1,156 @@
+package serve
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+
+	"noom/browser"
+	"noom/internal/entrance"
+	"noom/signal/hub"
+	noomhttp "noom/transport/http"
+	"noom/transport/ws"
+)
+
+// Handler serves a page at /, noom.js under /noom/, the hub at /ws and /http, and the list of open
+// rooms at /rooms, to requests that the options accept.
+func Handler(page fs.FS, h *hub.Hub, options ws.AcceptOptions) http.Handler {
+	mux := http.NewServeMux()
+	serveFiles(mux, "/", page)
+	serveFiles(mux, "/noom/", browser.FS)
+	webSocket := ws.Handler(h, &options)
+	mux.Handle("/ws", webSocket)
+	mux.Handle("/http", noomhttp.Handler(h, &noomhttp.AcceptOptions{AcceptOptions: options})) // where /ws does not get through
+	mux.Handle("/rooms", h.RoomsHandler())
+	return secure(ws.OnlyHosts(withoutPath(webSocket, mux), options.Hosts...))
+}
+
+// withoutPath also serves the hub to members whose URL has no path: pages are not asked for by WebSocket.
+func withoutPath(hub, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && entrance.HeaderListHas(r.Header, "Upgrade", "websocket") {
+			hub.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}
+
+// ownHosts are the names that a server which listens on addr has, as far as it knows them: this
+// machine's, and those that its certificate is for, if it has one.
+func ownHosts(addr string, leaf *x509.Certificate) []string {
+	hosts := []string{"localhost", ws.OwnAddress}
+	if name, err := os.Hostname(); err == nil {
+		hosts = append(hosts, name, name+".local") // as the network around it knows it
+	}
+	if name, _, err := net.SplitHostPort(addr); err == nil && name != "" {
+		hosts = append(hosts, name)
+	}
+	if leaf != nil {
+		hosts = append(hosts, ws.CertificateHosts(leaf)...)
+	}
+	return hosts
+}
+
+// hostList reads the list that -hosts gives.
+func hostList(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	hosts := strings.Split(list, ",")
+	for _, host := range hosts {
+		if host == "" || strings.ContainsAny(host, " \t/") {
+			return nil, fmt.Errorf("-hosts %s: %q is not a host; want names as they stand in URLs, such as call.example.com or call.example.com:8443", list, host)
+		}
+	}
+	return hosts, nil
+}
+
+// originPatterns reads the list that -origins gives.
+func originPatterns(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	patterns := strings.Split(list, ",")
+	for _, pattern := range patterns {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.ContainsAny(pattern, " \t") {
+			return nil, fmt.Errorf("-origins %s: %q is neither a host nor a pattern of one", list, pattern)
+		}
+	}
+	return patterns, nil
+}
+
+// contentTypes are those that not every system knows by the ends of names.
+var contentTypes = map[string]string{
+	".js":          "text/javascript; charset=utf-8",
+	".webmanifest": "application/manifest+json",
+}
+
+// serveFiles gives every file an address of its own below prefix.
+// There are no others: no listings, nothing found by walking.
+func serveFiles(mux *http.ServeMux, prefix string, files fs.FS) {
+	names, err := fs.Glob(files, "*")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, name := range names {
+		address := prefix + path.Base(name)
+		if strings.HasSuffix(address, "/index.html") {
+			address = prefix + "{$}"
+		}
+		mux.HandleFunc("GET "+address, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-cache")
+			if contentType := contentTypes[path.Ext(name)]; contentType != "" {
+				w.Header().Set("Content-Type", contentType)
+			}
+			if path.Base(name) == "index.html" {
+				serveIndex(w, files, name)
+				return
+			}
+			http.ServeFileFS(w, r, files, name)
+		})
+	}
+}
+
+// serveIndex does what http.ServeFileFS will not do for an index.html: serve
+// it without redirecting to its folder.
+func serveIndex(w http.ResponseWriter, files fs.FS, name string) {
+	content, err := fs.ReadFile(files, name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(content) // a page that went away
+}
+
+// The page loads nothing from elsewhere and runs nothing inline; connect-src
+// 'self' covers the WebSocket and the requests of its own origin.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; media-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// selfTestPolicy lets the self-test hold a page of its own in a frame, which it ends.
+var selfTestPolicy = strings.Replace(contentSecurityPolicy, "frame-ancestors 'none'", "frame-src 'self'; frame-ancestors 'self'", 1)
+
+// secure sets the headers that keep a page to itself.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		policy := contentSecurityPolicy
+		if r.URL.Query().Has("selftest") {
+			policy = selfTestPolicy
+		}
+		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "same-origin") // with none at all a beacon would have no Origin
+		header.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"testing"
+
+	"noom/internal/browsertest"
+)
+
+// An address in the chat is a link that tells its page nothing of ours, and nothing else is; each message has its time.
+func TestLinksInChat(t *testing.T) { browsertest.EachKind(t, testLinksInChat) }
+
+func testLinksInChat(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	tab := enter(t, kind.Start(t).In("ko"), serveHere(t), "데모", "지우")
+	const said = `여기 https://example.com/a?b=%EA%B0%80 보세요, <a href="javascript:alert(1)">여기</a>는 말고`
+	tab.Fill("form#chat [name=text]", said)
+	tab.Click("form#chat button")
+	says(tab, "지우 (나)"+said)
+	links := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('#messages a')].flatMap((a) => [a.href, a.textContent, a.rel, a.target])`)
+	if len(links) != 4 || links[0] != "https://example.com/a?b=%EA%B0%80" || links[1] != links[0] || links[2] != "noopener noreferrer" || links[3] != "_blank" {
+		t.Errorf("the links are %q", links)
+	}
+	tab.Wait("when that was", `(() => {
+		const time = document.querySelector('#messages time');
+		return Math.abs(Date.now() - Date.parse(time.dateTime)) < 120_000 && /(오전|오후) \d+:\d\d/.test(time.dataset.clock)
+			&& time.getBoundingClientRect().width > 20;
+	})()`)
+	tab.Screenshot("chat-links")
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"noom/internal/browsertest"
+)
+
+// asks keeps what the page asks the browser for, and which loudspeaker its elements are given.
+const asks = exposeRoom + `if (navigator.mediaDevices) {
+	window.asked = [];
+	const { mediaDevices } = navigator;
+	const open = mediaDevices.getUserMedia.bind(mediaDevices);
+	mediaDevices.getUserMedia = (wanted) => {
+		asked.push(Object.keys(wanted).sort().join());
+		return window.refused ? Promise.reject(new DOMException('no', 'NotAllowedError')) : open(wanted);
+	};
+	const list = mediaDevices.enumerateDevices.bind(mediaDevices);
+	mediaDevices.enumerateDevices = async () => [...(await list()).filter((d) => d.kind !== 'audiooutput'),
+		...[['default', 'Default'], ['헤드폰', '헤드폰']].map(([deviceId, label]) => ({ kind: 'audiooutput', deviceId, label, groupId: '' }))];
+	HTMLMediaElement.prototype.setSinkId = async function (id) { this.dataset.sounds = id; };
+}`
+
+// Camera and microphone are tried before the call, and nothing is opened, nor asked for, that is not wanted.
+func TestPreview(t *testing.T) { browsertest.EachKind(t, testPreview) }
+
+func testPreview(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	server := serveHere(t)
+	tab := kind.Start(t).Open(server+"/#/데모", asks)
+	asked := func(what, want string) {
+		t.Helper()
+		if got := browsertest.Eval[string](tab, `asked.join(' ')`); got != want {
+			t.Errorf("%s the page has asked for %q, want %q", what, got, want)
+		}
+	}
+	const (
+		video  = `document.getElementById('preview-video')`
+		muted  = `document.getElementById('mute').ariaPressed`
+		camera = `document.getElementById('camera').ariaPressed`
+	)
+	asked("before anything", "")
+	tab.Click("#preview-toggle")
+	tab.Wait("a picture, and sound", video+`.videoWidth > 0 && document.getElementById('preview-level').value > 0.2`)
+	asked("for the preview", "audio,video")
+	tab.Wait("what to choose from", `['cameras', 'microphones', 'speakers'].every((id) => document.getElementById('preview-' + id).checkVisibility() && document.getElementById('preview-' + id).options[0].label)`)
+	tab.Screenshot("preview-desktop")
+	tab.Resize(390, 844)
+	tab.Screenshot("preview-phone")
+	tab.Wait("no scrolling sideways, and one need not scroll to join", `document.getElementById('lobby').scrollWidth <= document.getElementById('lobby').clientWidth
+		&& document.querySelector('#join button').getBoundingClientRect().bottom < innerHeight`)
+	tab.Resize(1280, 800)
+	tab.Do(`{
+		window.seen = ` + video + `.srcObject.getTracks()[0];
+		const select = document.getElementById('preview-speakers');
+		select.value = '헤드폰';
+		select.dispatchEvent(new Event('change'));
+	}`)
+	tab.Click("#join-camera")
+	tab.Wait("no camera", `seen.readyState === 'ended' && !`+video+`.srcObject`)
+	asked("without a camera", "audio,video")
+
+	tab.Fill("#join [name=name]", "지우")
+	tab.Click("#join button")
+	tab.Wait("in the call, heard and not seen", inCall+` && `+muted+` === 'false' && `+camera+` === 'true' && `+own+`.dataset.camera === 'off'`)
+	asked("with a microphone that was open", "audio,video")
+	enterGo(t, server, "데모", "고퍼")
+	tab.Wait("the chosen loudspeaker", `named('고퍼')?.querySelector('video').dataset.sounds === '헤드폰' && document.getElementById('speakers').value === '헤드폰'`)
+	tab.Click("#camera")
+	tab.Wait("seen", camera+` === 'false' && `+own+`.dataset.camera === 'on'`)
+	asked("for a camera", "audio,video video")
+
+	tab.Click("#leave")
+	tab.Reload()
+	tab.Wait("the choice of before", shown("lobby")+` && document.getElementById('join-camera').ariaPressed === 'true' && document.getElementById('join-mute').ariaPressed === 'false'`)
+	tab.Click("#join-mute")
+	tab.Click("#join button")
+	tab.Wait("in the call, neither heard nor seen", inCall+` && `+muted+` === 'true' && `+camera+` === 'true' && document.getElementById('notice').hidden`)
+	asked("for nothing", "")
+	tab.Click("#mute")
+	tab.Wait("heard", muted+` === 'false'`)
+	asked("for a microphone", "audio")
+
+	tab.Click("#leave")
+	tab.Do(`window.refused = true`)
+	tab.Click("#join-mute")
+	tab.Click("#preview-toggle")
+	tab.Wait("why there is no preview", fmt.Sprintf(`%s.includes('may not use the camera') && %s`, text("notice"), shown("preview-none")))
+	tab.Click("#join button")
+	tab.Wait("in the call all the same", inCall+` && `+muted+` === 'true'`)
+}

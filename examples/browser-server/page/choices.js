@@ -1,0 +1,34 @@
+// What a person chose before a call, kept in this browser for the next one: the devices, and which of them a call begins
+// without.
+
+const KEY = 'devices';
+const DEFAULTS = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true };
+const LONGEST = 1000; // characters of a device's id
+
+let chosen = null;
+
+/**
+ * What is chosen: audio and video, whether to begin with them; microphone, camera, speaker: ids, '' for the usual one;
+ * noise and echo: whether the browser takes them out of what the microphone hears.
+ */
+export const choices = () => chosen ??= read(localStorage.getItem(KEY));
+
+/** Chooses something else, such as {camera: id}. */
+export function choose(change) {
+  chosen = { ...choices(), ...change };
+  localStorage.setItem(KEY, JSON.stringify(chosen));
+}
+
+/** Reads what was kept. What it cannot be, it is not. */
+export function read(text) {
+  let kept = null;
+  try {
+    kept = JSON.parse(text);
+  } catch {
+    // It is nothing of ours.
+  }
+  return Object.fromEntries(Object.entries(DEFAULTS).map(([key, usual]) => {
+    const value = kept?.[key];
+    return [key, typeof value === typeof usual && String(value).length <= LONGEST ? value : usual];
+  }));
+}

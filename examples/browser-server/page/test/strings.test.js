@@ -1,0 +1,17 @@
+// Every language says everything.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+globalThis.navigator ??= { languages: [] }; // Node 20 has none
+const { STRINGS } = await import('../strings.js');
+
+test('strings: each language has the keys of the others, with as many values to fill in', () => {
+  const { en, ...others } = STRINGS;
+  for (const [language, words] of Object.entries(others)) {
+    assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort(), language);
+    for (const [key, text] of Object.entries(en)) {
+      assert.equal(typeof words[key], typeof text, `${language}: ${key}`);
+      if (typeof text === 'function') assert.equal(words[key].length, text.length, `${language}: ${key}`);
+    }
+  }
+});

@@ -1,5 +1,0 @@
-//go:build capture && cgo && !vpx
-
-package main
-
-const cameraCodec = "video/H264"
