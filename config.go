@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 	"unicode/utf8"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/packet"
 	"noom/internal/uplink"
 	"noom/signal"
 )
@@ -20,6 +23,9 @@ type LocalTrack struct {
 	Name  string // "camera", "microphone", "screen", …; empty: by kind, camera or microphone
 	Track webrtc.TrackLocal
 	Muted bool // published muted: nothing is sent until Sender.SetMuted
+
+	Priority  Priority   // as in PublishOptions
+	Encodings []Encoding // as in PublishOptions
 }
 
 // Config says how to join. The zero Config works, and so does nil.
@@ -30,7 +36,7 @@ type Config struct {
 	// as the same member.
 	Identity Identity
 	// Token is passed to the hub's Authorize, up to 4096 bytes: a signed token or a room's password, as the hub
-	// requires.
+	// requires. One that the hub does not want is logged at level Warn.
 	Token string
 	// TokenSource, if not nil, replaces Token. It is called before each join, the returns after a loss included, so
 	// that tokens may expire before calls end: a member whose authorisation has ended comes back with a new token.
@@ -81,6 +87,21 @@ type Config struct {
 	// network belongs into Net: on one that Settings sets, noom does not pace connectivity checks (RFC 8445 section 14)
 	// to addresses that peers name.
 	Settings func(*webrtc.SettingEngine)
+
+	// Codecs are offered to every peer in addition to noom's own, after those, so that tracks in them can be published
+	// and received; a peer that does not know one refuses the track, see [TrackRefused]. At most 4. MimeType begins
+	// with "audio/" or "video/"; PayloadType is from 96 to 127 (RFC 3551 section 6) and not 111; a video codec takes
+	// the next number too, for its retransmissions, which noom adds. RTCPFeedback is noom's. noom sees key frames in
+	// VP8, VP9, H.264 and AV1 alone: of another codec a receiver may get the stream from any packet on, right after
+	// the source was asked for a key frame. A codec that cannot be offered makes [Join] fail with [ErrCodec].
+	Codecs []webrtc.RTPCodecParameters
+
+	// Interceptors, if not nil, adds interceptors to noom's own, which repair and report. It is called once, by Join;
+	// an error makes Join fail. Each connection then makes its own interceptors from the factories, several at a time.
+	// They are further from the network than noom's: they see what is sent before noom keeps it for repetition and
+	// numbers it, and not what is sent again; they see what arrives after noom has counted it. The registry must not
+	// be changed later.
+	Interceptors func(*interceptor.Registry) error
 }
 
 // withDefaults returns a checked copy with every zero filled in.
@@ -124,6 +145,10 @@ func (c *Config) withDefaults() (Config, error) {
 			return d, fmt.Errorf("field %s of Config is %v, it must be at least %v", t.name, *t.value, t.least)
 		}
 	}
+	if err := packet.CheckExtra(d.Codecs); err != nil {
+		return d, fmt.Errorf("field Codecs of Config: %w", err)
+	}
+	d.Codecs = slices.Clone(d.Codecs)
 	if d.EventBuffer < 64 {
 		return d, fmt.Errorf("field EventBuffer of Config is %d, it must be at least 64", d.EventBuffer)
 	}

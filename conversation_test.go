@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -93,11 +94,30 @@ func (a *talker) Do(what string) error {
 				return nil
 			}
 		}
+	case "want":
+		name, height, _ := strings.Cut(about, " ")
+		for _, p := range room.Peers() {
+			for _, track := range p.Tracks() {
+				if track.Name() == name {
+					track.Want(heightOf(height))
+					return nil
+				}
+			}
+		}
 	case "leave":
 		a.tasks.Go(func() { _ = room.Leave(context.Background()) }) // likewise
 		return nil
 	}
 	return fmt.Errorf("cannot %q", what)
+}
+
+// heightOf reads a height, or all.
+func heightOf(text string) int {
+	height, err := strconv.Atoi(text)
+	if err != nil {
+		return -1
+	}
+	return height
 }
 
 func localTrack(name string) webrtc.TrackLocal {

@@ -39,8 +39,9 @@ const (
 var (
 	// ErrClosed: the room, peer or sender is closed. It matches net.ErrClosed.
 	ErrClosed = fault.Closed
-	// ErrCodec: the track's codec is not registered by noom, is not the sender's, or is not accepted by the peer. The
-	// error that wraps it names the codec, and those that would work.
+	// ErrCodec: the track's codec is neither one of noom's nor in [Config].Codecs, or is not accepted by the peer; the
+	// track is sound and should be a picture, or the reverse; or a codec in Config.Codecs cannot be offered. The error
+	// that wraps it names the codec, and those that would work.
 	ErrCodec = fault.Codec
 	// ErrRoomClosed, ErrReplaced, ErrExpired and ErrKicked: what [Room].Err returns after the hub has ended our
 	// membership.

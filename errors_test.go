@@ -147,6 +147,7 @@ func TestEventsCanBeLogged(t *testing.T) {
 			noom.PeerLeft{Member: member, Reason: noom.ReasonLost},
 			noom.PeerRenamed{Peer: peer, Old: "x"},
 			noom.PeerStateChanged{Peer: peer, State: noom.PeerFailed, Err: oops},
+			noom.QualityChanged{Peer: peer, Quality: noom.QualityPoor},
 			noom.TrackAdded{Peer: peer, Track: track},
 			noom.TrackRemoved{Peer: peer, Track: track},
 			noom.TrackMuted{Peer: peer, Track: track, Muted: true},
@@ -233,7 +234,7 @@ func TestNothingOnStderr(t *testing.T) {
 	}
 	// Those that have something to say in calls that go wrong have another logger too.
 	for _, name := range []string{
-		"pc", "ice", "dtls", "sctp", "srtp", "twcc_sender_interceptor", "nack_generator", "nack_responder", "sender_interceptor", "receiver_interceptor",
+		"pc", "ice", "dtls", "sctp", "srtp", "nack_responder", "sender_interceptor", "receiver_interceptor",
 	} {
 		if !scopes.names[name] {
 			t.Errorf("%s does not log where it is told to", name)

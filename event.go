@@ -9,8 +9,9 @@ import (
 
 // Event is something that happened in a room. It is one of these structs:
 //
-//   - about members: [PeerJoined], [PeerLeft], [PeerRenamed], [PeerStateChanged], [ActiveSpeaker]
-//   - about media: [TrackAdded], [TrackRemoved], [TrackMuted], [TrackRefused], [SourceEnded], [MuteRequested]
+//   - about members: [PeerJoined], [PeerLeft], [PeerRenamed], [PeerStateChanged], [QualityChanged], [ActiveSpeaker]
+//   - about media: [TrackAdded], [TrackRemoved], [TrackMuted], [TrackPaused], [SenderPaused], [TrackRefused],
+//     [SourceEnded], [MuteRequested]
 //   - messages: [ChatReceived], [DataReceived], [ChannelOpened], [Lagged]
 //   - about the room and the hub: [RoomLocked], [SignalingLost], [SignalingRestored], [Closed]
 type Event interface{ queueing() queueing }
@@ -37,6 +38,11 @@ type (
 		State PeerState
 		Err   error
 	}
+	// QualityChanged says that the connection to a peer is better or worse than before.
+	QualityChanged struct {
+		Peer    Peer
+		Quality Quality
+	}
 	// TrackAdded says that the peer sends another track.
 	TrackAdded struct {
 		Peer  Peer
@@ -53,8 +59,25 @@ type (
 		Track RemoteTrack
 		Muted bool
 	}
+	// TrackPaused says that the peer no longer sends us a track, because the connection takes too little for it, or that
+	// it does again: from 2 s after the connection takes enough. What others get of the track is not affected, nor is
+	// what is muted. Nothing of this follows from [RemoteTrack].Want.
+	TrackPaused struct {
+		Peer   Peer
+		Track  RemoteTrack
+		Paused bool
+	}
+	// SenderPaused says that this peer no longer gets what Sender sends, because the connection to it takes too little,
+	// or that it does again: what the peer sees as [TrackPaused], if its noom knows that. The other peers still get it. A
+	// picture that the peer does not show is not sent either, of which there is no event.
+	SenderPaused struct {
+		Peer   Peer
+		Sender Sender
+		Paused bool
+	}
 	// TrackRefused says that this peer does not get what Sender sends: it does not know the codec, or too many tracks
-	// are shared with it already. Other tracks and peers are not affected.
+	// are shared with it already. Other tracks and peers are not affected. After a [Sender].ReplaceTrack by a track of
+	// another codec it is tried again.
 	TrackRefused struct {
 		Peer   Peer
 		Sender Sender
@@ -154,6 +177,10 @@ func (e PeerStateChanged) queueing() queueing {
 	return queueing{peer: e.Peer.ID(), state: stateOf{"connection", e.Peer, nil}}
 }
 
+func (e QualityChanged) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), state: stateOf{"quality", e.Peer, nil}}
+}
+
 func (e TrackAdded) queueing() queueing {
 	return queueing{begins: e.Track, peer: e.Peer.ID(), track: e.Track}
 }
@@ -164,6 +191,14 @@ func (e TrackRemoved) queueing() queueing {
 
 func (e TrackMuted) queueing() queueing {
 	return queueing{peer: e.Peer.ID(), track: e.Track, state: stateOf{"muted", e.Track, nil}}
+}
+
+func (e TrackPaused) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), track: e.Track, state: stateOf{"paused", e.Track, nil}}
+}
+
+func (e SenderPaused) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), state: stateOf{"sends", e.Peer, e.Sender}}
 }
 
 func (e TrackRefused) queueing() queueing {
@@ -240,6 +275,9 @@ func (e PeerRenamed) LogValue() slog.Value { return logValue(e) }
 func (e PeerStateChanged) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
+func (e QualityChanged) LogValue() slog.Value { return logValue(e) }
+
+// LogValue implements [slog.LogValuer].
 func (e TrackAdded) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
@@ -247,6 +285,12 @@ func (e TrackRemoved) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
 func (e TrackMuted) LogValue() slog.Value { return logValue(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e TrackPaused) LogValue() slog.Value { return logValue(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e SenderPaused) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
 func (e TrackRefused) LogValue() slog.Value { return logValue(e) }

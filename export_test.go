@@ -57,6 +57,21 @@ func TakeForPublisher(r Room) {
 	})
 }
 
+// TakeForViewer has a member publish no more, as if it no longer had the right to.
+func TakeForViewer(r Room) {
+	Post(r, func() {
+		r.(*room).standing.grant(signal.Rights{})
+		r.(*room).published.allow(false)
+	})
+}
+
+// SharedAlone returns how many tracks are shared that only one peer gets.
+func SharedAlone(r Room) int {
+	n := make(chan int, 1)
+	Post(r, func() { n <- len(r.(*room).sharing.own) })
+	return <-n
+}
+
 // SetRights has r take p for a member with these rights.
 func SetRights(r Room, p Peer, rights signal.Rights) { Post(r, func() { LinkOf(p).SetRights(rights) }) }
 

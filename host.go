@@ -14,7 +14,7 @@ import (
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/link"
-	"noom/internal/payloads"
+	"noom/internal/quality"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -52,10 +52,13 @@ func (h peerHost) AskServers()  { h.room.send(signal.Message{Type: signal.TypeSe
 
 func (h peerHost) SendHub(m signal.Message) { h.room.sendTo(h.member, m) }
 
-func (h peerHost) NewAPI(bounds *conduct.Guard, checks *conduct.Pacer, packets *payloads.Packets) (*webrtc.API, error) {
+func (h peerHost) SharesReports() bool { return h.room.engine.Shared() }
+
+func (h peerHost) NewAPI(hooks link.Hooks) (*webrtc.API, error) {
 	return h.room.engine.API(engine.Bounds{
-		Wire: packets, Interceptor: bounds, Buffer: packets.Buffer(bounds.Buffer),
-		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, checks, bounds) },
+		Wire: hooks.Packets, Traffic: hooks.Traffic, Interceptor: hooks.Guard, Repair: hooks.Repair,
+		Buffer: hooks.Packets.Buffer(hooks.Guard.Buffer),
+		Net:    func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, hooks.Checks, hooks.Guard) },
 	})
 }
 
@@ -71,6 +74,7 @@ func (h peerHost) Refusal(since time.Time) *diagnose.Refusal {
 
 func (h peerHost) WatchNetwork()  { h.post(h.room.network.watchAddresses) }
 func (h peerHost) Loud()          { h.room.speech.wake() }
+func (h peerHost) WantsChanged()  { h.room.sharing.wake() }
 func (h peerHost) Spawn(f func()) { h.room.background(f) }
 
 func (h peerHost) Frame(sent, inBand bool, m signal.Message) {
@@ -86,12 +90,17 @@ func (h peerHost) Note(msg string, args ...any) { h.room.trace.note(h.member, ms
 func (h peerHost) State(s recovery.Peer, err error) {
 	h.room.log.Info("peer", "peer", h.member.ID, "state", PeerState(s).String())
 	h.room.trace.state(h.Member(), PeerState(s), err)
+	h.room.sharing.wake()
 }
 
 // What a link reports becomes an event.
 
 func (h peerHost) StateChanged(s recovery.Peer, err error) {
 	h.room.events.add(PeerStateChanged{Peer: h.peer, State: PeerState(s), Err: err})
+}
+
+func (h peerHost) QualityChanged(q quality.Quality) {
+	h.room.events.add(QualityChanged{Peer: h.peer, Quality: Quality(q)})
 }
 
 func (h peerHost) TracksChanged(d inbound.Diff) {
@@ -104,10 +113,15 @@ func (h peerHost) TracksChanged(d inbound.Diff) {
 	for _, t := range d.Muted {
 		h.room.events.add(TrackMuted{Peer: h.peer, Track: t, Muted: t.Muted()})
 	}
+	for _, t := range d.Paused {
+		h.room.events.add(TrackPaused{Peer: h.peer, Track: t, Paused: t.Paused()})
+	}
 }
 
 func (h peerHost) SenderRefused(s *fanout.Sender, err error) {
-	h.room.events.add(TrackRefused{Peer: h.peer, Sender: s, Codec: s.Codec().MimeType, Err: err})
+	codec := s.Codec() // now, because it may be another one when the room's loop comes to it
+	h.post(func() { h.room.sharing.refused(h.peer, s, codec.PayloadType) })
+	h.room.events.add(TrackRefused{Peer: h.peer, Sender: s, Codec: codec.MimeType, Err: err})
 }
 
 func (h peerHost) ChannelOpened(c *data.Channel, taken func()) {

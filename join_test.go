@@ -1,14 +1,17 @@
 package noom_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"noom"
 	"noom/signal"
+	"noom/signal/hub"
 	"noom/transport/mem"
 )
 
@@ -121,5 +124,28 @@ func TestIdentity(t *testing.T) {
 	}
 	if (noom.Identity{}).ID() != "" || (noom.Identity{}).Seed() != nil {
 		t.Fatal("the zero Identity has an id")
+	}
+}
+
+// A token for a hub that wants none is said to be of no use, once; one that the hub wants is not.
+func TestTokenThatIsNotWanted(t *testing.T) {
+	for name, authorize := range map[string]func(context.Context, hub.Request) (hub.Grant, error){
+		"a hub that wants none": nil,
+		"a hub that wants one":  func(context.Context, hub.Request) (hub.Grant, error) { return hub.Grant{}, nil },
+	} {
+		h := hub.New(&hub.Config{Authorize: authorize})
+		for _, token := range []string{"", "비밀"} {
+			var log bytes.Buffer
+			logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			room, err := noom.Join(t.Context(), mem.Dialer(h), "데모", &noom.Config{Token: token, Logger: logger})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = room.Leave(t.Context()) // it is only about coming in
+			warned := strings.Contains(log.String(), "wants no token") && !strings.Contains(log.String(), "비밀")
+			if want := authorize == nil && token != ""; warned != want {
+				t.Errorf("%s, token %q: logged %q", name, token, &log)
+			}
+		}
 	}
 }

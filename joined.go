@@ -45,6 +45,7 @@ type room struct {
 	published *publications
 	ice       *iceservers.Supply
 	speech    *speech
+	sharing   *sharing
 	roster    *roster
 
 	// Owned by the loop.

@@ -58,6 +58,9 @@ func TestLossAsksForKeyframes(t *testing.T) {
 		if n := film(10 * time.Second); n < 5 || n > 21 {
 			t.Errorf("asked %d times in 10 s of loss", n)
 		}
+		if q := b.Peers()[0].Quality(); q != noom.QualityPoor { // as 5 % of loss would be fair
+			t.Errorf("the picture stands still, and the connection is %v", q)
+		}
 		in, _ := streams(t, b.Peers()[0])
 		_, out := streams(t, a.Peers()[0])
 		sent, got, lost := out.PacketsSent, in.PacketsReceived, uint32(in.PacketsLost)

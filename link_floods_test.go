@@ -210,6 +210,30 @@ func TestTablesOfTracks(t *testing.T) {
 	})
 }
 
+// TestFloodOfWants: wants that are all news, again and again, end the epoch.
+func TestFloodOfWants(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		until(t, a, connected)
+		until(t, b, connected)
+		time.Sleep(time.Second)
+		p := peerOf(t, b, a)
+		for n := range int64(60) {
+			wants := signal.WantsBody{Version: 1 + n, Wants: map[string]int{}}
+			for i := range int64(signal.MaxTracks) {
+				wants.Wants[fmt.Sprint(n*100+i)] = 0
+			}
+			body, err := signal.EncodeBody(&wants)
+			must(t, err)
+			inspect(p, func(in link.Inside) { in.Frames.Send(signal.TypeWants, body, false) })
+			time.Sleep(20 * time.Millisecond)
+		}
+		until(t, a, func(e noom.PeerStateChanged) bool {
+			return e.State == noom.PeerFailed && strings.Contains(e.Err.Error(), "a flood of wants")
+		})
+	})
+}
+
 // TestStaleStorm: a member that says ever new sessions of itself has us build no more
 // connections than one that begins epochs.
 func TestStaleStorm(t *testing.T) {

@@ -109,6 +109,7 @@ func TestHostileMember(t *testing.T) {
 		"table with a bad kind": func(m *mallory) {
 			m.say(signal.TypeTable, `{"table":{"version":1,"tracks":{"0":{"id":"a","name":"","kind":"smell"}}}}`)
 		},
+		"wants with a height of 20000": func(m *mallory) { m.say(signal.TypeWants, `{"version":1,"wants":{"a":20000}}`) },
 		"table of tracks on no section": func(m *mallory) {
 			m.say(signal.TypeTable, `{"table":{"version":1,"tracks":{"7":{"id":"a","name":"유령","kind":"video"}}}}`)
 		},

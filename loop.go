@@ -32,7 +32,7 @@ func (r *room) run() {
 }
 
 func (r *room) handle(m signal.Message) {
-	if m.Type.Pair() {
+	if m.Pair() {
 		if p := r.roster.byID[m.From]; p != nil {
 			p.link.HubFrame(m)
 		}

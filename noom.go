@@ -43,7 +43,9 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 	r := &room{name: name, cfg: c, log: c.Logger.With("room", name)}
 	r.self = Member{ID: c.Identity.ID(), PublicKey: c.Identity.publicKey(), Session: signal.NewSession()}
 	refused := func(t *engine.TURNRefusal) { r.refusal.Store(t) }
-	if r.engine, err = engine.New(engine.Options{Log: r.log, Net: c.Net, Settings: c.Settings, Refused: refused}); err != nil {
+	if r.engine, err = engine.New(engine.Options{
+		Log: r.log, Codecs: c.Codecs, Interceptors: c.Interceptors, Net: c.Net, Settings: c.Settings, Refused: refused,
+	}); err != nil {
 		return nil, err
 	}
 	for _, s := range c.ICEServers {
@@ -57,7 +59,9 @@ func newRoom(d Dialer, name string, cfg *Config) (*room, error) {
 		r.network.watch = nil // in a network of its own, this machine's addresses do not matter
 	}
 	for _, t := range c.Tracks {
-		s, err := r.published.bind(t.Track, &PublishOptions{Name: t.Name, Muted: t.Muted})
+		s, err := r.published.bind(t.Track, &PublishOptions{
+			Name: t.Name, Muted: t.Muted, Priority: t.Priority, Encodings: t.Encodings,
+		})
 		if err != nil {
 			r.cancel()
 			closeSenders(r.published.list)
@@ -82,12 +86,16 @@ func makeParts(r *room, d Dialer) {
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
 		build:   func(m Member) *peer { return newPeer(r, m) },
-		removed: func(p *peer) { r.newcomers.done(p); r.speech.forget(p) },
+		removed: func(p *peer) { r.newcomers.done(p); r.speech.forget(p); r.sharing.wake() },
 		byID:    make(map[string]*peer), asleep: make(map[string]*peer),
 		lost: make(map[*peer]int), leaving: make(map[*peer]bool),
 	}
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
-	r.published = &publications{mail: r.mail, each: r.roster.each, ended: r.sourceEnded, log: r.log}
+	r.sharing = &sharing{room: r}
+	r.published = &publications{
+		mail: r.mail, each: r.roster.each, share: r.sharing.wake, ended: r.sourceEnded, log: r.log,
+		codecs: r.cfg.Codecs,
+	}
 	r.ice = &iceservers.Supply{
 		Mail: r.mail, Log: r.log,
 		Ask:     func() { r.send(signal.Message{Type: signal.TypeServers}) },
@@ -140,6 +148,7 @@ func (r *room) start(ctx context.Context) error {
 		return err
 	}
 	r.joined(joined) // before the loop runs, so that Peers is complete when Join returns
+	r.sharing.wake()
 	r.background(r.run)
 	r.network.watchClock(r.network.readClock())
 	r.background(func() {

@@ -41,7 +41,8 @@ type Peer interface {
 	State() PeerState
 	// Tracks returns the tracks that the peer sends now, sorted by name.
 	Tracks() []RemoteTrack
-	// Publish sends t to this peer alone; otherwise it is like [Room.Publish].
+	// Publish sends t to this peer alone; otherwise it is like [Room.Publish]. The Sender is closed when the peer goes;
+	// Publish to a peer that is gone gives [ErrClosed].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
 	// Send sends data, up to 61440 bytes, reliably and in order, across rebuilds of the connection too. What is sent
 	// while there is no connection waits for one. At most 1 MiB and 4096 messages may be in flight to an application
@@ -64,9 +65,15 @@ type Peer interface {
 	// the old one, which serves until the new one is up. Errors: [ErrNotConnected]; [ErrNoHub], if there is neither a
 	// hub nor a connection that works; [ErrClosed]; ctx's.
 	RestartICE(ctx context.Context) error
+	// Quality returns how good the connection is. It is [QualityLost] once the peer is gone.
+	Quality() Quality
+	// Bandwidth returns what the way to the peer takes, as it was measured within the last second; it is zero while the
+	// peer is not connected.
+	Bandwidth() Bandwidth
 	// Stats returns pion's statistics of the current connection, empty if there is none. For each RTP stream they
 	// include packets, bytes and loss, which noom counts itself: its part of webrtc-stats' InboundRTPStreamStats and
-	// OutboundRTPStreamStats.
+	// OutboundRTPStreamStats; and what the peer has reported of those that we send, once it has reported something:
+	// RemoteInboundRTPStreamStats. The candidate pair in use has the estimate of [Bandwidth] as AvailableOutgoingBitrate.
 	Stats() webrtc.StatsReport
 	// Diagnose says why the peer is connected or is not, in words and as a [Verdict]. It uses what is known and does
 	// not wait for the network. Errors: [ErrClosed], ctx's.
@@ -105,7 +112,8 @@ type peer struct {
 func newPeer(r *room, m Member) *peer {
 	p := &peer{room: r, member: m, conduct: r.conducts.Of(m.ID, r.roster.present, time.Now())}
 	p.link = link.New(link.Config{
-		Host: peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
+		Codecs: r.cfg.Codecs,
+		Host:   peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
 		Connect: r.cfg.ConnectTimeout, Log: r.log.With("peer", m.ID), Budget: r.budgets.Of(m.ID, time.Now()),
 		Conduct: p.conduct, Networks: func() conduct.Networks { return conduct.NetworksOf(r.engine) },
 	})
@@ -115,6 +123,7 @@ func newPeer(r *room, m Member) *peer {
 		}
 	}
 	r.background(p.link.Run)
+	r.sharing.wake()
 	return p
 }
 
@@ -127,8 +136,14 @@ func (p *peer) Name() string                       { return p.Member().Name }
 func (p *peer) Member() Member                     { return p.link.Member() }
 func (p *peer) SafetyNumber() SafetyNumber         { return SafetyNumberOf(p.room.self, p.member) }
 func (p *peer) State() PeerState                   { return PeerState(p.link.State()) }
+func (p *peer) Quality() Quality                   { return Quality(p.link.Quality()) }
 func (p *peer) Stats() webrtc.StatsReport          { return p.link.Stats() }
 func (p *peer) Connection() *webrtc.PeerConnection { return p.link.Connection() }
+
+func (p *peer) Bandwidth() Bandwidth {
+	m := p.link.Measured()
+	return Bandwidth{Estimate: m.Estimate, Sent: m.Sent, Loss: m.Loss, RoundTrip: m.Sample.RoundTrip, Queue: m.Sample.Queue}
+}
 
 func (p *peer) Tracks() []RemoteTrack {
 	list := p.link.Tracks.List()
@@ -150,13 +165,26 @@ func (p *peer) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 		return nil, fmt.Errorf("noom: publish: %w", ErrForbidden)
 	}
 	var s *fanout.Sender
-	s, err := newSender(t, o, fanout.Hooks{
-		OnChange: p.link.Retable, OnEnd: p.room.sourceEnded, OnClose: func() { p.link.Unpublish(s) },
+	sharing := p.room.sharing
+	s, err := newSender(t, o, p.room.cfg.Codecs, fanout.Hooks{
+		OnChange: func() {
+			p.link.Retable()
+			sharing.wake()
+		},
+		OnEnd: p.room.sourceEnded,
+		OnClose: func() {
+			p.link.Unpublish(s)
+			p.room.mail.Post(func() { sharing.removeOwn(p, s) })
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.link.PublishAlone(s)
+	if !p.link.PublishAlone(s) { // it went while the track was bound
+		_ = s.Close()
+		return nil, ErrClosed
+	}
+	p.room.mail.Post(func() { sharing.addOwn(p, s) })
 	return s, nil
 }
 

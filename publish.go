@@ -18,8 +18,11 @@ import (
 type publications struct {
 	mail  *mailbox.Mailbox // the room's
 	each  func(func(*peer))
+	share func()                      // called when there is something else to share
 	ended func(*fanout.Sender, error) // called when the source of one has ended by itself
 	log   *slog.Logger
+
+	codecs []webrtc.RTPCodecParameters // of Config
 
 	mu   sync.Mutex
 	list []*fanout.Sender // in order; replaced, never changed in place; written by the room's loop
@@ -41,13 +44,17 @@ func (p *publications) set(list []*fanout.Sender) {
 // bind binds t for everyone.
 func (p *publications) bind(t webrtc.TrackLocal, o *PublishOptions) (*fanout.Sender, error) {
 	var s *fanout.Sender
-	s, err := newSender(t, o, fanout.Hooks{
-		OnChange: func() { p.mail.Post(func() { p.each(func(l *peer) { l.link.Retable() }) }) },
-		OnEnd:    p.ended,
+	s, err := newSender(t, o, p.codecs, fanout.Hooks{
+		OnChange: func() {
+			p.mail.Post(func() { p.each(func(l *peer) { l.link.Retable() }) })
+			p.share()
+		},
+		OnEnd: p.ended,
 		OnClose: func() {
 			p.mail.Post(func() {
 				p.set(slices.DeleteFunc(slices.Clone(p.list), func(o *fanout.Sender) bool { return o == s }))
 				p.each(func(l *peer) { l.link.Unpublish(s) })
+				p.share()
 			})
 		},
 	})
@@ -59,6 +66,7 @@ func (p *publications) add(s *fanout.Sender) bool {
 	return p.mail.Post(func() {
 		p.set(append(slices.Clip(p.list), s))
 		p.each(func(l *peer) { l.link.Publish(s) })
+		p.share()
 	})
 }
 
@@ -73,6 +81,7 @@ func (p *publications) allow(now bool) {
 			}
 		}
 	})
+	p.share()
 	if !now && len(p.list) > 0 {
 		p.log.Warn("the hub does not let this member publish; its tracks are not sent", "tracks", len(p.list))
 	}
@@ -105,8 +114,10 @@ func (r *room) Senders() []Sender {
 	return senders
 }
 
-// newSender binds t; o may be nil.
-func newSender(t webrtc.TrackLocal, o *PublishOptions, hooks fanout.Hooks) (*fanout.Sender, error) {
+// newSender binds t, which may have one of codecs; o may be nil.
+func newSender(
+	t webrtc.TrackLocal, o *PublishOptions, codecs []webrtc.RTPCodecParameters, hooks fanout.Hooks,
+) (*fanout.Sender, error) {
 	if o == nil {
 		o = &PublishOptions{}
 	}
@@ -114,7 +125,23 @@ func newSender(t webrtc.TrackLocal, o *PublishOptions, hooks fanout.Hooks) (*fan
 	if err := signal.CheckName(name); err != nil {
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}
-	return fanout.NewSender(t, fanout.Options{Name: name, Muted: o.Muted}, hooks)
+	hooks.Layers = func(t webrtc.TrackLocal) []fanout.Encoding {
+		if l, ok := t.(Layered); ok {
+			return encodingsOf(l.Encodings())
+		}
+		return nil
+	}
+	return fanout.NewSender(t, fanout.Options{
+		Name: name, Muted: o.Muted, Priority: int(o.Priority), Encodings: encodingsOf(o.Encodings), Codecs: codecs,
+	}, hooks)
+}
+
+func encodingsOf(list []Encoding) []fanout.Encoding {
+	encodings := make([]fanout.Encoding, len(list))
+	for i, e := range list {
+		encodings[i] = fanout.Encoding(e)
+	}
+	return encodings
 }
 
 func closeSenders(senders []*fanout.Sender) {

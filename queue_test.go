@@ -37,6 +37,7 @@ func TestQueueIsBounded(t *testing.T) {
 		q.add(TrackAdded{Peer: guest, Track: track})
 		q.add(ActiveSpeaker{Peer: guest})
 		q.add(PeerStateChanged{Peer: stays, State: PeerState(i % 2)})
+		q.add(QualityChanged{Peer: stays, Quality: Quality(i % 2)})
 		q.add(ChatReceived{Text: fmt.Sprint(i)})
 		q.add(TrackRemoved{Peer: guest, Track: track})
 		q.add(ActiveSpeaker{})

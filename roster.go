@@ -217,8 +217,9 @@ func (r *roster) reportLie(what string, err error) {
 	r.trace.note(Member{}, what, "error", err)
 }
 
-// remove takes p out of the roster.
-func (r *roster) remove(p *peer, reason Reason) {
+// remove takes p out of the roster. The application is told once its link is at an end too, so that it finds a peer that
+// has left closed.
+func (r *roster) remove(p *peer) {
 	r.mu.Lock()
 	delete(r.byID, p.member.ID)
 	r.order = slices.DeleteFunc(slices.Clone(r.order), func(o *peer) bool { return o == p })
@@ -227,7 +228,6 @@ func (r *roster) remove(p *peer, reason Reason) {
 	delete(r.leaving, p)
 	p.link.Depart()
 	r.removed(p)
-	r.events.add(PeerLeft{Member: p.Member(), Reason: reason})
 }
 
 // lostOrLeft is why p, whose connection is dead or belongs to a former session, is gone.
@@ -241,7 +241,8 @@ func (r *roster) lostOrLeft(p *peer) Reason {
 // forget ends p for good and takes it out of the roster.
 func (r *roster) forget(p *peer, reason Reason) {
 	p.link.Close()
-	r.remove(p, reason)
+	r.remove(p)
+	r.events.add(PeerLeft{Member: p.Member(), Reason: reason})
 }
 
 // drop takes out a link whose connection is dead, if the hub has lost its member.
@@ -258,8 +259,10 @@ func (r *roster) drop(p *peer) {
 
 // park takes p out of the roster and puts it to sleep, in case its member returns.
 func (r *roster) park(p *peer) {
-	p.link.Sleep()
-	r.remove(p, r.lostOrLeft(p))
+	reason := r.lostOrLeft(p)
+	r.remove(p)
+	p.link.Sleep() // after that, so that all it was given while it was there ends
+	r.events.add(PeerLeft{Member: p.Member(), Reason: reason})
 	for id, other := range r.asleep {
 		if len(r.asleep) < maxAsleep {
 			break
@@ -300,7 +303,8 @@ func (r *roster) dropGhosts() {
 // left takes out a link that has ended by itself because its member has said goodbye.
 func (r *roster) left(p *peer) {
 	if r.has(p) {
-		r.remove(p, ReasonLeft)
+		r.remove(p)
+		r.events.add(PeerLeft{Member: p.Member(), Reason: ReasonLeft})
 	}
 }
 

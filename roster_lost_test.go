@@ -211,6 +211,30 @@ func TestReturnOfTheLost(t *testing.T) {
 	})
 }
 
+// TestReturnOfOneWhoLookedAway: a member that comes back has said nothing yet of what it shows.
+func TestReturnOfOneWhoLookedAway(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := w.join("r", "a", nil), w.join("r", "b", nil)
+		w.Settle()
+		tracks, _ := watched(t, w, a, w.Video(nil), nil, b)
+		tracks[0].Want(0)
+		time.Sleep(time.Second)
+		if height := wantedOf(t, a, b, tracks[0]); height != 0 {
+			t.Fatalf("%d is wanted", height)
+		}
+		w.Cut()
+		w.CutSignaling("b")
+		until[noom.PeerLeft](t, a, nil)
+		time.Sleep(time.Minute)
+		w.HealSignaling("b")
+		until[noom.PeerJoined](t, a, nil)
+		time.Sleep(time.Millisecond) // what b says takes longer
+		if height := wantedOf(t, a, b, tracks[0]); height != -1 {
+			t.Errorf("%d is wanted by one who has not said so", height)
+		}
+	}, noomtest.WithSignalingLatency(20*time.Millisecond))
+}
+
 // TestDropComesTooLate: the hub has met the member again while its link was
 // asking for it to be dropped.
 func TestDropComesTooLate(t *testing.T) {

@@ -18,12 +18,20 @@ type RemoteTrack interface {
 	Name() string
 	// Kind returns audio or video.
 	Kind() webrtc.RTPCodecType
-	// Codec returns the codec of the latest packet. It is empty until the first one and may change.
+	// Codec returns the codec of the latest packet. It is empty until the first one and may change, when the peer swaps
+	// its source: from a packet on that has another SSRC and PayloadType and begins a key frame. Sequence numbers and
+	// timestamps begin anew there, at a clock rate that may be another. Packets from before that may still wait for
+	// ReadRTP; their PayloadType is not that of Codec.
 	Codec() webrtc.RTPCodecParameters
 	// Muted reports whether the peer sends nothing: it has muted or paused the track, or its source has ended.
 	Muted() bool
+	// Paused reports whether the peer sends us nothing of the track, because the connection takes too little for it. It
+	// comes back by itself; see [TrackPaused].
+	Paused() bool
 	// ReadRTP returns the next packet, and waits until there is one; io.EOF once the track is gone. noom reads all the
-	// time into a ring of 512 packets that drops the oldest, so a slow reader sees gaps in the sequence numbers.
+	// time into a ring of 512 packets that drops the oldest, so a slow reader sees gaps in the sequence numbers. Header
+	// extensions have the ids that were negotiated, except the dependency descriptor, which has id 255, as in what a
+	// [webrtc.TrackLocal] writes: published again, a track keeps its layers.
 	ReadRTP() (*rtp.Packet, error)
 	// Packets yields what ReadRTP returns, until the track is gone.
 	Packets() iter.Seq[*rtp.Packet]
@@ -34,6 +42,21 @@ type RemoteTrack interface {
 	// AudioLevel returns how loud the latest packet was, as its sender reports it (RFC 6464), in dBov, from -127
 	// (silence) to 0 (the loudest); false if the sender does not report it.
 	AudioLevel() (dBov int, ok bool)
+	// Want says how large the track is shown, so that its sender need not make and send more. height is that of the
+	// largest picture, in pixels of the screen, up to 16384; 0: it is shown or played nowhere, and the peer stops sending
+	// it; negative, or more than 16384: all of it is wanted, as at first. Of sound only 0 counts. It holds until the next
+	// call, through rebuilds. The peer learns of a change at once, or half a second after the one before, and decides
+	// what it sends: a client that does not know of this, and a source that has nothing smaller, go on as before. A track
+	// that is not wanted is neither muted nor gone. ReadRTP returns what is still on its way, and then waits until the
+	// track is wanted again; a video begins again with a key frame. A bot that only listens calls Want(0) for each video
+	// in [TrackAdded], and costs its peers no picture.
+	//
+	// If the peer sends several sizes anyway, ReadRTP returns one stream of the one that is wanted, without a break. Of
+	// several encodings (RFC 8853), at most 4 and the smallest first, that is the smallest that is high enough, or else
+	// the largest that comes. Of spatial layers in one stream (VP9, AV1 with the dependency descriptor), if it says how
+	// high they are, it is those up to that layer. It returns none for 0. Another encoding, and a higher layer, begin with
+	// a key frame, which is asked for at most twice a second. A packet may have no payload.
+	Want(height int)
 	// RequestKeyframe asks the sender for a key frame (PLI, RFC 4585 section 6.3.1).
 	RequestKeyframe() error
 	// SenderTime returns the time on the peer's clock at which it sent something with that RTP timestamp, from the

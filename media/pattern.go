@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -20,6 +21,7 @@ const (
 	patternColumns = 20
 	patternRows    = 15
 	counterBits    = 16
+	packetOverhead = 64 // bytes around a frame on the wire: RTP, SRTP, UDP and IP
 )
 
 // PatternOptions says what the test pattern looks like; nil works.
@@ -46,8 +48,10 @@ func TestPattern(o *PatternOptions) *Source {
 		fps = min(max(o.FPS, 1), 60)
 	}
 	f := format{mime: webrtc.MimeTypeVP8, clock: 90000, payloader: payloadVP8}
-	r := newReel("", nil, &pattern{fill: studio(fill), fps: fps}, f)
+	p := &pattern{fill: studio(fill), fps: fps}
+	r := newReel("", nil, p, f)
 	r.asks = nil // each frame is a key frame
+	r.tracks[0].setRate = func(bps int) { p.rate.Store(int64(bps)) }
 	return r.tracks[0]
 }
 
@@ -55,23 +59,32 @@ func TestPattern(o *PatternOptions) *Source {
 type pattern struct {
 	fill   yuv
 	fps    int
-	number int // of the next frame; runs on when playing begins again
-	played int // frames since it did
+	rate   atomic.Int64 // bits a second that it may make; 0: no bound
+	number int          // of the next frame; runs on when playing begins again
+	at     time.Duration
 }
 
 func (p *pattern) next() (frame, error) {
-	f := frame{at: p.end(), key: true, data: encodeVP8(drawPattern(p.fill, p.number), patternColumns, patternRows)}
+	f := frame{at: p.at, key: true, data: encodeVP8(drawPattern(p.fill, p.number), patternColumns, patternRows)}
 	p.number++
-	p.played++
+	p.at += p.pause(len(f.data))
 	return f, nil
 }
 
-func (p *pattern) end() time.Duration {
-	return time.Duration(p.played) * time.Second / time.Duration(p.fps)
+// pause returns the time between two frames of that size, at most a second.
+func (p *pattern) pause(size int) time.Duration {
+	pause := time.Second / time.Duration(p.fps)
+	rate := p.rate.Load()
+	if rate <= 0 {
+		return pause
+	}
+	return min(max(pause, time.Duration(size+packetOverhead)*8*time.Second/time.Duration(rate)), time.Second)
 }
 
+func (p *pattern) end() time.Duration { return p.at }
+
 func (p *pattern) seek(at time.Duration) error {
-	p.played = int(at.Seconds() * float64(p.fps))
+	p.at = at
 	return nil
 }
 

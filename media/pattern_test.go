@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"os/exec"
 	"testing"
+	"time"
 
 	"golang.org/x/image/vp8"
 )
@@ -170,4 +171,26 @@ func BenchmarkPattern(b *testing.B) {
 		size = len(f.data)
 	}
 	b.ReportMetric(float64(size), "bytes/frame")
+}
+
+// The pattern shows as many frames a second as its rate allows, and never less than one.
+func TestPatternRate(t *testing.T) {
+	s := TestPattern(&PatternOptions{FPS: 30})
+	p := s.reel.frames.(*pattern)
+	for _, c := range []struct{ bps, least, most int }{ // bits in ten seconds
+		{0, 600_000, 1_500_000}, {1_000_000, 600_000, 1_500_000}, {40_000, 300_000, 400_000}, {1, 20_000, 60_000},
+	} {
+		s.SetTargetBitrate(c.bps)
+		bits := 0
+		for end := p.end() + 10*time.Second; p.end() < end; {
+			f, err := p.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			bits += 8 * len(f.data)
+		}
+		if bits < c.least || bits > c.most || !s.FollowsTarget() || Tone().FollowsTarget() {
+			t.Errorf("%d bits in 10 s at %d bit/s, want %d to %d", bits, c.bps, c.least, c.most)
+		}
+	}
 }

@@ -31,7 +31,8 @@ type Source struct {
 	format   format
 	reel     *reel
 	streamID string
-	level    int // dBov, if it is always the same; else 0
+	setRate  func(bps int) // nil: it has the rate of its file
+	level    int           // dBov, if it is always the same; else 0
 	done     chan struct{}
 
 	asked atomic.Bool  // for how loud it is
@@ -118,6 +119,18 @@ func (s *Source) Unbind(ctx webrtc.TrackLocalContext) error {
 	s.reel.pause()
 	return nil
 }
+
+// SetTargetBitrate asks for so many bits a second. A Room that publishes the Source calls it as the network changes. The
+// test pattern then shows fewer frames a second, but at least one. Others do nothing: what is in a file cannot be made
+// smaller.
+func (s *Source) SetTargetBitrate(bps int) {
+	if s.setRate != nil {
+		s.setRate(bps)
+	}
+}
+
+// FollowsTarget reports whether SetTargetBitrate has an effect: a Room sends what has not only where it fits.
+func (s *Source) FollowsTarget() bool { return s.setRate != nil }
 
 // Seek makes playing go on at the latest key frame that is due at or before
 // at, counted from the beginning of the file, with all tracks of a [Film]

@@ -26,6 +26,7 @@ func Await[E noom.Event](w *World, r noom.Room, match func(E) bool) E {
 			if len(came) > 0 {
 				instead = "there came " + strings.Join(came, ", ")
 			}
+			w.bubble.connections.Store(true)
 			w.note("%s has waited for %T in vain", r.Self().Name, zero)
 			w.t.Fatalf("noomtest: %s waits for %T: %v; %s", r.Self().Name, zero, err, instead)
 		}

@@ -1,6 +1,6 @@
 // Package noomtest tests programs that use noom: real rooms, real pion, on a virtual network and in
 // virtual time. An hour passes in milliseconds, a network breaks when a test says so, and a test
-// that fails prints all that was said.
+// that fails keeps all that was said.
 //
 //	func TestGreets(t *testing.T) {
 //		noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
@@ -29,6 +29,14 @@
 // member's way to the hub, [Hub.Kill] the hub. On the network: [World.Cut], [World.OneWay],
 // [World.Loss], [World.Latency], [World.Filter],
 // [World.NewAddress], [World.Heal]. On both: [World.Sleep].
+//
+// # Links
+//
+// [World.SetUpload] and [World.SetDownload] say how good a host's [Link] is: bandwidth, queue,
+// latency, losses one by one or in bursts. A [Meter] counts what goes over one. [World.UploadTCP] and
+// [World.DownloadTCP] fill its queue with a [Flow] of somebody else. [World.Video] is a source that
+// follows a target bitrate, [World.View] watches it as a player does, and [World.Speech] is sound of a
+// bitrate, for a [Sink].
 //
 // # Randomness
 //

@@ -11,7 +11,7 @@ var onlySeed = flag.Uint64("noomtest.seed", 0, "the only seed that Explore tries
 
 // Explore runs f in n worlds with the seeds 1 to n, each as a subtest, and
 // stops at the first that fails. f draws from [World.Rand] what it does and when.
-// A failure prints its transcript and sequence diagram, and the command that
+// A failure keeps its transcript and sequence diagram, as [Run] says, and prints the command that
 // runs that seed alone:
 //
 //	go test -run '^TestMyBot$' -noomtest.seed=17

@@ -155,13 +155,13 @@ var allTypes = []signal.Type{
 	signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge, signal.TypeJoined, signal.TypeWelcome,
 	signal.TypeRenamed, signal.TypeChat, signal.TypeBye, signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong,
 	signal.TypeOffer, signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant, signal.TypeTable,
-	signal.TypeAck, signal.TypeStale, signal.TypeLeft,
+	signal.TypeWants, signal.TypeAck, signal.TypeStale, signal.TypeLeft,
 }
 
 // up takes a frame that l's host sends.
 func (s *faults) up(l *line, m signal.Message) {
 	to := HubName
-	if m.Type.Pair() {
+	if m.Pair() {
 		to = l.world.hostOf(m.To)
 	}
 	s.pass(l.up, m, Frames{From: l.host.name, To: to, Type: m.Type})
@@ -169,7 +169,7 @@ func (s *faults) up(l *line, m signal.Message) {
 
 // down takes a frame that a hub sends to l's host.
 func (s *faults) down(l *line, m signal.Message) {
-	if m.Type.Pair() {
+	if m.Pair() {
 		l.down.put(m, 0) // was looked at on its way up
 		return
 	}

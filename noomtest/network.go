@@ -3,6 +3,7 @@ package noomtest
 import (
 	"container/heap"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -19,7 +20,7 @@ import (
 const (
 	publicNet = "198.18.0.0/15" // RFC 2544: never used on the real Internet
 	turnIP    = "198.18.0.1"
-	maxQueued = 250 * time.Millisecond // a link's buffer, at its bandwidth
+	maxQueued = 250 * time.Millisecond // the queue of WithBandwidth
 )
 
 // leastLatency keeps the end of a connection from arriving at the instant at
@@ -34,23 +35,37 @@ type path struct {
 	cut             bool
 }
 
+// way is one direction of a host's link.
+type way struct{ host, direction string }
+
+const (
+	up   = "up"
+	down = "down"
+)
+
 // network delays and drops packets. It guards itself.
 type network struct {
 	router    *vnet.Router
-	bandwidth int // bytes a second each way of a host; 0: no bound
+	seed      uint64
+	noUDP     func(host string) bool
+	usual     Link // of every host each way, from WithBandwidth
 	signaling time.Duration
 	wake      chan struct{}
 	done      chan struct{}
 
-	mu      sync.Mutex
-	filter  func(Packet) bool // nil: all pass
-	rng     *rand.Rand
-	normal  path
-	special map[[2]string]path // by sender and receiver
-	owners  map[string]string  // host name by public address
-	busy    map[[2]string]time.Time
-	queue   packets
-	serial  uint64
+	mu       sync.Mutex
+	filter   func(Packet) bool // nil: all pass
+	rng      *rand.Rand
+	normal   path
+	special  map[[2]string]path // by sender and receiver
+	owners   map[string]string  // host name by public address
+	gates    map[way]*gate
+	queue    events
+	ports    int          // of TCP that were given away
+	listener *tcpListener // of the TURN server, nil if it has none
+	conns    []*tcpConn   // that hosts have begun
+	serial   uint64
+	arrived  []*packet // to be delivered once mu is free
 }
 
 func newNetwork(o *options) (*network, error) {
@@ -66,11 +81,11 @@ func newNetwork(o *options) (*network, error) {
 		signaling = *o.signaling
 	}
 	n := &network{
-		router: router, bandwidth: o.bandwidth / 8, signaling: signaling,
+		router: router, seed: o.seed, noUDP: o.blocksUDP, usual: Link{Bandwidth: o.bandwidth, Queue: maxQueued}, signaling: signaling,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		rng:     rand.New(rand.NewPCG(o.seed, 2)),
 		normal:  path{latency: o.latency, jitter: o.jitter, loss: o.loss},
-		special: make(map[[2]string]path), owners: make(map[string]string), busy: make(map[[2]string]time.Time),
+		special: make(map[[2]string]path), owners: make(map[string]string), gates: make(map[way]*gate),
 	}
 	go n.run()
 	return n, nil
@@ -141,35 +156,115 @@ func (n *network) pass(from string, local, to net.Addr, payload []byte, deliver 
 	if n.filter != nil && !n.filter(Packet{Host: from, From: addrPort(local), To: addrPort(to), Payload: payload}) {
 		return
 	}
-	size := len(payload)
 	receiver := n.owners[address.IP.String()]
-	if receiver == "" {
-		return // no such host, or its address of before
+	if receiver == "" || n.noUDP(from) || n.noUDP(receiver) {
+		return // no such host, or its address of before, or a firewall
 	}
-	p := n.between(from, receiver)
-	if p.cut || n.rng.Float64() < p.loss {
+	n.send(time.Now(), &packet{from: from, to: receiver, size: len(payload) + header, deliver: deliver})
+}
+
+// send puts a packet on its way unless it gets lost at once. It needs n.mu.
+func (n *network) send(now time.Time, p *packet) {
+	if between := n.between(p.from, p.to); between.cut || n.rng.Float64() < between.loss {
 		return
 	}
-	due := time.Now()
-	for _, link := range [][2]string{{from, "up"}, {receiver, "down"}} {
-		if n.bandwidth > 0 {
-			start := due
-			if n.busy[link].After(start) {
-				start = n.busy[link]
-			}
-			if start.Sub(due) > maxQueued {
-				return // its buffer is full
-			}
-			due = start.Add(time.Duration(size) * time.Second / time.Duration(n.bandwidth))
-			n.busy[link] = due
+	n.forward(now, p)
+}
+
+// forward takes a packet to its next place, or further. It needs n.mu.
+func (n *network) forward(now time.Time, p *packet) {
+	switch p.next {
+	case toUplink:
+		p.next = toRouter
+		n.enter(now, way{p.from, up}, p)
+	case toRouter:
+		p.next = toDownlink
+		between := n.between(p.from, p.to)
+		due := now.Add(max(between.latency, leastLatency))
+		if between.jitter > 0 {
+			due = due.Add(time.Duration(n.rng.Int64N(int64(between.jitter) + 1)))
+		}
+		n.at(due, func(now time.Time) { n.forward(now, p) })
+	case toDownlink:
+		p.next = toReceiver
+		n.enter(now, way{p.to, down}, p)
+	case toReceiver:
+		switch {
+		case n.between(p.from, p.to).cut: // a cut takes what is under way too
+		case p.take != nil:
+			p.take(now)
+		default:
+			n.arrived = append(n.arrived, p)
 		}
 	}
-	due = due.Add(max(p.latency, leastLatency))
-	if p.jitter > 0 {
-		due = due.Add(time.Duration(n.rng.Int64N(int64(p.jitter) + 1)))
+}
+
+// enter puts a packet into a host's link. It needs n.mu.
+func (n *network) enter(now time.Time, of way, p *packet) {
+	g := n.gates[of]
+	if g == nil && n.usual.Bandwidth > 0 && of.host != outside {
+		g = n.makeGate(of)
 	}
+	if g == nil {
+		n.forward(now, p)
+		return
+	}
+	g.note(p, func(t *Traffic) { t.Sent++ })
+	switch begun := len(g.waiting) > 0; {
+	case !g.put(now, p):
+		g.note(p, func(t *Traffic) { t.Full++ })
+	case !begun:
+		n.leave(now, g)
+	}
+}
+
+// leave lets go what a link has sent. It needs n.mu.
+func (n *network) leave(now time.Time, g *gate) {
+	for p := g.take(now); p != nil; p = g.take(now) {
+		g.note(p, func(t *Traffic) { t.waits = append(t.waits, p.waited) })
+		if g.loses() {
+			g.note(p, func(t *Traffic) { t.Lost++ })
+			continue
+		}
+		g.note(p, func(t *Traffic) { t.Delivered++; t.Bytes += p.size })
+		if at := g.arrival(now); at.After(now) {
+			n.at(at, func(now time.Time) { n.forward(now, p) })
+		} else {
+			n.forward(now, p)
+		}
+	}
+	n.watch(g)
+}
+
+// watch has leave called when the first packet of a link is sent. It needs n.mu.
+func (n *network) watch(g *gate) {
+	if len(g.waiting) > 0 && !g.watched.Equal(g.done) {
+		g.watched = g.done
+		n.at(g.done, func(now time.Time) {
+			if g.watched.Equal(now) { // else it has changed since
+				g.watched = time.Time{}
+				n.leave(now, g)
+			}
+		})
+	}
+}
+
+// makeGate returns a host's link, a new one if it had none. It needs n.mu.
+func (n *network) makeGate(of way) *gate {
+	g := n.gates[of]
+	if g == nil {
+		h := fnv.New64a()
+		_, _ = fmt.Fprint(h, of)
+		g = &gate{link: n.usual, rng: rand.New(rand.NewPCG(n.seed, h.Sum64()))}
+		n.gates[of] = g
+	}
+	return g
+}
+
+// at has run do something, which gets the time that was due, with n.mu held. It needs n.mu.
+func (n *network) at(due time.Time, do func(now time.Time)) {
 	n.serial++
-	heap.Push(&n.queue, packet{due: due, serial: n.serial, from: from, to: receiver, deliver: deliver})
+	heap.Push(&n.queue, event{due, n.serial, do})
 	if n.queue[0].serial == n.serial {
 		select {
 		case n.wake <- struct{}{}:
@@ -178,26 +273,25 @@ func (n *network) pass(from string, local, to net.Addr, payload []byte, deliver 
 	}
 }
 
-// run delivers what is due.
+// run moves what is due.
 func (n *network) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		n.mu.Lock()
 		wait := time.Hour
-		var due []packet
 		for len(n.queue) > 0 {
 			if wait = time.Until(n.queue[0].due); wait > 0 {
 				break
 			}
-			p := heap.Pop(&n.queue).(packet)
-			if !n.between(p.from, p.to).cut { // a cut takes what is under way too
-				due = append(due, p)
-			}
+			e := heap.Pop(&n.queue).(event)
+			e.do(e.due)
 			wait = time.Hour
 		}
+		arrived := n.arrived
+		n.arrived = nil
 		n.mu.Unlock()
-		for _, p := range due {
+		for _, p := range arrived {
 			p.deliver()
 		}
 		timer.Reset(wait)
@@ -212,119 +306,50 @@ func (n *network) run() {
 
 // packet is one that is under way.
 type packet struct {
-	due      time.Time
-	serial   uint64
 	from, to string
-	deliver  func()
+	size     int  // bytes, headers included
+	cross    bool // of a flow beside the rooms
+	next     place
+	entered  time.Time           // when it came to the link that it is in
+	waited   time.Duration       // in that
+	deliver  func()              // without a lock
+	take     func(now time.Time) // instead, with network.mu
 }
 
-// packets is a heap of what is under way, the earliest first.
-type packets []packet
+// place is where a packet goes next.
+type place int
 
-func (q packets) Len() int      { return len(q) }
-func (q packets) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q packets) Less(i, j int) bool {
+const (
+	toUplink place = iota
+	toRouter
+	toDownlink
+	toReceiver
+)
+
+// event is what happens in the network at an instant.
+type event struct {
+	due    time.Time
+	serial uint64
+	do     func(now time.Time)
+}
+
+// events is a heap of what will happen, the earliest first.
+type events []event
+
+func (q events) Len() int      { return len(q) }
+func (q events) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q events) Less(i, j int) bool {
 	if !q[i].due.Equal(q[j].due) {
 		return q[i].due.Before(q[j].due)
 	}
 	return q[i].serial < q[j].serial
 }
-func (q *packets) Push(p any) { *q = append(*q, p.(packet)) }
-func (q *packets) Pop() any {
+func (q *events) Push(e any) { *q = append(*q, e.(event)) }
+func (q *events) Pop() any {
 	last := (*q)[len(*q)-1]
+	(*q)[len(*q)-1] = event{}
 	*q = (*q)[:len(*q)-1]
 	return last
-}
-
-// NAT is a kind of network address translation (RFC 4787).
-type NAT int
-
-// The kinds of NAT, from the one that lets everything through to the one that
-// needs a TURN server when both ends have it.
-const (
-	NoNAT             NAT = iota // a public address
-	FullConeNAT                  // endpoint-independent mapping and filtering
-	RestrictedNAT                // … address-dependent filtering
-	PortRestrictedNAT            // … address and port-dependent filtering: most home routers
-	SymmetricNAT                 // address and port-dependent mapping and filtering: mobile networks, companies
-)
-
-// String returns the kind's name.
-func (k NAT) String() string {
-	names := [...]string{"no NAT", "full cone NAT", "restricted NAT", "port restricted NAT", "symmetric NAT"}
-	if k < 0 || int(k) >= len(names) {
-		return fmt.Sprintf("NAT(%d)", int(k))
-	}
-	return names[k]
-}
-
-func (k NAT) behaviour() *vnet.NATType {
-	t := &vnet.NATType{MappingLifeTime: 2 * time.Minute}
-	switch k {
-	case FullConeNAT, NoNAT:
-	case RestrictedNAT:
-		t.FilteringBehavior = vnet.EndpointAddrDependent
-	case PortRestrictedNAT:
-		t.FilteringBehavior = vnet.EndpointAddrPortDependent
-	case SymmetricNAT:
-		t.MappingBehavior, t.FilteringBehavior = vnet.EndpointAddrPortDependent, vnet.EndpointAddrPortDependent
-	}
-	return t
-}
-
-// attach makes a network card with an address that was never used, behind a NAT of kind k, and
-// gives it to owner.
-func (n *network) attach(owner string, k NAT, number int) (*vnet.Net, string, error) {
-	// Two bytes of a public address, 198.18.1.1 and up.
-	public := fmt.Sprintf("198.18.%d.%d", 1+number/250, 1+number%250)
-	router, address := n.router, public
-	if k != NoNAT {
-		lan := fmt.Sprintf("10.%d.%d.", number/250, 1+number%250)
-		address = lan + "2"
-		var err error
-		router, err = newRouter(&vnet.RouterConfig{
-			CIDR: lan + "0/24", StaticIPs: []string{public}, NATType: k.behaviour(),
-		})
-		if err != nil {
-			return nil, "", err
-		}
-		if err := n.router.AddRouter(router); err != nil {
-			return nil, "", err
-		}
-	}
-	card, err := newCard(address)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := router.AddNet(card); err != nil {
-		return nil, "", err
-	}
-	if router != n.router {
-		if err := router.Start(); err != nil {
-			return nil, "", err
-		}
-	}
-	n.mu.Lock()
-	n.owners[public] = owner
-	n.mu.Unlock()
-	return card, public, nil
-}
-
-// making guards vnet's count of hardware addresses, which tests that run in
-// parallel share.
-var making sync.Mutex
-
-func newCard(ip string) (*vnet.Net, error) {
-	making.Lock()
-	defer making.Unlock()
-	return vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
-}
-
-func newRouter(c *vnet.RouterConfig) (*vnet.Router, error) {
-	making.Lock()
-	defer making.Unlock()
-	c.LoggerFactory = quiet{}
-	return vnet.NewRouter(c)
 }
 
 // signalingDelay is how long a frame takes between a host and a hub.

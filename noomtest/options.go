@@ -1,6 +1,7 @@
 package noomtest
 
 import (
+	"slices"
 	"time"
 
 	"noom/signal/hub"
@@ -17,6 +18,8 @@ type options struct {
 	nat             NAT
 	nats            map[string]NAT
 	turn            bool
+	turnTCP         bool
+	noUDP           []string // hosts; empty with turnTCP: all
 	turnLifetime    time.Duration
 	seed            uint64
 	hubs            int
@@ -57,7 +60,7 @@ func WithLoss(p float64) Option { return func(o *options) { o.loss = p } }
 
 // WithBandwidth bounds what each host can send, and can receive, in bits a
 // second. A quarter of a second's worth waits; what is beyond is lost. The
-// default is no bound.
+// default is no bound. [World.SetUpload] and [World.SetDownload] say more of one host.
 func WithBandwidth(bits int) Option { return func(o *options) { o.bandwidth = bits } }
 
 // WithNAT puts each host of these names, or without names each host that no other WithNAT names, behind a
@@ -75,6 +78,17 @@ func WithNAT(k NAT, hosts ...string) Option {
 
 // WithTURN adds a TURN server, which the hubs announce to members.
 func WithTURN() Option { return func(o *options) { o.turn = true } }
+
+// WithTURNOverTCP adds a TURN server that is reached over TCP alone, and puts these hosts, or without
+// names all, behind a firewall that lets no UDP through. What they send waits in a TCP connection
+// (CUBIC, RFC 9438), up to 4 MiB, and what the way loses is late instead. A write to it never has to
+// wait, as it has to in an operating system with less to spare. There is no STUN server without names.
+func WithTURNOverTCP(hosts ...string) Option {
+	return func(o *options) {
+		o.turn, o.turnTCP = true, true
+		o.noUDP = append(o.noUDP, hosts...)
+	}
+}
 
 // WithTURNLifetime adds a TURN server whose credentials are good only for d, as its operator would
 // set it up: hubs make new ones for members that ask, and the server ends relays whose credentials
@@ -106,6 +120,11 @@ func (o *options) natOf(host string) NAT {
 		return k
 	}
 	return o.nat
+}
+
+// blocksUDP reports whether a host is behind the firewall of WithTURNOverTCP.
+func (o *options) blocksUDP(host string) bool {
+	return o.turnTCP && host != TURNName && (len(o.noUDP) == 0 || slices.Contains(o.noUDP, host))
 }
 
 func (o *options) anyNAT() bool {

@@ -84,6 +84,7 @@ func (w *World) NewAddress(name string) {
 	if err := h.attach(); err != nil {
 		w.t.Fatalf("noomtest: NewAddress: %v", err)
 	}
+	w.net.breakMoved(name)
 	h.breakLines(errors.New("noomtest: the address changed"))
 }
 

@@ -2,6 +2,7 @@ package noomtest_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,8 +24,8 @@ func module(t *testing.T, files map[string]string) string {
 	}
 	dir := t.TempDir()
 	// The versions that noom itself was tested with, so that nothing has to be looked up.
-	gomod := regexp.MustCompile(`(?m)^module noom$`).ReplaceAllString(read(t, filepath.Join(root, "go.mod")), "module outside")
-	files["go.mod"] = gomod + "\nrequire noom v0.0.0\nreplace noom => " + root + "\n"
+	own, gomod, _ := strings.Cut(strings.TrimPrefix(read(t, filepath.Join(root, "go.mod")), "module "), "\n") // a fork has another path
+	files["go.mod"] = fmt.Sprintf("module outside\n%s\nrequire %[2]s v0.0.0\nreplace %[2]s => %[3]s\n", gomod, own, root)
 	files["go.sum"] = read(t, filepath.Join(root, "go.sum"))
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -46,9 +47,10 @@ func read(t *testing.T, path string) string {
 // goTest runs go test in dir and returns what each test printed.
 func goTest(t *testing.T, dir string, args ...string) map[string]string {
 	t.Helper()
+	kept := t.TempDir() // for what failed tests keep
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"test", "-v"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "TMPDIR="+kept, "TMP="+kept)
 	out, err := cmd.CombinedOutput()
 	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 		t.Fatal(err)
@@ -88,7 +90,9 @@ func TestOutside(t *testing.T) {
 		"TestCounter": {
 			"virtual time has stood still", "for a mutex", "outside.(*Counter).print", "sequenceDiagram", "--- FAIL",
 		},
-		"TestSeeds":        {"bad luck", "runs alone with: go test -run '^TestSeeds$' -noomtest.seed=", "sequenceDiagram", "--- FAIL"},
+		"TestSeeds":        {"bad luck", "runs alone with: go test -run '^TestSeeds$' -noomtest.seed=", "the whole transcript is in", "--- FAIL"},
+		"TestOwnAssertion": {"wrong sum", "lines left out", "-- now it is added up", "--- FAIL"},
+		"TestOwnWait":      {"bob is connecting", `alice → hub    join "lobby"`, "sequenceDiagram", "--- FAIL"},
 		"TestRoomLeftOpen": {`the room "lobby" that careless joined is still open: its code must call Leave`, "--- FAIL"},
 		"TestFaultOfNothing": {
 			`the fault "drop every answer from bbo to anybody" hit nothing: nothing was sent between hosts of these names; the hosts are alice, bob`,
@@ -111,6 +115,7 @@ func TestOutside(t *testing.T) {
 			}
 		}
 	}
+	checkOwnAssertion(t, printed["TestOwnAssertion"])
 	seed := regexp.MustCompile(`noomtest\.seed=(\d+)`).FindStringSubmatch(printed["TestSeeds"])
 	if seed == nil {
 		t.Fatal("no seed to replay")
@@ -118,5 +123,23 @@ func TestOutside(t *testing.T) {
 	again := goTest(t, dir, "-run", "^TestSeeds$", "-noomtest.seed="+seed[1])["TestSeeds"]
 	if !strings.Contains(again, "bad luck") || strings.Count(again, "seed=") > 8 {
 		t.Errorf("seed %s alone prints\n%s", seed[1], again)
+	}
+}
+
+// checkOwnAssertion: an assertion that has nothing to do with connections is not buried in a
+// transcript, which is elsewhere as a whole.
+func checkOwnAssertion(t *testing.T, printed string) {
+	t.Helper()
+	if n := strings.Count(printed, "\n"); n > 30 || strings.Contains(printed, "sequenceDiagram") {
+		t.Errorf("a failed assertion prints %d lines:\n%s", n, printed)
+	}
+	folder := regexp.MustCompile(`the whole transcript is in (.*)`).FindStringSubmatch(printed)
+	if folder == nil {
+		t.Fatalf("the rest is nowhere:\n%s", printed)
+	}
+	for file, want := range map[string]string{"transcript.txt": `alice → hub    join "lobby"`, "diagram.mmd": "sequenceDiagram", "transcript.jsonl": `"join`} {
+		if text := read(t, filepath.Join(folder[1], file)); !strings.Contains(text, want) {
+			t.Errorf("%s does not contain %q but\n%s", file, want, text)
+		}
 	}
 }

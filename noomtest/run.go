@@ -4,8 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -28,9 +26,13 @@ var patience = flag.Duration("noomtest.patience", 30*time.Second,
 // t.Deadline do not work on it.
 //
 // Everything that f starts must end when f returns or t.Context ends.
-// Rooms of [World.Join] are left then. If the test has failed, the transcript
-// and a sequence diagram are printed; with the flag -artifacts of go test they are
-// kept as files too.
+// Rooms of [World.Join] are left then.
+//
+// A test that has failed keeps its transcript and a sequence diagram as files, in its artifacts
+// with the flag -artifacts of go test, otherwise in a new folder for temporary files, and prints
+// where. If connections have to do with it, both are printed too: if the kit has failed the
+// test, as [World.Settle] and [Await] do, or if members were not connected when f ended. Otherwise, as
+// after an assertion of your own, the last twenty lines before f ended are.
 func Run(t *testing.T, f func(t *testing.T, w *World), opts ...Option) {
 	t.Helper()
 	run(t, newOptions(opts), f)
@@ -42,6 +44,9 @@ type bubble struct {
 	world atomic.Pointer[World]
 	ticks atomic.Int64 // seconds of virtual time
 	id    atomic.Pointer[string]
+
+	connections atomic.Bool // have to do with the failure
+	until       string      // the transcript of a failed test when its function ended
 
 	mu    sync.Mutex
 	lines []string // said
@@ -57,6 +62,7 @@ func (b *bubble) fail(format string, args ...any) {
 		return
 	}
 	b.lines = append(b.lines, line)
+	b.connections.Store(true)
 	b.t.Error(line)
 }
 
@@ -93,6 +99,14 @@ func (b *bubble) inside(t *testing.T, o *options, f func(t *testing.T, w *World)
 	b.world.Store(w)
 	go w.keepTime()
 	t.Cleanup(func() { w.close() })
+	defer func() { // also when f is left by t.FailNow
+		if !t.Failed() {
+			return
+		}
+		if b.until = w.transcript.String(); w.apart() {
+			b.connections.Store(true)
+		}
+	}()
 	f(t, w)
 }
 
@@ -150,42 +164,6 @@ func blame(stacks string) string {
 		return " (here pion does: two ends of a connection were closed at one instant; let a millisecond pass between the two)"
 	}
 	return ""
-}
-
-// report prints what happened.
-func (b *bubble) report() {
-	w := b.world.Load()
-	if w == nil {
-		return
-	}
-	text, diagram := w.transcript.String(), w.transcript.Mermaid()
-	b.t.Logf("noomtest: transcript (seed %d)\n%s", w.options.seed, tail(text, 300))
-	b.t.Logf("noomtest: sequence diagram\n```mermaid\n%s```", tail(diagram, 300))
-	dir := b.t.ArtifactDir()
-	_ = os.WriteFile(filepath.Join(dir, "transcript.txt"), []byte(text), 0o644)
-	_ = os.WriteFile(filepath.Join(dir, "diagram.mmd"), []byte(diagram), 0o644)
-	if file, err := os.Create(filepath.Join(dir, "transcript.jsonl")); err == nil {
-		_ = w.transcript.WriteJSON(file)
-		_ = file.Close()
-	}
-}
-
-// tail returns the last n lines of text, but always the beginning of a diagram.
-func tail(text string, n int) string {
-	lines := strings.SplitAfter(text, "\n")
-	if len(lines) <= n {
-		return text
-	}
-	head := 0
-	for head < len(lines) && (head == 0 && lines[0] == "sequenceDiagram\n" || strings.Contains(lines[head], "participant ")) {
-		head++
-	}
-	cut := max(head, len(lines)-n)
-	note := fmt.Sprintf("(%d lines left out; -artifacts keeps them all)\n", cut-head)
-	if head > 0 {
-		note = "    %% " + note
-	}
-	return strings.Join(lines[:head], "") + note + strings.Join(lines[cut:], "")
 }
 
 // close ends the world: first what the test has begun, then the network.

@@ -124,6 +124,7 @@ func (w *World) SettleWithin(bound time.Duration) {
 			if len(unsettled) == 0 {
 				unsettled = []string{"signaling never pauses: does a member publish or mute in a loop?"}
 			}
+			w.bubble.connections.Store(true)
 			w.t.Fatalf("noomtest: not settled after %v:\n  %s", bound, strings.Join(unsettled, "\n  "))
 		}
 		time.Sleep(step)
@@ -201,6 +202,29 @@ func (w *World) movingIn(s *session, hubUp bool) []string {
 		}
 	}
 	return list
+}
+
+// apart reports whether a member is not at its hub, or two members of a room are not connected.
+func (w *World) apart() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.order {
+		if s.over {
+			continue
+		}
+		if !s.atHub() {
+			return true
+		}
+		for _, o := range w.order {
+			if o == s || o.over || o.room != s.room || o.id == s.id {
+				continue
+			}
+			if p := s.pairs[o.id]; p == nil || !p.stated || p.state != noom.PeerConnected {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hint says why two members may never connect.

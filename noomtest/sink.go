@@ -1,10 +1,9 @@
 package noomtest
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +35,13 @@ type SinkReport struct {
 	Sources int           // how many were seen, one after the other
 	Freeze  time.Duration // longest time without a frame since the first; Reset after a mute
 	Ended   bool          // the track is over
+
+	delays []time.Duration
 }
+
+// Delay returns for how long at most the share of frames, 0 to 1, took from the source to here: the
+// 95th percentile for 0.95, the longest for 1.
+func (r SinkReport) Delay(share float64) time.Duration { return quantile(r.delays, share) }
 
 // Sink begins to read a track, until it ends. It must be the only reader.
 func (w *World) Sink(track noom.RemoteTrack) *Sink {
@@ -52,6 +57,7 @@ func (s *Sink) Report() SinkReport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.report
+	r.delays = slices.Clone(r.delays)
 	if s.report.Frames > 0 && !r.Ended {
 		r.Freeze = max(r.Freeze, time.Since(s.last)) // may be going on
 	}
@@ -126,15 +132,23 @@ func (s *Sink) read(track noom.RemoteTrack) {
 	}
 }
 
+// String returns the figures that a test looks at first.
+func (r SinkReport) String() string {
+	return fmt.Sprintf("%d frames, %d missing, %d late, %d twice, %d foreign, of %d sources, longest freeze %v, delay %v, p95 %v, max %v",
+		r.Frames, r.Missing, r.Late, r.Twice, r.Foreign, r.Sources, r.Freeze.Round(time.Millisecond), r.Delay(0.5).Round(time.Millisecond),
+		r.Delay(0.95).Round(time.Millisecond), r.Delay(1).Round(time.Millisecond))
+}
+
 // take judges one packet. It needs s.mu.
 func (s *Sink) take(packet *rtp.Packet) {
-	_, rest, found := bytes.Cut(packet.Payload, []byte(mark))
-	if !found || len(rest) < 8 {
+	name, made, ok := parseFrame(packet.Payload)
+	if !ok {
 		s.report.Foreign++
 		return
 	}
-	serial, number := binary.BigEndian.Uint32(rest), binary.BigEndian.Uint32(rest[4:])
+	serial, number := name.serial, name.number
 	now := time.Now()
+	s.report.delays = append(s.report.delays, now.Sub(made))
 	if s.report.Frames > 0 {
 		s.report.Freeze = max(s.report.Freeze, now.Sub(s.last))
 	}

@@ -1,7 +1,9 @@
 package noomtest
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,30 +19,63 @@ type Source struct {
 	*webrtc.TrackLocalStaticSample
 	serial  uint32
 	every   time.Duration
+	size    int // of a frame at least, in bytes
 	closing sync.Once
 	closed  chan struct{}
 	played  chan struct{}
 }
 
-// Frames of a [Source] carry, behind what makes them a VP8 key frame of 16 by
-// 16 pixels or nothing for Opus, the source's serial number and their own.
-var vp8Start = []byte{0x10, 0x00, 0x00, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}
-
+// Frames carry, behind what makes them VP8 or nothing for Opus, the source's serial number, their own
+// and when they were made.
 const mark = "noomtest"
+
+// frameName is a frame's source and number.
+type frameName struct{ serial, number uint32 }
+
+// frameOf makes a frame behind head.
+func frameOf(head []byte, serial, number uint32) []byte {
+	frame := append(slices.Clone(head), mark...)
+	frame = binary.BigEndian.AppendUint32(frame, serial)
+	frame = binary.BigEndian.AppendUint32(frame, number)
+	return binary.BigEndian.AppendUint64(frame, uint64(time.Now().UnixNano()))
+}
+
+// parseFrame finds what frameOf has written.
+func parseFrame(b []byte) (name frameName, made time.Time, ok bool) {
+	_, rest, found := bytes.Cut(b, []byte(mark))
+	if !found || len(rest) < 16 {
+		return name, made, false
+	}
+	name = frameName{binary.BigEndian.Uint32(rest), binary.BigEndian.Uint32(rest[4:])}
+	return name, time.Unix(0, int64(binary.BigEndian.Uint64(rest[8:]))), true
+}
 
 // Camera returns a source of VP8 pictures, 25 a second.
 func (w *World) Camera() *Source {
 	w.t.Helper()
-	return w.source(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "camera", 40*time.Millisecond)
+	return w.source(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "camera", 40*time.Millisecond, 0)
 }
 
 // Microphone returns a source of Opus packets, 50 a second.
 func (w *World) Microphone() *Source {
 	w.t.Helper()
-	return w.source(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "microphone", 20*time.Millisecond)
+	return w.microphone(0)
 }
 
-func (w *World) source(codec webrtc.RTPCodecCapability, name string, every time.Duration) *Source {
+// Speech is a Microphone whose packets are as large as at a bitrate, in bits a second without headers:
+// 32,000 is 80 bytes each. They are never below 24 bytes.
+func (w *World) Speech(bitrate int) *Source {
+	w.t.Helper()
+	return w.microphone(bitrate / 8 / 50)
+}
+
+func (w *World) microphone(size int) *Source {
+	w.t.Helper()
+	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
+	return w.source(opus, "microphone", 20*time.Millisecond, size)
+}
+
+func (w *World) source(codec webrtc.RTPCodecCapability, name string, every time.Duration, size int) *Source {
 	w.t.Helper()
 	w.alive("a Source")
 	track, err := webrtc.NewTrackLocalStaticSample(codec, name, "noomtest")
@@ -50,7 +85,7 @@ func (w *World) source(codec webrtc.RTPCodecCapability, name string, every time.
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := &Source{
-		TrackLocalStaticSample: track, serial: uint32(len(w.sources) + 1), every: every,
+		TrackLocalStaticSample: track, serial: uint32(len(w.sources) + 1), every: every, size: size,
 		closed: make(chan struct{}), played: make(chan struct{}),
 	}
 	w.sources = append(w.sources, s)
@@ -64,7 +99,7 @@ func (s *Source) play() {
 	defer ticker.Stop()
 	var head []byte
 	if s.Kind() == webrtc.RTPCodecTypeVideo {
-		head = vp8Start
+		head = vp8Keyframe(16, 16)
 	}
 	for n := uint32(0); ; n++ {
 		select {
@@ -72,9 +107,8 @@ func (s *Source) play() {
 			return
 		case <-ticker.C:
 		}
-		frame := append(append([]byte(nil), head...), mark...)
-		frame = binary.BigEndian.AppendUint32(frame, s.serial)
-		frame = binary.BigEndian.AppendUint32(frame, n)
+		frame := frameOf(head, s.serial, n)
+		frame = append(frame, make([]byte, max(0, s.size-len(frame)))...)
 		_ = s.WriteSample(media.Sample{Data: frame, Duration: s.every}) // there may be no listener
 	}
 }

@@ -24,6 +24,8 @@ const (
 type turnServer struct {
 	server   *turn.Server
 	relay    bool
+	stun     bool
+	protocol string        // to reach a relay over
 	lifetime time.Duration // of credentials; 0: for ever
 }
 
@@ -50,34 +52,39 @@ func (w *World) newTurnServer() (*turnServer, error) {
 	if w.options.turnLifetime > 0 {
 		auth = turn.LongTermTURNRESTAuthHandler(turnPassword, quiet{})
 	}
-	server, err := turn.NewServer(turn.ServerConfig{
+	relays := &turn.RelayAddressGeneratorStatic{RelayAddress: net.ParseIP(turnIP), Address: turnIP, Net: h}
+	config := turn.ServerConfig{
 		Realm: turnRealm, LoggerFactory: quiet{},
-		AuthHandler: auth,
-		PacketConnConfigs: []turn.PacketConnConfig{{
-			PacketConn: socket,
-			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
-				RelayAddress: net.ParseIP(turnIP), Address: turnIP, Net: h,
-			},
-		}},
+		AuthHandler:        auth,
+		PacketConnConfigs:  []turn.PacketConnConfig{{PacketConn: socket, RelayAddressGenerator: relays}},
 		AllocationLifetime: 10 * time.Minute,
-	})
-	if err != nil {
+	}
+	s := &turnServer{relay: w.options.turn, lifetime: w.options.turnLifetime, protocol: "udp", stun: true}
+	if w.options.turnTCP {
+		s.protocol, s.stun = "tcp", len(w.options.noUDP) > 0
+		listener := w.net.listen(&net.TCPAddr{IP: net.ParseIP(turnIP), Port: turnPort})
+		config.ListenerConfigs = []turn.ListenerConfig{{Listener: listener, RelayAddressGenerator: relays}}
+	}
+	if s.server, err = turn.NewServer(config); err != nil {
 		return nil, err
 	}
-	return &turnServer{server: server, relay: w.options.turn, lifetime: w.options.turnLifetime}, nil
+	return s, nil
 }
 
 // servers are the servers for a member now.
 func (s *turnServer) servers(member string) []signal.ICEServer {
 	address := fmt.Sprintf("%s:%d", turnIP, turnPort)
-	list := []signal.ICEServer{{URLs: []string{"stun:" + address}}}
+	var list []signal.ICEServer
+	if s.stun {
+		list = append(list, signal.ICEServer{URLs: []string{"stun:" + address}})
+	}
 	if s.relay {
 		user, password := turnUser, turnPassword
 		if s.lifetime > 0 { // HMAC of a text with a constant key: it cannot fail
 			user, password, _ = turn.GenerateLongTermTURNRESTCredentials(turnPassword, member, s.lifetime)
 		}
 		list = append(list, signal.ICEServer{
-			URLs: []string{"turn:" + address + "?transport=udp"}, Username: user, Credential: password,
+			URLs: []string{"turn:" + address + "?transport=" + s.protocol}, Username: user, Credential: password,
 		})
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ type World struct {
 	sessions  map[string]*session // each Join of a Room, by its session
 	order     []*session
 	rooms     []noom.Room // joined by Join
-	sources   []*Source
+	sources   []io.Closer
 	ended     bool
 	moved     int // things that happened, apart from heartbeats
 }
@@ -90,6 +91,7 @@ func (w *World) Join(room string, cfg *noom.Config) noom.Room {
 	defer cancel()
 	r, err := noom.Join(ctx, dialer{h}, room, c)
 	if err != nil {
+		w.bubble.connections.Store(true)
 		w.t.Fatalf("noomtest: %s: %v", h.name, err)
 	}
 	w.mu.Lock()

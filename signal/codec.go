@@ -65,7 +65,8 @@ func (m *Message) Size() int { return len(m.encoded) }
 // Decode reads one frame and checks every rule that needs no knowledge of the
 // room: syntax, sizes, alphabets, which fields a type must have. It keeps
 // frame, and Body points into it. Its errors are [*Error]. A frame of an
-// unknown type is returned with its Type alone, to be ignored.
+// unknown type is returned with what a pair frame has if it is one, to be
+// relayed or acknowledged, and else with its Type alone, to be ignored.
 func Decode(frame []byte) (Message, error) {
 	if len(frame) > MaxFrame {
 		return Message{}, Errorf(CodeTooBig, "", "a frame of %d bytes, at most %d", len(frame), MaxFrame)
@@ -88,11 +89,10 @@ func Decode(frame []byte) (Message, error) {
 func decodeFully(frame, envelope, body []byte, found bool) (Message, error) {
 	var m Message
 	if err := json.Unmarshal(envelope, &m); err != nil {
-		if unknown, ok := decodeUnknown(envelope); ok && !found {
-			unknown.encoded = frame
-			return unknown, nil
+		var unknown bool
+		if m, unknown = decodeUnknown(envelope); !unknown {
+			return Message{}, Errorf(CodeMalformed, typeOf(envelope), "envelope: %v", err)
 		}
-		return Message{}, Errorf(CodeMalformed, typeOf(envelope), "envelope: %v", err)
 	}
 	if e := m.complete(frame, body, found); e != nil {
 		return Message{}, e
@@ -127,15 +127,32 @@ func (m *Message) complete(frame, body []byte, found bool) *Error {
 // decodeUnknown reads an envelope of a type that a later version may have
 // added, and whose fields may be of other types than ours.
 func decodeUnknown(envelope []byte) (Message, bool) {
+	var pair struct {
+		Type      Type      `json:"type"`
+		From      string    `json:"from"`
+		To        string    `json:"to"`
+		Signature Bytes     `json:"signature"`
+		Sessions  [2]string `json:"sessions"`
+		Epoch     Epoch     `json:"epoch"`
+		Seq       int64     `json:"seq"`
+		Ack       int64     `json:"ack"`
+	}
 	var typed struct {
 		Type Type `json:"type"`
 	}
 	err := json.Unmarshal(envelope, &typed)
-	return Message{Type: typed.Type}, err == nil && typed.Type != "" && !typed.Type.known()
+	m := Message{Type: typed.Type}
+	if json.Unmarshal(envelope, &pair) == nil {
+		m = Message{
+			Type: pair.Type, From: pair.From, To: pair.To, Signature: pair.Signature,
+			Sessions: pair.Sessions, Epoch: pair.Epoch, Seq: pair.Seq, Ack: pair.Ack,
+		}
+	}
+	return m, err == nil && typed.Type != "" && !typed.Type.known()
 }
 
 // DecodeBody reads the body of a pair frame into one of [*Description],
-// [*TableBody] and [*Candidates] and checks its bounds.
+// [*TableBody], [*WantsBody] and [*Candidates] and checks its bounds.
 func DecodeBody(body []byte, into interface{ Check() error }) error {
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("body: %w", err)
@@ -159,7 +176,7 @@ func (m *Message) check() *Error {
 	if m.Type == "" {
 		return bad(CodeMalformed, "a frame needs a type")
 	}
-	if m.Body != nil && !m.Type.Pair() {
+	if m.Body != nil && !m.Type.Pair() && m.Type.known() {
 		return bad(CodeMalformed, "only pair frames have a body")
 	}
 	if m.From != "" && !validID(m.From) && m.Type.known() {
@@ -244,12 +261,25 @@ func (m *Message) check() *Error {
 			return bad(CodeMalformed, "retry %d out of bounds", m.Retry)
 		}
 	case TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeClose, TypePing, TypePong:
-	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale, TypeLeft:
+	case TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeWants, TypeAck, TypeStale, TypeLeft:
 		return m.checkPair(bad)
 	default:
-		*m = Message{Type: m.Type}
+		m.reduceUnknown(bad)
 	}
 	return nil
+}
+
+// reduceUnknown leaves of a frame of an unknown type what a pair frame has, if it is one, and else the type.
+func (m *Message) reduceUnknown(bad func(Code, string, ...any) *Error) {
+	isPair := validLabel(string(m.Type)) && (m.From == "" || validID(m.From)) && m.checkPair(bad) == nil
+	if !isPair {
+		*m = Message{Type: m.Type}
+		return
+	}
+	*m = Message{
+		Type: m.Type, From: m.From, To: m.To, Signature: m.Signature,
+		Sessions: m.Sessions, Epoch: m.Epoch, Seq: m.Seq, Ack: m.Ack, Body: m.Body,
+	}
 }
 
 func (m *Message) checkPair(bad func(Code, string, ...any) *Error) *Error {

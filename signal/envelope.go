@@ -170,13 +170,13 @@ func (s *scanner) number(into *int64) bool {
 }
 
 // appendPlain writes the envelope of a pair frame, byte for byte as the library
-// does. It reports false if m is none, or has an id or session that is not
+// does. It reports false if m is none, or has a type, id or session that is not
 // of the right characters. Fields that pair frames do not have are left out.
 func (m *Message) appendPlain(b []byte) ([]byte, bool) {
-	if !m.Type.Pair() || m.Signature != nil && len(m.Signature) == 0 {
+	if !m.Pair() || m.Signature != nil && len(m.Signature) == 0 {
 		return b, false
 	}
-	for _, s := range [...]string{m.From, m.To, m.Sessions[0], m.Sessions[1], m.Epoch.By} {
+	for _, s := range [...]string{string(m.Type), m.From, m.To, m.Sessions[0], m.Sessions[1], m.Epoch.By} {
 		if s != "" && !validLabel(s) {
 			return b, false
 		}
@@ -221,7 +221,7 @@ const plainSize, memberSize = 448, 160
 // encodePlain is the frame of a pair frame, joined or welcome, made in one piece.
 func (m *Message) encodePlain() (frame []byte, ok bool) {
 	switch {
-	case m.Type.Pair():
+	case m.Pair():
 		frame, ok = m.appendPlain(slices.Grow([]byte(nil), plainSize+len(m.Body)))
 	case m.Type == TypeWelcome, m.Type == TypeJoined:
 		frame, ok = m.appendArrival(slices.Grow([]byte(nil), plainSize+memberSize*len(m.Members)))

@@ -13,6 +13,7 @@ const (
 	MaxCandidate  = 1024      // bytes in a candidate
 	MaxGeneration = 128       // candidates in a generation
 	MaxTracks     = 64        // rows in a track table
+	MaxHeight     = 16384     // pixels in the height of a picture
 	MaxLabel      = 64        // characters in a track id or chat id
 	MaxNumber     = 1<<31 - 1 // epochs, seqs, acks, versions
 	MaxRetry      = 3_600_000 // milliseconds after which to come back

@@ -40,18 +40,20 @@ const (
 	TypeAsk        Type = "ask"
 	TypeGrant      Type = "grant"
 	TypeTable      Type = "table"
+	TypeWants      Type = "wants"
 	TypeAck        Type = "ack"
 	TypeStale      Type = "stale"
 	TypeLeft       Type = "left"
 )
 
-// Pair reports whether frames of type t go from member to member.
+// Pair reports whether frames of type t go from member to member. Of a later version's type it does not know; see
+// [Message.Pair].
 func (t Type) Pair() bool {
 	return slices.Contains(pairTypes[:], t)
 }
 
 var pairTypes = [...]Type{
-	TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeAck, TypeStale, TypeLeft,
+	TypeOffer, TypeAnswer, TypeCandidates, TypeAsk, TypeGrant, TypeTable, TypeWants, TypeAck, TypeStale, TypeLeft,
 }
 
 var hubTypes = [...]Type{
@@ -184,6 +186,10 @@ func (m *Message) Err() *Error {
 // RetryAfter is how long to wait, at least, before trying again, as a bye or an error says; 0 if it
 // does not.
 func (m *Message) RetryAfter() time.Duration { return time.Duration(m.Retry) * time.Millisecond }
+
+// Pair reports whether m goes from member to member. A frame of a type that a later version has added does, if it has
+// what a pair frame with a number has.
+func (m *Message) Pair() bool { return m.Type.Pair() || m.Seq > 0 && !m.Type.known() }
 
 // LeftAtOnce reports whether m is a left without a number, outside of the exchange: from a member that was gone with
 // it.

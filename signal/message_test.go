@@ -95,6 +95,10 @@ func TestBodies(t *testing.T) {
 	for n := range signal.MaxTracks + 1 {
 		many[fmt.Sprint(n)] = signal.TrackRow{ID: fmt.Sprint("t", n), Kind: "audio"}
 	}
+	wants := map[string]int{}
+	for n := range signal.MaxTracks + 1 {
+		wants[fmt.Sprint("t", n)] = 1
+	}
 	candidate := signal.Candidate{Candidate: "candidate:1", SDPMid: "0"}
 	for what, bad := range map[string]interface{ Check() error }{
 		"description id 0":         &signal.Description{ID: 0, SDP: "v=0"},
@@ -109,6 +113,12 @@ func TestBodies(t *testing.T) {
 		"a row of unknown kind":    &signal.TableBody{Table: signal.Table{Tracks: map[string]signal.TrackRow{"1": {ID: "a", Kind: "smell"}}}},
 		"a row with a bad name":    &signal.TableBody{Table: signal.Table{Tracks: map[string]signal.TrackRow{"1": {ID: "a", Kind: "audio", Name: "a\nb"}}}},
 		"one track on two mids":    &signal.TableBody{Table: signal.Table{Tracks: map[string]signal.TrackRow{"1": row, "2": row}}},
+		"wants version negative":   &signal.WantsBody{Version: -1},
+		"wants version too high":   &signal.WantsBody{Version: signal.MaxNumber + 1},
+		"wants of 65 tracks":       &signal.WantsBody{Version: 1, Wants: wants},
+		"wants of no track":        &signal.WantsBody{Version: 1, Wants: map[string]int{"": 1}},
+		"a negative height":        &signal.WantsBody{Version: 1, Wants: map[string]int{"a": -1}},
+		"a height too high":        &signal.WantsBody{Version: 1, Wants: map[string]int{"a": signal.MaxHeight + 1}},
 		"no candidates":            &signal.Candidates{Ufrag: "u"},
 		"33 candidates":            &signal.Candidates{Ufrag: "u", Candidates: make([]signal.Candidate, 33)},
 		"candidates without ufrag": &signal.Candidates{Candidates: []signal.Candidate{candidate}},
@@ -131,6 +141,63 @@ func TestBodies(t *testing.T) {
 	} {
 		if signal.DecodeBody([]byte(bad), new(signal.TableBody)) == nil {
 			t.Errorf("DecodeBody accepts %s", what)
+		}
+	}
+}
+
+func TestWantsBody(t *testing.T) {
+	var w signal.WantsBody
+	if err := signal.DecodeBody([]byte(`{"version":7,"wants":{"a":0,"b":16384,"c":null},"later":1}`), &w); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]int{"a": 0, "b": 16384, "c": 0}; w.Version != 7 || !reflect.DeepEqual(w.Wants, want) {
+		t.Errorf("decoded %+v", w)
+	}
+	for what, bad := range map[string]string{
+		"a track twice": `{"version":1,"wants":{"a":1,"a":2}}`,
+		"a fraction":    `{"version":1,"wants":{"a":1.0}}`,
+		"a string":      `{"version":1,"wants":{"a":"1"}}`,
+		"a list":        `{"version":1,"wants":["a"]}`,
+		"nothing":       ``,
+	} {
+		if signal.DecodeBody([]byte(bad), new(signal.WantsBody)) == nil {
+			t.Errorf("DecodeBody accepts %s", what)
+		}
+	}
+}
+
+// A frame of a type that a later version has added is a pair frame if it has all that one has, and is otherwise reduced
+// to its type.
+func TestLaterTypes(t *testing.T) {
+	golden := string(frames(t, "valid")["unknown-pair-type"])
+	m, err := signal.Decode([]byte(golden))
+	if err != nil || !m.Pair() || m.Type.Pair() || m.Seq != 4 || m.Name != "" || len(m.Body) == 0 {
+		t.Fatalf("decoded %+v (%v)", m, err)
+	}
+	from := strings.Repeat("a", 26)
+	m.Stamp(from)
+	frame, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := signal.Decode(frame); err != nil || !again.Pair() || again.From != from || !bytes.Equal(again.Body, m.Body) {
+		t.Errorf("relayed %+v (%v)", again, err)
+	}
+	for what, change := range map[string][2]string{
+		"without a number":     {`"seq":4`, `"seq":0`},
+		"with a bad address":   {`"to":"k`, `"to":"K`},
+		"with a list of them":  {`"to":"`, `"to":["x"],"too":"`},
+		"with a bad sender":    {`"to":`, `"from":"bob","to":`},
+		"without sessions":     {`"sessions"`, `"session"`},
+		"without a signature":  {`"signature"`, `"sign"`},
+		"with a broken number": {`"ack":4`, `"ack":4.0`},
+		"of a spoilt type":     {`"wave"`, `"wave\n"`},
+		"of a long type":       {`"wave"`, `"` + strings.Repeat("w", 65) + `"`},
+	} {
+		changed := strings.Replace(golden, change[0], change[1], 1)
+		m, err := signal.Decode([]byte(changed))
+		if err != nil || changed == golden || m.Pair() || m.Seq != 0 || m.To != "" || m.Body != nil {
+			t.Errorf("%s: decoded %+v (%v)", what, m, err)
 		}
 	}
 }

@@ -24,11 +24,21 @@ type TrackRow struct {
 	Name  string `json:"name"` // such as camera
 	Kind  string `json:"kind"` // audio or video
 	Muted bool   `json:"muted"`
+	// Paused says that the receiver of the table does not get the track now, because the connection takes too little.
+	Paused bool `json:"paused,omitempty"`
 }
 
 // TableBody is the body of a table frame.
 type TableBody struct {
 	Table Table `json:"table"`
+}
+
+// WantsBody is the body of a wants frame: what its sender needs of the tracks of its receiver, the whole of it.
+type WantsBody struct {
+	Version int64 `json:"version"`
+	// Wants has for each track id the height in pixels of the largest picture that is shown, 0 if it is not shown at
+	// all. What is not named is wanted in full.
+	Wants map[string]int `json:"wants"`
 }
 
 // Candidates is the body of a candidates frame.
@@ -110,6 +120,25 @@ func (c *Candidates) Check() error {
 	for _, x := range c.Candidates {
 		if len(x.Candidate) > MaxCandidate || len(x.SDPMid) > MaxLabel {
 			return fmt.Errorf("candidate of %d bytes, at most %d", len(x.Candidate), MaxCandidate)
+		}
+	}
+	return nil
+}
+
+// Check says which bound w breaks.
+func (w *WantsBody) Check() error {
+	if w.Version < 0 || w.Version > MaxNumber {
+		return fmt.Errorf("wants: version %d out of bounds", w.Version)
+	}
+	if len(w.Wants) > MaxTracks {
+		return fmt.Errorf("wants of %d tracks, at most %d", len(w.Wants), MaxTracks)
+	}
+	for id, height := range w.Wants {
+		switch {
+		case !validLabel(id):
+			return fmt.Errorf("wants: bad track id %q", id)
+		case height < 0 || height > MaxHeight:
+			return fmt.Errorf("wants: a height of %d pixels, want 0 to %d", height, MaxHeight)
 		}
 	}
 	return nil

@@ -17,8 +17,8 @@ import (
 	"noom/internal/fault"
 )
 
-// What one connection may make pion keep and do. 64 sections have 128 sources
-// in each direction, retransmission included.
+// What one connection may make pion keep and do. 64 sections have 128 sources that we send, and 224 of
+// the peer, retransmission and several encodings included.
 const (
 	MaxSources     = 512     // of RTP; of RTCP, as many that are reported on, and as many senders
 	maxReporters   = 4096    // senders of RTCP as seen on the socket, whatever they report on
@@ -41,6 +41,7 @@ const (
 // from many goroutines.
 type Guard struct {
 	fault func(error) // called once
+	take  func(source uint32, report []byte) bool
 
 	mu        sync.Mutex
 	reported  bool                // fault was called
@@ -68,8 +69,12 @@ func (g *Guard) blame(format string, args ...any) {
 	}
 }
 
+// Reports sets a function that sees each RTCP packet once it was counted, with the source in whose buffer it comes. If it
+// reports true, pion does not get the packet. It is called before Buffer.
+func (g *Guard) Reports(take func(source uint32, report []byte) bool) { g.take = take }
+
 // Buffer is pion's BufferFactory: it is called for each new source.
-func (g *Guard) Buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
+func (g *Guard) Buffer(kind packetio.BufferPacketType, source uint32) io.ReadWriteCloser {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	of, most := 0, maxRTPBytes
@@ -80,7 +85,7 @@ func (g *Guard) Buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteClo
 		g.blame("more than %d sources", MaxSources)
 		return sourceSink{}
 	}
-	b := &sourceBuffer{guard: g, of: of, most: most, inner: packetio.NewBuffer()}
+	b := &sourceBuffer{guard: g, source: source, of: of, most: most, inner: packetio.NewBuffer()}
 	b.inner.SetLimitSize(maxSourceBytes)
 	return b
 }
@@ -96,6 +101,7 @@ func (sourceSink) Close() error                { return nil }
 // own buffer does.
 type sourceBuffer struct {
 	guard    *Guard
+	source   uint32
 	of, most int
 	inner    *packetio.Buffer
 }
@@ -119,13 +125,22 @@ func (b *sourceBuffer) WriteWithAttributes(p []byte, attrs packetio.Attributes) 
 	if !b.guard.takes(b.of, b.most, p, time.Now()) {
 		return 0, packetio.ErrFull // pion ignores it
 	}
+	if b.of == 1 && b.guard.take != nil && b.guard.take(b.source, p) {
+		b.unread(len(p))
+		return len(p), nil
+	}
 	n, err := b.inner.Write(p, attrs)
 	if err != nil {
-		b.guard.mu.Lock()
-		b.guard.bytes[b.of] -= len(p)
-		b.guard.mu.Unlock()
+		b.unread(len(p))
 	}
 	return n, err
+}
+
+// unread takes back a packet that was counted.
+func (b *sourceBuffer) unread(n int) {
+	b.guard.mu.Lock()
+	defer b.guard.mu.Unlock()
+	b.guard.bytes[b.of] -= n
 }
 
 func (b *sourceBuffer) Close() error {

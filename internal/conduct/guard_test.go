@@ -79,3 +79,30 @@ func TestGuardBounds(t *testing.T) {
 		t.Errorf("RTCP of %d sources: %d faults", len(g.senders), faults)
 	}
 }
+
+// TestGuardCountsBeforeReportsAreRead: what reads reports sees none that the guard refuses, and what it takes waits for
+// nobody.
+func TestGuardCountsBeforeReportsAreRead(t *testing.T) {
+	read := 0
+	g := NewGuard(func(err error) { t.Errorf("fault: %v", err) })
+	g.Reports(func(source uint32, report []byte) bool {
+		if source != 7 {
+			t.Errorf("a report for source %d", source)
+		}
+		read++
+		return report[1] == 205
+	})
+	b := g.Buffer(packetio.RTCPBufferPacket, 7)
+	for range 2 * reportBurst {
+		_, _ = b.Write(nackOf(1, 0)) // may be refused
+	}
+	if read < reportBurst || read > reportBurst+reportBurst/4 || g.bytes[1] != 0 {
+		t.Errorf("%d of %d reports read, %d bytes wait", read, 2*reportBurst, g.bytes[1])
+	}
+	g = NewGuard(nil)
+	g.Reports(func(uint32, []byte) bool { return false })
+	b = g.Buffer(packetio.RTCPBufferPacket, 7)
+	if _, err := b.Write(nackOf(1, 0)); err != nil || g.bytes[1] != len(nackOf(1, 0)) {
+		t.Errorf("%v, %d bytes wait for pion", err, g.bytes[1])
+	}
+}

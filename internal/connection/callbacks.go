@@ -12,8 +12,6 @@ import (
 	"noom/internal/conduct"
 	"noom/internal/data"
 	"noom/internal/fault"
-	"noom/internal/inbound"
-	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -64,12 +62,12 @@ func (c *Conn) listen() {
 		}
 	})
 	c.PC.OnTrack(func(tr *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		in := inbound.New(tr, c.PC.WriteRTCP)
-		in.Levels(packet.LevelID(receiver.GetParameters().HeaderExtensions), c.owner.Loud)
-		c.owner.Spawn(func() { _ = in.Run() })
-		c.owner.Spawn(func() { in.DrainRTCP(receiver) })
-		mid := receiver.RTPTransceiver().Mid()
-		c.postCurrent(func() { c.receiving(mid, in) })
+		of := receiver.RTPTransceiver()
+		if of == nil {
+			return // it has been stopped meanwhile, and later on each could be
+		}
+		mid := of.Mid()
+		c.post(func() { c.receive(tr, receiver, mid) })
 	})
 	c.PC.OnDataChannel(func(d *webrtc.DataChannel) {
 		ch := c.Lane.NewChannel(d)
@@ -123,7 +121,7 @@ func (c *Conn) listenToChannels() {
 // inBand takes a pair frame from the control channel.
 func (c *Conn) inBand(dm webrtc.DataChannelMessage) {
 	m, err := decodeInBand(dm.Data, c.log)
-	if !dm.IsString || err != nil || !m.Type.Pair() {
+	if !dm.IsString || err != nil || !m.Pair() {
 		c.owner.Trace("in-band frame dropped", "error", err)
 		return
 	}

@@ -18,6 +18,8 @@ import (
 	"noom/internal/negotiate"
 	"noom/internal/payloads"
 	"noom/internal/recovery"
+	"noom/internal/repair"
+	"noom/internal/traffic"
 	"noom/signal"
 )
 
@@ -36,6 +38,7 @@ var BeforeClose = func() {}
 type Conn struct {
 	Number   recovery.Number             // names it for package recovery
 	PC       *webrtc.PeerConnection      // for what has no method here; only the connection negotiates
+	Traffic  *traffic.Control            // what PC sends; it guards itself
 	Lane     *data.Lane                  // this connection's part of the data exchanged with the peer
 	Since    time.Time                   // when it was made
 	Servers  *iceservers.Set             // with which it last gathered
@@ -65,16 +68,22 @@ type Conn struct {
 	candidates conduct.Candidates
 	numbers    *payloads.Numbers
 	packets    *payloads.Packets
-	own        conduct.Networks // for judging them
+	repair     *repair.Asker
+	codecs     []webrtc.RTPCodecParameters // that PC has in addition to noom's
+	own        conduct.Networks            // for judging them
 
 	// The path.
 	pathSince time.Time
 	secured   bool // DTLS has been up
 
 	// Media.
-	sections   []*section       // what we send, in the order added
-	waiting    []*fanout.Sender // senders without a section yet
-	tableDirty bool             // our table has changed since it was sent
+	sections   []*section               // what we send, in the order added
+	waiting    []*fanout.Sender         // senders without a section yet
+	lacking    []lack                   // that the peer does not get
+	tableDirty bool                     // our table has changed since it was sent
+	shares     map[*fanout.Sender]Share // the owner's, which changes it: what the peer gets
+	measuring  measuring
+	receivers  map[string]receiver // by mid, those of Inbounds
 
 	mu      sync.Mutex // a leaf lock: nothing outside is called while it is held
 	streams []stream   // for readers; appended to, never changed in place
@@ -100,23 +109,29 @@ type Config struct {
 	Owner    Owner
 	Mail     *mailbox.Mailbox // the owner's
 	Log      *slog.Logger
-	Self     string                 // our member id
-	Turn     negotiate.Machine      // whose turn it is to begin with
-	Senders  []*fanout.Sender       // published to the peer so far
-	Servers  *iceservers.Set        // with which PC was made
-	Networks conduct.Networks       // this machine's, for judging the peer's candidates
-	Budget   *fanout.KeyframeBudget // the peer's
-	Packets  *payloads.Packets      // what PC was made with, to follow the descriptions
+	Self     string                      // our member id
+	Turn     negotiate.Machine           // whose turn it is to begin with
+	Senders  []*fanout.Sender            // published to the peer so far
+	Shares   map[*fanout.Sender]Share    // of them; the owner changes it, and calls Share
+	Servers  *iceservers.Set             // with which PC was made
+	Networks conduct.Networks            // this machine's, for judging the peer's candidates
+	Budget   *fanout.KeyframeBudget      // the peer's
+	Packets  *payloads.Packets           // what PC was made with, to follow the descriptions
+	Codecs   []webrtc.RTPCodecParameters // that PC has in addition to noom's
+	Traffic  *traffic.Control            // of PC
+	Repair   *repair.Asker               // the same, to learn what was repaired
 }
 
 // New makes a connection with a new PeerConnection.
 func New(cfg Config) (*Conn, error) {
 	now := time.Now()
 	c := &Conn{
-		Number: cfg.Number, PC: cfg.PC, owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget,
-		turn: cfg.Turn, waiting: slices.Clone(cfg.Senders), Servers: cfg.Servers, own: cfg.Networks,
-		numbers: payloads.New(), packets: cfg.Packets,
+		Number: cfg.Number, PC: cfg.PC, Traffic: cfg.Traffic,
+		owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget, turn: cfg.Turn,
+		waiting: slices.Clone(cfg.Senders), shares: cfg.Shares, Servers: cfg.Servers, own: cfg.Networks,
+		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs, repair: cfg.Repair,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
+		receivers: make(map[string]receiver),
 	}
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()
 	// Both ends make both channels, so that neither needs to be announced, and they do so before the first description,
@@ -139,6 +154,9 @@ func negotiatedChannel(id uint16) *webrtc.DataChannelInit {
 	yes := true
 	return &webrtc.DataChannelInit{Negotiated: &yes, ID: &id, Ordered: &yes}
 }
+
+// Described reports whether what is sent now would come behind a description of ours, in an epoch that is not given up.
+func (c *Conn) Described() bool { return c.stage == stageNegotiating && c.local.ufrag != "" }
 
 // GiveUp ends negotiation: the next epoch is due.
 func (c *Conn) GiveUp() {

@@ -2,12 +2,14 @@ package connection
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pion/sdp/v3"
 
 	"noom/internal/diagnose"
 	"noom/internal/fault"
+	"noom/internal/inbound"
 	"noom/internal/packet"
 	"noom/signal"
 )
@@ -19,6 +21,8 @@ type description struct {
 	sections []string        // mids in order
 	rejected map[string]bool // mids whose port is 0
 	stereo   map[string]bool // mids of sections that are said to carry stereo
+
+	encodings map[string][]string // by mid, which of several encodings are received, from the smallest
 
 	candidates diagnose.Kinds // of the description, and those trickled later
 }
@@ -60,6 +64,56 @@ func addMids(s *sdp.SessionDescription, mids []string) (changed bool) {
 		}
 	}
 	return changed
+}
+
+// mostSimulcast is in how many sections of a description several encodings are received. So all that a peer may send,
+// each with its retransmissions, stays far below conduct.MaxSources.
+const mostSimulcast = 16
+
+// takeEncodings says in each section in which the peer offers several encodings which of them we receive (RFC 8853),
+// and reports whether that changed s: pion says that we receive all. Where a browser chooses the sizes, the last one is
+// the largest. So we receive the last ones, up to inbound.MaxEncodings, and in sections beyond mostSimulcast the last
+// alone.
+func takeEncodings(s *sdp.SessionDescription) (changed bool) {
+	sections := 0
+	for _, m := range s.MediaDescriptions {
+		i := slices.IndexFunc(m.Attributes, func(a sdp.Attribute) bool {
+			return a.Key == "simulcast" && strings.HasPrefix(a.Value, "recv ")
+		})
+		if i < 0 {
+			continue
+		}
+		taken := encodingsIn(m.Attributes[i].Value)
+		most := inbound.MaxEncodings
+		if sections++; sections > mostSimulcast {
+			most = 1
+		}
+		if len(taken) == 0 {
+			continue
+		}
+		taken = taken[max(0, len(taken)-most):]
+		before := len(m.Attributes)
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+			id, direction, _ := strings.Cut(a.Value, " ")
+			return a.Key == "rid" && !slices.Contains(taken, id) && strings.HasPrefix(direction, "recv")
+		})
+		changed = changed || len(m.Attributes) != before
+		for i, a := range m.Attributes {
+			if value := "recv " + strings.Join(taken, ";"); a.Key == "simulcast" && a.Value != value && strings.HasPrefix(a.Value, "recv ") {
+				m.Attributes[i].Value, changed = value, true
+			}
+		}
+	}
+	return changed
+}
+
+// encodingsIn returns the encodings in the value of an attribute, a=simulcast, that says what we receive.
+func encodingsIn(value string) []string {
+	list, ours := strings.CutPrefix(value, "recv ")
+	if !ours {
+		return nil
+	}
+	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(" ;,~", r) })
 }
 
 // setStereo says in each section whether its Opus is stereo (RFC 7587 section 6.1), because pion says the same in all
@@ -120,6 +174,7 @@ func inspectDescription(s *sdp.SessionDescription, size int) (d description, err
 	d.size = size
 	d.ufrag, _ = s.Attribute("ice-ufrag")
 	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(diagnose.Kinds)
+	d.encodings = make(map[string][]string)
 	seen := make(map[string]bool, n)
 	for _, m := range s.MediaDescriptions {
 		mid, ok := m.Attribute("mid")
@@ -133,6 +188,10 @@ func inspectDescription(s *sdp.SessionDescription, size int) (d description, err
 			switch a.Key {
 			case "candidate":
 				d.candidates[diagnose.TypeOf(a.Value)] = true
+			case "simulcast":
+				if taken := encodingsIn(a.Value); len(taken) > 0 {
+					d.encodings[mid] = taken
+				}
 			case "fmtp":
 				_, parameters, _ := strings.Cut(a.Value, " ")
 				if m.MediaName.Media == "audio" && packet.FormatParameter(parameters, "sprop-stereo", "0") == "1" {

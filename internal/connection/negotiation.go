@@ -80,9 +80,15 @@ func (c *Conn) handle(m exchange.Message) (err error) {
 			return fmt.Errorf("%w: %w", fault.Rules, err)
 		}
 		c.owner.Table(&b.Table)
+	case signal.TypeWants:
+		var w signal.WantsBody
+		if err := signal.DecodeBody(m.Body, &w); err != nil {
+			return fmt.Errorf("%w: %w", fault.Rules, err)
+		}
+		c.owner.Wants(&w)
 	case signal.TypeLeft:
 		c.owner.Left()
-	default: // the exchange carries nothing else that is known today
+	default: // of a later version
 	}
 	return nil
 }
@@ -249,9 +255,9 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 		return err
 	}
 	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
-	translated := c.numbers.Local(s)
+	fewer, translated := takeEncodings(s), c.numbers.Local(s)
 	c.packets.Follow(c.numbers)
-	if withMids || withStereo || translated {
+	if withMids || withStereo || fewer || translated {
 		if text, err = marshalDescription(s); err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ func (r *recorder) Described(bool) bool                          { return true }
 func (r *recorder) Trace(string, ...any)                         {}
 func (r *recorder) PathChanged(*Conn, webrtc.ICEConnectionState) {}
 func (r *recorder) Table(*signal.Table)                          {}
+func (r *recorder) Wants(*signal.WantsBody)                      {}
 func (r *recorder) Failed(err error)                             { r.err = err }
 func (r *recorder) Send(t signal.Type, body []byte, _ bool) (n int64) {
 	var d signal.Description

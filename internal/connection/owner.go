@@ -57,11 +57,12 @@ type Owner interface {
 	Flooded(c *Conn, err error)
 
 	// Frame takes a pair frame, Data a frame of the data stream, Channel a channel that the peer has opened, Table the
-	// peer's table, Left its goodbye, Receiving one of its sections.
+	// peer's table, Wants what it needs of our tracks, Left its goodbye, Receiving one of its sections.
 	Frame(c *Conn, m signal.Message)
 	Data(c *Conn, m webrtc.DataChannelMessage)
 	Channel(c *Conn, ch *data.Channel)
 	Table(t *signal.Table)
+	Wants(w *signal.WantsBody)
 	Left()
 	Receiving(mid string, in *inbound.Inbound)
 	// Refused reports a sender that the peer does not get.

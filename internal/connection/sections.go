@@ -2,13 +2,12 @@ package connection
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fanout"
 	"noom/internal/fault"
-	"noom/internal/inbound"
+	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -21,51 +20,23 @@ type section struct {
 	transceiver *webrtc.RTPTransceiver
 	sender      *fanout.Sender // nil: idle
 	flowing     bool           // sender is attached
+	leaving     bool           // sender has another section, and flows here until it flows there
 	announced   int64          // how many messages the peer must have acknowledged before media flows
 	refused     bool           // the peer does not accept this codec
+	measured    sent           // by the last Measure
+	starved     bool           // the table says that the sender is paused
 }
 
 // mid returns the section's mid, empty before its first offer.
 func (s *section) mid() string { return s.transceiver.Mid() }
 
-// Publish gives a sender an idle section, or one of its own.
-func (c *Conn) Publish(s *fanout.Sender) {
-	if c.stage != stageNegotiating {
-		return // the next connection carries it from the start
-	}
-	for _, sec := range c.sections {
-		if sec.sender == nil && !sec.refused && sec.leg.Fits(s) {
-			sec.sender, sec.flowing, sec.announced = s, false, 0
-			c.Retable()
-			return
-		}
-	}
-	c.waiting = append(c.waiting, s)
-	// Before the first description of an epoch that the peer began, its offer is on the way, and ours follows our
-	// answer.
-	if c.local.ufrag != "" {
-		c.Need()
-	}
-}
-
-// Unpublish removes a sender; its section stays for the next one.
-func (c *Conn) Unpublish(s *fanout.Sender) {
-	c.waiting = slices.DeleteFunc(c.waiting, func(o *fanout.Sender) bool { return o == s })
-	for _, sec := range c.sections {
-		if sec.sender == s {
-			sec.leg.Detach()
-			sec.sender, sec.flowing = nil, false
-			c.tableDirty = true
-		}
-	}
-}
-
-// Retable is called when a sender's row has changed, or whether it sends stereo. It makes an offer if a section has
+// Retable is called when a sender's row has changed, its codec, or whether it sends stereo. It makes an offer if a section has
 // turned to stereo since the last one, because a browser plays mono unless a description says stereo. A turn to mono
 // needs no offer.
 func (c *Conn) Retable() {
 	c.tableDirty = true
-	if c.stage != stageNegotiating || c.local.ufrag == "" {
+	c.follow()
+	if !c.Described() {
 		return
 	}
 	for mid := range c.sendsStereo() {
@@ -84,21 +55,27 @@ const (
 
 // sectionSize returns more bytes than a section of ours takes in a description, because the real size is known only
 // when it is too late to leave one out.
-func sectionSize(kind webrtc.RTPCodecType) int {
+func (c *Conn) sectionSize(kind webrtc.RTPCodecType) int {
+	size := 2560
 	if kind == webrtc.RTPCodecTypeAudio {
-		return 1152
+		size = 1152
 	}
-	return 2560
+	for _, codec := range c.codecs {
+		if packet.KindOf(codec.MimeType) == kind {
+			size += packet.ExtraSize
+		}
+	}
+	return size
 }
 
 // fits reports whether a description has room for a section for s in addition to what the last one had and what was
 // made since.
 func (c *Conn) fits(s *fanout.Sender) bool {
-	ours, added := sectionSize(s.Kind()), sectionSize(s.Kind())
+	ours, added := c.sectionSize(s.Kind()), c.sectionSize(s.Kind())
 	for _, sec := range c.sections {
-		ours += sectionSize(sec.leg.Kind())
+		ours += c.sectionSize(sec.leg.Kind())
 		if sec.mid() == "" {
-			added += sectionSize(sec.leg.Kind())
+			added += c.sectionSize(sec.leg.Kind())
 		}
 	}
 	return ours <= maxOurs && max(c.local.size, firstSize)+added <= signal.MaxSDP
@@ -107,16 +84,17 @@ func (c *Conn) fits(s *fanout.Sender) bool {
 // addSections gives every sender that waits a section, if it fits. Transceivers are added right before an offer and not
 // earlier, so that a remote offer finds none to take over.
 func (c *Conn) addSections() error {
-	for _, s := range c.waiting {
+	waiting := c.waiting
+	c.waiting = nil
+	for _, s := range waiting {
 		if !c.fits(s) {
-			c.owner.Refused(s, fault.TooMany)
+			c.lack(s, s.Codec().PayloadType, fault.TooMany)
 			continue
 		}
 		if err := c.addSection(s); err != nil {
 			return err
 		}
 	}
-	c.waiting = nil
 	return nil
 }
 
@@ -129,30 +107,20 @@ func (c *Conn) addSection(s *fanout.Sender) error {
 	if err != nil {
 		return fmt.Errorf("add transceiver: %w", err)
 	}
+	c.leave(s)
 	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
 	c.sections = append(c.sections, sec)
 	c.countStream(sec.stats)
-	leg.Attach(s)
+	c.countStream(sec.remoteStats)
+	c.attach(sec)
 	rtp := transceiver.Sender()
 	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
 	return nil
 }
 
-// refuse takes the sender off a section whose codec the peer does not accept.
-func (c *Conn) refuse(sec *section) {
-	s := sec.sender
-	if s == nil {
-		return
-	}
-	sec.leg.Detach()
-	sec.sender, sec.flowing = nil, false
-	c.tableDirty = true
-	c.owner.Refused(s, fmt.Errorf("%w: the peer takes no %s", fault.Codec, s.Codec().MimeType))
-}
-
 // SendTable sends a change of the table that no description has carried.
 func (c *Conn) SendTable() {
-	if !c.tableDirty || c.stage != stageNegotiating || c.local.ufrag == "" || !c.owner.Window() || !c.hasTable() {
+	if !c.tableDirty || !c.Described() || !c.owner.Window() || !c.hasTable() {
 		return
 	}
 	body, err := signal.EncodeBody(&signal.TableBody{Table: c.nextTable()})
@@ -174,9 +142,10 @@ func (c *Conn) nextTable() signal.Table {
 	}
 	t := signal.Table{Version: c.owner.NextTable(), Tracks: make(map[string]signal.TrackRow)}
 	for _, s := range c.sections {
-		if mid := s.mid(); mid != "" && s.sender != nil && !s.refused {
+		if mid := s.mid(); mid != "" && s.sender != nil && !s.leaving && !s.refused {
 			t.Tracks[mid] = signal.TrackRow{
 				ID: s.sender.ID(), Name: s.sender.Name(), Kind: s.sender.Kind().String(), Muted: s.sender.Silent(),
+				Paused: s.starved,
 			}
 		}
 	}
@@ -188,7 +157,7 @@ func (c *Conn) nextTable() signal.Table {
 func (c *Conn) tableSent(queued int64) {
 	c.tableDirty = false
 	for _, sec := range c.sections {
-		if sec.sender != nil && !sec.flowing && sec.announced == 0 {
+		if sec.sender != nil && !sec.leaving && !sec.flowing && sec.announced == 0 {
 			sec.announced = queued
 		}
 	}
@@ -198,11 +167,12 @@ func (c *Conn) tableSent(queued int64) {
 // the peer would take the media for the track before.
 func (c *Conn) StartFlowing(acked int64) {
 	for _, sec := range c.sections {
-		if sec.sender != nil && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
+		if sec.sender != nil && !sec.leaving && !sec.flowing && sec.announced > 0 && acked >= sec.announced {
 			sec.flowing = true
-			sec.leg.Attach(sec.sender)
+			c.attach(sec)
 		}
 	}
+	c.arrive()
 }
 
 // secure is called when DTLS is up: the first time, and again after a restart.
@@ -235,11 +205,4 @@ func (c *Conn) sendsStereo() map[string]bool {
 		}
 	}
 	return stereo
-}
-
-// receiving takes a section of the peer that pion has set up.
-func (c *Conn) receiving(mid string, in *inbound.Inbound) {
-	c.Inbounds[mid] = in
-	c.countStream(func(now webrtc.StatsTimestamp) (string, webrtc.Stats) { return in.Stats(now, mid) })
-	c.owner.Receiving(mid, in)
 }

@@ -147,6 +147,8 @@ func (x *peer) take(m *signal.Message) error {
 		}
 	case signal.TypeTable:
 		return signal.DecodeBody(m.Body, new(signal.TableBody))
+	case signal.TypeWants:
+		return signal.DecodeBody(m.Body, new(signal.WantsBody))
 	default:
 	}
 	return nil

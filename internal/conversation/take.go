@@ -35,7 +35,7 @@ func (p *Player) takeOne(ctx context.Context, a arrival) error {
 	if p.matched < len(p.expects) {
 		next = p.expects[p.matched]
 	}
-	if m.Type.Pair() {
+	if m.Pair() {
 		done, err := p.checkPair(ctx, &a, next)
 		if done || err != nil {
 			return err
@@ -69,7 +69,7 @@ func (p *Player) takeOne(ctx context.Context, a arrival) error {
 // compare compares a frame with what is written.
 func (p *Player) compare(s *Step, a *arrival) error {
 	switch {
-	case s.Pair != (a.message.Type.Pair() || a.frame["type"] == "data"):
+	case s.Pair != (a.message.Pair() || a.frame["type"] == "data"):
 		return errors.New("it goes to the wrong receiver")
 	case s.Band && a.line != nil:
 		return errors.New("it came by hub")

@@ -1,6 +1,6 @@
 // Package endurance holds the tests that need more than one process or more than a
-// moment: hubs that are killed during calls, networks made of real namespaces, TURN
-// servers, ten thousand joins. It has only tests.
+// moment: hubs that are killed during calls, networks made of real namespaces, paths
+// that are narrow and lose packets, TURN servers, ten thousand joins. It has only tests.
 //
 // They run if the environment variable NOOM_ENDURANCE is set. Each has a short form and,
 // where it makes sense, a long one behind a flag:

@@ -134,7 +134,14 @@ const visitVariable = "NOOM_ENDURANCE_VISIT"
 type visit struct {
 	Kind   browsertest.Kind
 	Name   string
-	Others int // how many it sees and hears
+	Others int  // how many it sees and hears
+	Counts bool // it says every second what it has seen, over whatever path
+}
+
+// sight is what a page has sent and seen so far.
+type sight struct {
+	Decoded, Sent  int // pictures
+	Received, Gave int // bytes of these
 }
 
 // pageVisit is a process that runs TestVisit.
@@ -146,10 +153,11 @@ type pageVisit struct {
 	joined chan struct{} // closed: it is in the call
 	seen   chan struct{} // closed: it sees everyone
 	ended  chan struct{}
+	sights chan sight      // the latest one
 	output strings.Builder // owned by its reader until ended
 }
 
-const joinedLine, seenLine = "IN THE CALL", "SEES EVERYONE"
+const joinedLine, seenLine, countsLine = "IN THE CALL", "SEES EVERYONE", "COUNTS "
 
 // startVisit runs TestVisit until the test ends; before is as for startPart.
 func startVisit(t *testing.T, what visit, before ...string) *pageVisit {
@@ -165,6 +173,7 @@ func startVisit(t *testing.T, what visit, before ...string) *pageVisit {
 	args := append(before, self, "-test.run=^TestVisit$", "-test.v")
 	v := &pageVisit{t: t, name: what.Name, cmd: exec.Command(args[0], args[1:]...)}
 	v.joined, v.seen, v.ended = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	v.sights = make(chan sight, 1)
 	v.cmd.Env = append(os.Environ(), visitVariable+"="+string(text))
 	v.cmd.Stderr = os.Stderr
 	if v.input, err = v.cmd.StdinPipe(); err != nil {
@@ -185,6 +194,10 @@ func startVisit(t *testing.T, what visit, before ...string) *pageVisit {
 func (v *pageVisit) read(output io.Reader) {
 	defer close(v.ended)
 	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if counts, ok := strings.CutPrefix(lines.Text(), countsLine); ok {
+			v.take(counts)
+			continue
+		}
 		fmt.Fprintln(&v.output, lines.Text())
 		switch lines.Text() {
 		case joinedLine:
@@ -193,6 +206,33 @@ func (v *pageVisit) read(output io.Reader) {
 			close(v.seen)
 		}
 	}
+}
+
+func (v *pageVisit) take(counts string) {
+	var s sight
+	if err := json.Unmarshal([]byte(counts), &s); err != nil {
+		v.t.Errorf("%s: %q: %v", v.name, counts, err)
+	}
+	select {
+	case <-v.sights: // an older one
+	default:
+	}
+	v.sights <- s
+}
+
+// sees returns what its page has sent and seen.
+func (v *pageVisit) sees() sight {
+	v.t.Helper()
+	var latest sight
+	for range 2 { // the first may be a second old
+		select {
+		case s := <-v.sights:
+			latest = s
+		case <-v.ended:
+			v.t.Fatalf("%s ended:\n%s", v.name, v.output.String())
+		}
+	}
+	return latest
 }
 
 // await waits for one of its lines; the browser's own patience bounds that.
@@ -227,17 +267,21 @@ func (v *pageVisit) stop() {
 }
 
 // TestVisit is the part of a browser in another test: it enters a call, sees and hears everyone in
-// it, over relays alone, and stays until its standard input ends.
+// it, over relays alone unless it counts, and stays until its standard input ends.
 func TestVisit(t *testing.T) {
 	text, playing := os.LookupEnv(visitVariable)
 	if !playing {
-		t.Skip("TestBrowsersWhereOnlyHTTPSGetsThrough runs it")
+		t.Skip("other tests run it")
 	}
 	var v visit
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
-	b := v.Kind.Start(t, browsertest.AnyCertificate) // for TURN too, in both kinds
+	options := []browsertest.Option{browsertest.AnyCertificate} // for TURN too, in both kinds
+	if v.Counts {
+		options = append(options, browsertest.SmoothCamera)
+	}
+	b := v.Kind.Start(t, options...)
 	tab := b.Open("https://"+serverName+"/?autojoin=1&name="+v.Name+"#/데모", `
 		window.connections = [];
 		window.RTCPeerConnection = class extends RTCPeerConnection {
@@ -258,6 +302,11 @@ func TestVisit(t *testing.T) {
 		return (await frames()) === %d;
 	})()`, v.Others))
 	tab.Wait("sound", `(async () => (await stats('inbound-rtp', 'audio')).some((s) => s.totalAudioEnergy > 0))()`)
+	if v.Counts {
+		fmt.Println(seenLine)
+		countSights(tab)
+		return
+	}
 	used := browsertest.Eval[[]string](tab, `(async () => (await stats('local-candidate')).filter((s) => s.candidateType === 'relay').map((s) => s.relayProtocol))()`)
 	for _, protocol := range used {
 		if protocol != "tls" {
@@ -269,4 +318,26 @@ func TestVisit(t *testing.T) {
 	}
 	fmt.Println(seenLine)
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the other test has seen enough
+}
+
+// countSights prints what a page has sent and seen every second, until standard input ends.
+func countSights(tab *browsertest.Tab) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	for tick := time.Tick(time.Second); ; {
+		select {
+		case <-over:
+			return
+		case <-tick:
+		}
+		fmt.Println(countsLine + browsertest.Eval[string](tab, `(async () => {
+			const sum = (list, field) => list.reduce((all, s) => all + (s[field] ?? 0), 0);
+			const seen = await stats('inbound-rtp', 'video'), sent = await stats('outbound-rtp', 'video');
+			return JSON.stringify({ Decoded: sum(seen, 'framesDecoded'), Received: sum(seen, 'bytesReceived'),
+				Sent: sum(sent, 'framesSent'), Gave: sum(sent, 'bytesSent') });
+		})()`))
+	}
 }

@@ -21,9 +21,9 @@ const partVariable = "NOOM_ENDURANCE_PART"
 
 // part says what a process does.
 type part struct {
-	Role string // hub or member
+	Role string // hub, member, drink or pour
 
-	Listen string // hub: HOST:PORT
+	Listen string // hub, drink, pour: HOST:PORT
 
 	URL      string // member: the hub's
 	Room     string
@@ -32,6 +32,9 @@ type part struct {
 	TURN     string // the transport to TURN servers: udp or tcp; "": any
 	Roots    string // a file of certificates to trust; "": the system's
 	Publish  bool   // a picture and a tone
+	Film     int    // a film of at most so many bits a second and a tone; no messages; it watches the films of others
+	Small    int    // film: there is a second encoding of at most so many bits a second; 0: there is not
+	Speak    bool   // as with a film, but without it
 }
 
 func TestMain(m *testing.M) {
@@ -48,6 +51,10 @@ func TestMain(m *testing.M) {
 		err = playHub(ctx, p)
 	case p.Role == "member":
 		err = playMember(ctx, p)
+	case p.Role == "drink":
+		err = playDrink(ctx, p)
+	case p.Role == "pour":
+		err = playPour(ctx, p)
 	default:
 		err = fmt.Errorf("no part named %q", p.Role)
 	}

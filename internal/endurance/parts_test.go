@@ -41,6 +41,11 @@ type tally struct {
 	Sent, Received uint64
 	Pause          time.Duration // the longest between two received messages, since the last report
 	Path           string        // the types of the selected pair, such as "relay to host"
+	Frames         int           // of its film that could be shown
+	Still          time.Duration // the longest between two of these, since the last report
+	Sound          int           // packets of its sound
+	Bandwidth      noom.Bandwidth
+	Quality        string
 }
 
 // reporter writes news. Its methods may be called from anywhere.
@@ -74,6 +79,7 @@ func playHub(ctx context.Context, p part) error {
 type member struct {
 	room     noom.Room
 	reporter *reporter
+	films    bool        // it sends no messages and watches films
 	still    atomic.Bool // it sends nothing new
 
 	mu    sync.Mutex
@@ -87,6 +93,7 @@ type stream struct {
 	gone     bool
 	tally    tally
 	received time.Time // the last message
+	shown    time.Time // the last frame
 }
 
 const sendEvery = 20 * time.Millisecond
@@ -111,6 +118,29 @@ func playMember(ctx context.Context, p part) error {
 		pattern, tone := media.TestPattern(nil), media.Tone()
 		defer func() { _, _ = pattern.Close(), tone.Close() }() // nothing to lose
 		config.Tracks = []noom.LocalTrack{{Track: pattern}, {Track: tone}}
+	}
+	if m.films = p.Film > 0 || p.Speak; m.films {
+		tone := media.Tone()
+		defer func() { _ = tone.Close() }() // nothing to lose
+		config.Tracks = []noom.LocalTrack{{Track: tone}}
+	}
+	if p.Film > 0 {
+		camera, err := newFilm()
+		if err != nil {
+			return err
+		}
+		go camera.play(30)
+		encodings := []noom.Encoding{{Track: camera, MaxBitrate: p.Film, MinBitrate: 30_000}}
+		if p.Small > 0 {
+			small, err := newFilm()
+			if err != nil {
+				return err
+			}
+			go small.play(15)
+			encodings[0].Height, encodings[0].MinBitrate = 720, p.Film/3
+			encodings = append(encodings, noom.Encoding{Track: small, Height: 180, MaxBitrate: p.Small, MinBitrate: 30_000})
+		}
+		config.Tracks = append(config.Tracks, noom.LocalTrack{Track: camera, Encodings: encodings})
 	}
 	dialer := signal.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
 		s, err := ws.Dialer{URL: p.URL}.Dial(ctx)
@@ -177,7 +207,9 @@ func (m *member) handle(ctx context.Context, e noom.Event) {
 		next := s.tally.Sent + 1
 		m.mu.Unlock()
 		m.reporter.report(news{Event: "peer joined", Text: e.Peer.Name()})
-		go m.send(ctx, e.Peer, next)
+		if !m.films {
+			go m.send(ctx, e.Peer, next)
+		}
 	case noom.PeerLeft:
 		m.mu.Lock()
 		if m.pairs[e.Member.ID].gone = true; e.Reason != noom.ReasonLost {
@@ -185,6 +217,20 @@ func (m *member) handle(ctx context.Context, e noom.Event) {
 		}
 		m.mu.Unlock()
 		m.reporter.report(news{Event: "peer left", Text: e.Member.Name + ": " + string(e.Reason)})
+	case noom.TrackAdded:
+		switch {
+		case !m.films:
+		case e.Track.Kind() == webrtc.RTPCodecTypeVideo:
+			go watch(e.Track, func() { m.saw(e.Peer.ID()) })
+		default:
+			go func() {
+				for range e.Track.Packets() {
+					m.heard(e.Peer.ID())
+				}
+			}()
+		}
+	case noom.TrackPaused:
+		m.reporter.report(news{Event: map[bool]string{true: "paused", false: "resumed"}[e.Paused], Text: e.Peer.Name()})
 	case noom.PeerStateChanged:
 		m.reporter.report(news{Event: e.State.String(), Text: e.Peer.Name()})
 	case noom.SignalingLost:
@@ -243,6 +289,30 @@ func (m *member) received(e noom.DataReceived) {
 	s.received = now
 }
 
+// saw counts a frame of a peer's film.
+func (m *member) saw(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.pairs[id]
+	if s == nil {
+		return // it has just left
+	}
+	now := time.Now()
+	if s.tally.Frames++; s.tally.Frames > 1 {
+		s.tally.Still = max(s.tally.Still, now.Sub(s.shown))
+	}
+	s.shown = now
+}
+
+// heard counts a packet of a peer's sound.
+func (m *member) heard(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.pairs[id]; s != nil { // else it has just left
+		s.tally.Sound++
+	}
+}
+
 // report returns the tallies and starts to measure pauses again.
 func (m *member) report() map[string]tally {
 	m.mu.Lock()
@@ -253,8 +323,11 @@ func (m *member) report() map[string]tally {
 			continue
 		}
 		t := s.tally
-		s.tally.Pause = 0
-		t.Path = pathOf(s.peer)
+		if t.Frames > 0 {
+			t.Still = max(t.Still, time.Since(s.shown)) // it may go on
+		}
+		s.tally.Pause, s.tally.Still = 0, 0
+		t.Path, t.Bandwidth, t.Quality = pathOf(s.peer), s.peer.Bandwidth(), s.peer.Quality().String()
 		all[s.peer.Name()] = t
 	}
 	return all

@@ -4,12 +4,12 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/packet"
+	"noom/internal/traffic"
 )
 
 // nackHistory is how many sent packets of a video track are kept for
@@ -19,7 +19,10 @@ const nackHistory = 512
 // Header extensions, in the order in which pion numbers them.
 var (
 	audioExtensions = []string{sdp.AudioLevelURI, sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
-	videoExtensions = []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI}
+	videoExtensions = []string{sdp.ABSSendTimeURI, sdp.TransportCCURI, sdp.SDESMidURI, packet.DependencyURI}
+	// Those of video that are accepted and not offered, because legs send none: which of several encodings a packet is of,
+	// without which a browser refuses the answer to its offer of several.
+	receivedExtensions = []string{sdp.SDESRTPStreamIDURI, sdp.SDESRepairRTPStreamIDURI}
 	// Others that Chromium and Firefox offer, by default or if configured to.
 	foreignExtensions = []string{
 		"urn:ietf:params:rtp-hdrext:toffset",
@@ -28,8 +31,6 @@ var (
 		"http://www.webrtc.org/experiments/rtp-hdrext/video-content-type",
 		"http://www.webrtc.org/experiments/rtp-hdrext/video-timing",
 		"http://www.webrtc.org/experiments/rtp-hdrext/color-space",
-		sdp.SDESRTPStreamIDURI,
-		sdp.SDESRepairRTPStreamIDURI,
 		"urn:ietf:params:rtp-hdrext:csrc-audio-level",
 		"http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
 		"http://www.webrtc.org/experiments/rtp-hdrext/inband-cn",
@@ -37,20 +38,19 @@ var (
 		"http://www.webrtc.org/experiments/rtp-hdrext/generic-frame-descriptor-00",
 		"http://www.webrtc.org/experiments/rtp-hdrext/corruption-detection",
 		"http://www.webrtc.org/experiments/rtp-hdrext/video-frame-tracking-id",
-		"https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
 	}
 )
 
-// registerCodecs registers noom's codecs and header extensions with m.
+// registerCodecs registers noom's codecs, those in extra, and header extensions with m.
 //
 // The extensions are not pion's defaults. When pion first offers a kind, it numbers
 // the extensions that only this kind has, such as the audio level. It may then give
 // them ids that a browser already uses for extensions that pion does not know, and the
 // browser refuses all further offers. So every extension of browsers is registered, most
 // of them for no kind: their ids stay reserved, and they are neither offered nor accepted.
-func registerCodecs(m *webrtc.MediaEngine) error {
+func registerCodecs(m *webrtc.MediaEngine, extra []webrtc.RTPCodecParameters) error {
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		for _, codec := range packet.CodecsFor(kind) {
+		for _, codec := range packet.WithExtra(kind, extra) {
 			if err := m.RegisterCodec(codec, kind); err != nil {
 				return err
 			}
@@ -76,6 +76,12 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 			}
 		}
 	}
+	for _, uri := range receivedExtensions {
+		e := webrtc.RTPHeaderExtensionCapability{URI: uri}
+		if err := m.RegisterHeaderExtension(e, webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverDirectionRecvonly); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -83,12 +89,8 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 // directions, sender and receiver reports, and transport-wide feedback, without which a
 // browser keeps its bitrate at the minimum. It does not register header extensions;
 // registerCodecs does.
-func registerInterceptors(r *interceptor.Registry, logs logging.LoggerFactory) error {
+func registerInterceptors(r *interceptor.Registry, repairs interceptor.Factory, logs logging.LoggerFactory) error {
 	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory), nack.WithResponderLoggerFactory(logs))
-	if err != nil {
-		return err
-	}
-	generator, err := nack.NewGeneratorInterceptor(nack.WithGeneratorLoggerFactory(logs))
 	if err != nil {
 		return err
 	}
@@ -100,11 +102,7 @@ func registerInterceptors(r *interceptor.Registry, logs logging.LoggerFactory) e
 	if err != nil {
 		return err
 	}
-	feedback, err := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(logs))
-	if err != nil {
-		return err
-	}
-	for _, f := range []interceptor.Factory{responder, generator, receiverReports, senderReports, feedback} {
+	for _, f := range []interceptor.Factory{responder, repairs, receiverReports, senderReports, traffic.NewReporter()} {
 		r.Add(f)
 	}
 	return nil

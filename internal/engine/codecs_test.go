@@ -10,6 +10,9 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
+
+	"noom/internal/packet"
+	"noom/internal/repair"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,11 +40,11 @@ func TestForeignExtensionsKeepTheirIDs(t *testing.T) {
 	}
 	browser := connection(func(m *webrtc.MediaEngine) {
 		must(t, m.RegisterDefaultCodecs())
-		for _, uri := range slices.Concat(foreignExtensions[:8], videoExtensions) {
+		for _, uri := range slices.Concat(foreignExtensions[:6], videoExtensions) {
 			must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeVideo))
 		}
 	})
-	ours := connection(func(m *webrtc.MediaEngine) { must(t, registerCodecs(m)) })
+	ours := connection(func(m *webrtc.MediaEngine) { must(t, registerCodecs(m, nil)) })
 	add := func(pc *webrtc.PeerConnection, kind webrtc.RTPCodecType) {
 		_, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		must(t, err)
@@ -58,7 +61,7 @@ func TestForeignExtensionsKeepTheirIDs(t *testing.T) {
 	must(t, err)
 
 	theirs := extensionsOf(offer.SDP)[0]
-	if len(theirs) != 11 {
+	if len(theirs) != 10 {
 		t.Fatalf("the browser offers %v", theirs)
 	}
 	taken := map[string]string{}
@@ -81,6 +84,48 @@ func TestForeignExtensionsKeepTheirIDs(t *testing.T) {
 	}
 }
 
+// TestExtensionsAreAcceptedAlone: those that we only receive have the ids that the peer has given them, and are not offered.
+func TestExtensionsAreAcceptedAlone(t *testing.T) {
+	connection := func(register func(m *webrtc.MediaEngine) error) *webrtc.PeerConnection {
+		m := &webrtc.MediaEngine{}
+		must(t, register(m))
+		api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+		pc, err := api.NewPeerConnection(webrtc.Configuration{})
+		must(t, err)
+		t.Cleanup(func() { _ = pc.Close() })
+		return pc
+	}
+	browser := connection(func(m *webrtc.MediaEngine) error {
+		for _, uri := range slices.Concat(foreignExtensions[:3], receivedExtensions, videoExtensions) {
+			must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeVideo))
+		}
+		return m.RegisterDefaultCodecs()
+	})
+	ours := connection(func(m *webrtc.MediaEngine) error { return registerCodecs(m, nil) })
+	add := func(pc *webrtc.PeerConnection, direction webrtc.RTPTransceiverDirection) {
+		_, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: direction})
+		must(t, err)
+	}
+	add(browser, webrtc.RTPTransceiverDirectionSendonly)
+	offer, err := browser.CreateOffer(nil)
+	must(t, err)
+	must(t, ours.SetRemoteDescription(offer))
+	answer, err := ours.CreateAnswer(nil)
+	must(t, err)
+	must(t, ours.SetLocalDescription(answer))
+	add(ours, webrtc.RTPTransceiverDirectionSendonly)
+	next, err := ours.CreateOffer(nil)
+	must(t, err)
+	for _, uri := range receivedExtensions {
+		if want, id := extensionsOf(offer.SDP)[0][uri], extensionsOf(answer.SDP)[0][uri]; id != want || id == "" {
+			t.Errorf("%s: accepted under the id %q of %s", uri, id, want)
+		}
+		if id := extensionsOf(next.SDP)[1][uri]; id != "" {
+			t.Errorf("%s: offered under the id %q", uri, id)
+		}
+	}
+}
+
 // extensionsOf returns the ids of each section's header extensions, by URI.
 func extensionsOf(description string) (sections []map[string]string) {
 	for _, section := range strings.Split(description, "\nm=")[1:] {
@@ -97,11 +142,11 @@ func extensionsOf(description string) (sections []map[string]string) {
 }
 
 // TestOfferedExtensions: audio and video offer the same extensions with the same ids, except
-// the audio level, and nothing else.
+// the audio level, and what says the layers of pictures, and nothing else.
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	must(t, registerCodecs(m))
-	must(t, registerInterceptors(registry, pionLog{slog.New(slog.DiscardHandler)}))
+	must(t, registerCodecs(m, nil))
+	must(t, registerInterceptors(registry, repair.NewAsker(), pionLog{slog.New(slog.DiscardHandler)}))
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
@@ -121,10 +166,12 @@ func TestOfferedExtensions(t *testing.T) {
 		"http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time":                "2",
 		"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": "3",
 		"urn:ietf:params:rtp-hdrext:sdes:mid":                                       "4",
+		packet.DependencyURI:                                                        "5",
 	}
 	if !maps.Equal(extensions[1], want) {
 		t.Errorf("video %v, want %v", extensions[1], want)
 	}
+	delete(want, packet.DependencyURI)
 	want["urn:ietf:params:rtp-hdrext:ssrc-audio-level"] = "1"
 	if !maps.Equal(extensions[0], want) {
 		t.Errorf("audio %v, want %v", extensions[0], want)

@@ -13,6 +13,8 @@ import (
 	"github.com/pion/transport/v5/packetio"
 	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/repair"
 )
 
 // The timings of ICE. They decide how soon a dead path is noticed: it is interrupted
@@ -27,16 +29,19 @@ const (
 
 // Options says how to make an Engine.
 type Options struct {
-	Log      *slog.Logger
-	Media    *webrtc.MediaEngine         // nil: noom's codecs and header extensions
-	Net      transport.Net               // nil: this machine's, or what Settings sets
-	Settings func(*webrtc.SettingEngine) // may change noom's settings; called once; may be nil
-	Refused  func(*TURNRefusal)          // called with each refusal, from pion's goroutines; may be nil
+	Log          *slog.Logger
+	Media        *webrtc.MediaEngine               // nil: noom's codecs and header extensions, and Codecs
+	Codecs       []webrtc.RTPCodecParameters       // in addition to noom's, accepted by packet.CheckExtra
+	Interceptors func(*interceptor.Registry) error // adds some to noom's; called once; may be nil
+	Net          transport.Net                     // nil: this machine's, or what Settings sets
+	Settings     func(*webrtc.SettingEngine)       // may change noom's settings; called once; may be nil
+	Refused      func(*TURNRefusal)                // called with each refusal, from pion's goroutines; may be nil
 }
 
 // Engine is how pion is set up for all connections of a Room.
 type Engine struct {
 	media    *webrtc.MediaEngine
+	added    *interceptor.Registry // by Interceptors; nil: none
 	settings webrtc.SettingEngine
 	net      transport.Net // of Options
 	ownNet   bool          // there is another network than this machine's
@@ -54,7 +59,7 @@ func (e *Engine) Loopback() bool { return e.loopback }
 func New(o Options) (*Engine, error) {
 	if o.Media == nil {
 		o.Media = &webrtc.MediaEngine{}
-		if err := registerCodecs(o.Media); err != nil {
+		if err := registerCodecs(o.Media, o.Codecs); err != nil {
 			return nil, fmt.Errorf("noom: register codecs: %w", err)
 		}
 	}
@@ -70,6 +75,12 @@ func New(o Options) (*Engine, error) {
 	}
 	s.LoggerFactory = watchTURN(s.LoggerFactory, o.Refused)
 	e := &Engine{media: o.Media, settings: s}
+	if o.Interceptors != nil {
+		e.added = new(interceptor.Registry)
+		if err := o.Interceptors(e.added); err != nil {
+			return nil, fmt.Errorf("noom: add the interceptors of Config: %w", err)
+		}
+	}
 	if o.Settings != nil {
 		if err := e.probe(s, p); err != nil {
 			return nil, fmt.Errorf("noom: gather with the function Settings of Config: %w", err)
@@ -117,11 +128,16 @@ func ownSettings() (s webrtc.SettingEngine) {
 // own, because pion's hooks do not say for which connection they are called. The zero
 // value sets none.
 type Bounds struct {
+	Traffic     interceptor.Factory // numbers and paces what is sent; may be nil
 	Wire        interceptor.Factory // the last before the network; it is none of the bounds, but as much the connection's
 	Interceptor interceptor.Factory
+	Repair      interceptor.Factory // asks for what was lost; nil: one that never hears of repairs
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 	Net         func(transport.Net) transport.Net // wraps the network, except one that Settings has set
 }
+
+// Shared reports whether interceptors of the application read what peers report.
+func (e *Engine) Shared() bool { return e.added != nil }
 
 // API returns the API that makes one connection.
 func (e *Engine) API(b Bounds) (*webrtc.API, error) {
@@ -129,8 +145,17 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	if b.Wire != nil {
 		registry.Add(b.Wire)
 	}
-	if err := registerInterceptors(registry, e.settings.LoggerFactory); err != nil {
+	if b.Traffic != nil {
+		registry.Add(b.Traffic)
+	}
+	if b.Repair == nil {
+		b.Repair = repair.NewAsker()
+	}
+	if err := registerInterceptors(registry, b.Repair, e.settings.LoggerFactory); err != nil {
 		return nil, fmt.Errorf("noom: register interceptors: %w", err)
+	}
+	if e.added != nil {
+		registry.Add(chain{e.added})
 	}
 	s := e.settings
 	if b.Interceptor != nil {
@@ -152,3 +177,9 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(s)), nil
 }
+
+// chain makes the interceptors of a registry for one connection.
+type chain struct{ of *interceptor.Registry }
+
+// NewInterceptor implements interceptor.Factory.
+func (c chain) NewInterceptor(id string) (interceptor.Interceptor, error) { return c.of.Build(id) }

@@ -47,6 +47,18 @@ func ParseURL(text, scheme string) (*url.URL, error) {
 	return u, nil
 }
 
+// OverHTTP returns where a hub speaks HTTP that speaks WebSocket at a URL: there is "http" as the last part of the path.
+// What is wrong with the URL is left for a dial to say.
+func OverHTTP(webSocket string) string {
+	u, err := url.Parse(webSocket)
+	if err != nil {
+		return webSocket
+	}
+	u.Path = u.Path[:strings.LastIndexByte(u.Path, '/')+1] + "http"
+	u.RawPath, u.Fragment = "", ""
+	return u.String()
+}
+
 // WithoutRedirects copies a client so that it does not follow redirects, as a
 // browser's WebSocket does not: proofs are bound to the host that was dialled.
 func WithoutRedirects(client *http.Client) *http.Client {
@@ -84,8 +96,8 @@ func ExplainDial(ctx context.Context, err error, scheme string) error {
 }
 
 // ExplainResponse says in one line why an answer is not that of a hub which lets us in. It reads
-// the beginning of the body.
-func ExplainResponse(response *http.Response) error {
+// the beginning of the body. usual is the path that hubs usually have for such a request; empty: it was one already.
+func ExplainResponse(response *http.Response, usual string) error {
 	switch code := response.StatusCode; {
 	case code >= 300 && code < 400:
 		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
@@ -94,7 +106,11 @@ func ExplainResponse(response *http.Response) error {
 	case code == http.StatusForbidden:
 		return fmt.Errorf("it forbids the connection (HTTP 403): %s", FirstLine(response.Body))
 	default:
-		return fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), FirstLine(response.Body))
+		err := fmt.Errorf("%w: HTTP %s: %s", ErrNotHub, signal.Printable(response.Status), FirstLine(response.Body))
+		if r := response.Request; usual != "" && r != nil && (r.URL.Path == "" || r.URL.Path == "/") {
+			err = fmt.Errorf("%w; hubs are usually at %s of a server, and the URL has no path", err, usual)
+		}
+		return err
 	}
 }
 

@@ -24,7 +24,7 @@ func Misdirected(r *http.Request) string {
 		host = host[:300] + "…"
 	}
 	return "this server does not know that it is called " + strings.ToValidUTF8(signal.Printable(host), "?") +
-		"; configure all its names: Hosts in ws.AcceptOptions, -hosts of browser-server"
+		"; configure all its names: Hosts in ws.AcceptOptions, -hosts of noom serve"
 }
 
 // IsForHosts reports whether a request is for one of hosts; without any it is.

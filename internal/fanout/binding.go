@@ -25,10 +25,14 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 			size = audioQueue
 		}
 		l.queue = make(chan outgoingPacket, size)
-		go l.pump(ctx.WriteStream(), l.queue)
 		l.ssrc = uint32(ctx.SSRC())
-		l.payloadType = uint8(format.PayloadType)
-		l.levelID = packet.LevelID(ctx.HeaderExtensions())
+		before := l.pumped
+		l.pumped = make(chan struct{})
+		go l.pump(outlet{
+			stream: ctx.WriteStream(), ssrc: l.ssrc, payloadType: uint8(format.PayloadType),
+			levelID:      packet.LevelID(ctx.HeaderExtensions()),
+			dependencyID: l.dependencyID(ctx.HeaderExtensions()),
+		}, l.queue, before, l.pumped)
 	}
 	l.mu.Unlock()
 	if ok {
@@ -40,6 +44,15 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		}
 	}
 	return webrtc.RTPCodecParameters{}, nil
+}
+
+// dependencyID returns the id of the dependency descriptor among the extensions negotiated, or 0. Only AV1 has need of it:
+// other codecs say what depends on what in their payloads.
+func (l *Leg) dependencyID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
+	if !strings.EqualFold(l.codec.MimeType, webrtc.MimeTypeAV1) {
+		return 0
+	}
+	return packet.ExtensionID(negotiated, packet.DependencyURI)
 }
 
 // formatAmong returns the negotiated format to send in. It prefers the same profile to
@@ -73,5 +86,6 @@ func (l *Leg) closeQueue() {
 	if l.queue != nil {
 		close(l.queue)
 	}
-	l.queue, l.run, l.open = nil, nil, false
+	l.queue, l.open = nil, false
+	l.halt()
 }

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtp"
@@ -9,24 +10,35 @@ import (
 	"noom/internal/packet"
 )
 
+// rtpHeader is the size of a header in bytes, as far as a meter is concerned.
+const rtpHeader = 12
+
 // deliver fans out a packet that from's track has written.
 func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
+	now := time.Now()
 	s.mu.Lock()
-	h264 := s.isH264()
-	// While the first track binds, the codec is unknown.
-	if h264 || s.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo {
+	f := from.feed
+	h264 := f.line.isH264()
+	// While the first track of a codec binds, the codec is unknown.
+	if h264 || f.line.codec.MimeType == "" && s.kind == webrtc.RTPCodecTypeVideo {
 		if news := from.sets.Note(payload, header.Timestamp); news && h264 {
 			sentSets.remember(from)
 		}
 	}
-	if from != s.current && from != s.next { // still binding, or unbound already
+	if from != f.current && from != f.next { // still binding, or unbound already
 		s.mu.Unlock()
 		return
 	}
+	layer, layered := from.layers.Read(header, payload)
 	keyframe := s.startsKeyframe(from, header, payload)
-	replaced := s.swap(from, keyframe)
+	replaced := f.swap(from, keyframe)
+	if from == f.current {
+		f.meter.add(rtpHeader+len(payload), now)
+	}
 	r := s.runOf(from, header, keyframe)
-	legs := s.legs
+	legs, last := s.legs, f.line.count-1
+	strip := f.line.strip
+	closing := keyframe && slices.ContainsFunc(s.allFeeds(), func(f *feed) bool { return f.closing != nil })
 	var sets []byte
 	if h264 && r != nil && len(legs) > 0 && packet.StartsH264IDR(payload) {
 		sets = from.sets.Lacking(header.Timestamp)
@@ -43,24 +55,28 @@ func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	if r == nil || len(legs) == 0 {
 		return
 	}
-	at, first := s.strip(payload)
-	now, p := time.Now(), newParcel(first, payload[at:], from.audioLevel())
-	var before *parcel
+	at, first := strip(payload)
+	d := delivery{run: r, last: last, header: header, keyframe: keyframe, layered: layered, layer: layer, at: now}
+	d.parcel = newParcel(first, payload[at:], from.audioLevel())
+	defer d.parcel.release()
+	d.parcel.descriptor = append(d.parcel.descriptor, header.GetExtension(packet.DependencyID)...)
 	if sets != nil {
-		before = newParcel(sets[0], sets, nil)
-		defer before.release()
+		d.before = newParcel(sets[0], sets, nil)
+		defer d.before.release()
 	}
 	for _, l := range legs {
-		l.write(s, r, keyframe, header, before, p, now)
+		l.write(s, &d)
 	}
-	p.release()
+	if closing {
+		go s.sweep() // in another goroutine for the same reason
+	}
 }
 
 // startsKeyframe reports whether a packet is the first of a key frame. Two packets of an
 // H.264 key frame look like it, the parameter sets and the picture; a leg that is attached
 // between them needs the next key frame. It needs s.mu.
 func (s *Sender) startsKeyframe(from *source, header *rtp.Header, payload []byte) bool {
-	if !s.keyframeStart(payload) {
+	if !from.feed.line.keyframeStart(payload) {
 		return false
 	}
 	if s.kind != webrtc.RTPCodecTypeVideo {
@@ -74,16 +90,14 @@ func (s *Sender) startsKeyframe(from *source, header *rtp.Header, payload []byte
 // runOf returns the run that a packet of from belongs to, which may be a new one, or nil
 // if the packet must not be sent. It needs s.mu.
 func (s *Sender) runOf(from *source, header *rtp.Header, keyframe bool) *packetRun {
-	if from != s.current || s.muted || s.run == nil && !keyframe {
+	f := from.feed
+	if from != f.current || s.muted || f.run == nil && !keyframe {
 		return nil
 	}
-	if s.run == nil || !s.run.advance(header.SequenceNumber) {
+	if f.run == nil || !f.run.advance(header.SequenceNumber) {
 		s.runs++
 		seq := header.SequenceNumber
-		s.run = &packetRun{number: s.runs, seq: seq, timestamp: header.Timestamp, last: seq}
+		f.run = &packetRun{feed: f, number: s.runs, seq: seq, timestamp: header.Timestamp, last: seq}
 	}
-	return s.run
+	return f.run
 }
-
-// isH264 needs s.mu.
-func (s *Sender) isH264() bool { return s.codec.MimeType == webrtc.MimeTypeH264 }

@@ -33,8 +33,11 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 	const legs = 8
 	var arrived counter
+	var queues []<-chan outgoingPacket
 	for range legs {
-		bindLeg(b, legOf(s), &arrived)
+		l := legOf(s)
+		bindLeg(b, l, &arrived)
+		queues = append(queues, l.queue)
 	}
 	header := &rtp.Header{Version: 2}
 	payload := append([]byte{0x10, 0}, make([]byte, 1100)...)
@@ -43,10 +46,12 @@ func BenchmarkFanOut(b *testing.B) {
 	for b.Loop() {
 		header.SequenceNumber++
 		header.Timestamp += 3000
-		_, _ = s.current.WriteRTP(header, payload)
+		_, _ = s.feeds[0].current.WriteRTP(header, payload)
 		if sent++; sent%(videoQueue/2) == 0 { // no queue overflows
-			for arrived.Load() < legs*sent {
-				runtime.Gosched()
+			for _, queue := range queues {
+				for len(queue) > 0 {
+					runtime.Gosched()
+				}
 			}
 		}
 	}

@@ -18,11 +18,16 @@ const (
 	maxKeyframePause = 4 * time.Second
 )
 
-// requestKeyframe asks the current source for a key frame, and the next one if there is
-// one. It may be called at any rate.
-func (s *Sender) requestKeyframe() {
+// requestKeyframe asks the current source of an encoding of a line for a key frame, and the
+// next one if there is one. from nil stands for the sender's line. It may be called at any
+// rate.
+func (s *Sender) requestKeyframe(from *line, encoding int) {
 	s.mu.Lock()
-	current, next, idle := s.current, s.next, s.muted || s.kind != webrtc.RTPCodecTypeVideo
+	if from == nil {
+		from = s.line
+	}
+	f := from.feeds[min(max(encoding, 0), from.count-1)]
+	current, next, idle := f.current, f.next, s.muted || s.kind != webrtc.RTPCodecTypeVideo
 	s.mu.Unlock()
 	if idle {
 		return
@@ -38,13 +43,14 @@ func (s *Sender) requestKeyframe() {
 // it, or because a leg sends nothing without it.
 func (s *Sender) waitsFor(src *source) bool {
 	s.mu.Lock()
-	next := s.next == src
-	idle, silent, legs := s.current != src || s.muted, s.run == nil, s.legs
+	f := src.feed
+	next := f.next == src
+	idle, silent, legs, last := f.current != src || s.muted, f.run == nil, s.legs, f.line.count-1
 	s.mu.Unlock()
 	if next || idle {
 		return next
 	}
-	return slices.ContainsFunc(legs, func(l *Leg) bool { return l.waitsFor(s, silent) })
+	return slices.ContainsFunc(legs, func(l *Leg) bool { return l.waitsFor(f, last, silent) })
 }
 
 // requestKeyframe asks the track for a key frame: at once, or at the end of
@@ -128,7 +134,7 @@ func (s *source) keyframeSent() {
 	s.wanted, s.pause = false, keyframeInterval
 }
 
-// ReadRTCP turns the peer's PLI and FIR into key-frame requests until rs stops.
+// ReadRTCP turns the peer's PLI and FIR into key-frame requests, and takes its reports, until rs stops.
 func (l *Leg) ReadRTCP(rs *webrtc.RTPSender) {
 	buf := make([]byte, packet.ReceiveMTU)
 	for {
@@ -141,21 +147,30 @@ func (l *Leg) ReadRTCP(rs *webrtc.RTPSender) {
 			continue // the network may bring anything
 		}
 		for _, p := range packets {
-			switch p.(type) {
+			switch p := p.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				l.requestKeyframe()
+			case *rtcp.ReceiverReport:
+				l.takeReports(p.Reports, time.Now())
+			case *rtcp.SenderReport:
+				l.takeReports(p.Reports, time.Now())
 			}
 		}
 	}
 }
 
-// requestKeyframe asks the sender for a key frame on behalf of the peer. It is charged to
-// the peer's budget, and waits if that is used up. A request while a key frame is on its
-// way costs nothing.
+// requestKeyframe asks the chosen encoding for a key frame on behalf of the peer. It is
+// charged to the peer's budget, and waits if that is used up. A request while a key frame is
+// on its way costs nothing.
 func (l *Leg) requestKeyframe() {
 	l.mu.Lock()
-	s := l.sender
-	if s == nil || !l.open || !l.video {
+	s, from, encoding := l.sender, l.line, l.want
+	if s == nil || !l.open || !l.video || encoding == Paused {
+		l.mu.Unlock()
+		return
+	}
+	if l.above && !l.turning {
+		l.missed = true
 		l.mu.Unlock()
 		return
 	}
@@ -170,7 +185,7 @@ func (l *Leg) requestKeyframe() {
 		l.pending = true
 	}
 	l.mu.Unlock()
-	s.requestKeyframe()
+	s.requestKeyframe(from, encoding)
 }
 
 // requestLate makes the request that had to wait, unless a key frame has come in between.
@@ -186,17 +201,18 @@ func (l *Leg) requestLate() {
 
 // served notes that a key frame has begun, so that none is wanted any longer. It needs l.mu.
 func (l *Leg) served() {
-	l.pending = false
+	l.pending, l.missed, l.turning = false, false, false
 	if l.late != nil {
 		l.late.Stop()
 		l.late = nil
 	}
 }
 
-// waitsFor reports whether the leg needs a key frame of s to send anything. silent says
-// that s itself sends nothing without one.
-func (l *Leg) waitsFor(s *Sender, silent bool) bool {
+// waitsFor reports whether the leg needs a key frame of f to send what is chosen. last is the
+// last encoding that there is. silent says that f itself sends nothing without one.
+func (l *Leg) waitsFor(f *feed, last int, silent bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sender == s && l.open && (silent || l.pending && l.run == nil)
+	return l.sender == f.sender && l.line == f.line && l.open && min(l.want, last) == f.index &&
+		(silent || l.pending && (l.run == nil || l.run.feed != f))
 }

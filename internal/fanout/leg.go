@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/packet"
@@ -24,54 +23,84 @@ type Leg struct {
 	budget       *KeyframeBudget // the peer's; nil: no bound
 
 	// No call leaves the leg while mu is held.
-	mu          sync.Mutex
-	bound       string              // the id of the current binding
-	queue       chan outgoingPacket // what its pump writes; nil: not bound, or refused
-	ssrc        uint32
-	payloadType uint8
-	levelID     uint8 // of the audio level's header extension; 0: not negotiated
-	refusal     bool
+	mu      sync.Mutex
+	bound   string              // the id of the current binding
+	queue   chan outgoingPacket // what its pump writes; nil: not bound, or refused
+	ssrc    uint32
+	refusal bool
 
 	open    bool        // bound, and the connection has been up
 	sender  *Sender     // nil: idle
+	line    *line       // of sender: the one that fits; nil: none does
+	lineAt  uint64      // the sender's turns at which that was so
+	flows   func()      // called when run begins; nil: nobody waits for it
+	want    int         // the encoding that is chosen, or Paused
+	pauses  int         // how often it was paused
 	run     *packetRun  // what is being sent; nil: waits for a key frame
 	pending bool        // the sender was asked for a key frame, and none has begun since
 	late    *time.Timer // asks for one when the budget allows it; nil: none is wanted
-	stitch  stitch
+	turning bool        // what was chosen needs a key frame
+	above   bool        // it sends more than its share
+	missed  bool        // a key frame was wanted while it did
+	passage *passage    // of run; nil: nothing was sent since the leg was silent
+	turns   uint64      // how many key frames were queued
 
+	gate   gate          // of the pump
+	frames frameNumbers  // of the pump
+	pumped chan struct{} // closed at the end of the latest pump, after which another may begin
+
+	limit  atomic.Int32 // the highest temporal layer to send
 	count  packet.Tally // of the pump
-	behind atomic.Bool  // packets were left out because the queue was full
+	behind atomic.Bool  // packets were left out because they had to wait too long
+
+	reported atomic.Pointer[Reported] // by the peer, of ReadRTCP; nil: nothing yet
 }
 
 // NewLeg returns a leg for senders of codec. It has no sender yet. streamID is the id of
 // our stream at the peer. The peer's key-frame requests are charged to budget; nil: they
 // are not bounded.
 func NewLeg(codec webrtc.RTPCodecCapability, streamID string, budget *KeyframeBudget) *Leg {
-	l := &Leg{codec: codec, id: rand.Text(), streamID: streamID, budget: budget, stitch: stitch{clockRate: codec.ClockRate}}
+	l := &Leg{codec: codec, id: rand.Text(), streamID: streamID, budget: budget}
 	l.video = l.Kind() == webrtc.RTPCodecTypeVideo
+	l.gate = gate{video: l.video, stitch: stitch{clockRate: codec.ClockRate}}
+	l.limit.Store(AllLayers)
 	return l
 }
 
 // Codec returns what the leg can carry.
 func (l *Leg) Codec() webrtc.RTPCodecCapability { return l.codec }
 
-// Fits reports whether s can be sent over this leg.
+// Fits reports whether what s sends now can be sent over this leg.
 func (l *Leg) Fits(s *Sender) bool {
-	return packet.Carries(l.codec, s.codec.RTPCodecCapability) && packet.Carries(s.codec.RTPCodecCapability, l.codec)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fits(l.codec)
 }
 
 // Attach sends s over the leg from its next key frame on. It asks for that key frame,
 // unless the leg is not open yet: the request would only delay the one that Connected
-// makes. It does not charge the peer's budget, because the peer did not ask.
+// makes. It does not charge the peer's budget, because the peer did not ask. A leg that s no
+// longer fits is sent what s had of its codec, while that goes on; when s fits again, so is
+// the leg.
 func (l *Leg) Attach(s *Sender) {
 	l.Detach()
+	best := s.bestOpen()
 	l.mu.Lock()
-	l.sender, l.pending = s, l.open
+	l.sender, l.want, l.pending = s, best, l.open
+	l.limit.Store(AllLayers)
 	open := l.open
 	l.mu.Unlock()
 	s.addLeg(l)
+	l.adopt(s)
+	l.mu.Lock()
+	lost, from := l.sender != s, l.line
+	l.mu.Unlock()
+	if lost { // another goroutine was faster
+		s.removeLeg(l)
+		return
+	}
 	if open {
-		s.requestKeyframe()
+		s.requestKeyframe(from, best)
 	}
 }
 
@@ -97,7 +126,8 @@ func (l *Leg) release(s *Sender) {
 
 // idle leaves the leg without a sender. It needs l.mu.
 func (l *Leg) idle() {
-	l.sender, l.run = nil, nil
+	l.halt()
+	l.sender, l.want, l.above, l.line, l.lineAt, l.flows = nil, 0, false, nil, 0, nil
 	l.served()
 }
 
@@ -127,72 +157,87 @@ func (l *Leg) Refused() bool {
 
 // Stats returns what was sent, as an entry of a StatsReport for the section with that mid.
 func (l *Leg) Stats(now webrtc.StatsTimestamp, mid string) (id string, entry webrtc.Stats) {
-	id = "outbound-rtp-" + mid
+	id, remote := statsIDs(mid)
 	l.mu.Lock()
 	ssrc := l.ssrc
 	l.mu.Unlock()
 	return id, webrtc.OutboundRTPStreamStats{
-		Timestamp: now, Type: webrtc.StatsTypeOutboundRTP, ID: id, Mid: mid,
+		Timestamp: now, Type: webrtc.StatsTypeOutboundRTP, ID: id, Mid: mid, RemoteID: remote,
 		SSRC: webrtc.SSRC(ssrc), Kind: l.Kind().String(),
 		PacketsSent: uint32(l.count.Packets()), BytesSent: l.count.Bytes(),
 	}
 }
 
-// write queues one packet of s, of run r. It drops it if the leg has another sender, is not
-// bound, or still waits for a key frame. before, if not nil, is queued in front of it. It
-// never waits: if the queue is full, the packet is dropped, and so are all up to the next
-// key frame.
-func (l *Leg) write(s *Sender, r *packetRun, keyframe bool, header *rtp.Header, before, p *parcel, now time.Time) {
+// write queues a packet of s. It drops it if the leg has another sender, is not bound, sends
+// another encoding, or still waits for a key frame. It never waits: if the queue is full, the
+// packet is dropped, and so are all up to the next key frame.
+func (l *Leg) write(s *Sender, d *delivery) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sender != s || l.queue == nil {
 		return
 	}
-	if keyframe {
+	// A paused leg has no run, and Paused is no encoding's number.
+	chosen := d.run.feed.line == l.line && d.run.feed.index == min(l.want, d.last)
+	if !chosen && (l.run == nil || l.run.feed != d.run.feed) {
+		return
+	}
+	if d.keyframe && chosen {
 		l.served()
 	}
-	if len(l.queue) == cap(l.queue) || before != nil && len(l.queue)+1 == cap(l.queue) {
+	if len(l.queue) == cap(l.queue) {
 		l.run = nil
 		l.behind.Store(true)
 		return
 	}
-	if !l.follow(r, keyframe, header, now) {
+	if !l.follow(d) {
 		return
 	}
-	if before != nil {
-		if seq, timestamp, ok := l.stitch.insert(header.SequenceNumber, header.Timestamp); ok {
-			before.hold()
-			l.queue <- outgoingPacket{headerFor(&rtp.Header{}, l.payloadType, l.ssrc, seq, timestamp), before, r}
-		}
+	if d.keyframe {
+		l.turns++
+		l.behind.Store(false)
 	}
-	seq, timestamp, ok := l.stitch.next(header.SequenceNumber, header.Timestamp, now)
-	if !ok {
-		return
+	d.parcel.hold()
+	if d.before != nil {
+		d.before.hold()
 	}
-	p.hold()
-	out := outgoingPacket{headerFor(header, l.payloadType, l.ssrc, seq, timestamp), p, r}
-	if l.levelID != 0 && p.level != nil {
-		_ = out.header.SetExtension(l.levelID, p.level) // cannot fail, because the header has no extensions yet
+	// Never blocks, because only write sends on queue.
+	l.queue <- outgoingPacket{
+		header: headerFor(d.header), parcel: d.parcel, before: d.before, passage: l.passage,
+		keyframe: d.keyframe, layered: d.layered, layer: d.layer, turn: l.turns, at: d.at,
 	}
-	l.queue <- out // never blocks, because only write sends on queue
 }
 
-// follow makes r the run that is being sent, and reports whether the packet may be sent.
-// It needs l.mu.
-func (l *Leg) follow(r *packetRun, keyframe bool, header *rtp.Header, now time.Time) bool {
+// follow makes the packet's run the one that is being sent, and reports whether the packet may
+// be sent. It needs l.mu.
+func (l *Leg) follow(d *delivery) bool {
+	r := d.run
+	seq, timestamp := d.header.SequenceNumber, d.header.Timestamp
 	switch {
 	case l.run == r:
-	case l.run == nil && !keyframe:
+		return true
+	case (l.run == nil || l.run.feed != r.feed) && !d.keyframe:
 		return false
-	case l.run == nil:
-		l.stitch.begin(header.SequenceNumber, header.Timestamp, now)
+	case l.run == nil || l.run.feed != r.feed:
 	case r.number < l.run.number: // a newer run has overtaken it on the way here
 		return false
 	default:
-		l.stitch.begin(r.seq, r.timestamp, now)
+		seq, timestamp = r.seq, r.timestamp
 	}
-	l.run = r
+	l.run, l.passage = r, &passage{seq: seq, timestamp: timestamp}
+	if l.flows != nil {
+		go l.flows()
+		l.flows = nil
+	}
 	return true
+}
+
+// halt ends what is being sent, and what of it is queued. It needs l.mu.
+func (l *Leg) halt() {
+	if l.passage != nil {
+		l.passage.over.Store(true)
+	}
+	l.run, l.passage = nil, nil
 }
 
 // ID implements webrtc.TrackLocal: the track's part of a=msid.

@@ -91,7 +91,7 @@ func TestLegAttachedInTheMiddleOfAKeyframe(t *testing.T) {
 			}))
 		}
 		first.Connected()
-		<-s.current.requests
+		<-s.feeds[0].current.requests
 		send(1, 0x67, 0x42, 0xe0)
 		second, late := boundLeg(t, s)
 		second.Connected()
@@ -101,7 +101,7 @@ func TestLegAttachedInTheMiddleOfAKeyframe(t *testing.T) {
 		}
 		time.Sleep(keyframeInterval)
 		synctest.Wait()
-		if len(s.current.requests) != 1 {
+		if len(s.feeds[0].current.requests) != 1 {
 			t.Error("no request for another key frame")
 		}
 		send(2, 0x67, 0x42, 0xe0)
@@ -128,7 +128,7 @@ func TestRefusedCodecIsSilent(t *testing.T) {
 		}
 		var number uint32
 		for range 3 {
-			_, err := unknown.current.WriteRTP(&rtp.Header{Version: 2, SequenceNumber: uint16(number)}, []byte{0x08, 0x0a})
+			_, err := unknown.feeds[0].current.WriteRTP(&rtp.Header{Version: 2, SequenceNumber: uint16(number)}, []byte{0x08, 0x0a})
 			must(t, err)
 		}
 		want := mediatest.Show(t, source, &number, 3, true)
@@ -216,7 +216,7 @@ func TestBrokenLegStopsNobody(t *testing.T) {
 }
 
 // TestSlowLegStopsNobody: a connection that takes nothing for a while loses frames for its
-// own peer only.
+// own peer only, and what waited too long is not sent.
 func TestSlowLegStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
@@ -226,8 +226,8 @@ func TestSlowLegStopsNobody(t *testing.T) {
 		slow.slow = make(chan struct{})
 		l.Connected()
 		var number uint32
-		mediatest.Show(t, source, &number, videoQueue/3+50, true)
-		if n := len(good.headers()); n != videoQueue/3*3+150 {
+		mediatest.Show(t, source, &number, 100, true)
+		if n := len(good.headers()); n != 300 {
 			t.Errorf("the good leg got %d packets", n)
 		}
 		before, _, _ := source.Asked()
@@ -236,19 +236,22 @@ func TestSlowLegStopsNobody(t *testing.T) {
 			t.Errorf("asked %d times for a key frame", after-before)
 		}
 		mediatest.Show(t, source, &number, 2, false)
-		headers := slow.headers()
-		if n := len(headers); n != videoQueue+1 {
-			t.Errorf("the slow leg got %d packets, want %d", n, videoQueue+1)
+		// The frame that was being written leaves as a whole.
+		if n := len(slow.headers()); n != 3 {
+			t.Errorf("the slow leg got %d packets, want 3", n)
 		}
 		mediatest.Show(t, source, &number, 2, true)
-		headers = slow.headers()
-		if n := len(headers); n != videoQueue+7 {
-			t.Errorf("the slow leg got %d packets, want %d", n, videoQueue+7)
+		headers := slow.headers()
+		if n := len(headers); n != 9 {
+			t.Errorf("the slow leg got %d packets, want 9", n)
 		}
 		for i, h := range headers[1:] {
 			if h.SequenceNumber != headers[i].SequenceNumber+1 {
 				t.Errorf("packet %d: sequence number moves by %d", i+1, h.SequenceNumber-headers[i].SequenceNumber)
 			}
+		}
+		if step, want := headers[3].Timestamp-headers[0].Timestamp, uint32(102*mediatest.FrameTime.Milliseconds()*90); step != want {
+			t.Errorf("the timestamp moves by %d over what was left out, want %d", step, want)
 		}
 	})
 }
@@ -298,9 +301,11 @@ func TestLegDropsOvertakenPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := publishTrack(t, mediatest.NewSampleCamera(t))
 		l, wire := boundLeg(t, s)
-		before, after := &packetRun{number: 1, seq: 10}, &packetRun{number: 2, seq: 500}
+		f := s.feeds[0]
+		before, after := &packetRun{feed: f, number: 1, seq: 10}, &packetRun{feed: f, number: 2, seq: 500}
 		for i, r := range []*packetRun{before, after, before, after} {
-			l.write(s, r, true, &rtp.Header{SequenceNumber: r.seq + uint16(i)}, nil, newParcel(0x10, []byte{0x10, 0}, nil), time.Now())
+			header := &rtp.Header{SequenceNumber: r.seq + uint16(i)}
+			l.write(s, &delivery{run: r, keyframe: true, header: header, parcel: newParcel(0x10, []byte{0x10, 0}, nil), at: time.Now()})
 		}
 		if n := len(wire.headers()); n != 3 {
 			t.Errorf("%d packets, want 3", n)
@@ -362,7 +367,7 @@ func TestConcurrentWritersLegsAndSwaps(t *testing.T) {
 			for i := range 50 {
 				_ = s.ReplaceTrack([]webrtc.TrackLocal{second, first, nil}[i%3])
 				_ = s.SetMuted(i%7 == 0)
-				s.requestKeyframe()
+				s.requestKeyframe(nil, 0)
 			}
 		})
 		wg.Go(func() {

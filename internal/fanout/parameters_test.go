@@ -205,6 +205,28 @@ func TestParameterSetsSurviveSenders(t *testing.T) {
 	})
 }
 
+// TestParameterSetsOfEncodings: each encoding has sets of its own, and a leg that switches gets
+// those of the new one.
+func TestParameterSetsOfEncodings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		high, low := newLiveCamera(t), newLiveCamera(t)
+		s, err := NewSender(high, Options{Encodings: []Encoding{{Track: high}, {Track: low}}}, Hooks{OnClose: func() {}})
+		must(t, err)
+		defer func() { _ = s.Close() }() // nothing to lose
+		must(t, s.SetOpen(1, true))
+		l, wire := boundLeg(t, s)
+		high.picture(t, sps0, pps0, idr)
+		low.picture(t, sps1, pps1, idr)
+		wire.took(t)
+		l.Choose(1)
+		low.picture(t, idr)
+		low.picture(t, idr)
+		if got, want := wire.took(t), [][]byte{stapPacket(sps1, pps1), idr, stapPacket(sps1, pps1), idr}; !samePayloads(got, want) {
+			t.Errorf("sent as %x, want %x", got, want)
+		}
+	})
+}
+
 // TestSentSetsAreBounded: the remembered sets are bounded, and do not keep tracks in memory.
 func TestSentSetsAreBounded(t *testing.T) {
 	var m setsMemory

@@ -4,13 +4,16 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/packet"
 )
 
-// How many packets may wait for a leg's connection: a large key frame, or a second of
-// sound. Only a relay over TCP ever makes packets wait.
+// How many packets there is room for in a leg's queue. How long they wait there is bounded by
+// maxWait. Only a relay over TCP ever makes packets wait.
 const (
 	videoQueue = 512
 	audioQueue = 64
@@ -19,9 +22,10 @@ const (
 // parcel is a copy of a payload on its way to several legs. The source may reuse its own
 // memory as soon as the parcel is made.
 type parcel struct {
-	holders atomic.Int32
-	payload []byte
-	level   []byte // its audio level, as in the header extension; nil: unknown
+	holders    atomic.Int32
+	payload    []byte
+	level      []byte // its audio level, as in the header extension; nil: unknown
+	descriptor []byte // its dependency descriptor, the same way; empty: it has none
 }
 
 var parcels = sync.Pool{New: func() any { return new(parcel) }}
@@ -31,7 +35,7 @@ var parcels = sync.Pool{New: func() any { return new(parcel) }}
 func newParcel(first byte, payload, level []byte) *parcel {
 	p := parcels.Get().(*parcel)
 	p.holders.Store(1)
-	p.payload, p.level = append(p.payload[:0], payload...), level
+	p.payload, p.level, p.descriptor = append(p.payload[:0], payload...), level, p.descriptor[:0]
 	if len(payload) > 0 {
 		p.payload[0] = first
 	}
@@ -46,23 +50,47 @@ func (p *parcel) release() {
 	}
 }
 
-// outgoingPacket is a packet as a leg sends it.
-type outgoingPacket struct {
-	header rtp.Header
-	parcel *parcel
-	run    *packetRun
+// delivery is a packet of a source on its way to the legs.
+type delivery struct {
+	run      *packetRun
+	last     int // the last encoding that there is
+	header   *rtp.Header
+	parcel   *parcel
+	before   *parcel // goes in front of it; nil: nothing
+	keyframe bool    // it starts one
+	layered  bool    // its layer is known
+	layer    packet.Layer
+	at       time.Time
 }
 
-// headerFor returns the header that a source's packet gets on a leg. It leaves out the
-// source's extensions, because they mean nothing there.
-func headerFor(source *rtp.Header, payloadType uint8, ssrc uint32, seq uint16, timestamp uint32) rtp.Header {
+// outgoingPacket is a packet in the queue of a leg.
+type outgoingPacket struct {
+	header   rtp.Header // with the source's sequence number and timestamp
+	parcel   *parcel
+	before   *parcel
+	passage  *passage
+	keyframe bool
+	layered  bool
+	layer    packet.Layer
+	turn     uint64 // how many key frames the leg had queued before it, itself included
+	at       time.Time
+}
+
+func (o *outgoingPacket) release() {
+	o.parcel.release()
+	if o.before != nil {
+		o.before.release()
+	}
+}
+
+// headerFor returns what a leg sends of a source's header. It leaves out the source's
+// extensions, because they mean nothing there; the dependency descriptor is in the parcel.
+func headerFor(source *rtp.Header) rtp.Header {
 	header := rtp.Header{
 		Version:        2,
 		Marker:         source.Marker,
-		PayloadType:    payloadType,
-		SequenceNumber: seq,
-		Timestamp:      timestamp,
-		SSRC:           ssrc,
+		SequenceNumber: source.SequenceNumber,
+		Timestamp:      source.Timestamp,
 		CSRC:           slices.Clone(source.CSRC),
 	}
 	// The two only make sense together, and pion mishandles one alone.
@@ -72,37 +100,106 @@ func headerFor(source *rtp.Header, payloadType uint8, ssrc uint32, seq uint16, t
 	return header
 }
 
+// outlet is where the packets of one binding go.
+type outlet struct {
+	// Immutable.
+	stream       webrtc.TrackLocalWriter
+	ssrc         uint32
+	payloadType  uint8
+	levelID      uint8 // of the audio level's header extension; 0: not negotiated
+	dependencyID uint8 // of the dependency descriptor's; 0: not negotiated
+}
+
 // pump writes queued packets to one binding's stream until the queue is closed. If the
-// connection is slow, only pump waits.
-func (l *Leg) pump(stream webrtc.TrackLocalWriter, queue <-chan outgoingPacket) {
+// connection is slow, only pump waits. It begins when the pump before has ended.
+func (l *Leg) pump(o outlet, queue <-chan outgoingPacket, before <-chan struct{}, ended chan<- struct{}) {
+	defer close(ended)
+	if before != nil {
+		<-before
+	}
 	var header rtp.Header // one for all packets, because pion takes a pointer and copies what it keeps
 	for out := range queue {
-		header = out.header
-		n, err := stream.WriteRTP(&header, out.parcel.payload)
-		if err == nil && n > 0 {
-			l.count.Add(len(out.parcel.payload))
-		}
-		out.parcel.release()
-		// An error means that this connection is closed. Others deal with that.
-		if n == 0 && err == nil {
-			l.stall(out.run)
-		}
+		l.forward(o, &header, &out)
+		out.release()
 		if len(queue) == 0 && l.behind.CompareAndSwap(true, false) {
 			l.requestKeyframe()
 		}
 	}
 }
 
-// stall notes that pion has dropped a packet of r, because the connection was not up.
-// The first packet that gets through must begin a key frame.
-func (l *Leg) stall(r *packetRun) {
-	l.mu.Lock()
-	stalled := l.run == r
-	if stalled {
-		l.run = nil
+// forward writes a packet, and what goes in front of it, unless it is left out.
+func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
+	if out.passage.over.Load() {
+		return
 	}
-	l.mu.Unlock()
-	if stalled {
+	var age time.Duration
+	if l.gate.starts(out) {
+		age = time.Since(out.at)
+	}
+	leaves, lost := l.gate.admit(out, age, uint8(l.limit.Load()))
+	var seq, extraSeq uint16
+	var timestamp uint32
+	extra, newest := false, false
+	if leaves {
+		if out.before != nil {
+			extraSeq, _, extra = l.gate.stitch.insert(out.header.SequenceNumber, out.header.Timestamp)
+		}
+		before := l.gate.stitch.seq
+		seq, timestamp, leaves = l.gate.stitch.next(out.header.SequenceNumber, out.header.Timestamp, out.at)
+		newest = l.gate.stitch.seq != before
+	}
+	if lost {
+		l.behind.Store(true)
+		l.starve(out.turn)
+	}
+	if extra {
+		*header = rtp.Header{
+			Version: 2, PayloadType: o.payloadType, SSRC: o.ssrc, SequenceNumber: extraSeq, Timestamp: timestamp,
+		}
+		l.give(o, header, out, out.before.payload)
+	}
+	if !leaves {
+		return
+	}
+	*header = out.header
+	header.PayloadType, header.SSRC, header.SequenceNumber, header.Timestamp = o.payloadType, o.ssrc, seq, timestamp
+	if level := out.parcel.level; o.levelID != 0 && level != nil {
+		_ = packet.SetExtension(header, o.levelID, level) // cannot fail, because the header has no extensions yet
+	}
+	if o.dependencyID != 0 {
+		// Cannot fail either. A copy, because the parcel is on its way to other legs too.
+		if d := l.frames.renumber(slices.Clone(out.parcel.descriptor), out.keyframe && newest); len(d) > 0 {
+			_ = packet.SetExtension(header, o.dependencyID, d)
+		}
+	}
+	l.give(o, header, out, out.parcel.payload)
+}
+
+// give gives a packet to pion.
+func (l *Leg) give(o outlet, header *rtp.Header, out *outgoingPacket, payload []byte) {
+	n, err := o.stream.WriteRTP(header, payload)
+	if err == nil && n > 0 {
+		l.count.Add(len(payload))
+	}
+	// An error means that this connection is closed. Others deal with that. Without one, pion
+	// has dropped the packet, because the connection was not up. The first that gets through
+	// must begin a key frame.
+	if n != 0 || err != nil {
+		return
+	}
+	if l.gate.lose(out.passage) && l.starve(out.turn) {
 		l.requestKeyframe()
 	}
+}
+
+// starve makes the leg wait for a key frame, unless one has been queued after turn. It
+// reports whether it does.
+func (l *Leg) starve(turn uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.run == nil || l.turns != turn {
+		return false
+	}
+	l.run = nil
+	return true
 }

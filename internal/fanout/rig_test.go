@@ -146,7 +146,9 @@ func (b binding) SSRC() webrtc.SSRC                            { return 4711 }
 func (b binding) WriteStream() webrtc.TrackLocalWriter         { return b.stream }
 func (b binding) CodecParameters() []webrtc.RTPCodecParameters { return b.codecs }
 func (b binding) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
-	return []webrtc.RTPHeaderExtensionParameter{{URI: sdp.SDESMidURI, ID: 4}, {URI: sdp.AudioLevelURI, ID: 9}}
+	return []webrtc.RTPHeaderExtensionParameter{
+		{URI: sdp.SDESMidURI, ID: 4}, {URI: sdp.AudioLevelURI, ID: 9}, {URI: packet.DependencyURI, ID: 12},
+	}
 }
 func (b binding) RTCPReader() interceptor.RTCPReader { return nil }
 

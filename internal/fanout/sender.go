@@ -7,7 +7,6 @@ package fanout
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,6 +21,14 @@ import (
 type Options struct {
 	Name  string // empty: camera for video, microphone for audio
 	Muted bool   // nothing is sent until SetMuted(false)
+
+	Priority int // what Sender.Priority returns
+
+	// Encodings, best first, up to maxEncodings. The first one's track is the one that is
+	// published. Empty: those that Hooks.Layers returns, or else one.
+	Encodings []Encoding
+
+	Codecs []webrtc.RTPCodecParameters // that are offered in addition to noom's
 }
 
 // Hooks are called when a sender changes, without any lock held, from the goroutine that
@@ -30,6 +37,9 @@ type Hooks struct {
 	OnChange func()                     // its row in the table may have changed, or whether it sends stereo
 	OnClose  func()                     // it is closed; called once
 	OnEnd    func(s *Sender, err error) // its track has ended by itself; may be nil
+
+	// Layers returns the encodings that a track itself brings, best first, or none. It may be nil.
+	Layers func(t webrtc.TrackLocal) []Encoding
 }
 
 // Sender is one published track; noom.Sender explains it. It binds the tracks that it is
@@ -37,49 +47,64 @@ type Hooks struct {
 // methods may be called from anywhere.
 type Sender struct {
 	// Immutable once NewSender has returned.
-	id            string
-	name          string
-	kind          webrtc.RTPCodecType
-	codec         webrtc.RTPCodecParameters
-	keyframeStart func(payload []byte) bool
-	strip         func(payload []byte) (from int, first byte) // removes the source's picture id
-	hooks         Hooks
+	id       string
+	name     string
+	priority int
+	kind     webrtc.RTPCodecType
+	offered  []webrtc.RTPCodecParameters // to its tracks
+	hooks    Hooks
 
 	// No call leaves the sender while mu is held, except to sentSets.
-	mu      sync.Mutex
-	current *source    // whose packets are sent; nil: paused
-	next    *source    // takes over with its first key frame; nil: no swap is under way
-	run     *packetRun // what is being sent; nil: waits for a key frame
-	runs    uint64     // how many there have been
-	legs    []*Leg     // replaced as a whole, never changed in place
-	muted   bool
-	over    bool // the track has ended by itself and was not replaced
-	closed  bool
+	mu     sync.Mutex
+	given  webrtc.TrackLocal // the current track, or the one that is about to replace it; nil: paused
+	*line                    // of the codec of the track that was given last
+	former []*line           // those before that still go on, the latest last
+	turns  uint64            // how often line has changed
+	runs   uint64            // how many there have been
+	legs   []*Leg            // replaced as a whole, never changed in place
+	muted  bool
+	over   bool // the track has ended by itself and was not replaced
+	closed bool
 }
 
-// NewSender binds t. hooks.OnChange and hooks.OnClose must not be nil. Errors: fault.Codec,
-// and those of the track.
+// NewSender binds t, which is the best encoding; the others wait for SetOpen. hooks.OnChange and
+// hooks.OnClose must not be nil. Errors: fault.Codec, and those of the track.
 func NewSender(t webrtc.TrackLocal, o Options, hooks Hooks) (*Sender, error) {
 	if t == nil {
-		return nil, errors.New("noom: publish: there is no track")
+		return nil, errNoTrack
 	}
 	kind := kindOf(t)
 	name := cmp.Or(o.Name, defaultName(kind))
-	s := &Sender{id: rand.Text(), name: name, kind: kind, hooks: hooks, muted: o.Muted}
-	src, codec, err := bindTrack(s, t, packet.CodecsFor(kind))
+	s := &Sender{
+		id: rand.Text(), name: name, priority: o.Priority, kind: kind, hooks: hooks, muted: o.Muted,
+		offered: packet.WithExtra(kind, o.Codecs),
+	}
+	list, err := s.layersOf(t, o.Encodings)
+	if err != nil {
+		return nil, err
+	}
+	s.line = s.newLine(len(list))
+	src, codec, err := bindTrack(s.feeds[0], list[0].Track, s.offered)
 	if err != nil {
 		return nil, fmt.Errorf("noom: publish %s: %w", name, err)
 	}
+	s.mu.Lock() // its packets may come already
+	s.carry(codec)
+	s.mu.Unlock()
+	if err = s.sameCodec(codec, list); err != nil {
+		src.unbind()
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.codec = codec
-	s.keyframeStart, s.strip = packet.KeyframeStart(codec.MimeType), packet.StripPictureID(codec.MimeType)
-	s.current = src
+	s.given, s.feeds[0].current, s.feeds[0].open = t, src, true
+	for i, e := range list {
+		s.feeds[i].set(e)
+	}
 	if s.isH264() {
 		sentSets.recall(src)
 		sentSets.remember(src)
 	}
-	go src.watch()
 	return s, nil
 }
 
@@ -93,11 +118,18 @@ func defaultName(kind webrtc.RTPCodecType) string {
 // ID returns the id of its row in the track table, which is the same on every link.
 func (s *Sender) ID() string { return s.id }
 
-// Codec returns the format that carries its tracks, which is one of packet.CodecsFor.
-func (s *Sender) Codec() webrtc.RTPCodecParameters { return s.codec }
+// Codec returns the format that carries its track, which is one of packet.WithExtra.
+func (s *Sender) Codec() webrtc.RTPCodecParameters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.codec
+}
 
 // Name returns the name from the options, or the default one.
 func (s *Sender) Name() string { return s.name }
+
+// Priority returns the priority from the options.
+func (s *Sender) Priority() int { return s.priority }
 
 // Kind returns audio or video.
 func (s *Sender) Kind() webrtc.RTPCodecType { return s.kind }
@@ -105,24 +137,18 @@ func (s *Sender) Kind() webrtc.RTPCodecType { return s.kind }
 // String returns name and kind. It is used in logs.
 func (s *Sender) String() string { return s.name + " (" + s.kind.String() + ")" }
 
-// Track returns the current source, or the one that is about to replace it; nil: paused.
+// Track returns the current track, or the one that is about to replace it; nil: paused.
 func (s *Sender) Track() webrtc.TrackLocal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.next != nil:
-		return s.next.track
-	case s.current != nil:
-		return s.current.track
-	}
-	return nil
+	return s.given
 }
 
 // Silent reports whether peers get nothing, which the table calls muted.
 func (s *Sender) Silent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.muted || s.over || s.current == nil && s.next == nil
+	return s.muted || s.over || s.given == nil
 }
 
 // Muted returns what SetMuted was last given.
@@ -140,16 +166,29 @@ func (s *Sender) SetMuted(muted bool) error {
 		return fault.Closed
 	}
 	changed := s.muted != muted
-	s.muted, s.run = muted, nil
+	s.muted = muted
+	for _, f := range s.allFeeds() {
+		f.run = nil
+	}
+	count := s.count
 	s.mu.Unlock()
 	if !changed {
 		return nil
 	}
 	if !muted {
-		s.requestKeyframe()
+		for i := range count {
+			s.requestKeyframe(nil, i)
+		}
 	}
 	s.hooks.OnChange()
 	return nil
+}
+
+// Closed reports whether Close was called.
+func (s *Sender) Closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // Close ends the sender and leaves its legs silent. It may wait for the source to unbind,
@@ -161,14 +200,14 @@ func (s *Sender) Close() error {
 		return nil
 	}
 	s.closed = true
-	current, next := s.takeSources()
+	sources := s.takeSources()
 	legs := s.legs
 	s.legs = nil
 	s.mu.Unlock()
 	for _, l := range legs {
 		l.release(s)
 	}
-	unbindAll(current, next)
+	unbindAll(sources...)
 	s.hooks.OnClose()
 	return nil
 }
@@ -177,7 +216,7 @@ func (s *Sender) Close() error {
 func (s *Sender) addLeg(l *Leg) {
 	s.mu.Lock()
 	closed := s.closed
-	if !closed {
+	if !closed && !slices.Contains(s.legs, l) {
 		s.legs = append(slices.Clip(s.legs), l)
 	}
 	s.mu.Unlock()
@@ -188,13 +227,29 @@ func (s *Sender) addLeg(l *Leg) {
 
 func (s *Sender) removeLeg(l *Leg) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.legs = slices.DeleteFunc(slices.Clone(s.legs), func(other *Leg) bool { return other == l })
+	s.mu.Unlock()
+	s.sweep()
+}
+
+// lastEncoding returns the number of the last encoding.
+func (s *Sender) lastEncoding() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count - 1
+}
+
+// bestOpen returns the best encoding that is open, or 0 if none is.
+func (s *Sender) bestOpen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(0, slices.IndexFunc(s.feeds[:s.count], func(f *feed) bool { return f.open }))
 }
 
 // SendsStereo reports whether the current or the next source may send two channels.
 func (s *Sender) SendsStereo() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current != nil && s.current.stereo || s.next != nil && s.next.stereo
+	current, next := s.feeds[0].current, s.feeds[0].next
+	return current != nil && current.stereo || next != nil && next.stereo
 }

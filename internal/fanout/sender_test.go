@@ -204,7 +204,7 @@ func TestSwapWhileMuted(t *testing.T) {
 	})
 }
 
-func TestOtherCodecChangesNothing(t *testing.T) {
+func TestUnknownCodecChangesNothing(t *testing.T) {
 	static := func(codec webrtc.RTPCodecCapability) webrtc.TrackLocal {
 		track, err := webrtc.NewTrackLocalStaticSample(codec, "x", "y")
 		must(t, err)
@@ -219,7 +219,7 @@ func TestOtherCodecChangesNothing(t *testing.T) {
 		want := mediatest.Show(t, source, &number, 3, true)
 		for _, codec := range []webrtc.RTPCodecCapability{
 			mediatest.Opus,
-			{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000},
+			{MimeType: webrtc.MimeTypeVP9, ClockRate: 90000, SDPFmtpLine: "profile-id=2"},
 			{MimeType: webrtc.MimeTypeVP8, ClockRate: 8000},
 			{MimeType: "video/none", ClockRate: 90000},
 		} {
@@ -323,7 +323,7 @@ func TestKeyframeRequestAsTimerFires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := mediatest.NewDeviceCamera()
 		s := publishTrack(t, source)
-		src := s.current
+		src := s.feeds[0].current
 		src.requestKeyframe()
 		time.Sleep(keyframeInterval - time.Millisecond)
 		src.requestKeyframe() // waits for the timer
@@ -401,7 +401,7 @@ func TestTrackBoundElsewhereToo(t *testing.T) {
 func TestSourceEndsItsReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := publishTrack(t, mediatest.NewSampleCamera(t))
-		src := s.current
+		src := s.feeds[0].current
 		got := make(chan error)
 		go func() {
 			_, _, err := src.RTCPReader().Read(make([]byte, 1500), nil)

@@ -27,11 +27,14 @@ type source struct {
 	// Immutable.
 	track   webrtc.TrackLocal
 	sender  *Sender
+	feed    *feed // whose source it is
 	id      string
 	ssrc    webrtc.SSRC
 	offered []webrtc.RTPCodecParameters
 	stereo  bool         // it may send two channels
 	leveler audioLeveler // nil: the track does not know its level
+
+	controller bitrateController // nil: the track makes what it makes
 
 	requests chan struct{} // holds a key-frame request until the track reads it
 	done     chan struct{} // closed by unbind
@@ -41,6 +44,7 @@ type source struct {
 	keyframes bool                 // there was a key frame
 	keyframe  uint32               // the timestamp of the latest
 	sets      packet.ParameterSets // of H.264
+	layers    packet.LayerReader
 
 	mu     sync.Mutex
 	asked  time.Time     // when the last request was made
@@ -49,6 +53,10 @@ type source struct {
 	again  *time.Timer   // checks whether to ask again; nil: there is no need to
 	due    time.Time     // when again fires
 	looks  int           // how many timers there have been
+
+	governor governor
+	telling  bool        // a goroutine tells the track its target
+	telltale *time.Timer // tells it later; nil: there is no need to
 }
 
 // audioLeveler is noom.AudioLeveler: a track that knows the level, in dBov, of the packet
@@ -57,12 +65,13 @@ type audioLeveler interface {
 	AudioLevel() (dBov int, ok bool)
 }
 
-// bindTrack binds t for s and returns the format of offered that carries it. Packets may
+// bindTrack binds t for f and returns the format of offered that carries it. Packets may
 // come before it returns.
-func bindTrack(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
+func bindTrack(f *feed, t webrtc.TrackLocal, offered []webrtc.RTPCodecParameters) (*source, webrtc.RTPCodecParameters, error) {
 	src := &source{
 		track:    t,
-		sender:   s,
+		sender:   f.sender,
+		feed:     f,
 		id:       rand.Text(),
 		ssrc:     webrtc.SSRC(mathrand.Uint32()),
 		offered:  packet.AlsoMono(offered),
@@ -73,6 +82,7 @@ func bindTrack(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParamete
 	if kindOf(t) == webrtc.RTPCodecTypeAudio {
 		src.leveler, _ = t.(audioLeveler)
 	}
+	src.controller = controllerOf(t)
 	chosen, err := t.Bind(src)
 	codec := codecOf(t, chosen.RTPCodecCapability)
 	if err != nil {
@@ -87,7 +97,7 @@ func bindTrack(s *Sender, t webrtc.TrackLocal, offered []webrtc.RTPCodecParamete
 		src.unbind()
 		return nil, chosen, packet.WrongCodec(codec, offered)
 	}
-	src.stereo = packet.SendsStereo(codec)
+	src.stereo, src.layers = packet.SendsStereo(codec), packet.NewLayerReader(format.MimeType)
 	return src, format, nil
 }
 
@@ -131,23 +141,6 @@ func formatFor(
 	return webrtc.RTPCodecParameters{}, false
 }
 
-// watch waits until the source is unbound, or the track ends by itself, which it reports to
-// the sender.
-func (s *source) watch() {
-	track, ok := s.track.(interface {
-		Done() <-chan struct{}
-		Err() error
-	})
-	if !ok {
-		return
-	}
-	select {
-	case <-s.done:
-	case <-track.Done():
-		s.sender.ended(s, track.Err())
-	}
-}
-
 // unbind unbinds the source from its track. It may wait for the track, and may be called
 // twice.
 func (s *source) unbind() {
@@ -157,6 +150,10 @@ func (s *source) unbind() {
 		if s.again != nil {
 			s.again.Stop()
 			s.again = nil
+		}
+		if s.telltale != nil {
+			s.telltale.Stop()
+			s.telltale = nil
 		}
 		s.mu.Unlock()
 		_ = s.track.Unbind(s) // we are done with the track, even if this fails
@@ -220,6 +217,11 @@ func (s *source) WriteStream() webrtc.TrackLocalWriter         { return s }
 func (s *source) ID() string                                   { return s.id }
 func (s *source) RTCPReader() interceptor.RTCPReader           { return interceptor.RTCPReaderFunc(s.readRTCP) }
 
-// HeaderExtensions returns none. Each leg has extensions of its own, and the audio level
-// comes from the track, because a packet's own extensions may be anything.
-func (s *source) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return nil }
+// HeaderExtensions returns the only one that is read: with it, a source of AV1 marks its layers. Each leg has
+// extensions of its own, and the audio level comes from the track, because a packet's own extensions may be anything.
+func (s *source) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
+	if s.sender.kind != webrtc.RTPCodecTypeVideo {
+		return nil
+	}
+	return []webrtc.RTPHeaderExtensionParameter{{URI: packet.DependencyURI, ID: packet.DependencyID}}
+}

@@ -10,6 +10,7 @@ import (
 //
 // Immutable, except last, which the sender owns.
 type packetRun struct {
+	feed      *feed  // whose source it is of
 	number    uint64 // counts up over the life of a sender
 	seq       uint16 // of its first packet
 	timestamp uint32
@@ -110,6 +111,16 @@ func (s *stitch) insert(seq uint16, timestamp uint32) (uint16, uint32, bool) {
 	s.seqOffset++
 	s.last, s.position = seq-1, -1
 	return s.seq, timestamp + s.timestampOffset, true
+}
+
+// skip leaves out a packet of the run, and all that were lost in front of it: the next one
+// follows the last that was sent. Packets of the run from before it are dropped from now on.
+func (s *stitch) skip(seq uint16) {
+	if int16(seq-s.last) <= 0 {
+		return
+	}
+	s.seqOffset = s.seq - seq
+	s.last, s.position = seq, -1
 }
 
 // clockTicks converts d, up to maxPause, to units of an RTP clock.

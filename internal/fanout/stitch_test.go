@@ -117,3 +117,23 @@ func TestStitchStartsFarFromTheWrap(t *testing.T) {
 		}
 	}
 }
+
+// TestStitchSkips: what is left out, and what was lost in front of it, leaves no gap, and is
+// not sent late.
+func TestStitchSkips(t *testing.T) {
+	s := stitch{clockRate: 90000}
+	now := time.Unix(1e9, 0)
+	s.begin(65533, 0, now)
+	base, _, _ := s.next(65533, 0, now)
+	s.skip(65535)
+	s.skip(65534) // late
+	for _, test := range []struct {
+		seq  uint16
+		want uint16
+		ok   bool
+	}{{0, 1, true}, {65534, 0, false}, {65535, 0, false}, {2, 3, true}, {1, 2, true}} {
+		if got, _, ok := s.next(test.seq, 0, now); ok != test.ok || ok && got-base != test.want {
+			t.Errorf("%d: became %d, %v; want %d, %v", test.seq, got-base, ok, test.want, test.ok)
+		}
+	}
+}

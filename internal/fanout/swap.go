@@ -4,80 +4,228 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fault"
+	"noom/internal/packet"
 )
 
-// ReplaceTrack swaps the source for t, which must have the same kind and codec. The old
-// source is sent until t has a key frame. Nil pauses. Of concurrent calls, the last to return
-// wins. Errors: fault.Codec, fault.Closed, and those of the track.
+// ReplaceTrack swaps the source for t, which must have the same kind. The old source is sent
+// until t has a key frame, and, if t has another codec, over each leg until that is detached
+// because another one has begun, for up to formerTime. Codec has changed when it returns, and
+// Hooks.OnChange was called. Nil pauses. Of concurrent calls, the last to return wins. Errors:
+// fault.Codec, fault.Closed, and those of the track, after which nothing has changed.
+//
+// The encodings become those that Hooks.Layers returns for t, or else t alone. An encoding
+// that was there before stays open or closed, and a further one is closed. Legs of those that
+// are no longer there choose the last one, which is opened if one of those was open; they are
+// sent the old source until then.
 func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	if t == nil {
 		return s.pause()
 	}
-	if kept, err := s.keep(t); kept || err != nil {
-		return err
-	}
+	failed := func(err error) error { return fmt.Errorf("noom: replace track of %s: %w", s.name, err) }
 	if kind := kindOf(t); kind != s.kind {
-		return fmt.Errorf("noom: replace track of %s: %w: it is %s; publish it as another track", s.name, fault.Codec, kind)
+		return failed(fmt.Errorf("%w: it is %s; publish it as another track", fault.Codec, kind))
 	}
-	src, _, err := bindTrack(s, t, []webrtc.RTPCodecParameters{s.codec})
-	if errors.Is(err, fault.Codec) {
-		err = fmt.Errorf("%w; publish it as another track", err)
-	}
+	list, err := s.layersOf(t, nil)
 	if err != nil {
-		return fmt.Errorf("noom: replace track of %s: %w", s.name, err)
+		return failed(err)
+	}
+	to, bound, err := s.bindSomewhere(list)
+	switch {
+	case errors.Is(err, fault.Closed):
+		return fault.Closed
+	case err != nil:
+		return failed(err)
 	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		src.unbind()
+		unbindAll(bound...)
 		return fault.Closed
 	}
-	dropped := s.next
-	// Peers need to know if there was no source before, or if stereo begins or ends.
-	news := s.over || s.current == nil && s.next == nil || s.current != nil && src.stereo != s.current.stereo
-	if s.isH264() {
-		sentSets.recall(src)
-	}
-	s.next, s.over = src, false
+	s.given = t
+	done := s.install(to, list, bound)
+	legs, last := s.legs, s.count-1
 	s.mu.Unlock()
-	if news {
-		s.hooks.OnChange()
-	}
-	go src.watch()
-	if dropped != nil {
-		dropped.unbind()
-	}
-	if s.kind == webrtc.RTPCodecTypeVideo {
-		src.requestKeyframe()
-	}
+	s.apply(done, to, legs, last)
 	return nil
 }
 
-// keep reports whether t is the current source, or the next one, already. A swap away
-// from it is called off.
-func (s *Sender) keep(t webrtc.TrackLocal) (bool, error) {
+// bindSomewhere binds a list in the sender's line, in a former one, or in a new one, whatever
+// its codec is. It prefers the line where the track is bound already, because some tracks
+// cannot be bound twice.
+func (s *Sender) bindSomewhere(list []Encoding) (to *line, bound []*source, err error) {
 	s.mu.Lock()
-	var dropped *source
-	kept := false
-	switch {
-	case s.closed:
-		s.mu.Unlock()
-		return false, fault.Closed
-	case s.next != nil && sameTrack(s.next.track, t):
-		kept = true
-	case s.current != nil && sameTrack(s.current.track, t):
-		kept, dropped, s.next = true, s.next, nil
+	lines := append([]*line{s.line}, s.former...)
+	if i := slices.IndexFunc(lines, func(l *line) bool { return l.feeds[0].uses(list[0].Track) }); i > 0 {
+		lines = []*line{lines[i]}
+	}
+	carries := make([]bool, len(lines)) // the track, as far as it says
+	others := slices.Clone(s.offered)
+	codec := codecOf(list[0].Track, webrtc.RTPCodecCapability{})
+	for i, l := range lines {
+		carries[i] = packet.Carries(l.codec.RTPCodecCapability, codec)
+		others = slices.DeleteFunc(others, func(c webrtc.RTPCodecParameters) bool { return c.PayloadType == l.codec.PayloadType })
 	}
 	s.mu.Unlock()
-	if dropped != nil {
-		dropped.unbind()
+	for i, l := range lines {
+		if bound, err = s.bindList(l, list); !errors.Is(err, fault.Codec) || carries[i] {
+			return l, bound, err
+		}
+	}
+	fits := func(c webrtc.RTPCodecParameters) bool { return packet.Carries(c.RTPCodecCapability, codec) }
+	if codec.MimeType != "" && !slices.ContainsFunc(others, fits) {
+		return nil, nil, packet.WrongCodec(codec, s.offered)
+	}
+	return s.bindAnew(list, others)
+}
+
+// bindAnew binds a list in a new line, for one of the codecs offered.
+func (s *Sender) bindAnew(list []Encoding, offered []webrtc.RTPCodecParameters) (*line, []*source, error) {
+	s.mu.Lock()
+	l := s.newLine(len(list))
+	s.mu.Unlock()
+	src, codec, err := bindTrack(l.feeds[0], list[0].Track, offered)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.mu.Lock()
+	l.carry(codec)
+	s.mu.Unlock()
+	bound, err := s.bindRest(l, list, src)
+	return l, bound, err
+}
+
+// bindList binds the tracks of encodings that are to be open in a line and are not bound yet.
+// It binds the best one in any case, because its codec may be known only then. It returns a
+// source, or nil, for each.
+func (s *Sender) bindList(l *line, list []Encoding) ([]*source, error) {
+	return s.bindRest(l, list, nil)
+}
+
+// bindRest is bindList where the best encoding may be bound already, by first.
+func (s *Sender) bindRest(l *line, list []Encoding, first *source) ([]*source, error) {
+	s.mu.Lock()
+	codec := l.codec
+	s.mu.Unlock()
+	bound := make([]*source, len(list))
+	bound[0] = first
+	if err := s.sameCodec(codec, list); err != nil {
+		unbindAll(first)
+		return nil, err
+	}
+	feeds := make([]*feed, len(list)) // to bind
+	s.mu.Lock()
+	for i, open := range s.openOf(l, len(list)) {
+		if i < len(l.feeds) && (i == 0 || open) && !l.feeds[i].uses(list[i].Track) {
+			feeds[i] = l.feeds[i]
+		}
+	}
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		unbindAll(first)
+		return nil, fault.Closed
+	}
+	for i, f := range feeds {
+		if f == nil || bound[i] != nil {
+			continue
+		}
+		src, _, err := bindTrack(f, list[i].Track, []webrtc.RTPCodecParameters{codec})
+		if err != nil {
+			unbindAll(bound...)
+			return nil, err
+		}
+		bound[i] = src
+	}
+	return bound, nil
+}
+
+// change is what is left to do, without the lock, after tracks were installed.
+type change struct {
+	news    bool      // the others need to know
+	dropped []*source // to unbind
+	fresh   []*source // that begin
+	late    []*feed   // to bind
+}
+
+// install gives the encodings of a line their tracks, of which some are bound, and makes it the
+// sender's. It needs s.mu.
+func (s *Sender) install(to *line, list []Encoding, bound []*source) (c change) {
+	// Peers need to know if there was no source before, if it has another codec, or if stereo begins or ends.
+	before := s.count
+	absent := s.feeds[0].track == nil
+	s.grow(to, len(list))
+	c.news = s.turn(to, &c) || s.over || absent
+	first := s.feeds[0]
+	c.news = c.news || s.count != before
+	for i, e := range list {
+		f, src := s.feeds[i], bound[i]
+		switch {
+		case f.next != nil && sameTrack(f.next.track, e.Track):
+		case f.current != nil && sameTrack(f.current.track, e.Track):
+			c.news = c.news || f.next != nil // a swap away from it is called off
+			c.dropped, f.next = append(c.dropped, f.next), nil
+		case !f.open:
+		case src == nil: // it was opened in the meantime
+			c.late = append(c.late, f)
+		default:
+			c.news = c.news || f.current != nil && src.stereo != f.current.stereo
+			c.dropped = append(c.dropped, f.take(src))
+			c.fresh = append(c.fresh, src)
+			src = nil
+		}
+		c.dropped = append(c.dropped, src)
+		f.set(e)
+	}
+	s.over = s.over && first.ended
+	s.retire(&c)
+	return c
+}
+
+// retire closes the encodings that are no longer there. It needs s.mu.
+func (s *Sender) retire(c *change) {
+	heir := s.feeds[s.count-1]
+	for _, f := range s.feeds[s.count:] {
+		if f.open && !heir.open {
+			heir.open = true
+			c.late = append(c.late, heir)
+		}
+		f.open, f.target = false, 0
+		f.set(Encoding{})
+		c.dropped, f.next = append(c.dropped, f.next), nil
+		s.linger(f)
+	}
+}
+
+// apply does what is left of a change. last is the last encoding, which legs of those that
+// are no longer there get.
+func (s *Sender) apply(c change, to *line, legs []*Leg, last int) {
+	for _, l := range legs {
+		l.adopt(s)
+	}
+	if c.news {
 		s.hooks.OnChange()
 	}
-	return kept, nil
+	unbindAll(c.dropped...)
+	for _, src := range c.fresh {
+		s.begin(src)
+	}
+	for _, f := range c.late {
+		_ = s.bind(f) // it is closed then, as its state says
+	}
+	needs := false
+	for _, l := range legs {
+		needs = l.clamp(s, to, last) || needs
+	}
+	if needs {
+		s.requestKeyframe(to, last)
+	}
+	s.sweep()
 }
 
 // sameTrack reports whether two tracks are the same. A track whose type is not comparable
@@ -86,18 +234,20 @@ func sameTrack(a, b webrtc.TrackLocal) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
 }
 
-// ended is called by a source whose track has ended. It reports nothing for a source that
-// is about to be replaced.
-func (s *Sender) ended(src *source, err error) {
+// ended is called by an encoding whose track has ended by itself. watched says which track.
+// Only the end of the best one's is that of the sender's track.
+func (s *Sender) ended(f *feed, watched <-chan struct{}, err error) {
 	s.mu.Lock()
-	news := !s.closed && (s.next == src || s.next == nil && s.current == src)
-	s.over = s.over || news && (s.current == src || s.current == nil)
-	s.mu.Unlock()
-	if !news {
+	if s.closed || f.watched != watched {
+		s.mu.Unlock()
 		return
 	}
+	f.ended = true
+	best := f.index == 0
+	s.over = s.over || best && (f.current == nil || f.next == nil)
+	s.mu.Unlock()
 	s.hooks.OnChange()
-	if s.hooks.OnEnd != nil {
+	if best && s.hooks.OnEnd != nil {
 		s.hooks.OnEnd(s, err)
 	}
 }
@@ -108,37 +258,24 @@ func (s *Sender) pause() error {
 		s.mu.Unlock()
 		return fault.Closed
 	}
-	current, next := s.takeSources()
+	news := s.given != nil
+	sources := s.takeSources()
 	s.over = false
 	s.mu.Unlock()
-	unbindAll(current, next)
-	if current != nil || next != nil {
+	unbindAll(sources...)
+	if news {
 		s.hooks.OnChange()
 	}
 	return nil
 }
 
-// takeSources leaves the sender without sources and returns those it had. It needs s.mu.
-func (s *Sender) takeSources() (current, next *source) {
-	current, next = s.current, s.next
-	s.current, s.next, s.run = nil, nil, nil
-	return current, next
-}
-
-// swap makes from the current source if it is the next one and has a key frame, and
-// returns the source that it replaces. It needs s.mu.
-func (s *Sender) swap(from *source, keyframe bool) (replaced *source) {
-	if from != s.next || !keyframe {
-		return nil
+// takeSources leaves the sender without tracks and returns the sources it had. It needs s.mu.
+func (s *Sender) takeSources() (sources []*source) {
+	s.given = nil
+	for _, f := range s.allFeeds() {
+		f.set(Encoding{Height: f.height, MaxBitrate: f.max, MinBitrate: f.min})
+		sources = append(sources, f.clear()...)
 	}
-	replaced, s.current, s.next, s.run = s.current, from, nil, nil
-	return replaced
-}
-
-func unbindAll(sources ...*source) {
-	for _, src := range sources {
-		if src != nil {
-			src.unbind()
-		}
-	}
+	s.former = nil
+	return sources
 }

@@ -6,6 +6,8 @@ const (
 	gapWindow     = 1024                   // packets that may be ahead of a missing one
 	repairTime    = 500 * time.Millisecond // for retransmission: a few NACKs and the packets they bring
 	requestsApart = 500 * time.Millisecond // between two requests for a key frame
+	unseen        = 200 * time.Millisecond // a gap that is repaired within that is not seen: receivers buffer so much
+	maxStill      = time.Second            // between two packets, of which a freeze counts; a track that pauses does not freeze
 )
 
 // gaps watches the sequence numbers of one video stream for packets that are lost
@@ -22,11 +24,35 @@ type gaps struct {
 	since  time.Time              // when next was skipped; zero: it was not
 	wanted bool                   // a key frame
 	asked  time.Time
+
+	still  time.Duration // for how long pictures stood still, or were broken, in all
+	broken time.Time     // since when a packet is missing and no key frame has come; zero: nothing is
+	last   time.Time     // when a packet came last
 }
 
-// took takes a packet and reports whether to request a key frame now. starts
-// recognises the first packet of a key frame by its payload.
+// took is take, and counts for how long pictures stand still.
 func (g *gaps) took(seq uint16, payload []byte, starts func([]byte) bool, now time.Time) (ask bool) {
+	if !g.broken.IsZero() {
+		from := g.broken.Add(unseen)
+		if g.last.After(from) {
+			from = g.last
+		}
+		g.still += min(max(now.Sub(from), 0), maxStill)
+	}
+	g.last = now
+	ask = g.take(seq, payload, starts, now)
+	switch {
+	case g.next == g.after && !g.wanted:
+		g.broken = time.Time{}
+	case g.broken.IsZero():
+		g.broken = now
+	}
+	return ask
+}
+
+// take takes a packet and reports whether to request a key frame now. starts
+// recognises the first packet of a key frame by its payload.
+func (g *gaps) take(seq uint16, payload []byte, starts func([]byte) bool, now time.Time) (ask bool) {
 	if !g.begun {
 		g.begun = true
 		g.forget(seq)

@@ -63,3 +63,29 @@ func TestGaps(t *testing.T) {
 		}
 	}
 }
+
+// Pictures stand still from 200 ms after a packet is missed until it comes, or a key frame.
+func TestStill(t *testing.T) {
+	const key = 100_000
+	for name, c := range map[string]struct {
+		packets []int
+		want    time.Duration
+	}{
+		"whole":                      {numberRange(1, 300), 0},
+		"repaired in 100 ms":         {slices.Concat(numberRange(1, 9), numberRange(11, 20), []int{10}, numberRange(21, 100)), 0},
+		"repaired in 300 ms":         {slices.Concat(numberRange(1, 9), numberRange(11, 40), []int{10}, numberRange(41, 100)), 100 * time.Millisecond},
+		"a key frame after 1 s":      {slices.Concat(numberRange(1, 9), numberRange(11, 110), []int{key + 111}, numberRange(112, 300)), 800 * time.Millisecond},
+		"no key frame":               {slices.Concat(numberRange(1, 9), numberRange(11, 311)), 2800 * time.Millisecond},
+		"a gap and then a pause":     {slices.Concat(numberRange(1, 9), []int{11}, make([]int, 6000), []int{key + 12}, numberRange(13, 100)), maxStill},
+		"two gaps, both for 300 ms":  {slices.Concat(numberRange(1, 9), numberRange(11, 40), []int{10}, numberRange(42, 71), []int{41, 72}), 200 * time.Millisecond},
+		"a jump, and no key frame":   {slices.Concat(numberRange(1, 5), numberRange(5000, 5100)), 800 * time.Millisecond},
+		"out of order all the time":  {[]int{1, 3, 2, 5, 4, 7, 6, 9, 8}, 0},
+		"nothing arrives, no number": {slices.Concat(numberRange(1, 9), make([]int, 500), []int{10}), 0},
+	} {
+		var g gaps
+		playPackets(&g, 65_000, c.packets...)
+		if g.still != c.want {
+			t.Errorf("%s: %v, want %v", name, g.still, c.want)
+		}
+	}
+}

@@ -1,9 +1,8 @@
 package inbound
 
 import (
-	"bytes"
-	"errors"
-	"io"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,35 +10,46 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
-	"noom/internal/packet"
-	"noom/internal/speaker"
+	"noom/internal/fault"
 )
 
-// Inbound is one receiving media section. It reads packets for as long as the section
-// lives, even if nobody wants them, and hands them to the track that the section
-// currently carries.
+// Inbound is one receiving media section: one stream, or several encodings of one picture, of which it delivers one to
+// the track that the section currently carries.
 type Inbound struct {
-	// Immutable.
-	tr        *webrtc.TrackRemote
-	writeRTCP func([]rtcp.Packet) error
+	// Immutable once Add was called.
+	writeRTCP    func([]rtcp.Packet) error
+	levelID      uint8                              // of the audio level's header extension; 0: not negotiated
+	dependencyID uint8                              // of the dependency descriptor's; 0: not negotiated
+	loud         func()                             // called for each packet that may be speech
+	repaired     func(source uint32, number uint16) // called for each packet that came by retransmission
 
-	// Immutable once Run was called.
-	levelID uint8  // of the audio level's header extension; 0: not negotiated
-	loud    func() // called for each packet that may be speech
+	track atomic.Pointer[Track]
 
-	count  packet.Tally // of Run
-	track  atomic.Pointer[Track]
-	report atomic.Pointer[senderReport] // the latest
+	// No call but one to the track leaves the Inbound while mu is held.
+	mu        sync.Mutex
+	encodings []*Encoding
+	choose    chooser
+	joint     joint
+	asked     time.Time // when a key frame was asked for last
+	still     time.Duration
 }
 
-// New returns an Inbound that reads tr. It sends key-frame requests by writeRTCP.
-func New(tr *webrtc.TrackRemote, writeRTCP func([]rtcp.Packet) error) *Inbound {
-	return &Inbound{tr: tr, writeRTCP: writeRTCP}
+// New returns an Inbound that nothing comes in yet. It sends key-frame requests by writeRTCP.
+func New(writeRTCP func([]rtcp.Packet) error) *Inbound {
+	return &Inbound{writeRTCP: writeRTCP, loud: func() {}, repaired: func(uint32, uint16) {}}
 }
 
 // Levels sets the id of the audio level's header extension, 0 if none was negotiated,
-// and the function to call for each packet that may be speech. It is called before Run.
+// and the function to call for each packet that may be speech. It is called before Add.
 func (in *Inbound) Levels(levelID uint8, loud func()) { in.levelID, in.loud = levelID, loud }
+
+// Dependencies sets the id of the dependency descriptor's header extension, 0 if none was negotiated. It is called
+// before Add.
+func (in *Inbound) Dependencies(id uint8) { in.dependencyID = id }
+
+// Repairs sets the function to call with the source and the sequence number of each packet that came by retransmission
+// (RFC 4588). It is called before Add.
+func (in *Inbound) Repairs(repaired func(source uint32, number uint16)) { in.repaired = repaired }
 
 // Assign makes in feed t from now on, and nothing else; nil: packets are dropped.
 func (in *Inbound) Assign(t *Track) {
@@ -52,102 +62,207 @@ func (in *Inbound) Assign(t *Track) {
 	}
 }
 
-// Run reads until the section ends, and returns the error that ended it. It is called once,
-// in a goroutine of its own.
-func (in *Inbound) Run() error {
-	defer in.Assign(nil)
-	buf := make([]byte, packet.ReceiveMTU)
-	var codec *webrtc.RTPCodecParameters
-	var starts func([]byte) bool // of codec: a key frame
-	var video gaps
-	for {
-		n, _, err := in.tr.Read(buf)
+// Alone is the place of a stream that is the only one of its section. It is what a chooser that was never asked has
+// chosen.
+const Alone = -1
+
+// Add makes tr a stream of the section, which Run reads. place is that of the encoding among several, from 0, the
+// smallest, to below MaxEncodings, or Alone. An encoding with the same place is no longer one.
+func (in *Inbound) Add(tr *webrtc.TrackRemote, place int) *Encoding {
+	e := &Encoding{in: in, tr: tr, place: place, thin: newThinner()}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.encodings = slices.DeleteFunc(in.encodings, func(o *Encoding) bool { return o.place == place })
+	in.encodings = append(in.encodings, e)
+	if place != Alone {
+		in.choose.encodings[place] = encodingSeen{}
+	}
+	return e
+}
+
+// Again reports whether tr is a stream of the section already. Then something else comes in it now, with another SSRC: it
+// begins with a key frame, as another encoding does.
+func (in *Inbound) Again(tr *webrtc.TrackRemote) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	i := slices.IndexFunc(in.encodings, func(e *Encoding) bool { return e.tr == tr })
+	if i < 0 {
+		return false
+	}
+	e := in.encodings[i]
+	e.video, e.thin = gaps{}, newThinner()
+	if e.place != Alone {
+		in.choose.encodings[e.place] = encodingSeen{}
+		if in.choose.chosen == e.place+1 {
+			in.choose.chosen = 0
+		}
+	}
+	return true
+}
+
+// remove is called when an encoding has ended. With the last one, the track has lost its section.
+func (in *Inbound) remove(e *Encoding) {
+	in.mu.Lock()
+	in.encodings = slices.DeleteFunc(in.encodings, func(o *Encoding) bool { return o == e })
+	left := len(in.encodings)
+	in.mu.Unlock()
+	if left == 0 {
+		in.Assign(nil)
+	}
+}
+
+// take takes a packet of a picture.
+func (in *Inbound) take(e *Encoding, p *rtp.Packet, now time.Time) {
+	in.mu.Lock()
+	var ask *Encoding
+	if t := in.track.Load(); t != nil {
+		ask = in.deliver(t, e, p, now)
+	}
+	if ask != nil && now.Sub(in.asked) < requestsApart {
+		ask = nil
+	}
+	if ask != nil {
+		in.asked = now
+	}
+	in.mu.Unlock()
+	if ask != nil {
+		_ = ask.requestKeyframe() // if this fails, the next packets ask again
+	}
+}
+
+// deliver gives t what is wanted of an encoding, and returns the one that is to be asked for a key frame; nil: none. It
+// needs in.mu.
+func (in *Inbound) deliver(t *Track, e *Encoding, p *rtp.Packet, now time.Time) (ask *Encoding) {
+	layer, layered := e.sizes.Read(&p.Header, p.Payload)
+	wanted, heights, still := t.wantedHeight(), e.sizes.Heights(), e.video.still
+	broken := e.video.took(p.SequenceNumber, p.Payload, e.starts, now)
+	if e.place != Alone {
+		c := in.choose.take(e.place, &p.Header, e.starts(p.Payload), tallest(heights), wanted, now)
+		if c.asks {
+			ask = in.at(c.from)
+		}
+		if !c.delivers {
+			return ask
+		}
+		if c.begins {
+			in.joint.clockRate, e.thin = e.codec.ClockRate, newThinner()
+			in.joint.begin(&p.Header, now)
+		}
+	}
+	in.still += e.video.still - still
+	if broken {
+		ask = e
+	}
+	if layered {
+		d := e.thin.take(layer, p.Timestamp, layerFor(heights, wanted))
+		if d.asks {
+			ask = e
+		}
 		switch {
-		case errors.Is(err, webrtc.ErrCodecNotFound), errors.Is(err, io.ErrShortBuffer):
-			continue // one unusable packet; the network may bring anything
-		case err != nil:
-			return err
-		}
-		t := in.track.Load()
-		if t == nil {
-			continue
-		}
-		p := new(rtp.Packet)
-		if p.Unmarshal(bytes.Clone(buf[:n])) != nil {
-			continue
-		}
-		in.count.Received(p.SequenceNumber, len(p.Payload))
-		if codec == nil || codec.PayloadType != webrtc.PayloadType(p.PayloadType) {
-			now := in.tr.Codec()
-			now.MimeType = packet.CanonicalMIME(now.MimeType)
-			codec, starts = &now, packet.KeyframeStart(now.MimeType)
-		}
-		if in.tr.Kind() == webrtc.RTPCodecTypeVideo && video.took(p.SequenceNumber, p.Payload, starts, time.Now()) {
-			_ = in.requestKeyframe() // if this fails, gaps asks again
-		}
-		if dBov, ok := packet.LevelIn(&p.Header, in.levelID); ok {
-			t.noteLevel(dBov)
-			if dBov >= speaker.Loud {
-				in.loud()
+		case d.delivers:
+			p.Marker = p.Marker || d.marks
+		case !in.joint.leave(p.SequenceNumber):
+			return ask
+		default: // its number is taken, and must be that of nothing
+			p.Header = rtp.Header{
+				Version: 2, PayloadType: p.PayloadType, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: p.SSRC,
 			}
+			p.Payload = nil
 		}
-		t.push(in, p, codec)
 	}
+	if in.joint.number(&p.Header, now) {
+		t.push(in, p, e.codec)
+	}
+	return ask
 }
 
-// requestKeyframe sends a PLI (RFC 4585 section 6.3.1).
+func tallest(heights []int) (height int) {
+	for _, h := range heights {
+		height = max(height, h)
+	}
+	return height
+}
+
+// at returns the encoding with a place; nil: it is not there. It needs in.mu.
+func (in *Inbound) at(place int) *Encoding {
+	i := slices.IndexFunc(in.encodings, func(e *Encoding) bool { return e.place == place })
+	if i < 0 {
+		return nil
+	}
+	return in.encodings[i]
+}
+
+// current returns the encoding that is delivered, or else the last that has come; nil: none has. It needs in.mu.
+func (in *Inbound) current() *Encoding {
+	if e := in.at(in.choose.chosen - 1); e != nil {
+		return e
+	}
+	if len(in.encodings) == 0 {
+		return nil
+	}
+	return in.encodings[len(in.encodings)-1]
+}
+
+// remote returns pion's track of what is delivered; nil: nothing has come yet.
+func (in *Inbound) remote() *webrtc.TrackRemote {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if e := in.current(); e != nil {
+		return e.tr
+	}
+	return nil
+}
+
+// requestKeyframe asks for a key frame of what is delivered. Errors: fault.NotConnected, those of the connection.
 func (in *Inbound) requestKeyframe() error {
-	return in.writeRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(in.tr.SSRC())}})
+	in.mu.Lock()
+	e := in.current()
+	in.mu.Unlock()
+	if e == nil {
+		return fault.NotConnected
+	}
+	return e.requestKeyframe()
 }
 
-// senderReport is the latest sender report of a stream (RFC 3550 section 6.4.1): a
-// time on the sender's clock and the RTP timestamp that belongs to it.
-type senderReport struct {
-	ssrc      uint32
-	at        time.Time
-	timestamp uint32
+// senderTime is Track.SenderTime.
+func (in *Inbound) senderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	e := in.at(in.choose.chosen - 1)
+	if e == nil && in.joint.ssrc == 0 {
+		e = in.current()
+	}
+	if e == nil { // the numbers are those of what is no longer delivered
+		return time.Time{}, 0, false
+	}
+	report := e.report.Load()
+	if report == nil || in.joint.ssrc != 0 && ssrc != in.joint.ssrc || in.joint.ssrc == 0 && ssrc != report.ssrc {
+		return time.Time{}, 0, false
+	}
+	return report.at, report.timestamp + in.joint.ticks, true
 }
 
-// DrainRTCP reads RTCP until r stops, because r's interceptors work only while it is read,
-// and keeps the latest sender report. It is called once, in a goroutine of its own.
-func (in *Inbound) DrainRTCP(r *webrtc.RTPReceiver) {
-	buf := make([]byte, packet.ReceiveMTU)
-	for {
-		n, _, err := r.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // the network may bring anything
-		}
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok {
-				in.report.Store(&senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})
-			}
+// Counts is what an Inbound has received so far, after repair.
+type Counts struct {
+	Packets, Lost int64         // Lost may sink: what is missing may still come
+	Stalled       time.Duration // for how long pictures stood still, or sound was missing
+}
+
+// soundPacket is how much sound is in a packet: the usual time of all codecs.
+const soundPacket = 20 * time.Millisecond
+
+// Counts may be called from anywhere.
+func (in *Inbound) Counts() (c Counts) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	c.Stalled = in.still
+	for _, e := range in.encodings {
+		lost := int64(e.count.Lost())
+		c.Packets += int64(e.count.Packets())
+		c.Lost += lost
+		if e.tr.Kind() == webrtc.RTPCodecTypeAudio {
+			c.Stalled = time.Duration(max(lost, 0)) * soundPacket
 		}
 	}
-}
-
-// fromNTP converts an NTP timestamp: seconds since 1900, and 32 bits of fraction. The
-// seconds wrap in 2036, so the lower half belongs to the next era (RFC 5905 section 6).
-func fromNTP(t uint64) time.Time {
-	const until1970 = 2_208_988_800
-	seconds := int64(t >> 32)
-	if seconds < 1<<31 {
-		seconds += 1 << 32
-	}
-	return time.Unix(seconds-until1970, int64((t&(1<<32-1))*uint64(time.Second)>>32))
-}
-
-// Stats returns an entry for a StatsReport. pion counts RTP packets only in an interceptor,
-// which costs more per packet than everything else that noom does with it. So noom counts
-// them itself, where it handles each packet anyway.
-func (in *Inbound) Stats(now webrtc.StatsTimestamp, mid string) (string, webrtc.Stats) {
-	id := "inbound-rtp-" + mid
-	return id, webrtc.InboundRTPStreamStats{
-		Timestamp: now, Type: webrtc.StatsTypeInboundRTP, ID: id, Mid: mid,
-		SSRC: in.tr.SSRC(), Kind: in.tr.Kind().String(),
-		PacketsReceived: uint32(in.count.Packets()), BytesReceived: in.count.Bytes(), PacketsLost: in.count.Lost(),
-	}
+	return c
 }

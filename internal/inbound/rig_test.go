@@ -32,12 +32,13 @@ func receive(t *testing.T, network *mediatest.Network, legs []*fanout.Leg) *rece
 	call := network.NewCall(t)
 	r := &receiver{pc: call.In}
 	call.In.OnTrack(func(tr *webrtc.TrackRemote, rtpReceiver *webrtc.RTPReceiver) {
-		in := inbound.New(tr, call.In.WriteRTCP)
+		in := inbound.New(call.In.WriteRTCP)
+		stream := in.Add(tr, inbound.Alone)
 		track := inbound.NewTrack(rand.Text(), "카메라", tr.Kind(), false)
 		in.Assign(track)
-		go in.DrainRTCP(rtpReceiver)
+		go stream.DrainRTCP(rtpReceiver)
 		go func() {
-			_ = in.Run()
+			_ = stream.Run()
 			track.End()
 		}()
 		r.mu.Lock()

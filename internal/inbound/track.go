@@ -11,6 +11,7 @@ import (
 
 	"noom/internal/fault"
 	"noom/internal/packet"
+	"noom/signal"
 )
 
 // trackRing is how many packets wait for a reader.
@@ -23,23 +24,31 @@ type Track struct {
 	id, name string
 	kind     webrtc.RTPCodecType
 	began    time.Time // when it was made
+	onWant   func()    // called when wanted has changed; nil: nobody needs it
+
+	wanted atomic.Int32 // in pixels, or inFull
 
 	level atomic.Int32 // packet.Loudness of the latest packet
 	peak  atomic.Int32 // the highest packet.Loudness since takePeak
 
 	// No call leaves the track while mu is held.
-	mu    sync.Mutex
-	ring  packetRing // for ReadRTP; closed with the track
-	taps  []*tap
-	codec *webrtc.RTPCodecParameters // of the latest packet; nil before the first
-	in    *Inbound                   // feeds the track; nil: not connected
-	next  *Inbound                   // takes over with its first packet
-	muted bool
+	mu     sync.Mutex
+	ring   packetRing // for ReadRTP; closed with the track
+	taps   []*tap
+	codec  *webrtc.RTPCodecParameters // of the latest packet; nil before the first
+	in     *Inbound                   // feeds the track; nil: not connected
+	next   *Inbound                   // takes over with its first packet
+	muted  bool
+	paused bool
 }
+
+// inFull is what is wanted of a track for which Want was not called.
+const inFull = -1
 
 // NewTrack returns a track that nothing feeds yet.
 func NewTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *Track {
 	t := &Track{id: id, name: name, kind: kind, muted: muted, began: time.Now()}
+	t.wanted.Store(inFull)
 	t.ring.arrived = sync.NewCond(&t.mu)
 	return t
 }
@@ -81,6 +90,36 @@ func (t *Track) setMuted(muted bool) (changed bool) {
 	t.muted = muted
 	return changed
 }
+
+// Paused reports whether the track is paused in the peer's table.
+func (t *Track) Paused() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.paused
+}
+
+// setPaused sets what Paused reports, and reports whether that changed.
+func (t *Track) setPaused(paused bool) (changed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	changed = t.paused != paused
+	t.paused = paused
+	return changed
+}
+
+// Want sets what is shown of the track: a picture of that height in pixels, 0 for nothing, or all of it if the height is
+// negative or more than the protocol can say.
+func (t *Track) Want(height int) {
+	if height < 0 || height > signal.MaxHeight {
+		height = inFull
+	}
+	if before := t.wanted.Swap(int32(height)); int(before) != height && t.onWant != nil {
+		t.onWant()
+	}
+}
+
+// wantedHeight returns the height in pixels that is wanted, or inFull.
+func (t *Track) wantedHeight() int { return int(t.wanted.Load()) }
 
 // ReadRTP waits for the next packet and returns it, or io.EOF after the end.
 func (t *Track) ReadRTP() (*rtp.Packet, error) {
@@ -126,21 +165,18 @@ func (t *Track) SenderTime(ssrc uint32) (at time.Time, timestamp uint32, ok bool
 	if in == nil {
 		return time.Time{}, 0, false
 	}
-	report := in.report.Load()
-	if report == nil || report.ssrc != ssrc {
-		return time.Time{}, 0, false
-	}
-	return report.at, report.timestamp, true
+	return in.senderTime(ssrc)
 }
 
 // Track returns pion's track, nil while nothing feeds this one.
 func (t *Track) Track() *webrtc.TrackRemote {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.in == nil {
+	in := t.in
+	t.mu.Unlock()
+	if in == nil {
 		return nil
 	}
-	return t.in.tr
+	return in.remote()
 }
 
 // push gives a packet to all readers. It drops packets from any Inbound but the one
@@ -163,7 +199,8 @@ func (t *Track) push(from *Inbound, packet *rtp.Packet, codec *webrtc.RTPCodecPa
 }
 
 // attach and detach are for Inbound.Assign. While the Inbound of a connection that is
-// being replaced feeds the track, in takes over only with its first packet.
+// being replaced feeds the track, or that of a section that the track leaves, in takes over
+// only with its first packet.
 func (t *Track) attach(in *Inbound) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,6 +208,7 @@ func (t *Track) attach(in *Inbound) {
 	case nil:
 		t.in = in
 	case in:
+		t.next = nil // it moves back
 	default:
 		t.next = in
 	}

@@ -14,6 +14,9 @@ import (
 // to that peer. Methods return what has changed, and the owner reports it. The zero
 // value is a peer without tracks.
 type Tracks struct {
+	// OnWant is called from anywhere when Wants would return something else. It is set before there are tracks.
+	OnWant func()
+
 	// Owned by one goroutine, which calls News, Take, Retake, Feed and Reopen.
 	table *signal.Table     // the latest; nil: none has arrived
 	rows  map[string]string // from mid to track id, according to the table
@@ -24,17 +27,18 @@ type Tracks struct {
 	ended bool     // there are no tracks until Reopen
 }
 
-// Diff is what has changed. A track is in at most one of the lists.
+// Diff is what has changed. A track that was added or removed is in no other list.
 type Diff struct {
 	Added   []*Track
 	Muted   []*Track // now muted, or no longer; see Track.Muted
+	Paused  []*Track // now paused, or no longer; see Track.Paused
 	Removed []*Track // they have ended
 	// Withheld counts the rows that were ignored because the peer may not publish.
 	Withheld int
 }
 
-// News counts what Take would change: new tracks, and tracks that are muted or unmuted.
-func (ts *Tracks) News(t *signal.Table) (added, muted int) {
+// News counts what Take would change: new tracks, and those that are muted, paused, or no longer.
+func (ts *Tracks) News(t *signal.Table) (added, changed int) {
 	if !ts.newer(t) {
 		return 0, 0
 	}
@@ -43,11 +47,11 @@ func (ts *Tracks) News(t *signal.Table) (added, muted int) {
 		switch {
 		case track == nil:
 			added++
-		case track.Muted() != row.Muted:
-			muted++
+		case track.Muted() != row.Muted || track.Paused() != row.Paused:
+			changed++
 		}
 	}
-	return added, muted
+	return added, changed
 }
 
 // newer reports whether a table is newer than the latest. Version 0 never is.
@@ -82,9 +86,16 @@ func (ts *Tracks) Retake(mayPublish bool, inbounds map[string]*Inbound) (d Diff)
 		track := ts.byID(row.ID)
 		if track == nil {
 			track = NewTrack(row.ID, row.Name, webrtc.NewRTPCodecType(row.Kind), row.Muted)
+			track.onWant = ts.OnWant
+			track.paused = row.Paused
 			d.Added = append(d.Added, track)
-		} else if track.setMuted(row.Muted) {
-			d.Muted = append(d.Muted, track)
+		} else {
+			if track.setMuted(row.Muted) {
+				d.Muted = append(d.Muted, track)
+			}
+			if track.setPaused(row.Paused) {
+				d.Paused = append(d.Paused, track)
+			}
 		}
 		list = append(list, track)
 	}
@@ -125,8 +136,15 @@ func endAllBut(kept, tracks []*Track) (ended []*Track) {
 	return ended
 }
 
-// Feed makes an Inbound feed the track at its mid in the table, if there is one.
-func (ts *Tracks) Feed(mid string, in *Inbound) { in.Assign(ts.byID(ts.rows[mid])) }
+// Feed makes an Inbound feed the track at its mid in the table, if there is one. An Inbound whose track has moved to
+// another mid feeds it until that begins.
+func (ts *Tracks) Feed(mid string, in *Inbound) {
+	_, named := ts.rows[mid]
+	if t := in.track.Load(); !named && t != nil && ts.byID(t.id) == t {
+		return
+	}
+	in.Assign(ts.byID(ts.rows[mid]))
+}
 
 // End ends all tracks and returns them as removed. There are no tracks until Reopen,
 // whatever Take is given. It may be called from anywhere.
@@ -151,6 +169,18 @@ func (ts *Tracks) List() []*Track {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	return slices.Clone(ts.list)
+}
+
+// Wants returns the height in pixels that is wanted of each track, by id. Those that are wanted in full are left out. It
+// may be called from anywhere.
+func (ts *Tracks) Wants() map[string]int {
+	wants := make(map[string]int)
+	for _, t := range ts.List() {
+		if height := t.wantedHeight(); height != inFull {
+			wants[t.id] = height
+		}
+	}
+	return wants
 }
 
 // TakePeak returns the highest level of all tracks since the last call, or false if

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pion/webrtc/v4"
@@ -38,15 +39,13 @@ func TestPeakOfAllTracks(t *testing.T) {
 	}
 }
 
-// tableOf returns a table whose rows are ids by mid. A track whose id ends in ! is muted.
+// tableOf returns a table whose rows are ids by mid. A track whose id ends in ! is muted, and one in ? is paused.
 func tableOf(version int64, rows map[string]string) *signal.Table {
 	t := &signal.Table{Version: version, Tracks: make(map[string]signal.TrackRow)}
 	for mid, id := range rows {
-		muted := id[len(id)-1] == '!'
-		if muted {
-			id = id[:len(id)-1]
-		}
-		t.Tracks[mid] = signal.TrackRow{ID: id, Name: "카메라", Kind: "video", Muted: muted}
+		mark := id[len(id)-1]
+		id = strings.TrimRight(id, "!?")
+		t.Tracks[mid] = signal.TrackRow{ID: id, Name: "카메라", Kind: "video", Muted: mark == '!', Paused: mark == '?'}
 	}
 	return t
 }
@@ -57,6 +56,9 @@ func diffWords(d Diff) (words []string) {
 		for _, track := range tracks {
 			words = append(words, fmt.Sprint(verb, " ", track.ID(), " ", track.Muted()))
 		}
+	}
+	for _, track := range d.Paused {
+		words = append(words, fmt.Sprint("paused ", track.ID(), " ", track.Paused()))
 	}
 	if d.Withheld > 0 {
 		words = append(words, fmt.Sprint("withheld ", d.Withheld))
@@ -112,10 +114,19 @@ func TestTracksFollowTheTable(t *testing.T) {
 		t.Fatalf("a removed track: %v, want io.EOF", err)
 	}
 
+	// A track is paused, and flows again.
+	third := tableOf(4, map[string]string{"0": "c", "1": "b?"})
+	if added, changed := tracks.News(third); added != 0 || changed != 1 {
+		t.Fatalf("news: %d and %d", added, changed)
+	}
+	step("the third table", tracks.Take(third, true, inbounds), "paused b true")
+	step("the fourth table", tracks.Take(tableOf(5, map[string]string{"0": "c", "1": "b!"}), true, inbounds), "muted b true", "paused b false")
+	step("a table as before", tracks.Take(tableOf(6, map[string]string{"0": "c", "1": "b"}), true, inbounds), "muted b false")
+
 	// The peer's right to publish changes.
 	step("the right is gone", tracks.Retake(false, inbounds), "removed b false", "removed c false", "withheld 2")
 	feeds(left, "")
-	step("a table without the right", tracks.Take(tableOf(4, map[string]string{"1": "b"}), false, inbounds), "withheld 1")
+	step("a table without the right", tracks.Take(tableOf(7, map[string]string{"1": "b"}), false, inbounds), "withheld 1")
 	step("the right is back", tracks.Retake(true, inbounds), "added b false")
 	feeds(left, "")
 	feeds(right, "b")
@@ -123,7 +134,7 @@ func TestTracksFollowTheTable(t *testing.T) {
 	// The peer goes, and comes back.
 	step("the end", tracks.End(), "removed b false")
 	step("the end again", tracks.End())
-	step("a table after the end", tracks.Take(tableOf(5, map[string]string{"0": "d"}), true, inbounds))
+	step("a table after the end", tracks.Take(tableOf(8, map[string]string{"0": "d"}), true, inbounds))
 	feeds(left, "")
 	feeds(right, "")
 	if tracks.List() != nil {

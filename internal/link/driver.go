@@ -130,6 +130,7 @@ func (l *Link) changeState(s recovery.Peer, err error) {
 	l.setState(s)
 	l.host.State(s, err)
 	l.withReport(func(r Report) { r.StateChanged(s, err) })
+	l.watchState(s)
 }
 
 func (l *Link) trace(msg string, args ...any) {

@@ -10,6 +10,8 @@ import (
 	"noom/internal/negotiate"
 	"noom/internal/payloads"
 	"noom/internal/recovery"
+	"noom/internal/repair"
+	"noom/internal/traffic"
 )
 
 // This file begins epochs and closes connections, when the machine says so.
@@ -43,6 +45,7 @@ func (l *Link) build(number recovery.Number, ours bool) {
 	l.planRelay()
 	l.host.WatchNetwork()
 	l.Stream.Rebuilt()
+	l.wants.renew()
 	l.show(c)
 	if ours {
 		c.Need()
@@ -54,8 +57,13 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	servers := l.host.Servers()
 	var c *connection.Conn
 	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	packets := new(payloads.Packets)
-	api, err := l.host.NewAPI(bounds, conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody), packets)
+	hooks := Hooks{
+		Guard: bounds, Checks: conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody),
+		Packets: new(payloads.Packets), Repair: repair.NewAsker(),
+		Traffic: traffic.New(traffic.Options{Share: l.host.SharesReports()}),
+	}
+	bounds.Reports(hooks.Traffic.Report)
+	api, err := l.host.NewAPI(hooks)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +79,10 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		turn = negotiate.Begin()
 	}
 	c, err = connection.New(connection.Config{
-		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn, Senders: l.senders,
-		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: packets,
+		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn,
+		Senders: l.senders, Shares: l.shares,
+		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: hooks.Packets,
+		Repair: hooks.Repair, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
 	})
 	return c, err
 }

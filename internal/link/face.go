@@ -7,9 +7,12 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/bandwidth"
 	"noom/internal/connection"
 	"noom/internal/inbound"
+	"noom/internal/quality"
 	"noom/internal/recovery"
+	"noom/internal/traffic"
 	"noom/signal"
 )
 
@@ -26,7 +29,11 @@ type face struct {
 	gone   bool // out of the roster
 	left   int  // how often it has gone
 	state  recovery.Peer
-	shown  *connection.Conn // nil if there is none
+	shown  *connection.Conn  // nil if there is none
+	wanted *signal.WantsBody // of our tracks, by the peer; nil: it has said nothing. It is replaced, never changed
+
+	quality  quality.Quality
+	measured connection.Measured // in the last second; zero while the peer is not connected
 }
 
 // Member returns the peer's identity.
@@ -76,6 +83,35 @@ func (f *face) setState(s recovery.Peer) {
 	f.state = s
 }
 
+// Quality returns how good the connection is, which is quality.Lost if the peer is gone.
+func (f *face) Quality() quality.Quality {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone {
+		return quality.Lost
+	}
+	return f.quality
+}
+
+func (f *face) setQuality(q quality.Quality) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.quality = q
+}
+
+// Measured returns how the connection did in the last second, zero while the peer is not connected.
+func (f *face) Measured() connection.Measured {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.measured
+}
+
+func (f *face) setMeasured(m connection.Measured) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.measured = m
+}
+
 // goOut makes the peer look gone.
 func (f *face) goOut() {
 	f.mu.Lock()
@@ -120,6 +156,31 @@ func (f *face) Stats() webrtc.StatsReport {
 		return webrtc.StatsReport{}
 	}
 	return c.Stats()
+}
+
+// Bandwidth returns what is known of the path of the current connection; the zero State if there is none.
+func (f *face) Bandwidth() (state bandwidth.State) {
+	f.withTraffic(func(c *traffic.Control) { state = c.State() })
+	return state
+}
+
+// Target returns how many bits per second may be sent over the current connection, all included; 0 if there is none.
+func (f *face) Target() (bps int) {
+	f.withTraffic(func(c *traffic.Control) { bps = c.Target() })
+	return bps
+}
+
+// Want says how many bits per second could be sent over the current connection, by sources that follow Target. The next
+// connection must be told again.
+func (f *face) Want(bps int) { f.withTraffic(func(c *traffic.Control) { c.Want(bps) }) }
+
+func (f *face) withTraffic(do func(*traffic.Control)) {
+	f.mu.Lock()
+	c := f.shown
+	f.mu.Unlock()
+	if c != nil {
+		do(c.Traffic)
+	}
 }
 
 func (f *face) show(c *connection.Conn) {

@@ -12,7 +12,10 @@ import (
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/payloads"
+	"noom/internal/quality"
 	"noom/internal/recovery"
+	"noom/internal/repair"
+	"noom/internal/traffic"
 	"noom/signal"
 )
 
@@ -38,8 +41,10 @@ type Host interface {
 	// SendHub sends a frame to the peer through the hub, if there is one.
 	SendHub(m signal.Message)
 
-	// NewAPI returns the API with which to make a connection within these bounds, whose packets are translated.
-	NewAPI(bounds *conduct.Guard, checks *conduct.Pacer, packets *payloads.Packets) (*webrtc.API, error)
+	// SharesReports reports whether pion has to read all that peers report.
+	SharesReports() bool
+	// NewAPI returns the API with which to make a connection that has these hooks.
+	NewAPI(h Hooks) (*webrtc.API, error)
 	// Servers returns the ICE servers to use now. The link must not change them.
 	Servers() *iceservers.Set
 	// Refusal returns the latest refusal of a TURN server since then, nil if there is none.
@@ -48,6 +53,8 @@ type Host interface {
 	WatchNetwork()
 	// Loud is called for each packet that is loud enough to be speech.
 	Loud()
+	// WantsChanged reports that Wanted may return something else for our tracks.
+	WantsChanged()
 	// Spawn runs f, and makes the end of the room wait for it.
 	Spawn(f func())
 
@@ -57,10 +64,20 @@ type Host interface {
 	State(s recovery.Peer, err error)
 }
 
+// Hooks are what one connection has of its own inside pion.
+type Hooks struct {
+	Guard   *conduct.Guard    // bounds what the peer can make pion keep
+	Checks  *conduct.Pacer    // paces connectivity checks
+	Packets *payloads.Packets // translates the numbers of formats
+	Repair  *repair.Asker     // asks for what was lost
+	Traffic *traffic.Control  // numbers and paces what is sent
+}
+
 // Report takes what the application is to see. Its methods only queue it. They must not call the link: it holds its lock
 // during all calls but DataReceived, so that only data comes after Depart. taken is to be called when the application has taken it.
 type Report interface {
 	StateChanged(s recovery.Peer, err error)
+	QualityChanged(q quality.Quality)
 	TracksChanged(d inbound.Diff)
 	SenderRefused(s *fanout.Sender, err error)
 	ChannelOpened(c *data.Channel, taken func())

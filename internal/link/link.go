@@ -6,13 +6,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"noom/internal/conduct"
+	"noom/internal/connection"
 	"noom/internal/data"
 	"noom/internal/fanout"
 	"noom/internal/fault"
 	"noom/internal/frames"
 	"noom/internal/inbound"
 	"noom/internal/mailbox"
+	"noom/internal/quality"
 	"noom/internal/recovery"
 	"noom/signal"
 )
@@ -32,9 +36,10 @@ type Config struct {
 	Sign     func(text []byte) signal.Bytes
 	Connect  time.Duration // how long a connection may take to come up
 	Log      *slog.Logger
-	Budget   *fanout.KeyframeBudget  // the peer's
-	Conduct  *conduct.Conduct        // of the member id; it outlives links
-	Networks func() conduct.Networks // for judging candidates; they may change
+	Budget   *fanout.KeyframeBudget      // the peer's
+	Conduct  *conduct.Conduct            // of the member id; it outlives links
+	Networks func() conduct.Networks     // for judging candidates; they may change
+	Codecs   []webrtc.RTPCodecParameters // that are offered in addition to noom's
 }
 
 // Link is everything about one other member. Only its loop sets descriptions and closes connections. Its methods may be
@@ -58,13 +63,16 @@ type Link struct {
 	recovery     recovery.Machine // of the connections, which it knows by number
 	timers       [recovery.Timers]mailbox.Timer
 	conns        connections
-	senders      []*fanout.Sender // all that the peer is to get
-	own          []*fanout.Sender // those of them that only this peer gets
-	tableVersion int64            // of our latest table
+	senders      []*fanout.Sender                    // all that the peer is to get
+	own          []*fanout.Sender                    // those of them that only this peer gets
+	shares       map[*fanout.Sender]connection.Share // what the peer gets of them; all that is not here
+	tableVersion int64                               // of our latest table
 	findings     findings
 	failure      error  // the error behind the latest Fail, Unbuilt or Spoiled
 	sample       uint64 // how much had arrived over the path when it was doubted, or new
 	goodbyes     goodbyes
+	wants        wants // of the peer's tracks
+	watch        watch
 }
 
 // New makes a link. Run runs it.
@@ -72,8 +80,10 @@ func New(cfg Config) *Link {
 	l := &Link{
 		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, report: cfg.Report, log: cfg.Log},
 		cfg:  cfg, host: cfg.Host, mail: mailbox.New(fault.Closed),
+		shares:   make(map[*fanout.Sender]connection.Share),
 		recovery: recovery.New(recovery.Options{Connect: cfg.Connect, Restarts: firstRestarts}),
 	}
+	l.Tracks.OnWant = func() { l.mail.Post(func() { l.wants.due = true }) }
 	l.frames = frames.New(frames.Config{
 		Room: cfg.Room, Self: cfg.Self, Peer: cfg.Member, Sign: cfg.Sign, Mail: l.mail, Owner: frameHost{l},
 	})
@@ -109,6 +119,7 @@ func (l *Link) flush() {
 	}
 	if !l.recovery.Broken() { // otherwise the next epoch would make it pointless
 		c.SendTable()
+		l.sendWants()
 		l.frames.Flush()
 	}
 	l.goodbyes.acknowledged(l.frames.Acked())
@@ -122,6 +133,7 @@ func (l *Link) end() {
 	for t := range l.timers {
 		l.timers[t].Stop()
 	}
+	l.wants.pause.Stop()
 	for _, c := range l.conns.all() {
 		l.conns.discard(c)
 	}
@@ -134,6 +146,9 @@ func (l *Link) end() {
 			}
 		})
 	}
+	l.unwatch()
+	l.watch = watch{} // a peer that comes back begins again
+	l.setQuality(quality.Good)
 	l.goodbyes.end()
 	l.Stream.EndDeliveries()
 	l.Stream.Close()
@@ -169,6 +184,8 @@ func (l *Link) Wake() {
 		if l.comeBack(left) {
 			l.Tracks.Reopen()
 			l.Stream.Reopen()
+			l.setWanted(nil)
+			l.host.WantsChanged()
 		}
 		l.on((*recovery.Machine).Wake)
 	})

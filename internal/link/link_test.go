@@ -27,6 +27,7 @@ func (r *room) Servers() *iceservers.Set              { return &iceservers.Set{}
 func (r *room) State(recovery.Peer, error)            {}
 func (r *room) Note(string, ...any)                   {}
 func (r *room) Yield()                                {}
+func (r *room) WantsChanged()                         {}
 func (r *room) TracksChanged(inbound.Diff)            {}
 func (r *room) StateChanged(s recovery.Peer, _ error) { r.states = append(r.states, s) }
 

@@ -22,6 +22,7 @@ var (
 	errChannels = fmt.Errorf("%w: it opens more channels than are refused", fault.Rules)
 	errData     = fmt.Errorf("%w: a flood of data that says nothing new", fault.Rules)
 	errTables   = fmt.Errorf("%w: a flood of tables", fault.Rules)
+	errWants    = fmt.Errorf("%w: a flood of wants", fault.Rules)
 )
 
 // connHost is the link as its connections see it.
@@ -123,8 +124,8 @@ func (h connHost) Channel(c *connection.Conn, ch *data.Channel) {
 
 // Table changes the peer's tracks to what its table says.
 func (h connHost) Table(t *signal.Table) {
-	added, muted := h.Tracks.News(t)
-	if !h.cfg.Conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+muted) {
+	added, changed := h.Tracks.News(t)
+	if !h.cfg.Conduct.Work.AllowN(time.Now(), added*conduct.TrackCost+changed) {
 		h.fail(errTables)
 		return
 	}

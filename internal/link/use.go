@@ -29,13 +29,14 @@ func (l *Link) Publish(s *fanout.Sender) {
 	})
 }
 
-// PublishAlone is like Publish, for a sender that ends with the peer.
-func (l *Link) PublishAlone(s *fanout.Sender) {
+// PublishAlone is like Publish, for a sender that ends with the peer. It reports false if the peer is gone; then the
+// caller closes the sender.
+func (l *Link) PublishAlone(s *fanout.Sender) bool {
 	if !l.mail.Post(func() { l.own = append(l.own, s) }) {
-		_ = s.Close() // nobody has it yet
-		return
+		return false
 	}
 	l.Publish(s)
+	return l.State() != recovery.Closed // a link that sleeps takes everything
 }
 
 // Unpublish no longer sends s to the peer.
@@ -44,6 +45,7 @@ func (l *Link) Unpublish(s *fanout.Sender) {
 		is := func(o *fanout.Sender) bool { return o == s }
 		l.senders = slices.DeleteFunc(l.senders, is)
 		l.own = slices.DeleteFunc(l.own, is)
+		delete(l.shares, s)
 		if c := l.conns.current; c != nil {
 			c.Unpublish(s)
 		}

@@ -81,6 +81,8 @@ const (
 	vp9Layers    = 0x20 // L
 	vp9Flexible  = 0x10 // F
 	vp9Begin     = 0x08 // B: of a frame
+	vp9End       = 0x04 // E
+	vp9Structure = 0x02 // V: it is there
 )
 
 // stripVP9PictureID removes the picture id and, in flexible mode, which depends on it, the

@@ -14,13 +14,18 @@ import (
 // browsers, noom always sets it, and on receipt uses only the level.
 const LevelVoice = 0x80
 
-// LevelID returns the id of the extension among those negotiated, or 0 if it was not negotiated.
-func LevelID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
-	i := slices.IndexFunc(negotiated, func(e webrtc.RTPHeaderExtensionParameter) bool { return e.URI == sdp.AudioLevelURI })
+// ExtensionID returns the id of a header extension among those negotiated, or 0 if it was not negotiated.
+func ExtensionID(negotiated []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
+	i := slices.IndexFunc(negotiated, func(e webrtc.RTPHeaderExtensionParameter) bool { return e.URI == uri })
 	if i < 0 {
 		return 0
 	}
 	return uint8(negotiated[i].ID)
+}
+
+// LevelID returns the id of the extension of RFC 6464 among those negotiated, or 0.
+func LevelID(negotiated []webrtc.RTPHeaderExtensionParameter) uint8 {
+	return ExtensionID(negotiated, sdp.AudioLevelURI)
 }
 
 // LevelIn returns the level in a header's extension with that id.

@@ -49,12 +49,14 @@ func formatOf(kind, encoding, parameters string) format {
 	return f
 }
 
-// registered has the formats with which pion offers a kind before the peer has described it.
-var registered = registeredFormats()
+// registered has noom's own formats; registeredFormats those with which pion offers a kind before the peer has described
+// it, which may be more.
+var registered = registeredFormats(nil)
 
-func registeredFormats() (all [count]format) {
+func registeredFormats(extra []webrtc.RTPCodecParameters) *[count]format {
+	all := new([count]format)
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		for _, c := range packet.CodecsFor(kind) {
+		for _, c := range packet.WithExtra(kind, extra) {
 			all[c.PayloadType] = formatOfCodec(kind, c)
 			if kind == webrtc.RTPCodecTypeVideo {
 				again := packet.Retransmission(c)

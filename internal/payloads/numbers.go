@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
 )
 
 // errFull refuses a description for whose formats there are no numbers left. Only a peer that makes up formats gets there.
@@ -13,6 +14,7 @@ var errFull = errors.New("more formats in one connection than there are payload 
 
 // Numbers translates the numbers of one connection. It is pure. The zero Numbers is not usable.
 type Numbers struct {
+	offered   *[count]format         // by our numbers: what pion offers; never changed
 	formats   [count]format          // by our numbers: what pion takes them for, or will; zero: free
 	sections  map[string]translation // by mid
 	described map[string]bool        // kinds that the peer has described: pion now has the peer's formats of these, not its own
@@ -20,9 +22,13 @@ type Numbers struct {
 	received  map[uint32]string      // the peer's
 }
 
-// New returns the Numbers of a new connection.
-func New() *Numbers {
-	return &Numbers{sections: make(map[string]translation), described: make(map[string]bool)}
+// New returns the Numbers of a new connection. pion has these codecs beside noom's own.
+func New(extra ...webrtc.RTPCodecParameters) *Numbers {
+	offered := registered
+	if len(extra) > 0 {
+		offered = registeredFormats(extra)
+	}
+	return &Numbers{offered: offered, sections: make(map[string]translation), described: make(map[string]bool)}
 }
 
 // translation is what the numbers of one section are called elsewhere.
@@ -155,7 +161,7 @@ func (n *Numbers) find(t translation, e entry, taken *[count]bool) (uint8, bool)
 	if free(e.number) && !n.reserved(e.number, e.format.kind()) {
 		return e.number, true
 	}
-	for ours, has := range registered {
+	for ours, has := range n.offered {
 		if has == e.format && free(uint8(ours)) {
 			return uint8(ours), true
 		}
@@ -170,7 +176,7 @@ func (n *Numbers) find(t translation, e entry, taken *[count]bool) (uint8, bool)
 
 // reserved reports whether pion will offer a number for a kind that the peer has not described, and that is not kind.
 func (n *Numbers) reserved(ours uint8, kind string) bool {
-	f := registered[ours]
+	f := n.offered[ours]
 	return f != format{} && f.kind() != kind && !n.described[f.kind()]
 }
 

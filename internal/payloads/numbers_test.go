@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
 	"noom/internal/fault"
@@ -354,4 +355,15 @@ func anySection(r *rand.Rand, codecs []string) []string {
 		numbers = numbers[2:]
 	}
 	return section
+}
+
+// TestExtraCodecsKeepTheirNumbers: a codec of the application is offered under its number, so no format of another kind
+// gets that.
+func TestExtraCodecsKeepTheirNumbers(t *testing.T) {
+	l16 := webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/L16", ClockRate: 16000}, PayloadType: 120,
+	}
+	if n := New(l16); !n.reserved(120, "video") || n.reserved(120, "audio") || New().reserved(120, "video") {
+		t.Error("120 is not reserved for audio alone")
+	}
 }

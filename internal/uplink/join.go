@@ -36,33 +36,38 @@ func (u *Uplink) enter(ctx context.Context) (s signal.Signaler, joined signal.Me
 	if err = s.Send(ctx, join); err != nil {
 		return nil, joined, err
 	}
-	joined, err = u.admitted(ctx, s)
+	joined, challenged, err := u.admitted(ctx, s)
+	if err == nil && token != "" && !challenged && !u.warned {
+		u.warned = true
+		u.cfg.Log.Warn("the hub wants no token, and has not looked at ours")
+	}
 	return s, joined, err
 }
 
-// admitted waits until the hub lets us in, and proves who we are if it asks.
-func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal.Message, err error) {
+// admitted waits until the hub lets us in, and proves who we are if it asks, as a hub does of all whom it authorises.
+func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal.Message, challenged bool, err error) {
 	for {
 		m, err := s.Receive(ctx)
 		if err != nil {
-			return joined, err
+			return joined, challenged, err
 		}
 		u.cfg.Trace(false, m)
 		switch m.Type {
 		case signal.TypeJoined:
 			if m.Self.ID != u.cfg.Self.ID {
-				return joined, fmt.Errorf("the hub took us for %s", m.Self.ID)
+				return joined, challenged, fmt.Errorf("the hub took us for %s", m.Self.ID)
 			}
-			return m, nil
+			return m, challenged, nil
 		case signal.TypeChallenge:
+			challenged = true
 			text := signal.ProofText(signal.Endpoint(s), u.cfg.Room, u.cfg.Self.Session, m.Nonce)
 			proof := signal.Message{Type: signal.TypeProof, Signature: u.cfg.Sign(text)}
 			u.cfg.Trace(true, proof)
 			if err := s.Send(ctx, proof); err != nil {
-				return joined, err
+				return joined, challenged, err
 			}
 		case signal.TypeError:
-			return joined, m.Err()
+			return joined, challenged, m.Err()
 		default: // of an unknown type, or too early
 		}
 	}

@@ -64,6 +64,7 @@ type Uplink struct {
 	// Owned by Join, then by Run.
 	conn      signal.Signaler
 	heartbeat time.Duration
+	warned    bool // of a token that the hub does not want
 }
 
 // New returns an Uplink that has not joined.

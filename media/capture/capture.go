@@ -47,8 +47,11 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom"
 )
 
 // Kind is camera, microphone or screen.
@@ -112,6 +115,12 @@ func (e *DeviceError) Error() string {
 // Unwrap returns the cause.
 func (e *DeviceError) Unwrap() error { return e.Err }
 
+// The bounds of BitRate.
+const (
+	leastBitRate = 50_000
+	mostBitRate  = 20_000_000
+)
+
 // CameraOptions says what is wanted of a camera; nil works. The mode of the
 // camera that comes nearest is used.
 type CameraOptions struct {
@@ -125,7 +134,7 @@ type CameraOptions struct {
 func Devices() ([]Device, error) { return devices() }
 
 // OpenCamera opens the camera with that label, or else that name; empty: the first one. The picture
-// is encoded as VP8 or H264, separately for each Bind.
+// is encoded as VP8 or H264, separately for each Bind, and in a Room in two sizes ([Track.Encodings]).
 func OpenCamera(label string, o *CameraOptions) (*Track, error) {
 	want := CameraOptions{}
 	if o != nil {
@@ -135,7 +144,7 @@ func OpenCamera(label string, o *CameraOptions) (*Track, error) {
 	fillZero(&want.Height, 480)
 	fillZero(&want.FPS, 30)
 	fillZero(&want.BitRate, 1_000_000)
-	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
+	want.BitRate = min(max(want.BitRate, leastBitRate), mostBitRate)
 	return openCamera(label, want)
 }
 
@@ -166,7 +175,7 @@ func OpenScreen(label string, o *ScreenOptions) (*Track, error) {
 	fillZero(&want.FPS, 10)
 	fillZero(&want.BitRate, 2_000_000)
 	want.FPS = min(want.FPS, 60)
-	want.BitRate = min(max(want.BitRate, 50_000), 20_000_000)
+	want.BitRate = min(max(want.BitRate, leastBitRate), mostBitRate)
 	return openScreen(label, want)
 }
 
@@ -179,7 +188,29 @@ type Track struct {
 	done  <-chan struct{}
 	err   func() error
 	level func() (dBov int, ok bool) // nil: it has none
+	rate  func(bps int)              // sets that of the encoders
+	most  int                        // the most for rate; 0: they keep theirs
+
+	encodings []noom.Encoding
 }
+
+// Encodings makes a camera [noom.Layered]: a Room that publishes it sends, beside its whole picture, a small one of up to
+// 240 lines and 250 kbit/s to peers that show it small or whose connection takes no more. Each has an encoder, which runs
+// only while some peer needs it. There is one encoding, and Encodings returns nil, for a picture of fewer than 360 lines
+// or a BitRate below 250,000; for microphones, and for screens, whose text would not be readable.
+// [noom.PublishOptions].Encodings replaces them.
+func (t *Track) Encodings() []noom.Encoding { return slices.Clone(t.encodings) }
+
+// SetTargetBitrate asks the encoders for so many bits a second: at least 50,000, and at most the BitRate of the options.
+// A Room that publishes the track calls it as the network changes. A microphone has a rate of its own, and ignores it.
+func (t *Track) SetTargetBitrate(bps int) {
+	if t.most > 0 {
+		t.rate(min(max(bps, leastBitRate), t.most))
+	}
+}
+
+// FollowsTarget reports whether SetTargetBitrate has an effect.
+func (t *Track) FollowsTarget() bool { return t.most > 0 }
 
 // AudioLevel returns how loud a microphone was just now, in dBov (RFC 6464): from
 // -127, silence, to 0; false before its first sound, and for pictures.

@@ -169,7 +169,7 @@ func openVideo(kind Kind, label string, fps, bitRate int, score func(prop.Media)
 	if mode.FrameRate == 0 {
 		mode.FrameRate = float32(fps) // the device does not report it
 	}
-	encoders, err := videoEncoders(bitRate)
+	encoders, err := videoEncoders(bitRate, mode.FrameRate)
 	if err != nil {
 		_ = d.Close() // nothing was recorded
 		return nil, &DeviceError{kind, label, err}
@@ -178,10 +178,17 @@ func openVideo(kind Kind, label string, fps, bitRate int, score func(prop.Media)
 	if err != nil {
 		return nil, &DeviceError{kind, label, refusal(d, err)}
 	}
-	selector := mediadevices.NewCodecSelector(mediadevices.WithVideoEncoders(encoders...))
 	end := newEnding()
-	source := videoSource{watchVideo(reader, end), driverSource{d}}
-	return newTrack(d, mediadevices.NewVideoTrack(source, selector), codecsOf(encoders), end), nil
+	from := framesOf(d, watchVideo(reader, end), encoders)
+	track := newTrack(d, from, codecsOf(encoders), end)
+	track.most = bitRate
+	if kind == Camera {
+		err = track.addSmall(d, from, mode, end)
+	}
+	if err != nil {
+		return nil, errors.Join(&DeviceError{kind, label, err}, track.Close())
+	}
+	return track, nil
 }
 
 func recordVideo(d driver.Driver, mode prop.Media) (r video.Reader, err error) {

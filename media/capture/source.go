@@ -5,8 +5,12 @@ package capture
 import (
 	"fmt"
 	"image"
+	"time"
 
+	"github.com/pion/mediadevices"
+	"github.com/pion/mediadevices/pkg/codec"
 	"github.com/pion/mediadevices/pkg/driver"
+	frames "github.com/pion/mediadevices/pkg/io"
 	"github.com/pion/mediadevices/pkg/io/audio"
 	"github.com/pion/mediadevices/pkg/io/video"
 	"github.com/pion/mediadevices/pkg/wave"
@@ -23,7 +27,19 @@ func (s driverSource) Close() error {
 
 type videoSource struct {
 	video.Reader
-	driverSource
+	mediadevices.Source
+}
+
+// framePoll is how often one encoder looks whether another one has got the next picture, where a camera has two. What
+// mediadevices does otherwise makes pictures up to 33 ms late.
+const framePoll = 5 * time.Millisecond
+
+// framesOf returns the pictures of a device as a track from which any number of encoders read.
+func framesOf(d driver.Driver, r video.Reader, encoders []codec.VideoEncoderBuilder) *mediadevices.VideoTrack {
+	selector := mediadevices.NewCodecSelector(mediadevices.WithVideoEncoders(encoders...))
+	track := mediadevices.NewVideoTrack(videoSource{r, driverSource{d}}, selector).(*mediadevices.VideoTrack)
+	track.Broadcaster = video.NewBroadcaster(r, &video.BroadcasterConfig{Core: &frames.BroadcasterConfig{PollDuration: framePoll}})
+	return track
 }
 
 type audioSource struct {

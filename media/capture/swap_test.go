@@ -3,7 +3,6 @@
 package capture
 
 import (
-	"context"
 	"image"
 	"slices"
 	"testing"
@@ -13,11 +12,9 @@ import (
 	"github.com/pion/mediadevices/pkg/frame"
 	"github.com/pion/mediadevices/pkg/io/video"
 	"github.com/pion/mediadevices/pkg/prop"
-	"github.com/pion/webrtc/v4"
 
 	"noom"
-	"noom/signal/hub"
-	"noom/transport/mem"
+	"noom/noomtest"
 )
 
 // wall is a camera that sees a grey wall, brighter and darker, in two sizes.
@@ -27,7 +24,7 @@ func (*wall) Properties() []prop.Media {
 	size := func(w, h int) prop.Media {
 		return prop.Media{Video: prop.Video{Width: w, Height: h, FrameRate: 30, FrameFormat: frame.FormatYUYV}}
 	}
-	return []prop.Media{size(320, 240), size(800, 600)}
+	return []prop.Media{size(640, 480), size(800, 600)}
 }
 
 func (*wall) VideoRecord(p prop.Media) (video.Reader, error) {
@@ -50,50 +47,33 @@ func (*wall) VideoRecord(p prop.Media) (video.Reader, error) {
 // Cameras of other sizes take each other's place in a call: the stream goes
 // on, and each picture after a swap begins with its own parameter sets.
 func TestCamerasSwapped(t *testing.T) {
-	register(t, &wall{}, driver.Camera, "벽")
-	dialer := mem.Dialer(hub.New(nil))
-	local := func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }
-	join := func(name string, tracks ...noom.LocalTrack) noom.Room {
-		r, err := noom.Join(t.Context(), dialer, "데모", &noom.Config{Name: name, Tracks: tracks, Settings: local, IgnoreNetwork: true})
-		if err != nil {
-			t.Fatal(err)
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		open := func(label string, width, height int) *Track {
+			register(t, &wall{}, driver.Camera, label)
+			camera, err := OpenCamera(label, &CameraOptions{Width: width, Height: height})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return camera
 		}
-		t.Cleanup(func() { _ = r.Leave(context.Background()) })
-		return r
-	}
-	open := func(label string, w, h int) *Track {
-		camera, err := OpenCamera(label, &CameraOptions{Width: w, Height: h})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = camera.Close() })
-		return camera
-	}
-	bars := open("VideoTest", 640, 480)
-	sender := join("지우", noom.LocalTrack{Name: "camera", Track: bars}).Senders()[0]
-	bob := join("bob")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	var track noom.RemoteTrack
-	for e := range bob.Events(ctx) {
-		if e, ok := e.(noom.TrackAdded); ok {
-			track = e.Track
-			break
-		}
-	}
-	if track == nil {
-		t.Fatal("no track came")
-	}
+		small, large := open("담", 640, 480), open("벽", 800, 600)
+		defer finish(t, small)
+		defer finish(t, large)
+		sender := w.Join("데모", &noom.Config{Name: "지우", Tracks: []noom.LocalTrack{{Track: small}}}).Senders()[0]
+		bob := w.Join("데모", &noom.Config{Name: "bob"})
+		w.Settle()
+		seeSwaps(t, bob.Peers()[0].Tracks()[0], sender, large, small)
+	})
+}
 
+// seeSwaps has each of cameras take over after 30 pictures.
+func seeSwaps(t *testing.T, track noom.RemoteTrack, sender noom.Sender, cameras ...*Track) {
+	t.Helper()
 	var seen []byte // level_idc of the parameter sets, each once: the size decides it
 	var last uint32
-	swaps := []func() *Track{
-		func() *Track { return open("벽", 800, 600) },
-		func() *Track { return bars },
-	}
 	pictures := 0
 	for packet := range track.Packets() {
-		if d := time.Duration(int32(packet.Timestamp-last)) * time.Second / 90_000; pictures > 0 && d > 500*time.Millisecond {
+		if d := time.Duration(int32(packet.Timestamp-last)) * time.Second / 90_000; pictures > 0 && d > 200*time.Millisecond {
 			t.Errorf("after %d pictures the next was %v later", pictures, d)
 		}
 		last = packet.Timestamp
@@ -108,13 +88,13 @@ func TestCamerasSwapped(t *testing.T) {
 		if pictures++; pictures%30 != 0 {
 			continue
 		}
-		if len(swaps) == 0 {
+		if len(cameras) == 0 {
 			break
 		}
-		if err := sender.ReplaceTrack(swaps[0]()); err != nil {
+		if err := sender.ReplaceTrack(cameras[0]); err != nil {
 			t.Fatal(err)
 		}
-		swaps = swaps[1:]
+		cameras = cameras[1:]
 	}
 	if len(seen) != 2 {
 		t.Errorf("%d sizes came, want 2", len(seen))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type track struct {
 	mu       sync.Mutex // guards what follows, and is held over no call
 	bindings map[string]*binding
 	closed   bool
+	rate     int // of new encoders, in bits a second; 0: what they begin with
 }
 
 // binding is one encoder and where its packets go.
@@ -44,7 +46,7 @@ type binding struct {
 
 func newTrack(d driver.Driver, from mediadevices.Track, codecs []string, end *ending) *Track {
 	t := &track{Track: from, codecs: codecs, streamID: rand.Text(), ended: end, bindings: map[string]*binding{}}
-	return &Track{TrackLocal: t, label: d.Info().Label, close: t.shut, done: end.done, err: end.reason}
+	return &Track{TrackLocal: t, label: d.Info().Label, close: t.shut, done: end.done, err: end.reason, rate: t.setRate}
 }
 
 // StreamID is the same at every call; mediadevices makes up a new one.
@@ -66,11 +68,12 @@ func (t *track) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 	}
 	b := &binding{reader: reader, stopped: make(chan struct{})}
 	t.mu.Lock()
-	closed := t.closed
+	closed, rate := t.closed, t.rate
 	if !closed {
 		t.bindings[ctx.ID()] = b
 	}
 	t.mu.Unlock()
+	b.setRate(rate)
 	if closed {
 		return webrtc.RTPCodecParameters{}, errors.Join(io.ErrClosedPipe, reader.Close())
 	}
@@ -79,6 +82,17 @@ func (t *track) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, e
 		go b.passRequests(ctx.RTCPReader(), keys)
 	}
 	return offered[i], nil
+}
+
+// setRate asks all encoders for that many bits a second, those to come too.
+func (t *track) setRate(bps int) {
+	t.mu.Lock()
+	t.rate = bps
+	bindings := slices.Collect(maps.Values(t.bindings))
+	t.mu.Unlock()
+	for _, b := range bindings {
+		b.setRate(bps)
+	}
 }
 
 // Unbind stops that encoder. It waits for the frame being encoded.
@@ -128,6 +142,13 @@ func (b *binding) run(to webrtc.TrackLocalWriter, payloadType uint8) {
 			_, _ = to.WriteRTP(&p.Header, p.Payload)
 		}
 		release()
+	}
+}
+
+// setRate sets the encoder's rate, if it has one that can be set; 0: nothing is asked.
+func (b *binding) setRate(bps int) {
+	if c, ok := b.reader.Controller().(codec.BitRateController); ok && bps > 0 {
+		_ = c.SetBitRate(bps) // it keeps its rate
 	}
 }
 

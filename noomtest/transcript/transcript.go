@@ -14,6 +14,7 @@ package transcript
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,6 +221,12 @@ func body(m *signal.Message) string {
 			return ""
 		}
 		return tracks(b.Table)
+	case signal.TypeWants:
+		var b signal.WantsBody
+		if m.Body == nil || signal.DecodeBody(m.Body, &b) != nil {
+			return ""
+		}
+		return wants(b.Wants)
 	case signal.TypeCandidates:
 		var c signal.Candidates
 		if m.Body == nil || signal.DecodeBody(m.Body, &c) != nil {
@@ -229,6 +236,18 @@ func body(m *signal.Message) string {
 	default:
 		return ""
 	}
+}
+
+// wants lists tracks by id with the heights that are wanted, as (a1 180, b2 0).
+func wants(heights map[string]int) string {
+	if len(heights) == 0 {
+		return ""
+	}
+	list := make([]string, 0, len(heights))
+	for _, id := range slices.Sorted(maps.Keys(heights)) {
+		list = append(list, id+" "+strconv.Itoa(heights[id]))
+	}
+	return "(" + strings.Join(list, ", ") + ")"
 }
 
 // tracks lists a table's rows by name, as (camera, microphone muted).

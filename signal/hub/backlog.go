@@ -67,22 +67,21 @@ const (
 
 // push adds a frame.
 func (b *backlog) push(m *signal.Message, size int) {
-	switch m.Type {
-	case signal.TypeOffer, signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant,
-		signal.TypeTable, signal.TypeAck, signal.TypeStale, signal.TypeLeft:
+	switch {
+	case m.Pair():
 		f := b.pairs.of(m.From)
 		if f.bytes+size > maxOfOne {
 			return
 		}
 		f.bytes += size
 		b.link(&f.chain, b.put(m, size))
-	case signal.TypeChat:
+	case m.Type == signal.TypeChat:
 		if m.From == b.owner {
 			b.link(&b.said, b.put(m, size))
 		} else {
 			b.link(&b.chats.of(m.From).chain, b.put(m, size))
 		}
-	case signal.TypeBye:
+	case m.Type == signal.TypeBye:
 		b.promote(m.From)
 		b.link(&b.said, b.put(m, size))
 	default:

@@ -165,7 +165,7 @@ func (c *conn) handle(m *signal.Message) bool {
 func (c *conn) inRoom(m *signal.Message) bool {
 	var e *signal.Error
 	switch {
-	case m.Type.Pair():
+	case m.Pair():
 		e = c.home.relay(c, m)
 	case m.Type == signal.TypeChat:
 		e = c.home.chat(c, m, time.Now().UnixMilli())

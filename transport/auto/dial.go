@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
+	"noom/internal/entrance"
 	"noom/signal"
 	noomhttp "noom/transport/http"
 	"noom/transport/ws"
@@ -56,12 +55,7 @@ func (d *Dialer) http() noomhttp.Dialer {
 	if over.URL != "" {
 		return over
 	}
-	over.URL = d.URL
-	if u, err := url.Parse(d.URL); err == nil { // otherwise the dials say what is wrong with it
-		u.Path = u.Path[:strings.LastIndexByte(u.Path, '/')+1] + "http"
-		u.RawPath, u.Fragment = "", ""
-		over.URL = u.String()
-	}
+	over.URL = entrance.OverHTTP(d.URL)
 	return over
 }
 

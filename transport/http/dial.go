@@ -94,11 +94,11 @@ func explainOpening(response *http.Response) error {
 		code = signal.CodeTooMany
 	case http.StatusServiceUnavailable:
 	default:
-		return entrance.ExplainResponse(response)
+		return entrance.ExplainResponse(response, "/http")
 	}
 	after, err := strconv.Atoi(response.Header.Get("Retry-After"))
 	if err != nil { // then it is not the hub that says so
-		return entrance.ExplainResponse(response)
+		return entrance.ExplainResponse(response, "/http")
 	}
 	e := signal.Errorf(code, "", "HTTP %s: %s", signal.Printable(response.Status), entrance.FirstLine(response.Body))
 	e.RetryAfter = min(time.Duration(max(after, 0))*time.Second, signal.MaxRetry*time.Millisecond)

@@ -134,9 +134,9 @@ func checkStatus(response *http.Response) error {
 	case code == http.StatusGone:
 		return &statusError{errors.New("the hub does not know this connection any longer"), true}
 	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:
-		return &statusError{entrance.ExplainResponse(response), false} // a proxy's, perhaps
+		return &statusError{entrance.ExplainResponse(response, ""), false} // a proxy's, perhaps
 	default:
-		return &statusError{entrance.ExplainResponse(response), true}
+		return &statusError{entrance.ExplainResponse(response, ""), true}
 	}
 }
 

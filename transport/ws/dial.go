@@ -85,6 +85,6 @@ func explainDial(ctx context.Context, err error, response *http.Response) error 
 	case response.StatusCode == http.StatusSwitchingProtocols:
 		return fmt.Errorf("%w: %w", ErrNotHub, err)
 	default:
-		return entrance.ExplainResponse(response)
+		return entrance.ExplainResponse(response, "/ws")
 	}
 }

@@ -57,6 +57,7 @@ func TestDialErrors(t *testing.T) {
 		{"ws://exa mple/", nil, "bad URL"},
 		{closed.URL, syscall.ECONNREFUSED, "is the hub running?"},
 		{page.URL, ws.ErrNotHub, "404"},
+		{page.URL, ws.ErrNotHub, "; hubs are usually at /ws of a server, and the URL has no path"},
 		{coloured.URL, ws.ErrNotHub, "Found:  [2J어디에도 없음"},
 		{foreign.URL, ws.ErrNotHub, "noom.v1"},
 		{moved.URL, ws.ErrNotHub, "elsewhere.example"},

@@ -53,6 +53,30 @@ func TestSeeds(t *testing.T) {
 	})
 }
 
+// TestOwnAssertion has nothing to do with connections.
+func TestOwnAssertion(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		for _, name := range []string{"alice", "bob", "carol"} {
+			w.Join("lobby", &noom.Config{Name: name})
+		}
+		w.Settle()
+		w.Note("now it is added up")
+		t.Error("wrong sum")
+	})
+}
+
+// TestOwnWait does not wait until they are connected.
+func TestOwnWait(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		alice := w.Join("lobby", &noom.Config{Name: "alice"})
+		w.Join("lobby", &noom.Config{Name: "bob"})
+		time.Sleep(time.Millisecond)
+		if state := alice.Peers()[0].State(); state != noom.PeerConnected {
+			t.Fatal("bob is", state)
+		}
+	}, noomtest.WithLatency(50*time.Millisecond))
+}
+
 // Misuse of the kit.
 
 func TestRoomLeftOpen(t *testing.T) {

@@ -55,7 +55,7 @@ func (k Key) CanSign() bool { return k.sign != nil }
 
 // ParseKey reads a key from the text of a file or an environment variable: PEM
 // of an Ed25519 key, private (PKCS #8, RFC 5958) or public (RFC 5280), as
-// openssl and noom-token write it, or base64 of a secret.
+// openssl and noom token write it, or base64 of a secret.
 func ParseKey(text []byte) (Key, error) {
 	text = bytes.TrimSpace(text)
 	block, rest := pem.Decode(text)

@@ -5,7 +5,7 @@
 //	verifier, err := token.NewVerifier(key)
 //	h := hub.New(&hub.Config{Authorize: verifier.Authorize})
 //
-// A token is made with [Sign], or with the command noom-token, and given to
+// A token is made with [Sign], or with the command noom token, and given to
 // noom.Config.Token or to join's option token. It travels in the join frame,
 // never in an address, where logs would keep it.
 //
