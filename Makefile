@@ -19,15 +19,15 @@ FLAGS ?=
 # would only be slower.
 NOT_RACED := /(internal/(exchange|negotiate|pairtest|endurance)|browser|examples/browser-server)$$
 
-.PHONY: test js race fuzz lint lint-install bench
+.PHONY: test js race fuzz api lint lint-install bench
 
 # Everything, noom.js included; without Chromium the browser tests are skipped.
 test:
 	go test -shuffle=on $(FLAGS) ./...
 
-# The pure parts of noom.js alone.
+# The pure parts of noom.js and of its page alone.
 js:
-	node --test browser/test/
+	node --test browser/test/ examples/browser-server/page/test/
 
 race:
 	go test -race -shuffle=on -short $(FLAGS) $$(go list ./... | grep -v -E '$(NOT_RACED)')
@@ -44,6 +44,10 @@ fuzz:
 
 lint: lint-install
 	for module in . bench internal/acmetest; do (cd $$module && go mod tidy -diff && $(LINT) run --allow-serial-runners ./...) || exit 1; done
+
+# What the public packages export, as testdata/api.txt, after a change of it.
+api:
+	go test -count=1 -run '^TestAPI$$' . -update
 
 # The pinned version, if there is another one or none.
 lint-install:
