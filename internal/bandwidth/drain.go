@@ -56,9 +56,7 @@ func (d *drain) watch(e *Estimator, now time.Duration) {
 	switch d.look(e, now) {
 	case undecided:
 	case drained:
-		d.on = false
-		e.control.ceiling = max(d.rate, d.best) // in an overfull queue of many the rate is a matter of chance
-		e.control.goal = 0.93 * e.control.ceiling
+		d.end(e)
 		if d.othersYielded(e, now) {
 			e.foreign.begin(e, now, d.rate, d.before)
 		}
@@ -70,6 +68,13 @@ func (d *drain) watch(e *Estimator, now time.Duration) {
 		d.on = false
 		e.foreign.begin(e, now, d.rate, d.before)
 	}
+}
+
+// end ends a drain that has done its work.
+func (d *drain) end(e *Estimator) {
+	d.on = false
+	e.control.ceiling = max(d.rate, d.best) // in an overfull queue of many the rate is a matter of chance
+	e.control.goal = 0.93 * e.control.ceiling
 }
 
 // isOthers reports whether a queue that did not fall is one that others keep. It may fall after the second look. Where a

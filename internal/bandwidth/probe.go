@@ -6,13 +6,16 @@ const (
 	probeLength  = 300 * time.Millisecond // of a burst
 	probeTimes   = 1.5                    // of the target
 	probeAfter   = 1.25                   // of the target, where the last one did not arrive
+	probeMore    = 2.0                    // of the target, after probeStreak that left no queue
+	probeStreak  = 2
 	probeAgain   = 300 * time.Millisecond // after one that arrived
 	probePause   = 4 * time.Second        // after one that did not, doubled each time
 	longestPause = 16 * time.Second
 	narrowPause  = 2500 * time.Millisecond // where pictures may wait for it
 	narrow       = 150_000                 // bits per second: below it pictures may wait for a probe, so that the pause is not doubled
 	unusedSpan   = time.Second
-	lastReport   = 500 * time.Millisecond // after which the peer has reported all that came
+	noQueue      = 5 * time.Millisecond
+	lastReport   = 300 * time.Millisecond // after which the peer has reported all that came: browsers do every 50 to 250 ms
 )
 
 // probe sends more than the sources do, in short bursts, to see whether it arrives: where they use less than the target
@@ -23,17 +26,22 @@ type probe struct {
 	began time.Duration
 	ends  time.Duration // of the burst
 	tried float64       // the rate of the burst that is judged; 0: none
+	from  float64       // the target when it began: it may grow meanwhile
 	best  float64       // that arrived of it
 	burst burst         // the same, from its first padding on
 	used  time.Duration // when the sources last used the target
 	idle  time.Duration // when they last did not
 	next  time.Duration // no burst before
 	pause time.Duration
+	clear int // probes in a row that left no queue
 }
 
 // tick starts and ends probes.
 func (p *probe) tick(e *Estimator, now time.Duration) {
 	p.watch(e, now)
+	if e.drain.on && e.isIdle(now) { // what there was has drained long ago
+		e.drain.end(e)
+	}
 	switch {
 	case !p.allowed(e, now):
 		p.rate, p.tried = 0, 0
@@ -53,8 +61,11 @@ func (p *probe) tick(e *Estimator, now time.Duration) {
 func (p *probe) begin(e *Estimator, now time.Duration) {
 	c := &e.control
 	times := probeTimes
-	if p.pause > 0 {
+	switch {
+	case p.pause > 0:
 		times = probeAfter
+	case p.clear >= probeStreak:
+		times = probeMore
 	}
 	rate := min(times*c.target, 1.1*p.want, float64(e.config.Ceiling))
 	if c.isFresh(now) {
@@ -62,7 +73,7 @@ func (p *probe) begin(e *Estimator, now time.Duration) {
 	}
 	if p.want > 1.05*c.target && rate > 1.1*c.target && !p.uses(now) {
 		p.began, p.ends = now, now+p.length(e)
-		p.rate, p.tried, p.best, p.burst = rate, rate, 0, burst{}
+		p.rate, p.tried, p.from, p.best, p.burst = rate, rate, c.target, 0, burst{}
 	}
 }
 
@@ -88,7 +99,7 @@ func (p *probe) watch(e *Estimator, now time.Duration) {
 
 // allowed reports whether nothing else is being found out.
 func (p *probe) allowed(e *Estimator, now time.Duration) bool {
-	if e.isIdle(now) { // what there was has drained long ago
+	if e.isIdle(now) {
 		return true
 	}
 	return e.isDetailed(now) && !e.drain.on && !e.foreign.on && !e.silence.on && e.noise.step == noTrial &&
@@ -107,7 +118,7 @@ func (p *probe) judge(e *Estimator, now time.Duration) {
 	case e.delay.queue > large:
 		p.fail(e, now)
 	case now < p.ends+e.trip+2*binLength && e.newest < p.ends:
-	case p.best < p.least(e.control.target):
+	case p.best < p.least():
 		p.fail(e, now)
 	default:
 		if e.control.target < narrow { // it is shorter than quickWindow
@@ -116,16 +127,19 @@ func (p *probe) judge(e *Estimator, now time.Duration) {
 		e.setTarget(max(e.control.target, 0.95*min(p.best, p.tried)))
 		p.rate, p.tried, p.pause = 0, 0, 0
 		p.next = now + probeAgain
+		if p.clear++; e.delay.queue > noQueue {
+			p.clear = 0
+		}
 	}
 }
 
 // least is what must arrive of a burst, measured over more than the burst. Below narrow it is a few packets, which say
 // little; the queue says it there.
-func (p *probe) least(target float64) float64 {
-	if target < narrow {
-		return 0.9 * target
+func (p *probe) least() float64 {
+	if p.from < narrow {
+		return 0.9 * p.from
 	}
-	return target + (p.tried-target)/5
+	return p.from + (p.tried-p.from)/5
 }
 
 // fail ends a burst that did not arrive as sent.
@@ -134,7 +148,7 @@ func (p *probe) fail(e *Estimator, now time.Duration) {
 	if e.control.target < narrow {
 		p.pause = narrowPause
 	}
-	p.rate, p.tried, p.next = 0, 0, now+p.pause
+	p.rate, p.tried, p.clear, p.next = 0, 0, 0, now+p.pause
 }
 
 // burst is what arrived of a probe.
