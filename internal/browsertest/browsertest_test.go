@@ -155,6 +155,8 @@ func TestDevices(t *testing.T) {
 				return context.state === 'running' && context.currentTime > 0.1;
 			})()`)
 			tab.Wait("a camera and a microphone", `navigator.mediaDevices.getUserMedia({ audio: true, video: true }).then((s) => s.getTracks().length === 2)`)
+			kind.Start(t).Open(site(t), "") // has the focus now
+			tab.Wait("their names", `navigator.mediaDevices.enumerateDevices().then((all) => ['audioinput', 'videoinput'].every((kind) => all.some((d) => d.kind === kind && d.label)))`)
 		})
 	}
 }

@@ -39,6 +39,7 @@ var firefoxPrefs = map[string]any{
 	"media.navigator.permission.disabled":               true,
 	"media.autoplay.default":                            0,
 	"media.peerconnection.ice.obfuscate_host_addresses": false,
+	"media.devices.unfocused.enabled":                   true, // else enumerateDevices waits for the focus, which one window of all has
 	// Chromium's pages of different profiles and windows have a process each too: one that hangs
 	// or dies takes no other along.
 	"dom.ipc.processCount":              64,

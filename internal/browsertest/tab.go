@@ -30,6 +30,9 @@ type page interface {
 	close()
 }
 
+// longestLook is how long [Tab.Wait] awaits a condition before it asks again.
+const longestLook = 30 * time.Second
+
 // errLeft is that of an evaluation in a document that goes away.
 var errLeft = errors.New("the document has gone away")
 
@@ -139,7 +142,8 @@ func (t *Tab) Do(js string) {
 }
 
 // Wait waits until a JavaScript condition, which may await, holds. The page may be on its way to
-// another document.
+// another document, and what the condition awaits may never come: in Firefox the statistics of a
+// connection that is closed meanwhile do not.
 func (t *Tab) Wait(what, condition string) {
 	t.tb.Helper()
 	end := time.Now().Add(patience - 5*time.Second)
@@ -147,11 +151,12 @@ func (t *Tab) Wait(what, condition string) {
 		js := fmt.Sprintf(`(async () => {
 			const end = performance.now() + %d;
 			while (performance.now() < end) {
-				try { if (await (%s)) return true; } catch {}
+				const late = new Promise((resolve) => setTimeout(resolve, %d));
+				try { if (await Promise.race([(%s), late])) return true; } catch {}
 				await new Promise((resolve) => setTimeout(resolve, 50));
 			}
 			return false;
-		})()`, time.Until(end).Milliseconds(), condition)
+		})()`, time.Until(end).Milliseconds(), longestLook.Milliseconds(), condition)
 		raw, err := t.page.evaluate(js, true)
 		switch {
 		case errors.Is(err, errLeft) && time.Now().Before(end):
