@@ -121,6 +121,26 @@ func TestEncodingsAreOneStream(t *testing.T) {
 	}
 }
 
+// TestBrokenWhileAnotherIsAskedFor: what is seen does not stay broken because a better encoding is asked for.
+func TestBrokenWhileAnotherIsAskedFor(t *testing.T) {
+	r, list := newSectionRig(webrtc.MimeTypeVP8, 2)
+	r.Want(180)
+	play := func(number uint16, key bool) {
+		r.now = r.now.Add(40 * time.Millisecond)
+		for i, e := range list {
+			r.take(e, rtp.Header{SequenceNumber: number, Timestamp: 3600 * uint32(number), SSRC: uint32(10 + i), Marker: true}, vp8Picture(uint16(180<<i), key))
+		}
+	}
+	play(1, true)
+	r.Want(-1)
+	for number := range uint16(50) { // two seconds, of which the first picture is missing
+		play(number+3, false)
+	}
+	if n := len(r.asked); n < 7 || n > 9 {
+		t.Errorf("asked %d times in 2 s, want 4 times of each", n)
+	}
+}
+
 // TestEncodingBeginsAgain: what comes in a stream with another SSRC than before is delivered from its key frame on.
 func TestEncodingBeginsAgain(t *testing.T) {
 	r, list := newSectionRig(webrtc.MimeTypeVP8, 2)

@@ -36,6 +36,7 @@ type Encoding struct {
 	video gaps
 	sizes packet.SizeReader
 	thin  thinner
+	asked time.Time // when a key frame was asked for last
 }
 
 // Run reads until the section ends, and returns the error that ended it. It is called once,

@@ -30,7 +30,6 @@ type Inbound struct {
 	encodings []*Encoding
 	choose    chooser
 	joint     joint
-	asked     time.Time // when a key frame was asked for last
 	still     time.Duration
 }
 
@@ -118,11 +117,11 @@ func (in *Inbound) take(e *Encoding, p *rtp.Packet, now time.Time) {
 	if t := in.track.Load(); t != nil {
 		ask = in.deliver(t, e, p, now)
 	}
-	if ask != nil && now.Sub(in.asked) < requestsApart {
+	if ask != nil && now.Sub(ask.asked) < requestsApart {
 		ask = nil
 	}
 	if ask != nil {
-		in.asked = now
+		ask.asked = now
 	}
 	in.mu.Unlock()
 	if ask != nil {
