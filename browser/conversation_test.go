@@ -111,11 +111,11 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	b := kind.Start(t, browsertest.LoopbackIsANet)
+	tab := kind.Start(t, browsertest.LoopbackIsANet).Open(server.URL, "")
+	tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
-			tab := b.Open(server.URL, "")
-			tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
+			tab.Reload()
 			tab.Wait("noom.js", `window.ready && window.does`)
 			player.Store(conversation.New(c, func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }))
 			app.Store(&pageTalker{tab: tab})
@@ -123,7 +123,6 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 				t.Error(err)
 			}
 			tab.Do(`window.room?.leave(), window.hush(), undefined`)
-			tab.Close()
 		})
 	}
 }

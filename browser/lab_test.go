@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"noom"
 	"noom/browser"
@@ -105,6 +107,16 @@ const labPage = `<!doctype html><meta charset="utf-8"><title>lab</title><link re
 		const got = context.getImageData(5, 5, 1, 1).data;
 		return want.every((v, i) => Math.abs(v - got[i]) < 60); // Firefox takes other primaries than Chromium gives
 	};
+	// The page stands still, in Chromium without a processor's time. Firefox goes on in some ways while it waits for a server.
+	window.stand = (ms) => {
+		if (navigator.userAgent.includes('Firefox')) {
+			for (const end = performance.now() + ms; performance.now() < end;);
+			return;
+		}
+		const request = new XMLHttpRequest();
+		request.open('GET', '/later?ms=' + ms, false);
+		request.send();
+	};
 	window.ready = true;
 </script>`
 
@@ -113,6 +125,11 @@ func newLab(t *testing.T) *lab {
 	l := &lab{hub: hub.New(nil), conns: make(map[net.Conn]bool)}
 	mux := http.NewServeMux()
 	files := http.FileServerFS(browser.FS)
+	mux.HandleFunc("/later", func(_ http.ResponseWriter, r *http.Request) {
+		if ms, err := strconv.Atoi(r.FormValue("ms")); err == nil {
+			<-time.After(time.Duration(ms) * time.Millisecond)
+		}
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			_, _ = fmt.Fprint(w, labPage) // a page that went away

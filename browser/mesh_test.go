@@ -103,7 +103,7 @@ func testFrozen(t *testing.T, kinds browsertest.Pair) {
 		})()`, "고퍼"))
 	}
 	see()
-	two.Do(`for (const end = performance.now() + 8000; performance.now() < end;); undefined`)
+	two.Do(`stand(8000)`)
 	see()
 	two.Do(`room.chat('다시 왔어')`)
 	one.Wait("what it says", `happened('chatreceived', (e) => e.text === '다시 왔어') === 1`)

@@ -22,15 +22,12 @@ func TestNode(t *testing.T) {
 }
 
 // Tracks come, go and take over each other's sections.
-func TestPublish(t *testing.T) {
-	t.Parallel()
-	for _, kinds := range browsertest.Pairs {
-		t.Run(kinds.String(), func(t *testing.T) {
-			t.Parallel()
-			one, two := newLab(t).meet(t, kinds)
-			publishes(t, one, two)
-		})
-	}
+func TestPublish(t *testing.T) { browsertest.EachPair(t, testPublish) }
+
+func testPublish(t *testing.T, kinds browsertest.Pair) {
+	t.Helper()
+	one, two := newLab(t).meet(t, kinds)
+	publishes(t, one, two)
 }
 
 func publishes(t *testing.T, one, two *browsertest.Tab) {

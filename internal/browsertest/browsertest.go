@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ const (
 	Firefox  Kind = "firefox"
 )
 
-// Option changes how a browser is started. The browser is then the test's alone.
+// Option changes how a browser is started.
 type Option string
 
 // Options.
@@ -44,6 +45,12 @@ const (
 	SmoothCamera    Option = "smooth camera"     // it has 30 pictures a second
 	FocusIsOurs     Option = "focus is ours"     // no other test's window takes it from the one that was typed in last
 )
+
+// always are the options that change nothing in a kind.
+var always = map[Kind][]Option{
+	Chromium: {LoopbackIsANet, FocusIsOurs}, // each of its windows has a focus of its own
+	Firefox:  {SmoothCamera},
+}
 
 // closingTakesLong bounds the wait for a browser that is stopped.
 const closingTakesLong = 10 * time.Second
@@ -76,12 +83,12 @@ type Browser struct {
 	language string // of its person; "" for the one that the browser was started with
 }
 
-// shared are the browsers of all tests that need no options: to start one for each would take as
-// long as what they do in it.
+// shared are the browsers of all tests: to start one for each would take as long as what they do in it. The keys are
+// made by [Kind.with].
 var shared = struct {
 	sync.Mutex
-	running map[Kind]engine
-}{running: make(map[Kind]engine)}
+	running map[string]engine
+}{running: make(map[string]engine)}
 
 // Run runs a package's tests, then stops the browsers that they shared, and
 // returns the exit code. A package whose tests call [Start] has it in its TestMain.
@@ -95,9 +102,9 @@ func Run(m *testing.M) (code int) {
 	code = m.Run()
 	shared.Lock()
 	defer shared.Unlock()
-	for kind, browser := range shared.running {
+	for which, browser := range shared.running {
 		if err := browser.stop(); err != nil {
-			fmt.Fprintf(os.Stderr, "closing %s: %v\n", kind, err)
+			fmt.Fprintf(os.Stderr, "closing %s: %v\n", which, err)
 		}
 	}
 	return code
@@ -110,12 +117,13 @@ func Start(tb testing.TB, options ...Option) *Browser {
 }
 
 // Start returns a profile of the test's own, which goes when the test ends, in a
-// browser that others use too; with options, in one that is the test's alone.
+// browser that others use too, unless the focus is to be the test's.
 func (k Kind) Start(tb testing.TB, options ...Option) *Browser {
 	tb.Helper()
 	takeTurn(tb)
-	if len(options) == 0 {
-		return &Browser{tb: tb, kind: k, profile: k.running(tb).profile(tb)}
+	options = slices.DeleteFunc(slices.Clone(options), func(o Option) bool { return slices.Contains(always[k], o) })
+	if !slices.Contains(options, FocusIsOurs) {
+		return &Browser{tb: tb, kind: k, profile: k.running(tb, options).profile(tb)}
 	}
 	own := k.launch(tb, options)
 	tb.Cleanup(func() {
@@ -126,21 +134,27 @@ func (k Kind) Start(tb testing.TB, options ...Option) *Browser {
 	return &Browser{tb: tb, kind: k, profile: own.profile(tb)}
 }
 
-// running returns the shared browser, started if there is none, or none any longer.
-func (k Kind) running(tb testing.TB) engine {
+// running returns the shared browser with these options, started if there is none, or none any longer.
+func (k Kind) running(tb testing.TB, options []Option) engine {
 	tb.Helper()
+	which := k.with(options)
 	shared.Lock()
 	defer shared.Unlock()
-	if browser, ok := shared.running[k]; ok {
+	if browser, ok := shared.running[which]; ok {
 		if !browser.gone() {
 			return browser
 		}
-		tb.Logf("the %s of the tests before is gone", k)
+		tb.Logf("the %s of the tests before is gone", which)
 		_ = browser.stop() // what is left of it
-		delete(shared.running, k)
+		delete(shared.running, which)
 	}
-	shared.running[k] = k.launch(tb, nil)
-	return shared.running[k]
+	shared.running[which] = k.launch(tb, options)
+	return shared.running[which]
+}
+
+// with names a kind with options.
+func (k Kind) with(options []Option) string {
+	return fmt.Sprintf("%s%q", k, slices.Sorted(slices.Values(options)))
 }
 
 func (k Kind) launch(tb testing.TB, options []Option) engine {

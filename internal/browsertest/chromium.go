@@ -46,9 +46,7 @@ var chromiumOptions = map[Option]map[string]any{
 	AddressesHidden: {"use-fake-ui-for-media-stream": nil}, // because a page that may use a camera sees addresses
 	AnyCertificate:  {"ignore-certificate-errors": true},
 	NoomLANIsHere:   {"host-resolver-rules": "MAP noom.lan 127.0.0.1"},
-	LoopbackIsANet:  {}, // always
 	SmoothCamera:    {"use-fake-device-for-media-stream": "device-count=4,fps=30"},
-	FocusIsOurs:     {}, // each window has its own
 }
 
 // chromium is one that runs.

@@ -59,7 +59,6 @@ var firefoxOptions = map[Option]map[string]any{
 	AnyCertificate:  {}, // a session's capability
 	NoomLANIsHere:   {"network.dns.localDomains": "noom.lan"},
 	LoopbackIsANet:  {"media.peerconnection.ice.loopback": true},
-	SmoothCamera:    {}, // always
 	FocusIsOurs:     {}, // it is alone
 }
 
