@@ -17,8 +17,8 @@ const LONGEST = 40;
 export function reportOf({ date, agent, online, others, left, room, members }) {
   return [
     `noom call report, ${new Date(date).toISOString()}`,
-    agentOf(agent),
     ...[
+      agentOf(agent),
       `server ${online ? 'reachable' : 'out of reach'}; other members: ${count(others)}${left > 0 ? `; left out: ${count(left)}` : ''}`,
       '', 'Room', ...lines(room),
       ...members.flatMap((m) => ['', `Member ${count(m.number)}`, ...(m.gone ? ['  has left'] : present(m)), ...lines(m)]),
@@ -30,7 +30,7 @@ export function reportOf({ date, agent, online, others, left, room, members }) {
 /** Text in which whatever looks like an address, a name of a host in it, or a secret of SDP, is replaced. */
 export function withoutAddresses(text) {
   return text
-    .replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, 'ADDRESS')
+    .replaceAll(/(?<!\w\/)\b\d{1,3}(?:\.\d{1,3}){3}\b/g, 'ADDRESS') // but Chrome/131.0.0.0 is a version
     .replaceAll(/\b[\w-]+\.local\b/gi, 'ADDRESS')
     .replaceAll(/\[?(?:[\da-f]{0,4}:){2,}[\da-f]{0,4}\]?/gi, 'ADDRESS') // fingerprints, too
     .replaceAll(/\b(?:ice-)?(?:ufrag|pwd)[ :]\S+/gi, 'SECRET');
@@ -62,7 +62,7 @@ const count = (value) => (Number.isFinite(value) ? String(Math.round(value)) : '
 const seconds = (value) => (Number.isFinite(value) ? value.toFixed(3).padStart(9) : '?');
 const kilobits = (bits) => `${count(bits / 1000)} kbit/s`;
 
-// A version of four numbers is no address here.
+// An app with a browser in it may have written anything there.
 const agentOf = (agent) => String(agent).slice(0, 300).replaceAll(/[^ -~]/g, '?');
 
 function codec(mime) {

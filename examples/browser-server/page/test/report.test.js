@@ -18,7 +18,7 @@ function callWith(text) {
     frames: [{ at: 2, direction: text, inBand: true, type: text, bytes: text }, { at: 3, direction: 'in', inBand: false, type: 'offer', bytes: 3456 }],
   };
   return {
-    date: '2026-11-30T01:02:03Z', agent: 'Mozilla/5.0 Chrome/131.0.0.0', online: true, others: 2, left: 0, name: text, room: { ...lists, name: text },
+    date: '2026-11-30T01:02:03Z', agent: 'Mozilla/5.0 Chrome/131.0.0.0 (app at 10.9.8.7, phone.local)\n\u202e', online: true, others: 2, left: 0, name: text, room: { ...lists, name: text },
     members: [{
       number: 1, name: text, id: text, gone: false, state: text, quality: text, states: { connectionState: text, iceConnectionState: 'connected', iceGatheringState: text, signalingState: 'have-local-offer' },
       bandwidth: { sent: 81_400, estimate: text, loss: 0.25, roundTrip: 12.4 },
@@ -34,6 +34,7 @@ test('report: says what is known, and no more', () => {
   for (const text of HIDDEN) {
     const report = reportOf(callWith(text));
     for (const part of [text, ...text.split(/[ :]/).filter((each) => each.length > 3)]) assert.ok(!report.includes(part), `${part}:\n${report}`);
+    assert.match(report, /\nMozilla\/5.0 Chrome\/131.0.0.0 \(app at ADDRESS, ADDRESS\)\?\?\nserver/);
     for (const part of ['Member 1\n', 'Member 2\n  has left\n', 'signaling have-local-offer', 'in  offer 3456 B by hub', 'sent 81 kbit/s', 'lost 25 %', 'in  audio opus, packets 90, lost 3', 'av1']) {
       assert.ok(report.includes(part), `${part}:\n${report}`);
     }

@@ -75,4 +75,14 @@ test('repeat: goes on after an error, and ends when it is told', async (t) => {
   t.mock.timers.tick(5000);
   await settled();
   assert.deepEqual([turns, over()], [2, true]);
+  const last = repeat(async () => { // it is told while it is at it
+    turns++;
+    await settled();
+  });
+  last();
+  await settled();
+  await settled();
+  t.mock.timers.tick(5000);
+  await settled();
+  assert.equal(turns, 3);
 });
