@@ -36,11 +36,11 @@ const wrongArguments = `
 			replaceTrack: (v) => sender().replaceTrack(v), setMuted: (v) => sender().setMuted(v),
 			requestMute: (v) => peer.requestMute(v), openChannel: (v) => peer.openChannel(v), openChannelWith: (v) => peer.openChannel('y', v),
 			...Object.fromEntries(['unordered', 'maxRetransmits', 'maxLifetime'].map((o) => [o, (v) => peer.openChannel('z', { [o]: v })])),
-			may: (v) => room.may(v), peerMay: (v) => peer.may(v), peer: (v) => room.peer(v), safetyNumber: (v) => noom.safetyNumber(v, room.self), safetyID: (v) => noom.safetyNumber({ id: v }, room.self),
+			may: (v) => room.may(v), peerMay: (v) => peer.may(v), peer: (v) => room.peer(v), trace: (v) => { room.trace = v; }, safetyNumber: (v) => noom.safetyNumber(v, room.self), safetyID: (v) => noom.safetyNumber({ id: v }, room.self),
 			joinURL: (v) => (typeof v === 'string' ? null : noom.join(v, 'r')), joinBadURL: () => noom.join('http://[', 'r'), joinScheme: () => noom.join('ftp://localhost', 'r'), joinRoom: (v) => (typeof v === 'string' && v.length < 2 && v !== ' ' && v !== '' && v.isWellFormed() && v !== '\0' ? null : noom.join('/ws', v)),
 			joinWith: (v) => noom.join('/none/none', 'r', v), leaveWith: (v) => (v === undefined || typeof v === 'function' || (typeof v === 'object' && v !== null) ? null : room.leave(v)),
 			leaveTimeout: (v) => (v === undefined || v === 42 ? null : room.leave({ timeout: v })),
-			...Object.fromEntries(['name', 'token', 'tracks', 'iceServers', 'identity', 'verify', 'connectTimeout', 'dialTimeout', 'redialMax'].map((o) => ['join ' + o, (v) => noom.join('/none/none', 'r', { [o]: v })])),
+			...Object.fromEntries(['name', 'token', 'tracks', 'iceServers', 'identity', 'verify', 'connectTimeout', 'dialTimeout', 'redialMax', 'trace'].map((o) => ['join ' + o, (v) => noom.join('/none/none', 'r', { [o]: v })])),
 			tokenOf: (v) => noom.join('/none/none', 'r', { token: () => v }), tokenFails: (v) => noom.join('/none/none', 'r', { token: () => Promise.reject(v) }),
 			sign: async (v) => (await noom.Identity.generate()).sign(v),
 		};

@@ -40,6 +40,10 @@ func testDiagnose(t *testing.T, kinds browsertest.Pair) {
 	for _, tab := range []*browsertest.Tab{one, two} {
 		tab.Allow("WebSocket connection", "Failed to load resource") // that it is refused is the point
 	}
+	one.Do(`window.traced = []; room.trace = (frame) => { traced.push(frame); throw new Error('mine'); }; window.member = other()`)
+	one.Allow("mine") // it is told on the console, and costs no frame
+	one.Do(`room.publish(tone())`)
+	one.Wait("the offer that goes in-band", `traced.some((f) => f.type === 'offer' && f.direction === 'out' && f.inBand && f.peer === member && f.bytes > 500)`)
 	l.killHub()
 	one.Wait("the loss", `happened('signalinglost') === 1`)
 	found(one, "connected") // the call goes on
@@ -53,8 +57,18 @@ func testDiagnose(t *testing.T, kinds browsertest.Pair) {
 	found(one, "hub unreachable")
 	l.replaceHub()
 	found(one, "connected")
+	one.Wait("the frames of the way back, through the hub", `[['out', 'join'], ['in', 'joined']].every(([direction, type]) =>
+		traced.some((f) => f.direction === direction && f.type === type && !f.inBand && f.peer === null && f.at instanceof Date && f.bytes > 20))
+		&& ['in', 'out'].every((direction) => traced.some((f) => f.direction === direction && !f.inBand && f.peer === member))`)
+	if keys := browsertest.Eval[[]string](one, `[...new Set(traced.flatMap((f) => Object.keys(f)))]`); len(keys) != 6 {
+		t.Errorf("a frame is traced with %q", keys)
+	}
+	one.Do(`room.trace = null; traced.length = 0`)
 	two.Do(`room.leave()`)
 	one.Wait("nobody there", `(window.gone ??= log.find((e) => e.type === 'peerleft' && e.reason === 'left')?.peer)`) // it may have been lost before
+	if n := browsertest.Eval[int](one, `traced.length`); n != 0 {
+		t.Errorf("%d frames are traced, though nobody asks", n)
+	}
 	if code := browsertest.Eval[string](one, `gone.diagnose().then(() => 'told', (e) => e.code)`); code != "closed" {
 		t.Errorf("of a peer that has left: %s", code)
 	}

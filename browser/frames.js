@@ -18,6 +18,7 @@ export class Frames {
   #connections;
   #link; // {wait() for our turn to build, allow() one more epoch, accepted({messages, renewed, acked, via}), stale(session), left(), failed(error), flooded(via, error)}
   #conduct; // of the member
+  #trace; // (direction, inBand, frame, the member's id)
   #exchange;
   #verify;
   #inbox = Promise.resolve(); // verification, in the order of arrival
@@ -29,12 +30,13 @@ export class Frames {
   #ticking = 0; // interval
   #goodbye = null; // a frame, once signed: nothing can be signed while a page goes away
 
-  constructor({ self, member, hub, connections, conduct, link }) {
+  constructor({ self, member, hub, connections, conduct, link, trace = () => {} }) {
     this.#self = self;
     this.#member = member;
     this.#hub = hub;
     this.#connections = connections;
     this.#conduct = conduct;
+    this.#trace = trace;
     this.#link = link;
     this.#exchange = new Exchange(self.identity.id);
     const { id, key } = member();
@@ -71,7 +73,7 @@ export class Frames {
 
   /** Says goodbye in-band, without waiting for anything, if that can be done. */
   leaveAtOnce() {
-    if (this.#goodbye && !this.#closed) this.#connections.sendControl(this.#goodbye, true);
+    if (this.#goodbye && !this.#closed && this.#connections.sendControl(this.#goodbye, true)) this.#traceInBand('out', this.#goodbye);
   }
 
   /** Sends all that is unacknowledged again: a path came back. */
@@ -111,6 +113,7 @@ export class Frames {
     if (verdict !== 'taken' || typeof text !== 'string') return;
     this.#enqueue(() => {
       const frame = decode(text);
+      this.#traceInBand('in', text);
       return frame.sessions && !frame.from ? frame : null;
     }, via);
   }
@@ -193,6 +196,8 @@ export class Frames {
     }
   }
 
+  #traceInBand(direction, frame) { this.#trace(direction, true, frame, this.#member().id); }
+
   #sendStale(session) {
     const now = performance.now();
     if (now - this.#staleAt < 1000) return;
@@ -211,6 +216,7 @@ export class Frames {
       if (this.#closed) return;
       const frame = encode(message);
       const inBand = !hubOnly && this.#connections.sendControl(frame, again);
+      if (inBand) this.#traceInBand('out', frame);
       if (!inBandOnly && (!inBand || again || byHub)) this.#hub.send(frame);
     }).catch((error) => this.#link.failed(error));
   }

@@ -29,19 +29,21 @@ export class Hub {
   #name; // () → the nickname we want
   #options; // {token, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
+  #trace; // (direction, inBand, frame)
   #way;
   #signaling = null;
   #goodbye;
   #inbox = Promise.resolve(); // steps of the room, in order
   #gone = new AbortController(); // aborted when the room is over
 
-  constructor({ name, options, member, ...join }) {
+  constructor({ name, options, member, trace = () => {}, ...join }) {
     this.#join = join;
     this.#goodbye = new Goodbye(join);
     this.#name = name;
     this.#options = options;
     this.#way = new Way(join.url, options);
     this.#member = member;
+    this.#trace = trace;
   }
 
   /** Whether the hub can be reached. */
@@ -91,6 +93,7 @@ export class Hub {
       onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
       onClose: (error) => this.#lost(error),
       invited: (frame) => this.#invited(frame),
+      trace: this.#trace,
     });
     await taken;
   }

@@ -28,7 +28,7 @@ export class Link {
   state = 'connecting';
 
   #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
-  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace}
 
   #connections = new Connections();
   #frames;
@@ -66,7 +66,7 @@ export class Link {
       data: report.data, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
     });
     this.#frames = new Frames({
-      self, hub, member: () => this.member, connections: this.#connections, conduct,
+      self, hub, member: () => this.member, connections: this.#connections, conduct, trace: options.trace,
       link: {
         wait: () => this.#mustWait(), allow: () => conduct.build(performance.now()) === 0, accepted: (what) => this.#accepted(what),
         stale: report.stale, left: report.left, failed, flooded: (c, error) => this.#epochs.flooded(c, error),

@@ -108,6 +108,11 @@ export interface JoinOptions {
   uplink?: number;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
+  /**
+   * Called for each frame of signaling that comes or goes, by the hub or over the connections to the peers, for people who
+   * want to see a negotiation. See also Room.trace.
+   */
+  trace?: ((frame: TracedFrame) => void) | null;
   /** In Node: the package @roamhq/wrtc, say. Default: what globalThis has, as in a page. */
   webrtc?: WebRTC;
   /**
@@ -115,6 +120,23 @@ export interface JoinOptions {
    * auto is http.
    */
   WebSocket?: new (url: URL, protocol: string) => object;
+}
+
+/**
+ * One frame of signaling (PROTOCOL.md), without what is in it. What comes is traced when it can be read, and its signature
+ * is checked later; what cannot be read is not traced.
+ */
+export interface TracedFrame {
+  readonly at: Date;
+  /** The peer that it comes from or goes to; null: the hub, or a member that is no peer now. */
+  readonly peer: Peer | null;
+  readonly direction: 'in' | 'out';
+  /** Whether it travels over the connection to the peer, not through the hub. Of one that goes both ways there are two. */
+  readonly inBand: boolean;
+  /** join, offer, answer, candidates, ack, …; those of later versions too, '' for one that is no label. */
+  readonly type: string;
+  /** Its size. */
+  readonly bytes: number;
 }
 
 /** A WebRTC that is not the browser's. */
@@ -147,6 +169,8 @@ export class Room extends EventTarget {
   readonly self: Member;
   readonly peers: Peer[];
   readonly senders: Sender[];
+  /** As the option of join; may be set at any time. null: frames are not traced. */
+  trace: ((frame: TracedFrame) => void) | null;
   /** Why the room is over: null while it is not, and after leave. */
   readonly error: NoomError | null;
   /** Resolves to error when the room is over. */

@@ -20,10 +20,15 @@ export function checkBitrate(what, bps) {
   if (!(Number.isFinite(bps) && bps >= MIN_BITRATE && bps <= MAX.number)) throw new NoomError('bad_argument', `${what} is a number of bits per second, ${MIN_BITRATE} to ${MAX.number}`);
 }
 
+export function checkTrace(to) {
+  if (to !== null && typeof to !== 'function') throw new NoomError('bad_argument', 'trace is a function, or null');
+}
+
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink }) {
+export function checkOptions({ token, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, trace = null }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
+  checkTrace(trace);
   if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
   if (identity != null && !isIdentity(identity)) throw new NoomError('bad_argument', 'identity is what Identity.generate gives');
   if (webrtc !== undefined && typeof webrtc?.RTCPeerConnection !== 'function') throw new NoomError('bad_argument', 'webrtc is what has RTCPeerConnection');

@@ -13,7 +13,7 @@ import { Farewell } from './leave.js';
 import { checkSize } from './link.js';
 import { Moderation } from './moderation.js';
 import { cleanName, isID, nameProblem, roomProblem } from './name.js';
-import { check, checkOptions, checkTime } from './options.js';
+import { check, checkOptions, checkTime, checkTrace } from './options.js';
 import { atHome, webrtcOf } from './platform.js';
 import { Published } from './publish.js';
 import { Requests } from './requests.js';
@@ -22,6 +22,7 @@ import { Roster } from './roster.js';
 import { Servers } from './servers.js';
 import { hubURL } from './signaling.js';
 import { Ears } from './speaker.js';
+import { Tracer } from './trace.js';
 
 const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
 
@@ -53,6 +54,7 @@ export class Room extends RoomEvents {
   #roster;
   #moderation;
   #chat;
+  #tracer;
   #ears = new Ears(() => this.peers, (id) => this.emit('activespeaker', { peer: this.peer(id) ?? null }));
   #farewell = new Farewell({
     entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#requests.idle(),
@@ -72,6 +74,7 @@ export class Room extends RoomEvents {
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = this.#farewell.closed;
     this.#published = new Published(options.webrtc, () => this.#roster.links, this.#farewell.signal);
+    this.#tracer = new Tracer((id) => this.peer(id), options.trace);
     this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
     try {
       for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t : undefined);
@@ -84,8 +87,9 @@ export class Room extends RoomEvents {
   #assemble(url, identity, options) {
     const session = newSession();
     const emit = (...event) => this.emit(...event);
+    const trace = (...frame) => this.#tracer.frame(...frame);
     this.#hub = new Hub({
-      url, identity, session, room: this.#name, name: () => this.#nickname, options,
+      url, identity, session, room: this.#name, name: () => this.#nickname, options, trace,
       member: {
         frame: (frame) => this.#handle(frame),
         lost: (error) => {
@@ -120,7 +124,7 @@ export class Room extends RoomEvents {
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
       options: {
-        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink),
+        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink), trace,
       },
     });
   }
@@ -160,6 +164,14 @@ export class Room extends RoomEvents {
 
   /** Why the room is over: null while it is not, and after leave. */
   get error() { return this.#farewell.error; }
+
+  /** The function that is called for each frame, as by the option of join; null: none. */
+  get trace() { return this.#tracer.to; }
+
+  set trace(to) {
+    checkTrace(to);
+    this.#tracer.to = to;
+  }
 
   /** Sends a MediaStreamTrack to everyone, now and later. Returns its Sender at once. */
   publish(track, options = {}) {

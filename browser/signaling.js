@@ -35,26 +35,34 @@ export class Signaling {
   #onFrame; // (frame) while open
   #onClose; // (error) once, if it was not us
   #invited; // (frame): the error to end with if it is a bye after which one comes back
+  #trace; // (direction, inBand, frame)
 
-  constructor(socket, onFrame, onClose, invited) {
+  constructor(socket, onFrame, onClose, invited, trace) {
     this.#socket = socket;
     this.#onFrame = onFrame;
     this.#onClose = onClose;
     this.#invited = invited;
+    this.#trace = trace;
   }
 
   /**
    * Dials and joins. Resolves when onJoined(signaling, joined) was called; rejects with the hub's code, a Refusal, or
    * unreachable. onFrame gets every frame after joined, some before this resolves, but none before onJoined.
-   * invited(frame) gives an error to end with if we are to come back after it. signal: we leave.
+   * invited(frame) gives an error to end with if we are to come back after it. trace(direction, inBand, frame) is called
+   * for each frame. signal: we leave.
    */
-  static open({ url, dial, identity, session, room, name, token, timeout, signal, onJoined, onFrame, onClose, invited }) {
+  static open({ url, dial, identity, session, room, name, token, timeout, signal, onJoined, onFrame, onClose, invited, trace }) {
     const late = new AbortController();
     return new Promise((resolve, reject) => {
       let socket = null;
       let done = false;
+      const put = (message) => {
+        const frame = encode(message);
+        trace('out', false, frame);
+        socket.send(frame);
+      };
       const leave = () => {
-        if (socket?.readyState === OPEN) socket.send(encode({ type: 'bye' })); // the hub may have let us in by now
+        if (socket?.readyState === OPEN) put({ type: 'bye' }); // the hub may have let us in by now
         fail(signal.reason);
       };
       const over = () => {
@@ -73,15 +81,16 @@ export class Signaling {
       const take = async ({ data }) => {
         try {
           const frame = decode(data);
+          trace('in', false, data);
           if (frame.type === 'error') {
             fail(new Refusal(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
           } else if (frame.type === 'challenge') {
             const signature = await identity.sign(proofText(endpointOf(new URL(socket.url)), room, session, frame.nonce));
-            socket.send(encode({ type: 'proof', signature }));
+            put({ type: 'proof', signature });
           } else if (frame.type === 'joined' && !done) {
             if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for another member');
             over();
-            const signaling = new Signaling(socket, onFrame, onClose, invited);
+            const signaling = new Signaling(socket, onFrame, onClose, invited, trace);
             signaling.#run(frame.heartbeat);
             onJoined(signaling, frame); // at once: over HTTP more frames may be here already
             resolve();
@@ -99,7 +108,7 @@ export class Signaling {
         }
         socket.onclose = (event) => fail(closeError(event, url));
         socket.onmessage = take;
-        socket.send(encode({ type: 'join', room, name, key: identity.key, session, token: token || undefined }));
+        put({ type: 'join', room, name, key: identity.key, session, token: token || undefined });
       }).catch(fail);
     });
   }
@@ -117,6 +126,7 @@ export class Signaling {
         if (error.code !== 'bad_name') this.#end(error);
         return;
       }
+      this.#trace('in', false, data);
       const invitation = this.#invited(frame);
       if (invitation) this.#end(invitation);
       else if (frame.type === 'ping') this.send(encode({ type: 'pong' }));
@@ -140,6 +150,7 @@ export class Signaling {
   /** Sends an encoded frame; false if the connection is not open. */
   send(frame) {
     if (!this.open) return false;
+    this.#trace('out', false, frame);
     this.#socket.send(frame);
     return true;
   }

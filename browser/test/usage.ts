@@ -1,7 +1,7 @@
 // What README.md and noom.d.ts promise, used as an application would: checked
 // by tsc, never run.
 
-import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender } from '../noom.js';
+import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender, type TracedFrame } from '../noom.js';
 
 export async function use(media: MediaStream): Promise<string> {
   const identity = await Identity.generate();
@@ -13,7 +13,9 @@ export async function use(media: MediaStream): Promise<string> {
     transport: 'http',
     httpURL: new URL('https://call.example/http'),
     verify: (member: Member) => member.id.length === 26,
+    trace: ({ at, peer, direction, inBand, type, bytes }: TracedFrame) => `${at.toISOString()} ${peer?.name ?? 'hub'} ${direction} ${inBand} ${type} ${bytes}`,
   });
+  room.trace = null;
   room.addEventListener('trackadded', ({ peer, track }) => show(track, peer.name));
   room.addEventListener('closed', (event) => event.error?.code satisfies string | undefined);
   const sender: Sender = room.publish(media.getVideoTracks()[0]!, { name: 'screen', maxBitrate: 2_500_000 });

@@ -5,6 +5,7 @@ import * as question from './ask.js';
 import { keepScreenOn } from './awake.js';
 import * as chat from './chat.js';
 import { notice } from './controls.js';
+import * as debug from './debug.js';
 import * as keys from './keys.js';
 import * as lobby from './lobby.js';
 import { OwnMedia } from './media.js';
@@ -12,6 +13,7 @@ import { Moderation } from './moderation.js';
 import { nameOf, People } from './people.js';
 import * as safety from './safety.js';
 import { errorText, t } from './strings.js';
+import * as why from './why.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -21,17 +23,20 @@ export class Call {
   #media;
   #moderation;
   #people;
+  #record; // of what happens
   #asked = null; // name that is being asked for
 
-  constructor(room, over) {
+  constructor(room, record, over) {
     this.#room = room;
+    this.#record = record;
     this.#over = over;
     this.#media = new OwnMedia(room, () => this.#moderation.draw());
     this.#moderation = new Moderation(room, (senders) => this.#media.quiet(senders));
-    this.#people = new People(this.#moderation);
+    this.#people = new People(this.#moderation, (peer) => this.#inspect(peer));
     this.#show();
     this.#wire();
     this.#follow();
+    if (debug.wanted) this.#debug(debug.open);
   }
 
   /** Publishes what the camera and microphone gave after the join. */
@@ -43,6 +48,7 @@ export class Call {
     for await (const event of this.#room.events()) {
       // An event that cannot be drawn must not end the call.
       try {
+        this.#record.event(event);
         this.#on[event.type]?.(event);
       } catch (error) {
         console.error(error);
@@ -59,6 +65,7 @@ export class Call {
     peerleft: ({ peer, reason }) => {
       this.#showUnlock();
       this.#people.remove(peer);
+      why.left(peer, nameOf(peer));
       chat.happened(t(reason === 'kicked' ? 'removed' : 'went', nameOf(peer)));
       this.#people.count();
     },
@@ -148,6 +155,7 @@ export class Call {
     v: [() => this.#media.toggle('video'), 'camera'],
     s: [() => this.#media.share(), 'screen'],
     enter: [chat.focus, 'chat'],
+    d: [() => this.#debug(debug.toggle), 'call'],
     '?': [keys.toggle, 'call'],
   };
 
@@ -160,6 +168,12 @@ export class Call {
     event.preventDefault();
     act();
   }
+
+  #inspect(peer) {
+    why.show(peer, { nameOf, report: () => this.#record.report(), more: () => this.#debug(debug.open) });
+  }
+
+  #debug(act) { act(this.#room, this.#record, nameOf); }
 
   async #say(text) {
     try {
@@ -210,6 +224,8 @@ export class Call {
     document.onkeydown = null;
     keepScreenOn(false);
     safety.hide();
+    why.hide();
+    debug.hide();
     question.hide();
     keys.hide();
     $('asked').hidden = true;

@@ -5,9 +5,11 @@ import { forgetToken, tokenFor } from './address.js';
 import { Call } from './call.js';
 import { choices } from './choices.js';
 import { notice } from './controls.js';
+import * as debug from './debug.js';
 import * as devices from './devices.js';
 import * as lobby from './lobby.js';
 import * as preview from './preview.js';
+import { Record } from './record.js';
 import { errorText, t, translate } from './strings.js';
 
 const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without it
@@ -22,7 +24,10 @@ async function enter({ name, room }) {
   const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
   try {
     identity ??= await Identity.generate();
-    const call = new Call(await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [] }), () => lobby.show(enter));
+    const record = new Record();
+    const trace = debug.wanted ? record.frame : null;
+    const joined = await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [], trace });
+    const call = new Call(joined, record, () => lobby.show(enter));
     const { tracks, problem } = await media;
     if (!early) call.addTracks(tracks);
     if (problem) notice(problem);

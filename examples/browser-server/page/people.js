@@ -11,11 +11,13 @@ export const nameOf = (peer) => peer.name || t('unnamed');
 
 export class People {
   #moderation; // what may be done to them
+  #inspect; // (peer): shows how its connection is
   #members = new Map(); // id → Tile, null until it is drawn first
   #screens = new Map(); // RemoteTrack → Tile: ids are the peer's choice, and another's may be the same
 
-  constructor(moderation) {
+  constructor(moderation, inspect) {
     this.#moderation = moderation;
+    this.#inspect = inspect;
   }
 
   add(peer) {
@@ -84,6 +86,7 @@ export class People {
     const tile = new Tile({ member: peer.id }, {
       onSafety: async () => safety.show(nameOf(peer), await peer.safetyNumber()),
       onManage: () => this.#moderation.manage(peer, nameOf(peer)),
+      onQuality: () => this.#inspect(peer),
     });
     this.#members.set(peer.id, tile);
     return tile;

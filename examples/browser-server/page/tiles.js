@@ -10,15 +10,17 @@ const template = document.getElementById('tile');
 export class Tile {
   #buttons;
   #own = null; // the MediaStream of our own tracks that it shows
+  #name = '';
   #played = new Set(); // RemoteTracks
   #root;
   #video;
 
   /**
    * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}. onSafety, if any, is what the lock
-   * next to the name does, onManage what the button in the corner does once manageable is set.
+   * next to the name does, onManage what the button in the corner does once manageable is set, onQuality what the mark of
+   * the connection does.
    */
-  constructor(dataset, { onSafety = null, onManage = null } = {}) {
+  constructor(dataset, { onSafety = null, onManage = null, onQuality = null } = {}) {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
@@ -33,6 +35,7 @@ export class Tile {
     const manage = this.#root.querySelector('.manage');
     manage.title = t('manage');
     manage.onclick = onManage;
+    this.#root.querySelector('.quality').onclick = onQuality;
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     this.#buttons = new TileButtons(this, this.#root, this.#video);
@@ -57,10 +60,12 @@ export class Tile {
   }
 
   set name(name) {
+    this.#name = name;
     this.#root.querySelector('[data-name]').textContent = name;
     this.#buttons.name = name;
     this.#root.querySelector('.manage').setAttribute('aria-label', t('manageWho', name));
     this.#root.querySelector('.avatar').dataset.initial = [...name][0] ?? '·';
+    this.#labelQuality();
   }
 
   set state(state) {
@@ -72,9 +77,15 @@ export class Tile {
   set quality(quality) {
     if (this.#root.dataset.quality === quality) return;
     this.#root.dataset.quality = quality;
+    this.#labelQuality();
+  }
+
+  #labelQuality() {
+    const { quality } = this.#root.dataset;
+    if (!quality) return;
     const bars = this.#root.querySelector('.quality');
     bars.title = t(`quality_${quality}`);
-    bars.setAttribute('aria-label', bars.title);
+    bars.setAttribute('aria-label', t('qualityWho', bars.title, this.#name));
   }
 
   /** Whether the microphone is muted, or missing. */

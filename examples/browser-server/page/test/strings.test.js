@@ -1,5 +1,6 @@
 // Every language says everything.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 
 globalThis.navigator ??= { languages: [] }; // Node 20 has none
@@ -14,4 +15,12 @@ test('strings: each language has the keys of the others, with as many values to 
       if (typeof text === 'function') assert.equal(words[key].length, text.length, `${language}: ${key}`);
     }
   }
+});
+
+test('strings: there are words for whatever noom.js finds of a connection that is not well', async () => {
+  const types = await readFile(new URL('../../../../browser/noom.d.ts', import.meta.url), 'utf8');
+  const [, list] = /export type Verdict =(.*?;)\n\n/s.exec(types);
+  const verdicts = [...list.matchAll(/\| '([^']+)'/g)].map(([, verdict]) => verdict).filter((verdict) => verdict !== 'connected');
+  assert.ok(verdicts.length > 10);
+  for (const verdict of verdicts) assert.equal(typeof STRINGS.en[`verdict_${verdict}`], 'string', verdict);
 });

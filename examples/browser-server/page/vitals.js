@@ -1,0 +1,104 @@
+// How a connection is, out of the browser's statistics (webrtc-stats). Addresses are not read.
+
+const TYPES = ['host', 'srflx', 'prflx', 'relay'];
+const PROTOCOLS = ['udp', 'tcp', 'tls'];
+const MOST = 32; // streams
+const SAMPLE_RATE = 48_000; // of sound, as browsers count it
+
+// From which on a share, or a time in ms, is worth a word: what noom.js calls fair.
+const LOSS = 0.04;
+const ROUND_TRIP = 400;
+const STALLED = 100; // ms in a second
+
+/** Looks at one peer again and again. Each look is compared with the one before so many others. */
+export class Looks {
+  #span;
+  #past = []; // {report, connection, at}, oldest first
+
+  constructor(span = 1) { this.#span = span; }
+
+  /** What can be said of the peer now. */
+  async look(peer) {
+    const { connection } = peer;
+    const report = await peer.stats().catch(() => new Map()); // the connection was closed meanwhile
+    const now = { report, connection, at: performance.now() };
+    this.#past = this.#past.filter((look) => look.connection === connection);
+    const before = this.#past[0] ?? null;
+    this.#past.push(now);
+    if (this.#past.length > this.#span) this.#past.shift();
+    const { loss, roundTrip, estimate } = peer.bandwidth();
+    return { ...measure(before, now), lostOurs: loss, roundTrip, estimate };
+  }
+}
+
+/**
+ * What two looks, each {report, at}, say of the time between: sent and received, in bits per second; lostTheirs, a share;
+ * frozen and gaps, in ms of each second that a picture stood still and sound was made up; null where there is no look
+ * before. Further path, and freezes and freezesTook, in s, of pictures that come, since the connection began.
+ */
+export function measure(before, now) {
+  const entries = [...now.report.values()];
+  const seconds = before ? (now.at - before.at) / 1000 : 0;
+  const known = (entry) => seconds > 0 && before.report.has(entry.id);
+  const since = (entry, counter) => Math.max(0, number(entry[counter]) - number(before.report.get(entry.id)[counter]));
+  const pair = pairOf(now.report);
+  const rate = (counter) => (pair && known(pair) ? Math.round((8 * since(pair, counter)) / seconds) : null);
+  const incoming = entries.filter((e) => e.type === 'inbound-rtp');
+  const compared = incoming.filter(known);
+  const total = (list, count) => list.reduce((sum, entry) => sum + count(entry), 0);
+  const longest = (kind, took) => (seconds > 0 ? Math.max(0, ...compared.filter((e) => e.kind === kind).map(took)) / seconds : null);
+  const lost = total(compared, (e) => since(e, 'packetsLost'));
+  const came = total(compared, (e) => since(e, 'packetsReceived'));
+  const pictures = incoming.filter((e) => e.kind === 'video' && e.contentType !== 'screenshare');
+  return {
+    sent: rate('bytesSent'), received: rate('bytesReceived'),
+    lostTheirs: seconds > 0 ? lost / Math.max(1, lost + came) : null,
+    frozen: longest('video', (e) => (e.contentType === 'screenshare' ? 0 : 1000 * since(e, 'totalFreezesDuration'))),
+    gaps: longest('audio', (e) => (1000 * Math.max(0, since(e, 'concealedSamples') - since(e, 'silentConcealedSamples'))) / SAMPLE_RATE),
+    freezes: total(pictures, (e) => number(e.freezeCount)), freezesTook: total(pictures, (e) => number(e.totalFreezesDuration)),
+    path: pathOf(now.report),
+  };
+}
+
+/** Why a connection is not good, as keys of strings.js with their values: [[key, value]]. */
+export function causes({ lostOurs, lostTheirs, roundTrip, frozen, gaps }) {
+  return [
+    lostTheirs >= LOSS && ['whyLostTheirs', percentOf(lostTheirs)],
+    lostOurs >= LOSS && ['whyLostOurs', percentOf(lostOurs)],
+    roundTrip >= ROUND_TRIP && ['whySlow', Math.round(roundTrip)],
+    frozen >= STALLED && ['whyFrozen'],
+    gaps >= STALLED && ['whyGaps'],
+  ].filter(Boolean);
+}
+
+export const percentOf = (share) => Math.round(100 * share);
+
+/** The path of a connection: {local, remote, protocol, relayed}, types and protocol alone; null without one. */
+export function pathOf(report) {
+  const pair = pairOf(report);
+  if (!pair) return null;
+  const [local, remote] = [pair.localCandidateId, pair.remoteCandidateId].map((id) => report.get(id) ?? {});
+  const relayed = local.candidateType === 'relay' || remote.candidateType === 'relay';
+  const protocol = (local.candidateType === 'relay' && local.relayProtocol) || local.protocol; // to our own relay
+  return { local: oneOf(TYPES, local.candidateType), remote: oneOf(TYPES, remote.candidateType), protocol: oneOf(PROTOCOLS, protocol), relayed };
+}
+
+/** What is sent and comes: {way, kind, codec, width, height, rate, packets, lost}, for at most 32 streams. */
+export function streamsOf(report) {
+  const entries = [...report.values()].filter(({ type }) => type === 'inbound-rtp' || type === 'outbound-rtp');
+  return entries.slice(0, MOST).map((entry) => ({
+    way: entry.type === 'inbound-rtp' ? 'in' : 'out',
+    kind: entry.kind, codec: report.get(entry.codecId)?.mimeType ?? '',
+    width: number(entry.frameWidth), height: number(entry.frameHeight), rate: number(entry.framesPerSecond),
+    packets: number(entry.packetsReceived) + number(entry.packetsSent), lost: number(entry.packetsLost),
+  }));
+}
+
+function pairOf(report) {
+  const entries = [...report.values()];
+  const transport = entries.find((e) => e.type === 'transport' && e.selectedCandidatePairId);
+  return transport ? report.get(transport.selectedCandidatePairId) : entries.find((e) => e.type === 'candidate-pair' && e.nominated && e.state === 'succeeded');
+}
+
+const oneOf = (list, value) => (list.includes(value) ? value : 'unknown');
+const number = (value) => (Number.isFinite(value) ? value : 0);
