@@ -5,6 +5,8 @@ import * as question from './ask.js';
 import { keepScreenOn } from './awake.js';
 import * as chat from './chat.js';
 import { notice } from './controls.js';
+import { copyOn } from './copy.js';
+import { Flaps } from './flaps.js';
 import * as keys from './keys.js';
 import * as lobby from './lobby.js';
 import { OwnMedia } from './media.js';
@@ -21,6 +23,7 @@ export class Call {
   #media;
   #moderation;
   #people;
+  #flaps = new Flaps();
   #asked = null; // name that is being asked for
 
   constructor(room, over) {
@@ -53,13 +56,14 @@ export class Call {
   #on = {
     peerjoined: ({ peer, existing }) => {
       this.#people.add(peer);
-      if (!existing) chat.happened(t('came', nameOf(peer)));
+      if (!existing) this.#moves(peer, true);
       this.#people.count();
     },
     peerleft: ({ peer, reason }) => {
       this.#showUnlock();
       this.#people.remove(peer);
-      chat.happened(t(reason === 'kicked' ? 'removed' : 'went', nameOf(peer)));
+      if (reason === 'kicked') chat.happened(t('removed', nameOf(peer)));
+      else this.#moves(peer, false);
       this.#people.count();
     },
     peerrenamed: ({ peer, old }) => {
@@ -92,6 +96,11 @@ export class Call {
     },
     closed: ({ error }) => this.#closed(error),
   };
+
+  // A member comes or goes: by its name, because a page that is loaded again is another member.
+  #moves(peer, here) {
+    this.#flaps.note(peer.name || peer.id, here, performance.now(), (words, times, line) => chat.happened(t(words, nameOf(peer), times), line));
+  }
 
   // ---- the controls
 
@@ -127,7 +136,7 @@ export class Call {
 
   #wire() {
     $('leave').onclick = () => this.#room.leave();
-    $('copy').onclick = () => this.#copy();
+    copyOn($('copy'));
     $('settings').onclick = () => {
       const open = $('devices').classList.toggle('open');
       $('settings').setAttribute('aria-expanded', String(open));
@@ -139,7 +148,7 @@ export class Call {
       this.#rename(name.value);
     };
     chat.onSay((text) => this.#say(text));
-    document.onkeydown = (event) => this.#key(event);
+    keys.follow(this.#keys);
   }
 
   // What each key does, and what must be there for it; dialog#keys lists them.
@@ -150,16 +159,6 @@ export class Call {
     enter: [chat.focus, 'chat'],
     '?': [keys.toggle, 'call'],
   };
-
-  #key(event) {
-    if (event.repeat || event.target.matches('input:not([type=checkbox]), select, textarea')) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const key = event.key > '~' ? event.code.replace('Key', '') : event.key; // a Korean keyboard may give another letter
-    const [act, button] = this.#keys[key.toLowerCase()] ?? [];
-    if (!act || $(button).hidden || (event.key === 'Enter' && event.target.matches('button, a'))) return;
-    event.preventDefault();
-    act();
-  }
 
   async #say(text) {
     try {
@@ -191,27 +190,13 @@ export class Call {
     if (this.#asked === null) $('rename').elements.name.value = this.#room.self.name;
   }
 
-  async #copy() {
-    const link = `${location.origin}${location.pathname}${location.hash}`; // to the room, and not under our name
-    try {
-      await navigator.clipboard.writeText(link);
-    } catch {
-      notice(link); // to be copied by hand
-      return;
-    }
-    const words = $('copy').querySelector('span');
-    words.textContent = t('copied');
-    setTimeout(() => { words.textContent = t('copyLink'); }, 2000);
-  }
-
   #closed(error) {
     this.#media.close();
     this.#people.clear();
-    document.onkeydown = null;
     keepScreenOn(false);
     safety.hide();
     question.hide();
-    keys.hide();
+    keys.end();
     $('asked').hidden = true;
     $('unlock').hidden = true;
     if (error?.code === 'expired' || error?.code === 'refused') forgetToken(this.#room.name);
