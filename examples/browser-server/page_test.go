@@ -55,7 +55,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 
 	// Round with Tab: every control, with a name, and a ring around it.
 	tab.Do(`document.activeElement.blur(); window.reached = new Map()`)
-	for range 20 {
+	for range 24 {
 		tab.Keys("\t")
 		tab.Do(`{
 			const e = document.activeElement;
@@ -63,7 +63,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 			if (e !== document.body) reached.set(e.id || e.name || e.type, name && getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px');
 		}`)
 	}
-	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat-toggle", "leave", "copy", "name", "text"} {
+	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "hand", "react", "chat-toggle", "leave", "copy", "name", "text"} {
 		if !browsertest.Eval[bool](tab, fmt.Sprintf(`reached.get(%q) === true`, id)) {
 			t.Errorf("Tab does not reach %s, or it has no name or no ring: %s", id, browsertest.Eval[string](tab, `JSON.stringify([...reached])`))
 		}

@@ -9,19 +9,23 @@ import { copyOn } from './copy.js';
 import { Flaps } from './flaps.js';
 import * as keys from './keys.js';
 import * as lobby from './lobby.js';
+import { Marks } from './marks.js';
 import { OwnMedia } from './media.js';
 import { Moderation } from './moderation.js';
 import { nameOf, People } from './people.js';
+import * as reactions from './reactions.js';
 import * as safety from './safety.js';
 import { errorText, t } from './strings.js';
 
 const $ = (id) => document.getElementById(id);
+const PATIENCE = 2000; // ms that who leaves waits for what was sent
 
 export class Call {
   #room;
   #over; // (): called when it is
   #media;
   #moderation;
+  #marks;
   #people;
   #flaps = new Flaps();
   #asked = null; // name that is being asked for
@@ -31,7 +35,11 @@ export class Call {
     this.#over = over;
     this.#media = new OwnMedia(room, () => this.#moderation.draw());
     this.#moderation = new Moderation(room, (senders) => this.#media.quiet(senders));
-    this.#people = new People(this.#moderation);
+    this.#marks = new Marks(room, {
+      changed: () => this.#drawMarks(),
+      reacted: (id, emoji) => (id ? this.#people.react(id, emoji) : this.#media.react(emoji)),
+    });
+    this.#people = new People(this.#moderation, this.#marks);
     this.#show();
     this.#wire();
     this.#follow();
@@ -62,15 +70,21 @@ export class Call {
     peerleft: ({ peer, reason }) => {
       this.#showUnlock();
       this.#people.remove(peer);
+      this.#marks.left(peer);
       if (reason === 'kicked') chat.happened(t('removed', nameOf(peer)));
       else this.#moves(peer, false);
       this.#people.count();
     },
     peerrenamed: ({ peer, old }) => {
       this.#people.draw(peer);
+      this.#marks.draw();
       chat.happened(t('renamed', old || t('unnamed'), nameOf(peer)));
     },
-    peerstatechanged: ({ peer }) => this.#people.draw(peer),
+    peerstatechanged: ({ peer }) => {
+      this.#people.draw(peer);
+      this.#marks.greet(peer);
+    },
+    datareceived: (event) => this.#marks.take(event),
     qualitychanged: ({ peer }) => this.#people.draw(peer),
     trackadded: ({ peer }) => this.#people.draw(peer),
     trackblocked: () => this.#showUnlock(),
@@ -86,7 +100,10 @@ export class Call {
       chat.happened(t(what, nameOf(peer)));
     },
     activespeaker: ({ peer }) => this.#people.speaks(peer?.id),
-    chatreceived: ({ from, text }) => chat.said(from.name || t('unnamed'), text),
+    chatreceived: ({ from, text }) => {
+      this.#marks.spoke(from.id);
+      chat.said(from.name || t('unnamed'), text);
+    },
     signalinglost: () => notice(t('hubLost')),
     roomlocked: (event) => this.#moderation.lockChanged(event),
     muterequested: (event) => this.#moderation.asked(event),
@@ -100,6 +117,11 @@ export class Call {
   // A member comes or goes: by its name, because a page that is loaded again is another member.
   #moves(peer, here) {
     this.#flaps.note(peer.name || peer.id, here, performance.now(), (words, times, line) => chat.happened(t(words, nameOf(peer), times), line));
+  }
+
+  #drawMarks() {
+    this.#media.marks = this.#marks.of('');
+    for (const peer of this.#room.peers) this.#people.draw(peer);
   }
 
   // ---- the controls
@@ -135,7 +157,7 @@ export class Call {
   }
 
   #wire() {
-    $('leave').onclick = () => this.#room.leave();
+    $('leave').onclick = () => this.#room.leave({ timeout: PATIENCE }).catch(() => {}); // a sign may be undelivered
     copyOn($('copy'));
     $('settings').onclick = () => {
       const open = $('devices').classList.toggle('open');
@@ -148,6 +170,9 @@ export class Call {
       this.#rename(name.value);
     };
     chat.onSay((text) => this.#say(text));
+    chat.onType(() => this.#marks.types());
+    reactions.onReact((emoji) => this.#marks.react(emoji));
+    $('hand').onclick = () => this.#marks.raiseHand();
     keys.follow(this.#keys);
   }
 
@@ -156,6 +181,8 @@ export class Call {
     m: [() => this.#media.toggle('audio'), 'mute'],
     v: [() => this.#media.toggle('video'), 'camera'],
     s: [() => this.#media.share(), 'screen'],
+    h: [() => this.#marks.raiseHand(), 'hand'],
+    r: [reactions.toggle, 'react'],
     enter: [chat.focus, 'chat'],
     '?': [keys.toggle, 'call'],
   };
@@ -192,6 +219,8 @@ export class Call {
 
   #closed(error) {
     this.#media.close();
+    this.#marks.close();
+    reactions.hide();
     this.#people.clear();
     keepScreenOn(false);
     safety.hide();

@@ -57,6 +57,12 @@ export class OwnMedia {
   /** We have another name. */
   rename() { this.#mine.name = t('you', this.#room.self.name); }
 
+  /** What marks.js says of us. */
+  set marks(marks) { this.#mine.marks = marks; }
+
+  /** Shows a reaction of our own. */
+  react(emoji) { this.#mine.react(emoji); }
+
   /** Whether a Sender is one of our screen. */
   shares(sender) { return this.#shared.includes(sender); }
 

@@ -11,11 +11,13 @@ export const nameOf = (peer) => peer.name || t('unnamed');
 
 export class People {
   #moderation; // what may be done to them
+  #marks; // what they show of themselves
   #members = new Map(); // id → Tile, null until it is drawn first
   #screens = new Map(); // RemoteTrack → Tile: ids are the peer's choice, and another's may be the same
 
-  constructor(moderation) {
+  constructor(moderation, marks) {
     this.#moderation = moderation;
+    this.#marks = marks;
   }
 
   add(peer) {
@@ -39,6 +41,9 @@ export class People {
   speaks(speaker) {
     for (const [id, tile] of this.#members) if (tile) tile.speaking = id === speaker;
   }
+
+  /** Shows a reaction of a member. */
+  react(id, emoji) { this.#members.get(id)?.react(emoji); }
 
   /** Shows how many we are, ourselves among them. */
   count() {
@@ -65,6 +70,7 @@ export class People {
     tile.name = nameOf(peer);
     tile.state = peer.state;
     tile.quality = peer.quality;
+    tile.marks = this.#marks.of(peer.id);
     tile.manageable = this.#moderation.manages;
     tile.camera = Boolean(camera && !camera.muted && !camera.paused);
     tile.paused = Boolean(camera && !camera.muted && camera.paused);
