@@ -63,7 +63,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 			if (e !== document.body) reached.set(e.id || e.name || e.type, name && getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px');
 		}`)
 	}
-	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "hand", "react", "chat-toggle", "leave", "copy", "name", "text"} {
+	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "hand", "react", "record", "chat-toggle", "leave", "copy", "name", "text"} {
 		if !browsertest.Eval[bool](tab, fmt.Sprintf(`reached.get(%q) === true`, id)) {
 			t.Errorf("Tab does not reach %s, or it has no name or no ring: %s", id, browsertest.Eval[string](tab, `JSON.stringify([...reached])`))
 		}
@@ -93,6 +93,7 @@ func testDuringCall(t *testing.T, kind browsertest.Kind) {
 		const give = navigator.mediaDevices?.getUserMedia;
 		window.given = [];
 		window.live = (kind) => given.filter((track) => track.readyState === 'live' && track.kind === kind).length;
+		delete window.MediaRecorder;
 		window.blurs = []; // what cameras were told, with whether their size was said again
 		const { getCapabilities, getSettings } = MediaStreamTrack.prototype;
 		Object.assign(MediaStreamTrack.prototype, {
@@ -113,6 +114,7 @@ func testDuringCall(t *testing.T, kind browsertest.Kind) {
 	tab.Click("#mute")
 	tab.Click("#settings")
 	tab.Wait("both switches on", `document.getElementById('noise').checked && document.getElementById('echo').checked && `+shown("noise"))
+	tab.Wait("no button for what the browser cannot do", shown("hand")+` && !`+shown("record"))
 	tab.Screenshot("settings-desktop")
 	tab.Click("#blur")
 	tab.Wait("a blurred background", `blurs.join() === 'true true' && document.getElementById('blur').checked`)

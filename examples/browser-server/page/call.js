@@ -14,6 +14,7 @@ import { OwnMedia } from './media.js';
 import { Moderation } from './moderation.js';
 import { nameOf, People } from './people.js';
 import * as reactions from './reactions.js';
+import { Recording } from './recording.js';
 import * as safety from './safety.js';
 import { errorText, t } from './strings.js';
 
@@ -27,19 +28,24 @@ export class Call {
   #moderation;
   #marks;
   #people;
+  #recording;
   #flaps = new Flaps();
   #asked = null; // name that is being asked for
 
   constructor(room, over) {
     this.#room = room;
     this.#over = over;
-    this.#media = new OwnMedia(room, () => this.#moderation.draw());
+    this.#media = new OwnMedia(room, () => {
+      this.#moderation.draw();
+      this.#recording?.sync();
+    });
     this.#moderation = new Moderation(room, (senders) => this.#media.quiet(senders));
     this.#marks = new Marks(room, {
       changed: () => this.#drawMarks(),
       reacted: (id, emoji) => (id ? this.#people.react(id, emoji) : this.#media.react(emoji)),
     });
     this.#people = new People(this.#moderation, this.#marks);
+    this.#recording = new Recording(room, (on) => this.#marks.record(on));
     this.#show();
     this.#wire();
     this.#follow();
@@ -218,6 +224,7 @@ export class Call {
   }
 
   #closed(error) {
+    this.#recording.end();
     this.#media.close();
     this.#marks.close();
     reactions.hide();
