@@ -44,7 +44,7 @@ func testPreview(t *testing.T, kind browsertest.Kind) {
 	tab.Click("#preview-toggle")
 	tab.Wait("a picture, and sound", video+`.videoWidth > 0 && document.getElementById('preview-level').value > 0.2`)
 	asked("for the preview", "audio,video")
-	tab.Wait("what to choose from", `['cameras', 'microphones', 'speakers'].every((id) => document.getElementById('preview-' + id).checkVisibility() && document.getElementById('preview-' + id).options[0].label)`)
+	tab.Wait("what to choose from", `['cameras', 'microphones', 'speakers'].every((id) => document.getElementById('preview-' + id).checkVisibility() && document.getElementById('preview-' + id).options[0].label) && !`+shown("preview-blur"))
 	tab.Screenshot("preview-desktop")
 	tab.Resize(390, 844)
 	tab.Screenshot("preview-phone")

@@ -41,6 +41,13 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 		tab.Keys("s")
 		tab.Wait("S", fmt.Sprintf(`document.getElementById('screen').ariaPressed === %q`, sharing))
 	}
+	tab.Keys("h")
+	tab.Wait("H", `document.getElementById('hand').ariaPressed === 'true'`)
+	tab.Keys("r")
+	tab.Wait("R", shown("reactions")+` && document.activeElement.ariaLabel === 'Thumbs up'`)
+	tab.Keys("\x1b")
+	tab.Wait("Escape closes the reactions", `!`+shown("reactions")+` && document.activeElement.id === 'react'`)
+	tab.Do(`document.activeElement.blur()`)
 	tab.Keys("\r")
 	tab.Wait("Enter goes to the chat", `document.activeElement.name === 'text'`)
 	tab.Keys("mv 한\r")
@@ -48,7 +55,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 
 	// Round with Tab: every control, with a name, and a ring around it.
 	tab.Do(`document.activeElement.blur(); window.reached = new Map()`)
-	for range 20 {
+	for range 24 {
 		tab.Keys("\t")
 		tab.Do(`{
 			const e = document.activeElement;
@@ -56,7 +63,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 			if (e !== document.body) reached.set(e.id || e.name || e.type, name && getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px');
 		}`)
 	}
-	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat-toggle", "leave", "copy", "name", "text"} {
+	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "hand", "react", "record", "chat-toggle", "leave", "copy", "name", "text"} {
 		if !browsertest.Eval[bool](tab, fmt.Sprintf(`reached.get(%q) === true`, id)) {
 			t.Errorf("Tab does not reach %s, or it has no name or no ring: %s", id, browsertest.Eval[string](tab, `JSON.stringify([...reached])`))
 		}
@@ -86,6 +93,14 @@ func testDuringCall(t *testing.T, kind browsertest.Kind) {
 		const give = navigator.mediaDevices?.getUserMedia;
 		window.given = [];
 		window.live = (kind) => given.filter((track) => track.readyState === 'live' && track.kind === kind).length;
+		delete window.MediaRecorder;
+		window.blurs = []; // what cameras were told, with whether their size was said again
+		const { getCapabilities, getSettings } = MediaStreamTrack.prototype;
+		Object.assign(MediaStreamTrack.prototype, {
+			getCapabilities() { return { ...getCapabilities?.call(this), ...(this.kind === 'video' ? { backgroundBlur: [false, true] } : {}) }; },
+			getSettings() { return { ...getSettings.call(this), backgroundBlur: this.blurred ?? false }; },
+			async applyConstraints({ backgroundBlur, ...rest }) { this.blurred = backgroundBlur; blurs.push(backgroundBlur + ' ' + ('width' in rest)); },
+		});
 		if (give) navigator.mediaDevices.getUserMedia = async (wanted) => {
 			if (wanted.audio) opened.push(wanted.audio.noiseSuppression + ' ' + wanted.audio.echoCancellation);
 			const stream = await give.call(navigator.mediaDevices, wanted);
@@ -99,7 +114,14 @@ func testDuringCall(t *testing.T, kind browsertest.Kind) {
 	tab.Click("#mute")
 	tab.Click("#settings")
 	tab.Wait("both switches on", `document.getElementById('noise').checked && document.getElementById('echo').checked && `+shown("noise"))
+	tab.Wait("no button for what the browser cannot do", shown("hand")+` && !`+shown("record"))
 	tab.Screenshot("settings-desktop")
+	tab.Click("#blur")
+	tab.Wait("a blurred background", `blurs.join() === 'true true' && document.getElementById('blur').checked`)
+	tab.Click("#blur")
+	tab.Wait("and not", `blurs.join() === 'true true,false true' && !document.getElementById('blur').checked`)
+	tab.Click("#blur")
+	tab.Wait("and again", `document.getElementById('blur').checked`)
 	tab.Click("#noise")
 	tab.Wait("sound as it is, and still muted", `opened.join() === 'true true,false true' && document.getElementById('mute').ariaPressed === 'true' && document.getElementById('notice').hidden`)
 	tab.Resize(390, 844)
@@ -113,7 +135,7 @@ func testDuringCall(t *testing.T, kind browsertest.Kind) {
 	tab.Wait("the screen may go dark", `!locks.at(-1).held`)
 	tab.Wait("nothing is open", `live('audio') + live('video') === 0`)
 	tab.Do(`document.querySelector('#join button').click(), document.getElementById('preview-toggle').click()`)
-	tab.Wait("the choice is kept", inCall+` && opened.at(-1) === 'true false' && !document.getElementById('echo').checked`)
+	tab.Wait("the choice is kept", inCall+` && opened.at(-1) === 'true false' && !document.getElementById('echo').checked && blurs.length > 3 && blurs.slice(3).every((told) => told === 'true true') && document.getElementById('blur').checked`)
 	tab.Wait("no preview in the call", `document.getElementById('preview').hidden && live('audio') === 1 && live('video') === 1`)
 }
 

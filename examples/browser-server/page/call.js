@@ -5,34 +5,51 @@ import * as question from './ask.js';
 import { keepScreenOn } from './awake.js';
 import * as chat from './chat.js';
 import { notice } from './controls.js';
+import { copyLink } from './copy.js';
 import * as debug from './debug.js';
+import { Flaps } from './flaps.js';
 import * as keys from './keys.js';
 import * as lobby from './lobby.js';
+import { Marks } from './marks.js';
 import { OwnMedia } from './media.js';
 import { Moderation } from './moderation.js';
 import { nameOf, People } from './people.js';
+import * as reactions from './reactions.js';
+import { Recording } from './recording.js';
+import { renameBy } from './rename.js';
 import * as safety from './safety.js';
 import { errorText, t } from './strings.js';
 import * as why from './why.js';
 
 const $ = (id) => document.getElementById(id);
+const PATIENCE = 2000; // ms that who leaves waits for what was sent
 
 export class Call {
   #room;
   #over; // (): called when it is
   #media;
   #moderation;
+  #marks;
   #people;
-  #record; // of what happens
-  #asked = null; // name that is being asked for
+  #timeline; // of what happens
+  #recording;
+  #flaps = new Flaps();
 
-  constructor(room, record, over) {
+  constructor(room, timeline, over) {
     this.#room = room;
-    this.#record = record;
+    this.#timeline = timeline;
     this.#over = over;
-    this.#media = new OwnMedia(room, () => this.#moderation.draw());
+    this.#media = new OwnMedia(room, () => {
+      this.#moderation.draw();
+      this.#recording?.sync();
+    });
     this.#moderation = new Moderation(room, (senders) => this.#media.quiet(senders));
-    this.#people = new People(this.#moderation, (peer) => this.#inspect(peer));
+    this.#marks = new Marks(room, {
+      changed: () => this.#drawMarks(),
+      reacted: (id, emoji) => (id ? this.#people.react(id, emoji) : this.#media.react(emoji)),
+    });
+    this.#people = new People(this.#moderation, this.#marks, (peer) => this.#inspect(peer));
+    this.#recording = new Recording(room, (on) => this.#marks.record(on));
     this.#show();
     this.#wire();
     this.#follow();
@@ -48,7 +65,7 @@ export class Call {
     for await (const event of this.#room.events()) {
       // An event that cannot be drawn must not end the call.
       try {
-        this.#record.event(event);
+        this.#timeline.event(event);
         this.#on[event.type]?.(event);
       } catch (error) {
         console.error(error);
@@ -59,21 +76,28 @@ export class Call {
   #on = {
     peerjoined: ({ peer, existing }) => {
       this.#people.add(peer);
-      if (!existing) chat.happened(t('came', nameOf(peer)));
+      if (!existing) this.#moves(peer, true);
       this.#people.count();
     },
     peerleft: ({ peer, reason }) => {
       this.#showUnlock();
       this.#people.remove(peer);
       why.left(peer, nameOf(peer));
-      chat.happened(t(reason === 'kicked' ? 'removed' : 'went', nameOf(peer)));
+      this.#marks.left(peer);
+      if (reason === 'kicked') chat.happened(t('removed', nameOf(peer)));
+      else this.#moves(peer, false);
       this.#people.count();
     },
     peerrenamed: ({ peer, old }) => {
       this.#people.draw(peer);
+      this.#marks.draw();
       chat.happened(t('renamed', old || t('unnamed'), nameOf(peer)));
     },
-    peerstatechanged: ({ peer }) => this.#people.draw(peer),
+    peerstatechanged: ({ peer }) => {
+      this.#people.draw(peer);
+      this.#marks.greet(peer);
+    },
+    datareceived: (event) => this.#marks.take(event),
     qualitychanged: ({ peer }) => this.#people.draw(peer),
     trackadded: ({ peer }) => this.#people.draw(peer),
     trackblocked: () => this.#showUnlock(),
@@ -89,7 +113,10 @@ export class Call {
       chat.happened(t(what, nameOf(peer)));
     },
     activespeaker: ({ peer }) => this.#people.speaks(peer?.id),
-    chatreceived: ({ from, text }) => chat.said(from.name || t('unnamed'), text),
+    chatreceived: ({ from, text }) => {
+      this.#marks.spoke(from.id);
+      chat.said(from.name || t('unnamed'), text);
+    },
     signalinglost: () => notice(t('hubLost')),
     roomlocked: (event) => this.#moderation.lockChanged(event),
     muterequested: (event) => this.#moderation.asked(event),
@@ -100,6 +127,16 @@ export class Call {
     closed: ({ error }) => this.#closed(error),
   };
 
+  // A member comes or goes: by its name, because a page that is loaded again is another member.
+  #moves(peer, here) {
+    this.#flaps.note(peer.name || peer.id, here, performance.now(), (words, times, line) => chat.happened(t(words, nameOf(peer), times), line));
+  }
+
+  #drawMarks() {
+    this.#media.marks = this.#marks.of('');
+    for (const peer of this.#room.peers) this.#people.draw(peer);
+  }
+
   // ---- the controls
 
   #show() {
@@ -109,7 +146,6 @@ export class Call {
     $('call').hidden = false;
     keepScreenOn(true);
     $('room-name').textContent = this.#room.name;
-    $('rename').elements.name.value = this.#room.self.name;
     document.title = `${this.#room.name} · noom`;
     history.replaceState(null, '', `#/${encodeURIComponent(this.#room.name)}`);
     this.#people.count();
@@ -133,20 +169,18 @@ export class Call {
   }
 
   #wire() {
-    $('leave').onclick = () => this.#room.leave();
-    $('copy').onclick = () => this.#copy();
+    $('leave').onclick = () => this.#room.leave({ timeout: PATIENCE }).catch(() => {}); // a sign may be undelivered
+    $('copy').onclick = ({ currentTarget }) => copyLink(currentTarget);
     $('settings').onclick = () => {
       const open = $('devices').classList.toggle('open');
       $('settings').setAttribute('aria-expanded', String(open));
     };
-    const name = $('rename').elements.name;
-    name.onchange = () => this.#rename(name.value);
-    $('rename').onsubmit = (event) => {
-      event.preventDefault();
-      this.#rename(name.value);
-    };
+    renameBy($('rename'), this.#room, () => this.#media.rename());
     chat.onSay((text) => this.#say(text));
-    document.onkeydown = (event) => this.#key(event);
+    chat.onType(() => this.#marks.types());
+    reactions.onReact((emoji) => this.#marks.react(emoji));
+    $('hand').onclick = () => this.#marks.raiseHand();
+    keys.follow(this.#keys);
   }
 
   // What each key does, and what must be there for it; dialog#keys lists them.
@@ -154,26 +188,18 @@ export class Call {
     m: [() => this.#media.toggle('audio'), 'mute'],
     v: [() => this.#media.toggle('video'), 'camera'],
     s: [() => this.#media.share(), 'screen'],
+    h: [() => this.#marks.raiseHand(), 'hand'],
+    r: [reactions.toggle, 'react'],
     enter: [chat.focus, 'chat'],
     d: [() => this.#debug(debug.toggle), 'call'],
     '?': [keys.toggle, 'call'],
   };
 
-  #key(event) {
-    if (event.repeat || event.target.matches('input:not([type=checkbox]), select, textarea')) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const key = event.key > '~' ? event.code.replace('Key', '') : event.key; // a Korean keyboard may give another letter
-    const [act, button] = this.#keys[key.toLowerCase()] ?? [];
-    if (!act || $(button).hidden || (event.key === 'Enter' && event.target.matches('button, a'))) return;
-    event.preventDefault();
-    act();
-  }
-
   #inspect(peer) {
-    why.show(peer, { nameOf, report: () => this.#record.report(), more: () => this.#debug(debug.open) });
+    why.show(peer, { nameOf, report: () => this.#timeline.report(), more: () => this.#debug(debug.open) });
   }
 
-  #debug(act) { act(this.#room, this.#record, nameOf); }
+  #debug(act) { act(this.#room, this.#timeline, nameOf); }
 
   async #say(text) {
     try {
@@ -186,48 +212,18 @@ export class Call {
     }
   }
 
-  async #rename(name) {
-    if (name === this.#asked) return; // a changed field is sent when left, and again when submitted
-    this.#asked = name;
-    notice('');
-    let problem = '';
-    try {
-      await this.#room.rename(name);
-      this.#media.rename();
-      localStorage.setItem('name', this.#room.self.name);
-    } catch (error) {
-      problem = errorText(error);
-    }
-    if (this.#asked === name) { // otherwise a newer one counts
-      this.#asked = null;
-      if (problem) notice(problem);
-    }
-    if (this.#asked === null) $('rename').elements.name.value = this.#room.self.name;
-  }
-
-  async #copy() {
-    const link = `${location.origin}${location.pathname}${location.hash}`; // to the room, and not under our name
-    try {
-      await navigator.clipboard.writeText(link);
-    } catch {
-      notice(link); // to be copied by hand
-      return;
-    }
-    const words = $('copy').querySelector('span');
-    words.textContent = t('copied');
-    setTimeout(() => { words.textContent = t('copyLink'); }, 2000);
-  }
-
   #closed(error) {
+    this.#recording.end();
     this.#media.close();
+    this.#marks.close();
+    reactions.hide();
     this.#people.clear();
-    document.onkeydown = null;
     keepScreenOn(false);
     safety.hide();
     why.hide();
     debug.hide();
     question.hide();
-    keys.hide();
+    keys.end();
     $('asked').hidden = true;
     $('unlock').hidden = true;
     if (error?.code === 'expired' || error?.code === 'refused') forgetToken(this.#room.name);

@@ -56,12 +56,22 @@ function timeNow() {
   return time;
 }
 
-/** Shows that something happened. */
-export function happened(text) {
+/** Calls type when something is typed. */
+export function onType(type) {
+  form.oninput = () => form.elements.text.value.trim() && type();
+}
+
+/** Shows that something happened, in place of a line of before if that is still there, and returns its line. */
+export function happened(text, line = null) {
+  if (line && (line.isConnected || fresh.includes(line))) {
+    line.textContent = text;
+    return line;
+  }
   const item = document.createElement('li');
   item.className = 'system';
   item.textContent = text;
   add(item);
+  return item;
 }
 
 export function clear() {

@@ -2,14 +2,14 @@
 // without.
 
 const KEY = 'devices';
-const DEFAULTS = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true };
+const DEFAULTS = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true, blur: false };
 const LONGEST = 1000; // characters of a device's id
 
 let chosen = null;
 
 /**
  * What is chosen: audio and video, whether to begin with them; microphone, camera, speaker: ids, '' for the usual one;
- * noise and echo: whether the browser takes them out of what the microphone hears.
+ * noise and echo: whether the browser takes them out of what the microphone hears; blur: whether it blurs what is behind us.
  */
 export const choices = () => chosen ??= read(localStorage.getItem(KEY));
 

@@ -1,7 +1,7 @@
 // The debug view: a call's negotiation as it runs. It is opened by ?debug in the page's address, or by a key; while it is
 // closed nothing is measured for it, and noom.js traces no frames.
 
-import { copyBy } from './copy.js';
+import { copyReport } from './copy.js';
 import { Section } from './debug_section.js';
 import { repeat } from './repeat.js';
 import { t } from './strings.js';
@@ -15,14 +15,14 @@ export const wanted = new URLSearchParams(globalThis.location?.search).has('debu
 
 let close = null; // closes the view that is open
 
-/** Shows the view of a room, with what its Record keeps. nameOf(peer) is what the page calls a peer. */
-export function open(room, record, nameOf) {
+/** Shows the view of a room, with what its Timeline keeps. nameOf(peer) is what the page calls a peer. */
+export function open(room, timeline, nameOf) {
   hide();
   const sections = new Map(); // Peer → Section, null for the room
-  room.trace = record.frame;
+  room.trace = timeline.frame;
   $('debug-report').hidden = true;
   $('debug').hidden = false;
-  $('debug-copy').onclick = () => copyBy($('debug-copy'), $('debug-report'), 'copyReport', () => record.report());
+  $('debug-copy').onclick = () => copyReport($('debug-copy'), $('debug-report'), () => timeline.report());
   const stop = repeat(async (over) => {
     const peers = room.peers.slice(0, MOST);
     for (const [peer, section] of sections) {
@@ -32,7 +32,7 @@ export function open(room, record, nameOf) {
     }
     await Promise.all([null, ...peers].map((peer) => {
       if (!sections.has(peer)) {
-        const section = new Section(peer, record.of(peer));
+        const section = new Section(peer, timeline.of(peer));
         section.root.open = peer !== null && sections.size <= OPEN;
         section.root.addEventListener('toggle', () => section.draw(peer ? nameOf(peer) : t('debugRoom'), over).catch((error) => console.error(error)));
         sections.set(peer, section);
@@ -44,7 +44,7 @@ export function open(room, record, nameOf) {
   close = () => {
     stop();
     room.trace = null;
-    record.forgetFrames();
+    timeline.forgetFrames();
     $('debug-sections').replaceChildren();
     $('debug').hidden = true;
   };

@@ -1,7 +1,7 @@
 // A part of the debug view: what is known of one member, or of the room. While it is closed, nothing is measured for it.
 
 import { Plot } from './plots.js';
-import { statesOf } from './record.js';
+import { statesOf } from './timeline.js';
 import { t } from './strings.js';
 import { Looks, percentOf } from './vitals.js';
 
@@ -43,7 +43,7 @@ class Lines {
 export class Section {
   root = element('details');
   #peer; // null: the room
-  #entry; // of record.js
+  #entry; // of timeline.js
   #summary = element('summary');
   #lists;
   #looks = new Looks();

@@ -1,6 +1,7 @@
 // Camera, microphone and screen: what the browser gives us, and in plain words
 // why it does not.
 
+import * as blur from './blur.js';
 import { choices } from './choices.js';
 import { canChoose } from './speakers.js';
 import { t } from './strings.js';
@@ -29,6 +30,7 @@ export async function openChosen({ audio, video }) {
   try {
     const wanted = Object.fromEntries(kinds.map((kind) => [kind, constraints[kind]()]));
     const stream = await navigator.mediaDevices.getUserMedia(wanted);
+    await blur.apply(stream.getVideoTracks()[0]);
     return { tracks: stream.getTracks(), problem: '' };
   } catch (error) {
     if (error.name === 'NotAllowedError' || kinds.length === 1) return { tracks: [], problem: mediaProblem(error) };
@@ -41,7 +43,9 @@ export async function openChosen({ audio, video }) {
 /** Opens one device, the usual one without an id; kind is audio or video. */
 export async function open(kind, deviceId) {
   const stream = await navigator.mediaDevices.getUserMedia({ [kind]: constraints[kind](deviceId) });
-  return stream.getTracks()[0];
+  const [track] = stream.getTracks();
+  await blur.apply(track);
+  return track;
 }
 
 /** Opens a screen or window, with its sound where the browser offers that. */

@@ -1,5 +1,6 @@
 // What we send in a call: camera, microphone and screen, with their buttons and our own tiles.
 
+import * as blur from './blur.js';
 import { choices, choose } from './choices.js';
 import { drawSwitch, notice } from './controls.js';
 import * as devices from './devices.js';
@@ -37,6 +38,7 @@ export class OwnMedia {
     $('cameras').onchange = () => this.#switch('video', $('cameras').value);
     $('microphones').onchange = () => this.#switch('audio', $('microphones').value);
     for (const what of ['noise', 'echo']) $(what).onchange = ({ target }) => this.#process({ [what]: target.checked });
+    $('blur').onchange = ({ target }) => this.#next('video', () => blur.choose(this.#senders.video?.track, target.checked)).then(this.draw);
     $('speakers').onchange = () => speakers.choosePlace($('speakers').value);
     navigator.mediaDevices?.addEventListener('devicechange', this.draw);
   }
@@ -54,6 +56,12 @@ export class OwnMedia {
 
   /** We have another name. */
   rename() { this.#mine.name = t('you', this.#room.self.name); }
+
+  /** What marks.js says of us. */
+  set marks(marks) { this.#mine.marks = marks; }
+
+  /** Shows a reaction of our own. */
+  react(emoji) { this.#mine.react(emoji); }
 
   /** Whether a Sender is one of our screen. */
   shares(sender) { return this.#shared.includes(sender); }
@@ -77,6 +85,7 @@ export class OwnMedia {
     devices.list($('cameras'), 'videoinput', video?.track?.getSettings().deviceId, t('noCamera'));
     devices.listSpeakers($('speakers'));
     for (const what of ['noise', 'echo']) $(what).checked = choices()[what];
+    blur.draw($('blur'), video?.track);
     this.#changed();
   };
 

@@ -9,7 +9,7 @@ import * as debug from './debug.js';
 import * as devices from './devices.js';
 import * as lobby from './lobby.js';
 import * as preview from './preview.js';
-import { Record } from './record.js';
+import { Timeline } from './timeline.js';
 import { errorText, t, translate } from './strings.js';
 
 const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without it
@@ -24,10 +24,10 @@ async function enter({ name, room }) {
   const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
   try {
     identity ??= await Identity.generate();
-    const record = new Record();
-    const trace = debug.wanted ? record.frame : null;
+    const timeline = new Timeline();
+    const trace = debug.wanted ? timeline.frame : null;
     const joined = await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [], trace });
-    const call = new Call(joined, record, () => lobby.show(enter));
+    const call = new Call(joined, timeline, () => lobby.show(enter));
     const { tracks, problem } = await media;
     if (!early) call.addTracks(tracks);
     if (problem) notice(problem);

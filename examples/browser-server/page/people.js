@@ -11,12 +11,14 @@ export const nameOf = (peer) => peer.name || t('unnamed');
 
 export class People {
   #moderation; // what may be done to them
+  #marks; // what they show of themselves
   #inspect; // (peer): shows how its connection is
   #members = new Map(); // id → Tile, null until it is drawn first
   #screens = new Map(); // RemoteTrack → Tile: ids are the peer's choice, and another's may be the same
 
-  constructor(moderation, inspect) {
+  constructor(moderation, marks, inspect) {
     this.#moderation = moderation;
+    this.#marks = marks;
     this.#inspect = inspect;
   }
 
@@ -41,6 +43,9 @@ export class People {
   speaks(speaker) {
     for (const [id, tile] of this.#members) if (tile) tile.speaking = id === speaker;
   }
+
+  /** Shows a reaction of a member. */
+  react(id, emoji) { this.#members.get(id)?.react(emoji); }
 
   /** Shows how many we are, ourselves among them. */
   count() {
@@ -67,6 +72,7 @@ export class People {
     tile.name = nameOf(peer);
     tile.state = peer.state;
     tile.quality = peer.quality;
+    tile.marks = this.#marks.of(peer.id);
     tile.manageable = this.#moderation.manages;
     tile.camera = Boolean(camera && !camera.muted && !camera.paused);
     tile.paused = Boolean(camera && !camera.muted && camera.paused);

@@ -1,6 +1,7 @@
 // Before the call: what the camera sees, how loud the microphone is, and which devices these are. Nothing is opened, and
 // nobody asked for it, before the person wants to see it, or joins.
 
+import * as blur from './blur.js';
 import { choices, choose } from './choices.js';
 import { drawSwitch, notice } from './controls.js';
 import * as devices from './devices.js';
@@ -26,6 +27,7 @@ export function draw() {
   $('preview-toggle').querySelector('span').textContent = t(shown ? 'previewEnd' : 'preview');
   $('preview').hidden = !shown;
   for (const what of ['noise', 'echo']) $(`preview-${what}`).checked = choices()[what];
+  blur.draw($('preview-blur'), tracks.video);
 }
 
 /** Gives what is open to a call: a promise of {tracks, problem}, as devices.openChosen has it; null if nothing is. */
@@ -100,6 +102,7 @@ $('join-camera').onclick = () => change({ video: !choices().video });
 $('preview-cameras').onchange = ({ target }) => change({ camera: target.value }, 'video');
 $('preview-microphones').onchange = ({ target }) => change({ microphone: target.value }, 'audio');
 for (const what of ['noise', 'echo']) $(`preview-${what}`).onchange = ({ target }) => change({ [what]: target.checked }, 'audio');
+$('preview-blur').onchange = ({ target }) => next(() => blur.choose(tracks.video, target.checked).then(draw));
 $('preview-speakers').onchange = ({ target }) => speakers.choosePlace(target.value);
 $('preview-toggle').onclick = () => {
   shown = !shown;

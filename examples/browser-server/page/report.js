@@ -12,7 +12,7 @@ const LONGEST = 40;
 
 /**
  * The text. call is {date, agent, online, others, left, room, members}: agent the browser's name for itself, left how many
- * members are left out; room {events, frames}, members such as record.js describes them.
+ * members are left out; room {events, frames}, members such as timeline.js describes them.
  */
 export function reportOf({ date, agent, online, others, left, room, members }) {
   return [

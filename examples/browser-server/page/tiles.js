@@ -5,6 +5,9 @@ import * as speakers from './speakers.js';
 import { t } from './strings.js';
 import { closeWindow, TileButtons } from './tile_buttons.js';
 
+const SHOWN = 5000; // ms: a reaction
+const AT_ONCE = 3; // reactions
+
 const template = document.getElementById('tile');
 
 export class Tile {
@@ -27,6 +30,8 @@ export class Tile {
     this.#video.muted = 'self' in dataset;
     speakers.use(this.#video);
     this.#root.querySelector('.muted').setAttribute('aria-label', t('mutedMark'));
+    this.#root.querySelector('.records').setAttribute('aria-label', t('recordMark'));
+    this.#root.querySelector('.records').title = t('recordMark');
     const safety = this.#root.querySelector('.safety');
     safety.setAttribute('aria-label', t('safetyNumber'));
     safety.title = t('safetyNumber');
@@ -102,6 +107,25 @@ export class Tile {
   #announce(where, text) {
     const status = this.#root.querySelector(where);
     if (status.textContent !== text) status.textContent = text;
+  }
+
+  /** What marks.js says of the member. */
+  set marks({ hand, of, records }) {
+    const mark = this.#root.querySelector('.hand');
+    mark.hidden = hand === 0;
+    mark.setAttribute('aria-label', of > 1 ? t('handMarkOrder', hand) : t('handMark'));
+    mark.querySelector('b').textContent = of > 1 ? String(hand) : '';
+    this.#root.querySelector('.records').hidden = !records;
+  }
+
+  /** Shows an emoji for a moment. */
+  react(emoji) {
+    const shown = this.#root.querySelector('.reactions');
+    const reaction = document.createElement('span');
+    reaction.textContent = emoji;
+    shown.append(reaction);
+    if (shown.childElementCount > AT_ONCE) shown.firstElementChild.remove();
+    setTimeout(() => reaction.remove(), SHOWN);
   }
 
   /** Whether there is something that we may do to the member. */

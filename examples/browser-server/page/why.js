@@ -1,6 +1,6 @@
 // How good the connection to one member is, and why: behind the mark on its tile.
 
-import { copyBy } from './copy.js';
+import { copyReport } from './copy.js';
 import { repeat } from './repeat.js';
 import { t } from './strings.js';
 import { causes, Looks, percentOf } from './vitals.js';
@@ -36,7 +36,7 @@ export function show(peer, { nameOf, report, more }) {
   $('why-report').hidden = true;
   $('why-quality').textContent = '';
   draw(peer, nameOf(peer), null, null);
-  $('why-copy').onclick = () => copyBy($('why-copy'), $('why-report'), 'copyReport', report);
+  $('why-copy').onclick = () => copyReport($('why-copy'), $('why-report'), report);
   $('why-more').onclick = () => {
     hide();
     more();

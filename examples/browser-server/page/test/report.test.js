@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 globalThis.navigator ??= { userAgent: 'Node' }; // Node 20 has none
-const { Record, Ring } = await import('../record.js');
+const { Timeline, Ring } = await import('../timeline.js');
 const { reportOf, withoutAddresses } = await import('../report.js');
 
 const HIDDEN = [
@@ -11,7 +11,7 @@ const HIDDEN = [
   'AB:CD:EF:01:23:45:67:89', '지우', '민준 10.1.2.3', '<img src=x onerror=alert(1)>', 'call.example.com:8443', 'eyJhbGciOiJFZERTQSJ9.e30.c2ln', 'vnrtqmzl2k7w4x3yjfha6sbcde',
 ];
 
-// What record.js keeps, with one text wherever there is a text.
+// What timeline.js keeps, with one text wherever there is a text.
 function callWith(text) {
   const lists = {
     events: [{ at: 1, type: text, what: [text, 'connected'] }],
@@ -49,25 +49,25 @@ test('report: what looks like an address is none of its words', () => {
   assert.equal(withoutAddresses('  1.234 out offer 3456 B in-band; server reachable: 2'), '  1.234 out offer 3456 B in-band; server reachable: 2');
 });
 
-test('record: members are numbers, and whatever comes is bounded', async () => {
-  const record = new Record();
+test('timeline: members are numbers, and whatever comes is bounded', async () => {
+  const timeline = new Timeline();
   const peerOf = (name) => ({
     name, state: 'connected', quality: 'good', bandwidth: () => ({ sent: 0, estimate: 0, loss: 0, roundTrip: 0 }),
     connection: null, stats: () => Promise.reject(new Error('closed')), diagnose: () => Promise.reject(new Error('closed')),
   });
   const stays = peerOf('지우');
-  record.event({ type: 'peerjoined', peer: stays, existing: true });
-  record.event({ type: 'peerrenamed', peer: stays, old: '민준' });
-  record.event({ type: 'trackmuted', peer: stays, track: { kind: 'audio', name: 'fe80::1' }, muted: true });
-  record.event({ type: 'chatreceived', peer: stays, text: '비밀' });
-  for (let i = 0; i < 1000; i++) record.frame({ peer: stays, direction: 'in', inBand: true, type: 'offer', bytes: i });
+  timeline.event({ type: 'peerjoined', peer: stays, existing: true });
+  timeline.event({ type: 'peerrenamed', peer: stays, old: '민준' });
+  timeline.event({ type: 'trackmuted', peer: stays, track: { kind: 'audio', name: 'fe80::1' }, muted: true });
+  timeline.event({ type: 'chatreceived', peer: stays, text: '비밀' });
+  for (let i = 0; i < 1000; i++) timeline.frame({ peer: stays, direction: 'in', inBand: true, type: 'offer', bytes: i });
   for (let i = 0; i < 100; i++) {
     const guest = peerOf('10.0.0.1');
-    record.event({ type: 'peerjoined', peer: guest, existing: false });
-    record.event({ type: 'peerleft', peer: guest, member: { name: '10.0.0.1' }, reason: 'left' });
+    timeline.event({ type: 'peerjoined', peer: guest, existing: false });
+    timeline.event({ type: 'peerleft', peer: guest, member: { name: '10.0.0.1' }, reason: 'left' });
   }
-  record.event({ type: 'signalinglost', error: { code: 'unreachable', message: 'no hub at 10.0.0.1' } });
-  const report = await record.report();
+  timeline.event({ type: 'signalinglost', error: { code: 'unreachable', message: 'no hub at 10.0.0.1' } });
+  const report = await timeline.report();
   assert.match(report, /server out of reach; other members: 1\n/);
   assert.match(report, /Member 1\n {2}connected, quality good\n {2}no path\n.*\n +\d+\.\d{3} peerjoined existing\n +\d+\.\d{3} peerrenamed\n +\d+\.\d{3} trackmuted audio muted\n/);
   assert.equal(report.match(/in {2}offer/g).length, 200);
@@ -75,12 +75,12 @@ test('record: members are numbers, and whatever comes is bounded', async () => {
   assert.equal(report.match(/has left/g).length, 16);
   assert.ok(report.includes('Member 101') && !report.includes('Member 50'));
   for (const text of ['지우', '민준', '비밀', '10.0.0.1', 'fe80', 'chat']) assert.ok(!report.split('\n').slice(2).join('\n').includes(text), text);
-  assert.deepEqual(record.of(stays).turns['offer in'].count, 1000);
-  record.forgetFrames();
-  assert.ok(!(await record.report()).includes('offer'));
+  assert.deepEqual(timeline.of(stays).turns['offer in'].count, 1000);
+  timeline.forgetFrames();
+  assert.ok(!(await timeline.report()).includes('offer'));
 });
 
-test('record: a ring says what is new in it', () => {
+test('timeline: a ring says what is new in it', () => {
   const ring = new Ring();
   for (let i = 0; i < 250; i++) ring.push(i);
   assert.deepEqual(ring.since(247), [247, 248, 249]);

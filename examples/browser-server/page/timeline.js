@@ -31,7 +31,7 @@ export class Ring {
 
 const newEntry = (number) => ({ number, gone: false, events: new Ring(), frames: new Ring(), turns: {} });
 
-export class Record {
+export class Timeline {
   #begun = performance.now();
   #entries = new Map([[null, newEntry(0)]]); // Peer → its entry, null → that of the room
   #numbers = new WeakMap(); // Peer → its number
