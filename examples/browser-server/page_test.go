@@ -516,7 +516,8 @@ func TestDrawingInItsTurn(t *testing.T) { browsertest.EachKind(t, testDrawingInI
 
 func testDrawingInItsTurn(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	tab := kind.Start(t).Open(serveHere(t), "")
+	server := serveHere(t)
+	tab := kind.Start(t).Open(server, "")
 	drawn := browsertest.Eval[[]string](tab, `import('./soon.js').then(({ soon, never }) => new Promise((done) => {
 		const log = [];
 		const busy = () => { for (const end = performance.now() + 20; performance.now() < end;); };
@@ -532,5 +533,47 @@ func testDrawingInItsTurn(t *testing.T, kind browsertest.Kind) {
 	}))`)
 	if fmt.Sprint(drawn) != "[one a turn two]" {
 		t.Errorf("drawn: %q", drawn)
+	}
+	findsHub(t, tab, server)
+}
+
+// findsHub joins, from a page, by an address without a path, over WebSocket and over HTTP, and goes away as a page does.
+func findsHub(t *testing.T, tab *browsertest.Tab, server string) {
+	t.Helper()
+	gone := make(chan noom.PeerLeft, 2)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: server}, "데모", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		for {
+			event, err := room.Next(context.Background())
+			if err != nil {
+				return
+			}
+			if left, is := event.(noom.PeerLeft); is {
+				gone <- left
+			}
+		}
+	}()
+	defer func() {
+		_ = room.Leave(context.Background()) // the test is over
+		<-followed
+	}()
+	for _, transport := range []string{"websocket", "http"} {
+		tab.Do(fmt.Sprintf(`import('./noom/noom.js').then(async ({ join }) => { window.room = await join(%q, '데모', { name: %q, transport: %q }); })`,
+			strings.Replace(server, "http", "ws", 1), transport, transport))
+		tab.Wait("the member", `room.peers.length === 1`)
+		tab.Navigate(server)
+		select {
+		case left := <-gone:
+			if left.Reason != noom.ReasonLeft || left.Member.Name != transport {
+				t.Errorf("%v left: %v", left.Member, left.Reason)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("a page that has gone is still a member")
+		}
 	}
 }
