@@ -67,6 +67,64 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 	tab.Do(`document.querySelector('#join [name=name]').focus()`)
 	tab.Keys("\r")
 	tab.Wait("Enter joins", `!document.getElementById('call').hidden`)
+	enterGo(t, server, "데모", "고퍼")
+	seesAndHears(t, tab, 1)
+	byKeysAlone(t, tab)
+}
+
+// byKeysAlone leaves the call, and comes in again and does everything there with nothing but keys. Where the focus goes when
+// what had it is gone, it says too.
+func byKeysAlone(t *testing.T, tab *browsertest.Tab) {
+	t.Helper()
+	to := func(selector string) {
+		t.Helper()
+		for range 30 {
+			if browsertest.Eval[bool](tab, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
+				return
+			}
+			tab.Keys("\t")
+		}
+		t.Fatalf("Tab does not come to %s: it is at %s", selector, browsertest.Eval[string](tab, `document.activeElement.outerHTML`))
+	}
+	at := func(what, selector string) {
+		t.Helper()
+		tab.Wait(what, fmt.Sprintf(`document.activeElement.matches(%q)`, selector))
+	}
+	at("the room's name after joining", "#room-name")
+	to("#leave")
+	tab.Keys("\r")
+	at("the lobby's title after leaving", "#lobby h1")
+	to("#join [name=name]")
+	tab.Keys("bob")
+	to("#join button")
+	tab.Keys("\r")
+	at("the room's name", "#room-name")
+	tab.Wait("another name", `document.getElementById('rename').elements.name.value === 'bob' && tiles()[0]?.querySelector('video').videoWidth > 0`)
+	to("[data-member] .pin")
+	tab.Wait("a button that can be seen", `getComputedStyle(document.activeElement).opacity === '1'`)
+	tab.Keys("\r")
+	tab.Wait("the member on the stage", atPlace(member, "stage"))
+	tab.Keys("mv")
+	tab.Wait("neither heard nor seen", `['mute', 'camera'].every((id) => document.getElementById(id).ariaPressed === 'true')`)
+	to("#chat [name=text]")
+	tab.Keys("hi\r")
+	says(tab, "bob (you)hi")
+	to("#settings")
+	tab.Keys("\r")
+	to("#noise")
+	tab.Keys(" ")
+	tab.Wait("a choice", `!document.getElementById('noise').checked`)
+	tab.Keys("\x1b")
+	at("the button after its choices", "#settings[aria-expanded=false]")
+	tab.Wait("no choices", `!`+shown("noise"))
+	to("#chat-toggle")
+	tab.Keys("\r")
+	tab.Wait("no chat", `!`+shown("messages"))
+	tab.Keys("\r")
+	tab.Wait("the chat", shown("messages"))
+	to("#leave")
+	tab.Keys("\r")
+	at("the lobby's title", "#lobby h1")
 }
 
 // The screen stays on for as long as the call takes, also when the page was hidden meanwhile; what the browser does to the

@@ -4,7 +4,7 @@ import { forgetToken } from './address.js';
 import * as question from './ask.js';
 import { keepScreenOn } from './awake.js';
 import * as chat from './chat.js';
-import { notice } from './controls.js';
+import { notice, reveal } from './controls.js';
 import * as keys from './keys.js';
 import * as lobby from './lobby.js';
 import { OwnMedia } from './media.js';
@@ -108,6 +108,7 @@ export class Call {
     this.#people.count();
     this.#media.draw();
     this.#showRights();
+    $('room-name').focus(); // what had it is gone
   }
 
   // What we may not do has no buttons.
@@ -122,15 +123,17 @@ export class Call {
 
   // noom.js tries again whatever is touched; this is to be touched.
   #showUnlock() {
-    $('unlock').hidden = !this.#room.peers.some((peer) => peer.tracks.some((track) => track.blocked));
+    reveal($('unlock'), this.#room.peers.some((peer) => peer.tracks.some((track) => track.blocked)));
   }
 
   #wire() {
     $('leave').onclick = () => this.#room.leave();
     $('copy').onclick = () => this.#copy();
-    $('settings').onclick = () => {
-      const open = $('devices').classList.toggle('open');
-      $('settings').setAttribute('aria-expanded', String(open));
+    $('settings').onclick = () => this.#openDevices();
+    $('settings').onkeydown = $('devices').onkeydown = ({ key }) => {
+      if (key !== 'Escape') return;
+      this.#openDevices(false);
+      $('settings').focus();
     };
     const name = $('rename').elements.name;
     name.onchange = () => this.#rename(name.value);
@@ -140,6 +143,11 @@ export class Call {
     };
     chat.onSay((text) => this.#say(text));
     document.onkeydown = (event) => this.#key(event);
+  }
+
+  #openDevices(on) {
+    const open = $('devices').classList.toggle('open', on);
+    $('settings').setAttribute('aria-expanded', String(open));
   }
 
   // What each key does, and what must be there for it; dialog#keys lists them.
@@ -200,8 +208,11 @@ export class Call {
       return;
     }
     const words = $('copy').querySelector('span');
-    words.textContent = t('copied');
-    setTimeout(() => { words.textContent = t('copyLink'); }, 2000);
+    words.textContent = $('copied').textContent = t('copied'); // a button's own words are not read out when they change
+    setTimeout(() => {
+      words.textContent = t('copyLink');
+      $('copied').textContent = '';
+    }, 2000);
   }
 
   #closed(error) {

@@ -22,7 +22,7 @@ async function enter({ name, room }) {
   const early = await Promise.race([media, new Promise((resolve) => { setTimeout(resolve, MEDIA_PATIENCE); })]);
   try {
     identity ??= await Identity.generate();
-    const call = new Call(await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [] }), () => lobby.show(enter));
+    const call = new Call(await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [] }), leave);
     const { tracks, problem } = await media;
     if (!early) call.addTracks(tracks);
     if (problem) notice(problem);
@@ -32,6 +32,11 @@ async function enter({ name, room }) {
     notice(token && error.code === 'refused' ? t('tokenRefused') : errorText(error));
     for (const track of (await media).tracks) track.stop();
   }
+}
+
+function leave() {
+  lobby.show(enter);
+  lobby.focus();
 }
 
 // A call ends when its page is left; a page that comes back from the
