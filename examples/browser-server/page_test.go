@@ -489,24 +489,35 @@ func testSafetyNumber(t *testing.T, kinds browsertest.Pair) {
 	}
 }
 
-// In a Korean browser every word is Korean.
-func TestKorean(t *testing.T) { browsertest.EachKind(t, testKorean) }
+// In a Korean browser every word is Korean, and in a Japanese one Japanese.
+func TestLanguages(t *testing.T) { browsertest.EachKind(t, testLanguages) }
 
-func testKorean(t *testing.T, kind browsertest.Kind) {
+func testLanguages(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	server := serveHere(t)
-	b := kind.Start(t).In("ko")
+	server, b := serveHere(t), kind.Start(t)
+	for language, letters := range map[string]string{"ko": `\p{Hangul}`, "ja": `[\p{Hiragana}\p{Katakana}\p{Han}]`} {
+		speaks(t, b.In(language), server, language, regexp.MustCompile(letters))
+	}
+}
+
+// speaks checks that every word of the page has such letters.
+func speaks(t *testing.T, b *browsertest.Browser, server, language string, letters *regexp.Regexp) {
+	t.Helper()
 	tab := enter(t, b, server, "room", "name")
-	tab.Screenshot("korean")
-	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
-	if words[0] != "ko" || len(words) < 20 {
+	tab.Screenshot("language-" + language)
+	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang + ' ' + document.documentElement.dir, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
+	if words[0] != language+" ltr" || len(words) < 20 {
 		t.Errorf("the page says %q", words)
 	}
 	for _, w := range words[1:] {
-		if w != "" && !regexp.MustCompile(`\p{Hangul}`).MatchString(w) {
-			t.Errorf("%q is not Korean", w)
+		if w != "" && !letters.MatchString(w) {
+			t.Errorf("%q is not of the language %s", w, language)
 		}
 	}
+	tab.Resize(390, 844)
+	tab.Wait("all of it on a phone", laidOut)
+	tab.Screenshot("language-phone-" + language)
+	tab.Close()
 }
 
 // Over plain http, from another machine, there is neither camera nor
