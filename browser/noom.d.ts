@@ -146,7 +146,10 @@ export interface WebRTC {
   readonly MediaStream: typeof MediaStream;
 }
 
-/** Joins a room. url: the hub's, ws(s) or http(s), or relative to the page. Rejects with a NoomError. */
+/**
+ * Joins a room. url: the hub's, ws(s) or http(s), or relative to the page; noom serve needs no path in it. Rejects with a
+ * NoomError.
+ */
 export function join(url: string | URL, room: string, options?: JoinOptions): Promise<Room>;
 
 export interface PublishOptions {

@@ -6,6 +6,12 @@ import { closeError } from '../signaling.js';
 
 const url = new URL('wss://call.example:8443/ws');
 
+test('an address without a path: where hubs are', () => {
+  const { message } = closeError({ code: 1006, reason: '' }, new URL('wss://call.example:8443'));
+  assert.equal(message, 'noom: no connection to a hub at call.example:8443; hubs are usually at wss://call.example:8443/ws, and the address has no path');
+  assert.equal(closeError({ code: 1006, reason: '' }, url).message, 'noom: no connection to a hub at call.example:8443');
+});
+
 for (const [code, reason, want, says] of [
   [1008, 'bad_proof', 'bad_proof', 'bad_proof'],
   [1007, 'malformed', 'malformed', 'malformed'],

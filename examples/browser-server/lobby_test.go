@@ -14,12 +14,17 @@ const asks = exposeRoom + `if (navigator.mediaDevices) {
 	const open = mediaDevices.getUserMedia.bind(mediaDevices);
 	mediaDevices.getUserMedia = (wanted) => {
 		asked.push(Object.keys(wanted).sort().join());
+		window.wish = JSON.stringify(wanted.video?.deviceId ?? null);
 		return window.refused ? Promise.reject(new DOMException('no', 'NotAllowedError')) : open(wanted);
 	};
 	const list = mediaDevices.enumerateDevices.bind(mediaDevices);
+	window.plugged = [['internal', 'Laptop'], ['헤드폰', '헤드폰']];
 	mediaDevices.enumerateDevices = async () => [...(await list()).filter((d) => d.kind !== 'audiooutput'),
-		...[['default', 'Default'], ['헤드폰', '헤드폰']].map(([deviceId, label]) => ({ kind: 'audiooutput', deviceId, label, groupId: '' }))];
-	HTMLMediaElement.prototype.setSinkId = async function (id) { this.dataset.sounds = id; };
+		...plugged.map(([deviceId, label]) => ({ kind: 'audiooutput', deviceId, label, groupId: '' }))];
+	HTMLMediaElement.prototype.setSinkId = async function (id) {
+		this.dataset.sounds = id;
+		Object.defineProperty(this, 'sinkId', { value: id, configurable: true });
+	};
 }`
 
 // Camera and microphone are tried before the call, and nothing is opened, nor asked for, that is not wanted.
@@ -52,6 +57,13 @@ func testPreview(t *testing.T, kind browsertest.Kind) {
 		&& document.querySelector('#join button').getBoundingClientRect().bottom < innerHeight`)
 	tab.Resize(1280, 800)
 	tab.Do(`{
+		const select = document.getElementById('preview-cameras');
+		select.selectedIndex = select.options.length - 1;
+		window.camera = select.value;
+		select.dispatchEvent(new Event('change'));
+	}`)
+	tab.Wait("that camera and no other", `wish === JSON.stringify({ exact: camera }) && document.getElementById('preview-none').hidden`)
+	tab.Do(`{
 		window.seen = ` + video + `.srcObject.getTracks()[0];
 		const select = document.getElementById('preview-speakers');
 		select.value = '헤드폰';
@@ -59,17 +71,25 @@ func testPreview(t *testing.T, kind browsertest.Kind) {
 	}`)
 	tab.Click("#join-camera")
 	tab.Wait("no camera", `seen.readyState === 'ended' && !`+video+`.srcObject`)
-	asked("without a camera", "audio,video")
+	asked("without a camera", "audio,video video")
 
 	tab.Fill("#join [name=name]", "지우")
 	tab.Click("#join button")
 	tab.Wait("in the call, heard and not seen", inCall+` && `+muted+` === 'false' && `+camera+` === 'true' && `+own+`.dataset.camera === 'off'`)
-	asked("with a microphone that was open", "audio,video")
+	asked("with a microphone that was open", "audio,video video")
 	enterGo(t, server, "데모", "고퍼")
 	tab.Wait("the chosen loudspeaker", `named('고퍼')?.querySelector('video').dataset.sounds === '헤드폰' && document.getElementById('speakers').value === '헤드폰'`)
+	plug := func(which string) {
+		tab.Do(fmt.Sprintf(`window.plugged = [['internal', 'Laptop'], %s], navigator.mediaDevices.dispatchEvent(new Event('devicechange'))`, which))
+	}
+	plug("")
+	tab.Wait("the usual loudspeaker, by name and by ear", `((e) => e.value === '' && e.selectedOptions[0]?.textContent === 'The usual one' && e.options.length === 2)(document.getElementById('speakers'))
+		&& named('고퍼').querySelector('video').dataset.sounds === ''`)
+	plug(`['헤드폰', '헤드폰']`)
+	tab.Wait("the chosen one again", `named('고퍼').querySelector('video').dataset.sounds === '헤드폰' && document.getElementById('speakers').value === '헤드폰'`)
 	tab.Click("#camera")
 	tab.Wait("seen", camera+` === 'false' && `+own+`.dataset.camera === 'on'`)
-	asked("for a camera", "audio,video video")
+	asked("for a camera", "audio,video video video")
 
 	tab.Click("#leave")
 	tab.Reload()
@@ -81,6 +101,8 @@ func testPreview(t *testing.T, kind browsertest.Kind) {
 	tab.Click("#mute")
 	tab.Wait("heard", muted+` === 'false'`)
 	asked("for a microphone", "audio")
+	tab.Click("#camera")
+	tab.Wait("the camera of the last time, if it is there", camera+` === 'false' && JSON.parse(wish).ideal.length > 3`)
 
 	tab.Click("#leave")
 	tab.Do(`window.refused = true`)

@@ -74,6 +74,64 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 	tab.Do(`document.querySelector('#join [name=name]').focus()`)
 	tab.Keys("\r")
 	tab.Wait("Enter joins", `!document.getElementById('call').hidden`)
+	enterGo(t, server, "데모", "고퍼")
+	seesAndHears(t, tab, 1)
+	byKeysAlone(t, tab)
+}
+
+// byKeysAlone leaves the call, and comes in again and does everything there with nothing but keys. Where the focus goes when
+// what had it is gone, it says too.
+func byKeysAlone(t *testing.T, tab *browsertest.Tab) {
+	t.Helper()
+	to := func(selector string) {
+		t.Helper()
+		for range 30 {
+			if browsertest.Eval[bool](tab, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
+				return
+			}
+			tab.Keys("\t")
+		}
+		t.Fatalf("Tab does not come to %s: it is at %s", selector, browsertest.Eval[string](tab, `document.activeElement.outerHTML`))
+	}
+	at := func(what, selector string) {
+		t.Helper()
+		tab.Wait(what, fmt.Sprintf(`document.activeElement.matches(%q)`, selector))
+	}
+	at("the room's name after joining", "#room-name")
+	to("#leave")
+	tab.Keys("\r")
+	at("the lobby's title after leaving", "#lobby h1")
+	to("#join [name=name]")
+	tab.Keys("bob")
+	to("#join button")
+	tab.Keys("\r")
+	at("the room's name", "#room-name")
+	tab.Wait("another name", `document.getElementById('rename').elements.name.value === 'bob' && tiles()[0]?.querySelector('video').videoWidth > 0`)
+	to("[data-member] .pin")
+	tab.Wait("a button that can be seen", `getComputedStyle(document.activeElement).opacity === '1'`)
+	tab.Keys("\r")
+	tab.Wait("the member on the stage", atPlace(member, "stage"))
+	tab.Keys("mv")
+	tab.Wait("neither heard nor seen", `['mute', 'camera'].every((id) => document.getElementById(id).ariaPressed === 'true')`)
+	to("#chat [name=text]")
+	tab.Keys("hi\r")
+	says(tab, "bob (you)hi")
+	to("#settings")
+	tab.Keys("\r")
+	to("#noise")
+	tab.Keys(" ")
+	tab.Wait("a choice", `!document.getElementById('noise').checked`)
+	tab.Keys("\x1b")
+	at("the button after its choices", "#settings[aria-expanded=false]")
+	tab.Wait("no choices", `!`+shown("noise"))
+	to("#chat-toggle")
+	tab.Keys("\r")
+	tab.Wait("no chat", `!`+shown("messages"))
+	tab.Keys("\r")
+	tab.Wait("the chat", shown("messages"))
+	to("#leave")
+	tab.Keys("\r")
+	at("the lobby's title", "#lobby h1")
 }
 
 // The screen stays on for as long as the call takes, also when the page was hidden meanwhile; what the browser does to the
@@ -453,24 +511,35 @@ func testSafetyNumber(t *testing.T, kinds browsertest.Pair) {
 	}
 }
 
-// In a Korean browser every word is Korean.
-func TestKorean(t *testing.T) { browsertest.EachKind(t, testKorean) }
+// In a Korean browser every word is Korean, and in a Japanese one Japanese.
+func TestLanguages(t *testing.T) { browsertest.EachKind(t, testLanguages) }
 
-func testKorean(t *testing.T, kind browsertest.Kind) {
+func testLanguages(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	server := serveHere(t)
-	b := kind.Start(t).In("ko")
+	server, b := serveHere(t), kind.Start(t)
+	for language, letters := range map[string]string{"ko": `\p{Hangul}`, "ja": `[\p{Hiragana}\p{Katakana}\p{Han}]`} {
+		speaks(t, b.In(language), server, language, regexp.MustCompile(letters))
+	}
+}
+
+// speaks checks that every word of the page has such letters.
+func speaks(t *testing.T, b *browsertest.Browser, server, language string, letters *regexp.Regexp) {
+	t.Helper()
 	tab := enter(t, b, server, "room", "name")
-	tab.Screenshot("korean")
-	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
-	if words[0] != "ko" || len(words) < 20 {
+	tab.Screenshot("language-" + language)
+	words := browsertest.Eval[[]string](tab, `[document.documentElement.lang + ' ' + document.documentElement.dir, ...[...document.querySelectorAll('[data-t], [data-t-label], #call footer button > span, #count, #messages li')].map((e) => e.ariaLabel || e.placeholder || e.textContent)]`)
+	if words[0] != language+" ltr" || len(words) < 20 {
 		t.Errorf("the page says %q", words)
 	}
 	for _, w := range words[1:] {
-		if w != "" && !regexp.MustCompile(`\p{Hangul}`).MatchString(w) {
-			t.Errorf("%q is not Korean", w)
+		if w != "" && !letters.MatchString(w) {
+			t.Errorf("%q is not of the language %s", w, language)
 		}
 	}
+	tab.Resize(390, 844)
+	tab.Wait("all of it on a phone", laidOut)
+	tab.Screenshot("language-phone-" + language)
+	tab.Close()
 }
 
 // Over plain http, from another machine, there is neither camera nor
@@ -538,7 +607,8 @@ func TestDrawingInItsTurn(t *testing.T) { browsertest.EachKind(t, testDrawingInI
 
 func testDrawingInItsTurn(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	tab := kind.Start(t).Open(serveHere(t), "")
+	server := serveHere(t)
+	tab := kind.Start(t).Open(server, "")
 	drawn := browsertest.Eval[[]string](tab, `import('./soon.js').then(({ soon, never }) => new Promise((done) => {
 		const log = [];
 		const busy = () => { for (const end = performance.now() + 20; performance.now() < end;); };
@@ -554,5 +624,47 @@ func testDrawingInItsTurn(t *testing.T, kind browsertest.Kind) {
 	}))`)
 	if fmt.Sprint(drawn) != "[one a turn two]" {
 		t.Errorf("drawn: %q", drawn)
+	}
+	findsHub(t, tab, server)
+}
+
+// findsHub joins, from a page, by an address without a path, over WebSocket and over HTTP, and goes away as a page does.
+func findsHub(t *testing.T, tab *browsertest.Tab, server string) {
+	t.Helper()
+	gone := make(chan noom.PeerLeft, 2)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: server}, "데모", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		for {
+			event, err := room.Next(context.Background())
+			if err != nil {
+				return
+			}
+			if left, is := event.(noom.PeerLeft); is {
+				gone <- left
+			}
+		}
+	}()
+	defer func() {
+		_ = room.Leave(context.Background()) // the test is over
+		<-followed
+	}()
+	for _, transport := range []string{"websocket", "http"} {
+		tab.Do(fmt.Sprintf(`import('./noom/noom.js').then(async ({ join }) => { window.room = await join(%q, '데모', { name: %q, transport: %q }); })`,
+			strings.Replace(server, "http", "ws", 1), transport, transport))
+		tab.Wait("the member", `room.peers.length === 1`)
+		tab.Navigate(server)
+		select {
+		case left := <-gone:
+			if left.Reason != noom.ReasonLeft || left.Member.Name != transport {
+				t.Errorf("%v left: %v", left.Member, left.Reason)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("a page that has gone is still a member")
+		}
 	}
 }

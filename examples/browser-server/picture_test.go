@@ -9,25 +9,39 @@ import (
 	"noom/internal/browsertest"
 )
 
-// sits makes a page whose camera sees a landscape of three colours.
-func sits(b *browsertest.Browser, server, name string, colours ...string) *browsertest.Tab {
+// sits makes a page whose camera sees somebody in front of a wall: look is two colours of the wall, those of the skin, the hair
+// and the clothes, and how long the hair is.
+func sits(b *browsertest.Browser, server, name string, look ...string) *browsertest.Tab {
 	return b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/데모", server, name), exposeRoom+fmt.Sprintf(`{
-		const colours = %q.split(' ');
+		const [light, dark, skin, hair, clothes, length] = %q.split(' ');
 		navigator.mediaDevices.enumerateDevices = async () => [['videoinput', 'HD Camera'], ['audioinput', 'Headset']].map(([kind, label]) => ({ kind, label, deviceId: label }));
 		navigator.mediaDevices.getUserMedia = async () => {
 			const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
 			const context = canvas.getContext('2d');
-			const sky = context.createLinearGradient(0, 720, 1280, 0);
-			colours.forEach((colour, i) => sky.addColorStop(i / (colours.length - 1), colour));
-			context.fillStyle = sky;
-			setInterval(() => context.fillRect(0, 0, 1280, 720), 50);
+			const wall = context.createRadialGradient(900, 120, 80, 640, 360, 900);
+			wall.addColorStop(0, light);
+			wall.addColorStop(1, dark);
+			const fill = (colour, draw) => {
+				context.fillStyle = colour;
+				context.beginPath();
+				draw();
+				context.fill();
+			};
+			setInterval(() => {
+				fill(wall, () => context.rect(0, 0, 1280, 720));
+				fill(hair, () => context.ellipse(640, 190 + Number(length), 138 + length / 10, length, 0, 0, 7));
+				fill(clothes, () => context.ellipse(640, 800, 340, 280, 0, 0, 7));
+				fill(skin, () => context.roundRect(590, 440, 100, 130, 45));
+				fill(skin, () => context.ellipse(640, 345, 118, 150, 0, 0, 7));
+				fill(hair, () => context.ellipse(640, 235, 128, 78, 0, 0, 7));
+			}, 200);
 			const sound = new AudioContext().createMediaStreamDestination().stream;
-			const [video, audio] = [canvas.captureStream(20).getVideoTracks()[0], sound.getAudioTracks()[0]];
+			const [video, audio] = [canvas.captureStream(5).getVideoTracks()[0], sound.getAudioTracks()[0]];
 			video.getSettings = () => ({ deviceId: 'HD Camera' });
 			audio.getSettings = () => ({ deviceId: 'Headset' });
 			return new MediaStream([video, audio]);
 		};
-	}`, strings.Join(colours, " ")))
+	}`, strings.Join(look, " ")))
 }
 
 // The picture in README.md, docs/call.png: made again with
@@ -39,14 +53,20 @@ func TestPicture(t *testing.T) {
 	}
 	server := serveHere(t)
 	b := browsertest.Start(t)
-	jiwoo := sits(b, server, "지우", "#3b1f55", "#c8648f", "#ffe0b5")
+	jiwoo := sits(b, server, "지우", "#ffe9d2", "#c98a7b", "#f0c7a6", "#2b1d1a", "#3457d5", "220")
 	jiwoo.Wait("in the call", inCall)
 	others := make(map[string]*browsertest.Tab)
 	for _, o := range []struct {
-		name    string
-		colours []string
-	}{{"Bob", []string{"#1b2a4a", "#5a7fb5", "#f3bf86"}}, {"민준", []string{"#000", "#000"}}, {"Zoë", []string{"#2c5a4b", "#9cc39b", "#f5ead0"}}} {
-		others[o.name] = sits(b, server, o.name, o.colours...)
+		name string
+		look []string
+	}{
+		{"Bob", []string{"#dfe9f5", "#6d88ad", "#e8b795", "#8a5a2b", "#22324f", "110"}},
+		{"Zoë", []string{"#f3f0df", "#7c9c82", "#f4cfb4", "#b5482f", "#e9e4d4", "190"}},
+		{"민준", []string{"#000", "#000", "#000", "#000", "#000", "0"}},
+		{"Ifeanyi", []string{"#fff0c9", "#b98a4a", "#6d4430", "#1c1412", "#2f7d6b", "95"}},
+		{"서연", []string{"#efe6fa", "#8b79b3", "#f2cdae", "#17131a", "#b34d6d", "270"}},
+	} {
+		others[o.name] = sits(b, server, o.name, o.look...)
 		tileOf(jiwoo, o.name)
 	}
 	others["민준"].Click("#camera")
@@ -63,7 +83,7 @@ func TestPicture(t *testing.T) {
 	jiwoo.Wait("everyone's picture, but 민준's", `tiles().every((t) => t.dataset.state === 'connected' && (t.dataset.camera === 'off' || t.querySelector('video').videoWidth >= 640))
 		&& named('민준').dataset.camera === 'off' && 'muted' in named('Zoë').dataset`)
 	jiwoo.Do(`document.activeElement.blur()`)
-	jiwoo.Resize(1200, 720)
-	jiwoo.Wait("room for it", laidOut)
+	jiwoo.Resize(1280, 760)
+	jiwoo.Wait("room for it", laidOut+` && tiles().every((t) => t.dataset.quality === 'good')`)
 	jiwoo.Screenshot("call")
 }

@@ -24,11 +24,13 @@ type chromiumPage struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	read   chan struct{} // closed when its console is at its end
+
+	features map[string]string // of media, that are set: Chromium takes all of them at once
 }
 
 func (p chromiumProfile) open(language, prepare string, console func(message)) (page, error) {
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithExistingBrowserContext(p.id))
-	tab := &chromiumPage{ctx, cancel, make(chan struct{})}
+	tab := &chromiumPage{ctx: ctx, cancel: cancel, read: make(chan struct{}), features: make(map[string]string)}
 	if err := chromedp.Do(ctx); err != nil {
 		cancel()
 		return nil, err
@@ -117,9 +119,16 @@ func (p *chromiumPage) resize(width, height int64) error {
 }
 
 func (p *chromiumPage) media(feature, value string) error {
-	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
-	})
+	if feature == "pointer" {
+		_, err := chromedp.Call(p.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: value == "coarse"})
+		return err
+	}
+	p.features[feature] = value
+	var all []*emulation.MediaFeature
+	for name, value := range p.features {
+		all = append(all, &emulation.MediaFeature{Name: name, Value: value})
+	}
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: all})
 	return err
 }
 

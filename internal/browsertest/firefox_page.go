@@ -214,8 +214,8 @@ func (p *firefoxPage) resize(width, height int64) error {
 	return p.call("browsingContext.setViewport", object{"context": p.context, "viewport": object{"width": width, "height": height}}, nil)
 }
 
-// media has no command of its own in WebDriver BiDi yet. Reduced motion is for all pages of the
-// browser.
+// media has no command of its own in WebDriver BiDi yet. Reduced motion and the pointer are for all pages of
+// the browser.
 func (p *firefoxPage) media(feature, value string) error {
 	var js string
 	switch feature {
@@ -223,6 +223,9 @@ func (p *firefoxPage) media(feature, value string) error {
 		js = fmt.Sprintf(`context.prefersColorSchemeOverride = %q; undefined`, value)
 	case "prefers-reduced-motion":
 		js = fmt.Sprintf(`Services.prefs.setIntPref('ui.prefersReducedMotion', %q === 'reduce' ? 1 : 0)`, value)
+	case "pointer":
+		capabilities := map[string]int{"coarse": 1, "fine": 2 | 4}[value] // 4: it can hover
+		js = fmt.Sprintf(`for (const of of ['primary', 'all']) Services.prefs.setIntPref('ui.' + of + 'PointerCapabilities', %d)`, capabilities)
 	default:
 		return fmt.Errorf("cannot make Firefox prefer %s: %s", feature, value)
 	}

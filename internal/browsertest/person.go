@@ -52,7 +52,9 @@ func (t *Tab) Resize(width, height int64) {
 	t.must("resize", t.page.resize(width, height))
 }
 
-// Media sets a media feature, prefers-color-scheme or prefers-reduced-motion, to a value.
+// Media sets a media feature to a value: prefers-color-scheme, prefers-reduced-motion, or pointer to coarse or
+// fine. In Firefox the last two are those of all pages, so the browser must be the test's alone, as with [FocusIsOurs],
+// unless nobody else minds.
 func (t *Tab) Media(feature, value string) {
 	t.tb.Helper()
 	t.must(feature, t.page.media(feature, value))

@@ -30,10 +30,11 @@ func Handler(page fs.FS, h *hub.Hub, options ws.AcceptOptions) http.Handler {
 	return secure(ws.OnlyHosts(withoutPath(webSocket, mux), options.Hosts...))
 }
 
-// withoutPath also serves the hub to members whose URL has no path: pages are not asked for by WebSocket.
+// withoutPath also serves the hub to members whose URL has no path: pages are not asked for by WebSocket, and take
+// nothing that is posted, as the goodbye of a page is.
 func withoutPath(hub, others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" && entrance.HeaderListHas(r.Header, "Upgrade", "websocket") {
+		if r.URL.Path == "/" && (r.Method == http.MethodPost || entrance.HeaderListHas(r.Header, "Upgrade", "websocket")) {
 			hub.ServeHTTP(w, r)
 			return
 		}

@@ -375,5 +375,23 @@ func TestWithoutPath(t *testing.T) {
 		if status, header, _ := get(t, url); status != http.StatusOK || !strings.HasPrefix(header.Get("Content-Type"), "text/html") {
 			t.Errorf("%s: %d, %s", url, status, header.Get("Content-Type"))
 		}
+		if got, want := post(t, url), post(t, server+"/ws"); got != want || want != http.StatusBadRequest {
+			t.Errorf("%s answers what is no bye with %d, and /ws with %d", url, got, want)
+		}
 	}
+}
+
+// post posts what no hub takes, and returns the answer's status.
+func post(t *testing.T, url string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("안녕"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // only the status counts
+	return response.StatusCode
 }

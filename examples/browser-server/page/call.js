@@ -4,7 +4,7 @@ import { forgetToken } from './address.js';
 import * as question from './ask.js';
 import { keepScreenOn } from './awake.js';
 import * as chat from './chat.js';
-import { notice } from './controls.js';
+import { notice, reveal } from './controls.js';
 import { copyLink } from './copy.js';
 import * as debug from './debug.js';
 import { Flaps } from './flaps.js';
@@ -151,6 +151,7 @@ export class Call {
     this.#people.count();
     this.#media.draw();
     this.#showRights();
+    $('room-name').focus(); // what had it is gone
   }
 
   // What we may not do has no buttons.
@@ -165,15 +166,17 @@ export class Call {
 
   // noom.js tries again whatever is touched; this is to be touched.
   #showUnlock() {
-    $('unlock').hidden = !this.#room.peers.some((peer) => peer.tracks.some((track) => track.blocked));
+    reveal($('unlock'), this.#room.peers.some((peer) => peer.tracks.some((track) => track.blocked)));
   }
 
   #wire() {
     $('leave').onclick = () => this.#room.leave({ timeout: PATIENCE }).catch(() => {}); // a sign may be undelivered
     $('copy').onclick = ({ currentTarget }) => copyLink(currentTarget);
-    $('settings').onclick = () => {
-      const open = $('devices').classList.toggle('open');
-      $('settings').setAttribute('aria-expanded', String(open));
+    $('settings').onclick = () => this.#openDevices();
+    $('settings').onkeydown = $('devices').onkeydown = ({ key }) => {
+      if (key !== 'Escape') return;
+      this.#openDevices(false);
+      $('settings').focus();
     };
     renameBy($('rename'), this.#room, () => this.#media.rename());
     chat.onSay((text) => this.#say(text));
@@ -181,6 +184,11 @@ export class Call {
     reactions.onReact((emoji) => this.#marks.react(emoji));
     $('hand').onclick = () => this.#marks.raiseHand();
     keys.follow(this.#keys);
+  }
+
+  #openDevices(on) {
+    const open = $('devices').classList.toggle('open', on);
+    $('settings').setAttribute('aria-expanded', String(open));
   }
 
   // What each key does, and what must be there for it; dialog#keys lists them.

@@ -7,6 +7,7 @@ import { language, t } from './strings.js';
 
 const form = document.getElementById('chat');
 const messages = document.getElementById('messages');
+const log = document.getElementById('log'); // in which they scroll
 const unread = document.getElementById('unread');
 const toggle = document.getElementById('chat-toggle');
 const call = document.getElementById('call');
@@ -95,10 +96,10 @@ function add(item) {
 }
 
 function show() {
-  const atEnd = messages.scrollTop + messages.clientHeight >= messages.scrollHeight - 40;
+  const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 40;
   messages.append(...fresh.splice(0));
   while (messages.childElementCount > KEPT) messages.firstElementChild.remove();
-  if (atEnd) messages.scrollTop = messages.scrollHeight;
+  if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
 function mark(count) {

@@ -10,6 +10,13 @@ export function notice(text) {
   line.hidden = text === '';
 }
 
+/** Shows an element of the call, or hides it: then the focus, if it was there, goes to the name of the room. */
+export function reveal(element, on) {
+  const lost = !on && element.contains(document.activeElement);
+  element.hidden = !on;
+  if (lost) document.getElementById('room-name').focus();
+}
+
 /** Does what may fail, and says why it did. */
 export async function attempt(act) {
   try {
@@ -20,13 +27,12 @@ export async function attempt(act) {
 }
 
 /**
- * Draws a button. What it would do, it says; to a screen reader it is a switch
- * with one name that is on or off.
+ * Draws a button that is on or off. Its name stays the same, because with another one it would be said to be on when it is
+ * off, and who speaks to it says what is written on it. What a press would do is in its title.
  */
 export function drawSwitch(button, pressed, words, icon) {
   button.setAttribute('aria-pressed', String(pressed));
-  button.setAttribute('aria-label', t(words[0]));
   button.title = t(words[Number(pressed)]);
-  button.querySelector('span').textContent = t(words[Number(pressed)]);
+  button.querySelector('span').textContent = t(words[0]);
   button.querySelector('use').setAttribute('href', `icons.svg#${icon}`);
 }

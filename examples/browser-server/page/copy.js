@@ -13,8 +13,12 @@ async function copyBy(button, words, make, refused) {
     return;
   }
   const label = button.querySelector('span');
-  label.textContent = t('copied');
-  setTimeout(() => { label.textContent = t(words); }, 2000);
+  const said = document.getElementById('copied');
+  label.textContent = said.textContent = t('copied'); // a button's own words are not read out when they change
+  setTimeout(() => {
+    label.textContent = t(words);
+    said.textContent = '';
+  }, 2000);
 }
 
 /** Copies the link to the room, to send to someone. */

@@ -64,7 +64,7 @@ function layOut() {
   never(area); // it is done now
   const arranged = arrange({ tiles: [...tiles], pinned, speaker, phone: phone.matches, hidden });
   const places = place(arranged, { width: area.clientWidth, height: area.clientHeight }, corner);
-  area.dataset.corner = arranged.floating ? corner : ''; // so that names and buttons of the others keep clear of it
+  area.dataset.corner = places.get(arranged.floating)?.where === 'float' ? corner : ''; // so that names and buttons of the others keep clear of it
   const alone = ![...tiles].some(({ kind }) => kind === 'member');
   for (const tile of tiles) tile.put(places.get(tile), { pinned: tile === pinned, alone, hidden: hidden && tile === arranged.floating });
 }

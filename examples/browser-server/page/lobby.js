@@ -10,6 +10,7 @@ const rooms = document.getElementById('rooms');
 const noRooms = document.getElementById('no-rooms');
 const submit = form.querySelector('button');
 let feed = null; // the live list, while the lobby is shown
+let pressed = false; // the button to join, which cannot keep the focus while it is off
 
 /** Shows the lobby; enter({name, room}) is called when the form is sent. */
 export function show(enter) {
@@ -51,8 +52,15 @@ export function hide() {
 
 /** While a join is under way the form waits. */
 export function busy(on) {
+  if (on) pressed = document.activeElement === submit;
   submit.disabled = on;
   submit.textContent = t(on ? 'joining' : 'join');
+  if (!on && pressed && document.activeElement === document.body) submit.focus();
+}
+
+/** Takes the focus: what had it is gone. No button, because a key that is held down would press it. */
+export function focus() {
+  lobby.querySelector('h1').focus();
 }
 
 /** Fills in the form and sends it. */

@@ -3,7 +3,7 @@
 
 import { ask } from './ask.js';
 import * as chat from './chat.js';
-import { attempt, drawSwitch } from './controls.js';
+import { attempt, drawSwitch, reveal } from './controls.js';
 import { t } from './strings.js';
 
 const $ = (id) => document.getElementById(id);
@@ -85,7 +85,7 @@ export class Moderation {
 
   #drawWish() {
     const kinds = new Set(this.#wanted().map((s) => s.kind));
-    $('asked').hidden = kinds.size === 0;
+    reveal($('asked'), kinds.size > 0);
     if (kinds.size === 0) {
       this.#wish = null; // done, by whichever way
       return;

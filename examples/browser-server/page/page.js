@@ -27,7 +27,7 @@ async function enter({ name, room }) {
     const timeline = new Timeline();
     const trace = debug.wanted ? timeline.frame : null;
     const joined = await join('ws', room, { name, identity, token, tracks: early?.tracks ?? [], trace });
-    const call = new Call(joined, timeline, () => lobby.show(enter));
+    const call = new Call(joined, timeline, leave);
     const { tracks, problem } = await media;
     if (!early) call.addTracks(tracks);
     if (problem) notice(problem);
@@ -37,6 +37,11 @@ async function enter({ name, room }) {
     notice(token && error.code === 'refused' ? t('tokenRefused') : errorText(error));
     for (const track of (await media).tracks) track.stop();
   }
+}
+
+function leave() {
+  lobby.show(enter);
+  lobby.focus();
 }
 
 // A call ends when its page is left; a page that comes back from the

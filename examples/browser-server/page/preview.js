@@ -36,7 +36,7 @@ export function take() {
   shown = false;
   draw();
   return next(async () => {
-    await settle(true); // what has ended, or was not there, may be there now
+    await settle({ on: true }); // what has ended, or was not there, may be there now
     const taken = { tracks: Object.values(tracks), problem };
     tracks = {};
     show();
@@ -58,14 +58,14 @@ function next(step) {
   return done;
 }
 
-// Opens what is wanted and closes what is not.
-async function settle(on = shown) {
+// Opens what is wanted and closes what is not. chosen has the ids of what was chosen just now.
+async function settle({ on = shown, chosen = {} } = {}) {
   const wanted = ['audio', 'video'].filter((kind) => on && choices()[kind]);
   for (const kind of Object.keys(tracks)) if (!wanted.includes(kind)) stop(kind);
   const missing = wanted.filter((kind) => tracks[kind]?.readyState !== 'live');
   problem = '';
   if (missing.length > 0) {
-    const opened = await devices.openChosen({ ...choices(), audio: missing.includes('audio'), video: missing.includes('video') });
+    const opened = await devices.openChosen({ ...choices(), audio: missing.includes('audio'), video: missing.includes('video') }, chosen);
     for (const track of opened.tracks) tracks[track.kind] = track;
     problem = opened.problem;
     notice(problem);
@@ -91,16 +91,16 @@ function show() {
 }
 
 // Another choice; of a device that is open, another one is opened in its place.
-function change(what, kind = '') {
+function change(what, kind = '', deviceId = '') {
   choose(what);
   draw();
-  if (shown) next(() => { stop(kind); return settle(); });
+  if (shown) next(() => { stop(kind); return settle({ chosen: { [kind]: deviceId } }); });
 }
 
 $('join-mute').onclick = () => change({ audio: !choices().audio });
 $('join-camera').onclick = () => change({ video: !choices().video });
-$('preview-cameras').onchange = ({ target }) => change({ camera: target.value }, 'video');
-$('preview-microphones').onchange = ({ target }) => change({ microphone: target.value }, 'audio');
+$('preview-cameras').onchange = ({ target }) => change({ camera: target.value }, 'video', target.value);
+$('preview-microphones').onchange = ({ target }) => change({ microphone: target.value }, 'audio', target.value);
 for (const what of ['noise', 'echo']) $(`preview-${what}`).onchange = ({ target }) => change({ [what]: target.checked }, 'audio');
 $('preview-blur').onchange = ({ target }) => next(() => blur.choose(tracks.video, target.checked).then(draw));
 $('preview-speakers').onchange = ({ target }) => speakers.choosePlace(target.value);

@@ -2,14 +2,17 @@
 
 import { choices, choose } from './choices.js';
 
+let gone = false; // the chosen one is not plugged in
+
 /** Whether this browser does. */
 export const canChoose = 'setSinkId' in HTMLMediaElement.prototype;
 
 /** Lets an element sound there. */
 export async function use(element) {
-  if (!canChoose || element.sinkId === choices().speaker) return;
+  const id = gone ? '' : choices().speaker;
+  if (!canChoose || element.sinkId === id) return;
   try {
-    await element.setSinkId(choices().speaker);
+    await element.setSinkId(id);
   } catch {
     // It was unplugged, or is not for this page any more: the usual one stays.
   }
@@ -17,6 +20,23 @@ export async function use(element) {
 
 /** Chooses another one, also for what sounds already. */
 export function choosePlace(id) {
+  gone = false;
   choose({ speaker: id });
+  useEverywhere();
+}
+
+/**
+ * Learns the ids of those that are plugged in, none of which is known before the browser may tell them, and returns the one
+ * in use, '' for the usual one: that is where it sounds while the chosen one is gone.
+ */
+export function found(ids) {
+  const { speaker } = choices();
+  const was = gone;
+  gone = ids.length > 0 && !ids.includes(speaker);
+  if (gone !== was) useEverywhere();
+  return gone ? '' : speaker;
+}
+
+function useEverywhere() {
   for (const element of document.querySelectorAll('#tiles video')) use(element);
 }

@@ -6,6 +6,9 @@ const SHAPE = 16 / 9; // of a picture
 const STRIP = 0.22; // of the height, or width, is at least for those beside the stage
 const BESIDE_SPEAKER = 0.5; // the same where only the speaker is on it
 const MOST = 0.6; // and at most, if the picture on it is no smaller for that
+const FACE = 0.42; // of the shorter side of a picture is a face, as the letter in tiles.css
+const WIDEST_FACE = 128; // px
+const NAME = { width: 190, height: 36 }; // px: ten characters of a name and its marks, at the bottom of a picture
 const HIDDEN = 48; // px: where we do not want to see ourselves there is a button
 
 export const CORNERS = ['top left', 'top right', 'bottom right', 'bottom left']; // clockwise
@@ -36,9 +39,32 @@ function onStage(tiles, pinned, speaker) {
 
 /**
  * Gives each tile of an arrangement its place in an area of width by height: a Map of tile → {where, x, y, width, height},
- * in px; where is stage, strip, grid or float. corner, one of CORNERS, is where our own picture floats.
+ * in px; where is stage, strip, grid or float. corner, one of CORNERS, is where our own picture floats, unless it would
+ * cover a face or a name there: then it is one of the others.
  */
-export function place({ stage, share, rest, floating, hidden }, { width, height }, corner) {
+export function place(arranged, area, corner) {
+  const places = lay(arranged, area, corner);
+  const { floating, rest, hidden } = arranged;
+  if (!floating || hidden || !covers(places.get(floating), places, corner)) return places;
+  return lay({ ...arranged, rest: [floating, ...rest], floating: null }, area, corner);
+}
+
+// Whether our own picture covers another's face, or the letter in its place, which is in the middle, or the name, which
+// tiles.css puts on the right where our own is at the bottom left.
+function covers(own, places, corner) {
+  return [...places].some(([{ kind }, { x, y, width, height }]) => {
+    if (kind !== 'member') return false;
+    const size = Math.min(FACE * Math.min(width, height), WIDEST_FACE);
+    const face = { x: x + (width - size) / 2, y: y + (height - size) / 2, width: size, height: size };
+    const wide = Math.min(width, NAME.width);
+    const name = { x: corner === 'bottom left' ? x + width - wide : x, y: y + height - NAME.height, width: wide, height: NAME.height };
+    return overlap(own, face) || overlap(own, name);
+  });
+}
+
+const overlap = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+function lay({ stage, share, rest, floating, hidden }, { width, height }, corner) {
   const area = { x: 0, y: 0, width, height };
   const { main, strip } = stage && rest.length > 0 ? split(area, share) : { main: area, strip: area };
   const places = new Map();

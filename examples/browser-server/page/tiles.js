@@ -1,5 +1,6 @@
 // The pictures: one tile per member, one per shared screen, our own among them.
 
+import { reveal } from './controls.js';
 import * as grid from './grid.js';
 import * as speakers from './speakers.js';
 import { t } from './strings.js';
@@ -163,6 +164,7 @@ export class Tile {
     this.play([]);
     this.show(null);
     closeWindow(this.#video);
+    reveal(this.#root, false); // the focus may be on one of its buttons
     this.#root.remove();
     grid.remove(this);
   }

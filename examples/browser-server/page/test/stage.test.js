@@ -78,6 +78,20 @@ test('place: in every area all are within it, none covers another, and little is
   }
 });
 
+test('place: our own picture floats where it covers neither face nor name, and else is one of the others', () => {
+  const where = (names, width, height, options) => {
+    const tiles = names.map(tile);
+    return place(arrange({ tiles, phone: true, ...options }), { width, height }, 'bottom right').get(tiles[0]).where;
+  };
+  assert.equal(where(crowd(2), 382, 700), 'float');
+  assert.equal(where(crowd(3), 382, 700), 'float');
+  assert.equal(where(crowd(11), 382, 700), 'grid');
+  assert.equal(where(crowd(7), 382, 700), 'grid'); // it would be over a name alone
+  assert.equal(where(crowd(1), 830, 290), 'float');
+  assert.equal(where([...crowd(2), '화면'], 382, 700), 'float'); // over the screen
+  assert.equal(where(crowd(11), 382, 700, { hidden: true }), 'float'); // a button
+});
+
 test('place: a screen is as wide as a phone, and on a desktop by far the largest', () => {
   const of = (names, width, height) => {
     const tiles = names.map(tile);
