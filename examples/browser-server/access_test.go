@@ -262,7 +262,12 @@ func asksAndShares(i inspection, host noom.Room, guest *gopher) {
 func crowded(i inspection) {
 	i.Helper()
 	i.tab.Do(`import('./tiles.js').then(({ Tile }) => {
-		const names = ['가나다라마바사아자차카타파', 'Marguerite de la Tour-Saint-Amand', '東京都港区六本木太郎花子', '지우'];
+		// Without a font that has it Firefox draws a letter as a box of its own size, wider than any letter is.
+		const probe = document.body.appendChild(Object.assign(document.createElement('span'), { textContent: '가' }));
+		Object.assign(probe.style, { position: 'fixed', fontSize: '10.4px' });
+		const drawn = probe.getBoundingClientRect().width <= 10.5;
+		probe.remove();
+		const names = [drawn ? '가나다라마바사아자차카타파' : 'Gyeong-hwan Dokgo', 'Marguerite de la Tour-Saint-Amand', drawn ? '東京都港区六本木太郎花子' : 'Roppongi Taro', '지우'];
 		window.crowd = Array.from({ length: 9 }, (_, i) => Object.assign(new Tile({ member: 'm' + i }), {
 			name: names[i % names.length], state: i % 3 === 0 ? 'interrupted' : 'connected', paused: i % 4 === 1, quality: 'poor', muted: true, manageable: true,
 		}));
