@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"noom/internal/browsertest"
 	"noom/signal"
 )
 
@@ -133,7 +134,7 @@ func TestDecodersAgree(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		without(t, "NO NODE: noom.js's decoder is not compared with Go's; install Node 20 or later")
+		browsertest.Without(t, "NO NODE: noom.js's decoder is not compared with Go's; install Node 20 or later")
 	}
 	all := inputs(t)
 	kept := len(all)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"noom/browser"
+	"noom/internal/browsertest"
 )
 
 const nodePatience = 2 * time.Minute // for one thing to happen, on a busy machine
@@ -24,7 +25,7 @@ func nodeFolder(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			without(t, "NO NODE: noom.js is not tried in Node; install Node 20 or later with npm")
+			browsertest.Without(t, "NO NODE: noom.js is not tried in Node; install Node 20 or later with npm")
 		}
 	}
 	folder := t.TempDir()
@@ -39,7 +40,7 @@ func nodeFolder(t *testing.T) string {
 	npm := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
 	npm.Dir = folder
 	if out, err := npm.CombinedOutput(); err != nil {
-		without(t, fmt.Sprintf("NO PACKAGES FOR NODE: noom.js is not tried in Node; npm could not fetch them: %v\n%s", err, out))
+		browsertest.Without(t, fmt.Sprintf("NO PACKAGES FOR NODE: noom.js is not tried in Node; npm could not fetch them: %v\n%s", err, out))
 	}
 	return folder
 }

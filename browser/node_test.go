@@ -209,7 +209,7 @@ func nodeWithPage(t *testing.T, folder string) {
 // nodeGlobals is a member that gives join nothing: it has the WebRTC in globalThis, and Node has the WebSocket.
 func nodeGlobals(t *testing.T, folder string) {
 	if !canWebSocket(t) {
-		without(t, "NODE WITHOUT WEBSOCKET: noom.js is not tried with it; install Node 20.10 or later")
+		browsertest.Without(t, "NODE WITHOUT WEBSOCKET: noom.js is not tried with it; install Node 20.10 or later")
 	}
 	l := newLab(t)
 	tab := l.open(browsertest.Start(t), "")

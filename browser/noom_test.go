@@ -14,7 +14,7 @@ func TestNode(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		without(t, "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later")
+		browsertest.Without(t, "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later")
 	}
 	if out, err := exec.CommandContext(t.Context(), node, "--test", "test/").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

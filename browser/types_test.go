@@ -2,10 +2,11 @@ package browser_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"noom/internal/browsertest"
 )
 
 // typescript is the compiler that noom.d.ts is held to.
@@ -16,7 +17,7 @@ func TestTypes(t *testing.T) {
 	t.Parallel()
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		without(t, "NO NPM: noom.d.ts is not checked; install Node 20 or later with npm")
+		browsertest.Without(t, "NO NPM: noom.d.ts is not checked; install Node 20 or later with npm")
 	}
 	tsc := func(args ...string) ([]byte, error) {
 		args = append([]string{"exec", "--yes", "--prefer-offline", "--package=" + typescript, "--", "tsc"}, args...)
@@ -24,7 +25,7 @@ func TestTypes(t *testing.T) {
 	}
 	out, err := tsc("--version")
 	if err != nil {
-		without(t, fmt.Sprintf("NO TYPESCRIPT: noom.d.ts is not checked; npm could not fetch %s: %v\n%s", typescript, err, out))
+		browsertest.Without(t, fmt.Sprintf("NO TYPESCRIPT: noom.d.ts is not checked; npm could not fetch %s: %v\n%s", typescript, err, out))
 	}
 	out, err = tsc("--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess",
 		"--target", "es2022", "--lib", "es2022,dom,dom.iterable,dom.asynciterable", "--module", "nodenext",
@@ -32,14 +33,4 @@ func TestTypes(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v\n%s", err, strings.TrimSpace(string(out)))
 	}
-}
-
-// without skips a test that lacks a tool, loudly; with NOOM_BROWSER=required it fails.
-func without(t *testing.T, message string) {
-	t.Helper()
-	if os.Getenv("NOOM_BROWSER") == "required" {
-		t.Fatal(message)
-	}
-	fmt.Fprintln(os.Stderr, message)
-	t.Skip(message)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"noom"
 	"noom/internal/browsertest"
@@ -20,27 +21,21 @@ import (
 // axeCore returns axe-core, which npm fetches in the version that testdata/axe pins, from its cache if it is there.
 func axeCore(t *testing.T) string {
 	t.Helper()
-	without := func(message string) {
-		t.Helper()
-		if os.Getenv("NOOM_BROWSER") == "required" {
-			t.Fatal(message)
-		}
-		fmt.Fprintln(os.Stderr, message)
-		t.Skip(message)
-	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		without("NO NPM: the page is not held to the rules of accessibility; install Node 20 or later with npm")
+		browsertest.Without(t, "NO NPM: the page is not held to the rules of accessibility; install Node 20 or later with npm")
 	}
 	folder := t.TempDir()
 	if err = os.CopyFS(folder, os.DirFS("testdata/axe")); err != nil {
 		t.Fatal(err)
 	}
-	fetch := exec.CommandContext(t.Context(), npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	fetch := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-timeout=20000")
 	fetch.Dir = folder
 	out, err := fetch.CombinedOutput()
 	if err != nil {
-		without(fmt.Sprintf("NO AXE-CORE: the page is not held to the rules of accessibility; npm could not fetch it: %v\n%s", err, out))
+		browsertest.Without(t, fmt.Sprintf("NO AXE-CORE: the page is not held to the rules of accessibility; npm could not fetch it: %v\n%s", err, out))
 	}
 	script, err := os.ReadFile(filepath.Join(folder, "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
@@ -95,7 +90,8 @@ func (i inspection) look(state, onPhone string) {
 	i.faults(state+" on a dark desktop", `() => (`+inspects+`)(['color-contrast'])`)
 	i.tab.Media("pointer", "coarse")
 	i.tab.Resize(390, 844)
-	i.tab.Wait("a phone", `innerWidth === 390 && matchMedia('(pointer: coarse)').matches`)
+	i.tab.Wait("a phone", `innerWidth === 390 && matchMedia('(pointer: coarse)').matches
+		&& (document.getElementById('call').hidden || document.getElementById('call').classList.contains('chat-closed'))`)
 	i.tab.Do(onPhone)
 	i.faults(state+" on a dark phone", `() => (`+inspects+`)()`)
 	i.faults(state+" for fingers", tooSmall)
@@ -116,7 +112,12 @@ func (i inspection) focus(what, selector string) {
 func (i inspection) press(selector string) {
 	i.Helper()
 	i.tab.Wait(selector, fmt.Sprintf(`document.querySelector(%q).checkVisibility()`, selector))
-	i.tab.Do(fmt.Sprintf(`document.querySelector(%q).focus()`, selector))
+	i.tab.Keys("") // the window has the focus
+	i.tab.Wait("the focus on "+selector, fmt.Sprintf(`(() => {
+		const element = document.querySelector(%q);
+		element.focus();
+		return document.activeElement === element && document.hasFocus();
+	})()`, selector))
 	i.tab.Keys("\r")
 }
 
@@ -201,7 +202,7 @@ func opensAndCloses(i inspection) {
 	i.focus("the button of the settings", "#settings[aria-expanded=false]")
 	guest := `[data-member]:has([data-initial="M"])`
 	for _, dialog := range []struct{ state, opener string }{
-		{"safety number", guest + ` .safety`}, {"what to do with a member", guest + ` .manage`}, {"close the room", "#close-room"}, {"keys", "#settings"},
+		{"safety number", guest + ` .safety`}, {"how good a connection is", guest + ` .quality`}, {"what to do with a member", guest + ` .manage`}, {"close the room", "#close-room"}, {"keys", "#settings"},
 	} {
 		if dialog.state == "keys" {
 			i.tab.Keys("?")
@@ -218,6 +219,16 @@ func opensAndCloses(i inspection) {
 		}
 		i.focus("what has opened it", dialog.opener)
 	}
+	i.tab.Keys("d")
+	i.tab.Wait("the debug view", shown("debug")+` && document.querySelectorAll('#debug .plot').length > 0`)
+	i.look("debug view", "")
+	i.press("#debug-close")
+	i.focus("the room's name, with the view gone", "#room-name")
+	i.press("#react")
+	i.focus("a reaction", "#reactions button")
+	i.look("reactions", "")
+	i.tab.Keys("\x1b")
+	i.focus("what has opened them", "#react")
 	i.press(guest + ` .manage`)
 	i.press(`#ask [data-choice="remove"]`)
 	i.tab.Wait("whether that is meant", `document.querySelector('#ask [data-choice="yes"]')`)
@@ -281,7 +292,7 @@ func crowded(i inspection) {
 		for _, size := range [][2]int64{{390, 844}, {844, 390}, {320, 568}} {
 			i.tab.Resize(size[0], size[1])
 			what := fmt.Sprintf("twelve members%s at %dx%d", screens, size[0], size[1])
-			i.tab.Wait("a layout of "+what, fmt.Sprintf(`innerWidth === %d && tiles().length === 11 && %s`, size[0], laidOut))
+			i.tab.Wait("a layout of "+what, fmt.Sprintf(`innerWidth === %d && matchMedia('(pointer: coarse)').matches && tiles().length === 11 && %s`, size[0], laidOut))
 			i.faults(what, covered)
 			i.tab.Screenshot(strings.ReplaceAll(what, " ", "-"))
 		}

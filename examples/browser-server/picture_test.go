@@ -46,7 +46,7 @@ func sits(b *browsertest.Browser, server, name string, look ...string) *browsert
 
 // The picture in README.md, docs/call.png: made again with
 //
-//	NOOM_SCREENSHOTS=docs go test ./examples/browser-server -run Picture
+//	NOOM_SCREENSHOTS=$PWD/docs go test ./examples/browser-server -run Picture
 func TestPicture(t *testing.T) {
 	if os.Getenv("NOOM_SCREENSHOTS") == "" {
 		t.Skip("makes a picture, where NOOM_SCREENSHOTS says")

@@ -30,12 +30,12 @@ const clipboard = `
 		const descriptions = connections.flatMap((c) => [c.localDescription, c.remoteDescription]).filter(Boolean).map(({ sdp }) => sdp).join('\n');
 		const told = [...descriptions.matchAll(/a=(?:ice-pwd|fingerprint:sha-256)[: ](\S+)/g)].map(([, secret]) => secret);
 		const ids = tiles().map(({ dataset }) => dataset.member);
-		const found = [...told, ...ids, '지우', '고퍼', '데모', location.host].filter((secret) => text.includes(secret));
+		const found = [...told, ...ids, '지우', 'Anna', '고퍼', '데모', location.host].filter((secret) => text.includes(secret));
 		return [...found, ...text.match(/\d+\.\d+\.\d+\.\d+|\S+\.local|\S*::\S*/g) ?? []];
 	};`
 
 // address is the name of a member that looks like an address.
-const address = "192.168.7.7 고퍼"
+const address = "192.168.7.7 Anna 고퍼"
 
 // The sound of a member loses every third packet for a while: its tile shows that, in bars and in words; behind the mark is
 // why; the debug view has all of it; and a report of it has no names and no addresses.
@@ -85,9 +85,14 @@ func testQualityIsShown(t *testing.T, kind browsertest.Kind) {
 	tab.Wait("the sound", `(async () => (await stat('inbound-rtp', 'audio', 'packetsReceived')) > 20)()`)
 	lossy.Store(true)
 	shows("poor", "Poor connection", 1)
+	tab.Do(`window.causes = [];
+		new MutationObserver(() => causes.push(document.getElementById('why-causes').textContent)).observe(document.getElementById('why-causes'), { childList: true })`)
 	tab.Screenshot("quality-poor")
 	explains(t, tab)
 	debugs(t, tab)
+	if untrue := browsertest.Eval[[]string](tab, `causes.filter((text) => text.includes('Nothing is in the way'))`); len(untrue) > 0 {
+		t.Errorf("of a connection that loses a third the page says %q", untrue)
+	}
 	tab.Do(`document.querySelector('[data-member] .quality').click()`)
 	lossy.Store(false)
 	shows("good", "Good connection", 3)
@@ -162,9 +167,18 @@ func debugs(t *testing.T, tab *browsertest.Tab) {
 	tab.Wait("no debug view", closed)
 	tab.Do(`document.querySelector('[data-member] .quality').click()`)
 	tab.Click("#why-more")
-	tab.Wait("the view from the dialog", `document.getElementById('debug').checkVisibility() && !document.getElementById('why').open`)
+	tab.Wait("the view from the dialog", `document.activeElement.id === 'debug-close' && !document.getElementById('why').open`)
 	tab.Click("#debug-close")
 	tab.Wait("no debug view", closed)
+	tab.Click("#mute")
+	tab.Click("#mute")
+	tab.Do(`document.querySelector('[data-member] .quality').click()`)
+	tab.Click("#why-copy")
+	tab.Wait("the copy", `copied.length === 3`)
+	if browsertest.Eval[bool](tab, `/ B (by hub|in-band)$/m.test(copied.at(-1))`) {
+		t.Error("frames are traced while nobody looks")
+	}
+	tab.Do(`document.getElementById('why').close()`)
 }
 
 // reports checks the report that was copied last.

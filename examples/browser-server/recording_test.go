@@ -27,13 +27,17 @@ const saves = `
 		node.disconnect = function () { mixed.delete(node); disconnect.call(node); };
 		return node;
 	};
+	window.contexts = [];
+	window.AudioContext = class extends AudioContext {
+		constructor(...args) { super(...args); contexts.push(this); }
+	};
 	window.recorders = [];
 	window.MediaRecorder = class extends MediaRecorder {
 		constructor(...args) { super(...args); recorders.push(this); }
 	};
 	window.written = { parts: 0, bytes: 0, closed: false };
-	window.picker = async ({ suggestedName }) => ({ createWritable: async () => ({
-		write: async (part) => { written.parts++; written.bytes += part.size; written.name = suggestedName; },
+	window.picker = async () => ({ name: 'monday.webm', createWritable: async () => ({
+		write: async (part) => { written.parts++; written.bytes += part.size; },
 		close: async () => { written.closed = true; },
 	}) });
 `
@@ -91,7 +95,8 @@ func testRecording(t *testing.T, kind browsertest.Kind) {
 	tab.Click("#record")
 	tab.Wait("it is written meanwhile", `written.parts > 1 && written.bytes > 5000 && !written.closed`)
 	tab.Click("#leave")
-	tab.Wait("all of it", `written.closed && saved.length === 2 && mixed.size === 0 && written.name.startsWith('noom-데모-') && `+shown("lobby"))
+	tab.Wait("all of it", `written.closed && saved.length === 2 && mixed.size === 0 && `+text("notice")+` === 'The recording is in monday.webm' && `+shown("lobby"))
+	tab.Wait("nothing of it left", `contexts.length > 0 && contexts.every((context) => context.state === 'closed') && dispatchEvent(new Event('beforeunload', { cancelable: true }))`)
 }
 
 // plays plays a file, a data URL, in a page of its own.

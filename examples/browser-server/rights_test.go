@@ -183,7 +183,7 @@ func removes(host, guest, other *browsertest.Tab) {
 		}
 		chooses(host, "yes")
 	}
-	says(host, "민준 님을 내보냈습니다")
+	says(host, "민준 님이 방에서 내보내졌습니다")
 	says(other, "민준 was removed")
 	const out = `document.getElementById('notice').textContent === 'You were removed from the room.' && document.getElementById('lobby').checkVisibility()`
 	guest.Wait("out", out)

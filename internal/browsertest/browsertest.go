@@ -175,8 +175,8 @@ func (b *Browser) In(language string) *Browser {
 	return b
 }
 
-// without skips a test that lacks a program, loudly, or fails it.
-func without(tb testing.TB, message string) {
+// Without skips a test that lacks a program, loudly, or fails it.
+func Without(tb testing.TB, message string) {
 	tb.Helper()
 	if os.Getenv("NOOM_BROWSER") == "required" {
 		tb.Fatal(message)

@@ -20,7 +20,7 @@ func Path(tb testing.TB) string {
 			return path
 		}
 	}
-	without(tb, "NO CHROMIUM: the browser tests do not run; install it, or name it in NOOM_CHROMIUM")
+	Without(tb, "NO CHROMIUM: the browser tests do not run; install it, or name it in NOOM_CHROMIUM")
 	return ""
 }
 

@@ -21,14 +21,14 @@ import (
 func firefoxPath(tb testing.TB) string {
 	tb.Helper()
 	if _, err := exec.LookPath("pulseaudio"); err != nil {
-		without(tb, "NO PULSEAUDIO: the tests with Firefox do not run, because without it Firefox has no sound; install it")
+		Without(tb, "NO PULSEAUDIO: the tests with Firefox do not run, because without it Firefox has no sound; install it")
 	}
 	for _, name := range []string{os.Getenv("NOOM_FIREFOX"), "firefox-esr", "firefox"} {
 		if path, err := exec.LookPath(name); name != "" && err == nil {
 			return path
 		}
 	}
-	without(tb, "NO FIREFOX: the tests with Firefox do not run; install it, or name it in NOOM_FIREFOX")
+	Without(tb, "NO FIREFOX: the tests with Firefox do not run; install it, or name it in NOOM_FIREFOX")
 	return ""
 }
 
@@ -39,6 +39,7 @@ var firefoxPrefs = map[string]any{
 	"media.navigator.permission.disabled":               true,
 	"media.autoplay.default":                            0,
 	"media.peerconnection.ice.obfuscate_host_addresses": false,
+	"privacy.webrtc.hideGlobalIndicator":                true, // a window that takes the focus when a page begins to use a camera
 	"media.devices.unfocused.enabled":                   true, // else enumerateDevices waits for the focus, which one window of all has
 	// Chromium's pages of different profiles and windows have a process each too: one that hangs
 	// or dies takes no other along.

@@ -164,7 +164,8 @@ func (t *Tab) Wait(what, condition string) {
 		case err != nil:
 			t.tb.Fatalf("waiting for %s (%s): %v", what, condition, err)
 		case string(raw) != "true":
-			t.tb.Fatalf("never came: %s (%s); the page shows:\n%s", what, condition, Eval[string](t, `document.body.innerText`))
+			t.tb.Fatalf("never came: %s (%s); the focus: %s; the page shows:\n%s", what, condition,
+				Eval[string](t, `document.hasFocus() + ', ' + document.activeElement?.outerHTML.slice(0, 200)`), Eval[string](t, `document.body.innerText`))
 		default:
 			return
 		}

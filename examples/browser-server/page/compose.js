@@ -60,7 +60,7 @@ function drawVideo(c, video, box, whole) {
 
 function drawInitial(c, tile, { x, y, width, height }) {
   const least = Math.min(width, height);
-  c.fillStyle = `hsl(${tile.style.getPropertyValue('--hue') || 220} 45% 45%)`;
+  c.fillStyle = `hsl(${tile.style.getPropertyValue('--hue') || 220} 45% 32%)`;
   c.beginPath();
   c.arc(x + width / 2, y + height / 2, least * 0.21, 0, 2 * Math.PI);
   c.fill();
@@ -86,6 +86,7 @@ export class Mix {
   #out = this.#context.createMediaStreamDestination();
   #silence = this.#context.createGain();
   #sources = new Map(); // MediaStreamTrack → its node
+  #unmixed = new WeakSet(); // MediaStreamTracks that the browser does not mix, such as those of another rate in Firefox
 
   constructor() {
     this.stream = this.#out.stream;
@@ -103,10 +104,15 @@ export class Mix {
       this.#sources.delete(track);
     }
     for (const track of wanted) {
-      if (this.#sources.has(track) || track.readyState === 'ended') continue;
-      const node = this.#context.createMediaStreamSource(new MediaStream([track]));
-      node.connect(this.#out);
-      this.#sources.set(track, node);
+      if (this.#sources.has(track) || this.#unmixed.has(track) || track.readyState === 'ended') continue;
+      try {
+        const node = this.#context.createMediaStreamSource(new MediaStream([track]));
+        node.connect(this.#out);
+        this.#sources.set(track, node);
+      } catch (error) {
+        this.#unmixed.add(track);
+        console.info('recording', error);
+      }
     }
   }
 
@@ -120,7 +126,6 @@ export class Mix {
       last = now;
       act();
     };
-    const timer = setInterval(once, 1000 / RATE);
     const tick = () => {
       if (over) return;
       once();
@@ -131,6 +136,7 @@ export class Mix {
       source.stop(this.#context.currentTime + 1 / RATE);
     };
     tick();
+    const timer = setInterval(once, 1000 / RATE);
     return () => {
       over = true;
       clearInterval(timer);

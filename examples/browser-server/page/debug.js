@@ -1,6 +1,7 @@
 // The debug view: a call's negotiation as it runs. It is opened by ?debug in the page's address, or by a key; while it is
 // closed nothing is measured for it, and noom.js traces no frames.
 
+import { reveal } from './controls.js';
 import { copyReport } from './copy.js';
 import { Section } from './debug_section.js';
 import { repeat } from './repeat.js';
@@ -27,6 +28,7 @@ export function open(room, timeline, nameOf) {
     const peers = room.peers.slice(0, MOST);
     for (const [peer, section] of sections) {
       if (!peer || peers.includes(peer)) continue;
+      reveal(section.root, false);
       section.root.remove();
       sections.delete(peer);
     }
@@ -46,7 +48,7 @@ export function open(room, timeline, nameOf) {
     room.trace = null;
     timeline.forgetFrames();
     $('debug-sections').replaceChildren();
-    $('debug').hidden = true;
+    reveal($('debug'), false);
   };
 }
 

@@ -21,7 +21,7 @@ export class Flaps {
     const before = this.#runs.get(who);
     const run = step(before?.run ?? null, here, now);
     const line = say(run.words, run.times, run.same ? before.line : null);
-    this.forget(who);
+    this.#runs.delete(who); // to be the newest
     this.#runs.set(who, { run, line });
     if (this.#runs.size > KEPT) this.#runs.delete(this.#runs.keys().next().value);
   }

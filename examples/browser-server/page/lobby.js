@@ -71,6 +71,7 @@ export function submitAs(name) {
 
 function list(open) {
   noRooms.hidden = open.length > 0;
+  const had = rooms.contains(document.activeElement) ? document.activeElement.dataset.room : null;
   rooms.replaceChildren(...open.map(({ name, members }) => {
     const item = document.createElement('li');
     const button = document.createElement('button');
@@ -90,6 +91,7 @@ function list(open) {
     item.append(button);
     return item;
   }));
+  if (had !== null) ([...rooms.querySelectorAll('button')].find(({ dataset }) => dataset.room === had) ?? lobby.querySelector('h1')).focus();
 }
 
 function fromHash() {

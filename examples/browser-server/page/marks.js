@@ -11,6 +11,8 @@ const $ = (id) => document.getElementById(id);
 const TYPING_EACH = 3000; // ms: no more often do we say that we type
 const QUIET = 10_000; // ms: no more often is the same of one member announced
 
+const SAID = 5000; // ms that an announcement stays
+
 const SELF = ''; // in place of our own id
 
 export class Marks {
@@ -18,7 +20,7 @@ export class Marks {
   #changed; // (): what of says has
   #reacted; // (id, emoji): a member's, '' for ours
   #states = new Map([[SELF, { since: null, records: false }]]); // id → since when a hand is up, null: it is down
-  #peers = new Map(); // id → {intake, timer, announced: when what was}
+  #peers = new Map(); // id → {intake, timer, announced: when what was, said: that it records, quiet: until when that is not said again}
   #told = new WeakSet(); // peers that have heard of a state of ours
   #reactions = new Bucket(); // ours, as many as the others take in
   #typed = -Infinity; // when we said that we type
@@ -87,7 +89,7 @@ export class Marks {
   take({ peer, data }) {
     const sign = decode(data);
     if (!sign || !this.#room.peers.includes(peer)) return;
-    if (!this.#peers.has(peer.id)) this.#peers.set(peer.id, { intake: new Intake(), timer: 0, announced: new Map() });
+    if (!this.#peers.has(peer.id)) this.#peers.set(peer.id, { intake: new Intake(), timer: 0, announced: new Map(), said: false, quiet: 0 });
     const its = this.#peers.get(peer.id);
     this.#act(peer, its.intake.take(sign, performance.now()));
     this.#wait(peer, its);
@@ -121,9 +123,21 @@ export class Marks {
     if (since === before.since && records === before.records) return;
     this.#states.set(peer.id, { since, records });
     if (since !== null && before.since === null) this.#announce(peer, 'hand', t('handUp', nameOf(peer)));
-    if (records && !before.records) this.#announce(peer, 'records', t('records', nameOf(peer)));
-    if (!records && before.records) this.#announce(peer, 'ended', t('recordEnded', nameOf(peer)));
+    this.#sayRecords(peer, this.#peers.get(peer.id));
     this.#redraw();
+  }
+
+  // Says whether a member records, and again when it is something else by the time that the same may be said again.
+  #sayRecords(peer, its) {
+    if (its.quiet) return;
+    const { records } = this.#states.get(peer.id);
+    if (records === its.said) return;
+    its.said = records;
+    announce(t(records ? 'records' : 'recordEnded', nameOf(peer)));
+    its.quiet = setTimeout(() => {
+      its.quiet = 0;
+      this.#sayRecords(peer, its);
+    }, QUIET);
   }
 
   #announce({ id }, what, text) {
@@ -139,7 +153,7 @@ export class Marks {
 
   /** A peer is gone, and what it showed. */
   left({ id }) {
-    clearTimeout(this.#peers.get(id)?.timer);
+    if (this.#peers.has(id)) forget(this.#peers.get(id));
     this.#peers.delete(id);
     this.#typists.remove(id);
     if (this.#states.delete(id)) this.#redraw();
@@ -165,9 +179,9 @@ export class Marks {
 
   /** The call is over. */
   close() {
-    for (const { timer } of this.#peers.values()) clearTimeout(timer);
+    for (const its of this.#peers.values()) forget(its);
     this.#typists.clear();
-    announce('');
+    $('announced').replaceChildren();
     $('recorded').hidden = true;
   }
 }
@@ -181,4 +195,14 @@ function send(peer, sign) {
   }
 }
 
-function announce(text) { $('announced').textContent = text; }
+function forget({ timer, quiet }) {
+  clearTimeout(timer);
+  clearTimeout(quiet);
+}
+
+// Each is a line of its own, because one that takes the place of another may keep that from being read out.
+function announce(text) {
+  const line = Object.assign(document.createElement('p'), { textContent: text });
+  $('announced').append(line);
+  setTimeout(() => line.remove(), SAID);
+}

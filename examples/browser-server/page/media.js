@@ -128,7 +128,12 @@ export class OwnMedia {
     return this.#over;
   }
 
-  #switch(kind, deviceId) { return this.#next(kind, () => this.#open(kind, deviceId)); }
+  // Another device, which is chosen for the next time too.
+  #switch(kind, deviceId) {
+    return this.#next(kind, async () => {
+      if (await this.#open(kind, deviceId)) choose({ [kind === 'video' ? 'camera' : 'microphone']: deviceId });
+    });
+  }
 
   // Of two that were opened at once one would stay open, and nobody would end it.
   #next(kind, step) {
@@ -137,12 +142,14 @@ export class OwnMedia {
     return this.#work[kind];
   }
 
+  // Opens a device in place of what is sent; resolves with whether that is sent now.
   async #open(kind, deviceId) {
     const sender = this.#senders[kind];
     const old = sender?.track;
     // Where only one may be open, as on iOS, opening another ends it.
     if (old) old.onended = null;
     let track = null;
+    let sent = false;
     try {
       try {
         track = await devices.open(kind, deviceId);
@@ -151,24 +158,25 @@ export class OwnMedia {
         old.stop(); // a device, or browser, that can only have one open
         track = await devices.open(kind, deviceId);
       }
-      if (this.#stopped([track])) return;
+      if (this.#stopped([track])) return false;
       if (sender) {
         await sender.replaceTrack(track);
-        if (this.#stopped([track])) return;
+        if (this.#stopped([track])) return false;
         if (!old) sender.setMuted(false);
       } else {
         this.#senders[kind] = this.#room.publish(track);
       }
       old?.stop();
-      if (deviceId) choose({ [kind === 'video' ? 'camera' : 'microphone']: deviceId });
       notice('');
+      sent = true;
     } catch (error) {
       track?.stop(); // it is not sent
-      if (this.#over) return;
+      if (this.#over) return false;
       if (old?.readyState === 'ended') await this.#unplugged(sender);
       notice(error.code ? errorText(error) : devices.mediaProblem(error));
     }
     this.draw();
+    return sent;
   }
 
   // What the browser does to the microphone's sound it is told when it opens it.

@@ -14,6 +14,7 @@ const video = $('preview-video');
 
 let shown = false; // the person wants to see it
 let tracks = {}; // kind → MediaStreamTrack that is open
+let exact = {}; // kind → the id of what was chosen since the lobby is shown: another one will not do
 let problem = ''; // why one of them is not
 let meter = null; // ends the level of the microphone
 let work = Promise.resolve(); // one thing after the other: opening may take as long as a question is not answered
@@ -35,8 +36,9 @@ export function take() {
   if (!shown) return null;
   shown = false;
   draw();
+  const chosen = exact;
   return next(async () => {
-    await settle({ on: true }); // what has ended, or was not there, may be there now
+    await settle({ on: true, chosen }); // what has ended, or was not there, may be there now
     const taken = { tracks: Object.values(tracks), problem };
     tracks = {};
     show();
@@ -46,6 +48,7 @@ export function take() {
 
 /** Closes what is open: there is no lobby any more. */
 export function end() {
+  exact = {};
   if (!shown) return;
   shown = false;
   draw();
@@ -58,8 +61,8 @@ function next(step) {
   return done;
 }
 
-// Opens what is wanted and closes what is not. chosen has the ids of what was chosen just now.
-async function settle({ on = shown, chosen = {} } = {}) {
+// Opens what is wanted and closes what is not.
+async function settle({ on = shown, chosen = exact } = {}) {
   const wanted = ['audio', 'video'].filter((kind) => on && choices()[kind]);
   for (const kind of Object.keys(tracks)) if (!wanted.includes(kind)) stop(kind);
   const missing = wanted.filter((kind) => tracks[kind]?.readyState !== 'live');
@@ -94,7 +97,8 @@ function show() {
 function change(what, kind = '', deviceId = '') {
   choose(what);
   draw();
-  if (shown) next(() => { stop(kind); return settle({ chosen: { [kind]: deviceId } }); });
+  if (deviceId) exact[kind] = deviceId;
+  if (shown) next(() => { stop(kind); return settle({ on: true }); });
 }
 
 $('join-mute').onclick = () => change({ audio: !choices().audio });

@@ -45,7 +45,7 @@ export function contained(picture, box) {
 
 const inMiddle = ({ width, height }, box) => ({ x: box.x + (box.width - width) / 2, y: box.y + (box.height - height) / 2, width, height });
 
-/** A recording that is kept until its end, and then given to save(blob). */
+/** A recording that is kept until its end, and then given to save(parts). */
 export class Kept {
   size = 0;
   #parts = [];
@@ -64,9 +64,12 @@ export class Kept {
   }
 
   async finish() { this.#save(this.#parts.splice(0)); }
+
+  /** Nothing was recorded. */
+  async abandon() { this.#parts = []; }
 }
 
-/** One that is written meanwhile, into a stream with write and close. */
+/** One that is written meanwhile, into a stream with write, close and abort. It is in its file when that is closed. */
 export class Written {
   size = 0;
   #stream;
@@ -89,10 +92,13 @@ export class Written {
     return this.#failed ? 'recordUnsaved' : this.#waiting < this.#most ? '' : 'recordSlow';
   }
 
-  /** Rejects if not all of it could be written. */
+  /** Rejects if not all of it could be written: then nothing is in the file, because a write that fails ends the stream. */
   async finish() {
     await this.#work;
-    await this.#stream.close(); // what was written is kept then
     if (this.#failed) throw this.#failed;
+    await this.#stream.close();
   }
+
+  /** Nothing was recorded. */
+  async abandon() { await this.#stream.abort(); }
 }

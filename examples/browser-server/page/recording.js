@@ -18,7 +18,7 @@ const type = globalThis.MediaRecorder && HTMLCanvasElement.prototype.captureStre
 export class Recording {
   #room;
   #tell; // (on): everyone
-  #run = null; // {recorder, sink, mix, name, begun, ends: what ends with it, why it ended}
+  #run = null; // {recorder, sink, mix, name, begun, ends: what ends with it, saved: what does once it is saved, why it ended}
   #choosing = false; // the person chooses a file
   #over = false; // the call is
 
@@ -48,6 +48,7 @@ export class Recording {
 
   /** The call is over: what was recorded is saved. */
   end() {
+    $('recorded-how').textContent = '';
     this.#over = true;
     this.#stop();
   }
@@ -56,24 +57,27 @@ export class Recording {
     if (this.#run) return this.#stop();
     if (this.#choosing) return;
     this.#choosing = true;
-    const name = fileName(this.#room.name, new Date(), type);
+    let opened = null;
     try {
-      const sink = await openSink(name);
-      if (sink && !this.#over) this.#start(name, sink);
+      opened = await openSink(fileName(this.#room.name, new Date(), type));
+      if (opened && this.#over) await opened.sink.abandon();
+      else if (opened) this.#start(opened);
     } catch (error) {
       console.info('recording', error);
       this.#end();
+      opened?.sink.abandon().catch(() => {}); // it may have been closed
       notice(t('recordNot'));
     } finally {
       this.#choosing = false;
     }
   }
 
-  #start(name, sink) {
+  #start({ name, sink }) {
     const ends = [];
     const mix = new Mix();
-    this.#run = { recorder: null, sink, mix, name, begun: performance.now(), ends, why: 'recordFailed' };
-    ends.push(() => mix.close(), () => this.#tell(false));
+    const asking = new AbortController();
+    this.#run = { recorder: null, sink, mix, name, begun: performance.now(), ends, saved: () => asking.abort(), why: 'recordFailed' };
+    ends.push(() => mix.close(), () => { if (!this.#over) this.#tell(false); }); // another call may have begun
     this.#tell(true); // before the picture has its size, because the mark takes some of it
     const picture = new Picture(grid.area);
     const recorder = new MediaRecorder(new MediaStream([...picture.stream.getTracks(), ...mix.stream.getTracks()]), { mimeType: type, ...BITS });
@@ -92,10 +96,11 @@ export class Recording {
     ends.push(() => clearInterval(timer));
     const watching = new AbortController();
     document.addEventListener('visibilitychange', () => this.#want(), { signal: watching.signal });
-    addEventListener('beforeunload', (event) => event.preventDefault(), { signal: watching.signal }); // or the recording is lost
+    addEventListener('visibilitychange', () => document.hidden && this.#want(), { capture: true, signal: watching.signal }); // before noom.js says that nothing is shown
     ends.push(() => watching.abort(), () => this.#want(null));
     this.sync();
     recorder.start(1000);
+    addEventListener('beforeunload', (event) => event.preventDefault(), { signal: asking.signal }); // or the recording is lost
     this.#progress();
     this.#draw();
   }
@@ -107,15 +112,17 @@ export class Recording {
   }
 
   async #finish() {
-    const { sink, name, why } = this.#run;
+    const { sink, name, why, saved } = this.#run;
     this.#end();
     try {
       await sink.finish();
-      if (why) notice(t(why));
+      if (why || this.#over || !$('log').checkVisibility()) notice(t(why || 'recordSaved', name));
       else chat.happened(t('recordSaved', name));
     } catch (error) {
       console.info('recording', error);
       notice(t('recordUnsaved'));
+    } finally {
+      saved();
     }
   }
 
@@ -126,28 +133,32 @@ export class Recording {
   }
 
   #progress() {
+    if (this.#over) return;
     const { begun, sink } = this.#run;
     this.#want();
     $('recorded-how').textContent = `${clockOf(performance.now() - begun)} · ${sizeOf(sink.size)}`;
   }
 
   #draw() {
+    if (this.#over) return;
     drawSwitch($('record'), this.#run !== null, ['record', 'recordEnd'], 'record');
     if (!this.#run) $('recorded-how').textContent = '';
   }
 }
 
-// Where the browser lets the person choose a file, it is written meanwhile; null: none was chosen.
+// Where a recording goes: {name, sink}. Where the browser lets the person choose a file, it is written meanwhile; null: none
+// was chosen. Rejects if the file may not be written.
 async function openSink(name) {
-  if (!globalThis.showSaveFilePicker) return new Kept((parts) => save(parts, name));
+  const kept = () => ({ name, sink: new Kept((parts) => save(parts, name)) });
+  if (!globalThis.showSaveFilePicker) return kept();
   const [mime, ending] = [type.split(';')[0], `.${name.split('.').pop()}`];
+  let file = null;
   try {
-    const file = await showSaveFilePicker({ suggestedName: name, types: [{ accept: { [mime]: [ending] } }] });
-    return new Written(await file.createWritable());
+    file = await showSaveFilePicker({ suggestedName: name, types: [{ accept: { [mime]: [ending] } }] });
   } catch (error) {
-    if (error.name === 'AbortError') return null;
-    return new Kept((parts) => save(parts, name)); // it may not here
+    return error.name === 'AbortError' ? null : kept(); // one may not be chosen here
   }
+  return { name: file.name, sink: new Written(await file.createWritable()) };
 }
 
 function save(parts, name) {

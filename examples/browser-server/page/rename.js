@@ -3,6 +3,14 @@
 import { notice } from './controls.js';
 import { errorText } from './strings.js';
 
+function keep(name) {
+  try {
+    localStorage.setItem('name', name);
+  } catch {
+    // It is asked for again the next time.
+  }
+}
+
 /** Lets a form change it. renamed() is called when it has. */
 export function renameBy(form, room, renamed) {
   const { name } = form.elements;
@@ -17,14 +25,14 @@ export function renameBy(form, room, renamed) {
     try {
       await room.rename(wanted);
       renamed();
-      localStorage.setItem('name', room.self.name);
+      keep(room.self.name);
     } catch (error) {
       problem = errorText(error);
     }
     if (asked !== wanted) return; // a newer one counts
     asked = null;
     if (problem) notice(problem);
-    name.value = room.self.name;
+    if (name.value === wanted) name.value = room.self.name; // nothing else was typed meanwhile
   };
 
   name.value = room.self.name;

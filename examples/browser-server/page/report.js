@@ -1,5 +1,5 @@
 // A report of a call for people who look for a fault. Pure. It is in English, whatever the page speaks, and made of numbers
-// and of words that are known, or cannot be an address or a name: so whatever a member calls itself is not in it.
+// and of words that are known: so whatever a member calls itself is not in it.
 
 // The frames of PROTOCOL.md. A member may send others, by any name.
 const FRAMES = new Set([
@@ -7,8 +7,25 @@ const FRAMES = new Set([
   'servers', 'ping', 'pong', 'error', 'offer', 'answer', 'candidates', 'ask', 'grant', 'table', 'wants', 'ack', 'stale', 'left',
 ]);
 const CODECS = new Set(['opus', 'red', 'pcmu', 'pcma', 'g722', 'vp8', 'vp9', 'h264', 'h265', 'av1', 'rtx', 'ulpfec', 'flexfec-03']);
-const WORD = /^[a-z]+(?:[ _-][a-z]+){0,3}$/i; // connected, not muted, no_such_member, TURN refused
-const LONGEST = 40;
+const WORDS = new Set([
+  // Events of noom.js.
+  'peerjoined', 'peerleft', 'peerrenamed', 'peerstatechanged', 'qualitychanged', 'trackadded', 'trackremoved', 'trackmuted', 'trackpaused', 'trackblocked',
+  'trackrefused', 'senderpaused', 'sourceended', 'channelopened', 'signalinglost', 'signalingrestored', 'roomlocked', 'muterequested', 'lagged', 'closed',
+  // What they say.
+  ...['muted', 'paused', 'blocked', 'locked', 'existing'].flatMap((word) => [word, `not ${word}`]), 'audio', 'video', 'left', 'lost', 'kicked',
+  // States, of noom.js and of browsers, and qualities.
+  'new', 'connecting', 'checking', 'connected', 'completed', 'interrupted', 'disconnected', 'failed', 'gathering', 'complete', 'good', 'fair', 'poor',
+  'stable', 'have-local-offer', 'have-remote-offer', 'have-local-pranswer', 'have-remote-pranswer',
+  // Paths.
+  'host', 'srflx', 'prflx', 'relay', 'udp', 'tcp', 'tls', 'unknown',
+  // Findings.
+  'hub unreachable', 'frame undelivered', 'no answer', 'no candidate pair', 'relay needed', 'TURN refused', 'TURN unreachable', 'DTLS failed', 'codec not shared', 'protocol broken',
+  // Codes of errors, of PROTOCOL.md section 2 and of noom.js.
+  'insecure_context', 'unsupported', 'unreachable', 'closed', 'kicked', 'room_closed', 'replaced', 'expired', 'not_connected', 'no_hub', 'would_block',
+  'undelivered', 'bad_data', 'bad_argument', 'channel_lost', 'unread', 'kind', 'turn', 'description', 'turn_refused', 'codec', 'too_many_tracks',
+  'malformed', 'too_big', 'too_late', 'too_slow', 'join_first', 'bad_room', 'bad_proof', 'refused', 'room_full', 'hub_full', 'shutting_down',
+  'already_joined', 'bad_name', 'bad_chat', 'no_such_member', 'forbidden', 'locked', 'too_many', 'failed',
+]);
 
 /**
  * The text. call is {date, agent, online, others, left, room, members}: agent the browser's name for itself, left how many
@@ -55,7 +72,7 @@ function lines({ events, frames }) {
 }
 
 const refused = (codecs) => (codecs?.length > 0 ? `, refused: ${codecs.slice(0, 8).map(codec).join(' ')}` : '');
-const word = (value) => (typeof value === 'string' && value.length <= LONGEST && WORD.test(value) ? value : '?');
+const word = (value) => (WORDS.has(value) ? value : '?');
 const frame = (type) => (FRAMES.has(type) ? type : '?');
 const way = (direction) => (direction === 'in' ? 'in ' : 'out');
 const count = (value) => (Number.isFinite(value) ? String(Math.round(value)) : '?');

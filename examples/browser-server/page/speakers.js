@@ -3,6 +3,7 @@
 import { choices, choose } from './choices.js';
 
 let gone = false; // the chosen one is not plugged in
+const asked = new WeakMap(); // element → where it was last asked to sound
 
 /** Whether this browser does. */
 export const canChoose = 'setSinkId' in HTMLMediaElement.prototype;
@@ -10,11 +11,12 @@ export const canChoose = 'setSinkId' in HTMLMediaElement.prototype;
 /** Lets an element sound there. */
 export async function use(element) {
   const id = gone ? '' : choices().speaker;
-  if (!canChoose || element.sinkId === id) return;
+  if (!canChoose || (asked.get(element) ?? element.sinkId) === id) return;
+  asked.set(element, id);
   try {
     await element.setSinkId(id);
   } catch {
-    // It was unplugged, or is not for this page any more: the usual one stays.
+    asked.delete(element); // it was unplugged, or is not for this page any more: the usual one stays
   }
 }
 

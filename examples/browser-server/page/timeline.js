@@ -7,6 +7,7 @@ import { pathOf, streamsOf } from './vitals.js';
 const KEPT = 200; // events, and frames, of each member; older ones go
 const GONE = 16; // members that have left
 const REPORTED = 32; // members
+const LONGEST = 40; // characters of a word
 const QUIET = new Set(['activespeaker', 'chatreceived', 'datareceived']); // they say nothing of connections
 const NEGOTIATION = ['offer', 'answer', 'ask', 'grant'];
 
@@ -49,21 +50,24 @@ export class Timeline {
 
   /** Takes a frame that noom.js traces. */
   frame = ({ peer, direction, inBand, type, bytes }) => {
+    if (this.#numbers.has(peer) && !this.#entries.has(peer)) return; // it was forgotten
     const entry = this.of(peer);
     const at = this.#now();
     entry.frames.push({ at, direction, inBand, type, bytes });
     if (NEGOTIATION.includes(type)) entry.turns[`${type} ${direction}`] = { count: (entry.turns[`${type} ${direction}`]?.count ?? 0) + 1, at };
   };
 
-  /** Takes an event of the room. */
+  /** Takes an event of the room. Of a peer that is unknown, or forgotten, only its coming counts. */
   event(event) {
     if (event.type === 'signalinglost') this.#online = false;
     if (event.type === 'signalingrestored') this.#online = true;
     if (QUIET.has(event.type)) return;
-    const entry = this.of(event.peer ?? null);
+    const peer = event.peer ?? null;
+    if (!this.#entries.has(peer) && event.type !== 'peerjoined') return;
+    const entry = this.of(peer);
     entry.events.push({ at: this.#now(), type: event.type, what: whatOf(event) });
     if (event.type === 'peerjoined') entry.gone = false;
-    if (event.type === 'peerleft') this.#left(entry);
+    if (event.type === 'peerleft') this.#left(peer, entry);
   }
 
   /** Nobody looks at frames any longer. */
@@ -77,16 +81,19 @@ export class Timeline {
   /** A report as text. */
   async report() {
     const [[, room], ...members] = this.#entries;
-    const reported = members.slice(-REPORTED);
+    const [here, gone] = [members.filter(([, entry]) => !entry.gone), members.filter(([, entry]) => entry.gone)];
+    const reported = [...here, ...gone.reverse()].slice(0, REPORTED).sort(([, a], [, b]) => a.number - b.number);
     return reportOf({
-      date: new Date().toISOString(), agent: navigator.userAgent, online: this.#online, others: members.filter(([, { gone }]) => !gone).length,
+      date: new Date().toISOString(), agent: navigator.userAgent, online: this.#online, others: here.length,
       room: lists(room), left: members.length - reported.length,
       members: await Promise.all(reported.map(([peer, entry]) => describe(peer, entry))),
     });
   }
 
-  #left(entry) {
+  #left(peer, entry) {
     entry.gone = true;
+    this.#entries.delete(peer);
+    this.#entries.set(peer, entry); // behind those that left before
     const gone = [...this.#entries].filter(([, each]) => each.gone);
     if (gone.length > GONE) this.#entries.delete(gone[0][0]);
   }
@@ -98,7 +105,7 @@ export class Timeline {
 function whatOf({ state, quality, track, sender, muted, paused, blocked, reason, locked, existing, error }) {
   const words = [state, quality, (track ?? sender)?.kind, reason, error?.code];
   for (const [word, is] of Object.entries({ muted, paused, blocked, locked, existing })) if (typeof is === 'boolean') words.push(is ? word : `not ${word}`);
-  return words.filter((word) => typeof word === 'string');
+  return words.filter((word) => typeof word === 'string' && word.length <= LONGEST);
 }
 
 const lists = ({ events, frames }) => ({ events: events.items, frames: frames.items });

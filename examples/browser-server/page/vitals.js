@@ -14,50 +14,71 @@ const STALLED = 100; // ms in a second
 export class Looks {
   #span;
   #past = []; // {report, connection, at}, oldest first
+  #freezes = 0; // since the first look
+  #froze = 0; // for so many seconds
 
   constructor(span = 1) { this.#span = span; }
 
-  /** What can be said of the peer now. */
-  async look(peer) {
+  /** What can be said of the peer now, or at a time in ms, as performance.now() has it. */
+  async look(peer, at) {
     const { connection } = peer;
     const report = await peer.stats().catch(() => new Map()); // the connection was closed meanwhile
-    const now = { report, connection, at: performance.now() };
+    const now = { report, connection, at: at ?? performance.now() };
     this.#past = this.#past.filter((look) => look.connection === connection);
     const before = this.#past[0] ?? null;
+    for (const { count, took } of freezesOf(this.#past.at(-1) ?? null, now)) {
+      this.#freezes += count;
+      this.#froze += took;
+    }
     this.#past.push(now);
     if (this.#past.length > this.#span) this.#past.shift();
     const { loss, roundTrip, estimate } = peer.bandwidth();
-    return { ...measure(before, now), lostOurs: loss, roundTrip, estimate };
+    return { ...measure(before, now), freezes: this.#freezes, freezesTook: this.#froze, lostOurs: loss, roundTrip, estimate };
   }
 }
 
 /**
  * What two looks, each {report, at}, say of the time between: sent and received, in bits per second; lostTheirs, a share;
  * frozen and gaps, in ms of each second that a picture stood still and sound was made up; null where there is no look
- * before. Further path, and freezes and freezesTook, in s, of pictures that come, since the connection began.
+ * before. Further path.
  */
 export function measure(before, now) {
   const entries = [...now.report.values()];
-  const seconds = before ? (now.at - before.at) / 1000 : 0;
-  const known = (entry) => seconds > 0 && before.report.has(entry.id);
-  const since = (entry, counter) => Math.max(0, number(entry[counter]) - number(before.report.get(entry.id)[counter]));
+  const { seconds, known, since } = between(before, now);
   const pair = pairOf(now.report);
   const rate = (counter) => (pair && known(pair) ? Math.round((8 * since(pair, counter)) / seconds) : null);
   const incoming = entries.filter((e) => e.type === 'inbound-rtp');
   const compared = incoming.filter(known);
   const total = (list, count) => list.reduce((sum, entry) => sum + count(entry), 0);
-  const longest = (kind, took) => (seconds > 0 ? Math.max(0, ...compared.filter((e) => e.kind === kind).map(took)) / seconds : null);
+  const gaps = (e) => (1000 * Math.max(0, since(e, 'concealedSamples') - since(e, 'silentConcealedSamples'))) / SAMPLE_RATE;
   const lost = total(compared, (e) => since(e, 'packetsLost'));
   const came = total(compared, (e) => since(e, 'packetsReceived'));
-  const pictures = incoming.filter((e) => e.kind === 'video' && e.contentType !== 'screenshare');
   return {
     sent: rate('bytesSent'), received: rate('bytesReceived'),
     lostTheirs: seconds > 0 ? lost / Math.max(1, lost + came) : null,
-    frozen: longest('video', (e) => (e.contentType === 'screenshare' ? 0 : 1000 * since(e, 'totalFreezesDuration'))),
-    gaps: longest('audio', (e) => (1000 * Math.max(0, since(e, 'concealedSamples') - since(e, 'silentConcealedSamples'))) / SAMPLE_RATE),
-    freezes: total(pictures, (e) => number(e.freezeCount)), freezesTook: total(pictures, (e) => number(e.totalFreezesDuration)),
+    frozen: seconds > 0 ? 1000 * Math.max(0, ...freezesOf(before, now).map(({ took }) => took)) / seconds : null,
+    gaps: seconds > 0 ? Math.max(0, ...compared.filter((e) => e.kind === 'audio').map(gaps)) / seconds : null,
     path: pathOf(now.report),
   };
+}
+
+function between(before, now) {
+  const seconds = before ? (now.at - before.at) / 1000 : 0;
+  return {
+    seconds,
+    known: (entry) => seconds > 0 && before.report.has(entry.id),
+    since: (entry, counter) => Math.max(0, number(entry[counter]) - number(before.report.get(entry.id)[counter])),
+  };
+}
+
+// The freezes of each picture between two looks: [{count, took}], took in s. A browser takes the time in which a camera was
+// off for one, which is longer than the time between the looks; and a screen on which nothing moves.
+function freezesOf(before, now) {
+  const { seconds, known, since } = between(before, now);
+  return [...now.report.values()]
+    .filter((e) => e.type === 'inbound-rtp' && e.kind === 'video' && e.contentType !== 'screenshare' && known(e))
+    .map((e) => ({ count: since(e, 'freezeCount'), took: since(e, 'totalFreezesDuration') }))
+    .filter(({ took }) => took <= seconds);
 }
 
 /** Why a connection is not good, as keys of strings.js with their values: [[key, value]]. */

@@ -10,7 +10,6 @@ const dialog = $('why');
 const SPAN = 3; // looks that are compared: one lost packet is no reason yet
 
 let shown = null; // {peer, stop}
-let opener = null; // the element that has opened it
 
 // What the list says, by its keys in strings.js.
 const NUMBERS = {
@@ -32,7 +31,6 @@ const values = Object.fromEntries(Object.keys(NUMBERS).map((key) => {
 /** Shows it. nameOf(peer) is what the page calls the peer, report() a report of the call, more() shows all there is. */
 export function show(peer, { nameOf, report, more }) {
   shown?.stop();
-  opener = document.activeElement;
   $('why-report').hidden = true;
   $('why-quality').textContent = '';
   draw(peer, nameOf(peer), null, null);
@@ -40,6 +38,7 @@ export function show(peer, { nameOf, report, more }) {
   $('why-more').onclick = () => {
     hide();
     more();
+    $('debug-close').focus(); // what has opened the dialog may be under the view
   };
   const looks = new Looks(SPAN);
   const stop = repeat(async (over) => {
@@ -50,11 +49,9 @@ export function show(peer, { nameOf, report, more }) {
   if (!dialog.open) dialog.showModal();
 }
 
-/** The member is gone: whoever looks at its connection is told so. */
+/** The member is gone: whoever looks at its connection is told so at once. Should it come back, the next look says so. */
 export function left(peer, name) {
-  if (shown?.peer !== peer) return;
-  shown.stop();
-  draw(peer, name, null, null);
+  if (shown?.peer === peer) draw(peer, name, null, null);
 }
 
 export const hide = () => dialog.close();
@@ -70,21 +67,22 @@ function draw(peer, name, seen, found) {
   for (const [key, value] of Object.entries(NUMBERS)) values[key].textContent = (!gone && connected && seen && value(seen)) || '–';
 }
 
-function reasons(peer, connected, seen, found) {
+/** Why a connection is as it is, in words. */
+export function reasons(peer, connected, seen, found) {
   if (!seen) return [t('whyMeasuring')];
   const verdict = found && found.verdict !== 'connected' && (found.verdict !== 'connecting' || !connected) ? t(`verdict_${found.verdict}`) : undefined;
   const why = connected ? causes(seen).map(([key, ...value]) => t(key, ...value)) : [];
   if (verdict) why.unshift(verdict);
-  if (why.length === 0 && connected) why.push(t(peer.quality === 'good' ? 'whyWell' : 'whyBetter'));
+  if (why.length === 0 && connected) why.push(t(seen.lostTheirs === null ? 'whyMeasuring' : peer.quality === 'good' ? 'whyWell' : 'whyBetter'));
   return why;
 }
 
 $('why-close').onclick = hide;
-dialog.onclick = (event) => { if (event.target === dialog) hide(); }; // outside of it
+let pressed = null; // where a click began: text that is selected may end outside
+dialog.onpointerdown = ({ target }) => { pressed = target; };
+dialog.onclick = ({ target }) => { if (target === dialog && pressed === dialog) hide(); };
 dialog.onclose = () => { // by Escape, too
   if (dialog.open) return;
   shown?.stop();
   shown = null;
-  if (opener?.isConnected) opener.focus();
-  opener = null;
 };

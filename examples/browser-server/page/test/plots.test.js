@@ -1,9 +1,7 @@
 // The lines of plots.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-
-globalThis.document ??= undefined; // it is only used to draw
-const { lineOf, topFor } = await import('../plots.js');
+import { lineOf, topFor } from '../plots.js';
 
 test('plots: the scale ends at 1, 2 or 5 times a power of ten', () => {
   assert.deepEqual([[0, 10], [10, 10], [11, 10], [21, 10], [51, 10], [1000, 10], [1001, 10], [0.3, 0.1]].map(([max, least]) => topFor(max, least)), [10, 10, 20, 50, 100, 1000, 2000, 0.5]);

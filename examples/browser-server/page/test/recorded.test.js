@@ -53,7 +53,7 @@ test('recorded: what is written is in order, and a slow or full disk ends it', a
   await finished;
   assert.deepEqual(log, ['1234', '567890', 'end']);
 
-  const full = new Written({ write: async () => { throw new Error('full'); }, close: async () => {} });
+  const full = new Written({ write: async () => { throw new Error('full'); }, close: async () => { throw new TypeError('errored'); } });
   assert.equal(full.add(new Blob(['1'])), '');
   await assert.rejects(full.finish(), /full/);
   assert.equal(full.add(new Blob(['1'])), 'recordUnsaved');

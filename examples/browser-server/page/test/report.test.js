@@ -8,7 +8,7 @@ const { reportOf, withoutAddresses } = await import('../report.js');
 
 const HIDDEN = [
   '192.168.7.7', '2001:db8::7', '[fe80::1%en0]', '::ffff:10.0.0.1', '0b7e1a2c-3d4e-4f50-8a6b-7c8d9e0f1a2b.local', 'a=ice-ufrag:x7Qz', 'a=ice-pwd:8b2cSecretSecretSecret',
-  'AB:CD:EF:01:23:45:67:89', '지우', '민준 10.1.2.3', '<img src=x onerror=alert(1)>', 'call.example.com:8443', 'eyJhbGciOiJFZERTQSJ9.e30.c2ln', 'vnrtqmzl2k7w4x3yjfha6sbcde',
+  'AB:CD:EF:01:23:45:67:89', '지우', 'Alice', 'Anna Schmidt', 'secret-room', '민준 10.1.2.3', '<img src=x onerror=alert(1)>', 'call.example.com:8443', 'eyJhbGciOiJFZERTQSJ9.e30.c2ln', 'vnrtqmzl2k7w4x3yjfha6sbcde',
 ];
 
 // What timeline.js keeps, with one text wherever there is a text.
@@ -55,7 +55,7 @@ test('timeline: members are numbers, and whatever comes is bounded', async () =>
     name, state: 'connected', quality: 'good', bandwidth: () => ({ sent: 0, estimate: 0, loss: 0, roundTrip: 0 }),
     connection: null, stats: () => Promise.reject(new Error('closed')), diagnose: () => Promise.reject(new Error('closed')),
   });
-  const stays = peerOf('지우');
+  const stays = peerOf('Anna Schmidt');
   timeline.event({ type: 'peerjoined', peer: stays, existing: true });
   timeline.event({ type: 'peerrenamed', peer: stays, old: '민준' });
   timeline.event({ type: 'trackmuted', peer: stays, track: { kind: 'audio', name: 'fe80::1' }, muted: true });
@@ -74,8 +74,14 @@ test('timeline: members are numbers, and whatever comes is bounded', async () =>
   assert.ok(report.includes('offer 999 B') && !report.includes('offer 799 B'));
   assert.equal(report.match(/has left/g).length, 16);
   assert.ok(report.includes('Member 101') && !report.includes('Member 50'));
-  for (const text of ['지우', '민준', '비밀', '10.0.0.1', 'fe80', 'chat']) assert.ok(!report.split('\n').slice(2).join('\n').includes(text), text);
+  for (const text of ['Anna', '민준', '비밀', '10.0.0.1', 'fe80', 'chat']) assert.ok(!report.split('\n').slice(2).join('\n').includes(text), text);
   assert.deepEqual(timeline.of(stays).turns['offer in'].count, 1000);
+  timeline.event({ type: 'peerstatechanged', peer: stays, state: 'failed' });
+  timeline.event({ type: 'peerleft', peer: stays, member: { name: 'Anna Schmidt' }, reason: 'Anna Schmidt' });
+  const last = await timeline.report();
+  assert.match(last, /Member 1\n {2}has left\n[^]*failed/); // it came before the others, and left last
+  assert.ok(last.includes('Member 101') && !last.includes('Anna'));
+  assert.equal(last.match(/has left/g).length, 16);
   timeline.forgetFrames();
   assert.ok(!(await timeline.report()).includes('offer'));
 });

@@ -21,7 +21,7 @@ const after = (n, more = {}) => ({
 
 test('vitals: rates, losses and standstills between two looks', () => {
   const { path, ...rest } = measure(after(10), after(12));
-  assert.deepEqual(rest, { sent: 80_000, received: 160_000, lostTheirs: 0.2, frozen: 250, gaps: 200, freezes: 24, freezesTook: 3 });
+  assert.deepEqual(rest, { sent: 80_000, received: 160_000, lostTheirs: 0.2, frozen: 250, gaps: 200 });
   assert.deepEqual(path, { local: 'host', remote: 'prflx', protocol: 'udp', relayed: false });
   assert.deepEqual(causes({ ...rest, lostOurs: 0.05, roundTrip: 450.4 }), [['whyLostTheirs', 20], ['whyLostOurs', 5], ['whySlow', 450], ['whyFrozen'], ['whyGaps']]);
   assert.deepEqual(causes({ lostOurs: 0.03, lostTheirs: 0.03, roundTrip: 399, frozen: 99, gaps: 99 }), []);
@@ -45,6 +45,19 @@ test('vitals: streams, at most 32', () => {
   assert.deepEqual(streamsOf(after(1).report)[0], { way: 'in', kind: 'audio', codec: 'audio/opus', width: 0, height: 0, rate: 0, packets: 80, lost: 20 });
   const many = entries(Array.from({ length: 100 }, (_, i) => ({ id: i, type: 'outbound-rtp', kind: 'audio' })));
   assert.equal(streamsOf(many).length, 32);
+});
+
+test('vitals: the time in which a camera was off is no freeze', async () => {
+  const off = after(11);
+  Object.assign(off.report.get('V'), { freezeCount: 21, totalFreezesDuration: 62.5 });
+  assert.equal(measure(after(10), off).frozen, 0);
+  const reports = [after(10), after(11), off, after(12)].map(({ report }) => report);
+  Object.assign(reports[3].get('V'), { freezeCount: 22, totalFreezesDuration: 62.8 });
+  const peer = { connection: 1, stats: () => Promise.resolve(reports.shift()), bandwidth: () => ({}) };
+  const looks = new Looks(3);
+  const seen = [];
+  for (let at = 0; at < 4000; at += 1000) seen.push(await looks.look(peer, at));
+  assert.deepEqual(seen.map(({ freezes, freezesTook }) => [freezes, Math.round(100 * freezesTook)]), [[0, 0], [2, 25], [2, 25], [3, 55]]);
 });
 
 test('vitals: looks are compared within one connection', async () => {
