@@ -142,7 +142,7 @@ func (p *firefoxPage) keys(keys string) error {
 	}
 	p.keyboard.Lock()
 	defer p.keyboard.Unlock()
-	if err := p.focus(); err != nil {
+	if err := p.focus(); err != nil || len(actions) == 0 {
 		return err
 	}
 	return p.perform(object{"type": "key", "id": "keyboard", "actions": actions})

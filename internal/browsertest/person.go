@@ -16,7 +16,7 @@ func (t *Tab) Fill(selector, text string) {
 	t.Do(fmt.Sprintf(`document.querySelector(%q).value = %q`, selector, text))
 }
 
-// Keys types into whatever has the focus, "\r", "\t" and "\x1b" included.
+// Keys types into whatever has the focus, "\r", "\t" and "\x1b" included. No keys only give the window the focus.
 func (t *Tab) Keys(keys string) {
 	t.tb.Helper()
 	t.must("keys", t.page.keys(keys))
