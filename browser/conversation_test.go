@@ -111,11 +111,11 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	tab := kind.Start(t, browsertest.LoopbackIsANet).Open(server.URL, "")
-	tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
+	b := kind.Start(t, browsertest.LoopbackIsANet)
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
-			tab.Reload()
+			tab := b.Open(server.URL, "")
+			tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
 			tab.Wait("noom.js", `window.ready && window.does`)
 			player.Store(conversation.New(c, func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }))
 			app.Store(&pageTalker{tab: tab})
@@ -123,6 +123,7 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 				t.Error(err)
 			}
 			tab.Do(`window.room?.leave(), window.hush(), undefined`)
+			tab.Close()
 		})
 	}
 }
