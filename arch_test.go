@@ -90,6 +90,7 @@ var layers = map[string][]string{
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
+	"noom/internal/commandtest": {"noom/cmd/noom/command"},
 	"noom/internal/webtest":     {"noom", "noom/signal", "noom/signal/hub", "noom/transport/transporttest"},
 	"noom/internal/longtest":    {},
 	"noom/internal/ffmpegtest":  {},

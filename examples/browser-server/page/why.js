@@ -67,8 +67,8 @@ function draw(peer, name, seen, found) {
   for (const [key, value] of Object.entries(NUMBERS)) values[key].textContent = (!gone && connected && seen && value(seen)) || '–';
 }
 
-/** Why a connection is as it is, in words. */
-export function reasons(peer, connected, seen, found) {
+// Why a connection is as it is, in words.
+function reasons(peer, connected, seen, found) {
   if (!seen) return [t('whyMeasuring')];
   const verdict = found && found.verdict !== 'connected' && (found.verdict !== 'connecting' || !connected) ? t(`verdict_${found.verdict}`) : undefined;
   const why = connected ? causes(seen).map(([key, ...value]) => t(key, ...value)) : [];
