@@ -82,9 +82,10 @@ export class Meter {
 /** The trackIdentifiers of which nothing came while other things did: the peer does not send them now. */
 export function idle(before, now) {
   const came = (entry, counter) => entry[counter] > (before.report.get(entry.id)?.[counter] ?? 0);
-  const pair = pairOf(now.report);
-  if (!pair || !came(pair, 'bytesReceived')) return [];
-  return [...now.report.values()].filter((entry) => entry.type === 'inbound-rtp' && !came(entry, 'packetsReceived')).map((entry) => entry.trackIdentifier);
+  const entries = [...now.report.values()];
+  // Each end chooses the pair by which it sends: what comes may come by another one than ours.
+  if (!entries.some((entry) => entry.type === 'candidate-pair' && came(entry, 'bytesReceived'))) return [];
+  return entries.filter((entry) => entry.type === 'inbound-rtp' && !came(entry, 'packetsReceived')).map((entry) => entry.trackIdentifier);
 }
 
 /**

@@ -67,6 +67,7 @@ test('quality: a track that is not sent does not stand still', () => {
   assert.deepEqual(idle(...looks(stream('a', 0), stream('b', 0), way(100))), ['a!', 'b!']);
   assert.deepEqual(idle(...looks(stream('a', 0), stream('b', 0), way(0))), []); // nothing arrives at all
   assert.deepEqual(idle(...looks(stream('a', 0))), []);
+  assert.deepEqual(idle(...looks(stream('a', 0), way(0), (n) => ({ ...way(100)(n), id: 'by which the peer sends' }))), ['a!']);
 });
 
 test('quality: looks only while the peer is connected', async (t) => {

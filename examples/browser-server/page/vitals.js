@@ -45,11 +45,12 @@ export class Looks {
 export function measure(before, now) {
   const entries = [...now.report.values()];
   const { seconds, known, since } = between(before, now);
-  const pair = pairOf(now.report);
-  const rate = (counter) => (pair && known(pair) ? Math.round((8 * since(pair, counter)) / seconds) : null);
+  const total = (list, count) => list.reduce((sum, entry) => sum + count(entry), 0);
+  // Each end chooses the pair by which it sends, so what comes may come by another one than what goes.
+  const pairs = entries.filter((e) => e.type === 'candidate-pair' && known(e));
+  const rate = (counter) => (pairs.length > 0 ? Math.round((8 * total(pairs, (e) => since(e, counter))) / seconds) : null);
   const incoming = entries.filter((e) => e.type === 'inbound-rtp');
   const compared = incoming.filter(known);
-  const total = (list, count) => list.reduce((sum, entry) => sum + count(entry), 0);
   const gaps = (e) => (1000 * Math.max(0, since(e, 'concealedSamples') - since(e, 'silentConcealedSamples'))) / SAMPLE_RATE;
   const lost = total(compared, (e) => since(e, 'packetsLost'));
   const came = total(compared, (e) => since(e, 'packetsReceived'));

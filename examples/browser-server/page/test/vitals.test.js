@@ -27,6 +27,17 @@ test('vitals: rates, losses and standstills between two looks', () => {
   assert.deepEqual(causes({ lostOurs: 0.03, lostTheirs: 0.03, roundTrip: 399, frozen: 99, gaps: 99 }), []);
 });
 
+test('vitals: what comes by another pair than what goes counts too', () => {
+  const apart = (n) => {
+    const { at, report } = after(n);
+    report.set('P', { ...report.get('P'), bytesReceived: 7 });
+    report.set('Q', { id: 'Q', type: 'candidate-pair', nominated: false, state: 'succeeded', bytesSent: 0, bytesReceived: 3000 * n });
+    return { at, report };
+  };
+  const { sent, received } = measure(apart(10), apart(12));
+  assert.deepEqual([sent, received], [80_000, 24_000]);
+});
+
 test('vitals: the first look knows no rates, and no statistics are no error', () => {
   const { sent, received, lostTheirs, frozen, gaps } = measure(null, after(3));
   assert.deepEqual([sent, received, lostTheirs, frozen, gaps], [null, null, null, null, null]);
