@@ -70,7 +70,7 @@ var layers = map[string][]string{
 		"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/internal/diagnose", "noom/internal/entrance", "noom/signal",
 		"noom/transport/http", "noom/transport/ws", "github.com/pion/",
 	},
-	"noom/cmd/noom/serve": {"noom/browser", "noom/cmd/noom/command", "noom/internal/entrance", "noom/signal/", "noom/transport/", "noom/turn", "github.com/mdp/qrterminal/v3", "github.com/prometheus/client_golang/", "golang.org/x/crypto/acme/"},
+	"noom/cmd/noom/serve": {"noom/browser", "noom/cmd/noom/command", "noom/internal/bundle", "noom/internal/entrance", "noom/signal/", "noom/transport/", "noom/turn", "github.com/mdp/qrterminal/v3", "github.com/prometheus/client_golang/", "golang.org/x/crypto/acme/"},
 	"noom/cmd/noom/token": {"noom/cmd/noom/command", "noom/signal", "noom/signal/hub/token"},
 
 	"noom/transport/mem":           {"noom/signal"},
@@ -90,6 +90,7 @@ var layers = map[string][]string{
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
+	"noom/internal/bundle":      {"github.com/evanw/esbuild/"},
 	"noom/internal/commandtest": {"noom/cmd/noom/command"},
 	"noom/internal/webtest":     {"noom", "noom/signal", "noom/signal/hub", "noom/transport/transporttest"},
 	"noom/internal/longtest":    {},

@@ -103,6 +103,7 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 		}
 		assets.ServeHTTP(w, r)
 	})
+	mux.HandleFunc("/noom.js", bundled)
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { ws.Handler(player.Load(), nil).ServeHTTP(w, r) })
 	mux.HandleFunc("/told", func(_ http.ResponseWriter, r *http.Request) {
 		what, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))

@@ -13,6 +13,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/media"
 	"noom/signal"
 	"noom/transport/ws"
@@ -81,13 +82,18 @@ func (i inspection) faults(where, js string) {
 	}
 }
 
-// look holds the page to all rules on a desktop and on a phone, light and dark. onPhone is done there first, if it is not "".
+// look holds the page to all rules on a phone in the dark, and if long tests are asked for also on a desktop, in the light and
+// in the dark. onPhone is done there first, if it is not "".
 func (i inspection) look(state, onPhone string) {
 	i.Helper()
 	const scheme = "prefers-color-scheme"
-	i.faults(state+" on a desktop", `() => (`+inspects+`)()`)
+	if longtest.Asked() {
+		i.faults(state+" on a desktop", `() => (`+inspects+`)()`)
+	}
 	i.tab.Media(scheme, "dark")
-	i.faults(state+" on a dark desktop", `() => (`+inspects+`)(['color-contrast'])`)
+	if longtest.Asked() {
+		i.faults(state+" on a dark desktop", `() => (`+inspects+`)(['color-contrast'])`)
+	}
 	i.tab.Media("pointer", "coarse")
 	i.tab.Resize(390, 844)
 	i.tab.Wait("a phone", `innerWidth === 390 && matchMedia('(pointer: coarse)').matches
@@ -272,7 +278,7 @@ func asksAndShares(i inspection, host noom.Room, guest *gopher) {
 // they would cost a lot.
 func crowded(i inspection) {
 	i.Helper()
-	i.tab.Do(`import('./tiles.js').then(({ Tile }) => {
+	i.tab.Do(`import('./page.js').then(({ Tile }) => {
 		// Without a font that has it Firefox draws a letter as a box of its own size, wider than any letter is.
 		const probe = document.body.appendChild(Object.assign(document.createElement('span'), { textContent: '가' }));
 		Object.assign(probe.style, { position: 'fixed', fontSize: '10.4px' });

@@ -225,7 +225,7 @@ func testPausedPictureIsAnnounced(t *testing.T, kind browsertest.Kind) {
 		tab := enter(t, b.In(language), server, "데모", "지우")
 		tab.Resize(640, 480)
 		got := browsertest.Eval[[]string](tab, `(async () => {
-			const { Tile } = await import('./tiles.js');
+			const { Tile } = await import('./page.js');
 			const tile = new Tile({ member: '고퍼' });
 			tile.name = '고퍼';
 			const root = document.querySelector('[data-member="고퍼"]');

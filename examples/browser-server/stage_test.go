@@ -149,7 +149,7 @@ func TestSpeakerOfACrowd(t *testing.T) { browsertest.EachKind(t, testSpeakerOfAC
 func testSpeakerOfACrowd(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
 	tab := enter(t, kind.Start(t), serveHere(t), "데모", "지우")
-	tab.Do(`import('./tiles.js').then(({ Tile }) => {
+	tab.Do(`import('./page.js').then(({ Tile }) => {
 		window.crowd = Array.from({ length: 9 }, (_, i) => Object.assign(new Tile({ member: 'm' + i }), { name: '하은 ' + i, state: 'connected' }));
 	})`)
 	const places = `[...document.querySelectorAll('.tile')].map((tile) => tile.dataset.place === 'stage' ? ' ' + tile.dataset.member + ' ' : tile.dataset.place[0]).join('')`

@@ -30,6 +30,7 @@ func copyTo(t *testing.T, folder string, names map[string]string) {
 
 // Three films, two codecs, two of them with sound, over and over.
 func TestFolderIsAChannel(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	copyTo(t, folder, map[string]string{"1 소리.ivf": "vp8.ivf", "1 소리.ogg": "opus.ogg", "2.ivf": "vp9.ivf", "3 영화.webm": "film.webm", "notes.txt": "README.md"})
 	stage := bottest.New(t)
@@ -54,6 +55,7 @@ func TestFolderIsAChannel(t *testing.T) {
 
 // A damaged one is reported, and the others play on.
 func TestDamagedFilmIsLeftOut(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	copyTo(t, folder, map[string]string{"1.ivf": "README.md", "2.ivf": "vp8.ivf"})
 	stage := bottest.New(t)

@@ -97,7 +97,7 @@ var shared = struct {
 func Run(m *testing.M) (code int) {
 	flag.Parse()
 	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
-		_ = n.Value.Set(strconv.Itoa(min(3*runtime.GOMAXPROCS(0), 8))) // a number
+		_ = n.Value.Set(strconv.Itoa(min(4*runtime.GOMAXPROCS(0), 12))) // a number
 	}
 	code = m.Run()
 	shared.Lock()

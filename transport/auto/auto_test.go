@@ -34,11 +34,13 @@ func mount(h ws.Server) http.Handler {
 // Each is dialled where there is only that one, because a slow machine may make a connection of
 // either kind, of which the suite's hub would hand out the one that is given up.
 func TestTransport(t *testing.T) {
+	t.Parallel()
 	for name, handler := range map[string]func(ws.Server) http.Handler{
 		"/ws":   func(h ws.Server) http.Handler { return ws.Handler(h, nil) },
 		"/http": func(h ws.Server) http.Handler { return noomhttp.Handler(h, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			hub := transporttest.NewAccepted()
 			mux := http.NewServeMux()
 			mux.Handle(name, handler(hub))

@@ -93,6 +93,7 @@ const (
 )
 
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	h := hub.New(nil)
 	server := httptest.NewServer(noomhttp.Handler(h, &noomhttp.AcceptOptions{AcceptOptions: ws.AcceptOptions{
 		Hosts: []string{"own.example", ws.OwnAddress}, OriginPatterns: []string{"friend.example"},
@@ -151,6 +152,7 @@ func TestRequests(t *testing.T) {
 
 // Batches that repeat, overlap, leave something out, or are none.
 func TestBatches(t *testing.T) {
+	t.Parallel()
 	accepted := transporttest.NewAccepted()
 	server := httptest.NewServer(noomhttp.Handler(accepted, nil))
 	t.Cleanup(server.Close)
@@ -180,24 +182,28 @@ func TestBatches(t *testing.T) {
 		{"too big a frame", []string{"0 1\n" + frames(ping, ping, pong), "0 4\n" + frames(big)}, []string{`{"taken":3,"sent":0}`, ""}, &signal.Error{Code: signal.CodeTooBig}, 400},
 		{"too big a batch", []string{"0 1\n" + frames(ping, ping, pong), "0 4\n" + frames(big[1:], big[1:])}, []string{`{"taken":3,"sent":0}`, ""}, &signal.Error{Code: signal.CodeTooBig}, 413},
 	} {
-		id, s := a.accept(accepted)
-		for i, batch := range test.batches {
-			response, text := a.ask(http.MethodPost, batch, "Noom-Session", id)
-			if want := test.answers[i]; want != "" && text != want || want == "" && response.StatusCode != test.status {
-				t.Errorf("%s: batch %d is answered %d %s", test.what, i, response.StatusCode, text)
+		id, s := a.accept(accepted) // one after the other, so that both ends are of one session
+		t.Run(test.what, func(t *testing.T) {
+			t.Parallel()
+			a := asker{T: t, server: server}
+			for i, batch := range test.batches {
+				response, text := a.ask(http.MethodPost, batch, "Noom-Session", id)
+				if want := test.answers[i]; want != "" && text != want || want == "" && response.StatusCode != test.status {
+					t.Errorf("batch %d is answered %d %s", i, response.StatusCode, text)
+				}
 			}
-		}
-		for i, want := range []signal.Type{signal.TypePing, signal.TypePing, signal.TypePong} {
-			if m, err := s.Receive(t.Context()); err != nil || m.Type != want {
-				t.Errorf("%s: received %d: %v, %v", test.what, i, m.Type, err)
+			for i, want := range []signal.Type{signal.TypePing, signal.TypePing, signal.TypePong} {
+				if m, err := s.Receive(t.Context()); err != nil || m.Type != want {
+					t.Errorf("received %d: %v, %v", i, m.Type, err)
+				}
 			}
-		}
-		if test.end != nil {
-			if _, err := s.Receive(t.Context()); !errors.Is(err, test.end) {
-				t.Errorf("%s: received %v at last, want %v", test.what, err, test.end)
+			if test.end != nil {
+				if _, err := s.Receive(t.Context()); !errors.Is(err, test.end) {
+					t.Errorf("received %v at last, want %v", err, test.end)
+				}
 			}
-		}
-		_ = s.(signal.Aborter).Close() // never fails
+			_ = s.(signal.Aborter).Close() // never fails
+		})
 	}
 }
 
@@ -336,6 +342,7 @@ func (a asker) stream(id string, begun chan<- error) string {
 
 // Sessions are bounded, and what is held for them.
 func TestSessionsAreBounded(t *testing.T) {
+	t.Parallel()
 	from := func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("X-Real-Ip")) }
 	accepted := hub.New(&hub.Config{JoinTimeout: time.Hour})
 	server := httptest.NewServer(noomhttp.Handler(accepted, &noomhttp.AcceptOptions{

@@ -10,6 +10,7 @@ import (
 )
 
 func TestTransport(t *testing.T) {
+	t.Parallel()
 	hub := transporttest.NewAccepted()
 	server := httptest.NewServer(noomhttp.Handler(hub, nil))
 	t.Cleanup(server.Close)
@@ -20,6 +21,7 @@ func TestTransport(t *testing.T) {
 }
 
 func TestTransportHTTP2(t *testing.T) {
+	t.Parallel()
 	hub := transporttest.NewAccepted()
 	handler := noomhttp.Handler(hub, nil)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

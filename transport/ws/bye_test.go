@@ -91,6 +91,7 @@ func TestPostedBye(t *testing.T) {
 
 // A stranger whose bye never comes is given up, and one that sends too many is held back for a while.
 func TestPostedByesAreBounded(t *testing.T) {
+	t.Parallel()
 	h := hub.New(&hub.Config{MaxPerAddress: 64})
 	options := &ws.AcceptOptions{ClientAddress: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.1") }}
 	server := httptest.NewServer(ws.Handler(h, options))

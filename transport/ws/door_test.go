@@ -73,6 +73,7 @@ func cutOff(t *testing.T, name string, c net.Conn) {
 
 // A client that does not become a member loses its connection in a while, whatever it does with it.
 func TestIdleConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	h := hub.New(nil)
 	mux := http.NewServeMux()
 	mux.Handle("/ws", ws.Handler(h, nil))
@@ -110,6 +111,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 
 // A refused request with a body does not wait for it, whatever the server.
 func TestRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	h := hub.New(nil)
 	for _, handler := range []http.Handler{ws.Handler(h, nil), h.RoomsHandler(), ws.OnlyHosts(http.NotFoundHandler(), "call.example")} {
 		server := httptest.NewServer(handler) // without limits

@@ -181,6 +181,7 @@ func TestMessageInPieces(t *testing.T) {
 // Where bytes are not the system's own, above all under TLS, a hub's end reads
 // through a buffer.
 func TestTransportOverTLS(t *testing.T) {
+	t.Parallel()
 	accepted := transporttest.NewAccepted()
 	server := httptest.NewTLSServer(ws.Handler(accepted, nil))
 	t.Cleanup(server.Close)

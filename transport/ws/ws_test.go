@@ -9,6 +9,7 @@ import (
 )
 
 func TestTransport(t *testing.T) {
+	t.Parallel()
 	hub := transporttest.NewAccepted()
 	server := httptest.NewServer(ws.Handler(hub, nil))
 	t.Cleanup(server.Close)

@@ -20,6 +20,7 @@ import (
 )
 
 func TestTwoPeersSeeAndHearEachOther(t *testing.T) {
+	t.Parallel()
 	url := serve(t, nil)
 	jiwoo := start(t, url, "지우")
 	jiwoo.until("joined", func(l line) bool { return l.Event == "joined" && l.Room == "데모" && l.Peer.Name == "지우" })
@@ -45,6 +46,7 @@ func TestTwoPeersSeeAndHearEachOther(t *testing.T) {
 
 // The statistics and the events say how good the connection is and what it takes.
 func TestQualityIsPrinted(t *testing.T) {
+	t.Parallel()
 	url := serve(t, nil)
 	jiwoo := start(t, url, "지우")
 	start(t, url, "bob", "-video", "none", "-audio", "none")
@@ -85,6 +87,7 @@ func TestQualityIsPrinted(t *testing.T) {
 
 // Each gets back what it sends, and nothing of the others.
 func TestEcho(t *testing.T) {
+	t.Parallel()
 	url := serve(t, nil)
 	echo := start(t, url, "메아리", "-echo")
 	jiwoo := start(t, url, "지우", "-video", clips+"vp9.ivf")
@@ -167,6 +170,7 @@ func near(a float64, b uint8) float64 { return max(a-float64(b), float64(b)-a) }
 
 // A file that is damaged in its middle is played up to there, and that is said once.
 func TestDamagedFileIsTold(t *testing.T) {
+	t.Parallel()
 	url := serve(t, nil)
 	whole, err := os.ReadFile(clips + "vp8.ivf")
 	if err != nil {

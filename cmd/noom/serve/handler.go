@@ -1,16 +1,22 @@
 package serve
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"noom/browser"
+	"noom/internal/bundle"
 	"noom/internal/entrance"
 	"noom/signal/hub"
 	noomhttp "noom/transport/http"
@@ -21,8 +27,12 @@ import (
 // rooms at /rooms, to requests that the options accept.
 func Handler(page fs.FS, h *hub.Hub, options ws.AcceptOptions) http.Handler {
 	mux := http.NewServeMux()
-	serveFiles(mux, "/", page)
-	serveFiles(mux, "/noom/", browser.FS)
+	own := contents(page)
+	serveFiles(mux, "/noom/", contents(browser.FS))
+	if bundled, err := bundle.Of(together{page}, pageModule); err == nil {
+		maps.Copy(own, bundled)
+	} // else a browser gets its modules one by one, and says what is wrong with them
+	serveFiles(mux, "/", own)
 	webSocket := ws.Handler(h, &options)
 	mux.Handle("/ws", webSocket)
 	mux.Handle("/http", noomhttp.Handler(h, &noomhttp.AcceptOptions{AcceptOptions: options})) // where /ws does not get through
@@ -88,45 +98,64 @@ func originPatterns(list string) ([]string, error) {
 
 // contentTypes are those that not every system knows by the ends of names.
 var contentTypes = map[string]string{
+	".html":        "text/html; charset=utf-8",
 	".js":          "text/javascript; charset=utf-8",
+	".map":         "application/json",
 	".webmanifest": "application/manifest+json",
 }
 
-// serveFiles gives every file an address of its own below prefix.
-// There are no others: no listings, nothing found by walking.
-func serveFiles(mux *http.ServeMux, prefix string, files fs.FS) {
+// pageModule is the module that a page begins with.
+const pageModule = "page.js"
+
+// together is a page with noom.js where the page imports it from.
+type together struct{ page fs.FS }
+
+// Open implements [fs.FS].
+func (t together) Open(name string) (fs.File, error) {
+	if inner, is := strings.CutPrefix(name, "noom/"); is {
+		return browser.FS.Open(inner)
+	}
+	return t.page.Open(name)
+}
+
+// contents reads the files at the top.
+func contents(files fs.FS) map[string][]byte {
 	names, err := fs.Glob(files, "*")
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}
+	all := make(map[string][]byte, len(names))
 	for _, name := range names {
-		address := prefix + path.Base(name)
-		if strings.HasSuffix(address, "/index.html") {
+		if content, err := fs.ReadFile(files, name); err == nil { // else it is a folder
+			all[name] = content
+		}
+	}
+	return all
+}
+
+// serveFiles gives every file an address of its own below prefix.
+// There are no others: no listings, nothing found by walking.
+func serveFiles(mux *http.ServeMux, prefix string, files map[string][]byte) {
+	for name, content := range files {
+		address := prefix + name
+		if name == "index.html" {
 			address = prefix + "{$}"
 		}
+		hash := sha256.Sum256(content)
+		tag := `"` + base64.RawURLEncoding.EncodeToString(hash[:12]) + `"`
+		caching := "no-cache" // asks whether it is still the same
+		if strings.HasPrefix(name, bundle.Chunk) {
+			caching = "max-age=31536000, immutable"
+		}
 		mux.HandleFunc("GET "+address, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Cache-Control", "no-cache")
+			w.Header().Set("Cache-Control", caching)
+			w.Header().Set("ETag", tag)
 			if contentType := contentTypes[path.Ext(name)]; contentType != "" {
 				w.Header().Set("Content-Type", contentType)
 			}
-			if path.Base(name) == "index.html" {
-				serveIndex(w, files, name)
-				return
-			}
-			http.ServeFileFS(w, r, files, name)
+			http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 		})
 	}
-}
-
-// serveIndex does what http.ServeFileFS will not do for an index.html: serve
-// it without redirecting to its folder.
-func serveIndex(w http.ResponseWriter, files fs.FS, name string) {
-	content, err := fs.ReadFile(files, name)
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(content) // a page that went away
 }
 
 // The page loads nothing from elsewhere and runs nothing inline; connect-src

@@ -5,11 +5,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"noom"
@@ -394,4 +397,45 @@ func post(t *testing.T, url string) int {
 	}
 	_ = response.Body.Close() // only the status counts
 	return response.StatusCode
+}
+
+// A browser asks for few files, keeps those that cannot change, and gets the modules one by one if they make no whole.
+func TestPageIsFewFiles(t *testing.T) {
+	server := httptest.NewServer(Handler(page.Files, hub.New(nil), ws.AcceptOptions{}))
+	t.Cleanup(server.Close)
+	status, header, module := get(t, server.URL+"/page.js")
+	if status != http.StatusOK || header.Get("Cache-Control") != "no-cache" || !strings.HasPrefix(header.Get("Content-Type"), "text/javascript") {
+		t.Errorf("page.js: %d %v", status, header)
+	}
+	shared := regexp.MustCompile(`from"\./(chunk-\w+\.js)"`).FindAllStringSubmatch(module, -1)
+	if len(shared) == 0 || len(shared) > 3 || strings.Contains(module, "noom/noom.js") {
+		t.Fatalf("page.js imports %q", shared)
+	}
+	for _, chunk := range shared {
+		if status, header, _ := get(t, server.URL+"/"+chunk[1]); status != http.StatusOK || !strings.Contains(header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", chunk[1], status, header)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/page.js", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("If-None-Match", header.Get("ETag"))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // it is empty
+	if response.StatusCode != http.StatusNotModified {
+		t.Errorf("page.js again: %s", response.Status)
+	}
+
+	own := fstest.MapFS{"index.html": {Data: []byte("<p>데모")}, "page.js": {Data: []byte("import './none.js'")}, "folder/x": {}}
+	broken := httptest.NewServer(Handler(own, hub.New(nil), ws.AcceptOptions{}))
+	t.Cleanup(broken.Close)
+	for path, want := range map[string]string{"/": "<p>데모", "/page.js": "import './none.js'", "/noom/noom.js": "export"} {
+		if status, _, body := get(t, broken.URL+path); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s of a page that is no whole: %d %s", path, status, body)
+		}
+	}
 }

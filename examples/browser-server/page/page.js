@@ -12,6 +12,8 @@ import * as preview from './preview.js';
 import { Timeline } from './timeline.js';
 import { errorText, t, translate } from './strings.js';
 
+export { Tile } from './tiles.js'; // for whoever looks at a page with members that are not there
+
 const MEDIA_PATIENCE = 1500; // ms to wait for the camera before joining without it
 
 let identity = null; // ours for as long as the page is loaded: a removed member stays removed

@@ -1,7 +1,13 @@
 // Every word the page says. Each language is a file of its own, strings_CODE.js, of which a page loads one: another needs
 // that file, with the keys of the others, and its code below. dir is the direction in which it is written, ltr or rtl.
 
-export const LANGUAGES = ['en', 'ko', 'ja'];
+const FILES = {
+  en: () => import('./strings_en.js'),
+  ko: () => import('./strings_ko.js'),
+  ja: () => import('./strings_ja.js'),
+};
+
+export const LANGUAGES = Object.keys(FILES);
 
 /** The first language of these, as browsers name them, that the page knows; else English. */
 export const pick = (wanted) => wanted.map((name) => name.split('-')[0].toLowerCase()).find((code) => LANGUAGES.includes(code)) ?? 'en';
@@ -9,7 +15,7 @@ export const pick = (wanted) => wanted.map((name) => name.split('-')[0].toLowerC
 /** The language of the page. */
 export const language = pick(navigator.languages);
 
-const { dir, words } = await import(`./strings_${language}.js`);
+const { dir, words } = await FILES[language]();
 
 /** The words for a key, in the language of the browser. */
 export function t(key, ...values) {
