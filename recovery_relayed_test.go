@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"noom"
+	"noom/internal/longtest"
 	"noom/noomtest"
 	"noom/signal"
 )
@@ -70,7 +71,7 @@ func TestRelayedOutages(t *testing.T) {
 		path, hub bool
 	}{{"path", true, false}, {"hub", false, true}, {"path and hub", true, true}} {
 		for _, length := range []time.Duration{2, 3, 7, 20, 35, 130, 3600} {
-			if length == 3600 && testing.Short() {
+			if length == 3600 && !longtest.Asked() {
 				continue // thousands of attempts
 			}
 			length *= time.Second

@@ -153,11 +153,12 @@ func TestUnbindPausesAndBindBeginsAnew(t *testing.T) {
 		}
 		synctest.Wait()
 		before := len(a.got())
-		if n := frameCount(a.got()); n != 16 || n != frameCount(b.got()) {
+		missed := frameCount(a.got()) - frameCount(b.got()) // the first frame, if it was sent before b was there
+		if n := frameCount(a.got()); n != 16 || missed < 0 || missed > 1 {
 			t.Fatalf("%d and %d frames in a second, want 16", n, frameCount(b.got()))
 		}
 		time.Sleep(time.Second)
-		if len(a.got()) != before || frameCount(b.got()) != 31 {
+		if len(a.got()) != before || frameCount(b.got()) != 31-missed {
 			t.Fatalf("after Unbind a got %d more, b has %d frames", len(a.got())-before, frameCount(b.got()))
 		}
 		if err := s.Unbind(b); err != nil {

@@ -207,7 +207,7 @@ func reloads(t *testing.T, bob, jiwoo *browsertest.Tab) {
 }
 
 // A page that dies says no goodbye: its tile stays until its connection is dead.
-func TestCrashedTab(t *testing.T) { browsertest.EachPair(t, testCrashedTab) }
+func TestCrashedTab(t *testing.T) { browsertest.EachPairIfAsked(t, testCrashedTab) }
 
 func testCrashedTab(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

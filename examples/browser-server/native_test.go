@@ -16,7 +16,7 @@ import (
 
 // The whole of it, as programs: two tabs and a native peer that plays real
 // files, pictures moving and sound on all sides.
-func TestNativePeerPlaysFiles(t *testing.T) { browsertest.EachAlike(t, testNativePeerPlaysFiles) }
+func TestNativePeerPlaysFiles(t *testing.T) { browsertest.EachPairIfAsked(t, testNativePeerPlaysFiles) }
 
 func testNativePeerPlaysFiles(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -228,7 +228,7 @@ func closes(host, guest *browsertest.Tab) {
 }
 
 // A token may give less than others have, or be no good.
-func TestFewerRights(t *testing.T) { browsertest.EachAlike(t, testFewerRights) }
+func TestFewerRights(t *testing.T) { browsertest.EachPairIfAsked(t, testFewerRights) }
 
 func testFewerRights(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

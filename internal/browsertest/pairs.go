@@ -39,6 +39,14 @@ func EachPair(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	everyRow(t, others(Pairs), (*testing.T).Parallel, test)
 }
 
+// EachPairIfAsked runs a test with each of Pairs if long tests are asked for, and else not: it is dear, and what it tests is
+// tested in parts by others.
+func EachPairIfAsked(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	longtest.Only(t)
+	everyRow(t, Pairs, (*testing.T).Parallel, test)
+}
+
 // EachAlike is EachPair for a test of what two different browsers would show no more of.
 func EachAlike(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	t.Helper()

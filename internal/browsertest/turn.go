@@ -16,7 +16,7 @@ import (
 // is one for each package, so there is another one here, for all packages of a machine.
 
 // most is how many tests with browsers run at once.
-func most() int { return min(3*runtime.GOMAXPROCS(0), 12) }
+func most() int { return min(5*runtime.GOMAXPROCS(0)/2, 10) }
 
 // turnPatience is how long a test waits for its turn. A test that has one may wait for others of its own.
 const turnPatience = 3 * time.Minute

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"testing"
 	"time"
+
+	"noom/internal/longtest"
 )
 
 var deep = flag.Bool("deep", false, "search the large models too: half an hour (-timeout 1h) and 17 GB")
@@ -30,12 +32,10 @@ var models = []Config{
 	// What takes three or more to come about.
 	{Name: "rebuilds, twice by each", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Fail: 2}},
 	{Name: "rebuilds by both with wishes", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Fail: 1, Wish: 1}},
-	{Name: "a restart stuck at a dead hub", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Restart: 1, Fail: 1}},
 	{Name: "candidates over restarts by both", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Gather: 1, Restart: 1}},
 	{Name: "rebirths behind a hub without order", Tracks: 1, Cap: 2, Lazy: true, Reorder: 1, Jumbled: true, Bounds: Bounds{Reborn: 1}},
 	{Name: "mute and publish", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Mute: 1}},
 	{Name: "no hub any more", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Move: 1}},
-	{Name: "no hub, and what is begun fails", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Move: 1, Fail: 1}},
 	{Name: "moves while the hub comes and goes", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Move: 1, Fail: 1}},
 	{Name: "restarts in vain", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{Cut: 1, NoPath: 2, Timeout: 1}},
 	{Name: "a browser and Go, moves and restarts", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Bounds: Bounds{Restart: 1}},
@@ -45,6 +45,12 @@ var models = []Config{
 	{Name: "goodbyes without a hub or a path", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Leave: 1, LoseHub: 1, NoPath: 1}},
 	{Name: "slow ICE", Tracks: 1, Cap: 2, Lazy: true, SlowICE: true, Bounds: Bounds{Wish: 1}},
 	{Name: "an end that repeats itself", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Rogue: 1}},
+}
+
+// more are searched too if long tests are asked for.
+var more = []Config{
+	{Name: "no hub, and what is begun fails", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Move: 1, Fail: 1}},
+	{Name: "a restart stuck at a dead hub", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Restart: 1, Fail: 1}},
 }
 
 // large are searched with -deep.
@@ -65,8 +71,13 @@ func TestSearch(t *testing.T) {
 	if missing := AllMarks &^ reached; missing != 0 {
 		t.Errorf("no model reaches any more: %v", missing)
 	}
-	for i := range large {
-		if *deep {
+	if longtest.Asked() || *deep {
+		for i := range more {
+			searched(t, &more[i])
+		}
+	}
+	if *deep {
+		for i := range large {
 			searched(t, &large[i])
 		}
 	}
