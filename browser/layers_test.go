@@ -65,13 +65,11 @@ func (r *republished) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParamet
 // TestLayersOfAPage: what a page sends in layers is published again by a member in Go, and shown by a browser, with all
 // layers and with the lowest temporal one alone, without a request for a key frame in between.
 func TestLayersOfAPage(t *testing.T) {
-	for i, test := range []struct{ codec, mode string }{
+	longtest.Only(t)
+	for _, test := range []struct{ codec, mode string }{
 		{"VP9", "L1T3"}, {"AV1", "L1T3"}, {"VP9", "L3T3_KEY"}, {"AV1", "L1T2"}, {"AV1", "L3T3"},
 	} {
 		t.Run(test.codec+" "+test.mode, func(t *testing.T) {
-			if i > 0 {
-				longtest.Only(t)
-			}
 			testLayersOfAPage(t, test.codec, test.mode)
 		})
 	}

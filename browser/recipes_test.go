@@ -58,6 +58,7 @@ const sharesACanvas = `if (navigator.mediaDevices) navigator.mediaDevices.getDis
 
 // TestRecipes opens each page of docs/noom-js.md in two tabs and does with it what it is for.
 func TestRecipes(t *testing.T) {
+	t.Parallel()
 	r := newRecipes(t)
 	tried := map[string]func(t *testing.T, one, two *browsertest.Tab){
 		"Data only": triesData, "Call": triesMute, "Screen": triesScreen, "Record": triesRecording, "Draw": triesDrawing,

@@ -48,12 +48,14 @@ func TestCallWithoutWebSocket(t *testing.T) {
 
 // The same, where the proxy does less harm, or more.
 func TestCallBehindProxies(t *testing.T) {
+	t.Parallel()
 	for name, way := range map[string]webtest.Way{
 		"upgrades are removed":                      {NoUpgrade: true},
 		"upgrades are swallowed":                    {Swallow: true},
 		"upgrades are swallowed, streams held back": {Swallow: true, HoldBack: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) { callBehind(t, kind, way) })
 		})
 	}
