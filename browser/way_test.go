@@ -55,7 +55,6 @@ func TestCallBehindProxies(t *testing.T) {
 		"upgrades are swallowed, streams held back": {Swallow: true, HoldBack: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) { callBehind(t, kind, way) })
 		})
 	}
