@@ -195,3 +195,10 @@ func TestDamagedFileIsTold(t *testing.T) {
 		})
 	}
 }
+
+// The time in the call begins with the call, however long the hub takes.
+func TestDurationBeginsWithTheCall(t *testing.T) {
+	t.Parallel()
+	p := start(t, serve(t, nil), "지우", "-video", "none", "-audio", "none", "-duration", "1ms")
+	p.until("joined", func(l line) bool { return l.Event == "joined" })
+}

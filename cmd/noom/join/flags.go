@@ -31,7 +31,7 @@ const usage = ` joins a noom room, sends video and audio, and prints what arrive
   -ice URL           a STUN or TURN server instead of the hub's, such as
                      stun:host:3478 or turn:user:password@host:3478; may be
                      repeated; "none": no server
-  -duration TIME     leave after so long, such as 90s (default: when interrupted)
+  -duration TIME     leave so long after joining, such as 90s (default: when interrupted)
   -json              print one JSON object per line; README.md has the fields
 `
 

@@ -31,11 +31,6 @@ func Command(name string) command.Command {
 
 // stay joins the room and stays until ctx, -duration or the room ends.
 func stay(ctx context.Context, o *options, out *output) error {
-	if o.duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.duration)
-		defer cancel()
-	}
 	identity := noom.NewIdentity() // first, because the test pattern has its colour
 	sources, err := openSources(o, identity.ID())
 	if err != nil {
@@ -48,6 +43,11 @@ func stay(ctx context.Context, o *options, out *output) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.duration)
+		defer cancel()
 	}
 	c := &conversation{
 		room: room, out: out, echo: o.echo, sources: sources,
