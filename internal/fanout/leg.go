@@ -24,8 +24,8 @@ type Leg struct {
 
 	// No call leaves the leg while mu is held.
 	mu      sync.Mutex
-	bound   string              // the id of the current binding
-	queue   chan outgoingPacket // what its pump writes; nil: not bound, or refused
+	bound   string       // the id of the current binding
+	queue   *packetQueue // what its pump writes; nil: not bound, or refused
 	ssrc    uint32
 	refusal bool
 
@@ -185,7 +185,7 @@ func (l *Leg) write(s *Sender, d *delivery) {
 	if d.keyframe && chosen {
 		l.served()
 	}
-	if len(l.queue) == cap(l.queue) {
+	if l.queue.full() {
 		l.run = nil
 		l.behind.Store(true)
 		return
@@ -201,11 +201,10 @@ func (l *Leg) write(s *Sender, d *delivery) {
 	if d.before != nil {
 		d.before.hold()
 	}
-	// Never blocks, because only write sends on queue.
-	l.queue <- outgoingPacket{
+	l.queue.put(outgoingPacket{
 		header: headerFor(d.header), parcel: d.parcel, before: d.before, passage: l.passage,
 		keyframe: d.keyframe, layered: d.layered, layer: d.layer, turn: l.turns, at: d.at,
-	}
+	})
 }
 
 // follow makes the packet's run the one that is being sent, and reports whether the packet may

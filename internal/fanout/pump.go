@@ -12,7 +12,7 @@ import (
 	"noom/internal/packet"
 )
 
-// How many packets there is room for in a leg's queue. How long they wait there is bounded by
+// How many packets may wait in a leg's queue. How long they wait there is bounded by
 // maxWait. Only a relay over TCP ever makes packets wait.
 const (
 	videoQueue = 512
@@ -112,17 +112,20 @@ type outlet struct {
 
 // pump writes queued packets to one binding's stream until the queue is closed. If the
 // connection is slow, only pump waits. It begins when the pump before has ended.
-func (l *Leg) pump(o outlet, queue <-chan outgoingPacket, before <-chan struct{}, ended chan<- struct{}) {
+func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended chan<- struct{}) {
 	defer close(ended)
 	if before != nil {
 		<-before
 	}
 	var header rtp.Header // one for all packets, because pion takes a pointer and copies what it keeps
-	for out := range queue {
-		l.forward(o, &header, &out)
-		out.release()
-		if len(queue) == 0 && l.behind.CompareAndSwap(true, false) {
-			l.requestKeyframe()
+	for all := queue.take(nil); len(all) > 0; all = queue.take(all) {
+		for i := range all {
+			l.forward(o, &header, &all[i])
+			all[i].release()
+			queue.written()
+			if queue.length() == 0 && l.behind.CompareAndSwap(true, false) {
+				l.requestKeyframe()
+			}
 		}
 	}
 }
