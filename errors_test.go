@@ -234,7 +234,7 @@ func TestNothingOnStderr(t *testing.T) {
 	}
 	// Those that have something to say in calls that go wrong have another logger too.
 	for _, name := range []string{
-		"pc", "ice", "dtls", "sctp", "srtp", "nack_responder", "sender_interceptor", "receiver_interceptor",
+		"pc", "ice", "dtls", "sctp", "srtp", "sender_interceptor", "receiver_interceptor",
 	} {
 		if !scopes.names[name] {
 			t.Errorf("%s does not log where it is told to", name)

@@ -146,7 +146,7 @@ func extensionsOf(description string) (sections []map[string]string) {
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, registerCodecs(m, nil))
-	must(t, registerInterceptors(registry, repair.NewAsker(), pionLog{slog.New(slog.DiscardHandler)}))
+	must(t, registerInterceptors(registry, repair.NewAsker(), repair.NewAnswerer(), pionLog{slog.New(slog.DiscardHandler)}))
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)

@@ -15,6 +15,9 @@ import (
 func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	negotiated := ctx.CodecParameters()
 	format, ok := l.formatAmong(negotiated)
+	if ok && l.answers != nil {
+		l.answers.Borrow(uint32(ctx.SSRC()), &l.lender)
+	}
 	l.mu.Lock()
 	l.refusal = !ok
 	l.bound = ctx.ID()

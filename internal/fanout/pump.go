@@ -19,8 +19,8 @@ const (
 	audioQueue = 64
 )
 
-// parcel is a copy of a payload on its way to several legs. The source may reuse its own
-// memory as soon as the parcel is made.
+// parcel is a copy of a payload on its way to several legs, and in what each of them can send again. The source may reuse
+// its own memory as soon as the parcel is made.
 type parcel struct {
 	holders    atomic.Int32
 	payload    []byte
@@ -42,9 +42,12 @@ func newParcel(first byte, payload, level []byte) *parcel {
 	return p
 }
 
-func (p *parcel) hold() { p.holders.Add(1) }
+// Bytes, Hold and Release implement repair.Payload.
 
-func (p *parcel) release() {
+func (p *parcel) Bytes() []byte { return p.payload }
+func (p *parcel) Hold()         { p.holders.Add(1) }
+
+func (p *parcel) Release() {
 	if p.holders.Add(-1) == 0 {
 		parcels.Put(p)
 	}
@@ -77,9 +80,9 @@ type outgoingPacket struct {
 }
 
 func (o *outgoingPacket) release() {
-	o.parcel.release()
+	o.parcel.Release()
 	if o.before != nil {
-		o.before.release()
+		o.before.Release()
 	}
 }
 
@@ -159,7 +162,7 @@ func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
 		*header = rtp.Header{
 			Version: 2, PayloadType: o.payloadType, SSRC: o.ssrc, SequenceNumber: extraSeq, Timestamp: timestamp,
 		}
-		l.give(o, header, out, out.before.payload)
+		l.give(o, header, out, out.before)
 	}
 	if !leaves {
 		return
@@ -175,14 +178,16 @@ func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
 			_ = packet.SetExtension(header, o.dependencyID, d)
 		}
 	}
-	l.give(o, header, out, out.parcel.payload)
+	l.give(o, header, out, out.parcel)
 }
 
 // give gives a packet to pion.
-func (l *Leg) give(o outlet, header *rtp.Header, out *outgoingPacket, payload []byte) {
-	n, err := o.stream.WriteRTP(header, payload)
+func (l *Leg) give(o outlet, header *rtp.Header, out *outgoingPacket, p *parcel) {
+	l.lender.Lend(p)
+	n, err := o.stream.WriteRTP(header, p.payload)
+	l.lender.Lend(nil)
 	if err == nil && n > 0 {
-		l.count.Add(len(payload))
+		l.count.Add(len(p.payload))
 	}
 	// An error means that this connection is closed. Others deal with that. Without one, pion
 	// has dropped the packet, because the connection was not up. The first that gets through
