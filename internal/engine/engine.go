@@ -155,9 +155,7 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	if b.Answers == nil {
 		b.Answers = repair.NewAnswerer()
 	}
-	if err := registerInterceptors(registry, b.Repair, b.Answers, e.settings.LoggerFactory); err != nil {
-		return nil, fmt.Errorf("noom: register interceptors: %w", err)
-	}
+	registerInterceptors(registry, b.Repair, b.Answers)
 	if e.added != nil {
 		registry.Add(chain{e.added})
 	}

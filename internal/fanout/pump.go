@@ -113,6 +113,12 @@ type outlet struct {
 	dependencyID uint8 // of the dependency descriptor's; 0: not negotiated
 }
 
+// roomyHeader has room for the extensions that a leg sets.
+type roomyHeader struct {
+	rtp.Header
+	room [2]rtp.Extension
+}
+
 // pump writes queued packets to one binding's stream until the queue is closed. If the
 // connection is slow, only pump waits. It begins when the pump before has ended.
 func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended chan<- struct{}) {
@@ -120,7 +126,7 @@ func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended c
 	if before != nil {
 		<-before
 	}
-	var header rtp.Header // one for all packets, because pion takes a pointer and copies what it keeps
+	var header roomyHeader // one for all packets, because pion takes a pointer and copies what it keeps
 	for all := queue.take(nil); len(all) > 0; all = queue.take(all) {
 		for i := range all {
 			l.forward(o, &header, &all[i])
@@ -134,7 +140,7 @@ func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended c
 }
 
 // forward writes a packet, and what goes in front of it, unless it is left out.
-func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
+func (l *Leg) forward(o outlet, header *roomyHeader, out *outgoingPacket) {
 	if out.passage.over.Load() {
 		return
 	}
@@ -159,26 +165,27 @@ func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
 		l.starve(out.turn)
 	}
 	if extra {
-		*header = rtp.Header{
+		header.Header = rtp.Header{
 			Version: 2, PayloadType: o.payloadType, SSRC: o.ssrc, SequenceNumber: extraSeq, Timestamp: timestamp,
 		}
-		l.give(o, header, out, out.before)
+		l.give(o, &header.Header, out, out.before)
 	}
 	if !leaves {
 		return
 	}
-	*header = out.header
+	header.Header = out.header
+	header.Extensions = header.room[:0]
 	header.PayloadType, header.SSRC, header.SequenceNumber, header.Timestamp = o.payloadType, o.ssrc, seq, timestamp
 	if level := out.parcel.level; o.levelID != 0 && level != nil {
-		_ = packet.SetExtension(header, o.levelID, level) // cannot fail, because the header has no extensions yet
+		_ = packet.SetExtension(&header.Header, o.levelID, level) // cannot fail, because the header has no extensions yet
 	}
 	if o.dependencyID != 0 {
 		// Cannot fail either. A copy, because the parcel is on its way to other legs too.
 		if d := l.frames.renumber(slices.Clone(out.parcel.descriptor), out.keyframe && newest); len(d) > 0 {
-			_ = packet.SetExtension(header, o.dependencyID, d)
+			_ = packet.SetExtension(&header.Header, o.dependencyID, d)
 		}
 	}
-	l.give(o, header, out, out.parcel)
+	l.give(o, &header.Header, out, out.parcel)
 }
 
 // give gives a packet to pion.
