@@ -233,9 +233,7 @@ func TestNothingOnStderr(t *testing.T) {
 		t.Errorf("%v; written was %.2000s", err, text)
 	}
 	// Those that have something to say in calls that go wrong have another logger too.
-	for _, name := range []string{
-		"pc", "ice", "dtls", "sctp", "srtp", "nack_responder", "sender_interceptor", "receiver_interceptor",
-	} {
+	for _, name := range []string{"pc", "ice", "dtls", "sctp", "srtp"} {
 		if !scopes.names[name] {
 			t.Errorf("%s does not log where it is told to", name)
 		}

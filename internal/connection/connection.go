@@ -69,6 +69,7 @@ type Conn struct {
 	numbers    *payloads.Numbers
 	packets    *payloads.Packets
 	repair     *repair.Asker
+	answers    *repair.Answerer
 	codecs     []webrtc.RTPCodecParameters // that PC has in addition to noom's
 	own        conduct.Networks            // for judging them
 
@@ -120,6 +121,7 @@ type Config struct {
 	Codecs   []webrtc.RTPCodecParameters // that PC has in addition to noom's
 	Traffic  *traffic.Control            // of PC
 	Repair   *repair.Asker               // the same, to learn what was repaired
+	Answers  *repair.Answerer            // the same, to share what legs send
 }
 
 // New makes a connection with a new PeerConnection.
@@ -129,7 +131,8 @@ func New(cfg Config) (*Conn, error) {
 		Number: cfg.Number, PC: cfg.PC, Traffic: cfg.Traffic,
 		owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget, turn: cfg.Turn,
 		waiting: slices.Clone(cfg.Senders), shares: cfg.Shares, Servers: cfg.Servers, own: cfg.Networks,
-		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs, repair: cfg.Repair,
+		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs,
+		repair: cfg.Repair, answers: cfg.Answers,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 		receivers: make(map[string]receiver),
 	}

@@ -101,6 +101,7 @@ func (c *Conn) addSections() error {
 // addSection gives s a transceiver of its own.
 func (c *Conn) addSection(s *fanout.Sender) error {
 	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, c.self, c.budget)
+	leg.LendTo(c.answers)
 	transceiver, err := c.PC.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})

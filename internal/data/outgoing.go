@@ -21,8 +21,9 @@ type outgoingMessages struct {
 	mu      sync.Mutex
 	base    uint32   // number of the last message taken
 	arrived uint32   // number of the last message that the peer says it has, if above base
-	kept    [][]byte // encoded; the first has number base+1
-	bytes   int      // payload bytes in kept
+	kept    [][]byte // encoded; from head on, of which the first has number base+1
+	head    int
+	bytes   int // payload bytes in kept
 	waiting []chan struct{}
 	closed  bool
 	sealed  bool // we leave: nothing new is kept, and what is kept is still sent
@@ -67,12 +68,12 @@ func (s *outgoingMessages) keep(data []byte) error {
 	if s.closed || s.sealed {
 		return fault.Closed
 	}
-	if s.bytes+len(data) > signal.MaxUnacked || len(s.kept) >= MaxUnacked {
+	if s.bytes+len(data) > signal.MaxUnacked || s.count() >= MaxUnacked {
 		return fault.WouldBlock
 	}
 	frame := make([]byte, frameHead, frameHead+len(data))
 	frame[0] = kindMessage
-	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(len(s.kept))+1)
+	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(s.count())+1)
 	s.kept = append(s.kept, append(frame, data...))
 	s.bytes += len(data)
 	return nil
@@ -93,15 +94,18 @@ func (s *outgoingMessages) send(ctx context.Context, data []byte) error {
 	}
 }
 
-// after returns the encoded messages with numbers above n.
-func (s *outgoingMessages) after(n uint32) [][]byte {
+// count returns how many messages are kept. It needs s.mu.
+func (s *outgoingMessages) count() int { return len(s.kept) - s.head }
+
+// next returns the first encoded message with a number above n; nil: there is none.
+func (s *outgoingMessages) next(n uint32) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	skip := max(0, int(int32(n-s.base)))
-	if skip >= len(s.kept) {
+	if skip >= s.count() {
 		return nil
 	}
-	return append([][]byte(nil), s.kept[skip:]...)
+	return s.kept[s.head+skip]
 }
 
 // taken forgets the messages up to number n. ok is false if n was never sent; news is
@@ -110,16 +114,21 @@ func (s *outgoingMessages) taken(n uint32) (news, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := int(int32(n - s.base))
-	if count > len(s.kept) {
+	if count > s.count() {
 		return false, false
 	}
 	if count <= 0 {
 		return false, true
 	}
-	for _, frame := range s.kept[:count] {
-		s.bytes -= len(frame) - frameHead
+	for i := range count {
+		s.bytes -= len(s.kept[s.head+i]) - frameHead
+		s.kept[s.head+i] = nil
 	}
-	s.kept = append([][]byte(nil), s.kept[count:]...)
+	if s.head += count; s.head > s.count() { // so that a message is moved once at most, on average
+		n := copy(s.kept, s.kept[s.head:])
+		clear(s.kept[n:])
+		s.kept, s.head = s.kept[:n], 0
+	}
 	s.base = n
 	if int32(n-s.arrived) > 0 {
 		s.arrived = n
@@ -156,7 +165,7 @@ func (s *outgoingMessages) start() uint32 {
 func (s *outgoingMessages) last() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.base + uint32(len(s.kept))
+	return s.base + uint32(s.count())
 }
 
 // hasArrived notes that the peer has received everything up to number n, whether or
@@ -164,7 +173,7 @@ func (s *outgoingMessages) last() uint32 {
 func (s *outgoingMessages) hasArrived(n uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if int(int32(n-s.base)) > len(s.kept) {
+	if int(int32(n-s.base)) > s.count() {
 		return false
 	}
 	if int32(n-s.arrived) > 0 {
@@ -177,7 +186,7 @@ func (s *outgoingMessages) hasArrived(n uint32) bool {
 func (s *outgoingMessages) missing() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.kept) - max(0, int(int32(s.arrived-s.base)))
+	return s.count() - max(0, int(int32(s.arrived-s.base)))
 }
 
 // setClosed makes sends fail, or work again.

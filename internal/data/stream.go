@@ -124,7 +124,7 @@ func (s *Stream) Write(lane *Lane) {
 		s.arrivedDue = false
 		_ = lane.give(numberFrame(kindArrived, s.in.received)) // as above
 	}
-	for _, frame := range s.out.after(lane.written) {
+	for frame := s.out.next(lane.written); frame != nil; frame = s.out.next(lane.written) {
 		if !lane.room() || lane.give(frame) != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package data
 import (
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 
@@ -108,7 +109,10 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
-		frames := s.out.after(2)
+		var frames [][]byte
+		for frame := s.out.next(2); frame != nil; frame = s.out.next(frameNumber(frame)) {
+			frames = append(frames, frame)
+		}
 		if n := len(frames); n != MaxUnacked-1 || frameNumber(frames[0]) != 3 || string(frames[n-1][frameHead:]) != "last" {
 			t.Fatalf("%d frames are kept", n)
 		}
@@ -148,4 +152,43 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestKeptMessagesAreInOrder: whatever is kept and taken in between, what comes next is the message with the next number, and
+// nothing holds what was taken.
+func TestKeptMessagesAreInOrder(t *testing.T) {
+	var s outgoingMessages
+	rng := rand.New(rand.NewPCG(1, 1))
+	var sent, taken uint32
+	for range 2000 {
+		for range rng.IntN(50) {
+			if err := s.try(binary.BigEndian.AppendUint32(nil, sent+1)); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}
+		if news, ok := s.taken(taken + uint32(rng.IntN(int(sent-taken)+1))); !ok {
+			t.Fatal("what was sent counts as unknown")
+		} else if news {
+			taken = s.start()
+		}
+		number := taken
+		for frame := s.next(taken); frame != nil; frame = s.next(number) {
+			if number++; frameNumber(frame) != number || binary.BigEndian.Uint32(frame[frameHead:]) != number {
+				t.Fatalf("%d comes next, want %d", frameNumber(frame), number)
+			}
+		}
+		if number != sent || s.count() != int(sent-taken) || s.bytes != 4*s.count() {
+			t.Fatalf("%d of %d are kept, %d bytes, up to %d", s.count(), sent-taken, s.bytes, number)
+		}
+		held := 0
+		for _, frame := range s.kept[:cap(s.kept)] {
+			if frame != nil {
+				held++
+			}
+		}
+		if held != s.count() {
+			t.Fatalf("%d frames are held, of which %d are kept", held, s.count())
+		}
+	}
 }

@@ -2,19 +2,13 @@ package engine
 
 import (
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
-	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/packet"
+	"noom/internal/reports"
 	"noom/internal/traffic"
 )
-
-// nackHistory is how many sent packets of a video track are kept for
-// retransmission: about a second of a 4 Mbit/s picture. A power of two.
-const nackHistory = 512
 
 // Header extensions, in the order in which pion numbers them.
 var (
@@ -89,21 +83,8 @@ func registerCodecs(m *webrtc.MediaEngine, extra []webrtc.RTPCodecParameters) er
 // directions, sender and receiver reports, and transport-wide feedback, without which a
 // browser keeps its bitrate at the minimum. It does not register header extensions;
 // registerCodecs does.
-func registerInterceptors(r *interceptor.Registry, repairs interceptor.Factory, logs logging.LoggerFactory) error {
-	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory), nack.WithResponderLoggerFactory(logs))
-	if err != nil {
-		return err
-	}
-	receiverReports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(logs))
-	if err != nil {
-		return err
-	}
-	senderReports, err := report.NewSenderInterceptor(report.WithSenderLoggerFactory(logs))
-	if err != nil {
-		return err
-	}
-	for _, f := range []interceptor.Factory{responder, repairs, receiverReports, senderReports, traffic.NewReporter()} {
+func registerInterceptors(r *interceptor.Registry, repairs, answers interceptor.Factory) {
+	for _, f := range []interceptor.Factory{answers, repairs, reports.Factory{}, traffic.NewReporter()} {
 		r.Add(f)
 	}
-	return nil
 }

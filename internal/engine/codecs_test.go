@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -146,7 +145,7 @@ func extensionsOf(description string) (sections []map[string]string) {
 func TestOfferedExtensions(t *testing.T) {
 	m, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, registerCodecs(m, nil))
-	must(t, registerInterceptors(registry, repair.NewAsker(), pionLog{slog.New(slog.DiscardHandler)}))
+	registerInterceptors(registry, repair.NewAsker(), repair.NewAnswerer())
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	must(t, err)

@@ -132,6 +132,7 @@ type Bounds struct {
 	Wire        interceptor.Factory // the last before the network; it is none of the bounds, but as much the connection's
 	Interceptor interceptor.Factory
 	Repair      interceptor.Factory // asks for what was lost; nil: one that never hears of repairs
+	Answers     interceptor.Factory // sends again what the peer asks for; nil: one that shares nothing with others
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 	Net         func(transport.Net) transport.Net // wraps the network, except one that Settings has set
 }
@@ -151,9 +152,10 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	if b.Repair == nil {
 		b.Repair = repair.NewAsker()
 	}
-	if err := registerInterceptors(registry, b.Repair, e.settings.LoggerFactory); err != nil {
-		return nil, fmt.Errorf("noom: register interceptors: %w", err)
+	if b.Answers == nil {
+		b.Answers = repair.NewAnswerer()
 	}
+	registerInterceptors(registry, b.Repair, b.Answers)
 	if e.added != nil {
 		registry.Add(chain{e.added})
 	}

@@ -15,6 +15,9 @@ import (
 func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	negotiated := ctx.CodecParameters()
 	format, ok := l.formatAmong(negotiated)
+	if ok && l.answers != nil {
+		l.answers.Borrow(uint32(ctx.SSRC()), &l.lender)
+	}
 	l.mu.Lock()
 	l.refusal = !ok
 	l.bound = ctx.ID()
@@ -24,7 +27,7 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		if !l.video {
 			size = audioQueue
 		}
-		l.queue = make(chan outgoingPacket, size)
+		l.queue = newPacketQueue(size)
 		l.ssrc = uint32(ctx.SSRC())
 		before := l.pumped
 		l.pumped = make(chan struct{})
@@ -84,7 +87,7 @@ func (l *Leg) Unbind(ctx webrtc.TrackLocalContext) error {
 // closeQueue ends the pump. It needs l.mu.
 func (l *Leg) closeQueue() {
 	if l.queue != nil {
-		close(l.queue)
+		l.queue.close()
 	}
 	l.queue, l.open = nil, false
 	l.halt()

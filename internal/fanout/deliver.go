@@ -58,11 +58,11 @@ func (s *Sender) deliver(from *source, header *rtp.Header, payload []byte) {
 	at, first := strip(payload)
 	d := delivery{run: r, last: last, header: header, keyframe: keyframe, layered: layered, layer: layer, at: now}
 	d.parcel = newParcel(first, payload[at:], from.audioLevel())
-	defer d.parcel.release()
+	defer d.parcel.Release()
 	d.parcel.descriptor = append(d.parcel.descriptor, header.GetExtension(packet.DependencyID)...)
 	if sets != nil {
 		d.before = newParcel(sets[0], sets, nil)
-		defer d.before.release()
+		defer d.before.Release()
 	}
 	for _, l := range legs {
 		l.write(s, &d)

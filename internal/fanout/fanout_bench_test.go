@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/mediatest"
+	"noom/internal/packet"
 )
 
 // counter is a connection that costs nothing.
@@ -33,7 +34,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 	const legs = 8
 	var arrived counter
-	var queues []<-chan outgoingPacket
+	var queues []*packetQueue
 	for range legs {
 		l := legOf(s)
 		bindLeg(b, l, &arrived)
@@ -49,10 +50,33 @@ func BenchmarkFanOut(b *testing.B) {
 		_, _ = s.feeds[0].current.WriteRTP(header, payload)
 		if sent++; sent%(videoQueue/2) == 0 { // no queue overflows
 			for _, queue := range queues {
-				for len(queue) > 0 {
+				for queue.length() > 0 {
 					runtime.Gosched()
 				}
 			}
 		}
+	}
+}
+
+// BenchmarkBind measures what a leg takes up once it is bound: its queue and its pump.
+func BenchmarkBind(b *testing.B) {
+	track, err := webrtc.NewTrackLocalStaticRTP(mediatest.VP8, "x", "y")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := NewSender(track, Options{}, Hooks{OnChange: func() {}, OnClose: func() {}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	bound := binding{stream: new(counter), codecs: packet.CodecsFor(webrtc.RTPCodecTypeVideo)}
+	b.ReportAllocs()
+	for b.Loop() {
+		l := legOf(s)
+		if _, err := l.Bind(bound); err != nil {
+			b.Fatal(err)
+		}
+		_ = l.Unbind(bound)
+		l.Detach()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/packet"
+	"noom/internal/repair"
 )
 
 // Leg is our end of one sendonly transceiver: the webrtc.TrackLocal that pion gets once,
@@ -20,12 +21,13 @@ type Leg struct {
 	codec        webrtc.RTPCodecCapability
 	id, streamID string
 	video        bool
-	budget       *KeyframeBudget // the peer's; nil: no bound
+	budget       *KeyframeBudget  // the peer's; nil: no bound
+	answers      *repair.Answerer // of the connection; nil: it keeps copies of its own
 
 	// No call leaves the leg while mu is held.
 	mu      sync.Mutex
-	bound   string              // the id of the current binding
-	queue   chan outgoingPacket // what its pump writes; nil: not bound, or refused
+	bound   string       // the id of the current binding
+	queue   *packetQueue // what its pump writes; nil: not bound, or refused
 	ssrc    uint32
 	refusal bool
 
@@ -45,6 +47,7 @@ type Leg struct {
 	passage *passage    // of run; nil: nothing was sent since the leg was silent
 	turns   uint64      // how many key frames were queued
 
+	lender repair.Lender // of what the pump is writing
 	gate   gate          // of the pump
 	frames frameNumbers  // of the pump
 	pumped chan struct{} // closed at the end of the latest pump, after which another may begin
@@ -66,6 +69,10 @@ func NewLeg(codec webrtc.RTPCodecCapability, streamID string, budget *KeyframeBu
 	l.limit.Store(AllLayers)
 	return l
 }
+
+// LendTo lets what can be sent again hold the payloads that all legs share. It is called before the leg is given to the
+// connection of a.
+func (l *Leg) LendTo(a *repair.Answerer) { l.answers = a }
 
 // Codec returns what the leg can carry.
 func (l *Leg) Codec() webrtc.RTPCodecCapability { return l.codec }
@@ -185,7 +192,7 @@ func (l *Leg) write(s *Sender, d *delivery) {
 	if d.keyframe && chosen {
 		l.served()
 	}
-	if len(l.queue) == cap(l.queue) {
+	if l.queue.full() {
 		l.run = nil
 		l.behind.Store(true)
 		return
@@ -197,15 +204,14 @@ func (l *Leg) write(s *Sender, d *delivery) {
 		l.turns++
 		l.behind.Store(false)
 	}
-	d.parcel.hold()
+	d.parcel.Hold()
 	if d.before != nil {
-		d.before.hold()
+		d.before.Hold()
 	}
-	// Never blocks, because only write sends on queue.
-	l.queue <- outgoingPacket{
+	l.queue.put(outgoingPacket{
 		header: headerFor(d.header), parcel: d.parcel, before: d.before, passage: l.passage,
 		keyframe: d.keyframe, layered: d.layered, layer: d.layer, turn: l.turns, at: d.at,
-	}
+	})
 }
 
 // follow makes the packet's run the one that is being sent, and reports whether the packet may

@@ -12,15 +12,15 @@ import (
 	"noom/internal/packet"
 )
 
-// How many packets there is room for in a leg's queue. How long they wait there is bounded by
+// How many packets may wait in a leg's queue. How long they wait there is bounded by
 // maxWait. Only a relay over TCP ever makes packets wait.
 const (
 	videoQueue = 512
 	audioQueue = 64
 )
 
-// parcel is a copy of a payload on its way to several legs. The source may reuse its own
-// memory as soon as the parcel is made.
+// parcel is a copy of a payload on its way to several legs, and in what each of them can send again. The source may reuse
+// its own memory as soon as the parcel is made.
 type parcel struct {
 	holders    atomic.Int32
 	payload    []byte
@@ -42,9 +42,12 @@ func newParcel(first byte, payload, level []byte) *parcel {
 	return p
 }
 
-func (p *parcel) hold() { p.holders.Add(1) }
+// Bytes, Hold and Release implement repair.Payload.
 
-func (p *parcel) release() {
+func (p *parcel) Bytes() []byte { return p.payload }
+func (p *parcel) Hold()         { p.holders.Add(1) }
+
+func (p *parcel) Release() {
 	if p.holders.Add(-1) == 0 {
 		parcels.Put(p)
 	}
@@ -77,9 +80,9 @@ type outgoingPacket struct {
 }
 
 func (o *outgoingPacket) release() {
-	o.parcel.release()
+	o.parcel.Release()
 	if o.before != nil {
-		o.before.release()
+		o.before.Release()
 	}
 }
 
@@ -110,25 +113,34 @@ type outlet struct {
 	dependencyID uint8 // of the dependency descriptor's; 0: not negotiated
 }
 
+// roomyHeader has room for the extensions that a leg sets.
+type roomyHeader struct {
+	rtp.Header
+	room [2]rtp.Extension
+}
+
 // pump writes queued packets to one binding's stream until the queue is closed. If the
 // connection is slow, only pump waits. It begins when the pump before has ended.
-func (l *Leg) pump(o outlet, queue <-chan outgoingPacket, before <-chan struct{}, ended chan<- struct{}) {
+func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended chan<- struct{}) {
 	defer close(ended)
 	if before != nil {
 		<-before
 	}
-	var header rtp.Header // one for all packets, because pion takes a pointer and copies what it keeps
-	for out := range queue {
-		l.forward(o, &header, &out)
-		out.release()
-		if len(queue) == 0 && l.behind.CompareAndSwap(true, false) {
-			l.requestKeyframe()
+	var header roomyHeader // one for all packets, because pion takes a pointer and copies what it keeps
+	for all := queue.take(nil); len(all) > 0; all = queue.take(all) {
+		for i := range all {
+			l.forward(o, &header, &all[i])
+			all[i].release()
+			queue.written()
+			if queue.length() == 0 && l.behind.CompareAndSwap(true, false) {
+				l.requestKeyframe()
+			}
 		}
 	}
 }
 
 // forward writes a packet, and what goes in front of it, unless it is left out.
-func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
+func (l *Leg) forward(o outlet, header *roomyHeader, out *outgoingPacket) {
 	if out.passage.over.Load() {
 		return
 	}
@@ -153,33 +165,36 @@ func (l *Leg) forward(o outlet, header *rtp.Header, out *outgoingPacket) {
 		l.starve(out.turn)
 	}
 	if extra {
-		*header = rtp.Header{
+		header.Header = rtp.Header{
 			Version: 2, PayloadType: o.payloadType, SSRC: o.ssrc, SequenceNumber: extraSeq, Timestamp: timestamp,
 		}
-		l.give(o, header, out, out.before.payload)
+		l.give(o, &header.Header, out, out.before)
 	}
 	if !leaves {
 		return
 	}
-	*header = out.header
+	header.Header = out.header
+	header.Extensions = header.room[:0]
 	header.PayloadType, header.SSRC, header.SequenceNumber, header.Timestamp = o.payloadType, o.ssrc, seq, timestamp
 	if level := out.parcel.level; o.levelID != 0 && level != nil {
-		_ = packet.SetExtension(header, o.levelID, level) // cannot fail, because the header has no extensions yet
+		_ = packet.SetExtension(&header.Header, o.levelID, level) // cannot fail, because the header has no extensions yet
 	}
 	if o.dependencyID != 0 {
 		// Cannot fail either. A copy, because the parcel is on its way to other legs too.
 		if d := l.frames.renumber(slices.Clone(out.parcel.descriptor), out.keyframe && newest); len(d) > 0 {
-			_ = packet.SetExtension(header, o.dependencyID, d)
+			_ = packet.SetExtension(&header.Header, o.dependencyID, d)
 		}
 	}
-	l.give(o, header, out, out.parcel.payload)
+	l.give(o, &header.Header, out, out.parcel)
 }
 
 // give gives a packet to pion.
-func (l *Leg) give(o outlet, header *rtp.Header, out *outgoingPacket, payload []byte) {
-	n, err := o.stream.WriteRTP(header, payload)
+func (l *Leg) give(o outlet, header *rtp.Header, out *outgoingPacket, p *parcel) {
+	l.lender.Lend(p)
+	n, err := o.stream.WriteRTP(header, p.payload)
+	l.lender.Lend(nil)
 	if err == nil && n > 0 {
-		l.count.Add(len(payload))
+		l.count.Add(len(p.payload))
 	}
 	// An error means that this connection is closed. Others deal with that. Without one, pion
 	// has dropped the packet, because the connection was not up. The first that gets through

@@ -61,10 +61,30 @@ func (e *Encoding) Run() error {
 	}
 }
 
+// roomyPacket is a packet with room for the header extensions that it usually has.
+type roomyPacket struct {
+	rtp.Packet
+	extensions [4]rtp.Extension
+}
+
+// newPacket returns a packet in memory of its own, because readers may keep it: two objects, whatever is in it. nil: raw is
+// none.
+func newPacket(raw []byte) *rtp.Packet {
+	p := new(roomyPacket)
+	p.Extensions = p.extensions[:0]
+	if p.Unmarshal(bytes.Clone(raw)) != nil {
+		return nil
+	}
+	if len(p.Extensions) == 0 {
+		p.Extensions = nil
+	}
+	return &p.Packet
+}
+
 // take takes a packet for a track.
 func (e *Encoding) take(t *Track, raw []byte) {
-	p := new(rtp.Packet)
-	if p.Unmarshal(bytes.Clone(raw)) != nil {
+	p := newPacket(raw)
+	if p == nil {
 		return
 	}
 	e.count.Received(p.SequenceNumber, len(p.Payload))

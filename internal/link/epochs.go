@@ -59,7 +59,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
 	hooks := Hooks{
 		Guard: bounds, Checks: conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody),
-		Packets: new(payloads.Packets), Repair: repair.NewAsker(),
+		Packets: new(payloads.Packets), Repair: repair.NewAsker(), Answers: repair.NewAnswerer(),
 		Traffic: traffic.New(traffic.Options{Share: l.host.SharesReports()}),
 	}
 	bounds.Reports(hooks.Traffic.Report)
@@ -82,7 +82,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn,
 		Senders: l.senders, Shares: l.shares,
 		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: hooks.Packets,
-		Repair: hooks.Repair, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
+		Repair: hooks.Repair, Answers: hooks.Answers, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
 	})
 	return c, err
 }

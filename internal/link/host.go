@@ -70,6 +70,7 @@ type Hooks struct {
 	Checks  *conduct.Pacer    // paces connectivity checks
 	Packets *payloads.Packets // translates the numbers of formats
 	Repair  *repair.Asker     // asks for what was lost
+	Answers *repair.Answerer  // sends again what the peer asks for
 	Traffic *traffic.Control  // numbers and paces what is sent
 }
 

@@ -22,6 +22,11 @@ func RoundTrip(lastSenderReport, delay uint32, now time.Time) (d time.Duration, 
 
 // NTP returns the middle 32 bits of an NTP timestamp, as sender reports and report blocks have them: units of 1/65536 s.
 func NTP(t time.Time) uint32 {
+	return uint32(FullNTP(t) >> 16)
+}
+
+// FullNTP returns an NTP timestamp, as sender reports have it: seconds since 1900, modulo 2^32, and 32 bits of fraction.
+func FullNTP(t time.Time) uint64 {
 	const from1900 = 2_208_988_800 // to 1970
-	return uint32(t.Unix()+from1900)<<16 | uint32(int64(t.Nanosecond())<<16/int64(time.Second))
+	return uint64(uint32(t.Unix()+from1900))<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }
