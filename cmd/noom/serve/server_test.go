@@ -412,8 +412,8 @@ func TestPageIsFewFiles(t *testing.T) {
 		t.Fatalf("page.js imports %q", shared)
 	}
 	for _, chunk := range shared {
-		if status, header, _ := get(t, server.URL+"/"+chunk[1]); status != http.StatusOK || !strings.Contains(header.Get("Cache-Control"), "immutable") {
-			t.Errorf("%s: %d %v", chunk[1], status, header)
+		if status, kept, _ := get(t, server.URL+"/"+chunk[1]); status != http.StatusOK || !strings.Contains(kept.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", chunk[1], status, kept)
 		}
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/page.js", nil)
