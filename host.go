@@ -57,8 +57,8 @@ func (h peerHost) SharesReports() bool { return h.room.engine.Shared() }
 func (h peerHost) NewAPI(hooks link.Hooks) (*webrtc.API, error) {
 	return h.room.engine.API(engine.Bounds{
 		Wire: hooks.Packets, Traffic: hooks.Traffic, Interceptor: hooks.Guard, Repair: hooks.Repair, Answers: hooks.Answers,
-		Buffer: hooks.Packets.Buffer(hooks.Guard.Buffer),
-		Net:    func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, hooks.Checks, hooks.Guard) },
+		Buffer: hooks.Packets.Buffer(hooks.Guard.Buffer), Checked: hooks.Checked,
+		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, hooks.Checks, hooks.Guard) },
 	})
 }
 

@@ -75,6 +75,8 @@ type Peer interface {
 	// OutboundRTPStreamStats; and what the peer has reported of those that we send, once it has reported something:
 	// RemoteInboundRTPStreamStats. The candidate pair in use has the estimate of [Bandwidth] as AvailableOutgoingBitrate.
 	Stats() webrtc.StatsReport
+	// Timeline returns when each step of joining, and of the current connection, was reached.
+	Timeline() Timeline
 	// Diagnose says why the peer is connected or is not, in words and as a [Verdict]. It uses what is known and does
 	// not wait for the network. Errors: [ErrClosed], ctx's.
 	Diagnose(ctx context.Context) (Diagnosis, error)
@@ -143,6 +145,14 @@ func (p *peer) Connection() *webrtc.PeerConnection { return p.link.Connection() 
 func (p *peer) Bandwidth() Bandwidth {
 	m := p.link.Measured()
 	return Bandwidth{Estimate: m.Estimate, Sent: m.Sent, Loss: m.Loss, RoundTrip: m.Sample.RoundTrip, Queue: m.Sample.Queue}
+}
+
+func (p *peer) Timeline() Timeline {
+	a, s := p.room.hub.Arrival(), p.link.Steps()
+	return Timeline{
+		Began: a.Began, Resolved: a.Resolved, Hub: a.Hub, Joined: a.Joined,
+		Offer: s.Offer, Answer: s.Answer, Check: s.Check, ICE: s.ICE, DTLS: s.DTLS, Media: s.Media,
+	}
 }
 
 func (p *peer) Tracks() []RemoteTrack {

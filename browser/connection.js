@@ -13,6 +13,7 @@ import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
 import { giveServers, newPeerConnection } from './peer_connection.js';
 import { tellSilence } from './silence.js';
+import { stepsOfConnection } from './steps.js';
 import { playStereo, stereoOf, tellStereo } from './stereo.js';
 
 export class Connection {
@@ -35,6 +36,7 @@ export class Connection {
   #moved = this.#made; // when ICE went into the state it is in
   #wasUp = false;
   #found = new Found();
+  #steps = stepsOfConnection();
   #path = 'untried'; // when pathChanged was last called
 
   /**
@@ -70,9 +72,12 @@ export class Connection {
     this.#pc.oniceconnectionstatechange = () => {
       this.#moved = performance.now();
       this.#found.said(this.#pc);
+      this.#noteSteps();
     };
+    this.#pc.ontrack = ({ track }) => track.addEventListener('unmute', () => this.#steps.reach('media'), { once: true });
     this.#pc.onconnectionstatechange = () => {
       this.#found.said(this.#pc);
+      this.#noteSteps();
       this.#changed();
     };
     this.#outgoing = new Outgoing(this.#pc, { senders, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
@@ -88,6 +93,9 @@ export class Connection {
 
   /** Whether what is sent now comes behind a description of ours. */
   get introduced() { return this.#introduced && !this.#closed; }
+
+  /** When each step was reached. */
+  get steps() { return this.#steps.dates; }
 
   get controlOpen() { return isOpen(this.#control); }
 
@@ -110,6 +118,12 @@ export class Connection {
   get #connected() {
     const { connectionState, iceConnectionState, sctp } = this.#pc;
     return this.#found.now({ connectionState, iceConnectionState, secured: sctp?.transport.state === 'connected' });
+  }
+
+  #noteSteps() {
+    const { connectionState, iceConnectionState, sctp } = this.#pc;
+    if (['connected', 'completed'].includes(iceConnectionState)) this.#steps.reach('ice');
+    if (connectionState === 'connected' || sctp?.transport.state === 'connected') this.#steps.reach('dtls');
   }
 
   // Whoever looks at the connection hears that it is up before what has come is taken.
@@ -339,6 +353,7 @@ export class Connection {
   #sendDescription(type, id, sdp, hubOnly) {
     const text = tellSilence(tellStereo(sdp, this.#outgoing.stereo, this.#stereo), this.#stereo);
     this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp: text, table: this.#table() }) });
+    this.#steps.reach(type);
     this.#introduced = true;
     this.#link.introduced();
   }
@@ -354,6 +369,7 @@ export class Connection {
     } catch (cause) {
       throw new NoomError('description', `the peer's ${type} could not be taken`, { cause });
     }
+    this.#steps.reach(type);
     this.#stereo = stereoOf(sdp);
     this.#candidates.described(sdp);
     this.#takeTable(table);

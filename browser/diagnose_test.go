@@ -15,7 +15,12 @@ import (
 // found waits until a tab's diagnosis of the other has that verdict, and
 // returns its words.
 func found(tab *browsertest.Tab, verdict string) string {
-	tab.Wait("the verdict "+verdict, fmt.Sprintf(`(async () => (window.diagnosis = await other().diagnose()).verdict === %q)()`, verdict))
+	tab.Wait("the verdict "+verdict, fmt.Sprintf(`(async () => {
+		const before = window.diagnosis?.verdict;
+		window.diagnosis = await other().diagnose();
+		if (diagnosis.verdict !== before) console.log(diagnosis.verdict + ': ' + diagnosis.words);
+		return diagnosis.verdict === %q;
+	})()`, verdict))
 	return browsertest.Eval[string](tab, `diagnosis.words`)
 }
 

@@ -7,6 +7,7 @@ import { Goodbye } from './goodbye.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
 import { Refusal, Signaling } from './signaling.js';
+import { stepsOfJoining } from './steps.js';
 import { Way } from './way.js';
 
 const REDIAL_FIRST = 100; // ms
@@ -33,6 +34,7 @@ export class Hub {
   #way;
   #signaling = null;
   #goodbye;
+  #arrival = stepsOfJoining(); // the first time
   #inbox = Promise.resolve(); // steps of the room, in order
   #gone = new AbortController(); // aborted when the room is over
 
@@ -48,6 +50,9 @@ export class Hub {
 
   /** Whether the hub can be reached. */
   get online() { return this.#signaling?.open ?? false; }
+
+  /** When each step of the first join was reached. */
+  get arrival() { return this.#arrival.dates; }
 
   /** Sends an encoded frame; false if there is no connection. */
   send(frame) { return this.#signaling?.send(frame) ?? false; }
@@ -74,6 +79,7 @@ export class Hub {
    * rejects with the hub's code, unreachable, or closed if the room is over.
    */
   async dial(step) {
+    this.#arrival.reach('began');
     const { token: source, dialTimeout } = this.#options;
     const token = typeof source === 'function' ? await tokenOf(source) : source;
     const problem = token === undefined || token === null ? '' : textProblem(token, MAX.token);
@@ -82,11 +88,16 @@ export class Hub {
     let taken;
     await Signaling.open({
       ...this.#join, name: this.#name(), token,
-      dial: (signal) => this.#way.dial(signal),
+      dial: async (signal) => {
+        const socket = await this.#way.dial(signal);
+        this.#arrival.reach('hub');
+        return socket;
+      },
       timeout: dialTimeout,
       signal: this.#gone.signal,
       onJoined: (signaling, joined) => {
         this.#signaling = signaling;
+        this.#arrival.reach('joined');
         this.#goodbye.prepare(joined.nonce, signaling.url).catch((error) => console.error(error));
         taken = this.enqueue(() => step(joined));
       },

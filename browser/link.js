@@ -12,6 +12,7 @@ import { MAX } from './limits.js';
 import { Meter } from './meter.js';
 import { cleanName, nameProblem } from './name.js';
 import { may } from './rights.js';
+import { stepsOfConnection } from './steps.js';
 import { Stream } from './stream.js';
 import { Needs, Wants } from './wants.js';
 
@@ -28,7 +29,7 @@ export class Link {
   state = 'connecting';
 
   #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
-  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
   #connections = new Connections();
   #frames;
@@ -99,6 +100,11 @@ export class Link {
   get quality() { return this.state === 'closed' ? 'lost' : this.#meter.quality; }
 
   get bandwidth() { return this.#meter.bandwidth; }
+
+  /** When each step was reached: of joining, and of the current connection. */
+  get timeline() {
+    return { ...this.#options.arrival(), ...(this.#connection?.steps ?? stepsOfConnection().dates) };
+  }
 
   // ---- from the room
 

@@ -248,6 +248,34 @@ export interface Bandwidth {
   readonly queue: number;
 }
 
+/**
+ * When each step on the way to a peer was first reached; null: not yet, or nobody can say. The first four are of join,
+ * also after the room has come back to the hub. The others are of the current connection: null between two, and a
+ * connection that is rebuilt begins again with offer.
+ */
+export interface Timeline {
+  /** join was called, and had its identity. */
+  readonly began: Date | null;
+  /** Always null, because browsers do not say. Go members do. */
+  readonly resolved: Date | null;
+  /** The connection to the hub was open. */
+  readonly hub: Date | null;
+  /** The hub had let us in. */
+  readonly joined: Date | null;
+  /** The first offer was sent or taken; the member who was there first makes it. */
+  readonly offer: Date | null;
+  /** The first answer was sent or taken. */
+  readonly answer: Date | null;
+  /** Always null, because browsers do not say. Go members do. */
+  readonly check: Date | null;
+  /** There was a path. */
+  readonly ice: Date | null;
+  /** The handshake over it was done. */
+  readonly dtls: Date | null;
+  /** The peer's first media came; null for a peer that sends none. */
+  readonly media: Date | null;
+}
+
 export class Peer {
   private constructor();
   readonly id: string;
@@ -270,6 +298,8 @@ export class Peer {
    * candidate-pair that is in use. Times are in seconds.
    */
   stats(): Promise<RTCStatsReport | Map<string, never>>;
+  /** When each step of joining, and of the current connection, was reached. */
+  timeline(): Timeline;
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   /**
    * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none

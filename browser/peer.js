@@ -56,6 +56,12 @@ export class Peer {
   /** The current RTCPeerConnection, to look at and not to negotiate; null between two. */
   get connection() { return this.#link.pc; }
 
+  /**
+   * When each step was reached, as Dates: {began, resolved, hub, joined} of join, {offer, answer, check, ice, dtls, media} of
+   * the current connection. null: not yet, or not known; a browser says neither resolved nor check.
+   */
+  timeline() { return this.#link.timeline; }
+
   /** The statistics of the current connection; an empty map if there is none, or none come within 1 s. */
   async stats() {
     return (await statistics(this.#link.pc)) ?? new Map();

@@ -125,6 +125,7 @@ export class Room extends RoomEvents {
       over: this.#farewell.signal,
       options: {
         iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink), trace,
+        arrival: () => this.#hub.arrival,
       },
     });
   }

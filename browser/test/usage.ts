@@ -1,7 +1,7 @@
 // What README.md and noom.d.ts promise, used as an application would: checked
 // by tsc, never run.
 
-import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender, type TracedFrame } from '../noom.js';
+import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender, type Timeline, type TracedFrame } from '../noom.js';
 
 export async function use(media: MediaStream): Promise<string> {
   const identity = await Identity.generate();
@@ -42,6 +42,8 @@ export async function use(media: MediaStream): Promise<string> {
     await room.kick(peer.id);
     peer.state satisfies PeerState;
     const { estimate, sent, loss, roundTrip, queue }: Bandwidth = peer.bandwidth();
+    const { joined, offer, check, media: came }: Timeline = peer.timeline();
+    if (joined && offer && came && !check) Number(came) - Number(offer) satisfies number;
     (peer.quality satisfies Quality) === 'poor' && estimate - sent + loss + roundTrip + queue;
   }
   const why: NoomError | null = await room.closed;

@@ -41,8 +41,12 @@ func (c *Conn) listen() {
 		c.postCurrent(func() { c.gathered(candidate) })
 	})
 	c.PC.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
+		now := time.Now()
 		c.post(func() {
-			c.pathSince = time.Now()
+			if s == webrtc.ICEConnectionStateConnected {
+				c.reach(&c.steps.ICE, now)
+			}
+			c.pathSince = now
 			c.owner.Trace("path", "state", s.String())
 			c.work() // a description may have waited for ICE to start
 			c.owner.PathChanged(c, s)
@@ -51,7 +55,11 @@ func (c *Conn) listen() {
 	c.PC.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			c.postCurrent(c.secure)
+			now := time.Now()
+			c.postCurrent(func() {
+				c.reach(&c.steps.DTLS, now)
+				c.secure()
+			})
 		case webrtc.PeerConnectionStateFailed:
 			c.postCurrent(func() {
 				if c.PC.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {

@@ -88,6 +88,7 @@ type Conn struct {
 
 	mu      sync.Mutex // a leaf lock: nothing outside is called while it is held
 	streams []stream   // for readers; appended to, never changed in place
+	steps   Steps      // for readers; the owner's loop alone writes
 }
 
 // stage says what use a connection is to its link.

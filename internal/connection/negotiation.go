@@ -241,6 +241,7 @@ func (c *Conn) setRemote(t webrtc.SDPType, in *incomingDescription) error {
 	if err := c.PC.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: in.SDP}); err != nil {
 		return fmt.Errorf("%w: %w", fault.Description, err)
 	}
+	c.reachDescription(signal.Type(t.String()))
 	return nil
 }
 
@@ -271,6 +272,7 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	}
 	c.owner.Trace("local description", "type", t, "id", id, "sdp", text)
 	c.tableSent(c.owner.Send(t, body, hubOnly))
+	c.reachDescription(t)
 	if len(c.pending) > 0 {
 		c.batch.Set(c.mail, batchWait, c.sendCandidates)
 	}

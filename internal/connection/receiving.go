@@ -2,6 +2,7 @@ package connection
 
 import (
 	"slices"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -56,5 +57,9 @@ func (c *Conn) newInbound(of *webrtc.RTPReceiver) *inbound.Inbound {
 	in.Levels(packet.LevelID(extensions), c.owner.Loud)
 	in.Dependencies(packet.ExtensionID(extensions, packet.DependencyURI))
 	in.Repairs(c.repair.Repaired)
+	in.Begins(func() {
+		now := time.Now()
+		c.post(func() { c.reach(&c.steps.Media, now) })
+	})
 	return in
 }

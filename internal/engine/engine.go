@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5"
 	"github.com/pion/transport/v5/packetio"
 	"github.com/pion/transport/v5/stdnet"
@@ -135,6 +137,7 @@ type Bounds struct {
 	Answers     interceptor.Factory // sends again what the peer asks for; nil: one that shares nothing with others
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 	Net         func(transport.Net) transport.Net // wraps the network, except one that Settings has set
+	Checked     func()                            // called for each check (RFC 8445) that has our credentials; may be nil
 }
 
 // Shared reports whether interceptors of the application read what peers report.
@@ -165,6 +168,12 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	}
 	if b.Buffer != nil {
 		s.BufferFactory = b.Buffer
+	}
+	if b.Checked != nil {
+		s.SetICEBindingRequestHandler(func(*stun.Message, ice.Candidate, ice.Candidate, *ice.CandidatePair) bool {
+			b.Checked()
+			return false
+		})
 	}
 	if b.Net != nil && (e.net != nil || !e.ownNet) {
 		inner := e.net

@@ -44,13 +44,17 @@ type Encoding struct {
 func (e *Encoding) Run() error {
 	defer e.in.remove(e)
 	buf := make([]byte, packet.ReceiveMTU)
-	for {
+	for begun := false; ; {
 		n, attrs, err := e.tr.Read(buf)
 		switch {
 		case errors.Is(err, webrtc.ErrCodecNotFound), errors.Is(err, io.ErrShortBuffer):
 			continue // one unusable packet; the network may bring anything
 		case err != nil:
 			return err
+		}
+		if !begun {
+			begun = true
+			e.in.begins()
 		}
 		if n >= 4 && attrs.Get(webrtc.AttributeRtxSsrc) != nil {
 			e.in.repaired(uint32(e.tr.SSRC()), binary.BigEndian.Uint16(buf[2:]))

@@ -22,6 +22,7 @@ type Inbound struct {
 	dependencyID uint8                              // of the dependency descriptor's; 0: not negotiated
 	loud         func()                             // called for each packet that may be speech
 	repaired     func(source uint32, number uint16) // called for each packet that came by retransmission
+	begins       func()                             // called for the first packet of each encoding
 
 	track atomic.Pointer[Track]
 
@@ -35,7 +36,7 @@ type Inbound struct {
 
 // New returns an Inbound that nothing comes in yet. It sends key-frame requests by writeRTCP.
 func New(writeRTCP func([]rtcp.Packet) error) *Inbound {
-	return &Inbound{writeRTCP: writeRTCP, loud: func() {}, repaired: func(uint32, uint16) {}}
+	return &Inbound{writeRTCP: writeRTCP, loud: func() {}, repaired: func(uint32, uint16) {}, begins: func() {}}
 }
 
 // Levels sets the id of the audio level's header extension, 0 if none was negotiated,
@@ -49,6 +50,9 @@ func (in *Inbound) Dependencies(id uint8) { in.dependencyID = id }
 // Repairs sets the function to call with the source and the sequence number of each packet that came by retransmission
 // (RFC 4588). It is called before Add.
 func (in *Inbound) Repairs(repaired func(source uint32, number uint16)) { in.repaired = repaired }
+
+// Begins sets the function to call for the first packet of each encoding. It is called before Add.
+func (in *Inbound) Begins(begins func()) { in.begins = begins }
 
 // Assign makes in feed t from now on, and nothing else; nil: packets are dropped.
 func (in *Inbound) Assign(t *Track) {

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"sync"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -62,6 +63,10 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		Packets: new(payloads.Packets), Repair: repair.NewAsker(), Answers: repair.NewAnswerer(),
 		Traffic: traffic.New(traffic.Options{Share: l.host.SharesReports()}),
 	}
+	hooks.Checked = sync.OnceFunc(func() {
+		now := time.Now()
+		l.mail.Post(func() { c.Checked(now) })
+	})
 	bounds.Reports(hooks.Traffic.Report)
 	api, err := l.host.NewAPI(hooks)
 	if err != nil {

@@ -158,6 +158,17 @@ func (f *face) Stats() webrtc.StatsReport {
 	return c.Stats()
 }
 
+// Steps returns when the current connection reached what; all zero if there is none.
+func (f *face) Steps() connection.Steps {
+	f.mu.Lock()
+	c := f.shown
+	f.mu.Unlock()
+	if c == nil {
+		return connection.Steps{}
+	}
+	return c.Steps()
+}
+
 // Bandwidth returns what is known of the path of the current connection; the zero State if there is none.
 func (f *face) Bandwidth() (state bandwidth.State) {
 	f.withTraffic(func(c *traffic.Control) { state = c.State() })

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -12,9 +14,35 @@ import (
 	"noom/signal"
 )
 
+// Arrival says when each step of a join was reached.
+type Arrival struct {
+	Began    time.Time
+	Resolved time.Time // the first name that was looked up; zero: none was, or the Dialer does not say
+	Hub      time.Time // there is a connection
+	Joined   time.Time // the hub has let us in
+}
+
+// dial dials the hub. Dialers that look names up by Go's own means, with the context that they are given, report that
+// to the trace in it.
+func (u *Uplink) dial(ctx context.Context, a *Arrival) (signal.Signaler, error) {
+	var resolved atomic.Pointer[time.Time] // some dial several addresses at once, and in the end need only one
+	s, err := u.cfg.Dialer.Dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSDone: func(found httptrace.DNSDoneInfo) {
+			if now := time.Now(); found.Err == nil {
+				resolved.CompareAndSwap(nil, &now)
+			}
+		},
+	}))
+	a.Hub = time.Now()
+	if at := resolved.Load(); at != nil {
+		a.Resolved = *at
+	}
+	return s, err
+}
+
 // enter dials the hub and joins. The joined frame stays valid after the next Receive.
-func (u *Uplink) enter(ctx context.Context) (s signal.Signaler, joined signal.Message, err error) {
-	s, err = u.cfg.Dialer.Dial(ctx)
+func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
+	s, err = u.dial(ctx, a)
 	if err != nil {
 		return nil, joined, err
 	}
@@ -37,6 +65,7 @@ func (u *Uplink) enter(ctx context.Context) (s signal.Signaler, joined signal.Me
 		return nil, joined, err
 	}
 	joined, challenged, err := u.admitted(ctx, s)
+	a.Joined = time.Now()
 	if err == nil && token != "" && !challenged && !u.warned {
 		u.warned = true
 		u.cfg.Log.Warn("the hub wants no token, and has not looked at ours")

@@ -61,6 +61,8 @@ type Uplink struct {
 	parted atomic.Bool    // we have said goodbye: the hub is not dialled again
 	tasks  sync.WaitGroup // the goroutines of connections
 
+	arrival Arrival // immutable after Join
+
 	// Owned by Join, then by Run.
 	conn      signal.Signaler
 	heartbeat time.Duration
@@ -77,13 +79,17 @@ func New(cfg Config) *Uplink {
 
 // Join dials the hub and joins, once, and returns the joined frame. After that the Uplink is online.
 func (u *Uplink) Join(ctx context.Context) (joined signal.Message, err error) {
-	if u.conn, joined, err = u.enter(ctx); err != nil {
+	u.arrival.Began = time.Now()
+	if u.conn, joined, err = u.enter(ctx, &u.arrival); err != nil {
 		return joined, err
 	}
 	u.heartbeat = heartbeatOf(&joined)
 	u.outbox.Store(newOutbox())
 	return joined, nil
 }
+
+// Arrival says when each step of the first join was reached. It is called after Join.
+func (u *Uplink) Arrival() Arrival { return u.arrival }
 
 // Frames delivers the hub's frames, in order and one at a time, so that a flood waits in
 // the socket. A joined frame among them means that we are back at the hub.
@@ -191,7 +197,7 @@ func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Dur
 			return nil, signal.Message{}, ctx.Err()
 		}
 		dialCtx, cancel := context.WithTimeout(ctx, u.cfg.DialTimeout)
-		s, joined, err := u.enter(dialCtx)
+		s, joined, err := u.enter(dialCtx, new(Arrival))
 		cancel()
 		if err == nil || ctx.Err() != nil || isFinal(err) {
 			return s, joined, err
