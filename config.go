@@ -85,7 +85,7 @@ type Config struct {
 
 	// Settings, if not nil, may change pion's settings after noom has applied its own. It is called once, by Join. A
 	// network belongs into Net: on one that Settings sets, noom does not pace connectivity checks (RFC 8445 section 14)
-	// to addresses that peers name.
+	// to addresses that peers name. A buffer factory and a handler of binding requests are replaced by noom's.
 	Settings func(*webrtc.SettingEngine)
 
 	// Codecs are offered to every peer in addition to noom's own, after those, so that tracks in them can be published
