@@ -152,10 +152,8 @@ func (r *room) Leave(ctx context.Context) error { return r.farewell.leave(ctx) }
 func (r *room) Done() <-chan struct{} { return r.farewell.done }
 
 func (r *room) Err() error {
-	select {
-	case <-r.farewell.done:
+	if r.farewell.over.Load() {
 		return r.farewell.err
-	default:
-		return nil
 	}
+	return nil
 }

@@ -30,8 +30,9 @@ type farewell struct {
 	delivering, parting         context.Context
 	stopDelivering, stopParting context.CancelFunc
 
+	over             atomic.Bool   // err may be read: before Closed is an event, and so before done
 	done             chan struct{} // closed when the room is over
-	err, undelivered error         // of the room, and of Leave; written once, before done is closed
+	err, undelivered error         // of the room, and of Leave; written once, before over is set and done is closed
 }
 
 func newFarewell(r *room) *farewell {
@@ -94,6 +95,7 @@ func (f *farewell) finish(err error) {
 			r.tasks.Wait()
 			closeSenders(r.published.senders())
 			f.err = err
+			f.over.Store(true)
 			r.trace.over(err)
 			r.events.add(Closed{Err: err})
 			close(f.done)
