@@ -25,7 +25,11 @@ type step struct {
 // stepsOf are those of a Timeline that follow from trips, of which there are trips[0] to the first, and so on.
 func stepsOf(l noom.Timeline, trips ...int) []step {
 	steps := []step{
-		{"offer", l.Offer, 0}, {"answer", l.Answer, 0}, {"check", l.Check, 0}, {"ICE", l.ICE, 0}, {"DTLS", l.DTLS, 0},
+		{"offer", l.Offer, 0},
+		{"answer", l.Answer, 0},
+		{"check", l.Check, 0},
+		{"ICE", l.ICE, 0},
+		{"DTLS", l.DTLS, 0},
 		{"media", l.Media, 0},
 	}
 	for i := range steps {
