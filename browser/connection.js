@@ -72,12 +72,12 @@ export class Connection {
     this.#pc.oniceconnectionstatechange = () => {
       this.#moved = performance.now();
       this.#found.said(this.#pc);
-      this.#noteSteps();
+      this.#steps.look(this.#pc);
     };
     this.#pc.ontrack = ({ track }) => track.addEventListener('unmute', () => this.#steps.reach('media'), { once: true });
     this.#pc.onconnectionstatechange = () => {
       this.#found.said(this.#pc);
-      this.#noteSteps();
+      this.#steps.look(this.#pc);
       this.#changed();
     };
     this.#outgoing = new Outgoing(this.#pc, { senders, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
@@ -118,12 +118,6 @@ export class Connection {
   get #connected() {
     const { connectionState, iceConnectionState, sctp } = this.#pc;
     return this.#found.now({ connectionState, iceConnectionState, secured: sctp?.transport.state === 'connected' });
-  }
-
-  #noteSteps() {
-    const { connectionState, iceConnectionState, sctp } = this.#pc;
-    if (['connected', 'completed'].includes(iceConnectionState)) this.#steps.reach('ice');
-    if (connectionState === 'connected' || sctp?.transport.state === 'connected') this.#steps.reach('dtls');
   }
 
   // Whoever looks at the connection hears that it is up before what has come is taken.

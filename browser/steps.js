@@ -1,6 +1,6 @@
 // When the steps on the way to a peer were reached: those of joining the room, and those of each connection.
 
-export class Steps {
+class Steps {
   #dates;
 
   constructor(...names) {
@@ -17,5 +17,15 @@ export class Steps {
 // A browser looks names up and does not tell.
 export const stepsOfJoining = () => new Steps('began', 'resolved', 'hub', 'joined');
 
-// Nor does it tell when a check comes.
-export const stepsOfConnection = () => new Steps('offer', 'answer', 'check', 'ice', 'dtls', 'media');
+/** Those of a connection. A browser does not tell when a check comes. */
+class ConnectionSteps extends Steps {
+  constructor() { super('offer', 'answer', 'check', 'ice', 'dtls', 'media'); }
+
+  /** Notes what the states of an RTCPeerConnection say. */
+  look({ connectionState, iceConnectionState, sctp }) {
+    if (['connected', 'completed'].includes(iceConnectionState)) this.reach('ice');
+    if (connectionState === 'connected' || sctp?.transport.state === 'connected') this.reach('dtls');
+  }
+}
+
+export const stepsOfConnection = () => new ConnectionSteps();

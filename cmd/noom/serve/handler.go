@@ -23,8 +23,9 @@ import (
 	"noom/transport/ws"
 )
 
-// Handler serves a page at /, noom.js under /noom/, the hub at /ws and /http, and the list of open
-// rooms at /rooms, to requests that the options accept.
+// Handler serves a page at /, noom.js under /noom/, the hub at /ws and /http, and the list of open rooms at /rooms, to
+// requests that the options accept. Of the page's modules, those that page.js imports come in a few files; if they make no
+// whole, for example because one is missing, a browser gets them one by one and says what is wrong.
 func Handler(page fs.FS, h *hub.Hub, options ws.AcceptOptions) http.Handler {
 	mux := http.NewServeMux()
 	own := contents(page)
