@@ -1,6 +1,7 @@
 package conduct
 
 import (
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -29,8 +30,9 @@ const (
 	maxStrangers  = 4096
 	familiarFor   = 10 * time.Minute // after an answer
 
-	maxCheckPairs  = 1024 // remembered for one connection
-	maxOutstanding = 256  // checks that may still be answered
+	maxCheckPairs  = 1024            // remembered for one connection
+	pairGone       = 2 * time.Second // ICE has given up a pair that it has not checked for so long
+	maxOutstanding = 256             // checks that may still be answered
 )
 
 // From RFC 8489 section 5: message types, and the length of the header.
@@ -63,10 +65,17 @@ type Pacer struct {
 	strangers *strangers    // the process's
 
 	mu          sync.Mutex
-	last        map[checkPair]time.Time // the latest check
+	pairs       map[checkPair]turns // those that have not been answered
+	swept       time.Time           // when pairs that are gone were last forgotten
 	answered    map[netip.AddrPort]bool
 	outstanding []outstandingCheck // a ring
 	next        int
+}
+
+// turns are the times of a pair's latest checks.
+type turns struct {
+	sent   time.Time // zero: the next goes at once
+	wanted time.Time // when ICE last asked for one
 }
 
 type outstandingCheck struct {
@@ -78,7 +87,7 @@ type outstandingCheck struct {
 func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
 	return &Pacer{
 		bucket: bucket, strangers: s,
-		last: make(map[checkPair]time.Time), answered: make(map[netip.AddrPort]bool),
+		pairs: make(map[checkPair]turns), answered: make(map[netip.AddrPort]bool),
 	}
 }
 
@@ -98,22 +107,40 @@ func (p *Pacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte)
 	if p.answered[to] {
 		return true
 	}
+	p.sweep(now)
 	pair := checkPair{socket, to}
-	last, known := p.last[pair]
-	pause := max(checkEvery, time.Duration(len(p.last))*time.Second/CheckRate) // so that each has its turn
+	turn, known := p.pairs[pair]
+	if known {
+		turn.wanted = now
+		p.pairs[pair] = turn
+	}
+	pause := max(checkEvery, time.Duration(len(p.pairs))*time.Second/CheckRate) // so that each has its turn
 	switch {
-	case known && now.Sub(last) < pause, !known && len(p.last) >= maxCheckPairs:
+	case known && now.Sub(turn.sent) < pause, !known && len(p.pairs) >= maxCheckPairs:
 		return false
 	case !p.strangers.allow(now, to.Addr()), !p.bucket.AllowN(now, 1):
 		return false
 	}
-	p.last[pair] = now
+	p.pairs[pair] = turns{sent: now, wanted: now}
 	if len(p.outstanding) < maxOutstanding {
 		p.outstanding = append(p.outstanding, outstandingCheck{})
 	}
 	p.outstanding[p.next] = outstandingCheck{id, to}
 	p.next = (p.next + 1) % maxOutstanding
 	return true
+}
+
+// sweep forgets the pairs of an earlier gathering. They take no turns, so the pairs of now
+// must not wait for theirs.
+func (p *Pacer) sweep(now time.Time) {
+	if since := now.Sub(p.swept); since >= 0 && since < pairGone/2 {
+		return
+	}
+	p.swept = now
+	maps.DeleteFunc(p.pairs, func(_ checkPair, turn turns) bool {
+		since := now.Sub(turn.wanted)
+		return since < 0 || since >= pairGone
+	})
 }
 
 // in takes a packet that arrived at socket from an address.
@@ -132,8 +159,10 @@ func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte
 		return
 	}
 	if kind == bindingRequest { // ICE answers it with a check at once (RFC 8445 section 7.3.1.4)
-		if pair := (checkPair{socket, from}); !p.last[pair].IsZero() {
-			p.last[pair] = time.Time{}
+		pair := checkPair{socket, from}
+		if turn, known := p.pairs[pair]; known {
+			turn.sent = time.Time{}
+			p.pairs[pair] = turn
 		}
 		return
 	}
@@ -141,11 +170,7 @@ func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte
 		if o := p.outstanding[i]; o.id == id && o.to == from {
 			p.answered[from] = true
 			p.strangers.met(now, from.Addr())
-			for pair := range p.last {
-				if pair.to == from {
-					delete(p.last, pair)
-				}
-			}
+			maps.DeleteFunc(p.pairs, func(pair checkPair, _ turns) bool { return pair.to == from })
 			return
 		}
 	}

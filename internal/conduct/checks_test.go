@@ -85,6 +85,34 @@ func TestChecksArePaced(t *testing.T) {
 	}
 }
 
+// TestPairsOfBeforeTakeNoTurns: in a long outage ICE starts again and again, each time with
+// new sockets and candidates. Those that it has given up do not hold up the pairs of now.
+func TestPairsOfBeforeTakeNoTurns(t *testing.T) {
+	const pairs, tick = 8, 200 * time.Millisecond
+	p := NewPacer(rate.NewLimiter(CheckRate, CheckBurst), newStrangers())
+	now := epoch0
+	for restart := range 4 * maxCheckPairs / pairs {
+		var sent [pairs]int
+		for range 4 * time.Second / tick {
+			for i := range pairs {
+				to := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), uint16(4000+restart))
+				if p.out(now, restart, to, bindingCheck(byte(i))) {
+					sent[i]++
+				}
+			}
+			now = now.Add(tick)
+		}
+		for i, n := range sent {
+			if n < 4 {
+				t.Fatalf("restart %d: %d checks on pair %d in 4 s", restart, n, i)
+			}
+		}
+	}
+	if len(p.pairs) > 2*pairs {
+		t.Errorf("%d pairs are remembered", len(p.pairs))
+	}
+}
+
 // TestStrangersAreSpared: if many members of one process name the same address, they send it
 // no more together than a few do. Once the address has answered, each has its own bound.
 func TestStrangersAreSpared(t *testing.T) {
