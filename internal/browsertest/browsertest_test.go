@@ -74,6 +74,26 @@ func TestPage(t *testing.T) {
 	})
 }
 
+// What loads above a button moves it. The click goes to the button and not to where it was.
+func TestClickOnWhatMoves(t *testing.T) {
+	browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) {
+		t.Helper()
+		tab := kind.Start(t).Open(site(t), "")
+		tab.Do(`{
+			const button = document.getElementById('far'), begun = performance.now();
+			document.body.style = 'width: 9000px';
+			button.style = 'position: relative';
+			const move = (now) => {
+				button.style.left = (now - begun) * 3 + 'px';
+				if (now - begun < 500) requestAnimationFrame(move);
+			};
+			move(begun);
+		}`)
+		tab.Click("#far")
+		tab.Wait("a click", `clicked === true`)
+	})
+}
+
 // Who types gets the keyboard back from another test's window that opened in between, and stays open.
 func TestKeysAmongWindows(t *testing.T) {
 	longtest.Only(t) // in Chromium each window has a focus of its own
