@@ -51,6 +51,7 @@ type sharedLeg struct {
 	cells      map[*sharedTrack]*sharedCell
 	refused    map[*fanout.Sender]webrtc.PayloadType // over this connection: the format
 	want       int                                   // what the link was told
+	sent       int                                   // bits per second that arrive at the peer
 }
 
 // sharedCell is what a peer gets of a track.
@@ -152,7 +153,7 @@ func (s *sharing) takeTracks() {
 func (s *sharing) takeLegs() {
 	before := s.legs
 	s.legs, s.planned = make(map[*peer]*sharedLeg, len(before)), s.planned[:0]
-	publish := s.room.May(RightPublish)
+	publish, sent := s.room.May(RightPublish), 0
 	for _, p := range s.room.roster.order {
 		l := before[p]
 		if l == nil {
@@ -178,6 +179,10 @@ func (s *sharing) takeLegs() {
 			}
 		}
 		s.planned = append(s.planned, &l.plan)
+		sent += l.sent
+	}
+	for p, l := range s.legs {
+		p.link.Beside(sent - l.sent)
 	}
 }
 
@@ -200,6 +205,7 @@ func (l *sharedLeg) measure(p *peer) {
 	}
 	l.plan.Target = p.link.Target()
 	path := p.link.Bandwidth()
+	l.sent = path.Acked
 	l.plan.Congested = path.Queue > congestedQueue || path.Loss > congestedLoss
 }
 

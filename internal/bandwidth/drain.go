@@ -57,7 +57,7 @@ func (d *drain) watch(e *Estimator, now time.Duration) {
 	case undecided:
 	case drained:
 		d.end(e)
-		if d.othersYielded(e, now) {
+		if d.othersYielded(e, now) && !d.siblings(e) {
 			e.foreign.begin(e, now, d.rate, d.before)
 		}
 	case remains:
@@ -81,7 +81,14 @@ func (d *drain) end(e *Estimator) {
 // path has become narrow under several calls, some learn of it later than others, and do not keep it.
 func (d *drain) isOthers(e *Estimator, now time.Duration) bool {
 	flood := d.flood && e.loss.share > floodLoss && now-d.first < floodTail
-	return e.foreign.lately(now) || d.failed >= 2 && !flood
+	return e.foreign.lately(now) || d.failed >= 2 && !flood && !d.siblings(e)
+}
+
+// siblings reports whether those who fill the queue are rather connections of the same room. Each takes the queue of the
+// others for that of somebody who does not yield, and whoever acts on that takes their sound.
+func (d *drain) siblings(e *Estimator) bool {
+	rate := max(d.before, d.rate)
+	return rate < narrow && e.beside > rate/2
 }
 
 // narrow follows a path that takes less than was thought at the cut. It returns

@@ -71,6 +71,7 @@ type Estimator struct {
 	spanBytes int           // of the packets in the last report
 
 	detailed time.Duration // the last transport-wide report; 0: never
+	beside   float64       // bits per second that other connections of the room send
 
 	control control
 	drain   drain
@@ -154,6 +155,10 @@ func (e *Estimator) Report(now time.Time, list []Arrival) {
 // Want says what the sources could use in all, in bits per second: there is no
 // probing beyond it. At first, and with 0 or less, nothing is wanted.
 func (e *Estimator) Want(bps int) { e.probe.want = float64(max(bps, 0)) }
+
+// Beside says how many bits per second other connections send that probably share a path with this one, such as those of
+// the same room. Negative values are 0.
+func (e *Estimator) Beside(bps int) { e.beside = float64(max(bps, 0)) }
 
 // Tick tells the time. It is to be called every 50 to 100 ms.
 func (e *Estimator) Tick(now time.Time) {

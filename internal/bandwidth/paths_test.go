@@ -184,6 +184,37 @@ func TestBesideTCP(t *testing.T) {
 	}
 }
 
+// TestBesideSiblings shares a narrow path with flows that send little and do not yield, in waves. What is said of them
+// decides whether they are somebody's file, beside which we would go on, or the sound of other connections of the room.
+func TestBesideSiblings(t *testing.T) {
+	for _, beside := range []int{0, 200_000} {
+		foreign := 0
+		eachSeed(60*time.Second, func(seed uint64) *world {
+			const size = 125 // bytes, 1000 bits
+			due, taken, rate := 0.0, false, 0.0
+			return &world{
+				up: link{rate: 300e3, delay: delays[seed%4], queue: 200 * ms}, config: Config{Start: 60_000},
+				script: func(w *world, now time.Duration) {
+					w.e.Beside(beside)
+					if now%(500*ms) == ms {
+						rate = 180e3 + 110e3*w.rng.Float64()
+					}
+					for due += rate / 1e6; due >= 1; due-- { // of 1000 bits, each ms
+						w.up.pass(&parcel{flow: 9, size: size, sent: now})
+					}
+					if w.e.foreign.on && !taken && now > 5*time.Second {
+						taken = true
+						foreign++
+					}
+				},
+			}
+		}, func(uint64, *world) {})
+		if (foreign > 0) != (beside == 0) {
+			t.Errorf("told of %d bit/s of siblings, %d of %d took their queue for somebody else's", beside, foreign, *seeds)
+		}
+	}
+}
+
 // TestLongerPath becomes 125 ms longer, without loss: for a moment that looks like a queue.
 func TestLongerPath(t *testing.T) {
 	b := newBounds(t)

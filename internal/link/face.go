@@ -185,6 +185,9 @@ func (f *face) Target() (bps int) {
 // connection must be told again.
 func (f *face) Want(bps int) { f.withTraffic(func(c *traffic.Control) { c.Want(bps) }) }
 
+// Beside says how many bits per second the room's other connections send.
+func (f *face) Beside(bps int) { f.withTraffic(func(c *traffic.Control) { c.Beside(bps) }) }
+
 func (f *face) withTraffic(do func(*traffic.Control)) {
 	f.mu.Lock()
 	c := f.shown

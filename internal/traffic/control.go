@@ -86,6 +86,13 @@ func (c *Control) Want(bps int) {
 	c.estimator.Want(c.want)
 }
 
+// Beside says how many bits per second the room's other connections send.
+func (c *Control) Beside(bps int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.estimator.Beside(bps)
+}
+
 // NewInterceptor implements interceptor.Factory. pion calls it once, because a Control belongs to one connection.
 func (c *Control) NewInterceptor(string) (interceptor.Interceptor, error) { return c, nil }
 
