@@ -81,7 +81,7 @@ func TestAttachBlocked(t *testing.T) {
 		one.Do(plays)
 		two.Do(`enter('two', { tracks: [{ track: tone(), name: 'microphone' }] })`)
 		one.Wait("it is blocked", `other().tracks[0].blocked && document.querySelector('audio').paused && JSON.stringify(blockings) === '[["audio",true,true]]'`)
-		one.Click("body")
+		one.Click("html")
 		one.Wait("it is played", `!other().tracks[0].blocked && played('audio')`)
 		one.Wait("the page knows", `JSON.stringify(blockings.at(-1)) === '["audio",false,true]'`)
 	})
