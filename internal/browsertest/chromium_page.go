@@ -112,7 +112,8 @@ func (p *chromiumPage) click(selector string) error {
 		if err := p.act(chromedp.Click(chromedp.CSS(selector))); err != nil {
 			return err
 		}
-		raw, err := p.evaluate(`window.browsertestClick?.missed ?? ''`, true)
+		// What the press alone has hidden was hit.
+		raw, err := p.evaluate(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility() && window.browsertestClick?.missed || ''`, selector), true)
 		if errors.Is(err, errLeft) {
 			return nil
 		}
