@@ -16,11 +16,12 @@ import (
 
 	"noom"
 	"noom/internal/fanout"
+	"noom/internal/longtest"
 	"noom/noomtest"
 )
 
 var (
-	schedules    = flag.Int("schedules", 20, "random schedules to run")
+	schedules    = flag.Int("schedules", 10, "random schedules to run; four times as many if long tests are asked for")
 	scheduleSeed = flag.Uint64("schedule", 0, "run only the schedule with this seed")
 )
 
@@ -32,6 +33,9 @@ func TestSchedules(t *testing.T) {
 	first, n := uint64(1), *schedules
 	if *scheduleSeed != 0 {
 		first, n = *scheduleSeed, 1
+	}
+	if longtest.Asked() {
+		n *= 4
 	}
 	if testing.Short() {
 		n = min(n, 5)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/internal/webtest"
 )
 
@@ -55,6 +56,9 @@ func TestCallBehindProxies(t *testing.T) {
 		"upgrades are swallowed, streams held back": {Swallow: true, HoldBack: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !way.HoldBack { // the worst of them
+				longtest.Only(t)
+			}
 			browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) { callBehind(t, kind, way) })
 		})
 	}

@@ -13,7 +13,6 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
-	"noom/internal/longtest"
 	"noom/media"
 	"noom/signal"
 	"noom/transport/ws"
@@ -82,18 +81,14 @@ func (i inspection) faults(where, js string) {
 	}
 }
 
-// look holds the page to all rules on a phone in the dark, and if long tests are asked for also on a desktop, in the light and
-// in the dark. onPhone is done there first, if it is not "".
+// look holds the page to all rules on a desktop, in the light and in the dark, and on a phone in the dark. onPhone is done there
+// first, if it is not "".
 func (i inspection) look(state, onPhone string) {
 	i.Helper()
 	const scheme = "prefers-color-scheme"
-	if longtest.Asked() {
-		i.faults(state+" on a desktop", `() => (`+inspects+`)()`)
-	}
+	i.faults(state+" on a desktop", `() => (`+inspects+`)()`)
 	i.tab.Media(scheme, "dark")
-	if longtest.Asked() {
-		i.faults(state+" on a dark desktop", `() => (`+inspects+`)(['color-contrast'])`)
-	}
+	i.faults(state+" on a dark desktop", `() => (`+inspects+`)(['color-contrast'])`)
 	i.tab.Media("pointer", "coarse")
 	i.tab.Resize(390, 844)
 	i.tab.Wait("a phone", `innerWidth === 390 && matchMedia('(pointer: coarse)').matches
@@ -129,7 +124,7 @@ func (i inspection) press(selector string) {
 
 // Whatever the page shows, axe-core finds no fault in it, fingers find its buttons, and the focus goes to where a person goes
 // on. With NOOM_SCREENSHOTS there are pictures of each state on a phone.
-func TestAccess(t *testing.T) { browsertest.EachKind(t, testAccess) }
+func TestAccess(t *testing.T) { browsertest.EachKindIfAsked(t, testAccess) }
 
 func testAccess(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

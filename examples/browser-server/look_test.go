@@ -11,7 +11,7 @@ import (
 // is wholly on the page, none covers another but our own that floats, together they fill a fair part
 // of the stage, and every control can be reached. With NOOM_SCREENSHOTS there
 // are pictures to look at.
-func TestLook(t *testing.T) { browsertest.EachKind(t, testLook) }
+func TestLook(t *testing.T) { browsertest.EachKindIfAsked(t, testLook) }
 
 func testLook(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

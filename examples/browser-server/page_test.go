@@ -396,7 +396,7 @@ func TestBrowserWithoutWebRTC(t *testing.T) {
 }
 
 // Back, forward and reload: the others see the member go at once and come again.
-func TestHistory(t *testing.T) { browsertest.EachPair(t, testHistory) }
+func TestHistory(t *testing.T) { browsertest.EachPairIfAsked(t, testHistory) }
 
 func testHistory(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

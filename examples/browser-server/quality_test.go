@@ -39,7 +39,7 @@ const address = "192.168.7.7 Anna 고퍼"
 
 // The sound of a member loses every third packet for a while: its tile shows that, in bars and in words; behind the mark is
 // why; the debug view has all of it; and a report of it has no names and no addresses.
-func TestQualityIsShown(t *testing.T) { browsertest.EachKind(t, testQualityIsShown) }
+func TestQualityIsShown(t *testing.T) { browsertest.EachKindIfAsked(t, testQualityIsShown) }
 
 func testQualityIsShown(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -30,7 +30,7 @@ func selfTest(t *testing.T, b *browsertest.Browser, server, prepare string) (*br
 }
 
 // The self-test passes, its report names the browser and no address, and in Korean it is Korean.
-func TestSelfTest(t *testing.T) { browsertest.EachKind(t, testSelfTest) }
+func TestSelfTest(t *testing.T) { browsertest.EachKindIfAsked(t, testSelfTest) }
 
 func testSelfTest(t *testing.T, kind browsertest.Kind) {
 	server := serveHere(t)

@@ -66,6 +66,13 @@ func EachKind(t *testing.T, test func(t *testing.T, kind Kind)) {
 	everyRow(t, others(Kinds), (*testing.T).Parallel, test)
 }
 
+// EachKindIfAsked is EachPairIfAsked for a test that needs one kind.
+func EachKindIfAsked(t *testing.T, test func(t *testing.T, kind Kind)) {
+	t.Helper()
+	longtest.Only(t)
+	everyRow(t, Kinds, (*testing.T).Parallel, test)
+}
+
 // EachKindAlone is EachPairAlone for a test that needs one kind.
 func EachKindAlone(t *testing.T, test func(t *testing.T, kind Kind)) {
 	t.Helper()
