@@ -12,6 +12,7 @@ import (
 
 	"noom/browser"
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/signal/hub"
 	"noom/transport/ws"
 )
@@ -58,6 +59,7 @@ const sharesACanvas = `if (navigator.mediaDevices) navigator.mediaDevices.getDis
 
 // TestRecipes opens each page of docs/noom-js.md in two tabs and does with it what it is for.
 func TestRecipes(t *testing.T) {
+	longtest.Only(t)
 	t.Parallel()
 	r := newRecipes(t)
 	tried := map[string]func(t *testing.T, one, two *browsertest.Tab){

@@ -65,7 +65,7 @@ func watches(tab *browsertest.Tab, name, element, with string) {
 func hasSaid(name, text string) string { return fmt.Sprintf(`said[%q].includes(%q)`, name, text) }
 
 // Hands, reactions, and who is typing, between pages and with a member that says anything; and that one comes and goes.
-func TestSigns(t *testing.T) { browsertest.EachAlike(t, testSigns) }
+func TestSigns(t *testing.T) { browsertest.EachPairIfAsked(t, testSigns) }
 
 func testSigns(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

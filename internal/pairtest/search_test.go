@@ -35,7 +35,6 @@ var models = []Config{
 	{Name: "candidates over restarts by both", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Gather: 1, Restart: 1}},
 	{Name: "rebirths behind a hub without order", Tracks: 1, Cap: 2, Lazy: true, Reorder: 1, Jumbled: true, Bounds: Bounds{Reborn: 1}},
 	{Name: "mute and publish", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Mute: 1}},
-	{Name: "no hub any more", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Move: 1}},
 	{Name: "moves while the hub comes and goes", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Move: 1, Fail: 1}},
 	{Name: "restarts in vain", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{Cut: 1, NoPath: 2, Timeout: 1}},
 	{Name: "a browser and Go, moves and restarts", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Bounds: Bounds{Restart: 1}},
@@ -49,6 +48,7 @@ var models = []Config{
 
 // more are searched too if long tests are asked for.
 var more = []Config{
+	{Name: "no hub any more", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Move: 1}},
 	{Name: "no hub, and what is begun fails", Calls: true, Channel: true, Hubless: true, Cap: 2, Lazy: true, Bounds: Bounds{Move: 1, Fail: 1}},
 	{Name: "a restart stuck at a dead hub", Calls: true, Channel: true, Cap: 2, Lazy: true, Alone: true, Bounds: Bounds{LoseHub: 1, Restart: 1, Fail: 1}},
 }
