@@ -65,10 +65,11 @@ func TestMismatchIsFinal(t *testing.T) {
 		}
 		must(t, agent.GracefulClose()) // sends a Refresh with lifetime 0
 
+		drawn.next.Store(100)
 		if _, relays = relayed(); len(relays) != 1 {
 			t.Fatalf("from another port the relays are %v", relays)
 		}
-		drawn.next.Store(0) // the same port is drawn again, and after that others are: the third is free
+		drawn.next.Store(0) // the same port is drawn again, and then others
 		_, relays = relayed()
 		stillWrong(t, len(relays) == 0, "internal/recovery: UnlessRelayed, with which ICE is restarted until there is a relay")
 	})

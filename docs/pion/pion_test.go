@@ -63,7 +63,26 @@ func newNetwork(t *testing.T, delay time.Duration, addresses ...string) (*vnet.R
 var (
 	testName = regexp.MustCompile(`(?m)^func (Test[A-Z]\w+)\(t \*testing\.T\)`)
 	mention  = regexp.MustCompile("`(Test\\w+)`")
+	chapter  = regexp.MustCompile(`(?m)^## github\.com/pion/(\w+) (v\S+)$`)
 )
+
+// TestVersions: docs/pion.md is about the versions of go.mod. After an upgrade, look whether its items are still true.
+func TestVersions(t *testing.T) {
+	page, err := os.ReadFile("../pion.md")
+	must(t, err)
+	gomod, err := os.ReadFile("../../go.mod")
+	must(t, err)
+	chapters := chapter.FindAllSubmatch(page, -1)
+	if len(chapters) < 4 {
+		t.Fatalf("docs/pion.md has the chapters %q", chapters)
+	}
+	for _, match := range chapters {
+		required := regexp.MustCompile(`(?m)^\tgithub\.com/pion/` + string(match[1]) + `(/v\d+)? (v\S+)$`).FindSubmatch(gomod)
+		if required == nil || string(required[2]) != string(match[2]) {
+			t.Errorf("docs/pion.md has a chapter about %s %s, and go.mod requires %q", match[1], match[2], required)
+		}
+	}
+}
 
 // TestItems: docs/pion.md names each test of this folder, and no others.
 func TestItems(t *testing.T) {
