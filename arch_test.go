@@ -88,6 +88,7 @@ var layers = map[string][]string{
 	"noom/noomtest":            {"noom", "noom/internal/conduct", "noom/internal/connection", "noom/signal", "noom/signal/hub", "noom/transport/mem", "noom/noomtest/transcript", "github.com/pion/"},
 	"noom/noomtest/transcript": {"noom", "noom/signal"},
 
+	"noom/docs/pion":            {},
 	"noom/browser":              {},
 	"noom/internal/browsertest": {"noom/internal/longtest", "github.com/chromedp/", "github.com/coder/websocket/"},
 	"noom/internal/endurance":   {},
