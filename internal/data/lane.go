@@ -28,7 +28,8 @@ const maxOurs = maxChannels / 2
 
 // Lane carries the stream over one connection.
 type Lane struct {
-	dc, control *webrtc.DataChannel // immutable
+	dc      carrier // immutable, and so is control
+	control *webrtc.DataChannel
 
 	untaken atomic.Int32 // frames that arrived and wait for the loop
 
@@ -42,9 +43,15 @@ type Lane struct {
 	refused  int // channels that the peer opened
 }
 
+// carrier is what a lane needs of its data channel.
+type carrier interface {
+	Send(frame []byte) error
+	BufferedAmount() uint64
+}
+
 // NewLane returns a lane that carries the stream over dc. control is another channel of the
 // same connection.
-func NewLane(dc, control *webrtc.DataChannel) *Lane { return &Lane{dc: dc, control: control} }
+func NewLane(dc carrier, control *webrtc.DataChannel) *Lane { return &Lane{dc: dc, control: control} }
 
 // Came counts a frame for Stream.Take. It reports false if the peer floods us. From anywhere.
 func (l *Lane) Came() bool { return l.untaken.Add(1) <= maxUntaken }

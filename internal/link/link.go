@@ -62,6 +62,7 @@ type Link struct {
 	frames       *frames.Frames
 	recovery     recovery.Machine // of the connections, which it knows by number
 	timers       [recovery.Timers]mailbox.Timer
+	ackPause     mailbox.Timer // of Stream
 	conns        connections
 	senders      []*fanout.Sender                    // all that the peer is to get
 	own          []*fanout.Sender                    // those of them that only this peer gets
@@ -125,6 +126,9 @@ func (l *Link) flush() {
 	l.goodbyes.acknowledged(l.frames.Acked())
 	c.StartFlowing(l.frames.Acked())
 	l.Stream.Write(l.live().Lane)
+	if l.Stream.Pausing() && !l.ackPause.Pending() {
+		l.ackPause.Set(l.mail, data.AckPause, l.Stream.PauseOver)
+	}
 }
 
 // end ends everything that the link has: timers, connections, tracks, the stream.
@@ -134,6 +138,7 @@ func (l *Link) end() {
 		l.timers[t].Stop()
 	}
 	l.wants.pause.Stop()
+	l.ackPause.Stop()
 	for _, c := range l.conns.all() {
 		l.conns.discard(c)
 	}
