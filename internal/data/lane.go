@@ -32,6 +32,7 @@ type Lane struct {
 	control *webrtc.DataChannel
 
 	untaken atomic.Int32 // frames that arrived and wait for the loop
+	full    atomic.Bool  // something waits for room
 
 	// Owned by the link's loop.
 	open     bool
@@ -66,12 +67,24 @@ func (l *Lane) give(frame []byte) error {
 }
 
 // room reports whether there is room for one more message.
-func (l *Lane) room() bool { return l.dc.BufferedAmount() < maxRoom }
+func (l *Lane) room() bool { return l.orFull(func() bool { return l.dc.BufferedAmount() < maxRoom }) }
 
 // mayAnswer reports whether one more acknowledgement may be sent.
 func (l *Lane) mayAnswer() bool {
-	return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount()))
+	return l.orFull(func() bool { return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount())) })
 }
+
+// orFull returns what has reports. If that is false, Drained reports the end of it.
+func (l *Lane) orFull(has func() bool) bool {
+	if has() {
+		return true
+	}
+	l.full.Store(true)
+	return has() // the channel may have sent everything in between
+}
+
+// Drained is called when the channel has sent everything. It reports whether something has waited for that. From anywhere.
+func (l *Lane) Drained() bool { return l.full.Swap(false) }
 
 // answerPace holds acknowledgements back while earlier ones wait to be sent. Nothing is
 // lost, because a later one covers what an earlier one does.

@@ -58,6 +58,8 @@ type Link struct {
 	mail  *mailbox.Mailbox
 	byHub atomic.Int32 // frames posted and not yet taken
 
+	kicked atomic.Bool // the loop is yet to look
+
 	// Owned by the loop.
 	frames       *frames.Frames
 	recovery     recovery.Machine // of the connections, which it knows by number
