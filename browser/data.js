@@ -1,7 +1,7 @@
 // The application's messages on channel 1 (PROTOCOL.md section 4.5): numbered
 // over the life of the link, acknowledged when the application takes them, so
 // that credit bounds what is on its way and a rebuild loses nothing. Pure:
-// bytes go in and come out.
+// bytes go in and come out, and the caller has the timer.
 
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
@@ -10,6 +10,12 @@ const MESSAGE = 1;
 const TAKEN = 2;
 const ASKED = 3; // has all up to the number arrived? asked by a member that leaves
 const ARRIVED = 4; // the answer
+
+// What the application has taken is acknowledged at once, unless that was so a moment ago: then within ACK_PAUSE ms, or as
+// soon as a part of the credit comes back by it.
+export const ACK_PAUSE = 100;
+const ACK_BYTES = MAX.unacked / 16;
+const ACK_MESSAGES = MAX.unackedMessages / 16;
 
 const encoder = new TextEncoder();
 
@@ -38,6 +44,9 @@ export class DataStream {
   #taken = 0; // highest number the application took
   #held = []; // {number, size}: received, not yet taken
   #heldBytes = 0;
+  #told = 0; // highest number that we have acknowledged
+  #untoldBytes = 0; // taken, not acknowledged
+  #pausing = false; // we have acknowledged a moment ago
 
   /** Whether a payload of that many bytes may be sent now. */
   hasCredit(size) {
@@ -63,7 +72,7 @@ export class DataStream {
   /** What a fresh channel must carry first: our mark, and all unacknowledged. */
   reopen() {
     const frames = this.#unacked.map((m) => m.frame);
-    if (this.#taken > 0) frames.unshift(header(TAKEN, this.#taken));
+    if (this.#taken > 0) frames.unshift(this.#acknowledge());
     return frames;
   }
 
@@ -105,12 +114,34 @@ export class DataStream {
     return this.#unacked.length < before ? { credit: true } : {};
   }
 
-  /** The application took message number and all before; returns the frame that says so. */
+  /** The application took message number and all before; returns the frame that says so, null while that can wait. */
   take(number) {
     while (this.#held.length > 0 && this.#held[0].number <= number) {
-      this.#heldBytes -= this.#held.shift().size;
+      const { size } = this.#held.shift();
+      this.#heldBytes -= size;
+      this.#untoldBytes += size;
     }
     this.#taken = Math.max(this.#taken, number);
+    const much = this.#taken - this.#told >= ACK_MESSAGES || this.#untoldBytes >= ACK_BYTES;
+    return this.#pausing && !much ? null : this.#acknowledge();
+  }
+
+  /** Whether pauseOver has to be called in ACK_PAUSE ms. */
+  get pausing() { return this.#pausing; }
+
+  /** Returns the frame that acknowledges what was taken in the pause, or null. */
+  pauseOver() {
+    this.#pausing = false;
+    return this.owed();
+  }
+
+  /** Returns the frame that acknowledges what was taken, null if the other end knows. */
+  owed() { return this.#taken > this.#told ? this.#acknowledge() : null; }
+
+  #acknowledge() {
+    this.#told = this.#taken;
+    this.#untoldBytes = 0;
+    this.#pausing = true;
     return header(TAKEN, this.#taken);
   }
 }

@@ -1,7 +1,7 @@
 // The application's data on a link: sends that wait for credit, over whatever
 // connection there is (PROTOCOL.md section 4.5).
 
-import { DataStream } from './data.js';
+import { ACK_PAUSE, DataStream } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
@@ -17,6 +17,7 @@ export class Stream {
   #waiting = []; // sends without credit: {payload, resolve, reject}
   #sealed = false; // we leave: nothing new is taken
   #deliveries = []; // resolvers of calls that wait for all to arrive
+  #pause = 0; // timer: what is taken is not acknowledged one by one
 
   constructor(connections, link) {
     this.#connections = connections;
@@ -52,6 +53,7 @@ export class Stream {
   /** Resolves when all has arrived, or nothing more will. */
   delivered() {
     return new Promise((resolve) => {
+      this.#acknowledge(this.#numbers.owed());
       this.#deliveries.push(resolve);
       this.#ask((frame) => this.#connections.sendData(frame));
     });
@@ -66,18 +68,35 @@ export class Stream {
     if (answer) this.#connections.sendData(answer, MOST_WAITING);
     if (credit || arrived) this.#lookDelivered();
     if (!message) return;
-    this.#link.data(message, () => this.#connections.sendData(this.#numbers.take(number)));
+    this.#link.data(message, () => this.#acknowledge(this.#numbers.take(number)));
   }
 
   /** A connection's data channel is open: it carries what is unacknowledged. */
   reopen(connection) {
     for (const bytes of this.#numbers.reopen()) connection.sendData(bytes);
+    this.#startPause();
     if (this.#deliveries.length > 0) this.#ask((frame) => connection.sendData(frame));
   }
 
   close() {
+    clearTimeout(this.#pause);
+    this.#pause = 0;
     this.#rejectWaiting();
     this.#resolveDeliveries();
+  }
+
+  // frame may be null: nothing is due.
+  #acknowledge(frame) {
+    if (frame) this.#connections.sendData(frame);
+    this.#startPause();
+  }
+
+  #startPause() {
+    if (this.#pause || !this.#numbers.pausing) return;
+    this.#pause = setTimeout(() => {
+      this.#pause = 0;
+      this.#acknowledge(this.#numbers.pauseOver());
+    }, ACK_PAUSE);
   }
 
   #rejectWaiting() {

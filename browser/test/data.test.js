@@ -20,7 +20,8 @@ test('messages arrive once and in order, over a cut channel too', () => {
   assert.deepEqual(a.receive(ack), { credit: true });
   assert.equal(a.reopen().length, 1);
   assert.deepEqual(a.receive(b.reopen()[0]), {}); // the mark again
-  assert.deepEqual(a.receive(b.take(2)), { credit: true });
+  assert.equal(b.take(2), null);
+  assert.deepEqual(a.receive(b.pauseOver()), { credit: true });
   assert.equal(a.reopen().length, 0);
 });
 
@@ -36,6 +37,32 @@ test('credit runs out and comes back only when the application takes', () => {
   assert.equal(sent, Math.floor(MAX.unacked / MAX.data));
   a.receive(b.take(1));
   assert.ok(a.hasCredit(payload.length));
+});
+
+test('what is taken within a pause is acknowledged together, and in good time', () => {
+  const a = new DataStream();
+  const b = new DataStream();
+  const take = (size) => b.take(b.receive(a.send(new Uint8Array(size))).number);
+  const number = (frame) => new DataView(frame.buffer).getUint32(1);
+  assert.equal(b.pausing, false);
+  assert.equal(number(take(1)), 1); // at once, because nothing was acknowledged lately
+  assert.ok(b.pausing);
+  for (let i = 2; i < 1 + MAX.unackedMessages / 16; i++) assert.equal(take(1), null);
+  assert.equal(number(take(1)), 1 + MAX.unackedMessages / 16); // many messages
+  assert.equal(take(MAX.data), null);
+  const last = number(take(MAX.unacked / 16 - MAX.data)); // many bytes
+  assert.equal(last, 3 + MAX.unackedMessages / 16);
+  assert.equal(b.owed(), null);
+  take(1);
+  assert.equal(number(b.owed()), last + 1); // we leave
+  take(1);
+  assert.equal(number(b.pauseOver()), last + 2);
+  assert.ok(b.pausing);
+  assert.equal(b.pauseOver(), null);
+  assert.equal(b.pausing, false);
+  assert.ok(take(1));
+  assert.ok(a.receive(b.reopen()[0]).credit);
+  assert.equal(a.reopen().length, 0);
 });
 
 test('a gap, an excess and nonsense are violations', () => {

@@ -116,12 +116,18 @@ func (c *Conn) listenToChannels() {
 			flood(data.ErrCredit)
 			return
 		}
-		c.post(func() {
-			c.flows()
-			c.owner.Data(c, m)
+		c.owner.Post(func() {
+			if c.stage != stageDiscarded {
+				c.flows()
+				c.owner.Data(c, m)
+			}
 		})
 	})
-	c.Data.OnBufferedAmountLow(c.owner.Kick)
+	c.Data.OnBufferedAmountLow(func() {
+		if c.Lane.Drained() {
+			c.owner.Kick()
+		}
+	})
 	c.Control.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, false) }) })
 	c.Data.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, true) }) })
 }

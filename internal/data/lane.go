@@ -28,9 +28,11 @@ const maxOurs = maxChannels / 2
 
 // Lane carries the stream over one connection.
 type Lane struct {
-	dc, control *webrtc.DataChannel // immutable
+	dc      carrier // immutable, and so is control
+	control *webrtc.DataChannel
 
 	untaken atomic.Int32 // frames that arrived and wait for the loop
+	full    atomic.Bool  // something waits for room
 
 	// Owned by the link's loop.
 	open     bool
@@ -42,9 +44,15 @@ type Lane struct {
 	refused  int // channels that the peer opened
 }
 
+// carrier is what a lane needs of its data channel.
+type carrier interface {
+	Send(frame []byte) error
+	BufferedAmount() uint64
+}
+
 // NewLane returns a lane that carries the stream over dc. control is another channel of the
 // same connection.
-func NewLane(dc, control *webrtc.DataChannel) *Lane { return &Lane{dc: dc, control: control} }
+func NewLane(dc carrier, control *webrtc.DataChannel) *Lane { return &Lane{dc: dc, control: control} }
 
 // Came counts a frame for Stream.Take. It reports false if the peer floods us. From anywhere.
 func (l *Lane) Came() bool { return l.untaken.Add(1) <= maxUntaken }
@@ -59,12 +67,24 @@ func (l *Lane) give(frame []byte) error {
 }
 
 // room reports whether there is room for one more message.
-func (l *Lane) room() bool { return l.dc.BufferedAmount() < maxRoom }
+func (l *Lane) room() bool { return l.orFull(func() bool { return l.dc.BufferedAmount() < maxRoom }) }
 
 // mayAnswer reports whether one more acknowledgement may be sent.
 func (l *Lane) mayAnswer() bool {
-	return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount()))
+	return l.orFull(func() bool { return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount())) })
 }
+
+// orFull returns what has reports. If that is false, Drained reports the end of it.
+func (l *Lane) orFull(has func() bool) bool {
+	if has() {
+		return true
+	}
+	l.full.Store(true)
+	return has() // the channel may have sent everything in between
+}
+
+// Drained is called when the channel has sent everything. It reports whether something has waited for that. From anywhere.
+func (l *Lane) Drained() bool { return l.full.Swap(false) }
 
 // answerPace holds acknowledgements back while earlier ones wait to be sent. Nothing is
 // lost, because a later one covers what an earlier one does.

@@ -29,6 +29,30 @@ func TestPaceOfAcknowledgements(t *testing.T) {
 	}
 }
 
+// TestFullLaneIsDrained: what found no room is written when the channel has sent everything, and nobody is woken otherwise.
+func TestFullLaneIsDrained(t *testing.T) {
+	var s Stream
+	channel := new(cable)
+	lane := NewLane(channel, nil)
+	if err := channel.Send(make([]byte, maxRoom)); err != nil {
+		t.Fatal(err)
+	}
+	s.Open(lane)
+	if err := s.TrySend(nil); err != nil {
+		t.Fatal(err)
+	}
+	if s.Write(lane); len(channel.frames) != 1 {
+		t.Fatal("a message was written beyond the room")
+	}
+	if !lane.Drained() {
+		t.Fatal("it is forgotten")
+	}
+	channel.take()
+	if s.Write(lane); len(channel.frames) != 1 || lane.Drained() {
+		t.Fatalf("%d frames are written into an empty channel", len(channel.frames))
+	}
+}
+
 // TestStreamBoundsChannels: the peer's channels are bounded: those that are open, those
 // that the application has not got yet, and those that are refused.
 func TestStreamBoundsChannels(t *testing.T) {

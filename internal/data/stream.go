@@ -7,7 +7,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fault"
-	"noom/signal"
 )
 
 // ErrCredit ends a connection whose peer exceeds its credit.
@@ -16,11 +15,11 @@ var ErrCredit = errors.New("peer sent more data than it had credit for, or left 
 // Stream carries messages to and from one peer, reliably and in order, over all
 // connections to that peer. The zero value is a new stream.
 type Stream struct {
-	out outgoingMessages // guards itself
+	// They guard themselves.
+	out outgoingMessages
+	in  incomingMessages
 
 	// Owned by the link's loop.
-	in         incomingMessages
-	takenDue   bool            // the peer is owed an acknowledgement
 	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
 	deliveries []chan struct{} // each is closed when everything has arrived
 	unseen     int             // channels that the peer opened and our application has not got yet
@@ -48,6 +47,10 @@ func (s *Stream) Close() { s.out.setClosed(true) }
 // Missing counts the messages that are not known to have arrived.
 func (s *Stream) Missing() int { return s.out.missing() }
 
+// Taken notes that the application has taken a message, which gives the peer credit. It reports whether Write has to say so
+// now.
+func (s *Stream) Taken(m Message) (due bool) { return s.in.take(m.number, len(m.Payload)) }
+
 // Only the link's loop may call these.
 
 // Reopen makes sends work again because the peer is back.
@@ -58,54 +61,53 @@ func (s *Stream) Reopen() {
 
 // Rebuilt is called when there is a new connection. The last acknowledgement is sent
 // again, because it may have been lost.
-func (s *Stream) Rebuilt() { s.takenDue = s.in.received > 0 }
+func (s *Stream) Rebuilt() { s.in.remind() }
 
 // Message is what the peer has sent with one call of Send.
 type Message struct {
-	Payload []byte
+	Payload []byte // nil: there is no message
 	number  uint32
 }
 
 // Take takes a frame that has arrived by a lane and returns the message in it, if any.
 // news is false for what arrived before: after a rebuild, the peer sends again what was
 // not acknowledged. Errors: fault.Rules, ErrCredit.
-func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message *Message, news bool, err error) {
+func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message, news bool, err error) {
 	lane.untaken.Add(-1)
 	kind, n, payload, ok := parseFrame(m)
 	if !ok {
-		return nil, true, fault.Rules
+		return Message{}, true, fault.Rules
 	}
 	switch kind {
 	case kindTaken:
 		if news, ok = s.out.taken(n); !ok {
-			return nil, true, ErrCredit
+			return Message{}, true, ErrCredit
 		}
-		return nil, news, nil
+		return Message{}, news, nil
 	case kindAsked:
-		s.arrivedDue = int32(s.in.received-n) >= 0
+		s.arrivedDue = int32(s.in.last()-n) >= 0
 	case kindArrived:
 		if !s.out.hasArrived(n) {
-			return nil, true, ErrCredit
+			return Message{}, true, ErrCredit
 		}
 	case kindMessage:
 		fresh, err := s.in.receive(n, len(payload))
 		if err != nil {
-			return nil, true, err
+			return Message{}, true, err
 		}
 		if !fresh {
-			s.takenDue = true
-			return nil, false, nil
+			return Message{}, false, nil
 		}
-		return &Message{payload, n}, true, nil
+		return Message{payload, n}, true, nil
 	}
-	return nil, true, nil
+	return Message{}, true, nil
 }
 
-// Taken notes that the application has taken a message. This gives the peer credit.
-func (s *Stream) Taken(m *Message) {
-	s.in.take(m.number, len(m.Payload))
-	s.takenDue = true
-}
+// Pausing reports whether PauseOver has to be called in AckPause.
+func (s *Stream) Pausing() bool { return s.in.isPausing() }
+
+// PauseOver notes that it is time to acknowledge what has been taken in the pause.
+func (s *Stream) PauseOver() { s.in.pauseOver() }
 
 // Open makes a lane carry the stream. What was not taken is sent again over it.
 func (s *Stream) Open(lane *Lane) { lane.open, lane.written = true, s.out.start() }
@@ -116,13 +118,12 @@ func (s *Stream) Write(lane *Lane) {
 	if !lane.open {
 		return
 	}
-	if s.takenDue && lane.mayAnswer() {
-		s.takenDue = false
-		_ = lane.give(numberFrame(kindTaken, s.in.taken)) // after a failure pion calls OnClose
+	if s.in.isDue() && lane.mayAnswer() {
+		_ = lane.give(numberFrame(kindTaken, s.in.tell())) // after a failure pion calls OnClose
 	}
 	if s.arrivedDue && lane.mayAnswer() {
 		s.arrivedDue = false
-		_ = lane.give(numberFrame(kindArrived, s.in.received)) // as above
+		_ = lane.give(numberFrame(kindArrived, s.in.last())) // as above
 	}
 	for frame := s.out.next(lane.written); frame != nil; frame = s.out.next(lane.written) {
 		if !lane.room() || lane.give(frame) != nil {
@@ -135,9 +136,10 @@ func (s *Stream) Write(lane *Lane) {
 	}
 }
 
-// Deliver asks the peer to confirm what was accepted. The returned channel is closed
+// Deliver asks the peer to confirm what was accepted, and acknowledges what was taken. The returned channel is closed
 // when everything has arrived, or when it no longer can.
 func (s *Stream) Deliver() <-chan struct{} {
+	s.in.hurry()
 	arrived := make(chan struct{})
 	s.deliveries = append(s.deliveries, arrived)
 	return arrived
@@ -156,31 +158,4 @@ func (s *Stream) EndDeliveries() {
 		close(arrived)
 	}
 	s.deliveries = nil
-}
-
-// incomingMessages counts what arrived from the peer and what our application has taken of it.
-type incomingMessages struct {
-	received uint32 // number of the last message
-	taken    uint32
-	bytes    int // received and not taken
-}
-
-// receive takes one message. fresh is false for one that was received before.
-func (s *incomingMessages) receive(n uint32, size int) (fresh bool, err error) {
-	switch {
-	case int32(n-s.received) <= 0:
-		return false, nil
-	case n != s.received+1,
-		s.bytes+size > signal.MaxUnacked,
-		s.received-s.taken >= MaxUnacked:
-		return false, ErrCredit
-	}
-	s.received = n
-	s.bytes += size
-	return true, nil
-}
-
-func (s *incomingMessages) take(n uint32, size int) {
-	s.taken = n
-	s.bytes -= size
 }

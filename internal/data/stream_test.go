@@ -23,23 +23,23 @@ func peerFrame(kind byte, n uint32, payload string) webrtc.DataChannelMessage {
 func TestStreamTakesInOrder(t *testing.T) {
 	var s Stream
 	lane := NewLane(nil, nil)
-	take := func(m webrtc.DataChannelMessage, payload string, news bool, want error) *Message {
+	take := func(m webrtc.DataChannelMessage, payload string, news bool, want error) Message {
 		t.Helper()
 		message, isNews, err := s.Take(lane, m)
 		if !errors.Is(err, want) || want == nil && err != nil || isNews != news {
 			t.Fatalf("%v: news %v, %v; want %v, %v", m.Data[:min(5, len(m.Data))], isNews, err, news, want)
 		}
-		if (message == nil) != (payload == "") || message != nil && string(message.Payload) != payload {
+		if (message.Payload == nil) != (payload == "") || string(message.Payload) != payload {
 			t.Fatalf("got %+v, want %q", message, payload)
 		}
 		return message
 	}
 	first := take(peerFrame(kindMessage, 1, "하나"), "하나", true, nil)
-	if s.takenDue {
+	if s.in.due {
 		t.Error("an acknowledgement before the application has taken anything")
 	}
 	take(peerFrame(kindMessage, 1, "하나"), "", false, nil)
-	if !s.takenDue {
+	if !s.in.due {
 		t.Error("a repeated message was not acknowledged")
 	}
 	take(peerFrame(kindMessage, 3, "gap"), "", true, ErrCredit)
@@ -54,7 +54,7 @@ func TestStreamTakesInOrder(t *testing.T) {
 	}
 	s.Taken(first)
 	if s.in.taken != 1 || s.in.bytes != len("둘") {
-		t.Errorf("taken: %+v", s.in)
+		t.Errorf("taken: %+v", s.in.bytes)
 	}
 	take(peerFrame(9, 0, "unknown"), "", true, nil)
 	take(webrtc.DataChannelMessage{Data: []byte{kindTaken, 0}}, "", true, fault.Rules)
@@ -68,7 +68,7 @@ func TestStreamTakesInOrder(t *testing.T) {
 		take(peerFrame(kindMessage, n, full), full, true, nil)
 	}
 	take(peerFrame(kindMessage, n, full), "", true, ErrCredit)
-	s.in = incomingMessages{received: MaxUnacked, taken: 1}
+	s.in.received, s.in.taken, s.in.bytes = MaxUnacked, 1, 0
 	take(peerFrame(kindMessage, MaxUnacked+1, "x"), "x", true, nil)
 	take(peerFrame(kindMessage, MaxUnacked+2, "x"), "", true, ErrCredit)
 }

@@ -58,10 +58,13 @@ type Link struct {
 	mail  *mailbox.Mailbox
 	byHub atomic.Int32 // frames posted and not yet taken
 
+	kicked atomic.Bool // the loop is yet to look
+
 	// Owned by the loop.
 	frames       *frames.Frames
 	recovery     recovery.Machine // of the connections, which it knows by number
 	timers       [recovery.Timers]mailbox.Timer
+	ackPause     mailbox.Timer // of Stream
 	conns        connections
 	senders      []*fanout.Sender                    // all that the peer is to get
 	own          []*fanout.Sender                    // those of them that only this peer gets
@@ -125,6 +128,9 @@ func (l *Link) flush() {
 	l.goodbyes.acknowledged(l.frames.Acked())
 	c.StartFlowing(l.frames.Acked())
 	l.Stream.Write(l.live().Lane)
+	if l.Stream.Pausing() && !l.ackPause.Pending() {
+		l.ackPause.Set(l.mail, data.AckPause, l.Stream.PauseOver)
+	}
 }
 
 // end ends everything that the link has: timers, connections, tracks, the stream.
@@ -134,6 +140,7 @@ func (l *Link) end() {
 		l.timers[t].Stop()
 	}
 	l.wants.pause.Stop()
+	l.ackPause.Stop()
 	for _, c := range l.conns.all() {
 		l.conns.discard(c)
 	}

@@ -101,9 +101,11 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 		h.fail(err)
 	case !news && !h.cfg.Conduct.Repeats.AllowN(time.Now(), 1):
 		h.flooded(h.conns.current, errData)
-	case message != nil: // also if the peer is gone, because it was sent before
+	case message.Payload != nil: // also if the peer is gone, because it was sent before
 		h.report.DataReceived(message.Payload, func() {
-			h.mail.Post(func() { h.Stream.Taken(message) })
+			if h.Stream.Taken(message) {
+				h.Kick()
+			}
 		})
 	}
 }

@@ -17,7 +17,11 @@ import (
 // This file has what an application does with a peer, and what the hub lets the peer do.
 
 // Kick makes the loop check whether there is something to send.
-func (l *Link) Kick() { l.mail.Post(func() {}) }
+func (l *Link) Kick() {
+	if l.kicked.CompareAndSwap(false, true) {
+		l.mail.Post(func() { l.kicked.Store(false) })
+	}
+}
 
 // Publish sends s to the peer, now or once there is a connection.
 func (l *Link) Publish(s *fanout.Sender) {
