@@ -79,7 +79,7 @@ func exported(t *testing.T) []string {
 		}
 		compiled[p.ImportPath] = p.Export
 		inside := strings.Contains(p.ImportPath, "/internal/") || strings.HasPrefix(p.ImportPath, own+"/examples/")
-		if (p.ImportPath == own || strings.HasPrefix(p.ImportPath, own+"/")) && p.Name != "main" && !inside {
+		if (p.ImportPath == own || strings.HasPrefix(p.ImportPath, own+"/")) && p.Name != "main" && !inside && p.Export != "" { // else it has tests alone
 			public = append(public, p.ImportPath)
 		}
 	}
