@@ -27,6 +27,7 @@ type mesh struct {
 	sources []source
 
 	arrived atomic.Int64  // packets
+	missing atomic.Int64  // packets, by their numbers, that others came after
 	tracks  atomic.Int64  // those of which one has arrived
 	stands  chan struct{} // closed when that is all of them
 	failed  chan error    // holds the first failure
@@ -71,7 +72,7 @@ func (m *mesh) measure() (meshResult, error) {
 	time.Sleep(afterwards)
 	after := measureSelf()
 	r.Heap, r.Goroutines = after.heap-before.heap, after.goroutines-before.goroutines
-	if err := writeHeap(); err != nil {
+	if err := writeProfiles(); err != nil {
 		return meshResult{}, err
 	}
 	if m.task.Media > 0 {
@@ -144,19 +145,43 @@ func (m *mesh) media(r *meshResult) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+	r.Missing = m.missing.Load()
 }
 
 // read takes a track's packets until it ends.
 func (m *mesh) read(next func() (*rtp.Packet, error)) {
+	var numbers sequence
 	for first := true; ; first = false {
-		if _, err := next(); err != nil {
+		p, err := next()
+		if err != nil {
 			return
 		}
 		m.arrived.Add(1)
+		m.missing.Add(numbers.take(p.SequenceNumber))
 		if first && m.tracks.Add(1) == int64(2*m.ends()) {
 			close(m.stands)
 		}
 	}
+}
+
+// A sequence is the numbers of a track's packets.
+type sequence struct {
+	begun bool
+	last  uint16
+}
+
+// take returns how many more are missing with a packet of that number: fewer, if it comes late.
+func (s *sequence) take(number uint16) int64 {
+	if !s.begun {
+		s.begun, s.last = true, number
+		return 0
+	}
+	ahead := int16(number - s.last)
+	if ahead <= 0 {
+		return -1
+	}
+	s.last = number
+	return int64(ahead) - 1
 }
 
 func (m *mesh) fail(err error) {
@@ -197,15 +222,20 @@ func cpuOfSelf() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// writeHeap writes the heap's profile beside the CPU's, if that was asked for.
-func writeHeap() error {
+// writeProfiles writes those of the heap and of the goroutines beside the CPU's, if that was asked for.
+func writeProfiles() error {
 	path := os.Getenv(profileVar)
 	if path == "" {
 		return nil
 	}
-	f, err := os.Create(path + ".heap")
-	if err != nil {
-		return err
+	for _, name := range []string{"heap", "goroutine"} {
+		f, err := os.Create(path + "." + name)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(pprof.Lookup(name).WriteTo(f, 0), f.Close()); err != nil {
+			return err
+		}
 	}
-	return errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
+	return nil
 }

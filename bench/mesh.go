@@ -28,6 +28,7 @@ type meshResult struct {
 	Mallocs         int64         // the same
 	Delivered       int64         // packets, the same
 	Sent, Arrived   int64         // packets, with those that were still on their way
+	Missing         int64         // sequence numbers that did not arrive, since the beginning
 	Length          time.Duration // how long they sent
 	PausedBySenders int64         // how often a sender spared a connection a track
 }
@@ -63,7 +64,7 @@ func meshMedia(members int, length time.Duration) measurement {
 	return measurement{
 		name: "mesh", members: true,
 		columns: []string{
-			fmt.Sprintf("media of %d: CPU µs / packet", members), "mallocs / packet", "delivered/s", columnLost,
+			fmt.Sprintf("media of %d: CPU µs / packet", members), "mallocs / packet", "delivered/s", columnLost, columnUndelivered,
 		},
 		take: func(s *server) ([]float64, error) {
 			r, err := runMembers(s, members, length)
@@ -71,12 +72,12 @@ func meshMedia(members int, length time.Duration) measurement {
 				return nil, err
 			}
 			if r.PausedBySenders > 0 {
-				fmt.Fprintf(os.Stderr, "%s: senders paused a track %d times; what they spared counts as lost\n", s.name, r.PausedBySenders)
+				fmt.Fprintf(os.Stderr, "%s: senders paused a track %d times; what they spared is undelivered\n", s.name, r.PausedBySenders)
 			}
 			packets := float64(r.Delivered)
 			return []float64{
 				1e6 * r.MediaCPU.Seconds() / packets, float64(r.Mallocs) / packets, packets / r.Length.Seconds(),
-				float64(r.Sent - r.Arrived),
+				float64(r.Missing), float64(r.Sent - r.Arrived),
 			}, nil
 		},
 	}

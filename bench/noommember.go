@@ -13,10 +13,10 @@ import (
 func joinNoom(m *mesh, number int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), meshTimeout)
 	defer cancel()
-	source := m.sources[number]
+	s := m.sources[number]
 	room, err := noom.Join(ctx, transport.Dialer{URL: "ws://" + m.task.Hub}, "mesh", &noom.Config{
 		Name:   fmt.Sprint(number),
-		Tracks: []noom.LocalTrack{{Track: source.audio}, {Track: source.video}},
+		Tracks: []noom.LocalTrack{{Track: s.audio}, {Track: s.video}},
 	})
 	if err != nil {
 		return err

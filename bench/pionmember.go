@@ -40,7 +40,7 @@ func joinPionData(m *mesh, number int) error { return runPion(m, number, true) }
 
 // runPion is a member until the relay is gone.
 func runPion(m *mesh, number int, channel bool) error {
-	relay, _, err := websocket.Dial(context.Background(), fmt.Sprintf("ws://%s/?number=%d", m.task.Hub, number), nil)
+	relay, _, err := websocket.Dial(context.Background(), fmt.Sprintf("ws://%s/?number=%d", m.task.Hub, number), nil) //nolint:bodyclose // Dial's documentation says that it need not be
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,11 @@ func (m measurement) of(c contestant) string {
 	return c.what
 }
 
-// columnLost is of a number in which none is good.
-const columnLost = "lost"
+// The columns in which none is good, and is not the same as nothing measured.
+const (
+	columnLost        = "lost"
+	columnUndelivered = "undelivered"
+)
 
 // measurements are those of the table. quick ones take less time and fewer members.
 func measurements(quick bool) []measurement {
@@ -154,7 +157,7 @@ func table(m measurement, servers []contestant, results map[string][][]float64) 
 // cell renders a number, with its ratio to noom's where less is better.
 func cell(column string, v, noom float64) string {
 	switch {
-	case column == columnLost:
+	case column == columnLost || column == columnUndelivered:
 		return fmt.Sprintf("%.0f", v)
 	case v == 0:
 		return "–"
