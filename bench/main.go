@@ -1,5 +1,5 @@
-// Command bench measures noom's hub against other signaling servers, in one run and interleaved, and prints
-// a Markdown table. README.md says what is measured.
+// Command bench measures noom's hub against other signaling servers, and noom's members against pion's, in one
+// run and interleaved, and prints Markdown tables. README.md says what is measured.
 package main
 
 import (

@@ -116,6 +116,9 @@ func (p *pionMember) end(other int) (*pionEnd, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.channel {
+		pc.OnDataChannel(func(*webrtc.DataChannel) {}) // without one, pion closes what the other opens
+	}
 	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		p.mesh.read(func() (*rtp.Packet, error) {
 			p, _, err := t.ReadRTP()
