@@ -16,21 +16,24 @@ import (
 	"time"
 )
 
-// A contestant is a server that is measured.
+// A contestant is a server that is measured, or whose members are.
 type contestant struct {
 	name    string
-	what    string // for the table's legend
+	what    string // for the table's legend; empty: it is there for its members
+	members string // the same of its members; empty: it has none of its own
 	node    string // its script; empty: this program with -serve
 	dialect dialect
 }
 
 var contestants = []contestant{
-	{name: "noom", what: "noom's hub over transport/ws", dialect: noomDialect{}},
+	{name: "noom", what: "noom's hub over transport/ws", members: "noom's members", dialect: noomDialect{}},
 	{name: "noom-http", what: "noom's hub over transport/http", dialect: httpDialect{}},
 	{name: "socket.io", what: "socket.io with the seed's protocol", node: "seed.js", dialect: socketDialect{}},
 	{name: "peerjs", what: "the PeerJS server", node: "peer.js", dialect: peerDialect{}},
 	{name: "coder", what: "a bare relay on coder/websocket", dialect: bareDialect{}},
 	{name: "gobwas", what: "a bare relay on gobwas/ws", dialect: bareDialect{}},
+	{name: "pion", members: "pion/webrtc, the seed's way"},
+	{name: "pion-data", members: "the same with a data channel"},
 }
 
 func names() (list []string) {
@@ -62,6 +65,7 @@ type server struct {
 	addr    string
 	process *exec.Cmd
 	stdin   io.Closer // the server ends when it is closed
+	profile string    // where its members write theirs; empty: nowhere
 }
 
 // startTimeout is how long a server may take to listen.

@@ -1,5 +1,5 @@
-// Command bench measures noom's hub against other signaling servers, in one run and interleaved, and prints
-// a Markdown table. README.md says what is measured.
+// Command bench measures noom's hub against other signaling servers, and noom's members against pion's, in one
+// run and interleaved, and prints Markdown tables. README.md says what is measured.
 package main
 
 import (
@@ -22,21 +22,30 @@ const (
 
 func main() {
 	serve := flag.String("serve", "", "internal: be the server of that name")
-	quick := flag.Bool("quick", false, "one round instead of five, 2,000 members instead of 10,000: about a minute")
+	members := flag.String("members", "", "internal: be the members that this JSON describes")
+	quick := flag.Bool("quick", false, "one round instead of five, 2,000 members instead of 10,000, meshes of 6: about a minute")
 	soak := flag.Bool("soak", false, "instead: hold 10,000 connections at 1,000 messages a second and look for lost and doubled ones")
 	soakTime := flag.Duration("soak-time", 5*time.Minute, "how long -soak holds, at most an hour")
 	only := flag.String("only", "", "comma-separated servers to measure: "+strings.Join(names(), ", ")+"; empty: all")
-	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency; empty: all")
-	profile := flag.String("profile", "", "write the CPU profile of noom's hub during the last measurement to this file")
+	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency, mesh; empty: all")
+	profile := flag.String("profile", "", "write the CPU profile of noom's hub, or members, during the last measurement to this file")
 	flag.Parse()
 	if err := sensible(*which, *soakTime); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
 
-	err := run(*serve, *soak, plan{
-		quick: *quick, servers: *only, measurements: *which, soakTime: min(*soakTime, time.Hour), profile: *profile,
-	})
+	var err error
+	switch {
+	case *serve != "":
+		err = beServer(*serve)
+	case *members != "":
+		err = beMembers(*members)
+	default:
+		err = run(*soak, plan{
+			quick: *quick, servers: *only, measurements: *which, soakTime: min(*soakTime, time.Hour), profile: *profile,
+		})
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -73,10 +82,7 @@ type plan struct {
 	profile               string
 }
 
-func run(serve string, soak bool, p plan) error {
-	if serve != "" {
-		return beServer(serve)
-	}
+func run(soak bool, p plan) error {
 	if pinned, err := pinDriver(); pinned || err != nil {
 		return err
 	}

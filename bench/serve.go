@@ -25,7 +25,7 @@ import (
 	transport "noom/transport/ws"
 )
 
-// profileVar names the file for a server's CPU profile.
+// profileVar names the file for the CPU profile of a server, or of members.
 const profileVar = "NOOM_BENCH_PROFILE"
 
 // beServer is one of the servers in Go until the driver closes its standard
@@ -46,6 +46,8 @@ func beServer(name string) error {
 		handler = http.HandlerFunc(coderRelay)
 	case "gobwas":
 		handler = http.HandlerFunc(gobwasRelay)
+	case "pion", "pion-data":
+		handler = &pionRelay{members: make(map[int]*websocket.Conn)}
 	default:
 		return fmt.Errorf("no server %q in Go", name)
 	}

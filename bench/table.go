@@ -13,9 +13,24 @@ import (
 // A measurement gives numbers of one server in one round.
 type measurement struct {
 	name    string
+	members bool     // of the server's members, not of itself
 	columns []string // what each number is
 	take    func(s *server) ([]float64, error)
 }
+
+// of returns what is measured at c, for the table's legend; empty: nothing.
+func (m measurement) of(c contestant) string {
+	if m.members {
+		return c.members
+	}
+	return c.what
+}
+
+// The columns in which none is good, and is not the same as nothing measured.
+const (
+	columnLost        = "lost"
+	columnUndelivered = "undelivered"
+)
 
 // measurements are those of the table. quick ones take less time and fewer members.
 func measurements(quick bool) []measurement {
@@ -42,25 +57,35 @@ func measurements(quick bool) []measurement {
 			},
 		}
 	}
-	return []measurement{
-		{"relay", []string{"relay: CPU s / 100k", "server busy %"}, saturated(relay)},
-		{"fanout", []string{"fan-out: CPU s / 100k", "server busy %"}, saturated(fanOut)},
+	return append([]measurement{
+		{name: "relay", columns: []string{"relay: CPU s / 100k", "server busy %"}, take: saturated(relay)},
+		{name: "fanout", columns: []string{"fan-out: CPU s / 100k", "server busy %"}, take: saturated(fanOut)},
 		{
-			"idle",
-			[]string{"CPU µs / join", "KB / idle member", "KB before collection"},
-			func(s *server) ([]float64, error) {
+			name:    "idle",
+			columns: []string{"CPU µs / join", "KB / idle member", "KB before collection"},
+			take: func(s *server) ([]float64, error) {
 				i, err := idle(s, members)
 				return []float64{float64(i.joinCPU.Microseconds()), i.collected, i.asIs}, err
 			},
 		},
 		timed(2_000), timed(30_000),
-	}
+	}, meshes(quick)...)
+}
+
+// chosen are the measurements that p wants.
+func chosen(p plan) []measurement {
+	return slices.DeleteFunc(measurements(p.quick), func(m measurement) bool {
+		return p.measurements != "" && !slices.Contains(strings.Split(p.measurements, ","), m.name)
+	})
 }
 
 // measureAll takes each measurement of each server, in turn, round after round,
 // every time of a fresh process, and prints the medians.
 func measureAll(servers []contestant, p plan) error {
-	if slices.ContainsFunc(servers, func(c contestant) bool { return c.node != "" }) {
+	wanted := chosen(p)
+	if slices.ContainsFunc(servers, func(c contestant) bool {
+		return c.node != "" && slices.ContainsFunc(wanted, func(m measurement) bool { return m.of(c) != "" })
+	}) {
 		if err := installNode(); err != nil {
 			return err
 		}
@@ -71,13 +96,11 @@ func measureAll(servers []contestant, p plan) error {
 	}
 	began := time.Now()
 	var tables []string
-	for _, m := range measurements(p.quick) {
-		if p.measurements != "" && !slices.Contains(strings.Split(p.measurements, ","), m.name) {
-			continue
-		}
+	for _, m := range wanted {
 		results := make(map[string][][]float64)
+		some := slices.DeleteFunc(slices.Clone(servers), func(c contestant) bool { return m.of(c) == "" })
 		for round := range rounds {
-			for _, c := range servers {
+			for _, c := range some {
 				numbers, err := measureOne(c, m, p.profile)
 				if err != nil && !errors.Is(err, errNone) {
 					return fmt.Errorf("%s of %s, round %d: %w", m.name, c.name, round+1, err)
@@ -86,7 +109,9 @@ func measureAll(servers []contestant, p plan) error {
 				fmt.Fprintf(os.Stderr, "%4.0fs %s %d/%d %-9s %.3g\n", time.Since(began).Seconds(), m.name, round+1, rounds, c.name, numbers)
 			}
 		}
-		tables = append(tables, table(m, servers, results))
+		if len(some) > 0 {
+			tables = append(tables, table(m, some, results))
+		}
 	}
 	fmt.Printf("%s, %s, %s on %s, %d round(s), %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
 		processor(), runtime.Version(), runtime.GOOS, rounds, time.Since(began).Round(time.Second))
@@ -96,7 +121,10 @@ func measureAll(servers []contestant, p plan) error {
 
 func measureOne(c contestant, m measurement, profile string) ([]float64, error) {
 	var env []string
-	if profile != "" && c.name == "noom" {
+	if c.name != "noom" {
+		profile = ""
+	}
+	if profile != "" && !m.members {
 		env = append(env, profileVar+"="+profile)
 	}
 	s, err := start(c, env...)
@@ -104,15 +132,20 @@ func measureOne(c contestant, m measurement, profile string) ([]float64, error) 
 		return nil, err
 	}
 	defer s.stop()
+	s.profile = profile
 	return m.take(s)
 }
 
 // table renders a measurement's medians, and each number's ratio to noom's.
 func table(m measurement, servers []contestant, results map[string][][]float64) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| server | %s |\n|---|%s\n", strings.Join(m.columns, " | "), strings.Repeat("--:|", len(m.columns)))
+	what := "server"
+	if m.members {
+		what = "members"
+	}
+	fmt.Fprintf(&b, "| %s | %s |\n|---|%s\n", what, strings.Join(m.columns, " | "), strings.Repeat("--:|", len(m.columns)))
 	for _, c := range servers {
-		fmt.Fprintf(&b, "| %s |", c.what)
+		fmt.Fprintf(&b, "| %s |", m.of(c))
 		for i, column := range m.columns {
 			fmt.Fprintf(&b, " %s |", cell(column, median(results[c.name], i), median(results["noom"], i)))
 		}
@@ -124,6 +157,8 @@ func table(m measurement, servers []contestant, results map[string][][]float64) 
 // cell renders a number, with its ratio to noom's where less is better.
 func cell(column string, v, noom float64) string {
 	switch {
+	case column == columnLost || column == columnUndelivered:
+		return fmt.Sprintf("%.0f", v)
 	case v == 0:
 		return "–"
 	case column == "server busy %" || column == "delivered/s":
