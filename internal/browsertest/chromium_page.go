@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -94,39 +93,8 @@ func (p *chromiumPage) act(action chromedp.Action[chromedp.Void]) error {
 	return chromedp.Do(ctx, action)
 }
 
-// click clicks on the middle of an element. What loads may move the element between the look at where it is and the
-// click: then it clicks again, as a person would.
 func (p *chromiumPage) click(selector string) error {
-	var last string
-	for pause := range 5 {
-		time.Sleep(time.Duration(pause) * 100 * time.Millisecond)
-		watch := fmt.Sprintf(`{
-			const click = window.browsertestClick = { missed: '' };
-			addEventListener('click', (event) => {
-				if (!event.composedPath().includes(document.querySelector(%q))) click.missed = event.target.outerHTML.slice(0, 200);
-			}, { capture: true, once: true });
-		}`, selector)
-		if _, err := p.evaluate(watch, false); err != nil && !errors.Is(err, errLeft) {
-			return err
-		}
-		if err := p.act(chromedp.Click(chromedp.CSS(selector))); err != nil {
-			return err
-		}
-		// What the press alone has hidden was hit.
-		raw, err := p.evaluate(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility() && window.browsertestClick?.missed || ''`, selector), true)
-		if errors.Is(err, errLeft) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var missed string
-		if err := json.Unmarshal(raw, &missed); err != nil || missed == "" {
-			return err
-		}
-		last = missed
-	}
-	return fmt.Errorf("in its place is %s", last)
+	return clickUntilHit(p, selector, func() error { return p.act(chromedp.Click(chromedp.CSS(selector))) })
 }
 
 func (p *chromiumPage) keys(keys string) error    { return p.act(chromedp.KeyEvent(keys)) }

@@ -100,8 +100,12 @@ func leftFirefox(err error) error {
 	return err
 }
 
-// click scrolls to the element, waits until it stays where it is, and clicks its middle.
 func (p *firefoxPage) click(selector string) error {
+	return clickUntilHit(p, selector, func() error { return p.press(selector) })
+}
+
+// press scrolls to the element, waits until it stays where it is, and clicks its middle.
+func (p *firefoxPage) press(selector string) error {
 	raw, err := p.evaluate(fmt.Sprintf(`(async () => {
 		const end = performance.now() + %d;
 		for (let last = ''; performance.now() < end;) {

@@ -9,14 +9,22 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"noom/internal/longtest"
 )
 
 // Pages use the processor for as long as they are open. If too many are, each test takes longer, so that pages are open
 // for longer, and so on: with twelve tests at once on two cores, some took thirty times as long as alone. Go's own bound
 // is one for each package, so there is another one here, for all packages of a machine.
 
-// most is how many tests with browsers run at once.
-func most() int { return min(5*runtime.GOMAXPROCS(0)/2, 10) }
+// most is how many tests with browsers run at once. The long ones are mostly of Firefox: with five of them on two cores a
+// page waited for the hub's answer for 5 s in vain.
+func most() int {
+	if longtest.Asked() {
+		return min(3*runtime.GOMAXPROCS(0)/2, 6)
+	}
+	return min(5*runtime.GOMAXPROCS(0)/2, 10)
+}
 
 // turnPatience is how long a test waits for its turn. A test that has one may wait for others of its own.
 const turnPatience = 3 * time.Minute
