@@ -3,14 +3,17 @@ package bandwidth
 import "time"
 
 const (
-	remembered    = 8192 // packets: 4 s of 20 Mbit/s
+	remembered    = 8192             // packets at most: 4 s of 20 Mbit/s
+	fewRemembered = 512              // packets at first; a power of two, as is remembered
+	unreported    = 10 * time.Second // a packet without a report is remembered for so long, if there is room
 	largestPacket = 1 << 16
 	longestTrip   = 30 * time.Second
 	never         = time.Duration(1 << 62)
 )
 
-// history remembers the packets that were sent last.
-type history struct{ records [remembered]record }
+// history remembers the packets that were sent last: a ring that grows while packets that wait for a report would be
+// forgotten.
+type history struct{ records []record }
 
 type record struct {
 	number int64
@@ -30,16 +33,43 @@ const (
 )
 
 func (h *history) add(number int64, at time.Duration, size int) {
-	h.records[uint64(number)%remembered] = record{number: number, sent: at, size: int32(size), is: inFlight}
+	if len(h.records) == 0 {
+		h.records = make([]record, fewRemembered)
+	}
+	for len(h.records) < remembered && h.at(number).waits(number, at) {
+		h.grow()
+	}
+	*h.at(number) = record{number: number, sent: at, size: int32(size), is: inFlight}
 }
 
 // find returns the record of a packet, or nil if it was not sent lately.
 func (h *history) find(number int64) *record {
-	r := &h.records[uint64(number)%remembered]
+	if len(h.records) == 0 {
+		return nil
+	}
+	r := h.at(number)
 	if r.is == unknown || r.number != number {
 		return nil
 	}
 	return r
+}
+
+func (h *history) at(number int64) *record { return &h.records[uint64(number)%uint64(len(h.records))] }
+
+// grow doubles the ring. What is in it has one place each in the longer one.
+func (h *history) grow() {
+	before := h.records
+	h.records = make([]record, 2*len(before))
+	for _, r := range before {
+		if r.is != unknown {
+			*h.at(r.number) = r
+		}
+	}
+}
+
+// waits reports whether a report on r is still to be expected when number is sent.
+func (r *record) waits(number int64, now time.Duration) bool {
+	return (r.is == inFlight || r.is == missing) && r.number != number && now-r.sent < unreported
 }
 
 // report is the sum of what one report says about packets that are known.
