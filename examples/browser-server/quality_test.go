@@ -154,6 +154,7 @@ func debugs(t *testing.T, tab *browsertest.Tab) {
 		const member = document.querySelector('#debug [data-number="1"]');
 		return member.querySelector('summary').textContent === '1 · `+address+` · connected · poor'
 			&& /iceConnectionStateconnected|iceConnectionStatecompleted/.test(member.querySelector('dl').textContent) && /pathhost → \w+, udp/.test(member.querySelector('dl').textContent)
+			&& /steps, ms.*joined \d+, offer \d+, answer \d+, ice \d+, dtls \d+, media \d+/.test(member.querySelector('dl').textContent)
 			&& [...member.querySelectorAll('li')].some((line) => /^[\d.]+ out table \d+ B (hub|in-band)$/.test(line.textContent))
 			&& [...member.querySelectorAll('li')].some((line) => line.textContent.endsWith('qualitychanged poor'))
 			&& [...member.querySelectorAll('path')].filter((line) => line.getAttribute('d').includes('L')).length >= 4;

@@ -13,6 +13,9 @@ const element = (name, ...children) => {
   return e;
 };
 
+// How long after join was called each step towards a peer's first media was reached.
+const stepsOf = ({ began, ...steps }) => Object.entries(steps).filter(([, at]) => at).map(([step, at]) => `${step} ${at - began}`).join(', ');
+
 // The lines of a Ring, the newest last.
 class Lines {
   root = element('section');
@@ -108,6 +111,7 @@ export class Section {
     const rows = {
       ...statesOf(this.#peer),
       negotiation: turns.join(', ') || '–',
+      'steps, ms': stepsOf(this.#peer.timeline()) || '–',
       path: path ? `${path.local} → ${path.remote}, ${path.protocol}${path.relayed ? ', TURN' : ''}` : '–',
       estimate: estimate > 0 ? t('kilobits', Math.round(estimate / 1000)) : '–',
     };
