@@ -1,7 +1,6 @@
 package browser_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,10 +9,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 
 	"noom/browser"
 	"noom/internal/browsertest"
+	"noom/internal/conduct"
 	"noom/internal/conversation"
 	"noom/transport/ws"
 )
@@ -83,6 +85,17 @@ func (a *pageTalker) Do(what string) error {
 	return nil
 }
 
+// asMembersDo sets the scripted member's connection up as noom sets its own up.
+func asMembersDo(s *webrtc.SettingEngine) {
+	s.SetIncludeLoopbackCandidate(true)
+	inner, err := stdnet.NewNet()
+	if err != nil {
+		return // pion will say so
+	}
+	checks := rate.NewLimiter(conduct.CheckRate, conduct.CheckBurst)
+	s.SetNet(conduct.NewPacedNet(inner, conduct.NewPacer(checks, conduct.Everybody), conduct.NewGuard(func(error) {})))
+}
+
 // The golden conversations, which Go is held to as well.
 func TestConversations(t *testing.T) { browsertest.EachKind(t, testConversations) }
 
@@ -116,24 +129,16 @@ func testConversations(t *testing.T, kind browsertest.Kind) {
 	b := kind.Start(t, browsertest.LoopbackIsANet)
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
-			play := func() error {
-				tab := b.Open(server.URL, "")
-				tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
-				tab.Wait("noom.js", `window.ready && window.does`)
-				player.Store(conversation.New(c, func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }))
-				app.Store(&pageTalker{tab: tab})
-				defer tab.Close()
-				defer tab.Do(`window.room?.leave(), window.hush(), undefined`)
-				return player.Load().Play(t.Context(), app.Load())
-			}
-			err := play()
-			if errors.Is(err, conversation.ErrRebuilt) { // of Firefox with pion, one in some hundreds
-				t.Log(err)
-				err = play()
-			}
-			if err != nil {
+			tab := b.Open(server.URL, "")
+			tab.Allow("the hub may be lying", "WebSocket", "Failed to load resource")
+			tab.Wait("noom.js", `window.ready && window.does`)
+			player.Store(conversation.New(c, asMembersDo))
+			app.Store(&pageTalker{tab: tab})
+			if err := player.Load().Play(t.Context(), app.Load()); err != nil {
 				t.Error(err)
 			}
+			tab.Do(`window.room?.leave(), window.hush(), undefined`)
+			tab.Close()
 		})
 	}
 }

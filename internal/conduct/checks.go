@@ -40,6 +40,8 @@ const (
 	bindingRequest = 0x0001
 	bindingSuccess = 0x0101
 	stunHeader     = 20
+
+	firstDTLS = 20 // the first byte of what is not STUN is as high, or higher (RFC 9443 section 4)
 )
 
 type transaction [12]byte
@@ -101,7 +103,6 @@ func (p *Pacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte)
 	if !ok || kind != bindingRequest {
 		return true
 	}
-	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.answered[to] {
@@ -249,21 +250,35 @@ func (p *Pacer) has(from netip.AddrPort) bool {
 
 // NewPacedNet puts a pacer and a guard before a network.
 func NewPacedNet(inner transport.Net, pacer *Pacer, guard *Guard) transport.Net {
-	return pacedNet{inner, pacer, guard}
+	return pacedNet{inner, pacer, guard, new(nomination)}
 }
 
-// pacedNet is a network whose UDP sockets pace checks and show a guard what
-// arrives from the peer.
+// pacedNet is a network whose UDP sockets pace checks, repeat nominations and show a guard
+// what arrives from the peer.
 type pacedNet struct {
 	transport.Net
-	pacer *Pacer
-	guard *Guard
+	pacer      *Pacer
+	guard      *Guard
+	nomination *nomination
+}
+
+// leaves takes a packet that is to leave a socket. If it may, first goes before it, unless
+// that is nil.
+func (n pacedNet) leaves(socket any, to netip.AddrPort, packet []byte) (first []byte, ok bool) {
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if !n.pacer.out(time.Now(), socket, to, packet) {
+		return nil, false
+	}
+	return n.nomination.again(socket, to, packet), true
 }
 
 // arrived takes a packet from the network.
 func (n pacedNet) arrived(socket any, from netip.AddrPort, packet []byte) {
 	if len(packet) == 0 {
 		return
+	}
+	if packet[0] >= firstDTLS {
+		n.nomination.came(socket, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
 	}
 	switch packet[0] >> 6 {
 	case 0: // STUN and DTLS
@@ -307,20 +322,26 @@ func (n pacedNet) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn,
 		return nil, err
 	}
 	if plain, ok := c.(*net.UDPConn); ok {
-		return &pacedUDP{UDPConn: c, net: n, plain: plain}, nil
+		return &pacedUDP{pacedConn{c, n}, plain}, nil
 	}
-	return &pacedConn{UDPConn: c, net: n}, nil
+	return &pacedConn{c, n}, nil
 }
 
-// pacedConn is a socket of a virtual network.
+// pacedConn is a UDP socket, perhaps of a virtual network.
 type pacedConn struct {
 	transport.UDPConn
 	net pacedNet
 }
 
 func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
-	if u, ok := to.(*net.UDPAddr); ok && !c.net.pacer.out(time.Now(), c, u.AddrPort(), p) {
-		return len(p), nil
+	if u, ok := to.(*net.UDPAddr); ok {
+		first, ok := c.net.leaves(c, u.AddrPort(), p)
+		if !ok {
+			return len(p), nil
+		}
+		if first != nil {
+			_, _ = c.UDPConn.WriteTo(first, to) // lost: ICE sends p again, and first with it
+		}
 	}
 	return c.UDPConn.WriteTo(p, to)
 }
@@ -336,14 +357,17 @@ func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
 // pacedUDP is a socket of this machine. It has the methods by which pion's ICE
 // reads and writes without allocating an address for each packet.
 type pacedUDP struct {
-	transport.UDPConn
-	net   pacedNet
-	plain *net.UDPConn
+	pacedConn
+	plain *net.UDPConn // the same
 }
 
 func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
-	if !c.net.pacer.out(time.Now(), c, to, p) {
+	first, ok := c.net.leaves(&c.pacedConn, to, p)
+	if !ok {
 		return len(p), nil
+	}
+	if first != nil {
+		_, _ = c.plain.WriteToUDPAddrPort(first, to) // lost: ICE sends p again, and first with it
 	}
 	return c.plain.WriteToUDPAddrPort(p, to)
 }
@@ -351,22 +375,7 @@ func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
 func (c *pacedUDP) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
 	n, from, err := c.plain.ReadFromUDPAddrPort(p)
 	if err == nil {
-		c.net.arrived(c, from, p[:n])
-	}
-	return n, from, err
-}
-
-func (c *pacedUDP) WriteTo(p []byte, to net.Addr) (int, error) {
-	if u, ok := to.(*net.UDPAddr); ok && !c.net.pacer.out(time.Now(), c, u.AddrPort(), p) {
-		return len(p), nil
-	}
-	return c.plain.WriteTo(p, to)
-}
-
-func (c *pacedUDP) ReadFrom(p []byte) (int, net.Addr, error) {
-	n, from, err := c.plain.ReadFrom(p)
-	if u, ok := from.(*net.UDPAddr); ok && err == nil {
-		c.net.arrived(c, u.AddrPort(), p[:n])
+		c.net.arrived(&c.pacedConn, from, p[:n])
 	}
 	return n, from, err
 }

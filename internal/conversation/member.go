@@ -108,7 +108,6 @@ func (p *Player) checkPair(ctx context.Context, a *arrival, next *Step) (done bo
 		if err := p.renew(m.Epoch); err != nil {
 			return false, err
 		}
-		p.begun = m.Epoch
 	}
 	l := p.link
 	if epochLess(m.Epoch, l.epoch) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -23,6 +24,7 @@ type peer struct {
 	control, data *openChannel
 	rows          map[string]*webrtc.RTPTransceiver // by track id
 	spoken        string                            // our last description
+	started       chan struct{}                     // closed once ICE has started
 }
 
 // openChannel is a data channel that knows whether it is open.
@@ -62,7 +64,9 @@ func newPeer(p *Player) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &peer{pc: pc, rows: make(map[string]*webrtc.RTPTransceiver)}
+	x := &peer{pc: pc, rows: make(map[string]*webrtc.RTPTransceiver), started: make(chan struct{})}
+	var once sync.Once
+	pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { once.Do(func() { close(x.started) }) })
 	x.control, err = x.channel("control", 0)
 	if err == nil {
 		x.data, err = x.channel("data", 1)
@@ -131,6 +135,9 @@ func (x *peer) take(m *signal.Message) error {
 		if m.Type == signal.TypeAnswer {
 			t = webrtc.SDPTypeAnswer
 		}
+		if err := x.start(); err != nil {
+			return err
+		}
 		return x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: d.SDP})
 	case signal.TypeCandidates:
 		var c signal.Candidates
@@ -152,6 +159,20 @@ func (x *peer) take(m *signal.Message) error {
 	default:
 	}
 	return nil
+}
+
+// start waits until ICE has started on the description that the client sent before, if there is one: pion would take
+// the next for an ICE restart (docs/pion.md), and answer with other credentials.
+func (x *peer) start() error {
+	if x.pc.RemoteDescription() == nil {
+		return nil
+	}
+	select {
+	case <-x.started:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("ICE has not started after %v", patience)
+	}
 }
 
 // describe replaces <sdp>, <restart>, <old sdp> and mids by the real ones.

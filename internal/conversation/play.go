@@ -52,7 +52,6 @@ type Player struct {
 	past    []string      // its earlier sessions
 	link    *link         // nil before the first pair frame
 	links   []*link
-	begun   signal.Epoch // the last that the client began
 }
 
 // arrival is a frame from the client.

@@ -56,26 +56,14 @@ func (p *Player) takeOne(ctx context.Context, a arrival) error {
 		p.taken = number
 	}
 	if next == nil {
-		return p.rebuilt(m, nil, fmt.Errorf("the client sent %s %s, and nothing was expected", jsonText(a.frame), jsonText(a.body)))
+		return fmt.Errorf("the client sent %s %s, and nothing was expected", jsonText(a.frame), jsonText(a.body))
 	}
 	if err := p.compare(next, &a); err != nil {
-		return p.rebuilt(m, next, fmt.Errorf("line %d: the client sent %s %s: %w", next.Line, jsonText(a.frame), jsonText(a.body), err))
+		return fmt.Errorf("line %d: the client sent %s %s: %w", next.Line, jsonText(a.frame), jsonText(a.body), err)
 	}
 	p.matched++
 	p.learn(m)
 	return nil
-}
-
-// ErrRebuilt is that of a client that makes a new connection where the conversation has none: nothing has come over the
-// last one for as long as clients wait, which may be the machine's fault.
-var ErrRebuilt = errors.New("the client makes a new connection")
-
-// rebuilt adds ErrRebuilt to what is wrong with a frame, if it begins an epoch that the next step knows nothing of.
-func (p *Player) rebuilt(m *signal.Message, next *Step, err error) error {
-	if !m.Pair() || m.Epoch.By != p.bob.ID || m.Epoch != p.begun || next != nil && next.Frame["epoch"] != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrRebuilt, err)
 }
 
 // compare compares a frame with what is written.
