@@ -168,3 +168,53 @@ func TestChecksAreNotPaced(t *testing.T) {
 		stillWrong(t, most > 1, "internal/conduct/checks.go, as far as it keeps the pace of one connection")
 	})
 }
+
+// TestNominatesOnce: an agent whose nomination was answered sends no other, though nothing comes over the pair.
+func TestNominatesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, hosts := newNetwork(t, 0, "10.0.0.1", "10.0.0.2")
+		peer, err := hosts[1].ListenPacket("udp4", "10.0.0.2:5000")
+		must(t, err)
+		var checks, nominations atomic.Int32
+		go func() { // until the socket is closed
+			b := make([]byte, 1500)
+			for {
+				n, from, err := peer.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				m := &stun.Message{Raw: append([]byte(nil), b[:n]...)}
+				if m.Decode() != nil || m.Type != stun.BindingRequest {
+					continue
+				}
+				checks.Add(1)
+				if m.Contains(stun.AttrUseCandidate) {
+					nominations.Add(1)
+				}
+				at := from.(*net.UDPAddr)
+				answer, err := stun.Build(m, stun.BindingSuccess, &stun.XORMappedAddress{IP: at.IP, Port: at.Port},
+					stun.NewShortTermIntegrity(remotePwd), stun.Fingerprint)
+				if err == nil {
+					_, err = peer.WriteTo(answer.Raw, from)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		t.Cleanup(func() { must(t, peer.Close()) })
+		agent := newAgent(t, hosts[0])
+		gather(t, agent)
+		at, err := ice.NewCandidateHost(&ice.CandidateHostConfig{Network: "udp", Address: "10.0.0.2", Port: 5000, Component: 1})
+		must(t, err)
+		must(t, agent.AddRemoteCandidate(at))
+		_, err = agent.Dial(t.Context(), remoteUfrag, remotePwd)
+		must(t, err)
+		time.Sleep(time.Minute)
+		t.Logf("%d checks, %d of them nominations", checks.Load(), nominations.Load())
+		if checks.Load() < 10 {
+			t.Fatal("there are too few checks to judge by")
+		}
+		stillWrong(t, nominations.Load() == 1, "internal/conduct/nomination.go, which sends it again")
+	})
+}

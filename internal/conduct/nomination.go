@@ -13,7 +13,7 @@ const useCandidate = 0x0025
 
 // nomination sends a connection's latest nomination again (RFC 8445 section 8.1.1). pion nominates once, and
 // counts on the answer. But Firefox answers checks before it begins its own: it keeps the first from each address
-// for later, and loses those that follow it, with the nomination. Such a pair would never be used.
+// for later, and loses those that follow it, with the nomination (docs/pion.md). Such a pair would never be used.
 //
 // So each later check on the pair takes the nomination along, until the peer uses the pair.
 type nomination struct {
