@@ -179,8 +179,8 @@ func TestNominatesOnce(t *testing.T) {
 		go func() { // until the socket is closed
 			b := make([]byte, 1500)
 			for {
-				n, from, err := peer.ReadFrom(b)
-				if err != nil {
+				n, from, ended := peer.ReadFrom(b)
+				if ended != nil {
 					return
 				}
 				m := &stun.Message{Raw: append([]byte(nil), b[:n]...)}
@@ -192,13 +192,13 @@ func TestNominatesOnce(t *testing.T) {
 					nominations.Add(1)
 				}
 				at := from.(*net.UDPAddr)
-				answer, err := stun.Build(m, stun.BindingSuccess, &stun.XORMappedAddress{IP: at.IP, Port: at.Port},
+				answer, wrong := stun.Build(m, stun.BindingSuccess, &stun.XORMappedAddress{IP: at.IP, Port: at.Port},
 					stun.NewShortTermIntegrity(remotePwd), stun.Fingerprint)
-				if err == nil {
-					_, err = peer.WriteTo(answer.Raw, from)
+				if wrong == nil {
+					_, wrong = peer.WriteTo(answer.Raw, from)
 				}
-				if err != nil {
-					t.Error(err)
+				if wrong != nil {
+					t.Error(wrong)
 				}
 			}
 		}()
