@@ -1,10 +1,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"strings"
 	"testing"
+	"time"
 
+	"noom/cmd/noom/serve"
+	"noom/examples/browser-server/page"
 	"noom/internal/browsertest"
+	"noom/signal/hub"
+	"noom/transport/ws"
 )
 
 // asks keeps what the page asks the browser for, and which loudspeaker its elements are given.
@@ -111,4 +122,60 @@ func testPreview(t *testing.T, kind browsertest.Kind) {
 	tab.Wait("why there is no preview", fmt.Sprintf(`%s.includes('may not use the camera') && %s`, text("notice"), shown("preview-none")))
 	tab.Click("#join button")
 	tab.Wait("in the call all the same", inCall+` && `+muted+` === 'true'`)
+}
+
+// Who types and presses Enter while the words of the page are still on their way joins when they are there.
+func TestSentEarly(t *testing.T) { browsertest.EachKind(t, testSentEarly) }
+
+func testSentEarly(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	const english = "pick a room, tell a friend" // in the file of that language
+	h := hub.New(nil)
+	whole := serve.Handler(page.Files, h, ws.AcceptOptions{})
+	sent := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path.Ext(r.URL.Path) {
+		case ".sent":
+			close(sent)
+		case ".js":
+			answer := httptest.NewRecorder()
+			whole.ServeHTTP(answer, r)
+			if strings.Contains(answer.Body.String(), english) {
+				select {
+				case <-sent:
+				case <-r.Context().Done():
+				}
+			}
+			maps.Copy(w.Header(), answer.Header())
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes()) // a page that went away
+		default:
+			whole.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = h.Shutdown(ctx) // the tab is gone or about to be
+		server.Close()
+	})
+	tab := kind.Start(t).Open(server.URL+"/#/다른방", exposeRoom+`{
+		const typing = setInterval(() => {
+			const form = document.getElementById('join');
+			if (!form?.onsubmit) return;
+			clearInterval(typing);
+			window.wordless = form.querySelector('button').textContent === '';
+			form.elements.name.value = '지우';
+			form.elements.room.value = '데모';
+			form.requestSubmit();
+			fetch('form.sent');
+		}, 10);
+	}`)
+	tab.Wait("in the call", `!document.getElementById('call').hidden`)
+	if !browsertest.Eval[bool](tab, `wordless`) {
+		t.Error("the form was not sent early")
+	}
+	if got := browsertest.Eval[string](tab, `localStorage.getItem('name') + ' in ' + document.getElementById('room-name').textContent`); got != "지우 in 데모" {
+		t.Errorf("the page has joined as %s", got)
+	}
 }

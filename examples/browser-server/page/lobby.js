@@ -17,7 +17,7 @@ export function show(enter) {
   lobby.hidden = false;
   busy(false);
   preview.draw();
-  fromHash();
+  fromHash(form.elements.room.value);
   form.onsubmit = (event) => {
     event.preventDefault();
     if (submit.disabled) return; // a room in the list was pressed too
@@ -63,6 +63,14 @@ export function focus() {
   lobby.querySelector('h1').focus();
 }
 
+/** Sends the form if someone has tried to before it was shown (early.js). Returns whether that is so. */
+export function resume() {
+  if (form.dataset.sent === undefined) return false;
+  delete form.dataset.sent;
+  form.requestSubmit();
+  return true;
+}
+
 /** Fills in the form and sends it. */
 export function submitAs(name) {
   form.elements.name.value = name;
@@ -94,10 +102,10 @@ function list(open) {
   if (had !== null) ([...rooms.querySelectorAll('button')].find(({ dataset }) => dataset.room === had) ?? lobby.querySelector('h1')).focus();
 }
 
-function fromHash() {
+function fromHash(typed) {
   const room = roomInAddress();
-  if (room) form.elements.room.value = room;
+  if (room && !typed) form.elements.room.value = room;
 }
 
-addEventListener('hashchange', fromHash);
-form.elements.name.value = localStorage.getItem('name') ?? '';
+addEventListener('hashchange', () => fromHash(''));
+form.elements.name.value ||= localStorage.getItem('name') ?? ''; // unless something was typed already

@@ -56,6 +56,6 @@ if (query.has('selftest')) {
   (await import('./selftest.js')).show(query);
 } else {
   lobby.show(enter);
-  if (query.get('autojoin') === '1' && globalThis.crypto?.subtle) lobby.submitAs(query.get('name') ?? '');
+  if (!lobby.resume() && query.get('autojoin') === '1' && globalThis.crypto?.subtle) lobby.submitAs(query.get('name') ?? '');
 }
 if (!globalThis.crypto?.subtle) notice(t('insecure'));
