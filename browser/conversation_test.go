@@ -85,7 +85,7 @@ func (a *pageTalker) Do(what string) error {
 	return nil
 }
 
-// asMembersDo sets the scripted member's connection up as noom sets its own up.
+// asMembersDo puts the scripted member's connections on such a network as noom puts its own on.
 func asMembersDo(s *webrtc.SettingEngine) {
 	s.SetIncludeLoopbackCandidate(true)
 	inner, err := stdnet.NewNet()

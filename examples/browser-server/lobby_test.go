@@ -129,6 +129,13 @@ func TestSentEarly(t *testing.T) { browsertest.EachKind(t, testSentEarly) }
 
 func testSentEarly(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
+	b := kind.Start(t)
+	sentEarly(t, b, "데모", "데모")
+	sentEarly(t, b, "", "초대받은 방") // the room in the address
+}
+
+func sentEarly(t *testing.T, b *browsertest.Browser, room, joined string) {
+	t.Helper()
 	const english = "pick a room, tell a friend" // in the file of that language
 	h := hub.New(nil)
 	whole := serve.Handler(page.Files, h, ws.AcceptOptions{})
@@ -159,23 +166,24 @@ func testSentEarly(t *testing.T, kind browsertest.Kind) {
 		_ = h.Shutdown(ctx) // the tab is gone or about to be
 		server.Close()
 	})
-	tab := kind.Start(t).Open(server.URL+"/#/다른방", exposeRoom+`{
+	tab := b.Open(server.URL+"/#/초대받은 방", exposeRoom+fmt.Sprintf(`{
 		const typing = setInterval(() => {
 			const form = document.getElementById('join');
-			if (!form?.onsubmit) return;
+			if (!form?.querySelector('button')) return;
 			clearInterval(typing);
 			window.wordless = form.querySelector('button').textContent === '';
 			form.elements.name.value = '지우';
-			form.elements.room.value = '데모';
+			form.elements.room.value = %q;
 			form.requestSubmit();
 			fetch('form.sent');
 		}, 10);
-	}`)
+	}`, room))
+	defer tab.Close()
 	tab.Wait("in the call", `!document.getElementById('call').hidden`)
 	if !browsertest.Eval[bool](tab, `wordless`) {
 		t.Error("the form was not sent early")
 	}
-	if got := browsertest.Eval[string](tab, `localStorage.getItem('name') + ' in ' + document.getElementById('room-name').textContent`); got != "지우 in 데모" {
+	if got := browsertest.Eval[string](tab, `localStorage.getItem('name') + ' in ' + document.getElementById('room-name').textContent`); got != "지우 in "+joined {
 		t.Errorf("the page has joined as %s", got)
 	}
 }

@@ -41,7 +41,7 @@ const (
 	bindingSuccess = 0x0101
 	stunHeader     = 20
 
-	firstDTLS = 20 // the first byte of what is not STUN is as high, or higher (RFC 9443 section 4)
+	firstDTLS = 20 // DTLS, RTP and RTCP begin with this or more (RFC 7983 section 7)
 )
 
 type transaction [12]byte
@@ -340,7 +340,7 @@ func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
 			return len(p), nil
 		}
 		if first != nil {
-			_, _ = c.UDPConn.WriteTo(first, to) // lost: ICE sends p again, and first with it
+			_, _ = c.UDPConn.WriteTo(first, to) // after an error it is lost, and goes with the next check
 		}
 	}
 	return c.UDPConn.WriteTo(p, to)
@@ -367,7 +367,7 @@ func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
 		return len(p), nil
 	}
 	if first != nil {
-		_, _ = c.plain.WriteToUDPAddrPort(first, to) // lost: ICE sends p again, and first with it
+		_, _ = c.plain.WriteToUDPAddrPort(first, to) // after an error it is lost, and goes with the next check
 	}
 	return c.plain.WriteToUDPAddrPort(p, to)
 }

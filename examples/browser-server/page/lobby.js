@@ -18,6 +18,7 @@ export function show(enter) {
   busy(false);
   preview.draw();
   fromHash(form.elements.room.value);
+  form.noValidate = false; // now it has the room in the address
   form.onsubmit = (event) => {
     event.preventDefault();
     if (submit.disabled) return; // a room in the list was pressed too
@@ -63,12 +64,11 @@ export function focus() {
   lobby.querySelector('h1').focus();
 }
 
-/** Sends the form if someone has tried to before it was shown (early.js). Returns whether that is so. */
+/** Sends the form if someone has tried to before it was shown (early.js). */
 export function resume() {
-  if (form.dataset.sent === undefined) return false;
+  if (form.dataset.sent === undefined) return;
   delete form.dataset.sent;
   form.requestSubmit();
-  return true;
 }
 
 /** Fills in the form and sends it. */

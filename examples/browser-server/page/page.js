@@ -56,6 +56,7 @@ if (query.has('selftest')) {
   (await import('./selftest.js')).show(query);
 } else {
   lobby.show(enter);
-  if (!lobby.resume() && query.get('autojoin') === '1' && globalThis.crypto?.subtle) lobby.submitAs(query.get('name') ?? '');
+  if (query.get('autojoin') === '1' && globalThis.crypto?.subtle) lobby.submitAs(query.get('name') ?? '');
+  else lobby.resume();
 }
 if (!globalThis.crypto?.subtle) notice(t('insecure'));
