@@ -23,7 +23,7 @@ function checkDescription(b) {
   if (size < 1 || size > MAX.sdp) throw malformed(`SDP of ${size} bytes`);
   const sections = b.sdp.match(/(^|[\r\n])m=/g)?.length ?? 0;
   if (sections < 1 || sections > MAX.sections) throw malformed(`SDP of ${sections} media sections`);
-  const candidates = b.sdp.split('a=candidate:').length - 1;
+  const candidates = b.sdp.match(/a=[:\t ]*candidate[:\t ]/gi)?.length ?? 0;
   if (candidates > MAX.generation) throw malformed(`SDP of ${candidates} candidates`);
   checkTableIn(b);
 }

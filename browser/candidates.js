@@ -4,7 +4,7 @@
 
 import { typeOf } from './diagnosis.js';
 import { MAX } from './limits.js';
-import { RemoteCandidates } from './remote_candidates.js';
+import { isCandidate, RemoteCandidates } from './remote_candidates.js';
 
 export class Candidates {
   #pc;
@@ -39,10 +39,9 @@ export class Candidates {
 
   /** A remote description with those candidates alone that are taken. */
   taken(sdp) {
-    if (!sdp.includes('a=candidate:')) return sdp;
     const judge = ufragOf(sdp) === this.#theirs.ufrag ? this.#theirs.judge : (this.#next = new RemoteCandidates(this.#atHome));
-    const refused = (line) => line.startsWith('a=candidate:') && !judge.take(line, this.#lookup);
-    return sdp.split(/(?<=\n)/).filter((line) => !refused(line)).join('');
+    const refused = (line) => isCandidate(line) && !judge.take(line, this.#lookup);
+    return linesOf(sdp).filter((line) => !refused(line)).join('');
   }
 
   /** A remote description is in force. */
@@ -50,7 +49,7 @@ export class Candidates {
     const ufrag = ufragOf(sdp);
     if (ufrag !== this.#theirs.ufrag) this.#theirs = this.#generation(ufrag, this.#next);
     this.#next = null;
-    for (const [line] of sdp.matchAll(/^a=candidate:.*/gm)) this.#theirs.kinds.add(typeOf(line));
+    for (const line of linesOf(sdp)) if (isCandidate(line)) this.#theirs.kinds.add(typeOf(line));
   }
 
   /** Takes a batch of the other end's. */
@@ -99,4 +98,7 @@ export class Candidates {
 }
 
 /** The username fragment in a description, '' if it has none. */
-export const ufragOf = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? '';
+export const ufragOf = (sdp) => /^a=[:\t ]*ice-ufrag[:\t ]+(\S+)/im.exec(sdp)?.[1] ?? '';
+
+// With their ends.
+const linesOf = (sdp) => sdp.split(/(?<=\n)|(?<=\r)(?!\n)/);

@@ -9,6 +9,7 @@ import { pairText, verifier } from './identity.js';
 
 const TICK = 500; // ms
 const MAX_WAITING = 256; // frames not yet verified; more are dropped, and the exchange brings them back
+const MAX_QUEUED = 256; // messages that wait for a member that acknowledges none
 const MAX_HELD = 32; // frames of a newcomer whose connection may not be built yet
 
 export class Frames {
@@ -58,8 +59,9 @@ export class Frames {
   /** Sends a message; returns how many are acknowledged once the other end has it. */
   send(message, byHub) {
     this.#exchange.send(message);
-    const { queued } = this.#exchange;
+    const { queued, acked } = this.#exchange;
     this.#flush(byHub);
+    if (queued - acked > MAX_QUEUED) this.#link.failed(new NoomError('not_connected', 'the peer acknowledges nothing'));
     return queued;
   }
 

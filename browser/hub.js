@@ -27,7 +27,7 @@ async function tokenOf(source) {
 
 export class Hub {
   #join; // {url, identity, session, room}
-  #name; // () → the nickname we want
+  #name; // () → our nickname
   #options; // {token, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #trace; // (direction, inBand, frame)

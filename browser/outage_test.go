@@ -164,3 +164,40 @@ func testHubGoneForGood(t *testing.T, kind browsertest.Kind) {
 		return ok && left.Reason == "left"
 	})
 }
+
+// A new name that is asked for while the hub is dialled again is not taken for the one that the dial has joined with.
+func TestRenameDuringRedial(t *testing.T) { browsertest.EachKind(t, testRenameDuringRedial) }
+
+func testRenameDuringRedial(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	l := newLab(t)
+	tab := l.open(kind.Start(t), `
+		window.joins = null; // held back
+		window.WebSocket = class extends WebSocket {
+			send(data) {
+				if (window.joins && data.startsWith('{"type":"join"')) joins.push(() => super.send(data));
+				else super.send(data);
+			}
+		};`)
+	tab.Allow("WebSocket")
+	tab.Do(`enter('지우')`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "고퍼"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = room.Leave(t.Context()) }()
+	tab.Do(`window.joins = []`)
+	l.cut()
+	tab.Wait("it dials again", `joins.length === 1`)
+	tab.Do(`window.renamed = 'not yet'; room.rename('새 이름').then(() => { window.renamed = room.self.name; }, (error) => { window.renamed = error.code; }), undefined`)
+	tab.Do(`for (const join of joins.splice(0)) join(); window.joins = null`)
+	tab.Wait("renamed", `renamed === '새 이름'`)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if peers := room.Peers(); len(peers) == 1 && peers[0].Name() == "새 이름" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("others see %v", room.Peers())
+		}
+	}
+}

@@ -9,6 +9,12 @@ const NAMES = 8; // of them with a name
 const SERVICES = new Set([1434, 1900, 3702, 5060, 5353, 5355, 11211]);
 const OPEN = new Set([80, 443]); // where nothing else gets through
 
+// Firefox takes the name in any case, and blanks around it.
+const NAME = /^a=[:\t ]*candidate[:\t ]+/i;
+
+/** Whether a line of a description is one that a browser may take for a candidate. */
+export const isCandidate = (line) => NAME.test(line);
+
 /** The candidates of one generation that are taken. */
 export class RemoteCandidates {
   #taken = new Set(); // transport, address and port
@@ -23,7 +29,7 @@ export class RemoteCandidates {
 
   /** Judges one candidate attribute (RFC 8839 section 5.1). lookup() is asked before the first use of a name. */
   take(text, lookup) {
-    const [, component, transport, , host, number, typ] = text.replace(/^a=/, '').replace(/^candidate:/, '').trim().split(/\s+/);
+    const [, component, transport, , host, number, typ] = text.replace(NAME, '').replace(/^candidate:/, '').trim().split(/\s+/);
     if (component === undefined || typ !== 'typ' || !/^\d{1,5}$/.test(number)) return false;
     const protocol = transport.toLowerCase();
     const port = Number(number);

@@ -45,7 +45,6 @@ const SECRET = Symbol('only join makes rooms');
 
 export class Room extends RoomEvents {
   #name;
-  #nickname; // the name that we asked for; the hub may have forced another
   #self = null; // Member, as the hub has it
 
   #hub;
@@ -70,12 +69,11 @@ export class Room extends RoomEvents {
     check('bad_room', 'room', name, roomProblem(name));
     check('bad_name', 'name', nickname, nameProblem(nickname));
     this.#name = name;
-    this.#nickname = nickname;
     /** Resolves when the room is over, with the error it ended for or null. */
     this.closed = this.#farewell.closed;
     this.#published = new Published(options.webrtc, () => this.#roster.links, this.#farewell.signal);
     this.#tracer = new Tracer((id) => this.peer(id), options.trace);
-    this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options });
+    this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options, name: nickname });
     try {
       for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t : undefined);
     } catch (error) {
@@ -89,7 +87,7 @@ export class Room extends RoomEvents {
     const emit = (...event) => this.emit(...event);
     const trace = (...frame) => this.#tracer.frame(...frame);
     this.#hub = new Hub({
-      url, identity, session, room: this.#name, name: () => this.#nickname, options, trace,
+      url, identity, session, room: this.#name, name: () => this.#self?.name ?? options.name, options, trace,
       member: {
         frame: (frame) => this.#handle(frame),
         lost: (error) => {
@@ -224,7 +222,6 @@ export class Room extends RoomEvents {
     this.#checkOpen();
     const wanted = cleanName(name);
     check('bad_name', 'name', wanted, nameProblem(wanted));
-    this.#nickname = wanted;
     await this.#requests.ask({ type: 'rename', name: wanted });
   }
 
@@ -282,7 +279,6 @@ export class Room extends RoomEvents {
 
   async #returned(joined) {
     await this.#joined(joined);
-    while (this.#requests.confirm((r) => r.type === 'rename')); // which our join has set
     this.#requests.repeat();
     this.emit('signalingrestored');
   }
@@ -329,12 +325,11 @@ export class Room extends RoomEvents {
       return;
     }
     this.#self.name = frame.name ?? '';
-    this.#requests.confirm((r) => r.type === 'rename');
+    this.#requests.confirm((r) => r.type === 'rename' && r.name === this.#self.name);
   }
 
   // The hub refused something we said; which, it says by type alone.
   #refused({ code, message, about }) {
-    if (about === 'rename') this.#nickname = this.#self.name;
     this.#requests.refuse(about, new NoomError(code || 'refused', message || code || 'refused', { about }));
   }
 

@@ -97,3 +97,15 @@ test('what answers a frame by hub goes both ways, and all else only when it is r
   await sends(() => t.mock.timers.tick(1_000), 'in-band: grant 2', 'hub: grant 2');
   frames.close();
 });
+
+test('a peer that acknowledges nothing loses its connection, and no more waits for it', async () => {
+  const { frames, link } = await linked();
+  let failed = 0;
+  link.failed = (error) => { assert.equal(error.code, 'not_connected'); failed++; };
+  frames.begin();
+  for (let i = 0; i < 256; i++) frames.send({ type: 'table', body: '{}' }, false);
+  assert.equal(failed, 0);
+  frames.send({ type: 'table', body: '{}' }, false);
+  assert.equal(failed, 1);
+  frames.close();
+});

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Admission } from '../admission.js';
+import { Candidates, ufragOf } from '../candidates.js';
+import { decodeBody } from '../body.js';
 import { Bucket, Conduct, Conducts } from '../conduct.js';
 import { RemoteCandidates } from '../remote_candidates.js';
 
@@ -135,4 +137,24 @@ test('so many candidates of a generation, of an address and with a name; the sam
   assert.equal(count((i) => candidate('10.0.0.1', 2000 + i)), 12);
   assert.equal(count((i) => candidate(`host-${i}.local`, 50000)), 8);
   assert.ok(!new RemoteCandidates(false).take(candidate('x.local', 5000), () => false));
+});
+
+test('a candidate of a description is judged however its line is written: Firefox takes it in any case, with any blanks', () => {
+  const names = ['candidate:', 'CANDIDATE:', ':Candidate ', ' candidate\t: '];
+  for (const name of names) {
+    for (const end of ['\r\n', '\n', '\r']) {
+      const line = (address) => `a=${name}1 1 udp 1 ${address} 4000 typ host${end}`;
+      const sdp = ['v=0', 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel', `a=Ice-Ufrag: u${names.indexOf(name)}`, ''].join(end);
+      const candidates = new Candidates({}, { atHome: false, lookup: () => true });
+      assert.equal(candidates.taken(sdp + line('169.254.169.254') + line('192.0.2.1')), sdp + line('192.0.2.1'));
+      candidates.described(sdp + line('192.0.2.1'));
+      assert.equal(candidates.ufrag, `u${names.indexOf(name)}`);
+      assert.deepEqual(candidates.evidence.theirs, ['host']);
+      // In a later description of the same generation they count on.
+      const many = times(60, (i) => line(`192.0.2.${i + 1}`)).join('');
+      assert.equal(candidates.taken(sdp + many).split('192.0.2.').length - 1, 40);
+      assert.throws(() => decodeBody('offer', JSON.stringify({ id: 1, sdp: sdp + line('192.0.2.1').repeat(129) })), /129 candidates/);
+    }
+  }
+  assert.equal(ufragOf('v=0\r\n'), '');
 });
