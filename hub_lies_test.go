@@ -232,6 +232,11 @@ func TestLiesRefused(t *testing.T) {
 				}
 			}
 		}},
+		"it says goodbye for a, and not one that ends a membership": {"", func(d *deceit) {
+			for _, reason := range []noom.Reason{noom.ReasonLeft, noom.ReasonLost, "moved"} {
+				d.say(signal.Message{Type: signal.TypeBye, From: d.a.Self().ID, Session: d.a.Self().Session, Reason: reason})
+			}
+		}},
 		"it says that b is lost": {"", func(d *deceit) {
 			d.say(signal.Message{Type: signal.TypeBye, From: d.b.Self().ID, Session: d.b.Self().Session, Reason: noom.ReasonLost})
 		}},
@@ -298,6 +303,14 @@ func TestLiesVisible(t *testing.T) {
 		}, func(d *deceit, e noom.Event) bool {
 			renamed, ok := e.(noom.PeerRenamed)
 			return ok && renamed.Old == "bob" && renamed.Peer.Name() == "경찰" && renamed.Peer.ID() == d.b.Self().ID
+		}, false},
+		"it shows a member with a name that is none": {func(d *deceit) {
+			d.say(signal.Message{Type: signal.TypeWelcome, Member: &noom.Member{
+				ID: d.owner.ID(), Name: "\u202ebob", PublicKey: publicKey(d.owner), Session: signal.NewSession(),
+			}})
+		}, func(d *deceit, e noom.Event) bool {
+			joined, ok := e.(noom.PeerJoined)
+			return ok && joined.Peer.ID() == d.owner.ID() && joined.Peer.Name() == ""
 		}, false},
 		"it invents a member by b's name": {func(d *deceit) {
 			d.say(signal.Message{Type: signal.TypeWelcome, Member: &noom.Member{

@@ -64,17 +64,21 @@ func (f *farewell) leave(ctx context.Context) error {
 	return f.undelivered
 }
 
-// dismissed ends the room because the hub says that we are no longer a member.
+// dismissed ends the room because the hub says that we are no longer a member. Another reason than those that
+// end a membership (PROTOCOL.md section 2) does not: if the hub means it, it closes the connection, and we redial.
 func (f *farewell) dismissed(reason Reason) {
-	err := ErrRoomClosed
+	var err error
 	switch reason {
 	case ReasonKicked:
 		err = ErrKicked
+	case ReasonClosed:
+		err = ErrRoomClosed
 	case ReasonReplaced:
 		err = ErrReplaced
 	case ReasonExpired:
 		err = ErrExpired
 	default:
+		return
 	}
 	f.stopDelivering() // in case we are leaving: the hub has informed the others, and they drop us
 	f.stopParting()

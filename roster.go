@@ -151,6 +151,9 @@ func (r *roster) member(m Member, existing bool) *peer {
 	if m.ID == r.self {
 		return nil
 	}
+	if signal.CheckName(m.Name) != nil {
+		m.Name = "" // it is somebody all the same; a hub of another Unicode version may take names that we do not
+	}
 	if err := m.Verify(); err != nil {
 		r.reportLie("false member ignored", err)
 		return nil
