@@ -145,6 +145,15 @@ func TestExpired(t *testing.T) {
 			return "short", nil
 		}})
 		until(t, again, connected)
+		reach(t, a, again)
+		reach(t, again, a)
+		sender, err := again.Publish(t.Context(), localTrack("microphone"), nil)
+		must(t, err)
+		until[noom.TrackAdded](t, a, nil)
+		for _, muted := range []bool{true, false} { // tables, which are counted too
+			must(t, sender.SetMuted(muted))
+			until[noom.TrackMuted](t, a, nil)
+		}
 		time.Sleep(50 * time.Second)
 		if e := until[noom.Closed](t, once, nil); !errors.Is(e.Err, noom.ErrExpired) {
 			t.Errorf("ended with %v", e.Err)
@@ -158,6 +167,12 @@ func TestExpired(t *testing.T) {
 		}
 		if e := until(t, a, func(e noom.PeerLeft) bool { return e.Member.Name == "once" }); e.Reason != noom.ReasonExpired {
 			t.Errorf("got %+v", e)
+		}
+		// It goes on where it was: what was counted before counts still.
+		until(t, a, func(e noom.TrackAdded) bool { return e.Peer.ID() == again.Self().ID })
+		for range 2 {
+			reach(t, a, again)
+			reach(t, again, a)
 		}
 	}, authorised(map[string]hub.Grant{"short": {Expires: minuteAhead}, "": {}}))
 }

@@ -257,12 +257,12 @@ func (r *roster) drop(p *peer) {
 		p.link.Welcome()
 		return
 	}
-	r.park(p)
+	r.park(p, r.lostOrLeft(p))
 }
 
-// park takes p out of the roster and puts it to sleep, in case its member returns.
-func (r *roster) park(p *peer) {
-	reason := r.lostOrLeft(p)
+// park takes p out of the roster and puts it to sleep, in case its member returns in the same session: it goes on
+// counting what it has sent and taken from where it was.
+func (r *roster) park(p *peer, reason Reason) {
 	r.remove(p)
 	p.link.Sleep() // after that, so that all it was given while it was there ends
 	r.events.add(PeerLeft{Member: p.Member(), Reason: reason})
@@ -299,7 +299,7 @@ func (r *roster) dropGhosts() {
 		if ghost == nil {
 			return
 		}
-		r.park(ghost)
+		r.park(ghost, r.lostOrLeft(ghost))
 	}
 }
 
@@ -323,7 +323,7 @@ func (r *roster) reborn(p *peer, session string) {
 
 // bye takes the hub's word that another member is gone.
 func (r *roster) bye(m signal.Message) {
-	if p := r.asleep[m.From]; p != nil && m.Reason != ReasonLost {
+	if p := r.asleep[m.From]; p != nil && m.Reason != ReasonLost && m.Reason != ReasonExpired {
 		delete(r.asleep, m.From)
 		p.link.Close()
 	}
@@ -340,6 +340,8 @@ func (r *roster) bye(m signal.Message) {
 	case ReasonLeft:
 		r.leaving[p] = true
 		p.link.Goodbye()
+	case ReasonExpired:
+		r.park(p, m.Reason) // it may get a new token
 	default:
 		r.forget(p, m.Reason)
 	}

@@ -1,11 +1,14 @@
 package browser_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/signal/hub"
 	"noom/transport/ws"
 )
 
@@ -267,4 +270,57 @@ func testWhatCannotBeSent(t *testing.T, kinds browsertest.Pair) {
 	if result != "" {
 		t.Error(result)
 	}
+}
+
+// A member whose authorisation ends, and that returns with a new one in the same session, goes on where it was: what
+// the two have counted of data counts still.
+func TestExpiredReturns(t *testing.T) { browsertest.EachKind(t, testExpiredReturns) }
+
+func testExpiredReturns(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	l := newLab(t)
+	short := true
+	l.hub = hub.New(&hub.Config{Authorize: func(_ context.Context, r hub.Request) (grant hub.Grant, err error) {
+		if r.Token == "guest" && short {
+			short = false
+			grant.Expires = time.Now().Add(4 * time.Second)
+		}
+		return grant, nil
+	}})
+	tab := l.open(kind.Start(t), "")
+	tab.Do(`enter('지우')`)
+	guest, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", &noom.Config{
+		Name: "손님", TokenSource: func(context.Context) (string, error) { return "guest", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = guest.Leave(t.Context()) }()
+	talks := func(turn int) {
+		t.Helper()
+		tab.Wait("a connection", `other()?.state === 'connected'`)
+		text := fmt.Sprintf("%d번째", turn)
+		if err := guest.Send(t.Context(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		tab.Do(fmt.Sprintf(`room.send(%q), undefined`, text))
+		tab.Wait("what the guest says", fmt.Sprintf(`happened('datareceived', (e) => new TextDecoder().decode(e.data) === %q) === 1`, text))
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			e, err := guest.Next(ctx)
+			cancel()
+			if err != nil {
+				t.Fatalf("the guest waits for %q: %v", text, err)
+			}
+			if data, ok := e.(noom.DataReceived); ok && string(data.Data) == text {
+				return
+			}
+		}
+	}
+	talks(1)
+	talks(2)
+	tab.Wait("the guest's time is over", `happened('peerleft', (e) => e.reason === 'expired') === 1`)
+	tab.Wait("the guest returns", `happened('peerjoined') === 2`)
+	talks(3)
+	talks(4)
 }

@@ -217,7 +217,7 @@ export class Roster {
     this.#entries.delete(member.id);
     end(entry.link);
     this.#ears.forget(member.id);
-    if (reason === 'lost') {
+    if (reason === 'lost' || reason === 'expired') { // it may get a new token
       this.#parked.set(member.id, entry);
       if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
     }
