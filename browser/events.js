@@ -22,11 +22,14 @@ export class RoomEvents extends EventTarget {
   #started = false;
   #ending = false; // nothing more happens
   #over = false;
-  #dataHeard = false; // there is a listener for data
+  #dataListeners = new Listeners();
 
   /** What happens from now on, as an async iterator; from join on if made at once. Ends after `closed`. */
   events() {
-    const queue = new Queue(() => this.#queues.delete(queue));
+    const queue = new Queue((left) => {
+      this.#queues.delete(queue);
+      this.#takeBack(left);
+    });
     if (this.#over) {
       queue.end();
       return queue;
@@ -39,8 +42,13 @@ export class RoomEvents extends EventTarget {
   addEventListener(type, ...rest) {
     super.addEventListener(type, ...rest);
     if (type !== 'datareceived') return;
-    this.#dataHeard = true;
+    this.#dataListeners.add(...rest);
     if (this.#started) this.#deliverWaiting();
+  }
+
+  removeEventListener(type, ...rest) {
+    super.removeEventListener(type, ...rest);
+    if (type === 'datareceived') this.#dataListeners.remove(...rest);
   }
 
   /** Lets events out: called a task after join resolved, so that there can be listeners. */
@@ -53,9 +61,9 @@ export class RoomEvents extends EventTarget {
 
   /** taken, if given, is called when the application has taken the event. */
   emit(type, fields, taken) {
-    const event = new RoomEvent(type, fields);
-    if (this.#started) this.#deliver(event, taken);
-    else this.#waiting.push({ event, taken });
+    const item = { event: new RoomEvent(type, fields), taken };
+    if (this.#started) this.#deliver(item);
+    else this.#waiting.push(item);
   }
 
   /** Ends every iterator after what is queued; if that is before start, then after that. */
@@ -73,20 +81,57 @@ export class RoomEvents extends EventTarget {
   #deliverWaiting() {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { event, taken } of waiting) this.#deliver(event, taken);
+    for (const item of waiting) this.#deliver(item);
   }
 
-  #deliver(event, taken) {
-    const heard = !taken || this.#dataHeard;
+  #deliver(item) {
+    const heard = !item.taken || this.#dataListeners.call();
     if (!heard && this.#queues.size === 0) {
-      this.#waiting.push({ event, taken });
+      this.#waiting.push(item);
       return;
     }
-    for (const queue of this.#queues) queue.push({ event, taken });
-    this.dispatchEvent(event);
-    if (heard) taken?.();
+    for (const queue of this.#queues) queue.push(item);
+    this.dispatchEvent(item.event);
+    if (heard) take(item);
+  }
+
+  // An iterator has ended with these in it: the data that nobody has taken waits for who is next.
+  #takeBack(items) {
+    const queued = (item) => [...this.#queues].some((queue) => queue.has(item));
+    this.#waiting.unshift(...items.filter((item) => item.taken && !queued(item)));
+    if (this.#started) this.#deliverWaiting();
   }
 }
+
+function take(item) {
+  const { taken } = item;
+  item.taken = undefined; // once
+  taken?.();
+}
+
+// The listeners for one type of event, as the platform counts them.
+class Listeners {
+  #once = [new Map(), new Map()]; // of those that bubble, and of those that capture: listener → whether it is called only once
+
+  add(listener, options) {
+    const { once = false, signal } = Object(options);
+    const listeners = this.#once[capture(options)];
+    if (!listener || signal?.aborted || listeners.has(listener)) return;
+    listeners.set(listener, once);
+    signal?.addEventListener('abort', () => listeners.delete(listener), { once: true });
+  }
+
+  remove(listener, options) { this.#once[capture(options)].delete(listener); }
+
+  /** They are called now; returns whether there are any. */
+  call() {
+    const any = this.#once.some(({ size }) => size > 0);
+    for (const listeners of this.#once) for (const [listener, once] of listeners) if (once) listeners.delete(listener);
+    return any;
+  }
+}
+
+const capture = (options) => Number(Boolean(typeof options === 'object' ? options?.capture : options));
 
 // An async iterator over a bounded queue.
 class Queue {
@@ -99,6 +144,8 @@ class Queue {
   constructor(gone) {
     this.#gone = gone;
   }
+
+  has(item) { return this.#items.includes(item); }
 
   push(item) {
     this.#items.push(item);
@@ -125,9 +172,10 @@ class Queue {
   }
 
   return() {
+    const left = this.#items;
     this.#items = [];
     this.end();
-    this.#gone();
+    this.#gone(left);
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -142,9 +190,9 @@ class Queue {
         value = new RoomEvent('lagged', { dropped: this.#dropped });
         this.#dropped = 0;
       } else if (this.#items.length > 0) {
-        const { event, taken } = this.#items.shift();
-        taken?.();
-        value = event;
+        const item = this.#items.shift();
+        take(item);
+        value = item.event;
       } else if (!this.#over) {
         return;
       }
