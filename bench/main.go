@@ -23,7 +23,7 @@ const (
 func main() {
 	serve := flag.String("serve", "", "internal: be the server of that name")
 	members := flag.String("members", "", "internal: be the members that this JSON describes")
-	quick := flag.Bool("quick", false, "one round instead of five, 2,000 members instead of 10,000, meshes of 6: about a minute")
+	quick := flag.Bool("quick", false, "one round instead of five, 2,000 members instead of 10,000, meshes of 6: under two minutes")
 	soak := flag.Bool("soak", false, "instead: hold 10,000 connections at 1,000 messages a second and look for lost and doubled ones")
 	soakTime := flag.Duration("soak-time", 5*time.Minute, "how long -soak holds, at most an hour")
 	only := flag.String("only", "", "comma-separated servers to measure: "+strings.Join(names(), ", ")+"; empty: all")
