@@ -4,6 +4,7 @@
 import { isObject, malformed, parse, string } from './json.js';
 import { MAX } from './limits.js';
 import { byteLength, isLabel, nameProblem } from './name.js';
+import { isCandidate, linesOf } from './remote_candidates.js';
 
 /** Decodes the body of an offer, answer, candidates, table or wants. Throws a NoomError. */
 export function decodeBody(type, body = '') {
@@ -23,7 +24,7 @@ function checkDescription(b) {
   if (size < 1 || size > MAX.sdp) throw malformed(`SDP of ${size} bytes`);
   const sections = b.sdp.match(/(^|[\r\n])m=/g)?.length ?? 0;
   if (sections < 1 || sections > MAX.sections) throw malformed(`SDP of ${sections} media sections`);
-  const candidates = b.sdp.match(/a=[:\t ]*candidate[:\t ]/gi)?.length ?? 0;
+  const candidates = linesOf(b.sdp).filter(isCandidate).length;
   if (candidates > MAX.generation) throw malformed(`SDP of ${candidates} candidates`);
   checkTableIn(b);
 }

@@ -4,7 +4,7 @@
 
 import { typeOf } from './diagnosis.js';
 import { MAX } from './limits.js';
-import { isCandidate, RemoteCandidates } from './remote_candidates.js';
+import { isCandidate, linesOf, RemoteCandidates } from './remote_candidates.js';
 
 export class Candidates {
   #pc;
@@ -99,6 +99,3 @@ export class Candidates {
 
 /** The username fragment in a description, '' if it has none. */
 export const ufragOf = (sdp) => /^a=[:\t ]*ice-ufrag[:\t ]+(\S+)/im.exec(sdp)?.[1] ?? '';
-
-// With their ends.
-const linesOf = (sdp) => sdp.split(/(?<=\n)|(?<=\r)(?!\n)/);

@@ -111,22 +111,23 @@ function take(item) {
 
 // The listeners for one type of event, as the platform counts them.
 class Listeners {
-  #once = [new Map(), new Map()]; // of those that bubble, and of those that capture: listener → whether it is called only once
+  #all = [new Map(), new Map()]; // those that bubble, and those that capture: listener → {once: it is called only once}
 
   add(listener, options) {
     const { once = false, signal } = Object(options);
-    const listeners = this.#once[capture(options)];
+    const listeners = this.#all[capture(options)];
     if (!listener || signal?.aborted || listeners.has(listener)) return;
-    listeners.set(listener, once);
-    signal?.addEventListener('abort', () => listeners.delete(listener), { once: true });
+    const added = { once };
+    listeners.set(listener, added);
+    signal?.addEventListener('abort', () => listeners.get(listener) === added && listeners.delete(listener), { once: true });
   }
 
-  remove(listener, options) { this.#once[capture(options)].delete(listener); }
+  remove(listener, options) { this.#all[capture(options)].delete(listener); }
 
   /** They are called now; returns whether there are any. */
   call() {
-    const any = this.#once.some(({ size }) => size > 0);
-    for (const listeners of this.#once) for (const [listener, once] of listeners) if (once) listeners.delete(listener);
+    const any = this.#all.some(({ size }) => size > 0);
+    for (const listeners of this.#all) for (const [listener, { once }] of listeners) if (once) listeners.delete(listener);
     return any;
   }
 }

@@ -192,12 +192,15 @@ func testRenameDuringRedial(t *testing.T, kind browsertest.Kind) {
 	tab.Do(`window.renamed = 'not yet'; room.rename('새 이름').then(() => { window.renamed = room.self.name; }, (error) => { window.renamed = error.code; }), undefined`)
 	tab.Do(`for (const join of joins.splice(0)) join(); window.joins = null`)
 	tab.Wait("renamed", `renamed === '새 이름'`)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if peers := room.Peers(); len(peers) == 1 && peers[0].Name() == "새 이름" {
-			return
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		e, err := room.Next(ctx)
+		if err != nil {
+			t.Fatalf("the others are not told: %v", err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("others see %v", room.Peers())
+		if renamed, ok := e.(noom.PeerRenamed); ok && renamed.Peer.Name() == "새 이름" {
+			return
 		}
 	}
 }

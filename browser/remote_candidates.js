@@ -12,6 +12,9 @@ const OPEN = new Set([80, 443]); // where nothing else gets through
 // Firefox takes the name in any case, and blanks around it.
 const NAME = /^a=[:\t ]*candidate[:\t ]+/i;
 
+/** The lines of a description, with their ends. */
+export const linesOf = (sdp) => sdp.split(/(?<=\n)|(?<=\r)(?!\n)/);
+
 /** Whether a line of a description is one that a browser may take for a candidate. */
 export const isCandidate = (line) => NAME.test(line);
 

@@ -19,7 +19,7 @@ const (
 // for later, and loses the others, a nomination among them (docs/pion.md). Such a pair would never be used.
 //
 // So each later check on the pair takes the nomination along, until the peer uses the pair. Checks that leave by a
-// relay of ours are inside of TURN's messages, and are not looked at.
+// relay of ours are inside TURN's messages, and are not looked at.
 type nomination struct {
 	open atomic.Bool // the peer does not use the pair yet
 
@@ -34,7 +34,7 @@ func (n *nomination) again(socket any, to netip.AddrPort, packet []byte) []byte 
 	if len(packet) == 0 || packet[0] != bindingRequest>>8 {
 		return nil
 	}
-	nominates := has(packet, useCandidate)
+	nominates := carries(packet, useCandidate)
 	if !nominates && !n.open.Load() {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (n *nomination) again(socket any, to netip.AddrPort, packet []byte) []byte 
 	if !n.open.Load() || n.socket != socket || n.to != to {
 		return nil
 	}
-	if has(packet, iceControlled) { // the roles have changed since
+	if carries(packet, iceControlled) { // the roles have changed since
 		n.end()
 		return nil
 	}
@@ -73,8 +73,8 @@ func (n *nomination) end() {
 	n.socket, n.packet = nil, nil
 }
 
-// has reports whether a packet is a check with an attribute.
-func has(p []byte, attribute uint16) bool {
+// carries reports whether a packet is a check with an attribute.
+func carries(p []byte, attribute uint16) bool {
 	if kind, _, ok := stunType(p); !ok || kind != bindingRequest {
 		return false
 	}

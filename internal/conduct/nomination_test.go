@@ -124,7 +124,7 @@ func TestNominationIsRepeated(t *testing.T) {
 		append(bindingCheck(1), 0, 6, 255, 255, 0, 0x25, 0, 0),
 		append(bindingAnswer(1), 0, 0x25, 0, 0),
 	} {
-		if has(broken, useCandidate) {
+		if carries(broken, useCandidate) {
 			t.Errorf("%x nominates", broken)
 		}
 	}
