@@ -42,10 +42,10 @@ type choice struct {
 	from     int
 }
 
-// take decides about a packet of an encoding. start says that it is the first of a key frame, height is that of the
-// pictures in pixels, 0: unknown, and wanted what is wanted, or inFull.
-func (c *chooser) take(encoding int, h *rtp.Header, start bool, height, wanted int, now time.Time) (d choice) {
-	fresh := c.note(encoding, h, now)
+// take decides about a packet of an encoding. height is that of the pictures in pixels, 0: unknown, and wanted what is
+// wanted, or inFull.
+func (c *chooser) take(encoding int, h *rtp.Header, start keyframeStart, height, wanted int, now time.Time) (d choice) {
+	fresh, follows := c.note(encoding, h, now)
 	if height > 0 {
 		c.encodings[encoding].height = height
 	}
@@ -53,7 +53,7 @@ func (c *chooser) take(encoding int, h *rtp.Header, start bool, height, wanted i
 	case target < 0:
 		c.chosen = 0
 	case target == c.chosen-1:
-	case target == encoding && start && fresh:
+	case target == encoding && fresh && isWhole(start, follows):
 		c.chosen, d.begins = encoding+1, true
 	default:
 		d.asks, d.from = true, target
@@ -63,13 +63,15 @@ func (c *chooser) take(encoding int, h *rtp.Header, start bool, height, wanted i
 }
 
 // note notes a packet, and reports whether it is the newest of its encoding, or is so far from it that the source has
-// begun again, or was not looked at for long. A key frame that begins with an older one cannot be whole.
-func (c *chooser) note(encoding int, h *rtp.Header, now time.Time) (fresh bool) {
+// begun again, or was not looked at for long. A key frame that begins with an older one cannot be whole. follows says
+// that it comes right behind the last packet of another picture.
+func (c *chooser) note(encoding int, h *rtp.Header, now time.Time) (fresh, follows bool) {
 	e := &c.encodings[encoding]
 	ahead := int16(h.SequenceNumber - e.highest)
 	fresh = !e.begun || ahead > 0 || ahead <= -gapWindow
+	follows = e.begun && ahead == 1 && e.timestamp != h.Timestamp
 	if !fresh {
-		return false
+		return false, false
 	}
 	if !e.begun || e.timestamp != h.Timestamp {
 		for i := range c.encodings {
@@ -77,7 +79,7 @@ func (c *chooser) note(encoding int, h *rtp.Header, now time.Time) (fresh bool) 
 		}
 	}
 	e.begun, e.came, e.others, e.highest, e.timestamp = true, now, 0, h.SequenceNumber, h.Timestamp
-	return true
+	return true, follows
 }
 
 // comes reports whether an encoding is being sent.

@@ -29,10 +29,9 @@ func (c *choosing) picture(encodings string) {
 	for _, letter := range encodings {
 		i := strings.IndexRune("abcd", letter|0x20)
 		for n := range 2 {
-			start := letter < 'a' && n == 0
-			height := 0
-			if start {
-				height = c.heights[i]
+			start, height := startsNothing, 0
+			if letter < 'a' && n == 0 {
+				start, height = startsKeyframe, c.heights[i]
 			}
 			c.numbers[i]++
 			h := &rtp.Header{SequenceNumber: c.numbers[i], Timestamp: uint32(c.now.UnixMilli()) * 90}
@@ -147,9 +146,9 @@ func TestChooserAfterAPause(t *testing.T) {
 	for _, ahead := range []uint16{1, 1 << 14, 1 << 15, 1<<15 + 1, 1<<15 + 1<<14} {
 		var c chooser
 		now := time.Unix(1e9, 0)
-		c.take(0, &rtp.Header{SequenceNumber: 100}, true, 0, 0, now)
+		c.take(0, &rtp.Header{SequenceNumber: 100}, startsKeyframe, 0, 0, now)
 		now = now.Add(time.Hour)
-		if got := c.take(0, &rtp.Header{SequenceNumber: 100 + ahead, Timestamp: 9}, true, 0, inFull, now); !got.delivers || !got.begins {
+		if got := c.take(0, &rtp.Header{SequenceNumber: 100 + ahead, Timestamp: 9}, startsKeyframe, 0, inFull, now); !got.delivers || !got.begins {
 			t.Errorf("%d packets later: %+v", ahead, got)
 		}
 	}
@@ -159,14 +158,21 @@ func TestChooserAfterAPause(t *testing.T) {
 func TestChooserNeedsAWholeKeyFrame(t *testing.T) {
 	var c chooser
 	now := time.Unix(1e9, 0)
+	begins := choice{delivers: true, begins: true}
 	for i, test := range []struct {
-		number uint16
-		start  bool
-		want   choice
+		number  uint16
+		picture uint32
+		start   keyframeStart
+		want    choice
 	}{
-		{11, false, choice{asks: true}}, {10, true, choice{asks: true}}, {12, true, choice{delivers: true, begins: true}}, {11, false, choice{delivers: true}},
+		{11, 1, startsNothing, choice{asks: true}},
+		{10, 1, startsKeyframe, choice{asks: true}},
+		{12, 1, startsUnlessCut, choice{asks: true}}, // what it needs was in the packet before
+		{14, 2, startsUnlessCut, choice{asks: true}}, // or in 13, which is missing
+		{15, 3, startsUnlessCut, begins},
+		{13, 2, startsNothing, choice{delivers: true}},
 	} {
-		h := &rtp.Header{SequenceNumber: test.number, Timestamp: 1}
+		h := &rtp.Header{SequenceNumber: test.number, Timestamp: test.picture}
 		if got := c.take(0, h, test.start, 0, inFull, now); got != test.want {
 			t.Errorf("packet %d: %s, want %s", i, fmt.Sprint(got), fmt.Sprint(test.want))
 		}

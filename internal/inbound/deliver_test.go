@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func newSectionRig(mime string, encodings int) (*sectionRig, []*Encoding) {
 		}
 		e := r.in.Add(&webrtc.TrackRemote{}, place)
 		e.codec = &webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000}}
-		e.starts, e.sizes = packet.KeyframeStart(mime), packet.NewSizeReader(mime)
+		e.starts, e.sizes = keyframeStarts(mime), packet.NewSizeReader(mime)
 		list = append(list, e)
 	}
 	r.Track = NewTrack("a", "카메라", webrtc.RTPCodecTypeVideo, false)
@@ -239,5 +240,25 @@ func TestLayersAreLeftOut(t *testing.T) {
 	}
 	if p := send(missing, picture+1, 2, false); p == nil || p.SequenceNumber != next+2 || len(p.Payload) > 0 {
 		t.Errorf("what was lost is %v, want number %d without content", p, next+2)
+	}
+}
+
+// TestWholeH264KeyFrames: an encoding that is wanted while its key frame arrives begins with the next one, with which its
+// parameter sets come.
+func TestWholeH264KeyFrames(t *testing.T) {
+	r, list := newSectionRig(webrtc.MimeTypeH264, 2)
+	parameters, slice := []byte{0x67, 0x42, 0, 0x1f}, []byte{0x65, 0x88, 0x84}
+	r.Want(0)
+	if p := r.take(list[1], rtp.Header{SequenceNumber: 1, Timestamp: 1}, parameters); p != nil {
+		t.Error("what nobody wants is delivered")
+	}
+	r.Want(inFull)
+	if p := r.take(list[1], rtp.Header{SequenceNumber: 2, Timestamp: 1}, slice); p != nil {
+		t.Error("a picture is delivered without its parameter sets")
+	}
+	for i, payload := range [][]byte{parameters, slice} {
+		if p := r.take(list[1], rtp.Header{SequenceNumber: uint16(3 + i), Timestamp: 2}, payload); p == nil || !bytes.Equal(p.Payload, payload) {
+			t.Errorf("packet %d of the next key frame: %v is delivered, want %x", i, p, payload)
+		}
 	}
 }

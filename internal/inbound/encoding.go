@@ -30,7 +30,7 @@ type Encoding struct {
 
 	// Of Run.
 	codec  *webrtc.RTPCodecParameters // of the latest packet
-	starts func([]byte) bool          // of codec: a key frame
+	starts func([]byte) keyframeStart // of codec
 
 	// Guarded by in.mu.
 	video gaps
@@ -112,7 +112,7 @@ func (e *Encoding) take(t *Track, raw []byte) {
 // decode takes packets for those of a codec from now on.
 func (e *Encoding) decode(codec webrtc.RTPCodecParameters) {
 	codec.MimeType = packet.CanonicalMIME(codec.MimeType)
-	e.codec, e.starts = &codec, packet.KeyframeStart(codec.MimeType)
+	e.codec, e.starts = &codec, keyframeStarts(codec.MimeType)
 	e.in.mu.Lock()
 	defer e.in.mu.Unlock()
 	e.sizes = packet.NewSizeReader(codec.MimeType)

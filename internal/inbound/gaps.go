@@ -31,7 +31,7 @@ type gaps struct {
 }
 
 // took is take, and counts for how long pictures stand still.
-func (g *gaps) took(seq uint16, payload []byte, starts func([]byte) bool, now time.Time) (ask bool) {
+func (g *gaps) took(seq uint16, payload []byte, starts func([]byte) keyframeStart, now time.Time) (ask bool) {
 	if !g.broken.IsZero() {
 		from := g.broken.Add(unseen)
 		if g.last.After(from) {
@@ -52,12 +52,14 @@ func (g *gaps) took(seq uint16, payload []byte, starts func([]byte) bool, now ti
 
 // take takes a packet and reports whether to request a key frame now. starts
 // recognises the first packet of a key frame by its payload.
-func (g *gaps) take(seq uint16, payload []byte, starts func([]byte) bool, now time.Time) (ask bool) {
+func (g *gaps) take(seq uint16, payload []byte, starts func([]byte) keyframeStart, now time.Time) (ask bool) {
 	if !g.begun {
 		g.begun = true
 		g.forget(seq)
 	}
-	switch ahead := int16(seq - g.next); {
+	ahead := int16(seq - g.next)
+	follows := ahead == 0 || ahead > 0 && ahead < gapWindow && g.is(seq-1)
+	switch {
 	case ahead < -gapWindow, ahead >= gapWindow: // everything in between is lost, or it is another stream
 		g.forget(seq)
 		g.wanted = true
@@ -66,7 +68,7 @@ func (g *gaps) take(seq uint16, payload []byte, starts func([]byte) bool, now ti
 	case ahead > 0 && g.since.IsZero():
 		g.since = now
 	}
-	if (g.wanted || seq != g.next) && starts(payload) {
+	if (g.wanted || seq != g.next) && isWhole(starts(payload), follows) {
 		g.skipTo(seq) // what came before it is no longer of use
 		g.wanted = false
 	}

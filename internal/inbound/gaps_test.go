@@ -7,16 +7,16 @@ import (
 )
 
 // playPackets gives g one packet every 10 ms and returns the steps at which it asked for
-// a key frame. A packet is its number: 0 is no packet, and a number above 100,000 begins
-// a key frame.
+// a key frame. A packet is its number: 0 is no packet, a number above 100,000 begins a key frame, and one above 200,000
+// does so unless what it needs is missing.
 func playPackets(g *gaps, from uint16, packets ...int) (asked []int) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	for i, p := range packets {
 		if p == 0 {
 			continue
 		}
-		keyframe := p > 100_000
-		starts := func([]byte) bool { return keyframe }
+		start := []keyframeStart{startsNothing, startsKeyframe, startsUnlessCut}[p/100_000]
+		starts := func([]byte) keyframeStart { return start }
 		if g.took(from+uint16(p%100_000), nil, starts, now.Add(time.Duration(i)*10*time.Millisecond)) {
 			asked = append(asked, i)
 		}
@@ -33,7 +33,7 @@ func numberRange(a, b int) (list []int) {
 }
 
 func TestGaps(t *testing.T) {
-	const key = 100_000
+	const key, slice = 100_000, 200_000
 	without := func(missing int, list []int) []int {
 		return slices.DeleteFunc(slices.Clone(list), func(n int) bool { return n == missing })
 	}
@@ -48,10 +48,14 @@ func TestGaps(t *testing.T) {
 		"out of order":                  {[]int{1, 2, 4, 3, 5, 8, 7, 6, 9}, nil},
 		"twice":                         {[]int{1, 2, 2, 3, 3, 1, 4}, nil},
 		"a key frame after the gap":     {slices.Concat(numberRange(1, 9), []int{11, 12, key + 13}, numberRange(14, 200)), nil},
+		"no parameter sets":             {slices.Concat(numberRange(1, 9), []int{slice + 11}, numberRange(12, 99), []int{100, slice + 101}), []int{59}},
+		"parameter sets, then a gap":    {slices.Concat(numberRange(1, 9), []int{11, 12, slice + 13}, numberRange(14, 200)), nil},
+		"parameter sets come late":      {slices.Concat(numberRange(1, 9), []int{slice + 11, 12, 10}, numberRange(13, 200)), nil},
 		"a key frame after the request": {slices.Concat(without(10, numberRange(1, 70)), []int{key + 71}, numberRange(72, 300)), []int{59}},
 		"two gaps, the first repaired":  {slices.Concat(without(30, without(10, numberRange(1, 40))), []int{10}, numberRange(41, 100)), []int{88}},
 		"a jump":                        {slices.Concat(numberRange(1, 5), numberRange(5000, 5010)), []int{5}},
 		"a jump to a key frame":         {slices.Concat(numberRange(1, 5), []int{key + 5000}, numberRange(5001, 5100)), nil},
+		"a jump to a slice":             {slices.Concat(numberRange(1, 5), []int{slice + 5000}, numberRange(5001, 5010)), []int{5}},
 		"a jump back":                   {slices.Concat(numberRange(5000, 5005), numberRange(1, 5)), []int{6}},
 		"silence during a gap":          {slices.Concat(numberRange(1, 5), []int{7}, make([]int, 300), []int{6, 8, 9}), nil},
 	} {

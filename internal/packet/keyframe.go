@@ -68,6 +68,12 @@ func startsH264Keyframe(p []byte) bool {
 // StartsH264IDR reports whether a payload has the first slice of an IDR picture.
 func StartsH264IDR(p []byte) bool { return beginsNAL(p, startsIDR) }
 
+// IsH264IDRAlone reports whether a payload has the first slice of an IDR picture, and no sequence parameter set: if the
+// picture brings one, that is in an earlier packet.
+func IsH264IDRAlone(p []byte) bool {
+	return StartsH264IDR(p) && !beginsNAL(p, func(header byte, _ []byte) bool { return header&nalType == nalSPS })
+}
+
 // beginsNAL reports whether a wanted unit begins in the payload. wanted gets the unit's
 // first byte and what follows it.
 func beginsNAL(p []byte, wanted func(header byte, body []byte) bool) bool {
