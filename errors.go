@@ -61,8 +61,8 @@ var (
 	// ErrDescription: a peer's description, or another of its frames, could not be applied. PeerStateChanged.Err wraps
 	// it, and the connection is rebuilt.
 	ErrDescription = fault.Description
-	// ErrTooMany: a description has no room for one more track. A member can send 12 video or 28 audio tracks to
-	// another member, and fewer if the other member sends many too. A closed Sender leaves its place to the next one
+	// ErrTooMany: a description has no room for one more track. A member can send 24 tracks of VP8, 16 of
+	// H.264 or 33 of Opus to another member, and fewer if the other member sends many too. A closed Sender leaves its place to the next one
 	// of its codec.
 	ErrTooMany = fault.TooMany
 	// ErrTooBig: the message is larger than allowed.

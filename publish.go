@@ -35,6 +35,17 @@ func (p *publications) senders() []*fanout.Sender {
 	return p.list
 }
 
+// sends returns the MIME types of what is published, as a join says them.
+func (p *publications) sends() (list []string) {
+	for _, s := range p.senders() {
+		if len(list) == signal.MaxSends {
+			break
+		}
+		list = append(list, s.Codec().MimeType)
+	}
+	return list
+}
+
 func (p *publications) set(list []*fanout.Sender) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 // TestTooManyTracks: what a description has no room for is refused, one track
 // at a time; the call and its other tracks go on, and what is closed makes room.
 func TestTooManyTracks(t *testing.T) {
-	const many = 24
+	const many = 40
 	for name, late := range map[string]bool{"from the start": false, "one after the other": true} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
@@ -39,11 +39,11 @@ func TestTooManyTracks(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				p, q := peerOf(t, a, b), peerOf(t, b, a)
 				taken := len(q.Tracks())
-				if taken != 12 || p.State() != noom.PeerConnected {
+				if taken != 24 || p.State() != noom.PeerConnected {
 					t.Fatalf("%s with %d tracks", p.State(), taken)
 				}
 				// So much a connection reckons with, when it still can leave a section out.
-				if size := len(p.Connection().LocalDescription().SDP); size > 4096+taken*2560 {
+				if size := len(p.Connection().LocalDescription().SDP); size > 4096+2880+(taken-1)*1280 {
 					t.Errorf("they take %d bytes", size)
 				}
 				for range many - taken {

@@ -139,10 +139,11 @@ func (r *roster) follow(members []Member, places int) {
 	r.dropGhosts()
 }
 
-// welcome takes a member that has come, or come back, to the hub while we were there.
-func (r *roster) welcome(m Member) {
+// welcome takes a member that has come, or come back, to the hub while we were there. sends is what it publishes, as far as
+// is known.
+func (r *roster) welcome(m Member, sends []string) {
 	if p := r.member(m, false); p != nil {
-		p.link.Welcome()
+		p.link.Welcome(sends)
 	}
 }
 
@@ -254,7 +255,7 @@ func (r *roster) drop(p *peer) {
 		return
 	}
 	if r.lost[p] == 0 { // the member came back in the meantime
-		p.link.Welcome()
+		p.link.Welcome(nil)
 		return
 	}
 	r.park(p, r.lostOrLeft(p))
@@ -318,7 +319,7 @@ func (r *roster) reborn(p *peer, session string) {
 	}
 	m := p.Member()
 	m.Session = session
-	r.welcome(m)
+	r.welcome(m, nil)
 }
 
 // bye takes the hub's word that another member is gone.

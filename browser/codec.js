@@ -27,7 +27,7 @@ const isSession = (s) => /^[\w-]{22}$/.test(s);
 // How each field is read. A null counts as absent, as everywhere in the protocol.
 const FIELDS = {
   type: string, from: string, to: string,
-  room: string, name: string, key: fromBase64url, session: string, token: string,
+  room: string, name: string, key: fromBase64url, session: string, token: string, sends: listOf(string, ''),
   nonce: fromBase64url, signature: fromBase64url,
   self: member, members: listOf(member, {}), iceServers: listOf(iceServer, {}),
   lifetime: integer, heartbeat: integer, limits, member, reason: string, leaving: boolean,
@@ -117,6 +117,7 @@ const RULES = {
     if (m.key?.length !== 32) throw malformed('key: want 32 bytes');
     if (!isSession(m.session ?? '')) throw malformed('bad session');
     if (byteLength(m.token ?? '') > MAX.token) throw malformed('token too long');
+    checkSends(m);
     const problem = roomProblem(m.room ?? '');
     if (problem) throw new NoomError('bad_room', `room name: ${problem}`);
     checkName(m.name);
@@ -147,6 +148,7 @@ const RULES = {
   servers: checkLifetime,
   welcome(m) {
     if (!m.member) throw malformed('welcome needs a member');
+    checkSends(m);
   },
   kick(m) {
     checkTo(m);
@@ -170,6 +172,13 @@ function checkName(name = '') {
 
 function checkLifetime({ lifetime = 0 }) {
   if (lifetime < 0 || lifetime > MAX.number) throw malformed('lifetime out of bounds');
+}
+
+// RFC 6838 section 4.2.
+const MIME = /^(audio|video)(\/[\w!#$&^.+-]+)?$/;
+
+function checkSends({ sends = [] }) {
+  if (sends.length > MAX.sends || !sends.every((mime) => MIME.test(mime) && mime.length <= MAX.mime)) throw malformed('sends: bad MIME types');
 }
 
 function checkTo({ to = '' }) {

@@ -13,6 +13,8 @@ export const MAX = Object.freeze({
   tracks: 64, // rows of a table
   height: 16384, // pixels in the height of a picture
   label: 64, // characters of a track or chat id
+  sends: 16, // MIME types in a join
+  mime: 64, // characters of one
   number: 2 ** 31 - 1, // epochs, seqs, acks, versions
   retry: 3_600_000, // ms after which to come back
   time: 2 ** 53 - 1, // ms since 1970

@@ -18,8 +18,9 @@ func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 	var ok bool
 	switch {
 	case m.Type == TypeWelcome && m.Member != nil:
-		b, ok = appendMember(append(b, `{"type":"welcome","member":`...), m.Member)
-		return append(b, '}'), ok
+		b, ok = appendSends(append(b, `{"type":"welcome"`...), m.Sends)
+		b, plain := appendMember(append(b, `,"member":`...), m.Member)
+		return append(b, '}'), ok && plain
 	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0:
 		return b, false
 	}
@@ -46,6 +47,20 @@ func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 		b = append(b, `,"locked":true`...)
 	}
 	return append(b, '}'), ok
+}
+
+func appendSends(b []byte, sends []string) (_ []byte, plain bool) {
+	if sends == nil {
+		return b, true
+	}
+	b = append(b, `,"sends":[`...)
+	for i, mime := range sends {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), mime...), '"')
+	}
+	return append(b, ']'), validSends(sends)
 }
 
 func appendMember(b []byte, m *Member) (_ []byte, plain bool) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -193,6 +194,9 @@ func (m *Message) check() *Error {
 		if len(m.Token) > MaxToken {
 			return bad(CodeMalformed, "token: %d bytes, at most %d", len(m.Token), MaxToken)
 		}
+		if !validSends(m.Sends) {
+			return bad(CodeMalformed, "sends: want up to %d MIME types of sound or pictures, of up to %d characters", MaxSends, MaxMIME)
+		}
 		if err := CheckRoom(m.Room); err != nil {
 			return bad(CodeBadRoom, "%v", err)
 		}
@@ -241,6 +245,9 @@ func (m *Message) check() *Error {
 	case TypeWelcome:
 		if m.Member == nil {
 			return bad(CodeMalformed, "welcome needs a member")
+		}
+		if !validSends(m.Sends) {
+			return bad(CodeMalformed, "sends: want up to %d MIME types of sound or pictures, of up to %d characters", MaxSends, MaxMIME)
 		}
 	case TypeKick:
 		if err := CheckID(m.To); err != nil {
@@ -303,6 +310,24 @@ func (m *Message) checkPair(bad func(Code, string, ...any) *Error) *Error {
 	}
 	return nil
 }
+
+// validSends checks MIME types, or kinds alone. RFC 6838 section 4.2 has the characters of a subtype.
+func validSends(list []string) bool {
+	for _, mime := range list {
+		kind, subtype, named := strings.Cut(mime, "/")
+		if kind != "audio" && kind != "video" || named && subtype == "" || len(mime) > MaxMIME {
+			return false
+		}
+		for _, c := range []byte(subtype) {
+			if !strings.ContainsRune(subtypeRunes, rune(c)) {
+				return false
+			}
+		}
+	}
+	return len(list) <= MaxSends
+}
+
+const subtypeRunes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+"
 
 func validID(s string) bool {
 	if len(s) != idLength {

@@ -78,11 +78,14 @@ type Conn struct {
 	secured   bool // DTLS has been up
 
 	// Media.
-	sections   []*section               // what we send, in the order added
-	waiting    []*fanout.Sender         // senders without a section yet
-	lacking    []lack                   // that the peer does not get
-	tableDirty bool                     // our table has changed since it was sent
-	shares     map[*fanout.Sender]Share // the owner's, which changes it: what the peer gets
+	sections   []*section                   // what we send, in the order added
+	kinds      map[webrtc.RTPCodecType]bool // of which a section has been made, or offered by the peer
+	offered    bool                         // we have made an offer
+	expects    []string                     // what the peer is about to send, as MIME types, for our first offer
+	waiting    []*fanout.Sender             // senders without a section yet
+	lacking    []lack                       // that the peer does not get
+	tableDirty bool                         // our table has changed since it was sent
+	shares     map[*fanout.Sender]Share     // the owner's, which changes it: what the peer gets
 	measuring  measuring
 	receivers  map[string]receiver // by mid, those of Inbounds
 
@@ -114,6 +117,7 @@ type Config struct {
 	Self     string                      // our member id
 	Turn     negotiate.Machine           // whose turn it is to begin with
 	Senders  []*fanout.Sender            // published to the peer so far
+	Expects  []string                    // what the peer is about to publish, as far as is known: MIME types, or kinds
 	Shares   map[*fanout.Sender]Share    // of them; the owner changes it, and calls Share
 	Servers  *iceservers.Set             // with which PC was made
 	Networks conduct.Networks            // this machine's, for judging the peer's candidates
@@ -135,7 +139,7 @@ func New(cfg Config) (*Conn, error) {
 		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs,
 		repair: cfg.Repair, answers: cfg.Answers,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
-		receivers: make(map[string]receiver),
+		receivers: make(map[string]receiver), kinds: make(map[webrtc.RTPCodecType]bool), expects: cfg.Expects,
 	}
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()
 	// Both ends make both channels, so that neither needs to be announced, and they do so before the first description,

@@ -174,6 +174,10 @@ func (c *Conn) offer(id int64, restart bool) error {
 	if err := c.addSections(); err != nil {
 		return err
 	}
+	if err := c.reserve(); err != nil {
+		return err
+	}
+	c.offered = true
 	if restart = restart && c.owner.MayRestart(); restart {
 		c.regather()
 	}
@@ -190,7 +194,14 @@ func (c *Conn) answer() error {
 	if c.restartedBy(in) {
 		c.regather() // our generation ends with the peer's
 	}
+	filled, err := c.fill(in.session)
+	if err != nil {
+		return err
+	}
 	if err := c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
+		return err
+	}
+	if err := c.narrowFilled(filled); err != nil {
 		return err
 	}
 	answer, err := c.PC.CreateAnswer(nil)
@@ -200,6 +211,10 @@ func (c *Conn) answer() error {
 	if err := c.describe(signal.TypeAnswer, in.ID, answer, false); err != nil {
 		return err
 	}
+	for _, f := range filled {
+		c.judge(f.section, false)
+	}
+	c.mediaCanFlow()
 	c.owner.Table(&in.Table)
 	return nil
 }
@@ -210,14 +225,19 @@ func (c *Conn) apply() error {
 	if err := c.setRemote(webrtc.SDPTypeAnswer, in); err != nil {
 		return err
 	}
-	for _, s := range c.sections {
-		if s.refused = in.parsed.rejected[s.mid()] || s.leg.Refused(); s.refused {
-			c.refuse(s)
-		}
+	for _, sec := range c.sections {
+		c.judge(sec, in.parsed.rejected[sec.mid()])
 	}
 	c.mediaCanFlow()
 	c.owner.Table(&in.Table)
 	return nil
+}
+
+// judge is called for a section that was negotiated just now, and perhaps rejected.
+func (c *Conn) judge(sec *section, rejected bool) {
+	if sec.refused = rejected || sec.leg.Refused(); sec.refused {
+		c.refuse(sec)
+	}
 }
 
 func (c *Conn) setRemote(t webrtc.SDPType, in *incomingDescription) error {
@@ -237,6 +257,9 @@ func (c *Conn) setRemote(t webrtc.SDPType, in *incomingDescription) error {
 		return err
 	}
 	c.remote = in.parsed
+	for _, m := range in.session.MediaDescriptions {
+		c.kinds[webrtc.NewRTPCodecType(m.MediaName.Media)] = true
+	}
 	c.owner.Trace("remote description", "type", t.String(), "id", in.ID, "sdp", in.SDP)
 	if err := c.PC.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: in.SDP}); err != nil {
 		return fmt.Errorf("%w: %w", fault.Description, err)

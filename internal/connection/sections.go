@@ -7,7 +7,6 @@ import (
 
 	"noom/internal/fanout"
 	"noom/internal/fault"
-	"noom/internal/packet"
 	"noom/signal"
 )
 
@@ -25,6 +24,7 @@ type section struct {
 	refused     bool           // the peer does not accept this codec
 	measured    sent           // by the last Measure
 	starved     bool           // the table says that the sender is paused
+	size        int            // in a description, at most
 }
 
 // mid returns the section's mid, empty before its first offer.
@@ -53,32 +53,19 @@ const (
 	maxOurs   = signal.MaxSDP * 2 / 3 // the rest is the peer's, whose sections take more if it is a browser
 )
 
-// sectionSize returns more bytes than a section of ours takes in a description, because the real size is known only
-// when it is too late to leave one out.
-func (c *Conn) sectionSize(kind webrtc.RTPCodecType) int {
-	size := 2560
-	if kind == webrtc.RTPCodecTypeAudio {
-		size = 1152
-	}
-	for _, codec := range c.codecs {
-		if packet.KindOf(codec.MimeType) == kind {
-			size += packet.ExtraSize
-		}
-	}
-	return size
-}
-
 // fits reports whether a description has room for a section for s in addition to what the last one had and what was
 // made since.
 func (c *Conn) fits(s *fanout.Sender) bool {
-	ours, added := c.sectionSize(s.Kind()), c.sectionSize(s.Kind())
+	size := c.sizeOf(s.Kind(), c.only(s.Codec().RTPCodecCapability))
+	ours, added := size, size
 	for _, sec := range c.sections {
-		ours += c.sectionSize(sec.leg.Kind())
+		ours += sec.size
 		if sec.mid() == "" {
-			added += c.sectionSize(sec.leg.Kind())
+			added += sec.size
 		}
 	}
-	return ours <= maxOurs && max(c.local.size, firstSize)+added <= signal.MaxSDP
+	before := max(c.local.size, c.remote.size, firstSize) // the peer has to answer, with its own sections at full length
+	return ours <= maxOurs && before+added <= signal.MaxSDP
 }
 
 // addSections gives every sender that waits a section, if it fits. Transceivers are added right before an offer and not
@@ -91,32 +78,49 @@ func (c *Conn) addSections() error {
 			c.lack(s, s.Codec().PayloadType, fault.TooMany)
 			continue
 		}
-		if err := c.addSection(s); err != nil {
+		sec, err := c.addSection(s)
+		if err != nil {
 			return err
 		}
+		if t := sec.transceiver; c.kinds[s.Kind()] {
+			if err := c.narrow(t, t.Sender().GetParameters().Codecs, c.only(sec.leg.Codec())); err != nil {
+				return err
+			}
+		}
+		c.kinds[s.Kind()] = true
 	}
 	return nil
 }
 
 // addSection gives s a transceiver of its own.
-func (c *Conn) addSection(s *fanout.Sender) error {
-	leg := fanout.NewLeg(s.Codec().RTPCodecCapability, c.self, c.budget)
+func (c *Conn) addSection(s *fanout.Sender) (*section, error) {
+	sec, err := c.newSection(s.Codec().RTPCodecCapability)
+	if err != nil {
+		return nil, err
+	}
+	c.leave(s)
+	sec.sender, sec.flowing = s, true
+	c.attach(sec)
+	return sec, nil
+}
+
+// newSection makes an idle section for a codec.
+func (c *Conn) newSection(codec webrtc.RTPCodecCapability) (*section, error) {
+	leg := fanout.NewLeg(codec, c.self, c.budget)
 	leg.LendTo(c.answers)
 	transceiver, err := c.PC.AddTransceiverFromTrack(leg, webrtc.RTPTransceiverInit{
 		Direction: webrtc.RTPTransceiverDirectionSendonly,
 	})
 	if err != nil {
-		return fmt.Errorf("add transceiver: %w", err)
+		return nil, fmt.Errorf("add transceiver: %w", err)
 	}
-	c.leave(s)
-	sec := &section{leg: leg, transceiver: transceiver, sender: s, flowing: true}
+	sec := &section{leg: leg, transceiver: transceiver, size: c.sizeOf(leg.Kind(), c.only(codec))}
 	c.sections = append(c.sections, sec)
 	c.countStream(sec.stats)
 	c.countStream(sec.remoteStats)
-	c.attach(sec)
 	rtp := transceiver.Sender()
 	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
-	return nil
+	return sec, nil
 }
 
 // SendTable sends a change of the table that no description has carried.
@@ -132,9 +136,9 @@ func (c *Conn) SendTable() {
 	c.tableSent(c.owner.Send(signal.TypeTable, body, false))
 }
 
-// hasTable reports whether there is a table to send. In an epoch that the peer began, our senders have no sections
-// before our first offer, and an empty table would end tracks that only move to another connection.
-func (c *Conn) hasTable() bool { return len(c.sections) > 0 || len(c.waiting) == 0 }
+// hasTable reports whether there is a table to send. In an epoch that the peer began, senders that wait have no sections
+// before our first offer, and a table without them would end tracks that only move to another connection.
+func (c *Conn) hasTable() bool { return c.offered || len(c.waiting) == 0 }
 
 // nextTable returns the table for the next frame. If there is none to send, it has version 0, which the peer ignores.
 func (c *Conn) nextTable() signal.Table {

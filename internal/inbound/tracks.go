@@ -17,7 +17,7 @@ type Tracks struct {
 	// OnWant is called from anywhere when Wants would return something else. It is set before there are tracks.
 	OnWant func()
 
-	// Owned by one goroutine, which calls News, Take, Retake, Feed and Reopen.
+	// Owned by one goroutine, which calls Told, News, Take, Retake, Feed and Reopen.
 	table *signal.Table     // the latest; nil: none has arrived
 	rows  map[string]string // from mid to track id, according to the table
 
@@ -36,6 +36,9 @@ type Diff struct {
 	// Withheld counts the rows that were ignored because the peer may not publish.
 	Withheld int
 }
+
+// Told reports whether the peer has sent a table.
+func (ts *Tracks) Told() bool { return ts.table != nil }
 
 // News counts what Take would change: new tracks, and those that are muted, paused, or no longer.
 func (ts *Tracks) News(t *signal.Table) (added, changed int) {

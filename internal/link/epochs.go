@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"noom/internal/recovery"
 	"noom/internal/repair"
 	"noom/internal/traffic"
+	"noom/signal"
 )
 
 // This file begins epochs and closes connections, when the machine says so.
@@ -83,13 +85,31 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	if ours {
 		turn = negotiate.Begin()
 	}
+	var expects []string // of the peer's, which offers itself what we do not
+	if ours {
+		expects = l.expects()
+	}
 	c, err = connection.New(connection.Config{
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn,
-		Senders: l.senders, Shares: l.shares,
+		Senders: l.senders, Shares: l.shares, Expects: expects,
 		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: hooks.Packets,
 		Repair: hooks.Repair, Answers: hooks.Answers, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
 	})
 	return c, err
+}
+
+// expects returns the MIME types, or kinds, of what the peer publishes: what its table says, and before that the hub.
+func (l *Link) expects() (list []string) {
+	if !l.may(signal.RightPublish) {
+		return nil
+	}
+	if !l.Tracks.Told() {
+		return l.sends
+	}
+	for _, t := range l.Tracks.List() {
+		list = append(list, cmp.Or(t.Codec().MimeType, t.Kind().String()))
+	}
+	return list
 }
 
 // closeConn closes a connection that the machine no longer needs.

@@ -70,6 +70,7 @@ type Link struct {
 	own          []*fanout.Sender                    // those of them that only this peer gets
 	shares       map[*fanout.Sender]connection.Share // what the peer gets of them; all that is not here
 	tableVersion int64                               // of our latest table
+	sends        []string                            // what the hub says that the peer publishes, as MIME types
 	findings     findings
 	failure      error  // the error behind the latest Fail, Unbuilt or Spoiled
 	sample       uint64 // how much had arrived over the path when it was doubted, or new
@@ -169,8 +170,14 @@ func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 
 // The room's loop calls what follows.
 
-// Welcome reports that the member has come, or come back, to the hub while we were there.
-func (l *Link) Welcome() { l.post((*recovery.Machine).Welcome) }
+// Welcome reports that the member has come, or come back, to the hub while we were there, and what it publishes, as far as is
+// known.
+func (l *Link) Welcome(sends []string) {
+	l.mail.Post(func() {
+		l.sends = sends
+		l.on((*recovery.Machine).Welcome)
+	})
+}
 
 // Expect reports that the member was there first: we are the newcomer.
 func (l *Link) Expect() { l.post((*recovery.Machine).Expect) }

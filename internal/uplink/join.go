@@ -58,7 +58,7 @@ func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, join
 	}
 	join := signal.Message{
 		Type: signal.TypeJoin, Room: u.cfg.Room, Name: name,
-		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Token: token,
+		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Token: token, Sends: u.cfg.Sends(),
 	}
 	u.cfg.Trace(true, join)
 	if err = s.Send(ctx, join); err != nil {

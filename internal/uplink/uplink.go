@@ -32,6 +32,7 @@ type Config struct {
 	Self   signal.Member                  // ID, PublicKey and Session
 	Name   func() string                  // the nickname to join under, asked before each join
 	Sign   func(text []byte) signal.Bytes // with the key behind Self
+	Sends  func() []string                // what we publish, as a join says it, asked before each join
 
 	// The hub gets Token or, if TokenSource is not nil, what that returns. With a
 	// TokenSource, a member whose authorisation has ended comes back.

@@ -52,6 +52,7 @@ func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal
 			Room: "방", Self: signal.Member{ID: signal.MemberID(public), PublicKey: public, Session: signal.NewSession()},
 			Name: func() string { return "지우" }, Token: "token",
 			Sign:        func(text []byte) signal.Bytes { return ed25519.Sign(key, text) },
+			Sends:       func() []string { return nil },
 			DialTimeout: 5 * time.Second, RedialMax: 2 * time.Second,
 			Trace: func(bool, signal.Message) {}, Lost: func(err error) { l.lost <- err },
 			Log: slog.New(slog.DiscardHandler),

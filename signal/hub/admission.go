@@ -20,7 +20,7 @@ import (
 func (c *conn) askedToJoin(m *signal.Message) bool {
 	c.join = &application{ // cloned, because m's strings are parts of its envelope
 		Room: strings.Clone(m.Room), Name: strings.Clone(m.Name), Session: strings.Clone(m.Session),
-		Token: strings.Clone(m.Token), Key: m.Key,
+		Token: strings.Clone(m.Token), Key: m.Key, Sends: m.Sends,
 	}
 	if c.hub.config.Authorize != nil {
 		c.demandProof()
@@ -101,7 +101,7 @@ func (c *conn) enter(proven bool) bool {
 	c.since = time.Now()
 	q := request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member),
+		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member), sends: c.join.Sends,
 	}
 	place, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {
@@ -121,7 +121,7 @@ func (c *conn) enter(proven bool) bool {
 		c.demandProof()
 		return true
 	}
-	c.home = place
+	c.home, c.join.Sends = place, nil
 	if c.hub.config.ICEServers == nil {
 		c.given = context.Background() // its values are no longer needed
 	}

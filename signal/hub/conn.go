@@ -59,6 +59,7 @@ type conn struct {
 type application struct {
 	Room, Name, Session, Token string
 	Key                        signal.PublicKey
+	Sends                      []string
 }
 
 func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {

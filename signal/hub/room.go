@@ -55,6 +55,7 @@ type request struct {
 	named    bool
 	until    time.Time
 	parting  parting         // of the connection
+	sends    []string        // what the member is about to publish, for the welcome
 	joined   *signal.Message // the answer, to be completed by Self, Members, Locked and Nonce
 }
 
@@ -100,7 +101,11 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		}
 	}
 	r.tell(c, joined)
-	r.tellOthers(c, &signal.Message{Type: signal.TypeWelcome, Member: &q.member})
+	welcome := &signal.Message{Type: signal.TypeWelcome, Member: &q.member}
+	if q.member.May(signal.RightPublish) {
+		welcome.Sends = q.sends
+	}
+	r.tellOthers(c, welcome)
 	r.catchUp(c, back)
 	return r.out, admitted
 }
