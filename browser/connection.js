@@ -42,7 +42,7 @@ export class Connection {
   /**
    * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
+   * data(bytes), drained() of data, channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
    * flooded(c, error), introduced(), described(restarts), tabled(weight), wants(told) and lookup() → whether one more is
    * within bounds, peer: its id, wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may
    * take. platform is {webrtc, atHome, budget}.
@@ -56,6 +56,7 @@ export class Connection {
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = this.#whatComes((data) => link.control(this, data));
+    this.#data.onbufferedamountlow = () => this.#closed || link.drained();
     // Text, which is against the rules, would be taken for a number, of bytes.
     this.#data.onmessage = this.#whatComes((data) => link.data(typeof data === 'string' ? new Uint8Array() : new Uint8Array(data)));
     this.#channels = new Channels(this.#pc, {
@@ -375,11 +376,7 @@ export class Connection {
   #channel(label, id) {
     const channel = this.#pc.createDataChannel(label, { negotiated: true, id });
     channel.binaryType = 'arraybuffer';
-    channel.onopen = () => {
-      if (this.#closed) return;
-      if (label === 'data') this.#link.dataOpen(this);
-      this.#changed();
-    };
+    channel.onopen = () => this.#changed();
     channel.onclose = () => {
       if (this.#closed) return;
       this.#link.channelClosed(this);

@@ -39,7 +39,10 @@ export class Epochs {
     this.#path = new Path(options.connectTimeout, {
       facts: () => ({ online: hub.online, expired: false, wait: conduct.wait(performance.now()) }),
       act: (action) => this.#act(action),
-      acted: () => this.#path.over && link.acted(),
+      acted: () => {
+        stream.flush(); // perhaps over another connection
+        if (this.#path.over) link.acted();
+      },
     });
     this.#proof = new Proof({ send: () => frames.probe(), answered: (yes) => this.on(yes ? 'answered' : 'unanswered') });
   }
@@ -143,7 +146,7 @@ export class Epochs {
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#frames.control(frame, c),
       data: (bytes) => this.#stream.receive(bytes),
-      dataOpen: (c) => isCurrent(c) && this.#stream.reopen(c),
+      drained: () => this.#stream.flush(),
     };
   }
 

@@ -50,13 +50,21 @@ function opened() {
   const connection = new Connection({
     number: 1, platform: { webrtc: { RTCPeerConnection, MediaStream: class {} }, atHome: false, budget: new Budget() }, iceServers: [], begun: false, senders: [], incoming: null,
     link: {
-      data: () => happened.push('data'), control: () => happened.push('control'), channelOpened: () => happened.push('channel'),
+      data: () => happened.push('data'), drained: () => happened.push('drained'), control: () => happened.push('control'), channelOpened: () => happened.push('channel'),
       changed: (c) => happened.push(c.up ? 'up' : 'down'),
     },
   });
   const comes = () => channels.get('data').onmessage({ data: new ArrayBuffer(1) });
   return { connection, pc, channels, happened, comes };
 }
+
+test('what its data channel was given has gone', () => {
+  const { connection, channels, happened } = opened();
+  channels.get('data').onbufferedamountlow();
+  connection.close();
+  channels.get('data').onbufferedamountlow();
+  assert.deepEqual(happened, ['drained']);
+});
 
 // On a busy machine, Chromium now and then delivers a message before it says that the path is found.
 test('what comes shows that the connection is up, before it is taken', () => {
