@@ -7,6 +7,7 @@ import { Proof } from './proof.js';
 
 export class Epochs {
   #link; // {closed(), present(), id, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
+  #hub; // {online, ask()}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
   #conduct; // what the member may make us do
   #connections;
@@ -26,6 +27,7 @@ export class Epochs {
 
   constructor({ link, hub, options, conduct, connections, frames, stream, incoming, findings, wants, needs, report }) {
     this.#link = link;
+    this.#hub = hub;
     this.#options = options;
     this.#conduct = conduct;
     this.#connections = connections;
@@ -201,6 +203,7 @@ export class Epochs {
       case 'resend': this.#frames.resend(); break;
       case 'setState': this.#link.state(peer, this.#cause(cause)); break;
       case 'drop': this.#link.dead(); break;
+      case 'askHub': this.#hub.ask(); break;
       case 'queue': this.#link.askTurn(); break;
       case 'release':
         this.#frames.release();
