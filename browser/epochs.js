@@ -139,6 +139,7 @@ export class Epochs {
       described: (restarts) => this.#conduct.described(performance.now(), restarts),
       tabled: ({ fresh, changed }) => this.#conduct.tabled(performance.now(), fresh, changed),
       introduced: () => this.#wants.look(),
+      reaches: () => this.#hub.online && this.#link.present(),
       wants: (told) => this.#takeWants(told),
       lookup: () => this.#conduct.lookup(performance.now()),
       peer: this.#link.id,
