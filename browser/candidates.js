@@ -9,7 +9,7 @@ import { isCandidate, linesOf, RemoteCandidates } from './remote_candidates.js';
 export class Candidates {
   #pc;
   #later; // (step) takes a step on the connection's chain
-  #send; // (body) to the other end
+  #send; // (body, ufrag) to the other end
   #waiting = []; // of ours, oldest first
   #ours = { ufrag: '', kinds: new Set() }; // of the latest gathering
   #theirs; // of the remote description
@@ -92,7 +92,7 @@ export class Candidates {
       const other = this.#waiting.findIndex((c) => c.ufrag !== ufrag);
       const count = Math.min(other < 0 ? this.#waiting.length : other, MAX.candidates);
       const candidates = this.#waiting.splice(0, count).map(({ candidate, sdpMid, sdpMLineIndex }) => ({ candidate, sdpMid, sdpMLineIndex }));
-      this.#send(JSON.stringify({ ufrag, candidates }));
+      this.#send(JSON.stringify({ ufrag, candidates }), ufrag);
     }
   }
 }

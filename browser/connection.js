@@ -1,8 +1,6 @@
-// One epoch of a link: an RTCPeerConnection, the turn machine that says when
-// it may offer, and the two data channels. The only caller of
-// set*Description. Everything that touches the connection is a step on one
-// promise chain, so that no two of them ever interleave; a step that fails
-// ends the connection, and the link begins the next epoch.
+// One epoch of a link: an RTCPeerConnection, the turn machine that says when it may offer, and the two data channels. The
+// only caller of set*Description. Everything that touches the connection is a step on one promise chain, so that no two of
+// them ever interleave; a step that fails ends the connection, and the link begins the next epoch.
 
 import { decodeBody } from './body.js';
 import { Candidates, ufragOf } from './candidates.js';
@@ -30,6 +28,7 @@ export class Connection {
   #stereo = new Set(); // mids of sections in which the other side sends stereo
   #chain = Promise.resolve();
   #byHub = false; // the step that runs acts on what came by hub, and so is its answer
+  #answered = null; // our username fragment in the latest answer to a restart, whose way its candidates go
   #introduced = false;
   #closed = false;
   #made = performance.now();
@@ -40,12 +39,12 @@ export class Connection {
   #path = 'untried'; // when pathChanged was last called
 
   /**
-   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
-   * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
-   * flooded(c, error), introduced(), described(restarts), tabled(weight), wants(told) and lookup() → whether one more is
-   * within bounds, peer: its id, wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may
-   * take. platform is {webrtc, atHome, budget}.
+   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were queued, table(rows, settled),
+   * changed(c), failed(c, error), control(c, frame), data(bytes), drained() of data, channelClosed(c), restarting(c),
+   * channelOpened(channel), refused({sender, codec, error}), flooded(c, error), introduced(), reaches() → whether the hub
+   * does, described(restarts), tabled(weight), wants(told) and lookup() → whether one more is within bounds, peer: its id,
+   * wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may take. platform is
+   * {webrtc, atHome, budget}.
    */
   constructor({ number, platform: { webrtc, atHome, budget }, iceServers, begun, senders, incoming, link }) {
     this.number = number;
@@ -56,6 +55,7 @@ export class Connection {
     this.#control = this.#channel('control', 0);
     this.#data = this.#channel('data', 1);
     this.#control.onmessage = this.#whatComes((data) => link.control(this, data));
+    this.#data.onbufferedamountlow = () => this.#closed || link.drained();
     // Text, which is against the rules, would be taken for a number, of bytes.
     this.#data.onmessage = this.#whatComes((data) => link.data(typeof data === 'string' ? new Uint8Array() : new Uint8Array(data)));
     this.#channels = new Channels(this.#pc, {
@@ -67,7 +67,9 @@ export class Connection {
     });
     this.#candidates = new Candidates(this.#pc, {
       atHome, lookup: () => link.lookup(),
-      later: (step) => this.#step(step), send: (body) => this.#send({ type: 'candidates', body }),
+      later: (step) => this.#step(step),
+      // If no hub can bring those of a restart, they are not to hold up what follows.
+      send: (body, ufrag) => this.#send({ type: 'candidates', hubOnly: ufrag === this.#answered && link.reaches(), body }),
     });
     this.#pc.oniceconnectionstatechange = () => {
       this.#moved = performance.now();
@@ -317,6 +319,7 @@ export class Connection {
     if (restarts) this.#link.restarting(this);
     await this.#take('offer', received);
     const answer = await this.#pc.createAnswer();
+    if (restarts) this.#answered = ufragOf(answer.sdp);
     await this.#setLocal(answer);
     // The sender of a restart may have no path left but the hub.
     this.#sendDescription('answer', id, answer.sdp, restarts);
@@ -375,11 +378,7 @@ export class Connection {
   #channel(label, id) {
     const channel = this.#pc.createDataChannel(label, { negotiated: true, id });
     channel.binaryType = 'arraybuffer';
-    channel.onopen = () => {
-      if (this.#closed) return;
-      if (label === 'data') this.#link.dataOpen(this);
-      this.#changed();
-    };
+    channel.onopen = () => this.#changed();
     channel.onclose = () => {
       if (this.#closed) return;
       this.#link.channelClosed(this);

@@ -69,11 +69,10 @@ export class DataStream {
   /** The frame that asks the other end to say when all has arrived. */
   ask() { return header(ASKED, this.#number); }
 
-  /** What a fresh channel must carry first: our mark, and all unacknowledged. */
-  reopen() {
-    const frames = this.#unacked.map((m) => m.frame);
-    if (this.#taken > 0) frames.unshift(this.#acknowledge());
-    return frames;
+  /** The first unacknowledged message above a number, as {number, frame}; undefined: there is none. */
+  next(number) {
+    const first = this.#unacked[0]?.number ?? 0;
+    return this.#unacked[Math.max(0, number + 1 - first)];
   }
 
   /**
@@ -123,7 +122,7 @@ export class DataStream {
     }
     this.#taken = Math.max(this.#taken, number);
     const much = this.#taken - this.#told >= ACK_MESSAGES || this.#untoldBytes >= ACK_BYTES;
-    return this.#pausing && !much ? null : this.#acknowledge();
+    return this.#pausing && !much ? null : this.tell();
   }
 
   /** Whether pauseOver has to be called in ACK_PAUSE ms. */
@@ -136,9 +135,13 @@ export class DataStream {
   }
 
   /** Returns the frame that acknowledges what was taken, null if the other end knows. */
-  owed() { return this.#taken > this.#told ? this.#acknowledge() : null; }
+  owed() { return this.#taken > this.#told ? this.tell() : null; }
 
-  #acknowledge() {
+  /** The number that was acknowledged last; 0 before the first. */
+  get told() { return this.#told; }
+
+  /** The frame that acknowledges all that was taken. */
+  tell() {
     this.#told = this.#taken;
     this.#untoldBytes = 0;
     this.#pausing = true;

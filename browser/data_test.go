@@ -103,6 +103,54 @@ func testDataWithGo(t *testing.T, kind browsertest.Kind) {
 	})()`, count, size))
 }
 
+// A page sends while it moves, and the channel of the new connection refuses every third message, as one does whose
+// buffer is full. It is not the new connection's fault: no further one is made.
+func TestDataWhileMoving(t *testing.T) { browsertest.EachKind(t, testDataWhileMoving) }
+
+func testDataWhileMoving(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	tab, room := newLab(t).pairWithGo(t, kind)
+	const count = 300
+	tab.Do(`window.refusing = true; window.tries = 0;
+		window.createDataChannel = RTCPeerConnection.prototype.createDataChannel;
+		RTCPeerConnection.prototype.createDataChannel = function (...what) {
+			return Object.assign(createDataChannel.apply(this, what), { isNew: true });
+		};
+		window.sendData = RTCDataChannel.prototype.send;
+		RTCDataChannel.prototype.send = function (data) {
+			if (refusing && this.isNew && this.label === 'data' && ++tries % 3 === 0) throw new DOMException('full', 'OperationError');
+			sendData.call(this, data);
+		}`)
+	tab.Do(fmt.Sprintf(`(async () => {
+		for (let i = 0; i < %d; i++) {
+			if (i === 20) other().restartICE();
+			if (i === %[1]d - 1) refusing = false;
+			const data = new Uint8Array(4);
+			new DataView(data.buffer).setUint32(0, i);
+			await other().send(data);
+			await new Promise((resolve) => setTimeout(resolve, 10));
+		}
+	})(), undefined`, count))
+	for want := uint32(0); want < count; {
+		event, err := room.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := event.(noom.DataReceived); ok {
+			if got := binary.BigEndian.Uint32(e.Data); got != want {
+				t.Fatalf("message %d comes where %d should", got, want)
+			}
+			want++
+		}
+	}
+	if n := browsertest.Eval[int](tab, `tries`); n < 3 {
+		t.Errorf("%d messages went to the new connection, which refused none", n)
+	}
+	if n := browsertest.Eval[int](tab, `connections`); n != 2 {
+		t.Errorf("%d connections were made, want 2", n)
+	}
+}
+
 // A page learns that a peer is connected before it gets what the peer sends at once, by send or in
 // a channel of its own.
 func TestConnectedFirst(t *testing.T) { browsertest.EachKind(t, testConnectedFirst) }

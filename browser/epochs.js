@@ -7,6 +7,7 @@ import { Proof } from './proof.js';
 
 export class Epochs {
   #link; // {closed(), present(), id, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
+  #hub; // {online, ask()}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
   #conduct; // what the member may make us do
   #connections;
@@ -26,6 +27,7 @@ export class Epochs {
 
   constructor({ link, hub, options, conduct, connections, frames, stream, incoming, findings, wants, needs, report }) {
     this.#link = link;
+    this.#hub = hub;
     this.#options = options;
     this.#conduct = conduct;
     this.#connections = connections;
@@ -39,7 +41,10 @@ export class Epochs {
     this.#path = new Path(options.connectTimeout, {
       facts: () => ({ online: hub.online, expired: false, wait: conduct.wait(performance.now()) }),
       act: (action) => this.#act(action),
-      acted: () => this.#path.over && link.acted(),
+      acted: () => {
+        stream.flush(); // perhaps over another connection
+        if (this.#path.over) link.acted();
+      },
     });
     this.#proof = new Proof({ send: () => frames.probe(), answered: (yes) => this.on(yes ? 'answered' : 'unanswered') });
   }
@@ -134,6 +139,7 @@ export class Epochs {
       described: (restarts) => this.#conduct.described(performance.now(), restarts),
       tabled: ({ fresh, changed }) => this.#conduct.tabled(performance.now(), fresh, changed),
       introduced: () => this.#wants.look(),
+      reaches: () => this.#hub.online && this.#link.present(),
       wants: (told) => this.#takeWants(told),
       lookup: () => this.#conduct.lookup(performance.now()),
       peer: this.#link.id,
@@ -143,7 +149,7 @@ export class Epochs {
       channelOpened: (channel) => this.#report.channelOpened(channel),
       control: (c, frame) => this.#frames.control(frame, c),
       data: (bytes) => this.#stream.receive(bytes),
-      dataOpen: (c) => isCurrent(c) && this.#stream.reopen(c),
+      drained: () => this.#stream.flush(),
     };
   }
 
@@ -198,6 +204,7 @@ export class Epochs {
       case 'resend': this.#frames.resend(); break;
       case 'setState': this.#link.state(peer, this.#cause(cause)); break;
       case 'drop': this.#link.dead(); break;
+      case 'askHub': this.#hub.ask(); break;
       case 'queue': this.#link.askTurn(); break;
       case 'release':
         this.#frames.release();

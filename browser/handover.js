@@ -33,9 +33,9 @@ export class Connections {
     return sent;
   }
 
-  /** Sends bytes of the data stream over the newest that works, if at most so many bytes wait there. */
-  sendData(bytes, most) {
-    return this.all.some((c) => c.sendData(bytes, most));
+  /** Those that take data, newest first; but those that work come before those in which it waits for the path. */
+  get carriers() {
+    return this.all.filter((c) => c.dataOpen).toSorted((a, b) => b.up - a.up);
   }
 
   /** Ends one. */

@@ -6,11 +6,10 @@ import { NoomError } from './errors.js';
 import { Goodbye } from './goodbye.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
+import { Redial } from './redial.js';
 import { Refusal, Signaling } from './signaling.js';
 import { stepsOfJoining } from './steps.js';
 import { Way } from './way.js';
-
-const REDIAL_FIRST = 100; // ms
 
 // A hub that refuses us with one of these will do it again.
 const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
@@ -33,6 +32,9 @@ export class Hub {
   #trace; // (direction, inBand, frame)
   #way;
   #signaling = null;
+  #since = 0; // when that was joined, by performance.now
+  #redial;
+  #hurry = () => {}; // ends the pause before a redial
   #goodbye;
   #arrival = stepsOfJoining(); // the first time
   #inbox = Promise.resolve(); // steps of the room, in order
@@ -44,6 +46,7 @@ export class Hub {
     this.#name = name;
     this.#options = options;
     this.#way = new Way(join.url, options);
+    this.#redial = new Redial(options.redialMax);
     this.#member = member;
     this.#trace = trace;
   }
@@ -64,6 +67,15 @@ export class Hub {
     const frame = encode(message);
     decode(frame);
     this.#signaling?.send(frame);
+  }
+
+  /**
+   * Asks the hub for a sign of life, and gives up the connection if none comes. A redial that waits is made at once: the
+   * network may be a better one now.
+   */
+  ask() {
+    this.#signaling?.ask();
+    this.#hurry();
   }
 
   get #over() { return this.#gone.signal.aborted; }
@@ -97,6 +109,7 @@ export class Hub {
       signal: this.#gone.signal,
       onJoined: (signaling, joined) => {
         this.#signaling = signaling;
+        this.#since = performance.now();
         this.#arrival.reach('joined');
         this.#goodbye.prepare(joined.nonce, signaling.url).catch((error) => console.error(error));
         taken = this.enqueue(() => step(joined));
@@ -133,10 +146,10 @@ export class Hub {
   async #lost(error) {
     this.#signaling = null;
     if (this.#over) return;
+    this.#redial.lost(performance.now() - this.#since);
     this.#member.lost(error);
-    let { retry = 0 } = error;
-    for (let pause = REDIAL_FIRST; ; pause = Math.min(2 * pause, this.#options.redialMax)) {
-      await new Promise((resolve) => { setTimeout(resolve, Math.max(pause * (0.5 + Math.random() / 2), retry * (1 + Math.random()))); });
+    for (let { retry = 0 } = error; ;) {
+      await this.#pause(retry);
       if (this.#over) return;
       try {
         await this.dial((joined) => this.#member.back(joined));
@@ -150,5 +163,18 @@ export class Hub {
         retry = error.retry ?? 0;
       }
     }
+  }
+
+  // Waits before a redial. A hub that has asked us to stay away so long is not dialled earlier.
+  #pause(retry) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#redial.next(retry));
+      if (retry > 0) return;
+      this.#hurry = () => {
+        this.#redial.hurry();
+        clearTimeout(timer);
+        resolve();
+      };
+    }).finally(() => { this.#hurry = () => {}; });
   }
 }

@@ -47,7 +47,7 @@ export class Link {
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   /**
-   * hub is {send(frame), online}, turns {ask(link), done(link)}: newcomers build one after the other. conduct is what the
+   * hub is {send(frame), online, ask()}, turns {ask(link), done(link)}: newcomers build one after the other. conduct is what the
    * member may make us do, and outlives the link.
    */
   constructor({ member, peer, self, hub, report, options, conduct, turns }) {

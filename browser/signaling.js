@@ -23,6 +23,7 @@ export function endpointOf(url) {
 }
 
 const OPEN = 1; // a WebSocket's readyState
+const ANSWER = 1_000; // ms for the hub to answer a question
 
 /** What a hub answers to a join with an error frame. */
 export class Refusal extends NoomError {}
@@ -31,6 +32,7 @@ export class Signaling {
   #socket;
   #lastFrameAt = performance.now(); // when a frame came last, ms
   #pulse = 0;
+  #asked = 0; // timer: until then the hub has to give a sign of life
   #closed = false;
   #onFrame; // (frame) while open
   #onClose; // (error) once, if it was not us
@@ -117,6 +119,8 @@ export class Signaling {
     const socket = this.#socket;
     socket.onmessage = ({ data }) => {
       this.#lastFrameAt = performance.now();
+      clearTimeout(this.#asked);
+      this.#asked = 0;
       let frame;
       try {
         frame = decode(data);
@@ -155,9 +159,17 @@ export class Signaling {
     return true;
   }
 
+  /** Asks the hub for a sign of life. The connection ends if none comes; who asks meanwhile waits for the same. */
+  ask() {
+    if (this.#asked || !this.open) return;
+    this.#asked = setTimeout(() => this.#end(new NoomError('unreachable', `the hub has not answered for ${ANSWER} ms`)), ANSWER);
+    this.send(encode({ type: 'ping' }));
+  }
+
   close() {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#asked);
     clearInterval(this.#pulse);
     this.#socket.close(1000);
   }

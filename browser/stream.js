@@ -1,11 +1,12 @@
 // The application's data on a link: sends that wait for credit, over whatever
-// connection there is (PROTOCOL.md section 4.5).
+// connection there is (PROTOCOL.md section 4.5). It may be another for each message: what one has not carried is sent over
+// it first, because a receiver drops what it has already, and takes no gap.
 
 import { ACK_PAUSE, DataStream } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
-// Bytes in a channel above which no answer is added: credit lets no honest member wait with more.
+// Bytes in a channel above which nothing is added: credit lets no honest member wait with more.
 const MOST_WAITING = 2 * MAX.unacked;
 
 const gone = () => new NoomError('closed', 'the peer is gone, or we are leaving');
@@ -14,6 +15,8 @@ export class Stream {
   #connections;
   #link; // {data(bytes, taken), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds}
   #numbers = new DataStream();
+  #lanes = new WeakMap(); // Connection → {carried, told: the last message and acknowledgement that it carries, asked: whether all has arrived}
+  #answer = null; // a frame: what the other end has asked for
   #waiting = []; // sends without credit: {payload, resolve, reject}
   #sealed = false; // we leave: nothing new is taken
   #deliveries = []; // resolvers of calls that wait for all to arrive
@@ -37,7 +40,8 @@ export class Stream {
   trySend(payload) {
     if (this.#sealed) throw gone();
     if (this.#waiting.length > 0 || !this.#numbers.hasCredit(payload.length)) return false;
-    this.#connections.sendData(this.#numbers.send(payload));
+    this.#numbers.send(payload);
+    this.flush();
     return true;
   }
 
@@ -53,9 +57,10 @@ export class Stream {
   /** Resolves when all has arrived, or nothing more will. */
   delivered() {
     return new Promise((resolve) => {
-      this.#acknowledge(this.#numbers.owed());
+      this.#numbers.owed(); // which is told now
       this.#deliveries.push(resolve);
-      this.#ask((frame) => this.#connections.sendData(frame));
+      this.#lookDelivered();
+      this.flush();
     });
   }
 
@@ -65,17 +70,25 @@ export class Stream {
     if (violation) this.#link.failed(new NoomError('malformed', violation));
     else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
-    if (answer) this.#connections.sendData(answer, MOST_WAITING);
     if (credit || arrived) this.#lookDelivered();
+    if (answer) {
+      this.#answer = answer;
+      this.flush();
+    }
     if (!message) return;
-    this.#link.data(message, () => this.#acknowledge(this.#numbers.take(number)));
+    this.#link.data(message, () => {
+      if (this.#numbers.take(number)) this.flush();
+    });
   }
 
-  /** A connection's data channel is open: it carries what is unacknowledged. */
-  reopen(connection) {
-    for (const bytes of this.#numbers.reopen()) connection.sendData(bytes);
-    this.#startPause();
-    if (this.#deliveries.length > 0) this.#ask((frame) => connection.sendData(frame));
+  /**
+   * Sends what is due, as far as there is room for it. Called too when there are other connections, when one works or no
+   * longer does, and when one has sent what it was given.
+   */
+  flush() {
+    const { carriers } = this.#connections;
+    carriers.some((c) => this.#write(c));
+    if (carriers.length > 0) this.#startPause();
   }
 
   close() {
@@ -85,27 +98,37 @@ export class Stream {
     this.#resolveDeliveries();
   }
 
-  // frame may be null: nothing is due.
-  #acknowledge(frame) {
-    if (frame) this.#connections.sendData(frame);
-    this.#startPause();
+  // Sends what is due over one connection; false: that did not take all of it.
+  #write(connection) {
+    if (!this.#lanes.has(connection)) this.#lanes.set(connection, { carried: 0, told: 0, asked: false });
+    const lane = this.#lanes.get(connection);
+    const put = (frame) => connection.sendData(frame, MOST_WAITING);
+    if (lane.told < this.#numbers.told) {
+      if (!put(this.#numbers.tell())) return false;
+      lane.told = this.#numbers.told;
+    }
+    if (this.#answer) {
+      if (!put(this.#answer)) return false;
+      this.#answer = null;
+    }
+    for (let next = this.#numbers.next(lane.carried); next; next = this.#numbers.next(lane.carried)) {
+      if (!put(next.frame)) return false;
+      lane.carried = next.number;
+    }
+    if (this.#deliveries.length > 0 && !lane.asked && this.missing > 0) lane.asked = put(this.#numbers.ask());
+    return true;
   }
 
   #startPause() {
     if (this.#pause || !this.#numbers.pausing) return;
     this.#pause = setTimeout(() => {
       this.#pause = 0;
-      this.#acknowledge(this.#numbers.pauseOver());
+      if (this.#numbers.pauseOver()) this.flush();
     }, ACK_PAUSE);
   }
 
   #rejectWaiting() {
     for (const { reject } of this.#waiting.splice(0)) reject(gone());
-  }
-
-  #ask(send) {
-    if (this.missing > 0) send(this.#numbers.ask());
-    else this.#resolveDeliveries();
   }
 
   #lookDelivered() {
@@ -119,8 +142,9 @@ export class Stream {
   #sendWaiting() {
     while (this.#waiting.length > 0 && this.#numbers.hasCredit(this.#waiting[0].payload.length)) {
       const { payload, resolve } = this.#waiting.shift();
-      this.#connections.sendData(this.#numbers.send(payload));
+      this.#numbers.send(payload);
       resolve();
     }
+    this.flush();
   }
 }
