@@ -2,10 +2,13 @@ package noom_test
 
 import (
 	"bytes"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"noom"
+	"noom/noomtest"
 	"noom/signal"
 )
 
@@ -79,5 +82,49 @@ func TestMeddlingHub(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestFewFramesSetUpAMesh: most acknowledgements travel on frames that say something, and nothing is said twice.
+func TestFewFramesSetUpAMesh(t *testing.T) {
+	for _, latency := range []time.Duration{0, 5 * time.Millisecond} {
+		inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+			const members = 5
+			var mu sync.Mutex
+			bare, sent := 0, make(map[string]int)
+			count := func(e noom.Trace) {
+				if m := e.Message; e.Kind == noom.TraceSent && m.Type.Pair() {
+					mu.Lock()
+					defer mu.Unlock()
+					if m.Seq == 0 {
+						bare++
+					} else {
+						sent[fmt.Sprint(e.Self.Name, e.Peer.Name, m.Type, m.Epoch.Number, m.Seq)]++
+					}
+				}
+			}
+			var rooms []noom.Room
+			for i := range members {
+				rooms = append(rooms, w.join("r", fmt.Sprint(i), &noom.Config{
+					Trace: count, Tracks: []noom.LocalTrack{{Name: "camera", Track: newTestCamera(t)}},
+				}))
+			}
+			for _, r := range rooms {
+				for range members - 1 {
+					until[noom.TrackAdded](t, r, nil)
+				}
+			}
+			w.Settle()
+			mu.Lock()
+			defer mu.Unlock()
+			for what, n := range sent {
+				if n > 1 {
+					t.Errorf("with a hub %v away, %s is sent %d times", latency, what, n)
+				}
+			}
+			if len(sent) == 0 || 2*bare > len(sent) {
+				t.Errorf("with a hub %v away, there are %d acknowledgements beside %d frames", latency, bare, len(sent))
+			}
+		}, noomtest.WithSignalingLatency(latency))
 	}
 }

@@ -187,7 +187,7 @@ export class Epochs {
 
   // ---- what recovery.js says
 
-  #act({ kind, conn, ours, peer, cause }) {
+  #act({ kind, conn, ours, peer, cause, late }) {
     switch (kind) {
       case 'beginEpoch': this.#beginEpoch(); break;
       case 'build': this.#build(conn, ours); break;
@@ -201,7 +201,10 @@ export class Epochs {
       case 'forget': this.#findings.up(); break;
       case 'probe': this.#proof.probe(this.#connection.pc); break;
       case 'checkProbe': this.#proof.check(this.#connection.pc); break;
-      case 'resend': this.#frames.resend(); break;
+      case 'resend':
+        if (late) this.#frames.connected();
+        else this.#frames.resend();
+        break;
       case 'setState': this.#link.state(peer, this.#cause(cause)); break;
       case 'drop': this.#link.dead(); break;
       case 'askHub': this.#hub.ask(); break;

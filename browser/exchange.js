@@ -13,6 +13,10 @@ import { MAX } from './limits.js';
 /** How many messages may be unacknowledged in one direction. */
 export const WINDOW = MAX.inFlight;
 
+// So many frames wait for an acknowledgement before it goes by itself, so that the other end never waits for one with
+// its window full.
+const PROMPT = WINDOW / 4;
+
 // Back-off of an unacknowledged message, in ticks.
 const FIRST_WAIT = 2;
 const LAST_WAIT = 16;
@@ -32,7 +36,7 @@ export class Exchange {
   // Receiving.
   #got = 0; // all up to here was delivered
   #early = new Map(); // seq → what came ahead of it
-  #owesAck = false;
+  #owed = 0; // frames that wait for an acknowledgement; PROMPT: it waits for nothing
 
   /** The end of the member with id self, in no epoch yet. */
   constructor(self) {
@@ -42,14 +46,14 @@ export class Exchange {
   /** All it knows, as plain data: what Go writes its tables of transitions with. */
   get state() {
     return {
-      epoch: this.#epoch, acked: this.#acked, sent: this.#sent, got: this.#got, owesAck: this.#owesAck,
+      epoch: this.#epoch, acked: this.#acked, sent: this.#sent, got: this.#got, owed: this.#owed,
       queue: this.#queue.map(({ message, ...rest }) => ({ ...message, ...rest })),
       early: [...this.#early].sort(([a], [b]) => a - b).map(([seq, message]) => ({ ...message, seq })),
     };
   }
 
   /** The exchange that knows a state; what the state leaves out is false, 0 or empty. */
-  static restore(self, { epoch, acked = 0, sent = 0, queue = [], got = 0, early = [], owesAck = false }) {
+  static restore(self, { epoch, acked = 0, sent = 0, queue = [], got = 0, early = [], owed = 0 }) {
     const x = new Exchange(self);
     x.#epoch = epoch;
     x.#acked = acked;
@@ -57,7 +61,7 @@ export class Exchange {
     x.#queue = queue.map(({ due = false, tries = 0, wait = 0, ...message }) => ({ message, due, tries, wait }));
     x.#got = got;
     x.#early = new Map(early.map(({ seq, ...message }) => [seq, message]));
-    x.#owesAck = owesAck;
+    x.#owed = owed;
     return x;
   }
 
@@ -97,7 +101,7 @@ export class Exchange {
     this.#acked = this.#sent = this.#got = 0;
     this.#queue = [];
     this.#early = new Map();
-    this.#owesAck = false;
+    this.#owed = 0;
   }
 
   /** Queues a message for the other end. */
@@ -124,11 +128,13 @@ export class Exchange {
     }
     this.#acknowledge(ack);
     if (seq === 0) return { messages, renewed, ok: true };
-    this.#owesAck = true;
-    if (seq > this.#got) {
-      const { type, body, hubOnly } = frame;
-      this.#early.set(seq, { type, body, hubOnly });
+    this.#owed = Math.min(this.#owed + 1, PROMPT);
+    if (seq <= this.#got || this.#early.has(seq)) {
+      this.press();
+      return { messages, renewed, ok: true };
     }
+    const { type, body, hubOnly } = frame;
+    this.#early.set(seq, { type, body, hubOnly });
     while (this.#early.has(this.#got + 1)) {
       this.#got++;
       messages.push(this.#early.get(this.#got));
@@ -153,14 +159,26 @@ export class Exchange {
   }
 
   /** Makes everything unacknowledged due, as after a path came back. */
-  resend() {
-    for (const o of this.#queue.slice(0, this.#sent)) {
-      o.due = true;
-      o.tries = Math.min(o.tries, 1);
-    }
+  resend() { this.#queue.slice(0, this.#sent).forEach(hasten); }
+
+  /**
+   * Makes due what is unacknowledged since before the last tick, as when there is a path more: of what was sent since,
+   * the acknowledgement may be on its way, or held.
+   */
+  resendLate() { this.#queue.slice(0, this.#sent).filter((o) => o.tries > 1 || o.wait < FIRST_WAIT).forEach(hasten); }
+
+  /** Whether an acknowledgement waits for a frame on which to travel. */
+  get owes() { return this.#owed > 0; }
+
+  /** Makes an acknowledgement that is owed go with the next flush, alone if there is no other frame. */
+  press() {
+    if (this.owes) this.#owed = PROMPT;
   }
 
-  /** Returns the frames to send now, acknowledgements included. */
+  /**
+   * Returns the frames to send now. Each acknowledges what has come. A frame that does nothing else is among them only
+   * after press, a repetition, or many frames; until then the acknowledgement is owed.
+   */
   flush() {
     const frames = [];
     while (this.#sent < Math.min(this.#queue.length, WINDOW)) this.#queue[this.#sent++].due = true;
@@ -171,12 +189,17 @@ export class Exchange {
       o.wait = Math.min(FIRST_WAIT << Math.min(o.tries, 8), LAST_WAIT);
       o.tries++;
     });
-    if (this.#owesAck && frames.length === 0) {
+    if (frames.length === 0 && this.#owed >= PROMPT) {
       frames.push({ type: '', epoch: this.#epoch, seq: 0, ack: this.#got, again: false });
     }
-    this.#owesAck = false;
+    if (frames.length > 0) this.#owed = 0;
     return frames;
   }
+}
+
+function hasten(o) {
+  o.due = true;
+  o.tries = Math.min(o.tries, 1);
 }
 
 const dropped = Object.freeze({ messages: Object.freeze([]), renewed: false, ok: false });

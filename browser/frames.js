@@ -6,8 +6,11 @@ import { decode, encode, isLeftAtOnce } from './codec.js';
 import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
 import { pairText, verifier } from './identity.js';
+import { timersLag } from './platform.js';
 
 const TICK = 500; // ms
+const ACK_TIME = 50; // ms that an acknowledgement waits for a frame on which to travel
+const AWAITED = new Set(['table', 'left']); // the peer waits for the acknowledgement: with media, or to be gone
 const MAX_WAITING = 256; // frames not yet verified; more are dropped, and the exchange brings them back
 const MAX_QUEUED = 256; // messages that wait for a member that acknowledges none
 const MAX_HELD = 32; // frames of a newcomer whose connection may not be built yet
@@ -29,6 +32,8 @@ export class Frames {
   #closed = false;
   #staleAt = -Infinity; // when the last stale was sent, ms
   #ticking = 0; // interval
+  #owing = 0; // timeout, while an acknowledgement is owed
+  #owedByHub = false; // because a frame came by hub
   #goodbye = null; // a frame, once signed: nothing can be signed while a page goes away
 
   constructor({ self, member, hub, connections, conduct, link, trace = () => {} }) {
@@ -85,7 +90,18 @@ export class Frames {
   }
 
   /**
+   * A connection is up: what should have been acknowledged by now is sent again. What is owed by hub needs the hub no
+   * longer: the other side sent that before it could use the connection.
+   */
+  connected() {
+    this.#owedByHub = false;
+    this.#exchange.resendLate();
+    this.#flush();
+  }
+
+  /**
    * Sends an acknowledgement that was not asked for, in-band alone: it means nothing to its receiver, whose SCTP answers.
+   * What is owed stays owed, because the path may carry nothing.
    */
   probe() {
     const { epoch, state: { got } } = this.#exchange;
@@ -102,6 +118,7 @@ export class Frames {
     this.#closed = true;
     this.#held = [];
     this.rest();
+    this.#owesNothing();
   }
 
   reopen() { this.#closed = false; }
@@ -178,6 +195,8 @@ export class Frames {
     const before = this.#exchange.acked;
     const { messages, renewed, ok } = this.#exchange.receive(frame);
     if (!ok) return;
+    if (via === null && frame.seq > 0) this.#owedByHub = true;
+    if (messages.some((m) => AWAITED.has(m.type)) || timersLag()) this.#exchange.press();
     this.#link.accepted({ messages, renewed, acked: this.#exchange.acked > before, via });
     this.#flush(via === null);
   }
@@ -187,7 +206,10 @@ export class Frames {
   // byHub: what is answered came by the hub, so the channel may be dead at the
   // other end, and this one cannot know.
   #flush(byHub = false) {
+    byHub ||= this.#owedByHub;
     for (const frame of this.#exchange.flush()) this.#transmit({ ...frame, type: frame.type || 'ack', byHub });
+    if (this.#exchange.owes && !this.#closed) this.#holdAck();
+    else this.#owesNothing();
     if (!this.#exchange.pending || this.#closed) {
       this.rest();
     } else if (!this.#ticking) {
@@ -196,6 +218,20 @@ export class Frames {
         this.#flush();
       }, TICK);
     }
+  }
+
+  #holdAck() {
+    this.#owing ||= setTimeout(() => {
+      this.#owing = 0;
+      this.#exchange.press();
+      this.#flush();
+    }, ACK_TIME);
+  }
+
+  #owesNothing() {
+    clearTimeout(this.#owing);
+    this.#owing = 0;
+    this.#owedByHub = false;
   }
 
   #traceInBand(direction, frame) { this.#trace(direction, true, frame, this.#member().id); }

@@ -14,3 +14,6 @@ export function webrtcOf({ webrtc = globalThis }) {
 
 /** Whether we run on the machine that the page, or without one the hub, is served from: then others there may be our peers. */
 export const atHome = (hub) => LOCAL.test(globalThis.location?.hostname || hub.hostname);
+
+/** Whether timers may be a second late, as in a page that is hidden. */
+export const timersLag = () => globalThis.document?.hidden ?? false;

@@ -19,7 +19,7 @@
 //   {kind: 'note', cause}         the peer is not connected because of that
 //   {kind: 'forget'}              it is connected
 //   {kind: 'restartICE', unlessRelayed}  never if options.moves
-//   {kind: 'resend'}              what is unacknowledged
+//   {kind: 'resend', late}        what is unacknowledged; if late, only what should not be by now
 //   {kind: 'setState', peer, cause}
 //   {kind: 'drop'}                the peer that the hub has lost
 //   {kind: 'askHub'} {kind: 'askServers'}

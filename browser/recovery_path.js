@@ -112,7 +112,7 @@ function openedOrFound(s) {
   stopAwaiting(s);
   s.do('forget');
   s.setState('connected');
-  s.do('resend'); // what hangs at a dead hub can go in-band now
+  s.do('resend', { late: true }); // what hangs at a dead hub can go in-band now
   watchNew(s);
 }
 

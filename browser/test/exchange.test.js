@@ -20,6 +20,7 @@ test('no more than the window is in flight, and all arrives in order', () => {
     const frames = a.flush();
     assert.ok(frames.length <= WINDOW);
     for (const f of frames) got.push(...b.receive(f).messages.map((m) => m.type));
+    b.press();
     for (const f of b.flush()) a.receive(f);
   }
   assert.deepEqual(got, Array.from({ length: 3 * WINDOW }, (_, i) => String(i)));
@@ -39,6 +40,23 @@ test('back-off: after 1 s, 2 s, 4 s and every 8 s', () => {
   assert.deepEqual(at, [2, 6, 14, 30, 46, 62].map((t) => [t, true]));
   a.resend();
   assert.equal(a.flush().length, 1);
+});
+
+test('an acknowledgement is held until a message takes it along, it is pressing, a frame comes again, or many have come', () => {
+  const says = (numbers, then = () => {}) => {
+    const b = new Exchange('b');
+    for (const seq of numbers) b.receive({ type: 'x', epoch: [1, 'a'], seq, ack: 0 });
+    then(b);
+    return b.flush().map(({ type, seq, ack }) => [type, seq, ack]);
+  };
+  assert.deepEqual(says([1, 2]), []);
+  assert.deepEqual(says([1, 2], (b) => b.press()), [['', 0, 2]]);
+  assert.deepEqual(says([1, 2], (b) => b.send({ type: 'y' })), [['y', 1, 2]]);
+  assert.deepEqual(says([1, 1]), [['', 0, 1]]);
+  assert.deepEqual(says([2, 2]), [['', 0, 0]]);
+  assert.deepEqual(says([1, 2, 3, 4, 5, 6, 7]), []);
+  assert.deepEqual(says([1, 2, 3, 4, 5, 6, 7, 8]), [['', 0, 8]]);
+  assert.deepEqual(says([], (b) => b.press()), []);
 });
 
 test('hostile frames are dropped whole', () => {
@@ -71,6 +89,7 @@ test('a lossy, repeating, reordering path delivers once and in order', () => {
       const i = random() < 0.5 ? 0 : 1;
       if (ends[i].epoch[0] > 0 && sent[i] < 50 && random() < 0.4) ends[i].send({ type: String(sent[i]++) });
       if (random() < 0.3) ends[i].tick();
+      if (random() < 0.3) ends[i].press();
       for (const f of ends[i].flush()) {
         if (random() < 0.7) flying[1 - i].push(f);
         if (random() < 0.2) flying[1 - i].push(f);
@@ -83,6 +102,7 @@ test('a lossy, repeating, reordering path delivers once and in order', () => {
     for (let step = 0; step < 200; step++) {
       for (const i of [0, 1]) {
         ends[i].tick();
+        ends[i].press();
         for (const f of ends[i].flush()) got[1 - i].push(...ends[1 - i].receive(f).messages.map((m) => m.type));
       }
     }

@@ -21,9 +21,9 @@ async function linked({ ready = true } = {}) {
     stale: () => seen.stale++,
     failed: (error) => { throw error; }, flooded: () => seen.floods++,
   };
-  const sends = (way) => (frame) => {
+  const sends = (way) => (frame, again) => {
     const { type, seq = 0 } = JSON.parse(frame.split('\n')[0]);
-    seen.sent.push(`${way}: ${type} ${seq}`);
+    seen.sent.push(way === 'in-band' && again === undefined ? 'probe' : `${way}: ${type} ${seq}`);
     return true;
   };
   const frames = new Frames({
@@ -87,8 +87,8 @@ test('what answers a frame by hub goes both ways, and all else only when it is r
     act();
     await taken(frames);
     frames.probe(); // behind all else
-    while (!seen.sent.includes('in-band: ack 0')) await soon();
-    assert.deepEqual(seen.sent.splice(0), [...want, 'in-band: ack 0']);
+    while (!seen.sent.includes('probe')) await soon();
+    assert.deepEqual(seen.sent.splice(0), [...want, 'probe']);
   };
   const [byHub, inBand] = [await say('ask', 1), encode(await say('ask', 2))];
   await sends(() => frames.receive(byHub), 'in-band: grant 1', 'hub: grant 1');
@@ -108,4 +108,76 @@ test('a peer that acknowledges nothing loses its connection, and no more waits f
   frames.send({ type: 'table', body: '{}' }, false);
   assert.equal(failed, 1);
   frames.close();
+});
+
+// Does each step in turn, [does, ...wants], and compares what is sent after it. A probe marks the end of that.
+async function steps({ frames, seen }, list) {
+  for (const [does, ...wants] of list) {
+    await does();
+    await taken(frames);
+    frames.probe();
+    while (!seen.sent.includes('probe')) await new Promise(setImmediate);
+    assert.deepEqual(seen.sent.splice(0), [...wants, 'probe'], does.toString());
+  }
+}
+
+test('an acknowledgement waits for a frame on which to travel, but not for long', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  const link = await linked();
+  const { frames, say } = link;
+  const inBand = async (type, seq) => frames.control(encode(await say(type, seq)), 'via');
+  const byHub = async (type, seq) => frames.receive(await say(type, seq));
+  const pass = (ms) => () => t.mock.timers.tick(ms);
+  const ack = 'in-band: ack 0';
+  await steps(link, [
+    [() => inBand('ask', 1)],
+    [pass(49)],
+    [() => inBand('ask', 2)],
+    [pass(1), ack], // for both
+    [pass(1_000)],
+    [() => inBand('ask', 3)],
+    [pass(25)],
+    [() => frames.send({ type: 'grant' }), 'in-band: grant 1'], // along with that
+    [() => inBand('ask', 4)],
+    [pass(49)],
+    [pass(1), ack],
+    [() => inBand('ask', 4), ack], // a repetition
+    [() => inBand('table', 5), ack],
+    [() => byHub('ask', 6)],
+    [pass(50), ack, 'hub: ack 0'], // by the way the frame came, too
+    [() => byHub('ask', 7)],
+    [() => frames.send({ type: 'grant' }), 'in-band: grant 2', 'hub: grant 2'],
+    [() => frames.send({ type: 'grant' }), 'in-band: grant 3'],
+    [() => byHub('ask', 8)],
+    [() => frames.connected()], // nothing is late
+    [pass(50), ack], // the connection has come up since
+    [() => frames.resend(), ...[1, 2, 3].flatMap((n) => [`in-band: grant ${n}`, `hub: grant ${n}`])],
+    [() => inBand('left', 9), ack],
+  ]);
+  frames.close();
+});
+
+test('the timer of an acknowledgement ends with the link', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  const link = await linked();
+  const { frames, say } = link;
+  const ask = encode(await say('ask', 1));
+  await steps(link, [
+    [() => frames.control(ask, 'via')],
+    [() => { frames.close(); frames.reopen(); }],
+    [() => t.mock.timers.tick(50)],
+    [() => frames.control(ask, 'via'), 'in-band: ack 0'],
+  ]);
+  frames.close();
+});
+
+test('an acknowledgement waits for no timer that may come late', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  globalThis.document = { hidden: true };
+  t.after(() => { delete globalThis.document; });
+  const link = await linked();
+  await steps(link, [[async () => link.frames.control(encode(await link.say('ask', 1)), 'via'), 'in-band: ack 0']]);
+  globalThis.document.hidden = false;
+  await steps(link, [[async () => link.frames.control(encode(await link.say('ask', 2)), 'via')]]);
+  link.frames.close();
 });

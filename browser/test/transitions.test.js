@@ -72,6 +72,8 @@ function taken(x, { call, message, frame }) {
     case 'flush': return bare({ frames: x.flush() });
     case 'send': x.send(message); return {};
     case 'tick': x.tick(); return {};
+    case 'press': x.press(); return {};
     case 'resend': x.resend(); return {};
+    case 'resendLate': x.resendLate(); return {};
   }
 }

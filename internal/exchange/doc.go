@@ -22,14 +22,24 @@
 //	(nothing) ---> waiting ---------> in flight -------------------> forgotten
 //	             (no window)          |   ^
 //	             its wait is over,    |   | Flush, which doubles the wait
-//	             or Resend            v   |
+//	             Resend, ResendLate   v   |
 //	                                  due
 //
 // At the receiver: a message that comes ahead of its turn is kept, one whose
 // turn it is is delivered, and one that was delivered before is only
 // acknowledged again. An acknowledgement covers everything up to its number, so
-// the next one makes up for a lost one. A repeated frame is always answered,
-// because it shows that the last acknowledgement may have been lost.
+// the next one makes up for a lost one. It travels on whatever is sent next:
+//
+//	       Receive              Flush of a message
+//	(none) --------> owed ---------------------------> (none)
+//	                  |                                  ^
+//	                  | Press, a repeated frame,         | Flush, alone if
+//	                  v or so many that it is time       | there is no message
+//	               pressing -----------------------------'
+//
+// A repeated frame presses, because it shows that the last acknowledgement may
+// have been lost. The driver presses when an acknowledgement has been owed for a
+// moment, which is short compared with the wait for a repetition.
 //
 // # Epochs
 //

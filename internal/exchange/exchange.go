@@ -5,6 +5,10 @@ import "slices"
 // Window is how many messages may be unacknowledged in one direction.
 const Window = 32
 
+// prompt is how many frames wait for an acknowledgement before it goes by itself, so that the other end never waits for
+// one with its window full.
+const prompt = Window / 4
+
 // MaxNumber bounds epochs and sequence numbers.
 const MaxNumber = 1<<31 - 1
 
@@ -57,9 +61,9 @@ type Exchange struct {
 	queue []Outgoing
 
 	// Receiving.
-	got     int64             // all up to here was delivered
-	early   map[int64]Message // came ahead of got+1, by number
-	owesAck bool
+	got   int64             // all up to here was delivered
+	early map[int64]Message // came ahead of got+1, by number
+	owed  int               // frames that wait for an acknowledgement; prompt: it waits for nothing
 }
 
 // New returns the end of the member with id self, in no epoch yet.
@@ -127,8 +131,9 @@ func (x *Exchange) Receive(f Frame) (messages []Message, renewed, ok bool) {
 	if f.Seq == 0 {
 		return nil, renewed, true
 	}
-	x.owesAck = true
-	if f.Seq <= x.got {
+	x.owed = min(x.owed+1, prompt)
+	if _, here := x.early[f.Seq]; here || f.Seq <= x.got {
+		x.Press()
 		return nil, renewed, true
 	}
 	if x.early == nil {
@@ -169,12 +174,34 @@ func (x *Exchange) Tick() {
 // Resend makes everything unacknowledged due. It is called when a path has come back.
 func (x *Exchange) Resend() {
 	for i := range x.queue[:x.sent] {
-		o := &x.queue[i]
-		o.Due, o.Tries = true, min(o.Tries, 1)
+		x.queue[i].hasten()
 	}
 }
 
-// Flush returns the frames to send now, with acknowledgements.
+// ResendLate makes due what is unacknowledged since before the last tick. It is called when there is a path more: of
+// what was sent since, the acknowledgement may be on its way, or held.
+func (x *Exchange) ResendLate() {
+	for i := range x.queue[:x.sent] {
+		if o := &x.queue[i]; o.Tries > 1 || o.Wait < firstWait {
+			o.hasten()
+		}
+	}
+}
+
+func (o *Outgoing) hasten() { o.Due, o.Tries = true, min(o.Tries, 1) }
+
+// Owes reports whether an acknowledgement waits for a frame on which to travel.
+func (x *Exchange) Owes() bool { return x.owed > 0 }
+
+// Press makes an acknowledgement that is owed go with the next Flush, alone if there is no other frame.
+func (x *Exchange) Press() {
+	if x.owed > 0 {
+		x.owed = prompt
+	}
+}
+
+// Flush returns the frames to send now. Each acknowledges what has come. A frame that does nothing else is among them
+// only after Press, a repetition, or many frames; until then the acknowledgement is owed.
 func (x *Exchange) Flush() []Frame {
 	var frames []Frame
 	for x.sent < min(len(x.queue), Window) {
@@ -193,9 +220,11 @@ func (x *Exchange) Flush() []Frame {
 		o.Wait = min(firstWait<<min(o.Tries, 8), lastWait)
 		o.Tries++
 	}
-	if x.owesAck && len(frames) == 0 {
+	if len(frames) == 0 && x.owed >= prompt {
 		frames = append(frames, Frame{Epoch: x.epoch, Ack: x.got})
 	}
-	x.owesAck = false
+	if len(frames) > 0 {
+		x.owed = 0
+	}
 	return frames
 }

@@ -42,6 +42,7 @@ func TestWindow(t *testing.T) {
 				got++
 			}
 		}
+		b.Press()
 		for _, f := range b.Flush() {
 			a.Receive(f)
 		}
@@ -79,6 +80,25 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
+// TestResendLate: where there is a path more, only what was not sent a moment ago is sent again at once.
+func TestResendLate(t *testing.T) {
+	a, _ := newPair(t)
+	a.Send(exchange.Message{Type: "x"})
+	a.Flush()
+	if a.ResendLate(); len(a.Flush()) > 0 {
+		t.Error("what was sent a moment ago is repeated")
+	}
+	a.Tick()
+	a.Send(exchange.Message{Type: "y"})
+	a.Flush()
+	for range 2 { // a tick later, and when that was a repetition
+		a.ResendLate()
+		if f := a.Flush(); len(f) != 1 || f[0].Type != "x" || !f[0].Again {
+			t.Errorf("late is %+v", f)
+		}
+	}
+}
+
 func TestHostileFrames(t *testing.T) {
 	for name, f := range map[string]exchange.Frame{
 		"acknowledges what was never sent": {Epoch: exchange.Epoch{1, "a"}, Ack: 1},
@@ -109,5 +129,46 @@ func TestEpochsRunOut(t *testing.T) {
 	}
 	if a.Begin() {
 		t.Fatal("began an epoch beyond the last")
+	}
+}
+
+// TestHeldAcknowledgements: what one end says about what has come, after each of its Flushes.
+func TestHeldAcknowledgements(t *testing.T) {
+	frames := func(numbers ...int64) (list []exchange.Frame) {
+		for _, n := range numbers {
+			list = append(list, exchange.Frame{Message: exchange.Message{Type: "x"}, Epoch: exchange.Epoch{1, "a"}, Seq: n})
+		}
+		return list
+	}
+	for what, c := range map[string]struct {
+		frames []exchange.Frame
+		then   func(b *exchange.Exchange)
+		want   string // type, number, acknowledgement of each frame that goes out
+	}{
+		"nothing by itself":              {frames(1, 2), func(*exchange.Exchange) {}, "[]"},
+		"once it is pressing":            {frames(1, 2), (*exchange.Exchange).Press, "[ 0 2]"},
+		"along with a message":           {frames(1, 2), func(b *exchange.Exchange) { b.Send(exchange.Message{Type: "y"}) }, "[y 1 2]"},
+		"of a repetition at once":        {frames(1, 1), func(*exchange.Exchange) {}, "[ 0 1]"},
+		"of an early repetition too":     {frames(2, 2), func(*exchange.Exchange) {}, "[ 0 0]"},
+		"of a quarter of a window":       {frames(1, 2, 3, 4, 5, 6, 7, 8), func(*exchange.Exchange) {}, "[ 0 8]"},
+		"of less than that":              {frames(1, 2, 3, 4, 5, 6, 7), func(*exchange.Exchange) {}, "[]"},
+		"nothing, if nothing is owed":    {nil, (*exchange.Exchange).Press, "[]"},
+		"nothing in an epoch of its own": {frames(1, 1), func(b *exchange.Exchange) { b.Begin() }, "[]"},
+	} {
+		b := exchange.New("b")
+		for _, f := range c.frames {
+			b.Receive(f)
+		}
+		c.then(b)
+		var got []string
+		for _, f := range b.Flush() {
+			got = append(got, fmt.Sprint(f.Type, " ", f.Seq, " ", f.Ack))
+		}
+		if fmt.Sprint(got) != c.want {
+			t.Errorf("%s: sent %v, want %s", what, got, c.want)
+		}
+		if again := b.Flush(); len(again) > 0 {
+			t.Errorf("%s: and then sent %v", what, again)
+		}
 	}
 }

@@ -20,6 +20,7 @@ type endState struct {
 	x         *Exchange
 	sent      int      // messages given to Send in this epoch
 	delivered []string // of this epoch
+	told      int64    // highest acknowledgement sent in this epoch
 }
 
 type world struct {
@@ -55,8 +56,7 @@ func (w *world) key() string {
 	for i := range 2 {
 		x := w.ends[i].x
 		epoch(x.epoch)
-		b = append(b, byte(x.acked), byte(x.sent), byte(x.got), byte(len(w.ends[i].delivered)), byte(w.ends[i].sent), byte(len(x.queue)))
-		flag(x.owesAck)
+		b = append(b, byte(x.acked), byte(x.sent), byte(x.got), byte(len(w.ends[i].delivered)), byte(w.ends[i].sent), byte(len(x.queue)), byte(x.owed), byte(w.ends[i].told))
 		for _, o := range x.queue {
 			message(o.Message)
 			flag(o.Due)
@@ -78,7 +78,9 @@ func (w *world) key() string {
 }
 
 func (w *world) flush(i int) {
-	for _, f := range w.ends[i].x.Flush() {
+	e := &w.ends[i]
+	for _, f := range e.x.Flush() {
+		e.told = f.Ack
 		w.put(1-i, f)
 	}
 }
@@ -100,17 +102,22 @@ func (w *world) send(i int) {
 
 func (w *world) begin(i int) {
 	w.ends[i].x.Begin()
-	w.ends[i].sent, w.ends[i].delivered = 0, nil
+	w.ends[i].sent, w.ends[i].delivered, w.ends[i].told = 0, nil, 0
 	w.send(i) // the end that begins has an offer to send
 }
 
 // receive hands f to end i and checks the promise: in order, once, from the
-// first on.
+// first on, and each repetition acknowledged at once.
 func (w *world) receive(i int, f Frame) error {
 	e := &w.ends[i]
-	messages, renewed, _ := e.x.Receive(f)
+	_, here := e.x.early[f.Seq]
+	again := f.Epoch == e.x.epoch && f.Seq > 0 && (f.Seq <= e.x.got || here)
+	messages, renewed, ok := e.x.Receive(f)
+	if ok && again && e.x.owed < prompt {
+		return fmt.Errorf("end %c holds the acknowledgement of %d, which came again", 'A'+i, f.Seq)
+	}
 	if renewed {
-		e.sent, e.delivered = 0, nil
+		e.sent, e.delivered, e.told = 0, nil, 0
 	}
 	for _, m := range messages {
 		e.delivered = append(e.delivered, m.Type)
@@ -122,13 +129,41 @@ func (w *world) receive(i int, f Frame) error {
 	return nil
 }
 
-// fair lets every frame through and checks that every message arrives.
+// owing checks what must hold of an acknowledgement between two events: what has
+// come is acknowledged or owed, and what is pressing has gone.
+func (w *world) owing() error {
+	for i := range w.ends {
+		e := &w.ends[i]
+		switch {
+		case e.x.got > e.told && !e.x.Owes():
+			return fmt.Errorf("end %c has got %d, has acknowledged %d, and owes nothing", 'A'+i, e.x.got, e.told)
+		case e.x.owed >= prompt:
+			return fmt.Errorf("end %c keeps an acknowledgement back that is pressing", 'A'+i)
+		}
+	}
+	return nil
+}
+
+// fair lets every frame through and checks that every message arrives, and that
+// an acknowledgement that was held for a moment went before anything was repeated.
 func (w *world) fair() error {
+	type sending struct {
+		by    int
+		epoch Epoch
+		seq   int64
+	}
+	arrived := make(map[sending]bool)
 	for quiet, rounds := false, 0; !quiet && rounds < 40; rounds++ {
 		quiet = !w.ends[0].x.Pending() && !w.ends[1].x.Pending()
 		for i := range 2 {
 			w.ends[i].x.Tick()
+			w.ends[i].x.Press()
 			for _, f := range w.ends[i].x.Flush() {
+				s := sending{i, f.Epoch, f.Seq}
+				if f.Seq > 0 && arrived[s] {
+					return fmt.Errorf("end %c repeats %s, which has arrived", 'A'+i, f.Type)
+				}
+				arrived[s] = !f.Epoch.Less(w.ends[1-i].x.Epoch())
 				quiet = false
 				if err := w.receive(1-i, f); err != nil {
 					return err
@@ -186,6 +221,12 @@ func (w *world) next(try func(st step, w *world, err error)) {
 			c.flush(i)
 			try(step{at: i, what: "sends again"}, c, nil)
 		}
+		if w.ends[i].x.Owes() {
+			c := w.clone()
+			c.ends[i].x.Press()
+			c.flush(i)
+			try(step{at: i, what: "has held its acknowledgement long enough"}, c, nil)
+		}
 		for k, f := range w.toward[i] {
 			lost := w.clone()
 			lost.toward[i] = slices.Delete(lost.toward[i], k, k+1)
@@ -232,6 +273,9 @@ func searchWithin(t *testing.T, b bounds) {
 			t.Fatalf("%v, after\n%s", err, transcript(key))
 		}
 		w.next(func(st step, n *world, err error) {
+			if err == nil {
+				err = n.owing()
+			}
 			if err != nil {
 				t.Fatalf("%v, after\n%s\n  %s", err, transcript(key), st)
 			}
@@ -243,7 +287,7 @@ func searchWithin(t *testing.T, b bounds) {
 			}
 		})
 	}
-	t.Logf("%d states: in order, once, and all of it", len(seen))
+	t.Logf("%d states: in order, once, all of it, and acknowledged", len(seen))
 	if len(seen) < 10_000 {
 		t.Errorf("the search saw only %d states; it no longer reaches what it should", len(seen))
 	}

@@ -9,14 +9,14 @@ import (
 // states need it, and so do the tables of transitions that other
 // implementations are tested against.
 type State struct {
-	Self    string
-	Epoch   Epoch
-	Acked   int64      // messages that the other end has acknowledged
-	Sent    int        // how many of Queue are in flight
-	Queue   []Outgoing // given to Send and not acknowledged
-	Got     int64      // messages that were delivered here
-	Early   []Early    // came ahead of Got+1; sorted by Seq
-	OwesAck bool
+	Self  string
+	Epoch Epoch
+	Acked int64      // messages that the other end has acknowledged
+	Sent  int        // how many of Queue are in flight
+	Queue []Outgoing // given to Send and not acknowledged
+	Got   int64      // messages that were delivered here
+	Early []Early    // came ahead of Got+1; sorted by Seq
+	Owed  int        // frames that wait for an acknowledgement; 8: it goes with the next Flush
 }
 
 // Outgoing is a message that waits for its acknowledgement.
@@ -36,7 +36,7 @@ type Early struct {
 // State returns what x knows. It shares nothing with x except the bytes of bodies.
 func (x *Exchange) State() State {
 	s := State{
-		Self: x.self, Epoch: x.epoch, Acked: x.acked, Sent: x.sent, Got: x.got, OwesAck: x.owesAck,
+		Self: x.self, Epoch: x.epoch, Acked: x.acked, Sent: x.sent, Got: x.got, Owed: x.owed,
 		Queue: slices.Clone(x.queue),
 	}
 	for _, seq := range slices.Sorted(maps.Keys(x.early)) {
@@ -48,7 +48,7 @@ func (x *Exchange) State() State {
 // Restore returns an Exchange in state s. It takes over what s refers to.
 func Restore(s State) *Exchange {
 	x := &Exchange{
-		self: s.Self, epoch: s.Epoch, acked: s.Acked, sent: s.Sent, got: s.Got, owesAck: s.OwesAck, queue: s.Queue,
+		self: s.Self, epoch: s.Epoch, acked: s.Acked, sent: s.Sent, got: s.Got, owed: s.Owed, queue: s.Queue,
 	}
 	for _, e := range s.Early {
 		if x.early == nil {

@@ -25,13 +25,13 @@ type transition struct {
 type epoch [2]any // number, beginner
 
 type state struct {
-	Epoch   epoch      `json:"epoch"`
-	Acked   int64      `json:"acked,omitempty"`
-	Sent    int        `json:"sent,omitempty"`
-	Queue   []outgoing `json:"queue,omitempty"`
-	Got     int64      `json:"got,omitempty"`
-	Early   []frame    `json:"early,omitempty"` // seq and type alone
-	OwesAck bool       `json:"owesAck,omitempty"`
+	Epoch epoch      `json:"epoch"`
+	Acked int64      `json:"acked,omitempty"`
+	Sent  int        `json:"sent,omitempty"`
+	Queue []outgoing `json:"queue,omitempty"`
+	Got   int64      `json:"got,omitempty"`
+	Early []frame    `json:"early,omitempty"` // seq and type alone
+	Owed  int        `json:"owed,omitempty"`
 }
 
 type outgoing struct {
@@ -71,7 +71,7 @@ func (e epoch) value() exchange.Epoch {
 }
 
 func stateOf(s exchange.State) state {
-	out := state{Epoch: epochOf(s.Epoch), Acked: s.Acked, Sent: s.Sent, Got: s.Got, OwesAck: s.OwesAck}
+	out := state{Epoch: epochOf(s.Epoch), Acked: s.Acked, Sent: s.Sent, Got: s.Got, Owed: s.Owed}
 	for _, o := range s.Queue {
 		out.Queue = append(out.Queue, outgoing{o.Type, o.HubOnly, o.Due, o.Tries, o.Wait})
 	}
@@ -96,10 +96,14 @@ func takeInput(x *exchange.Exchange, in input) (out output) {
 		for _, m := range messages {
 			out.Messages = append(out.Messages, m.Type)
 		}
+	case "press":
+		x.Press()
 	case "tick":
 		x.Tick()
 	case "resend":
 		x.Resend()
+	case "resendLate":
+		x.ResendLate()
 	case "flush":
 		for _, f := range x.Flush() {
 			e := epochOf(f.Epoch)
@@ -131,16 +135,19 @@ func tableInputs(s exchange.State) []input {
 	case queued == 1 && own:
 		in = append(in, input{Call: "send", Message: &outgoing{Type: "offer", HubOnly: true}})
 	}
-	if len(s.Queue)+len(s.Early) == 1 && s.Got == 0 && !s.OwesAck {
+	if len(s.Queue)+len(s.Early) == 1 && s.Got == 0 && s.Owed == 0 {
 		in = append(in, input{Call: "begin"}) // forgets all this
 	}
-	if s.Sent > 0 && s.Queue[0].Tries < 2 && !s.Queue[0].Due {
-		in = append(in, input{Call: "resend"})
+	if len(s.Queue)+len(s.Early) == 0 {
+		in = append(in, input{Call: "press"})
 	}
-	if len(s.Queue) == 1 && own && s.Got == 0 && !s.OwesAck && s.Queue[0].Wait > 0 && s.Queue[0].Tries < 5 {
+	if s.Sent > 0 && s.Queue[0].Tries < 2 && !s.Queue[0].Due {
+		in = append(in, input{Call: "resend"}, input{Call: "resendLate"})
+	}
+	if len(s.Queue) == 1 && own && s.Got == 0 && s.Owed == 0 && s.Queue[0].Wait > 0 && s.Queue[0].Tries < 5 {
 		in = append(in, input{Call: "tick"})
 	}
-	if len(s.Queue) > 0 && s.Queue[0].Tries > 1 || s.OwesAck && s.Got > 1 {
+	if len(s.Queue) > 0 && s.Queue[0].Tries > 1 || s.Owed > 0 && s.Got > 1 {
 		return in // frames would show nothing new
 	}
 	for _, f := range tableFrames(s, own) {

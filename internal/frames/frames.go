@@ -7,6 +7,7 @@ package frames
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"time"
 
 	"noom/internal/exchange"
@@ -17,6 +18,7 @@ import (
 
 const (
 	tickTime = 500 * time.Millisecond // of the exchange, which repeats a message after 1 s, 2, 4, 8 s
+	ackTime  = 50 * time.Millisecond  // that an acknowledgement waits for a frame on which to travel
 	maxHeld  = exchange.Window        // frames of a newcomer whose connection may not be built yet
 )
 
@@ -86,8 +88,9 @@ type Frames struct {
 	ex  *exchange.Exchange
 
 	ticker    mailbox.Timer
-	byHub     bool        // a frame came by hub since the last Flush
-	held      []heldFrame // came before it was our turn to build
+	ackTimer  mailbox.Timer // runs while an acknowledgement is owed
+	byHub     bool          // a frame came by hub since the last Flush, or while one is owed
+	held      []heldFrame   // came before it was our turn to build
 	staleSent time.Time
 	warned    bool // of a forged frame
 }
@@ -165,7 +168,15 @@ func (f *Frames) accept(m signal.Message, via Via) {
 		owner.Trace("epoch begun by the peer", "number", epoch.Number)
 		owner.Renewed(via)
 	}
+	if slices.ContainsFunc(messages, isAwaited) {
+		f.ex.Press()
+	}
 	owner.Delivered(messages)
+}
+
+// isAwaited reports whether the peer waits until m is acknowledged: with media, or to be gone.
+func isAwaited(m exchange.Message) bool {
+	return m.Type == string(signal.TypeTable) || m.Type == string(signal.TypeLeft)
 }
 
 // forged reports a frame that the peer did not sign. It warns only once, because an attacker
@@ -219,12 +230,18 @@ func (f *Frames) Send(t signal.Type, body []byte, hubOnly bool) (queued int64) {
 	return f.ex.Queued()
 }
 
-// Flush sends what is due.
+// Flush sends what is due. An acknowledgement that would go alone is held for ackTime.
 func (f *Frames) Flush() {
 	for _, frame := range f.ex.Flush() {
 		f.send(frame)
 	}
-	f.byHub = false
+	switch {
+	case !f.ex.Owes():
+		f.byHub = false
+		f.ackTimer.Stop()
+	case !f.ackTimer.Pending():
+		f.ackTimer.Set(f.cfg.Mail, ackTime, f.ex.Press)
+	}
 	if f.ex.Pending() && !f.ticker.Pending() {
 		f.ticker.Set(f.cfg.Mail, tickTime, func() { f.ex.Tick() })
 	}
@@ -248,7 +265,8 @@ func (f *Frames) send(frame exchange.Frame) {
 }
 
 // Probe sends an acknowledgement that was not asked for over the newest connection that works, and by no other way. It
-// means nothing to the peer, whose SCTP acknowledges it, so that something arrives if the path works.
+// means nothing to the peer, whose SCTP acknowledges it, so that something arrives if the path works. What is owed
+// stays owed, because the path may carry nothing.
 func (f *Frames) Probe() {
 	e := f.ex.Epoch()
 	m := signal.Message{
@@ -262,8 +280,18 @@ func (f *Frames) Probe() {
 // Resend makes everything unacknowledged due.
 func (f *Frames) Resend() { f.ex.Resend() }
 
-// Stop stops the ticks of the exchange until the next Flush.
-func (f *Frames) Stop() { f.ticker.Stop() }
+// Connected makes due what should have been acknowledged by now, because a connection is up. What is owed by hub needs
+// the hub no longer: the peer sent that before it could use the connection.
+func (f *Frames) Connected() {
+	f.byHub = false
+	f.ex.ResendLate()
+}
+
+// Stop stops all timers until the next Flush.
+func (f *Frames) Stop() {
+	f.ticker.Stop()
+	f.ackTimer.Stop()
+}
 
 // Window reports whether the exchange has room for one more message.
 func (f *Frames) Window() bool { return f.ex.Room() }

@@ -18,6 +18,7 @@ type end struct {
 	*frames.Frames
 	member  signal.Member
 	key     ed25519.PrivateKey
+	mail    *mailbox.Mailbox
 	verdict frames.Verdict
 	asleep  bool
 	inBand  bool // a connection works
@@ -57,7 +58,7 @@ func (e *end) Delivered(messages []exchange.Message) {
 
 func newEnd(name string) *end {
 	public, key, _ := ed25519.GenerateKey(nil)
-	return &end{key: key, member: signal.Member{
+	return &end{key: key, mail: mailbox.New(nil), member: signal.Member{
 		ID: signal.MemberID(signal.PublicKey(public)), Name: name, PublicKey: signal.PublicKey(public), Session: signal.NewSession(),
 	}}
 }
@@ -68,7 +69,7 @@ func newEnds() (a, b *end) {
 	for _, pair := range [][2]*end{{a, b}, {b, a}} {
 		e := pair[0]
 		e.Frames = frames.New(frames.Config{
-			Room: "방", Self: e.member, Peer: pair[1].member, Mail: mailbox.New(nil), Owner: e,
+			Room: "방", Self: e.member, Peer: pair[1].member, Mail: e.mail, Owner: e,
 			Sign: func(text []byte) signal.Bytes { return ed25519.Sign(e.key, text) },
 		})
 	}

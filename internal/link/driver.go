@@ -65,7 +65,11 @@ func (l *Link) carryOut(a recovery.Action) error {
 			return c.Restart()
 		}
 	case recovery.Resend:
-		l.frames.Resend()
+		if a.Late {
+			l.frames.Connected()
+		} else {
+			l.frames.Resend()
+		}
 	case recovery.SetState:
 		l.changeState(a.Peer, errorOf(a.Cause, l.failure))
 	case recovery.Drop:

@@ -171,7 +171,7 @@ func (e *encoder) exchange(i int) {
 		return
 	}
 	s := x.State()
-	e.bits(true, s.OwesAck)
+	e.bits(true, s.Owed > 0)
 	e.epochOf(s.Epoch)
 	e.bytes(int8(s.Acked-e.bases[i].acked), int8(s.Sent), int8(s.Got-e.bases[1-i].acked), int8(len(s.Queue)), int8(len(s.Early)))
 	for k := range s.Queue {

@@ -88,6 +88,7 @@ func (w *World) flush(i int) {
 	}
 	if !l.recovery.Broken() {
 		w.sendTable(i)
+		w.exchange(i).Press()
 		for _, f := range w.exchange(i).Flush() {
 			w.send(i, f)
 		}

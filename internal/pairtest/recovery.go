@@ -134,7 +134,9 @@ func (w *World) carryOut(i int, a recovery.Action) {
 	case recovery.RestartICE:
 		w.try(i, w.act(i, w.turn(i, TurnInput{Call: "restart"}, (*negotiate.Machine).Restart), nil))
 	case recovery.Resend:
-		w.resend(i)
+		if !a.Late { // nothing is, before the event Resend
+			w.resend(i)
+		}
 	case recovery.Drop:
 		w.drop(i)
 	case recovery.Queue: // the queue is short

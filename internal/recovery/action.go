@@ -27,7 +27,8 @@ const (
 	// RestartICE: restart ICE on the current connection, with its next offer. If
 	// UnlessRelayed, only if the last gathering has found no relay.
 	RestartICE
-	// Resend: send everything unacknowledged again, without waiting for its turn.
+	// Resend: send everything unacknowledged again, without waiting for its turn. If
+	// Late, only what should have been acknowledged by now.
 	Resend
 	// SetState: the peer's state is now Peer, because of Cause.
 	SetState
@@ -71,6 +72,7 @@ type Action struct {
 	Conn          Number
 	Ours          bool
 	UnlessRelayed bool
+	Late          bool
 	Peer          Peer
 	Cause         Cause
 	Timer         Timer

@@ -273,6 +273,10 @@ func actionWords(a recovery.Action) string {
 		if a.UnlessRelayed {
 			s += " unless relayed"
 		}
+	case recovery.Resend:
+		if a.Late {
+			s += " late"
+		}
 	case recovery.Arm:
 		s = fmt.Sprintf("%s %s %v", s, timers[a.Timer], a.After)
 	case recovery.Disarm:

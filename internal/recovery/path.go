@@ -73,7 +73,7 @@ func (s *step) openedOrFound() {
 	s.stopAwaiting()
 	s.do(Action{Kind: Forget})
 	s.setState(Connected, NoCause)
-	s.do(Action{Kind: Resend}) // what was sent by a dead hub can now go in-band
+	s.do(Action{Kind: Resend, Late: true}) // what was sent by a dead hub can now go in-band
 	s.watchNew()
 }
 

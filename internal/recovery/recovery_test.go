@@ -18,7 +18,7 @@ func TestNewcomer(t *testing.T) {
 	d.on(input{Call: "renewed"})
 	d.says("build 1")
 	d.comesUp()
-	d.says("yield", "disarm toConnect", "connected", "resend")
+	d.says("yield", "disarm toConnect", "connected", "resend late")
 }
 
 func TestResident(t *testing.T) {
@@ -57,7 +57,7 @@ func TestInterrupted(t *testing.T) {
 	d.path(recovery.Disconnected)
 	d.says("interrupted", "askHub", "arm toRestart 2s")
 	d.path(recovery.Found)
-	d.says("disarm toRestart", "connected", "resend")
+	d.says("disarm toRestart", "connected", "resend late")
 
 	d.path(recovery.Disconnected)
 	d.said = nil

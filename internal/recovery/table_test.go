@@ -69,6 +69,7 @@ type action struct {
 	Conn          recovery.Number `json:"conn,omitempty"`
 	Ours          bool            `json:"ours,omitempty"`
 	UnlessRelayed bool            `json:"unlessRelayed,omitempty"`
+	Late          bool            `json:"late,omitempty"`
 	Peer          string          `json:"peer,omitempty"`
 	Cause         string          `json:"cause,omitempty"`
 	Timer         string          `json:"timer,omitempty"`
@@ -127,7 +128,7 @@ func machineOf(s recovery.State) machine {
 
 func actionOf(a recovery.Action) action {
 	out := action{
-		Kind: kinds[a.Kind], Conn: a.Conn, Ours: a.Ours, UnlessRelayed: a.UnlessRelayed, Cause: causes[a.Cause],
+		Kind: kinds[a.Kind], Conn: a.Conn, Ours: a.Ours, UnlessRelayed: a.UnlessRelayed, Late: a.Late, Cause: causes[a.Cause],
 	}
 	switch a.Kind {
 	case recovery.SetState:
