@@ -42,7 +42,8 @@ export class Connection {
   /**
    * link gets the reports; c is this Connection: send(c, message, byHub) → how many were
    * queued, table(rows, settled), changed(c), failed(c, error), control(c, frame),
-   * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), refused({sender, codec, error}),
+   * data(bytes), dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), unseen() → how many of those the
+   * application has not got yet, refused({sender, codec, error}),
    * flooded(c, error), introduced(), described(restarts), tabled(weight), wants(told) and lookup() → whether one more is
    * within bounds, peer: its id, wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may
    * take. platform is {webrtc, atHome, budget}.
@@ -64,6 +65,7 @@ export class Connection {
         link.channelOpened(channel);
       },
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
+      unseen: () => link.unseen(),
     });
     this.#candidates = new Candidates(this.#pc, {
       atHome, lookup: () => link.lookup(),

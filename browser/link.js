@@ -28,7 +28,7 @@ export class Link {
   present = true; // the hub has it in the room
   state = 'connecting';
 
-  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
   #connections = new Connections();
@@ -265,7 +265,7 @@ export class Link {
     this.#closed = false;
     this.#frames.reopen();
     this.state = 'connecting';
-    this.#epochs.on('wake');
+    this.#epochs.wake();
   }
 
   #notConnected() {

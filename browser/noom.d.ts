@@ -318,7 +318,8 @@ export class Peer {
   trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
   /**
    * Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. While 32
-   * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time.
+   * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time, among
+   * them those that came and went before its application got them.
    */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */

@@ -1,0 +1,100 @@
+// A link over a browser's connection that is up at once, to a peer whose frames the test signs.
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import test from 'node:test';
+import { Budget } from '../budget.js';
+import { Conduct } from '../conduct.js';
+import { Identity, newSession, pairText } from '../identity.js';
+import { Peer } from '../peer.js';
+
+class MediaStream {}
+
+// An RTCPeerConnection as far as a link needs one; made: all of them.
+function webrtc() {
+  const made = [];
+  class RTCPeerConnection {
+    connectionState = 'connected';
+
+    iceConnectionState = 'connected';
+
+    sctp = { transport: { state: 'connected' } };
+
+    localDescription = null;
+
+    channels = {};
+
+    constructor() { made.push(this); }
+
+    createDataChannel(label) {
+      const channel = { label, readyState: 'open', bufferedAmount: 0, sent: [], send: (frame) => channel.sent.push(frame) };
+      this.channels[label] = channel;
+      return channel;
+    }
+
+    async createOffer() { return { type: 'offer', sdp: 'v=0\r\n' }; }
+
+    async setLocalDescription(description) { this.localDescription = description; }
+
+    getTransceivers() { return []; }
+
+    close() { this.connectionState = 'closed'; }
+  }
+  return { made, webrtc: { RTCPeerConnection, MediaStream } };
+}
+
+// A Peer with its link, which has made the first offer.
+async function linked(t) {
+  const [us, them] = [await Identity.generate(), await Identity.generate()];
+  const sessions = [newSession(), newSession()]; // theirs, ours
+  const { made, webrtc: platform } = webrtc();
+  const seen = { hub: [], channels: [] };
+  let link;
+  const peer = new Peer({
+    attach: (l) => { link = l; },
+    senders: () => [], ask: null, checkRight() {}, over: new AbortController().signal,
+    member: { id: them.id, key: them.key, session: sessions[0], name: 'two' },
+    self: { identity: { id: us.id, sign: async () => new Uint8Array(64) }, session: sessions[1], room: 'r' }, // nobody checks it
+    hub: { online: true, send: (frame) => seen.hub.push(frame) },
+    conduct: new Conduct(), turns: { ask: (l) => l.admit(), done() {} },
+    report: { state() {}, quality() {}, channelOpened: (channel, taken) => seen.channels.push({ channel, taken }) },
+    options: { iceServers: () => [], connectTimeout: 60_000, webrtc: platform, atHome: true, budget: new Budget(), trace() {}, arrival: () => ({}) },
+  });
+  t.after(() => link.close());
+  link.welcome();
+  const typesOf = (frames) => frames.map((frame) => JSON.parse(frame.split('\n')[0]).type);
+  const settle = async () => { for (let i = 0; i < 100; i++) await setImmediate(); };
+  await settle();
+  const acknowledge = async (ack) => {
+    const m = { type: 'ack', to: us.id, sessions, epoch: [1, us.id], seq: 0, ack };
+    link.receive({ ...m, signature: await them.sign(pairText(m, 'r', them.id)) });
+  };
+  return { peer, link, made, seen, typesOf, settle, acknowledge };
+}
+
+test('channels that come and go before they are seen count as open, over all connections', async (t) => {
+  const { link, made, seen, settle } = await linked(t);
+  const come = (pc) => {
+    const dc = { label: 'x', readyState: 'open', close() { dc.readyState = 'closed'; } };
+    pc.ondatachannel({ channel: dc });
+    const refused = dc.readyState === 'closed';
+    dc.readyState = 'closed';
+    dc.onclose?.();
+    return refused;
+  };
+  const refusals = (pc, count) => Array.from({ length: count }, () => come(pc)).filter(Boolean).length;
+  assert.equal(refusals(made[0], 40), 0);
+  link.restart();
+  await settle();
+  assert.equal(made.length, 2);
+  assert.equal(refusals(made[1], 40), 16);
+  assert.equal(seen.channels.length, 64);
+  seen.channels[0].taken();
+  assert.equal(refusals(made[1], 2), 1);
+  link.close();
+  link.reopen();
+  link.welcome();
+  await settle();
+  assert.equal(refusals(made[2], 65), 1, 'of a peer that has come back none is there');
+  seen.channels[1].taken(); // of before
+  assert.equal(refusals(made[2], 1), 1);
+});
