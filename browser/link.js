@@ -28,6 +28,7 @@ export class Link {
   present = true; // the hub has it in the room
   state = 'connecting';
 
+  #gone; // called when the peer goes
   #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
@@ -47,11 +48,12 @@ export class Link {
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   /**
-   * hub is {send(frame), online}, turns {ask(link), done(link)}: newcomers build one after the other. conduct is what the
+   * gone is called when the link is closed or fades, perhaps twice. hub is {send(frame), online}, turns {ask(link), done(link)}: newcomers build one after the other. conduct is what the
    * member may make us do, and outlives the link.
    */
-  constructor({ member, peer, self, hub, report, options, conduct, turns }) {
+  constructor({ member, peer, self, hub, report, options, conduct, turns, gone }) {
     this.member = member;
+    this.#gone = gone;
     this.#report = report;
     this.#options = options;
     const failed = (error) => this.#epochs.fail(error);
@@ -209,6 +211,7 @@ export class Link {
     this.state = 'closed';
     this.#incoming.close();
     this.#meter.close();
+    this.#gone();
     setTimeout(() => this.close(), FAREWELL / 2);
   }
 
@@ -258,6 +261,7 @@ export class Link {
     this.#parted = null;
     this.state = 'closed'; // the caller that closes it knows that
     this.#epochs.on('sleep');
+    this.#gone();
   }
 
   /** Takes back what close ended. */

@@ -307,6 +307,7 @@ export class Peer {
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   /** When each step of joining, and of the current connection, was reached. */
   timeline(): Timeline;
+  /** Sends a track to this peer alone. The Sender is closed when the peer goes, and your track runs on. */
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   /**
    * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none

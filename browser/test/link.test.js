@@ -98,3 +98,29 @@ test('channels that come and go before they are seen count as open, over all con
   seen.channels[1].taken(); // of before
   assert.equal(refusals(made[2], 1), 1);
 });
+
+test('a sender to one peer ends with it', async (t) => {
+  const track = (enabled) => Object.assign(new EventTarget(), {
+    kind: 'audio', enabled, muted: false, readyState: 'live', stopped: false, getSettings: () => ({}),
+    clone: () => track(enabled), stop() { this.stopped = true; },
+  });
+  for (const end of ['close', 'fade']) {
+    const { peer, link } = await linked(t);
+    const mic = track(true);
+    const clones = [];
+    mic.clone = () => clones[clones.push(track(true)) - 1];
+    const sender = peer.publish(mic);
+    sender.setMuted(true);
+    assert.deepEqual(clones.map(({ stopped }) => stopped), [false], end);
+    link[end]();
+    assert.deepEqual(clones.map(({ stopped }) => stopped), [true], end);
+    assert.equal(mic.stopped, false, 'it is the page\'s');
+    assert.throws(() => sender.setMuted(false), { code: 'closed' });
+    await assert.rejects(sender.replaceTrack(null), { code: 'closed' });
+    sender.close();
+    assert.throws(() => peer.publish(mic), { code: 'closed' });
+    link.close();
+    link.reopen();
+    assert.equal(peer.publish(mic).muted, false, 'a peer that comes back can be sent to again');
+  }
+});
