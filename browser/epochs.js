@@ -132,6 +132,7 @@ export class Epochs {
   #forConnection(isCurrent) {
     return {
       send: (c, message, byHub) => (isCurrent(c) ? this.#frames.send(message, byHub) : Infinity),
+      room: () => this.#frames.room,
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => this.look(c),
       channelClosed: (c) => this.#frames.whenTaken(() => this.#channelClosed(c)), // a goodbye may be among them

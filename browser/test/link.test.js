@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import test from 'node:test';
 import { Budget } from '../budget.js';
 import { Conduct } from '../conduct.js';
+import { WINDOW } from '../exchange.js';
 import { Identity, newSession, pairText } from '../identity.js';
 import { Peer } from '../peer.js';
 
@@ -70,6 +71,36 @@ async function linked(t) {
   };
   return { peer, link, made, seen, typesOf, settle, acknowledge };
 }
+
+test('tables that the peer acknowledges late are sent as far as its window goes, and then the newest', async (t) => {
+  const { link, made, typesOf, settle, acknowledge } = await linked(t);
+  const { control } = made[0].channels;
+  const tables = () => control.sent.filter((frame) => typesOf([frame])[0] === 'table');
+  assert.deepEqual(typesOf(control.sent), ['offer']);
+  for (let i = 0; i < 1000; i++) link.tableChanged();
+  await settle();
+  assert.equal(made[0].connectionState, 'connected', 'not so many wait that the peer seems to take nothing');
+  assert.equal(tables().length, WINDOW - 1);
+  await acknowledge(WINDOW);
+  while (tables().length < WINDOW) await setImmediate(); // the newest
+  link.tableChanged();
+  await settle();
+  assert.equal(tables().length, WINDOW + 1);
+});
+
+test('frames go by hub while too much waits in the control channel', async (t) => {
+  const { link, made, seen, typesOf, settle } = await linked(t);
+  const { control } = made[0].channels;
+  const counted = () => [typesOf(control.sent), typesOf(seen.hub)].map((types) => types.filter((type) => type === 'table').length);
+  control.bufferedAmount = (256 << 10) - 1;
+  link.tableChanged();
+  await settle();
+  assert.deepEqual(counted(), [1, 0]);
+  control.bufferedAmount++;
+  link.tableChanged();
+  await settle();
+  assert.deepEqual(counted(), [1, 1]);
+});
 
 test('channels that come and go before they are seen count as open, over all connections', async (t) => {
   const { link, made, seen, settle } = await linked(t);
