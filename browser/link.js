@@ -154,6 +154,7 @@ export class Link {
   addSender(sender) { this.#connection?.addSender(sender); }
 
   removeSender(sender) {
+    if (this.state === 'closed') return; // as the connection is in a moment
     for (const c of this.#connections.all) c.removeSender(sender);
   }
 

@@ -32,6 +32,11 @@ function webrtc() {
       return channel;
     }
 
+    addTransceiver(track) {
+      const sender = { replaceTrack: async () => {}, getParameters: () => ({ encodings: [{}] }), setParameters: async () => {} };
+      return { sender, receiver: { track: { kind: track.kind } }, mid: '0', currentDirection: null };
+    }
+
     async createOffer() { return { type: 'offer', sdp: 'v=0\r\n' }; }
 
     async setLocalDescription(description) { this.localDescription = description; }
@@ -43,8 +48,8 @@ function webrtc() {
   return { made, webrtc: { RTCPeerConnection, MediaStream } };
 }
 
-// A Peer with its link, which has made the first offer.
-async function linked(t) {
+// A Peer with its link, which has made the first offer; begin(peer) is called before.
+async function linked(t, begin = () => {}) {
   const [us, them] = [await Identity.generate(), await Identity.generate()];
   const sessions = [newSession(), newSession()]; // theirs, ours
   const { made, webrtc: platform } = webrtc();
@@ -61,6 +66,7 @@ async function linked(t) {
     options: { iceServers: () => [], connectTimeout: 60_000, webrtc: platform, atHome: true, budget: new Budget(), trace() {}, arrival: () => ({}) },
   });
   t.after(() => link.close());
+  begin(peer);
   link.welcome();
   const typesOf = (frames) => frames.map((frame) => JSON.parse(frame.split('\n')[0]).type);
   const settle = async () => { for (let i = 0; i < 100; i++) await setImmediate(); };
@@ -131,27 +137,28 @@ test('channels that come and go before they are seen count as open, over all con
 });
 
 test('a sender to one peer ends with it', async (t) => {
-  const track = (enabled) => Object.assign(new EventTarget(), {
-    kind: 'audio', enabled, muted: false, readyState: 'live', stopped: false, getSettings: () => ({}),
-    clone: () => track(enabled), stop() { this.stopped = true; },
+  const picture = () => Object.assign(new EventTarget(), {
+    kind: 'video', enabled: true, muted: false, readyState: 'live', stopped: false, getSettings: () => ({}), stop() { this.stopped = true; },
   });
   for (const end of ['close', 'fade']) {
-    const { peer, link } = await linked(t);
-    const mic = track(true);
-    const clones = [];
-    mic.clone = () => clones[clones.push(track(true)) - 1];
-    const sender = peer.publish(mic);
+    const [camera, clone] = [picture(), picture()];
+    camera.clone = () => clone;
+    let sender;
+    const { peer, link, made, typesOf, settle } = await linked(t, (p) => { sender = p.publish(camera); });
+    const { sent } = made[0].channels.control;
     sender.setMuted(true);
-    assert.deepEqual(clones.map(({ stopped }) => stopped), [false], end);
+    await settle();
+    assert.deepEqual([clone.stopped, typesOf(sent)], [false, ['offer', 'table']], end);
     link[end]();
-    assert.deepEqual(clones.map(({ stopped }) => stopped), [true], end);
-    assert.equal(mic.stopped, false, 'it is the page\'s');
+    await settle();
+    assert.deepEqual([clone.stopped, typesOf(sent)], [true, ['offer', 'table']], `${end}: nobody is left to be told`);
+    assert.equal(camera.stopped, false, 'it is the page\'s');
     assert.throws(() => sender.setMuted(false), { code: 'closed' });
     await assert.rejects(sender.replaceTrack(null), { code: 'closed' });
     sender.close();
-    assert.throws(() => peer.publish(mic), { code: 'closed' });
+    assert.throws(() => peer.publish(camera), { code: 'closed' });
     link.close();
     link.reopen();
-    assert.equal(peer.publish(mic).muted, false, 'a peer that comes back can be sent to again');
+    assert.equal(peer.publish(camera).muted, false, 'a peer that comes back can be sent to again');
   }
 });
