@@ -1,6 +1,6 @@
-// One epoch of a link: an RTCPeerConnection, the turn machine that says when it may offer, and the two data channels. The
-// only caller of set*Description. Everything that touches the connection is a step on one promise chain, so that no two of
-// them ever interleave; a step that fails ends the connection, and the link begins the next epoch.
+// One epoch of a link: an RTCPeerConnection, the turn machine that says when it may offer, and the two data channels.
+// The only caller of set*Description. Everything that touches the connection is a step on one promise chain, so that no
+// two of them ever interleave; a step that fails ends the connection, and the link begins the next epoch.
 
 import { decodeBody } from './body.js';
 import { Candidates, ufragOf } from './candidates.js';
@@ -42,12 +42,13 @@ export class Connection {
   #path = 'untried'; // when pathChanged was last called
 
   /**
-   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were queued, room() → whether one more
-   * leaves at once, table(rows, settled), changed(c), failed(c, error), control(c, frame), data(bytes), dataOpen(c),
-   * channelClosed(c), restarting(c), channelOpened(channel), unseen() → how many of those the application has not got yet,
-   * refused({sender, codec, error}), flooded(c, error), introduced(), described(restarts), tabled(weight), wants(told) and
-   * lookup() → whether one more is within bounds, peer: its id, wanted(sender) → the height in which it shows a picture, and
-   * most() → what all pictures to it may take. platform is {webrtc, atHome, budget}.
+   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were queued, room() → whether one
+   * more leaves at once, table(rows, settled), changed(c), failed(c, error), control(c, frame), data(bytes),
+   * dataOpen(c), channelClosed(c), restarting(c), channelOpened(channel), unseen() → how many of those the application
+   * has not got yet, refused({sender, codec, error}), flooded(c, error), introduced(), described(restarts),
+   * tabled(weight), wants(told) and lookup() → whether one more is within bounds, peer: its id, wanted(sender) → the
+   * height in which it shows a picture, and most() → what all pictures to it may take. platform is {webrtc, atHome,
+   * budget}.
    */
   constructor({ number, platform: { webrtc, atHome, budget }, iceServers, begun, senders, incoming, link }) {
     this.number = number;
@@ -93,9 +94,7 @@ export class Connection {
   get pc() { return this.#pc; }
 
   /** Whether data and media can move: connected, and both channels open. */
-  get up() {
-    return this.#connected && isOpen(this.#control) && isOpen(this.#data);
-  }
+  get up() { return this.#connected && isOpen(this.#control) && isOpen(this.#data); }
 
   /** Whether what is sent now comes behind a description of ours. */
   get introduced() { return this.#introduced && !this.#closed; }

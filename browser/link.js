@@ -48,8 +48,8 @@ export class Link {
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   /**
-   * gone is called when the link is closed or fades, perhaps twice. hub is {send(frame), online}, turns {ask(link), done(link)}: newcomers build one after the other. conduct is what the
-   * member may make us do, and outlives the link.
+   * gone is called when the link is closed or fades, perhaps twice. hub is {send(frame), online}, turns {ask(link),
+   * done(link)}: newcomers build one after the other. conduct is what the member may make us do, and outlives the link.
    */
   constructor({ member, peer, self, hub, report, options, conduct, turns, gone }) {
     this.member = member;

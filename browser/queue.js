@@ -1,9 +1,9 @@
 // The events that wait for one iterator, by the rules of Go's queue.go.
 //
 // Beyond BOUND, those go first that later ones cancel out or replace, and all but the newest requests to mute; then the
-// oldest that `lagged` counts: chat, and what somebody else has taken, a listener or another iterator: data and channels.
-// State is never lost, so a queue is as long as BOUND and what describes the room as it is. What nobody has taken is
-// bounded by credit (data.js) and by how many channels may wait (channel.js).
+// oldest that `lagged` counts: chat, and what somebody else has taken, a listener or another iterator: data and
+// channels. State is never lost, so a queue is as long as BOUND and what describes the room as it is. What nobody has
+// taken is bounded by credit (data.js) and by how many channels may wait (channel.js).
 
 import { MAX } from './limits.js';
 
@@ -13,8 +13,8 @@ const CHANNEL = MAX.unacked / 64; // bytes that a channel counts as
 const REQUESTS = 64; // to mute, kept beyond the bound, each for another track, because those who ask choose the names
 
 // What may be done with a waiting event, by its type. begins, ends: what comes, or goes: if both events wait, all about
-// it go; peer, track: what it is about, and with which it goes; state: the parts of the key of a state, of which only the
-// last event is kept; chat, asking, given: that it is chat, a request to mute, or something that is taken.
+// it go; peer, track: what it is about, and with which it goes; state: the parts of the key of a state, of which only
+// the last event is kept; chat, asking, given: that it is chat, a request to mute, or something that is taken.
 const RULES = {
   peerjoined: ({ peer }) => ({ begins: peer, peer }),
   peerleft: ({ peer }) => ({ ends: peer, peer }),
@@ -76,7 +76,7 @@ export class Queue {
 
   /** Empties it, and returns what was in it. */
   clear() {
-    this.#weight = 0;
+    this.#weight = this.#dropped = 0;
     return this.#items.splice(0);
   }
 
