@@ -197,7 +197,7 @@ export class Channel {
   }
 }
 
-const MAX_THEIRS = 64; // channels that the other end has opened, at a time
+const MAX_THEIRS = 64; // channels that the other end has opened and that are open, or not seen yet, at a time
 const MAX_OURS = MAX_THEIRS / 2; // while some are closing, which the other page may learn later than we do
 
 /** The application's channels on one connection. */
@@ -207,11 +207,15 @@ export class Channels {
   #refused = 0; // of the other end's
   #lost = false;
 
-  /** opened(channel) is called for those of the other end; flooded(), when it has opened too many. */
-  constructor(pc, { opened, flooded }) {
+  /**
+   * opened(channel) is called for those of the other end; flooded(), when it has opened too many; unseen() returns how
+   * many the application has not got yet, over all connections.
+   */
+  constructor(pc, { opened, flooded, unseen }) {
     this.#pc = pc;
     pc.ondatachannel = ({ channel: dc }) => {
-      const theirs = this.#entries.filter((entry) => entry.theirs && !entry.channel.over).length;
+      const open = this.#entries.filter((entry) => entry.theirs && !entry.channel.over).length;
+      const theirs = Math.max(open, unseen()); // those that came and went unseen still hold what was sent in them
       if (!this.#lost && theirs < MAX_THEIRS && byteLength(dc.label) <= MAX.name) {
         opened(this.#add(dc, true).channel);
         return;

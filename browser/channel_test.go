@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/transport/ws"
 )
 
 // A channel of the application's own between two pages: bounds, and the ways it ends.
@@ -111,6 +113,48 @@ func allShort(tab *browsertest.Tab) {
 		window.messages ??= await Promise.all(opened.map((e) => e.channel.receive()));
 		return messages.every((m) => m !== null);
 	})()`)
+}
+
+// Channels that come and go while the page takes no events are as many as may be open, and there may be more once it has
+// taken them.
+func TestUnseenChannelsInPage(t *testing.T) { browsertest.EachKind(t, testUnseenChannelsInPage) }
+
+func testUnseenChannelsInPage(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	l := newLab(t)
+	tab := l.open(kind.Start(t), "")
+	tab.Do(`(async () => { window.room = await noom.join('/ws', '데모', { connectTimeout: 60_000 }); window.queue = room.events(); })()`)
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: l.url()}, "데모", nil)
+	must(t, err)
+	defer func() { _ = room.Leave(context.Background()) }()
+	for event := range room.Events(t.Context()) {
+		if e, ok := event.(noom.PeerStateChanged); ok && e.State == noom.PeerConnected {
+			break
+		}
+	}
+	tab.Wait("a connection", `other()?.connection`)
+	tab.Do(`window.came = 0; other().connection.addEventListener('datachannel', () => came++)`)
+	peer := room.Peers()[0]
+	for i := range 70 {
+		var c noom.Channel
+		if c, err = peer.OpenChannel(t.Context(), fmt.Sprint("채널 ", i), nil); err == nil {
+			if err = c.Send(t.Context(), []byte("하나")); err == nil {
+				err = c.Close()
+			}
+		}
+		if err != nil && i < 64 { // the page may have refused the others
+			t.Fatal(err)
+		}
+	}
+	tab.Wait("all of them", `came === 70`)
+	tab.Do(`window.take = async () => { for (;;) { const { value } = await queue.next(); if (value.type === 'channelopened') return value.channel.label; } };
+		(async () => { for (let i = 0; i < 64; i++) window.last = await take(); })()`)
+	tab.Wait("as many as may wait", `last === '채널 63'`)
+	_, err = peer.OpenChannel(t.Context(), "다시", nil)
+	must(t, err)
+	if label := browsertest.Eval[string](tab, `take()`); label != "다시" {
+		t.Errorf("another one waited: %s", label)
+	}
 }
 
 // The same between a page and Go, opened from either end.

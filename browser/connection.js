@@ -13,12 +13,16 @@ import { giveServers, newPeerConnection } from './peer_connection.js';
 import { tellSilence } from './silence.js';
 import { stepsOfConnection } from './steps.js';
 import { playStereo, stereoOf, tellStereo } from './stereo.js';
+import { Table } from './table.js';
+
+const CONTROL_ROOM = 256 << 10; // bytes that wait in the control channel; above, frames go by hub
 
 export class Connection {
   number; // that recovery.js has for it
   #pc;
   #machine;
   #outgoing;
+  #table;
   #incoming; // the link's, lives longer
   #link;
   #control;
@@ -39,10 +43,11 @@ export class Connection {
   #path = 'untried'; // when pathChanged was last called
 
   /**
-   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were queued, table(rows, settled),
-   * changed(c), failed(c, error), control(c, frame), data(bytes), drained() of data, channelClosed(c), restarting(c),
-   * channelOpened(channel), refused({sender, codec, error}), flooded(c, error), introduced(), reaches() → whether the hub
-   * does, described(restarts), tabled(weight), wants(told) and lookup() → whether one more is within bounds, peer: its id,
+   * link gets the reports; c is this Connection: send(c, message, byHub) → how many were queued, room() → whether one
+   * more leaves at once, table(rows, settled), changed(c), failed(c, error), control(c, frame), data(bytes), drained() of
+   * data, channelClosed(c), restarting(c), channelOpened(channel), unseen() → how many of those the application has not
+   * got yet, refused({sender, codec, error}), flooded(c, error), introduced(), reaches() → whether the hub does,
+   * described(restarts), tabled(weight), wants(told) and lookup() → whether one more is within bounds, peer: its id,
    * wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may take. platform is
    * {webrtc, atHome, budget}.
    */
@@ -64,6 +69,7 @@ export class Connection {
         link.channelOpened(channel);
       },
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
+      unseen: () => link.unseen(),
     });
     this.#candidates = new Candidates(this.#pc, {
       atHome, lookup: () => link.lookup(),
@@ -83,15 +89,16 @@ export class Connection {
       this.#changed();
     };
     this.#outgoing = new Outgoing(this.#pc, { senders, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
+    this.#table = new Table(this.#outgoing, {
+      ready: () => this.introduced && link.room(), number: link.table, send: (body) => this.#send({ type: 'table', body }),
+    });
   }
 
   /** The RTCPeerConnection, to look at. */
   get pc() { return this.#pc; }
 
   /** Whether data and media can move: connected, and both channels open. */
-  get up() {
-    return this.#connected && isOpen(this.#control) && isOpen(this.#data);
-  }
+  get up() { return this.#connected && isOpen(this.#control) && isOpen(this.#data); }
 
   /** Whether what is sent now comes behind a description of ours. */
   get introduced() { return this.#introduced && !this.#closed; }
@@ -149,7 +156,7 @@ export class Connection {
 
   /** Sends a frame in-band; false if that is not possible now. */
   sendControl(frame) {
-    return this.#connected && isOpen(this.#control) && this.#put(this.#control, frame);
+    return this.#connected && isOpen(this.#control) && this.#control.bufferedAmount < CONTROL_ROOM && this.#put(this.#control, frame);
   }
 
   /** Sends bytes of the data stream; false if that is not possible now, or more than most bytes wait. */
@@ -190,20 +197,20 @@ export class Connection {
 
   addSender(sender) {
     this.#step(() => {
-      if (this.#outgoing.add(sender) === 'announce') this.#announce();
+      if (this.#outgoing.add(sender) === 'announce') this.#table.changed();
       if (this.#outgoing.needsOffer) return this.#run(this.#machine.need());
     });
   }
 
   removeSender(sender) {
     this.#step(async () => {
-      if (await this.#outgoing.remove(sender)) this.#announce();
+      if (await this.#outgoing.remove(sender)) this.#table.changed();
     });
   }
 
   tableChanged() {
     this.#outgoing.changed(); // a mute may have come, or gone
-    this.#step(() => this.#announce());
+    this.#step(() => this.#table.changed());
   }
 
   /**
@@ -221,7 +228,10 @@ export class Connection {
 
   /** The other side has so many of our messages. */
   acknowledged(count) {
-    this.#step(() => this.#outgoing.acknowledged(count));
+    this.#step(async () => {
+      await this.#outgoing.acknowledged(count);
+      this.#table.look();
+    });
   }
 
   close() {
@@ -254,11 +264,6 @@ export class Connection {
   // A step may outlive its connection: what it would still send goes nowhere.
   #send(message) {
     return this.#closed ? Infinity : this.#link.send(this, message, this.#byHub);
-  }
-
-  #announce() {
-    const table = this.#table();
-    this.#outgoing.announced(this.#send({ type: 'table', body: JSON.stringify({ table }) }));
   }
 
   async #act({ type, body }) {
@@ -330,7 +335,7 @@ export class Connection {
     await this.#take('answer', received);
     const refused = this.#outgoing.takeRefused();
     for (const what of refused) this.#link.refused(what);
-    if (refused.length > 0) this.#announce();
+    if (refused.length > 0) this.#table.changed();
   }
 
   // A browser plays in stereo what its own description says is so. One that does not take its description changed plays mono.
@@ -349,14 +354,10 @@ export class Connection {
 
   #sendDescription(type, id, sdp, hubOnly) {
     const text = tellSilence(tellStereo(sdp, this.#outgoing.stereo, this.#stereo), this.#stereo);
-    this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp: text, table: this.#table() }) });
+    this.#table.sent(this.#send({ type, hubOnly, body: JSON.stringify({ id, sdp: text, table: this.#table.latest }) }));
     this.#steps.reach(type);
     this.#introduced = true;
     this.#link.introduced();
-  }
-
-  #table() {
-    return this.#link.table(this.#outgoing.rows(), this.#outgoing.settled);
   }
 
   async #take(type, { sdp: told, table }) {

@@ -17,13 +17,14 @@ export class Epochs {
   #findings;
   #wants; // what we show of the member's tracks
   #needs; // what it shows of ours
-  #report; // {channelOpened(channel), refused({sender, codec, error})}
+  #report; // {channelOpened(channel, seen), refused({sender, codec, error})}
 
   #path;
   #proof; // of the path, once it is new
   #told = null; // the error that was reported to the machine of recovery.js
   #tableVersion = 0; // of what we send
   #tableRows = ''; // as JSON, of that version
+  #unseen = new Set(); // Channels that the member has opened and the application has not got yet
 
   constructor({ link, hub, options, conduct, connections, frames, stream, incoming, findings, wants, needs, report }) {
     this.#link = link;
@@ -51,6 +52,12 @@ export class Epochs {
 
   /** Reports an event of recovery.js. */
   on(event, ...what) { this.#path.on(event, ...what); }
+
+  /** The member comes back. */
+  wake() {
+    this.#unseen.clear();
+    this.on('wake');
+  }
 
   /** Epochs given up since the last connection that lasted. */
   get failures() { return this.#path.failures; }
@@ -130,6 +137,7 @@ export class Epochs {
   #forConnection(isCurrent) {
     return {
       send: (c, message, byHub) => (isCurrent(c) ? this.#frames.send(message, byHub) : Infinity),
+      room: () => this.#frames.room,
       table: (rows, settled) => this.#table(rows, settled),
       changed: (c) => this.look(c),
       channelClosed: (c) => this.#frames.whenTaken(() => this.#channelClosed(c)), // a goodbye may be among them
@@ -146,7 +154,11 @@ export class Epochs {
       wanted: ({ id }) => this.#needs.of(id),
       most: () => this.#link.most(),
       refused: (what) => this.#report.refused(what),
-      channelOpened: (channel) => this.#report.channelOpened(channel),
+      channelOpened: (channel) => {
+        this.#unseen.add(channel);
+        this.#report.channelOpened(channel, () => this.#unseen.delete(channel));
+      },
+      unseen: () => this.#unseen.size,
       control: (c, frame) => this.#frames.control(frame, c),
       data: (bytes) => this.#stream.receive(bytes),
       drained: () => this.#stream.flush(),

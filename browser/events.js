@@ -1,12 +1,12 @@
 // Events of a room, for listeners and for `for await`.
 //
 // Whatever happens is dispatched to listeners at once, and queued for every
-// iterator. Queues are bounded: chat beyond QUEUE goes oldest first, and
-// `lagged` says how much; events of a state are never dropped. Data is taken,
-// and so acknowledged to its sender, when a listener was called with it or an
-// iterator has pulled it; until then the sender's credit bounds it.
+// iterator, in a Queue that is bounded. Data is taken, and so acknowledged to
+// its sender, when a listener was called with it or an iterator has pulled it,
+// whichever is first; until then the sender's credit bounds it. A channel that
+// a peer has opened is taken likewise; until then it counts as open.
 
-const QUEUE = 1024; // events waiting in one iterator before old chat goes
+import { Queue, take } from './queue.js';
 
 /** An Event whose further fields depend on its type; see noom.d.ts. */
 export class RoomEvent extends Event {
@@ -17,38 +17,37 @@ export class RoomEvent extends Event {
 }
 
 export class RoomEvents extends EventTarget {
-  #queues = new Set(); // of the live iterators
+  #iterators = new Set(); // that live
   #waiting = []; // {event, taken}: before start everything, then data not taken yet
   #started = false;
   #ending = false; // nothing more happens
   #over = false;
-  #dataListeners = new Listeners();
+  #listeners = new Map([['datareceived', new Listeners()], ['channelopened', new Listeners()]]); // to what is taken
 
   /** What happens from now on, as an async iterator; from join on if made at once. Ends after `closed`. */
   events() {
-    const queue = new Queue((left) => {
-      this.#queues.delete(queue);
+    const iterator = new EventIterator((left) => {
+      this.#iterators.delete(iterator);
       this.#takeBack(left);
     });
     if (this.#over) {
-      queue.end();
-      return queue;
+      iterator.end();
+      return iterator;
     }
-    this.#queues.add(queue);
+    this.#iterators.add(iterator);
     if (this.#started) this.#deliverWaiting();
-    return queue;
+    return iterator;
   }
 
   addEventListener(type, ...rest) {
     super.addEventListener(type, ...rest);
-    if (type !== 'datareceived') return;
-    this.#dataListeners.add(...rest);
-    if (this.#started) this.#deliverWaiting();
+    this.#listeners.get(type)?.add(...rest);
+    if (type === 'datareceived' && this.#started) this.#deliverWaiting();
   }
 
   removeEventListener(type, ...rest) {
     super.removeEventListener(type, ...rest);
-    if (type === 'datareceived') this.#dataListeners.remove(...rest);
+    this.#listeners.get(type)?.remove(...rest);
   }
 
   /** Lets events out: called a task after join resolved, so that there can be listeners. */
@@ -74,8 +73,8 @@ export class RoomEvents extends EventTarget {
 
   #finish() {
     this.#over = true;
-    for (const queue of this.#queues) queue.end();
-    this.#queues.clear();
+    for (const iterator of this.#iterators) iterator.end();
+    this.#iterators.clear();
   }
 
   #deliverWaiting() {
@@ -85,29 +84,28 @@ export class RoomEvents extends EventTarget {
   }
 
   #deliver(item) {
-    const heard = !item.taken || this.#dataListeners.call();
-    if (!heard && this.#queues.size === 0) {
+    const nobody = this.#iterators.size === 0;
+    const heard = !item.taken || this.#listeners.get(item.event.type).call();
+    if (!heard && nobody && isData(item)) {
       this.#waiting.push(item);
       return;
     }
-    for (const queue of this.#queues) queue.push(item);
+    for (const iterator of this.#iterators) iterator.push(item);
     this.dispatchEvent(item.event);
-    if (heard) take(item);
+    if (heard || nobody) take(item);
   }
 
   // An iterator has ended with these in it: the data that nobody has taken waits for who is next.
   #takeBack(items) {
-    const queued = (item) => [...this.#queues].some((queue) => queue.has(item));
-    this.#waiting.unshift(...items.filter((item) => item.taken && !queued(item)));
+    const queued = (item) => [...this.#iterators].some((iterator) => iterator.has(item));
+    const left = items.filter((item) => item.taken && !queued(item));
+    for (const item of left) if (!isData(item)) take(item);
+    this.#waiting.unshift(...left.filter(isData));
     if (this.#started) this.#deliverWaiting();
   }
 }
 
-function take(item) {
-  const { taken } = item;
-  item.taken = undefined; // once
-  taken?.();
-}
+const isData = ({ event }) => event.type === 'datareceived';
 
 // The listeners for one type of event, as the platform counts them.
 class Listeners {
@@ -134,29 +132,21 @@ class Listeners {
 
 const capture = (options) => Number(Boolean(typeof options === 'object' ? options?.capture : options));
 
-// An async iterator over a bounded queue.
-class Queue {
-  #items = [];
+// An async iterator over a Queue.
+class EventIterator {
+  #queue = new Queue();
   #pulls = []; // resolvers of next() calls that wait
-  #dropped = 0;
   #over = false;
-  #gone;
+  #gone; // called with what is left when it is ended early
 
   constructor(gone) {
     this.#gone = gone;
   }
 
-  has(item) { return this.#items.includes(item); }
+  has(item) { return this.#queue.has(item); }
 
   push(item) {
-    this.#items.push(item);
-    if (this.#items.length > QUEUE) {
-      const oldest = this.#items.findIndex((i) => i.event.type === 'chatreceived');
-      if (oldest >= 0) {
-        this.#items.splice(oldest, 1);
-        this.#dropped++;
-      }
-    }
+    this.#queue.push(item);
     this.#serve();
   }
 
@@ -173,8 +163,7 @@ class Queue {
   }
 
   return() {
-    const left = this.#items;
-    this.#items = [];
+    const left = this.#queue.clear();
     this.end();
     this.#gone(left);
     return Promise.resolve({ done: true, value: undefined });
@@ -185,19 +174,14 @@ class Queue {
   }
 
   #serve() {
-    while (this.#pulls.length > 0) {
-      let value;
-      if (this.#dropped > 0) {
-        value = new RoomEvent('lagged', { dropped: this.#dropped });
-        this.#dropped = 0;
-      } else if (this.#items.length > 0) {
-        const item = this.#items.shift();
-        take(item);
-        value = item.event;
-      } else if (!this.#over) {
-        return;
+    while (this.#pulls.length > 0 && (this.#over || !this.#queue.empty)) {
+      const resolve = this.#pulls.shift();
+      if (this.#queue.empty) {
+        resolve({ done: true, value: undefined });
+      } else {
+        const { event, dropped } = this.#queue.shift();
+        resolve({ done: false, value: event ?? new RoomEvent('lagged', { dropped }) });
       }
-      this.#pulls.shift()(value ? { done: false, value } : { done: true, value: undefined });
     }
   }
 }

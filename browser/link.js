@@ -28,7 +28,8 @@ export class Link {
   present = true; // the hub has it in the room
   state = 'connecting';
 
-  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel), refused({sender, codec, error}), track*}
+  #gone; // called when the peer goes
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
   #connections = new Connections();
@@ -47,11 +48,12 @@ export class Link {
   #parting = null; // {acked, done}: our goodbye, until the other side has it
 
   /**
-   * hub is {send(frame), online, ask()}, turns {ask(link), done(link)}: newcomers build one after the other. conduct is what the
-   * member may make us do, and outlives the link.
+   * gone is called when the link is closed or fades, perhaps twice. hub is {send(frame), online, ask()}, turns {ask(link),
+   * done(link)}: newcomers build one after the other. conduct is what the member may make us do, and outlives the link.
    */
-  constructor({ member, peer, self, hub, report, options, conduct, turns }) {
+  constructor({ member, peer, self, hub, report, options, conduct, turns, gone }) {
     this.member = member;
+    this.#gone = gone;
     this.#report = report;
     this.#options = options;
     const failed = (error) => this.#epochs.fail(error);
@@ -152,6 +154,7 @@ export class Link {
   addSender(sender) { this.#connection?.addSender(sender); }
 
   removeSender(sender) {
+    if (this.state === 'closed') return; // as the connection is in a moment
     for (const c of this.#connections.all) c.removeSender(sender);
   }
 
@@ -209,6 +212,7 @@ export class Link {
     this.state = 'closed';
     this.#incoming.close();
     this.#meter.close();
+    this.#gone();
     setTimeout(() => this.close(), FAREWELL / 2);
   }
 
@@ -258,6 +262,7 @@ export class Link {
     this.#parted = null;
     this.state = 'closed'; // the caller that closes it knows that
     this.#epochs.on('sleep');
+    this.#gone();
   }
 
   /** Takes back what close ended. */
@@ -265,7 +270,7 @@ export class Link {
     this.#closed = false;
     this.#frames.reopen();
     this.state = 'connecting';
-    this.#epochs.on('wake');
+    this.#epochs.wake();
   }
 
   #notConnected() {

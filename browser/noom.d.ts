@@ -213,7 +213,14 @@ export class Room extends EventTarget {
    * is closed leaves without waiting.
    */
   leave(options?: LeaveOptions): Promise<void>;
-  /** What happens from now on; everything since join if called right after it. */
+  /**
+   * What happens from now on; everything since join if called right after it. Each iterator gets everything, and what
+   * waits in it is bounded. Beyond 1024 events it keeps the last of each state, nothing of a peer or track that came and
+   * went unseen, and the newest 64 requests to mute; then the oldest chat goes. Data that nobody has taken stays: its
+   * sender's credit bounds it. What a listener or another iterator has taken, data and channels, goes with the chat, and
+   * beyond 1 MiB, of which each channel counts as 16 KiB. Up to twice as much may wait until that is cleared away. End an
+   * iterator that you do not go on with: leave its loop by break, or call return().
+   */
   events(): AsyncIterableIterator<AnyRoomEvent>;
   addEventListener<K extends keyof RoomEventMap>(type: K, listener: (this: Room, event: RoomEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
@@ -300,6 +307,7 @@ export class Peer {
   stats(): Promise<RTCStatsReport | Map<string, never>>;
   /** When each step of joining, and of the current connection, was reached. */
   timeline(): Timeline;
+  /** Sends a track to this peer alone. The Sender is closed when the peer goes, and your track runs on. */
   publish(track: MediaStreamTrack, options?: PublishOptions): Sender;
   /**
    * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none
@@ -311,7 +319,8 @@ export class Peer {
   trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
   /**
    * Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. While 32
-   * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time.
+   * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time, among
+   * them those that came and went before its application got them.
    */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
   /** Whether the peer has a right. */
@@ -533,8 +542,12 @@ export interface RoomEventMap {
   /** The peer that speaks now, by the audio levels that come with the sound, where an element plays it; null: none. */
   activespeaker: Named<'activespeaker', { peer: Peer | null }>;
   chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;
-  /** Taking the event acknowledges the data to its sender. */
+  /**
+   * Taking the event acknowledges the data to its sender: the first to do so, a listener or an iterator, counts for all.
+   * Without either the data waits.
+   */
   datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
+  /** At most 64 of a peer's channels are open, or wait for an iterator, at a time. */
   channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
   /** A member with the right asks us to mute our track of that name, all of them if it is empty. */
   muterequested: Named<'muterequested', { by: Member; track: string }>;
@@ -542,7 +555,10 @@ export interface RoomEventMap {
   roomlocked: Named<'roomlocked', { locked: boolean; by: Member | null }>;
   signalinglost: Named<'signalinglost', { error: NoomError }>;
   signalingrestored: Named<'signalingrestored'>;
-  /** So many chat messages were dropped, because the iterator was not pulled. */
+  /**
+   * So many were dropped, because the iterator was not pulled: chat messages, and data and channels that a listener or
+   * another iterator has taken.
+   */
   lagged: Named<'lagged', { dropped: number }>;
   /** The last event. */
   closed: Named<'closed', { error: NoomError | null }>;

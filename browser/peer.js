@@ -22,7 +22,7 @@ export class Peer {
     this.#ask = ask;
     this.#checkRight = checkRight;
     this.#self = rest.self.identity.id;
-    this.#link = new Link({ ...rest, peer: this, options: { ...rest.options, senders: () => [...senders(), ...this.#published.senders] } });
+    this.#link = new Link({ ...rest, peer: this, gone: () => this.#published.end(), options: { ...rest.options, senders: () => [...senders(), ...this.#published.senders] } });
     attach(this.#link);
   }
 
@@ -67,7 +67,7 @@ export class Peer {
     return (await statistics(this.#link.pc)) ?? new Map();
   }
 
-  /** Sends a MediaStreamTrack to this peer alone. */
+  /** Sends a MediaStreamTrack to this peer alone; the Sender is closed when the peer goes. */
   publish(track, options = {}) {
     const { name, maxBitrate } = optionsOf(options);
     if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');

@@ -30,6 +30,11 @@ export class Published {
     return sender;
   }
 
+  /** Whom they were for is gone, and so are they. */
+  end() {
+    for (const sender of this.#senders) sender.close();
+  }
+
   /** Begins or ends the sending of all, because the hub has begun or ceased to let us. */
   allow(can) {
     for (const link of this.#links()) {

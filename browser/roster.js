@@ -171,7 +171,7 @@ export class Roster {
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
-        channelOpened: (channel) => about('channelopened', { channel }),
+        channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
         refused: (what) => about('trackrefused', what),
         trackAdded: (track) => {
           if (track.kind === 'audio') this.#ears.open();

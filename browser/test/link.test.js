@@ -1,95 +1,164 @@
-// A link over connections that are what each test says.
-
+// A link over a browser's connection that is up at once, to a peer whose frames the test signs.
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import test from 'node:test';
 import { Budget } from '../budget.js';
 import { Conduct } from '../conduct.js';
-import { Identity, newSession } from '../identity.js';
-import { Link } from '../link.js';
+import { WINDOW } from '../exchange.js';
+import { Identity, newSession, pairText } from '../identity.js';
+import { Peer } from '../peer.js';
 
-// One that a browser might have made, with its channels by their labels.
-class Connection {
-  connectionState = 'new';
+class MediaStream {}
 
-  iceConnectionState = 'new';
+// An RTCPeerConnection as far as a link needs one; made: all of them.
+function webrtc() {
+  const made = [];
+  class RTCPeerConnection {
+    connectionState = 'connected';
 
-  localDescription = { sdp: '' };
+    iceConnectionState = 'connected';
 
-  channels = {};
+    sctp = { transport: { state: 'connected' } };
 
-  createDataChannel(label) {
-    return (this.channels[label] = {
-      readyState: 'connecting', bufferedAmount: 0, sent: [], send(data) { this.sent.push(data); },
-    });
-  }
+    localDescription = null;
 
-  async createOffer() { return { type: 'offer', sdp: '' }; }
+    channels = {};
 
-  async setLocalDescription() {}
+    constructor() { made.push(this); }
 
-  async getStats() { return new Map(); }
-
-  getConfiguration() { return { iceServers: [] }; }
-
-  getReceivers() { return []; }
-
-  close() { this.connectionState = 'closed'; }
-
-  becomes(state) {
-    Object.assign(this, { connectionState: state, iceConnectionState: state });
-    this.oniceconnectionstatechange();
-    this.onconnectionstatechange();
-  }
-
-  open() {
-    this.becomes('connected');
-    for (const channel of Object.values(this.channels)) {
-      channel.readyState = 'open';
-      channel.onopen();
+    createDataChannel(label) {
+      const channel = { label, readyState: 'open', bufferedAmount: 0, sent: [], send: (frame) => channel.sent.push(frame) };
+      this.channels[label] = channel;
+      return channel;
     }
+
+    addTransceiver(track) {
+      const sender = { replaceTrack: async () => {}, getParameters: () => ({ encodings: [{}] }), setParameters: async () => {} };
+      return { sender, receiver: { track: { kind: track.kind } }, mid: '0', currentDirection: null };
+    }
+
+    async createOffer() { return { type: 'offer', sdp: 'v=0\r\n' }; }
+
+    async setLocalDescription(description) { this.localDescription = description; }
+
+    getTransceivers() { return []; }
+
+    close() { this.connectionState = 'closed'; }
   }
+  return { made, webrtc: { RTCPeerConnection, MediaStream } };
 }
 
-// A link that has begun its first connection, and how often it has asked for the hub.
-async function begun(t) {
-  const [us, them] = await Promise.all([Identity.generate(), Identity.generate()]);
-  const made = [];
-  const webrtc = { RTCPeerConnection: class extends Connection { constructor() { super(); made.push(this); } }, MediaStream: class {} };
-  const hub = { online: true, asked: 0, send() { return true; }, ask() { this.asked++; } };
-  const link = new Link({
-    member: { id: them.id, key: them.key, name: '지우', session: newSession(), rights: [] }, peer: null,
-    self: { identity: us, session: newSession(), room: 'r' }, hub, conduct: new Conduct(), turns: { ask: (l) => l.admit(), done() {} },
-    report: { state() {}, quality() {} },
-    options: { iceServers: () => [], senders: () => [], connectTimeout: 15_000, webrtc, atHome: false, budget: new Budget(), arrival: () => ({}) },
+// A Peer with its link, which has made the first offer; begin(peer) is called before.
+async function linked(t, begin = () => {}) {
+  const [us, them] = [await Identity.generate(), await Identity.generate()];
+  const sessions = [newSession(), newSession()]; // theirs, ours
+  const { made, webrtc: platform } = webrtc();
+  const seen = { hub: [], channels: [] };
+  let link;
+  const peer = new Peer({
+    attach: (l) => { link = l; },
+    senders: () => [], ask: null, checkRight() {}, over: new AbortController().signal,
+    member: { id: them.id, key: them.key, session: sessions[0], name: 'two' },
+    self: { identity: { id: us.id, sign: async () => new Uint8Array(64) }, session: sessions[1], room: 'r' }, // nobody checks it
+    hub: { online: true, send: (frame) => seen.hub.push(frame) },
+    conduct: new Conduct(), turns: { ask: (l) => l.admit(), done() {} },
+    report: { state() {}, quality() {}, channelOpened: (channel, taken) => seen.channels.push({ channel, taken }) },
+    options: { iceServers: () => [], connectTimeout: 60_000, webrtc: platform, atHome: true, budget: new Budget(), trace() {}, arrival: () => ({}) },
   });
   t.after(() => link.close());
+  begin(peer);
   link.welcome();
-  return { link, hub, made };
+  const typesOf = (frames) => frames.map((frame) => JSON.parse(frame.split('\n')[0]).type);
+  const settle = async () => { for (let i = 0; i < 100; i++) await setImmediate(); };
+  await settle();
+  const acknowledge = async (ack) => {
+    const m = { type: 'ack', to: us.id, sessions, epoch: [1, us.id], seq: 0, ack };
+    link.receive({ ...m, signature: await them.sign(pairText(m, 'r', them.id)) });
+  };
+  return { peer, link, made, seen, typesOf, settle, acknowledge };
 }
 
-test('a hub is asked for a sign of life when the path to a peer is interrupted', async (t) => {
-  const { link, hub, made: [connection] } = await begun(t);
-  connection.open();
-  assert.deepEqual([link.state, hub.asked], ['connected', 0]);
-  connection.becomes('disconnected');
-  assert.deepEqual([link.state, hub.asked], ['interrupted', 1]);
+test('tables that the peer acknowledges late are sent as far as its window goes, and then the newest', async (t) => {
+  const { link, made, typesOf, settle, acknowledge } = await linked(t);
+  const { control } = made[0].channels;
+  const tables = () => control.sent.filter((frame) => typesOf([frame])[0] === 'table');
+  assert.deepEqual(typesOf(control.sent), ['offer']);
+  for (let i = 0; i < 1000; i++) link.tableChanged();
+  await settle();
+  assert.equal(made[0].connectionState, 'connected', 'not so many wait that the peer seems to take nothing');
+  assert.equal(tables().length, WINDOW - 1);
+  await acknowledge(WINDOW);
+  while (tables().length < WINDOW) await setImmediate(); // the newest
+  link.tableChanged();
+  await settle();
+  assert.equal(tables().length, WINDOW + 1);
 });
 
-test('data follows the connection that works, and the next one catches up', async (t) => {
-  const { link, made } = await begun(t);
-  const numbers = ({ channels }) => channels.data.sent.map((bytes) => new DataView(bytes.buffer).getUint32(1));
-  const say = () => assert.equal(link.trySend(new Uint8Array(1)), true);
-  say();
-  made[0].open();
-  assert.deepEqual(numbers(made[0]), [1]);
+test('frames go by hub while too much waits in the control channel', async (t) => {
+  const { link, made, seen, typesOf, settle } = await linked(t);
+  const { control } = made[0].channels;
+  const counted = () => [typesOf(control.sent), typesOf(seen.hub)].map((types) => types.filter((type) => type === 'table').length);
+  control.bufferedAmount = (256 << 10) - 1;
+  link.tableChanged();
+  await settle();
+  assert.deepEqual(counted(), [1, 0]);
+  control.bufferedAmount++;
+  link.tableChanged();
+  await settle();
+  assert.deepEqual(counted(), [1, 1]);
+});
+
+test('channels that come and go before they are seen count as open, over all connections', async (t) => {
+  const { link, made, seen, settle } = await linked(t);
+  const come = (pc) => {
+    const dc = { label: 'x', readyState: 'open', close() { dc.readyState = 'closed'; } };
+    pc.ondatachannel({ channel: dc });
+    const refused = dc.readyState === 'closed';
+    dc.readyState = 'closed';
+    dc.onclose?.();
+    return refused;
+  };
+  const refusals = (pc, count) => Array.from({ length: count }, () => come(pc)).filter(Boolean).length;
+  assert.equal(refusals(made[0], 40), 0);
   link.restart();
-  say();
-  assert.deepEqual([made.length, numbers(made[0])], [2, [1, 2]]);
-  made[1].open();
-  assert.deepEqual(numbers(made[1]), [1, 2]);
-  made[1].becomes('disconnected');
-  say();
-  assert.deepEqual([numbers(made[0]), numbers(made[1])], [[1, 2, 3], [1, 2]]);
-  made[1].becomes('connected');
-  assert.deepEqual(numbers(made[1]), [1, 2, 3]);
+  await settle();
+  assert.equal(made.length, 2);
+  assert.equal(refusals(made[1], 40), 16);
+  assert.equal(seen.channels.length, 64);
+  seen.channels[0].taken();
+  assert.equal(refusals(made[1], 2), 1);
+  link.close();
+  link.reopen();
+  link.welcome();
+  await settle();
+  assert.equal(refusals(made[2], 65), 1, 'of a peer that has come back none is there');
+  seen.channels[1].taken(); // of before
+  assert.equal(refusals(made[2], 1), 1);
+});
+
+test('a sender to one peer ends with it', async (t) => {
+  const picture = () => Object.assign(new EventTarget(), {
+    kind: 'video', enabled: true, muted: false, readyState: 'live', stopped: false, getSettings: () => ({}), stop() { this.stopped = true; },
+  });
+  for (const end of ['close', 'fade']) {
+    const [camera, clone] = [picture(), picture()];
+    camera.clone = () => clone;
+    let sender;
+    const { peer, link, made, typesOf, settle } = await linked(t, (p) => { sender = p.publish(camera); });
+    const { sent } = made[0].channels.control;
+    sender.setMuted(true);
+    await settle();
+    assert.deepEqual([clone.stopped, typesOf(sent)], [false, ['offer', 'table']], end);
+    link[end]();
+    await settle();
+    assert.deepEqual([clone.stopped, typesOf(sent)], [true, ['offer', 'table']], `${end}: nobody is left to be told`);
+    assert.equal(camera.stopped, false, 'it is the page\'s');
+    assert.throws(() => sender.setMuted(false), { code: 'closed' });
+    await assert.rejects(sender.replaceTrack(null), { code: 'closed' });
+    sender.close();
+    assert.throws(() => peer.publish(camera), { code: 'closed' });
+    link.close();
+    link.reopen();
+    assert.equal(peer.publish(camera).muted, false, 'a peer that comes back can be sent to again');
+  }
 });
