@@ -122,7 +122,9 @@ func (c *Conn) described(m exchange.Message) error {
 	} else {
 		actions = c.turn.Answered(in.ID)
 	}
-	if err := c.act(actions); err != nil || len(c.waiting) == 0 {
+	err = c.act(actions)
+	c.incoming = nil // parsed, it is the largest of what a connection would keep
+	if err != nil || len(c.waiting) == 0 {
 		return err
 	}
 	return c.act(c.turn.Need())
