@@ -38,6 +38,8 @@ type Config struct {
 	Token       string
 	TokenSource func(context.Context) (string, error)
 
+	JoinInFrame bool // the Dialer gets no join to hand over
+
 	DialTimeout time.Duration // of one dial and join, except the first
 	RedialMax   time.Duration // the longest pause between two dials, unless the hub asks for more
 
