@@ -78,6 +78,11 @@ export interface JoinOptions {
    * again.
    */
   token?: string | (() => string | Promise<string>);
+  /**
+   * Keeps the join, and the token with it, out of the header of the request that opens a WebSocket, where it saves a round
+   * trip. A proxy that ends TLS can be told to log headers; frames are seldom logged. Default false.
+   */
+  joinInFrame?: boolean;
   /** Published from the very first offer on, which saves a round trip. */
   tracks?: (MediaStreamTrack | LocalTrack)[];
   /** Default: those the hub hands out. Unusable servers are skipped, with a warning. */
@@ -119,7 +124,7 @@ export interface JoinOptions {
    * In Node before 22: the WebSocket of the package ws, say. Default: that of globalThis; where there is none, transport
    * auto is http.
    */
-  WebSocket?: new (url: URL, protocol: string) => object;
+  WebSocket?: new (url: URL, protocols: string | string[]) => object;
 }
 
 /**
