@@ -79,8 +79,9 @@ export interface JoinOptions {
    */
   token?: string | (() => string | Promise<string>);
   /**
-   * Keeps the join, and the token with it, out of the header of the request that opens a WebSocket, where it saves a round
-   * trip. A proxy that ends TLS can be told to log headers; frames are seldom logged. Default false.
+   * Keeps the join out of the header of the request that opens a WebSocket, where it saves a round trip: the names of the
+   * room and the member, its key and its session, but never the token. A proxy that ends TLS may log headers, and seldom
+   * logs frames. Default false.
    */
   joinInFrame?: boolean;
   /** Published from the very first offer on, which saves a round trip. */

@@ -54,7 +54,7 @@ export class Signaling {
   static open({ url, dial, identity, session, room, name, token, timeout, signal, onJoined, onFrame, onClose, invited, trace }) {
     const late = new AbortController();
     return new Promise((resolve, reject) => {
-      const join = encode({ type: 'join', room, name, key: identity.key, session, token: token || undefined });
+      const join = { type: 'join', room, name, key: identity.key, session };
       let socket = null;
       let done = false;
       const put = (frame) => {
@@ -100,7 +100,7 @@ export class Signaling {
         }
       };
       signal.addEventListener('abort', leave);
-      dial(late.signal, join).then(({ socket: dialled, early }) => {
+      dial(late.signal, encode(join)).then(({ socket: dialled, early }) => {
         socket = dialled;
         if (done) {
           socket.close();
@@ -108,7 +108,7 @@ export class Signaling {
         }
         socket.onclose = (event) => fail(closeError(event, url));
         socket.onmessage = take;
-        put(join); // too: whether the hub has it does not show
+        put(encode({ ...join, token: token || undefined })); // too: whether the hub has it does not show
         for (const event of early) socket.onmessage(event);
       }).catch(fail);
     });

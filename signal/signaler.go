@@ -44,11 +44,13 @@ type Dialer interface {
 	Dial(ctx context.Context) (Signaler, error)
 }
 
-// A JoinDialer is a Dialer that can give the hub a join while it opens the connection, which saves a round trip.
+// A JoinDialer is a Dialer that can give the hub a join while it opens the connection, which saves a round trip (PROTOCOL.md
+// section 2).
 type JoinDialer interface {
 	Dialer
-	// DialJoin opens a connection like Dial, and may hand over join with that. Whether the hub has taken it does not
-	// show, so the caller sends join as the first frame all the same: a hub that has it skips that.
+	// DialJoin opens a connection like Dial, and may hand over join with that, where others may read it: it has no token.
+	// Whether the hub has taken it does not show, so the caller sends the join, with its token, as the first frame all
+	// the same.
 	DialJoin(ctx context.Context, join Message) (Signaler, error)
 }
 

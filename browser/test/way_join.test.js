@@ -43,6 +43,7 @@ function hubThat({ takes = (protocols) => protocols, says }) {
       this.onopen();
       if (Array.isArray(protocols)) { // as in the package ws: before any promise knows of it
         this.join = textOf(protocols[1]);
+        assert.ok(!this.join.includes('oken'), this.join);
         this.#say(this.join);
       }
     }
@@ -55,9 +56,9 @@ function hubThat({ takes = (protocols) => protocols, says }) {
     }
 
     send(frame) {
-      const { type } = JSON.parse(frame);
-      events.push(type);
-      if (frame === this.join) delete this.join; // which it has
+      const { type, token } = JSON.parse(frame);
+      events.push(token ? `${type} with a token` : type);
+      if (this.join && type === 'join') assert.deepEqual({ ...JSON.parse(frame), token: undefined }, { ...JSON.parse(this.join), token: undefined });
       else setImmediate(() => this.#say(frame));
     }
 
@@ -89,7 +90,7 @@ for (const [name, { options, want, ...hub }] of Object.entries({
   'in the request, with a proof': { says: challenging, want: 'request with a join, challenge, join, proof, joined' },
   'in a frame': { says: open, options: { joinInFrame: true }, want: 'request, join, joined' },
   'in a frame, with a proof': { says: challenging, options: { joinInFrame: true }, want: 'request, join, challenge, proof, joined' },
-  'too long for a request': { says: open, options: { token: 'x'.repeat(3000) }, want: 'request, join, joined' },
+  'in the request, with a token': { says: challenging, options: { token: 'x'.repeat(4096) }, want: 'request with a join, challenge, join with a token, proof, joined' },
   'taken out of the request': { says: open, takes: () => 'noom.v1', want: 'request with a join, join, joined' },
   'refused for the request': { says: open, takes: (protocols) => (Array.isArray(protocols) ? null : protocols), want: 'request with a join, request, join, joined' },
   'a server that agrees to all': { says: open, takes: (protocols) => (Array.isArray(protocols) ? 'join' : protocols), want: 'request with a join, request, join, joined' },

@@ -46,16 +46,9 @@ func (u *Uplink) dial(ctx context.Context, a *Arrival, join signal.Message) (sig
 
 // enter dials the hub and joins. The joined frame stays valid after the next Receive.
 func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
-	token, err := u.token(ctx)
-	if err != nil {
-		return nil, joined, err
-	}
 	join := signal.Message{
 		Type: signal.TypeJoin, Room: u.cfg.Room, Name: u.cfg.Name(),
-		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Token: token,
-	}
-	if _, err = join.Encode(); err != nil { // once: what is sent must be what the dial has handed over
-		return nil, joined, err
+		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session,
 	}
 	s, err = u.dial(ctx, a, join)
 	if err != nil {
@@ -66,6 +59,11 @@ func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, join
 			_ = dialled.Close()
 		}
 	}(s)
+	token, err := u.token(ctx)
+	if err != nil {
+		return nil, joined, err
+	}
+	join.Token = token
 	u.cfg.Trace(true, join)
 	if err = s.Send(ctx, join); err != nil {
 		return nil, joined, err

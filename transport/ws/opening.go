@@ -2,7 +2,6 @@ package ws
 
 import (
 	"encoding/base64"
-	"hash/maphash"
 	"net/http"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 
 const (
 	joinPrefix = "noom.join." // stands before the frame in base64url
-	maxJoin    = 4096         // bytes of both; a page's cookies must fit into 8 KiB as well
+	maxJoin    = 4096         // bytes of both; a page's cookies must fit into 8 KiB, too
 	mostJoins  = 2            // the second is answered, too: with an error
 )
 
@@ -53,37 +52,21 @@ func decodeJoin(text string) early {
 		return early{fault: signal.Errorf(signal.CodeTooBig, signal.TypeJoin, "a join of %d bytes in a request, at most %d", size, maxJoin)}
 	}
 	frame, err := joinEncoding.DecodeString(text)
-	if err != nil { // says what stands there, and so do logs
+	if err != nil { // which says what stands there
 		return early{fault: signal.Errorf(signal.CodeMalformed, signal.TypeJoin, "the join in the request is not base64url")}
 	}
 	return early{frame: frame}
 }
 
-// seed is what frames are told apart by.
-var seed = maphash.MakeSeed()
-
-// next returns the bytes of the next frame, valid until release: a join that came with the request, or what comes behind
-// that. A member that cannot know whether its join came through sends it as its first message, too.
+// next returns the bytes of the next frame, valid until release: one that came with the request, or a message.
 func (l *servedEnd) next() ([]byte, error) {
-	if len(l.early) > 0 {
-		first := l.early[0]
-		l.early = l.early[1:]
-		if first.fault != nil {
-			return nil, first.fault
-		}
-		if !l.joined {
-			l.join, l.joined = maphash.Bytes(seed, first.frame), true
-		}
-		return first.frame, nil
+	if len(l.early) == 0 {
+		return l.message()
 	}
-	text, err := l.message()
-	if err != nil || !l.joined {
-		return text, err
+	first := l.early[0]
+	l.early = l.early[1:]
+	if first.fault != nil {
+		return nil, first.fault
 	}
-	l.joined = false
-	if maphash.Bytes(seed, text) != l.join {
-		return text, nil
-	}
-	l.release()
-	return l.message()
+	return first.frame, nil
 }

@@ -44,7 +44,9 @@ func (c *client) offer(url string, values ...string) {
 }
 
 // inRequest is a frame as a request has it.
-func inRequest(frame []byte) string { return "noom.join." + base64.RawURLEncoding.EncodeToString(frame) }
+func inRequest(frame []byte) string {
+	return "noom.join." + base64.RawURLEncoding.EncodeToString(frame)
+}
 
 func encode(t *testing.T, m signal.Message) []byte {
 	t.Helper()
@@ -155,12 +157,14 @@ func TestInvalidFramesInRequests(t *testing.T) {
 	}
 }
 
-// TestJoinsTwice: of a join in a request and as a frame one is done, and another join is refused as ever.
+// TestJoinsTwice: the same join in a request and as a frame is one, and another join is refused as ever.
 func TestJoinsTwice(t *testing.T) {
 	h, url := serve(t)
 	c := newClient(t)
 	one := c.application("데모", "지우")
 	other := c.application("다른 방", "지우")
+	withToken, renewed := one, one
+	withToken.Token, renewed.Session = "token", signal.NewSession()
 	for _, test := range []struct {
 		name    string
 		values  []string
@@ -169,12 +173,16 @@ func TestJoinsTwice(t *testing.T) {
 	}{
 		{"in the request", []string{inRequest(encode(t, one))}, nil, 0},
 		{"and as a frame", []string{inRequest(encode(t, one))}, []signal.Message{one}, 0},
-		{"and as a frame again", []string{inRequest(encode(t, one))}, []signal.Message{one, one}, 1},
-		{"and behind a ping", []string{inRequest(encode(t, one))}, []signal.Message{{Type: signal.TypePing}, one}, 1},
+		{"and as a frame with a token", []string{inRequest(encode(t, one))}, []signal.Message{withToken}, 0},
+		{"and as a frame behind a ping", []string{inRequest(encode(t, one))}, []signal.Message{{Type: signal.TypePing}, one}, 0},
+		{"as two frames", nil, []signal.Message{one, withToken}, 0},
 		{"and another as a frame", []string{inRequest(encode(t, one))}, []signal.Message{other}, 1},
-		{"and another, then the same", []string{inRequest(encode(t, one))}, []signal.Message{other, one}, 2},
+		{"and another, then the same", []string{inRequest(encode(t, one))}, []signal.Message{other, one}, 1},
 		{"two in the request", []string{inRequest(encode(t, one)), inRequest(encode(t, other))}, []signal.Message{one}, 1},
-		{"the same two", []string{inRequest(encode(t, one)), inRequest(encode(t, one))}, nil, 1},
+		{"the same two", []string{inRequest(encode(t, one)), inRequest(encode(t, one))}, nil, 0},
+		{"another name", []string{inRequest(encode(t, one))}, []signal.Message{c.application("데모", "bob")}, 1},
+		{"another session", []string{inRequest(encode(t, one))}, []signal.Message{renewed}, 1},
+		{"another key", []string{inRequest(encode(t, one))}, []signal.Message{newClient(t).application("데모", "지우")}, 1},
 		{"many", []string{inRequest(encode(t, one)), "x", inRequest(encode(t, other)), inRequest(encode(t, other)), "noom.join.!"}, nil, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

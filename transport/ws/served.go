@@ -40,8 +40,6 @@ type servedEnd struct {
 	buffer  *[]byte                    // holds the message that is read, or was last; nil: nothing
 	agreed  bool                       // the other end has sent its close frame
 	early   []early                    // came with the request, and waits to be received
-	join    uint64                     // the hash of the first that did, which may come as a message, too
-	joined  bool                       // there is one, and no message has come yet
 
 	// writing is held by the writer.
 	writing sync.Mutex
