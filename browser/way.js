@@ -62,11 +62,11 @@ export class Way {
     const one = attempt(first, offered);
     const other = second === undefined ? one : after(one, HEAD_START).then(() => attempt(second, offered).catch(again(second)));
     try {
-      const { kind, socket, early, protocols } = await Promise.any([one, one.catch(again(first)), other]);
-      const without = kind === 'http' ? first === 'websocket' : protocols === PROTOCOL;
+      const found = await Promise.any([one, one.catch(again(first)), other]);
+      const without = found.kind === 'http' ? first === 'websocket' : found.protocols === PROTOCOL;
       if (offered !== PROTOCOL && without) bare.add(this.#url.href);
-      this.#found(kind, socket, signal);
-      return { socket, early };
+      this.#found(found, signal);
+      return found;
     } catch {
       const error = failures.get('websocket') ?? failures.get(first) ?? signal.reason;
       const retry = failures.get('http')?.retry ?? 0;
@@ -85,7 +85,7 @@ export class Way {
     return new Promise((resolve, reject) => {
       stop.throwIfAborted();
       const socket = kind === 'http' ? new HTTPSocket(this.#http) : newSocket(this.#socketClass, this.#url, protocols);
-      const early = []; // a WebSocket that is not a browser's may have some before who waits for this promise runs
+      const opened = { kind, socket, protocols, early: [], heard: false };
       const give = () => {
         if (socket.readyState !== OPEN) socket.close();
         reject(stop.reason);
@@ -96,22 +96,25 @@ export class Way {
         stop.removeEventListener('abort', give);
         reject(closeError(event, kind === 'http' ? this.#http : this.#url));
       };
-      socket.onmessage = (event) => early.push(event);
+      socket.addEventListener?.('message', () => { opened.heard = true; }, { once: true }); // before onmessage: it may give up
+      // A WebSocket that is not a browser's may have messages before who waits for this promise runs.
+      socket.onmessage = (event) => opened.early.push(event);
       socket.onopen = () => {
         stop.removeEventListener('abort', give);
         const agreed = kind === 'http' || !socket.protocol || socket.protocol === PROTOCOL; // and not to the join
         if (stop.aborted || !agreed) socket.close();
-        if (agreed) resolve({ kind, socket, early, protocols });
+        if (agreed) resolve(opened);
         else reject(new NoomError('unreachable', `what answers at ${this.#url.host} is no hub`));
       };
     });
   }
 
   // Learns from a dial, and from what becomes of its connection; signal is aborted if the hub lets us in by none.
-  #found(kind, socket, signal) {
+  #found(opened, signal) {
+    const { kind, socket } = opened;
     if (kind === 'websocket') {
       this.#choice.worked();
-      this.#watch(socket, signal);
+      this.#watch(opened, signal);
       return;
     }
     if (!this.#kinds.includes('websocket')) return;
@@ -121,16 +124,15 @@ export class Way {
 
   // A proxy may let a WebSocket open and then carry no frames. Its end may come a minute later, so what is given up
   // without one counts, unless it was we who left.
-  #watch(socket, signal) {
+  #watch(opened, signal) {
     const since = performance.now();
-    let heard = false;
-    socket.addEventListener?.('message', () => { heard = true; }, { once: true });
+    const { socket } = opened;
     socket.addEventListener?.('close', ({ code }) => {
-      if (heard && code === ABNORMAL) this.#choice.broke(performance.now(), performance.now() - since);
+      if (opened.heard && code === ABNORMAL) this.#choice.broke(performance.now(), performance.now() - since);
     });
     signal.addEventListener('abort', () => {
       const now = performance.now();
-      if (!socket.addEventListener || heard || signal.reason?.code === 'closed') return;
+      if (!socket.addEventListener || opened.heard || signal.reason?.code === 'closed') return;
       if (this.#choice.webSocketFirst(now)) this.#choice.failed(now); // otherwise another room's has said so
     }, { once: true });
   }

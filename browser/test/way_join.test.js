@@ -25,6 +25,19 @@ function hubThat({ takes = (protocols) => protocols, says }) {
   class WebSocket {
     readyState = 0;
 
+    #listeners = []; // onmessage is where it was first set
+
+    #handler = null;
+
+    get onmessage() { return this.#handler; }
+
+    set onmessage(handler) {
+      if (!this.#handler) this.#listeners.push((event) => this.#handler(event));
+      this.#handler = handler;
+    }
+
+    addEventListener(type, listener) { if (type === 'message') this.#listeners.push(listener); }
+
     constructor(url, protocols) {
       this.url = url.href;
       events.push(Array.isArray(protocols) ? 'request with a join' : 'request');
@@ -52,7 +65,7 @@ function hubThat({ takes = (protocols) => protocols, says }) {
       const answer = says(JSON.parse(frame));
       if (!answer) return;
       events.push(answer.type);
-      this.onmessage({ data: encode(answer) });
+      for (const listener of this.#listeners) listener({ data: encode(answer) });
     }
 
     send(frame) {
@@ -115,4 +128,14 @@ test('a hub that is away is dialled without its join once, and afterwards with i
   away = false;
   await enter(WebSocket, {}, host);
   assert.equal(events.join(), 'request with a join,joined,join');
+});
+
+test('a hub that refuses a join in a request is not one over whose WebSocket nothing comes', async (t) => {
+  const { WebSocket, events } = hubThat({ says: ({ type }) => type === 'join' && { type: 'error', code: 'locked', message: 'no' } });
+  t.mock.method(globalThis, 'fetch', async () => {
+    events.push('HTTP');
+    throw new TypeError('no');
+  });
+  for (const _ of [1, 2]) await assert.rejects(enter(WebSocket, { transport: 'auto' }, 'locked.example'), { code: 'locked' });
+  assert.equal(events.join(), Array(2).fill('request with a join,error,join').join());
 });
