@@ -72,8 +72,8 @@ func requests(t *testing.T) (all []request) {
 	return all
 }
 
-// TestRequests: what a member puts into its request, and what a hub makes of it.
-func TestRequests(t *testing.T) {
+// TestJoinsInRequests: what a member puts into its request, and what a hub makes of it.
+func TestJoinsInRequests(t *testing.T) {
 	for _, r := range requests(t) {
 		t.Run(r.Name, func(t *testing.T) {
 			if r.Frame != "" {
@@ -163,8 +163,8 @@ func TestJoinsTwice(t *testing.T) {
 	c := newClient(t)
 	one := c.application("데모", "지우")
 	other := c.application("다른 방", "지우")
-	withToken, renewed := one, one
-	withToken.Token, renewed.Session = "token", signal.NewSession()
+	withToken, renewed, stolen := one, one, one
+	withToken.Token, renewed.Session, stolen.Key = "token", signal.NewSession(), newClient(t).public()
 	for _, test := range []struct {
 		name    string
 		values  []string
@@ -182,7 +182,7 @@ func TestJoinsTwice(t *testing.T) {
 		{"the same two", []string{inRequest(encode(t, one)), inRequest(encode(t, one))}, nil, 0},
 		{"another name", []string{inRequest(encode(t, one))}, []signal.Message{c.application("데모", "bob")}, 1},
 		{"another session", []string{inRequest(encode(t, one))}, []signal.Message{renewed}, 1},
-		{"another key", []string{inRequest(encode(t, one))}, []signal.Message{newClient(t).application("데모", "지우")}, 1},
+		{"another key", []string{inRequest(encode(t, one))}, []signal.Message{stolen}, 1},
 		{"many", []string{inRequest(encode(t, one)), "x", inRequest(encode(t, other)), inRequest(encode(t, other)), "noom.join.!"}, nil, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
