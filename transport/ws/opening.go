@@ -64,7 +64,9 @@ func (l *servedEnd) next() ([]byte, error) {
 		return l.message()
 	}
 	first := l.early[0]
-	l.early = l.early[1:]
+	if l.early = l.early[1:]; len(l.early) == 0 {
+		l.early = nil // which would keep its bytes
+	}
 	if first.fault != nil {
 		return nil, first.fault
 	}
