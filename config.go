@@ -42,6 +42,10 @@ type Config struct {
 	// that tokens may expire before calls end: a member whose authorisation has ended comes back with a new token.
 	// An error counts as a failed dial. ctx bounds the join.
 	TokenSource func(ctx context.Context) (string, error)
+	// JoinInFrame keeps the join out of the header of the request that opens a WebSocket, where it saves a round trip:
+	// the names of the room and the member, its public key and its session, but never the token. A proxy that ends TLS
+	// may log headers, and seldom logs frames; see PROTOCOL.md section 2.
+	JoinInFrame bool
 	// Tracks are published with the very first offer, which saves a round trip compared with [Room.Publish].
 	Tracks []LocalTrack
 	// ICEServers are the STUN and TURN servers to use. Nil: those that the hub hands out; empty but not nil: none. One

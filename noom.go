@@ -115,7 +115,8 @@ func makeParts(r *room, d Dialer) {
 func newUplink(r *room, d Dialer) *uplink.Uplink {
 	return uplink.New(uplink.Config{
 		Dialer: d, Room: r.name, Self: r.self, Name: func() string { return r.Self().Name },
-		Sign: r.cfg.Identity.sign, Sends: func() []string { return r.published.sends() }, Token: r.cfg.Token, TokenSource: r.cfg.TokenSource,
+		Sign: r.cfg.Identity.sign, Sends: func() []string { return r.published.sends() },
+		Token: r.cfg.Token, TokenSource: r.cfg.TokenSource, JoinInFrame: r.cfg.JoinInFrame,
 		DialTimeout: r.cfg.DialTimeout, RedialMax: r.cfg.RedialMax, Log: r.log,
 		Trace: func(sent bool, m signal.Message) {
 			kind := TraceReceived

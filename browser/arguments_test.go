@@ -40,7 +40,7 @@ const wrongArguments = `
 			joinURL: (v) => (typeof v === 'string' ? null : noom.join(v, 'r')), joinBadURL: () => noom.join('http://[', 'r'), joinScheme: () => noom.join('ftp://localhost', 'r'), joinRoom: (v) => (typeof v === 'string' && v.length < 2 && v !== ' ' && v !== '' && v.isWellFormed() && v !== '\0' ? null : noom.join('/ws', v)),
 			joinWith: (v) => noom.join('/none/none', 'r', v), leaveWith: (v) => (v === undefined || typeof v === 'function' || (typeof v === 'object' && v !== null) ? null : room.leave(v)),
 			leaveTimeout: (v) => (v === undefined || v === 42 ? null : room.leave({ timeout: v })),
-			...Object.fromEntries(['name', 'token', 'tracks', 'iceServers', 'identity', 'verify', 'connectTimeout', 'dialTimeout', 'redialMax', 'trace'].map((o) => ['join ' + o, (v) => noom.join('/none/none', 'r', { [o]: v })])),
+			...Object.fromEntries(['name', 'token', 'joinInFrame', 'tracks', 'iceServers', 'identity', 'verify', 'connectTimeout', 'dialTimeout', 'redialMax', 'trace'].map((o) => ['join ' + o, (v) => noom.join('/none/none', 'r', { [o]: v })])),
 			tokenOf: (v) => noom.join('/none/none', 'r', { token: () => v }), tokenFails: (v) => noom.join('/none/none', 'r', { token: () => Promise.reject(v) }),
 			sign: async (v) => (await noom.Identity.generate()).sign(v),
 		};

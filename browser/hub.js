@@ -27,7 +27,7 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → our nickname
-  #options; // {token, transport, WebSocket, httpURL, dialTimeout, redialMax}
+  #options; // {token, joinInFrame, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #trace; // (direction, inBand, frame)
   #way;
@@ -92,7 +92,7 @@ export class Hub {
    */
   async dial(step) {
     this.#arrival.reach('began');
-    const { token: source, dialTimeout } = this.#options;
+    const { token: source, joinInFrame, dialTimeout } = this.#options;
     const token = typeof source === 'function' ? await tokenOf(source) : source;
     const problem = token === undefined || token === null ? '' : textProblem(token, MAX.token);
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
@@ -100,10 +100,10 @@ export class Hub {
     let taken;
     await Signaling.open({
       ...this.#join, name: this.#name(), token,
-      dial: async (signal) => {
-        const socket = await this.#way.dial(signal);
+      dial: async (signal, join) => {
+        const dialled = await this.#way.dial(signal, joinInFrame ? '' : join);
         this.#arrival.reach('hub');
-        return socket;
+        return dialled;
       },
       timeout: dialTimeout,
       signal: this.#gone.signal,

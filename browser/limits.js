@@ -5,6 +5,7 @@ export const MAX = Object.freeze({
   name: 128, // bytes
   chat: 4096, // bytes
   token: 4096, // bytes
+  request: 4096, // bytes of a join in the request for a WebSocket
   sdp: 49152, // bytes
   candidates: 32, // in a frame
   candidate: 1024, // bytes

@@ -78,6 +78,12 @@ export interface JoinOptions {
    * again.
    */
   token?: string | (() => string | Promise<string>);
+  /**
+   * Keeps the join out of the header of the request that opens a WebSocket, where it saves a round trip: the names of the
+   * room and the member, its key and its session, but never the token. A proxy that ends TLS may log headers, and seldom
+   * logs frames. Default false.
+   */
+  joinInFrame?: boolean;
   /** Published from the very first offer on, which saves a round trip. */
   tracks?: (MediaStreamTrack | LocalTrack)[];
   /** Default: those the hub hands out. Unusable servers are skipped, with a warning. */
@@ -119,7 +125,7 @@ export interface JoinOptions {
    * In Node before 22: the WebSocket of the package ws, say. Default: that of globalThis; where there is none, transport
    * auto is http.
    */
-  WebSocket?: new (url: URL, protocol: string) => object;
+  WebSocket?: new (url: URL, protocols: string | string[]) => object;
 }
 
 /**

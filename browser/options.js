@@ -25,9 +25,10 @@ export function checkTrace(to) {
 }
 
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, trace = null }) {
+export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, trace = null }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
+  if (typeof joinInFrame !== 'boolean') throw new NoomError('bad_argument', 'joinInFrame is a boolean');
   checkTrace(trace);
   if (verify !== undefined && typeof verify !== 'function') throw new NoomError('bad_argument', 'verify is a function');
   if (identity != null && !isIdentity(identity)) throw new NoomError('bad_argument', 'identity is what Identity.generate gives');

@@ -48,7 +48,7 @@ export class Signaling {
   }
 
   /**
-   * Dials and joins. Resolves when onJoined(signaling, joined) was called; rejects with the hub's code, a Refusal, or
+   * Dials and joins: dial(signal, join) gives {socket, early}, and may hand the hub the join. Resolves when onJoined(signaling, joined) was called; rejects with the hub's code, a Refusal, or
    * unreachable. onFrame gets every frame after joined, some before this resolves, but none before onJoined.
    * invited(frame) gives an error to end with if we are to come back after it. trace(direction, inBand, frame) is called
    * for each frame. signal: we leave.
@@ -56,15 +56,15 @@ export class Signaling {
   static open({ url, dial, identity, session, room, name, token, timeout, signal, onJoined, onFrame, onClose, invited, trace }) {
     const late = new AbortController();
     return new Promise((resolve, reject) => {
+      const join = { type: 'join', room, name, key: identity.key, session };
       let socket = null;
       let done = false;
-      const put = (message) => {
-        const frame = encode(message);
+      const put = (frame) => {
         trace('out', false, frame);
         socket.send(frame);
       };
       const leave = () => {
-        if (socket?.readyState === OPEN) put({ type: 'bye' }); // the hub may have let us in by now
+        if (socket?.readyState === OPEN) put(encode({ type: 'bye' })); // the hub may have let us in by now
         fail(signal.reason);
       };
       const over = () => {
@@ -88,7 +88,7 @@ export class Signaling {
             fail(new Refusal(frame.code || 'refused', `join "${room}": ${frame.message || frame.code}`, { about: frame.about, retry: frame.retry }));
           } else if (frame.type === 'challenge') {
             const signature = await identity.sign(proofText(endpointOf(new URL(socket.url)), room, session, frame.nonce));
-            put({ type: 'proof', signature });
+            put(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
             if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for another member');
             over();
@@ -102,7 +102,7 @@ export class Signaling {
         }
       };
       signal.addEventListener('abort', leave);
-      dial(late.signal).then((dialled) => {
+      dial(late.signal, encode(join)).then(({ socket: dialled, early }) => {
         socket = dialled;
         if (done) {
           socket.close();
@@ -110,7 +110,8 @@ export class Signaling {
         }
         socket.onclose = (event) => fail(closeError(event, url));
         socket.onmessage = take;
-        put({ type: 'join', room, name, key: identity.key, session, token: token || undefined });
+        put(encode({ ...join, token: token || undefined })); // too: whether the hub has it does not show
+        for (const event of early) socket.onmessage(event);
       }).catch(fail);
     });
   }

@@ -38,9 +38,20 @@ type Signaler interface {
 var ErrLeaving = errors.New("the page goes away")
 
 // A Dialer opens connections to one hub. A Room dials again through it
-// whenever it has lost its connection.
+// whenever it has lost its connection. It may be a [JoinDialer], which a wrapper
+// that embeds Dialer is not.
 type Dialer interface {
 	Dial(ctx context.Context) (Signaler, error)
+}
+
+// A JoinDialer is a Dialer that can give the hub a join while it opens the connection, which saves a round trip (PROTOCOL.md
+// section 2).
+type JoinDialer interface {
+	Dialer
+	// DialJoin opens a connection like Dial, and may hand over join with that, where others may read it: it has no token.
+	// Whether the hub has taken it does not show, so the caller sends the join, with its token, as the first frame all
+	// the same.
+	DialJoin(ctx context.Context, join Message) (Signaler, error)
 }
 
 // DialerFunc makes a function a [Dialer].

@@ -293,7 +293,7 @@ test('a WebSocket that opens and carries no frames: HTTP is next, and stays unti
   const way = new Way(new URL('ws://silent.example/ws'), { WebSocket: Silent });
   const dial = async () => {
     const late = new AbortController();
-    return [await way.dial(late.signal), late];
+    return [(await way.dial(late.signal)).socket, late];
   };
   const [left, leaving] = await dial();
   assert.ok(left instanceof Silent);

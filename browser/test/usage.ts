@@ -12,6 +12,7 @@ export async function use(media: MediaStream): Promise<string> {
     uplink: 2_000_000,
     transport: 'http',
     httpURL: new URL('https://call.example/http'),
+    joinInFrame: true,
     verify: (member: Member) => member.id.length === 26,
     trace: ({ at, peer, direction, inBand, type, bytes }: TracedFrame) => `${at.toISOString()} ${peer?.name ?? 'hub'} ${direction} ${inBand} ${type} ${bytes}`,
   });

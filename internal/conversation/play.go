@@ -67,6 +67,7 @@ type arrival struct {
 type line struct {
 	signaler signal.Signaler
 	closed   context.CancelFunc
+	joined   bool // a join has come; owned by Play
 }
 
 // New returns a player of c. settings, which may be nil, may put its connections on another

@@ -22,11 +22,15 @@ type Arrival struct {
 	Joined   time.Time // the hub has let us in
 }
 
-// dial dials the hub. Dialers that look names up by Go's own means, with the context that they are given, report that
-// to the trace in it.
-func (u *Uplink) dial(ctx context.Context, a *Arrival) (signal.Signaler, error) {
+// dial dials the hub, and hands it the join with that if it can. Dialers that look names up by Go's own means, with the
+// context that they are given, report that to the trace in it.
+func (u *Uplink) dial(ctx context.Context, a *Arrival, join signal.Message) (signal.Signaler, error) {
+	dial := u.cfg.Dialer.Dial
+	if d, can := u.cfg.Dialer.(signal.JoinDialer); can && !u.cfg.JoinInFrame {
+		dial = func(ctx context.Context) (signal.Signaler, error) { return d.DialJoin(ctx, join) }
+	}
 	var resolved atomic.Pointer[time.Time] // some dial several addresses at once, and in the end need only one
-	s, err := u.cfg.Dialer.Dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	s, err := dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSDone: func(found httptrace.DNSDoneInfo) {
 			if now := time.Now(); found.Err == nil {
 				resolved.CompareAndSwap(nil, &now)
@@ -42,7 +46,14 @@ func (u *Uplink) dial(ctx context.Context, a *Arrival) (signal.Signaler, error) 
 
 // enter dials the hub and joins. The joined frame stays valid after the next Receive.
 func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
-	s, err = u.dial(ctx, a)
+	join := signal.Message{
+		Type: signal.TypeJoin, Room: u.cfg.Room, Name: u.cfg.Name(),
+		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session,
+	}
+	if u.cfg.Sends != nil {
+		join.Sends = u.cfg.Sends()
+	}
+	s, err = u.dial(ctx, a, join)
 	if err != nil {
 		return nil, joined, err
 	}
@@ -51,15 +62,11 @@ func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, join
 			_ = dialled.Close()
 		}
 	}(s)
-	name := u.cfg.Name()
 	token, err := u.token(ctx)
 	if err != nil {
 		return nil, joined, err
 	}
-	join := signal.Message{
-		Type: signal.TypeJoin, Room: u.cfg.Room, Name: name,
-		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Token: token, Sends: u.cfg.Sends(),
-	}
+	join.Token = token
 	u.cfg.Trace(true, join)
 	if err = s.Send(ctx, join); err != nil {
 		return nil, joined, err

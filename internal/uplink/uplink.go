@@ -32,12 +32,14 @@ type Config struct {
 	Self   signal.Member                  // ID, PublicKey and Session
 	Name   func() string                  // the nickname to join under, asked before each join
 	Sign   func(text []byte) signal.Bytes // with the key behind Self
-	Sends  func() []string                // what we publish, as a join says it, asked before each join
+	Sends  func() []string                // what we publish, as a join says it, asked before each join; nil: nothing
 
 	// The hub gets Token or, if TokenSource is not nil, what that returns. With a
 	// TokenSource, a member whose authorisation has ended comes back.
 	Token       string
 	TokenSource func(context.Context) (string, error)
+
+	JoinInFrame bool // the Dialer gets no join to hand over
 
 	DialTimeout time.Duration // of one dial and join, except the first
 	RedialMax   time.Duration // the longest pause between two dials, unless the hub asks for more

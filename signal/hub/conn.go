@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -60,6 +61,11 @@ type application struct {
 	Room, Name, Session, Token string
 	Key                        signal.PublicKey
 	Sends                      []string
+}
+
+// is reports whether a join asks for the same, whatever its token is.
+func (a *application) is(m *signal.Message) bool {
+	return m.Room == a.Room && m.Name == a.Name && m.Session == a.Session && bytes.Equal(m.Key, a.Key)
 }
 
 func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
@@ -143,6 +149,11 @@ func (c *conn) handle(m *signal.Message) bool {
 		return false
 	case m.Type == signal.TypeJoin && c.join == nil:
 		return c.askedToJoin(m)
+	case m.Type == signal.TypeJoin && c.join.is(m):
+		if c.challenge != nil { // a join in a request has no token
+			c.join.Token = strings.Clone(m.Token)
+		}
+		return true
 	case m.Type == signal.TypeJoin:
 		c.send(errorFrame(signal.Errorf(signal.CodeAlreadyJoined, m.Type, "this connection has asked to join %q already", c.join.Room)))
 		return true

@@ -110,6 +110,30 @@ func join(t *testing.T, d signal.Dialer, name string) (noom.Room, time.Duration)
 	return room, time.Since(began)
 }
 
+// A join takes two round trips, one of them TCP's, because it goes with the request for a WebSocket; three if that is not
+// wanted.
+func TestJoinInRequest(t *testing.T) {
+	const oneWay = 50 * time.Millisecond
+	for inFrame, trips := range map[bool]time.Duration{false: 2, true: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			h, network := hub.New(nil), webtest.NewNetwork()
+			network.Serve(t, ws.HTTPServer(mount(h), nil))
+			d := &auto.Dialer{URL: "ws://hub/ws", HTTPClient: network.Far(t, oneWay)}
+			began := time.Now()
+			room, err := noom.Join(t.Context(), d, "데모", &noom.Config{JoinInFrame: inFrame})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took != trips*2*oneWay {
+				t.Errorf("joined after %v, want %d round trips", took, trips)
+			}
+			if err := room.Leave(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Where requests for a WebSocket are swallowed, a room is joined within 3 s, and the next at once; when
 // WebSocket works again it is used again.
 func TestSwallowedWebSocket(t *testing.T) {

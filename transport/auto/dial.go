@@ -38,7 +38,16 @@ type Dialer struct {
 // A connection over HTTP ends when WebSocket is found to work again, which is tried after a minute,
 // then after two, up to 16: a Room then comes back over WebSocket by itself, as after any loss.
 func (d *Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
-	dials := []dial{{ws.Dialer{URL: d.URL, HTTPClient: d.HTTPClient, Header: d.Header}, true}, {d.http(), false}}
+	return d.dial(ctx, d.webSocket().Dial)
+}
+
+// DialJoin is Dial, and implements [signal.JoinDialer]: the join goes with the request that opens a WebSocket.
+func (d *Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signaler, error) {
+	return d.dial(ctx, func(ctx context.Context) (signal.Signaler, error) { return d.webSocket().DialJoin(ctx, join) })
+}
+
+func (d *Dialer) dial(ctx context.Context, webSocket signal.DialerFunc) (signal.Signaler, error) {
+	dials := []dial{{webSocket, true}, {d.http(), false}}
 	if !d.webSocketFirst() {
 		dials[0], dials[1] = dials[1], dials[0]
 	}
@@ -47,6 +56,10 @@ func (d *Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 		return nil, fmt.Errorf("auto: %w", err)
 	}
 	return d.learn(won), nil
+}
+
+func (d *Dialer) webSocket() ws.Dialer {
+	return ws.Dialer{URL: d.URL, HTTPClient: d.HTTPClient, Header: d.Header}
 }
 
 // http is the dialer of HTTP.

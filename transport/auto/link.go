@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"noom/signal"
-	"noom/transport/ws"
 )
 
 // A link is a connection whose end the dialer learns from.
@@ -84,7 +83,7 @@ func (l *link) tryWebSocket() {
 	d.mu.Lock()
 	until := d.choice.trialAt()
 	d.mu.Unlock()
-	probe, err := ws.Dialer{URL: d.URL, HTTPClient: d.HTTPClient, Header: d.Header}.Dial(ctx)
+	probe, err := d.webSocket().Dial(ctx)
 	if err == nil {
 		_ = probe.Close() // nothing was said over it
 	}

@@ -37,16 +37,24 @@ func dialRaw(t *testing.T, url string, header ...http.Header) *client {
 	if len(header) > 0 {
 		o.HTTPHeader = header[0]
 	}
+	c := newClient(t)
 	conn, _, err := websocket.Dial(t.Context(), url, o) //nolint:bodyclose // needs none, says Dial
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() }) // whatever became of it
+	c.conn = conn
+	return c
+}
+
+// newClient returns a client without a connection.
+func newClient(t *testing.T) *client {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &client{t, conn, key, signal.NewSession()}
+	return &client{t: t, key: key, session: signal.NewSession()}
 }
 
 func (c *client) write(kind websocket.MessageType, frame []byte) {
@@ -119,7 +127,12 @@ func (c *client) public() signal.PublicKey {
 
 func (c *client) join(room, name string) {
 	c.t.Helper()
-	c.send(signal.Message{Type: signal.TypeJoin, Room: room, Name: name, Key: c.public(), Session: c.session})
+	c.send(c.application(room, name))
+}
+
+// application is the frame with which c joins.
+func (c *client) application(room, name string) signal.Message {
+	return signal.Message{Type: signal.TypeJoin, Room: room, Name: name, Key: c.public(), Session: c.session}
 }
 
 // A call of two that must notice nothing.

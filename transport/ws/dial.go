@@ -40,39 +40,66 @@ func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ws: dial %q: %w", d.URL, err)
 	}
-	l, err := d.dial(ctx, u)
+	l, _, err := d.dial(ctx, u)
 	if err != nil {
 		return nil, fmt.Errorf("ws: dial %s: %w", u.Redacted(), err)
 	}
 	return l, nil
 }
 
-func (d Dialer) dial(ctx context.Context, u *url.URL) (*link, error) {
+// DialJoin implements [signal.JoinDialer]: the join goes with the opening request, if it is not too long for that. If
+// something refuses the request, DialJoin dials again without the join.
+func (d Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signaler, error) {
+	offer := offerOf(join)
+	u, err := entrance.ParseURL(d.URL, "ws")
+	if err != nil || offer == "" {
+		return d.Dial(ctx)
+	}
+	l, refused, err := d.dial(ctx, u, offer)
+	switch {
+	case err == nil:
+		return l, nil
+	case refused && ctx.Err() == nil:
+		return d.Dial(ctx) // whose error, unlike this one, cannot quote the join
+	default:
+		return nil, fmt.Errorf("ws: dial %s: %w", u.Redacted(), err)
+	}
+}
+
+// dial opens a connection, and offers more beside the subprotocol. refused reports whether something that was reached did
+// not open one, and may have had a reason in the offer.
+func (d Dialer) dial(ctx context.Context, u *url.URL, offer ...string) (l *link, refused bool, err error) {
 	var raw net.Conn
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { raw = info.Conn },
 	})
 	client, err := throughProxy(ctx, entrance.WithoutRedirects(d.HTTPClient), u)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	//nolint:bodyclose // websocket.Dial says that this body never needs closing
 	conn, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
 		HTTPClient:   client,
 		HTTPHeader:   d.Header,
-		Subprotocols: []string{Subprotocol},
+		Subprotocols: append([]string{Subprotocol}, offer...),
 	})
 	switch {
 	case err != nil:
-		return nil, explainDial(ctx, err, response)
-	case conn.Subprotocol() == "":
+		refused = raw != nil && (response == nil || !isOfHub(response.StatusCode))
+		return nil, refused, explainDial(ctx, err, response)
+	case conn.Subprotocol() != Subprotocol:
 		_ = conn.CloseNow() // of no use to us
-		return nil, fmt.Errorf("%w: it speaks WebSocket, but not %s", ErrNotHub, Subprotocol)
+		return nil, true, fmt.Errorf("%w: it speaks WebSocket, but not %s", ErrNotHub, Subprotocol)
 	case raw == nil:
 		_ = conn.CloseNow() // of no use to us
-		return nil, errors.New("the HTTP client's RoundTripper does not report its connection (httptrace.GotConn)")
+		return nil, false, errors.New("the HTTP client's RoundTripper does not report its connection (httptrace.GotConn)")
 	}
-	return newLink(conn, raw, signal.NormalHost(u.Host)), nil
+	return newLink(conn, raw, signal.NormalHost(u.Host)), false, nil
+}
+
+// isOfHub reports whether a status is one with which a hub refuses a request, whatever is offered in it.
+func isOfHub(status int) bool {
+	return status == http.StatusUpgradeRequired || status == http.StatusMisdirectedRequest
 }
 
 // explainDial says in one line why a dial failed and what to look at.

@@ -45,7 +45,7 @@ type AcceptOptions struct {
 	ClientAddress func(*http.Request) netip.Addr
 }
 
-// Handler serves members over WebSocket, and takes byes that their pages post to the same address as they go away, if
+// Handler serves members over WebSocket, takes joins from the requests that open it, and takes byes that their pages post to the same address as they go away, if
 // the server is a [ByeTaker]. It answers 426 to what is no
 // WebSocket request, 400 to one without the subprotocol [Subprotocol], 403 to a
 // page from elsewhere, and 421 to what is for another host. Headers that were set
@@ -134,6 +134,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, o *AcceptOptions) *servedEn
 	l := newServed(conn, early, signal.NormalHost(r.Host), entrance.Address(r, o.ClientAddress))
 	l.hearsay = entrance.Hearsay(o.Hosts)
 	l.page = r.Header.Get("Origin") != ""
+	l.early = earlyFrames(r.Header)
 	return l
 }
 

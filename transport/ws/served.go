@@ -39,6 +39,7 @@ type servedEnd struct {
 	spare   int                        // frames since the last that ended a message
 	buffer  *[]byte                    // holds the message that is read, or was last; nil: nothing
 	agreed  bool                       // the other end has sent its close frame
+	early   []early                    // came with the request, and waits to be received
 
 	// writing is held by the writer.
 	writing sync.Mutex
@@ -90,7 +91,10 @@ func (l *servedEnd) SendAll(ctx context.Context, batch []*signal.Message) error 
 
 // Wait implements [signal.Waiter].
 func (l *servedEnd) Wait(ctx context.Context) bool {
-	if !l.stream.bare() {
+	switch {
+	case len(l.early) > 0:
+		return true
+	case !l.stream.bare():
 		return false
 	}
 	w, err := l.watches.begin(ctx, l)
@@ -122,7 +126,7 @@ func (l *servedEnd) Receive(ctx context.Context) (signal.Message, error) {
 }
 
 func (l *servedEnd) receive() (signal.Message, error) {
-	text, err := l.message()
+	text, err := l.next()
 	if err != nil {
 		return signal.Message{}, err
 	}
