@@ -143,7 +143,7 @@ func atEachFrame(t *testing.T, strike func(w *world)) {
 		struck++
 	}
 	t.Logf("at each of %d frames", struck)
-	if struck < 8 {
+	if struck < 6 {
 		t.Errorf("a join has only %d frames", struck)
 	}
 }
