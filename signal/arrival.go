@@ -20,7 +20,8 @@ func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 	case m.Type == TypeWelcome && m.Member != nil:
 		b, ok = appendMember(append(b, `{"type":"welcome","member":`...), m.Member)
 		return append(b, '}'), ok
-	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0:
+	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0,
+		m.Room != "", m.Place != 0:
 		return b, false
 	}
 	b = append(b, `{"type":"joined"`...)

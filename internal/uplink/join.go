@@ -83,10 +83,7 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 		u.cfg.Trace(false, m)
 		switch m.Type {
 		case signal.TypeJoined:
-			if m.Self.ID != u.cfg.Self.ID {
-				return joined, challenged, fmt.Errorf("the hub took us for %s", m.Self.ID)
-			}
-			return m, challenged, nil
+			return m, challenged, u.isOurs(&m)
 		case signal.TypeChallenge:
 			challenged = true
 			text := signal.ProofText(signal.Endpoint(s), u.cfg.Room, u.cfg.Self.Session, m.Nonce)
@@ -100,6 +97,17 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 		default: // of an unknown type, or too early
 		}
 	}
+}
+
+// isOurs returns an error if a joined frame is about another member or another room.
+func (u *Uplink) isOurs(joined *signal.Message) error {
+	switch {
+	case joined.Self.ID != u.cfg.Self.ID:
+		return fmt.Errorf("the hub took us for %s", joined.Self.ID)
+	case joined.Room != "" && joined.Room != u.cfg.Room:
+		return fmt.Errorf("the hub took us to the room %q", joined.Room)
+	}
+	return nil
 }
 
 // token returns the token to join with.
