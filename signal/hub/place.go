@@ -13,7 +13,8 @@ import (
 // may wait: nothing more is read from that member meanwhile. A message is the caller's again afterwards. An error that is
 // returned ends c; what else a member is answered goes to its outbox.
 type place interface {
-	// enter asks for c to be let in. open is false when the room is gone from here, and another place must be asked.
+	// enter asks for c to be let in. open is false when this place is over: the hub has forgotten it by then, and asks
+	// another.
 	enter(c *conn, q request) (a answer, open bool)
 
 	// What a member says. A message is passed by value, because one to which an interface points is on the heap.
