@@ -93,7 +93,7 @@ func TestRequestsAgain(t *testing.T) {
 			answers[what] = make(chan error, 1)
 			go func() { answers[what] <- ask() }()
 		}
-		until(t, c, func(e noom.Closed) bool { return true })
+		until[noom.Closed](t, c, nil)
 		time.Sleep(time.Second)
 		for what, answer := range answers {
 			if len(answer) > 0 {

@@ -179,12 +179,12 @@ func TestUplinkComesBack(t *testing.T) {
 }
 
 // takeAgain takes a joined frame that has come again, in its turn.
-func (l *line) takeAgain(before int) {
+func (l *line) takeAgain() {
 	l.t.Helper()
 	select {
 	case m := <-l.up.Again():
-		if m.Type != signal.TypeJoined || m.Before() != before {
-			l.t.Errorf("got %q, with %d members before us; want joined, with %d", m.Type, m.Before(), before)
+		if m.Type != signal.TypeJoined || m.Place != 1 {
+			l.t.Errorf("got %q, place %d; want joined, place 1", m.Type, m.Place)
 		}
 	case m := <-l.up.Frames():
 		l.t.Fatalf("got %q in place of joined", m.Type)
@@ -219,23 +219,23 @@ func TestJoinedAgain(t *testing.T) {
 			l.say(hub, again)
 			l.say(hub, signal.Message{Type: signal.TypePing})
 			l.take(signal.TypePong)
-			l.takeAgain(0)
+			l.takeAgain()
 			l.take(signal.TypePing)
 		}
 		for range 20 { // as often as it may
 			time.Sleep(time.Second)
 			l.say(hub, again)
-			l.takeAgain(0)
+			l.takeAgain()
 		}
 		time.Sleep(8 * time.Second)
 		for range 8 { // a storm
 			l.say(hub, again)
-			l.takeAgain(0)
+			l.takeAgain()
 		}
 		l.say(hub, again)
 		hub = l.comesBack("again and again")
 		l.say(hub, again) // on the next connection it may
-		l.takeAgain(0)
+		l.takeAgain()
 	})
 }
 
