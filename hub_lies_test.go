@@ -251,7 +251,7 @@ func TestLiesRefused(t *testing.T) {
 			self := d.a.Self()
 			for i := range 60 {
 				again := signal.Message{
-					Type: signal.TypeJoined, Self: &self, Members: []signal.Member{d.b.Self(), d.c.Self()}, Place: int64(1 + 2*(i%2)),
+					Type: signal.TypeJoined, Self: &self, Members: []signal.Member{d.b.Self(), d.c.Self()}, Place: int32(1 + 2*(i%2)),
 					Limits: &signal.Limits{}, Heartbeat: 10_000,
 				}
 				if err := d.hub.Say(d.t.Context(), self.ID, again); err != nil {

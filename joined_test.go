@@ -14,7 +14,7 @@ import (
 // These tests are about a joined frame that comes again on a connection, as from a hub to which the room has moved.
 
 // sayAgain tells r who is in its room and what its place is among them.
-func sayAgain(t *testing.T, h *lyinghub.Hub, r noom.Room, place int64, members ...noom.Room) {
+func sayAgain(t *testing.T, h *lyinghub.Hub, r noom.Room, place int32, members ...noom.Room) {
 	t.Helper()
 	self := r.Self()
 	m := signal.Message{

@@ -228,7 +228,7 @@ func (m *Message) check() *Error {
 		if err := m.Self.Verify(); err != nil {
 			return bad(CodeMalformed, "self: %v", err)
 		}
-		if m.Place < 0 || m.Place > int64(len(m.Members))+1 {
+		if m.Place < 0 || int(m.Place) > len(m.Members)+1 {
 			return bad(CodeMalformed, "place %d next to %d members", m.Place, len(m.Members))
 		}
 		if m.Lifetime < 0 || m.Lifetime > MaxNumber {

@@ -150,7 +150,7 @@ type Message struct {
 	Reason     Reason      `json:"reason,omitzero"`     // bye
 	Leaving    bool        `json:"leaving,omitzero"`    // bye: lost, and its page goes away
 	Locked     bool        `json:"locked,omitzero"`     // joined
-	Place      int64       `json:"place,omitzero"`      // joined; 0: behind all Members
+	Place      int32       `json:"place,omitzero"`      // joined; 0: behind all Members. Here and so small it makes no Message larger
 	Retry      int64       `json:"retry,omitzero"`      // bye, error; milliseconds
 
 	ID   string `json:"id,omitzero"`   // chat
