@@ -78,7 +78,7 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 	for {
 		m, err := s.Receive(ctx)
 		if err != nil {
-			return joined, challenged, err
+			return joined, challenged, unread{err}
 		}
 		u.cfg.Trace(false, m)
 		switch m.Type {
@@ -98,6 +98,12 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 		}
 	}
 }
+
+// unread is an error of Receive, and no error frame of the hub.
+type unread struct{ error }
+
+// Unwrap returns the error.
+func (e unread) Unwrap() error { return e.error }
 
 // isOurs returns an error if a joined frame is about another member or another room.
 func (u *Uplink) isOurs(joined *signal.Message) error {
@@ -163,8 +169,10 @@ func isFinal(err error) bool {
 		return false
 	}
 	switch refusal.Code {
-	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed,
-		signal.CodeKicked:
+	case signal.CodeMalformed: // the hub's frame may be what is malformed
+		_, local := errors.AsType[unread](err)
+		return !local
+	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeKicked:
 		return true
 	default:
 		return false

@@ -264,6 +264,38 @@ func TestJoinedAgainForOthers(t *testing.T) {
 	}
 }
 
+// TestMalformedAnswerToReturn: what is no frame in the answer to a return is no refusal. The member tries again.
+func TestMalformedAnswerToReturn(t *testing.T) {
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		_ = hub.Close()
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
+		hub = <-l.dials
+		l.receive(hub, signal.TypeJoin)
+		bad := l.joined()
+		bad.Place = 2
+		l.say(hub, bad)
+		select {
+		case hub = <-l.dials:
+		case err := <-l.ended:
+			t.Fatalf("the Uplink ended: %v", err)
+		}
+		go l.letIn(hub)
+		l.take(signal.TypeJoined)
+		_ = hub.Close()
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
+		hub = <-l.dials
+		l.receive(hub, signal.TypeJoin)
+		l.say(hub, signal.Message{Type: signal.TypeError, Code: signal.CodeMalformed})
+		if err := <-l.ended; !errors.Is(err, &signal.Error{Code: signal.CodeMalformed}) {
+			t.Errorf("refused, the Uplink ended with %v", err)
+		}
+	})
+}
+
 // TestUplinkNoticesSilentHub: the heartbeat notices a silent hub, and a nudge does sooner.
 func TestUplinkNoticesSilentHub(t *testing.T) {
 	for what, bound := range map[string]time.Duration{"has been silent": 3 * heartbeat, "has not answered": time.Second} {
