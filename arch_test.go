@@ -51,7 +51,7 @@ var layers = map[string][]string{
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
 	"noom/internal/data":         {"noom/internal/fault", "noom/signal", "github.com/pion/"},
 	"noom/internal/inbound":      {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "noom/signal", "github.com/pion/"},
-	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal"},
+	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal", "golang.org/x/time/rate"},
 	"noom/internal/lyinghub":     {"noom/signal"},
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery"},

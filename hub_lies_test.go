@@ -242,7 +242,23 @@ func TestLiesRefused(t *testing.T) {
 		}},
 		"it tells a that it has joined anew, an empty room": {"", func(d *deceit) {
 			self := d.a.Self()
-			d.say(signal.Message{Type: signal.TypeJoined, Self: &self, Limits: &signal.Limits{}, Heartbeat: 10_000})
+			empty := signal.Message{Type: signal.TypeJoined, Self: &self, Limits: &signal.Limits{}, Heartbeat: 10_000}
+			if err := d.hub.Say(d.t.Context(), self.ID, empty); err != nil {
+				d.t.Fatal(err)
+			}
+		}},
+		"it tells a each second that it has joined anew, before b and behind it by turns": {"", func(d *deceit) {
+			self := d.a.Self()
+			for i := range 60 {
+				again := signal.Message{
+					Type: signal.TypeJoined, Self: &self, Members: []signal.Member{d.b.Self(), d.c.Self()}, Place: int32(1 + 2*(i%2)),
+					Limits: &signal.Limits{}, Heartbeat: 10_000,
+				}
+				if err := d.hub.Say(d.t.Context(), self.ID, again); err != nil {
+					d.t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
 		}},
 		"it drops whatever a and b say and hear": {"", func(d *deceit) {
 			d.hub.Lie(func(string, signal.Message) []signal.Message { return nil })

@@ -21,6 +21,8 @@ func (r *room) run() {
 			}
 		case m := <-r.hub.Frames():
 			r.handle(m)
+		case m := <-r.hub.Again():
+			r.joinedAgain(m)
 		case <-r.ctx.Done():
 			for _, f := range r.mail.Close() {
 				f()
@@ -38,7 +40,7 @@ func (r *room) handle(m signal.Message) {
 		}
 		return
 	}
-	if m.Type != signal.TypeJoined { // the uplink has traced that one
+	if m.Type != signal.TypeJoined { // the uplink has traced it
 		r.trace.frame(TraceReceived, Member{}, false, m)
 	}
 	switch m.Type {
@@ -73,19 +75,31 @@ func (r *room) handle(m signal.Message) {
 
 // joined takes the hub's answer to a join, the first one and each one after a loss.
 func (r *room) joined(m signal.Message) {
-	r.standing.rename(m.Self.Name)
-	r.ice.Take(&m)
-	if before, now := r.standing.grant(m.Self.Rights); before != now {
-		r.published.allow(now)
-	}
-	r.standing.setLocked(m.Locked, Member{})
-	r.roster.follow(m.Members, m.Limits.Members)
+	r.follow(m)
 	if r.rejoined {
 		r.events.add(SignalingRestored{})
 	}
 	r.rejoined = true
 	r.requests.askAgain()
 	r.network.hubAnswered()
+}
+
+// joinedAgain takes what the hub says of a room that may be at another hub now. Nothing was lost that an application
+// could see.
+func (r *room) joinedAgain(m signal.Message) {
+	r.follow(m)
+	r.requests.askAgain()
+}
+
+// follow takes the whole truth about ourselves and the room.
+func (r *room) follow(m signal.Message) {
+	r.standing.rename(m.Self.Name)
+	r.ice.Take(&m)
+	if before, now := r.standing.grant(m.Self.Rights); before != now {
+		r.published.allow(now)
+	}
+	r.standing.setLocked(m.Locked, Member{})
+	r.roster.follow(m.Members, m.Before(), m.Limits.Members)
 }
 
 func (r *room) bye(m signal.Message) {

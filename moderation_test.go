@@ -88,8 +88,11 @@ func TestModeration(t *testing.T) {
 		if e := until[noom.PeerLeft](t, b, nil); e.Reason != noom.ReasonKicked || e.Member.Name != "c" {
 			t.Errorf("got %+v", e)
 		}
-		if err := host.Kick(t.Context(), c.Self().ID); !errors.Is(err, &signal.Error{Code: signal.CodeNoSuchMember}) {
+		if err := host.Kick(t.Context(), c.Self().ID); err != nil {
 			t.Errorf("kicked twice: %v", err)
+		}
+		if err := host.Kick(t.Context(), noom.NewIdentity().ID()); !errors.Is(err, &signal.Error{Code: signal.CodeNoSuchMember}) {
+			t.Errorf("a stranger was kicked: %v", err)
 		}
 		if err := host.CloseForAll(t.Context()); err != nil {
 			t.Fatal(err)

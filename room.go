@@ -53,8 +53,8 @@ type Room interface {
 	// assigned the name.
 	Rename(ctx context.Context, name string) error
 	// Kick removes the member with that [Peer.ID] from the room and keeps it out while the room is open, even if the
-	// hub has lost it and only connections between members are left. It needs [RightKick]. Errors: [ErrForbidden],
-	// and a [*signal.Error] with code no_such_member.
+	// hub has lost it and only connections between members are left. To kick it again changes nothing. It needs
+	// [RightKick]. Errors: [ErrForbidden], and a [*signal.Error] with code no_such_member.
 	Kick(ctx context.Context, id string) error
 	// Lock keeps newcomers out until Unlock, or until the room is empty; members who lost their connection may return.
 	// It needs [RightLock]. Everyone sees [RoomLocked]. Errors: [ErrForbidden].

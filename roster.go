@@ -121,13 +121,20 @@ func (r *roster) sendAll(message []byte, offer func(*peer) (wait func() error, e
 	return errors.Join(failed...)
 }
 
-// follow takes a whole roster from the hub, at the first join and after each return.
-func (r *roster) follow(members []Member, places int) {
+// follow takes a whole roster from the hub, at the first join, after each return, and when the hub says it again. The
+// first of the members, so many, were there before us; the others have come after us.
+func (r *roster) follow(members []Member, before, places int) {
 	there := make(map[string]bool)
-	for _, member := range members {
-		if p := r.member(member, true); p != nil {
-			there[member.ID] = true
+	for i, member := range members {
+		p := r.member(member, i < before)
+		if p == nil {
+			continue
+		}
+		there[member.ID] = true
+		if i < before {
 			p.link.Expect()
+		} else {
+			p.link.Welcome(nil)
 		}
 	}
 	for _, p := range r.order {

@@ -31,7 +31,7 @@ const FIELDS = {
   nonce: fromBase64url, signature: fromBase64url,
   self: member, members: listOf(member, {}), iceServers: listOf(iceServer, {}),
   lifetime: integer, heartbeat: integer, limits, member, reason: string, leaving: boolean,
-  locked: boolean, retry: integer,
+  locked: boolean, place: integer, retry: integer,
   id: string, text: string, at: integer,
   code: string, message: string, about: string,
   sessions, epoch, seq: integer, ack: integer,
@@ -143,6 +143,7 @@ const RULES = {
     const problem = memberProblem(m.self);
     if (problem) throw malformed(`self: ${problem}`);
     if (m.nonce?.length > 0 && m.nonce.length !== 32) throw malformed('nonce: want 32 bytes');
+    if (m.place < 0 || m.place > (m.members?.length ?? 0) + 1) throw malformed('place out of bounds');
     checkLifetime(m);
   },
   servers: checkLifetime,

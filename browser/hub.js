@@ -111,10 +111,13 @@ export class Hub {
         this.#signaling = signaling;
         this.#since = performance.now();
         this.#arrival.reach('joined');
-        this.#goodbye.prepare(joined.nonce, signaling.url).catch((error) => console.error(error));
+        this.#prepareGoodbye(joined);
         taken = this.enqueue(() => step(joined));
       },
-      onFrame: (frame) => this.enqueue(() => this.#member.frame(frame)),
+      onFrame: (frame) => {
+        if (frame.type === 'joined') this.#prepareGoodbye(frame);
+        this.enqueue(() => this.#member.frame(frame));
+      },
       onClose: (error) => this.#lost(error),
       invited: (frame) => this.#invited(frame),
       trace: this.#trace,
@@ -132,6 +135,10 @@ export class Hub {
     this.#gone.abort(new NoomError('closed', 'the room is over'));
     this.#signaling?.close();
     this.#signaling = null;
+  }
+
+  #prepareGoodbye(joined) {
+    this.#goodbye.prepare(joined.nonce, this.#signaling.url).catch((error) => console.error(error));
   }
 
   // The error to lose the hub with, if a frame asks us to go and come back.

@@ -274,13 +274,19 @@ export class Room extends RoomEvents {
     this.#take(joined.self);
     this.#moderation.setLocked(joined.locked ?? false);
     this.#servers.take(joined);
-    await this.#roster.joined(joined.members ?? [], joined.limits.members);
+    const { members = [], place = 0 } = joined;
+    await this.#roster.joined(members, place > 0 ? place - 1 : members.length, joined.limits.members);
   }
 
   async #returned(joined) {
+    await this.#joinedAgain(joined);
+    this.emit('signalingrestored');
+  }
+
+  // After a return, or because the room may be at another hub now: then nothing was lost that an application could see.
+  async #joinedAgain(joined) {
     await this.#joined(joined);
     this.#requests.repeat();
-    this.emit('signalingrestored');
   }
 
   async #handle(frame) {
@@ -289,6 +295,7 @@ export class Room extends RoomEvents {
       return;
     }
     switch (frame.type) {
+      case 'joined': return this.#joinedAgain(frame);
       case 'welcome': return this.#roster.welcome(frame.member);
       case 'bye': return this.#bye(frame);
       case 'renamed': return this.#renamed(frame);

@@ -45,14 +45,18 @@ export class Roster {
 
   // ---- what the hub says
 
-  /** The members, of at most so many, at first and after each return: the others it has lost. */
-  async joined(members, places) {
+  /**
+   * The members, of at most so many, at first, after each return and whenever the hub says it again: the others it has
+   * lost. The first of them, before in number, were there before us; the rest has come after us.
+   */
+  async joined(members, before, places) {
     const here = new Set();
-    for (const member of members) {
-      const entry = await this.#admit(member, true);
+    for (const [i, member] of members.entries()) {
+      const entry = await this.#admit(member, i < before);
       if (!entry) continue;
       here.add(member.id);
-      entry.link.expect();
+      if (i < before) entry.link.expect();
+      else entry.link.welcome();
     }
     for (const entry of this.entries) {
       if (!here.has(entry.link.member.id)) this.#lose(entry);

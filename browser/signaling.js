@@ -2,8 +2,10 @@
 // heartbeat, and frames in both directions. It does not redial; hub.js does.
 
 import { decode, encode } from './codec.js';
+import { Bucket } from './conduct.js';
 import { NoomError } from './errors.js';
 import { proofText } from './identity.js';
+import { malformed } from './json.js';
 
 /** Makes ws: or wss: of whatever address a page uses, a relative one included. */
 export function hubURL(address) {
@@ -24,6 +26,7 @@ export function endpointOf(url) {
 
 const OPEN = 1; // a WebSocket's readyState
 const ANSWER = 1_000; // ms for the hub to answer a question
+const AGAIN = [1, 8]; // joined frames that may come again on one connection: so many a second, and so many at once
 
 /** What a hub answers to a join with an error frame. */
 export class Refusal extends NoomError {}
@@ -38,9 +41,12 @@ export class Signaling {
   #onClose; // (error) once, if it was not us
   #invited; // (frame): the error to end with if it is a bye after which one comes back
   #trace; // (direction, inBand, frame)
+  #check; // (joined): throws if it is not for us
+  #again = new Bucket(AGAIN);
 
-  constructor(socket, onFrame, onClose, invited, trace) {
+  constructor(socket, check, onFrame, onClose, invited, trace) {
     this.#socket = socket;
+    this.#check = check;
     this.#onFrame = onFrame;
     this.#onClose = onClose;
     this.#invited = invited;
@@ -48,8 +54,9 @@ export class Signaling {
   }
 
   /**
-   * Dials and joins: dial(signal, join) gives {socket, early}, and may hand the hub the join. Resolves when onJoined(signaling, joined) was called; rejects with the hub's code, a Refusal, or
-   * unreachable. onFrame gets every frame after joined, some before this resolves, but none before onJoined.
+   * Dials and joins: dial(signal, join) gives {socket, early}, and may hand the hub the join. Resolves when
+   * onJoined(signaling, joined) was called; rejects with the hub's code, a Refusal, or unreachable. onFrame gets every
+   * frame after joined, another joined too, some before this resolves, but none before onJoined.
    * invited(frame) gives an error to end with if we are to come back after it. trace(direction, inBand, frame) is called
    * for each frame. signal: we leave.
    */
@@ -79,6 +86,10 @@ export class Signaling {
         socket?.close();
         reject(error);
       };
+      const check = (joined) => {
+        if (joined.self.id !== identity.id) throw malformed('the hub takes us for another member');
+        if (joined.room && joined.room !== room) throw malformed('the hub takes us to another room');
+      };
       const timer = setTimeout(() => fail(new NoomError('unreachable', `no answer from ${url.host}`)), timeout);
       const take = async ({ data }) => {
         try {
@@ -90,9 +101,9 @@ export class Signaling {
             const signature = await identity.sign(proofText(endpointOf(new URL(socket.url)), room, session, frame.nonce));
             put(encode({ type: 'proof', signature }));
           } else if (frame.type === 'joined' && !done) {
-            if (frame.self.id !== identity.id) throw new NoomError('malformed', 'the hub takes us for another member');
+            check(frame);
             over();
-            const signaling = new Signaling(socket, onFrame, onClose, invited, trace);
+            const signaling = new Signaling(socket, check, onFrame, onClose, invited, trace);
             signaling.#run(frame.heartbeat);
             onJoined(signaling, frame); // at once: over HTTP more frames may be here already
             resolve();
@@ -125,6 +136,7 @@ export class Signaling {
       let frame;
       try {
         frame = decode(data);
+        if (frame.type === 'joined') this.#checkAgain(frame);
       } catch (error) {
         // A name may be good to a hub with a later or earlier Unicode, and a member's choice must
         // not cost us the hub.
@@ -143,6 +155,12 @@ export class Signaling {
       if (silence >= 2 * heartbeat) this.#end(new NoomError('unreachable', 'the hub fell silent'));
       else if (silence >= heartbeat) this.send(encode({ type: 'ping' }));
     }, heartbeat / 2);
+  }
+
+  // Throws for a joined frame that comes again and must not.
+  #checkAgain(frame) {
+    this.#check(frame);
+    if (!this.#again.take(performance.now())) throw malformed('the hub says joined again and again');
   }
 
   /** The address of the connection. */

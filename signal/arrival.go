@@ -21,7 +21,8 @@ func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 		b, ok = appendSends(append(b, `{"type":"welcome"`...), m.Sends)
 		b, plain := appendMember(append(b, `,"member":`...), m.Member)
 		return append(b, '}'), ok && plain
-	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0:
+	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0,
+		m.Room != "", m.Place != 0:
 		return b, false
 	}
 	b = append(b, `{"type":"joined"`...)

@@ -232,6 +232,9 @@ func (m *Message) check() *Error {
 		if err := m.Self.Verify(); err != nil {
 			return bad(CodeMalformed, "self: %v", err)
 		}
+		if m.Place < 0 || int(m.Place) > len(m.Members)+1 {
+			return bad(CodeMalformed, "place %d next to %d members", m.Place, len(m.Members))
+		}
 		if m.Lifetime < 0 || m.Lifetime > MaxNumber {
 			return bad(CodeMalformed, "lifetime %d out of bounds", m.Lifetime)
 		}

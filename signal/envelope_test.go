@@ -150,6 +150,8 @@ func TestEncodeArrival(t *testing.T) {
 			{Type: TypeJoined, Self: &self, Limits: limits, ICEServers: []ICEServer{{URLs: []string{"stun:stun.example"}}}},
 			{Type: TypeJoined, Self: &self, Limits: limits, Lifetime: 1},
 			{Type: TypeJoined, Nonce: Bytes(key), Self: &self, Members: []Member{other}, Limits: limits, Locked: true},
+			{Type: TypeJoined, Room: "데모", Self: &self, Members: []Member{other}, Limits: limits},
+			{Type: TypeJoined, Self: &self, Members: []Member{other}, Limits: limits, Place: 1},
 			{Type: TypeJoined, Self: &self},
 			{Type: TypeJoined},
 		} {

@@ -131,7 +131,7 @@ type Message struct {
 	From string `json:"from,omitzero"` // bye, renamed, chat, locked, unlocked, mute, pair frames
 	To   string `json:"to,omitzero"`   // kick, mute, pair frames
 
-	Room    string    `json:"room,omitzero"`    // join, a bye that is posted
+	Room    string    `json:"room,omitzero"`    // join, joined, a bye that is posted
 	Name    string    `json:"name,omitzero"`    // join, rename, renamed, mute
 	Key     PublicKey `json:"key,omitzero"`     // join
 	Session string    `json:"session,omitzero"` // join, kick, bye
@@ -151,6 +151,7 @@ type Message struct {
 	Reason     Reason      `json:"reason,omitzero"`     // bye
 	Leaving    bool        `json:"leaving,omitzero"`    // bye: lost, and its page goes away
 	Locked     bool        `json:"locked,omitzero"`     // joined
+	Place      int32       `json:"place,omitzero"`      // joined; 0: behind all Members. Here and so small it makes no Message larger
 	Retry      int64       `json:"retry,omitzero"`      // bye, error; milliseconds
 
 	ID   string `json:"id,omitzero"`   // chat
@@ -187,6 +188,14 @@ func (m *Message) Err() *Error {
 // RetryAfter is how long to wait, at least, before trying again, as a bye or an error says; 0 if it
 // does not.
 func (m *Message) RetryAfter() time.Duration { return time.Duration(m.Retry) * time.Millisecond }
+
+// Before is how many of the Members of a joined frame were in the room before the one that it is for.
+func (m *Message) Before() int {
+	if m.Place == 0 {
+		return len(m.Members)
+	}
+	return int(m.Place) - 1
+}
 
 // Pair reports whether m goes from member to member. A frame of a type that a later version has added does, if it has
 // what a pair frame with a number has.

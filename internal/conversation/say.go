@@ -22,8 +22,14 @@ func (p *Player) say(ctx context.Context, s *Step) error {
 	if err != nil {
 		return err
 	}
-	if m.Type == signal.TypeWelcome && m.Member.ID == p.self.id {
-		p.reborn(m.Member.Session)
+	listed := m.Members
+	if m.Type == signal.TypeWelcome {
+		listed = []signal.Member{*m.Member}
+	}
+	for i := range listed {
+		if listed[i].ID == p.self.id {
+			p.reborn(listed[i].Session)
+		}
 	}
 	return p.line.signaler.Send(ctx, m)
 }

@@ -3,7 +3,7 @@ package pairtest
 // Kind is what happens.
 type Kind uint8
 
-// What may happen. Each up to Rogue happens as often, to each end, as the
+// What may happen. Each up to Again happens as often, to each end, as the
 // bounds allow; the others whenever they can.
 const (
 	Wish       Kind = iota // the end publishes a track
@@ -23,6 +23,7 @@ const (
 	Repeat                 // a frame toward it arrives and will arrive again
 	Deafen                 // its new path, which says that it is connected, carries nothing to it; without a hub, to neither end
 	Rogue                  // it breaks the rules: says an answer or candidates once more, as new
+	Again                  // the hub says joined again to both, and that this end was there first
 
 	Join           // it enters the hub, again or for the first time
 	Hear           // the hub's next notice of who is there arrives
@@ -51,7 +52,7 @@ const (
 
 var kindNames = [kinds]string{
 	"publishes", "restarts ICE", "moves", "mutes", "fails", "loses patience", "finds no path", "leaves", "is reborn", "loses the hub", "hub restarts", "path cut",
-	"gathers", "loses", "receives, not for the last time,", "is deaf", "repeats itself",
+	"gathers", "loses", "receives, not for the last time,", "is deaf", "repeats itself", "comes first in a room that moves",
 	"joins", "hears", "receives", "receives in-band", "loses in-band", "sends again", "begins", "sends candidates", "starts ICE",
 	"connects", "is interrupted", "mends the path", "looks for what arrives", "loses the old connection", "lets the old connection go", "connects the old connection", "parts", "is missed by the hub", "path heals",
 }

@@ -57,6 +57,9 @@ func (w *World) wishes(to []Event, i int) []Event {
 			can = w.pathless(i) && w.calm()
 		case Reborn, LoseHub:
 			can = e.online
+		case Again:
+			other := &w.ends[1-i]
+			can = e.online && other.online && w.sees[i] == e.session && w.sees[1-i] == other.session
 		case Gather:
 			can = alive && l.conn.local != name{}
 		case Deafen:

@@ -104,6 +104,9 @@ func (w *World) Do(ev Event) {
 		w.cut = false
 	case HubNotices:
 		w.miss(i, byeLost)
+	case Again:
+		w.notify(i, welcome, w.sees[1-i])
+		w.notify(1-i, joined, w.sees[i])
 	default:
 		w.depart(i, ev.Kind)
 	}

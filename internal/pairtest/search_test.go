@@ -14,6 +14,8 @@ var deep = flag.Bool("deep", false, "search the large models too: half an hour (
 var (
 	once  = Bounds{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
 	twice = Bounds{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}
+
+	moved = Bounds{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, Again: 1} // and the room moves between hubs
 )
 
 // models are searched in every run, whole. Together they reach every
@@ -43,6 +45,8 @@ var models = []Config{
 	{Name: "new paths that carry nothing", Calls: true, Channel: true, Cap: 2, Lazy: true, Browsers: 1, Most: 2, Bounds: Bounds{Restart: 1, Deafen: 1}},
 	{Name: "goodbyes without a hub or a path", Calls: true, Channel: true, Cap: 2, Lazy: true, Bounds: Bounds{Leave: 1, LoseHub: 1, NoPath: 1}},
 	{Name: "slow ICE", Tracks: 1, Cap: 2, Lazy: true, SlowICE: true, Bounds: Bounds{Wish: 1}},
+	{Name: "a room that moves, and any accident to a call", Calls: true, Channel: true, Cap: 2, Lazy: true, Most: 2, Bounds: moved},
+	{Name: "a room that moves while both join, and an end fails", Tracks: 1, Cap: 2, Lazy: true, Bounds: Bounds{Fail: 1, Again: 1}},
 	{Name: "an end that repeats itself", Calls: true, Cap: 2, Lazy: true, Bounds: Bounds{Wish: 1, Rogue: 1}},
 }
 

@@ -2,9 +2,12 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"noom/signal"
 )
@@ -26,6 +29,7 @@ func (u *Uplink) converse(ctx context.Context, s signal.Signaler, heartbeat time
 		_ = s.Close()
 	})
 	defer u.outbox.Store(nil)
+	again := rate.NewLimiter(againRate, againBurst)
 	for {
 		m, err := s.Receive(ctx)
 		if silence := context.Cause(ctx); silence != nil {
@@ -35,14 +39,21 @@ func (u *Uplink) converse(ctx context.Context, s signal.Signaler, heartbeat time
 			return err
 		}
 		alive.Store(true)
-		if m.Type == signal.TypeJoined {
-			continue // enter has received this connection's; the owner would take another for a return
-		}
-		if err := u.invited(&m); err != nil {
+		to := u.frames
+		if m.Type == signal.TypeJoined { // enter has received this connection's first
+			u.cfg.Trace(false, m)
+			if err := u.isOurs(&m); err != nil {
+				return err
+			}
+			if !again.Allow() {
+				return errors.New("the hub says joined again and again")
+			}
+			to = u.again
+		} else if err := u.invited(&m); err != nil {
 			u.cfg.Trace(false, m)
 			return err
 		}
-		if !u.handOver(ctx, m) {
+		if !handOver(ctx, to, m) {
 			return ctx.Err()
 		}
 	}

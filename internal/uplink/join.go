@@ -85,15 +85,12 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 	for {
 		m, err := s.Receive(ctx)
 		if err != nil {
-			return joined, challenged, err
+			return joined, challenged, unread{err}
 		}
 		u.cfg.Trace(false, m)
 		switch m.Type {
 		case signal.TypeJoined:
-			if m.Self.ID != u.cfg.Self.ID {
-				return joined, challenged, fmt.Errorf("the hub took us for %s", m.Self.ID)
-			}
-			return m, challenged, nil
+			return m, challenged, u.isOurs(&m)
 		case signal.TypeChallenge:
 			challenged = true
 			text := signal.ProofText(signal.Endpoint(s), u.cfg.Room, u.cfg.Self.Session, m.Nonce)
@@ -107,6 +104,23 @@ func (u *Uplink) admitted(ctx context.Context, s signal.Signaler) (joined signal
 		default: // of an unknown type, or too early
 		}
 	}
+}
+
+// unread is an error of Receive, and no error frame of the hub.
+type unread struct{ error }
+
+// Unwrap returns the error.
+func (e unread) Unwrap() error { return e.error }
+
+// isOurs returns an error if a joined frame is about another member or another room.
+func (u *Uplink) isOurs(joined *signal.Message) error {
+	switch {
+	case joined.Self.ID != u.cfg.Self.ID:
+		return fmt.Errorf("the hub took us for %s", joined.Self.ID)
+	case joined.Room != "" && joined.Room != u.cfg.Room:
+		return fmt.Errorf("the hub took us to the room %q", joined.Room)
+	}
+	return nil
 }
 
 // token returns the token to join with.
@@ -162,8 +176,10 @@ func isFinal(err error) bool {
 		return false
 	}
 	switch refusal.Code {
-	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeMalformed,
-		signal.CodeKicked:
+	case signal.CodeMalformed: // the hub's frame may be what is malformed
+		_, local := errors.AsType[unread](err)
+		return !local
+	case signal.CodeRefused, signal.CodeBadRoom, signal.CodeBadName, signal.CodeBadProof, signal.CodeKicked:
 		return true
 	default:
 		return false

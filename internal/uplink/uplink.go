@@ -22,6 +22,9 @@ const (
 
 	hubAnswers = time.Second      // for the hub to answer a nudge
 	calmAfter  = 10 * time.Second // of being connected, and redials start at FirstRedial again
+
+	// How many joined frames may come again on one connection: so many at once, and so many a second from there on.
+	againBurst, againRate = 8, 1
 )
 
 // Config says which member an Uplink joins as, and what it calls. None of its functions
@@ -58,6 +61,7 @@ type Config struct {
 type Uplink struct {
 	cfg    Config
 	frames chan signal.Message
+	again  chan signal.Message
 	nudge  chan struct{} // holds a token while the hub has to be asked for a sign of life
 	gone   chan struct{} // closed when the hub will not be dialled again
 	outbox atomic.Pointer[outbox]
@@ -75,7 +79,7 @@ type Uplink struct {
 // New returns an Uplink that has not joined.
 func New(cfg Config) *Uplink {
 	return &Uplink{
-		cfg: cfg, frames: make(chan signal.Message),
+		cfg: cfg, frames: make(chan signal.Message), again: make(chan signal.Message),
 		nudge: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 }
@@ -97,6 +101,10 @@ func (u *Uplink) Arrival() Arrival { return u.arrival }
 // Frames delivers the hub's frames, in order and one at a time, so that a flood waits in
 // the socket. A joined frame among them means that we are back at the hub.
 func (u *Uplink) Frames() <-chan signal.Message { return u.frames }
+
+// Again delivers the joined frames that come while we are at the hub, in their place among those of Frames: the hub says
+// anew who is in the room, and what we have asked of it may be lost.
+func (u *Uplink) Again() <-chan signal.Message { return u.again }
 
 // Online reports whether there is a connection to the hub.
 func (u *Uplink) Online() bool { return u.outbox.Load() != nil }
@@ -160,7 +168,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		}
 		u.heartbeat = heartbeatOf(&joined)
 		u.outbox.Store(newOutbox()) // before handing over joined, because the owner sends then
-		if !u.handOver(ctx, joined) {
+		if !handOver(ctx, u.frames, joined) {
 			_ = u.conn.Close()
 			return nil
 		}
@@ -171,10 +179,10 @@ func (u *Uplink) Run(ctx context.Context) error {
 func (u *Uplink) Wait() { u.tasks.Wait() }
 
 // handOver hands a frame to the owner.
-func (u *Uplink) handOver(ctx context.Context, m signal.Message) bool {
+func handOver(ctx context.Context, to chan<- signal.Message, m signal.Message) bool {
 	m.Body = bytes.Clone(m.Body) // the Signaler reuses the bytes in the next Receive
 	select {
-	case u.frames <- m:
+	case to <- m:
 		return true
 	case <-ctx.Done():
 		return false

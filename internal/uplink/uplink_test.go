@@ -122,11 +122,15 @@ func (l *line) letIn(hub signal.Signaler) (token string) {
 
 func (l *line) sayJoined(hub signal.Signaler) {
 	l.t.Helper()
+	l.say(hub, l.joined())
+}
+
+func (l *line) joined() signal.Message {
 	self := l.cfg.Self
 	self.Name = "지우"
-	l.say(hub, signal.Message{
+	return signal.Message{
 		Type: signal.TypeJoined, Room: "방", Self: &self, Limits: &signal.Limits{}, Heartbeat: heartbeat.Milliseconds(),
-	})
+	}
 }
 
 // take takes the next frame as the owner. It must be of type want.
@@ -139,7 +143,7 @@ func (l *line) take(want signal.Type) {
 }
 
 // TestUplinkComesBack: frames go both ways in order. After a loss the owner gets the joined
-// frame in its place among them, but not a second one from the same connection.
+// frame in its place among them.
 func TestUplinkComesBack(t *testing.T) {
 	inBubble(t, nil, func(l *line, hub signal.Signaler) {
 		for i := range 3 {
@@ -150,9 +154,6 @@ func TestUplinkComesBack(t *testing.T) {
 				t.Errorf("chat %s in place of %d", m.ID, i)
 			}
 		}
-		l.sayJoined(hub)
-		l.say(hub, signal.Message{Type: signal.TypePong})
-		l.take(signal.TypePong)
 		start := time.Now()
 		_ = hub.Close()
 		if err := <-l.lost; err == nil {
@@ -175,6 +176,124 @@ func TestUplinkComesBack(t *testing.T) {
 		}
 		l.up.Put(signal.Message{Type: signal.TypePong})
 		l.receive(hub, signal.TypePong)
+	})
+}
+
+// takeAgain takes a joined frame that has come again, in its turn.
+func (l *line) takeAgain() {
+	l.t.Helper()
+	select {
+	case m := <-l.up.Again():
+		if m.Type != signal.TypeJoined || m.Place != 1 {
+			l.t.Errorf("got %q, place %d; want joined, place 1", m.Type, m.Place)
+		}
+	case m := <-l.up.Frames():
+		l.t.Fatalf("got %q in place of joined", m.Type)
+	}
+}
+
+// comesBack checks that the member has given up the connection for a reason, and lets it in again.
+func (l *line) comesBack(reason string) (hub signal.Signaler) {
+	l.t.Helper()
+	select {
+	case err := <-l.lost:
+		if !strings.Contains(err.Error(), reason) {
+			l.t.Errorf("lost: %v, want %s", err, reason)
+		}
+	case <-l.up.Again():
+		l.t.Fatal("the owner got it")
+	}
+	hub = <-l.dials
+	go l.letIn(hub)
+	l.take(signal.TypeJoined)
+	return hub
+}
+
+// TestJoinedAgain: a joined frame that comes again on a connection comes in its turn, apart from those of returns, and as
+// often as it may. One beyond that ends the connection, as a malformed one does.
+func TestJoinedAgain(t *testing.T) {
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		again := l.joined()
+		again.Place = 1
+		for range 2 {
+			l.say(hub, signal.Message{Type: signal.TypePong})
+			l.say(hub, again)
+			l.say(hub, signal.Message{Type: signal.TypePing})
+			l.take(signal.TypePong)
+			l.takeAgain()
+			l.take(signal.TypePing)
+		}
+		for range 20 { // as often as it may
+			time.Sleep(time.Second)
+			l.say(hub, again)
+			l.takeAgain()
+		}
+		time.Sleep(8 * time.Second)
+		for range 8 { // a storm
+			l.say(hub, again)
+			l.takeAgain()
+		}
+		l.say(hub, again)
+		hub = l.comesBack("again and again")
+		l.say(hub, again) // on the next connection it may
+		l.takeAgain()
+	})
+}
+
+// TestJoinedAgainForOthers: a joined frame for another member or room, or that is malformed, ends the connection. The
+// member comes back to the hub.
+func TestJoinedAgainForOthers(t *testing.T) {
+	other := make(signal.PublicKey, ed25519.PublicKeySize)
+	for reason, change := range map[string]func(*signal.Message){
+		"took us for": func(m *signal.Message) {
+			m.Self = &signal.Member{ID: signal.MemberID(other), PublicKey: other, Session: m.Self.Session}
+		},
+		"took us to the room":    func(m *signal.Message) { m.Room = "다른 방" },
+		"place 2 next to 0":      func(m *signal.Message) { m.Place = 2 },
+		"place -1 next to 0":     func(m *signal.Message) { m.Place = -1 },
+		"joined needs self":      func(m *signal.Message) { m.Limits = nil },
+		"the id does not follow": func(m *signal.Message) { m.Self.PublicKey = other },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			inBubble(t, nil, func(l *line, hub signal.Signaler) {
+				again := l.joined()
+				change(&again)
+				l.say(hub, again)
+				l.comesBack(reason)
+			})
+		})
+	}
+}
+
+// TestMalformedAnswerToReturn: what is no frame in the answer to a return is no refusal. The member tries again.
+func TestMalformedAnswerToReturn(t *testing.T) {
+	inBubble(t, nil, func(l *line, hub signal.Signaler) {
+		_ = hub.Close()
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
+		hub = <-l.dials
+		l.receive(hub, signal.TypeJoin)
+		bad := l.joined()
+		bad.Place = 2
+		l.say(hub, bad)
+		select {
+		case hub = <-l.dials:
+		case err := <-l.ended:
+			t.Fatalf("the Uplink ended: %v", err)
+		}
+		go l.letIn(hub)
+		l.take(signal.TypeJoined)
+		_ = hub.Close()
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
+		hub = <-l.dials
+		l.receive(hub, signal.TypeJoin)
+		l.say(hub, signal.Message{Type: signal.TypeError, Code: signal.CodeMalformed})
+		if err := <-l.ended; !errors.Is(err, &signal.Error{Code: signal.CodeMalformed}) {
+			t.Errorf("refused, the Uplink ended with %v", err)
+		}
 	})
 }
 

@@ -41,6 +41,16 @@ func (r *room[C]) note(bye *signal.Message) {
 	r.ends = append(r.ends, ending{bye, r.ended})
 }
 
+// kicked is the bye of a member that was kicked, in that session if it is not empty; nil if none is remembered.
+func (r *room[C]) kicked(id, session string) *signal.Message {
+	for _, e := range slices.Backward(r.ends) {
+		if e.bye.From == id && e.bye.Reason == signal.ReasonKicked && (session == "" || session == e.bye.Session) {
+			return e.bye
+		}
+	}
+	return nil
+}
+
 // supersede notes that a session of a member is over because there is a newer one.
 func (r *room[C]) supersede(old, fresh *signal.Member) {
 	if old.Session != fresh.Session {

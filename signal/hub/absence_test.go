@@ -78,8 +78,32 @@ func TestKickOfWhoIsLost(t *testing.T) {
 			t.Errorf("%s: verdict %d, want out", id, v)
 		}
 	}
-	s.ask(host, signal.Message{Type: signal.TypeKick, To: "m"})
-	s.expect("1: error  no_such_member") // it is settled
+}
+
+// A kick that is sent again, because its sender may not have seen the answer, is confirmed to the sender alone. One in
+// another session is a new one, as long as members may know the member in that.
+func TestKickAgain(t *testing.T) {
+	s := newScene(t, 8)
+	host := s.enter("host", moderator)
+	s.enter("b", request{})
+	s.enter("m", request{})
+	kick := signal.Message{Type: signal.TypeKick, To: "m"}
+	s.ask(host, kick)
+	s.expect("3: bye m/3 kicked", "1: bye m/3 kicked", "2: bye m/3 kicked")
+	s.ask(host, kick)
+	s.expect("1: bye m/3 kicked")
+	kick.Session = "/3"
+	s.ask(host, kick)
+	s.expect("1: bye m/3 kicked")
+	if n := len(s.room.barred); n != 1 {
+		t.Errorf("%d are barred for one kick", n)
+	}
+	kick.Session = "/9"
+	s.ask(host, kick)
+	s.expect("1: bye m/9 kicked", "2: bye m/9 kicked")
+	s.leave(s.enter("left", request{}), signal.ReasonLeft)
+	s.ask(host, signal.Message{Type: signal.TypeKick, To: "left"})
+	s.expect("1: error  no_such_member")
 }
 
 // A member kicked under one key is out under those too that it has lost.

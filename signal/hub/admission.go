@@ -103,14 +103,14 @@ func (c *conn) enter(proven bool) bool {
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
 		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member), sends: c.join.Sends,
 	}
-	place, a := c.hub.enter(c, c.join.Room, q)
+	p, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {
 		c.pulse.expect(time.Time{}) // the hub keeps it waiting
 		if !c.pause(a.wait) {
 			return false
 		}
 		c.since = time.Now()
-		place, a = c.hub.enter(c, c.join.Room, q)
+		p, a = c.hub.enter(c, c.join.Room, q)
 	}
 	switch {
 	case a.refusal != nil:
@@ -121,7 +121,7 @@ func (c *conn) enter(proven bool) bool {
 		c.demandProof()
 		return true
 	}
-	c.home, c.join.Sends = place, nil
+	c.place, c.join.Sends = p, nil
 	if c.hub.config.ICEServers == nil {
 		c.given = context.Background() // its values are no longer needed
 	}

@@ -53,7 +53,7 @@ type conn struct {
 	left      bool         // said bye
 	leaving   bool         // has not, but its browser said that the page goes away
 	since     time.Time    // when it entered, set before; until then: when it came
-	home      *home        // the room, once joined
+	place     place        // of the room, once joined
 }
 
 // An application is what a join asks for.
@@ -160,7 +160,7 @@ func (c *conn) handle(m *signal.Message) bool {
 	case m.Type == signal.TypePing && c.join != nil:
 		c.send(pong)
 		return true
-	case c.home != nil:
+	case c.place != nil:
 		return c.inRoom(m)
 	case c.challenge != nil && m.Type == signal.TypeProof:
 		return c.proven(m)
@@ -178,13 +178,13 @@ func (c *conn) inRoom(m *signal.Message) bool {
 	var e *signal.Error
 	switch {
 	case m.Pair():
-		e = c.home.relay(c, m)
+		e = c.place.relay(c, *m)
 	case m.Type == signal.TypeChat:
-		e = c.home.chat(c, m, time.Now().UnixMilli())
+		e = c.place.chat(c, *m, time.Now().UnixMilli())
 	case m.Type == signal.TypeRename:
-		e = c.home.rename(c, strings.Clone(m.Name)) // it is part of an envelope
+		e = c.place.rename(c, strings.Clone(m.Name)) // it is part of an envelope
 	case rightsNeeded[m.Type] != "":
-		e = c.home.moderate(c, m)
+		e = c.place.moderate(c, *m)
 	case m.Type == signal.TypeServers:
 		c.send(c.servers(c.member()))
 	}

@@ -7,7 +7,7 @@ import (
 	"noom/signal"
 )
 
-// A home is where a room lives: the pure machine, the lock behind which it is
+// A home is a place in this hub: the pure machine, the lock behind which it is
 // stepped, and the way from its deliveries to the outboxes. A frame reaches
 // them on the goroutine that read it, without a hop through another.
 type home struct {
@@ -28,15 +28,6 @@ func newHome(h *Hub, name string) *home {
 	return &home{hub: h, room: room[*conn]{name: name, limit: h.config.Limits.Members}}
 }
 
-// An answer is what becomes of a connection that asks to be let in.
-type answer struct {
-	verdict verdict
-	refusal *signal.Error
-	wait    time.Duration // before it asks again, if it is early
-}
-
-// enter asks for c to be let in. open is false when the home is gone and
-// another must be opened.
 func (p *home) enter(c *conn, q request) (_ answer, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,19 +81,16 @@ func (p *home) queue(c *conn, q *request) answer {
 	}
 }
 
-// relay, chat, rename and moderate step the room with a frame that c brought.
-// What they return ends c.
-
-func (p *home) relay(c *conn, m *signal.Message) *signal.Error {
+func (p *home) relay(c *conn, m signal.Message) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.deliver(p.room.relay(c, m))
+	return p.deliver(p.room.relay(c, &m))
 }
 
-func (p *home) chat(c *conn, m *signal.Message, at int64) *signal.Error {
+func (p *home) chat(c *conn, m signal.Message, at int64) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.deliver(c.said(p.room.chat(c, m, at)))
+	return p.deliver(c.said(p.room.chat(c, &m, at)))
 }
 
 func (p *home) rename(c *conn, name string) *signal.Error {
@@ -111,20 +99,18 @@ func (p *home) rename(c *conn, name string) *signal.Error {
 	return p.deliver(c.said(p.room.rename(c, name)))
 }
 
-func (p *home) moderate(c *conn, m *signal.Message) *signal.Error {
+func (p *home) moderate(c *conn, m signal.Message) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.settle(c.said(p.room.moderate(c, m)))
+	return p.settle(c.said(p.room.moderate(c, &m)))
 }
 
-// leave removes c, if it is still there.
 func (p *home) leave(c *conn, why signal.Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.settle(p.room.leave(c, why)) // a bye always fits
 }
 
-// expire removes c, whose authorisation has ended, if it is still there.
 func (p *home) expire(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,13 +158,19 @@ func (p *home) kick(id string) bool {
 	return deliveries != nil
 }
 
-func (p *home) close(why signal.Reason, retry time.Duration) {
+func (p *home) closeRoom() { p.end(signal.ReasonClosed, 0) }
+
+// dismiss ends the room, because all its members are connected to this hub.
+func (p *home) dismiss(retry time.Duration) { p.end(signal.ReasonRestart, retry) }
+
+func (p *home) end(why signal.Reason, retry time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.settle(p.room.close(why, retry.Milliseconds())) // a bye always fits
 }
 
-// members returns the members, in join order.
+func (p *home) size() int { return p.count }
+
 func (p *home) members() []MemberInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +32,7 @@ type Hub struct {
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.
 	mu      sync.Mutex
-	homes   map[string]*home
+	places  map[string]place // of the open rooms, by name
 	conns   map[*conn]struct{}
 	near    crowd // how many of them come from where
 	closing bool
@@ -50,7 +52,7 @@ func New(config *Config) *Hub {
 		byes:     newByeDoor(c.MaxPerAddress),
 		logbook:  &logbook{log: c.Logger, kinds: make(map[string]*logKind)},
 		loudness: pace{float64(2 * c.Limits.Burst), time.Second / time.Duration(c.Limits.Rate*c.Limits.Members)},
-		homes:    make(map[string]*home),
+		places:   make(map[string]place),
 		conns:    make(map[*conn]struct{}),
 		near:     crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
 		idle:     make(chan struct{}),
@@ -82,8 +84,8 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 	} else {
 		c.guard(c.read)
 	}
-	if c.home != nil {
-		c.home.leave(c, c.reason())
+	if c.place != nil {
+		c.place.leave(c, c.reason())
 	}
 	why := c.end()
 	h.meter.count(why)
@@ -106,18 +108,15 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 			close(h.idle)
 		}
 	}
-	var homes []*home
-	for _, place := range h.homes {
-		homes = append(homes, place)
-	}
+	places := slices.Collect(maps.Values(h.places))
 	conns := make([]*conn, 0, len(h.conns))
 	for c := range h.conns {
 		conns = append(conns, c)
 	}
 	h.mu.Unlock()
 
-	for _, place := range homes {
-		place.close(signal.ReasonRestart, h.config.RetryAfter)
+	for _, p := range places {
+		p.dismiss(h.config.RetryAfter)
 	}
 	for _, c := range conns {
 		c.refuse(h.shuttingDown()) // those that have not joined
@@ -171,40 +170,40 @@ func (h *Hub) unregister(c *conn) {
 	}
 }
 
-// home returns an open room, nil if there is none.
-func (h *Hub) home(room string) *home {
+// place returns where an open room is, nil if there is none.
+func (h *Hub) place(room string) place {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.homes[room]
+	return h.places[room]
 }
 
-// openHome returns an open room and opens it first if need be.
-func (h *Hub) openHome(room string) (*home, *signal.Error) {
+// open returns where a room is, and opens it first if need be.
+func (h *Hub) open(room string) (place, *signal.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closing {
 		return nil, h.shuttingDown()
 	}
-	if place := h.homes[room]; place != nil {
-		return place, nil
+	if p := h.places[room]; p != nil {
+		return p, nil
 	}
-	if len(h.homes) >= h.config.MaxRooms {
+	if len(h.places) >= h.config.MaxRooms {
 		return nil, signal.Errorf(signal.CodeHubFull, signal.TypeJoin, "the hub has %d rooms, its most", h.config.MaxRooms)
 	}
-	place := newHome(h, room)
-	h.homes[room] = place
-	return place, nil
+	p := newHome(h, room)
+	h.places[room] = p
+	return p, nil
 }
 
 // enter asks for c to be let into a room.
-func (h *Hub) enter(c *conn, room string, q request) (*home, answer) {
+func (h *Hub) enter(c *conn, room string, q request) (place, answer) {
 	for {
-		place, refusal := h.openHome(room)
+		p, refusal := h.open(room)
 		if refusal != nil {
 			return nil, answer{refusal: refusal}
 		}
-		if a, open := place.enter(c, q); open {
-			return place, a
+		if a, open := p.enter(c, q); open {
+			return p, a
 		}
 	}
 }

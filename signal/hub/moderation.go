@@ -65,10 +65,14 @@ func (r *room[C]) noSuchMember(c C, about signal.Type, id string) []delivery[C] 
 }
 
 // kickBy removes a member that is here, is lost, or has just left; also one that only the members
-// still know, after a restart of the hub for example: the request then says in which session.
+// still know, after a restart of the hub for example: the request then says in which session. One that comes again, from a
+// member that has not seen the answer, is confirmed to that member.
 func (r *room[C]) kickBy(c C, m *signal.Message) []delivery[C] {
+	done := r.kicked(m.To, m.Session)
 	switch {
 	case r.expelByID(m.To):
+	case done != nil:
+		r.tell(c, done)
 	case m.Session != "":
 		r.bar(barredMember{id: m.To, unseen: true})
 		bye := goodbye(&signal.Member{ID: m.To, Session: m.Session}, signal.ReasonKicked)

@@ -23,10 +23,11 @@ type MemberInfo struct {
 	Since    time.Time  // when it entered
 }
 
-// Members returns the members of a room, in join order; nil if there is no such room.
+// Members returns the members of a room, in the order in which they have entered, last those that have come back; nil if
+// there is no such room.
 func (h *Hub) Members(room string) []MemberInfo {
-	if place := h.home(room); place != nil {
-		return place.members()
+	if p := h.place(room); p != nil {
+		return p.members()
 	}
 	return nil
 }
@@ -37,8 +38,8 @@ func (h *Hub) Members(room string) []MemberInfo {
 // Whether a member may come back with a new key is for [Config.Authorize] to decide. An error,
 // always a [*signal.Error] with code no_such_member, says that there was no such member.
 func (h *Hub) Kick(room, id string) error {
-	place := h.home(room)
-	if place == nil || !place.kick(id) {
+	p := h.place(room)
+	if p == nil || !p.kick(id) {
 		return signal.Errorf(signal.CodeNoSuchMember, "", "no member of room %q is %q", room, id)
 	}
 	return nil
@@ -53,18 +54,18 @@ func (h *Hub) Lock(room string) error { return h.setLock(room, true) }
 func (h *Hub) Unlock(room string) error { return h.setLock(room, false) }
 
 func (h *Hub) setLock(room string, locked bool) error {
-	place := h.home(room)
-	if place == nil {
+	p := h.place(room)
+	if p == nil {
 		return fmt.Errorf("%w: %q", ErrNoRoom, room)
 	}
-	place.lock(locked)
+	p.lock(locked)
 	return nil
 }
 
 // CloseRoom says bye to everyone in a room, for good, and ends their connections. The next join
 // opens it again. A room that does not exist is closed already.
 func (h *Hub) CloseRoom(room string) {
-	if place := h.home(room); place != nil {
-		place.close(signal.ReasonClosed, 0)
+	if p := h.place(room); p != nil {
+		p.closeRoom()
 	}
 }

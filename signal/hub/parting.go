@@ -85,19 +85,20 @@ func (h *Hub) TakeBye(bye io.Reader, from netip.Addr) error {
 
 // part ends the membership that a bye is signed for. It reports false if there is none.
 func (h *Hub) part(m *signal.Message) bool {
-	place := h.home(m.Room)
-	if place == nil {
-		return false
-	}
-	c, p, key := place.parting(m.From, m.Session)
-	if key == nil || !ed25519.Verify(ed25519.PublicKey(key), signal.ByeText(p.endpoint, m.Room, m.Session, p.nonce), m.Signature) {
+	p := h.place(m.Room)
+	return p != nil && p.part(m)
+}
+
+func (p *home) part(m *signal.Message) bool {
+	c, of, key := p.parting(m.From, m.Session)
+	if key == nil || !ed25519.Verify(ed25519.PublicKey(key), signal.ByeText(of.endpoint, m.Room, m.Session, of.nonce), m.Signature) {
 		return false
 	}
 	if c == nil {
-		return place.part(m.From, &p)
+		return p.partFrom(m.From, &of)
 	}
 	if !c.parted.Swap(true) { // a page posts its bye twice
-		time.AfterFunc(partingTime, func() { place.part(m.From, &p) })
+		time.AfterFunc(partingTime, func() { p.partFrom(m.From, &of) })
 	}
 	return true
 }
@@ -110,8 +111,8 @@ func (p *home) parting(id, session string) (*conn, parting, signal.PublicKey) {
 	return p.room.parting(id, session)
 }
 
-// part ends a member's last connection, if it is still that one. It reports whether it was.
-func (p *home) part(id string, of *parting) bool {
+// partFrom ends a member's last connection, if it is still that one. It reports whether it was.
+func (p *home) partFrom(id string, of *parting) bool {
 	p.mu.Lock()
 	c, deliveries, ok := p.room.part(id, of)
 	_ = p.settle(deliveries) // a bye always fits

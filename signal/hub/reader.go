@@ -119,7 +119,7 @@ func (c *conn) pardons(err error) *signal.Error {
 		return nil
 	}
 	refusal, ok := errors.AsType[*signal.Error](err)
-	if !ok || c.home == nil || !refusal.About.Request() || refusal.Code == signal.CodeTooBig || c.pardoned == maxPardons {
+	if !ok || c.place == nil || !refusal.About.Request() || refusal.Code == signal.CodeTooBig || c.pardoned == maxPardons {
 		return nil
 	}
 	c.pardoned++

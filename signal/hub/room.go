@@ -18,7 +18,7 @@ import (
 type room[C comparable] struct {
 	name  string
 	limit int       // members
-	seats []seat[C] // in join order
+	seats []seat[C] // in the order in which their connections entered: a member that comes back is the last
 
 	locked bool
 	absent []absence      // members that are gone and may still matter, oldest first
@@ -79,17 +79,14 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	if v := r.judge(&q); v != admitted {
 		return nil, v
 	}
-	at := r.find(q.member.ID)
 	r.nameApart(&q)
-	fresh := seat[C]{c, q.member, q.identity, q.named, q.until, q.parting}
-	if at >= 0 {
-		old := &r.seats[at]
+	if at := r.find(q.member.ID); at >= 0 {
+		old := r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
 		r.supersede(&old.member, &q.member)
-		*old = fresh
-	} else {
-		r.seats = append(r.seats, fresh)
+		r.seats = slices.Delete(r.seats, at, at+1)
 	}
+	r.seats = append(r.seats, seat[C]{c, q.member, q.identity, q.named, q.until, q.parting})
 	back := r.recall(&q.member)
 
 	joined := q.joined

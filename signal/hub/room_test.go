@@ -200,6 +200,9 @@ func (w *world) enterWith(r *room[int], id string, proven bool, rights signal.Ri
 		if told := w.views[c].roster; !slices.EqualFunc(told[:len(told)-1], others, sameMember) {
 			w.fail("joined told %v, not %v in join order", told, others)
 		}
+		if last := r.members()[len(others)]; last.ID != id {
+			w.fail("%s has entered, and %s is behind it", id, last.ID)
+		}
 	}
 	return v
 }
@@ -337,9 +340,10 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	w.steps = append(w.steps, fmt.Sprintf("%s: %d asks for a %s of %s", r.name, c, what, id))
 	at, there, before := r.seated(c), r.find(id) >= 0, len(r.seats)
 	may := at >= 0 && r.seats[at].member.May(rightsNeeded[what])
+	rules := w.rules[r]
+	again := what == signal.TypeKick && rules.kicked[id] && r.kicked(id, "") != nil
 	deliveries := r.moderate(c, &signal.Message{Type: what, To: id, Name: "카메라"})
 	w.take(r, deliveries)
-	rules := w.rules[r]
 	aimed := what == signal.TypeKick || what == signal.TypeMute
 	seated := there
 	there = there || what == signal.TypeKick && rules.absent[id]
@@ -347,6 +351,10 @@ func (w *world) moderate(r *room[int], c int, id string, random chooser) {
 	case at < 0:
 		if len(deliveries) > 0 {
 			w.fail("a request of a connection that is no member was answered")
+		}
+	case may && again && !there:
+		if len(deliveries) != 1 || !slices.Equal(deliveries[0].to, []int{c}) || deliveries[0].message.From != id {
+			w.fail("a kick that came again was answered %+v", deliveries)
 		}
 	case !may || aimed && !there:
 		code := signal.CodeForbidden
@@ -442,9 +450,36 @@ func TestReplaced(t *testing.T) {
 	if got := r.leave(1, signal.ReasonLost); got != nil {
 		t.Errorf("the late end of the old connection was told: %v", got)
 	}
-	if got := r.members(); len(got) != 3 || got[0].ID != "a" || got[0].Session != "session5" {
+	if got := r.members(); len(got) != 3 || got[2].ID != "a" || got[2].Session != "session5" {
 		t.Errorf("members: %v", got)
 	}
+}
+
+// Whoever comes back goes to the end of the order, whether the hub had noticed its absence or not: it expects all that are
+// there, and they have got a welcome for it. So of each two the one before the other has had the welcome.
+func TestReturnGoesToTheEnd(t *testing.T) {
+	w := newWorld(t, 0)
+	r := w.rooms[0]
+	for _, id := range []string{"a", "b", "c", "d"} {
+		w.enter(r, id, false)
+	}
+	order := func() (ids string) {
+		for _, m := range r.members() {
+			ids += m.ID
+		}
+		return ids
+	}
+	w.enter(r, "b", true) // on a second connection
+	if got := order(); got != "acdb" {
+		t.Errorf("after the return of b the order is %s", got)
+	}
+	w.take(r, r.leave(1, signal.ReasonLost))
+	w.views[1].over = true
+	w.enter(r, "a", true)
+	if got := order(); got != "cdba" {
+		t.Errorf("after the return of a the order is %s", got)
+	}
+	w.check()
 }
 
 // A pair frame takes along what pair frames have and nothing else.

@@ -302,10 +302,10 @@ func (h *Hub) rooms() (list []RoomInfo, as int) {
 		defer h.mu.Unlock()
 		return h.list, h.changes
 	}
-	list, as = make([]RoomInfo, 0, len(h.homes)), h.changes
-	for _, p := range h.homes {
-		if p.count > 0 {
-			list = append(list, RoomInfo{p.room.name, p.count})
+	list, as = make([]RoomInfo, 0, len(h.places)), h.changes
+	for name, p := range h.places {
+		if n := p.size(); n > 0 {
+			list = append(list, RoomInfo{name, n})
 		}
 	}
 	h.mu.Unlock()
@@ -329,8 +329,8 @@ func (h *Hub) counted(p *home, n int) (gone bool) {
 		h.changes++
 		h.keepBoard()
 	}
-	if n == 0 && h.homes[p.room.name] == p {
-		delete(h.homes, p.room.name)
+	if n == 0 && h.places[p.room.name] == p {
+		delete(h.places, p.room.name)
 	}
 	return n == 0
 }

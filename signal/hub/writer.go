@@ -72,7 +72,7 @@ func (c *conn) mind() {
 	case dueTooLate:
 		c.refuse(signal.Errorf(signal.CodeTooLate, "", "no join or proof within %v", c.hub.config.JoinTimeout))
 	case dueExpired:
-		c.guard(func() { c.home.expire(c) })
+		c.guard(func() { c.place.expire(c) })
 	case dueLost:
 		c.outbox.abandon(nil, ErrSilent)
 	case dueStuck:
