@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"context"
 	"iter"
 	"time"
 
@@ -33,6 +34,11 @@ type RemoteTrack interface {
 	// extensions have the ids that were negotiated, except the dependency descriptor, which has id 255, as in what a
 	// [webrtc.TrackLocal] writes: published again, a track keeps its layers.
 	ReadRTP() (*rtp.Packet, error)
+	// ReadRTPContext is ReadRTP until ctx ends. Errors: io.EOF, ctx's.
+	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+	// Dropped returns how many packets ReadRTP will never return, because it was called too late: they had to make room
+	// for newer ones. A track that nobody reads drops all but the last 512.
+	Dropped() int
 	// Packets yields what ReadRTP returns, until the track is gone.
 	Packets() iter.Seq[*rtp.Packet]
 	// Tap returns a reader with a ring of its own, alongside ReadRTP and other taps. Each of them gets all packets; a
@@ -74,6 +80,10 @@ type PacketReader = interface {
 	// ReadRTP returns the next packet, and waits until there is one; io.EOF once the track is gone or the reader is
 	// closed.
 	ReadRTP() (*rtp.Packet, error)
+	// ReadRTPContext is ReadRTP until ctx ends. Errors: io.EOF, ctx's.
+	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+	// Dropped returns how many packets this reader has missed since it was made, because it read too late.
+	Dropped() int
 	// Close ends the reader, and a ReadRTP that waits. It may be called more than once, and never fails.
 	Close() error
 }

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"context"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -122,11 +123,21 @@ func (t *Track) Want(height int) {
 func (t *Track) wantedHeight() int { return int(t.wanted.Load()) }
 
 // ReadRTP waits for the next packet and returns it, or io.EOF after the end.
-func (t *Track) ReadRTP() (*rtp.Packet, error) {
+func (t *Track) ReadRTP() (*rtp.Packet, error) { return t.ReadRTPContext(context.Background()) }
+
+// ReadRTPContext is ReadRTP until ctx ends.
+func (t *Track) ReadRTPContext(ctx context.Context) (*rtp.Packet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	packet, _, err := t.ring.take()
+	packet, _, err := t.ring.take(ctx)
 	return packet, err
+}
+
+// Dropped returns how many packets ReadRTP will never return, because it was called too late.
+func (t *Track) Dropped() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ring.dropped
 }
 
 // Packets returns what ReadRTP returns, until the first error.
