@@ -48,6 +48,8 @@ type RemoteTrack interface {
 	// AudioLevel returns how loud the latest packet was, as its sender reports it (RFC 6464), in dBov, from -127
 	// (silence) to 0 (the loudest); false if the sender does not report it.
 	AudioLevel() (dBov int, ok bool)
+	// Done returns a channel that is closed when the track is gone.
+	Done() <-chan struct{}
 	// Want says how large the track is shown, so that its sender need not make and send more. height is that of the
 	// largest picture, in pixels of the screen, up to 16384; 0: it is shown or played nowhere, and the peer stops sending
 	// it; negative, or more than 16384: all of it is wanted, as at first. Of sound only 0 counts. It holds until the next
