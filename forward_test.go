@@ -19,9 +19,9 @@ type relay struct {
 }
 
 // forwards joins the rooms, and forwards the track as soon as it is known, before its first packet.
-func forwards(t *testing.T, w *world, cfg *noom.Config) relay {
+func forwards(t *testing.T, w *world) relay {
 	t.Helper()
-	r := relay{inside: w.join("안", "중계 안", nil), outside: w.join("밖", "중계 밖", cfg)}
+	r := relay{inside: w.join("안", "중계 안", nil), outside: w.join("밖", "중계 밖", nil)}
 	track := until[noom.TrackAdded](t, r.inside, nil).Track
 	var err error
 	r.sender, err = r.outside.Publish(t.Context(), noom.Forward(track), nil)
@@ -35,7 +35,7 @@ func TestForward(t *testing.T) {
 	inWorld(t, filmDelay, func(t *testing.T, w *world) {
 		source := newLens(webrtc.MimeTypeVP8)
 		w.join("안", "a", &noom.Config{Tracks: []noom.LocalTrack{{Track: source, Name: "화면"}}})
-		forwards(t, w, nil)
+		forwards(t, w)
 		b := w.join("밖", "b", nil)
 		atB := pictureOf(t, b)
 		time.Sleep(3 * time.Second)
@@ -69,7 +69,7 @@ func TestForwardFollowsTheSource(t *testing.T) {
 	inWorld(t, filmDelay, func(t *testing.T, w *world) {
 		source := newLens(webrtc.MimeTypeH264)
 		a := w.join("안", "a", &noom.Config{Tracks: []noom.LocalTrack{{Track: source}}})
-		bot := forwards(t, w, nil)
+		bot := forwards(t, w)
 		b := w.join("밖", "b", nil)
 		atB := pictureOf(t, b)
 		time.Sleep(3 * time.Second)
@@ -99,7 +99,7 @@ func TestForwardOfASilentSource(t *testing.T) {
 	inWorld(t, filmDelay, func(t *testing.T, w *world) {
 		source := newLens(webrtc.MimeTypeVP8)
 		a := w.join("안", "a", &noom.Config{Tracks: []noom.LocalTrack{{Track: source, Muted: true}}})
-		bot := forwards(t, w, nil)
+		bot := forwards(t, w)
 		b := w.join("밖", "b", nil)
 		atB := pictureOf(t, b)
 		time.Sleep(3 * time.Second)
@@ -141,7 +141,7 @@ func TestForwardOfSound(t *testing.T) {
 		voice := mediatest.NewVoice(t)
 		go voice.Speak(ctx)
 		w.join("안", "a", &noom.Config{Tracks: []noom.LocalTrack{{Track: voice}}})
-		bot := forwards(t, w, nil)
+		bot := forwards(t, w)
 		b := w.join("밖", "b", nil)
 		track := until[noom.TrackAdded](t, b, nil).Track
 		voice.SetLevel(-25)
