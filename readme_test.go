@@ -221,7 +221,7 @@ func TestExamplesCanBeCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	compiles(t, dir, "./...")
-	compiles(t, dir, "-test", "./examples/bottest", "./examples/echo", "./examples/recorder", "./examples/player", "./examples/announcer", "./examples/load")
+	compiles(t, dir, "-test", "./examples/bottest", "./examples/echo", "./examples/recorder", "./examples/player", "./examples/announcer", "./examples/dispatcher", "./examples/load")
 }
 
 // elsewhere makes a module that requires noom the way the README says, and
