@@ -25,8 +25,8 @@ import (
 //     [RemoteTrack].Want chooses, which it never calls. The source cannot be told how much to make: a peer whose connection
 //     takes less gets fewer layers, or nothing ([SenderPaused]).
 //   - While the source is muted or paused, the others see the [Sender] as muted.
-//   - If the source gets another codec, so does the Sender, as by [Sender].ReplaceTrack, and [Sender].Track is another one then. A
-//     picture stands still for about half a second.
+//   - If the source gets another codec, so does the Sender, as by [Sender].ReplaceTrack, and [Sender].Track is another one
+//     then. A picture stands still for about half a second.
 //   - Its end is that of the source, as [SourceEnded] with a nil Err. Err is [ErrCodec] if the source has gone over to a
 //     codec that this room does not know.
 //

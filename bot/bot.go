@@ -57,11 +57,12 @@ type flagSet interface {
 // ErrBusy is inside what [Run] returns if handlers have not returned in time after their contexts had ended.
 var ErrBusy = errors.New("bot: a handler has not returned; let it return when its context ends")
 
-// Run enters the room, and calls handlers until ctx ends, one of Config.Signals comes, or a handler calls [noom.Room].Leave.
-// Then it says goodbye and returns nil; what waits for a handler by then is not handled. What could not be delivered by then is logged at level Warn.
+// Run enters the room, and calls handlers until ctx ends, one of Config.Signals comes, or a handler calls
+// [noom.Room].Leave. Then it says goodbye and returns nil. What waits for a handler by then is not handled; what was sent
+// and could not be delivered is logged at level Warn.
 //
-// If the hub cannot be reached, refuses for now (a full or locked room, too many joins), or ends the membership because its
-// time is over and there is a TokenSource, Run tries again, with a new token of that: after 100 ms, doubled up to
+// If the hub cannot be reached, refuses for now (a full or locked room, too many joins), or ends the membership because
+// its time is over and there is a TokenSource, Run tries again, with a new token of that: after 100 ms, doubled up to
 // Config.Join.RedialMax, at random between half and all of it, and not before the hub wants. An end for good is what Run
 // returns: a [*noom.JoinError] with the hub's refusal or what is wrong with config, [noom.ErrKicked],
 // [noom.ErrRoomClosed], [noom.ErrReplaced] and [noom.ErrExpired]. While the hub is away in between, the room goes on

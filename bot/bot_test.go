@@ -330,8 +330,8 @@ func TestFinalEnds(t *testing.T) {
 	})
 }
 
-// TestGoodbye: the end of the context is a goodbye, and so is Leave in a handler; a handler that does not return is reported
-// in time.
+// TestGoodbye: the end of the context is a goodbye, and so is Leave in a handler; a handler that does not return is
+// reported in time.
 func TestGoodbye(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		a := w.Join("방", &noom.Config{Name: "a"})

@@ -50,17 +50,11 @@ func newStage(ctx context.Context, room noom.Room, handlers Handlers, c *Config)
 
 // listen takes events until the room is over, and returns why, or until ctx ends.
 func (s *stage) listen(ctx context.Context) error {
-	next := func(ctx context.Context) (noom.Event, func(), error) {
-		e, err := s.room.Next(ctx)
-		return e, nil, err
-	}
-	if r, ok := s.room.(interface {
+	room := s.room.(interface { // as each that Join returns
 		NextHeld(ctx context.Context) (noom.Event, func(), error)
-	}); ok {
-		next = r.NextHeld
-	}
+	})
 	for {
-		e, taken, err := next(ctx)
+		e, taken, err := room.NextHeld(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
