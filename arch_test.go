@@ -80,6 +80,8 @@ var layers = map[string][]string{
 	"noom/transport/ws":            {"noom/internal/entrance", "noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
 
+	"noom/bot": {"noom", "noom/internal/uplink", "noom/signal", "noom/transport/auto", "github.com/pion/webrtc/v4"},
+
 	"noom/turn": {"noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
 
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},

@@ -73,6 +73,29 @@ func ExampleJoin() {
 	}
 }
 
+// A bot in two rooms that sends what it gets in the first to everyone in the second.
+func ExampleForward() {
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	stage, err := noom.Join(ctx, dialer, "stage", &noom.Config{Name: "relay"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stage.Leave(ctx)
+	hall, err := noom.Join(ctx, dialer, "hall", &noom.Config{Name: "relay"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer hall.Leave(ctx)
+
+	for event := range stage.Events(ctx) {
+		if e, ok := event.(noom.TrackAdded); ok {
+			if _, err := hall.Publish(ctx, noom.Forward(e.Track), nil); err != nil {
+				log.Print(err)
+			}
+		}
+	}
+}
+
 // A camera for everyone, including members who join later. Errors are left out.
 func ExampleRoom_Publish() {
 	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))

@@ -78,6 +78,12 @@ func (r *room) Peer(id string) (Peer, bool) {
 
 func (r *room) Next(ctx context.Context) (Event, error) { return r.events.next(ctx) }
 
+// NextHeld is for package bot: Next for a caller who calls taken, unless that is nil, when a handler has the event, so that
+// a peer's credit holds back a peer whose handler is slow.
+func (r *room) NextHeld(ctx context.Context) (e Event, taken func(), err error) {
+	return r.events.nextHeld(ctx)
+}
+
 func (r *room) Events(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for {

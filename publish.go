@@ -133,6 +133,9 @@ func newSender(
 		o = &PublishOptions{}
 	}
 	name := signal.CleanName(o.Name)
+	if f, ok := t.(*forward); ok && name == "" {
+		name = f.from.Name()
+	}
 	if err := signal.CheckName(name); err != nil {
 		return nil, fmt.Errorf("noom: publish: %w", err)
 	}

@@ -134,17 +134,23 @@ func supersedeState(drop []bool, last map[any]int, subject any, at int) {
 
 // next is Room.Next.
 func (q *eventQueue) next(ctx context.Context) (Event, error) {
+	e, taken, err := q.nextHeld(ctx)
+	if taken != nil {
+		taken()
+	}
+	return e, err
+}
+
+// nextHeld is next for a caller who calls taken, unless that is nil, when the event need no longer hold back its peer.
+func (q *eventQueue) nextHeld(ctx context.Context) (e Event, taken func(), err error) {
 	for {
 		if e, taken, err := q.pop(); e != nil || err != nil {
-			if taken != nil {
-				taken()
-			}
-			return e, err
+			return e, taken, err
 		}
 		select {
 		case <-q.ready:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 	}
 }

@@ -93,7 +93,7 @@ var importable = map[string]string{
 	"bufio": "bufio", "context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json", "log": "log",
 	"netip": "net/netip", "os": "os", "time": "time", "webrtc": "github.com/pion/webrtc/v4", "websocket": "github.com/coder/websocket",
 	"wsjson": "github.com/coder/websocket/wsjson",
-	"noom":   "noom", "hub": "noom/signal/hub", "signal": "noom/signal", "token": "noom/signal/hub/token", "media": "noom/media",
+	"noom":   "noom", "bot": "noom/bot", "hub": "noom/signal/hub", "signal": "noom/signal", "token": "noom/signal/hub/token", "media": "noom/media",
 	"ws": "noom/transport/ws", "noomhttp": "noom/transport/http", "auto": "noom/transport/auto", "turn": "noom/turn",
 }
 
@@ -221,7 +221,7 @@ func TestExamplesCanBeCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	compiles(t, dir, "./...")
-	compiles(t, dir, "-test", "./examples/bot/...", "./examples/echo", "./examples/recorder", "./examples/player", "./examples/announcer", "./examples/load")
+	compiles(t, dir, "-test", "./examples/bottest", "./examples/echo", "./examples/recorder", "./examples/player", "./examples/announcer", "./examples/dispatcher", "./examples/load")
 }
 
 // elsewhere makes a module that requires noom the way the README says, and

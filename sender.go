@@ -85,7 +85,7 @@ type Layered interface {
 // PublishOptions says how a track is published; nil works.
 type PublishOptions struct {
 	// Name is the name that the others see: "camera", "microphone", "screen", … Up to 128 bytes. Empty: camera for
-	// video, microphone for audio.
+	// video, microphone for audio; of what [Forward] returns, the source's.
 	Name string
 	// Muted publishes the track muted: nothing is sent until [Sender.SetMuted].
 	Muted bool

@@ -1,6 +1,7 @@
 package noom
 
 import (
+	"context"
 	"iter"
 	"time"
 
@@ -33,6 +34,11 @@ type RemoteTrack interface {
 	// extensions have the ids that were negotiated, except the dependency descriptor, which has id 255, as in what a
 	// [webrtc.TrackLocal] writes: published again, a track keeps its layers.
 	ReadRTP() (*rtp.Packet, error)
+	// ReadRTPContext is ReadRTP until ctx ends. Errors: io.EOF, ctx's.
+	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+	// Dropped returns how many packets ReadRTP will never return, because it was called too late: they had to make room
+	// for newer ones. A track that nobody reads drops all but the last 512.
+	Dropped() int
 	// Packets yields what ReadRTP returns, until the track is gone.
 	Packets() iter.Seq[*rtp.Packet]
 	// Tap returns a reader with a ring of its own, alongside ReadRTP and other taps. Each of them gets all packets; a
@@ -42,6 +48,8 @@ type RemoteTrack interface {
 	// AudioLevel returns how loud the latest packet was, as its sender reports it (RFC 6464), in dBov, from -127
 	// (silence) to 0 (the loudest); false if the sender does not report it.
 	AudioLevel() (dBov int, ok bool)
+	// Done returns a channel that is closed when the track is gone.
+	Done() <-chan struct{}
 	// Want says how large the track is shown, so that its sender need not make and send more. height is that of the
 	// largest picture, in pixels of the screen, up to 16384; 0: it is shown or played nowhere, and the peer stops sending
 	// it; negative, or more than 16384: all of it is wanted, as at first. Of sound only 0 counts. It holds until the next
@@ -74,6 +82,10 @@ type PacketReader = interface {
 	// ReadRTP returns the next packet, and waits until there is one; io.EOF once the track is gone or the reader is
 	// closed.
 	ReadRTP() (*rtp.Packet, error)
+	// ReadRTPContext is ReadRTP until ctx ends. Errors: io.EOF, ctx's.
+	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+	// Dropped returns how many packets this reader has missed since it was made, because it read too late.
+	Dropped() int
 	// Close ends the reader, and a ReadRTP that waits. It may be called more than once, and never fails.
 	Close() error
 }

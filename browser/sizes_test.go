@@ -184,10 +184,10 @@ func testSizesInOneStream(t *testing.T, codec, mode string) {
 	tab := l.open(browsertest.Chromium.Start(t), wide)
 	tab.Do(fmt.Sprintf(`foreign(); encodes('%s', [{ scalabilityMode: '%s' }]); enter('지우', { tracks: [wide()] })`, codec, mode))
 	room := joinOver(t, l, nil)
-	again := republish(t, room)
-	v := watch(t, again.from)
+	track := trackOf(t, room)
+	v := watch(t, track)
 	v.waitFor(t, "all of it", 544)
-	if _, err := room.Publish(t.Context(), again, &noom.PublishOptions{Name: "다시"}); err != nil {
+	if _, err := room.Publish(t.Context(), noom.Forward(track), &noom.PublishOptions{Name: "다시"}); err != nil {
 		t.Fatal(err)
 	}
 	tab.Wait("the track", `other().tracks.length === 1`)
@@ -203,7 +203,7 @@ func testSizesInOneStream(t *testing.T, codec, mode string) {
 		})()`, height))
 	}
 	shows(544)
-	again.from.Want(100)
+	track.Want(100)
 	v.waitFor(t, "a small one", 136)
 	pictures, breaks, unmarked := v.pictures.Load(), v.breaks.Load(), v.unmarked.Load()
 	shows(136)
@@ -211,10 +211,10 @@ func testSizesInOneStream(t *testing.T, codec, mode string) {
 	if breaks > pictures/2 || unmarked > breaks {
 		t.Errorf("what is left out of %d pictures leaves %d gaps, and %d without a marker", pictures, breaks, unmarked)
 	}
-	again.from.Want(272)
+	track.Want(272)
 	v.waitFor(t, "one in between", 272)
 	shows(272)
-	again.from.Want(-1)
+	track.Want(-1)
 	v.waitFor(t, "all of it again", 544)
 	shows(544)
 	if n := v.sources.Load(); n > 0 {

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ type Sound struct {
 	PCM []int16
 }
 
-// Listener makes PCM of a track in Opus. All but Close
+// Listener makes PCM of a track in Opus. All but Close and Dropped
 // belongs to one goroutine.
 type Listener struct {
 	track   Track
@@ -89,10 +90,21 @@ func Listen(t Track, rate int) (*Listener, error) {
 // returns io.EOF. It may be called more than once, from anywhere, and never fails.
 func (l *Listener) Close() error { return l.in.Close() }
 
+// Dropped returns how many packets were lost since Listen because Next was called
+// too late: more than 512 of them, some ten seconds, had to wait. They are as if the
+// network had lost them. It may be called from anywhere. Of a track without a Tap it
+// is 0.
+func (l *Listener) Dropped() int { return l.in.Dropped() }
+
 // Next waits for more and returns it. Sound that was lost, up to a second of
 // it, is silence; behind a longer pause At jumps. Errors: io.EOF at the track's
 // end, and one that wraps [ErrCodec] if the track is not in Opus.
-func (l *Listener) Next() (Sound, error) {
+func (l *Listener) Next() (Sound, error) { return l.NextContext(context.Background()) }
+
+// NextContext is Next until ctx ends; the Listener goes on after that. A track
+// without a Tap notices the end of ctx only when a packet comes. Errors: those
+// of Next, ctx's.
+func (l *Listener) NextContext(ctx context.Context) (Sound, error) {
 	for {
 		for len(l.ready) > 0 {
 			p := l.ready[0]
@@ -101,15 +113,15 @@ func (l *Listener) Next() (Sound, error) {
 				return s, nil
 			}
 		}
-		if err := l.read(); err != nil {
+		if err := l.read(ctx); err != nil {
 			return Sound{}, err
 		}
 	}
 }
 
 // read waits for a packet.
-func (l *Listener) read() error {
-	p, err := l.in.ReadRTP()
+func (l *Listener) read(ctx context.Context) error {
+	p, err := l.in.ReadRTPContext(ctx)
 	if err != nil {
 		return err
 	}

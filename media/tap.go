@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"time"
 
 	"github.com/pion/rtp"
@@ -9,6 +10,8 @@ import (
 // packets are a track's, for one reader.
 type packets interface {
 	ReadRTP() (*rtp.Packet, error)
+	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+	Dropped() int // since it reads
 	Close() error // never fails
 }
 
@@ -16,6 +19,8 @@ type packets interface {
 type tappedTrack interface {
 	Tap() interface {
 		ReadRTP() (*rtp.Packet, error)
+		ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+		Dropped() int
 		Close() error
 	}
 }
@@ -32,6 +37,17 @@ func tap(t Track) packets {
 type sharedTrack struct{ Track }
 
 func (sharedTrack) Close() error { return nil }
+
+// ReadRTPContext looks at ctx between packets alone, because t may have no better way.
+func (t sharedTrack) ReadRTPContext(ctx context.Context) (*rtp.Packet, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return t.ReadRTP()
+}
+
+// Dropped is not known.
+func (sharedTrack) Dropped() int { return 0 }
 
 // cameAt returns when the packet arrived that was read last, as far as in knows;
 // otherwise it is taken to be now.

@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -189,5 +190,53 @@ func TestAFileSpeaks(t *testing.T) {
 			t.Error(err)
 		}
 		noomtest.Await(w, listener, func(e noom.ActiveSpeaker) bool { return e.Peer == nil })
+	})
+}
+
+// A listener that is asked for something else stops to wait, and goes on later; what it was too late for, it counts.
+func TestListenWithAContext(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		bot := w.Join("회의", &noom.Config{Name: "서기"})
+		jiwoo := w.Join("회의", &noom.Config{Name: "지우"})
+		tone := media.Tone()
+		sender, err := jiwoo.Publish(t.Context(), tone, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		added := noomtest.Await(w, bot, func(noom.TrackAdded) bool { return true })
+		ear, err := media.Listen(added.Track, 16000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = ear.NextContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err = sender.SetMuted(true); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		for err == nil {
+			_, err = ear.NextContext(ctx)
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want the end of the context", err)
+		}
+		if n := ear.Dropped(); n != 0 {
+			t.Errorf("%d packets were dropped", n)
+		}
+		if err = sender.SetMuted(false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = ear.Next(); err != nil {
+			t.Errorf("after a context has ended: %v", err)
+		}
+		time.Sleep(20 * time.Second) // a thousand packets, twice as many as wait
+		if n := ear.Dropped(); n < 400 || n > 600 {
+			t.Errorf("%d packets were dropped, want those of some ten seconds", n)
+		}
+		if err := errors.Join(ear.Close(), tone.Close(), jiwoo.Leave(t.Context()), bot.Leave(t.Context())); err != nil {
+			t.Error(err)
+		}
 	})
 }

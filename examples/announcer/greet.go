@@ -21,7 +21,7 @@ func playable(sound string) error {
 	return file.Close()
 }
 
-// greet welcomes a peer in words and begins to play them a sound.
+// greet welcomes a peer in words and with a sound, to its end.
 func greet(ctx context.Context, peer noom.Peer, sound string) error {
 	if err := peer.TrySend([]byte("welcome, " + peer.Name())); err != nil {
 		return err
@@ -39,14 +39,11 @@ func greet(ctx context.Context, peer noom.Peer, sound string) error {
 		_ = source.Close() // it had no listener
 		return err
 	}
-	go func() {
-		select {
-		case <-source.Done():
-		case <-time.After(lasts):
-		case <-ctx.Done():
-		}
-		_ = sender.Close() // the peer may be gone already
-		_ = source.Close()
-	}()
-	return nil
+	select {
+	case <-source.Done():
+	case <-time.After(lasts):
+	case <-ctx.Done():
+	}
+	_ = sender.Close() // the peer may be gone already
+	return source.Close()
 }

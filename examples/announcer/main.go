@@ -6,38 +6,35 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log"
+	"os"
 
 	"noom"
-	"noom/examples/bot"
+	"noom/bot"
 )
 
-func main() { bot.Main(run) }
+func main() {
+	if err := run(context.Background(), flag.CommandLine, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags, call := bot.Flags("announcer")
+func run(ctx context.Context, flags *flag.FlagSet, args []string, _ io.Writer) error {
+	config := bot.Flags(flags)
 	sound := flags.String("sound", "", "an Ogg file with Opus; none: two seconds of a tone")
-	if err := bot.Parse(flags, args, out); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if err := playable(*sound); err != nil {
 		return err
 	}
-	room, err := call.Join(ctx)
-	if err != nil {
-		return err
-	}
-	defer room.Leave(context.Background())
-	greeted := map[string]bool{}
-	for event := range room.Events(ctx) {
-		e, changed := event.(noom.PeerStateChanged)
-		if changed && e.State == noom.PeerConnected && !greeted[e.Peer.ID()] {
-			greeted[e.Peer.ID()] = true
+	return bot.Run(ctx, *config, bot.Handlers{
+		Connected: func(ctx context.Context, _ noom.Room, e noom.PeerStateChanged) {
 			if err := greet(ctx, e.Peer, *sound); err != nil {
 				log.Println(err)
 			}
-		}
-	}
-	return room.Err()
+		},
+	})
 }

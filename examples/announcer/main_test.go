@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"noom"
-	"noom/examples/bot/bottest"
+	"noom/examples/bottest"
 )
 
 func TestNewcomersAreGreeted(t *testing.T) {
@@ -39,7 +39,7 @@ func TestNewcomersAreGreeted(t *testing.T) {
 // Before the first guest is greeted by silence.
 func TestNoSound(t *testing.T) {
 	for sound, says := range map[string]string{"없음.ogg": "no such file", "main.go": "Ogg"} {
-		if err := run(t.Context(), []string{"-sound", sound}, io.Discard); err == nil || !strings.Contains(err.Error(), "-sound") || !strings.Contains(err.Error(), says) {
+		if err := run(t.Context(), bottest.Flags(), []string{"-sound", sound}, io.Discard); err == nil || !strings.Contains(err.Error(), "-sound") || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", sound, err, says)
 		}
 	}

@@ -5,33 +5,43 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
+	"log"
+	"os"
 
 	"noom"
-	"noom/examples/bot"
+	"noom/bot"
 )
 
-func main() { bot.Main(run) }
+func main() {
+	if err := run(context.Background(), flag.CommandLine, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags, call := bot.Flags("echo")
-	if err := bot.Parse(flags, args, out); err != nil {
+func run(ctx context.Context, flags *flag.FlagSet, args []string, _ io.Writer) error {
+	config := bot.Flags(flags)
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	room, err := call.Join(ctx)
+	return bot.Run(ctx, *config, bot.Handlers{
+		Chat: func(_ context.Context, room noom.Room, e noom.ChatReceived) {
+			_ = room.TryChat(e.From.Name + ": " + e.Text) // without a hub nobody hears it
+		},
+		Data: func(ctx context.Context, _ noom.Room, e noom.DataReceived) {
+			_ = e.Peer.Send(ctx, e.Data) // until the peer has gone
+		},
+		Track: reflect,
+	})
+}
+
+// reflect sends a track back to its sender, until it ends.
+func reflect(ctx context.Context, _ noom.Room, e noom.TrackAdded) {
+	sender, err := e.Peer.Publish(ctx, noom.Forward(e.Track), nil)
 	if err != nil {
-		return err
+		return // the peer has gone
 	}
-	defer room.Leave(context.Background())
-	for event := range room.Events(ctx) {
-		switch e := event.(type) { // a member that has left in between, or takes nothing, gets nothing: the others do not wait for it
-		case noom.ChatReceived:
-			_ = room.TryChat(e.From.Name + ": " + e.Text)
-		case noom.DataReceived:
-			_ = e.Peer.TrySend(e.Data)
-		case noom.TrackAdded:
-			go reflect(ctx, e.Peer, e.Track)
-		}
-	}
-	return room.Err()
+	<-ctx.Done()
+	_ = sender.Close() // the peer may be gone already
 }

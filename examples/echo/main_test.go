@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"noom"
-	"noom/examples/bot/bottest"
+	"noom/examples/bottest"
 	"noom/media"
 )
 

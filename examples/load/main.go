@@ -6,38 +6,49 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"log"
+	"os"
 	"time"
 
-	"noom/examples/bot"
+	"noom"
+	"noom/bot"
 )
 
-func main() { bot.Main(run) }
+func main() {
+	if err := run(context.Background(), flag.CommandLine, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags, call := bot.Flags("load")
+func run(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer) error {
+	config := bot.Flags(flags)
 	peers := flags.Int("peers", 4, "how many peers join")
 	every := flags.Duration("every", time.Second, "how often statistics are printed")
-	if err := bot.Parse(flags, args, out); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *peers < 1 || *every <= 0 {
-		return &bot.UsageError{Bot: "load", Text: "-peers must be at least 1 and -every above 0"}
+		return errors.New("load: -peers must be at least 1 and -every above 0")
 	}
-	crowd := &crowd{}
-	defer crowd.leave()
+	ctx, end := context.WithCancelCause(ctx)
+	crowd := &crowd{end: end, rooms: make(map[int]noom.Room)}
+	defer crowd.members.Wait()
 	for i := range *peers {
-		if err := crowd.join(ctx, *call, i+1); err != nil {
-			return err
-		}
+		crowd.add(ctx, *config, i+1)
 	}
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return nil
 		case <-time.After(*every):
 			_, _ = fmt.Fprintln(out, crowd.statistics())
 		}
 	}
-	return nil
 }

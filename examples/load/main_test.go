@@ -1,14 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"regexp"
 	"testing"
 
 	"noom"
-	"noom/examples/bot"
-	"noom/examples/bot/bottest"
+	"noom/examples/bottest"
 )
 
 func TestEveryoneHearsEveryone(t *testing.T) {
@@ -26,8 +26,7 @@ func TestEveryoneHearsEveryone(t *testing.T) {
 
 func TestBadArguments(t *testing.T) {
 	for _, args := range [][]string{{"-peers", "0"}, {"-peers", "-3"}, {"-every", "0"}, {"-every", "-1s"}, {"방"}} {
-		var usage *bot.UsageError
-		if err := run(t.Context(), args, io.Discard); !errors.As(err, &usage) {
+		if err := run(t.Context(), bottest.Flags(), args, io.Discard); err == nil || errors.Is(err, context.Canceled) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -68,6 +69,26 @@ type channel struct {
 	picture, sound noom.Sender
 }
 
+// playAll plays films one after the other, over and over, until ctx ends. The error says that none of them can be played.
+func (c *channel) playAll(ctx context.Context, films []film) error {
+	failed := 0 // in a row
+	for i := 0; ctx.Err() == nil; i++ {
+		err := c.play(ctx, films[i%len(films)])
+		switch {
+		case err == nil:
+			failed = 0
+			continue
+		case errors.Is(err, noom.ErrClosed): // the room is over
+			return nil
+		}
+		if failed++; failed == len(films) {
+			return err
+		}
+		c.say("%v", err)
+	}
+	return nil
+}
+
 // play plays a film to its end.
 func (c *channel) play(ctx context.Context, paths film) error {
 	c.say("playing %s", strings.Join(paths, " and "))
@@ -88,7 +109,6 @@ func (c *channel) play(ctx context.Context, paths film) error {
 	select {
 	case <-playing.Done():
 	case <-ctx.Done():
-	case <-c.room.Done():
 	}
 	if err := playing.Err(); err != nil {
 		c.say("%v", err)

@@ -7,40 +7,44 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
+	"log"
+	"os"
 
-	"noom/examples/bot"
+	"noom"
+	"noom/bot"
 )
 
-func main() { bot.Main(run) }
+func main() {
+	if err := run(context.Background(), flag.CommandLine, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags, call := bot.Flags("player")
+func run(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer) error {
+	config := bot.Flags(flags)
 	path := flags.String("play", ".", "a .webm, .mkv, .ivf, .ogg or .h264 file, or a folder of them")
-	if err := bot.Parse(flags, args, out); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	films, err := listFilms(*path)
 	if err != nil {
 		return err
 	}
-	room, err := call.Join(ctx)
-	if err != nil {
-		return err
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var failed error
+	err = bot.Run(ctx, *config, bot.Handlers{
+		Entered: func(ctx context.Context, room noom.Room) {
+			channel := &channel{room: room, out: out}
+			if failed = channel.playAll(ctx, films); failed != nil {
+				stop()
+			}
+		},
+	})
+	if err == nil {
+		err = failed
 	}
-	defer room.Leave(context.Background())
-	channel := &channel{room: room, out: out}
-	failed := 0 // in a row
-	for i := 0; ctx.Err() == nil && room.Err() == nil; i++ {
-		err := channel.play(ctx, films[i%len(films)])
-		if err == nil {
-			failed = 0
-			continue
-		}
-		if failed++; failed == len(films) { // none of them can be played
-			return err
-		}
-		channel.say("%v", err)
-	}
-	return room.Err()
+	return err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom"
-	"noom/examples/bot/bottest"
+	"noom/examples/bottest"
 )
 
 const clips = "../../media/testdata/"
@@ -76,7 +76,7 @@ func TestDamagedFilmIsLeftOut(t *testing.T) {
 func TestNothingToPlay(t *testing.T) {
 	empty := t.TempDir()
 	for path, says := range map[string]string{empty: "no file in it", "없음": "no such file", clips + "README.md": "another kind of file"} {
-		if err := run(t.Context(), []string{"-play", path}, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
+		if err := run(t.Context(), bottest.Flags(), []string{"-play", path}, io.Discard); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", path, err, says)
 		}
 	}

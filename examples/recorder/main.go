@@ -6,20 +6,26 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 
 	"noom"
-	"noom/examples/bot"
+	"noom/bot"
 )
 
-func main() { bot.Main(run) }
+func main() {
+	if err := run(context.Background(), flag.CommandLine, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags, call := bot.Flags("recorder")
+func run(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer) error {
+	config := bot.Flags(flags)
 	folder := flags.String("folder", ".", "where the files go")
-	if err := bot.Parse(flags, args, out); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if info, err := os.Stat(*folder); err != nil {
@@ -27,20 +33,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	} else if !info.IsDir() {
 		return fmt.Errorf("recorder: -folder: %s is no folder", *folder)
 	}
-	room, err := call.Join(ctx)
-	if err != nil {
-		return err
-	}
-	defer room.Leave(context.Background())
 	tape := &tape{folder: *folder, out: out}
-	defer tape.stop()
-	for event := range room.Events(ctx) {
-		switch event.(type) {
-		case noom.TrackAdded:
-			tape.begin(room)
-		case noom.PeerLeft:
-			tape.stopWithout(room.Peers())
-		}
-	}
-	return room.Err()
+	return bot.Run(ctx, *config, bot.Handlers{
+		Entered: func(ctx context.Context, _ noom.Room) {
+			<-ctx.Done()
+			tape.stop()
+		},
+		Track: func(_ context.Context, room noom.Room, _ noom.TrackAdded) { tape.begin(room) },
+		Left:  func(_ context.Context, room noom.Room, _ noom.PeerLeft) { tape.stopWithout(room.Peers()) },
+	})
 }

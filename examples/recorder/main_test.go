@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"noom"
-	"noom/examples/bot/bottest"
+	"noom/examples/bottest"
 	"noom/media"
 )
 
@@ -59,7 +59,7 @@ func TestOneFilePerCall(t *testing.T) {
 // Before anybody is asked to a call that is not recorded.
 func TestNoFolder(t *testing.T) {
 	for folder, says := range map[string]string{"없음": "no such file", "main.go": "no folder"} {
-		if err := run(t.Context(), []string{"-folder", folder}, io.Discard); err == nil || !strings.Contains(err.Error(), "-folder") || !strings.Contains(err.Error(), says) {
+		if err := run(t.Context(), bottest.Flags(), []string{"-folder", folder}, io.Discard); err == nil || !strings.Contains(err.Error(), "-folder") || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", folder, err, says)
 		}
 	}

@@ -6,23 +6,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"noom"
 	"noom/media"
 )
 
-// tape is the file that is being recorded, if there is one.
+// tape is the file that is being recorded, if there is one. Handlers share it.
 type tape struct {
 	folder string
 	out    io.Writer
 
+	mu        sync.Mutex
 	file      *os.File
 	recording *media.Recording
 }
 
 // begin begins a file, unless there is one.
 func (t *tape) begin(room noom.Room) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.recording != nil {
 		return
 	}
@@ -45,6 +49,8 @@ func (t *tape) stopWithout(peers []noom.Peer) {
 
 // stop completes the file.
 func (t *tape) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.recording == nil {
 		return
 	}

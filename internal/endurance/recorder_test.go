@@ -2,6 +2,7 @@ package endurance
 
 import (
 	"context"
+	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -11,21 +12,21 @@ import (
 	"time"
 
 	"noom"
-	"noom/examples/bot/bottest"
+	"noom/examples/bottest"
 	"noom/internal/ffmpegtest"
 	"noom/internal/longtest"
 	"noom/media"
 )
 
 // recorderProgram returns a function that runs the example as a program until it is interrupted.
-func recorderProgram(t *testing.T) func(ctx context.Context, args []string, out io.Writer) error {
+func recorderProgram(t *testing.T) bottest.Program {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "recorder")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "noom/examples/recorder")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return func(ctx context.Context, args []string, out io.Writer) error {
+	return func(ctx context.Context, _ *flag.FlagSet, args []string, out io.Writer) error {
 		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.Stdout, cmd.Stderr = out, os.Stderr
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -25,6 +25,7 @@ type feed struct {
 	height, max, min int
 	open             bool
 	ended            bool        // the track has ended by itself
+	hushed           bool        // what the track follows sends nothing
 	closing          *time.Timer // ends the time for which a closed one is still bound; nil: it is open, or not bound
 	current          *source     // whose packets are sent; nil: not bound, or has no key frame yet
 	next             *source     // takes over with its first key frame; nil: no swap is under way
@@ -66,7 +67,7 @@ func (f *feed) set(e Encoding) {
 		close(f.watched)
 		f.watched = nil
 	}
-	f.track, f.ended = e.Track, false
+	f.track, f.ended, f.hushed = e.Track, false, false
 	if e.Track != nil {
 		f.watched = make(chan struct{})
 		go f.watch(e.Track, f.watched)
@@ -86,21 +87,53 @@ func (f *feed) clear() []*source {
 	return sources
 }
 
+// follower is a track that sends what another one does. Follow reports whether that sends
+// nothing now, and returns the track that is to take its place because it has another codec,
+// or nil. Another answer may come once changed is closed.
+type follower interface {
+	Follow() (silent bool, next webrtc.TrackLocal, changed <-chan struct{})
+}
+
 // watch waits until the encoding has another track, or this one ends by itself, which it
-// reports to the sender.
+// reports to the sender. It does what a follower says meanwhile.
 func (f *feed) watch(t webrtc.TrackLocal, over <-chan struct{}) {
-	track, ok := t.(interface {
+	ending, ends := t.(interface {
 		Done() <-chan struct{}
 		Err() error
 	})
-	if !ok {
-		return
+	leading, follows := t.(follower)
+	var done, changed <-chan struct{}
+	if ends {
+		done = ending.Done()
 	}
-	select {
-	case <-over:
-	case <-track.Done():
-		f.sender.ended(f, over, track.Err())
+	for ends || follows {
+		if follows {
+			var err error
+			if changed, err = f.follow(leading, over); err != nil {
+				f.sender.ended(f, over, err)
+				return
+			}
+		}
+		select {
+		case <-over:
+			return
+		case <-done:
+			f.sender.ended(f, over, ending.Err())
+			return
+		case <-changed:
+		}
 	}
+}
+
+// follow does what a follower says, and returns when to ask it again. The error says why
+// there is nothing to go on with.
+func (f *feed) follow(t follower, watched <-chan struct{}) (changed <-chan struct{}, err error) {
+	silent, next, changed := t.Follow()
+	if next != nil && f.index == 0 {
+		return nil, f.sender.replace(next, func() bool { return f.watched == watched })
+	}
+	f.sender.hush(f, watched, silent)
+	return changed, nil
 }
 
 // swap makes from the current source if it is the next one and has a key frame, and

@@ -148,7 +148,7 @@ func (s *Sender) Track() webrtc.TrackLocal {
 func (s *Sender) Silent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.muted || s.over || s.given == nil
+	return s.muted || s.over || s.given == nil || s.feeds[0].hushed
 }
 
 // Muted returns what SetMuted was last given.

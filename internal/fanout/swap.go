@@ -26,6 +26,12 @@ func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 	if t == nil {
 		return s.pause()
 	}
+	return s.replace(t, func() bool { return true })
+}
+
+// replace is ReplaceTrack of a track, unless that is no longer wanted once it is bound. It
+// asks wanted with s.mu held.
+func (s *Sender) replace(t webrtc.TrackLocal, wanted func() bool) error {
 	failed := func(err error) error { return fmt.Errorf("noom: replace track of %s: %w", s.name, err) }
 	if kind := kindOf(t); kind != s.kind {
 		return failed(fmt.Errorf("%w: it is %s; publish it as another track", fault.Codec, kind))
@@ -42,10 +48,14 @@ func (s *Sender) ReplaceTrack(t webrtc.TrackLocal) error {
 		return failed(err)
 	}
 	s.mu.Lock()
-	if s.closed {
+	if s.closed || !wanted() {
+		closed := s.closed
 		s.mu.Unlock()
 		unbindAll(bound...)
-		return fault.Closed
+		if closed {
+			return fault.Closed
+		}
+		return nil
 	}
 	s.given = t
 	done := s.install(to, list, bound)
@@ -249,6 +259,20 @@ func (s *Sender) ended(f *feed, watched <-chan struct{}, err error) {
 	s.hooks.OnChange()
 	if best && s.hooks.OnEnd != nil {
 		s.hooks.OnEnd(s, err)
+	}
+}
+
+// hush notes whether what the track of an encoding follows sends nothing. watched says which
+// track. Only the best one's counts.
+func (s *Sender) hush(f *feed, watched <-chan struct{}, silent bool) {
+	s.mu.Lock()
+	news := !s.closed && f.watched == watched && f.hushed != silent
+	if news {
+		f.hushed = silent
+	}
+	s.mu.Unlock()
+	if news && f.index == 0 {
+		s.hooks.OnChange()
 	}
 }
 

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"context"
 	"io"
 	"slices"
 	"sync"
@@ -9,41 +10,77 @@ import (
 	"github.com/pion/rtp"
 )
 
-// A packetRing keeps the latest packets for a reader. Its track's mutex guards it.
+// A packetRing keeps the latest packets for a reader. It grows to trackRing as they wait, so that a track that is silent,
+// or is read in time, costs little. Its track's mutex guards it.
 type packetRing struct {
-	arrived *sync.Cond // a packet, or the end; on the track's mutex
-	packets [trackRing]*rtp.Packet
-	came    [trackRing]time.Duration // when each arrived, since the track began
-	head    int                      // index of the oldest packet
+	arrived *sync.Cond // a packet, the end, or that of a reader's context; on the track's mutex
+	slots   []ringSlot
+	head    int // index of the oldest packet
 	count   int
+	dropped int // packets that no reader will get
 	closed  bool
 }
 
+// ringSlot is a packet that waits.
+type ringSlot struct {
+	packet *rtp.Packet
+	came   time.Duration // when it arrived, since the track began
+}
+
+// firstRing is how many packets a ring has room for before it grows.
+const firstRing = 16
+
 // put adds a packet, in place of the oldest if there is no room.
 func (r *packetRing) put(packet *rtp.Packet, came time.Duration) {
-	if r.count == trackRing {
-		r.head = (r.head + 1) % trackRing
+	switch {
+	case r.count < len(r.slots):
+	case r.count < trackRing:
+		r.grow()
+	default:
+		r.head = (r.head + 1) % len(r.slots)
 		r.count--
+		r.dropped++
 	}
-	at := (r.head + r.count) % trackRing
-	r.packets[at], r.came[at] = packet, came
+	r.slots[(r.head+r.count)%len(r.slots)] = ringSlot{packet, came}
 	r.count++
 	r.arrived.Signal()
 }
 
-// take waits for a packet and returns it, with the time when it arrived.
-func (r *packetRing) take() (*rtp.Packet, time.Duration, error) {
+// grow makes room for twice as many packets.
+func (r *packetRing) grow() {
+	slots := make([]ringSlot, min(max(firstRing, 2*len(r.slots)), trackRing))
+	n := copy(slots, r.slots[r.head:])
+	copy(slots[n:], r.slots[:r.head])
+	r.slots, r.head = slots, 0
+}
+
+// take waits for a packet and returns it, with the time when it arrived. It returns ctx's error if ctx ends while nothing
+// is there, or has ended already: a reader that never catches up learns of it too.
+func (r *packetRing) take(ctx context.Context) (*rtp.Packet, time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	if r.count == 0 && !r.closed && ctx.Done() != nil {
+		defer context.AfterFunc(ctx, func() {
+			r.arrived.L.Lock()
+			defer r.arrived.L.Unlock()
+			r.arrived.Broadcast()
+		})()
+	}
 	for r.count == 0 {
 		if r.closed {
 			return nil, 0, io.EOF
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
 		r.arrived.Wait()
 	}
-	packet, came := r.packets[r.head], r.came[r.head]
-	r.packets[r.head] = nil
-	r.head = (r.head + 1) % trackRing
+	slot := r.slots[r.head]
+	r.slots[r.head] = ringSlot{}
+	r.head = (r.head + 1) % len(r.slots)
 	r.count--
-	return packet, came, nil
+	return slot.packet, slot.came, nil
 }
 
 // end closes the ring: readers get what is left, then io.EOF.
@@ -55,6 +92,8 @@ func (r *packetRing) end() {
 // PacketReader is an alias with the methods of noom.PacketReader, so that a Track is a noom.RemoteTrack.
 type PacketReader = interface {
 	ReadRTP() (*rtp.Packet, error)
+	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)
+	Dropped() int
 	Close() error
 }
 
@@ -71,21 +110,29 @@ func (t *Track) Tap() PacketReader {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := &tap{track: t, ring: t.ring} // a copy, with the packets that wait
-	p.ring.arrived = sync.NewCond(&t.mu)
+	p.ring.arrived, p.ring.slots, p.ring.dropped = sync.NewCond(&t.mu), slices.Clone(t.ring.slots), 0
 	if !t.ring.closed {
 		t.taps = append(t.taps, p)
 	}
 	return p
 }
 
-func (p *tap) ReadRTP() (*rtp.Packet, error) {
+func (p *tap) ReadRTP() (*rtp.Packet, error) { return p.ReadRTPContext(context.Background()) }
+
+func (p *tap) ReadRTPContext(ctx context.Context) (*rtp.Packet, error) {
 	p.track.mu.Lock()
 	defer p.track.mu.Unlock()
-	packet, came, err := p.ring.take()
+	packet, came, err := p.ring.take(ctx)
 	if err == nil {
 		p.came = came
 	}
 	return packet, err
+}
+
+func (p *tap) Dropped() int {
+	p.track.mu.Lock()
+	defer p.track.mu.Unlock()
+	return p.ring.dropped
 }
 
 // Arrived returns when the packet that was read last arrived, however long it has
@@ -100,8 +147,7 @@ func (p *tap) Arrived() time.Time {
 func (p *tap) Close() error {
 	p.track.mu.Lock()
 	defer p.track.mu.Unlock()
-	p.ring.count = 0
-	clear(p.ring.packets[:])
+	p.ring.count, p.ring.slots = 0, nil
 	p.ring.end()
 	p.track.taps = slices.DeleteFunc(p.track.taps, func(other *tap) bool { return other == p })
 	return nil

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"context"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type Track struct {
 	kind     webrtc.RTPCodecType
 	began    time.Time // when it was made
 	onWant   func()    // called when wanted has changed; nil: nobody needs it
+	done     chan struct{}
 
 	wanted atomic.Int32 // in pixels, or inFull
 
@@ -40,6 +42,8 @@ type Track struct {
 	next   *Inbound                   // takes over with its first packet
 	muted  bool
 	paused bool
+
+	changed chan struct{} // closed when muted, paused or codec changes; nil: nobody waits for that
 }
 
 // inFull is what is wanted of a track for which Want was not called.
@@ -47,7 +51,7 @@ const inFull = -1
 
 // NewTrack returns a track that nothing feeds yet.
 func NewTrack(id, name string, kind webrtc.RTPCodecType, muted bool) *Track {
-	t := &Track{id: id, name: name, kind: kind, muted: muted, began: time.Now()}
+	t := &Track{id: id, name: name, kind: kind, muted: muted, began: time.Now(), done: make(chan struct{})}
 	t.wanted.Store(inFull)
 	t.ring.arrived = sync.NewCond(&t.mu)
 	return t
@@ -86,8 +90,10 @@ func (t *Track) Muted() bool {
 func (t *Track) setMuted(muted bool) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	changed = t.muted != muted
-	t.muted = muted
+	if changed = t.muted != muted; changed {
+		t.muted = muted
+		t.change()
+	}
 	return changed
 }
 
@@ -102,10 +108,33 @@ func (t *Track) Paused() bool {
 func (t *Track) setPaused(paused bool) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	changed = t.paused != paused
-	t.paused = paused
+	if changed = t.paused != paused; changed {
+		t.paused = paused
+		t.change()
+	}
 	return changed
 }
+
+// Changed returns a channel that is closed when Muted, Paused or Codec returns something else.
+func (t *Track) Changed() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changed == nil {
+		t.changed = make(chan struct{})
+	}
+	return t.changed
+}
+
+// change needs t.mu.
+func (t *Track) change() {
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
+	}
+}
+
+// Done returns a channel that is closed at the end of the track.
+func (t *Track) Done() <-chan struct{} { return t.done }
 
 // Want sets what is shown of the track: a picture of that height in pixels, 0 for nothing, or all of it if the height is
 // negative or more than the protocol can say.
@@ -122,11 +151,21 @@ func (t *Track) Want(height int) {
 func (t *Track) wantedHeight() int { return int(t.wanted.Load()) }
 
 // ReadRTP waits for the next packet and returns it, or io.EOF after the end.
-func (t *Track) ReadRTP() (*rtp.Packet, error) {
+func (t *Track) ReadRTP() (*rtp.Packet, error) { return t.ReadRTPContext(context.Background()) }
+
+// ReadRTPContext is ReadRTP until ctx ends.
+func (t *Track) ReadRTPContext(ctx context.Context) (*rtp.Packet, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	packet, _, err := t.ring.take()
+	packet, _, err := t.ring.take(ctx)
 	return packet, err
+}
+
+// Dropped returns how many packets ReadRTP will never return, because it was called too late.
+func (t *Track) Dropped() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ring.dropped
 }
 
 // Packets returns what ReadRTP returns, until the first error.
@@ -190,7 +229,10 @@ func (t *Track) push(from *Inbound, packet *rtp.Packet, codec *webrtc.RTPCodecPa
 	if t.in != from || t.ring.closed {
 		return
 	}
-	t.codec = codec
+	if t.codec != codec {
+		t.codec = codec
+		t.change()
+	}
 	came := time.Since(t.began)
 	t.ring.put(packet, came)
 	for _, p := range t.taps {
@@ -230,6 +272,9 @@ func (t *Track) End() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.in, t.next = nil, nil
+	if !t.ring.closed {
+		close(t.done)
+	}
 	t.ring.end()
 	for _, p := range t.taps {
 		p.ring.end()

@@ -159,9 +159,9 @@ func (u *Uplink) invited(m *signal.Message) error {
 	return nil
 }
 
-// retryAfter returns how long the hub has asked us to wait, and up to as much again at
+// RetryAfter returns how long the hub has asked us to wait, and up to as much again at
 // random, so that not everyone comes back at once. It returns 0 if the hub has not asked.
-func retryAfter(err error) time.Duration {
+func RetryAfter(err error) time.Duration {
 	refusal, ok := errors.AsType[*signal.Error](err)
 	if !ok || refusal.RetryAfter <= 0 {
 		return 0
@@ -169,8 +169,8 @@ func retryAfter(err error) time.Duration {
 	return refusal.RetryAfter + rand.N(refusal.RetryAfter)
 }
 
-// isFinal reports whether redialling is pointless because the hub would refuse again.
-func isFinal(err error) bool {
+// IsFinal reports whether redialling is pointless because the hub would refuse again.
+func IsFinal(err error) bool {
 	var refusal *signal.Error
 	if !errors.As(err, &refusal) {
 		return false

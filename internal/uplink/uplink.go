@@ -19,9 +19,10 @@ import (
 const (
 	// FirstRedial is the pause before the first dial after a loss. It doubles with each dial.
 	FirstRedial = 100 * time.Millisecond
+	// CalmAfter is how long a connection must have lasted for redials to start at FirstRedial again.
+	CalmAfter = 10 * time.Second
 
-	hubAnswers = time.Second      // for the hub to answer a nudge
-	calmAfter  = 10 * time.Second // of being connected, and redials start at FirstRedial again
+	hubAnswers = time.Second // for the hub to answer a nudge
 
 	// How many joined frames may come again on one connection: so many at once, and so many a second from there on.
 	againBurst, againRate = 8, 1
@@ -156,11 +157,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 			return nil
 		}
 		u.cfg.Lost(err)
-		if time.Since(since) > calmAfter {
+		if time.Since(since) > CalmAfter {
 			pause = FirstRedial
 		}
 		var joined signal.Message
-		if u.conn, joined, err = u.redial(ctx, &pause, retryAfter(err)); err != nil {
+		if u.conn, joined, err = u.redial(ctx, &pause, RetryAfter(err)); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -189,13 +190,20 @@ func handOver(ctx context.Context, to chan<- signal.Message, m signal.Message) b
 	}
 }
 
+// NextPause returns how long to wait before the next attempt, at random between half of pause and all of it, and doubles
+// that, up to most.
+func NextPause(pause *time.Duration, most time.Duration) time.Duration {
+	jittered := *pause/2 + rand.N(*pause/2+1)
+	*pause = min(2**pause, most)
+	return jittered
+}
+
 // redial dials until it is back, ctx ends, or the hub refuses for good. pause grows with
 // each dial, also when connections break at once; wait is how long the hub has asked us
 // to stay away.
 func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Duration) (signal.Signaler, signal.Message, error) {
 	for {
-		jittered := *pause/2 + rand.N(*pause/2+1)
-		*pause = min(2**pause, u.cfg.RedialMax)
+		jittered := NextPause(pause, u.cfg.RedialMax)
 		nudge := u.nudge
 		if wait > 0 {
 			nudge = nil
@@ -210,10 +218,10 @@ func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Dur
 		dialCtx, cancel := context.WithTimeout(ctx, u.cfg.DialTimeout)
 		s, joined, err := u.enter(dialCtx, new(Arrival))
 		cancel()
-		if err == nil || ctx.Err() != nil || isFinal(err) {
+		if err == nil || ctx.Err() != nil || IsFinal(err) {
 			return s, joined, err
 		}
 		u.cfg.Log.Debug("redial", "error", err)
-		wait = retryAfter(err)
+		wait = RetryAfter(err)
 	}
 }

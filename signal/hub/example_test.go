@@ -106,3 +106,30 @@ func ExampleRoomPasswords() {
 	// <nil>
 	// noom: join "교실": wrong password for this room (refused)
 }
+
+// The program around a hub follows who comes and goes. Errors are left out.
+func ExampleHub_Events() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	h := hub.New(nil)
+	events := h.Events(ctx)
+
+	alice, _ := noom.Join(ctx, mem.Dialer(h), "lobby", &noom.Config{Name: "alice"})
+	_ = alice.Leave(ctx)
+
+	for event := range events {
+		switch e := event.(type) {
+		case hub.RoomOpened:
+			fmt.Println(e.By.Name, "opens", e.Room)
+		case hub.MemberLeft:
+			fmt.Println(e.Member.Name, "is gone:", e.Reason)
+		case hub.RoomClosed:
+			fmt.Println(e.Room, "is closed")
+			return
+		}
+	}
+	// Output:
+	// alice opens lobby
+	// alice is gone: left
+	// lobby is closed
+}

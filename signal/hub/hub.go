@@ -40,6 +40,8 @@ type Hub struct {
 	list    []RoomInfo    // the open rooms; nil: to be made again
 	changes int           // of that list
 	board   board
+
+	listeners []*listener
 }
 
 // New makes a hub. A nil Config works.

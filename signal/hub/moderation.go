@@ -183,6 +183,7 @@ func (r *room[C]) expel(at int, why signal.Reason) {
 	out := r.seats[at]
 	bye := goodbye(&out.member, why)
 	r.seats = slices.Delete(r.seats, at, at+1)
+	r.news = append(r.news, change[C]{out, why})
 	r.note(bye)
 	r.end(out.conn, bye)
 	r.tellAll(bye)

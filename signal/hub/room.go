@@ -26,6 +26,8 @@ type room[C comparable] struct {
 	ended  int            // ends so far
 	barred []barredMember // oldest first
 
+	news []change[C] // since takeNews, reused
+
 	out []delivery[C] // reused between events
 	all []C           // reused between events
 }
@@ -38,6 +40,12 @@ type seat[C comparable] struct {
 	named    bool      // by the authorisation: it cannot be renamed
 	until    time.Time // when its authorisation ends; zero: never
 	parting  parting   // of the connection
+}
+
+// A change is a member that has come, or gone for a reason.
+type change[C comparable] struct {
+	seat seat[C]
+	why  signal.Reason // empty: it has come
 }
 
 // A delivery is one frame for some connections, valid until the next event.
@@ -84,9 +92,12 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		old := r.seats[at]
 		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
 		r.supersede(&old.member, &q.member)
+		r.news = append(r.news, change[C]{old, signal.ReasonReplaced})
 		r.seats = slices.Delete(r.seats, at, at+1)
 	}
-	r.seats = append(r.seats, seat[C]{c, q.member, q.identity, q.named, q.until, q.parting})
+	fresh := seat[C]{c, q.member, q.identity, q.named, q.until, q.parting}
+	r.seats = append(r.seats, fresh)
+	r.news = append(r.news, change[C]{seat: fresh})
 	back := r.recall(&q.member)
 
 	joined := q.joined
@@ -142,6 +153,7 @@ func (r *room[C]) leave(c C, why signal.Reason) []delivery[C] {
 	}
 	gone := r.seats[at]
 	r.seats = slices.Delete(r.seats, at, at+1)
+	r.news = append(r.news, change[C]{gone, why})
 	r.remember(&gone, why)
 	bye := goodbye(&gone.member, why)
 	bye.Leaving = leaving
@@ -211,6 +223,7 @@ func (r *room[C]) close(why signal.Reason, retry int64) []delivery[C] {
 		bye := goodbye(&r.seats[i].member, why)
 		bye.Retry = retry
 		r.end(r.seats[i].conn, bye)
+		r.news = append(r.news, change[C]{r.seats[i], why})
 	}
 	r.seats = nil
 	return r.out
@@ -222,6 +235,13 @@ func (r *room[C]) find(id string) int {
 
 func (r *room[C]) seated(c C) int {
 	return slices.IndexFunc(r.seats, func(s seat[C]) bool { return s.conn == c })
+}
+
+// takeNews returns the changes since the last call, valid until the next event.
+func (r *room[C]) takeNews() []change[C] {
+	news := r.news
+	r.news = r.news[:0]
+	return news
 }
 
 // begin forgets the deliveries of the event before.

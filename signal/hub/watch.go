@@ -323,6 +323,7 @@ func (h *Hub) rooms() (list []RoomInfo, as int) {
 func (h *Hub) counted(p *home, n int) (gone bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.announce(p, n)
 	if n != p.count {
 		p.count = n
 		h.list = nil

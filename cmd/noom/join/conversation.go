@@ -96,29 +96,32 @@ func (c *conversation) handle(event noom.Event) {
 	}
 }
 
-// read takes a track's packets for as long as there are any. noom drops unread packets, so one
-// reader both counts and echoes.
+// read takes a track's packets for as long as there are any, and counts them.
 func (c *conversation) read(peer noom.Peer, track noom.RemoteTrack) {
 	r := &reader{}
 	c.readers[track] = r
 	c.reading.Go(func() {
-		var back *echo
 		if c.echo {
-			back = &echo{peer: peer, track: track}
-			defer back.close()
+			if back, err := c.sendBack(peer, track); err == nil {
+				defer func() { _ = back.Close() }() // the peer may be gone already
+			} else if !errors.Is(err, noom.ErrClosed) {
+				c.out.problem("-echo: %s of %s: %v", track.Name(), call.Display(peer.Name(), peer.ID()), err)
+			}
 		}
 		for packet := range track.Packets() {
 			r.count(packet)
-			if back == nil {
-				continue
-			}
-			if err := back.send(packet); err != nil && !errors.Is(err, noom.ErrClosed) {
-				c.out.problem("-echo: %s of %s: %v", track.Name(), call.Display(peer.Name(), peer.ID()), err)
-				back.close()
-				back = nil
-			}
 		}
 	})
+}
+
+// publishing bounds how long publishing may take.
+const publishing = 5 * time.Second
+
+// sendBack sends a track of a peer back to that peer only.
+func (c *conversation) sendBack(peer noom.Peer, track noom.RemoteTrack) (noom.Sender, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), publishing)
+	defer cancel()
+	return peer.Publish(ctx, noom.Forward(track), nil)
 }
 
 // tick prints the statistics of the time since the last one, and what changed

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -12,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"noom"
-	"noom/examples/bot"
 	"noom/signal/hub"
+	"noom/transport/mem"
 	"noom/transport/ws"
 )
 
@@ -55,17 +58,20 @@ func (o *Output) String() string {
 	return o.text.String()
 }
 
+// Program is what a bot's main calls.
+type Program func(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer) error
+
 // Start runs a bot. Stop interrupts it, waits for its end and checks that it
 // was a good one; the end of the test does so too.
-func (s *Stage) Start(run func(context.Context, []string, io.Writer) error, args ...string) (out *Output, stop func()) {
+func (s *Stage) Start(run Program, args ...string) (out *Output, stop func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out = &Output{}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, s.args(args), out) }()
+	go func() { done <- run(ctx, Flags(), s.args(args), out) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) { // that of a program
 			s.t.Errorf("the bot ended with %v\n%s", err, out)
 		}
 	})
@@ -74,8 +80,15 @@ func (s *Stage) Start(run func(context.Context, []string, io.Writer) error, args
 }
 
 // Run runs a bot that ends by itself and returns its error.
-func (s *Stage) Run(run func(context.Context, []string, io.Writer) error, args ...string) error {
-	return run(s.t.Context(), s.args(args), io.Discard)
+func (s *Stage) Run(run Program, args ...string) error {
+	return run(s.t.Context(), Flags(), s.args(args), io.Discard)
+}
+
+// Flags returns the empty set of flags of a bot.
+func Flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("bot", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	return flags
 }
 
 func (s *Stage) args(more []string) []string {
@@ -85,12 +98,24 @@ func (s *Stage) args(more []string) []string {
 // Join joins a member, which leaves when the test ends.
 func (s *Stage) Join(name string, tracks ...noom.LocalTrack) noom.Room {
 	s.t.Helper()
-	call := bot.Call{URL: s.url, Room: Room, Name: name}
-	room, err := call.Join(s.t.Context(), tracks...)
+	return join(s.t, ws.Dialer{URL: s.url}, Room, name, tracks...)
+}
+
+// JoinHub joins a member to a room of a hub in this process. It leaves when the test ends.
+func JoinHub(t *testing.T, h *hub.Hub, room, name string) noom.Room {
+	t.Helper()
+	return join(t, mem.Dialer(h), room, name)
+}
+
+func join(t *testing.T, d noom.Dialer, name, member string, tracks ...noom.LocalTrack) noom.Room {
+	t.Helper()
+	room, err := noom.Join(t.Context(), d, name, &noom.Config{
+		Name: member, Tracks: tracks, Settings: func(e *webrtc.SettingEngine) { e.SetIncludeLoopbackCandidate(true) },
+	})
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	s.t.Cleanup(func() { room.Leave(context.Background()) })
+	t.Cleanup(func() { room.Leave(context.Background()) })
 	return room
 }
 
