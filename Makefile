@@ -17,7 +17,7 @@ FLAGS ?=
 
 # The pure machines have no goroutine to race, and searching them again would take minutes. Pages and real processes
 # would only be slower.
-NOT_RACED := /(internal/(exchange|negotiate|pairtest|endurance)|browser|examples/browser-server)$$
+NOT_RACED := /(internal/(exchange|negotiate|ownership|pairtest|endurance)|browser|examples/browser-server)$$
 
 .PHONY: test js race fuzz api lint lint-install bench
 

@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"noom/internal/exchange":     {},
 	"noom/internal/iceservers":   {"noom/internal/mailbox", "noom/signal", "github.com/pion/"},
 	"noom/internal/negotiate":    {},
+	"noom/internal/ownership":    {"github.com/go-json-experiment/json/"},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/quality":      {},
 	"noom/internal/recovery":     {},

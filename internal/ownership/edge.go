@@ -1,0 +1,164 @@
+package ownership
+
+import "slices"
+
+// This file is the edge: its attachment to the owner, and what comes over it.
+
+// attach begins the next attachment, to whoever owns the room now. Everything that is known here goes with it, so loss
+// is the same as death and return.
+func (r *Room) attach() {
+	if r.Ready() {
+		r.act(Action{Kind: Pause})
+	}
+	r.number++
+	r.owner, r.n, r.attached, r.over = r.view.Owner(r.name), r.number, false, len(r.conns) == 0
+	r.out, r.in, r.waited = 0, 0, 0
+	var conns []Conn
+	for _, c := range r.conns {
+		if c.member {
+			conns = append(conns, c.Conn)
+		}
+	}
+	state := r.copied
+	r.send(r.owner, &Message{Type: TypeAttach, N: r.n, Conns: conns, Over: r.over, State: &state})
+	for _, c := range r.conns {
+		if c.asks {
+			r.ask(c)
+		}
+	}
+}
+
+// ask sends a request to enter. It is sent again with each attachment until the room has decided.
+func (r *Room) ask(c *client) {
+	conn := c.Conn
+	r.up(&Message{Type: TypeEnter, Conn: &conn, Body: c.request})
+}
+
+// up sends the next message of the attachment.
+func (r *Room) up(m *Message) {
+	r.out++
+	m.N, m.Seq = r.n, r.out
+	r.send(r.owner, m)
+}
+
+// takeAttached takes the answer to an attach. All members learn of the room as it is now, and of chats that were said
+// where this edge did not hear.
+func (r *Room) takeAttached(m *Message) {
+	if m.Hub != r.owner || m.N != r.n || r.attached {
+		return
+	}
+	if r.over {
+		r.owner, r.over, r.copied = "", false, State{}
+		return
+	}
+	r.attached, r.held = true, 0
+	var in []int64
+	for _, p := range m.Places {
+		at := r.find(p.Conn)
+		if at < 0 {
+			r.up(&Message{Type: TypeFrame, From: p.Conn, Gone: ReasonLost}) // it has ended meanwhile
+			continue
+		}
+		c := r.conns[at]
+		c.Order, c.member, c.asks, c.request = p.Order, true, false, nil
+		in = append(in, p.Conn)
+		r.act(Action{Kind: Join, Conns: []int64{p.Conn}, Roster: m.Roster, Place: p.Place})
+	}
+	r.hear(m.State.Chats, in)
+	r.copied = *m.State
+	r.act(Action{Kind: Resume})
+}
+
+// hear gives members the chats of which their edge has no copy: those of which it has one they have heard.
+func (r *Room) hear(chats []Chat, members []int64) {
+	for _, c := range unheard(chats, r.copied.Chats) {
+		if len(members) > 0 {
+			r.act(Action{Kind: Deliver, Conns: members, Body: c.Body})
+		}
+	}
+}
+
+// takeDeliver takes the next message of the owner.
+func (r *Room) takeDeliver(m *Message) {
+	if m.Hub != r.owner || m.N != r.n || m.Seq <= r.in || r.over {
+		return
+	}
+	if !r.attached || m.Seq != r.in+1 { // the answer comes first
+		r.attach()
+		return
+	}
+	r.in = m.Seq
+	if m.State != nil {
+		was := r.copied
+		r.copied = *m.State
+		if !r.copied.outlives(&was) {
+			r.copied.Chats = was.Chats
+		}
+	}
+	if m.Chat != "" {
+		r.copied.Chats = converse(r.copied.Chats, []Chat{{m.Chat, m.Body}})
+	}
+	if m.Entered != nil {
+		r.entered(m)
+		return
+	}
+	to := r.clients(m.To)
+	switch {
+	case m.Again:
+		for _, c := range to {
+			c.asks, c.request = false, nil
+			r.act(Action{Kind: Again, Conns: []int64{c.Conn.Conn}, Body: m.Body})
+		}
+	case m.Reason != "":
+		r.end(m.Reason, to...)
+	case m.Body != nil && len(to) > 0:
+		r.act(Action{Kind: Deliver, Conns: numbers(to), Body: m.Body, Last: m.Last})
+		if m.Last {
+			r.drop(to)
+		}
+	}
+}
+
+// entered notes that a connection of this edge was let in.
+func (r *Room) entered(m *Message) {
+	for _, conn := range m.To {
+		at := r.find(conn)
+		if at < 0 {
+			r.up(&Message{Type: TypeFrame, From: conn, Gone: ReasonLost}) // it has ended meanwhile
+			continue
+		}
+		c := r.conns[at]
+		c.Order, c.member, c.asks, c.request = *m.Entered, true, false, nil
+		r.act(Action{Kind: Enter, Conns: []int64{conn}})
+	}
+}
+
+// end ends connections of this edge.
+func (r *Room) end(why string, clients ...*client) {
+	if len(clients) > 0 {
+		r.act(Action{Kind: End, Conns: numbers(clients), Reason: why})
+		r.drop(clients)
+	}
+}
+
+func (r *Room) drop(clients []*client) {
+	r.conns = slices.DeleteFunc(r.conns, func(c *client) bool { return slices.Contains(clients, c) })
+}
+
+func (r *Room) clients(conns []int64) []*client {
+	var list []*client
+	for _, conn := range conns {
+		if at := r.find(conn); at >= 0 {
+			list = append(list, r.conns[at])
+		}
+	}
+	return list
+}
+
+func numbers(clients []*client) []int64 {
+	list := make([]int64, len(clients))
+	for i, c := range clients {
+		list[i] = c.Conn.Conn
+	}
+	return list
+}

@@ -1,0 +1,332 @@
+package ownership
+
+import "slices"
+
+// This file is the owner: the attachments to it, and what it says over them.
+
+// An owned is what the owner of a room knows.
+type owned struct {
+	gathering bool // until all copies are there; the room step does not exist yet
+	since     int  // ticks: gathering, or without members
+	state     State
+	stamp     Stamp     // the last
+	edges     []*edge   // in the order in which they have come
+	seats     []Seat    // in the order of entry; the room step has the same
+	judged    []Address // that the room step has been asked about
+	gone      []Address // of these, those that have ended meanwhile: a Leave follows the Judge
+	queue     []*Message
+}
+
+// An edge is an attachment, at the owner.
+type edge struct {
+	hub     string
+	n       int64
+	in, out int64
+	over    bool       // forgotten once it was answered
+	renewed bool       // was asked to attach anew
+	known   bool       // was answered
+	early   []*Message // that wait for the answer, because it comes first
+	pool    []Conn
+	state   State // until the room opens
+}
+
+func (o *owned) edge(hub string) *edge {
+	if at := slices.IndexFunc(o.edges, func(e *edge) bool { return e.hub == hub }); at >= 0 {
+		return o.edges[at]
+	}
+	return nil
+}
+
+func (o *owned) seated(a Address) int {
+	return slices.IndexFunc(o.seats, func(s Seat) bool { return s.Address() == a })
+}
+
+// next is the stamp of the next entry.
+func (o *owned) next() Stamp {
+	o.stamp.N++
+	return o.stamp
+}
+
+// Entered says that the room step has let a connection in, which sits last.
+func (r *Room) Entered(s Seat) []Action {
+	o := r.owned
+	if !r.Owns() || o.seated(s.Address()) >= 0 || o.decided(s.Address()) {
+		return r.done()
+	}
+	s.Order = o.next()
+	o.seats = append(o.seats, s)
+	o.since = 0
+	if e := o.edge(s.Hub); e != nil {
+		r.down(e, &Message{Type: TypeDeliver, To: []int64{s.Conn.Conn}, Entered: &s.Order})
+	} else {
+		r.leave(s.Address(), ReasonLost) // its edge has died meanwhile
+	}
+	return r.done()
+}
+
+// Undecided says that the room step wants something else first: it will be asked again.
+func (r *Room) Undecided(a Address, body []byte) []Action {
+	if r.Owns() {
+		r.owned.decided(a)
+		if e := r.owned.edge(a.Hub); e != nil {
+			r.down(e, &Message{Type: TypeDeliver, To: []int64{a.Conn}, Again: true, Body: body})
+		}
+	}
+	return r.done()
+}
+
+// decided notes that the room step has answered. It reports whether one of those has ended meanwhile.
+func (o *owned) decided(addresses ...Address) (gone bool) {
+	among := func(a Address) bool { return slices.Contains(addresses, a) }
+	gone = slices.ContainsFunc(o.gone, among)
+	o.judged, o.gone = slices.DeleteFunc(o.judged, among), slices.DeleteFunc(o.gone, among)
+	return gone
+}
+
+// Remember says what the room step remembers. It is called after each event of the room step that may change that, or
+// who is there, before what the event delivers is delivered: nobody learns of a lock whose edge has no copy of it.
+func (r *Room) Remember(m Memory) []Action {
+	if o := r.owned; r.Owns() {
+		roster := people(o.seats)
+		if m.Locked != o.state.Locked || !slices.Equal(m.Away, o.state.Away) || !slices.Equal(m.Barred, o.state.Barred) ||
+			!slices.Equal(roster, o.state.Roster) {
+			o.state.Memory = Memory{m.Locked, slices.Clone(m.Away), slices.Clone(last(m.Barred, keptKicks))}
+			o.state.Roster = roster
+			r.push()
+		}
+	}
+	return r.done()
+}
+
+// Finish says that the last member has left the room step, and that it remembers nothing. It is called in place of
+// Remember.
+func (r *Room) Finish() []Action {
+	if r.Owns() && r.owned.state.lived() {
+		r.finish()
+	}
+	return r.Remember(Memory{})
+}
+
+// lived reports whether a room has something to forget when it ends.
+func (s *State) lived() bool { return s.Locked || len(s.Barred)+len(s.Chats) > 0 }
+
+// finish ends the room for good: what comes next is another of that name, of which copies from before know nothing.
+func (r *Room) finish() {
+	o := r.owned
+	o.state = State{Lineage: o.state.Lineage}
+	r.beginTerm()
+	o.state.Born = o.state.term()
+	o.state.Roster = people(o.seats)
+	r.push()
+}
+
+// push gives each edge the copy, without the chats, which it has.
+func (r *Room) push() {
+	o := r.owned
+	o.state.N++
+	for _, e := range o.edges {
+		state := o.state
+		state.Chats = nil
+		r.down(e, &Message{Type: TypeDeliver, State: &state})
+	}
+}
+
+// A Delivery is a frame of the room step for connections.
+type Delivery struct {
+	To   []Address
+	Last bool   // they end after it
+	Chat string // its id, if it is a chat
+	Body []byte
+}
+
+// Deliver sends what the room step delivers: one message to each edge.
+func (r *Room) Deliver(d Delivery) []Action {
+	if !r.Owns() {
+		return r.done()
+	}
+	if d.Chat != "" {
+		r.owned.state.Chats = converse(r.owned.state.Chats, []Chat{{d.Chat, d.Body}})
+	}
+	r.spread(d)
+	if d.Last {
+		r.owned.decided(d.To...)
+		r.owned.seats = slices.DeleteFunc(r.owned.seats, func(s Seat) bool { return slices.Contains(d.To, s.Address()) })
+	}
+	return r.done()
+}
+
+func (r *Room) spread(d Delivery) {
+	for _, e := range r.owned.edges {
+		var to []int64
+		for _, a := range d.To {
+			if a.Hub == e.hub {
+				to = append(to, a.Conn)
+			}
+		}
+		if len(to) > 0 {
+			r.down(e, &Message{Type: TypeDeliver, To: to, Last: d.Last, Chat: d.Chat, Body: d.Body})
+		}
+	}
+}
+
+// down sends the next message of an attachment, behind the answer to it.
+func (r *Room) down(e *edge, m *Message) {
+	if !e.known {
+		e.early = append(e.early, m)
+		return
+	}
+	e.out++
+	m.N, m.Seq = e.n, e.out
+	r.send(e.hub, m)
+}
+
+// takeNumbered takes the next message of an edge, or finds that there was one before it that has not come.
+func (r *Room) takeNumbered(m *Message) {
+	var e *edge
+	if r.owned != nil {
+		e = r.owned.edge(m.Hub)
+	}
+	switch {
+	case e == nil || e.n < m.N:
+		r.send(m.Hub, &Message{Type: TypeRenew, N: m.N})
+	case e.n > m.N || m.Seq <= e.in:
+	case m.Seq != e.in+1:
+		r.renew(e)
+	case r.owned.gathering && len(r.owned.queue) >= queuedMost:
+		r.renew(e)
+	case r.owned.gathering:
+		e.in++
+		r.owned.queue = append(r.owned.queue, m)
+	default:
+		e.in++
+		r.step(m)
+	}
+}
+
+// renew asks an edge to attach anew, once.
+func (r *Room) renew(e *edge) {
+	if !e.renewed {
+		e.renewed = true
+		r.send(e.hub, &Message{Type: TypeRenew, N: e.n})
+	}
+}
+
+// step hands an event to the room step.
+func (r *Room) step(m *Message) {
+	switch {
+	case m.Type == TypeEnter:
+		seat := Seat{m.Hub, *m.Conn}
+		if a := seat.Address(); r.owned.seated(a) < 0 && !slices.Contains(r.owned.judged, a) {
+			r.owned.judged = append(r.owned.judged, a)
+			r.act(Action{Kind: Judge, Seat: seat, Body: m.Body})
+		}
+	case m.Gone != "":
+		r.leave(Address{m.Hub, m.From}, m.Gone)
+	default:
+		if at := r.owned.seated(Address{m.Hub, m.From}); at >= 0 {
+			r.act(Action{Kind: Step, Seat: r.owned.seats[at], Body: m.Body})
+		}
+	}
+}
+
+// leave lets the room step know that a member is gone. One that only asked to enter may still be asked for there.
+func (r *Room) leave(a Address, why string) {
+	seat := Seat{Hub: a.Hub, Conn: Conn{Conn: a.Conn}}
+	if at := r.owned.seated(a); at >= 0 {
+		seat = r.owned.seats[at]
+		r.owned.seats = slices.Delete(r.owned.seats, at, at+1)
+	}
+	if slices.Contains(r.owned.judged, a) {
+		r.owned.gone = append(r.owned.gone, a)
+	}
+	r.act(Action{Kind: Leave, Seat: seat, Reason: why})
+}
+
+// heardOf compares how far an edge has come with what has come here.
+func (r *Room) heardOf(from string, k Mark) {
+	var e *edge
+	if r.owned != nil {
+		e = r.owned.edge(from)
+	}
+	switch {
+	case e == nil || e.n < k.N:
+		r.send(from, &Message{Type: TypeRenew, N: k.N})
+	case e.n == k.N && e.in < k.Seq:
+		r.send(from, &Message{Type: TypeRenew, N: k.N}) // again with each beat: the first may be lost
+	}
+}
+
+// forsake lets go of the edges that are dead, and of their members.
+func (r *Room) forsake() {
+	o := r.owned
+	for _, e := range slices.Clone(o.edges) {
+		if r.view.Has(e.hub) {
+			continue
+		}
+		o.edges = slices.DeleteFunc(o.edges, func(other *edge) bool { return other == e })
+		o.queue = slices.DeleteFunc(o.queue, func(m *Message) bool { return m.Hub == e.hub })
+		if o.gathering {
+			o.state = merge(o.state, e.state) // what it knew counts
+		}
+		r.losing(e.hub, nil)
+	}
+}
+
+// losing lets the members of an edge leave, except for those connections.
+func (r *Room) losing(hub string, except []Conn) {
+	for _, s := range slices.Clone(r.owned.seats) {
+		if s.Hub == hub && !slices.ContainsFunc(except, func(c Conn) bool { return c.Conn == s.Conn.Conn }) {
+			r.leave(s.Address(), ReasonLost)
+		}
+	}
+}
+
+// age lets one tick pass.
+func (r *Room) age() {
+	o := r.owned
+	switch {
+	case o.gathering:
+		if o.since++; o.since >= gatherMost {
+			r.open()
+		}
+	case len(o.seats) > 0:
+		o.since = 0
+	default:
+		if o.since++; o.since >= emptyMost {
+			r.expire()
+		}
+	}
+}
+
+// expire ends a room to which nobody has come back, and its lock with it. Edges from which somebody still asks learn of
+// it, because their copy would lock the room anew.
+func (r *Room) expire() {
+	o := r.owned
+	if len(o.edges) == 0 {
+		r.owned = nil
+		r.act(Action{Kind: Close})
+		return
+	}
+	o.since = 0
+	if !o.state.lived() {
+		return
+	}
+	r.finish()
+	r.act(Action{Kind: Adopt, State: o.state})
+}
+
+func addresses(seats []Seat) []Address {
+	list := make([]Address, len(seats))
+	for i := range seats {
+		list[i] = seats[i].Address()
+	}
+	return list
+}
+
+func people(seats []Seat) []Person {
+	list := make([]Person, len(seats))
+	for i, s := range seats {
+		list[i] = s.Person
+	}
+	return list
+}
