@@ -131,7 +131,7 @@ export class Connection {
 
   // Whoever looks at the connection hears that it is up before what has come is taken.
   #came() {
-    if (this.#found.came(this.#pc, this.#wasUp)) this.#changed();
+    if (this.#found.came(this.#pc, this.#wasUp) || (this.up && !this.#wasUp)) this.#changed(); // a channel may be open before it says so
   }
 
   #whatComes(take) {

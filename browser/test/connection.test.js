@@ -109,6 +109,18 @@ function opened() {
   return { connection, pc, channels, happened, comes };
 }
 
+test('a channel that is open before the browser says so is up before what has come in it is taken', () => {
+  const { connection, channels, happened, comes } = opened();
+  channels.get('data').readyState = 'connecting';
+  channels.get('control').onmessage({ data: '' });
+  assert.deepEqual(happened.splice(0), ['down', 'control']);
+  channels.get('data').readyState = 'open';
+  comes();
+  comes();
+  assert.deepEqual(happened, ['up', 'data', 'data']);
+  connection.close();
+});
+
 test('what its data channel was given has gone', () => {
   const { connection, channels, happened } = opened();
   channels.get('data').onbufferedamountlow();
