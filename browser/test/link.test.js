@@ -43,6 +43,10 @@ function webrtc() {
 
     getTransceivers() { return []; }
 
+    async getStats() { return new Map(); }
+
+    getReceivers() { return []; }
+
     close() { this.connectionState = 'closed'; }
   }
   return { made, webrtc: { RTCPeerConnection, MediaStream } };
