@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"iter"
 	"log"
 	"sync"
 
@@ -14,8 +15,9 @@ import (
 	"noom/transport/mem"
 )
 
-// dispatch starts a host in each room that a guest opens, until ctx ends and all hosts have left.
-func dispatch(ctx context.Context, h *hub.Hub) {
+// dispatch starts a host in each room that a guest opens, until ctx ends and all hosts have left. events are those of h, from
+// before there are guests.
+func dispatch(ctx context.Context, h *hub.Hub, events iter.Seq[hub.Event]) {
 	// One identity, so that there is never more than one of them in a room.
 	config := bot.Config{Dialer: mem.Dialer(h), Join: noom.Config{
 		Name: "host", Identity: noom.NewIdentity(),
@@ -23,7 +25,7 @@ func dispatch(ctx context.Context, h *hub.Hub) {
 	}}
 	var hosts sync.WaitGroup
 	defer hosts.Wait()
-	for event := range h.Events(ctx) {
+	for event := range events {
 		if opened, ok := event.(hub.RoomOpened); ok && opened.By.ID != config.Join.Identity.ID() {
 			config.Room = opened.Room
 			own := config

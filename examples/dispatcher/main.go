@@ -42,12 +42,13 @@ func run(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer)
 	}
 	_, _ = fmt.Fprintf(out, "the hub is ws://%s/ws\n", listener.Addr())
 	h := hub.New(nil)
+	events := h.Events(ctx) // from now on
 	mux := http.NewServeMux()
 	mux.Handle("/ws", ws.Handler(h, nil))
 	server := ws.HTTPServer(mux, slog.Default())
 	go func() { _ = server.Serve(ws.LimitListener(listener, nil)) }() // until Close
 
-	dispatch(ctx, h)
+	dispatch(ctx, h, events)
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_ = h.Shutdown(leaving) // who does not go by then is cut

@@ -16,10 +16,10 @@ import (
 func TestHostInEveryRoom(t *testing.T) {
 	h := hub.New(nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
+	events, done := h.Events(ctx), make(chan struct{})
 	go func() {
 		defer close(done)
-		dispatch(ctx, h)
+		dispatch(ctx, h, events)
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	greeted := func(name, room string) noom.Room {
