@@ -46,7 +46,7 @@ func newHost(addr netip.Addr, network netip.Prefix) (*host, error) {
 
 // enter takes the thread into a namespace, and makes the device there.
 func (h *host) enter(addr netip.Prefix) (err error) {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+	if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make a network namespace: %w", err)
 	}
 	if h.device, err = openTUN("tun0"); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -129,7 +130,7 @@ func measureAll(servers []contestant, p plan) error {
 		}
 	}
 	fmt.Printf("%s, %s, %s on %s, %s round(s), %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
-		processor(), runtime.Version(), runtime.GOOS, strings.Join(slices.Compact(r.rounds), " or "), time.Since(r.began).Round(time.Second))
+		processor(), runtime.Version(), runtime.GOOS, cmp.Or(strings.Join(slices.Compact(r.rounds), " or "), "no"), time.Since(r.began).Round(time.Second))
 	fmt.Println(strings.Join(r.parts, "\n"))
 	return nil
 }
