@@ -21,19 +21,23 @@ type contestant struct {
 	name    string
 	what    string // for the table's legend; empty: it is there for its members
 	members string // the same of its members; empty: it has none of its own
+	joins   string // the same of a newcomer; empty: joins are not measured
+	livekit bool   // its server and members are LiveKit's
 	node    string // its script; empty: this program with -serve
 	dialect dialect
 }
 
 var contestants = []contestant{
-	{name: "noom", what: "noom's hub over transport/ws", members: "noom's members", dialect: noomDialect{}},
+	{name: "noom", what: "noom's hub over transport/ws", members: "noom's members", joins: "noom over transport/ws", dialect: noomDialect{}},
 	{name: "noom-http", what: "noom's hub over transport/http", dialect: httpDialect{}},
 	{name: "socket.io", what: "socket.io with the seed's protocol", node: "seed.js", dialect: socketDialect{}},
 	{name: "peerjs", what: "the PeerJS server", node: "peer.js", dialect: peerDialect{}},
 	{name: "coder", what: "a bare relay on coder/websocket", dialect: bareDialect{}},
 	{name: "gobwas", what: "a bare relay on gobwas/ws", dialect: bareDialect{}},
-	{name: "pion", members: "pion/webrtc, the seed's way"},
+	{name: "pion", members: "pion/webrtc, the seed's way", joins: "pion/webrtc, the seed's way"},
 	{name: "pion-data", members: "the same with a data channel"},
+	{name: "livekit", joins: "LiveKit and its Go SDK", livekit: true},
+	{name: liveKitSingle, joins: "the same with one connection, tracks in the join", livekit: true},
 }
 
 func names() (list []string) {

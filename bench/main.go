@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -22,13 +23,16 @@ const (
 
 func main() {
 	serve := flag.String("serve", "", "internal: be the server of that name")
+	listen := flag.String("listen", "127.0.0.1:0", "internal: where that server listens")
+	member := flag.String("member", "", "internal: be the one member that this JSON describes")
 	members := flag.String("members", "", "internal: be the members that this JSON describes")
 	quick := flag.Bool("quick", false, "one round instead of five, 2,000 members instead of 10,000, meshes of 6: under two minutes")
 	soak := flag.Bool("soak", false, "instead: hold 10,000 connections at 1,000 messages a second and look for lost and doubled ones")
 	soakTime := flag.Duration("soak-time", 5*time.Minute, "how long -soak holds, at most an hour")
 	only := flag.String("only", "", "comma-separated servers to measure: "+strings.Join(names(), ", ")+"; empty: all")
-	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency, mesh; empty: all")
+	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency, mesh, join; empty: all but join")
 	profile := flag.String("profile", "", "write the CPU profile of noom's hub, or members, during the last measurement to this file")
+	rounds := flag.Int("rounds", 0, "how many rounds; 0: as many as each measurement wants")
 	flag.Parse()
 	if err := sensible(*which, *soakTime); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -38,12 +42,15 @@ func main() {
 	var err error
 	switch {
 	case *serve != "":
-		err = beServer(*serve)
+		err = beServer(*serve, *listen)
 	case *members != "":
 		err = beMembers(*members)
+	case *member != "":
+		err = beMember(*member)
 	default:
 		err = run(*soak, plan{
 			quick: *quick, servers: *only, measurements: *which, soakTime: min(*soakTime, time.Hour), profile: *profile,
+			rounds: *rounds,
 		})
 	}
 	if err != nil {
@@ -80,10 +87,11 @@ type plan struct {
 	servers, measurements string
 	soakTime              time.Duration
 	profile               string
+	rounds                int // 0: as many as each measurement wants
 }
 
 func run(soak bool, p plan) error {
-	if pinned, err := pinDriver(); pinned || err != nil {
+	if err := pinDriver(); err != nil {
 		return err
 	}
 	if soak {
@@ -96,28 +104,24 @@ func run(soak bool, p plan) error {
 	return measureAll(servers, p)
 }
 
-// pinDriver runs this program once more, on the driver's core, unless that has
-// been done. It reports whether that run is over.
-func pinDriver() (bool, error) {
+// pinDriver makes this process the same program on the driver's core, from its
+// beginning, unless that has been done.
+func pinDriver() error {
 	const mark = "NOOM_BENCH_PINNED"
 	if os.Getenv(mark) != "" {
-		return false, nil
+		return nil
 	}
-	if _, err := exec.LookPath("taskset"); err != nil {
-		return false, errors.New("it needs Linux with taskset (package util-linux)")
+	taskset, err := exec.LookPath("taskset")
+	if err != nil {
+		return errors.New("it needs Linux with taskset (package util-linux)")
 	}
 	if runtime.NumCPU() < 2 {
-		return false, errors.New("it needs two cores: one for the servers, one for the driver")
+		return errors.New("it needs two cores: one for the servers, one for the driver")
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return false, fmt.Errorf("find this program: %w", err)
+		return fmt.Errorf("find this program: %w", err)
 	}
-	driver := exec.Command("taskset", append([]string{"-c", driverCore, self}, os.Args[1:]...)...)
-	driver.Env = append(os.Environ(), mark+"=1", "GOMAXPROCS=1")
-	driver.Stdout, driver.Stderr = os.Stdout, os.Stderr
-	if err := driver.Run(); err != nil {
-		os.Exit(1) // it has said why
-	}
-	return true, nil
+	command := append([]string{"taskset", "-c", driverCore, self}, os.Args[1:]...)
+	return syscall.Exec(taskset, command, append(os.Environ(), mark+"=1", "GOMAXPROCS=1"))
 }

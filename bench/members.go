@@ -32,6 +32,10 @@ type mesh struct {
 	stands  chan struct{} // closed when that is all of them
 	failed  chan error    // holds the first failure
 	paused  atomic.Int64
+
+	// Of a process of one member; nil in one of all.
+	entered chan timeline  // gets one when the member is in the room; a nil one if nobody keeps it
+	begun   chan time.Time // gets when the first packet came
 }
 
 // beMembers is all members of a room, measures itself and prints the result.
@@ -86,9 +90,12 @@ func (m *mesh) measure() (meshResult, error) {
 	}
 }
 
+// joinMesh are the kinds of members: each joins, and stays until the hub is gone.
+var joinMesh = map[string]func(m *mesh, number int) error{"noom": joinNoom, "pion": joinPion, "pion-data": joinPionData}
+
 // setUp has all members join at once, and returns when each has a packet of every track of every other.
 func (m *mesh) setUp() error {
-	join := map[string]func(*mesh, int) error{"noom": joinNoom, "pion": joinPion, "pion-data": joinPionData}[m.task.Kind]
+	join := joinMesh[m.task.Kind]
 	if join == nil {
 		return fmt.Errorf("no members %q", m.task.Kind)
 	}
@@ -156,11 +163,30 @@ func (m *mesh) read(next func() (*rtp.Packet, error)) {
 		if err != nil {
 			return
 		}
+		if first {
+			m.begin()
+		}
 		m.arrived.Add(1)
 		m.missing.Add(numbers.take(p.SequenceNumber))
 		if first && m.tracks.Add(1) == int64(2*m.ends()) {
 			close(m.stands)
 		}
+	}
+}
+
+// enter says that a member is in the room, if anybody listens.
+func (m *mesh) enter(t timeline) {
+	select {
+	case m.entered <- t:
+	default:
+	}
+}
+
+// begin says that a track has, if anybody listens.
+func (m *mesh) begin() {
+	select {
+	case m.begun <- time.Now():
+	default: // or if another was first
 	}
 }
 

@@ -43,7 +43,7 @@ func meshes(quick bool) []measurement {
 
 func meshSetUp(members int) measurement {
 	return measurement{
-		name: "mesh", members: true,
+		name: "mesh", subject: subjectMembers,
 		columns: []string{
 			fmt.Sprintf("mesh of %d: CPU ms / end", members), "wall s", "heap MB / end", "goroutines / end",
 		},
@@ -62,7 +62,7 @@ func meshSetUp(members int) measurement {
 
 func meshMedia(members int, length time.Duration) measurement {
 	return measurement{
-		name: "mesh", members: true,
+		name: "mesh", subject: subjectMembers,
 		columns: []string{
 			fmt.Sprintf("media of %d: CPU µs / packet", members), "mallocs / packet", "delivered/s", columnLost, columnUndelivered,
 		},

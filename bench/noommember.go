@@ -21,6 +21,7 @@ func joinNoom(m *mesh, number int) error {
 	if err != nil {
 		return err
 	}
+	m.enter(timelineOf(room))
 	for event := range room.Events(context.Background()) {
 		switch e := event.(type) {
 		case noom.TrackAdded:

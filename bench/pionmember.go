@@ -45,6 +45,7 @@ func runPion(m *mesh, number int, channel bool) error {
 		return err
 	}
 	relay.SetReadLimit(relayLimit)
+	m.enter(nil)
 	p := &pionMember{mesh: m, number: number, channel: channel, relay: relay, ends: make(map[int]*pionEnd)}
 	for {
 		_, b, err := relay.Read(context.Background())

@@ -30,9 +30,9 @@ const profileVar = "NOOM_BENCH_PROFILE"
 
 // beServer is one of the servers in Go until the driver closes its standard
 // input.
-func beServer(name string) error {
+func beServer(name, address string) error {
 	// net.Listen's queue is net.core.somaxconn long.
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,17 +15,42 @@ import (
 // A measurement gives numbers of one server in one round.
 type measurement struct {
 	name    string
-	members bool     // of the server's members, not of itself
+	subject subject
 	columns []string // what each number is
+	spread  bool     // the least and the most of the first column are shown too
+	own     []string // the same of numbers after those that noom alone has, in a table of their own
 	take    func(s *server) ([]float64, error)
+	named   bool // it is taken only if -measure names it
+	rounds  int  // 0: as many as usual
+	// prepare is there instead of take if the measurement starts its own programs.
+	prepare func(contestants []contestant) (preparation, error)
 }
+
+// A preparation is what the rounds of a measurement need.
+type preparation struct {
+	take  func(c contestant) ([]float64, error)
+	close func()
+}
+
+// A subject is what of a contestant is measured.
+type subject int
+
+const (
+	subjectServer subject = iota
+	subjectMembers
+	subjectJoin
+)
 
 // of returns what is measured at c, for the table's legend; empty: nothing.
 func (m measurement) of(c contestant) string {
-	if m.members {
+	switch m.subject {
+	case subjectMembers:
 		return c.members
+	case subjectJoin:
+		return c.joins
+	default:
+		return c.what
 	}
-	return c.what
 }
 
 // The columns in which none is good, and is not the same as nothing measured.
@@ -69,13 +96,16 @@ func measurements(quick bool) []measurement {
 			},
 		},
 		timed(2_000), timed(30_000),
-	}, meshes(quick)...)
+	}, append(meshes(quick), joins(quick))...)
 }
 
 // chosen are the measurements that p wants.
 func chosen(p plan) []measurement {
 	return slices.DeleteFunc(measurements(p.quick), func(m measurement) bool {
-		return p.measurements != "" && !slices.Contains(strings.Split(p.measurements, ","), m.name)
+		if p.measurements == "" {
+			return m.named
+		}
+		return !slices.Contains(strings.Split(p.measurements, ","), m.name)
 	})
 }
 
@@ -90,33 +120,76 @@ func measureAll(servers []contestant, p plan) error {
 			return err
 		}
 	}
-	rounds := 5
-	if p.quick {
-		rounds = 1
-	}
-	began := time.Now()
-	var tables []string
+	r := &report{plan: p, began: time.Now()}
 	for _, m := range wanted {
-		results := make(map[string][][]float64)
-		some := slices.DeleteFunc(slices.Clone(servers), func(c contestant) bool { return m.of(c) == "" })
-		for round := range rounds {
-			for _, c := range some {
-				numbers, err := measureOne(c, m, p.profile)
-				if err != nil && !errors.Is(err, errNone) {
-					return fmt.Errorf("%s of %s, round %d: %w", m.name, c.name, round+1, err)
-				}
-				results[c.name] = append(results[c.name], numbers)
-				fmt.Fprintf(os.Stderr, "%4.0fs %s %d/%d %-9s %.3g\n", time.Since(began).Seconds(), m.name, round+1, rounds, c.name, numbers)
-			}
-		}
-		if len(some) > 0 {
-			tables = append(tables, table(m, some, results))
+		if err := r.measure(m, servers); errors.Is(err, errSkipped) {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			r.parts = append(r.parts, err.Error()+"\n")
+		} else if err != nil {
+			return err
 		}
 	}
-	fmt.Printf("%s, %s, %s on %s, %d round(s), %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
-		processor(), runtime.Version(), runtime.GOOS, rounds, time.Since(began).Round(time.Second))
-	fmt.Println(strings.Join(tables, "\n"))
+	fmt.Printf("%s, %s, %s on %s, %s round(s), %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
+		processor(), runtime.Version(), runtime.GOOS, cmp.Or(strings.Join(slices.Compact(r.rounds), " or "), "no"), time.Since(r.began).Round(time.Second))
+	fmt.Println(strings.Join(r.parts, "\n"))
 	return nil
+}
+
+// A report is what has been measured.
+type report struct {
+	plan   plan
+	began  time.Time
+	rounds []string // how many, of each measurement
+	parts  []string // tables, and why there is none
+}
+
+// measure takes all rounds of a measurement.
+func (r *report) measure(m measurement, servers []contestant) error {
+	some := slices.DeleteFunc(slices.Clone(servers), func(c contestant) bool { return m.of(c) == "" })
+	if len(some) == 0 {
+		return nil
+	}
+	take := func(c contestant) ([]float64, error) { return measureOne(c, m, r.plan.profile) }
+	if m.prepare != nil {
+		prepared, err := m.prepare(some)
+		if err != nil {
+			return err
+		}
+		defer prepared.close()
+		take = prepared.take
+	}
+	rounds := r.plan.roundsOf(m)
+	r.rounds = append(r.rounds, strconv.Itoa(rounds))
+	results := make(map[string][][]float64)
+	for round := range rounds {
+		for _, c := range some {
+			numbers, err := take(c)
+			if err != nil && !errors.Is(err, errNone) {
+				return fmt.Errorf("%s of %s, round %d: %w", m.name, c.name, round+1, err)
+			}
+			results[c.name] = append(results[c.name], numbers)
+			fmt.Fprintf(os.Stderr, "%4.0fs %s %d/%d %-9s %.3g\n", time.Since(r.began).Seconds(), m.name, round+1, rounds, c.name, numbers)
+		}
+	}
+	r.parts = append(r.parts, table(m, some, results))
+	if steps := results["noom"]; len(m.own) > 0 && len(steps) > 0 {
+		r.parts = append(r.parts, ownTable(m, steps))
+	}
+	return nil
+}
+
+// roundsOf is how often m is taken.
+func (p plan) roundsOf(m measurement) int {
+	switch {
+	case p.rounds > 0:
+		return p.rounds
+	case m.rounds > 0:
+		return m.rounds
+	case p.quick:
+		return 1
+	default:
+		return 5
+	}
 }
 
 func measureOne(c contestant, m measurement, profile string) ([]float64, error) {
@@ -124,7 +197,7 @@ func measureOne(c contestant, m measurement, profile string) ([]float64, error) 
 	if c.name != "noom" {
 		profile = ""
 	}
-	if profile != "" && !m.members {
+	if profile != "" && m.subject == subjectServer {
 		env = append(env, profileVar+"="+profile)
 	}
 	s, err := start(c, env...)
@@ -140,18 +213,47 @@ func measureOne(c contestant, m measurement, profile string) ([]float64, error) 
 func table(m measurement, servers []contestant, results map[string][][]float64) string {
 	var b strings.Builder
 	what := "server"
-	if m.members {
+	if m.subject != subjectServer {
 		what = "members"
 	}
-	fmt.Fprintf(&b, "| %s | %s |\n|---|%s\n", what, strings.Join(m.columns, " | "), strings.Repeat("--:|", len(m.columns)))
+	columns := m.columns
+	if m.spread {
+		columns = append(slices.Clone(columns), "least", "most")
+	}
+	fmt.Fprintf(&b, "| %s | %s |\n|---|%s\n", what, strings.Join(columns, " | "), strings.Repeat("--:|", len(columns)))
 	for _, c := range servers {
 		fmt.Fprintf(&b, "| %s |", m.of(c))
 		for i, column := range m.columns {
 			fmt.Fprintf(&b, " %s |", cell(column, median(results[c.name], i), median(results["noom"], i)))
 		}
+		if m.spread {
+			b.WriteString(spreadCells(results[c.name]))
+		}
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// spreadCells are the least and the most of the first numbers.
+func spreadCells(rounds [][]float64) string {
+	var all []float64
+	for _, numbers := range rounds {
+		all = append(all, numbers[:min(1, len(numbers))]...)
+	}
+	if len(all) == 0 {
+		return " – | – |"
+	}
+	return fmt.Sprintf(" %s | %s |", threeDigits(slices.Min(all)), threeDigits(slices.Max(all)))
+}
+
+// ownTable renders the medians of what noom alone has.
+func ownTable(m measurement, rounds [][]float64) string {
+	cells := make([]string, len(m.own))
+	for i := range m.own {
+		cells[i] = cell(m.own[i], median(rounds, len(m.columns)+i), 0)
+	}
+	return fmt.Sprintf("| %s |\n|%s\n| %s |\n",
+		strings.Join(m.own, " | "), strings.Repeat("--:|", len(m.own)), strings.Join(cells, " | "))
 }
 
 // cell renders a number, with its ratio to noom's where less is better.
