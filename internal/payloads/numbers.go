@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -71,7 +72,7 @@ func (n *Numbers) Remote(s *sdp.SessionDescription) (changed bool, err error) {
 		return false, err
 	}
 	for _, it := range sections {
-		n.described[it.media.MediaName.Media] = true
+		n.described[strings.Clone(it.media.MediaName.Media)] = true
 	}
 	n.received = make(map[uint32]string)
 	for _, it := range sections {
@@ -202,6 +203,7 @@ func (n *Numbers) Local(s *sdp.SessionDescription) (changed bool) {
 		if !isMedia(m) || err != nil || !ok || m.MediaName.Port.Value == 0 {
 			continue // pion rejects a section by the number 0, with no format
 		}
+		mid = strings.Clone(mid) // without the memory of the description
 		t := n.section(mid)
 		for _, e := range entries {
 			if e.format.repeats() {
