@@ -9,26 +9,42 @@ import (
 	"github.com/pion/rtp"
 )
 
-// A packetRing keeps the latest packets for a reader. Its track's mutex guards it.
+// A packetRing keeps the latest packets for a reader. Its track's mutex guards it. It has room for what has waited and not
+// for what may: nearly always the reader is there before the next packet.
 type packetRing struct {
 	arrived *sync.Cond // a packet, or the end; on the track's mutex
-	packets [trackRing]*rtp.Packet
-	came    [trackRing]time.Duration // when each arrived, since the track began
-	head    int                      // index of the oldest packet
+	waiting []arrival  // a ring; grows
+	head    int        // index of the oldest packet
 	count   int
 	closed  bool
 }
 
+// arrival is a packet, and when it arrived, since the track began.
+type arrival struct {
+	packet *rtp.Packet
+	came   time.Duration
+}
+
 // put adds a packet, in place of the oldest if there is no room.
 func (r *packetRing) put(packet *rtp.Packet, came time.Duration) {
-	if r.count == trackRing {
+	switch {
+	case r.count == trackRing:
 		r.head = (r.head + 1) % trackRing
 		r.count--
+	case r.count == len(r.waiting):
+		r.grow()
 	}
-	at := (r.head + r.count) % trackRing
-	r.packets[at], r.came[at] = packet, came
+	r.waiting[(r.head+r.count)%len(r.waiting)] = arrival{packet, came}
 	r.count++
 	r.arrived.Signal()
+}
+
+// grow doubles the room of a ring that is full.
+func (r *packetRing) grow() {
+	longer := make([]arrival, max(2*len(r.waiting), leastRing))
+	n := copy(longer, r.waiting[r.head:])
+	copy(longer[n:], r.waiting[:r.head])
+	r.waiting, r.head = longer, 0
 }
 
 // take waits for a packet and returns it, with the time when it arrived.
@@ -39,11 +55,11 @@ func (r *packetRing) take() (*rtp.Packet, time.Duration, error) {
 		}
 		r.arrived.Wait()
 	}
-	packet, came := r.packets[r.head], r.came[r.head]
-	r.packets[r.head] = nil
-	r.head = (r.head + 1) % trackRing
+	oldest := r.waiting[r.head]
+	r.waiting[r.head] = arrival{}
+	r.head = (r.head + 1) % len(r.waiting)
 	r.count--
-	return packet, came, nil
+	return oldest.packet, oldest.came, nil
 }
 
 // end closes the ring: readers get what is left, then io.EOF.
@@ -70,7 +86,8 @@ type tap struct {
 func (t *Track) Tap() PacketReader {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := &tap{track: t, ring: t.ring} // a copy, with the packets that wait
+	p := &tap{track: t, ring: t.ring}
+	p.ring.waiting = slices.Clone(t.ring.waiting) // with the packets that wait
 	p.ring.arrived = sync.NewCond(&t.mu)
 	if !t.ring.closed {
 		t.taps = append(t.taps, p)
@@ -101,7 +118,7 @@ func (p *tap) Close() error {
 	p.track.mu.Lock()
 	defer p.track.mu.Unlock()
 	p.ring.count = 0
-	clear(p.ring.packets[:])
+	p.ring.waiting, p.ring.head = nil, 0
 	p.ring.end()
 	p.track.taps = slices.DeleteFunc(p.track.taps, func(other *tap) bool { return other == p })
 	return nil

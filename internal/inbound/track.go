@@ -14,8 +14,10 @@ import (
 	"noom/signal"
 )
 
-// trackRing is how many packets wait for a reader.
-const trackRing = 512
+const (
+	trackRing = 512 // packets that wait for a reader
+	leastRing = 8   // for which there is room at first. Both are powers of two
+)
 
 // Track is a track that a peer sends; noom.RemoteTrack explains its methods. It
 // outlives connections: after a rebuild, another Inbound feeds it.

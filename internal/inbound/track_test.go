@@ -3,6 +3,7 @@ package inbound
 import (
 	"errors"
 	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,34 @@ func TestSlowReaderGetsTheNewest(t *testing.T) {
 	}
 	if track.Codec().PayloadType != 8 || !track.Muted() || !track.setMuted(false) || track.setMuted(false) || track.Muted() {
 		t.Error("wrong codec or muted state")
+	}
+}
+
+// TestRingGrowsInOrder: with a reader that is sometimes behind, all packets come in order, and the room is for what waits.
+func TestRingGrowsInOrder(t *testing.T) {
+	var mu sync.Mutex
+	r := packetRing{arrived: sync.NewCond(&mu)}
+	put, taken := 0, 0
+	for _, step := range []struct{ puts, takes, room int }{
+		{0, 0, 0}, {5, 3, 8}, {6, 0, 8}, {1, 7, 16}, {14, 16, 16}, {40, 0, 64}, {0, 40, 64},
+	} {
+		for range step.puts {
+			r.put(numberedPacket(put), time.Duration(put))
+			put++
+		}
+		for range step.takes {
+			p, came, err := r.take()
+			if err != nil || int(p.SequenceNumber) != taken || came != time.Duration(taken) {
+				t.Fatalf("packet %v of %v, want %d: %v", p.SequenceNumber, came, taken, err)
+			}
+			taken++
+		}
+		if len(r.waiting) != step.room {
+			t.Errorf("room for %d packets after %d, want %d", len(r.waiting), put, step.room)
+		}
+	}
+	if taken != put {
+		t.Errorf("%d packets of %d", taken, put)
 	}
 }
 
