@@ -12,8 +12,8 @@ import (
 	"noom"
 	"noom/internal/browsertest"
 	"noom/internal/fanout"
-	"noom/internal/mediatest"
 	"noom/internal/longtest"
+	"noom/internal/mediatest"
 	"noom/internal/packet"
 )
 

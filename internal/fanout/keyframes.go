@@ -6,7 +6,6 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
-
 )
 
 // A source is asked for a key frame at most once in keyframeInterval. While a leg waits

@@ -18,8 +18,8 @@ const (
 // It is pure.
 type recorder struct {
 	times   []uint32 // recorded ones, by number: in units of deltaUnit, from 1 on; 0: has not come. nil: none has
-	first   int64           // the first that is to be reported
-	next    int64           // the number after the highest that has come
+	first   int64    // the first that is to be reported
+	next    int64    // the number after the highest that has come
 	any     bool
 	sender  uint32 // SSRCs: ours
 	media   uint32 // of the last packet
