@@ -206,10 +206,10 @@ func (c *Conn) answer() error {
 	if err != nil {
 		return err
 	}
-	if err := c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
+	if err = c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
 		return err
 	}
-	if err := c.narrowFilled(filled); err != nil {
+	if err = c.narrowFilled(filled); err != nil {
 		return err
 	}
 	answer, err := c.PC.CreateAnswer(nil)

@@ -139,10 +139,7 @@ func (l *Leg) ReadRTCP(rs *webrtc.RTPSender, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	packets, err := rtcp.Unmarshal(buf[:n])
-	if err != nil {
-		return nil // the network may bring anything
-	}
+	packets, _ := rtcp.Unmarshal(buf[:n]) // none if it is no RTCP: the network may bring anything
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:

@@ -139,10 +139,7 @@ func (e *Encoding) ReadRTCP(r *webrtc.RTPReceiver, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	packets, err := rtcp.Unmarshal(buf[:n])
-	if err != nil {
-		return nil // the network may bring anything
-	}
+	packets, _ := rtcp.Unmarshal(buf[:n]) // none if it is no RTCP: the network may bring anything
 	for _, p := range packets {
 		if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == e.Source() {
 			e.report.Store(&senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})

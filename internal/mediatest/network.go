@@ -96,7 +96,11 @@ type Leg interface {
 
 // Drain calls read, which waits for one packet, until it fails.
 func Drain(read func(buf []byte) error) {
-	for buf := make([]byte, 1500); read(buf) == nil; {
+	buf := make([]byte, 1500)
+	for {
+		if read(buf) != nil {
+			return
+		}
 	}
 }
 
