@@ -18,6 +18,7 @@ type Reports struct {
 
 // reportSource is a source on which the peer reports: one of ours, or one of its own.
 type reportSource struct {
+	run     func()                 // Immutable. Reads what waits.
 	read    func(buf []byte) error // reads one packet; nil: there is nobody yet who does
 	number  int                    // of that reader, among those that there were
 	waiting int                    // packets that were not read
@@ -28,7 +29,7 @@ type reportSource struct {
 func (r *Reports) Arrived(source uint32) {
 	s, begins := r.note(source, func(s *reportSource) { s.waiting++ })
 	if begins {
-		r.spawn(func() { r.run(s) })
+		r.spawn(s.run)
 	}
 }
 
@@ -40,7 +41,7 @@ func (r *Reports) add(source uint32, read func(buf []byte) error) (remove func()
 		number, s.read = s.number, read
 	})
 	if begins {
-		r.spawn(func() { r.run(s) })
+		r.spawn(s.run)
 	}
 	return func() {
 		r.mu.Lock()
@@ -60,6 +61,7 @@ func (r *Reports) note(source uint32, what func(*reportSource)) (s *reportSource
 			r.sources = make(map[uint32]*reportSource)
 		}
 		s = new(reportSource)
+		s.run = func() { r.run(s) }
 		r.sources[source] = s
 	}
 	what(s)
