@@ -13,6 +13,7 @@ import (
 	"noom/internal/browsertest"
 	"noom/internal/fanout"
 	"noom/internal/longtest"
+	"noom/internal/mediatest"
 	"noom/internal/packet"
 )
 
@@ -194,7 +195,7 @@ func show(t *testing.T, tab *browsertest.Tab, leg *fanout.Leg) {
 			leg.Connected()
 		}
 	})
-	go leg.ReadRTCP(transceiver.Sender())
+	go mediatest.Drain(func(buf []byte) error { return leg.ReadRTCP(transceiver.Sender(), buf) })
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		t.Fatal(err)

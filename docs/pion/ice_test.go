@@ -1,8 +1,10 @@
 package pion
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -216,5 +218,24 @@ func TestNominatesOnce(t *testing.T) {
 			t.Fatal("there are too few checks to judge by")
 		}
 		stillWrong(t, nominations.Load() == 1, "internal/conduct/nomination.go, which sends it again")
+	})
+}
+
+// TestGatheringLeavesAGoroutine: which waits until the agent is closed.
+func TestGatheringLeavesAGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, hosts := newNetwork(t, 0, "10.0.0.1")
+		agent := newAgent(t, hosts[0])
+		waiting := func() int {
+			synctest.Wait()
+			stacks := make([]byte, 1<<20)
+			return bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("\ncreated by context.(*cancelCtx).propagateCancel"))
+		}
+		before := waiting()
+		if list := gather(t, agent); len(list) == 0 {
+			t.Fatal("nothing was gathered")
+		}
+		time.Sleep(time.Minute)
+		stillWrong(t, waiting() > before, "")
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
@@ -234,5 +235,45 @@ func TestNegotiationNeededWaitsForICE(t *testing.T) {
 		must(t, err)
 		time.Sleep(time.Minute)
 		stillWrong(t, !needed.Load(), "internal/negotiate, which needs no event")
+	})
+}
+
+// TestRTCPWaitsForAReader: interceptors get no RTCP until somebody reads it.
+func TestRTCPWaitsForAReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reports := &reader{}
+		peers := newPeers(t, nil, reports)
+		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "stream")
+		must(t, err)
+		sender, err := peers[0].AddTrack(track)
+		must(t, err)
+		must(t, peers[0].SetRemoteDescription(accept(t, peers[1], offer(t, peers[0]))))
+		time.Sleep(time.Minute)
+		of := uint32(sender.GetParameters().Encodings[0].SSRC)
+		must(t, peers[1].WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: of}}))
+		time.Sleep(time.Minute)
+		before := reports.count.Load()
+		if _, _, err := sender.ReadRTCP(); err != nil || reports.count.Load() != 1 {
+			t.Fatalf("%d were read: %v", reports.count.Load(), err)
+		}
+		stillWrong(t, before == 0, "internal/connection/reports.go")
+	})
+}
+
+// reader counts the RTCP that interceptors get.
+type reader struct {
+	interceptor.NoOp
+	count atomic.Int32
+}
+
+func (r *reader) NewInterceptor(string) (interceptor.Interceptor, error) { return r, nil }
+
+func (r *reader) BindRTCPReader(from interceptor.RTCPReader) interceptor.RTCPReader {
+	return interceptor.RTCPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, a, err := from.Read(b, a)
+		if err == nil {
+			r.count.Add(1)
+		}
+		return n, a, err
 	})
 }

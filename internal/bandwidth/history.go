@@ -4,7 +4,7 @@ import "time"
 
 const (
 	remembered    = 8192             // packets at most: 4 s of 20 Mbit/s
-	fewRemembered = 512              // packets at first; a power of two, as is remembered
+	fewRemembered = 64               // packets at first; a power of two, as is remembered
 	unreported    = 10 * time.Second // a packet without a report is remembered for so long, if there is room
 	largestPacket = 1 << 16
 	longestTrip   = 30 * time.Second

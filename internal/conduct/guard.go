@@ -42,6 +42,7 @@ const (
 type Guard struct {
 	fault func(error) // called once
 	take  func(source uint32, report []byte) bool
+	waits func(source uint32)
 
 	mu        sync.Mutex
 	reported  bool                // fault was called
@@ -72,6 +73,10 @@ func (g *Guard) blame(format string, args ...any) {
 // Reports sets a function that sees each RTCP packet once it was counted, with the source in whose buffer it comes. If it
 // reports true, pion does not get the packet. It is called before Buffer.
 func (g *Guard) Reports(take func(source uint32, report []byte) bool) { g.take = take }
+
+// Waits sets a function that is called when an RTCP packet waits in the buffer of a source, after it was put there. It is
+// called before Buffer.
+func (g *Guard) Waits(f func(source uint32)) { g.waits = f }
 
 // Buffer is pion's BufferFactory: it is called for each new source.
 func (g *Guard) Buffer(kind packetio.BufferPacketType, source uint32) io.ReadWriteCloser {
@@ -130,8 +135,11 @@ func (b *sourceBuffer) WriteWithAttributes(p []byte, attrs packetio.Attributes) 
 		return len(p), nil
 	}
 	n, err := b.inner.Write(p, attrs)
-	if err != nil {
+	switch {
+	case err != nil:
 		b.unread(len(p))
+	case b.of == 1 && b.guard.waits != nil:
+		b.guard.waits(b.source)
 	}
 	return n, err
 }

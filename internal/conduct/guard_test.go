@@ -2,6 +2,7 @@ package conduct
 
 import (
 	"encoding/binary"
+	"io"
 	"testing"
 
 	"github.com/pion/transport/v5/packetio"
@@ -104,5 +105,43 @@ func TestGuardCountsBeforeReportsAreRead(t *testing.T) {
 	b = g.Buffer(packetio.RTCPBufferPacket, 7)
 	if _, err := b.Write(nackOf(1, 0)); err != nil || g.bytes[1] != len(nackOf(1, 0)) {
 		t.Errorf("%v, %d bytes wait for pion", err, g.bytes[1])
+	}
+}
+
+// TestGuardSaysWhatCanBeRead: of RTCP, once for each packet that pion gets, and when it is there.
+func TestGuardSaysWhatCanBeRead(t *testing.T) {
+	g := NewGuard(func(err error) { t.Errorf("fault: %v", err) })
+	taken := false
+	g.Reports(func(uint32, []byte) bool { return taken })
+	var b io.ReadWriteCloser
+	read := 0
+	g.Waits(func(source uint32) {
+		if source != 7 {
+			t.Errorf("a packet of source %d", source)
+		}
+		if n, err := b.Read(make([]byte, 1500)); err != nil || n != len(nackOf(1, 0)) {
+			t.Errorf("%d bytes can be read: %v", n, err)
+		}
+		read++
+	})
+	b = g.Buffer(packetio.RTPBufferPacket, 7)
+	_, err := b.Write(nackOf(1, 0))
+	if err != nil || read != 0 {
+		t.Errorf("%d packets of RTP are read: %v", read, err)
+	}
+	b = g.Buffer(packetio.RTCPBufferPacket, 7)
+	for _, taken = range []bool{false, true, false} {
+		if _, err := b.Write(nackOf(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read != 2 {
+		t.Errorf("%d packets are read, want 2", read)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Write(nackOf(1, 0)); err == nil || read != 2 {
+		t.Errorf("%d packets are read of a source that has ended: %v", read, err)
 	}
 }

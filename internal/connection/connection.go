@@ -70,6 +70,7 @@ type Conn struct {
 	packets    *payloads.Packets
 	repair     *repair.Asker
 	answers    *repair.Answerer
+	reports    *Reports
 	codecs     []webrtc.RTPCodecParameters // that PC has in addition to noom's
 	own        conduct.Networks            // for judging them
 
@@ -127,6 +128,7 @@ type Config struct {
 	Traffic  *traffic.Control            // of PC
 	Repair   *repair.Asker               // the same, to learn what was repaired
 	Answers  *repair.Answerer            // the same, to share what legs send
+	Reports  *Reports                    // of PC, which have Arrived called
 }
 
 // New makes a connection with a new PeerConnection.
@@ -137,10 +139,11 @@ func New(cfg Config) (*Conn, error) {
 		owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget, turn: cfg.Turn,
 		waiting: slices.Clone(cfg.Senders), shares: cfg.Shares, Servers: cfg.Servers, own: cfg.Networks,
 		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs,
-		repair: cfg.Repair, answers: cfg.Answers,
+		repair: cfg.Repair, answers: cfg.Answers, reports: cfg.Reports,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 		receivers: make(map[string]receiver), kinds: make(map[webrtc.RTPCodecType]bool), expects: cfg.Expects,
 	}
+	c.reports.spawn = c.owner.Spawn
 	c.own.Loopback = c.own.Loopback || cfg.Servers.OnLoopback()
 	// Both ends make both channels, so that neither needs to be announced, and they do so before the first description,
 	// so that it has a section for them.

@@ -165,14 +165,15 @@ func stereoLine(line string, sends, receives bool) string {
 }
 
 // inspectDescription refuses what pion would fail on half-way, because its SetRemoteDescription leaves a changed state
-// when it returns an error. size is the description's, in bytes.
+// when it returns an error. What it returns has memory of its own, because each string of a parsed description keeps up to
+// 4 KB of its text. size is the description's, in bytes.
 func inspectDescription(s *sdp.SessionDescription, size int) (d description, err error) {
 	n := len(s.MediaDescriptions)
 	if n == 0 || n > signal.MaxSections {
 		return d, fmt.Errorf("%w: %d media sections, want 1 to %d", fault.Description, n, signal.MaxSections)
 	}
 	d.size = size
-	d.ufrag, _ = s.Attribute("ice-ufrag")
+	ufrag, _ := s.Attribute("ice-ufrag")
 	d.rejected, d.stereo, d.candidates = make(map[string]bool), make(map[string]bool), make(diagnose.Kinds)
 	d.encodings = make(map[string][]string)
 	seen := make(map[string]bool, n)
@@ -181,6 +182,7 @@ func inspectDescription(s *sdp.SessionDescription, size int) (d description, err
 		if !ok || seen[mid] {
 			return d, fmt.Errorf("%w: mid %q missing or duplicate", fault.Description, mid)
 		}
+		mid = strings.Clone(mid)
 		seen[mid] = true
 		d.sections = append(d.sections, mid)
 		d.rejected[mid] = m.MediaName.Port.Value == 0
@@ -189,7 +191,7 @@ func inspectDescription(s *sdp.SessionDescription, size int) (d description, err
 			case "candidate":
 				d.candidates[diagnose.TypeOf(a.Value)] = true
 			case "simulcast":
-				if taken := encodingsIn(a.Value); len(taken) > 0 {
+				if taken := encodingsIn(strings.Clone(a.Value)); len(taken) > 0 {
 					d.encodings[mid] = taken
 				}
 			case "fmtp":
@@ -199,11 +201,11 @@ func inspectDescription(s *sdp.SessionDescription, size int) (d description, err
 				}
 			}
 		}
-		if u, ok := m.Attribute("ice-ufrag"); ok && d.ufrag == "" {
-			d.ufrag = u
+		if u, ok := m.Attribute("ice-ufrag"); ok && ufrag == "" {
+			ufrag = u
 		}
 	}
-	if d.ufrag == "" {
+	if d.ufrag = strings.Clone(ufrag); ufrag == "" {
 		return d, fmt.Errorf("%w: no ice-ufrag", fault.Description)
 	}
 	return d, nil

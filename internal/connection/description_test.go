@@ -3,10 +3,14 @@ package connection
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
+	"unsafe"
+	"weak"
 
 	"noom/internal/fault"
+	"noom/internal/payloads"
 )
 
 // TestMissingMids: a rejected section without a mid has that of its place.
@@ -82,4 +86,45 @@ func inspectText(text string) (description, error) {
 		return description{}, err
 	}
 	return inspectDescription(s, len(text))
+}
+
+// TestNothingIsKeptOfATextThatWasParsed: what a connection remembers of a description does not keep the text, nor what was
+// parsed.
+func TestNothingIsKeptOfATextThatWasParsed(t *testing.T) {
+	const text = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\n" +
+		"a=ice-ufrag:x\r\na=candidate:1 1 udp 2130706431 192.0.2.1 9 typ host\r\na=simulcast:recv q;h\r\na=ssrc:1 cname:x\r\n"
+	type kept struct {
+		description
+		numbers *payloads.Numbers
+	}
+	inspected := func(times int) (list []kept, parsed []weak.Pointer[byte]) {
+		for range times {
+			s, err := parseDescription(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := inspectDescription(s, len(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			numbers := payloads.New()
+			if _, err := numbers.Remote(s); err != nil {
+				t.Fatal(err)
+			}
+			numbers.Local(s)
+			list = append(list, kept{d, numbers})
+			parsed = append(parsed, weak.Make(unsafe.StringData(s.MediaDescriptions[0].Attributes[0].Value)))
+		}
+		return list, parsed
+	}
+	list, parsed := inspected(3)
+	for range 3 {
+		runtime.GC() // pools keep things for two
+	}
+	for i, p := range parsed {
+		if p.Value() != nil {
+			t.Errorf("%+v keeps the memory of its text", list[i].description)
+		}
+	}
+	runtime.KeepAlive(list)
 }

@@ -29,6 +29,12 @@ type incomingDescription struct {
 	parsed  description
 }
 
+// table returns a copy of the table, which is kept for longer than the description.
+func (in *incomingDescription) table() *signal.Table {
+	t := in.Table
+	return &t
+}
+
 // Deliver takes messages from the exchange, in order. The connection fails if too many wait.
 func (c *Conn) Deliver(messages []exchange.Message) {
 	if c.stage != stageNegotiating {
@@ -200,10 +206,10 @@ func (c *Conn) answer() error {
 	if err != nil {
 		return err
 	}
-	if err := c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
+	if err = c.setRemote(webrtc.SDPTypeOffer, in); err != nil {
 		return err
 	}
-	if err := c.narrowFilled(filled); err != nil {
+	if err = c.narrowFilled(filled); err != nil {
 		return err
 	}
 	answer, err := c.PC.CreateAnswer(nil)
@@ -217,7 +223,7 @@ func (c *Conn) answer() error {
 		c.judge(f.section, false)
 	}
 	c.mediaCanFlow()
-	c.owner.Table(&in.Table)
+	c.owner.Table(in.table())
 	return nil
 }
 
@@ -231,7 +237,7 @@ func (c *Conn) apply() error {
 		c.judge(sec, in.parsed.rejected[sec.mid()])
 	}
 	c.mediaCanFlow()
-	c.owner.Table(&in.Table)
+	c.owner.Table(in.table())
 	return nil
 }
 

@@ -69,7 +69,7 @@ func TestFirefoxOffersBehindOurOffer(t *testing.T) {
 		pc := network.Connection(t, media, engine.Bounds{Wire: packets, Buffer: packets.Buffer(conduct.NewGuard(nil).Buffer)})
 		r := &recorder{loop: make(chan func(), 64)}
 		c, err := New(Config{
-			PC: pc, Owner: r, Mail: mailbox.New(nil), Log: slog.New(slog.DiscardHandler), Turn: negotiate.Begin(),
+			PC: pc, Owner: r, Reports: new(Reports), Mail: mailbox.New(nil), Log: slog.New(slog.DiscardHandler), Turn: negotiate.Begin(),
 			Senders: []*fanout.Sender{sending(t, mediatest.Opus), sending(t, mediatest.VP8)}, Servers: iceservers.New(nil, 0), Packets: packets,
 		})
 		must(t, err)

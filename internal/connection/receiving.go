@@ -37,8 +37,11 @@ func (c *Conn) receive(tr *webrtc.TrackRemote, of *webrtc.RTPReceiver, mid strin
 		place = inbound.Alone
 	}
 	encoding := in.Add(tr, place)
-	c.owner.Spawn(func() { _ = encoding.Run() })
-	c.owner.Spawn(func() { encoding.DrainRTCP(of) })
+	ends := c.reports.add(encoding.Source(), func(buf []byte) error { return encoding.ReadRTCP(of, buf) })
+	c.owner.Spawn(func() {
+		_ = encoding.Run()
+		ends()
+	})
 	if !accepted || !c.current() {
 		return
 	}

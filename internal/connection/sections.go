@@ -119,7 +119,9 @@ func (c *Conn) newSection(codec webrtc.RTPCodecCapability) (*section, error) {
 	c.countStream(sec.stats)
 	c.countStream(sec.remoteStats)
 	rtp := transceiver.Sender()
-	c.owner.Spawn(func() { leg.ReadRTCP(rtp) })
+	for _, e := range rtp.GetParameters().Encodings {
+		c.reports.add(uint32(e.SSRC), func(buf []byte) error { return leg.ReadRTCP(rtp, buf) })
+	}
 	return sec, nil
 }
 

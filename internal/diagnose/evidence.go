@@ -74,7 +74,7 @@ func (k Kinds) String() string {
 func TypeOf(candidate string) string {
 	fields := strings.Fields(candidate)
 	if i := slices.Index(fields, "typ"); i >= 0 && i+1 < len(fields) {
-		return fields[i+1]
+		return strings.Clone(fields[i+1]) // which keeps nothing of the description
 	}
 	return ""
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5"
 	"github.com/pion/transport/v5/packetio"
-	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/repair"
@@ -46,6 +45,7 @@ type Engine struct {
 	added    *interceptor.Registry // by Interceptors; nil: none
 	settings webrtc.SettingEngine
 	net      transport.Net // of Options
+	machine  machine       // if there is no other
 	ownNet   bool          // there is another network than this machine's
 	loopback bool          // candidates are gathered on the loopback interface
 }
@@ -180,10 +180,7 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 	if b.Net != nil && (e.net != nil || !e.ownNet) {
 		inner := e.net
 		if inner == nil {
-			var err error
-			if inner, err = stdnet.NewNet(); err != nil {
-				return nil, fmt.Errorf("noom: the network of this machine: %w", err)
-			}
+			inner = &e.machine
 		}
 		s.SetNet(b.Net(inner))
 	}

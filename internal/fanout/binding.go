@@ -29,13 +29,13 @@ func (l *Leg) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		}
 		l.queue = newPacketQueue(size)
 		l.ssrc = uint32(ctx.SSRC())
-		before := l.pumped
-		l.pumped = make(chan struct{})
-		go l.pump(outlet{
+		l.outlet = &outlet{
 			stream: ctx.WriteStream(), ssrc: l.ssrc, payloadType: uint8(format.PayloadType),
 			levelID:      packet.LevelID(ctx.HeaderExtensions()),
 			dependencyID: l.dependencyID(ctx.HeaderExtensions()),
-		}, l.queue, before, l.pumped)
+			queue:        l.queue, before: l.emptied,
+		}
+		l.emptied = l.queue.emptied
 	}
 	l.mu.Unlock()
 	if ok {
@@ -84,7 +84,7 @@ func (l *Leg) Unbind(ctx webrtc.TrackLocalContext) error {
 	return nil
 }
 
-// closeQueue ends the pump. It needs l.mu.
+// closeQueue ends the binding's queue. It needs l.mu.
 func (l *Leg) closeQueue() {
 	if l.queue != nil {
 		l.queue.close()

@@ -6,8 +6,6 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
-
-	"noom/internal/packet"
 )
 
 // A source is asked for a key frame at most once in keyframeInterval. While a leg waits
@@ -134,29 +132,25 @@ func (s *source) keyframeSent() {
 	s.wanted, s.pause = false, keyframeInterval
 }
 
-// ReadRTCP turns the peer's PLI and FIR into key-frame requests, and takes its reports, until rs stops.
-func (l *Leg) ReadRTCP(rs *webrtc.RTPSender) {
-	buf := make([]byte, packet.ReceiveMTU)
-	for {
-		n, _, err := rs.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // the network may bring anything
-		}
-		for _, p := range packets {
-			switch p := p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				l.requestKeyframe()
-			case *rtcp.ReceiverReport:
-				l.takeReports(p.Reports, time.Now())
-			case *rtcp.SenderReport:
-				l.takeReports(p.Reports, time.Now())
-			}
+// ReadRTCP waits for one packet of the peer's RTCP, which it reads into buf. It turns PLI and FIR into key-frame requests, and
+// takes reports.
+func (l *Leg) ReadRTCP(rs *webrtc.RTPSender, buf []byte) error {
+	n, _, err := rs.Read(buf)
+	if err != nil {
+		return err
+	}
+	packets, _ := rtcp.Unmarshal(buf[:n]) // none if it is no RTCP: the network may bring anything
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			l.requestKeyframe()
+		case *rtcp.ReceiverReport:
+			l.takeReports(p.Reports, time.Now())
+		case *rtcp.SenderReport:
+			l.takeReports(p.Reports, time.Now())
 		}
 	}
+	return nil
 }
 
 // requestKeyframe asks the chosen encoding for a key frame on behalf of the peer. It is

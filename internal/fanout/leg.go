@@ -27,7 +27,8 @@ type Leg struct {
 	// No call leaves the leg while mu is held.
 	mu      sync.Mutex
 	bound   string       // the id of the current binding
-	queue   *packetQueue // what its pump writes; nil: not bound, or refused
+	queue   *packetQueue // of it, what its pump writes; nil: not bound, or refused
+	outlet  *outlet      // of it
 	ssrc    uint32
 	refusal bool
 
@@ -47,10 +48,10 @@ type Leg struct {
 	passage *passage    // of run; nil: nothing was sent since the leg was silent
 	turns   uint64      // how many key frames were queued
 
-	lender repair.Lender // of what the pump is writing
-	gate   gate          // of the pump
-	frames frameNumbers  // of the pump
-	pumped chan struct{} // closed at the end of the latest pump, after which another may begin
+	lender  repair.Lender   // of what the pump is writing
+	gate    gate            // of the pump
+	frames  frameNumbers    // of the pump
+	emptied <-chan struct{} // of the queue of the latest binding, whose pump ends before that of another begins; nil: there was none
 
 	limit  atomic.Int32 // the highest temporal layer to send
 	count  packet.Tally // of the pump
@@ -208,10 +209,12 @@ func (l *Leg) write(s *Sender, d *delivery) {
 	if d.before != nil {
 		d.before.Hold()
 	}
-	l.queue.put(outgoingPacket{
+	if l.queue.put(outgoingPacket{
 		header: headerFor(d.header), parcel: d.parcel, before: d.before, passage: l.passage,
 		keyframe: d.keyframe, layered: d.layered, layer: d.layer, turn: l.turns, at: d.at,
-	})
+	}) {
+		go l.pump(l.outlet)
+	}
 }
 
 // follow makes the packet's run the one that is being sent, and reports whether the packet may

@@ -111,6 +111,10 @@ type outlet struct {
 	payloadType  uint8
 	levelID      uint8 // of the audio level's header extension; 0: not negotiated
 	dependencyID uint8 // of the dependency descriptor's; 0: not negotiated
+	queue        *packetQueue
+	before       <-chan struct{} // closed when the queue of the binding before is empty for good; nil: there was none
+
+	header roomyHeader // of the pump: one for all packets, because pion takes a pointer and copies what it keeps
 }
 
 // roomyHeader has room for the extensions that a leg sets.
@@ -119,17 +123,17 @@ type roomyHeader struct {
 	room [2]rtp.Extension
 }
 
-// pump writes queued packets to one binding's stream until the queue is closed. If the
-// connection is slow, only pump waits. It begins when the pump before has ended.
-func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended chan<- struct{}) {
-	defer close(ended)
-	if before != nil {
-		<-before
+// pump writes queued packets to one binding's stream, until the queue is closed, or none
+// have come for a while. If the connection is slow, only pump waits. It begins when that of
+// the binding before has ended.
+func (l *Leg) pump(o *outlet) {
+	if o.before != nil {
+		<-o.before
 	}
-	var header roomyHeader // one for all packets, because pion takes a pointer and copies what it keeps
+	queue := o.queue
 	for all := queue.take(nil); len(all) > 0; all = queue.take(all) {
 		for i := range all {
-			l.forward(o, &header, &all[i])
+			l.forward(o, &all[i])
 			all[i].release()
 			queue.written()
 			if queue.length() == 0 && l.behind.CompareAndSwap(true, false) {
@@ -140,7 +144,8 @@ func (l *Leg) pump(o outlet, queue *packetQueue, before <-chan struct{}, ended c
 }
 
 // forward writes a packet, and what goes in front of it, unless it is left out.
-func (l *Leg) forward(o outlet, header *roomyHeader, out *outgoingPacket) {
+func (l *Leg) forward(o *outlet, out *outgoingPacket) {
+	header := &o.header
 	if out.passage.over.Load() {
 		return
 	}
@@ -189,7 +194,7 @@ func (l *Leg) forward(o outlet, header *roomyHeader, out *outgoingPacket) {
 }
 
 // give gives a packet to pion.
-func (l *Leg) give(o outlet, header *rtp.Header, out *outgoingPacket, p *parcel) {
+func (l *Leg) give(o *outlet, header *rtp.Header, out *outgoingPacket, p *parcel) {
 	l.lender.Lend(p)
 	n, err := o.stream.WriteRTP(header, p.payload)
 	l.lender.Lend(nil)

@@ -2,7 +2,10 @@ package fanout
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestPacketQueue: packets come out in the order in which they were put in, no more wait than may, those that were taken
@@ -92,4 +95,69 @@ func TestPacketQueueIsSmall(t *testing.T) {
 	if room := cap(q.waiting) + cap(all); room > 2*leastQueue {
 		t.Errorf("there is room for %d, of which 2 were needed", room)
 	}
+}
+
+// TestPumpsRest: a queue has a pump while packets come, and none at rest. It keeps no room then.
+func TestPumpsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newPacketQueue(videoQueue)
+		var begun, ended, written atomic.Int32
+		put := func() {
+			if !q.put(outgoingPacket{}) {
+				return
+			}
+			begun.Add(1)
+			go func() {
+				for all := q.take(nil); len(all) > 0; all = q.take(all) {
+					for range all {
+						time.Sleep(time.Millisecond)
+						q.written()
+						written.Add(1)
+					}
+				}
+				ended.Add(1)
+			}()
+		}
+		for round := range int32(3) {
+			for range 20 {
+				put()
+				time.Sleep(pumpRests - time.Millisecond)
+			}
+			if begun.Load() != round+1 || ended.Load() != round {
+				t.Errorf("round %d: %d pumps have begun, %d ended", round, begun.Load(), ended.Load())
+			}
+			time.Sleep(2 * pumpRests)
+			synctest.Wait()
+			if ended.Load() != round+1 || written.Load() != 20*(round+1) {
+				t.Errorf("round %d: %d pumps have ended, %d packets are written", round, ended.Load(), written.Load())
+			}
+			if q.waiting != nil {
+				t.Errorf("there is room for %d at rest", cap(q.waiting))
+			}
+		}
+		q.close() // at rest
+		<-q.emptied
+	})
+}
+
+// TestAQueueIsEmptiedOnce: when it is closed and all was written, whatever comes first.
+func TestAQueueIsEmptiedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newPacketQueue(videoQueue)
+		q.put(outgoingPacket{})
+		all := q.take(nil)
+		q.close()
+		select {
+		case <-q.emptied:
+			t.Error("it is empty before its packet was written")
+		default:
+		}
+		q.written()
+		if all = q.take(all); len(all) > 0 {
+			t.Errorf("%d packets of none", len(all))
+		}
+		<-q.emptied
+		newPacketQueue(1).close()
+		time.Sleep(time.Minute)
+	})
 }

@@ -119,13 +119,13 @@ func deliverTo(b *testing.B, s *fanout.Sender, arrived *atomic.Int64) {
 	l.Attach(s)
 	transceiver, err := out.AddTransceiverFromTrack(l, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	mustBench(b, err)
-	go l.ReadRTCP(transceiver.Sender())
+	go mediatest.Drain(func(buf []byte) error { return l.ReadRTCP(transceiver.Sender(), buf) })
 	in.OnTrack(func(tr *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		section := inbound.New(in.WriteRTCP)
 		section.Repairs(asker.Repaired)
 		stream, track := section.Add(tr, inbound.Alone), inbound.NewTrack("a", "카메라", tr.Kind(), false)
 		section.Assign(track)
-		go stream.DrainRTCP(r)
+		go mediatest.Drain(func(buf []byte) error { return stream.ReadRTCP(r, buf) })
 		go func() {
 			_ = stream.Run()
 			track.End()

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -131,29 +130,31 @@ type senderReport struct {
 	timestamp uint32
 }
 
-// DrainRTCP reads RTCP until r stops, because r's interceptors work only while it is read,
-// and keeps the latest sender report. It is called once, in a goroutine of its own.
-func (e *Encoding) DrainRTCP(r *webrtc.RTPReceiver) {
-	buf := make([]byte, packet.ReceiveMTU)
-	read := r.Read
+// Source is the SSRC of the stream.
+func (e *Encoding) Source() uint32 { return uint32(e.tr.SSRC()) }
+
+// ReadRTCP waits for one packet of r's RTCP, which it reads into buf, and keeps the latest sender report.
+func (e *Encoding) ReadRTCP(r *webrtc.RTPReceiver, buf []byte) error {
+	n, err := e.readRTCP(r, buf)
+	if err != nil {
+		return err
+	}
+	packets, _ := rtcp.Unmarshal(buf[:n]) // none if it is no RTCP: the network may bring anything
+	for _, p := range packets {
+		if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == e.Source() {
+			e.report.Store(&senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})
+		}
+	}
+	return nil
+}
+
+func (e *Encoding) readRTCP(r *webrtc.RTPReceiver, buf []byte) (n int, err error) {
 	if rid := e.tr.RID(); rid != "" { // Read would be for the first of several encodings, which may never come
-		read = func(b []byte) (int, interceptor.Attributes, error) { return r.ReadSimulcast(b, rid) }
+		n, _, err = r.ReadSimulcast(buf, rid)
+	} else {
+		n, _, err = r.Read(buf)
 	}
-	for {
-		n, _, err := read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // the network may bring anything
-		}
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == uint32(e.tr.SSRC()) {
-				e.report.Store(&senderReport{sr.SSRC, fromNTP(sr.NTPTime), sr.RTPTime})
-			}
-		}
-	}
+	return n, err
 }
 
 // fromNTP converts an NTP timestamp: seconds since 1900, and 32 bits of fraction. The

@@ -36,7 +36,7 @@ func receive(t *testing.T, network *mediatest.Network, legs []*fanout.Leg) *rece
 		stream := in.Add(tr, inbound.Alone)
 		track := inbound.NewTrack(rand.Text(), "카메라", tr.Kind(), false)
 		in.Assign(track)
-		go stream.DrainRTCP(rtpReceiver)
+		go mediatest.Drain(func(buf []byte) error { return stream.ReadRTCP(rtpReceiver, buf) })
 		go func() {
 			_ = stream.Run()
 			track.End()

@@ -70,6 +70,8 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		l.mail.Post(func() { c.Checked(now) })
 	})
 	bounds.Reports(hooks.Traffic.Report)
+	reports := new(connection.Reports)
+	bounds.Waits(reports.Arrived)
 	api, err := l.host.NewAPI(hooks)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn,
 		Senders: l.senders, Shares: l.shares, Expects: expects,
 		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: hooks.Packets,
-		Repair: hooks.Repair, Answers: hooks.Answers, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
+		Repair: hooks.Repair, Answers: hooks.Answers, Reports: reports, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
 	})
 	return c, err
 }

@@ -90,8 +90,18 @@ func (n *Network) NewCall(t *testing.T, known ...webrtc.RTPCodecParameters) *Cal
 // Leg is what a call sends. *fanout.Leg is one.
 type Leg interface {
 	webrtc.TrackLocal
-	ReadRTCP(rs *webrtc.RTPSender)
+	ReadRTCP(rs *webrtc.RTPSender, buf []byte) error
 	Connected()
+}
+
+// Drain calls read, which waits for one packet, until it fails.
+func Drain(read func(buf []byte) error) {
+	buf := make([]byte, 1500)
+	for {
+		if read(buf) != nil {
+			return
+		}
+	}
 }
 
 // Connect connects a call that sends legs, and waits until media can flow.
@@ -109,7 +119,7 @@ func Connect[L Leg](t *testing.T, c *Call, legs []L) {
 		transceiver, err := c.Out.AddTransceiverFromTrack(l,
 			webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		must(t, err)
-		go l.ReadRTCP(transceiver.Sender())
+		go Drain(func(buf []byte) error { return l.ReadRTCP(transceiver.Sender(), buf) })
 	}
 	c.negotiate(t)
 	<-up

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -15,7 +16,7 @@ var errFull = errors.New("more formats in one connection than there are payload 
 // Numbers translates the numbers of one connection. It is pure. The zero Numbers is not usable.
 type Numbers struct {
 	offered   *[count]format         // by our numbers: what pion offers; never changed
-	formats   [count]format          // by our numbers: what pion takes them for, or will; zero: free
+	formats   map[uint8]format       // by our numbers: what pion takes them for, or will; those that it has not are free
 	sections  map[string]translation // by mid
 	described map[string]bool        // kinds that the peer has described: pion now has the peer's formats of these, not its own
 	sent      map[uint32]string      // our sources, and the mids of their sections
@@ -28,7 +29,9 @@ func New(extra ...webrtc.RTPCodecParameters) *Numbers {
 	if len(extra) > 0 {
 		offered = registeredFormats(extra)
 	}
-	return &Numbers{offered: offered, sections: make(map[string]translation), described: make(map[string]bool)}
+	return &Numbers{
+		offered: offered, formats: make(map[uint8]format), sections: make(map[string]translation), described: make(map[string]bool),
+	}
 }
 
 // translation is what the numbers of one section are called elsewhere.
@@ -71,7 +74,7 @@ func (n *Numbers) Remote(s *sdp.SessionDescription) (changed bool, err error) {
 		return false, err
 	}
 	for _, it := range sections {
-		n.described[it.media.MediaName.Media] = true
+		n.described[strings.Clone(it.media.MediaName.Media)] = true
 	}
 	n.received = make(map[uint32]string)
 	for _, it := range sections {
@@ -149,9 +152,9 @@ func (n *Numbers) known(t translation, e entry) (uint8, bool) {
 // that its number had in the section, if only the profile differs, because pion accepts that of an answer; its own, if
 // that is free; the one under which pion offers it; or any.
 func (n *Numbers) find(t translation, e entry, taken *[count]bool) (uint8, bool) {
-	for ours, has := range n.formats {
-		if has == e.format && !taken[ours] {
-			return uint8(ours), true
+	for ours := range uint8(count) {
+		if n.formats[ours] == e.format && !taken[ours] {
+			return ours, true
 		}
 	}
 	if ours, ok := t.ours[e.number]; ok && !taken[ours] && !e.format.repeats() && n.formats[ours].codec == e.format.codec {
@@ -202,6 +205,7 @@ func (n *Numbers) Local(s *sdp.SessionDescription) (changed bool) {
 		if !isMedia(m) || err != nil || !ok || m.MediaName.Port.Value == 0 {
 			continue // pion rejects a section by the number 0, with no format
 		}
+		mid = strings.Clone(mid) // without the memory of the description
 		t := n.section(mid)
 		for _, e := range entries {
 			if e.format.repeats() {

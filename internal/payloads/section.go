@@ -40,7 +40,8 @@ func readAll(s *sdp.SessionDescription) (all []mediaSection, changed bool, err e
 		if err != nil {
 			return nil, false, refuse(mid, err)
 		}
-		all, changed = append(all, mediaSection{m, mid, entries}), changed || completed
+		// Numbers keeps the mid, but none of the memory of the description.
+		all, changed = append(all, mediaSection{m, strings.Clone(mid), entries}), changed || completed
 	}
 	return all, changed, nil
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+
+	"noom/internal/alarm"
 )
 
 const (
@@ -24,19 +26,21 @@ const (
 // goroutines.
 type Asker struct {
 	interceptor.NoOp
-	done    chan struct{}
-	missed  chan struct{} // of one: there is something to look for
-	closing sync.Once
-	running sync.WaitGroup
+	// Immutable.
+	self  uint32       // SSRC of requests
+	alarm *alarm.Alarm // set while there is something to look for
 
-	mu      sync.Mutex // a leaf lock: nothing outside is called while it is held
+	mu      sync.Mutex // a leaf lock, but for the alarm: nothing outside is called while it is held
+	writer  interceptor.RTCPWriter
 	streams map[uint32]*losses
-	looking bool // the goroutine looks
+	looking bool // the alarm is set
 }
 
 // NewAsker returns an Asker for one connection.
 func NewAsker() *Asker {
-	return &Asker{done: make(chan struct{}), missed: make(chan struct{}, 1), streams: make(map[uint32]*losses)}
+	a := &Asker{self: rand.Uint32(), streams: make(map[uint32]*losses)}
+	a.alarm = alarm.New(a.look)
+	return a
 }
 
 // NewInterceptor implements interceptor.Factory. pion calls it once, because an Asker belongs to one connection.
@@ -71,8 +75,8 @@ func (a *Asker) BindRemoteStream(info *interceptor.StreamInfo, r interceptor.RTP
 	})
 }
 
-// came takes a packet of a stream. If some are missing it has the goroutine look, which sleeps otherwise: to wake it up
-// for nothing costs more than all else here.
+// came takes a packet of a stream. If some are missing it sets the alarm, which is not set otherwise: to look for nothing
+// costs more than all else here.
 func (a *Asker) came(l *losses, seq uint16) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,10 +88,7 @@ func (a *Asker) came(l *losses, seq uint16) {
 		return
 	}
 	a.looking = true
-	select {
-	case a.missed <- struct{}{}:
-	default:
-	}
+	a.alarm.Set(firstLook)
 }
 
 // repairs reports whether the sender of a stream agreed to repeat what is asked for.
@@ -107,49 +108,43 @@ func (a *Asker) UnbindRemoteStream(info *interceptor.StreamInfo) {
 	delete(a.streams, info.SSRC)
 }
 
-// BindRTCPWriter implements interceptor.Interceptor. It starts the goroutine that asks, which ends with Close.
+// BindRTCPWriter implements interceptor.Interceptor.
 func (a *Asker) BindRTCPWriter(w interceptor.RTCPWriter) interceptor.RTCPWriter {
-	a.running.Go(func() { a.run(w) })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.writer = w
 	return w
 }
 
 // Close implements interceptor.Interceptor.
 func (a *Asker) Close() error {
-	a.closing.Do(func() { close(a.done) })
-	a.running.Wait()
+	a.alarm.Close()
 	return nil
 }
 
-func (a *Asker) run(w interceptor.RTCPWriter) {
-	self := rand.Uint32()
-	timer := time.NewTimer(interval)
-	defer timer.Stop()
-	for {
-		select {
-		case <-a.done:
-			return
-		case <-a.missed:
-			timer.Reset(firstLook)
-		case now := <-timer.C:
-			requests, again := a.requests(self, now)
-			for _, request := range requests {
-				_, _ = w.Write([]rtcp.Packet{request}, nil) // an error means that the connection is closed
-			}
-			if again {
-				timer.Reset(interval)
-			}
-		}
+// look asks for what is missing, and returns after what time to do so again; 0: nothing is.
+func (a *Asker) look() time.Duration {
+	requests, again := a.requests(time.Now())
+	a.mu.Lock()
+	w := a.writer
+	a.mu.Unlock()
+	for i := range requests {
+		_, _ = w.Write(requests[i:i+1], nil) // an error means that the connection is closed
 	}
+	if !again {
+		return 0
+	}
+	return interval
 }
 
 // requests returns what to send now. again reports whether something is still missing.
-func (a *Asker) requests(self uint32, now time.Time) (list []rtcp.Packet, again bool) {
+func (a *Asker) requests(now time.Time) (list []rtcp.Packet, again bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for stream, l := range a.streams {
 		pairs := rtcp.NackPairsFromSequenceNumbers(l.due(now, nil))
 		for some := range slices.Chunk(pairs, mostPairs) {
-			list = append(list, &rtcp.TransportLayerNack{SenderSSRC: self, MediaSSRC: stream, Nacks: some})
+			list = append(list, &rtcp.TransportLayerNack{SenderSSRC: a.self, MediaSSRC: stream, Nacks: some})
 		}
 		again = again || len(l.missing) > 0
 	}

@@ -82,7 +82,7 @@ func TestRequestsFit(t *testing.T) {
 				l.came(got, now)
 			}
 		}
-		list, _ := a.requests(1, now.Add(time.Second))
+		list, _ := a.requests(now.Add(time.Second))
 		asked := make(map[uint16]int)
 		for _, p := range list {
 			raw, err := p.Marshal()

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
+	"noom/internal/alarm"
 	"noom/internal/packet"
 )
 
@@ -20,12 +21,13 @@ const interval = time.Second
 // goroutines.
 type Reporter struct {
 	interceptor.NoOp
-	self    uint32 // SSRC of receiver reports. Immutable.
-	done    chan struct{}
-	closing sync.Once
-	running sync.WaitGroup
+	self  uint32       // SSRC of receiver reports. Immutable.
+	began time.Time    // Immutable. Reports are due each interval since then.
+	alarm *alarm.Alarm // set while there is something to report on
 
-	mu       sync.Mutex // a leaf lock: nothing outside is called while it is held
+	mu       sync.Mutex // a leaf lock, but for the alarm: nothing outside is called while it is held
+	writer   interceptor.RTCPWriter
+	reports  bool // the alarm is set
 	sent     map[uint32]*sent
 	received map[uint32]*received
 }
@@ -35,9 +37,11 @@ type Factory struct{}
 
 // NewInterceptor implements interceptor.Factory.
 func (Factory) NewInterceptor(string) (interceptor.Interceptor, error) {
-	return &Reporter{
-		self: rand.Uint32(), done: make(chan struct{}), sent: make(map[uint32]*sent), received: make(map[uint32]*received),
-	}, nil
+	r := &Reporter{
+		self: rand.Uint32(), began: time.Now(), sent: make(map[uint32]*sent), received: make(map[uint32]*received),
+	}
+	r.alarm = alarm.New(r.report)
+	return r, nil
 }
 
 // BindLocalStream implements interceptor.Interceptor.
@@ -51,6 +55,7 @@ func (r *Reporter) BindLocalStream(info *interceptor.StreamInfo, w interceptor.R
 			now := time.Now()
 			r.mu.Lock()
 			s.take(h.SequenceNumber, h.Timestamp, len(payload), now)
+			r.rouse(now)
 			r.mu.Unlock()
 		}
 		return w.Write(h, payload, attrs)
@@ -69,6 +74,7 @@ func (r *Reporter) BindRemoteStream(info *interceptor.StreamInfo, from intercept
 	s := &received{ssrc: info.SSRC, clockRate: float64(info.ClockRate)}
 	r.mu.Lock()
 	r.received[info.SSRC] = s
+	r.rouse(time.Now())
 	r.mu.Unlock()
 	return interceptor.RTPReaderFunc(func(b []byte, attrs interceptor.Attributes) (int, interceptor.Attributes, error) {
 		n, attrs, err := from.Read(b, attrs)
@@ -115,37 +121,46 @@ func (r *Reporter) came(compound []byte, now time.Time) {
 	}
 }
 
-// BindRTCPWriter implements interceptor.Interceptor. It starts the goroutine that reports, which ends with Close.
+// BindRTCPWriter implements interceptor.Interceptor.
 func (r *Reporter) BindRTCPWriter(w interceptor.RTCPWriter) interceptor.RTCPWriter {
-	r.running.Go(func() { r.run(w) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writer = w
+	r.rouse(time.Now())
 	return w
 }
 
 // Close implements interceptor.Interceptor.
 func (r *Reporter) Close() error {
-	r.closing.Do(func() { close(r.done) })
-	r.running.Wait()
+	r.alarm.Close()
 	return nil
 }
 
-func (r *Reporter) run(w interceptor.RTCPWriter) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-r.done:
-			return
-		case now := <-ticker.C:
-			list := r.reports(now)
-			for i := range list { // each in a packet of its own: pion hands it to the stream that it is about
-				_, _ = w.Write(list[i:i+1], nil) // an error means that the connection is closed
-			}
-		}
+// rouse has reports sent from the next time on at which they are due. It needs r.mu.
+func (r *Reporter) rouse(now time.Time) {
+	if r.writer != nil && !r.reports {
+		r.reports = true
+		r.alarm.Set(r.untilDue(now))
 	}
 }
 
-// reports returns what to report now.
-func (r *Reporter) reports(now time.Time) (list []rtcp.Packet) {
+// untilDue returns how long it takes until reports are due.
+func (r *Reporter) untilDue(now time.Time) time.Duration { return interval - now.Sub(r.began)%interval }
+
+// report reports, and returns after what time to do so again; 0: there is nothing to report on.
+func (r *Reporter) report() time.Duration {
+	list, w := r.list(time.Now())
+	for i := range list { // each in a packet of its own: pion hands it to the stream that it is about
+		_, _ = w.Write(list[i:i+1], nil) // an error means that the connection is closed
+	}
+	if len(list) == 0 {
+		return 0
+	}
+	return r.untilDue(time.Now())
+}
+
+// list returns what to report now.
+func (r *Reporter) list(now time.Time) (list []rtcp.Packet, w interceptor.RTCPWriter) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.received {
@@ -156,5 +171,6 @@ func (r *Reporter) reports(now time.Time) (list []rtcp.Packet) {
 			list = append(list, report)
 		}
 	}
-	return list
+	r.reports = len(list) > 0
+	return list, r.writer
 }

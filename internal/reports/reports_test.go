@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -170,13 +171,53 @@ func TestRetransmissionsAreNotReported(t *testing.T) {
 	for _, ssrc := range []uint32{7, 8, 7} {
 		_, _ = w.Write(&rtp.Header{SSRC: ssrc, SequenceNumber: uint16(ssrc)}, make([]byte, 10), nil)
 	}
-	list := i.(*Reporter).reports(time.Now())
+	list, _ := i.(*Reporter).list(time.Now())
 	if len(list) != 1 {
 		t.Fatalf("%d reports", len(list))
 	}
 	if r, ok := list[0].(*rtcp.SenderReport); !ok || r.PacketCount != 2 || r.OctetCount != 20 {
 		t.Errorf("%v", list)
 	}
+}
+
+// TestReportsKeepTheirTimes: they are due each second since the connection was made, whenever streams begin. While there are
+// none, nothing happens.
+func TestReportsKeepTheirTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, began := newReporter(t), time.Now()
+		var at []time.Duration
+		i.BindRTCPWriter(interceptor.RTCPWriterFunc(func([]rtcp.Packet, interceptor.Attributes) (int, error) {
+			at = append(at, time.Since(began))
+			return 0, nil
+		}))
+		rests := func() bool {
+			r := i.(*Reporter)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return !r.reports
+		}
+		received, sent := &interceptor.StreamInfo{SSRC: 7, ClockRate: 90000}, &interceptor.StreamInfo{SSRC: 8, ClockRate: 90000}
+		w := i.BindLocalStream(sent, interceptor.RTPWriterFunc(
+			func(_ *rtp.Header, p []byte, _ interceptor.Attributes) (int, error) { return len(p), nil }))
+		time.Sleep(2300 * time.Millisecond)
+		if !rests() {
+			t.Error("it does not rest without a packet")
+		}
+		i.BindRemoteStream(received, nil)
+		time.Sleep(2 * time.Second) // until 4.3 s
+		i.UnbindRemoteStream(received)
+		time.Sleep(3 * time.Second)
+		if !rests() {
+			t.Error("it does not rest again")
+		}
+		_, _ = w.Write(&rtp.Header{SSRC: 8}, nil, nil) // at 7.3 s
+		time.Sleep(2 * time.Second)
+		must(t, i.Close())
+		time.Sleep(2 * time.Second)
+		if want := []time.Duration{3 * time.Second, 4 * time.Second, 8 * time.Second, 9 * time.Second}; !slices.Equal(at, want) {
+			t.Errorf("it reported at %v, want %v", at, want)
+		}
+	})
 }
 
 // BenchmarkReceived measures a packet that is received, with pion's interceptors and with a Reporter.

@@ -7,13 +7,14 @@ import (
 
 	"github.com/pion/interceptor"
 
+	"noom/internal/alarm"
 	"noom/internal/bandwidth"
 )
 
 const (
 	tick      = 100 * time.Millisecond // of the estimator
 	probeTick = 10 * time.Millisecond  // while padding is sent
-	busyTick  = 400 * time.Millisecond // of the goroutine while what is sent has the estimator go on
+	busyTick  = 400 * time.Millisecond // of the alarm while what is sent has the estimator go on
 
 	overhead = 28 + 16 // bytes that UDP over IPv4 and SRTP add to an RTP packet at most
 )
@@ -31,13 +32,12 @@ type Options struct {
 type Control struct {
 	interceptor.NoOp
 	share   bool
+	alarm   *alarm.Alarm // set from the first packet that leaves on
 	done    chan struct{}
-	wake    chan struct{} // of one: the goroutine has something to do
 	closed  atomic.Bool
 	closing sync.Once
-	running sync.WaitGroup
 
-	mu        sync.Mutex // a leaf lock: nothing outside is called while it is held
+	mu        sync.Mutex // a leaf lock, but for the alarm: nothing outside is called while it is held
 	estimator *bandwidth.Estimator
 	want      int
 	next      int64 // the number of the next packet
@@ -46,7 +46,8 @@ type Control struct {
 	pace      pacer
 	repeats   allowance
 	ticked    time.Time // when the estimator last went on
-	probing   bool      // the goroutine sends padding
+	roused    time.Time // when the alarm last rang, or was roused
+	probing   bool      // the alarm sends padding
 	owed      int       // bytes of padding that are due; negative: more was sent than is to be
 	streams   map[uint32]*stream
 	clock     peerClock
@@ -56,11 +57,13 @@ type Control struct {
 
 // New returns a Control for one connection. Close ends it.
 func New(o Options) *Control {
-	return &Control{
-		share: o.Share, done: make(chan struct{}), wake: make(chan struct{}, 1), estimator: bandwidth.New(o.Bandwidth),
+	c := &Control{
+		share: o.Share, done: make(chan struct{}), estimator: bandwidth.New(o.Bandwidth),
 		next:    1 << 16, // numbers are unwrapped backwards from here
 		streams: make(map[uint32]*stream),
 	}
+	c.alarm = alarm.New(c.ring)
+	return c
 }
 
 // State returns what is known of the path.
@@ -96,50 +99,23 @@ func (c *Control) Beside(bps int) {
 // NewInterceptor implements interceptor.Factory. pion calls it once, because a Control belongs to one connection.
 func (c *Control) NewInterceptor(string) (interceptor.Interceptor, error) { return c, nil }
 
-// BindRTCPWriter implements interceptor.Interceptor. It starts the goroutine that ticks, which ends with Close.
-func (c *Control) BindRTCPWriter(w interceptor.RTCPWriter) interceptor.RTCPWriter {
-	c.running.Go(c.run)
-	return w
-}
-
 // Close implements interceptor.Interceptor. Whatever waits goes on at once.
 func (c *Control) Close() error {
 	c.closed.Store(true)
 	c.closing.Do(func() { close(c.done) })
-	c.running.Wait()
+	c.alarm.Close()
 	return nil
 }
 
-// run ticks from the first packet that leaves on: there is nothing to estimate before.
-func (c *Control) run() {
-	timer := time.NewTimer(tick)
-	timer.Stop()
-	defer timer.Stop()
-	var last time.Time
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-c.wake:
-			last = time.Now()
-			timer.Reset(probeTick)
-		case now := <-timer.C:
-			timer.Reset(c.tick(now, now.Sub(last)))
-			last = now
-		}
-	}
+// rouse has the alarm tick soon. It does so for the first time when the first packet has left, because there is nothing to
+// estimate before. It needs c.mu.
+func (c *Control) rouse(now time.Time) {
+	c.roused = now
+	c.alarm.Set(probeTick)
 }
 
-// rouse has the goroutine tick soon.
-func (c *Control) rouse() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// goOn has the estimator go on if that is due. Packets that are sent do so, because to wake up a goroutine ten times a
-// second costs more. It needs c.mu.
+// goOn has the estimator go on if that is due. Packets that are sent do so, because an alarm ten times a second costs more.
+// It needs c.mu.
 func (c *Control) goOn(now time.Time) {
 	if now.Sub(c.ticked) < tick {
 		return
@@ -148,8 +124,18 @@ func (c *Control) goOn(now time.Time) {
 	c.estimator.Tick(now)
 	if c.estimator.Padding() > 0 && !c.probing {
 		c.probing, c.owed = true, 0
-		c.rouse()
+		c.rouse(now)
 	}
+}
+
+// ring ticks when the alarm rings.
+func (c *Control) ring() (next time.Duration) {
+	now := time.Now()
+	c.mu.Lock()
+	since := now.Sub(c.roused)
+	c.roused = now
+	c.mu.Unlock()
+	return c.tick(now, since)
 }
 
 // tick has the estimator and the padding go on, and returns after what time to do so again.

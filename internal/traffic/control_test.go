@@ -181,6 +181,7 @@ func TestPaddingNeedsAStream(t *testing.T) {
 func TestPaddingComesEvenly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := New(Options{}), &wire{up: true}
+		c.alarm.Close() // the test ticks
 		video := bind(c, w, "video/VP8", 1, 2)
 		_, err := video.Write(&rtp.Header{Version: 2, SSRC: 1}, make([]byte, 10), nil)
 		must(t, err)

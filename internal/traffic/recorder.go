@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"encoding/binary"
+	"sync"
 	"time"
 )
 
@@ -16,26 +17,34 @@ const (
 // cc-extensions-01 section 3.1). What comes late, after it was reported missing, is reported again with all that followed.
 // It is pure.
 type recorder struct {
-	times   [recorded]int64 // by number: in units of deltaUnit, from 1 on; 0: has not come
-	first   int64           // the first that is to be reported
-	next    int64           // the number after the highest that has come
+	times   []uint32 // recorded ones, by number: in units of deltaUnit, from 1 on; 0: has not come. nil: none has
+	first   int64    // the first that is to be reported
+	next    int64    // the number after the highest that has come
 	any     bool
 	sender  uint32 // SSRCs: ours
 	media   uint32 // of the last packet
 	reports uint8
+}
 
-	statuses [recorded]uint8 // of one report
+// sheet is what a report is made of, before it is written. It is needed for that moment alone.
+type sheet struct {
+	statuses [recorded]uint8
 	deltas   []byte
 }
+
+var sheets = sync.Pool{New: func() any { return new(sheet) }}
 
 // arrived notes a packet, at a time since the first or before. It reports whether there was nothing to report before it.
 func (r *recorder) arrived(media uint32, wire uint16, at time.Duration) (first bool) {
 	r.media = media
 	number := r.next + int64(int16(wire-uint16(r.next)))
+	if r.times == nil {
+		r.times = make([]uint32, recorded)
+	}
 	switch {
 	case !r.any || number >= r.next+recorded || number < r.next-recorded: // the numbers go on elsewhere
-		r.times, r.any = [recorded]int64{}, true
-		r.first, r.next = number, number
+		clear(r.times)
+		r.first, r.next, r.any = number, number, true
 	case number < r.next && r.times[number&(recorded-1)] != 0:
 		return false // it came twice
 	}
@@ -44,7 +53,7 @@ func (r *recorder) arrived(media uint32, wire uint16, at time.Duration) (first b
 		r.times[r.next&(recorded-1)] = 0
 	}
 	r.first = max(min(r.first, number), r.next-recorded)
-	r.times[number&(recorded-1)] = int64(at/deltaUnit) + 1
+	r.times[number&(recorded-1)] = max(uint32(at/deltaUnit)+1, 1) // begins again after 12 days, as reports do
 	return first
 }
 
@@ -60,9 +69,11 @@ func (r *recorder) report() []byte {
 		r.first = r.next
 		return nil
 	}
+	s := sheets.Get().(*sheet)
+	defer sheets.Put(s)
 	for count := int(r.next - r.first); ; count = max(count/2, int(came-r.first)+1) {
-		count = r.collect(count, r.times[came&(recorded-1)])
-		if p := r.write(count, r.times[came&(recorded-1)]); len(p) <= mostBytes {
+		count = r.collect(s, count, r.times[came&(recorded-1)])
+		if p := r.write(s, count, r.times[came&(recorded-1)]); len(p) <= mostBytes {
 			r.first += int64(count)
 			r.reports++
 			return p
@@ -71,22 +82,22 @@ func (r *recorder) report() []byte {
 }
 
 // collect takes the statuses and deltas of up to count packets from first on. It returns of how many: a delta has 16 bits.
-func (r *recorder) collect(count int, base int64) int {
+func (r *recorder) collect(s *sheet, count int, base uint32) int {
 	last := base - base%ticksPerReference
-	r.deltas = r.deltas[:0]
+	s.deltas = s.deltas[:0]
 	for i := range count {
 		at := r.times[(r.first+int64(i))&(recorded-1)]
-		delta := at - last
+		delta := int32(at - last)
 		switch {
 		case at == 0:
-			r.statuses[i] = statusMissing
+			s.statuses[i] = statusMissing
 			continue
 		case delta >= 0 && delta <= 0xff:
-			r.statuses[i] = statusSmall
-			r.deltas = append(r.deltas, byte(delta))
-		case delta == int64(int16(delta)):
-			r.statuses[i] = statusLarge
-			r.deltas = append(r.deltas, byte(delta>>8), byte(delta))
+			s.statuses[i] = statusSmall
+			s.deltas = append(s.deltas, byte(delta))
+		case delta == int32(int16(delta)):
+			s.statuses[i] = statusLarge
+			s.deltas = append(s.deltas, byte(delta>>8), byte(delta))
 		default:
 			return i
 		}
@@ -95,23 +106,23 @@ func (r *recorder) collect(count int, base int64) int {
 	return count
 }
 
-const ticksPerReference = int64(referenceUnit / deltaUnit)
+const ticksPerReference = uint32(referenceUnit / deltaUnit)
 
 // write writes a report on count packets, whose statuses and deltas were collected.
-func (r *recorder) write(count int, base int64) []byte {
-	p := make([]byte, wideTop, wideTop+len(r.deltas)+2*(count/7+2)+3)
+func (r *recorder) write(s *sheet, count int, base uint32) []byte {
+	p := make([]byte, wideTop, wideTop+len(s.deltas)+2*(count/7+2)+3)
 	p[0], p[1] = 2<<6|formatWide, typeTransport
 	binary.BigEndian.PutUint32(p[4:], r.sender)
 	binary.BigEndian.PutUint32(p[8:], r.media)
 	binary.BigEndian.PutUint16(p[12:], uint16(r.first))
 	binary.BigEndian.PutUint16(p[14:], uint16(count))
-	binary.BigEndian.PutUint32(p[16:], uint32(base/ticksPerReference)<<8|uint32(r.reports))
-	for left := r.statuses[:count]; len(left) > 0; {
+	binary.BigEndian.PutUint32(p[16:], base/ticksPerReference<<8|uint32(r.reports))
+	for left := s.statuses[:count]; len(left) > 0; {
 		chunk, takes := chunkOf(left)
 		p = binary.BigEndian.AppendUint16(p, chunk)
 		left = left[takes:]
 	}
-	p = append(p, r.deltas...)
+	p = append(p, s.deltas...)
 	if over := len(p) % 4; over > 0 {
 		p[0] |= 1 << 5
 		p = append(p, 0, 0, 0)[:len(p)+4-over]

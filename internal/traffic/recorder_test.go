@@ -41,7 +41,7 @@ func judged(t *testing.T, reports [][]byte) map[uint16]int64 {
 				statuses = append(statuses, c.SymbolList...)
 			}
 		}
-		at, deltas := int64(p.ReferenceTime)*ticksPerReference, p.RecvDeltas
+		at, deltas := int64(p.ReferenceTime)*int64(ticksPerReference), p.RecvDeltas
 		for i, s := range statuses {
 			switch {
 			case i >= int(p.PacketStatusCount):

@@ -8,6 +8,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/sdp/v3"
+
+	"noom/internal/alarm"
 )
 
 const (
@@ -18,30 +20,26 @@ const (
 
 // Reporter reports to the peer of one connection when its packets arrived
 // (draft-holmer-rmcat-transport-wide-cc-extensions-01). The packet that makes a report due has it sent, because then this
-// end is awake anyway: the processor time of a report is that of waking up. A goroutine reports what is left when no more
-// come.
+// end is awake anyway: the processor time of a report is that of waking up. An alarm reports what is left when no more come.
 type Reporter struct {
 	interceptor.NoOp
-	began   time.Time
-	done    chan struct{}
-	closing sync.Once
-	running sync.WaitGroup
-	left    chan struct{} // of one: there is something to watch
+	// Immutable.
+	began time.Time
+	alarm *alarm.Alarm // set while there is something to watch
 
-	mu       sync.Mutex // a leaf lock: nothing outside is called while it is held
+	mu       sync.Mutex // a leaf lock, but for the alarm: nothing outside is called while it is held
 	writer   interceptor.RTCPWriter
 	recorder recorder
 	reported time.Duration // when a report was last sent
 	oldest   time.Duration // when the first packet arrived that is not reported
-	watched  bool          // by the goroutine
+	watched  bool          // the alarm is set
 }
 
 // NewReporter returns a Reporter for one connection.
 func NewReporter() *Reporter {
-	return &Reporter{
-		began: time.Now(), done: make(chan struct{}), left: make(chan struct{}, 1),
-		recorder: recorder{sender: rand.Uint32()}, reported: -reportEvery,
-	}
+	r := &Reporter{began: time.Now(), recorder: recorder{sender: rand.Uint32()}, reported: -reportEvery}
+	r.alarm = alarm.New(r.watch)
+	return r
 }
 
 // NewInterceptor implements interceptor.Factory. pion calls it once, because a Reporter belongs to one connection.
@@ -80,10 +78,7 @@ func (r *Reporter) arrived(stream uint32, number uint16) {
 	reports := r.take(due, now)
 	if !due && !r.watched {
 		r.watched = true
-		select {
-		case r.left <- struct{}{}:
-		default:
-		}
+		r.alarm.Set(tailAfter)
 	}
 	w := r.writer
 	r.mu.Unlock()
@@ -113,42 +108,22 @@ func send(w interceptor.RTCPWriter, reports []rtcp.Packet) {
 	}
 }
 
-// BindRTCPWriter implements interceptor.Interceptor. It starts the goroutine that reports what is left, which ends with
-// Close.
+// BindRTCPWriter implements interceptor.Interceptor.
 func (r *Reporter) BindRTCPWriter(w interceptor.RTCPWriter) interceptor.RTCPWriter {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.writer = w
-	r.mu.Unlock()
-	r.running.Go(r.run)
 	return w
 }
 
 // Close implements interceptor.Interceptor.
 func (r *Reporter) Close() error {
-	r.closing.Do(func() { close(r.done) })
-	r.running.Wait()
+	r.alarm.Close()
 	return nil
 }
 
-func (r *Reporter) run() {
-	timer := time.NewTimer(tailAfter) // finds nothing at first
-	defer timer.Stop()
-	for {
-		select {
-		case <-r.done:
-			return
-		case <-r.left:
-			timer.Reset(tailAfter)
-		case <-timer.C:
-			if r.watch() {
-				timer.Reset(tailAfter)
-			}
-		}
-	}
-}
-
-// watch reports what has waited for long. It reports whether to do so again.
-func (r *Reporter) watch() bool {
+// watch reports what has waited for long. It returns after what time to do so again; 0: there is nothing to watch.
+func (r *Reporter) watch() time.Duration {
 	now := time.Since(r.began)
 	r.mu.Lock()
 	due := r.recorder.pending() && now-max(r.oldest, r.reported) >= reportEvery
@@ -157,5 +132,8 @@ func (r *Reporter) watch() bool {
 	again, w := r.watched, r.writer
 	r.mu.Unlock()
 	send(w, reports)
-	return again
+	if !again {
+		return 0
+	}
+	return tailAfter
 }

@@ -169,8 +169,8 @@ func (c *Control) number(s *stream, h *rtp.Header, payload []byte, a interceptor
 		c.mu.Lock()
 		c.up = true
 		c.count(s, p)
+		c.rouse(time.Now())
 		c.mu.Unlock()
-		c.rouse()
 	}
 	return n, err
 }

@@ -10,13 +10,13 @@ import (
 	"noom/internal/bandwidth"
 )
 
-// ticking returns a Control, with its goroutine or without, and what sends a packet of its video.
-func ticking(t *testing.T, b bandwidth.Config, goroutine bool) (c *Control, w *wire, send func(size int)) {
+// ticking returns a Control, with its alarm or without, and what sends a packet of its video.
+func ticking(t *testing.T, b bandwidth.Config, rings bool) (c *Control, w *wire, send func(size int)) {
 	t.Helper()
 	c, w = New(Options{Bandwidth: b}), &wire{up: true}
 	video := bind(c, w, "video/VP8", 1, 2)
-	if goroutine {
-		c.BindRTCPWriter(nil)
+	if !rings {
+		c.alarm.Close()
 	}
 	t.Cleanup(func() { must(t, c.Close()) })
 	n := uint16(0)
