@@ -18,8 +18,9 @@ func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 	var ok bool
 	switch {
 	case m.Type == TypeWelcome && m.Member != nil:
+		var plain bool
 		b, ok = appendSends(append(b, `{"type":"welcome"`...), m.Sends)
-		b, plain := appendMember(append(b, `,"member":`...), m.Member)
+		b, plain = appendMember(append(b, `,"member":`...), m.Member)
 		return append(b, '}'), ok && plain
 	case m.Type != TypeJoined || m.Self == nil || m.Limits == nil || m.ICEServers != nil || m.Lifetime != 0,
 		m.Room != "", m.Place != 0:
