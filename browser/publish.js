@@ -1,6 +1,8 @@
 // What is published: by a room to everyone, or to one peer alone.
 
+import { MAX } from './limits.js';
 import { checkBitrate } from './options.js';
+import { addsSections } from './reserve.js';
 import { Sender } from './sender.js';
 
 export class Published {
@@ -16,6 +18,13 @@ export class Published {
   }
 
   get senders() { return [...this.#senders]; }
+
+  /** The kinds of what is published, as a join says them; none of what others cannot make ready for. */
+  get kinds() {
+    const { RTCPeerConnection } = this.#webrtc;
+    const kinds = this.#senders.map(({ kind }) => kind).filter((kind) => kind === 'audio' || addsSections(RTCPeerConnection.prototype));
+    return kinds.slice(0, MAX.sends);
+  }
 
   /** Sends a track over every link there is; those to come are given senders. */
   add(track, { name = track?.kind === 'video' ? 'camera' : 'microphone', maxBitrate = null } = {}) {
