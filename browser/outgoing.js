@@ -6,7 +6,7 @@
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 import { preferRED } from './red.js';
-import { addsSections, reservedIn } from './reserve.js';
+import { makesSections, reservedIn } from './reserve.js';
 import { mediaOf, sendsStereo } from './sender.js';
 import { sendStereo } from './stereo.js';
 
@@ -15,6 +15,7 @@ const FIRST = 4096; // what is there apart from media sections
 const WHOLE = MAX.sdp - 2048; // candidates may be added
 const OURS = MAX.sdp / 2; // the rest is the other side's, whose sections a browser answers at greater length
 const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
+const RESERVED = { audio: 1792, video: 5120 }; // the same of those in which we receive, because browsers decode more than they encode
 
 export class Outgoing {
   #pc;
@@ -82,10 +83,11 @@ export class Outgoing {
   }
 
   #reserve() {
+    if (!makesSections(this.#pc)) return;
     let room = Math.min(OURS, WHOLE - FIRST - this.#sections.reduce((sum, s) => sum + SECTION[kindOf(s)], 0));
     for (const kind of this.#expects.splice(0)) {
-      if (SECTION[kind] > room || (kind === 'video' && !addsSections(this.#pc))) continue;
-      room -= SECTION[kind];
+      if (RESERVED[kind] > room) continue;
+      room -= RESERVED[kind];
       const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
       if (kind === 'audio') preferRED(transceiver, this.#webrtc); // what comes is in the order that we say
     }
@@ -97,7 +99,7 @@ export class Outgoing {
    */
   assign(sdp) {
     const waiting = [...this.#waiting];
-    this.#assigned = reservedIn(sdp, this.#pc).filter(({ kind }) => kind === 'audio' || addsSections(this.#pc)).map((section) => {
+    this.#assigned = reservedIn(sdp, this.#pc).filter(({ kind }) => kind === 'audio' || makesSections(this.#pc)).map((section) => {
       const i = waiting.findIndex(({ kind }) => kind === section.kind);
       const [sender = null] = i < 0 ? [] : waiting.splice(i, 1);
       return { ...section, sender, stereo: sender !== null && sendsStereo(sender) };

@@ -2,7 +2,7 @@
 
 import { MAX } from './limits.js';
 import { checkBitrate } from './options.js';
-import { addsSections } from './reserve.js';
+import { makesSections } from './reserve.js';
 import { Sender } from './sender.js';
 
 export class Published {
@@ -19,11 +19,10 @@ export class Published {
 
   get senders() { return [...this.#senders]; }
 
-  /** The kinds of what is published, as a join says them; none of what others cannot make ready for. */
+  /** The kinds of what is published, as a join says them: without those of sections that would not be filled. */
   get kinds() {
-    const { RTCPeerConnection } = this.#webrtc;
-    const kinds = this.#senders.map(({ kind }) => kind).filter((kind) => kind === 'audio' || addsSections(RTCPeerConnection.prototype));
-    return kinds.slice(0, MAX.sends);
+    const all = makesSections(this.#webrtc.RTCPeerConnection.prototype);
+    return this.#senders.map(({ kind }) => kind).filter((kind) => all || kind === 'audio').slice(0, MAX.sends);
   }
 
   /** Sends a track over every link there is; those to come are given senders. */
