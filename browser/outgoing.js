@@ -15,7 +15,7 @@ const FIRST = 4096; // what is there apart from media sections
 const WHOLE = MAX.sdp - 2048; // candidates may be added
 const OURS = MAX.sdp / 2; // the rest is the other side's, whose sections a browser answers at greater length
 const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
-const RESERVED = { audio: 1792, video: 5120 }; // the same of those in which we receive, because browsers decode more than they encode
+const RESERVED = { audio: 1792, video: 5120 }; // the same of one that we reserve: browsers decode more than they encode
 
 export class Outgoing {
   #pc;
@@ -27,12 +27,13 @@ export class Outgoing {
   #waiting; // senders that get a section with the next offer
   #expects; // kinds of what the other side is about to send, for which the next offer reserves sections
   #assigned = []; // {mid, kind, sender or null, stereo}: sections of the other side's offer that we are about to fill
+  #filled = []; // those of #sections that we have just filled
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
   // codecs: offered, refused: the other side knows none of them, stereo: offered as that}
 
   /**
-   * senders: those there are from the start; expects: the kinds of what the other side is about to send, if the first offer is
-   * ours; see Budget.use for peer, wanted and most.
+   * senders: those there are from the start; expects: the kinds of what the other side is about to send, if the first
+   * offer is ours; see Budget.use for peer, wanted and most.
    */
   constructor(pc, { senders, expects = [], webrtc, budget, peer, wanted, most }) {
     this.#pc = pc;
@@ -113,7 +114,9 @@ export class Outgoing {
       const transceiver = this.#pc.getTransceivers().find((t) => t.mid === mid);
       if (!transceiver) continue;
       this.#waiting = this.#waiting.filter((s) => s !== sender);
-      this.#sections.push({ transceiver, sender, startsAt: 0, codecs: [], refused: false, stereo });
+      const section = { transceiver, sender, startsAt: 0, codecs: [], refused: false, stereo };
+      this.#sections.push(section);
+      this.#filled.push(section);
       transceiver.direction = 'sendonly';
       transceiver.sender.setStreams?.(this.#stream);
       if (kind === 'audio') preferRED(transceiver, this.#webrtc);
@@ -121,9 +124,13 @@ export class Outgoing {
     }
   }
 
-  /** The answer is made: a sender whose section the browser has rejected, because it has no codec of it, waits for one of its own. */
+  /**
+   * The answer is made: a sender whose section the browser has rejected, because it knows no codec of it, waits for one of
+   * its own.
+   */
   answered() {
-    for (const s of this.#sections.filter(({ sender, transceiver }) => sender && !isUsable(transceiver))) {
+    for (const s of this.#filled.splice(0)) {
+      if (!s.sender || isUsable(s.transceiver)) continue;
       this.#waiting.push(s.sender);
       s.sender = null;
     }

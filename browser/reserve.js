@@ -5,9 +5,9 @@ const NATIVE = /\{\s*\[native code\]\s*\}$/;
 
 /**
  * Whether the addTransceiver of an RTCPeerConnection, or of the prototype, is the browser's. A page that has put another in
- * its place makes its pictures in its own way, such as in several encodings, which nothing but addTransceiver can give to a
- * section. So it reserves nothing, because its addTransceiver knows of no section without a track, and fills no section of a
- * picture. WebRTC for Node looks the same, because it is written in JavaScript, and needs the second round too.
+ * its place makes its pictures in its own way, such as in several encodings, which nothing but addTransceiver can give to
+ * a section. So it fills no section of a picture, and reserves nothing, because its addTransceiver may expect a track.
+ * WebRTC for Node looks the same, because it is written in JavaScript, and needs the second round too.
  */
 export const makesSections = (pc) => NATIVE.test(String(pc?.addTransceiver));
 
