@@ -10,6 +10,7 @@ import { Found } from './found.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
 import { giveServers, newPeerConnection } from './peer_connection.js';
+import { reservedIn } from './reserve.js';
 import { tellSilence } from './silence.js';
 import { stepsOfConnection } from './steps.js';
 import { playStereo, stereoOf, tellStereo } from './stereo.js';
@@ -49,9 +50,9 @@ export class Connection {
    * got yet, refused({sender, codec, error}), flooded(c, error), introduced(), reaches() → whether the hub does,
    * described(restarts), tabled(weight), wants(told) and lookup() → whether one more is within bounds, peer: its id,
    * wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may take. platform is
-   * {webrtc, atHome, budget}.
+   * {webrtc, atHome, budget}; see Outgoing for senders and expects.
    */
-  constructor({ number, platform: { webrtc, atHome, budget }, iceServers, begun, senders, incoming, link }) {
+  constructor({ number, platform: { webrtc, atHome, budget }, iceServers, begun, senders, expects, incoming, link }) {
     this.number = number;
     this.#link = link;
     this.#incoming = incoming;
@@ -88,7 +89,7 @@ export class Connection {
       this.#steps.look(this.#pc);
       this.#changed();
     };
-    this.#outgoing = new Outgoing(this.#pc, { senders, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
+    this.#outgoing = new Outgoing(this.#pc, { senders, expects, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
     this.#table = new Table(this.#outgoing, {
       ready: () => this.introduced && link.room(), number: link.table, send: (body) => this.#send({ type: 'table', body }),
     });
@@ -315,17 +316,19 @@ export class Connection {
   async #offer(id) {
     for (const what of this.#outgoing.open()) this.#link.refused(what);
     const offer = await this.#pc.createOffer();
-    await this.#setLocal(offer);
+    await this.#setLocal(offer, reservedIn(offer.sdp, this.#pc)); // in which stereo may come, of which we have not heard yet
     this.#outgoing.offered(offer.sdp);
     this.#sendDescription('offer', id, offer.sdp, false);
   }
 
   async #answer(id, received, restarts) {
     if (restarts) this.#link.restarting(this);
-    await this.#take('offer', received);
+    await this.#take('offer', { ...received, sdp: this.#outgoing.assign(received.sdp) });
+    await this.#outgoing.fill();
     const answer = await this.#pc.createAnswer();
     if (restarts) this.#answered = ufragOf(answer.sdp);
     await this.#setLocal(answer);
+    this.#outgoing.answered();
     // The sender of a restart may have no path left but the hub.
     this.#sendDescription('answer', id, answer.sdp, restarts);
     this.#incoming.attach(this.#pc);
@@ -339,8 +342,8 @@ export class Connection {
   }
 
   // A browser plays in stereo what its own description says is so. One that does not take its description changed plays mono.
-  async #setLocal(description) {
-    const sdp = playStereo(description.sdp, this.#stereo);
+  async #setLocal(description, reserved = []) {
+    const sdp = playStereo(description.sdp, new Set([...this.#stereo, ...reserved.map(({ mid }) => mid)]));
     if (sdp !== description.sdp) {
       try {
         await this.#pc.setLocalDescription({ type: description.type, sdp });

@@ -6,7 +6,7 @@ import { Path } from './path.js';
 import { Proof } from './proof.js';
 
 export class Epochs {
-  #link; // {closed(), present(), id, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
+  #link; // {closed(), present(), id, expects() → kinds of what the peer is about to send, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
   #hub; // {online, ask()}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
   #conduct; // what the member may make us do
@@ -122,6 +122,7 @@ export class Epochs {
         iceServers: this.#options.iceServers(),
         begun,
         senders: this.#options.senders(),
+        expects: begun ? this.#link.expects() : [],
         incoming: this.#incoming,
         link: this.#forConnection((c) => c === this.#connection),
       });

@@ -27,6 +27,7 @@ async function tokenOf(source) {
 export class Hub {
   #join; // {url, identity, session, room}
   #name; // () → our nickname
+  #sends; // () → the kinds of what we publish
   #options; // {token, joinInFrame, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #trace; // (direction, inBand, frame)
@@ -40,10 +41,11 @@ export class Hub {
   #inbox = Promise.resolve(); // steps of the room, in order
   #gone = new AbortController(); // aborted when the room is over
 
-  constructor({ name, options, member, trace = () => {}, ...join }) {
+  constructor({ name, sends = () => [], options, member, trace = () => {}, ...join }) {
     this.#join = join;
     this.#goodbye = new Goodbye(join);
     this.#name = name;
+    this.#sends = sends;
     this.#options = options;
     this.#way = new Way(join.url, options);
     this.#redial = new Redial(options.redialMax);
@@ -99,7 +101,7 @@ export class Hub {
     if (this.#over) throw this.#gone.signal.reason; // while the function was asked
     let taken;
     await Signaling.open({
-      ...this.#join, name: this.#name(), token,
+      ...this.#join, name: this.#name(), sends: this.#sends(), token,
       dial: async (signal, join) => {
         const dialled = await this.#way.dial(signal, joinInFrame ? '' : join);
         this.#arrival.reach('hub');

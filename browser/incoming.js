@@ -79,6 +79,7 @@ export class Incoming {
   #report; // {trackAdded(track), trackRemoved(track), trackChanged(track), trackMuted(track), trackPaused(track), trackBlocked(track, element, blocked)}
   #wantChanged; // called when wanted may be something else
   #version = 0;
+  #told = false; // a table has come, since close
   #allowed; // () => whether the peer may publish
   #webrtc; // {MediaStream}
   #latest = {}; // rows of that version
@@ -98,6 +99,9 @@ export class Incoming {
   get tracks() {
     return [...this.#tracks.values()];
   }
+
+  /** Whether the peer has said what it sends. */
+  get told() { return this.#told; }
 
   /** The heights in pixels that are wanted, by id, without those of which all is. */
   get wanted() {
@@ -120,6 +124,7 @@ export class Incoming {
   apply(table, pc) {
     if (table.version <= this.#version) return;
     this.#version = table.version;
+    this.#told = true;
     this.#latest = table.tracks;
     this.retake(pc);
   }
@@ -207,6 +212,7 @@ export class Incoming {
   /** Ends all tracks: the peer is gone. Should it come back, its latest table counts again. */
   close() {
     this.#version = Math.max(0, this.#version - 1);
+    this.#told = false;
     this.#latest = {};
     this.#rows = {};
     this.#waits.clear();

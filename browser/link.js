@@ -28,6 +28,7 @@ export class Link {
   present = true; // the hub has it in the room
   state = 'connecting';
 
+  #sends = []; // MIME types, or kinds, of what the member publishes, as far as the hub knows
   #gone; // called when the peer goes
   #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
@@ -85,7 +86,7 @@ export class Link {
     }));
     this.#epochs = new Epochs({
       link: {
-        id: member.id, most: () => this.#meter.bound, closed: () => this.#closed, present: () => this.present,
+        id: member.id, expects: () => this.#expects, most: () => this.#meter.bound, closed: () => this.#closed, present: () => this.present,
         askTurn: () => turns.ask(this), yieldTurn: () => turns.done(this),
         state: (state, error) => this.#setState(state, error), dead: () => report.dead(),
         acted: () => this.#parted?.(), end: () => this.#end(),
@@ -110,9 +111,10 @@ export class Link {
 
   // ---- from the room
 
-  /** The member has entered, or come back to, the hub while we were there. */
-  welcome() {
+  /** The member has entered, or come back to, the hub while we were there; sends: what it publishes, as far as is known. */
+  welcome(sends = []) {
     this.present = true;
+    this.#sends = sends;
     this.#epochs.on('welcome');
   }
 
@@ -278,6 +280,12 @@ export class Link {
   }
 
   // ---- from its parts
+
+  // The kinds of what the member is about to send: what its table says, and before that the hub.
+  get #expects() {
+    if (!may(this.member, 'publish')) return [];
+    return this.#incoming.told ? this.tracks.map(({ kind }) => kind) : this.#sends.map((type) => type.split('/')[0]);
+  }
 
   // Frames were taken: messages of the exchange, of another epoch if renewed.
   #accepted({ messages, renewed, acked, via }) {

@@ -6,13 +6,16 @@
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 import { preferRED } from './red.js';
+import { makesSections, reservedIn } from './reserve.js';
 import { mediaOf, sendsStereo } from './sender.js';
+import { sendStereo } from './stereo.js';
 
 // What a description has room for, in bytes.
 const FIRST = 4096; // what is there apart from media sections
 const WHOLE = MAX.sdp - 2048; // candidates may be added
 const OURS = MAX.sdp / 2; // the rest is the other side's, whose sections a browser answers at greater length
 const SECTION = { audio: 1280, video: 4096 }; // more than an offered one takes
+const RESERVED = { audio: 1792, video: 5120 }; // the same of one that we reserve: browsers decode more than they encode
 
 export class Outgoing {
   #pc;
@@ -22,11 +25,17 @@ export class Outgoing {
   #budget; // the room's
   #spent; // () when nothing more is sent
   #waiting; // senders that get a section with the next offer
+  #expects; // kinds of what the other side is about to send, for which the next offer reserves sections
+  #assigned = []; // {mid, kind, sender or null, stereo}: sections of the other side's offer that we are about to fill
+  #filled = []; // those of #sections that we have just filled
   #sections = []; // {transceiver, sender or null, startsAt: acknowledgement that lets a takeover flow,
   // codecs: offered, refused: the other side knows none of them, stereo: offered as that}
 
-  /** senders: those there are from the start; see Budget.use for peer, wanted and most. */
-  constructor(pc, { senders, webrtc, budget, peer, wanted, most }) {
+  /**
+   * senders: those there are from the start; expects: the kinds of what the other side is about to send, if the first
+   * offer is ours; see Budget.use for peer, wanted and most.
+   */
+  constructor(pc, { senders, expects = [], webrtc, budget, peer, wanted, most }) {
     this.#pc = pc;
     this.#webrtc = webrtc;
     this.#budget = budget;
@@ -34,6 +43,7 @@ export class Outgoing {
     this.#stream = new webrtc.MediaStream();
     this.#first = [...senders];
     this.#waiting = [...senders];
+    this.#expects = expects.slice(0, MAX.sends);
   }
 
   /**
@@ -52,8 +62,8 @@ export class Outgoing {
   }
 
   /**
-   * An offer is about to be made: waiting senders get a section, as far as they fit into a description. Returns the
-   * others, as {sender, codec, error}.
+   * An offer is about to be made: waiting senders get a section, and so does what is expected, as far as they fit into a
+   * description. Returns the other senders, as {sender, codec, error}.
    */
   open() {
     const left = [];
@@ -68,8 +78,63 @@ export class Outgoing {
         left.push({ sender, codec, error: new NoomError('too_many_tracks', 'there is no room for another track between the two; close a Sender first') });
       }
     }
+    this.#reserve();
     this.changed();
     return left;
+  }
+
+  #reserve() {
+    if (!makesSections(this.#pc)) return;
+    let room = Math.min(OURS, WHOLE - FIRST - this.#sections.reduce((sum, s) => sum + SECTION[kindOf(s)], 0));
+    for (const kind of this.#expects.splice(0)) {
+      if (RESERVED[kind] > room) continue;
+      room -= RESERVED[kind];
+      const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
+      if (kind === 'audio') preferRED(transceiver, this.#webrtc); // what comes is in the order that we say
+    }
+  }
+
+  /**
+   * An offer of the other side is about to be taken, which may reserve sections for us: chooses the senders that get them.
+   * Returns the offer as it is to be taken.
+   */
+  assign(sdp) {
+    const waiting = [...this.#waiting];
+    this.#assigned = reservedIn(sdp, this.#pc).filter(({ kind }) => kind === 'audio' || makesSections(this.#pc)).map((section) => {
+      const i = waiting.findIndex(({ kind }) => kind === section.kind);
+      const [sender = null] = i < 0 ? [] : waiting.splice(i, 1);
+      return { ...section, sender, stereo: sender !== null && sendsStereo(sender) };
+    });
+    return sendStereo(sdp, new Set(this.#assigned.filter(({ stereo }) => stereo).map(({ mid }) => mid)));
+  }
+
+  /** The offer was taken: fills those sections. Those without a sender are idle. */
+  async fill() {
+    for (const { mid, kind, sender, stereo } of this.#assigned.splice(0)) {
+      const transceiver = this.#pc.getTransceivers().find((t) => t.mid === mid);
+      if (!transceiver) continue;
+      this.#waiting = this.#waiting.filter((s) => s !== sender);
+      const section = { transceiver, sender, startsAt: 0, codecs: [], refused: false, stereo };
+      this.#sections.push(section);
+      this.#filled.push(section);
+      transceiver.direction = 'sendonly';
+      transceiver.sender.setStreams?.(this.#stream);
+      if (kind === 'audio') preferRED(transceiver, this.#webrtc);
+      if (sender) await transceiver.sender.replaceTrack(mediaOf(sender));
+    }
+  }
+
+  /**
+   * The answer is made: a sender whose section the browser has rejected, because it knows no codec of it, waits for one of
+   * its own.
+   */
+  answered() {
+    for (const s of this.#filled.splice(0)) {
+      if (!s.sender || isUsable(s.transceiver)) continue;
+      this.#waiting.push(s.sender);
+      s.sender = null;
+    }
+    this.changed();
   }
 
   #fits(kind) {

@@ -1,6 +1,8 @@
 // What is published: by a room to everyone, or to one peer alone.
 
+import { MAX } from './limits.js';
 import { checkBitrate } from './options.js';
+import { makesSections } from './reserve.js';
 import { Sender } from './sender.js';
 
 export class Published {
@@ -16,6 +18,12 @@ export class Published {
   }
 
   get senders() { return [...this.#senders]; }
+
+  /** The kinds of what is published, as a join says them: without those of sections that would not be filled. */
+  get kinds() {
+    const all = makesSections(this.#webrtc.RTCPeerConnection.prototype);
+    return this.#senders.map(({ kind }) => kind).filter((kind) => all || kind === 'audio').slice(0, MAX.sends);
+  }
 
   /** Sends a track over every link there is; those to come are given senders. */
   add(track, { name = track?.kind === 'video' ? 'camera' : 'microphone', maxBitrate = null } = {}) {

@@ -87,7 +87,7 @@ export class Room extends RoomEvents {
     const emit = (...event) => this.emit(...event);
     const trace = (...frame) => this.#tracer.frame(...frame);
     this.#hub = new Hub({
-      url, identity, session, room: this.#name, name: () => this.#self?.name ?? options.name, options, trace,
+      url, identity, session, room: this.#name, name: () => this.#self?.name ?? options.name, sends: () => this.#published.kinds, options, trace,
       member: {
         frame: (frame) => this.#handle(frame),
         lost: (error) => {
@@ -296,7 +296,7 @@ export class Room extends RoomEvents {
     }
     switch (frame.type) {
       case 'joined': return this.#joinedAgain(frame);
-      case 'welcome': return this.#roster.welcome(frame.member);
+      case 'welcome': return this.#roster.welcome(frame.member, frame.sends);
       case 'bye': return this.#bye(frame);
       case 'renamed': return this.#renamed(frame);
       case 'servers': return this.#servers.take(frame);

@@ -65,10 +65,11 @@ export class Roster {
     this.#dropGhosts();
   }
 
-  async welcome(member) {
+  /** A member has come, or come back; sends: what it publishes, as far as is known. */
+  async welcome(member, sends) {
     const entry = await this.#admit(member, false);
     if (!entry) return;
-    entry.link.welcome();
+    entry.link.welcome(sends);
     this.#dropGhosts();
   }
 

@@ -60,10 +60,10 @@ export class Signaling {
    * invited(frame) gives an error to end with if we are to come back after it. trace(direction, inBand, frame) is called
    * for each frame. signal: we leave.
    */
-  static open({ url, dial, identity, session, room, name, token, timeout, signal, onJoined, onFrame, onClose, invited, trace }) {
+  static open({ url, dial, identity, session, room, name, sends = [], token, timeout, signal, onJoined, onFrame, onClose, invited, trace }) {
     const late = new AbortController();
     return new Promise((resolve, reject) => {
-      const join = { type: 'join', room, name, key: identity.key, session };
+      const join = { type: 'join', room, name, key: identity.key, session, sends: sends.length > 0 ? sends : undefined };
       let socket = null;
       let done = false;
       const put = (frame) => {

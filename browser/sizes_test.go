@@ -12,6 +12,7 @@ import (
 	"noom/internal/browsertest"
 	"noom/internal/longtest"
 	"noom/internal/packet"
+	"noom/media"
 )
 
 // viewer notes how high the pictures of a track are, as its packets say, and whether they are whole.
@@ -166,6 +167,34 @@ func testSeveralEncodings(t *testing.T, kind browsertest.Kind, codec string) {
 	}
 	if n := browsertest.Eval[int](tab, `connections`); n != 1 {
 		t.Errorf("%d connections were made, want 1", n)
+	}
+}
+
+// TestEncodingsAreOffered: a page that offers its picture in several encodings does so whoever is there first, and whatever
+// comes from the other.
+func TestEncodingsAreOffered(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"page", "Go"} {
+		t.Run(first+" first", func(t *testing.T) {
+			l := newLab(t)
+			tab := l.open(browsertest.Chromium.Start(t), wide)
+			enter := `encodes('VP8', [{ rid: 'l', scaleResolutionDownBy: 4 }, { rid: 'm', scaleResolutionDownBy: 2 }, { rid: 'h' }]);
+				enter('지우', { tracks: [wide()] })`
+			if first == "page" {
+				tab.Do(enter)
+			}
+			room := joinWith(t, l, &noom.Config{Name: "고퍼"}, media.Tone(), media.TestPattern(nil))
+			if first == "Go" {
+				tab.Do(enter)
+			}
+			track := trackOf(t, room)
+			v := watch(t, track)
+			track.Want(100)
+			v.waitFor(t, "a small one", 136)
+			track.Want(-1)
+			v.waitFor(t, "all of it", 544)
+			tab.Wait("what comes from Go", `other().tracks.length === 2 && moving()`)
+		})
 	}
 }
 

@@ -28,6 +28,13 @@ export function tellStereo(sdp, sent, received) {
   });
 }
 
+/** A description of the other side to which those sections are sent in stereo, and without pauses in silence. */
+export function sendStereo(sdp, sent) {
+  return eachOpus(sdp, (mid, parameters) => (
+    sent.has(mid) ? [...parameters.filter((p) => !/^(stereo|usedtx)=/i.test(p)), 'stereo=1'] : parameters
+  ));
+}
+
 /** What edit(mid, parameters) makes of the parameters of each section's Opus. */
 export function eachOpus(sdp, edit) {
   return sdp.split(/^(?=m=)/m).map((section) => {

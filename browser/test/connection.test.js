@@ -35,6 +35,8 @@ function answering() {
 
     createDataChannel(label) { return { label }; }
 
+    getTransceivers() { return []; }
+
     async setRemoteDescription({ sdp }) { this.ufrag = sdp.replace('theirs', 'ours'); }
 
     async createAnswer() { return { type: 'answer', sdp: this.ufrag }; }

@@ -32,10 +32,15 @@ function webrtc() {
       return channel;
     }
 
-    addTransceiver(track) {
+    sections = []; // that addTransceiver has made, as 'kind direction'
+
+    addTransceiver = ((track, { direction }) => {
+      this.sections.push(`${track.kind ?? track} ${direction}`);
       const sender = { replaceTrack: async () => {}, getParameters: () => ({ encodings: [{}] }), setParameters: async () => {} };
       return { sender, receiver: { track: { kind: track.kind } }, mid: '0', currentDirection: null };
-    }
+    }).bind(this); // as the browser's own looks
+
+    getConfiguration() { return { iceServers: [] }; }
 
     async createOffer() { return { type: 'offer', sdp: 'v=0\r\n' }; }
 
@@ -49,11 +54,11 @@ function webrtc() {
 
     close() { this.connectionState = 'closed'; }
   }
-  return { made, webrtc: { RTCPeerConnection, MediaStream } };
+  return { made, webrtc: { RTCPeerConnection, MediaStream, RTCRtpSender: {} } };
 }
 
 // A Peer with its link, which has made the first offer; begin(peer) is called before.
-async function linked(t, begin = () => {}) {
+async function linked(t, begin = () => {}, { sends, rights } = {}) {
   const [us, them] = [await Identity.generate(), await Identity.generate()];
   const sessions = [newSession(), newSession()]; // theirs, ours
   const { made, webrtc: platform } = webrtc();
@@ -62,16 +67,16 @@ async function linked(t, begin = () => {}) {
   const peer = new Peer({
     attach: (l) => { link = l; },
     senders: () => [], ask: null, checkRight() {}, over: new AbortController().signal,
-    member: { id: them.id, key: them.key, session: sessions[0], name: 'two' },
+    member: { id: them.id, key: them.key, session: sessions[0], name: 'two', rights },
     self: { identity: { id: us.id, sign: async () => new Uint8Array(64) }, session: sessions[1], room: 'r' }, // nobody checks it
     hub: { online: true, send: (frame) => seen.hub.push(frame) },
     conduct: new Conduct(), turns: { ask: (l) => l.admit(), done() {} },
-    report: { state() {}, quality() {}, channelOpened: (channel, taken) => seen.channels.push({ channel, taken }) },
+    report: { state() {}, quality() {}, trackAdded() {}, trackRemoved() {}, channelOpened: (channel, taken) => seen.channels.push({ channel, taken }) },
     options: { iceServers: () => [], connectTimeout: 60_000, webrtc: platform, atHome: true, budget: new Budget(), trace() {}, arrival: () => ({}) },
   });
   t.after(() => link.close());
   begin(peer);
-  link.welcome();
+  link.welcome(sends);
   const typesOf = (frames) => frames.map((frame) => JSON.parse(frame.split('\n')[0]).type);
   const settle = async () => { for (let i = 0; i < 100; i++) await setImmediate(); };
   await settle();
@@ -79,7 +84,11 @@ async function linked(t, begin = () => {}) {
     const m = { type: 'ack', to: us.id, sessions, epoch: [1, us.id], seq: 0, ack };
     link.receive({ ...m, signature: await them.sign(pairText(m, 'r', them.id)) });
   };
-  return { peer, link, made, seen, typesOf, settle, acknowledge };
+  const tell = async (type, body) => {
+    const m = { type, to: us.id, sessions, epoch: [1, us.id], seq: 1, ack: 1, body: JSON.stringify(body) };
+    link.receive({ ...m, signature: await them.sign(pairText(m, 'r', them.id)) });
+  };
+  return { peer, link, made, seen, typesOf, settle, acknowledge, tell };
 }
 
 test('tables that the peer acknowledges late are sent as far as its window goes, and then the newest', async (t) => {
@@ -164,5 +173,22 @@ test('a sender to one peer ends with it', async (t) => {
     link.close();
     link.reopen();
     assert.equal(peer.publish(camera).muted, false, 'a peer that comes back can be sent to again');
+  }
+});
+
+test('an offer reserves sections for what the hub says that the peer sends, and later for what its table says', async (t) => {
+  const { link, made, tell } = await linked(t, () => {}, { sends: ['audio', 'video/VP8', 'video'] });
+  assert.deepEqual(made[0].sections, ['audio recvonly', 'video recvonly', 'video recvonly']);
+  await tell('table', { table: { version: 1, tracks: { 5: { id: 'a', name: 'camera', kind: 'video', muted: false } } } });
+  while (link.tracks.length === 0) await setImmediate();
+  link.restart();
+  while (!made[1]?.channels.control.sent.length) await setImmediate();
+  assert.deepEqual(made[1].sections, ['video recvonly']);
+});
+
+test('nothing is reserved for a peer that may not publish, nor for one of which nothing is known', async (t) => {
+  for (const about of [{ sends: ['audio'], rights: ['chat'] }, {}]) {
+    const { made } = await linked(t, () => {}, about);
+    assert.deepEqual(made[0].sections, []);
   }
 });

@@ -23,6 +23,8 @@ class Connection {
     });
   }
 
+  getTransceivers() { return []; }
+
   async createOffer() { return { type: 'offer', sdp: '' }; }
 
   async setLocalDescription() {}

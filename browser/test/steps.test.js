@@ -42,6 +42,8 @@ test('those of a connection', async () => {
 
     createDataChannel(label) { return { label, readyState: 'connecting' }; }
 
+    getTransceivers() { return []; }
+
     async createOffer() { return { type: 'offer', sdp: 'v=0\r\n' }; }
 
     async setLocalDescription(description) { this.localDescription = description; }

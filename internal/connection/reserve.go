@@ -128,7 +128,7 @@ func (c *Conn) fill(s *sdp.SessionDescription) (list []filled, err error) {
 			continue
 		}
 		formats := c.formatsIn(m, kind)
-		if len(formats) == 0 || m.MediaName.Port.Value == 0 {
+		if len(formats) == 0 || rejects(m) {
 			over[kind] = true
 			continue
 		}
@@ -167,6 +167,13 @@ func (c *Conn) narrowFilled(list []filled) error {
 		}
 	}
 	return nil
+}
+
+// rejects reports whether a section is for nothing. Firefox gives the port 0 to all sections but the first, and says that they
+// use the port of that one (RFC 9143 section 6).
+func rejects(m *sdp.MediaDescription) bool {
+	_, bundled := m.Attribute("bundle-only")
+	return m.MediaName.Port.Value == 0 && !bundled
 }
 
 // knows reports whether a section was in an earlier description.
