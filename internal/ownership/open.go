@@ -63,6 +63,7 @@ func (r *Room) adopt(from string, s *State) {
 	o.state = merge(was, *s)
 	if s.term() == "" || was.descends(s.term()) {
 		o.state.Lineage, o.state.N, o.state.Away, o.state.Born = was.Lineage, was.N, was.Away, was.Born
+		o.state.Rest = was.Rest
 	} else {
 		r.beginTerm()
 		o.state.Away = without(unite(o.state.Away, o.state.Roster), slices.Concat(seated, o.state.Barred))
@@ -92,7 +93,8 @@ func (r *Room) adopt(from string, s *State) {
 // the younger stays.
 func (r *Room) readmit(s Seat) {
 	o := r.owned
-	if o.seated(s.Address()) >= 0 {
+	if at := o.seated(s.Address()); at >= 0 {
+		r.act(Action{Kind: Remind, Seat: o.seats[at]})
 		return
 	}
 	if r.bars(s.Person) {
