@@ -259,6 +259,8 @@ func TestAdopted(t *testing.T) {
 	s := newScene(t, 8)
 	s.enter("host", moderator)
 	gone, b := s.enter("gone", request{}), s.enter("b", request{})
+	s.enter("early", request{})
+	s.see(s.room.kick("early"))
 	s.leave(gone, signal.ReasonLost)
 	other := newScene(t, 8)
 	other.moved(taken(t, carry(t, &s.room.memory)))
@@ -275,14 +277,17 @@ func TestAdopted(t *testing.T) {
 	s.expect("1: locked", "3: locked", "1: bye kicked/2 kicked", "3: bye kicked/2 kicked")
 	s.see(s.room.adopt(taken(t, carry(t, &s.room.memory))))
 	s.expect()
+	if n := len(s.room.ends); n != 2 {
+		t.Errorf("%d ends are remembered, of which both halves know one", n)
+	}
 	s.leave(b, signal.ReasonLeft)
 	s.enter("away", request{})
-	s.expect("4: joined", "1: welcome", "4: bye kicked/2 kicked", "4: bye b/3 left")
+	s.expect("5: joined", "1: welcome", "5: bye early/4 kicked", "5: bye kicked/2 kicked", "5: bye b/3 left")
 	if s.room.missed("gone") < 0 {
 		t.Errorf("who was lost here is forgotten: %v", s.room.absent)
 	}
 	s.see(s.room.adopt(taken(t, ownership.Memory{}))) // the room has ended
-	s.expect("1: unlocked", "4: unlocked")
+	s.expect("1: unlocked", "5: unlocked")
 	if !sameMemory(&s.room.memory, &memory{}) {
 		t.Errorf("a room that has ended remembers %+v", s.room.memory)
 	}
@@ -292,7 +297,9 @@ func TestAdopted(t *testing.T) {
 func TestAdoptedIsHere(t *testing.T) {
 	s := newScene(t, 4)
 	s.enter("a", request{})
-	s.see(s.room.adopt(taken(t, ownership.Memory{Locked: true, Away: []ownership.Person{{ID: "a", Session: "/1"}, {ID: "b"}}})))
+	m := taken(t, ownership.Memory{Locked: true, Away: []ownership.Person{{ID: "a", Session: "/1"}, {ID: "b"}}})
+	m.ends = []ending{{goodbye(&signal.Member{ID: "a", Session: "/1"}, signal.ReasonLeft), 1}}
+	s.see(s.room.adopt(m))
 	s.expect("1: locked")
 	if s.room.missed("a") >= 0 || !s.room.awaits("b") {
 		t.Errorf("absent are %v", s.room.absent)
