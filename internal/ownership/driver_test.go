@@ -103,13 +103,4 @@ func TestRest(t *testing.T) {
 			t.Errorf("%s: %.20s", name, m.Rest)
 		}
 	}
-
-	s := with(term(4, "a"), []byte(`1`))
-	r.Remember(Memory{Rest: []jsontext.Value{[]byte(`7`)}})
-	late := r.owned.state
-	late.Rest, late.N = s.Rest, 0
-	r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 2, State: &late})
-	if got := r.owned.state.Rest; !equal(got, []jsontext.Value{[]byte(`7`)}) {
-		t.Errorf("a copy from before makes it %s", got)
-	}
 }

@@ -63,7 +63,6 @@ func (r *Room) adopt(from string, s *State) {
 	o.state = merge(was, *s)
 	if s.term() == "" || was.descends(s.term()) {
 		o.state.Lineage, o.state.N, o.state.Away, o.state.Born = was.Lineage, was.N, was.Away, was.Born
-		o.state.Rest = was.Rest
 	} else {
 		r.beginTerm()
 		o.state.Away = without(unite(o.state.Away, o.state.Roster), slices.Concat(seated, o.state.Barred))

@@ -174,9 +174,9 @@ func (m *memory) await(away []ownership.Person) {
 	}
 }
 
-// rejoin completes the joined that a member gets when its room has moved: the answer has what its hub adds, the roster what
-// all seats have handed over, in their order, and before is how many sit before the member.
-func rejoin(answer *signal.Message, roster []jsontext.Value, before int, locked bool, nonce signal.Bytes) error {
+// rejoin completes the joined that a member gets when its room has moved. The answer has what the member's hub adds, a nonce
+// among it; the roster has what all seats have handed over, in their order; before is how many sit before the member.
+func rejoin(answer *signal.Message, roster []jsontext.Value, before int, locked bool) error {
 	if before < 0 || before >= len(roster) {
 		return fmt.Errorf("hub: place %d in a roster of %d from another hub", before, len(roster))
 	}
@@ -192,6 +192,6 @@ func rejoin(answer *signal.Message, roster []jsontext.Value, before int, locked 
 			answer.Members = append(answer.Members, m.Member)
 		}
 	}
-	answer.Place, answer.Locked, answer.Nonce = int32(before)+1, locked, nonce //nolint:gosec // at most mostMembers
+	answer.Place, answer.Locked = int32(before)+1, locked //nolint:gosec // at most mostMembers
 	return nil
 }

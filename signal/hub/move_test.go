@@ -68,7 +68,7 @@ func joinedAgain(t *testing.T, r *room[int], c int) *signal.Message {
 		roster[i] = handed.Member
 	}
 	m := &signal.Message{Type: signal.TypeJoined}
-	if err := rejoin(m, roster, r.seated(c), r.locked, nil); err != nil {
+	if err := rejoin(m, roster, r.seated(c), r.locked); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -152,6 +152,7 @@ func TestMovedRoomRemembers(t *testing.T) {
 	boss := s.enter("boss", request{member: signal.Member{Name: "Boss"}, named: true})
 	back := s.enter("back", request{})
 	s.enter("out", request{identity: "밖"})
+	s.leave(s.enter("left", request{identity: "남"}), signal.ReasonLeft)
 	s.leave(back, signal.ReasonLost)
 	s.see(s.room.kick("out"))
 	s.ask(host, signal.Message{Type: signal.TypeKick, To: "ghost", Session: "/9"})
@@ -159,12 +160,12 @@ func TestMovedRoomRemembers(t *testing.T) {
 	s.leave(boss, signal.ReasonLost)
 	was := s.room.memory
 	s.moved(taken(t, carry(t, &was)), host)
-	s.expect("1: bye out/5 kicked", "1: bye ghost/9 kicked")
+	s.expect("1: bye left/6 left", "1: bye out/5 kicked", "1: bye ghost/9 kicked")
 	if !sameMemory(&s.room.memory, &was) {
 		t.Errorf("it knows\n%+v, not\n%+v", s.room.memory, was)
 	}
 	s.enter("back", request{})
-	s.expect("6: joined", "1: welcome", "6: bye out/5 kicked", "6: bye ghost/9 kicked")
+	s.expect("7: joined", "1: welcome", "7: bye out/5 kicked", "7: bye ghost/9 kicked")
 	s.enter("imitator", request{member: signal.Member{Name: "boss"}})
 	if got := s.room.members()[2].Name; got != "boss (2)" {
 		t.Errorf("who takes a name that is reserved is called %q", got)
@@ -224,7 +225,7 @@ func TestReadmitted(t *testing.T) {
 		t.Errorf("d hears %+v", m)
 	}
 	for _, place := range []int{-1, 0} {
-		if err := rejoin(m, nil, place, false, nil); err == nil {
+		if err := rejoin(m, nil, place, false); err == nil {
 			t.Errorf("place %d in an empty roster is one", place)
 		}
 	}
@@ -375,7 +376,7 @@ func TestUnreadableFromOtherHubs(t *testing.T) {
 			t.Errorf("%s: it has a seat", name)
 		}
 	}
-	if err := rejoin(&signal.Message{}, []jsontext.Value{[]byte(`7`)}, 0, false, nil); err == nil {
+	if err := rejoin(&signal.Message{}, []jsontext.Value{[]byte(`7`)}, 0, false); err == nil {
 		t.Error("a roster that cannot be read is one")
 	}
 	short := ownership.Memory{Rest: []jsontext.Value{[]byte(`{"absent":[{"id":"a","name":"","key":"AAAA","session":"/1","lost":true}]}`)}}
