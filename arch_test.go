@@ -59,7 +59,7 @@ var layers = map[string][]string{
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery"},
 
 	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/net/idna", "golang.org/x/text/"},
-	"noom/signal/hub": {"noom/signal", "golang.org/x/text/", "golang.org/x/time/"},
+	"noom/signal/hub": {"noom/internal/ownership", "noom/signal", "github.com/go-json-experiment/json/", "golang.org/x/text/", "golang.org/x/time/"},
 
 	"noom/signal/hub/token":   {"noom/signal", "noom/signal/hub", "github.com/golang-jwt/jwt/v5"},
 	"noom/signal/hub/metrics": {"noom/signal/hub", "github.com/prometheus/client_golang/"},

@@ -37,6 +37,8 @@ const (
 	Judge
 	// Readmit: Seat was let in by an owner before; it is not refused for the limit, and sits last.
 	Readmit
+	// Remind: Seat is attached anew. What was delivered to it may be lost, and joined does not say all of that.
+	Remind
 	// Step: it takes the frame Body from the connection Seat.
 	Step
 	// Leave: the connection Seat is gone for Reason.

@@ -18,6 +18,7 @@ const (
 	maxRoom   = 256       // bytes in a room's name
 	maxWord   = 1024      // bytes in an identity, an id of a chat, a session
 	maxMember = 8192      // bytes in what is known of a member
+	maxRest   = 1 << 19   // bytes in what else a room step remembers
 	maxList   = 4096      // members, connections
 	idDigits  = 32
 )
@@ -155,7 +156,7 @@ func (m *Message) complete() bool {
 // within reports whether m is within bounds.
 func (m *Message) within() bool {
 	ok := len(m.Room) <= maxRoom && number(m.N, m.Seq, m.View, m.From, int64(m.Degree)) && m.Degree <= maxHubs &&
-		word(m.Gone, m.Reason, m.Chat) && len(m.Hears) <= maxHubs && len(m.Marks) <= maxMarks &&
+		word(m.Gone, m.Reason, m.Chat) && len(m.Member) <= maxMember && len(m.Hears) <= maxHubs && len(m.Marks) <= maxMarks &&
 		len(m.Roster) <= maxList && len(m.Places) <= maxList
 	for _, hub := range m.Hears {
 		ok = ok && validID(hub)
@@ -207,7 +208,7 @@ func (c *Conn) within() bool {
 
 func (s *State) within() bool {
 	ok := len(s.Lineage) <= keptTerms && number(s.N) && len(s.Chats) <= keptChats && len(s.Barred) <= keptKicks &&
-		len(s.Away) <= maxList && len(s.Roster) <= maxList && word(s.Born)
+		len(s.Away) <= maxList && len(s.Roster) <= maxList && word(s.Born) && size(s.Rest) <= maxRest
 	for _, term := range s.Lineage {
 		ok = ok && term != "" && word(term)
 	}

@@ -26,7 +26,7 @@ func samples() map[string]Message {
 	conn := Conn{Conn: 7, Person: anna, Named: true, Order: Stamp{3, 9}, Member: []byte(`{"id":"anna","name":"Anna"}`)}
 	state := &State{
 		Lineage: []string{hubB + "/1", hubA + "/4"}, Born: hubB + "/1", N: 12,
-		Memory: Memory{Locked: true, Away: []Person{{ID: "bert"}}, Barred: []Person{{ID: "mallory", Identity: "m"}}},
+		Memory: Memory{Locked: true, Away: []Person{{ID: "bert"}}, Barred: []Person{{ID: "mallory", Identity: "m"}}, Rest: []jsontext.Value{[]byte(`{"ended":1}`)}},
 		Roster: []Person{anna},
 		Chats:  []Chat{{"anna/1", []byte("{\"type\":\"chat\"}\n")}, {"anna/2", []byte{}}},
 	}
@@ -51,6 +51,7 @@ func samples() map[string]Message {
 		"again":   {Type: TypeDeliver, Hub: hubA, Room: "lobby", N: 3, Seq: 4, To: []int64{7}, Again: true, Body: []byte("prove")},
 		"end":     {Type: TypeDeliver, Hub: hubA, Room: "lobby", N: 3, Seq: 5, To: []int64{7}, Reason: ReasonRestart},
 		"push":    {Type: TypeDeliver, Hub: hubA, Room: "lobby", N: 3, Seq: 6, State: &State{Lineage: []string{hubA + "/4"}, N: 13}},
+		"changed": {Type: TypeDeliver, Hub: hubA, Room: "lobby", N: 3, Seq: 7, To: []int64{7}, Member: conn.Member},
 		"renew":   {Type: TypeRenew, Hub: hubA, Room: "lobby", N: 3},
 	}
 }

@@ -60,7 +60,7 @@ func (r *Room) takeAttached(m *Message) {
 			continue
 		}
 		c := r.conns[at]
-		c.Order, c.member, c.asks, c.request = p.Order, true, false, nil
+		c.Order, c.Member, c.member, c.asks, c.request = p.Order, m.Roster[p.Place], true, false, nil
 		in = append(in, p.Conn)
 		r.act(Action{Kind: Join, Conns: []int64{p.Conn}, Roster: m.Roster, Place: p.Place})
 	}
@@ -104,6 +104,10 @@ func (r *Room) takeDeliver(m *Message) {
 	}
 	to := r.clients(m.To)
 	switch {
+	case m.Member != nil:
+		for _, c := range to {
+			c.Member = m.Member
+		}
 	case m.Again:
 		for _, c := range to {
 			c.asks, c.request = false, nil
@@ -129,6 +133,9 @@ func (r *Room) entered(m *Message) {
 		}
 		c := r.conns[at]
 		c.Order, c.member, c.asks, c.request = *m.Entered, true, false, nil
+		if m.Member != nil {
+			c.Member = m.Member
+		}
 		r.act(Action{Kind: Enter, Conns: []int64{conn}})
 	}
 }

@@ -1,6 +1,11 @@
 package ownership
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 const (
 	keptTerms = 32 // in a lineage
@@ -43,6 +48,7 @@ func merge(copies ...State) State {
 		merged.Locked = merged.Locked || c.Locked
 		merged.Away = unite(merged.Away, c.Away)
 		merged.Roster = unite(merged.Roster, c.Roster)
+		merged.Rest = collect(merged.Rest, c.Rest)
 	}
 	for _, c := range lives { // their terms come last
 		merged.Lineage, merged.N = trace(merged.Lineage, c.Lineage), c.N
@@ -84,6 +90,29 @@ func unite(a, b []Person) []Person {
 		}
 	}
 	return all
+}
+
+// collect returns all of a, and those of b that are not among them, as far as there is room.
+func collect(a, b []jsontext.Value) []jsontext.Value {
+	all := slices.Clone(a)
+	for _, v := range b {
+		known := slices.ContainsFunc(all, func(o jsontext.Value) bool { return bytes.Equal(o, v) })
+		if !known && size(all)+len(v) <= maxRest {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func equal(a, b []jsontext.Value) bool {
+	return slices.EqualFunc(a, b, func(v, o jsontext.Value) bool { return bytes.Equal(v, o) })
+}
+
+func size(values []jsontext.Value) (n int) {
+	for _, v := range values {
+		n += len(v)
+	}
+	return n
 }
 
 // without returns those of a who are not in b.

@@ -37,16 +37,17 @@ type Message struct {
 	Roster []jsontext.Value `json:"roster,omitempty"` // [Conn.Member] of each, in the order of seats
 	Places []Place          `json:"places,omitempty"`
 
-	Conn    *Conn   `json:"conn,omitzero"`
-	From    int64   `json:"from,omitzero"` // a connection
-	Gone    string  `json:"gone,omitzero"` // why it is
-	To      []int64 `json:"to,omitempty"`  // connections
-	Entered *Stamp  `json:"entered,omitzero"`
-	Again   bool    `json:"again,omitzero"` // the connection has to ask again
-	Last    bool    `json:"last,omitzero"`  // the connections end after it
-	Reason  string  `json:"reason,omitzero"`
-	Chat    string  `json:"chat,omitzero"` // the id: Body is to be kept
-	Body    []byte  `json:"-"`             // a raw frame, behind the line
+	Conn    *Conn          `json:"conn,omitzero"`
+	From    int64          `json:"from,omitzero"` // a connection
+	Gone    string         `json:"gone,omitzero"` // why it is
+	To      []int64        `json:"to,omitempty"`  // connections
+	Entered *Stamp         `json:"entered,omitzero"`
+	Member  jsontext.Value `json:"member,omitempty"` // what [Conn.Member] of To is now
+	Again   bool           `json:"again,omitzero"`   // the connection has to ask again
+	Last    bool           `json:"last,omitzero"`    // the connections end after it
+	Reason  string         `json:"reason,omitzero"`
+	Chat    string         `json:"chat,omitzero"` // the id: Body is to be kept
+	Body    []byte         `json:"-"`             // a raw frame, behind the line
 }
 
 // A Mark says how far one direction of an attachment has come, so that a loss behind which nothing follows is found.
@@ -99,6 +100,10 @@ type Memory struct {
 	Locked bool     `json:"locked,omitzero"`
 	Away   []Person `json:"away,omitempty"`   // whom a locked room lets in again
 	Barred []Person `json:"barred,omitempty"` // who was kicked
+
+	// Rest is for the driver alone: what else the room step remembers, at most maxRest bytes. It gives one value, and gets
+	// one of each term that is united.
+	Rest []jsontext.Value `json:"rest,omitempty"`
 }
 
 // A State is the copy of a room that each of its edges keeps. Nothing that it refers to is changed.

@@ -92,7 +92,8 @@ func (r *Room) adopt(from string, s *State) {
 // the younger stays.
 func (r *Room) readmit(s Seat) {
 	o := r.owned
-	if o.seated(s.Address()) >= 0 {
+	if at := o.seated(s.Address()); at >= 0 {
+		r.act(Action{Kind: Remind, Seat: o.seats[at]})
 		return
 	}
 	if r.bars(s.Person) {

@@ -1,6 +1,11 @@
 package ownership
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // This file is the owner: the attachments to it, and what it says over them.
 
@@ -47,7 +52,8 @@ func (o *owned) next() Stamp {
 	return o.stamp
 }
 
-// Entered says that the room step has let a connection in, which sits last.
+// Entered says that the room step has let a connection in, which sits last. Its Member is what is to be known of it, which
+// may be something else than its edge knew.
 func (r *Room) Entered(s Seat) []Action {
 	o := r.owned
 	if !r.Owns() || o.seated(s.Address()) >= 0 || o.decided(s.Address()) {
@@ -57,9 +63,23 @@ func (r *Room) Entered(s Seat) []Action {
 	o.seats = append(o.seats, s)
 	o.since = 0
 	if e := o.edge(s.Hub); e != nil {
-		r.down(e, &Message{Type: TypeDeliver, To: []int64{s.Conn.Conn}, Entered: &s.Order})
+		r.down(e, &Message{Type: TypeDeliver, To: []int64{s.Conn.Conn}, Entered: &s.Order, Member: s.Member})
 	} else {
 		r.leave(s.Address(), ReasonLost) // its edge has died meanwhile
+	}
+	return r.done()
+}
+
+// Changed says that the room step knows something else of a member now, such as its name. The next owner learns it from the
+// member's edge.
+func (r *Room) Changed(a Address, member jsontext.Value) []Action {
+	if !r.Owns() {
+		return r.done()
+	}
+	e, at := r.owned.edge(a.Hub), r.owned.seated(a)
+	if e != nil && at >= 0 && !bytes.Equal(r.owned.seats[at].Member, member) {
+		r.owned.seats[at].Member = member
+		r.down(e, &Message{Type: TypeDeliver, To: []int64{a.Conn}, Member: member})
 	}
 	return r.done()
 }
@@ -87,10 +107,10 @@ func (o *owned) decided(addresses ...Address) (gone bool) {
 // who is there, before what the event delivers is delivered: nobody learns of a lock whose edge has no copy of it.
 func (r *Room) Remember(m Memory) []Action {
 	if o := r.owned; r.Owns() {
-		roster := people(o.seats)
+		roster, rest := people(o.seats), collect(nil, m.Rest)
 		if m.Locked != o.state.Locked || !slices.Equal(m.Away, o.state.Away) || !slices.Equal(m.Barred, o.state.Barred) ||
-			!slices.Equal(roster, o.state.Roster) {
-			o.state.Memory = Memory{m.Locked, slices.Clone(m.Away), slices.Clone(last(m.Barred, keptKicks))}
+			!slices.Equal(roster, o.state.Roster) || !equal(rest, o.state.Rest) {
+			o.state.Memory = Memory{m.Locked, slices.Clone(m.Away), slices.Clone(last(m.Barred, keptKicks)), rest}
 			o.state.Roster = roster
 			r.push()
 		}

@@ -282,6 +282,7 @@ func (h *hub) runOwner(a Action) {
 			h.w.fail("%s was in the room, and is refused for the limit", a.Seat.ID)
 		}
 		t = h.step.readmit(a.Seat)
+	case Remind: // members here learn all from joined
 	case Step:
 		t = h.step.step(string(a.Body))
 		h.w.stepped(h, a.Seat.ID, string(a.Body))

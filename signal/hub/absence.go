@@ -34,11 +34,15 @@ type ending struct {
 // note remembers an end: as many as absences, and those by force longest.
 func (r *room[C]) note(bye *signal.Message) {
 	if len(r.ends) >= 2*r.limit {
-		at := max(0, slices.IndexFunc(r.ends, func(e ending) bool { return e.bye.Reason == signal.ReasonLeft }))
-		r.ends = slices.Delete(r.ends, at, at+1)
+		r.forgetEnd()
 	}
 	r.ended++
 	r.ends = append(r.ends, ending{bye, r.ended})
+}
+
+func (r *room[C]) forgetEnd() {
+	at := max(0, slices.IndexFunc(r.ends, func(e ending) bool { return e.bye.Reason == signal.ReasonLeft }))
+	r.ends = slices.Delete(r.ends, at, at+1)
 }
 
 // kicked is the bye of a member that was kicked, in that session if it is not empty; nil if none is remembered.
@@ -74,13 +78,18 @@ func (r *room[C]) recall(m *signal.Member) (known int) {
 
 // catchUp sends a member that is back the ends of others that it has missed.
 func (r *room[C]) catchUp(c C, known int) {
+	seat := r.seated(c)
 	for _, e := range r.ends {
-		at := r.find(e.bye.From)
-		over := at < 0 || r.seats[at].member.Session != e.bye.Session && r.seats[at].conn != c
-		if over && e.n > known {
+		if e.n > known && r.over(e, seat) {
 			r.tell(c, e.bye)
 		}
 	}
+}
+
+// over reports whether a member did not come back after its end, as the one in that seat is to know; negative: any.
+func (r *room[C]) over(e ending, seat int) bool {
+	at := r.find(e.bye.From)
+	return at < 0 || r.seats[at].member.Session != e.bye.Session && at != seat
 }
 
 // remember notes a member that has gone. A room remembers twice as many as it has places, the most

@@ -17,14 +17,15 @@ func (b *tape) IntN(n int) int {
 	return int(v) % n
 }
 
-// FuzzRoom makes bytes any sequence of joins, leaves, frames, kicks, locks and ends, in two rooms.
+// FuzzRoom makes bytes any sequence of joins, leaves, frames, kicks, locks, ends and moves, in two rooms.
 // After each step everyone's roster is the room's, no member knows of another room, and rights,
 // locks and bars hold.
 func FuzzRoom(f *testing.F) {
 	// Room, connection, id, event, and what the event takes; see stepIn.
-	f.Add([]byte{0, 0, 0, 0, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0, 1, 10, 1, 0, 0, 1, 3, 0})       // a lock and a loss
-	f.Add([]byte{0, 0, 0, 0, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0, 1, 12, 0, 0, 0, 1, 0, 0, 0})    // a kick, and back
-	f.Add([]byte{1, 0, 0, 0, 0, 2, 1, 0, 0, 2, 0, 1, 1, 0, 0, 9, 1, 1, 0, 12, 6, 1, 0, 0}) // a replacement
+	f.Add([]byte{0, 0, 0, 0, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0, 1, 10, 1, 0, 0, 1, 3, 0})               // a lock and a loss
+	f.Add([]byte{0, 0, 0, 0, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0, 1, 12, 0, 0, 0, 1, 0, 0, 0})            // a kick, and back
+	f.Add([]byte{1, 0, 0, 0, 0, 2, 1, 0, 0, 2, 0, 1, 1, 0, 0, 9, 1, 1, 0, 12, 6, 1, 0, 0})         // a replacement
+	f.Add([]byte{0, 0, 0, 0, 0, 2, 0, 0, 1, 1, 1, 0, 0, 0, 1, 10, 1, 0, 0, 14, 1, 0, 0, 0, 14, 0}) // a lock, and moves
 	for _, seed := range []uint64{1, 2, 3, 4} {
 		b := make([]byte, 0, 1024)
 		for i := range uint64(128) {

@@ -191,6 +191,10 @@ func (r *room[C]) expel(at int, why signal.Reason) {
 
 // bar keeps a member out.
 func (r *room[C]) bar(b barredMember) {
+	if at := slices.IndexFunc(r.barred, func(o barredMember) bool { return o.id == b.id && o.identity == b.identity }); at >= 0 {
+		r.barred[at].unseen = r.barred[at].unseen && b.unseen
+		return
+	}
 	if len(r.barred) >= maxBarred {
 		at := max(0, slices.IndexFunc(r.barred, func(b barredMember) bool { return b.unseen }))
 		r.barred = slices.Delete(r.barred, at, at+1)

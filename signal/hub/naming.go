@@ -20,10 +20,15 @@ func (r *room[C]) nameApart(q *request) {
 		}
 		return
 	}
-	like := signal.Likeness(q.member.Name)
+	r.reserve(q.member.Name, q.member.ID)
+}
+
+// reserve gives other members that have a name like that one another.
+func (r *room[C]) reserve(name, id string) {
+	like := signal.Likeness(name)
 	for i := range r.seats {
 		s := &r.seats[i]
-		if s.named || s.member.ID == q.member.ID || signal.Likeness(s.member.Name) != like {
+		if s.named || s.member.ID == id || signal.Likeness(s.member.Name) != like {
 			continue
 		}
 		s.member.Name = r.numbered(s.member.Name, s.member.ID)

@@ -20,11 +20,7 @@ type room[C comparable] struct {
 	limit int       // members
 	seats []seat[C] // in the order in which their connections entered: a member that comes back is the last
 
-	locked bool
-	absent []absence      // members that are gone and may still matter, oldest first
-	ends   []ending       // of members, for those who were lost meanwhile, oldest first
-	ended  int            // ends so far
-	barred []barredMember // oldest first
+	memory
 
 	news []change[C] // since takeNews, reused
 
@@ -95,9 +91,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		r.news = append(r.news, change[C]{old, signal.ReasonReplaced})
 		r.seats = slices.Delete(r.seats, at, at+1)
 	}
-	fresh := seat[C]{c, q.member, q.identity, q.named, q.until, q.parting}
-	r.seats = append(r.seats, fresh)
-	r.news = append(r.news, change[C]{seat: fresh})
+	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting})
 	back := r.recall(&q.member)
 
 	joined := q.joined

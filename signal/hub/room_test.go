@@ -224,7 +224,11 @@ func (w *world) stepIn(r *room[int], random chooser) {
 	id := string(rune('a' + random.IntN(6)))
 	at := r.seated(c)
 	note := func(format string, args ...any) { w.steps = append(w.steps, r.name+": "+fmt.Sprintf(format, args...)) }
-	switch random.IntN(14) {
+	switch random.IntN(15) {
+	case 14:
+		late := random.IntN(4)
+		note("moves to another hub, the last %d come late", late)
+		w.move(r, late)
 	case 13:
 		note("%d posts a bye as %s", c, id)
 		w.part(r, c, id)
