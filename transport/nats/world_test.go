@@ -117,7 +117,8 @@ func meet(t *testing.T, from backplane, subject string, all ...<-chan []byte) {
 		t.Fatal(err)
 	}
 	for _, heard := range all {
-		for next(t, heard) != "done" {
+		for got := ""; got != "done"; {
+			got = next(t, heard)
 		}
 	}
 }

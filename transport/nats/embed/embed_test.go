@@ -78,7 +78,7 @@ func TestNoPort(t *testing.T) {
 	if routed.ClientURL() != "" {
 		t.Error("nobody has asked for an address of clients")
 	}
-	for _, who := range []string{"", "noom:" + url.PathEscape(goodSecret) + "@", "noom:" + routed.options.Cluster.Password + "@", "noom@"} {
+	for _, who := range []string{"", "noom:" + url.PathEscape(goodSecret) + "@", "noom:" + routed.options.Cluster.Password + "@", "noom:@"} {
 		b, err := nats.Dial(nats.Options{URLs: []string{"nats://" + who + routed.server.Addr().String()}})
 		if err == nil {
 			b.Close()
@@ -115,17 +115,22 @@ func TestSecret(t *testing.T) {
 // TestForeignBytes: what is no server, at the port of routes, is cut off and harms nobody.
 func TestForeignBytes(t *testing.T) {
 	s := started(t, Options{ClusterListen: "127.0.0.1:0", Secret: goodSecret})
-	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\xff", "RS+ $G a\r\nRMSG $G a 1\r\nx\r\n", "CONNECT {}\r\nPING\r\n"} {
+	const nameless = `CONNECT {"name":"X","cluster":"noom"}` + "\r\n" + `INFO {"server_id":"X","server_name":"X","cluster":"noom","proto":1}` + "\r\nPING\r\n"
+	for _, text := range []string{nameless, "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\xff", "RS+ $G a\r\nRMSG $G a 1\r\nx\r\n", "CONNECT {}\r\nPING\r\n"} {
 		conn, err := net.Dial("tcp", s.ClusterAddr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = conn.SetDeadline(time.Now().Add(patience))
-		if _, err := io.WriteString(conn, text); err != nil {
+		if _, err = io.WriteString(conn, text); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		said, err := io.ReadAll(conn)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q is not cut off", text)
+		}
+		if bytes.Contains(said, []byte("PONG")) {
+			t.Errorf("%q is answered", text)
 		}
 		_ = conn.Close()
 	}
@@ -142,7 +147,7 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	for name, c := range map[string]struct {
 		o     Options
 		wrong bool // the options
