@@ -79,6 +79,8 @@ var layers = map[string][]string{
 	"noom/transport/mem":           {"noom/signal"},
 	"noom/transport/auto":          {"noom/internal/entrance", "noom/signal", "noom/transport/http", "noom/transport/ws"},
 	"noom/transport/http":          {"noom/internal/entrance", "noom/signal", "noom/transport/ws"},
+	"noom/transport/nats":          {"github.com/nats-io/nats.go"},
+	"noom/transport/nats/embed":    {"noom/transport/nats", "github.com/nats-io/nats-server/v2/server"},
 	"noom/transport/ws":            {"noom/internal/entrance", "noom/signal", "github.com/coder/websocket/", "github.com/gobwas/ws/"},
 	"noom/transport/transporttest": {"noom/signal"},
 
