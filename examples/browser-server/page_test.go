@@ -355,12 +355,12 @@ func testNotReceived(t *testing.T, kind browsertest.Kind) {
 			const bundle = (all, mids) => 'a=group:BUNDLE ' + mids.split(' ').filter((mid) => !refused.has(mid)).join(' ');
 			return apply.call(this, { type, sdp: sdp.replace(/^m=video \d+/gm, 'm=video 0').replace(/^a=group:BUNDLE (.*)$/m, bundle) });
 		};`
+	tab := enterAfter(kind.Start(t), refuseVideo, server, "데모", "bob") // the first, who offers
 	viewer, err := noom.Join(t.Context(), ws.Dialer{URL: server + "/ws"}, "데모", &noom.Config{Name: "고퍼"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = viewer.Leave(context.Background()) }() // the test is over
-	tab := enterAfter(kind.Start(t), refuseVideo, server, "데모", "bob")
 	says(tab, "고퍼 cannot receive your picture")
 	tab.Wait("sound that is sent", `(async () => (await stat('outbound-rtp', 'audio', 'packetsSent')) > 20)()`)
 	tab.Click("#screen")
