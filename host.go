@@ -3,8 +3,6 @@ package noom
 import (
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
@@ -59,11 +57,7 @@ func (h peerHost) SharesReports() bool { return h.room.engine.Shared() }
 func (h peerHost) NewAPI(hooks link.Hooks) (*webrtc.API, error) {
 	return h.room.engine.API(engine.Bounds{
 		Wire: hooks.Packets, Traffic: hooks.Traffic, Interceptor: hooks.Guard, Repair: hooks.Repair, Answers: hooks.Answers,
-		Buffer: hooks.Packets.Buffer(hooks.Guard.Buffer),
-		Checked: func(check *stun.Message, pair *ice.CandidatePair) bool {
-			hooks.Checked()
-			return hooks.Checks.Uses(check, pair)
-		},
+		Buffer: hooks.Packets.Buffer(hooks.Guard.Buffer), Checked: hooks.Checked,
 		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, hooks.Checks, hooks.Guard) },
 	})
 }

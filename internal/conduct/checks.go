@@ -1,12 +1,13 @@
 package conduct
 
 import (
-	"bytes"
 	"maps"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/pion/transport/v5"
 	"golang.org/x/time/rate"
 )
 
@@ -32,7 +33,6 @@ const (
 	maxCheckPairs  = 1024            // remembered for one connection
 	pairGone       = 2 * time.Second // ICE has given up a pair that it has not checked for so long
 	maxOutstanding = 256             // checks that may still be answered
-	maxAsked       = 64              // checks that came from addresses that have answered none
 )
 
 // From RFC 8489 section 5: message types, and the length of the header.
@@ -63,10 +63,8 @@ type checkPair struct {
 
 // Pacer paces the checks of one connection. It is pure except for its lock; time is passed in.
 type Pacer struct {
-	bucket     *rate.Limiter // the member's
-	strangers  *strangers    // the process's
-	nomination nomination
-	early      early // of ICE's agent, which calls Uses
+	bucket    *rate.Limiter // the member's
+	strangers *strangers    // the process's
 
 	mu          sync.Mutex
 	pairs       map[checkPair]turns // those that have not been answered
@@ -74,7 +72,6 @@ type Pacer struct {
 	answered    map[netip.AddrPort]bool
 	outstanding []outstandingCheck // a ring
 	next        int
-	asked       map[checkPair][]byte // the latest check that came on pairs that have not been answered
 }
 
 // turns are the times of a pair's latest checks.
@@ -92,7 +89,7 @@ type outstandingCheck struct {
 func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
 	return &Pacer{
 		bucket: bucket, strangers: s,
-		pairs: make(map[checkPair]turns), answered: make(map[netip.AddrPort]bool), asked: make(map[checkPair][]byte),
+		pairs: make(map[checkPair]turns), answered: make(map[netip.AddrPort]bool),
 	}
 }
 
@@ -147,44 +144,37 @@ func (p *Pacer) sweep(now time.Time) {
 	})
 }
 
-// in takes a packet that arrived at socket from an address. If it is the first answer from there, and a check came from
-// there before, that is returned: with the answer, it says more than alone.
-func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte) (again []byte) {
+// in takes a packet that arrived at socket from an address.
+func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte) {
 	if len(packet) == 0 || packet[0] > bindingSuccess>>8 {
-		return nil
+		return
 	}
 	kind, id, ok := stunType(packet)
 	if !ok || kind != bindingRequest && kind != bindingSuccess {
-		return nil
+		return
 	}
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.answered[from] || len(p.answered) >= maxCheckPairs {
-		return nil
+		return
 	}
-	pair := checkPair{socket, from}
 	if kind == bindingRequest { // ICE answers it with a check at once (RFC 8445 section 7.3.1.4)
+		pair := checkPair{socket, from}
 		if turn, known := p.pairs[pair]; known {
 			turn.sent = time.Time{}
 			p.pairs[pair] = turn
 		}
-		if _, known := p.asked[pair]; known || len(p.asked) < maxAsked {
-			p.asked[pair] = bytes.Clone(packet)
-		}
-		return nil
+		return
 	}
 	for i := range p.outstanding {
 		if o := p.outstanding[i]; o.id == id && o.to == from {
 			p.answered[from] = true
 			p.strangers.met(now, from.Addr())
-			again = p.asked[pair]
 			maps.DeleteFunc(p.pairs, func(pair checkPair, _ turns) bool { return pair.to == from })
-			maps.DeleteFunc(p.asked, func(pair checkPair, _ []byte) bool { return pair.to == from })
-			return again
+			return
 		}
 	}
-	return nil
 }
 
 // strangers has the addresses to which all connections of the process send checks.
@@ -192,7 +182,6 @@ func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte
 type strangers struct {
 	mu    sync.Mutex
 	known map[netip.Addr]*stranger
-	now   time.Time // the latest that was passed in
 	swept time.Time
 	rest  *rate.Limiter // shared by the addresses that are not remembered
 }
@@ -213,7 +202,6 @@ func newStrangers() *strangers {
 func (s *strangers) allow(now time.Time, ip netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.follow(now)
 	o := s.of(now, ip)
 	if o == nil {
 		return s.rest.AllowN(now, 1)
@@ -228,19 +216,9 @@ func (s *strangers) allow(now time.Time, ip netip.Addr) bool {
 func (s *strangers) met(now time.Time, ip netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.follow(now)
 	if o := s.of(now, ip); o != nil {
 		o.met = now
 	}
-}
-
-// follow forgets everything where time begins again, as it does in each test in virtual time.
-func (s *strangers) follow(now time.Time) {
-	if s.now.Sub(now) > 100*time.Millisecond {
-		clear(s.known)
-		s.swept, s.rest = time.Time{}, rate.NewLimiter(strangerRate, strangerBurst)
-	}
-	s.now = now
 }
 
 func (s *strangers) of(now time.Time, ip netip.Addr) *stranger {
@@ -268,4 +246,136 @@ func (p *Pacer) has(from netip.AddrPort) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.answered[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+}
+
+// NewPacedNet puts a pacer and a guard before a network.
+func NewPacedNet(inner transport.Net, pacer *Pacer, guard *Guard) transport.Net {
+	return pacedNet{inner, pacer, guard, new(nomination)}
+}
+
+// pacedNet is a network whose UDP sockets pace checks, repeat nominations and show a guard
+// what arrives from the peer.
+type pacedNet struct {
+	transport.Net
+	pacer      *Pacer
+	guard      *Guard
+	nomination *nomination
+}
+
+// leaves takes a packet that is to leave a socket. If it may, first goes before it, unless
+// that is nil.
+func (n pacedNet) leaves(socket any, to netip.AddrPort, packet []byte) (first []byte, ok bool) {
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if !n.pacer.out(time.Now(), socket, to, packet) {
+		return nil, false
+	}
+	return n.nomination.again(socket, to, packet), true
+}
+
+// arrived takes a packet from the network.
+func (n pacedNet) arrived(socket any, from netip.AddrPort, packet []byte) {
+	if len(packet) == 0 {
+		return
+	}
+	if packet[0] >= firstDTLS {
+		n.nomination.came(socket, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
+	}
+	switch packet[0] >> 6 {
+	case 0: // STUN and DTLS
+		n.pacer.in(time.Now(), socket, from, packet)
+	case 1: // ChannelData from a relay (RFC 8656 section 12.4)
+		if len(packet) > 4 {
+			n.guard.arrived(packet[4:])
+		}
+	case 2:
+		if isRTCP(packet) && n.pacer.has(from) {
+			n.guard.arrived(packet)
+		}
+	}
+}
+
+// ListenPacket makes the sockets for TURN servers.
+func (n pacedNet) ListenPacket(network, address string) (net.PacketConn, error) {
+	c, err := n.Net.ListenPacket(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &relaySocket{c, n}, nil
+}
+
+type relaySocket struct {
+	net.PacketConn
+	net pacedNet
+}
+
+func (c *relaySocket) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := c.PacketConn.ReadFrom(p)
+	if err == nil {
+		c.net.arrived(c, netip.AddrPort{}, p[:n])
+	}
+	return n, from, err
+}
+
+func (n pacedNet) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := n.Net.ListenUDP(network, at)
+	if err != nil {
+		return nil, err
+	}
+	if plain, ok := c.(*net.UDPConn); ok {
+		return &pacedUDP{pacedConn{c, n}, plain}, nil
+	}
+	return &pacedConn{c, n}, nil
+}
+
+// pacedConn is a UDP socket, perhaps of a virtual network.
+type pacedConn struct {
+	transport.UDPConn
+	net pacedNet
+}
+
+func (c *pacedConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	if u, ok := to.(*net.UDPAddr); ok {
+		first, ok := c.net.leaves(c, u.AddrPort(), p)
+		if !ok {
+			return len(p), nil
+		}
+		if first != nil {
+			_, _ = c.UDPConn.WriteTo(first, to) // after an error it is lost, and goes with the next check
+		}
+	}
+	return c.UDPConn.WriteTo(p, to)
+}
+
+func (c *pacedConn) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := c.UDPConn.ReadFrom(p)
+	if u, ok := from.(*net.UDPAddr); ok && err == nil {
+		c.net.arrived(c, u.AddrPort(), p[:n])
+	}
+	return n, from, err
+}
+
+// pacedUDP is a socket of this machine. It has the methods by which pion's ICE
+// reads and writes without allocating an address for each packet.
+type pacedUDP struct {
+	pacedConn
+	plain *net.UDPConn // the same
+}
+
+func (c *pacedUDP) WriteToAddrPort(p []byte, to netip.AddrPort) (int, error) {
+	first, ok := c.net.leaves(&c.pacedConn, to, p)
+	if !ok {
+		return len(p), nil
+	}
+	if first != nil {
+		_, _ = c.plain.WriteToUDPAddrPort(first, to) // after an error it is lost, and goes with the next check
+	}
+	return c.plain.WriteToUDPAddrPort(p, to)
+}
+
+func (c *pacedUDP) ReadFromAddrPort(p []byte) (int, netip.AddrPort, error) {
+	n, from, err := c.plain.ReadFromUDPAddrPort(p)
+	if err == nil {
+		c.net.arrived(&c.pacedConn, from, p[:n])
+	}
+	return n, from, err
 }

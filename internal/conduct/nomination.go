@@ -3,7 +3,6 @@ package conduct
 import (
 	"bytes"
 	"encoding/binary"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -26,8 +25,7 @@ type nomination struct {
 
 	mu     sync.Mutex
 	socket any
-	to     netip.AddrPort // also once it is over
-	from   uint16         // the socket's port, likewise
+	to     netip.AddrPort
 	packet []byte
 }
 
@@ -43,7 +41,7 @@ func (n *nomination) again(socket any, to netip.AddrPort, packet []byte) []byte 
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if nominates {
-		n.socket, n.to, n.packet, n.from = socket, to, bytes.Clone(packet), portOf(socket)
+		n.socket, n.to, n.packet = socket, to, bytes.Clone(packet)
 		n.open.Store(true)
 		return nil
 	}
@@ -55,22 +53,6 @@ func (n *nomination) again(socket any, to netip.AddrPort, packet []byte) []byte 
 		return nil
 	}
 	return n.packet
-}
-
-func portOf(socket any) uint16 {
-	if s, ok := socket.(net.PacketConn); ok {
-		if at, ok := s.LocalAddr().(*net.UDPAddr); ok {
-			return uint16(at.Port)
-		}
-	}
-	return 0
-}
-
-// left reports whether the latest nomination went from a socket with that port to an address.
-func (n *nomination) left(from uint16, to netip.AddrPort) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.from == from && n.to == to && to.IsValid()
 }
 
 // came takes a packet that has come to socket and shows that the peer uses the pair.

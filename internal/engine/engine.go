@@ -137,10 +137,7 @@ type Bounds struct {
 	Answers     interceptor.Factory // sends again what the peer asks for; nil: one that shares nothing with others
 	Buffer      func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 	Net         func(transport.Net) transport.Net // wraps the network, except one that Settings has set
-
-	// Checked is called for each check (RFC 8445) that has our credentials; may be nil. If it returns true, the connection
-	// uses that pair from now on.
-	Checked func(check *stun.Message, pair *ice.CandidatePair) bool
+	Checked     func()                            // called for each check (RFC 8445) that has our credentials; may be nil
 }
 
 // Shared reports whether interceptors of the application read what peers report.
@@ -173,8 +170,9 @@ func (e *Engine) API(b Bounds) (*webrtc.API, error) {
 		s.BufferFactory = b.Buffer
 	}
 	if b.Checked != nil {
-		s.SetICEBindingRequestHandler(func(check *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
-			return b.Checked(check, pair)
+		s.SetICEBindingRequestHandler(func(*stun.Message, ice.Candidate, ice.Candidate, *ice.CandidatePair) bool {
+			b.Checked()
+			return false
 		})
 	}
 	if b.Net != nil && (e.net != nil || !e.ownNet) {

@@ -72,7 +72,7 @@ type Hooks struct {
 	Repair  *repair.Asker     // asks for what was lost
 	Answers *repair.Answerer  // sends again what the peer asks for
 	Traffic *traffic.Control  // numbers and paces what is sent
-	Checked func()            // called for the first check of the peer that has our credentials
+	Checked func()            // called for each check of the peer that has our credentials
 }
 
 // Report takes what the application is to see. Its methods only queue it. They must not call the link: it holds its lock
