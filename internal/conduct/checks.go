@@ -182,6 +182,7 @@ func (p *Pacer) in(now time.Time, socket any, from netip.AddrPort, packet []byte
 type strangers struct {
 	mu    sync.Mutex
 	known map[netip.Addr]*stranger
+	now   time.Time // the latest that was passed in
 	swept time.Time
 	rest  *rate.Limiter // shared by the addresses that are not remembered
 }
@@ -202,6 +203,7 @@ func newStrangers() *strangers {
 func (s *strangers) allow(now time.Time, ip netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.follow(now)
 	o := s.of(now, ip)
 	if o == nil {
 		return s.rest.AllowN(now, 1)
@@ -216,9 +218,19 @@ func (s *strangers) allow(now time.Time, ip netip.Addr) bool {
 func (s *strangers) met(now time.Time, ip netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.follow(now)
 	if o := s.of(now, ip); o != nil {
 		o.met = now
 	}
+}
+
+// follow forgets everything where time begins again, as it does in each test in virtual time.
+func (s *strangers) follow(now time.Time) {
+	if s.now.Sub(now) > 100*time.Millisecond {
+		clear(s.known)
+		s.swept, s.rest = time.Time{}, rate.NewLimiter(strangerRate, strangerBurst)
+	}
+	s.now = now
 }
 
 func (s *strangers) of(now time.Time, ip netip.Addr) *stranger {

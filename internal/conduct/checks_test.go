@@ -132,6 +132,10 @@ func TestStrangersAreSpared(t *testing.T) {
 	if n := flood(epoch0) + flood(epoch0.Add(time.Second)); n > strangerBurst+strangerRate {
 		t.Errorf("%d checks to one address within a second", n)
 	}
+	if n := flood(epoch0.Add(time.Hour)) - flood(epoch0); n != 0 {
+		t.Errorf("%d checks fewer where time has begun again", n)
+	}
+	flood(epoch0.Add(time.Second))
 	all.met(epoch0.Add(time.Second), victim)
 	if n := flood(epoch0.Add(time.Second)); n != 50*20 {
 		t.Errorf("%d checks to an address that has answered", n)
