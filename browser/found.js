@@ -10,7 +10,7 @@ export class Found {
    * RTCPeerConnection, and whether it is secured: SCTP's transport is connected.
    */
   now({ connectionState, iceConnectionState, secured }) {
-    if (connectionState !== 'connecting') return connectionState === 'connected';
+    if (connectionState !== 'connecting' && connectionState !== 'new') return connectionState === 'connected';
     return this.#flows || (secured && (iceConnectionState === 'connected' || iceConnectionState === 'completed'));
   }
 

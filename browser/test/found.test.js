@@ -23,6 +23,12 @@ test('what comes says it first, once', () => {
   assert.equal(found.now(browser('disconnected', 'disconnected')), false);
 });
 
+test('what comes says it even before the browser says that it looks for a path', () => {
+  const found = new Found();
+  assert.equal(found.came(browser('new', 'new'), false), true);
+  assert.equal(found.now(browser('new', 'new')), true);
+});
+
 test('what comes when the browser has said it, or when the connection was up, says nothing', () => {
   const found = new Found();
   assert.equal(found.came(browser('connected', 'connected', true), false), false);
