@@ -6,6 +6,7 @@ import { decodeBody } from './body.js';
 import { Candidates, ufragOf } from './candidates.js';
 import { Channels } from './channel.js';
 import { NoomError } from './errors.js';
+import { evidenceOf } from './diagnose.js';
 import { Found } from './found.js';
 import { Machine } from './negotiate.js';
 import { Outgoing } from './outgoing.js';
@@ -145,13 +146,9 @@ export class Connection {
 
   /** What judge wants to know of a connection. */
   get evidence() {
-    const now = performance.now();
     return {
-      opened: Math.max(1, now - this.#made), moved: now - this.#moved, path: this.#pc.iceConnectionState,
-      wasUp: this.#wasUp, secured: this.#pc.sctp?.transport.state === 'connected',
-      remote: this.#candidates.ufrag !== '', open: this.#machine.state.open, ...this.#candidates.evidence,
-      turn: this.#pc.getConfiguration().iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url))),
-      codecs: this.#outgoing.refusedCodecs,
+      ...evidenceOf(this.#pc, { made: this.#made, moved: this.#moved }), wasUp: this.#wasUp, open: this.#machine.state.open,
+      remote: this.#candidates.ufrag !== '', ...this.#candidates.evidence, codecs: this.#outgoing.refusedCodecs,
     };
   }
 
@@ -214,10 +211,8 @@ export class Connection {
     this.#step(() => this.#table.changed());
   }
 
-  /**
-   * Resolves once the sender's current media is what is sent. It waits for no
-   * other step: a member that mutes must not go on sending until a negotiation is over.
-   */
+  // Resolves once the sender's current media is what is sent. It waits for no other step: a member that mutes must not go
+  // on sending until a negotiation is over.
   async trackReplaced(sender) {
     if (this.#closed) return;
     try {

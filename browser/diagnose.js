@@ -12,6 +12,15 @@ export function statistics(pc) {
   return Promise.race([pc.getStats(), new Promise((resolve) => { setTimeout(resolve, STATISTICS); })]);
 }
 
+/** What an RTCPeerConnection itself says, for judge: since when it is there, and since when ICE is in the state it is in. */
+export function evidenceOf(pc, { made, moved }) {
+  const now = performance.now();
+  return {
+    opened: Math.max(1, now - made), moved: now - moved, path: pc.iceConnectionState, secured: pc.sctp?.transport.state === 'connected',
+    turn: pc.getConfiguration().iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url))),
+  };
+}
+
 export class Findings {
   #connections;
   #known; // () → what the link knows apart from its connections, for judge
