@@ -88,7 +88,8 @@ type Leg struct {
 	Congested bool    // the path has a queue, or loses packets
 	Cells     []*Cell // one for each track, in order; nil: the leg does not get that track
 
-	// Want is how many bits per second, all included, the tracks could use if the path could take everything. It is 0 while
+	// Want is how many bits per second, all included, the tracks could use if the path could take everything. With so much as
+	// its Target, the leg gets everything, even what waits until there is somewhat more than it needs. It is 0 while
 	// a source that chooses its rate itself sends more than Target, because what it sends should not be slowed down
 	// before that is known to be too much.
 	Want int
@@ -143,6 +144,7 @@ type Track struct {
 type Planner struct {
 	order  []int // indices of the tracks with pictures, the most important first
 	shares []int
+	uses   []int
 }
 
 // Plan sets what legs and tracks get from now on. It may be called at any time, and at least each 250 ms while a leg is
@@ -186,18 +188,22 @@ func (l *Leg) begin(now time.Time) {
 // fresh reports whether the leg is too new to be judged.
 func (l *Leg) fresh(now time.Time) bool { return !l.Congested && now.Sub(l.since) < Start }
 
-// sound plans a track of sound, which all legs get. Its encoder makes what leaves the slowest leg a quarter.
+// soundPart is which part of what a leg can take a track of sound leaves free: a quarter.
+const soundPart = 4
+
+// sound plans a track of sound, which all legs get that play it. Its encoder makes what leaves the slowest of them a
+// quarter.
 func sound(legs []*Leg, i int, t *Track) {
 	e := &t.Encodings[0]
 	e.Open, e.seen, e.Target = true, true, e.ceiling()
 	for _, l := range legs {
 		if c := l.Cells[i]; c != nil {
 			c.Choice, c.Why, c.Layers, c.placed = 0, Flows, AllLayers, true
-			if c.Height == 0 {
+			switch {
+			case c.Height == 0:
 				c.Choice, c.Why = Nothing, NotShown
-			}
-			if l.State == Up && !e.Fixed {
-				e.Target = max(min(e.Target, l.Target*3/4-AudioOverhead), e.Min)
+			case l.State == Up && !e.Fixed:
+				e.Target = max(min(e.Target, l.Target-l.Target/soundPart-AudioOverhead), e.Min)
 			}
 		}
 	}
@@ -253,11 +259,12 @@ func (p *Planner) picture(now time.Time, legs []*Leg, tracks []*Track, at int) {
 }
 
 // shareOf returns what a leg has for the track at that place: what is left, without the floors of later ones as far as
-// they fit, and no more than an equal part among those of the same priority.
+// they fit, and no more than an equal part among those of the same priority, which have what others cannot use.
 func (p *Planner) shareOf(l *Leg, tracks []*Track, at int) int {
 	t := tracks[p.order[at]]
 	floor := t.floor()
-	equals, floors, reserved := 1, 0, 0
+	floors, reserved := 0, 0
+	p.uses = p.uses[:0]
 	for _, j := range p.order[at+1:] {
 		c, later := l.Cells[j], tracks[j]
 		if c == nil || c.Height == 0 {
@@ -269,34 +276,57 @@ func (p *Planner) shareOf(l *Leg, tracks []*Track, at int) int {
 		}
 		floors += need
 		if later.Priority == t.Priority {
-			equals++
+			p.uses = append(p.uses, c.use(later))
 		} else {
 			reserved += need
 		}
 	}
-	return min(l.rest-floors, max((l.rest-reserved)/equals, floor))
+	return min(l.rest-floors, max(partOf(l.rest-reserved, p.uses), floor))
+}
+
+// partOf divides what is there among one that can use all and others that can use so much.
+func partOf(there int, uses []int) (part int) {
+	for {
+		rest, takers := there, 1
+		for _, use := range uses {
+			if use < part {
+				rest -= use
+			} else {
+				takers++
+			}
+		}
+		next := rest / takers
+		if next <= part {
+			return part
+		}
+		part = next
+	}
 }
 
 // want sets what the leg's tracks could use.
 func (l *Leg) want(tracks []*Track) {
 	l.Want = 0
-	fixed, used := false, 0
+	fixed, flows, sound := false, 0, 0
 	for i, t := range tracks {
-		if c := l.Cells[i]; c != nil && t.Video && !t.Silent && c.Choice >= 0 {
-			e := &t.Encodings[c.Choice]
-			fixed, used = fixed || e.Fixed, used+wire(e.Target)
+		c := l.Cells[i]
+		if c == nil || t.Silent {
+			continue
 		}
-		switch c := l.Cells[i]; {
-		case c == nil || t.Silent:
-		case !t.Video:
-			if most := t.Encodings[0].ceiling(); most > 0 && c.Height != 0 {
-				l.Want += most + AudioOverhead
-			}
-		case c.Height != 0:
-			l.Want += wire(t.Encodings[t.suits(c.Height)].ceiling())
+		if t.Video && c.Choice >= 0 {
+			e := &t.Encodings[c.Choice]
+			fixed, flows = fixed || e.Fixed, flows+wire(e.Target)
+		}
+		switch {
+		case c.Height == 0:
+		case t.Video:
+			l.Want += c.use(t)
+		case t.Encodings[0].ceiling() > 0:
+			use := t.Encodings[0].ceiling() + AudioOverhead
+			l.Want, sound = l.Want+use, max(sound, use*soundPart/(soundPart-1)+1)
 		}
 	}
-	if fixed && used > l.Target {
+	l.Want = max(l.Want, sound)
+	if fixed && flows > l.Target {
 		l.Want = 0
 	}
 }

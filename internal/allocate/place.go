@@ -48,6 +48,18 @@ func (t *Track) suits(height int) int {
 	return suits
 }
 
+// use returns the most that the cell's leg can use of the track, on the wire. If it has not got what suits it, that is at
+// least what it must have to get it.
+func (c *Cell) use(t *Track) int {
+	suits := t.suits(c.Height)
+	e := &t.Encodings[suits]
+	most := wire(e.ceiling())
+	if c.placed && c.Choice != suits {
+		most = max(most, margin(wire(e.floor())))
+	}
+	return most
+}
+
 // place gives encoding e to the cells of track i that have no place yet and belong there.
 func (p *Planner) place(now time.Time, legs []*Leg, t *Track, i, e int) {
 	last := e == len(t.Encodings)-1

@@ -225,6 +225,55 @@ func TestMoreIsNotLess(t *testing.T) {
 	}
 }
 
+// TestWhatIsWantedIsEnough: a leg whose connection comes to take what it wants gets all that it shows, in the best encoding
+// that it has use for, and sound at its full rate, whatever was before. Estimates stop there: who waits for more than
+// that waits for ever.
+func TestWhatIsWantedIsEnough(t *testing.T) {
+	for seed := range uint64(3000) {
+		w := newWorld(seed)
+		if seed%2 == 0 {
+			w.tracks[0].Encodings[0] = Encoding{Min: 16_000, Max: 128_000}
+		}
+		for range w.random.IntN(60) {
+			w.change()
+			if err := w.step(time.Duration(w.random.IntN(1000)) * time.Millisecond); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+		}
+		clear(w.takes)
+		for _, l := range w.legs {
+			l.State = Up
+		}
+		for range 30 * 4 {
+			if err := w.step(250 * time.Millisecond); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			for _, l := range w.legs {
+				l.Congested = false
+				l.Target = max(l.Target, l.Want)
+				if l.Want == 0 { // what flows is more than the target, which follows that
+					l.Target += l.Target/20 + 1000
+				}
+			}
+		}
+		if e := &w.tracks[0].Encodings[0]; e.Target != e.ceiling() && !w.tracks[0].Silent {
+			t.Fatalf("seed %d: sound has %d instead of %d", seed, e.Target, e.ceiling())
+		}
+		for k, l := range w.legs {
+			for i, track := range w.tracks {
+				c := l.Cells[i]
+				if c == nil || c.Height == 0 || track.Silent {
+					continue
+				}
+				if suits := track.suits(c.Height); c.Choice != suits {
+					t.Fatalf("seed %d: leg %d takes %d and wants %d, and gets encoding %d of track %d instead of %d\n%v",
+						seed, k, l.Target, l.Want, c.Choice, i, suits, w)
+				}
+			}
+		}
+	}
+}
+
 // TestMindChanges: a receiver that says something else a thousand times a second moves no encoder more than twice a
 // second, and its own leg neither.
 func TestMindChanges(t *testing.T) {

@@ -2,6 +2,7 @@ package bandwidth
 
 import (
 	"flag"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -270,6 +271,25 @@ func TestSourcesThatSendLittle(t *testing.T) {
 		b.atMost("target, Mbit/s", seed, w.sum(10, 15).target/1e6, 0.31)
 		b.atMost("80 % after, s", seed, w.reach(15, 28, 1.6e6), 6)
 	})
+}
+
+// TestReachesWhatIsWanted: on a wide path the target comes to what the sources could use, and no further, although they send
+// about half of it, because some of them wait until it does.
+func TestReachesWhatIsWanted(t *testing.T) {
+	for _, want := range []int{100_000, 200_000, 600_000, 3_000_000} {
+		t.Run(fmt.Sprint(want), func(t *testing.T) {
+			b := newBounds(t)
+			eachSeed(60*time.Second, func(seed uint64) *world {
+				return &world{
+					up:     link{rate: 20e6, delay: delays[seed%4], queue: 200 * ms, loss: float64(seed%3) / 100},
+					config: Config{Start: 30_000}, most: float64(want) / 2, want: want,
+				}
+			}, func(seed uint64, w *world) {
+				b.atLeast("reached", seed, float64(w.e.Target())/float64(want), 1)
+				b.atMost("reached", seed, float64(w.e.Target())/float64(want), 1.25)
+			})
+		})
+	}
 }
 
 // TestPausedPictures is a path of 40 kbit/s on which sound alone is sent, until padding shows that it is wide again.

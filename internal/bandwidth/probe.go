@@ -8,6 +8,7 @@ const (
 	probeAfter   = 1.25                   // of the target, where the last one did not arrive
 	probeMore    = 2.0                    // of the target, after probeStreak that left no queue
 	probeStreak  = 2
+	probeBeyond  = 1.2                    // of what is wanted at most: some of it may be lost, and then all that is wanted is to have arrived
 	probeAgain   = 300 * time.Millisecond // after one that arrived
 	probePause   = 4 * time.Second        // after one that did not, doubled each time
 	longestPause = 16 * time.Second
@@ -67,11 +68,11 @@ func (p *probe) begin(e *Estimator, now time.Duration) {
 	case p.clear >= probeStreak:
 		times = probeMore
 	}
-	rate := min(times*c.target, 1.1*p.want, float64(e.config.Ceiling))
+	rate := min(times*c.target, probeBeyond*p.want, float64(e.config.Ceiling))
 	if c.isFresh(now) {
 		rate = min(rate, c.ceiling)
 	}
-	if p.want > 1.05*c.target && rate > 1.1*c.target && !p.uses(now) {
+	if p.want > c.target && rate > 1.1*c.target && !p.uses(now) {
 		p.began, p.ends = now, now+p.length(e)
 		p.rate, p.tried, p.from, p.best, p.burst = rate, rate, c.target, 0, burst{}
 	}
