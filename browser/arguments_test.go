@@ -62,7 +62,7 @@ const wrongArguments = `
 
 // TestWrongArguments: whatever a page calls with what is not taken is refused with
 // a NoomError, and costs neither the hub nor a peer.
-func TestWrongArguments(t *testing.T) { browsertest.EachAlike(t, testWrongArguments) }
+func TestWrongArguments(t *testing.T) { browsertest.EachAlikeIfAsked(t, testWrongArguments) }
 
 func testWrongArguments(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -24,7 +24,7 @@ const accounts = `
 
 // What a page sends is bounded by one uplink for the room, divided over peers and pictures, whatever
 // becomes of the tracks and connections.
-func TestBudget(t *testing.T) { browsertest.EachKind(t, testBudget) }
+func TestBudget(t *testing.T) { browsertest.EachKindIfAsked(t, testBudget) }
 
 func testBudget(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -107,7 +107,7 @@ const formats = `
 
 // Between pages of Chromium sound is sent twice, which makes up for lost packets, and silence hardly at all.
 // Others at least get the sound.
-func TestSoundInBrief(t *testing.T) { browsertest.EachPair(t, testSoundInBrief) }
+func TestSoundInBrief(t *testing.T) { browsertest.EachPairIfAsked(t, testSoundInBrief) }
 
 func testSoundInBrief(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

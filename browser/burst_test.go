@@ -23,7 +23,7 @@ var long = flag.Bool("long", false, "run the long forms of the burst tests: some
 // Chromium number header extensions differently, and a clash would show as a
 // description that cannot be applied. The long form runs every pair of orders
 // at many offsets in time.
-func TestBurstsWithGo(t *testing.T) { browsertest.EachKind(t, testBurstsWithGo) }
+func TestBurstsWithGo(t *testing.T) { browsertest.EachKindIfAsked(t, testBurstsWithGo) }
 
 func testBurstsWithGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -88,7 +88,7 @@ func testShortChannels(t *testing.T, kinds browsertest.Pair) {
 }
 
 // The same from Go.
-func TestShortChannelsFromGo(t *testing.T) { browsertest.EachKind(t, testShortChannelsFromGo) }
+func TestShortChannelsFromGo(t *testing.T) { browsertest.EachKindIfAsked(t, testShortChannelsFromGo) }
 
 func testShortChannelsFromGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -117,7 +117,7 @@ func allShort(tab *browsertest.Tab) {
 
 // Channels that come and go while the page takes no events are as many as may be open, and there may be more once it has
 // taken them.
-func TestUnseenChannelsInPage(t *testing.T) { browsertest.EachKind(t, testUnseenChannelsInPage) }
+func TestUnseenChannelsInPage(t *testing.T) { browsertest.EachKindIfAsked(t, testUnseenChannelsInPage) }
 
 func testUnseenChannelsInPage(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -105,7 +105,7 @@ func testDataWithGo(t *testing.T, kind browsertest.Kind) {
 
 // A page sends while it moves, and the channel of the new connection refuses every third message, as one does whose
 // buffer is full. It is not the new connection's fault: no further one is made.
-func TestDataWhileMoving(t *testing.T) { browsertest.EachKind(t, testDataWhileMoving) }
+func TestDataWhileMoving(t *testing.T) { browsertest.EachKindIfAsked(t, testDataWhileMoving) }
 
 func testDataWhileMoving(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

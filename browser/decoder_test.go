@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/signal"
 )
 
@@ -131,6 +132,7 @@ func mutate(random *rand.Rand, in, other input) input {
 // TestDecodersAgree: noom.js takes and refuses the same as Go, with the same
 // codes: all of testdata, what fuzzing Go has found, and mutants of it all.
 func TestDecodersAgree(t *testing.T) {
+	longtest.Only(t)
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {

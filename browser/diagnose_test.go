@@ -80,7 +80,7 @@ func testDiagnose(t *testing.T, kinds browsertest.Pair) {
 }
 
 // Frames that the hub keeps to itself.
-func TestDiagnoseFrames(t *testing.T) { browsertest.EachAlike(t, testDiagnoseFrames) }
+func TestDiagnoseFrames(t *testing.T) { browsertest.EachAlikeIfAsked(t, testDiagnoseFrames) }
 
 func testDiagnoseFrames(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -112,7 +112,7 @@ func testDiagnoseFrames(t *testing.T, kinds browsertest.Pair) {
 }
 
 // No path: without a relay, and with one that refuses or does not answer.
-func TestDiagnosePaths(t *testing.T) { browsertest.EachAlike(t, testDiagnosePaths) }
+func TestDiagnosePaths(t *testing.T) { browsertest.EachAlikeIfAsked(t, testDiagnosePaths) }
 
 func testDiagnosePaths(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -166,7 +166,9 @@ func refusingTURN(t *testing.T) string {
 
 // A handshake that fails, a description that cannot be taken, a codec that the
 // other does not know: each is named, in the diagnosis and in the event.
-func TestDiagnoseDescriptions(t *testing.T) { browsertest.EachAlike(t, testDiagnoseDescriptions) }
+func TestDiagnoseDescriptions(t *testing.T) {
+	browsertest.EachAlikeIfAsked(t, testDiagnoseDescriptions)
+}
 
 func testDiagnoseDescriptions(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -43,7 +43,7 @@ func (l *line) sever() {
 
 // Go members that cut their line to the hub and stay connected: a page keeps no more of them than
 // the room has places, the latest, and a kick reaches them even by a hub that never saw them.
-func TestGhosts(t *testing.T) { browsertest.EachKind(t, testGhosts) }
+func TestGhosts(t *testing.T) { browsertest.EachKindIfAsked(t, testGhosts) }
 
 func testGhosts(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/transport/ws"
 )
 
@@ -14,6 +15,7 @@ import (
 // alike: by the hub and in-band, or in-band alone where there is no hub. Otherwise it would be lost. A Firefox ends the
 // process of a page that is closed so soon that what it says in-band may not be sent.
 func TestPageGoesAway(t *testing.T) {
+	longtest.Only(t)
 	browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) {
 		l := newLab(t)
 		b := kind.Start(t)

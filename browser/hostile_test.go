@@ -10,6 +10,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/signal"
 	"noom/transport/ws"
 )
@@ -69,7 +70,9 @@ func connections(tab *browsertest.Tab) int { return browsertest.Eval[int](tab, `
 
 // TestCrowdOfStrangersInPage: of strangers that come and go, each under an id of its own, most cost
 // a page no connection, and one that stays is connected.
-func TestCrowdOfStrangersInPage(t *testing.T) { browsertest.EachKind(t, testCrowdOfStrangersInPage) }
+func TestCrowdOfStrangersInPage(t *testing.T) {
+	browsertest.EachKindIfAsked(t, testCrowdOfStrangersInPage)
+}
 
 func testCrowdOfStrangersInPage(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -94,7 +97,7 @@ func testCrowdOfStrangersInPage(t *testing.T, kind browsertest.Kind) {
 
 // TestStaleStormInPage: a member that says ever new sessions of itself has a page make
 // no more connections than any other.
-func TestStaleStormInPage(t *testing.T) { browsertest.EachKind(t, testStaleStormInPage) }
+func TestStaleStormInPage(t *testing.T) { browsertest.EachKindIfAsked(t, testStaleStormInPage) }
 
 func testStaleStormInPage(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -121,6 +124,7 @@ func testStaleStormInPage(t *testing.T, kind browsertest.Kind) {
 // TestChannelsWithoutEndInPage: a member that opens more channels than are refused
 // loses its connection, and is kept waiting.
 func TestChannelsWithoutEndInPage(t *testing.T) {
+	longtest.Only(t)
 	browsertest.EachKind(t, testChannelsWithoutEndInPage)
 }
 
@@ -147,7 +151,7 @@ func testChannelsWithoutEndInPage(t *testing.T, kind browsertest.Kind) {
 }
 
 // TestLostBeforeItCameUp: a page does not wait long for the connection of a member that the hub has lost.
-func TestLostBeforeItCameUp(t *testing.T) { browsertest.EachKind(t, testLostBeforeItCameUp) }
+func TestLostBeforeItCameUp(t *testing.T) { browsertest.EachKindIfAsked(t, testLostBeforeItCameUp) }
 
 func testLostBeforeItCameUp(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -274,7 +274,7 @@ func testWhatCannotBeSent(t *testing.T, kinds browsertest.Pair) {
 
 // A member whose authorisation ends, and that returns with a new one in the same session, goes on where it was: what
 // the two have counted of data counts still.
-func TestExpiredReturns(t *testing.T) { browsertest.EachKind(t, testExpiredReturns) }
+func TestExpiredReturns(t *testing.T) { browsertest.EachKindIfAsked(t, testExpiredReturns) }
 
 func testExpiredReturns(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -45,7 +45,7 @@ func TestMesh(t *testing.T) {
 }
 
 // A page whose process dies is gone for the others when its connection is dead, and for Go as well.
-func TestCrash(t *testing.T) { browsertest.EachPair(t, testCrash) }
+func TestCrash(t *testing.T) { browsertest.EachPairIfAsked(t, testCrash) }
 
 func testCrash(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -71,7 +71,7 @@ func testCrash(t *testing.T, kinds browsertest.Pair) {
 
 // A page that hangs for some seconds keeps its call, or has it back afterwards, with another page
 // and with Go.
-func TestFrozen(t *testing.T) { browsertest.EachPair(t, testFrozen) }
+func TestFrozen(t *testing.T) { browsertest.EachPairIfAsked(t, testFrozen) }
 
 func testFrozen(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -62,7 +62,7 @@ func relayed(t *testing.T, tab *browsertest.Tab) {
 }
 
 // Two pages that may only use a relay.
-func TestRelayOnly(t *testing.T) { browsertest.EachPair(t, testRelayOnly) }
+func TestRelayOnly(t *testing.T) { browsertest.EachPairIfAsked(t, testRelayOnly) }
 
 func testRelayOnly(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -141,7 +141,7 @@ func receives(t *testing.T, room noom.Room, tracks int) {
 const hides = `(({ sdp }) => !/^a=candidate:.* host/m.test(sdp.replace(/^a=candidate:.*\.local .*$/gm, '')))(other().connection.localDescription)`
 
 // Two pages that hide their addresses behind names of mDNS.
-func TestAddressesHidden(t *testing.T) { browsertest.EachPair(t, testAddressesHidden) }
+func TestAddressesHidden(t *testing.T) { browsertest.EachPairIfAsked(t, testAddressesHidden) }
 
 func testAddressesHidden(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -164,7 +164,9 @@ func hidden(t *testing.T, tab *browsertest.Tab) {
 }
 
 // A page that hides its addresses, and Go.
-func TestAddressesHiddenFromGo(t *testing.T) { browsertest.EachKind(t, testAddressesHiddenFromGo) }
+func TestAddressesHiddenFromGo(t *testing.T) {
+	browsertest.EachKindIfAsked(t, testAddressesHiddenFromGo)
+}
 
 func testAddressesHiddenFromGo(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -105,7 +105,7 @@ func testHubLost(t *testing.T, kinds browsertest.Pair) {
 
 // Both sides add and take away at once, over and over; in some rounds one of
 // them, or both, lose the connection in the middle of it.
-func TestBursts(t *testing.T) { browsertest.EachPair(t, testBursts) }
+func TestBursts(t *testing.T) { browsertest.EachPairIfAsked(t, testBursts) }
 
 func testBursts(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

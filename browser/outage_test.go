@@ -36,7 +36,7 @@ const watchPictures = `(async () => {
 
 // The hub dies under a call of two tabs and a Go member, is away for three seconds and comes back
 // empty: no picture stops, no member leaves, and what is said and published then arrives.
-func TestHubRestarted(t *testing.T) { browsertest.EachPairAlone(t, testHubRestarted) }
+func TestHubRestarted(t *testing.T) { browsertest.EachPairAloneIfAsked(t, testHubRestarted) }
 
 func testHubRestarted(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -106,7 +106,7 @@ func follow(ctx context.Context, t *testing.T, room noom.Room, fits func(noom.Ev
 
 // The hub is gone for good. Go and a tab move to new connections over the old ones, whichever asks;
 // no picture stops, what is published then arrives, and so does a goodbye.
-func TestHubGoneForGood(t *testing.T) { browsertest.EachKindAlone(t, testHubGoneForGood) }
+func TestHubGoneForGood(t *testing.T) { browsertest.EachKindAloneIfAsked(t, testHubGoneForGood) }
 
 func testHubGoneForGood(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

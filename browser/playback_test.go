@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 )
 
 // plays makes a tab attach every track it gets to elements in its page, and keep what it sees.
@@ -74,6 +75,7 @@ func TestAttach(t *testing.T) {
 
 // Where the browser starts no sound by itself the page learns of it, and the first touch starts it.
 func TestAttachBlocked(t *testing.T) {
+	longtest.Only(t)
 	browsertest.EachKind(t, func(t *testing.T, kind browsertest.Kind) {
 		l := newLab(t)
 		one, two := l.open(kind.Start(t, browsertest.AutoplayRefused), ""), l.open(browsertest.Start(t), "")

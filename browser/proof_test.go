@@ -48,7 +48,9 @@ func (c *sievedConn) WriteTo(p []byte, to net.Addr) (int, error) {
 // Go restarts ICE in a call in which nobody sends anything. The page answers, and is not rebuilt for its
 // silence. Then a restart leads to a path that both call connected and that carries nothing to the page: it
 // notices, and makes a new connection.
-func TestPageWatchesNewPath(t *testing.T) { browsertest.EachKindAlone(t, testPageWatchesNewPath) }
+func TestPageWatchesNewPath(t *testing.T) {
+	browsertest.EachKindAloneIfAsked(t, testPageWatchesNewPath)
+}
 
 func testPageWatchesNewPath(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -106,7 +108,7 @@ func restart(t *testing.T, p noom.Peer) {
 
 // Each of two pages looks for a new path, then both at once, and then one of them while the hub is away: the pictures
 // go on in another connection, without a state in between.
-func TestPagesMove(t *testing.T) { browsertest.EachPairAlone(t, testPagesMove) }
+func TestPagesMove(t *testing.T) { browsertest.EachPairAloneIfAsked(t, testPagesMove) }
 
 func testPagesMove(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

@@ -65,7 +65,7 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 
 // What a page sends of its camera and microphone can be recorded in Go: FFmpeg
 // decodes all of it, and it lasts as long as it did.
-func TestRecordPage(t *testing.T) { browsertest.EachKind(t, testRecordPage) }
+func TestRecordPage(t *testing.T) { browsertest.EachKindIfAsked(t, testRecordPage) }
 
 func testRecordPage(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -10,7 +10,7 @@ import (
 // What a description has no room for is refused, one track at a time, from the
 // start and later, in both directions at once: the call and its other tracks
 // go on, and what is closed makes room.
-func TestTooManyTracks(t *testing.T) { browsertest.EachPair(t, testTooManyTracks) }
+func TestTooManyTracks(t *testing.T) { browsertest.EachPairIfAsked(t, testTooManyTracks) }
 
 func testTooManyTracks(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

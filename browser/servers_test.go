@@ -14,7 +14,9 @@ import (
 
 // Unusable servers, from a hub or the application, are skipped. They must not keep every connection
 // from being made.
-func TestServersThatCannotBeUsed(t *testing.T) { browsertest.EachAlike(t, testServersThatCannotBeUsed) }
+func TestServersThatCannotBeUsed(t *testing.T) {
+	browsertest.EachAlikeIfAsked(t, testServersThatCannotBeUsed)
+}
 
 func testServersThatCannotBeUsed(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -40,7 +42,7 @@ func testServersThatCannotBeUsed(t *testing.T, kinds browsertest.Pair) {
 // A page asks for ICE servers before their credentials expire, and its
 // connections, those that run included, use the newest; those that the
 // application gave it keeps.
-func TestServersAreRenewed(t *testing.T) { browsertest.EachAlike(t, testServersAreRenewed) }
+func TestServersAreRenewed(t *testing.T) { browsertest.EachAlikeIfAsked(t, testServersAreRenewed) }
 
 func testServersAreRenewed(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

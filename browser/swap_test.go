@@ -107,7 +107,7 @@ func sources(ctx context.Context, t *testing.T, running *sync.WaitGroup) []webrt
 // judged by their RTP timestamps, which a busy machine does not stretch; but a page
 // that gets no time is shown none of them, so the longest that a timer of its own
 // was late is taken off.
-func TestSwapsSeen(t *testing.T) { browsertest.EachKindAlone(t, testSwapsSeen) }
+func TestSwapsSeen(t *testing.T) { browsertest.EachKindAloneIfAsked(t, testSwapsSeen) }
 
 func testSwapsSeen(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -184,7 +184,7 @@ func testSwapsSeen(t *testing.T, kind browsertest.Kind) {
 
 // TestOtherCodecsSeen: a member in Go swaps its camera through all codecs that the browser decodes. The page has the same
 // track all the time, over one connection, and its picture goes on.
-func TestOtherCodecsSeen(t *testing.T) { browsertest.EachKindAlone(t, testOtherCodecsSeen) }
+func TestOtherCodecsSeen(t *testing.T) { browsertest.EachKindAloneIfAsked(t, testOtherCodecsSeen) }
 
 func testOtherCodecsSeen(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

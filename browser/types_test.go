@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 )
 
 // typescript is the compiler that noom.d.ts is held to.
@@ -14,6 +15,7 @@ const typescript = "typescript@5.9.3"
 
 // The types, as strict as they can be, over code that uses all of them.
 func TestTypes(t *testing.T) {
+	longtest.Only(t)
 	t.Parallel()
 	npm, err := exec.LookPath("npm")
 	if err != nil {

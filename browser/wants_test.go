@@ -66,7 +66,7 @@ func (s *shopper) waitFor(t *testing.T, what string, want map[string]int) {
 }
 
 // What a page wants of a picture is what it shows of it: how large, whether in sight, and nothing while it is hidden.
-func TestWantsWhatIsShown(t *testing.T) { browsertest.EachKind(t, testWantsWhatIsShown) }
+func TestWantsWhatIsShown(t *testing.T) { browsertest.EachKindIfAsked(t, testWantsWhatIsShown) }
 
 func testWantsWhatIsShown(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -124,7 +124,7 @@ func testWantsWhatIsShown(t *testing.T, kind browsertest.Kind) {
 }
 
 // A page stops sending what its peer does not want, makes a smaller picture of what the peer shows small, and begins again.
-func TestUnwantedIsNotSent(t *testing.T) { browsertest.EachKind(t, testUnwantedIsNotSent) }
+func TestUnwantedIsNotSent(t *testing.T) { browsertest.EachKindIfAsked(t, testUnwantedIsNotSent) }
 
 func testUnwantedIsNotSent(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

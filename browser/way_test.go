@@ -49,6 +49,7 @@ func TestCallWithoutWebSocket(t *testing.T) {
 
 // The same, where the proxy does less harm, or more.
 func TestCallBehindProxies(t *testing.T) {
+	longtest.Only(t)
 	t.Parallel()
 	for name, way := range map[string]webtest.Way{
 		"upgrades are removed":                      {NoUpgrade: true},
@@ -88,7 +89,7 @@ func callBehind(t *testing.T, kind browsertest.Kind, way webtest.Way) {
 
 // The second join of a page is over HTTP at once, and when WebSocket works again it is used. The
 // page's clock is fast, because that takes a minute.
-func TestBackToWebSocket(t *testing.T) { browsertest.EachKind(t, testBackToWebSocket) }
+func TestBackToWebSocket(t *testing.T) { browsertest.EachKindIfAsked(t, testBackToWebSocket) }
 
 func testBackToWebSocket(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -127,7 +128,7 @@ func testBackToWebSocket(t *testing.T, kind browsertest.Kind) {
 }
 
 // A hub that is killed and replaced by an empty one: the call goes on, and the room forms again.
-func TestHubReplacedOverHTTP(t *testing.T) { browsertest.EachKind(t, testHubReplacedOverHTTP) }
+func TestHubReplacedOverHTTP(t *testing.T) { browsertest.EachKindIfAsked(t, testHubReplacedOverHTTP) }
 
 func testHubReplacedOverHTTP(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -157,7 +158,7 @@ func testHubReplacedOverHTTP(t *testing.T, kind browsertest.Kind) {
 }
 
 // A page that is closed or reloaded says goodbye over HTTP too.
-func TestGoodbyeOverHTTP(t *testing.T) { browsertest.EachKind(t, testGoodbyeOverHTTP) }
+func TestGoodbyeOverHTTP(t *testing.T) { browsertest.EachKindIfAsked(t, testGoodbyeOverHTTP) }
 
 func testGoodbyeOverHTTP(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

@@ -107,7 +107,7 @@ func seesAndHears(t *testing.T, tab *browsertest.Tab, others int) {
 	tab.Wait("sound is heard", `(async () => (await stat('inbound-rtp', 'audio', 'totalAudioEnergy')) > 0)()`)
 }
 
-func TestTwoTabs(t *testing.T) { browsertest.EachPair(t, testTwoTabs) }
+func TestTwoTabs(t *testing.T) { browsertest.EachPairIfAsked(t, testTwoTabs) }
 
 func testTwoTabs(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

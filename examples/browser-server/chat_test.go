@@ -7,7 +7,7 @@ import (
 )
 
 // An address in the chat is a link that tells its page nothing of ours, and nothing else is; each message has its time.
-func TestLinksInChat(t *testing.T) { browsertest.EachKind(t, testLinksInChat) }
+func TestLinksInChat(t *testing.T) { browsertest.EachKindIfAsked(t, testLinksInChat) }
 
 func testLinksInChat(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

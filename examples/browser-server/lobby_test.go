@@ -125,7 +125,7 @@ func testPreview(t *testing.T, kind browsertest.Kind) {
 }
 
 // Who types and presses Enter while the words of the page are still on their way joins when they are there.
-func TestSentEarly(t *testing.T) { browsertest.EachKind(t, testSentEarly) }
+func TestSentEarly(t *testing.T) { browsertest.EachKindIfAsked(t, testSentEarly) }
 
 func testSentEarly(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

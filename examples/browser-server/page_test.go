@@ -19,7 +19,7 @@ import (
 )
 
 // The page by keyboard alone, and with a screen reader.
-func TestKeyboard(t *testing.T) { browsertest.EachKind(t, testKeyboard) }
+func TestKeyboard(t *testing.T) { browsertest.EachKindIfAsked(t, testKeyboard) }
 
 func testKeyboard(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -264,7 +264,7 @@ func testControls(t *testing.T, kinds browsertest.Pair) {
 
 // A camera that is pulled out in mid-call: the others see that it is off, the
 // person reads what happened, and one button brings it back.
-func TestUnplugged(t *testing.T) { browsertest.EachAlike(t, testUnplugged) }
+func TestUnplugged(t *testing.T) { browsertest.EachAlikeIfAsked(t, testUnplugged) }
 
 func testUnplugged(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -297,7 +297,7 @@ func testUnplugged(t *testing.T, kinds browsertest.Pair) {
 }
 
 // A camera or a screen that is chosen in the browser's dialog while its user leaves is not left on.
-func TestDeviceChosenTooLate(t *testing.T) { browsertest.EachKind(t, testDeviceChosenTooLate) }
+func TestDeviceChosenTooLate(t *testing.T) { browsertest.EachKindIfAsked(t, testDeviceChosenTooLate) }
 
 func testDeviceChosenTooLate(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -342,7 +342,7 @@ func testNoDevices(t *testing.T, kind browsertest.Kind) {
 
 // A member without a codec of ours: the page says which member does not see us, and the sound goes
 // on.
-func TestNotReceived(t *testing.T) { browsertest.EachKind(t, testNotReceived) }
+func TestNotReceived(t *testing.T) { browsertest.EachKindIfAsked(t, testNotReceived) }
 
 func testNotReceived(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -369,7 +369,7 @@ func testNotReceived(t *testing.T, kind browsertest.Kind) {
 }
 
 // Sound that the browser will not start by itself is started by one tap.
-func TestAutoplay(t *testing.T) { browsertest.EachKind(t, testAutoplay) }
+func TestAutoplay(t *testing.T) { browsertest.EachKindIfAsked(t, testAutoplay) }
 
 func testAutoplay(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -473,7 +473,7 @@ func testHostileText(t *testing.T, kinds browsertest.Pair) {
 }
 
 // The lock next to a name shows the safety number, the same to both and to Go.
-func TestSafetyNumber(t *testing.T) { browsertest.EachAlike(t, testSafetyNumber) }
+func TestSafetyNumber(t *testing.T) { browsertest.EachAlikeIfAsked(t, testSafetyNumber) }
 
 func testSafetyNumber(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()
@@ -561,7 +561,7 @@ func testInsecure(t *testing.T, kind browsertest.Kind) {
 // A page whose timers stand still for a minute, as they may in the background:
 // it stays a member, its call goes on, and then it works as before. The hub's
 // clock runs twenty times as fast, so that the minute takes three seconds.
-func TestBackground(t *testing.T) { browsertest.EachKind(t, testBackground) }
+func TestBackground(t *testing.T) { browsertest.EachKindIfAsked(t, testBackground) }
 
 func testBackground(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -603,7 +603,7 @@ func testBackground(t *testing.T, kind browsertest.Kind) {
 
 // TestDrawingInItsTurn: of a crowd that comes and goes in a moment nothing is drawn, and what
 // is drawn leaves the page its turn in between.
-func TestDrawingInItsTurn(t *testing.T) { browsertest.EachKind(t, testDrawingInItsTurn) }
+func TestDrawingInItsTurn(t *testing.T) { browsertest.EachKindIfAsked(t, testDrawingInItsTurn) }
 
 func testDrawingInItsTurn(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

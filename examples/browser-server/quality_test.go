@@ -14,6 +14,7 @@ import (
 
 	"noom"
 	"noom/internal/browsertest"
+	"noom/internal/longtest"
 	"noom/transport/ws"
 )
 
@@ -216,6 +217,7 @@ func look(tab *browsertest.Tab, name string) {
 // A picture that stands still because the way is too narrow says so to those who look and to those who listen: what is
 // read out is rendered before anything is in it, and changes once.
 func TestPausedPictureIsAnnounced(t *testing.T) {
+	longtest.Only(t)
 	browsertest.EachKind(t, testPausedPictureIsAnnounced)
 }
 

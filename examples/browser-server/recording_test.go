@@ -43,7 +43,7 @@ const saves = `
 `
 
 // A call is recorded, which everyone is told, and what is saved has the picture and the sound.
-func TestRecording(t *testing.T) { browsertest.EachKind(t, testRecording) }
+func TestRecording(t *testing.T) { browsertest.EachKindIfAsked(t, testRecording) }
 
 func testRecording(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

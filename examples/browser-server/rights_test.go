@@ -77,7 +77,7 @@ func chooses(tab *browsertest.Tab, key string) {
 
 // A host, whose page is Korean, presses every button that a right gives, and
 // two guests, in English, see what comes of it.
-func TestRights(t *testing.T) { browsertest.EachAlike(t, testRights) }
+func TestRights(t *testing.T) { browsertest.EachAlikeIfAsked(t, testRights) }
 
 func testRights(t *testing.T, kinds browsertest.Pair) {
 	t.Helper()

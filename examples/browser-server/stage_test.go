@@ -25,7 +25,7 @@ const (
 
 // A shared screen takes the stage, pictures are pinned and shown on the full screen, and our own floats: in a corner that a
 // pointer, a key or a press chooses, until it is hidden.
-func TestStage(t *testing.T) { browsertest.EachKind(t, testStage) }
+func TestStage(t *testing.T) { browsertest.EachKindIfAsked(t, testStage) }
 
 func testStage(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
@@ -144,7 +144,7 @@ func pins(tab *browsertest.Tab) {
 
 // Of more than nine the one that spoke last is larger, until there are fewer. The tiles are drawn without members, who would
 // cost a lot.
-func TestSpeakerOfACrowd(t *testing.T) { browsertest.EachKind(t, testSpeakerOfACrowd) }
+func TestSpeakerOfACrowd(t *testing.T) { browsertest.EachKindIfAsked(t, testSpeakerOfACrowd) }
 
 func testSpeakerOfACrowd(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

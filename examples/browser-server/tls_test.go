@@ -8,7 +8,7 @@ import (
 )
 
 // A browser at the self-signed page has what it gives to secure pages alone.
-func TestSelfSignedPage(t *testing.T) { browsertest.EachKind(t, testSelfSignedPage) }
+func TestSelfSignedPage(t *testing.T) { browsertest.EachKindIfAsked(t, testSelfSignedPage) }
 
 func testSelfSignedPage(t *testing.T, kind browsertest.Kind) {
 	t.Helper()

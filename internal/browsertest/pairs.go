@@ -53,11 +53,25 @@ func EachAlike(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	everyRow(t, others(Pairs[:2]), (*testing.T).Parallel, test)
 }
 
+// EachAlikeIfAsked is EachPairIfAsked for a test of what two different browsers would show no more of.
+func EachAlikeIfAsked(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	longtest.Only(t)
+	everyRow(t, Pairs[:2], (*testing.T).Parallel, test)
+}
+
 // EachPairAlone runs a test with Chromium alone, and if long tests are asked for with each of
 // Pairs, one at a time: it then judges by the clock.
 func EachPairAlone(t *testing.T, test func(t *testing.T, kinds Pair)) {
 	t.Helper()
 	everyRow(t, asked(Pairs), longtest.ParallelUnlessAsked, test)
+}
+
+// EachPairAloneIfAsked is EachPairAlone, and runs nothing if long tests are not asked for.
+func EachPairAloneIfAsked(t *testing.T, test func(t *testing.T, kinds Pair)) {
+	t.Helper()
+	longtest.Only(t)
+	everyRow(t, Pairs, func(*testing.T) {}, test)
 }
 
 // EachKind is EachPair for a test that needs one kind.
@@ -77,6 +91,13 @@ func EachKindIfAsked(t *testing.T, test func(t *testing.T, kind Kind)) {
 func EachKindAlone(t *testing.T, test func(t *testing.T, kind Kind)) {
 	t.Helper()
 	everyRow(t, asked(Kinds), longtest.ParallelUnlessAsked, test)
+}
+
+// EachKindAloneIfAsked is EachPairAloneIfAsked for a test that needs one kind.
+func EachKindAloneIfAsked(t *testing.T, test func(t *testing.T, kind Kind)) {
+	t.Helper()
+	longtest.Only(t)
+	everyRow(t, Kinds, func(*testing.T) {}, test)
 }
 
 // others are the rows but the first if long tests are asked for, and else the first.
