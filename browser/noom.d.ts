@@ -23,6 +23,8 @@ export class NoomError extends Error {
    */
   readonly messages?: number;
   readonly channels?: number;
+  /** If none of several hubs could be used: why not, in the order in which they were tried. */
+  readonly hubs?: readonly { readonly url: string; readonly error: NoomError }[];
 }
 
 export interface Member {
@@ -104,7 +106,7 @@ export interface JoinOptions {
    * well; it remembers what worked, and goes back to WebSocket when that works again.
    */
   transport?: 'auto' | 'websocket' | 'http';
-  /** Where the hub speaks HTTP. Default: url with http as the last part of its path. */
+  /** Where the hub speaks HTTP, if it is one. Default: url with http as the last part of its path. */
   httpURL?: string | URL;
   /**
    * What all pictures to all peers may take together, in bits per second, 10000 to 2147483647. Default 4000000. It is
@@ -153,10 +155,12 @@ export interface WebRTC {
 }
 
 /**
- * Joins a room. url: the hub's, ws(s) or http(s), or relative to the page; noom serve needs no path in it. Rejects with a
- * NoomError.
+ * Joins a room. url: the hub's, ws(s) or http(s), or relative to the page; noom serve needs no path in it. An array has the
+ * URLs of several hubs that serve the same rooms. They are tried in the room's own order, so that its members tend to meet at
+ * one hub, and those that have failed in the last 30 s at the end; each has an equal part of dialTimeout. The room stays at a
+ * hub until it loses that. Rejects with a NoomError.
  */
-export function join(url: string | URL, room: string, options?: JoinOptions): Promise<Room>;
+export function join(url: string | URL | readonly (string | URL)[], room: string, options?: JoinOptions): Promise<Room>;
 
 export interface PublishOptions {
   /**

@@ -33,7 +33,9 @@ const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
 export async function join(url, room, options = {}) {
   checkOptions(optionsOf(options));
   const webrtc = webrtcOf(options);
-  const address = hubURL(url);
+  const address = Array.isArray(url) ? url.map(hubURL) : [hubURL(url)];
+  if (address.length === 0) throw new NoomError('bad_argument', 'the array of hubs\' addresses is empty');
+  if (address.length > 1 && options.httpURL !== undefined) throw new NoomError('bad_argument', 'httpURL is for one hub; several speak HTTP next to their addresses');
   const httpURL = options.httpURL === undefined ? undefined : hubURL(options.httpURL);
   const identity = options.identity ?? (await Identity.generate());
   const joining = new Room(address, cleanName(room), identity, { ...options, webrtc, httpURL }, SECRET);
@@ -122,7 +124,7 @@ export class Room extends RoomEvents {
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
       options: {
-        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink), trace,
+        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: url.some(atHome), budget: new Budget(options.uplink), trace,
         arrival: () => this.#hub.arrival,
       },
     });
