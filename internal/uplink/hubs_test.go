@@ -106,8 +106,10 @@ func TestHubThatRestarts(t *testing.T) {
 		began := time.Now()
 		c.asked, c.times = nil, nil
 		c.down["나"], c.down["c"] = errDown("나"), &signal.Error{Code: signal.CodeHubFull, RetryAfter: stay / 2}
-		go l.say(hub, signal.Message{Type: signal.TypeBye, From: l.cfg.Self.ID, Session: l.cfg.Self.Session, Reason: signal.ReasonRestart, Retry: stay.Milliseconds()})
-		<-l.lost
+		l.say(hub, signal.Message{Type: signal.TypeBye, From: l.cfg.Self.ID, Session: l.cfg.Self.Session, Reason: signal.ReasonRestart, Retry: stay.Milliseconds()})
+		if err := <-l.lost; err == nil {
+			t.Error("lost without a reason")
+		}
 		hub = <-l.dials
 		go c.letIn(l, hub)
 		l.take(signal.TypeJoined)
