@@ -167,7 +167,7 @@ func (p *play) join(s step, of *actor, part *part) {
 	w.HealSignaling(of.host) // it may have been lost in an earlier life
 	cfg := w.Config(of.host)
 	cfg.Name = of.name
-	for _, kind := range strings.Fields(s.text) {
+	for kind := range strings.FieldsSeq(s.text) {
 		if track := silentTrack(kind); track != nil {
 			cfg.Tracks = append(cfg.Tracks, noom.LocalTrack{Track: track})
 		}
@@ -185,7 +185,7 @@ func (p *play) join(s step, of *actor, part *part) {
 
 // track publishes, mutes and ends tracks.
 func (p *play) track(s step, part *part) {
-	sender := part.senders[s.id]
+	published := part.senders[s.id]
 	switch {
 	case s.do == doPublish:
 		kind, name, _ := strings.Cut(s.text, " ")
@@ -202,12 +202,12 @@ func (p *play) track(s step, part *part) {
 		if p.note(s, err); err == nil {
 			part.senders[s.id] = sender
 		}
-	case sender == nil: // it could not be published
+	case published == nil: // it could not be published
 	case s.do == doEnd:
-		p.note(s, sender.Close())
+		p.note(s, published.Close())
 		delete(part.senders, s.id)
 	default:
-		p.note(s, sender.SetMuted(s.do == doMute))
+		p.note(s, published.SetMuted(s.do == doMute))
 	}
 }
 

@@ -90,7 +90,9 @@ func recorded(t *testing.T) (events []string, file *bytes.Buffer) {
 		time.Sleep(time.Second)
 		_ = carol.Leave(t.Context())
 		time.Sleep(5 * time.Second)
-		w.Hub().Running().Kick("데모", bob.Self().ID)
+		if err := w.Hub().Running().Kick("데모", bob.Self().ID); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(5 * time.Second)
 		_ = jiwoo.Leave(t.Context())
 		events = <-seen

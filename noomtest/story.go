@@ -204,7 +204,7 @@ func (r *reader) sent(e noom.Trace) error {
 // received takes a frame of the hub.
 func (r *reader) received(e noom.Trace) error {
 	m := e.Message
-	switch m.Type {
+	switch m.Type { //nolint:exhaustive // the others change nothing in a story
 	case signal.TypeJoined:
 		return r.joined(e)
 	case signal.TypeWelcome:
@@ -285,14 +285,14 @@ func (r *reader) bye(e noom.Trace) error {
 		return nil
 	}
 	a := r.actors[who]
-	switch {
-	case m.Reason == signal.ReasonRestart: // what follows is a loss like any
-	case m.Reason == signal.ReasonLost:
+	switch m.Reason {
+	case signal.ReasonRestart: // what follows is a loss like any
+	case signal.ReasonLost:
 		if !a.away {
 			a.away = true
 			r.add(e.At, who, doOffline, "", "")
 		}
-	case m.Reason == signal.ReasonKicked:
+	case signal.ReasonKicked:
 		a.present = false
 		r.add(e.At, who, doKick, "", "")
 	default:
@@ -312,7 +312,7 @@ func (r *reader) state(e noom.Trace) error {
 		return fmt.Errorf("it is about the connection to %q, who has not entered", e.Peer.ID)
 	}
 	a := r.actors[who]
-	switch e.State {
+	switch e.State { //nolint:exhaustive // the others need no doing
 	case noom.PeerInterrupted, noom.PeerFailed:
 		if !a.cut && a.present {
 			a.cut = true
