@@ -3,6 +3,7 @@
 export const MAX = Object.freeze({
   frame: 65536, // bytes
   name: 128, // bytes
+  account: 256, // bytes
   chat: 4096, // bytes
   token: 4096, // bytes
   request: 4096, // bytes of a join in the request for a WebSocket

@@ -38,6 +38,11 @@ export interface Member {
   readonly session: string;
   /** What it may do; absent: publish and chat. */
   readonly rights?: readonly Right[];
+  /**
+   * Whom the hub's authorisation takes it for, up to 256 bytes; absent: the hub does not say. It is the hub's word, which the
+   * member has not signed: who trusts keys and not the hub must not rely on it.
+   */
+  readonly account?: string;
 }
 
 /** What a member may do in a room; hubs may know further ones. */
