@@ -13,10 +13,11 @@ import { Refusal, Signaling } from './signaling.js';
 import { stepsOfJoining } from './steps.js';
 import { Way } from './way.js';
 
-// A hub that refuses us with one of these will do it again.
-const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
+// A hub that refuses us with one of these will do it again (PROTOCOL.md section 2, the column "final").
+const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'kicked']);
 
-const isFinal = (error) => error instanceof Refusal && FINAL.has(error.code);
+/** Whether a join that has failed so would fail again. */
+export const isFinal = (error) => error instanceof Refusal && FINAL.has(error.code);
 
 // Whatever the application's function fails with may pass.
 async function tokenOf(source) {

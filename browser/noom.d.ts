@@ -104,7 +104,7 @@ export interface JoinOptions {
   verify?: (member: Member) => boolean | Promise<boolean>;
   /** How long a connection may take to come up before it is rebuilt, in ms. Default 15000. */
   connectTimeout?: number;
-  /** Bounds one dial and join, in ms. Default 5000. */
+  /** Bounds one dial and join, the first one too, in ms, 100 to 2147483647. Default 10000; several hubs share it. */
   dialTimeout?: number;
   /**
    * How the hub is reached. auto, the default, tries WebSocket and, where that is not open after 2 s, HTTP requests as

@@ -45,6 +45,9 @@ export async function join(url, room, options = {}) {
 
 const SECRET = Symbol('only join makes rooms');
 
+// The options without those that are undefined, which stand for the default too.
+const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
 export class Room extends RoomEvents {
   #name;
   #self = null; // Member, as the hub has it
@@ -75,7 +78,7 @@ export class Room extends RoomEvents {
     this.closed = this.#farewell.closed;
     this.#published = new Published(options.webrtc, () => this.#roster.links, this.#farewell.signal);
     this.#tracer = new Tracer((id) => this.peer(id), options.trace);
-    this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options, name: nickname });
+    this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 10_000, redialMax: 2_000, verify: () => true, ...given(options), name: nickname });
     try {
       for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t : undefined);
     } catch (error) {
