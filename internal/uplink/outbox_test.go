@@ -21,7 +21,7 @@ func TestOutboxIsBounded(t *testing.T) {
 		}
 		most := min(maxOutbox, maxOutboxBytes/sizeOf(&m))
 		if len(o.items) != most {
-			t.Errorf("%s: %d wait, want %d", name, len(o.items), most)
+			t.Fatalf("%s: %d wait, want %d", name, len(o.items), most)
 		}
 		far := &receiver{sent: make(chan signal.Message)}
 		ctx, cancel := context.WithCancel(t.Context())
