@@ -65,9 +65,7 @@ const (
 type arrival struct {
 	id   ID
 	size int
-	got  int
 	data []byte
-	drop bool // nobody wants it
 }
 
 // message is a question or an answer that has yet to be sent.
@@ -129,9 +127,6 @@ func (m *Machine) Cancel(id ID) {
 	if id > m.begun {
 		m.forgetOurs(id)
 		return
-	}
-	if m.answer != nil && m.answer.id == id {
-		m.answer.data, m.answer.drop = nil, true
 	}
 	m.urgent = append(m.urgent, &piece{kind: kindUnwanted, id: id})
 }

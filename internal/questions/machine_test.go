@@ -17,6 +17,7 @@ type side struct {
 	open     map[ID][]byte // questions of ours without an outcome, and what was asked
 	outcomes int
 	has      []ID // questions of the other that the application has
+	unwanted map[ID]bool
 	busy     int
 	sizes    func() int
 }
@@ -78,9 +79,10 @@ func (s *side) do(t *testing.T, actions []Action) {
 			}
 			s.has = append(s.has, a.ID)
 		case Unwanted:
-			if !slices.Contains(s.has, a.ID) {
-				t.Fatalf("question %d is no longer wanted, which nobody has", a.ID)
+			if !slices.Contains(s.has, a.ID) || s.unwanted[a.ID] {
+				t.Fatalf("question %d is no longer wanted, which nobody has, or which is known", a.ID)
 			}
+			s.unwanted[a.ID] = true
 		}
 	}
 }
@@ -162,7 +164,7 @@ func TestEachQuestionHasOneOutcome(t *testing.T) {
 		most := []int{40, 3 * pieceSize, MaxSize - 100}[seed%3]
 		var sides [2]side
 		for i := range sides {
-			sides[i] = side{rng: rng, open: make(map[ID][]byte), sizes: func() int { return rng.IntN(most) }}
+			sides[i] = side{rng: rng, open: make(map[ID][]byte), unwanted: make(map[ID]bool), sizes: func() int { return rng.IntN(most) }}
 		}
 		eager, drops := 1+rng.IntN(6), rng.IntN(2) == 0
 		for range 1000 {
@@ -307,6 +309,37 @@ func TestAnswersAreBounded(t *testing.T) {
 		p, _, err := decode(m.Next())
 		if err != nil || p.kind != kindRefusal || p.id != want.id || p.code != want.code {
 			t.Errorf("%+v, %v, want %+v", p.code, err, want)
+		}
+	}
+}
+
+// TestUnwantedGetsNoAnswer: what is no longer wanted is not sent, whether the application has the question, has answered
+// it, or has yet to get it whole.
+func TestUnwantedGetsNoAnswer(t *testing.T) {
+	for _, state := range []state{coming, handled, answered} {
+		var m Machine
+		question := piece{kind: kindQuestion, id: 1, size: 1, topic: "t", rest: []byte("x")}
+		if state == coming {
+			question.size = 2
+		}
+		take := func(p *piece) {
+			t.Helper()
+			if _, err := m.Take(p.encode()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		take(&question)
+		if state == answered {
+			m.Answer(1, make([]byte, 2*pieceSize))
+			m.Next()
+		}
+		take(&piece{kind: kindUnwanted, id: 1})
+		m.Answer(1, []byte("x"))
+		if p, _, err := decode(m.Next()); err != nil || p.kind != kindRefusal || p.code != CodeCancelled {
+			t.Errorf("%d: %+v, %v", state, p, err)
+		}
+		if m.Next() != nil || m.waiting != 0 || len(m.theirs) != 0 {
+			t.Errorf("%d: something is left", state)
 		}
 	}
 }

@@ -140,12 +140,11 @@ func (m *Machine) unwant(id ID) []Action {
 }
 
 func (m *Machine) takeAnswer(p *piece) ([]Action, error) {
-	q := m.ours[p.id]
-	if q == nil || p.id > m.begun || m.answer != nil {
+	if m.ours[p.id] == nil || p.id > m.begun || m.answer != nil {
 		return nil, ErrPiece
 	}
 	m.unqueue(kindQuestion, p.id) // it has heard enough
-	m.answer = &arrival{id: p.id, size: int(p.size), drop: !q.wanted}
+	m.answer = &arrival{id: p.id, size: int(p.size)}
 	return m.takeOfAnswer(p.rest)
 }
 
@@ -182,14 +181,9 @@ func (m *Machine) end(a Action) []Action {
 
 // take takes the next bytes, and reports whether they were the last.
 func (a *arrival) take(bytes []byte) (whole bool, err error) {
-	if a.got += len(bytes); a.got > a.size {
+	if len(a.data)+len(bytes) > a.size {
 		return false, ErrPiece
 	}
-	if !a.drop {
-		a.data = append(a.data, bytes...)
-		if a.data == nil {
-			a.data = []byte{}
-		}
-	}
-	return a.got == a.size, nil
+	a.data = append(a.data, bytes...)
+	return len(a.data) == a.size, nil
 }
