@@ -200,23 +200,40 @@ func TestPeerThatConfirmsAnything(t *testing.T) {
 	}
 }
 
-// TestPlacesInOrder: of those that wait for a place the earliest gets it, one that is given up lets the next one in, and all
+// TestPeerThatAsksFirst: a peer that has asked something is not asked whether it knows what that is.
+func TestPeerThatAsksFirst(t *testing.T) {
+	var s Stream
+	channel := new(cable)
+	lane := NewLane(channel, nil)
+	s.Open(lane)
+	s.Questions.OnAsked = func(q *Question) { q.Refuse(questions.Refusal{Code: questions.CodeNotHandled}) }
+	s.Questions.OnDue = func() {}
+	if _, _, err := s.Take(lane, peerFrame(kindPiece, 1, "\x01\x00\x00\x00\x01\x00\x00\x00\x01\x01tx")); err != nil {
+		t.Fatal(err)
+	}
+	s.Write(lane)
+	if len(channel.frames) != 2 || channel.frames[0][0] != kindPieces || channel.frames[1][0] != kindPiece {
+		t.Fatalf("%v", channel.frames)
+	}
+}
+
+// TestPlacesInOrder: of those that wait for a place the earliest gets it, one that is given up lets the next ones in, and all
 // fail when the peer goes.
 func TestPlacesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Stream
 		q := &s.Questions
 		q.OnDue = func() {}
-		for range questions.MaxBytes / questions.MaxSize {
-			if _, _, err := q.begin(t.Context(), "t", make([]byte, questions.MaxSize)); err != nil {
+		for left := questions.MaxBytes - 10; left > 0; left -= questions.MaxSize {
+			if _, _, err := q.begin(t.Context(), "t", make([]byte, min(left, questions.MaxSize))); err != nil {
 				t.Fatal(err)
 			}
 		}
-		order := make(chan int, 3)
+		order := make(chan int, 5)
 		for i, size := range []int{questions.MaxSize, 1, 2} {
 			go func() {
 				_, _, err := q.begin(t.Context(), "t", make([]byte, size))
-				if err != nil && !errors.Is(err, fault.Closed) {
+				if err != nil {
 					t.Error(err)
 				}
 				order <- i
@@ -228,13 +245,26 @@ func TestPlacesInOrder(t *testing.T) {
 		}
 		q.giveUp(1)
 		synctest.Wait()
-		if len(order) != 1 || <-order != 0 {
+		if len(order) != 3 || <-order != 0 || <-order != 1 {
 			t.Fatal("the first did not get the place")
+		}
+		for i := range 2 {
+			go func() {
+				_, _, err := q.begin(t.Context(), "t", make([]byte, questions.MaxSize))
+				if !errors.Is(err, fault.Closed) {
+					t.Error(err)
+				}
+				order <- i
+			}()
+		}
+		synctest.Wait()
+		if len(order) != 1 {
+			t.Fatal("there was a place")
 		}
 		s.Close()
 		synctest.Wait()
-		if len(order) != 2 {
-			t.Fatalf("%d fail", len(order))
+		if len(order) != 3 {
+			t.Fatalf("%d fail", len(order)-1)
 		}
 	})
 }

@@ -67,12 +67,9 @@ func (s *Stream) Reopen() {
 	s.Questions.open()
 }
 
-// Rebuilt is called when there is a new connection. The last acknowledgements are sent
-// again, because they may have been lost.
-func (s *Stream) Rebuilt() {
-	s.in.remind()
-	s.Questions.in.remind()
-}
+// Rebuilt is called when there is a new connection. The last acknowledgement is sent
+// again, because it may have been lost.
+func (s *Stream) Rebuilt() { s.in.remind() }
 
 // Message is what the peer has sent with one call of Send.
 type Message struct {
