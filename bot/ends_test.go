@@ -174,6 +174,7 @@ func TestQuestions(t *testing.T) {
 				case "wait":
 					d.note("waits")
 					<-ctx.Done()
+					time.Sleep(time.Second)
 					d.note("over")
 					return nil, ctx.Err()
 				}
@@ -203,10 +204,11 @@ func TestQuestions(t *testing.T) {
 		if err := <-waits; !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		expect(t, "meanwhile", d.take(), "waits", "waits", "over")
-		if err := r.end(); err != nil {
-			t.Error(err)
+		began := time.Now()
+		if err := r.end(); err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		if err := <-waits; err == nil {
 			t.Error("a question outlives the bot")
