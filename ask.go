@@ -14,7 +14,9 @@ import (
 
 // QuestionHandler answers the questions of peers: see [Room.Handle]. Each call has a goroutine of its own, up to 64 for
 // each peer at a time. ctx ends when the question is no longer wanted: the peer has given it up, it has gone, or the room is
-// over; then what the call returns does not matter, but until it returns the question keeps its place.
+// over; then what the call returns does not matter, but until it returns the question keeps its place. [Room].Leave lets
+// arrive what was answered before, and does not wait for calls. A call may come before the event that says that the peer
+// is connected.
 //
 // The answer has up to 1 MiB, and must not change after the return. Of what waits for a peer that takes its answers too
 // slowly, 4 MiB are kept; beyond that it gets [ErrBusy]. An error that is, or wraps, an [*AskError] reaches the peer with its
