@@ -340,6 +340,52 @@ func TestLeaveDeliversAnswers(t *testing.T) {
 	})
 }
 
+// TestQuestionsOfTheLost: when a member is dropped, its questions are no longer worked on, and nobody can ask it. When it
+// comes back in the same session, all of them have an end, and what it has asked meanwhile is answered.
+func TestQuestionsOfTheLost(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b, toA, toB := askers(t, w)
+		over := make(chan struct{}, 1)
+		must(t, errors.Join(b.Handle("echo", mirrors), a.Handle("echo", mirrors), a.Handle("기다려", func(ctx context.Context, _ noom.Peer, _ []byte) ([]byte, error) {
+			<-ctx.Done()
+			over <- struct{}{}
+			return make([]byte, questions.MaxSize), nil
+		})))
+		asks := func(p noom.Peer, topic string) <-chan error {
+			end := make(chan error, 1)
+			go func() {
+				_, err := p.Ask(t.Context(), topic, []byte("x"))
+				end <- err
+			}()
+			return end
+		}
+		before := asks(toA, "기다려")
+		time.Sleep(time.Second)
+		w.Cut()
+		w.CutSignaling("bob")
+		ours := asks(toB, "echo")
+		until[noom.PeerLeft](t, a, nil)
+		<-over
+		if err := <-ours; !errors.Is(err, noom.ErrClosed) {
+			t.Errorf("asked before it was dropped: %v", err)
+		}
+		if err := <-asks(toB, "echo"); !errors.Is(err, noom.ErrClosed) {
+			t.Errorf("asked afterwards: %v", err)
+		}
+		meanwhile := asks(toA, "echo")
+		time.Sleep(time.Minute)
+		w.Heal()
+		w.HealSignaling("bob")
+		until[noom.PeerJoined](t, a, nil)
+		if err := <-before; !errors.Is(err, noom.ErrCancelled) {
+			t.Errorf("what it had asked before: %v", err)
+		}
+		if err := errors.Join(<-meanwhile, <-asks(toB, "echo"), <-asks(toA, "echo")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestHostileQuestions: whatever pieces one member sends costs its own connection alone, and calls no function with half of
 // a question.
 func TestHostileQuestions(t *testing.T) {
