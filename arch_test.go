@@ -35,7 +35,8 @@ var layers = map[string][]string{
 	"noom/internal/exchange":     {},
 	"noom/internal/iceservers":   {"noom/internal/mailbox", "noom/signal", "github.com/pion/"},
 	"noom/internal/negotiate":    {},
-	"noom/internal/ownership":    {"github.com/go-json-experiment/json/"},
+	"noom/internal/ownership":    {"noom/internal/rendezvous", "github.com/go-json-experiment/json/"},
+	"noom/internal/rendezvous":   {},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/quality":      {},
 	"noom/internal/questions":    {},
@@ -59,7 +60,7 @@ var layers = map[string][]string{
 	"noom/internal/conversation": {"noom/signal", "github.com/pion/webrtc/v4"},
 	"noom/internal/pairtest":     {"noom/internal/exchange", "noom/internal/negotiate", "noom/internal/recovery"},
 
-	"noom/signal":     {"github.com/go-json-experiment/json/", "golang.org/x/net/idna", "golang.org/x/text/"},
+	"noom/signal":     {"noom/internal/rendezvous", "github.com/go-json-experiment/json/", "golang.org/x/net/idna", "golang.org/x/text/"},
 	"noom/signal/hub": {"noom/internal/ownership", "noom/signal", "github.com/go-json-experiment/json/", "golang.org/x/text/", "golang.org/x/time/"},
 
 	"noom/signal/hub/token":   {"noom/signal", "noom/signal/hub", "github.com/golang-jwt/jwt/v5"},

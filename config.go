@@ -63,8 +63,8 @@ type Config struct {
 	EventBuffer int
 	// ConnectTimeout is how long a connection may take to come up before it is rebuilt. 0: 15 s. Minimum: 1 s.
 	ConnectTimeout time.Duration
-	// DialTimeout bounds one dial and join, the first one only if the context of [Join] has no deadline. 0: 5 s.
-	// Minimum: 100 ms.
+	// DialTimeout bounds one dial and join, the first one only if the context of [Join] has no deadline. Several hubs share
+	// it. 0: 10 s. Minimum: 100 ms.
 	DialTimeout time.Duration
 	// RedialMax caps the pause between two dials after the connection to the hub was lost. The pause starts at 100 ms,
 	// doubles, and is jittered. 0: 2 s. Minimum: 100 ms.
@@ -139,7 +139,7 @@ func (c *Config) withDefaults() (Config, error) {
 		zero, least time.Duration
 	}{
 		{"ConnectTimeout", &d.ConnectTimeout, 15 * time.Second, time.Second},
-		{"DialTimeout", &d.DialTimeout, 5 * time.Second, 100 * time.Millisecond},
+		{"DialTimeout", &d.DialTimeout, 10 * time.Second, 100 * time.Millisecond},
 		{"RedialMax", &d.RedialMax, 2 * time.Second, uplink.FirstRedial},
 	} {
 		if *t.value == 0 {

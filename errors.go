@@ -76,7 +76,7 @@ var (
 // JoinError is what Join returns when the room could not be entered.
 type JoinError struct {
 	Room string
-	Err  error // a *signal.Error if the hub refused; otherwise why it was not reached
+	Err  error // a *signal.Error if the hub refused, a *signal.HubsError if none of several could be used; otherwise why it was not reached
 }
 
 func (e *JoinError) Error() string {

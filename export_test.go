@@ -52,7 +52,7 @@ func Listens(r Room) bool { return r.(*room).speech.awake.Load() }
 // TakeForPublisher has a member publish as if it had the right to.
 func TakeForPublisher(r Room) {
 	Post(r, func() {
-		r.(*room).standing.grant(nil)
+		r.(*room).standing.grant(nil, "")
 		r.(*room).published.allow(true)
 	})
 }
@@ -60,7 +60,7 @@ func TakeForPublisher(r Room) {
 // TakeForViewer has a member publish no more, as if it no longer had the right to.
 func TakeForViewer(r Room) {
 	Post(r, func() {
-		r.(*room).standing.grant(signal.Rights{})
+		r.(*room).standing.grant(signal.Rights{}, "")
 		r.(*room).published.allow(false)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"noom"
@@ -147,5 +148,22 @@ func TestTokenThatIsNotWanted(t *testing.T) {
 				t.Errorf("%s, token %q: logged %q", name, token, &log)
 			}
 		}
+	}
+}
+
+// TestDialTimeout: a first join without a deadline gives up a hub that says nothing after DialTimeout, 10 s by default.
+func TestDialTimeout(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{0: 10 * time.Second, time.Second: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			silent := signal.DialerFunc(func(ctx context.Context) (signal.Signaler, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			})
+			began := time.Now()
+			_, err := noom.Join(t.Context(), silent, "데모", &noom.Config{DialTimeout: timeout})
+			if took := time.Since(began); took != want || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("DialTimeout %v: %v after %v", timeout, err, took)
+			}
+		})
 	}
 }

@@ -95,7 +95,7 @@ func (r *room) joinedAgain(m signal.Message) {
 func (r *room) follow(m signal.Message) {
 	r.standing.rename(m.Self.Name)
 	r.ice.Take(&m)
-	if before, now := r.standing.grant(m.Self.Rights); before != now {
+	if before, now := r.standing.grant(m.Self.Rights, m.Self.Account); before != now {
 		r.published.allow(now)
 	}
 	r.standing.setLocked(m.Locked, Member{})

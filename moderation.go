@@ -58,14 +58,15 @@ func (r *room) CloseForAll(ctx context.Context) error {
 // standing is what the hub says about us and the room: our name, our rights, and whether the room is locked. The room's
 // loop writes it; any goroutine may read it.
 type standing struct {
-	self     Member // without Name and Rights
+	self     Member // without Name, Rights and Account
 	events   *eventQueue
 	requests *requests
 
-	mu     sync.Mutex
-	name   string
-	rights signal.Rights // ours, as the hub grants them
-	locked bool
+	mu      sync.Mutex
+	name    string
+	rights  signal.Rights // ours, as the hub grants them
+	account string        // as the hub says it
+	locked  bool
 }
 
 // member returns us as the others see us.
@@ -73,7 +74,7 @@ func (s *standing) member() Member {
 	m := s.self
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.Name, m.Rights = s.name, s.rights
+	m.Name, m.Rights, m.Account = s.name, s.rights, s.account
 	return m
 }
 
@@ -95,13 +96,13 @@ func (s *standing) rename(name string) {
 	s.name = name
 }
 
-// grant takes the rights that the hub grants us, and returns whether we could publish before and may now. They change
+// grant takes the rights that the hub grants us, and whom it takes us for, and returns whether we could publish before and may now. They change
 // only when we come back with another token.
-func (s *standing) grant(rights signal.Rights) (before, now bool) {
+func (s *standing) grant(rights signal.Rights, account string) (before, now bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, now = s.rights.Has(RightPublish), rights.Has(RightPublish)
-	s.rights = rights
+	s.rights, s.account = rights, account
 	return before, now
 }
 

@@ -162,6 +162,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 	if signal.CheckName(m.Name) != nil {
 		m.Name = "" // it is somebody all the same; a hub of another Unicode version may take names that we do not
 	}
+	m.DropBadAccount()
 	if err := m.Verify(); err != nil {
 		r.reportLie("false member ignored", err)
 		return nil
@@ -171,6 +172,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 		delete(r.lost, p)
 		delete(r.leaving, p)
 		r.rename(p, m.Name)
+		p.link.SetAccount(m.Account)
 		p.link.SetRights(m.Rights)
 		return p
 	}
@@ -214,6 +216,7 @@ func (r *roster) wake(m Member) *peer {
 		return nil
 	}
 	r.rename(p, m.Name)
+	p.link.SetAccount(m.Account)
 	p.link.SetRights(m.Rights)
 	p.link.Wake()
 	return p

@@ -27,6 +27,8 @@ type Config struct {
 	// of the two is needed.
 	URL    string
 	Dialer noom.Dialer
+	// URLs are further hubs that serve the same rooms, as in [auto.Dialer].
+	URLs []string
 	// Room is the name of the room.
 	Room string
 	// Join says how to join: name, token, tracks, log and all else. A bot keeps its identity for as long as it runs.
@@ -107,10 +109,7 @@ func Run(ctx context.Context, config Config, handlers Handlers) error {
 // visit enters the room and stays until the end, of which it returns the reason; nil: the bot has left by itself.
 func (c *Config) visit(ctx context.Context, handlers Handlers) (lasted time.Duration, err error) {
 	var dialled atomic.Bool
-	room, err := noom.Join(ctx, wire.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
-		dialled.Store(true)
-		return c.Dialer.Dial(ctx)
-	}), c.Room, &c.Join)
+	room, err := noom.Join(ctx, notingDialer{c.Dialer, &dialled}, c.Room, &c.Join)
 	switch {
 	case err != nil && !dialled.Load():
 		return 0, &configError{err}
@@ -124,6 +123,32 @@ func (c *Config) visit(ctx context.Context, handlers Handlers) (lasted time.Dura
 		err = busy
 	}
 	return time.Since(began), err
+}
+
+// A notingDialer notes that it was dialled.
+type notingDialer struct {
+	noom.Dialer
+
+	dialled *atomic.Bool
+}
+
+// Dial implements [noom.Dialer].
+func (d notingDialer) Dial(ctx context.Context) (noom.Signaler, error) {
+	d.dialled.Store(true)
+	return d.Dialer.Dial(ctx)
+}
+
+// Hubs implements [wire.HubsDialer]. A Room that asks for its hubs dials them.
+func (d notingDialer) Hubs(room string) []wire.HubDialer {
+	several, can := d.Dialer.(wire.HubsDialer)
+	if !can {
+		return nil
+	}
+	hubs := several.Hubs(room)
+	if len(hubs) > 0 {
+		d.dialled.Store(true)
+	}
+	return hubs
 }
 
 // configError is an error of Join before it has dialled, which another try would repeat.
@@ -154,10 +179,10 @@ func (c Config) withDefaults() (*Config, error) {
 		}
 	}
 	if c.Dialer == nil {
-		if c.URL == "" {
+		if c.URL == "" && len(c.URLs) == 0 {
 			return nil, errors.New("bot: there is no hub; set URL or Dialer of Config")
 		}
-		c.Dialer = &auto.Dialer{URL: c.URL}
+		c.Dialer = &auto.Dialer{URL: c.URL, URLs: c.URLs}
 	}
 	if c.Backlog == 0 {
 		c.Backlog = 256

@@ -12,12 +12,15 @@ import (
 	"syscall"
 
 	"github.com/pion/webrtc/v4"
+
+	"noom/transport/auto"
 )
 
 // Flags adds the flags that say which call a bot joins, and returns the Config that they fill in when they are parsed. A
 // variable of the environment is what counts without the flag:
 //
-//	-url         NOOM_URL         the hub; otherwise ws://localhost:8080/ws
+//	-url         NOOM_URL         the hub; otherwise ws://localhost:8080/ws. Of several that serve the same rooms, with commas
+//	                              between, or with the flag again and again, it takes one that works
 //	-room        NOOM_ROOM        the room; otherwise demo
 //	-name        NOOM_NAME        the nickname; otherwise the name of flags
 //	-token-env                    the variable that holds the token or password for the hub; otherwise NOOM_TOKEN
@@ -37,7 +40,11 @@ func Flags(flags *flag.FlagSet) *Config {
 	text := func(to *string, name, variable, otherwise, usage string) {
 		flags.StringVar(to, name, cmp.Or(os.Getenv(variable), otherwise), usage+"; also "+variable)
 	}
-	text(&c.URL, "url", "NOOM_URL", "ws://localhost:8080/ws", "the hub")
+	c.URL = "ws://localhost:8080/ws"
+	if hubs := os.Getenv("NOOM_URL"); hubs != "" {
+		_ = (&auto.URLFlag{URL: &c.URL, URLs: &c.URLs}).Set(hubs) // one that is empty, the dial will say
+	}
+	flags.Var(&auto.URLFlag{URL: &c.URL, URLs: &c.URLs}, "url", "the hub, or several that serve the same rooms, with commas between; also NOOM_URL")
 	text(&c.Room, "room", "NOOM_ROOM", "demo", "the room, in any language")
 	text(&c.Join.Name, "name", "NOOM_NAME", filepath.Base(flags.Name()), "the nickname")
 	text(&c.KeyFile, "key", "NOOM_KEY", "", "the `FILE` of the bot's identity, made if there is none; without one each start is a new member")

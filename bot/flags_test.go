@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,17 @@ func TestFlags(t *testing.T) {
 	check("a file", call{"wss://call.example/ws", "방", "메아리", "key", "파일"})
 	check("a variable instead of it", call{"wss://call.example/ws", "방", "메아리", "key", "다른 비밀"}, "-token-env", "ANOTHER")
 	t.Setenv("NOOM_TOKEN_FILE", "")
+	t.Setenv("NOOM_URL", "wss://a.example/ws, wss://b.example/ws")
+	several := func(what string, want []string, args ...string) {
+		t.Helper()
+		c := flagsOf(t, args...)
+		if got := append([]string{c.URL}, c.URLs...); !slices.Equal(got, want) {
+			t.Errorf("%s: hubs %q, want %q", what, got, want)
+		}
+	}
+	several("hubs of the environment", []string{"wss://a.example/ws", "wss://b.example/ws"})
+	several("hubs of flags", []string{"ws://a", "ws://b", "ws://나"}, "-url", "ws://a,ws://b", "-url", "ws://나")
+	t.Setenv("NOOM_URL", "wss://call.example/ws")
 	check("a file in a flag", call{"wss://call.example/ws", "방", "메아리", "key", "파일"}, "-token-file", file)
 }
 

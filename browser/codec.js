@@ -5,7 +5,7 @@
 import { NoomError } from './errors.js';
 import { boolean, fromBase64url, integer, isObject, listOf, malformed, object, parse, string, toBase64url } from './json.js';
 import { MAX } from './limits.js';
-import { byteLength, isID, isLabel, nameProblem, roomProblem } from './name.js';
+import { accountProblem, byteLength, isID, isLabel, nameProblem, roomProblem } from './name.js';
 
 export const PROTOCOL = 'noom.v1';
 
@@ -235,6 +235,8 @@ function member(v) {
   object(v, 'member');
   const m = { id: string(v.id ?? ''), name: string(v.name ?? ''), key: fromBase64url(v.key ?? ''), session: string(v.session ?? '') };
   if (v.rights != null) m.rights = listOf(string, '')(v.rights, 'rights');
+  const account = string(v.account ?? '', 'account');
+  if (account !== '' && accountProblem(account) === '') m.account = account; // one of another version of Unicode must not hide its member
   return m;
 }
 

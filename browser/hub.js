@@ -1,9 +1,11 @@
-// The way to the hub and back to it after a loss: dial, join, redial. What it
-// says is taken one frame after the other.
+// The way to the hub and back to it after a loss: dial, join, redial. Of several hubs it
+// takes the first in the room's order that lets us in. What it says is taken one frame after
+// the other.
 
 import { decode, encode } from './codec.js';
 import { NoomError } from './errors.js';
 import { Goodbye } from './goodbye.js';
+import { Hubs } from './hubs.js';
 import { MAX } from './limits.js';
 import { textProblem } from './name.js';
 import { Redial } from './redial.js';
@@ -11,8 +13,11 @@ import { Refusal, Signaling } from './signaling.js';
 import { stepsOfJoining } from './steps.js';
 import { Way } from './way.js';
 
-// A hub that refuses us with one of these will do it again.
-const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'replaced', 'kicked', 'closed']);
+// A hub that refuses us with one of these will do it again (PROTOCOL.md section 2, the column "final").
+const FINAL = new Set(['refused', 'bad_room', 'bad_name', 'bad_proof', 'malformed', 'kicked']);
+
+/** Whether a join that has failed so would fail again. */
+export const isFinal = (error) => error instanceof Refusal && FINAL.has(error.code);
 
 // Whatever the application's function fails with may pass.
 async function tokenOf(source) {
@@ -24,14 +29,32 @@ async function tokenOf(source) {
   }
 }
 
+// How long a hub that says so is left alone, and up to as much again, so that not everyone comes back at once.
+const stayAway = ({ retry = 0 }) => retry * (1 + Math.random());
+
+// What several hubs come to that could not be used: [{url, error}].
+function failureOf(failures) {
+  if (failures.length === 1) return failures[0].error;
+  const all = failures.map(({ url, error }, i) => `hub ${i + 1}, ${url}: ${error.message.replace(/^noom: /, '')}`);
+  const first = failures.find(({ error }) => error instanceof Refusal)?.error ?? failures[0].error;
+  const error = new NoomError(first.code, `none of ${all.length} hubs can be used: ${all.join('; ')}`, { cause: first, about: first.about, retry: first.retry });
+  error.hubs = failures;
+  return error;
+}
+
+// A URL as an error names it: without a password, and without a query, in which there may be one too.
+const named = (url) => `${url.protocol}//${url.host}${url.pathname}`;
+
 export class Hub {
-  #join; // {url, identity, session, room}
+  #join; // {identity, session, room}
   #name; // () → our nickname
   #sends; // () → the kinds of what we publish
   #options; // {token, joinInFrame, transport, WebSocket, httpURL, dialTimeout, redialMax}
   #member; // {frame(frame), lost(error), back(joined), refused(error)}
   #trace; // (direction, inBand, frame)
-  #way;
+  #hubs;
+  #ways; // by URL
+  #url; // of the hub that let us in last
   #signaling = null;
   #since = 0; // when that was joined, by performance.now
   #redial;
@@ -41,13 +64,16 @@ export class Hub {
   #inbox = Promise.resolve(); // steps of the room, in order
   #gone = new AbortController(); // aborted when the room is over
 
-  constructor({ name, sends = () => [], options, member, trace = () => {}, ...join }) {
+  /** url is the hub's, or an array of those of hubs that serve the same rooms. */
+  constructor({ url, name, sends = () => [], options, member, trace = () => {}, ...join }) {
     this.#join = join;
+    const urls = [url].flat();
+    this.#hubs = new Hubs(join.room, urls);
+    this.#ways = new Map(urls.map((each) => [each, new Way(each, options)]));
     this.#goodbye = new Goodbye(join);
     this.#name = name;
     this.#sends = sends;
     this.#options = options;
-    this.#way = new Way(join.url, options);
     this.#redial = new Redial(options.redialMax);
     this.#member = member;
     this.#trace = trace;
@@ -89,28 +115,50 @@ export class Hub {
   }
 
   /**
-   * Dials and joins, and takes step(joined) before any frame that comes behind that. Resolves when the step is over;
-   * rejects with the hub's code, unreachable, or closed if the room is over.
+   * Dials and joins, and takes step(joined) before any frame that comes behind that. Of several hubs each is tried once, and
+   * has an equal part of the time that is left. Resolves when the step is over; rejects with the hub's code, unreachable, or
+   * closed if the room is over.
    */
   async dial(step) {
     this.#arrival.reach('began');
-    const { token: source, joinInFrame, dialTimeout } = this.#options;
+    const { token: source, dialTimeout } = this.#options;
     const token = typeof source === 'function' ? await tokenOf(source) : source;
     const problem = token === undefined || token === null ? '' : textProblem(token, MAX.token);
     if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
-    if (this.#over) throw this.#gone.signal.reason; // while the function was asked
+    const began = performance.now();
+    const urls = this.#hubs.order(began);
+    const failures = [];
+    for (const [i, url] of urls.entries()) {
+      if (this.#over) throw this.#gone.signal.reason; // while the function was asked, say
+      const left = began + dialTimeout - performance.now();
+      try {
+        await this.#enter(url, token, Math.max(left, 0) / (urls.length - i), step);
+        return;
+      } catch (error) {
+        this.#hubs.failed(url, performance.now(), stayAway(error));
+        if (this.#over || this.#hubs.size === 1 || isFinal(error)) throw error;
+        failures.push({ url: named(url), error });
+      }
+    }
+    throw failureOf(failures);
+  }
+
+  // Joins at one hub.
+  async #enter(url, token, timeout, step) {
     let taken;
     await Signaling.open({
-      ...this.#join, name: this.#name(), sends: this.#sends(), token,
+      ...this.#join, url, name: this.#name(), sends: this.#sends(), token,
       dial: async (signal, join) => {
-        const dialled = await this.#way.dial(signal, joinInFrame ? '' : join);
+        const dialled = await this.#ways.get(url).dial(signal, this.#options.joinInFrame ? '' : join);
         this.#arrival.reach('hub');
         return dialled;
       },
-      timeout: dialTimeout,
+      timeout,
       signal: this.#gone.signal,
       onJoined: (signaling, joined) => {
         this.#signaling = signaling;
+        this.#url = url;
+        this.#hubs.worked(url);
         this.#since = performance.now();
         this.#arrival.reach('joined');
         this.#prepareGoodbye(joined);
@@ -140,7 +188,7 @@ export class Hub {
   }
 
   #prepareGoodbye(joined) {
-    this.#goodbye.prepare(joined.nonce, this.#signaling.url).catch((error) => console.error(error));
+    this.#goodbye.prepare(joined.nonce, this.#signaling.url, this.#url).catch((error) => console.error(error));
   }
 
   // The error to lose the hub with, if a frame asks us to go and come back.
@@ -157,28 +205,28 @@ export class Hub {
     if (this.#over) return;
     this.#redial.lost(performance.now() - this.#since);
     this.#member.lost(error);
-    for (let { retry = 0 } = error; ;) {
-      await this.#pause(retry);
+    if (error.code !== 'unreachable') this.#hubs.failed(this.#url, performance.now(), stayAway(error)); // it said so itself
+    for (;;) {
+      await this.#pause(this.#hubs.wait(performance.now()));
       if (this.#over) return;
       try {
         await this.dial((joined) => this.#member.back(joined));
         return;
       } catch (error) {
         if (this.#over) return;
-        if (error instanceof Refusal && FINAL.has(error.code)) {
+        if (isFinal(error)) {
           this.#member.refused(error);
           return;
         }
-        retry = error.retry ?? 0;
       }
     }
   }
 
-  // Waits before a redial. A hub that has asked us to stay away so long is not dialled earlier.
-  #pause(retry) {
+  // Waits before a redial. A hub that has asked us to stay away is not dialled earlier.
+  #pause(wait) {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#redial.next(retry));
-      if (retry > 0) return;
+      const timer = setTimeout(resolve, this.#redial.next(wait));
+      if (wait > 0) return;
       this.#hurry = () => {
         this.#redial.hurry();
         clearTimeout(timer);

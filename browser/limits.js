@@ -3,6 +3,7 @@
 export const MAX = Object.freeze({
   frame: 65536, // bytes
   name: 128, // bytes
+  account: 256, // bytes
   chat: 4096, // bytes
   token: 4096, // bytes
   request: 4096, // bytes of a join in the request for a WebSocket
@@ -24,5 +25,6 @@ export const MAX = Object.freeze({
   unacked: 1048576, // payload bytes on their way on one link
   unackedMessages: 4096, // data messages on their way on one link
   requests: 256, // that wait for the hub's answer
+  outbox: 4194304, // bytes that wait for a slow connection to the hub
   inFlight: 32, // unacknowledged pair frames on one link
 });

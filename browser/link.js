@@ -144,8 +144,9 @@ export class Link {
   /** Takes a pair frame that came by hub. */
   receive(frame) { this.#frames.receive(frame); }
 
-  /** What the hub says the member may do now. */
-  setRights(rights) {
+  /** What the hub says now that the member may do, and whom it takes it for. */
+  setRights(rights, account) {
+    this.member.account = account;
     this.member.rights = rights;
     if (this.#connection) this.#incoming.retake(this.#connection.pc);
   }

@@ -28,13 +28,16 @@ export const cleanName = (s) => (typeof s === 'string' && s.isWellFormed()
   ? s.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC').replace(/\p{Zs}+/gu, ' ') : s);
 
 /** Says what is wrong with a nickname; '' if nothing is. The empty one is fine. */
-export function nameProblem(s) {
+export function nameProblem(s, max = MAX.name) {
   if (typeof s !== 'string') return `a string is wanted, not ${s === null ? 'null' : `a value of type ${typeof s}`}`;
-  if (byteLength(s) > MAX.name) return `longer than ${MAX.name} bytes`;
+  if (byteLength(s) > max) return `longer than ${max} bytes`;
   if (s.normalize('NFC') !== s) return s.isWellFormed() ? 'not in Unicode normal form C' : 'holds half a character';
   if (cleanName(s) !== s) return 'has space at an end, twice in a row, or another one than U+0020';
   return /^[ -~]*$/.test(s) ? '' : charactersProblem([...s]);
 }
+
+/** As nameProblem, for the account of a member, which may be longer, but holds no " and no \. */
+export const accountProblem = (s) => (/["\\]/.test(s) ? 'holds a quotation mark or a backslash' : nameProblem(s, MAX.account));
 
 /** As nameProblem, and a room's name may not be empty. */
 export const roomProblem = (s) => (s === '' ? 'empty' : nameProblem(s));

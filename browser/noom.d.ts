@@ -23,6 +23,8 @@ export class NoomError extends Error {
    */
   readonly messages?: number;
   readonly channels?: number;
+  /** If none of several hubs could be used: why not, in the order in which they were tried. */
+  readonly hubs?: readonly { readonly url: string; readonly error: NoomError }[];
 }
 
 export interface Member {
@@ -36,6 +38,11 @@ export interface Member {
   readonly session: string;
   /** What it may do; absent: publish and chat. */
   readonly rights?: readonly Right[];
+  /**
+   * Whom the hub's authorisation takes it for, up to 256 bytes; absent: the hub does not say. It is the hub's word, which the
+   * member has not signed: who trusts keys and not the hub must not rely on it.
+   */
+  readonly account?: string;
 }
 
 /** What a member may do in a room; hubs may know further ones. */
@@ -97,14 +104,14 @@ export interface JoinOptions {
   verify?: (member: Member) => boolean | Promise<boolean>;
   /** How long a connection may take to come up before it is rebuilt, in ms. Default 15000. */
   connectTimeout?: number;
-  /** Bounds one dial and join, in ms. Default 5000. */
+  /** Bounds one dial and join, the first one too, in ms, 100 to 2147483647. Default 10000; several hubs share it. */
   dialTimeout?: number;
   /**
    * How the hub is reached. auto, the default, tries WebSocket and, where that is not open after 2 s, HTTP requests as
    * well; it remembers what worked, and goes back to WebSocket when that works again.
    */
   transport?: 'auto' | 'websocket' | 'http';
-  /** Where the hub speaks HTTP. Default: url with http as the last part of its path. */
+  /** Where the hub speaks HTTP, if it is one. Default: url with http as the last part of its path. */
   httpURL?: string | URL;
   /**
    * What all pictures to all peers may take together, in bits per second, 10000 to 2147483647. Default 4000000. It is
@@ -153,10 +160,12 @@ export interface WebRTC {
 }
 
 /**
- * Joins a room. url: the hub's, ws(s) or http(s), or relative to the page; noom serve needs no path in it. Rejects with a
- * NoomError.
+ * Joins a room. url: the hub's, ws(s) or http(s), or relative to the page; noom serve needs no path in it. An array has the
+ * URLs of several hubs that serve the same rooms. They are tried in the room's own order, so that its members tend to meet at
+ * one hub, and those that have failed in the last 30 s at the end; each has an equal part of dialTimeout. The room stays at a
+ * hub until it loses that. Rejects with a NoomError.
  */
-export function join(url: string | URL, room: string, options?: JoinOptions): Promise<Room>;
+export function join(url: string | URL | readonly (string | URL)[], room: string, options?: JoinOptions): Promise<Room>;
 
 export interface PublishOptions {
   /**

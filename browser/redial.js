@@ -16,11 +16,11 @@ export class Redial {
     if (lasted > CALM) this.#pause = FIRST;
   }
 
-  /** Gives the ms until the next dial; retry is how long the hub has asked us to stay away. */
-  next(retry = 0) {
+  /** Gives the ms until the next dial; wait is how long no hub may be dialled. */
+  next(wait = 0) {
     const pause = this.#pause * (0.5 + Math.random() / 2);
     this.#pause = Math.min(2 * this.#pause, this.#max);
-    return Math.max(pause, retry * (1 + Math.random()));
+    return Math.max(pause, wait);
   }
 
   /** The next dial is made at once, and the pauses start at FIRST again. */

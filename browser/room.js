@@ -34,7 +34,9 @@ const PATIENCE = 5_000; // ms for what was sent to arrive when we leave
 export async function join(url, room, options = {}) {
   checkOptions(optionsOf(options));
   const webrtc = webrtcOf(options);
-  const address = hubURL(url);
+  const address = Array.isArray(url) ? url.map(hubURL) : [hubURL(url)];
+  if (address.length === 0) throw new NoomError('bad_argument', 'the array of hubs\' addresses is empty');
+  if (address.length > 1 && options.httpURL !== undefined) throw new NoomError('bad_argument', 'httpURL is for one hub; several speak HTTP next to their addresses');
   const httpURL = options.httpURL === undefined ? undefined : hubURL(options.httpURL);
   const identity = options.identity ?? (await Identity.generate());
   const joining = new Room(address, cleanName(room), identity, { ...options, webrtc, httpURL }, SECRET);
@@ -43,6 +45,9 @@ export async function join(url, room, options = {}) {
 }
 
 const SECRET = Symbol('only join makes rooms');
+
+// The options without those that are undefined, which stand for the default too.
+const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
 export class Room extends RoomEvents {
   #name;
@@ -76,7 +81,7 @@ export class Room extends RoomEvents {
     this.closed = this.#farewell.closed;
     this.#published = new Published(options.webrtc, () => this.#roster.links, this.#farewell.signal);
     this.#tracer = new Tracer((id) => this.peer(id), options.trace);
-    this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 5_000, redialMax: 2_000, verify: () => true, ...options, name: nickname });
+    this.#assemble(url, identity, { connectTimeout: 15_000, dialTimeout: 10_000, redialMax: 2_000, verify: () => true, ...given(options), name: nickname });
     try {
       for (const t of options.tracks ?? []) this.#published.add(t?.track ?? t, t?.track ? t : undefined);
     } catch (error) {
@@ -125,7 +130,7 @@ export class Room extends RoomEvents {
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
       options: {
-        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink), trace,
+        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: url.some(atHome), budget: new Budget(options.uplink), trace,
         arrival: () => this.#hub.arrival,
       },
     });

@@ -109,7 +109,7 @@ export class Roster {
     if (known?.link.member.session === member.session) {
       known.leaving = false;
       this.#rename(known, member.name);
-      known.link.setRights(member.rights);
+      known.link.setRights(member.rights, member.account);
       return known;
     }
     if (known) this.#drop(known, known.link.parting ? 'left' : 'lost'); // what belonged to another session is over

@@ -6,6 +6,8 @@ import { Bucket } from './conduct.js';
 import { NoomError } from './errors.js';
 import { proofText } from './identity.js';
 import { malformed } from './json.js';
+import { MAX } from './limits.js';
+import { byteLength } from './name.js';
 
 /** Makes ws: or wss: of whatever address a page uses, a relative one included. */
 export function hubURL(address) {
@@ -170,9 +172,12 @@ export class Signaling {
     return !this.#closed && this.#socket.readyState === OPEN;
   }
 
-  /** Sends an encoded frame; false if the connection is not open. */
+  /**
+   * Sends an encoded frame; false if the connection is not open, or is stuck: then too much waits for it, and it is about to
+   * be given up. Frames between members are repeated, and requests are made again over the next connection.
+   */
   send(frame) {
-    if (!this.open) return false;
+    if (!this.open || (this.#socket.bufferedAmount ?? 0) + byteLength(frame) > MAX.outbox) return false;
     this.#trace('out', false, frame);
     this.#socket.send(frame);
     return true;

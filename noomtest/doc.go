@@ -43,6 +43,10 @@
 // [Explore] runs a test with many seeds and says how to run the one that
 // failed again.
 //
+// # Replays
+//
+// [Replay] turns what [noom.Config].Trace has recorded in production into a [Story] that plays again in a World.
+//
 // # In the bubble
 //
 // The test runs in a bubble of [testing/synctest], whose rules hold: whatever is begun

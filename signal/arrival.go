@@ -73,11 +73,21 @@ func appendMember(b []byte, m *Member) (_ []byte, plain bool) {
 	b, err := jsontext.AppendQuote(b, m.Name)
 	b = base64.RawURLEncoding.AppendEncode(append(b, `,"key":"`...), m.PublicKey)
 	b = append(append(append(b, `","session":"`...), m.Session...), '"')
-	if m.Rights == nil {
-		return append(b, '}'), err == nil
+	if m.Rights != nil {
+		var fine bool
+		if b, fine = appendRights(append(b, `,"rights":`...), m.Rights); !fine {
+			return b, false
+		}
 	}
-	b = append(b, `,"rights":[`...)
-	for i, right := range m.Rights {
+	if m.Account != "" && err == nil {
+		b, err = jsontext.AppendQuote(append(b, `,"account":`...), m.Account)
+	}
+	return append(b, '}'), err == nil
+}
+
+func appendRights(b []byte, rights Rights) (_ []byte, plain bool) {
+	b = append(b, '[')
+	for i, right := range rights {
 		if !validLabel(string(right)) {
 			return b, false
 		}
@@ -86,7 +96,7 @@ func appendMember(b []byte, m *Member) (_ []byte, plain bool) {
 		}
 		b = append(append(append(b, '"'), right...), '"')
 	}
-	return append(b, `]}`...), err == nil
+	return append(b, ']'), true
 }
 
 func appendLimits(b []byte, l *Limits) []byte {

@@ -229,6 +229,7 @@ func (m *Message) check() *Error {
 		if m.Self == nil || m.Limits == nil || m.Heartbeat < 1 || m.Heartbeat > 3_600_000 {
 			return bad(CodeMalformed, "joined needs self, limits and a heartbeat of 1 ms to an hour")
 		}
+		m.Self.DropBadAccount()
 		if err := m.Self.Verify(); err != nil {
 			return bad(CodeMalformed, "self: %v", err)
 		}

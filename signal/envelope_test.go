@@ -134,8 +134,9 @@ func TestEncodeArrival(t *testing.T) {
 	odder := member("더 이상", "무엇")
 	for _, name := range []string{"지우", "", `"\`, "<b>&amp;\u2028", "\x01\t\n", "\U0001F600", "bob"} {
 		self, other := member(name), member(name+"2", AllRights()...)
+		self.Account = "길동@example.com"
 		nothing := member(name)
-		nothing.Rights = Rights{}
+		nothing.Rights, nothing.Account = Rights{}, name
 		for _, m := range []Message{
 			{Type: TypeWelcome, Member: &self},
 			{Type: TypeWelcome, Member: &other},

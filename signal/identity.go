@@ -87,10 +87,18 @@ func (m *Member) Verify() error {
 	case !validSession(m.Session):
 		return fmt.Errorf("member %q: bad session", m.ID)
 	}
-	if err := cmp.Or(CheckName(m.Name), m.Rights.check()); err != nil {
+	if err := cmp.Or(CheckName(m.Name), m.Rights.check(), CheckAccount(m.Account)); err != nil {
 		return fmt.Errorf("member %q: %w", m.ID, err)
 	}
 	return nil
+}
+
+// DropBadAccount empties an account that breaks the rules, as one by another version of Unicode may: it is a member all the
+// same.
+func (m *Member) DropBadAccount() {
+	if CheckAccount(m.Account) != nil {
+		m.Account = ""
+	}
 }
 
 // ProofText is what a member signs to answer a challenge.

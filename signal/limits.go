@@ -4,6 +4,7 @@ package signal
 const (
 	MaxFrame      = 65536     // bytes in a frame
 	MaxName       = 128       // bytes in a room's or member's name
+	MaxAccount    = 256       // bytes in a member's account
 	MaxChat       = 4096      // bytes in a chat text
 	MaxToken      = 4096      // bytes in a token
 	MaxMembers    = 64        // members in a room, by default

@@ -91,6 +91,11 @@ type Member struct {
 	PublicKey PublicKey `json:"key"`
 	Session   string    `json:"session"` // this run of the member: one Join
 	Rights    Rights    `json:"rights,omitzero"`
+
+	// Account is whom the hub's authorisation takes the member for, up to 256 bytes, such as a name at a company; empty: the
+	// hub does not say. It is the hub's word, which the member has not signed: who trusts keys and not the hub must not
+	// rely on it.
+	Account string `json:"account,omitzero"`
 }
 
 // ICEServer is a STUN or TURN server as in webrtc-pc's RTCIceServer.

@@ -50,9 +50,27 @@ func CleanName(s string) string {
 // the empty one is too. Invisible characters are refused, so that two names that differ look
 // different, except where a script or an emoji needs them (PROTOCOL.md section 1).
 func CheckName(s string) error {
-	switch {
-	case len(s) > MaxName:
+	if len(s) > MaxName {
 		return fmt.Errorf("name of %d bytes: %w", len(s), ErrNameTooLong)
+	}
+	return checkText(s)
+}
+
+// CheckAccount says what is wrong with a member's account, nil if nothing is: up to 256 bytes under the rules of names, without
+// the characters " and \. The empty one is fine.
+func CheckAccount(s string) error {
+	switch {
+	case len(s) > MaxAccount:
+		return fmt.Errorf("account of %d bytes: longer than %d bytes", len(s), MaxAccount)
+	case strings.ContainsAny(s, `"\`): // a joined frame with many has no room for what JSON makes of them
+		return errors.New("account: holds a quotation mark or a backslash")
+	}
+	return checkText(s)
+}
+
+// checkText is CheckName without a bound.
+func checkText(s string) error {
+	switch {
 	case !utf8.ValidString(s):
 		return fmt.Errorf("name: %w", ErrNameUTF8)
 	case !norm.NFC.IsNormalString(s):

@@ -75,3 +75,20 @@ func TestLikeness(t *testing.T) {
 		}
 	}
 }
+
+// Accounts have the rules of names, twice the length, and nothing that JSON escapes. What breaks them is dropped, and its member
+// stays.
+func TestAccounts(t *testing.T) {
+	for account, good := range map[string]bool{
+		"": true, "길동@example.com": true, "<a> & b": true, strings.Repeat("방", 85): true, strings.Repeat("방", 86): false,
+		`a"b`: false, `a\b`: false, " a": false, "a\nb": false, "\xff": false, "Zoe\u0308": false, "a\u202eb": false,
+	} {
+		if err := signal.CheckAccount(account); (err == nil) != good {
+			t.Errorf("%q: %v", account, err)
+		}
+		m := signal.Member{Account: account}
+		if m.DropBadAccount(); (m.Account == account) != good && account != "" {
+			t.Errorf("%q became %q", account, m.Account)
+		}
+	}
+}

@@ -1,10 +1,13 @@
 // The way to the hub, with a WebSocket whose other end does what each test says, and a clock that each test moves.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { encode } from '../codec.js';
-import { Hub } from '../hub.js';
+import { Hub, isFinal } from '../hub.js';
 import { Identity, newSession } from '../identity.js';
+import { MAX } from '../limits.js';
+import { Refusal } from '../signaling.js';
 
 const HEARTBEAT = 10_000;
 const LIMITS = { frame: 65536, name: 128, chat: 4096, members: 64, rate: 50 };
@@ -127,4 +130,51 @@ test('who asks for the hub while a redial waits has it dialled at once, unless t
   assert.deepEqual([lost.at(-1).message, hub.online], ['noom: the hub restarts', false]);
   await pass(100);
   assert.equal(hub.online, true);
+});
+
+test('which refusals are final is what Go is tested with too', () => {
+  const final = Object.entries(JSON.parse(readFileSync(new URL('../../signal/testdata/final.json', import.meta.url), 'utf8')));
+  assert.ok(final.length > 20);
+  for (const [code, want] of final) assert.equal(isFinal(new Refusal(code, 'no')), want, code);
+  assert.equal(isFinal(Object.assign(new Error('malformed'), { code: 'malformed' })), false, 'no answer of a hub');
+});
+
+test('a connection that is stuck takes no more than it may, and the rest once it moves again', async (t) => {
+  const { hub, dials } = await member(t);
+  const [{ socket }] = dials;
+  const sent = [];
+  socket.send = (frame) => sent.push(frame);
+  const ping = encode({ type: 'ping' });
+  socket.bufferedAmount = MAX.outbox - ping.length;
+  assert.equal(hub.send(ping), true);
+  socket.bufferedAmount++;
+  assert.equal(hub.send(ping), false);
+  hub.tell({ type: 'ping' });
+  socket.bufferedAmount = 0;
+  hub.tell({ type: 'ping' });
+  assert.deepEqual(sent, [ping, ping]);
+});
+
+test('a hub that says nothing is given up after dialTimeout, 10 s by default', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(performance, 'now', () => 0);
+  const { join } = await import('../room.js');
+  for (const [dialTimeout, want] of [[undefined, 10_000], [700, 700]]) {
+    let error = null;
+    await new Promise((dialled) => {
+      class WebSocket {
+        constructor() { dialled(); }
+
+        close() {}
+      }
+      const options = { WebSocket, webrtc: { RTCPeerConnection: class {} }, transport: 'websocket', dialTimeout };
+      join('wss://silent.example/ws', '데모', options).catch((e) => { error = e; });
+    });
+    t.mock.timers.tick(want - 1);
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+    assert.equal(error, null);
+    t.mock.timers.tick(1);
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+    assert.equal(error?.code, 'unreachable');
+  }
 });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { decode } from '../codec.js';
 import { Requests } from '../requests.js';
 import { may } from '../rights.js';
 
@@ -9,6 +10,16 @@ test('rights', () => {
   assert.ok(may({}, 'publish') && may({}, 'chat') && !may({}, 'kick'));
   assert.ok(!may({ rights: [] }, 'publish'));
   assert.ok(may({ rights: ['kick', 'fly'] }, 'kick') && !may({ rights: ['kick'] }, 'chat'));
+});
+
+test('an account is the hub\'s word; one that breaks the rules is absent, and its member stays', () => {
+  const welcome = (account) => decode(`{"type":"welcome","member":{"id":"kvao4ppe4cksezqfypukrtzgs6","name":"bob","key":"C7w0aldmfDgBIL2cf9flHSxf3-o3zS9b9AWyxr9vLXg","session":"ZHVGVyAxAhPs_c7fqLmKmw","account":${JSON.stringify(account)}}}`).member;
+  for (const good of ['길동@example.com', '<a> & b', '방'.repeat(85)]) assert.equal(welcome(good).account, good);
+  for (const bad of ['', '방'.repeat(86), 'a"b', 'a\\b', ' a', 'a\nb', 'Zoe\u0308', 'a\u202eb']) {
+    const { id, account } = welcome(bad);
+    assert.deepEqual([id, account], ['kvao4ppe4cksezqfypukrtzgs6', undefined], bad);
+  }
+  assert.throws(() => welcome(['bob']), { code: 'malformed' });
 });
 
 test('requests', async () => {

@@ -16,6 +16,8 @@ export async function use(media: MediaStream): Promise<string> {
     verify: (member: Member) => member.id.length === 26,
     trace: ({ at, peer, direction, inBand, type, bytes }: TracedFrame) => `${at.toISOString()} ${peer?.name ?? 'hub'} ${direction} ${inBand} ${type} ${bytes}`,
   });
+  const spread = await join(['wss://a.example/ws', new URL('wss://b.example/ws')], '로비').catch((error: NoomError) => error.hubs?.map(({ url, error: { code } }) => `${url} ${code}`));
+  spread satisfies unknown;
   room.trace = null;
   room.addEventListener('trackadded', ({ peer, track }) => show(track, peer.name));
   room.addEventListener('closed', (event) => event.error?.code satisfies string | undefined);

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -45,6 +46,24 @@ func ParseURL(text, scheme string) (*url.URL, error) {
 	}
 	u.Fragment = ""
 	return u, nil
+}
+
+// URLs returns the URLs of several hubs, of which one may stand apart.
+func URLs(one string, more []string) []string {
+	if one == "" || slices.Contains(more, one) {
+		return more
+	}
+	return append([]string{one}, more...)
+}
+
+// Redacted returns a URL as errors may name it: without a password, and without a query, in which there may be one too.
+func Redacted(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "a URL that cannot be read"
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.Redacted()
 }
 
 // OverHTTP returns where a hub speaks HTTP that speaks WebSocket at a URL: there is "http" as the last part of the path.

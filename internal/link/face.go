@@ -16,21 +16,22 @@ import (
 	"noom/signal"
 )
 
-// face is what others see of a link, at any time and from anywhere. The room's loop writes name and rights and sets
+// face is what others see of a link, at any time and from anywhere. The room's loop writes name, rights and account, and sets
 // gone; the link's loop writes the rest.
 type face struct {
 	member signal.Member // immutable: ID, PublicKey, Session
 	report Report
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	name   string
-	rights signal.Rights
-	gone   bool // out of the roster
-	left   int  // how often it has gone
-	state  recovery.Peer
-	shown  *connection.Conn  // nil if there is none
-	wanted *signal.WantsBody // of our tracks, by the peer; nil: it has said nothing. It is replaced, never changed
+	mu      sync.Mutex
+	name    string
+	rights  signal.Rights
+	account string
+	gone    bool // out of the roster
+	left    int  // how often it has gone
+	state   recovery.Peer
+	shown   *connection.Conn  // nil if there is none
+	wanted  *signal.WantsBody // of our tracks, by the peer; nil: it has said nothing. It is replaced, never changed
 
 	quality  quality.Quality
 	measured connection.Measured // in the last second; zero while the peer is not connected
@@ -41,7 +42,7 @@ func (f *face) Member() signal.Member {
 	m := f.member
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m.Name, m.Rights = f.name, f.rights
+	m.Name, m.Rights, m.Account = f.name, f.rights, f.account
 	return m
 }
 
@@ -50,6 +51,13 @@ func (f *face) SetName(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.name = name
+}
+
+// SetAccount sets whom the hub takes the peer for.
+func (f *face) SetAccount(account string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.account = account
 }
 
 // setRights reports whether the rights differ from those before.

@@ -82,7 +82,7 @@ type Link struct {
 // New makes a link. Run runs it.
 func New(cfg Config) *Link {
 	l := &Link{
-		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, report: cfg.Report, log: cfg.Log},
+		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, account: cfg.Member.Account, report: cfg.Report, log: cfg.Log},
 		cfg:  cfg, host: cfg.Host, mail: mailbox.New(fault.Closed),
 		shares:   make(map[*fanout.Sender]connection.Share),
 		recovery: recovery.New(recovery.Options{Connect: cfg.Connect, Restarts: firstRestarts}),

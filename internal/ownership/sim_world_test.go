@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"noom/internal/rendezvous"
 )
 
 // A rule of the design that a world may break, to see that it is needed.
@@ -106,7 +108,7 @@ func (w *world) fail(format string, args ...any) {
 
 func (w *world) start(i int) {
 	w.process++
-	id := fmt.Sprintf("%016x%016x", mix(w.Uint64()), w.process)
+	id := fmt.Sprintf("%016x%016x", rendezvous.Mix(w.Uint64()), w.process)
 	w.hubs[i] = &hub{w: w, i: i, id: id, alive: true, cluster: NewCluster(id), conns: map[int64]*socket{}}
 	w.say("%v starts", w.hubs[i])
 	w.hubs[i].viewed()

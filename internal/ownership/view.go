@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+
+	"noom/internal/rendezvous"
 )
 
 // A View is which hubs one of them knows to live, and so which of them owns a room. It does not change.
@@ -56,7 +58,7 @@ func (v *View) digest() int64 {
 			_, _ = f.Write([]byte{1})
 		}
 	}
-	return int64(mix(f.Sum64())>>12) + 1
+	return int64(rendezvous.Mix(f.Sum64())>>12) + 1
 }
 
 // Owner is the hub that owns a room: each room ranks the hubs in an order of its own, so that a hub more or less moves
@@ -65,27 +67,11 @@ func (v *View) Owner(room string) string {
 	var owner string
 	var top uint64
 	for _, hub := range v.owners {
-		if rank := rank(room, hub); owner == "" || rank > top {
+		if rank := rendezvous.Rank(room, hub); owner == "" || rank > top {
 			owner, top = hub, rank
 		}
 	}
 	return owner
-}
-
-// rank is the same in all versions, because hubs of several may be together.
-func rank(room, hub string) uint64 {
-	f := fnv.New64a()
-	_, _ = f.Write([]byte(room)) // a hash never fails
-	_, _ = f.Write([]byte{0})
-	_, _ = f.Write([]byte(hub))
-	return mix(f.Sum64())
-}
-
-// mix spreads what differs in few bits over all (the finalizer of SplitMix64).
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // Has reports whether a hub lives.

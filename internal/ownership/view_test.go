@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"noom/internal/rendezvous"
 )
 
 func hubIDs(n int) []string {
 	list := make([]string, n)
 	for i := range list {
-		list[i] = fmt.Sprintf("%032x", mix(uint64(i+1)))
+		list[i] = fmt.Sprintf("%032x", rendezvous.Mix(uint64(i+1)))
 	}
 	return list
 }

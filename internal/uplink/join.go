@@ -24,9 +24,9 @@ type Arrival struct {
 
 // dial dials the hub, and hands it the join with that if it can. Dialers that look names up by Go's own means, with the
 // context that they are given, report that to the trace in it.
-func (u *Uplink) dial(ctx context.Context, a *Arrival, join signal.Message) (signal.Signaler, error) {
-	dial := u.cfg.Dialer.Dial
-	if d, can := u.cfg.Dialer.(signal.JoinDialer); can && !u.cfg.JoinInFrame {
+func (u *Uplink) dial(ctx context.Context, a *Arrival, hub signal.Dialer, join signal.Message) (signal.Signaler, error) {
+	dial := hub.Dial
+	if d, can := hub.(signal.JoinDialer); can && !u.cfg.JoinInFrame {
 		dial = func(ctx context.Context) (signal.Signaler, error) { return d.DialJoin(ctx, join) }
 	}
 	var resolved atomic.Pointer[time.Time] // some dial several addresses at once, and in the end need only one
@@ -44,8 +44,35 @@ func (u *Uplink) dial(ctx context.Context, a *Arrival, join signal.Message) (sig
 	return s, err
 }
 
-// enter dials the hub and joins. The joined frame stays valid after the next Receive.
-func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
+// attempt tries the hubs until one lets us in or refuses for good. Each may take an equal part of the time that is left.
+func (u *Uplink) attempt(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
+	order := u.hubs.order(time.Now())
+	var all signal.HubsError
+	for n, i := range order {
+		hub := &u.hubs.list[i]
+		part, cancel := signal.PartOfTime(ctx, len(order)-n)
+		s, joined, err = u.enter(part, a, hub.Dialer)
+		cancel()
+		if err == nil {
+			u.at = i
+			u.hubs.worked(i)
+			return s, joined, nil
+		}
+		u.hubs.failed(i, time.Now(), RetryAfter(err))
+		if len(u.hubs.list) == 1 || IsFinal(err) {
+			return nil, joined, err
+		}
+		u.cfg.Log.Debug("hub cannot be used", "url", hub.URL, "error", err)
+		all.Failures = append(all.Failures, signal.HubFailure{URL: hub.URL, Err: err})
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, joined, &all
+}
+
+// enter dials a hub and joins. The joined frame stays valid after the next Receive.
+func (u *Uplink) enter(ctx context.Context, a *Arrival, hub signal.Dialer) (s signal.Signaler, joined signal.Message, err error) {
 	join := signal.Message{
 		Type: signal.TypeJoin, Room: u.cfg.Room, Name: u.cfg.Name(),
 		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session,
@@ -53,7 +80,7 @@ func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, join
 	if u.cfg.Sends != nil {
 		join.Sends = u.cfg.Sends()
 	}
-	s, err = u.dial(ctx, a, join)
+	s, err = u.dial(ctx, a, hub, join)
 	if err != nil {
 		return nil, joined, err
 	}

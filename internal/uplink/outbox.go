@@ -7,8 +7,12 @@ import (
 	"noom/signal"
 )
 
-// maxOutbox bounds the frames that wait for a slow connection to the hub.
-const maxOutbox = 1024
+// What waits for a slow connection to the hub is bounded in frames, and in bytes as noom.js bounds it: descriptions for a full
+// room have room.
+const (
+	maxOutbox      = 1024
+	maxOutboxBytes = 4 << 20
+)
 
 // outbox holds the frames for one connection to the hub.
 type outbox struct {
@@ -17,6 +21,7 @@ type outbox struct {
 
 	mu    sync.Mutex
 	items []signal.Message
+	bytes int // of items
 }
 
 func newOutbox() *outbox {
@@ -27,8 +32,9 @@ func newOutbox() *outbox {
 // between members, and a connection that is stuck for so long is about to be given up.
 func (o *outbox) put(m signal.Message) {
 	o.mu.Lock()
-	if len(o.items) < maxOutbox {
+	if size := sizeOf(&m); len(o.items) < maxOutbox && o.bytes+size <= maxOutboxBytes {
 		o.items = append(o.items, m)
+		o.bytes += size
 	}
 	o.mu.Unlock()
 	select {
@@ -36,6 +42,9 @@ func (o *outbox) put(m signal.Message) {
 	default:
 	}
 }
+
+// sizeOf is about how many bytes a frame has: those of a member that grow are its body and its text.
+func sizeOf(m *signal.Message) int { return 256 + len(m.Body) + len(m.Text) }
 
 // drain sends to s until ctx ends or s fails.
 func (o *outbox) drain(ctx context.Context, s signal.Signaler) error {
@@ -49,7 +58,7 @@ func (o *outbox) drain(ctx context.Context, s signal.Signaler) error {
 		}
 		o.mu.Lock()
 		items := o.items
-		o.items = nil
+		o.items, o.bytes = nil, 0
 		o.mu.Unlock()
 		for _, m := range items {
 			if err := s.Send(ctx, m); err != nil {

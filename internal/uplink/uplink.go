@@ -1,12 +1,14 @@
 // Package uplink connects a member to the hub and keeps it connected: it dials, joins,
 // proves the member's identity, keeps the heartbeat, and redials until it is back, its
-// owner ends it, or the hub refuses for good. It owns the connection to the hub, the frames
-// that wait for it, and the pauses between dials. Its owner deals with the frames.
+// owner ends it, or the hub refuses for good. Of several hubs it takes the first in the room's
+// order that lets it in. It owns the connection to the hub, the frames that wait for it, the
+// pauses between dials, and what is known of each hub. Its owner deals with the frames.
 package uplink
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -45,7 +47,7 @@ type Config struct {
 
 	JoinInFrame bool // the Dialer gets no join to hand over
 
-	DialTimeout time.Duration // of one dial and join, except the first
+	DialTimeout time.Duration // of one dial and join, except the first; several hubs share it
 	RedialMax   time.Duration // the longest pause between two dials, unless the hub asks for more
 
 	// Trace is called for each frame to or from the hub that does not pass through the
@@ -73,6 +75,8 @@ type Uplink struct {
 
 	// Owned by Join, then by Run.
 	conn      signal.Signaler
+	hubs      hubs
+	at        int // which of them conn is to
 	heartbeat time.Duration
 	warned    bool // of a token that the hub does not want
 }
@@ -85,10 +89,12 @@ func New(cfg Config) *Uplink {
 	}
 }
 
-// Join dials the hub and joins, once, and returns the joined frame. After that the Uplink is online.
+// Join dials the hub and joins, once, and returns the joined frame. After that the Uplink is online. Of several hubs each is
+// tried once.
 func (u *Uplink) Join(ctx context.Context) (joined signal.Message, err error) {
 	u.arrival.Began = time.Now()
-	if u.conn, joined, err = u.enter(ctx, &u.arrival); err != nil {
+	u.hubs = hubsOf(u.cfg.Dialer, u.cfg.Room)
+	if u.conn, joined, err = u.attempt(ctx, &u.arrival); err != nil {
 		return joined, err
 	}
 	u.heartbeat = heartbeatOf(&joined)
@@ -160,8 +166,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if time.Since(since) > CalmAfter {
 			pause = FirstRedial
 		}
+		if _, said := errors.AsType[*signal.Error](err); said { // a connection that broke says nothing of the hub
+			u.hubs.failed(u.at, time.Now(), RetryAfter(err))
+		}
 		var joined signal.Message
-		if u.conn, joined, err = u.redial(ctx, &pause, RetryAfter(err)); err != nil {
+		if u.conn, joined, err = u.redial(ctx, &pause); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -199,10 +208,11 @@ func NextPause(pause *time.Duration, most time.Duration) time.Duration {
 }
 
 // redial dials until it is back, ctx ends, or the hub refuses for good. pause grows with
-// each dial, also when connections break at once; wait is how long the hub has asked us
-// to stay away.
-func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Duration) (signal.Signaler, signal.Message, error) {
+// each dial, also when connections break at once. A hub that has asked us to stay away is
+// not dialled earlier.
+func (u *Uplink) redial(ctx context.Context, pause *time.Duration) (signal.Signaler, signal.Message, error) {
 	for {
+		wait := u.hubs.wait(time.Now())
 		jittered := NextPause(pause, u.cfg.RedialMax)
 		nudge := u.nudge
 		if wait > 0 {
@@ -216,12 +226,11 @@ func (u *Uplink) redial(ctx context.Context, pause *time.Duration, wait time.Dur
 			return nil, signal.Message{}, ctx.Err()
 		}
 		dialCtx, cancel := context.WithTimeout(ctx, u.cfg.DialTimeout)
-		s, joined, err := u.enter(dialCtx, new(Arrival))
+		s, joined, err := u.attempt(dialCtx, new(Arrival))
 		cancel()
 		if err == nil || ctx.Err() != nil || IsFinal(err) {
 			return s, joined, err
 		}
 		u.cfg.Log.Debug("redial", "error", err)
-		wait = RetryAfter(err)
 	}
 }

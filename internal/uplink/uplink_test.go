@@ -40,23 +40,13 @@ func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal
 			t.Fatal(err)
 		}
 		public := signal.PublicKey(key.Public().(ed25519.PublicKey))
-		l := &line{
-			t: t, dials: make(chan signal.Signaler, 64), lost: make(chan error, 64), ended: make(chan error, 1),
-		}
-		l.cfg = uplink.Config{
-			Dialer: signal.DialerFunc(func(context.Context) (signal.Signaler, error) {
-				client, server := mem.Pipe()
-				l.dials <- server
-				return client, nil
-			}),
-			Room: "방", Self: signal.Member{ID: signal.MemberID(public), PublicKey: public, Session: signal.NewSession()},
-			Name: func() string { return "지우" }, Token: "token",
-			Sign:        func(text []byte) signal.Bytes { return ed25519.Sign(key, text) },
-			Sends:       func() []string { return nil },
-			DialTimeout: 5 * time.Second, RedialMax: 2 * time.Second,
-			Trace: func(bool, signal.Message) {}, Lost: func(err error) { l.lost <- err },
-			Log: slog.New(slog.DiscardHandler),
-		}
+		l := &line{t: t, dials: make(chan signal.Signaler, 64), lost: make(chan error, 64), ended: make(chan error, 1)}
+		l.cfg = configOf(signal.DialerFunc(func(context.Context) (signal.Signaler, error) {
+			client, server := mem.Pipe()
+			l.dials <- server
+			return client, nil
+		}), public, key)
+		l.cfg.Lost = func(err error) { l.lost <- err }
 		if set != nil {
 			set(&l.cfg)
 		}
@@ -88,6 +78,19 @@ func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal
 	})
 }
 
+// configOf is that of a member that dials by d.
+func configOf(d signal.Dialer, public signal.PublicKey, key ed25519.PrivateKey) uplink.Config {
+	return uplink.Config{
+		Dialer: d, Room: "방", Self: signal.Member{ID: signal.MemberID(public), PublicKey: public, Session: signal.NewSession()},
+		Name: func() string { return "지우" }, Token: "token",
+		Sign:        func(text []byte) signal.Bytes { return ed25519.Sign(key, text) },
+		Sends:       func() []string { return nil },
+		DialTimeout: 5 * time.Second, RedialMax: 2 * time.Second,
+		Trace: func(bool, signal.Message) {}, Lost: func(error) {},
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
 // receive returns the next frame from the member, which must be of type want.
 func (l *line) receive(hub signal.Signaler, want signal.Type) signal.Message {
 	l.t.Helper()
@@ -108,12 +111,18 @@ func (l *line) say(hub signal.Signaler, m signal.Message) {
 // letIn plays the hub's part in a join.
 func (l *line) letIn(hub signal.Signaler) (token string) {
 	l.t.Helper()
+	return l.letInAt(hub, "")
+}
+
+// letInAt is letIn by a hub that was dialled under that name.
+func (l *line) letInAt(hub signal.Signaler, endpoint string) (token string) {
+	l.t.Helper()
 	join := l.receive(hub, signal.TypeJoin)
 	self := l.cfg.Self
 	nonce := signal.Bytes("0123456789abcdef0123456789abcdef")
 	l.say(hub, signal.Message{Type: signal.TypeChallenge, Nonce: nonce})
 	proof := l.receive(hub, signal.TypeProof)
-	if !ed25519.Verify(ed25519.PublicKey(self.PublicKey), signal.ProofText("", "방", self.Session, nonce), proof.Signature) {
+	if !ed25519.Verify(ed25519.PublicKey(self.PublicKey), signal.ProofText(endpoint, "방", self.Session, nonce), proof.Signature) {
 		l.t.Error("the proof does not hold")
 	}
 	l.sayJoined(hub)

@@ -83,12 +83,15 @@ func (c *conn) authorize() *signal.Error {
 	if grant.Name != "" {
 		c.join.Name = grant.Name
 	}
+	if c.hub.config.Limits.Members > mostAccounts {
+		grant.Account = ""
+	}
 	c.grant = grant
 	member := c.member()
 	if err := member.Verify(); err != nil {
-		c.hub.logbook.write("grant", slog.LevelWarn, "the authorisation granted an invalid name or invalid rights",
+		c.hub.logbook.write("grant", slog.LevelWarn, "the authorisation granted an invalid name, account or rights",
 			slog.String("room", c.join.Room), slog.Any("err", err))
-		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted an invalid name or invalid rights")
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation granted an invalid name, account or rights")
 	}
 	return nil
 }
@@ -153,7 +156,7 @@ func (c *conn) servers(m signal.Member) *signal.Message {
 func (c *conn) member() signal.Member {
 	return signal.Member{
 		ID: signal.MemberID(c.join.Key), Name: c.join.Name, PublicKey: c.join.Key, Session: c.join.Session,
-		Rights: c.grant.Rights,
+		Rights: c.grant.Rights, Account: c.grant.Account,
 	}
 }
 

@@ -104,6 +104,11 @@ type Grant struct {
 	// log and to [Hub.Members], never to the others. One identity may be in a room several times;
 	// kicked, it is kept out.
 	Identity string
+	// Account is whom the others shall take the member for, in [signal.Member].Account: up to 256 bytes under the rules of
+	// names ([signal.CheckAccount]), such as gildong@example.com. Unlike Identity, everyone in the room sees it, as the
+	// hub's word. Where Limits.Members is above 64 nobody does: one frame would not hold those of all. Empty: the hub says
+	// nothing.
+	Account string
 	// Name is the nickname it must keep. Others in the room that have it, or one that looks like
 	// it, get another one, unless their Grant gave it to them. Empty: the one it asks for, which it
 	// may change.
@@ -124,6 +129,7 @@ func FixedICEServers(servers ...signal.ICEServer) func(context.Context, signal.M
 
 const (
 	mostMembers   = 128  // as many fit into one joined frame
+	mostAccounts  = 64   // members with accounts of the greatest length do
 	mostICEServer = 7168 // bytes of JSON, next to as many members
 )
 

@@ -499,28 +499,36 @@ func TestRelayLeavesForeignFieldsBehind(t *testing.T) {
 }
 
 // The fullest room there can be still fits into one frame: the longest names and every right, with
-// as many ICE servers as there may be.
+// as many ICE servers as there may be; and so does the fullest with accounts.
 func TestFullestJoinedFits(t *testing.T) {
 	longest := strings.Repeat(`"`, signal.MaxName) // two bytes each in JSON
 	servers := []signal.ICEServer{{URLs: []string{"turn:" + strings.Repeat("x", mostICEServer-len(`{"urls":["turn:"]}`))}}}
-	config := (&Config{Limits: signal.Limits{Members: mostMembers, Rate: signal.MaxNumber, Burst: signal.MaxNumber}}).withDefaults()
-	r := room[int]{name: longest, limit: mostMembers}
-	for i := range mostMembers {
-		key := signal.PublicKey(make([]byte, ed25519.PublicKeySize))
-		key[0] = byte(i)
-		deliveries, _ := r.enter(i+1, request{
-			member: signal.Member{ID: signal.MemberID(key), Name: longest, PublicKey: key, Session: signal.NewSession(), Rights: signal.AllRights()},
-			joined: &signal.Message{
-				Type: signal.TypeJoined, ICEServers: servers, Lifetime: signal.MaxNumber, Heartbeat: 3_600_000, Limits: &config.Limits, Locked: true,
-			},
-		})
-		if i < mostMembers-1 {
-			continue
+	for members, account := range map[int]string{mostMembers: "", mostAccounts: strings.Repeat("<", signal.MaxAccount)} {
+		config := (&Config{Limits: signal.Limits{Members: members, Rate: signal.MaxNumber, Burst: signal.MaxNumber}}).withDefaults()
+		r := room[int]{name: longest, limit: members}
+		for i := range members {
+			key := signal.PublicKey(make([]byte, ed25519.PublicKeySize))
+			key[0] = byte(i)
+			member := signal.Member{
+				ID: signal.MemberID(key), Name: longest, PublicKey: key, Session: signal.NewSession(), Rights: signal.AllRights(), Account: account,
+			}
+			if err := member.Verify(); err != nil {
+				t.Fatal(err)
+			}
+			deliveries, _ := r.enter(i+1, request{
+				member: member,
+				joined: &signal.Message{
+					Type: signal.TypeJoined, ICEServers: servers, Lifetime: signal.MaxNumber, Heartbeat: 3_600_000, Limits: &config.Limits, Locked: true,
+				},
+			})
+			if i < members-1 {
+				continue
+			}
+			frame, err := deliveries[0].message.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d bytes", len(frame))
 		}
-		frame, err := deliveries[0].message.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%d bytes", len(frame))
 	}
 }

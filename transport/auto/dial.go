@@ -19,14 +19,17 @@ import (
 type Dialer struct {
 	// URL is where the hub speaks WebSocket, as in [ws.Dialer].
 	URL string
-	// HTTPURL is where it speaks HTTP, as in [noomhttp.Dialer]. Empty: URL, with "http" as the last part
-	// of its path.
+	// URLs are hubs that serve the same rooms, as in [ws.Dialer]. What works is remembered for each.
+	URLs []string
+	// HTTPURL is where the hub of URL speaks HTTP, as in [noomhttp.Dialer]. Empty: URL, with "http" as the
+	// last part of its path, as it is with each of URLs.
 	HTTPURL string
 	// HTTPClient and Header are as in both.
 	HTTPClient *http.Client
 	Header     http.Header
 
 	mu     sync.Mutex
+	hubs   map[string]*Dialer // of URLs, by URL
 	choice choice
 	since  time.Time // what the choice counts from; zero: not yet
 }
@@ -38,12 +41,48 @@ type Dialer struct {
 // A connection over HTTP ends when WebSocket is found to work again, which is tried after a minute,
 // then after two, up to 16: a Room then comes back over WebSocket by itself, as after any loss.
 func (d *Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
+	if len(d.URLs) > 0 {
+		return signal.DialHubs(ctx, d.each(entrance.URLs(d.URL, d.URLs)))
+	}
 	return d.dial(ctx, d.webSocket().Dial)
 }
 
 // DialJoin is Dial, and implements [signal.JoinDialer]: the join goes with the request that opens a WebSocket.
 func (d *Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signaler, error) {
+	if len(d.URLs) > 0 { // it was not asked for its hubs
+		return d.Dial(ctx)
+	}
 	return d.dial(ctx, func(ctx context.Context) (signal.Signaler, error) { return d.webSocket().DialJoin(ctx, join) })
+}
+
+// Hubs implements [signal.HubsDialer].
+func (d *Dialer) Hubs(room string) []signal.HubDialer {
+	if len(d.URLs) == 0 {
+		return nil
+	}
+	return d.each(signal.OrderHubs(room, entrance.URLs(d.URL, d.URLs)))
+}
+
+// each returns the dialer of each hub, which is the same each time.
+func (d *Dialer) each(urls []string) []signal.HubDialer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]signal.HubDialer, len(urls))
+	for i, u := range urls {
+		one := d.hubs[u]
+		if one == nil {
+			one = &Dialer{URL: u, HTTPClient: d.HTTPClient, Header: d.Header}
+			if u == d.URL {
+				one.HTTPURL = d.HTTPURL
+			}
+			if d.hubs == nil {
+				d.hubs = make(map[string]*Dialer)
+			}
+			d.hubs[u] = one
+		}
+		list[i] = signal.HubDialer{URL: entrance.Redacted(u), Dialer: one}
+	}
+	return list
 }
 
 func (d *Dialer) dial(ctx context.Context, webSocket signal.DialerFunc) (signal.Signaler, error) {

@@ -20,6 +20,11 @@ type Dialer struct {
 	// URL is the hub's: ws://host:port/path, or wss:// for TLS; http and https
 	// mean the same. It must not redirect.
 	URL string
+	// URLs are hubs that serve the same rooms, as those of one hub.Config.Cluster do; URL, if it is not empty, is one of
+	// them. A Room tries them in its own order, [signal.OrderHubs], so that its members tend to meet at one hub, and those
+	// that have failed in the last 30 s at the end. Each try has an equal part of the time that a join may take. If none
+	// lets it in, the error is a [*signal.HubsError]. It stays at a hub that has let it in until it loses that.
+	URLs []string
 	// HTTPClient makes the opening request. Nil: http.DefaultClient, which uses the environment's
 	// proxies: HTTP_PROXY for ws, HTTPS_PROXY for wss, except for the hosts in NO_PROXY, each the
 	// URL of an http, https or socks5 proxy, with name and password if it needs them. Through an
@@ -34,8 +39,11 @@ var ErrNotHub = entrance.ErrNotHub
 
 // Dial opens a connection; ctx bounds that alone. Its errors say what to look
 // at, and wrap what went wrong: [ErrNotHub], [ErrProxy], or what net and
-// crypto/tls said.
+// crypto/tls said. With several hubs it dials the first that answers, in the order in which they stand.
 func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
+	if len(d.URLs) > 0 {
+		return signal.DialHubs(ctx, d.each(entrance.URLs(d.URL, d.URLs)))
+	}
 	u, err := entrance.ParseURL(d.URL, "ws")
 	if err != nil {
 		return nil, fmt.Errorf("ws: dial %q: %w", d.URL, err)
@@ -50,6 +58,9 @@ func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 // DialJoin implements [signal.JoinDialer]: the join goes with the opening request, if it is not too long for that. If
 // something refuses the request, DialJoin dials again without the join.
 func (d Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signaler, error) {
+	if len(d.URLs) > 0 { // it was not asked for its hubs
+		return d.Dial(ctx)
+	}
 	offer := offerOf(join)
 	u, err := entrance.ParseURL(d.URL, "ws")
 	if err != nil || offer == "" {
@@ -64,6 +75,23 @@ func (d Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signa
 	default:
 		return nil, fmt.Errorf("ws: dial %s: %w", u.Redacted(), err)
 	}
+}
+
+// Hubs implements [signal.HubsDialer].
+func (d Dialer) Hubs(room string) []signal.HubDialer {
+	if len(d.URLs) == 0 {
+		return nil
+	}
+	return d.each(signal.OrderHubs(room, entrance.URLs(d.URL, d.URLs)))
+}
+
+// each returns a dialer of each hub.
+func (d Dialer) each(urls []string) []signal.HubDialer {
+	list := make([]signal.HubDialer, len(urls))
+	for i, u := range urls {
+		list[i] = signal.HubDialer{URL: entrance.Redacted(u), Dialer: Dialer{URL: u, HTTPClient: d.HTTPClient, Header: d.Header}}
+	}
+	return list
 }
 
 // dial opens a connection, and offers more beside the subprotocol. refused reports whether something that was reached did

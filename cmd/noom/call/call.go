@@ -24,6 +24,7 @@ import (
 // Call says which call to join, and as whom.
 type Call struct {
 	URL, Room, Name string
+	URLs            []string           // further hubs of the same rooms
 	Token           string             // once checked, what the variable of -token-env holds
 	ICEServers      []webrtc.ICEServer // as noom.Config.ICEServers
 
@@ -32,7 +33,8 @@ type Call struct {
 
 // Add adds the flags that set c. name is the nickname unless one of them gives another.
 func (c *Call) Add(flags *flag.FlagSet, name string) {
-	flags.StringVar(&c.URL, "url", "ws://localhost:8080/ws", "")
+	c.URL = "ws://localhost:8080/ws"
+	flags.Var(&auto.URLFlag{URL: &c.URL, URLs: &c.URLs}, "url", "")
 	flags.StringVar(&c.Room, "room", "demo", "")
 	c.AddMember(flags, name)
 }
@@ -57,8 +59,10 @@ func (c *Call) Check() error {
 	if err := c.readToken(); err != nil {
 		return err
 	}
-	if err := checkURL(c.URL); err != nil {
-		return command.Wrong("-url %q: %v", c.URL, err)
+	for _, u := range append([]string{c.URL}, c.URLs...) {
+		if err := checkURL(u); err != nil {
+			return command.Wrong("-url %q: %v", u, err)
+		}
 	}
 	return nil
 }
@@ -98,7 +102,7 @@ func checkURL(text string) error {
 
 // Join enters the room. Its errors name the flag to look at. A zero identity is a fresh one.
 func (c *Call) Join(ctx context.Context, identity noom.Identity, tracks []noom.LocalTrack, log *slog.Logger) (noom.Room, error) {
-	return c.JoinBy(ctx, &auto.Dialer{URL: c.URL}, &noom.Config{Identity: identity, Tracks: tracks, Logger: log})
+	return c.JoinBy(ctx, &auto.Dialer{URL: c.URL, URLs: c.URLs}, &noom.Config{Identity: identity, Tracks: tracks, Logger: log})
 }
 
 // JoinBy is Join by a dialer, with a configuration that c completes.

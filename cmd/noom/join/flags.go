@@ -10,7 +10,8 @@ import (
 
 const usage = ` joins a noom room, sends video and audio, and prints what arrives.
 
-  -url URL           the hub (default ws://localhost:8080/ws)
+  -url URL           the hub (default ws://localhost:8080/ws); may be repeated, or have
+                     several with commas between, if they serve the same rooms
   -room NAME         the room, in any language (default demo)
   -name NAME         the nickname (default gopher)
   -token-env VAR     the token or password that the hub wants, from that variable

@@ -60,6 +60,8 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-token-env", "NOOM_NOTHING"}, []string{"-token-env NOOM_NOTHING", "no such variable"}},
 		{[]string{"-url", "localhost:8080"}, []string{"-url", "ws://"}},
 		{[]string{"-url", "ws://"}, []string{"-url", "no host"}},
+		{[]string{"-url", "ws://a/ws,localhost"}, []string{`-url "localhost"`, "ws://"}},
+		{[]string{"-url", "ws://a/ws,"}, []string{"-url", "empty"}},
 		{[]string{"-url", "ws://a b/"}, []string{"-url"}},
 		{[]string{"-duration", "soon"}, []string{"-duration"}},
 		{[]string{"-duration", "-1s"}, []string{"-duration", "past"}},

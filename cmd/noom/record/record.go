@@ -22,7 +22,8 @@ import (
 const usage = `noom record writes a call into one WebM file, with the picture and sound of everyone in it.
 The others see a member named recorder, or what -name says.
 
-  -url URL           the hub (default ws://localhost:8080/ws)
+  -url URL           the hub (default ws://localhost:8080/ws); may be repeated, or have
+                     several with commas between, if they serve the same rooms
   -room NAME         the room, in any language (default demo)
   -name NAME         the nickname (default recorder)
   -token-env VAR     the token or password that the hub wants, from that variable

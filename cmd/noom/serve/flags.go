@@ -37,6 +37,11 @@ const usage = ` serves noom's page and its hub.
   -metrics HOST:PORT
                     export the hub's numbers to Prometheus, at /metrics there:
                     choose an address that strangers cannot reach (default: none)
+  -webhook URL      post there, as JSON, who enters and leaves which room (README.md has
+                    the fields), signed with the secret of -webhook-secret
+  -webhook-secret FILE
+                    the file of that secret (default: NOOM_WEBHOOK_SECRET of the
+                    environment)
   -hosts LIST       the names by which members reach this server, as they stand in
                     URLs, with commas: behind a proxy such as
                     call.example.com, with the port by which they reach it where
@@ -80,6 +85,8 @@ type options struct {
 	page           fs.FS
 	addr           string
 	metrics        string   // empty: none
+	webhook        string   // empty: none
+	webhookSecret  string   // a file; empty: the environment has it
 	hosts          []string // of ws.AcceptOptions; nil: what the machine knows of itself
 	origins        []string // patterns of ws.AcceptOptions
 	tls            tlsOptions
@@ -97,6 +104,8 @@ func (o *options) flags(l *lists) *flag.FlagSet {
 	flags := command.NewFlags()
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "")
 	flags.StringVar(&o.metrics, "metrics", "", "")
+	flags.StringVar(&o.webhook, "webhook", "", "")
+	flags.StringVar(&o.webhookSecret, "webhook-secret", "", command.FileValue)
 	flags.StringVar(&l.hosts, "hosts", "", "")
 	flags.StringVar(&l.origins, "origins", "", "")
 	flags.BoolVar(&o.tls.selfSigned, "tls-self-signed", false, "")
@@ -140,6 +149,9 @@ func (o *options) check(l *lists) (err error) {
 	}
 	if o.origins, err = originPatterns(l.origins); err != nil {
 		return err
+	}
+	if o.webhookSecret != "" && o.webhook == "" {
+		return errors.New("-webhook-secret is about -webhook, which is not given")
 	}
 	if o.turnEverywhere && l.relay == "" {
 		return errors.New("-turn-everywhere is about -turn, which is not given")

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -34,6 +35,13 @@ func (o *options) serve(ctx context.Context, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	var hook *webhook
+	if o.webhook != "" {
+		log := slog.New(slog.NewTextHandler(stderr, nil))
+		if hook, err = newWebhook(o.webhook, o.webhookSecret, log); err != nil {
+			return err
+		}
+	}
 	f := &front{options: o, listener: ws.LimitListener(plain, nil)}
 	defer f.close()
 	if err = f.open(ctx, config, stdout, stderr); err != nil {
@@ -47,7 +55,7 @@ func (o *options) serve(ctx context.Context, stdout, stderr io.Writer) error {
 		_, _ = fmt.Fprintf(stdout, "metrics are at http://%s/metrics\n", gauges.Addr())
 	}
 	f.announce(stdout)
-	return serveHub(ctx, f.listener, gauges, config, f.handler)
+	return serveHub(ctx, f.listener, gauges, hook, config, f.handler)
 }
 
 // listenOn listens for TCP; what names what it is for.
@@ -146,9 +154,12 @@ func (f *front) close() {
 }
 
 // serveHub serves until ctx ends, then says goodbye to everyone. gauges, if not
-// nil, is where the metrics are.
-func serveHub(ctx context.Context, listener, gauges net.Listener, config *hub.Config, handler func(*hub.Hub) http.Handler) error {
+// nil, is where the metrics are, and hook what is posted events.
+func serveHub(ctx context.Context, listener, gauges net.Listener, hook *webhook, config *hub.Config, handler func(*hub.Hub) http.Handler) error {
 	h := hub.New(config)
+	if hook != nil {
+		defer hook.start(h)()
+	}
 	if gauges != nil {
 		closing := serveMetrics(gauges, h)
 		defer func() { _ = closing() }() // without a goodbye

@@ -117,7 +117,7 @@ func TestGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		served <- serveHub(ctx, listener, gauges, nil, func(h *hub.Hub) http.Handler {
+		served <- serveHub(ctx, listener, gauges, nil, nil, func(h *hub.Hub) http.Handler {
 			return Handler(page.Files, h, ws.AcceptOptions{})
 		})
 	}()

@@ -32,6 +32,7 @@ const usage = `noom token makes keys and tokens for noom's hub.
   noom token sign KEY [flags]           writes a token to the standard output
     -room NAME       the room it is for; required unless -rights is list
     -subject WHO     whose token it is, as the hub's log will name them
+    -account WHO     whom the others in the room shall take them for
     -name NAME       the nickname they must keep (default: they choose)
     -rights LIST     of publish, chat, kick, lock, mute, close, list; none for watching
                      (default publish,chat)
@@ -169,6 +170,7 @@ func (w *signWork) flags() *flag.FlagSet {
 	w.key.add(flags)
 	flags.StringVar(&w.claims.Room, "room", "", "")
 	flags.StringVar(&w.claims.Subject, "subject", "", "")
+	flags.StringVar(&w.claims.Account, "account", "", "")
 	flags.StringVar(&w.claims.Name, "name", "", "")
 	flags.StringVar(&w.rights, "rights", "", "publish chat kick lock mute close list none")
 	flags.DurationVar(&w.expires, "expires", time.Hour, "")
@@ -258,8 +260,8 @@ func (w *checkWork) do(streams command.Streams) error {
 	if c.Rights != nil {
 		rights = cmp.Or(strings.Trim(fmt.Sprint(c.Rights), "[]"), "none")
 	}
-	_, err = fmt.Fprintf(streams.Out, "room %q\nsubject %q\nname %q\nrights %s\nid %q\nexpires %s\n",
-		c.Room, c.Subject, c.Name, rights, c.ID, c.Expires.Format(time.RFC3339))
+	_, err = fmt.Fprintf(streams.Out, "room %q\nsubject %q\naccount %q\nname %q\nrights %s\nid %q\nexpires %s\n",
+		c.Room, c.Subject, c.Account, c.Name, rights, c.ID, c.Expires.Format(time.RFC3339))
 	return err
 }
 

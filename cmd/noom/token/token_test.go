@@ -31,12 +31,12 @@ func TestKeySignCheck(t *testing.T) {
 		if code, _, errs := noomToken("", "key", test.kind, "-out", test.out); code != 1 || !strings.Contains(errs, "is there already") {
 			t.Errorf("a key written over: %d %s", code, errs)
 		}
-		code, text, errs := noomToken("", "sign", "-key", test.out, "-room", "교실", "-subject", "u1", "-name", "지우", "-rights", "chat, kick", "-expires", "90m")
+		code, text, errs := noomToken("", "sign", "-key", test.out, "-room", "교실", "-subject", "u1", "-account", "길동", "-name", "지우", "-rights", "chat, kick", "-expires", "90m")
 		if code != 0 || errs != "" {
 			t.Fatalf("sign: %d %s", code, errs)
 		}
 		code, out, errs := noomToken(text, "check", "-key", test.check)
-		if code != 0 || !strings.Contains(out, "room \"교실\"\nsubject \"u1\"\nname \"지우\"\nrights chat kick\nid \"") {
+		if code != 0 || !strings.Contains(out, "room \"교실\"\nsubject \"u1\"\naccount \"길동\"\nname \"지우\"\nrights chat kick\nid \"") {
 			t.Errorf("check: %d %s%s", code, out, errs)
 		}
 		if code, _, errs := noomToken(text[:len(text)-9]+"\n", "check", "-key", test.check); code != 1 || !strings.Contains(errs, "is no good") {

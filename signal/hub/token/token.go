@@ -18,6 +18,7 @@
 //
 //	room    the room it is for
 //	sub     the member's identity for the hub's owner (optional)
+//	account whom the others shall take the member for, by the hub's word (optional)
 //	name    the nickname it must keep (optional)
 //	rights  what it may do (optional; absent: publish and chat)
 //	exp     until when it is valid: after that it admits no member, and one that it admitted is sent away
@@ -41,6 +42,7 @@ import (
 type Claims struct {
 	Room    string // up to 128 bytes; empty: no room, for programs that only list them
 	Subject string // up to 256 bytes
+	Account string // up to 256 bytes; see hub.Grant; empty: the hub says nothing
 	Name    string // up to 128 bytes; empty: free
 	Rights  signal.Rights
 	// NotBefore and Expires have whole seconds. NotBefore may be zero, Expires
@@ -55,9 +57,10 @@ type Claims struct {
 type wireClaims struct {
 	jwt.RegisteredClaims
 
-	Room   string        `json:"room,omitzero"`
-	Name   string        `json:"name,omitzero"`
-	Rights signal.Rights `json:"rights,omitzero"`
+	Room    string        `json:"room,omitzero"`
+	Account string        `json:"account,omitzero"`
+	Name    string        `json:"name,omitzero"`
+	Rights  signal.Rights `json:"rights,omitzero"`
 }
 
 const (
@@ -88,23 +91,26 @@ func (c *Claims) check() error {
 	case !c.NotBefore.IsZero() && !c.NotBefore.Before(c.Expires):
 		return errors.New("it ends before it begins")
 	}
+	if err := signal.CheckAccount(c.Account); err != nil {
+		return err
+	}
 	if err := signal.CheckName(c.Name); err != nil {
 		return fmt.Errorf("nickname: %w", err)
 	}
 	return nil
 }
 
-// Sign makes a token. Room and Name are put into normal form. It fails for a key that cannot sign,
+// Sign makes a token. Room, Name and Account are put into normal form. It fails for a key that cannot sign,
 // for claims that no hub accepts, and for a token of more than 4096 bytes.
 func Sign(k Key, c Claims) (string, error) {
-	c.Room, c.Name = signal.CleanName(c.Room), signal.CleanName(c.Name)
+	c.Room, c.Name, c.Account = signal.CleanName(c.Room), signal.CleanName(c.Name), signal.CleanName(c.Account)
 	if !k.CanSign() {
 		return "", errors.New("token: the key is a public one; signing takes the private one")
 	}
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	w := wireClaims{Room: c.Room, Name: c.Name, Rights: c.Rights}
+	w := wireClaims{Room: c.Room, Account: c.Account, Name: c.Name, Rights: c.Rights}
 	w.Subject, w.ID, w.ExpiresAt = c.Subject, c.ID, jwt.NewNumericDate(c.Expires)
 	if !c.NotBefore.IsZero() {
 		w.NotBefore = jwt.NewNumericDate(c.NotBefore)

@@ -68,7 +68,7 @@ func (v *Verifier) Verify(text string) (Claims, error) {
 	if err != nil {
 		return Claims{}, explainError(err, &w)
 	}
-	c := Claims{Room: w.Room, Subject: w.Subject, Name: w.Name, Rights: w.Rights, ID: w.ID, Expires: w.ExpiresAt.Time}
+	c := Claims{Room: w.Room, Subject: w.Subject, Account: w.Account, Name: w.Name, Rights: w.Rights, ID: w.ID, Expires: w.ExpiresAt.Time}
 	if w.NotBefore != nil {
 		c.NotBefore = w.NotBefore.Time
 	}
@@ -127,7 +127,7 @@ func (v *Verifier) Authorize(_ context.Context, r hub.Request) (hub.Grant, error
 	if err := v.bind(c.ID, binding{r.Member.ID, c.Expires}, time.Now()); err != nil {
 		return hub.Grant{}, err
 	}
-	return hub.Grant{Identity: c.Subject, Name: c.Name, Rights: c.Rights, Expires: c.Expires}, nil
+	return hub.Grant{Identity: c.Subject, Account: c.Account, Name: c.Name, Rights: c.Rights, Expires: c.Expires}, nil
 }
 
 // bind reserves a token for the first member that comes with it.
