@@ -84,8 +84,21 @@ func speak(t *testing.T, to Publisher, o *SpeakerOptions) *Speaker {
 	return s
 }
 
-func trackOf(w *noomtest.World, r noom.Room, name string) noom.RemoteTrack {
-	return noomtest.Await(w, r, func(e noom.TrackAdded) bool { return e.Track.Name() == name }).Track
+// trackOf waits for a track, in whatever order tracks come.
+func trackOf(t *testing.T, r noom.Room, name string) noom.RemoteTrack {
+	t.Helper()
+	for range 1000 {
+		for _, p := range r.Peers() {
+			for _, track := range p.Tracks() {
+				if track.Name() == name {
+					return track
+				}
+			}
+		}
+		time.Sleep(10 * ms)
+	}
+	t.Fatalf("no track %s", name)
+	return nil
 }
 
 // TestSpeaker: all that is written arrives, from its first word on, a packet each 20 ms.
@@ -98,7 +111,7 @@ func TestSpeaker(t *testing.T) {
 				t.Fatalf("%d, %v", n, err)
 			}
 			rate := s.encoder.Rate()
-			p := record(t, cmp.Or(o.Codec, Opus), rate, trackOf(w, bob, "voice"))
+			p := record(t, cmp.Or(o.Codec, Opus), rate, trackOf(t, bob, "voice"))
 			time.Sleep(5 * time.Second)
 			packets, came, _, pcm := p.look()
 			r, err := NewResampler(s.Rate(), rate)
@@ -127,7 +140,7 @@ func TestFlush(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		alice, bob := pair(w)
 		s := speak(t, alice, nil)
-		p := record(t, Opus, 24000, trackOf(w, bob, "voice"))
+		p := record(t, Opus, 24000, trackOf(t, bob, "voice"))
 		for after := time.Duration(0); after < frameTime; after += 3 * ms {
 			if _, err := s.Write(sine(24000, 300, 8000, 10*time.Second)); err != nil {
 				t.Fatal(err)
@@ -159,7 +172,7 @@ func TestUnderrun(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		alice, bob := pair(w)
 		s := speak(t, alice, nil)
-		p := record(t, Opus, 24000, trackOf(w, bob, "voice"))
+		p := record(t, Opus, 24000, trackOf(t, bob, "voice"))
 		time.Sleep(300 * ms)
 		for range 5 {
 			if _, err := s.Write(sine(24000, 300, 8000, 100*ms)); err != nil {
@@ -189,7 +202,7 @@ func TestUnderrun(t *testing.T) {
 				t.Errorf("packet %d comes after %v, by its timestamp after %v", i, d, ran)
 			}
 		}
-		if len(packets) != 60+5+50+5+50 || silent < 110 || markers != 1 {
+		if want := 60 + 5 + 50 + 5 + 50; len(packets) < want-1 || len(packets) > want+1 || silent < 110 || markers != 1 {
 			t.Errorf("%d packets, %d of them silent, %d markers", len(packets), silent, markers)
 		}
 	})
@@ -209,9 +222,9 @@ func TestWhisper(t *testing.T) {
 		if _, err := quiet.Write(sine(24000, 700, 8000, time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		both := record(t, Opus, 24000, trackOf(w, bob, "voice"))
-		whisper := record(t, Opus, 24000, trackOf(w, bob, "귓속말"))
-		one := record(t, Opus, 24000, trackOf(w, carol, "voice"))
+		both := record(t, Opus, 24000, trackOf(t, bob, "voice"))
+		whisper := record(t, Opus, 24000, trackOf(t, bob, "귓속말"))
+		one := record(t, Opus, 24000, trackOf(t, carol, "voice"))
 		time.Sleep(3 * time.Second)
 		for name, c := range map[string]struct {
 			p  *tape
@@ -268,7 +281,7 @@ func TestSay(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		alice, bob := pair(w)
 		s := speak(t, alice, &SpeakerOptions{Rate: 16000})
-		p := record(t, Opus, 16000, trackOf(w, bob, "voice"))
+		p := record(t, Opus, 16000, trackOf(t, bob, "voice"))
 		begun := time.Now()
 		if err := s.Say(t.Context(), bytes.NewReader(bytesOf(speechLike(16000, time.Second)))); err != nil {
 			t.Fatal(err)
@@ -344,7 +357,7 @@ func TestSpeakerAlone(t *testing.T) {
 			t.Errorf("%+v with nobody there", got)
 		}
 		bob := w.Join("데모", &noom.Config{Name: "밥"})
-		p := record(t, Opus, 16000, trackOf(w, bob, "voice"))
+		p := record(t, Opus, 16000, trackOf(t, bob, "voice"))
 		time.Sleep(5 * time.Second)
 		_, _, _, pcm := p.look()
 		if dB, delay := ratio(speechLike(16000, time.Second), pcm, -3000, 3000); dB < 8 || delay < -200 {
