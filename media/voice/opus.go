@@ -149,7 +149,9 @@ func (d *opusDecoder) conceal(samples int, next []byte) (pcm []int16, err error)
 // panicked is the error that a guard makes.
 type panicked struct{ doing, what string }
 
-func (p *panicked) Error() string { return fmt.Sprintf("voice: %s: the codec failed: %s", p.doing, p.what) }
+func (p *panicked) Error() string {
+	return fmt.Sprintf("voice: %s: the codec failed: %s", p.doing, p.what)
+}
 
 func (p *panicked) Is(target error) bool { return target == ErrCodec }
 

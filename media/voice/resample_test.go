@@ -69,7 +69,7 @@ func TestResampler(t *testing.T) {
 				t.Fatal(err)
 			}
 			tone, rest := power(r.Process(sine(from, hz, size, time.Second)), to, float64(to)/7)
-			left := 10 * math.Log10((tone + rest) / (size * size / 2))
+			left := 10 * math.Log10((tone+rest)/(size*size/2))
 			worstStop = max(worstStop, left)
 			if left > -70 {
 				t.Errorf("%v: of %.0f Hz there are %.1f dB left", c, hz, left)
