@@ -233,7 +233,11 @@ func (s *Speaker) Say(ctx context.Context, r io.Reader) error {
 	}
 	err := s.say(ctx, r, flushes)
 	if ctx.Err() != nil && err != nil {
-		s.Flush()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.flushes == flushes { // else what waits is somebody else's
+			s.flush()
+		}
 	}
 	return err
 }
@@ -318,6 +322,11 @@ func (s *Speaker) change() {
 func (s *Speaker) Flush() (dropped time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.flush()
+}
+
+// flush is Flush. It needs s.mu.
+func (s *Speaker) flush() (dropped time.Duration) {
 	kept := min(len(s.queue), samplesOf(fadeOut, s.encoder.Rate()))
 	for i := range kept {
 		s.queue[i] = int16(int(s.queue[i]) * (kept - i) / kept)
