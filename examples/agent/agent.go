@@ -27,8 +27,8 @@ type conversation struct {
 
 	mu      sync.Mutex
 	models  map[noom.Peer]*mind
-	stop    func()           // ends the answer that is being given; nil: none is
-	serial  int              // of the latest answer
+	stop    func() // ends the answer that is being given; nil: none is
+	serial  int    // of the latest answer
 	printed sync.Mutex
 }
 
