@@ -141,10 +141,10 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.note(-time.Second, 90*time.Minute+1500*ms, "a <b>\n\nNOTE & c"); err != nil {
+	if err = p.note(-time.Second, 90*time.Minute+1500*ms, "a <b>\n\nNOTE & c"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.write(p.begin(100*time.Hour), []int16{1}); err == nil {
+	if _, err = p.write(p.begin(100*time.Hour), []int16{1}); err == nil {
 		t.Error("a WAV file of 100 hours")
 	}
 	text, err := os.ReadFile(p.text.Name())

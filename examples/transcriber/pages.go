@@ -40,11 +40,13 @@ func newPages(folder string, began time.Time, name, id string) (*pages, error) {
 		return nil, err
 	}
 	p := &pages{sound: sound, text: text}
-	if err := p.head(); err != nil {
+	if err = p.head(); err == nil {
+		_, err = text.WriteString("WEBVTT\n")
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	_, err = text.WriteString("WEBVTT\n")
-	return p, err
+	return p, nil
 }
 
 // fileName is a name as a part of a file's, in any script.

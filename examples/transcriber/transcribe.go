@@ -100,7 +100,7 @@ func (t *transcript) take(ctx context.Context, turn *voice.Turn) error {
 	}
 	end, _ := turn.Ended()
 	to := end.Sub(t.began)
-	if err := p.note(from, to, text); err != nil {
+	if err = p.note(from, to, text); err != nil {
 		return err
 	}
 	t.say("%s: %s", turn.Peer.Name(), text)

@@ -249,7 +249,7 @@ func TestWrongCodecs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Encode(make([]int16, 7)); !errors.Is(err, ErrCodec) {
+		if _, err = e.Encode(make([]int16, 7)); !errors.Is(err, ErrCodec) {
 			t.Errorf("%s: %v for 7 samples", c, err)
 		}
 		d, err := NewDecoder(c, 0)
@@ -306,7 +306,7 @@ func TestOpusRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.encoder.SetPacketLoss(25); err != nil {
+	if err = e.encoder.SetPacketLoss(25); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := newOpusDecoder(16000)
@@ -407,8 +407,7 @@ func FuzzDecode(f *testing.F) {
 			if len(pcm) > most || err != nil && !errors.Is(err, ErrCodec) {
 				t.Fatalf("%d samples, %v", len(pcm), err)
 			}
-			var broken *panicked
-			if errors.As(err, &broken) {
+			if _, broken := errors.AsType[*panicked](err); broken {
 				t.Fatalf("a panic inside: %v", err)
 			}
 			if n := len(d.Conceal(frameTime, second)); n != samplesOf(frameTime, rates[i]) {

@@ -52,6 +52,29 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestOrderFull: a flood behind a missing packet does not wait.
+func TestOrderFull(t *testing.T) {
+	var o order
+	now := time.Now()
+	for i := range 2*mostHeld + 2 {
+		if i == 1 {
+			continue
+		}
+		o.push(heldPacket{Packet: &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i)}}, came: now})
+		for {
+			if _, _, ok := o.take(now); !ok {
+				break
+			}
+		}
+		if len(o.held) > mostHeld {
+			t.Fatalf("%d are held", len(o.held))
+		}
+	}
+	if len(o.held) != 0 {
+		t.Errorf("%d are held behind one that was given up", len(o.held))
+	}
+}
+
 // TestOrderAtRandom: what comes in comes out once and in order, unless it is late; nothing waits longer than it may.
 func TestOrderAtRandom(t *testing.T) {
 	for seed := range uint64(200) {

@@ -334,7 +334,7 @@ func (l *Listener) hear(ctx context.Context, peer noom.Peer, track noom.RemoteTr
 			if !says {
 				level = unknownLevel
 			}
-			if err := e.packet(packet, name, level, came); err != nil {
+			if err = e.packet(packet, name, level, came); err != nil {
 				e.stop(now, EndTrack)
 				pass()
 				return

@@ -249,7 +249,7 @@ func TestNobodyReads(t *testing.T) {
 		}
 		s := speak(t, alice, &SpeakerOptions{Codec: PCMU, Rate: 8000})
 		for range 40 {
-			if _, err := s.Write(sine(8000, 300, 8000, 200*ms)); err != nil {
+			if _, err = s.Write(sine(8000, 300, 8000, 200*ms)); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(600 * ms)
@@ -260,16 +260,16 @@ func TestNobodyReads(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range mostWaiting {
-			if _, err := l.Next(t.Context()); err != nil {
+			if _, err = l.Next(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := l.Next(ctx); !errors.Is(err, context.Canceled) {
+		if _, err = l.Next(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
 		time.Sleep(time.Second)
 		for range 45 {
-			if _, err := s.Write(sine(8000, 300, 16000, 800*ms)); err != nil { // -9 dBov is no noise
+			if _, err = s.Write(sine(8000, 300, 16000, 800*ms)); err != nil { // -9 dBov is no noise
 				t.Fatal(err)
 			}
 			time.Sleep(800 * ms)
@@ -286,10 +286,10 @@ func TestNobodyReads(t *testing.T) {
 		if more, err := turn.Whole(t.Context()); more != nil || err != nil {
 			t.Errorf("%d samples more, %v", len(more), err)
 		}
-		if err := l.Close(); err != nil {
+		if err = l.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := l.Next(t.Context()); !errors.Is(err, io.EOF) {
+		if _, err = l.Next(t.Context()); !errors.Is(err, io.EOF) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -133,11 +133,12 @@ func (d *opusDecoder) Conceal(lasts time.Duration, next []byte) []int16 {
 func (d *opusDecoder) conceal(samples int, next []byte) (pcm []int16, err error) {
 	defer d.renew(&err)
 	defer guard("conceal opus", &err)
+	var n int
 	if len(next) == 0 || len(next) > biggestPayload {
-		n, err := d.decoder.DecodeInt16(nil, d.pcm[:samples])
+		n, err = d.decoder.DecodeInt16(nil, d.pcm[:samples])
 		return d.pcm[:min(max(n, 0), samples)], err
 	}
-	n, err := d.decoder.DecodeWithFEC(next, d.floats[:samples], true)
+	n, err = d.decoder.DecodeWithFEC(next, d.floats[:samples], true)
 	n = min(max(n, 0), samples)
 	for i, v := range d.floats[:n] {
 		d.pcm[i] = int16(min(max(v*32768, -32768), 32767))

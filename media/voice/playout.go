@@ -1,6 +1,9 @@
 package voice
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// restAfter is how much silence is sent behind sound. Then nothing is, until there is sound again.
@@ -78,8 +81,8 @@ func (p *playout) sent(now time.Time, sound time.Duration) {
 // heard returns how much of the sound that was sent can have been heard by a listener whom it takes so long to reach.
 func (p *playout) heard(now time.Time, way time.Duration) time.Duration {
 	arrived := now.Add(-min(max(way, 0), playoutMemory))
-	for i := len(p.log) - 1; i >= 0; i-- {
-		if s := p.log[i]; !s.at.After(arrived) {
+	for _, s := range slices.Backward(p.log) {
+		if !s.at.After(arrived) {
 			return s.before + min(s.sound, arrived.Sub(s.at))
 		}
 	}

@@ -2,6 +2,7 @@ package voice
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -55,6 +56,24 @@ func TestPlayout(t *testing.T) {
 				}
 				p.sent(now, sound)
 			}
+		}
+	}
+}
+
+// TestHeard: a frame is heard from when it has arrived, as it is played.
+func TestHeard(t *testing.T) {
+	var p playout
+	began := time.Now()
+	for i := range 3 {
+		p.sent(began.Add(time.Duration(i)*frameTime), frameTime)
+	}
+	p.sent(began.Add(3*frameTime), 0)
+	p.sent(began.Add(4*frameTime), 5*ms)
+	for at, want := range map[time.Duration]time.Duration{
+		0: 0, 30 * ms: 0, 35 * ms: 5 * ms, 50 * ms: 20 * ms, 89 * ms: 59 * ms, 105 * ms: 60 * ms, 112 * ms: 62 * ms, time.Hour: 65 * ms,
+	} {
+		if got := p.heard(began.Add(at), 30*ms); got != want {
+			t.Errorf("%v heard at %v, want %v", got, at, want)
 		}
 	}
 }
@@ -131,15 +150,15 @@ func TestPlayoutAtRandom(t *testing.T) {
 			}
 			heard = h
 			most := total // all that left a way and a frame ago was heard, and nothing that left later than a way ago
-			for i := len(points) - 1; i >= 0; i-- {
-				if now.Sub(points[i].at) >= way+frameTime {
-					if h < points[i].sent {
-						t.Fatalf("seed %d: %v heard, want %v at least", seed, h, points[i].sent)
+			for i, point := range slices.Backward(points) {
+				if now.Sub(point.at) >= way+frameTime {
+					if h < point.sent {
+						t.Fatalf("seed %d: %v heard, want %v at least", seed, h, point.sent)
 					}
 					break
 				}
-				if now.Sub(points[i].at) < way { // it is the frame before this one, at most
-					most = points[i].sent
+				if now.Sub(point.at) < way { // it is the frame before this one, at most
+					most = point.sent
 					if i > 0 {
 						most = points[i-1].sent
 					}

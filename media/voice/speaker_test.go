@@ -35,7 +35,7 @@ func record(t *testing.T, c Codec, rate int, track noom.RemoteTrack) *tape {
 	}
 	tap := track.Tap()
 	p := &tape{decoder: d}
-	t.Cleanup(func() { tap.Close() })
+	t.Cleanup(func() { _ = tap.Close() })
 	go func() {
 		for {
 			packet, err := tap.ReadRTP()
