@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"time"
+
+	"noom/media/voice"
 )
 
 // rate is that of all sound here, in samples a second: what models of speech take and make.
@@ -62,6 +65,24 @@ func tone(said time.Duration) []int16 {
 		pcm[i] = int16(6000 * math.Sin(2*math.Pi*440*float64(i)/rate))
 	}
 	return pcm
+}
+
+// load reads an answer.
+func load(path string) ([]int16, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // was only read
+	pcm, from, err := voice.ReadWAV(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r, err := voice.NewResampler(from, rate)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r.Process(pcm), nil
 }
 
 // stopwatch is a Recognizer that knows how long somebody has spoken.

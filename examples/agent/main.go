@@ -34,7 +34,7 @@ func run(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer)
 	}
 	reply := tone
 	if *answer != "" {
-		pcm, err := readWAV(*answer)
+		pcm, err := load(*answer)
 		if err != nil {
 			return fmt.Errorf("agent: -answer: %w", err)
 		}

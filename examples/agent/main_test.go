@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/binary"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -215,39 +212,6 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-// wav makes a file as espeak-ng does, which does not know how long it will be.
-func wav(from int, channels uint16, pcm []int16) []byte {
-	b := []byte("RIFF\xff\xff\xff\x7fWAVEfmt \x10\x00\x00\x00\x01\x00")
-	b = binary.LittleEndian.AppendUint16(b, channels)
-	b = binary.LittleEndian.AppendUint32(b, uint32(from))
-	b = binary.LittleEndian.AppendUint32(b, uint32(2*from))
-	b = append(b, 2, 0, 16, 0)
-	b = append(b, "LIST\x03\x00\x00\x00abc\x00data\xff\xff\xff\x7f"...)
-	for _, v := range pcm {
-		b = binary.LittleEndian.AppendUint16(b, uint16(v))
-	}
-	return b
-}
-
-func TestWAV(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "대답.wav")
-	if err := os.WriteFile(path, wav(22050, 1, make([]int16, 22050)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if pcm, err := readWAV(path); err != nil || len(pcm) < rate-2 || len(pcm) > rate+2 {
-		t.Errorf("%d samples of a second, %v", len(pcm), err)
-	}
-	whole := wav(22050, 1, make([]int16, 10))
-	for n := range len(whole) - 20 { // cut off anywhere before the sound
-		if _, raw, err := parseWAV(whole[:n]); err == nil {
-			t.Errorf("%d bytes: %d bytes of sound", n, len(raw))
-		}
-	}
-	if _, _, err := parseWAV(wav(22050, 2, nil)); err == nil {
-		t.Error("stereo")
-	}
 }
 
 // Before anybody speaks to an agent that cannot answer.

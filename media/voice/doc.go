@@ -40,7 +40,7 @@
 // A [Speaker] sends a packet each 20 ms, at the pace of the clock. Speech that comes too late is preceded by silence, and
 // never followed by a burst. [Speaker].Flush is for interruptions: silence is on the wire within 40 ms.
 // [Speaker].Played then says how much a listener can have heard. One Speaker may speak to the room while another whispers
-// to one peer.
+// to one peer. What a speech synthesiser has written is read by [ReadWAV].
 //
 // # Codecs
 //

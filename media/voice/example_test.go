@@ -54,8 +54,8 @@ func Example() {
 	}
 	_, why := turn.Ended()
 	fmt.Println(turn.Peer.Name(), "spoke until", why)
-	fmt.Println("half a second and the silence behind it:", len(pcm) >= turn.Rate)
+	fmt.Println("half a second at least:", len(pcm) >= turn.Rate/2)
 	// Output:
 	// alice spoke until silence
-	// half a second and the silence behind it: true
+	// half a second at least: true
 }

@@ -283,8 +283,8 @@ func TestNobodyReads(t *testing.T) {
 		if err != nil || len(pcm) != 30*16000 || turn.Dropped() < 5*time.Second {
 			t.Errorf("%v: %d samples, %v dropped", err, len(pcm), turn.Dropped())
 		}
-		if more, err := turn.Whole(t.Context()); more != nil || err != nil {
-			t.Errorf("%d samples more, %v", len(more), err)
+		if pcm, err = turn.Whole(t.Context()); pcm != nil || err != nil {
+			t.Errorf("%d samples more, %v", len(pcm), err)
 		}
 		if err = l.Close(); err != nil {
 			t.Error(err)

@@ -217,8 +217,8 @@ func (s *Speaker) over() error {
 
 // Say speaks what r gives as samples of 16 bits, little endian, mono, and returns when all of it was sent. It reads no
 // further ahead than a tenth of a second. Of several calls one speaks at a time, in any order. Errors: [ErrFlushed]
-// after Flush; ctx's, and then the sound that waits is flushed; [noom.ErrClosed]; those of r. A Read that blocks
-// is waited for.
+// after Flush; ctx's, and then the sound that waits is flushed; [noom.ErrClosed]; those of r. It waits for a Read that
+// blocks, and for somebody who gets the track: so ctx should end when the peer goes.
 func (s *Speaker) Say(ctx context.Context, r io.Reader) error {
 	s.mu.Lock()
 	flushes := s.flushes

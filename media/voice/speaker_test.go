@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -267,13 +268,13 @@ func TestPlayed(t *testing.T) {
 }
 
 // endless gives samples without end, and counts them.
-type endless struct{ read int }
+type endless struct{ read atomic.Int64 }
 
 func (e *endless) Read(b []byte) (int, error) {
 	for i := range b {
-		b[i] = byte(e.read + i*7)
+		b[i] = byte(i * 7)
 	}
-	e.read += len(b)
+	e.read.Add(int64(len(b)))
 	return len(b), nil
 }
 
@@ -299,7 +300,7 @@ func TestSay(t *testing.T) {
 		ended := make(chan error, 2)
 		go func() { ended <- s.Say(t.Context(), source) }()
 		time.Sleep(time.Second)
-		if read := time.Duration(source.read) * time.Second / 32000; read < time.Second || read > 1130*ms {
+		if read := time.Duration(source.read.Load()) * time.Second / 32000; read < time.Second || read > 1130*ms {
 			t.Errorf("%v of sound read in a second", read)
 		}
 		s.Flush()
