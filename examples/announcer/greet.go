@@ -99,8 +99,8 @@ func speak(ctx context.Context, peer noom.Peer, sound string) error {
 	}
 	err = speaker.Say(ctx, bytes.NewReader(raw))
 	_ = speaker.Close() // the peer may be gone already
-	if ctx.Err() != nil || errors.Is(err, noom.ErrClosed) {
-		return nil
+	if err != nil && ctx.Err() == nil && !errors.Is(err, noom.ErrClosed) {
+		return err
 	}
-	return err
+	return nil
 }
