@@ -17,6 +17,13 @@ func TestReceivers(t *testing.T) {
 			t.Errorf("%d in an empty room", n)
 		}
 		b := w.join("데모", "b", nil)
+		until(t, a, func(e noom.PeerJoined) bool { return e.Peer.ID() == b.Self().ID })
+		for range 50 { // no DTLS handshake is that quick
+			if n := toAll.Receivers(); n != 0 {
+				t.Fatalf("%d before there is a connection", n)
+			}
+			time.Sleep(time.Millisecond)
+		}
 		until(t, a, connected)
 		shown(t, b, a, "all")
 		if n := toAll.Receivers(); n != 1 {

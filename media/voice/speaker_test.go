@@ -317,6 +317,24 @@ func TestSay(t *testing.T) {
 		if got := s.Played(); got.Written != got.Sent+got.Flushed {
 			t.Errorf("after the end of ctx something waits: %+v", got)
 		}
+		for range 10 { // what is said after Flush is not dropped with what was said before
+			over, end := context.WithCancel(t.Context())
+			go func() { ended <- s.Say(over, &endless{}) }()
+			time.Sleep(100 * ms)
+			end()
+			s.Flush()
+			if _, err := s.Write(make([]int16, 16000/10)); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; err == nil {
+				t.Error("a Say without end has ended")
+			}
+			before := s.Played()
+			time.Sleep(200 * ms)
+			if now := s.Played(); now.Flushed != before.Flushed || now.Sent < before.Sent+80*ms {
+				t.Errorf("%+v, and then %+v", before, now)
+			}
+		}
 		broken := errors.New("broken")
 		if err := s.Say(t.Context(), io.MultiReader(bytes.NewReader(make([]byte, 640)), failing{broken})); !errors.Is(err, broken) {
 			t.Errorf("%v", err)
