@@ -30,6 +30,7 @@ type ear struct {
 	expected  uint32        // the timestamp that is due
 	lasts     time.Duration // the latest packet
 	continues bool          // there was one, in this stream
+	lost      bool          // something was, since then
 
 	block    []int16 // up to a whole one
 	position time.Duration
@@ -127,9 +128,10 @@ func (e *ear) due() (time.Time, bool) {
 	return due, ok
 }
 
-// hear decodes a packet, behind what is missing before it.
+// hear decodes a packet, behind what is missing before it. One without a payload only has its number.
 func (e *ear) hear(p heldPacket, missing int) {
-	if !e.afford(p.came) {
+	e.lost = e.lost || missing > 0
+	if len(p.Payload) == 0 || !e.afford(p.came) {
 		return // the next one finds a gap
 	}
 	gap := time.Duration(0)
@@ -137,8 +139,9 @@ func (e *ear) hear(p heldPacket, missing int) {
 		gap = time.Duration(ticks) * time.Second / time.Duration(e.clock)
 	}
 	if e.continues {
-		e.bridge(gap, missing > 0, p.Payload)
+		e.bridge(gap, e.lost, p.Payload)
 	}
+	e.lost = false
 	pcm, err := e.decoder.Decode(p.Payload)
 	if err != nil {
 		pcm = e.decoder.Conceal(max(e.lasts, blockTime), nil)

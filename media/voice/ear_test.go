@@ -441,6 +441,29 @@ func TestEarPauses(t *testing.T) {
 	}
 }
 
+// TestEarEmpty: packets without sound, of which some senders have many, are neither waited for nor made up.
+func TestEarEmpty(t *testing.T) {
+	e := testEar(t, ListenOptions{VAD: func() VAD { return always{} }})
+	began, heard := time.Now(), time.Duration(0)
+	for i, p := range stream(t, PCMU, speechLike(8000, 2*time.Second)) {
+		at := began.Add(time.Duration(i) * frameTime)
+		empty := *p
+		empty.Payload, empty.SequenceNumber = nil, uint16(2*i)
+		p.SequenceNumber = uint16(2*i + 1)
+		for _, q := range []*rtp.Packet{&empty, p} {
+			if err := e.packet(q, PCMU, unknownLevel, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, event := range e.found() {
+			heard += timeOf(len(event.pcm), 16000)
+		}
+		if d := time.Duration(i+1)*frameTime - heard; i > 2 && (d < 0 || d > blockTime) {
+			t.Fatalf("after %d packets %v are missing", i+1, d)
+		}
+	}
+}
+
 // TestEarFlooded: sound that comes faster than it is made is dropped, whatever the timestamps say.
 func TestEarFlooded(t *testing.T) {
 	e := testEar(t, ListenOptions{VAD: func() VAD { return always{} }})

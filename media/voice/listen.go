@@ -327,8 +327,16 @@ func (l *Listener) hear(ctx context.Context, peer noom.Peer, track noom.RemoteTr
 			}
 			codec := track.Codec()
 			name, can := codecOf(codec.MimeType)
-			if begun.Sub(came) > staleAfter || !can || uint8(codec.PayloadType) != packet.PayloadType || len(packet.Payload) == 0 {
-				continue // old, or of a codec that it had before or that nobody here speaks
+			if begun.Sub(came) > staleAfter || !can {
+				continue // old, or of a codec that nobody here speaks
+			}
+			if uint8(codec.PayloadType) != packet.PayloadType {
+				if packet.SSRC != e.ssrc || e.decoder == nil {
+					continue // older than a change of codec
+				}
+				other := *packet // comfort noise or a tone: it has a number, but no sound for us
+				other.Payload = nil
+				packet, name = &other, e.codec
 			}
 			level, says := track.AudioLevel()
 			if !says {
