@@ -92,6 +92,7 @@ var layers = map[string][]string{
 
 	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
 	"noom/media/capture": {"github.com/pion/", "noom", "noom/media"},
+	"noom/media/voice":   {"github.com/pion/", "github.com/thesyncim/gopus", "noom"},
 
 	"noom/noomtest":            {"noom", "noom/internal/conduct", "noom/internal/connection", "noom/signal", "noom/signal/hub", "noom/transport/mem", "noom/noomtest/transcript", "github.com/pion/"},
 	"noom/noomtest/transcript": {"noom", "noom/signal"},

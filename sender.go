@@ -31,6 +31,10 @@ type Sender interface {
 	SetMuted(muted bool) error
 	// Muted reports what SetMuted set last.
 	Muted() bool
+	// Receivers returns how many peers the track goes to now: those with which it is negotiated, and whose connection
+	// takes it. What a source makes while there are none is lost, so sound that must not lose its beginning waits for one.
+	// A muted sender has them too.
+	Receivers() int
 	// Close unpublishes the track. It may be called more than once.
 	Close() error
 }

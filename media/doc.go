@@ -37,9 +37,9 @@
 //
 // # What needs cgo
 //
-// Nothing here does. Package capture, below this one, opens cameras and
-// microphones and has the Opus encoder that [NewPCM] takes; it needs cgo and
-// the build tag capture, and says so where it was built without.
+// Nothing here does. Package capture, below this one, opens cameras and microphones; it needs cgo and the build tag
+// capture, and says so where it was built without. Package voice, for programs that listen and speak, has the Opus
+// encoder that [NewPCM] takes, in Go.
 //
 // # What costs what
 //

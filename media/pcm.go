@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// OpusEncoder encodes sound; capture.NewOpusEncoder makes one, with cgo. There
-// is none in pure Go.
+// OpusEncoder encodes sound. Package voice, below this one, has one in Go: voice.NewEncoder(voice.Opus, rate, 0).
+// capture.NewOpusEncoder makes one with cgo.
 type OpusEncoder interface {
 	// Rate is how many samples a second it takes: 8000, 12000, 16000, 24000 or 48000.
 	Rate() int
@@ -20,7 +20,7 @@ type OpusEncoder interface {
 }
 
 // ErrNoEncoder is what [NewPCM] gives without an encoder.
-var ErrNoEncoder = errors.New("media: PCM needs an Opus encoder: capture.NewOpusEncoder, built with CGO_ENABLED=1 and -tags capture")
+var ErrNoEncoder = errors.New("media: PCM needs an Opus encoder, such as voice.NewEncoder(voice.Opus, 16000, 0)")
 
 // pcmFrame is what goes into one packet.
 const pcmFrame = 20 * time.Millisecond
@@ -31,11 +31,11 @@ const pcmFrame = 20 * time.Millisecond
 // Read that is under way, so a reader that may block is to be closed before. Nothing but the Source
 // may use the encoder, which is closed with it. A nil encoder gives [ErrNoEncoder].
 //
-//	encoder, err := capture.NewOpusEncoder(16000)
+//	encoder, err := voice.NewEncoder(voice.Opus, 16000, 0)
 //	if err != nil {
-//		return err // says how to build with one
+//		return err
 //	}
-//	voice, err := media.NewPCM(speech, encoder)
+//	speech, err := media.NewPCM(r, encoder)
 func NewPCM(r io.Reader, e OpusEncoder) (*Source, error) {
 	if e == nil {
 		return nil, ErrNoEncoder

@@ -23,7 +23,7 @@ func main() {
 
 func run(ctx context.Context, flags *flag.FlagSet, args []string, _ io.Writer) error {
 	config := bot.Flags(flags)
-	sound := flags.String("sound", "", "an Ogg file with Opus; none: two seconds of a tone")
+	sound := flags.String("sound", "", "an Ogg file with Opus, or a WAV file, mono, 16 bits, as speech synthesisers write it; none: two seconds of a tone")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

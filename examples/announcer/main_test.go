@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,7 +12,12 @@ import (
 )
 
 func TestNewcomersAreGreeted(t *testing.T) {
-	for _, sound := range []string{"", "../../media/testdata/opus.ogg"} {
+	speech := filepath.Join(t.TempDir(), "환영.WAV")
+	head := "RIFF\xff\xff\xff\x7fWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x22\x56\x00\x00\x44\xac\x00\x00\x02\x00\x10\x00data\xff\xff\xff\x7f"
+	if err := os.WriteFile(speech, append([]byte(head), make([]byte, 22050)...), 0o600); err != nil { // half a second
+		t.Fatal(err)
+	}
+	for _, sound := range []string{"", "../../media/testdata/opus.ogg", speech} {
 		stage := bottest.New(t)
 		stage.Start(run, "-sound", sound)
 		for _, name := range []string{"지우", "bob"} {
@@ -38,7 +45,7 @@ func TestNewcomersAreGreeted(t *testing.T) {
 
 // Before the first guest is greeted by silence.
 func TestNoSound(t *testing.T) {
-	for sound, says := range map[string]string{"없음.ogg": "no such file", "main.go": "Ogg"} {
+	for sound, says := range map[string]string{"없음.ogg": "no such file", "main.go": "Ogg", "없음.wav": "no such file"} {
 		if err := run(t.Context(), bottest.Flags(), []string{"-sound", sound}, io.Discard); err == nil || !strings.Contains(err.Error(), "-sound") || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", sound, err, says)
 		}

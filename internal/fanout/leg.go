@@ -156,6 +156,13 @@ func (l *Leg) Opened() bool {
 	return l.open
 }
 
+// carries reports whether the leg is sent s and the peer can get it.
+func (l *Leg) carries(s *Sender) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sender == s && l.line != nil && l.open && l.want != Paused
+}
+
 // Refused reports, after Bind, whether the peer's answer had no place for the codec.
 func (l *Leg) Refused() bool {
 	l.mu.Lock()

@@ -232,6 +232,19 @@ func (s *Sender) removeLeg(l *Leg) {
 	s.sweep()
 }
 
+// Receivers returns over how many legs a packet goes that a source of the sender writes now.
+func (s *Sender) Receivers() (n int) {
+	s.mu.Lock()
+	legs := s.legs
+	s.mu.Unlock()
+	for _, l := range legs {
+		if l.carries(s) {
+			n++
+		}
+	}
+	return n
+}
+
 // lastEncoding returns the number of the last encoding.
 func (s *Sender) lastEncoding() int {
 	s.mu.Lock()
