@@ -197,6 +197,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 	r.mu.Unlock()
 	if r.sealed() {
 		p.link.Stream.Seal()
+		p.files.Load().close()
 	}
 	r.events.add(PeerJoined{Peer: p, Existing: existing})
 	return p
@@ -215,6 +216,7 @@ func (r *roster) wake(m Member) *peer {
 	}
 	r.rename(p, m.Name)
 	p.link.SetRights(m.Rights)
+	p.files.Store(newFiling(p))
 	p.link.Wake()
 	return p
 }
@@ -238,6 +240,7 @@ func (r *roster) remove(p *peer) {
 	delete(r.lost, p)
 	delete(r.leaving, p)
 	p.link.Depart()
+	p.files.Load().close()
 	r.removed(p)
 }
 
