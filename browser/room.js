@@ -122,7 +122,7 @@ export class Room extends RoomEvents {
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
       options: {
-        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink), trace,
+        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: atHome(url), budget: new Budget(options.uplink), maxFileSize: options.maxFileSize, trace,
         arrival: () => this.#hub.arrival,
       },
     });

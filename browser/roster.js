@@ -177,6 +177,7 @@ export class Roster {
         stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
         channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
+        fileOffered: (file, seen) => about('fileoffered', { file }, seen),
         refused: (what) => about('trackrefused', what),
         trackAdded: (track) => {
           if (track.kind === 'audio') this.#ears.open();

@@ -281,6 +281,25 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestWindow: no more chunks are under way than the window has.
+func TestWindow(t *testing.T) {
+	p := newPair(t, nil, 2*Window*ChunkSize, 0)
+	p.open()
+	p.toReceiver()
+	p.answer(p.receiver.Accept())
+	p.toSender()
+	p.toSender()
+	for n := 0; ; n++ {
+		if _, _, ok := p.sender.Wants(); !ok {
+			if n != Window {
+				t.Fatalf("%d chunks are under way", n)
+			}
+			return
+		}
+		p.chunk()
+	}
+}
+
 // TestSilence: a member that does not know files is not asked for ever, and one that answers is asked again.
 func TestSilence(t *testing.T) {
 	s := NewSender(ID{}, "a", 1)
