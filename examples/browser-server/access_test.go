@@ -201,7 +201,7 @@ func offersFiles(i inspection, guest *gopher) {
 	go func() { result <- me.SendFile(i.Context(), "보고서.pdf", strings.NewReader("내용"), nil) }()
 	const last = "#messages li.file:last-child"
 	i.tab.Wait("an offer", `document.querySelector('`+last+` .primary')`)
-	i.look("file offered", "")
+	i.look("file offered", `document.getElementById('chat-toggle').click()`)
 	i.press(last + " button:not(.primary)")
 	i.focus("the chat after its last button", "#log")
 	if err := <-result; !errors.Is(err, noom.ErrDeclined) {
@@ -215,7 +215,7 @@ func offersFiles(i inspection, guest *gopher) {
 		input.dispatchEvent(new Event('change'));
 	}`)
 	i.tab.Wait("one on its way", `document.querySelector('`+last+` progress:not([hidden])')`)
-	i.look("file on its way", "")
+	i.look("file on its way", `document.getElementById('chat-toggle').click()`)
 	i.press(last + " button")
 	i.tab.Wait("its end", `!document.querySelector('`+last+` button')`)
 }
