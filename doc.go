@@ -44,6 +44,8 @@
 // application does not take its data. A program that serves several peers from one loop uses [Peer].TrySend and
 // [Room].TryChat, which never wait. [Room].Leave lets what was accepted arrive, and reports what did not.
 //
+// [Peer].SendFile offers a file, which goes on over rebuilds, to a peer that gets it as [FileOffered] and accepts it or not.
+//
 // # Concurrency
 //
 // Every method of every type in this package may be called from any goroutine at any time, also after the end.

@@ -239,11 +239,13 @@ func TestFileEnds(t *testing.T) {
 			t.Errorf("the disk is full: %v", err)
 		}
 
-		shrinks := bytes.NewReader(content)
-		result = sendFile(t.Context(), p, "a.bin", shrinks, nil)
-		err := offeredTo(t, b).Accept(t.Context(), &disk{}, half(func() { shrinks.Reset(content[:100]) }))
-		if !errors.Is(err, noom.ErrFileChanged) || !errors.Is(<-result, noom.ErrFileChanged) {
-			t.Errorf("the file shrinks: %v", err)
+		for what, now := range map[string][]byte{"shrinks": content[:100], "grows": append(content, 1)} {
+			changes := bytes.NewReader(content)
+			result = sendFile(t.Context(), p, "a.bin", changes, nil)
+			err := offeredTo(t, b).Accept(t.Context(), &disk{}, half(func() { changes.Reset(now) }))
+			if !errors.Is(err, noom.ErrFileChanged) || !errors.Is(<-result, noom.ErrFileChanged) {
+				t.Errorf("the file %s: %v", what, err)
+			}
 		}
 	})
 }
@@ -277,6 +279,39 @@ func TestFileAndLeaving(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFileAndLoss: a file waits for a member whose network is gone, and ends once the member is.
+func TestFileAndLoss(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := two(t, w)
+		p := peerOf(t, a, b)
+		ctx, cancel := context.WithCancel(t.Context())
+		result := sendFile(t.Context(), p, "a.bin", bytes.NewReader(fileOf(3<<20)), nil)
+		offer := offeredTo(t, b)
+		accepted := make(chan error, 1)
+		go func() {
+			accepted <- offer.Accept(ctx, &disk{}, &noom.FileOptions{Progress: func(done, total int64) {
+				if done > total/2 {
+					w.Cut("밥")
+					w.CutSignaling("밥")
+				}
+			}})
+		}()
+		until[noom.PeerLeft](t, a, nil)
+		if err := <-result; !errors.Is(err, noom.ErrClosed) {
+			t.Errorf("the sender: %v", err)
+		}
+		if err := p.SendFile(t.Context(), "b.bin", bytes.NewReader(nil), nil); !errors.Is(err, noom.ErrClosed) {
+			t.Errorf("a file to a member that is gone: %v", err)
+		}
+		cancel()
+		if err := <-accepted; !errors.Is(err, context.Canceled) {
+			t.Errorf("the receiver: %v", err)
+		}
+		w.Heal()
+		w.HealSignaling("밥")
+	})
 }
 
 // TestFileBounds: four files of a peer come at a time, 16 wait, and those that are too big are not offered.
@@ -387,6 +422,13 @@ func TestFileLies(t *testing.T) {
 		check("the same again", rawFile(t, p, offer(2, 1)), broken)
 		check("another size", rawFile(t, p, offer(2, 2)), broken)
 
+		old := rawFile(t, p, offer(4, 1))
+		until[noom.FileOffered](t, b, nil)
+		newer := rawFile(t, p, offer(4, 1))
+		check("a channel that another one follows", old, noted)
+		must(t, newer.Send(t.Context(), files.Cancel(files.Cancelled)))
+		check("the other one", newer, noted)
+
 		// What is not accepted stays, and is bounded, also if it ends before the application takes it.
 		until[noom.FileOffered](t, b, nil)
 		for i := range byte(files.MaxPending) {
@@ -406,7 +448,7 @@ func TestFileLies(t *testing.T) {
 		if waited := time.Since(began).Round(time.Second); waited != files.StallTimeout {
 			t.Errorf("it is waited for for %v", waited)
 		}
-		if got := answers(t, c); len(got) != 3 || !bytes.Equal(got[2], files.Cancel(files.Stalled)) {
+		if got := answers(t, c); len(got) == 0 || !bytes.Equal(got[len(got)-1], files.Cancel(files.Stalled)) {
 			t.Errorf("it is answered by %x", got)
 		}
 

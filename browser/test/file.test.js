@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { CHUNK, CODE, offerFrame, parseOffer, WINDOW } from '../file_frame.js';
+import { CHUNK, chunkFrame, CODE, firstHash, nextHash, offerFrame, parseOffer, WINDOW } from '../file_frame.js';
 import { cleanFileName } from '../file_name.js';
 import { FileReceiver } from '../file_receiver.js';
 import { FileSender } from '../file_sender.js';
@@ -164,6 +164,16 @@ test('a chunk that is not the file is not written', async () => {
     assert.deepEqual(pair.receiver.end, { code: CODE.broken, remote: false });
     assert.deepEqual(pair.sender.end, { code: CODE.broken, remote: true });
     assert.equal(pair.wrote.length, 0);
+  }
+});
+
+test('a chunk of another length is not written, though its hash is right', async () => {
+  for (const length of [CHUNK - 1, CHUNK + 1, 0]) {
+    const pair = await running(2 * CHUNK);
+    const chunk = new Uint8Array(length);
+    const { chunk: got, reply } = await pair.receiver.receive(chunkFrame(0, await nextHash(await firstHash(pair.sender.open()), chunk), chunk));
+    assert.equal(got, undefined);
+    assert.deepEqual(reply, Uint8Array.of(7, CODE.broken));
   }
 });
 

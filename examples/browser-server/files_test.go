@@ -89,7 +89,7 @@ func testFiles(t *testing.T, kind browsertest.Kind) {
 		tab.Wait("the offer", fmt.Sprintf(`lastFile().querySelector('bdi').textContent === %q && lastFile().querySelectorAll('button').length === 2`, shown))
 	}
 	send("하나")
-	tab.Wait("what it is", `lastFile().textContent.includes('6byte') && lastFile().querySelector('button').ariaLabel.endsWith('.txt 받기') && !document.querySelector('#messages img')`)
+	tab.Wait("what it is", `lastFile().textContent.includes('6바이트') && lastFile().querySelector('button').ariaLabel.endsWith('.txt 받기') && !document.querySelector('#messages img')`)
 	tab.Screenshot("file-offered")
 	tab.Click("#messages li.file:last-child button.primary")
 	if err := <-result; err != nil {

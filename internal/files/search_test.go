@@ -300,6 +300,33 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// TestWrongChunks: a chunk of another length, or beyond the file, is not written, though its hash is right.
+func TestWrongChunks(t *testing.T) {
+	for what, size := range map[string]int{"short": ChunkSize - 1, "long": ChunkSize + 1, "none": 0} {
+		p := newPair(t, nil, 2*ChunkSize, 0)
+		p.open()
+		p.toReceiver()
+		p.receiver.Accept()
+		chunk := make([]byte, size)
+		got, _, reply := p.receiver.Receive(chunkFrame(0, p.receiver.chain.next(chunk), chunk))
+		if got != nil || !bytes.Equal(reply, Cancel(Broken)) {
+			t.Errorf("%s: %d bytes are to be written, answer %x", what, len(got), reply)
+		}
+	}
+	p := newPair(t, nil, 5, 0)
+	p.open()
+	p.toReceiver()
+	p.receiver.Accept()
+	for n := range uint32(2) {
+		chunk := p.content
+		got, _, reply := p.receiver.Receive(chunkFrame(n, p.receiver.chain.next(chunk), chunk))
+		if (got != nil) != (n == 0) || (reply != nil) != (n == 1) {
+			t.Errorf("chunk %d of a file of one: %d bytes are to be written, answer %x", n, len(got), reply)
+		}
+		p.receiver.Written()
+	}
+}
+
 // TestSilence: a member that does not know files is not asked for ever, and one that answers is asked again.
 func TestSilence(t *testing.T) {
 	s := NewSender(ID{}, "a", 1)

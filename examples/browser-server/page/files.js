@@ -165,8 +165,7 @@ class Line {
     cancel.onclick = () => controller.abort();
     if (focused) cancel.focus();
     over.addEventListener('abort', () => controller.abort(), { signal: controller.signal });
-    this.#progress.hidden = false;
-    this.#progress.value = 0;
+    this.#progress.hidden = false; // and without a value until something has come
     return controller.signal;
   }
 

@@ -10,5 +10,5 @@ export function sizeText(bytes, language) {
     n /= 1000;
     unit++;
   }
-  return new Intl.NumberFormat(language, { style: 'unit', unit: UNITS[unit], unitDisplay: 'short', maximumSignificantDigits: unit > 0 ? 3 : 21 }).format(n);
+  return new Intl.NumberFormat(language, { style: 'unit', unit: UNITS[unit], unitDisplay: unit > 0 ? 'short' : 'long', maximumSignificantDigits: unit > 0 ? 3 : 21 }).format(n);
 }
