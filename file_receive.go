@@ -185,8 +185,8 @@ func (in *incoming) next(ctx context.Context) (chunk []byte, offset int64, err e
 		patience = 0
 	}
 	if in.channel == nil {
-		a, err := patiently(ctx, in.filing, patience, in.arrival)
-		if err != nil {
+		var a arrival
+		if a, err = patiently(ctx, in.filing, patience, in.arrival); err != nil {
 			return nil, 0, err
 		}
 		in.channel = a.channel

@@ -12,6 +12,7 @@ export class IncomingFile {
   face; // what the page gets: an OfferedFile
 
   #filing;
+  #stay; // AbortSignal: the peer is gone
   #name;
   #size;
   #release; // called once nothing waits for the page any longer
@@ -30,15 +31,16 @@ export class IncomingFile {
   #waits = true; // it is neither running nor over
   #watched; // resolves when watch has ended
 
-  constructor({ filing, offer, channel, frame, release, ended }) {
+  constructor({ filing, stay, offer, channel, frame, release, ended }) {
     this.#filing = filing;
+    this.#stay = stay;
     this.#name = cleanFileName(offer.name);
     this.#size = offer.size;
     this.#release = release;
     this.#ended = ended;
     this.#arrival = { channel, frame };
     this.#newest = channel;
-    const { controller, stop } = filing.until();
+    const { controller, stop } = filing.until(undefined, stay);
     this.#undecided = controller;
     this.#unfollow = stop;
     this.face = Object.freeze({ name: this.#name, size: this.#size, accept: (options) => this.#accept(options), decline: () => this.#decline() });
@@ -131,7 +133,7 @@ export class IncomingFile {
     if (this.#claimed) throw new NoomError('closed', 'the file was accepted or declined before');
     const sink = writable ? new StreamSink(writable) : new BlobSink();
     this.#claimed = true;
-    const { controller, stop } = this.#filing.until(signal);
+    const { controller, stop } = this.#filing.until(signal, this.#stay);
     try {
       return await this.#acceptWithin(controller, sink, new Progress(onprogress, this.#size));
     } catch (error) {
@@ -170,22 +172,19 @@ export class IncomingFile {
       while (!this.#machine.complete && !this.#machine.end) {
         const chunk = await this.#next(signal, STALL);
         if (!chunk) continue;
-        await this.#filing.patiently(sink.write(chunk), signal, Infinity).catch((error) => { throw new SinkError(error); });
+        await this.#filing.patiently(sink.write(chunk), signal, Infinity);
         await give(this.#channel, this.#machine.written());
         progress.show(this.#machine.progress, false);
       }
       if (this.#machine.complete) {
-        const whole = await this.#filing.patiently(sink.close(), signal, Infinity).catch((error) => { throw new SinkError(error); });
+        const whole = await this.#filing.patiently(sink.close(), signal, Infinity);
         await this.#finish(this.#machine.finish());
         progress.show(this.#size, true);
         return whole;
       }
     } catch (error) {
-      cause = error instanceof SinkError ? error.cause : undefined;
-      if (signal.aborted) last = this.#machine.fail(CODE.cancelled);
-      else if (error === STALLED) last = this.#machine.fail(CODE.stalled);
-      else last = this.#machine.fail(CODE.failed);
-      cause ??= error === STALLED ? undefined : error;
+      if (error !== STALLED) cause = error; // the sink's
+      last = this.#machine.fail(signal.aborted ? CODE.cancelled : error === STALLED ? CODE.stalled : CODE.failed);
     }
     await this.#finish(last);
     if (!this.#machine.end.remote) signal.throwIfAborted();

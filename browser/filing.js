@@ -52,10 +52,10 @@ export class Filing {
     }
   }
 
-  /** An AbortController that follows a signal, if there is one, and the peer's stay. */
-  until(signal) {
+  /** An AbortController that follows a signal, if there is one, and a stay of the peer. */
+  until(signal, stay = this.#stay.signal) {
     const controller = new AbortController();
-    return { controller, stop: follow(controller, this.#stay.signal, ...(signal ? [signal] : [])) };
+    return { controller, stop: follow(controller, stay, ...(signal ? [signal] : [])) };
   }
 
   /** Opens a channel, on the connection there is. */
@@ -135,7 +135,7 @@ export class Filing {
       this.#over.push(machine);
       if (this.#over.length > MAX_OVER) this.#over.shift();
     };
-    const file = new IncomingFile({ filing: this, offer, channel, frame, release, ended });
+    const file = new IncomingFile({ filing: this, stay: signal, offer, channel, frame, release, ended });
     this.#incoming.set(offer.id, file);
     this.#offered(file.face, () => file.seen());
     return true;

@@ -231,7 +231,10 @@ func TestLies(t *testing.T) {
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		p := newPair(t, r, sizeFor(r)/4, 1+r.IntN(3))
-		for n := 0; n < 5000 && p.step(60); n++ {
+		for range 5000 {
+			if !p.step(60) {
+				break
+			}
 		}
 		if !bytes.HasPrefix(p.content, p.wrote) {
 			t.Fatalf("seed %d: other bytes are written", seed)
