@@ -147,6 +147,29 @@ func TestFileOverRebuilds(t *testing.T) {
 	})
 }
 
+// TestFileOverOutage: time without a connection does not count as time in which nothing comes.
+func TestFileOverOutage(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		a, b := two(t, w)
+		content := fileOf(3 << 20)
+		result := sendFile(t.Context(), peerOf(t, a, b), "a.bin", bytes.NewReader(content), nil)
+		cut := sync.OnceFunc(func() {
+			w.Cut("밥")
+			time.AfterFunc(3*files.StallTimeout, func() { w.Heal() })
+		})
+		var d disk
+		must(t, offeredTo(t, b).Accept(t.Context(), &d, &noom.FileOptions{Progress: func(done, total int64) {
+			if done > total/2 {
+				cut()
+			}
+		}}))
+		must(t, <-result)
+		if !bytes.Equal(d.bytes, content) {
+			t.Fatal("other bytes arrived")
+		}
+	})
+}
+
 // TestOfferOverRebuild: an offer outlives connections too, and is shown once.
 func TestOfferOverRebuild(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {

@@ -90,9 +90,9 @@ func testFileWithGo(t *testing.T, kind browsertest.Kind) {
 	tab.Wait("the file", `came`)
 	send(t.Context(), 0)
 	tab.Wait("an empty one", `offers.length === 2`)
-	tab.Do(`window.came = offers[1].accept({ writable: new WritableStream({ close() { window.closed = true; } }) }); 0`)
+	tab.Do(`window.came = offers[1].accept({ writable: new WritableStream({ close() { window.shut = true; } }) }); 0`)
 	must(t, <-result)
-	tab.Wait("its end", `came.then(() => closed)`)
+	tab.Wait("its end", `came.then(() => shut)`)
 
 	// Whoever ends it.
 	send(t.Context(), size)
