@@ -49,6 +49,30 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// changingFile is a file that another program may change.
+type changingFile struct {
+	mu sync.Mutex
+	r  *bytes.Reader
+}
+
+func (f *changingFile) Read(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.r.Read(p)
+}
+
+func (f *changingFile) Seek(offset int64, whence int) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.r.Seek(offset, whence)
+}
+
+func (f *changingFile) change(content []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.r.Reset(content)
+}
+
 // fileOf returns so many bytes without a pattern.
 func fileOf(size int) []byte {
 	content := make([]byte, size)
@@ -263,9 +287,9 @@ func TestFileEnds(t *testing.T) {
 		}
 
 		for what, now := range map[string][]byte{"shrinks": content[:100], "grows": append(content, 1)} {
-			changes := bytes.NewReader(content)
+			changes := &changingFile{r: bytes.NewReader(content)}
 			result = sendFile(t.Context(), p, "a.bin", changes, nil)
-			err := offeredTo(t, b).Accept(t.Context(), &disk{}, half(func() { changes.Reset(now) }))
+			err := offeredTo(t, b).Accept(t.Context(), &disk{}, half(func() { changes.change(now) }))
 			if !errors.Is(err, noom.ErrFileChanged) || !errors.Is(<-result, noom.ErrFileChanged) {
 				t.Errorf("the file %s: %v", what, err)
 			}
@@ -385,9 +409,11 @@ func TestFileBounds(t *testing.T) {
 			go accept(i, offer)
 		}
 		time.Sleep(time.Second)
+		mu.Lock()
 		if most != files.MaxRunning {
 			t.Errorf("%d files come at a time, want %d", most, files.MaxRunning)
 		}
+		mu.Unlock()
 		close(gate)
 		for i := range many - files.MaxPending {
 			go accept(many+i, offeredTo(t, b))
