@@ -70,6 +70,10 @@ type Config struct {
 	// doubles, and is jittered. 0: 2 s. Minimum: 100 ms.
 	RedialMax time.Duration
 
+	// MaxFileSize is how many bytes a file may have that a peer offers; larger ones are declined without an event. 0: 2^46.
+	// It must not be negative.
+	MaxFileSize int64
+
 	// IgnoreNetwork turns off watching the addresses of this machine. By default they are watched while there is a
 	// connection, once for all Rooms of the process, unless Net or Settings sets another network; see
 	// [Room].NetworkChanged.
@@ -153,6 +157,9 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, fmt.Errorf("field Codecs of Config: %w", err)
 	}
 	d.Codecs = slices.Clone(d.Codecs)
+	if d.MaxFileSize < 0 {
+		return d, fmt.Errorf("field MaxFileSize of Config is %d, it must not be negative", d.MaxFileSize)
+	}
 	if d.EventBuffer < 64 {
 		return d, fmt.Errorf("field EventBuffer of Config is %d, it must be at least 64", d.EventBuffer)
 	}

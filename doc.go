@@ -47,6 +47,8 @@
 // [Peer].Ask asks a peer something and returns the answer of the function that the peer's application has given to
 // [Room].Handle; [AskJSON] and [HandleJSON] do so with values.
 //
+// [Peer].SendFile offers a file, which goes on over rebuilds, to a peer that gets it as [FileOffered] and accepts it or not.
+//
 // # Concurrency
 //
 // Every method of every type in this package may be called from any goroutine at any time, also after the end.

@@ -141,6 +141,10 @@ func TestEventsCanBeLogged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		sendFile(ctx, b.Peers()[0], "보고서\n.pdf", strings.NewReader("내용"), nil)
+		file := offeredTo(t, a)
 		member, sender, oops := a.Self(), a.Senders()[0], errors.New("oops")
 		for _, e := range []noom.Event{
 			noom.PeerJoined{Peer: peer},
@@ -159,6 +163,7 @@ func TestEventsCanBeLogged(t *testing.T) {
 			noom.ChatReceived{From: member, Text: "one\n\x1b[2Jtwo", At: time.Now()},
 			noom.DataReceived{Peer: peer, Data: make([]byte, 4321)},
 			noom.ChannelOpened{Peer: peer, Channel: channel},
+			noom.FileOffered{Peer: peer, File: file},
 			noom.MuteRequested{By: member, Track: "camera"},
 			noom.RoomLocked{Locked: true, By: member},
 			noom.RoomLocked{},

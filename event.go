@@ -12,7 +12,7 @@ import (
 //   - about members: [PeerJoined], [PeerLeft], [PeerRenamed], [PeerStateChanged], [QualityChanged], [ActiveSpeaker]
 //   - about media: [TrackAdded], [TrackRemoved], [TrackMuted], [TrackPaused], [SenderPaused], [TrackRefused],
 //     [SourceEnded], [MuteRequested]
-//   - messages: [ChatReceived], [DataReceived], [ChannelOpened], [Lagged]
+//   - messages: [ChatReceived], [DataReceived], [ChannelOpened], [FileOffered], [Lagged]
 //   - about the room and the hub: [RoomLocked], [SignalingLost], [SignalingRestored], [Closed]
 type Event interface{ queueing() queueing }
 
@@ -113,6 +113,12 @@ type (
 	ChannelOpened struct {
 		Peer    Peer
 		Channel Channel
+	}
+	// FileOffered is a file that the peer wants to send: nothing of it comes unless File is accepted. 16 offers of a peer
+	// may wait for a decision, or for Next.
+	FileOffered struct {
+		Peer Peer
+		File OfferedFile
 	}
 	// MuteRequested says that By asks us to mute our track of that name, or all tracks if it is empty. The application
 	// decides.
@@ -222,6 +228,8 @@ func (DataReceived) queueing() queueing { return queueing{} } // never dropped, 
 
 func (e ChannelOpened) queueing() queueing { return queueing{peer: e.Peer.ID()} }
 
+func (e FileOffered) queueing() queueing { return queueing{peer: e.Peer.ID()} }
+
 func (e MuteRequested) queueing() queueing {
 	return queueing{kind: eventAsking, state: stateOf{"mute", e.Track, e.By.ID}}
 }
@@ -309,6 +317,9 @@ func (e DataReceived) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
 func (e ChannelOpened) LogValue() slog.Value { return logValue(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e FileOffered) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
 func (e MuteRequested) LogValue() slog.Value { return logValue(e) }

@@ -28,6 +28,9 @@ const (
 // LinkOf returns the actor of a peer.
 func LinkOf(p Peer) *link.Link { return p.(*peer).link }
 
+// CloseFiles has p take and send no files any longer.
+func CloseFiles(p Peer) { p.(*peer).files.Load().close() }
+
 // Drop is what the link of p asks for when its connection is dead.
 func Drop(p Peer) { peerHost{p.(*peer)}.Drop() }
 

@@ -11,6 +11,7 @@ import (
 	"noom/internal/diagnose"
 	"noom/internal/engine"
 	"noom/internal/fanout"
+	"noom/internal/files"
 	"noom/internal/iceservers"
 	"noom/internal/inbound"
 	"noom/internal/link"
@@ -96,6 +97,7 @@ func (h peerHost) State(s recovery.Peer, err error) {
 // What a link reports becomes an event.
 
 func (h peerHost) StateChanged(s recovery.Peer, err error) {
+	h.files.Load().setConnected(s == recovery.Connected)
 	h.room.events.add(PeerStateChanged{Peer: h.peer, State: PeerState(s), Err: err})
 }
 
@@ -125,6 +127,14 @@ func (h peerHost) SenderRefused(s *fanout.Sender, err error) {
 }
 
 func (h peerHost) ChannelOpened(c *data.Channel, taken func()) {
+	if c.Label() == files.Label {
+		f := h.files.Load()
+		h.room.background(func() {
+			taken()
+			f.greet(c)
+		})
+		return
+	}
 	h.room.events.addTaken(ChannelOpened{Peer: h.peer, Channel: c}, taken)
 }
 

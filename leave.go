@@ -112,6 +112,7 @@ func (f *farewell) seal() {
 	f.sealed.Store(true)
 	for _, p := range f.room.roster.peers() {
 		p.link.Stream.Seal()
+		p.files.Load().close()
 	}
 }
 

@@ -3,12 +3,16 @@ package noom
 import (
 	"context"
 	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/conduct"
 	"noom/internal/fanout"
+	"noom/internal/files"
 	"noom/internal/link"
 	"noom/signal"
 )
@@ -66,9 +70,17 @@ type Peer interface {
 	// have the question, or not.
 	Ask(ctx context.Context, topic string, data []byte) ([]byte, error)
 	// OpenChannel opens a data channel for the application and returns when it is open; the peer gets it as
-	// [ChannelOpened]. Labels are up to 128 bytes and need not be unique. While 32 channels are open, and one of them
+	// [ChannelOpened]. Labels are up to 128 bytes, need not be unique, and do not begin with "noom.". While 32 channels are open, and one of them
 	// is being closed, it waits for that. A peer accepts 64 at a time. Errors: [ErrNotConnected], [ErrClosed], ctx's.
 	OpenChannel(ctx context.Context, label string, o *ChannelOptions) (Channel, error)
+	// SendFile offers a file to the peer, which gets it as [FileOffered], and returns once the peer has all of it. name is
+	// what the file is called there, without its folders: see [OfferedFile]. The file is what r has from its beginning to
+	// its end, at most 2^46 bytes; it is read in chunks of 32 KiB, each with a SHA-256, and again where a connection was
+	// lost: it goes on there once there is another one. While there is none, SendFile waits; at most 16 files are under way
+	// to a peer, and further ones wait. If ctx ends, the peer learns it. r must not be used meanwhile. Errors: [ErrDeclined],
+	// [ErrFileChanged] and other [*FileError]s; [ErrClosed] if the peer goes; ctx's. With an error, the peer may have the
+	// file nevertheless, if it went before it could say so.
+	SendFile(ctx context.Context, name string, r io.ReadSeeker, o *FileOptions) error
 	// RequestMute asks the peer to mute its tracks of that name, or all of them if track is empty; the peer's
 	// application decides ([MuteRequested]). It needs [RightMute], and returns once the hub has passed it on. Errors:
 	// [ErrForbidden], and a [*signal.Error] with code no_such_member.
@@ -121,11 +133,13 @@ type peer struct {
 	member  Member // ID, PublicKey, Session
 	link    *link.Link
 	conduct *conduct.Conduct // of the member id
+	files   atomic.Pointer[filing]
 }
 
 // newPeer makes the peer of a newcomer and starts its link. The room's loop calls it.
 func newPeer(r *room, m Member) *peer {
 	p := &peer{room: r, member: m, conduct: r.conducts.Of(m.ID, r.roster.present, time.Now())}
+	p.files.Store(newFiling(p))
 	p.link = link.New(link.Config{
 		Codecs: r.cfg.Codecs,
 		Host:   peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
@@ -231,6 +245,9 @@ func (p *peer) OpenChannel(ctx context.Context, label string, o *ChannelOptions)
 	label = signal.CleanName(label)
 	if err := signal.CheckName(label); err != nil {
 		return nil, fmt.Errorf("noom: open channel: label: %w", err)
+	}
+	if strings.HasPrefix(label, files.Prefix) {
+		return nil, fmt.Errorf("noom: open channel: label %q: those that begin with %q are noom's own; choose another", label, files.Prefix)
 	}
 	init, err := o.init()
 	if err != nil {

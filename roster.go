@@ -199,6 +199,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 	r.mu.Unlock()
 	if r.sealed() {
 		p.link.Stream.Seal()
+		p.files.Load().close()
 	}
 	r.events.add(PeerJoined{Peer: p, Existing: existing})
 	return p
@@ -218,6 +219,7 @@ func (r *roster) wake(m Member) *peer {
 	r.rename(p, m.Name)
 	p.link.SetAccount(m.Account)
 	p.link.SetRights(m.Rights)
+	p.files.Store(newFiling(p))
 	p.link.Wake()
 	return p
 }
@@ -241,6 +243,7 @@ func (r *roster) remove(p *peer) {
 	delete(r.lost, p)
 	delete(r.leaving, p)
 	p.link.Depart()
+	p.files.Load().close()
 	r.removed(p)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -182,6 +183,7 @@ func TestContextsEnd(t *testing.T) {
 			},
 			Track:   func(ctx context.Context, _ noom.Room, e noom.TrackAdded) { stays(ctx, "track "+e.Track.Name()) },
 			Channel: func(ctx context.Context, _ noom.Room, e noom.ChannelOpened) { stays(ctx, "channel "+e.Channel.Label()) },
+			File:    func(ctx context.Context, _ noom.Room, e noom.FileOffered) { stays(ctx, "file "+e.File.Name()) },
 		}, nil)
 		time.Sleep(time.Second)
 		expect(t, "alone", d.take(), "entered 방")
@@ -199,10 +201,11 @@ func TestContextsEnd(t *testing.T) {
 		if _, err = a.Peers()[0].OpenChannel(t.Context(), "메모", nil); err != nil {
 			t.Fatal(err)
 		}
+		go func() { _ = a.Peers()[0].SendFile(t.Context(), "파일", strings.NewReader("내용"), nil) }() // nobody takes it
 		time.Sleep(time.Second)
 		got := d.take()
 		slices.Sort(got)
-		expect(t, "a sends", got, "channel 메모", "track camera", "track microphone")
+		expect(t, "a sends", got, "channel 메모", "file 파일", "track camera", "track microphone")
 		if err = camera.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +220,7 @@ func TestContextsEnd(t *testing.T) {
 			t.Errorf("a leaves: %q", got)
 		}
 		slices.Sort(got)
-		expect(t, "a leaves", got, "channel 메모 over", "connected a over", "joined a over", "left a", "track microphone over")
+		expect(t, "a leaves", got, "channel 메모 over", "connected a over", "file 파일 over", "joined a over", "left a", "track microphone over")
 		if err := r.end(); err != nil {
 			t.Error(err)
 		}

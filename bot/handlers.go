@@ -18,8 +18,8 @@ type Question struct {
 }
 
 // Handlers are called for what happens in the room; any may be nil. One member holds up no other, and one kind no other
-// kind: for each member and each field there is one call at a time, in the order of the events, except for Track, Channel
-// and Question, which are called at once for each. What a handler shares with others needs a lock.
+// kind: for each member and each field there is one call at a time, in the order of the events, except for Track, Channel,
+// File and Question, which are called at once for each. What a handler shares with others needs a lock.
 type Handlers struct {
 	// Entered is called each time that the room was entered. ctx ends when that is over. Tracks for everybody are published
 	// here, or are in Config.Join.
@@ -35,6 +35,8 @@ type Handlers struct {
 	Track Handler[noom.TrackAdded]
 	// Channel is called for each channel that a member opens. ctx ends when the member leaves.
 	Channel Handler[noom.ChannelOpened]
+	// File is called for each file that a member offers. ctx ends when the member leaves.
+	File Handler[noom.FileOffered]
 	// Chat is called for each message. ctx ends with the room. If more than Config.Backlog of a member wait, the oldest is
 	// dropped, and Event gets a [noom.Lagged] that counts them.
 	Chat Handler[noom.ChatReceived]

@@ -132,6 +132,9 @@ func (s *stage) dispatch(event noom.Event, taken func()) {
 	case noom.ChannelOpened:
 		taken()
 		alone(s.of(e.Peer).ctx, s, s.handlers.Channel, e)
+	case noom.FileOffered:
+		taken()
+		alone(s.of(e.Peer).ctx, s, s.handlers.File, e)
 	case noom.ChatReceived:
 		inTurn(s.ctx, s, laneKey{laneChat, e.From.ID}, s.handlers.Chat, e)
 	case noom.DataReceived:

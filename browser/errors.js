@@ -20,6 +20,9 @@
  *   turn_refused      a TURN server would not relay for us
  *   codec             the peer knows no codec of a track
  *   too_many_tracks   there is no room for another track between two members
+ *   declined          the peer does not want a file
+ *   cancelled         an end has given up a file
+ *   file_changed, file_failed, file_busy, file_stalled, file_broken   why a file did not arrive: see noom.d.ts
  *   kind              a track of another kind than the sender's
  *   not_handled, busy, cancelled, too_big, bad_question, failed, and the application's own
  *                     how a peer refuses a question (PROTOCOL.md section 4.5.1); about is question

@@ -4,7 +4,8 @@
 // iterator, in a Queue that is bounded. Data is taken, and so acknowledged to
 // its sender, when a listener was called with it or an iterator has pulled it,
 // whichever is first; until then the sender's credit bounds it. A channel that
-// a peer has opened is taken likewise; until then it counts as open.
+// a peer has opened is taken likewise; until then it counts as open. So is a
+// file that a peer offers.
 
 import { Queue, take } from './queue.js';
 
@@ -22,7 +23,7 @@ export class RoomEvents extends EventTarget {
   #started = false;
   #ending = false; // nothing more happens
   #over = false;
-  #listeners = new Map([['datareceived', new Listeners()], ['channelopened', new Listeners()]]); // to what is taken
+  #listeners = new Map([['datareceived', new Listeners()], ['channelopened', new Listeners()], ['fileoffered', new Listeners()]]); // to what is taken
 
   /** What happens from now on, as an async iterator; from join on if made at once. Ends after `closed`. */
   events() {

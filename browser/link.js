@@ -30,6 +30,7 @@ export class Link {
 
   #sends = []; // MIME types, or kinds, of what the member publishes, as far as the hub knows
   #gone; // called when the peer goes
+  #sealed; // called when nothing new is taken, because we leave
   #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
@@ -52,9 +53,10 @@ export class Link {
    * gone is called when the link is closed or fades, perhaps twice. hub is {send(frame), online, ask()}, turns {ask(link),
    * done(link)}: newcomers build one after the other. conduct is what the member may make us do, and outlives the link.
    */
-  constructor({ member, peer, self, hub, report, options, conduct, turns, gone }) {
+  constructor({ member, peer, self, hub, report, options, conduct, turns, gone, sealed }) {
     this.member = member;
     this.#gone = gone;
+    this.#sealed = sealed;
     this.#report = report;
     this.#options = options;
     const failed = (error) => this.#epochs.fail(error);
@@ -197,7 +199,10 @@ export class Link {
   get parting() { return this.#parted !== null; }
 
   /** We leave: nothing new is taken. */
-  seal() { this.#stream.seal(); }
+  seal() {
+    this.#stream.seal();
+    this.#sealed();
+  }
 
   /** Resolves when all that was sent has arrived, or nothing more will. */
   async deliver() {

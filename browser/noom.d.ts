@@ -3,7 +3,7 @@
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
   | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced' | 'expired'
-  | 'not_connected' | 'no_hub' | 'would_block' | 'undelivered' | 'bad_data' | 'bad_argument' | 'channel_lost' | 'unread' | 'kind' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
+  | 'not_connected' | 'no_hub' | 'would_block' | 'undelivered' | 'bad_data' | 'bad_argument' | 'channel_lost' | 'unread' | 'kind' | 'declined' | 'cancelled' | 'file_changed' | 'file_failed' | 'file_busy' | 'file_stalled' | 'file_broken' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
   | 'forbidden' | 'locked' | 'too_many' | 'failed'
@@ -119,6 +119,8 @@ export interface JoinOptions {
    * them, 0.5 Mbit/s at 480p for eight. Sound comes on top, at a higher priority: some 80 kbit/s for each track and peer.
    */
   uplink?: number;
+  /** How many bytes a file may have that a peer offers; larger ones are declined without an event. Default: 2 ** 46. */
+  maxFileSize?: number;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
   /**
@@ -366,11 +368,21 @@ export class Peer {
    */
   ask(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: AskOptions): Promise<Uint8Array>;
   /**
-   * Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. While 32
-   * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time, among
-   * them those that came and went before its application got them.
+   * Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique, does not
+   * begin with "noom.". While 32 channels are open, and one of them is being closed, it waits for that. A peer accepts 64
+   * at a time, among them those that came and went before its application got them.
    */
   openChannel(label: string, options?: ChannelOptions): Promise<Channel>;
+  /**
+   * Offers a Blob or File to the peer, which gets fileoffered, and resolves once the peer has all of it. It is read in
+   * chunks of 32 KiB, each with a SHA-256. When a connection is lost it goes on where it was, once there is another one;
+   * while there is none it waits. At most 16 files are under way to a peer, and further ones wait. Rejects with a code:
+   * declined; cancelled, because the peer gave up; file_changed, if the file has changed or can no longer be read; too_big
+   * for the peer; file_busy, if the peer has too many offers; file_failed, if one end cannot read or write it; file_stalled,
+   * if nothing came from the peer for 60 s though it was connected; file_broken; unsupported, if the peer's noom does not
+   * know files; closed, if the peer goes. And with the signal's reason.
+   */
+  sendFile(file: Blob, options?: SendFileOptions): Promise<void>;
   /** Whether the peer has a right. */
   may(right: Right): boolean;
   /** Asks the peer to mute its tracks of that name, or all; its application decides. Needs the right mute. */
@@ -447,6 +459,39 @@ export interface PathEnd {
   /** null where the browser does not reveal it. */
   readonly address: string | null;
   readonly port: number;
+}
+
+export interface FileOptions {
+  /** Ends it; the other end learns that. */
+  signal?: AbortSignal;
+  /** So many bytes of the file have arrived. All of them are reported once, when the file is whole. */
+  onprogress?: (done: number, total: number) => void;
+}
+
+export interface SendFileOptions extends FileOptions {
+  /** What the file is called at the peer. Default: the name of a File, otherwise file. */
+  name?: string;
+}
+
+export interface AcceptFileOptions extends FileOptions {
+  /** Where the file goes, instead of into a Blob: it is closed when the file is whole, and aborted when it is not. */
+  writable?: WritableStream<Uint8Array>;
+}
+
+/** A file that a peer wants to send. It comes only if it is accepted. */
+export interface OfferedFile {
+  /** 1 to 255 bytes that every system takes for the name of a file: no slashes, nothing invisible. Show it as text. */
+  readonly name: string;
+  /** Bytes, up to 2 ** 46. */
+  readonly size: number;
+  /**
+   * Receives the file, in order, and each chunk verified. Resolves with it when it is whole. Four files of a peer come at a
+   * time; further ones wait. Rejects with the codes of sendFile, and closed if it was accepted or declined before.
+   */
+  accept(options: AcceptFileOptions & { writable: WritableStream<Uint8Array> }): Promise<void>;
+  accept(options?: FileOptions): Promise<Blob>;
+  /** The sender gets declined. Does nothing if the file was accepted before. */
+  decline(): void;
 }
 
 /** How a channel delivers; default: all, in order. */
@@ -597,6 +642,8 @@ export interface RoomEventMap {
   datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
   /** At most 64 of a peer's channels are open, or wait for an iterator, at a time. */
   channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
+  /** At most 16 of a peer's offers wait for a decision, or for an iterator, at a time. */
+  fileoffered: Named<'fileoffered', { peer: Peer; file: OfferedFile }>;
   /** A member with the right asks us to mute our track of that name, all of them if it is empty. */
   muterequested: Named<'muterequested', { by: Member; track: string }>;
   /** The room admits no newcomers, or admits them again; by is null where it was the hub's owner. */

@@ -25,7 +25,7 @@ export function checkTrace(to) {
 }
 
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, trace = null }) {
+export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, maxFileSize, trace = null }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
   if (typeof joinInFrame !== 'boolean') throw new NoomError('bad_argument', 'joinInFrame is a boolean');
@@ -41,6 +41,7 @@ export function checkOptions({ token, joinInFrame = false, verify, identity, ice
   for (const [what, ms, least] of [['connectTimeout', connectTimeout, 1000], ['dialTimeout', dialTimeout, 100], ['redialMax', redialMax, 100]]) {
     if (ms !== undefined) checkTime(what, ms, least);
   }
+  if (maxFileSize !== undefined && !(Number.isInteger(maxFileSize) && maxFileSize >= 0)) throw new NoomError('bad_argument', 'maxFileSize is a number of bytes');
   if (uplink !== undefined) checkBitrate('uplink', uplink);
 }
 

@@ -3,7 +3,11 @@
 import { topicOf } from './asking.js';
 import { toBytes } from './data.js';
 import { statistics } from './diagnose.js';
-import { NoomError, optionsOf } from './errors.js';
+import { NoomError, optionsOf, quoted } from './errors.js';
+import { checkFileOptions } from './file_channel.js';
+import { LABEL, MAX_SIZE, PREFIX } from './file_frame.js';
+import { cleanFileName } from './file_name.js';
+import { Filing } from './filing.js';
 import { Link } from './link.js';
 import { cleanName, nameProblem } from './name.js';
 import { Published } from './publish.js';
@@ -16,15 +20,43 @@ export class Peer {
   #ask; // (request) of the hub
   #checkRight; // (right) throws if we have it not
   #published; // to this peer alone
+  #filing;
 
   /** Made only by the Room; attach is given the Link, which no other code may have. */
-  constructor({ attach, senders, ask, checkRight, over, ...rest }) {
+  constructor({ attach, senders, ask, checkRight, over, report, ...rest }) {
     this.#published = new Published(rest.options.webrtc, () => [this.#link], over);
     this.#ask = ask;
     this.#checkRight = checkRight;
     this.#self = rest.self.identity.id;
-    this.#link = new Link({ ...rest, peer: this, gone: () => this.#published.end(), options: { ...rest.options, senders: () => [...senders(), ...this.#published.senders] } });
+    this.#filing = new Filing({
+      openChannel: (label) => this.#link.openChannel(label), offered: (file, seen) => report.fileOffered(file, seen), most: rest.options.maxFileSize,
+    });
+    this.#link = new Link({ ...rest, peer: this, report: this.#reporting(report), gone: () => this.#gone(), sealed: () => this.#filing.end(true), options: { ...rest.options, senders: () => [...senders(), ...this.#published.senders] } });
     attach(this.#link);
+  }
+
+  // What the link reports, of which files are not the page's.
+  #reporting(report) {
+    return {
+      ...report,
+      state: (state, error) => {
+        this.#filing.setConnected(state === 'connected');
+        report.state(state, error);
+      },
+      channelOpened: (channel, seen) => {
+        if (channel.label !== LABEL) {
+          report.channelOpened(channel, seen);
+          return;
+        }
+        seen();
+        this.#filing.greet(channel);
+      },
+    };
+  }
+
+  #gone() {
+    this.#published.end();
+    this.#filing.end();
   }
 
   /** The member id, which follows from its public key. */
@@ -100,9 +132,26 @@ export class Peer {
 
   /**
    * Opens a data channel of your own and resolves with the Channel when it is usable; the peer gets it as
-   * channelopened. Labels have up to 128 bytes and need not be unique.
+   * channelopened. Labels have up to 128 bytes, need not be unique, and do not begin with "noom.".
    */
-  openChannel(label, options) { return this.#link.openChannel(label, options); }
+  async openChannel(label, options) {
+    const name = cleanName(label);
+    if (typeof name === 'string' && name.startsWith(PREFIX)) throw new NoomError('bad_name', `channel label ${quoted(name)}: those that begin with "${PREFIX}" are noom's own`);
+    return this.#link.openChannel(label, options);
+  }
+
+  /**
+   * Offers a Blob or File to the peer, which gets it as fileoffered; resolves once the peer has all of it. It goes on where
+   * it was when a connection was lost. See noom.d.ts for the options.
+   */
+  async sendFile(file, options = {}) {
+    const { name = file?.name ?? '', signal, onprogress } = checkFileOptions(options);
+    if (!(file instanceof Blob)) throw new NoomError('bad_argument', 'a file is a Blob or a File');
+    if (typeof name !== 'string') throw new NoomError('bad_argument', 'the name of a file is a string');
+    if (file.size > MAX_SIZE) throw new NoomError('too_big', `a file of ${file.size} bytes, at most ${MAX_SIZE}`);
+    if (this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
+    await this.#filing.send(file, { name: cleanFileName(name), signal, onprogress });
+  }
 
   /** Whether the peer may publish, chat, kick, lock, mute or close. */
   may(right) { return may(this.#link.member, right); }

@@ -3,7 +3,7 @@
 // Beyond BOUND, those go first that later ones cancel out or replace, and all but the newest requests to mute; then the
 // oldest that `lagged` counts: chat, and what somebody else has taken, a listener or another iterator: data and
 // channels. State is never lost, so a queue is as long as BOUND and what describes the room as it is. What nobody has
-// taken is bounded by credit (data.js) and by how many channels may wait (channel.js).
+// taken is bounded by credit (data.js), by how many channels may wait (channel.js) and how many files (filing.js).
 
 import { MAX } from './limits.js';
 
@@ -32,6 +32,7 @@ const RULES = {
   chatreceived: () => ({ chat: true }),
   datareceived: () => ({ given: true }), // kept when its peer goes
   channelopened: ({ peer }) => ({ peer, given: true }),
+  fileoffered: ({ peer }) => ({ peer, given: true }),
   muterequested: ({ by, track }) => ({ asking: true, state: ['mute', by.id, track] }),
   roomlocked: () => ({ state: ['lock'] }),
   signalinglost: () => ({ state: ['signaling'] }),

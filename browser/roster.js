@@ -178,6 +178,7 @@ export class Roster {
         data: (data, taken) => about('datareceived', { data }, taken),
         handler: (topic) => this.#room.handler(topic, entry.peer),
         channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
+        fileOffered: (file, seen) => about('fileoffered', { file }, seen),
         refused: (what) => about('trackrefused', what),
         trackAdded: (track) => {
           if (track.kind === 'audio') this.#ears.open();

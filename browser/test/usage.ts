@@ -1,7 +1,7 @@
 // What README.md and noom.d.ts promise, used as an application would: checked
 // by tsc, never run.
 
-import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender, type Timeline, type TracedFrame } from '../noom.js';
+import { type Bandwidth, Channel, Identity, join, NoomError, safetyNumber, type AnyRoomEvent, type Diagnosis, type Member, type OfferedFile, type Peer, type PeerState, type Quality, type RemoteTrack, type SafetyNumber, type Sender, type Timeline, type TracedFrame } from '../noom.js';
 
 export async function use(media: MediaStream): Promise<string> {
   const identity = await Identity.generate();
@@ -10,6 +10,7 @@ export async function use(media: MediaStream): Promise<string> {
     identity,
     tracks: [...media.getTracks(), { track: media.getTracks()[0]!, name: 'second', maxBitrate: 100_000 }],
     uplink: 2_000_000,
+    maxFileSize: 1e9,
     transport: 'http',
     httpURL: new URL('https://call.example/http'),
     joinInFrame: true,
@@ -39,6 +40,7 @@ export async function use(media: MediaStream): Promise<string> {
     const data: Uint8Array | null = await channel.receive();
     for await (const bytes of channel) bytes satisfies Uint8Array;
     await peer.send(data ?? new ArrayBuffer(1));
+    await peer.sendFile(new File(['x'], '메모.txt'), { name: 'y', signal: AbortSignal.timeout(1000), onprogress: (done, total) => done / total satisfies number });
     if (!peer.trySend('x') || !room.tryChat('x')) room.trySend(new Uint8Array(1)) satisfies Peer[];
     const number: SafetyNumber = await peer.safetyNumber();
     if (number.digits !== (await safetyNumber(room.self, peer.member)).digits) number.emoji satisfies string;
@@ -76,6 +78,7 @@ function told(event: AnyRoomEvent): string {
     case 'chatreceived': return event.text + event.at.toISOString();
     case 'datareceived': return String(event.data.length);
     case 'channelopened': return event.channel.label;
+    case 'fileoffered': taken(event.file); return event.file.name + event.file.size;
     case 'muterequested': return event.track + event.by.name;
     case 'roomlocked': return event.locked ? event.by?.name ?? '' : '';
     case 'signalinglost': return event.error.message;
@@ -87,6 +90,13 @@ function told(event: AnyRoomEvent): string {
       return rest;
     }
   }
+}
+
+async function taken(file: OfferedFile): Promise<void> {
+  if (file.size > 1e9) return file.decline();
+  const blob: Blob = await file.accept({ onprogress: (done) => done satisfies number });
+  await file.accept({ writable: new WritableStream(), signal: new AbortController().signal }) satisfies void;
+  blob.size satisfies number;
 }
 
 function show(track: RemoteTrack, name: string): void {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -160,6 +161,7 @@ func testAccess(t *testing.T, kind browsertest.Kind) {
 	tab.Do(touched)
 	i.look("chat", `document.getElementById('chat-toggle').click()`)
 
+	offersFiles(i, guest)
 	opensAndCloses(i)
 	asksAndShares(i, host, guest)
 	crowded(i)
@@ -189,6 +191,33 @@ func joinBare(t *testing.T, server, room, token string) noom.Room {
 	}
 	t.Cleanup(func() { _ = r.Leave(context.Background()) }) // the test is over
 	return r
+}
+
+// offersFiles looks at a file that a member offers, and at one that is on its way to the members.
+func offersFiles(i inspection, guest *gopher) {
+	i.Helper()
+	me := guest.Peers()[slices.IndexFunc(guest.Peers(), func(p noom.Peer) bool { return p.Name() == "지우" })]
+	result := make(chan error, 1)
+	go func() { result <- me.SendFile(i.Context(), "보고서.pdf", strings.NewReader("내용"), nil) }()
+	const last = "#messages li.file:last-child"
+	i.tab.Wait("an offer", `document.querySelector('`+last+` .primary')`)
+	i.look("file offered", `document.getElementById('chat-toggle').click()`)
+	i.press(last + " button:not(.primary)")
+	i.focus("the chat after its last button", "#log")
+	if err := <-result; !errors.Is(err, noom.ErrDeclined) {
+		i.Errorf("declined: %v", err)
+	}
+	i.tab.Do(`{
+		const input = document.getElementById('attached');
+		const { items, files } = new DataTransfer();
+		items.add(new File(['x'], 'a.txt'));
+		input.files = files;
+		input.dispatchEvent(new Event('change'));
+	}`)
+	i.tab.Wait("one on its way", `document.querySelector('`+last+` progress:not([hidden])')`)
+	i.look("file on its way", `document.getElementById('chat-toggle').click()`)
+	i.press(last + " button")
+	i.tab.Wait("its end", `!document.querySelector('`+last+` button')`)
 }
 
 // opensAndCloses looks at every dialog, and sees that the focus comes back from it.

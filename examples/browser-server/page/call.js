@@ -7,6 +7,7 @@ import * as chat from './chat.js';
 import { notice, reveal } from './controls.js';
 import { copyLink } from './copy.js';
 import * as debug from './debug.js';
+import { Files } from './files.js';
 import { Flaps } from './flaps.js';
 import * as keys from './keys.js';
 import * as lobby from './lobby.js';
@@ -33,6 +34,7 @@ export class Call {
   #people;
   #timeline; // of what happens
   #recording;
+  #files;
   #flaps = new Flaps();
 
   constructor(room, timeline, over) {
@@ -50,6 +52,7 @@ export class Call {
     });
     this.#people = new People(this.#moderation, this.#marks, (peer) => this.#inspect(peer));
     this.#recording = new Recording(room, (on) => this.#marks.record(on));
+    this.#files = new Files(room);
     this.#show();
     this.#wire();
     this.#follow();
@@ -98,6 +101,7 @@ export class Call {
       this.#marks.greet(peer);
     },
     datareceived: (event) => this.#marks.take(event),
+    fileoffered: ({ peer, file }) => this.#files.offered(peer, file),
     qualitychanged: ({ peer }) => this.#people.draw(peer),
     trackadded: ({ peer }) => this.#people.draw(peer),
     trackblocked: () => this.#showUnlock(),
@@ -222,6 +226,7 @@ export class Call {
 
   #closed(error) {
     this.#recording.end();
+    this.#files.close();
     this.#media.close();
     this.#marks.close();
     reactions.hide();

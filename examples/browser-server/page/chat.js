@@ -36,9 +36,8 @@ export function said(who, text, mine = false) {
   const item = document.createElement('li');
   const name = document.createElement('b');
   name.textContent = who;
-  item.append(name, ...partsOf(text).map(part), timeNow());
-  add(item);
-  if (!mine && isClosed()) mark(missed + 1);
+  item.append(name, ...partsOf(text).map(part));
+  put(item, !mine);
 }
 
 function part({ text, href }) {
@@ -55,6 +54,13 @@ function timeNow() {
   time.dateTime = now.toISOString();
   time.dataset.clock = clock.format(now);
   return time;
+}
+
+/** Shows what else there is to say; fromOthers: it counts as unread while the chat is closed. */
+export function put(item, fromOthers) {
+  item.append(timeNow());
+  add(item);
+  if (fromOthers && isClosed()) mark(missed + 1);
 }
 
 /** Calls type when something is typed. */

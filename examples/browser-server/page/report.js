@@ -10,7 +10,7 @@ const CODECS = new Set(['opus', 'red', 'pcmu', 'pcma', 'g722', 'vp8', 'vp9', 'h2
 const WORDS = new Set([
   // Events of noom.js.
   'peerjoined', 'peerleft', 'peerrenamed', 'peerstatechanged', 'qualitychanged', 'trackadded', 'trackremoved', 'trackmuted', 'trackpaused', 'trackblocked',
-  'trackrefused', 'senderpaused', 'sourceended', 'channelopened', 'signalinglost', 'signalingrestored', 'roomlocked', 'muterequested', 'lagged', 'closed',
+  'trackrefused', 'senderpaused', 'sourceended', 'channelopened', 'fileoffered', 'signalinglost', 'signalingrestored', 'roomlocked', 'muterequested', 'lagged', 'closed',
   // What they say.
   ...['muted', 'paused', 'blocked', 'locked', 'existing'].flatMap((word) => [word, `not ${word}`]), 'audio', 'video', 'left', 'lost', 'kicked',
   // States, of noom.js and of browsers, and qualities.
@@ -22,7 +22,7 @@ const WORDS = new Set([
   'hub unreachable', 'frame undelivered', 'no answer', 'no candidate pair', 'relay needed', 'TURN refused', 'TURN unreachable', 'DTLS failed', 'codec not shared', 'protocol broken',
   // Codes of errors, of PROTOCOL.md section 2 and of noom.js.
   'insecure_context', 'unsupported', 'unreachable', 'closed', 'kicked', 'room_closed', 'replaced', 'expired', 'not_connected', 'no_hub', 'would_block',
-  'undelivered', 'bad_data', 'bad_argument', 'channel_lost', 'unread', 'kind', 'turn', 'description', 'turn_refused', 'codec', 'too_many_tracks',
+  'declined', 'cancelled', 'file_changed', 'file_failed', 'file_busy', 'file_stalled', 'file_broken', 'undelivered', 'bad_data', 'bad_argument', 'channel_lost', 'unread', 'kind', 'turn', 'description', 'turn_refused', 'codec', 'too_many_tracks',
   'malformed', 'too_big', 'too_late', 'too_slow', 'join_first', 'bad_room', 'bad_proof', 'refused', 'room_full', 'hub_full', 'shutting_down',
   'already_joined', 'bad_name', 'bad_chat', 'no_such_member', 'forbidden', 'locked', 'too_many', 'failed',
 ]);
