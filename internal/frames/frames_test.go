@@ -16,12 +16,13 @@ import (
 // end is one of two members. The test carries their frames by hand.
 type end struct {
 	*frames.Frames
-	member  signal.Member
-	key     ed25519.PrivateKey
-	mail    *mailbox.Mailbox
-	verdict frames.Verdict
-	asleep  bool
-	inBand  bool // a connection works
+	member   signal.Member
+	key      ed25519.PrivateKey
+	mail     *mailbox.Mailbox
+	verdict  frames.Verdict
+	asleep   bool
+	answered bool
+	inBand   bool // a connection works
 
 	byHub, byConn []signal.Message // sent, and not carried yet
 	got           []string         // bodies
@@ -34,6 +35,7 @@ type end struct {
 
 func (e *end) Asleep() bool                        { return e.asleep }
 func (e *end) Ahead() frames.Verdict               { return e.verdict }
+func (e *end) Answered() bool                      { return e.answered }
 func (e *end) Renewed(via frames.Via)              { e.renewed = append(e.renewed, via) }
 func (e *end) Reborn(session string)               { e.reborn = append(e.reborn, session) }
 func (e *end) LeftAtOnce()                         { e.leftAtOnce++ }

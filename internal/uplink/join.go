@@ -45,10 +45,10 @@ func (u *Uplink) dial(ctx context.Context, a *Arrival, join signal.Message) (sig
 }
 
 // enter dials the hub and joins. The joined frame stays valid after the next Receive.
-func (u *Uplink) enter(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
+func (u *Uplink) enter(ctx context.Context, a *Arrival, card *signal.Card) (s signal.Signaler, joined signal.Message, err error) {
 	join := signal.Message{
 		Type: signal.TypeJoin, Room: u.cfg.Room, Name: u.cfg.Name(),
-		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session,
+		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Card: card,
 	}
 	if u.cfg.Sends != nil {
 		join.Sends = u.cfg.Sends()
