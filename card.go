@@ -9,6 +9,9 @@ import (
 // makeCard makes the card of our join: our first offer, before we know who is there. Without one, or if nobody answers it,
 // the one who is there offers. Join calls it.
 func (r *room) makeCard() *signal.Card {
+	if r.cfg.NoCard {
+		return nil
+	}
 	offered, err := link.NewCard(link.CardConfig{
 		Self: r.self.ID, NewAPI: r.newAPI, SharesReports: r.engine.Shared(), Spawn: r.background, Log: r.log,
 		Note:     func(msg string, args ...any) { r.trace.note(Member{}, msg, args...) },

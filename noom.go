@@ -144,6 +144,7 @@ func (r *room) start(ctx context.Context) error {
 	joined, err := r.hub.Join(ctx, r.makeCard())
 	if err != nil {
 		r.discardCard()
+		r.tasks.Wait()
 		r.cancel()
 		closeSenders(r.published.list)
 		r.trace.over(err)

@@ -147,8 +147,12 @@ func (r *roster) follow(members []Member, before, places int) {
 }
 
 // welcome takes a member that has come, or come back, to the hub while we were there. sends is what it publishes, as far as
-// is known, and card its first offer, if that is for us.
+// is known, and card its first offer, if that is for us. A hub may repeat the card of a member that we know, so that counts
+// for nothing.
 func (r *roster) welcome(m Member, sends []string, card *signal.Card) {
+	if p := r.byID[m.ID]; p != nil && p.member.Session == m.Session {
+		card = nil
+	}
 	if p := r.member(m, false); p != nil {
 		p.link.Welcome(sends, card)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
-	"golang.org/x/time/rate"
 
 	"noom/internal/conduct"
 	"noom/internal/connection"
@@ -51,7 +50,7 @@ type CardConfig struct {
 // own in that connection, because we make one card in a session.
 func NewCard(cfg CardConfig) (*Card, error) {
 	k := &Card{spawn: cfg.Spawn, senders: cfg.Senders}
-	hooks := newHooks(rate.NewLimiter(conduct.CheckRate, conduct.CheckBurst), cfg.SharesReports,
+	hooks := newHooks(conduct.NewLonePacer(conduct.Everybody), cfg.SharesReports,
 		func(err error) { k.link.mail.Post(func() { k.link.flooded(k.conn, err) }) },
 		func(at time.Time) { k.link.mail.Post(func() { k.conn.Checked(at) }) })
 	api, err := cfg.NewAPI(hooks.Hooks)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
-	"golang.org/x/time/rate"
 
 	"noom/internal/conduct"
 	"noom/internal/connection"
@@ -68,7 +67,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 	l.discardCard()
 	servers := l.host.Servers()
 	var c *connection.Conn
-	hooks := newHooks(l.cfg.Conduct.Checks, l.host.SharesReports(),
+	hooks := newHooks(conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody), l.host.SharesReports(),
 		func(err error) { l.mail.Post(func() { l.flooded(c, err) }) },
 		func(at time.Time) { l.mail.Post(func() { c.Checked(at) }) })
 	api, err := l.host.NewAPI(hooks.Hooks)
@@ -106,14 +105,12 @@ type hooks struct {
 	reports *connection.Reports
 }
 
-// newHooks makes the hooks of a new connection, whose checks are paced by a bucket. flooded is called if the peer floods us,
-// checked at its first check.
-func newHooks(checks *rate.Limiter, sharesReports bool, flooded func(error), checked func(at time.Time)) hooks {
+// newHooks makes the hooks of a new connection. flooded is called if the peer floods us, checked at its first check.
+func newHooks(checks *conduct.Pacer, sharesReports bool, flooded func(error), checked func(at time.Time)) hooks {
 	bounds := conduct.NewGuard(flooded)
 	h := hooks{
 		Hooks: Hooks{
-			Guard: bounds, Checks: conduct.NewPacer(checks, conduct.Everybody),
-			Packets: new(payloads.Packets), Repair: repair.NewAsker(), Answers: repair.NewAnswerer(),
+			Guard: bounds, Checks: checks, Packets: new(payloads.Packets), Repair: repair.NewAsker(), Answers: repair.NewAnswerer(),
 			Traffic: traffic.New(traffic.Options{Share: sharesReports}),
 			Checked: sync.OnceFunc(func() { checked(time.Now()) }),
 		},

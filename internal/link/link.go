@@ -182,7 +182,7 @@ func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 func (l *Link) Welcome(sends []string, card *signal.Card) {
 	l.mail.Post(func() {
 		l.sends = sends
-		if card != nil {
+		if card != nil && !l.host.Servers().Expired() { // otherwise we offer, once there are others
 			l.frames.Card(card)
 		}
 		l.on((*recovery.Machine).Welcome)
