@@ -194,8 +194,11 @@ func (c *Conn) Discard() {
 		in.Assign(nil)
 	}
 	c.Lane.Lose()
+	alone := c.card != nil // with no peer whose ABORT could arrive
 	c.owner.Spawn(func() {
-		BeforeClose()
+		if !alone {
+			BeforeClose()
+		}
 		_ = c.PC.GracefulClose()
 	})
 }
