@@ -115,6 +115,14 @@ func (l *Link) discardCard() {
 	}
 }
 
+// giveCardUp ends the card, if there still is one, and its epoch, in which the peer may be with it. There has been no other.
+func (l *Link) giveCardUp() {
+	if l.card != nil {
+		l.discardCard()
+		l.frames.PassCard()
+	}
+}
+
 // claim makes the card's connection that of the epoch which has just begun.
 func (l *Link) claim(n recovery.Number) *connection.Conn {
 	k := l.card

@@ -26,10 +26,7 @@ func (l *Link) fail(err error) {
 }
 
 func (l *Link) beginEpoch() {
-	if l.card != nil {
-		l.discardCard()
-		l.frames.PassCard()
-	}
+	l.giveCardUp()
 	if !l.frames.Begin() {
 		l.on((*recovery.Machine).Exhausted)
 		return

@@ -142,7 +142,7 @@ func (l *Link) flush() {
 
 // end ends everything that the link has: timers, connections, tracks, the stream.
 func (l *Link) end() {
-	l.discardCard()
+	l.giveCardUp()
 	l.frames.Stop()
 	for t := range l.timers {
 		l.timers[t].Stop()
