@@ -11,15 +11,15 @@ import (
 )
 
 // signedCard is a card with that body, and the key with which it is signed.
-func signedCard(t testing.TB, body []byte) (*signal.Card, signal.PublicKey) {
-	t.Helper()
+func signedCard(tb testing.TB, body []byte) (*signal.Card, signal.PublicKey) {
+	tb.Helper()
 	card, short := signal.NewCard(body)
 	if !short {
-		t.Fatalf("%d bytes have no room in a card", len(body))
+		tb.Fatalf("%d bytes have no room in a card", len(body))
 	}
 	public, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	card.Signature = ed25519.Sign(key, signal.CardText("방", "session", card.Offer))
 	return card, signal.PublicKey(public)

@@ -311,12 +311,21 @@ func TestCardIsTheFirstFrame(t *testing.T) {
 	if !slices.Equal(newcomer.got, []string{"answer"}) || newcomer.Acked() != 1 || len(newcomer.renewed) != 0 {
 		t.Errorf("got %q, %d acknowledged, renewed by %v", newcomer.got, newcomer.Acked(), newcomer.renewed)
 	}
-	resident.Card(card(t, newcomer, "again"))
-	if len(resident.got) != 1 || len(resident.renewed) != 1 {
-		t.Errorf("a card in an epoch has given %q", resident.got)
-	}
 	resident.Stop()
 	newcomer.Stop()
+}
+
+// TestCardInAnEpoch: once there is an epoch, a card ends it no more, although the newcomer's would win.
+func TestCardInAnEpoch(t *testing.T) {
+	resident, newcomer := newEnds()
+	if newcomer.member.ID < resident.member.ID {
+		resident, newcomer = newcomer, resident
+	}
+	resident.Begin()
+	resident.Card(card(t, newcomer, "offer"))
+	if len(resident.got) != 0 || len(resident.renewed) != 0 || resident.warned != 0 {
+		t.Errorf("got %q, renewed by %v", resident.got, resident.renewed)
+	}
 }
 
 // TestCardWaitsForItsTurn: a card is held back like another frame of a newcomer, and dropped like one.
