@@ -3,14 +3,21 @@ package noom_test
 import (
 	"bytes"
 	"compress/flate"
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
+
 	"noom"
+	"noom/internal/conduct"
 	"noom/internal/link"
 	"noom/internal/lyinghub"
+	"noom/noomtest"
 	"noom/signal"
 	"noom/transport/mem"
 )
@@ -187,6 +194,55 @@ func TestCardAgain(t *testing.T) {
 		time.Sleep(time.Minute)
 		if p := peerOf(t, a, b); p.Connection() != before || p.State() != noom.PeerConnected || welcome.Card == nil {
 			t.Errorf("the peer is %v, over another connection: %v", p.State(), p.Connection() != before)
+		}
+	})
+}
+
+// TestCardAtSomebodyElse: a card that names addresses of somebody else's has nothing sent there but checks, at a bounded rate
+// and to few ports, although its own member is never heard of again.
+func TestCardAtSomebodyElse(t *testing.T) {
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
+		var mu sync.Mutex
+		hits, others := 0, 0
+		ports := make(map[uint16]bool)
+		w.Filter(func(p noomtest.Packet) bool {
+			if p.To.Addr() == netip.MustParseAddr(thirdHost) {
+				mu.Lock()
+				defer mu.Unlock()
+				hits++
+				ports[p.To.Port()] = true
+				if !stun.IsMessage(p.Payload) {
+					others++
+				}
+			}
+			return true
+		})
+		hub, who := lyinghub.New(w.Hub().Running()), noom.NewIdentity()
+		p := &cardPlay{t: t, who: [3]noom.Identity{2: who}}
+		hub.Lie(func(to string, m signal.Message) []signal.Message {
+			switch {
+			case m.Type.Pair() && to == who.ID():
+				return nil
+			case m.Type != signal.TypeWelcome:
+				return []signal.Message{m}
+			}
+			p.session, p.card = m.Member.Session, m.Card
+			body, err := p.card.Body()
+			must(t, err)
+			var lines strings.Builder
+			for i := range 100 {
+				fmt.Fprintf(&lines, `a=candidate:%d 1 udp 2130706431 %s %d typ host\r\n`, i, thirdHost, 4000+i)
+			}
+			body = bytes.Replace(body, []byte("a=setup:"), []byte(lines.String()+"a=setup:"), 1)
+			return []signal.Message{lyinghub.Remake(m, func(m *signal.Message) { m.Card = p.own(compressed(t, body)) })}
+		})
+		w.joinBy(w.Via("지우", mem.Dialer(hub)), "방", "지우", nil)
+		w.joinBy(w.Via("mallory", mem.Dialer(hub)), "방", "mallory", &noom.Config{Identity: who})
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if most := conduct.CheckBurst + conduct.CheckRate*10; hits == 0 || hits > most || others > 0 || len(ports) > conduct.MaxOneIP {
+			t.Errorf("%d packets in 10 s, want up to %d; %d are no checks; to %d ports", hits, most, others, len(ports))
 		}
 	})
 }
