@@ -198,6 +198,30 @@ func TestCardAgain(t *testing.T) {
 	})
 }
 
+// TestCardGivenUp: a newcomer that hears of no answer to its card in time begins an epoch in which no answer to that can be
+// taken for another.
+func TestCardGivenUp(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		hub, who := lyinghub.New(w.Hub().Running()), noom.NewIdentity()
+		a := w.joinBy(w.Via("지우", mem.Dialer(hub)), "방", "지우", nil)
+		began := time.Now()
+		hub.Lie(func(to string, m signal.Message) []signal.Message {
+			if m.Type.Pair() && to == who.ID() && time.Since(began) < 16*time.Second {
+				return nil
+			}
+			return []signal.Message{m}
+		})
+		b := w.joinBy(w.Via("bob", mem.Dialer(hub)), "방", "bob", &noom.Config{Identity: who, ConnectTimeout: 10 * time.Second})
+		until(t, b, connected)
+		took := time.Since(began)
+		inspect(peerOf(t, b, a), func(in link.Inside) {
+			if got := (inEpoch{in.Frames.Epoch(), in.Machine.State().Ours}); got != (inEpoch{2, true}) || took > 20*time.Second {
+				t.Errorf("connected in %+v after %v", got, took)
+			}
+		})
+	})
+}
+
 // TestCardAtSomebodyElse: a card that names addresses of somebody else's has nothing sent there but checks, at a bounded rate
 // and to few ports, although its own member is never heard of again.
 func TestCardAtSomebodyElse(t *testing.T) {
