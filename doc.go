@@ -44,12 +44,15 @@
 // application does not take its data. A program that serves several peers from one loop uses [Peer].TrySend and
 // [Room].TryChat, which never wait. [Room].Leave lets what was accepted arrive, and reports what did not.
 //
+// [Peer].Ask asks a peer something and returns the answer of the function that the peer's application has given to
+// [Room].Handle; [AskJSON] and [HandleJSON] do so with values.
+//
 // # Concurrency
 //
 // Every method of every type in this package may be called from any goroutine at any time, also after the end.
 // Methods that wait take a context and return its error if it ends first; readers of tracks wait until the track
 // ends or they are closed. The other methods do not wait for the network. After [Room.Leave] has returned, no
-// goroutine of the room is left.
+// goroutine of the room is left, but for a [QuestionHandler] that has not returned although its context has ended.
 //
 // # Versions
 //

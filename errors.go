@@ -67,6 +67,8 @@ var (
 	ErrTooMany = fault.TooMany
 	// ErrTooBig: the message is larger than allowed.
 	ErrTooBig = fault.TooBig
+	// ErrUnsupported: the peer runs an earlier noom, which knows no questions. It matches errors.ErrUnsupported.
+	ErrUnsupported = fault.Unsupported
 	// ErrWouldBlock: too much waits already for a call that does not wait.
 	ErrWouldBlock = fault.WouldBlock
 )

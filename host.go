@@ -133,3 +133,5 @@ func (h peerHost) ChannelOpened(c *data.Channel, taken func()) {
 func (h peerHost) DataReceived(payload []byte, taken func()) {
 	h.room.events.addTaken(DataReceived{Peer: h.peer, Data: payload}, taken)
 }
+
+func (h peerHost) Asked(q *data.Question) { h.room.answers.asked(h.peer, q) }

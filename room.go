@@ -49,6 +49,11 @@ type Room interface {
 	// TrySend is Send without waiting. A peer with too much in flight does not get data, and its [*PeerError] wraps
 	// [ErrWouldBlock].
 	TrySend(data []byte) error
+	// Handle has f called for each question that a peer asks under a topic: see [Peer.Ask] and [QuestionHandler]. It
+	// replaces the function that the topic had before; nil: the topic has none any longer. Questions under a topic
+	// without a function get [ErrNotHandled], so call Handle right behind [Join]: peers are not connected then. The
+	// error says what is wrong with the topic, which is a name of up to 128 bytes.
+	Handle(topic string, f QuestionHandler) error
 	// Rename changes the nickname, and returns once the hub has taken it. Errors: [ErrForbidden] if the hub has
 	// assigned the name.
 	Rename(ctx context.Context, name string) error

@@ -30,7 +30,7 @@ export class Link {
 
   #sends = []; // MIME types, or kinds, of what the member publishes, as far as the hub knows
   #gone; // called when the peer goes
-  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), channelOpened(channel, seen), refused({sender, codec, error}), track*}
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
   #connections = new Connections();
@@ -67,7 +67,7 @@ export class Link {
       send: (body) => this.#frames.send({ type: 'wants', body }),
     });
     this.#stream = new Stream(this.#connections, {
-      data: report.data, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
+      data: report.data, handler: report.handler, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
     });
     this.#frames = new Frames({
       self, hub, member: () => this.member, connections: this.#connections, conduct, trace: options.trace,
@@ -224,6 +224,7 @@ export class Link {
     this.state = 'closed';
     this.#incoming.close();
     this.#meter.close();
+    this.#stream.questions.close();
     this.#gone();
     setTimeout(() => this.close(), FAREWELL / 2);
   }
@@ -240,8 +241,18 @@ export class Link {
     return this.#stream.trySend(payload);
   }
 
+  /** Asks the peer something; resolves with its answer. */
+  async ask(topic, data, signal) {
+    this.#checkOpen();
+    return this.#stream.questions.ask(topic, data, signal);
+  }
+
   #checkSend(payload) {
     checkSize(payload);
+    this.#checkOpen();
+  }
+
+  #checkOpen() {
     if (this.#closed || this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
   }
 
@@ -281,6 +292,7 @@ export class Link {
   reopen() {
     this.#closed = false;
     this.#frames.reopen();
+    this.#stream.questions.open();
     this.state = 'connecting';
     this.#epochs.wake();
   }

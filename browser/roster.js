@@ -14,7 +14,7 @@ export class Roster {
   #id; // our own
   #verify; // (member): the application's
   #peer; // what every Peer is made with
-  #room; // {emit(type, fields, taken), reborn(member), over()}
+  #room; // {emit(type, fields, taken), handler(topic, peer), reborn(member), over()}
   #ears; // hear the peers
   // id → {peer, link, loss, leaving}, in join order; loss says after which others the hub lost it, leaving that its page
   // goes away
@@ -180,6 +180,7 @@ export class Roster {
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
+        handler: (topic) => this.#room.handler(topic, entry.peer),
         channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
         refused: (what) => about('trackrefused', what),
         trackAdded: (track) => {

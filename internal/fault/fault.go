@@ -5,6 +5,7 @@ package fault
 
 import (
 	"errors"
+	"fmt"
 	"net"
 )
 
@@ -20,6 +21,7 @@ var (
 	WouldBlock         = errors.New("noom: too much is waiting to be sent; try again later, or use the call that waits")
 	ChannelLost        = errors.New("noom: the channel ended with its connection; open it again")
 	Unread             = errors.New("noom: the channel was closed because too much waited to be received")
+	Unsupported        = fmt.Errorf("noom: the peer runs a noom without questions and answers: %w", errors.ErrUnsupported)
 	Expired            = errors.New("noom: the authorisation to be in the room has ended; join with a new token")
 )
 

@@ -93,6 +93,7 @@ func New(cfg Config) *Link {
 	if l.card = cfg.Card; l.card != nil {
 		l.mail.Post(func() { l.adopt(cfg.CardSent) })
 	}
+	l.Stream.Questions.OnDue, l.Stream.Questions.OnAsked = l.Kick, cfg.Report.Asked
 	l.Tracks.OnWant = func() { l.mail.Post(func() { l.wants.due = true }) }
 	l.frames = frames.New(frames.Config{
 		Room: cfg.Room, Self: cfg.Self, Peer: cfg.Member, Sign: cfg.Sign, Mail: l.mail, Owner: frameHost{l},
