@@ -43,9 +43,13 @@ type Config struct {
 	// An error counts as a failed dial. ctx bounds the join.
 	TokenSource func(ctx context.Context) (string, error)
 	// JoinInFrame keeps the join out of the header of the request that opens a WebSocket, where it saves a round trip:
-	// the names of the room and the member, its public key and its session, but never the token. A proxy that ends TLS
-	// may log headers, and seldom logs frames; see PROTOCOL.md section 2.
+	// the names of the room and the member, its public key, its session and its card, but never the token. A proxy that
+	// ends TLS may log headers, and seldom logs frames; see PROTOCOL.md section 2.
 	JoinInFrame bool
+	// NoCard keeps the card out of the join: a first offer, made before we know who is there, so that whoever is there
+	// answers at once, where media come up to three trips earlier. It costs some ms and a connection that is closed
+	// again if nobody is there, and is left out if it has more than 1,536 bytes, as with more than some three Tracks.
+	NoCard bool
 	// Tracks are published with the very first offer, which saves a round trip compared with [Room.Publish].
 	Tracks []LocalTrack
 	// ICEServers are the STUN and TURN servers to use. Nil: those that the hub hands out; empty but not nil: none. One

@@ -52,7 +52,7 @@ func pair(w *noomtest.World, f func()) (a, b noom.Room) {
 	w.Config("지우")
 	w.Config("bob")
 	f()
-	return w.Join("데모", &noom.Config{Name: "지우"}), w.Join("데모", &noom.Config{Name: "bob"})
+	return w.Join("데모", &noom.Config{Name: "지우"}), w.Join("데모", &noom.Config{Name: "bob", NoCard: true})
 }
 
 func TestDiagnoseConnected(t *testing.T) {

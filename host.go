@@ -55,8 +55,10 @@ func (h peerHost) SendHub(m signal.Message) { h.room.sendTo(h.member, m) }
 
 func (h peerHost) SharesReports() bool { return h.room.engine.Shared() }
 
-func (h peerHost) NewAPI(hooks link.Hooks) (*webrtc.API, error) {
-	return h.room.engine.API(engine.Bounds{
+func (h peerHost) NewAPI(hooks link.Hooks) (*webrtc.API, error) { return h.room.newAPI(hooks) }
+
+func (r *room) newAPI(hooks link.Hooks) (*webrtc.API, error) {
+	return r.engine.API(engine.Bounds{
 		Wire: hooks.Packets, Traffic: hooks.Traffic, Interceptor: hooks.Guard, Repair: hooks.Repair, Answers: hooks.Answers,
 		Buffer: hooks.Packets.Buffer(hooks.Guard.Buffer), Checked: hooks.Checked,
 		Net: func(inner transport.Net) transport.Net { return conduct.NewPacedNet(inner, hooks.Checks, hooks.Guard) },

@@ -73,7 +73,7 @@ type deceit struct {
 	heard []signal.Message // pair frames from b to a so far
 }
 
-// inDeceit runs f in the call. The hub is honest to begin with.
+// inDeceit runs f in the call. The hub is honest to begin with, and b has said nothing ahead.
 func inDeceit(t *testing.T, f func(t *testing.T, d *deceit)) {
 	t.Helper()
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
@@ -83,7 +83,7 @@ func inDeceit(t *testing.T, f func(t *testing.T, d *deceit)) {
 			d.ids[i] = noom.NewIdentity()
 		}
 		d.a = d.join("지우", &noom.Config{Identity: d.ids[0], Logger: slog.New(d.log)})
-		d.b = d.join("bob", &noom.Config{Identity: d.ids[1]})
+		d.b = d.join("bob", &noom.Config{Identity: d.ids[1], NoCard: true})
 		d.c = d.join("c", &noom.Config{Identity: d.ids[2]})
 		for range 2 {
 			until(t, d.a, connected)
@@ -508,7 +508,7 @@ func TestReplayedCall(t *testing.T) {
 	inDeceit(t, func(t *testing.T, d *deceit) {
 		_, _ = d.a.Leave(t.Context()), d.b.Leave(t.Context())
 		d.a = d.join("지우", &noom.Config{Identity: d.ids[0], Logger: slog.New(d.log)})
-		d.b = d.join("bob", &noom.Config{Identity: d.ids[1]})
+		d.b = d.join("bob", &noom.Config{Identity: d.ids[1], NoCard: true})
 		until(t, d.a, func(e noom.PeerStateChanged) bool { return connected(e) && e.Peer.ID() == d.ids[1].ID() })
 		until(t, d.b, func(e noom.PeerStateChanged) bool { return connected(e) && e.Peer.ID() == d.ids[0].ID() })
 		before := d.bob().Connection()

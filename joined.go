@@ -14,6 +14,7 @@ import (
 	"noom/internal/engine"
 	"noom/internal/fanout"
 	"noom/internal/iceservers"
+	"noom/internal/link"
 	"noom/internal/mailbox"
 	"noom/internal/uplink"
 	"noom/signal"
@@ -54,7 +55,8 @@ type room struct {
 	newcomers *newcomers
 	conducts  conduct.Conducts // of all members, also those whose links have ended
 	chats     chatLog
-	rejoined  bool // a joined frame came before
+	rejoined  bool       // a joined frame came before
+	card      *link.Card // for the first peer; nil: there is none, or it has it
 }
 
 func (r *room) String() string { return r.name }

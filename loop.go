@@ -49,7 +49,7 @@ func (r *room) handle(m signal.Message) {
 	case signal.TypeServers:
 		r.ice.Take(&m)
 	case signal.TypeWelcome:
-		r.roster.welcome(*m.Member, m.Sends)
+		r.roster.welcome(*m.Member, m.Sends, m.Card)
 		r.roster.dropGhosts()
 	case signal.TypeBye:
 		r.bye(m)

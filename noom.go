@@ -141,14 +141,17 @@ func (r *room) start(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, r.cfg.DialTimeout)
 		defer cancel()
 	}
-	joined, err := r.hub.Join(ctx)
+	joined, err := r.hub.Join(ctx, r.makeCard())
 	if err != nil {
+		r.discardCard()
+		r.tasks.Wait()
 		r.cancel()
 		closeSenders(r.published.list)
 		r.trace.over(err)
 		return err
 	}
 	r.joined(joined) // before the loop runs, so that Peers is complete when Join returns
+	r.discardCard()  // if nobody is there
 	r.sharing.wake()
 	r.background(r.run)
 	r.network.watchClock(r.network.readClock())

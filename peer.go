@@ -145,7 +145,9 @@ func newPeer(r *room, m Member) *peer {
 		Host:   peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
 		Connect: r.cfg.ConnectTimeout, Log: r.log.With("peer", m.ID), Budget: r.budgets.Of(m.ID, time.Now()),
 		Conduct: p.conduct, Networks: func() conduct.Networks { return conduct.NetworksOf(r.engine) },
+		Card: r.card, CardSent: r.hub.Arrival().Hub,
 	})
+	r.card = nil
 	if r.May(RightPublish) {
 		for _, s := range r.published.list {
 			p.link.Publish(s)

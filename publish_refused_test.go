@@ -75,7 +75,7 @@ func TestSectionRejected(t *testing.T) {
 		must(t, err)
 		a := w.join("방", "a", &noom.Config{Tracks: []noom.LocalTrack{{Track: sound}}})
 		named := make(map[string]bool)
-		poor := w.joinPoor("방", &noom.Config{TraceBodies: true, Trace: func(e noom.Trace) {
+		poor := w.joinPoor("방", &noom.Config{NoCard: true, TraceBodies: true, Trace: func(e noom.Trace) {
 			var b signal.Candidates
 			if e.Kind == noom.TraceSent && e.Message.Type == signal.TypeCandidates && e.Message.Epoch.Number == 1 &&
 				signal.DecodeBody(e.Message.Body, &b) == nil {

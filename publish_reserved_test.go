@@ -20,7 +20,7 @@ type offers map[int64]int
 // count returns a Config whose offers are counted, with tracks of those codecs that send all the time.
 func (o offers) count(t *testing.T, name string, codecs ...webrtc.RTPCodecCapability) *noom.Config {
 	cfg := &noom.Config{Trace: func(e noom.Trace) {
-		if e.Kind == noom.TraceSent && e.Message.Type == signal.TypeOffer {
+		if e.Kind == noom.TraceReceived && e.Message.Type == signal.TypeOffer { // a card is one too
 			o[e.Message.Epoch.Number]++
 		}
 	}}
@@ -58,8 +58,9 @@ func source(t *testing.T, codec webrtc.RTPCodecCapability) *webrtc.TrackLocalSta
 	return track
 }
 
-// TestOneRound: whoever is there offers a newcomer sections for what that has to send, so that one offer is enough for
-// both, in whatever codecs; also in a new epoch.
+// TestOneRound: whoever is there offers a newcomer sections for what that has to send, or gets a card with as many sections
+// as the newcomer has tracks, and one of each kind at least, so that one offer is enough for both, in whatever codecs; also
+// in a new epoch.
 func TestOneRound(t *testing.T) {
 	for name, test := range map[string]struct{ resident, newcomer []webrtc.RTPCodecCapability }{
 		"sound and picture": {[]webrtc.RTPCodecCapability{mediatest.Opus, mediatest.VP8}, []webrtc.RTPCodecCapability{mediatest.Opus, mediatest.VP8}},
@@ -132,7 +133,7 @@ type boast struct {
 
 func (b boast) Send(ctx context.Context, m signal.Message) error {
 	if m.Type == signal.TypeJoin {
-		m.Sends = b.sends
+		m.Sends, m.Card = b.sends, nil
 	}
 	return b.Signaler.Send(ctx, m)
 }

@@ -134,7 +134,7 @@ func (r *roster) follow(members []Member, before, places int) {
 		if i < before {
 			p.link.Expect()
 		} else {
-			p.link.Welcome(nil)
+			p.link.Welcome(nil, nil)
 		}
 	}
 	for _, p := range r.order {
@@ -147,10 +147,14 @@ func (r *roster) follow(members []Member, before, places int) {
 }
 
 // welcome takes a member that has come, or come back, to the hub while we were there. sends is what it publishes, as far as
-// is known.
-func (r *roster) welcome(m Member, sends []string) {
+// is known, and card its first offer, if that is for us. A hub may repeat the card of a member that we know, so that counts
+// for nothing.
+func (r *roster) welcome(m Member, sends []string, card *signal.Card) {
+	if p := r.byID[m.ID]; p != nil && p.member.Session == m.Session {
+		card = nil
+	}
 	if p := r.member(m, false); p != nil {
-		p.link.Welcome(sends)
+		p.link.Welcome(sends, card)
 	}
 }
 
@@ -268,7 +272,7 @@ func (r *roster) drop(p *peer) {
 		return
 	}
 	if r.lost[p] == 0 { // the member came back in the meantime
-		p.link.Welcome(nil)
+		p.link.Welcome(nil, nil)
 		return
 	}
 	r.park(p, r.lostOrLeft(p))
@@ -332,7 +336,7 @@ func (r *roster) reborn(p *peer, session string) {
 	}
 	m := p.Member()
 	m.Session = session
-	r.welcome(m, nil)
+	r.welcome(m, nil, nil)
 }
 
 // bye takes the hub's word that another member is gone.

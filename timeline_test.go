@@ -67,8 +67,8 @@ func TestTripsToFirstMedia(t *testing.T) {
 		if !here.Resolved.IsZero() || there.Joined.After(here.Began) {
 			t.Errorf("there was no name to look up, and the resident came first: %+v, %+v", here, there)
 		}
-		steps := append([]step{{"hub", here.Hub, 0}, {"joined", here.Joined, 2}}, stepsOf(here, 4, 4, 7, 9, 13, 13)...)
-		for i, steps := range [][]step{steps, stepsOf(there, 2, 6, 6, 10, 12, 14)} {
+		steps := append([]step{{"hub", here.Hub, 0}, {"joined", here.Joined, 2}}, stepsOf(here, 0, 4, 6, 8, 10, 12)...)
+		for i, steps := range [][]step{steps, stepsOf(there, 2, 2, 5, 7, 11, 11)} {
 			for _, s := range steps {
 				late := s.at.Sub(here.Began) - time.Duration(s.trips)*oneWay
 				if late < 0 || late > oneWay/4 { // candidates are gathered for some ms before they are sent

@@ -68,6 +68,9 @@ func (t *tracer) frame(kind TraceKind, peer Member, inBand bool, m signal.Messag
 	}
 	copied.Stamp(m.From) // drops the encoded bytes, which still have the secrets
 	copied.Body = nil
+	if m.Card != nil && !t.bodies {
+		copied.Card = &signal.Card{} // there is one
+	}
 	if t.bodies {
 		copied.Body = slices.Clone(m.Body)
 	}

@@ -63,7 +63,7 @@ func TestTrace(t *testing.T) {
 				}
 			}
 			for _, want := range []string{
-				"sent join", "received joined", "received welcome", "sent offer", "received answer", "state connected",
+				"sent join", "received joined", "received welcome", "received offer", "sent answer", "state connected",
 				"received offer in-band", "sent answer in-band", "note", "sent bye", "over",
 			} {
 				if !got[want] {

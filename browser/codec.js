@@ -27,7 +27,7 @@ const isSession = (s) => /^[\w-]{22}$/.test(s);
 // How each field is read. A null counts as absent, as everywhere in the protocol.
 const FIELDS = {
   type: string, from: string, to: string,
-  room: string, name: string, key: fromBase64url, session: string, token: string, sends: listOf(string, ''),
+  room: string, name: string, key: fromBase64url, session: string, token: string, sends: listOf(string, ''), card,
   nonce: fromBase64url, signature: fromBase64url,
   self: member, members: listOf(member, {}), iceServers: listOf(iceServer, {}),
   lifetime: integer, heartbeat: integer, limits, member, reason: string, leaving: boolean,
@@ -118,6 +118,7 @@ const RULES = {
     if (!isSession(m.session ?? '')) throw malformed('bad session');
     if (byteLength(m.token ?? '') > MAX.token) throw malformed('token too long');
     checkSends(m);
+    checkCard(m);
     const problem = roomProblem(m.room ?? '');
     if (problem) throw new NoomError('bad_room', `room name: ${problem}`);
     checkName(m.name);
@@ -150,6 +151,7 @@ const RULES = {
   welcome(m) {
     if (!m.member) throw malformed('welcome needs a member');
     checkSends(m);
+    checkCard(m);
   },
   kick(m) {
     checkTo(m);
@@ -180,6 +182,13 @@ const MIME = /^(audio|video)(\/[\w!#$&^.+-]+)?$/;
 
 function checkSends({ sends = [] }) {
   if (sends.length > MAX.sends || !sends.every((mime) => MIME.test(mime) && mime.length <= MAX.mime)) throw malformed('sends: bad MIME types');
+}
+
+function checkCard({ card: c }) {
+  if (!c) return;
+  const { offer, signature } = c;
+  if (offer.length < 1 || offer.length > MAX.card) throw malformed('card: bad offer');
+  if (signature.length !== 64) throw malformed('card: want a signature of 64 bytes');
 }
 
 function checkTo({ to = '' }) {
@@ -238,6 +247,11 @@ function member(v) {
   const account = string(v.account ?? '', 'account');
   if (account !== '' && accountProblem(account) === '') m.account = account; // one of another version of Unicode must not hide its member
   return m;
+}
+
+function card(v) {
+  object(v, 'card');
+  return { offer: fromBase64url(v.offer ?? ''), signature: fromBase64url(v.signature ?? '') };
 }
 
 function iceServer(v) {

@@ -5,7 +5,9 @@
 import { decode, encode, isLeftAtOnce } from './codec.js';
 import { NoomError } from './errors.js';
 import { Exchange } from './exchange.js';
-import { pairText, verifier } from './identity.js';
+import { cardText, pairText, verifier } from './identity.js';
+import { inflate } from './inflate.js';
+import { MAX } from './limits.js';
 import { timersLag } from './platform.js';
 
 const TICK = 500; // ms
@@ -140,6 +142,18 @@ export class Frames {
   /** Takes a frame that came by hub. */
   receive(frame) {
     if (this.#conduct.byHub(performance.now())) this.#enqueue(() => frame, null);
+  }
+
+  /** Takes the newcomer's first offer, which came with its welcome, for its first frame (PROTOCOL.md section 4.7). */
+  card({ offer, signature }) {
+    this.#inbox = this.#inbox.then(async () => {
+      const { id, session } = this.#member();
+      if (!(await this.#verify(cardText(this.#self.room, session, offer), signature))) return;
+      const body = await inflate(offer, MAX.frame);
+      if (body === null || this.#closed || this.#exchange.epoch[0] > 0) return;
+      const [sessions, epoch] = [[session, this.#self.session], [1, id]];
+      this.#accept({ type: 'offer', from: id, to: this.#self.identity.id, sessions, epoch, seq: 1, ack: 0, body }, null);
+    }).catch((error) => console.error(error));
   }
 
   /** Calls done once all that has come is taken, or dropped. */

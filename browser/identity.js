@@ -15,6 +15,9 @@ export const proofText = (endpoint, room, session, nonce) =>
 export const byeText = (endpoint, room, session, nonce) =>
   ['noom.v1 bye', endpoint, room, session, toBase64url(nonce)].join('\n');
 
+/** What a newcomer signs of its card. */
+export const cardText = (room, session, offer) => ['noom.v1 card', room, session, toBase64url(offer)].join('\n');
+
 /** What a member signs of a pair frame; from is the sender's id. */
 export const pairText = (m, room, from) =>
   ['noom.v1 pair', m.type, room, from, m.to, ...m.sessions, m.epoch[0], m.epoch[1], m.seq, m.ack, m.body ?? ''].join('\n');

@@ -17,6 +17,7 @@ export const MAX = Object.freeze({
   label: 64, // characters of a track or chat id
   sends: 16, // MIME types in a join
   mime: 64, // characters of one
+  card: 1536, // bytes of the compressed offer in a card
   number: 2 ** 31 - 1, // epochs, seqs, acks, versions
   retry: 3_600_000, // ms after which to come back
   time: 2 ** 53 - 1, // ms since 1970

@@ -113,11 +113,21 @@ export class Link {
 
   // ---- from the room
 
-  /** The member has entered, or come back to, the hub while we were there; sends: what it publishes, as far as is known. */
-  welcome(sends = []) {
+  /**
+   * The member has entered, or come back to, the hub while we were there; sends: what it publishes, as far as is known;
+   * card: its first offer, if that is for us.
+   */
+  welcome(sends = [], card = null) {
     this.present = true;
     this.#sends = sends;
-    this.#epochs.on('welcome');
+    if (!card) {
+      this.#epochs.on('welcome');
+      return;
+    }
+    this.#frames.card(card);
+    this.#frames.whenTaken(() => {
+      if (this.present) this.#epochs.on('welcome'); // which begins an epoch if the card has not
+    });
   }
 
   /** The member is in the room, to which we have come: a welcome makes the other side begin. */

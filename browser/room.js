@@ -321,7 +321,7 @@ export class Room extends RoomEvents {
     }
     switch (frame.type) {
       case 'joined': return this.#joinedAgain(frame);
-      case 'welcome': return this.#roster.welcome(frame.member, frame.sends);
+      case 'welcome': return this.#roster.welcome(frame.member, frame.sends, frame.card);
       case 'bye': return this.#bye(frame);
       case 'renamed': return this.#renamed(frame);
       case 'servers': return this.#servers.take(frame);

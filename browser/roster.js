@@ -65,11 +65,15 @@ export class Roster {
     this.#dropGhosts();
   }
 
-  /** A member has come, or come back; sends: what it publishes, as far as is known. */
-  async welcome(member, sends) {
+  /**
+   * A member has come, or come back; sends: what it publishes, as far as is known; card: its first offer. A hub may repeat
+   * the card of a member that we know, so that counts for nothing.
+   */
+  async welcome(member, sends, card) {
+    const known = this.#entries.get(member.id)?.link.member.session === member.session;
     const entry = await this.#admit(member, false);
     if (!entry) return;
-    entry.link.welcome(sends);
+    entry.link.welcome(sends, known ? null : card);
     this.#dropGhosts();
   }
 

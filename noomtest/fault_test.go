@@ -12,9 +12,9 @@ import (
 	"noom/signal"
 )
 
-// pair joins two members.
+// pair joins two members. alice offers.
 func pair(w *noomtest.World) (alice, bob noom.Room) {
-	return w.Join("데모", &noom.Config{Name: "alice"}), w.Join("데모", &noom.Config{Name: "밥"})
+	return w.Join("데모", &noom.Config{Name: "alice"}), w.Join("데모", &noom.Config{Name: "밥", NoCard: true})
 }
 
 func TestSignalingFaults(t *testing.T) {

@@ -96,8 +96,8 @@ func TestOutside(t *testing.T) {
 		"TestRoomLeftOpen": {`the room "lobby" that careless joined is still open: its code must call Leave`, "--- FAIL"},
 		"TestFaultOfNothing": {
 			`the fault "drop every answer from bbo to anybody" hit nothing: nothing was sent between hosts of these names; the hosts are alice, bob`,
-			`"drop number 7 of answer from bob to anybody" hit nothing: only 1 such frames went by; lower Nth`,
-			`"drop every grant from bob to anybody" hit nothing: what went by was`, "answer from bob to alice", "--- FAIL",
+			`"drop number 7 of answer from alice to anybody" hit nothing: only 1 such frames went by; lower Nth`,
+			`"drop every grant from alice to anybody" hit nothing: what went by was`, "answer from alice to bob", "--- FAIL",
 		},
 		"TestNoSuchHost":      {`Cut: there is no host "alcie"; the hosts are alice`, "--- FAIL"},
 		"TestNoSuchType":      {`there are no frames of type "anwser"`, "--- FAIL"},

@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 	if out := goTest(t, dir, "-run", "^TestJoinIsNegotiatedLikeThat$", "-noomtest.rewrite"); !strings.Contains(fmt.Sprint(out), "--- PASS") {
 		t.Fatalf("writing the golden file printed %s", out)
 	}
-	if golden, err := os.ReadFile(filepath.Join(dir, "testdata", "join.txt")); err != nil || !strings.Contains(string(golden), "offer 1, by hub") {
+	if golden, err := os.ReadFile(filepath.Join(dir, "testdata", "join.txt")); err != nil || !strings.Contains(string(golden), "answer 1, by hub") {
 		t.Fatalf("the golden file is %q, %v", golden, err)
 	}
 	printed := goTest(t, dir)

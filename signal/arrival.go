@@ -17,7 +17,7 @@ import (
 func (m *Message) appendArrival(b []byte) ([]byte, bool) {
 	var ok bool
 	switch {
-	case m.Type == TypeWelcome && m.Member != nil:
+	case m.Type == TypeWelcome && m.Member != nil && m.Card == nil:
 		var plain bool
 		b, ok = appendSends(append(b, `{"type":"welcome"`...), m.Sends)
 		b, plain = appendMember(append(b, `,"member":`...), m.Member)

@@ -197,6 +197,9 @@ func (m *Message) check() *Error {
 		if !validSends(m.Sends) {
 			return bad(CodeMalformed, "sends: want up to %d MIME types of sound or pictures, of up to %d characters", MaxSends, MaxMIME)
 		}
+		if err := m.Card.check(); err != nil {
+			return bad(CodeMalformed, "%v", err)
+		}
 		if err := CheckRoom(m.Room); err != nil {
 			return bad(CodeBadRoom, "%v", err)
 		}
@@ -252,6 +255,9 @@ func (m *Message) check() *Error {
 		}
 		if !validSends(m.Sends) {
 			return bad(CodeMalformed, "sends: want up to %d MIME types of sound or pictures, of up to %d characters", MaxSends, MaxMIME)
+		}
+		if err := m.Card.check(); err != nil {
+			return bad(CodeMalformed, "%v", err)
 		}
 	case TypeKick:
 		if err := CheckID(m.To); err != nil {

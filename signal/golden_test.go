@@ -188,6 +188,7 @@ func TestSigning(t *testing.T) {
 		Identities []struct{ Name, Seed, Key, ID, Session string }
 		Proofs     []struct{ Signer, Endpoint, Room, Session, Nonce, Text, Signature string }
 		Byes       []struct{ Signer, Endpoint, Room, Session, Nonce, Text, Signature string }
+		Cards      []struct{ Signer, Room, Session, Body, Offer, Text, Signature string }
 		Pairs      []struct{ Name, Signer, Room, Frame, Text, Signature string }
 	}
 	readJSON(t, "signing.json", &golden)
@@ -219,6 +220,13 @@ func TestSigning(t *testing.T) {
 	for _, b := range golden.Byes {
 		text := signal.ByeText(b.Endpoint, b.Room, b.Session, unbase64(t, b.Nonce))
 		check("bye for "+b.Endpoint, b.Signer, string(text), b.Text, b.Signature)
+	}
+	for _, c := range golden.Cards {
+		card := signal.Card{Offer: unbase64(t, c.Offer), Signature: unbase64(t, c.Signature)}
+		check("card", c.Signer, string(signal.CardText(c.Room, c.Session, card.Offer)), c.Text, c.Signature)
+		if body, err := card.Body(); err != nil || string(body) != c.Body {
+			t.Errorf("card of %s: %q, %v, want %q", c.Signer, body, err, c.Body)
+		}
 	}
 	valid := frames(t, "valid")
 	for _, p := range golden.Pairs {

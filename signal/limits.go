@@ -18,6 +18,7 @@ const (
 	MaxLabel      = 64        // characters in a track id or chat id
 	MaxSends      = 16        // MIME types of the tracks that a newcomer has
 	MaxMIME       = 64        // characters in each of them
+	MaxCard       = 1536      // bytes in the compressed offer of a card
 	MaxNumber     = 1<<31 - 1 // epochs, seqs, acks, versions
 	MaxRetry      = 3_600_000 // milliseconds after which to come back
 	MaxTime       = 1<<53 - 1 // milliseconds since 1970: what every JSON reader takes exactly

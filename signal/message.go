@@ -142,6 +142,7 @@ type Message struct {
 	Session string    `json:"session,omitzero"` // join, kick, bye
 	Token   string    `json:"token,omitzero"`   // join
 	Sends   []string  `json:"sends,omitzero"`   // join, welcome: MIME types of the tracks that the member has then
+	Card    *Card     `json:"card,omitzero"`    // join, welcome: the newcomer's first offer
 
 	Nonce     Bytes `json:"nonce,omitzero"`     // challenge, joined
 	Signature Bytes `json:"signature,omitzero"` // proof, pair frames, a bye that is posted

@@ -1,10 +1,12 @@
 // What a peer can make a link's frames do.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import { encode } from '../codec.js';
 import { Conduct } from '../conduct.js';
 import { Frames } from '../frames.js';
-import { Identity, newSession, pairText } from '../identity.js';
+import { Identity, cardText, newSession, pairText } from '../identity.js';
+import { MAX } from '../limits.js';
 
 // A link between us and a peer that signs what it says; ready: it is our turn to build.
 async function linked({ ready = true } = {}) {
@@ -34,7 +36,9 @@ async function linked({ ready = true } = {}) {
     const m = { type, to: us.id, sessions, epoch: [1, them.id], seq, ack: 0 };
     return { ...m, signature: await them.sign(pairText(m, 'r', them.id)) };
   };
-  return { frames, link, seen, say };
+  const carded = async (offer, room = 'r') => ({ offer, signature: await them.sign(cardText(room, sessions[0], offer)) });
+  const card = (body, room) => carded(new Uint8Array(deflateRawSync(body)), room);
+  return { frames, link, seen, say, card, carded };
 }
 
 // Resolves once all that has come is taken, or dropped.
@@ -50,6 +54,49 @@ test('a flood over the control channel is dropped, and then ends the connection'
   assert.ok(seen.floods > 0);
   await taken(frames);
   assert.deepEqual(seen.accepted, []);
+  frames.close();
+});
+
+test('the card of a newcomer is its first frame', async () => {
+  const { frames, link, seen, card } = await linked();
+  link.answer = 'answer';
+  frames.card(await card('{"id":1}'));
+  await taken(frames);
+  await soon();
+  assert.deepEqual(seen.accepted, ['offer']);
+  assert.deepEqual(seen.sent, ['in-band: answer 1', 'hub: answer 1'], 'by hub too, by which the offer came');
+  frames.card(await card('{"id":1,"again":true}'));
+  await taken(frames);
+  assert.deepEqual(seen.accepted, ['offer'], 'nothing, once there is an epoch');
+  frames.close();
+});
+
+test('a card waits for our turn', async () => {
+  const { frames, link, seen, card } = await linked({ ready: false });
+  frames.card(await card('{"id":1}'));
+  await taken(frames);
+  assert.deepEqual([seen.asked, seen.accepted], [1, []]);
+  link.ready = true;
+  frames.release();
+  assert.deepEqual(seen.accepted, ['offer']);
+  frames.close();
+});
+
+test('a card that is none is ignored', async () => {
+  const { frames, seen, card, carded } = await linked();
+  const [good, other] = [await card('{"id":1}'), await card('{"id":1,"other":true}')];
+  frames.card({ offer: other.offer, signature: good.signature });
+  frames.card(await card('{"id":1}', 'another room'));
+  frames.card(await card(Buffer.alloc(MAX.frame + 1)));
+  frames.card(await card(Buffer.from([0xff])));
+  for (const offer of [new Uint8Array([1, 2, 3]), other.offer.slice(0, 5)]) {
+    frames.card(await carded(offer));
+  }
+  await taken(frames);
+  assert.deepEqual(seen.accepted, []);
+  frames.card(good);
+  await taken(frames);
+  assert.deepEqual(seen.accepted, ['offer']);
   frames.close();
 });
 

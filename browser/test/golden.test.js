@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 import { decode, encode } from '../codec.js';
-import { byeText, isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
+import { byeText, cardText, isGenuine, memberID, pairText, proofText, verifier } from '../identity.js';
+import { inflate } from '../inflate.js';
 import { fromBase64url, toBase64url } from '../json.js';
+import { MAX } from '../limits.js';
 import { cleanName, nameProblem } from '../name.js';
 import { safetyNumber } from '../safety.js';
 import { endpointOf, hubURL } from '../signaling.js';
@@ -56,7 +58,7 @@ test('names as they are typed', () => {
 });
 
 test('ids, texts and signatures', async () => {
-  const { identities, proofs, byes, pairs } = readJSON('signing.json');
+  const { identities, proofs, byes, cards, pairs } = readJSON('signing.json');
   const verifiers = new Map();
   for (const { name, key, id } of identities) {
     assert.equal(await memberID(fromBase64url(key)), id);
@@ -69,6 +71,12 @@ test('ids, texts and signatures', async () => {
   for (const b of byes) {
     assert.equal(byeText(b.endpoint, b.room, b.session, fromBase64url(b.nonce)), b.text);
     assert.ok(await verifiers.get(b.signer)(b.text, fromBase64url(b.signature)));
+  }
+  for (const c of cards) {
+    const offer = fromBase64url(c.offer);
+    assert.equal(cardText(c.room, c.session, offer), c.text);
+    assert.ok(await verifiers.get(c.signer)(c.text, fromBase64url(c.signature)));
+    assert.equal(await inflate(offer, MAX.frame), c.body);
   }
   for (const p of pairs) {
     const frame = decode(p.frame);

@@ -93,6 +93,9 @@ func NewPacer(bucket *rate.Limiter, s *strangers) *Pacer {
 	}
 }
 
+// NewLonePacer returns a Pacer for a connection whose member is not known when it is made.
+func NewLonePacer(s *strangers) *Pacer { return NewPacer(rate.NewLimiter(CheckRate, CheckBurst), s) }
+
 // out reports whether a packet may be sent from socket. If not, it counts as lost:
 // ICE sends another check later.
 func (p *Pacer) out(now time.Time, socket any, to netip.AddrPort, packet []byte) bool {

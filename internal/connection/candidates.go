@@ -9,6 +9,7 @@ import (
 	"noom/internal/conduct"
 	"noom/internal/diagnose"
 	"noom/internal/fault"
+	"noom/internal/iceservers"
 	"noom/signal"
 )
 
@@ -22,16 +23,22 @@ const (
 // regather is called right before ICE restarts, at either end. It makes ICE use the newest servers.
 func (c *Conn) regather() {
 	c.pending = nil // they belong to the generation that ends now
-	if newest := c.owner.Servers(); newest != c.Servers {
-		config := c.PC.GetConfiguration()
-		config.ICEServers = newest.List
-		if err := c.PC.SetConfiguration(config); err != nil {
-			c.owner.Trace("ICE servers not applied", "error", err)
-		} else {
-			c.Servers = newest
-		}
-	}
+	c.useServers(c.owner.Servers())
 	c.owner.Restarting()
+}
+
+// useServers makes the next gathering use these servers.
+func (c *Conn) useServers(newest *iceservers.Set) {
+	if newest == c.Servers {
+		return
+	}
+	config := c.PC.GetConfiguration()
+	config.ICEServers = newest.List
+	if err := c.PC.SetConfiguration(config); err != nil {
+		c.owner.Trace("ICE servers not applied", "error", err)
+		return
+	}
+	c.Servers = newest
 }
 
 // gathered takes a local candidate, or nil after the last one.

@@ -84,6 +84,7 @@ type Conn struct {
 	offered    bool                         // we have made an offer
 	expects    []string                     // what the peer is about to send, as MIME types, for our first offer
 	waiting    []*fanout.Sender             // senders without a section yet
+	card       *card                        // nil: there is a peer
 	lacking    []lack                       // that the peer does not get
 	tableDirty bool                         // our table has changed since it was sent
 	shares     map[*fanout.Sender]Share     // the owner's, which changes it: what the peer gets
@@ -193,8 +194,11 @@ func (c *Conn) Discard() {
 		in.Assign(nil)
 	}
 	c.Lane.Lose()
+	alone := c.card != nil // with no peer whose ABORT could arrive
 	c.owner.Spawn(func() {
-		BeforeClose()
+		if !alone {
+			BeforeClose()
+		}
 		_ = c.PC.GracefulClose()
 	})
 }

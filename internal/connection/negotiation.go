@@ -177,23 +177,31 @@ func (c *Conn) act(actions []negotiate.Action) (err error) {
 	return nil
 }
 
-// offer makes an offer, with a section for every sender that has none yet and fits in.
+// offer makes an offer and sends it.
 func (c *Conn) offer(id int64, restart bool) error {
-	if err := c.addSections(); err != nil {
-		return err
-	}
-	if err := c.reserve(); err != nil {
-		return err
-	}
-	c.offered = true
 	if restart = restart && c.owner.MayRestart(); restart {
 		c.regather()
 	}
-	offer, err := c.PC.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
+	offer, err := c.createOffer(&webrtc.OfferOptions{ICERestart: restart})
 	if err != nil {
-		return fmt.Errorf("create offer: %w", err)
+		return err
 	}
 	return c.describe(signal.TypeOffer, id, offer, restart)
+}
+
+// createOffer makes an offer, with a section for every sender that has none yet and fits in.
+func (c *Conn) createOffer(options *webrtc.OfferOptions) (offer webrtc.SessionDescription, err error) {
+	if err = c.addSections(); err != nil {
+		return offer, err
+	}
+	if err = c.reserve(); err != nil {
+		return offer, err
+	}
+	c.offered = true
+	if offer, err = c.PC.CreateOffer(options); err != nil {
+		return offer, fmt.Errorf("create offer: %w", err)
+	}
+	return offer, nil
 }
 
 // answer applies the incoming offer and answers it.
@@ -281,22 +289,11 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 	if err := c.PC.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
-	text := c.PC.LocalDescription().SDP // with what has been gathered so far
-	s, err := parseDescription(text)
+	text, local, err := c.prepare(c.PC.LocalDescription().SDP) // with what has been gathered so far
 	if err != nil {
 		return err
 	}
-	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
-	fewer, translated := takeEncodings(s), c.numbers.Local(s)
-	c.packets.Follow(c.numbers)
-	if withMids || withStereo || fewer || translated {
-		if text, err = marshalDescription(s); err != nil {
-			return err
-		}
-	}
-	if c.local, err = inspectDescription(s, len(text)); err != nil {
-		return err
-	}
+	c.local = local
 	body, err := signal.EncodeBody(&signal.Description{ID: id, SDP: text, Table: c.nextTable()})
 	if err != nil {
 		return fmt.Errorf("%s: %w", t, err)
@@ -308,4 +305,23 @@ func (c *Conn) describe(t signal.Type, id int64, d webrtc.SessionDescription, hu
 		c.batch.Set(c.mail, batchWait, c.sendCandidates)
 	}
 	return nil
+}
+
+// prepare makes of a description of ours, as pion has it, what the peer gets.
+func (c *Conn) prepare(pions string) (text string, local description, err error) {
+	s, err := parseDescription(pions)
+	if err != nil {
+		return "", local, err
+	}
+	text = pions
+	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
+	fewer, translated := takeEncodings(s), c.numbers.Local(s)
+	c.packets.Follow(c.numbers)
+	if withMids || withStereo || fewer || translated {
+		if text, err = marshalDescription(s); err != nil {
+			return "", local, err
+		}
+	}
+	local, err = inspectDescription(s, len(text))
+	return text, local, err
 }

@@ -41,6 +41,7 @@ type Step struct {
 	Hub   bool   // the frame may go only by hub
 	Lost  bool   // the frame never arrives
 	Again bool   // the frame was sent before
+	Card  bool   // the frame goes with the hub's next welcome
 	Frame map[string]any
 	Body  map[string]any // nil: none
 }
@@ -146,6 +147,8 @@ func (s *Step) head(words []string) error {
 			s.Lost = true
 		case "(again)":
 			s.Again = true
+		case "(card)":
+			s.Card = true
 		default:
 			return fmt.Errorf("unknown word %q", w)
 		}

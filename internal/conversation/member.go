@@ -183,8 +183,11 @@ func (p *Player) sayAsMember(ctx context.Context, s *Step, frame, body map[strin
 	if m.Seq > 0 && m.Epoch == p.link.epoch && m.Sessions == [2]string{p.self.session, p.bob.Session} && !forged {
 		p.link.given[m.Seq] = true
 	}
-	if s.Lost {
+	switch {
+	case s.Lost:
 		return nil
+	case s.Card:
+		return p.makeCard(m.Body)
 	}
 	p.answers = 0
 	if err := p.post(ctx, m, s.Band, forged); err != nil {
@@ -193,6 +196,17 @@ func (p *Player) sayAsMember(ctx context.Context, s *Step, frame, body map[strin
 	if m.Type == signal.TypeStale {
 		p.reborn(m.Sessions[0])
 	}
+	return nil
+}
+
+// makeCard makes a card of her offer.
+func (p *Player) makeCard(offer []byte) error {
+	card, short := signal.NewCard(offer)
+	if !short {
+		return fmt.Errorf("an offer of %d bytes has no room in a card", len(offer))
+	}
+	card.Signature = ed25519.Sign(p.self.key, signal.CardText(p.room, p.self.session, card.Offer))
+	p.card = card
 	return nil
 }
 

@@ -50,6 +50,7 @@ type Player struct {
 	bob     signal.Member // as it joined
 	self    *member       // the other member
 	past    []string      // its earlier sessions
+	card    *signal.Card  // the other member's; nil: it has made none
 	link    *link         // nil before the first pair frame
 	links   []*link
 }

@@ -18,6 +18,9 @@ func (p *Player) say(ctx context.Context, s *Step) error {
 		return p.sayAsMember(ctx, s, frame, body)
 	}
 	p.complete(frame)
+	if frame["card"] == "<card>" {
+		frame["card"] = p.card
+	}
 	m, err := messageOf(frame, nil)
 	if err != nil {
 		return err

@@ -82,10 +82,24 @@ func (x *Exchange) Begin() bool {
 	return true
 }
 
+// Pass leaves out the epochs up to e, which is used up without having been ours. It does nothing in a later one.
+func (x *Exchange) Pass(e Epoch) {
+	if x.epoch.Less(e) {
+		x.reset(e)
+	}
+}
+
 func (x *Exchange) reset(e Epoch) { *x = Exchange{self: x.self, epoch: e} }
 
 // Send queues m for the other end.
 func (x *Exchange) Send(m Message) { x.queue = append(x.queue, Outgoing{Message: m}) }
+
+// Sent is Send for a message that has left by another way. It is sent again like any other. It is called before the first
+// Send of an epoch.
+func (x *Exchange) Sent(m Message) {
+	x.queue = append(x.queue, Outgoing{Message: m, Tries: 1, Wait: firstWait})
+	x.sent++
+}
 
 // Room reports whether a message given to Send now leaves with the next Flush.
 func (x *Exchange) Room() bool { return len(x.queue) < Window }

@@ -172,3 +172,48 @@ func TestHeldAcknowledgements(t *testing.T) {
 		}
 	}
 }
+
+// TestSentElsewhere: a message that went by another way is acknowledged like any other, and sent only if it is not.
+func TestSentElsewhere(t *testing.T) {
+	a, b := newPair(t)
+	offer := exchange.Message{Type: "offer"}
+	a.Sent(offer)
+	a.Send(exchange.Message{Type: "candidates"})
+	if f := a.Flush(); len(f) != 1 || f[0].Seq != 2 || f[0].Again {
+		t.Fatalf("sent %+v, want the second message", f)
+	}
+	b.Receive(exchange.Frame{Message: offer, Epoch: a.Epoch(), Seq: 1}) // the other way
+	b.Send(exchange.Message{Type: "answer"})
+	answer := b.Flush()[0]
+	if m, renewed, ok := a.Receive(answer); !ok || renewed || len(m) != 1 || a.Acked() != 1 {
+		t.Errorf("the answer gives %v, %v; %d are acknowledged", m, ok, a.Acked())
+	}
+	lost, _ := newPair(t)
+	lost.Sent(offer)
+	for range 2 {
+		lost.Tick()
+	}
+	if f := lost.Flush(); len(f) != 1 || f[0].Seq != 1 || !f[0].Again {
+		t.Errorf("sent %+v after two ticks, want the first message again", f)
+	}
+}
+
+// TestPass: an epoch that is left out is over, for both ends.
+func TestPass(t *testing.T) {
+	a, b := exchange.New("a"), exchange.New("b")
+	first := exchange.Epoch{Number: 1, By: "a"}
+	a.Pass(first)
+	if _, _, ok := a.Receive(exchange.Frame{Epoch: first, Seq: 1, Ack: 1}); ok {
+		t.Error("a takes an acknowledgement of what it has not sent")
+	}
+	if !a.Begin() || a.Epoch() != (exchange.Epoch{Number: 2, By: "a"}) {
+		t.Errorf("the next epoch is %v", a.Epoch())
+	}
+	a.Send(exchange.Message{Type: "offer"})
+	a.Pass(first)
+	if f := a.Flush(); len(f) != 1 {
+		t.Errorf("to pass an epoch that is over has changed what is sent: %v", f)
+	} else if m, renewed, _ := b.Receive(f[0]); !renewed || len(m) != 1 {
+		t.Errorf("b gets %v", m)
+	}
+}

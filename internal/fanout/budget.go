@@ -20,7 +20,7 @@ const (
 
 // KeyframeBudget bounds the key frames that one member may request of each of our tracks, by
 // the track's name. It outlives connections, republished tracks, and the member's stay in
-// the room.
+// the room. The zero value is full.
 type KeyframeBudget struct {
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter // by the name of a sender
@@ -42,6 +42,9 @@ func (b *KeyframeBudget) take(name string, now time.Time) (wait time.Duration) {
 		}
 		if bucket == nil {
 			bucket = rate.NewLimiter(rate.Every(keyframeEvery), keyframeBurst)
+			if b.buckets == nil {
+				b.buckets = make(map[string]*rate.Limiter)
+			}
 			b.buckets[name] = bucket
 		}
 	}

@@ -49,6 +49,9 @@ type Owner interface {
 	Ahead() Verdict
 	// Renewed reports that the peer has begun an epoch.
 	Renewed(via Via)
+	// Answered reports that the peer is in the epoch of our card, which has not begun here. The owner begins it, or reports
+	// that it cannot, because the peer has a card that was not for it.
+	Answered() (begun bool)
 	// Delivered takes messages, in order.
 	Delivered(messages []exchange.Message)
 	// Reborn reports that the peer now has another session.
@@ -158,6 +161,10 @@ func (f *Frames) accept(m signal.Message, via Via) {
 		case Take:
 		}
 	}
+	if epoch == f.cardEpoch(self.ID) && f.ex.Ahead(epoch) && !owner.Answered() {
+		owner.Trace("frame dropped: we have not begun its epoch", "number", epoch.Number)
+		return
+	}
 	frame := exchange.Frame{Epoch: epoch, Seq: m.Seq, Ack: m.Ack}
 	frame.Type, frame.Body = string(m.Type), m.Body
 	messages, renewed, ok := f.ex.Receive(frame)
@@ -173,6 +180,45 @@ func (f *Frames) accept(m signal.Message, via Via) {
 	}
 	owner.Delivered(messages)
 }
+
+// Card takes the newcomer's first offer, which came with the hub's word of it, for its first frame. It means nothing once
+// there has been an epoch, so that it cannot end a connection if the hub repeats it.
+func (f *Frames) Card(card *signal.Card) {
+	self, peer := f.cfg.Self, f.cfg.Peer
+	if f.ex.Epoch().Number > 0 {
+		return
+	}
+	if !card.Verify(peer.PublicKey, f.cfg.Room, peer.Session) {
+		f.forged(signal.TypeWelcome)
+		return
+	}
+	body, err := card.Body()
+	if err != nil {
+		f.cfg.Owner.Trace("card ignored", "error", err)
+		return
+	}
+	m := signal.Message{
+		Type: signal.TypeOffer, From: peer.ID, To: self.ID, Sessions: [2]string{peer.Session, self.Session},
+		Epoch: signal.Epoch(f.cardEpoch(peer.ID)), Seq: 1, Body: body,
+	}
+	f.byHub = true
+	f.cfg.Owner.Received(m, ByHub)
+	f.accept(m, ByHub)
+}
+
+// cardEpoch is the epoch of a newcomer's card.
+func (f *Frames) cardEpoch(newcomer string) exchange.Epoch {
+	return exchange.Epoch{Number: 1, By: newcomer}
+}
+
+// BeginCard begins the epoch of our card, whose offer has reached the peer already.
+func (f *Frames) BeginCard(offer []byte) {
+	f.ex.Begin()
+	f.ex.Sent(exchange.Message{Type: string(signal.TypeOffer), Body: offer})
+}
+
+// PassCard leaves out the epoch of our card, which the peer may be in with another connection than we could have.
+func (f *Frames) PassCard() { f.ex.Pass(f.cardEpoch(f.cfg.Self.ID)) }
 
 // isAwaited reports whether the peer waits until m is acknowledged: with media, or to be gone.
 func isAwaited(m exchange.Message) bool {

@@ -16,12 +16,13 @@ import (
 // end is one of two members. The test carries their frames by hand.
 type end struct {
 	*frames.Frames
-	member  signal.Member
-	key     ed25519.PrivateKey
-	mail    *mailbox.Mailbox
-	verdict frames.Verdict
-	asleep  bool
-	inBand  bool // a connection works
+	member   signal.Member
+	key      ed25519.PrivateKey
+	mail     *mailbox.Mailbox
+	verdict  frames.Verdict
+	asleep   bool
+	answered func() bool
+	inBand   bool // a connection works
 
 	byHub, byConn []signal.Message // sent, and not carried yet
 	got           []string         // bodies
@@ -34,6 +35,7 @@ type end struct {
 
 func (e *end) Asleep() bool                        { return e.asleep }
 func (e *end) Ahead() frames.Verdict               { return e.verdict }
+func (e *end) Answered() bool                      { return e.answered() }
 func (e *end) Renewed(via frames.Via)              { e.renewed = append(e.renewed, via) }
 func (e *end) Reborn(session string)               { e.reborn = append(e.reborn, session) }
 func (e *end) LeftAtOnce()                         { e.leftAtOnce++ }
@@ -279,4 +281,107 @@ func TestProbe(t *testing.T) {
 	if len(b.got) != 1 || len(b.renewed) != 1 || b.warned > 0 || len(a.byConn)+len(b.byConn) > 0 || a.Pending() {
 		t.Errorf("b got %q, and something more was sent", b.got)
 	}
+}
+
+// card is that of from, with its first offer.
+func card(t *testing.T, from *end, offer string) *signal.Card {
+	t.Helper()
+	c, short := signal.NewCard([]byte(offer))
+	if !short {
+		t.Fatal("no room for it in a card")
+	}
+	c.Signature = ed25519.Sign(from.key, signal.CardText("방", from.member.Session, c.Offer))
+	return c
+}
+
+// TestCardIsTheFirstFrame: the card of a newcomer is the first frame of its epoch, and the newcomer begins that when the
+// answer comes.
+func TestCardIsTheFirstFrame(t *testing.T) {
+	resident, newcomer := newEnds()
+	resident.Card(card(t, newcomer, "offer"))
+	if !slices.Equal(resident.got, []string{"offer"}) || !slices.Equal(resident.renewed, []frames.Via{frames.ByHub}) || resident.Epoch() != 1 {
+		t.Fatalf("got %q in epoch %d, renewed by %v", resident.got, resident.Epoch(), resident.renewed)
+	}
+	resident.Send(signal.TypeAnswer, []byte("answer"), false)
+	newcomer.answered = func() bool {
+		newcomer.BeginCard([]byte("offer"))
+		return true
+	}
+	carryFrames(resident, newcomer)
+	if !slices.Equal(newcomer.got, []string{"answer"}) || newcomer.Acked() != 1 || len(newcomer.renewed) != 0 {
+		t.Errorf("got %q, %d acknowledged, renewed by %v", newcomer.got, newcomer.Acked(), newcomer.renewed)
+	}
+	resident.Stop()
+	newcomer.Stop()
+}
+
+// TestCardInAnEpoch: once there is an epoch, a card ends it no more, although the newcomer's would win.
+func TestCardInAnEpoch(t *testing.T) {
+	resident, newcomer := newEnds()
+	if newcomer.member.ID < resident.member.ID {
+		resident, newcomer = newcomer, resident
+	}
+	resident.Begin()
+	resident.Card(card(t, newcomer, "offer"))
+	if len(resident.got) != 0 || len(resident.renewed) != 0 || resident.warned != 0 {
+		t.Errorf("got %q, renewed by %v", resident.got, resident.renewed)
+	}
+}
+
+// TestCardWaitsForItsTurn: a card is held back like another frame of a newcomer, and dropped like one.
+func TestCardWaitsForItsTurn(t *testing.T) {
+	resident, newcomer := newEnds()
+	resident.verdict = frames.Hold
+	resident.Card(card(t, newcomer, "offer"))
+	if len(resident.got) != 0 {
+		t.Errorf("got %q before its turn", resident.got)
+	}
+	resident.verdict = frames.Take
+	if resident.Release(); !slices.Equal(resident.got, []string{"offer"}) {
+		t.Errorf("got %q", resident.got)
+	}
+}
+
+// TestCardsThatAreNone: they are dropped, and those that somebody else has signed are reported once.
+func TestCardsThatAreNone(t *testing.T) {
+	resident, newcomer := newEnds()
+	stranger, _ := newEnds()
+	good, other := card(t, newcomer, "offer"), card(t, newcomer, "another offer")
+	for _, bad := range []*signal.Card{
+		{Offer: other.Offer, Signature: good.Signature}, {Offer: good.Offer}, card(t, stranger, "offer"),
+	} {
+		resident.Card(bad)
+	}
+	if resident.warned != 1 {
+		t.Errorf("reported %d times", resident.warned)
+	}
+	broken := signal.Bytes("안녕")
+	resident.Card(&signal.Card{
+		Offer: broken, Signature: ed25519.Sign(newcomer.key, signal.CardText("방", newcomer.member.Session, broken)),
+	})
+	if len(resident.got) != 0 || resident.Epoch() != 0 || resident.warned != 1 {
+		t.Errorf("got %q in epoch %d, reported %d times", resident.got, resident.Epoch(), resident.warned)
+	}
+}
+
+// TestCardThatWasNotForIt: the answer to a card that cannot be answered begins nothing, and the next epoch is a new one.
+func TestCardThatWasNotForIt(t *testing.T) {
+	resident, newcomer := newEnds()
+	resident.Card(card(t, newcomer, "offer"))
+	resident.Send(signal.TypeAnswer, []byte("answer"), false)
+	newcomer.answered = func() bool {
+		newcomer.PassCard()
+		newcomer.Begin()
+		newcomer.Send(signal.TypeOffer, []byte("offer by hub"), false)
+		return false
+	}
+	carryFrames(resident, newcomer)
+	if len(newcomer.got) != 0 || newcomer.Epoch() != 2 {
+		t.Errorf("got %q in epoch %d", newcomer.got, newcomer.Epoch())
+	}
+	if carryFrames(newcomer, resident); !slices.Equal(resident.got, []string{"offer", "offer by hub"}) || resident.Epoch() != 2 {
+		t.Errorf("the resident has got %q in epoch %d", resident.got, resident.Epoch())
+	}
+	resident.Stop()
+	newcomer.Stop()
 }

@@ -26,6 +26,7 @@ func (l *Link) fail(err error) {
 }
 
 func (l *Link) beginEpoch() {
+	l.giveCardUp()
 	if !l.frames.Begin() {
 		l.on((*recovery.Machine).Exhausted)
 		return
@@ -50,29 +51,23 @@ func (l *Link) build(number recovery.Number, ours bool) {
 	l.Stream.Rebuilt()
 	l.wants.renew()
 	l.show(c)
-	if ours {
+	if ours && l.frames.Queued() == 0 { // otherwise the offer was a card
 		c.Need()
 	}
 }
 
 // open makes a connection for the current epoch.
 func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error) {
+	if ours && l.card != nil { // what begins an epoch of ours otherwise has discarded it
+		return l.claim(number), nil
+	}
+	l.discardCard()
 	servers := l.host.Servers()
 	var c *connection.Conn
-	bounds := conduct.NewGuard(func(err error) { l.mail.Post(func() { l.flooded(c, err) }) })
-	hooks := Hooks{
-		Guard: bounds, Checks: conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody),
-		Packets: new(payloads.Packets), Repair: repair.NewAsker(), Answers: repair.NewAnswerer(),
-		Traffic: traffic.New(traffic.Options{Share: l.host.SharesReports()}),
-	}
-	hooks.Checked = sync.OnceFunc(func() {
-		now := time.Now()
-		l.mail.Post(func() { c.Checked(now) })
-	})
-	bounds.Reports(hooks.Traffic.Report)
-	reports := new(connection.Reports)
-	bounds.Waits(reports.Arrived)
-	api, err := l.host.NewAPI(hooks)
+	hooks := newHooks(conduct.NewPacer(l.cfg.Conduct.Checks, conduct.Everybody), l.host.SharesReports(),
+		func(err error) { l.mail.Post(func() { l.flooded(c, err) }) },
+		func(at time.Time) { l.mail.Post(func() { c.Checked(at) }) })
+	api, err := l.host.NewAPI(hooks.Hooks)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +90,32 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		Number: number, PC: pc, Owner: connHost{l}, Mail: l.mail, Log: l.log, Self: l.cfg.Self.ID, Turn: turn,
 		Senders: l.senders, Shares: l.shares, Expects: expects,
 		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: hooks.Packets,
-		Repair: hooks.Repair, Answers: hooks.Answers, Reports: reports, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
+		Repair: hooks.Repair, Answers: hooks.Answers, Reports: hooks.reports, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
 	})
 	return c, err
+}
+
+// hooks are those of a new connection, with its reports.
+type hooks struct {
+	Hooks
+
+	reports *connection.Reports
+}
+
+// newHooks makes the hooks of a new connection. flooded is called if the peer floods us, checked at its first check.
+func newHooks(checks *conduct.Pacer, sharesReports bool, flooded func(error), checked func(at time.Time)) hooks {
+	bounds := conduct.NewGuard(flooded)
+	h := hooks{
+		Hooks: Hooks{
+			Guard: bounds, Checks: checks, Packets: new(payloads.Packets), Repair: repair.NewAsker(), Answers: repair.NewAnswerer(),
+			Traffic: traffic.New(traffic.Options{Share: sharesReports}),
+			Checked: sync.OnceFunc(func() { checked(time.Now()) }),
+		},
+		reports: new(connection.Reports),
+	}
+	bounds.Reports(h.Traffic.Report)
+	bounds.Waits(h.reports.Arrived)
+	return h
 }
 
 // expects returns the MIME types, or kinds, of what the peer publishes: what its table says, and before that the hub.

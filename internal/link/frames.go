@@ -27,6 +27,23 @@ func (h frameHost) Ahead() frames.Verdict {
 	return frames.Take
 }
 
+// Answered begins the epoch of our card, if the peer can have it. One that has the card although it was another's gets the
+// next epoch.
+func (h frameHost) Answered() (begun bool) {
+	if h.card != nil {
+		h.trace("epoch begun by our card")
+		h.frames.BeginCard(h.card.Offer)
+		h.on((*recovery.Machine).Begun)
+		return true
+	}
+	if !h.recovery.Alive() {
+		h.tableVersion = max(h.tableVersion, cardTable)
+		h.frames.PassCard()
+		h.on((*recovery.Machine).Welcome)
+	}
+	return false
+}
+
 // Renewed reports to the machine which connection the peer has set aside, so that we do the same.
 func (h frameHost) Renewed(via frames.Via) {
 	if c := h.conns.current; c == nil || recovery.Number(via) != c.Number {

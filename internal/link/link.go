@@ -40,6 +40,8 @@ type Config struct {
 	Conduct  *conduct.Conduct            // of the member id; it outlives links
 	Networks func() conduct.Networks     // for judging candidates; they may change
 	Codecs   []webrtc.RTPCodecParameters // that are offered in addition to noom's
+	Card     *Card                       // that the peer may answer; nil: there is none
+	CardSent time.Time                   // when it was
 }
 
 // Link is everything about one other member. Only its loop sets descriptions and closes connections. Its methods may be
@@ -77,6 +79,7 @@ type Link struct {
 	goodbyes     goodbyes
 	wants        wants // of the peer's tracks
 	watch        watch
+	card         *Card // until it is answered, or there is no use for it
 }
 
 // New makes a link. Run runs it.
@@ -86,6 +89,9 @@ func New(cfg Config) *Link {
 		cfg:  cfg, host: cfg.Host, mail: mailbox.New(fault.Closed),
 		shares:   make(map[*fanout.Sender]connection.Share),
 		recovery: recovery.New(recovery.Options{Connect: cfg.Connect, Restarts: firstRestarts}),
+	}
+	if l.card = cfg.Card; l.card != nil {
+		l.mail.Post(func() { l.adopt(cfg.CardSent) })
 	}
 	l.Stream.Questions.OnDue, l.Stream.Questions.OnAsked = l.Kick, cfg.Report.Asked
 	l.Tracks.OnWant = func() { l.mail.Post(func() { l.wants.due = true }) }
@@ -137,6 +143,7 @@ func (l *Link) flush() {
 
 // end ends everything that the link has: timers, connections, tracks, the stream.
 func (l *Link) end() {
+	l.giveCardUp()
 	l.frames.Stop()
 	for t := range l.timers {
 		l.timers[t].Stop()
@@ -172,10 +179,13 @@ func (l *Link) post(event func(*recovery.Machine) []recovery.Action) {
 // The room's loop calls what follows.
 
 // Welcome reports that the member has come, or come back, to the hub while we were there, and what it publishes, as far as is
-// known.
-func (l *Link) Welcome(sends []string) {
+// known; card, if it is not nil, is its first offer.
+func (l *Link) Welcome(sends []string, card *signal.Card) {
 	l.mail.Post(func() {
 		l.sends = sends
+		if card != nil && !l.host.Servers().Expired() { // otherwise we offer, once there are others
+			l.frames.Card(card)
+		}
 		l.on((*recovery.Machine).Welcome)
 	})
 }

@@ -61,6 +61,8 @@ func (l *Link) Retable() {
 	l.mail.Post(func() {
 		if c := l.conns.current; c != nil {
 			c.Retable()
+		} else if l.card != nil {
+			l.card.outdated = true
 		}
 	})
 }

@@ -77,6 +77,7 @@ type Config struct {
 	Hubless  bool // and then the hub goes for good
 	Browsers int  // how many of the two, from A on, are as browsers are
 	Tracks   int8 // published by each end from the start
+	Cards    bool // a newcomer's first offer goes with its join
 	Broken   Rule // the rule that nobody keeps
 }
 
@@ -105,6 +106,7 @@ const (
 	Watch              // whoever has a new path watches that something arrives by it
 	KeepOld            // and keeps the old connections until then
 	HubReturn          // the hub's return mends what it finds broken
+	CardPassed         // the epoch of a card that is of no use is left out
 )
 
 // Event is one thing that happens to the end At; Frame says which of the

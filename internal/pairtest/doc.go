@@ -36,7 +36,7 @@
 // those that watch a new path end together. A path may carry nothing to one end,
 // but not from the moment on at which both know better; without a hub to mend it,
 // it carries nothing to both. ICE servers do not expire, and the queue of
-// newcomers is short. No acknowledgement is held: one that travels slowly is the
+// newcomers is short. A first join that has a card and fails ends its session, as in Go. No acknowledgement is held: one that travels slowly is the
 // same to the other end. Signatures, the limiter of rebuilds (it drops frames, as the
 // hub here may) and application data have no part in negotiation. Idle sections
 // that a new track takes over need none.

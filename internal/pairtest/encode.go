@@ -74,10 +74,19 @@ func (e *encoder) member(i int) {
 	e.bits(m.here, m.online)
 	e.bytes(m.session, m.lives, m.tracks, m.mutes)
 	e.bytes(m.used[:]...)
+	e.bytes(m.carded)
+	e.card(m.card)
+	e.card(m.link.card)
 	e.bytes(int8(len(m.notices)))
 	for _, n := range m.notices {
 		e.bytes(int8(n.kind), n.session, n.behind)
+		e.card(n.card)
 	}
+}
+
+func (e *encoder) card(c card) {
+	e.bits(c.made)
+	e.bytes(c.tracks, c.mutes)
 }
 
 func (e *encoder) link(i int) {

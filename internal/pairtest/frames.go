@@ -38,6 +38,10 @@ func (w *World) receive(i int, f frame) {
 	if x.Ahead(f.Epoch) && l.recovery.MustWait() {
 		w.on(i, RecoveryInput{Call: "peerBegins"})
 	}
+	if f.Epoch == cardEpoch(i) && x.Ahead(f.Epoch) && w.cfg.Cards && !w.answered(i) {
+		return
+	}
+	x = w.exchange(i)
 	if w.breaks(EpochCheck) && f.Epoch.Less(x.Epoch()) {
 		f.Epoch = x.Epoch()
 	}

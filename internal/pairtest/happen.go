@@ -138,12 +138,18 @@ func (w *World) depart(i int, k Kind) {
 		w.forget(i)
 	case Reborn:
 		w.disconnect(i)
-		w.forget(i)
-		e.session++
-		e.lives = 0
-		e.tracks, e.mutes = w.cfg.Tracks, 0
+		w.rebirth(i)
 	default:
 	}
+}
+
+// rebirth makes the end another session.
+func (w *World) rebirth(i int) {
+	e := &w.ends[i]
+	w.forget(i)
+	e.session++
+	e.lives, e.card = 0, card{}
+	e.tracks, e.mutes = w.cfg.Tracks, 0
 }
 
 // publish adds a track.

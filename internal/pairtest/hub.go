@@ -29,14 +29,19 @@ func (w *World) join(i int) {
 	e.online = true
 	w.sees[i], w.hub[i] = e.session, nil
 	e.notices = []notice{{kind: joined, session: w.sees[1-i]}}
+	c := w.makeCard(i)
 	if w.sees[1-i] != 0 && other.online {
 		w.notify(1-i, welcome, e.session)
+		other.notices[len(other.notices)-1].card = c // notify has copied them
 	}
 }
 
 // disconnect ends the end's connection to the hub, which need not notice.
 func (w *World) disconnect(i int) {
 	w.ends[i].online, w.ends[i].notices, w.hub[i] = false, nil, nil
+	if w.ends[i].card.made { // its first join has failed, and the next is another session
+		w.rebirth(i)
+	}
 }
 
 // miss makes the hub forget end i and tell the other.
@@ -50,7 +55,7 @@ func (w *World) miss(i int, kind noticeKind) {
 // notify tells end i of the other.
 func (w *World) notify(i int, kind noticeKind, session int8) {
 	e := &w.ends[i]
-	e.notices = with(e.notices, notice{kind, session, int8(len(w.hub[i]))})
+	e.notices = with(e.notices, notice{kind: kind, session: session, behind: int8(len(w.hub[i]))})
 }
 
 // take removes the k-th frame on its way from the hub to end i.
@@ -77,11 +82,19 @@ func (w *World) hear(i int) {
 	switch {
 	case n.kind == joined && n.session != 0:
 		w.member(i, n.session)
+		e.card = card{} // the link has it, or nobody
 		w.hubSays(i, "expect")
-	case n.kind == joined && l.known:
-		w.hubSays(i, "hubLost")
+	case n.kind == joined:
+		e.card = card{}
+		if l.known {
+			w.hubSays(i, "hubLost")
+		}
 	case n.kind == welcome:
+		news := l.session != n.session
 		w.member(i, n.session)
+		if news && n.card.made {
+			w.takeCard(i, n)
+		}
 		w.hubSays(i, "welcome")
 	case n.kind == byeLeft && l.session == n.session && l.known:
 		w.hubSays(i, "goodbye")
@@ -110,6 +123,7 @@ func (w *World) member(i int, session int8) {
 		*l = link{session: session, recovery: recovery.New(w.options(i))}
 		w.ends[i].lives++
 		w.x[i], w.own[i] = exchange.New(letter(i)), true
+		l.card, w.ends[i].card = w.ends[i].card, card{}
 	}
 	if l.recovery.Asleep() {
 		w.reach(Woke)

@@ -149,6 +149,7 @@ func (w *World) carryOut(i int, a recovery.Action) {
 	case recovery.End:
 		w.dropConn(i)
 		l.old = nil
+		w.giveCardUp(i)
 	case recovery.AskServers, recovery.SamplePath, recovery.ComparePath, recovery.CheckRelay:
 		w.fail("%s does what nobody here asked for: %+v", letter(i), a)
 	default: // what applications see, and timers
@@ -156,6 +157,7 @@ func (w *World) carryOut(i int, a recovery.Action) {
 }
 
 func (w *World) beginEpoch(i int) {
+	w.giveCardUp(i)
 	if !w.exchange(i).Begin() {
 		w.fail("%s has no epochs left", letter(i))
 		return
@@ -168,6 +170,11 @@ func (w *World) beginEpoch(i int) {
 func (w *World) build(i int, a recovery.Action) {
 	e := &w.ends[i]
 	e.link.inbox, e.link.said = nil, [2][]byte{}
+	if a.Ours && e.link.card.made {
+		w.claim(i, a)
+		return
+	}
+	e.link.card = card{}
 	e.link.conn = conn{number: a.Conn, epoch: w.epoch(i)}
 	e.link.waiting = e.tracks
 	if a.Ours {

@@ -30,6 +30,7 @@ var broken = []struct {
 	{Watch, "the watch over a new path", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Restart: 1, Deafen: 1}}},
 	{KeepOld, "old connections until the new one is proven", Config{Calls: true, Channel: true, Hubless: true, Lazy: true, Cap: 2, Bounds: Bounds{Move: 1, Deafen: 1}}},
 	{HubReturn, "mending when the hub is back", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{LoseHub: 1, NoPath: 1, Cut: 1}}},
+	{CardPassed, "leaving out the epoch of a card", Config{Tracks: 1, Lazy: true, Cap: 2, Cards: true, Bounds: Bounds{Timeout: 1, LoseHub: 1}}},
 	{RestartClears, "forgetting candidates at a restart", Config{Calls: true, Lazy: true, Cap: 2, Bounds: Bounds{Gather: 1, Restart: 1}}},
 }
 

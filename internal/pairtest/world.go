@@ -85,6 +85,7 @@ type link struct {
 	old     []old              // connections that serve until this epoch's is up
 	inbox   []exchange.Message // delivered, not acted on
 	waiting int8               // tracks without a section
+	card    card               // of this end, which the other may answer
 
 	recovery recovery.Machine
 
@@ -105,6 +106,8 @@ type member struct {
 	mutes   int8
 	used    Bounds
 	lives   int8 // links so far
+	carded  int8 // the latest session in which it has made a card
+	card    card // that it has made in it, and no link has
 	link    link
 	notices []notice // from the hub, in order
 }
@@ -114,6 +117,7 @@ type notice struct {
 	kind    noticeKind
 	session int8 // of the other, 0 for nobody
 	behind  int8 // so many frames were on their way to the end already
+	card    card // of the other
 }
 
 type noticeKind uint8
@@ -287,6 +291,7 @@ const (
 	CameUpLate                     // the connection of an epoch before came up behind the next
 	FoundDeaf                      // a new path was found to carry nothing
 	Parted                         // the other's last words were waited for
+	CardAnswered                   // an epoch began by a card
 	marksEnd
 )
 
@@ -295,7 +300,7 @@ const AllMarks = marksEnd - 1
 
 var markNames = [...]string{
 	"staled", "corrected", "slept", "woke", "taken over", "crossed", "came early", "came again", "stuck", "abandoned",
-	"waited", "asked in vain", "both paths", "moved", "both moved", "mended", "mended in vain", "out of restarts", "came up late", "found deaf", "parted",
+	"waited", "asked in vain", "both paths", "moved", "both moved", "mended", "mended in vain", "out of restarts", "came up late", "found deaf", "parted", "card answered",
 }
 
 // String lists the situations.

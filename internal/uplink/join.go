@@ -45,13 +45,13 @@ func (u *Uplink) dial(ctx context.Context, a *Arrival, hub signal.Dialer, join s
 }
 
 // attempt tries the hubs until one lets us in or refuses for good. Each may take an equal part of the time that is left.
-func (u *Uplink) attempt(ctx context.Context, a *Arrival) (s signal.Signaler, joined signal.Message, err error) {
+func (u *Uplink) attempt(ctx context.Context, a *Arrival, card *signal.Card) (s signal.Signaler, joined signal.Message, err error) {
 	order := u.hubs.order(time.Now())
 	var all signal.HubsError
 	for n, i := range order {
 		hub := &u.hubs.list[i]
 		part, cancel := signal.PartOfTime(ctx, len(order)-n)
-		s, joined, err = u.enter(part, a, hub.Dialer)
+		s, joined, err = u.enter(part, a, hub.Dialer, card)
 		cancel()
 		if err == nil {
 			u.at = i
@@ -72,10 +72,10 @@ func (u *Uplink) attempt(ctx context.Context, a *Arrival) (s signal.Signaler, jo
 }
 
 // enter dials a hub and joins. The joined frame stays valid after the next Receive.
-func (u *Uplink) enter(ctx context.Context, a *Arrival, hub signal.Dialer) (s signal.Signaler, joined signal.Message, err error) {
+func (u *Uplink) enter(ctx context.Context, a *Arrival, hub signal.Dialer, card *signal.Card) (s signal.Signaler, joined signal.Message, err error) {
 	join := signal.Message{
 		Type: signal.TypeJoin, Room: u.cfg.Room, Name: u.cfg.Name(),
-		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session,
+		Key: u.cfg.Self.PublicKey, Session: u.cfg.Self.Session, Card: card,
 	}
 	if u.cfg.Sends != nil {
 		join.Sends = u.cfg.Sends()

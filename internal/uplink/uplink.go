@@ -90,11 +90,11 @@ func New(cfg Config) *Uplink {
 }
 
 // Join dials the hub and joins, once, and returns the joined frame. After that the Uplink is online. Of several hubs each is
-// tried once.
-func (u *Uplink) Join(ctx context.Context) (joined signal.Message, err error) {
+// tried once. card, which may be nil, goes with this join and with no later one.
+func (u *Uplink) Join(ctx context.Context, card *signal.Card) (joined signal.Message, err error) {
 	u.arrival.Began = time.Now()
 	u.hubs = hubsOf(u.cfg.Dialer, u.cfg.Room)
-	if u.conn, joined, err = u.attempt(ctx, &u.arrival); err != nil {
+	if u.conn, joined, err = u.attempt(ctx, &u.arrival, card); err != nil {
 		return joined, err
 	}
 	u.heartbeat = heartbeatOf(&joined)
@@ -226,7 +226,7 @@ func (u *Uplink) redial(ctx context.Context, pause *time.Duration) (signal.Signa
 			return nil, signal.Message{}, ctx.Err()
 		}
 		dialCtx, cancel := context.WithTimeout(ctx, u.cfg.DialTimeout)
-		s, joined, err := u.attempt(dialCtx, new(Arrival))
+		s, joined, err := u.attempt(dialCtx, new(Arrival), nil)
 		cancel()
 		if err == nil || ctx.Err() != nil || IsFinal(err) {
 			return s, joined, err

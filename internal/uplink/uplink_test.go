@@ -55,7 +55,7 @@ func inBubble(t *testing.T, set func(*uplink.Config), f func(l *line, hub signal
 		ctx, l.cancel = context.WithCancel(t.Context())
 		joined := make(chan error, 1)
 		go func() {
-			_, err := l.up.Join(ctx)
+			_, err := l.up.Join(ctx, nil)
 			joined <- err
 		}()
 		hub := <-l.dials

@@ -20,7 +20,7 @@ import (
 func (c *conn) askedToJoin(m *signal.Message) bool {
 	c.join = &application{ // cloned, because m's strings are parts of its envelope
 		Room: strings.Clone(m.Room), Name: strings.Clone(m.Name), Session: strings.Clone(m.Session),
-		Token: strings.Clone(m.Token), Key: m.Key, Sends: m.Sends,
+		Token: strings.Clone(m.Token), Key: m.Key, Sends: m.Sends, Card: m.Card,
 	}
 	if c.hub.config.Authorize != nil {
 		c.demandProof()
@@ -104,7 +104,7 @@ func (c *conn) enter(proven bool) bool {
 	c.since = time.Now()
 	q := request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member), sends: c.join.Sends,
+		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member), sends: c.join.Sends, card: c.join.Card,
 	}
 	p, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {
@@ -124,7 +124,7 @@ func (c *conn) enter(proven bool) bool {
 		c.demandProof()
 		return true
 	}
-	c.place, c.join.Sends = p, nil
+	c.place, c.join.Sends, c.join.Card = p, nil, nil
 	if c.hub.config.ICEServers == nil {
 		c.given = context.Background() // its values are no longer needed
 	}

@@ -61,6 +61,7 @@ type application struct {
 	Room, Name, Session, Token string
 	Key                        signal.PublicKey
 	Sends                      []string
+	Card                       *signal.Card
 }
 
 // is reports whether a join asks for the same, whatever its token is.

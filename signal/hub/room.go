@@ -60,6 +60,7 @@ type request struct {
 	until    time.Time
 	parting  parting         // of the connection
 	sends    []string        // what the member is about to publish, for the welcome
+	card     *signal.Card    // its first offer, for one welcome; nil: it has made none
 	joined   *signal.Message // the answer, to be completed by Self, Members, Locked and Nonce
 }
 
@@ -103,13 +104,25 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		}
 	}
 	r.tell(c, joined)
+	r.welcome(c, &q)
+	r.catchUp(c, back)
+	return r.out, admitted
+}
+
+// welcome informs the others of a newcomer. The card is an offer and can have one answer, so the first of them gets it.
+func (r *room[C]) welcome(c C, q *request) {
 	welcome := &signal.Message{Type: signal.TypeWelcome, Member: &q.member}
 	if q.member.May(signal.RightPublish) {
 		welcome.Sends = q.sends
 	}
+	if first := r.seats[0].conn; q.card != nil && first != c {
+		carded := *welcome
+		carded.Card = q.card
+		r.tell(first, &carded)
+		r.tellExcept(welcome, c, first)
+		return
+	}
 	r.tellOthers(c, welcome)
-	r.catchUp(c, back)
-	return r.out, admitted
 }
 
 // judge says what would become of a request.
@@ -252,11 +265,13 @@ func (r *room[C]) tellAll(m *signal.Message) {
 	r.tellOthers(nobody, m)
 }
 
-func (r *room[C]) tellOthers(c C, m *signal.Message) {
+func (r *room[C]) tellOthers(c C, m *signal.Message) { r.tellExcept(m, c, c) }
+
+func (r *room[C]) tellExcept(m *signal.Message, a, b C) {
 	all := r.all
 	for i := range r.seats {
-		if r.seats[i].conn != c {
-			all = append(all, r.seats[i].conn)
+		if c := r.seats[i].conn; c != a && c != b {
+			all = append(all, c)
 		}
 	}
 	r.post(m, false, all)

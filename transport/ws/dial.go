@@ -55,13 +55,18 @@ func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 	return l, nil
 }
 
-// DialJoin implements [signal.JoinDialer]: the join goes with the opening request, if it is not too long for that. If
-// something refuses the request, DialJoin dials again without the join.
+// DialJoin implements [signal.JoinDialer]: the join goes with the opening request, if it is not too long for that, and
+// without its card if it is too long with it. If something refuses the request, DialJoin dials again without the join.
 func (d Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signaler, error) {
 	if len(d.URLs) > 0 { // it was not asked for its hubs
 		return d.Dial(ctx)
 	}
 	offer := offerOf(join)
+	if offer == "" && join.Card != nil {
+		join.Card = nil
+		join.Stamp(join.From)
+		offer = offerOf(join)
+	}
 	u, err := entrance.ParseURL(d.URL, "ws")
 	if err != nil || offer == "" {
 		return d.Dial(ctx)

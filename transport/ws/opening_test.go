@@ -1,7 +1,9 @@
 package ws_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -279,6 +282,53 @@ func TestJoinsInRequestsAreLimited(t *testing.T) {
 					t.Errorf("answered with %+v, %v, want %s", m, err, test.want)
 				}
 			})
+		}
+	}
+}
+
+// TestCardsInRequests: a card goes with the join in a request if there is room for it, and without it the join does.
+func TestCardsInRequests(t *testing.T) {
+	server := httptest.NewServer(ws.Handler(hub.New(nil), nil))
+	defer server.Close()
+	d := ws.Dialer{URL: server.URL}
+	next := func(s signal.Signaler, want signal.Type) signal.Message {
+		t.Helper()
+		m, err := s.Receive(t.Context())
+		if err != nil || m.Type != want {
+			t.Fatalf("%v, %v, want %s", m.Type, err, want)
+		}
+		return m
+	}
+	join := func(seed byte, room string) signal.Message {
+		key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+		return signal.Message{Type: signal.TypeJoin, Room: room, Name: "지우", Key: signal.PublicKey(key), Session: signal.NewSession()}
+	}
+	most := &signal.Card{Offer: make(signal.Bytes, signal.MaxCard), Signature: make(signal.Bytes, ed25519.SignatureSize)}
+	for room, sends := range map[string][]string{
+		"데모": {"audio/opus", "video/VP8"},
+		"방":  slices.Repeat([]string{"video/" + strings.Repeat("x", signal.MaxMIME-len("video/"))}, signal.MaxSends),
+	} {
+		resident, err := d.DialJoin(t.Context(), join(1, room))
+		if err != nil {
+			t.Fatal(err)
+		}
+		next(resident, signal.TypeJoined)
+		newcomer := join(2, room)
+		newcomer.Sends, newcomer.Card = sends, most
+		s, err := d.DialJoin(t.Context(), newcomer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next(s, signal.TypeJoined)
+		welcome := next(resident, signal.TypeWelcome)
+		if got := welcome.Card != nil && bytes.Equal(welcome.Card.Offer, most.Offer); got != (len(sends) == 2) {
+			t.Errorf("with %d of sends, the card has come: %v", len(sends), got)
+		}
+		if newcomer.Card == nil || len(welcome.Sends) != len(sends) {
+			t.Errorf("the welcome has %d of sends; the join has lost its card: %v", len(welcome.Sends), newcomer.Card == nil)
+		}
+		if err := errors.Join(s.Close(), resident.Close()); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (m *member) enter(t *testing.T) (trips float64, err error) {
 	t.Helper()
 	up := uplink.New(m.cfg)
 	began := time.Now()
-	if _, err = up.Join(t.Context()); err != nil {
+	if _, err = up.Join(t.Context(), nil); err != nil {
 		return 0, err
 	}
 	trips = float64(time.Since(began)) / float64(2*oneWay)

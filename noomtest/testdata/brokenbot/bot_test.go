@@ -90,8 +90,8 @@ func TestRoomLeftOpen(t *testing.T) {
 func TestFaultOfNothing(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
 		w.Drop(noomtest.Frames{From: "bbo", Type: signal.TypeAnswer})
-		w.Drop(noomtest.Frames{From: "bob", Type: signal.TypeAnswer, Nth: 7})
-		w.Drop(noomtest.Frames{From: "bob", Type: signal.TypeGrant})
+		w.Drop(noomtest.Frames{From: "alice", Type: signal.TypeAnswer, Nth: 7})
+		w.Drop(noomtest.Frames{From: "alice", Type: signal.TypeGrant})
 		w.Join("lobby", &noom.Config{Name: "alice"})
 		w.Join("lobby", &noom.Config{Name: "bob"})
 		w.Settle()
