@@ -49,6 +49,12 @@ type Room interface {
 	// TrySend is Send without waiting. A peer with too much in flight does not get data, and its [*PeerError] wraps
 	// [ErrWouldBlock].
 	TrySend(data []byte) error
+	// State returns the map of small values that the members share.
+	State() *State
+	// SetAttributes sets what every member sees as [Peer].Attributes of this one, in the place of all that was set before.
+	// It is kept as part of this member's [State], at most 4096 bytes as JSON, and ends with the membership. Errors:
+	// [ErrTooBig], [ErrStateFull], [ErrClosed], ctx's.
+	SetAttributes(ctx context.Context, attributes map[string]string) error
 	// Rename changes the nickname, and returns once the hub has taken it. Errors: [ErrForbidden] if the hub has
 	// assigned the name.
 	Rename(ctx context.Context, name string) error

@@ -19,6 +19,8 @@ type Stream struct {
 	out outgoingMessages
 	in  incomingMessages
 
+	aside asideFrames // guards itself too
+
 	// Owned by the link's loop.
 	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
 	deliveries []chan struct{} // each is closed when everything has arrived
@@ -42,7 +44,10 @@ func (s *Stream) Offer(data []byte) (full <-chan struct{}, err error) { return s
 func (s *Stream) Seal() { s.out.seal() }
 
 // Close makes sends fail until Reopen, because the peer is gone.
-func (s *Stream) Close() { s.out.setClosed(true) }
+func (s *Stream) Close() {
+	s.out.setClosed(true)
+	s.aside.reset(true)
+}
 
 // Missing counts the messages that are not known to have arrived.
 func (s *Stream) Missing() int { return s.out.missing() }
@@ -57,6 +62,7 @@ func (s *Stream) Taken(m Message) (due bool) { return s.in.take(m.number, len(m.
 func (s *Stream) Reopen() {
 	s.unseen = 0
 	s.out.setClosed(false)
+	s.aside.reset(false)
 }
 
 // Rebuilt is called when there is a new connection. The last acknowledgement is sent
@@ -66,6 +72,7 @@ func (s *Stream) Rebuilt() { s.in.remind() }
 // Message is what the peer has sent with one call of Send.
 type Message struct {
 	Payload []byte // nil: there is no message
+	Aside   []byte // a frame of the room's state, nil if it is none
 	number  uint32
 }
 
@@ -90,6 +97,7 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 		if !s.out.hasArrived(n) {
 			return Message{}, true, ErrCredit
 		}
+		s.aside.arrived()
 	case kindMessage:
 		fresh, err := s.in.receive(n, len(payload))
 		if err != nil {
@@ -98,7 +106,9 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 		if !fresh {
 			return Message{}, false, nil
 		}
-		return Message{payload, n}, true, nil
+		return Message{Payload: payload, number: n}, true, nil
+	case kindState:
+		return Message{Aside: m.Data[1:]}, true, nil
 	}
 	return Message{}, true, nil
 }
@@ -109,8 +119,11 @@ func (s *Stream) Pausing() bool { return s.in.isPausing() }
 // PauseOver notes that it is time to acknowledge what has been taken in the pause.
 func (s *Stream) PauseOver() { s.in.pauseOver() }
 
-// Open makes a lane carry the stream. What was not taken is sent again over it.
-func (s *Stream) Open(lane *Lane) { lane.open, lane.written = true, s.out.start() }
+// Open makes a lane carry the stream. What was not taken is sent again over it, and what waits aside is not.
+func (s *Stream) Open(lane *Lane) {
+	lane.open, lane.written = true, s.out.start()
+	s.aside.reset(false)
+}
 
 // Write sends what is due over a lane, as far as there is room. It is called again
 // when the lane's channel has sent what it was given.
@@ -125,13 +138,19 @@ func (s *Stream) Write(lane *Lane) {
 		s.arrivedDue = false
 		_ = lane.give(numberFrame(kindArrived, s.in.last())) // as above
 	}
+	for frame := s.aside.first(); frame != nil; frame = s.aside.first() {
+		if !lane.room() || lane.give(frame) != nil {
+			return
+		}
+		s.aside.sent()
+	}
 	for frame := s.out.next(lane.written); frame != nil; frame = s.out.next(lane.written) {
 		if !lane.room() || lane.give(frame) != nil {
 			return
 		}
 		lane.written = frameNumber(frame)
 	}
-	if len(s.deliveries) > 0 && !lane.asked && s.out.missing() > 0 && lane.room() {
+	if len(s.deliveries) > 0 && !lane.asked && !s.hasArrived() && lane.room() {
 		lane.asked = lane.give(numberFrame(kindAsked, s.out.last())) == nil
 	}
 }
@@ -147,10 +166,13 @@ func (s *Stream) Deliver() <-chan struct{} {
 
 // Delivered ends the deliveries if everything has arrived.
 func (s *Stream) Delivered() {
-	if len(s.deliveries) > 0 && s.out.missing() == 0 {
+	if len(s.deliveries) > 0 && s.hasArrived() {
 		s.EndDeliveries()
 	}
 }
+
+// hasArrived reports whether all that was sent is known to have arrived.
+func (s *Stream) hasArrived() bool { return s.out.missing() == 0 && !s.aside.isUnsure() }
 
 // EndDeliveries ends the deliveries, whether or not everything has arrived.
 func (s *Stream) EndDeliveries() {

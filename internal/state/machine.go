@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -85,11 +86,8 @@ type Change struct {
 	Gone bool    // nothing shows
 }
 
-// Errors of Write and Prepare.
-var (
-	ErrFull   = errors.New("this member has too much in the room's state; delete some of it")
-	ErrBehind = errors.New("another record of the key has come meanwhile; write again")
-)
+// ErrBehind is returned by Write if another record of the key has come since Prepare.
+var ErrBehind = errors.New("another record of the key has come meanwhile; prepare it again")
 
 // New returns the Machine of a member that has joined a room in that session.
 func New(self, session string) *Machine {
@@ -171,7 +169,7 @@ func (m *Machine) Prepare(publicKey signal.PublicKey, key string, value []byte, 
 		return nil, err
 	}
 	if !m.fits(r) {
-		return nil, ErrFull
+		return nil, fault.StateFull
 	}
 	return r, nil
 }
@@ -182,7 +180,7 @@ func (m *Machine) Write(now time.Time, r *Record) error {
 	case !m.counts(r):
 		return ErrBehind
 	case !m.fits(r):
-		return ErrFull
+		return fault.StateFull
 	}
 	h := m.put(now, r)
 	for _, id := range m.talking() {
@@ -191,11 +189,9 @@ func (m *Machine) Write(now time.Time, r *Record) error {
 	return nil
 }
 
-// Useful reports whether a record whose signature is good would be taken. It is worth asking before that is checked.
-func (m *Machine) Useful(r *Record) bool { return m.judge(r) && !m.isTooFar(r) }
-
-// judge reports whether a record would be taken whatever its version.
-func (m *Machine) judge(r *Record) bool {
+// Useful reports whether a record whose signature is good would be taken, whatever its version. It is worth asking before
+// the signature is checked.
+func (m *Machine) Useful(r *Record) bool {
 	switch {
 	case r.Writer == m.self && r.Session == m.session: // we have it, or know better
 	case !r.Deleted && !r.Keep && !m.isPresent(r):
@@ -226,7 +222,7 @@ func (m *Machine) isTooFar(r *Record) bool { return r.Version > max(m.clock, m.r
 // take takes a record of another member, or of ourselves in a former session.
 func (m *Machine) take(now time.Time, r *Record) {
 	switch {
-	case !m.judge(r):
+	case !m.Useful(r):
 	case m.isTooFar(r):
 		m.ahead = true
 	default:

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"noom/internal/fault"
 	"noom/signal"
 )
 
@@ -101,22 +102,10 @@ func (r *Record) compare(s *Record) int {
 	return cmp.Or(cmp.Compare(r.Version, s.Version), cmp.Compare(r.Writer, s.Writer), strings.Compare(string(r.Signature), string(s.Signature)))
 }
 
-// ErrReserved is returned for a key that applications cannot write.
-var ErrReserved = errors.New("keys that begin with noom: are reserved; choose another one")
+// IsKey reports whether applications can write under a key.
+func IsKey(key string) bool { return isText(key) && !strings.HasPrefix(key, Reserved) }
 
-// ErrKey is returned for what cannot be a key.
-var ErrKey = errors.New("a key has 1 to 256 bytes of UTF-8")
-
-// CheckKey says why an application cannot write under a key.
-func CheckKey(key string) error {
-	switch {
-	case key == "" || len(key) > MaxKey || !utf8.ValidString(key):
-		return ErrKey
-	case strings.HasPrefix(key, Reserved):
-		return ErrReserved
-	}
-	return nil
-}
+func isText(key string) bool { return key != "" && len(key) <= MaxKey && utf8.ValidString(key) }
 
 // check says which rule a record breaks, whoever is in the room.
 func (r *Record) check() error {
@@ -128,14 +117,10 @@ func (r *Record) check() error {
 	case r.Keep && r.Deleted, r.Deleted && len(r.Value) > 0, !r.Deleted && r.Age != 0:
 		return errors.New("what is deleted has an age and neither keep nor a value")
 	case len(r.Value) > MaxValue:
-		return fmt.Errorf("a value of %d bytes, at most %d", len(r.Value), MaxValue)
+		return fmt.Errorf("%w: a value of %d bytes, at most %d", fault.TooBig, len(r.Value), MaxValue)
 	}
-	err := CheckKey(r.Key)
-	if !errors.Is(err, ErrReserved) {
-		return err
+	if IsKey(r.Key) || r.Key == AttributesKey(r.Writer) && !r.Keep && len(r.Value) <= MaxAttributes {
+		return nil
 	}
-	if r.Key != AttributesKey(r.Writer) || r.Keep || len(r.Value) > MaxAttributes {
-		return fmt.Errorf("reserved key %q", r.Key)
-	}
-	return nil
+	return fmt.Errorf("bad key %q", r.Key)
 }
