@@ -63,7 +63,8 @@ func (s *State) Set(ctx context.Context, key string, value []byte, o *StateOptio
 	return s.write(ctx, key, value, o != nil && o.Keep, false)
 }
 
-// Delete deletes what is under a key, whoever has written it. Errors: those of Set, but [ErrTooBig] and [ErrStateFull].
+// Delete deletes what shows under a key, whoever has written it. It does nothing if nothing shows here. Errors:
+// [ErrStateKey], [ErrClosed], ctx's.
 func (s *State) Delete(ctx context.Context, key string) error {
 	return s.write(ctx, key, nil, false, true)
 }

@@ -44,7 +44,7 @@ func TestStateIsShared(t *testing.T) {
 		must(t, b.State().Set(t.Context(), "주제", []byte("점심"), nil))
 		until(t, a, changed("주제", "점심"))
 		c := w.join("방", "철수", nil)
-		until(t, c, changed("주제", "점심"))
+		until(t, c, func(noom.StateChanged) bool { return stateOf(c) == "score= by 지우;주제=점심 by bob;" })
 		must(t, c.State().Delete(t.Context(), "score"))
 		for _, r := range []noom.Room{a, b} {
 			if e := until(t, r, changed("score", "")); e.Value != nil || e.By.Name != "철수" {

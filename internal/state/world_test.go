@@ -47,6 +47,7 @@ type world struct {
 	old     []*Record           // that a hostile member may send again
 	excess  map[string]bool     // keys under which a hostile member has written beyond its bounds
 	mute    bool                // the hostile member answers nothing
+	apart   [2]int              // two that are not connected in the end; others pass on what they write
 }
 
 func newWorld(t *testing.T, rng *rand.Rand, n, hostile int) *world {
@@ -143,7 +144,7 @@ func (w *world) flush() {
 			wire := [2]int{i, j}
 			switch {
 			case b == nil, !w.members[j].in, w.cut[pair(i, j)]:
-			case len(w.wires[wire]) > 20: // too much waits
+			case len(w.wires[wire]) > 5: // too much waits
 				m.Lost(o.To)
 			default:
 				w.wires[wire] = append(w.wires[wire], b)
@@ -206,6 +207,8 @@ func (w *world) look(i int, changes []Change) {
 				continue
 			case i > 0 && e.over[i-1].compare(h.Record) <= 0:
 				w.t.Fatalf("%q: the records are not in their order", key)
+			case !h.place().stays && m.isPresent(h.Record) != h.since.IsZero():
+				w.t.Fatalf("%q: a record of somebody who is not here", key)
 			case m.writers[h.Writer].records[h.place()] != h:
 				w.t.Fatalf("%q is not in the hands of its writer", key)
 			}
