@@ -2,6 +2,7 @@
 // connection there is (PROTOCOL.md section 4.5). It may be another for each message: what one has not carried is sent over
 // it first, because a receiver drops what it has already, and takes no gap.
 
+import { Aside } from './aside.js';
 import { ACK_PAUSE, DataStream } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
@@ -13,8 +14,9 @@ const gone = () => new NoomError('closed', 'the peer is gone, or we are leaving'
 
 export class Stream {
   #connections;
-  #link; // {data(bytes, taken), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds}
+  #link; // {data(bytes, taken), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds, stateOpened(), state(frame)}
   #numbers = new DataStream();
+  #aside; // frames of the room's state
   #lanes = new WeakMap(); // Connection → {carried, told: the last message and acknowledgement that it carries, asked: whether all has arrived}
   #answer = null; // a frame: what the other end has asked for
   #waiting = []; // sends without credit: {payload, resolve, reject}
@@ -25,6 +27,7 @@ export class Stream {
   constructor(connections, link) {
     this.#connections = connections;
     this.#link = link;
+    this.#aside = new Aside({ opened: link.stateOpened, came: link.state });
   }
 
   /** Sends up to 61440 bytes; resolves when they are on their way, within the credit. */
@@ -43,6 +46,14 @@ export class Stream {
     this.#numbers.send(payload);
     this.flush();
     return true;
+  }
+
+  /** Sends a frame of the room's state beside the messages; false: too much waits. sure: delivered waits for it. */
+  sendAside(payload, sure) {
+    this.#aside.look(this.#connections.carriers);
+    const taken = this.#aside.add(payload, sure);
+    if (taken) this.flush();
+    return taken;
   }
 
   /** How many messages are not known to have arrived. */
@@ -66,10 +77,13 @@ export class Stream {
 
   /** Takes bytes of a data channel. */
   receive(bytes) {
+    this.#aside.look(this.#connections.carriers);
+    if (this.#aside.receive(bytes)) return;
     const { message, number, credit, answer, arrived, violation } = this.#numbers.receive(bytes);
     if (violation) this.#link.failed(new NoomError('malformed', violation));
     else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
+    if (arrived) this.#aside.confirm();
     if (credit || arrived) this.#lookDelivered();
     if (answer) {
       this.#answer = answer;
@@ -87,6 +101,7 @@ export class Stream {
    */
   flush() {
     const { carriers } = this.#connections;
+    this.#aside.look(carriers);
     carriers.some((c) => this.#write(c));
     if (carriers.length > 0) this.#startPause();
   }
@@ -94,6 +109,7 @@ export class Stream {
   close() {
     clearTimeout(this.#pause);
     this.#pause = 0;
+    this.#aside.close();
     this.#rejectWaiting();
     this.#resolveDeliveries();
   }
@@ -111,11 +127,12 @@ export class Stream {
       if (!put(this.#answer)) return false;
       this.#answer = null;
     }
+    if (!this.#aside.write(put)) return false;
     for (let next = this.#numbers.next(lane.carried); next; next = this.#numbers.next(lane.carried)) {
       if (!put(next.frame)) return false;
       lane.carried = next.number;
     }
-    if (this.#deliveries.length > 0 && !lane.asked && this.missing > 0) lane.asked = put(this.#numbers.ask());
+    if (this.#deliveries.length > 0 && !lane.asked && !this.#arrived) lane.asked = put(this.#numbers.ask());
     return true;
   }
 
@@ -132,8 +149,10 @@ export class Stream {
   }
 
   #lookDelivered() {
-    if (this.missing === 0) this.#resolveDeliveries();
+    if (this.#arrived) this.#resolveDeliveries();
   }
+
+  get #arrived() { return this.missing === 0 && this.#aside.arrived; }
 
   #resolveDeliveries() {
     for (const resolve of this.#deliveries.splice(0)) resolve();
