@@ -136,9 +136,9 @@ export class StateMachine {
   receive(now, from, frame) {
     const peer = this.#peers.get(from);
     if (!peer?.open) return;
-    if (!peer.talks) {
+    if (!peer.talks) { // what was written since it was connected was not sent to it
       peer.talks = true;
-      this.#busy = true;
+      this.#tell(from, false);
     }
     for (const record of frame.records) this.#take(now, record);
     if (frame.type === HAVE) this.#takeHave(now, peer, from, frame);

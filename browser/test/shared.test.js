@@ -116,6 +116,7 @@ test('what a member has not signed is not taken', async () => {
   const a = await world.enter('a');
   const b = await world.enter('b');
   const mallory = await world.enter('mallory');
+  await world.deliver();
   await a.shared.state.set('vote', 'yes');
   await world.deliver();
   const record = mallory.shared.machine.get('vote');

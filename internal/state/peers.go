@@ -41,7 +41,7 @@ func (m *Machine) Opened(now time.Time, id string) {
 	}
 	m.release(id)
 	*p = peer{open: true, known: make(map[string]said), told: make(map[string]uint64), tried: make(map[string][2]uint64)}
-	m.tell(now, id, true)
+	m.tell(id, true)
 }
 
 // Lost is called when a frame for a peer was dropped because too much waits for it.
@@ -58,8 +58,9 @@ func (m *Machine) Receive(now time.Time, from string, f *Frame) {
 	if p == nil || !p.open {
 		return
 	}
-	if !p.talks {
-		p.talks, m.busy = true, true
+	if !p.talks { // what was written since it was connected was not sent to it
+		p.talks = true
+		m.tell(from, false)
 	}
 	for _, r := range f.Records {
 		m.take(now, r)
@@ -250,7 +251,7 @@ func (m *Machine) Tick(now time.Time) {
 		m.busy = m.busy || p.asking != ""
 	}
 	for _, id := range m.talking() {
-		m.tell(now, id, false)
+		m.tell(id, false)
 	}
 	m.ask(now, m.talking()...)
 }
@@ -264,7 +265,7 @@ func (m *Machine) Next(now time.Time) time.Time {
 }
 
 // tell says to a peer what we hold: all, or what is not as we have said.
-func (m *Machine) tell(now time.Time, id string, all bool) {
+func (m *Machine) tell(id string, all bool) {
 	p := m.peers[id]
 	f := Frame{Type: Have, Clock: m.clock}
 	for _, about := range slices.Sorted(maps.Keys(m.writers)) {
