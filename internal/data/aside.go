@@ -22,7 +22,7 @@ type asideFrames struct {
 	closed bool
 }
 
-// SendAside sends a frame of the room's state beside the messages. It reports false if too much waits, or we leave. If
+// SendAside sends a frame of the room's state, at least 4 bytes, beside the messages. It reports false if too much waits, or we leave. If
 // sure, a member that leaves waits until the frame has arrived. From anywhere.
 func (s *Stream) SendAside(payload []byte, sure bool) bool {
 	a := &s.aside

@@ -65,7 +65,7 @@ func TestAsideFramesArrive(t *testing.T) {
 		var e, other end
 		e.connect()
 		other.connect()
-		e.SendAside([]byte("끝"), sure)
+		e.SendAside([]byte("the end"), sure)
 		arrived := e.Deliver()
 		e.write(t)
 		isThere := func() bool {
