@@ -206,12 +206,19 @@ func TestTombstonesEnd(t *testing.T) {
 		b.Tick(at)
 		a.Receive(at, id, &Frame{Type: Want, Writer: deleted.Writer})
 		for _, o := range a.Flush().Frames {
+			if told := at.Sub(start) < toldLife; (len(o.Frame.Records) > 0) != told || (a.digest(deleted.Writer) != 0) != told {
+				t.Fatalf("after %v it is told: %v", at.Sub(start), !told)
+			}
+			if at.Sub(start) < Life/2 { // b learns of it late
+				continue
+			}
 			for _, r := range o.Frame.Records {
 				b.take(at, r)
 				a.take(at, r)
 			}
 		}
-		if has := at.Sub(start) < Life; (a.keys["key"] != nil) != has || (b.keys["key"] != nil) != has {
+		has := at.Sub(start) < Life
+		if (a.keys["key"] != nil) != has || (b.keys["key"] != nil) != (has && at.Sub(start) >= Life/2) {
 			t.Fatalf("after %v: %v and %v", at.Sub(start), a.keys["key"] != nil, b.keys["key"] != nil)
 		}
 		if a.take(at, recordOf(2, 6, "key", 0, true, false)); at.Sub(start) < Life && a.Get("key") != nil {
@@ -223,6 +230,11 @@ func TestTombstonesEnd(t *testing.T) {
 	}
 	if a.due != (time.Time{}) {
 		t.Error("a timer is left")
+	}
+	over := recordOf(0, 8, "key", 0, false, true)
+	over.Age = Life
+	if a.take(start.Add(2*Life), over); a.Get("key") == nil {
+		t.Error("a tombstone whose time is over deletes")
 	}
 }
 
