@@ -177,7 +177,7 @@ func (s *State) left(m Member) {
 // opened is called when there is another connection to p.
 func (s *State) opened(p *peer) {
 	if s.room.roster.has(p) {
-		s.change(true, func(now time.Time) { s.machine.Opened(now, p.member.ID) })
+		s.change(true, func(time.Time) { s.machine.Opened(p.member.ID) })
 	}
 }
 

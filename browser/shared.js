@@ -123,7 +123,7 @@ export class SharedState {
   left({ id }) { this.#change((now) => this.machine.left(now, id)); }
 
   /** There is another connection to a member. */
-  opened(id) { this.#change((now) => this.machine.opened(now, id)); }
+  opened(id) { this.#change(() => this.machine.opened(id)); }
 
   /** Takes a frame of a member; conduct is what it may make us do. */
   came(id, conduct, bytes) {

@@ -115,7 +115,7 @@ export class StateMachine {
   }
 
   /** There is another connection to a peer: what was on its way is lost. */
-  opened(now, id) {
+  opened(id) {
     if (!this.#peers.has(id)) return;
     this.#release(id);
     this.#peers.set(id, newPeer(true));

@@ -38,7 +38,7 @@ for (const [i, { self, session, steps }] of readJSON('internal/state/testdata/co
       switch (what) {
         case 'joined': m.joined(at, id, step.session); break;
         case 'left': m.left(at, id); break;
-        case 'opened': m.opened(at, id); break;
+        case 'opened': m.opened(id); break;
         case 'lost': m.lost(id); break;
         case 'tick': m.tick(at); break;
         case 'write': m.write(at, given.records[0]); break;
@@ -68,7 +68,7 @@ const written = (...records) => ({ type: WRITTEN, haves: [], records });
 function machine(peers) {
   const m = new StateMachine('z'.repeat(26), 'o'.repeat(22));
   for (let n = 0; n < peers; n++) m.joined(0, idOf(n), 's'.repeat(22));
-  m.opened(0, idOf(0));
+  m.opened(idOf(0));
   return m;
 }
 

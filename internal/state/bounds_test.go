@@ -31,9 +31,9 @@ func recordOf(n int, version int64, key string, size int, keep, deleted bool) *R
 	return r
 }
 
-// held returns how many records of the n-th writer are held, live and deleted.
-func (m *Machine) heldOf(n int) (live, deleted int) {
-	id, _ := stranger(n)
+// held returns how many records of the first writer are held, live and deleted.
+func (m *Machine) held() (live, deleted int) {
+	id, _ := stranger(0)
 	if w := m.writers[id]; w != nil {
 		return w.live, len(w.records) - w.live
 	}
@@ -59,13 +59,13 @@ func TestBoundsOfAWriter(t *testing.T) {
 	for i := range 2 * MaxKeys {
 		m.take(start, recordOf(0, int64(i+1), fmt.Sprint("key ", i), 10, i%2 == 0, false))
 	}
-	if live, _ := m.heldOf(0); live != MaxKeys {
+	if live, _ := m.held(); live != MaxKeys {
 		t.Errorf("%d keys", live)
 	}
 	for i := range 2 * MaxKeys {
 		m.take(start, recordOf(0, int64(2*MaxKeys+i+1), fmt.Sprint("key ", i), 0, false, true))
 	}
-	if live, deleted := m.heldOf(0); live != 0 || deleted != MaxTombstones {
+	if live, deleted := m.held(); live != 0 || deleted != MaxTombstones {
 		t.Errorf("%d keys and %d tombstones", live, deleted)
 	}
 	if m.keys["key 0"] != nil || m.keys[fmt.Sprint("key ", 2*MaxKeys-1)] == nil {
@@ -78,7 +78,7 @@ func TestBoundsOfAWriter(t *testing.T) {
 	for i := range 3 {
 		m.take(start, recordOf(0, int64(9000+i), fmt.Sprint("big ", i), MaxValue-5, i == 1, false))
 	}
-	if live, _ := m.heldOf(0); live != 2 {
+	if live, _ := m.held(); live != 2 {
 		t.Errorf("%d values of 32 KiB", live)
 	}
 	m.take(start, recordOf(0, 9010, "big 1", MaxValue-5, true, false))
@@ -134,7 +134,7 @@ func TestBoundsOfAbsentWriters(t *testing.T) {
 func TestVersionsTooFarAhead(t *testing.T) {
 	m := newMachine()
 	for n := range 4 {
-		m.Opened(start, m.join(n))
+		m.Opened(m.join(n))
 	}
 	take := func(version int64) bool {
 		m.take(start, recordOf(0, version, "key", 1, false, false))
@@ -165,7 +165,7 @@ func TestRefusedVersionsAreAskedForAgain(t *testing.T) {
 	m := newMachine()
 	r := recordOf(0, 5*MaxLead, "key", 1, true, false)
 	a := m.join(1)
-	m.Opened(start, a)
+	m.Opened(a)
 	wants := func() (n int) {
 		for _, o := range m.Flush().Frames {
 			if o.Frame.Type == Want {
@@ -199,7 +199,7 @@ func TestTombstonesEnd(t *testing.T) {
 	deleted := recordOf(0, 7, "key", 0, false, true)
 	a.take(start, deleted)
 	id := a.join(1)
-	a.Opened(start, id)
+	a.Opened(id)
 	a.Flush()
 	for at := start.Add(time.Second); at.Before(start.Add(2 * Life)); at = at.Add(10 * time.Second) {
 		a.Tick(at)
@@ -254,7 +254,7 @@ func TestHiddenRecordsEnd(t *testing.T) {
 	}
 	m.Left(start, id)
 	m.Tick(start.Add(Life - 1))
-	if live, _ := m.heldOf(0); live != 1 {
+	if live, _ := m.held(); live != 1 {
 		t.Fatal("it is forgotten early")
 	}
 	m.Tick(start.Add(Life))
@@ -267,7 +267,7 @@ func TestHiddenRecordsEnd(t *testing.T) {
 func TestPeersAreBounded(t *testing.T) {
 	m := newMachine()
 	id := m.join(0)
-	m.Opened(start, id)
+	m.Opened(id)
 	for i := range 10 {
 		f := Frame{Type: Have}
 		for n := range maxHaves {

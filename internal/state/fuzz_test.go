@@ -22,7 +22,7 @@ func FuzzFrame(f *testing.F) {
 		}
 		m := newMachine()
 		id := m.join(0)
-		m.Opened(start, id)
+		m.Opened(id)
 		for _, r := range frame.Records {
 			m.Joined(start, r.Writer, r.Session)
 		}

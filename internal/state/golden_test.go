@@ -74,7 +74,7 @@ func golden(t *testing.T, path string, what any) {
 	}
 	got = append(got, '\n')
 	if *rewrite {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
+		if err = os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -198,7 +198,7 @@ func makeCourse(seed uint64) course {
 				r.note(now, step{Do: "left", ID: id}, func() { r.m.Left(now, id) })
 			}
 		case 3, 4:
-			r.note(now, step{Do: "opened", ID: id}, func() { r.m.Opened(now, id) })
+			r.note(now, step{Do: "opened", ID: id}, func() { r.m.Opened(id) })
 		case 5:
 			r.note(now, step{Do: "lost", ID: id}, func() { r.m.Lost(id) })
 		case 6, 7:

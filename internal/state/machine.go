@@ -134,9 +134,9 @@ func (m *Machine) Shown() (list []*Record) {
 func (m *Machine) watch(key string) (look func(by *Record)) {
 	before := m.Get(key)
 	return func(by *Record) {
-		switch now := m.Get(key); {
-		case now == before:
-		case now == nil:
+		switch now := m.Get(key); now {
+		case before:
+		case nil:
 			m.out.Changes = append(m.out.Changes, Change{Key: key, By: by, Gone: true})
 		default:
 			m.out.Changes = append(m.out.Changes, Change{Key: key, By: now})

@@ -34,7 +34,7 @@ type said struct {
 }
 
 // Opened is called when there is another connection to a peer: what was on its way is lost.
-func (m *Machine) Opened(now time.Time, id string) {
+func (m *Machine) Opened(id string) {
 	p := m.peers[id]
 	if p == nil {
 		return

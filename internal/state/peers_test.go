@@ -35,7 +35,7 @@ func TestPeersAreTold(t *testing.T) {
 	m := newMachine()
 	id := m.join(0)
 	m.take(start, recordOf(1, 1, "kept", 1, true, false))
-	m.Opened(start, id)
+	m.Opened(id)
 	if got := m.sent(); !slices.Equal(got, []FrameType{Have}) {
 		t.Fatalf("connected: %v", got)
 	}
@@ -67,7 +67,7 @@ func TestPeersAreTold(t *testing.T) {
 func TestMembersAreAskedAgain(t *testing.T) {
 	m := newMachine()
 	id := m.join(0)
-	m.Opened(start, id)
+	m.Opened(id)
 	r := recordOf(1, 1, "key", 1, false, false)
 	answer := &Frame{Type: Answer, Writer: r.Writer, Last: true, Records: []*Record{r}}
 	m.Receive(start, id, &Frame{Type: Have, Clock: 1, Haves: []Holding{{r.Writer, r.digest()}}})
@@ -94,7 +94,7 @@ func TestSilentPeersAreGivenUp(t *testing.T) {
 	r := recordOf(5, 1, "key", 1, true, false)
 	for n := range 2 {
 		id := m.join(n)
-		m.Opened(start, id)
+		m.Opened(id)
 		m.Receive(start, id, &Frame{Type: Have, Clock: 1, Haves: []Holding{{r.Writer, r.digest()}}})
 	}
 	asked := func() (ids []string) {
@@ -123,7 +123,7 @@ func TestSilentPeersAreGivenUp(t *testing.T) {
 // TestOldPeersGetNothing: a member that does not know the frames gets the first one and no other.
 func TestOldPeersGetNothing(t *testing.T) {
 	m := newMachine()
-	m.Opened(start, m.join(0))
+	m.Opened(m.join(0))
 	m.sent()
 	for i := range 3 {
 		r, err := m.Prepare(nil, "key", []byte{byte(i)}, false, false)

@@ -6,7 +6,6 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -121,8 +120,8 @@ func pair(i, j int) [2]int { return [2]int{min(i, j), max(i, j)} }
 func (w *world) connect(i, j int) {
 	w.wires[[2]int{i, j}], w.wires[[2]int{j, i}] = nil, nil
 	w.cut[pair(i, j)] = false
-	w.members[i].Opened(w.now, w.members[j].id)
-	w.members[j].Opened(w.now, w.members[i].id)
+	w.members[i].Opened(w.members[j].id)
+	w.members[j].Opened(w.members[i].id)
 }
 
 // flush puts what members send on the wires, and looks at them.
@@ -322,8 +321,4 @@ func randomValue(rng *rand.Rand, big bool) []byte {
 		return make([]byte, rng.IntN(MaxValue+1))
 	}
 	return binary.BigEndian.AppendUint32(nil, rng.Uint32())
-}
-
-func sortedKeys[V any](m map[[2]int]V) [][2]int {
-	return slices.SortedFunc(maps.Keys(m), func(a, b [2]int) int { return slices.Compare(a[:], b[:]) })
 }
