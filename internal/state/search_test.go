@@ -31,7 +31,7 @@ func play(t *testing.T, seed uint64) (forged int) {
 		hostile = rng.IntN(n)
 	}
 	w := newWorld(t, rng, n, hostile)
-	w.mute = rng.IntN(4) == 0
+	w.mute, w.greedy = rng.IntN(4) == 0, rng.IntN(4) == 0
 	if w.apart = [2]int{-1, -1}; n > 3 && hostile < 0 && rng.IntN(2) == 0 {
 		w.apart = [2]int{0, 1 + rng.IntN(n-1)}
 	}
@@ -138,6 +138,7 @@ func (w *world) attack(j int) {
 		return
 	}
 	r := &Record{Writer: m.id, PublicKey: m.key, Session: m.session, Key: fmt.Sprintf("key %d", rng.IntN(6)), Keep: true}
+	w.differ(w.hostile, r.Key)
 	switch rng.IntN(4) {
 	case 0: // what was replaced long ago
 		if len(w.old) == 0 {
@@ -148,13 +149,16 @@ func (w *world) attack(j int) {
 		r.Version = m.clock + 3*MaxLead + rng.Int64N(1<<40)
 		r.Signature = sign(r, testRoom)
 	case 2: // beyond its bytes, under keys of its own
+		if !w.greedy {
+			return
+		}
 		for k := range 4 {
 			b := &Record{
 				Writer: m.id, PublicKey: m.key, Session: m.session, Version: m.clock + 1 + rng.Int64N(5), Keep: true,
 				Key: fmt.Sprintf("excess %d", k), Value: make([]byte, MaxValue),
 			}
 			b.Signature = sign(b, testRoom)
-			w.excess[b.Key] = true
+			w.differ(w.hostile, b.Key)
 			w.put(j, Frame{Type: Written, Records: []*Record{b}})
 		}
 		return

@@ -44,7 +44,8 @@ type world struct {
 	cut     map[[2]int]bool     // by the lower and the higher
 	hostile int                 // index of the member that breaks the rules; -1: none does
 	old     []*Record           // that a hostile member may send again
-	excess  map[string]bool     // keys under which a hostile member has written beyond its bounds
+	greedy  bool                // the hostile member writes beyond its bounds
+	excess  map[string]bool     // all keys under which it has written then, because the others may differ about them
 	mute    bool                // the hostile member answers nothing
 	apart   [2]int              // two that are not connected in the end; others pass on what they write
 }
@@ -295,6 +296,7 @@ func (w *world) pass(d time.Duration, all bool) {
 // write has a member write something.
 func (w *world) write(i int, key string, value []byte, keep, deleted bool) error {
 	m := w.members[i]
+	w.differ(i, key)
 	r, err := m.Prepare(m.key, key, value, keep, deleted)
 	if err != nil {
 		return err
@@ -302,6 +304,13 @@ func (w *world) write(i int, key string, value []byte, keep, deleted bool) error
 	r.Signature = sign(r, testRoom)
 	w.old = append(w.old, r)
 	return m.Write(w.now, r)
+}
+
+// differ notes that a greedy member writes under a key.
+func (w *world) differ(i int, key string) {
+	if i == w.hostile && w.greedy {
+		w.excess[key] = true
+	}
 }
 
 // shown describes what a member shows.
