@@ -30,7 +30,7 @@ js:
 	node --test browser/test/ examples/browser-server/page/test/
 
 race:
-	go test -race -shuffle=on -short $(FLAGS) $$(go list ./... | grep -v -E '$(NOT_RACED)')
+	go test -race -shuffle=on -short -timeout 20m $(FLAGS) $$(go list ./... | grep -v -E '$(NOT_RACED)')
 
 # Every fuzz target that there is, one after the other.
 fuzz:

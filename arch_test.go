@@ -14,7 +14,7 @@ var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/allocate", "noom/internal/connection", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
 		"noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch", "noom/internal/packet", "noom/internal/payloads",
-		"noom/internal/quality", "noom/internal/recovery", "noom/internal/speaker", "noom/internal/state", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
+		"noom/internal/quality", "noom/internal/questions", "noom/internal/recovery", "noom/internal/speaker", "noom/internal/state", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/bandwidth": {},
@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"noom/internal/ownership":    {"github.com/go-json-experiment/json/"},
 	"noom/internal/netwatch":     {"github.com/pion/transport/v5/netchange"},
 	"noom/internal/quality":      {},
+	"noom/internal/questions":    {},
 	"noom/internal/recovery":     {},
 	"noom/internal/reports":      {"noom/internal/alarm", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/repair":       {"noom/internal/alarm", "noom/internal/packet", "github.com/pion/"},
@@ -52,7 +53,7 @@ var layers = map[string][]string{
 	"noom/internal/payloads":     {"noom/internal/fault", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/fanout":       {"noom/internal/fault", "noom/internal/packet", "noom/internal/repair", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
-	"noom/internal/data":         {"noom/internal/fault", "noom/signal", "github.com/pion/"},
+	"noom/internal/data":         {"noom/internal/fault", "noom/internal/questions", "noom/signal", "github.com/pion/"},
 	"noom/internal/inbound":      {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "noom/signal", "github.com/pion/"},
 	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal", "golang.org/x/time/rate"},
 	"noom/internal/lyinghub":     {"noom/signal"},

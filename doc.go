@@ -49,12 +49,15 @@
 // [Room].State is a map of small values that the members share without the hub, and that newcomers get; what is one
 // member's own, such as a raised hand, is in its [Peer].Attributes.
 //
+// [Peer].Ask asks a peer something and returns the answer of the function that the peer's application has given to
+// [Room].Handle; [AskJSON] and [HandleJSON] do so with values.
+//
 // # Concurrency
 //
 // Every method of every type in this package may be called from any goroutine at any time, also after the end.
 // Methods that wait take a context and return its error if it ends first; readers of tracks wait until the track
 // ends or they are closed. The other methods do not wait for the network. After [Room.Leave] has returned, no
-// goroutine of the room is left.
+// goroutine of the room is left, but for a [QuestionHandler] that has not returned although its context has ended.
 //
 // # Versions
 //

@@ -164,6 +164,47 @@ func ExamplePeer_OpenChannel() {
 	// Output: bob: positions of alice: 3,4
 }
 
+// A bot that adds up, and a member that asks it. Any number of members may ask at once; what cannot be answered is an
+// error with a code. Errors of joining are left out.
+func ExamplePeer_Ask() {
+	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))
+	adder, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "adder"})
+	defer adder.Leave(ctx)
+	err := noom.HandleJSON(adder, "sum", func(_ context.Context, from noom.Peer, numbers []int) (int, error) {
+		if len(numbers) == 0 {
+			return 0, &noom.AskError{Code: "no_numbers", Message: "nothing to add up, " + from.Name()}
+		}
+		sum := 0
+		for _, n := range numbers {
+			sum += n
+		}
+		return sum, nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	alice, _ := noom.Join(ctx, dialer, "lobby", &noom.Config{Name: "alice"})
+	defer alice.Leave(ctx)
+	for event := range alice.Events(ctx) {
+		e, ok := event.(noom.PeerJoined)
+		if !ok {
+			continue
+		}
+		sum, err := noom.AskJSON[int](ctx, e.Peer, "sum", []int{3, 4}) // waits until they are connected
+		fmt.Println(sum, err)
+		_, err = noom.AskJSON[int](ctx, e.Peer, "sum", []int{})
+		fmt.Println(err)
+		_, err = e.Peer.Ask(ctx, "product", nil)
+		fmt.Println("nobody multiplies:", errors.Is(err, noom.ErrNotHandled))
+		break
+	}
+	// Output:
+	// 7 <nil>
+	// noom: ask: nothing to add up, alice (no_numbers)
+	// nobody multiplies: true
+}
+
 // Why a peer is connected, or is not. Errors of joining are left out.
 func ExamplePeer_Diagnose() {
 	ctx, dialer := context.Background(), mem.Dialer(hub.New(nil))

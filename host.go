@@ -134,3 +134,5 @@ func (h peerHost) StateReceived(frame []byte) { h.room.state.came(h.peer, frame)
 func (h peerHost) DataReceived(payload []byte, taken func()) {
 	h.room.events.addTaken(DataReceived{Peer: h.peer, Data: payload}, taken)
 }
+
+func (h peerHost) Asked(q *data.Question) { h.room.answers.asked(h.peer, q) }

@@ -48,6 +48,7 @@ type room struct {
 	sharing   *sharing
 	roster    *roster
 	state     *State
+	answers   answers
 
 	// Owned by the loop.
 	network   *network
@@ -156,6 +157,13 @@ func (r *room) Send(ctx context.Context, data []byte) error {
 
 func (r *room) TrySend(data []byte) error {
 	return r.roster.sendAll(data, func(p *peer) (func() error, error) { return nil, p.link.Stream.TrySend(data) })
+}
+
+func (r *room) Handle(topic string, f QuestionHandler) error { return r.answers.handle(topic, f) }
+
+// HandleRest is for package bot: f is called for the questions under all topics that Handle has no function for.
+func (r *room) HandleRest(f func(ctx context.Context, from Peer, topic string, data []byte) ([]byte, error)) {
+	r.answers.handleRest(f)
 }
 
 // The end.

@@ -90,8 +90,9 @@ func TestRequestsAgain(t *testing.T) {
 		}
 		answers := make(map[string]chan error)
 		for what, ask := range asked {
-			answers[what] = make(chan error, 1)
-			go func() { answers[what] <- ask() }()
+			answer := make(chan error, 1)
+			answers[what] = answer
+			go func() { answer <- ask() }()
 		}
 		until[noom.Closed](t, c, nil)
 		time.Sleep(time.Second)

@@ -56,6 +56,19 @@ type Peer interface {
 	// TrySend is Send without waiting: where Send would block, it returns [ErrWouldBlock] and the peer does not get
 	// data.
 	TrySend(data []byte) error
+	// Ask asks the peer something under a topic, which has up to 128 bytes, and returns what the function answers that the
+	// peer's application has given to [Room].Handle. data and the answer have up to 1 MiB. A question, and its answer, go
+	// on over rebuilds of the connection, and wait for one if there is none. When ctx ends, Ask returns its error, and
+	// the context of that function ends.
+	//
+	// At most 64 questions with 4 MiB are open to a peer at a time; beyond that Ask waits for a place. One that was given
+	// up keeps its place until the peer has ended it. Questions and answers to one peer go one after the other, so a small
+	// one may wait behind a big one, but not behind those of other peers.
+	//
+	// Errors: an [*AskError] if the peer refuses, such as [ErrNotHandled]; [ErrUnsupported] if the peer's noom knows no
+	// questions; [ErrTooBig]; [ErrClosed] if the peer goes or we leave; ctx's. After ErrClosed and ctx's error the peer may
+	// have the question, or not.
+	Ask(ctx context.Context, topic string, data []byte) ([]byte, error)
 	// OpenChannel opens a data channel for the application and returns when it is open; the peer gets it as
 	// [ChannelOpened]. Labels are up to 128 bytes and need not be unique. While 32 channels are open, and one of them
 	// is being closed, it waits for that. A peer accepts 64 at a time. Errors: [ErrNotConnected], [ErrClosed], ctx's.

@@ -100,6 +100,15 @@ func TestEveryStateTakesEverything(t *testing.T) {
 			}
 			return func() { until(t, p.a, func(e noom.DataReceived) bool { return string(e.Data) == "보냄" }) }
 		},
+		"ask": func(t *testing.T, p pair) func() {
+			must(t, p.a.Handle("거울", mirrors))
+			answer := make(chan error, 1)
+			go func() {
+				_, err := p.b.Peers()[0].Ask(t.Context(), "거울", make([]byte, 100_000))
+				answer <- err
+			}()
+			return func() { must(t, <-answer) }
+		},
 		"open a channel": func(t *testing.T, p pair) func() {
 			ctx, stop := context.WithTimeout(t.Context(), time.Second)
 			defer stop()

@@ -55,6 +55,11 @@ type Room interface {
 	// It is kept as part of this member's [State], at most 4096 bytes as JSON, and ends with the membership. Errors:
 	// [ErrTooBig], [ErrStateFull], [ErrClosed], ctx's.
 	SetAttributes(ctx context.Context, attributes map[string]string) error
+	// Handle has f called for each question that a peer asks under a topic: see [Peer.Ask] and [QuestionHandler]. It
+	// replaces the function that the topic had before; nil: the topic has none any longer. Questions under a topic
+	// without a function get [ErrNotHandled], so call Handle right behind [Join]: peers are not connected then. The
+	// error says what is wrong with the topic, which is a name of up to 128 bytes.
+	Handle(topic string, f QuestionHandler) error
 	// Rename changes the nickname, and returns once the hub has taken it. Errors: [ErrForbidden] if the hub has
 	// assigned the name.
 	Rename(ctx context.Context, name string) error

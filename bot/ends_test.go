@@ -154,3 +154,65 @@ func TestGoodbye(t *testing.T) {
 		gone()
 	})
 }
+
+// TestQuestions: questions are answered beside each other, each topic where it belongs, and at the end of the bot none is
+// handed out any longer.
+func TestQuestions(t *testing.T) {
+	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
+		var d diary
+		a := w.Join("방", &noom.Config{Name: "지우"})
+		r := run(t, w, bot.Handlers{
+			Entered: func(_ context.Context, room noom.Room) {
+				if err := room.Handle("own", func(context.Context, noom.Peer, []byte) ([]byte, error) { return []byte("own"), nil }); err != nil {
+					t.Error(err)
+				}
+			},
+			Question: func(ctx context.Context, room noom.Room, q bot.Question) ([]byte, error) {
+				switch q.Topic {
+				case "인사":
+					return []byte(room.Name() + ": 안녕, " + q.Peer.Name() + string(q.Data)), nil
+				case "wait":
+					d.note("waits")
+					<-ctx.Done()
+					time.Sleep(time.Second)
+					d.note("over")
+					return nil, ctx.Err()
+				}
+				return nil, noom.ErrNotHandled
+			},
+		}, nil)
+		noomtest.Await(w, a, connected)
+		to := a.Peers()[0]
+		waits := make(chan error, 2)
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for _, ctx := range []context.Context{short, t.Context()} {
+			go func() {
+				_, err := to.Ask(ctx, "wait", nil)
+				waits <- err
+			}()
+		}
+		if got, err := to.Ask(t.Context(), "인사", []byte("!")); err != nil || string(got) != "방: 안녕, 지우!" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if got, err := to.Ask(t.Context(), "own", nil); err != nil || string(got) != "own" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if _, err := to.Ask(t.Context(), "nobody's", nil); !errors.Is(err, noom.ErrNotHandled) {
+			t.Error(err)
+		}
+		if err := <-waits; !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Second)
+		expect(t, "meanwhile", d.take(), "waits", "waits", "over")
+		began := time.Now()
+		if err := r.end(); err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if err := <-waits; err == nil {
+			t.Error("a question outlives the bot")
+		}
+		expect(t, "in the end", d.take(), "over")
+	})
+}

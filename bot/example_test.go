@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"log"
+	"time"
 
 	"noom"
 	"noom/bot"
@@ -22,6 +23,23 @@ func ExampleRun() {
 		},
 		Track: func(ctx context.Context, _ noom.Room, e noom.TrackAdded) {
 			_, _ = e.Peer.Publish(ctx, noom.Forward(e.Track), nil)
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A bot that answers questions: what time it is, and nothing else.
+func ExampleHandlers_question() {
+	config := bot.Flags(flag.CommandLine)
+	flag.Parse()
+	err := bot.Run(context.Background(), *config, bot.Handlers{
+		Question: func(_ context.Context, _ noom.Room, q bot.Question) ([]byte, error) {
+			if q.Topic != "time" {
+				return nil, noom.ErrNotHandled
+			}
+			return time.Now().AppendFormat(nil, time.RFC3339), nil
 		},
 	})
 	if err != nil {

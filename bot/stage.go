@@ -23,7 +23,7 @@ type stage struct {
 	// Owned by listen.
 	stays map[string]*stay // of the members that are there, by id
 
-	mu    sync.Mutex
+	mu    sync.Mutex        // also held when ctx ends
 	lanes map[laneKey]*lane // those that are busy
 }
 
@@ -42,6 +42,12 @@ func newStage(ctx context.Context, room noom.Room, handlers Handlers, c *Config)
 	}
 	// Not with ctx: the contexts of handlers end when nothing is handed to them any longer.
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if handlers.Question != nil {
+		answering := room.(interface { // as each that Join returns
+			HandleRest(func(ctx context.Context, from noom.Peer, topic string, data []byte) ([]byte, error))
+		})
+		answering.HandleRest(s.question)
+	}
 	if handlers.Entered != nil {
 		s.calls.Go(func() { handlers.Entered(s.ctx, room) })
 	}
@@ -75,7 +81,9 @@ func (s *stage) listen(ctx context.Context) error {
 func (s *stage) close(patience time.Duration) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(s.ctx), patience)
 	defer stop()
+	s.mu.Lock() // so that no question comes after that
 	s.cancel()
+	s.mu.Unlock()
 	returned := make(chan struct{})
 	go func() {
 		s.calls.Wait()
@@ -184,6 +192,22 @@ func (s *stage) data(e noom.DataReceived, taken func()) {
 		taken()
 		s.handlers.Data(ctx, s.room, e)
 	}})
+}
+
+// question answers a question, unless the stage ends. It is called from anywhere, in a goroutine of its own.
+func (s *stage) question(ctx context.Context, from noom.Peer, topic string, data []byte) ([]byte, error) {
+	s.mu.Lock()
+	if s.ctx.Err() != nil {
+		s.mu.Unlock()
+		return nil, noom.ErrCancelled
+	}
+	s.calls.Add(1)
+	s.mu.Unlock()
+	defer s.calls.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	return s.handlers.Question(ctx, s.room, Question{Peer: from, Topic: topic, Data: data})
 }
 
 func (s *stage) other(e noom.Event) { inTurn(s.ctx, s, laneKey{laneEvent, ""}, s.handlers.Event, e) }

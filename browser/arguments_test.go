@@ -34,6 +34,8 @@ const wrongArguments = `
 			publish: (v) => room.publish(v), publishWith: (v) => room.publish(picture('red'), v).close(), publishName: (v) => room.publish(picture('red'), { name: v }).close(),
 			peerPublish: (v) => peer.publish(v), peerPublishWith: (v) => peer.publish(picture('red'), v).close(), peerPublishName: (v) => peer.publish(picture('red'), { name: v }).close(),
 			replaceTrack: (v) => sender().replaceTrack(v), setMuted: (v) => sender().setMuted(v),
+			askTopic: (v) => peer.ask(v, 'x'), ask: (v) => peer.ask('nobody', v), askWith: (v) => peer.ask('nobody', 'x', v), askSignal: (v) => peer.ask('nobody', 'x', { signal: v }),
+			handleTopic: (v) => room.handle(v, () => {}), handle: (v) => room.handle('x', v),
 			requestMute: (v) => peer.requestMute(v), openChannel: (v) => peer.openChannel(v), openChannelWith: (v) => peer.openChannel('y', v),
 			...Object.fromEntries(['unordered', 'maxRetransmits', 'maxLifetime'].map((o) => [o, (v) => peer.openChannel('z', { [o]: v })])),
 			may: (v) => room.may(v), peerMay: (v) => peer.may(v), peer: (v) => room.peer(v), trace: (v) => { room.trace = v; }, safetyNumber: (v) => noom.safetyNumber(v, room.self), safetyID: (v) => noom.safetyNumber({ id: v }, room.self),

@@ -9,7 +9,9 @@ import { MAX } from './limits.js';
 const MESSAGE = 1;
 const TAKEN = 2;
 const ASKED = 3; // has all up to the number arrived? asked by a member that leaves
-const ARRIVED = 4; // the answer
+const ARRIVED = 4; // the reply
+const PIECE = 5; // of a question or an answer
+const PIECES = 6; // have been received
 
 // What the application has taken is acknowledged at once, unless that was so a moment ago: then within ACK_PAUSE ms, or as
 // soon as a part of the credit comes back by it.
@@ -34,7 +36,13 @@ export function toBytes(data) {
   throw new NoomError('bad_argument', 'data is a string, an ArrayBuffer or a view of one');
 }
 
+/** Whether a frame is about pieces of questions and answers, which have a DataStream of their own. */
+export const isOfPieces = (bytes) => bytes[0] === PIECE || bytes[0] === PIECES;
+
 export class DataStream {
+  #message; // first bytes of its frames
+  #acknowledgement;
+
   #number = 0; // of the last message sent
   #unacked = []; // {number, size, frame}
   #unackedBytes = 0;
@@ -48,6 +56,26 @@ export class DataStream {
   #untoldBytes = 0; // taken, not acknowledged
   #pausing = false; // we have acknowledged a moment ago
 
+  /** pieces: those of questions and answers, not the application's messages. */
+  constructor({ pieces = false } = {}) {
+    this.#message = pieces ? PIECE : MESSAGE;
+    this.#acknowledgement = pieces ? PIECES : TAKEN;
+  }
+
+  /** Bytes that are not acknowledged. */
+  get waiting() { return this.#unackedBytes; }
+
+  /** The number of the last message, 0 before the first, and that of the last that is acknowledged. */
+  get last() { return this.#number; }
+
+  get acknowledged() { return (this.#unacked[0]?.number ?? this.#number + 1) - 1; }
+
+  /** Drops what is not acknowledged, because the other end takes nothing. */
+  forget() {
+    this.#unacked = [];
+    this.#unackedBytes = 0;
+  }
+
   /** Whether a payload of that many bytes may be sent now. */
   hasCredit(size) {
     return this.#unackedBytes + size <= MAX.unacked && this.#unacked.length < MAX.unackedMessages;
@@ -56,7 +84,7 @@ export class DataStream {
   /** Numbers a payload, up to MAX.data bytes, and returns its frame. */
   send(payload) {
     const number = ++this.#number;
-    const frame = header(MESSAGE, number, payload.length);
+    const frame = header(this.#message, number, payload.length);
     frame.set(payload, 5);
     this.#unacked.push({ number, size: payload.length, frame });
     this.#unackedBytes += payload.length;
@@ -68,6 +96,9 @@ export class DataStream {
 
   /** The frame that asks the other end to say when all has arrived. */
   ask() { return header(ASKED, this.#number); }
+
+  /** A frame that the other end replies to at once, because it has said itself that all up to there has come. */
+  probe() { return header(ASKED, this.acknowledged); }
 
   /** The first unacknowledged message above a number, as {number, frame}; undefined: there is none. */
   next(number) {
@@ -83,10 +114,10 @@ export class DataStream {
   receive(bytes) {
     if (bytes.length < 5) return { violation: 'a data frame of fewer than 5 bytes' };
     const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
-    if (bytes[0] === TAKEN) return this.#acknowledged(number);
+    if (bytes[0] === this.#acknowledgement) return this.#acknowledged(number);
     if (bytes[0] === ASKED) return number <= this.#got ? { answer: header(ARRIVED, this.#got) } : {};
     if (bytes[0] === ARRIVED) return this.#hasArrived(number);
-    if (bytes[0] !== MESSAGE) return {}; // a later version's
+    if (bytes[0] !== this.#message) return {}; // a later version's
     if (number <= this.#got) return {};
     const size = bytes.length - 5;
     if (number !== this.#got + 1) return { violation: `data message ${number} after ${this.#got}` };
@@ -145,7 +176,7 @@ export class DataStream {
     this.#told = this.#taken;
     this.#untoldBytes = 0;
     this.#pausing = true;
-    return header(TAKEN, this.#taken);
+    return header(this.#acknowledgement, this.#taken);
   }
 }
 

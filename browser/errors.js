@@ -4,7 +4,7 @@
 /**
  * The codes in addition to those of a hub (PROTOCOL.md section 2):
  *   insecure_context  the page has no crypto.subtle: open it over https or on localhost
- *   unsupported       the browser lacks Ed25519 or WebRTC
+ *   unsupported       the browser lacks Ed25519 or WebRTC, or the peer's noom has no questions
  *   unreachable       no hub answered at the address
  *   closed            the room, peer or sender is over
  *   kicked, room_closed, replaced, expired   why the room is over
@@ -23,6 +23,8 @@
  *   codec             the peer knows no codec of a track
  *   too_many_tracks   there is no room for another track between two members
  *   kind              a track of another kind than the sender's
+ *   not_handled, busy, cancelled, too_big, bad_question, failed, and the application's own
+ *                     how a peer refuses a question (PROTOCOL.md section 4.5.1); about is question
  */
 export class NoomError extends Error {
   /**

@@ -30,7 +30,7 @@ export class Link {
 
   #sends = []; // MIME types, or kinds, of what the member publishes, as far as the hub knows
   #gone; // called when the peer goes
-  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), stateOpened(), stateFrame(bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), stateOpened(), stateFrame(bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
   #connections = new Connections();
@@ -67,7 +67,7 @@ export class Link {
       send: (body) => this.#frames.send({ type: 'wants', body }),
     });
     this.#stream = new Stream(this.#connections, {
-      data: report.data, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
+      data: report.data, handler: report.handler, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
       stateOpened: report.stateOpened, state: report.stateFrame,
     });
     this.#frames = new Frames({
@@ -215,6 +215,7 @@ export class Link {
     this.state = 'closed';
     this.#incoming.close();
     this.#meter.close();
+    this.#stream.questions.close();
     this.#gone();
     setTimeout(() => this.close(), FAREWELL / 2);
   }
@@ -234,8 +235,18 @@ export class Link {
   /** Sends a frame of the room's state; false: too much waits. sure: deliver waits until it has arrived. */
   sendState(frame, sure) { return this.#stream.sendAside(frame, sure); }
 
+  /** Asks the peer something; resolves with its answer. */
+  async ask(topic, data, signal) {
+    this.#checkOpen();
+    return this.#stream.questions.ask(topic, data, signal);
+  }
+
   #checkSend(payload) {
     checkSize(payload);
+    this.#checkOpen();
+  }
+
+  #checkOpen() {
     if (this.#closed || this.state === 'closed') throw new NoomError('closed', 'the peer is gone');
   }
 
@@ -275,6 +286,7 @@ export class Link {
   reopen() {
     this.#closed = false;
     this.#frames.reopen();
+    this.#stream.questions.open();
     this.state = 'connecting';
     this.#epochs.wake();
   }

@@ -207,6 +207,12 @@ export class Room extends EventTarget {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** send that never waits; returns the peers that did not take it, because too much is on its way to them already. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): Peer[];
+  /**
+   * Has answer called for each question that a peer asks under a topic: see peer.ask. It replaces the function that the
+   * topic had before; null: the topic has none any longer. Questions under a topic without a function are refused with
+   * not_handled, so call handle right behind join. Up to 64 calls for each peer run at a time.
+   */
+  handle(topic: string, answer: QuestionHandler | null): void;
   rename(name: string): Promise<void>;
   /** Whether newcomers are kept out now. */
   readonly locked: boolean;
@@ -270,6 +276,21 @@ export class State {
   set(key: string, value: string | ArrayBuffer | ArrayBufferView, options?: { keep?: boolean }): Promise<void>;
   /** Deletes what shows under a key, whoever has written it; nothing happens if nothing shows here. */
   delete(key: string): Promise<void>;
+}
+
+/**
+ * Answers a question, with up to 1 MiB. signal aborts when nobody wants the answer any longer: the peer has given the
+ * question up, or is gone, or the room is over; until the call has returned, the question keeps its place. What it throws
+ * refuses the question: if that has a code of 1 to 64 characters of a-z, 0-9 and _, with that code, otherwise with failed;
+ * and with its message, which the peer sees. An error without a code is logged.
+ */
+export type QuestionHandler = (
+  peer: Peer, data: Uint8Array, options: { readonly signal: AbortSignal },
+) => string | ArrayBuffer | ArrayBufferView | void | Promise<string | ArrayBuffer | ArrayBufferView | void>;
+
+export interface AskOptions {
+  /** Gives the question up. */
+  signal?: AbortSignal;
 }
 
 export interface LeaveOptions {
@@ -365,6 +386,18 @@ export class Peer {
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
   trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
+  /**
+   * Asks the peer something under a topic, a name of up to 128 bytes, and resolves with what its application answers:
+   * see room.handle. The question and the answer have up to 1 MiB. They go on over rebuilds of the connection, and wait for
+   * one if there is none. At most 64 questions with 4 MiB are open to a peer at a time; beyond that, ask waits for a
+   * place. Questions and answers to one peer go one after the other.
+   *
+   * Rejects with signal.reason when signal aborts, which aborts that of the peer's application too; with a NoomError about
+   * question if the peer refuses: not_handled, busy, cancelled (it leaves), too_big (its answer), bad_question, failed, or a
+   * code of its application; with too_big for the question, closed if the peer goes or we leave, unsupported if the peer's
+   * noom knows no questions.
+   */
+  ask(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: AskOptions): Promise<Uint8Array>;
   /**
    * Resolves when the channel is usable; the peer gets channelopened. label: up to 128 bytes, need not be unique. While 32
    * channels are open, and one of them is being closed, it waits for that. A peer accepts 64 at a time, among

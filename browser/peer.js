@@ -1,5 +1,6 @@
 // Another member of the room: the face of a Link.
 
+import { topicOf } from './asking.js';
 import { toBytes } from './data.js';
 import { statistics } from './diagnose.js';
 import { NoomError, optionsOf } from './errors.js';
@@ -90,6 +91,17 @@ export class Peer {
 
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
   trySend(data) { return this.#link.trySend(toBytes(data)); }
+
+  /**
+   * Asks the peer something under a topic; resolves with the bytes that its application answers. The question and the
+   * answer have up to 1 MiB, and go on over rebuilds of the connection. signal ends it at both ends. A refusal is a
+   * NoomError with the peer's code, and about question.
+   */
+  async ask(topic, data, options = {}) {
+    const { signal } = optionsOf(options);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) throw new NoomError('bad_argument', 'signal is an AbortSignal');
+    return this.#link.ask(topicOf(topic), toBytes(data), signal);
+  }
 
   /**
    * Opens a data channel of your own and resolves with the Channel when it is usable; the peer gets it as

@@ -1,6 +1,7 @@
 // A joined room: what the application uses, and the hub's frames about ourselves. The roster has
 // the others, hub.js the way to the hub.
 
+import { topicOf } from './asking.js';
 import { Budget } from './budget.js';
 import { Chat, checkChat } from './chat.js';
 import { isPair } from './codec.js';
@@ -64,6 +65,8 @@ export class Room extends RoomEvents {
   #published;
   #shared;
 
+  #handlers = new Map(); // topic → function that answers questions
+
   constructor(url, name, identity, options, secret) {
     if (secret !== SECRET) throw new TypeError('noom: use join');
     super();
@@ -119,7 +122,7 @@ export class Room extends RoomEvents {
       verify: options.verify,
       ears: this.#ears,
       room: {
-        emit, over: () => this.#farewell.over, shared: () => this.#shared, leaving: () => this.#farewell.leaving, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)),
+        emit, handler: (topic, peer) => this.#handlerOf(topic, peer), over: () => this.#farewell.over, shared: () => this.#shared, leaving: () => this.#farewell.leaving, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)),
       },
       self: { identity, session, room: this.#name },
       hub: this.#hub,
@@ -231,6 +234,23 @@ export class Room extends RoomEvents {
     checkSize(bytes);
     this.#checkOpen();
     return this.#roster.entries.filter(({ link }) => !link.trySend(bytes)).map(({ peer }) => peer);
+  }
+
+  /**
+   * Has answer(peer, data, {signal}) called for each question under a topic; what it returns or resolves to, as send
+   * takes it, is the answer. What it throws refuses the question, by its code if that is one. It replaces what the topic
+   * had; null: nothing answers it any longer.
+   */
+  handle(topic, answer) {
+    const name = topicOf(topic);
+    if (answer === null) this.#handlers.delete(name);
+    else if (typeof answer === 'function') this.#handlers.set(name, answer);
+    else throw new NoomError('bad_argument', 'handle takes a function, or null');
+  }
+
+  #handlerOf(topic, peer) {
+    const answer = this.#handlers.get(topic);
+    return answer && ((...question) => answer(peer, ...question));
   }
 
   /** Changes the nickname; resolves once the hub has taken it. */

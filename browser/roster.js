@@ -14,7 +14,7 @@ export class Roster {
   #id; // our own
   #verify; // (member): the application's
   #peer; // what every Peer is made with
-  #room; // {emit(type, fields, taken), reborn(member), over(), shared() → SharedState}
+  #room; // {emit(type, fields, taken), handler(topic, peer), reborn(member), over(), shared() → SharedState}
   #ears; // hear the peers
   // id → {peer, link, loss, leaving}, in join order; loss says after which others the hub lost it, leaving that its page
   // goes away
@@ -179,6 +179,7 @@ export class Roster {
         data: (data, taken) => about('datareceived', { data }, taken),
         stateOpened: () => this.#room.shared().opened(member.id),
         stateFrame: (bytes) => this.#room.shared().came(member.id, conduct, bytes),
+        handler: (topic) => this.#room.handler(topic, entry.peer),
         channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
         refused: (what) => about('trackrefused', what),
         trackAdded: (track) => {

@@ -3,21 +3,35 @@
 // it first, because a receiver drops what it has already, and takes no gap.
 
 import { Aside } from './aside.js';
-import { ACK_PAUSE, DataStream } from './data.js';
+import { Asking } from './asking.js';
+import { ACK_PAUSE, DataStream, isOfPieces } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
 // Bytes in a channel above which nothing is added: credit lets no honest member wait with more.
 const MOST_WAITING = 2 * MAX.unacked;
 
+// Bytes of pieces that are not acknowledged, so that messages do not wait behind them.
+const MOST_PIECES = 256 << 10;
+
 const gone = () => new NoomError('closed', 'the peer is gone, or we are leaving');
 
 export class Stream {
+  questions; // Asking
+
   #connections;
-  #link; // {data(bytes, taken), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds, stateOpened(), state(frame)}
+  // {data(bytes, taken), handler(topic), failed(error), flooded(error), repeated() → whether one more that says nothing new is
+  // within bounds, stateOpened(), state(frame)}
+  #link;
   #numbers = new DataStream();
   #aside; // frames of the room's state
-  #lanes = new WeakMap(); // Connection → {carried, told: the last message and acknowledgement that it carries, asked: whether all has arrived}
+  #pieces = new DataStream({ pieces: true }); // of questions and answers
+  #lastAnswer = 0; // number of the last piece that may be of an answer
+  #probed = false; // the peer is to show whether it knows pieces
+  #known = false; // it does
+  // Connection → {carried, told: the last message and acknowledgement that it carries, carriedPieces, toldPieces: the same of
+  // pieces, asked: whether all has arrived, probed}
+  #lanes = new WeakMap();
   #answer = null; // a frame: what the other end has asked for
   #waiting = []; // sends without credit: {payload, resolve, reject}
   #sealed = false; // we leave: nothing new is taken
@@ -28,6 +42,7 @@ export class Stream {
     this.#connections = connections;
     this.#link = link;
     this.#aside = new Aside({ opened: link.stateOpened, came: link.state });
+    this.questions = new Asking({ due: () => this.flush(), handler: link.handler });
   }
 
   /** Sends up to 61440 bytes; resolves when they are on their way, within the credit. */
@@ -63,12 +78,14 @@ export class Stream {
   seal() {
     this.#sealed = true;
     this.#rejectWaiting();
+    this.questions.seal();
   }
 
   /** Resolves when all has arrived, or nothing more will. */
   delivered() {
     return new Promise((resolve) => {
       this.#numbers.owed(); // which is told now
+      this.#pieces.owed();
       this.#deliveries.push(resolve);
       this.#lookDelivered();
       this.flush();
@@ -79,12 +96,20 @@ export class Stream {
   receive(bytes) {
     this.#aside.look(this.#connections.carriers);
     if (this.#aside.receive(bytes)) return;
+    if (isOfPieces(bytes)) {
+      this.#receivePiece(bytes);
+      return;
+    }
     const { message, number, credit, answer, arrived, violation } = this.#numbers.receive(bytes);
     if (violation) this.#link.failed(new NoomError('malformed', violation));
     else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
-    if (arrived) this.#aside.confirm();
+    if (arrived && this.#deliveries.length > 0) this.#aside.confirm();
     if (credit || arrived) this.#lookDelivered();
+    if (arrived && this.#probed && !this.#known) { // or it would have acknowledged the pieces before
+      this.questions.refuse();
+      this.#pieces.forget();
+    }
     if (answer) {
       this.#answer = answer;
       this.flush();
@@ -112,22 +137,46 @@ export class Stream {
     this.#aside.close();
     this.#rejectWaiting();
     this.#resolveDeliveries();
+    this.questions.close();
+  }
+
+  #receivePiece(bytes) {
+    this.#known = true;
+    const { message, number, credit, violation } = this.#pieces.receive(bytes);
+    if (violation) this.#link.failed(new NoomError('malformed', violation));
+    else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with pieces that say nothing new'));
+    if (credit) {
+      this.#lookDelivered();
+      this.flush();
+    }
+    if (!message) return;
+    if (this.#pieces.take(number)) this.flush();
+    try {
+      this.questions.take(message);
+    } catch (error) {
+      this.#link.failed(error);
+    }
   }
 
   // Sends what is due over one connection; false: that did not take all of it.
   #write(connection) {
-    if (!this.#lanes.has(connection)) this.#lanes.set(connection, { carried: 0, told: 0, asked: false });
+    if (!this.#lanes.has(connection)) this.#lanes.set(connection, { carried: 0, told: 0, carriedPieces: 0, toldPieces: 0, asked: false, probed: false });
     const lane = this.#lanes.get(connection);
     const put = (frame) => connection.sendData(frame, MOST_WAITING);
     if (lane.told < this.#numbers.told) {
       if (!put(this.#numbers.tell())) return false;
       lane.told = this.#numbers.told;
     }
-    if (this.#answer) {
+    if (lane.toldPieces < this.#pieces.told) {
+      if (!put(this.#pieces.tell())) return false;
+      lane.toldPieces = this.#pieces.told;
+    }
+    if (this.#answer) { // behind what is said of pieces
       if (!put(this.#answer)) return false;
       this.#answer = null;
     }
     if (!this.#aside.write(put)) return false;
+    if (!this.#writePieces(lane, put)) return false;
     for (let next = this.#numbers.next(lane.carried); next; next = this.#numbers.next(lane.carried)) {
       if (!put(next.frame)) return false;
       lane.carried = next.number;
@@ -136,11 +185,32 @@ export class Stream {
     return true;
   }
 
+  // Sends pieces, which are few, before messages; false: there is no room for all of them.
+  #writePieces(lane, put) {
+    while (this.#pieces.waiting < MOST_PIECES && this.#pieces.hasCredit(0)) {
+      const { answering } = this.questions;
+      const piece = this.questions.next();
+      if (!piece) break;
+      this.#pieces.send(piece);
+      if (answering) this.#lastAnswer = this.#pieces.last;
+    }
+    for (let next = this.#pieces.next(lane.carriedPieces); next; next = this.#pieces.next(lane.carriedPieces)) {
+      if (!put(next.frame)) return false;
+      lane.carriedPieces = next.number;
+    }
+    if (lane.carriedPieces > 0 && !lane.probed && !this.#known) {
+      lane.probed = put(this.#numbers.probe());
+      this.#probed ||= lane.probed;
+    }
+    return true;
+  }
+
   #startPause() {
-    if (this.#pause || !this.#numbers.pausing) return;
+    if (this.#pause || !(this.#numbers.pausing || this.#pieces.pausing)) return;
     this.#pause = setTimeout(() => {
       this.#pause = 0;
-      if (this.#numbers.pauseOver()) this.flush();
+      const due = [this.#numbers.pauseOver(), this.#pieces.pauseOver()];
+      if (due.some(Boolean)) this.flush();
     }, ACK_PAUSE);
   }
 
@@ -149,7 +219,7 @@ export class Stream {
   }
 
   #lookDelivered() {
-    if (this.#arrived) this.#resolveDeliveries();
+    if (this.#arrived && !this.questions.answering && this.#lastAnswer <= this.#pieces.acknowledged) this.#resolveDeliveries();
   }
 
   get #arrived() { return this.missing === 0 && this.#aside.arrived; }

@@ -32,6 +32,12 @@ export async function use(media: MediaStream): Promise<string> {
   for await (const event of room.events()) told(event);
   const peer = room.peers[0];
   if (peer) {
+    const answer: Uint8Array = await peer.ask('x', 'y', { signal: AbortSignal.timeout(1000) });
+    room.handle('x', async (from: Peer, data: Uint8Array, { signal }) => (signal.aborted ? undefined : `${from.name} ${data.length + answer.length}`));
+    room.handle('x', () => {});
+    room.handle('x', null);
+    // @ts-expect-error a number is no answer
+    room.handle('x', () => 42);
     const channel: Channel = await peer.openChannel('x', { unordered: true, maxRetransmits: 0 });
     await channel.send('text');
     const data: Uint8Array | null = await channel.receive();

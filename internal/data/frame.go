@@ -13,7 +13,9 @@ const (
 	kindMessage = 1
 	kindTaken   = 2
 	kindAsked   = 3 // a member that leaves asks whether everything up to the number has arrived
-	kindArrived = 4 // the answer: it has
+	kindArrived = 4 // the reply: it has
+	kindPiece   = 5 // of a question or an answer
+	kindPieces  = 6 // pieces have been received up to the number
 )
 
 const frameHead = 5 // bytes: the kind and a number

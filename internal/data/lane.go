@@ -37,6 +37,9 @@ type Lane struct {
 	// Owned by the link's loop.
 	open     bool
 	written  uint32     // number of the last message written
+	pieces   uint32     // number of the last piece written
+	pieced   bool       // a piece was written
+	probed   bool       // we have asked whether anything has arrived, to learn whether the peer knows pieces
 	given    int64      // bytes given to dc
 	answers  answerPace // of acknowledgements, both kinds
 	asked    bool       // we have asked whether everything has arrived

@@ -71,12 +71,38 @@ func (s *outgoingMessages) keep(data []byte) error {
 	if s.bytes+len(data) > signal.MaxUnacked || s.count() >= MaxUnacked {
 		return fault.WouldBlock
 	}
+	s.append(kindMessage, data)
+	return nil
+}
+
+// append needs s.mu.
+func (s *outgoingMessages) append(kind byte, data []byte) {
 	frame := make([]byte, frameHead, frameHead+len(data))
-	frame[0] = kindMessage
+	frame[0] = kind
 	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(s.count())+1)
 	s.kept = append(s.kept, append(frame, data...))
 	s.bytes += len(data)
-	return nil
+}
+
+// room reports whether fewer bytes than most are kept, and not too many messages.
+func (s *outgoingMessages) room(most int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes < most && s.count() < MaxUnacked
+}
+
+// put keeps data for which there is room.
+func (s *outgoingMessages) put(kind byte, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.append(kind, data)
+}
+
+// forget drops everything, because the peer takes nothing.
+func (s *outgoingMessages) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept, s.head, s.bytes = nil, 0, 0
 }
 
 // send waits for credit until ctx ends, and keeps data.

@@ -16,8 +16,9 @@ var ErrCredit = errors.New("peer sent more data than it had credit for, or left 
 // connections to that peer. The zero value is a new stream.
 type Stream struct {
 	// They guard themselves.
-	out outgoingMessages
-	in  incomingMessages
+	out       outgoingMessages
+	in        incomingMessages
+	Questions Questions
 
 	aside asideFrames // guards itself too
 
@@ -40,12 +41,16 @@ func (s *Stream) TrySend(data []byte) error { return s.out.try(data) }
 // closed when it is worth trying again.
 func (s *Stream) Offer(data []byte) (full <-chan struct{}, err error) { return s.out.offer(data) }
 
-// Seal makes sends fail from now on, because we leave. What was accepted is still sent.
-func (s *Stream) Seal() { s.out.seal() }
+// Seal makes sends and questions fail from now on, because we leave. What was accepted is still sent.
+func (s *Stream) Seal() {
+	s.out.seal()
+	s.Questions.seal()
+}
 
-// Close makes sends fail until Reopen, because the peer is gone.
+// Close makes sends and questions fail until Reopen, because the peer is gone.
 func (s *Stream) Close() {
 	s.out.setClosed(true)
+	s.Questions.close()
 	s.aside.reset(true)
 }
 
@@ -63,6 +68,7 @@ func (s *Stream) Reopen() {
 	s.unseen = 0
 	s.out.setClosed(false)
 	s.aside.reset(false)
+	s.Questions.open()
 }
 
 // Rebuilt is called when there is a new connection. The last acknowledgement is sent
@@ -97,7 +103,22 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 		if !s.out.hasArrived(n) {
 			return Message{}, true, ErrCredit
 		}
-		s.aside.arrived()
+		if lane.asked {
+			s.aside.arrived()
+		}
+		if lane.probed && !s.Questions.known { // or it would have acknowledged the pieces before
+			s.Questions.unsupported()
+		}
+	case kindPiece:
+		s.Questions.known = true
+		news, err = s.Questions.take(n, payload)
+		return Message{}, news || err != nil, err
+	case kindPieces:
+		s.Questions.known = true
+		if news, ok = s.Questions.out.taken(n); !ok {
+			return Message{}, true, ErrCredit
+		}
+		return Message{}, news, nil
 	case kindMessage:
 		fresh, err := s.in.receive(n, len(payload))
 		if err != nil {
@@ -114,14 +135,17 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 }
 
 // Pausing reports whether PauseOver has to be called in AckPause.
-func (s *Stream) Pausing() bool { return s.in.isPausing() }
+func (s *Stream) Pausing() bool { return s.in.isPausing() || s.Questions.in.isPausing() }
 
 // PauseOver notes that it is time to acknowledge what has been taken in the pause.
-func (s *Stream) PauseOver() { s.in.pauseOver() }
+func (s *Stream) PauseOver() {
+	s.in.pauseOver()
+	s.Questions.in.pauseOver()
+}
 
 // Open makes a lane carry the stream. What was not taken is sent again over it, and what waits aside is not.
 func (s *Stream) Open(lane *Lane) {
-	lane.open, lane.written = true, s.out.start()
+	lane.open, lane.written, lane.pieces = true, s.out.start(), s.Questions.out.start()
 	s.aside.reset(false)
 }
 
@@ -134,7 +158,10 @@ func (s *Stream) Write(lane *Lane) {
 	if s.in.isDue() && lane.mayAnswer() {
 		_ = lane.give(numberFrame(kindTaken, s.in.tell())) // after a failure pion calls OnClose
 	}
-	if s.arrivedDue && lane.mayAnswer() {
+	if s.Questions.in.isDue() && lane.mayAnswer() {
+		_ = lane.give(numberFrame(kindPieces, s.Questions.in.tell())) // as above
+	}
+	if s.arrivedDue && !s.Questions.in.isDue() && lane.mayAnswer() {
 		s.arrivedDue = false
 		_ = lane.give(numberFrame(kindArrived, s.in.last())) // as above
 	}
@@ -143,6 +170,9 @@ func (s *Stream) Write(lane *Lane) {
 			return
 		}
 		s.aside.sent()
+	}
+	if !s.writePieces(lane) {
+		return
 	}
 	for frame := s.out.next(lane.written); frame != nil; frame = s.out.next(lane.written) {
 		if !lane.room() || lane.give(frame) != nil {
@@ -155,10 +185,29 @@ func (s *Stream) Write(lane *Lane) {
 	}
 }
 
+// writePieces sends pieces of questions and answers, which are few, before messages. It reports false if there is no room
+// for more.
+func (s *Stream) writePieces(lane *Lane) bool {
+	q := &s.Questions
+	q.fill()
+	for frame := q.out.next(lane.pieces); frame != nil; frame = q.out.next(lane.pieces) {
+		if !lane.room() || lane.give(frame) != nil {
+			return false
+		}
+		lane.pieces, lane.pieced = frameNumber(frame), true
+	}
+	if lane.pieced && !lane.probed && !q.known && lane.room() {
+		// The peer confirms what it has said itself. If it knows pieces, it acknowledges ours before.
+		lane.probed = lane.give(numberFrame(kindAsked, s.out.start())) == nil
+	}
+	return true
+}
+
 // Deliver asks the peer to confirm what was accepted, and acknowledges what was taken. The returned channel is closed
 // when everything has arrived, or when it no longer can.
 func (s *Stream) Deliver() <-chan struct{} {
 	s.in.hurry()
+	s.Questions.in.hurry()
 	arrived := make(chan struct{})
 	s.deliveries = append(s.deliveries, arrived)
 	return arrived
@@ -166,7 +215,7 @@ func (s *Stream) Deliver() <-chan struct{} {
 
 // Delivered ends the deliveries if everything has arrived.
 func (s *Stream) Delivered() {
-	if len(s.deliveries) > 0 && s.hasArrived() {
+	if len(s.deliveries) > 0 && s.hasArrived() && !s.Questions.answering() {
 		s.EndDeliveries()
 	}
 }

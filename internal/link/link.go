@@ -87,6 +87,7 @@ func New(cfg Config) *Link {
 		shares:   make(map[*fanout.Sender]connection.Share),
 		recovery: recovery.New(recovery.Options{Connect: cfg.Connect, Restarts: firstRestarts}),
 	}
+	l.Stream.Questions.OnDue, l.Stream.Questions.OnAsked = l.Kick, cfg.Report.Asked
 	l.Tracks.OnWant = func() { l.mail.Post(func() { l.wants.due = true }) }
 	l.frames = frames.New(frames.Config{
 		Room: cfg.Room, Self: cfg.Self, Peer: cfg.Member, Sign: cfg.Sign, Mail: l.mail, Owner: frameHost{l},
