@@ -197,9 +197,43 @@ func (m *Machine) Useful(r *Record) bool {
 	case !r.Deleted && !r.Keep && !m.isPresent(r):
 	case r.Deleted && r.Age >= Life:
 	default:
-		return m.counts(r) && m.fits(r)
+		_, lasts := m.beyond(r)
+		return lasts && m.counts(r) && m.hasRoom(r)
 	}
 	return false
+}
+
+// beyond returns what a record of another member pushes out of its writer's bounds: the newest have precedence, so that all
+// members that get the same records hold the same ones, whatever was signed. lasts is false if that is the record itself.
+func (m *Machine) beyond(r *Record) (out []*held, lasts bool) {
+	w := m.writers[r.Writer]
+	if w == nil || r.Deleted {
+		return nil, true
+	}
+	live, bytes := 0, 0
+	fits := func(r *Record) bool {
+		if live == MaxKeys || bytes+r.size() > MaxBytes {
+			return false
+		}
+		live, bytes = live+1, bytes+r.size()
+		return true
+	}
+	own := w.records[r.place()]
+	pending := true
+	for _, h := range slices.Backward(w.byAge()) {
+		if h.Deleted || h == own {
+			continue
+		}
+		if pending && r.compare(h.Record) > 0 {
+			if pending = false; !fits(r) {
+				return nil, false
+			}
+		}
+		if !fits(h.Record) {
+			out = append(out, h)
+		}
+	}
+	return out, !pending || fits(r)
 }
 
 // counts reports whether nothing that is held replaces a record.
@@ -226,12 +260,25 @@ func (m *Machine) take(now time.Time, r *Record) {
 	case m.isTooFar(r):
 		m.ahead = true
 	default:
+		out, _ := m.beyond(r)
+		for _, h := range out {
+			look := m.watch(h.Key)
+			m.remove(now, h)
+			look(h.Record)
+		}
 		m.put(now, r)
 	}
 }
 
-// fits reports whether a record is within all bounds, or can be: tombstones make room for newer ones.
+// fits reports whether a record of ours is within all bounds.
 func (m *Machine) fits(r *Record) bool {
+	out, lasts := m.beyond(r)
+	return lasts && len(out) == 0 && m.hasRoom(r)
+}
+
+// hasRoom reports whether a record is within the bounds that hold for all writers, and for tombstones, which make room for
+// newer ones.
+func (m *Machine) hasRoom(r *Record) bool {
 	w := m.writers[r.Writer]
 	if isNew := w == nil || w.session == "" && len(w.records) == 0; isNew && m.absent() >= MaxAbsent {
 		if w == nil || !w.met || m.stranger() == "" {
@@ -242,14 +289,13 @@ func (m *Machine) fits(r *Record) bool {
 		oldest := m.oldestTombstone(w)
 		return oldest == nil || r.compare(oldest.Record) > 0
 	}
-	live, bytes, total := 1, r.size(), m.bytes+r.size()
+	total := m.bytes + r.size()
 	if w != nil {
-		live, bytes = live+w.live, bytes+w.bytes
 		if h := w.records[r.place()]; h != nil && !h.Deleted {
-			live, bytes, total = live-1, bytes-h.size(), total-h.size()
+			total -= h.size()
 		}
 	}
-	return live <= MaxKeys && bytes <= MaxBytes && total <= MaxTotal
+	return total <= MaxTotal
 }
 
 // oldestTombstone returns the one that makes room for the next; nil: there is room.

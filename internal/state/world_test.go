@@ -25,7 +25,7 @@ type member struct {
 	session string
 	born    int
 	in      bool
-	tops    map[string]top // what has stayed under each key last, to see that nothing older comes back
+	tops    map[string]top // what was deleted under each key last, to see that nothing older comes back
 	dropped int            // records whose signature is false
 }
 
@@ -198,7 +198,7 @@ func (w *world) look(i int, changes []Change) {
 	}
 	live, bytesOf, tombstones, total := map[string]int{}, map[string]int{}, map[string]int{}, 0
 	for key, e := range m.keys {
-		if e.base != nil {
+		if e.base != nil && e.base.Deleted {
 			w.lookBack(m, e.base)
 		}
 		for i, h := range slices.Concat(e.over, []*held{e.base}) {
