@@ -80,7 +80,7 @@ export class StateMachine {
     if (record.writer === this.#self && record.session === this.#session) return false; // we have it, or know better
     if (!stays(record) && !this.#isPresent(record)) return false;
     if (record.deleted && record.age >= LIFE) return false;
-    return this.#counts(record) && this.#fits(record);
+    return this.#counts(record) && this.#beyond(record) !== null && this.#hasRoom(record);
   }
 
   // ---- who is in the room
@@ -201,11 +201,40 @@ export class StateMachine {
   #take(now, record) {
     if (!this.useful(record)) return;
     if (record.version > Math.max(this.#clock, this.#roomClock) + BOUND.lead) this.#ahead = true;
-    else this.#put(now, record);
+    else {
+      for (const held of this.#beyond(record)) {
+        const look = this.#watch(held.record.name);
+        this.#remove(now, held);
+        look(held.record);
+      }
+      this.#put(now, record);
+    }
   }
 
-  // Whether a record is within all bounds, or can be: tombstones make room for newer ones.
-  #fits(record) {
+  // What a record of another member pushes out of its writer's bounds; null: itself. The newest have precedence, so that all
+  // members that get the same records hold the same ones, whatever was signed.
+  #beyond(record) {
+    const writer = this.#writers.get(record.writer);
+    if (!writer || record.deleted) return [];
+    const own = writer.records.get(placeOf(record));
+    const rest = byAge(writer).filter((held) => !held.record.deleted && held !== own);
+    let live = 0;
+    let bytes = 0;
+    const out = [...rest, { record }].toSorted((a, b) => compare(b.record, a.record)).filter((held) => {
+      const size = sizeOf(held.record);
+      if (live === BOUND.names || bytes + size > BOUND.bytes) return true;
+      live++;
+      bytes += size;
+      return false;
+    });
+    return out.some((held) => held.record === record) ? null : out;
+  }
+
+  // Whether a record of ours is within all bounds.
+  #fits(record) { return this.#beyond(record)?.length === 0 && this.#hasRoom(record); }
+
+  // Whether a record is within the bounds that hold for all writers, and for tombstones, which make room for newer ones.
+  #hasRoom(record) {
     const writer = this.#writers.get(record.writer);
     const isNew = !writer || (writer.session === '' && writer.records.size === 0);
     if (isNew && this.#absent.length >= BOUND.absent && (!writer?.met || this.#stranger === '')) return false;
@@ -215,9 +244,7 @@ export class StateMachine {
     }
     const own = writer?.records.get(placeOf(record))?.record;
     const instead = own && !own.deleted ? own : null;
-    const more = sizeOf(record) - (instead ? sizeOf(instead) : 0);
-    const live = (writer?.live ?? 0) + (instead ? 0 : 1);
-    return live <= BOUND.names && (writer?.bytes ?? 0) + more <= BOUND.bytes && this.#bytes + more <= BOUND.total;
+    return this.#bytes + sizeOf(record) - (instead ? sizeOf(instead) : 0) <= BOUND.total;
   }
 
   // Takes a record that counts, in the place of what it replaces.

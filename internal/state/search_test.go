@@ -31,11 +31,12 @@ func play(t *testing.T, seed uint64) (forged int) {
 		hostile = rng.IntN(n)
 	}
 	w := newWorld(t, rng, n, hostile)
+	big := rng.IntN(4) == 0
 	w.mute, w.greedy = rng.IntN(4) == 0, rng.IntN(4) == 0
 	if w.apart = [2]int{-1, -1}; n > 3 && hostile < 0 && rng.IntN(2) == 0 {
 		w.apart = [2]int{0, 1 + rng.IntN(n-1)}
 	}
-	big := rng.IntN(4) == 0
+	w.full = big || w.greedy
 	for i := range n {
 		w.enter(i)
 	}

@@ -25,7 +25,7 @@ type member struct {
 	session string
 	born    int
 	in      bool
-	tops    map[string]top // what was deleted under each key last, to see that nothing older comes back
+	tops    map[string]top // what has stayed under each key last, to see that nothing older comes back
 	dropped int            // records whose signature is false
 }
 
@@ -45,6 +45,7 @@ type world struct {
 	hostile int                 // index of the member that breaks the rules; -1: none does
 	old     []*Record           // that a hostile member may send again
 	greedy  bool                // the hostile member writes beyond its bounds
+	full    bool                // some have more than their bounds, so that what was replaced may come back
 	excess  map[string]bool     // all keys under which it has written then, because the others may differ about them
 	mute    bool                // the hostile member answers nothing
 	apart   [2]int              // two that are not connected in the end; others pass on what they write
@@ -198,7 +199,7 @@ func (w *world) look(i int, changes []Change) {
 	}
 	live, bytesOf, tombstones, total := map[string]int{}, map[string]int{}, map[string]int{}, 0
 	for key, e := range m.keys {
-		if e.base != nil && e.base.Deleted {
+		if e.base != nil && (e.base.Deleted || !w.full) {
 			w.lookBack(m, e.base)
 		}
 		for i, h := range slices.Concat(e.over, []*held{e.base}) {
