@@ -83,7 +83,9 @@ test('bounds of a writer', () => {
   const told = m.flush().frames.filter(({ frame }) => frame.type === ANSWER).flatMap(({ frame }) => frame.records);
   assert.deepEqual(told.map(({ version }) => version), Array.from({ length: BOUND.tombstones }, (_, i) => 1000 + BOUND.names + i));
   for (let i = 0; i < 3; i++) take(recordOf(0, 9000 + i, `big ${i}`, { size: BOUND.value - 5 }));
-  assert.equal(m.shown.length, 2);
+  assert.deepEqual(m.shown.map(({ name }) => name), ['big 1', 'big 2'], 'the newest');
+  take(recordOf(0, 8000, 'older', { size: 100 }));
+  assert.equal(m.get('older'), null);
 });
 
 test('bounds of all, and of those who are not here', () => {

@@ -78,8 +78,12 @@ func TestBoundsOfAWriter(t *testing.T) {
 	for i := range 3 {
 		m.take(start, recordOf(0, int64(9000+i), fmt.Sprint("big ", i), MaxValue-5, i == 1, false))
 	}
-	if live, _ := m.held(); live != 2 {
-		t.Errorf("%d values of 32 KiB", live)
+	if live, _ := m.held(); live != 2 || m.Get("big 0") != nil {
+		t.Errorf("%d values of 32 KiB, which are not the newest", live)
+	}
+	m.take(start, recordOf(0, 8000, "older", 100, false, false))
+	if m.Get("older") != nil {
+		t.Error("an older record is taken beyond the bounds")
 	}
 	m.take(start, recordOf(0, 9010, "big 1", MaxValue-5, true, false))
 	if m.keys["big 1"].base.Version != 9010 {

@@ -54,7 +54,7 @@ func play(t *testing.T, seed uint64) (forged int) {
 		if first == nil {
 			first = m
 		}
-		if a, b := first.shown(w.excess), m.shown(w.excess); a != b {
+		if a, b := first.shown(), m.shown(); a != b {
 			t.Errorf("%s shows\n%s%s shows\n%s", first.id, a, m.id, b)
 		}
 	}
@@ -139,7 +139,6 @@ func (w *world) attack(j int) {
 		return
 	}
 	r := &Record{Writer: m.id, PublicKey: m.key, Session: m.session, Key: fmt.Sprintf("key %d", rng.IntN(6)), Keep: true}
-	w.differ(w.hostile, r.Key)
 	switch rng.IntN(4) {
 	case 0: // what was replaced long ago
 		if len(w.old) == 0 {
@@ -159,7 +158,6 @@ func (w *world) attack(j int) {
 				Key: fmt.Sprintf("excess %d", k), Value: make([]byte, MaxValue),
 			}
 			b.Signature = sign(b, testRoom)
-			w.differ(w.hostile, b.Key)
 			w.put(j, Frame{Type: Written, Records: []*Record{b}})
 		}
 		return

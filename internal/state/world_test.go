@@ -46,7 +46,6 @@ type world struct {
 	old     []*Record           // that a hostile member may send again
 	greedy  bool                // the hostile member writes beyond its bounds
 	full    bool                // some have more than their bounds, so that what was replaced may come back
-	excess  map[string]bool     // all keys under which it has written then, because the others may differ about them
 	mute    bool                // the hostile member answers nothing
 	apart   [2]int              // two that are not connected in the end; others pass on what they write
 }
@@ -54,7 +53,7 @@ type world struct {
 func newWorld(t *testing.T, rng *rand.Rand, n, hostile int) *world {
 	w := &world{
 		t: t, rng: rng, now: time.UnixMilli(1e12), hostile: hostile,
-		wires: make(map[[2]int][][]byte), cut: make(map[[2]int]bool), excess: make(map[string]bool),
+		wires: make(map[[2]int][][]byte), cut: make(map[[2]int]bool),
 	}
 	for i := range n {
 		key := make(signal.PublicKey, ed25519.PublicKeySize)
@@ -297,7 +296,6 @@ func (w *world) pass(d time.Duration, all bool) {
 // write has a member write something.
 func (w *world) write(i int, key string, value []byte, keep, deleted bool) error {
 	m := w.members[i]
-	w.differ(i, key)
 	r, err := m.Prepare(m.key, key, value, keep, deleted)
 	if err != nil {
 		return err
@@ -307,20 +305,11 @@ func (w *world) write(i int, key string, value []byte, keep, deleted bool) error
 	return m.Write(w.now, r)
 }
 
-// differ notes that a greedy member writes under a key.
-func (w *world) differ(i int, key string) {
-	if i == w.hostile && w.greedy {
-		w.excess[key] = true
-	}
-}
-
 // shown describes what a member shows.
-func (m *member) shown(but map[string]bool) string {
+func (m *member) shown() string {
 	var b strings.Builder
 	for _, r := range m.Shown() {
-		if !but[r.Key] {
-			fmt.Fprintf(&b, "%s=%x by %s version %d keep %v\n", r.Key, r.Signature[:4], r.Writer, r.Version, r.Keep)
-		}
+		fmt.Fprintf(&b, "%s=%x by %s version %d keep %v\n", r.Key, r.Signature[:4], r.Writer, r.Version, r.Keep)
 	}
 	return b.String()
 }
