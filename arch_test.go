@@ -14,7 +14,7 @@ var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/allocate", "noom/internal/connection", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
 		"noom/internal/files", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch", "noom/internal/packet", "noom/internal/payloads",
-		"noom/internal/quality", "noom/internal/questions", "noom/internal/recovery", "noom/internal/speaker", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
+		"noom/internal/quality", "noom/internal/questions", "noom/internal/recovery", "noom/internal/speaker", "noom/internal/state", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/bandwidth": {},
@@ -45,6 +45,7 @@ var layers = map[string][]string{
 	"noom/internal/repair":       {"noom/internal/alarm", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/traffic":      {"noom/internal/alarm", "noom/internal/bandwidth", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/speaker":      {},
+	"noom/internal/state":        {"noom/internal/fault", "noom/signal", "github.com/go-json-experiment/json/"},
 	"noom/internal/fault":        {},
 	"noom/internal/files":        {"noom/signal"},
 	"noom/internal/frames":       {"noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/signal"},

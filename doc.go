@@ -35,6 +35,8 @@
 // peer that came and went, and all requests to mute but the newest 64. If there are still too many, it drops the oldest
 // chat, and [Lagged] reports how much. State is never lost, and data is bounded by what its senders may have in flight.
 //
+// Changes of the room's state are events too; beyond 4096 keys the oldest of them go, and are counted likewise.
+//
 // Rooms, members, peers, tracks, senders and channels print as their names, text from others is quoted, and data
 // prints as a number of bytes, so an event can be logged as it is with package log or log/slog.
 //
@@ -43,6 +45,9 @@
 // [Peer].Send is reliable and ordered, across rebuilds of the connection too, and blocks while the peer's
 // application does not take its data. A program that serves several peers from one loop uses [Peer].TrySend and
 // [Room].TryChat, which never wait. [Room].Leave lets what was accepted arrive, and reports what did not.
+//
+// [Room].State is a map of small values that the members share without the hub, and that newcomers get; what is one
+// member's own, such as a raised hand, is in its [Peer].Attributes.
 //
 // [Peer].Ask asks a peer something and returns the answer of the function that the peer's application has given to
 // [Room].Handle; [AskJSON] and [HandleJSON] do so with values.

@@ -67,6 +67,9 @@ var (
 	ErrTooMany = fault.TooMany
 	// ErrTooBig: the message is larger than allowed.
 	ErrTooBig = fault.TooBig
+	// ErrStateKey: what cannot be a key of [Room].State. ErrStateFull: this member has 64 KiB or 256 keys there already.
+	ErrStateKey  = fault.StateKey
+	ErrStateFull = fault.StateFull
 	// ErrUnsupported: the peer runs an earlier noom, which knows no questions. It matches errors.ErrUnsupported.
 	ErrUnsupported = fault.Unsupported
 	// ErrWouldBlock: too much waits already for a call that does not wait.

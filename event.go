@@ -13,6 +13,7 @@ import (
 //   - about media: [TrackAdded], [TrackRemoved], [TrackMuted], [TrackPaused], [SenderPaused], [TrackRefused],
 //     [SourceEnded], [MuteRequested]
 //   - messages: [ChatReceived], [DataReceived], [ChannelOpened], [FileOffered], [Lagged]
+//   - the room's state: [StateChanged], [AttributesChanged]
 //   - about the room and the hub: [RoomLocked], [SignalingLost], [SignalingRestored], [Closed]
 type Event interface{ queueing() queueing }
 
@@ -120,6 +121,16 @@ type (
 		Peer Peer
 		File OfferedFile
 	}
+	// StateChanged says that another member has changed what [Room].State shows under a key, by writing, deleting,
+	// coming or leaving. Value is nil if nothing shows now, and empty, not nil, if an empty value does. By has written
+	// Value or, if that is nil, deleted it or left. What this member writes is not reported to itself.
+	StateChanged struct {
+		Key   string
+		Value []byte
+		By    Member
+	}
+	// AttributesChanged says that [Peer].Attributes returns something else. The first ones come after [PeerJoined].
+	AttributesChanged struct{ Peer Peer }
 	// MuteRequested says that By asks us to mute our track of that name, or all tracks if it is empty. The application
 	// decides.
 	MuteRequested struct {
@@ -136,7 +147,8 @@ type (
 	SignalingLost struct{ Err error }
 	// SignalingRestored says that there is a connection to a hub again.
 	SignalingRestored struct{}
-	// Lagged says how many chat messages were dropped because Next was not called in time.
+	// Lagged says how many chat messages, and changes of the room's state beyond 4096 keys, were dropped because Next was
+	// not called in time. [Room].State has all that shows.
 	Lagged struct{ Dropped int }
 	// Closed says that the room is over; Err is that of Room.Err. It is the last event.
 	Closed struct{ Err error }
@@ -158,6 +170,7 @@ const (
 	eventKept   eventKind = iota // kept as long as nothing cancels it
 	eventChat                    // dropped when there are too many events, the oldest first, and counted
 	eventAsking                  // from other members, about names that they choose: only the newest few are kept
+	eventEntry                   // about a key that other members choose: only those of the newest few are kept, and counted
 	eventLast                    // nothing comes after it
 )
 
@@ -234,6 +247,14 @@ func (e MuteRequested) queueing() queueing {
 	return queueing{kind: eventAsking, state: stateOf{"mute", e.Track, e.By.ID}}
 }
 
+func (e StateChanged) queueing() queueing {
+	return queueing{kind: eventEntry, state: stateOf{"entry", e.Key, nil}}
+}
+
+func (e AttributesChanged) queueing() queueing {
+	return queueing{peer: e.Peer.ID(), state: stateOf{"attributes", e.Peer.ID(), nil}}
+}
+
 func (RoomLocked) queueing() queueing        { return queueing{state: stateOf{what: "lock"}} }
 func (SignalingLost) queueing() queueing     { return queueing{state: stateOf{what: "signaling"}} }
 func (SignalingRestored) queueing() queueing { return queueing{state: stateOf{what: "signaling"}} }
@@ -250,6 +271,11 @@ func (e ChatReceived) String() string {
 // String is for logs.
 func (e DataReceived) String() string {
 	return fmt.Sprintf("{Peer:%v Data:%d bytes}", e.Peer, len(e.Data))
+}
+
+// String is for logs.
+func (e StateChanged) String() string {
+	return fmt.Sprintf("{Key:%q Value:%d bytes By:%v}", e.Key, len(e.Value), e.By)
 }
 
 // logValue returns an event as a group of its fields, with its type.
@@ -320,6 +346,12 @@ func (e ChannelOpened) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
 func (e FileOffered) LogValue() slog.Value { return logValue(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e StateChanged) LogValue() slog.Value { return logValue(e) }
+
+// LogValue implements [slog.LogValuer].
+func (e AttributesChanged) LogValue() slog.Value { return logValue(e) }
 
 // LogValue implements [slog.LogValuer].
 func (e MuteRequested) LogValue() slog.Value { return logValue(e) }

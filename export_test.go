@@ -9,6 +9,7 @@ import (
 	"noom/internal/engine"
 	"noom/internal/link"
 	"noom/internal/netwatch"
+	"noom/internal/state"
 	"noom/signal"
 )
 
@@ -116,4 +117,22 @@ func joinChanged(ctx context.Context, d Dialer, name string, cfg *Config, change
 		return nil, err
 	}
 	return r, nil
+}
+
+// ForgeState has a member send another one records that it may not make: what somebody else has written under key, with
+// another value and a later version, and one of its own that it has signed for another room.
+func ForgeState(r Room, to, key string, value []byte) {
+	Post(r, func() {
+		s := r.(*room).state
+		forged := *s.machine.Get(key)
+		forged.Value = value
+		forged.Version++
+		foreign, err := s.machine.Prepare(r.(*room).self.PublicKey, "foreign", value, true, false)
+		if err != nil {
+			panic(err)
+		}
+		foreign.Signature = r.(*room).cfg.Identity.sign(foreign.Text("lobby"))
+		frame := state.Frame{Type: state.Written, Records: []*state.Record{&forged, foreign}}
+		r.(*room).roster.byID[to].link.SendState(frame.Encode(), false)
+	})
 }

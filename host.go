@@ -140,6 +140,9 @@ func (h peerHost) ChannelOpened(c *data.Channel, taken func()) {
 	h.room.events.addTaken(ChannelOpened{Peer: h.peer, Channel: c}, taken)
 }
 
+func (h peerHost) StateOpened()               { h.post(func() { h.room.state.opened(h.peer) }) }
+func (h peerHost) StateReceived(frame []byte) { h.room.state.came(h.peer, frame) }
+
 func (h peerHost) DataReceived(payload []byte, taken func()) {
 	h.room.events.addTaken(DataReceived{Peer: h.peer, Data: payload}, taken)
 }

@@ -48,6 +48,7 @@ type room struct {
 	speech    *speech
 	sharing   *sharing
 	roster    *roster
+	state     *State
 	answers   answers
 
 	// Owned by the loop.
@@ -64,6 +65,12 @@ func (r *room) Name() string   { return r.name }
 
 func (r *room) Self() Member         { return r.standing.member() }
 func (r *room) May(right Right) bool { return r.standing.may(right) }
+
+func (r *room) State() *State { return r.state }
+
+func (r *room) SetAttributes(ctx context.Context, attributes map[string]string) error {
+	return r.state.setAttributes(ctx, attributes)
+}
 
 func (r *room) Peers() []Peer {
 	links := r.roster.peers()

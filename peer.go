@@ -38,6 +38,9 @@ type Peer interface {
 	Name() string
 	// Member returns the member's id, name, public key, session and rights.
 	Member() Member
+	// Attributes returns what the member has set with [Room].SetAttributes, as far as it has come here; nil if it has set
+	// nothing, or is gone. The member has signed it, so no hub and no other member can change it.
+	Attributes() map[string]string
 	// SafetyNumber returns what the two members compare over another channel, to verify that no hub stands between
 	// them: see [SafetyNumberOf].
 	SafetyNumber() SafetyNumber
@@ -134,6 +137,8 @@ type peer struct {
 	link    *link.Link
 	conduct *conduct.Conduct // of the member id
 	files   atomic.Pointer[filing]
+
+	stateBytes atomic.Int64 // of frames of the room's state that wait for the room's loop
 }
 
 // newPeer makes the peer of a newcomer and starts its link. The room's loop calls it.
@@ -166,6 +171,7 @@ func (p *peer) ID() string                         { return p.member.ID } // a q
 func (p *peer) Name() string                       { return p.Member().Name }
 func (p *peer) Member() Member                     { return p.link.Member() }
 func (p *peer) SafetyNumber() SafetyNumber         { return SafetyNumberOf(p.room.self, p.member) }
+func (p *peer) Attributes() map[string]string      { return p.room.state.attributesOf(p.member.ID) }
 func (p *peer) State() PeerState                   { return PeerState(p.link.State()) }
 func (p *peer) Quality() Quality                   { return Quality(p.link.Quality()) }
 func (p *peer) Stats() webrtc.StatsReport          { return p.link.Stats() }

@@ -9,7 +9,8 @@ import (
 
 // eventQueue holds events from when they happen until Next takes them. Adding never blocks. Beyond its bound, the queue
 // first drops the events that later ones cancel out or replace, and all but the newest requests to mute; then it drops
-// the oldest chat. State is never lost, so the queue's length stays within the bound plus what describes the room as it
+// the oldest chat. Of changes of the room's state, which says itself what it is, it keeps those of the newest keys. Other
+// state is never lost, so the queue's length stays within the bound plus what describes the room as it
 // is. Data is bounded by credit (package data).
 type eventQueue struct {
 	bound int
@@ -18,14 +19,17 @@ type eventQueue struct {
 	mu        sync.Mutex
 	items     []queuedEvent
 	compactAt int
-	dropped   int  // chat messages since the last Lagged
+	dropped   int  // chat messages and changes of the room's state since the last Lagged
 	ended     bool // Closed was added
 	drained   bool // Closed was taken
 }
 
 // maxMuteRequests is how many requests to mute are kept beyond the bound, each for another track, because the members
-// that ask choose the tracks' names.
-const maxMuteRequests = 64
+// that ask choose the tracks' names. maxEntries is the same for the keys of the room's state.
+const (
+	maxMuteRequests = 64
+	maxEntries      = 4096
+)
 
 type queuedEvent struct {
 	event Event
@@ -81,11 +85,18 @@ func (q *eventQueue) compact() {
 			supersedeState(drop, last, how.state, i)
 		}
 	}
-	asking := 0
+	asking, entries := 0, 0
 	for i, it := range slices.Backward(q.items) {
-		if it.how.kind == eventAsking && !drop[i] {
+		switch {
+		case drop[i]:
+		case it.how.kind == eventAsking:
 			asking++
 			drop[i] = asking > maxMuteRequests
+		case it.how.kind == eventEntry:
+			if entries++; entries > maxEntries {
+				drop[i] = true
+				q.dropped++
+			}
 		}
 	}
 	length := 0

@@ -120,3 +120,35 @@ func TestQueueWakesEveryReader(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueOfStateChanges: of changes of the room's state the last of each key waits, and of many keys those of the newest.
+func TestQueueOfStateChanges(t *testing.T) {
+	const bound = 64
+	q := newEventQueue(bound)
+	for i := range 20_000 {
+		q.add(StateChanged{Key: fmt.Sprint("열쇠 ", i%3), Value: []byte(fmt.Sprint(i))})
+		if len(q.items) > bound+3 {
+			t.Fatalf("%d events of three keys wait", len(q.items))
+		}
+	}
+	for i := range 50_000 {
+		q.add(StateChanged{Key: fmt.Sprint("key ", i)})
+		if len(q.items) > 2*(maxEntries+bound)+1 {
+			t.Fatalf("%d events wait", len(q.items))
+		}
+	}
+	q.add(Closed{})
+	dropped, changes, last := 0, 0, ""
+	for _, e := range drainQueue(t, q) {
+		switch e := e.(type) {
+		case Lagged:
+			dropped += e.Dropped
+		case StateChanged:
+			changes++
+			last = e.Key
+		}
+	}
+	if last != "key 49999" || dropped == 0 || dropped+changes < 50_000 || changes > 2*(maxEntries+bound) {
+		t.Errorf("%d changes, the last of %q, and %d dropped", changes, last, dropped)
+	}
+}

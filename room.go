@@ -49,6 +49,12 @@ type Room interface {
 	// TrySend is Send without waiting. A peer with too much in flight does not get data, and its [*PeerError] wraps
 	// [ErrWouldBlock].
 	TrySend(data []byte) error
+	// State returns the map of small values that the members share.
+	State() *State
+	// SetAttributes sets what every member sees as [Peer].Attributes of this one, in the place of all that was set before.
+	// It is kept as part of this member's [State], at most 4096 bytes as JSON, and ends with the membership. Errors:
+	// [ErrTooBig], [ErrStateFull], [ErrClosed], ctx's.
+	SetAttributes(ctx context.Context, attributes map[string]string) error
 	// Handle has f called for each question that a peer asks under a topic: see [Peer.Ask] and [QuestionHandler]. It
 	// replaces the function that the topic had before; nil: the topic has none any longer. Questions under a topic
 	// without a function get [ErrNotHandled], so call Handle right behind [Join]: peers are not connected then. The

@@ -29,6 +29,7 @@ type roster struct {
 	verify  func(Member) error // Config.Verify; may be nil
 	build   func(Member) *peer // makes the peer of a newcomer and starts its link
 	sealed  func() bool        // nothing new is accepted
+	added   func(*peer)        // called for each member that comes, when that is an event
 	removed func(*peer)        // called for each link that is taken out
 
 	// For readers; written by the loop alone.
@@ -206,6 +207,7 @@ func (r *roster) member(m Member, existing bool) *peer {
 		p.files.Load().close()
 	}
 	r.events.add(PeerJoined{Peer: p, Existing: existing})
+	r.added(p)
 	return p
 }
 

@@ -46,6 +46,8 @@ const wrongArguments = `
 			leaveTimeout: (v) => (v === undefined || v === 42 ? null : room.leave({ timeout: v })),
 			...Object.fromEntries(['name', 'token', 'joinInFrame', 'tracks', 'iceServers', 'identity', 'verify', 'connectTimeout', 'dialTimeout', 'redialMax', 'maxFileSize', 'trace'].map((o) => ['join ' + o, (v) => noom.join('/none/none', 'r', { [o]: v })])),
 			tokenOf: (v) => noom.join('/none/none', 'r', { token: () => v }), tokenFails: (v) => noom.join('/none/none', 'r', { token: () => Promise.reject(v) }),
+			stateGet: (v) => room.state.get(v), stateSet: (v) => room.state.set(v, 'x'), stateValue: (v) => room.state.set('value', v), stateWith: (v) => room.state.set('with', 'x', v),
+			stateKeep: (v) => room.state.set('keep', 'x', { keep: v }), stateDelete: (v) => room.state.delete(v), attributes: (v) => room.setAttributes(v), attribute: (v) => room.setAttributes({ a: v }),
 			sign: async (v) => (await noom.Identity.generate()).sign(v),
 		};
 		const faults = [];

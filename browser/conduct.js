@@ -11,6 +11,7 @@ const RESTART = 100; // frames, for new ICE credentials
 const TRACK = 10; // frames, for a track that was not there
 const EXCESS = [100, 1000]; // frames in-band above that, before the link fails
 const REPEATS = [200, 8192]; // data messages that say nothing new
+const RECORDS = [500, 2000]; // of the room's state, whose signatures are checked
 const NAMES = [1, 32]; // candidates whose name has to be asked for, by multicast
 
 const FAULT_PAUSE = 10_000; // before the next connection to a member that floods us; then twice as long each time
@@ -59,6 +60,7 @@ export class Conduct {
   #byHub = new Bucket(WORK); // frames, which need not be the member's own
   #excess = new Bucket(EXCESS);
   #repeats = new Bucket(REPEATS);
+  #records = new Bucket(RECORDS);
   #names = new Bucket(NAMES);
   #faults = 0; // in a row
   #faulted = 0; // the last of them
@@ -109,6 +111,9 @@ export class Conduct {
   /** Counts data that says nothing new. */
   repeated(now) { return this.#repeats.take(now); }
 
+  /** Counts records of the room's state; false: there are too many. */
+  records(now, count) { return this.#records.take(now, count); }
+
   /** Counts the look-up of a name. */
   lookup(now) { return this.#names.take(now); }
 
@@ -122,7 +127,7 @@ export class Conduct {
   /** Whether nothing is lost by forgetting the member. */
   clean(now) {
     return (this.#faults === 0 || now - this.#faulted > FAULT_MEMORY)
-      && [this.#builds, this.#births, this.#work, this.#excess, this.#repeats, this.#names].every((bucket) => bucket.full(now));
+      && [this.#builds, this.#births, this.#work, this.#excess, this.#repeats, this.#records, this.#names].every((bucket) => bucket.full(now));
   }
 }
 

@@ -13,6 +13,8 @@
  *   would_block       too much waits already
  *   undelivered       what was sent is not known to have arrived when we left; peer, messages and channels say more
  *   bad_data          what cannot be sent: half a character
+ *   bad_key           what cannot be a key of the room's state
+ *   state_full        this member has too much in the room's state
  *   bad_argument      an argument of another kind than the call takes
  *   channel_lost      the channel ended with its connection
  *   unread            a channel was closed, because too much waited to be received

@@ -3,7 +3,7 @@
 /** Why something failed: a code of the hub (PROTOCOL.md section 2), or one of noom.js. */
 export type ErrorCode =
   | 'insecure_context' | 'unsupported' | 'unreachable' | 'closed' | 'kicked' | 'room_closed' | 'replaced' | 'expired'
-  | 'not_connected' | 'no_hub' | 'would_block' | 'undelivered' | 'bad_data' | 'bad_argument' | 'channel_lost' | 'unread' | 'kind' | 'declined' | 'cancelled' | 'file_changed' | 'file_failed' | 'file_busy' | 'file_stalled' | 'file_broken' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
+  | 'not_connected' | 'no_hub' | 'would_block' | 'undelivered' | 'bad_data' | 'bad_key' | 'state_full' | 'bad_argument' | 'channel_lost' | 'unread' | 'kind' | 'declined' | 'cancelled' | 'file_changed' | 'file_failed' | 'file_busy' | 'file_stalled' | 'file_broken' | 'turn' | 'description' | 'turn_refused' | 'codec' | 'too_many_tracks'
   | 'malformed' | 'too_big' | 'too_late' | 'too_slow' | 'join_first' | 'bad_room' | 'bad_proof' | 'refused'
   | 'room_full' | 'hub_full' | 'shutting_down' | 'already_joined' | 'bad_name' | 'bad_chat' | 'no_such_member'
   | 'forbidden' | 'locked' | 'too_many' | 'failed'
@@ -189,6 +189,13 @@ export class Room extends EventTarget {
   readonly self: Member;
   readonly peers: Peer[];
   readonly senders: Sender[];
+  /** The map of small values that the members share. */
+  readonly state: State;
+  /**
+   * Sets what others see as peer.attributes of this member, in the place of all that was set before: an object whose members
+   * are strings, up to 4096 bytes as JSON, which count as part of this member's state. They end with the membership.
+   */
+  setAttributes(attributes: Readonly<Record<string, string>>): Promise<void>;
   /** As the option of join; may be set at any time. null: frames are not traced. */
   trace: ((frame: TracedFrame) => void) | null;
   /** Why the room is over: null while it is not, and after leave. */
@@ -247,6 +254,39 @@ export class Room extends EventTarget {
   events(): AsyncIterableIterator<AnyRoomEvent>;
   addEventListener<K extends keyof RoomEventMap>(type: K, listener: (this: Room, event: RoomEventMap[K]) => unknown, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+}
+
+/** What a member has written under a key of the room's state. */
+export interface StateEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Its name is empty if it is not in the room. */
+  readonly by: Member;
+  readonly keep: boolean;
+}
+
+/**
+ * A map of small values that the members of a room share: who has the floor, what is on the screen, the score. Keys are 1 to
+ * 256 bytes of UTF-8 that do not begin with "noom:", values up to 32768 bytes. They belong to nobody: who writes last wins,
+ * and of two members that write at the same time the same one everywhere. A newcomer gets what there is from the other
+ * members; the hub has no part in it, and may be gone.
+ *
+ * What a member writes shows as long as it is in the room. When it leaves or is lost, that goes, and what others have written
+ * there with keep shows again, if anything; if it comes back in the same session, so does what it has written. What was
+ * written with keep stays while anyone is there. Members sign what they write, so no member can change what it passes on of
+ * another's. Who has deleted something is known for 10 minutes: a member that was cut off for longer may bring it back.
+ *
+ * One member can have 65536 bytes of keys and values, and 256 keys; beyond that a write rejects with code state_full.
+ */
+export class State {
+  private constructor();
+  get(key: string): StateEntry | undefined;
+  /** All that shows, sorted by key. */
+  entries(): StateEntry[];
+  /** Waits for no other member. keep: the value stays when this member leaves. */
+  set(key: string, value: string | ArrayBuffer | ArrayBufferView, options?: { keep?: boolean }): Promise<void>;
+  /** Deletes what shows under a key, whoever has written it; nothing happens if nothing shows here. */
+  delete(key: string): Promise<void>;
 }
 
 /**
@@ -326,6 +366,8 @@ export class Peer {
   readonly id: string;
   readonly name: string;
   readonly member: Member;
+  /** What the member has set with setAttributes, as far as it has come here; null: nothing, or it is gone. */
+  readonly attributes: Readonly<Record<string, string>> | null;
   /** Of this peer and us; it changes only with an identity. */
   safetyNumber(): Promise<SafetyNumber>;
   readonly state: PeerState;
@@ -644,6 +686,13 @@ export interface RoomEventMap {
   channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
   /** At most 16 of a peer's offers wait for a decision, or for an iterator, at a time. */
   fileoffered: Named<'fileoffered', { peer: Peer; file: OfferedFile }>;
+  /**
+   * Another member has changed what room.state shows under a key, by writing, deleting, coming or leaving; value is null if
+   * nothing shows now. by has written value or, if that is null, deleted it or left. Not for what this member writes.
+   */
+  statechanged: Named<'statechanged', { key: string; value: Uint8Array | null; by: Member }>;
+  /** The first ones come after peerjoined. */
+  attributeschanged: Named<'attributeschanged', { peer: Peer }>;
   /** A member with the right asks us to mute our track of that name, all of them if it is empty. */
   muterequested: Named<'muterequested', { by: Member; track: string }>;
   /** The room admits no newcomers, or admits them again; by is null where it was the hub's owner. */
@@ -651,7 +700,8 @@ export interface RoomEventMap {
   signalinglost: Named<'signalinglost', { error: NoomError }>;
   signalingrestored: Named<'signalingrestored'>;
   /**
-   * So many were dropped, because the iterator was not pulled: chat messages, and data and channels that a listener or
+   * So many were dropped, because the iterator was not pulled: chat messages, changes of the state beyond 4096 keys, and
+   * data and channels that a listener or
    * another iterator has taken.
    */
   lagged: Named<'lagged', { dropped: number }>;

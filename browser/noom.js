@@ -18,4 +18,5 @@ export { RemoteTrack } from './incoming.js';
 export { RoomEvent } from './events.js';
 export { NoomError } from './errors.js';
 export { Identity } from './identity.js';
+export { State } from './shared.js';
 export { safetyNumber } from './safety.js';

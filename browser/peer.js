@@ -19,13 +19,15 @@ export class Peer {
   #self; // our own id
   #ask; // (request) of the hub
   #checkRight; // (right) throws if we have it not
+  #attributes; // (id) of a member
   #published; // to this peer alone
   #filing;
 
   /** Made only by the Room; attach is given the Link, which no other code may have. */
-  constructor({ attach, senders, ask, checkRight, over, report, ...rest }) {
+  constructor({ attach, senders, ask, attributes, checkRight, over, report, ...rest }) {
     this.#published = new Published(rest.options.webrtc, () => [this.#link], over);
     this.#ask = ask;
+    this.#attributes = attributes;
     this.#checkRight = checkRight;
     this.#self = rest.self.identity.id;
     this.#filing = new Filing({
@@ -67,6 +69,9 @@ export class Peer {
 
   /** {id, name, key, session, rights} */
   get member() { return { ...this.#link.member }; }
+
+  /** What the member has set with setAttributes, as far as it has come here; null: nothing. */
+  get attributes() { return this.#attributes(this.id); }
 
   /** What both ends compare over another way: {digits, emoji}; see safetyNumber. */
   safetyNumber() { return safetyNumber({ id: this.#self }, { id: this.id }); }

@@ -10,11 +10,13 @@ import { MAX } from './limits.js';
 const BOUND = 1024; // events
 const TAKEN = MAX.unacked; // bytes of what somebody else has taken
 const CHANNEL = MAX.unacked / 64; // bytes that a channel counts as
+const ENTRIES = 4096; // changes of the room's state, kept beyond the bound, each of another key, because members choose the keys
 const REQUESTS = 64; // to mute, kept beyond the bound, each for another track, because those who ask choose the names
 
 // What may be done with a waiting event, by its type. begins, ends: what comes, or goes: if both events wait, all about
 // it go; peer, track: what it is about, and with which it goes; state: the parts of the key of a state, of which only
-// the last event is kept; chat, asking, given: that it is chat, a request to mute, or something that is taken.
+// the last event is kept; chat, asking, entry, given: that it is chat, a request to mute, a change of the room's
+// state, or something that is taken.
 const RULES = {
   peerjoined: ({ peer }) => ({ begins: peer, peer }),
   peerleft: ({ peer }) => ({ ends: peer, peer }),
@@ -33,6 +35,8 @@ const RULES = {
   datareceived: () => ({ given: true }), // kept when its peer goes
   channelopened: ({ peer }) => ({ peer, given: true }),
   fileoffered: ({ peer }) => ({ peer, given: true }),
+  statechanged: ({ key }) => ({ entry: true, state: ['entry', key] }),
+  attributeschanged: ({ peer }) => ({ peer, state: ['attributes', peer] }),
   muterequested: ({ by, track }) => ({ asking: true, state: ['mute', by.id, track] }),
   roomlocked: () => ({ state: ['lock'] }),
   signalinglost: () => ({ state: ['signaling'] }),
@@ -109,11 +113,11 @@ function weightOf({ type, data }) {
 function compacted(items) {
   const rules = items.map(({ event }) => RULES[event.type](event));
   const gone = outdated(rules);
-  dropOldRequests(gone, rules);
+  dropOldest(gone, rules, 'asking', REQUESTS);
+  let dropped = dropOldest(gone, rules, 'entry', ENTRIES);
   const taken = items.map((item, i) => Boolean(rules[i].given) && !item.taken && !gone.has(i)); // by somebody else
   let length = items.length - gone.size;
   let weight = items.reduce((sum, { event }, i) => sum + (taken[i] ? weightOf(event) : 0), 0);
-  let dropped = 0;
   const kept = items.filter(({ event }, i) => {
     if (gone.has(i)) return false;
     const many = length > BOUND && (taken[i] || rules[i].chat);
@@ -147,11 +151,13 @@ function outdated(rules) {
 
 const isAbout = ({ peer, track }, subject) => track === subject || peer === subject;
 
-function dropOldRequests(gone, rules) {
-  let asking = 0;
+// Of those of a kind only so many stay, the newest. Returns how many go.
+function dropOldest(gone, rules, kind, most) {
+  let count = 0;
   for (let i = rules.length - 1; i >= 0; i--) {
-    if (rules[i].asking && !gone.has(i) && ++asking > REQUESTS) gone.add(i);
+    if (rules[i][kind] && !gone.has(i) && ++count > most) gone.add(i);
   }
+  return Math.max(0, count - most);
 }
 
 // A map whose keys have several parts, objects among them.

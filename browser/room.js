@@ -21,6 +21,7 @@ import { Requests } from './requests.js';
 import { may } from './rights.js';
 import { Roster } from './roster.js';
 import { Servers } from './servers.js';
+import { SharedState } from './shared.js';
 import { hubURL } from './signaling.js';
 import { Ears } from './speaker.js';
 import { Tracer } from './trace.js';
@@ -67,6 +68,7 @@ export class Room extends RoomEvents {
   });
 
   #published;
+  #shared;
 
   #handlers = new Map(); // topic → function that answers questions
 
@@ -117,15 +119,20 @@ export class Room extends RoomEvents {
     this.#chat = new Chat({
       requests: this.#requests, online: () => this.#hub.online, self: () => this.#self.id, peer: (id) => this.peer(id), emit,
     });
+    this.#shared = new SharedState({
+      identity, session, name: this.#name, links: (id) => this.#roster.get(id)?.link, peer: (id) => this.peer(id), self: () => this.#self, emit,
+      checkOpen: () => this.#checkOpen(),
+    });
     this.#roster = new Roster({
       verify: options.verify,
       ears: this.#ears,
       room: {
-        emit, handler: (topic, peer) => this.#handlerOf(topic, peer), over: () => this.#farewell.over, leaving: () => this.#farewell.leaving, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)),
+        emit, handler: (topic, peer) => this.#handlerOf(topic, peer), over: () => this.#farewell.over, shared: () => this.#shared, leaving: () => this.#farewell.leaving, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)),
       },
       self: { identity, session, room: this.#name },
       hub: this.#hub,
       senders: () => (this.may('publish') ? this.#published.senders : []),
+      attributes: (id) => this.#shared.attributes(id),
       ask: (request) => this.#ask(request),
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
@@ -162,6 +169,15 @@ export class Room extends RoomEvents {
 
   /** The peer with that id, or undefined. */
   peer(id) { return this.#roster.get(id)?.peer; }
+
+  /** The map of small values that the members share: see noom.d.ts. */
+  get state() { return this.#shared.state; }
+
+  /** Sets what others see as peer.attributes of this member: an object of strings, at most 4096 bytes as JSON. */
+  async setAttributes(attributes) {
+    this.#checkOpen();
+    await this.#shared.setAttributes(attributes);
+  }
 
   /** What publish and the option tracks made, without what was closed. */
   get senders() { return this.#published.senders; }
@@ -370,6 +386,7 @@ export class Room extends RoomEvents {
     this.#hub.close();
     this.#ears.close();
     this.#servers.close();
+    this.#shared.close();
     this.#roster.close(atOnce);
     this.#requests.end(new NoomError('closed', 'the room is over'), error?.code === 'room_closed');
     this.emit('closed', { error });

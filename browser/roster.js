@@ -14,7 +14,7 @@ export class Roster {
   #id; // our own
   #verify; // (member): the application's
   #peer; // what every Peer is made with
-  #room; // {emit(type, fields, taken), handler(topic, peer), reborn(member), over()}
+  #room; // {emit(type, fields, taken), handler(topic, peer), reborn(member), over(), shared() → SharedState}
   #ears; // hear the peers
   // id → {peer, link, loss, leaving}, in join order; loss says after which others the hub lost it, leaving that its page
   // goes away
@@ -159,6 +159,7 @@ export class Roster {
     this.#entries.set(member.id, entry);
     if (this.#room.leaving()) entry.link.seal();
     this.#room.emit('peerjoined', { peer: entry.peer, existing });
+    this.#room.shared().joined(member);
     return entry;
   }
 
@@ -180,6 +181,8 @@ export class Roster {
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
+        stateOpened: () => this.#room.shared().opened(member.id),
+        stateFrame: (bytes) => this.#room.shared().came(member.id, conduct, bytes),
         handler: (topic) => this.#room.handler(topic, entry.peer),
         channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
         fileOffered: (file, seen) => about('fileoffered', { file }, seen),
@@ -232,6 +235,7 @@ export class Roster {
       this.#parked.set(member.id, entry);
       if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
     }
+    this.#room.shared().left(member);
     const why = reason === 'lost' && entry.leaving ? 'left' : reason;
     this.#room.emit('peerleft', { peer: entry.peer, member: { ...member }, reason: why });
   }

@@ -2,6 +2,7 @@
 // connection there is (PROTOCOL.md section 4.5). It may be another for each message: what one has not carried is sent over
 // it first, because a receiver drops what it has already, and takes no gap.
 
+import { Aside } from './aside.js';
 import { Asking } from './asking.js';
 import { ACK_PAUSE, DataStream, isOfPieces } from './data.js';
 import { NoomError } from './errors.js';
@@ -19,8 +20,11 @@ export class Stream {
   questions; // Asking
 
   #connections;
-  #link; // {data(bytes, taken), handler(topic), failed(error), flooded(error), repeated() → whether one more that says nothing new is within bounds}
+  // {data(bytes, taken), handler(topic), failed(error), flooded(error), repeated() → whether one more that says nothing new is
+  // within bounds, stateOpened(), state(frame)}
+  #link;
   #numbers = new DataStream();
+  #aside; // frames of the room's state
   #pieces = new DataStream({ pieces: true }); // of questions and answers
   #lastAnswer = 0; // number of the last piece that may be of an answer
   #probed = false; // the peer is to show whether it knows pieces
@@ -37,6 +41,7 @@ export class Stream {
   constructor(connections, link) {
     this.#connections = connections;
     this.#link = link;
+    this.#aside = new Aside({ opened: link.stateOpened, came: link.state });
     this.questions = new Asking({ due: () => this.flush(), handler: link.handler });
   }
 
@@ -56,6 +61,14 @@ export class Stream {
     this.#numbers.send(payload);
     this.flush();
     return true;
+  }
+
+  /** Sends a frame of the room's state beside the messages; false: too much waits. sure: delivered waits for it. */
+  sendAside(payload, sure) {
+    this.#aside.look(this.#connections.carriers);
+    const taken = this.#aside.add(payload, sure);
+    if (taken) this.flush();
+    return taken;
   }
 
   /** How many messages are not known to have arrived. */
@@ -81,6 +94,8 @@ export class Stream {
 
   /** Takes bytes of a data channel. */
   receive(bytes) {
+    this.#aside.look(this.#connections.carriers);
+    if (this.#aside.receive(bytes)) return;
     if (isOfPieces(bytes)) {
       this.#receivePiece(bytes);
       return;
@@ -89,6 +104,7 @@ export class Stream {
     if (violation) this.#link.failed(new NoomError('malformed', violation));
     else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
+    if (arrived && this.#deliveries.length > 0) this.#aside.confirm();
     if (credit || arrived) this.#lookDelivered();
     if (arrived && this.#probed && !this.#known) { // or it would have acknowledged the pieces before
       this.questions.refuse();
@@ -110,6 +126,7 @@ export class Stream {
    */
   flush() {
     const { carriers } = this.#connections;
+    this.#aside.look(carriers);
     carriers.some((c) => this.#write(c));
     if (carriers.length > 0) this.#startPause();
   }
@@ -117,6 +134,7 @@ export class Stream {
   close() {
     clearTimeout(this.#pause);
     this.#pause = 0;
+    this.#aside.close();
     this.#rejectWaiting();
     this.#resolveDeliveries();
     this.questions.close();
@@ -157,12 +175,13 @@ export class Stream {
       if (!put(this.#answer)) return false;
       this.#answer = null;
     }
+    if (!this.#aside.write(put)) return false;
     if (!this.#writePieces(lane, put)) return false;
     for (let next = this.#numbers.next(lane.carried); next; next = this.#numbers.next(lane.carried)) {
       if (!put(next.frame)) return false;
       lane.carried = next.number;
     }
-    if (this.#deliveries.length > 0 && !lane.asked && this.missing > 0) lane.asked = put(this.#numbers.ask());
+    if (this.#deliveries.length > 0 && !lane.asked && !this.#arrived) lane.asked = put(this.#numbers.ask());
     return true;
   }
 
@@ -200,8 +219,10 @@ export class Stream {
   }
 
   #lookDelivered() {
-    if (this.missing === 0 && !this.questions.answering && this.#lastAnswer <= this.#pieces.acknowledged) this.#resolveDeliveries();
+    if (this.#arrived && !this.questions.answering && this.#lastAnswer <= this.#pieces.acknowledged) this.#resolveDeliveries();
   }
+
+  get #arrived() { return this.missing === 0 && this.#aside.arrived; }
 
   #resolveDeliveries() {
     for (const resolve of this.#deliveries.splice(0)) resolve();

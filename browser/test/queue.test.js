@@ -181,3 +181,18 @@ test('there is a rule for every event', async () => {
   const types = [...map.matchAll(/^ {2}(\w+): Named/gm)].map(([, type]) => type);
   assert.deepEqual([...TYPES, 'lagged'].sort(), types.sort());
 });
+
+test('of changes of the room\'s state the last of each key waits, and of many keys those of the newest', async () => {
+  const r = room();
+  for (let i = 0; i < 100_000; i++) r.events.emit('statechanged', { key: `key ${i % 3}`, value: i });
+  const few = ofType(await drain(r), 'statechanged');
+  assert.ok(few.length <= BOUND + 3);
+  assert.equal(few.at(-1).value, 99_999);
+  const many = room();
+  for (let i = 0; i < 50_000; i++) many.events.emit('statechanged', { key: `key ${i}`, value: i });
+  const all = await drain(many);
+  const changes = ofType(all, 'statechanged');
+  assert.ok(changes.length <= 2 * 4096 + 1);
+  assert.equal(changes.at(-1).key, 'key 49999');
+  assert.equal(ofType(all, 'lagged').reduce((sum, { dropped }) => sum + dropped, 0) + changes.length, 50_000);
+});

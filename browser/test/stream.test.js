@@ -31,6 +31,10 @@ class End {
 
   got = []; // numbers that the messages hold, in the order in which they came
 
+  opened = 0; // connections for frames of the room's state
+
+  frames = []; // of it, that have come
+
   held = []; // functions that take them
 
   #sent = 0;
@@ -42,6 +46,7 @@ class End {
         this.held.push(taken);
       },
       failed: (error) => { throw error; }, flooded: (error) => { throw error; }, repeated: () => true,
+      stateOpened: () => { this.opened++; }, state: (frame) => { this.frames.push(frame); },
     });
   }
 
@@ -291,4 +296,44 @@ test('whatever becomes of connections, all messages arrive once and in order', (
     for (const { stream } of pair.ends) stream.close();
   }
   assert.ok(said > 1000);
+});
+
+const asides = ({ sent }) => sent.filter(([k]) => k === 16).map(([, byte]) => byte);
+
+test('frames of the room\'s state go once, over the connection there is, and not again over the next', () => {
+  const { end, old } = begun(1);
+  const other = new End();
+  assert.equal(end.opened, 1);
+  assert.ok(end.stream.sendAside(Uint8Array.of(7), false));
+  end.stream.flush();
+  assert.deepEqual([numbers(old), asides(old)], [[1], [7]]);
+  other.connections.current = new Carrier();
+  other.take(old);
+  assert.deepEqual([other.got, other.frames, other.opened], [[1], [Uint8Array.of(7)], 1]);
+  old.refuses = true;
+  assert.ok(end.stream.sendAside(Uint8Array.of(8), false));
+  const fresh = next(end);
+  opens(end, fresh);
+  assert.equal(end.opened, 2, 'both ends compare again');
+  assert.deepEqual([numbers(fresh), asides(fresh)], [[1], []]);
+  fresh.refuses = true;
+  let kept = 0;
+  while (end.stream.sendAside(new Uint8Array(1000), false)) kept++;
+  assert.ok(kept > 500 && kept < 530, String(kept));
+});
+
+test('a member that leaves waits for what it has just written in the room\'s state', async () => {
+  const end = new End();
+  const other = new End();
+  const there = end.connections.current = new Carrier();
+  const back = other.connections.current = new Carrier();
+  end.stream.sendAside(Uint8Array.of(7), true);
+  let delivered = false;
+  const done = end.stream.delivered().then(() => { delivered = true; });
+  await null;
+  assert.ok(!delivered);
+  other.take(there);
+  end.take(back);
+  await done;
+  assert.ok(delivered);
 });

@@ -20,6 +20,12 @@ export async function use(media: MediaStream): Promise<string> {
   const spread = await join(['wss://a.example/ws', new URL('wss://b.example/ws')], '로비').catch((error: NoomError) => error.hubs?.map(({ url, error: { code } }) => `${url} ${code}`));
   spread satisfies unknown;
   room.trace = null;
+  await room.state.set('주제', '저녁', { keep: true });
+  const entry = room.state.get('주제');
+  for (const { key, value, by, keep } of room.state.entries()) keep && `${key} ${value.length} ${by.name}`;
+  if (entry?.by.id !== room.self.id) await room.state.delete('주제');
+  await room.setAttributes({ role: 'host' });
+  room.peers[0]?.attributes?.role satisfies string | undefined;
   room.addEventListener('trackadded', ({ peer, track }) => show(track, peer.name));
   room.addEventListener('closed', (event) => event.error?.code satisfies string | undefined);
   const sender: Sender = room.publish(media.getVideoTracks()[0]!, { name: 'screen', maxBitrate: 2_500_000 });
@@ -67,6 +73,8 @@ function told(event: AnyRoomEvent): string {
     case 'peerjoined': return String(event.existing);
     case 'peerleft': return event.reason;
     case 'peerrenamed': return event.old;
+    case 'statechanged': return `${event.key} ${event.value?.length ?? 'gone'} ${event.by.name}`;
+    case 'attributeschanged': return String(event.peer.attributes?.role);
     case 'peerstatechanged': return event.state;
     case 'qualitychanged': return event.quality;
     case 'trackadded': case 'trackremoved': case 'trackchanged': return event.track.name;

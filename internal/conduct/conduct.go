@@ -33,6 +33,9 @@ const (
 	RepeatBurst = 2 * data.MaxUnacked // data messages that were received before
 	repeatRate  = 200
 
+	RecordBurst = 2000 // records of the room's state
+	recordRate  = 500
+
 	nameBurst = 32 // candidates whose name has to be resolved by multicast DNS (RFC 8828)
 	nameRate  = 1
 
@@ -56,6 +59,7 @@ type Conduct struct {
 	excess  *rate.Limiter
 	Repeats *rate.Limiter
 	Lookups *rate.Limiter
+	Records *rate.Limiter // of the room's state, whose signatures are checked
 	Checks  *rate.Limiter // see checks.go
 
 	mu      sync.Mutex
@@ -73,6 +77,7 @@ func newConduct(ofRoom *rate.Limiter) *Conduct {
 		excess:  rate.NewLimiter(excessRate, ExcessBurst),
 		Repeats: rate.NewLimiter(repeatRate, RepeatBurst),
 		Lookups: rate.NewLimiter(nameRate, nameBurst),
+		Records: rate.NewLimiter(recordRate, RecordBurst),
 		Checks:  rate.NewLimiter(CheckRate, CheckBurst),
 	}
 }

@@ -27,6 +27,9 @@ type peer struct {
 	started       chan struct{}                     // closed once ICE has started
 }
 
+// stateFrame is the first byte of frames of the room's state, which no conversation is about.
+const stateFrame = 16
+
 // openChannel is a data channel that knows whether it is open.
 type openChannel struct {
 	*webrtc.DataChannel
@@ -97,7 +100,11 @@ func newPeer(p *Player) (*peer, error) {
 		}
 		post(a)
 	})
-	x.data.OnMessage(func(m webrtc.DataChannelMessage) { post(dataArrival(m.Data)) })
+	x.data.OnMessage(func(m webrtc.DataChannelMessage) {
+		if len(m.Data) == 0 || m.Data[0] != stateFrame {
+			post(dataArrival(m.Data))
+		}
+	})
 	return x, nil
 }
 

@@ -20,6 +20,8 @@ type Stream struct {
 	in        incomingMessages
 	Questions Questions
 
+	aside asideFrames // guards itself too
+
 	// Owned by the link's loop.
 	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
 	deliveries []chan struct{} // each is closed when everything has arrived
@@ -49,6 +51,7 @@ func (s *Stream) Seal() {
 func (s *Stream) Close() {
 	s.out.setClosed(true)
 	s.Questions.close()
+	s.aside.reset(true)
 }
 
 // Missing counts the messages that are not known to have arrived.
@@ -64,6 +67,7 @@ func (s *Stream) Taken(m Message) (due bool) { return s.in.take(m.number, len(m.
 func (s *Stream) Reopen() {
 	s.unseen = 0
 	s.out.setClosed(false)
+	s.aside.reset(false)
 	s.Questions.open()
 }
 
@@ -74,6 +78,7 @@ func (s *Stream) Rebuilt() { s.in.remind() }
 // Message is what the peer has sent with one call of Send.
 type Message struct {
 	Payload []byte // nil: there is no message
+	Aside   []byte // a frame of the room's state, nil if it is none
 	number  uint32
 }
 
@@ -98,6 +103,9 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 		if !s.out.hasArrived(n) {
 			return Message{}, true, ErrCredit
 		}
+		if lane.asked {
+			s.aside.arrived()
+		}
 		if lane.probed && !s.Questions.known { // or it would have acknowledged the pieces before
 			s.Questions.unsupported()
 		}
@@ -119,7 +127,9 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 		if !fresh {
 			return Message{}, false, nil
 		}
-		return Message{payload, n}, true, nil
+		return Message{Payload: payload, number: n}, true, nil
+	case kindState:
+		return Message{Aside: m.Data[1:]}, true, nil
 	}
 	return Message{}, true, nil
 }
@@ -133,9 +143,10 @@ func (s *Stream) PauseOver() {
 	s.Questions.in.pauseOver()
 }
 
-// Open makes a lane carry the stream. What was not taken is sent again over it.
+// Open makes a lane carry the stream. What was not taken is sent again over it, and what waits aside is not.
 func (s *Stream) Open(lane *Lane) {
 	lane.open, lane.written, lane.pieces = true, s.out.start(), s.Questions.out.start()
+	s.aside.reset(false)
 }
 
 // Write sends what is due over a lane, as far as there is room. It is called again
@@ -154,6 +165,12 @@ func (s *Stream) Write(lane *Lane) {
 		s.arrivedDue = false
 		_ = lane.give(numberFrame(kindArrived, s.in.last())) // as above
 	}
+	for frame := s.aside.first(); frame != nil; frame = s.aside.first() {
+		if !lane.room() || lane.give(frame) != nil {
+			return
+		}
+		s.aside.sent()
+	}
 	if !s.writePieces(lane) {
 		return
 	}
@@ -163,7 +180,7 @@ func (s *Stream) Write(lane *Lane) {
 		}
 		lane.written = frameNumber(frame)
 	}
-	if len(s.deliveries) > 0 && !lane.asked && s.out.missing() > 0 && lane.room() {
+	if len(s.deliveries) > 0 && !lane.asked && !s.hasArrived() && lane.room() {
 		lane.asked = lane.give(numberFrame(kindAsked, s.out.last())) == nil
 	}
 }
@@ -198,10 +215,13 @@ func (s *Stream) Deliver() <-chan struct{} {
 
 // Delivered ends the deliveries if everything has arrived.
 func (s *Stream) Delivered() {
-	if len(s.deliveries) > 0 && s.out.missing() == 0 && !s.Questions.answering() {
+	if len(s.deliveries) > 0 && s.hasArrived() && !s.Questions.answering() {
 		s.EndDeliveries()
 	}
 }
+
+// hasArrived reports whether all that was sent is known to have arrived.
+func (s *Stream) hasArrived() bool { return s.out.missing() == 0 && !s.aside.isUnsure() }
 
 // EndDeliveries ends the deliveries, whether or not everything has arrived.
 func (s *Stream) EndDeliveries() {

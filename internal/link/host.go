@@ -76,8 +76,8 @@ type Hooks struct {
 }
 
 // Report takes what the application is to see. Its methods only queue it. They must not call the link: it holds its lock
-// during all calls but DataReceived and Asked, so that only data comes after Depart. taken is to be called when the
-// application has taken it. A question that is asked has an end of its own.
+// during all calls but DataReceived, Asked and the two for state, so that only these come after Depart. taken is to be called
+// when the application has taken it. A question that is asked has an end of its own.
 type Report interface {
 	StateChanged(s recovery.Peer, err error)
 	QualityChanged(q quality.Quality)
@@ -85,5 +85,8 @@ type Report interface {
 	SenderRefused(s *fanout.Sender, err error)
 	ChannelOpened(c *data.Channel, taken func())
 	DataReceived(payload []byte, taken func())
+	// StateOpened is called when there is another connection for frames of the room's state, StateReceived for each frame.
+	StateOpened()
+	StateReceived(frame []byte)
 	Asked(q *data.Question)
 }

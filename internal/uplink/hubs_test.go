@@ -136,7 +136,7 @@ func TestNoHubOfSeveral(t *testing.T) {
 		}
 		public := signal.PublicKey(key.Public().(ed25519.PublicKey))
 		c := &cluster{down: map[string]error{"": test.first, "나": errDown("나"), "c": &signal.Error{Code: signal.CodeHubFull}}}
-		_, err = uplink.New(configOf(c, public, key)).Join(t.Context(, nil))
+		_, err = uplink.New(configOf(c, public, key)).Join(t.Context(), nil)
 		if !slices.Equal(c.asked, test.asked) {
 			t.Errorf("dialled %q, want %q", c.asked, test.asked)
 		}
