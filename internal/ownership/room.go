@@ -64,6 +64,12 @@ func (r *Room) Ready() bool { return r.attached && !r.over }
 // Owns reports whether this hub owns the room, and it is open.
 func (r *Room) Owns() bool { return r.owned != nil && !r.owned.gathering }
 
+// Members is how many members the room has, as far as this edge knows.
+func (r *Room) Members() int { return len(r.copied.Roster) }
+
+// Locked reports whether the room is locked, as far as this edge knows.
+func (r *Room) Locked() bool { return r.copied.Locked }
+
 // Enter asks for a connection of this hub to be let in, once more after an Again.
 func (r *Room) Enter(c Conn, request []byte) []Action {
 	fresh := &client{Conn: c, request: request, asks: true}

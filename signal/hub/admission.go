@@ -101,7 +101,8 @@ func (c *conn) enter(proven bool) bool {
 	c.since = time.Now()
 	q := request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member), sends: c.join.Sends,
+		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), arrival: arrival{c.address, c.since},
+		joined: c.joined(member), sends: c.join.Sends,
 	}
 	p, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {
@@ -110,6 +111,7 @@ func (c *conn) enter(proven bool) bool {
 			return false
 		}
 		c.since = time.Now()
+		q.arrival.since = c.since
 		p, a = c.hub.enter(c, c.join.Room, q)
 	}
 	switch {

@@ -82,6 +82,9 @@ type Config struct {
 	QueueFrames int
 	QueueBytes  int
 
+	// Cluster makes one of many hubs. Nil: this hub is alone.
+	Cluster *Cluster
+
 	// Logger gets the hub's log: arrivals and departures at Debug, refusals at Info, what its
 	// operator should fix at Warn. Of each kind of refusal and warning 20 lines at once, and then
 	// one every 10 s that says how many were left out. Nil: nothing is logged.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -36,6 +37,26 @@ type seat[C comparable] struct {
 	named    bool      // by the authorisation: it cannot be renamed
 	until    time.Time // when its authorisation ends; zero: never
 	parting  parting   // of the connection
+	arrival  arrival   // likewise
+}
+
+// An arrival is where a connection comes from, and when its member entered.
+type arrival struct {
+	address netip.Addr // invalid if the transport does not know
+	since   time.Time
+}
+
+// info is what the hub's owner learns of a member.
+func (s *seat[C]) info() MemberInfo {
+	return MemberInfo{Member: s.member, Identity: s.identity, Address: s.arrival.address, Since: s.arrival.since}
+}
+
+func (r *room[C]) infos() []MemberInfo {
+	list := make([]MemberInfo, len(r.seats))
+	for i := range r.seats {
+		list[i] = r.seats[i].info()
+	}
+	return list
 }
 
 // A change is a member that has come, or gone for a reason.
@@ -59,6 +80,7 @@ type request struct {
 	named    bool
 	until    time.Time
 	parting  parting         // of the connection
+	arrival  arrival         // likewise
 	sends    []string        // what the member is about to publish, for the welcome
 	joined   *signal.Message // the answer, to be completed by Self, Members, Locked and Nonce
 }
@@ -91,7 +113,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		r.news = append(r.news, change[C]{old, signal.ReasonReplaced})
 		r.seats = slices.Delete(r.seats, at, at+1)
 	}
-	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting})
+	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting, q.arrival})
 	back := r.recall(&q.member)
 
 	joined := q.joined
