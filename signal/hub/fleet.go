@@ -350,3 +350,18 @@ func (f *fleet) end() {
 		f.unsubscribe()
 	}
 }
+
+func (f *fleet) stats() (rooms, members int, s *ClusterStats) {
+	c := &f.counts
+	s = &ClusterStats{
+		Hubs: len(f.current().Hubs()), Published: c.published.Load(), Lost: c.lost.Load(), Taken: c.taken.Load(), Ignored: c.ignored.Load(),
+	}
+	f.hub.mu.Lock()
+	defer f.hub.mu.Unlock()
+	for _, p := range f.hub.places {
+		if p, ok := p.(*shared); ok && p.owned && p.count > 0 {
+			rooms, members = rooms+1, members+p.count
+		}
+	}
+	return rooms, members, s
+}
