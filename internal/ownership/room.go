@@ -10,6 +10,7 @@ const (
 	emptyMost  = 20   // that a room without members is remembered
 	queuedMost = 1024 // messages that wait for a room to open
 	earlyMost  = 64   // attaches that wait for a view
+	behindMost = 256  // messages behind them
 )
 
 // A Room is one room as one hub sees it: the edge of the members that are connected there and, if the hub owns the
@@ -31,8 +32,8 @@ type Room struct {
 	copied   State
 
 	owned    *owned     // nil: another hub owns the room, or nobody needs it
-	early    []*Message // attaches that came before the view that made this hub the owner, or that knows their hub
-	earlyFor int        // ticks since the last
+	early    []*Message // attaches that came before the view that made this hub the owner, or that knows their hub, each with what came behind it
+	earlyFor int        // ticks since the last attach
 
 	loop    []*Message // to itself
 	actions []Action
@@ -123,7 +124,7 @@ func (r *Room) Viewed(v *View) []Action {
 	early := r.early
 	r.early = nil
 	for _, m := range early {
-		r.takeAttach(m)
+		r.take(m)
 	}
 	if r.owner != "" && (r.owner != owner || r.attached && !v.HearsUs(owner)) {
 		r.attach()
