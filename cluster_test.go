@@ -67,7 +67,12 @@ type guest struct {
 // enter lets somebody enter by a hub, or the next that runs.
 func (c *cluster) enter(i int, room, name string) *guest {
 	c.t.Helper()
-	g := &guest{Room: c.joinBy(c.way(i, name), room, name, nil), name: name, over: make(chan struct{})}
+	return c.enterAs(i, room, name, noom.Identity{})
+}
+
+func (c *cluster) enterAs(i int, room, name string, key noom.Identity) *guest {
+	c.t.Helper()
+	g := &guest{Room: c.joinBy(c.way(i, name), room, name, &noom.Config{Identity: key}), name: name, over: make(chan struct{})}
 	go func() {
 		defer close(g.over)
 		for e := range g.Events(context.Background()) {
@@ -286,4 +291,121 @@ func TestClusterDeath(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two hubs that do not hear each other go on alone, and are one again afterwards: no call is touched, and what each said to
+// its own is said to the others then.
+func TestClusterPartition(t *testing.T) {
+	inCluster(t, 2, func(t *testing.T, c *cluster) {
+		guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(0, "데모", "다희"), c.enter(1, "데모", "carol")}
+		before := c.connectedAll(guests...)
+		c.ends[1].CutOff()
+		time.Sleep(5 * time.Second)
+		for i, h := range c.Hubs() {
+			if n := len(h.Running().Members("데모")); n != 2 {
+				t.Errorf("hub %d, alone, has %d members", i, n)
+			}
+		}
+		must(t, guests[0].Chat(t.Context(), "여기"))
+		must(t, guests[1].Chat(t.Context(), "here"))
+		must(t, guests[1].Lock(t.Context()))
+		time.Sleep(5 * time.Second)
+		c.bus.Heal()
+		time.Sleep(4 * time.Second)
+		c.whole("데모", guests...)
+		for i, g := range guests {
+			want := []string{"bob here", "지우 여기"}[i%2:]
+			if i < 2 {
+				want = []string{"bob here", "지우 여기"}[i : i+1]
+			}
+			heard := g.chats()
+			if slices.Sort(heard); i < 2 && !slices.Equal(heard, want) || i >= 2 && len(heard) != 2 {
+				t.Errorf("%s heard %q", g.name, heard)
+			}
+			if !g.Locked() {
+				t.Errorf("%s does not know of the lock", g.name)
+			}
+		}
+		c.sayAll(time.Second, guests...)
+		c.untouched(before, guests...)
+	})
+}
+
+// Of three hubs two do not hear each other: all three have the same room still, because the third is heard by both.
+func TestClusterOneLinkCut(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(2, "데모", "다희")}
+		before := c.connectedAll(guests...)
+		c.bus.Cut(c.ends[0], c.ends[1])
+		c.bus.Cut(c.ends[1], c.ends[0])
+		time.Sleep(8 * time.Second)
+		if owner := c.owner(); owner != 2 {
+			t.Errorf("the room is at hub %d", owner)
+		}
+		must(t, guests[0].Lock(t.Context()))
+		c.sayAll(time.Second, guests...)
+		time.Sleep(time.Second)
+		c.heardAll(guests)
+		for _, g := range guests {
+			if !g.Locked() {
+				t.Errorf("%s does not know of the lock", g.name)
+			}
+		}
+		c.bus.Heal()
+		time.Sleep(4 * time.Second)
+		c.whole("데모", guests...)
+		c.sayAll(time.Second, guests...)
+		time.Sleep(time.Second)
+		c.heardAll(guests)
+		c.untouched(before, guests...)
+	})
+}
+
+// Every hub is replaced, one after the other: the call and the room are the same afterwards.
+func TestClusterRollingRestart(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(2, "데모", "다희")}
+		before := c.connectedAll(guests...)
+		must(t, guests[0].Lock(t.Context()))
+		for _, h := range c.Hubs() {
+			h.Shutdown()
+			time.Sleep(4 * time.Second)
+			c.whole("데모", guests...)
+			h.Start()
+			time.Sleep(4 * time.Second)
+			c.sayAll(time.Second, guests...)
+		}
+		time.Sleep(time.Second)
+		c.heardAll(guests)
+		for _, g := range guests {
+			if !g.Locked() {
+				t.Errorf("%s does not know of the lock", g.name)
+			}
+		}
+		c.whole("데모", guests...)
+		c.untouched(before, guests...)
+	})
+}
+
+// Who enters again, by another hub, takes the place of the one before, which learns that it was replaced.
+func TestClusterReplaced(t *testing.T) {
+	inCluster(t, 2, func(t *testing.T, c *cluster) {
+		key := noom.NewIdentity()
+		other := c.enter(0, "데모", "bob")
+		first := c.enterAs(0, "데모", "지우", key)
+		second := c.enterAs(1, "데모", "지우 2", key)
+		<-first.over
+		if !errors.Is(first.Err(), noom.ErrReplaced) {
+			t.Errorf("the older one ended with %v", first.Err())
+		}
+		c.connectedAll(other, second)
+		c.whole("데모", other, second)
+		third := c.enterAs(0, "데모", "지우 3", key)
+		<-second.over
+		if !errors.Is(second.Err(), noom.ErrReplaced) {
+			t.Errorf("the second one ended with %v", second.Err())
+		}
+		c.connectedAll(other, third)
+		c.whole("데모", other, third)
+	})
 }
