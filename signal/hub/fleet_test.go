@@ -2,7 +2,11 @@ package hub_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,19 +18,20 @@ import (
 
 // A fleet is some hubs that are one, with a bus between them.
 type fleet struct {
-	t    *testing.T
-	bus  mem.Bus
-	hubs []*hub.Hub
-	ends []*mem.BusEnd
+	t      *testing.T
+	config hub.Config
+	bus    mem.Bus
+	hubs   []*hub.Hub
+	ends   []*mem.BusEnd
 }
 
 // inFleet runs f in virtual time, with so many hubs that know each other.
-func inFleet(t *testing.T, hubs int, f func(t *testing.T, g *fleet)) {
+func inFleet(t *testing.T, hubs int, config hub.Config, f func(t *testing.T, g *fleet)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &fleet{t: t}
+		g := &fleet{t: t, config: config}
 		for range hubs {
-			g.start(nil)
+			g.start()
 		}
 		time.Sleep(3 * time.Second)
 		f(t, g)
@@ -34,14 +39,11 @@ func inFleet(t *testing.T, hubs int, f func(t *testing.T, g *fleet)) {
 	})
 }
 
-func (g *fleet) start(config *hub.Config) *hub.Hub {
+func (g *fleet) start() *hub.Hub {
 	g.t.Helper()
-	if config == nil {
-		config = &hub.Config{}
-	}
-	end := g.bus.Join()
+	config, end := g.config, g.bus.Join()
 	config.Cluster = &hub.Cluster{Backplane: end}
-	h, err := hub.Open(config)
+	h, err := hub.Open(&config)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func (g *fleet) roomOf(i int, prefix string) string {
 
 // Members at two hubs are in one room, whichever owns it: they meet, chat, are called something else, and part.
 func TestFleetOneRoom(t *testing.T) {
-	inFleet(t, 3, func(t *testing.T, g *fleet) {
+	inFleet(t, 3, hub.Config{}, func(t *testing.T, g *fleet) {
 		for owner := range 3 {
 			room := g.roomOf(owner, "데모")
 			a, b := join(t, g.dialer(0), room, "지우"), dial(t, g.dialer(1), "bob")
@@ -112,4 +114,345 @@ func TestFleetOneRoom(t *testing.T) {
 			_ = a.expectEnd()
 		}
 	})
+}
+
+// trio has three members in a room at three hubs, of which the first owns it.
+func trio(t *testing.T, g *fleet) (room string, a, b, c *member) {
+	t.Helper()
+	room = g.roomOf(0, "데모")
+	a, b = join(t, g.dialer(0), room, "지우"), join(t, g.dialer(1), room, "bob")
+	a.expect(signal.TypeWelcome)
+	c = join(t, g.dialer(2), room, "다희")
+	a.expect(signal.TypeWelcome)
+	b.expect(signal.TypeWelcome)
+	return room, a, b, c
+}
+
+// What the program around a hub does to a room it does at any hub of the cluster.
+func TestFleetOwnersCommands(t *testing.T) {
+	inFleet(t, 4, hub.Config{}, func(t *testing.T, g *fleet) {
+		room, a, b, c := trio(t, g)
+		for i, h := range g.hubs {
+			list := h.Members(room)
+			if len(list) != 3 || list[0].ID != a.id || list[1].Name != "bob" || list[2].ID != c.id || list[1].Since.IsZero() {
+				t.Errorf("hub %d: members %+v", i, list)
+			}
+			if got := h.Members("없는 방"); got != nil {
+				t.Errorf("hub %d: members of no room: %v", i, got)
+			}
+			if err := h.Lock("없는 방"); !errors.Is(err, hub.ErrNoRoom) {
+				t.Errorf("hub %d: lock no room: %v", i, err)
+			}
+			if err := h.Kick(room, "nobody"); !errors.Is(err, &signal.Error{Code: signal.CodeNoSuchMember}) {
+				t.Errorf("hub %d: kick nobody: %v", i, err)
+			}
+			for _, locked := range []bool{true, false} {
+				do, want := h.Unlock, signal.TypeUnlocked
+				if locked {
+					do, want = h.Lock, signal.TypeLocked
+				}
+				if err := do(room); err != nil {
+					t.Errorf("hub %d: %v", i, err)
+				}
+				for _, m := range []*member{a, b, c} {
+					m.expect(want)
+				}
+			}
+		}
+		if err := g.hubs[3].Kick(room, c.id); err != nil {
+			t.Error(err)
+		}
+		for _, m := range []*member{a, b, c} {
+			m.expectBye(c, signal.ReasonKicked)
+		}
+		back := dial(t, g.dialer(1), "다희")
+		back.askToJoin(room, "다희")
+		back.expectCut(signal.CodeKicked, signal.TypeJoin)
+		g.hubs[2].CloseRoom(room)
+		for _, m := range []*member{a, b} {
+			m.expectBye(m, signal.ReasonClosed)
+		}
+		if got := g.hubs[1].Members(room); got != nil {
+			t.Errorf("members of a closed room: %v", got)
+		}
+	})
+}
+
+// Every hub lists the rooms of all, and says how old that is.
+func TestFleetRooms(t *testing.T) {
+	inFleet(t, 3, hub.Config{}, func(t *testing.T, g *fleet) {
+		room, a, _, _ := trio(t, g)
+		other := g.roomOf(1, "다른 방")
+		alone := join(t, g.dialer(1), other, "bob")
+		time.Sleep(3 * time.Second)
+		check := func(when string, want ...hub.RoomInfo) {
+			t.Helper()
+			slices.SortFunc(want, func(a, b hub.RoomInfo) int { return strings.Compare(a.Name, b.Name) })
+			for i, h := range g.hubs {
+				if got := h.Rooms(); !slices.Equal(got, want) {
+					t.Errorf("%s hub %d lists %v, want %v", when, i, got, want)
+				}
+			}
+		}
+		check("at first", hub.RoomInfo{Name: room, Members: 3}, hub.RoomInfo{Name: other, Members: 1})
+		owned, members := 0, 0
+		for i, h := range g.hubs {
+			if age := h.RoomsAge(); age > 2*time.Second {
+				t.Errorf("hub %d: the list is %v old", i, age)
+			}
+			s := h.Stats()
+			owned, members = owned+s.Rooms, members+s.Members
+			if s.Cluster.Hubs != 3 || s.Cluster.Published == 0 || s.Cluster.Taken == 0 || s.Cluster.Lost+s.Cluster.Ignored != 0 {
+				t.Errorf("hub %d: %+v", i, s.Cluster)
+			}
+		}
+		if owned != 2 || members != 4 {
+			t.Errorf("all hubs together own %d rooms with %d members", owned, members)
+		}
+		a.send(signal.Message{Type: signal.TypeBye})
+		alone.send(signal.Message{Type: signal.TypeBye})
+		time.Sleep(3 * time.Second)
+		check("later", hub.RoomInfo{Name: room, Members: 2})
+
+		g.ends[0].CutOff()
+		time.Sleep(2 * time.Second)
+		if age := g.hubs[1].RoomsAge(); age < 2*time.Second {
+			t.Errorf("cut off, the list is %v old", age)
+		}
+		time.Sleep(3 * time.Second)
+		if age := g.hubs[0].RoomsAge(); age != 0 {
+			t.Errorf("of a hub that is alone the list is %v old", age)
+		}
+		if got := g.hubs[0].Rooms(); len(got) != 0 {
+			t.Errorf("a hub that is alone lists %v", got)
+		}
+	})
+}
+
+// Of those that want the last seats at once, by three hubs, as many get in as there are, and all hubs agree who.
+func TestFleetSeats(t *testing.T) {
+	inFleet(t, 3, hub.Config{Limits: signal.Limits{Members: 5}}, func(t *testing.T, g *fleet) {
+		g.bus.Delay(20 * time.Millisecond)
+		for owner := range 3 {
+			room := g.roomOf(owner, "데모")
+			var all []*member
+			for n := range 12 {
+				m := dial(t, g.dialer(n%3), fmt.Sprint("guest ", owner, n))
+				all = append(all, m)
+				go m.askToJoin(room, "손님")
+			}
+			var in []string
+			for _, m := range all {
+				f, err := m.receive()
+				switch {
+				case err == nil && f.Type == signal.TypeJoined:
+					in = append(in, m.id)
+				case err != nil || f.Type != signal.TypeError || f.Code != signal.CodeRoomFull:
+					t.Errorf("received %+v, %v", f, err)
+				}
+			}
+			if len(in) != 5 {
+				t.Errorf("%d are in", len(in))
+			}
+			slices.Sort(in)
+			for i, h := range g.hubs {
+				var got []string
+				for _, m := range h.Members(room) {
+					got = append(got, m.ID)
+				}
+				if slices.Sort(got); !slices.Equal(got, in) {
+					t.Errorf("hub %d has %v, want %v", i, got, in)
+				}
+			}
+		}
+	})
+}
+
+// What comes over the backplane and is not from a hub of this version is counted, and disturbs nobody.
+func TestFleetForeignMessages(t *testing.T) {
+	inFleet(t, 2, hub.Config{}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a, b := join(t, g.dialer(0), room, "지우"), join(t, g.dialer(1), room, "bob")
+		a.expect(signal.TypeWelcome)
+		stranger := g.bus.Join()
+		var subjects []string
+		for _, h := range g.hubs {
+			subjects = append(subjects, "noom.noom.to."+h.ClusterID(), "noom.noom.ask."+h.ClusterID())
+		}
+		subjects = append(subjects, "noom.noom.beat", "noom.noom.rooms")
+		id := strings.Repeat("a", 32)
+		bodies := []string{
+			"", "{", "null", "[]", "\xff", `{"type":"beat"}`, `{"type":"later","hub":"` + id + `","room":"데모","n":1}`,
+			`{"type":"attach","hub":"` + id + `","room":"` + room + `","n":0}`, `{"hub":"` + id + `","n":-1}`,
+			`{"hub":"` + id + `","version":1,"page":5,"pages":2}`, `{"hub":"` + id + `","version":1,"pages":1,"rooms":[{"name":"","members":-1}]}`,
+			strings.Repeat("x", 2<<20),
+		}
+		sent := 0
+		for _, subject := range subjects {
+			for _, body := range bodies {
+				if err := stranger.Publish(subject, []byte(body)); err != nil {
+					t.Fatal(err)
+				}
+				sent++
+			}
+		}
+		time.Sleep(time.Second)
+		chat("c1", a, b)
+		chat("c2", b, a)
+		for i, h := range g.hubs {
+			if ignored := h.Stats().Cluster.Ignored; ignored < uint64(2*len(bodies)) {
+				t.Errorf("hub %d has ignored %d", i, ignored)
+			}
+		}
+	})
+}
+
+// FuzzFleet: whatever comes on any subject, a room in the cluster goes on.
+func FuzzFleet(f *testing.F) {
+	id := strings.Repeat("a", 32)
+	for _, seed := range []string{
+		`{"type":"beat","hub":"` + id + `","hears":[],"marks":[{"to":"` + id + `","room":"r","n":1}]}`,
+		`{"type":"attach","hub":"` + id + `","room":"r","n":1,"conns":[{"conn":1,"id":"x","member":{"id":"x"},"order":{"term":1,"n":1}}],"state":{"rest":[{"absent":[{"id":"y"}]}]}}`,
+		`{"type":"enter","hub":"` + id + `","room":"r","n":1,"seq":1,"conn":{"conn":1,"id":"x","order":{"term":0,"n":0}},"sizes":[2]}` + "\n{}",
+		`{"type":"settled","hub":"` + id + `","view":1}`, `{"hub":"` + id + `","n":1,"do":"part","room":"r","bye":"{}"}`,
+		`{"hub":"` + id + `","version":1,"pages":1,"rooms":[{"name":"r","members":1}]}`,
+	} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		inFleet(t, 1, hub.Config{}, func(t *testing.T, g *fleet) {
+			m := join(t, g.dialer(0), "r", "지우")
+			stranger := g.bus.Join()
+			for _, data := range []string{first, second} {
+				for _, subject := range []string{"beat", "rooms", "to." + g.hubs[0].ClusterID(), "ask." + g.hubs[0].ClusterID()} {
+					if err := stranger.Publish("noom.noom."+subject, []byte(data)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(10 * time.Second)
+			if got := g.hubs[0].Members("r"); len(got) > 64 {
+				t.Errorf("%d members", len(got))
+			}
+			_ = m.link.Close()
+		})
+	})
+}
+
+// A backplane that cannot be reached is an error, unless it is optional; then the hub is alone until it can.
+func TestFleetUnreachable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &fleet{t: t}
+		cut := g.bus.Join()
+		cut.CutOff()
+		if _, err := hub.Open(&hub.Config{Cluster: &hub.Cluster{Backplane: cut}}); !errors.Is(err, hub.ErrBackplane) || !errors.Is(err, mem.ErrCutOff) {
+			t.Errorf("unreachable: %v", err)
+		}
+		for _, wrong := range []hub.Cluster{{}, {Backplane: cut, Name: "a.b"}, {Backplane: cut, Name: "방"}, {Backplane: cut, Name: strings.Repeat("a", 65)}} {
+			if _, err := hub.Open(&hub.Config{Cluster: &wrong}); !errors.Is(err, hub.ErrCluster) {
+				t.Errorf("%+v: %v", wrong, err)
+			}
+		}
+		h, err := hub.Open(&hub.Config{Cluster: &hub.Cluster{Backplane: cut, Optional: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.hubs, g.ends = append(g.hubs, h), append(g.ends, cut)
+		time.Sleep(2 * time.Second)
+		a := join(t, g.dialer(0), "데모", "지우")
+		chat("alone", a)
+		g.start()
+		b := join(t, g.dialer(1), "데모", "bob")
+		g.bus.Heal()
+		time.Sleep(5 * time.Second)
+		for i, h := range g.hubs {
+			if n := len(h.Members("데모")); n != 2 {
+				t.Errorf("hub %d has %d members", i, n)
+			}
+		}
+		_, _ = a, b
+		g.end()
+	})
+}
+
+// What ends a membership at one hub does so at all: an authorisation that ends, a bye that is posted elsewhere, a silence.
+func TestFleetEnds(t *testing.T) {
+	inFleet(t, 3, hub.Config{Heartbeat: time.Hour, Authorize: byToken}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a := joinWith(t, g.dialer(1), room, "지우", "host")
+		short := joinWith(t, g.dialer(2), room, "짧은", "half a minute")
+		a.expect(signal.TypeWelcome)
+		time.Sleep(31 * time.Second)
+		a.expectBye(short, signal.ReasonExpired)
+		short.expectBye(short, signal.ReasonExpired)
+
+		page := dial(t, g.dialer(2), "page")
+		page.tryToJoin(room, "page", "")
+		nonce := page.expect(signal.TypeJoined).Nonce
+		a.expect(signal.TypeWelcome)
+		post(t, g.hubs[1], byeOf(t, page, a, room, nonce), signal.CodeNoSuchMember)
+		post(t, g.hubs[1], byeOf(t, page, page, room, nonce), "")
+		a.expectBye(page, signal.ReasonLeft)
+
+		lost := joinWith(t, g.dialer(2), room, "lost", "half a minute")
+		a.expect(signal.TypeWelcome)
+		_ = lost.link.Close()
+		a.expectBye(lost, signal.ReasonLost)
+		time.Sleep(31 * time.Second)
+		a.expectBye(lost, signal.ReasonExpired)
+	})
+}
+
+// A member that does not read is cut, at its hub, and leaves the room.
+func TestFleetSlowMember(t *testing.T) {
+	inFleet(t, 2, hub.Config{QueueFrames: 40, Limits: signal.Limits{Rate: math.MaxInt32, Burst: 1000}}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a := join(t, g.dialer(0), room, "지우")
+		slow := join(t, g.dialer(1), room, "느린")
+		a.expect(signal.TypeWelcome)
+		for n := range 100 {
+			a.send(signal.Message{Type: signal.TypeChat, ID: fmt.Sprint(n), Text: "안녕"})
+			synctest.Wait() // until the other hub has it
+			if f := a.expectOneOf(signal.TypeChat, signal.TypeBye); f.Type == signal.TypeBye {
+				if f.From != slow.id || f.Reason != signal.ReasonLost {
+					t.Errorf("bye %+v", f)
+				}
+				return
+			}
+		}
+		t.Error("the slow one is still there")
+	})
+}
+
+// The owner of a room tells of its events; a room that moves is closed at one hub and opened at another.
+func TestFleetEvents(t *testing.T) {
+	inFleet(t, 2, hub.Config{}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		here, _ := follow(t.Context(), g.hubs[0])
+		there, _ := follow(t.Context(), g.hubs[1])
+		b := join(t, g.dialer(1), room, "bob")
+		if got := here(); !slices.Equal(got, []string{"bob opens " + room, "bob joins " + room}) {
+			t.Errorf("the owner tells %q", got)
+		}
+		if err := g.hubs[0].Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.expect(signal.TypeJoined)
+		if got := here(); !slices.Equal(got, []string{"bob leaves " + room + ": restart", room + " closes"}) {
+			t.Errorf("the former owner tells %q", got)
+		}
+		if got := there(); !slices.Equal(got, []string{"bob opens " + room, "bob joins " + room}) {
+			t.Errorf("the other tells %q", got)
+		}
+	})
+}
+
+// expectOneOf receives the next frame of one of those types.
+func (m *member) expectOneOf(types ...signal.Type) signal.Message {
+	m.tb.Helper()
+	f, err := m.receive()
+	if err != nil || !slices.Contains(types, f.Type) {
+		m.tb.Fatalf("received %+v, %v; want one of %v", f, err, types)
+	}
+	return f
 }
