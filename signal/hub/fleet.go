@@ -62,6 +62,7 @@ func newFleet(h *Hub, config Cluster) (*fleet, error) {
 	if err == nil {
 		err = f.beat(nil)
 	}
+	f.viewed() // it has no rooms to give the first view, and is settled
 	if err != nil && !config.Optional {
 		f.unsubscribe()
 		return nil, fmt.Errorf("%w: %w", ErrBackplane, err)

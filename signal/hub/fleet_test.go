@@ -307,38 +307,6 @@ func TestFleetForeignMessages(t *testing.T) {
 	})
 }
 
-// FuzzFleet: whatever comes on any subject, a room in the cluster goes on.
-func FuzzFleet(f *testing.F) {
-	id := strings.Repeat("a", 32)
-	for _, seed := range []string{
-		`{"type":"beat","hub":"` + id + `","hears":[],"marks":[{"to":"` + id + `","room":"r","n":1}]}`,
-		`{"type":"attach","hub":"` + id + `","room":"r","n":1,"conns":[{"conn":1,"id":"x","member":{"id":"x"},"order":{"term":1,"n":1}}],"state":{"rest":[{"absent":[{"id":"y"}]}]}}`,
-		`{"type":"enter","hub":"` + id + `","room":"r","n":1,"seq":1,"conn":{"conn":1,"id":"x","order":{"term":0,"n":0}},"sizes":[2]}` + "\n{}",
-		`{"type":"settled","hub":"` + id + `","view":1}`, `{"hub":"` + id + `","n":1,"do":"part","room":"r","bye":"{}"}`,
-		`{"hub":"` + id + `","version":1,"pages":1,"rooms":[{"name":"r","members":1}]}`,
-	} {
-		f.Add(seed, seed)
-	}
-	f.Fuzz(func(t *testing.T, first, second string) {
-		inFleet(t, 1, hub.Config{}, func(t *testing.T, g *fleet) {
-			m := join(t, g.dialer(0), "r", "지우")
-			stranger := g.bus.Join()
-			for _, data := range []string{first, second} {
-				for _, subject := range []string{"beat", "rooms", "to." + g.hubs[0].ClusterID(), "ask." + g.hubs[0].ClusterID()} {
-					if err := stranger.Publish("noom.noom."+subject, []byte(data)); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			time.Sleep(10 * time.Second)
-			if got := g.hubs[0].Members("r"); len(got) > 64 {
-				t.Errorf("%d members", len(got))
-			}
-			_ = m.link.Close()
-		})
-	})
-}
-
 // A backplane that cannot be reached is an error, unless it is optional; then the hub is alone until it can.
 func TestFleetUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -373,6 +341,21 @@ func TestFleetUnreachable(t *testing.T) {
 		_, _ = a, b
 		g.end()
 	})
+}
+
+// At rest nobody waits: not at a hub that is alone, and not where others know of it.
+func TestFleetJoinsAtOnce(t *testing.T) {
+	for hubs := range 3 {
+		inFleet(t, hubs+1, hub.Config{}, func(t *testing.T, g *fleet) {
+			before := time.Now()
+			for i := range hubs + 1 {
+				join(t, g.dialer(0), g.roomOf(i, "데모"), "지우")
+			}
+			if waited := time.Since(before); waited > 0 {
+				t.Errorf("of %d hubs: waited %v", hubs+1, waited)
+			}
+		})
+	}
 }
 
 // What ends a membership at one hub does so at all: an authorisation that ends, a bye that is posted elsewhere, a silence.
