@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 	askUnlock  = "unlock"
 	askClose   = "close"
 	askPart    = "part"
+	askGuess   = "guess" // at its password; it need not exist
 )
 
 // A question is what one hub asks another, and the answer to that.
@@ -40,6 +42,10 @@ type question struct {
 	Room   string `json:"room,omitzero"`
 	Member string `json:"member,omitzero"` // kick: the id
 	Bye    string `json:"bye,omitzero"`    // part: the frame
+
+	Address netip.Addr `json:"address,omitzero"` // guess: from where
+	Right   bool       `json:"right,omitzero"`   // guess: it was the password
+	Wait    int64      `json:"wait,omitzero"`    // milliseconds for which no other is taken
 
 	Moved   bool          `json:"moved,omitzero"` // another hub is the owner, or none yet
 	Done    bool          `json:"done,omitzero"`  // there was something to do
@@ -186,6 +192,10 @@ func (f *fleet) answer(q *question) *question {
 	switch {
 	case v.Owner(q.Room) != f.self:
 		a.Moved = true
+	case q.Do == askGuess:
+		if wait := f.guesses.count(q.Room, q.Address, q.Right, time.Now()); wait > 0 {
+			a.Wait = max(1, wait.Milliseconds())
+		}
 	case p == nil:
 		a.Moved = !v.Settled() // else nobody knows of such a room
 	default:
@@ -279,6 +289,15 @@ func (f *fleet) members(room string) []MemberInfo {
 		list = append(list, MemberInfo{Member: m.Member, Identity: m.Identity, Address: m.Address, Since: m.Since.time()})
 	}
 	return list
+}
+
+// guess counts a password for a room. ok is false if the hub that has it does not answer.
+func (f *fleet) guess(room string, from netip.Addr, right bool) (wait time.Duration, ok bool) {
+	a, err := f.ask(question{Do: askGuess, Room: room, Address: from, Right: right})
+	if err != nil {
+		return 0, false
+	}
+	return time.Duration(a.Wait) * time.Millisecond, true
 }
 
 func (f *fleet) part(bye *signal.Message) bool {

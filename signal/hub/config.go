@@ -98,6 +98,8 @@ type Request struct {
 	Token  string        // as the member sent it, up to 4096 bytes
 
 	Address netip.Addr // where it connects from; invalid if the transport does not know
+
+	fleet *fleet // of the hub; nil: that is alone
 }
 
 // Grant is what an authorised member gets. The zero Grant lets it in as it
@@ -116,6 +118,10 @@ type Grant struct {
 	// It neither passes on media nor reads offers: each receiver enforces RightPublish and takes no
 	// track from a member without it.
 	Rights signal.Rights
+	// Once names what has admitted the member, a token for example, if that is good for one member of the room alone: the
+	// first that enters with it, at whichever hub of a cluster, until Expires. Without Expires, or empty, it has no effect.
+	// Up to 256 bytes.
+	Once string
 	// Expires is when the member is sent away with reason expired. Zero: never.
 	Expires time.Time
 }

@@ -27,6 +27,7 @@ type fleet struct {
 	numbers   atomic.Int64 // of connections
 	silent    atomic.Bool  // nothing is published any longer
 	questions questions    // guards itself
+	guesses   *guesses     // at passwords of rooms that this hub owns; guards itself
 	counts    fleetCounts
 
 	// Behind the hub's lock, as the places are: who makes a place and who gives all places a new view are thus in an order.
@@ -52,7 +53,7 @@ type fleetCounts struct {
 func newFleet(h *Hub, config Cluster) (*fleet, error) {
 	id := make([]byte, 16)
 	rand.Read(id)
-	f := &fleet{hub: h, config: config, self: hex.EncodeToString(id), prefix: "noom." + config.Name + ".", far: farLists{}}
+	f := &fleet{hub: h, config: config, self: hex.EncodeToString(id), prefix: "noom." + config.Name + ".", far: farLists{}, guesses: newGuesses()}
 	f.machine = ownership.NewCluster(f.self)
 	f.machine.DeadAfter(int((config.Dead + config.Beat - 1) / config.Beat))
 	f.view = f.machine.View()

@@ -430,6 +430,64 @@ func TestFleetEvents(t *testing.T) {
 	})
 }
 
+// What is good for one member, and how many passwords are wrong, is counted for all hubs together, and stays so when the room
+// moves.
+func TestFleetCountsOnce(t *testing.T) {
+	config := hub.Config{Heartbeat: time.Hour, Authorize: func(_ context.Context, r hub.Request) (hub.Grant, error) {
+		return hub.Grant{Once: r.Token, Expires: time.Now().Add(time.Hour)}, nil
+	}}
+	inFleet(t, 3, config, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a := joinWith(t, g.dialer(1), room, "지우", "표")
+		refused := func(i int, name string) {
+			t.Helper()
+			thief := dial(t, g.dialer(i), name)
+			thief.tryToJoin(room, name, "표")
+			thief.expectCut(signal.CodeRefused, signal.TypeJoin)
+		}
+		for i := range 3 {
+			refused(i, fmt.Sprint("thief ", i))
+		}
+		a.send(signal.Message{Type: signal.TypeBye})
+		_ = a.expectEnd()
+		refused(2, "thief")
+		a = joinWith(t, g.dialer(2), room, "지우", "표")
+		if err := g.hubs[0].Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		refused(1, "thief")
+	})
+}
+
+func TestFleetCountsGuesses(t *testing.T) {
+	config := hub.Config{Authorize: hub.RoomPasswords(func(context.Context, string) (string, error) { return "비밀", nil })}
+	inFleet(t, 3, config, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		from := func(i int, address string, password string) signal.Code {
+			t.Helper()
+			m := dial(t, at(g.hubs[i], address), address)
+			m.tryToJoin(room, "손님", password)
+			if f := m.expectOneOf(signal.TypeJoined, signal.TypeError); f.Type == signal.TypeError {
+				return f.Code
+			}
+			return ""
+		}
+		for n := range 5 {
+			if code := from(n%3, "192.0.2.1", "wrong"); code != signal.CodeRefused {
+				t.Errorf("guess %d: %q", n, code)
+			}
+		}
+		for i := range 3 {
+			if code := from(i, "192.0.2.1", "비밀"); code != signal.CodeTooMany {
+				t.Errorf("one guess too many, at hub %d: %q", i, code)
+			}
+		}
+		if code := from(1, "192.0.2.2", "비밀"); code != "" {
+			t.Errorf("another address: %q", code)
+		}
+	})
+}
+
 // expectOneOf receives the next frame of one of those types.
 func (m *member) expectOneOf(types ...signal.Type) signal.Message {
 	m.tb.Helper()

@@ -26,6 +26,7 @@ type knownMember struct {
 	Parting  signal.Bytes `json:"parting,omitzero"`
 	Address  netip.Addr   `json:"address,omitzero"`
 	Since    *instant     `json:"since,omitzero"`
+	Once     string       `json:"once,omitzero"`
 }
 
 // An instant is the seconds since 1970, and nanoseconds. As text a time may not be after the year 9999, and who authorises
@@ -48,7 +49,7 @@ func (i *instant) time() time.Time {
 
 func (s *seat[C]) known() knownMember {
 	return knownMember{
-		s.member, instantOf(s.until), s.parting.endpoint, s.parting.nonce, s.arrival.address, instantOf(s.arrival.since),
+		s.member, instantOf(s.until), s.parting.endpoint, s.parting.nonce, s.arrival.address, instantOf(s.arrival.since), s.once,
 	}
 }
 
@@ -67,7 +68,7 @@ func seatOf[C comparable](c C, from *ownership.Conn) (seat[C], error) {
 	if m.ID != from.ID || !wholeKey(m.PublicKey) {
 		return seat[C]{}, fmt.Errorf("hub: a member %q from another hub, with a key of %d bytes, as %q", m.ID, len(m.PublicKey), from.ID)
 	}
-	return seat[C]{c, m.Member, from.Identity, from.Named, m.Until.time(), parting{m.Endpoint, m.Parting}, arrival{m.Address, m.Since.time()}}, nil
+	return seat[C]{c, m.Member, from.Identity, from.Named, m.Until.time(), parting{m.Endpoint, m.Parting}, arrival{m.Address, m.Since.time()}, m.Once}, nil
 }
 
 // wholeKey reports whether a signature can be checked with k, or there is none.

@@ -34,7 +34,11 @@ func (p *home) enter(c *conn, q request) (_ answer, open bool) {
 		return answer{}, false
 	}
 	if p.room.judge(&q) == admitted {
-		if a := p.queue(c, &q); a.verdict != admitted || a.refusal != nil {
+		a := p.queue(c, &q)
+		if a.verdict == admitted && a.refusal == nil {
+			a.refusal = p.hub.bindOnce(p.room.name, &q)
+		}
+		if a.verdict != admitted || a.refusal != nil {
 			_ = p.settle(nil) // it may have been opened for c
 			return a, true
 		}
@@ -71,6 +75,11 @@ func (p *home) queue(c *conn, q *request) answer {
 	a := p.hub.paceJoin(&p.joins, p.room.name, q, p.room.returns(&q.member))
 	c.counted = a.verdict == early
 	return a
+}
+
+// bindOnce lets what admits one member admit no other.
+func (h *Hub) bindOnce(room string, q *request) *signal.Error {
+	return h.onces.bind(once{room, q.once}, q.member.ID, q.until, time.Now())
 }
 
 // paceJoin counts a join to a room, whose joins by everybody are given. back says that the member was lost just now.

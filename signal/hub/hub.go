@@ -23,6 +23,7 @@ type Hub struct {
 	meter    *meter    // guards itself
 	gate     *gate     // guards itself
 	byes     *byeDoor  // guards itself
+	onces    onces     // guard themselves
 	logbook  *logbook  // guards itself
 	loudness pace      // how fast one member may have frames delivered to many
 	warned   sync.Once // that proofs are not bound to this hub

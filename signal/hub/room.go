@@ -38,6 +38,7 @@ type seat[C comparable] struct {
 	until    time.Time // when its authorisation ends; zero: never
 	parting  parting   // of the connection
 	arrival  arrival   // likewise
+	once     string    // of its grant
 }
 
 // An arrival is where a connection comes from, and when its member entered.
@@ -81,6 +82,7 @@ type request struct {
 	until    time.Time
 	parting  parting         // of the connection
 	arrival  arrival         // likewise
+	once     string          // of the grant
 	sends    []string        // what the member is about to publish, for the welcome
 	joined   *signal.Message // the answer, to be completed by Self, Members, Locked and Nonce
 }
@@ -113,7 +115,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		r.news = append(r.news, change[C]{old, signal.ReasonReplaced})
 		r.seats = slices.Delete(r.seats, at, at+1)
 	}
-	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting, q.arrival})
+	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting, q.arrival, q.once})
 	back := r.recall(&q.member)
 
 	joined := q.joined

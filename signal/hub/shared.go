@@ -134,7 +134,7 @@ type entering struct {
 // enter asks the owner, and waits for its word.
 func (p *shared) enter(c *conn, q request) (answer, bool) {
 	c.pulse.expect(time.Time{}) // the hub keeps it waiting
-	s := seat[*conn]{c, q.member, q.identity, q.named, q.until, q.parting, q.arrival}
+	s := seat[*conn]{c, q.member, q.identity, q.named, q.until, q.parting, q.arrival, q.once}
 	member, err := s.handed()
 	if err != nil {
 		return answer{refusal: signal.Errorf(signal.CodeFailed, signal.TypeJoin, "the hub cannot pass on this member")}, true

@@ -27,7 +27,7 @@ func (p *shared) actAsOwner(a *ownership.Action) {
 		p.judge(a)
 	case a.Kind == ownership.Readmit:
 		if s, ok := p.seat(&a.Seat); ok {
-			p.tell(p.step.readmit(s))
+			p.tell(p.step.readmit(p.known(s)))
 		}
 	case a.Kind == ownership.Remind:
 		p.deliver(p.step.remind(at))
@@ -46,7 +46,7 @@ func (p *shared) open(a *ownership.Action) {
 	seats := make([]seat[ownership.Address], 0, len(a.Seats))
 	for i := range a.Seats {
 		if s, ok := p.seat(&a.Seats[i]); ok {
-			seats = append(seats, s)
+			seats = append(seats, p.known(s))
 		}
 	}
 	p.tell(p.step.open(p.remembered(&a.State), seats))
@@ -75,8 +75,9 @@ func (p *shared) seat(s *ownership.Seat) (seat[ownership.Address], bool) {
 	if err != nil {
 		p.fleet.ignore(err)
 		p.refuse(s.Address(), signal.Errorf(signal.CodeFailed, "", "the hub cannot read what another says of this member"))
+		return made, false
 	}
-	return made, err == nil
+	return made, true
 }
 
 func (p *shared) remembered(s *ownership.State) memory {
@@ -85,6 +86,12 @@ func (p *shared) remembered(s *ownership.State) memory {
 		p.fleet.ignore(err)
 	}
 	return m
+}
+
+// known lets what a member came in with admit no other here, where it has come with its room.
+func (p *shared) known(s seat[ownership.Address]) seat[ownership.Address] {
+	_ = p.fleet.hub.onces.bind(once{p.name, s.once}, s.member.ID, s.until, time.Now()) // it is in already
+	return s
 }
 
 // refuse ends a connection with an error.
@@ -111,18 +118,11 @@ func (p *shared) judge(a *ownership.Action) {
 	}
 	h := p.fleet.hub
 	q := request{
-		member: s.member, proven: e.Proven, identity: s.identity, named: s.named, until: s.until, parting: s.parting, arrival: s.arrival,
+		member: s.member, proven: e.Proven, identity: s.identity, named: s.named, until: s.until, parting: s.parting, arrival: s.arrival, once: s.once,
 		sends: e.Sends, joined: &signal.Message{Type: signal.TypeJoined, Heartbeat: h.config.Heartbeat.Milliseconds(), Limits: &h.config.Limits},
 	}
-	if !e.Counted && p.step.judge(&q) == admitted {
-		switch a := h.paceJoin(&p.joins, p.name, &q, p.step.returns(&q.member)); {
-		case a.refusal != nil:
-			p.refuse(s.conn, a.refusal)
-			return
-		case a.verdict == early:
-			p.putOff(s.conn, a.wait)
-			return
-		}
+	if p.step.judge(&q) == admitted && !p.isDue(&q, s.conn, e.Counted) {
+		return
 	}
 	told, v := p.step.enter(s.conn, q)
 	switch refusal := refusalFor(v, p.step.limit); {
@@ -133,6 +133,26 @@ func (p *shared) judge(a *ownership.Action) {
 	default:
 		p.admit(&a.Seat, told)
 	}
+}
+
+// isDue reports whether a connection that the room would admit may enter now, and tells it why if not.
+func (p *shared) isDue(q *request, at ownership.Address, counted bool) bool {
+	h, a := p.fleet.hub, answer{}
+	if !counted {
+		a = h.paceJoin(&p.joins, p.name, q, p.step.returns(&q.member))
+	}
+	if a.verdict == admitted && a.refusal == nil {
+		a.refusal = h.bindOnce(p.name, q)
+	}
+	switch {
+	case a.refusal != nil:
+		p.refuse(at, a.refusal)
+	case a.verdict == early:
+		p.putOff(at, a.wait)
+	default:
+		return true
+	}
+	return false
 }
 
 // putOff lets a connection ask again, with a proof or after a wait.
