@@ -29,7 +29,7 @@ type cluster struct {
 }
 
 // inCluster runs f in a world with so many hubs that know each other.
-func inCluster(t *testing.T, hubs int, f func(t *testing.T, c *cluster), options ...noomtest.Option) {
+func inCluster(t *testing.T, hubs int, f func(t *testing.T, c *cluster)) {
 	t.Helper()
 	c := &cluster{ends: make([]*mem.BusEnd, hubs)}
 	configure := func(i int) *hub.Config {
@@ -51,7 +51,7 @@ func inCluster(t *testing.T, hubs int, f func(t *testing.T, c *cluster), options
 		c.world = w
 		time.Sleep(3 * time.Second) // until the hubs have found each other
 		f(t, c)
-	}, append(options, noomtest.WithHubs(hubs), noomtest.WithHubConfig(configure))...)
+	}, noomtest.WithHubs(hubs), noomtest.WithHubConfig(configure))
 }
 
 // A guest is a member of a cluster's room, and what it has been told.
@@ -65,14 +65,14 @@ type guest struct {
 }
 
 // enter lets somebody enter by a hub, or the next that runs.
-func (c *cluster) enter(i int, room, name string) *guest {
+func (c *cluster) enter(i int, name string) *guest {
 	c.t.Helper()
-	return c.enterAs(i, room, name, noom.Identity{})
+	return c.enterAs(i, name, noom.Identity{})
 }
 
-func (c *cluster) enterAs(i int, room, name string, key noom.Identity) *guest {
+func (c *cluster) enterAs(i int, name string, key noom.Identity) *guest {
 	c.t.Helper()
-	g := &guest{Room: c.joinBy(c.way(i, name), room, name, &noom.Config{Identity: key}), name: name, over: make(chan struct{})}
+	g := &guest{Room: c.joinBy(c.way(i, name), "데모", name, &noom.Config{Identity: key}), name: name, over: make(chan struct{})}
 	go func() {
 		defer close(g.over)
 		for e := range g.Events(context.Background()) {
@@ -207,8 +207,8 @@ func (c *cluster) heardAll(guests []*guest, away ...*guest) {
 	}
 }
 
-// whole checks that all hubs that run have the same members in a room.
-func (c *cluster) whole(room string, guests ...*guest) {
+// whole checks that all hubs that run have the same members in the room.
+func (c *cluster) whole(guests ...*guest) {
 	c.t.Helper()
 	var want []string
 	for _, g := range guests {
@@ -218,7 +218,7 @@ func (c *cluster) whole(room string, guests ...*guest) {
 	for i, h := range c.Hubs() {
 		if h := h.Running(); h != nil {
 			var got []string
-			for _, m := range h.Members(room) {
+			for _, m := range h.Members("데모") {
 				got = append(got, m.ID)
 			}
 			if slices.Sort(got); !slices.Equal(got, want) {
@@ -231,12 +231,12 @@ func (c *cluster) whole(room string, guests ...*guest) {
 // A room is one, whichever hubs its members are connected to.
 func TestClusterOneRoom(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, c *cluster) {
-		a, b, d := c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(2, "데모", "다희")
+		a, b, d := c.enter(0, "지우"), c.enter(1, "bob"), c.enter(2, "다희")
 		c.connectedAll(a, b, d)
 		c.sayAll(time.Second, a, b, d)
 		time.Sleep(time.Second)
 		c.heardAll([]*guest{a, b, d})
-		c.whole("데모", a, b, d)
+		c.whole(a, b, d)
 
 		must(t, b.Rename(t.Context(), "민준"))
 		must(t, a.Lock(t.Context()))
@@ -260,7 +260,7 @@ func TestClusterOneRoom(t *testing.T) {
 		if !errors.Is(d.Err(), noom.ErrKicked) {
 			t.Errorf("the kicked one: %v", d.Err())
 		}
-		c.whole("데모", a, b)
+		c.whole(a, b)
 	})
 }
 
@@ -269,7 +269,7 @@ func TestClusterDeath(t *testing.T) {
 	for _, of := range []string{"the owner", "an edge"} {
 		t.Run(of, func(t *testing.T) {
 			inCluster(t, 3, func(t *testing.T, c *cluster) {
-				guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(2, "데모", "다희"), c.enter(0, "데모", "carol")}
+				guests := []*guest{c.enter(0, "지우"), c.enter(1, "bob"), c.enter(2, "다희"), c.enter(0, "carol")}
 				before := c.connectedAll(guests...)
 				c.sayAll(time.Second, guests...)
 				dies := c.owner()
@@ -279,7 +279,7 @@ func TestClusterDeath(t *testing.T) {
 				c.Hubs()[dies].Kill()
 				began := time.Now()
 				c.sayAll(4*time.Second, guests...)
-				c.whole("데모", guests...)
+				c.whole(guests...)
 				if took := time.Since(began); took > 4*time.Second {
 					t.Errorf("whole after %v", took)
 				}
@@ -297,7 +297,7 @@ func TestClusterDeath(t *testing.T) {
 // its own is said to the others then.
 func TestClusterPartition(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *cluster) {
-		guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(0, "데모", "다희"), c.enter(1, "데모", "carol")}
+		guests := []*guest{c.enter(0, "지우"), c.enter(1, "bob"), c.enter(0, "다희"), c.enter(1, "carol")}
 		before := c.connectedAll(guests...)
 		c.ends[1].CutOff()
 		time.Sleep(5 * time.Second)
@@ -312,7 +312,7 @@ func TestClusterPartition(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		c.bus.Heal()
 		time.Sleep(4 * time.Second)
-		c.whole("데모", guests...)
+		c.whole(guests...)
 		for i, g := range guests {
 			want := []string{"bob here", "지우 여기"}[i%2:]
 			if i < 2 {
@@ -334,7 +334,7 @@ func TestClusterPartition(t *testing.T) {
 // Of three hubs two do not hear each other: all three have the same room still, because the third is heard by both.
 func TestClusterOneLinkCut(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, c *cluster) {
-		guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(2, "데모", "다희")}
+		guests := []*guest{c.enter(0, "지우"), c.enter(1, "bob"), c.enter(2, "다희")}
 		before := c.connectedAll(guests...)
 		c.bus.Cut(c.ends[0], c.ends[1])
 		c.bus.Cut(c.ends[1], c.ends[0])
@@ -353,7 +353,7 @@ func TestClusterOneLinkCut(t *testing.T) {
 		}
 		c.bus.Heal()
 		time.Sleep(4 * time.Second)
-		c.whole("데모", guests...)
+		c.whole(guests...)
 		c.sayAll(time.Second, guests...)
 		time.Sleep(time.Second)
 		c.heardAll(guests)
@@ -364,13 +364,13 @@ func TestClusterOneLinkCut(t *testing.T) {
 // Every hub is replaced, one after the other: the call and the room are the same afterwards.
 func TestClusterRollingRestart(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, c *cluster) {
-		guests := []*guest{c.enter(0, "데모", "지우"), c.enter(1, "데모", "bob"), c.enter(2, "데모", "다희")}
+		guests := []*guest{c.enter(0, "지우"), c.enter(1, "bob"), c.enter(2, "다희")}
 		before := c.connectedAll(guests...)
 		must(t, guests[0].Lock(t.Context()))
 		for _, h := range c.Hubs() {
 			h.Shutdown()
 			time.Sleep(4 * time.Second)
-			c.whole("데모", guests...)
+			c.whole(guests...)
 			h.Start()
 			time.Sleep(4 * time.Second)
 			c.sayAll(time.Second, guests...)
@@ -382,7 +382,7 @@ func TestClusterRollingRestart(t *testing.T) {
 				t.Errorf("%s does not know of the lock", g.name)
 			}
 		}
-		c.whole("데모", guests...)
+		c.whole(guests...)
 		c.untouched(before, guests...)
 	})
 }
@@ -391,21 +391,21 @@ func TestClusterRollingRestart(t *testing.T) {
 func TestClusterReplaced(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *cluster) {
 		key := noom.NewIdentity()
-		other := c.enter(0, "데모", "bob")
-		first := c.enterAs(0, "데모", "지우", key)
-		second := c.enterAs(1, "데모", "지우 2", key)
+		other := c.enter(0, "bob")
+		first := c.enterAs(0, "지우", key)
+		second := c.enterAs(1, "지우 2", key)
 		<-first.over
 		if !errors.Is(first.Err(), noom.ErrReplaced) {
 			t.Errorf("the older one ended with %v", first.Err())
 		}
 		c.connectedAll(other, second)
-		c.whole("데모", other, second)
-		third := c.enterAs(0, "데모", "지우 3", key)
+		c.whole(other, second)
+		third := c.enterAs(0, "지우 3", key)
 		<-second.over
 		if !errors.Is(second.Err(), noom.ErrReplaced) {
 			t.Errorf("the second one ended with %v", second.Err())
 		}
 		c.connectedAll(other, third)
-		c.whole("데모", other, third)
+		c.whole(other, third)
 	})
 }

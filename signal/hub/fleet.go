@@ -81,8 +81,10 @@ func (f *fleet) subscribe() error {
 		subject string
 		take    func(data []byte)
 	}{
-		{f.prefix + "beat", f.takeBeat}, {f.prefix + "to." + f.self, f.takeOwn},
-		{f.prefix + "ask." + f.self, f.takeQuestion}, {f.prefix + "rooms", f.takeRooms},
+		{f.prefix + "beat", f.takeBeat},
+		{f.prefix + "to." + f.self, f.takeOwn},
+		{f.prefix + "ask." + f.self, f.takeQuestion},
+		{f.prefix + "rooms", f.takeRooms},
 	}
 	for _, s := range all[len(f.subscribed):] {
 		cancel, err := f.config.Backplane.Subscribe(s.subject, f.guarded(s.take))

@@ -451,7 +451,7 @@ func TestFleetCountsOnce(t *testing.T) {
 		a.send(signal.Message{Type: signal.TypeBye})
 		_ = a.expectEnd()
 		refused(2, "thief")
-		a = joinWith(t, g.dialer(2), room, "지우", "표")
+		joinWith(t, g.dialer(2), room, "지우", "표")
 		if err := g.hubs[0].Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -24,6 +24,25 @@ type MemberInfo struct {
 	Since    time.Time  // when it entered
 }
 
+// An arrival is where a connection comes from, and when its member entered.
+type arrival struct {
+	address netip.Addr // invalid if the transport does not know
+	since   time.Time
+}
+
+// info is what the hub's owner learns of a member.
+func (s *seat[C]) info() MemberInfo {
+	return MemberInfo{Member: s.member, Identity: s.identity, Address: s.arrival.address, Since: s.arrival.since}
+}
+
+func (r *room[C]) infos() []MemberInfo {
+	list := make([]MemberInfo, len(r.seats))
+	for i := range r.seats {
+		list[i] = r.seats[i].info()
+	}
+	return list
+}
+
 // Members returns the members of a room, in the order in which they have entered, last those that have come back; nil if
 // there is no such room.
 func (h *Hub) Members(room string) []MemberInfo {

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -39,25 +38,6 @@ type seat[C comparable] struct {
 	parting  parting   // of the connection
 	arrival  arrival   // likewise
 	once     string    // of its grant
-}
-
-// An arrival is where a connection comes from, and when its member entered.
-type arrival struct {
-	address netip.Addr // invalid if the transport does not know
-	since   time.Time
-}
-
-// info is what the hub's owner learns of a member.
-func (s *seat[C]) info() MemberInfo {
-	return MemberInfo{Member: s.member, Identity: s.identity, Address: s.arrival.address, Since: s.arrival.since}
-}
-
-func (r *room[C]) infos() []MemberInfo {
-	list := make([]MemberInfo, len(r.seats))
-	for i := range r.seats {
-		list[i] = r.seats[i].info()
-	}
-	return list
 }
 
 // A change is a member that has come, or gone for a reason.

@@ -22,21 +22,21 @@ func (p *shared) actAsOwner(a *ownership.Action) {
 	case a.Kind == ownership.Close:
 		p.close()
 	case a.Kind == ownership.Adopt:
-		p.tell(p.step.adopt(p.remembered(&a.State)))
+		_ = p.tell(p.step.adopt(p.remembered(&a.State)))
 	case a.Kind == ownership.Judge:
 		p.judge(a)
 	case a.Kind == ownership.Readmit:
 		if s, ok := p.seat(&a.Seat); ok {
-			p.tell(p.step.readmit(p.known(s)))
+			_ = p.tell(p.step.readmit(p.known(s))) // so does a welcome
 		}
 	case a.Kind == ownership.Remind:
-		p.deliver(p.step.remind(at))
+		_ = p.deliver(p.step.remind(at)) // a bye always fits
 	case a.Kind == ownership.Step:
 		p.hear(at, a.Body)
 	case a.Reason == string(signal.ReasonExpired):
-		p.tell(p.step.expire(at))
+		_ = p.tell(p.step.expire(at)) // a bye always fits
 	default:
-		p.tell(p.step.leave(at, signal.Reason(a.Reason)))
+		_ = p.tell(p.step.leave(at, signal.Reason(a.Reason))) // a bye always fits
 	}
 }
 
@@ -205,7 +205,7 @@ func (p *shared) hear(at ownership.Address, frame []byte) {
 // cutOff ends a member's connection with an error.
 func (p *shared) cutOff(at ownership.Address, e *signal.Error) {
 	p.refuse(at, e)
-	p.tell(p.step.leave(at, signal.ReasonLost))
+	_ = p.tell(p.step.leave(at, signal.ReasonLost)) // a bye always fits
 }
 
 // tell follows an event of the room step that may have changed who is there or what it knows: all of that is said first, so
