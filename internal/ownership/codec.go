@@ -206,6 +206,9 @@ func (c *Conn) within() bool {
 	return c.Conn >= 1 && number(c.Conn) && c.Person.within() && stamped(c.Order) && len(c.Member) <= maxMember
 }
 
+// Fits reports whether messages about c can be encoded, also one with a whole room of such members.
+func (c *Conn) Fits() bool { return c.within() && len(c.Member) <= maxMember/4 }
+
 func (s *State) within() bool {
 	ok := len(s.Lineage) <= keptTerms && number(s.N) && len(s.Chats) <= keptChats && len(s.Barred) <= keptKicks &&
 		len(s.Away) <= maxList && len(s.Roster) <= maxList && word(s.Born) && size(s.Rest) <= maxRest

@@ -105,7 +105,7 @@ func (q *questions) answered(a *question) {
 
 // ask lets the owner of a room do something, and waits until it has. The error is [ErrNoOwner].
 func (f *fleet) ask(q question) (*question, error) {
-	for until := time.Now().Add(askPatience); time.Now().Before(until); {
+	for until := time.Now().Add(askPatience); time.Now().Before(until) && !f.silent.Load(); {
 		v := f.current()
 		owner := v.Owner(q.Room)
 		began := time.Now()

@@ -188,6 +188,7 @@ func (p *shared) rejoin(g *guest, a *ownership.Action) {
 		return
 	}
 	g.member = *again.Self
+	g.hear(answer{}) // if the word that it is a member was lost
 	p.push(g, g.complete(again))
 }
 

@@ -459,6 +459,59 @@ func TestFleetCountsOnce(t *testing.T) {
 	})
 }
 
+// Of whom an authorisation says more than hubs pass on does not get in, and disturbs nobody.
+func TestFleetLongIdentity(t *testing.T) {
+	config := hub.Config{Heartbeat: time.Hour, Authorize: func(_ context.Context, r hub.Request) (hub.Grant, error) {
+		return hub.Grant{Identity: strings.Repeat(r.Token, 2000)}, nil
+	}}
+	inFleet(t, 2, config, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a := joinWith(t, g.dialer(1), room, "지우", "")
+		long := dial(t, g.dialer(1), "long")
+		long.tryToJoin(room, "long", "x")
+		long.expectCut(signal.CodeRefused, signal.TypeJoin)
+		chat("c", a)
+	})
+}
+
+// Messages between hubs may be lost. The first thing that each member hears is joined all the same, and at rest those who were
+// not sent away are in the room: a member is told of that only so often.
+func TestFleetLoss(t *testing.T) {
+	for seed := range uint64(20) {
+		inFleet(t, 2, hub.Config{Heartbeat: time.Hour}, func(t *testing.T, g *fleet) {
+			room := g.roomOf(0, "데모")
+			g.bus.Delay(time.Millisecond)
+			all := []*member{join(t, g.dialer(1), room, "지우")}
+			g.bus.Lose(0.1, seed)
+			for n := range 20 {
+				all = append(all, join(t, g.dialer(1), room, fmt.Sprint("guest ", n)))
+			}
+			g.bus.Lose(0, 0)
+			time.Sleep(5 * time.Second)
+			all[len(all)-1].send(signal.Message{Type: signal.TypeChat, ID: "c", Text: "안녕"})
+			in := 0
+			for _, m := range all {
+				if m.hears(signal.TypeChat) {
+					in++
+				}
+			}
+			if n := len(g.hubs[0].Members(room)); n != in || n == 0 {
+				t.Errorf("seed %d: %d members, and %d of %d hear it", seed, n, in, len(all))
+			}
+		})
+	}
+}
+
+// hears receives frames until one is of that type. It reports false if the connection ends first.
+func (m *member) hears(want signal.Type) bool {
+	for {
+		f, err := m.receive()
+		if err != nil || f.Type == want {
+			return err == nil
+		}
+	}
+}
+
 func TestFleetCountsGuesses(t *testing.T) {
 	config := hub.Config{Authorize: hub.RoomPasswords(func(context.Context, string) (string, error) { return "비밀", nil })}
 	inFleet(t, 3, config, func(t *testing.T, g *fleet) {

@@ -144,6 +144,9 @@ func (p *shared) enter(c *conn, q request) (answer, bool) {
 		return answer{refusal: signal.Errorf(signal.CodeFailed, signal.TypeJoin, "the hub cannot pass on this join")}, true
 	}
 	member.Conn = c.number
+	if !member.Fits() {
+		return answer{refusal: signal.Errorf(signal.CodeRefused, signal.TypeJoin, "too much is to be known of this member for other hubs to learn it")}, true
+	}
 	q.joined.Nonce = q.parting.nonce
 	g := &guest{conn: c, member: q.member, joined: q.joined, given: time.Now(), asks: make(chan answer, 1)}
 	word := g.asks

@@ -49,7 +49,7 @@ func (p *shared) open(a *ownership.Action) {
 			seats = append(seats, p.known(s))
 		}
 	}
-	p.tell(p.step.open(p.remembered(&a.State), seats))
+	_ = p.tell(p.step.open(p.remembered(&a.State), seats))
 }
 
 // close gives the room up. For [Hub.Events] it is over here, and another hub opens it.
@@ -260,7 +260,7 @@ func (p *shared) expireAbsent() {
 	p.do(func() {
 		p.alarm.due = time.Time{}
 		if p.step != nil {
-			p.tell(p.step.overdue(time.Now()))
+			_ = p.tell(p.step.overdue(time.Now())) // a bye always fits
 		}
 	})
 }
