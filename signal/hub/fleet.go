@@ -29,6 +29,7 @@ type fleet struct {
 	questions questions    // guards itself
 	guesses   *guesses     // at passwords of rooms that this hub owns; guards itself
 	counts    fleetCounts
+	notes     chan logNote
 
 	// Behind the hub's lock, as the places are: who makes a place and who gives all places a new view are thus in an order.
 	view         *ownership.View
@@ -53,7 +54,7 @@ type fleetCounts struct {
 func newFleet(h *Hub, config Cluster) (*fleet, error) {
 	id := make([]byte, 16)
 	rand.Read(id)
-	f := &fleet{hub: h, config: config, self: hex.EncodeToString(id), prefix: "noom." + config.Name + ".", far: farLists{}, guesses: newGuesses()}
+	f := &fleet{hub: h, config: config, self: hex.EncodeToString(id), prefix: "noom." + config.Name + ".", far: farLists{}, guesses: newGuesses(), notes: make(chan logNote, mostNotes)}
 	f.machine = ownership.NewCluster(f.self)
 	f.machine.DeadAfter(int((config.Dead + config.Beat - 1) / config.Beat))
 	f.view = f.machine.View()
@@ -69,7 +70,7 @@ func newFleet(h *Hub, config Cluster) (*fleet, error) {
 		return nil, fmt.Errorf("%w: %w", ErrBackplane, err)
 	}
 	if err != nil {
-		h.config.Logger.Warn("the backplane cannot be reached: this hub is alone until it can", "err", err)
+		f.note("backplane", "the backplane cannot be reached: this hub is alone until it can", err)
 	}
 	f.timer = time.AfterFunc(config.Beat, f.tick)
 	return f, nil
@@ -127,7 +128,7 @@ func (f *fleet) publish(subject string, data []byte, err error) error {
 	}
 	if err != nil {
 		f.counts.lost.Add(1)
-		f.hub.logbook.write("backplane", slog.LevelWarn, "a message to other hubs is lost", slog.Any("err", err))
+		f.note("backplane", "a message to other hubs is lost", err)
 		return err
 	}
 	f.counts.published.Add(1)
@@ -145,8 +146,37 @@ func (f *fleet) broadcast(m *ownership.Message) error {
 	return f.publish("beat", data, err)
 }
 
+// A logNote is a line for the log.
+type logNote struct {
+	kind, text string
+	err        error
+}
+
+// mostNotes is how many wait for the next tick.
+const mostNotes = 64
+
+// note logs a warning at the next tick, because locks are held now, and a handler of logs is the application's.
+func (f *fleet) note(kind, text string, err error) {
+	select {
+	case f.notes <- logNote{kind, text, err}:
+	default: // what is warned of is counted too
+	}
+}
+
+func (f *fleet) logNotes() {
+	for {
+		select {
+		case n := <-f.notes:
+			f.hub.logbook.write(n.kind, slog.LevelWarn, n.text, slog.Any("err", n.err))
+		default:
+			return
+		}
+	}
+}
+
 // tick lets one beat pass.
 func (f *fleet) tick() {
+	defer f.logNotes()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.over {
@@ -154,7 +184,7 @@ func (f *fleet) tick() {
 	}
 	f.timer.Reset(f.config.Beat)
 	if err := f.subscribe(); err != nil {
-		f.hub.logbook.write("backplane", slog.LevelWarn, "cannot subscribe to what other hubs say", slog.Any("err", err))
+		f.note("backplane", "cannot subscribe to what other hubs say", err)
 	}
 	changed := f.machine.Tick()
 	if changed {
@@ -299,7 +329,7 @@ func (f *fleet) takeOwn(data []byte) {
 // ignore counts what is no message of a hub.
 func (f *fleet) ignore(why error) {
 	f.counts.ignored.Add(1)
-	f.hub.logbook.write("foreign", slog.LevelWarn, "what came over the backplane is not from a hub of this version", slog.Any("err", why))
+	f.note("foreign", "what came over the backplane is not from a hub of this version", why)
 }
 
 // place returns the place of a room in which this hub has a part, or nil.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -267,6 +268,41 @@ func TestFleetSeats(t *testing.T) {
 		}
 	})
 }
+
+// What a hub warns of it says once no lock is held, because a handler of logs may ask the hub something.
+func TestFleetLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &fleet{t: t}
+		lines := make(chan string, 10)
+		var h *hub.Hub
+		g.config.Logger = slog.New(logFunc(func(text string) {
+			h.Members("데모")
+			lines <- text
+		}))
+		h = g.start()
+		time.Sleep(2 * time.Second)
+		if err := g.bus.Join().Publish("noom.noom.to."+h.ClusterID(), []byte("?")); err != nil {
+			t.Fatal(err)
+		}
+		if text := <-lines; !strings.Contains(text, "not from a hub of this version") {
+			t.Errorf("logged %q", text)
+		}
+		g.end()
+	})
+}
+
+// A logFunc is a handler that is called with each warning.
+type logFunc func(text string)
+
+func (logFunc) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (f logFunc) Handle(_ context.Context, r slog.Record) error {
+	f(r.Message)
+	return nil
+}
+
+func (f logFunc) WithAttrs([]slog.Attr) slog.Handler { return f }
+func (f logFunc) WithGroup(string) slog.Handler      { return f }
 
 // What comes over the backplane and is not from a hub of this version is counted, and disturbs nobody.
 func TestFleetForeignMessages(t *testing.T) {

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"log/slog"
 	"strings"
 	"time"
 
@@ -235,7 +234,7 @@ func (p *shared) tell(told []delivery[ownership.Address]) (tooBig *signal.Error)
 func (p *shared) remember() {
 	m, err := p.step.memory.handed()
 	if err != nil {
-		p.fleet.hub.logbook.write("memory", slog.LevelWarn, "what a room remembers cannot be handed over", slog.Any("err", err))
+		p.fleet.note("memory", "what a room remembers cannot be handed over", err)
 	}
 	p.run(p.machine.Remember(m))
 }
