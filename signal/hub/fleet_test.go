@@ -129,6 +129,34 @@ func trio(t *testing.T, g *fleet) (room string, a, b, c *member) {
 	return room, a, b, c
 }
 
+// A member gets from the hub to which it is connected what that adds to joined, at first and when its room has moved.
+func TestFleetJoinedAgain(t *testing.T) {
+	config := hub.Config{ICEServers: hub.FixedICEServers(signal.ICEServer{URLs: []string{"stun:stun.example"}}), ICELifetime: time.Hour, Heartbeat: time.Hour}
+	inFleet(t, 2, config, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a, b := join(t, g.dialer(1), room, "지우"), dial(t, g.dialer(1), "bob")
+		b.askToJoin(room, "bob")
+		first := b.expect(signal.TypeJoined)
+		a.expect(signal.TypeWelcome)
+		if len(first.ICEServers) != 1 || first.Lifetime != time.Hour.Milliseconds() || first.Place != 0 {
+			t.Errorf("joined %+v", first)
+		}
+		a.send(signal.Message{Type: signal.TypeRename, Name: "지우 2"})
+		b.expect(signal.TypeRenamed)
+		g.kill(0)
+		time.Sleep(4 * time.Second)
+		again := b.expect(signal.TypeJoined)
+		left := time.Hour - time.Duration(again.Lifetime)*time.Millisecond
+		if len(again.ICEServers) != 1 || left < 2*time.Second || left > 4*time.Second || again.Heartbeat != first.Heartbeat ||
+			*again.Limits != *first.Limits || string(again.Nonce) != string(first.Nonce) || again.Place != 2 || again.Members[0].Name != "지우 2" {
+			t.Errorf("joined again %+v", again)
+		}
+		a.expect(signal.TypeRenamed)
+		a.expect(signal.TypeJoined)
+		chat("c", a, b)
+	})
+}
+
 // What the program around a hub does to a room it does at any hub of the cluster.
 func TestFleetOwnersCommands(t *testing.T) {
 	inFleet(t, 4, hub.Config{}, func(t *testing.T, g *fleet) {
@@ -210,8 +238,10 @@ func TestFleetRooms(t *testing.T) {
 		if owned != 2 || members != 4 {
 			t.Errorf("all hubs together own %d rooms with %d members", owned, members)
 		}
-		a.send(signal.Message{Type: signal.TypeBye})
 		alone.send(signal.Message{Type: signal.TypeBye})
+		time.Sleep(3 * time.Second)
+		check("then", hub.RoomInfo{Name: room, Members: 3})
+		a.send(signal.Message{Type: signal.TypeBye})
 		time.Sleep(3 * time.Second)
 		check("later", hub.RoomInfo{Name: room, Members: 2})
 
@@ -271,23 +301,31 @@ func TestFleetSeats(t *testing.T) {
 
 // What a hub warns of it says once no lock is held, because a handler of logs may ask the hub something.
 func TestFleetLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := &fleet{t: t}
-		lines := make(chan string, 10)
-		var h *hub.Hub
-		g.config.Logger = slog.New(logFunc(func(text string) {
-			h.Members("데모")
-			lines <- text
-		}))
-		h = g.start()
-		time.Sleep(2 * time.Second)
-		if err := g.bus.Join().Publish("noom.noom.to."+h.ClusterID(), []byte("?")); err != nil {
-			t.Fatal(err)
+	asked, lines := func() {}, (chan string)(nil)
+	config := hub.Config{Logger: slog.New(logFunc(func(text string) {
+		asked()
+		select {
+		case lines <- text:
+		default:
 		}
-		if text := <-lines; !strings.Contains(text, "not from a hub of this version") {
+	}))}
+	inFleet(t, 2, config, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a := join(t, g.dialer(0), room, "지우")
+		join(t, g.dialer(1), room, "bob")
+		a.expect(signal.TypeWelcome)
+		lines = make(chan string, 10)
+		asked = func() {
+			if n := len(g.hubs[0].Members(room)); n == 0 {
+				t.Error("the room is gone")
+			}
+		}
+		g.ends[0].CutOff()
+		chat("c", a)
+		if text := <-lines; text != "a message to other hubs is lost" {
 			t.Errorf("logged %q", text)
 		}
-		g.end()
+		g.bus.Heal()
 	})
 }
 
@@ -436,7 +474,14 @@ func TestFleetSlowMember(t *testing.T) {
 				if f.From != slow.id || f.Reason != signal.ReasonLost {
 					t.Errorf("bye %+v", f)
 				}
-				return
+				for {
+					if _, err := slow.receive(); err != nil {
+						if !errors.Is(err, &signal.Error{Code: signal.CodeTooSlow}) {
+							t.Errorf("the slow one: %v", err)
+						}
+						return
+					}
+				}
 			}
 		}
 		t.Error("the slow one is still there")
