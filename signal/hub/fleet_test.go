@@ -299,6 +299,35 @@ func TestFleetSeats(t *testing.T) {
 	})
 }
 
+// A hub that goes down gives its rooms away first, and sends its members away then; nobody new comes in meanwhile.
+func TestFleetDrain(t *testing.T) {
+	inFleet(t, 2, hub.Config{}, func(t *testing.T, g *fleet) {
+		g.bus.Delay(50 * time.Millisecond)
+		room := g.roomOf(0, "데모")
+		a, b := join(t, g.dialer(0), room, "지우"), join(t, g.dialer(1), room, "bob")
+		a.expect(signal.TypeWelcome)
+		down := make(chan error, 1)
+		go func() { down <- g.hubs[0].Shutdown(t.Context()) }()
+		time.Sleep(10 * time.Millisecond)
+		late := dial(t, g.dialer(0), "늦은")
+		late.expectCut(signal.CodeShuttingDown, "")
+		for _, m := range []*member{a, b} {
+			if f := m.expect(signal.TypeJoined); len(f.Members) != 1 {
+				t.Errorf("joined again %+v", f)
+			}
+		}
+		a.expectBye(a, signal.ReasonRestart)
+		if s := g.hubs[1].Stats(); s.Rooms != 1 {
+			t.Errorf("the room is not at the other hub: %d are", s.Rooms)
+		}
+		b.expectBye(a, signal.ReasonLost)
+		if err := <-down; err != nil {
+			t.Error(err)
+		}
+		chat("c2", b)
+	})
+}
+
 // What a hub warns of it says once no lock is held, because a handler of logs may ask the hub something.
 func TestFleetLog(t *testing.T) {
 	asked, lines := func() {}, (chan string)(nil)
