@@ -94,7 +94,7 @@ var importable = map[string]string{
 	"netip": "net/netip", "os": "os", "time": "time", "webrtc": "github.com/pion/webrtc/v4", "websocket": "github.com/coder/websocket",
 	"wsjson": "github.com/coder/websocket/wsjson",
 	"noom":   "noom", "bot": "noom/bot", "hub": "noom/signal/hub", "signal": "noom/signal", "token": "noom/signal/hub/token", "media": "noom/media",
-	"ws": "noom/transport/ws", "noomhttp": "noom/transport/http", "auto": "noom/transport/auto", "turn": "noom/turn",
+	"ws": "noom/transport/ws", "noomhttp": "noom/transport/http", "auto": "noom/transport/auto", "turn": "noom/turn", "nats": "noom/transport/nats", "embed": "noom/transport/nats/embed",
 }
 
 // imports returns the imports that code needs.

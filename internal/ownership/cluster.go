@@ -5,7 +5,7 @@ import "slices"
 // Times in ticks, of which a driver makes one each 500 ms.
 const (
 	youth       = 2   // after that a hub has heard all others
-	deadAfter   = 6   // without a beat
+	deadAfter   = 6   // without a beat, unless the driver says something else
 	doubtAfter  = 2   // without a beat, and the bus knows of nobody there
 	crowd       = 200 // hubs; above that each beats at every fourth tick
 	crowdPause  = 4
@@ -21,6 +21,7 @@ type Cluster struct {
 	self     string
 	age      int // ticks
 	draining bool
+	dead     int // ticks without a beat after which a hub is
 	peers    map[string]*peer
 	settled  int64 // the hash of the view on which this hub has settled
 	view     *View
@@ -36,10 +37,13 @@ type peer struct {
 
 // NewCluster returns a hub that has heard nobody. Its id is 32 digits of hexadecimal, new for each process.
 func NewCluster(self string) *Cluster {
-	c := &Cluster{self: self, peers: map[string]*peer{}}
+	c := &Cluster{self: self, dead: deadAfter, peers: map[string]*peer{}}
 	c.look()
 	return c
 }
+
+// DeadAfter sets after how many ticks without a beat a hub is dead: 6 if it is not called, 2 at least.
+func (c *Cluster) DeadAfter(ticks int) { c.dead = max(ticks, doubtAfter) }
 
 // View returns the view.
 func (c *Cluster) View() *View { return c.view }
@@ -57,9 +61,9 @@ func (c *Cluster) Tick() (changed bool) {
 
 func (c *Cluster) patience() int {
 	if len(c.peers) >= crowd {
-		return crowdDeath
+		return max(crowdDeath, c.dead)
 	}
-	return deadAfter
+	return c.dead
 }
 
 // Beat returns what all other hubs are told after a tick; due is false if nothing is. Of marks the first 256 are taken.

@@ -115,7 +115,7 @@ func (l *line) split(frames []byte) error {
 // check says which rule m breaks.
 func (m *Message) check() error {
 	switch {
-	case !validID(m.Hub):
+	case !ValidID(m.Hub):
 		return fmt.Errorf("%w: of the hub %.40q", errMessage, m.Hub)
 	case !m.within():
 		return fmt.Errorf("%w: a %.40q with a list, a number or a word out of bounds", errMessage, m.Type)
@@ -159,10 +159,10 @@ func (m *Message) within() bool {
 		word(m.Gone, m.Reason, m.Chat) && len(m.Member) <= maxMember && len(m.Hears) <= maxHubs && len(m.Marks) <= maxMarks &&
 		len(m.Roster) <= maxList && len(m.Places) <= maxList
 	for _, hub := range m.Hears {
-		ok = ok && validID(hub)
+		ok = ok && ValidID(hub)
 	}
 	for _, k := range m.Marks {
-		ok = ok && validID(k.To) && k.Room != "" && len(k.Room) <= maxRoom && number(k.N, k.Seq) && k.N > 0
+		ok = ok && ValidID(k.To) && k.Room != "" && len(k.Room) <= maxRoom && number(k.N, k.Seq) && k.N > 0
 	}
 	for _, v := range m.Roster {
 		ok = ok && len(v) <= maxMember
@@ -206,6 +206,9 @@ func (c *Conn) within() bool {
 	return c.Conn >= 1 && number(c.Conn) && c.Person.within() && stamped(c.Order) && len(c.Member) <= maxMember
 }
 
+// Fits reports whether messages about c can be encoded, also one with a whole room of such members.
+func (c *Conn) Fits() bool { return c.within() && len(c.Member) <= maxMember/4 }
+
 func (s *State) within() bool {
 	ok := len(s.Lineage) <= keptTerms && number(s.N) && len(s.Chats) <= keptChats && len(s.Barred) <= keptKicks &&
 		len(s.Away) <= maxList && len(s.Roster) <= maxList && word(s.Born) && size(s.Rest) <= maxRest
@@ -245,8 +248,8 @@ func word(words ...string) bool {
 	return true
 }
 
-// validID reports whether id is one of a hub: 32 digits of hexadecimal.
-func validID(id string) bool {
+// ValidID reports whether id is one of a hub: 32 digits of hexadecimal.
+func ValidID(id string) bool {
 	for _, c := range []byte(id) {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return false

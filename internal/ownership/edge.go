@@ -103,6 +103,9 @@ func (r *Room) takeDeliver(m *Message) {
 		return
 	}
 	to := r.clients(m.To)
+	if !m.Last && !m.Again { // one that was a member may be asking again, because that it was has been lost
+		to = slices.DeleteFunc(to, func(c *client) bool { return !c.member })
+	}
 	switch {
 	case m.Member != nil:
 		for _, c := range to {

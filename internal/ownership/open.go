@@ -15,7 +15,7 @@ import (
 func (r *Room) takeAttach(m *Message) {
 	if r.view.Owner(r.name) != r.self || !r.view.Has(m.Hub) {
 		r.early = slices.DeleteFunc(r.early, func(e *Message) bool { return e.Hub == m.Hub })
-		if len(r.early) < earlyMost {
+		if r.countEarly(func(e *Message) bool { return e.Type == TypeAttach }) < earlyMost {
 			r.early = append(r.early, m)
 		}
 		r.earlyFor = 0
@@ -42,6 +42,28 @@ func (r *Room) takeAttach(m *Message) {
 	o.queue = slices.DeleteFunc(o.queue, func(q *Message) bool { return q.Hub == m.Hub })
 	if r.view.Settled() {
 		r.open()
+	}
+}
+
+func (r *Room) countEarly(which func(*Message) bool) (n int) {
+	for _, m := range r.early {
+		if which(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// isEarly reports whether an attachment waits for a view.
+func (r *Room) isEarly(hub string, n int64) bool {
+	return r.countEarly(func(m *Message) bool { return m.Type == TypeAttach && m.Hub == hub && m.N == n }) > 0
+}
+
+// follow keeps what comes behind an attach that waits. If that were answered by renew, its hub would attach anew, to the
+// same end, as fast as messages can go. One that is too much is lost, which a mark finds.
+func (r *Room) follow(m *Message) {
+	if len(r.early) < earlyMost+behindMost {
+		r.early = append(r.early, m)
 	}
 }
 

@@ -207,6 +207,8 @@ func (r *Room) takeNumbered(m *Message) {
 		e = r.owned.edge(m.Hub)
 	}
 	switch {
+	case r.isEarly(m.Hub, m.N):
+		r.follow(m)
 	case e == nil || e.n < m.N:
 		r.send(m.Hub, &Message{Type: TypeRenew, N: m.N})
 	case e.n > m.N || m.Seq <= e.in:
@@ -269,6 +271,7 @@ func (r *Room) heardOf(from string, k Mark) {
 		e = r.owned.edge(from)
 	}
 	switch {
+	case r.isEarly(from, k.N): // it waits, and its messages behind it
 	case e == nil || e.n < k.N:
 		r.send(from, &Message{Type: TypeRenew, N: k.N})
 	case e.n == k.N && e.in < k.Seq:
@@ -276,9 +279,15 @@ func (r *Room) heardOf(from string, k Mark) {
 	}
 }
 
-// forsake lets go of the edges that are dead, and of their members.
+// forsake lets go of the edges that are dead, and of their members. A hub that only seems to be dead may own the room from
+// now on, in a term that descends from this one; so another term begins here, or what happens here would be over when the
+// two meet.
 func (r *Room) forsake() {
 	o := r.owned
+	if !o.gathering && slices.ContainsFunc(o.edges, func(e *edge) bool { return !r.view.Has(e.hub) }) {
+		defer r.push()
+		r.beginTerm()
+	}
 	for _, e := range slices.Clone(o.edges) {
 		if r.view.Has(e.hub) {
 			continue

@@ -306,3 +306,41 @@ func TestFinish(t *testing.T) {
 		t.Errorf("a copy from before brings back %+v", r.owned.state)
 	}
 }
+
+// What comes behind an attach that waits for a view waits with it. Answered by renew, its hub would attach again at once, and
+// so on for as long as the views differ.
+func TestBehindEarlyAttach(t *testing.T) {
+	alone, both := viewOf(hubB, true), viewOf(hubB, true, hubA)
+	r := New(hubB, ownedBy(both, hubB), 0, alone)
+	r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 1, State: &State{}})
+	carl := Conn{Conn: 5, Person: Person{ID: "carl"}}
+	enter := Message{Type: TypeEnter, Hub: hubA, Room: r.name, N: 1, Seq: 1, Conn: &carl, Body: []byte("please")}
+	if got := append(r.Take(&enter), r.Marked(hubA, Mark{To: hubB, Room: r.name, N: 1, Seq: 1})...); len(got) != 0 {
+		t.Errorf("answered by %v", sent(got))
+	}
+	if got := kinds(r.Viewed(both)); !slices.Equal(got, []Kind{Open, Send, Judge}) {
+		t.Errorf("with the view the owner does %v", got)
+	}
+	r = New(hubB, ownedBy(both, hubB), 0, alone)
+	r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 1, State: &State{}})
+	for seq := range int64(2 * behindMost) {
+		enter.Seq = seq + 1
+		r.Take(&enter)
+	}
+	if n := len(r.early); n != earlyMost+behindMost {
+		t.Errorf("%d messages wait, want %d", n, earlyMost+behindMost)
+	}
+}
+
+// An owner whose edge seems to be dead may be dead to that: another may own the room there, in a term that follows. What
+// happens here meanwhile counts when they meet.
+func TestTornTerms(t *testing.T) {
+	here, there := ownerOf(false), State{}
+	there.Lineage = append(slices.Clone(here.owned.state.Lineage), "there")
+	there.N = 1
+	here.Viewed(viewOf(hubB, true))
+	here.Remember(Memory{Locked: true})
+	if m := merge(here.owned.state, there); !m.Locked {
+		t.Errorf("the lock of %v is over with %v", here.owned.state.Lineage, there.Lineage)
+	}
+}

@@ -10,6 +10,7 @@ const (
 	emptyMost  = 20   // that a room without members is remembered
 	queuedMost = 1024 // messages that wait for a room to open
 	earlyMost  = 64   // attaches that wait for a view
+	behindMost = 256  // messages behind them
 )
 
 // A Room is one room as one hub sees it: the edge of the members that are connected there and, if the hub owns the
@@ -31,8 +32,8 @@ type Room struct {
 	copied   State
 
 	owned    *owned     // nil: another hub owns the room, or nobody needs it
-	early    []*Message // attaches that came before the view that made this hub the owner, or that knows their hub
-	earlyFor int        // ticks since the last
+	early    []*Message // attaches that came before the view that made this hub the owner, or that knows their hub, each with what came behind it
+	earlyFor int        // ticks since the last attach
 
 	loop    []*Message // to itself
 	actions []Action
@@ -63,6 +64,12 @@ func (r *Room) Ready() bool { return r.attached && !r.over }
 
 // Owns reports whether this hub owns the room, and it is open.
 func (r *Room) Owns() bool { return r.owned != nil && !r.owned.gathering }
+
+// Members is how many members the room has, as far as this edge knows.
+func (r *Room) Members() int { return len(r.copied.Roster) }
+
+// Locked reports whether the room is locked, as far as this edge knows.
+func (r *Room) Locked() bool { return r.copied.Locked }
 
 // Enter asks for a connection of this hub to be let in, once more after an Again.
 func (r *Room) Enter(c Conn, request []byte) []Action {
@@ -117,7 +124,7 @@ func (r *Room) Viewed(v *View) []Action {
 	early := r.early
 	r.early = nil
 	for _, m := range early {
-		r.takeAttach(m)
+		r.take(m)
 	}
 	if r.owner != "" && (r.owner != owner || r.attached && !v.HearsUs(owner)) {
 		r.attach()

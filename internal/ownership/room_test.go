@@ -251,3 +251,23 @@ func TestIdle(t *testing.T) {
 		}
 	}
 }
+
+// Who asks hears nothing of the room before it is let in, though the owner may have seated it once.
+func TestAskingHearsNothing(t *testing.T) {
+	r := edgeOf()
+	r.Enter(Conn{Conn: 2, Person: Person{ID: "carl"}}, []byte("please"))
+	heard := func(seq int64, last bool) []int64 {
+		for _, a := range r.Take(&Message{Type: TypeDeliver, Hub: hubA, Room: r.name, N: r.n, Seq: seq, To: []int64{1, 2}, Last: last, Body: []byte("bye")}) {
+			if a.Kind == Deliver {
+				return a.Conns
+			}
+		}
+		return nil
+	}
+	if got := heard(2, false); !slices.Equal(got, []int64{1}) {
+		t.Errorf("%v hear it", got)
+	}
+	if got := heard(3, true); !slices.Equal(got, []int64{1, 2}) {
+		t.Errorf("%v hear the last", got)
+	}
+}

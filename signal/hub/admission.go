@@ -66,7 +66,7 @@ func (c *conn) authorize() *signal.Error {
 		ctx, cancel := context.WithTimeout(ctx, c.hub.config.JoinTimeout)
 		defer cancel()
 		grant, err = c.hub.config.Authorize(ctx, Request{
-			Room: c.join.Room, Member: c.member(), Token: c.join.Token, Address: c.address,
+			Room: c.join.Room, Member: c.member(), Token: c.join.Token, Address: c.address, fleet: c.hub.fleet,
 		})
 	})
 	c.join.Token = "" // a secret that is of no more use
@@ -78,6 +78,9 @@ func (c *conn) authorize() *signal.Error {
 		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "%v", err)
 	case !grant.Expires.IsZero() && !time.Now().Before(grant.Expires):
 		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the authorisation has ended")
+	}
+	if len(grant.Once) > maxOnce {
+		return signal.Errorf(signal.CodeRefused, signal.TypeJoin, "the hub's authorisation named a token by more than %d bytes", maxOnce)
 	}
 	grant.Rights = slices.Clone(grant.Rights) // members see it for as long as they are there
 	if grant.Name != "" {
@@ -104,7 +107,8 @@ func (c *conn) enter(proven bool) bool {
 	c.since = time.Now()
 	q := request{
 		member: member, proven: proven, identity: c.grant.Identity, named: c.grant.Name != "",
-		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), joined: c.joined(member), sends: c.join.Sends, card: c.join.Card,
+		until: c.grant.Expires, parting: newParting(c.hub.endpoint(c.link)), arrival: arrival{c.address, c.since}, once: c.grant.Once,
+		joined: c.joined(member), sends: c.join.Sends, card: c.join.Card,
 	}
 	p, a := c.hub.enter(c, c.join.Room, q)
 	for a.verdict == early {
@@ -113,6 +117,7 @@ func (c *conn) enter(proven bool) bool {
 			return false
 		}
 		c.since = time.Now()
+		q.arrival.since = c.since
 		p, a = c.hub.enter(c, c.join.Room, q)
 	}
 	switch {

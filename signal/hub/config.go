@@ -82,6 +82,9 @@ type Config struct {
 	QueueFrames int
 	QueueBytes  int
 
+	// Cluster makes one of many hubs. Nil: this hub is alone.
+	Cluster *Cluster
+
 	// Logger gets the hub's log: arrivals and departures at Debug, refusals at Info, what its
 	// operator should fix at Warn. Of each kind of refusal and warning 20 lines at once, and then
 	// one every 10 s that says how many were left out. Nil: nothing is logged.
@@ -95,6 +98,8 @@ type Request struct {
 	Token  string        // as the member sent it, up to 4096 bytes
 
 	Address netip.Addr // where it connects from; invalid if the transport does not know
+
+	fleet *fleet // of the hub; nil: that is alone
 }
 
 // Grant is what an authorised member gets. The zero Grant lets it in as it
@@ -118,6 +123,10 @@ type Grant struct {
 	// It neither passes on media nor reads offers: each receiver enforces RightPublish and takes no
 	// track from a member without it.
 	Rights signal.Rights
+	// Once names what has admitted the member, a token for example, if that is good for one member of the room alone: the
+	// first that enters with it, at whichever hub of a cluster, until Expires. Without Expires, or empty, it has no effect.
+	// Up to 256 bytes.
+	Once string
 	// Expires is when the member is sent away with reason expired. Zero: never.
 	Expires time.Time
 }

@@ -39,6 +39,7 @@ type conn struct {
 	asking atomic.Pointer[context.CancelFunc] // ends the call that is under way of a function in Config
 
 	address netip.Addr // of the other end; invalid if the transport has none
+	number  int64      // in a cluster: what other hubs call it, beside this hub's id
 
 	// Owned by the reader.
 	given     context.Context // for functions in Config; nil when they will no longer be called
@@ -86,6 +87,9 @@ func (h *Hub) newConn(ctx context.Context, s signal.Signaler) *conn {
 	}
 	if ctx.Done() != nil {
 		c.forget = context.AfterFunc(ctx, func() { c.cutFor(context.Cause(ctx)) })
+	}
+	if h.fleet != nil {
+		c.number = h.fleet.numbers.Add(1)
 	}
 	c.since = time.Now()
 	c.outbox.write = c.write
@@ -187,7 +191,11 @@ func (c *conn) inRoom(m *signal.Message) bool {
 	case rightsNeeded[m.Type] != "":
 		e = c.place.moderate(c, *m)
 	case m.Type == signal.TypeServers:
-		c.send(c.servers(c.member()))
+		servers := c.servers(c.member())
+		if p, ok := c.place.(*shared); ok {
+			p.served(c, servers)
+		}
+		c.send(servers)
 	}
 	if e != nil {
 		c.refuse(e)

@@ -13,6 +13,8 @@
 // HTTPServer and LimitListener of noom/transport/ws bound their connections. A hub that authorises
 // must know its own names: Hosts in ws.AcceptOptions, or [Config.Endpoint].
 //
+// [Config.Cluster] makes one of many hubs: a member enters a room at any of them.
+//
 // Nothing that one member sends or fails to read disturbs another: each has a bounded queue of its
 // own, and a member that lets it overflow is cut. The protocol is in noom/signal/PROTOCOL.md.
 package hub

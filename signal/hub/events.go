@@ -123,29 +123,28 @@ func (h *Hub) unlisten(l *listener) {
 	h.listeners = slices.DeleteFunc(h.listeners, func(o *listener) bool { return o == l })
 }
 
-// announce tells listeners what has changed in a room that has n members now; p.count is still the number before. The
-// caller holds p.mu and h.mu.
-func (h *Hub) announce(p *home, n int) {
-	news := p.room.takeNews()
+// announce tells listeners what has changed in a room that had so many members before. The caller holds the lock of the
+// room's place and h.mu.
+func announce[C comparable](h *Hub, r *room[C], before int) {
+	news := r.takeNews()
 	defer clear(news) // so that no connection is kept
 	if len(h.listeners) == 0 {
 		return
 	}
-	room := p.room.name
+	room := r.name
 	var events []Event
 	for i := range news {
-		s := &news[i].seat
-		member := MemberInfo{Member: s.member, Identity: s.identity, Address: s.conn.address, Since: s.conn.since}
+		member := news[i].seat.info()
 		switch why := news[i].why; {
 		case why != "":
 			events = append(events, MemberLeft{room, member, why})
-		case p.count == 0 && i == 0:
+		case before == 0 && i == 0:
 			events = append(events, RoomOpened{room, member}, MemberJoined{room, member})
 		default:
 			events = append(events, MemberJoined{room, member})
 		}
 	}
-	if p.count > 0 && n == 0 {
+	if before > 0 && len(r.seats) == 0 {
 		events = append(events, RoomClosed{room})
 	}
 	for _, l := range h.listeners {

@@ -3,6 +3,7 @@ package hub
 import (
 	"crypto/ed25519"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,6 +24,9 @@ type knownMember struct {
 	Until    *instant     `json:"until,omitzero"`
 	Endpoint string       `json:"endpoint,omitzero"`
 	Parting  signal.Bytes `json:"parting,omitzero"`
+	Address  netip.Addr   `json:"address,omitzero"`
+	Since    *instant     `json:"since,omitzero"`
+	Once     string       `json:"once,omitzero"`
 }
 
 // An instant is the seconds since 1970, and nanoseconds. As text a time may not be after the year 9999, and who authorises
@@ -43,9 +47,15 @@ func (i *instant) time() time.Time {
 	return time.Unix(i[0], i[1])
 }
 
+func (s *seat[C]) known() knownMember {
+	return knownMember{
+		s.member, instantOf(s.until), s.parting.endpoint, s.parting.nonce, s.arrival.address, instantOf(s.arrival.since), s.once,
+	}
+}
+
 // handed is a seat for other hubs. The caller knows its address, and ownership its order.
 func (s *seat[C]) handed() (ownership.Conn, error) {
-	member, err := json.Marshal(knownMember{s.member, instantOf(s.until), s.parting.endpoint, s.parting.nonce})
+	member, err := json.Marshal(s.known())
 	return ownership.Conn{Person: person(&s.member, s.identity), Named: s.named, Member: member}, err
 }
 
@@ -58,7 +68,7 @@ func seatOf[C comparable](c C, from *ownership.Conn) (seat[C], error) {
 	if m.ID != from.ID || !wholeKey(m.PublicKey) {
 		return seat[C]{}, fmt.Errorf("hub: a member %q from another hub, with a key of %d bytes, as %q", m.ID, len(m.PublicKey), from.ID)
 	}
-	return seat[C]{c, m.Member, from.Identity, from.Named, m.Until.time(), parting{m.Endpoint, m.Parting}}, nil
+	return seat[C]{c, m.Member, from.Identity, from.Named, m.Until.time(), parting{m.Endpoint, m.Parting}, arrival{m.Address, m.Since.time()}, m.Once}, nil
 }
 
 // wholeKey reports whether a signature can be checked with k, or there is none.
@@ -98,7 +108,7 @@ func (m *memory) handed() (ownership.Memory, error) {
 	for i := range m.absent {
 		a := &m.absent[i]
 		r.Absent = append(r.Absent, restAbsence{
-			knownMember{a.member, instantOf(a.until), a.parting.endpoint, a.parting.nonce}, a.identity, a.named, a.lost, a.ended,
+			knownMember{Member: a.member, Until: instantOf(a.until), Endpoint: a.parting.endpoint, Parting: a.parting.nonce}, a.identity, a.named, a.lost, a.ended,
 		})
 		if a.awaited {
 			o.Away = append(o.Away, person(&a.member, a.identity))

@@ -18,14 +18,13 @@ type home struct {
 	joins bucket // by everybody
 	gone  bool   // the last member left and the hub has forgotten this home
 
-	clock *time.Timer // calls expireAbsent; nil until it is needed
-	due   time.Time   // when it will; zero: it will not
+	alarm overdueClock
 
-	count int // members; owned by the hub, behind its lock
+	listing
 }
 
 func newHome(h *Hub, name string) *home {
-	return &home{hub: h, room: room[*conn]{name: name, limit: h.config.Limits.Members}}
+	return &home{hub: h, room: room[*conn]{name: name, limit: h.config.Limits.Members}, listing: listing{name: name}}
 }
 
 func (p *home) enter(c *conn, q request) (_ answer, open bool) {
@@ -35,21 +34,18 @@ func (p *home) enter(c *conn, q request) (_ answer, open bool) {
 		return answer{}, false
 	}
 	if p.room.judge(&q) == admitted {
-		if a := p.queue(c, &q); a.verdict != admitted || a.refusal != nil {
+		a := p.queue(c, &q)
+		if a.verdict == admitted && a.refusal == nil {
+			a.refusal = p.hub.bindOnce(p.room.name, &q)
+		}
+		if a.verdict != admitted || a.refusal != nil {
 			_ = p.settle(nil) // it may have been opened for c
 			return a, true
 		}
 	}
 	deliveries, v := p.room.enter(c, q)
-	var refusal *signal.Error
-	switch v {
-	case full:
-		refusal = signal.Errorf(signal.CodeRoomFull, signal.TypeJoin, "the room has %d members, its most", p.room.limit)
-	case shut:
-		refusal = signal.Errorf(signal.CodeLocked, signal.TypeJoin, "the room is locked")
-	case out:
-		refusal = signal.Errorf(signal.CodeKicked, signal.TypeJoin, "this member was removed from the room")
-	case admitted, contested, early:
+	refusal := refusalFor(v, p.room.limit)
+	if refusal == nil {
 		if refusal = p.settle(deliveries); refusal != nil {
 			p.drop(c)
 		}
@@ -57,24 +53,48 @@ func (p *home) enter(c *conn, q request) (_ answer, open bool) {
 	return answer{verdict: v, refusal: refusal}, true
 }
 
+// refusalFor is what a verdict says to the member, nil if that is not refused.
+func refusalFor(v verdict, limit int) *signal.Error {
+	switch v {
+	case full:
+		return signal.Errorf(signal.CodeRoomFull, signal.TypeJoin, "the room has %d members, its most", limit)
+	case shut:
+		return signal.Errorf(signal.CodeLocked, signal.TypeJoin, "the room is locked")
+	case out:
+		return signal.Errorf(signal.CodeKicked, signal.TypeJoin, "this member was removed from the room")
+	case admitted, contested, early:
+	}
+	return nil
+}
+
 // queue counts a join once, and lets it wait if there were too many of late.
 func (p *home) queue(c *conn, q *request) answer {
 	if c.counted {
 		return answer{}
 	}
-	now, most := time.Now(), p.hub.config.JoinTimeout
-	back := p.room.returns(&q.member)
-	wait, ok := p.hub.gate.take(membership{p.room.name, q.member.ID}, c.address, back, now, most)
+	a := p.hub.paceJoin(&p.joins, p.room.name, q, p.room.returns(&q.member))
+	c.counted = a.verdict == early
+	return a
+}
+
+// bindOnce lets what admits one member admit no other.
+func (h *Hub) bindOnce(room string, q *request) *signal.Error {
+	return h.onces.bind(once{room, q.once}, q.member.ID, q.until, time.Now())
+}
+
+// paceJoin counts a join to a room, whose joins by everybody are given. back says that the member was lost just now.
+func (h *Hub) paceJoin(joins *bucket, room string, q *request, back bool) answer {
+	now, most := time.Now(), h.config.JoinTimeout
+	wait, ok := h.gate.take(membership{room, q.member.ID}, q.arrival.address, back, now, most)
 	if ok && !back {
 		var longer time.Duration
-		longer, ok = p.joins.take(joinsPerRoom(p.room.limit), 1, now, most)
+		longer, ok = joins.take(joinsPerRoom(h.config.Limits.Members), 1, now, most)
 		wait = max(wait, longer)
 	}
 	switch {
 	case !ok:
 		return answer{refusal: tooEarly(wait)}
 	case wait > 0:
-		c.counted = true
 		return answer{verdict: early, wait: wait}
 	default:
 		return answer{}
@@ -121,7 +141,7 @@ func (p *home) expire(c *conn) {
 func (p *home) expireAbsent() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.due = time.Time{}
+	p.alarm.due = time.Time{}
 	_ = p.settle(p.room.overdue(time.Now())) // a bye always fits
 }
 
@@ -131,17 +151,27 @@ func (p *home) setClock() {
 	if p.gone {
 		due = time.Time{}
 	}
+	p.alarm.set(due, p.expireAbsent)
+}
+
+// An overdueClock calls expireAbsent of a place when there is something to do.
+type overdueClock struct {
+	timer *time.Timer // nil until it is needed
+	due   time.Time   // zero: there is nothing to do
+}
+
+func (o *overdueClock) set(due time.Time, expireAbsent func()) {
 	switch {
-	case due.Equal(p.due):
+	case due.Equal(o.due):
 		return
 	case due.IsZero():
-		p.clock.Stop()
-	case p.clock == nil:
-		p.clock = time.AfterFunc(time.Until(due), p.expireAbsent)
+		o.timer.Stop()
+	case o.timer == nil:
+		o.timer = time.AfterFunc(time.Until(due), expireAbsent)
 	default:
-		p.clock.Reset(time.Until(due))
+		o.timer.Reset(time.Until(due))
 	}
-	p.due = due
+	o.due = due
 }
 
 func (p *home) lock(locked bool) {
@@ -169,22 +199,16 @@ func (p *home) end(why signal.Reason, retry time.Duration) {
 	_ = p.settle(p.room.close(why, retry.Milliseconds())) // a bye always fits
 }
 
-func (p *home) size() int { return p.count }
-
 func (p *home) members() []MemberInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := make([]MemberInfo, len(p.room.seats))
-	for i, s := range p.room.seats {
-		list[i] = MemberInfo{Member: s.member, Identity: s.identity, Address: s.conn.address, Since: s.conn.since}
-	}
-	return list
+	return p.room.infos()
 }
 
 // settle reports the number of members to the hub, which forgets an empty home, and only then
 // delivers: a member that has read a bye finds [Hub.Rooms] without it.
 func (p *home) settle(deliveries []delivery[*conn]) (tooBig *signal.Error) {
-	p.gone = p.hub.counted(p, len(p.room.seats))
+	p.gone = counted(p.hub, p, &p.listing, &p.room)
 	p.setClock()
 	return p.deliver(deliveries)
 }

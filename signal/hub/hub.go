@@ -23,30 +23,60 @@ type Hub struct {
 	meter    *meter    // guards itself
 	gate     *gate     // guards itself
 	byes     *byeDoor  // guards itself
+	onces    onces     // guard themselves
 	logbook  *logbook  // guards itself
 	loudness pace      // how fast one member may have frames delivered to many
 	warned   sync.Once // that proofs are not bound to this hub
+
+	fleet *fleet // the other hubs; nil: there are none. Guards itself
 
 	spent atomic.Int64 // bytes of lists of rooms that streams were given, since the last was put up
 
 	// A home's lock is taken before mu, never after; mu is held for the few
 	// lines that touch what stands below it.
-	mu      sync.Mutex
-	places  map[string]place // of the open rooms, by name
-	conns   map[*conn]struct{}
-	near    crowd // how many of them come from where
-	closing bool
-	idle    chan struct{} // closed when closing and no conn is left
-	list    []RoomInfo    // the open rooms; nil: to be made again
-	changes int           // of that list
-	board   board
+	mu       sync.Mutex
+	places   map[string]place // of the open rooms, by name
+	conns    map[*conn]struct{}
+	near     crowd // how many of them come from where
+	closing  bool
+	draining bool          // in a cluster: nobody new comes in, because closing follows
+	idle     chan struct{} // closed when closing and no conn is left
+	list     []RoomInfo    // the open rooms; nil: to be made again
+	changes  int           // of that list
+	board    board
 
 	listeners []*listener
 }
 
-// New makes a hub. A nil Config works.
+// New makes a hub. A nil Config works. With a Cluster that is wrong, or whose backplane cannot be
+// reached, it panics; [Open] returns an error instead.
 func New(config *Config) *Hub {
+	h, err := Open(config)
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
+// Open makes a hub, as [New] does. The error, [ErrCluster] or [ErrBackplane], says that it cannot join
+// the other hubs of its Cluster; without one there is none.
+func Open(config *Config) (*Hub, error) {
 	c := config.withDefaults()
+	h := newHub(c)
+	if c.Cluster == nil {
+		return h, nil
+	}
+	cluster, err := c.Cluster.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if h.fleet, err = newFleet(h, cluster); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+func newHub(c Config) *Hub {
 	return &Hub{
 		config:   c,
 		meter:    newMeter(),
@@ -101,7 +131,15 @@ func (h *Hub) Serve(ctx context.Context, s signal.Signaler) error {
 // that are left and returns ctx's error.
 //
 // A room that is to end for good is closed before with [Hub.CloseRoom].
+//
+// In a cluster the rooms that this hub owns go to the others first, within three beats; its members
+// come back to any of them, and nobody else notices. A ctx that has ended already lets the hub end
+// without a word, as if it had died.
 func (h *Hub) Shutdown(ctx context.Context) error {
+	if h.fleet != nil {
+		defer h.fleet.end()
+		h.drain(ctx)
+	}
 	h.mu.Lock()
 	if !h.closing {
 		h.closing = true
@@ -125,6 +163,9 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	}
 	select {
 	case <-h.idle:
+		if h.fleet != nil {
+			h.fleet.await(ctx, h.fleet.forgotten)
+		}
 		return nil
 	case <-ctx.Done():
 	}
@@ -146,7 +187,7 @@ func (h *Hub) register(c *conn) *signal.Error {
 	defer h.mu.Unlock()
 	full := len(h.conns) >= h.config.MaxMembers
 	switch {
-	case h.closing:
+	case h.closing || h.draining:
 		return h.shuttingDown()
 	case full:
 		return signal.Errorf(signal.CodeHubFull, "", "the hub has %d connections, its most", h.config.MaxMembers)
@@ -183,7 +224,7 @@ func (h *Hub) place(room string) place {
 func (h *Hub) open(room string) (place, *signal.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closing {
+	if h.closing || h.draining {
 		return nil, h.shuttingDown()
 	}
 	if p := h.places[room]; p != nil {
@@ -191,6 +232,9 @@ func (h *Hub) open(room string) (place, *signal.Error) {
 	}
 	if len(h.places) >= h.config.MaxRooms {
 		return nil, signal.Errorf(signal.CodeHubFull, signal.TypeJoin, "the hub has %d rooms, its most", h.config.MaxRooms)
+	}
+	if h.fleet != nil {
+		return h.fleet.make(room), nil
 	}
 	p := newHome(h, room)
 	h.places[room] = p

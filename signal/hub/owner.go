@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -23,9 +24,31 @@ type MemberInfo struct {
 	Since    time.Time  // when it entered
 }
 
+// An arrival is where a connection comes from, and when its member entered.
+type arrival struct {
+	address netip.Addr // invalid if the transport does not know
+	since   time.Time
+}
+
+// info is what the hub's owner learns of a member.
+func (s *seat[C]) info() MemberInfo {
+	return MemberInfo{Member: s.member, Identity: s.identity, Address: s.arrival.address, Since: s.arrival.since}
+}
+
+func (r *room[C]) infos() []MemberInfo {
+	list := make([]MemberInfo, len(r.seats))
+	for i := range r.seats {
+		list[i] = r.seats[i].info()
+	}
+	return list
+}
+
 // Members returns the members of a room, in the order in which they have entered, last those that have come back; nil if
 // there is no such room.
 func (h *Hub) Members(room string) []MemberInfo {
+	if h.fleet != nil {
+		return h.fleet.members(room)
+	}
 	if p := h.place(room); p != nil {
 		return p.members()
 	}
@@ -38,8 +61,11 @@ func (h *Hub) Members(room string) []MemberInfo {
 // Whether a member may come back with a new key is for [Config.Authorize] to decide. An error,
 // always a [*signal.Error] with code no_such_member, says that there was no such member.
 func (h *Hub) Kick(room, id string) error {
-	p := h.place(room)
-	if p == nil || !p.kick(id) {
+	done, err := h.changeRoom(question{Do: askKick, Room: room, Member: id}, func(p place) bool { return p.kick(id) })
+	if err != nil {
+		return err
+	}
+	if !done {
 		return signal.Errorf(signal.CodeNoSuchMember, "", "no member of room %q is %q", room, id)
 	}
 	return nil
@@ -54,18 +80,35 @@ func (h *Hub) Lock(room string) error { return h.setLock(room, true) }
 func (h *Hub) Unlock(room string) error { return h.setLock(room, false) }
 
 func (h *Hub) setLock(room string, locked bool) error {
-	p := h.place(room)
-	if p == nil {
+	do := askUnlock
+	if locked {
+		do = askLock
+	}
+	done, err := h.changeRoom(question{Do: do, Room: room}, func(p place) bool { p.lock(locked); return true })
+	if err != nil {
+		return err
+	}
+	if !done {
 		return fmt.Errorf("%w: %q", ErrNoRoom, room)
 	}
-	p.lock(locked)
 	return nil
+}
+
+// changeRoom does something to a room, here or at the hub that has it. It reports whether there was something to do.
+func (h *Hub) changeRoom(q question, here func(place) bool) (done bool, _ error) {
+	if h.fleet == nil {
+		p := h.place(q.Room)
+		return p != nil && here(p), nil
+	}
+	a, err := h.fleet.ask(q)
+	return err == nil && a.Done, err
 }
 
 // CloseRoom says bye to everyone in a room, for good, and ends their connections. The next join
 // opens it again. A room that does not exist is closed already.
 func (h *Hub) CloseRoom(room string) {
-	if p := h.place(room); p != nil {
-		p.closeRoom()
+	_, err := h.changeRoom(question{Do: askClose, Room: room}, func(p place) bool { p.closeRoom(); return true })
+	if err != nil {
+		h.logbook.write("owner", slog.LevelWarn, "a room cannot be closed", slog.Any("err", err))
 	}
 }

@@ -85,6 +85,9 @@ func (h *Hub) TakeBye(bye io.Reader, from netip.Addr) error {
 
 // part ends the membership that a bye is signed for. It reports false if there is none.
 func (h *Hub) part(m *signal.Message) bool {
+	if h.fleet != nil {
+		return h.fleet.part(m)
+	}
 	p := h.place(m.Room)
 	return p != nil && p.part(m)
 }

@@ -26,7 +26,8 @@ import (
 // /64; loopback does not count. Above that even the right one is refused, with code too_many and
 // when to try again. So a room can be kept shut by guessing at it from many addresses: where that
 // matters, use noom/signal/hub/token. The memory is bounded, and no guess is forgotten before its
-// time is over, whatever others do meanwhile.
+// time is over, whatever others do meanwhile. In a cluster the hub that has a room counts all guesses
+// at it, until the room goes to another.
 func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)) func(context.Context, Request) (Grant, error) {
 	g := newGuesses()
 	return func(ctx context.Context, r Request) (Grant, error) {
@@ -34,19 +35,27 @@ func RoomPasswords(lookup func(ctx context.Context, room string) (string, error)
 		if err != nil {
 			return Grant{}, err
 		}
-		now := time.Now()
-		spent, wait := g.take(r.Room, r.Address, now)
-		if wait > 0 {
+		right := password != "" && samePassword(password, r.Token)
+		if wait := r.guess(g, right); wait > 0 {
 			e := signal.Errorf(signal.CodeTooMany, signal.TypeJoin, "too many wrong passwords for this room; try again in %v", wait.Round(time.Second))
 			e.RetryAfter = wait
 			return Grant{}, e
 		}
-		if password == "" || !samePassword(password, r.Token) {
+		if !right {
 			return Grant{}, signal.Errorf(signal.CodeRefused, signal.TypeJoin, "wrong password for this room")
 		}
-		g.forgive(spent) // it was no guess
 		return Grant{}, nil
 	}
+}
+
+// guess counts a password: in a cluster at the hub that has the room, unless that does not answer.
+func (r *Request) guess(g *guesses, right bool) (wait time.Duration) {
+	if r.fleet != nil {
+		if wait, ok := r.fleet.guess(r.Room, r.Address, right); ok {
+			return wait
+		}
+	}
+	return g.count(r.Room, r.Address, right, time.Now())
 }
 
 // samePassword compares what two people typed.
@@ -79,7 +88,16 @@ func newGuesses() *guesses {
 	}
 }
 
-// take spends a guess before it is looked at, so that many at once cannot all be the first. A wait
+// count counts a password, and says how long there may be no other, not even the right one.
+func (g *guesses) count(room string, from netip.Addr, right bool, now time.Time) (wait time.Duration) {
+	spent, wait := g.take(room, from, now)
+	if right && wait == 0 {
+		g.forgive(spent) // it was no guess
+	}
+	return wait
+}
+
+// take spends a guess, for a right password too, so that many at once cannot all be the first. A wait
 // above 0 says that there are none left; else what was spent can be given back. A member held back
 // by its address gets no further, and so cannot fill the memory of rooms.
 func (g *guesses) take(room string, from netip.Addr, now time.Time) (spent []func(), wait time.Duration) {

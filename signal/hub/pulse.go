@@ -13,6 +13,7 @@ type pulse struct {
 
 	mu       sync.Mutex
 	joined   bool
+	held     bool      // the hub does not read from it
 	pinged   bool      // since the last frame
 	ended    bool      // nothing more is due
 	deadline time.Time // before joined; zero: none for now
@@ -73,6 +74,13 @@ func (p *pulse) begin(now, until time.Time) time.Duration {
 	return min(p.heartbeat, until.Sub(now))
 }
 
+// hold is said around a time in which the hub does not read, so that a silence says nothing.
+func (p *pulse) hold(on bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held, p.heard, p.pinged = on, now, false
+}
+
 // beat notes that a frame came.
 func (p *pulse) beat(now time.Time) {
 	p.mu.Lock()
@@ -131,6 +139,8 @@ func (p *pulse) absence(now time.Time) (due, time.Duration) {
 func (p *pulse) silence(now time.Time) (due, time.Duration) {
 	silent := now.Sub(p.heard)
 	switch {
+	case p.held:
+		return dueNothing, p.heartbeat
 	case silent >= 2*p.heartbeat:
 		return dueLost, 0
 	case silent < p.heartbeat:

@@ -36,6 +36,8 @@ type seat[C comparable] struct {
 	named    bool      // by the authorisation: it cannot be renamed
 	until    time.Time // when its authorisation ends; zero: never
 	parting  parting   // of the connection
+	arrival  arrival   // likewise
+	once     string    // of its grant
 }
 
 // A change is a member that has come, or gone for a reason.
@@ -59,6 +61,8 @@ type request struct {
 	named    bool
 	until    time.Time
 	parting  parting         // of the connection
+	arrival  arrival         // likewise
+	once     string          // of the grant
 	sends    []string        // what the member is about to publish, for the welcome
 	card     *signal.Card    // its first offer, for one welcome; nil: it has made none
 	joined   *signal.Message // the answer, to be completed by Self, Members, Locked and Nonce
@@ -92,7 +96,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 		r.news = append(r.news, change[C]{old, signal.ReasonReplaced})
 		r.seats = slices.Delete(r.seats, at, at+1)
 	}
-	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting})
+	r.sit(seat[C]{c, q.member, q.identity, q.named, q.until, q.parting, q.arrival, q.once})
 	back := r.recall(&q.member)
 
 	joined := q.joined

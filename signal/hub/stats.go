@@ -11,8 +11,8 @@ import (
 // Stats is what a hub has counted since it was made, and what there is now.
 // noom/signal/hub/metrics makes metrics of it.
 type Stats struct {
-	Rooms       int
-	Members     int
+	Rooms       int // in a cluster: that this hub owns
+	Members     int // of those rooms
 	Connections int // those that have yet to join included
 
 	// Frames taken from connections and given to them, by type; types that
@@ -32,6 +32,18 @@ type Stats struct {
 	// JoinTime is how long it takes from a connection to its joined frame,
 	// proof and authorisation included.
 	JoinTime Histogram
+
+	Cluster *ClusterStats // nil without one
+}
+
+// ClusterStats is what a hub has counted of its cluster.
+type ClusterStats struct {
+	Hubs int // that live, this one included
+
+	// Messages to other hubs, those that could not even be published, and messages from other hubs.
+	Published, Lost, Taken uint64
+	// Ignored counts what came over the backplane and is no message of a hub of this version.
+	Ignored uint64
 }
 
 // A Histogram counts durations.
@@ -53,10 +65,14 @@ func (h *Hub) Stats() Stats {
 	for why, n := range h.meter.ended {
 		s.Ended[why] = n.Load()
 	}
-	rooms, _ := h.rooms()
-	s.Rooms = len(rooms)
-	for _, room := range rooms {
-		s.Members += room.Members
+	if h.fleet != nil {
+		s.Rooms, s.Members, s.Cluster = h.fleet.stats()
+	} else {
+		rooms, _ := h.rooms()
+		s.Rooms = len(rooms)
+		for _, room := range rooms {
+			s.Members += room.Members
+		}
 	}
 	conns := h.connections()
 	s.Connections = len(conns)

@@ -33,7 +33,8 @@ const (
 )
 
 // Rooms returns the rooms that have members, sorted by name. A member that was sent bye no longer
-// counts.
+// counts. In a cluster these are the rooms of all hubs; of those in which no member is connected to
+// this hub it knows what their hubs have said last, which is a second old ([Hub.RoomsAge]).
 func (h *Hub) Rooms() []RoomInfo {
 	list, _ := h.rooms()
 	return slices.Clone(list)
@@ -308,6 +309,9 @@ func (h *Hub) rooms() (list []RoomInfo, as int) {
 			list = append(list, RoomInfo{name, n})
 		}
 	}
+	if h.fleet != nil {
+		list = h.fleet.others(list)
+	}
 	h.mu.Unlock()
 	slices.SortFunc(list, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) }) // with ten thousand it takes a while
 	h.mu.Lock()
@@ -318,22 +322,43 @@ func (h *Hub) rooms() (list []RoomInfo, as int) {
 	return list, as
 }
 
-// counted notes that p has n members now. It forgets p and reports true when
-// there are none.
-func (h *Hub) counted(p *home, n int) (gone bool) {
+// A listing is what the hub's list of rooms has of a place. The hub owns it, behind its lock.
+type listing struct {
+	name  string
+	count int  // members
+	owned bool // in a cluster: this hub owns the room, and lists it for the others
+}
+
+func (l *listing) size() int { return l.count }
+
+// counted notes how many members p has now, of which r is the room. It forgets p and reports true when there are none.
+func counted[C comparable](h *Hub, p place, l *listing, r *room[C]) (gone bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.announce(p, n)
-	if n != p.count {
-		p.count = n
-		h.list = nil
-		h.changes++
-		h.keepBoard()
+	announce(h, r, l.count)
+	h.recount(l, len(r.seats))
+	if len(r.seats) > 0 {
+		return false
 	}
-	if n == 0 && h.places[p.room.name] == p {
-		delete(h.places, p.room.name)
+	if h.places[l.name] == p {
+		delete(h.places, l.name)
 	}
-	return n == 0
+	return true
+}
+
+// recount notes how many members a place has; the caller holds h.mu.
+func (h *Hub) recount(l *listing, n int) {
+	if n != l.count {
+		l.count = n
+		h.relist()
+	}
+}
+
+// relist lets the list of rooms be made again; the caller holds h.mu.
+func (h *Hub) relist() {
+	h.list = nil
+	h.changes++
+	h.keepBoard()
 }
 
 // dismiss ends all watching; the caller holds h.mu, and has set h.closing.

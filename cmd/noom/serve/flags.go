@@ -75,6 +75,19 @@ const usage = ` serves noom's page and its hub.
                     the port of the page
   -turn tls         relay over TLS on the port of the page alone: members need no
                     other port than that (https)
+  -nats URL         be one with other servers: a member of a room may be at any of
+                    them. nats://HOST:PORT of a NATS server, or of several with
+                    commas, to which all connect (default: this server is alone)
+  -nats embed       the same without another program: each server brings its own
+                    NATS, up to some 16 of them
+  -cluster LIST     with -nats embed: HOST:PORT of other servers' -cluster-listen,
+                    with commas; itself may be among them
+  -cluster-listen HOST:PORT
+                    with -nats embed: where the other servers come in, which
+                    strangers shall not reach
+  -cluster-secret FILE
+                    with -nats embed: a secret of at least 16 bytes, the same at all
+  -nats-optional    serve, alone, also where NATS cannot be reached at first
   -turn-everywhere  let it relay to private, loopback and link-local addresses
                     too: for tests, never on a public machine
 `
@@ -94,10 +107,11 @@ type options struct {
 	tokenKey       string      // empty: no member has special rights
 	turn           turnOptions // zero: none
 	turnEverywhere bool
+	cluster        clusterOptions // zero: this server is alone
 }
 
 // lists are what the flags say that take lists, and -turn.
-type lists struct{ hosts, origins, domains, relay string }
+type lists struct{ hosts, origins, domains, relay, cluster string }
 
 // flags returns the flags, which set o and l.
 func (o *options) flags(l *lists) *flag.FlagSet {
@@ -118,6 +132,11 @@ func (o *options) flags(l *lists) *flag.FlagSet {
 	flags.StringVar(&o.tokenKey, "token-key", "", command.FileValue)
 	flags.StringVar(&l.relay, "turn", "", "tls")
 	flags.BoolVar(&o.turnEverywhere, "turn-everywhere", false, "")
+	flags.StringVar(&o.cluster.nats, "nats", "", embedded)
+	flags.StringVar(&l.cluster, "cluster", "", "")
+	flags.StringVar(&o.cluster.listen, "cluster-listen", "", "")
+	flags.StringVar(&o.cluster.secret, "cluster-secret", "", command.FileValue)
+	flags.BoolVar(&o.cluster.optional, "nats-optional", false, "")
 	return flags
 }
 
@@ -155,6 +174,9 @@ func (o *options) check(l *lists) (err error) {
 	}
 	if o.turnEverywhere && l.relay == "" {
 		return errors.New("-turn-everywhere is about -turn, which is not given")
+	}
+	if err = o.cluster.check(l.cluster); err != nil {
+		return err
 	}
 	o.turn, err = parseTURN(l.relay, o.tls.wanted())
 	return err

@@ -19,8 +19,10 @@ import (
 // This file is what listens, in the order in which it is opened. Nobody has come before the last of
 // it works, so what was opened before a failure has nothing to lose.
 
-// goodbye is how long members have to take their bye.
-const goodbye = 3 * time.Second
+const (
+	goodbye  = 3 * time.Second // members have to take their bye
+	handover = 5 * time.Second // rooms have to go to other servers
+)
 
 // serve opens all that the flags ask for and serves until ctx ends.
 func (o *options) serve(ctx context.Context, stdout, stderr io.Writer) error {
@@ -47,6 +49,9 @@ func (o *options) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	if err = f.open(ctx, config, stdout, stderr); err != nil {
 		return err
 	}
+	if err = f.openCluster(config, stdout); err != nil {
+		return err
+	}
 	var gauges net.Listener
 	if o.metrics != "" {
 		if gauges, err = listenOn(ctx, o.metrics, " for -metrics"); err != nil {
@@ -54,8 +59,12 @@ func (o *options) serve(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 		_, _ = fmt.Fprintf(stdout, "metrics are at http://%s/metrics\n", gauges.Addr())
 	}
+	h, err := hub.Open(config)
+	if err != nil {
+		return fmt.Errorf("-nats: %w", err) // nothing else can be wrong
+	}
 	f.announce(stdout)
-	return serveHub(ctx, f.listener, gauges, hook, config, f.handler)
+	return serveHub(ctx, f.listener, gauges, hook, h, f.handler, f.goodbye())
 }
 
 // listenOn listens for TCP; what names what it is for.
@@ -147,6 +156,14 @@ func (f *front) handler(h *hub.Hub) http.Handler {
 	return Handler(f.page, h, ws.AcceptOptions{Hosts: f.names(), OriginPatterns: f.origins})
 }
 
+// goodbye is how long the end of the program may take.
+func (f *front) goodbye() time.Duration {
+	if f.cluster.nats != "" {
+		return goodbye + handover
+	}
+	return goodbye
+}
+
 func (f *front) close() {
 	for _, closing := range f.closing {
 		_ = closing() // the program ends
@@ -155,8 +172,7 @@ func (f *front) close() {
 
 // serveHub serves until ctx ends, then says goodbye to everyone. gauges, if not
 // nil, is where the metrics are, and hook what is posted events.
-func serveHub(ctx context.Context, listener, gauges net.Listener, hook *webhook, config *hub.Config, handler func(*hub.Hub) http.Handler) error {
-	h := hub.New(config)
+func serveHub(ctx context.Context, listener, gauges net.Listener, hook *webhook, h *hub.Hub, handler func(*hub.Hub) http.Handler, goodbye time.Duration) error {
 	if hook != nil {
 		defer hook.start(h)()
 	}

@@ -117,9 +117,9 @@ func TestGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		served <- serveHub(ctx, listener, gauges, nil, nil, func(h *hub.Hub) http.Handler {
+		served <- serveHub(ctx, listener, gauges, nil, hub.New(nil), func(h *hub.Hub) http.Handler {
 			return Handler(page.Files, h, ws.AcceptOptions{})
-		})
+		}, goodbye)
 	}()
 	server := "127.0.0.1:" + strings.TrimPrefix(listener.Addr().String(), "127.0.0.1:")
 
@@ -215,6 +215,13 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-acme", "https://acme.example/dir"}, 2, "are about -domain, which is not given"},
 		{[]string{"-addr", "127.0.0.1:0", "-domain", "call.example", "-domain-cache", "run_test.go"}, 1, "-domain: certificates cannot be kept: mkdir run_test.go: not a directory; name another folder with -domain-cache"},
 		{[]string{"-addr", "127.0.0.1:0", "-tls-self-signed", "-http", busy.Addr().String()}, 1, "cannot listen on " + busy.Addr().String() + " for -http: another program"},
+		{[]string{"-nats-optional"}, 2, "-nats-optional is about -nats, which is not given"},
+		{[]string{"-nats", "embed"}, 2, "-nats embed needs -cluster-listen"},
+		{[]string{"-nats", "nats://127.0.0.1:1", "-cluster", "127.0.0.1:2"}, 2, "are about -nats embed"},
+		{[]string{"-nats", "embed", "-cluster", "a.example"}, 2, "-cluster a.example: want HOST:PORT"},
+		{[]string{"-addr", "127.0.0.1:0", "-nats", "nats://127.0.0.1:1"}, 1, "with -nats-optional the hub begins alone"},
+		{[]string{"-addr", "127.0.0.1:0", "-nats", "http://127.0.0.1:1"}, 1, "which is neither nats nor tls"},
+		{[]string{"-addr", "127.0.0.1:0", "-nats", "embed", "-cluster-listen", "127.0.0.1:0", "-cluster-secret", "no.secret"}, 1, "no.secret: no such file"},
 		{[]string{"-turn-everywhere"}, 2, "-turn-everywhere is about -turn, which is not given"},
 		{[]string{"-addr", "127.0.0.1:0", "-turn", busy.Addr().String()}, 1, "-turn: cannot listen on " + busy.Addr().String() + ": another program uses that port"},
 	} {

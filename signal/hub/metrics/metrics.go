@@ -25,6 +25,8 @@ var (
 	queuedBytes      = desc("queued_bytes", "Bytes of those frames.")
 	longestQueue     = desc("longest_queue_frames", "Frames that wait for the one connection that most wait for.")
 	endedConnections = desc("connections_ended_total", "Connections that are over, by why: left, lost, silent, the reason of a bye, or the code of an error; too_slow for those that were cut.", "reason")
+	hubs             = desc("cluster_hubs", "Hubs of the cluster that live, this one included.")
+	clusterMessages  = desc("cluster_messages_total", "Messages to other hubs (published, or lost before), and from them (taken, or ignored because no hub of this version says that).", "fate")
 	joinTimes        = desc("join_seconds", "Time from a connection to its joined frame.")
 )
 
@@ -40,7 +42,7 @@ type collector struct{ hub *hub.Hub }
 
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openRooms, members, connections, frames, bytes, queuedFrames, queuedBytes, longestQueue, endedConnections, joinTimes} {
+	for _, d := range []*prometheus.Desc{openRooms, members, connections, frames, bytes, queuedFrames, queuedBytes, longestQueue, endedConnections, hubs, clusterMessages, joinTimes} {
 		out <- d
 	}
 }
@@ -70,6 +72,13 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	counter(bytes, s.BytesSent, "out")
 	for why, n := range s.Ended {
 		counter(endedConnections, n, why)
+	}
+	if c := s.Cluster; c != nil {
+		gauge(hubs, c.Hubs)
+		counter(clusterMessages, c.Published, "published")
+		counter(clusterMessages, c.Lost, "lost")
+		counter(clusterMessages, c.Taken, "taken")
+		counter(clusterMessages, c.Ignored, "ignored")
 	}
 	out <- histogram(joinTimes, s.JoinTime)
 }

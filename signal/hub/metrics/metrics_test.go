@@ -111,3 +111,27 @@ func values(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	}
 	return all
 }
+
+// A hub of a cluster has numbers of that too.
+func TestClusterMetrics(t *testing.T) {
+	var bus mem.Bus
+	h := hub.New(&hub.Config{Cluster: &hub.Cluster{Backplane: bus.Join()}})
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	defer func() { _ = h.Shutdown(over) }()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(metrics.Collector(h))
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP noom_hub_cluster_hubs Hubs of the cluster that live, this one included.
+# TYPE noom_hub_cluster_hubs gauge
+noom_hub_cluster_hubs 1
+`), "noom_hub_cluster_hubs"); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(registry, "noom_hub_cluster_messages_total"); err != nil || n != 4 {
+		t.Errorf("%d numbers of messages, %v", n, err)
+	}
+}

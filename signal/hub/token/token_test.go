@@ -161,7 +161,7 @@ func TestAuthorize(t *testing.T) {
 		ask := func(member, room string) (hub.Grant, error) {
 			return v.Authorize(t.Context(), hub.Request{Room: room, Token: text, Member: signal.Member{ID: member}})
 		}
-		want := hub.Grant{Identity: "u1", Account: "길동@example.com", Name: "지우", Rights: signal.Rights{signal.RightKick}, Expires: expires}
+		want := hub.Grant{Identity: "u1", Account: "길동@example.com", Name: "지우", Rights: signal.Rights{signal.RightKick}, Once: "one", Expires: expires}
 		if got, err := ask("a", "데모"); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v, %v, want %+v", got, err, want)
 		}

@@ -115,7 +115,7 @@ func explainError(err error, w *wireClaims) error {
 }
 
 // Authorize is a [hub.Config.Authorize]: it requires a token for the room, and for that member, if
-// the token has an id and was used before.
+// the token has an id and was used before, at whichever hub of a cluster.
 func (v *Verifier) Authorize(_ context.Context, r hub.Request) (hub.Grant, error) {
 	c, err := v.Verify(r.Token)
 	switch {
@@ -127,7 +127,7 @@ func (v *Verifier) Authorize(_ context.Context, r hub.Request) (hub.Grant, error
 	if err := v.bind(c.ID, binding{r.Member.ID, c.Expires}, time.Now()); err != nil {
 		return hub.Grant{}, err
 	}
-	return hub.Grant{Identity: c.Subject, Account: c.Account, Name: c.Name, Rights: c.Rights, Expires: c.Expires}, nil
+	return hub.Grant{Identity: c.Subject, Account: c.Account, Name: c.Name, Rights: c.Rights, Once: c.ID, Expires: c.Expires}, nil
 }
 
 // bind reserves a token for the first member that comes with it.
