@@ -254,7 +254,7 @@ func TestCardAtSomebodyElse(t *testing.T) {
 			body, err := p.card.Body()
 			must(t, err)
 			var lines strings.Builder
-			for i := range 50 {
+			for i := range 100 {
 				fmt.Fprintf(&lines, `a=candidate:%d 1 udp 2130706431 %s %d typ host\r\n`, i, thirdHost, 4000+i)
 			}
 			body = bytes.Replace(body, []byte("a=setup:"), []byte(lines.String()+"a=setup:"), 1)

@@ -13,7 +13,6 @@ import (
 	"noom/internal/iceservers"
 	"noom/internal/mailbox"
 	"noom/internal/negotiate"
-	"noom/internal/packet"
 	"noom/internal/recovery"
 )
 
@@ -47,7 +46,7 @@ type CardConfig struct {
 }
 
 // NewCard makes a connection and its first offer. The offer reserves as many sections as it fills, because most calls have
-// the same at both ends, and at least one for sound and one for a picture, for members that only receive. What a member may make us do is bounded by its conduct; whoever answers a card has bounds of its
+// the same at both ends. What a member may make us do is bounded by its conduct; whoever answers a card has bounds of its
 // own in that connection, because we make one card in a session.
 func NewCard(cfg CardConfig) (*Card, error) {
 	k := &Card{spawn: cfg.Spawn, senders: cfg.Senders}
@@ -62,14 +61,9 @@ func NewCard(cfg CardConfig) (*Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	expects, kinds := []string(nil), make(map[webrtc.RTPCodecType]bool)
+	var expects []string
 	for _, s := range cfg.Senders {
-		expects, kinds[s.Kind()] = append(expects, s.Codec().MimeType), true
-	}
-	for _, guess := range []string{webrtc.MimeTypeOpus, webrtc.MimeTypeVP8} {
-		if !kinds[packet.KindOf(guess)] { // the first section of a kind has all formats
-			expects = append(expects, guess)
-		}
+		expects = append(expects, s.Codec().MimeType)
 	}
 	if k.conn, err = connection.New(connection.Config{
 		PC: pc, Owner: cardOwner{cfg: cfg}, Mail: mailbox.New(nil), Log: cfg.Log, Self: cfg.Self, Turn: negotiate.Begin(),
