@@ -133,7 +133,7 @@ func testTwoTabs(t *testing.T, kinds browsertest.Pair) {
 func chats(bob, jiwoo *browsertest.Tab) {
 	for _, text := range []string{"안녕하세요, 밥!", `<img src=x onerror="document.title='broken'">`, "\u202eabc\u202c <b>bold</b>"} {
 		bob.Fill("form#chat [name=text]", text)
-		bob.Click("form#chat button")
+		bob.Click("form#chat [type=submit]")
 		jiwoo.Wait("the message as text", fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent === 'bob' + %q`, text))
 		bob.Wait("one's own message", fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent === 'bob (you)' + %q`, text))
 	}

@@ -14,7 +14,7 @@ func testLinksInChat(t *testing.T, kind browsertest.Kind) {
 	tab := enter(t, kind.Start(t).In("ko"), serveHere(t), "데모", "지우")
 	const said = `여기 https://example.com/a?b=%EA%B0%80 보세요, <a href="javascript:alert(1)">여기</a>는 말고`
 	tab.Fill("form#chat [name=text]", said)
-	tab.Click("form#chat button")
+	tab.Click("form#chat [type=submit]")
 	says(tab, "지우 (나)"+said)
 	links := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('#messages a')].flatMap((a) => [a.href, a.textContent, a.rel, a.target])`)
 	if len(links) != 4 || links[0] != "https://example.com/a?b=%EA%B0%80" || links[1] != links[0] || links[2] != "noopener noreferrer" || links[3] != "_blank" {

@@ -167,7 +167,7 @@ func meets(t *testing.T, tab *browsertest.Tab, g *gopher) {
 	}
 	tab.Wait("the chat of Go", `document.getElementById('messages').lastElementChild.textContent === '고퍼안녕 <b>'`)
 	tab.Fill("form#chat [name=text]", "반가워요")
-	tab.Click("form#chat button")
+	tab.Click("form#chat [type=submit]")
 	g.hears(t, "the chat of the tab", func(e noom.Event) bool {
 		chat, ok := e.(noom.ChatReceived)
 		return ok && chat.Text == "반가워요" && chat.From.Name == "지우"

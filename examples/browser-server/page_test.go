@@ -214,7 +214,7 @@ func testControls(t *testing.T, kinds browsertest.Pair) {
 	jiwoo.Click("#chat-toggle")
 	for n := range 2 {
 		bob.Fill("form#chat [name=text]", "안녕")
-		bob.Click("form#chat button")
+		bob.Click("form#chat [type=submit]")
 		jiwoo.Wait("the mark", fmt.Sprintf(`document.getElementById('unread').textContent === '%d' && !document.getElementById('unread').hidden`, n+1))
 	}
 	jiwoo.Click("#chat-toggle")
@@ -464,7 +464,7 @@ func testHostileText(t *testing.T, kinds browsertest.Pair) {
 	}`)
 	mallory.Wait("10 kB is too long", `document.getElementById('notice').textContent.includes('too long') && document.querySelector('#chat [name=text]').value.length === 10000`)
 	mallory.Fill("form#chat [name=text]", "\u202e"+strings.Repeat("W", 1500))
-	mallory.Click("form#chat button")
+	mallory.Click("form#chat [type=submit]")
 	jiwoo.Wait("a long line is broken, and turns round nothing else", `(() => {
 		const last = document.getElementById('messages').lastElementChild;
 		return last.textContent.includes('WWW') && last.scrollWidth <= last.clientWidth && getComputedStyle(last).unicodeBidi === 'isolate';

@@ -77,7 +77,7 @@ func TestPicture(t *testing.T) {
 		text string
 	}{{others["Bob"], "Hi all! Does the new camera look right?"}, {jiwoo, "네, 아주 잘 보여요!"}, {others["민준"], "저는 오늘 카메라 없이 들어왔어요."}} {
 		said.by.Fill("form#chat [name=text]", said.text)
-		said.by.Click("form#chat button")
+		said.by.Click("form#chat [type=submit]")
 		jiwoo.Wait(said.text, fmt.Sprintf(`document.getElementById('messages').lastElementChild.textContent.endsWith(%q)`, said.text))
 	}
 	jiwoo.Wait("everyone's picture, but 민준's", `tiles().every((t) => t.dataset.state === 'connected' && (t.dataset.camera === 'off' || t.querySelector('video').videoWidth >= 640))

@@ -132,7 +132,7 @@ func types(bob, jiwoo *browsertest.Tab) {
 	bob.Do(`document.querySelector('form#chat [name=text]').dispatchEvent(new Event('input', { bubbles: true }))`)
 	jiwoo.Wait("who types", hasSaid("typing", "bob 님이 쓰고 있습니다…"))
 	jiwoo.Screenshot("signs-typing")
-	bob.Click("form#chat button")
+	bob.Click("form#chat [type=submit]")
 	says(jiwoo, "bob저는요")
 	jiwoo.Wait("who does no longer", `said['typing meanwhile'].at(-1).endsWith('저는요')`)
 }
