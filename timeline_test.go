@@ -45,9 +45,14 @@ func hum(t *testing.T) []noom.LocalTrack {
 	must(t, err)
 	ctx := t.Context()
 	go func() {
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
 		for ctx.Err() == nil {
 			_ = track.WriteSample(media.Sample{Data: []byte{0xf8, 0xff, 0xfe}, Duration: 20 * time.Millisecond})
-			time.Sleep(time.Millisecond)
+			select {
+			case <-ticker.C:
+			case <-ctx.Done(): // no time passes any longer
+			}
 		}
 	}()
 	return []noom.LocalTrack{{Name: "hum", Track: track}}
