@@ -62,23 +62,28 @@ func (d *Description) Check() error {
 	case d.SDP == "" || len(d.SDP) > MaxSDP:
 		return fmt.Errorf("SDP of %d bytes, want 1 to %d", len(d.SDP), MaxSDP)
 	}
-	if n := countSections(d.SDP); n < 1 || n > MaxSections {
+	if n := countLines(d.SDP, "m=", false); n < 1 || n > MaxSections {
 		return fmt.Errorf("SDP of %d media sections, want 1 to %d", n, MaxSections)
 	}
-	if n := strings.Count(d.SDP, "a=candidate:"); n > MaxGeneration {
+	if n := countLines(d.SDP, "a=candidate:", true); n > MaxGeneration {
 		return fmt.Errorf("SDP of %d candidates, at most %d", n, MaxGeneration)
 	}
 	return d.Table.Check()
 }
 
-// countSections counts the lines that begin a media section (RFC 8866 section
-// 5.14), whatever ends a line, before anybody parses them.
-func countSections(sdp string) int {
-	n := strings.Count(sdp, "\nm=") + strings.Count(sdp, "\rm=")
-	if strings.HasPrefix(sdp, "m=") {
-		n++
+// countLines counts the lines that begin with that, in upper or lower case if folds, whatever ends a line, before anybody
+// parses them.
+func countLines(sdp, with string, folds bool) (n int) {
+	for {
+		if len(sdp) >= len(with) && (sdp[:len(with)] == with || folds && strings.EqualFold(sdp[:len(with)], with)) {
+			n++
+		}
+		end := strings.IndexAny(sdp, "\r\n")
+		if end < 0 {
+			return n
+		}
+		sdp = sdp[end+1:]
 	}
-	return n
 }
 
 // Check says which bound t breaks.

@@ -85,7 +85,7 @@ func byKeysAlone(t *testing.T, tab *browsertest.Tab) {
 	t.Helper()
 	to := func(selector string) {
 		t.Helper()
-		for range 30 {
+		for range 40 {
 			if browsertest.Eval[bool](tab, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
 				return
 			}
