@@ -5,8 +5,8 @@
 // gets of one track:
 //
 //   - Sound comes first and is always sent to who plays it.
-//   - Then come the pictures, by priority. Those of one priority share what is left. Each later one keeps its floor, if
-//     there is enough for that.
+//   - Then come the pictures, by priority. Those of one priority share what is left, each up to what it can use. Each
+//     later one keeps its floor, if there is enough for that.
 //   - An encoder makes no more than the slowest leg that it serves can take, and never less than its floor.
 //   - So one slow leg would spoil the picture of everybody. With several encodings, a leg that can take less than half
 //     of what most legs can (the median) gets a lower encoding. With one, or on the lowest, it gets no picture if it

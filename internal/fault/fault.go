@@ -21,7 +21,7 @@ var (
 	WouldBlock         = errors.New("noom: too much is waiting to be sent; try again later, or use the call that waits")
 	ChannelLost        = errors.New("noom: the channel ended with its connection; open it again")
 	Unread             = errors.New("noom: the channel was closed because too much waited to be received")
-	StateKey           = errors.New("noom: not a key of the room's state: it has 1 to 256 bytes of UTF-8, and noom: stands at the beginning of no such key")
+	StateKey           = errors.New("noom: not a key of the room's state: it has 1 to 256 bytes of UTF-8, and the prefix noom: is reserved")
 	StateFull          = errors.New("noom: this member has too much in the room's state; delete some of it first")
 	Unsupported        = fmt.Errorf("noom: the peer runs a noom without questions and answers: %w", errors.ErrUnsupported)
 	Expired            = errors.New("noom: the authorisation to be in the room has ended; join with a new token")

@@ -1,5 +1,6 @@
-// Package longtest marks tests that run only on request: those that take long, and those
-// that judge by the clock and so fail on a busy machine.
+// Package longtest marks tests that run only on request: those that take long, those that
+// judge by the clock and so fail on a busy machine, and those with browsers of which the
+// others are a sample.
 package longtest
 
 import (
