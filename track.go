@@ -20,9 +20,8 @@ type RemoteTrack interface {
 	// Kind returns audio or video.
 	Kind() webrtc.RTPCodecType
 	// Codec returns the codec of the latest packet. It is empty until the first one and may change, when the peer swaps
-	// its source: from a packet on that has another SSRC and PayloadType and begins a key frame. Sequence numbers and
-	// timestamps begin anew there, at a clock rate that may be another. Packets from before that may still wait for
-	// ReadRTP; their PayloadType is not that of Codec.
+	// its source: from a packet on that has another SSRC and PayloadType and begins a key frame. Packets from before that
+	// may still wait for ReadRTP; their PayloadType is not that of Codec.
 	Codec() webrtc.RTPCodecParameters
 	// Muted reports whether the peer sends nothing: it has muted or paused the track, or its source has ended.
 	Muted() bool
@@ -33,6 +32,11 @@ type RemoteTrack interface {
 	// time into a ring of 512 packets that drops the oldest, so a slow reader sees gaps in the sequence numbers. Header
 	// extensions have the ids that were negotiated, except the dependency descriptor, which has id 255, as in what a
 	// [webrtc.TrackLocal] writes: published again, a track keeps its layers.
+	//
+	// A packet with another SSRC than the one before begins anew: its sequence number and timestamp have nothing to do
+	// with those before, and the clock rate may be another. That is so when the peer swaps its source for one of another
+	// codec, and when a browser's connection is replaced. Give such a packet to a new jitter buffer (of pion, a new
+	// samplebuilder.SampleBuilder): one that has seen the numbers before takes it for one that comes far too late.
 	ReadRTP() (*rtp.Packet, error)
 	// ReadRTPContext is ReadRTP until ctx ends. Errors: io.EOF, ctx's.
 	ReadRTPContext(ctx context.Context) (*rtp.Packet, error)

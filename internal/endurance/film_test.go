@@ -94,10 +94,18 @@ func (f *film) play(rate int) {
 // watch counts the pictures of a film that can be shown: all of each has arrived, and so has the one before. As players
 // do, it asks for a key frame where one is missing.
 func watch(t noom.RemoteTrack, shown func()) {
-	builder := samplebuilder.New(1024, &codecs.VP8Packet{}, mediatest.VP8.ClockRate,
-		samplebuilder.WithMaxTimeDelay(500*time.Millisecond))
-	whole, asked := false, time.Time{}
+	var (
+		builder *samplebuilder.SampleBuilder
+		ssrc    uint32
+		whole   bool
+		asked   time.Time
+	)
 	for p := range t.Packets() {
+		if builder == nil || p.SSRC != ssrc { // a browser's new connection numbers its packets anew
+			ssrc, whole = p.SSRC, false
+			builder = samplebuilder.New(1024, &codecs.VP8Packet{}, mediatest.VP8.ClockRate,
+				samplebuilder.WithMaxTimeDelay(500*time.Millisecond))
+		}
 		if !strings.EqualFold(t.Codec().MimeType, mediatest.VP8.MimeType) {
 			if p.Marker {
 				shown()
