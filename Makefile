@@ -47,7 +47,7 @@ lint: lint-install
 
 # What the public packages export, as testdata/api.txt, after a change of it.
 api:
-	go test -count=1 -run '^TestAPI$$' . -update
+	go test -count=1 -run '^TestAPI$$' ./internal/repotest -update
 
 # The pinned version, if there is another one or none.
 lint-install:

@@ -1,4 +1,4 @@
-package noom_test
+package repotest
 
 import (
 	"bytes"

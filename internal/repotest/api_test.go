@@ -1,4 +1,4 @@
-package noom_test
+package repotest
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ var updateAPI = flag.Bool("update", false, "write testdata/api.txt, which TestAP
 // TestAPI compares what the public packages export with testdata/api.txt, so that a change of the public face is seen
 // in review: a line that goes may break programs, one that comes is new. What is there after all is written with
 //
-//	go test -run TestAPI . -update
+//	go test -run TestAPI ./internal/repotest -update
 //
 // It sees the packages as they are built without tags, on the system that it runs on.
 func TestAPI(t *testing.T) {
@@ -49,7 +49,7 @@ func TestAPI(t *testing.T) {
 	report("gone:", want, got)
 	report("new: ", got, want)
 	if t.Failed() {
-		t.Log("A line that is gone, or changed, breaks programs, and belongs into CHANGELOG.md. If it is right: go test -run TestAPI . -update")
+		t.Log("A line that is gone, or changed, breaks programs, and belongs into CHANGELOG.md. If it is right: go test -run TestAPI ./internal/repotest -update")
 	}
 }
 

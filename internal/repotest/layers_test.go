@@ -1,4 +1,4 @@
-package noom_test
+package repotest
 
 import (
 	"os/exec"
@@ -107,6 +107,7 @@ var layers = map[string][]string{
 	"noom/internal/commandtest": {"noom/cmd/noom/command"},
 	"noom/internal/webtest":     {"noom", "noom/signal", "noom/signal/hub", "noom/transport/transporttest"},
 	"noom/internal/longtest":    {},
+	"noom/internal/repotest":    {},
 	"noom/internal/ffmpegtest":  {},
 	"noom/internal/xvfbtest":    {},
 	"noom/examples/":            {"noom/", "github.com/pion/", "golang.org/x/time/"},
