@@ -118,6 +118,8 @@ func TestNetworkChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inMotion(t, func(t *testing.T, m *moving) {
 				before := m.ufrag()
+				_ = m.b.Send(t.Context(), []byte("arrives after the change")) // and says nothing of the path as it is then
+				synctest.Wait()
 				m.breakPath(t)
 				m.silent.Store(c.hub)
 				c.tell(m)

@@ -37,7 +37,7 @@
 import { begin, events as epochs, fail } from './recovery_epochs.js';
 import { closeOld } from './recovery_handover.js';
 import { events as member } from './recovery_member.js';
-import { events as path, lookAgain, restart, retry } from './recovery_path.js';
+import { events as path, lookAgain, restart, retry, samplePath } from './recovery_path.js';
 import { events as proof, watch } from './recovery_proof.js';
 import { isUp, State } from './recovery_state.js';
 import { TIMERS } from './recovery_timers.js';
@@ -106,6 +106,7 @@ function elapsed(s, timer) {
     case 'linger': if (!s.unproven) closeOld(s); break; // else they stay until it is proven
     case 'settle': watch(s); break;
     case 'proof': if (s.alive && isUp(s.current)) s.do('checkProbe'); break;
+    case 'inFlight': samplePath(s); break;
     case 'doubt': if (s.alive && isUp(s.current)) s.do('comparePath'); break;
     case 'credentials': if (s.alive && isUp(s.current) && s.online) s.do('checkRelay'); break;
     case 'calm': s.calm = true; break;

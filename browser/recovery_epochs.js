@@ -78,7 +78,7 @@ export function awaitServers(s, timer) {
 // Puts a fresh connection in the place of the one there was.
 function rebuild(s, ours) {
   closeCurrent(s);
-  disarm(s, 'linger', 'settle', 'proof', 'doubt', 'credentials', 'calm'); // the old ones stay until this one is up
+  disarm(s, 'linger', 'settle', 'proof', 'inFlight', 'doubt', 'credentials', 'calm'); // the old ones stay until this one is up
   Object.assign(s, { ours, broken: false, wasUp: false, calm: false, asked: false, restarts: 0, unproven: s.everUp });
   if (s.serving) s.setState('connected');
   else if (s.peer === 'connected') s.setState('interrupted'); // the peer began this epoch

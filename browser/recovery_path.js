@@ -4,7 +4,9 @@ import { awaitServers, begin, fail } from './recovery_epochs.js';
 import { lingering, oldPathChanged } from './recovery_handover.js';
 import { watchNew } from './recovery_proof.js';
 import { isUp } from './recovery_state.js';
-import { arm, awaitOnly, CALM_AFTER, disarm, PATH_ANSWERS, RELAY_PATIENCE, RESTART_AFTER, SETTLE_AFTER, stopAwaiting } from './recovery_timers.js';
+import {
+  arm, awaitOnly, CALM_AFTER, disarm, PATH_ANSWERS, RELAY_PATIENCE, RESTART_AFTER, SETTLE_AFTER, STILL_ARRIVES, stopAwaiting,
+} from './recovery_timers.js';
 
 const MAX_RESTARTS = 64;
 
@@ -56,11 +58,11 @@ export const events = {
     }
   },
 
-  /** The network may have changed: the path has to show life. */
+  /** The network may have changed: the path has to show life. What arrives at once may have been sent before, and shows none. */
   doubted(s) {
     if (!s.alive || !isUp(s.current)) return;
-    s.do('samplePath');
-    arm(s, 'doubt', PATH_ANSWERS);
+    disarm(s, 'doubt');
+    arm(s, 'inFlight', STILL_ARRIVES);
   },
 
   silent(s) {
@@ -164,6 +166,13 @@ export function lookAgain(s) {
   if (!s.alive || isUp(s.current) || !s.online) return;
   lookForPath(s, s.patience);
   s.do('restartICE', { unlessRelayed: true });
+}
+
+/** What was sent before the doubt has arrived. What arrives from now on shows life. */
+export function samplePath(s) {
+  if (!s.alive || !isUp(s.current)) return;
+  s.do('samplePath');
+  arm(s, 'doubt', PATH_ANSWERS);
 }
 
 function giveUpPath(s) {

@@ -6,13 +6,14 @@ const AWAITED = [
 ];
 
 /** All there are. */
-export const TIMERS = [...AWAITED, 'linger', 'settle', 'proof', 'doubt', 'credentials', 'calm'];
+export const TIMERS = [...AWAITED, 'linger', 'settle', 'proof', 'inFlight', 'doubt', 'credentials', 'calm'];
 
 export const RESTART_AFTER = 2_000; // of a path being interrupted
 export const RELAY_PATIENCE = 2_000; // for a relay to be gathered, where the path went by one
 export const SERVERS_WAIT = 1_000; // for an answer, when those there are have expired
 export const CLOSED_GRACE = 500; // for a peer that closed the connection to begin the next epoch
-export const PATH_ANSWERS = 2_000; // or ICE is restarted
+export const STILL_ARRIVES = 250; // what was sent by a path before it died
+export const PATH_ANSWERS = 2_000 - STILL_ARRIVES; // or ICE is restarted
 export const SETTLE_AFTER = 1_000; // of a restart that keeps the path: the other end no longer sends by it
 export const PROOF_EVERY = 1_000; // it is looked whether something has arrived by a new path
 export const MAX_LOOKS = 3; // in vain, before the connection is given up

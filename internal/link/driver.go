@@ -88,11 +88,11 @@ func (l *Link) carryOut(a recovery.Action) error {
 		l.frames.Forget()
 		l.host.Yield()
 	case recovery.SamplePath:
-		l.sample = l.conns.current.Received()
+		l.doubted = l.conns.current.Received()
 	case recovery.ComparePath:
 		l.comparePath()
 	case recovery.Probe:
-		l.sample = l.conns.current.Carried()
+		l.probed = l.conns.current.Carried()
 		l.frames.Probe()
 	case recovery.CheckProbe:
 		l.checkProbe()
@@ -144,7 +144,7 @@ func (l *Link) trace(msg string, args ...any) {
 
 // comparePath reports to the machine that nothing has arrived over the path since it was sampled, if that is so.
 func (l *Link) comparePath() {
-	if l.conns.current.Received() == l.sample {
+	if l.conns.current.Received() == l.doubted {
 		l.trace("nothing arrives over the path")
 		l.on((*recovery.Machine).Silent)
 	}
@@ -152,7 +152,7 @@ func (l *Link) comparePath() {
 
 // checkProbe reports to the machine whether anything has arrived over a new path.
 func (l *Link) checkProbe() {
-	if l.conns.current.Carried() != l.sample {
+	if l.conns.current.Carried() != l.probed {
 		l.on((*recovery.Machine).Answered)
 		return
 	}

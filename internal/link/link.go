@@ -75,7 +75,8 @@ type Link struct {
 	sends        []string                            // what the hub says that the peer publishes, as MIME types
 	findings     findings
 	failure      error  // the error behind the latest Fail, Unbuilt or Spoiled
-	sample       uint64 // how much had arrived over the path when it was doubted, or new
+	doubted      uint64 // how much had arrived over the path when it was doubted
+	probed       uint64 // and over a new one, when it was probed
 	goodbyes     goodbyes
 	wants        wants // of the peer's tracks
 	watch        watch

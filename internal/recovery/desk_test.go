@@ -238,7 +238,7 @@ var (
 		recovery.ForRelay: "forRelay", recovery.ToReturn: "toReturn",
 		recovery.Pause: "pause", recovery.Budget: "budget", recovery.ServersToBegin: "serversToBegin",
 		recovery.ServersToRestart: "serversToRestart", recovery.Farewell: "farewell", recovery.Linger: "linger",
-		recovery.Settle: "settle", recovery.Proof: "proof", recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
+		recovery.Settle: "settle", recovery.Proof: "proof", recovery.InFlight: "inFlight", recovery.Doubt: "doubt", recovery.Credentials: "credentials", recovery.Calm: "calm",
 	}
 	paths = map[recovery.Path]string{
 		recovery.Untried: "untried", recovery.Checking: "checking", recovery.Found: "found", recovery.Disconnected: "disconnected",

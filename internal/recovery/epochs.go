@@ -128,7 +128,7 @@ func (s *step) awaitServers(t Timer) bool {
 // rebuild replaces the current connection.
 func (s *step) rebuild(ours bool) {
 	s.closeCurrent()
-	s.disarm(Linger, Settle, Proof, Doubt, Credentials, Calm) // without Linger the old ones stay until this one is up
+	s.disarm(Linger, Settle, Proof, InFlight, Doubt, Credentials, Calm) // without Linger the old ones stay until this one is up
 	s.Ours, s.Broken, s.WasUp, s.Calm, s.Asked, s.Restarts = ours, false, false, false, false, 0
 	s.Unproven = s.EverUp
 	switch {

@@ -185,12 +185,13 @@ func (m *Machine) Restart() ([]Action, Refusal) {
 	return s.actions, NotRefused
 }
 
-// Doubted reports that the network may have changed: the path has to show life.
+// Doubted reports that the network may have changed: the path has to show life. What
+// arrives at once may have been sent before the change, and shows none.
 func (m *Machine) Doubted() []Action {
 	s := m.step()
 	if s.alive() && s.Current.Up() {
-		s.do(Action{Kind: SamplePath})
-		s.arm(Doubt, pathAnswers)
+		s.disarm(Doubt)
+		s.arm(InFlight, stillArrives)
 	}
 	return s.actions
 }

@@ -204,6 +204,11 @@ func (m *Machine) Elapsed(t Timer) []Action {
 		if s.alive() && s.Current.Up() {
 			s.do(Action{Kind: CheckProbe})
 		}
+	case InFlight:
+		if s.alive() && s.Current.Up() {
+			s.do(Action{Kind: SamplePath})
+			s.arm(Doubt, pathAnswers)
+		}
 	case Doubt:
 		if s.alive() && s.Current.Up() {
 			s.do(Action{Kind: ComparePath})

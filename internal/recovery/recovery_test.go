@@ -408,7 +408,9 @@ func TestBudget(t *testing.T) {
 func TestDoubt(t *testing.T) {
 	d := inCall(t)
 	d.call("doubted")
-	d.says("samplePath", "arm doubt 2s")
+	d.says("arm inFlight 250ms")
+	d.elapse(recovery.InFlight)
+	d.says("samplePath", "arm doubt 1.75s")
 	d.elapse(recovery.Doubt)
 	d.says("comparePath")
 	d.call("silent")

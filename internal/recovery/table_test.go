@@ -197,6 +197,11 @@ var written = []func(*desk){
 	},
 	func(d *desk) { // a path that shows no life
 		d.call("doubted")
+		d.elapse(recovery.InFlight)
+		d.call("doubted")
+		d.elapse(recovery.InFlight)
+		d.call("doubted") // again, while the first is under way
+		d.elapse(recovery.InFlight)
 		d.elapse(recovery.Doubt)
 		d.call("silent")
 	},

@@ -20,6 +20,7 @@ const (
 	Linger                        // until the old connections close, the new one being up
 	Settle                        // until what comes arrives by the new path, where a restart has kept the old one
 	Proof                         // for something to arrive by the new path
+	InFlight                      // for what was sent before the network may have changed to arrive
 	Doubt                         // for the path to show life
 	Credentials                   // until the relay's credentials are about to expire
 	Calm                          // until failures before this connection no longer matter
@@ -29,16 +30,17 @@ const (
 )
 
 const (
-	restartAfter  = 2 * time.Second        // after a path is interrupted
-	relayPatience = 2 * time.Second        // for a restart to gather a relay
-	serversWait   = time.Second            // for the hub to send new ICE servers
-	closedGrace   = 500 * time.Millisecond // for a peer that closed the connection to begin the next epoch
-	pathAnswers   = 2 * time.Second        // for a path to show life: more than a keepalive and its answer take
-	settleAfter   = time.Second            // after a restart that keeps the path: the other end no longer sends by it
-	proofEvery    = time.Second            // between two looks at whether something has arrived by a new path
-	maxLooks      = 3                      // without anything, before the connection is given up
-	calmAfter     = 10 * time.Second       // of being connected, and a rebuild starts without a pause again
-	maxBackOff    = 30 * time.Second       // between rebuilds
+	restartAfter  = 2 * time.Second              // after a path is interrupted
+	relayPatience = 2 * time.Second              // for a restart to gather a relay
+	serversWait   = time.Second                  // for the hub to send new ICE servers
+	closedGrace   = 500 * time.Millisecond       // for a peer that closed the connection to begin the next epoch
+	stillArrives  = 250 * time.Millisecond       // what was sent by a path before it died
+	pathAnswers   = 2*time.Second - stillArrives // for a path to show life: more than a keepalive and its answer take
+	settleAfter   = time.Second                  // after a restart that keeps the path: the other end no longer sends by it
+	proofEvery    = time.Second                  // between two looks at whether something has arrived by a new path
+	maxLooks      = 3                            // without anything, before the connection is given up
+	calmAfter     = 10 * time.Second             // of being connected, and a rebuild starts without a pause again
+	maxBackOff    = 30 * time.Second             // between rebuilds
 	maxRestarts   = 64
 )
 
