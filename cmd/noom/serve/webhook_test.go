@@ -58,6 +58,13 @@ func (e *hookEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// seen returns what has come, and when.
+func (e *hookEnd) seen() ([]hookEvent, []time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.came), slices.Clone(e.at)
+}
+
 // types are those of what has come, with the reason if there is one.
 func (e *hookEnd) types() []string {
 	e.mu.Lock()
@@ -114,7 +121,8 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("posted %q, want %q", end.types(), want)
 		}
 		ids := make(map[string]bool)
-		for _, event := range end.came {
+		came, _ := end.seen()
+		for _, event := range came {
 			ids[event.ID] = true
 			if event.Room != "데모" || event.Missed != 0 || event.At != time.Now().UnixMilli() || (event.Member == nil) != (event.Type == "room_closed") {
 				t.Errorf("%+v", event)
@@ -171,13 +179,14 @@ func TestWebhookFails(t *testing.T) {
 		if !slices.Equal(end.types(), want) || followed {
 			t.Fatalf("posted %q, want %q; followed: %v", end.types(), want, followed)
 		}
+		came, at := end.seen()
 		for i := range 4 {
 			least := []time.Duration{hookFirstWait, 2 * hookFirstWait, 4 * hookFirstWait, hookTimeout + 8*hookFirstWait}[i] / 2
-			if pause := end.at[i+1].Sub(end.at[i]); pause < least || end.came[i].ID != end.came[i+1].ID {
-				t.Errorf("try %d after %v, at least %v; ids %s, %s", i+2, pause, least, end.came[i].ID, end.came[i+1].ID)
+			if pause := at[i+1].Sub(at[i]); pause < least || came[i].ID != came[i+1].ID {
+				t.Errorf("try %d after %v, at least %v; ids %s, %s", i+2, pause, least, came[i].ID, came[i+1].ID)
 			}
 		}
-		if last := end.came[7]; last.Missed != 2 {
+		if last := came[7]; last.Missed != 2 {
 			t.Errorf("missed %d events, want 2", last.Missed)
 		}
 	})
@@ -210,7 +219,8 @@ func TestWebhookThatIsDown(t *testing.T) {
 		down.Unlock()
 		time.Sleep(5 * time.Minute)
 		missed, taken := 0, make(map[string]bool)
-		for _, event := range end.came {
+		came, _ := end.seen()
+		for _, event := range came {
 			missed = max(missed, event.Missed)
 			taken[event.ID] = true
 		}
