@@ -72,7 +72,7 @@ func (m *mp4Writer) add(s *stream, first []byte) error {
 	entry, ok := mp4Entries[s.format.codec]
 	switch {
 	case !ok:
-		return fmt.Errorf("%s %w: MP4 takes H.264, VP9, AV1 and Opus; send one of those, or record it with Record", s.format.codec, ErrCodec)
+		return fmt.Errorf("%s %w: MP4 takes H.264, VP9, AV1 and Opus; send one of those, or record WebM, which takes VP8", s.format.codec, ErrCodec)
 	case m.seek == nil && m.headed:
 		return ErrLate
 	case len(m.tracks) == mp4MaxTracks:
