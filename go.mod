@@ -3,6 +3,7 @@ module noom
 go 1.26.0
 
 require (
+	github.com/Eyevinn/mp4ff v0.53.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15

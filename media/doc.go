@@ -31,6 +31,7 @@
 // # What becomes of tracks
 //
 //	one WebM or Matroska file of a room, a peer or tracks    RecordRoom, RecordPeer, Record
+//	the same as MP4                                          RecordMP4, AddRoom, AddPeer
 //	an IVF or Ogg file of one track                          RecordIVF, RecordOgg
 //	an image of the latest VP8 key frame                     Recording.Still
 //	PCM of Opus, for speech recognition                      Listen
@@ -105,24 +106,25 @@
 //	defer recording.Close()
 //	recording.Add(peer, track)
 //
-// It takes VP8, VP9, AV1, H.264 and Opus. Every frame is put where it was made, on one line of time
+// It takes VP8, VP9, AV1, H.264 and Opus. RecordMP4 writes the same into a fragmented MP4 file, for
+// what plays no WebM, and takes all of these but VP8. Every frame is put where it was made, on one line of time
 // for all tracks, which follows arrival: a pause stays as long as it was, also if the sender's
 // timestamps stand still meanwhile, and clocks that run fast or slow do not part members. Packets
 // that the network holds up, for seconds too, do not move it. The tracks of one peer are put in
 // sync by the clock of that peer, as far as the tracks report it ([SenderClock]), pictures by the
 // sound; a clock that steps, or that is wrong, moves nothing. Sound is moved in pauses or by a
-// hundredth of its time, which is inaudible: Matroska and IVF files have the times, and an Ogg
+// hundredth of its time, which is inaudible: Matroska, MP4 and IVF files have the times, and an Ogg
 // file, which has none, has a packet twice or leaves one out.
 //
 // Packets that are late or in disorder are waited for, up to 400 ms. Behind a loss the picture goes
 // on with its next key frame, which is asked for, so that whatever is in the file can be decoded.
 // Mutes, changes of size and swapped sources need nothing; a change of codec begins a further
 // track. A member that leaves and comes back continues in the same track. What was recorded can be
-// played here, all of it, unless nothing was sent for more than 30 days on end. Where nothing was
+// played here, all of it, unless it is MP4, or nothing was sent for more than 30 days on end. Where nothing was
 // sent there is a gap in the track: ffmpeg keeps it, but a page's video element plays sound on over
 // it, ahead of the picture until the next jump.
 //
-// A recording holds no more than one cluster of the file (two seconds, or 1 MiB), frames that wait
+// A recording holds no more than one cluster or fragment of the file (two seconds, or 1 MiB), frames that wait
 // for those of other tracks, or until it is known where they belong (half a second, where something
 // stands still two, at the beginning three; 16 MiB or 16,000 frames at most), per track the frame
 // and up to 512 packets that are being put together, and the latest key frame of each VP8 track for

@@ -81,6 +81,16 @@ func ExampleRecordPeer() {
 	_ = record
 }
 
+// A room as MP4.
+func ExampleRecordMP4() {
+	record := func(ctx context.Context, room noom.Room, file *os.File) *media.Recording {
+		recording := media.RecordMP4(ctx, file)
+		media.AddRoom(recording, room)
+		return recording
+	}
+	_ = record
+}
+
 // What a member says, for a speech recogniser that takes 16 kHz.
 func ExampleListen() {
 	transcribe := func(track noom.RemoteTrack) error {

@@ -24,16 +24,32 @@ type Room[P Peer[T], T Track] interface {
 // the room's events are taken from its owner.
 const lookInterval = 100 * time.Millisecond
 
-// RecordRoom is [Record] of everyone in a room, now and later, until the room is over, ctx ends or
-// the Recording is closed. If ids are given only those members are recorded; they may leave and
-// come back.
+// RecordRoom is [Record] and [AddRoom].
 //
 //	recording := media.RecordRoom(ctx, file, room)
 //	defer recording.Close()
-//
-// Further tracks may be added. Other readers, recorders and listeners of a track miss nothing.
 func RecordRoom[P Peer[T], T Track](ctx context.Context, w io.Writer, room Room[P, T], ids ...string) *Recording {
 	r := Record(ctx, w)
+	AddRoom(r, room, ids...)
+	return r
+}
+
+// RecordPeer is [Record] and [AddPeer].
+func RecordPeer[T Track](ctx context.Context, w io.Writer, peer Peer[T]) *Recording {
+	r := Record(ctx, w)
+	AddPeer(r, peer)
+	return r
+}
+
+// AddRoom adds the tracks of everyone in a room, now and later; the recording ends when the room is over. If ids are
+// given only those members are recorded; they may leave and come back.
+//
+//	recording := media.RecordMP4(ctx, file)
+//	defer recording.Close()
+//	media.AddRoom(recording, room)
+//
+// Further tracks may be added. Other readers, recorders and listeners of a track miss nothing.
+func AddRoom[P Peer[T], T Track](r *Recording, room Room[P, T], ids ...string) {
 	go r.follow(room.Done(), func() {
 		for _, p := range room.Peers() {
 			if len(ids) == 0 || slices.Contains(ids, p.ID()) {
@@ -41,15 +57,11 @@ func RecordRoom[P Peer[T], T Track](ctx context.Context, w io.Writer, room Room[
 			}
 		}
 	})
-	return r
 }
 
-// RecordPeer is [Record] of what one peer sends, now and later, until ctx ends
-// or the Recording is closed. Once the peer has left, nothing more comes.
-func RecordPeer[T Track](ctx context.Context, w io.Writer, peer Peer[T]) *Recording {
-	r := Record(ctx, w)
+// AddPeer adds what one peer sends, now and later. Once the peer has left, nothing more comes.
+func AddPeer[T Track](r *Recording, peer Peer[T]) {
 	go r.follow(nil, func() { addAll(r, peer) })
-	return r
 }
 
 func addAll[T Track](r *Recording, p Peer[T]) {

@@ -175,7 +175,23 @@ func TestRecordKilledForReal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a recording in real time")
 	}
-	path := filepath.Join(t.TempDir(), "죽음.webm")
+	recordUntilKilled(t, "죽음.mp4", mp4Head, "vp9")
+	path := recordUntilKilled(t, "죽음.webm", mkvHead, "vp8")
+	f, err := OpenWebM(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, f)
+	if len(f.Tracks()) != 2 {
+		t.Errorf("%d tracks", len(f.Tracks()))
+	}
+}
+
+// recordUntilKilled lets another process record until there is more than a head of that size, kills
+// it and returns the file.
+func recordUntilKilled(t *testing.T, name string, head int64, codec string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name)
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRecordKilledForReal$")
 	child.Env = append(os.Environ(), recordInto+"="+path)
 	if err := child.Start(); err != nil {
@@ -184,7 +200,7 @@ func TestRecordKilledForReal(t *testing.T) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(60 * time.Second); ; <-tick.C {
-		if info, err := os.Stat(path); err == nil && info.Size() > mkvHead+30000 {
+		if info, err := os.Stat(path); err == nil && info.Size() > head+30000 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -197,18 +213,11 @@ func TestRecordKilledForReal(t *testing.T) {
 	if err := child.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("the program ended with %v", err)
 	}
-	plays(t, path, "vp8", "opus")
+	plays(t, path, codec, "opus")
 	if frames := count(t, path); frames < 30 {
-		t.Errorf("%d pictures are left", frames)
+		t.Errorf("%s: %d pictures are left", name, frames)
 	}
-	f, err := OpenWebM(path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeLater(t, f)
-	if len(f.Tracks()) != 2 {
-		t.Errorf("%d tracks", len(f.Tracks()))
-	}
+	return path
 }
 
 func recordForEver(t *testing.T, path string) {
@@ -216,8 +225,11 @@ func recordForEver(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Record(t.Context(), file)
-	for _, s := range []*Source{TestPattern(nil), Tone()} {
+	r, picture := Record(t.Context(), file), TestPattern(nil)
+	if filepath.Ext(path) == ".mp4" {
+		r, picture = RecordMP4(t.Context(), file), open(t, "testdata/vp9.ivf")
+	}
+	for _, s := range []*Source{picture, Tone()} {
 		w := newWire(t, s.ID(), s)
 		r.Add(who("지우"), w)
 		if _, err := s.Bind(w); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/pion/rtp"
 )
 
@@ -97,14 +98,15 @@ func FuzzOgg(f *testing.F) {
 }
 
 // FuzzRecord gives a recording what a hostile peer may send: the first byte
-// chooses the codec; each packet that follows has its length, then its flags
+// chooses the codec and the kind of file; each packet that follows has its length, then its flags
 // (marker, a gap before it, a new timestamp), then its payload.
 func FuzzRecord(f *testing.F) {
 	names := []string{"opus", "vp8", "vp9", "av1", "h264"}
-	for i := range names {
+	for i := range 2 * len(names) {
 		f.Add([]byte{byte(i), 9, 1, 0x10, 0x10, 0, 0, 0x9d, 1, 0x2a, 9, 1, 0x67, 1})
 	}
 	f.Add([]byte("\x04\x0a\x00\x67\x42\xe0\x1f\xda\x05\x07\xc4\x00\x00\x05\x00\x68\xce\x06\xe2\x04\x01\x65\x88\x84\x00"))
+	f.Add([]byte("\x09\x0a\x00\x67\x42\xe0\x1f\xda\x05\x07\xc4\x00\x00\x05\x00\x68\xce\x06\xe2\x04\x01\x65\x88\x84\x00"))
 	f.Add([]byte("\x04\x02\x00\x67\x42\x03\x00\x68\xce\x06\x04\x01\x65\x88\x84\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) == 0 {
@@ -112,7 +114,12 @@ func FuzzRecord(f *testing.F) {
 		}
 		first := &rtp.Packet{}
 		a := newAssembler(first, &stream{name: "지우: camera", format: recordFormats[names[int(b[0])%len(names)]]})
-		mux := newMatroska(&bytes.Buffer{})
+		written := &file{}
+		var mux muxer = newMatroska(written)
+		isMP4 := int(b[0])/len(names)%2 == 1
+		if isMP4 {
+			mux = newMP4(written)
+		}
 		var now time.Duration
 		for b = b[1:]; len(b) > 2; {
 			size := min(int(b[0]), len(b)-2)
@@ -136,6 +143,9 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		if err := mux.close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := mp4.DecodeFile(bytes.NewReader(written.b)); isMP4 && err != nil {
 			t.Fatal(err)
 		}
 	})

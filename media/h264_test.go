@@ -2,8 +2,12 @@ package media
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,14 +27,35 @@ func clip(t *testing.T, name, size string) string {
 }
 
 // It is sent as it is, recorded, and decodes to as many pictures; the second
-// clip on the same track is bigger.
+// clip on the same track is turned and bigger.
 func TestH264PlaysAndIsRecorded(t *testing.T) {
-	small, big := clip(t, "작은.h264", "160x120"), clip(t, "큰.h264", "320x200")
+	paths := []string{clip(t, "작은.h264", "160x120"), clip(t, "큰.h264", "200x320")}
 	f := create(t, "h264.mkv")
+	recordClips(t, f, Record, paths...)
+	plays(t, f.Name(), "h264")
+	if frames := count(t, f.Name()); frames != 60 {
+		t.Errorf("%d pictures, want 60", frames)
+	}
+	for tag, paths := range map[string][]string{"avc3": paths, "avc1": paths[:1]} {
+		f := create(t, "h264.mp4")
+		recordClips(t, f, RecordMP4, paths...)
+		plays(t, f.Name(), "h264")
+		if frames := count(t, f.Name()); frames != 30*len(paths) {
+			t.Errorf("%d pictures, want %d", frames, 30*len(paths))
+		}
+		if tags := probe(t, f.Name(), "stream=codec_tag_string"); !slices.Equal(tags, []string{tag}) {
+			t.Errorf("it is an %s, want an %s", tags, tag)
+		}
+	}
+}
+
+// recordClips records H.264 files one behind the other on one track.
+func recordClips(t *testing.T, f *os.File, record func(context.Context, io.Writer) *Recording, paths ...string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := Record(t.Context(), f)
+		r := record(t.Context(), f)
 		w := (*wire)(nil)
-		for _, path := range []string{small, big} {
+		for _, path := range paths {
 			s, err := OpenH264(path, &FileOptions{Once: true, FPS: 15})
 			if err != nil {
 				t.Fatal(err)
@@ -54,10 +79,6 @@ func TestH264PlaysAndIsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	plays(t, f.Name(), "h264")
-	if frames := count(t, f.Name()); frames != 60 {
-		t.Errorf("%d pictures, want 60", frames)
-	}
 }
 
 func TestH264FilesThatCannotBePlayed(t *testing.T) {

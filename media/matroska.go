@@ -13,39 +13,22 @@ const (
 	mkvHead = 32 << 10
 	// mkvMaxTracks is what a block can number in one byte.
 	mkvMaxTracks = 126
-	// A cluster is what is lost at most when the program is killed.
-	mkvClusterTime = 2 * time.Second
-	mkvClusterSize = 1 << 20
-	// mkvMaxCues bounds the table of places to jump to. When it is full every
-	// other one goes.
-	mkvMaxCues = 8192
 	// mkvEarliest is how far before its cluster a late frame may lie.
 	mkvEarliest = 30 * time.Second
-	// mkvPatience is how long the tracks of a file that cannot be rewritten are
-	// waited for.
-	mkvPatience = 2 * time.Second
 )
 
 // matroska writes a Matroska file: a head of fixed size, clusters of frames,
 // and in the end the cues, which say where key frames are.
 type matroska struct {
-	w    io.Writer
-	seek io.WriteSeeker // w, or nil if it cannot seek
-	base int64          // where in seek the file begins
-
+	headedFile
 	tracks  []mkvTrack
 	h264    bool
-	headed  bool  // the head has been written; without seek that is once
-	early   queue // without seek: what waits for that
-	closing bool  // no cluster will follow
+	closing bool // no cluster will follow
 
-	at       int64 // bytes written
-	cluster  []byte
-	began    time.Duration // of the cluster
-	cues     []mkvCue
-	skipCues int // how many clusters have passed since the last cue
-	cueEvery int
-	end      time.Duration // of the last frame
+	cluster []byte
+	began   time.Duration // of the cluster
+	index   cueTable
+	end     time.Duration // of the last frame
 }
 
 type mkvTrack struct {
@@ -53,21 +36,7 @@ type mkvTrack struct {
 	video bool
 }
 
-type mkvCue struct {
-	at      time.Duration
-	track   int
-	cluster int64 // from the segment's beginning
-}
-
-func newMatroska(w io.Writer) *matroska {
-	m := &matroska{w: w, cueEvery: 1}
-	if s, ok := w.(io.WriteSeeker); ok {
-		if base, err := s.Seek(0, io.SeekCurrent); err == nil { // a pipe has the method, but cannot
-			m.seek, m.base = s, base
-		}
-	}
-	return m
-}
+func newMatroska(w io.Writer) *matroska { return &matroska{headedFile: newHeadedFile(w, mkvHead)} }
 
 func (m *matroska) add(s *stream, first []byte) error {
 	if m.seek == nil && m.headed {
@@ -157,16 +126,14 @@ func avcRecord(sps, pps []byte) []byte {
 }
 
 func (m *matroska) write(p picture) error {
-	if m.seek == nil && !m.headed {
-		m.early.insert(p)
-		if m.early.bytes < maxSettling && p.at-m.early.frames[0].at < mkvPatience {
+	if m.undecided() {
+		if m.wait(p) {
 			return nil
 		}
-		return m.settleTracks()
+		return m.settle(m.head(), m.write)
 	}
 	video := m.tracks[p.stream.number-1].video
-	age := p.at - m.began
-	if len(m.cluster) > 0 && (age >= mkvClusterTime || len(m.cluster) >= mkvClusterSize || p.key && video && age >= mkvClusterTime/4) {
+	if len(m.cluster) > 0 && clusterIsOver(p.at-m.began, len(m.cluster), p.key && video) {
 		if err := m.flush(); err != nil {
 			return err
 		}
@@ -175,7 +142,7 @@ func (m *matroska) write(p picture) error {
 		m.began = p.at.Truncate(time.Millisecond)
 		m.cluster = append(m.cluster, number(mkvTimestamp, uint64(m.began.Milliseconds()))...)
 		if p.key {
-			m.cue(p)
+			m.index.add(cue{p.at, p.stream.number, m.next()})
 		}
 	}
 	p.at = max(p.at, m.began-mkvEarliest)
@@ -193,42 +160,12 @@ func (m *matroska) write(p picture) error {
 	return nil
 }
 
-// settleTracks writes the head for good, and what has waited for it.
-func (m *matroska) settleTracks() error {
-	m.headed = true
-	if err := m.put(m.head()); err != nil {
-		return err
-	}
-	for len(m.early.frames) > 0 {
-		if err := m.write(m.early.take()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// cue notes that the cluster which begins now begins with a key frame.
-func (m *matroska) cue(p picture) {
-	if m.skipCues++; m.skipCues < m.cueEvery {
-		return
-	}
-	m.skipCues = 0
-	if len(m.cues) == mkvMaxCues {
-		for i := range mkvMaxCues / 2 {
-			m.cues[i] = m.cues[2*i]
-		}
-		m.cues = m.cues[:mkvMaxCues/2]
-		m.cueEvery *= 2
-	}
-	m.cues = append(m.cues, mkvCue{p.at, p.stream.number, m.clusterAt()})
-}
-
-// clusterAt returns where the next cluster will be, from the segment's beginning.
-func (m *matroska) clusterAt() int64 { return max(m.at, mkvHead) - int64(len(mkvPreface("webm"))) }
+// inSegment returns a place in the file, counted from the segment's beginning.
+func inSegment(where int64) uint64 { return uint64(where - int64(len(mkvPreface("webm")))) }
 
 // flush writes the cluster.
 func (m *matroska) flush() error {
-	if err := m.rewrite(); err != nil || len(m.cluster) == 0 {
+	if err := m.rewrite(m.wholeHead); err != nil || len(m.cluster) == 0 {
 		return err
 	}
 	// In one piece, so that a program that is killed leaves whole ones.
@@ -237,28 +174,10 @@ func (m *matroska) flush() error {
 	return m.put(whole)
 }
 
-func (m *matroska) put(b []byte) error {
-	n, err := m.w.Write(b)
-	m.at += int64(n)
-	return err
-}
-
-// rewrite writes the head again, if there is something new to say in it.
-func (m *matroska) rewrite() error {
-	if m.seek == nil || m.headed {
-		return nil
-	}
-	m.headed = true
-	if _, err := m.seek.Seek(m.base, io.SeekStart); err != nil {
-		return err
-	}
+// wholeHead returns the head with what fills the place that is kept for it.
+func (m *matroska) wholeHead() []byte {
 	head := m.head()
-	if _, err := m.seek.Write(append(head, void(mkvHead-len(head))...)); err != nil {
-		return err
-	}
-	m.at = max(m.at, mkvHead)
-	_, err := m.seek.Seek(m.base+m.at, io.SeekStart)
-	return err
+	return append(head, void(mkvHead-len(head))...)
 }
 
 // head returns everything before the clusters.
@@ -278,7 +197,7 @@ func (m *matroska) head() []byte {
 	}
 	parts := [][]byte{element(mkvInfo, info...), element(mkvTracks, entries...)}
 	if m.seek != nil {
-		parts = append([][]byte{m.seekHead(int64(len(parts[0])))}, parts...)
+		parts = append([][]byte{m.seekHead(uint64(len(parts[0])))}, parts...)
 	}
 	for _, part := range parts {
 		preface = append(preface, part...)
@@ -287,18 +206,18 @@ func (m *matroska) head() []byte {
 }
 
 // seekHead says where the elements of the file are.
-func (m *matroska) seekHead(infoSize int64) []byte {
-	entry := func(id uint32, at int64) []byte {
-		return element(mkvSeek, element(mkvSeekID, appendID(nil, id)), number(mkvSeekPosition, uint64(at)))
+func (m *matroska) seekHead(infoSize uint64) []byte {
+	entry := func(id uint32, at uint64) []byte {
+		return element(mkvSeek, element(mkvSeekID, appendID(nil, id)), number(mkvSeekPosition, at))
 	}
 	var cues []byte
-	if m.closing && len(m.cues) > 0 {
-		cues = entry(mkvCues, m.clusterAt())
+	if m.closing && len(m.index.cues) > 0 {
+		cues = entry(mkvCues, inSegment(m.next()))
 	}
-	list := func(size int64) []byte {
+	list := func(size uint64) []byte {
 		return element(mkvSeekHead, entry(mkvInfo, size), entry(mkvTracks, size+infoSize), cues)
 	}
-	return list(int64(len(list(0))))
+	return list(uint64(len(list(0))))
 }
 
 // mkvPreface is the EBML header and the beginning of the segment, whose size is never given: it
@@ -313,8 +232,8 @@ func mkvPreface(docType string) []byte {
 }
 
 func (m *matroska) close() error {
-	if m.seek == nil && !m.headed {
-		if err := m.settleTracks(); err != nil {
+	if m.undecided() {
+		if err := m.settle(m.head(), m.write); err != nil {
 			return err
 		}
 	}
@@ -322,13 +241,13 @@ func (m *matroska) close() error {
 		return err
 	}
 	m.closing, m.headed = true, false // now the duration and the place of the cues are known
-	if err := m.rewrite(); err != nil {
+	if err := m.rewrite(m.wholeHead); err != nil {
 		return err
 	}
-	points := make([][]byte, len(m.cues))
-	for i, c := range m.cues {
+	points := make([][]byte, len(m.index.cues))
+	for i, c := range m.index.cues {
 		points[i] = element(mkvCuePoint, number(mkvCueTime, uint64(c.at.Milliseconds())), element(mkvCueTracks,
-			number(mkvCueTrack, uint64(c.track)), number(mkvCueCluster, uint64(c.cluster))))
+			number(mkvCueTrack, uint64(c.track)), number(mkvCueCluster, inSegment(c.where))))
 	}
 	if len(points) == 0 {
 		return nil

@@ -74,7 +74,7 @@ var (
 	// ErrLate: w cannot seek, so its table of tracks was written once, and this
 	// track came after it.
 	ErrLate = errors.New("media: the track came too late for a file that cannot be rewritten")
-	// ErrCodec: this kind of file does not hold what the track sends.
+	// ErrCodec: this kind of file does not hold what the track sends; the error says which does.
 	ErrCodec = errors.New("cannot be recorded here")
 	// ErrFull: the file takes no further track.
 	ErrFull = errors.New("media: no room for a further track in this file")

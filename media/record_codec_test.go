@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// TestRecordATrackThatChangesItsCodec: a Matroska file gets a further track for it, an IVF file ends there and says why.
+// TestRecordATrackThatChangesItsCodec: a Matroska or MP4 file gets a further track for it, an IVF file ends there and
+// says why. What MP4 does not hold is left out, and the rest is there.
 func TestRecordATrackThatChangesItsCodec(t *testing.T) {
-	record := func(begin func(ctx context.Context) *Recording) (failed error) {
+	record := func(first, then string, begin func(ctx context.Context) *Recording) (failed error) {
 		synctest.Test(t, func(t *testing.T) {
 			recording := begin(t.Context())
-			before, after := open(t, "testdata/vp8.ivf"), open(t, "testdata/vp9.ivf")
+			before, after := open(t, "testdata/"+first+".ivf"), open(t, "testdata/"+then+".ivf")
 			camera := newWire(t, "camera", before)
 			recording.Add(who("민수"), camera)
 			if _, err := before.Bind(camera); err != nil {
@@ -44,7 +46,7 @@ func TestRecordATrackThatChangesItsCodec(t *testing.T) {
 	}
 	for _, seekable := range []bool{true, false} {
 		f := create(t, "codecs.webm")
-		err := record(func(ctx context.Context) *Recording {
+		err := record("vp8", "vp9", func(ctx context.Context) *Recording {
 			if seekable {
 				return Record(ctx, f)
 			}
@@ -63,8 +65,19 @@ func TestRecordATrackThatChangesItsCodec(t *testing.T) {
 		}
 	}
 	f := create(t, "codecs.ivf")
-	if err := record(func(ctx context.Context) *Recording { return RecordIVF(ctx, f) }); !errors.Is(err, ErrFull) {
+	if err := record("vp8", "vp9", func(ctx context.Context) *Recording { return RecordIVF(ctx, f) }); !errors.Is(err, ErrFull) {
 		t.Errorf("%v, want ErrFull", err)
 	}
 	plays(t, f.Name(), "vp8")
+	f = create(t, "codecs.mp4")
+	mp4 := func(ctx context.Context) *Recording { return RecordMP4(ctx, f) }
+	if err := record("vp9", "av1", mp4); err != nil {
+		t.Error(err)
+	}
+	plays(t, f.Name(), "vp9", "av1")
+	f = create(t, "refused.mp4")
+	if err := record("vp8", "vp9", mp4); !errors.Is(err, ErrCodec) || !strings.Contains(err.Error(), "민수: camera: vp8 cannot be recorded here: MP4 takes ") {
+		t.Errorf("%v, want ErrCodec", err)
+	}
+	plays(t, f.Name(), "vp9")
 }

@@ -50,8 +50,8 @@ func TestRecordTwoHours(t *testing.T) {
 		if off := (mux.end - long).Abs(); off > 200*time.Millisecond {
 			t.Errorf("it ends %v off", off)
 		}
-		if len(mux.cues) > mkvMaxCues || len(mux.cues) < mkvMaxCues/2-1000 {
-			t.Errorf("%d places to jump to", len(mux.cues))
+		if len(mux.index.cues) > maxCues || len(mux.index.cues) < maxCues/2-1000 {
+			t.Errorf("%d places to jump to", len(mux.index.cues))
 		}
 	})
 }

@@ -134,11 +134,8 @@ func play(t *testing.T, r *Recording, lasts time.Duration, wires map[*wire]*Sour
 
 func open(t *testing.T, path string) *Source {
 	t.Helper()
-	f := OpenIVF
-	if strings.HasSuffix(path, ".ogg") {
-		f = OpenOgg
-	}
-	s, err := f(path, nil)
+	f := map[string]func(string, *FileOptions) (*Source, error){".ivf": OpenIVF, ".ogg": OpenOgg, ".h264": OpenH264}[filepath.Ext(path)]
+	s, err := f(path, &FileOptions{FPS: 25})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,20 +208,33 @@ func count(t *testing.T, path string) int {
 // than the sound; the sender's clock shows that they belong together.
 func TestRecordInSync(t *testing.T) {
 	video, audio := flashAndBeep(t, "10")
-	f := create(t, "sync.webm")
-	synctest.Test(t, func(t *testing.T) {
-		r := Record(t.Context(), f)
-		picture, sound := open(t, video), open(t, audio)
-		camera, microphone := newWire(t, "camera", picture), newWire(t, "microphone", sound)
-		camera.delay, camera.clock, camera.offset = 300*time.Millisecond, -time.Hour, 1<<32-90000
-		microphone.clock = -time.Hour
-		play(t, r, 9900*time.Millisecond, map[*wire]*Source{camera: picture, microphone: sound})
-		if err := r.Close(); err != nil {
-			t.Fatal(err)
-		}
-	})
-	plays(t, f.Name(), "vp8", "opus")
-	inSync(t, ffmpegtest.Flashes(t, f.Name()), ffmpegtest.Beeps(t, f.Name()), 9)
+	for _, c := range []struct {
+		name, codec, video string
+		record             func(context.Context, io.Writer) *Recording
+	}{{"sync.webm", "vp8", video, Record}, {"sync.mp4", "h264", toH264(t, video), RecordMP4}} {
+		f := create(t, c.name)
+		synctest.Test(t, func(t *testing.T) {
+			r := c.record(t.Context(), f)
+			picture, sound := open(t, c.video), open(t, audio)
+			camera, microphone := newWire(t, "camera", picture), newWire(t, "microphone", sound)
+			camera.delay, camera.clock, camera.offset = 300*time.Millisecond, -time.Hour, 1<<32-90000
+			microphone.clock = -time.Hour
+			play(t, r, 9900*time.Millisecond, map[*wire]*Source{camera: picture, microphone: sound})
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		plays(t, f.Name(), c.codec, "opus")
+		inSync(t, ffmpegtest.Flashes(t, f.Name()), ffmpegtest.Beeps(t, f.Name()), 9)
+	}
+}
+
+// toH264 encodes a picture again, with 25 frames a second and a key frame in each.
+func toH264(t *testing.T, video string) string {
+	t.Helper()
+	path := strings.TrimSuffix(video, filepath.Ext(video)) + ".h264"
+	ffmpegtest.Run(t, "-i", video, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0", "-g", "25", "-f", "h264", path)
+	return path
 }
 
 // flashAndBeep makes a picture of so many seconds that flashes once a second, for a

@@ -1,4 +1,4 @@
-// Package record is noom record: a call as one WebM file.
+// Package record is noom record: a call as one WebM or MP4 file.
 package record
 
 import (
@@ -19,7 +19,7 @@ import (
 	"noom/signal"
 )
 
-const usage = `noom record writes a call into one WebM file, with the picture and sound of everyone in it.
+const usage = `noom record writes a call into one WebM or MP4 file, with the picture and sound of everyone in it.
 The others see a member named recorder, or what -name says.
 
   -url URL           the hub (default ws://localhost:8080/ws); may be repeated, or have
@@ -34,8 +34,10 @@ The others see a member named recorder, or what -name says.
                      stun:host:3478 or turn:user:password@host:3478; may be
                      repeated; "none": no server
 
-  -out FILE.webm     where to; the file must not be there yet (default: the room
-                     and the time, in this folder)
+  -out FILE          where to, as MP4 if it ends in .mp4 and as WebM otherwise; MP4
+                     takes no VP8, which is what browsers send by default; the
+                     file must not be there yet (default: the room, the time and
+                     .webm, in this folder)
   -duration TIME     stop after so long, such as 90m (default: when interrupted,
                      or when the room is over)
   -alone             go on when everyone has left (default: stop then)
@@ -56,7 +58,7 @@ type options struct {
 // Command returns the command.
 func Command() command.Command {
 	return command.Command{
-		Name: "noom record", Summary: "write a call into a WebM file", Usage: usage,
+		Name: "noom record", Summary: "write a call into a WebM or MP4 file", Usage: usage,
 		Flags: func() *flag.FlagSet { return new(options).flags() },
 		Do: func(ctx context.Context, args []string, streams command.Streams) error {
 			o := new(options)
@@ -134,8 +136,20 @@ func (o *options) record(ctx context.Context, progress *command.Progress) (err e
 		defer cancel()
 	}
 	began := time.Now()
-	recording := media.RecordRoom(context.Background(), file, room)
-	o.follow(ctx, room, recording, func() { o.tell(progress, file, began, len(room.Peers())) })
+	begin := media.Record
+	if strings.EqualFold(filepath.Ext(o.out), ".mp4") {
+		begin = media.RecordMP4
+	}
+	recording := begin(context.Background(), file)
+	media.AddRoom(recording, room)
+	warned := false
+	o.follow(ctx, room, recording, func() {
+		if err := recording.Err(); err != nil && !warned { // nobody wants to learn of it when the call is over
+			warned = true
+			progress.Say("warning: %s", signal.Printable(err.Error()))
+		}
+		o.tell(progress, file, began, len(room.Peers()))
+	})
 	if err = recording.Close(); err != nil {
 		return err
 	}

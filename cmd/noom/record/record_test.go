@@ -15,6 +15,7 @@ import (
 
 	"noom"
 	"noom/cmd/noom/command"
+	"noom/internal/ffmpegtest"
 	"noom/media"
 	"noom/signal/hub"
 	"noom/transport/ws"
@@ -54,6 +55,43 @@ func begin(t *testing.T, args ...string) (out, errs *output, code <-chan int) {
 	return out, errs, exited
 }
 
+// says waits until the command has printed that.
+func says(t *testing.T, what string, out, errs *output, exited <-chan int) {
+	t.Helper()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !strings.Contains(out.String(), what) {
+		select {
+		case <-look.C:
+		case code := <-exited:
+			t.Fatalf("it ends with %d: %s%s", code, out, errs)
+		}
+	}
+}
+
+// The name decides what kind of file it is. What that does not hold is left out, which is said at once, and at the end.
+func TestRecordMP4(t *testing.T) {
+	url, file := serve(t), filepath.Join(t.TempDir(), "통화.MP4")
+	pattern, tone := media.TestPattern(nil), media.Tone()
+	defer func() { _ = pattern.Close() }() // nothing to lose
+	defer func() { _ = tone.Close() }()    // nothing to lose
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: url}, "데모", &noom.Config{Name: "지우", Tracks: []noom.LocalTrack{{Track: pattern}, {Track: tone}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, errs, exited := begin(t, "-url", url, "-room", "데모", "-out", file)
+	const leftOut = "media: record 지우: camera: vp8 cannot be recorded here: MP4 takes H.264, VP9, AV1 and Opus"
+	says(t, "\nwarning: "+leftOut, out, errs, exited)
+	<-time.After(2 * time.Second)
+	_ = room.Leave(context.Background()) // it is over for us
+	if code := <-exited; code != 1 || !strings.Contains(errs.String(), leftOut) || strings.Count(out.String(), leftOut) != 1 {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	if codecs := string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "stream=codec_name:format=format_name", "-of", "csv=p=0", file)); !strings.HasPrefix(codecs, "opus\n") || !strings.Contains(codecs, "mp4") {
+		t.Errorf("there is %q in it", codecs)
+	}
+}
+
 // A call is recorded from its beginning until the others have left, with a line of how far it is and one of what there
 // is in the end.
 func TestRecord(t *testing.T) {
@@ -74,15 +112,7 @@ func TestRecord(t *testing.T) {
 			break
 		}
 	}
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for !strings.Contains(out.String(), "\nrecording: ") {
-		select {
-		case <-look.C:
-		case code := <-exited:
-			t.Fatalf("it ends with %d: %s%s", code, out, errs)
-		}
-	}
+	says(t, "\nrecording: ", out, errs, exited)
 	_ = room.Leave(context.Background()) // it is over for us
 	if code := <-exited; code != 0 || errs.String() != "" {
 		t.Errorf("exit code %d, %s", code, errs)
