@@ -92,7 +92,7 @@ var layers = map[string][]string{
 
 	"noom/turn": {"noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
 
-	"noom/media":         {"github.com/pion/", "golang.org/x/image/vp8"},
+	"noom/media":         {"github.com/Eyevinn/mp4ff/mp4", "github.com/pion/", "golang.org/x/image/vp8"},
 	"noom/media/capture": {"github.com/pion/", "noom", "noom/media"},
 	"noom/media/voice":   {"github.com/pion/", "github.com/thesyncim/gopus", "noom"},
 
