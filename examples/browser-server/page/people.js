@@ -47,6 +47,9 @@ export class People {
   /** Shows a reaction of a member. */
   react(id, emoji) { this.#members.get(id)?.react(emoji); }
 
+  /** Shows a caption of what a member says. */
+  caption(id, text, by) { this.#members.get(id)?.caption(text, by); }
+
   /** Shows how many we are, ourselves among them. */
   count() {
     soon($('count'), () => { $('count').textContent = t('people', this.#members.size + 1); });

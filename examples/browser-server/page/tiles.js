@@ -56,11 +56,12 @@ export class Tile {
     return 'self' in dataset ? 'self' : 'member';
   }
 
-  /** Puts it where stage.js wants it; pinned, alone and hidden say how that came. */
+  /** Puts it where stage.js wants it; pinned, alone and hidden say how that came; beneath: our own floats over its lower part. */
   put({ where, x, y, width, height }, how) {
     const { style, dataset } = this.#root;
     dataset.place = where;
     this.#root.toggleAttribute('data-hidden', how.hidden);
+    this.#root.toggleAttribute('data-beneath', how.beneath);
     for (const [name, px] of Object.entries({ x, y, width, height })) style.setProperty(`--tile-${name}`, `${px}px`);
     this.#buttons.draw(where, how);
   }
@@ -127,6 +128,16 @@ export class Tile {
     shown.append(reaction);
     if (shown.childElementCount > AT_ONCE) shown.firstElementChild.remove();
     setTimeout(() => reaction.remove(), SHOWN);
+  }
+
+  /** Shows what the member says, by the words of another one, '' for its own; the text '' takes it away. */
+  caption(text, by) {
+    const shown = this.#root.querySelector('.caption');
+    if (!text) return shown.replaceChildren();
+    const who = Object.assign(document.createElement('b'), { className: 'unseen', textContent: `${this.#name} ` });
+    const said = Object.assign(document.createElement('span'), { dir: 'auto', textContent: text });
+    shown.replaceChildren(who, said);
+    if (by) shown.append(Object.assign(document.createElement('small'), { textContent: t('captionBy', by) }));
   }
 
   /** Whether there is something that we may do to the member. */
