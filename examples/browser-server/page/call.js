@@ -53,7 +53,7 @@ export class Call {
       reacted: (id, emoji) => (id ? this.#people.react(id, emoji) : this.#media.react(emoji)),
     });
     this.#captions = new Captions(room, (id, text, by) => (id === room.self.id ? this.#media.caption(text, by) : this.#people.caption(id, text, by)));
-    this.#people = new People(this.#moderation, this.#marks, (peer) => this.#inspect(peer));
+    this.#people = new People(this.#moderation, this.#marks, { inspect: (peer) => this.#inspect(peer), attach: (peer) => this.#files.choose(peer) });
     this.#recording = new Recording(room, (on) => this.#marks.record(on));
     this.#files = new Files(room);
     this.#show();

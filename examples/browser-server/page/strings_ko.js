@@ -28,7 +28,7 @@ export const words = {
   moveOwn: '내 영상 옮기기', moveOwnHow: '내 영상을 다른 구석으로 옮기기. 화살표 키도 쓸 수 있습니다', hideOwn: '내 영상 숨기기', showOwn: '내 영상 보기',
   cameras: '카메라', microphones: '마이크', noCamera: '카메라 없음', noMicrophone: '마이크 없음',
   chat: '채팅', message: '메시지', send: '보내기', leave: '나가기', settings: '카메라와 마이크',
-  attach: '파일 보내기', everyone: '모두', fileTo: (who, whom) => `${who} → ${whom}`, fileProgress: (file) => `${file} 전송 상황`,
+  attach: '파일 보내기', attachWho: (name) => `${name} 님에게 파일 보내기`, everyone: '모두', fileTo: (who, whom) => `${who} → ${whom}`, fileProgress: (file) => `${file} 전송 상황`,
   accept: '받기', acceptFile: (file) => `${file} 받기`, decline: '거절', declineFile: (file) => `${file} 거절`, cancelFile: (file) => `${file} 취소`,
   fileWaits: '답을 기다리는 중', fileSaved: '저장했습니다', fileArrived: '보냈습니다', fileArrivedOf: (n, of) => `${of}명 중 ${n}명에게 보냈습니다`,
   fileDeclined: '거절됨', fileCancelled: '취소됨', fileUnsupported: '상대 페이지가 파일을 받지 못합니다', fileNot: '전달되지 않았습니다',

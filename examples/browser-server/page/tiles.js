@@ -22,9 +22,9 @@ export class Tile {
   /**
    * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}. onSafety, if any, is what the lock
    * next to the name does, onManage what the button in the corner does once manageable is set, onQuality what the mark of
-   * the connection does.
+   * the connection does, onAttach what the paper clip does.
    */
-  constructor(dataset, { onSafety = null, onManage = null, onQuality = null } = {}) {
+  constructor(dataset, { onSafety = null, onManage = null, onQuality = null, onAttach = null } = {}) {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
@@ -42,6 +42,10 @@ export class Tile {
     manage.title = t('manage');
     manage.onclick = onManage;
     this.#root.querySelector('.quality').onclick = onQuality;
+    const attach = this.#root.querySelector('.attach');
+    attach.title = t('attach');
+    attach.hidden = !onAttach;
+    attach.onclick = onAttach;
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     this.#buttons = new TileButtons(this, this.#root, this.#video);
@@ -71,6 +75,7 @@ export class Tile {
     this.#root.querySelector('[data-name]').textContent = name;
     this.#buttons.name = name;
     this.#root.querySelector('.manage').setAttribute('aria-label', t('manageWho', name));
+    this.#root.querySelector('.attach').setAttribute('aria-label', t('attachWho', name));
     this.#root.querySelector('.avatar').dataset.initial = [...name][0] ?? '·';
     this.#labelQuality();
   }
