@@ -26,9 +26,10 @@ type Room interface {
 	// Events yields what Next returns, until [Closed] or until ctx ends.
 	Events(ctx context.Context) iter.Seq[Event]
 	// Publish sends t to every peer, present and future. It does not wait for any of them; it returns ctx's error if
-	// ctx has ended already. A track that nobody gets, for example because the room is empty, is unbound meanwhile: a
-	// camera is not encoded, and a file waits. Errors: [ErrCodec] if t offers no codec that noom registers,
-	// [ErrForbidden] without [RightPublish], [ErrClosed].
+	// ctx has ended already. Pictures that nobody gets, for example because the room is empty, are unbound meanwhile: a
+	// camera is not encoded, and a file of pictures waits. Sound stays bound, because it costs little and has to be there
+	// at once: a file of sound plays on unheard, and so does a film that has sound ([Sender].Receivers says who gets it).
+	// Errors: [ErrCodec] if t offers no codec that noom registers, [ErrForbidden] without [RightPublish], [ErrClosed].
 	Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptions) (Sender, error)
 	// Senders returns the senders of Config.Tracks and Publish that are not closed, in the order in which they were
 	// published.

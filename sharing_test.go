@@ -1,6 +1,7 @@
 package noom_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +50,45 @@ func TestNobodyIsThere(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		if r := video.Report(); r.Running {
 			t.Errorf("alone again: %+v", r)
+		}
+	})
+}
+
+// boundSound is a track of sound that counts how often it is bound, less how often it is unbound.
+type boundSound struct {
+	*webrtc.TrackLocalStaticSample
+
+	bound, unbound atomic.Int32
+}
+
+func (s *boundSound) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	s.bound.Add(1)
+	return s.TrackLocalStaticSample.Bind(c)
+}
+
+func (s *boundSound) Unbind(c webrtc.TrackLocalContext) error {
+	s.unbound.Add(1)
+	return s.TrackLocalStaticSample.Unbind(c)
+}
+
+// TestNobodyListens: sound stays bound in an empty room, as Publish says.
+func TestNobodyListens(t *testing.T) {
+	inWorld(t, 20*time.Millisecond, func(t *testing.T, w *world) {
+		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "소리", "소리")
+		must(t, err)
+		sound := &boundSound{TrackLocalStaticSample: track}
+		alice := w.join("r", "alice", &noom.Config{Tracks: []noom.LocalTrack{{Track: sound}}})
+		time.Sleep(2 * time.Second)
+		if b, u := sound.bound.Load(), sound.unbound.Load(); b != 1 || u != 0 {
+			t.Errorf("alone: bound %d times, unbound %d times", b, u)
+		}
+		bob := w.join("r", "bob", nil)
+		until(t, bob, connected)
+		must(t, bob.Leave(t.Context()))
+		until[noom.PeerLeft](t, alice, nil)
+		time.Sleep(1500 * time.Millisecond)
+		if b, u := sound.bound.Load(), sound.unbound.Load(); b != 1 || u != 0 {
+			t.Errorf("alone again: bound %d times, unbound %d times", b, u)
 		}
 	})
 }

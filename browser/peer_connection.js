@@ -25,7 +25,8 @@ export function giveServers(pc, iceServers) {
         give([server]);
         return true;
       } catch (error) {
-        console.warn(`noom: an ICE server that cannot be used is left out: ${error.message}`);
+        const text = error.message.replace(/(turns?|stuns?):\S*@/g, '$1:…@'); // people put a password there
+        console.warn(`noom: an ICE server that cannot be used is left out: ${text}`);
         return false;
       }
     }));

@@ -214,7 +214,7 @@ export function closeError({ code, reason, retry }, url) {
   if (code === 1009) return new NoomError('too_big', 'a frame was too big for the hub');
   if (code === 1007) return new NoomError('malformed', 'the hub was sent what is no UTF-8');
   if (code === 1005 || code === 1006) {
-    const advice = url.pathname === '/' ? `; hubs are usually at ${new URL('/ws', url)}, and the address has no path` : '';
+    const advice = url.pathname === '/' ? `; hubs are usually at ${url.protocol}//${url.host}/ws, and the address has no path` : '';
     return new NoomError('unreachable', `no connection to a hub at ${url.host}${advice}`, { retry });
   }
   return new NoomError('unreachable', `${url.host} closed the connection: ${reason ? `${reason} ` : ''}(WebSocket status ${code})`);

@@ -194,6 +194,7 @@ function newSocket(WebSocket, url, protocols) {
   try {
     return new WebSocket(url, protocols);
   } catch (cause) {
+    if (cause.message.includes('://')) throw new NoomError('unreachable', `the browser does not dial ${url.host}: ${cause.name}`); // it may quote a password
     throw new NoomError('unreachable', `the browser does not dial ${url.host}: ${cause.message}`, { cause });
   }
 }

@@ -12,6 +12,13 @@ test('an address without a path: where hubs are', () => {
   assert.equal(closeError({ code: 1006, reason: '' }, url).message, 'noom: no connection to a hub at call.example:8443');
 });
 
+test('no password and no query of an address in what is said of it', () => {
+  for (const code of [1006, 1011]) {
+    const { message } = closeError({ code, reason: '' }, new URL('wss://jiwoo:hush@call.example:8443/?hush'));
+    assert.ok(message.includes('call.example:8443') && !message.includes('hush'), message);
+  }
+});
+
 for (const [code, reason, want, says] of [
   [1008, 'bad_proof', 'bad_proof', 'bad_proof'],
   [1007, 'malformed', 'malformed', 'malformed'],

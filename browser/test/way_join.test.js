@@ -6,7 +6,7 @@ import test from 'node:test';
 import { encode } from '../codec.js';
 import { Hub } from '../hub.js';
 import { Identity, newSession } from '../identity.js';
-import { offer } from '../way.js';
+import { offer, Way } from '../way.js';
 
 const identity = await Identity.generate();
 const session = newSession();
@@ -138,4 +138,14 @@ test('a hub that refuses a join in a request is not one over whose WebSocket not
   });
   for (const _ of [1, 2]) await assert.rejects(enter(WebSocket, { transport: 'auto' }, 'locked.example'), { code: 'locked' });
   assert.equal(events.join(), Array(2).fill('request with a join,error,join').join());
+});
+
+test('what a browser quotes of an address that it does not dial has a password in it, and is not said', async () => {
+  for (const [said, want] of [['The URL \'wss://jiwoo:hush@call.example/ws\' is invalid.', 'SyntaxError'], ['An insecure connection may not be begun.', 'insecure']]) {
+    const WebSocket = class { constructor() { throw new SyntaxError(said); } };
+    const way = new Way(new URL('wss://jiwoo:hush@call.example/ws'), { transport: 'websocket', WebSocket });
+    const error = await way.dial(new AbortController().signal).catch((failure) => failure);
+    assert.ok(error.message.includes('does not dial call.example: ') && error.message.includes(want), error.message);
+    assert.ok(!`${error.message}${error.cause?.message}`.includes('hush'), error.message);
+  }
 });

@@ -156,6 +156,8 @@ func testAccess(t *testing.T, kind browsertest.Kind) {
 		t.Fatal(err)
 	}
 	tab.Wait("a link", `document.querySelector('#messages a')`)
+	sends(t, guest, `{"topic":"caption","text":"여기에 다 있어요"}`)
+	tab.Wait("a caption", `document.querySelector('.caption span')`)
 	const touched = `tiles()[0].dispatchEvent(new PointerEvent('pointerup', { pointerType: 'touch', bubbles: true }))`
 	i.look("call", touched)
 	tab.Do(touched)
@@ -311,6 +313,7 @@ func crowded(i inspection) {
 		window.crowd = Array.from({ length: 9 }, (_, i) => Object.assign(new Tile({ member: 'm' + i }), {
 			name: names[i % names.length], state: i % 3 === 0 ? 'interrupted' : 'connected', paused: i % 4 === 1, quality: 'poor', muted: true, manageable: true,
 		}));
+		crowd.at(-1).caption('말', '고퍼');
 		window.addScreen = () => crowd.push(Object.assign(new Tile({ screen: 'm0' }), { name: '가나다: screen', camera: true }));
 	})`)
 	i.tab.Media("pointer", "coarse")

@@ -21,7 +21,7 @@ import (
 type gopher struct {
 	noom.Room
 	video, audio noom.Sender
-	events       chan noom.Event // chat and data
+	events       chan noom.Event // chat, data and files
 	streams      chan string     // name of the peer and kind of each track, at its 50th packet
 }
 
@@ -71,7 +71,7 @@ func (g *gopher) follow(t *testing.T) {
 		switch e := event.(type) {
 		case noom.TrackAdded:
 			go g.count(e.Peer, e.Track)
-		case noom.ChatReceived, noom.DataReceived:
+		case noom.ChatReceived, noom.DataReceived, noom.FileOffered:
 			g.events <- event
 		}
 	}
@@ -102,6 +102,19 @@ func (g *gopher) receives(t *testing.T, tracks ...string) {
 			t.Fatalf("nothing came of %v", missing)
 		}
 	}
+}
+
+// offered waits for a file.
+func (g *gopher) offered(t *testing.T) (file noom.OfferedFile) {
+	t.Helper()
+	g.hears(t, "an offer", func(e noom.Event) bool {
+		offer, ok := e.(noom.FileOffered)
+		if ok {
+			file = offer.File
+		}
+		return ok
+	})
+	return file
 }
 
 // hears waits for an event that fits.

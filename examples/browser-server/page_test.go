@@ -63,7 +63,7 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 			if (e !== document.body) reached.set(e.id || e.name || e.type, name && getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px');
 		}`)
 	}
-	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "hand", "react", "record", "chat-toggle", "leave", "copy", "name", "text"} {
+	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "hand", "react", "record", "attach", "chat-toggle", "leave", "copy", "name", "text"} {
 		if !browsertest.Eval[bool](tab, fmt.Sprintf(`reached.get(%q) === true`, id)) {
 			t.Errorf("Tab does not reach %s, or it has no name or no ring: %s", id, browsertest.Eval[string](tab, `JSON.stringify([...reached])`))
 		}
@@ -74,14 +74,14 @@ func testKeyboard(t *testing.T, kind browsertest.Kind) {
 	tab.Do(`document.querySelector('#join [name=name]').focus()`)
 	tab.Keys("\r")
 	tab.Wait("Enter joins", `!document.getElementById('call').hidden`)
-	enterGo(t, server, "데모", "고퍼")
+	g := enterGo(t, server, "데모", "고퍼")
 	seesAndHears(t, tab, 1)
-	byKeysAlone(t, tab)
+	byKeysAlone(t, tab, g)
 }
 
 // byKeysAlone leaves the call, and comes in again and does everything there with nothing but keys. Where the focus goes when
 // what had it is gone, it says too.
-func byKeysAlone(t *testing.T, tab *browsertest.Tab) {
+func byKeysAlone(t *testing.T, tab *browsertest.Tab, g *gopher) {
 	t.Helper()
 	to := func(selector string) {
 		t.Helper()
@@ -107,6 +107,7 @@ func byKeysAlone(t *testing.T, tab *browsertest.Tab) {
 	tab.Keys("\r")
 	at("the room's name", "#room-name")
 	tab.Wait("another name", `document.getElementById('rename').elements.name.value === 'bob' && tiles()[0]?.querySelector('video').videoWidth > 0`)
+	sendsFiles(t, tab, g, to, at)
 	to("[data-member] .pin")
 	tab.Wait("a button that can be seen", `getComputedStyle(document.activeElement).opacity === '1'`)
 	tab.Keys("\r")
@@ -132,6 +133,45 @@ func byKeysAlone(t *testing.T, tab *browsertest.Tab) {
 	to("#leave")
 	tab.Keys("\r")
 	at("the lobby's title", "#lobby h1")
+}
+
+// sendsFiles offers a file to everyone, and one to a member, and takes one that is offered. The browser's own dialog does not
+// open: what would be chosen there is put in its place.
+func sendsFiles(t *testing.T, tab *browsertest.Tab, g *gopher, to func(string), at func(what, selector string)) {
+	t.Helper()
+	tab.Do(filesPage + `
+		window.chooses = 0;
+		document.getElementById('attached').addEventListener('click', (event) => {
+			event.preventDefault();
+			chooses++;
+			event.target.files = carried('drop', chooses + '번.txt', '내용').dataTransfer.files;
+			event.target.dispatchEvent(new Event('change'));
+		});`)
+	for i, button := range []string{"#attach", `[data-member] .attach`} {
+		to(button)
+		tab.Keys("\r")
+		file := g.offered(t)
+		tab.Wait(button, fmt.Sprintf(`chooses === %d && lastFile().querySelector('b').textContent === %q`, i+1, []string{"bob (you) to everyone", "bob (you) to 고퍼"}[i]))
+		if name := fmt.Sprintf("%d번.txt", i+1); file.Name() != name {
+			t.Errorf("%s offers %q, want %q", button, file.Name(), name)
+		}
+		file.Decline()
+		tab.Wait("that it is declined", `fileSays() === 'Declined'`)
+	}
+	tab.Wait("their names", `document.getElementById('attach').ariaLabel === 'Send a file' && document.querySelector('[data-member] .attach').ariaLabel === 'Send 고퍼 a file'`)
+
+	result := make(chan error, 1)
+	go func() {
+		result <- g.Peers()[0].SendFile(t.Context(), "보고서.pdf", strings.NewReader("내용"), nil)
+	}()
+	tab.Wait("an offer", `lastFile().querySelectorAll('button').length === 2`)
+	to("#messages li.file:last-child .primary")
+	tab.Keys("\r")
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	tab.Wait("that it is saved", `fileSays() === 'Saved' && saved.length === 2 && saved[1] === '보고서.pdf'`)
+	at("the chat after its last button", "#log")
 }
 
 // The screen stays on for as long as the call takes, also when the page was hidden meanwhile; what the browser does to the

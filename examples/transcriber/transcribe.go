@@ -19,7 +19,8 @@ const (
 	longestText  = 2000
 )
 
-// caption is what everybody in the room gets, as JSON. Topic is always "caption".
+// caption is what everybody in the room gets, as JSON: the page of examples/browser-server shows it. Topic is always
+// "caption".
 type caption struct {
 	Topic string  `json:"topic"`
 	ID    string  `json:"id"` // of the member

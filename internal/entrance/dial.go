@@ -27,7 +27,10 @@ var ErrNotHub = errors.New("no noom hub answers there")
 func ParseURL(text, scheme string) (*url.URL, error) {
 	want := scheme + "://host:port/path"
 	u, err := url.Parse(text)
-	if err != nil {
+	switch {
+	case err != nil && strings.Contains(text, "@"): // what is wrong may be in the password, and quoted
+		return nil, fmt.Errorf("bad URL: it cannot be read; in a name and a password most signs have to be escaped, as / is by %%2F; want %s", want)
+	case err != nil:
 		return nil, fmt.Errorf("bad URL: %w; want %s", WithoutURL(err), want) // the rest repeats the URL
 	}
 	switch u.Scheme {
@@ -56,14 +59,25 @@ func URLs(one string, more []string) []string {
 	return append([]string{one}, more...)
 }
 
-// Redacted returns a URL as errors may name it: without a password, and without a query, in which there may be one too.
+// Redacted returns a URL as errors and logs may name it, which is what [Shown] says of it, or words for one with an @ where
+// none can be understood: a password may be on any side of it.
 func Redacted(text string) string {
 	u, err := url.Parse(text)
-	if err != nil {
-		return "a URL that cannot be read"
+	switch {
+	case (err != nil || u.User == nil) && strings.Contains(text, "@"):
+		return "a URL with an @ out of place"
+	case err != nil:
+		end := strings.IndexAny(text+"?", "?#")
+		return signal.Printable(text[:end])
 	}
-	u.RawQuery, u.Fragment = "", ""
-	return u.Redacted()
+	return Shown(u)
+}
+
+// Shown returns a URL without a user and a password, a query and a fragment: there may be secrets in each.
+func Shown(u *url.URL) string {
+	shown := *u
+	shown.User, shown.RawQuery, shown.ForceQuery, shown.Fragment, shown.RawFragment = nil, "", false, "", ""
+	return shown.String()
 }
 
 // OverHTTP returns where a hub speaks HTTP that speaks WebSocket at a URL: there is "http" as the last part of the path.
@@ -119,7 +133,7 @@ func ExplainDial(ctx context.Context, err error, scheme string) error {
 func ExplainResponse(response *http.Response, usual string) error {
 	switch code := response.StatusCode; {
 	case code >= 300 && code < 400:
-		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, response.Header.Get("Location"))
+		return fmt.Errorf("%w: it redirects to %q; dial that", ErrNotHub, Redacted(response.Header.Get("Location")))
 	case code == http.StatusMisdirectedRequest:
 		return fmt.Errorf("it does not go by that name (HTTP 421): %s", FirstLine(response.Body))
 	case code == http.StatusForbidden:

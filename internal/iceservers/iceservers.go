@@ -4,6 +4,7 @@
 package iceservers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,12 +79,35 @@ func Usable(server webrtc.ICEServer) (usable []webrtc.ICEServer, skipped []error
 	return []webrtc.ICEServer{server}, skipped
 }
 
+// errCredentials does not say what is in the URL.
+var errCredentials = errors.New("its URL has an @; a user and a password go into Username and Credential")
+
+// Redacted returns the URL of a server as errors and logs may name it: without what stands before an @, where people put a
+// password (RFC 7065 has no place for one).
+func Redacted(url string) string {
+	at := strings.LastIndexByte(url, '@')
+	if at < 0 {
+		return url
+	}
+	scheme, _, _ := strings.Cut(url, ":")
+	if !slices.Contains([]string{"stun", "stuns", "turn", "turns"}, scheme) {
+		scheme = "?"
+	}
+	return scheme + ":…@" + url[at+1:]
+}
+
 // Check returns what is wrong with the URLs or the credentials of a server.
 func Check(server webrtc.ICEServer) error {
+	shown := make([]string, len(server.URLs))
+	for i, url := range server.URLs {
+		if shown[i] = Redacted(url); shown[i] != url {
+			return fmt.Errorf("ICE server %q: %w", shown[i], errCredentials)
+		}
+	}
 	bare := webrtc.NewAPI(webrtc.WithMediaEngine(&webrtc.MediaEngine{}), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	// A gatherer that is never started holds nothing.
 	if _, err := bare.NewICEGatherer(webrtc.ICEGatherOptions{ICEServers: []webrtc.ICEServer{server}}); err != nil {
-		return fmt.Errorf("ICE server %q: %w", server.URLs, err)
+		return fmt.Errorf("ICE server %q: %w", shown, err)
 	}
 	return nil
 }

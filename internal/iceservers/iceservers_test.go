@@ -3,6 +3,7 @@ package iceservers_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,7 @@ func TestUsable(t *testing.T) {
 		"none usable":    {webrtc.ICEServer{URLs: []string{unknown}}, nil, 1},
 		"no credentials": {webrtc.ICEServer{URLs: []string{ok, "stun:stun.example"}}, []string{"stun:stun.example"}, 1},
 		"no URLs":        {webrtc.ICEServer{}, nil, 0},
+		"a password":     {webrtc.ICEServer{URLs: []string{"turn:user:hush@turn.example", "turn:hush@turn.example", "hush:hush@x", ok}, Username: "u", Credential: "c"}, []string{ok}, 3},
 	} {
 		before := slices.Clone(c.server.URLs)
 		usable, skipped := iceservers.Usable(c.server)
@@ -72,6 +74,9 @@ func TestUsable(t *testing.T) {
 		}
 		if !slices.Equal(urls, c.want) || len(skipped) != c.skipped || len(usable) > 1 {
 			t.Errorf("%s: %v, skipped %v", name, usable, errors.Join(skipped...))
+		}
+		if err := errors.Join(skipped...); err != nil && strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: it says %v", name, err)
 		}
 		if !slices.Equal(c.server.URLs, before) {
 			t.Errorf("%s: the caller's URLs are now %v", name, c.server.URLs)

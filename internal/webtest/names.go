@@ -120,3 +120,16 @@ func (tr Transport) TestProofPassedOn(t *testing.T) {
 		}
 	}
 }
+
+// TestNoPassword dials URLs of which each is wrong in another way: no error has what is secret in it.
+func (tr Transport) TestNoPassword(t *testing.T) {
+	for _, url := range []string{
+		"ws://user:pässwörd@[bad", "ws://user:pä/sswörd@localhost/ws", "user:pässwörd@localhost", "ftp://user:pässwörd@localhost",
+		"ws://user:pässwörd@/ws", "ws://user:pässwörd@localhost:1/ws?pässwörd", "ws://pässwörd@localhost:1/ws",
+	} {
+		_, err := tr.Dialer(url, nil).Dial(t.Context())
+		if err == nil || strings.Contains(err.Error(), "wörd") || strings.Contains(err.Error(), "w%C3%B6rd") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

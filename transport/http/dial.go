@@ -38,12 +38,12 @@ var ErrNotHub = ws.ErrNotHub
 func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 	u, err := entrance.ParseURL(d.URL, "http")
 	if err != nil {
-		return nil, fmt.Errorf("http: dial %q: %w", d.URL, err)
+		return nil, fmt.Errorf("http: dial %s: %w", entrance.Redacted(d.URL), err)
 	}
 	u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1)
 	l, err := d.dial(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("http: dial %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("http: dial %s: %w", entrance.Shown(u), err)
 	}
 	return l, nil
 }

@@ -429,6 +429,8 @@ func TestEndpoint(t *testing.T) { tested.TestEndpoint(t, "../../signal/testdata/
 
 func TestProofPassedOn(t *testing.T) { tested.TestProofPassedOn(t) }
 
+func TestNoPassword(t *testing.T) { tested.TestNoPassword(t) }
+
 // A member that sends what is no frame gets the code; the hub counts it by its address.
 func TestBadFrames(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -102,10 +102,10 @@ func dialError(err error) error {
 
 // listen sets what nats.go calls, one after the other, on a goroutine of each connection.
 func (b *Bus) listen(d *natsgo.Options) {
-	d.ConnectedCB = func(c *natsgo.Conn) { b.look(c); b.log.Debug("nats: connected", "server", c.ConnectedUrlRedacted()) }
+	d.ConnectedCB = func(c *natsgo.Conn) { b.look(c); b.log.Debug("nats: connected", "server", c.ConnectedAddr()) }
 	d.ReconnectedCB = func(c *natsgo.Conn) {
 		b.look(c)
-		b.log.Info("nats: connected again", "server", c.ConnectedUrlRedacted())
+		b.log.Info("nats: connected again", "server", c.ConnectedAddr())
 	}
 	d.DisconnectedErrCB = func(c *natsgo.Conn, err error) {
 		b.look(c)

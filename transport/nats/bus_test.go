@@ -1,8 +1,10 @@
 package nats_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -380,5 +382,33 @@ func TestRefusedMessages(t *testing.T) {
 	}
 	if n := len(next(t, heard)); n != 1<<20 {
 		t.Errorf("%d bytes come", n)
+	}
+}
+
+// quoting is a log that gives the attributes of each line.
+type quoting struct {
+	slog.Handler
+	lines chan string
+}
+
+func (q quoting) Enabled(context.Context, slog.Level) bool { return true }
+
+func (q quoting) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		q.lines <- a.String()
+		return true
+	})
+	return nil
+}
+
+// TestLogNamesTheAddress: the log has the address of the server and no user, in whose place there may be a token.
+func TestLogNamesTheAddress(t *testing.T) {
+	_, address := alone(t, "127.0.0.1:0")
+	q := quoting{slog.DiscardHandler, make(chan string, 1000)}
+	o := at(address)
+	o.Logger = slog.New(q)
+	dial(t, o)
+	if line := <-q.lines; line != "server="+address {
+		t.Errorf("it says %q", line)
 	}
 }

@@ -46,11 +46,11 @@ func (d Dialer) Dial(ctx context.Context) (signal.Signaler, error) {
 	}
 	u, err := entrance.ParseURL(d.URL, "ws")
 	if err != nil {
-		return nil, fmt.Errorf("ws: dial %q: %w", d.URL, err)
+		return nil, fmt.Errorf("ws: dial %s: %w", entrance.Redacted(d.URL), err)
 	}
 	l, _, err := d.dial(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("ws: dial %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("ws: dial %s: %w", entrance.Shown(u), err)
 	}
 	return l, nil
 }
@@ -78,7 +78,7 @@ func (d Dialer) DialJoin(ctx context.Context, join signal.Message) (signal.Signa
 	case refused && ctx.Err() == nil:
 		return d.Dial(ctx) // whose error, unlike this one, cannot quote the join
 	default:
-		return nil, fmt.Errorf("ws: dial %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("ws: dial %s: %w", entrance.Shown(u), err)
 	}
 }
 

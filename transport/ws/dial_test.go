@@ -94,6 +94,8 @@ func TestEndpoint(t *testing.T) { tested.TestEndpoint(t, "../../signal/testdata/
 
 func TestProofPassedOn(t *testing.T) { tested.TestProofPassedOn(t) }
 
+func TestNoPassword(t *testing.T) { tested.TestNoPassword(t) }
+
 func TestHandlerRefuses(t *testing.T) {
 	server := httptest.NewServer(ws.Handler(hub.New(nil), &ws.AcceptOptions{OriginPatterns: []string{"friend.example"}}))
 	t.Cleanup(server.Close)

@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom"
 	"noom/cmd/noom/command"
+	"noom/internal/entrance"
 	"noom/signal"
 	"noom/transport/auto"
 )
@@ -60,8 +60,8 @@ func (c *Call) Check() error {
 		return err
 	}
 	for _, u := range append([]string{c.URL}, c.URLs...) {
-		if err := checkURL(u); err != nil {
-			return command.Wrong("-url %q: %v", u, err)
+		if _, err := entrance.ParseURL(u, "ws"); err != nil {
+			return command.Wrong("-url %s: %v", entrance.Redacted(u), err)
 		}
 	}
 	return nil
@@ -82,20 +82,6 @@ func (c *Call) readToken() error {
 	}
 	if len(c.Token) > signal.MaxToken {
 		return command.Wrong("%s: %d bytes, at most %d", where, len(c.Token), signal.MaxToken)
-	}
-	return nil
-}
-
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err // the rest repeats the URL
-	}
-	switch {
-	case u.Scheme != "ws" && u.Scheme != "wss" && u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("want ws://host:port/path, or wss://")
-	case u.Hostname() == "":
-		return errors.New("it names no host; want ws://host:port/path")
 	}
 	return nil
 }

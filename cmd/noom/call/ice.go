@@ -39,6 +39,9 @@ func (c *Call) addICE(text string) error {
 	default:
 		return errors.New("want stun:host:port or turn:user:password@host:port")
 	}
+	if strings.Contains(server.URLs[0], "@") {
+		return errors.New("a STUN server takes no user and no password; want stun:host:port")
+	}
 	uri, err := stun.ParseURI(server.URLs[0])
 	if err == nil && uri.Port > 65535 {
 		err = stun.ErrPort

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -140,6 +141,14 @@ func NewFlags() *flag.FlagSet {
 	return flags
 }
 
+// refusedValue is how package flag quotes a value that it refuses.
+var refusedValue = regexp.MustCompile(`(?s)^invalid value ".*@.*" for flag `)
+
+// withoutPassword takes a value out of an error if it may be a URL with a password.
+func withoutPassword(text string) string {
+	return refusedValue.ReplaceAllString(text, "invalid value for flag ")
+}
+
 // Parse reads flags and, before or behind them, one argument for each name of wanted, which it returns. Asked for
 // help it returns [flag.ErrHelp]; its other errors are of [Wrong].
 func Parse(flags *flag.FlagSet, args []string, wanted ...string) (values []string, err error) {
@@ -150,7 +159,7 @@ func Parse(flags *flag.FlagSet, args []string, wanted ...string) (values []strin
 		case errors.Is(err, flag.ErrHelp):
 			return nil, err
 		case err != nil:
-			return nil, Wrong("%s", strings.Replace(err.Error(), "flag provided but not defined: ", "there is no flag ", 1))
+			return nil, Wrong("%s", withoutPassword(strings.Replace(err.Error(), "flag provided but not defined: ", "there is no flag ", 1)))
 		}
 		if ended := len(args) - len(rest) - 1; ended >= 0 && args[ended] == "--" {
 			values, rest = append(values, rest...), nil // no flags behind that

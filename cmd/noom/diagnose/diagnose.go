@@ -14,6 +14,7 @@ import (
 	"noom/cmd/noom/call"
 	"noom/cmd/noom/command"
 	"noom/signal"
+	"noom/transport/auto"
 )
 
 const usage = `noom diagnose tries each step of a call in a room: the hub by WebSocket and by HTTP, the
@@ -21,6 +22,9 @@ room, each STUN and TURN server, and a connection to each member. It says what f
 would, and why. The others see it come and go as a member.
 
   noom diagnose URL ROOM [flags]        such as noom diagnose wss://call.example.com/ws demo
+
+URL may be several with commas between, of hubs that serve the same rooms. Each is tried, in
+the order in which members of ROOM try them, and the room at the first that lets us in.
 
   -name NAME         the nickname (default diagnose)
   -token-env VAR     the token or password that the hub wants, from that variable
@@ -53,7 +57,10 @@ func Command() command.Command {
 			if err != nil {
 				return err
 			}
-			o.URL, o.Room = values[0], values[1]
+			if err := (&auto.URLFlag{URL: &o.URL, URLs: &o.URLs}).Set(values[0]); err != nil {
+				return command.Wrong("URL: %v", err)
+			}
+			o.Room = values[1]
 			if err := o.Check(); err != nil {
 				return err
 			}
@@ -79,13 +86,12 @@ const goodbye = 3 * time.Second
 
 // diagnose goes on for as long as the next step makes sense.
 func (o *options) diagnose(ctx context.Context, r *report) {
-	dialer, ok := o.reachHub(ctx, r)
-	if !ok {
+	hubs := o.reachHubs(ctx, r)
+	if hubs == nil {
 		return
 	}
-	watched := &watchedDialer{Dialer: dialer}
-	joining, cancel := context.WithTimeout(ctx, o.wait)
-	room, err := o.JoinBy(joining, watched, &noom.Config{ConnectTimeout: max(o.wait, time.Second)})
+	joining, cancel := context.WithTimeout(ctx, o.wait*time.Duration(len(hubs)))
+	room, err := o.JoinBy(joining, hubs, &noom.Config{ConnectTimeout: max(o.wait, time.Second)})
 	cancel()
 	if err != nil {
 		r.bad("room", "%v", err)
@@ -96,7 +102,8 @@ func (o *options) diagnose(ctx context.Context, r *report) {
 		defer cancel()
 		_ = room.Leave(leaving) // a hub that misses the goodbye will notice
 	}()
-	r.good("room", "%q, with %s in it; we may %s", room.Name(), count(len(room.Peers()), "other member"), rights(room))
+	watched := hubs.joined()
+	r.good("room", "%q%s, with %s in it; we may %s", room.Name(), watched.where, count(len(room.Peers()), "other member"), rights(room))
 	if o.Token != "" && !watched.challenged {
 		r.note("token", "the hub asks for none, and did not look at ours")
 	}

@@ -160,6 +160,30 @@ func TestHubs(t *testing.T) {
 	}
 }
 
+// Of several hubs each is tried, and the room at one that answers; no password of a URL is printed.
+func TestSeveralHubs(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	one, two := strings.Replace(serve(t, nil), "://", "://jiwoo:hush@", 1), serve(t, nil, "ws")
+	code, out, errs := diagnosed(t, strings.Join([]string{closed.URL + "/ws?hush", one, two}, ","), "데모")
+	says(
+		t, out,
+		`hub [123] FAIL by WebSocket: .*nothing listens there`, `hub [123] FAIL by HTTP: .*nothing listens there`,
+		`hub [123] ok answers by HTTP at ws://127\.0\.0\.1:\d+/http, in `, `hub [123] note not by HTTP, so `,
+		`room ok "데모" at hub [123], with 0 other members in it`,
+	)
+	if n := strings.Count(out, " ok answers by WebSocket at "); n != 2 || strings.Contains(out, "verdict") {
+		t.Errorf("%d answer by WebSocket\n%s", n, out)
+	}
+	if code != 1 || !strings.HasPrefix(errs, "noom diagnose: 2 of ") || strings.Contains(out+errs, "hush") {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+	var stderr bytes.Buffer
+	if code = Command().Run(t.Context(), []string{"ws://jiwoo:hush@[bad", "데모"}, command.Streams{Out: io.Discard, Err: &stderr}); code != 2 || strings.Contains(stderr.String(), "hush") {
+		t.Errorf("exit code %d, %s", code, &stderr)
+	}
+}
+
 // One of the two ways is enough, and who misses the other is said.
 func TestOneWay(t *testing.T) {
 	code, out, _ := diagnosed(t, serve(t, nil, "ws"), "데모")

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/diagnose"
+	"noom/internal/iceservers"
 	"noom/signal"
 )
 
@@ -103,11 +104,11 @@ func (o *options) tryServers(ctx context.Context, r *report, servers []server) [
 	for _, f := range found {
 		switch {
 		case f.skipped:
-			r.note(f.label(), "%s: %s", f.url, f.words)
+			r.note(f.label(), "%s: %s", iceservers.Redacted(f.url), f.words)
 		case f.err != nil:
-			r.bad(f.label(), "%s: %v", f.url, f.err)
+			r.bad(f.label(), "%s: %v", iceservers.Redacted(f.url), f.err)
 		default:
-			r.good(f.label(), "%s: %s", f.url, f.words)
+			r.good(f.label(), "%s: %s", iceservers.Redacted(f.url), f.words)
 		}
 	}
 	return found

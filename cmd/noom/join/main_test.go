@@ -42,6 +42,9 @@ func fails(t *testing.T, code int, says []string, args ...string) {
 			t.Errorf("%q: %q does not say %q", args, text, word)
 		}
 	}
+	if strings.Contains(text, "hush") {
+		t.Errorf("%q: it says the password: %q", args, text)
+	}
 }
 
 func TestBadFlags(t *testing.T) {
@@ -60,9 +63,14 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-token-env", "NOOM_NOTHING"}, []string{"-token-env NOOM_NOTHING", "no such variable"}},
 		{[]string{"-url", "localhost:8080"}, []string{"-url", "ws://"}},
 		{[]string{"-url", "ws://"}, []string{"-url", "no host"}},
-		{[]string{"-url", "ws://a/ws,localhost"}, []string{`-url "localhost"`, "ws://"}},
+		{[]string{"-url", "ws://a/ws,localhost"}, []string{"-url localhost:", "ws://"}},
 		{[]string{"-url", "ws://a/ws,"}, []string{"-url", "empty"}},
 		{[]string{"-url", "ws://a b/"}, []string{"-url"}},
+		{[]string{"-url", "ws://user:hush@[bad"}, []string{"-url", "escaped"}},
+		{[]string{"-url", "ws://user:hush@a/ws,"}, []string{"-url", "empty"}},
+		{[]string{"-url", "ftp://user:hush@a/ws?hush"}, []string{"-url ftp://a/ws"}},
+		{[]string{"-ice", "turn:user:hush@[bad"}, []string{"-ice"}},
+		{[]string{"-ice", "stun:user:hush@a"}, []string{"-ice", "no password"}},
 		{[]string{"-duration", "soon"}, []string{"-duration"}},
 		{[]string{"-duration", "-1s"}, []string{"-duration", "past"}},
 		{[]string{"-camera", "x", "-video", "none"}, []string{"-camera", "-video"}},

@@ -3,6 +3,7 @@
 import { forgetToken } from './address.js';
 import * as question from './ask.js';
 import { keepScreenOn } from './awake.js';
+import { Captions } from './captions.js';
 import * as chat from './chat.js';
 import { notice, reveal } from './controls.js';
 import { copyLink } from './copy.js';
@@ -31,6 +32,7 @@ export class Call {
   #media;
   #moderation;
   #marks;
+  #captions;
   #people;
   #timeline; // of what happens
   #recording;
@@ -50,7 +52,8 @@ export class Call {
       changed: () => this.#drawMarks(),
       reacted: (id, emoji) => (id ? this.#people.react(id, emoji) : this.#media.react(emoji)),
     });
-    this.#people = new People(this.#moderation, this.#marks, (peer) => this.#inspect(peer));
+    this.#captions = new Captions(room, (id, text, by) => (id === room.self.id ? this.#media.caption(text, by) : this.#people.caption(id, text, by)));
+    this.#people = new People(this.#moderation, this.#marks, { inspect: (peer) => this.#inspect(peer), attach: (peer) => this.#files.choose(peer) });
     this.#recording = new Recording(room, (on) => this.#marks.record(on));
     this.#files = new Files(room);
     this.#show();
@@ -87,6 +90,7 @@ export class Call {
       this.#people.remove(peer);
       why.left(peer, nameOf(peer));
       this.#marks.left(peer);
+      this.#captions.left(peer);
       if (reason === 'kicked') chat.happened(t('removed', nameOf(peer)));
       else this.#moves(peer, false);
       this.#people.count();
@@ -100,7 +104,10 @@ export class Call {
       this.#people.draw(peer);
       this.#marks.greet(peer);
     },
-    datareceived: (event) => this.#marks.take(event),
+    datareceived: (event) => {
+      this.#marks.take(event);
+      this.#captions.take(event);
+    },
     fileoffered: ({ peer, file }) => this.#files.offered(peer, file),
     qualitychanged: ({ peer }) => this.#people.draw(peer),
     trackadded: ({ peer }) => this.#people.draw(peer),
@@ -202,6 +209,7 @@ export class Call {
     s: [() => this.#media.share(), 'screen'],
     h: [() => this.#marks.raiseHand(), 'hand'],
     r: [reactions.toggle, 'react'],
+    c: [() => this.#captions.toggle(), 'captions'],
     enter: [chat.focus, 'chat'],
     d: [() => this.#debug(debug.toggle), 'call'],
     '?': [keys.toggle, 'call'],
@@ -229,6 +237,7 @@ export class Call {
     this.#files.close();
     this.#media.close();
     this.#marks.close();
+    this.#captions.close();
     reactions.hide();
     this.#people.clear();
     keepScreenOn(false);

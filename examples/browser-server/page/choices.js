@@ -1,15 +1,16 @@
-// What a person chose before a call, kept in this browser for the next one: the devices, and which of them a call begins
-// without.
+// What a person chose, kept in this browser for the next call: the devices, which of them a call begins without, and
+// whether captions are shown.
 
 const KEY = 'devices';
-const DEFAULTS = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true, blur: false };
+const DEFAULTS = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true, blur: false, captions: true };
 const LONGEST = 1000; // characters of a device's id
 
 let chosen = null;
 
 /**
  * What is chosen: audio and video, whether to begin with them; microphone, camera, speaker: ids, '' for the usual one;
- * noise and echo: whether the browser takes them out of what the microphone hears; blur: whether it blurs what is behind us.
+ * noise and echo: whether the browser takes them out of what the microphone hears; blur: whether it blurs what is behind us;
+ * captions: whether they are shown.
  */
 export const choices = () => chosen ??= read(localStorage.getItem(KEY));
 

@@ -1,5 +1,5 @@
-// Files, in the chat: what is dropped on a picture goes to that member, what is dropped on the chat or chosen there to
-// everyone. Names of files are other people's text, as chats are.
+// Files, in the chat: what is dropped on a picture, or chosen by its button, goes to that member, what is dropped on the
+// chat or chosen there to everyone. Names of files are other people's text, as chats are.
 
 import * as chat from './chat.js';
 import { notice } from './controls.js';
@@ -13,17 +13,22 @@ const LARGE = 64_000_000; // bytes, from which a file is not kept in memory wher
 export class Files {
   #room;
   #over = new AbortController();
+  #chosenFor = null; // the peer that a file is chosen for, null: everyone
 
   constructor(room) {
     this.#room = room;
-    const attach = $('attach');
-    const input = $('attached');
-    attach.onclick = () => input.click();
-    input.onchange = () => {
-      this.#toAll([...input.files]);
-      input.value = ''; // the same can be chosen again
+    $('attach').onclick = () => this.choose(null);
+    $('attached').onchange = ({ target }) => {
+      this.#sendTo(this.#chosenFor, [...target.files]);
+      target.value = ''; // the same can be chosen again
     };
     this.#takeDrops();
+  }
+
+  /** Lets the person choose files for a peer, null: for everyone. */
+  choose(peer) {
+    this.#chosenFor = peer;
+    $('attached').click();
   }
 
   /** A member offers a file. */
@@ -57,8 +62,9 @@ export class Files {
     }
   }
 
-  #toAll(files) {
-    if (files.length > 0 && this.#room.peers.length === 0) notice(t('alone'));
+  #sendTo(peer, files) {
+    if (peer) this.#send(files, [peer], nameOf(peer));
+    else if (files.length > 0 && this.#room.peers.length === 0) notice(t('alone'));
     else this.#send(files, this.#room.peers, t('everyone'));
   }
 
@@ -102,9 +108,7 @@ export class Files {
       const to = this.#target(event.target);
       event.preventDefault();
       mark(null);
-      const files = [...event.dataTransfer.files];
-      if (to?.peer) this.#send(files, [to.peer], nameOf(to.peer));
-      else if (to) this.#toAll(files);
+      if (to) this.#sendTo(to.peer, [...event.dataTransfer.files]);
     });
   }
 
@@ -120,6 +124,7 @@ export class Files {
   /** The call is over. */
   close() {
     this.#over.abort();
+    $('attached').onchange = null; // a dialog of the browser may still be open
     mark(null);
   }
 }

@@ -3,7 +3,7 @@
 // person wants of the own picture.
 
 import { never, soon } from './soon.js';
-import { arrange, CORNERS, next, place, toward } from './stage.js';
+import { arrange, CORNERS, next, overlap, place, toward } from './stage.js';
 
 export const area = document.getElementById('tiles');
 const phone = matchMedia('(max-width: 40rem), (max-height: 30rem)'); // as in style.css
@@ -65,8 +65,13 @@ function layOut() {
   const arranged = arrange({ tiles: [...tiles], pinned, speaker, phone: phone.matches, hidden });
   const places = place(arranged, { width: area.clientWidth, height: area.clientHeight }, corner);
   area.dataset.corner = places.get(arranged.floating)?.where === 'float' ? corner : ''; // so that names and buttons of the others keep clear of it
+  const own = places.get(arranged.floating);
+  area.style.setProperty('--own-width', `${own?.width ?? 0}px`);
   const alone = ![...tiles].some(({ kind }) => kind === 'member');
-  for (const tile of tiles) tile.put(places.get(tile), { pinned: tile === pinned, alone, hidden: hidden && tile === arranged.floating });
+  for (const tile of tiles) {
+    const beneath = tile !== arranged.floating && area.dataset.corner.startsWith('bottom') && overlap(own, places.get(tile));
+    tile.put(places.get(tile), { pinned: tile === pinned, alone, beneath, hidden: hidden && tile === arranged.floating });
+  }
 }
 
 new ResizeObserver(layOut).observe(area);

@@ -63,6 +63,9 @@ export class OwnMedia {
   /** Shows a reaction of our own. */
   react(emoji) { this.#mine.react(emoji); }
 
+  /** Shows a caption of what we say. */
+  caption(text, by) { this.#mine.caption(text, by); }
+
   /** Whether a Sender is one of our screen. */
   shares(sender) { return this.#shared.includes(sender); }
 

@@ -12,14 +12,14 @@ export const nameOf = (peer) => peer.name || t('unnamed');
 export class People {
   #moderation; // what may be done to them
   #marks; // what they show of themselves
-  #inspect; // (peer): shows how its connection is
+  #acts; // inspect(peer) shows how its connection is, attach(peer) lets us choose files for it
   #members = new Map(); // id → Tile, null until it is drawn first
   #screens = new Map(); // RemoteTrack → Tile: ids are the peer's choice, and another's may be the same
 
-  constructor(moderation, marks, inspect) {
+  constructor(moderation, marks, acts) {
     this.#moderation = moderation;
     this.#marks = marks;
-    this.#inspect = inspect;
+    this.#acts = acts;
   }
 
   add(peer) {
@@ -46,6 +46,9 @@ export class People {
 
   /** Shows a reaction of a member. */
   react(id, emoji) { this.#members.get(id)?.react(emoji); }
+
+  /** Shows a caption of what a member says. */
+  caption(id, text, by) { this.#members.get(id)?.caption(text, by); }
 
   /** Shows how many we are, ourselves among them. */
   count() {
@@ -92,7 +95,8 @@ export class People {
     const tile = new Tile({ member: peer.id }, {
       onSafety: async () => safety.show(nameOf(peer), await peer.safetyNumber()),
       onManage: () => this.#moderation.manage(peer, nameOf(peer)),
-      onQuality: () => this.#inspect(peer),
+      onQuality: () => this.#acts.inspect(peer),
+      onAttach: () => this.#acts.attach(peer),
     });
     this.#members.set(peer.id, tile);
     return tile;

@@ -62,7 +62,8 @@ function covers(own, places, corner) {
   });
 }
 
-const overlap = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+/** Whether two places have a point in common. */
+export const overlap = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 
 function lay({ stage, share, rest, floating, hidden }, { width, height }, corner) {
   const area = { x: 0, y: 0, width, height };

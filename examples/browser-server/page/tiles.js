@@ -22,9 +22,9 @@ export class Tile {
   /**
    * dataset marks the tile for scripts: {member: ID}, {screen: ID} or {self: ''}. onSafety, if any, is what the lock
    * next to the name does, onManage what the button in the corner does once manageable is set, onQuality what the mark of
-   * the connection does.
+   * the connection does, onAttach what the paper clip does.
    */
-  constructor(dataset, { onSafety = null, onManage = null, onQuality = null } = {}) {
+  constructor(dataset, { onSafety = null, onManage = null, onQuality = null, onAttach = null } = {}) {
     this.#root = template.content.firstElementChild.cloneNode(true);
     Object.assign(this.#root.dataset, dataset);
     this.#video = this.#root.querySelector('video');
@@ -42,6 +42,10 @@ export class Tile {
     manage.title = t('manage');
     manage.onclick = onManage;
     this.#root.querySelector('.quality').onclick = onQuality;
+    const attach = this.#root.querySelector('.attach');
+    attach.title = t('attach');
+    attach.hidden = !onAttach;
+    attach.onclick = onAttach;
     this.#root.style.setProperty('--hue', hue(dataset.member ?? ''));
     this.camera = false;
     this.#buttons = new TileButtons(this, this.#root, this.#video);
@@ -56,11 +60,12 @@ export class Tile {
     return 'self' in dataset ? 'self' : 'member';
   }
 
-  /** Puts it where stage.js wants it; pinned, alone and hidden say how that came. */
+  /** Puts it where stage.js wants it; pinned, alone and hidden say how that came; beneath: our own floats over its lower part. */
   put({ where, x, y, width, height }, how) {
     const { style, dataset } = this.#root;
     dataset.place = where;
     this.#root.toggleAttribute('data-hidden', how.hidden);
+    this.#root.toggleAttribute('data-beneath', how.beneath);
     for (const [name, px] of Object.entries({ x, y, width, height })) style.setProperty(`--tile-${name}`, `${px}px`);
     this.#buttons.draw(where, how);
   }
@@ -70,6 +75,7 @@ export class Tile {
     this.#root.querySelector('[data-name]').textContent = name;
     this.#buttons.name = name;
     this.#root.querySelector('.manage').setAttribute('aria-label', t('manageWho', name));
+    this.#root.querySelector('.attach').setAttribute('aria-label', t('attachWho', name));
     this.#root.querySelector('.avatar').dataset.initial = [...name][0] ?? '·';
     this.#labelQuality();
   }
@@ -127,6 +133,16 @@ export class Tile {
     shown.append(reaction);
     if (shown.childElementCount > AT_ONCE) shown.firstElementChild.remove();
     setTimeout(() => reaction.remove(), SHOWN);
+  }
+
+  /** Shows what the member says, by the words of another one, '' for its own; the text '' takes it away. */
+  caption(text, by) {
+    const shown = this.#root.querySelector('.caption');
+    if (!text) return shown.replaceChildren();
+    const who = Object.assign(document.createElement('b'), { className: 'unseen', textContent: `${this.#name} ` });
+    const said = Object.assign(document.createElement('span'), { dir: 'auto', textContent: text });
+    shown.replaceChildren(who, said);
+    if (by) shown.append(Object.assign(document.createElement('small'), { textContent: t('captionBy', by) }));
   }
 
   /** Whether there is something that we may do to the member. */

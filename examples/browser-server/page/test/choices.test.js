@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { read } from '../choices.js';
 
-const usual = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true, blur: false };
+const usual = { audio: true, video: true, microphone: '', camera: '', speaker: '', noise: true, echo: true, blur: false, captions: true };
 
 test('choices: what was kept comes back', () => {
-  const kept = { audio: false, video: true, microphone: '헤드셋', camera: 'a', speaker: 'default', noise: false, echo: false, blur: true };
+  const kept = { audio: false, video: true, microphone: '헤드셋', camera: 'a', speaker: 'default', noise: false, echo: false, blur: true, captions: false };
   assert.deepEqual(read(JSON.stringify(kept)), kept);
   assert.deepEqual(read('{"video":false}'), { ...usual, video: false });
 });
