@@ -2,6 +2,9 @@ package browser_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,6 +89,84 @@ func testRecordPage(t *testing.T, kind browsertest.Kind) {
 		t.Errorf("it lasts %v, %v", lasts, err)
 	}
 	t.Logf("%v of %v", lasts, streams)
+}
+
+// What was recorded as MP4 plays in a page, from its beginning and from where it jumps to.
+func TestPagePlaysMP4(t *testing.T) { browsertest.EachKindIfAsked(t, testPagePlaysMP4) }
+
+func testPagePlaysMP4(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	l := newLab(t)
+	folder := t.TempDir()
+	path := callInMP4(t, l, folder)
+	files := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer files.Close()
+	tab := l.open(kind.Start(t), "")
+	tab.Do(`(async () => {
+		window.video = Object.assign(document.createElement('video'), { muted: true, src: '` + files.URL + "/" + filepath.Base(path) + `' });
+		document.body.append(video);
+		await video.play();
+	})()`)
+	tab.Wait("the picture plays", `video.currentTime > 1 && video.videoWidth === 160`)
+	if lasts := browsertest.Eval[float64](tab, `video.duration`); lasts < 4 || lasts > 60 {
+		t.Errorf("it lasts %v s", lasts)
+	}
+	tab.Do(`video.currentTime = video.duration - 1.5`)
+	tab.Wait("it plays to its end from a jump on", `video.ended`)
+	if complaint := browsertest.Eval[string](tab, `video.error ? video.error.message : ''`); complaint != "" {
+		t.Error(complaint)
+	}
+}
+
+// callInMP4 records what a member sends in H.264 and Opus for some seconds.
+func callInMP4(t *testing.T, l *lab, folder string) (path string) {
+	t.Helper()
+	clip := filepath.Join(t.TempDir(), "사진.h264")
+	ffmpegtest.Run(t, "-f", "lavfi", "-i", "testsrc=size=160x120:rate=15", "-t", "2", "-pix_fmt", "yuv420p",
+		"-c:v", "libx264", "-profile:v", "baseline", "-g", "15", "-f", "h264", clip)
+	picture, err := media.OpenH264(clip, &media.FileOptions{FPS: 15})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound := media.Tone()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	join := func(config *noom.Config) noom.Room {
+		room, err := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for range room.Events(ctx) { // which would wait for us otherwise
+				continue
+			}
+		}()
+		return room
+	}
+	sender := join(&noom.Config{Name: "지우", Tracks: []noom.LocalTrack{{Track: picture}, {Track: sound}}})
+	recorder := join(&noom.Config{Name: "recorder"})
+	path = filepath.Join(folder, "call.mp4")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recording := media.RecordMP4(ctx, file)
+	media.AddRoom(recording, recorder)
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	var began time.Time
+	for began.IsZero() || time.Since(began) < 6*time.Second {
+		<-look.C
+		if info, err := file.Stat(); err == nil && info.Size() > 0 && began.IsZero() { // the head, with the first frame
+			began = time.Now()
+		}
+	}
+	_ = recorder.Leave(context.Background()) // the file is what counts
+	_ = sender.Leave(context.Background())
+	if err := errors.Join(recording.Close(), picture.Close(), sound.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // A page that flashes and beeps together still does so in the recording, within
