@@ -158,7 +158,8 @@ func newPeer(r *room, m Member) *peer {
 			p.link.Publish(s)
 		}
 	}
-	r.background(p.link.Run)
+	r.tasks.Add(1)
+	p.link.Start(r.tasks.Done)
 	r.sharing.wake()
 	return p
 }

@@ -83,7 +83,7 @@ type Link struct {
 	card         *Card // until it is answered, or there is no use for it
 }
 
-// New makes a link. Run runs it.
+// New makes a link. Start begins it.
 func New(cfg Config) *Link {
 	l := &Link{
 		face: face{member: cfg.Member, name: cfg.Member.Name, rights: cfg.Member.Rights, account: cfg.Member.Account, report: cfg.Report, log: cfg.Log},
@@ -102,24 +102,28 @@ func New(cfg Config) *Link {
 	return l
 }
 
-// Run runs the loop. It returns when the link is over.
-func (l *Link) Run() {
-	for range l.mail.Ready() {
-		for _, f := range l.mail.Take() {
-			f()
-		}
-		if l.recovery.Over() {
-			for _, f := range l.mail.Close() {
-				f()
-			}
-			l.on((*recovery.Machine).Ended)
-			if l.recovery.Left() {
-				l.host.Left()
-			}
-			return
-		}
-		l.flush()
+// Start begins the loop. It calls over when the link is over.
+func (l *Link) Start(over func()) {
+	l.mail.Serve(func(items []func()) { l.turn(items, over) })
+}
+
+// turn is a round of the loop.
+func (l *Link) turn(items []func(), over func()) {
+	for _, f := range items {
+		f()
 	}
+	if !l.recovery.Over() {
+		l.flush()
+		return
+	}
+	for _, f := range l.mail.Close() {
+		f()
+	}
+	l.on((*recovery.Machine).Ended)
+	if l.recovery.Left() {
+		l.host.Left()
+	}
+	over()
 }
 
 // flush sends what is due, at the end of each round of the loop.

@@ -1,5 +1,6 @@
 // Package mailbox is the inbox of an actor, a goroutine that alone owns some state. Any
-// goroutine posts functions, and the owner runs them one after the other.
+// goroutine posts functions, and the owner runs them one after the other. An actor that
+// waits for nothing else has a goroutine only while there is something to run.
 package mailbox
 
 import (
@@ -16,11 +17,50 @@ type Mailbox struct {
 	mu     sync.Mutex // a leaf lock: nothing is called while it is held
 	items  []func()
 	closed bool
+	turn   func([]func()) // of Serve; nil: it was not called
+	turns  bool           // a goroutine calls turn
 }
 
 // New returns an open mailbox. Once it is closed, Ask returns the error closed.
 func New(closed error) *Mailbox {
 	return &Mailbox{closedErr: closed, ready: make(chan struct{}, 1)}
+}
+
+// Serve has turn called with what was posted, in a goroutine that lasts until all of it has
+// been run: one at a time, so what turn does needs no lock. It takes the place of Ready and Take.
+func (m *Mailbox) Serve(turn func(items []func())) {
+	m.mu.Lock()
+	m.turn = turn
+	begins := m.begins()
+	m.mu.Unlock()
+	if begins {
+		go m.serve()
+	}
+}
+
+// begins reports whether a goroutine has to begin that serves. It needs m.mu.
+func (m *Mailbox) begins() bool {
+	begins := m.turn != nil && !m.turns && len(m.items) > 0
+	m.turns = m.turns || begins
+	return begins
+}
+
+// serve calls turn until nothing is left.
+func (m *Mailbox) serve() {
+	var former []func() // has run; what is posted next goes there
+	for {
+		m.mu.Lock()
+		items := m.items
+		if m.turns = len(items) > 0; !m.turns {
+			m.mu.Unlock()
+			return
+		}
+		m.items = former
+		m.mu.Unlock()
+		m.turn(items)
+		clear(items)
+		former = items[:0]
+	}
 }
 
 // Ready holds a token while there may be something to take. Only the owner receives from it.
@@ -34,7 +74,14 @@ func (m *Mailbox) Post(f func()) bool {
 		return false
 	}
 	m.items = append(m.items, f)
+	served, begins := m.turn != nil, m.begins()
 	m.mu.Unlock()
+	if begins {
+		go m.serve()
+	}
+	if served {
+		return true
+	}
 	select {
 	case m.ready <- struct{}{}:
 	default:

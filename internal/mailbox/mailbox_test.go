@@ -3,6 +3,8 @@ package mailbox_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,6 +106,54 @@ func TestTimer(t *testing.T) {
 		timer.Stop()
 		if take(); ran != "second " {
 			t.Errorf("after Stop: ran %q", ran)
+		}
+	})
+}
+
+// TestServe: what is posted is run in order by one goroutine at a time, which is gone when nothing is left, and what was
+// posted before counts too.
+func TestServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mailbox.New(errClosed)
+		var ran, running, turns int // of the goroutine that serves; the detector of races sees a second one
+		post := func() {
+			m.Post(func() {
+				ran++
+				m.Post(func() { ran++ })
+			})
+		}
+		post()
+		before := runtime.NumGoroutine()
+		m.Serve(func(items []func()) {
+			turns++
+			if running++; running != 1 {
+				t.Error("two at a time")
+			}
+			for _, f := range items {
+				f()
+			}
+			running--
+		})
+		for round := range 3 {
+			synctest.Wait()
+			if ran != 2*100*round+2 || runtime.NumGoroutine() != before {
+				t.Fatalf("round %d: %d have run, and %d goroutines remain", round, ran, runtime.NumGoroutine()-before)
+			}
+			var posts sync.WaitGroup
+			for range 100 {
+				posts.Go(post)
+			}
+			posts.Wait()
+		}
+		synctest.Wait()
+		if turns < 8 {
+			t.Errorf("%d turns", turns) // each round has at least two: what is posted in a turn is not of that turn
+		}
+		for _, f := range m.Close() {
+			f()
+		}
+		if m.Post(func() { t.Error("a post after Close ran") }) {
+			t.Error("a post after Close was accepted")
 		}
 	})
 }
