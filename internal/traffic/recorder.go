@@ -8,6 +8,7 @@ import (
 
 const (
 	recorded  = 2048 // packets whose arrival is remembered: a second of 20 Mbit/s. A power of two
+	firstOnes = 128  // for which there is room to begin with. The same
 	mostBytes = 1200 // of a report
 
 	wideTop = 20 // bytes before the chunks of a report
@@ -17,7 +18,8 @@ const (
 // cc-extensions-01 section 3.1). What comes late, after it was reported missing, is reported again with all that followed.
 // It is pure.
 type recorder struct {
-	times   []uint32 // recorded ones, by number: in units of deltaUnit, from 1 on; 0: has not come. nil: none has
+	times   []uint32 // by number, from lowest on: in units of deltaUnit, from 1 on; 0: has not come. Grows up to recorded
+	lowest  int64    // the first number that is in times
 	first   int64    // the first that is to be reported
 	next    int64    // the number after the highest that has come
 	any     bool
@@ -38,23 +40,42 @@ var sheets = sync.Pool{New: func() any { return new(sheet) }}
 func (r *recorder) arrived(media uint32, wire uint16, at time.Duration) (first bool) {
 	r.media = media
 	number := r.next + int64(int16(wire-uint16(r.next)))
-	if r.times == nil {
-		r.times = make([]uint32, recorded)
-	}
 	switch {
 	case !r.any || number >= r.next+recorded || number < r.next-recorded: // the numbers go on elsewhere
 		clear(r.times)
-		r.first, r.next, r.any = number, number, true
-	case number < r.next && r.times[number&(recorded-1)] != 0:
+		r.lowest, r.first, r.next, r.any = number, number, number, true
+	case r.lowest <= number && number < r.next && *r.time(number) != 0:
 		return false // it came twice
 	}
 	first = !r.pending()
+	r.makeRoom(number)
 	for ; r.next <= number; r.next++ {
-		r.times[r.next&(recorded-1)] = 0
+		*r.time(r.next) = 0
 	}
+	r.lowest = max(min(r.lowest, number), r.next-recorded)
 	r.first = max(min(r.first, number), r.next-recorded)
-	r.times[number&(recorded-1)] = max(uint32(at/deltaUnit)+1, 1) // begins again after 12 days, as reports do
+	*r.time(number) = max(uint32(at/deltaUnit)+1, 1) // begins again after 12 days, as reports do
 	return first
+}
+
+// time returns the place of a number in times.
+func (r *recorder) time(number int64) *uint32 { return &r.times[number&int64(len(r.times)-1)] }
+
+// makeRoom makes room for a number and all that there are.
+func (r *recorder) makeRoom(number int64) {
+	need := min(max(number+1, r.next)-min(number, r.lowest), recorded)
+	if int64(len(r.times)) >= need {
+		return
+	}
+	size := max(len(r.times), firstOnes)
+	for int64(size) < need {
+		size *= 2
+	}
+	former := *r
+	r.times = make([]uint32, size)
+	for n := r.lowest; n < r.next; n++ {
+		*r.time(n) = *former.time(n)
+	}
 }
 
 func (r *recorder) pending() bool { return r.first < r.next }
@@ -62,7 +83,7 @@ func (r *recorder) pending() bool { return r.first < r.next }
 // report returns a report on what is pending, as much as one takes, nil if nothing is.
 func (r *recorder) report() []byte {
 	came := r.first
-	for came < r.next && r.times[came&(recorded-1)] == 0 {
+	for came < r.next && *r.time(came) == 0 {
 		came++
 	}
 	if came >= r.next {
@@ -72,8 +93,8 @@ func (r *recorder) report() []byte {
 	s := sheets.Get().(*sheet)
 	defer sheets.Put(s)
 	for count := int(r.next - r.first); ; count = max(count/2, int(came-r.first)+1) {
-		count = r.collect(s, count, r.times[came&(recorded-1)])
-		if p := r.write(s, count, r.times[came&(recorded-1)]); len(p) <= mostBytes {
+		count = r.collect(s, count, *r.time(came))
+		if p := r.write(s, count, *r.time(came)); len(p) <= mostBytes {
 			r.first += int64(count)
 			r.reports++
 			return p
@@ -86,7 +107,7 @@ func (r *recorder) collect(s *sheet, count int, base uint32) int {
 	last := base - base%ticksPerReference
 	s.deltas = s.deltas[:0]
 	for i := range count {
-		at := r.times[(r.first+int64(i))&(recorded-1)]
+		at := *r.time(r.first + int64(i))
 		delta := int32(at - last)
 		switch {
 		case at == 0:

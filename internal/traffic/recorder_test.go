@@ -1,9 +1,11 @@
 package traffic
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -156,6 +158,44 @@ func TestLatePacketsAreReported(t *testing.T) {
 	}
 	check(want)
 	check(nil)
+}
+
+// TestMemoryGrows: a recorder has memory for what has come, and reports what one with all memory does.
+func TestMemoryGrows(t *testing.T) {
+	var few recorder
+	for n := range uint16(firstOnes) {
+		few.arrived(9, n+65500, 0)
+		all(&few)
+	}
+	if len(few.times) != firstOnes {
+		t.Errorf("room for %d after %d", len(few.times), firstOnes)
+	}
+	for seed := range uint64(1000) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		r, full := new(recorder), &recorder{times: make([]uint32, recorded)}
+		number, at, far := uint16(rng.Uint32()), time.Duration(0), 1+rng.IntN(2500)
+		for range 300 {
+			at += time.Duration(rng.IntN(50_000_000))
+			switch number++; {
+			case rng.IntN(20) == 0:
+				number += uint16(rng.IntN(far))
+			case rng.IntN(20) == 0:
+				number -= uint16(rng.IntN(far))
+			}
+			if first := r.arrived(9, number, at); first != full.arrived(9, number, at) {
+				t.Fatalf("seed %d: %d: first: %v", seed, number, first)
+			}
+			if rng.IntN(10) > 0 {
+				continue
+			}
+			if got, want := all(r), all(full); !slices.EqualFunc(got, want, bytes.Equal) {
+				t.Fatalf("seed %d: reported %v, want %v", seed, got, want)
+			}
+		}
+		if len(r.times) > recorded {
+			t.Fatalf("seed %d: room for %d", seed, len(r.times))
+		}
+	}
 }
 
 // FuzzRecorder: whatever arrives, reports can be read, and never say that a packet arrived that did not.
