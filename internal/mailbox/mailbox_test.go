@@ -137,6 +137,7 @@ func TestServe(t *testing.T) {
 		})
 		for round := range 3 {
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if ran != 2*100*round+2 || runtime.NumGoroutine() != before {
 				t.Fatalf("round %d: %d have run, and %d goroutines remain", round, ran, runtime.NumGoroutine()-before)
 			}
@@ -147,6 +148,7 @@ func TestServe(t *testing.T) {
 			posts.Wait()
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if turns < 8 {
 			t.Errorf("%d turns", turns) // each round has at least two: what is posted in a turn is not of that turn
 		}
