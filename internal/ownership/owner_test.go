@@ -135,7 +135,7 @@ func TestEarlyAttach(t *testing.T) {
 	}
 	r = New(hubB, r.name, 0, alone)
 	r.Take(&attach)
-	for range askAgain + 1 {
+	for range earlyFor + 1 {
 		r.Tick()
 	}
 	if !r.Done() {
