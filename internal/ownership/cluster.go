@@ -104,6 +104,14 @@ func (c *Cluster) Take(m *Message) (changed bool) {
 	return c.look()
 }
 
+// Heard says that something else than a beat has come from a hub since the last tick. So it lives, though its beats may be
+// lost.
+func (c *Cluster) Heard(hub string) {
+	if p := c.peers[hub]; p != nil {
+		p.silence = 0
+	}
+}
+
 // Doubt says that the bus knows of nobody at a hub. If it does not beat either, it is dead sooner. It reports whether
 // the view has changed.
 func (c *Cluster) Doubt(hub string) (changed bool) {

@@ -1,6 +1,9 @@
 package ownership
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // This file is the edge: its attachment to the owner, and what comes over it.
 
@@ -39,6 +42,7 @@ func (r *Room) ask(c *client) {
 func (r *Room) up(m *Message) {
 	m.N, m.Seq = r.n, r.out.next()
 	if r.owner != r.self {
+		m.Body = bytes.Clone(m.Body) // which may be the reader's of a connection
 		r.out.keep(m)
 	}
 	r.send(r.owner, m)

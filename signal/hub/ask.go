@@ -163,7 +163,7 @@ func (f *fleet) takeQuestion(data []byte) {
 		f.ignore(err)
 		return
 	}
-	f.counts.taken.Add(1)
+	f.taken(q.Hub)
 	if q.Do == "" {
 		f.questions.answered(q)
 		return

@@ -29,6 +29,7 @@ type fleet struct {
 	questions questions    // guards itself
 	guesses   *guesses     // at passwords of rooms that this hub owns; guards itself
 	counts    fleetCounts
+	heard     heardHubs // guards itself
 	notes     chan logNote
 
 	// Behind the hub's lock, as the places are: who makes a place and who gives all places a new view are thus in an order.
@@ -186,6 +187,9 @@ func (f *fleet) tick() {
 	if err := f.subscribe(); err != nil {
 		f.note("backplane", "cannot subscribe to what other hubs say", err)
 	}
+	for hub := range f.heard.take() {
+		f.machine.Heard(hub)
+	}
 	changed := f.machine.Tick()
 	if changed {
 		f.viewed()
@@ -308,7 +312,7 @@ func (f *fleet) takeOwn(data []byte) {
 		f.ignore(err)
 		return
 	}
-	f.counts.taken.Add(1)
+	f.taken(m.Hub)
 	p := f.place(m.Room)
 	if p == nil && m.Type == ownership.TypeAttach {
 		if p = f.host(m.Room); p == nil {
@@ -324,6 +328,40 @@ func (f *fleet) takeOwn(data []byte) {
 		renew := ownership.Unknown(f.self, m.Room, m.N)
 		f.send(m.Hub, &renew)
 	}
+}
+
+// taken counts what a hub has said.
+func (f *fleet) taken(hub string) {
+	f.counts.taken.Add(1)
+	f.heard.note(hub)
+}
+
+// heardHubs are those that have said something since the last tick. It guards itself.
+type heardHubs struct {
+	mu   sync.Mutex
+	hubs map[string]struct{}
+}
+
+// mostHeard is more than there can be hubs.
+const mostHeard = 2048
+
+func (h *heardHubs) note(hub string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.hubs == nil {
+		h.hubs = make(map[string]struct{})
+	}
+	if len(h.hubs) < mostHeard {
+		h.hubs[hub] = struct{}{}
+	}
+}
+
+func (h *heardHubs) take() map[string]struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	hubs := h.hubs
+	h.hubs = nil
+	return hubs
 }
 
 // ignore counts what is no message of a hub.
