@@ -13,6 +13,7 @@ import (
 type owned struct {
 	gathering bool // until all copies are there; the room step does not exist yet
 	since     int  // ticks: gathering, or without members
+	forsaken  int  // ticks for which members may come back whose hub seems to be dead
 	state     State
 	stamp     Stamp     // the last
 	edges     []*edge   // in the order in which they have come
@@ -119,8 +120,12 @@ func (r *Room) Remember(m Memory) []Action {
 	return r.done()
 }
 
+// Ends reports whether the room ends with its last member. It does not while members may come back whose hub only seems to
+// be dead: for them nothing has happened, and a lock or a kick holds.
+func (r *Room) Ends() bool { return r.owned == nil || r.owned.forsaken == 0 }
+
 // Finish says that the last member has left the room step, and that it remembers nothing. It is called in place of
-// Remember.
+// Remember, if the room Ends.
 func (r *Room) Finish() []Action {
 	if r.Owns() && r.owned.state.lived() {
 		r.finish()
@@ -284,7 +289,7 @@ func (r *Room) ageEdge(e *edge) {
 
 // idle reports whether a tick changes nothing.
 func (o *owned) idle() bool {
-	return !o.gathering && len(o.seats) > 0 && !slices.ContainsFunc(o.edges, func(e *edge) bool {
+	return !o.gathering && len(o.seats) > 0 && o.forsaken == 0 && !slices.ContainsFunc(o.edges, func(e *edge) bool {
 		return e.renewed || e.out.kept != nil || !e.in.whole()
 	})
 }
@@ -353,6 +358,9 @@ func (r *Room) forsake() {
 		if o.gathering {
 			o.state = merge(o.state, e.state) // what it knew counts
 		}
+		if slices.ContainsFunc(o.seats, func(s Seat) bool { return s.Hub == e.hub }) {
+			o.forsaken = emptyMost
+		}
 		r.losing(e.hub, nil)
 	}
 }
@@ -372,6 +380,7 @@ func (r *Room) ageOwned() {
 	for _, e := range o.edges {
 		r.ageEdge(e)
 	}
+	o.forsaken = max(0, o.forsaken-1)
 	switch {
 	case o.gathering:
 		if o.since++; o.since >= gatherMost {

@@ -258,6 +258,36 @@ func TestDeadEdge(t *testing.T) {
 	}
 }
 
+// A room whose last members were at a hub that seems to be dead has not ended: they may be alive, and in it. After ten seconds
+// it has.
+func TestMembersOfADeadHubMayComeBack(t *testing.T) {
+	r := ownerOf(false)
+	anna := Conn{Conn: 5, Person: Person{ID: "anna"}}
+	r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 2, State: &State{}, Conns: []Conn{anna}})
+	r.Remember(Memory{Locked: true})
+	if !r.Ends() {
+		t.Error("all hubs live, and the room does not end with its last member")
+	}
+	r.Viewed(viewOf(hubB, true))
+	r.Gone(1, "left")
+	if r.Ends() || r.Idle() {
+		t.Errorf("ends %v, idle %v", r.Ends(), r.Idle())
+	}
+	r.Remember(Memory{Locked: true, Away: []Person{anna.Person}})
+	r.Viewed(viewOf(hubB, true, hubA))
+	state := r.owned.state
+	back := r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 3, State: &state, Conns: []Conn{anna}})
+	if !slices.Contains(kinds(back), Readmit) || !r.owned.state.Locked {
+		t.Errorf("back, %v, locked %v", kinds(back), r.owned.state.Locked)
+	}
+	for range emptyMost {
+		r.Tick()
+	}
+	if !r.Ends() {
+		t.Error("long after all hubs live the room does not end with its last member")
+	}
+}
+
 // A connection may end while the room step is asked about it: the verdict seats nobody.
 func TestGoneWhileJudged(t *testing.T) {
 	r := ownerOf(true)

@@ -217,8 +217,7 @@ func (p *shared) tell(told []delivery[ownership.Address]) (tooBig *signal.Error)
 			p.run(p.machine.Changed(s.conn, c.Member))
 		}
 	}
-	over := before > 0 && len(p.step.seats) == 0
-	if over {
+	if before > 0 && len(p.step.seats) == 0 && p.machine.Ends() {
 		p.step.memory = memory{}
 		p.run(p.machine.Finish())
 	} else {
