@@ -105,9 +105,11 @@ func (r *Room) repeat(to string, o *outbound, missed []int64) bool {
 func (r *Room) age() {
 	r.out.tick()
 	if r.attached {
-		if missing, ok := r.in.tick(); ok {
+		missing, ok := r.in.tick()
+		for range urgency(r.in.since) {
 			r.miss(missing)
-		} else {
+		}
+		if !ok {
 			r.attach()
 		}
 		return
@@ -119,7 +121,8 @@ func (r *Room) age() {
 		r.held = 0
 		r.end(ReasonFailed, slices.Clone(r.conns)...)
 	}
-	if r.waited++; r.waited%askAgain == 0 {
+	r.waited++
+	for range urgency(r.waited) {
 		r.send(r.owner, r.asked)
 	}
 }

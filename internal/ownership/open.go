@@ -176,6 +176,9 @@ func (r *Room) open() {
 	} else {
 		o.state.Away = without(unite(o.state.Away, o.state.Roster), slices.Concat(people(o.seats), o.state.Barred))
 	}
+	if len(without(o.state.Roster, slices.Concat(people(o.seats), o.state.Barred))) > 0 {
+		o.forsaken = emptyMost // their hub may live, and come with them
+	}
 	o.state.Roster = people(o.seats)
 	r.act(Action{Kind: Open, State: o.state, Seats: slices.Clone(o.seats)})
 	for _, e := range slices.Clone(o.edges) {

@@ -283,7 +283,9 @@ func (r *Room) ageEdge(e *edge) {
 	case !ok:
 		r.renew(e)
 	default:
-		r.missUp(e, missing)
+		for range urgency(e.in.since) {
+			r.missUp(e, missing)
+		}
 	}
 }
 

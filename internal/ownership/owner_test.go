@@ -283,6 +283,12 @@ func TestMembersOfADeadHubMayComeBack(t *testing.T) {
 	for range emptyMost {
 		r.Tick()
 	}
+	v := viewOf(hubB, true, hubA)
+	next := New(hubB, ownedBy(v, hubB), 0, v)
+	roster := State{Lineage: []string{"a"}, N: 1, Roster: []Person{anna.Person, {ID: "carl"}}}
+	if next.Take(&Message{Type: TypeAttach, Hub: hubA, Room: next.name, N: 1, State: &roster, Conns: []Conn{anna}}); !next.Owns() || next.Ends() {
+		t.Errorf("owns %v, and the room ends without one who was at the owner before", next.Owns())
+	}
 	if !r.Ends() {
 		t.Error("long after all hubs live the room does not end with its last member")
 	}

@@ -4,7 +4,6 @@ import "slices"
 
 // Times in ticks.
 const (
-	askAgain   = 1    // until an attach that nobody answers is sent again
 	holdMost   = 20   // that members wait for an owner
 	gatherMost = 6    // that a new owner waits for all to have settled
 	emptyMost  = 20   // that a room without members is remembered

@@ -155,6 +155,9 @@ func (h *hub) sorted() []int64 {
 
 // take takes a message off the bus.
 func (h *hub) take(m *Message) {
+	if h.waits(func() { h.take(m) }) {
+		return
+	}
 	switch m.Type {
 	case TypeBeat, TypeSettled:
 		if h.cluster.Take(m) {

@@ -228,9 +228,6 @@ func (w *world) pump(rounds int) {
 				if len(w.flying[key]) == 0 {
 					break
 				}
-				if w.hubs[key[1]].stopped > 0 {
-					break
-				}
 				m := w.flying[key][0]
 				w.flying[key] = w.flying[key][1:]
 				if h := w.hubs[key[1]]; h.alive {

@@ -134,6 +134,10 @@ func (i *inbound) tick() (missing []int64, ok bool) {
 	return i.missing(i.last), i.since < missedFor
 }
 
+// urgency is how often something is sent at once that was of no avail for so many ticks: a network that loses half of what
+// it is given is to carry one of them.
+func urgency(ticks int) int { return min(1+ticks/3, 4) }
+
 // whole reports whether nothing is missing of which is known.
 func (i *inbound) whole() bool { return i.last >= i.known }
 

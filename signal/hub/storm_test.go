@@ -214,8 +214,8 @@ func TestHeavyLoss(t *testing.T) {
 		name   string
 		share  float64
 		bursts bool
-	}{{"a fifth", 0.2, false}, {"a third", 0.33, false}, {"half", 0.5, false}, {"bursts", 0.9, true}} {
-		for seed := range uint64(2) {
+	}{{"half", 0.5, false}, {"bursts", 0.9, true}} {
+		for seed := range uint64(40) {
 			inFleet(t, 3, hub.Config{}, func(t *testing.T, g *fleet) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
