@@ -74,7 +74,7 @@ func sent(actions []Action) (list []Type) {
 	return list
 }
 
-// While a room has no owner its members wait, five seconds at most.
+// While a room has no owner its members wait, ten seconds at most.
 func TestMembersWaitForAnOwner(t *testing.T) {
 	r := edgeOf()
 	if _, ok := r.Frame(1, []byte("hello")); !ok {
