@@ -24,10 +24,11 @@ type fleet struct {
 	self   string // its id: new for each process
 	prefix string // of subjects
 
-	numbers   atomic.Int64 // of connections
-	silent    atomic.Bool  // nothing is published any longer
-	questions questions    // guards itself
-	guesses   *guesses     // at passwords of rooms that this hub owns; guards itself
+	numbers   atomic.Int64  // of connections
+	silent    atomic.Bool   // nothing is published any longer
+	questions questions     // guards itself
+	done      doneQuestions // of others; owned by the goroutine of the backplane
+	guesses   *guesses      // at passwords of rooms that this hub owns; guards itself
 	counts    fleetCounts
 	heard     heardHubs // guards itself
 	notes     chan logNote

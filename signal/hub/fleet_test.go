@@ -233,6 +233,27 @@ func TestFleetOwnersCommands(t *testing.T) {
 	})
 }
 
+// What is asked of the owner is done once, though its answer is lost and it is asked again.
+func TestFleetAsksTwice(t *testing.T) {
+	inFleet(t, 2, hub.Config{}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a, b := join(t, g.dialer(0), room, "지우"), join(t, g.dialer(0), room, "bob")
+		a.expect(signal.TypeWelcome)
+		g.bus.Cut(g.ends[0], g.ends[1])
+		go func() {
+			time.Sleep(1500 * time.Millisecond)
+			g.bus.Heal()
+		}()
+		if err := g.hubs[1].Kick(room, b.id); err != nil {
+			t.Error(err)
+		}
+		a.expectBye(b, signal.ReasonKicked)
+		if n := len(g.hubs[1].Members(room)); n != 1 {
+			t.Errorf("%d members", n)
+		}
+	})
+}
+
 // Every hub lists the rooms of all, and says how old that is.
 func TestFleetRooms(t *testing.T) {
 	inFleet(t, 3, hub.Config{}, func(t *testing.T, g *fleet) {
