@@ -1,6 +1,9 @@
 package ownership
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Times in ticks, of which a driver makes one each 500 ms.
 const (
@@ -31,6 +34,7 @@ type Cluster struct {
 type peer struct {
 	standing
 	silence int   // ticks since its last beat
+	deaf    int   // ticks since it has heard this hub
 	settled int64 // the hash of its view
 	doubted bool  // the bus knows of nobody there
 }
@@ -55,6 +59,9 @@ func (c *Cluster) Tick() (changed bool) {
 		if p.silence++; p.silence >= c.patience() || p.doubted && p.silence >= doubtAfter {
 			delete(c.peers, hub)
 		}
+		if p.deaf++; p.hearsUs {
+			p.deaf = 0
+		}
 	}
 	return c.look()
 }
@@ -71,14 +78,8 @@ func (c *Cluster) Beat(marks []Mark) (m Message, due bool) {
 	if len(c.peers) >= crowd && c.age%crowdPause != 0 && !c.draining {
 		return Message{}, false
 	}
-	hears := make([]string, 0, len(c.peers))
-	for _, hub := range c.view.Hubs() {
-		if hub != c.self {
-			hears = append(hears, hub)
-		}
-	}
 	return Message{
-		Type: TypeBeat, Hub: c.self, Hears: hears, Degree: c.view.hubs[c.self].degree, Draining: c.draining,
+		Type: TypeBeat, Hub: c.self, Hears: slices.Sorted(maps.Keys(c.peers)), Degree: c.view.hubs[c.self].degree, Draining: c.draining,
 		View: c.settled, Marks: marks[:min(len(marks), mostInBeats)],
 	}, true
 }
@@ -99,9 +100,21 @@ func (c *Cluster) Take(m *Message) (changed bool) {
 			p = &peer{}
 			c.peers[m.Hub] = p
 		}
+		deaf := p.deaf
 		*p = peer{standing: standing{m.Degree, m.Draining, slices.Contains(m.Hears, c.self)}, settled: m.View}
+		if !p.hearsUs {
+			p.deaf = deaf
+		}
 	}
 	return c.look()
+}
+
+// Heard says that something else than a beat has come from a hub since the last tick. So it lives, though its beats may be
+// lost.
+func (c *Cluster) Heard(hub string) {
+	if p := c.peers[hub]; p != nil {
+		p.silence = 0
+	}
 }
 
 // Doubt says that the bus knows of nobody at a hub. If it does not beat either, it is dead sooner. It reports whether
@@ -132,11 +145,15 @@ func (c *Cluster) Settle(v *View) (m Message, ok, changed bool) {
 	return Message{Type: TypeSettled, Hub: c.self, View: v.hash}, true, c.look()
 }
 
-// look finds the view.
+// look finds the view. A hub that has not heard this one for as long as makes it dead is not in it, though it is heard: it
+// has taken this one for dead, and would answer to nothing.
 func (c *Cluster) look() (changed bool) {
 	hubs := make(map[string]standing, len(c.peers)+1)
 	own := standing{draining: c.draining, hearsUs: true}
 	for hub, p := range c.peers {
+		if p.deaf >= c.patience() {
+			continue
+		}
 		hubs[hub] = p.standing
 		if p.hearsUs {
 			own.degree++
@@ -145,8 +162,8 @@ func (c *Cluster) look() (changed bool) {
 	hubs[c.self] = own
 	v := newView(c.self, hubs)
 	v.settled = c.age >= youth && c.settled == v.hash
-	for _, p := range c.peers {
-		v.settled = v.settled && p.settled == v.hash
+	for hub, p := range c.peers {
+		v.settled = v.settled && (!v.Has(hub) || p.settled == v.hash)
 	}
 	if c.view != nil && v.equal(c.view) {
 		return false

@@ -2,6 +2,7 @@ package ownership
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,51 @@ func TestDoubtEnds(t *testing.T) {
 	}
 	if !k.View().Has(hubB) {
 		t.Error("a hub is dead that has beaten")
+	}
+}
+
+// A hub lives of which anything comes, though its beats are lost.
+func TestHeard(t *testing.T) {
+	k := NewCluster(hubA)
+	k.Take(beatOf(hubB, hubA))
+	for range 2 * deadAfter {
+		k.Heard(hubB)
+		k.Tick()
+	}
+	if !k.View().Has(hubB) {
+		t.Error("a hub is dead that was heard")
+	}
+	if k.Heard(strings.Repeat("c", 32)); len(k.View().Hubs()) != 2 {
+		t.Error("a hub is in the view that has not beaten")
+	}
+}
+
+// A hub that has not heard this one for long has taken it for dead, so it is no use as an owner, until it hears this one. Both
+// ends of a link that is cut and healed find each other again.
+func TestDeaf(t *testing.T) {
+	a, b := NewCluster(hubA), NewCluster(hubB)
+	pass := func(from, to *Cluster) {
+		m, _ := from.Beat(nil)
+		to.Take(&m)
+	}
+	pass(a, b)
+	pass(b, a)
+	pass(a, b)
+	for tick := 1; tick <= 3*deadAfter; tick++ {
+		a.Tick()
+		b.Tick()
+		pass(a, b) // and not the other way
+		if deaf := tick >= 2*deadAfter; b.View().Has(hubA) == deaf || a.View().Has(hubB) != (tick < deadAfter) {
+			t.Fatalf("tick %d: one has %v, the other %v", tick, a.View().Hubs(), b.View().Hubs())
+		}
+	}
+	if _, ok, _ := b.Settle(b.View()); !ok || !b.View().Settled() {
+		t.Error("a hub waits for one that is deaf")
+	}
+	pass(b, a)
+	pass(a, b)
+	if len(a.View().Hubs()) != 2 || len(b.View().Hubs()) != 2 || !b.View().HearsUs(hubA) {
+		t.Errorf("healed, one has %v, the other %v", a.View().Hubs(), b.View().Hubs())
 	}
 }
 

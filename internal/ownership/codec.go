@@ -139,7 +139,7 @@ func (m *Message) complete() bool {
 	case TypeAttach:
 		return m.State != nil && (!m.Over || len(m.Conns) == 0)
 	case TypeAttached:
-		return m.State != nil && m.State.term() != ""
+		return m.State != nil && m.State.term() != "" && m.Seq == 0
 	case TypeEnter:
 		return numbered && m.Conn != nil && m.Body != nil
 	case TypeFrame:
@@ -148,6 +148,8 @@ func (m *Message) complete() bool {
 		return numbered && (m.State != nil || len(m.To) > 0) && (m.Chat == "" || m.Body != nil) && (!m.Last || m.Body != nil)
 	case TypeRenew:
 		return true
+	case TypeMissed:
+		return len(m.Missed) > 0
 	default:
 		return false
 	}
@@ -158,6 +160,10 @@ func (m *Message) within() bool {
 	ok := len(m.Room) <= maxRoom && number(m.N, m.Seq, m.View, m.From, int64(m.Degree)) && m.Degree <= maxHubs &&
 		word(m.Gone, m.Reason, m.Chat) && len(m.Member) <= maxMember && len(m.Hears) <= maxHubs && len(m.Marks) <= maxMarks &&
 		len(m.Roster) <= maxList && len(m.Places) <= maxList
+	ok = ok && len(m.Missed) <= missedMost && number(m.Missed...)
+	for i := 1; i < len(m.Missed); i++ {
+		ok = ok && m.Missed[i-1] < m.Missed[i]
+	}
 	for _, hub := range m.Hears {
 		ok = ok && ValidID(hub)
 	}

@@ -53,6 +53,7 @@ func samples() map[string]Message {
 		"push":    {Type: TypeDeliver, Hub: hubA, Room: "lobby", N: 3, Seq: 6, State: &State{Lineage: []string{hubA + "/4"}, N: 13}},
 		"changed": {Type: TypeDeliver, Hub: hubA, Room: "lobby", N: 3, Seq: 7, To: []int64{7}, Member: conn.Member},
 		"renew":   {Type: TypeRenew, Hub: hubA, Room: "lobby", N: 3},
+		"missed":  {Type: TypeMissed, Hub: hubA, Room: "lobby", N: 3, Missed: []int64{0, 4, 5}, Down: true},
 	}
 }
 
@@ -85,7 +86,7 @@ func TestGoldenSamples(t *testing.T) {
 		}
 		seen[m.Type] = true
 	}
-	for _, kind := range []Type{TypeBeat, TypeSettled, TypeAttach, TypeAttached, TypeEnter, TypeFrame, TypeDeliver, TypeRenew} {
+	for _, kind := range []Type{TypeBeat, TypeSettled, TypeAttach, TypeAttached, TypeEnter, TypeFrame, TypeDeliver, TypeRenew, TypeMissed} {
 		if !seen[kind] {
 			t.Errorf("there is no sample of %s", kind)
 		}
@@ -143,6 +144,9 @@ func TestForeignBytesAreRefused(t *testing.T) {
 		"deliver to nobody":    head + `"type":"deliver","seq":1,"sizes":[1]}` + "\nx",
 		"last without a word":  head + `"type":"deliver","seq":1,"to":[1],"last":true}`,
 		"to the same twice":    head + `"type":"deliver","seq":1,"to":[1,1],"sizes":[1]}` + "\nx",
+		"misses nothing":       head + `"type":"missed"}`,
+		"misses it twice":      head + `"type":"missed","missed":[1,1]}`,
+		"attached by number":   head + `"type":"attached","seq":1,"state":{"lineage":["a"]}}`,
 		"bytes behind":         head + `"type":"renew"}` + "\nx",
 		"too few bytes":        head + `"type":"frame","seq":1,"from":1,"sizes":[2]}` + "\nx",
 		"too many bytes":       head + `"type":"frame","seq":1,"from":1,"sizes":[1]}` + "\nxy",

@@ -25,7 +25,7 @@
 //
 //		              view changes               answered
 //		edge: attached ───────────▶ attaching ─────────────▶ attached
-//		          │      message lost    │ ▲ no answer for a second: next number
+//		          │ cannot be sent again │ ▲ no answer: sent again, each tick
 //		          └──────────────────▶   └─┘
 //
 //		               first attach            all have settled, or 3 s
@@ -38,8 +38,13 @@
 //	  - An attach that comes before the view that makes its receiver the owner is kept for that view. Its sender may have
 //	    settled on it already, and the barrier would be met without the copy.
 //	  - A hub is young for a second, and has not settled, because it may not have heard the others yet.
-//	  - Attachments have numbers, and so have the messages in them. A gap is answered by the next attachment, which says
-//	    everything again: loss is the same as death and return. Marks in beats find a loss behind which nothing follows.
+//	  - Attachments have numbers, and so have the messages in them. Whoever finds a gap asks for what is missing, and the
+//	    other sends it again: both keep what they have sent for a while. Marks in beats find a loss behind which nothing
+//	    follows. What is not kept any longer, or does not come in three seconds, needs the next attachment, which says
+//	    everything again, also to the members: then loss is the same as death and return.
+//	  - A hub that seems to be dead may live, and its members too. So a room does not end with its last member as long as
+//	    members may come back with their hub, ten seconds. And a hub that has not heard this one for as long as makes it dead
+//	    is not in the view, though it is heard: it would answer to nothing.
 //	  - A hub without connections attaches once more, to hand over, and forgets the room when that was answered.
 //
 // # What becomes of the copies

@@ -1,6 +1,9 @@
 package ownership
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // This file is the edge: its attachment to the owner, and what comes over it.
 
@@ -12,7 +15,7 @@ func (r *Room) attach() {
 	}
 	r.number++
 	r.owner, r.n, r.attached, r.over = r.view.Owner(r.name), r.number, false, len(r.conns) == 0
-	r.out, r.in, r.waited = 0, 0, 0
+	r.out, r.in, r.waited = outbound{}, inbound{last: -1, known: -1}, 0
 	var conns []Conn
 	for _, c := range r.conns {
 		if c.member {
@@ -20,7 +23,8 @@ func (r *Room) attach() {
 		}
 	}
 	state := r.copied
-	r.send(r.owner, &Message{Type: TypeAttach, N: r.n, Conns: conns, Over: r.over, State: &state})
+	r.asked = &Message{Type: TypeAttach, N: r.n, Conns: conns, Over: r.over, State: &state}
+	r.send(r.owner, r.asked)
 	for _, c := range r.conns {
 		if c.asks {
 			r.ask(c)
@@ -36,19 +40,100 @@ func (r *Room) ask(c *client) {
 
 // up sends the next message of the attachment.
 func (r *Room) up(m *Message) {
-	r.out++
-	m.N, m.Seq = r.n, r.out
+	m.N, m.Seq = r.n, r.out.next()
+	if r.owner != r.self {
+		m.Body = bytes.Clone(m.Body) // which may be the reader's of a connection
+		r.out.keep(m)
+	}
 	r.send(r.owner, m)
+}
+
+// takeDown takes what the owner says over the attachment: the answer to that, and what comes behind it.
+func (r *Room) takeDown(m *Message) {
+	if m.Hub != r.owner || m.N != r.n {
+		return
+	}
+	missing, ok := r.in.take(m)
+	if !ok {
+		r.attach()
+		return
+	}
+	r.miss(missing)
+	for n := r.n; r.owner != "" && r.n == n; {
+		next := r.in.next()
+		if next == nil {
+			return
+		}
+		if next.Type == TypeAttached {
+			r.takeAttached(next)
+		} else {
+			r.takeDeliver(next)
+		}
+	}
+}
+
+// miss asks the owner for messages that have not come.
+func (r *Room) miss(missing []int64) {
+	if len(missing) > 0 {
+		r.send(r.owner, &Message{Type: TypeMissed, N: r.n, Missed: missing, Down: true})
+	}
+}
+
+// takeMissed sends the owner again what has not come there.
+func (r *Room) takeMissed(m *Message) {
+	if m.Hub != r.owner || m.N != r.n {
+		return
+	}
+	if !r.repeat(m.Hub, &r.out, m.Missed) {
+		r.attach()
+	}
+}
+
+// repeat sends messages again. It reports false if they are no longer kept.
+func (r *Room) repeat(to string, o *outbound, missed []int64) bool {
+	for _, seq := range missed {
+		kept := o.find(seq)
+		if kept == nil {
+			return false
+		}
+		r.send(to, kept)
+	}
+	return true
+}
+
+// age lets one tick pass for the attachment.
+func (r *Room) age() {
+	r.out.tick()
+	if r.attached {
+		missing, ok := r.in.tick()
+		for range urgency(r.in.since) {
+			r.miss(missing)
+		}
+		if !ok {
+			r.attach()
+		}
+		return
+	}
+	if len(r.conns) > 0 {
+		r.held++
+	}
+	if r.held >= holdMost {
+		r.held = 0
+		r.end(ReasonFailed, slices.Clone(r.conns)...)
+	}
+	r.waited++
+	for range urgency(r.waited) {
+		r.send(r.owner, r.asked)
+	}
 }
 
 // takeAttached takes the answer to an attach. All members learn of the room as it is now, and of chats that were said
 // where this edge did not hear.
 func (r *Room) takeAttached(m *Message) {
-	if m.Hub != r.owner || m.N != r.n || r.attached {
-		return
-	}
+	r.asked = nil
 	if r.over {
 		r.owner, r.over, r.copied = "", false, State{}
+		r.out, r.in = outbound{}, inbound{}
 		return
 	}
 	r.attached, r.held = true, 0
@@ -80,14 +165,6 @@ func (r *Room) hear(chats []Chat, members []int64) {
 
 // takeDeliver takes the next message of the owner.
 func (r *Room) takeDeliver(m *Message) {
-	if m.Hub != r.owner || m.N != r.n || m.Seq <= r.in || r.over {
-		return
-	}
-	if !r.attached || m.Seq != r.in+1 { // the answer comes first
-		r.attach()
-		return
-	}
-	r.in = m.Seq
 	if m.State != nil {
 		was := r.copied
 		r.copied = *m.State

@@ -14,7 +14,8 @@ const (
 	TypeEnter    Type = "enter"    // a connection asks to be let in: N, Seq, Conn, Body
 	TypeFrame    Type = "frame"    // what a connection said, or that it is gone: N, Seq, From, Body or Gone
 	TypeDeliver  Type = "deliver"  // for connections of an edge, or its copy: N, Seq, and what there is to say
-	TypeRenew    Type = "renew"    // the owner has missed something: attach anew: N
+	TypeRenew    Type = "renew"    // the owner cannot go on: attach anew: N
+	TypeMissed   Type = "missed"   // some numbers have not come, to be sent again: N, Missed, Down
 )
 
 // Message is what one hub says to others. Which fields it has depends on its Type.
@@ -23,7 +24,7 @@ type Message struct {
 	Hub  string `json:"hub"` // the one that says it
 	Room string `json:"room,omitzero"`
 	N    int64  `json:"n,omitzero"`   // number of the attachment
-	Seq  int64  `json:"seq,omitzero"` // 1, 2, 3, … within an attachment and direction
+	Seq  int64  `json:"seq,omitzero"` // 1, 2, 3, … within an attachment and direction; the answer to an attach is 0
 
 	Hears    []string `json:"hears,omitempty"`
 	Degree   int      `json:"degree,omitzero"`
@@ -47,6 +48,8 @@ type Message struct {
 	Last    bool           `json:"last,omitzero"`    // the connections end after it
 	Reason  string         `json:"reason,omitzero"`
 	Chat    string         `json:"chat,omitzero"` // the id: Body is to be kept
+	Missed  []int64        `json:"missed,omitempty"`
+	Down    bool           `json:"down,omitzero"` // it was the owner who has sent them
 	Body    []byte         `json:"-"`             // a raw frame, behind the line
 }
 

@@ -14,11 +14,13 @@ import (
 // its hub may have settled already. If the views do not agree soon, the edge asks again.
 func (r *Room) takeAttach(m *Message) {
 	if r.view.Owner(r.name) != r.self || !r.view.Has(m.Hub) {
+		if r.earlyAge = 0; r.isEarly(m.Hub, m.N) {
+			return // it was sent again
+		}
 		r.early = slices.DeleteFunc(r.early, func(e *Message) bool { return e.Hub == m.Hub })
 		if r.countEarly(func(e *Message) bool { return e.Type == TypeAttach }) < earlyMost {
 			r.early = append(r.early, m)
 		}
-		r.earlyFor = 0
 		return
 	}
 	if r.owned == nil {
@@ -31,6 +33,9 @@ func (r *Room) takeAttach(m *Message) {
 		o.edges = append(o.edges, e)
 	}
 	if e.n >= m.N {
+		if e.n == m.N && e.known && !r.repeat(e.hub, &e.out, []int64{0}) {
+			r.renew(e) // the answer was lost, and is no longer kept
+		}
 		return
 	}
 	*e = edge{hub: m.Hub, n: m.N, over: m.Over}
@@ -171,6 +176,9 @@ func (r *Room) open() {
 	} else {
 		o.state.Away = without(unite(o.state.Away, o.state.Roster), slices.Concat(people(o.seats), o.state.Barred))
 	}
+	if len(without(o.state.Roster, slices.Concat(people(o.seats), o.state.Barred))) > 0 {
+		o.forsaken = emptyMost // their hub may live, and come with them
+	}
 	o.state.Roster = people(o.seats)
 	r.act(Action{Kind: Open, State: o.state, Seats: slices.Clone(o.seats)})
 	for _, e := range slices.Clone(o.edges) {
@@ -251,6 +259,9 @@ func (r *Room) answer(e *edge) {
 		if s.Hub == e.hub {
 			m.Places = append(m.Places, Place{s.Conn.Conn, i, s.Order})
 		}
+	}
+	if e.hub != r.self {
+		e.out.keep(m)
 	}
 	r.send(e.hub, m)
 	early := e.early

@@ -13,6 +13,7 @@ import (
 type owned struct {
 	gathering bool // until all copies are there; the room step does not exist yet
 	since     int  // ticks: gathering, or without members
+	forsaken  int  // ticks for which members may come back whose hub seems to be dead
 	state     State
 	stamp     Stamp     // the last
 	edges     []*edge   // in the order in which they have come
@@ -26,7 +27,8 @@ type owned struct {
 type edge struct {
 	hub     string
 	n       int64
-	in, out int64
+	in      inbound
+	out     outbound
 	over    bool       // forgotten once it was answered
 	renewed bool       // was asked to attach anew
 	known   bool       // was answered
@@ -118,8 +120,12 @@ func (r *Room) Remember(m Memory) []Action {
 	return r.done()
 }
 
+// Ends reports whether the room ends with its last member. It does not while members may come back whose hub only seems to
+// be dead: for them nothing has happened, and a lock or a kick holds.
+func (r *Room) Ends() bool { return r.owned == nil || r.owned.forsaken == 0 }
+
 // Finish says that the last member has left the room step, and that it remembers nothing. It is called in place of
-// Remember.
+// Remember, if the room Ends.
 func (r *Room) Finish() []Action {
 	if r.Owns() && r.owned.state.lived() {
 		r.finish()
@@ -195,9 +201,21 @@ func (r *Room) down(e *edge, m *Message) {
 		e.early = append(e.early, m)
 		return
 	}
-	e.out++
-	m.N, m.Seq = e.n, e.out
+	m.N, m.Seq = e.n, e.out.next()
+	if e.hub != r.self {
+		e.out.keep(m)
+	}
 	r.send(e.hub, m)
+}
+
+// repeatDown sends an edge again what has not come there.
+func (r *Room) repeatDown(m *Message) {
+	if r.owned == nil {
+		return
+	}
+	if e := r.owned.edge(m.Hub); e != nil && e.n == m.N && !r.repeat(e.hub, &e.out, m.Missed) {
+		r.renew(e)
+	}
 }
 
 // takeNumbered takes the next message of an edge, or finds that there was one before it that has not come.
@@ -211,26 +229,71 @@ func (r *Room) takeNumbered(m *Message) {
 		r.follow(m)
 	case e == nil || e.n < m.N:
 		r.send(m.Hub, &Message{Type: TypeRenew, N: m.N})
-	case e.n > m.N || m.Seq <= e.in:
-	case m.Seq != e.in+1:
-		r.renew(e)
-	case r.owned.gathering && len(r.owned.queue) >= queuedMost:
-		r.renew(e)
-	case r.owned.gathering:
-		e.in++
-		r.owned.queue = append(r.owned.queue, m)
-	default:
-		e.in++
-		r.step(m)
+	case e.n == m.N:
+		r.takeUp(e, m)
 	}
 }
 
-// renew asks an edge to attach anew, once.
+// takeUp takes what an edge says over its attachment.
+func (r *Room) takeUp(e *edge, m *Message) {
+	missing, ok := e.in.take(m)
+	if !ok {
+		r.renew(e)
+		return
+	}
+	r.missUp(e, missing)
+	for r.owned != nil && r.owned.edge(m.Hub) == e {
+		if r.owned.gathering && len(r.owned.queue) >= queuedMost {
+			r.renew(e)
+			return
+		}
+		switch next := e.in.next(); {
+		case next == nil:
+			return
+		case r.owned.gathering:
+			r.owned.queue = append(r.owned.queue, next)
+		default:
+			r.step(next)
+		}
+	}
+}
+
+// missUp asks an edge for messages that have not come.
+func (r *Room) missUp(e *edge, missing []int64) {
+	if len(missing) > 0 && !e.renewed {
+		r.send(e.hub, &Message{Type: TypeMissed, N: e.n, Missed: missing})
+	}
+}
+
+// renew asks an edge to attach anew: now, and with each tick until it does.
 func (r *Room) renew(e *edge) {
 	if !e.renewed {
 		e.renewed = true
 		r.send(e.hub, &Message{Type: TypeRenew, N: e.n})
 	}
+}
+
+// ageEdge lets one tick pass for an attachment.
+func (r *Room) ageEdge(e *edge) {
+	e.out.tick()
+	missing, ok := e.in.tick()
+	switch {
+	case e.renewed:
+		r.send(e.hub, &Message{Type: TypeRenew, N: e.n})
+	case !ok:
+		r.renew(e)
+	default:
+		for range urgency(e.in.since) {
+			r.missUp(e, missing)
+		}
+	}
+}
+
+// idle reports whether a tick changes nothing.
+func (o *owned) idle() bool {
+	return !o.gathering && len(o.seats) > 0 && o.forsaken == 0 && !slices.ContainsFunc(o.edges, func(e *edge) bool {
+		return e.renewed || e.out.kept != nil || !e.in.whole()
+	})
 }
 
 // step hands an event to the room step.
@@ -274,8 +337,8 @@ func (r *Room) heardOf(from string, k Mark) {
 	case r.isEarly(from, k.N): // it waits, and its messages behind it
 	case e == nil || e.n < k.N:
 		r.send(from, &Message{Type: TypeRenew, N: k.N})
-	case e.n == k.N && e.in < k.Seq:
-		r.send(from, &Message{Type: TypeRenew, N: k.N}) // again with each beat: the first may be lost
+	case e.n == k.N:
+		r.missUp(e, e.in.expect(k.Seq))
 	}
 }
 
@@ -297,6 +360,9 @@ func (r *Room) forsake() {
 		if o.gathering {
 			o.state = merge(o.state, e.state) // what it knew counts
 		}
+		if slices.ContainsFunc(o.seats, func(s Seat) bool { return s.Hub == e.hub }) {
+			o.forsaken = emptyMost
+		}
 		r.losing(e.hub, nil)
 	}
 }
@@ -310,9 +376,13 @@ func (r *Room) losing(hub string, except []Conn) {
 	}
 }
 
-// age lets one tick pass.
-func (r *Room) age() {
+// ageOwned lets one tick pass for what is owned here.
+func (r *Room) ageOwned() {
 	o := r.owned
+	for _, e := range o.edges {
+		r.ageEdge(e)
+	}
+	o.forsaken = max(0, o.forsaken-1)
 	switch {
 	case o.gathering:
 		if o.since++; o.since >= gatherMost {

@@ -135,7 +135,7 @@ func TestEarlyAttach(t *testing.T) {
 	}
 	r = New(hubB, r.name, 0, alone)
 	r.Take(&attach)
-	for range askAgain + 1 {
+	for range earlyFor + 1 {
 		r.Tick()
 	}
 	if !r.Done() {
@@ -255,6 +255,42 @@ func TestDeadEdge(t *testing.T) {
 	actions := r.Viewed(viewOf(hubB, true))
 	if !slices.Equal(kinds(actions), []Kind{Leave}) || actions[0].Seat.ID != "anna" || len(r.owned.seats) != 1 {
 		t.Errorf("%v, seats %v", kinds(actions), people(r.owned.seats))
+	}
+}
+
+// A room whose last members were at a hub that seems to be dead has not ended: they may be alive, and in it. After ten seconds
+// it has.
+func TestMembersOfADeadHubMayComeBack(t *testing.T) {
+	r := ownerOf(false)
+	anna := Conn{Conn: 5, Person: Person{ID: "anna"}}
+	r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 2, State: &State{}, Conns: []Conn{anna}})
+	r.Remember(Memory{Locked: true})
+	if !r.Ends() {
+		t.Error("all hubs live, and the room does not end with its last member")
+	}
+	r.Viewed(viewOf(hubB, true))
+	r.Gone(1, "left")
+	if r.Ends() || r.Idle() {
+		t.Errorf("ends %v, idle %v", r.Ends(), r.Idle())
+	}
+	r.Remember(Memory{Locked: true, Away: []Person{anna.Person}})
+	r.Viewed(viewOf(hubB, true, hubA))
+	state := r.owned.state
+	back := r.Take(&Message{Type: TypeAttach, Hub: hubA, Room: r.name, N: 3, State: &state, Conns: []Conn{anna}})
+	if !slices.Contains(kinds(back), Readmit) || !r.owned.state.Locked {
+		t.Errorf("back, %v, locked %v", kinds(back), r.owned.state.Locked)
+	}
+	for range emptyMost {
+		r.Tick()
+	}
+	v := viewOf(hubB, true, hubA)
+	next := New(hubB, ownedBy(v, hubB), 0, v)
+	roster := State{Lineage: []string{"a"}, N: 1, Roster: []Person{anna.Person, {ID: "carl"}}}
+	if next.Take(&Message{Type: TypeAttach, Hub: hubA, Room: next.name, N: 1, State: &roster, Conns: []Conn{anna}}); !next.Owns() || next.Ends() {
+		t.Errorf("owns %v, and the room ends without one who was at the owner before", next.Owns())
+	}
+	if !r.Ends() {
+		t.Error("long after all hubs live the room does not end with its last member")
 	}
 }
 

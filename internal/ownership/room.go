@@ -4,12 +4,12 @@ import "slices"
 
 // Times in ticks.
 const (
-	askAgain   = 2    // until an attach that nobody answers is repeated
-	holdMost   = 10   // that members wait for an owner
+	holdMost   = 20   // that members wait for an owner
 	gatherMost = 6    // that a new owner waits for all to have settled
 	emptyMost  = 20   // that a room without members is remembered
 	queuedMost = 1024 // messages that wait for a room to open
-	earlyMost  = 64   // attaches that wait for a view
+	earlyFor   = 2    // that an attach waits for a view, since it was sent last
+	earlyMost  = 64   // attaches that do
 	behindMost = 256  // messages behind them
 )
 
@@ -25,15 +25,17 @@ type Room struct {
 	n        int64  // number of the attachment
 	attached bool   // the owner has answered
 	over     bool   // the attachment is made to hand over and to be forgotten
-	out, in  int64  // messages of the attachment
-	waited   int    // ticks since it asked
-	held     int    // ticks for which members wait
+	out      outbound
+	in       inbound
+	asked    *Message // the attach, until it is answered
+	waited   int      // ticks since it asked
+	held     int      // ticks for which members wait
 	conns    []*client
 	copied   State
 
 	owned    *owned     // nil: another hub owns the room, or nobody needs it
 	early    []*Message // attaches that came before the view that made this hub the owner, or that knows their hub, each with what came behind it
-	earlyFor int        // ticks since the last attach
+	earlyAge int        // ticks since the last attach
 
 	loop    []*Message // to itself
 	actions []Action
@@ -134,30 +136,20 @@ func (r *Room) Viewed(v *View) []Action {
 
 // Idle reports whether a tick changes nothing, until the next event.
 func (r *Room) Idle() bool {
-	waits := r.owner != "" && !r.attached || len(r.early) > 0
-	return !waits && (r.owned == nil || !r.owned.gathering && len(r.owned.seats) > 0)
+	waits := r.owner != "" && !r.attached || len(r.early) > 0 || !r.in.whole() || r.out.kept != nil
+	return !waits && (r.owned == nil || r.owned.idle())
 }
 
 // Tick lets one tick pass.
 func (r *Room) Tick() []Action {
 	if r.owned != nil {
-		r.age()
+		r.ageOwned()
 	}
-	if r.earlyFor++; r.earlyFor > askAgain {
+	if r.earlyAge++; r.earlyAge > earlyFor {
 		r.early = nil
 	}
-	if r.owner == "" || r.attached {
-		return r.done()
-	}
-	if len(r.conns) > 0 {
-		r.held++
-	}
-	if r.held >= holdMost {
-		r.held = 0
-		r.end(ReasonFailed, slices.Clone(r.conns)...)
-	}
-	if r.waited++; r.waited >= askAgain {
-		r.attach()
+	if r.owner != "" {
+		r.age()
 	}
 	return r.done()
 }
@@ -174,12 +166,12 @@ func (r *Room) Take(m *Message) []Action {
 func (r *Room) Marks() []Mark {
 	var marks []Mark
 	if r.attached && r.owner != r.self {
-		marks = append(marks, Mark{To: r.owner, Room: r.name, N: r.n, Seq: r.out})
+		marks = append(marks, Mark{To: r.owner, Room: r.name, N: r.n, Seq: r.out.last})
 	}
 	if r.Owns() {
 		for _, e := range r.owned.edges {
 			if e.hub != r.self {
-				marks = append(marks, Mark{To: e.hub, Room: r.name, N: e.n, Seq: e.out, Down: true})
+				marks = append(marks, Mark{To: e.hub, Room: r.name, N: e.n, Seq: e.out.last, Down: true})
 			}
 		}
 	}
@@ -188,10 +180,14 @@ func (r *Room) Marks() []Mark {
 
 // Marked takes a mark out of the beat of another hub.
 func (r *Room) Marked(from string, k Mark) []Action {
-	if !k.Down {
+	switch {
+	case !k.Down:
 		r.heardOf(from, k)
-	} else if r.attached && r.owner == from && (k.N != r.n || k.Seq > r.in) {
+	case !r.attached || r.owner != from:
+	case k.N != r.n:
 		r.attach()
+	default:
+		r.miss(r.in.expect(k.Seq))
 	}
 	return r.done()
 }
@@ -207,10 +203,14 @@ func (r *Room) take(m *Message) {
 		r.takeAttach(m)
 	case TypeEnter, TypeFrame:
 		r.takeNumbered(m)
-	case TypeAttached:
-		r.takeAttached(m)
-	case TypeDeliver:
-		r.takeDeliver(m)
+	case TypeAttached, TypeDeliver:
+		r.takeDown(m)
+	case TypeMissed:
+		if m.Down {
+			r.repeatDown(m)
+		} else {
+			r.takeMissed(m)
+		}
 	case TypeRenew:
 		if r.owner == m.Hub && r.n == m.N {
 			r.attach()

@@ -74,7 +74,7 @@ func sent(actions []Action) (list []Type) {
 	return list
 }
 
-// While a room has no owner its members wait, five seconds at most.
+// While a room has no owner its members wait, ten seconds at most.
 func TestMembersWaitForAnOwner(t *testing.T) {
 	r := edgeOf()
 	if _, ok := r.Frame(1, []byte("hello")); !ok {
@@ -121,15 +121,47 @@ func TestNumbersGrow(t *testing.T) {
 	}
 }
 
-// A gap means to attach anew: at the owner it asks for that, at the edge it does so.
+// missedIn returns what is asked for again.
+func missedIn(actions []Action) (missed []int64) {
+	for _, a := range actions {
+		if a.Kind == Send && a.Message.Type == TypeMissed {
+			missed = append(missed, a.Message.Missed...)
+		}
+	}
+	return missed
+}
+
+// What is missing is asked for, once and then with each tick; what has come before it waits, and has its turn then.
 func TestGaps(t *testing.T) {
 	r := ownerOf(false)
-	frame := Message{Type: TypeFrame, Hub: hubA, Room: r.name, N: 1, Seq: 2, From: 4, Gone: "left"}
-	if got := sent(r.Take(&frame)); !slices.Equal(got, []Type{TypeRenew}) {
-		t.Errorf("the owner says %v", got)
+	frame := func(seq int64) *Message {
+		return &Message{Type: TypeFrame, Hub: hubA, Room: r.name, N: 1, Seq: seq, From: seq, Gone: "left"}
 	}
-	if got := sent(r.Take(&frame)); got != nil {
-		t.Errorf("the owner says again %v", got)
+	steps := func(actions []Action) (conns []int64) {
+		for _, a := range actions {
+			if a.Kind == Leave {
+				conns = append(conns, a.Seat.Conn.Conn)
+			}
+		}
+		return conns
+	}
+	for _, c := range []struct {
+		seq           int64
+		missed, steps []int64
+	}{{3, []int64{1, 2}, nil}, {3, nil, nil}, {5, []int64{4}, nil}, {2, nil, nil}, {1, nil, []int64{1, 2, 3}}, {1, nil, nil}, {6, nil, nil}} {
+		got := r.Take(frame(c.seq))
+		if missed := missedIn(got); !slices.Equal(missed, c.missed) || !slices.Equal(steps(got), c.steps) {
+			t.Errorf("with %d come %v, and %v is asked for; want %v, %v", c.seq, steps(got), missed, c.steps, c.missed)
+		}
+	}
+	if got := r.Tick(); !slices.Equal(missedIn(got), []int64{4}) {
+		t.Errorf("with a tick the owner says %v", sent(got))
+	}
+	if got := steps(r.Take(frame(4))); !slices.Equal(got, []int64{4, 5, 6}) {
+		t.Errorf("with the last that was missing come %v", got)
+	}
+	if got := missedIn(r.Tick()); got != nil {
+		t.Errorf("nothing is missing, and %v is asked for", got)
 	}
 	late := Message{Type: TypeFrame, Hub: hubA, Room: r.name, N: 9, Seq: 1, From: 4, Gone: "left"}
 	if got := sent(r.Take(&late)); !slices.Equal(got, []Type{TypeRenew}) {
@@ -137,8 +169,82 @@ func TestGaps(t *testing.T) {
 	}
 	e := edgeOf()
 	gap := Message{Type: TypeDeliver, Hub: hubA, Room: e.name, N: e.n, Seq: 3, To: []int64{1}, Body: []byte("hi")}
-	if got := sent(e.Take(&gap)); !slices.Equal(got, []Type{TypeAttach}) {
-		t.Errorf("the edge says %v", got)
+	if got := e.Take(&gap); !slices.Equal(missedIn(got), []int64{2}) || !e.Ready() {
+		t.Errorf("the edge says %v", sent(got))
+	}
+}
+
+// What was sent is sent again if it is asked for, and kept for a while and within bounds. Then the edge attaches anew.
+func TestSentAgain(t *testing.T) {
+	missed := func(r *Room, down bool, numbers ...int64) []Action {
+		return r.Take(&Message{Type: TypeMissed, Hub: hubA, Room: r.name, N: 1, Missed: numbers, Down: down})
+	}
+	e := edgeOf() // 1 was its enter
+	e.Frame(1, []byte("hello"))
+	if got := missed(e, false, 1, 2); !slices.Equal(sent(got), []Type{TypeEnter, TypeFrame}) || string(got[1].Message.Body) != "hello" {
+		t.Errorf("the edge says again %v", sent(got))
+	}
+	for range keptFor {
+		e.Tick()
+	}
+	if got := sent(missed(e, false, 2)); !slices.Equal(got, []Type{TypeAttach}) {
+		t.Errorf("the edge, which does not keep it, says %v", got)
+	}
+	o := ownerOf(false)
+	for range 2 * keptMost {
+		o.Deliver(Delivery{To: []Address{{hubA, 1}}, Body: []byte("hello")})
+	}
+	if n := len(o.owned.edge(hubA).out.kept); n != keptMost {
+		t.Errorf("the owner keeps %d", n)
+	}
+	if got := sent(missed(o, true, 2*keptMost-1, 2*keptMost)); !slices.Equal(got, []Type{TypeDeliver, TypeDeliver}) {
+		t.Errorf("the owner says again %v", got)
+	}
+	if got := sent(missed(o, true, 1)); !slices.Equal(got, []Type{TypeRenew}) {
+		t.Errorf("the owner, which does not keep it, says %v", got)
+	}
+	if got := sent(o.Tick()); !slices.Equal(got, []Type{TypeRenew}) {
+		t.Errorf("with a tick the owner says %v", got)
+	}
+	big := ownerOf(false)
+	for range 8 {
+		big.Deliver(Delivery{To: []Address{{hubA, 1}}, Body: make([]byte, keptBytes/4)})
+	}
+	if n := len(big.owned.edge(hubA).out.kept); n != 3 {
+		t.Errorf("of large ones the owner keeps %d", n)
+	}
+}
+
+// What is missing for too long, and what is too much to wait for, needs the next attachment.
+func TestMissedForTooLong(t *testing.T) {
+	for name, c := range map[string]struct {
+		room *Room
+		want Type
+		take func(r *Room, seq int64) []Action
+	}{
+		"owner": {ownerOf(false), TypeRenew, func(r *Room, seq int64) []Action {
+			return r.Take(&Message{Type: TypeFrame, Hub: hubA, Room: r.name, N: 1, Seq: seq, From: 1, Gone: "left"})
+		}},
+		"edge": {edgeOf(), TypeAttach, func(r *Room, seq int64) []Action {
+			return r.Take(&Message{Type: TypeDeliver, Hub: hubA, Room: r.name, N: r.n, Seq: seq, To: []int64{1}, Body: []byte("hi")})
+		}},
+	} {
+		c.take(c.room, 3)
+		for tick := 1; tick <= missedFor; tick++ {
+			if anew := slices.Contains(sent(c.room.Tick()), c.want); anew != (tick == missedFor) {
+				t.Errorf("%s, tick %d: anew %v", name, tick, anew)
+			}
+		}
+	}
+	flooded, first := ownerOf(false), 0
+	for seq := int64(2); seq <= 2*keptMost; seq++ {
+		got := flooded.Take(&Message{Type: TypeFrame, Hub: hubA, Room: flooded.name, N: 1, Seq: seq, From: 1, Gone: "left"})
+		if first == 0 && slices.Contains(sent(got), TypeRenew) {
+			first = int(seq)
+		}
+	}
+	if n := len(flooded.owned.edge(hubA).in.ahead); n != keptMost || first != keptMost+2 {
+		t.Errorf("%d wait, and the owner gives up at %d", n, first)
 	}
 }
 
@@ -146,19 +252,21 @@ func TestGaps(t *testing.T) {
 func TestMarksFindGaps(t *testing.T) {
 	r := ownerOf(false)
 	up := Mark{To: hubB, Room: r.name, N: 1, Seq: 1}
-	if got := sent(r.Marked(hubA, up)); !slices.Equal(got, []Type{TypeRenew}) {
-		t.Errorf("of a message that did not come the owner says %v", got)
+	if got := r.Marked(hubA, up); !slices.Equal(missedIn(got), []int64{1}) {
+		t.Errorf("of a message that did not come the owner says %v", sent(got))
 	}
 	up.Seq = 0
 	if got := sent(r.Marked(hubA, up)); got != nil {
 		t.Errorf("of nothing the owner says %v", got)
 	}
 	e := edgeOf()
-	for _, k := range []Mark{{N: e.n, Seq: 2, Down: true}, {N: e.n - 1, Seq: 0, Down: true}} {
-		k.To, k.Room = hubB, e.name
-		if got := sent(edgeOf().Marked(hubA, k)); !slices.Equal(got, []Type{TypeAttach}) {
-			t.Errorf("of %+v the edge says %v", k, got)
-		}
+	down := Mark{To: hubB, Room: e.name, N: e.n, Seq: 3, Down: true}
+	if got := e.Marked(hubA, down); !slices.Equal(missedIn(got), []int64{2, 3}) {
+		t.Errorf("of %+v the edge says %v", down, sent(got))
+	}
+	down.N--
+	if got := sent(e.Marked(hubA, down)); !slices.Equal(got, []Type{TypeAttach}) {
+		t.Errorf("of %+v the edge says %v", down, got)
 	}
 }
 
@@ -216,19 +324,24 @@ func TestPushedCopies(t *testing.T) {
 	}
 }
 
-// The answer to an attach comes before all else, or it is lost.
+// The answer to an attach comes before all else. If it was lost, what follows waits for it.
 func TestAnswerComesFirst(t *testing.T) {
 	r := edgeOf()
 	r.Take(&Message{Type: TypeRenew, Hub: hubA, Room: r.name, N: r.n})
 	chat := Message{Type: TypeDeliver, Hub: hubA, Room: r.name, N: r.n, Seq: 1, To: []int64{1}, Body: []byte("hello")}
-	if got := kinds(r.Take(&chat)); !slices.Equal(got, []Kind{Send}) || r.n == chat.N {
-		t.Errorf("the edge does %v", got)
+	if got := r.Take(&chat); !slices.Equal(kinds(got), []Kind{Send}) || !slices.Equal(missedIn(got), []int64{0}) {
+		t.Errorf("the edge does %v", kinds(got))
+	}
+	if got := kinds(r.Take(attachedTo(r))); !slices.Equal(got, []Kind{Join, Resume, Deliver}) {
+		t.Errorf("with the answer the edge does %v", got)
 	}
 	o := ownerOf(false)
-	late := State{Lineage: []string{"a"}, N: 1, Memory: Memory{Locked: true}}
-	said := sent(o.Take(&Message{Type: TypeAttach, Hub: hubA, Room: o.name, N: 2, State: &late}))
-	if !slices.Equal(said, []Type{TypeAttached, TypeDeliver}) {
+	late := Message{Type: TypeAttach, Hub: hubA, Room: o.name, N: 2, State: &State{Lineage: []string{"a"}, N: 1, Memory: Memory{Locked: true}}}
+	if said := sent(o.Take(&late)); !slices.Equal(said, []Type{TypeAttached, TypeDeliver}) {
 		t.Errorf("the owner says %v", said)
+	}
+	if said := sent(o.Take(&late)); !slices.Equal(said, []Type{TypeAttached}) {
+		t.Errorf("to the same attach the owner says %v", said)
 	}
 }
 
@@ -238,13 +351,23 @@ func TestIdle(t *testing.T) {
 	asks.Take(&Message{Type: TypeRenew, Hub: hubA, Room: asks.name, N: asks.n})
 	owner, gathers, empty, early := ownerOf(false), ownerOf(true), ownerOf(false), edgeOf()
 	empty.Gone(1, "left")
+	for _, r := range []*Room{member, asks, owner, gathers, empty, early} {
+		for range keptFor { // until nothing that was sent is kept any longer
+			r.Tick()
+		}
+	}
+	gathers = ownerOf(true)
 	early.Take(&Message{Type: TypeAttach, Hub: hubA, Room: early.name, N: 1, State: &State{}})
+	misses := edgeOf()
+	misses.out = outbound{}
+	misses.Marked(hubA, Mark{To: hubB, Room: misses.name, N: misses.n, Seq: 9, Down: true})
 	for name, c := range map[string]struct {
 		room *Room
 		idle bool
 	}{
 		"an edge": {member, true}, "an edge that asks": {asks, false}, "an owner": {owner, true}, "one that gathers": {gathers, false},
 		"one without members": {empty, false}, "one that may be the next": {early, false},
+		"an edge that misses something": {misses, false}, "one that has sent something": {edgeOf(), false},
 	} {
 		if c.room.Idle() != c.idle {
 			t.Errorf("%s: idle %v", name, c.room.Idle())

@@ -22,6 +22,9 @@ func (w *world) play() {
 		w.tornAndWhole()
 	}
 	for i, h := range w.hubs {
+		for h.stopped > 0 {
+			h.goOn()
+		}
 		if h.draining > 0 {
 			w.kill(i)
 		}
@@ -51,7 +54,7 @@ func (w *world) play() {
 
 // happen lets one thing happen.
 func (w *world) happen() {
-	if n := w.IntN(15); n <= 4 || n == 11 {
+	if n := w.IntN(15); n <= 4 || n == 11 || n == 14 {
 		w.happenToHubs(n)
 	} else {
 		w.happenToMembers(n)
@@ -80,6 +83,10 @@ func (w *world) happenToHubs(n int) {
 				w.say("healed %v", key)
 				break
 			}
+		}
+	case 14:
+		if w.stops {
+			w.hubs[w.IntN(len(w.hubs))].stop(1 + w.IntN(16))
 		}
 	case 11:
 		if i := w.IntN(len(w.hubs)); w.deaths && w.others(i) > 0 && w.hubs[i].alive && w.hubs[i].draining == 0 {
@@ -276,7 +283,7 @@ func (w *world) checkMember(m *member, in []string, rest *Memory) {
 	case len(in) >= w.limit:
 	case !rest.Locked:
 		w.fail("%s is not in the room, and that is not locked", m.id)
-	case m.locked && w.lock.on && !w.cuts && !w.loss:
+	case m.locked && w.lock.on && !w.torn():
 		w.fail("%s was in the room when it was locked, and is not let back in", m.id)
 	}
 	if !m.in {
@@ -336,9 +343,10 @@ var weathers = map[string]weather{
 	"deaths":   {hubs: 3, deaths: true},
 	"cuts":     {hubs: 3, cuts: true},
 	"loss":     {hubs: 3, loss: true},
+	"stops":    {hubs: 3, stops: true},
 	"one link": {hubs: 3, cuts: true, deaths: true, partial: true},
-	"all":      {hubs: 3, deaths: true, cuts: true, loss: true},
-	"five":     {hubs: 5, deaths: true, cuts: true, loss: true},
+	"all":      {hubs: 3, deaths: true, cuts: true, loss: true, stops: true},
+	"five":     {hubs: 5, deaths: true, cuts: true, loss: true, stops: true},
 }
 
 // needs says in which weather a world without a rule goes wrong.

@@ -21,6 +21,37 @@ type hub struct {
 	held     []spoken // frames that nobody has read, because the room had no owner
 	queue    []Action
 	running  bool
+	stopped  int      // ticks for which it stands still
+	missed   []func() // what its members did meanwhile
+}
+
+// stop lets the hub stand still. Its sockets and what comes over the bus wait.
+func (h *hub) stop(ticks int) {
+	if h.alive && h.stopped == 0 {
+		h.w.say("%v stops for %d", h, ticks)
+		h.stopped = ticks
+	}
+}
+
+// goOn lets one tick pass of those for which the hub stands still.
+func (h *hub) goOn() {
+	if h.stopped--; h.stopped > 0 {
+		return
+	}
+	h.w.say("%v goes on", h)
+	missed := h.missed
+	h.missed = nil
+	for _, f := range missed {
+		f()
+	}
+}
+
+// waits reports whether something has to wait until the hub goes on.
+func (h *hub) waits(f func()) bool {
+	if h.stopped > 0 {
+		h.missed = append(h.missed, f)
+	}
+	return h.stopped > 0
 }
 
 // A socket is a connection at its hub. The member may not be at its other end any longer.
@@ -124,6 +155,9 @@ func (h *hub) sorted() []int64 {
 
 // take takes a message off the bus.
 func (h *hub) take(m *Message) {
+	if h.waits(func() { h.take(m) }) {
+		return
+	}
 	switch m.Type {
 	case TypeBeat, TypeSettled:
 		if h.cluster.Take(m) {
@@ -152,6 +186,9 @@ func (h *hub) take(m *Message) {
 }
 
 func (h *hub) dial(m *member, conn int64, proven bool) {
+	if h.waits(func() { h.dial(m, conn, proven) }) {
+		return
+	}
 	h.conns[conn] = &socket{conn, m}
 	request := "hearsay"
 	if proven {
@@ -162,18 +199,24 @@ func (h *hub) dial(m *member, conn int64, proven bool) {
 
 // hear reads what a member says, or leaves it in the socket.
 func (h *hub) hear(conn int64, frame string) {
+	if h.waits(func() { h.hear(conn, frame) }) {
+		return
+	}
 	if h.paused || h.room == nil {
 		h.held = append(h.held, spoken{conn, frame})
 		return
 	}
 	actions, ok := h.room.Frame(conn, []byte(frame))
-	if !ok && h.conns[conn] != nil && h.conns[conn].member.in {
+	if s := h.conns[conn]; !ok && s != nil && s.live() && s.member.in {
 		h.w.fail("%s was read from a member when its room had no owner", frame)
 	}
 	h.run(actions)
 }
 
 func (h *hub) lose(conn int64, why string) {
+	if h.waits(func() { h.lose(conn, why) }) {
+		return
+	}
 	delete(h.conns, conn)
 	h.run(h.place().Gone(conn, why))
 }
@@ -308,7 +351,7 @@ func (h *hub) judge(a Action) told {
 }
 
 func (h *hub) tell(t told) {
-	if t.over {
+	if t.over && h.room.Ends() {
 		h.w.over(h.step)
 		h.step.memory = Memory{}
 		h.run(h.room.Finish())

@@ -31,6 +31,7 @@ type weather struct {
 	deaths  bool // and drains
 	cuts    bool // also in one direction
 	loss    bool
+	stops   bool // some hubs stand still for a while, as processes that are stopped
 	partial bool // some hubs stay cut off from some for a while
 	broken  rule
 	codec   bool // messages travel as bytes
@@ -116,7 +117,7 @@ func (w *world) start(i int) {
 
 func (w *world) kill(i int) {
 	h := w.hubs[i]
-	h.alive = false
+	h.alive, h.stopped, h.missed = false, 0, nil
 	w.say("%v is killed", h)
 	for _, conn := range h.sorted() {
 		if s := h.conns[conn]; s.live() {
@@ -241,8 +242,10 @@ func (w *world) ticks(n int) {
 	for range n {
 		w.now++
 		for _, i := range w.Perm(len(w.hubs)) {
-			if w.hubs[i].alive {
-				w.hubs[i].tick()
+			if h := w.hubs[i]; h.stopped > 0 {
+				h.goOn()
+			} else if h.alive {
+				h.tick()
 				w.pump(w.IntN(2))
 			}
 		}
@@ -255,15 +258,21 @@ func (w *world) ticks(n int) {
 	}
 }
 
+// torn reports whether hubs may have known nothing of each other.
+func (w *world) torn() bool { return w.cuts || w.loss || w.stops }
+
 func (w *world) redial(m *member) {
 	if m.conn != 0 || w.now < m.redial || w.quiet {
 		return
 	}
 	var up []*hub
 	for _, h := range w.hubs {
-		if h.alive && h.draining == 0 {
+		if h.alive && h.draining == 0 && h.stopped == 0 {
 			up = append(up, h)
 		}
+	}
+	if len(up) == 0 {
+		return
 	}
 	w.conn++
 	m.hub, m.conn, m.in = up[w.IntN(len(up))], w.conn, false
@@ -311,7 +320,7 @@ func (w *world) over(s *roomStep) {
 	for _, c := range w.chats {
 		c.on = false
 	}
-	if !w.cuts && !w.loss {
+	if !w.torn() {
 		return
 	}
 	for _, k := range w.kicks { // the room may have gone on elsewhere; it is over for those who come from there
@@ -321,14 +330,14 @@ func (w *world) over(s *roomStep) {
 
 // entered checks whom an owner has let in.
 func (w *world) entered(h *hub, s Seat) {
-	if m := w.member(s.ID); m.stranger && w.lock.on && !w.cuts && !w.loss {
+	if m := w.member(s.ID); m.stranger && w.lock.on && !w.torn() {
 		w.fail("%v lets the stranger %s in, though %v know of the lock", h, s.ID, w.lock.known)
 	}
 }
 
 // remember notes who knows what, and that nobody who lives has forgotten.
 func (w *world) remember() {
-	w.knows(&w.lock, "the lock", func(s *State) bool { return s.Locked }, !w.cuts && !w.loss)
+	w.knows(&w.lock, "the lock", func(s *State) bool { return s.Locked }, !w.torn())
 	for _, id := range w.ids() {
 		w.knows(w.kicks[id], "the kick of "+id, func(s *State) bool { return s.bars(id) }, true)
 	}

@@ -71,20 +71,27 @@ type waitingQuestion struct {
 	answer chan *question
 }
 
+// number returns one for a question, which it has however often it is asked.
+func (q *questions) number() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.last++
+	return q.last
+}
+
 // begin notes that a question is asked. ok is false if there are too many.
-func (q *questions) begin(of string) (n int64, answer <-chan *question, ok bool) {
+func (q *questions) begin(of string, n int64) (answer <-chan *question, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) >= mostQuestions {
-		return 0, nil, false
+		return nil, false
 	}
 	if q.waiting == nil {
 		q.waiting = make(map[int64]waitingQuestion)
 	}
-	q.last++
 	w := waitingQuestion{of, make(chan *question, 1)}
-	q.waiting[q.last] = w
-	return q.last, w.answer, true
+	q.waiting[n] = w
+	return w.answer, true
 }
 
 func (q *questions) end(n int64) {
@@ -103,8 +110,38 @@ func (q *questions) answered(a *question) {
 	}
 }
 
-// ask lets the owner of a room do something, and waits until it has. The error is [ErrNoOwner].
+// doneQuestions are the answers to questions that have changed something: one whose answer was lost is asked again, and a
+// member that was kicked by it is no longer there to be kicked.
+type doneQuestions struct {
+	list [mostDone]doneQuestion
+	next int
+}
+
+const mostDone = 256
+
+type doneQuestion struct {
+	hub    string
+	n      int64
+	answer *question
+}
+
+func (d *doneQuestions) find(q *question) *question {
+	for i := range d.list {
+		if o := &d.list[i]; o.n == q.N && o.hub == q.Hub {
+			return o.answer
+		}
+	}
+	return nil
+}
+
+func (d *doneQuestions) keep(q, answer *question) {
+	d.list[d.next] = doneQuestion{q.Hub, q.N, answer}
+	d.next = (d.next + 1) % mostDone
+}
+
+// ask lets the owner of a room do something, once, and waits until it has. The error is [ErrNoOwner].
 func (f *fleet) ask(q question) (*question, error) {
+	q.Hub, q.N = f.self, f.questions.number()
 	for until := time.Now().Add(askPatience); time.Now().Before(until) && !f.silent.Load(); {
 		v := f.current()
 		owner := v.Owner(q.Room)
@@ -129,12 +166,11 @@ func (f *fleet) askOne(hub string, q question) *question {
 	if hub == f.self {
 		return f.answer(&q)
 	}
-	n, answer, ok := f.questions.begin(hub)
+	answer, ok := f.questions.begin(hub, q.N)
 	if !ok {
 		return nil
 	}
-	defer f.questions.end(n)
-	q.Hub, q.N = f.self, n
+	defer f.questions.end(q.N)
 	if f.say(hub, &q) != nil {
 		return nil
 	}
@@ -163,12 +199,18 @@ func (f *fleet) takeQuestion(data []byte) {
 		f.ignore(err)
 		return
 	}
-	f.counts.taken.Add(1)
+	f.taken(q.Hub)
 	if q.Do == "" {
 		f.questions.answered(q)
 		return
 	}
-	_ = f.say(q.Hub, f.answer(q)) // who is not answered asks again
+	a := f.done.find(q)
+	if a == nil {
+		if a = f.answer(q); !a.Moved && q.Do != askMembers {
+			f.done.keep(q, a)
+		}
+	}
+	_ = f.say(q.Hub, a) // who is not answered asks again
 }
 
 func decodeQuestion(data []byte) (*question, error) {

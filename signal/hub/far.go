@@ -128,7 +128,7 @@ func (f *fleet) takeRooms(data []byte) {
 	if p.Hub == f.self {
 		return
 	}
-	f.counts.taken.Add(1)
+	f.taken(p.Hub)
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
 	if list := f.far[p.Hub]; list != nil && list.take(p, time.Now()) {

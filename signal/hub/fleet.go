@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,11 +22,13 @@ type fleet struct {
 	self   string // its id: new for each process
 	prefix string // of subjects
 
-	numbers   atomic.Int64 // of connections
-	silent    atomic.Bool  // nothing is published any longer
-	questions questions    // guards itself
-	guesses   *guesses     // at passwords of rooms that this hub owns; guards itself
+	numbers   atomic.Int64  // of connections
+	silent    atomic.Bool   // nothing is published any longer
+	questions questions     // guards itself
+	done      doneQuestions // of others; owned by the goroutine of the backplane
+	guesses   *guesses      // at passwords of rooms that this hub owns; guards itself
 	counts    fleetCounts
+	heard     heardHubs // guards itself
 	notes     chan logNote
 
 	// Behind the hub's lock, as the places are: who makes a place and who gives all places a new view are thus in an order.
@@ -76,104 +76,6 @@ func newFleet(h *Hub, config Cluster) (*fleet, error) {
 	return f, nil
 }
 
-// subscribe subscribes to what is not subscribed to yet; the caller holds mu.
-func (f *fleet) subscribe() error {
-	all := []struct {
-		subject string
-		take    func(data []byte)
-	}{
-		{f.prefix + "beat", f.takeBeat},
-		{f.prefix + "to." + f.self, f.takeOwn},
-		{f.prefix + "ask." + f.self, f.takeQuestion},
-		{f.prefix + "rooms", f.takeRooms},
-	}
-	for _, s := range all[len(f.subscribed):] {
-		cancel, err := f.config.Backplane.Subscribe(s.subject, f.guarded(s.take))
-		if err != nil {
-			return err
-		}
-		f.subscribed = append(f.subscribed, cancel)
-	}
-	return nil
-}
-
-func (f *fleet) unsubscribe() {
-	for _, cancel := range f.subscribed {
-		cancel()
-	}
-	f.subscribed = nil
-}
-
-// guarded makes a panic the end of what was to be done about one message.
-func (f *fleet) guarded(take func(data []byte)) func(data []byte) {
-	return func(data []byte) {
-		defer func() {
-			if p := recover(); p != nil {
-				f.hub.logbook.write("panic", slog.LevelError, "panic", slog.Any("why", p), slog.String("stack", string(debug.Stack())))
-			}
-		}()
-		if !f.silent.Load() {
-			take(data)
-		}
-	}
-}
-
-// publish sends what has been encoded.
-func (f *fleet) publish(subject string, data []byte, err error) error {
-	switch {
-	case f.silent.Load():
-		return nil
-	case err == nil:
-		err = f.config.Backplane.Publish(f.prefix+subject, data)
-	}
-	if err != nil {
-		f.counts.lost.Add(1)
-		f.note("backplane", "a message to other hubs is lost", err)
-		return err
-	}
-	f.counts.published.Add(1)
-	return nil
-}
-
-// send publishes a message for one hub; one that is lost is found to be, by what follows.
-func (f *fleet) send(to string, m *ownership.Message) {
-	data, err := m.Encode()
-	_ = f.publish("to."+to, data, err)
-}
-
-func (f *fleet) broadcast(m *ownership.Message) error {
-	data, err := m.Encode()
-	return f.publish("beat", data, err)
-}
-
-// A logNote is a line for the log.
-type logNote struct {
-	kind, text string
-	err        error
-}
-
-// mostNotes is how many wait for the next tick.
-const mostNotes = 64
-
-// note logs a warning at the next tick, because locks are held now, and a handler of logs is the application's.
-func (f *fleet) note(kind, text string, err error) {
-	select {
-	case f.notes <- logNote{kind, text, err}:
-	default: // what is warned of is counted too
-	}
-}
-
-func (f *fleet) logNotes() {
-	for {
-		select {
-		case n := <-f.notes:
-			f.hub.logbook.write(n.kind, slog.LevelWarn, n.text, slog.Any("err", n.err))
-		default:
-			return
-		}
-	}
-}
-
 // tick lets one beat pass.
 func (f *fleet) tick() {
 	defer f.logNotes()
@@ -185,6 +87,9 @@ func (f *fleet) tick() {
 	f.timer.Reset(f.config.Beat)
 	if err := f.subscribe(); err != nil {
 		f.note("backplane", "cannot subscribe to what other hubs say", err)
+	}
+	for hub := range f.heard.take() {
+		f.machine.Heard(hub)
 	}
 	changed := f.machine.Tick()
 	if changed {
@@ -267,69 +172,6 @@ func (f *fleet) look(v *ownership.View) {
 	if f.far.keep(v.Hubs(), f.self) {
 		f.hub.relist()
 	}
-}
-
-// takeBeat takes what a hub says to all.
-func (f *fleet) takeBeat(data []byte) {
-	m, err := ownership.Decode(data)
-	if err != nil || m.Type != ownership.TypeBeat && m.Type != ownership.TypeSettled {
-		f.ignore(err)
-		return
-	}
-	if m.Hub == f.self {
-		return
-	}
-	f.counts.taken.Add(1)
-	f.mu.Lock()
-	if !f.over && f.machine.Take(m) {
-		f.viewed()
-	}
-	f.mu.Unlock()
-	for _, k := range m.Marks {
-		if k.To == f.self {
-			f.marked(m.Hub, k)
-		}
-	}
-}
-
-func (f *fleet) marked(from string, k ownership.Mark) {
-	if p := f.place(k.Room); p != nil {
-		p.do(func() { p.run(p.machine.Marked(from, k)) })
-	} else if !k.Down {
-		renew := ownership.Unknown(f.self, k.Room, k.N)
-		f.send(from, &renew)
-	}
-}
-
-// takeOwn takes what a hub says to this one.
-func (f *fleet) takeOwn(data []byte) {
-	m, err := ownership.Decode(data)
-	if err != nil || m.Type == ownership.TypeBeat || m.Type == ownership.TypeSettled || m.Hub == f.self {
-		f.ignore(err)
-		return
-	}
-	f.counts.taken.Add(1)
-	p := f.place(m.Room)
-	if p == nil && m.Type == ownership.TypeAttach {
-		if p = f.host(m.Room); p == nil {
-			f.ignore(fmt.Errorf("%d rooms of other hubs, the most", farRooms*f.hub.config.MaxRooms))
-			return
-		}
-	}
-	switch {
-	case p != nil && p.do(func() { p.run(p.machine.Take(m)) }):
-	case p != nil && m.Type == ownership.TypeAttach: // it was forgotten just now
-		f.takeOwn(data)
-	case m.Type == ownership.TypeEnter || m.Type == ownership.TypeFrame:
-		renew := ownership.Unknown(f.self, m.Room, m.N)
-		f.send(m.Hub, &renew)
-	}
-}
-
-// ignore counts what is no message of a hub.
-func (f *fleet) ignore(why error) {
-	f.counts.ignored.Add(1)
-	f.note("foreign", "what came over the backplane is not from a hub of this version", why)
 }
 
 // place returns the place of a room in which this hub has a part, or nil.

@@ -25,6 +25,8 @@ func FuzzFleet(f *testing.F) {
 		`{"type":"attach","hub":"` + id + `","room":"r","n":1,"conns":[{"conn":1,"id":"x","member":{"id":"x"},"order":{"term":1,"n":1}}],` +
 			`"state":{"lineage":["t"],"rest":[{"absent":[{"id":"y"}]}]}}`,
 		`{"type":"enter","hub":"` + id + `","room":"r","n":1,"seq":1,"conn":{"conn":1,"id":"x","order":{"term":0,"n":0}},"sizes":[2]}` + "\n{}",
+		`{"type":"missed","hub":"` + id + `","room":"r","n":1,"missed":[0,1],"down":true}`,
+		`{"type":"missed","hub":"` + id + `","room":"r","n":1,"missed":[1,2,3]}`,
 		`{"type":"settled","hub":"` + id + `","view":1}`, `{"hub":"` + id + `","n":1,"do":"part","room":"r","bye":"{}"}`,
 		`{"hub":"` + id + `","n":1,"do":"members","room":"r"}`, `{"hub":"` + id + `","version":1,"pages":1,"rooms":[{"name":"r","members":1}]}`,
 	} {

@@ -117,6 +117,32 @@ func TestFleetOneRoom(t *testing.T) {
 	})
 }
 
+// A newcomer's card goes to the first in the room, whichever hubs the two and the room are at, and to nobody else.
+func TestFleetCard(t *testing.T) {
+	inFleet(t, 3, hub.Config{Authorize: byToken}, func(t *testing.T, g *fleet) {
+		for owner := range 3 {
+			room := g.roomOf(owner, "데모")
+			first := joinWith(t, g.dialer(0), room, "지우", "host")
+			second := joinWith(t, g.dialer(1), room, "bob", "host")
+			first.expect(signal.TypeWelcome)
+			newcomer := dial(t, g.dialer(2), "다희")
+			card := &signal.Card{Offer: make(signal.Bytes, signal.MaxCard), Signature: make(signal.Bytes, 64)}
+			newcomer.send(signal.Message{
+				Type: signal.TypeJoin, Room: room, Name: "다희", Session: newcomer.session, Token: "host",
+				Key: signal.PublicKey(newcomer.key[32:]), Card: card,
+			})
+			newcomer.prove("", room, newcomer.expect(signal.TypeChallenge))
+			newcomer.expect(signal.TypeJoined)
+			if w := first.expect(signal.TypeWelcome); w.Card == nil || string(w.Card.Offer) != string(card.Offer) || len(w.Card.Signature) != 64 {
+				t.Errorf("owner %d: the first gets the card %v", owner, w.Card)
+			}
+			if w := second.expect(signal.TypeWelcome); w.Card != nil {
+				t.Errorf("owner %d: the second gets a card", owner)
+			}
+		}
+	})
+}
+
 // trio has three members in a room at three hubs, of which the first owns it.
 func trio(t *testing.T, g *fleet) (room string, a, b, c *member) {
 	t.Helper()
@@ -203,6 +229,27 @@ func TestFleetOwnersCommands(t *testing.T) {
 		}
 		if got := g.hubs[1].Members(room); got != nil {
 			t.Errorf("members of a closed room: %v", got)
+		}
+	})
+}
+
+// What is asked of the owner is done once, though its answer is lost and it is asked again.
+func TestFleetAsksTwice(t *testing.T) {
+	inFleet(t, 2, hub.Config{}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		a, b := join(t, g.dialer(0), room, "지우"), join(t, g.dialer(0), room, "bob")
+		a.expect(signal.TypeWelcome)
+		g.bus.Cut(g.ends[0], g.ends[1])
+		go func() {
+			time.Sleep(1500 * time.Millisecond)
+			g.bus.Heal()
+		}()
+		if err := g.hubs[1].Kick(room, b.id); err != nil {
+			t.Error(err)
+		}
+		a.expectBye(b, signal.ReasonKicked)
+		if n := len(g.hubs[1].Members(room)); n != 1 {
+			t.Errorf("%d members", n)
 		}
 	})
 }

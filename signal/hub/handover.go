@@ -74,6 +74,14 @@ func seatOf[C comparable](c C, from *ownership.Conn) (seat[C], error) {
 // wholeKey reports whether a signature can be checked with k, or there is none.
 func wholeKey(k signal.PublicKey) bool { return len(k) == 0 || len(k) == ed25519.PublicKeySize }
 
+// wholeCard returns a card that another hub has passed on, or nil if no member would take it: it joins without one then.
+func wholeCard(c *signal.Card) *signal.Card {
+	if c == nil || len(c.Offer) == 0 || len(c.Offer) > signal.MaxCard || len(c.Signature) != ed25519.SignatureSize {
+		return nil
+	}
+	return c
+}
+
 func person(m *signal.Member, identity string) ownership.Person {
 	return ownership.Person{ID: m.ID, Session: m.Session, Identity: identity}
 }

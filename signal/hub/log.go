@@ -61,3 +61,33 @@ func (l *logbook) allow(kind string, now time.Time) (left int, ok bool) {
 	left, k.left = k.left, 0
 	return left, true
 }
+
+// What a fleet warns of, it logs once no lock is held.
+
+// A logNote is a line for the log.
+type logNote struct {
+	kind, text string
+	err        error
+}
+
+// mostNotes is how many wait for the next tick.
+const mostNotes = 64
+
+// note logs a warning at the next tick, because locks are held now, and a handler of logs is the application's.
+func (f *fleet) note(kind, text string, err error) {
+	select {
+	case f.notes <- logNote{kind, text, err}:
+	default: // what is warned of is counted too
+	}
+}
+
+func (f *fleet) logNotes() {
+	for {
+		select {
+		case n := <-f.notes:
+			f.hub.logbook.write(n.kind, slog.LevelWarn, n.text, slog.Any("err", n.err))
+		default:
+			return
+		}
+	}
+}

@@ -126,9 +126,10 @@ func (p *shared) marks(recent bool) []ownership.Mark {
 
 // An entering is what goes with an enter, beside what is known of the member then.
 type entering struct {
-	Proven  bool     `json:"proven,omitzero"`
-	Counted bool     `json:"counted,omitzero"` // among those that join, before it had to wait
-	Sends   []string `json:"sends,omitempty"`
+	Proven  bool         `json:"proven,omitzero"`
+	Counted bool         `json:"counted,omitzero"` // among those that join, before it had to wait
+	Sends   []string     `json:"sends,omitempty"`
+	Card    *signal.Card `json:"card,omitzero"`
 }
 
 // enter asks the owner, and waits for its word.
@@ -139,7 +140,7 @@ func (p *shared) enter(c *conn, q request) (answer, bool) {
 	if err != nil {
 		return answer{refusal: signal.Errorf(signal.CodeFailed, signal.TypeJoin, "the hub cannot pass on this member")}, true
 	}
-	body, err := json.Marshal(entering{q.proven, c.counted, q.sends})
+	body, err := json.Marshal(entering{q.proven, c.counted, q.sends, q.card})
 	if err != nil {
 		return answer{refusal: signal.Errorf(signal.CodeFailed, signal.TypeJoin, "the hub cannot pass on this join")}, true
 	}

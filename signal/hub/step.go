@@ -118,7 +118,7 @@ func (p *shared) judge(a *ownership.Action) {
 	h := p.fleet.hub
 	q := request{
 		member: s.member, proven: e.Proven, identity: s.identity, named: s.named, until: s.until, parting: s.parting, arrival: s.arrival, once: s.once,
-		sends: e.Sends, joined: &signal.Message{Type: signal.TypeJoined, Heartbeat: h.config.Heartbeat.Milliseconds(), Limits: &h.config.Limits},
+		sends: e.Sends, card: wholeCard(e.Card), joined: &signal.Message{Type: signal.TypeJoined, Heartbeat: h.config.Heartbeat.Milliseconds(), Limits: &h.config.Limits},
 	}
 	if p.step.judge(&q) == admitted && !p.isDue(&q, s.conn, e.Counted) {
 		return
@@ -217,8 +217,7 @@ func (p *shared) tell(told []delivery[ownership.Address]) (tooBig *signal.Error)
 			p.run(p.machine.Changed(s.conn, c.Member))
 		}
 	}
-	over := before > 0 && len(p.step.seats) == 0
-	if over {
+	if before > 0 && len(p.step.seats) == 0 && p.machine.Ends() {
 		p.step.memory = memory{}
 		p.run(p.machine.Finish())
 	} else {
