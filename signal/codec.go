@@ -228,6 +228,11 @@ func (m *Message) check() *Error {
 		if m.At < 0 || m.At > MaxTime {
 			return bad(CodeMalformed, "at %d out of bounds", m.At)
 		}
+		if m.Signed != nil {
+			if err := m.Signed.Check(); err != nil {
+				return bad(CodeBadChat, "signed: %v", err)
+			}
+		}
 	case TypeJoined:
 		if m.Self == nil || m.Limits == nil || m.Heartbeat < 1 || m.Heartbeat > 3_600_000 {
 			return bad(CodeMalformed, "joined needs self, limits and a heartbeat of 1 ms to an hour")

@@ -164,6 +164,8 @@ type Message struct {
 	Text string `json:"text,omitzero"` // chat
 	At   int64  `json:"at,omitzero"`   // chat; milliseconds since 1970
 
+	Signed *Signed `json:"signed,omitzero"` // chat; nil: its sender does not sign
+
 	Code  Code   `json:"code,omitzero"`    // error
 	Error string `json:"message,omitzero"` // error
 	About Type   `json:"about,omitzero"`   // error
