@@ -1,9 +1,6 @@
 package noom
 
 import (
-	"slices"
-	"time"
-
 	"noom/internal/fanout"
 	"noom/signal"
 )
@@ -78,6 +75,7 @@ func (r *room) joined(m signal.Message) {
 	r.follow(m)
 	if r.rejoined {
 		r.events.add(SignalingRestored{})
+		r.talk.missed()
 	}
 	r.rejoined = true
 	r.requests.askAgain()
@@ -88,6 +86,7 @@ func (r *room) joined(m signal.Message) {
 // could see.
 func (r *room) joinedAgain(m signal.Message) {
 	r.follow(m)
+	r.talk.missed()
 	r.requests.askAgain()
 }
 
@@ -125,29 +124,13 @@ func (r *room) renamed(m signal.Message) {
 
 func (r *room) chatted(m signal.Message) {
 	if m.From == r.self.ID {
+		r.talk.passed(&m)
 		r.requests.settle(nil, func(asked *signal.Message) bool { return asked.ID == m.ID })
 		return
 	}
-	if p := r.roster.byID[m.From]; p != nil && r.chats.isNew(m.From+m.ID) {
-		r.events.add(ChatReceived{From: p.Member(), Text: m.Text, At: time.UnixMilli(m.At)})
+	if p := r.roster.byID[m.From]; p != nil {
+		r.talk.heard(p, &m)
 	}
-}
-
-// maxChats is how many chat ids are remembered.
-const maxChats = 256
-
-// chatLog remembers chat messages, so that one that is sent again is shown once.
-type chatLog []string
-
-// isNew remembers a chat message, and reports whether it is new.
-func (c *chatLog) isNew(key string) bool {
-	if slices.Contains(*c, key) {
-		return false
-	}
-	if *c = append(*c, key); len(*c) > maxChats {
-		*c = (*c)[1:]
-	}
-	return true
 }
 
 // sourceEnded reports that the track of a sender has ended by itself. Called from anywhere.

@@ -38,12 +38,12 @@ func (m *Machine) take(now time.Time, x *Message, history bool) {
 		m.tidy(x.voice())
 		return
 	}
-	if m.lacks(x) && !history {
+	if !history && m.lacks(x) {
 		missing++
 		m.absent = append(m.absent, signal.Digest(x.After))
 		m.absent = m.absent[max(0, len(m.absent)-maxAbsent):]
 	}
-	if missing > 0 {
+	if missing > 0 && !history { // of history the others know no more
 		m.repair(now)
 	}
 	m.order = max(m.order, x.Order)
