@@ -86,7 +86,7 @@ func TestChatMissedInAnOutage(t *testing.T) {
 // and counted.
 func TestHubLiesAboutChat(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		hub := lyinghub.New(w.Hub())
+		hub := lyinghub.New(w.Hub().Running())
 		a := w.joinBy(mem.Dialer(hub), "r", "a", nil)
 		b := w.joinBy(mem.Dialer(hub), "r", "지우", nil)
 		until(t, a, connected)
@@ -180,4 +180,3 @@ func TestChatOfOlderMembers(t *testing.T) {
 		}
 	})
 }
-

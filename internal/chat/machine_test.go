@@ -31,7 +31,7 @@ func (a *author) says(order int64, after *Message) *Message {
 	if after != nil {
 		x.After = after.digest[:]
 	}
-	x.Sign(testRoom, func([]byte) []byte { return make([]byte, 64) })
+	x.Sign(testRoom, func([]byte) signal.Bytes { return make([]byte, 64) })
 	return x
 }
 
@@ -244,7 +244,7 @@ func TestBounds(t *testing.T) {
 		x := s.says(i+1, nil)
 		if i < 200 {
 			x.Text = big
-			x.Sign(testRoom, func([]byte) []byte { return make([]byte, 64) })
+			x.Sign(testRoom, func([]byte) signal.Bytes { return make([]byte, 64) })
 		}
 		m.Receive(start, a.id, &Frame{Type: Have, Digests: digestsOf(x)})
 		m.Tick(start.Add(settling))

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/ed25519"
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"noom/signal"
@@ -30,7 +31,7 @@ func (m *Message) Verify(room string) bool {
 }
 
 // Sign fills in the signature.
-func (m *Message) Sign(room string, sign func([]byte) []byte) {
+func (m *Message) Sign(room string, sign func([]byte) signal.Bytes) {
 	text := signal.ChatText(room, m.Author, m.Session, &m.Signed, m.Text)
 	m.digest, m.Signature = signal.DigestOf(text), sign(text)
 }
@@ -47,8 +48,15 @@ func (m *Message) voice() voiceKey { return voiceKey{m.Author, m.Session} }
 
 // check says which rule a message breaks that comes in a frame.
 func (m *Message) check() error {
-	if m.Text == "" || len(m.Text) > signal.MaxChat || !utf8.ValidString(m.Text) || !utf8.ValidString(m.Name) {
-		return errors.New("bad text or name")
+	if !isSession(m.Session) || m.Text == "" || len(m.Text) > signal.MaxChat || !utf8.ValidString(m.Text) || !utf8.ValidString(m.Name) {
+		return errors.New("bad session, text or name")
 	}
 	return m.Signed.Check()
+}
+
+// isSession reports whether s, of the right length, has the characters of base64url.
+func isSession(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
+	})
 }

@@ -180,7 +180,7 @@ func digestOf(x *Message) signal.Digest {
 func (m *member) say() {
 	w := m.w
 	x := m.m.Prepare(make([]byte, 32), "이름", strings.Repeat("말", 1+w.rng.IntN(1300)), w.now.UnixMilli()+w.rng.Int64N(60_000))
-	x.Sign(testRoom, func(text []byte) []byte { sum := sha256.Sum256(text); return append(sum[:], sum[:]...) })
+	x.Sign(testRoom, func(text []byte) signal.Bytes { sum := sha256.Sum256(text); return append(sum[:], sum[:]...) })
 	m.m.Signed(x)
 	if !m.online || w.hostile && w.rng.IntN(8) == 0 { // it never reaches anyone
 		return
