@@ -29,10 +29,14 @@ func TestChatHistory(t *testing.T) {
 		gone := w.join("데모", "지우", nil)
 		b := w.join("데모", "b", nil)
 		until(t, b, connected)
-		must(t, gone.Chat(t.Context(), "하나"))
-		must(t, b.Chat(t.Context(), "둘"))
-		must(t, gone.Chat(t.Context(), "셋"))
+		for i, text := range []string{"하나", "둘", "셋"} {
+			must(t, []noom.Room{gone, b, gone}[i].Chat(t.Context(), text))
+			synctest.Wait() // until the others have it, so that they speak after it
+		}
 		if live := until[noom.ChatReceived](t, b, nil); !live.Signed || live.History || live.Missing != 0 || live.At.IsZero() || live.Sent.IsZero() {
+			t.Errorf("as it is said: %v", live)
+		}
+		if live := until[noom.ChatReceived](t, b, nil); live.Text != "셋" || live.History {
 			t.Errorf("as it is said: %v", live)
 		}
 		who := gone.Self()
