@@ -54,6 +54,8 @@ func (r *room) handle(m signal.Message) {
 		r.renamed(m)
 	case signal.TypeChat:
 		r.chatted(m)
+	case signal.TypeSaid:
+		r.talk.told(&m)
 	case signal.TypeLocked, signal.TypeUnlocked:
 		r.standing.lockChanged(m, r.roster.memberOf(m.From))
 	case signal.TypeMute:

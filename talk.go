@@ -87,6 +87,16 @@ func (t *talk) heard(p *peer, m *signal.Message) {
 	t.change(func(now time.Time) { t.machine.Live(now, x) }, x, m.At)
 }
 
+// told takes what the hub says was said in the room before we came.
+func (t *talk) told(m *signal.Message) {
+	x := &chat.Message{Author: m.From, PublicKey: m.Key, Session: m.Session, Text: m.Text, Signed: *m.Signed}
+	if !x.Verify(t.room.name) {
+		t.room.roster.reportLie("chat with a wrong signature dropped", errSignature)
+	} else if !t.refused(x) {
+		t.change(func(now time.Time) { t.machine.Told(now, x) }, nil, 0)
+	}
+}
+
 func (t *talk) joined(m Member) {
 	t.change(func(now time.Time) { t.machine.Joined(now, m.ID, m.Session) }, nil, 0)
 }

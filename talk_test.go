@@ -8,6 +8,7 @@ import (
 	"noom"
 	"noom/internal/lyinghub"
 	"noom/signal"
+	"noom/signal/hub"
 	"noom/transport/mem"
 )
 
@@ -90,14 +91,14 @@ func TestChatMissedInAnOutage(t *testing.T) {
 // and counted.
 func TestHubLiesAboutChat(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
-		hub := lyinghub.New(w.Hub().Running())
-		a := w.joinBy(mem.Dialer(hub), "r", "a", nil)
-		b := w.joinBy(mem.Dialer(hub), "r", "지우", nil)
+		h := lyinghub.New(w.Hub().Running())
+		a := w.joinBy(mem.Dialer(h), "r", "a", nil)
+		b := w.joinBy(mem.Dialer(h), "r", "지우", nil)
 		until(t, a, connected)
 		until(t, b, connected)
 		time.Sleep(time.Second)
 		var kept []signal.Message // of what b says, on its way to a
-		hub.Lie(func(to string, m signal.Message) []signal.Message {
+		h.Lie(func(to string, m signal.Message) []signal.Message {
 			if m.Type == signal.TypeChat && to == a.Self().ID {
 				kept = append(kept, m)
 			}
@@ -105,7 +106,7 @@ func TestHubLiesAboutChat(t *testing.T) {
 		})
 		say := func(m signal.Message) {
 			t.Helper()
-			must(t, hub.Say(t.Context(), a.Self().ID, m))
+			must(t, h.Say(t.Context(), a.Self().ID, m))
 			synctest.Wait()
 		}
 		must(t, b.Chat(t.Context(), "진짜"))
@@ -128,7 +129,7 @@ func TestHubLiesAboutChat(t *testing.T) {
 		}
 		// It drops one.
 		drop := true
-		hub.Lie(func(to string, m signal.Message) []signal.Message {
+		h.Lie(func(to string, m signal.Message) []signal.Message {
 			if m.Type == signal.TypeChat && to == a.Self().ID && drop {
 				drop = false
 				return nil
@@ -144,7 +145,7 @@ func TestHubLiesAboutChat(t *testing.T) {
 			t.Errorf("what was dropped: %v", e)
 		}
 		// It takes the signatures off.
-		hub.Lie(func(_ string, m signal.Message) []signal.Message {
+		h.Lie(func(_ string, m signal.Message) []signal.Message {
 			if m.Type != signal.TypeChat {
 				return []signal.Message{m}
 			}
@@ -181,6 +182,46 @@ func TestChatOfOlderMembers(t *testing.T) {
 			if m.Type == signal.TypeChat && m.Text == "새말" {
 				return
 			}
+		}
+	})
+}
+
+// TestHistoryOfTheHub: a hub that is told to tells who enters an empty room what was said there last, and forgets a room that
+// is closed; a member takes nothing of that which is forged, and nothing twice.
+func TestHistoryOfTheHub(t *testing.T) {
+	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
+		h := lyinghub.New(hub.New(&hub.Config{History: 2}))
+		join := func(name string) noom.Room { return w.joinBy(mem.Dialer(h), "데모", name, nil) }
+		a := join("지우")
+		for _, text := range []string{"하나", "둘", "셋"} {
+			must(t, a.Chat(t.Context(), text))
+		}
+		who := a.Self()
+		must(t, a.Leave(t.Context()))
+		var told []signal.Message
+		h.Lie(func(_ string, m signal.Message) []signal.Message {
+			if m.Type != signal.TypeSaid {
+				return []signal.Message{m}
+			}
+			told = append(told, m)
+			forged := lyinghub.Remake(m, func(m *signal.Message) { m.Text += "!" })
+			return []signal.Message{forged, m, m}
+		})
+		b := join("b")
+		synctest.Wait()
+		got := chatsOf(t, b)
+		if len(got) != 2 || got[0].Text != "둘" || got[1].Text != "셋" {
+			t.Fatalf("told: %v", got)
+		}
+		if e := got[0]; !e.History || !e.Signed || e.From.ID != who.ID || e.From.Name != "지우" || e.Missing != 0 {
+			t.Errorf("told: %v", e)
+		}
+		c := join("c") // b tells it
+		if e := until[noom.ChatReceived](t, c, nil); e.Text != "둘" || !e.History {
+			t.Errorf("told by b: %v", e)
+		}
+		if len(told) != 2 {
+			t.Errorf("the hub has told %d messages", len(told))
 		}
 	})
 }

@@ -103,6 +103,13 @@ export class Chat {
     }
   }
 
+  /** Takes what the hub says was said in the room before we came. */
+  async told(frame) {
+    const { message, good, refused } = await this.#check(messageOf({ ...frame, id: frame.from }, frame));
+    if (!good) this.#room.lied('chat with a wrong signature was dropped');
+    else if (!refused) this.#change((now) => this.#machine.told(now, message));
+  }
+
   #takeOurs({ id, text, signed }) {
     const message = this.#ours.get(id);
     if (!message) return;

@@ -174,6 +174,11 @@ export class ChatMachine {
     if (this.#since === 0) this.#since = message.order;
   }
 
+  /** Takes a message that the hub has kept for those who come later. */
+  told(now, message) {
+    if (this.#keep > 0) this.#take(now, message, true);
+  }
+
   // Takes a message. early: its author may have said others since.
   #take(now, message, early) {
     const key = keyOf(message);

@@ -139,6 +139,15 @@ const RULES = {
     const problem = m.signed ? signedProblem(m.signed) : '';
     if (problem) throw new NoomError('bad_chat', `signed: ${problem}`);
   },
+  said(m) {
+    if (!isID(m.from ?? '')) throw malformed('from: bad id');
+    if (m.key?.length !== 32) throw malformed('key: want 32 bytes');
+    if (!isSession(m.session ?? '')) throw malformed('bad session');
+    const size = byteLength(m.text ?? '');
+    if (size < 1 || size > MAX.chat) throw malformed(`a text of ${size} bytes`);
+    const problem = m.signed ? signedProblem(m.signed) : 'absent';
+    if (problem) throw malformed(`signed: ${problem}`);
+  },
   joined(m) {
     if (!m.self || !m.limits || !(m.heartbeat >= 1 && m.heartbeat <= 3_600_000)) {
       throw malformed('joined needs self, limits and a heartbeat of 1 ms to an hour');

@@ -348,6 +348,7 @@ export class Room extends RoomEvents {
       case 'renamed': return this.#renamed(frame);
       case 'servers': return this.#servers.take(frame);
       case 'chat': return this.#chat.take(frame);
+      case 'said': return this.#chat.told(frame);
       case 'locked': case 'unlocked': return this.#moderation.lockChanged(frame);
       case 'mute': return this.#moderation.muteRequested(frame);
       case 'error': return this.#refused(frame);

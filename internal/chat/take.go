@@ -24,6 +24,13 @@ func (m *Machine) Live(now time.Time, x *Message) {
 	}
 }
 
+// Told takes a message that the hub has kept for those who come later.
+func (m *Machine) Told(now time.Time, x *Message) {
+	if m.keep > 0 {
+		m.take(now, x, true)
+	}
+}
+
 // take takes a message that has not been seen. history: its author may have said others since.
 func (m *Machine) take(now time.Time, x *Message, history bool) {
 	if m.seen.has(x.digest) || x.Author == m.self && x.Session == m.session {
