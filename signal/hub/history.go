@@ -2,6 +2,8 @@ package hub
 
 import (
 	"container/list"
+	"slices"
+	"strings"
 	"sync"
 
 	"noom/signal"
@@ -35,9 +37,9 @@ func (h *histories) add(room string, by *signal.Member, m *signal.Message) {
 	if h.keep <= 0 || m.Signed == nil {
 		return
 	}
-	said := &signal.Message{Type: signal.TypeSaid, From: by.ID, Key: by.PublicKey, Session: by.Session, Text: m.Text, Signed: m.Signed}
+	said := &signal.Message{Type: signal.TypeSaid, From: by.ID, Key: by.PublicKey, Session: by.Session, Text: strings.Clone(m.Text), Signed: m.Signed}
 	if _, err := said.Encode(); err != nil {
-		return // a text of the longest, with many escapes
+		return // it fits in every frame of a chat, but not with what is added here
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -76,7 +78,7 @@ func (h *histories) of(room string) []*signal.Message {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if at := h.rooms[room]; at != nil {
-		return append([]*signal.Message(nil), at.Value.(*history).said...)
+		return slices.Clone(at.Value.(*history).said)
 	}
 	return nil
 }
