@@ -13,6 +13,7 @@ import (
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/chat"
 	"noom/internal/packet"
 	"noom/internal/uplink"
 	"noom/signal"
@@ -60,6 +61,11 @@ type Config struct {
 	// Verify is called for every other member before a connection to it is made or accepted. Nil accepts everyone. An
 	// error refuses that member: it is in no list and gets no connection. Verify must not call the Room.
 	Verify func(Member) error
+
+	// History is how many chat messages this member keeps for those who come later, the last ones, of at most 262,144 bytes
+	// of text; it also gets as many as the others have kept when it comes itself. Both take connections to them; the hub has
+	// no part in it. 0: 100. Negative: none. Maximum: 1000.
+	History int
 
 	// EventBuffer is how many events wait for [Room.Next] before some are dropped: first those that later ones cancel
 	// out or replace, and all requests to mute but the newest 64; then, if there are still too many, the oldest chat,
@@ -137,6 +143,12 @@ func (c *Config) withDefaults() (Config, error) {
 	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.History == 0 {
+		d.History = chat.DefaultKeep
+	}
+	if d.History > chat.MaxKeep {
+		return d, fmt.Errorf("field History of Config is %d, it must be at most %d", d.History, chat.MaxKeep)
 	}
 	if d.EventBuffer == 0 {
 		d.EventBuffer = 1024

@@ -97,11 +97,20 @@ type (
 		Sender Sender
 		Err    error
 	}
-	// ChatReceived is a chat message of another member; At is the hub's time.
+	// ChatReceived is a chat message of another member, or one that this member has said in an earlier session.
 	ChatReceived struct {
-		From Member
+		From Member // it may have gone; its Name is what it called itself then
 		Text string
-		At   time.Time
+		At   time.Time // by the hub's clock; the same as Sent if it did not come by the hub
+		Sent time.Time // by From's clock, which From has signed; zero unless Signed
+		// Signed says that From has signed the message. Others are the hub's word. Of a member that signs, no others come.
+		Signed bool
+		// History says that the message was said before we came, or while we missed it: other members have kept it (see
+		// Config.History), or it comes late. Its place is among what was said before, by Sent.
+		History bool
+		// Missing is how many messages From had said or seen before this one which have not come, as when a hub drops them.
+		// If other members have them, they follow with History set. From may also have given them up.
+		Missing int
 	}
 	// DataReceived is a message that a peer sent with Send. It comes after the event that says that the peer is
 	// connected. Taking the event acknowledges the message.
@@ -265,7 +274,8 @@ func (Closed) queueing() queueing            { return queueing{kind: eventLast} 
 
 // String is for logs.
 func (e ChatReceived) String() string {
-	return fmt.Sprintf("{From:%v Text:%q At:%v}", e.From, e.Text, e.At)
+	return fmt.Sprintf("{From:%v Text:%q At:%v Sent:%v Signed:%v History:%v Missing:%d}",
+		e.From, e.Text, e.At, e.Sent, e.Signed, e.History, e.Missing)
 }
 
 // String is for logs.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"noom/internal/data"
 	"noom/internal/engine"
 	"noom/internal/link"
 	"noom/internal/netwatch"
@@ -133,6 +134,9 @@ func ForgeState(r Room, to, key string, value []byte) {
 		}
 		foreign.Signature = r.(*room).cfg.Identity.sign(foreign.Text("lobby"))
 		frame := state.Frame{Type: state.Written, Records: []*state.Record{&forged, foreign}}
-		r.(*room).roster.byID[to].link.SendState(frame.Encode(), false)
+		r.(*room).roster.byID[to].link.SendAside(data.AsideState, frame.Encode(), false)
 	})
 }
+
+// PublicKeyOf returns the key of an identity.
+func PublicKeyOf(i Identity) signal.PublicKey { return i.publicKey() }

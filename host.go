@@ -140,8 +140,20 @@ func (h peerHost) ChannelOpened(c *data.Channel, taken func()) {
 	h.room.events.addTaken(ChannelOpened{Peer: h.peer, Channel: c}, taken)
 }
 
-func (h peerHost) StateOpened()               { h.post(func() { h.room.state.opened(h.peer) }) }
-func (h peerHost) StateReceived(frame []byte) { h.room.state.came(h.peer, frame) }
+func (h peerHost) AsideOpened() {
+	h.post(func() {
+		h.room.state.opened(h.peer)
+		h.room.talk.opened(h.peer)
+	})
+}
+
+func (h peerHost) AsideReceived(kind data.AsideKind, frame []byte) {
+	if kind == data.AsideChat {
+		h.room.talk.came(h.peer, frame)
+		return
+	}
+	h.room.state.came(h.peer, frame)
+}
 
 func (h peerHost) DataReceived(payload []byte, taken func()) {
 	h.room.events.addTaken(DataReceived{Peer: h.peer, Data: payload}, taken)

@@ -55,7 +55,7 @@ type room struct {
 	network   *network
 	newcomers *newcomers
 	conducts  conduct.Conducts // of all members, also those whose links have ended
-	chats     chatLog
+	talk      *talk
 	rejoined  bool       // a joined frame came before
 	card      *link.Card // for the first peer; nil: there is none, or it has it
 }

@@ -1,9 +1,6 @@
 package noom
 
 import (
-	"slices"
-	"time"
-
 	"noom/internal/fanout"
 	"noom/signal"
 )
@@ -57,6 +54,8 @@ func (r *room) handle(m signal.Message) {
 		r.renamed(m)
 	case signal.TypeChat:
 		r.chatted(m)
+	case signal.TypeSaid:
+		r.talk.told(&m)
 	case signal.TypeLocked, signal.TypeUnlocked:
 		r.standing.lockChanged(m, r.roster.memberOf(m.From))
 	case signal.TypeMute:
@@ -78,6 +77,7 @@ func (r *room) joined(m signal.Message) {
 	r.follow(m)
 	if r.rejoined {
 		r.events.add(SignalingRestored{})
+		r.talk.missed()
 	}
 	r.rejoined = true
 	r.requests.askAgain()
@@ -88,6 +88,7 @@ func (r *room) joined(m signal.Message) {
 // could see.
 func (r *room) joinedAgain(m signal.Message) {
 	r.follow(m)
+	r.talk.missed()
 	r.requests.askAgain()
 }
 
@@ -125,29 +126,13 @@ func (r *room) renamed(m signal.Message) {
 
 func (r *room) chatted(m signal.Message) {
 	if m.From == r.self.ID {
+		r.talk.passed(&m)
 		r.requests.settle(nil, func(asked *signal.Message) bool { return asked.ID == m.ID })
 		return
 	}
-	if p := r.roster.byID[m.From]; p != nil && r.chats.isNew(m.From+m.ID) {
-		r.events.add(ChatReceived{From: p.Member(), Text: m.Text, At: time.UnixMilli(m.At)})
+	if p := r.roster.byID[m.From]; p != nil {
+		r.talk.heard(p, &m)
 	}
-}
-
-// maxChats is how many chat ids are remembered.
-const maxChats = 256
-
-// chatLog remembers chat messages, so that one that is sent again is shown once.
-type chatLog []string
-
-// isNew remembers a chat message, and reports whether it is new.
-func (c *chatLog) isNew(key string) bool {
-	if slices.Contains(*c, key) {
-		return false
-	}
-	if *c = append(*c, key); len(*c) > maxChats {
-		*c = (*c)[1:]
-	}
-	return true
 }
 
 // sourceEnded reports that the track of a sender has ended by itself. Called from anywhere.

@@ -86,17 +86,22 @@ func makeParts(r *room, d Dialer) {
 	r.roster = &roster{
 		self: r.self.ID, events: r.events, trace: r.trace, log: r.log, verify: r.cfg.Verify, sealed: sealed,
 		build: func(m Member) *peer { return newPeer(r, m) },
-		added: func(p *peer) { r.state.joined(p.member) },
+		added: func(p *peer) {
+			r.state.joined(p.member)
+			r.talk.joined(p.member)
+		},
 		removed: func(p *peer) {
 			r.newcomers.done(p)
 			r.speech.forget(p)
 			r.sharing.wake()
 			r.state.left(p.member)
+			r.talk.left(p.member)
 		},
 		byID: make(map[string]*peer), asleep: make(map[string]*peer),
 		lost: make(map[*peer]int), leaving: make(map[*peer]bool),
 	}
-	r.state = newState(r)
+	r.state, r.talk = newState(r), newTalk(r)
+	r.requests.sign = r.talk.sign
 	r.speech = &speech{mail: r.mail, roster: r.roster, events: r.events}
 	r.sharing = &sharing{room: r}
 	r.published = &publications{

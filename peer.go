@@ -138,7 +138,7 @@ type peer struct {
 	conduct *conduct.Conduct // of the member id
 	files   atomic.Pointer[filing]
 
-	stateBytes atomic.Int64 // of frames of the room's state that wait for the room's loop
+	asideBytes atomic.Int64 // of frames beside the messages that wait for the room's loop
 }
 
 // newPeer makes the peer of a newcomer and starts its link. The room's loop calls it.
@@ -162,6 +162,26 @@ func newPeer(r *room, m Member) *peer {
 	p.link.Start(r.tasks.Done)
 	r.sharing.wake()
 	return p
+}
+
+// admitAside reports whether a frame beside the messages, which costs so many records, is to be taken; then postAside follows.
+func (p *peer) admitAside(size, cost int) bool {
+	if p.asideBytes.Add(int64(size)) > maxAsideBytes || !p.conduct.Records.AllowN(time.Now(), cost) {
+		p.asideBytes.Add(-int64(size))
+		p.room.trace.note(p.member, "frame beside the messages dropped: there are too many")
+		return false
+	}
+	return true
+}
+
+// postAside makes the room's loop take such a frame.
+func (p *peer) postAside(size int, take func()) {
+	p.room.mail.Post(func() {
+		p.asideBytes.Add(-int64(size))
+		if p.room.roster.has(p) {
+			take()
+		}
+	})
 }
 
 // String is for logs, as are those of room, sender and Track. Without them, printed events would show addresses,

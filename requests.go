@@ -21,11 +21,12 @@ const (
 // requests are what a room has asked of the hub and what waits for its answer. Each is sent again after a redial. ask
 // and put may be called from anywhere; the room's loop calls the rest.
 type requests struct {
-	mail   *mailbox.Mailbox     // the room's
-	hub    *uplink.Uplink       // says whether it is online
-	send   func(signal.Message) // to the hub
-	sealed func() bool          // nothing new is accepted
-	over   <-chan struct{}      // closed with the room
+	mail   *mailbox.Mailbox      // the room's
+	hub    *uplink.Uplink        // says whether it is online
+	send   func(signal.Message)  // to the hub
+	sign   func(*signal.Message) // a chat, before it is sent for the first time
+	sealed func() bool           // nothing new is accepted
+	over   <-chan struct{}       // closed with the room
 
 	waiting   atomic.Int32 // in pending or posted to it
 	unawaited atomic.Int32 // those of them that no call waits for
@@ -100,8 +101,11 @@ func (q *requests) put(m signal.Message, unawaited bool) (*request, error) {
 		q.unawaited.Add(1)
 	}
 	if !q.mail.Post(func() {
+		if m.Type == signal.TypeChat {
+			q.sign(&p.message)
+		}
 		q.pending = append(q.pending, p)
-		q.send(m)
+		q.send(p.message)
 	}) {
 		return nil, ErrClosed
 	}

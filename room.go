@@ -34,8 +34,8 @@ type Room interface {
 	// Senders returns the senders of Config.Tracks and Publish that are not closed, in the order in which they were
 	// published.
 	Senders() []Sender
-	// Chat sends text, 1 to 4096 bytes of UTF-8, to everyone through the hub, and returns once the hub has passed it
-	// on. While there is no connection to the hub, it waits for one. So do Rename, Kick, Lock, Unlock, CloseForAll and
+	// Chat sends text, 1 to 4096 bytes of UTF-8, to everyone through the hub, signed, and returns once the hub has passed
+	// it on. Newcomers get it too, from the members that keep it: see Config.History. While there is no connection to the hub, it waits for one. So do Rename, Kick, Lock, Unlock, CloseForAll and
 	// [Peer].RequestMute: up to 256 of these calls may wait at a time, each until ctx ends or, if ctx has no deadline,
 	// for 30 s. TryChat never waits. Errors: [ErrForbidden] without [RightChat], [ErrNoHub] after those 30 s,
 	// [ErrWouldBlock] beyond 256, [ErrClosed], ctx's, and a [*signal.Error] with code bad_chat if text is not as above.

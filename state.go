@@ -9,12 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"noom/internal/data"
 	"noom/internal/mailbox"
 	"noom/internal/state"
 )
 
-// maxStateBytes is how many bytes of frames of one peer may wait for the room's loop.
-const maxStateBytes = 1 << 20
+// maxAsideBytes is how many bytes of frames of one peer, of the room's state and of chat, may wait for the room's loop.
+const maxAsideBytes = 1 << 20
 
 // stateWantCost is what a peer pays, in records, for asking us for all that we have of a writer.
 const stateWantCost = 32
@@ -192,10 +193,7 @@ func (s *State) came(p *peer, b []byte) {
 	if f.Type == state.Want {
 		cost = stateWantCost
 	}
-	size := int64(len(b))
-	if p.stateBytes.Add(size) > maxStateBytes || !p.conduct.Records.AllowN(time.Now(), cost) {
-		p.stateBytes.Add(-size)
-		s.room.trace.note(p.member, "frame of the room's state dropped: there are too many")
+	if !p.admitAside(len(b), cost) {
 		return
 	}
 	f.Records = slices.DeleteFunc(f.Records, func(r *state.Record) bool {
@@ -204,11 +202,8 @@ func (s *State) came(p *peer, b []byte) {
 		s.mu.RUnlock()
 		return !useful || !r.Verify(s.room.name)
 	})
-	s.room.mail.Post(func() {
-		p.stateBytes.Add(-size)
-		if s.room.roster.has(p) {
-			s.change(true, func(now time.Time) { s.machine.Receive(now, p.member.ID, &f) })
-		}
+	p.postAside(len(b), func() {
+		s.change(true, func(now time.Time) { s.machine.Receive(now, p.member.ID, &f) })
 	})
 }
 
@@ -221,7 +216,7 @@ func (s *State) change(tell bool, what func(now time.Time)) {
 	next := s.machine.Next(now)
 	s.mu.Unlock()
 	for _, o := range out.Frames {
-		if p := s.room.roster.byID[o.To]; p != nil && !p.link.SendState(o.Frame.Encode(), o.Frame.Type == state.Written) {
+		if p := s.room.roster.byID[o.To]; p != nil && !p.link.SendAside(data.AsideState, o.Frame.Encode(), o.Frame.Type == state.Written) {
 			s.mu.Lock()
 			s.machine.Lost(o.To)
 			next = s.machine.Next(now)

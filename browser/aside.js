@@ -1,14 +1,14 @@
-// Frames of the room's state, which go beside the messages of a link (PROTOCOL.md section 4.8): they are neither numbered nor
-// acknowledged, and what a connection has not carried is lost with it.
+// Frames of the room's state and of chat, which go beside the messages of a link (PROTOCOL.md sections 4.8 and 4.9): they are
+// neither numbered nor acknowledged, and what a connection has not carried is lost with it.
 
 import { MAX } from './limits.js';
 
-const STATE = 16; // first byte
+const KINDS = [16, 17]; // first bytes: of the state and of chat
 const MOST = MAX.unacked / 2; // bytes that wait
 
 export class Aside {
   #opened; // () there is another connection for them
-  #came; // (frame)
+  #came; // (kind, frame)
   #carrier = null; // the Connection that was told
   #frames = [];
   #size = 0;
@@ -23,10 +23,10 @@ export class Aside {
   get arrived() { return !this.#unsure; }
 
   /** Keeps a frame to be sent; false: too much waits. sure: a member that leaves waits until it has arrived. */
-  add(payload, sure) {
+  add(kind, payload, sure) {
     if (this.#size + payload.length > MOST) return false;
     const frame = new Uint8Array(payload.length + 1);
-    frame[0] = STATE;
+    frame[0] = kind;
     frame.set(payload, 1);
     this.#frames.push(frame);
     this.#size += frame.length;
@@ -53,8 +53,8 @@ export class Aside {
 
   /** Takes bytes of a data channel; false: they are not for us. */
   receive(bytes) {
-    if (bytes[0] !== STATE) return false;
-    this.#came(bytes.slice(1));
+    if (!KINDS.includes(bytes[0])) return false;
+    this.#came(bytes[0], bytes.slice(1));
     return true;
   }
 

@@ -32,7 +32,7 @@ const FIELDS = {
   self: member, members: listOf(member, {}), iceServers: listOf(iceServer, {}),
   lifetime: integer, heartbeat: integer, limits, member, reason: string, leaving: boolean,
   locked: boolean, place: integer, retry: integer,
-  id: string, text: string, at: integer,
+  id: string, text: string, at: integer, signed,
   code: string, message: string, about: string,
   sessions, epoch, seq: integer, ack: integer,
 };
@@ -136,6 +136,17 @@ const RULES = {
     const size = byteLength(m.text ?? '');
     if (size < 1 || size > MAX.chat) throw new NoomError('bad_chat', `chat text of ${size} bytes`);
     if (m.at < 0 || m.at > MAX.time) throw malformed('at out of bounds');
+    const problem = m.signed ? signedProblem(m.signed) : '';
+    if (problem) throw new NoomError('bad_chat', `signed: ${problem}`);
+  },
+  said(m) {
+    if (!isID(m.from ?? '')) throw malformed('from: bad id');
+    if (m.key?.length !== 32) throw malformed('key: want 32 bytes');
+    if (!isSession(m.session ?? '')) throw malformed('bad session');
+    const size = byteLength(m.text ?? '');
+    if (size < 1 || size > MAX.chat) throw malformed(`a text of ${size} bytes`);
+    const problem = m.signed ? signedProblem(m.signed) : 'absent';
+    if (problem) throw malformed(`signed: ${problem}`);
   },
   joined(m) {
     if (!m.self || !m.limits || !(m.heartbeat >= 1 && m.heartbeat <= 3_600_000)) {
@@ -252,6 +263,24 @@ function member(v) {
 function card(v) {
   object(v, 'card');
   return { offer: fromBase64url(v.offer ?? ''), signature: fromBase64url(v.signature ?? '') };
+}
+
+function signed(v) {
+  object(v, 'signed');
+  return {
+    number: integer(v.number ?? 0, 'number'), order: integer(v.order ?? 0, 'order'), after: fromBase64url(v.after ?? ''),
+    sent: integer(v.sent ?? 0, 'sent'), name: string(v.name ?? ''), signature: fromBase64url(v.signature ?? ''),
+  };
+}
+
+// Says which rule the field signed of a chat breaks; '': none.
+export function signedProblem({ number, order, after, sent, name, signature }) {
+  if (!(number >= 1 && number <= MAX.time)) return 'number out of bounds';
+  if (!(order >= 1 && order <= MAX.time)) return 'order out of bounds';
+  if (!(sent >= 0 && sent <= MAX.time)) return 'sent out of bounds';
+  if (after.length !== 0 && after.length !== 16) return 'after: want 16 bytes';
+  if (signature.length !== 64) return 'signature: want 64 bytes';
+  return byteLength(name) > MAX.name || name.includes('\n') ? 'bad name' : '';
 }
 
 function iceServer(v) {

@@ -31,7 +31,7 @@ export class Link {
   #sends = []; // MIME types, or kinds, of what the member publishes, as far as the hub knows
   #gone; // called when the peer goes
   #sealed; // called when nothing new is taken, because we leave
-  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), stateOpened(), stateFrame(bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), asideOpened(), asideFrame(kind, bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
 
   #connections = new Connections();
@@ -70,7 +70,7 @@ export class Link {
     });
     this.#stream = new Stream(this.#connections, {
       data: report.data, handler: report.handler, failed, flooded: (error) => this.#epochs.flooded(this.#connection, error), repeated: () => conduct.repeated(performance.now()),
-      stateOpened: report.stateOpened, state: report.stateFrame,
+      asideOpened: report.asideOpened, aside: report.asideFrame,
     });
     this.#frames = new Frames({
       self, hub, member: () => this.member, connections: this.#connections, conduct, trace: options.trace,
@@ -248,8 +248,8 @@ export class Link {
     return this.#stream.trySend(payload);
   }
 
-  /** Sends a frame of the room's state; false: too much waits. sure: deliver waits until it has arrived. */
-  sendState(frame, sure) { return this.#stream.sendAside(frame, sure); }
+  /** Sends a frame beside the messages; false: too much waits. sure: deliver waits until it has arrived. */
+  sendAside(kind, frame, sure) { return this.#stream.sendAside(kind, frame, sure); }
 
   /** Asks the peer something; resolves with its answer. */
   async ask(topic, data, signal) {

@@ -121,6 +121,11 @@ export interface JoinOptions {
   uplink?: number;
   /** How many bytes a file may have that a peer offers; larger ones are declined without an event. Default: 2 ** 46. */
   maxFileSize?: number;
+  /**
+   * How many chat messages this member keeps for those who come later, 0 to 1000: the last ones, of at most 262144 bytes of
+   * text. It gets as many of what was said before it came, from the others; the hub has no part in it. Default: 100.
+   */
+  history?: number;
   /** Caps the pause between two dials after the hub was lost, in ms. Default 2000. */
   redialMax?: number;
   /**
@@ -676,7 +681,17 @@ export interface RoomEventMap {
   trackrefused: Named<'trackrefused', { peer: Peer; sender: Sender; codec: string; error: NoomError }>;
   /** The peer that speaks now, by the audio levels that come with the sound, where an element plays it; null: none. */
   activespeaker: Named<'activespeaker', { peer: Peer | null }>;
-  chatreceived: Named<'chatreceived', { from: Member; peer: Peer; text: string; at: Date }>;
+  /**
+   * A message of another member, or one of ours of an earlier session. peer: null if from is not in the room; its name is then
+   * what it called itself. at: by the hub's clock, or the same as sent if it did not come by the hub. signed: from has signed
+   * it; others are the hub's word, and of a member that signs none come. sent: by from's clock, which from has signed; null
+   * unless signed. history: it was said before we came, or while we missed it, and other members have kept it (see the option
+   * history), or it comes late: its place is among what was said before, by sent. missing: how many messages from had said or
+   * seen before which have not come, as when a hub drops them. If others have them they follow, with history.
+   */
+  chatreceived: Named<'chatreceived', {
+    from: Member; peer: Peer | null; text: string; at: Date; sent: Date | null; signed: boolean; history: boolean; missing: number;
+  }>;
   /**
    * Taking the event acknowledges the data to its sender: the first to do so, a listener or an iterator, counts for all.
    * Without either the data waits.

@@ -1,5 +1,6 @@
 // Checks what an application gives: names, times, and the options of join.
 
+import { checkHistory } from './chat.js';
 import { NoomError, quoted } from './errors.js';
 import { MAX } from './limits.js';
 import { isID, textProblem } from './name.js';
@@ -25,7 +26,7 @@ export function checkTrace(to) {
 }
 
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, maxFileSize, trace = null }) {
+export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, maxFileSize, history, trace = null }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
   if (typeof joinInFrame !== 'boolean') throw new NoomError('bad_argument', 'joinInFrame is a boolean');
@@ -42,6 +43,7 @@ export function checkOptions({ token, joinInFrame = false, verify, identity, ice
     if (ms !== undefined) checkTime(what, ms, least);
   }
   if (maxFileSize !== undefined && !(Number.isInteger(maxFileSize) && maxFileSize >= 0)) throw new NoomError('bad_argument', 'maxFileSize is a number of bytes');
+  if (history !== undefined) checkHistory(history);
   if (uplink !== undefined) checkBitrate('uplink', uplink);
 }
 

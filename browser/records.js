@@ -2,6 +2,7 @@
 // out. A record is {writer, key: its public key, session, version, keep, deleted, age, name: what it is written under, value,
 // signature}, and is never changed.
 
+import { Reader, Writer, check } from './binary.js';
 import { toBase64url } from './json.js';
 import { MAX } from './limits.js';
 
@@ -34,7 +35,6 @@ const KEEP = 1;
 const DELETED = 2;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const ID = /^[a-z2-7]{26}$/;
 
 /** What a member's attributes are written under. */
@@ -133,7 +133,7 @@ const BODIES = {
     check(from.empty);
   },
   [WRITTEN](from, frame) {
-    frame.records = from.records();
+    frame.records = readRecords(from);
     check(frame.records.length > 0);
   },
   [ANSWER](from, frame) {
@@ -141,109 +141,27 @@ const BODIES = {
     const last = from.byte();
     check(last <= 1);
     frame.last = last === 1;
-    frame.records = from.records();
+    frame.records = readRecords(from);
     check(frame.records.every((r) => r.writer === frame.writer));
   },
 };
 
-function check(right) {
-  if (!right) throw new RangeError('not a frame of the room\'s state');
+function readRecords(from) {
+  const list = [];
+  while (!from.empty) list.push(readRecord(from));
+  return list;
 }
 
-class Writer {
-  #parts = [];
-  #size = 0;
-
-  bytes(bytes) {
-    this.#parts.push(bytes);
-    this.#size += bytes.length;
-  }
-
-  text(text) { this.bytes(encoder.encode(text)); }
-
-  byte(byte) { this.bytes(Uint8Array.of(byte)); }
-
-  number(n, size) {
-    const view = new DataView(new ArrayBuffer(4));
-    view.setUint32(0, n);
-    this.bytes(new Uint8Array(view.buffer, 4 - size));
-  }
-
-  long(n) {
-    const view = new DataView(new ArrayBuffer(8));
-    view.setBigUint64(0, n);
-    this.bytes(new Uint8Array(view.buffer));
-  }
-
-  sized(bytes) {
-    this.number(bytes.length, 2);
-    this.bytes(bytes);
-  }
-
-  done() {
-    const all = new Uint8Array(this.#size);
-    let at = 0;
-    for (const part of this.#parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
-  }
-}
-
-class Reader {
-  #view;
-  #at = 0;
-
-  constructor(bytes) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  }
-
-  get empty() { return this.#at === this.#view.byteLength; }
-
-  bytes(n) {
-    check(this.#at + n <= this.#view.byteLength);
-    this.#at += n;
-    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at - n, n).slice();
-  }
-
-  text(n) { return decoder.decode(this.bytes(n)); }
-
-  byte() { return this.bytes(1)[0]; }
-
-  number(n) { return this.bytes(n).reduce((sum, byte) => sum * 256 + byte, 0); }
-
-  long() { return new DataView(this.bytes(8).buffer).getBigUint64(0); }
-
-  version() {
-    const n = this.long();
-    check(n <= BigInt(BOUND.version));
-    return Number(n);
-  }
-
-  id() {
-    const id = this.text(26);
-    check(ID.test(id));
-    return id;
-  }
-
-  records() {
-    const list = [];
-    while (!this.empty) list.push(this.#record());
-    return list;
-  }
-
-  #record() {
-    const writer = this.id();
-    const key = this.bytes(32);
-    const session = this.text(22);
-    const flags = this.byte();
-    check(flags <= (KEEP | DELETED));
-    const record = {
-      writer, key, session, keep: (flags & KEEP) > 0, deleted: (flags & DELETED) > 0, version: this.version(), age: this.number(4),
-      name: this.text(this.number(2)), value: this.bytes(this.number(2)), signature: this.bytes(64),
-    };
-    check(recordProblem(record) === '');
-    return record;
-  }
+function readRecord(from) {
+  const writer = from.id();
+  const key = from.bytes(32);
+  const session = from.text(22);
+  const flags = from.byte();
+  check(flags <= (KEEP | DELETED));
+  const record = {
+    writer, key, session, keep: (flags & KEEP) > 0, deleted: (flags & DELETED) > 0, version: from.version(), age: from.number(4),
+    name: from.text(from.number(2)), value: from.bytes(from.number(2)), signature: from.bytes(64),
+  };
+  check(recordProblem(record) === '');
+  return record;
 }

@@ -16,13 +16,13 @@ export class Requests {
     this.#tell = tell;
   }
 
-  /** Whether there is room for one more. */
-  get room() { return this.#waiting.length < MAX.requests; }
+  /** For how many more there is room. */
+  get left() { return MAX.requests - this.#waiting.length; }
 
   /** Asks; resolves when confirmed, rejects when refused, and when there is no answer for 30 s. */
   ask(message) {
     return new Promise((resolve, reject) => {
-      if (!this.room) throw new NoomError('would_block', `${message.type}: ${MAX.requests} requests wait for the hub; try again later`);
+      if (this.left <= 0) throw new NoomError('would_block', `${message.type}: ${MAX.requests} requests wait for the hub; try again later`);
       this.#tell(message); // first, because it throws what cannot be sent
       const timer = setTimeout(() => {
         this.#take((m) => m === message);

@@ -3,7 +3,7 @@
 
 import { topicOf } from './asking.js';
 import { Budget } from './budget.js';
-import { Chat, checkChat } from './chat.js';
+import { CHAT, Chat, checkChat } from './chat.js';
 import { isPair } from './codec.js';
 import { toBytes } from './data.js';
 import { NoomError, optionsOf, quoted } from './errors.js';
@@ -63,7 +63,7 @@ export class Room extends RoomEvents {
   #tracer;
   #ears = new Ears(() => this.peers, (id) => this.emit('activespeaker', { peer: this.peer(id) ?? null }));
   #farewell = new Farewell({
-    entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#requests.idle(),
+    entries: () => this.#roster.entries, hub: () => this.#hub, answered: () => this.#chat.signed.then(() => this.#requests.idle()),
     ended: (error, atOnce) => this.#ended(error, atOnce),
   });
 
@@ -116,18 +116,23 @@ export class Room extends RoomEvents {
     this.#moderation = new Moderation({
       self: () => this.self, member: (id) => this.peer(id)?.member ?? null, requests: this.#requests, emit,
     });
-    this.#chat = new Chat({
-      requests: this.#requests, online: () => this.#hub.online, self: () => this.#self.id, peer: (id) => this.peer(id), emit,
-    });
-    this.#shared = new SharedState({
+    const members = {
       identity, session, name: this.#name, links: (id) => this.#roster.get(id)?.link, peer: (id) => this.peer(id), self: () => this.#self, emit,
-      checkOpen: () => this.#checkOpen(),
+    };
+    this.#chat = new Chat({
+      ...members, history: options.history, requests: this.#requests, online: () => this.#hub.online, over: () => this.#farewell.over,
+      verify: (member) => this.#roster.verified(member), lied: (what) => this.#roster.lied(what),
     });
+    this.#shared = new SharedState({ ...members, checkOpen: () => this.#checkOpen() });
+    const each = (what) => (about) => [this.#shared, this.#chat].forEach((part) => part[what](about));
     this.#roster = new Roster({
       verify: options.verify,
       ears: this.#ears,
       room: {
-        emit, handler: (topic, peer) => this.#handlerOf(topic, peer), over: () => this.#farewell.over, shared: () => this.#shared, leaving: () => this.#farewell.leaving, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)),
+        emit, handler: (topic, peer) => this.#handlerOf(topic, peer), over: () => this.#farewell.over, beside: {
+          joined: each('joined'), left: each('left'), opened: each('opened'),
+          came: (kind, ...frame) => (kind === CHAT ? this.#chat : this.#shared).came(...frame),
+        }, leaving: () => this.#farewell.leaving, reborn: (member) => this.#hub.enqueue(() => this.#roster.welcome(member)),
       },
       self: { identity, session, room: this.#name },
       hub: this.#hub,
@@ -328,6 +333,7 @@ export class Room extends RoomEvents {
   async #joinedAgain(joined) {
     await this.#joined(joined);
     this.#requests.repeat();
+    this.#chat.missed();
   }
 
   async #handle(frame) {
@@ -342,6 +348,7 @@ export class Room extends RoomEvents {
       case 'renamed': return this.#renamed(frame);
       case 'servers': return this.#servers.take(frame);
       case 'chat': return this.#chat.take(frame);
+      case 'said': return this.#chat.told(frame);
       case 'locked': case 'unlocked': return this.#moderation.lockChanged(frame);
       case 'mute': return this.#moderation.muteRequested(frame);
       case 'error': return this.#refused(frame);
@@ -387,6 +394,7 @@ export class Room extends RoomEvents {
     this.#ears.close();
     this.#servers.close();
     this.#shared.close();
+    this.#chat.close();
     this.#roster.close(atOnce);
     this.#requests.end(new NoomError('closed', 'the room is over'), error?.code === 'room_closed');
     this.emit('closed', { error });

@@ -14,7 +14,7 @@ export class Roster {
   #id; // our own
   #verify; // (member): the application's
   #peer; // what every Peer is made with
-  #room; // {emit(type, fields, taken), handler(topic, peer), reborn(member), over(), shared() → SharedState}
+  #room; // {emit(type, fields, taken), handler(topic, peer), reborn(member), over(), beside: {joined(member), left(member), opened(id), came(kind, id, conduct, bytes)}: the state and chat}
   #ears; // hear the peers
   // id → {peer, link, loss, leaving}, in join order; loss says after which others the hub lost it, leaving that its page
   // goes away
@@ -108,7 +108,7 @@ export class Roster {
     // A name of another version of Unicode must not hide its member.
     const member = nameProblem(listed.name) === '' ? listed : { ...listed, name: '' };
     if (member.id === this.#id) return null;
-    if (!(await isGenuine(member))) return this.#lied('a false member was ignored');
+    if (!(await isGenuine(member))) return this.lied('a false member was ignored');
     const known = this.#entries.get(member.id);
     if (known?.link.member.session === member.session) {
       known.leaving = false;
@@ -117,12 +117,13 @@ export class Roster {
       return known;
     }
     if (known) this.#drop(known, known.link.parting ? 'left' : 'lost'); // what belonged to another session is over
-    if (this.#entries.size >= MOST) return this.#lied('a member beyond the bound was ignored');
-    if (!(await this.#verified(member)) || this.#room.over()) return null;
+    if (this.#entries.size >= MOST) return this.lied('a member beyond the bound was ignored');
+    if (!(await this.verified(member)) || this.#room.over()) return null;
     return this.#add(member, existing);
   }
 
-  async #verified(member) {
+  /** Whether the application wants to have to do with a member. */
+  async verified(member) {
     try {
       return (await this.#verify(member)) !== false;
     } catch (error) {
@@ -131,8 +132,8 @@ export class Roster {
     }
   }
 
-  // Logs, once for each kind, what an honest hub never says.
-  #lied(what) {
+  /** Logs, once for each kind, what an honest hub never says. */
+  lied(what) {
     if (!this.#lies.has(what)) console.warn(`noom: ${what}; the hub may be lying`);
     this.#lies.add(what);
     return null;
@@ -159,7 +160,7 @@ export class Roster {
     this.#entries.set(member.id, entry);
     if (this.#room.leaving()) entry.link.seal();
     this.#room.emit('peerjoined', { peer: entry.peer, existing });
-    this.#room.shared().joined(member);
+    this.#room.beside.joined(member);
     return entry;
   }
 
@@ -181,8 +182,8 @@ export class Roster {
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#reborn(entry, conduct, session),
         data: (data, taken) => about('datareceived', { data }, taken),
-        stateOpened: () => this.#room.shared().opened(member.id),
-        stateFrame: (bytes) => this.#room.shared().came(member.id, conduct, bytes),
+        asideOpened: () => this.#room.beside.opened(member.id),
+        asideFrame: (kind, bytes) => this.#room.beside.came(kind, member.id, conduct, bytes),
         handler: (topic) => this.#room.handler(topic, entry.peer),
         channelOpened: (channel, seen) => about('channelopened', { channel }, seen),
         fileOffered: (file, seen) => about('fileoffered', { file }, seen),
@@ -235,7 +236,7 @@ export class Roster {
       this.#parked.set(member.id, entry);
       if (this.#parked.size > PARKED) this.#parked.delete(this.#parked.keys().next().value);
     }
-    this.#room.shared().left(member);
+    this.#room.beside.left(member);
     const why = reason === 'lost' && entry.leaving ? 'left' : reason;
     this.#room.emit('peerleft', { peer: entry.peer, member: { ...member }, reason: why });
   }

@@ -1,16 +1,16 @@
-// What applications see of a room's state, and its way to the other members: state.js decides, links carry its frames. A
-// signature takes a while to check, so what a member sends is taken one after the other.
+// What applications see of a room's state, and its way to the other members: state.js decides, links carry its frames.
 
 import { toBytes } from './data.js';
 import { NoomError, optionsOf } from './errors.js';
-import { memberID, verifier } from './identity.js';
+import { Authors, Intake } from './intake.js';
 import { isObject, parse } from './json.js';
 import { BOUND, WANT, WRITTEN, attributesName, attributesOf, decodeFrame, encodeFrame, isName, textOf } from './records.js';
 import { StateMachine } from './state.js';
 
-const WAITING = 2 ** 20; // bytes of one member's frames that wait for their signatures to be checked
 const WANT_COST = 32; // records, which a member pays for asking us for all that we have of a writer
-const KEYS = 256; // of writers, kept so that they need not be read again
+
+/** The first byte of its frames beside the messages of a link. */
+export const STATE = 16;
 
 const SECRET = Symbol('for the room alone');
 
@@ -57,9 +57,9 @@ function checkKey(key) {
 export class SharedState {
   machine;
   #room; // {identity, session, name, links(id) → link, peer(id), self() → Member, emit(type, fields), checkOpen()}
-  #waiting = new Map(); // id → {bytes, done: what has come is taken then}
+  #intake;
   #writing = Promise.resolve(); // our writes, one after the other
-  #keys = new Map(); // id → verifier
+  #authors = new Authors();
   #timer = 0;
   #due = Infinity; // of timer
   #over = false;
@@ -67,6 +67,7 @@ export class SharedState {
   constructor(room) {
     this.#room = room;
     this.machine = new StateMachine(room.identity.id, room.session);
+    this.#intake = new Intake(room.links);
     /** What the application has. */
     this.state = new State(this, SECRET);
   }
@@ -130,17 +131,10 @@ export class SharedState {
     const frame = decodeFrame(bytes);
     if (!frame) return;
     const cost = frame.type === WANT ? WANT_COST : 1 + frame.records.length + Math.floor(frame.haves.length / 16);
-    const waiting = this.#waiting.get(id) ?? { bytes: 0, done: Promise.resolve() };
-    if (waiting.bytes + bytes.length > WAITING || !conduct.records(performance.now(), cost)) return;
-    waiting.bytes += bytes.length;
-    this.#waiting.set(id, waiting);
-    const link = this.#room.links(id);
-    waiting.done = waiting.done.then(async () => {
-      const good = await Promise.all(frame.records.map((record) => this.machine.useful(record) && this.#isSigned(record)));
-      waiting.bytes -= bytes.length;
-      if (waiting.bytes === 0) this.#waiting.delete(id);
-      if (link !== this.#room.links(id)) return; // the member has gone meanwhile
-      this.#change((now) => this.machine.receive(now, id, { ...frame, records: frame.records.filter((_, i) => good[i]) }));
+    this.#intake.frame(id, conduct, {
+      size: bytes.length, cost,
+      check: () => Promise.all(frame.records.map((record) => this.machine.useful(record) && this.#isSigned(record))),
+      take: (good) => this.#change((now) => this.machine.receive(now, id, { ...frame, records: frame.records.filter((_, i) => good[i]) })),
     });
   }
 
@@ -151,15 +145,8 @@ export class SharedState {
 
   // ----
 
-  async #isSigned(record) {
-    let verify = this.#keys.get(record.writer);
-    if (!verify) {
-      if ((await memberID(record.key)) !== record.writer) return false;
-      verify = verifier(record.key);
-      if (this.#keys.size >= KEYS) this.#keys.delete(this.#keys.keys().next().value);
-      this.#keys.set(record.writer, verify);
-    }
-    return verify(textOf(record, this.#room.name), record.signature);
+  #isSigned(record) {
+    return this.#authors.isSigned(record.writer, record.key, textOf(record, this.#room.name), record.signature);
   }
 
   // Changes the machine, and does what follows from it. The application is not told of what it has changed itself.
@@ -169,7 +156,7 @@ export class SharedState {
     what(now);
     const { frames, changes } = this.machine.flush();
     for (const { to, frame } of frames) {
-      if (this.#room.links(to)?.sendState(encodeFrame(frame), frame.type === WRITTEN) === false) this.machine.lost(to);
+      if (this.#room.links(to)?.sendAside(STATE, encodeFrame(frame), frame.type === WRITTEN) === false) this.machine.lost(to);
     }
     if (tell) for (const change of changes) this.#tell(change);
     this.#wait(now, this.machine.next(now));

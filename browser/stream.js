@@ -21,7 +21,7 @@ export class Stream {
 
   #connections;
   // {data(bytes, taken), handler(topic), failed(error), flooded(error), repeated() → whether one more that says nothing new is
-  // within bounds, stateOpened(), state(frame)}
+  // within bounds, asideOpened(), aside(kind, frame)}
   #link;
   #numbers = new DataStream();
   #aside; // frames of the room's state
@@ -41,7 +41,7 @@ export class Stream {
   constructor(connections, link) {
     this.#connections = connections;
     this.#link = link;
-    this.#aside = new Aside({ opened: link.stateOpened, came: link.state });
+    this.#aside = new Aside({ opened: link.asideOpened, came: link.aside });
     this.questions = new Asking({ due: () => this.flush(), handler: link.handler });
   }
 
@@ -63,10 +63,10 @@ export class Stream {
     return true;
   }
 
-  /** Sends a frame of the room's state beside the messages; false: too much waits. sure: delivered waits for it. */
-  sendAside(payload, sure) {
+  /** Sends a frame beside the messages; false: too much waits. sure: delivered waits for it. */
+  sendAside(kind, payload, sure) {
     this.#aside.look(this.#connections.carriers);
-    const taken = this.#aside.add(payload, sure);
+    const taken = this.#aside.add(kind, payload, sure);
     if (taken) this.flush();
     return taken;
   }

@@ -153,7 +153,7 @@ func (w *World) addFault(verb string, frames Frames, do func(*Fault, signal.Mess
 
 var allTypes = []signal.Type{
 	signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge, signal.TypeJoined, signal.TypeWelcome,
-	signal.TypeRenamed, signal.TypeChat, signal.TypeBye, signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong,
+	signal.TypeRenamed, signal.TypeChat, signal.TypeSaid, signal.TypeBye, signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong,
 	signal.TypeOffer, signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant, signal.TypeTable,
 	signal.TypeWants, signal.TypeAck, signal.TypeStale, signal.TypeLeft,
 }

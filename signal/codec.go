@@ -228,6 +228,27 @@ func (m *Message) check() *Error {
 		if m.At < 0 || m.At > MaxTime {
 			return bad(CodeMalformed, "at %d out of bounds", m.At)
 		}
+		if m.Signed != nil {
+			if err := m.Signed.Check(); err != nil {
+				return bad(CodeBadChat, "signed: %v", err)
+			}
+		}
+	case TypeSaid:
+		switch {
+		case !validID(m.From):
+			return bad(CodeMalformed, "from: bad id")
+		case len(m.Key) != ed25519.PublicKeySize:
+			return bad(CodeMalformed, "key: want 32 bytes, got %d", len(m.Key))
+		case !validSession(m.Session):
+			return bad(CodeMalformed, "session: want 22 characters of base64url")
+		case m.Text == "" || len(m.Text) > MaxChat:
+			return bad(CodeMalformed, "text of %d bytes, want 1 to %d", len(m.Text), MaxChat)
+		case m.Signed == nil:
+			return bad(CodeMalformed, "said needs signed")
+		}
+		if err := m.Signed.Check(); err != nil {
+			return bad(CodeMalformed, "signed: %v", err)
+		}
 	case TypeJoined:
 		if m.Self == nil || m.Limits == nil || m.Heartbeat < 1 || m.Heartbeat > 3_600_000 {
 			return bad(CodeMalformed, "joined needs self, limits and a heartbeat of 1 ms to an hour")

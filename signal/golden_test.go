@@ -62,7 +62,7 @@ func TestValidFrames(t *testing.T) {
 	}
 	for _, want := range []signal.Type{
 		signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge, signal.TypeJoined, signal.TypeWelcome,
-		signal.TypeRenamed, signal.TypeChat, signal.TypeBye, signal.TypeServers, signal.TypeKick,
+		signal.TypeRenamed, signal.TypeChat, signal.TypeSaid, signal.TypeBye, signal.TypeServers, signal.TypeKick,
 		signal.TypeLock, signal.TypeUnlock, signal.TypeLocked, signal.TypeUnlocked, signal.TypeMute, signal.TypeClose, signal.TypeError, signal.TypePing, signal.TypePong, signal.TypeOffer,
 		signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant, signal.TypeTable, signal.TypeWants, signal.TypeAck, signal.TypeStale, signal.TypeLeft,
 	} {

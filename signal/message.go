@@ -18,6 +18,7 @@ const (
 	TypeWelcome   Type = "welcome"
 	TypeRenamed   Type = "renamed"
 	TypeChat      Type = "chat"
+	TypeSaid      Type = "said"
 	TypeKick      Type = "kick"
 	TypeLock      Type = "lock"
 	TypeUnlock    Type = "unlock"
@@ -58,7 +59,7 @@ var pairTypes = [...]Type{
 
 var hubTypes = [...]Type{
 	TypeJoin, TypeProof, TypeRename, TypeChallenge, TypeJoined, TypeWelcome,
-	TypeRenamed, TypeChat, TypeKick, TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeMute, TypeClose, TypeBye, TypeServers, TypeError, TypePing, TypePong,
+	TypeRenamed, TypeChat, TypeSaid, TypeKick, TypeLock, TypeUnlock, TypeLocked, TypeUnlocked, TypeMute, TypeClose, TypeBye, TypeServers, TypeError, TypePing, TypePong,
 }
 
 // Request reports whether a frame of type t asks the hub for something that is
@@ -133,13 +134,13 @@ type Epoch struct {
 type Message struct {
 	Type Type `json:"type"`
 
-	From string `json:"from,omitzero"` // bye, renamed, chat, locked, unlocked, mute, pair frames
+	From string `json:"from,omitzero"` // bye, renamed, chat, said, locked, unlocked, mute, pair frames
 	To   string `json:"to,omitzero"`   // kick, mute, pair frames
 
 	Room    string    `json:"room,omitzero"`    // join, joined, a bye that is posted
 	Name    string    `json:"name,omitzero"`    // join, rename, renamed, mute
-	Key     PublicKey `json:"key,omitzero"`     // join
-	Session string    `json:"session,omitzero"` // join, kick, bye
+	Key     PublicKey `json:"key,omitzero"`     // join, said
+	Session string    `json:"session,omitzero"` // join, kick, bye, said
 	Token   string    `json:"token,omitzero"`   // join
 	Sends   []string  `json:"sends,omitzero"`   // join, welcome: MIME types of the tracks that the member has then
 	Card    *Card     `json:"card,omitzero"`    // join, welcome: the newcomer's first offer
@@ -161,8 +162,10 @@ type Message struct {
 	Retry      int64       `json:"retry,omitzero"`      // bye, error; milliseconds
 
 	ID   string `json:"id,omitzero"`   // chat
-	Text string `json:"text,omitzero"` // chat
+	Text string `json:"text,omitzero"` // chat, said
 	At   int64  `json:"at,omitzero"`   // chat; milliseconds since 1970
+
+	Signed *Signed `json:"signed,omitzero"` // chat, said; nil: its sender does not sign
 
 	Code  Code   `json:"code,omitzero"`    // error
 	Error string `json:"message,omitzero"` // error

@@ -71,7 +71,7 @@ async function linked(t, begin = () => {}, { sends, rights } = {}) {
     self: { identity: { id: us.id, sign: async () => new Uint8Array(64) }, session: sessions[1], room: 'r' }, // nobody checks it
     hub: { online: true, send: (frame) => seen.hub.push(frame) },
     conduct: new Conduct(), turns: { ask: (l) => l.admit(), done() {} },
-    report: { state() {}, quality() {}, stateOpened() {}, stateFrame() {}, trackAdded() {}, trackRemoved() {}, channelOpened: (channel, taken) => seen.channels.push({ channel, taken }) },
+    report: { state() {}, quality() {}, asideOpened() {}, asideFrame() {}, trackAdded() {}, trackRemoved() {}, channelOpened: (channel, taken) => seen.channels.push({ channel, taken }) },
     options: { iceServers: () => [], connectTimeout: 60_000, webrtc: platform, atHome: true, budget: new Budget(), trace() {}, arrival: () => ({}) },
   });
   t.after(() => link.close());

@@ -61,7 +61,7 @@ async function begun(t) {
   const link = new Link({
     member: { id: them.id, key: them.key, name: '지우', session: newSession(), rights: [] }, peer: null,
     self: { identity: us, session: newSession(), room: 'r' }, hub, conduct: new Conduct(), turns: { ask: (l) => l.admit(), done() {} },
-    report: { state() {}, quality() {}, stateOpened() {}, stateFrame() {} }, gone() {},
+    report: { state() {}, quality() {}, asideOpened() {}, asideFrame() {} }, gone() {},
     options: { iceServers: () => [], senders: () => [], connectTimeout: 15_000, webrtc, atHome: false, budget: new Budget(), arrival: () => ({}) },
   });
   t.after(() => link.close());

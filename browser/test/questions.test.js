@@ -205,7 +205,7 @@ class End {
     this.connections.current = new Carrier();
     this.stream = new Stream(this.connections, {
       data: (_, taken) => taken(), handler: (topic) => this.handlers[topic], repeated: () => true,
-      failed: (error) => this.failures.push(error), flooded: (error) => { throw error; }, stateOpened() {}, state() {},
+      failed: (error) => this.failures.push(error), flooded: (error) => { throw error; }, asideOpened() {}, aside() {},
     });
   }
 

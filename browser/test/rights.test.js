@@ -47,7 +47,7 @@ test('requests are bounded in number and time', async (t) => {
   const requests = new Requests(() => {});
   const code = (p) => p.then(() => 'done', (e) => e.code);
   const asked = Array.from({ length: 256 }, () => code(requests.ask({ type: 'lock' })));
-  assert.equal(requests.room, false);
+  assert.equal(requests.left, 0);
   assert.equal(await code(requests.ask({ type: 'lock' })), 'would_block');
   requests.confirm((m) => m.type === 'lock');
   t.mock.timers.tick(29_999);

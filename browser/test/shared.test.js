@@ -38,7 +38,7 @@ class World {
   #connect(a, b) {
     for (const [from, to] of [[a, b], [b, a]]) {
       const sent = [];
-      from.wires.set(to.self.id, { sent, sendState: (bytes) => sent.push(bytes) > 0 });
+      from.wires.set(to.self.id, { sent, sendAside: (kind, bytes) => sent.push(bytes) > 0 });
       to.conduct.set(from.self.id, new Conduct());
     }
   }

@@ -46,7 +46,7 @@ class End {
         this.held.push(taken);
       },
       failed: (error) => { throw error; }, flooded: (error) => { throw error; }, repeated: () => true,
-      stateOpened: () => { this.opened++; }, state: (frame) => { this.frames.push(frame); },
+      asideOpened: () => { this.opened++; }, aside: (kind, frame) => { this.frames.push(frame); },
     });
   }
 
@@ -304,21 +304,21 @@ test('frames of the room\'s state go once, over the connection there is, and not
   const { end, old } = begun(1);
   const other = new End();
   assert.equal(end.opened, 1);
-  assert.ok(end.stream.sendAside(Uint8Array.of(7), false));
+  assert.ok(end.stream.sendAside(16, Uint8Array.of(7), false));
   end.stream.flush();
   assert.deepEqual([numbers(old), asides(old)], [[1], [7]]);
   other.connections.current = new Carrier();
   other.take(old);
   assert.deepEqual([other.got, other.frames, other.opened], [[1], [Uint8Array.of(7)], 1]);
   old.refuses = true;
-  assert.ok(end.stream.sendAside(Uint8Array.of(8), false));
+  assert.ok(end.stream.sendAside(16, Uint8Array.of(8), false));
   const fresh = next(end);
   opens(end, fresh);
   assert.equal(end.opened, 2, 'both ends compare again');
   assert.deepEqual([numbers(fresh), asides(fresh)], [[1], []]);
   fresh.refuses = true;
   let kept = 0;
-  while (end.stream.sendAside(new Uint8Array(1000), false)) kept++;
+  while (end.stream.sendAside(16, new Uint8Array(1000), false)) kept++;
   assert.ok(kept > 500 && kept < 530, String(kept));
 });
 
@@ -327,7 +327,7 @@ test('a member that leaves waits for what it has just written in the room\'s sta
   const other = new End();
   const there = end.connections.current = new Carrier();
   const back = other.connections.current = new Carrier();
-  end.stream.sendAside(Uint8Array.of(7), true);
+  end.stream.sendAside(16, Uint8Array.of(7), true);
   let delivered = false;
   const done = end.stream.delivered().then(() => { delivered = true; });
   await null;

@@ -11,6 +11,7 @@ export async function use(media: MediaStream): Promise<string> {
     tracks: [...media.getTracks(), { track: media.getTracks()[0]!, name: 'second', maxBitrate: 100_000 }],
     uplink: 2_000_000,
     maxFileSize: 1e9,
+    history: 50,
     transport: 'http',
     httpURL: new URL('https://call.example/http'),
     joinInFrame: true,
@@ -83,7 +84,7 @@ function told(event: AnyRoomEvent): string {
     case 'trackblocked': return `${event.blocked} ${event.element.paused} ${event.track.name}`;
     case 'trackrefused': return event.sender.name + event.codec + event.error.code;
     case 'activespeaker': return event.peer?.name ?? '';
-    case 'chatreceived': return event.text + event.at.toISOString();
+    case 'chatreceived': return event.text + (event.history ? event.sent : event.at)?.toISOString() + (event.peer?.id ?? event.from.id);
     case 'datareceived': return String(event.data.length);
     case 'channelopened': return event.channel.label;
     case 'fileoffered': taken(event.file); return event.file.name + event.file.size;

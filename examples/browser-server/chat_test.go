@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"noom/internal/browsertest"
@@ -26,4 +27,28 @@ func testLinksInChat(t *testing.T, kind browsertest.Kind) {
 			&& time.getBoundingClientRect().width > 20;
 	})()`)
 	tab.Screenshot("chat-links")
+}
+
+// Whoever comes late sees what was said before, marked, in its order and before what is said then.
+func TestEarlierChat(t *testing.T) { browsertest.EachKindIfAsked(t, testEarlierChat) }
+
+func testEarlierChat(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	browser, url := kind.Start(t), serveHere(t)
+	first := enter(t, browser.In("ko"), url, "데모", "지우")
+	say := func(text string) {
+		first.Fill("form#chat [name=text]", text)
+		first.Click("form#chat [type=submit]")
+		says(first, "지우 (나)"+text)
+	}
+	say("하나")
+	say("둘")
+	second := enter(t, browser.In("ko"), url, "데모", "늦은")
+	second.Wait("what was said before", `document.querySelectorAll('#messages li.earlier').length === 2`)
+	say("셋")
+	says(second, "지우셋")
+	got := browsertest.Eval[[]string](second, `[...document.querySelectorAll('#messages li:not(.system)')].map((li) => li.className + li.lastChild.dataset.clock.split(' ')[0] + li.textContent)`)
+	if len(got) != 3 || got[0] != "earlier이전지우하나" || got[1] != "earlier이전지우둘" || !strings.HasSuffix(got[2], "지우셋") || strings.HasPrefix(got[2], "earlier") {
+		t.Errorf("the newcomer sees %q", got)
+	}
 }

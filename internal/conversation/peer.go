@@ -27,8 +27,11 @@ type peer struct {
 	started       chan struct{}                     // closed once ICE has started
 }
 
-// stateFrame is the first byte of frames of the room's state, which no conversation is about.
-const stateFrame = 16
+// What begins frames of the room's state, and of signed chat, which no conversation is about.
+const (
+	stateFrame = 16
+	chatFrame  = 17
+)
 
 // openChannel is a data channel that knows whether it is open.
 type openChannel struct {
@@ -101,7 +104,7 @@ func newPeer(p *Player) (*peer, error) {
 		post(a)
 	})
 	x.data.OnMessage(func(m webrtc.DataChannelMessage) {
-		if len(m.Data) == 0 || m.Data[0] != stateFrame {
+		if len(m.Data) == 0 || m.Data[0] != stateFrame && m.Data[0] != chatFrame {
 			post(dataArrival(m.Data))
 		}
 	})

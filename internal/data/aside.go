@@ -6,8 +6,14 @@ import (
 	"noom/signal"
 )
 
-// kindState is a frame of the room's state (PROTOCOL.md section 4.8). It has no number.
-const kindState = 16
+// AsideKind is the first byte of a frame that has no number, and says whose it is.
+type AsideKind byte
+
+// The kinds of frames that are sent beside the messages.
+const (
+	AsideState AsideKind = 16 // of the room's state (PROTOCOL.md section 4.8)
+	AsideChat  AsideKind = 17 // of signed chat (4.9)
+)
 
 // maxAside bounds the bytes of such frames that wait to be sent.
 const maxAside = signal.MaxUnacked / 2
@@ -22,16 +28,16 @@ type asideFrames struct {
 	closed bool
 }
 
-// SendAside sends a frame of the room's state, at least 4 bytes, beside the messages. It reports false if too much waits, or we leave. If
-// sure, a member that leaves waits until the frame has arrived. From anywhere.
-func (s *Stream) SendAside(payload []byte, sure bool) bool {
+// SendAside sends a frame of at least 4 bytes beside the messages. It reports false if too much waits, or we leave. If sure, a
+// member that leaves waits until the frame has arrived. From anywhere.
+func (s *Stream) SendAside(kind AsideKind, payload []byte, sure bool) bool {
 	a := &s.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed || a.bytes+len(payload) > maxAside {
 		return false
 	}
-	a.frames = append(a.frames, append([]byte{kindState}, payload...))
+	a.frames = append(a.frames, append([]byte{byte(kind)}, payload...))
 	a.bytes += len(payload) + 1
 	a.unsure = a.unsure || sure
 	return true

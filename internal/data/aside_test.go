@@ -10,7 +10,7 @@ import (
 // asides returns what frames of the room's state hold.
 func (c *cable) asides() (list []string) {
 	for _, frame := range c.frames {
-		if frame[0] == kindState {
+		if frame[0] == byte(AsideState) {
 			list = append(list, string(frame[1:]))
 		}
 	}
@@ -22,7 +22,7 @@ func TestAsideFrames(t *testing.T) {
 	var e, other end
 	e.connect()
 	other.connect()
-	if !e.SendAside([]byte("먼저"), false) || !e.SendAside([]byte("then"), false) {
+	if !e.SendAside(AsideState, []byte("먼저"), false) || !e.SendAside(AsideState, []byte("then"), false) {
 		t.Fatal("they are refused")
 	}
 	e.send(t, 1)
@@ -35,7 +35,7 @@ func TestAsideFrames(t *testing.T) {
 		t.Errorf("%+v, %v, %v", message, news, err)
 	}
 	e.out.bytes = maxRoom // the channel is full
-	e.SendAside([]byte("late"), false)
+	e.SendAside(AsideState, []byte("late"), false)
 	e.write(t)
 	e.connect()
 	if e.write(t); len(e.out.asides()) != 0 {
@@ -43,18 +43,18 @@ func TestAsideFrames(t *testing.T) {
 	}
 	e.out.bytes = maxRoom
 	sent := 0
-	for e.SendAside(make([]byte, 1000), false) {
+	for e.SendAside(AsideState, make([]byte, 1000), false) {
 		sent++
 	}
 	if sent == 0 || sent*1001 > maxAside {
 		t.Errorf("%d frames wait", sent)
 	}
 	e.Close()
-	if e.SendAside(nil, false) {
+	if e.SendAside(AsideState, nil, false) {
 		t.Error("a peer that is gone takes them")
 	}
 	e.Reopen()
-	if !e.SendAside(nil, false) {
+	if !e.SendAside(AsideState, nil, false) {
 		t.Error("a peer that is back does not take them")
 	}
 }
@@ -65,7 +65,7 @@ func TestAsideFramesArrive(t *testing.T) {
 		var e, other end
 		e.connect()
 		other.connect()
-		e.SendAside([]byte("the end"), sure)
+		e.SendAside(AsideState, []byte("the end"), sure)
 		arrived := e.Deliver()
 		e.write(t)
 		isThere := func() bool {

@@ -77,9 +77,10 @@ func (s *Stream) Rebuilt() { s.in.remind() }
 
 // Message is what the peer has sent with one call of Send.
 type Message struct {
-	Payload []byte // nil: there is no message
-	Aside   []byte // a frame of the room's state, nil if it is none
-	number  uint32
+	Payload   []byte // nil: there is no message
+	Aside     []byte // a frame beside the messages, nil if it is none
+	AsideKind AsideKind
+	number    uint32
 }
 
 // Take takes a frame that has arrived by a lane and returns the message in it, if any.
@@ -128,8 +129,8 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 			return Message{}, false, nil
 		}
 		return Message{Payload: payload, number: n}, true, nil
-	case kindState:
-		return Message{Aside: m.Data[1:]}, true, nil
+	case byte(AsideState), byte(AsideChat):
+		return Message{Aside: m.Data[1:], AsideKind: AsideKind(kind)}, true, nil
 	}
 	return Message{}, true, nil
 }

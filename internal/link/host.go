@@ -85,8 +85,8 @@ type Report interface {
 	SenderRefused(s *fanout.Sender, err error)
 	ChannelOpened(c *data.Channel, taken func())
 	DataReceived(payload []byte, taken func())
-	// StateOpened is called when there is another connection for frames of the room's state, StateReceived for each frame.
-	StateOpened()
-	StateReceived(frame []byte)
+	// AsideOpened is called when there is another connection for frames beside the messages, AsideReceived for each frame.
+	AsideOpened()
+	AsideReceived(kind data.AsideKind, frame []byte)
 	Asked(q *data.Question)
 }

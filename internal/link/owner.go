@@ -70,7 +70,7 @@ func (h connHost) ControlOpened(c *connection.Conn) {
 
 func (h connHost) DataOpened(c *connection.Conn) {
 	h.Stream.Open(c.Lane)
-	h.report.StateOpened()
+	h.report.AsideOpened()
 	h.on(func(m *recovery.Machine) []recovery.Action { return m.DataOpened(c.Number) })
 }
 
@@ -103,7 +103,7 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 	case !news && !h.cfg.Conduct.Repeats.AllowN(time.Now(), 1):
 		h.flooded(h.conns.current, errData)
 	case message.Aside != nil:
-		h.report.StateReceived(message.Aside)
+		h.report.AsideReceived(message.AsideKind, message.Aside)
 	case message.Payload != nil: // also if the peer is gone, because it was sent before
 		h.report.DataReceived(message.Payload, func() {
 			if h.Stream.Taken(message) {

@@ -12,13 +12,14 @@ import (
 // dependency has its place. A name that ends in / stands for all below it.
 var layers = map[string][]string{
 	"noom": {
-		"noom/signal", "noom/internal/allocate", "noom/internal/connection", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
+		"noom/signal", "noom/internal/allocate", "noom/internal/chat", "noom/internal/connection", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
 		"noom/internal/files", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch", "noom/internal/packet", "noom/internal/payloads",
 		"noom/internal/quality", "noom/internal/questions", "noom/internal/recovery", "noom/internal/speaker", "noom/internal/state", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
 	"noom/internal/bandwidth": {},
 	"noom/internal/conduct":   {"noom/internal/data", "noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
+	"noom/internal/chat":      {"noom/signal", "github.com/go-json-experiment/json/"},
 	"noom/internal/connection": {
 		"noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/iceservers",
 		"noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet", "noom/internal/payloads", "noom/internal/quality", "noom/internal/recovery", "noom/internal/repair", "noom/internal/traffic", "noom/signal", "github.com/pion/",

@@ -82,6 +82,12 @@ type Config struct {
 	QueueFrames int
 	QueueBytes  int
 
+	// History is how many signed chat messages of each room are kept in memory for whoever enters it while nobody else is
+	// there, also after the last member has left: at most 1,000 with 256 KiB of frames for a room, and 16 MiB for all, of
+	// which the rooms go first in which nothing was said for longest. Where others are, members get the history from them.
+	// [Hub.CloseRoom] and a member's close forget a room's. A hub of a Cluster keeps none. 0: none.
+	History int
+
 	// Cluster makes one of many hubs. Nil: this hub is alone.
 	Cluster *Cluster
 
@@ -166,6 +172,7 @@ func (c *Config) withDefaults() Config {
 		d.MaxPerAddress = 256
 	}
 	l.Burst = orDefault(l.Burst, l.Rate+16*l.Members)
+	d.History = min(max(d.History, 0), maxHistory)
 	d.RetryAfter = min(orDefault(d.RetryAfter, time.Second), signal.MaxRetry*time.Millisecond)
 	d.QueueFrames = orDefault(d.QueueFrames, 256+32*l.Members)
 	d.QueueBytes = orDefault(d.QueueBytes, 256<<10+32<<10*l.Members)

@@ -48,9 +48,18 @@ func (p *home) enter(c *conn, q request) (_ answer, open bool) {
 	if refusal == nil {
 		if refusal = p.settle(deliveries); refusal != nil {
 			p.drop(c)
+		} else if len(p.room.seats) == 1 {
+			p.recite(c)
 		}
 	}
 	return answer{verdict: v, refusal: refusal}, true
+}
+
+// recite tells a member that is alone in the room what was said there last.
+func (p *home) recite(c *conn) {
+	for _, m := range p.hub.histories.of(p.room.name) {
+		_ = p.deliver([]delivery[*conn]{{to: []*conn{c}, message: m}}) // it has been encoded
+	}
 }
 
 // refusalFor is what a verdict says to the member, nil if that is not refused.
@@ -110,7 +119,11 @@ func (p *home) relay(c *conn, m signal.Message) *signal.Error {
 func (p *home) chat(c *conn, m signal.Message, at int64) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.deliver(c.said(p.room.chat(c, &m, at)))
+	deliveries := p.room.chat(c, &m, at)
+	if from := p.room.seated(c); from >= 0 && p.room.seats[from].member.May(signal.RightChat) {
+		p.hub.histories.add(p.room.name, &p.room.seats[from].member, &m)
+	}
+	return p.deliver(c.said(deliveries))
 }
 
 func (p *home) rename(c *conn, name string) *signal.Error {
@@ -122,7 +135,11 @@ func (p *home) rename(c *conn, name string) *signal.Error {
 func (p *home) moderate(c *conn, m signal.Message) *signal.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.settle(c.said(p.room.moderate(c, &m)))
+	refusal := p.settle(c.said(p.room.moderate(c, &m)))
+	if m.Type == signal.TypeClose && len(p.room.seats) == 0 {
+		p.hub.histories.forget(p.room.name)
+	}
+	return refusal
 }
 
 func (p *home) leave(c *conn, why signal.Reason) {
@@ -197,6 +214,9 @@ func (p *home) end(why signal.Reason, retry time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.settle(p.room.close(why, retry.Milliseconds())) // a bye always fits
+	if why == signal.ReasonClosed {
+		p.hub.histories.forget(p.room.name)
+	}
 }
 
 func (p *home) members() []MemberInfo {

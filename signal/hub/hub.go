@@ -2,6 +2,7 @@ package hub
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,14 +20,15 @@ import (
 // Hub is the server side of rooms. Its methods may be called from anywhere at
 // any time. Make one with [New].
 type Hub struct {
-	config   Config
-	meter    *meter    // guards itself
-	gate     *gate     // guards itself
-	byes     *byeDoor  // guards itself
-	onces    onces     // guard themselves
-	logbook  *logbook  // guards itself
-	loudness pace      // how fast one member may have frames delivered to many
-	warned   sync.Once // that proofs are not bound to this hub
+	config    Config
+	meter     *meter    // guards itself
+	gate      *gate     // guards itself
+	byes      *byeDoor  // guards itself
+	onces     onces     // guard themselves
+	logbook   *logbook  // guards itself
+	histories histories // guard themselves
+	loudness  pace      // how fast one member may have frames delivered to many
+	warned    sync.Once // that proofs are not bound to this hub
 
 	fleet *fleet // the other hubs; nil: there are none. Guards itself
 
@@ -78,17 +80,18 @@ func Open(config *Config) (*Hub, error) {
 
 func newHub(c Config) *Hub {
 	return &Hub{
-		config:   c,
-		meter:    newMeter(),
-		gate:     newGate(c.MaxPerAddress),
-		byes:     newByeDoor(c.MaxPerAddress),
-		logbook:  &logbook{log: c.Logger, kinds: make(map[string]*logKind)},
-		loudness: pace{float64(2 * c.Limits.Burst), time.Second / time.Duration(c.Limits.Rate*c.Limits.Members)},
-		places:   make(map[string]place),
-		conns:    make(map[*conn]struct{}),
-		near:     crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
-		idle:     make(chan struct{}),
-		board:    board{near: crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)}},
+		config:    c,
+		meter:     newMeter(),
+		gate:      newGate(c.MaxPerAddress),
+		byes:      newByeDoor(c.MaxPerAddress),
+		histories: histories{keep: c.History, rooms: make(map[string]*list.Element)},
+		logbook:   &logbook{log: c.Logger, kinds: make(map[string]*logKind)},
+		loudness:  pace{float64(2 * c.Limits.Burst), time.Second / time.Duration(c.Limits.Rate*c.Limits.Members)},
+		places:    make(map[string]place),
+		conns:     make(map[*conn]struct{}),
+		near:      crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)},
+		idle:      make(chan struct{}),
+		board:     board{near: crowd{most: c.MaxPerAddress, count: make(map[netip.Prefix]int)}},
 	}
 }
 

@@ -206,7 +206,7 @@ func (r *room[C]) chat(c C, m *signal.Message, at int64) []delivery[C] {
 	case !r.seats[from].member.May(signal.RightChat):
 		return r.forbid(c, m.Type)
 	}
-	r.tellAll(&signal.Message{Type: signal.TypeChat, From: r.seats[from].member.ID, ID: m.ID, Text: m.Text, At: at})
+	r.tellAll(&signal.Message{Type: signal.TypeChat, From: r.seats[from].member.ID, ID: m.ID, Text: m.Text, At: at, Signed: m.Signed})
 	return r.out
 }
 

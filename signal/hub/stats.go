@@ -167,7 +167,7 @@ func (m *meter) give(batch []*signal.Message) {
 var frameTypes = [...]signal.Type{
 	signal.TypeOffer, signal.TypeAnswer, signal.TypeCandidates, signal.TypeAsk, signal.TypeGrant, signal.TypeTable,
 	signal.TypeWants, signal.TypeAck, signal.TypeStale, signal.TypeJoin, signal.TypeProof, signal.TypeRename, signal.TypeChallenge,
-	signal.TypeJoined, signal.TypeWelcome, signal.TypeRenamed, signal.TypeChat, signal.TypeKick, signal.TypeLock,
+	signal.TypeJoined, signal.TypeWelcome, signal.TypeRenamed, signal.TypeChat, signal.TypeSaid, signal.TypeKick, signal.TypeLock,
 	signal.TypeUnlock, signal.TypeLocked, signal.TypeUnlocked, signal.TypeMute, signal.TypeClose, signal.TypeBye,
 	signal.TypeServers, signal.TypeError, signal.TypePing, signal.TypePong, otherLabel,
 }

@@ -124,7 +124,11 @@ export class Call {
       chat.happened(t(what, nameOf(peer)));
     },
     activespeaker: ({ peer }) => this.#people.speaks(peer?.id),
-    chatreceived: ({ from, text }) => {
+    chatreceived: ({ from, text, history, sent }) => {
+      if (history) {
+        chat.saidBefore(from.name || t('unnamed'), text, sent);
+        return;
+      }
       this.#marks.spoke(from.id);
       chat.said(from.name || t('unnamed'), text);
     },

@@ -1,6 +1,7 @@
 // The chat next to the call, with arrivals and departures. Only textContent ever touches what
 // people typed, and href what links.js made of it.
 
+import { placeOf } from './earlier.js';
 import { partsOf } from './links.js';
 import { never, soon } from './soon.js';
 import { language, t } from './strings.js';
@@ -33,11 +34,23 @@ export function onSay(say) {
 
 /** Shows what a member said; mine: we did. */
 export function said(who, text, mine = false) {
+  put(lineOf(who, text), !mine);
+}
+
+/** Shows what a member said before we came or while we missed it: marked, and in its place by that time, a Date. */
+export function saidBefore(who, text, sent) {
+  const item = lineOf(who, text);
+  item.className = 'earlier';
+  item.append(timeOf(sent, `${t('earlier')} ${clock.format(sent)}`));
+  add(item, sent.getTime());
+}
+
+function lineOf(who, text) {
   const item = document.createElement('li');
   const name = document.createElement('b');
   name.textContent = who;
   item.append(name, ...partsOf(text).map(part));
-  put(item, !mine);
+  return item;
 }
 
 function part({ text, href }) {
@@ -48,17 +61,16 @@ function part({ text, href }) {
 }
 
 // Its words are drawn by style.css, so that who copies the message does not copy them.
-function timeNow() {
-  const now = new Date();
+function timeOf(when, words = clock.format(when)) {
   const time = document.createElement('time');
-  time.dateTime = now.toISOString();
-  time.dataset.clock = clock.format(now);
+  time.dateTime = when.toISOString();
+  time.dataset.clock = words;
   return time;
 }
 
 /** Shows what else there is to say; fromOthers: it counts as unread while the chat is closed. */
 export function put(item, fromOthers) {
-  item.append(timeNow());
+  item.append(timeOf(new Date()));
   add(item);
   if (fromOthers && isClosed()) mark(missed + 1);
 }
@@ -95,7 +107,8 @@ export function focus() {
   form.elements.text.focus();
 }
 
-function add(item) {
+function add(item, at = Date.now()) {
+  item.dataset.at = at;
   fresh.push(item);
   if (fresh.length > KEPT) fresh.shift();
   soon(messages, show);
@@ -103,7 +116,11 @@ function add(item) {
 
 function show() {
   const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 40;
-  messages.append(...fresh.splice(0));
+  for (const item of fresh.splice(0)) {
+    const there = [...messages.children];
+    const place = item.className === 'earlier' ? placeOf(there.map(({ dataset }) => Number(dataset.at)), Number(item.dataset.at)) : there.length;
+    messages.insertBefore(item, there[place] ?? null);
+  }
   while (messages.childElementCount > KEPT) messages.firstElementChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }

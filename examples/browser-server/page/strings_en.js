@@ -27,7 +27,7 @@ export const words = {
   ownWindow: 'Picture in picture', windowWho: (name) => `${name} in a window of its own`, notAllowed: 'The browser does not allow that.',
   moveOwn: 'Move my picture', moveOwnHow: 'Move my picture to another corner, with arrow keys too', hideOwn: 'Hide my picture', showOwn: 'Show my picture',
   cameras: 'Camera', microphones: 'Microphone', noCamera: 'No camera', noMicrophone: 'No microphone',
-  chat: 'Chat', message: 'Message', send: 'Send', leave: 'Leave', settings: 'Camera and microphone',
+  earlier: 'earlier', chat: 'Chat', message: 'Message', send: 'Send', leave: 'Leave', settings: 'Camera and microphone',
   attach: 'Send a file', attachWho: (name) => `Send ${name} a file`, everyone: 'everyone', fileTo: (who, whom) => `${who} to ${whom}`, fileProgress: (file) => `How much of ${file} has arrived`,
   accept: 'Accept', acceptFile: (file) => `Accept ${file}`, decline: 'Decline', declineFile: (file) => `Decline ${file}`, cancelFile: (file) => `Cancel ${file}`,
   fileWaits: 'Waiting for an answer', fileSaved: 'Saved', fileArrived: 'Arrived', fileArrivedOf: (n, of) => `Arrived at ${n} of ${of}`,

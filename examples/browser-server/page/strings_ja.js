@@ -27,7 +27,7 @@ export const words = {
   ownWindow: '小さなウィンドウで表示', windowWho: (name) => `${name}を小さなウィンドウで表示`, notAllowed: 'ブラウザが許可していません。',
   moveOwn: '自分の映像を移動', moveOwnHow: '自分の映像を別の隅へ移動。矢印キーも使えます', hideOwn: '自分の映像を隠す', showOwn: '自分の映像を表示',
   cameras: 'カメラ', microphones: 'マイク', noCamera: 'カメラなし', noMicrophone: 'マイクなし',
-  chat: 'チャット', message: 'メッセージ', send: '送信', leave: '退出', settings: 'カメラとマイク',
+  earlier: '以前', chat: 'チャット', message: 'メッセージ', send: '送信', leave: '退出', settings: 'カメラとマイク',
   attach: 'ファイルを送る', attachWho: (name) => `${name}さんにファイルを送る`, everyone: '全員', fileTo: (who, whom) => `${who} → ${whom}`, fileProgress: (file) => `${file}の転送状況`,
   accept: '受け取る', acceptFile: (file) => `${file}を受け取る`, decline: '断る', declineFile: (file) => `${file}を断る`, cancelFile: (file) => `${file}を中止`,
   fileWaits: '返事を待っています', fileSaved: '保存しました', fileArrived: '届きました', fileArrivedOf: (n, of) => `${of}人中${n}人に届きました`,

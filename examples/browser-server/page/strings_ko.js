@@ -27,7 +27,7 @@ export const words = {
   ownWindow: '작은 창으로 보기', windowWho: (name) => `${name} 작은 창으로 보기`, notAllowed: '브라우저가 허용하지 않습니다.',
   moveOwn: '내 영상 옮기기', moveOwnHow: '내 영상을 다른 구석으로 옮기기. 화살표 키도 쓸 수 있습니다', hideOwn: '내 영상 숨기기', showOwn: '내 영상 보기',
   cameras: '카메라', microphones: '마이크', noCamera: '카메라 없음', noMicrophone: '마이크 없음',
-  chat: '채팅', message: '메시지', send: '보내기', leave: '나가기', settings: '카메라와 마이크',
+  earlier: '이전', chat: '채팅', message: '메시지', send: '보내기', leave: '나가기', settings: '카메라와 마이크',
   attach: '파일 보내기', attachWho: (name) => `${name} 님에게 파일 보내기`, everyone: '모두', fileTo: (who, whom) => `${who} → ${whom}`, fileProgress: (file) => `${file} 전송 상황`,
   accept: '받기', acceptFile: (file) => `${file} 받기`, decline: '거절', declineFile: (file) => `${file} 거절`, cancelFile: (file) => `${file} 취소`,
   fileWaits: '답을 기다리는 중', fileSaved: '저장했습니다', fileArrived: '보냈습니다', fileArrivedOf: (n, of) => `${of}명 중 ${n}명에게 보냈습니다`,
