@@ -30,7 +30,11 @@ type natsNode struct {
 	url  string
 }
 
-const clusterRoom = "데모"
+const (
+	clusterRoom = "데모"
+	sayOften    = 200 * time.Millisecond
+	sayRarely   = 2 * time.Second // hubs keep the last 16 chats of a room for those that have not heard them
+)
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
@@ -108,22 +112,22 @@ func (c *cluster) startHub(i int) {
 	c.at[i] = c.hubs[i].awaitEvent("listening").Text
 }
 
-// join lets a member in whose hub is that one, and the next ones if that is lost.
-func (c *cluster) join(i int, name string) *process {
-	c.t.Helper()
+// from returns the URLs of the hubs, that one first.
+func (c *cluster) from(i int) []string {
 	var urls []string
 	for n := range c.at {
 		urls = append(urls, "ws://"+c.at[(i+n)%len(c.at)])
 	}
-	return startPart(c.t, part{Role: "member", URLs: urls, Room: clusterRoom, Name: name, Loopback: true, Chats: true})
+	return urls
 }
 
-// four are four members that are connected, of which two are at the first hub.
-func (c *cluster) four() []*process {
+// four are four members that are connected and say something so often. Two are at the first hub, and each goes to the next
+// ones if it loses its own.
+func (c *cluster) four(sayEvery time.Duration) []*process {
 	c.t.Helper()
 	var members []*process
 	for i, name := range []string{"지우", "민준", "alice", "bob"} {
-		members = append(members, c.join(i%3, name))
+		members = append(members, startPart(c.t, part{Role: "member", URLs: c.from(i % 3), Room: clusterRoom, Name: name, Loopback: true, SayEvery: sayEvery}))
 	}
 	for _, m := range members {
 		m.awaitConnected(len(members) - 1)
@@ -173,6 +177,30 @@ func (c *cluster) until(what string, complaint func() string) {
 // members. It returns how long after it that was, and checks that nobody's call was disturbed.
 func (c *cluster) whole(since time.Time, members []*process) time.Duration {
 	c.t.Helper()
+	c.hearing(since, members)
+	c.agreed(len(members))
+	return time.Since(since)
+}
+
+// agreed waits until all hubs that run have so many members.
+func (c *cluster) agreed(members int) {
+	c.t.Helper()
+	c.until("all hubs have the same members", func() string {
+		for i, h := range c.hubs {
+			if h == nil {
+				continue
+			}
+			if got := c.ask(i).Members; len(got) != members {
+				return fmt.Sprintf("hub %d has %d", i, len(got))
+			}
+		}
+		return ""
+	})
+}
+
+// hearing waits until each of them has heard of each of them what was said after that time.
+func (c *cluster) hearing(since time.Time, members []*process) {
+	c.t.Helper()
 	c.until("everybody hears everybody", func() string {
 		for _, m := range members {
 			heard := c.reportOf(m).Chat.Heard
@@ -184,18 +212,6 @@ func (c *cluster) whole(since time.Time, members []*process) time.Duration {
 		}
 		return ""
 	})
-	c.until("all hubs have the same members", func() string {
-		for i, h := range c.hubs {
-			if h == nil {
-				continue
-			}
-			if got := c.ask(i).Members; len(got) != len(members) {
-				return fmt.Sprintf("hub %d has %d", i, len(got))
-			}
-		}
-		return ""
-	})
-	return time.Since(since)
 }
 
 // reportOf returns a member's report, and checks that its calls were not disturbed.
@@ -241,7 +257,7 @@ func (c *cluster) checkAllHeard(members []*process) (messages, chats uint64, mis
 func TestOneOfThreeHubsKilled(t *testing.T) {
 	longtest.Only(t)
 	c := newCluster(t)
-	members := c.four()
+	members := c.four(sayOften)
 	var took, owned, other []time.Duration // of all, of the hub that had the room, of one that had not
 	for k := range *hubKills {
 		dies := rand.IntN(3)
@@ -279,4 +295,139 @@ func quantiles(took []time.Duration) string {
 	}
 	slices.Sort(took)
 	return fmt.Sprintf("p50 %v, p99 %v, at most %v", quantile(took, 50), quantile(took, 99), took[len(took)-1])
+}
+
+// TestNATSNodesKilled kills each of three servers of NATS with signal 9. Nobody loses a hub, and chats and joins wait for
+// as long as a hub takes to find another server.
+func TestNATSNodesKilled(t *testing.T) {
+	longtest.Only(t)
+	c := newCluster(t)
+	members := c.four(sayOften)
+	c.whole(time.Now(), members)
+	var joins []time.Duration
+	for i := range c.nodes {
+		c.nodes[i].kill()
+		killed := time.Now()
+		var guests []*process
+		for h := range c.hubs {
+			guests = append(guests, startPart(t, part{Role: "member", URLs: c.from(h), Room: fmt.Sprint("방 ", i), Name: fmt.Sprint("손님 ", h), Loopback: true}))
+		}
+		for _, g := range guests {
+			joins = append(joins, g.awaitEvent("joined").At.Sub(killed))
+		}
+		for _, g := range guests {
+			g.awaitConnected(len(guests) - 1)
+			g.kill()
+		}
+		c.whole(time.Now(), members)
+		c.startNode(i)
+	}
+	silence := c.longestSilence(members)
+	messages, chats, missed := c.checkAllHeard(members)
+	if missed > 0 {
+		t.Errorf("%d chats were missed", missed)
+	}
+	t.Logf("3 kills: joins waited %s, chats at most %v; %d messages and %d chats, none lost, none twice", quantiles(joins), silence, messages, chats)
+}
+
+// longestSilence is the longest that somebody heard nothing of somebody else.
+func (c *cluster) longestSilence(members []*process) (longest time.Duration) {
+	c.t.Helper()
+	for _, m := range members {
+		for _, h := range c.reportOf(m).Chat.Heard {
+			longest = max(longest, h.Silence)
+		}
+	}
+	return longest
+}
+
+// TestNATSGone kills all servers of NATS: each hub goes on alone, and when they are back the hubs are one, with all that was
+// said meanwhile.
+func TestNATSGone(t *testing.T) {
+	longtest.Only(t)
+	t.Parallel() // it waits more than it works
+	c := newCluster(t)
+	members := c.four(sayRarely)
+	for i := range c.nodes {
+		c.nodes[i].kill()
+	}
+	c.awaitHubs(1)
+	for i, n := range []int{2, 1, 1} {
+		if got := len(c.ask(i).Members); got != n {
+			t.Errorf("hub %d, alone, has %d members, want %d", i, got, n)
+		}
+	}
+	c.hearing(time.Now(), []*process{members[0], members[3]}) // who are at one hub
+	for i := range c.nodes {
+		c.startNode(i)
+	}
+	back := time.Now()
+	c.agreed(len(members))
+	whole := time.Since(back)
+	c.whole(back, members)
+	messages, chats, missed := c.checkAllHeard(members)
+	if missed > 0 {
+		t.Errorf("%d chats were missed", missed)
+	}
+	t.Logf("the room was whole %v after NATS was back; %d messages and %d chats, none lost, none twice", whole, messages, chats)
+}
+
+// TestHubStopped stops the process of a hub for five seconds, as a machine that swaps does: the hub that has the room,
+// and another. The others do not wait for it, and it takes its part again by itself.
+func TestHubStopped(t *testing.T) {
+	longtest.Only(t)
+	for _, owner := range []bool{true, false} {
+		t.Run(map[bool]string{true: "the owner", false: "another"}[owner], func(t *testing.T) {
+			t.Parallel() // it waits more than it works
+			c := newCluster(t)
+			members := c.four(sayRarely)
+			stopped := slices.IndexFunc([]int{0, 1, 2}, func(i int) bool { return c.ask(i).Owned > 0 == owner })
+			h := c.hubs[stopped]
+			h.signal("STOP")
+			began := time.Now()
+			c.hubs[stopped] = nil
+			others := slices.Clone(members)
+			for i := len(others) - 1; i >= 0; i-- {
+				if i%3 == stopped {
+					others = slices.Delete(others, i, i+1)
+				}
+			}
+			c.hearing(began, others)
+			without := time.Since(began)
+			<-time.After(time.Until(began.Add(5 * time.Second)))
+			h.signal("CONT")
+			c.hubs[stopped] = h
+			back := time.Now()
+			c.agreed(len(members))
+			whole := time.Since(back)
+			c.whole(back, members)
+			messages, chats, missed := c.checkAllHeard(members)
+			t.Logf("the others heard each other after %v; the room was whole %v after the hub went on; "+
+				"%d messages and %d chats, none lost, none twice; %d times somebody without a hub missed one", without, whole, messages, chats, missed)
+		})
+	}
+}
+
+// TestHubsReplaced restarts each of three hubs in order, while four members talk.
+func TestHubsReplaced(t *testing.T) {
+	longtest.Only(t)
+	t.Parallel() // it waits more than it works
+	c := newCluster(t)
+	members := c.four(sayOften)
+	var downs, wholes []time.Duration
+	for i := range c.hubs {
+		h := c.hubs[i]
+		began := time.Now()
+		h.finish()
+		downs = append(downs, time.Since(began))
+		c.hubs[i] = nil
+		wholes = append(wholes, c.whole(began, members))
+		c.startHub(i)
+		c.awaitHubs(3)
+	}
+	silence := c.longestSilence(members)
+	messages, chats, missed := c.checkAllHeard(members)
+	t.Logf("3 restarts: a hub was down after %s, the room whole after %s; nobody heard nothing of another for more than %v; "+
+		"%d messages and %d chats, none lost, none twice; %d times somebody without a hub missed one",
+		quantiles(downs), quantiles(wholes), silence, messages, chats, missed)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"testing"
+	"time"
 )
 
 var (
@@ -29,9 +30,9 @@ type part struct {
 
 	NATS []string // hub: the URLs of servers, over which it is one with others; none: it is the only hub
 
-	URL      string   // member: the hub's
-	URLs     []string // member: in place of URL, those of hubs that are one, in the order in which it tries them
-	Chats    bool     // member: it says something all the time, until it is to be quiet
+	URL      string        // member: the hub's
+	URLs     []string      // member: in place of URL, those of hubs that are one, in the order in which it tries them
+	SayEvery time.Duration // member: it says something to all so often; 0: never
 	Room     string
 	Name     string
 	Loopback bool   // the others are on this machine, reached over the loopback interface

@@ -132,7 +132,7 @@ func playMember(ctx context.Context, p part) error {
 		}
 		config.Tracks = append(config.Tracks, noom.LocalTrack{Track: camera, Encodings: encodings})
 	}
-	if p.Chats {
+	if p.SayEvery > 0 {
 		m.talk = newTalk(m.reporter)
 	}
 	room, err := noom.Join(ctx, p.dialer(), p.Room, config)
@@ -143,7 +143,7 @@ func playMember(ctx context.Context, p part) error {
 	m.reporter.report(news{Event: "joined", Text: room.Self().ID})
 	go m.obey(ctx)
 	if m.talk != nil {
-		go m.talk.say(ctx, room)
+		go m.talk.say(ctx, room, p.SayEvery)
 	}
 	for e := range room.Events(ctx) {
 		m.handle(ctx, e)
@@ -190,9 +190,7 @@ func (m *member) obey(ctx context.Context) {
 			m.reporter.report(news{Event: "report", Pairs: m.report(), Chat: m.talk.report()})
 		case "still":
 			m.still.Store(true)
-			m.talk.quiet(true)
-		case "quiet", "talk":
-			m.talk.quiet(orders.Text() == "quiet")
+			m.talk.still()
 		case "leave":
 			_ = m.room.Leave(ctx)
 		}

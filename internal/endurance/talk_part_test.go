@@ -12,11 +12,8 @@ import (
 
 // This file runs in the processes of members that chat.
 
-const (
-	sayEvery = 200 * time.Millisecond
-	// underWay is how long before a member notices that its hub has died a chat to it may have been on its way there.
-	underWay = time.Second
-)
+// underWay is how long before a member notices that its hub has died a chat to it may have been on its way there.
+const underWay = time.Second
 
 // A talk is what a member says to all, 1, 2, 3, …, each with the time at which it was said, and what it hears.
 type talk struct {
@@ -25,7 +22,7 @@ type talk struct {
 
 	mu     sync.Mutex
 	said   uint64        // the last that was passed on
-	slow   time.Duration // the longest that one took, since the last report
+	slow   time.Duration // the longest that one took
 	others map[string]*hearing
 	away   [][2]time.Time // without a hub: from, until; zero: still
 }
@@ -35,7 +32,7 @@ type hearing struct {
 	newest  uint64
 	saidAt  time.Time            // the newest
 	at      time.Time            // when that was heard
-	silence time.Duration        // the longest between two, since the last report
+	silence time.Duration        // the longest between two
 	missing map[uint64]time.Time // what has not come, with when the one before it was said
 	until   map[uint64]time.Time // and when the one after it
 }
@@ -58,9 +55,9 @@ type heardNews struct {
 
 func newTalk(r *reporter) *talk { return &talk{reporter: r, others: map[string]*hearing{}} }
 
-// say says something all the time.
-func (t *talk) say(ctx context.Context, room noom.Room) {
-	tick := time.NewTicker(sayEvery)
+// say says something all the time, so often.
+func (t *talk) say(ctx context.Context, room noom.Room, every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for n := uint64(1); ; {
 		if !t.hushed.Load() {
@@ -84,10 +81,10 @@ func (t *talk) say(ctx context.Context, room noom.Room) {
 	}
 }
 
-// quiet lets it say nothing, or go on.
-func (t *talk) quiet(yes bool) {
+// still lets it say nothing more.
+func (t *talk) still() {
 	if t != nil {
-		t.hushed.Store(yes)
+		t.hushed.Store(true)
 	}
 }
 
@@ -153,7 +150,7 @@ func (t *talk) wasAway(from, until time.Time) bool {
 	return false
 }
 
-// report returns what was said and heard, and starts to measure silences again. A nil talk has nothing.
+// report returns what was said and heard. A nil talk has nothing.
 func (t *talk) report() *chatNews {
 	if t == nil {
 		return nil
@@ -170,9 +167,7 @@ func (t *talk) report() *chatNews {
 				heard.Lost++
 			}
 		}
-		h.silence = 0
 		c.Heard[name] = heard
 	}
-	t.slow = 0
 	return c
 }
