@@ -58,6 +58,7 @@ func inCluster(t *testing.T, hubs int, f func(t *testing.T, c *cluster)) {
 type guest struct {
 	noom.Room
 	name string
+	key  noom.Identity
 
 	mu     sync.Mutex
 	events []noom.Event
@@ -72,7 +73,7 @@ func (c *cluster) enter(i int, name string) *guest {
 
 func (c *cluster) enterAs(i int, name string, key noom.Identity) *guest {
 	c.t.Helper()
-	g := &guest{Room: c.joinBy(c.way(i, name), "데모", name, &noom.Config{Identity: key}), name: name, over: make(chan struct{})}
+	g := &guest{Room: c.joinBy(c.way(i, name), "데모", name, &noom.Config{Identity: key}), name: name, key: key, over: make(chan struct{})}
 	go func() {
 		defer close(g.over)
 		for e := range g.Events(context.Background()) {
@@ -169,7 +170,9 @@ func (c *cluster) untouched(before map[string]*connection.Conn, guests ...*guest
 			}
 		}
 		for _, e := range has[noom.PeerLeft](g) {
-			c.t.Errorf("%s: %s left, %s", g.name, e.Member.Name, e.Reason)
+			if slices.ContainsFunc(guests, func(other *guest) bool { return other.Self().ID == e.Member.ID }) {
+				c.t.Errorf("%s: %s left, %s", g.name, e.Member.Name, e.Reason)
+			}
 		}
 	}
 }
@@ -293,42 +296,72 @@ func TestClusterDeath(t *testing.T) {
 	}
 }
 
-// Two hubs that do not hear each other go on alone, and are one again afterwards: no call is touched, and what each said to
-// its own is said to the others then.
+// Two hubs that do not hear each other, or of which one does not hear the other, go on alone, and are one again within 5 s
+// afterwards: no call is touched, what each said to its own is said to the others then, the room is locked if it was at
+// either, and who was kicked at either stays out.
 func TestClusterPartition(t *testing.T) {
-	inCluster(t, 2, func(t *testing.T, c *cluster) {
-		guests := []*guest{c.enter(0, "지우"), c.enter(1, "bob"), c.enter(0, "다희"), c.enter(1, "carol")}
-		before := c.connectedAll(guests...)
-		c.ends[1].CutOff()
-		time.Sleep(5 * time.Second)
-		for i, h := range c.Hubs() {
-			if n := len(h.Running().Members("데모")); n != 2 {
-				t.Errorf("hub %d, alone, has %d members", i, n)
-			}
+	cuts := []struct {
+		name string
+		cut  func(c *cluster, owner, other *mem.BusEnd)
+	}{
+		{"from the bus", func(_ *cluster, _, other *mem.BusEnd) { other.CutOff() }},
+		{"both ways", func(c *cluster, owner, other *mem.BusEnd) { c.bus.Cut(owner, other); c.bus.Cut(other, owner) }},
+		{"from the owner", func(c *cluster, owner, other *mem.BusEnd) { c.bus.Cut(owner, other) }},
+		{"to the owner", func(c *cluster, owner, other *mem.BusEnd) { c.bus.Cut(other, owner) }},
+	}
+	for _, cut := range cuts {
+		for _, lasts := range []time.Duration{10 * time.Second, time.Minute} {
+			t.Run(fmt.Sprint(cut.name, " for ", lasts), func(t *testing.T) {
+				inCluster(t, 2, func(t *testing.T, c *cluster) {
+					clusterPartition(t, c, func(owner int) { cut.cut(c, c.ends[owner], c.ends[1-owner]) }, lasts)
+				})
+			})
 		}
-		must(t, guests[0].Chat(t.Context(), "여기"))
-		must(t, guests[1].Chat(t.Context(), "here"))
-		must(t, guests[1].Lock(t.Context()))
-		time.Sleep(5 * time.Second)
-		c.bus.Heal()
-		time.Sleep(4 * time.Second)
-		c.whole(guests...)
-		for i, g := range guests {
-			want := []string{"bob here", "지우 여기"}[i%2:]
-			if i < 2 {
-				want = []string{"bob here", "지우 여기"}[i : i+1]
-			}
-			heard := g.chats()
-			if slices.Sort(heard); i < 2 && !slices.Equal(heard, want) || i >= 2 && len(heard) != 2 {
-				t.Errorf("%s heard %q", g.name, heard)
-			}
-			if !g.Locked() {
-				t.Errorf("%s does not know of the lock", g.name)
-			}
+	}
+}
+
+func clusterPartition(t *testing.T, c *cluster, cut func(owner int), lasts time.Duration) {
+	t.Helper()
+	guests := []*guest{c.enter(0, "지우"), c.enter(1, "bob"), c.enter(0, "다희"), c.enter(1, "carol")}
+	outcast := c.enterAs(0, "쫓겨난 손님", noom.NewIdentity())
+	before := c.connectedAll(guests...)
+	cut(c.owner())
+	time.Sleep(5 * time.Second)
+	for i, n := range []int{3, 2} {
+		if got := len(c.Hubs()[i].Running().Members("데모")); got != n {
+			t.Errorf("hub %d, alone, has %d members, want %d", i, got, n)
 		}
-		c.sayAll(time.Second, guests...)
-		c.untouched(before, guests...)
-	})
+	}
+	must(t, guests[0].Chat(t.Context(), "여기"))
+	must(t, guests[1].Chat(t.Context(), "here"))
+	must(t, guests[1].Lock(t.Context()))
+	must(t, guests[0].Kick(t.Context(), outcast.Self().ID))
+	time.Sleep(lasts - 5*time.Second)
+	c.bus.Heal()
+	time.Sleep(5 * time.Second)
+	c.whole(guests...)
+	for i, g := range guests {
+		want := [][]string{{"bob here"}, {"지우 여기"}, {"bob here", "지우 여기"}, {"bob here", "지우 여기"}}[i]
+		heard := g.chats()
+		if slices.Sort(heard); !slices.Equal(heard, want) {
+			t.Errorf("%s heard %q, want %q", g.name, heard, want)
+		}
+		if !g.Locked() {
+			t.Errorf("%s does not know of the lock", g.name)
+		}
+	}
+	if <-outcast.over; !errors.Is(outcast.Err(), noom.ErrKicked) {
+		t.Errorf("the kicked one: %v", outcast.Err())
+	}
+	must(t, guests[0].Unlock(t.Context()))
+	for i := range 2 {
+		config := c.config("back", &noom.Config{Identity: outcast.key})
+		if _, err := noom.Join(t.Context(), c.way(i, "back"), "데모", config); !errors.Is(err, noom.ErrKicked) {
+			t.Errorf("the kicked one comes back at hub %d: %v", i, err)
+		}
+	}
+	c.sayAll(time.Second, guests...)
+	c.untouched(before, guests...)
 }
 
 // Of three hubs two do not hear each other: all three have the same room still, because the third is heard by both.

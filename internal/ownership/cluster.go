@@ -7,6 +7,7 @@ const (
 	youth       = 2   // after that a hub has heard all others
 	deadAfter   = 6   // without a beat, unless the driver says something else
 	doubtAfter  = 2   // without a beat, and the bus knows of nobody there
+	deafAfter   = 2   // in which it has beaten and does not hear this hub
 	crowd       = 200 // hubs; above that each beats at every fourth tick
 	crowdPause  = 4
 	crowdDeath  = 3 * crowdPause
@@ -31,6 +32,7 @@ type Cluster struct {
 type peer struct {
 	standing
 	silence int   // ticks since its last beat
+	deaf    int   // ticks in which it has beaten and does not hear this hub
 	settled int64 // the hash of its view
 	doubted bool  // the bus knows of nobody there
 }
@@ -52,6 +54,9 @@ func (c *Cluster) View() *View { return c.view }
 func (c *Cluster) Tick() (changed bool) {
 	c.age++
 	for hub, p := range c.peers {
+		if p.silence == 0 && !p.hearsUs {
+			p.deaf++
+		}
 		if p.silence++; p.silence >= c.patience() || p.doubted && p.silence >= doubtAfter {
 			delete(c.peers, hub)
 		}
@@ -99,7 +104,11 @@ func (c *Cluster) Take(m *Message) (changed bool) {
 			p = &peer{}
 			c.peers[m.Hub] = p
 		}
+		was := p.deaf
 		*p = peer{standing: standing{m.Degree, m.Draining, slices.Contains(m.Hears, c.self)}, settled: m.View}
+		if !p.hearsUs {
+			p.deaf = was
+		}
 	}
 	return c.look()
 }
@@ -137,6 +146,9 @@ func (c *Cluster) look() (changed bool) {
 	hubs := make(map[string]standing, len(c.peers)+1)
 	own := standing{draining: c.draining, hearsUs: true}
 	for hub, p := range c.peers {
+		if p.deaf >= deafAfter {
+			continue // what is said to it is lost: a cut in one direction is one in both
+		}
 		hubs[hub] = p.standing
 		if p.hearsUs {
 			own.degree++
@@ -145,8 +157,8 @@ func (c *Cluster) look() (changed bool) {
 	hubs[c.self] = own
 	v := newView(c.self, hubs)
 	v.settled = c.age >= youth && c.settled == v.hash
-	for _, p := range c.peers {
-		v.settled = v.settled && p.settled == v.hash
+	for hub, p := range c.peers {
+		v.settled = v.settled && (!v.Has(hub) || p.settled == v.hash)
 	}
 	if c.view != nil && v.equal(c.view) {
 		return false

@@ -33,15 +33,46 @@ func TestDeath(t *testing.T) {
 // A doubt comes to nothing if the hub beats.
 func TestDoubtEnds(t *testing.T) {
 	k := NewCluster(hubA)
-	k.Take(beatOf(hubB))
+	k.Take(beatOf(hubB, hubA))
 	k.Doubt(hubB)
 	k.Tick()
-	k.Take(beatOf(hubB))
+	k.Take(beatOf(hubB, hubA))
 	for range doubtAfter {
 		k.Tick()
 	}
 	if !k.View().Has(hubB) {
 		t.Error("a hub is dead that has beaten")
+	}
+}
+
+// A hub that beats and does not hear this one, two ticks long, does not count, and does as soon as it hears it again. Who has
+// just come may not have heard anybody yet.
+func TestDeaf(t *testing.T) {
+	k := NewCluster(hubA)
+	beats := func(want bool, hears ...string) {
+		t.Helper()
+		k.Take(beatOf(hubB, hears...))
+		if k.View().Has(hubB) != want {
+			t.Errorf("it hears %d, and counts: %v", len(hears), !want)
+		}
+		if m, _ := k.Beat(nil); len(m.Hears) == 1 != want {
+			t.Errorf("it counts: %v, and the beat says something else", want)
+		}
+	}
+	for range 2 {
+		for range deafAfter {
+			beats(true)
+			beats(true) // within one tick
+			k.Tick()
+		}
+		beats(false)
+		k.Tick()
+		beats(false)
+		beats(true, hubA)
+		k.Tick()
+	}
+	if k.View().Owner("lobby") == "" {
+		t.Error("nobody owns a room")
 	}
 }
 
