@@ -260,14 +260,14 @@ func TestFleetRooms(t *testing.T) {
 	})
 }
 
-// Of those that want the last seats at once, by three hubs, as many get in as there are, and all hubs agree who.
+// Of those that want all 64 seats at once, by three hubs, as many get in as there are, and all hubs agree who.
 func TestFleetSeats(t *testing.T) {
-	inFleet(t, 3, hub.Config{Limits: signal.Limits{Members: 5}}, func(t *testing.T, g *fleet) {
+	inFleet(t, 3, hub.Config{}, func(t *testing.T, g *fleet) {
 		g.bus.Delay(20 * time.Millisecond)
 		for owner := range 3 {
 			room := g.roomOf(owner, "데모")
 			var all []*member
-			for n := range 12 {
+			for n := range 96 {
 				m := dial(t, g.dialer(n%3), fmt.Sprint("guest ", owner, n))
 				all = append(all, m)
 				go m.askToJoin(room, "손님")
@@ -282,7 +282,7 @@ func TestFleetSeats(t *testing.T) {
 					t.Errorf("received %+v, %v", f, err)
 				}
 			}
-			if len(in) != 5 {
+			if len(in) != 64 {
 				t.Errorf("%d are in", len(in))
 			}
 			slices.Sort(in)
