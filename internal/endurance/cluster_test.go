@@ -358,10 +358,10 @@ func TestNATSGone(t *testing.T) {
 		}
 	}
 	c.hearing(time.Now(), []*process{members[0], members[3]}) // who are at one hub
+	back := time.Now()
 	for i := range c.nodes {
 		c.startNode(i)
 	}
-	back := time.Now()
 	c.agreed(len(members))
 	whole := time.Since(back)
 	c.whole(back, members)
@@ -369,7 +369,7 @@ func TestNATSGone(t *testing.T) {
 	if missed > 0 {
 		t.Errorf("%d chats were missed", missed)
 	}
-	t.Logf("the room was whole %v after NATS was back; %d messages and %d chats, none lost, none twice", whole, messages, chats)
+	t.Logf("the room was whole %v after NATS was started again; %d messages and %d chats, none lost, none twice", whole, messages, chats)
 }
 
 // TestHubStopped stops the process of a hub for five seconds, as a machine that swaps does: the hub that has the room,
