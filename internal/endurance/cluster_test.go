@@ -31,15 +31,16 @@ type natsNode struct {
 }
 
 const (
-	clusterRoom = "데모"
-	sayOften    = 200 * time.Millisecond
-	sayRarely   = 2 * time.Second // hubs keep the last 16 chats of a room for those that have not heard them
+	clusterNodes = 3 // servers of NATS
+	clusterRoom  = "데모"
+	sayOften     = 200 * time.Millisecond
+	sayRarely    = 2 * time.Second // hubs keep the last 16 chats of a room for those that have not heard them
 )
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{t: t, hubs: make([]*process, 3), at: make([]string, 3)}
-	c.startNodes(3)
+	c.startNodes()
 	for i := range c.hubs {
 		c.at[i] = "127.0.0.1:0"
 		c.startHub(i)
@@ -49,18 +50,18 @@ func newCluster(t *testing.T) *cluster {
 }
 
 // startNodes starts servers of NATS that know each other.
-func (c *cluster) startNodes(n int) {
+func (c *cluster) startNodes() {
 	c.t.Helper()
 	program := filepath.Join(c.t.TempDir(), "nats-server")
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
 		c.t.Fatalf("%v\n%s", err, out)
 	}
-	ports := freePorts(c.t, 2*n)
+	ports := freePorts(c.t)
 	var routes []string
-	for _, port := range ports[n:] {
+	for _, port := range ports[clusterNodes:] {
 		routes = append(routes, "nats://127.0.0.1:"+port)
 	}
-	for i, port := range ports[:n] {
+	for i, port := range ports[:clusterNodes] {
 		c.nodes = append(c.nodes, &natsNode{url: "nats://127.0.0.1:" + port, args: []string{
 			program, "-a", "127.0.0.1", "-p", port, "-n", fmt.Sprint("node", i), "--cluster_name", "noom", "--cluster", routes[i], "--routes", strings.Join(routes, ","),
 		}})
@@ -86,10 +87,10 @@ func (c *cluster) startNode(i int) {
 	}
 }
 
-// freePorts returns ports on which nobody listens.
-func freePorts(t *testing.T, n int) []string {
+// freePorts returns ports on which nobody listens, two for each server of NATS.
+func freePorts(t *testing.T) []string {
 	t.Helper()
-	ports := make([]string, n)
+	ports := make([]string, 2*clusterNodes)
 	for i := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
