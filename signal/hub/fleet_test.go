@@ -302,6 +302,32 @@ func TestFleetSeats(t *testing.T) {
 	})
 }
 
+// A member that one hub does not answer is let in by another. What it has said to the first comes last, and does not end it for
+// good.
+func TestFleetAnsweredLate(t *testing.T) {
+	inFleet(t, 3, hub.Config{Heartbeat: time.Hour}, func(t *testing.T, g *fleet) {
+		room := g.roomOf(0, "데모")
+		old := join(t, g.dialer(0), room, "지우")
+		again := func(i int, before func()) *member {
+			m := dial(t, g.dialer(i), "지우")
+			m.session = old.session
+			m.askToJoin(room, "지우")
+			challenge := m.expect(signal.TypeChallenge)
+			before()
+			m.prove("", room, challenge)
+			synctest.Wait()
+			return m
+		}
+		again(1, func() { g.bus.Cut(g.ends[1], g.ends[0]) })
+		used := again(2, func() {})
+		used.expect(signal.TypeJoined)
+		old.expectBye(old, signal.ReasonRestart)
+		g.bus.Heal()
+		time.Sleep(2 * time.Second)
+		used.expectBye(used, signal.ReasonRestart)
+	})
+}
+
 // A hub that goes down gives its rooms away first, and sends its members away then; nobody new comes in meanwhile.
 func TestFleetDrain(t *testing.T) {
 	inFleet(t, 2, hub.Config{}, func(t *testing.T, g *fleet) {
