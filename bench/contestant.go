@@ -22,13 +22,14 @@ type contestant struct {
 	what    string // for the table's legend; empty: it is there for its members
 	members string // the same of its members; empty: it has none of its own
 	joins   string // the same of a newcomer; empty: joins are not measured
+	hubs    string // the same of hubs that are one; empty: it is none
 	livekit bool   // its server and members are LiveKit's
 	node    string // its script; empty: this program with -serve
 	dialect dialect
 }
 
 var contestants = []contestant{
-	{name: "noom", what: "noom's hub over transport/ws", members: "noom's members", joins: "noom over transport/ws", dialect: noomDialect{}},
+	{name: "noom", what: "noom's hub over transport/ws", members: "noom's members", joins: "noom over transport/ws", hubs: "one hub alone", dialect: noomDialect{}},
 	{name: "noom-http", what: "noom's hub over transport/http", dialect: httpDialect{}},
 	{name: "socket.io", what: "socket.io with the seed's protocol", node: "seed.js", dialect: socketDialect{}},
 	{name: "peerjs", what: "the PeerJS server", node: "peer.js", dialect: peerDialect{}},
@@ -37,6 +38,9 @@ var contestants = []contestant{
 	{name: "pion", members: "pion/webrtc, the seed's way", joins: "pion/webrtc, the seed's way"},
 	{name: "pion-data", members: "the same with a data channel"},
 	{name: "livekit", joins: "LiveKit and its Go SDK", livekit: true},
+	{name: "noom-1", hubs: "one hub with a server of NATS", dialect: hubsDialect{hubs: 1}},
+	{name: "noom-2", hubs: "two hubs that are one over NATS, in one process with it", dialect: hubsDialect{hubs: 2}},
+	{name: "noom-3", hubs: "three of these", dialect: hubsDialect{hubs: 3}},
 	{name: liveKitSingle, joins: "the same with one connection, tracks in the join", livekit: true},
 }
 

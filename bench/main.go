@@ -30,7 +30,7 @@ func main() {
 	soak := flag.Bool("soak", false, "instead: hold 10,000 connections at 1,000 messages a second and look for lost and doubled ones")
 	soakTime := flag.Duration("soak-time", 5*time.Minute, "how long -soak holds, at most an hour")
 	only := flag.String("only", "", "comma-separated servers to measure: "+strings.Join(names(), ", ")+"; empty: all")
-	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency, mesh, join; empty: all but join")
+	which := flag.String("measure", "", "comma-separated measurements: relay, fanout, idle, latency, mesh, join, hubs; empty: all but join and hubs")
 	profile := flag.String("profile", "", "write the CPU profile of noom's hub, or members, during the last measurement to this file")
 	rounds := flag.Int("rounds", 0, "how many rounds; 0: as many as each measurement wants")
 	flag.Parse()

@@ -40,6 +40,10 @@ func beServer(name, address string) error {
 	switch name {
 	case "noom":
 		handler = transport.Handler(noomHub(), nil)
+	case "noom-1", "noom-2", "noom-3":
+		if handler, err = hubsHandler(name); err != nil {
+			return err
+		}
 	case "noom-http":
 		handler = overhttp.Handler(noomHub(), nil)
 	case "coder":
@@ -71,11 +75,13 @@ func beServer(name, address string) error {
 }
 
 // noomHub is a hub as it comes, but that the rate limit would hold up the load.
-func noomHub() *hub.Hub {
-	return hub.New(&hub.Config{
+func noomHub() *hub.Hub { return hub.New(noomConfig()) }
+
+func noomConfig() *hub.Config {
+	return &hub.Config{
 		Limits: protocol.Limits{Rate: 1 << 30},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
 }
 
 func startProfile() (stop func(), err error) {

@@ -39,6 +39,7 @@ const (
 	subjectServer subject = iota
 	subjectMembers
 	subjectJoin
+	subjectHubs
 )
 
 // of returns what is measured at c, for the table's legend; empty: nothing.
@@ -48,6 +49,8 @@ func (m measurement) of(c contestant) string {
 		return c.members
 	case subjectJoin:
 		return c.joins
+	case subjectHubs:
+		return c.hubs
 	default:
 		return c.what
 	}
@@ -96,6 +99,18 @@ func measurements(quick bool) []measurement {
 			},
 		},
 		timed(2_000), timed(30_000),
+		{
+			name: "hubs", subject: subjectHubs, named: true,
+			columns: []string{"relay: CPU s / 100k", "server busy %", "join p50 ms"},
+			take: func(s *server) ([]float64, error) {
+				join, err := joinLatency(s)
+				if err != nil {
+					return nil, err
+				}
+				r, err := saturated(relay)(s)
+				return append(r, 1e3*join.Seconds()), err
+			},
+		},
 	}, append(meshes(quick), joins(quick))...)
 }
 

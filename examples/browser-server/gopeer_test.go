@@ -21,7 +21,7 @@ import (
 type gopher struct {
 	noom.Room
 	video, audio noom.Sender
-	events       chan noom.Event // chat, data and files
+	events       chan noom.Event // chat, data, files, locks and wishes that it mutes itself
 	streams      chan string     // name of the peer and kind of each track, at its 50th packet
 }
 
@@ -71,7 +71,7 @@ func (g *gopher) follow(t *testing.T) {
 		switch e := event.(type) {
 		case noom.TrackAdded:
 			go g.count(e.Peer, e.Track)
-		case noom.ChatReceived, noom.DataReceived, noom.FileOffered:
+		case noom.ChatReceived, noom.DataReceived, noom.FileOffered, noom.RoomLocked, noom.MuteRequested:
 			g.events <- event
 		}
 	}

@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/signal"
 	"testing"
+	"time"
 )
 
 var (
 	kills = flag.Int("kills", 3, "how often the hub of a room of four is killed")
 	joins = flag.Int("joins", 300, "how many times a member joins and leaves")
+
+	hubKills = flag.Int("hubkills", 4, "how often one of three hubs that are one is killed")
 )
 
 // partVariable holds the part that a process plays. The tests start their own binary as
@@ -25,7 +28,11 @@ type part struct {
 
 	Listen string // hub, drink, pour: HOST:PORT
 
-	URL      string // member: the hub's
+	NATS []string // hub: the URLs of servers, over which it is one with others; none: it is the only hub
+
+	URL      string        // member: the hub's
+	URLs     []string      // member: in place of URL, those of hubs that are one, in the order in which it tries them
+	SayEvery time.Duration // member: it says something to all so often; 0: never
 	Room     string
 	Name     string
 	Loopback bool   // the others are on this machine, reached over the loopback interface

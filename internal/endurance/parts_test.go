@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -21,7 +20,6 @@ import (
 	"noom"
 	"noom/media"
 	"noom/signal"
-	"noom/signal/hub"
 	"noom/transport/ws"
 )
 
@@ -34,6 +32,8 @@ type news struct {
 	Event string
 	Text  string           `json:",omitempty"` // the member's name, or details
 	Pairs map[string]tally `json:",omitempty"` // in a report, by the other member's name
+	Chat  *chatNews        `json:",omitempty"` // in a report of a member that chats
+	Hub   *hubNews         `json:",omitempty"` // in a report of a hub
 }
 
 // tally counts the messages to and from one peer.
@@ -63,17 +63,6 @@ func (r *reporter) report(n news) {
 	_ = r.out.Encode(n) // fails if the test is gone, and then this process ends too
 }
 
-// playHub serves a hub until it is killed.
-func playHub(ctx context.Context, p part) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", p.Listen)
-	if err != nil {
-		return err
-	}
-	newReporter().report(news{Event: "listening", Text: l.Addr().String()})
-	server := &http.Server{Handler: ws.Handler(hub.New(nil), nil), ReadHeaderTimeout: 5 * time.Second}
-	return server.Serve(l)
-}
-
 // member is a process in a room. It sends 1, 2, 3, … to everyone, and reports if it
 // receives anything else.
 type member struct {
@@ -81,6 +70,7 @@ type member struct {
 	reporter *reporter
 	films    bool        // it sends no messages and watches films
 	still    atomic.Bool // it sends nothing new
+	talk     *talk       // nil: it does not chat
 
 	mu    sync.Mutex
 	pairs map[string]*stream // by peer id
@@ -142,21 +132,34 @@ func playMember(ctx context.Context, p part) error {
 		}
 		config.Tracks = append(config.Tracks, noom.LocalTrack{Track: camera, Encodings: encodings})
 	}
-	dialer := signal.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
-		s, err := ws.Dialer{URL: p.URL}.Dial(ctx)
-		return oneTransport{s, p.TURN}, err
-	})
-	room, err := noom.Join(ctx, dialer, p.Room, config)
+	if p.SayEvery > 0 {
+		m.talk = newTalk(m.reporter)
+	}
+	room, err := noom.Join(ctx, p.dialer(), p.Room, config)
 	if err != nil {
 		return err
 	}
 	m.room = room
 	m.reporter.report(news{Event: "joined", Text: room.Self().ID})
 	go m.obey(ctx)
+	if m.talk != nil {
+		go m.talk.say(ctx, room, p.SayEvery)
+	}
 	for e := range room.Events(ctx) {
 		m.handle(ctx, e)
 	}
 	return room.Err()
+}
+
+// dialer dials the hub, or the hubs.
+func (p *part) dialer() noom.Dialer {
+	if len(p.URLs) > 0 {
+		return hubsInOrder(p.URLs)
+	}
+	return signal.DialerFunc(func(ctx context.Context) (noom.Signaler, error) {
+		s, err := ws.Dialer{URL: p.URL}.Dial(ctx)
+		return oneTransport{s, p.TURN}, err
+	})
 }
 
 // oneTransport removes the URLs of TURN servers with another transport from what the hub
@@ -184,9 +187,10 @@ func (m *member) obey(ctx context.Context) {
 	for orders.Scan() {
 		switch orders.Text() {
 		case "report":
-			m.reporter.report(news{Event: "report", Pairs: m.report()})
+			m.reporter.report(news{Event: "report", Pairs: m.report(), Chat: m.talk.report()})
 		case "still":
 			m.still.Store(true)
+			m.talk.still()
 		case "leave":
 			_ = m.room.Leave(ctx)
 		}
@@ -233,9 +237,13 @@ func (m *member) handle(ctx context.Context, e noom.Event) {
 		m.reporter.report(news{Event: map[bool]string{true: "paused", false: "resumed"}[e.Paused], Text: e.Peer.Name()})
 	case noom.PeerStateChanged:
 		m.reporter.report(news{Event: e.State.String(), Text: e.Peer.Name()})
+	case noom.ChatReceived:
+		m.talk.heard(e)
 	case noom.SignalingLost:
+		m.talk.lost()
 		m.reporter.report(news{Event: "signaling lost", Text: e.Err.Error()})
 	case noom.SignalingRestored:
+		m.talk.restored()
 		m.reporter.report(news{Event: "signaling restored"})
 	case noom.DataReceived:
 		m.received(e)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,24 @@ func (c *process) kill() {
 	_ = c.cmd.Process.Kill() // it may have ended
 	c.drain()
 	_ = c.cmd.Wait() // the error says that it was killed
+}
+
+// signal sends the process a signal, such as STOP.
+func (c *process) signal(name string) {
+	c.t.Helper()
+	if out, err := exec.Command("kill", "-"+name, strconv.Itoa(c.cmd.Process.Pid)).CombinedOutput(); err != nil {
+		c.t.Fatalf("%s: %v: %s", c.name, err, out)
+	}
+}
+
+// finish lets the process end in order, and waits.
+func (c *process) finish() {
+	c.t.Helper()
+	_ = c.input.Close() // it ends for that
+	c.drain()
+	if err := c.cmd.Wait(); err != nil {
+		c.t.Errorf("%s: %v", c.name, err)
+	}
 }
 
 // drain takes all news, so that the reader ends.

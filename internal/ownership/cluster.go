@@ -117,6 +117,20 @@ func (c *Cluster) Heard(hub string) {
 	}
 }
 
+// Silent returns the hubs that have not beaten for so long that it is worth asking the bus whether anybody is there.
+func (c *Cluster) Silent() (hubs []string) {
+	most := doubtAfter
+	if len(c.peers) >= crowd {
+		most *= crowdPause
+	}
+	for hub, p := range c.peers {
+		if p.silence > most {
+			hubs = append(hubs, hub)
+		}
+	}
+	return hubs
+}
+
 // Doubt says that the bus knows of nobody at a hub. If it does not beat either, it is dead sooner. It reports whether
 // the view has changed.
 func (c *Cluster) Doubt(hub string) (changed bool) {

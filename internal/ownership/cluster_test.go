@@ -31,13 +31,28 @@ func TestDeath(t *testing.T) {
 	}
 }
 
+// It is worth asking about a hub once a beat of it is late, and no longer when it beats.
+func TestSilent(t *testing.T) {
+	k := NewCluster(hubA)
+	k.Take(beatOf(hubB, hubA))
+	for tick := range deadAfter - 1 {
+		if n := len(k.Silent()); n == 1 != (tick > doubtAfter) {
+			t.Errorf("after %d ticks: %d hubs are silent", tick, n)
+		}
+		k.Tick()
+	}
+	if k.Take(beatOf(hubB, hubA)); len(k.Silent()) > 0 {
+		t.Error("a hub that beats is silent")
+	}
+}
+
 // A doubt comes to nothing if the hub beats.
 func TestDoubtEnds(t *testing.T) {
 	k := NewCluster(hubA)
-	k.Take(beatOf(hubB))
+	k.Take(beatOf(hubB, hubA))
 	k.Doubt(hubB)
 	k.Tick()
-	k.Take(beatOf(hubB))
+	k.Take(beatOf(hubB, hubA))
 	for range doubtAfter {
 		k.Tick()
 	}

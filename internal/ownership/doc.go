@@ -19,7 +19,8 @@
 //
 // [View.Owner] ranks the hubs by a hash of room and hub and takes the first, of those that do not drain and that the
 // most hubs hear (the degree). If one link of three hubs is cut, the two at its ends do not hear each other, and each
-// would own the rooms of the other; the third is heard by both, and all three agree on it.
+// would own the rooms of the other; the third is heard by both, and all three agree on it. A hub that says in its beats that
+// it does not hear this one is left out as if it were not heard either: a cut in one direction is one in both.
 //
 // # How a room moves
 //

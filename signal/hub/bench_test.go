@@ -7,9 +7,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"noom/signal"
 	"noom/signal/hub"
+	"noom/transport/mem"
 )
 
 // An end is a member's connection without a network, so that what is measured
@@ -51,14 +53,18 @@ func (e *end) Send(ctx context.Context, m signal.Message) error {
 
 func (e *end) Close() error { return nil }
 
-// room brings n ends into one room; they count frames of one type.
-func room(b *testing.B, n int, counts signal.Type) (ends []*end, ids []string) {
+// benchConfig is that of a hub that lets through what it is given.
+func benchConfig() *hub.Config {
+	return &hub.Config{Limits: signal.Limits{Rate: 1 << 30}, QueueFrames: 1 << 20, QueueBytes: 1 << 30}
+}
+
+// room brings n ends into one room; they count frames of one type. They take turns at the hubs.
+func room(b *testing.B, n int, counts signal.Type, hubs ...*hub.Hub) (ends []*end, ids []string) {
 	b.Helper()
-	h := hub.New(&hub.Config{Limits: signal.Limits{Rate: 1 << 30}, QueueFrames: 1 << 20, QueueBytes: 1 << 30})
 	served := make(chan error)
 	for i := range n {
 		e, key := newEnd(counts), signal.PublicKey(fmt.Sprintf("%032d", i))
-		go func() { served <- h.Serve(context.Background(), e) }()
+		go func() { served <- hubs[i%len(hubs)].Serve(context.Background(), e) }()
 		e.in <- frame(b, signal.Message{Type: signal.TypeJoin, Room: "데모", Key: key, Session: signal.NewSession()})
 		e.in <- []byte(`{"type":"ping"}`) // taken once it has joined
 		ends, ids = append(ends, e), append(ids, signal.MemberID(key))
@@ -105,8 +111,37 @@ func pump(b *testing.B, from, to *end, frame []byte) {
 }
 
 // BenchmarkRelay is what the hub does with a 2 KB offer: read, route, stamp, queue, write.
-func BenchmarkRelay(b *testing.B) {
-	ends, ids := room(b, 2, signal.TypeOffer)
+func BenchmarkRelay(b *testing.B) { benchmarkRelay(b, hub.New(benchConfig())) }
+
+// BenchmarkRelayBetweenHubs is the same where hubs are one, with nothing but memory between them: one hub alone, and two, of
+// which each has one of the members.
+func BenchmarkRelayBetweenHubs(b *testing.B) {
+	for n := 1; n <= 2; n++ {
+		b.Run(fmt.Sprintf("hubs=%d", n), func(b *testing.B) { benchmarkRelay(b, hubsThatAreOne(b, n)...) })
+	}
+}
+
+// hubsThatAreOne starts hubs, and waits until they are at rest.
+func hubsThatAreOne(b *testing.B, n int) (hubs []*hub.Hub) {
+	b.Helper()
+	var bus mem.Bus
+	for range n {
+		config := benchConfig()
+		config.Cluster = &hub.Cluster{Backplane: bus.Join(), Beat: 50 * time.Millisecond, Dead: 5 * time.Second}
+		h, err := hub.Open(config)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = h.Shutdown(context.Background()) }) // all its members are gone
+		hubs = append(hubs, h)
+	}
+	time.Sleep(500 * time.Millisecond)
+	return hubs
+}
+
+func benchmarkRelay(b *testing.B, hubs ...*hub.Hub) {
+	b.Helper()
+	ends, ids := room(b, 2, signal.TypeOffer, hubs...)
 	session := signal.NewSession()
 	offer := frame(b, signal.Message{
 		Type: signal.TypeOffer, To: ids[1], Sessions: [2]string{session, session}, Seq: 1,
@@ -119,7 +154,7 @@ func BenchmarkRelay(b *testing.B) {
 // BenchmarkFanOut is what the hub does with a chat in a room of 50; divide by
 // 50 for each delivery.
 func BenchmarkFanOut(b *testing.B) {
-	ends, _ := room(b, 50, signal.TypeChat)
+	ends, _ := room(b, 50, signal.TypeChat, hub.New(benchConfig()))
 	for _, e := range ends[1:] {
 		go func() {
 			for range e.got {

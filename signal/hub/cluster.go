@@ -49,6 +49,16 @@ type Backplane interface {
 	Subscribe(subject string, f func(data []byte)) (cancel func(), err error)
 }
 
+// A ProbingBackplane is a Backplane that knows where nobody is. With one, a hub whose process has died counts as dead after
+// two beats and a half or so, and not only after Cluster.Dead. Those of noom/transport/nats and noom/transport/mem are.
+type ProbingBackplane interface {
+	Backplane
+
+	// Probe calls absent, later and on another goroutine, if nobody subscribes to the subject, and never if that cannot be
+	// known. Subscribers get nothing. It never waits. An error says that nothing was asked.
+	Probe(subject string, absent func()) error
+}
+
 var (
 	// ErrCluster is inside what [Open] returns when Config.Cluster is wrong, so that trying again is of no use.
 	ErrCluster = errors.New("hub: wrong Cluster")

@@ -101,6 +101,26 @@ func (f *fleet) tick() {
 	}
 	_ = f.beat(gatherMarks(places))
 	f.tellRooms()
+	f.probe()
+}
+
+// probe asks whether those hubs still run that do not beat any longer; the caller holds mu.
+func (f *fleet) probe() {
+	backplane, can := f.config.Backplane.(ProbingBackplane)
+	if !can {
+		return
+	}
+	for _, hub := range f.machine.Silent() {
+		_ = backplane.Probe(f.prefix+"to."+hub, func() { f.doubt(hub) }) // what cannot be asked is found by silence
+	}
+}
+
+func (f *fleet) doubt(hub string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.over && f.machine.Doubt(hub) {
+		f.viewed()
+	}
 }
 
 // beat says to all hubs that this one lives; the caller holds mu.

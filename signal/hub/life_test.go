@@ -181,11 +181,17 @@ func TestContestedID(t *testing.T) {
 		if f := other.expect(signal.TypeWelcome); f.Member.ID != old.id || f.Member.Session != old.session {
 			t.Fatalf("welcome: %+v", f.Member)
 		}
-		old.expectBye(old, signal.ReasonReplaced)
+		old.expectBye(old, signal.ReasonRestart) // which of the two it uses it knows alone
 		if err := old.expectEnd(); !errors.Is(err, io.EOF) {
 			t.Fatalf("the end of the old connection: %v", err)
 		}
 		chat("c", back, other)
+
+		again := dial(t, d, "지우")
+		again.askToJoin("데모", "지우")
+		again.prove("hub.example", "데모", again.expect(signal.TypeChallenge))
+		again.expect(signal.TypeJoined)
+		back.expectBye(back, signal.ReasonReplaced)
 	})
 }
 

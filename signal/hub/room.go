@@ -91,7 +91,7 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.nameApart(&q)
 	if at := r.find(q.member.ID); at >= 0 {
 		old := r.seats[at]
-		r.end(old.conn, goodbye(&old.member, signal.ReasonReplaced))
+		r.end(old.conn, goodbye(&old.member, replaces(&old.member, &q.member)))
 		r.supersede(&old.member, &q.member)
 		r.news = append(r.news, change[C]{old, signal.ReasonReplaced})
 		r.seats = slices.Delete(r.seats, at, at+1)
@@ -111,6 +111,16 @@ func (r *room[C]) enter(c C, q request) ([]delivery[C], verdict) {
 	r.welcome(c, &q)
 	r.catchUp(c, back)
 	return r.out, admitted
+}
+
+// replaces says why the old one of two connections ends. Which of two of one session is in use nobody can know: a member
+// that got no answer by one hub has dialled the next, and the first may speak last. The one in use comes back, which
+// replaced would forbid.
+func replaces(old, fresh *signal.Member) signal.Reason {
+	if old.Session == fresh.Session {
+		return signal.ReasonRestart
+	}
+	return signal.ReasonReplaced
 }
 
 // welcome informs the others of a newcomer. The card is an offer and can have one answer, so the first of them gets it.

@@ -155,6 +155,21 @@ func (e *BusEnd) Subscribe(subject string, f func(data []byte)) (cancel func(), 
 	return func() { e.drop(s) }, nil
 }
 
+// Probe calls absent, on another goroutine, if no end that is not cut off subscribes to the subject. The error is
+// [ErrCutOff].
+func (e *BusEnd) Probe(subject string, absent func()) error {
+	b := e.bus
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.off || e.over {
+		return ErrCutOff
+	}
+	if !slices.ContainsFunc(b.ends, func(other *BusEnd) bool { return other.hears(subject) }) {
+		go absent()
+	}
+	return nil
+}
+
 func (e *BusEnd) drop(s *subscription) {
 	e.bus.mu.Lock()
 	defer e.bus.mu.Unlock()

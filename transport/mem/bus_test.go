@@ -262,3 +262,33 @@ func TestBusEndLeavesNothing(t *testing.T) {
 		heard.expect(t)
 	})
 }
+
+func TestBusProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bus mem.Bus
+		one, two := bus.Join(), bus.Join()
+		heard := listen(t, two, "a")
+		absent := 0
+		probe := func(want int) {
+			t.Helper()
+			if err := one.Probe("a", func() { absent++ }); err != nil {
+				t.Fatal(err)
+			}
+			if synctest.Wait(); absent != want {
+				t.Errorf("%d times nobody was there, want %d", absent, want)
+			}
+		}
+		probe(0)
+		two.CutOff()
+		probe(1)
+		bus.Heal()
+		probe(1)
+		two.Close()
+		probe(2)
+		heard.expect(t) // nothing
+		one.CutOff()
+		if err := one.Probe("a", nil); !errors.Is(err, mem.ErrCutOff) {
+			t.Errorf("cut off: %v", err)
+		}
+	})
+}

@@ -70,6 +70,61 @@ func TestCluster(t *testing.T) {
 	}
 }
 
+// TestProbe: servers that are one know that nobody is at a subject, as soon as a subscriber's connection has ended; subscribers
+// get nothing.
+func TestProbe(t *testing.T) {
+	first := start(t, embed.Options{ClusterListen: "127.0.0.1:0", Secret: secret})
+	second := start(t, embed.Options{ClusterListen: "127.0.0.1:0", Cluster: []string{first.ClusterAddr().String()}, Secret: secret})
+	one, err := first.Dial(nats.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(one.Close)
+	two, err := second.Dial(nats.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(two.Close)
+	heardOne, heardTwo := hear(t, one, "a"), hear(t, two, "b")
+	meet(t, two, "a", heardOne)
+	meet(t, one, "b", heardTwo)
+	if err := one.Probe("b", func() { t.Error("somebody is at b") }); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Publish("b", []byte("last")); err != nil {
+		t.Fatal(err)
+	}
+	for got := ""; got != "last"; {
+		if got = next(t, heardTwo); got != "last" && got != "met" {
+			t.Fatalf("the subscriber gets %q", got)
+		}
+	}
+	two.Close()
+	absent := make(chan struct{}, 1)
+	until(t, "nobody is at b", func() bool {
+		if err := one.Probe("b", func() {
+			select {
+			case absent <- struct{}{}:
+			default:
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-absent:
+			return true
+		default:
+			return false
+		}
+	})
+	if err := one.Probe("b.>", nil); !errors.Is(err, nats.ErrSubject) {
+		t.Errorf("a wildcard: %v", err)
+	}
+	if err := two.Probe("a", nil); !errors.Is(err, nats.ErrCutOff) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
 // TestServerRestarts: a server ends, its hub is cut off and comes back with it, and the others go on.
 func TestServerRestarts(t *testing.T) {
 	first := start(t, embed.Options{ClusterListen: "127.0.0.1:0", Secret: secret})

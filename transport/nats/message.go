@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	longestProbe  = time.Second
 	longestUnsent = 3 * time.Second // a message that the server has not taken for so long is lost
 	longestName   = 256             // bytes in a subject
 )
@@ -32,6 +33,27 @@ func (b *Bus) Publish(subject string, data []byte) error {
 		b.dropped.Add(1)
 		return ErrFull
 	}
+	return nil
+}
+
+// Probe calls absent, on another goroutine, if the servers know of no subscriber to the subject. Subscribers get nothing. It
+// never waits, and asks for a second at most. An error, [ErrCutOff] or [ErrSubject], says that nothing was asked. Who may not
+// subscribe to _INBOX.> at the servers never learns that somebody is absent.
+func (b *Bus) Probe(subject string, absent func()) error {
+	if !validSubject(subject) {
+		return ErrSubject
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || !b.connected.Load() {
+		return ErrCutOff
+	}
+	conn := b.conn
+	b.running.Go(func() {
+		if _, err := conn.Request(subject, nil, longestProbe); errors.Is(err, natsgo.ErrNoResponders) {
+			absent()
+		}
+	})
 	return nil
 }
 
@@ -101,12 +123,13 @@ func (b *Bus) cancel(s *subscription) {
 	}
 }
 
-// sort takes what has come from nats.go, which would not wait, and which has only a number of messages for a bound.
+// sort takes what has come from nats.go, which would not wait, and which has only a number of messages for a bound. What wants
+// a reply is a probe.
 func (b *Bus) sort() {
 	for {
 		select {
 		case m := <-b.arrived:
-			if s := b.receiver(m.Sub); s != nil && !b.in.push(parcel{to: s, data: m.Data}) {
+			if s := b.receiver(m.Sub); s != nil && m.Reply == "" && !b.in.push(parcel{to: s, data: m.Data}) {
 				b.dropped.Add(1)
 			}
 		case <-b.in.over:

@@ -26,6 +26,7 @@ const (
 type backplane interface {
 	Publish(subject string, data []byte) error
 	Subscribe(subject string, f func(data []byte)) (cancel func(), err error)
+	Probe(subject string, absent func()) error
 }
 
 var _ = []backplane{(*nats.Bus)(nil), (*mem.BusEnd)(nil)}
