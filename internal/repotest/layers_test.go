@@ -71,9 +71,9 @@ var layers = map[string][]string{
 
 	"noom/cmd/noom":         {"noom/cmd/noom/", "noom/examples/browser-server/page", "noom/transport/ws"},
 	"noom/cmd/noom/command": {"noom/signal"},
-	"noom/cmd/noom/call":    {"noom", "noom/cmd/noom/command", "noom/signal", "noom/transport/auto", "github.com/pion/"},
-	"noom/cmd/noom/join":    {"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media/", "noom/signal", "github.com/pion/"},
-	"noom/cmd/noom/record":  {"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media", "noom/signal"},
+	"noom/cmd/noom/call":    {"noom/internal/entrance", "noom", "noom/cmd/noom/command", "noom/signal", "noom/transport/auto", "github.com/pion/"},
+	"noom/cmd/noom/join":    {"noom/internal/entrance", "noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media/", "noom/signal", "github.com/pion/"},
+	"noom/cmd/noom/record":  {"noom/internal/entrance", "noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media", "noom/signal"},
 	"noom/cmd/noom/diagnose": {
 		"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/internal/diagnose", "noom/internal/entrance", "noom/signal",
 		"noom/transport/http", "noom/transport/ws", "github.com/pion/",
