@@ -164,7 +164,7 @@ func TestChatOfOlderMembers(t *testing.T) {
 		a := w.join("방", "a", nil)
 		s, err := w.nearHub().Dial(t.Context())
 		must(t, err)
-		defer s.Close()
+		defer func() { _ = s.Close() }() // the test is over
 		old := noom.NewIdentity()
 		send := func(m signal.Message) {
 			t.Helper()

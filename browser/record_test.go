@@ -132,9 +132,9 @@ func callInMP4(t *testing.T, l *lab, folder string) (path string) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	join := func(config *noom.Config) noom.Room {
-		room, err := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", config)
-		if err != nil {
-			t.Fatal(err)
+		room, joinErr := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", config)
+		if joinErr != nil {
+			t.Fatal(joinErr)
 		}
 		go func() {
 			for range room.Events(ctx) { // which would wait for us otherwise

@@ -29,7 +29,7 @@ func testTabAndGoInCluster(t *testing.T, kind browsertest.Kind) {
 		servers = append(servers, serveHere(t, "-token-key", file, "-nats", bus.ClientURL()))
 	}
 	g := enterGo(t, servers[1], "데모", "고퍼")
-	tab := enterBy(kind.Start(t).In("ko"), servers[0], "데모", "지우", sign(signal.AllRights()))
+	tab := enterBy(kind.Start(t).In("ko"), servers[0], "지우", sign(signal.AllRights()))
 	tab.Wait("in the call", inCall)
 	other := enterGo(t, servers[2], "데모", "민준")
 	seesAndHears(t, tab, 2)

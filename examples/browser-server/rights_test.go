@@ -38,9 +38,9 @@ func issue(t *testing.T) (file string, sign func(signal.Rights) string) {
 	}
 }
 
-// enterBy is enter, with a token.
-func enterBy(b *browsertest.Browser, server, room, name, token string) *browsertest.Tab {
-	return b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/%s?token=%s", server, url.QueryEscape(name), url.PathEscape(room), token), exposeRoom)
+// enterBy is enter into the room "데모", with a token.
+func enterBy(b *browsertest.Browser, server, name, token string) *browsertest.Tab {
+	return b.Open(fmt.Sprintf("%s/?autojoin=1&name=%s#/%s?token=%s", server, url.QueryEscape(name), url.PathEscape("데모"), token), exposeRoom)
 }
 
 const inCall = `!document.getElementById('call').hidden`
@@ -84,7 +84,7 @@ func testRights(t *testing.T, kinds browsertest.Pair) {
 	file, sign := issue(t)
 	server := serveHere(t, "-token-key", file)
 	b1, b2 := kinds.One.Start(t).In("ko"), kinds.Two.Start(t)
-	host := enterBy(b1, server, "데모", "선생님", sign(signal.AllRights()))
+	host := enterBy(b1, server, "선생님", sign(signal.AllRights()))
 	host.Wait("in the call", inCall)
 	minjun, zoe := enter(t, b2, server, "데모", "민준"), enter(t, b2, server, "데모", "Zoë")
 	seesAndHears(t, host, 2)
@@ -237,7 +237,7 @@ func testFewerRights(t *testing.T, kinds browsertest.Pair) {
 	b1, b2 := kinds.Start(t)
 	b1, b2 = b1.In("ko"), b2.In("ko")
 	jiwoo := enter(t, b1, server, "데모", "지우")
-	viewer := enterBy(b2, server, "데모", "관객", sign(signal.Rights{}))
+	viewer := enterBy(b2, server, "관객", sign(signal.Rights{}))
 	viewer.Wait("moving pictures", inCall+` && tiles()[0].querySelector('video').videoWidth > 0`)
 	viewer.Screenshot("rights-viewer")
 	for _, id := range []string{"mute", "camera", "screen", "cameras", "microphones", "chat"} {
@@ -250,7 +250,7 @@ func testFewerRights(t *testing.T, kinds browsertest.Pair) {
 	jiwoo.Wait("somebody without sound and picture", `named('관객').dataset.state === 'connected' && named('관객').dataset.camera === 'off' && 'muted' in named('관객').dataset`)
 	viewer.Wait("a peer that may publish", `tiles()[0].dataset.state === 'connected'`)
 
-	forged := enterBy(b2, server, "데모", "누구", "e30.e30.AAAA")
+	forged := enterBy(b2, server, "누구", "e30.e30.AAAA")
 	forged.Wait("no entry, and why", text("notice")+`.includes('토큰을 여기서는 쓸 수 없거나') && `+shown("lobby"))
 	forged.Screenshot("rights-refused")
 	forged.Click("#join button") // and without it as everybody

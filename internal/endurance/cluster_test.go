@@ -388,7 +388,7 @@ func TestHubStopped(t *testing.T) {
 			began := time.Now()
 			c.hubs[stopped] = nil
 			others := slices.Clone(members)
-			for i := len(others) - 1; i >= 0; i-- {
+			for i := range slices.Backward(members) {
 				if i%3 == stopped {
 					others = slices.Delete(others, i, i+1)
 				}

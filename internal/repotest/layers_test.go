@@ -71,12 +71,12 @@ var layers = map[string][]string{
 
 	"noom/cmd/noom":         {"noom/cmd/noom/", "noom/examples/browser-server/page", "noom/transport/ws"},
 	"noom/cmd/noom/command": {"noom/signal"},
-	"noom/cmd/noom/call":    {"noom/internal/entrance", "noom", "noom/cmd/noom/command", "noom/signal", "noom/transport/auto", "github.com/pion/"},
-	"noom/cmd/noom/join":    {"noom/internal/entrance", "noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media/", "noom/signal", "github.com/pion/"},
-	"noom/cmd/noom/record":  {"noom/internal/entrance", "noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media", "noom/signal"},
+	"noom/cmd/noom/call":    {"noom", "noom/cmd/noom/command", "noom/internal/entrance", "noom/signal", "noom/transport/auto", "github.com/pion/"},
+	"noom/cmd/noom/join":    {"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media/", "noom/signal", "github.com/pion/"},
+	"noom/cmd/noom/record":  {"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/media", "noom/signal"},
 	"noom/cmd/noom/diagnose": {
-		"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/internal/diagnose", "noom/internal/entrance", "noom/signal",
-		"noom/transport/http", "noom/transport/ws", "github.com/pion/",
+		"noom", "noom/cmd/noom/call", "noom/cmd/noom/command", "noom/internal/diagnose", "noom/internal/entrance", "noom/internal/iceservers",
+		"noom/signal", "noom/transport/auto", "noom/transport/http", "noom/transport/ws", "github.com/pion/",
 	},
 	"noom/cmd/noom/serve": {"noom/browser", "noom/cmd/noom/command", "noom/internal/bundle", "noom/internal/entrance", "noom/signal/", "noom/transport/", "noom/turn", "github.com/mdp/qrterminal/v3", "github.com/prometheus/client_golang/", "golang.org/x/crypto/acme/"},
 	"noom/cmd/noom/token": {"noom/cmd/noom/command", "noom/signal", "noom/signal/hub/token"},

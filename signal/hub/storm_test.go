@@ -98,14 +98,17 @@ func (w *walker) hear(link signal.Signaler, f *signal.Message) {
 		w.chats[f.From+"/"+f.ID]++
 	case signal.TypeLocked, signal.TypeUnlocked:
 		w.locked = f.Type == signal.TypeLocked
+	default:
 	}
 }
 
-func (w *walker) say(id string) bool {
+func (w *walker) say(id string) {
 	w.mu.Lock()
 	link := w.link
 	w.mu.Unlock()
-	return link != nil && link.Send(w.g.t.Context(), signal.Message{Type: signal.TypeChat, ID: id, Text: "안녕"}) == nil
+	if link != nil {
+		_ = link.Send(w.g.t.Context(), signal.Message{Type: signal.TypeChat, ID: id, Text: "안녕"}) // lost, if the link is
+	}
 }
 
 // A hub that another does not hear, though it hears that one, has members of a locked room, from which one was kicked. None

@@ -144,9 +144,9 @@ func (o *options) record(ctx context.Context, progress *command.Progress) (err e
 	media.AddRoom(recording, room)
 	warned := false
 	o.follow(ctx, room, recording, func() {
-		if err := recording.Err(); err != nil && !warned { // nobody wants to learn of it when the call is over
+		if lacks := recording.Err(); lacks != nil && !warned { // nobody wants to learn of it when the call is over
 			warned = true
-			progress.Say("warning: %s", signal.Printable(err.Error()))
+			progress.Say("warning: %s", signal.Printable(lacks.Error()))
 		}
 		o.tell(progress, file, began, len(room.Peers()))
 	})
