@@ -29,6 +29,7 @@ type talk struct {
 
 // A hearing is what was heard of one other member, by its name.
 type hearing struct {
+	first   uint64 // what was said before is told by others, or not at all
 	newest  uint64
 	saidAt  time.Time            // the newest
 	at      time.Time            // when that was heard
@@ -103,8 +104,11 @@ func (t *talk) heard(e noom.ChatReceived) {
 	defer t.mu.Unlock()
 	h := t.others[e.From.Name]
 	if h == nil {
-		h = &hearing{newest: n - 1, saidAt: saidAt, at: now, missing: map[uint64]time.Time{}, until: map[uint64]time.Time{}}
+		h = &hearing{first: n, newest: n - 1, saidAt: saidAt, at: now, missing: map[uint64]time.Time{}, until: map[uint64]time.Time{}}
 		t.others[e.From.Name] = h
+	}
+	if e.History && n < h.first {
+		return
 	}
 	if n <= h.newest {
 		if _, was := h.missing[n]; !was {
