@@ -210,7 +210,13 @@ func (in *incoming) next(ctx context.Context) (chunk []byte, offset int64, err e
 	return nil, 0, nil
 }
 
+// arrival waits for a channel. One that is there is taken though ctx has ended: the sender waits for an answer by it.
 func (in *incoming) arrival(ctx context.Context) (arrival, error) {
+	select {
+	case a := <-in.arrivals:
+		return a, nil
+	default:
+	}
 	select {
 	case a := <-in.arrivals:
 		return a, nil

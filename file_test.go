@@ -238,6 +238,13 @@ func TestFileEnds(t *testing.T) {
 			}}
 		}
 
+		for range 50 { // whether or not anybody watches the file yet
+			result, file := offer(t.Context())
+			file.Decline()
+			if err := <-result; !errors.Is(err, noom.ErrDeclined) {
+				t.Fatalf("declined at once: %v", err)
+			}
+		}
 		result, file := offer(t.Context())
 		file.Decline()
 		file.Decline()
