@@ -8,6 +8,7 @@ import { Authors, Intake } from './intake.js';
 import { MAX } from './limits.js';
 import { nameProblem, textProblem } from './name.js';
 import { may } from './rights.js';
+import { Wake } from './wake.js';
 
 const REMEMBERED = 256; // ids of messages that are not signed, so that what is resent is shown once; and our own
 const WANT_COST = 32; // records, which a member pays for asking us for messages
@@ -35,8 +36,7 @@ export class Chat {
   #ours = new Map(); // id → our message that the hub has not passed on, oldest first
   #signing = Promise.resolve(); // our messages, one after the other
   #unsigned = 0; // of them that wait to be signed
-  #timer = 0;
-  #due = Infinity; // of timer
+  #wake = new Wake(() => this.#change((now) => this.#machine.tick(now)));
   #over = false;
 
   constructor({ history = KEEP.usual, ...room }) {
@@ -155,7 +155,7 @@ export class Chat {
 
   close() {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#wake.stop();
   }
 
   // ----
@@ -193,19 +193,7 @@ export class Chat {
       const sent = new Date(message.sent);
       this.#room.emit('chatreceived', { from, peer, text: message.text, at: here ? new Date(byHub.at) : sent, sent, signed: true, history, missing });
     }
-    this.#wait();
+    if (!this.#over) this.#wake.at(this.#machine.next);
   }
 
-  #wait() {
-    const { next } = this.#machine;
-    if (this.#over || (this.#timer && this.#due <= next)) return;
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#due = next;
-    if (next === Infinity) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      this.#change((now) => this.#machine.tick(now));
-    }, Math.max(0, next - performance.now()));
-  }
 }

@@ -6,6 +6,7 @@ import { Authors, Intake } from './intake.js';
 import { isObject, parse } from './json.js';
 import { BOUND, WANT, WRITTEN, attributesName, attributesOf, decodeFrame, encodeFrame, isName, textOf } from './records.js';
 import { StateMachine } from './state.js';
+import { Wake } from './wake.js';
 
 const WANT_COST = 32; // records, which a member pays for asking us for all that we have of a writer
 
@@ -60,8 +61,7 @@ export class SharedState {
   #intake;
   #writing = Promise.resolve(); // our writes, one after the other
   #authors = new Authors();
-  #timer = 0;
-  #due = Infinity; // of timer
+  #wake = new Wake(() => this.#change((now) => this.machine.tick(now)));
   #over = false;
 
   constructor(room) {
@@ -140,7 +140,7 @@ export class SharedState {
 
   close() {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#wake.stop();
   }
 
   // ----
@@ -159,7 +159,7 @@ export class SharedState {
       if (this.#room.links(to)?.sendAside(STATE, encodeFrame(frame), frame.type === WRITTEN) === false) this.machine.lost(to);
     }
     if (tell) for (const change of changes) this.#tell(change);
-    this.#wait(now, this.machine.next(now));
+    if (!this.#over) this.#wake.at(this.machine.next(now));
   }
 
   #tell({ name, by, gone }) {
@@ -172,17 +172,6 @@ export class SharedState {
     if (peer) this.#room.emit('attributeschanged', { peer });
   }
 
-  #wait(now, next) {
-    if (this.#over || (this.#timer && this.#due <= next)) return;
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#due = next;
-    if (next === Infinity) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      this.#change((at) => this.machine.tick(at));
-    }, next - now);
-  }
 }
 
 const full = () => new NoomError('state_full', 'this member has too much in the room\'s state; delete some of it first');
