@@ -1,8 +1,12 @@
 package chat
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
+
+	"golang.org/x/crypto/cryptobyte"
 
 	"noom/signal"
 )
@@ -75,69 +79,58 @@ func Decode(b []byte) (f Frame, err error) {
 	if len(b) == 0 || len(b) > maxFrame {
 		return Frame{}, errFrame
 	}
-	d := decoder{rest: b[1:]}
+	rest := cryptobyte.String(b[1:])
+	ok := false
 	switch f.Type = FrameType(b[0]); f.Type {
 	case Have:
-		reply := d.take(1)[0]
+		var reply uint8
+		ok = rest.ReadUint8(&reply) && reply <= 1 && readNumber(&rest, &f.Passed) && f.Passed >= 0 && f.Passed <= signal.MaxTime && readDigests(&rest, &f.Digests)
 		f.Reply = reply == 1
-		f.Passed = d.number()
-		d.bad = d.bad || reply > 1 || f.Passed < 0 || f.Passed > signal.MaxTime
-		f.Digests = d.digests()
 	case Want:
-		f.Digests = d.digests()
-		d.bad = d.bad || len(f.Digests) == 0
+		ok = readDigests(&rest, &f.Digests) && len(f.Digests) > 0
 	case Messages:
-		for len(d.rest) > 0 && !d.bad {
-			f.Messages = append(f.Messages, d.message())
+		for ok = !rest.Empty(); ok && !rest.Empty(); {
+			m := new(Message)
+			ok = m.read(&rest)
+			f.Messages = append(f.Messages, m)
 		}
-		d.bad = d.bad || len(f.Messages) == 0
-	default:
-		d.bad = true
 	}
-	if d.bad || len(d.rest) > 0 {
+	if !ok || !rest.Empty() {
 		return Frame{}, errFrame
 	}
 	return f, nil
 }
 
-// decoder reads what is left of a frame. Once something was bad, it reads zeros.
-type decoder struct {
-	rest []byte
-	bad  bool
+func readNumber(rest *cryptobyte.String, to *int64) bool {
+	var n uint64
+	ok := rest.ReadUint64(&n)
+	*to = int64(n)
+	return ok
 }
 
-func (d *decoder) take(n int) []byte {
-	if d.bad || len(d.rest) < n {
-		d.bad, d.rest = true, nil
-		return make([]byte, n)
+func readDigests(rest *cryptobyte.String, to *[]signal.Digest) bool {
+	var n uint16
+	if !rest.ReadUint16(&n) || n > maxDigests || len(*rest) < int(n)*len(signal.Digest{}) {
+		return false
 	}
-	b := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return b
-}
-
-func (d *decoder) copy(n int) []byte    { return append([]byte(nil), d.take(n)...) }
-func (d *decoder) number() int64        { return int64(binary.BigEndian.Uint64(d.take(8))) }
-func (d *decoder) short() int           { return int(d.take(1)[0]) }
-func (d *decoder) length() int          { return int(binary.BigEndian.Uint16(d.take(2))) }
-func (d *decoder) text(size int) string { return string(d.take(size)) }
-
-func (d *decoder) digests() (list []signal.Digest) {
-	n := d.length()
-	d.bad = d.bad || n > maxDigests
-	for i := 0; i < n && !d.bad; i++ {
-		list = append(list, signal.Digest(d.take(len(signal.Digest{}))))
+	*to = make([]signal.Digest, n)
+	for i := range *to {
+		rest.CopyBytes((*to)[i][:])
 	}
-	return list
+	return true
 }
 
-func (d *decoder) message() *Message {
-	m := &Message{Author: d.text(idSize), PublicKey: d.copy(32), Session: d.text(sessionSize)}
-	m.Number, m.Order, m.Sent = d.number(), d.number(), d.number()
-	m.After = d.copy(d.short())
-	m.Name = d.text(d.short())
-	m.Text = d.text(d.length())
-	m.Signature = d.copy(64)
-	d.bad = d.bad || signal.CheckID(m.Author) != nil || m.check() != nil
-	return m
+func (m *Message) read(rest *cryptobyte.String) bool {
+	var author, session []byte
+	var after, name, text cryptobyte.String
+	m.PublicKey, m.Signature = make([]byte, ed25519.PublicKeySize), make([]byte, ed25519.SignatureSize)
+	if !rest.ReadBytes(&author, idSize) || !rest.CopyBytes(m.PublicKey) || !rest.ReadBytes(&session, sessionSize) ||
+		!readNumber(rest, &m.Number) || !readNumber(rest, &m.Order) || !readNumber(rest, &m.Sent) ||
+		!rest.ReadUint8LengthPrefixed(&after) || !rest.ReadUint8LengthPrefixed(&name) || !rest.ReadUint16LengthPrefixed(&text) ||
+		!rest.CopyBytes(m.Signature) {
+		return false
+	}
+	m.Author, m.Session, m.After = string(author), string(session), bytes.Clone(after)
+	m.Name, m.Text = string(name), string(text)
+	return signal.CheckID(m.Author) == nil && m.check() == nil
 }

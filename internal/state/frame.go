@@ -1,9 +1,12 @@
 package state
 
 import (
+	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
 
 	"noom/signal"
 )
@@ -87,79 +90,69 @@ func Decode(b []byte) (f Frame, err error) {
 	if len(b) == 0 || len(b) > MaxFrame {
 		return Frame{}, errFrame
 	}
-	d := decoder{rest: b[1:]}
+	rest := cryptobyte.String(b[1:])
+	ok := false
 	switch f.Type = FrameType(b[0]); f.Type {
 	case Have:
-		f.Clock = d.int64()
-		for len(d.rest) > 0 && !d.bad {
-			f.Haves = append(f.Haves, Holding{d.id(), d.uint64()})
+		var clock uint64
+		ok = rest.ReadUint64(&clock) && clock <= MaxVersion
+		for f.Clock = int64(clock); ok && !rest.Empty(); {
+			var h Holding
+			ok = readID(&rest, &h.Writer) && rest.ReadUint64(&h.Digest)
+			f.Haves = append(f.Haves, h)
 		}
-		d.bad = d.bad || f.Clock < 0 || f.Clock > MaxVersion
 	case Want:
-		f.Writer = d.id()
-		d.bad = d.bad || len(d.rest) > 0
+		ok = readID(&rest, &f.Writer) && rest.Empty()
 	case Written:
-		f.Records = d.records()
-		d.bad = d.bad || len(f.Records) == 0
+		ok = !rest.Empty() && readRecords(&rest, &f.Records)
 	case Answer:
-		f.Writer = d.id()
-		last := d.take(1)
-		d.bad = d.bad || last[0] > 1
-		f.Last = last[0] == 1
-		f.Records = d.records()
+		var last uint8
+		ok = readID(&rest, &f.Writer) && rest.ReadUint8(&last) && last <= 1 && readRecords(&rest, &f.Records)
+		f.Last = last == 1
 		for _, r := range f.Records {
-			d.bad = d.bad || r.Writer != f.Writer
+			ok = ok && r.Writer == f.Writer
 		}
-	default:
-		d.bad = true
 	}
-	if d.bad {
+	if !ok {
 		return Frame{}, errFrame
 	}
 	return f, nil
 }
 
-// decoder reads what is left of a frame. Once something was bad, it reads zeros.
-type decoder struct {
-	rest []byte
-	bad  bool
+func readID(rest *cryptobyte.String, to *string) bool {
+	var id []byte
+	ok := rest.ReadBytes(&id, idSize)
+	*to = string(id)
+	return ok && signal.CheckID(*to) == nil
 }
 
-func (d *decoder) take(n int) []byte {
-	if d.bad || len(d.rest) < n {
-		d.bad, d.rest = true, nil
-		return make([]byte, n)
+func readRecords(rest *cryptobyte.String, to *[]*Record) bool {
+	for !rest.Empty() {
+		r := new(Record)
+		if !r.read(rest) {
+			return false
+		}
+		*to = append(*to, r)
 	}
-	b := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return b
+	return true
 }
 
-func (d *decoder) uint64() uint64 { return binary.BigEndian.Uint64(d.take(8)) }
-func (d *decoder) int64() int64   { return int64(d.uint64()) }
-
-func (d *decoder) id() string {
-	id := string(d.take(idSize))
-	d.bad = d.bad || signal.CheckID(id) != nil
-	return id
-}
-
-func (d *decoder) records() (list []*Record) {
-	for len(d.rest) > 0 && !d.bad {
-		list = append(list, d.record())
+func (r *Record) read(rest *cryptobyte.String) bool {
+	var (
+		session    []byte
+		flags      uint8
+		version    uint64
+		age        uint32
+		key, value cryptobyte.String
+	)
+	r.PublicKey, r.Signature = make([]byte, ed25519.PublicKeySize), make([]byte, ed25519.SignatureSize)
+	if !readID(rest, &r.Writer) || !rest.CopyBytes(r.PublicKey) || !rest.ReadBytes(&session, sessionSize) ||
+		!rest.ReadUint8(&flags) || flags > flagKeep|flagDeleted || !rest.ReadUint64(&version) || !rest.ReadUint32(&age) ||
+		!rest.ReadUint16LengthPrefixed(&key) || !rest.ReadUint16LengthPrefixed(&value) || !rest.CopyBytes(r.Signature) {
+		return false
 	}
-	return list
-}
-
-func (d *decoder) record() *Record {
-	r := &Record{Writer: d.id(), PublicKey: append([]byte(nil), d.take(32)...), Session: string(d.take(sessionSize))}
-	flags := d.take(1)[0]
-	r.Keep, r.Deleted = flags&flagKeep != 0, flags&flagDeleted != 0
-	r.Version = d.int64()
-	r.Age = time.Duration(binary.BigEndian.Uint32(d.take(4))) * time.Millisecond
-	r.Key = string(d.take(int(binary.BigEndian.Uint16(d.take(2)))))
-	r.Value = append([]byte{}, d.take(int(binary.BigEndian.Uint16(d.take(2))))...)
-	r.Signature = append([]byte(nil), d.take(64)...)
-	d.bad = d.bad || flags > flagKeep|flagDeleted || r.check() != nil
-	return r
+	r.Session, r.Keep, r.Deleted = string(session), flags&flagKeep != 0, flags&flagDeleted != 0
+	r.Version, r.Age = int64(version), time.Duration(age)*time.Millisecond
+	r.Key, r.Value = string(key), append([]byte{}, value...)
+	return r.check() == nil
 }
