@@ -40,6 +40,7 @@ export class Channel {
   #error = null; // why it is over; null: one end closed it
   #young = false; // we have opened it a moment ago
   #sentAt = -Infinity; // when something was sent last, ms
+  #ending = false; // closed by the other end, whose confirmation may still be missing
   #shut = false; // closed at both ends, in order
   #lost = false; // its connection ended first
   #waiting = []; // resolvers of calls that should look again when something happens
@@ -58,6 +59,8 @@ export class Channel {
     dc.bufferedAmountLowThreshold = LOW;
     dc.onopen = dc.onbufferedamountlow = () => this.#wake();
     dc.onmessage = ({ data }) => this.#push(toBytes(data));
+    // Everything sent in it has come. Firefox has no such event, and its readyState does not tell this from a lost connection.
+    dc.onclosing = () => { this.#ending = true; };
     dc.onclose = () => this.#closed(); // when all channels close, the control channel does first, and calls lose
   }
 
@@ -145,7 +148,7 @@ export class Channel {
 
   #lose() {
     this.#lost ||= !this.#shut;
-    this.#end(lost());
+    this.#end(this.#ending ? null : lost());
     this.#wake();
   }
 

@@ -9,7 +9,9 @@ const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 function full() {
   const sent = [];
   const dc = { label: 'x', readyState: 'open', bufferedAmount: 2 << 20, send: (bytes) => sent.push(new TextDecoder().decode(bytes)), close() {} };
-  return { sent, dc, channel: new Channel(dc, () => {}) };
+  let hooks = null;
+  const channel = new Channel(dc, (given) => { hooks = given; });
+  return { sent, dc, channel, lose: () => hooks.lose() };
 }
 
 test('no send overtakes one that waits', async () => {
@@ -29,4 +31,16 @@ test('sends that wait are refused when the channel is closed', async () => {
   channel.close();
   assert.deepEqual(await Promise.all(waiting), ['closed', 'closed']);
   assert.deepEqual(sent, []);
+});
+
+// Go that leaves closes its channels and soon after the connection, of which a page may hear first.
+test('a channel that is closing when its connection ends is not lost', async () => {
+  for (const [closing, end] of [[false, 'channel_lost'], [true, 'null']]) {
+    const { dc, channel, lose } = full();
+    dc.onmessage({ data: new Uint8Array(3).buffer });
+    if (closing) dc.onclosing();
+    lose();
+    assert.equal((await channel.receive()).length, 3);
+    assert.equal(await channel.receive().then(String, (error) => error.code), end);
+  }
 });
