@@ -105,7 +105,7 @@ func TestOutside(t *testing.T) {
 		"TestWithoutConfig":   {`"bot" dials without a host: pass World.Config("bot") to noom.Join`, "--- FAIL"},
 		"TestWaitsForEver":    {"has not ended after 1m0s of virtual time", "TestWaitsForEver.func1", "--- FAIL"},
 		"TestNeedsTURN":       {"not settled after 2m0s", "alice to bob: ", "symmetric NAT need a TURN server: add noomtest.WithTURN", "--- FAIL"},
-		"TestHeldForEver":     {"not settled", "frames are held by hold every offer from anybody to anybody: call Release", "--- FAIL"},
+		"TestHeldForEver":     {"not settled", "frames are held by hold every answer from anybody to anybody: call Release", "--- FAIL"},
 		"TestGoldenIsMissing": {"there is no testdata/none.txt yet: run this test once with -noomtest.rewrite", "--- FAIL"},
 		"TestStillFine":       {"--- PASS"},
 	} {

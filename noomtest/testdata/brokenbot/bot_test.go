@@ -140,7 +140,7 @@ func TestNeedsTURN(t *testing.T) {
 
 func TestHeldForEver(t *testing.T) {
 	noomtest.Run(t, func(t *testing.T, w *noomtest.World) {
-		w.Hold(noomtest.Frames{Type: signal.TypeOffer})
+		w.Hold(noomtest.Frames{Type: signal.TypeAnswer})
 		w.Join("lobby", &noom.Config{Name: "alice"})
 		w.Join("lobby", &noom.Config{Name: "bob"})
 		w.Hub().Kill()
