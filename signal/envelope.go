@@ -30,6 +30,13 @@ const (
 	fieldEpoch
 	fieldSeq
 	fieldAck
+	fieldSigned
+	fieldNumber
+	fieldOrder
+	fieldAfter
+	fieldSent
+	fieldSignedName
+	fieldSignedSignature
 )
 
 // A scanner reads an envelope, which is valid UTF-8, from its front.
@@ -46,29 +53,27 @@ func (m *Message) scan(envelope []byte) bool {
 		return false
 	}
 	s := scanner{envelope: envelope, rest: string(envelope)}
-	if !s.skip('{') {
-		return false
-	}
-	for {
-		key, ok := s.text()
-		if !ok || !s.skip(':') || !s.field(m, key) {
+	return s.object(func(key string) bool { return s.field(m, key) }) && s.rest == ""
+}
+
+// object reads an object with at least one field. value reads what follows a key.
+func (s *scanner) object(value func(key string) bool) bool {
+	for more := s.skip('{'); more; more = s.skip(',') {
+		if key, ok := s.text(); !ok || !s.skip(':') || !value(key) {
 			return false
 		}
-		switch {
-		case s.skip(','):
-		case s.rest == "}":
+		if s.skip('}') {
 			return true
-		default:
-			return false
 		}
 	}
+	return false
 }
 
 // maxPlain is the size in bytes from which an envelope is not plain: strings of a message keep the
 // whole of it in memory. Code that keeps one for long clones it.
 const maxPlain = 2 * MaxChat
 
-// field reads one value.
+// field reads the value of one field of m.
 func (s *scanner) field(m *Message, key string) bool {
 	switch key {
 	case "type":
@@ -103,6 +108,28 @@ func (s *scanner) field(m *Message, key string) bool {
 		return s.first(fieldSeq) && s.number(&m.Seq)
 	case "ack":
 		return s.first(fieldAck) && s.number(&m.Ack)
+	case "signed":
+		m.Signed = new(Signed)
+		return s.first(fieldSigned) && s.object(func(key string) bool { return s.signed(m.Signed, key) })
+	}
+	return false
+}
+
+// signed reads the value of one field of what a message of chat is signed with.
+func (s *scanner) signed(m *Signed, key string) bool {
+	switch key {
+	case "number":
+		return s.first(fieldNumber) && s.number(&m.Number)
+	case "order":
+		return s.first(fieldOrder) && s.number(&m.Order)
+	case "after":
+		return s.bytes(fieldAfter, &m.After)
+	case "sent":
+		return s.first(fieldSent) && s.number(&m.Sent)
+	case "name":
+		return s.word(fieldSignedName, &m.Name)
+	case "signature":
+		return s.bytes(fieldSignedSignature, &m.Signature)
 	}
 	return false
 }
@@ -154,9 +181,9 @@ func (s *scanner) text() (string, bool) {
 	return "", false
 }
 
-// number reads an integer from 0 on, of at most as many digits as [MaxNumber].
+// number reads an integer from 0 on, of at most as many digits as [MaxTime].
 func (s *scanner) number(into *int64) bool {
-	const most = len("2147483647")
+	const most = len("9007199254740991")
 	n := 0
 	for n < len(s.rest) && n < most && s.rest[n] >= '0' && s.rest[n] <= '9' {
 		n++

@@ -48,6 +48,9 @@ func agree(t *testing.T, envelope []byte) (plain bool) {
 	return plain
 }
 
+// signed is what a chat is signed with, as it is written.
+const signed = `{"number":1,"order":12,"after":"AAAAAAAAAAAAAAAAAAAAAA","sent":1796131704948,"name":"지우","signature":"-_8"}`
+
 func TestPlainEnvelopesAgreeWithTheLibrary(t *testing.T) {
 	offer := plainOffer()
 	offer.Body = nil
@@ -58,7 +61,7 @@ func TestPlainEnvelopesAgreeWithTheLibrary(t *testing.T) {
 	for _, envelope := range []string{
 		string(frame), `{"type":"ping"}`, `{"type":"pong"}`, `{"type":"chat","id":"c1","text":"안녕하세요"}`,
 		`{"type":"ack","to":"b","sessions":["",""],"epoch":[0,""],"seq":0,"ack":10}`, `{"type":"later"}`,
-		`{"ack":1,"type":"grant","signature":""}`,
+		`{"ack":1,"type":"grant","signature":""}`, `{"type":"chat","id":"c1","signed":` + signed + `,"text":"안녕하세요"}`,
 		`{"type":"join","room":"데모","name":"지우","key":"` + strings.Repeat("A", 43) + `","session":"s","token":"t"}`,
 	} {
 		if !agree(t, []byte(envelope)) {
@@ -69,10 +72,12 @@ func TestPlainEnvelopesAgreeWithTheLibrary(t *testing.T) {
 		``, `{`, `{}`, `{"type":"ping"} `, ` {"type":"ping"}`, `{"type":"ping",}`, `{"type":"ping","type":"ping"}`,
 		`{"type":"chat","id":"c","text":"a\nb"}`, "{\"type\":\"chat\",\"text\":\"a\x01b\"}", `{"type":"ping","later":1}`,
 		`{"seq":01,"type":"ack"}`, `{"seq":-1,"type":"ack"}`, `{"seq":1.0,"type":"ack"}`, `{"seq":1e3,"type":"ack"}`,
-		`{"seq":21474836470,"type":"ack"}`, `{"sessions":["a"],"type":"ack"}`, `{"sessions":["a","b","c"],"type":"ack"}`,
+		`{"seq":90071992547409910,"type":"ack"}`, `{"sessions":["a"],"type":"ack"}`, `{"sessions":["a","b","c"],"type":"ack"}`,
 		`{"epoch":["a",1],"type":"ack"}`, `{"epoch":[1],"type":"ack"}`, `{"signature":"a","type":"ack"}`,
 		`{"signature":"====","type":"ack"}`, `{"key":"a","type":"join"}`, `{"key":"","key":"","type":"join"}`, `{"Type":"ping"}`, `{"type":null}`, `{"type":"ping"}{}`, `[]`,
 		`{"type":"chat","text":"` + strings.Repeat("x", maxPlain) + `"}`,
+		`{"type":"chat","signed":` + signed + `,"signed":` + signed + `}`, `{"type":"chat","signed":{"number":1,"number":2}}`,
+		`{"type":"chat","signed":{}}`, `{"type":"chat","signed":null}`, `{"type":"chat","signed":{"later":1}}`, `{"type":"chat","signed":{"text":"a"}}`,
 	} {
 		if agree(t, []byte(envelope)) {
 			t.Errorf("taken for plain: %s", envelope)
@@ -88,14 +93,17 @@ func TestDamagedEnvelopesAgreeWithTheLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope, _, _ := bytes.Cut(frame, []byte{'\n'})
-	for i := range envelope {
-		for _, c := range []byte("\"\\{}[]:,0-. \tatn\x00\x7f") {
-			damaged := bytes.Clone(envelope)
-			damaged[i] = c
-			agree(t, damaged)
+	pair, _, _ := bytes.Cut(frame, []byte{'\n'})
+	chat := []byte(`{"type":"chat","signed":` + strings.Replace(signed, "지우", "jiu", 1) + `,"text":"x"}`) // damage must not break UTF-8
+	for _, envelope := range [][]byte{pair, chat} {
+		for i := range envelope {
+			for _, c := range []byte("\"\\{}[]:,0-. \tatn\x00\x7f") {
+				damaged := bytes.Clone(envelope)
+				damaged[i] = c
+				agree(t, damaged)
+			}
+			agree(t, envelope[:i])
 		}
-		agree(t, envelope[:i])
 	}
 }
 
