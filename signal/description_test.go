@@ -31,6 +31,8 @@ func TestDescriptionBounds(t *testing.T) {
 		"65 sections":               {sections(signal.MaxSections + 1), false},
 		"128 candidates":            {sections(1) + strings.Repeat(candidate, signal.MaxGeneration), true},
 		"129 candidates":            {sections(1) + strings.Repeat(candidate, signal.MaxGeneration+1), false},
+		"129, written otherwise":    {sections(1) + strings.Repeat(candidate, signal.MaxGeneration) + "A= :Candidate\t1 1 udp 1 192.0.2.1 9 typ host", false},
+		"128 and what is none":      {sections(1) + strings.Repeat(candidate, signal.MaxGeneration) + "a=candidates:1\r\na=candidate\r\nacandidate:1\r\n", true},
 		"nothing":                   {"", false},
 		"no section":                {head, false},
 		"as long as may be":         {sections(1) + strings.Repeat("a", signal.MaxSDP-len(sections(1))), true},

@@ -62,20 +62,19 @@ func (d *Description) Check() error {
 	case d.SDP == "" || len(d.SDP) > MaxSDP:
 		return fmt.Errorf("SDP of %d bytes, want 1 to %d", len(d.SDP), MaxSDP)
 	}
-	if n := countLines(d.SDP, "m=", false); n < 1 || n > MaxSections {
+	if n := countLines(d.SDP, isSection); n < 1 || n > MaxSections {
 		return fmt.Errorf("SDP of %d media sections, want 1 to %d", n, MaxSections)
 	}
-	if n := countLines(d.SDP, "a=candidate:", true); n > MaxGeneration {
+	if n := countLines(d.SDP, isCandidate); n > MaxGeneration {
 		return fmt.Errorf("SDP of %d candidates, at most %d", n, MaxGeneration)
 	}
 	return d.Table.Check()
 }
 
-// countLines counts the lines that begin with that, in upper or lower case if folds, whatever ends a line, before anybody
-// parses them.
-func countLines(sdp, with string, folds bool) (n int) {
+// countLines counts the lines that are so, whatever ends a line, before anybody parses them. is gets what begins with one.
+func countLines(sdp string, is func(rest string) bool) (n int) {
 	for {
-		if len(sdp) >= len(with) && (sdp[:len(with)] == with || folds && strings.EqualFold(sdp[:len(with)], with)) {
+		if is(sdp) {
 			n++
 		}
 		end := strings.IndexAny(sdp, "\r\n")
@@ -84,6 +83,18 @@ func countLines(sdp, with string, folds bool) (n int) {
 		}
 		sdp = sdp[end+1:]
 	}
+}
+
+func isSection(rest string) bool { return strings.HasPrefix(rest, "m=") }
+
+// isCandidate reports whether a browser may take a line for a candidate: upper or lower case and more blanks do not matter.
+func isCandidate(rest string) bool {
+	const name, between = "candidate", ":\t "
+	if !strings.HasPrefix(rest, "a=") && !strings.HasPrefix(rest, "A=") {
+		return false
+	}
+	rest = strings.TrimLeft(rest[2:], between)
+	return len(rest) > len(name) && strings.EqualFold(rest[:len(name)], name) && strings.IndexByte(between, rest[len(name)]) >= 0
 }
 
 // Check says which bound t breaks.
