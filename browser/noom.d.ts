@@ -119,6 +119,12 @@ export interface JoinOptions {
    * them, 0.5 Mbit/s at 480p for eight. Sound comes on top, at a higher priority: some 80 kbit/s for each track and peer.
    */
   uplink?: number;
+  /**
+   * The codecs in which to receive tracks if the other side has them, the best first, as MIME types such as video/H264, of
+   * sound and video in one list: a browser sends in the first that it encodes, a member in Go in what its track is. All
+   * others come after them, so nothing is lost to a preference; what the browser itself does not know is passed over. Default: its order.
+   */
+  preferredCodecs?: string[];
   /** How many bytes a file may have that a peer offers; larger ones are declined without an event. Default: 2 ** 46. */
   maxFileSize?: number;
   /**
@@ -163,6 +169,8 @@ export interface TracedFrame {
 export interface WebRTC {
   readonly RTCPeerConnection: typeof RTCPeerConnection;
   readonly RTCRtpSender: typeof RTCRtpSender;
+  /** Without it, preferredCodecs has no effect. */
+  readonly RTCRtpReceiver?: typeof RTCRtpReceiver;
   readonly MediaStream: typeof MediaStream;
 }
 
