@@ -16,10 +16,12 @@ import (
 	"noom/signal"
 )
 
-// TestPreferredCodecs: whoever describes them, the sections in which a member receives have the formats of the codecs that
-// it prefers first, and all others behind; those in which it sends are as ever. Whatever it is sent arrives all the same.
+// TestPreferredCodecs: whoever describes them, the sections in which a member receives have the formats of the codecs
+// that it prefers first, and all others behind; those in which it sends are as ever. Whatever it is sent arrives all the
+// same.
 func TestPreferredCodecs(t *testing.T) {
-	few, many := []webrtc.RTPCodecCapability{mediatest.Opus, mediatest.VP8}, []webrtc.RTPCodecCapability{mediatest.Opus, mediatest.VP8, h264, mediatest.VP8}
+	few := []webrtc.RTPCodecCapability{mediatest.Opus, mediatest.VP8}
+	many := append(slices.Clone(few), h264, mediatest.VP8)
 	for name, test := range map[string]struct {
 		choosy, other []webrtc.RTPCodecCapability
 		newcomer      bool // is the one that prefers
@@ -76,8 +78,8 @@ func TestPreferredCodecs(t *testing.T) {
 	}
 }
 
-// codecsIn returns the codecs of each section of sound and pictures, in the order of its formats: of those in which the one
-// that describes receives, and of the others.
+// codecsIn returns the codecs of each section of sound and pictures, in the order of its formats: of those in which the
+// one that describes receives, and of the others.
 func codecsIn(t *testing.T, text string) (receives, sends []string) {
 	t.Helper()
 	var s sdp.SessionDescription
@@ -108,8 +110,8 @@ func codecsIn(t *testing.T, text string) (receives, sends []string) {
 func TestPreferredCodecsAreChecked(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		for want, codecs := range map[string][]string{
-			`"video/H263" is unknown; known: audio/opus, audio/G722, audio/PCMU, audio/PCMA, audio/L16, video/VP8, video/H264, video/VP9, video/AV1`: {"video/VP8", "video/H263"},
-			`"" is unknown`:                {""},
+			`"video/H263" is unknown; known: audio/opus, audio/G722, `: {"video/VP8", "video/H263"},
+			`audio/L16, video/VP8, video/H264, video/VP9, video/AV1`: {""},
 			`"H264" is unknown`:            {"H264"},
 			`"video/rtx" is unknown`:       {"video/rtx"},
 			`"Video/vp8" is there twice`:   {"video/VP8", "audio/l16", "Video/vp8"},

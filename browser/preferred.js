@@ -1,5 +1,5 @@
-// The codecs in which a member would like to receive: the other side's browser sends in the first that it has, of those in
-// the section (RFC 9429 section 4.2.6).
+// The codecs in which a member would like to receive: of those in a section, the other side's browser sends in the first
+// that it has (RFC 9429 section 4.2.6).
 
 import { NoomError, quoted } from './errors.js';
 

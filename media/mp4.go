@@ -24,15 +24,16 @@ const (
 	mp4SampleCost = 16
 )
 
-// MP4Codecs are the codecs that [RecordMP4] takes, as MIME types, those that play in most places first. A recorder which
-// joins with them in noom.Config.PreferredCodecs is sent them by whoever can encode one of them, as all browsers can.
+// MP4Codecs are the codecs that [RecordMP4] takes, as MIME types, those that play in most places first. For
+// noom.Config.PreferredCodecs: a recorder that joins with them gets pictures from browsers in H.264, or in VP9 from
+// those that encode no H.264, such as a Firefox that has not fetched OpenH264. The slice is the caller's.
 func MP4Codecs() []string {
 	return []string{webrtc.MimeTypeOpus, webrtc.MimeTypeH264, webrtc.MimeTypeVP9, webrtc.MimeTypeAV1}
 }
 
 // RecordMP4 is [Record] into a fragmented MP4 file (ISO 14496-12), for what plays no WebM. It takes [MP4Codecs]. What
-// comes in VP8, which is what browsers send unless the recorder prefers those codecs, is left out with [ErrCodec]; Record
-// takes it. [AddRoom] and [AddPeer] add the tracks of a room or of a member.
+// comes in VP8, which is what browsers send unless the recorder prefers those codecs, is left out with [ErrCodec];
+// Record takes it. [AddRoom] and [AddPeer] add the tracks of a room or of a member.
 func RecordMP4(ctx context.Context, w io.Writer) *Recording {
 	return newRecording(ctx, newMP4(w))
 }

@@ -10,9 +10,9 @@ import (
 	"noom/internal/packet"
 )
 
-// prefer puts the formats of preferred codecs first in each section in which we may receive, and reports whether that
-// changed s. A sender takes the first that it has (RFC 9429 sections 5.2.1 and 5.3.1). pion knows nothing of it: what we
-// send in is decided by the source alone.
+// prefer puts the formats of preferred codecs first in each section in which we may receive, and reports whether
+// that changed s. A sender takes the first that it has (RFC 9429 section 4.2.6). pion knows nothing of it: what we send
+// in is decided by the source alone.
 func prefer(s *sdp.SessionDescription, preferred []string) (changed bool) {
 	if len(preferred) == 0 {
 		return false
@@ -30,8 +30,8 @@ func prefer(s *sdp.SessionDescription, preferred []string) (changed bool) {
 	return changed
 }
 
-// ranksIn returns the ranks of a section's formats, the lowest that of the most preferred. A retransmission has that of the
-// format that it repeats.
+// ranksIn returns the ranks of a section's formats, the lowest that of the most preferred. A retransmission has that
+// of the format that it repeats.
 func ranksIn(m *sdp.MediaDescription, preferred []string) map[string]int {
 	ranks := make(map[string]int) // 0: not preferred
 	repeats := make(map[string]string)

@@ -59,8 +59,8 @@ func CheckExtra(extra []webrtc.RTPCodecParameters) error {
 	return nil
 }
 
-// CheckPreferred returns an error that matches fault.Codec unless each of those MIME types is that of one of noom's codecs
-// or of those in extra, and of another one than the others.
+// CheckPreferred returns an error that matches fault.Codec unless each of those MIME types is that of one of noom's
+// codecs or of those in extra, and of another one than the others.
 func CheckPreferred(preferred []string, extra []webrtc.RTPCodecParameters) error {
 	var known []string
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
