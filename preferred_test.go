@@ -111,7 +111,7 @@ func TestPreferredCodecsAreChecked(t *testing.T) {
 	inWorld(t, 5*time.Millisecond, func(t *testing.T, w *world) {
 		for want, codecs := range map[string][]string{
 			`"video/H263" is unknown; known: audio/opus, audio/G722, `: {"video/VP8", "video/H263"},
-			`audio/L16, video/VP8, video/H264, video/VP9, video/AV1`: {""},
+			`audio/L16, video/VP8, video/H264, video/VP9, video/AV1`:   {""},
 			`"H264" is unknown`:            {"H264"},
 			`"video/rtx" is unknown`:       {"video/rtx"},
 			`"Video/vp8" is there twice`:   {"video/VP8", "audio/l16", "Video/vp8"},

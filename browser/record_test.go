@@ -140,7 +140,7 @@ func testRecordPageMP4(t *testing.T, kind browsertest.Kind) {
 			}
 			delete(codecs, "opus")
 			for codec, frames := range codecs {
-				if !slices.Contains(want, codec) || frames < 15 {
+				if !slices.Contains(want, codec) || frames < 15 { // Chromium's camera takes five in a second
 					t.Errorf("%d pictures in %s, want many in %v", frames, codec, want)
 				}
 			}
