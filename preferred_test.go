@@ -17,8 +17,7 @@ import (
 )
 
 // TestPreferredCodecs: whoever describes them, the sections in which a member receives have the formats of the codecs
-// that it prefers first, and all others behind; those in which it sends are as ever. Whatever it is sent arrives all the
-// same.
+// that it prefers first, and all others behind; whatever it is sent arrives all the same.
 func TestPreferredCodecs(t *testing.T) {
 	few := []webrtc.RTPCodecCapability{mediatest.Opus, mediatest.VP8}
 	many := append(slices.Clone(few), h264, mediatest.VP8)
@@ -46,13 +45,7 @@ func TestPreferredCodecs(t *testing.T) {
 					if err := signal.DecodeBody(e.Message.Body, &d); err != nil {
 						t.Error(err)
 					}
-					took, sent := codecsIn(t, d.SDP)
-					received[e.Message.Type] = append(received[e.Message.Type], took...)
-					for _, section := range sent {
-						if whole := "VP8 H264 VP9 AV1"; strings.Contains(section, "VP9") && section != whole {
-							t.Errorf("it would send %s, want %s", section, whole)
-						}
-					}
+					received[e.Message.Type] = append(received[e.Message.Type], receivedIn(t, d.SDP)...)
 				}
 				var a, b noom.Room
 				if test.newcomer {
@@ -78,13 +71,15 @@ func TestPreferredCodecs(t *testing.T) {
 	}
 }
 
-// codecsIn returns the codecs of each section of sound and pictures, in the order of its formats: of those in which the
-// one that describes receives, and of the others.
-func codecsIn(t *testing.T, text string) (receives, sends []string) {
+// receivedIn returns the codecs of each section in which the one that describes receives, in the order of its formats.
+func receivedIn(t *testing.T, text string) (sections []string) {
 	t.Helper()
 	var s sdp.SessionDescription
 	must(t, s.UnmarshalString(text))
 	for _, m := range s.MediaDescriptions {
+		if _, ok := m.Attribute("recvonly"); !ok {
+			continue
+		}
 		names := make(map[string]string)
 		for _, a := range m.Attributes {
 			if format, rest, _ := strings.Cut(a.Value, " "); a.Key == "rtpmap" {
@@ -97,14 +92,9 @@ func codecsIn(t *testing.T, text string) (receives, sends []string) {
 				codecs = append(codecs, name)
 			}
 		}
-		section := strings.Join(codecs, " ")
-		if _, ok := m.Attribute("recvonly"); ok {
-			receives = append(receives, section)
-		} else {
-			sends = append(sends, section)
-		}
+		sections = append(sections, strings.Join(codecs, " "))
 	}
-	return receives, sends
+	return sections
 }
 
 func TestPreferredCodecsAreChecked(t *testing.T) {
