@@ -15,7 +15,8 @@ func (r *room) makeCard() *signal.Card {
 	offered, err := link.NewCard(link.CardConfig{
 		Self: r.self.ID, NewAPI: r.newAPI, SharesReports: r.engine.Shared(), Spawn: r.background, Log: r.log,
 		Note:     func(msg string, args ...any) { r.trace.note(Member{}, msg, args...) },
-		Networks: conduct.NetworksOf(r.engine), Codecs: r.cfg.Codecs, Senders: r.published.senders(),
+		Networks: conduct.NetworksOf(r.engine), Codecs: r.cfg.Codecs, Prefer: r.cfg.PreferredCodecs,
+		Senders: r.published.senders(),
 	})
 	if err != nil {
 		r.log.Debug("no card", "error", err)

@@ -113,6 +113,13 @@ type Config struct {
 	// VP8, VP9, H.264 and AV1 alone: of another codec a receiver may get the stream from any packet on, right after
 	// the source was asked for a key frame. A codec that cannot be offered makes [Join] fail with [ErrCodec].
 	Codecs []webrtc.RTPCodecParameters
+	// PreferredCodecs are the codecs in which this member would like to receive tracks, the best first, as MIME types such
+	// as [webrtc.MimeTypeH264], of sound and video in one list; the others come after them, in noom's order, so nothing is
+	// lost to a preference. A sender that encodes for each peer, as a browser does, sends in the first that it has; one
+	// that encodes once for everyone, as a Go member does, in what it encodes. Each is one of noom's or in Codecs, in any
+	// case, and named once; one that is not makes [Join] fail with [ErrCodec]. Nil: noom's order, which begins with Opus
+	// and VP8. What a recording as MP4 takes is media.MP4Codecs.
+	PreferredCodecs []string
 
 	// Interceptors, if not nil, adds interceptors to noom's own, which repair and report. It is called once, by Join;
 	// an error makes Join fail. Each connection then makes its own interceptors from the factories, several at a time.
@@ -173,6 +180,10 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, fmt.Errorf("field Codecs of Config: %w", err)
 	}
 	d.Codecs = slices.Clone(d.Codecs)
+	if err := packet.CheckPreferred(d.PreferredCodecs, d.Codecs); err != nil {
+		return d, fmt.Errorf("field PreferredCodecs of Config: %w", err)
+	}
+	d.PreferredCodecs = slices.Clone(d.PreferredCodecs)
 	if d.MaxFileSize < 0 {
 		return d, fmt.Errorf("field MaxFileSize of Config is %d, it must not be negative", d.MaxFileSize)
 	}

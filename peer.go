@@ -146,8 +146,8 @@ func newPeer(r *room, m Member) *peer {
 	p := &peer{room: r, member: m, conduct: r.conducts.Of(m.ID, r.roster.present, time.Now())}
 	p.files.Store(newFiling(p))
 	p.link = link.New(link.Config{
-		Codecs: r.cfg.Codecs,
-		Host:   peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
+		Codecs: r.cfg.Codecs, Prefer: r.cfg.PreferredCodecs,
+		Host: peerHost{p}, Report: peerHost{p}, Room: r.name, Self: r.self, Member: m, Sign: r.cfg.Identity.sign,
 		Connect: r.cfg.ConnectTimeout, Log: r.log.With("peer", m.ID), Budget: r.budgets.Of(m.ID, time.Now()),
 		Conduct: p.conduct, Networks: func() conduct.Networks { return conduct.NetworksOf(r.engine) },
 		Card: r.card, CardSent: r.hub.Arrival().Hub,

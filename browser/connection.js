@@ -51,9 +51,9 @@ export class Connection {
    * got yet, refused({sender, codec, error}), flooded(c, error), introduced(), reaches() → whether the hub does,
    * described(restarts), tabled(weight), wants(told) and lookup() → whether one more is within bounds, peer: its id,
    * wanted(sender) → the height in which it shows a picture, and most() → what all pictures to it may take. platform is
-   * {webrtc, atHome, budget}; see Outgoing for senders and expects.
+   * {webrtc, atHome, preferred, budget}; see Outgoing for senders and expects.
    */
-  constructor({ number, platform: { webrtc, atHome, budget }, iceServers, begun, senders, expects, incoming, link }) {
+  constructor({ number, platform: { webrtc, atHome, preferred, budget }, iceServers, begun, senders, expects, incoming, link }) {
     this.number = number;
     this.#link = link;
     this.#incoming = incoming;
@@ -90,7 +90,7 @@ export class Connection {
       this.#steps.look(this.#pc);
       this.#changed();
     };
-    this.#outgoing = new Outgoing(this.#pc, { senders, expects, webrtc, budget, peer: link.peer, wanted: link.wanted, most: link.most });
+    this.#outgoing = new Outgoing(this.#pc, { senders, expects, webrtc, preferred, budget, peer: link.peer, wanted: link.wanted, most: link.most });
     this.#table = new Table(this.#outgoing, {
       ready: () => this.introduced && link.room(), number: link.table, send: (body) => this.#send({ type: 'table', body }),
     });

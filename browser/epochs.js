@@ -8,7 +8,7 @@ import { Proof } from './proof.js';
 export class Epochs {
   #link; // {closed(), present(), id, expects() → kinds of what the peer is about to send, askTurn() to build, yieldTurn(), state(state, error), dead(), acted(), end()}
   #hub; // {online, ask()}
-  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, preferred, budget}
   #conduct; // what the member may make us do
   #connections;
   #frames;

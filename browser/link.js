@@ -32,7 +32,7 @@ export class Link {
   #gone; // called when the peer goes
   #sealed; // called when nothing new is taken, because we leave
   #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), asideOpened(), asideFrame(kind, bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
-  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, budget, trace, arrival()}
+  #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, preferred, budget, trace, arrival()}
 
   #connections = new Connections();
   #frames;

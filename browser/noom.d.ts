@@ -119,6 +119,14 @@ export interface JoinOptions {
    * them, 0.5 Mbit/s at 480p for eight. Sound comes on top, at a higher priority: some 80 kbit/s for each track and peer.
    */
   uplink?: number;
+  /**
+   * The codecs in which to receive tracks if the other side has them, the best first, as MIME types such as video/H264, of
+   * sound and pictures in one list: a browser sends in the first that it encodes, a member in Go in what its track is. All
+   * others come after them, so nothing is lost to a preference. What this browser does not know is passed over. Each is
+   * one of audio/opus, audio/G722, audio/PCMU, audio/PCMA, video/VP8, video/VP9, video/H264, video/AV1 and video/H265, in
+   * any case, and there once; else join rejects with bad_argument. Default: the browser's order.
+   */
+  preferredCodecs?: string[];
   /** How many bytes a file may have that a peer offers; larger ones are declined without an event. Default: 2 ** 46. */
   maxFileSize?: number;
   /**
@@ -163,6 +171,8 @@ export interface TracedFrame {
 export interface WebRTC {
   readonly RTCPeerConnection: typeof RTCPeerConnection;
   readonly RTCRtpSender: typeof RTCRtpSender;
+  /** Without it, preferredCodecs has no effect. */
+  readonly RTCRtpReceiver?: typeof RTCRtpReceiver;
   readonly MediaStream: typeof MediaStream;
 }
 

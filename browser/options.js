@@ -4,6 +4,7 @@ import { checkHistory } from './chat.js';
 import { NoomError, quoted } from './errors.js';
 import { MAX } from './limits.js';
 import { isID, textProblem } from './name.js';
+import { checkPreferred } from './preferred.js';
 
 const MIN_BITRATE = 10_000; // no encoder makes sense of less
 
@@ -26,7 +27,7 @@ export function checkTrace(to) {
 }
 
 /** Throws for options of join that are not what noom.d.ts says. */
-export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, maxFileSize, history, trace = null }) {
+export function checkOptions({ token, joinInFrame = false, verify, identity, iceServers, tracks, transport, webrtc, WebSocket, connectTimeout, dialTimeout, redialMax, uplink, maxFileSize, history, preferredCodecs, trace = null }) {
   const problem = token === undefined || typeof token === 'function' ? '' : textProblem(token, MAX.token);
   if (problem) throw new NoomError('bad_argument', `token: ${problem}`);
   if (typeof joinInFrame !== 'boolean') throw new NoomError('bad_argument', 'joinInFrame is a boolean');
@@ -44,6 +45,7 @@ export function checkOptions({ token, joinInFrame = false, verify, identity, ice
   }
   if (maxFileSize !== undefined && !(Number.isInteger(maxFileSize) && maxFileSize >= 0)) throw new NoomError('bad_argument', 'maxFileSize is a number of bytes');
   if (history !== undefined) checkHistory(history);
+  if (preferredCodecs !== undefined) checkPreferred(preferredCodecs);
   if (uplink !== undefined) checkBitrate('uplink', uplink);
 }
 

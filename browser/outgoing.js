@@ -5,6 +5,7 @@
 
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
+import { KNOWN, prefer } from './preferred.js';
 import { preferRED } from './red.js';
 import { makesSections, reservedIn } from './reserve.js';
 import { mediaOf, sendsStereo } from './sender.js';
@@ -19,7 +20,8 @@ const RESERVED = { audio: 1792, video: 5120 }; // the same of one that we reserv
 
 export class Outgoing {
   #pc;
-  #webrtc; // {MediaStream, RTCRtpSender}
+  #webrtc; // {MediaStream, RTCRtpSender, RTCRtpReceiver}
+  #preferred; // MIME types of what we would like to receive
   #stream; // its id ties sound and picture together, for lip sync
   #first; // senders there were from the start, which our first table must list
   #budget; // the room's
@@ -33,11 +35,12 @@ export class Outgoing {
 
   /**
    * senders: those there are from the start; expects: the kinds of what the other side is about to send, if the first
-   * offer is ours; see Budget.use for peer, wanted and most.
+   * offer is ours; preferred: MIME types, see prefer; see Budget.use for peer, wanted and most.
    */
-  constructor(pc, { senders, expects = [], webrtc, budget, peer, wanted, most }) {
+  constructor(pc, { senders, expects = [], webrtc, preferred = [], budget, peer, wanted, most }) {
     this.#pc = pc;
     this.#webrtc = webrtc;
+    this.#preferred = preferred;
     this.#budget = budget;
     this.#spent = budget.use({ peer, wanted, most, legs: () => this.#legs });
     this.#stream = new webrtc.MediaStream();
@@ -79,6 +82,7 @@ export class Outgoing {
       }
     }
     this.#reserve();
+    this.#prefer();
     this.changed();
     return left;
   }
@@ -121,6 +125,16 @@ export class Outgoing {
       transceiver.sender.setStreams?.(this.#stream);
       if (kind === 'audio') preferRED(transceiver, this.#webrtc);
       if (sender) await transceiver.sender.replaceTrack(mediaOf(sender));
+    }
+    this.#prefer();
+  }
+
+  // A description is about to be made: the sections that are not ours are those in which we receive.
+  #prefer() {
+    if (this.#preferred.length === 0) return;
+    const ours = new Set(this.#sections.map(({ transceiver }) => transceiver));
+    for (const transceiver of this.#pc.getTransceivers()) {
+      if (!ours.has(transceiver)) prefer(transceiver, this.#preferred, this.#webrtc);
     }
   }
 
@@ -256,8 +270,6 @@ export class Outgoing {
   }
 }
 
-// MIME types as browsers write them; in SDP they may be in any case.
-const KNOWN = ['audio/opus', 'audio/G722', 'audio/PCMU', 'audio/PCMA', 'video/VP8', 'video/VP9', 'video/H264', 'video/AV1', 'video/H265'];
 const mimeTypeOf = (kind, name) => {
   const type = `${kind}/${name}`;
   return KNOWN.find((known) => known.toLowerCase() === type.toLowerCase()) ?? type;

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,22 +25,43 @@ import (
 // the file.
 func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Duration) string {
 	t.Helper()
-	tab.Do(`enter('지우')`)
+	return take{name: "call.webm", enter: `enter('지우')`, publish: js, lasts: lasts}.tape(t, l, tab)
+}
+
+// take says what tape does.
+type take struct {
+	name    string // of the file, which says what kind it is
+	enter   string // of the page, before the recorder comes; empty: publish does it
+	publish string // of the page, when the recorder is there
+	lasts   time.Duration
+}
+
+func (f take) tape(t *testing.T, l *lab, tab *browsertest.Tab) string {
+	t.Helper()
+	config, begin := &noom.Config{Name: "recorder"}, media.Record
+	if filepath.Ext(f.name) == ".mp4" {
+		config.PreferredCodecs, begin = media.MP4Codecs(), media.RecordMP4
+	}
+	if f.enter != "" {
+		tab.Do(f.enter)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	room, err := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", &noom.Config{Name: "recorder"})
+	room, err := noom.Join(ctx, ws.Dialer{URL: l.url()}, "데모", config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = room.Leave(context.Background()) }() // the file is what counts
-	connected(tab)
-	path := filepath.Join(t.TempDir(), "call.webm")
+	if f.enter != "" {
+		connected(tab)
+	}
+	path := filepath.Join(t.TempDir(), f.name)
 	file, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	recording := media.Record(ctx, file)
-	tab.Do(js)
+	recording := begin(ctx, file)
+	tab.Do(f.publish)
 	flows := make(chan string, 2)
 	for tracks := 0; tracks < 2; {
 		event, err := room.Next(ctx)
@@ -55,7 +77,7 @@ func tape(t *testing.T, l *lab, tab *browsertest.Tab, js string, lasts time.Dura
 	for range cap(flows) { // a camera may begin late
 		<-flows
 	}
-	<-time.After(lasts)
+	<-time.After(f.lasts)
 	if err := recording.Close(); err != nil {
 		t.Error(err)
 	}
@@ -89,6 +111,46 @@ func testRecordPage(t *testing.T, kind browsertest.Kind) {
 		t.Errorf("it lasts %v, %v", lasts, err)
 	}
 	t.Logf("%v of %v", lasts, streams)
+}
+
+// A page sends a recorder of MP4 what that takes, whether it offers its tracks or answers with them.
+func TestRecordPageMP4(t *testing.T) { browsertest.EachKindIfAsked(t, testRecordPageMP4) }
+
+func testRecordPageMP4(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	const camera = `await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } })`
+	l := newLab(t)
+	b := kind.Start(t)
+	want := []string{"h264"}
+	if kind == browsertest.Firefox {
+		want = append(want, "vp9") // OpenH264 is a plugin, which it fetches
+	}
+	for name, film := range map[string]take{
+		"the page offers":       {enter: `enter('지우')`, publish: `(async () => { for (const track of (` + camera + `).getTracks()) room.publish(track); })()`},
+		"the recorder reserves": {publish: `(async () => { await enter('지우', { tracks: (` + camera + `).getTracks() }); })()`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			film.name, film.lasts = "통화.mp4", 5*time.Second
+			path := film.tape(t, l, l.open(b, ""))
+			streams := strings.Fields(string(ffmpegtest.Tool(t, "ffprobe", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0", path)))
+			codecs := make(map[string]int) // and how many frames there are
+			for _, stream := range streams {
+				codec, frames, _ := strings.Cut(stream, ",")
+				codecs[codec], _ = strconv.Atoi(frames)
+			}
+			delete(codecs, "opus")
+			for codec, frames := range codecs {
+				if !slices.Contains(want, codec) || frames < 15 { // Chromium's camera takes five in a second
+					t.Errorf("%d pictures in %s, want many in %v", frames, codec, want)
+				}
+			}
+			if len(streams) != 2 || len(codecs) != 1 {
+				t.Errorf("there is %q in it, want sound and a picture", streams)
+			}
+			ffmpegtest.Run(t, "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-") // times as they are
+			t.Logf("%v", streams)
+		})
+	}
 }
 
 // What was recorded as MP4 plays in a page, from its beginning and from where it jumps to.

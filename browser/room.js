@@ -142,7 +142,7 @@ export class Room extends RoomEvents {
       checkRight: (right) => this.#checkRight(right),
       over: this.#farewell.signal,
       options: {
-        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: url.some(atHome), budget: new Budget(options.uplink), maxFileSize: options.maxFileSize, trace,
+        iceServers: () => this.#servers.list, connectTimeout: options.connectTimeout, webrtc: options.webrtc, atHome: url.some(atHome), preferred: [...(options.preferredCodecs ?? [])], budget: new Budget(options.uplink), maxFileSize: options.maxFileSize, trace,
         arrival: () => this.#hub.arrival,
       },
     });

@@ -107,14 +107,15 @@
 //	recording.Add(peer, track)
 //
 // It takes VP8, VP9, AV1, H.264 and Opus. RecordMP4 writes the same into a fragmented MP4 file, for
-// what plays no WebM, and takes all of these but VP8. Every frame is put where it was made, on one line of time
-// for all tracks, which follows arrival: a pause stays as long as it was, also if the sender's
-// timestamps stand still meanwhile, and clocks that run fast or slow do not part members. Packets
-// that the network holds up, for seconds too, do not move it. The tracks of one peer are put in
-// sync by the clock of that peer, as far as the tracks report it ([SenderClock]), pictures by the
-// sound; a clock that steps, or that is wrong, moves nothing. Sound is moved in pauses or by a
-// hundredth of its time, which is inaudible: Matroska, MP4 and IVF files have the times, and an Ogg
-// file, which has none, has a packet twice or leaves one out.
+// what plays no WebM, and takes all of these but VP8: join with MP4Codecs in
+// Config.PreferredCodecs, so that browsers send others. Every frame is put where it was made, on
+// one line of time for all tracks, which follows arrival: a pause stays as long as it was, also if
+// the sender's timestamps stand still meanwhile, and clocks that run fast or slow do not part
+// members. Packets that the network holds up, for seconds too, do not move it. The tracks of one
+// peer are put in sync by the clock of that peer, as far as the tracks report it ([SenderClock]),
+// pictures by the sound; a clock that steps, or that is wrong, moves nothing. Sound is moved in
+// pauses or by a hundredth of its time, which is inaudible: Matroska, MP4 and IVF files have the
+// times, and an Ogg file, which has none, has a packet twice or leaves one out.
 //
 // Packets that are late or in disorder are waited for, up to 400 ms. Behind a loss the picture goes
 // on with its next key frame, which is asked for, so that whatever is in the file can be decoded.

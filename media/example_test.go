@@ -81,12 +81,16 @@ func ExampleRecordPeer() {
 	_ = record
 }
 
-// A room as MP4.
+// A room as MP4. The recorder says which codecs it takes, so that browsers do not send VP8.
 func ExampleRecordMP4() {
-	record := func(ctx context.Context, room noom.Room, file *os.File) *media.Recording {
+	record := func(ctx context.Context, dialer noom.Dialer, file *os.File) (*media.Recording, error) {
+		room, err := noom.Join(ctx, dialer, "lobby", &noom.Config{PreferredCodecs: media.MP4Codecs()})
+		if err != nil {
+			return nil, err
+		}
 		recording := media.RecordMP4(ctx, file)
 		media.AddRoom(recording, room)
-		return recording
+		return recording, nil
 	}
 	_ = record
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/pion/rtp/codecs/vp9"
+	"github.com/pion/webrtc/v4"
 )
 
 const (
@@ -23,9 +24,16 @@ const (
 	mp4SampleCost = 16
 )
 
-// RecordMP4 is [Record] into a fragmented MP4 file (ISO 14496-12), for what plays no WebM. It takes H.264, VP9, AV1 and
-// Opus. What comes in VP8, which is what browsers send by default, is left out with [ErrCodec]; Record takes it. [AddRoom]
-// and [AddPeer] add the tracks of a room or of a member.
+// MP4Codecs are the codecs that [RecordMP4] takes, as MIME types, those that play in most places first. For
+// noom.Config.PreferredCodecs: a recorder that joins with them gets pictures from browsers in H.264, or in VP9 from
+// those that encode no H.264, such as a Firefox that has not fetched OpenH264. The slice is the caller's.
+func MP4Codecs() []string {
+	return []string{webrtc.MimeTypeOpus, webrtc.MimeTypeH264, webrtc.MimeTypeVP9, webrtc.MimeTypeAV1}
+}
+
+// RecordMP4 is [Record] into a fragmented MP4 file (ISO 14496-12), for what plays no WebM. It takes [MP4Codecs]. What
+// comes in VP8, which is what browsers send unless the recorder prefers those codecs, is left out with [ErrCodec];
+// Record takes it. [AddRoom] and [AddPeer] add the tracks of a room or of a member.
 func RecordMP4(ctx context.Context, w io.Writer) *Recording {
 	return newRecording(ctx, newMP4(w))
 }

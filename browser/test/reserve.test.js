@@ -75,6 +75,23 @@ test('the first offer reserves what is expected, behind what is sent', () => {
   assert.equal(pc.transceivers.length, 3);
 });
 
+test('what we receive is in the codecs that we prefer, in an offer and in an answer, and what we send is as ever', async () => {
+  const pc = connection();
+  const known = { video: ['video/VP8', 'video/H264'], audio: ['audio/opus', 'audio/red'] };
+  const receives = { getCapabilities: (kind) => ({ codecs: known[kind].map((mimeType) => ({ mimeType })) }) };
+  const webrtc = { MediaStream, RTCRtpSender: RED, RTCRtpReceiver: receives };
+  const outgoing = sends(pc, { webrtc, preferred: ['video/H264'], senders: [senderOf('video')], expects: ['audio', 'video'] });
+  const first = () => pc.transceivers.map(({ codecs }) => codecs[0]?.mimeType ?? null);
+  outgoing.open();
+  assert.deepEqual(first(), [null, 'audio/red', 'video/H264']);
+  const reserved = offerOf(section('video', '7', 'recvonly'));
+  outgoing.assign(reserved);
+  pc.take(reserved);
+  pc.take(offerOf(section('video', '8', 'recvonly'))); // as one that the other side sends in
+  await outgoing.fill();
+  assert.deepEqual(first(), [null, 'audio/red', 'video/H264', null, 'video/H264']);
+});
+
 test('what is reserved is bounded, and leaves room for what is sent', () => {
   const reserved = (senders, expects) => {
     const pc = connection();

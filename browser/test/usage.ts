@@ -15,6 +15,7 @@ export async function use(media: MediaStream): Promise<string> {
     transport: 'http',
     httpURL: new URL('https://call.example/http'),
     joinInFrame: true,
+    preferredCodecs: ['video/H264'],
     verify: (member: Member) => member.id.length === 26,
     trace: ({ at, peer, direction, inBand, type, bytes }: TracedFrame) => `${at.toISOString()} ${peer?.name ?? 'hub'} ${direction} ${inBand} ${type} ${bytes}`,
   });

@@ -72,6 +72,7 @@ type Conn struct {
 	answers    *repair.Answerer
 	reports    *Reports
 	codecs     []webrtc.RTPCodecParameters // that PC has in addition to noom's
+	preferred  []string                    // MIME types that we would like to receive
 	own        conduct.Networks            // for judging them
 
 	// The path.
@@ -126,6 +127,7 @@ type Config struct {
 	Budget   *fanout.KeyframeBudget      // the peer's
 	Packets  *payloads.Packets           // what PC was made with, to follow the descriptions
 	Codecs   []webrtc.RTPCodecParameters // that PC has in addition to noom's
+	Prefer   []string                    // MIME types that we would like to receive, the best first
 	Traffic  *traffic.Control            // of PC
 	Repair   *repair.Asker               // the same, to learn what was repaired
 	Answers  *repair.Answerer            // the same, to share what legs send
@@ -139,7 +141,7 @@ func New(cfg Config) (*Conn, error) {
 		Number: cfg.Number, PC: cfg.PC, Traffic: cfg.Traffic,
 		owner: cfg.Owner, mail: cfg.Mail, log: cfg.Log, self: cfg.Self, budget: cfg.Budget, turn: cfg.Turn,
 		waiting: slices.Clone(cfg.Senders), shares: cfg.Shares, Servers: cfg.Servers, own: cfg.Networks,
-		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs,
+		numbers: payloads.New(cfg.Codecs...), packets: cfg.Packets, codecs: cfg.Codecs, preferred: cfg.Prefer,
 		repair: cfg.Repair, answers: cfg.Answers, reports: cfg.Reports,
 		Since: now, pathSince: now, Inbounds: make(map[string]*inbound.Inbound),
 		receivers: make(map[string]receiver), kinds: make(map[webrtc.RTPCodecType]bool), expects: cfg.Expects,

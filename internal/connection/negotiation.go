@@ -315,9 +315,9 @@ func (c *Conn) prepare(pions string) (text string, local description, err error)
 	}
 	text = pions
 	withMids, withStereo := addMids(s, c.remote.sections), setStereo(s, c.sendsStereo(), c.remote.stereo)
-	fewer, translated := takeEncodings(s), c.numbers.Local(s)
+	fewer, sorted, translated := takeEncodings(s), prefer(s, c.preferred), c.numbers.Local(s)
 	c.packets.Follow(c.numbers)
-	if withMids || withStereo || fewer || translated {
+	if withMids || withStereo || fewer || sorted || translated {
 		if text, err = marshalDescription(s); err != nil {
 			return "", local, err
 		}

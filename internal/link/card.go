@@ -42,6 +42,7 @@ type CardConfig struct {
 	Log           *slog.Logger
 	Networks      conduct.Networks
 	Codecs        []webrtc.RTPCodecParameters
+	Prefer        []string
 	Senders       []*fanout.Sender
 }
 
@@ -70,6 +71,7 @@ func NewCard(cfg CardConfig) (*Card, error) {
 		Senders: cfg.Senders, Expects: expects, Servers: new(iceservers.Set), Networks: cfg.Networks,
 		Budget: new(fanout.KeyframeBudget), Packets: hooks.Packets, Repair: hooks.Repair, Answers: hooks.Answers,
 		Reports: hooks.reports, Traffic: hooks.Traffic, Codecs: cfg.Codecs,
+		Prefer: cfg.Prefer,
 	}); err != nil {
 		return nil, err
 	}

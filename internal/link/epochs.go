@@ -91,6 +91,7 @@ func (l *Link) open(number recovery.Number, ours bool) (*connection.Conn, error)
 		Senders: l.senders, Shares: l.shares, Expects: expects,
 		Servers: servers, Networks: l.cfg.Networks(), Budget: l.cfg.Budget, Packets: hooks.Packets,
 		Repair: hooks.Repair, Answers: hooks.Answers, Reports: hooks.reports, Traffic: hooks.Traffic, Codecs: l.cfg.Codecs,
+		Prefer: l.cfg.Prefer,
 	})
 	return c, err
 }

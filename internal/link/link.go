@@ -40,6 +40,7 @@ type Config struct {
 	Conduct  *conduct.Conduct            // of the member id; it outlives links
 	Networks func() conduct.Networks     // for judging candidates; they may change
 	Codecs   []webrtc.RTPCodecParameters // that are offered in addition to noom's
+	Prefer   []string                    // MIME types that we would like to receive, the best first
 	Card     *Card                       // that the peer may answer; nil: there is none
 	CardSent time.Time                   // when it was
 }

@@ -59,6 +59,29 @@ func CheckExtra(extra []webrtc.RTPCodecParameters) error {
 	return nil
 }
 
+// CheckPreferred returns an error that matches fault.Codec unless each of those MIME types is that of one of noom's
+// codecs or of those in extra, and of another one than the others.
+func CheckPreferred(preferred []string, extra []webrtc.RTPCodecParameters) error {
+	var known []string
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		for _, codec := range WithExtra(kind, extra) {
+			if !slices.Contains(known, codec.MimeType) {
+				known = append(known, codec.MimeType)
+			}
+		}
+	}
+	for i, mime := range preferred {
+		same := func(other string) bool { return strings.EqualFold(other, mime) }
+		if !slices.ContainsFunc(known, same) {
+			return fmt.Errorf("%w: %q is unknown; known: %s", fault.Codec, mime, strings.Join(known, ", "))
+		}
+		if slices.ContainsFunc(preferred[:i], same) {
+			return fmt.Errorf("%w: %q is there twice", fault.Codec, mime)
+		}
+	}
+	return nil
+}
+
 // checkExtra checks one codec and takes its payload types.
 func checkExtra(codec webrtc.RTPCodecParameters, taken map[webrtc.PayloadType]string) error {
 	kind := KindOf(codec.MimeType)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 
@@ -86,12 +85,12 @@ func (c *Call) readToken() error {
 	return nil
 }
 
-// Join enters the room. Its errors name the flag to look at. A zero identity is a fresh one.
-func (c *Call) Join(ctx context.Context, identity noom.Identity, tracks []noom.LocalTrack, log *slog.Logger) (noom.Room, error) {
-	return c.JoinBy(ctx, &auto.Dialer{URL: c.URL, URLs: c.URLs}, &noom.Config{Identity: identity, Tracks: tracks, Logger: log})
+// Join enters the room, with a configuration that c completes. Its errors name the flag to look at.
+func (c *Call) Join(ctx context.Context, config *noom.Config) (noom.Room, error) {
+	return c.JoinBy(ctx, &auto.Dialer{URL: c.URL, URLs: c.URLs}, config)
 }
 
-// JoinBy is Join by a dialer, with a configuration that c completes.
+// JoinBy is Join by a dialer.
 func (c *Call) JoinBy(ctx context.Context, dialer noom.Dialer, config *noom.Config) (noom.Room, error) {
 	config.Name, config.Token, config.ICEServers = c.Name, c.Token, c.ICEServers
 	if alone() {

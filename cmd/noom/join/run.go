@@ -37,7 +37,9 @@ func stay(ctx context.Context, o *options, out *output) error {
 		return err
 	}
 	defer sources.close()
-	room, err := o.Join(ctx, identity, sources.tracks(), call.Warnings(func(line string) { out.problem("warning: %s", line) }))
+	room, err := o.Join(ctx, &noom.Config{
+		Identity: identity, Tracks: sources.tracks(), Logger: call.Warnings(func(line string) { out.problem("warning: %s", line) }),
+	})
 	if err != nil && ctx.Err() != nil {
 		return nil // asked to stop before it had joined
 	}

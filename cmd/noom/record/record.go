@@ -35,9 +35,10 @@ The others see a member named recorder, or what -name says.
                      repeated; "none": no server
 
   -out FILE          where to, as MP4 if it ends in .mp4 and as WebM otherwise; MP4
-                     takes no VP8, which is what browsers send by default; the
-                     file must not be there yet (default: the room, the time and
-                     .webm, in this folder)
+                     takes no VP8, so the others are asked for H.264, VP9 or AV1,
+                     and whoever sends VP8 all the same is left out; the file must
+                     not be there yet (default: the room, the time and .webm, in
+                     this folder)
   -duration TIME     stop after so long, such as 90m (default: when interrupted,
                      or when the room is over)
   -alone             go on when everyone has left (default: stop then)
@@ -107,7 +108,12 @@ func (o *options) record(ctx context.Context, progress *command.Progress) (err e
 		}
 		err = errors.Join(err, file.Close())
 	}()
-	room, err := o.Join(ctx, noom.Identity{}, nil, call.Warnings(func(line string) { progress.Say("warning: %s", line) }))
+	config := &noom.Config{Logger: call.Warnings(func(line string) { progress.Say("warning: %s", line) })}
+	begin := media.Record
+	if strings.EqualFold(filepath.Ext(o.out), ".mp4") {
+		begin, config.PreferredCodecs = media.RecordMP4, media.MP4Codecs()
+	}
+	room, err := o.Join(ctx, config)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop before it had joined
@@ -136,10 +142,6 @@ func (o *options) record(ctx context.Context, progress *command.Progress) (err e
 		defer cancel()
 	}
 	began := time.Now()
-	begin := media.Record
-	if strings.EqualFold(filepath.Ext(o.out), ".mp4") {
-		begin = media.RecordMP4
-	}
 	recording := begin(context.Background(), file)
 	media.AddRoom(recording, room)
 	warned := false

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,13 +70,23 @@ func says(t *testing.T, what string, out, errs *output, exited <-chan int) {
 	}
 }
 
+// preferred is a description, in JSON, of which the first format of pictures is H.264.
+var preferred = regexp.MustCompile(`m=video \d+ \S+ 37 .*a=rtpmap:37 H264/90000`)
+
 // The name decides what kind of file it is. What that does not hold is left out, which is said at once, and at the end.
 func TestRecordMP4(t *testing.T) {
 	url, file := serve(t), filepath.Join(t.TempDir(), "통화.MP4")
 	pattern, tone := media.TestPattern(nil), media.Tone()
 	defer func() { _ = pattern.Close() }() // nothing to lose
 	defer func() { _ = tone.Close() }()    // nothing to lose
-	room, err := noom.Join(t.Context(), ws.Dialer{URL: url}, "데모", &noom.Config{Name: "지우", Tracks: []noom.LocalTrack{{Track: pattern}, {Track: tone}}})
+	var asked atomic.Bool                  // for H.264 rather than VP8
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: url}, "데모", &noom.Config{
+		Name: "지우", Tracks: []noom.LocalTrack{{Track: pattern}, {Track: tone}}, TraceBodies: true, Trace: func(e noom.Trace) {
+			if e.Kind == noom.TraceReceived && preferred.Match(e.Message.Body) {
+				asked.Store(true)
+			}
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +97,9 @@ func TestRecordMP4(t *testing.T) {
 	_ = room.Leave(context.Background()) // it is over for us
 	if code := <-exited; code != 1 || !strings.Contains(errs.String(), leftOut) || strings.Count(out.String(), leftOut) != 1 {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	if !asked.Load() {
+		t.Error("nobody was asked for what MP4 takes")
 	}
 	if codecs := string(ffmpegtest.Tool(t, "ffprobe", "-show_entries", "stream=codec_name:format=format_name", "-of", "csv=p=0", file)); !strings.HasPrefix(codecs, "opus\n") || !strings.Contains(codecs, "mp4") {
 		t.Errorf("there is %q in it", codecs)
