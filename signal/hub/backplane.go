@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"noom/internal/ownership"
 )
@@ -97,6 +98,7 @@ func (f *fleet) takeBeat(data []byte) {
 	if !f.over && f.machine.Take(m) {
 		f.viewed()
 	}
+	f.clocks.note(m.Hub, m.Clock, time.Now())
 	f.mu.Unlock()
 	for _, k := range m.Marks {
 		if k.To == f.self {
