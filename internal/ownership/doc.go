@@ -79,6 +79,7 @@
 // carries out the actions of one call before the next event of that room. After each event of the room step it says
 // who of the members has Changed, what the step remembers, and then hands on what it delivers. It reads from members
 // between Resume and Pause alone. A Room that is Idle needs no ticks. A message about a room that has no Room here makes one if it is an attach, is
-// answered by [Unknown] if it is an enter, a frame or a mark of an edge, and is ignored otherwise. A Room that is Done
+// answered by [Unknown] if it is an enter, a frame or a mark of an edge, by [NoPart] if it is a mark of an owner, and is
+// ignored otherwise. A Room that is Done
 // is forgotten; the next of that name is given its Number. Bytes that Decode refuses are counted.
 package ownership
