@@ -45,7 +45,7 @@ type Message struct {
 	To      []int64        `json:"to,omitempty"`  // connections
 	Entered *Stamp         `json:"entered,omitzero"`
 	Member  jsontext.Value `json:"member,omitempty"` // what [Conn.Member] of To is now
-	Again   bool           `json:"again,omitzero"`   // the connection has to ask again
+	Again   bool           `json:"again,omitzero"`   // the connection has to ask again; without Body: its edge does, if it still wants to
 	Last    bool           `json:"last,omitzero"`    // the connections end after it
 	Reason  string         `json:"reason,omitzero"`
 	Chat    string         `json:"chat,omitzero"` // the id: Body is to be kept
