@@ -173,9 +173,9 @@ func TestForeignBytesOverNATS(t *testing.T) {
 
 // TestFleetForeignBytes is the same in virtual time, so that more of it fits.
 func TestFleetForeignBytes(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		var failed atomic.Bool
-		inFleet(t, 2, failing(&failed), func(t *testing.T, g *fleet) { foreignBytes(t, g, g.bus.Join(), 1000, seed) })
+		inFleet(t, 2, failing(&failed), func(t *testing.T, g *fleet) { foreignBytes(t, g, g.bus.Join(), 400, seed) })
 		if failed.Load() {
 			t.Error("a hub has failed")
 		}
