@@ -157,7 +157,7 @@ func (m *Message) complete() bool {
 
 // within reports whether m is within bounds.
 func (m *Message) within() bool {
-	ok := len(m.Room) <= maxRoom && number(m.N, m.Seq, m.View, m.From, int64(m.Degree)) && m.Degree <= maxHubs &&
+	ok := len(m.Room) <= maxRoom && number(m.N, m.Seq, m.View, m.From, int64(m.Degree), m.Clock) && m.Degree <= maxHubs &&
 		word(m.Gone, m.Reason, m.Chat) && len(m.Member) <= maxMember && len(m.Hears) <= maxHubs && len(m.Marks) <= maxMarks &&
 		len(m.Roster) <= maxList && len(m.Places) <= maxList
 	ok = ok && len(m.Missed) <= missedMost && number(m.Missed...)

@@ -32,7 +32,7 @@ func samples() map[string]Message {
 	}
 	return map[string]Message{
 		"beat": {
-			Type: TypeBeat, Hub: hubA, Hears: []string{hubB}, Degree: 1, Draining: true, View: 1<<53 - 1,
+			Type: TypeBeat, Hub: hubA, Hears: []string{hubB}, Degree: 1, Draining: true, View: 1<<53 - 1, Clock: 1795700000000,
 			Marks: []Mark{{To: hubB, Room: "lobby", N: 3, Seq: 8}, {To: hubB, Room: "café", N: 1, Down: true}},
 		},
 		"settled":   {Type: TypeSettled, Hub: hubA, View: 77},

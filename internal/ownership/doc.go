@@ -63,7 +63,8 @@
 //     its hub is let back in.
 //  3. Who was kicked stays out while a hub lives that knew of it and the room has not ended.
 //  4. A chat that was said reaches each member that stays, once.
-//  5. No living connection ends with replaced because a room has moved.
+//  5. No living connection ends with replaced because a room has moved, or because a request to enter comes late: one that
+//     would replace a connection at another hub is judged once its own hub has said again that it wants that.
 //  6. Five beats after everything is well again there is one room, with everybody in it.
 //
 // # How this is known
@@ -78,7 +79,8 @@
 // hub publishes in the order in which its machines speak. Marks are taken behind the messages that they count. It
 // carries out the actions of one call before the next event of that room. After each event of the room step it says
 // who of the members has Changed, what the step remembers, and then hands on what it delivers. It reads from members
-// between Resume and Pause alone. A Room that is Idle needs no ticks. A message about a room that has no Room here makes one if it is an attach, is
-// answered by [Unknown] if it is an enter, a frame or a mark of an edge, and is ignored otherwise. A Room that is Done
-// is forgotten; the next of that name is given its Number. Bytes that Decode refuses are counted.
+// between Resume and Pause alone. A Room that is Idle needs no ticks. A message about a room that has no Room here makes
+// one if it is an attach, is answered by [Unknown] if it is an enter, a frame or a mark of an edge, by [NoPart] if it is
+// a mark of an owner, and is ignored otherwise. A Room that is Done is forgotten; the next of that name is given its
+// Number. Bytes that Decode refuses are counted.
 package ownership

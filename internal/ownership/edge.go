@@ -188,6 +188,12 @@ func (r *Room) takeDeliver(m *Message) {
 		for _, c := range to {
 			c.Member = m.Member
 		}
+	case m.Again && m.Body == nil: // it is still wanted
+		for _, c := range to {
+			if c.asks {
+				r.ask(c)
+			}
+		}
 	case m.Again:
 		for _, c := range to {
 			c.asks, c.request = false, nil

@@ -7,7 +7,7 @@ type Type string
 
 // The messages between hubs. A beat and settled go to all hubs, the others to one.
 const (
-	TypeBeat     Type = "beat"     // the hub lives: Hears, Degree, Draining, View, Marks
+	TypeBeat     Type = "beat"     // the hub lives: Hears, Degree, Draining, View, Marks, Clock
 	TypeSettled  Type = "settled"  // all its rooms are attached as View wants it
 	TypeAttach   Type = "attach"   // an edge gives its connections and its copy to the owner: N, Conns, State, Over
 	TypeAttached Type = "attached" // the owner's answer: N, Roster, Places, State
@@ -31,6 +31,7 @@ type Message struct {
 	Draining bool     `json:"draining,omitzero"`
 	View     int64    `json:"view,omitzero"` // on which the hub has settled; 0: on none
 	Marks    []Mark   `json:"marks,omitempty"`
+	Clock    int64    `json:"clock,omitzero"` // of the driver alone: milliseconds since 1970; 0: an older hub
 
 	Conns  []Conn           `json:"conns,omitempty"`
 	Over   bool             `json:"over,omitzero"` // the edge has no connections: it only hands over
@@ -44,7 +45,7 @@ type Message struct {
 	To      []int64        `json:"to,omitempty"`  // connections
 	Entered *Stamp         `json:"entered,omitzero"`
 	Member  jsontext.Value `json:"member,omitempty"` // what [Conn.Member] of To is now
-	Again   bool           `json:"again,omitzero"`   // the connection has to ask again
+	Again   bool           `json:"again,omitzero"`   // the connection has to ask again; without Body: its edge does, if it still wants to
 	Last    bool           `json:"last,omitzero"`    // the connections end after it
 	Reason  string         `json:"reason,omitzero"`
 	Chat    string         `json:"chat,omitzero"` // the id: Body is to be kept

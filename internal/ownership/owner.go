@@ -34,7 +34,8 @@ type edge struct {
 	known   bool       // was answered
 	early   []*Message // that wait for the answer, because it comes first
 	pool    []Conn
-	state   State // until the room opens
+	state   State   // until the room opens
+	doubted []int64 // connections that were asked whether they still want to replace another
 }
 
 func (o *owned) edge(hub string) *edge {
@@ -301,7 +302,7 @@ func (r *Room) step(m *Message) {
 	switch {
 	case m.Type == TypeEnter:
 		seat := Seat{m.Hub, *m.Conn}
-		if a := seat.Address(); r.owned.seated(a) < 0 && !slices.Contains(r.owned.judged, a) {
+		if a := seat.Address(); r.owned.seated(a) < 0 && !slices.Contains(r.owned.judged, a) && !r.doubts(&seat) {
 			r.owned.judged = append(r.owned.judged, a)
 			r.act(Action{Kind: Judge, Seat: seat, Body: m.Body})
 		}
@@ -314,6 +315,25 @@ func (r *Room) step(m *Message) {
 	}
 }
 
+// doubts reports whether a request may be older than the member's connection at another hub, that it would replace for good:
+// its own hub may have died since, or this one have stood still. That hub is asked once whether it still wants that.
+func (r *Room) doubts(s *Seat) bool {
+	o := r.owned
+	e := o.edge(s.Hub)
+	if e == nil {
+		return true // it has died, and its members with it
+	}
+	was := len(e.doubted)
+	e.doubted = slices.DeleteFunc(e.doubted, func(conn int64) bool { return conn == s.Conn.Conn })
+	elsewhere := slices.ContainsFunc(o.seats, func(other Seat) bool { return other.ID == s.ID && other.Hub != s.Hub })
+	if !elsewhere || len(e.doubted) < was {
+		return false
+	}
+	e.doubted = append(e.doubted, s.Conn.Conn)
+	r.down(e, &Message{Type: TypeDeliver, To: []int64{s.Conn.Conn}, Again: true})
+	return true
+}
+
 // leave lets the room step know that a member is gone. One that only asked to enter may still be asked for there.
 func (r *Room) leave(a Address, why string) {
 	seat := Seat{Hub: a.Hub, Conn: Conn{Conn: a.Conn}}
@@ -323,6 +343,9 @@ func (r *Room) leave(a Address, why string) {
 	}
 	if slices.Contains(r.owned.judged, a) {
 		r.owned.gone = append(r.owned.gone, a)
+	}
+	if e := r.owned.edge(a.Hub); e != nil {
+		e.doubted = slices.DeleteFunc(e.doubted, func(conn int64) bool { return conn == a.Conn })
 	}
 	r.act(Action{Kind: Leave, Seat: seat, Reason: why})
 }

@@ -57,6 +57,35 @@ func TestLockEndsAtEdges(t *testing.T) {
 	}
 }
 
+// A request to enter may have waited while its hub died, and its member dialled another: it replaces no connection at another
+// hub unless its own hub says, asked then, that it still wants that.
+func TestLateEnter(t *testing.T) {
+	owner := ownerOf(false)
+	bert := Conn{Conn: 7, Person: Person{ID: "bert"}}
+	enter := Message{Type: TypeEnter, Hub: hubA, Room: owner.name, N: 1, Seq: 1, Conn: &bert, Body: []byte("please")}
+	asked := owner.Take(&enter)
+	if !slices.Equal(sent(asked), []Type{TypeDeliver}) || len(asked) != 1 || !asked[0].Message.Again || asked[0].Message.Body != nil {
+		t.Fatalf("the owner does %+v", asked)
+	}
+	again := enter
+	again.Seq = 2
+	if got := kinds(owner.Take(&again)); !slices.Equal(got, []Kind{Judge}) {
+		t.Errorf("asked again, the owner does %v", got)
+	}
+
+	for _, gone := range []bool{false, true} {
+		edge := edgeOf()
+		edge.Enter(Conn{Conn: 7, Person: Person{ID: "bert"}}, []byte("please"))
+		if gone {
+			edge.Gone(7, ReasonLost)
+		}
+		got := sent(edge.Take(&Message{Type: TypeDeliver, Hub: hubA, Room: edge.name, N: edge.n, Seq: 2, To: []int64{7}, Again: true}))
+		if slices.Contains(got, TypeEnter) == gone {
+			t.Errorf("gone %v: the edge says %v", gone, got)
+		}
+	}
+}
+
 // A verdict about a member whose hub has died meanwhile seats nobody.
 func TestLateVerdict(t *testing.T) {
 	r := ownerOf(false)

@@ -183,7 +183,11 @@ func (r *Room) Marked(from string, k Mark) []Action {
 	switch {
 	case !k.Down:
 		r.heardOf(from, k)
-	case !r.attached || r.owner != from:
+	case r.owner != from:
+	case k.N > r.n: // whoever has attached that in this hub's name, the owner takes nothing below it
+		r.number = max(r.number, k.N)
+		r.attach()
+	case !r.attached:
 	case k.N != r.n:
 		r.attach()
 	default:
@@ -195,6 +199,12 @@ func (r *Room) Marked(from string, k Mark) []Action {
 // Unknown is the answer to an enter, a frame or a mark that is not Down, about a room of which this hub knows nothing.
 func Unknown(self, room string, n int64) Message {
 	return Message{Type: TypeRenew, Hub: self, Room: room, N: n}
+}
+
+// NoPart is the answer to a mark that is Down, about a room of which this hub knows nothing: whoever has attached that in this
+// hub's name, the owner forgets it.
+func NoPart(self, room string, n int64) Message {
+	return Message{Type: TypeAttach, Hub: self, Room: room, N: n + 1, Over: true, State: &State{}}
 }
 
 func (r *Room) take(m *Message) {

@@ -270,6 +270,31 @@ func TestMarksFindGaps(t *testing.T) {
 	}
 }
 
+// Somebody has attached in the name of a hub, with a number that it would never have come to. It attaches above that as soon as
+// it learns of it, whether it was answered before or not; or, if it has no part in the room, lets go of it.
+func TestAttachedByAnother(t *testing.T) {
+	const far = 1 << 40
+	waiting := edgeOf()
+	waiting.Viewed(viewOf(hubB, true))
+	waiting.Viewed(viewOf(hubB, true, hubA))
+	for _, r := range []*Room{edgeOf(), waiting} {
+		actions := r.Marked(hubA, Mark{To: hubB, Room: r.name, N: far, Down: true})
+		if last := actions[len(actions)-1]; last.Kind != Send || last.Message.Type != TypeAttach || last.Message.N != far+1 {
+			t.Errorf("attached before %v: %v, %d", r == waiting, sent(actions), r.n)
+		}
+	}
+	owner := ownerOf(false)
+	owner.Take(&Message{Type: TypeAttach, Hub: hubA, Room: owner.name, N: far, State: &State{}, Conns: []Conn{{Conn: 1, Person: Person{ID: "ghost"}}}})
+	if len(owner.owned.seats) != 2 {
+		t.Fatalf("seats %v", owner.owned.seats)
+	}
+	noPart := NoPart(hubA, owner.name, far)
+	owner.Take(&noPart)
+	if seats := owner.owned.seats; len(seats) != 1 || owner.owned.edge(hubA) != nil {
+		t.Errorf("of who has no part the owner keeps %v", seats)
+	}
+}
+
 // An owner that no longer hears an edge has let go of its members. The edge learns it from the beats.
 func TestOwnerDoesNotHear(t *testing.T) {
 	r := edgeOf()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"noom/internal/ownership"
 )
@@ -97,6 +98,7 @@ func (f *fleet) takeBeat(data []byte) {
 	if !f.over && f.machine.Take(m) {
 		f.viewed()
 	}
+	f.clocks.note(m.Hub, m.Clock, time.Now())
 	f.mu.Unlock()
 	for _, k := range m.Marks {
 		if k.To == f.self {
@@ -108,10 +110,14 @@ func (f *fleet) takeBeat(data []byte) {
 func (f *fleet) marked(from string, k ownership.Mark) {
 	if p := f.place(k.Room); p != nil {
 		p.do(func() { p.run(p.machine.Marked(from, k)) })
-	} else if !k.Down {
-		renew := ownership.Unknown(f.self, k.Room, k.N)
-		f.send(from, &renew)
+		return
 	}
+	answer := ownership.NoPart
+	if !k.Down {
+		answer = ownership.Unknown
+	}
+	m := answer(f.self, k.Room, k.N)
+	f.send(from, &m)
 }
 
 // takeOwn takes what a hub says to this one.

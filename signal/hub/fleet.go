@@ -43,6 +43,7 @@ type fleet struct {
 	subscribed []func()    // their cancels
 	over       bool
 	told       toldRooms
+	clocks     clocks
 }
 
 // fleetCounts are counters for [ClusterStats].
@@ -54,7 +55,7 @@ type fleetCounts struct {
 func newFleet(h *Hub, config Cluster) (*fleet, error) {
 	id := make([]byte, 16)
 	rand.Read(id)
-	f := &fleet{hub: h, config: config, self: hex.EncodeToString(id), prefix: "noom." + config.Name + ".", far: farLists{}, guesses: newGuesses(), notes: make(chan logNote, mostNotes)}
+	f := &fleet{hub: h, config: config, self: hex.EncodeToString(id), prefix: "noom." + config.Name + ".", far: farLists{}, guesses: newGuesses(), notes: make(chan logNote, mostNotes), clocks: clocks{}}
 	f.machine = ownership.NewCluster(f.self)
 	f.machine.DeadAfter(int((config.Dead + config.Beat - 1) / config.Beat))
 	f.view = f.machine.View()
@@ -100,6 +101,9 @@ func (f *fleet) tick() {
 		p.tick()
 	}
 	_ = f.beat(gatherMarks(places))
+	for _, wrong := range f.clocks.tick() {
+		f.note("clock", "the clock of another hub, or that of this one, is wrong: authorisations end too early or too late", wrong)
+	}
 	f.tellRooms()
 	f.probe()
 }
@@ -129,6 +133,7 @@ func (f *fleet) beat(marks []ownership.Mark) error {
 	if !due {
 		return nil
 	}
+	m.Clock = max(0, time.Now().UnixMilli())
 	return f.broadcast(&m)
 }
 
@@ -170,6 +175,7 @@ func (f *fleet) viewed() {
 		v := f.machine.View()
 		f.told.anew = true // there may be hubs that have no list yet
 		f.look(v)
+		f.clocks.keep(v.Hubs())
 		for _, p := range f.places() {
 			p.viewed(v)
 		}
@@ -252,6 +258,9 @@ func (f *fleet) stats() (rooms, members int, s *ClusterStats) {
 	s = &ClusterStats{
 		Hubs: len(f.current().Hubs()), Published: c.published.Load(), Lost: c.lost.Load(), Taken: c.taken.Load(), Ignored: c.ignored.Load(),
 	}
+	f.mu.Lock()
+	s.ClockApart = f.clocks.most()
+	f.mu.Unlock()
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
 	for _, p := range f.hub.places {

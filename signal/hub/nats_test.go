@@ -2,6 +2,8 @@ package hub_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,16 +17,16 @@ import (
 // patience is how long a test waits on a real clock for what must come.
 const patience = 30 * time.Second
 
-// TestFleetOverNATS: two hubs, each with a NATS server of its own, are one; one of them dies, and the other has the room. The
-// clock is real, and nothing here is judged by it.
-func TestFleetOverNATS(t *testing.T) {
+// overNATS is two hubs, each with a NATS server of its own, that know each other. The clock is real.
+func overNATS(t *testing.T, config hub.Config) (*fleet, []*embed.Server) {
+	t.Helper()
 	const secret = "sixteen bytes at least"
-	var hubs []*hub.Hub
-	var first *embed.Server
-	for range 2 {
+	g := &fleet{t: t, config: config}
+	var servers []*embed.Server
+	for i := range 2 {
 		o := embed.Options{ClusterListen: "127.0.0.1:0", Secret: secret}
-		if first != nil {
-			o.Cluster = []string{first.ClusterAddr().String()}
+		if i > 0 {
+			o.Cluster = []string{servers[0].ClusterAddr().String()}
 		}
 		server, err := embed.Start(o)
 		if err != nil {
@@ -36,20 +38,40 @@ func TestFleetOverNATS(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(bus.Close)
-		h, err := hub.Open(&hub.Config{Cluster: &hub.Cluster{Backplane: bus, Beat: 100 * time.Millisecond, Dead: 3 * time.Second}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		hubs, first = append(hubs, h), server
+		g.open(bus, false)
+		servers = append(servers, server)
 	}
-	over, cancel := context.WithCancel(t.Context())
+	g.awaitHubs(2)
+	return g, servers
+}
+
+// open opens a hub that beats so often that a test needs not wait for long.
+func (g *fleet) open(bus hub.Backplane, optional bool) {
+	g.t.Helper()
+	config := g.config
+	config.Cluster = &hub.Cluster{Backplane: bus, Beat: 100 * time.Millisecond, Dead: 3 * time.Second, Optional: optional}
+	h, err := hub.Open(&config)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(g.t.Context())
 	cancel()
-	for _, h := range hubs {
-		t.Cleanup(func() { _ = h.Shutdown(over) })
-	}
-	waitFor(t, "the hubs hear each other", func() bool {
-		return hubs[0].Stats().Cluster.Hubs == 2 && hubs[1].Stats().Cluster.Hubs == 2
+	g.t.Cleanup(func() { _ = h.Shutdown(over) }) // it says that it has cut connections
+	g.hubs = append(g.hubs, h)
+}
+
+// awaitHubs waits until each hub hears so many.
+func (g *fleet) awaitHubs(n int) {
+	g.t.Helper()
+	waitFor(g.t, fmt.Sprintf("%d hubs hear each other", n), func() bool {
+		return !slices.ContainsFunc(g.hubs, func(h *hub.Hub) bool { return h.Stats().Cluster.Hubs != n })
 	})
+}
+
+// TestFleetOverNATS: of two hubs that are one, one dies, and the other has the room. Nothing here is judged by the clock.
+func TestFleetOverNATS(t *testing.T) {
+	g, _ := overNATS(t, hub.Config{})
+	hubs := g.hubs
 	room := "데모"
 	a, b := join(t, mem.Dialer(hubs[0]), room, "지우"), dial(t, mem.Dialer(hubs[1]), "bob")
 	b.askToJoin(room, "bob")
@@ -65,6 +87,8 @@ func TestFleetOverNATS(t *testing.T) {
 		owner = 1
 	}
 	dead, survivor := []*member{a, b}[owner], []*member{a, b}[1-owner]
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
 	_ = hubs[owner].Shutdown(over) // it says that it has cut connections
 	for gone := false; !gone; {
 		f := survivor.expectOneOf(signal.TypeJoined, signal.TypeBye, signal.TypePing)

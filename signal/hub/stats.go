@@ -44,6 +44,10 @@ type ClusterStats struct {
 	Published, Lost, Taken uint64
 	// Ignored counts what came over the backplane and is no message of a hub of this version.
 	Ignored uint64
+
+	// ClockApart is how far the clock of another hub is ahead of this one's, or behind if negative, as its last beat said:
+	// of the hub that differs most. It is off by as much as a beat takes. Above 10 s the log has a warning.
+	ClockApart time.Duration
 }
 
 // A Histogram counts durations.

@@ -26,6 +26,7 @@ var (
 	longestQueue     = desc("longest_queue_frames", "Frames that wait for the one connection that most wait for.")
 	endedConnections = desc("connections_ended_total", "Connections that are over, by why: left, lost, silent, the reason of a bye, or the code of an error; too_slow for those that were cut.", "reason")
 	hubs             = desc("cluster_hubs", "Hubs of the cluster that live, this one included.")
+	clockApart       = desc("cluster_clock_apart_seconds", "How far the clock of another hub is ahead of this one's, or behind if negative: of the hub that differs most.")
 	clusterMessages  = desc("cluster_messages_total", "Messages to other hubs (published, or lost before), and from them (taken, or ignored because no hub of this version says that).", "fate")
 	joinTimes        = desc("join_seconds", "Time from a connection to its joined frame.")
 )
@@ -42,7 +43,7 @@ type collector struct{ hub *hub.Hub }
 
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{openRooms, members, connections, frames, bytes, queuedFrames, queuedBytes, longestQueue, endedConnections, hubs, clusterMessages, joinTimes} {
+	for _, d := range []*prometheus.Desc{openRooms, members, connections, frames, bytes, queuedFrames, queuedBytes, longestQueue, endedConnections, hubs, clockApart, clusterMessages, joinTimes} {
 		out <- d
 	}
 }
@@ -75,6 +76,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	if c := s.Cluster; c != nil {
 		gauge(hubs, c.Hubs)
+		out <- prometheus.MustNewConstMetric(clockApart, prometheus.GaugeValue, c.ClockApart.Seconds())
 		counter(clusterMessages, c.Published, "published")
 		counter(clusterMessages, c.Lost, "lost")
 		counter(clusterMessages, c.Taken, "taken")
