@@ -15,7 +15,7 @@ import (
 const (
 	maxRoom     = 2 * signal.MaxUnacked // bytes
 	answerBatch = 64                    // acknowledgements; at most two batches wait
-	maxUntaken  = 2 * MaxUnacked        // frames that have arrived and wait for the loop
+	maxUntaken  = 3 * MaxUnacked        // frames that have arrived and wait for the loop; a message may have two
 )
 
 // maxChannels bounds the channels that a peer may have opened at a time, and those that
