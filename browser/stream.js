@@ -8,7 +8,8 @@ import { ACK_PAUSE, DataStream, isOfPieces } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
-// Bytes in a channel above which nothing is added: credit lets no honest member wait with more.
+// Bytes in a channel above which nothing is added: credit lets no honest member wait with more, but for thousands of long
+// topics, of which the last wait for room.
 const MOST_WAITING = 2 * MAX.unacked;
 
 // Bytes of pieces that are not acknowledged, so that messages do not wait behind them.
