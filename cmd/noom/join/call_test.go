@@ -95,7 +95,13 @@ func TestDataIsPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = room.Leave(context.Background()) })
-	if err = room.SendTopic(t.Context(), "입력 중", []byte("ㅎㅎ")); err != nil {
+	for event := range room.Events(t.Context()) {
+		if e, ok := event.(noom.PeerJoined); ok {
+			err = e.Peer.SendTopic(t.Context(), "입력 중", []byte("ㅎㅎ"))
+			break
+		}
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	jiwoo.until("the data", func(l line) bool { return l.Event == "data" && l.Topic == "입력 중" && *l.Bytes == 6 })
