@@ -133,12 +133,14 @@ func TestTopicsCostNoCredit(t *testing.T) {
 	var s Stream
 	topic := strings.Repeat("가", signal.MaxName/3)
 	sent := 0
-	for ; s.TrySend(topic, make([]byte, signal.MaxData)) == nil; sent++ {
+	for s.TrySend(topic, make([]byte, signal.MaxData)) == nil {
+		sent++
 	}
 	if sent != signal.MaxUnacked/signal.MaxData {
 		t.Errorf("%d large messages", sent)
 	}
-	for ; s.TrySend(topic, nil) == nil; sent++ {
+	for s.TrySend(topic, nil) == nil {
+		sent++
 	}
 	if sent != MaxUnacked || len(s.out.topics) != MaxUnacked {
 		t.Errorf("%d messages, %d topics are kept", sent, len(s.out.topics))
