@@ -45,6 +45,7 @@
 // [Peer].Send is reliable and ordered, across rebuilds of the connection too, and blocks while the peer's
 // application does not take its data. A program that serves several peers from one loop uses [Peer].TrySend and
 // [Room].TryChat, which never wait. [Room].Leave lets what was accepted arrive, and reports what did not.
+// [Peer].SendTopic sends a message under a topic, by which the other application tells kinds of messages apart.
 //
 // [Room].State is a map of small values that the members share without the hub, and that newcomers get; what is one
 // member's own, such as a raised hand, is in its [Peer].Attributes.

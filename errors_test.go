@@ -162,6 +162,7 @@ func TestEventsCanBeLogged(t *testing.T) {
 			noom.SourceEnded{Sender: sender},
 			noom.ChatReceived{From: member, Text: "one\n\x1b[2Jtwo", At: time.Now()},
 			noom.DataReceived{Peer: peer, Data: make([]byte, 4321)},
+			noom.DataReceived{Peer: peer, Topic: "one\n\x1b[2Jtwo", Data: make([]byte, 4321)},
 			noom.ChannelOpened{Peer: peer, Channel: channel},
 			noom.FileOffered{Peer: peer, File: file},
 			noom.StateChanged{Key: "one\n\x1b[2Jtwo", Value: make([]byte, 4321), By: member},

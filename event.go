@@ -112,11 +112,12 @@ type (
 		// If other members have them, they follow with History set. From may also have given them up.
 		Missing int
 	}
-	// DataReceived is a message that a peer sent with Send. It comes after the event that says that the peer is
+	// DataReceived is a message that a peer sent with Send or SendTopic. It comes after the event that says that the peer is
 	// connected. Taking the event acknowledges the message.
 	DataReceived struct {
-		Peer Peer
-		Data []byte
+		Peer  Peer
+		Topic string // of up to 128 bytes, which the peer has chosen; empty: the message has none
+		Data  []byte
 	}
 	// ChannelOpened is a channel that the peer opened with OpenChannel. At most 64 of a peer's channels are open, or
 	// wait for Next, at a time.
@@ -280,7 +281,7 @@ func (e ChatReceived) String() string {
 
 // String is for logs.
 func (e DataReceived) String() string {
-	return fmt.Sprintf("{Peer:%v Data:%d bytes}", e.Peer, len(e.Data))
+	return fmt.Sprintf("{Peer:%v Topic:%q Data:%d bytes}", e.Peer, e.Topic, len(e.Data))
 }
 
 // String is for logs.

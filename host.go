@@ -155,8 +155,8 @@ func (h peerHost) AsideReceived(kind data.AsideKind, frame []byte) {
 	h.room.state.came(h.peer, frame)
 }
 
-func (h peerHost) DataReceived(payload []byte, taken func()) {
-	h.room.events.addTaken(DataReceived{Peer: h.peer, Data: payload}, taken)
+func (h peerHost) DataReceived(topic string, payload []byte, taken func()) {
+	h.room.events.addTaken(DataReceived{Peer: h.peer, Topic: topic, Data: payload}, taken)
 }
 
 func (h peerHost) Asked(q *data.Question) { h.room.answers.asked(h.peer, q) }

@@ -147,18 +147,39 @@ func (r *room) Rename(ctx context.Context, name string) error {
 	return r.requests.ask(ctx, signal.Message{Type: signal.TypeRename, Name: name})
 }
 
-func (r *room) Send(ctx context.Context, data []byte) error {
+func (r *room) Send(ctx context.Context, data []byte) error { return r.sendData(ctx, "", data) }
+
+func (r *room) TrySend(data []byte) error { return r.trySendData("", data) }
+
+func (r *room) SendTopic(ctx context.Context, topic string, data []byte) error {
+	topic, err := cleanTopic(topic)
+	if err != nil {
+		return err
+	}
+	return r.sendData(ctx, topic, data)
+}
+
+func (r *room) TrySendTopic(topic string, data []byte) error {
+	topic, err := cleanTopic(topic)
+	if err != nil {
+		return err
+	}
+	return r.trySendData(topic, data)
+}
+
+// sendData sends data under a topic in normal form.
+func (r *room) sendData(ctx context.Context, topic string, data []byte) error {
 	return r.roster.sendAll(data, func(p *peer) (wait func() error, err error) {
-		full, err := p.link.Stream.Offer(data)
+		full, err := p.link.Stream.Offer(topic, data)
 		if full != nil {
-			return func() error { return p.Send(ctx, data) }, nil
+			return func() error { return p.sendData(ctx, topic, data) }, nil
 		}
 		return nil, err
 	})
 }
 
-func (r *room) TrySend(data []byte) error {
-	return r.roster.sendAll(data, func(p *peer) (func() error, error) { return nil, p.link.Stream.TrySend(data) })
+func (r *room) trySendData(topic string, data []byte) error {
+	return r.roster.sendAll(data, func(p *peer) (func() error, error) { return nil, p.link.Stream.TrySend(topic, data) })
 }
 
 func (r *room) Handle(topic string, f QuestionHandler) error { return r.answers.handle(topic, f) }

@@ -83,17 +83,8 @@ func TestFloods(t *testing.T) {
 				}
 			}
 		},
-		"data that is known": func(_ *testing.T, _ noom.Room, b noom.Peer) {
-			conn := connectionOf(b)
-			for n := range 3 * conduct.RepeatBurst {
-				if conn.Data.Send(dataFrame(1, 0)) != nil {
-					return
-				}
-				if n%64 == 0 {
-					time.Sleep(time.Millisecond)
-				}
-			}
-		},
+		"data that is known":      func(_ *testing.T, _ noom.Room, b noom.Peer) { sendRepeats(b, dataFrame(1, 0)) },
+		"topics without messages": func(_ *testing.T, _ noom.Room, b noom.Peer) { sendRepeats(b, append(dataFrame(7, 1), "입력 중"...)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, time.Millisecond, func(t *testing.T, w *world) {
@@ -127,6 +118,19 @@ func TestFloods(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// sendRepeats sends p the same frame of data more often than it takes that.
+func sendRepeats(p noom.Peer, frame []byte) {
+	conn := connectionOf(p)
+	for n := range 3 * conduct.RepeatBurst {
+		if conn.Data.Send(frame) != nil {
+			return
+		}
+		if n%64 == 0 {
+			time.Sleep(time.Millisecond)
+		}
 	}
 }
 

@@ -59,6 +59,13 @@ type Peer interface {
 	// TrySend is Send without waiting: where Send would block, it returns [ErrWouldBlock] and the peer does not get
 	// data.
 	TrySend(data []byte) error
+	// SendTopic is Send with a topic, by which the peer's application tells kinds of messages apart: [DataReceived] has it.
+	// Messages come in the order in which they were sent, whatever their topics. A topic has up to 128 bytes, which do not
+	// count as data; the empty one is none. A peer whose noom knows no topics gets data without it. Errors: those of Send,
+	// and one that says what is wrong with the topic.
+	SendTopic(ctx context.Context, topic string, data []byte) error
+	// TrySendTopic is SendTopic without waiting, as TrySend is Send.
+	TrySendTopic(topic string, data []byte) error
 	// Ask asks the peer something under a topic, which has up to 128 bytes, and returns what the function answers that the
 	// peer's application has given to [Room].Handle. data and the answer have up to 1 MiB. A question, and its answer, go
 	// on over rebuilds of the connection, and wait for one if there is none. When ctx ends, Ask returns its error, and
@@ -254,16 +261,37 @@ func (p *peer) Publish(ctx context.Context, t webrtc.TrackLocal, o *PublishOptio
 	return s, nil
 }
 
-func (p *peer) Send(ctx context.Context, data []byte) error {
-	err := p.link.Stream.Send(ctx, data)
+func (p *peer) Send(ctx context.Context, data []byte) error { return p.sendData(ctx, "", data) }
+
+func (p *peer) TrySend(data []byte) error { return p.trySendData("", data) }
+
+func (p *peer) SendTopic(ctx context.Context, topic string, data []byte) error {
+	topic, err := cleanTopic(topic)
+	if err != nil {
+		return err
+	}
+	return p.sendData(ctx, topic, data)
+}
+
+func (p *peer) TrySendTopic(topic string, data []byte) error {
+	topic, err := cleanTopic(topic)
+	if err != nil {
+		return err
+	}
+	return p.trySendData(topic, data)
+}
+
+// sendData sends data under a topic in normal form.
+func (p *peer) sendData(ctx context.Context, topic string, data []byte) error {
+	err := p.link.Stream.Send(ctx, topic, data)
 	if err == nil {
 		p.link.Kick()
 	}
 	return err
 }
 
-func (p *peer) TrySend(data []byte) error {
-	err := p.link.Stream.TrySend(data)
+func (p *peer) trySendData(topic string, data []byte) error {
+	err := p.link.Stream.TrySend(topic, data)
 	if err == nil {
 		p.link.Kick()
 	}

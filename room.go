@@ -50,6 +50,10 @@ type Room interface {
 	// TrySend is Send without waiting. A peer with too much in flight does not get data, and its [*PeerError] wraps
 	// [ErrWouldBlock].
 	TrySend(data []byte) error
+	// SendTopic is Send with a topic: see [Peer.SendTopic]. Nobody gets data if the topic is refused.
+	SendTopic(ctx context.Context, topic string, data []byte) error
+	// TrySendTopic is SendTopic without waiting, as TrySend is Send.
+	TrySendTopic(topic string, data []byte) error
 	// State returns the map of small values that the members share.
 	State() *State
 	// SetAttributes sets what every member sees as [Peer].Attributes of this one, in the place of all that was set before.

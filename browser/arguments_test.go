@@ -31,6 +31,7 @@ const wrongArguments = `
 		const calls = {
 			chat: (v) => room.chat(v), tryChat: (v) => room.tryChat(v), rename: (v) => room.rename(v), kick: (v) => room.kick(v),
 			send: (v) => room.send(v), trySend: (v) => room.trySend(v), peerSend: (v) => peer.send(v), peerTrySend: (v) => peer.trySend(v), channelSend: (v) => channel.send(v),
+			sendWith: (v) => room.send('x', v), trySendWith: (v) => room.trySend('x', v), sendTopic: (v) => peer.send('x', { topic: v }), trySendTopic: (v) => peer.trySend('x', { topic: v }),
 			publish: (v) => room.publish(v), publishWith: (v) => room.publish(picture('red'), v).close(), publishName: (v) => room.publish(picture('red'), { name: v }).close(),
 			peerPublish: (v) => peer.publish(v), peerPublishWith: (v) => peer.publish(picture('red'), v).close(), peerPublishName: (v) => peer.publish(picture('red'), { name: v }).close(),
 			replaceTrack: (v) => sender().replaceTrack(v), setMuted: (v) => sender().setMuted(v),

@@ -2,7 +2,7 @@
 // its pieces.
 
 import { toBytes } from './data.js';
-import { NoomError } from './errors.js';
+import { NoomError, optionsOf } from './errors.js';
 import { cleanName, nameProblem } from './name.js';
 import { MAX_SIZE } from './pieces.js';
 import { Questions } from './questions.js';
@@ -13,6 +13,12 @@ export function topicOf(topic) {
   const problem = nameProblem(name);
   if (problem) throw new NoomError('bad_name', `topic: ${problem}`);
   return name;
+}
+
+/** The topic in the options of send, in normal form; empty: none. */
+export function topicIn(options) {
+  const { topic } = optionsOf(options);
+  return topic === undefined ? '' : topicOf(topic);
 }
 
 /** The questions between us and one peer. */

@@ -5,6 +5,7 @@
 
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
+import { nameProblem } from './name.js';
 
 const MESSAGE = 1;
 const TAKEN = 2;
@@ -12,6 +13,7 @@ const ASKED = 3; // has all up to the number arrived? asked by a member that lea
 const ARRIVED = 4; // the reply
 const PIECE = 5; // of a question or an answer
 const PIECES = 6; // have been received
+const TOPIC = 7; // of the message with the number
 
 // What the application has taken is acknowledged at once, unless that was so a moment ago: then within ACK_PAUSE ms, or as
 // soon as a part of the credit comes back by it.
@@ -20,6 +22,7 @@ const ACK_BYTES = MAX.unacked / 16;
 const ACK_MESSAGES = MAX.unackedMessages / 16;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The bytes of a string, an ArrayBuffer or a view of one. */
 export function toBytes(data) {
@@ -44,7 +47,7 @@ export class DataStream {
   #acknowledgement;
 
   #number = 0; // of the last message sent
-  #unacked = []; // {number, size, frame}
+  #unacked = []; // {number, size, frame, topic: the frame with that, or null}
   #unackedBytes = 0;
   #arrived = 0; // number of the last message that the other end says it has
 
@@ -52,6 +55,8 @@ export class DataStream {
   #taken = 0; // highest number the application took
   #held = []; // {number, size}: received, not yet taken
   #heldBytes = 0;
+  #topic = { number: 0, text: '' }; // of the message with the number
+  #topical = false; // a topic has come since the last message
   #told = 0; // highest number that we have acknowledged
   #untoldBytes = 0; // taken, not acknowledged
   #pausing = false; // we have acknowledged a moment ago
@@ -81,12 +86,14 @@ export class DataStream {
     return this.#unackedBytes + size <= MAX.unacked && this.#unacked.length < MAX.unackedMessages;
   }
 
-  /** Numbers a payload, up to MAX.data bytes, and returns its frame. */
-  send(payload) {
+  /**
+   * Numbers a payload, up to MAX.data bytes, and returns its frame. topic is a name, or empty: none. It costs no credit: it is
+   * short, and there are no more topics than messages.
+   */
+  send(payload, topic = '') {
     const number = ++this.#number;
-    const frame = header(this.#message, number, payload.length);
-    frame.set(payload, 5);
-    this.#unacked.push({ number, size: payload.length, frame });
+    const frame = filled(this.#message, number, payload);
+    this.#unacked.push({ number, size: payload.length, frame, topic: topic === '' ? null : filled(TOPIC, number, encoder.encode(topic)) });
     this.#unackedBytes += payload.length;
     return frame;
   }
@@ -100,16 +107,19 @@ export class DataStream {
   /** A frame that the other end replies to at once, because it has said itself that all up to there has come. */
   probe() { return header(ASKED, this.acknowledged); }
 
-  /** The first unacknowledged message above a number, as {number, frame}; undefined: there is none. */
+  /**
+   * The first unacknowledged message above a number, as {number, frame, topic}, the last for the frame that goes before it, or
+   * null; undefined: there is none.
+   */
   next(number) {
     const first = this.#unacked[0]?.number ?? 0;
     return this.#unacked[Math.max(0, number + 1 - first)];
   }
 
   /**
-   * Takes bytes from the channel. Returns {message, number} for a new message, {credit: true} when there is more room
-   * to send, {answer} with a frame to send, {arrived: true} when more is known to have arrived, {} for what changes
-   * nothing, and {violation} for what breaks the rules.
+   * Takes bytes from the channel. Returns {message, number, topic} for a new message, {expects: true} for the first topic
+   * since the last message, {credit: true} when there is more room to send, {answer} with a frame to send, {arrived: true}
+   * when more is known to have arrived, {} for what changes nothing, and {violation} for what breaks the rules.
    */
   receive(bytes) {
     if (bytes.length < 5) return { violation: 'a data frame of fewer than 5 bytes' };
@@ -117,7 +127,9 @@ export class DataStream {
     if (bytes[0] === this.#acknowledgement) return this.#acknowledged(number);
     if (bytes[0] === ASKED) return number <= this.#got ? { answer: header(ARRIVED, this.#got) } : {};
     if (bytes[0] === ARRIVED) return this.#hasArrived(number);
+    if (bytes[0] === TOPIC) return this.#takeTopic(number, bytes.subarray(5));
     if (bytes[0] !== this.#message) return {}; // a later version's
+    this.#topical = false;
     if (number <= this.#got) return {};
     const size = bytes.length - 5;
     if (number !== this.#got + 1) return { violation: `data message ${number} after ${this.#got}` };
@@ -126,7 +138,16 @@ export class DataStream {
     this.#got = number;
     this.#held.push({ number, size });
     this.#heldBytes += size;
-    return { message: bytes.slice(5), number };
+    return { message: bytes.slice(5), number, topic: this.#topic.number === number ? this.#topic.text : '' };
+  }
+
+  #takeTopic(number, bytes) {
+    const text = textOf(bytes);
+    if (text === '' || text === null || bytes.length > MAX.name) return { violation: `a topic of ${bytes.length} bytes${text === null ? ', not UTF-8' : ''}` };
+    const expects = !this.#topical;
+    this.#topical = true;
+    if (number === this.#got + 1) this.#topic = { number, text: nameProblem(text) ? '' : text }; // or the message has been received before
+    return expects ? { expects } : {};
   }
 
   #hasArrived(number) {
@@ -178,6 +199,21 @@ export class DataStream {
     this.#pausing = true;
     return header(this.#acknowledgement, this.#taken);
   }
+}
+
+// null: it is not UTF-8.
+function textOf(bytes) {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function filled(kind, number, payload) {
+  const frame = header(kind, number, payload.length);
+  frame.set(payload, 5);
+  return frame;
 }
 
 function header(kind, number, size = 0) {

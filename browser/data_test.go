@@ -2,8 +2,10 @@ package browser_test
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +103,73 @@ func testDataWithGo(t *testing.T, kind browsertest.Kind) {
 		const data = log.filter((e) => e.type === 'datareceived').map((e) => e.data);
 		return data.length === %d && data.every((d, i) => d.length === %d && new DataView(d.buffer).getUint32(0) === i);
 	})()`, count, size))
+}
+
+// Messages under topics, from a page to Go and back, over a rebuild: each with its own, in order.
+func TestTopicsWithGo(t *testing.T) { browsertest.EachKind(t, testTopicsWithGo) }
+
+func testTopicsWithGo(t *testing.T, kind browsertest.Kind) {
+	t.Helper()
+	tab, room := newLab(t).pairWithGo(t, kind)
+	const count = 300
+	topics := []string{"", "입력 중", "반응 👍", "cursor"}
+	encoded, err := json.Marshal(topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.Do(fmt.Sprintf(`window.topics = %s; (async () => {
+		for (let i = 0; i < %d; i++) {
+			const [to, topic] = [i %% 3 ? room : other(), topics[i %% topics.length]];
+			await to.send(String(i), i %% 2 || topic !== '' ? { topic } : undefined);
+			if (i === 100) other().connection.close();
+		}
+	})(), undefined`, encoded, count))
+	for n := range count {
+		for {
+			event, err := room.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e, ok := event.(noom.DataReceived); ok {
+				if want := topics[n%len(topics)]; e.Topic != want || string(e.Data) != strconv.Itoa(n) {
+					t.Fatalf("message %d is %v: %q", n, e, e.Data)
+				}
+				break
+			}
+		}
+	}
+	for n := range count {
+		if err := room.SendTopic(t.Context(), topics[n%len(topics)], []byte(strconv.Itoa(n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tab.Wait("all of it, in order", fmt.Sprintf(`(() => {
+		const got = log.filter((e) => e.type === 'datareceived').map((e) => [new TextDecoder().decode(e.data), e.topic].join());
+		return got.join(';') === Array.from({ length: %d }, (_, n) => [n, topics[n %% topics.length]].join()).join(';');
+	})()`, count))
+	for call, want := range map[string]string{
+		`other().send('x', { topic: 'a\nb' })`:                                      "bad_name",
+		`room.send('x', { topic: '가'.repeat(43) })`:                                 "bad_name",
+		`(async () => room.trySend('x', { topic: null }))()`:                        "bad_name",
+		`(async () => other().trySend('x', 'typing'))()`:                            "bad_argument",
+		`other().send('x', { topic: ' \u1100\u1161 ' }).then(() => ({ code: '' }))`: "",
+	} {
+		if code := browsertest.Eval[string](tab, `(async () => (await (`+call+`).catch((e) => e)).code)()`); code != want {
+			t.Errorf("%s: %q, want %q", call, code, want)
+		}
+	}
+	for {
+		event, err := room.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := event.(noom.DataReceived); ok {
+			if e.Topic != "가" || string(e.Data) != "x" {
+				t.Errorf("%v has arrived", e)
+			}
+			return
+		}
+	}
 }
 
 // A page sends while it moves, and the channel of the new connection refuses every third message, as one does whose

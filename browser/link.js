@@ -31,7 +31,7 @@ export class Link {
   #sends = []; // MIME types, or kinds, of what the member publishes, as far as the hub knows
   #gone; // called when the peer goes
   #sealed; // called when nothing new is taken, because we leave
-  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data(bytes, taken), handler(topic), asideOpened(), asideFrame(kind, bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
+  #report; // {state(state, error), quality(quality), dead(), left(), stale(session), data({data, topic}, taken), handler(topic), asideOpened(), asideFrame(kind, bytes), channelOpened(channel, seen), refused({sender, codec, error}), track*}
   #options; // {iceServers(), senders(), connectTimeout, webrtc, atHome, preferred, budget, trace, arrival()}
 
   #connections = new Connections();
@@ -236,16 +236,16 @@ export class Link {
     setTimeout(() => this.close(), FAREWELL / 2);
   }
 
-  /** Sends data; resolves when it is on its way, or waits for a connection, within the credit. */
-  async send(payload) {
+  /** Sends data under a topic; resolves when it is on its way, or waits for a connection, within the credit. */
+  async send(payload, topic) {
     this.#checkSend(payload);
-    await this.#stream.send(payload);
+    await this.#stream.send(payload, topic);
   }
 
   /** Sends data if there is credit; false if not. */
-  trySend(payload) {
+  trySend(payload, topic) {
     this.#checkSend(payload);
-    return this.#stream.trySend(payload);
+    return this.#stream.trySend(payload, topic);
   }
 
   /** Sends a frame beside the messages; false: too much waits. sure: deliver waits until it has arrived. */

@@ -228,11 +228,11 @@ export class Room extends EventTarget {
   tryChat(text: string): boolean;
   /**
    * Up to 61440 bytes, to every peer, each as peer.send does; peers that are not connected yet get it once they are.
-   * Rejects with an AggregateError of NoomErrors, each with the peer that did not take it.
+   * Rejects with an AggregateError of NoomErrors, each with the peer that did not take it; with bad_name for a bad topic.
    */
-  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  send(data: string | ArrayBuffer | ArrayBufferView, options?: SendOptions): Promise<void>;
   /** send that never waits; returns the peers that did not take it, because too much is on its way to them already. */
-  trySend(data: string | ArrayBuffer | ArrayBufferView): Peer[];
+  trySend(data: string | ArrayBuffer | ArrayBufferView, options?: SendOptions): Peer[];
   /**
    * Has answer called for each question that a peer asks under a topic: see peer.ask. It replaces the function that the
    * topic had before; null: the topic has none any longer. Questions under a topic without a function are refused with
@@ -313,6 +313,14 @@ export class State {
 export type QuestionHandler = (
   peer: Peer, data: Uint8Array, options: { readonly signal: AbortSignal },
 ) => string | ArrayBuffer | ArrayBufferView | void | Promise<string | ArrayBuffer | ArrayBufferView | void>;
+
+export interface SendOptions {
+  /**
+   * A name of up to 128 bytes, by which the peer's application tells kinds of messages apart; empty, as without: none. It
+   * does not count as data. A peer whose noom knows no topics gets the data without it.
+   */
+  topic?: string;
+}
 
 export interface AskOptions {
   /** Gives the question up. */
@@ -407,11 +415,12 @@ export class Peer {
   /**
    * Up to 61440 bytes, reliably and in order, over rebuilds of the connection too; what is sent while there is none
    * waits for one. Waits itself while 1 MiB is on its way to an application that does not take it. What it has taken
-   * arrives, unless the peer leaves, or leave says that it did not.
+   * arrives, unless the peer leaves, or leave says that it did not. Messages come in the order in which they were sent,
+   * whatever their topics. Rejects with too_big, bad_name for a bad topic, and closed.
    */
-  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  send(data: string | ArrayBuffer | ArrayBufferView, options?: SendOptions): Promise<void>;
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
-  trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
+  trySend(data: string | ArrayBuffer | ArrayBufferView, options?: SendOptions): boolean;
   /**
    * Asks the peer something under a topic, a name of up to 128 bytes, and resolves with what its application answers:
    * see room.handle. The question and the answer have up to 1 MiB. They go on over rebuilds of the connection, and wait for
@@ -704,9 +713,9 @@ export interface RoomEventMap {
   }>;
   /**
    * Taking the event acknowledges the data to its sender: the first to do so, a listener or an iterator, counts for all.
-   * Without either the data waits.
+   * Without either the data waits. topic: what the peer has sent it under; empty: none.
    */
-  datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array }>;
+  datareceived: Named<'datareceived', { peer: Peer; data: Uint8Array; topic: string }>;
   /** At most 64 of a peer's channels are open, or wait for an iterator, at a time. */
   channelopened: Named<'channelopened', { peer: Peer; channel: Channel }>;
   /** At most 16 of a peer's offers wait for a decision, or for an iterator, at a time. */

@@ -1,6 +1,6 @@
 // Another member of the room: the face of a Link.
 
-import { topicOf } from './asking.js';
+import { topicIn, topicOf } from './asking.js';
 import { toBytes } from './data.js';
 import { statistics } from './diagnose.js';
 import { NoomError, optionsOf, quoted } from './errors.js';
@@ -115,14 +115,19 @@ export class Peer {
 
   /**
    * Sends up to 61440 bytes, reliably and in order, over rebuilds of the connection too. Resolves when they are on
-   * their way, or wait for a connection; at most 1 MiB may be on its way to an application that does not take it.
+   * their way, or wait for a connection; at most 1 MiB may be on its way to an application that does not take it. topic,
+   * a name of up to 128 bytes, goes with them.
    */
-  async send(data) {
-    await this.#link.send(toBytes(data));
+  async send(data, options = {}) {
+    const topic = topicIn(options);
+    await this.#link.send(toBytes(data), topic);
   }
 
   /** send that never waits: false if too much is on its way already, and the peer does not get data. */
-  trySend(data) { return this.#link.trySend(toBytes(data)); }
+  trySend(data, options = {}) {
+    const topic = topicIn(options);
+    return this.#link.trySend(toBytes(data), topic);
+  }
 
   /**
    * Asks the peer something under a topic; resolves with the bytes that its application answers. The question and the

@@ -1,7 +1,7 @@
 // A joined room: what the application uses, and the hub's frames about ourselves. The roster has
 // the others, hub.js the way to the hub.
 
-import { topicOf } from './asking.js';
+import { topicIn, topicOf } from './asking.js';
 import { Budget } from './budget.js';
 import { CHAT, Chat, checkChat } from './chat.js';
 import { isPair } from './codec.js';
@@ -226,24 +226,26 @@ export class Room extends RoomEvents {
 
   /**
    * Sends data, up to 61440 bytes, to every peer; those that are being connected get it once they are. Rejects with an
-   * AggregateError that names those that did not take it.
+   * AggregateError that names those that did not take it. topic is that of peer.send.
    */
-  async send(data) {
+  async send(data, options = {}) {
+    const topic = topicIn(options);
     const bytes = toBytes(data);
     checkSize(bytes);
     this.#checkOpen();
     const { entries } = this.#roster;
-    const results = await Promise.allSettled(entries.map(({ link }) => link.send(bytes)));
+    const results = await Promise.allSettled(entries.map(({ link }) => link.send(bytes, topic)));
     const failed = results.flatMap((r, i) => (r.status === 'rejected' ? [Object.assign(r.reason, { peer: entries[i].peer })] : []));
     if (failed.length > 0) throw new AggregateError(failed, `noom: ${failed.length} of ${entries.length} peers did not take it`);
   }
 
   /** send that never waits; returns the peers that did not take it, because too much is on its way to them already. */
-  trySend(data) {
+  trySend(data, options = {}) {
+    const topic = topicIn(options);
     const bytes = toBytes(data);
     checkSize(bytes);
     this.#checkOpen();
-    return this.#roster.entries.filter(({ link }) => !link.trySend(bytes)).map(({ peer }) => peer);
+    return this.#roster.entries.filter(({ link }) => !link.trySend(bytes, topic)).map(({ peer }) => peer);
   }
 
   /**

@@ -181,7 +181,7 @@ export class Roster {
         dead: () => this.#drop(entry, 'lost'),
         left: () => entry.link.part(() => this.#drop(entry, 'left', (link) => link.fade())),
         stale: (session) => this.#reborn(entry, conduct, session),
-        data: (data, taken) => about('datareceived', { data }, taken),
+        data: (message, taken) => about('datareceived', message, taken),
         asideOpened: () => this.#room.beside.opened(member.id),
         asideFrame: (kind, bytes) => this.#room.beside.came(kind, member.id, conduct, bytes),
         handler: (topic) => this.#room.handler(topic, entry.peer),

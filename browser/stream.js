@@ -8,7 +8,8 @@ import { ACK_PAUSE, DataStream, isOfPieces } from './data.js';
 import { NoomError } from './errors.js';
 import { MAX } from './limits.js';
 
-// Bytes in a channel above which nothing is added: credit lets no honest member wait with more.
+// Bytes in a channel above which nothing is added: credit lets no honest member wait with more, but for thousands of long
+// topics, of which the last wait for room.
 const MOST_WAITING = 2 * MAX.unacked;
 
 // Bytes of pieces that are not acknowledged, so that messages do not wait behind them.
@@ -20,7 +21,7 @@ export class Stream {
   questions; // Asking
 
   #connections;
-  // {data(bytes, taken), handler(topic), failed(error), flooded(error), repeated() → whether one more that says nothing new is
+  // {data({data, topic}, taken), handler(topic), failed(error), flooded(error), repeated() → whether one more that says nothing new is
   // within bounds, asideOpened(), aside(kind, frame)}
   #link;
   #numbers = new DataStream();
@@ -33,7 +34,7 @@ export class Stream {
   // pieces, asked: whether all has arrived, probed}
   #lanes = new WeakMap();
   #answer = null; // a frame: what the other end has asked for
-  #waiting = []; // sends without credit: {payload, resolve, reject}
+  #waiting = []; // sends without credit: {payload, topic, resolve, reject}
   #sealed = false; // we leave: nothing new is taken
   #deliveries = []; // resolvers of calls that wait for all to arrive
   #pause = 0; // timer: what is taken is not acknowledged one by one
@@ -45,20 +46,20 @@ export class Stream {
     this.questions = new Asking({ due: () => this.flush(), handler: link.handler });
   }
 
-  /** Sends up to 61440 bytes; resolves when they are on their way, within the credit. */
-  send(payload) {
+  /** Sends up to 61440 bytes under a topic, an empty one for none; resolves when they are on their way, within the credit. */
+  send(payload, topic) {
     return new Promise((resolve, reject) => {
       if (this.#sealed) throw gone();
-      this.#waiting.push({ payload: payload.slice(), resolve, reject });
+      this.#waiting.push({ payload: payload.slice(), topic, resolve, reject });
       this.#sendWaiting();
     });
   }
 
   /** Sends what can be on its way at once; false if it cannot. */
-  trySend(payload) {
+  trySend(payload, topic) {
     if (this.#sealed) throw gone();
     if (this.#waiting.length > 0 || !this.#numbers.hasCredit(payload.length)) return false;
-    this.#numbers.send(payload);
+    this.#numbers.send(payload, topic);
     this.flush();
     return true;
   }
@@ -100,9 +101,9 @@ export class Stream {
       this.#receivePiece(bytes);
       return;
     }
-    const { message, number, credit, answer, arrived, violation } = this.#numbers.receive(bytes);
+    const { message, topic, expects, number, credit, answer, arrived, violation } = this.#numbers.receive(bytes);
     if (violation) this.#link.failed(new NoomError('malformed', violation));
-    else if (!message && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
+    else if (!message && !expects && !credit && !this.#link.repeated()) this.#link.flooded(new NoomError('malformed', 'the peer floods us with data that says nothing new'));
     if (credit) this.#sendWaiting();
     if (arrived && this.#deliveries.length > 0) this.#aside.confirm();
     if (credit || arrived) this.#lookDelivered();
@@ -115,7 +116,7 @@ export class Stream {
       this.flush();
     }
     if (!message) return;
-    this.#link.data(message, () => {
+    this.#link.data({ data: message, topic }, () => {
       if (this.#numbers.take(number)) this.flush();
     });
   }
@@ -178,6 +179,7 @@ export class Stream {
     if (!this.#aside.write(put)) return false;
     if (!this.#writePieces(lane, put)) return false;
     for (let next = this.#numbers.next(lane.carried); next; next = this.#numbers.next(lane.carried)) {
+      if (next.topic && !put(next.topic)) return false;
       if (!put(next.frame)) return false;
       lane.carried = next.number;
     }
@@ -230,8 +232,8 @@ export class Stream {
 
   #sendWaiting() {
     while (this.#waiting.length > 0 && this.#numbers.hasCredit(this.#waiting[0].payload.length)) {
-      const { payload, resolve } = this.#waiting.shift();
-      this.#numbers.send(payload);
+      const { payload, topic, resolve } = this.#waiting.shift();
+      this.#numbers.send(payload, topic);
       resolve();
     }
     this.flush();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { MAX } from '../limits.js';
 import { DataStream, toBytes } from '../data.js';
@@ -75,6 +76,31 @@ test('a gap, an excess and nonsense are violations', () => {
   assert.ok(b.receive(Uint8Array.of(1, 2)).violation);
   assert.ok(b.receive(Uint8Array.of(2, 0, 0, 0, 9)).violation);
   assert.deepEqual(b.receive(Uint8Array.of(9, 0, 0, 0, 9)), {});
+});
+
+// What a new stream has made of frames in hexadecimal digits, until one breaks the rules.
+function takeAll(frames) {
+  const stream = new DataStream();
+  const messages = [];
+  for (const frame of frames) {
+    const { message, topic, violation } = stream.receive(new Uint8Array(Buffer.from(frame, 'hex')));
+    if (violation) return { messages, violation };
+    if (message) messages.push({ topic, data: text(message) });
+  }
+  return { messages };
+}
+
+test('golden topics', () => {
+  const { written, read, refused } = JSON.parse(readFileSync(new URL('../../signal/testdata/topics.json', import.meta.url)));
+  const stream = new DataStream();
+  for (const { topic, data, frames } of written) {
+    stream.send(bytes(data), topic);
+    const next = stream.next(stream.last - 1);
+    assert.deepEqual([next.topic, next.frame].filter(Boolean).map((frame) => Buffer.from(frame).toString('hex')), frames);
+  }
+  for (const { why, frames, messages } of read) assert.deepEqual(takeAll(frames), { messages }, why);
+  for (const { why, frames } of refused) assert.ok(takeAll(frames).violation, why);
+  assert.ok(written.length >= 4 && read.length >= 10 && refused.length >= 5);
 });
 
 test('a member that leaves learns what has arrived, taken or not', () => {

@@ -31,6 +31,10 @@ class End {
 
   got = []; // numbers that the messages hold, in the order in which they came
 
+  topics = []; // theirs
+
+  repeats = 0; // frames that said nothing new
+
   opened = 0; // connections for frames of the room's state
 
   frames = []; // of it, that have come
@@ -41,11 +45,12 @@ class End {
 
   constructor() {
     this.stream = new Stream(this.connections, {
-      data: (payload, taken) => {
-        this.got.push(new DataView(payload.buffer).getUint32(0));
+      data: ({ data, topic }, taken) => {
+        this.got.push(new DataView(data.buffer).getUint32(0));
+        this.topics.push(topic);
         this.held.push(taken);
       },
-      failed: (error) => { throw error; }, flooded: (error) => { throw error; }, repeated: () => true,
+      failed: (error) => { throw error; }, flooded: (error) => { throw error; }, repeated: () => ++this.repeats,
       asideOpened: () => { this.opened++; }, aside: (kind, frame) => { this.frames.push(frame); },
     });
   }
@@ -53,10 +58,10 @@ class End {
   get sent() { return this.#sent; }
 
   // Sends one message, if there is credit.
-  say(size = 4) {
+  say(size = 4, topic = '') {
     const payload = new Uint8Array(size);
     new DataView(payload.buffer).setUint32(0, this.#sent + 1);
-    const sent = this.stream.trySend(payload);
+    const sent = this.stream.trySend(payload, topic);
     if (sent) this.#sent++;
     return sent;
   }
@@ -149,6 +154,50 @@ test('a connection that refuses in the middle leaves no gap', () => {
   assert.deepEqual(numbers(fresh), [1, 2, 3, 4]);
 });
 
+test('a connection that refuses between a topic and its message gets both again', () => {
+  const { end, old } = begun(0);
+  const other = new End();
+  let left = 1;
+  const { sendData } = old;
+  old.sendData = function some(...what) { return left-- > 0 && sendData.apply(this, what); };
+  end.say(4, '반응');
+  left = Infinity;
+  end.stream.flush();
+  assert.deepEqual([numbers(old, 7), numbers(old)], [[1, 1], [1]]);
+  other.take(old);
+  assert.deepEqual([other.got, other.topics, other.repeats], [[1], ['반응'], 1]);
+});
+
+test('topics without messages say nothing new', () => {
+  const { end, old } = begun(0);
+  const other = new End();
+  end.say(4, 'a');
+  const [topic, message] = old.sent.splice(0);
+  for (let n = 0; n < 5; n++) other.stream.receive(topic);
+  assert.equal(other.repeats, 4);
+  other.stream.receive(message);
+  other.stream.receive(topic);
+  assert.equal(other.repeats, 4, 'the next connection begins with what was sent');
+  other.stream.receive(message);
+  assert.equal(other.repeats, 5);
+  assert.throws(() => other.stream.receive(Uint8Array.of(7, 0, 0, 0, 2)), (e) => e.code === 'malformed');
+});
+
+test('what waits for credit keeps its topic', async () => {
+  const { end, old } = begun(0);
+  const other = new End();
+  for (let n = 0; n < MAX.unackedMessages; n++) assert.ok(end.say(4, 'x'.repeat(128)), 'topics cost no credit');
+  const sent = end.stream.send(Uint8Array.of(0, 0, 0, 1), '나중');
+  other.connections.current = new Carrier();
+  other.take(old);
+  for (let n = 0; n < MAX.unackedMessages / 16 + 1; n++) other.consume();
+  end.take(other.connections.current);
+  await sent;
+  other.take(old);
+  assert.equal(other.topics.at(-1), '나중');
+  for (const { stream } of [end, other]) stream.close();
+});
+
 test('a connection is given what it has room for, and the rest when it has sent that', () => {
   const { end, old } = begun(0);
   for (let n = 1; n <= 100; n++) {
@@ -204,6 +253,9 @@ test('whether all has arrived is asked behind the last message, once over each c
   assert.equal(end.stream.missing, 0);
 });
 
+// The topic of message n.
+const topicFor = (n) => (n % 3 === 1 ? '' : `주제 ${n % 11}`);
+
 // The random numbers that follow from a seed, from 0 to most-1.
 function dice(seed) {
   let state = seed + 1;
@@ -255,7 +307,7 @@ class Pair {
       case 4: for (const c of this.#pairs[which] ?? []) c.up = c.dataOpen = true; break;
       case 5: if (roll(2) === 0) this.flush(); break;
       case 6: this.ends[i].consume(); break;
-      case 7: for (let n = roll(6); n > 0; n--) this.ends[i].say(roll(30) === 0 ? MAX.data : 4); break;
+      case 7: for (let n = roll(6); n > 0; n--) this.ends[i].say(roll(30) === 0 ? MAX.data : 4, topicFor(this.ends[i].sent + 1)); break;
       default: this.take(i, which, roll(5));
     }
   }
@@ -290,6 +342,7 @@ test('whatever becomes of connections, all messages arrive once and in order', (
     pair.ends.forEach((end, i) => {
       const other = pair.ends[1 - i];
       assert.deepEqual(other.got, Array.from({ length: end.sent }, (_, n) => n + 1), `seed ${seed}`);
+      assert.deepEqual(other.topics, other.got.map(topicFor), `seed ${seed}`);
       assert.equal(end.stream.missing, 0, `seed ${seed}`);
       said += end.sent;
     });

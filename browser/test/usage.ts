@@ -49,6 +49,11 @@ export async function use(media: MediaStream): Promise<string> {
     for await (const bytes of channel) bytes satisfies Uint8Array;
     await peer.send(data ?? new ArrayBuffer(1));
     await peer.sendFile(new File(['x'], '메모.txt'), { name: 'y', signal: AbortSignal.timeout(1000), onprogress: (done, total) => done / total satisfies number });
+    await peer.send('x', { topic: '입력 중' });
+    room.trySend('x', { topic: 'cursor' }) satisfies Peer[];
+    room.addEventListener('datareceived', ({ topic }) => topic satisfies string);
+    // @ts-expect-error a topic is a string
+    await room.send('x', { topic: 7 });
     if (!peer.trySend('x') || !room.tryChat('x')) room.trySend(new Uint8Array(1)) satisfies Peer[];
     const number: SafetyNumber = await peer.safetyNumber();
     if (number.digits !== (await safetyNumber(room.self, peer.member)).digits) number.emoji satisfies string;

@@ -30,7 +30,7 @@ func run(ctx context.Context, flags *flag.FlagSet, args []string, _ io.Writer) e
 			_ = room.TryChat(e.From.Name + ": " + e.Text) // without a hub nobody hears it
 		},
 		Data: func(ctx context.Context, _ noom.Room, e noom.DataReceived) {
-			_ = e.Peer.Send(ctx, e.Data) // until the peer has gone
+			_ = e.Peer.SendTopic(ctx, e.Topic, e.Data) // until the peer has gone
 		},
 		Track: reflect,
 	})

@@ -23,10 +23,10 @@ func TestEverythingComesBack(t *testing.T) {
 	if codec := track.Codec().MimeType; codec != "video/VP8" {
 		t.Errorf("%s came back", codec)
 	}
-	if err := room.Send(t.Context(), []byte("안녕")); err != nil {
+	if err := room.SendTopic(t.Context(), "인사", []byte("안녕")); err != nil {
 		t.Fatal(err)
 	}
-	bottest.Await(t, room, func(e noom.DataReceived) bool { return string(e.Data) == "안녕" })
+	bottest.Await(t, room, func(e noom.DataReceived) bool { return string(e.Data) == "안녕" && e.Topic == "인사" })
 	if err := room.Chat(t.Context(), "hello"); err != nil {
 		t.Fatal(err)
 	}

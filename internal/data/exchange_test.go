@@ -2,6 +2,7 @@ package data
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -51,11 +52,19 @@ func (e *end) connect() {
 	e.Open(e.lane)
 }
 
+// topicFor returns the topic of message n.
+func topicFor(n uint32) string {
+	if n%3 == 1 {
+		return ""
+	}
+	return fmt.Sprint("주제 ", n%11)
+}
+
 func (e *end) send(t *testing.T, size int) {
 	t.Helper()
 	payload := make([]byte, 4+size)
 	binary.BigEndian.PutUint32(payload, e.sent+1)
-	if e.TrySend(payload) == nil {
+	if e.TrySend(topicFor(e.sent+1), payload) == nil {
 		e.sent++
 	}
 }
@@ -94,6 +103,9 @@ func (e *end) take(t *testing.T, other *end) {
 	}
 	if e.got++; message.number != e.got || binary.BigEndian.Uint32(message.Payload) != e.got {
 		t.Fatalf("message %d comes after %d", message.number, e.got-1)
+	}
+	if message.Topic != topicFor(e.got) {
+		t.Fatalf("message %d has the topic %q", e.got, message.Topic)
 	}
 	e.held = append(e.held, message)
 }
@@ -189,7 +201,7 @@ func checkCredit(t *testing.T, e, other *end) {
 // settleExchange has everything arrive and all pauses end.
 func settleExchange(t *testing.T, ends *[2]end) {
 	t.Helper()
-	for range 2 * MaxUnacked {
+	for range 3 * MaxUnacked { // frames
 		for i := range ends {
 			e, other := &ends[i], &ends[1-i]
 			e.take(t, other)

@@ -16,6 +16,7 @@ const (
 	kindArrived = 4 // the reply: it has
 	kindPiece   = 5 // of a question or an answer
 	kindPieces  = 6 // pieces have been received up to the number
+	kindTopic   = 7 // of the message with the number
 )
 
 const frameHead = 5 // bytes: the kind and a number
@@ -25,6 +26,11 @@ func frameNumber(frame []byte) uint32 { return binary.BigEndian.Uint32(frame[1:f
 
 func numberFrame(kind byte, n uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{kind}, n)
+}
+
+func topicFrame(n uint32, topic string) []byte {
+	frame := make([]byte, 0, frameHead+len(topic))
+	return append(binary.BigEndian.AppendUint32(append(frame, kindTopic), n), topic...)
 }
 
 // parseFrame splits a frame from the data channel.

@@ -10,12 +10,12 @@ import (
 )
 
 // What may wait in a lane. The bounds are above what credit lets an honest peer leave
-// there. They are needed because of a peer that acknowledges what it has not received,
-// or whose SCTP takes nothing.
+// there, but for thousands of long topics, of which the last wait for room. They are needed
+// because of a peer that acknowledges what it has not received, or whose SCTP takes nothing.
 const (
 	maxRoom     = 2 * signal.MaxUnacked // bytes
 	answerBatch = 64                    // acknowledgements; at most two batches wait
-	maxUntaken  = 2 * MaxUnacked        // frames that have arrived and wait for the loop
+	maxUntaken  = 3 * MaxUnacked        // frames that have arrived and wait for the loop; a message may have two
 )
 
 // maxChannels bounds the channels that a peer may have opened at a time, and those that

@@ -38,7 +38,7 @@ func TestFullLaneIsDrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Open(lane)
-	if err := s.TrySend(nil); err != nil {
+	if err := s.TrySend("", nil); err != nil {
 		t.Fatal(err)
 	}
 	if s.Write(lane); len(channel.frames) != 1 {

@@ -23,7 +23,8 @@ type outgoingMessages struct {
 	arrived uint32   // number of the last message that the peer says it has, if above base
 	kept    [][]byte // encoded; from head on, of which the first has number base+1
 	head    int
-	bytes   int // payload bytes in kept
+	bytes   int               // payload bytes in kept
+	topics  map[uint32]string // of those kept that have one, by number
 	waiting []chan struct{}
 	closed  bool
 	sealed  bool // we leave: nothing new is kept, and what is kept is still sent
@@ -31,13 +32,13 @@ type outgoingMessages struct {
 
 // offer keeps data if there is credit. If not, it returns a channel that is closed
 // when it is worth trying again.
-func (s *outgoingMessages) offer(data []byte) (wait <-chan struct{}, err error) {
+func (s *outgoingMessages) offer(topic string, data []byte) (wait <-chan struct{}, err error) {
 	if err := CheckSize(data); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.keep(data); !errors.Is(err, fault.WouldBlock) {
+	if err := s.keep(topic, data); !errors.Is(err, fault.WouldBlock) {
 		return nil, err
 	}
 	c := make(chan struct{})
@@ -46,13 +47,13 @@ func (s *outgoingMessages) offer(data []byte) (wait <-chan struct{}, err error) 
 }
 
 // try keeps data if there is credit, or returns fault.WouldBlock.
-func (s *outgoingMessages) try(data []byte) error {
+func (s *outgoingMessages) try(topic string, data []byte) error {
 	if err := CheckSize(data); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.keep(data)
+	return s.keep(topic, data)
 }
 
 // CheckSize returns an error if a message is too big to be sent.
@@ -63,8 +64,8 @@ func CheckSize(data []byte) error {
 	return nil
 }
 
-// keep needs s.mu.
-func (s *outgoingMessages) keep(data []byte) error {
+// keep needs s.mu. Topics cost no credit: they are short, and there are no more of them than messages.
+func (s *outgoingMessages) keep(topic string, data []byte) error {
 	if s.closed || s.sealed {
 		return fault.Closed
 	}
@@ -72,6 +73,12 @@ func (s *outgoingMessages) keep(data []byte) error {
 		return fault.WouldBlock
 	}
 	s.append(kindMessage, data)
+	if topic != "" {
+		if s.topics == nil {
+			s.topics = make(map[uint32]string)
+		}
+		s.topics[s.base+uint32(s.count())] = topic
+	}
 	return nil
 }
 
@@ -102,13 +109,13 @@ func (s *outgoingMessages) put(kind byte, data []byte) {
 func (s *outgoingMessages) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept, s.head, s.bytes = nil, 0, 0
+	s.kept, s.head, s.bytes, s.topics = nil, 0, 0, nil
 }
 
 // send waits for credit until ctx ends, and keeps data.
-func (s *outgoingMessages) send(ctx context.Context, data []byte) error {
+func (s *outgoingMessages) send(ctx context.Context, topic string, data []byte) error {
 	for {
-		wait, err := s.offer(data)
+		wait, err := s.offer(topic, data)
 		if wait == nil {
 			return err
 		}
@@ -123,15 +130,15 @@ func (s *outgoingMessages) send(ctx context.Context, data []byte) error {
 // count returns how many messages are kept. It needs s.mu.
 func (s *outgoingMessages) count() int { return len(s.kept) - s.head }
 
-// next returns the first encoded message with a number above n; nil: there is none.
-func (s *outgoingMessages) next(n uint32) []byte {
+// next returns the first encoded message with a number above n, and its topic; nil: there is none.
+func (s *outgoingMessages) next(n uint32) (frame []byte, topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	skip := max(0, int(int32(n-s.base)))
 	if skip >= s.count() {
-		return nil
+		return nil, ""
 	}
-	return s.kept[s.head+skip]
+	return s.kept[s.head+skip], s.topics[s.base+uint32(skip)+1]
 }
 
 // taken forgets the messages up to number n. ok is false if n was never sent; news is
@@ -149,6 +156,7 @@ func (s *outgoingMessages) taken(n uint32) (news, ok bool) {
 	for i := range count {
 		s.bytes -= len(s.kept[s.head+i]) - frameHead
 		s.kept[s.head+i] = nil
+		delete(s.topics, s.base+uint32(i)+1)
 	}
 	if s.head += count; s.head > s.count() { // so that a message is moved once at most, on average
 		n := copy(s.kept, s.kept[s.head:])

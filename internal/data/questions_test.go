@@ -179,7 +179,7 @@ func TestPeerWithoutQuestions(t *testing.T) {
 		if s.Write(next); next.given != 0 {
 			t.Errorf("%d bytes go over the next connection", next.given)
 		}
-		if err := s.TrySend([]byte("x")); err != nil {
+		if err := s.TrySend("", []byte("x")); err != nil {
 			t.Error(err)
 		}
 		s.Close()

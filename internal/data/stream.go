@@ -3,10 +3,12 @@ package data
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/pion/webrtc/v4"
 
 	"noom/internal/fault"
+	"noom/signal"
 )
 
 // ErrCredit ends a connection whose peer exceeds its credit.
@@ -26,20 +28,27 @@ type Stream struct {
 	arrivedDue bool            // the peer has asked whether its data has arrived, and it has
 	deliveries []chan struct{} // each is closed when everything has arrived
 	unseen     int             // channels that the peer opened and our application has not got yet
+	topic      string          // of the peer's message with the number topicOf; no longer of use if that has come
+	topicOf    uint32
+	topical    bool // a topic has come since the last message
 }
 
 // These may be called from anywhere.
 
-// Send waits for credit until ctx ends, and accepts data. Errors: fault.TooBig,
+// Send waits for credit until ctx ends, and accepts data. topic is a name, or empty: none. Errors: fault.TooBig,
 // fault.Closed, ctx's.
-func (s *Stream) Send(ctx context.Context, data []byte) error { return s.out.send(ctx, data) }
+func (s *Stream) Send(ctx context.Context, topic string, data []byte) error {
+	return s.out.send(ctx, topic, data)
+}
 
 // TrySend is like Send, but returns fault.WouldBlock instead of waiting.
-func (s *Stream) TrySend(data []byte) error { return s.out.try(data) }
+func (s *Stream) TrySend(topic string, data []byte) error { return s.out.try(topic, data) }
 
 // Offer is like TrySend, but instead of fault.WouldBlock it returns a channel that is
 // closed when it is worth trying again.
-func (s *Stream) Offer(data []byte) (full <-chan struct{}, err error) { return s.out.offer(data) }
+func (s *Stream) Offer(topic string, data []byte) (full <-chan struct{}, err error) {
+	return s.out.offer(topic, data)
+}
 
 // Seal makes sends and questions fail from now on, because we leave. What was accepted is still sent.
 func (s *Stream) Seal() {
@@ -78,6 +87,7 @@ func (s *Stream) Rebuilt() { s.in.remind() }
 // Message is what the peer has sent with one call of Send.
 type Message struct {
 	Payload   []byte // nil: there is no message
+	Topic     string // of the message; empty: it has none
 	Aside     []byte // a frame beside the messages, nil if it is none
 	AsideKind AsideKind
 	number    uint32
@@ -120,7 +130,11 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 			return Message{}, true, ErrCredit
 		}
 		return Message{}, news, nil
+	case kindTopic:
+		news, err = s.takeTopic(n, payload)
+		return Message{}, news, err
 	case kindMessage:
+		s.topical = false
 		fresh, err := s.in.receive(n, len(payload))
 		if err != nil {
 			return Message{}, true, err
@@ -128,11 +142,30 @@ func (s *Stream) Take(lane *Lane, m webrtc.DataChannelMessage) (message Message,
 		if !fresh {
 			return Message{}, false, nil
 		}
-		return Message{Payload: payload, number: n}, true, nil
+		message = Message{Payload: payload, number: n}
+		if s.topicOf == n {
+			message.Topic = s.topic
+		}
+		return message, true, nil
 	case byte(AsideState), byte(AsideChat):
 		return Message{Aside: m.Data[1:], AsideKind: AsideKind(kind)}, true, nil
 	}
 	return Message{}, true, nil
+}
+
+// takeTopic takes the topic of message n. news is false for all but the first one since the last message.
+func (s *Stream) takeTopic(n uint32, topic []byte) (news bool, err error) {
+	if len(topic) == 0 || len(topic) > signal.MaxName || !utf8.Valid(topic) {
+		return true, fault.Rules
+	}
+	news, s.topical = !s.topical, true
+	if n == s.in.last()+1 { // or the message has been received before
+		s.topicOf, s.topic = n, string(topic)
+		if signal.CheckName(s.topic) != nil {
+			s.topic = ""
+		}
+	}
+	return news, nil
 }
 
 // Pausing reports whether PauseOver has to be called in AckPause.
@@ -175,8 +208,8 @@ func (s *Stream) Write(lane *Lane) {
 	if !s.writePieces(lane) {
 		return
 	}
-	for frame := s.out.next(lane.written); frame != nil; frame = s.out.next(lane.written) {
-		if !lane.room() || lane.give(frame) != nil {
+	for frame, topic := s.out.next(lane.written); frame != nil; frame, topic = s.out.next(lane.written) {
+		if !lane.room() || topic != "" && lane.give(topicFrame(frameNumber(frame), topic)) != nil || lane.give(frame) != nil {
 			return
 		}
 		lane.written = frameNumber(frame)
@@ -191,7 +224,7 @@ func (s *Stream) Write(lane *Lane) {
 func (s *Stream) writePieces(lane *Lane) bool {
 	q := &s.Questions
 	q.fill()
-	for frame := q.out.next(lane.pieces); frame != nil; frame = q.out.next(lane.pieces) {
+	for frame, _ := q.out.next(lane.pieces); frame != nil; frame, _ = q.out.next(lane.pieces) {
 		if !lane.room() || lane.give(frame) != nil {
 			return false
 		}

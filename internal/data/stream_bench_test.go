@@ -12,7 +12,7 @@ func BenchmarkKept(b *testing.B) {
 			var s Stream
 			lane, payload := NewLane(nil, nil), make([]byte, 100)
 			send := func() {
-				if err := s.TrySend(payload); err != nil {
+				if err := s.TrySend("", payload); err != nil {
 					b.Fatal(err)
 				}
 			}

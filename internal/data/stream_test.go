@@ -84,19 +84,19 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 				t.Fatalf("news %v, %v; want %v, %v", isNews, err, news, want)
 			}
 		}
-		if err := s.TrySend(make([]byte, signal.MaxData+1)); !errors.Is(err, fault.TooBig) {
+		if err := s.TrySend("", make([]byte, signal.MaxData+1)); !errors.Is(err, fault.TooBig) {
 			t.Fatal(err)
 		}
 		for range MaxUnacked {
-			if err := s.TrySend([]byte("x")); err != nil {
+			if err := s.TrySend("", []byte("x")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.TrySend(nil); !errors.Is(err, fault.WouldBlock) {
+		if err := s.TrySend("", nil); !errors.Is(err, fault.WouldBlock) {
 			t.Fatal(err)
 		}
 		sent := make(chan error, 1)
-		go func() { sent <- s.Send(t.Context(), []byte("last")) }()
+		go func() { sent <- s.Send(t.Context(), "", []byte("last")) }()
 		synctest.Wait()
 		take(peerFrame(kindTaken, MaxUnacked+1, ""), true, ErrCredit)
 		take(peerFrame(kindArrived, MaxUnacked+1, ""), true, ErrCredit)
@@ -110,7 +110,7 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 		var frames [][]byte
-		for frame := s.out.next(2); frame != nil; frame = s.out.next(frameNumber(frame)) {
+		for frame, _ := s.out.next(2); frame != nil; frame, _ = s.out.next(frameNumber(frame)) {
 			frames = append(frames, frame)
 		}
 		if n := len(frames); n != MaxUnacked-1 || frameNumber(frames[0]) != 3 || string(frames[n-1][frameHead:]) != "last" {
@@ -133,22 +133,22 @@ func TestStreamKeepsUntilTaken(t *testing.T) {
 		}
 
 		// The peer goes while a Send waits, and comes back. Then we leave.
-		if err := s.TrySend([]byte("x")); err != nil {
+		if err := s.TrySend("", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		go func() { sent <- s.Send(t.Context(), []byte("waits")) }()
+		go func() { sent <- s.Send(t.Context(), "", []byte("waits")) }()
 		synctest.Wait()
 		s.Close()
 		if err := <-sent; !errors.Is(err, fault.Closed) {
 			t.Fatal(err)
 		}
 		s.Reopen()
-		if err := s.TrySend(nil); !errors.Is(err, fault.WouldBlock) {
+		if err := s.TrySend("", nil); !errors.Is(err, fault.WouldBlock) {
 			t.Fatal(err)
 		}
 		s.Seal()
 		s.Reopen()
-		if err := s.TrySend(nil); !errors.Is(err, fault.Closed) {
+		if err := s.TrySend("", nil); !errors.Is(err, fault.Closed) {
 			t.Fatal(err)
 		}
 	})
@@ -162,7 +162,7 @@ func TestKeptMessagesAreInOrder(t *testing.T) {
 	var sent, taken uint32
 	for range 2000 {
 		for range rng.IntN(50) {
-			if err := s.try(binary.BigEndian.AppendUint32(nil, sent+1)); err != nil {
+			if err := s.try("", binary.BigEndian.AppendUint32(nil, sent+1)); err != nil {
 				t.Fatal(err)
 			}
 			sent++
@@ -173,7 +173,7 @@ func TestKeptMessagesAreInOrder(t *testing.T) {
 			taken = s.start()
 		}
 		number := taken
-		for frame := s.next(taken); frame != nil; frame = s.next(number) {
+		for frame, _ := s.next(taken); frame != nil; frame, _ = s.next(number) {
 			if number++; frameNumber(frame) != number || binary.BigEndian.Uint32(frame[frameHead:]) != number {
 				t.Fatalf("%d comes next, want %d", frameNumber(frame), number)
 			}

@@ -84,7 +84,7 @@ type Report interface {
 	TracksChanged(d inbound.Diff)
 	SenderRefused(s *fanout.Sender, err error)
 	ChannelOpened(c *data.Channel, taken func())
-	DataReceived(payload []byte, taken func())
+	DataReceived(topic string, payload []byte, taken func())
 	// AsideOpened is called when there is another connection for frames beside the messages, AsideReceived for each frame.
 	AsideOpened()
 	AsideReceived(kind data.AsideKind, frame []byte)

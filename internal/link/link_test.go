@@ -55,7 +55,7 @@ func TestGoneBeforeItWoke(t *testing.T) {
 		if gone := l.State() == recovery.Closed; gone != removed || len(r.states) > 0 == removed {
 			t.Errorf("removed %v: gone %v, and states were reported: %v", removed, gone, r.states)
 		}
-		if err := l.Stream.TrySend(nil); (err != nil) != removed {
+		if err := l.Stream.TrySend("", nil); (err != nil) != removed {
 			t.Errorf("removed %v: TrySend returned %v", removed, err)
 		}
 	}

@@ -105,7 +105,7 @@ func (h connHost) Data(c *connection.Conn, m webrtc.DataChannelMessage) {
 	case message.Aside != nil:
 		h.report.AsideReceived(message.AsideKind, message.Aside)
 	case message.Payload != nil: // also if the peer is gone, because it was sent before
-		h.report.DataReceived(message.Payload, func() {
+		h.report.DataReceived(message.Topic, message.Payload, func() {
 			if h.Stream.Taken(message) {
 				h.Kick()
 			}

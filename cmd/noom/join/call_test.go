@@ -85,6 +85,36 @@ func TestQualityIsPrinted(t *testing.T) {
 	}
 }
 
+// Data is printed as a number of bytes, with its topic.
+func TestDataIsPrinted(t *testing.T) {
+	t.Parallel()
+	url := serve(t, nil)
+	jiwoo := start(t, url, "지우", "-video", "none", "-audio", "none")
+	room, err := noom.Join(t.Context(), ws.Dialer{URL: url}, "데모", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = room.Leave(context.Background()) })
+	for event := range room.Events(t.Context()) {
+		if e, ok := event.(noom.PeerJoined); ok {
+			err = e.Peer.SendTopic(t.Context(), "입력 중", []byte("ㅎㅎ"))
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	jiwoo.until("the data", func(l line) bool { return l.Event == "data" && l.Topic == "입력 중" && *l.Bytes == 6 })
+	var text bytes.Buffer
+	o := newOutput("noom join", command.Streams{Out: &text, Err: &text}, false)
+	for _, topic := range []string{"입력 중", ""} {
+		o.event(noom.DataReceived{Peer: room.Peers()[0], Topic: topic, Data: []byte("x")})
+	}
+	if want := "지우 sends 1 bytes of data under \"입력 중\"\n지우 sends 1 bytes of data\n"; text.String() != want {
+		t.Errorf("printed:\n%swant:\n%s", &text, want)
+	}
+}
+
 // Each gets back what it sends, and nothing of the others.
 func TestEcho(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,7 @@ type line struct {
 	Track      *trackLine   `json:"track,omitempty"`
 	Codec      string       `json:"codec,omitempty"`
 	Text       string       `json:"text,omitempty"`
+	Topic      string       `json:"topic,omitempty"`
 	Bytes      *int         `json:"bytes,omitempty"`
 	Dropped    int          `json:"dropped,omitempty"`
 	Error      string       `json:"error,omitempty"`
@@ -167,7 +168,11 @@ func (o *output) event(event noom.Event) {
 			"%s says %q", call.Display(e.From.Name, e.From.ID), e.Text)
 	case noom.DataReceived:
 		size := len(e.Data)
-		o.print(line{Event: "data", Peer: of(e.Peer), Bytes: &size}, "%s sends %d bytes of data", named(e.Peer), size)
+		under := ""
+		if e.Topic != "" {
+			under = fmt.Sprintf(" under %q", e.Topic)
+		}
+		o.print(line{Event: "data", Peer: of(e.Peer), Topic: e.Topic, Bytes: &size}, "%s sends %d bytes of data%s", named(e.Peer), size, under)
 	case noom.SignalingLost:
 		o.print(line{Event: "signaling-lost", Error: text(e.Err)}, "the hub is gone, calls go on%s", because(e.Err))
 	case noom.SignalingRestored:
