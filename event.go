@@ -181,7 +181,6 @@ const (
 	eventChat                    // dropped when there are too many events, the oldest first, and counted
 	eventAsking                  // from other members, about names that they choose: only the newest few are kept
 	eventEntry                   // about a key that other members choose: only those of the newest few are kept, and counted
-	eventLast                    // nothing comes after it
 )
 
 // stateOf is the key of one state in a room: which state, of which object and, where that matters, by which.
@@ -269,7 +268,7 @@ func (RoomLocked) queueing() queueing        { return queueing{state: stateOf{wh
 func (SignalingLost) queueing() queueing     { return queueing{state: stateOf{what: "signaling"}} }
 func (SignalingRestored) queueing() queueing { return queueing{state: stateOf{what: "signaling"}} }
 func (Lagged) queueing() queueing            { return queueing{} } // made when it is taken
-func (Closed) queueing() queueing            { return queueing{kind: eventLast} }
+func (Closed) queueing() queueing            { return queueing{} } // nothing comes after it
 
 // For logs: text from others is quoted, and data is a number of bytes.
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"noom/internal/fifo"
 )
 
 // eventQueue holds events from when they happen until Next takes them. Adding never blocks. Beyond its bound, the queue
@@ -17,11 +19,10 @@ type eventQueue struct {
 	ready chan struct{} // holds a token while there may be something to take
 
 	mu        sync.Mutex
-	items     []queuedEvent
+	items     fifo.Queue[queuedEvent]
 	compactAt int
 	dropped   int  // chat messages and changes of the room's state since the last Lagged
-	ended     bool // Closed was added
-	drained   bool // Closed was taken
+	ended     bool // Closed was added, the last event
 }
 
 // maxMuteRequests is how many requests to mute are kept beyond the bound, each for another track, because the members
@@ -33,7 +34,6 @@ const (
 
 type queuedEvent struct {
 	event Event
-	how   queueing
 	taken func() // called without a lock when Next takes the event; may be nil
 }
 
@@ -44,15 +44,14 @@ func newEventQueue(bound int) *eventQueue {
 func (q *eventQueue) add(e Event) { q.addTaken(e, nil) }
 
 func (q *eventQueue) addTaken(e Event, taken func()) {
-	how := e.queueing()
 	q.mu.Lock()
 	if !q.ended {
-		q.items = append(q.items, queuedEvent{e, how, taken})
-		q.ended = how.kind == eventLast
-		if len(q.items) > q.compactAt {
+		q.items.Push(queuedEvent{e, taken})
+		_, q.ended = e.(Closed)
+		if q.items.Len() > q.compactAt {
 			q.compact()
 			// If what is left cannot be merged, do not try again at each event.
-			q.compactAt = max(q.bound, 2*len(q.items))
+			q.compactAt = max(q.bound, 2*q.items.Len())
 		}
 	}
 	q.mu.Unlock()
@@ -70,29 +69,32 @@ func (q *eventQueue) wake() {
 // but the last event of each state, and all but the newest requests to mute. If what is left is still above the bound,
 // it drops chat, the oldest first.
 func (q *eventQueue) compact() {
-	drop := make([]bool, len(q.items))
+	hows := make([]queueing, 0, q.items.Len())
+	for _, it := range q.items.All() {
+		hows = append(hows, it.event.queueing())
+	}
+	drop := make([]bool, len(hows))
 	born := make(map[any]int) // index of the event by which a peer or track came
 	last := make(map[any]int) // index of the last event of its state
-	for i, it := range q.items {
-		how := it.how
+	for i, how := range hows {
 		if how.begins != nil {
 			born[how.begins] = i
 		}
 		if how.ends != nil {
-			q.cancel(drop, born, how.ends, i)
+			cancelEvents(hows[:i+1], drop, born, how.ends)
 		}
 		if how.state != nil {
 			supersedeState(drop, last, how.state, i)
 		}
 	}
 	asking, entries := 0, 0
-	for i, it := range slices.Backward(q.items) {
+	for i, how := range slices.Backward(hows) {
 		switch {
 		case drop[i]:
-		case it.how.kind == eventAsking:
+		case how.kind == eventAsking:
 			asking++
 			drop[i] = asking > maxMuteRequests
-		case it.how.kind == eventEntry:
+		case how.kind == eventEntry:
 			if entries++; entries > maxEntries {
 				drop[i] = true
 				q.dropped++
@@ -105,33 +107,28 @@ func (q *eventQueue) compact() {
 			length++
 		}
 	}
-	kept := q.items[:0]
-	for i, it := range q.items {
-		switch {
-		case drop[i]:
-		case length > q.bound && it.how.kind == eventChat:
+	for i, how := range hows {
+		if !drop[i] && length > q.bound && how.kind == eventChat {
+			drop[i] = true
 			q.dropped++
 			length--
-		default:
-			kept = append(kept, it)
 		}
 	}
-	clear(q.items[len(kept):])
-	q.items = kept
+	i := -1
+	q.items.Filter(func(queuedEvent) bool { i++; return !drop[i] })
 }
 
-// cancel drops all events about subject, whose end is at index end, if its beginning waits too. It keeps data, which is
-// never dropped.
-func (q *eventQueue) cancel(drop []bool, born map[any]int, subject any, end int) {
+// cancelEvents drops all events about subject, whose end is the last one, if its beginning waits too. It keeps data,
+// which is never dropped.
+func cancelEvents(hows []queueing, drop []bool, born map[any]int, subject any) {
 	from, ok := born[subject]
 	if !ok {
 		return
 	}
 	delete(born, subject)
-	for i := from; i <= end; i++ {
-		how := q.items[i].how
+	for i, how := range hows[from:] {
 		if how.track == subject || how.peer != "" && how.peer == subject {
-			drop[i] = true
+			drop[from+i] = true
 		}
 	}
 }
@@ -169,7 +166,7 @@ func (q *eventQueue) nextHeld(ctx context.Context) (e Event, taken func(), err e
 func (q *eventQueue) pop() (Event, func(), error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.drained {
+	if q.ended && q.items.Len() == 0 {
 		q.wake() // for other calls that wait
 		return nil, nil, io.EOF
 	}
@@ -178,14 +175,11 @@ func (q *eventQueue) pop() (Event, func(), error) {
 		q.dropped = 0
 		return e, nil, nil
 	}
-	if len(q.items) == 0 {
+	if q.items.Len() == 0 {
 		return nil, nil, nil
 	}
-	it := q.items[0]
-	q.items[0] = queuedEvent{}
-	q.items = q.items[1:]
-	q.drained = it.how.kind == eventLast
-	if len(q.items) > 0 || q.drained {
+	it := q.items.Pop()
+	if q.items.Len() > 0 || q.ended {
 		q.wake()
 	}
 	return it.event, it.taken, nil

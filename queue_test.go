@@ -45,8 +45,8 @@ func TestQueueIsBounded(t *testing.T) {
 		q.add(MuteRequested{By: stays.member, Track: fmt.Sprint(i)})
 		q.add(TrackRefused{Peer: stays, Sender: film, Codec: "video/AV1"}) // by each connection anew
 		q.add(PeerLeft{Member: guest.member})
-		if len(q.items) > 2*(bound+maxMuteRequests)+1 {
-			t.Fatalf("%d events wait", len(q.items))
+		if q.items.Len() > 2*(bound+maxMuteRequests)+1 {
+			t.Fatalf("%d events wait", q.items.Len())
 		}
 	}
 	q.add(PeerLeft{Member: Member{ID: "seen before"}})
@@ -127,14 +127,14 @@ func TestQueueOfStateChanges(t *testing.T) {
 	q := newEventQueue(bound)
 	for i := range 20_000 {
 		q.add(StateChanged{Key: fmt.Sprint("열쇠 ", i%3), Value: []byte(fmt.Sprint(i))})
-		if len(q.items) > bound+3 {
-			t.Fatalf("%d events of three keys wait", len(q.items))
+		if q.items.Len() > bound+3 {
+			t.Fatalf("%d events of three keys wait", q.items.Len())
 		}
 	}
 	for i := range 50_000 {
 		q.add(StateChanged{Key: fmt.Sprint("key ", i)})
-		if len(q.items) > 2*(maxEntries+bound)+1 {
-			t.Fatalf("%d events wait", len(q.items))
+		if q.items.Len() > 2*(maxEntries+bound)+1 {
+			t.Fatalf("%d events wait", q.items.Len())
 		}
 	}
 	q.add(Closed{})

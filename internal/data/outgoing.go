@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"noom/internal/fault"
+	"noom/internal/fifo"
 	"noom/signal"
 )
 
@@ -19,12 +20,11 @@ const MaxUnacked = 4096
 // rebuilt connection can send them again. Sending waits while too much is kept.
 type outgoingMessages struct {
 	mu      sync.Mutex
-	base    uint32   // number of the last message taken
-	arrived uint32   // number of the last message that the peer says it has, if above base
-	kept    [][]byte // encoded; from head on, of which the first has number base+1
-	head    int
-	bytes   int               // payload bytes in kept
-	topics  map[uint32]string // of those kept that have one, by number
+	base    uint32             // number of the last message taken
+	arrived uint32             // number of the last message that the peer says it has, if above base
+	kept    fifo.Queue[[]byte] // encoded; the first has number base+1
+	bytes   int                // payload bytes in kept
+	topics  map[uint32]string  // of those kept that have one, by number
 	waiting []chan struct{}
 	closed  bool
 	sealed  bool // we leave: nothing new is kept, and what is kept is still sent
@@ -69,7 +69,7 @@ func (s *outgoingMessages) keep(topic string, data []byte) error {
 	if s.closed || s.sealed {
 		return fault.Closed
 	}
-	if s.bytes+len(data) > signal.MaxUnacked || s.count() >= MaxUnacked {
+	if s.bytes+len(data) > signal.MaxUnacked || s.kept.Len() >= MaxUnacked {
 		return fault.WouldBlock
 	}
 	s.append(kindMessage, data)
@@ -77,7 +77,7 @@ func (s *outgoingMessages) keep(topic string, data []byte) error {
 		if s.topics == nil {
 			s.topics = make(map[uint32]string)
 		}
-		s.topics[s.base+uint32(s.count())] = topic
+		s.topics[s.base+uint32(s.kept.Len())] = topic
 	}
 	return nil
 }
@@ -86,8 +86,8 @@ func (s *outgoingMessages) keep(topic string, data []byte) error {
 func (s *outgoingMessages) append(kind byte, data []byte) {
 	frame := make([]byte, frameHead, frameHead+len(data))
 	frame[0] = kind
-	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(s.count())+1)
-	s.kept = append(s.kept, append(frame, data...))
+	binary.BigEndian.PutUint32(frame[1:], s.base+uint32(s.kept.Len())+1)
+	s.kept.Push(append(frame, data...))
 	s.bytes += len(data)
 }
 
@@ -95,7 +95,7 @@ func (s *outgoingMessages) append(kind byte, data []byte) {
 func (s *outgoingMessages) room(most int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.bytes < most && s.count() < MaxUnacked
+	return s.bytes < most && s.kept.Len() < MaxUnacked
 }
 
 // put keeps data for which there is room.
@@ -109,7 +109,7 @@ func (s *outgoingMessages) put(kind byte, data []byte) {
 func (s *outgoingMessages) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept, s.head, s.bytes, s.topics = nil, 0, 0, nil
+	s.kept, s.bytes, s.topics = fifo.Queue[[]byte]{}, 0, nil
 }
 
 // send waits for credit until ctx ends, and keeps data.
@@ -127,18 +127,15 @@ func (s *outgoingMessages) send(ctx context.Context, topic string, data []byte) 
 	}
 }
 
-// count returns how many messages are kept. It needs s.mu.
-func (s *outgoingMessages) count() int { return len(s.kept) - s.head }
-
 // next returns the first encoded message with a number above n, and its topic; nil: there is none.
 func (s *outgoingMessages) next(n uint32) (frame []byte, topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	skip := max(0, int(int32(n-s.base)))
-	if skip >= s.count() {
+	if skip >= s.kept.Len() {
 		return nil, ""
 	}
-	return s.kept[s.head+skip], s.topics[s.base+uint32(skip)+1]
+	return s.kept.All()[skip], s.topics[s.base+uint32(skip)+1]
 }
 
 // taken forgets the messages up to number n. ok is false if n was never sent; news is
@@ -147,22 +144,17 @@ func (s *outgoingMessages) taken(n uint32) (news, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	count := int(int32(n - s.base))
-	if count > s.count() {
+	if count > s.kept.Len() {
 		return false, false
 	}
 	if count <= 0 {
 		return false, true
 	}
-	for i := range count {
-		s.bytes -= len(s.kept[s.head+i]) - frameHead
-		s.kept[s.head+i] = nil
+	for i, frame := range s.kept.All()[:count] {
+		s.bytes -= len(frame) - frameHead
 		delete(s.topics, s.base+uint32(i)+1)
 	}
-	if s.head += count; s.head > s.count() { // so that a message is moved once at most, on average
-		n := copy(s.kept, s.kept[s.head:])
-		clear(s.kept[n:])
-		s.kept, s.head = s.kept[:n], 0
-	}
+	s.kept.Drop(count)
 	s.base = n
 	if int32(n-s.arrived) > 0 {
 		s.arrived = n
@@ -199,7 +191,7 @@ func (s *outgoingMessages) start() uint32 {
 func (s *outgoingMessages) last() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.base + uint32(s.count())
+	return s.base + uint32(s.kept.Len())
 }
 
 // hasArrived notes that the peer has received everything up to number n, whether or
@@ -207,7 +199,7 @@ func (s *outgoingMessages) last() uint32 {
 func (s *outgoingMessages) hasArrived(n uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if int(int32(n-s.base)) > s.count() {
+	if int(int32(n-s.base)) > s.kept.Len() {
 		return false
 	}
 	if int32(n-s.arrived) > 0 {
@@ -220,7 +212,7 @@ func (s *outgoingMessages) hasArrived(n uint32) bool {
 func (s *outgoingMessages) missing() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.count() - max(0, int(int32(s.arrived-s.base)))
+	return s.kept.Len() - max(0, int(int32(s.arrived-s.base)))
 }
 
 // setClosed makes sends fail, or work again.
