@@ -13,7 +13,7 @@ import (
 var layers = map[string][]string{
 	"noom": {
 		"noom/signal", "noom/internal/allocate", "noom/internal/chat", "noom/internal/connection", "noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/engine", "noom/internal/fanout", "noom/internal/fault",
-		"noom/internal/files", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch", "noom/internal/packet", "noom/internal/payloads",
+		"noom/internal/fifo", "noom/internal/files", "noom/internal/iceservers", "noom/internal/inbound", "noom/internal/link", "noom/internal/mailbox", "noom/internal/netwatch", "noom/internal/packet", "noom/internal/payloads",
 		"noom/internal/quality", "noom/internal/questions", "noom/internal/recovery", "noom/internal/speaker", "noom/internal/state", "noom/internal/uplink", "github.com/pion/", "golang.org/x/time/",
 	},
 
@@ -48,6 +48,7 @@ var layers = map[string][]string{
 	"noom/internal/speaker":      {},
 	"noom/internal/state":        {"noom/internal/fault", "noom/signal", "github.com/go-json-experiment/json/"},
 	"noom/internal/fault":        {},
+	"noom/internal/fifo":         {},
 	"noom/internal/files":        {"noom/signal"},
 	"noom/internal/frames":       {"noom/internal/exchange", "noom/internal/fault", "noom/internal/mailbox", "noom/signal"},
 	"noom/internal/mailbox":      {},
@@ -56,7 +57,7 @@ var layers = map[string][]string{
 	"noom/internal/payloads":     {"noom/internal/fault", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/fanout":       {"noom/internal/fault", "noom/internal/packet", "noom/internal/repair", "noom/internal/speaker", "github.com/pion/", "golang.org/x/time/rate"},
 	"noom/internal/mediatest":    {"noom/internal/engine", "noom/internal/speaker", "github.com/pion/"},
-	"noom/internal/data":         {"noom/internal/fault", "noom/internal/questions", "noom/signal", "github.com/pion/"},
+	"noom/internal/data":         {"noom/internal/fault", "noom/internal/fifo", "noom/internal/questions", "noom/signal", "github.com/pion/"},
 	"noom/internal/inbound":      {"noom/internal/fault", "noom/internal/packet", "noom/internal/speaker", "noom/signal", "github.com/pion/"},
 	"noom/internal/uplink":       {"noom/internal/fault", "noom/signal", "golang.org/x/time/rate"},
 	"noom/internal/lyinghub":     {"noom/signal"},
