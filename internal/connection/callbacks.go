@@ -123,11 +123,7 @@ func (c *Conn) listenToChannels() {
 			}
 		})
 	})
-	c.Data.OnBufferedAmountLow(func() {
-		if c.Lane.Drained() {
-			c.owner.Kick()
-		}
-	})
+	c.Data.OnBufferedAmountLow(c.owner.Kick)
 	c.Control.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, false) }) })
 	c.Data.OnClose(func() { c.post(func() { c.owner.ChannelClosed(c, true) }) })
 }

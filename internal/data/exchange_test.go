@@ -13,8 +13,9 @@ import (
 
 // cable is one direction of a connection, on which frames wait until they are taken off.
 type cable struct {
-	frames [][]byte
-	bytes  int
+	frames  [][]byte
+	bytes   int
+	reports bool // that everything was taken off
 }
 
 func (c *cable) Send(frame []byte) error {
@@ -24,6 +25,8 @@ func (c *cable) Send(frame []byte) error {
 }
 
 func (c *cable) BufferedAmount() uint64 { return uint64(c.bytes) }
+
+func (c *cable) SetBufferedAmountLowThreshold(bytes uint64) { c.reports = bytes == 0 }
 
 // take takes the next frame off.
 func (c *cable) take() (frame []byte) {

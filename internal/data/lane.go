@@ -1,6 +1,7 @@
 package data
 
 import (
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -32,10 +33,10 @@ type Lane struct {
 	control *webrtc.DataChannel
 
 	untaken atomic.Int32 // frames that arrived and wait for the loop
-	full    atomic.Bool  // something waits for room
 
 	// Owned by the link's loop.
 	open     bool
+	full     bool       // something waits for room
 	written  uint32     // number of the last message written
 	pieces   uint32     // number of the last piece written
 	pieced   bool       // a piece was written
@@ -51,6 +52,7 @@ type Lane struct {
 type carrier interface {
 	Send(frame []byte) error
 	BufferedAmount() uint64
+	SetBufferedAmountLowThreshold(bytes uint64)
 }
 
 // NewLane returns a lane that carries the stream over dc. control is another channel of the
@@ -77,17 +79,24 @@ func (l *Lane) mayAnswer() bool {
 	return l.orFull(func() bool { return l.answers.step(l.given, l.given-int64(l.dc.BufferedAmount())) })
 }
 
-// orFull returns what has reports. If that is false, Drained reports the end of it.
+// orFull returns what has reports. If that is false, the channel reports when it has sent everything.
 func (l *Lane) orFull(has func() bool) bool {
 	if has() {
 		return true
 	}
-	l.full.Store(true)
+	l.setFull(true)
 	return has() // the channel may have sent everything in between
 }
 
-// Drained is called when the channel has sent everything. It reports whether something has waited for that. From anywhere.
-func (l *Lane) Drained() bool { return l.full.Swap(false) }
+// setFull has the channel report that it has sent everything, or not report it: pion begins a goroutine for each report.
+func (l *Lane) setFull(full bool) {
+	l.full = full
+	if full {
+		l.dc.SetBufferedAmountLowThreshold(0)
+	} else {
+		l.dc.SetBufferedAmountLowThreshold(math.MaxUint64)
+	}
+}
 
 // answerPace holds acknowledgements back while earlier ones wait to be sent. Nothing is
 // lost, because a later one covers what an earlier one does.

@@ -181,13 +181,17 @@ func (s *Stream) PauseOver() {
 func (s *Stream) Open(lane *Lane) {
 	lane.open, lane.written, lane.pieces = true, s.out.start(), s.Questions.out.start()
 	s.aside.reset(false)
+	lane.setFull(false)
 }
 
-// Write sends what is due over a lane, as far as there is room. It is called again
-// when the lane's channel has sent what it was given.
+// Write sends what is due over a lane, as far as there is room. It is called again when the lane's channel has sent
+// what it was given, which the channel reports (OnBufferedAmountLow) if there was not enough room.
 func (s *Stream) Write(lane *Lane) {
 	if !lane.open {
 		return
+	}
+	if lane.full {
+		lane.setFull(false)
 	}
 	if s.in.isDue() && lane.mayAnswer() {
 		_ = lane.give(numberFrame(kindTaken, s.in.tell())) // after a failure pion calls OnClose
