@@ -19,7 +19,11 @@ type Mailbox struct {
 	closed bool
 	turn   func([]func()) // of Serve; nil: it was not called
 	turns  bool           // a goroutine calls turn
+
+	former []func() // owned by that goroutine: an array whose items have run, where what is posted next goes
 }
+
+const keeps = 64 // items for which a mailbox keeps an array
 
 // New returns an open mailbox. Once it is closed, Ask returns the error closed.
 func New(closed error) *Mailbox {
@@ -47,7 +51,6 @@ func (m *Mailbox) begins() bool {
 
 // serve calls turn until nothing is left.
 func (m *Mailbox) serve() {
-	var former []func() // has run; what is posted next goes there
 	for {
 		m.mu.Lock()
 		items := m.items
@@ -55,11 +58,13 @@ func (m *Mailbox) serve() {
 			m.mu.Unlock()
 			return
 		}
-		m.items = former
+		m.items = m.former
 		m.mu.Unlock()
 		m.turn(items)
 		clear(items)
-		former = items[:0]
+		if m.former = nil; cap(items) <= keeps {
+			m.former = items[:0]
+		}
 	}
 }
 
