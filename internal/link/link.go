@@ -62,7 +62,7 @@ type Link struct {
 	byHub atomic.Int32 // frames posted and not yet taken
 
 	kicked atomic.Bool // the loop is yet to look
-	look   func()      // takes kicked back, as what is posted for a kick
+	unkick func()      // takes kicked back, as what is posted for a kick
 
 	// Owned by the loop.
 	frames       *frames.Frames
@@ -93,7 +93,7 @@ func New(cfg Config) *Link {
 		shares:   make(map[*fanout.Sender]connection.Share),
 		recovery: recovery.New(recovery.Options{Connect: cfg.Connect, Restarts: firstRestarts}),
 	}
-	l.look = func() { l.kicked.Store(false) }
+	l.unkick = func() { l.kicked.Store(false) }
 	if l.card = cfg.Card; l.card != nil {
 		l.mail.Post(func() { l.adopt(cfg.CardSent) })
 	}

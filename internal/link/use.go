@@ -19,7 +19,7 @@ import (
 // Kick makes the loop check whether there is something to send.
 func (l *Link) Kick() {
 	if l.kicked.CompareAndSwap(false, true) {
-		l.mail.Post(l.look)
+		l.mail.Post(l.unkick)
 	}
 }
 
