@@ -116,6 +116,32 @@ func TestDetachSilencesAll(t *testing.T) {
 	})
 }
 
+// TestStrangeMessageEndsAccepting: after a message over a channel that one end has not made, it takes no channel of the
+// other's any longer.
+func TestStrangeMessageEndsAccepting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peers := newPeers(t, nil)
+		var accepted atomic.Int32
+		peers[1].OnDataChannel(func(*webrtc.DataChannel) { accepted.Add(1) })
+		_, err := peers[0].CreateDataChannel("early", nil)
+		must(t, err)
+		negotiated, id := true, uint16(5)
+		strange, err := peers[0].CreateDataChannel("strange", &webrtc.DataChannelInit{Negotiated: &negotiated, ID: &id})
+		must(t, err)
+		must(t, peers[0].SetRemoteDescription(accept(t, peers[1], offer(t, peers[0]))))
+		time.Sleep(time.Minute)
+		if accepted.Load() != 1 {
+			t.Fatal("no channel is taken at all")
+		}
+		must(t, strange.SendText("안녕"))
+		time.Sleep(time.Second)
+		_, err = peers[0].CreateDataChannel("late", nil)
+		must(t, err)
+		time.Sleep(time.Minute)
+		stillWrong(t, accepted.Load() == 1, "")
+	})
+}
+
 // TestOfferBehindAnswerRestarts: an offer right behind an answer is taken for an ICE restart.
 func TestOfferBehindAnswerRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
