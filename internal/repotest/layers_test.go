@@ -19,7 +19,7 @@ var layers = map[string][]string{
 
 	"noom/internal/bandwidth": {},
 	"noom/internal/conduct":   {"noom/internal/data", "noom/internal/engine", "noom/internal/fault", "noom/signal", "github.com/pion/", "golang.org/x/time/rate"},
-	"noom/internal/chat":      {"noom/signal", "github.com/go-json-experiment/json/"},
+	"noom/internal/chat":      {"noom/signal", "github.com/go-json-experiment/json/", "golang.org/x/crypto/cryptobyte"},
 	"noom/internal/connection": {
 		"noom/internal/conduct", "noom/internal/data", "noom/internal/diagnose", "noom/internal/exchange", "noom/internal/fanout", "noom/internal/fault", "noom/internal/iceservers",
 		"noom/internal/inbound", "noom/internal/mailbox", "noom/internal/negotiate", "noom/internal/packet", "noom/internal/payloads", "noom/internal/quality", "noom/internal/recovery", "noom/internal/repair", "noom/internal/traffic", "noom/signal", "github.com/pion/",
@@ -46,7 +46,7 @@ var layers = map[string][]string{
 	"noom/internal/repair":       {"noom/internal/alarm", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/traffic":      {"noom/internal/alarm", "noom/internal/bandwidth", "noom/internal/packet", "github.com/pion/"},
 	"noom/internal/speaker":      {},
-	"noom/internal/state":        {"noom/internal/fault", "noom/signal", "github.com/go-json-experiment/json/"},
+	"noom/internal/state":        {"noom/internal/fault", "noom/signal", "github.com/go-json-experiment/json/", "golang.org/x/crypto/cryptobyte"},
 	"noom/internal/fault":        {},
 	"noom/internal/fifo":         {},
 	"noom/internal/files":        {"noom/signal"},
