@@ -40,7 +40,7 @@ export class Channel {
   #error = null; // why it is over; null: one end closed it
   #young = false; // we have opened it a moment ago
   #sentAt = -Infinity; // when something was sent last, ms
-  #ending = false; // closed by the other end, whose confirmation may still be missing
+  #ending = false; // closed by the other end, so all has come; its confirmation may still be missing
   #shut = false; // closed at both ends, in order
   #lost = false; // its connection ended first
   #waiting = []; // resolvers of calls that should look again when something happens
@@ -50,17 +50,16 @@ export class Channel {
    * Made only by the connection, before dc can have messages. attach is given what no other code may have: opened(),
    * which resolves when the channel can be used; lose(), which says that its connection is over; emptied(), which closes
    * the channel and resolves with whether the other end has got all that was sent; and gone(), which resolves when it is
-   * closed at both ends.
+   * closed at both ends. whole() returns whether the connection is not lost, as far as its first channel knows.
    */
-  constructor(dc, attach) {
+  constructor(dc, attach, whole) {
     this.#dc = dc;
     attach({ opened: () => this.#opened(), lose: () => this.#lose(), emptied: () => this.#emptied(), gone: () => this.#gone() });
     dc.binaryType = 'arraybuffer';
     dc.bufferedAmountLowThreshold = LOW;
     dc.onopen = dc.onbufferedamountlow = () => this.#wake();
     dc.onmessage = ({ data }) => this.#push(toBytes(data));
-    // Everything sent in it has come. Firefox has no such event, and its readyState does not tell this from a lost connection.
-    dc.onclosing = () => { this.#ending = true; };
+    dc.onclosing = () => { this.#ending ||= whole(); }; // or all channels close, because the connection is lost
     dc.onclose = () => this.#closed(); // when all channels close, the control channel does first, and calls lose
   }
 
@@ -209,13 +208,15 @@ export class Channels {
   #entries = []; // {channel, dc, theirs, filled, opened, lose, emptied, gone}
   #refused = 0; // of the other end's
   #lost = false;
+  #whole;
 
   /**
    * opened(channel) is called for those of the other end; flooded(), when it has opened too many; unseen() returns how
-   * many the application has not got yet, over all connections.
+   * many the application has not got yet, over all connections; whole() as for Channel.
    */
-  constructor(pc, { opened, flooded, unseen }) {
+  constructor(pc, { opened, flooded, unseen, whole }) {
     this.#pc = pc;
+    this.#whole = whole;
     pc.ondatachannel = ({ channel: dc }) => {
       const open = this.#entries.filter((entry) => entry.theirs && !entry.channel.over).length;
       const theirs = Math.max(open, unseen()); // those that came and went unseen still hold what was sent in them
@@ -263,7 +264,7 @@ export class Channels {
   #add(dc, theirs) {
     this.#entries = this.#entries.filter(({ dc: { readyState } }) => readyState !== 'closed'); // one that is over may have something under way
     const entry = { theirs, dc, filled: false };
-    entry.channel = new Channel(dc, (hooks) => Object.assign(entry, hooks));
+    entry.channel = new Channel(dc, (hooks) => Object.assign(entry, hooks), this.#whole);
     this.#entries.push(entry);
     return entry;
   }

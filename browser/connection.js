@@ -72,6 +72,7 @@ export class Connection {
       },
       flooded: () => link.flooded(this, new NoomError('not_connected', 'the peer opens more channels than are refused')),
       unseen: () => link.unseen(),
+      whole: () => isOpen(this.#control),
     });
     this.#candidates = new Candidates(this.#pc, {
       atHome, lookup: () => link.lookup(),

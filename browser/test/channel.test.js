@@ -9,9 +9,9 @@ const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 function full() {
   const sent = [];
   const dc = { label: 'x', readyState: 'open', bufferedAmount: 2 << 20, send: (bytes) => sent.push(new TextDecoder().decode(bytes)), close() {} };
-  let hooks = null;
-  const channel = new Channel(dc, (given) => { hooks = given; });
-  return { sent, dc, channel, lose: () => hooks.lose() };
+  const connection = { whole: true };
+  const channel = new Channel(dc, (hooks) => Object.assign(connection, hooks), () => connection.whole);
+  return { sent, dc, channel, connection };
 }
 
 test('no send overtakes one that waits', async () => {
@@ -35,11 +35,12 @@ test('sends that wait are refused when the channel is closed', async () => {
 
 // Go that leaves closes its channels and soon after the connection, of which a page may hear first.
 test('a channel that is closing when its connection ends is not lost', async () => {
-  for (const [closing, end] of [[false, 'channel_lost'], [true, 'null']]) {
-    const { dc, channel, lose } = full();
+  for (const [closing, whole, end] of [[false, true, 'channel_lost'], [true, true, 'null'], [true, false, 'channel_lost']]) {
+    const { dc, channel, connection } = full();
     dc.onmessage({ data: new Uint8Array(3).buffer });
+    connection.whole = whole;
     if (closing) dc.onclosing();
-    lose();
+    connection.lose();
     assert.equal((await channel.receive()).length, 3);
     assert.equal(await channel.receive().then(String, (error) => error.code), end);
   }
