@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"noom/internal/longtest"
 )
 
 // patience bounds the wait for one thing to happen in a page. It is long, for
@@ -93,11 +95,17 @@ var shared = struct {
 // Run runs a package's tests, then stops the browsers that they shared, and
 // returns the exit code. A package whose tests call [Start] has it in its TestMain.
 // Pages wait most of the time, so more tests run at once than there are processors,
-// unless -parallel says otherwise; those of all packages together are bounded too.
+// unless -parallel says otherwise; those of all packages together are bounded too. Of
+// long ones no more run than may have a browser: what waits for its turn for too long
+// goes on without one.
 func Run(m *testing.M) (code int) {
 	flag.Parse()
 	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
-		_ = n.Value.Set(strconv.Itoa(min(4*runtime.GOMAXPROCS(0), 12))) // a number
+		parallel := min(4*runtime.GOMAXPROCS(0), 12)
+		if longtest.Asked() {
+			parallel = most()
+		}
+		_ = n.Value.Set(strconv.Itoa(parallel)) // a number
 	}
 	code = m.Run()
 	shared.Lock()

@@ -17,11 +17,12 @@ import (
 // for longer, and so on: with twelve tests at once on two cores, some took thirty times as long as alone. Go's own bound
 // is one for each package, so there is another one here, for all packages of a machine.
 
-// most is how many tests with browsers run at once. The long ones are mostly of Firefox: with five of them on two cores a
-// page waited for the hub's answer for 5 s in vain.
+// most is how many tests with browsers run at once. The long ones are mostly of Firefox, of which two pages that show each
+// other take half of two cores: with five such tests a page waited for the hub's answer for 5 s in vain, with three for
+// minutes if the machine was not quite free.
 func most() int {
 	if longtest.Asked() {
-		return min(3*runtime.GOMAXPROCS(0)/2, 6)
+		return min(max(runtime.GOMAXPROCS(0), 2), 6)
 	}
 	return min(5*runtime.GOMAXPROCS(0)/2, 10)
 }
