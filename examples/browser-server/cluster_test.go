@@ -38,7 +38,14 @@ func testTabAndGoInCluster(t *testing.T, kind browsertest.Kind) {
 	}
 	g.receives(t, "지우 video", "지우 audio", "민준 video", "민준 audio")
 	other.receives(t, "지우 video", "지우 audio", "고퍼 video", "고퍼 audio")
+	mutes := func(muted bool) {
+		if err := other.audio.SetMuted(muted); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mutes(true) // the ring is around one who speaks
 	meets(t, tab, g)
+	mutes(false)
 
 	manages(tab, "민준")
 	chooses(tab, "mute")
