@@ -475,6 +475,7 @@ func TestFileLies(t *testing.T) {
 		check("no offer", rawFile(t, p, []byte("hello")), broken)
 		check("nothing", rawFile(t, p))
 		check("a chunk before it is accepted", rawFile(t, p, offer(2, 1), append([]byte{4}, make([]byte, 37)...)), noted, broken)
+		until[noom.FileOffered](t, b, nil) // or it would stand below for that of another file
 		check("the same again", rawFile(t, p, offer(2, 1)), broken)
 		check("another size", rawFile(t, p, offer(2, 2)), broken)
 
@@ -486,7 +487,6 @@ func TestFileLies(t *testing.T) {
 		check("the other one", newer, noted)
 
 		// What is not accepted stays, and is bounded, also if it ends before the application takes it.
-		until[noom.FileOffered](t, b, nil)
 		for i := range byte(files.MaxPending) {
 			check("taken back", rawFile(t, p, offer(100+i, 1), files.Cancel(files.Cancelled)), noted)
 		}
