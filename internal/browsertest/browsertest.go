@@ -44,14 +44,13 @@ const (
 	AnyCertificate  Option = "any certificate"   // those that nobody has signed are trusted
 	NoomLANIsHere   Option = "noom.lan is here"  // the name noom.lan is that of the loopback address
 	LoopbackIsANet  Option = "loopback is a net" // connections may go over the loopback interface
-	SmoothCamera    Option = "smooth camera"     // it has 30 pictures a second
+	SmoothCamera    Option = "smooth camera"     // it has 30 pictures a second, not 5
 	FocusIsOurs     Option = "focus is ours"     // no other test's window takes it from the one that was typed in last
 )
 
 // always are the options that change nothing in a kind.
 var always = map[Kind][]Option{
 	Chromium: {LoopbackIsANet, FocusIsOurs}, // each of its windows has a focus of its own
-	Firefox:  {SmoothCamera},
 }
 
 // closingTakesLong bounds the wait for a browser that is stopped.

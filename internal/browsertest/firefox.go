@@ -37,6 +37,7 @@ func firefoxPath(tb testing.TB) string {
 var firefoxPrefs = map[string]any{
 	"media.navigator.streams.fake":                      true,
 	"media.navigator.permission.disabled":               true,
+	"media.navigator.video.default_fps":                 5, // what is not encoded and shown costs nothing
 	"media.autoplay.default":                            0,
 	"media.peerconnection.ice.obfuscate_host_addresses": false,
 	"privacy.webrtc.hideGlobalIndicator":                true, // a window that takes the focus when a page begins to use a camera
@@ -60,6 +61,7 @@ var firefoxOptions = map[Option]map[string]any{
 	AnyCertificate:  {}, // a session's capability
 	NoomLANIsHere:   {"network.dns.localDomains": "noom.lan"},
 	LoopbackIsANet:  {"media.peerconnection.ice.loopback": true},
+	SmoothCamera:    {"media.navigator.video.default_fps": 30},
 	FocusIsOurs:     {}, // it is alone
 }
 
