@@ -161,12 +161,11 @@ func (c narrowConn) WriteTo(p []byte, to net.Addr) (int, error) {
 
 // A page hears that a picture is paused because its way is too narrow, and gets it again when it is wide.
 func TestPausedPictureComesBack(t *testing.T) {
-	browsertest.EachKindAlone(t, testPausedPictureComesBack)
+	browsertest.EachKindIfAsked(t, testPausedPictureComesBack)
 }
 
 func testPausedPictureComesBack(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
-	longtest.Only(t)
 	machine, err := stdnet.NewNet()
 	if err != nil {
 		t.Fatal(err)

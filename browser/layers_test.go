@@ -71,6 +71,7 @@ func TestLayersOfAPage(t *testing.T) {
 		{"VP9", "L1T3"}, {"AV1", "L1T3"}, {"VP9", "L3T3_KEY"}, {"AV1", "L1T2"}, {"AV1", "L3T3"},
 	} {
 		t.Run(test.codec+" "+test.mode, func(t *testing.T) {
+			t.Parallel()
 			testLayersOfAPage(t, test.codec, test.mode)
 		})
 	}

@@ -110,7 +110,7 @@ const wide = camera + encodes + `
 // TestSeveralEncodings: of a page that offers its picture in several encodings, a member in Go receives the one that it
 // wants, as one track without a break.
 func TestSeveralEncodings(t *testing.T) {
-	longtest.ParallelUnlessAsked(t)
+	t.Parallel()
 	for i, test := range []struct {
 		kind  browsertest.Kind
 		codec string

@@ -184,7 +184,7 @@ func testSwapsSeen(t *testing.T, kind browsertest.Kind) {
 
 // TestOtherCodecsSeen: a member in Go swaps its camera through all codecs that the browser decodes. The page has the same
 // track all the time, over one connection, and its picture goes on.
-func TestOtherCodecsSeen(t *testing.T) { browsertest.EachKindAloneIfAsked(t, testOtherCodecsSeen) }
+func TestOtherCodecsSeen(t *testing.T) { browsertest.EachKindIfAsked(t, testOtherCodecsSeen) }
 
 func testOtherCodecsSeen(t *testing.T, kind browsertest.Kind) {
 	t.Helper()
