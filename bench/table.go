@@ -209,10 +209,10 @@ func (p plan) roundsOf(m measurement) int {
 
 func measureOne(c contestant, m measurement, profile string) ([]float64, error) {
 	var env []string
-	if c.name != "noom" {
+	if !strings.HasPrefix(c.name, "noom") {
 		profile = ""
 	}
-	if profile != "" && m.subject == subjectServer {
+	if profile != "" && (m.subject == subjectServer || m.subject == subjectHubs) {
 		env = append(env, profileVar+"="+profile)
 	}
 	s, err := start(c, env...)

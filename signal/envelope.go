@@ -2,8 +2,10 @@ package signal
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Nearly every frame that a hub sees is a pair frame, a chat, a join, a ping or
@@ -39,34 +41,54 @@ const (
 	fieldSignedSignature
 )
 
-// A scanner reads an envelope, which is valid UTF-8, from its front.
+// A scanner reads an envelope, which is valid UTF-8 without escapes and control characters, from its front.
 type scanner struct {
 	envelope []byte
-	rest     string // of it
-	seen     int
+	text     string // the same
+	at       int    // where in it
+	seen     int    // fields
 }
 
 // scan fills m from an envelope. It reports false if the envelope is not of
 // the plain kind, and has then left m half filled.
 func (m *Message) scan(envelope []byte) bool {
-	if len(envelope) > maxPlain {
+	if len(envelope) > maxPlain || !plain(envelope) {
 		return false
 	}
-	s := scanner{envelope: envelope, rest: string(envelope)}
-	return s.object(func(key string) bool { return s.field(m, key) }) && s.rest == ""
-}
-
-// object reads an object with at least one field. value reads what follows a key.
-func (s *scanner) object(value func(key string) bool) bool {
+	s := scanner{envelope: envelope, text: string(envelope)}
 	for more := s.skip('{'); more; more = s.skip(',') {
-		if key, ok := s.text(); !ok || !s.skip(':') || !value(key) {
+		if key, ok := s.key(); !ok || !s.field(m, key) {
 			return false
 		}
 		if s.skip('}') {
-			return true
+			return s.at == len(s.text)
 		}
 	}
 	return false
+}
+
+// plain reports whether text has neither a backslash nor a control character. It looks at eight bytes at a time: of each, the
+// highest bit of a difference says whether it is below a bound.
+func plain(text []byte) bool {
+	const ones, highest = 0x0101010101010101, 0x8080808080808080
+	for ; len(text) >= 8; text = text[8:] {
+		eight := binary.LittleEndian.Uint64(text)
+		slashes := eight ^ '\\'*ones
+		if ((eight-' '*ones)&^eight|(slashes-ones)&^slashes)&highest != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c == '\\' || c < ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *scanner) key() (string, bool) {
+	key, ok := s.quoted()
+	return key, ok && s.skip(':')
 }
 
 // maxPlain is the size in bytes from which an envelope is not plain: strings of a message keep the
@@ -110,12 +132,25 @@ func (s *scanner) field(m *Message, key string) bool {
 		return s.first(fieldAck) && s.number(&m.Ack)
 	case "signed":
 		m.Signed = new(Signed)
-		return s.first(fieldSigned) && s.object(func(key string) bool { return s.signed(m.Signed, key) })
+		return s.first(fieldSigned) && s.signature(m.Signed)
 	}
 	return false
 }
 
-// signed reads the value of one field of what a message of chat is signed with.
+// signature reads what a message of chat is signed with.
+func (s *scanner) signature(m *Signed) bool {
+	for more := s.skip('{'); more; more = s.skip(',') {
+		if key, ok := s.key(); !ok || !s.signed(m, key) {
+			return false
+		}
+		if s.skip('}') {
+			return true
+		}
+	}
+	return false
+}
+
+// signed reads the value of one of its fields.
 func (s *scanner) signed(m *Signed, key string) bool {
 	switch key {
 	case "number":
@@ -142,10 +177,10 @@ func (s *scanner) first(field int) bool {
 }
 
 func (s *scanner) skip(c byte) bool {
-	if s.rest == "" || s.rest[0] != c {
+	if s.at == len(s.text) || s.text[s.at] != c {
 		return false
 	}
-	s.rest = s.rest[1:]
+	s.at++
 	return true
 }
 
@@ -153,46 +188,42 @@ func (s *scanner) word(field int, into *string) bool { return s.first(field) && 
 
 // bytes reads a string of base64url.
 func (s *scanner) bytes(field int, into *Bytes) bool {
-	at := len(s.envelope) - len(s.rest) + len(`"`)
+	at := s.at + len(`"`)
 	var text string
 	return s.word(field, &text) && into.UnmarshalText(s.envelope[at:at+len(text)]) == nil
 }
 
 func (s *scanner) string(into *string) (ok bool) {
-	*into, ok = s.text()
+	*into, ok = s.quoted()
 	return ok
 }
 
-// text reads a string without escapes.
-func (s *scanner) text() (string, bool) {
+func (s *scanner) quoted() (string, bool) {
 	if !s.skip('"') {
 		return "", false
 	}
-	for i := range len(s.rest) {
-		switch c := s.rest[i]; {
-		case c == '"':
-			text := s.rest[:i]
-			s.rest = s.rest[i+1:]
-			return text, true
-		case c == '\\' || c < ' ':
-			return "", false
-		}
+	n := strings.IndexByte(s.text[s.at:], '"')
+	if n < 0 {
+		return "", false
 	}
-	return "", false
+	text := s.text[s.at : s.at+n]
+	s.at += n + len(`"`)
+	return text, true
 }
 
 // number reads an integer from 0 on, of at most as many digits as [MaxTime].
 func (s *scanner) number(into *int64) bool {
 	const most = len("9007199254740991")
-	n := 0
-	for n < len(s.rest) && n < most && s.rest[n] >= '0' && s.rest[n] <= '9' {
+	rest, n := s.text[s.at:], 0
+	for n < len(rest) && n < most && rest[n] >= '0' && rest[n] <= '9' {
 		n++
 	}
-	if n == 0 || n > 1 && s.rest[0] == '0' || n == len(s.rest) || s.rest[n] != ',' && s.rest[n] != '}' {
+	if n == 0 || n > 1 && rest[0] == '0' || n == len(rest) || rest[n] != ',' && rest[n] != '}' {
 		return false
 	}
-	v, err := strconv.ParseInt(s.rest[:n], 10, 64)
-	*into, s.rest = v, s.rest[n:]
+	v, err := strconv.ParseInt(rest[:n], 10, 64)
+	*into = v
+	s.at += n
 	return err == nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,6 +228,21 @@ func BenchmarkDecodePing(b *testing.B) {
 	for b.Loop() {
 		if _, err := Decode([]byte(`{"type":"ping"}`)); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Every byte at every place of eight and of what is left over is seen, whatever is beside it.
+func TestPlain(t *testing.T) {
+	for c := range 256 {
+		for at := range 19 {
+			for _, beside := range []byte{' ', 'a', 0x7f, 0x80, 0xff} {
+				text := bytes.Repeat([]byte{beside}, 19)
+				text[at] = byte(c)
+				if got, want := plain(text), !slices.ContainsFunc(text, func(c byte) bool { return c == '\\' || c < ' ' }); got != want {
+					t.Fatalf("%q: %v, want %v", text, got, want)
+				}
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -32,7 +33,8 @@ type line struct {
 	Sizes []int `json:"sizes,omitempty"`
 }
 
-// Encode returns the bytes of m. It fails if they were more than MaxMessage, or if Decode would refuse them.
+// Encode returns the bytes of m. It fails if they were more than MaxMessage, or if Decode would refuse them. From then on m's
+// Body is part of them.
 func (m *Message) Encode() ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -55,7 +57,10 @@ func (m *Message) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("ownership: encode %s: %w", m.Type, err)
 	}
 	if frames != nil {
-		data = append(append(data, '\n'), bytes.Join(frames, nil)...)
+		data = slices.Concat(append([][]byte{data, {'\n'}}, frames...)...)
+	}
+	if m.Body != nil {
+		m.Body = data[len(data)-len(m.Body):]
 	}
 	if len(data) > MaxMessage {
 		return nil, fmt.Errorf("ownership: a %s of %d bytes, at most %d", m.Type, len(data), MaxMessage)

@@ -1,9 +1,6 @@
 package ownership
 
-import (
-	"bytes"
-	"slices"
-)
+import "slices"
 
 // This file is the edge: its attachment to the owner, and what comes over it.
 
@@ -42,7 +39,6 @@ func (r *Room) ask(c *client) {
 func (r *Room) up(m *Message) {
 	m.N, m.Seq = r.n, r.out.next()
 	if r.owner != r.self {
-		m.Body = bytes.Clone(m.Body) // which may be the reader's of a connection
 		r.out.keep(m)
 	}
 	r.send(r.owner, m)

@@ -90,7 +90,8 @@ func (r *Room) Enter(c Conn, request []byte) []Action {
 }
 
 // Frame takes what a member has said. It is false, and nothing happens, if that could not be told to the room: the
-// driver has read it too late, or not a member.
+// driver has read it too late, or not a member. The body is the caller's again once it has carried out the actions, and
+// encoded the messages of each Send.
 func (r *Room) Frame(conn int64, body []byte) ([]Action, bool) {
 	at := r.find(conn)
 	if !r.Ready() || at < 0 || !r.conns[at].member {

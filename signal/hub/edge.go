@@ -79,7 +79,7 @@ func (p *shared) deferred(g *guest, body []byte) {
 
 // pass gives what the room delivers to connections here.
 func (p *shared) pass(a *ownership.Action) {
-	m, err := signal.Decode(a.Body)
+	m, err := p.decode(a.Body)
 	if err != nil {
 		p.fleet.ignore(err)
 		if m = *errorFrame(signal.Errorf(signal.CodeFailed, "", "the hub cannot read what another has sent")); !a.Last {

@@ -23,13 +23,14 @@ type shared struct {
 	machine *ownership.Room
 	step    *room[ownership.Address] // nil: another hub is the owner, or nobody is yet
 	queue   []ownership.Action       // to be carried out
-	guests  map[int64]*guest         // connections to this hub, by number
-	ready   chan struct{}            // closed when those that wait for the machine to be ready shall look again; nil: nobody waits
-	spoke   int                      // beats in which its marks come first
-	seated  int                      // members of the room step, when that was accounted for last
-	joins   bucket                   // by everybody; the owner's
-	shown   int                      // members, as the hub's list has them
-	gone    bool                     // the hub has forgotten this place
+	read    readFrame
+	guests  map[int64]*guest // connections to this hub, by number
+	ready   chan struct{}    // closed when those that wait for the machine to be ready shall look again; nil: nobody waits
+	spoke   int              // beats in which its marks come first
+	seated  int              // members of the room step, when that was accounted for last
+	joins   bucket           // by everybody; the owner's
+	shown   int              // members, as the hub's list has them
+	gone    bool             // the hub has forgotten this place
 
 	alarm overdueClock
 
@@ -44,6 +45,27 @@ type guest struct {
 	given   time.Time       // when its ICE servers were
 	asks    chan answer     // the room's word is sent there; nil: it has said it
 	rejoins bucket
+}
+
+// A readFrame is the pair frame that is under way, where the owner is here too: nobody need read it again.
+type readFrame struct {
+	frame   []byte
+	message *signal.Message
+}
+
+// knows notes what a frame says. The caller holds the lock.
+func (p *shared) knows(frame []byte, m *signal.Message) {
+	if m.Pair() {
+		p.read = readFrame{frame, m}
+	}
+}
+
+// decode is [signal.Decode]. The caller holds the lock.
+func (p *shared) decode(frame []byte) (signal.Message, error) {
+	if known := p.read.frame; len(frame) > 0 && len(frame) == len(known) && &frame[0] == &known[0] {
+		return *p.read.message, nil
+	}
+	return signal.Decode(frame)
 }
 
 func newShared(f *fleet, room string, above int64, v *ownership.View) *shared {
@@ -67,15 +89,15 @@ func (p *shared) do(f func()) bool {
 func (p *shared) happen(f func()) {
 	f()
 	for len(p.queue) > 0 {
-		a := p.queue[0]
+		a := &p.queue[0]
 		p.queue = p.queue[1:]
 		if a.Kind >= ownership.Open {
-			p.actAsOwner(&a)
+			p.actAsOwner(a)
 		} else {
-			p.actAsEdge(&a)
+			p.actAsEdge(a)
 		}
 	}
-	p.queue = nil
+	p.queue, p.read = nil, readFrame{}
 	if p.step == nil {
 		p.show(p.machine.Members())
 	}
@@ -86,7 +108,13 @@ func (p *shared) happen(f func()) {
 }
 
 // run queues actions, to be carried out behind those that are.
-func (p *shared) run(actions []ownership.Action) { p.queue = append(p.queue, actions...) }
+func (p *shared) run(actions []ownership.Action) {
+	if len(p.queue) == 0 {
+		p.queue = actions
+		return
+	}
+	p.queue = append(p.queue, actions...)
+}
 
 // show sees to it that the hub's list of rooms says how many members there are.
 func (p *shared) show(n int) {
@@ -197,6 +225,7 @@ func (p *shared) say(c *conn, m *signal.Message) *signal.Error {
 		return nil
 	}
 	p.happen(func() {
+		p.knows(frame, m)
 		actions, ok := p.machine.Frame(c.number, frame)
 		if n := p.shown; ok && n > 1 && !m.Pair() {
 			c.spread += int32(n) //nolint:gosec // at most mostMembers

@@ -181,7 +181,7 @@ func (p *shared) admit(s *ownership.Seat, told []delivery[ownership.Address]) {
 
 // hear takes a frame of a member, which its hub has checked.
 func (p *shared) hear(at ownership.Address, frame []byte) {
-	m, err := signal.Decode(frame)
+	m, err := p.decode(frame)
 	var refusal *signal.Error
 	switch {
 	case err != nil:
@@ -272,6 +272,7 @@ func (p *shared) deliver(told []delivery[ownership.Address]) (tooBig *signal.Err
 			tooBig = signal.Errorf(signal.CodeTooBig, d.message.Type, "with what the hub adds: %v", err)
 			continue
 		}
+		p.knows(frame, d.message)
 		chat := ""
 		if d.message.Type == signal.TypeChat {
 			chat = d.message.From + "/" + d.message.ID
