@@ -3,7 +3,6 @@ package browser_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"testing"
 
 	"noom/internal/browsertest"
@@ -12,13 +11,7 @@ import (
 // The pure parts, under Node.
 func TestNode(t *testing.T) {
 	t.Parallel()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		browsertest.Without(t, "NO NODE: the tests of noom.js's pure parts do not run; install Node 20 or later")
-	}
-	if out, err := exec.CommandContext(t.Context(), node, "--test", "test/").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	browsertest.NodeTests(t, ".")
 }
 
 // Tracks come, go and take over each other's sections.

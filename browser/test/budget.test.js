@@ -1,12 +1,19 @@
 // What of an uplink each picture gets, and what a browser is asked for by that.
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import test, { mock } from 'node:test';
+import { test as testOf } from 'node:test';
 import { Budget, divide, PICTURE, scaleOf, UPLINK } from '../budget.js';
 
 const picture = (changes = {}) => ({ wanted: Infinity, most: PICTURE, screen: false, ...changes });
 const many = (n, changes) => Array.from({ length: n }, () => picture(changes));
 const sum = (shares) => shares.reduce((total, { bitrate }) => total + bitrate, 0);
+
+let timers; // those of the test that runs
+const test = (name, run) => testOf(name, (t) => {
+  ({ timers } = t.mock);
+  timers.enable({ apis: ['setTimeout'] });
+  return run(t);
+});
 
 test('the table: as many pictures as a room has', () => {
   const table = [1, 2, 3, 4, 5, 6, 7, 8, 16, 40].map((n) => [n, divide(UPLINK, many(n))[0]]);
@@ -103,9 +110,8 @@ const uplinkOf = (uplink) => {
   const budget = new Budget(uplink);
   return { budget, add: (peer, legs, wanted = () => Infinity, most = () => Infinity) => budget.use({ peer, wanted, most, legs: () => legs }) };
 };
-mock.timers.enable({ apis: ['setTimeout'] });
 const settled = async () => {
-  mock.timers.tick(1000);
+  timers.tick(1000);
   await setImmediate();
 };
 const bitrateOf = ({ encodings }) => encodings[0].maxBitrate;

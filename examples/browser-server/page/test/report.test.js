@@ -1,10 +1,9 @@
 // A report names nobody and no place, whatever is put in.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-
-globalThis.navigator ??= { userAgent: 'Node' }; // Node 20 has none
-const { Timeline, Ring } = await import('../timeline.js');
-const { reportOf, withoutAddresses } = await import('../report.js');
+import './navigator.js';
+import { Timeline, Ring } from '../timeline.js';
+import { reportOf, withoutAddresses } from '../report.js';
 
 const HIDDEN = [
   '192.168.7.7', '2001:db8::7', '[fe80::1%en0]', '::ffff:10.0.0.1', '0b7e1a2c-3d4e-4f50-8a6b-7c8d9e0f1a2b.local', 'a=ice-ufrag:x7Qz', 'a=ice-pwd:8b2cSecretSecretSecret',

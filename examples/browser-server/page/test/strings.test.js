@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
+import './navigator.js';
+import { LANGUAGES, pick } from '../strings.js';
+import { words as en } from '../strings_en.js';
 
-globalThis.navigator ??= { languages: [] }; // Node 20 has none
-const { LANGUAGES, pick } = await import('../strings.js');
 const load = (code) => import(`../strings_${code}.js`);
-const { words: en } = await load('en');
 
 test('strings: the languages are those that there is a file of', () => {
   const files = readdirSync(new URL('..', import.meta.url)).flatMap((name) => /^strings_(.+)\.js$/.exec(name)?.[1] ?? []);

@@ -1,0 +1,2 @@
+// Node 20 has no navigator. Whoever needs one imports this first.
+globalThis.navigator ??= { userAgent: 'Node', languages: [] };
