@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	schedules    = flag.Int("schedules", 10, "random schedules to run; four times as many if long tests are asked for")
+	schedules    = flag.Int("schedules", 5, "random schedules to run; eight times as many if long tests are asked for")
 	scheduleSeed = flag.Uint64("schedule", 0, "run only the schedule with this seed")
 )
 
@@ -35,10 +35,7 @@ func TestSchedules(t *testing.T) {
 		first, n = *scheduleSeed, 1
 	}
 	if longtest.Asked() {
-		n *= 4
-	}
-	if testing.Short() {
-		n = min(n, 5)
+		n *= 8
 	}
 	start := time.Now()
 	for seed := first; seed < first+uint64(n); seed++ {
