@@ -1,12 +1,17 @@
 package browsertest
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
+
+// nodePatience is how long all tests of a folder may take. They take a quarter of a minute on a machine at rest.
+const nodePatience = 5 * time.Minute
 
 // NodeTests runs the tests of JavaScript in dir/test with Node. Unlike node --test it has one process for all files: a process
 // for each takes longer than what it tests. Without Node the test is skipped, loudly, or fails.
@@ -28,7 +33,9 @@ after(() => clearInterval(awake));
 	for _, file := range files {
 		fmt.Fprintf(&script, "import './test/%s';\n", filepath.Base(file))
 	}
-	run := exec.CommandContext(tb.Context(), node, "--test-reporter=spec", "--input-type=module", "--eval", script.String())
+	ctx, cancel := context.WithTimeout(tb.Context(), nodePatience)
+	defer cancel()
+	run := exec.CommandContext(ctx, node, "--test-reporter=spec", "--input-type=module", "--eval", script.String())
 	run.Dir = dir
 	if out, err := run.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, out)

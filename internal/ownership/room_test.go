@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 )
@@ -118,6 +119,30 @@ func TestNumbersGrow(t *testing.T) {
 	actions := next.Enter(Conn{Conn: 2, Person: Person{ID: "anna"}}, []byte("please"))
 	if actions[0].Message.N <= r.n {
 		t.Errorf("attachment %d follows %d", actions[0].Message.N, r.n)
+	}
+}
+
+// A frame is sent again as it was, though the buffer that it was read into has another one since.
+func TestFramesOutliveTheirBuffer(t *testing.T) {
+	r := edgeOf()
+	encoded := func(actions []Action) []byte {
+		t.Helper()
+		if len(actions) != 1 || actions[0].Kind != Send {
+			t.Fatalf("%v", kinds(actions))
+		}
+		data, err := actions[0].Message.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	buffer := []byte("hello")
+	actions, _ := r.Frame(1, buffer)
+	first, seq := encoded(actions), actions[0].Message.Seq
+	copy(buffer, "OTHER")
+	again := encoded(r.Take(&Message{Type: TypeMissed, Hub: hubA, Room: r.name, N: r.n, Missed: []int64{seq}}))
+	if !bytes.Equal(again, first) {
+		t.Errorf("%s, and then %s", first, again)
 	}
 }
 

@@ -23,14 +23,14 @@ type shared struct {
 	machine *ownership.Room
 	step    *room[ownership.Address] // nil: another hub is the owner, or nobody is yet
 	queue   []ownership.Action       // to be carried out
-	read    readFrame
-	guests  map[int64]*guest // connections to this hub, by number
-	ready   chan struct{}    // closed when those that wait for the machine to be ready shall look again; nil: nobody waits
-	spoke   int              // beats in which its marks come first
-	seated  int              // members of the room step, when that was accounted for last
-	joins   bucket           // by everybody; the owner's
-	shown   int              // members, as the hub's list has them
-	gone    bool             // the hub has forgotten this place
+	read    readFrame                // while something happens
+	guests  map[int64]*guest         // connections to this hub, by number
+	ready   chan struct{}            // closed when those that wait for the machine to be ready shall look again; nil: nobody waits
+	spoke   int                      // beats in which its marks come first
+	seated  int                      // members of the room step, when that was accounted for last
+	joins   bucket                   // by everybody; the owner's
+	shown   int                      // members, as the hub's list has them
+	gone    bool                     // the hub has forgotten this place
 
 	alarm overdueClock
 
