@@ -56,12 +56,17 @@ func (m *Message) scan(envelope []byte) bool {
 		return false
 	}
 	s := scanner{envelope: envelope, text: string(envelope)}
+	return s.object(func(key string) bool { return s.field(m, key) }) && s.at == len(s.text)
+}
+
+// object reads an object with at least one field. value reads what follows a key.
+func (s *scanner) object(value func(key string) bool) bool {
 	for more := s.skip('{'); more; more = s.skip(',') {
-		if key, ok := s.key(); !ok || !s.field(m, key) {
+		if key, ok := s.quoted(); !ok || !s.skip(':') || !value(key) {
 			return false
 		}
 		if s.skip('}') {
-			return s.at == len(s.text)
+			return true
 		}
 	}
 	return false
@@ -84,11 +89,6 @@ func plain(text []byte) bool {
 		}
 	}
 	return true
-}
-
-func (s *scanner) key() (string, bool) {
-	key, ok := s.quoted()
-	return key, ok && s.skip(':')
 }
 
 // maxPlain is the size in bytes from which an envelope is not plain: strings of a message keep the
@@ -132,25 +132,12 @@ func (s *scanner) field(m *Message, key string) bool {
 		return s.first(fieldAck) && s.number(&m.Ack)
 	case "signed":
 		m.Signed = new(Signed)
-		return s.first(fieldSigned) && s.signature(m.Signed)
+		return s.first(fieldSigned) && s.object(func(key string) bool { return s.signed(m.Signed, key) })
 	}
 	return false
 }
 
-// signature reads what a message of chat is signed with.
-func (s *scanner) signature(m *Signed) bool {
-	for more := s.skip('{'); more; more = s.skip(',') {
-		if key, ok := s.key(); !ok || !s.signed(m, key) {
-			return false
-		}
-		if s.skip('}') {
-			return true
-		}
-	}
-	return false
-}
-
-// signed reads the value of one of its fields.
+// signed reads the value of one field of what a message of chat is signed with.
 func (s *scanner) signed(m *Signed, key string) bool {
 	switch key {
 	case "number":
